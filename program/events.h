@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a program says: one JSON object a line, {"t": seconds since start, "who", "event", ...},
+ * to the file of --events ("-" is standard output). The schema is harness/atls_harness/schemas/event.schema.json.
+ * No private key, and no secret, is ever given to an event.
+ */
+#ifndef ATLS_PROGRAM_EVENTS_H
+#define ATLS_PROGRAM_EVENTS_H
+
+#include <jansson.h>
+
+#include "rats/bytes.h"
+
+struct atls_events;
+
+/* PATH NULL: an object that swallows everything. WHO names the party in each line. -errno. */
+int atls_events_open(const char *path, const char *who, struct atls_events **eventsp);
+void atls_events_close(struct atls_events *events);
+/* FORMAT and arguments are jansson's json_pack of an object's inside: "{s:i, s:s}". A line is
+ * written and flushed at once. Event names and fields: harness/peers/README.md. */
+void atls_event(struct atls_events *events, const char *name, const char *format, ...);
+/* The same with a ready object, which it takes over. */
+void atls_event_object(struct atls_events *events, const char *name, json_t *fields);
+/* Lower-case hexadecimal as a JSON string. */
+json_t *atls_json_hex(struct atls_bytes bytes);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* EAT attestation result (EAR) as a JWT signed with ES256: Veraison's dialect and that of
+ * draft-ietf-rats-ear-03; both are read, either is written. */
+#ifndef ATLS_RATS_EAR_H
+#define ATLS_RATS_EAR_H
+
+#include <jansson.h>
+
+#include "rats/crypto.h"
+
+enum atls_ear_dialect { ATLS_EAR_VERAISON, ATLS_EAR_DRAFT_03 };
+enum atls_tier { ATLS_TIER_NONE = 0, ATLS_TIER_AFFIRMING = 2, ATLS_TIER_WARNING = 32,
+                 ATLS_TIER_CONTRAINDICATED = 96 };
+enum atls_trust_claim { /* AR4SI; the values are the vector's CBOR keys */
+    ATLS_INSTANCE_IDENTITY, ATLS_CONFIGURATION, ATLS_EXECUTABLES, ATLS_FILE_SYSTEM, ATLS_HARDWARE,
+    ATLS_RUNTIME_OPAQUE, ATLS_STORAGE_OPAQUE, ATLS_SOURCED_DATA, ATLS_TRUST_CLAIM_COUNT };
+const char *atls_tier_name(enum atls_tier tier);
+const char *atls_trust_claim_name(enum atls_trust_claim claim);
+enum atls_tier atls_trust_claim_tier(int value); /* -1..1 none, 2..31, 32..95, 96..127 */
+
+struct atls_ear_submod {
+    char *name;                                /* "PSA_IOT" */
+    enum atls_tier status;
+    bool has_claim[ATLS_TRUST_CLAIM_COUNT];
+    int trust_vector[ATLS_TRUST_CLAIM_COUNT];  /* -128..127 */
+    char *policy_id;                           /* first one; NULL where absent */
+    bool has_key;                              /* key-attestation akpub */
+    struct atls_public_key key;
+    json_t *policy_claims;                     /* object or NULL: the verifier's reasons */
+    json_t *annotated_evidence;                /* object or NULL */
+};
+struct atls_ear { /* free the members with atls_ear_clear() */
+    enum atls_ear_dialect dialect;
+    int64_t issued_at;                         /* iat, seconds since 1970 */
+    int64_t expires_at;                        /* exp, 0 where absent */
+    int64_t not_before;                        /* nbf, 0 where absent */
+    char *issuer;                              /* iss or NULL */
+    char *developer, *build;                   /* verifier id */
+    uint8_t *nonce;                            /* eat_nonce, NULL where absent */
+    size_t nonce_size;
+    struct atls_ear_submod *submods;
+    size_t submod_count;
+};
+void atls_ear_clear(struct atls_ear *ear);
+
+/* Writes the JWT (*JWTP is allocated, zero-terminated), signed by SIGNER_JWK (a private EC key). */
+int atls_ear_write(const struct atls_ear *ear, const json_t *signer_jwk, char **jwtp);
+/* Verifies compact JWS with the public JWK: alg must be ES256 or ES384 and fit the key, "crit" is
+ * refused, then parses strictly. ATLS_E_SIGNATURE, ATLS_E_MALFORMED, ATLS_E_UNSUPPORTED. */
+int atls_ear_read(struct atls_bytes jwt, const json_t *verifier_jwk, struct atls_ear *earp);
+/* Parses without verifying: for the printer, never for a decision. */
+int atls_ear_read_unverified(struct atls_bytes jwt, struct atls_ear *earp);
+int atls_ear_parse_claims(const json_t *claims, struct atls_ear *earp);
+/* iat/nbf/exp against NOW with LEEWAY seconds; without exp the result lives MAX_AGE seconds from
+ * iat. ATLS_E_EXPIRED. */
+int atls_ear_check_time(const struct atls_ear *ear, int64_t now, int64_t leeway, int64_t max_age);
+/* The worst of all submods: their status and every claim of their vectors; none without a submod. */
+enum atls_tier atls_ear_worst_tier(const struct atls_ear *ear);
+
+/* JWK of a public key, and back. */
+json_t *atls_jwk_of_public_key(const struct atls_public_key *key);
+int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Media types and CoAP content formats of the field, in one table (wire.md 5; RFC 9782). */
+#ifndef ATLS_RATS_MEDIA_TYPES_H
+#define ATLS_RATS_MEDIA_TYPES_H
+
+#include "rats/bytes.h"
+
+#define ATLS_MT_EAT_CWT "application/eat+cwt"
+#define ATLS_MT_EAT_JWT "application/eat+jwt"
+#define ATLS_MT_CMW_CBOR "application/cmw+cbor"
+#define ATLS_MT_CMW_JSON "application/cmw+json"
+#define ATLS_MT_PSA_TOKEN "application/psa-attestation-token"
+#define ATLS_MT_PSA_VERAISON "application/eat-cwt; profile=\"http://arm.com/psa/2.0.0\""
+#define ATLS_MT_PSA_RFC9783 "application/eat+cwt; eat_profile=\"tag:psacertified.org,2023:psa#tfm\""
+#define ATLS_CF_EAT_CWT 263
+#define ATLS_CF_EAT_JWT 264
+#define ATLS_CF_CMW_CBOR 273
+#define ATLS_CF_CMW_JSON 274
+
+struct atls_media_type {
+    const char *name;   /* without parameters, except where they tell formats apart */
+    int content_format; /* -1 where none is assigned */
+    const char *what;   /* for people: "EAT in a CWT" */
+};
+extern const struct atls_media_type atls_media_types[];
+extern const size_t atls_media_types_count;
+
+const struct atls_media_type *atls_media_type_by_content_format(unsigned content_format);
+/* Compares as RFC 9110 8.3.1: type, subtype and parameter names without regard to case, parameter
+ * values as they are, quoting and blanks around ";" without meaning, order of parameters neither. */
+bool atls_media_type_equal(struct atls_bytes a, struct atls_bytes b);
+const struct atls_media_type *atls_media_type_by_name(struct atls_bytes name);
+/* Is it a media type in the grammar of RFC 9110 8.3.1 (as RFC 9193 Content-Type)? */
+bool atls_media_type_valid(struct atls_bytes name);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PSA attestation token (RFC 9783): the claims set; the signature is COSE_Sign1 (cose.h). */
+#ifndef ATLS_RATS_PSA_H
+#define ATLS_RATS_PSA_H
+
+#include "rats/cose.h"
+
+#define ATLS_PSA_COMPONENTS_MAX 1024
+#define ATLS_PSA_IMPLEMENTATION_ID_SIZE 32
+#define ATLS_PSA_INSTANCE_ID_SIZE 33 /* UEID: 0x01 and 32 bytes */
+
+enum atls_psa_profile {
+    ATLS_PSA_RFC9783, /* tag:psacertified.org,2023:psa#tfm */
+    ATLS_PSA_ARM_2,   /* http://arm.com/psa/2.0.0: the same claims; what Veraison takes */
+    ATLS_PSA_ARM_1,   /* PSA_IOT_PROFILE_1, keys -75000..: read only */
+};
+const char *atls_psa_profile_name(enum atls_psa_profile profile);
+
+struct atls_psa_component { /* borrowed; an empty string means absent */
+    struct atls_bytes type;      /* 1: text, "BL" */
+    struct atls_bytes value;     /* 2: measurement, 32, 48 or 64 bytes */
+    struct atls_bytes version;   /* 4: text */
+    struct atls_bytes signer_id; /* 5: 32, 48 or 64 bytes */
+    struct atls_bytes description; /* 6: text, the hash algorithm: "sha-256" */
+};
+
+/* Security lifecycle, RFC 9783 4.3.1: the state is in the high byte. */
+enum atls_psa_lifecycle {
+    ATLS_PSA_UNKNOWN = 0x0000, ATLS_PSA_ASSEMBLY_AND_TEST = 0x1000, ATLS_PSA_ROT_PROVISIONING = 0x2000,
+    ATLS_PSA_SECURED = 0x3000, ATLS_PSA_NON_ROT_DEBUG = 0x4000, ATLS_PSA_RECOVERABLE_ROT_DEBUG = 0x5000,
+    ATLS_PSA_DECOMMISSIONED = 0x6000 };
+const char *atls_psa_lifecycle_name(uint16_t lifecycle);
+
+struct atls_psa_claims {
+    enum atls_psa_profile profile;
+    struct atls_bytes nonce;             /* 32, 48 or 64 bytes */
+    struct atls_bytes instance_id;       /* 33 bytes */
+    struct atls_bytes implementation_id; /* 32 bytes */
+    int32_t client_id;
+    uint16_t lifecycle;
+    struct atls_bytes boot_seed;         /* 8..32 bytes, or empty */
+    struct atls_bytes certification_reference; /* text or empty */
+    struct atls_bytes verification_service;    /* text or empty */
+    const struct atls_psa_component *components;
+    size_t component_count;
+};
+
+/* Writes the claims map (deterministic; no allocation; for firmware). -EINVAL: lengths that RFC
+ * 9783 forbids, or ATLS_PSA_ARM_1. */
+int atls_psa_claims_write(struct atls_cbor_writer *w, const struct atls_psa_claims *claims);
+/* Parses a COSE payload. COMPONENTS is the caller's storage for at most COUNT components; claims
+ * borrow from PAYLOAD and from it. Mandatory claims and lengths are checked. */
+int atls_psa_claims_parse(struct atls_bytes payload, struct atls_psa_component *components, size_t count,
+                          struct atls_psa_claims *claimsp);
+/* The components' array alone: the boot record as the bootloader writes it. */
+int atls_psa_components_write(struct atls_cbor_writer *w, const struct atls_psa_component *components,
+                              size_t count);
+int atls_psa_components_parse(struct atls_bytes in, struct atls_psa_component *components, size_t count,
+                              size_t *countp);
+/* Claims, signed, as COSE_Sign1; SCRATCH (at least the size of the claims) is used meanwhile. */
+int atls_psa_token_write(struct atls_cbor_writer *w, bool tagged, const struct atls_psa_claims *claims,
+                         const struct atls_crypto *crypto, const struct atls_signer *signer,
+                         uint8_t *scratch, size_t scratch_size);
+
+#endif

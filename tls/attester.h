@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The attester: given a challenge, makes a credential (a CMW and the identity key that it attests)
+ * with the help of the device. In the passport model it first takes evidence to a verifier and
+ * keeps the result until it expires. It knows nothing of TLS; either side of a connection can be
+ * an attester.
+ */
+#ifndef ATLS_TLS_ATTESTER_H
+#define ATLS_TLS_ATTESTER_H
+
+#include "program/events.h"
+#include "rats/cmw.h"
+#include "rats/crypto.h"
+#include "sim/device/device.h"
+#include "tls/faults.h"
+#include "tls/verifier-client.h"
+
+enum atls_model { ATLS_MODEL_NONE, ATLS_MODEL_BACKGROUND_CHECK, ATLS_MODEL_PASSPORT };
+const char *atls_model_name(enum atls_model model); /* "none", "background-check", "passport" */
+
+struct atls_attester_options {
+    const char *device, *second_device; /* addresses; second NULL where none */
+    unsigned device_timeout_ms;
+    enum atls_curve curve;
+    enum atls_serialization serialization;
+    const char *verifier_url;           /* passport: who issues the result; NULL where none */
+    int64_t clock_offset;               /* seconds */
+    int64_t result_max_age;             /* seconds a result without exp is presented */
+    const struct atls_faults *faults;
+    const char *artifacts;              /* directory or NULL */
+};
+
+struct atls_credential { /* free with atls_credential_clear() */
+    uint8_t *cmw;
+    size_t size;
+    struct atls_public_key key;   /* the key with which CertificateVerify will be made */
+    uint32_t key_handle;          /* in the device */
+    enum atls_model model;
+};
+void atls_credential_clear(struct atls_credential *credential);
+
+struct atls_attester;
+/* Opens the device and makes an identity key. As atls_device_open(). */
+int atls_attester_new(const struct atls_attester_options *options, struct atls_verifier_client *client,
+                      struct atls_events *events, struct atls_attester **attesterp);
+void atls_attester_free(struct atls_attester *attester);
+/* Evidence over CHALLENGE (checked: 8..64 bytes, else ATLS_E_LIMIT). CONN is for events. */
+int atls_attester_evidence(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
+                           struct atls_credential *credentialp);
+/* The attestation result, fetched where none is kept or the kept one is about to expire:
+ * ATLS_E_AGAIN while that is under way, ATLS_E_UNAVAILABLE / ATLS_E_REFUSED / ATLS_E_MALFORMED. */
+int atls_attester_result(struct atls_attester *attester, unsigned conn,
+                         struct atls_credential *credentialp);
+/* Signs a handshake hash with the key behind KEY_HANDLE. As atls_device_sign(). */
+int atls_attester_sign(struct atls_attester *attester, uint32_t key_handle, struct atls_bytes digest,
+                       uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep);
+/* The reason word (harness/peers/README.md) of the newest failure of this attester. */
+const char *atls_attester_reason(const struct atls_attester *attester);
+
+#endif
