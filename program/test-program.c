@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the events' form and of what all programs share. */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "program/events.h"
+#include "program/program.h"
+#include "rats/error.h"
+
+static char directory[] = "/tmp/atls-test-XXXXXX";
+
+static const char *path_of(const char *name)
+{
+    static char path[4][128];
+    static unsigned turn;
+
+    turn = (turn + 1) % 4;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", directory, name);
+    return path[turn];
+}
+
+static int make_directory(void **state)
+{
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static int remove_directory(void **state)
+{
+    char command[160];
+
+    snprintf(command, sizeof command, "rm -r '%s'", directory);
+    return system(command);
+}
+
+static void test_numbers(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t least, most;
+        int error;
+        uint64_t value;
+    } table[] = {
+        {"0", 0, 10, 0, 0},
+        {"10", 0, 10, 0, 10},
+        {"0x1F", 0, 100, 0, 31},
+        {"010", 0, 100, 0, 10},
+        {"18446744073709551615", 0, UINT64_MAX, 0, UINT64_MAX},
+        {"18446744073709551616", 0, UINT64_MAX, -EINVAL, 0},
+        {"11", 0, 10, -EINVAL, 0},
+        {"7", 8, 64, -EINVAL, 0},
+        {"", 0, 10, -EINVAL, 0},
+        {"0x", 0, 10, -EINVAL, 0},
+        {"0x0x1", 0, 10, -EINVAL, 0},
+        {"-1", 0, UINT64_MAX, -EINVAL, 0},
+        {"+1", 0, 10, -EINVAL, 0},
+        {" 1", 0, 10, -EINVAL, 0},
+        {"1 ", 0, 10, -EINVAL, 0},
+        {"1k", 0, 10, -EINVAL, 0},
+        {"a", 0, 10, -EINVAL, 0},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        uint64_t value = 4711;
+        int error =
+            atls_parse_number(table[i].text, "--number", table[i].least, table[i].most, &value);
+
+        if (error != table[i].error)
+            fail_msg("\"%s\" gave %d", table[i].text, error);
+        assert_int_equal(value, error ? 4711 : table[i].value);
+        if (error)
+            assert_non_null(strstr(atls_error_text(), "--number"));
+    }
+}
+
+static void test_files(void **state)
+{
+    const char *path = path_of("file");
+    uint8_t *data = NULL, big[10000];
+    size_t size = 0;
+    struct stat info;
+
+    memset(big, 'x', sizeof big);
+    assert_int_equal(atls_read_file(path, 10, &data, &size), -ENOENT);
+    assert_int_equal(atls_write_file(path, ATLS_BYTES("hello", 5)), 0);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0644);
+    assert_int_equal(atls_read_file(path, 4, &data, &size), ATLS_E_LIMIT);
+    assert_null(data);
+    assert_int_equal(atls_read_file(path, 5, &data, &size), 0);
+    assert_int_equal(size, 5);
+    assert_string_equal((char *)data, "hello");
+    free(data);
+    assert_int_equal(atls_write_file(path, ATLS_BYTES(big, sizeof big)), 0);
+    assert_int_equal(atls_read_file(path, sizeof big - 1, &data, &size), ATLS_E_LIMIT);
+    assert_int_equal(atls_read_file(path, SIZE_MAX, &data, &size), 0);
+    assert_int_equal(size, sizeof big);
+    assert_memory_equal(data, big, size);
+    assert_int_equal(data[size], 0);
+    free(data);
+    assert_int_equal(atls_write_file(path, ATLS_BYTES(NULL, 0)), 0);
+    assert_int_equal(atls_read_file(path, 0, &data, &size), 0);
+    assert_int_equal(size, 0);
+    free(data);
+    assert_int_equal(atls_read_file(directory, 10, &data, &size), -EISDIR);
+    assert_int_equal(atls_write_file(directory, ATLS_BYTES("x", 1)), -EISDIR);
+    assert_int_equal(atls_write_file(path_of("none/file"), ATLS_BYTES("x", 1)), -ENOENT);
+    assert_int_equal(atls_write_file("/dev/null", ATLS_BYTES("x", 1)), 0);
+    assert_int_equal(stat("/dev/null", &info), 0);
+    assert_true(S_ISCHR(info.st_mode));
+}
+
+/* The lines of a file as an array of objects. */
+static json_t *lines_of(const char *path)
+{
+    json_t *lines = json_array();
+    FILE *file = fopen(path, "re");
+    char line[4096];
+
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+
+        assert_true(json_is_object(object));
+        json_array_append_new(lines, object);
+    }
+    fclose(file);
+    return lines;
+}
+
+static void test_events(void **state)
+{
+    const char *path = path_of("events");
+    struct atls_events *events;
+    json_t *lines, *line;
+
+    assert_int_equal(atls_events_open(path_of("none/events"), "device", &events), -ENOENT);
+    assert_int_equal(atls_events_open(path, "device", &events), 0);
+    atls_event(events, "ready", "{s:s, s:o}", "address", "unix:a", "nonce",
+               atls_json_hex(ATLS_BYTES("\x00\xff", 2)));
+    atls_event(events, "closed", NULL);
+    atls_event(events, "fault", "{s:s, s:s}", "who", "somebody else", "name", (char *)NULL);
+    lines = lines_of(path); /* flushed already */
+    atls_events_close(events);
+    assert_int_equal(json_array_size(lines), 3);
+    line = json_array_get(lines, 0);
+    assert_string_equal(json_string_value(json_object_get(line, "who")), "device");
+    assert_string_equal(json_string_value(json_object_get(line, "event")), "ready");
+    assert_string_equal(json_string_value(json_object_get(line, "nonce")), "00ff");
+    assert_true(json_is_real(json_object_get(line, "t")));
+    assert_int_equal(json_object_size(json_array_get(lines, 1)), 3);
+    line = json_array_get(lines, 2);
+    assert_non_null(json_object_get(line, "invalid"));
+    assert_string_equal(json_string_value(json_object_get(line, "who")), "device");
+    json_decref(lines);
+}
+
+static void test_events_to_nobody(void **state)
+{
+    struct atls_events *events;
+    json_t *kept = json_string("kept");
+
+    assert_int_equal(atls_events_open(NULL, "client", &events), 0);
+    atls_event(events, "ready", "{s:o}", "a", json_incref(kept));
+    atls_event_object(events, "ready", json_pack("{s:o}", "a", json_incref(kept)));
+    assert_int_equal(kept->refcount, 1);
+    json_decref(kept);
+    atls_events_close(events);
+    atls_events_close(NULL);
+}
+
+static void *write_many(void *events)
+{
+    for (int i = 0; i < 200; i++)
+        atls_event(events, "request", "{s:i}", "number", i);
+    return NULL;
+}
+
+static void test_events_of_many_threads(void **state)
+{
+    const char *path = path_of("many");
+    struct atls_events *events;
+    pthread_t threads[4];
+    json_t *lines, *line;
+    double before = 0;
+    size_t i;
+
+    assert_int_equal(atls_events_open(path, "verifier", &events), 0);
+    for (i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_many, events), 0);
+    for (i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    atls_events_close(events);
+    lines = lines_of(path);
+    assert_int_equal(json_array_size(lines), 800);
+    json_array_foreach(lines, i, line)
+    {
+        double t = json_real_value(json_object_get(line, "t"));
+
+        assert_true(t >= before);
+        before = t;
+    }
+    json_decref(lines);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_events_to_nobody),
+        cmocka_unit_test(test_events_of_many_threads),
+    };
+
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
