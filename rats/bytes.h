@@ -22,6 +22,8 @@ bool atls_bytes_equal(struct atls_bytes a, struct atls_bytes b);
 /* Equal, in time that depends on the sizes only: for nonces, hashes, binders. */
 bool atls_bytes_equal_secret(struct atls_bytes a, struct atls_bytes b);
 bool atls_bytes_is_text(struct atls_bytes a, const char *text);
+/* Is it UTF-8 as RFC 3629 section 4 has it: no overlong forms, no surrogates, up to U+10FFFF? */
+bool atls_bytes_is_utf8(struct atls_bytes in);
 
 /* A cursor reads big-endian integers and length-prefixed vectors; it cannot leave its bytes.
  * Every call returns 0, or ATLS_E_MALFORMED without moving. WHAT names the field in the message,

@@ -10,7 +10,8 @@
 
 #include "rats/bytes.h"
 
-#define ATLS_CBOR_WRITE_DEPTH 12
+#define ATLS_CBOR_WRITE_DEPTH 12 /* arrays, maps and tags inside one another */
+#define ATLS_CBOR_HEAD_MAX 9
 
 struct atls_cbor_writer {
     uint8_t *buffer;
@@ -22,10 +23,12 @@ struct atls_cbor_writer {
     struct {
         size_t left;          /* items still to come at this level */
         bool is_map, at_key;  /* in a map: whether the next item is a key */
-        bool is_wrap;         /* a byte string that holds CBOR */
-        size_t previous_key, previous_key_size, key;
-    } level[ATLS_CBOR_WRITE_DEPTH];
+        size_t previous_key, previous_key_size, key; /* offsets into the buffer */
+    } level[ATLS_CBOR_WRITE_DEPTH + 1]; /* level 0 holds the one item of the message */
 };
+
+/* The shortest head (RFC 8949 4.1) of MAJOR type 0..7 with its argument; returns its size. */
+size_t atls_cbor_head(unsigned major, uint64_t argument, uint8_t headp[ATLS_CBOR_HEAD_MAX]);
 
 void atls_cbor_write_init(struct atls_cbor_writer *w, uint8_t *buffer, size_t capacity);
 void atls_cbor_write_uint(struct atls_cbor_writer *w, uint64_t value);
