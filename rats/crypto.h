@@ -52,7 +52,8 @@ struct atls_crypto {
 extern const struct atls_crypto atls_crypto_gnutls;      /* crypto-gnutls.c; host only */
 
 /* Candidate number N of a private scalar: HMAC-SHA-256(seed, "atls key" || curve || n || block)
- * blocks to the coordinate's size; the first candidate in [1, order-1] is the key. */
+ * blocks to the coordinate's size; the first candidate in [1, order-1] is the key. CURVE is one byte
+ * (the enum's value), N four bytes big-endian, BLOCK one byte counted from 0. */
 int atls_key_candidate(const struct atls_crypto *crypto, enum atls_curve curve, const uint8_t seed[32],
                        uint32_t n, uint8_t *scalarp);
 
