@@ -44,11 +44,15 @@ struct atls_attester;
 int atls_attester_new(const struct atls_attester_options *options, struct atls_verifier_client *client,
                       struct atls_events *events, struct atls_attester **attesterp);
 void atls_attester_free(struct atls_attester *attester);
-/* Evidence over CHALLENGE (checked: 8..64 bytes, else ATLS_E_LIMIT). CONN is for events. */
+/* Evidence over CHALLENGE (checked: 8..64 bytes, else ATLS_E_LIMIT). CONN is for events: it writes
+ * challenge (received), credential (sent), and fault. Call it once for a connection. */
 int atls_attester_evidence(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
                            struct atls_credential *credentialp);
 /* The attestation result, fetched where none is kept or the kept one is about to expire:
- * ATLS_E_AGAIN while that is under way, ATLS_E_UNAVAILABLE / ATLS_E_REFUSED / ATLS_E_MALFORMED. */
+ * ATLS_E_AGAIN while that is under way, ATLS_E_UNAVAILABLE / ATLS_E_REFUSED / ATLS_E_MALFORMED.
+ * All who ask while it is fetched share one fetch, and for a second its failure. With CONN 0 it
+ * may be called before any connection, to have one ready. On success it writes the events result
+ * (verifier or cache), credential (sent), and fault. */
 int atls_attester_result(struct atls_attester *attester, unsigned conn,
                          struct atls_credential *credentialp);
 /* Signs a handshake hash with the key behind KEY_HANDLE. As atls_device_sign(). */

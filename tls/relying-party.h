@@ -48,16 +48,20 @@ struct atls_appraisal; /* one peer in one connection */
 int atls_appraisal_begin(struct atls_relying_party *rp, unsigned conn, enum atls_model model,
                          struct atls_appraisal **appraisalp);
 void atls_appraisal_free(struct atls_appraisal *appraisal);
-/* Background check: the nonce for the peer (borrowed). ATLS_E_AGAIN, or the verifier's failure. */
+/* Background check: the nonce for the peer (borrowed). ATLS_E_AGAIN, or the verifier's failure,
+ * which is then also the verdict. The first success writes the event challenge (sent). */
 int atls_appraisal_challenge(struct atls_appraisal *appraisal, struct atls_bytes *noncep);
 /* Passport: the verifier whose result was agreed on (one of the trusted). */
 int atls_appraisal_expect_verifier(struct atls_appraisal *appraisal, struct atls_bytes verifier_id);
-/* Takes the peer's credential: parses it strictly and finds the key that it claims to attest.
- * NOTHING is believed yet. On failure atls_appraisal_verdict() tells the reason. */
+/* Takes the peer's credential (copied), once: parses it strictly and finds the key that it claims to
+ * attest. NOTHING is believed yet. On failure atls_appraisal_verdict() tells the reason. Writes the
+ * event credential (received). */
 int atls_appraisal_credential(struct atls_appraisal *appraisal, struct atls_bytes cmw,
                               struct atls_public_key *keyp);
 /* The verdict, once there is one: 0 (look into *VERDICTP whether it is accepted) or ATLS_E_AGAIN.
- * The first call makes the local checks and asks the verifier. */
+ * The first call makes the local checks and asks the verifier. Without a credential the verdict is
+ * attestation-missing, or the verifier's failure where there was one. Writes the events result
+ * (background check) and verdict, once each. */
 int atls_appraisal_verdict(struct atls_appraisal *appraisal, struct atls_verdict *verdictp);
 
 #endif
