@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JWS compact serialization and JWK on libjose. libjose is given a JWK rebuilt from the public key
+ * alone and a header that was checked here first, so that nothing in a message or a key file can
+ * choose the algorithm or steer the library.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jose/jws.h>
+
+#include "rats/ear.h"
+#include "rats/encoding.h"
+#include "rats/error.h"
+#include "rats/jws.h"
+
+#define JWS "RFC 7515 section 7.1"
+#define JWA "RFC 7518 section 3.1"
+#define JWK "RFC 7518 section 6.2"
+
+static const struct {
+    enum atls_curve curve;
+    const char *crv, *alg;
+} curves[] = {{ATLS_P256, "P-256", "ES256"}, {ATLS_P384, "P-384", "ES384"}};
+
+static void quiet(void *misc, const char *file, int line, uint64_t err, const char *fmt, va_list ap)
+{
+}
+
+/* libjose reports to standard error unless it is told otherwise. */
+static jose_cfg_t *quiet_cfg(void)
+{
+    jose_cfg_t *cfg = jose_cfg();
+    if (cfg)
+        jose_cfg_set_err_func(cfg, quiet, NULL);
+    return cfg;
+}
+
+int atls_json_object(struct atls_bytes text, const char *what, json_t **objectp)
+{
+    json_error_t error;
+    json_t *json;
+
+    if (text.size > ATLS_JWS_MAX_SIZE)
+        return atls_fail(ATLS_E_LIMIT, NULL, "%s: at most %u bytes expected, %zu came", what,
+                         ATLS_JWS_MAX_SIZE, text.size);
+    json = json_loadb(text.size ? (const char *)text.data : "", text.size, JSON_REJECT_DUPLICATES,
+                      &error);
+    if (!json)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 8259", "%s: JSON expected, at byte %d: %s", what,
+                         error.position, error.text);
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return atls_fail(ATLS_E_MALFORMED, "RFC 8259", "%s: a JSON object expected", what);
+    }
+    *objectp = json;
+    return 0;
+}
+
+static int decode_part(struct atls_bytes part, const char *what, json_t **objectp)
+{
+    uint8_t *data;
+    size_t size;
+    int r = atls_base64_decode(ATLS_BASE64URL, part, &data, &size);
+
+    if (r > 0)
+        return atls_fail(r, JWS, "JWS %s: base64url without padding expected", what);
+    if (r)
+        return r;
+    r = atls_json_object(ATLS_BYTES(data, size), what, objectp);
+    free(data);
+    return r;
+}
+
+static int check_signature_part(struct atls_bytes part)
+{
+    uint8_t *data;
+    size_t size;
+    int r = atls_base64_decode(ATLS_BASE64URL, part, &data, &size);
+
+    if (!r)
+        free(data);
+    return r <= 0 ? r : atls_fail(r, JWS, "JWS signature: base64url without padding expected");
+}
+
+static struct atls_bytes trim(struct atls_bytes text)
+{
+    while (text.size && isspace(text.data[text.size - 1]))
+        text.size--;
+    while (text.size && isspace(text.data[0])) {
+        text.data++;
+        text.size--;
+    }
+    return text;
+}
+
+int atls_jws_parse(struct atls_bytes jwt, struct atls_jws *jwsp)
+{
+    struct atls_bytes rest = trim(jwt), part[3];
+    struct atls_jws jws = {0};
+    int r;
+
+    if (rest.size > ATLS_JWS_MAX_SIZE)
+        return atls_fail(ATLS_E_LIMIT, NULL, "JWS: at most %u bytes expected, %zu came",
+                         ATLS_JWS_MAX_SIZE, rest.size);
+    for (unsigned i = 0; i < 3; i++) {
+        const uint8_t *dot = rest.size ? memchr(rest.data, '.', rest.size) : NULL;
+        if ((i < 2) != (dot != NULL))
+            return atls_fail(ATLS_E_MALFORMED, JWS, "JWS: three parts with two dots expected");
+        part[i] = ATLS_BYTES(rest.data, dot ? (size_t)(dot - rest.data) : rest.size);
+        if (!part[i].size)
+            return atls_fail(ATLS_E_MALFORMED, JWS, "JWS: part %u of 3 is empty", i + 1);
+        rest.data += dot ? part[i].size + 1 : 0;
+        rest.size -= dot ? part[i].size + 1 : 0;
+    }
+    jws.header_part = part[0];
+    jws.payload_part = part[1];
+    jws.signature_part = part[2];
+    r = decode_part(part[0], "protected header", &jws.header);
+    if (!r)
+        r = decode_part(part[1], "payload", &jws.payload);
+    if (!r)
+        r = check_signature_part(part[2]);
+    if (r) {
+        atls_jws_clear(&jws);
+        return r;
+    }
+    *jwsp = jws;
+    return 0;
+}
+
+void atls_jws_clear(struct atls_jws *jws)
+{
+    json_decref(jws->header);
+    json_decref(jws->payload);
+    *jws = (struct atls_jws){0};
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+/* What the key file itself says about its use (RFC 7517 4.2 to 4.4). */
+static int check_purpose(const json_t *jwk, const char *alg)
+{
+    const json_t *operations = json_object_get(jwk, "key_ops");
+    const char *own = text_of(jwk, "alg"), *use = text_of(jwk, "use");
+    bool verifies = !operations;
+    size_t i;
+    json_t *operation;
+
+    if (own && strcmp(own, alg))
+        return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.4",
+                         "key for alg %s expected, it is for %s", alg, own);
+    if (use && strcmp(use, "sig"))
+        return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.2",
+                         "key for signatures expected, its use is %s", use);
+    json_array_foreach(operations, i, operation) verifies |=
+        json_is_string(operation) && (!strcmp(json_string_value(operation), "verify") ||
+                                      !strcmp(json_string_value(operation), "sign"));
+    if (!verifies)
+        return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.3",
+                         "key for verification expected, key_ops does not name it");
+    return 0;
+}
+
+static int check_header(const struct atls_jws *jws, const struct atls_public_key *key,
+                        const char **algp)
+{
+    const char *alg = text_of(jws->header, "alg");
+    size_t i;
+
+    if (json_object_get(jws->header, "crit") || json_object_get(jws->header, "b64"))
+        return atls_fail(ATLS_E_UNSUPPORTED, "RFC 7515 section 4.1.11",
+                         "JWS header: no critical extension is understood");
+    if (!alg)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 7515 section 4.1.1", "JWS header: alg is missing");
+    for (i = 0; i < 2 && strcmp(alg, curves[i].alg); i++)
+        ;
+    if (i == 2)
+        return atls_fail(ATLS_E_UNSUPPORTED, JWA, "JWS alg: ES256 or ES384 expected, %.32s came",
+                         alg);
+    if (curves[i].curve != key->curve)
+        return atls_fail(ATLS_E_SIGNATURE, "RFC 7518 section 3.4",
+                         "JWS alg %s does not fit the key's curve", alg);
+    *algp = curves[i].alg;
+    return 0;
+}
+
+static json_t *json_of_part(struct atls_bytes part)
+{
+    return json_stringn((const char *)part.data, part.size);
+}
+
+int atls_jws_verify(const struct atls_jws *jws, const json_t *jwk)
+{
+    struct atls_public_key key;
+    const char *alg;
+    json_t *clean, *message;
+    jose_cfg_t *cfg;
+    bool valid;
+    int r = atls_jwk_to_public_key(jwk, &key);
+
+    if (!r)
+        r = check_header(jws, &key, &alg);
+    if (!r)
+        r = check_purpose(jwk, alg);
+    if (r)
+        return r;
+    clean = atls_jwk_of_public_key(&key);
+    message =
+        json_pack("{s:o, s:o, s:o}", "protected", json_of_part(jws->header_part), "payload",
+                  json_of_part(jws->payload_part), "signature", json_of_part(jws->signature_part));
+    cfg = quiet_cfg();
+    valid = clean && message && cfg && jose_jws_ver(cfg, message, NULL, clean, false);
+    r = clean && message && cfg ? 0 : -ENOMEM;
+    json_decref(clean);
+    json_decref(message);
+    jose_cfg_decref(cfg);
+    if (r)
+        return atls_fail(r, NULL, "JWS: out of memory");
+    return valid ? 0
+                 : atls_fail(ATLS_E_SIGNATURE, "RFC 7515 section 5.2",
+                             "JWS signature does not verify with the %s key given", alg);
+}
+
+/* A private key of the same form: libjose takes its algorithm from the header we made. */
+static json_t *clean_private_jwk(const json_t *jwk, const char **algp)
+{
+    struct atls_public_key key;
+    const char *d = text_of(jwk, "d");
+    json_t *clean;
+
+    if (!d || atls_jwk_to_public_key(jwk, &key))
+        return NULL;
+    clean = atls_jwk_of_public_key(&key);
+    if (clean && json_object_set_new(clean, "d", json_string(d))) {
+        json_decref(clean);
+        return NULL;
+    }
+    *algp = curves[key.curve == ATLS_P384].alg;
+    return clean;
+}
+
+static int compact(const json_t *jws, char **jwtp)
+{
+    const char *header = text_of(jws, "protected"), *payload = text_of(jws, "payload"),
+               *signature = text_of(jws, "signature");
+    char *jwt;
+
+    if (!header || !payload || !signature)
+        return atls_fail(-EINVAL, JWS, "JWS: libjose did not sign");
+    if (asprintf(&jwt, "%s.%s.%s", header, payload, signature) < 0)
+        return atls_fail(-ENOMEM, NULL, "JWS: out of memory");
+    *jwtp = jwt;
+    return 0;
+}
+
+int atls_jws_sign(const json_t *claims, const json_t *signer_jwk, char **jwtp)
+{
+    const char *alg = NULL;
+    json_t *key = clean_private_jwk(signer_jwk, &alg), *jws = NULL, *signature = NULL;
+    char *text = json_dumps(claims, JSON_COMPACT), *payload;
+    jose_cfg_t *cfg = quiet_cfg();
+    int r;
+
+    payload = text ? atls_base64_encode(ATLS_BASE64URL, atls_bytes_of_text(text)) : NULL;
+    if (!key) {
+        r = atls_fail(-EINVAL, JWK, "JWS: a private EC key on P-256 or P-384 expected");
+    } else if (!payload || !cfg) {
+        r = atls_fail(-ENOMEM, NULL, "JWS: out of memory");
+    } else {
+        jws = json_pack("{s:s}", "payload", payload);
+        signature = json_pack("{s:{s:s, s:s}}", "protected", "alg", alg, "typ", "JWT");
+        if (!jws || !signature || !jose_jws_sig(cfg, jws, signature, key))
+            r = atls_fail(-EINVAL, JWS, "JWS: libjose could not sign with this key");
+        else
+            r = compact(jws, jwtp);
+    }
+    json_decref(jws);
+    json_decref(signature);
+    json_decref(key);
+    jose_cfg_decref(cfg);
+    free(payload);
+    free(text);
+    return r;
+}
+
+json_t *atls_jwk_of_public_key(const struct atls_public_key *key)
+{
+    size_t size = atls_curve_size(key->curve);
+    char *x = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key->x, size));
+    char *y = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key->y, size));
+    json_t *jwk = x && y ? json_pack("{s:s, s:s, s:s, s:s}", "kty", "EC", "crv",
+                                     curves[key->curve == ATLS_P384].crv, "x", x, "y", y)
+                         : NULL;
+
+    free(x);
+    free(y);
+    return jwk;
+}
+
+static int read_coordinate(const json_t *jwk, const char *name, enum atls_curve curve,
+                           uint8_t *coordinatep)
+{
+    const char *text = text_of(jwk, name);
+    uint8_t *data;
+    size_t size;
+    int r;
+
+    if (!text)
+        return atls_fail(ATLS_E_MISSING, JWK, "JWK: %s is missing", name);
+    r = atls_base64_decode(ATLS_BASE64URL, atls_bytes_of_text(text), &data, &size);
+    if (r)
+        return r < 0 ? r : atls_fail(r, JWK, "JWK %s: base64url without padding expected", name);
+    if (size == atls_curve_size(curve))
+        memcpy(coordinatep, data, size);
+    else
+        r = atls_fail(ATLS_E_MALFORMED, JWK, "JWK %s: %zu bytes expected, %zu came", name,
+                      atls_curve_size(curve), size);
+    free(data);
+    return r;
+}
+
+int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp)
+{
+    const char *kty = text_of(jwk, "kty"), *crv = text_of(jwk, "crv");
+    struct atls_public_key key = {0};
+    size_t i;
+    int r;
+
+    if (!kty)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 7517 section 4.1", "JWK: kty is missing");
+    if (strcmp(kty, "EC"))
+        return atls_fail(ATLS_E_UNSUPPORTED, JWK, "JWK kty: EC expected, %.32s came", kty);
+    for (i = 0; crv && i < 2 && strcmp(crv, curves[i].crv); i++)
+        ;
+    if (!crv || i == 2)
+        return atls_fail(ATLS_E_UNSUPPORTED, JWK, "JWK crv: P-256 or P-384 expected, %.32s came",
+                         crv ? crv : "nothing");
+    key.curve = curves[i].curve;
+    r = read_coordinate(jwk, "x", key.curve, key.x);
+    if (!r)
+        r = read_coordinate(jwk, "y", key.curve, key.y);
+    if (!r)
+        *keyp = key;
+    return r;
+}

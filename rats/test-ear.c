@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* EAR and JWS: the published vectors, what is written is read again, and what must be refused. */
+#include "rats/test-support.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <jose/jwk.h>
+
+#include "rats/ear.h"
+#include "rats/encoding.h"
+#include "rats/error.h"
+#include "rats/jws.h"
+#include "rats/pem.h"
+
+static json_t *make_key(const char *alg)
+{
+    json_t *jwk = json_pack("{s:s}", "alg", alg);
+
+    assert_true(jose_jwk_gen(NULL, jwk));
+    return jwk;
+}
+
+static json_t *public_of(const json_t *jwk)
+{
+    struct atls_public_key key;
+
+    assert_int_equal(atls_jwk_to_public_key(jwk, &key), 0);
+    return atls_jwk_of_public_key(&key);
+}
+
+static const char claims_text[] =
+    "{\"eat_profile\":\"tag:github.com,2023:veraison/ear\",\"iat\":1700000000,"
+    "\"ear.verifier-id\":{\"developer\":\"d\",\"build\":\"b\"},"
+    "\"eat_nonce\":\"AAECAwQFBgcICQoLDA0ODw==\","
+    "\"submods\":{\"PSA_IOT\":{\"ear.status\":\"affirming\","
+    "\"ear.trustworthiness-vector\":{\"hardware\":2},"
+    "\"ear.appraisal-policy-id\":\"policy:1\"}}}";
+
+static json_t *base_claims(void)
+{
+    json_t *claims = json_loads(claims_text, JSON_REJECT_DUPLICATES, NULL);
+
+    assert_non_null(claims);
+    return claims;
+}
+
+/* One member of the base claims replaced (or removed, VALUE NULL), at one of three places. */
+enum place { TOP, SUBMOD, VECTOR };
+static const struct {
+    const char *clause;
+    enum place place;
+    const char *name, *value;
+    int outcome;
+} claim_cases[] = {
+    {"base", TOP, "jti", "\"x\"", 0},
+    {"EAT 4.1", TOP, "eat_nonce", "\"AAECAwQFBgcICQoLDA0ODw\"", 0},
+    {"EAT 4.1", TOP, "eat_nonce", NULL, 0},
+    {"RFC7519 2", TOP, "iat", "1.7e9", 0},
+    {"AR4SI 2.3", VECTOR, "executables", "-128", 0},
+    {"AR4SI 2.3", VECTOR, "executables", "127", 0},
+    {"EAR 3", SUBMOD, "ear.trustworthiness-vector", NULL, 0},
+    {"EAR 3", SUBMOD, "ear.unknown", "[1]", 0},
+    {"EAR 3", TOP, "eat_profile", NULL, ATLS_E_MISSING},
+    {"EAR 3", TOP, "eat_profile", "7", ATLS_E_MALFORMED},
+    {"EAR 3", TOP, "eat_profile", "\"tag:example.com,2023:other\"", ATLS_E_UNSUPPORTED},
+    {"EAR 3", TOP, "eat_profile", "\"tag:ietf.org,2026:rats/ear#03\"", ATLS_E_MISSING},
+    {"RFC7519 4.1.6", TOP, "iat", NULL, ATLS_E_MISSING},
+    {"RFC7519 2", TOP, "iat", "\"1700000000\"", ATLS_E_MALFORMED},
+    {"RFC7519 2", TOP, "iat", "-1", ATLS_E_MALFORMED},
+    {"RFC7519 2", TOP, "iat", "0", ATLS_E_MALFORMED},
+    {"RFC7519 2", TOP, "iat", "1e300", ATLS_E_MALFORMED},
+    {"RFC7519 2", TOP, "iat", "9223372036854775807", ATLS_E_MALFORMED},
+    {"RFC7519 2", TOP, "exp", "0", ATLS_E_MALFORMED},
+    {"RFC7519 2", TOP, "exp", "null", ATLS_E_MALFORMED},
+    {"RFC7519 2", TOP, "nbf", "true", ATLS_E_MALFORMED},
+    {"RFC7519 4.1.1", TOP, "iss", "{}", ATLS_E_MALFORMED},
+    {"EAR 3", TOP, "ear.verifier-id", NULL, ATLS_E_MISSING},
+    {"EAR 3", TOP, "ear.verifier-id", "[]", ATLS_E_MALFORMED},
+    {"EAR 3", TOP, "ear.verifier-id", "{\"build\":\"b\"}", ATLS_E_MISSING},
+    {"EAR 3", TOP, "ear.verifier-id", "{\"build\":1,\"developer\":\"d\"}", ATLS_E_MALFORMED},
+    {"EAT 4.1", TOP, "eat_nonce", "\"AAECAwQFBg\"", ATLS_E_MALFORMED},
+    {"EAT 4.1", TOP, "eat_nonce", "\"AAECAwQFBgcICQoLDA0ODx\"", ATLS_E_MALFORMED},
+    {"EAT 4.1", TOP, "eat_nonce", "\"AAECAwQFBgcICQoLDA0ODw=\"", ATLS_E_MALFORMED},
+    {"EAT 4.1", TOP, "eat_nonce", "\"AAECAwQFBgcICQoLDA0O+w\"", ATLS_E_MALFORMED},
+    {"EAT 4.1", TOP, "eat_nonce", "\"AA ECAwQFBgcICQoLDA0ODw\"", ATLS_E_MALFORMED},
+    {"EAT 4.1", TOP, "eat_nonce", "1", ATLS_E_MALFORMED},
+    {"EAT 4.1", TOP, "eat_nonce", "[\"AAECAwQFBgcICQoLDA0ODw\"]", ATLS_E_UNSUPPORTED},
+    {"EAR 3", TOP, "submods", NULL, ATLS_E_MISSING},
+    {"EAR 3", TOP, "submods", "{}", ATLS_E_MALFORMED},
+    {"EAR 3", TOP, "submods", "[]", ATLS_E_MALFORMED},
+    {"EAR 3", TOP, "submods", "{\"a\":1}", ATLS_E_MALFORMED},
+    {"EAR 3", SUBMOD, "ear.status", NULL, ATLS_E_MISSING},
+    {"EAR 3", SUBMOD, "ear.status", "2", ATLS_E_MALFORMED},
+    {"EAR 3", SUBMOD, "ear.status", "\"Affirming\"", ATLS_E_MALFORMED},
+    {"EAR 3", SUBMOD, "ear.status", "\"\"", ATLS_E_MALFORMED},
+    {"EAR 3", SUBMOD, "ear.trustworthiness-vector", "[2]", ATLS_E_MALFORMED},
+    {"AR4SI 2.3", VECTOR, "executables", "128", ATLS_E_MALFORMED},
+    {"AR4SI 2.3", VECTOR, "executables", "-129", ATLS_E_MALFORMED},
+    {"AR4SI 2.3", VECTOR, "executables", "2.0", ATLS_E_MALFORMED},
+    {"AR4SI 2.3", VECTOR, "executables", "\"affirming\"", ATLS_E_MALFORMED},
+    {"AR4SI 2.3", VECTOR, "sorcery", "2", ATLS_E_MALFORMED},
+    {"EAR 3", SUBMOD, "ear.appraisal-policy-id", "[\"p\"]", ATLS_E_MALFORMED},
+    {"EAR 3", SUBMOD, "ear.veraison.key-attestation", "{}", ATLS_E_MISSING},
+    {"EAR 3", SUBMOD, "ear.veraison.key-attestation", "[]", ATLS_E_MALFORMED},
+    {"EAR 3", SUBMOD, "ear.veraison.key-attestation", "{\"akpub\":1}", ATLS_E_MALFORMED},
+    {"EAR 3", SUBMOD, "ear.veraison.key-attestation", "{\"akpub\":\"!\"}", ATLS_E_MALFORMED},
+    {"EAR 3", SUBMOD, "ear.veraison.key-attestation", "{\"akpub\":\"MFkw\"}", ATLS_E_MALFORMED},
+    {"EAR 3", SUBMOD, "ear.veraison.policy-claims", "\"x\"", ATLS_E_MALFORMED},
+    {"EAR 3", SUBMOD, "ear.veraison.annotated-evidence", "1", ATLS_E_MALFORMED},
+};
+
+static void test_claims(void **state)
+{
+    for (size_t i = 0; i < sizeof(claim_cases) / sizeof(*claim_cases); i++) {
+        json_t *claims = base_claims(), *object = claims;
+        struct atls_ear ear;
+        int r;
+
+        if (claim_cases[i].place != TOP)
+            object = json_object_get(json_object_get(claims, "submods"), "PSA_IOT");
+        if (claim_cases[i].place == VECTOR)
+            object = json_object_get(object, "ear.trustworthiness-vector");
+        if (claim_cases[i].value)
+            json_object_set_new(object, claim_cases[i].name,
+                                json_loads(claim_cases[i].value, JSON_DECODE_ANY, NULL));
+        else
+            json_object_del(object, claim_cases[i].name);
+        r = atls_ear_parse_claims(claims, &ear);
+        if (r != claim_cases[i].outcome)
+            fail_msg("%s, %s = %s: %s expected, %s came (%s)", claim_cases[i].clause,
+                     claim_cases[i].name, claim_cases[i].value,
+                     atls_error_name(claim_cases[i].outcome), atls_error_name(r),
+                     atls_error_text());
+        if (!r)
+            atls_ear_clear(&ear);
+        json_decref(claims);
+    }
+}
+
+/* A JWS made by hand: HEADER as it is, the payload, and a signature of 64 bytes or as given. */
+static char *hand_made(const char *header, const char *payload, const char *signature)
+{
+    static const uint8_t zeros[64];
+    char *h = atls_base64_encode(ATLS_BASE64URL, atls_bytes_of_text(header));
+    char *p = atls_base64_encode(ATLS_BASE64URL, atls_bytes_of_text(payload));
+    char *s = signature ? strdup(signature)
+                        : atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(zeros, sizeof(zeros)));
+    char *jwt = NULL;
+
+    assert_true(asprintf(&jwt, "%s.%s.%s", h, p, s) > 0);
+    free(h);
+    free(p);
+    free(s);
+    return jwt;
+}
+
+static const struct {
+    const char *clause, *header, *payload, *signature;
+    int outcome;
+} header_cases[] = {
+    {"RFC7515 8", "{\"alg\":\"none\"}", NULL, NULL, ATLS_E_UNSUPPORTED},
+    {"RFC7515 7.1", "{\"alg\":\"none\"}", NULL, "", ATLS_E_MALFORMED},
+    {"RFC7518 3.1", "{\"alg\":\"HS256\"}", NULL, NULL, ATLS_E_UNSUPPORTED},
+    {"RFC7518 3.1", "{\"alg\":\"RS256\"}", NULL, NULL, ATLS_E_UNSUPPORTED},
+    {"RFC7518 3.1", "{\"alg\":\"ES512\"}", NULL, NULL, ATLS_E_UNSUPPORTED},
+    {"RFC7518 3.1", "{\"alg\":\"es256\"}", NULL, NULL, ATLS_E_UNSUPPORTED},
+    {"RFC7518 3.4", "{\"alg\":\"ES384\"}", NULL, NULL, ATLS_E_SIGNATURE},
+    {"RFC7515 4.1.1", "{\"typ\":\"JWT\"}", NULL, NULL, ATLS_E_MALFORMED},
+    {"RFC7515 4.1.1", "{\"alg\":5}", NULL, NULL, ATLS_E_MALFORMED},
+    {"RFC7515 4.1.11", "{\"alg\":\"ES256\",\"crit\":[\"exp\"],\"exp\":1}", NULL, NULL,
+     ATLS_E_UNSUPPORTED},
+    {"RFC7797 6", "{\"alg\":\"ES256\",\"b64\":true}", NULL, NULL, ATLS_E_UNSUPPORTED},
+    {"RFC7515 4", "{\"alg\":\"ES256\",\"alg\":\"ES256\"}", NULL, NULL, ATLS_E_MALFORMED},
+    {"RFC7515 4", "[\"ES256\"]", NULL, NULL, ATLS_E_MALFORMED},
+    {"RFC7515 4", "{\"alg\":\"ES256\"} ", "{\"a\":1}x", NULL, ATLS_E_MALFORMED},
+    {"RFC7515 5.2", "{\"alg\":\"ES256\"}", NULL, NULL, ATLS_E_SIGNATURE},
+    {"RFC7515 5.2", "{\"alg\":\"ES256\"}", NULL, "AAAA", ATLS_E_SIGNATURE},
+    {"RFC7515 2", "{\"alg\":\"ES256\"}", NULL, "AAAA=", ATLS_E_MALFORMED},
+    {"RFC7515 2", "{\"alg\":\"ES256\"}", NULL, "A\xff\xfe", ATLS_E_MALFORMED},
+    {"RFC7515 7.1", "{\"alg\":\"ES256\"}", NULL, "AAAA.AAAA", ATLS_E_MALFORMED},
+    {"RFC8259 4", "{\"alg\":\"ES256\"}", "{\"iat\":1,\"iat\":2}", NULL, ATLS_E_MALFORMED},
+    {"RFC8259 8.1", "{\"alg\":\"ES256\"}", "{\"iss\":\"\xff\"}", NULL, ATLS_E_MALFORMED},
+    {"RFC8259 7", "{\"alg\":\"ES256\"}", "{\"iss\":\"\\u0000\"}", NULL, ATLS_E_MALFORMED},
+    {"RFC7519 7.2", "{\"alg\":\"ES256\"}", "7", NULL, ATLS_E_MALFORMED},
+};
+
+static void test_headers(void **state)
+{
+    json_t *signer = make_key("ES256"), *jwk = public_of(signer);
+
+    for (size_t i = 0; i < sizeof(header_cases) / sizeof(*header_cases); i++) {
+        const char *payload = header_cases[i].payload ? header_cases[i].payload : claims_text;
+        char *jwt = hand_made(header_cases[i].header, payload, header_cases[i].signature);
+        struct atls_ear ear;
+        int r = atls_ear_read(atls_bytes_of_text(jwt), jwk, &ear);
+
+        if (r != header_cases[i].outcome)
+            fail_msg("%s, %s: %s expected, %s came (%s)", header_cases[i].clause,
+                     header_cases[i].header, atls_error_name(header_cases[i].outcome),
+                     atls_error_name(r), atls_error_text());
+        free(jwt);
+    }
+    json_decref(jwk);
+    json_decref(signer);
+}
+
+static void test_compact_form(void **state)
+{
+    static const char *const bad[] = {
+        "",          ".",         "..",       "a.b",           "a.b.c",         "e30.e30",
+        "e30..AAAA", ".e30.AAAA", "e30.e30.", "e30 .e30.AAAA", "e30.e30.AAAA.x"};
+    char *large = malloc(ATLS_JWS_MAX_SIZE + 2);
+    struct atls_jws jws;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        assert_int_equal(atls_jws_parse(atls_bytes_of_text(bad[i]), &jws), ATLS_E_MALFORMED);
+    memset(large, 'A', ATLS_JWS_MAX_SIZE + 1);
+    assert_int_equal(atls_jws_parse(ATLS_BYTES(large, ATLS_JWS_MAX_SIZE + 1), &jws), ATLS_E_LIMIT);
+    free(large);
+}
+
+static void fill(struct atls_ear *ear, struct atls_ear_submod *submods, size_t count)
+{
+    static uint8_t nonce[] = "0123456789abcdef0123456789abcdef";
+
+    *ear = (struct atls_ear){.issued_at = 1700000000,
+                             .expires_at = 1700000300,
+                             .not_before = 1699999990,
+                             .issuer = (char *)"https://verifier.example",
+                             .developer = (char *)"d",
+                             .build = (char *)"b",
+                             .nonce = nonce,
+                             .nonce_size = 32,
+                             .submods = submods,
+                             .submod_count = count};
+    submods[0].name = (char *)"PSA_IOT";
+    submods[0].status = ATLS_TIER_AFFIRMING;
+    submods[0].has_claim[ATLS_HARDWARE] = true;
+    submods[0].trust_vector[ATLS_HARDWARE] = 2;
+    submods[0].has_claim[ATLS_EXECUTABLES] = true;
+    submods[0].trust_vector[ATLS_EXECUTABLES] = -1;
+    submods[0].policy_id = (char *)"policy:test";
+}
+
+static void round_trip(enum atls_ear_dialect dialect, const char *alg)
+{
+    json_t *signer = make_key(alg), *jwk = public_of(signer), *other = make_key(alg);
+    struct atls_ear_submod submods[2] = {0};
+    struct atls_ear ear, read;
+    char *jwt;
+
+    fill(&ear, submods, 2);
+    ear.dialect = dialect;
+    assert_int_equal(atls_jwk_to_public_key(other, &submods[0].key), 0);
+    submods[0].has_key = true;
+    submods[0].policy_claims = json_pack("{s:s}", "atls.reason", "ok");
+    submods[1].name = (char *)"second";
+    submods[1].status = ATLS_TIER_CONTRAINDICATED;
+    assert_int_equal(atls_ear_write(&ear, signer, &jwt), 0);
+    assert_int_equal(atls_ear_read(atls_bytes_of_text(jwt), jwk, &read), 0);
+
+    assert_int_equal(read.dialect, dialect);
+    assert_int_equal(read.issued_at, ear.issued_at);
+    assert_int_equal(read.expires_at, ear.expires_at);
+    assert_int_equal(read.not_before, ear.not_before);
+    assert_string_equal(read.issuer, ear.issuer);
+    assert_int_equal(read.nonce_size, 32);
+    assert_memory_equal(read.nonce, ear.nonce, 32);
+    assert_int_equal(read.submod_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct atls_ear_submod *s = &read.submods[i];
+        if (!strcmp(s->name, "second")) {
+            assert_int_equal(s->status, ATLS_TIER_CONTRAINDICATED);
+            assert_false(s->has_key);
+            continue;
+        }
+        assert_int_equal(s->status, ATLS_TIER_AFFIRMING);
+        assert_true(s->has_key && atls_public_key_equal(&s->key, &submods[0].key));
+        assert_int_equal(s->trust_vector[ATLS_EXECUTABLES], -1);
+        assert_string_equal(s->policy_id, "policy:test");
+        assert_true(json_equal(s->policy_claims, submods[0].policy_claims));
+        assert_null(s->annotated_evidence);
+    }
+    assert_int_equal(atls_ear_worst_tier(&read), ATLS_TIER_CONTRAINDICATED);
+    atls_ear_clear(&read);
+
+    /* Another key, and a changed character anywhere. */
+    assert_int_equal(atls_ear_read(atls_bytes_of_text(jwt), other, &read), ATLS_E_SIGNATURE);
+    for (size_t i = 0; i < strlen(jwt); i += 7) {
+        char was = jwt[i];
+        jwt[i] = was == 'A' ? 'Q' : 'A';
+        assert_int_not_equal(atls_ear_read(atls_bytes_of_text(jwt), jwk, &read), 0);
+        jwt[i] = was;
+    }
+    free(jwt);
+    json_decref(submods[0].policy_claims);
+    json_decref(other);
+    json_decref(jwk);
+    json_decref(signer);
+}
+
+static void test_round_trips(void **state)
+{
+    round_trip(ATLS_EAR_VERAISON, "ES256");
+    round_trip(ATLS_EAR_VERAISON, "ES384");
+    round_trip(ATLS_EAR_DRAFT_03, "ES256");
+    round_trip(ATLS_EAR_DRAFT_03, "ES384");
+}
+
+static void test_keys(void **state)
+{
+    static const struct {
+        const char *jwk;
+        int outcome;
+    } cases[] = {
+        {"{}", ATLS_E_MALFORMED},
+        {"{\"kty\":\"RSA\"}", ATLS_E_UNSUPPORTED},
+        {"{\"kty\":\"oct\",\"k\":\"AAAA\"}", ATLS_E_UNSUPPORTED},
+        {"{\"kty\":\"EC\",\"crv\":\"P-521\"}", ATLS_E_UNSUPPORTED},
+        {"{\"kty\":\"EC\"}", ATLS_E_UNSUPPORTED},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\"}", ATLS_E_MISSING},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAA\",\"y\":\"AAAA\"}", ATLS_E_MALFORMED},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"A+==\",\"y\":\"AAAA\"}", ATLS_E_MALFORMED},
+    };
+    static const struct {
+        const char *name, *value;
+    } purposes[] = {{"use", "\"enc\""}, {"alg", "\"ES384\""}, {"key_ops", "[\"deriveKey\"]"}};
+    json_t *signer = make_key("ES256");
+    struct atls_ear_submod submod = {0};
+    struct atls_public_key key;
+    struct atls_ear ear, read;
+    char *jwt;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        json_t *jwk = json_loads(cases[i].jwk, 0, NULL);
+        assert_int_equal(atls_jwk_to_public_key(jwk, &key), cases[i].outcome);
+        assert_int_not_equal(atls_jws_sign(jwk, jwk, &jwt), 0);
+        json_decref(jwk);
+    }
+    fill(&ear, &submod, 1);
+    assert_int_equal(atls_ear_write(&ear, signer, &jwt), 0);
+    for (size_t i = 0; i < sizeof(purposes) / sizeof(*purposes); i++) {
+        json_t *jwk = public_of(signer);
+        json_object_set_new(jwk, purposes[i].name,
+                            json_loads(purposes[i].value, JSON_DECODE_ANY, NULL));
+        assert_int_equal(atls_ear_read(atls_bytes_of_text(jwt), jwk, &read), ATLS_E_UNTRUSTED);
+        json_decref(jwk);
+    }
+    free(jwt);
+    json_decref(signer);
+}
+
+static void test_write_refuses(void **state)
+{
+    json_t *signer = make_key("ES256"), *jwk = public_of(signer);
+    struct atls_ear_submod submod = {0};
+    struct atls_ear ear;
+    char *jwt;
+
+    fill(&ear, &submod, 1);
+    assert_int_equal(atls_ear_write(&ear, jwk, &jwt), -EINVAL); /* no private part */
+    ear.submod_count = 0;
+    assert_int_equal(atls_ear_write(&ear, signer, &jwt), -EINVAL);
+    fill(&ear, &submod, 1);
+    ear.nonce_size = 7;
+    assert_int_equal(atls_ear_write(&ear, signer, &jwt), -EINVAL);
+    fill(&ear, &submod, 1);
+    ear.issued_at = 0;
+    assert_int_equal(atls_ear_write(&ear, signer, &jwt), -EINVAL);
+    fill(&ear, &submod, 1);
+    submod.trust_vector[ATLS_HARDWARE] = 128;
+    assert_int_equal(atls_ear_write(&ear, signer, &jwt), -EINVAL);
+    fill(&ear, &submod, 1);
+    submod.name = NULL;
+    assert_int_equal(atls_ear_write(&ear, signer, &jwt), -EINVAL);
+    json_decref(jwk);
+    json_decref(signer);
+}
+
+static void test_times(void **state)
+{
+    static const struct {
+        int64_t iat, nbf, exp, now, leeway, max_age;
+        int outcome;
+    } cases[] = {
+        {1000, 0, 1300, 1000, 0, 9, 0},
+        {1000, 0, 1300, 1299, 0, 9, 0},
+        {1000, 0, 1300, 1300, 0, 9, ATLS_E_EXPIRED},
+        {1000, 0, 1300, 1304, 5, 9, 0},
+        {1000, 0, 1300, 1305, 5, 9, ATLS_E_EXPIRED},
+        {1000, 0, 0, 1059, 0, 60, 0},
+        {1000, 0, 0, 1060, 0, 60, ATLS_E_EXPIRED},
+        {1000, 0, 0, 999, 0, 60, ATLS_E_EXPIRED},
+        {1000, 0, 0, 995, 5, 60, 0},
+        {1000, 1100, 1300, 1099, 0, 60, ATLS_E_EXPIRED},
+        {1000, 1100, 1300, 1100, 0, 60, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct atls_ear ear = {
+            .issued_at = cases[i].iat, .not_before = cases[i].nbf, .expires_at = cases[i].exp};
+        assert_int_equal(atls_ear_check_time(&ear, cases[i].now, cases[i].leeway, cases[i].max_age),
+                         cases[i].outcome);
+    }
+}
+
+static void test_tiers(void **state)
+{
+    static const struct {
+        int value;
+        enum atls_tier tier;
+    } cases[] = {{-128, 96}, {-97, 96}, {-96, 32}, {-33, 32}, {-32, 2}, {-2, 2},  {-1, 0},  {0, 0},
+                 {1, 0},     {2, 2},    {31, 2},   {32, 32},  {95, 32}, {96, 96}, {127, 96}};
+    static const struct {
+        enum atls_tier status, worst;
+        int value;
+    } worst[] = {{2, 2, 2}, {2, 2, 0},   {2, 0, 1},    {2, 0, -1},  {2, 32, 33}, {2, 96, 99},
+                 {0, 0, 2}, {32, 32, 2}, {32, 96, 96}, {96, 96, 2}, {0, 32, 32}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        assert_int_equal(atls_trust_claim_tier(cases[i].value), cases[i].tier);
+    for (size_t i = 0; i < sizeof(worst) / sizeof(*worst); i++) {
+        struct atls_ear_submod submods[2] = {{.status = ATLS_TIER_AFFIRMING},
+                                             {.status = worst[i].status}};
+        struct atls_ear ear = {.submods = submods, .submod_count = 2};
+
+        submods[1].has_claim[ATLS_SOURCED_DATA] = true;
+        submods[1].trust_vector[ATLS_SOURCED_DATA] = worst[i].value;
+        assert_int_equal(atls_ear_worst_tier(&ear), worst[i].worst);
+    }
+    assert_int_equal(atls_ear_worst_tier(&(struct atls_ear){0}), ATLS_TIER_NONE);
+}
+
+static void test_signed_vector(void **state)
+{
+    struct atls_bytes jwt = test_vector("ear/c-ear/ear.jwt");
+    struct atls_bytes pem = test_vector("ear/c-ear/pkey.pem");
+    struct atls_public_key key;
+    struct atls_ear ear;
+    json_t *jwk;
+
+    assert_int_equal(atls_pem_read_public_key(pem, &key), 0);
+    jwk = atls_jwk_of_public_key(&key);
+    assert_int_equal(atls_ear_read(jwt, jwk, &ear), 0);
+    assert_int_equal(ear.dialect, ATLS_EAR_VERAISON);
+    assert_int_equal(ear.issued_at, 1666529184);
+    assert_int_equal(ear.not_before, 1677247879);
+    assert_string_equal(ear.developer, "https://veraison-project.org");
+    assert_int_equal(ear.submod_count, 1);
+    assert_string_equal(ear.submods[0].name, "PARSEC_TPM");
+    assert_true(ear.submods[0].has_key);
+    assert_int_equal(atls_ear_worst_tier(&ear), ATLS_TIER_AFFIRMING);
+    atls_ear_clear(&ear);
+    key.x[31] ^= 1; /* no longer on the curve */
+    json_decref(jwk);
+    jwk = atls_jwk_of_public_key(&key);
+    assert_int_equal(atls_ear_read(jwt, jwk, &ear), ATLS_E_SIGNATURE);
+    json_decref(jwk);
+    test_vector_free(jwt);
+    test_vector_free(pem);
+}
+
+static void test_claim_vectors(void **state)
+{
+    static const struct {
+        const char *name;
+        int outcome;
+        enum atls_tier worst;
+    } cases[] = {
+        {"ear/veraison-ear/ear-claims.json", 0, ATLS_TIER_AFFIRMING},
+        {"ear/veraison-ear/ear-claims-tv-ok.json", 0, ATLS_TIER_AFFIRMING},
+        {"ear/veraison-ear/ear-claims-extension-ok.json", 0, ATLS_TIER_AFFIRMING},
+        {"ear/veraison-ear/ear-claims-key-attestation-ok.json", 0, ATLS_TIER_AFFIRMING},
+        {"ear/veraison-ear/ear-claims-key-attestation-ko.json", ATLS_E_MISSING, 0},
+        {"ear/draft-03/ear-json-1.diag", 0, ATLS_TIER_CONTRAINDICATED},
+        {"ear/draft-03/ear-json-2.diag", 0, ATLS_TIER_AFFIRMING},
+        {"ear/draft-03/ext-teep-json-1.diag", 0, ATLS_TIER_CONTRAINDICATED},
+        {"ear/draft-03/ext-veraison-json-1.diag", 0, ATLS_TIER_CONTRAINDICATED},
+        /* The key in the draft's example is cut short: no SubjectPublicKeyInfo. */
+        {"ear/draft-03/ext-veraison-json-2.diag", ATLS_E_MALFORMED, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct atls_bytes text = test_vector(cases[i].name);
+        struct atls_ear ear;
+        json_t *claims;
+        int r;
+
+        assert_int_equal(atls_json_object(text, cases[i].name, &claims), 0);
+        r = atls_ear_parse_claims(claims, &ear);
+        if (r != cases[i].outcome)
+            fail_msg("%s: %s", cases[i].name, atls_error_text());
+        if (!r) {
+            assert_int_equal(atls_ear_worst_tier(&ear), cases[i].worst);
+            atls_ear_clear(&ear);
+        }
+        json_decref(claims);
+        test_vector_free(text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_claims),        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_compact_form),  cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_keys),          cmocka_unit_test(test_write_refuses),
+        cmocka_unit_test(test_times),         cmocka_unit_test(test_tiers),
+        cmocka_unit_test(test_signed_vector), cmocka_unit_test(test_claim_vectors),
+    };
+    return cmocka_run_group_tests_name("ear", tests, NULL, NULL);
+}
