@@ -9,6 +9,11 @@
 
 #define ATLS_TAG_COSE_SIGN1 18
 #define ATLS_TAG_CWT 61
+enum { /* header parameters, RFC 9052 3.1 */
+    ATLS_COSE_LABEL_ALG = 1, ATLS_COSE_LABEL_CRIT = 2, ATLS_COSE_LABEL_KEY_ID = 4 };
+enum { /* COSE_Key, RFC 9052 7.1 and RFC 9053 7.1.1 */
+    ATLS_COSE_KEY_KTY = 1, ATLS_COSE_KEY_CRV = -1, ATLS_COSE_KEY_X = -2, ATLS_COSE_KEY_Y = -3,
+    ATLS_COSE_KEY_D = -4 };
 
 enum atls_cose_tagging { /* RFC 9052 4.2: formats differ; CDDL of the KAT draft is untagged (H21) */
     ATLS_COSE_TAG_EITHER, ATLS_COSE_TAG_REQUIRED, ATLS_COSE_TAG_FORBIDDEN };
@@ -24,18 +29,30 @@ struct atls_cose_sign1 {     /* everything borrowed from the input */
 
 /* Parses; verifies nothing. alg must be in the protected header; unknown crit is refused; a
  * detached (nil) payload is refused; ES256/384 signatures have 64/96 bytes; CWT tag 61 may wrap
- * tag 18 where a tag is allowed. ATLS_E_MALFORMED, ATLS_E_UNSUPPORTED (alg), ATLS_E_LIMIT. */
+ * tag 18 where a tag is allowed. A parameter may be in one bucket only. CBOR is read by the lenient
+ * rules, for COSE asks for no others. CLAUSE is that of the format, NULL where it is COSE itself.
+ * ATLS_E_MALFORMED, ATLS_E_UNSUPPORTED (alg, crit, nil payload), ATLS_E_MISSING (alg),
+ * ATLS_E_LIMIT (32 parameters a bucket, and those of atls_cbor_lenient), -ENOMEM. */
 int atls_cose_sign1_parse(struct atls_bytes in, enum atls_cose_tagging tagging, const char *clause,
                           struct atls_cose_sign1 *messagep);
-/* 0, ATLS_E_SIGNATURE, ATLS_E_MISMATCH (alg does not fit the key's curve). External AAD empty. */
+/* 0, ATLS_E_SIGNATURE, ATLS_E_MISMATCH (alg does not fit the key's curve), ATLS_E_MALFORMED (the
+ * key is no point of its curve). External AAD empty. */
 int atls_cose_sign1_verify(const struct atls_cose_sign1 *message, const struct atls_crypto *crypto,
                            const struct atls_public_key *key);
-/* Writes a COSE_Sign1 as the next item of W: protected {1: alg}, unprotected {}. No allocation. */
+/* Hash of the Sig_structure (RFC 9052 4.4), without external data. */
+int atls_cose_sign1_digest(const struct atls_crypto *crypto, enum atls_hash hash,
+                           struct atls_bytes protected_header, struct atls_bytes payload,
+                           uint8_t *digestp);
+/* Writes a COSE_Sign1 as the next item of W: protected {1: alg}, unprotected {}. No allocation.
+ * With a W that only counts nothing is signed, and the payload's data may be NULL. Errors are those
+ * of CRYPTO and SIGNER; those of W are seen at its end. */
 int atls_cose_sign1_write(struct atls_cbor_writer *w, bool tagged, struct atls_bytes payload,
                           const struct atls_crypto *crypto, const struct atls_signer *signer);
 
 /* COSE_Key {1: 2, -1: crv, -2: x, -3: y}, deterministic. The writer adds one item to W; the reader
- * refuses private parts (-4) and compressed points, skips other labels. */
+ * refuses private parts (-4) and compressed points, skips other labels. ATLS_E_MALFORMED,
+ * ATLS_E_UNSUPPORTED (another kty or crv, a compressed point), ATLS_E_MISSING. Does not check that
+ * the point is on its curve: atls_crypto.verify() does. */
 void atls_cose_key_write(struct atls_cbor_writer *w, const struct atls_public_key *key);
 int atls_cose_key_read(struct atls_cbor_reader *r, struct atls_public_key *keyp);
 
