@@ -39,11 +39,18 @@ struct atls_cmw_entry {
     struct atls_cmw *cmw;
 };
 
-/* Which serialization the first byte tells (RFC 9999 demultiplexing; wire.md 5), or
+/* Which serialization the first byte tells (RFC 9999 section 3.4), or
  * ATLS_E_MALFORMED. */
 int atls_cmw_sniff(struct atls_bytes in, enum atls_serialization *serializationp);
-/* Parses either serialization; rejects all of wire.md 5's must-reject list with the clause.
- * 0, -ENOMEM, ATLS_E_MALFORMED, ATLS_E_LIMIT. */
+/*
+ * Parses either serialization and refuses whatever RFC 9999 forbids, with the clause.
+ * 0, -ENOMEM, ATLS_E_MALFORMED, ATLS_E_LIMIT (size, depth, number of items, labels beyond 64 bits
+ * signed).
+ *
+ * Indefinite lengths: RFC 9999 does not forbid them, and the look-ahead of its section 3.4 names 9f
+ * and bf, so arrays and maps may have them. The same table does not name longer heads than needed
+ * (98 02, db 00..), so those are refused.
+ */
 int atls_cmw_parse(struct atls_bytes in, struct atls_cmw **cmwp);
 /* The same where the slot says which serialization must be there (the CHOICE of id-pe-cmw). */
 int atls_cmw_parse_as(enum atls_serialization serialization, struct atls_bytes in,
@@ -62,9 +69,14 @@ void atls_cmw_write_record(struct atls_cbor_writer *w, const char *media_type, s
                            unsigned indicator);
 void atls_cmw_write_record_cf(struct atls_cbor_writer *w, uint16_t content_format,
                               struct atls_bytes value, unsigned indicator);
+void atls_cmw_write_record_type(struct atls_cbor_writer *w, const struct atls_cmw_type *type,
+                                struct atls_bytes value, unsigned indicator);
+/* 0, or ATLS_E_LIMIT where the content format has no tag; then nothing was written. */
 int atls_cmw_write_tag(struct atls_cbor_writer *w, uint16_t content_format, struct atls_bytes value);
-/* The tree in either serialization; *OUTP is allocated. A tag becomes a record in JSON; a content
- * format becomes its media type; ATLS_E_UNSUPPORTED where it has none or a label is an integer. */
+/* The tree in either serialization; *OUTP is allocated. CBOR is deterministic (RFC 8949 4.2.1), JSON
+ * compact with sorted labels. In JSON a tag becomes a record and a content format its media type;
+ * ATLS_E_UNSUPPORTED where there is no JSON form: no media type, an integer label, an empty value.
+ * -EINVAL: a tree that RFC 9999 forbids; -ENOMEM; ATLS_E_LIMIT (depth, TN). */
 int atls_cmw_serialize(const struct atls_cmw *cmw, enum atls_serialization serialization,
                        uint8_t **outp, size_t *sizep);
 
