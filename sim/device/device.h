@@ -12,16 +12,16 @@
 struct atls_device;
 
 /* ADDRESS: "unix:PATH"; "inproc:SEED" (SEED a decimal number: a whole device with pristine images
- * in this process, for tests and benchmarks). TIMEOUT_MS bounds every later request. -errno, ATLS_E_UNAVAILABLE,
- * ATLS_E_UNSUPPORTED (unknown address). */
+ * in this process, for tests and benchmarks). TIMEOUT_MS bounds every later request. -errno,
+ * ATLS_E_UNAVAILABLE, ATLS_E_UNSUPPORTED (unknown address). */
 int atls_device_open(const char *address, unsigned timeout_ms, struct atls_device **devicep);
 void atls_device_close(struct atls_device *device);
 
 struct atls_device_info {
     uint8_t instance_id[33];
     uint8_t implementation_id[32];
-    uint16_t lifecycle;              /* enum atls_psa_lifecycle */
-    struct atls_public_key pak;      /* platform attestation key, public part */
+    uint16_t lifecycle;         /* enum atls_psa_lifecycle */
+    struct atls_public_key pak; /* platform attestation key, public part */
     size_t component_count;
 };
 /* Every request below: 0; ATLS_E_UNAVAILABLE (gone, or no answer after the retries);

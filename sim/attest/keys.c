@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Identity keys, their signatures and their attestation; see keys.h. */
+#include "sim/attest/keys.h"
+
+#include "rats/error.h"
+
+#define CLAUSE "draft-bft-rats-kat-06 section 4"
+/* Claims: a nonce of 64 bytes and two COSE_Keys of at most 108 and 80 bytes; then the signature. */
+#define KAT_CLAIMS_MAX 320
+#define KAT_MAX (KAT_CLAIMS_MAX + 128)
+
+int atls_keys_start(struct atls_keys *keys, const struct atls_keys_config *config)
+{
+    *keys = (struct atls_keys){.config = *config};
+    atls_erase(config->slots, config->slot_count * sizeof *config->slots);
+    return atls_make_key_from(config->crypto, &config->entropy, ATLS_P256, &keys->kak);
+}
+
+static struct atls_identity_key *find(struct atls_keys *keys, uint32_t handle)
+{
+    for (size_t i = 0; i < keys->config.slot_count; i++)
+        if (keys->config.slots[i].handle == handle)
+            return &keys->config.slots[i];
+    return NULL;
+}
+
+static int require(struct atls_keys *keys, uint32_t handle, struct atls_identity_key **slotp)
+{
+    struct atls_identity_key *slot = handle ? find(keys, handle) : NULL;
+    if (!slot)
+        return atls_fail(ATLS_E_REFUSED, NULL, "there is no identity key with handle %lu",
+                         (unsigned long)handle);
+    *slotp = slot;
+    return 0;
+}
+
+int atls_keys_create(struct atls_keys *keys, enum atls_curve curve, uint32_t *handlep,
+                     struct atls_public_key *keyp)
+{
+    struct atls_identity_key *slot = find(keys, 0);
+    int r;
+    if (curve != ATLS_P256 && curve != ATLS_P384)
+        return atls_fail(ATLS_E_REFUSED, "RFC 9053 section 7.1",
+                         "expected curve 1 (P-256) or 2 (P-384), came %d", (int)curve);
+    if (!slot || keys->last_handle == UINT32_MAX)
+        return atls_fail(ATLS_E_REFUSED, NULL,
+                         "all %zu identity keys of this device are in use: destroy one first",
+                         keys->config.slot_count);
+    if ((r = atls_make_key_from(keys->config.crypto, &keys->config.entropy, curve, &slot->key)))
+        return r;
+    slot->handle = ++keys->last_handle;
+    *handlep = slot->handle;
+    *keyp = slot->key.public_key;
+    return 0;
+}
+
+int atls_keys_destroy(struct atls_keys *keys, uint32_t handle)
+{
+    struct atls_identity_key *slot;
+    int r = require(keys, handle, &slot);
+    if (!r)
+        atls_erase(slot, sizeof *slot);
+    return r;
+}
+
+int atls_keys_sign(struct atls_keys *keys, uint32_t handle, struct atls_bytes digest,
+                   uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep)
+{
+    struct atls_identity_key *slot;
+    enum atls_curve curve;
+    int r = require(keys, handle, &slot);
+    if (r)
+        return r;
+    curve = slot->key.public_key.curve;
+    if (digest.size != atls_hash_size(atls_curve_hash(curve)))
+        return atls_fail(ATLS_E_REFUSED, "RFC 8446 section 4.2.3",
+                         "expected a digest of %zu bytes for this key, came %zu",
+                         atls_hash_size(atls_curve_hash(curve)), digest.size);
+    if ((r = keys->config.crypto->sign(&slot->key, digest, signaturep)))
+        return r;
+    *sizep = 2 * atls_curve_size(curve);
+    return 0;
+}
+
+static int write_kat(struct atls_keys *keys, const struct atls_public_key *identity_key,
+                     struct atls_bytes challenge, uint8_t *out, size_t capacity,
+                     struct atls_bytes *katp)
+{
+    struct atls_kat_claims claims = {
+        .nonce = challenge, .identity_key = *identity_key, .kak = keys->kak.public_key};
+    struct atls_local_signer local = {keys->config.crypto, &keys->kak};
+    struct atls_signer signer = atls_signer_local(&local);
+    uint8_t encoded[KAT_CLAIMS_MAX];
+    struct atls_cbor_writer w;
+    struct atls_bytes payload;
+    int r;
+    atls_cbor_write_init(&w, encoded, sizeof encoded);
+    if ((r = atls_kat_claims_write(&w, &claims)) || (r = atls_cbor_write_done(&w, &payload)))
+        return r;
+    atls_cbor_write_init(&w, out, capacity);
+    if ((r = atls_cose_sign1_write(&w, false, payload, keys->config.crypto, &signer)))
+        return r;
+    return atls_cbor_write_done(&w, katp);
+}
+
+/* The PAT, over the hash of the KAK: that is the linkage of the two tokens. */
+static int write_pat(struct atls_keys *keys, struct atls_bytes *patp)
+{
+    const struct atls_keys_config *config = &keys->config;
+    uint8_t linkage[ATLS_LINKAGE_SIZE];
+    struct atls_cbor_writer w;
+    int r = atls_kat_linkage(config->crypto, &keys->kak.public_key, linkage);
+    if (r)
+        return r;
+    atls_cbor_write_init(&w, config->token, config->token_capacity);
+    r = config->platform.token(config->platform.context, ATLS_BYTES(linkage, sizeof linkage), &w);
+    return r ? r : atls_cbor_write_done(&w, patp);
+}
+
+int atls_keys_attest(struct atls_keys *keys, uint32_t handle, struct atls_bytes challenge,
+                     struct atls_cbor_writer *w)
+{
+    uint8_t kat_buffer[KAT_MAX];
+    struct atls_identity_key *slot;
+    struct atls_bytes kat, pat;
+    int r = require(keys, handle, &slot);
+    if (r)
+        return r;
+    if (challenge.size < ATLS_EAT_NONCE_MIN || challenge.size > ATLS_EAT_NONCE_MAX)
+        return atls_fail(ATLS_E_REFUSED, CLAUSE, "expected a challenge of %d to %d bytes, came %zu",
+                         ATLS_EAT_NONCE_MIN, ATLS_EAT_NONCE_MAX, challenge.size);
+    if ((r = write_kat(keys, &slot->key.public_key, challenge, kat_buffer, sizeof kat_buffer,
+                       &kat)) ||
+        (r = write_pat(keys, &pat)))
+        return r;
+    atls_cab_write(w, kat, pat);
+    return 0;
+}
+
+void atls_keys_stop(struct atls_keys *keys)
+{
+    atls_erase(keys->config.slots, keys->config.slot_count * sizeof *keys->config.slots);
+    atls_erase(&keys->kak, sizeof keys->kak);
+}

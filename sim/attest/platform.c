@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PSA tokens from the boot record, under the platform attestation key; see platform.h. */
+#include "sim/attest/platform.h"
+
+#include <string.h>
+
+#include "rats/error.h"
+
+/* The instance id is a hash of the PAK's public part (RFC 9783 section 4.2.1): a UEID of type
+ * RAND, one octet 0x01 and 32 octets. */
+static int set_instance_id(struct atls_platform *platform)
+{
+    uint8_t spki[ATLS_SPKI_MAX];
+    struct atls_bytes part = {spki, atls_spki_encode(&platform->pak.public_key, spki)};
+    platform->instance_id[0] = 0x01;
+    return platform->config.crypto->hash(ATLS_SHA256, &part, 1, platform->instance_id + 1);
+}
+
+int atls_platform_start(struct atls_platform *platform, const struct atls_platform_config *config,
+                        const uint8_t seed[ATLS_DEVICE_SEED_SIZE],
+                        const struct atls_entropy *entropy)
+{
+    uint8_t pak_seed[32];
+    int r;
+    if (!config->record->locked)
+        return atls_fail(ATLS_E_REFUSED, "RFC 9783 section 4.4.1",
+                         "the boot record is still open: the boot has not ended");
+    *platform = (struct atls_platform){.config = *config};
+    if (!(r = atls_derive(config->crypto, seed, "platform attestation key", pak_seed)) &&
+        !(r = config->crypto->make_key(ATLS_P256, pak_seed, &platform->pak)) &&
+        !(r = set_instance_id(platform)))
+        r = entropy->fill(entropy->context, platform->boot_seed, sizeof platform->boot_seed);
+    atls_erase(pak_seed, sizeof pak_seed);
+    if (r) {
+        atls_platform_stop(platform);
+        return r;
+    }
+    atls_boot_record_components(config->record, config->components);
+    return 0;
+}
+
+int atls_platform_token(struct atls_platform *platform, int32_t client_id, struct atls_bytes nonce,
+                        struct atls_cbor_writer *w)
+{
+    const struct atls_platform_config *config = &platform->config;
+    struct atls_psa_claims claims = {
+        .profile = config->profile,
+        .nonce = nonce,
+        .instance_id = ATLS_BYTES(platform->instance_id, sizeof platform->instance_id),
+        .implementation_id =
+            ATLS_BYTES(config->implementation_id, sizeof config->implementation_id),
+        .client_id = client_id,
+        .lifecycle = config->lifecycle,
+        .boot_seed = ATLS_BYTES(platform->boot_seed, sizeof platform->boot_seed),
+        .components = config->components,
+        .component_count = config->record->count,
+    };
+    struct atls_local_signer local = {config->crypto, &platform->pak};
+    struct atls_signer signer = atls_signer_local(&local);
+    if (nonce.size != 32 && nonce.size != 48 && nonce.size != 64)
+        return atls_fail(ATLS_E_REFUSED, "RFC 9783 section 4.1.1",
+                         "expected a challenge of 32, 48 or 64 bytes, came %zu", nonce.size);
+    return atls_psa_token_write(w, true, &claims, config->crypto, &signer, config->claims,
+                                config->claims_capacity);
+}
+
+void atls_platform_stop(struct atls_platform *platform)
+{
+    atls_erase(&platform->pak, sizeof platform->pak);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client's side of the request interface (device.h): writes requests, reads answers, and
+ * believes none of them. */
+#include "sim/device/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/error.h"
+#include "sim/device/protocol.h"
+
+#define CLAUSE "answer, sim/device/protocol.h"
+
+struct atls_device {
+    struct atls_transport *transport;
+};
+
+int atls_device_over(struct atls_transport *transport, struct atls_device **devicep)
+{
+    struct atls_device *device = calloc(1, sizeof *device);
+    if (!device) {
+        transport->close(transport);
+        return -ENOMEM;
+    }
+    device->transport = transport;
+    *devicep = device;
+    return 0;
+}
+
+int atls_device_open(const char *address, unsigned timeout_ms, struct atls_device **devicep)
+{
+    struct atls_transport *transport;
+    int r;
+    if (!strncmp(address, "unix:", 5))
+        r = atls_transport_unix(address + 5, timeout_ms, &transport);
+    else if (!strncmp(address, "inproc:", 7))
+        r = atls_transport_inproc(address + 7, &transport);
+    else
+        r = atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                      "device address: expected unix:PATH or inproc:SEED, came \"%s\"", address);
+    return r ? r : atls_device_over(transport, devicep);
+}
+
+void atls_device_close(struct atls_device *device)
+{
+    if (!device)
+        return;
+    device->transport->close(device->transport);
+    free(device);
+}
+
+/* A request under construction, and what it needs for its answer. */
+struct call {
+    uint8_t buffer[ATLS_REQUEST_MAX];
+    struct atls_sink sink;
+    uint8_t operation;
+};
+
+static void begin(struct call *call, enum atls_operation operation)
+{
+    call->sink = atls_sink_of(call->buffer, sizeof call->buffer);
+    call->operation = (uint8_t)operation;
+    atls_sink_u8(&call->sink, call->operation);
+}
+
+/* The length of what goes into a vec8 is the caller's: one that cannot be said cannot be asked. */
+static int put_vec8(struct call *call, const char *what, struct atls_bytes bytes)
+{
+    if (bytes.size > UINT8_MAX)
+        return atls_fail(ATLS_E_REFUSED, NULL, "%s: expected at most 255 bytes, came %zu", what,
+                         bytes.size);
+    atls_sink_vector(&call->sink, 1, bytes);
+    return 0;
+}
+
+/* Why the device said no, in its own words as far as they are printable. */
+static int refusal(struct atls_cursor *c, uint8_t operation, uint8_t outcome)
+{
+    static const char *const verbs[] = {"", "refused", "could not read", "failed at"};
+    struct atls_bytes text, clause;
+    char words[512];
+    size_t size;
+    int r;
+    if (outcome > ATLS_FAILED)
+        return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected an outcome of 0 to %d, came %u",
+                         ATLS_FAILED, outcome);
+    if ((r = atls_cursor_vector(c, "reason", 2, 0, UINT16_MAX, &text)) ||
+        (r = atls_cursor_vector(c, "clause", 2, 0, UINT16_MAX, &clause)) ||
+        (r = atls_cursor_end(c, "answer")))
+        return r;
+    size = text.size < sizeof words - 1 ? text.size : sizeof words - 1;
+    for (size_t i = 0; i < size; i++)
+        words[i] = text.data[i] >= 0x20 && text.data[i] < 0x7f ? (char)text.data[i] : '?';
+    words[size] = 0;
+    return atls_fail(ATLS_E_REFUSED, NULL, "the device %s %s: %s", verbs[outcome],
+                     atls_operation_name(operation), words);
+}
+
+/* Brings the request to the device; C is then at the fields of the answer. */
+static int finish(struct atls_device *device, struct call *call, struct atls_cursor *c)
+{
+    struct atls_bytes request, answer;
+    uint8_t operation, outcome;
+    int r;
+    if ((r = atls_sink_done(&call->sink, &request)) ||
+        (r = device->transport->exchange(device->transport, request, &answer)))
+        return r;
+    *c = atls_cursor_of(answer, CLAUSE);
+    if ((r = atls_cursor_u8(c, "operation", &operation)) ||
+        (r = atls_cursor_u8(c, "outcome", &outcome)))
+        return r;
+    if (operation != call->operation && !(operation == 0 && outcome == ATLS_BAD_REQUEST))
+        return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected the answer to %s, came %s",
+                         atls_operation_name(call->operation), atls_operation_name(operation));
+    return outcome == ATLS_DONE ? 0 : refusal(c, call->operation, outcome);
+}
+
+/* The one field of an answer that is a piece of evidence, copied for the caller. */
+static int take_evidence(struct atls_cursor *c, const char *what, uint8_t **datap, size_t *sizep)
+{
+    struct atls_bytes bytes;
+    uint8_t *copy;
+    int r;
+    if ((r = atls_cursor_vector(c, what, 3, 1, ATLS_ANSWER_MAX, &bytes)) ||
+        (r = atls_cursor_end(c, "answer")))
+        return r;
+    copy = malloc(bytes.size);
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, bytes.data, bytes.size);
+    *datap = copy;
+    *sizep = bytes.size;
+    return 0;
+}
+
+int atls_device_info(struct atls_device *device, struct atls_device_info *infop)
+{
+    struct atls_device_info info = {0};
+    struct atls_bytes instance, implementation;
+    struct atls_cursor c;
+    struct call call;
+    uint16_t count;
+    int r;
+    begin(&call, ATLS_OP_INFO);
+    if ((r = finish(device, &call, &c)) ||
+        (r = atls_cursor_take(&c, "instance id", sizeof info.instance_id, &instance)) ||
+        (r = atls_cursor_take(&c, "implementation id", sizeof info.implementation_id,
+                              &implementation)) ||
+        (r = atls_cursor_u16(&c, "lifecycle", &info.lifecycle)) ||
+        (r = atls_protocol_take_key(&c, &info.pak)) ||
+        (r = atls_cursor_u16(&c, "number of components", &count)) ||
+        (r = atls_cursor_end(&c, "answer")))
+        return r;
+    memcpy(info.instance_id, instance.data, instance.size);
+    memcpy(info.implementation_id, implementation.data, implementation.size);
+    info.component_count = count;
+    *infop = info;
+    return 0;
+}
+
+int atls_device_create_key(struct atls_device *device, enum atls_curve curve, uint32_t *handlep,
+                           struct atls_public_key *keyp)
+{
+    struct atls_public_key key;
+    struct atls_cursor c;
+    struct call call;
+    uint32_t handle;
+    int r;
+    begin(&call, ATLS_OP_CREATE_KEY);
+    atls_sink_u8(&call.sink, (uint8_t)curve);
+    if ((r = finish(device, &call, &c)) || (r = atls_cursor_u32(&c, "handle", &handle)) ||
+        (r = atls_protocol_take_key(&c, &key)) || (r = atls_cursor_end(&c, "answer")))
+        return r;
+    if (key.curve != curve)
+        return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected a key of curve %d, came curve %d",
+                         (int)curve, (int)key.curve);
+    *handlep = handle;
+    *keyp = key;
+    return 0;
+}
+
+int atls_device_destroy_key(struct atls_device *device, uint32_t handle)
+{
+    struct atls_cursor c;
+    struct call call;
+    int r;
+    begin(&call, ATLS_OP_DESTROY_KEY);
+    atls_sink_u32(&call.sink, handle);
+    r = finish(device, &call, &c);
+    return r ? r : atls_cursor_end(&c, "answer");
+}
+
+int atls_device_attest_key(struct atls_device *device, uint32_t handle, struct atls_bytes challenge,
+                           uint8_t **cabp, size_t *sizep)
+{
+    struct atls_cursor c;
+    struct call call;
+    int r;
+    begin(&call, ATLS_OP_ATTEST_KEY);
+    atls_sink_u32(&call.sink, handle);
+    if ((r = put_vec8(&call, "challenge", challenge)) || (r = finish(device, &call, &c)))
+        return r;
+    return take_evidence(&c, "CAB", cabp, sizep);
+}
+
+int atls_device_attest_platform(struct atls_device *device, struct atls_bytes challenge,
+                                uint8_t **tokenp, size_t *sizep)
+{
+    struct atls_cursor c;
+    struct call call;
+    int r;
+    begin(&call, ATLS_OP_ATTEST_PLATFORM);
+    if ((r = put_vec8(&call, "challenge", challenge)) || (r = finish(device, &call, &c)))
+        return r;
+    return take_evidence(&c, "PSA token", tokenp, sizep);
+}
+
+int atls_device_sign(struct atls_device *device, uint32_t handle, struct atls_bytes digest,
+                     uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep)
+{
+    struct atls_bytes signature;
+    struct atls_cursor c;
+    struct call call;
+    int r;
+    begin(&call, ATLS_OP_SIGN);
+    atls_sink_u32(&call.sink, handle);
+    if ((r = put_vec8(&call, "digest", digest)) || (r = finish(device, &call, &c)) ||
+        (r = atls_cursor_vector(&c, "signature", 1, 64, ATLS_SIGNATURE_MAX, &signature)) ||
+        (r = atls_cursor_end(&c, "answer")))
+        return r;
+    memcpy(signaturep, signature.data, signature.size);
+    *sizep = signature.size;
+    return 0;
+}
+
+int atls_device_boot_record(struct atls_device *device, uint8_t **recordp, size_t *sizep)
+{
+    struct atls_cursor c;
+    struct call call;
+    int r;
+    begin(&call, ATLS_OP_BOOT_RECORD);
+    r = finish(device, &call, &c);
+    return r ? r : take_evidence(&c, "boot record", recordp, sizep);
+}

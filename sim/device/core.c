@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Boots the device and answers its requests; see core.h and protocol.h. */
+#include "sim/device/core.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "rats/error.h"
+
+#define CLAUSE "request, sim/device/protocol.h"
+#define REASON_MAX 400 /* bytes of each text in an answer that says no */
+
+/* The key attestation service's only door to the platform attestation service. */
+static int token_for_keys(void *context, struct atls_bytes nonce, struct atls_cbor_writer *w)
+{
+    return atls_platform_token(context, ATLS_CLIENT_KEY_ATTESTATION, nonce, w);
+}
+
+static int start_platform(struct atls_core *core, const struct atls_core_config *config)
+{
+    struct atls_platform_config platform = {
+        .crypto = config->crypto,
+        .lifecycle = config->lifecycle,
+        .profile = config->profile,
+        .record = &core->record,
+        .components = config->storage.components,
+        .claims = config->storage.claims,
+        .claims_capacity = config->storage.evidence_capacity,
+    };
+    memcpy(platform.implementation_id, config->implementation_id,
+           sizeof platform.implementation_id);
+    return atls_platform_start(&core->platform, &platform, config->seed, &config->entropy);
+}
+
+static int start_keys(struct atls_core *core, const struct atls_core_config *config)
+{
+    struct atls_keys_config keys = {
+        .crypto = config->crypto,
+        .entropy = config->entropy,
+        .platform = {token_for_keys, &core->platform},
+        .slots = config->storage.slots,
+        .slot_count = config->storage.slot_count,
+        .token = config->storage.token,
+        .token_capacity = config->storage.evidence_capacity,
+    };
+    return atls_keys_start(&core->keys, &keys);
+}
+
+int atls_core_start(struct atls_core *core, const struct atls_core_config *config)
+{
+    struct atls_boot boot = {
+        .crypto = config->crypto,
+        .record = &core->record,
+        .images = config->images,
+        .image_count = config->image_count,
+    };
+    int r;
+    *core = (struct atls_core){0};
+    atls_boot_record_init(&core->record, config->storage.entries,
+                          config->storage.component_capacity);
+    if ((r = atls_boot_run(&boot)) || (r = start_platform(core, config)))
+        return r;
+    if ((r = start_keys(core, config))) {
+        atls_platform_stop(&core->platform);
+        return r;
+    }
+    core->running = true;
+    return 0;
+}
+
+void atls_core_stop(struct atls_core *core)
+{
+    if (!core->running)
+        return;
+    atls_keys_stop(&core->keys);
+    atls_platform_stop(&core->platform);
+    core->running = false;
+}
+
+/* Every operation reads its fields off C (all of them, and nothing more) and writes those of the
+ * answer to S. */
+typedef int operation(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s);
+
+static int op_info(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
+{
+    const struct atls_platform *platform = &core->platform;
+    int r = atls_cursor_end(c, "request info");
+    if (r)
+        return r;
+    atls_sink_bytes(s, ATLS_BYTES(platform->instance_id, sizeof platform->instance_id));
+    atls_sink_bytes(s, ATLS_BYTES(platform->config.implementation_id,
+                                  sizeof platform->config.implementation_id));
+    atls_sink_u16(s, platform->config.lifecycle);
+    atls_protocol_put_key(s, &platform->pak.public_key);
+    atls_sink_u16(s, (uint16_t)core->record.count);
+    return 0;
+}
+
+static int op_create_key(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
+{
+    struct atls_public_key key;
+    uint32_t handle;
+    uint8_t curve;
+    int r;
+    if ((r = atls_cursor_u8(c, "curve", &curve)) ||
+        (r = atls_cursor_end(c, "request create-key")) ||
+        (r = atls_keys_create(&core->keys, (enum atls_curve)curve, &handle, &key)))
+        return r;
+    atls_sink_u32(s, handle);
+    atls_protocol_put_key(s, &key);
+    return 0;
+}
+
+static int op_destroy_key(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
+{
+    uint32_t handle;
+    int r;
+    (void)s;
+    if ((r = atls_cursor_u32(c, "handle", &handle)) ||
+        (r = atls_cursor_end(c, "request destroy-key")))
+        return r;
+    return atls_keys_destroy(&core->keys, handle);
+}
+
+/* A vec24 that is written straight into what is left of the answer, by a CBOR writer. */
+static void begin_evidence(struct atls_sink *s, struct atls_cbor_writer *w)
+{
+    uint8_t *at = s->data + s->used;
+    size_t left = s->capacity - s->used;
+    atls_cbor_write_init(w, left > 3 ? at + 3 : at, left > 3 ? left - 3 : 0);
+}
+
+static int end_evidence(struct atls_sink *s, struct atls_cbor_writer *w)
+{
+    struct atls_bytes evidence;
+    int r = atls_cbor_write_done(w, &evidence);
+    if (r)
+        return r;
+    atls_sink_u24(s, (uint32_t)evidence.size);
+    s->used += evidence.size; /* it lies there already */
+    return 0;
+}
+
+static int op_attest_key(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
+{
+    struct atls_cbor_writer w;
+    struct atls_bytes challenge;
+    uint32_t handle;
+    int r;
+    if ((r = atls_cursor_u32(c, "handle", &handle)) ||
+        (r = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
+        (r = atls_cursor_end(c, "request attest-key")))
+        return r;
+    begin_evidence(s, &w);
+    r = atls_keys_attest(&core->keys, handle, challenge, &w);
+    return r ? r : end_evidence(s, &w);
+}
+
+static int op_attest_platform(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
+{
+    struct atls_cbor_writer w;
+    struct atls_bytes challenge;
+    int r;
+    if ((r = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
+        (r = atls_cursor_end(c, "request attest-platform")))
+        return r;
+    begin_evidence(s, &w);
+    r = atls_platform_token(&core->platform, ATLS_CLIENT_NON_SECURE, challenge, &w);
+    return r ? r : end_evidence(s, &w);
+}
+
+static int op_sign(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
+{
+    uint8_t signature[ATLS_SIGNATURE_MAX];
+    struct atls_bytes digest;
+    uint32_t handle;
+    size_t size;
+    int r;
+    if ((r = atls_cursor_u32(c, "handle", &handle)) ||
+        (r = atls_cursor_vector(c, "digest", 1, 0, UINT8_MAX, &digest)) ||
+        (r = atls_cursor_end(c, "request sign")) ||
+        (r = atls_keys_sign(&core->keys, handle, digest, signature, &size)))
+        return r;
+    atls_sink_vector(s, 1, ATLS_BYTES(signature, size));
+    return 0;
+}
+
+static int op_boot_record(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
+{
+    struct atls_cbor_writer w;
+    int r = atls_cursor_end(c, "request boot-record");
+    if (r)
+        return r;
+    begin_evidence(s, &w);
+    r = atls_psa_components_write(&w, core->platform.config.components, core->record.count);
+    return r ? r : end_evidence(s, &w);
+}
+
+static operation *const operations[] = {
+    [ATLS_OP_INFO] = op_info,
+    [ATLS_OP_CREATE_KEY] = op_create_key,
+    [ATLS_OP_DESTROY_KEY] = op_destroy_key,
+    [ATLS_OP_ATTEST_KEY] = op_attest_key,
+    [ATLS_OP_ATTEST_PLATFORM] = op_attest_platform,
+    [ATLS_OP_SIGN] = op_sign,
+    [ATLS_OP_BOOT_RECORD] = op_boot_record,
+};
+
+static enum atls_answer answer_of(int r)
+{
+    switch (r) {
+    case 0:
+        return ATLS_DONE;
+    case ATLS_E_REFUSED:
+        return ATLS_REFUSED;
+    case ATLS_E_MALFORMED:
+    case ATLS_E_UNSUPPORTED:
+        return ATLS_BAD_REQUEST;
+    default:
+        return ATLS_FAILED;
+    }
+}
+
+static int dispatch(struct atls_core *core, struct atls_bytes request, struct atls_sink *s,
+                    uint8_t *operationp)
+{
+    struct atls_cursor c = atls_cursor_of(request, CLAUSE);
+    struct atls_bytes written;
+    uint8_t number;
+    int r;
+    if (request.size > ATLS_REQUEST_MAX)
+        return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected at most %d bytes, came %zu",
+                         ATLS_REQUEST_MAX, request.size);
+    if ((r = atls_cursor_u8(&c, "operation", &number)))
+        return r;
+    if (number < ATLS_OP_INFO || number > ATLS_OP_BOOT_RECORD)
+        return atls_fail(ATLS_E_UNSUPPORTED, CLAUSE, "expected operation 1 to %d, came %u",
+                         ATLS_OP_BOOT_RECORD, number);
+    *operationp = number;
+    atls_sink_u8(s, number);
+    atls_sink_u8(s, ATLS_DONE);
+    r = operations[number](core, &c, s);
+    return r ? r : atls_sink_done(s, &written);
+}
+
+static struct atls_bytes short_text(const char *text)
+{
+    struct atls_bytes bytes = atls_bytes_of_text(text);
+    if (bytes.size > REASON_MAX)
+        bytes.size = REASON_MAX;
+    return bytes;
+}
+
+struct atls_core_reply atls_core_handle(struct atls_core *core, struct atls_bytes request,
+                                        uint8_t *out, size_t capacity)
+{
+    struct atls_sink s = atls_sink_of(out, capacity);
+    struct atls_bytes message = {0};
+    uint8_t number = ATLS_OP_NONE;
+    int r = core->running ? dispatch(core, request, &s, &number)
+                          : atls_fail(ATLS_E_REFUSED, NULL, "the device is not running");
+    if (r) { /* whatever was written so far is overwritten */
+        s = atls_sink_of(out, capacity);
+        atls_sink_u8(&s, number);
+        atls_sink_u8(&s, (uint8_t)answer_of(r));
+        atls_sink_vector(&s, 2, short_text(atls_error_text()));
+        atls_sink_vector(&s, 2, short_text(atls_error_clause()));
+    }
+    (void)atls_sink_done(&s, &message);
+    return (struct atls_core_reply){message, atls_operation_name(number),
+                                    atls_answer_name(answer_of(r))};
+}

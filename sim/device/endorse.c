@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an endorser would say of a simulated device; see simulated.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/device/simulated.h"
+
+#define ENTITY "atls simulated device: the root of trust is simulated, trust it in tests only"
+
+static int fill_reference_value(const struct atls_boot_entry *entry,
+                                const uint8_t implementation_id[32],
+                                struct atls_reference_value *value)
+{
+    memcpy(value->implementation_id, implementation_id, sizeof value->implementation_id);
+    value->name = strdup(entry->type);
+    value->version = strdup(entry->version);
+    value->digest_hash = ATLS_SHA256;
+    value->digest_size = sizeof entry->value;
+    memcpy(value->digest, entry->value, sizeof entry->value);
+    value->signer_id_size = sizeof entry->signer_id;
+    memcpy(value->signer_id, entry->signer_id, sizeof entry->signer_id);
+    return value->name && value->version ? 0 : -ENOMEM;
+}
+
+static int fill_reference_values(const struct atls_simulated *device, struct atls_corim *corim)
+{
+    const struct atls_boot_record *record = &device->pristine;
+    int r = 0;
+    corim->reference_values = calloc(record->count, sizeof *corim->reference_values);
+    if (!corim->reference_values)
+        return -ENOMEM;
+    corim->reference_value_count = record->count;
+    for (size_t i = 0; !r && i < record->count; i++)
+        r = fill_reference_value(&record->entries[i],
+                                 device->core.platform.config.implementation_id,
+                                 &corim->reference_values[i]);
+    return r;
+}
+
+static int fill_trust_anchor(const struct atls_simulated *device, struct atls_corim *corim)
+{
+    const struct atls_platform *platform = &device->core.platform;
+    struct atls_trust_anchor *anchor = calloc(1, sizeof *anchor);
+    if (!anchor)
+        return -ENOMEM;
+    memcpy(anchor->implementation_id, platform->config.implementation_id,
+           sizeof anchor->implementation_id);
+    memcpy(anchor->instance_id, platform->instance_id, sizeof anchor->instance_id);
+    anchor->key = platform->pak.public_key;
+    corim->trust_anchors = anchor;
+    corim->trust_anchor_count = 1;
+    return 0;
+}
+
+/* An id of its own for each instance: a store that keys on it keeps them apart. */
+static char *make_id(const struct atls_simulated *device)
+{
+    static const char stem[] = "atls-simulated-device-";
+    char id[sizeof stem + 16];
+    size_t at = sizeof stem - 1;
+    memcpy(id, stem, sizeof stem);
+    for (size_t i = 0; i < 8; i++, at += 2)
+        snprintf(id + at, 3, "%02x", device->core.platform.instance_id[1 + i]);
+    return strdup(id);
+}
+
+int atls_simulated_endorse(const struct atls_simulated *device, enum atls_corim_dialect dialect,
+                           uint8_t **corimp, size_t *sizep)
+{
+    struct atls_corim corim = {.dialect = dialect, .id = make_id(device), .entity = strdup(ENTITY)};
+    int r = corim.id && corim.entity ? 0 : -ENOMEM;
+    if (!r && !(r = fill_reference_values(device, &corim)) &&
+        !(r = fill_trust_anchor(device, &corim)))
+        r = atls_corim_write(&corim, corimp, sizep);
+    atls_corim_clear(&corim);
+    return r;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What lies in a simulated device's flash: images generated from a seed or read from files, and
+ * what an attacker (or an update) did to them before the boot. Host only.
+ */
+#ifndef ATLS_SIM_DEVICE_IMAGES_H
+#define ATLS_SIM_DEVICE_IMAGES_H
+
+#include "sim/attest/secret.h"
+#include "sim/boot/image.h"
+
+struct atls_image_slot {
+    uint8_t *data; /* a whole image, owned */
+    size_t size;
+    char name[ATLS_IMAGE_TEXT_MAX + 1];
+    bool generated;
+};
+struct atls_images { /* slots in boot order: BL, FW, CFG, M0001... ; clear it with
+                        atls_images_clear() */
+    const struct atls_crypto *crypto;
+    uint8_t seed[ATLS_DEVICE_SEED_SIZE];
+    struct atls_image_slot *slots;
+    size_t count;
+};
+
+/* BL, FW and CFG from DIRECTORY (BL.img, FW.img, CFG.img in the format of sim/boot/image.h) or,
+ * where it is NULL, generated; and MORE generated components. What is generated is a function of
+ * seed, component and version. -errno, -EINVAL (a file that holds another component),
+ * ATLS_E_MALFORMED, ATLS_E_LIMIT. */
+int atls_images_open(const struct atls_crypto *crypto, const uint8_t seed[ATLS_DEVICE_SEED_SIZE],
+                     const char *directory, unsigned more, struct atls_images *imagesp);
+/*
+ * Changes the images as WHAT says:
+ *   flip:COMPONENT:BIT      one bit of the body, after signing (bit 0 is the lowest of byte 0)
+ *   version:COMPONENT:TEXT  another genuine version by the same signer (generated images only)
+ *   extra:NAME              one more component
+ * -EINVAL (no such component, bit or name), ATLS_E_UNSUPPORTED (unknown kind), -ENOMEM.
+ */
+int atls_images_tamper(struct atls_images *images, const char *what);
+/* Writes each image to DIRECTORY/NAME.img. -errno. */
+int atls_images_save(const struct atls_images *images, const char *directory);
+void atls_images_clear(struct atls_images *images);
+
+#endif

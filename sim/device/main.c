@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* atls-device: a simulated device as a process of its own, so that no TLS process ever holds a
+ * private key; and what its endorser would say of it. */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "program/program.h"
+#include "rats/error.h"
+#include "sim/device/options.h"
+#include "sim/device/server.h"
+
+static int exit_code(int r)
+{
+    if (r == 0)
+        return ATLS_EXIT_DONE;
+    if (r == ATLS_E_UNSUPPORTED)
+        return ATLS_EXIT_UNSUPPORTED;
+    return r == -EINVAL ? ATLS_EXIT_USAGE : ATLS_EXIT_REFUSED;
+}
+
+static int complain(int r)
+{
+    const char *text = atls_error_text();
+    if (r)
+        fprintf(stderr, "atls-device: %s\n", *text ? text : atls_error_name(r));
+    return exit_code(r);
+}
+
+static int write_endorsements(const struct atls_simulated *device, enum atls_corim_dialect dialect,
+                              const char *path)
+{
+    uint8_t *corim;
+    size_t size;
+    int r = atls_simulated_endorse(device, dialect, &corim, &size);
+    if (r)
+        return r;
+    r = atls_write_file(path, ATLS_BYTES(corim, size));
+    free(corim);
+    return r;
+}
+
+static json_t *describe_component(const struct atls_boot_entry *entry)
+{
+    return json_pack("{s:s, s:s, s:o, s:o}", "type", entry->type, "version", entry->version,
+                     "value", atls_json_hex(ATLS_BYTES(entry->value, sizeof entry->value)),
+                     "signer",
+                     atls_json_hex(ATLS_BYTES(entry->signer_id, sizeof entry->signer_id)));
+}
+
+static void tell_boot(struct atls_events *events, const struct atls_simulated *device,
+                      uint16_t lifecycle)
+{
+    json_t *components = json_array();
+    for (size_t i = 0; i < device->core.record.count; i++)
+        json_array_append_new(components, describe_component(&device->core.record.entries[i]));
+    atls_event(events, "boot", "{s:o, s:s}", "components", components, "lifecycle",
+               atls_lifecycle_word(lifecycle));
+}
+
+/* Readable when the program is asked to end. */
+static int stop_signals(int *fdp)
+{
+    sigset_t set;
+    int fd;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    fd = signalfd(-1, &set, SFD_CLOEXEC);
+    if (fd < 0)
+        return atls_fail(-errno, NULL, "signalfd: %s", strerror(errno));
+    *fdp = fd;
+    return 0;
+}
+
+static int serve(const struct atls_device_options *options, struct atls_simulated *device,
+                 struct atls_events *events)
+{
+    const char *path = options->listen + strlen("unix:");
+    int listener = -1, stop_fd = -1, r;
+    if ((r = stop_signals(&stop_fd)))
+        return r;
+    if ((r = atls_server_listen(path, &listener))) {
+        close(stop_fd);
+        return r == -EADDRINUSE ? ATLS_E_UNAVAILABLE : r;
+    }
+    tell_boot(events, device, options->simulated.lifecycle);
+    atls_event(events, "ready", "{s:s}", "address", options->listen);
+    r = atls_server_run(&device->core, listener, stop_fd, &options->faults, events);
+    if (r == ATLS_E_UNAVAILABLE)
+        atls_fail(r, NULL, "the fault exit-after has ended this device");
+    unlink(path);
+    close(listener);
+    close(stop_fd);
+    return r;
+}
+
+static int command_run(const struct atls_device_options *options)
+{
+    struct atls_simulated *device;
+    struct atls_events *events;
+    int r = atls_events_open(options->events, "device", &events);
+    if (r)
+        return r;
+    if (!(r = atls_simulated_open(&options->simulated, &device))) {
+        if (options->provision)
+            r = write_endorsements(device, options->dialect, options->provision);
+        if (!r)
+            r = serve(options, device, events);
+        atls_simulated_close(device);
+    }
+    atls_events_close(events);
+    return r;
+}
+
+static int command_provision(const struct atls_device_options *options)
+{
+    struct atls_simulated *device;
+    int r = atls_simulated_open(&options->simulated, &device);
+    if (r)
+        return r;
+    r = write_endorsements(device, options->dialect, options->output);
+    atls_simulated_close(device);
+    return r;
+}
+
+static int command_images(const struct atls_device_options *options)
+{
+    struct atls_simulated *device;
+    int r = atls_simulated_open(&options->simulated, &device);
+    if (r)
+        return r;
+    if (mkdir(options->output, 0777) && errno != EEXIST)
+        r = atls_fail(errno == EINVAL ? -EIO : -errno, NULL, "cannot make %s: %s", options->output,
+                      strerror(errno));
+    else
+        r = atls_images_save(&device->images, options->output);
+    atls_simulated_close(device);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    static int (*const commands[])(const struct atls_device_options *options) = {
+        [ATLS_DEVICE_RUN] = command_run,
+        [ATLS_DEVICE_PROVISION] = command_provision,
+        [ATLS_DEVICE_IMAGES] = command_images,
+    };
+    struct rlimit no_core = {0, 0};
+    struct atls_device_options options;
+    int r;
+    atls_program_start("atls-device", 1);
+    setrlimit(RLIMIT_CORE, &no_core); /* a core file would hold the keys */
+    r = atls_device_options_parse(argc, argv, &options);
+    if (!r)
+        r = commands[options.command](&options);
+    atls_device_options_clear(&options);
+    return complain(r);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the command line of atls-device; see options.h. */
+#include "sim/device/options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program/program.h"
+#include "rats/error.h"
+
+enum {
+    OPT_LISTEN = 0x100,
+    OPT_SEED,
+    OPT_IMAGES,
+    OPT_COMPONENTS,
+    OPT_LIFECYCLE,
+    OPT_PROFILE,
+    OPT_TAMPER,
+    OPT_FAULT,
+    OPT_EVENTS,
+    OPT_DIALECT,
+    OPT_OUTPUT,
+    OPT_PROVISION,
+};
+
+static const struct argp_option option_table[] = {
+    {"listen", OPT_LISTEN, "unix:PATH", 0, "run: where clients connect", 1},
+    {"seed", OPT_SEED, "N", 0,
+     "identity and generated images are a function of N (default: random)", 1},
+    {"images", OPT_IMAGES, "DIR", 0, "BL.img, FW.img and CFG.img instead of generated images", 1},
+    {"components", OPT_COMPONENTS, "N", 0, "N more measured components, M0001...", 1},
+    {"lifecycle", OPT_LIFECYCLE, "STATE", 0,
+     "secured (default), non-rot-debug, recoverable-rot-debug, assembly-and-test, "
+     "rot-provisioning, decommissioned or unknown",
+     1},
+    {"psa-profile", OPT_PROFILE, "NAME", 0, "of the PSA token: arm-2 (default) or rfc9783", 1},
+    {"tamper", OPT_TAMPER, "ORDER", 0,
+     "flip:COMPONENT:BIT, version:COMPONENT:TEXT or extra:NAME; repeatable", 1},
+    {"fault", OPT_FAULT, "FAULT", 0,
+     "run: exit-after=N, hang-after=N, drop-every=N or garble-every=N, counted in answers sent; "
+     "repeatable",
+     2},
+    {"events", OPT_EVENTS, "FILE", 0, "run: events, one JSON object a line (-: standard output)",
+     2},
+    {"provision", OPT_PROVISION, "FILE", 0,
+     "run: write the endorsements of this device before it listens", 2},
+    {"dialect", OPT_DIALECT, "NAME", 0, "of the CoRIM: main (default) or v0.0.2608", 3},
+    {"output", OPT_OUTPUT, "PATH", 0, "provision: the CoRIM; images: a directory", 3},
+    {0},
+};
+
+static const struct {
+    const char *word;
+    uint16_t state;
+} lifecycles[] = {
+    {"secured", ATLS_PSA_SECURED},
+    {"non-rot-debug", ATLS_PSA_NON_ROT_DEBUG},
+    {"recoverable-rot-debug", ATLS_PSA_RECOVERABLE_ROT_DEBUG},
+    {"assembly-and-test", ATLS_PSA_ASSEMBLY_AND_TEST},
+    {"rot-provisioning", ATLS_PSA_ROT_PROVISIONING},
+    {"decommissioned", ATLS_PSA_DECOMMISSIONED},
+    {"unknown", ATLS_PSA_UNKNOWN},
+};
+#define LIFECYCLE_COUNT (sizeof lifecycles / sizeof *lifecycles)
+
+const char *atls_lifecycle_word(uint16_t lifecycle)
+{
+    for (size_t i = 0; i < LIFECYCLE_COUNT; i++)
+        if (lifecycles[i].state == lifecycle)
+            return lifecycles[i].word;
+    return "unknown";
+}
+
+static int fail_unknown(const char *option, const char *text, const char *expected)
+{
+    return atls_fail(ATLS_E_UNSUPPORTED, NULL, "--%s: expected %s, came \"%s\"", option, expected,
+                     text);
+}
+
+static int parse_lifecycle(const char *text, uint16_t *statep)
+{
+    for (size_t i = 0; i < LIFECYCLE_COUNT; i++)
+        if (!strcmp(lifecycles[i].word, text)) {
+            *statep = lifecycles[i].state;
+            return 0;
+        }
+    return fail_unknown("lifecycle", text, "one of the states that --help names");
+}
+
+static int parse_profile(const char *text, enum atls_psa_profile *profilep)
+{
+    if (!strcmp(text, "arm-2"))
+        *profilep = ATLS_PSA_ARM_2;
+    else if (!strcmp(text, "rfc9783"))
+        *profilep = ATLS_PSA_RFC9783;
+    else
+        return fail_unknown("psa-profile", text, "arm-2 or rfc9783");
+    return 0;
+}
+
+static int parse_dialect(const char *text, enum atls_corim_dialect *dialectp)
+{
+    if (!strcmp(text, "main"))
+        *dialectp = ATLS_CORIM_MAIN;
+    else if (!strcmp(text, "v0.0.2608"))
+        *dialectp = ATLS_CORIM_V0_2608;
+    else
+        return fail_unknown("dialect", text, "main or v0.0.2608");
+    return 0;
+}
+
+static int parse_listen(const char *text, const char **listenp)
+{
+    if (strncmp(text, "unix:", 5) || !text[5])
+        return fail_unknown("listen", text, "unix:PATH");
+    *listenp = text;
+    return 0;
+}
+
+static int add_tamper(struct atls_device_options *options, char *text)
+{
+    size_t count = options->simulated.tamper_count;
+    char **tamper = realloc(options->tamper, (count + 1) * sizeof *tamper);
+    if (!tamper)
+        return -ENOMEM;
+    tamper[count] = text;
+    options->tamper = tamper;
+    options->simulated.tamper = (const char *const *)tamper;
+    options->simulated.tamper_count = count + 1;
+    return 0;
+}
+
+static int parse_components(const char *text, unsigned *countp)
+{
+    uint64_t count;
+    int r = atls_parse_number(text, "--components", 0, ATLS_SIMULATED_COMPONENTS_MAX - 3, &count);
+    if (!r)
+        *countp = (unsigned)count;
+    return r;
+}
+
+static int parse_device_option(int key, char *text, struct atls_simulated_options *device)
+{
+    switch (key) {
+    case OPT_SEED:
+        device->has_seed = true;
+        return atls_parse_number(text, "--seed", 0, UINT64_MAX, &device->seed);
+    case OPT_IMAGES:
+        device->images_directory = text;
+        return 0;
+    case OPT_COMPONENTS:
+        return parse_components(text, &device->components);
+    case OPT_LIFECYCLE:
+        return parse_lifecycle(text, &device->lifecycle);
+    default:
+        return parse_profile(text, &device->profile);
+    }
+}
+
+static int parse_own_option(int key, char *text, struct atls_device_options *options)
+{
+    switch (key) {
+    case OPT_LISTEN:
+        return parse_listen(text, &options->listen);
+    case OPT_TAMPER:
+        return add_tamper(options, text);
+    case OPT_FAULT:
+        return atls_server_fault_parse(text, &options->faults);
+    case OPT_DIALECT:
+        return parse_dialect(text, &options->dialect);
+    case OPT_EVENTS:
+        options->events = text;
+        return 0;
+    case OPT_PROVISION:
+        options->provision = text;
+        return 0;
+    default:
+        options->output = text;
+        return 0;
+    }
+}
+
+static int parse_command(const char *text, enum atls_device_command *commandp)
+{
+    static const char *const names[] = {"run", "provision", "images"};
+    for (size_t i = 0; i < 3; i++)
+        if (!strcmp(names[i], text)) {
+            *commandp = (enum atls_device_command)i;
+            return 0;
+        }
+    return atls_fail(-EINVAL, NULL, "expected the command run, provision or images, came \"%s\"",
+                     text);
+}
+
+struct parse {
+    struct atls_device_options *options;
+    int error; /* the first */
+};
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct parse *parse = state->input;
+    int r = 0;
+    if (parse->error)
+        return 0;
+    switch (key) {
+    case OPT_SEED:
+    case OPT_IMAGES:
+    case OPT_COMPONENTS:
+    case OPT_LIFECYCLE:
+    case OPT_PROFILE:
+        r = parse_device_option(key, text, &parse->options->simulated);
+        break;
+    case OPT_LISTEN:
+    case OPT_TAMPER:
+    case OPT_FAULT:
+    case OPT_EVENTS:
+    case OPT_DIALECT:
+    case OPT_OUTPUT:
+    case OPT_PROVISION:
+        r = parse_own_option(key, text, parse->options);
+        break;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0)
+            argp_usage(state);
+        r = parse_command(text, &parse->options->command);
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    parse->error = r;
+    return 0;
+}
+
+/* What a command needs, and what makes no sense with it. */
+static int check(const struct atls_device_options *options)
+{
+    if (options->command == ATLS_DEVICE_RUN)
+        return options->listen ? 0 : atls_fail(-EINVAL, NULL, "run needs --listen unix:PATH");
+    if (!options->output)
+        return atls_fail(-EINVAL, NULL, "this command needs --output PATH");
+    if (!options->simulated.has_seed)
+        return atls_fail(-EINVAL, NULL,
+                         "this command needs --seed: a random device exists in one run only (run "
+                         "has --provision FILE)");
+    if (options->command == ATLS_DEVICE_PROVISION && options->simulated.tamper_count > 0)
+        return atls_fail(-EINVAL, NULL, "provision: a tampered device cannot be endorsed");
+    return 0;
+}
+
+int atls_device_options_parse(int argc, char **argv, struct atls_device_options *optionsp)
+{
+    static const struct argp argp = {
+        .options = option_table,
+        .parser = parse_option,
+        .args_doc = "[run|provision|images]",
+        .doc = "A simulated device: measured boot, attestation services and identity keys behind a "
+               "unix socket (run, the default); its endorsements as a CoRIM (provision); its "
+               "images as files (images).\v"
+               "The root of trust is simulated: whoever knows the seed knows every key.",
+    };
+    struct parse parse = {.options = optionsp};
+    *optionsp = (struct atls_device_options){.simulated = atls_simulated_defaults,
+                                             .faults = ATLS_SERVER_NO_FAULTS};
+    argp_parse(&argp, argc, argv, 0, NULL, &parse);
+    return parse.error ? parse.error : check(optionsp);
+}
+
+void atls_device_options_clear(struct atls_device_options *options)
+{
+    free(options->tamper);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop that serves a device on a unix socket; see server.h. */
+#include "sim/device/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rats/error.h"
+#include "sim/device/link.h"
+
+#define CONNECTIONS_MAX 256
+#define REQUEST_PAYLOAD_MAX (ATLS_LINK_HEADER_SIZE + ATLS_REQUEST_MAX)
+#define ANSWER_FRAME_MAX ATLS_FRAME_ENCODED_MAX(ATLS_LINK_HEADER_SIZE + ATLS_ANSWER_MAX)
+
+struct connection {
+    int fd;
+    struct atls_link link;
+    uint8_t payload[REQUEST_PAYLOAD_MAX + 4];
+    uint8_t answer[ANSWER_FRAME_MAX];
+    bool sending;
+    size_t sent;       /* bytes of link.answer that are on the line */
+    size_t garbled_at; /* the byte that is changed on the line, 0: none */
+};
+
+struct server {
+    struct atls_core *core;
+    struct atls_events *events;
+    struct atls_server_faults faults;
+    uint64_t answers; /* sent so far */
+    bool exiting, hang_told;
+    struct connection *connections[CONNECTIONS_MAX];
+    size_t connection_count;
+    uint8_t message[ATLS_ANSWER_MAX];
+};
+
+static void tell_fault(struct server *server, const char *name, const char *detail)
+{
+    atls_event(server->events, "fault", "{s:s, s:s}", "name", name, "detail", detail);
+}
+
+/* The byte changes where the answer is remembered, and back when it is on the line. */
+static void garble(struct connection *c)
+{
+    if (c->garbled_at)
+        c->link.answer[c->garbled_at] ^= 0x55;
+}
+
+static void end_answer(struct server *server, struct connection *c)
+{
+    garble(c);
+    c->garbled_at = 0;
+    c->sending = false;
+    server->answers++;
+    if (server->faults.exit_after >= 0 && server->answers >= (uint64_t)server->faults.exit_after)
+        server->exiting = true;
+}
+
+/* 0 where the answer went out or the line is full for now, -errno where the client is gone. */
+static int continue_answer(struct server *server, struct connection *c)
+{
+    while (c->sent < c->link.answer_size) {
+        ssize_t n =
+            send(c->fd, c->link.answer + c->sent, c->link.answer_size - c->sent, MSG_NOSIGNAL);
+        if (n < 0 && errno == EAGAIN)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0)
+            c->sent += (size_t)n;
+    }
+    end_answer(server, c);
+    return 0;
+}
+
+static bool is_turn(const struct server *server, uint64_t every)
+{
+    return every && (server->answers + 1) % every == 0;
+}
+
+static int begin_answer(struct server *server, struct connection *c)
+{
+    c->sending = true;
+    c->sent = 0;
+    if (is_turn(server, server->faults.drop_every)) {
+        tell_fault(server, "drop-every", "this answer is not sent");
+        end_answer(server, c);
+        return 0;
+    }
+    if (is_turn(server, server->faults.garble_every)) {
+        tell_fault(server, "garble-every", "one byte of this answer changes on the line");
+        c->garbled_at = c->link.answer_size / 2;
+        garble(c);
+    }
+    return continue_answer(server, c);
+}
+
+/* Does a fault keep the device from this request? */
+static bool is_hindered(struct server *server)
+{
+    int64_t hang = server->faults.hang_after;
+    if (server->faults.exit_after == 0) {
+        server->exiting = true;
+        return true;
+    }
+    if (hang < 0 || server->answers < (uint64_t)hang)
+        return false;
+    if (!server->hang_told)
+        tell_fault(server, "hang-after", "from now on nothing is answered");
+    server->hang_told = true;
+    return true;
+}
+
+static int do_request(struct server *server, struct connection *c, struct atls_bytes request)
+{
+    struct atls_core_reply reply;
+    int r;
+    if (is_hindered(server))
+        return 0;
+    reply = atls_core_handle(server->core, request, server->message, sizeof server->message);
+    atls_event(server->events, "request", "{s:s, s:s}", "operation", reply.operation, "outcome",
+               reply.outcome);
+    r = atls_link_answer(&c->link, reply.message);
+    return r ? r : begin_answer(server, c);
+}
+
+static int take_byte(struct server *server, struct connection *c, uint8_t byte)
+{
+    struct atls_bytes request;
+    switch (atls_link_push(&c->link, byte, &request)) {
+    case ATLS_LINK_NOTHING:
+    case ATLS_LINK_BAD: /* the client will send it again */
+        break;
+    case ATLS_LINK_DO:
+        return do_request(server, c, request);
+    case ATLS_LINK_REPEAT:
+        if (c->link.answer_size > 0 && !is_hindered(server))
+            return begin_answer(server, c);
+        break;
+    }
+    return 0;
+}
+
+/* Reads one byte at a time where an answer may follow, so that nothing is read while an answer is
+ * still going out: a client that does not read its answers is not heard. */
+static int read_requests(struct server *server, struct connection *c)
+{
+    uint8_t bytes[1024];
+    ssize_t n = recv(c->fd, bytes, sizeof bytes, MSG_PEEK);
+    size_t taken = 0;
+    int r = 0;
+    if (n == 0)
+        return -ECONNRESET;
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    while (!r && !c->sending && !server->exiting && taken < (size_t)n)
+        r = take_byte(server, c, bytes[taken++]);
+    if (!r && recv(c->fd, bytes, taken, 0) != (ssize_t)taken)
+        r = -EIO;
+    return r;
+}
+
+static void accept_connection(struct server *server, int listener)
+{
+    struct connection *c;
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    c = calloc(1, sizeof *c);
+    if (!c) {
+        close(fd);
+        return;
+    }
+    c->fd = fd;
+    atls_link_init(&c->link, c->payload, sizeof c->payload, c->answer, sizeof c->answer);
+    server->connections[server->connection_count++] = c;
+}
+
+static void drop_connection(struct server *server, size_t index)
+{
+    struct connection *c = server->connections[index];
+    close(c->fd);
+    free(c);
+    server->connections[index] = server->connections[--server->connection_count];
+}
+
+static void serve_connection(struct server *server, size_t index, short events)
+{
+    struct connection *c = server->connections[index];
+    int r = 0;
+    if (c->sending && events)
+        r = continue_answer(server, c);
+    else if (events)
+        r = read_requests(server, c);
+    if (r)
+        drop_connection(server, index);
+}
+
+/* One turn of the loop: 1 to go on, 0 to end, -errno. */
+static int turn(struct server *server, int listener, int stop_fd)
+{
+    struct pollfd fds[2 + CONNECTIONS_MAX] = {{stop_fd, POLLIN, 0}};
+    size_t count = server->connection_count;
+    fds[1].fd = count < CONNECTIONS_MAX ? listener : -1;
+    fds[1].events = POLLIN;
+    for (size_t i = 0; i < count; i++) {
+        fds[2 + i].fd = server->connections[i]->fd;
+        fds[2 + i].events = server->connections[i]->sending ? POLLOUT : POLLIN;
+    }
+    if (poll(fds, 2 + count, -1) < 0)
+        return errno == EINTR ? 1 : -errno;
+    if (fds[0].revents)
+        return 0;
+    for (size_t i = count; i-- > 0 && !server->exiting;) /* backwards: dropping moves the last */
+        serve_connection(server, i, fds[2 + i].revents);
+    if (fds[1].revents && !server->exiting)
+        accept_connection(server, listener);
+    return server->exiting ? 0 : 1;
+}
+
+int atls_server_run(struct atls_core *core, int listener, int stop_fd,
+                    const struct atls_server_faults *faults, struct atls_events *events)
+{
+    struct server *server = calloc(1, sizeof *server);
+    bool exiting;
+    int r;
+    if (!server)
+        return -ENOMEM;
+    server->core = core;
+    server->events = events;
+    server->faults = *faults;
+    while ((r = turn(server, listener, stop_fd)) > 0)
+        ;
+    exiting = server->exiting;
+    if (exiting)
+        tell_fault(server, "exit-after", "the device leaves");
+    while (server->connection_count > 0)
+        drop_connection(server, server->connection_count - 1);
+    free(server);
+    return r ? r : exiting ? ATLS_E_UNAVAILABLE : 0;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Storage, identity and flash of a simulated device; see simulated.h. */
+#include "sim/device/simulated.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/error.h"
+
+/* Component, measurement, version and signer take about 94 bytes in a token; 96 more for the
+ * longest names and versions, and the other claims and the signature. */
+#define EVIDENCE_PER_COMPONENT 190
+#define EVIDENCE_OTHER 1024
+
+const struct atls_simulated_options atls_simulated_defaults = {
+    .lifecycle = ATLS_PSA_SECURED,
+    .profile = ATLS_PSA_ARM_2,
+};
+
+/* One product: every simulated device has the same implementation id, and its own instance id. */
+static const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE] = {
+    "atls-simulated-implementation-01"};
+
+static int make_seed(const struct atls_crypto *crypto, const struct atls_simulated_options *options,
+                     uint8_t seedp[ATLS_DEVICE_SEED_SIZE])
+{
+    uint8_t number[8];
+    struct atls_bytes parts[] = {atls_bytes_of_text("atls simulated device"),
+                                 ATLS_BYTES(number, sizeof number)};
+    if (!options->has_seed)
+        return crypto->random(seedp, ATLS_DEVICE_SEED_SIZE);
+    for (unsigned i = 0; i < sizeof number; i++)
+        number[i] = (uint8_t)(options->seed >> (56 - 8 * i));
+    return crypto->hash(ATLS_SHA256, parts, 2, seedp);
+}
+
+static int allocate(struct atls_simulated *device, size_t components)
+{
+    struct atls_core_storage *s = &device->storage;
+    struct atls_boot_entry *pristine = calloc(components, sizeof *pristine);
+    s->component_capacity = components;
+    s->entries = calloc(components, sizeof *s->entries);
+    s->components = calloc(components, sizeof *s->components);
+    s->slot_count = ATLS_SIMULATED_KEYS;
+    s->slots = calloc(s->slot_count, sizeof *s->slots);
+    s->evidence_capacity = components * EVIDENCE_PER_COMPONENT + EVIDENCE_OTHER;
+    s->claims = malloc(s->evidence_capacity);
+    s->token = malloc(s->evidence_capacity);
+    atls_boot_record_init(&device->pristine, pristine, components);
+    if (!pristine || !s->entries || !s->components || !s->slots || !s->claims || !s->token)
+        return -ENOMEM;
+    return 0;
+}
+
+static int collect(const struct atls_images *images, struct atls_bytes **slotsp)
+{
+    struct atls_bytes *slots = calloc(images->count, sizeof *slots);
+    if (!slots)
+        return -ENOMEM;
+    for (size_t i = 0; i < images->count; i++)
+        slots[i] = ATLS_BYTES(images->slots[i].data, images->slots[i].size);
+    *slotsp = slots;
+    return 0;
+}
+
+/* What a boot of the images as they were signed would record: the reference values. */
+static int measure_pristine(struct atls_simulated *device)
+{
+    struct atls_boot boot = {.crypto = device->images.crypto,
+                             .record = &device->pristine,
+                             .image_count = device->images.count};
+    struct atls_bytes *slots;
+    int r = collect(&device->images, &slots);
+    if (r)
+        return r;
+    boot.images = slots;
+    r = atls_boot_run(&boot);
+    free(slots);
+    return r;
+}
+
+static int boot(struct atls_simulated *device, const struct atls_simulated_options *options,
+                const uint8_t seed[ATLS_DEVICE_SEED_SIZE])
+{
+    struct atls_core_config config = {
+        .crypto = device->images.crypto,
+        .entropy = atls_entropy_platform(device->images.crypto),
+        .lifecycle = options->lifecycle,
+        .profile = options->profile,
+        .image_count = device->images.count,
+        .storage = device->storage,
+    };
+    struct atls_bytes *slots;
+    int r = 0;
+    memcpy(config.seed, seed, sizeof config.seed);
+    memcpy(config.implementation_id, implementation_id, sizeof config.implementation_id);
+    if (options->has_seed) {
+        device->seeded.crypto = config.crypto;
+        r = atls_derive(config.crypto, seed, "entropy", device->seeded.key);
+        config.entropy = atls_entropy_seeded(&device->seeded);
+    }
+    if (!r && !(r = collect(&device->images, &slots))) {
+        config.images = slots;
+        r = atls_core_start(&device->core, &config);
+        free(slots);
+    }
+    atls_erase(&config, sizeof config);
+    return r;
+}
+
+static int check_size(const struct atls_images *images)
+{
+    if (images->count > ATLS_SIMULATED_COMPONENTS_MAX)
+        return atls_fail(-EINVAL, NULL, "a device has at most %d components, not %zu",
+                         ATLS_SIMULATED_COMPONENTS_MAX, images->count);
+    return 0;
+}
+
+static int prepare(struct atls_simulated *device, const struct atls_simulated_options *options,
+                   const uint8_t seed[ATLS_DEVICE_SEED_SIZE])
+{
+    int r = atls_images_open(&atls_crypto_gnutls, seed, options->images_directory,
+                             options->components, &device->images);
+    if (r || (r = check_size(&device->images)) ||
+        (r = allocate(device, device->images.count + options->tamper_count)) ||
+        (r = measure_pristine(device)))
+        return r;
+    for (size_t i = 0; i < options->tamper_count; i++)
+        if ((r = atls_images_tamper(&device->images, options->tamper[i])))
+            return r;
+    return (r = check_size(&device->images)) ? r : boot(device, options, seed);
+}
+
+int atls_simulated_open(const struct atls_simulated_options *options,
+                        struct atls_simulated **devicep)
+{
+    struct atls_simulated *device = calloc(1, sizeof *device);
+    uint8_t seed[ATLS_DEVICE_SEED_SIZE];
+    int r;
+    if (!device)
+        return -ENOMEM;
+    if (!(r = make_seed(&atls_crypto_gnutls, options, seed)))
+        r = prepare(device, options, seed);
+    atls_erase(seed, sizeof seed);
+    if (r)
+        atls_simulated_close(device);
+    else
+        *devicep = device;
+    return r;
+}
+
+void atls_simulated_close(struct atls_simulated *device)
+{
+    if (!device)
+        return;
+    atls_core_stop(&device->core);
+    atls_images_clear(&device->images);
+    free(device->pristine.entries);
+    free(device->storage.entries);
+    free(device->storage.components);
+    free(device->storage.slots);
+    free(device->storage.claims);
+    free(device->storage.token);
+    atls_erase(device, sizeof *device);
+    free(device);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole simulated device on the host: the core with its storage, images and identity. With a seed
+ * everything about it is a function of the seed and the other options; without one it is random.
+ * Its root of trust is simulated: whoever knows the seed knows every key.
+ */
+#ifndef ATLS_SIM_DEVICE_SIMULATED_H
+#define ATLS_SIM_DEVICE_SIMULATED_H
+
+#include "rats/corim.h"
+#include "sim/device/core.h"
+#include "sim/device/images.h"
+
+#define ATLS_SIMULATED_COMPONENTS_MAX ATLS_PSA_COMPONENTS_MAX
+#define ATLS_SIMULATED_KEYS 512 /* identity keys that exist at a time */
+
+struct atls_simulated_options {
+    bool has_seed;
+    uint64_t seed;
+    const char *images_directory; /* NULL: generated images */
+    unsigned components;          /* M0001... */
+    uint16_t lifecycle;           /* enum atls_psa_lifecycle */
+    enum atls_psa_profile profile;
+    const char *const *tamper; /* orders of atls_images_tamper(), in turn */
+    size_t tamper_count;
+};
+/* Secured, the profile that Veraison takes, generated images, no tampering, random. */
+extern const struct atls_simulated_options atls_simulated_defaults;
+
+struct atls_simulated {
+    struct atls_core core;
+    struct atls_seeded_entropy seeded;
+    struct atls_images images;        /* as booted */
+    struct atls_boot_record pristine; /* what would have been measured without tampering */
+    struct atls_core_storage storage;
+};
+
+/* Prepares the flash and boots. Errors of images.h and core.h; -ENOMEM. */
+int atls_simulated_open(const struct atls_simulated_options *options,
+                        struct atls_simulated **devicep);
+/* Forgets every key. */
+void atls_simulated_close(struct atls_simulated *device);
+/* The endorsements of DEVICE as a CoRIM: its components before any tampering as reference values,
+ * its PAK as trust anchor, and in the entity's name that the root of trust is simulated. *CORIMP is
+ * allocated. -ENOMEM and the errors of atls_corim_write(). */
+int atls_simulated_endorse(const struct atls_simulated *device, enum atls_corim_dialect dialect,
+                           uint8_t **corimp, size_t *sizep);
+
+#endif
