@@ -165,7 +165,7 @@ static int media_type_of(const struct atls_cmw *cmw, struct atls_bytes *media_ty
 
 static int make_record(const struct atls_cmw *cmw, json_t **jsonp)
 {
-    struct atls_bytes media_type;
+    struct atls_bytes media_type = {NULL, 0};
     json_t *json = json_array();
     char *value = NULL;
     int code = media_type_of(cmw, &media_type);
