@@ -52,8 +52,8 @@ struct atls_verifier_session {
     struct atls_verifier_client *client;
     enum phase phase;
     struct atls_http_exchange *exchange;
-    char *url;                           /* of the session, once known */
-    uint8_t wanted[ATLS_EAT_NONCE_MAX];  /* the nonce that was asked for, */
+    char *url;                          /* of the session, once known */
+    uint8_t wanted[ATLS_EAT_NONCE_MAX]; /* the nonce that was asked for, */
     size_t wanted_size;
     bool wanted_exactly;                 /* or only its size */
     struct atls_session_document opened; /* nonce and accept list */
@@ -315,10 +315,8 @@ static int opened(struct atls_verifier_session *session, const struct atls_http_
 
 static int look_again(struct atls_verifier_session *session)
 {
-    struct atls_http_request request = {.method = "GET",
-                                        .url = session->url,
-                                        .accept = ATLS_MT_SESSION,
-                                        .delay_ms = POLL_AGAIN_MS};
+    struct atls_http_request request = {
+        .method = "GET", .url = session->url, .accept = ATLS_MT_SESSION, .delay_ms = POLL_AGAIN_MS};
 
     if (atls_now() > session->give_up_at) {
         atls_fail(ATLS_E_UNAVAILABLE, NULL, "%s: no result after %u ms", session->url,
@@ -412,7 +410,8 @@ static bool accepts(const struct atls_verifier_session *session, struct atls_byt
     if (!session->opened.accept || json_array_size(session->opened.accept) == 0) {
         return true; /* it does not say: the verifier will */
     }
-    json_array_foreach(session->opened.accept, i, type) {
+    json_array_foreach(session->opened.accept, i, type)
+    {
         if (atls_media_type_equal(media_type,
                                   ATLS_BYTES(json_string_value(type), json_string_length(type)))) {
             return true;

@@ -20,8 +20,8 @@
 static int load_object(struct atls_bytes in, const char *clause, json_t **rootp)
 {
     json_error_t error;
-    json_t *root = json_loadb(in.size ? (const char *)in.data : "", in.size,
-                              JSON_REJECT_DUPLICATES, &error);
+    json_t *root =
+        json_loadb(in.size ? (const char *)in.data : "", in.size, JSON_REJECT_DUPLICATES, &error);
 
     if (!root) {
         return atls_fail(ATLS_E_MALFORMED, clause, "expected a JSON object: %s", error.text);
@@ -93,7 +93,8 @@ static int parse_accept(const json_t *root, struct atls_session_document *docume
     if (!json_is_array(accept)) {
         return atls_fail(ATLS_E_MALFORMED, SESSION_CLAUSE, "accept must be an array");
     }
-    json_array_foreach(accept, i, type) {
+    json_array_foreach(accept, i, type)
+    {
         if (!json_is_string(type)) {
             return atls_fail(ATLS_E_MALFORMED, SESSION_CLAUSE, "accept must hold texts only");
         }
@@ -180,8 +181,8 @@ int atls_discovery_document_parse(struct atls_bytes in, json_t **jwkp)
 
 void atls_problem_text(struct atls_bytes in, char *text, size_t size)
 {
-    json_t *root = json_loadb(in.size ? (const char *)in.data : "", in.size,
-                              JSON_REJECT_DUPLICATES, NULL);
+    json_t *root =
+        json_loadb(in.size ? (const char *)in.data : "", in.size, JSON_REJECT_DUPLICATES, NULL);
     const char *title = json_string_value(json_object_get(root, "title"));
     const char *detail = json_string_value(json_object_get(root, "detail"));
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The attester's inside, shared by its two halves: evidence (attester.c) and results (passport.c). */
+#ifndef ATLS_TLS_ATTESTER_PRIVATE_H
+#define ATLS_TLS_ATTESTER_PRIVATE_H
+
+#include "tls/attester.h"
+#include "tls/report.h"
+
+struct atls_attester_identity { /* an identity key of a device */
+    uint32_t handle;
+    struct atls_public_key key;
+};
+
+struct atls_passport { /* the newest result and the way to the next one */
+    struct atls_verifier_session *session; /* a fetch under way, or NULL */
+    bool submitted;
+    char *jwt;                       /* the result that is kept, or NULL */
+    char file[ATLS_ARTIFACT_NAME];
+    int64_t expires_at;              /* seconds since 1970, INT64_MIN where it does not say */
+    int64_t margin;                  /* seconds before that in which it is not presented */
+    double fetched_at, failed_at;    /* monotonic seconds, 0 for never */
+    bool told;                       /* the event said that it came from the verifier */
+    int failure;                     /* of the newest fetch */
+    const char *failure_reason;
+    char failure_text[512];
+};
+
+struct atls_attester {
+    struct atls_attester_options options;
+    struct atls_faults inner, wrapper; /* what is broken inside a CMW, and the CMW itself */
+    struct atls_verifier_client *client;
+    struct atls_events *events;
+    struct atls_device *device, *second;
+    struct atls_attester_identity identity, other, second_identity;
+    uint8_t *stale;                  /* evidence made at the start, for the fault */
+    size_t stale_size;
+    struct atls_passport passport;
+    const char *reason;
+};
+
+void atls_attester_tell_fault(struct atls_attester *attester, unsigned conn, const char *name,
+                              const char *detail);
+/* Sets the reason and returns CODE. */
+int atls_attester_fails(struct atls_attester *attester, int code, const char *reason);
+/* A device's failure, with its reason. */
+int atls_attester_device_fails(struct atls_attester *attester, int code);
+/* Evidence with the inner faults carried out: a CAB in CBOR whose wrapper is sound. */
+int atls_attester_make_cab(struct atls_attester *attester, unsigned conn,
+                           struct atls_bytes challenge, uint8_t **cabp, size_t *sizep);
+/* A sound CAB in the serialization that was asked for. Takes CAB over. */
+int atls_attester_serialize_cab(struct atls_attester *attester, uint8_t *cab, size_t size,
+                                uint8_t **outp, size_t *outsizep);
+/* The credential to present: CMW (taken over, also on failure) with its wrapper broken where a
+ * fault says so, reported. */
+int atls_attester_present(struct atls_attester *attester, unsigned conn, enum atls_model model,
+                          uint8_t *cmw, size_t size, struct atls_credential *credentialp);
+void atls_passport_clear(struct atls_passport *passport);
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The attester: evidence from the device, in the serialization that was asked for, and the faults
+ * of evidence carried out. Attestation results are in passport.c.
+ */
+#include "tls/attester.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/encoding.h"
+#include "rats/error.h"
+#include "rats/kat.h"
+#include "tls/attester-private.h"
+
+#define STALE_CHALLENGE_SIZE 32
+
+const char *atls_model_name(enum atls_model model)
+{
+    switch (model) {
+    case ATLS_MODEL_BACKGROUND_CHECK:
+        return "background-check";
+    case ATLS_MODEL_PASSPORT:
+        return "passport";
+    case ATLS_MODEL_NONE:
+        break;
+    }
+    return "none";
+}
+
+void atls_credential_clear(struct atls_credential *credential)
+{
+    free(credential->cmw);
+    *credential = (struct atls_credential){.cmw = NULL};
+}
+
+void atls_attester_tell_fault(struct atls_attester *attester, unsigned conn, const char *name,
+                              const char *detail)
+{
+    atls_event(attester->events, "fault", "{s:i, s:s, s:s}", "conn", (int)conn, "name", name,
+               "detail", detail);
+}
+
+int atls_attester_fails(struct atls_attester *attester, int code, const char *reason)
+{
+    attester->reason = reason;
+    return code;
+}
+
+int atls_attester_device_fails(struct atls_attester *attester, int code)
+{
+    return atls_attester_fails(attester, code, code < 0 ? "internal" : "device-unavailable");
+}
+
+static int make_identity(const struct atls_attester *attester, struct atls_device *device,
+                         struct atls_attester_identity *identityp)
+{
+    return atls_device_create_key(device, attester->options.curve, &identityp->handle,
+                                  &identityp->key);
+}
+
+/* What the faults need from before the first connection. */
+static int prepare_faults(struct atls_attester *attester)
+{
+    const struct atls_faults *faults = attester->options.faults;
+    int rc = 0;
+
+    if (atls_faults_has(faults, "foreign-pat", NULL)) {
+        if (!attester->options.second_device) {
+            return atls_fail(-EINVAL, NULL, "fault foreign-pat needs a second device");
+        }
+        rc = atls_device_open(attester->options.second_device, attester->options.device_timeout_ms,
+                              &attester->second);
+        rc = rc ? rc : make_identity(attester, attester->second, &attester->second_identity);
+    }
+    if (!rc && atls_faults_has(faults, "other-key", NULL)) {
+        rc = make_identity(attester, attester->device, &attester->other);
+    }
+    if (!rc && atls_faults_has(faults, "stale-nonce", NULL)) {
+        uint8_t challenge[STALE_CHALLENGE_SIZE];
+        rc = atls_crypto_gnutls.random(challenge, sizeof challenge);
+        rc = rc ? rc
+                : atls_device_attest_key(attester->device, attester->identity.handle,
+                                         ATLS_BYTES(challenge, sizeof challenge), &attester->stale,
+                                         &attester->stale_size);
+    }
+    for (size_t i = 0; !rc && i < attester->wrapper.count; i++) {
+        if (attester->options.serialization == ATLS_JSON &&
+            strncmp(attester->wrapper.fault[i].name, "cbor-", 5) == 0) {
+            rc = atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s=cmw has no meaning in JSON",
+                           attester->wrapper.fault[i].name);
+        }
+    }
+    return rc;
+}
+
+int atls_attester_new(const struct atls_attester_options *options,
+                      struct atls_verifier_client *client, struct atls_events *events,
+                      struct atls_attester **attesterp)
+{
+    struct atls_attester *attester = calloc(1, sizeof *attester);
+
+    if (!attester) {
+        return atls_fail(-ENOMEM, NULL, "no memory for an attester");
+    }
+    attester->options = *options;
+    attester->inner = atls_faults_of_wrapper(options->faults, false);
+    attester->wrapper = atls_faults_of_wrapper(options->faults, true);
+    attester->client = client;
+    attester->events = events;
+    attester->reason = "ok";
+    int rc = atls_device_open(options->device, options->device_timeout_ms, &attester->device);
+    rc = rc ? rc : make_identity(attester, attester->device, &attester->identity);
+    rc = rc ? rc : prepare_faults(attester);
+    if (rc) {
+        atls_attester_free(attester);
+        return rc;
+    }
+    *attesterp = attester;
+    return 0;
+}
+
+void atls_attester_free(struct atls_attester *attester)
+{
+    if (!attester) {
+        return;
+    }
+    atls_passport_clear(&attester->passport);
+    /* The keys were this process's; nobody else can use their handles. A device that is gone has
+     * destroyed them already. */
+    if (attester->device) {
+        if (attester->identity.handle) {
+            (void)atls_device_destroy_key(attester->device, attester->identity.handle);
+        }
+        if (attester->other.handle) {
+            (void)atls_device_destroy_key(attester->device, attester->other.handle);
+        }
+        atls_device_close(attester->device);
+    }
+    if (attester->second) {
+        if (attester->second_identity.handle) {
+            (void)atls_device_destroy_key(attester->second, attester->second_identity.handle);
+        }
+        atls_device_close(attester->second);
+    }
+    free(attester->stale);
+    free(attester);
+}
+
+/* Puts the PAT of another device, or one over another hash, into the CAB. Both are as their
+ * device signed them: only the linkage can give them away. */
+static int splice(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
+                  uint8_t **cabp, size_t *sizep)
+{
+    bool foreign = atls_faults_has(&attester->inner, "foreign-pat", NULL);
+    uint8_t *other = NULL, *spliced, hash[ATLS_LINKAGE_SIZE];
+    size_t size, spliced_size;
+    struct atls_cmw *cmw = NULL;
+    struct atls_bytes pat;
+    int rc;
+
+    if (foreign) {
+        rc = atls_device_attest_key(attester->second, attester->second_identity.handle, challenge,
+                                    &other, &size);
+        rc = rc ? rc : atls_cmw_parse_as(ATLS_CBOR, ATLS_BYTES(other, size), &cmw);
+        if (!rc) {
+            const struct atls_cmw *record = atls_cmw_find(cmw, "pat");
+            pat = record ? record->value : (struct atls_bytes){NULL, 0};
+        }
+    } else {
+        rc = atls_crypto_gnutls.random(hash, sizeof hash);
+        rc = rc ? rc
+                : atls_device_attest_platform(attester->device, ATLS_BYTES(hash, sizeof hash),
+                                              &other, &size);
+        if (!rc) {
+            pat = ATLS_BYTES(other, size);
+        }
+    }
+    rc = rc ? rc : atls_faults_splice(ATLS_BYTES(*cabp, *sizep), pat, &spliced, &spliced_size);
+    atls_cmw_free(cmw);
+    free(other);
+    if (rc) {
+        return rc;
+    }
+    free(*cabp);
+    *cabp = spliced;
+    *sizep = spliced_size;
+    atls_attester_tell_fault(attester, conn, foreign ? "foreign-pat" : "linkage",
+                             foreign ? "the PAT is the second device's"
+                                     : "the PAT is over another hash");
+    return 0;
+}
+
+/* What the device says to CHALLENGE, or to another one where a fault wants that. */
+static int ask_device(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
+                      uint8_t **cabp, size_t *sizep)
+{
+    const char *hex;
+    uint8_t *foreign = NULL;
+
+    if (attester->stale) {
+        uint8_t *copy = malloc(attester->stale_size);
+        if (!copy) {
+            return atls_fail(-ENOMEM, NULL, "no memory for evidence");
+        }
+        memcpy(copy, attester->stale, attester->stale_size);
+        *cabp = copy;
+        *sizep = attester->stale_size;
+        atls_attester_tell_fault(attester, conn, "stale-nonce",
+                                 "the evidence was made before the challenge");
+        return 0;
+    }
+    if (atls_faults_has(&attester->inner, "foreign-nonce", &hex)) {
+        int rc = atls_hex_decode(atls_bytes_of_text(hex), &foreign, &challenge.size);
+        if (rc) {
+            return rc;
+        }
+        challenge.data = foreign;
+        atls_attester_tell_fault(attester, conn, "foreign-nonce",
+                                 "the evidence is over another session's nonce");
+    }
+    int rc =
+        atls_device_attest_key(attester->device, attester->identity.handle, challenge, cabp, sizep);
+    free(foreign);
+    return rc;
+}
+
+int atls_attester_make_cab(struct atls_attester *attester, unsigned conn,
+                           struct atls_bytes challenge, uint8_t **cabp, size_t *sizep)
+{
+    uint8_t *cab = NULL, *mutated;
+    size_t size, mutated_size;
+    const char *name;
+    int rc = ask_device(attester, conn, challenge, &cab, &size);
+
+    if (!rc && (atls_faults_has(&attester->inner, "foreign-pat", NULL) ||
+                atls_faults_has(&attester->inner, "linkage", NULL))) {
+        rc = splice(attester, conn, challenge, &cab, &size);
+    }
+    if (rc) {
+        free(cab);
+        return atls_attester_device_fails(attester, rc);
+    }
+    rc = atls_faults_mutate_cab(&attester->inner, ATLS_BYTES(cab, size), &mutated, &mutated_size,
+                                &name);
+    if (rc) {
+        free(cab);
+        return atls_attester_fails(attester, rc, "internal");
+    }
+    if (name) {
+        atls_attester_tell_fault(attester, conn, name, "evidence was changed after it was made");
+        free(cab);
+        cab = mutated;
+        size = mutated_size;
+    }
+    *cabp = cab;
+    *sizep = size;
+    return 0;
+}
+
+int atls_attester_serialize_cab(struct atls_attester *attester, uint8_t *cab, size_t size,
+                                uint8_t **outp, size_t *outsizep)
+{
+    struct atls_cmw *cmw;
+
+    if (attester->options.serialization == ATLS_CBOR) { /* byte for byte what the device made */
+        *outp = cab;
+        *outsizep = size;
+        return 0;
+    }
+    int rc = atls_cmw_parse_as(ATLS_CBOR, ATLS_BYTES(cab, size), &cmw);
+    if (!rc) {
+        rc = atls_cmw_serialize(cmw, ATLS_JSON, outp, outsizep);
+        atls_cmw_free(cmw);
+    }
+    free(cab);
+    return rc ? atls_attester_fails(attester, rc, "internal") : 0;
+}
+
+static int break_wrapper(struct atls_attester *attester, enum atls_model model,
+                         struct atls_bytes cmw, uint8_t **outp, size_t *sizep, const char **namep)
+{
+    if (attester->options.serialization == ATLS_JSON) {
+        return atls_faults_mutate_json(&attester->wrapper, cmw, outp, sizep, namep);
+    }
+    if (model == ATLS_MODEL_PASSPORT) {
+        return atls_faults_mutate_record(&attester->wrapper, cmw, outp, sizep, namep);
+    }
+    return atls_faults_mutate_cab(&attester->wrapper, cmw, outp, sizep, namep);
+}
+
+int atls_attester_present(struct atls_attester *attester, unsigned conn, enum atls_model model,
+                          uint8_t *cmw, size_t size, struct atls_credential *credentialp)
+{
+    bool other = attester->other.handle != 0;
+    const struct atls_attester_identity *identity = other ? &attester->other : &attester->identity;
+    uint8_t *broken;
+    size_t broken_size;
+    const char *name;
+    int rc = break_wrapper(attester, model, ATLS_BYTES(cmw, size), &broken, &broken_size, &name);
+
+    if (rc) {
+        free(cmw);
+        return atls_attester_fails(attester, rc, "internal");
+    }
+    if (name) {
+        atls_attester_tell_fault(attester, conn, name, "the wrapper was changed");
+        free(cmw);
+        cmw = broken;
+        size = broken_size;
+    }
+    if (other) {
+        atls_attester_tell_fault(attester, conn, "other-key",
+                                 "CertificateVerify is made with a key that is not attested");
+    }
+    atls_report_credential(attester->events, attester->options.artifacts, conn, "sent",
+                           ATLS_BYTES(cmw, size));
+    *credentialp = (struct atls_credential){.cmw = cmw,
+                                            .size = size,
+                                            .key = identity->key,
+                                            .key_handle = identity->handle,
+                                            .model = model};
+    return 0;
+}
+
+int atls_attester_evidence(struct atls_attester *attester, unsigned conn,
+                           struct atls_bytes challenge, struct atls_credential *credentialp)
+{
+    uint8_t *cab, *cmw;
+    size_t size;
+
+    atls_event(attester->events, "challenge", "{s:i, s:s, s:o}", "conn", (int)conn, "direction",
+               "received", "nonce", atls_json_hex(challenge));
+    if (challenge.size < ATLS_EAT_NONCE_MIN || challenge.size > ATLS_EAT_NONCE_MAX) {
+        atls_fail(ATLS_E_LIMIT, "RFC 9711 section 4.1", "a nonce has 8 to 64 bytes, %zu came",
+                  challenge.size);
+        return atls_attester_fails(attester, ATLS_E_LIMIT, "nonce-length");
+    }
+    int rc = atls_attester_make_cab(attester, conn, challenge, &cab, &size);
+    if (rc) {
+        return rc;
+    }
+    rc = atls_attester_serialize_cab(attester, cab, size, &cmw, &size);
+    if (rc) {
+        return rc;
+    }
+    return atls_attester_present(attester, conn, ATLS_MODEL_BACKGROUND_CHECK, cmw, size,
+                                 credentialp);
+}
+
+int atls_attester_sign(struct atls_attester *attester, uint32_t key_handle,
+                       struct atls_bytes digest, uint8_t signaturep[ATLS_SIGNATURE_MAX],
+                       size_t *sizep)
+{
+    int rc = atls_device_sign(attester->device, key_handle, digest, signaturep, sizep);
+
+    return rc ? atls_attester_device_fails(attester, rc) : 0;
+}
+
+const char *atls_attester_reason(const struct atls_attester *attester)
+{
+    return attester->reason;
+}

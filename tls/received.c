@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Parsing of received credentials. The formats' own parsers accept what their specifications allow;
+ * on top of them this endpoint takes only preferred, definite-length CBOR in a KAT, because the
+ * linkage hashes an encoding and two encodings of one KAT must not both pass.
+ */
+#include "tls/received.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/encoding.h"
+#include "rats/error.h"
+#include "rats/jws.h"
+#include "rats/media-types.h"
+
+#define RESULT_CLAUSE "draft-fossati-tls-attestation-07: passport"
+
+void atls_received_clear(struct atls_received *received)
+{
+    atls_cmw_free(received->cmw);
+    free(received->issuer);
+    *received = (struct atls_received){.cmw = NULL};
+}
+
+static int fails(int code, const char *reason, const char **reasonp)
+{
+    *reasonp = code < 0 ? "internal" : reason;
+    return code;
+}
+
+/* A COSE_Sign1 and the CBOR in its payload. STRICT for the KAT; a PAT is its verifier's affair. */
+static int check_token(struct atls_bytes token, bool strict, struct atls_bytes *payloadp,
+                       const char **reasonp)
+{
+    const struct atls_cbor_rules *rules = strict ? &atls_cbor_strict : &atls_cbor_lenient;
+    const char *clause = strict ? "RFC 8949 section 4.1" : "RFC 8949 section 3";
+    struct atls_cose_sign1 message;
+    struct atls_cbor_reader r;
+    int rc = atls_cbor_open(&r, token, rules, clause);
+
+    if (rc) {
+        return fails(rc, "malformed-cbor", reasonp);
+    }
+    rc = atls_cose_sign1_parse(token, ATLS_COSE_TAG_EITHER, NULL, &message);
+    if (rc) {
+        return fails(rc, "malformed-cose", reasonp);
+    }
+    rc = atls_cbor_open(&r, message.payload, rules, clause);
+    if (rc) {
+        return fails(rc, "malformed-cbor", reasonp);
+    }
+    *payloadp = message.payload;
+    return 0;
+}
+
+static int parse_cab(struct atls_received *received, const char **reasonp)
+{
+    const struct atls_cmw *cmw = received->cmw, *kat = NULL, *pat = NULL;
+    struct atls_bytes payload, nonce;
+    struct atls_kat_claims claims;
+    int rc = 0;
+
+    if (cmw->form == ATLS_CMW_COLLECTION) {
+        kat = atls_cmw_find(cmw, "kat");
+        pat = atls_cmw_find(cmw, "pat");
+    }
+    if (kat && kat->form != ATLS_CMW_COLLECTION) {
+        rc = check_token(kat->value, true, &payload, reasonp);
+        if (rc) {
+            return rc;
+        }
+        rc = atls_kat_claims_parse(payload, &claims);
+        if (rc) {
+            return fails(rc, "malformed-claims", reasonp);
+        }
+    }
+    if (pat && pat->form != ATLS_CMW_COLLECTION) {
+        rc = check_token(pat->value, false, &payload, reasonp);
+        if (rc) {
+            return rc;
+        }
+        rc = atls_pat_nonce(payload, &nonce);
+        if (rc) {
+            return fails(rc, "malformed-claims", reasonp);
+        }
+    }
+    rc = atls_cab_parse(cmw, &received->cab);
+    if (rc) {
+        return fails(rc, "malformed-cmw", reasonp);
+    }
+    received->key = received->cab.kat_claims.identity_key;
+    return 0;
+}
+
+/* RFC 7518 3.6: "none" has an empty signature, which no parser of signed results takes. It is no
+ * garbage, though, but a result that nobody signed. */
+static bool is_unsecured(struct atls_bytes jwt)
+{
+    const uint8_t *dot = jwt.size ? memchr(jwt.data, '.', jwt.size) : NULL;
+    json_t *header = NULL;
+    uint8_t *text;
+    size_t size;
+    bool unsecured = false;
+
+    if (!dot || atls_base64_decode(ATLS_BASE64URL, ATLS_BYTES(jwt.data, (size_t)(dot - jwt.data)),
+                                   &text, &size)) {
+        return false;
+    }
+    if (atls_json_object(ATLS_BYTES(text, size), "JWS header", &header) == 0) {
+        const char *alg = json_string_value(json_object_get(header, "alg"));
+        unsecured = alg && strcasecmp(alg, "none") == 0;
+        json_decref(header);
+    }
+    free(text);
+    return unsecured;
+}
+
+/* The one key that the result attests. */
+static int find_key(const struct atls_ear *ear, struct atls_public_key *keyp, const char **reasonp)
+{
+    const struct atls_public_key *key = NULL;
+
+    for (size_t i = 0; i < ear->submod_count; i++) {
+        const struct atls_ear_submod *submod = &ear->submods[i];
+        if (submod->has_key && key && !atls_public_key_equal(key, &submod->key)) {
+            return fails(
+                atls_fail(ATLS_E_MALFORMED, RESULT_CLAUSE, "the result attests more than one key"),
+                "malformed-result", reasonp);
+        }
+        key = submod->has_key ? &submod->key : key;
+    }
+    if (!key) {
+        return fails(atls_fail(ATLS_E_MISSING, RESULT_CLAUSE,
+                               "expected a result that attests a key (akpub), it names none"),
+                     "result-without-key", reasonp);
+    }
+    *keyp = *key;
+    return 0;
+}
+
+static int parse_result(struct atls_received *received, const char **reasonp)
+{
+    const struct atls_cmw *cmw = received->cmw;
+    struct atls_ear ear;
+    int rc;
+
+    if (cmw->form == ATLS_CMW_COLLECTION || !atls_cmw_type_is(cmw, ATLS_MT_EAT_JWT) ||
+        (cmw->indicator && !(cmw->indicator & ATLS_IND_ATTESTATION_RESULTS))) {
+        return fails(atls_fail(ATLS_E_UNSUPPORTED, RESULT_CLAUSE,
+                               "expected an attestation result as " ATLS_MT_EAT_JWT
+                               ", another CMW came"),
+                     "malformed-result", reasonp);
+    }
+    received->jwt = cmw->value;
+    if (is_unsecured(cmw->value)) {
+        return fails(atls_fail(ATLS_E_SIGNATURE, "RFC 8725 section 3.2",
+                               "expected a signed result, came one with alg none"),
+                     "result-signature-invalid", reasonp);
+    }
+    rc = atls_ear_read_unverified(cmw->value, &ear);
+    if (rc) {
+        return fails(rc, "malformed-result", reasonp);
+    }
+    rc = find_key(&ear, &received->key, reasonp);
+    if (!rc) {
+        received->issuer = ear.issuer;
+        ear.issuer = NULL;
+    }
+    atls_ear_clear(&ear);
+    return rc;
+}
+
+int atls_received_parse(enum atls_model model, struct atls_bytes in,
+                        struct atls_received *receivedp, const char **reasonp)
+{
+    struct atls_received received = {.cmw = NULL};
+    int rc = atls_cmw_parse(in, &received.cmw);
+
+    if (rc) {
+        return fails(rc, "malformed-cmw", reasonp);
+    }
+    rc = model == ATLS_MODEL_PASSPORT ? parse_result(&received, reasonp)
+                                      : parse_cab(&received, reasonp);
+    if (rc) {
+        atls_received_clear(&received);
+        return rc;
+    }
+    *receivedp = received;
+    return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A credential as it was received: parsed strictly, layer by layer, so that a refusal names the
+ * layer that is broken. Nothing is verified here; the key is only what the credential claims.
+ */
+#ifndef ATLS_TLS_RECEIVED_H
+#define ATLS_TLS_RECEIVED_H
+
+#include "rats/ear.h"
+#include "rats/kat.h"
+#include "tls/attester.h"
+
+struct atls_received { /* free the members with atls_received_clear() */
+    struct atls_cmw *cmw;
+    struct atls_cab cab;        /* background check: borrows from the CMW */
+    struct atls_bytes jwt;      /* passport: borrows from the CMW */
+    char *issuer;               /* passport: iss, NULL where absent */
+    struct atls_public_key key; /* the IK of the KAT, or the result's akpub */
+};
+void atls_received_clear(struct atls_received *received);
+
+/* MODEL says what must be there: a CAB, or an attestation result as application/eat+jwt. On failure
+ * *REASONP is malformed-cmw, malformed-cbor, malformed-cose, malformed-claims, malformed-result,
+ * result-without-key, result-signature-invalid (an unsecured JWS) or internal. ATLS_E_MALFORMED,
+ * ATLS_E_UNSUPPORTED, ATLS_E_LIMIT, ATLS_E_MISSING, ATLS_E_SIGNATURE, -ENOMEM. */
+int atls_received_parse(enum atls_model model, struct atls_bytes in,
+                        struct atls_received *receivedp, const char **reasonp);
+
+#endif

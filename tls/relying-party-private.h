@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The relying party's inside: the course of an appraisal (relying-party.c) and its judgement
+ * (verdict.c). */
+#ifndef ATLS_TLS_RELYING_PARTY_PRIVATE_H
+#define ATLS_TLS_RELYING_PARTY_PRIVATE_H
+
+#include "tls/received.h"
+#include "tls/relying-party.h"
+#include "tls/report.h"
+
+struct atls_trust { /* a verifier that is trusted */
+    const char *id, *source;
+    json_t *jwk; /* NULL where the source is a URL: then the client fetches and keeps it */
+};
+
+struct atls_relying_party {
+    struct atls_relying_party_options options;
+    struct atls_verifier_client *client;
+    struct atls_events *events;
+    struct atls_trust *trusted;
+    size_t trusted_count;
+};
+
+struct atls_appraisal {
+    struct atls_relying_party *rp;
+    unsigned conn;
+    enum atls_model model;
+    struct atls_verifier_session *session;      /* background check */
+    uint8_t challenge[ATLS_EAT_NONCE_MAX];      /* what the peer was asked to answer */
+    size_t challenge_size;
+    uint8_t verifier_nonce[ATLS_EAT_NONCE_MAX]; /* what the verifier answers: the challenge, or the
+                                                   linkage where it gets the PAT alone */
+    size_t verifier_nonce_size;
+    bool challenge_told, pat_alone, checked, submitted, result_told;
+    const struct atls_trust *expected;          /* passport */
+    uint8_t *credential;                        /* as it came, NULL until then */
+    size_t credential_size;
+    struct atls_received received;
+    bool concluded;
+    struct atls_verdict verdict;
+    char reason[40], detail[640], clause[96];
+    json_t *mismatches;
+};
+
+/* Ends the appraisal with a refusal that the newest atls_fail() describes, and tells it. */
+void atls_appraisal_refuse(struct atls_appraisal *appraisal, enum atls_tier tier,
+                           const char *reason, bool verifier_at_fault);
+/* Judges a result with the verifier's key: signature, times, nonce, key, tier; then it is concluded.
+ */
+void atls_appraisal_judge(struct atls_appraisal *appraisal, struct atls_bytes jwt,
+                          const json_t *jwk);
+
+#endif

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The relying party: the course of one appraisal. Its own checks come first and a refusal by them
+ * is final; only well-formed, fresh, linked evidence is worth the verifier's time.
+ */
+#include "tls/relying-party.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program/program.h"
+#include "rats/error.h"
+#include "rats/media-types.h"
+#include "tls/relying-party-private.h"
+#include "tls/verifier-document.h"
+
+#define JWK_FILE_MAX 65536
+
+static bool is_url(const char *source)
+{
+    return strncmp(source, "http://", 7) == 0 || strncmp(source, "https://", 8) == 0;
+}
+
+static int load_key(const char *path, json_t **jwkp)
+{
+    uint8_t *text;
+    size_t size;
+    json_error_t error;
+    int rc = atls_read_file(path, JWK_FILE_MAX, &text, &size);
+
+    if (rc) {
+        return rc;
+    }
+    json_t *jwk = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &error);
+    free(text);
+    if (!jwk) {
+        return atls_fail(ATLS_E_MALFORMED, "RFC 7517", "%s: expected a JWK: %s", path, error.text);
+    }
+    rc = atls_verification_key_check(jwk);
+    if (rc) {
+        json_decref(jwk);
+        return rc;
+    }
+    *jwkp = jwk;
+    return 0;
+}
+
+int atls_relying_party_new(const struct atls_relying_party_options *options,
+                           struct atls_verifier_client *client, struct atls_events *events,
+                           struct atls_relying_party **rpp)
+{
+    struct atls_relying_party *rp = calloc(1, sizeof *rp);
+    int rc = 0;
+
+    if (!rp || !(rp->trusted = calloc(options->trusted_count + 1, sizeof *rp->trusted))) {
+        free(rp);
+        return atls_fail(-ENOMEM, NULL, "no memory for a relying party");
+    }
+    rp->options = *options;
+    rp->client = client;
+    rp->events = events;
+    if (options->accept_tier != ATLS_TIER_AFFIRMING && options->accept_tier != ATLS_TIER_WARNING) {
+        rc = atls_fail(-EINVAL, NULL, "a relying party accepts affirming, or also warning");
+    }
+    for (size_t i = 0; !rc && i < options->trusted_count; i++) {
+        struct atls_trust *trust = &rp->trusted[rp->trusted_count++];
+        trust->id = options->trusted[i].id;
+        trust->source = options->trusted[i].source;
+        if (!is_url(trust->source)) {
+            rc = load_key(trust->source, &trust->jwk);
+        }
+    }
+    if (rc) {
+        atls_relying_party_free(rp);
+        return rc;
+    }
+    *rpp = rp;
+    return 0;
+}
+
+void atls_relying_party_free(struct atls_relying_party *rp)
+{
+    if (!rp) {
+        return;
+    }
+    for (size_t i = 0; i < rp->trusted_count; i++) {
+        json_decref(rp->trusted[i].jwk);
+    }
+    free(rp->trusted);
+    free(rp);
+}
+
+/* The key of a verifier: from its file, or by discovery (ATLS_E_AGAIN). */
+static int key_of(struct atls_relying_party *rp, const struct atls_trust *trust,
+                  const json_t **jwkp, const char **reasonp)
+{
+    if (trust->jwk) {
+        *jwkp = trust->jwk;
+        return 0;
+    }
+    return atls_verifier_key(rp->client, trust->source, jwkp, reasonp);
+}
+
+int atls_appraisal_begin(struct atls_relying_party *rp, unsigned conn, enum atls_model model,
+                         struct atls_appraisal **appraisalp)
+{
+    struct atls_appraisal *a;
+    int rc = 0;
+
+    if (model != ATLS_MODEL_PASSPORT && model != ATLS_MODEL_BACKGROUND_CHECK) {
+        return atls_fail(-EINVAL, NULL, "an appraisal needs a model");
+    }
+    if (model == ATLS_MODEL_BACKGROUND_CHECK && !rp->options.verifier_url) {
+        return atls_fail(-EINVAL, NULL, "a background check needs the URL of a verifier");
+    }
+    a = calloc(1, sizeof *a);
+    if (!a) {
+        return atls_fail(-ENOMEM, NULL, "no memory for an appraisal");
+    }
+    a->rp = rp;
+    a->conn = conn;
+    a->model = model;
+    if (model == ATLS_MODEL_BACKGROUND_CHECK) {
+        const json_t *jwk;
+        const char *reason;
+        rc =
+            atls_verifier_session_open(rp->client, rp->options.verifier_url, rp->options.nonce_size,
+                                       (struct atls_bytes){NULL, 0}, &a->session);
+        if (!rc) { /* meanwhile; a failure is told to whoever needs the key */
+            (void)atls_verifier_key(rp->client, rp->options.verifier_url, &jwk, &reason);
+        }
+    }
+    if (rc) {
+        free(a);
+        return rc;
+    }
+    *appraisalp = a;
+    return 0;
+}
+
+void atls_appraisal_free(struct atls_appraisal *a)
+{
+    if (!a) {
+        return;
+    }
+    atls_verifier_session_free(a->session);
+    atls_received_clear(&a->received);
+    json_decref(a->mismatches);
+    free(a->credential);
+    free(a);
+}
+
+static void refuse_for_session(struct atls_appraisal *a)
+{
+    atls_appraisal_refuse(a, ATLS_TIER_NONE, atls_verifier_session_reason(a->session), true);
+}
+
+int atls_appraisal_challenge(struct atls_appraisal *a, struct atls_bytes *noncep)
+{
+    struct atls_bytes nonce;
+
+    if (a->model != ATLS_MODEL_BACKGROUND_CHECK) {
+        return atls_fail(-EINVAL, NULL, "only a background check has a challenge");
+    }
+    if (!a->challenge_told) {
+        int rc = atls_verifier_session_nonce(a->session, &nonce);
+        if (rc) {
+            if (rc != ATLS_E_AGAIN) {
+                refuse_for_session(a);
+            }
+            return rc;
+        }
+        memcpy(a->challenge, nonce.data, nonce.size);
+        a->challenge_size = nonce.size;
+        memcpy(a->verifier_nonce, nonce.data, nonce.size);
+        a->verifier_nonce_size = nonce.size;
+        a->challenge_told = true;
+        atls_event(a->rp->events, "challenge", "{s:i, s:s, s:o}", "conn", (int)a->conn, "direction",
+                   "sent", "nonce", atls_json_hex(nonce));
+    }
+    *noncep = ATLS_BYTES(a->challenge, a->challenge_size);
+    return 0;
+}
+
+int atls_appraisal_expect_verifier(struct atls_appraisal *a, struct atls_bytes verifier_id)
+{
+    const json_t *jwk;
+    const char *reason;
+
+    for (size_t i = 0; i < a->rp->trusted_count; i++) {
+        if (atls_bytes_is_text(verifier_id, a->rp->trusted[i].id)) {
+            a->expected = &a->rp->trusted[i];
+            (void)key_of(a->rp, a->expected, &jwk, &reason); /* starts to fetch it */
+            return 0;
+        }
+    }
+    return atls_fail(ATLS_E_UNTRUSTED, "draft-fossati-tls-attestation-07",
+                     "the agreed verifier is none of the trusted ones");
+}
+
+int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
+                              struct atls_public_key *keyp)
+{
+    const char *reason;
+
+    if (a->credential || a->concluded) {
+        return atls_fail(-EINVAL, NULL, "an appraisal takes one credential");
+    }
+    atls_report_credential(a->rp->events, a->rp->options.artifacts, a->conn, "received", cmw);
+    a->credential = malloc(cmw.size + 1);
+    if (!a->credential) {
+        atls_fail(-ENOMEM, NULL, "no memory for a credential");
+        atls_appraisal_refuse(a, ATLS_TIER_NONE, "internal", false);
+        return -ENOMEM;
+    }
+    if (cmw.size) {
+        memcpy(a->credential, cmw.data, cmw.size);
+    }
+    a->credential_size = cmw.size;
+    int rc = atls_received_parse(a->model, cmw, &a->received, &reason);
+    if (rc) {
+        atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, false);
+        return rc;
+    }
+    *keyp = a->received.key;
+    return 0;
+}
+
+/* What only the relying party can know. False where that was the end. */
+static bool check_locally(struct atls_appraisal *a)
+{
+    const struct atls_cab *cab = &a->received.cab;
+    const char *reason = NULL;
+    int rc;
+
+    if (!a->challenge_told) {
+        rc = atls_fail(ATLS_E_MISMATCH, "KAT-06 section 3", "evidence came before any challenge");
+        reason = "nonce-mismatch";
+    } else if ((rc = atls_cab_check_signature(cab, &atls_crypto_gnutls))) {
+        reason = "kat-signature-invalid";
+    } else if ((rc = atls_cab_check_nonce(cab, ATLS_BYTES(a->challenge, a->challenge_size)))) {
+        reason = "nonce-mismatch";
+    } else if ((rc = atls_cab_check_linkage(cab, &atls_crypto_gnutls))) {
+        reason = "linkage-mismatch";
+    }
+    if (rc) {
+        atls_appraisal_refuse(a, ATLS_TIER_NONE, rc < 0 ? "internal" : reason, false);
+    }
+    return rc == 0;
+}
+
+/* A verifier that knows nothing of CABs may know the PAT's format: it gets the PAT alone, in a
+ * session whose nonce is the linkage hash that the PAT must answer. KAT and linkage were checked
+ * here already. */
+static int open_for_pat(struct atls_appraisal *a)
+{
+    struct atls_bytes nonce;
+    int rc = atls_pat_nonce(a->received.cab.pat.payload, &nonce);
+
+    if (rc) {
+        return rc;
+    }
+    atls_verifier_session_free(a->session);
+    a->session = NULL;
+    memcpy(a->verifier_nonce, nonce.data, nonce.size);
+    a->verifier_nonce_size = nonce.size;
+    a->pat_alone = true;
+    rc = atls_verifier_session_open(a->rp->client, a->rp->options.verifier_url, nonce.size, nonce,
+                                    &a->session);
+    return rc ? rc : ATLS_E_AGAIN;
+}
+
+static int submit_pat(struct atls_appraisal *a)
+{
+    static const char *const types[] = {ATLS_MT_PSA_TOKEN, ATLS_MT_PSA_VERAISON,
+                                        ATLS_MT_PSA_RFC9783};
+    int rc = ATLS_E_UNSUPPORTED;
+
+    for (size_t i = 0; rc == ATLS_E_UNSUPPORTED && i < sizeof types / sizeof *types; i++) {
+        rc = atls_verifier_session_submit(a->session, types[i], a->received.cab.pat_bytes);
+    }
+    return rc;
+}
+
+/* Hands the evidence over; ATLS_E_AGAIN while the session is not there. */
+static int submit(struct atls_appraisal *a)
+{
+    enum atls_serialization serialization = a->received.cmw->serialization;
+    struct atls_bytes nonce;
+    int rc = atls_verifier_session_nonce(a->session, &nonce);
+
+    if (rc) {
+        return rc;
+    }
+    if (a->pat_alone) {
+        return submit_pat(a);
+    }
+    rc = atls_verifier_session_submit(
+        a->session, serialization == ATLS_JSON ? ATLS_MT_CMW_JSON : ATLS_MT_CMW_CBOR,
+        ATLS_BYTES(a->credential, a->credential_size));
+    return rc == ATLS_E_UNSUPPORTED ? open_for_pat(a) : rc;
+}
+
+static void refuse_for_verifier(struct atls_appraisal *a, int code)
+{
+    const char *reason = a->session ? atls_verifier_session_reason(a->session) : "internal";
+
+    if (code == ATLS_E_UNSUPPORTED) {
+        reason = "verifier-error"; /* it takes no evidence of this kind */
+    } else if (strcmp(reason, "ok") == 0) {
+        reason = "internal";
+    }
+    atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, true);
+}
+
+/* Moves a background check; afterwards it is concluded, or waits. */
+static void step_background_check(struct atls_appraisal *a)
+{
+    const char *reason;
+    const json_t *jwk;
+    struct atls_bytes jwt;
+    int rc;
+
+    if (!a->checked) {
+        if (!check_locally(a)) {
+            return;
+        }
+        a->checked = true;
+    }
+    if (!a->submitted) {
+        rc = submit(a);
+        if (rc) {
+            if (rc != ATLS_E_AGAIN) {
+                refuse_for_verifier(a, rc);
+            }
+            return;
+        }
+        a->submitted = true;
+    }
+    rc = atls_verifier_session_result(a->session, &jwt);
+    if (rc) {
+        if (rc != ATLS_E_AGAIN) {
+            refuse_for_session(a);
+        }
+        return;
+    }
+    rc = atls_verifier_key(a->rp->client, a->rp->options.verifier_url, &jwk, &reason);
+    if (rc == ATLS_E_AGAIN) {
+        return;
+    }
+    if (rc) {
+        atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, true);
+        return;
+    }
+    atls_appraisal_judge(a, jwt, jwk);
+}
+
+static void step_passport(struct atls_appraisal *a)
+{
+    const char *reason;
+    const json_t *jwk;
+
+    if (!a->expected) {
+        atls_fail(ATLS_E_UNTRUSTED, "draft-fossati-tls-attestation-07",
+                  "a result came, but no trusted verifier was agreed on");
+        atls_appraisal_refuse(a, ATLS_TIER_NONE, "verifier-untrusted", false);
+        return;
+    }
+    int rc = key_of(a->rp, a->expected, &jwk, &reason);
+    if (rc == ATLS_E_AGAIN) {
+        return;
+    }
+    if (rc) {
+        atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, true);
+        return;
+    }
+    atls_appraisal_judge(a, a->received.jwt, jwk);
+}
+
+int atls_appraisal_verdict(struct atls_appraisal *a, struct atls_verdict *verdictp)
+{
+    struct atls_bytes nonce;
+
+    if (!a->concluded && !a->credential) {
+        int rc = a->session ? atls_verifier_session_nonce(a->session, &nonce) : 0;
+        if (rc && rc != ATLS_E_AGAIN) {
+            refuse_for_session(a);
+        } else {
+            atls_fail(ATLS_E_MISSING, "draft-fossati-tls-attestation-07",
+                      "expected the peer's credential, none came");
+            atls_appraisal_refuse(a, ATLS_TIER_NONE, "attestation-missing", false);
+        }
+    }
+    if (!a->concluded && a->model == ATLS_MODEL_BACKGROUND_CHECK) {
+        step_background_check(a);
+    } else if (!a->concluded) {
+        step_passport(a);
+    }
+    if (!a->concluded) {
+        return ATLS_E_AGAIN;
+    }
+    *verdictp = a->verdict;
+    return 0;
+}

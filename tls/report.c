@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events and files about credentials and results, for either role. */
+#include "tls/report.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "program/program.h"
+#include "rats/crypto.h"
+
+void atls_report_artifact(const char *directory, unsigned conn, const char *what,
+                          struct atls_bytes data, char namep[ATLS_ARTIFACT_NAME])
+{
+    char path[PATH_MAX];
+
+    namep[0] = '\0';
+    if (!directory) {
+        return;
+    }
+    char name[ATLS_ARTIFACT_NAME];
+    int used = snprintf(name, sizeof name, "conn-%u-%s", conn, what);
+    if (used < 0 || (size_t)used >= sizeof name) {
+        return;
+    }
+    used = snprintf(path, sizeof path, "%s/%s", directory, name);
+    if (used < 0 || (size_t)used >= sizeof path || atls_write_file(path, data)) {
+        return;
+    }
+    snprintf(namep, ATLS_ARTIFACT_NAME, "%s", name);
+}
+
+/* The first byte tells the form (RFC 9999), even of what is malformed behind it. */
+static const char *form_of(struct atls_bytes cmw)
+{
+    uint8_t first = cmw.size ? cmw.data[0] : 0;
+
+    if (first == '[' || (first >= 0x80 && first <= 0x9f)) {
+        return "record";
+    }
+    if (first == '{' || (first >= 0xa0 && first <= 0xbf)) {
+        return "collection";
+    }
+    return first == 0xda ? "tag" : NULL;
+}
+
+void atls_report_credential(struct atls_events *events, const char *directory, unsigned conn,
+                            const char *direction, struct atls_bytes cmw)
+{
+    uint8_t digest[ATLS_HASH_MAX];
+    char what[48], file[ATLS_ARTIFACT_NAME];
+    enum atls_serialization serialization;
+    bool known = atls_cmw_sniff(cmw, &serialization) == 0;
+    bool json = known && serialization == ATLS_JSON;
+    const char *form = form_of(cmw);
+    json_t *fields = json_pack("{s:i, s:s, s:I}", "conn", (int)conn, "direction", direction,
+                               "bytes", (json_int_t)cmw.size);
+
+    if (form) {
+        json_object_set_new(fields, "form", json_string(form));
+    }
+    if (known) {
+        json_object_set_new(fields, "serialization", json_string(json ? "json" : "cbor"));
+    }
+    if (atls_crypto_gnutls.hash(ATLS_SHA256, &cmw, 1, digest) == 0) {
+        json_object_set_new(fields, "sha256",
+                            atls_json_hex(ATLS_BYTES(digest, atls_hash_size(ATLS_SHA256))));
+    }
+    snprintf(what, sizeof what, "%s-credential.%s", direction, json ? "json" : "cbor");
+    atls_report_artifact(directory, conn, what, cmw, file);
+    if (file[0]) {
+        json_object_set_new(fields, "file", json_string(file));
+    }
+    atls_event_object(events, "credential", fields);
+}
+
+void atls_report_result(struct atls_events *events, unsigned conn, const char *source,
+                        const char *file, int64_t expires_in)
+{
+    json_t *fields = json_pack("{s:i, s:s}", "conn", (int)conn, "source", source);
+
+    if (file[0]) {
+        json_object_set_new(fields, "file", json_string(file));
+    }
+    if (expires_in != INT64_MIN) {
+        json_object_set_new(fields, "expires_in", json_integer(expires_in));
+    }
+    atls_event_object(events, "result", fields);
+}

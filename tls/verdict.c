@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an attestation result to a verdict. What is wrong with a result in the background check is
+ * the verifier's fault, since it comes straight from there; in the passport model it is the peer's,
+ * who presented it.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "rats/error.h"
+#include "tls/relying-party-private.h"
+
+#define LEEWAY 2 /* seconds by which clocks may differ */
+#define MISMATCHES_MAX 64
+
+/* Words that a verifier may give as its reason (harness/peers/README.md). */
+static const char *const verifier_reasons[] = {
+    "reference-value-mismatch", "unknown-component",     "version-not-endorsed",
+    "unknown-attestation-key",  "pat-signature-invalid", "kat-signature-invalid",
+    "linkage-mismatch",         "nonce-mismatch",        "nonce-length",
+    "lifecycle-not-secured",    "evidence-replayed",     "malformed-cmw",
+    "malformed-cbor",           "malformed-cose",        "malformed-claims"};
+
+static void copy_printable(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from);
+    for (char *c = to; *c; c++) { /* a cut in the middle of a character is no UTF-8 */
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) {
+            *c = '?';
+        }
+    }
+}
+
+static void conclude(struct atls_appraisal *a, enum atls_tier tier, bool accepted,
+                     bool verifier_at_fault)
+{
+    a->verdict = (struct atls_verdict){.tier = tier,
+                                       .accepted = accepted,
+                                       .reason = a->reason,
+                                       .detail = a->detail,
+                                       .clause = a->clause,
+                                       .mismatches = a->mismatches,
+                                       .verifier_at_fault = verifier_at_fault};
+    a->concluded = true;
+    json_t *mismatches = a->mismatches ? json_incref(a->mismatches) : json_array();
+    atls_event(a->rp->events, "verdict", "{s:i, s:s, s:b, s:s, s:s, s:s, s:o}", "conn",
+               (int)a->conn, "tier", atls_tier_name(tier), "accepted", (int)accepted, "reason",
+               a->reason, "detail", a->detail, "clause", a->clause, "mismatches", mismatches);
+}
+
+void atls_appraisal_refuse(struct atls_appraisal *a, enum atls_tier tier, const char *reason,
+                           bool verifier_at_fault)
+{
+    if (a->concluded) {
+        return;
+    }
+    copy_printable(a->reason, sizeof a->reason, reason);
+    copy_printable(a->detail, sizeof a->detail, atls_error_text());
+    copy_printable(a->clause, sizeof a->clause, atls_error_clause());
+    conclude(a, tier, false, verifier_at_fault);
+}
+
+/* The verifier's fault where it came from there, the peer's where that presented it. */
+static void refuse_result(struct atls_appraisal *a, const char *reason)
+{
+    atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, a->model != ATLS_MODEL_PASSPORT);
+}
+
+static void refuse_unread(struct atls_appraisal *a, int code)
+{
+    bool passport = a->model == ATLS_MODEL_PASSPORT;
+    char text[400];
+
+    snprintf(text, sizeof text, "%s", atls_error_text());
+    if (code < 0) {
+        refuse_result(a, "internal");
+    } else if (code == ATLS_E_MALFORMED || code == ATLS_E_LIMIT || code == ATLS_E_MISSING) {
+        refuse_result(a, passport ? "malformed-result" : "verifier-garbage");
+    } else if (passport && a->received.issuer && strcmp(a->received.issuer, a->expected->id) != 0) {
+        /* It says itself, unverified but against itself, that another verifier made it. */
+        atls_fail(ATLS_E_UNTRUSTED, "RFC 7519 section 4.1.1",
+                  "expected a result of verifier %.100s, came one of %.100s: %s", a->expected->id,
+                  a->received.issuer, text);
+        refuse_result(a, "verifier-untrusted");
+    } else {
+        refuse_result(a, "result-signature-invalid");
+    }
+}
+
+static bool check_issuer(struct atls_appraisal *a, const struct atls_ear *ear)
+{
+    if (a->model != ATLS_MODEL_PASSPORT || !ear->issuer ||
+        strcmp(ear->issuer, a->expected->id) == 0) {
+        return true;
+    }
+    atls_fail(ATLS_E_UNTRUSTED, "RFC 7519 section 4.1.1",
+              "expected a result of verifier %.100s, came one of %.100s", a->expected->id,
+              ear->issuer);
+    refuse_result(a, "verifier-untrusted");
+    return false;
+}
+
+static bool check_nonce(struct atls_appraisal *a, const struct atls_ear *ear)
+{
+    struct atls_bytes nonce = ATLS_BYTES(ear->nonce, ear->nonce_size);
+
+    if (a->model == ATLS_MODEL_PASSPORT || !ear->nonce ||
+        atls_bytes_equal_secret(nonce, ATLS_BYTES(a->verifier_nonce, a->verifier_nonce_size))) {
+        return true;
+    }
+    atls_fail(ATLS_E_MISMATCH, "RFC 9711 section 4.1",
+              "the verifier's result is about another session: its eat_nonce is not the session's");
+    refuse_result(a, "nonce-mismatch");
+    return false;
+}
+
+static bool check_key(struct atls_appraisal *a, const struct atls_ear *ear)
+{
+    for (size_t i = 0; i < ear->submod_count; i++) {
+        if (ear->submods[i].has_key &&
+            !atls_public_key_equal(&ear->submods[i].key, &a->received.key)) {
+            atls_fail(ATLS_E_MISMATCH, "KAT-06 section 4",
+                      "the verifier's result attests another key than the one in the KAT");
+            refuse_result(a, "key-mismatch");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Entries of the form that the contract gives; what a foreign verifier writes otherwise is left. */
+static json_t *take_mismatches(const json_t *policy_claims)
+{
+    const json_t *list = json_object_get(policy_claims, "atls.mismatches"), *entry;
+    json_t *taken = NULL;
+    size_t i, j;
+
+    json_array_foreach(list, i, entry)
+    {
+        const json_t *expected = json_object_get(entry, "expected"), *value;
+        bool good = json_is_string(json_object_get(entry, "component")) &&
+                    json_is_string(json_object_get(entry, "measured")) && json_is_array(expected) &&
+                    i < MISMATCHES_MAX;
+        json_array_foreach(expected, j, value)
+        {
+            good = good && json_is_string(value);
+        }
+        if (!good) {
+            continue;
+        }
+        taken = taken ? taken : json_array();
+        json_array_append_new(
+            taken, json_pack("{s:O, s:O, s:O}", "component", json_object_get(entry, "component"),
+                             "expected", expected, "measured", json_object_get(entry, "measured")));
+    }
+    return taken;
+}
+
+/* The submod that made the tier what it is. */
+static const struct atls_ear_submod *worst_submod(const struct atls_ear *ear)
+{
+    const struct atls_ear_submod *worst = NULL;
+
+    for (size_t i = 0; i < ear->submod_count; i++) {
+        const struct atls_ear_submod *submod = &ear->submods[i];
+        if (!worst ||
+            (json_object_get(submod->policy_claims, "atls.reason") &&
+             (submod->status != ATLS_TIER_AFFIRMING || worst->status == ATLS_TIER_AFFIRMING))) {
+            worst = submod;
+        }
+    }
+    return worst;
+}
+
+static void refuse_tier(struct atls_appraisal *a, const struct atls_ear *ear, enum atls_tier tier)
+{
+    const struct atls_ear_submod *submod = worst_submod(ear);
+    const json_t *claims = submod ? submod->policy_claims : NULL;
+    const char *said = json_string_value(json_object_get(claims, "atls.reason"));
+    const char *detail = json_string_value(json_object_get(claims, "atls.detail"));
+    const char *clause = json_string_value(json_object_get(claims, "atls.clause"));
+    char reason[40];
+
+    snprintf(reason, sizeof reason, "tier-%s", atls_tier_name(tier));
+    for (size_t i = 0; said && i < sizeof verifier_reasons / sizeof *verifier_reasons; i++) {
+        if (strcmp(said, verifier_reasons[i]) == 0) {
+            snprintf(reason, sizeof reason, "%s", said);
+        }
+    }
+    a->mismatches = take_mismatches(claims);
+    if (detail) {
+        atls_fail(ATLS_E_UNTRUSTED, clause ? clause : NULL, "%s", detail);
+    } else {
+        atls_fail(ATLS_E_UNTRUSTED, "draft-ietf-rats-ear-03",
+                  "the result's tier is %s, policy accepts %s", atls_tier_name(tier),
+                  a->rp->options.accept_tier == ATLS_TIER_WARNING ? "affirming or warning"
+                                                                  : "affirming only");
+    }
+    atls_appraisal_refuse(a, tier, reason, false);
+}
+
+static void accept_peer(struct atls_appraisal *a, enum atls_tier tier)
+{
+    snprintf(a->reason, sizeof a->reason, "ok");
+    snprintf(a->detail, sizeof a->detail, "the %s result is %s, the attested key is fresh in it",
+             a->model == ATLS_MODEL_PASSPORT ? "presented" : "verifier's", atls_tier_name(tier));
+    conclude(a, tier, true, false);
+}
+
+/* The file and the event of a result that the verifier sent here. */
+static void tell_result(struct atls_appraisal *a, struct atls_bytes jwt, const struct atls_ear *ear,
+                        int64_t now)
+{
+    char file[ATLS_ARTIFACT_NAME];
+    int64_t end = INT64_MIN;
+
+    if (a->model == ATLS_MODEL_PASSPORT) {
+        return;
+    }
+    if (ear) {
+        end = ear->expires_at ? ear->expires_at : ear->issued_at + a->rp->options.result_max_age;
+        end -= now;
+    }
+    atls_report_artifact(a->rp->options.artifacts, a->conn, "result.jwt", jwt, file);
+    atls_report_result(a->rp->events, a->conn, "verifier", file, end);
+}
+
+void atls_appraisal_judge(struct atls_appraisal *a, struct atls_bytes jwt, const json_t *jwk)
+{
+    const struct atls_relying_party_options *options = &a->rp->options;
+    int64_t now = (int64_t)time(NULL) + options->clock_offset;
+    struct atls_ear ear;
+    int rc = atls_ear_read(jwt, jwk, &ear);
+
+    if (rc) {
+        char text[400], clause[96];
+        snprintf(text, sizeof text, "%s", atls_error_text());
+        snprintf(clause, sizeof clause, "%s", atls_error_clause());
+        tell_result(a, jwt, NULL, now);
+        atls_fail(rc, clause[0] ? clause : NULL, "%s", text);
+        refuse_unread(a, rc);
+        return;
+    }
+    tell_result(a, jwt, &ear, now);
+    if (atls_ear_check_time(&ear, now, LEEWAY, options->result_max_age)) {
+        refuse_result(a, "result-expired");
+    } else if (check_issuer(a, &ear) && check_nonce(a, &ear) && check_key(a, &ear)) {
+        enum atls_tier tier = atls_ear_worst_tier(&ear);
+        if (tier == ATLS_TIER_AFFIRMING ||
+            (tier == ATLS_TIER_WARNING && options->accept_tier == ATLS_TIER_WARNING)) {
+            accept_peer(a, tier);
+        } else {
+            refuse_tier(a, &ear, tier);
+        }
+    }
+    atls_ear_clear(&ear);
+}
