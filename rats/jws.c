@@ -198,7 +198,7 @@ static json_t *json_of_part(struct atls_bytes part)
 int atls_jws_verify(const struct atls_jws *jws, const json_t *jwk)
 {
     struct atls_public_key key;
-    const char *alg;
+    const char *alg = NULL;
     json_t *clean, *message;
     jose_cfg_t *cfg;
     bool valid;
