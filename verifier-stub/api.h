@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verifier's HTTP interface without HTTP: a request and its answer as structs, so that tests
+ * and the fuzzer need no socket. Paths, status codes, the order of checks and JSON members are
+ * those of Veraison's challenge-response, endorsement-provisioning and discovery APIs (see
+ * README.md).
+ */
+#ifndef ATLS_VERIFIER_API_H
+#define ATLS_VERIFIER_API_H
+
+#include "program/events.h"
+#include "rats/encoding.h"
+#include "verifier-stub/result.h"
+#include "verifier-stub/sessions.h"
+#include "verifier-stub/store.h"
+
+#define ATLS_BODY_MAX ((size_t)1 << 20)
+
+struct atls_api { /* everything is borrowed */
+    struct atls_store *store;
+    struct atls_sessions *sessions;
+    const struct atls_crypto *crypto;
+    struct atls_clock clock;
+    struct atls_events *events;
+    struct atls_result_rules result;
+    enum atls_base64 nonce_dialect; /* ATLS_BASE64URL (Veraison main) or ATLS_BASE64 (v0.0.2608) */
+};
+
+struct atls_request { /* text is zero-terminated and NULL where absent */
+    const char *method, *path;
+    const char *accept, *content_type;
+    const char *nonce, *nonce_size; /* of the query, decoded */
+    struct atls_bytes body;
+};
+struct atls_response { /* free the members with atls_response_clear() */
+    unsigned status;
+    const char *content_type; /* NULL where there is no body */
+    char *location;           /* NULL: no such header */
+    const char *accept;       /* NULL: no such header */
+    char *body;
+    size_t body_size;
+};
+void atls_response_clear(struct atls_response *response);
+
+/* There is always an answer; where memory ran out it is a 500 without a body. */
+void atls_api_answer(const struct atls_api *api, const struct atls_request *request,
+                     struct atls_response *responsep);
+
+/* What a fault can be put before. */
+enum atls_endpoint {
+    ATLS_ENDPOINT_NEW_SESSION,
+    ATLS_ENDPOINT_SESSION,
+    ATLS_ENDPOINT_DISCOVERY,
+    ATLS_ENDPOINT_PROVISIONING,
+    ATLS_ENDPOINT_NONE
+};
+enum atls_endpoint atls_api_endpoint(const char *path);
+/* A fault's answer with an error's status. */
+void atls_api_problem(struct atls_response *responsep, unsigned status, const char *detail);
+
+#endif

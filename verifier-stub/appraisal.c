@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of checks is the order of trust: form, trust anchor, signatures, linkage, freshness,
+ * and only then what the evidence says. The first failure gives the reason.
+ */
+#include "verifier-stub/appraisal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/error.h"
+#include "rats/kat.h"
+
+#define KAT_CLAUSE "draft-bft-rats-kat-06 section 3"
+
+/* AR4SI values used here */
+enum { NO_CLAIM = 0, TRUSTWORTHY = 2, CONTRAINDICATED = 96, VERIFICATION_FAILED = 99 };
+
+struct work {
+    struct atls_store *store;
+    const struct atls_crypto *crypto;
+    struct atls_bytes nonce; /* the session's */
+    struct atls_appraisal *out;
+    struct atls_psa_component *components;
+    struct atls_psa_claims claims;
+};
+
+void atls_appraisal_clear(struct atls_appraisal *appraisal)
+{
+    json_decref(appraisal->mismatches);
+    json_decref(appraisal->annotated_evidence);
+    *appraisal = (struct atls_appraisal){0};
+}
+
+static void say(struct atls_appraisal *out, const char *reason, const char *clause,
+                const char *detail)
+{
+    out->reason = reason;
+    snprintf(out->detail, sizeof out->detail, "%s", detail);
+    snprintf(out->clause, sizeof out->clause, "%s", clause ? clause : "");
+}
+
+void atls_appraisal_condemn(struct atls_appraisal *out, const char *reason, const char *clause,
+                            const char *format, ...)
+{
+    char detail[sizeof out->detail];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    say(out, reason, clause, detail);
+    for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++)
+        out->trust_vector[i] = VERIFICATION_FAILED;
+    out->tier = ATLS_TIER_CONTRAINDICATED;
+    out->has_key = false;
+}
+
+/* Condemns with what the failing parser said; an error of this machine passes through. */
+static int condemn_with_error(struct atls_appraisal *out, int error, const char *reason)
+{
+    char text[sizeof out->detail];
+    char clause[sizeof out->clause];
+
+    if (error < 0)
+        return error;
+    snprintf(text, sizeof text, "%s", atls_error_text());
+    snprintf(clause, sizeof clause, "%s", atls_error_clause());
+    atls_appraisal_condemn(out, reason, clause, "%s", text);
+    return ATLS_E_REFUSED;
+}
+
+/* The word for bytes that should have been a signed map of claims and are not: at which of its
+ * layers do they break? NULL where only the claims themselves are wrong. */
+static const char *malformed_word(struct atls_bytes message)
+{
+    struct atls_cbor_reader reader;
+    struct atls_cose_sign1 token;
+
+    if (atls_cbor_open(&reader, message, &atls_cbor_lenient, "RFC 8949") > 0)
+        return "malformed-cbor";
+    if (atls_cose_sign1_parse(message, ATLS_COSE_TAG_EITHER, NULL, &token) > 0)
+        return "malformed-cose";
+    if (atls_cbor_open(&reader, token.payload, NULL, "RFC 8949") > 0)
+        return "malformed-cbor";
+    return NULL;
+}
+
+static int condemn_malformed(struct atls_appraisal *out, int error, struct atls_bytes message)
+{
+    char text[sizeof out->detail];
+    char clause[sizeof out->clause];
+    const char *word;
+
+    if (error < 0)
+        return error;
+    snprintf(text, sizeof text, "%s", atls_error_text());
+    snprintf(clause, sizeof clause, "%s", atls_error_clause());
+    word = malformed_word(message);
+    atls_appraisal_condemn(out, word ? word : "malformed-claims", clause, "%s", text);
+    return ATLS_E_REFUSED;
+}
+
+static int parse_token(struct work *work, struct atls_bytes message, struct atls_cose_sign1 *tokenp)
+{
+    int error = atls_cose_sign1_parse(message, ATLS_COSE_TAG_EITHER, "RFC 9783 section 5", tokenp);
+
+    if (error == 0)
+        error = atls_psa_claims_parse(tokenp->payload, work->components, ATLS_PSA_COMPONENTS_MAX,
+                                      &work->claims);
+    return error == 0 ? 0 : condemn_malformed(work->out, error, message);
+}
+
+static int find_anchor(struct work *work, struct atls_public_key *keyp)
+{
+    const struct atls_psa_claims *claims = &work->claims;
+    int error = work->store->ops->find_trust_anchor(work->store, claims->implementation_id.data,
+                                                    claims->instance_id.data, keyp);
+
+    if (error == ATLS_E_MISSING)
+        return condemn_with_error(work->out, error, "unknown-attestation-key");
+    return error > 0 ? -EIO : error; /* the store's own contents are bad: no verdict */
+}
+
+static int check_platform_signature(struct work *work, const struct atls_cose_sign1 *token,
+                                    const struct atls_public_key *anchor)
+{
+    int error = atls_cose_sign1_verify(token, work->crypto, anchor);
+
+    return error == 0 ? 0 : condemn_with_error(work->out, error, "pat-signature-invalid");
+}
+
+static int check_nonce(struct work *work, struct atls_bytes came, const char *clause)
+{
+    if (atls_bytes_equal_secret(came, work->nonce))
+        return 0;
+    atls_appraisal_condemn(work->out, "nonce-mismatch", clause,
+                           "the evidence answers another challenge: its nonce (%zu bytes) is not "
+                           "the session's (%zu bytes)",
+                           came.size, work->nonce.size);
+    return ATLS_E_REFUSED;
+}
+
+static int appraise_software(struct work *work)
+{
+    struct atls_reference_set references = {0};
+    int error = work->store->ops->find_reference_values(
+        work->store, work->claims.implementation_id.data, &references);
+
+    if (error == 0)
+        error = atls_match_components(&work->claims, &references, work->out);
+    atls_reference_set_clear(&references);
+    return error > 0 ? -EIO : error;
+}
+
+/* Debugging of non-secure code leaves the root of trust alone (RFC 9783 4.3.1). */
+static bool lifecycle_is_secured(uint16_t lifecycle)
+{
+    return (lifecycle & 0xff00) == ATLS_PSA_SECURED ||
+           (lifecycle & 0xff00) == ATLS_PSA_NON_ROT_DEBUG;
+}
+
+static void appraise_lifecycle(struct work *work)
+{
+    static const enum atls_trust_claim moved[] = {ATLS_INSTANCE_IDENTITY, ATLS_RUNTIME_OPAQUE,
+                                                  ATLS_STORAGE_OPAQUE};
+    bool secured = lifecycle_is_secured(work->claims.lifecycle);
+    char detail[160];
+
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
+        work->out->trust_vector[moved[i]] = secured ? TRUSTWORTHY : CONTRAINDICATED;
+    if (secured || strcmp(work->out->reason, "ok") != 0)
+        return;
+    snprintf(detail, sizeof detail,
+             "security lifecycle: expected secured or non-rot-debug, got %s (0x%04x)",
+             atls_psa_lifecycle_name(work->claims.lifecycle), work->claims.lifecycle);
+    say(work->out, "lifecycle-not-secured", "RFC 9783 section 4.3.1", detail);
+}
+
+/* What genuine evidence says of its platform. */
+static int appraise_platform(struct work *work)
+{
+    int error;
+
+    work->out->trust_vector[ATLS_HARDWARE] = TRUSTWORTHY;
+    error = appraise_software(work);
+    if (error != 0)
+        return error;
+    appraise_lifecycle(work);
+    work->out->annotated_evidence = atls_evidence_summary(&work->claims);
+    if (!work->out->annotated_evidence)
+        return atls_fail(-ENOMEM, NULL, "no memory for a summary of evidence");
+    return 0;
+}
+
+/* Veraison's order: trust anchor, nonce, signature. */
+static int appraise_psa(struct work *work, const struct atls_evidence *evidence)
+{
+    struct atls_cose_sign1 token;
+    struct atls_public_key anchor;
+    int error = parse_token(work, evidence->value, &token);
+
+    if (error == 0)
+        error = find_anchor(work, &anchor);
+    if (error == 0)
+        error = check_nonce(work, work->claims.nonce, "RFC 9783 section 4.1.1");
+    if (error == 0)
+        error = check_platform_signature(work, &token, &anchor);
+    if (error == 0)
+        error = appraise_platform(work);
+    return error;
+}
+
+static int parse_cab(struct work *work, const struct atls_evidence *evidence, struct atls_cab *cabp)
+{
+    const struct atls_cmw *kat = atls_cmw_find(evidence->cmw, "kat");
+    const struct atls_cmw *pat = atls_cmw_find(evidence->cmw, "pat");
+    struct atls_cose_sign1 token;
+    int error = atls_cab_parse(evidence->cmw, cabp);
+    const char *word;
+
+    if (error == 0)
+        return 0;
+    if (!kat || !pat || kat->form == ATLS_CMW_COLLECTION || pat->form == ATLS_CMW_COLLECTION)
+        return condemn_with_error(work->out, error, "malformed-cmw");
+    word = malformed_word(kat->value);
+    if (!word && atls_cose_sign1_parse(pat->value, ATLS_COSE_TAG_EITHER, NULL, &token) > 0)
+        word = malformed_word(pat->value);
+    return condemn_with_error(work->out, error, word ? word : "malformed-claims");
+}
+
+/* The KAT is signed by the key attestation key that it names, and the PAT vouches for that key by
+ * carrying its hash as nonce. */
+static int check_key_attestation(struct work *work, const struct atls_cab *cab)
+{
+    uint8_t linkage[ATLS_LINKAGE_SIZE];
+    int error = atls_cose_sign1_verify(&cab->kat, work->crypto, &cab->kat_claims.kak);
+
+    if (error != 0)
+        return condemn_with_error(work->out, error, "kat-signature-invalid");
+    error = atls_kat_linkage_encoded(work->crypto, cab->kat_claims.kak_encoded, linkage);
+    if (error != 0)
+        return condemn_with_error(work->out, error, "linkage-mismatch");
+    if (!atls_bytes_equal_secret(work->claims.nonce, ATLS_BYTES(linkage, sizeof linkage))) {
+        atls_appraisal_condemn(work->out, "linkage-mismatch", KAT_CLAUSE,
+                               "the PAT's nonce is not the SHA-256 hash of kak-pub in the KAT");
+        return ATLS_E_REFUSED;
+    }
+    return 0;
+}
+
+static int appraise_cab(struct work *work, const struct atls_evidence *evidence)
+{
+    struct atls_cose_sign1 token;
+    struct atls_public_key anchor;
+    struct atls_cab cab;
+    int error = parse_cab(work, evidence, &cab);
+
+    if (error == 0)
+        error = parse_token(work, cab.pat_bytes, &token);
+    if (error == 0)
+        error = find_anchor(work, &anchor);
+    if (error == 0)
+        error = check_platform_signature(work, &token, &anchor);
+    if (error == 0)
+        error = check_key_attestation(work, &cab);
+    if (error == 0)
+        error = check_nonce(work, cab.kat_claims.nonce, KAT_CLAUSE);
+    if (error == 0)
+        error = appraise_platform(work);
+    if (error == 0) {
+        work->out->has_key = true;
+        work->out->key = cab.kat_claims.identity_key;
+    }
+    return error;
+}
+
+static enum atls_tier worst_of(const int *trust_vector)
+{
+    enum atls_tier worst = ATLS_TIER_AFFIRMING;
+
+    for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++) {
+        enum atls_tier tier = atls_trust_claim_tier(trust_vector[i]);
+
+        if (trust_vector[i] != NO_CLAIM && tier > worst)
+            worst = tier;
+    }
+    return worst;
+}
+
+int atls_appraise(const struct atls_evidence *evidence, struct atls_bytes nonce,
+                  struct atls_store *store, const struct atls_crypto *crypto,
+                  struct atls_appraisal *appraisalp)
+{
+    struct atls_appraisal out = {.scheme = atls_evidence_scheme(evidence->kind)};
+    struct work work = {.store = store, .crypto = crypto, .nonce = nonce, .out = &out};
+    int error;
+
+    say(&out, "ok", NULL, "every check passed");
+    work.components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof *work.components);
+    if (!work.components)
+        return atls_fail(-ENOMEM, NULL, "no memory for software components");
+    error = evidence->kind == ATLS_EVIDENCE_CAB ? appraise_cab(&work, evidence)
+                                                : appraise_psa(&work, evidence);
+    free(work.components);
+    if (error < 0) {
+        atls_appraisal_clear(&out);
+        return error;
+    }
+    if (error == 0)
+        out.tier = worst_of(out.trust_vector);
+    *appraisalp = out;
+    return 0;
+}

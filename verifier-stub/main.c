@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* atls-verifier: flags, endorsements, key, then the server until a signal ends it. */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "program/program.h"
+#include "rats/error.h"
+#include "verifier-stub/server.h"
+
+#define ENDORSEMENTS_MAX 64
+#define FILE_MAX ((size_t)16 << 20)
+#define SESSIONS_MAX 65536
+#define SESSION_BYTES_MAX ((size_t)256 << 20)
+#define WHO "verifier"
+
+struct options {
+    const char *listen, *store, *identity, *key_file, *public_key_file, *events_file;
+    const char *endorsements[ENDORSEMENTS_MAX];
+    size_t endorsement_count;
+    struct atls_verifier_fault faults[ATLS_VERIFIER_FAULTS_MAX];
+    size_t fault_count;
+    enum atls_base64 nonce_dialect;
+    enum atls_ear_dialect ear_dialect;
+    unsigned result_lifetime, session_lifetime;
+};
+
+struct parts { /* of a running verifier, in the order of their making */
+    struct atls_events *events;
+    struct atls_store *store;
+    struct atls_sessions *sessions;
+    json_t *key;
+    struct atls_verifier *verifier;
+};
+
+enum {
+    OPTION_STORE = 256,
+    OPTION_NONCE_DIALECT,
+    OPTION_EAR_DIALECT,
+    OPTION_IDENTITY,
+    OPTION_KEY,
+    OPTION_PUBLIC_KEY,
+    OPTION_RESULT_LIFETIME,
+    OPTION_SESSION_LIFETIME,
+    OPTION_FAULT,
+    OPTION_EVENTS
+};
+
+static const struct argp_option argp_options[] = {
+    {"listen", 'l', "HOST:PORT", 0, "Address; port 0 picks one (127.0.0.1:0)", 0},
+    {"endorsements", 'e', "FILE", 0, "CoRIM to begin with; repeatable", 0},
+    {"store", OPTION_STORE, "KIND", 0, "memory or sqlite:PATH (memory)", 0},
+    {"nonce-dialect", OPTION_NONCE_DIALECT, "KIND", 0,
+     "base64url (Veraison main) or base64 (releases to v0.0.2608)", 0},
+    {"ear-dialect", OPTION_EAR_DIALECT, "KIND", 0, "veraison or draft-03 (veraison)", 0},
+    {"identity", OPTION_IDENTITY, "ID", 0, "The result's iss", 0},
+    {"key", OPTION_KEY, "FILE", 0, "Private JWK, EC P-256 (default: made for this run)", 0},
+    {"public-key", OPTION_PUBLIC_KEY, "FILE", 0, "Write the public JWK there", 0},
+    {"result-lifetime", OPTION_RESULT_LIFETIME, "S", 0, "Of a result (300)", 0},
+    {"session-lifetime", OPTION_SESSION_LIFETIME, "S", 0, "Of a session (150)", 0},
+    {"fault", OPTION_FAULT, "FAULT", 0,
+     "delay=MS, garbage, status=CODE, hang or close, with @new-session, @session (default) or "
+     "@discovery behind; repeatable",
+     0},
+    {"events", OPTION_EVENTS, "FILE", 0, "One JSON object a line (-: standard output)", 0},
+    {0},
+};
+
+/* A flag value that this program does not know is not a usage error but an unsupported wish. */
+__attribute__((noreturn)) static void refuse_value(const char *text)
+{
+    fprintf(stderr, "atls-verifier: not supported: %s\n", text);
+    exit(ATLS_EXIT_UNSUPPORTED);
+}
+
+static void choose(const char *flag, const char *value, const char *first, const char *second,
+                   bool *is_secondp)
+{
+    char text[160];
+
+    *is_secondp = strcmp(value, second) == 0;
+    if (*is_secondp || strcmp(value, first) == 0)
+        return;
+    snprintf(text, sizeof text, "%s: expected %s or %s, got \"%.40s\"", flag, first, second, value);
+    refuse_value(text);
+}
+
+static unsigned seconds(const char *value, const char *flag, struct argp_state *state)
+{
+    uint64_t number = 0;
+
+    if (atls_parse_number(value, flag, 1, 86400, &number) != 0)
+        argp_error(state, "%s", atls_error_text());
+    return (unsigned)number;
+}
+
+static void add_fault(struct options *options, const char *text, struct argp_state *state)
+{
+    int error;
+
+    if (options->fault_count == ATLS_VERIFIER_FAULTS_MAX)
+        argp_error(state, "at most %d faults", ATLS_VERIFIER_FAULTS_MAX);
+    error = atls_verifier_fault_parse(text, &options->faults[options->fault_count]);
+    if (error > 0)
+        refuse_value(atls_error_text());
+    if (error < 0)
+        argp_error(state, "%s", atls_error_text());
+    options->fault_count++;
+}
+
+static void add_endorsements(struct options *options, const char *path, struct argp_state *state)
+{
+    if (options->endorsement_count == ENDORSEMENTS_MAX)
+        argp_error(state, "at most %d endorsement files", ENDORSEMENTS_MAX);
+    options->endorsements[options->endorsement_count++] = path;
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    struct options *options = state->input;
+    bool second = false;
+
+    switch (key) {
+    case 'l':
+        options->listen = value;
+        break;
+    case 'e':
+        add_endorsements(options, value, state);
+        break;
+    case OPTION_STORE:
+        options->store = value;
+        break;
+    case OPTION_NONCE_DIALECT:
+        choose("--nonce-dialect", value, "base64url", "base64", &second);
+        options->nonce_dialect = second ? ATLS_BASE64 : ATLS_BASE64URL;
+        break;
+    case OPTION_EAR_DIALECT:
+        choose("--ear-dialect", value, "veraison", "draft-03", &second);
+        options->ear_dialect = second ? ATLS_EAR_DRAFT_03 : ATLS_EAR_VERAISON;
+        break;
+    case OPTION_IDENTITY:
+        options->identity = value;
+        break;
+    case OPTION_KEY:
+        options->key_file = value;
+        break;
+    case OPTION_PUBLIC_KEY:
+        options->public_key_file = value;
+        break;
+    case OPTION_RESULT_LIFETIME:
+        options->result_lifetime = seconds(value, "--result-lifetime", state);
+        break;
+    case OPTION_SESSION_LIFETIME:
+        options->session_lifetime = seconds(value, "--session-lifetime", state);
+        break;
+    case OPTION_FAULT:
+        add_fault(options, value, state);
+        break;
+    case OPTION_EVENTS:
+        options->events_file = value;
+        break;
+    case ARGP_KEY_ARG:
+        argp_usage(state);
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+static int load_key(const struct options *options, json_t **keyp)
+{
+    uint8_t *text;
+    size_t size;
+    int error;
+
+    if (!options->key_file)
+        return atls_signing_key_make(keyp);
+    error = atls_read_file(options->key_file, 65536, &text, &size);
+    if (error != 0)
+        return error;
+    error = atls_signing_key_parse(ATLS_BYTES(text, size), keyp);
+    explicit_bzero(text, size);
+    free(text);
+    return error;
+}
+
+static int write_public_key(const char *path, const json_t *key)
+{
+    json_t *public_part = atls_signing_key_public(key);
+    char *text = public_part ? json_dumps(public_part, JSON_INDENT(2)) : NULL;
+    int error;
+
+    json_decref(public_part);
+    if (!text)
+        return atls_fail(-ENOMEM, NULL, "no memory for the public key");
+    error = atls_write_file(path, atls_bytes_of_text(text));
+    free(text);
+    return error;
+}
+
+static int endorse(struct parts *parts, const char *path)
+{
+    struct atls_store_import import;
+    uint8_t *data;
+    size_t size;
+    int error = atls_read_file(path, FILE_MAX, &data, &size);
+
+    if (error != 0)
+        return error;
+    error = atls_store_import_corim(parts->store, ATLS_BYTES(data, size), &import);
+    free(data);
+    if (error != 0) {
+        fprintf(stderr, "atls-verifier: %s:\n", path);
+        return error;
+    }
+    atls_event(parts->events, "endorsed", "{s:s, s:I, s:I}", "source", path, "reference_values",
+               (json_int_t)import.reference_values, "trust_anchors",
+               (json_int_t)import.trust_anchors);
+    return 0;
+}
+
+static int open_store(const struct options *options, struct parts *parts)
+{
+    int error = atls_store_open(options->store, &parts->store);
+
+    if (error == ATLS_E_UNSUPPORTED)
+        refuse_value(atls_error_text());
+    for (size_t i = 0; error == 0 && i < options->endorsement_count; i++)
+        error = endorse(parts, options->endorsements[i]);
+    return error;
+}
+
+static int start_server(const struct options *options, struct parts *parts)
+{
+    struct atls_verifier_config config = {
+        .api =
+            {
+                .store = parts->store,
+                .sessions = parts->sessions,
+                .crypto = &atls_crypto_gnutls,
+                .clock = atls_clock_of_system(),
+                .events = parts->events,
+                .result = {options->ear_dialect, options->identity, options->result_lifetime,
+                           parts->key},
+                .nonce_dialect = options->nonce_dialect,
+            },
+        .faults = options->faults,
+        .fault_count = options->fault_count,
+    };
+    int error = atls_verifier_start(&config, options->listen, &parts->verifier);
+
+    if (error == 0)
+        atls_event(parts->events, "ready", "{s:s, s:i}", "address",
+                   atls_verifier_address(parts->verifier), "port",
+                   (int)atls_verifier_port(parts->verifier));
+    return error;
+}
+
+static int start(const struct options *options, struct parts *parts)
+{
+    struct atls_sessions_limits limits = {
+        .lifetime_ms = options->session_lifetime * 1000,
+        .max_sessions = SESSIONS_MAX,
+        .max_bytes = SESSION_BYTES_MAX,
+    };
+    int error = atls_events_open(options->events_file, WHO, &parts->events);
+
+    if (error == 0)
+        error = load_key(options, &parts->key);
+    if (error == ATLS_E_UNSUPPORTED)
+        refuse_value(atls_error_text());
+    if (error == 0 && options->public_key_file)
+        error = write_public_key(options->public_key_file, parts->key);
+    if (error == 0)
+        error = open_store(options, parts);
+    if (error == 0)
+        error = atls_sessions_open(&limits, atls_clock_of_system(), &atls_crypto_gnutls,
+                                   &parts->sessions);
+    if (error == 0)
+        error = start_server(options, parts);
+    return error;
+}
+
+static void stop(struct parts *parts)
+{
+    atls_verifier_stop(parts->verifier);
+    atls_sessions_close(parts->sessions);
+    atls_store_close(parts->store);
+    json_decref(parts->key);
+    atls_events_close(parts->events);
+}
+
+/* Each connection takes a descriptor: the customary 1024 are too few for a crowd. */
+static void allow_many_connections(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max < 8192 ? limit.rlim_max : 8192;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {
+        argp_options,
+        parse_option,
+        NULL,
+        "A verifier for tests: Veraison's challenge-response and endorsement-provisioning APIs. "
+        "Its results speak of a simulated root of trust.",
+        NULL,
+        NULL,
+        NULL};
+    struct options options = {
+        .listen = "127.0.0.1:0",
+        .store = "memory",
+        .nonce_dialect = ATLS_BASE64URL,
+        .ear_dialect = ATLS_EAR_VERAISON,
+        .result_lifetime = 300,
+        .session_lifetime = 150,
+    };
+    struct parts parts = {0};
+    sigset_t signals;
+    int error, signal_number;
+
+    atls_program_start("atls-verifier", 1);
+    argp_parse(&argp, argc, argv, 0, NULL, &options);
+    allow_many_connections();
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* the server's threads inherit it */
+    error = start(&options, &parts);
+    if (error == 0)
+        sigwait(&signals, &signal_number);
+    else
+        fprintf(stderr, "atls-verifier: %s\n", atls_error_text());
+    stop(&parts);
+    return error == 0 ? ATLS_EXIT_DONE : ATLS_EXIT_REFUSED;
+}

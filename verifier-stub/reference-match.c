@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Measured components against reference values. A reference value matches a component when the
+ * digests are equal and so are name, version and signer, each where the reference value gives it
+ * (Veraison's match key, plus the signer). Several endorsed versions of one component are
+ * alternatives. An endorsed component that was not measured at all is a mismatch too: leaving a
+ * component out of the boot record must not be a way round its reference value.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "program/events.h"
+#include "rats/error.h"
+#include "verifier-stub/appraisal.h"
+
+enum { APPROVED = 2, NOT_RECOGNIZED = 33 };
+
+#define CLAUSE "RFC 9783 section 4.4.1"
+
+/* Where a component stands with those reference values that may be meant for it. */
+struct standing {
+    bool matched;
+    bool name_known;    /* some reference value has its name, or has none */
+    bool version_given; /* and some of those have a version */
+    bool version_known; /* and one of those has this one, or has none */
+};
+
+static bool given_and_differs(const char *given, struct atls_bytes text)
+{
+    return given && !atls_bytes_is_text(text, given);
+}
+
+static bool digest_and_signer_fit(const struct atls_reference_value *value,
+                                  const struct atls_psa_component *component)
+{
+    return atls_bytes_equal(ATLS_BYTES(value->digest, value->digest_size), component->value) &&
+           (value->signer_id_size == 0 ||
+            atls_bytes_equal(ATLS_BYTES(value->signer_id, value->signer_id_size),
+                             component->signer_id));
+}
+
+static struct standing standing_of(const struct atls_psa_component *component,
+                                   const struct atls_reference_set *references)
+{
+    struct standing s = {0};
+
+    for (size_t i = 0; i < references->count && !s.matched; i++) {
+        const struct atls_reference_value *value = &references->values[i];
+        bool version_fits = !given_and_differs(value->version, component->version);
+
+        if (given_and_differs(value->name, component->type))
+            continue;
+        s.name_known = true;
+        s.version_given |= value->version != NULL;
+        s.version_known |= version_fits;
+        s.matched = version_fits && digest_and_signer_fit(value, component);
+    }
+    return s;
+}
+
+static json_t *expected_digests(struct atls_bytes name, const struct atls_reference_set *references)
+{
+    json_t *digests = json_array();
+
+    for (size_t i = 0; i < references->count; i++) {
+        const struct atls_reference_value *value = &references->values[i];
+
+        if (!given_and_differs(value->name, name))
+            json_array_append_new(digests,
+                                  atls_json_hex(ATLS_BYTES(value->digest, value->digest_size)));
+    }
+    return digests;
+}
+
+static json_t *text_json(struct atls_bytes text)
+{
+    return json_stringn((const char *)text.data, text.size);
+}
+
+static int add_mismatch(struct atls_appraisal *out, struct atls_bytes name,
+                        struct atls_bytes measured, const struct atls_reference_set *references)
+{
+    json_t *mismatch;
+
+    if (!out->mismatches)
+        out->mismatches = json_array();
+    if (json_array_size(out->mismatches) >= ATLS_MISMATCHES_LISTED)
+        return 0;
+    mismatch = json_pack("{s:o, s:o, s:o}", "component",
+                         name.size ? text_json(name) : json_string("(unnamed)"), "expected",
+                         expected_digests(name, references), "measured", atls_json_hex(measured));
+    if (!mismatch || json_array_append_new(out->mismatches, mismatch) != 0)
+        return atls_fail(-ENOMEM, NULL, "no memory for mismatches");
+    return 0;
+}
+
+/* The first component that does not fit gives the reason; all of them are listed. */
+__attribute__((format(printf, 3, 4))) static void
+complain(struct atls_appraisal *out, const char *reason, const char *format, ...)
+{
+    va_list arguments;
+
+    out->trust_vector[ATLS_EXECUTABLES] = NOT_RECOGNIZED;
+    if (strcmp(out->reason, "ok") != 0)
+        return;
+    out->reason = reason;
+    va_start(arguments, format);
+    vsnprintf(out->detail, sizeof out->detail, format, arguments);
+    va_end(arguments);
+    snprintf(out->clause, sizeof out->clause, CLAUSE);
+}
+
+static int printed(struct atls_bytes text)
+{
+    return text.size < 64 ? (int)text.size : 64;
+}
+
+static int match_one(const struct atls_psa_component *component,
+                     const struct atls_reference_set *references, struct atls_appraisal *out)
+{
+    struct standing s = standing_of(component, references);
+    const char *name = (const char *)component->type.data;
+    int size = printed(component->type);
+
+    if (s.matched)
+        return 0;
+    if (!s.name_known)
+        complain(out, "unknown-component", "component \"%.*s\": no reference value has this name",
+                 size, name);
+    else if (s.version_given && !s.version_known)
+        complain(out, "version-not-endorsed",
+                 "component \"%.*s\": version \"%.*s\" is not among the endorsed ones", size, name,
+                 printed(component->version), (const char *)component->version.data);
+    else
+        complain(out, "reference-value-mismatch",
+                 "component \"%.*s\": its measurement, or its signer, is no reference value's",
+                 size, name);
+    return add_mismatch(out, component->type, component->value, references);
+}
+
+static bool is_measured(const char *name, const struct atls_psa_claims *claims)
+{
+    for (size_t i = 0; i < claims->component_count; i++) {
+        if (atls_bytes_is_text(claims->components[i].type, name))
+            return true;
+    }
+    return false;
+}
+
+static bool named_before(const struct atls_reference_set *references, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (references->values[i].name &&
+            strcmp(references->values[i].name, references->values[index].name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int find_missing(const struct atls_psa_claims *claims,
+                        const struct atls_reference_set *references, struct atls_appraisal *out)
+{
+    for (size_t i = 0; i < references->count; i++) {
+        const char *name = references->values[i].name;
+        int error;
+
+        if (!name || is_measured(name, claims) || named_before(references, i))
+            continue;
+        complain(out, "reference-value-mismatch",
+                 "component \"%.64s\" is endorsed but was not measured", name);
+        error = add_mismatch(out, atls_bytes_of_text(name), ATLS_BYTES(NULL, 0), references);
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+int atls_match_components(const struct atls_psa_claims *claims,
+                          const struct atls_reference_set *references, struct atls_appraisal *out)
+{
+    int error = 0;
+
+    out->trust_vector[ATLS_EXECUTABLES] = APPROVED;
+    if (claims->component_count == 0 && references->count == 0)
+        complain(out, "unknown-component", "nothing was measured, and nothing is endorsed");
+    for (size_t i = 0; error == 0 && i < claims->component_count; i++)
+        error = match_one(&claims->components[i], references, out);
+    if (error == 0)
+        error = find_missing(claims, references, out);
+    return error;
+}
