@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One CBOR item at a time, through libcbor's stateless decoder. What that leaves out is here:
- * simple values (it refuses all unassigned ones), which form of a number was used, and the bits of
- * a float.
+ * simple values and small tags (it refuses all unassigned ones), which form of a number was used,
+ * and the bits of a float.
  */
 #include "rats/cbor-item.h"
 
@@ -11,7 +11,7 @@
 #include "rats/cbor-write.h"
 #include "rats/error.h"
 
-enum { MAJOR_SIMPLE = 7, INFO_SIMPLE_BYTE = 24 };
+enum { MAJOR_TAG = 6, MAJOR_SIMPLE = 7, INFO_SIMPLE_BYTE = 24 };
 
 static void set(void *context, enum atls_cbor_type type, uint64_t argument)
 {
@@ -234,6 +234,12 @@ int atls_cbor_item_decode(struct atls_bytes in, size_t at, struct atls_cbor_item
         if (r)
             return r;
         item.head_size = item.size;
+        *itemp = item;
+        return 0;
+    }
+    if (in.data[at] >> 5 == MAJOR_TAG && (in.data[at] & 31) < 24) {
+        set(&item, ATLS_CBOR_TAG, in.data[at] & 31); /* libcbor 0.8 refuses tags 6 to 20 */
+        item.size = item.head_size = 1;
         *itemp = item;
         return 0;
     }

@@ -44,12 +44,14 @@ struct atls_cmw_entry {
 int atls_cmw_sniff(struct atls_bytes in, enum atls_serialization *serializationp);
 /*
  * Parses either serialization and refuses whatever RFC 9999 forbids, with the clause.
- * 0, -ENOMEM, ATLS_E_MALFORMED, ATLS_E_LIMIT (size, depth, number of items, labels beyond 64 bits
- * signed).
+ * 0, -ENOMEM, ATLS_E_MALFORMED, ATLS_E_LIMIT (size, depth, number of items), ATLS_E_UNSUPPORTED (a
+ * byte string in several chunks).
  *
  * Indefinite lengths: RFC 9999 does not forbid them, and the look-ahead of its section 3.4 names 9f
  * and bf, so arrays and maps may have them. The same table does not name longer heads than needed
- * (98 02, db 00..), so those are refused.
+ * (98 02, db 00..), so those are refused. For the same reason JSON must begin with its bracket, while
+ * white space behind it belongs to a JSON text (RFC 8259 section 2) and is read. Integer labels have
+ * 64 bits with their sign; JSON labels no zero character.
  */
 int atls_cmw_parse(struct atls_bytes in, struct atls_cmw **cmwp);
 /* The same where the slot says which serialization must be there (the CHOICE of id-pe-cmw). */
