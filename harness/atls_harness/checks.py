@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`./atls test`: everything that CI checks, in stages, each with a log and a time.
+
+Stages go one after the other and use all processors themselves. A stage that fails does not stop
+the others. The scenarios on the plain build and the harness' own tests come last, in one pytest, so
+that the output ends with its summary line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import datetime
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Mapping, Sequence
+
+from .build import compile_all, configure, jobs
+from .errors import BuildError, HarnessError
+from .paths import PEERS, ROOT, SCENARIOS, default_build
+
+FUZZ_SECONDS = 10
+TAIL = 60
+SUFFIXES = (".c", ".h", ".py", ".yaml", ".yml", ".toml", ".cfg", ".sh", ".build", ".options", ".md")
+SPDX = "SPDX-License-Identifier: Apache-2.0"
+SPDX_LINES = 5
+VALGRIND = (
+    "valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite "
+    "--track-origins=yes --child-silent-after-fork=yes"
+)
+# The sanitizer build is clang's, with the fuzzers: a second compiler's warnings come with it.
+SANITIZED = ("-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dfuzzers=true")
+
+
+class StageFailed(HarnessError):
+    """A stage found something; the text is in its log."""
+
+
+@dataclass
+class Checks:
+    """What all stages share."""
+
+    logs: Path
+    plain: Path
+    sanitized: Path
+    fuzz_seconds: int
+    log: Path = field(init=False)
+
+    def call(
+        self, argv: Sequence[str], environment: Mapping[str, str] | None = None, limit: int = 1800
+    ) -> None:
+        """Runs a command with its output in the stage's log."""
+        with self.log.open("ab") as log:
+            log.write(f"$ {' '.join(argv)}\n".encode())
+            log.flush()
+            try:
+                done = subprocess.run(
+                    argv,
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **(environment or {})},
+                    timeout=limit,
+                )
+            except subprocess.TimeoutExpired as problem:
+                raise StageFailed(f"{argv[0]}: still runs after {limit} s") from problem
+        if done.returncode != 0:
+            raise StageFailed(f"{argv[0]} ended with {done.returncode}")
+
+    def say(self, text: str) -> None:
+        """A line for the stage's log."""
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(text + "\n")
+
+
+def tracked(*endings: str) -> list[str]:
+    """The files of the project (what git has or would have) with some endings."""
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    return sorted(
+        {name for name in listed if name.endswith(endings or "") and (ROOT / name).is_file()}
+    )
+
+
+def check_licence(checks: Checks) -> None:
+    """Every source says its licence near its top."""
+    bad = []
+    for name in tracked():
+        path = ROOT / name
+        if path.is_symlink() or not (name.endswith(SUFFIXES) or _is_script(path)):
+            continue
+        with path.open(encoding="utf-8", errors="replace") as file:
+            head = [file.readline() for _ in range(SPDX_LINES)]
+        if not any(SPDX in line for line in head):
+            bad.append(f"{name}: no {SPDX!r} in its first {SPDX_LINES} lines")
+    checks.say("\n".join(bad))
+    if bad:
+        raise StageFailed(f"{len(bad)} files")
+
+
+def _is_script(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"#!"
+
+
+def check_format(checks: Checks) -> None:
+    """clang-format and black would change nothing."""
+    checks.call(["clang-format", "--dry-run", "--Werror", *tracked(".c", ".h")])
+    checks.call(["/usr/bin/python3", "-m", "black", "--check", "--quiet", *tracked(".py")])
+
+
+def check_python(checks: Checks) -> None:
+    """flake8 and mypy."""
+    checks.call(["/usr/bin/python3", "-m", "flake8", *tracked(".py")])
+    cache = str(checks.plain.parent / ".mypy_cache")
+    mypy = ["/usr/bin/python3", "-m", "mypy", "--strict", "--cache-dir", cache]
+    checks.call([*mypy, "harness/atls_harness"])
+
+
+def build_plain(checks: Checks) -> None:
+    """gcc, warnings are errors."""
+    configure(checks.plain)
+    compile_all(checks.plain)
+
+
+def build_sanitized(checks: Checks) -> None:
+    """clang, warnings are errors, with AddressSanitizer, UndefinedBehaviorSanitizer and fuzzers."""
+    configure(checks.sanitized, SANITIZED, "clang")
+    compile_all(checks.sanitized)
+
+
+def meson_test(checks: Checks, build: Path, *options: str) -> None:
+    """The unit tests of a build."""
+    environment = {
+        "ASAN_OPTIONS": "detect_stack_use_after_return=1",
+        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+    }
+    meson = ["/usr/bin/python3", str(shutil.which("meson")), "test", "-C", str(build)]
+    command = [*meson, "--no-rebuild", "--print-errorlogs", f"--num-processes={jobs()}", *options]
+    checks.call(command, environment)
+
+
+def unit_plain(checks: Checks) -> None:
+    """Unit tests, gcc."""
+    meson_test(checks, checks.plain)
+
+
+def unit_sanitized(checks: Checks) -> None:
+    """Unit tests under the sanitizers."""
+    meson_test(checks, checks.sanitized, "--timeout-multiplier=4")
+
+
+def unit_valgrind(checks: Checks) -> None:
+    """Unit tests under valgrind."""
+    meson_test(
+        checks,
+        checks.plain,
+        f"--wrap={VALGRIND}",
+        "--timeout-multiplier=20",
+        "--logbase=valgrind",
+    )
+
+
+def tidy(checks: Checks) -> None:
+    """clang-tidy over every C file, on all processors."""
+    sources = tracked(".c")
+
+    def one(name: str) -> tuple[str, int, str]:
+        done = subprocess.run(
+            ["clang-tidy", "--quiet", "-p", str(checks.sanitized), name],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        return name, done.returncode, done.stdout
+
+    bad = 0
+    with concurrent.futures.ThreadPoolExecutor(jobs()) as pool:
+        for name, code, text in pool.map(one, sources):
+            if code != 0:
+                bad += 1
+                checks.say(f"{name}:\n{text}")
+    if bad:
+        raise StageFailed(f"{bad} of {len(sources)} files")
+
+
+def fuzz(checks: Checks) -> None:
+    """Each fuzz target for a few seconds, from its corpus; what it finds stays with the logs."""
+    targets = sorted(
+        path for path in checks.sanitized.rglob("fuzz-*") if path.is_file() and "." not in path.name
+    )
+    if not targets:
+        raise StageFailed("no fuzz targets were built")
+
+    def one(target: Path) -> tuple[Path, int, str]:
+        folder = ROOT / target.relative_to(checks.sanitized).parent
+        corpus = folder / "corpus" / target.name.removeprefix("fuzz-")
+        found = checks.logs / "fuzz" / target.name
+        found.mkdir(parents=True, exist_ok=True)
+        argv = [str(target), f"-max_total_time={checks.fuzz_seconds}", "-timeout=10"]
+        argv += ["-rss_limit_mb=2048", f"-artifact_prefix={found}/", "-print_final_stats=1"]
+        argv += [str(found)] + ([str(corpus)] if corpus.is_dir() else [])
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
+        )
+        return target, done.returncode, done.stderr[-4000:]
+
+    bad = []
+    with concurrent.futures.ThreadPoolExecutor(jobs()) as pool:
+        for target, code, text in pool.map(one, targets):
+            checks.say(f"{target.name}: {code}\n{text}\n")
+            if code != 0:
+                bad.append(target.name)
+    if bad:
+        raise StageFailed(", ".join(bad))
+    checks.say(f"{len(targets)} targets")
+
+
+def pytest_command(checks: Checks, build: Path, name: str, *paths: str) -> list[str]:
+    """pytest with the plugin, on a build."""
+    return [
+        "/usr/bin/python3",
+        "-m",
+        "pytest",
+        *("-p", "atls_harness.plugin", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")),
+        *("-q", "--no-header", "-n", str(jobs()), "--all-supported"),
+        *("--build", str(build), "--out", str(checks.logs / name)),
+        *paths,
+    ]
+
+
+def scenarios_sanitized(checks: Checks) -> None:
+    """The whole scenario suite with every party under the sanitizers."""
+    checks.call(
+        pytest_command(checks, checks.sanitized, "sanitized", str(SCENARIOS), str(PEERS)),
+        {"ATLS_COMMAND": "./atls test", "ATLS_FAILED_STAGES": ""},
+    )
+
+
+Stage = tuple[str, Callable[[Checks], None]]
+STAGES: tuple[Stage, ...] = (
+    ("licence", check_licence),
+    ("format", check_format),
+    ("python", check_python),
+    ("build-gcc", build_plain),
+    ("unit", unit_plain),
+    ("build-clang-sanitized", build_sanitized),
+    ("unit-sanitized", unit_sanitized),
+    ("tidy", tidy),
+    ("valgrind", unit_valgrind),
+    ("fuzz", fuzz),
+    ("scenarios-sanitized", scenarios_sanitized),
+)
+LAST = "scenarios"
+
+
+def run_stage(checks: Checks, name: str, stage: Callable[[Checks], None]) -> bool:
+    """One stage: a line when it ends, and the end of its log where it failed."""
+    checks.log = checks.logs / f"{name}.log"
+    checks.log.touch()
+    began = time.monotonic()
+    problem = ""
+    try:
+        stage(checks)
+    except BuildError as error:
+        checks.say(str(error))
+        problem = "does not build"
+    except (HarnessError, OSError, subprocess.CalledProcessError) as error:
+        problem = str(error)
+    seconds = time.monotonic() - began
+    print(f"{'FAIL' if problem else 'ok  '} {name:<24} {seconds:6.1f} s  {problem}", flush=True)
+    if problem:
+        lines = checks.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        print("\n".join("    " + line for line in lines[-TAIL:]), flush=True)
+    return not problem
+
+
+def coverage(checks: Checks) -> int:
+    """A coverage build, its unit tests and the scenarios, and gcovr's report."""
+    build = checks.plain.parent / "build-coverage"
+    checks.log = checks.logs / "coverage.log"
+    configure(build, ("-Db_coverage=true", "-Dbuildtype=debug"))
+    compile_all(build)
+    meson_test(checks, build)
+    checks.call(pytest_command(checks, build, "coverage", str(SCENARIOS)))
+    report = checks.logs / "coverage.html"
+    gcovr = ["gcovr", "--root", str(ROOT), "--object-directory", str(build)]
+    gcovr += ["--exclude", r".*/(test|fuzz)-[^/]*\.c", "--gcov-ignore-parse-errors"]
+    text = checks.logs / "coverage.txt"
+    checks.call([*gcovr, "--html-details", str(report), "--txt", str(text), str(build)])
+    print(text.read_text(encoding="utf-8"))
+    print(f"report: {report}")
+    return 0
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="./atls test", description=__doc__)
+    parser.add_argument("--list", action="store_true", help="print the stages and run none")
+    parser.add_argument("--only", action="append", metavar="STAGE", help="only these (repeatable)")
+    parser.add_argument("--coverage", action="store_true", help="coverage of tests and scenarios")
+    parser.add_argument("--build", type=Path, default=None, help="build directory")
+    parser.add_argument(
+        "--fuzz-seconds", type=int, default=FUZZ_SECONDS, help="seconds for each fuzz target"
+    )
+    options = parser.parse_args(argv)
+    names = [name for name, _ in STAGES] + [LAST]
+    if options.list:
+        print("\n".join(names))
+        return 0
+    unknown = [name for name in options.only or [] if name not in names]
+    if unknown:
+        parser.error(f"no stage {unknown[0]!r}; there are: {', '.join(names)}")
+    logs = ROOT / "out" / datetime.datetime.now().strftime("test-%Y%m%d-%H%M%S")
+    logs.mkdir(parents=True)
+    plain = (options.build or default_build()).resolve()
+    checks = Checks(logs, plain, plain.parent / f"{plain.name}-sanitized", options.fuzz_seconds)
+    if options.coverage:
+        return coverage(checks)
+    failed = []
+    began = time.monotonic()
+    for name, stage in STAGES:
+        if not options.only or name in options.only:
+            if not run_stage(checks, name, stage):
+                failed.append(name)
+    print(
+        f"{len(failed)} stages failed, {time.monotonic() - began:.0f} s; logs: {logs}", flush=True
+    )
+    if not options.only or LAST in options.only:
+        environment = {
+            **os.environ,
+            "ATLS_COMMAND": "./atls test",
+            "ATLS_FAILED_STAGES": ", ".join(failed),
+        }
+        tests = str(ROOT / "harness" / "tests")
+        command = pytest_command(checks, plain, LAST, tests, str(SCENARIOS), str(PEERS))
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            failed.append(LAST)
+    sys.stdout.flush()
+    return 1 if failed else 0

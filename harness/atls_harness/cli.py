@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line behind ./atls: run, test, decode, setup. The launcher has installed packages."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Sequence
+
+import pytest
+
+from . import checks
+from .build import build_programs, jobs
+from .errors import HarnessError
+from .paths import PEERS, ROOT, SCENARIOS, default_build
+from .peer import load_peers
+
+# Options of `run` whose value is not a path to collect.
+TAKES_VALUE = {"-k", "-n", "-m", "-p", "-o", "-c", "-W", "--repeat", "--seed", "--build", "--peers"}
+TAKES_VALUE |= {"--out", "--client", "--server", "--device", "--verifier", "--junitxml"}
+
+
+def pytest_arguments(given: Sequence[str]) -> list[str]:
+    """The arguments for pytest: paths are found from here or from the project's root."""
+    made: list[str] = []
+    named = False
+    value = False
+    for argument in given:
+        path, colons, rest = argument.partition("::")
+        if value or argument.startswith("-"):
+            value = not value and argument in TAKES_VALUE
+            made.append(argument)
+            continue
+        found = Path(path).resolve() if Path(path).exists() else ROOT / path
+        made.append(str(found) + colons + rest)
+        named = True
+    if not named:
+        made += [str(SCENARIOS), str(PEERS)]
+    if not any(a == "-n" or a.startswith(("-n", "--numprocesses")) for a in given):
+        made += ["-n", str(jobs())]
+    quiet = [] if any(a in ("-v", "-vv", "--verbose") for a in given) else ["-q"]
+    own = ["-p", "atls_harness.plugin", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
+    return [*own, *quiet, "--no-header", *made]
+
+
+def build_directory(given: Sequence[str]) -> Path:
+    """The build directory: --build DIR, else the default."""
+    for index, argument in enumerate(given):
+        if argument == "--build" and index + 1 < len(given):
+            return Path(given[index + 1]).resolve()
+        if argument.startswith("--build="):
+            return Path(argument.partition("=")[2]).resolve()
+    return default_build()
+
+
+def _plays_atls(given: Sequence[str]) -> bool:
+    """Does any role fall to the project's own peer, which must be built?"""
+    others = 0
+    for role in ("client", "server", "device", "verifier"):
+        for index, argument in enumerate(given[:-1]):
+            others += argument == f"--{role}" and given[index + 1] != "atls"
+    return others < 4
+
+
+def run(given: Sequence[str]) -> int:
+    """Builds what has changed and plays the scenarios."""
+    if "--help" in given or "-h" in given:
+        return int(pytest.main(["-p", "atls_harness.plugin", "--help"]))
+    if "--list" not in given and _plays_atls(given):
+        build_programs(build_directory(given))
+    os.environ["ATLS_COMMAND"] = shlex.join(["./atls", "run", *given])
+    return int(pytest.main(pytest_arguments(given)))
+
+
+def decode(given: Sequence[str]) -> int:
+    """Hands over to the decoder."""
+    build = default_build()
+    build_programs(build)
+    peer = load_peers([PEERS])["atls"]
+    missing = peer.missing("decode", build)
+    if missing:
+        raise HarnessError(missing)
+    argv = peer.command("decode", build)
+    sys.stdout.flush()
+    os.execv(argv[0], [*argv, *given])
+
+
+def setup(given: Sequence[str]) -> int:
+    """Builds; the launcher has installed what is needed."""
+    build = build_directory(given)
+    build_programs(build)
+    print(f"built in {build}")
+    return 0
+
+
+COMMANDS = {"run": run, "test": checks.main, "decode": decode, "setup": setup}
+
+
+def main(argv: Sequence[str]) -> int:
+    """One command; errors are for people, without a trace."""
+    if not argv or argv[0] not in COMMANDS:
+        print(f"atls: expected one of {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        return COMMANDS[argv[0]](argv[1:])
+    except HarnessError as problem:
+        print(f"atls: {problem}", file=sys.stderr)
+        return 1

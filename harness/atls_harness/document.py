@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""YAML files with a JSON schema, and errors that name the line.
+
+PyYAML keeps no positions in plain values, so the node tree is walked once beside the values and
+the line of every path is remembered; a schema error then points at the line a person must mend.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any, Mapping, Sequence, Type
+
+import jsonschema
+import yaml
+
+from .errors import InputError
+
+Location = tuple[Any, ...]
+
+
+class Document:
+    """A YAML file: its value, and the line of each of its parts."""
+
+    def __init__(self, path: Path, error: Type[InputError]) -> None:
+        self.path = path
+        self.error = error
+        self.lines: dict[Location, int] = {}
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise error(path, 1, f"cannot be read: {problem}") from problem
+        try:
+            node = yaml.SafeLoader(text).get_single_node()
+            if node is not None:
+                self._walk(node, ())
+            self.value: Any = yaml.safe_load(text)
+        except yaml.MarkedYAMLError as problem:
+            mark = problem.problem_mark or problem.context_mark
+            line = mark.line + 1 if mark else 1
+            raise error(path, line, f"not YAML: {problem.problem}") from problem
+        except yaml.YAMLError as problem:
+            raise error(path, 1, f"not YAML: {problem}") from problem
+
+    def _walk(self, node: yaml.Node, location: Location) -> None:
+        self.lines.setdefault(location, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                below = location + (key.value,)
+                line = key.start_mark.line + 1
+                if below in self.lines:
+                    raise self.error(
+                        self.path, line, f"{key.value!r} stands here for the second time"
+                    )
+                self.lines[below] = line
+                self._walk(value, below)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                self._walk(value, location + (index,))
+
+    def line(self, location: Sequence[Any]) -> int:
+        """The line of LOCATION, or of the closest thing around it."""
+        where = tuple(location)
+        while where not in self.lines and where:
+            where = where[:-1]
+        return self.lines.get(where, 1)
+
+    def fail(self, location: Sequence[Any], message: str) -> InputError:
+        """An error at LOCATION, to be raised by the caller."""
+        return self.error(self.path, self.line(location), message)
+
+    def check(self, schema: Path) -> None:
+        """Raises the first error against a JSON schema."""
+        validator = validator_for(schema)
+        problem = jsonschema.exceptions.best_match(validator.iter_errors(self.value))
+        if problem is None:
+            return
+        location = list(problem.absolute_path)
+        where = ".".join(str(part) for part in location) or "the file"
+        if problem.validator == "additionalProperties" and isinstance(problem.instance, Mapping):
+            known = sorted(problem.schema.get("properties", {}))
+            unknown = sorted(set(map(str, problem.instance)) - set(known))
+            raise self.fail(
+                location + unknown[:1],
+                f"unknown field {unknown[0]!r} in {where}; known: {', '.join(known)}",
+            )
+        raise self.fail(location, f"{where}: {problem.message}")
+
+
+@functools.lru_cache(maxsize=None)
+def load_schema(path: Path) -> dict[str, Any]:
+    """A JSON schema file."""
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return schema
+
+
+@functools.lru_cache(maxsize=None)
+def validator_for(path: Path, definition: str | None = None) -> jsonschema.Draft202012Validator:
+    """A validator for a schema file, or for one of its $defs."""
+    schema = load_schema(path)
+    if definition is not None:
+        schema = {"$ref": f"#/$defs/{definition}", "$defs": schema["$defs"]}
+    return jsonschema.Draft202012Validator(schema)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that a person started: gathers the records of all workers, writes and prints them."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import time
+from typing import Any
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+from . import outcome, results, table
+from .paths import shown
+from .run import Run
+
+STORIES_MAX = 12
+
+
+class Gatherer:
+    """A pytest plugin object, registered in that process only."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.records: list[outcome.Record] = []
+        self.started = datetime.datetime.now(datetime.timezone.utc)
+        self.clock = time.monotonic()
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        record = getattr(report, "atls", None)
+        if record is not None:
+            self.records.append(record)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        if not self.records:
+            shutil.rmtree(self.run.results, ignore_errors=True)
+            return
+        argv = os.environ.get("ATLS_COMMAND", "pytest")
+        seconds = time.monotonic() - self.clock
+        result = results.make(self.run, self.records, self.started, seconds, argv)
+        results.write(result, self.run.results)
+
+    def pytest_terminal_summary(
+        self, terminalreporter: TerminalReporter, config: pytest.Config
+    ) -> None:
+        if self.records:
+            color = bool(terminalreporter.isatty and not os.environ.get("NO_COLOR"))
+            width = terminalreporter._tw.fullwidth if terminalreporter.isatty else 100
+            terminalreporter.write("\n" + table.render(self.records, width, color) + "\n")
+            if config.option.stories or len(self.records) <= STORIES_MAX:
+                for record in sorted(self.records, key=lambda one: str(one["id"])):
+                    if record["outcome"] in outcome.GOOD:
+                        terminalreporter.write(table.story(record) + "\n")
+            terminalreporter.write(table.footer(self.records, shown(self.run.results)))
+        failed = os.environ.get("ATLS_FAILED_STAGES")
+        if failed:
+            terminalreporter.write(f"stages that failed before: {failed}\n")

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plays a case, as often as asked, and judges it: from processes to one record.
+
+The outcomes: pass; fail; unsupported (a peer does not do what is asked); skipped; xfail (it failed
+as expected); xpass (it was expected to fail and did not: a failure); error (it could not be carried
+out); flaky (it did not end the same way each time: a failure).
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import bundle
+from .errors import ContractError, HarnessError, Unsupported
+from .events import Event, select
+from .expectation import CONFORMS, WITHSTOOD, Difference, compare
+from .parties import Observation, Play
+from .process import UNSUPPORTED
+from .run import Run
+from .scenario import SIDES, Case
+
+OUTCOMES = ("pass", "fail", "unsupported", "skipped", "xfail", "xpass", "error", "flaky")
+GOOD = ("pass", "unsupported", "skipped", "xfail")
+Record = dict[str, Any]
+DETAIL_MAX = 50
+
+
+@dataclass
+class Attempt:
+    """One time that a case was played."""
+
+    outcome: str
+    reason: str
+    seconds: float
+    differences: list[Difference]
+    seen: Observation | None
+
+
+def play(case: Case, run: Run, number: int = 0) -> Record:
+    """Plays CASE and returns its record; never raises for what a peer does."""
+    began = time.monotonic()
+    unsupported = declared_lack(case, run)
+    if "skip" in case.story:
+        return record(case, run, "skipped", str(case.story["skip"]), began)
+    if unsupported:
+        return record(case, run, "unsupported", unsupported, began)
+    attempts: list[Attempt] = []
+    kept: tuple[Attempt, Path] | None = None
+    for index in range(run.repeat):
+        folder = run.work / f"c{number}-{index}"
+        attempt = attempt_once(case, run, folder)
+        attempts.append(attempt)
+        bad = attempt.outcome not in ("pass", "unsupported")
+        if kept is None or (bad and kept[0].outcome == "pass"):
+            if kept is not None:
+                shutil.rmtree(kept[1], ignore_errors=True)
+            kept = (attempt, folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    assert kept is not None
+    outcome, reason = judge(case, run, attempts, kept[0])
+    made = record(case, run, outcome, reason, began, attempts, kept[0])
+    if run.keep or outcome not in GOOD:
+        where = run.results / "bundles" / bundle.safe_name(case.id)
+        made["bundle"] = str(where)
+        bundle.write(made, case, run, kept[1], where)
+    shutil.rmtree(kept[1], ignore_errors=True)
+    return made
+
+
+def declared_lack(case: Case, run: Run) -> str:
+    """What a peer does not declare, or a program that is not there, or ""."""
+    for side in SIDES:
+        peer = run.peer(side)
+        reason = peer.lacks(case, side) or peer.missing(side, run.build)
+        if reason:
+            return reason
+    return ""
+
+
+def attempt_once(case: Case, run: Run, folder: Path) -> Attempt:
+    """Plays a case once."""
+    began = time.monotonic()
+    seen: Observation | None = None
+    try:
+        with Play(case, run, folder) as player:
+            try:
+                seen = player.play()
+            except ContractError as problem:
+                seen = player.observe()
+                found = [Difference("case", "contract", "kept", str(problem))]
+                return Attempt("fail", str(problem), time.monotonic() - began, found, seen)
+            except HarnessError:
+                seen = player.observe()
+                raise
+    except Unsupported as problem:
+        return Attempt("unsupported", str(problem), time.monotonic() - began, [], seen)
+    except (HarnessError, OSError) as problem:
+        return Attempt("error", str(problem), time.monotonic() - began, [], seen)
+    for party in seen.parties.values():
+        if party.exit == UNSUPPORTED:
+            words = (folder / f"{party.name}.stderr").read_text(errors="replace").strip()
+            reason = f"{party.name}: {words or 'exit code 77'}"
+            return Attempt("unsupported", reason, seen.seconds, [], seen)
+    differences = compare(case, seen)
+    reason = str(differences[0]) if differences else ""
+    outcome = "fail" if differences else "pass"
+    return Attempt(outcome, reason, seen.seconds, differences, seen)
+
+
+def judge(case: Case, run: Run, attempts: list[Attempt], kept: Attempt) -> tuple[str, str]:
+    """The outcome of all attempts, and its reason."""
+    passed = sum(attempt.outcome == "pass" for attempt in attempts)
+    if 0 < passed < len(attempts):
+        return "flaky", f"{passed}/{len(attempts)} passed; one that did not: {kept.reason}"
+    expected = str(case.story.get("xfail", "")) or next(
+        filter(None, (run.peer(side).known_failure(case) for side in SIDES)), ""
+    )
+    if expected and kept.outcome == "fail":
+        return "xfail", expected
+    if expected and kept.outcome == "pass":
+        return "xpass", f"it passed, but was expected to fail: {expected}"
+    return kept.outcome, kept.reason
+
+
+def record(
+    case: Case,
+    run: Run,
+    outcome: str,
+    reason: str,
+    began: float,
+    attempts: list[Attempt] | None = None,
+    kept: Attempt | None = None,
+) -> Record:
+    """A case's entry in results.json (results/result.schema.json)."""
+    differences = kept.differences if kept else []
+    made: Record = {
+        "id": case.id,
+        "scenario": case.scenario.name,
+        "group": case.scenario.group,
+        "title": case.scenario.title,
+        "case": case.name,
+        "clauses": list(case.scenario.clauses),
+        "parameters": dict(case.parameters),
+        "profile": case.profile,
+        "peers": dict(run.chosen),
+        "outcome": outcome,
+        "reason": reason,
+        "seconds": round(time.monotonic() - began, 4),
+        "attempts": [
+            {"outcome": attempt.outcome, "seconds": round(attempt.seconds, 4)}
+            for attempt in attempts or []
+        ],
+        "columns": columns(case, outcome, differences),
+        "differences": [
+            {
+                "party": difference.party,
+                "what": difference.what,
+                "expected": difference.expected,
+                "observed": difference.observed,
+                "column": difference.column,
+            }
+            for difference in differences
+        ],
+        "observed": observed(kept.seen) if kept and kept.seen else {},
+        "bundle": None,
+        "repeat": run.repeat_command(case.nodeid),
+    }
+    return made
+
+
+def columns(case: Case, outcome: str, differences: list[Difference]) -> dict[str, str]:
+    """Did it conform on the wire, and did it withstand what was done to it? Two questions."""
+    if outcome not in ("pass", "fail", "xfail", "xpass", "flaky"):
+        return {CONFORMS: "unknown", WITHSTOOD: "unknown" if case.refused else "not-asked"}
+    bad = {difference.column for difference in differences}
+    withstood = "pass" if case.refused else "not-asked"
+    return {
+        CONFORMS: "fail" if CONFORMS in bad else "pass",
+        WITHSTOOD: "fail" if WITHSTOOD in bad else withstood,
+    }
+
+
+def observed(seen: Observation) -> dict[str, Any]:
+    """What each party came to, without the bytes: for tables and for people."""
+    made: dict[str, Any] = {}
+    for party in seen.parties.values():
+        entry: dict[str, Any] = {"exit": party.exit}
+        for name in ("handshake", "verdict", "appraisal"):
+            events = select(party.events, name)
+            if events:
+                entry[name] = [_without(event) for event in events[:DETAIL_MAX]]
+        made[party.name] = entry
+    return made
+
+
+def _without(event: Event) -> dict[str, Any]:
+    return {key: value for key, value in event.items() if key not in ("who", "event")}

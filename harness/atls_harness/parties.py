@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parties of a case: started in the order in which they need each other, and stopped.
+
+Verifiers and devices come first, then the server, then the client. All are real processes on
+loopback; nothing is known of them but what the peer contract says.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .errors import ContractError
+from .events import Event, check_stream, select
+from .flags import (
+    Addresses,
+    device_flags,
+    device_names,
+    endorsement_flags,
+    endpoint_flags,
+    plain,
+    verifier_flags,
+)
+from .process import Process
+from .run import Run
+from .scenario import Case
+
+CASE_TIMEOUT = 40.0
+
+
+@dataclass
+class Party:
+    """What became of one program."""
+
+    name: str
+    who: str
+    argv: list[str]
+    exit: int | None
+    stopped: bool
+    events: list[Event]
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Observation:
+    """All that was seen of a case."""
+
+    folder: Path
+    parties: dict[str, Party]
+    seconds: float
+    problems: list[str] = field(default_factory=list)
+
+    def of(self, who: str) -> list[Party]:
+        """The parties of a kind (client, server, device, verifier)."""
+        return [party for party in self.parties.values() if party.who == who]
+
+
+class Play:
+    """A case being played; a context manager that leaves no process behind."""
+
+    def __init__(self, case: Case, run: Run, folder: Path) -> None:
+        self.case = case
+        self.run = run
+        self.folder = folder
+        self.processes: dict[str, Process] = {}
+        self.port = 0
+        self._down: socket.socket | None = None
+        self._addresses = Addresses(folder, {}, {}, {})
+        self._began = time.monotonic()
+        self._deadline = self._began + float(case.story.get("timeout", CASE_TIMEOUT))
+        self._problems: list[str] = []
+
+    def __enter__(self) -> "Play":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(
+        self, name: str, who: str, program: str, argv: list[str], listening: bool = True
+    ) -> Process:
+        """Starts one program with flags of the contract."""
+        events = ["--events", str(self.folder / f"{name}.events.jsonl")]
+        command = self.run.command(who, program) + argv + events
+        process = Process(name, who, command, self.folder, listening)
+        self.processes[name] = process
+        return process
+
+    def start_helpers(self) -> None:
+        """Verifiers and devices, all at once."""
+        devices = {}
+        for name in device_names(self.case):
+            address = f"unix:{self.folder / name}.sock"
+            flags = {"listen": address, **device_flags(self.case, self.run, name)}
+            self.start(name, "device", "device", plain(flags))
+            devices[name.removesuffix("-device")] = address
+        keys = {}
+        for which, name in (("main", "verifier"), ("other", "other-verifier")):
+            if which == "other" and name not in self.case.story:
+                continue
+            known = verifier_flags(self.case, name, self.folder)
+            keys[which] = Path(known["public-key"])
+            known["endorsements"] = [
+                str(self.run.endorsements(wanted))
+                for wanted in endorsement_flags(self.case, self.run, name)
+            ]
+            self.start(name, "verifier", "verifier", plain(known))
+        self._down = socket.socket()
+        self._down.bind(("127.0.0.1", 0))
+        verifiers = {"down": f"http://127.0.0.1:{self._down.getsockname()[1]}"}
+        for which, name in (("main", "verifier"), ("other", "other-verifier")):
+            if name in self.processes:
+                verifiers[which] = f"http://{self.processes[name].ready()['address']}"
+        for process in list(self.processes.values()):
+            process.ready()
+        self._addresses = Addresses(self.folder, verifiers, keys, devices)
+
+    def start_server(self) -> None:
+        """The server; returns once it listens."""
+        story = self.case.flags("client")
+        count = int(story.get("runs", 1)) * int(story.get("connections", 1))
+        flags = {
+            "listen": "127.0.0.1:0",
+            "max-connections": count,
+            **endpoint_flags(self.case, self.run, "server", self._addresses),
+        }
+        server = self.start("server", "server", "server", plain(flags) + self._files("server"))
+        port = server.ready().get("port")
+        if not isinstance(port, int):
+            raise ContractError("the server's ready event has no port")
+        self.port = port
+
+    def start_client(self, number: int = 1) -> Process:
+        """The client."""
+        name = "client" if number == 1 else f"client-{number}"
+        flags = {
+            "connect": f"127.0.0.1:{self.port}",
+            **endpoint_flags(self.case, self.run, "client", self._addresses),
+        }
+        argv = plain(flags) + self._files(name)
+        return self.start(name, "client", "client", argv, listening=False)
+
+    def _files(self, name: str) -> list[str]:
+        artifacts = self.folder / f"{name}.artifacts"
+        artifacts.mkdir(exist_ok=True)
+        keylog = self.folder / f"{name}.keylog"
+        return ["--keylog", str(keylog), "--artifacts", str(artifacts)]
+
+    def remaining(self) -> float:
+        """Seconds that the case still has."""
+        return max(0.0, self._deadline - time.monotonic())
+
+    def finish_client(self, client: Process) -> None:
+        """Waits for a client's end."""
+        if not client.wait(self.remaining()):
+            self._problems.append(f"{client.name} did not end in time")
+            client.stop()
+
+    def finish_server(self) -> None:
+        """Waits for the server's end; stops it where nothing more can come to it."""
+        server = self.processes["server"]
+        idle_since = time.monotonic()
+        while not server.wait(min(self.remaining(), 0.1)):
+            events = server.events() if _whole(server.events_path) else []
+            busy = len(select(events, "connection")) > len(select(events, "closed"))
+            idle_since = time.monotonic() if busy else idle_since
+            if self.remaining() <= 0:
+                self._problems.append("server did not end in time")
+                break
+            if time.monotonic() - idle_since > 0.5:
+                break
+        server.stop()
+
+    def stop(self) -> None:
+        """Stops whatever still runs."""
+        for process in self.processes.values():
+            process.stop()
+            if process.left_behind():
+                self._problems.append(f"{process.name} left a process behind")
+        if self._down is not None:
+            self._down.close()
+            self._down = None
+
+    def play(self) -> Observation:
+        """The whole case."""
+        self.start_helpers()
+        self.start_server()
+        story = self.case.flags("client")
+        for number in range(1, int(story.get("runs", 1)) + 1):
+            if number > 1:
+                time.sleep(float(story.get("pause", 0)))
+            self.finish_client(self.start_client(number))
+        self.finish_server()
+        return self.observe()
+
+    def observe(self) -> Observation:
+        """Stops everything and collects what was said."""
+        self.stop()
+        seconds = time.monotonic() - self._began
+        observation = Observation(self.folder, {}, seconds, list(self._problems))
+        for process in self.processes.values():
+            problems = []
+            events: list[Event] = []
+            try:
+                events = process.events()
+                problems += check_stream(events, process.who)
+            except ContractError as problem:
+                problems.append(str(problem))
+            ended = process.verdict_on_exit()
+            if ended:
+                problems.append(ended)
+            party = Party(
+                process.name,
+                process.who,
+                process.argv,
+                process.exit,
+                process.stopped,
+                events,
+                problems,
+            )
+            observation.parties[process.name] = party
+        return observation
+
+
+def _whole(path: Path) -> bool:
+    """Does a file that is written line by line end with a whole line?"""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return False
+    return text.endswith(b"\n")
+
+
+def credentials_in(party: Party) -> list[tuple[Event, Path]]:
+    """The artifacts that a party's events name: credentials and results."""
+    folder = Path(party.argv[party.argv.index("--artifacts") + 1])
+    found: list[tuple[Event, Path]] = []
+    for event in party.events:
+        name: Any = event.get("file")
+        if event.get("event") in ("credential", "result") and isinstance(name, str):
+            found.append((event, folder / Path(name).name))
+    return found

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things are in the project's tree."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent.parent
+SCHEMAS = PACKAGE / "schemas"
+EVENT_SCHEMA = SCHEMAS / "event.schema.json"
+SCENARIO_SCHEMA = SCHEMAS / "scenario.schema.json"
+PEER_SCHEMA = SCHEMAS / "peer.schema.json"
+RESULT_SCHEMA = ROOT / "results" / "result.schema.json"
+REQUIREMENTS = PACKAGE / "data" / "requirements.csv"
+SCENARIOS = ROOT / "scenarios"
+PEERS = ROOT / "harness" / "peers"
+
+
+def default_build() -> Path:
+    """The build directory: $ATLS_BUILD, else build/ in the tree."""
+    return Path(os.environ.get("ATLS_BUILD") or ROOT / "build").resolve()
+
+
+def shown(path: Path) -> str:
+    """PATH as a person would type it from the project's root."""
+    try:
+        return str(path.resolve().relative_to(ROOT))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is kept of a run: results.json (results/result.schema.json) and summary.md."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any, Iterable, Mapping, Sequence
+
+import jsonschema
+
+from . import RESULT_VERSION, ROOT_OF_TRUST
+from .document import validator_for
+from .errors import HarnessError
+from .outcome import GOOD, OUTCOMES, Record
+from .paths import RESULT_SCHEMA, ROOT
+from .run import Run
+
+VERDICT_MARKS = {"pass": "yes", "fail": "NO", "not-asked": "–", "unknown": "?"}
+
+
+def program_versions(run: Run) -> dict[str, str]:
+    """What each program of the run calls itself."""
+    versions = {}
+    for role in ("client", "server", "device", "verifier"):
+        peer = run.peer(role)
+        if peer.missing(role, run.build):
+            versions[role] = "missing"
+            continue
+        try:
+            done = subprocess.run(
+                peer.command(role, run.build) + ["--version"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=10,
+            )
+            versions[role] = (done.stdout.strip().splitlines() or ["unknown"])[0]
+        except (OSError, subprocess.TimeoutExpired):
+            versions[role] = "unknown"
+    return versions
+
+
+def revision() -> str:
+    """The commit that was run, "+" behind it where the tree differs; "" outside a clone."""
+    try:
+        head = subprocess.run(
+            ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=12", "--dirty=+"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return head.stdout.strip()
+
+
+def totals(records: Iterable[Record]) -> dict[str, int]:
+    """How many cases had each outcome."""
+    counted = Counter(record["outcome"] for record in records)
+    return {outcome: counted.get(outcome, 0) for outcome in OUTCOMES}
+
+
+def make(
+    run: Run, records: Sequence[Record], started: datetime.datetime, seconds: float, argv: str
+) -> dict[str, Any]:
+    """The whole result, checked against its schema."""
+    cases = []
+    for record in sorted(records, key=lambda one: str(one["id"])):
+        case = dict(record)
+        if case["bundle"]:
+            case["bundle"] = os.path.relpath(case["bundle"], run.results)
+        cases.append(case)
+    made: dict[str, Any] = {
+        "version": RESULT_VERSION,
+        "root_of_trust": ROOT_OF_TRUST,
+        "run": {
+            "command": argv,
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(seconds, 3),
+            "seed": run.seed,
+            "repeat": run.repeat,
+            "revision": revision(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "cpus": os.cpu_count() or 1,
+            "peers": dict(run.chosen),
+            "programs": program_versions(run),
+        },
+        "totals": totals(records),
+        "cases": cases,
+    }
+    problem = jsonschema.exceptions.best_match(validator_for(RESULT_SCHEMA).iter_errors(made))
+    if problem is not None:
+        where = ".".join(str(part) for part in problem.absolute_path)
+        raise HarnessError(f"the result breaks its own schema: {where}: {problem.message}")
+    return made
+
+
+def write(result: Mapping[str, Any], folder: Path) -> None:
+    """results.json and summary.md."""
+    text = json.dumps(result, indent=1) + "\n"
+    (folder / "results.json").write_text(text, encoding="utf-8")
+    (folder / "summary.md").write_text(summary(result), encoding="utf-8")
+
+
+def tally(cases: Sequence[Mapping[str, Any]], column: str) -> str:
+    """ "k/n" of a column of some cases, or a mark where it was not asked."""
+    asked = [case for case in cases if case["columns"][column] in ("pass", "fail")]
+    if not asked:
+        kinds = {case["columns"][column] for case in cases}
+        return VERDICT_MARKS["unknown" if "unknown" in kinds else "not-asked"]
+    return f"{sum(case['columns'][column] == 'pass' for case in asked)}/{len(asked)}"
+
+
+def by_scenario(cases: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[Any]]:
+    """Cases by group and scenario, in order."""
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for case in cases:
+        groups.setdefault((case["group"], case["scenario"]), []).append(case)
+    return dict(sorted(groups.items()))
+
+
+def outcomes(cases: Iterable[Mapping[str, Any]]) -> str:
+    """ "24 pass, 1 fail" """
+    return ", ".join(f"{count} {name}" for name, count in totals(map(dict, cases)).items() if count)
+
+
+def summary(result: Mapping[str, Any]) -> str:
+    """The Markdown summary, for a CI job's page."""
+    run = result["run"]
+    lines = [
+        "<!-- SPDX-License-Identifier: Apache-2.0 -->",
+        "# Attested TLS interop run",
+        "",
+        f"**{outcomes(result['cases']) or 'no cases'}** in {run['seconds']:.1f} s, "
+        f"seed {run['seed']}, revision {run['revision'] or 'unknown'}, "
+        f"client {run['peers']['client']}, server {run['peers']['server']}.",
+        "",
+        result["root_of_trust"],
+        "",
+        "| scenario | cases | conforms on the wire | withstood the attack |",
+        "|---|---|---|---|",
+    ]
+    for (group, name), cases in by_scenario(result["cases"]).items():
+        lines.append(
+            f"| {group}/{name}: {cases[0]['title']} | {outcomes(cases)} "
+            f"| {tally(cases, 'conforms')} | {tally(cases, 'withstood')} |"
+        )
+    bad = [case for case in result["cases"] if case["outcome"] not in GOOD]
+    if bad:
+        lines += ["", "## What did not pass", ""]
+    for case in bad:
+        lines += [f"- **{case['id']}** ({case['outcome']}): {case['reason']}"]
+        lines += [f"  `{case['repeat']}`"]
+    others = [case for case in result["cases"] if case["outcome"] in GOOD[1:]]
+    if others:
+        lines += ["", "## Not counted as passed", ""]
+    lines += [f"- {case['id']} ({case['outcome']}): {case['reason']}" for case in others]
+    return "\n".join(lines) + "\n"

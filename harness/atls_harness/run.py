@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run: what all of its cases share, in however many processes they are played.
+
+The working directory is short-lived and its path short, because unix socket addresses are; the
+results are in another one, which is never overwritten. Credentials and endorsements are made once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator, Mapping
+
+from .credentials import make_credentials
+from .errors import InfrastructureError
+from .peer import Peer
+
+SOCKET_PATH_MAX = 100
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, as each worker sees it."""
+
+    work: Path
+    results: Path
+    build: Path
+    seed: int
+    keep: bool
+    repeat: int
+    chosen: Mapping[str, str]  # role (client, server, device, verifier) to peer's name
+    peers: Mapping[str, Peer]
+    options: str  # what a command must repeat, beside the case
+
+    def peer(self, role: str) -> Peer:
+        """The peer that plays ROLE."""
+        return self.peers[self.chosen[role]]
+
+    def command(self, role: str, program: str) -> list[str]:
+        """The argv of a program."""
+        return self.peer(role).command(program, self.build)
+
+    def repeat_command(self, nodeid: str) -> str:
+        """The one line that plays a case again."""
+        return f"./atls run '{nodeid}' --seed {self.seed}{self.options}"
+
+    @contextlib.contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        with (self.work / f"{name}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def endorsements(self, flags: list[str]) -> Path:
+        """The CoRIM of a device with these flags, made on first use."""
+        name = hashlib.sha256(json.dumps(flags).encode()).hexdigest()[:24]
+        path = self.work / f"{name}.corim"
+        with self._lock(name):
+            if not path.exists():
+                argv = self.command("device", "provision") + flags + ["--output", str(path)]
+                try:
+                    done = subprocess.run(
+                        argv,
+                        stdin=subprocess.DEVNULL,
+                        capture_output=True,
+                        text=True,
+                        timeout=60,
+                    )
+                except (OSError, subprocess.TimeoutExpired) as problem:
+                    raise InfrastructureError(f"provisioning: {problem}") from problem
+                if done.returncode != 0 or not path.exists():
+                    raise InfrastructureError(
+                        f"provisioning ended with {done.returncode}: {done.stderr.strip()}"
+                    )
+        return path
+
+
+def make_work() -> Path:
+    """A working directory with the run's credentials, below $TMPDIR where that is short."""
+    base: str | None = tempfile.gettempdir()
+    if len(str(base)) > SOCKET_PATH_MAX // 2:
+        base = "/tmp"
+    work = Path(tempfile.mkdtemp(prefix="atls-", dir=base))
+    make_credentials(work)
+    return work
+
+
+def make_results(folder: Path) -> Path:
+    """A new directory for a run's results, and the link `latest` to it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = time.strftime("run-%Y%m%d-%H%M%S")
+    for attempt in range(100):
+        results = folder / (f"{stamp}-{attempt}" if attempt else stamp)
+        try:
+            results.mkdir()
+        except FileExistsError:
+            continue
+        link = folder / f".latest-{os.getpid()}"
+        link.symlink_to(results.name)
+        link.replace(folder / "latest")
+        return results
+    raise InfrastructureError(f"no free name for results in {folder}")
+
+
+def remove_work(work: Path) -> None:
+    """Removes what make_work() made."""
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def to_worker(run: Run) -> dict[str, Any]:
+    """What a worker needs to know, as plain values."""
+    return {
+        "work": str(run.work),
+        "results": str(run.results),
+    }

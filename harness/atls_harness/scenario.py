@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenarios: a YAML file is a story, its matrix makes it into cases.
+
+A case is the story with one value of each axis merged in. What is merged is checked against the
+schema again, so that a variant can say nothing that a story could not.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import itertools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator, Mapping
+
+import jsonschema
+
+from .document import Document, load_schema
+from .errors import ScenarioError
+from .paths import REQUIREMENTS, SCENARIO_SCHEMA, shown
+
+SIDES = ("client", "server")
+VARIABLE = re.compile(r"\$\(([a-z0-9-]+)\)")
+MATRIX_FIELDS = ("matrix", "exclude", "variants", "title", "description", "clauses")
+
+
+@functools.lru_cache(maxsize=None)
+def requirements() -> dict[str, dict[str, str]]:
+    """The requirements of the drafts, by id."""
+    with REQUIREMENTS.open(encoding="utf-8", newline="") as file:
+        return {row["id"]: row for row in csv.DictReader(file)}
+
+
+def merge(base: Any, change: Any) -> Any:
+    """CHANGE over BASE: mappings merge, anything else replaces."""
+    if isinstance(base, Mapping) and isinstance(change, Mapping):
+        merged = dict(base)
+        for key, value in change.items():
+            merged[key] = merge(base[key], value) if key in base else value
+        return merged
+    return change
+
+
+def substitute(value: Any, variables: Mapping[str, Any]) -> Any:
+    """VALUE with each $(name) replaced; a whole scalar keeps the type of what it stands for."""
+    if isinstance(value, Mapping):
+        return {key: substitute(below, variables) for key, below in value.items()}
+    if isinstance(value, list):
+        return [substitute(below, variables) for below in value]
+    if isinstance(value, str):
+        whole = VARIABLE.fullmatch(value)
+        if whole:
+            return variables[whole.group(1)]
+        return VARIABLE.sub(lambda match: str(variables[match.group(1)]), value)
+    return value
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way through a story: everything that the harness needs to play it."""
+
+    scenario: "Scenario"
+    name: str
+    parameters: Mapping[str, str]
+    story: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Stable and unique: scenario[case]."""
+        if self.name == self.scenario.name:
+            return self.name
+        return f"{self.scenario.name}[{self.name}]"
+
+    @property
+    def nodeid(self) -> str:
+        """What pytest calls it, and what repeats it."""
+        return f"{shown(self.scenario.path)}::{self.name}"
+
+    @property
+    def profile(self) -> str:
+        return str(self.story.get("profile", "ta-07"))
+
+    @property
+    def refused(self) -> bool:
+        """Must the connection be refused?"""
+        return bool(self.story["expect"].get("outcome", "complete") == "refused")
+
+    def attests(self, side: str) -> bool:
+        """Is SIDE to attest itself?"""
+        return self.story.get("attester", "client") in (side, "both")
+
+    def model(self, side: str) -> str:
+        """The model of the attester SIDE (and so of its peer, the relying party), or "none"."""
+        if not self.attests(side):
+            return "none"
+        model = self.story.get(f"{side}-model") or self.story.get("model") or "background-check"
+        return str(model)
+
+    def sides(self, role: str) -> list[str]:
+        """The sides that have a ROLE (attester, relying-party), or the side of that name."""
+        if role in SIDES:
+            return [role]
+        attesters = [side for side in SIDES if self.attests(side)]
+        if role == "attester":
+            return attesters
+        return [other(side) for side in reversed(attesters)]
+
+    def flags(self, side: str) -> dict[str, Any]:
+        """What the story says of one side, by role first and then by name."""
+        flags: dict[str, Any] = {}
+        for role in ("attester", "relying-party"):
+            if side in self.sides(role):
+                flags = merge(flags, self.story.get("roles", {}).get(role, {}))
+        merged: dict[str, Any] = merge(flags, self.story.get(side, {}))
+        return merged
+
+
+def other(side: str) -> str:
+    """The other side."""
+    return "server" if side == "client" else "client"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A story."""
+
+    path: Path
+    title: str
+    description: str
+    clauses: tuple[str, ...]
+    value: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def group(self) -> str:
+        """The folder: what kind of story it is."""
+        return self.path.parent.name
+
+
+def _axis_values(name: str, values: list[Any]) -> list[tuple[str, str, Any, Mapping[str, Any]]]:
+    properties = load_schema(SCENARIO_SCHEMA)["$defs"]["axis-value"]["anyOf"][1]["properties"]
+    made: list[tuple[str, str, Any, Mapping[str, Any]]] = []
+    for value in values:
+        if isinstance(value, Mapping):
+            change = {key: below for key, below in value.items() if key != "id"}
+            made.append((name, str(value["id"]), value["id"], change))
+        else:
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            made.append((name, text, value, {name: value} if name in properties else {}))
+    return made
+
+
+def _applies(when: Mapping[str, Any], parameters: Mapping[str, str]) -> bool:
+    return all(
+        parameters.get(name) in [str(v) for v in (value if isinstance(value, list) else [value])]
+        for name, value in when.items()
+    )
+
+
+def load(path: Path) -> tuple[Scenario, Document]:
+    """Reads a scenario and checks it, without its cases."""
+    document = Document(path, ScenarioError)
+    document.check(SCENARIO_SCHEMA)
+    value = document.value
+    for index, clause in enumerate(value["clauses"]):
+        if clause not in requirements():
+            raise document.fail(("clauses", index), f"there is no requirement {clause!r}")
+    axes = value.get("matrix", {})
+    for field in ("exclude", "variants"):
+        for index, entry in enumerate(value.get(field, [])):
+            for axis in entry["when"] if field == "variants" else entry:
+                if axis not in axes:
+                    raise document.fail((field, index), f"there is no axis {axis!r} in the matrix")
+    scenario = Scenario(
+        path, value["title"], value.get("description", ""), tuple(value["clauses"]), value
+    )
+    return scenario, document
+
+
+def cases(scenario: Scenario, document: Document) -> Iterator[Case]:
+    """The cases of a scenario, in the order of its matrix."""
+    value = scenario.value
+    base = {key: below for key, below in value.items() if key not in MATRIX_FIELDS}
+    axes = [_axis_values(name, values) for name, values in value.get("matrix", {}).items()]
+    validator = jsonschema.Draft202012Validator(load_schema(SCENARIO_SCHEMA))
+    names: set[str] = set()
+    for choice in itertools.product(*axes):
+        parameters = {axis: text for axis, text, _, _ in choice}
+        if any(_applies(entry, parameters) for entry in value.get("exclude", [])):
+            continue
+        story: Any = base
+        for _, _, _, change in choice:
+            story = merge(story, change)
+        for index, variant in enumerate(value.get("variants", [])):
+            if _applies(variant["when"], parameters):
+                change = {key: below for key, below in variant.items() if key != "when"}
+                story = merge(story, change)
+        try:
+            story = substitute(story, {axis: raw for axis, _, raw, _ in choice})
+        except KeyError as missing:
+            raise document.fail((), f"there is no axis for the variable {missing}") from missing
+        name = "-".join(text for _, text, _, _ in choice) or scenario.name
+        whole = dict(story, title=scenario.title, clauses=list(scenario.clauses))
+        problem = jsonschema.exceptions.best_match(validator.iter_errors(whole))
+        if problem is not None:
+            where = ".".join(str(part) for part in problem.absolute_path)
+            raise document.fail(
+                list(problem.absolute_path), f"case {name}: {where}: {problem.message}"
+            )
+        case = Case(scenario, name, parameters, story)
+        problem_text = _contradiction(case)
+        if problem_text:
+            raise document.fail(("expect",), f"case {name}: {problem_text}")
+        if name in names:
+            raise document.fail(("matrix",), f"two cases are named {name!r}")
+        names.add(name)
+        yield case
+
+
+def _contradiction(case: Case) -> str:
+    """What no schema can say."""
+    expect = case.story["expect"]
+    if case.refused:
+        for field in ("by", "reason"):
+            if field not in expect:
+                return f"refused, but expect.{field} is missing"
+        if len(case.sides(expect["by"])) != 1:
+            return f"refused by {expect['by']!r}, which is not exactly one side"
+    else:
+        for field in ("by", "reason", "alert"):
+            if field in expect:
+                return f"expect.{field} stands beside outcome complete"
+    return ""

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run looks like on a terminal: the table, and the story of single cases."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from typing import Any, Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from . import ROOT_OF_TRUST
+from .outcome import GOOD
+from .results import by_scenario, outcomes, tally
+
+Case = Mapping[str, Any]
+INDENT = "    "
+STYLES = {"pass": "green", "unsupported": "yellow", "skipped": "yellow", "xfail": "yellow"}
+
+
+def _tally(cases: Sequence[Case], column: str) -> Text:
+    text = tally(cases, column)
+    passed, _, asked = text.partition("/")
+    return Text(text, style="" if not asked else "green" if passed == asked else "bold red")
+
+
+def _outcomes(cases: Sequence[Case]) -> Text:
+    names = {case["outcome"] for case in cases}
+    worst = next((name for name in names if name not in GOOD), None)
+    style = "bold red" if worst else "green" if names == {"pass"} else "yellow"
+    return Text(outcomes(cases), style=style)
+
+
+def render(cases: Sequence[Case], width: int, color: bool) -> str:
+    """The table of a run."""
+    table = Table(title_justify="left", pad_edge=False, show_edge=False)
+    table.add_column("scenario", overflow="fold")
+    table.add_column("cases", no_wrap=True)
+    table.add_column("conforms\non the wire", justify="right")
+    table.add_column("withstood\nthe attack", justify="right")
+    table.add_column("s", justify="right")
+    group_before = ""
+    for (group, name), members in by_scenario(cases).items():
+        if group != group_before:
+            table.add_section()
+            table.add_row(Text(group, style="bold"))
+        group_before = group
+        seconds = sum(case["seconds"] for case in members)
+        table.add_row(
+            "  " + name,
+            _outcomes(members),
+            _tally(members, "conforms"),
+            _tally(members, "withstood"),
+            f"{seconds:.1f}",
+        )
+    return _text(table, width, color)
+
+
+def _text(thing: Any, width: int, color: bool) -> str:
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+    )
+    console.print(thing)
+    return stream.getvalue()
+
+
+def story(case: Case) -> str:
+    """One case for a person: who refused, why, what did not match, and how to repeat it."""
+    lines = [f"{case['id']}: {case['outcome']}", f"{INDENT}{case['title']}"]
+    if case["reason"]:
+        lines += _wrapped("reason: " + case["reason"])
+    for name, party in case["observed"].items():
+        for event in party.get("appraisal", []):
+            lines += _wrapped(
+                f"{name}: appraisal {event['status']}, {event['reason']}"
+                + (f": {event['detail']}" if event.get("detail") else "")
+            )
+        for event in party.get("verdict", []):
+            accepted = "accepted" if event["accepted"] else "not accepted"
+            lines += _wrapped(
+                f"{name}: verdict {event['tier']}, {accepted}, {event['reason']}"
+                + (f": {event['detail']}" if event.get("detail") else "")
+                + (f" ({event['clause']})" if event.get("clause") else "")
+            )
+            for mismatch in event.get("mismatches", []):
+                lines.append(f"{INDENT}  component {mismatch['component']} does not match")
+                lines += [f"{INDENT}    expected {digest}" for digest in mismatch["expected"]]
+                lines.append(f"{INDENT}    measured {mismatch['measured']}")
+        for event in party.get("handshake", []):
+            lines += _wrapped(f"{name}: handshake {event['outcome']}, {_how(event)}")
+    for difference in case["differences"][1:] if case["outcome"] not in GOOD else []:
+        lines += _wrapped(
+            f"{difference['party']}: {difference['what']}: expected {difference['expected']}, "
+            f"observed {difference['observed']}"
+        )
+    lines.append(f"{INDENT}columns: " + ", ".join(f"{k} {v}" for k, v in case["columns"].items()))
+    if case["bundle"]:
+        lines.append(f"{INDENT}bundle: {case['bundle']}")
+    lines.append(f"{INDENT}repeat: {case['repeat']}")
+    return "\n".join(lines) + "\n"
+
+
+def _how(event: Mapping[str, Any]) -> str:
+    alert = event.get("alert")
+    if alert:
+        return (
+            f"{event['reason']}, alert {alert['name']} ({alert['code']}) {alert['direction']}"
+            + (f": {event['detail']}" if event.get("detail") else "")
+        )
+    return str(event["reason"])
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        width=110,
+        initial_indent=INDENT,
+        subsequent_indent=INDENT + "  ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def footer(cases: Sequence[Case], results: str) -> str:
+    """The lines below the table."""
+    scenarios = len(by_scenario(cases))
+    return (
+        f"{len(cases)} cases of {scenarios} scenarios: {outcomes(cases)}\n"
+        f"{ROOT_OF_TRUST}\n"
+        f"results: {results} (results.json, junit.xml, summary.md)\n"
+    )
