@@ -402,6 +402,28 @@ int atls_verifier_session_nonce(struct atls_verifier_session *session, struct at
     return 0;
 }
 
+/* Verifiers also advertise parameters whose values need quotes without them
+ * (profile=http://arm.com/psa/2.0.0): compared byte for byte, but for quotes and blanks. */
+static bool equal_unquoted(struct atls_bytes a, struct atls_bytes b)
+{
+    size_t i = 0, j = 0;
+
+    for (;; i++, j++) {
+        while (i < a.size && (a.data[i] == '"' || a.data[i] == ' ')) {
+            i++;
+        }
+        while (j < b.size && (b.data[j] == '"' || b.data[j] == ' ')) {
+            j++;
+        }
+        if (i == a.size || j == b.size) {
+            return i == a.size && j == b.size;
+        }
+        if (a.data[i] != b.data[j]) {
+            return false;
+        }
+    }
+}
+
 static bool accepts(const struct atls_verifier_session *session, struct atls_bytes media_type)
 {
     const json_t *type;
@@ -412,8 +434,8 @@ static bool accepts(const struct atls_verifier_session *session, struct atls_byt
     }
     json_array_foreach(session->opened.accept, i, type)
     {
-        if (atls_media_type_equal(media_type,
-                                  ATLS_BYTES(json_string_value(type), json_string_length(type)))) {
+        struct atls_bytes name = ATLS_BYTES(json_string_value(type), json_string_length(type));
+        if (atls_media_type_equal(media_type, name) || equal_unquoted(media_type, name)) {
             return true;
         }
     }
