@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PSA tokens: a good set of claims of each profile with one thing wrong at a time, the bytes of the
+ * writer (checked against another encoder), and the tokens of other implementations.
+ */
+#include "rats/test-table.h"
+
+#include <errno.h>
+#include <jansson.h>
+
+#include "rats/ear.h"
+#include "rats/pem.h"
+#include "rats/psa.h"
+
+#define H16(byte) byte byte byte byte byte byte byte byte byte byte byte byte byte byte byte byte
+#define H32(byte) H16(byte) H16(byte)
+#define H48(byte) H32(byte) H16(byte)
+#define H64(byte) H32(byte) H32(byte)
+
+#define COMPONENT "a2 02 5820" H32("55") "05 5820" H32("66")
+#define ENCODING_CLAUSE "RFC 9783 section 5"
+#define PROFILE_CLAUSE "RFC 9783 section 4.5.2"
+#define COMPONENTS_CLAUSE "RFC 9783 section 4.4.1"
+#define DUPLICATE_CLAUSE "RFC 8949 section 5.6"
+
+enum { STORAGE = 4 }; /* components that the tests' caller has room for */
+
+/* Claims by their hexadecimal key and value. */
+struct pair {
+    const char *key, *value;
+};
+
+static const struct pair good[] = {
+    {"0a", "5820" H32("11")},
+    {"190100", "5821 01" H32("22")},
+    {"190109", "78 21 7461673a7073616365727469666965642e6f72672c323032333a7073612374666d"},
+    {"19095a", "01"},
+    {"19095b", "193000"},
+    {"19095c", "5820" H32("33")},
+    {"19095d", "5820" H32("44")},
+    {"19095e", "73 303630343536353237323832392d3130303130"},
+    {"19095f", "81" COMPONENT},
+    {"190960", "61 78"},
+};
+
+static const struct pair good_legacy[] = {
+    {"3a000124ff", "5820" H32("11")},
+    {"3a000124fb", "5820" H32("44")},
+    {"3a00012500", "5821 01" H32("22")},
+    {"3a000124fa", "5820" H32("33")},
+    {"3a000124f8", "20"},
+    {"3a000124f9", "193000"},
+    {"3a000124fd", "81" COMPONENT},
+    {"3a00012501", "61 78"},
+    {"3a000124f7", "71 5053415f494f545f50524f46494c455f31"},
+    {"3a000124fc", "6d 30363034353635323732383239"},
+};
+
+/* The good claims where KEY has another VALUE (NULL: is not there), and ADDED pairs more. */
+struct change {
+    const char *name;
+    const char *key, *value;
+    unsigned added;
+    const char *more;
+    int outcome;
+    const char *clause;
+};
+
+/* clang-format off */
+static const struct change changes[] = {
+    {"good", NULL, NULL, 0, NULL, 0, NULL},
+    {"no nonce", "0a", NULL, 0, NULL, ATLS_E_MISSING, "RFC 9783 section 4.1.1"},
+    {"no instance id", "190100", NULL, 0, NULL, ATLS_E_MISSING, "RFC 9783 section 4.2.1"},
+    {"no profile", "190109", NULL, 0, NULL, ATLS_E_MISSING, PROFILE_CLAUSE},
+    {"no client id", "19095a", NULL, 0, NULL, ATLS_E_MISSING, "RFC 9783 section 4.1.2"},
+    {"no lifecycle", "19095b", NULL, 0, NULL, ATLS_E_MISSING, "RFC 9783 section 4.3.1"},
+    {"no implementation id", "19095c", NULL, 0, NULL, ATLS_E_MISSING, "RFC 9783 section 4.2.2"},
+    {"no software components", "19095f", NULL, 0, NULL, ATLS_E_MISSING, COMPONENTS_CLAUSE},
+    {"no boot seed (optional)", "19095d", NULL, 0, NULL, 0, NULL},
+    {"no certification reference (optional)", "19095e", NULL, 0, NULL, 0, NULL},
+    {"no verification service (optional)", "190960", NULL, 0, NULL, 0, NULL},
+    {"nonce of 48 bytes", "0a", "5830" H48("11"), 0, NULL, 0, NULL},
+    {"nonce of 64 bytes", "0a", "5840" H64("11"), 0, NULL, 0, NULL},
+    {"nonce of 0 bytes", "0a", "40", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.1"},
+    {"nonce of 8 bytes", "0a", "48 1111111111111111", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.1"},
+    {"nonce of 31 bytes", "0a", "581f" H16("11") "111111111111111111111111111111", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.1"},
+    {"nonce of 33 bytes", "0a", "5821" H32("11") "11", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.1"},
+    {"nonce of 65 bytes", "0a", "5841" H64("11") "11", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.1"},
+    {"two nonces", "0a", "82 5820" H32("11") "5820" H32("12"), 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.1"},
+    {"one nonce in an array", "0a", "81 5820" H32("11"), 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.1"},
+    {"nonce text", "0a", "7820" H32("61"), 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.1"},
+    {"nonce null", "0a", "f6", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.1"},
+    {"instance id of 32 bytes", "190100", "5820 01" H16("22") "222222222222222222222222222222", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.1"},
+    {"instance id of 34 bytes", "190100", "5822 01" H32("22") "22", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.1"},
+    {"instance id of 0 bytes", "190100", "40", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.1"},
+    {"instance id of another UEID type", "190100", "5821 02" H32("22"), 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.1"},
+    {"instance id text", "190100", "7821 01" H32("22"), 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.1"},
+    {"implementation id of 31 bytes", "19095c", "581f" H16("33") "333333333333333333333333333333", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.2"},
+    {"implementation id of 33 bytes", "19095c", "5821" H32("33") "33", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.2"},
+    {"implementation id integer", "19095c", "01", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.2"},
+    {"client id 0", "19095a", "00", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.2"},
+    {"client id 2^31-1", "19095a", "1a7fffffff", 0, NULL, 0, NULL},
+    {"client id 2^31", "19095a", "1a80000000", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.2"},
+    {"client id -2^31", "19095a", "3a7fffffff", 0, NULL, 0, NULL},
+    {"client id -2^31-1", "19095a", "3a80000000", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.2"},
+    {"client id of 65 bits", "19095a", "1bffffffffffffffff", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.2"},
+    {"client id float", "19095a", "f93c00", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.2"},
+    {"lifecycle 0x00ff", "19095b", "18ff", 0, NULL, 0, NULL},
+    {"lifecycle 0x60ff", "19095b", "1960ff", 0, NULL, 0, NULL},
+    {"lifecycle 0x0100", "19095b", "190100", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.1"},
+    {"lifecycle 0x3100", "19095b", "193100", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.1"},
+    {"lifecycle 0x7000", "19095b", "197000", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.1"},
+    {"lifecycle 0x13000", "19095b", "1a00013000", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.1"},
+    {"lifecycle negative", "19095b", "20", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.1"},
+    {"lifecycle text", "19095b", "67 73656375726564", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.1"},
+    {"boot seed of 8 bytes", "19095d", "48 4444444444444444", 0, NULL, 0, NULL},
+    {"boot seed of 7 bytes", "19095d", "47 44444444444444", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
+    {"boot seed of 33 bytes", "19095d", "5821" H32("44") "44", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
+    {"boot seed of 0 bytes", "19095d", "40", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
+    {"boot seed text", "19095d", "68 4444444444444444", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
+    {"certification reference without version", "19095e", "6d 30363034353635323732383239", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.3"},
+    {"certification reference with letters", "19095e", "73 303630343536353237323832392d3130303161", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.3"},
+    {"certification reference too long", "19095e", "74 303630343536353237323832392d313030313030", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.3"},
+    {"certification reference empty", "19095e", "60", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.3"},
+    {"certification reference bytes", "19095e", "53 303630343536353237323832392d3130303130", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.3"},
+    {"verification service bytes", "190960", "41 78", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.5.1"},
+    {"profile arm.com 2.0.0", "190109", "78 18 687474703a2f2f61726d2e636f6d2f7073612f322e302e30", 0, NULL, 0, NULL},
+    {"profile unknown", "190109", "78 18 687474703a2f2f61726d2e636f6d2f7073612f332e302e30", 0, NULL, ATLS_E_UNSUPPORTED, PROFILE_CLAUSE},
+    {"profile in other case", "190109", "78 18 485454503a2f2f61726d2e636f6d2f7073612f322e302e30", 0, NULL, ATLS_E_UNSUPPORTED, PROFILE_CLAUSE},
+    {"profile empty", "190109", "60", 0, NULL, ATLS_E_UNSUPPORTED, PROFILE_CLAUSE},
+    {"profile of the old kind under the new key", "190109", "71 5053415f494f545f50524f46494c455f31", 0, NULL, ATLS_E_UNSUPPORTED, PROFILE_CLAUSE},
+    {"profile OID", "190109", "43 2a0304", 0, NULL, ATLS_E_UNSUPPORTED, PROFILE_CLAUSE},
+    {"profile integer", "190109", "02", 0, NULL, ATLS_E_MALFORMED, PROFILE_CLAUSE},
+    {"profile as tag 32", "190109", "d820 78 18 687474703a2f2f61726d2e636f6d2f7073612f322e302e30", 0, NULL, ATLS_E_MALFORMED, PROFILE_CLAUSE},
+    {"profiles of both kinds", NULL, NULL, 1, "3a000124f7 71 5053415f494f545f50524f46494c455f31", ATLS_E_MALFORMED, PROFILE_CLAUSE},
+    {"components empty", "19095f", "80", 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
+    {"components a map", "19095f", COMPONENT, 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
+    {"components null", "19095f", "f6", 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
+    {"as many components as there is room", "19095f", "84" COMPONENT COMPONENT COMPONENT COMPONENT, 0, NULL, 0, NULL},
+    {"too many components", "19095f", "85" COMPONENT COMPONENT COMPONENT COMPONENT COMPONENT, 0, NULL, ATLS_E_LIMIT, COMPONENTS_CLAUSE},
+    {"component no map", "19095f", "81 82 02 03", 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
+    {"component empty", "19095f", "81 a0", 0, NULL, ATLS_E_MISSING, COMPONENTS_CLAUSE},
+    {"component without value", "19095f", "81 a1 05 5820" H32("66"), 0, NULL, ATLS_E_MISSING, COMPONENTS_CLAUSE},
+    {"component without signer id", "19095f", "81 a1 02 5820" H32("55"), 0, NULL, ATLS_E_MISSING, COMPONENTS_CLAUSE},
+    {"second component without value", "19095f", "82" COMPONENT "a1 05 5820" H32("66"), 0, NULL, ATLS_E_MISSING, COMPONENTS_CLAUSE},
+    {"component value of 20 bytes", "19095f", "81 a2 02 54" H16("55") "55555555 05 5820" H32("66"), 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
+    {"component value of 0 bytes", "19095f", "81 a2 02 40 05 5820" H32("66"), 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
+    {"component value text", "19095f", "81 a2 02 7820" H32("55") "05 5820" H32("66"), 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
+    {"component signer id of 33 bytes", "19095f", "81 a2 02 5820" H32("55") "05 5821" H32("66") "66", 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
+    {"component signer id array", "19095f", "81 a2 02 5820" H32("55") "05 81 5820" H32("66"), 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
+    {"component type bytes", "19095f", "81 a3 01 42 424c 02 5820" H32("55") "05 5820" H32("66"), 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
+    {"component version integer", "19095f", "81 a3 02 5820" H32("55") "04 01 05 5820" H32("66"), 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
+    {"component description bytes", "19095f", "81 a3 02 5820" H32("55") "05 5820" H32("66") "06 41 73", 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
+    {"component with a key twice", "19095f", "81 a3 02 5820" H32("55") "05 5820" H32("66") "02 5820" H32("55"), 0, NULL, ATLS_E_MALFORMED, DUPLICATE_CLAUSE},
+    {"component with unknown keys", "19095f", "81 a5 02 5820" H32("55") "05 5820" H32("66") "03 01 20 80 6161 a0", 0, NULL, 0, NULL},
+    {"unknown claims", NULL, NULL, 6, "00 01 20 82 01 02 6161 a1 01 02 41 61 f6 1bffffffffffffffff 01 3b8000000000000000 02", 0, NULL},
+    {"claims of the old profile beside", NULL, NULL, 2, "3a000124ff 5820" H32("99") "3a00012500 01", 0, NULL},
+    {"no software measurements in the new profile", "19095f", NULL, 1, "3a000124fe 01", ATLS_E_MISSING, COMPONENTS_CLAUSE},
+    {"nonce twice", NULL, NULL, 1, "0a 5820" H32("12"), ATLS_E_MALFORMED, DUPLICATE_CLAUSE},
+    {"profile twice", NULL, NULL, 1, "190109 60", ATLS_E_MALFORMED, DUPLICATE_CLAUSE},
+    {"unknown claim twice", NULL, NULL, 2, "01 02 01 03", ATLS_E_MALFORMED, DUPLICATE_CLAUSE},
+    {"length longer than needed", "0a", "590020" H32("11"), 0, NULL, ATLS_E_MALFORMED, "RFC 8949 section 4.1"},
+    {"components of indefinite length", "19095f", "9f" COMPONENT "ff", 0, NULL, ATLS_E_MALFORMED, "RFC 8949 section 4.2.1"},
+    {"verification service not UTF-8", "190960", "61 ff", 0, NULL, ATLS_E_MALFORMED, NULL},
+};
+
+static const struct change legacy_changes[] = {
+    {"old: good", NULL, NULL, 0, NULL, 0, NULL},
+    {"old: no profile (optional)", "3a000124f7", NULL, 0, NULL, 0, NULL},
+    {"old: no hardware version (optional)", "3a000124fc", NULL, 0, NULL, 0, NULL},
+    {"old: no verification service (optional)", "3a00012501", NULL, 0, NULL, 0, NULL},
+    {"old: no nonce", "3a000124ff", NULL, 0, NULL, ATLS_E_MISSING, "RFC 9783 section 4.1.1"},
+    {"old: no boot seed", "3a000124fb", NULL, 0, NULL, ATLS_E_MISSING, "PSA_IOT_PROFILE_1"},
+    {"old: no instance id", "3a00012500", NULL, 0, NULL, ATLS_E_MISSING, "RFC 9783 section 4.2.1"},
+    {"old: no implementation id", "3a000124fa", NULL, 0, NULL, ATLS_E_MISSING, "RFC 9783 section 4.2.2"},
+    {"old: no client id", "3a000124f8", NULL, 0, NULL, ATLS_E_MISSING, "RFC 9783 section 4.1.2"},
+    {"old: no lifecycle", "3a000124f9", NULL, 0, NULL, ATLS_E_MISSING, "RFC 9783 section 4.3.1"},
+    {"old: no components", "3a000124fd", NULL, 0, NULL, ATLS_E_MISSING, "PSA_IOT_PROFILE_1"},
+    {"old: no software measurements", "3a000124fd", NULL, 1, "3a000124fe 01", 0, NULL},
+    {"old: no software measurements, but 2", "3a000124fd", NULL, 1, "3a000124fe 02", ATLS_E_MALFORMED, "PSA_IOT_PROFILE_1"},
+    {"old: no software measurements, but true", "3a000124fd", NULL, 1, "3a000124fe f5", ATLS_E_MALFORMED, "PSA_IOT_PROFILE_1"},
+    {"old: components and none", NULL, NULL, 1, "3a000124fe 01", ATLS_E_MALFORMED, "PSA_IOT_PROFILE_1"},
+    {"old: nonce of 16 bytes", "3a000124ff", "50" H16("11"), 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.1.1"},
+    {"old: boot seed of 8 bytes", "3a000124fb", "48 4444444444444444", 0, NULL, ATLS_E_MALFORMED, "PSA_IOT_PROFILE_1"},
+    {"old: boot seed of 33 bytes", "3a000124fb", "5821" H32("44") "44", 0, NULL, ATLS_E_MALFORMED, "PSA_IOT_PROFILE_1"},
+    {"old: hardware version as TF-M has it", "3a000124fc", "73 303630343536353237323832392d3130303130", 0, NULL, 0, NULL},
+    {"old: hardware version of 12 digits", "3a000124fc", "6c 303630343536353237323832", 0, NULL, ATLS_E_MALFORMED, "PSA_IOT_PROFILE_1"},
+    {"old: profile unknown", "3a000124f7", "71 5053415f496f545f50524f46494c455f31", 0, NULL, ATLS_E_UNSUPPORTED, PROFILE_CLAUSE},
+    {"old: profile of the new kind under the old key", "3a000124f7", "78 18 687474703a2f2f61726d2e636f6d2f7073612f322e302e30", 0, NULL, ATLS_E_UNSUPPORTED, PROFILE_CLAUSE},
+    {"old: profile bytes", "3a000124f7", "41 31", 0, NULL, ATLS_E_MALFORMED, PROFILE_CLAUSE},
+    {"old: claims of the new profile beside", NULL, NULL, 1, "0a 01", 0, NULL},
+};
+/* clang-format on */
+
+static struct atls_bytes changed(const struct change *row, const struct pair *pairs, size_t count)
+{
+    static char text[4096];
+    size_t left = count, used;
+
+    for (size_t i = 0; i < count; i++)
+        left -= row->key && !row->value && strcmp(pairs[i].key, row->key) == 0;
+    used = (size_t)snprintf(text, sizeof text, "%02zx", 0xa0 + left + row->added);
+    for (size_t i = 0; i < count; i++) {
+        bool is_it = row->key && strcmp(pairs[i].key, row->key) == 0;
+
+        if (!is_it || row->value)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", pairs[i].key,
+                                     is_it ? row->value : pairs[i].value);
+    }
+    snprintf(text + used, sizeof text - used, "%s", row->more ? row->more : "");
+    return test_bytes(text);
+}
+
+static void check_change(const struct change *row, const struct pair *pairs, size_t count)
+{
+    struct atls_bytes in = changed(row, pairs, count);
+    struct atls_psa_component components[STORAGE];
+    struct atls_psa_claims claims = {.client_id = 77};
+
+    test_outcome(atls_psa_claims_parse(in, components, STORAGE, &claims), row->outcome,
+                 row->clause);
+    assert_int_equal(claims.client_id == 77, row->outcome != 0); /* written on success only */
+    test_vector_free(in);
+}
+
+static void check_claims(void **state)
+{
+    check_change(*state, good, COUNT(good));
+}
+
+static void check_legacy_claims(void **state)
+{
+    check_change(*state, good_legacy, COUNT(good_legacy));
+}
+
+/* What is not even a map of claims. */
+static void refuses_what_is_no_map(void **state)
+{
+    static const struct {
+        const char *input;
+        int outcome;
+    } rows[] = {
+        {"", ATLS_E_MALFORMED},
+        {"a0", ATLS_E_MISSING},
+        {"80", ATLS_E_MALFORMED},
+        {"40", ATLS_E_MALFORMED},
+        {"f6", ATLS_E_MALFORMED},
+        {"bf ff", ATLS_E_MALFORMED},
+        {"a1", ATLS_E_MALFORMED},
+        {"a1 01", ATLS_E_MALFORMED},
+        {"a1 01 02", ATLS_E_MISSING},
+        {"a0 00", ATLS_E_MALFORMED},
+        {"d9 0259 a0", ATLS_E_MALFORMED}, /* UCCS */
+        {"a1 190109 60 00", ATLS_E_MALFORMED},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct atls_bytes in = test_bytes(rows[i].input);
+        struct atls_psa_component components[STORAGE];
+        struct atls_psa_claims claims;
+
+        test_outcome(atls_psa_claims_parse(in, components, STORAGE, &claims), rows[i].outcome,
+                     NULL);
+        test_vector_free(in);
+    }
+}
+
+static void reads_every_claim(void **state)
+{
+    struct change none = {.name = "good"};
+    struct atls_bytes in = changed(&none, good, COUNT(good)), expected;
+    struct atls_psa_component components[STORAGE];
+    struct atls_psa_claims claims;
+
+    test_outcome(atls_psa_claims_parse(in, components, STORAGE, &claims), 0, NULL);
+    assert_int_equal(claims.profile, ATLS_PSA_RFC9783);
+    test_same_bytes(claims.nonce, expected = test_bytes(H32("11")));
+    test_vector_free(expected);
+    test_same_bytes(claims.instance_id, expected = test_bytes("01" H32("22")));
+    test_vector_free(expected);
+    test_same_bytes(claims.implementation_id, expected = test_bytes(H32("33")));
+    test_vector_free(expected);
+    test_same_bytes(claims.boot_seed, expected = test_bytes(H32("44")));
+    test_vector_free(expected);
+    assert_int_equal(claims.client_id, 1);
+    assert_int_equal(claims.lifecycle, 0x3000);
+    assert_true(atls_bytes_is_text(claims.certification_reference, "0604565272829-10010"));
+    assert_true(atls_bytes_is_text(claims.verification_service, "x"));
+    assert_int_equal(claims.component_count, 1);
+    assert_ptr_equal(claims.components, components);
+    test_same_bytes(components[0].value, expected = test_bytes(H32("55")));
+    test_vector_free(expected);
+    test_same_bytes(components[0].signer_id, expected = test_bytes(H32("66")));
+    test_vector_free(expected);
+    assert_int_equal(
+        components[0].type.size + components[0].version.size + components[0].description.size, 0);
+    test_vector_free(in);
+}
+
+static void reads_every_old_claim(void **state)
+{
+    struct change none = {.name = "good"};
+    struct atls_bytes in = changed(&none, good_legacy, COUNT(good_legacy));
+    struct atls_psa_component components[STORAGE];
+    struct atls_psa_claims claims;
+
+    test_outcome(atls_psa_claims_parse(in, components, STORAGE, &claims), 0, NULL);
+    assert_int_equal(claims.profile, ATLS_PSA_ARM_1);
+    assert_int_equal(claims.nonce.size, 32);
+    assert_int_equal(claims.nonce.data[0], 0x11);
+    assert_int_equal(claims.instance_id.data[1], 0x22);
+    assert_int_equal(claims.implementation_id.data[0], 0x33);
+    assert_int_equal(claims.boot_seed.data[0], 0x44);
+    assert_int_equal(claims.client_id, -1);
+    assert_int_equal(claims.lifecycle, ATLS_PSA_SECURED);
+    assert_true(atls_bytes_is_text(claims.certification_reference, "0604565272829"));
+    assert_int_equal(claims.component_count, 1);
+    test_vector_free(in);
+}
+
+static void names_profiles_and_lifecycles(void **state)
+{
+    static const struct {
+        uint16_t lifecycle;
+        const char *name;
+    } rows[] = {
+        {0x0000, "unknown"},           {0x00ff, "unknown"},
+        {0x1000, "assembly-and-test"}, {0x2001, "psa-rot-provisioning"},
+        {0x3000, "secured"},           {0x30ff, "secured"},
+        {0x4000, "non-psa-rot-debug"}, {0x5000, "recoverable-psa-rot-debug"},
+        {0x6000, "decommissioned"},    {0x3100, "invalid"},
+        {0x7000, "invalid"},           {0xffff, "invalid"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_string_equal(atls_psa_lifecycle_name(rows[i].lifecycle), rows[i].name);
+    assert_string_equal(atls_psa_profile_name(ATLS_PSA_RFC9783),
+                        "tag:psacertified.org,2023:psa#tfm");
+    assert_string_equal(atls_psa_profile_name(ATLS_PSA_ARM_2), "http://arm.com/psa/2.0.0");
+    assert_string_equal(atls_psa_profile_name(ATLS_PSA_ARM_1), "PSA_IOT_PROFILE_1");
+    assert_null(atls_psa_profile_name((enum atls_psa_profile)9));
+}
+
+/* Filled with what the byte-exact expectations below hold. */
+struct example {
+    uint8_t bytes[10][64];
+    struct atls_psa_component components[2];
+    struct atls_psa_claims claims;
+};
+
+static struct atls_bytes repeated(struct example *e, unsigned index, size_t size)
+{
+    memset(e->bytes[index], (int)(index * 0x11), size);
+    return ATLS_BYTES(e->bytes[index], size);
+}
+
+static void make_example(struct example *e)
+{
+    memset(e, 0, sizeof *e);
+    e->components[0] = (struct atls_psa_component){.type = atls_bytes_of_text("BL"),
+                                                   .value = repeated(e, 5, 32),
+                                                   .version = atls_bytes_of_text("2.1.0"),
+                                                   .signer_id = repeated(e, 6, 32),
+                                                   .description = atls_bytes_of_text("sha-256")};
+    e->components[1] =
+        (struct atls_psa_component){.value = repeated(e, 7, 48), .signer_id = repeated(e, 8, 64)};
+    e->claims = (struct atls_psa_claims){
+        .profile = ATLS_PSA_RFC9783,
+        .nonce = repeated(e, 1, 32),
+        .instance_id = repeated(e, 2, 33),
+        .implementation_id = repeated(e, 3, 32),
+        .client_id = -5,
+        .lifecycle = 0x3001,
+        .boot_seed = repeated(e, 4, 8),
+        .certification_reference = atls_bytes_of_text("0604565272829-10010"),
+        .verification_service = atls_bytes_of_text("https://verifier.example"),
+        .components = e->components,
+        .component_count = 2,
+    };
+    e->bytes[2][0] = 1;
+}
+
+static int write_claims(const struct atls_psa_claims *claims, uint8_t *buffer, size_t size,
+                        struct atls_bytes *outp)
+{
+    struct atls_cbor_writer w;
+    int code;
+
+    atls_cbor_write_init(&w, buffer, size);
+    code = atls_psa_claims_write(&w, claims);
+    assert_true(code == 0 || w.used == 0);
+    return code ? code : atls_cbor_write_done(&w, outp);
+}
+
+/* Expected bytes: python3-cbor2, canonical encoding of the same claims. */
+static void writes_all_claims_exactly(void **state)
+{
+    static const char
+        expected_text[] =
+            "aa0a5820" H32("11") "1901005821 01" H32(
+                "22") "19010978217461673a7073616365727469666965642e6f72672c323032333a7073612374666d"
+                      "19095a2419095b19300119095c5820" H32(
+                          "33") "19095d48444444444444444419095e73"
+                                "303630343536353237323832392d313030313019095f82a50162424c02582"
+                                "0" H32("55") "0465322e312e30055820" H32("66") "06677368612d323536a"
+                                                                               "2025830" H48("77") "055840" H64(
+                                                                                   "88") "190960781"
+                                                                                         "868747470"
+                                                                                         "733a2f2f7"
+                                                                                         "665726966"
+                                                                                         "6965722e6"
+                                                                                         "578616d70"
+                                                                                         "6c65";
+    struct atls_bytes expected = test_bytes(expected_text), out;
+    struct atls_psa_component read[2];
+    struct atls_psa_claims claims;
+    uint8_t buffer[1024], again[1024];
+    struct example e;
+
+    make_example(&e);
+    assert_int_equal(write_claims(&e.claims, buffer, sizeof buffer, &out), 0);
+    test_same_bytes(out, expected);
+    test_outcome(atls_psa_claims_parse(out, read, 2, &claims), 0, NULL);
+    assert_int_equal(write_claims(&claims, again, sizeof again, &out), 0);
+    test_same_bytes(out, expected);
+    test_outcome(write_claims(&e.claims, buffer, expected.size - 1, &out), ATLS_E_LIMIT, NULL);
+    test_vector_free(expected);
+}
+
+static void writes_mandatory_claims_exactly(void **state)
+{
+    static const char expected_text[] = "a70a5840" H64("11") "1901005821 01" H32(
+        "22") "1901097818687474703a2f2f61726d2e636f6d2f7073612f322e302e3019095a1a7fffffff19095b00"
+              "19095c5820" H32("33") "19095f81a3016450526f54025820" H32("55") "055820" H32("66");
+    struct atls_bytes expected = test_bytes(expected_text), out;
+    uint8_t buffer[1024];
+    struct example e;
+
+    make_example(&e);
+    e.components[0].type = atls_bytes_of_text("PRoT");
+    e.components[0].version = e.components[0].description = (struct atls_bytes){NULL, 0};
+    e.claims.profile = ATLS_PSA_ARM_2;
+    e.claims.nonce = repeated(&e, 1, 64);
+    e.claims.client_id = INT32_MAX;
+    e.claims.lifecycle = ATLS_PSA_UNKNOWN;
+    e.claims.boot_seed = e.claims.certification_reference = e.claims.verification_service =
+        (struct atls_bytes){NULL, 0};
+    e.claims.component_count = 1;
+    assert_int_equal(write_claims(&e.claims, buffer, sizeof buffer, &out), 0);
+    test_same_bytes(out, expected);
+    test_vector_free(expected);
+}
+
+/* clang-format off */
+static void break_claims(struct example *e, int fault)
+{
+    switch (fault) {
+    case 0: e->claims.nonce.size = 31; break;
+    case 1: e->claims.nonce.size = 0; break;
+    case 2: e->claims.instance_id.size = 32; break;
+    case 3: e->bytes[2][0] = 2; break;
+    case 4: e->claims.implementation_id.size = 33; break;
+    case 5: e->claims.client_id = 0; break;
+    case 6: e->claims.lifecycle = 0x3100; break;
+    case 7: e->claims.boot_seed.size = 7; break;
+    case 8: e->claims.boot_seed = repeated(e, 4, 33); break;
+    case 9: e->claims.certification_reference = atls_bytes_of_text("0604565272829"); break;
+    case 10: e->claims.component_count = 0; break;
+    case 11: e->components[1].value.size = 0; break;
+    case 12: e->components[1].value.size = 20; break;
+    case 13: e->components[0].signer_id.size = 0; break;
+    case 14: e->claims.profile = ATLS_PSA_ARM_1; break;
+    case 15: e->claims.profile = (enum atls_psa_profile)9; break;
+    default: fail();
+    }
+}
+/* clang-format on */
+
+/* Each of these must not leave a device. */
+static void writer_refuses_what_rfc9783_forbids(void **state)
+{
+    struct atls_bytes out;
+    uint8_t buffer[1024];
+    struct example e;
+
+    for (int fault = 0; fault < 16; fault++) {
+        make_example(&e);
+        break_claims(&e, fault);
+        test_outcome(write_claims(&e.claims, buffer, sizeof buffer, &out), -EINVAL, NULL);
+    }
+    make_example(&e);
+    e.claims.verification_service = ATLS_BYTES("\xff", 1);
+    test_outcome(write_claims(&e.claims, buffer, sizeof buffer, &out), -EINVAL, NULL);
+}
+
+static void keeps_the_boot_record_alone(void **state)
+{
+    static const struct {
+        const char *input;
+        int outcome;
+    } rows[] = {
+        {"81" COMPONENT, 0},
+        {"82" COMPONENT COMPONENT, 0},
+        {"83" COMPONENT COMPONENT COMPONENT, ATLS_E_LIMIT},
+        {"80", ATLS_E_MALFORMED},
+        {"", ATLS_E_MALFORMED},
+        {COMPONENT, ATLS_E_MALFORMED},
+        {"81" COMPONENT "00", ATLS_E_MALFORMED},
+        {"9f" COMPONENT "ff", ATLS_E_MALFORMED},
+        {"81 a1 02 5820" H32("55"), ATLS_E_MISSING},
+        {"82" COMPONENT, ATLS_E_MALFORMED},
+    };
+    struct atls_bytes out, expected;
+    struct atls_cbor_writer w;
+    uint8_t buffer[512];
+    struct example e;
+    size_t count = 0;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct atls_bytes in = test_bytes(rows[i].input);
+        struct atls_psa_component read[2];
+
+        test_outcome(atls_psa_components_parse(in, read, 2, &count), rows[i].outcome, NULL);
+        if (rows[i].outcome == 0)
+            assert_int_equal(count, in.data[0] & 0x1f);
+        test_vector_free(in);
+    }
+    make_example(&e);
+    e.components[1] = e.components[0];
+    e.components[1].type = e.components[1].version = e.components[1].description =
+        (struct atls_bytes){NULL, 0};
+    atls_cbor_write_init(&w, buffer, sizeof buffer);
+    assert_int_equal(atls_psa_components_write(&w, &e.components[1], 1), 0);
+    assert_int_equal(atls_cbor_write_done(&w, &out), 0);
+    test_same_bytes(out, expected = test_bytes("81" COMPONENT));
+    test_vector_free(expected);
+    atls_cbor_write_init(&w, buffer, sizeof buffer);
+    assert_int_equal(atls_psa_components_write(&w, e.components, 0), -EINVAL);
+    assert_int_equal(atls_psa_components_write(&w, e.components, ATLS_PSA_COMPONENTS_MAX + 1),
+                     -EINVAL);
+}
+
+/* Signed with either curve, tagged or not, and read back; the scratch buffer may not be too small.
+ */
+static void writes_tokens_that_verify(void **state)
+{
+    static const uint8_t seed[32] = {9};
+    uint8_t buffer[1024], scratch[1024];
+    struct atls_bytes out;
+    struct atls_cbor_writer w;
+    struct example e;
+
+    make_example(&e);
+    for (int kind = 0; kind < 4; kind++) {
+        struct atls_private_key key;
+        struct atls_local_signer local = {&atls_crypto_gnutls, &key};
+        struct atls_signer signer;
+        struct atls_cose_sign1 message;
+        struct atls_psa_component read[2];
+        struct atls_psa_claims claims;
+
+        assert_int_equal(atls_crypto_gnutls.make_key(kind & 1 ? ATLS_P384 : ATLS_P256, seed, &key),
+                         0);
+        signer = atls_signer_local(&local);
+        atls_cbor_write_init(&w, buffer, sizeof buffer);
+        assert_int_equal(atls_psa_token_write(&w, kind & 2, &e.claims, &atls_crypto_gnutls, &signer,
+                                              scratch, sizeof scratch),
+                         0);
+        assert_int_equal(atls_cbor_write_done(&w, &out), 0);
+        assert_int_equal(out.data[0], kind & 2 ? 0xd2 : 0x84);
+        test_outcome(atls_cose_sign1_parse(out, ATLS_COSE_TAG_EITHER, NULL, &message), 0, NULL);
+        test_outcome(atls_cose_sign1_verify(&message, &atls_crypto_gnutls, &key.public_key), 0,
+                     NULL);
+        test_outcome(atls_psa_claims_parse(message.payload, read, 2, &claims), 0, NULL);
+        assert_true(atls_bytes_equal(claims.nonce, e.claims.nonce));
+        atls_cbor_write_init(&w, buffer, sizeof buffer);
+        test_outcome(
+            atls_psa_token_write(&w, true, &e.claims, &atls_crypto_gnutls, &signer, scratch, 100),
+            ATLS_E_LIMIT, NULL);
+    }
+}
+
+static const struct vector {
+    const char *name, *key; /* key: NULL where none is known to fit */
+    enum atls_psa_profile profile;
+    int32_t client_id;
+    size_t components;
+    const char *first_type, *first_version, *service;
+    const char *nonce; /* hexadecimal */
+} vectors[] = {
+    {"psa/services/psa.good.cose", "keys/ec.p256.jwk", ATLS_PSA_ARM_2, 1, 3, "BL", "2.1.0",
+     "https://psa-verifier.org",
+     "414a7c174141b3d0e9a1d28af31520f0d42299feac4007ded89d68ae6cd92f19"},
+    {"psa/services/psaintegtoken.cbor", "keys/ec.p256.jwk", ATLS_PSA_ARM_2, 1, 3, "BL", "",
+     "https://psa-verifier.org",
+     "414a7c174141b3d0e9a1d28af31520f0d42299feac4007ded89d68ae6cd92f19"},
+    {"psa/services/psa-token.cbor", NULL, ATLS_PSA_ARM_1, 2, 4, "BL", "3.4.2", "",
+     "07060504030201000f0e0d0c0b0a090817161514131211101f1e1d1c1b1a1918"},
+    {"psa/tf-m/psa-iot-1_sign1.bin", "psa/tf-m/public.pem", ATLS_PSA_ARM_1, 3002, 2, "SPE", "1.6.0",
+     "www.trustedfirmware.org", H64("00")},
+    {"psa/tf-m/psa-2_0_0_sign1.bin", "psa/tf-m/public.pem", ATLS_PSA_ARM_2, 3002, 2, "SPE", "1.6.0",
+     "www.trustedfirmware.org", H64("00")},
+};
+
+static struct atls_public_key read_key(const char *name)
+{
+    struct atls_bytes text = test_vector(name);
+    struct atls_public_key key;
+
+    if (strstr(name, ".pem")) {
+        assert_int_equal(atls_pem_read_public_key(text, &key), 0);
+    } else {
+        json_t *jwk = json_loadb((const char *)text.data, text.size, 0, NULL);
+
+        assert_int_equal(atls_jwk_to_public_key(jwk, &key), 0);
+        json_decref(jwk);
+    }
+    test_vector_free(text);
+    return key;
+}
+
+static void reads_tokens_of_others(void **state)
+{
+    const struct vector *row = *state;
+    struct atls_bytes token = test_vector(row->name), nonce = test_bytes(row->nonce);
+    struct atls_psa_component components[STORAGE];
+    struct atls_cose_sign1 message;
+    struct atls_psa_claims claims;
+
+    test_outcome(atls_cose_sign1_parse(token, ATLS_COSE_TAG_REQUIRED, NULL, &message), 0, NULL);
+    test_outcome(atls_psa_claims_parse(message.payload, components, STORAGE, &claims), 0, NULL);
+    assert_int_equal(claims.profile, row->profile);
+    assert_int_equal(claims.client_id, row->client_id);
+    assert_int_equal(claims.lifecycle, ATLS_PSA_SECURED);
+    assert_int_equal(claims.component_count, row->components);
+    assert_true(atls_bytes_is_text(components[0].type, row->first_type));
+    assert_true(atls_bytes_is_text(components[0].version, row->first_version));
+    assert_true(atls_bytes_is_text(claims.verification_service, row->service));
+    test_same_bytes(claims.nonce, nonce);
+    if (row->key) {
+        struct atls_public_key key = read_key(row->key);
+
+        test_outcome(atls_cose_sign1_verify(&message, &atls_crypto_gnutls, &key), 0, NULL);
+        key = read_key("keys/ec.p256.alt.jwk");
+        test_outcome(atls_cose_sign1_verify(&message, &atls_crypto_gnutls, &key), ATLS_E_SIGNATURE,
+                     NULL);
+    }
+    test_outcome(atls_psa_claims_parse(message.payload, components, row->components - 1, &claims),
+                 ATLS_E_LIMIT, COMPONENTS_CLAUSE);
+    test_vector_free(token);
+    test_vector_free(nonce);
+}
+
+int main(void)
+{
+    static struct test_list list;
+
+    TEST_ADD_ROWS(&list, check_claims, changes);
+    TEST_ADD_ROWS(&list, check_legacy_claims, legacy_changes);
+    TEST_ADD(&list, refuses_what_is_no_map);
+    TEST_ADD(&list, reads_every_claim);
+    TEST_ADD(&list, reads_every_old_claim);
+    TEST_ADD(&list, names_profiles_and_lifecycles);
+    TEST_ADD(&list, writes_all_claims_exactly);
+    TEST_ADD(&list, writes_mandatory_claims_exactly);
+    TEST_ADD(&list, writer_refuses_what_rfc9783_forbids);
+    TEST_ADD(&list, keeps_the_boot_record_alone);
+    TEST_ADD(&list, writes_tokens_that_verify);
+    TEST_ADD_ROWS(&list, reads_tokens_of_others, vectors);
+    return test_run("psa", &list);
+}
