@@ -55,6 +55,9 @@ int atls_attester_evidence(struct atls_attester *attester, unsigned conn, struct
  * (verifier or cache), credential (sent), and fault. */
 int atls_attester_result(struct atls_attester *attester, unsigned conn,
                          struct atls_credential *credentialp);
+/* Sees to it that a result is there, before any connection needs it: fetches one where none is kept
+ * or the kept one is about to expire. As atls_attester_result(), but nothing is presented. */
+int atls_attester_renew(struct atls_attester *attester);
 /* Signs a handshake hash with the key behind KEY_HANDLE. As atls_device_sign(). */
 int atls_attester_sign(struct atls_attester *attester, uint32_t key_handle, struct atls_bytes digest,
                        uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep);

@@ -221,6 +221,18 @@ static int wrap(struct atls_attester *attester, unsigned conn, uint8_t **cmwp, s
     return rc ? atls_attester_fails(attester, rc, "internal") : 0;
 }
 
+int atls_attester_renew(struct atls_attester *attester)
+{
+    if (is_usable(attester)) {
+        return 0;
+    }
+    int rc = fetch(attester, 0);
+    if (!rc) {
+        tell_result(attester, 0);
+    }
+    return rc;
+}
+
 int atls_attester_result(struct atls_attester *attester, unsigned conn,
                          struct atls_credential *credentialp)
 {

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event loop over sockets, sessions and the verifier's client. A connection that has ended
+ * lingers for a moment: closing a socket with unread bytes in it would destroy the alert that is on
+ * its way to the peer.
+ */
+#include "tls/endpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "program/program.h"
+#include "rats/error.h"
+
+#define LINGER_SECONDS 1.0
+#define RENEW_SECONDS 1.0 /* between two looks at whether the kept result is still good */
+#define BACKLOG 1024
+#define FIXED_FDS 2 /* signals and the listening socket */
+
+enum state { PREPARE, CONNECT, TALK, LINGER, GONE };
+
+struct connection {
+    enum state state;
+    struct atls_session *session;
+    int fd;
+    enum atls_want want;
+    double deadline;
+    unsigned slot; /* in the poll array, 0: none */
+};
+
+struct endpoint {
+    const struct atls_endpoint_options *options;
+    struct addrinfo *address;
+    int listener, signals;
+    struct connection *connections;
+    size_t count, capacity;
+    struct curl_waitfd *waits;
+    size_t wait_capacity;
+    unsigned started, ended, failed;
+    double renew_at;
+    bool stop, full; /* full: no descriptors left for the moment */
+};
+
+static bool is_client(const struct endpoint *e)
+{
+    return e->options->party->side == ATLS_CLIENT;
+}
+
+static int resolve(struct endpoint *e)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = is_client(e) ? 0 : AI_PASSIVE};
+    int result = getaddrinfo(e->options->host, e->options->port, &hints, &e->address);
+    if (result != 0)
+        return atls_fail(-EADDRNOTAVAIL, NULL, "%s:%s: %s", e->options->host, e->options->port,
+                         gai_strerror(result));
+    return 0;
+}
+
+static int announce(struct endpoint *e)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    char host[NI_MAXHOST], port[NI_MAXSERV], text[NI_MAXHOST + NI_MAXSERV + 4];
+    if (getsockname(e->listener, (struct sockaddr *)&address, &size) != 0 ||
+        getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return atls_fail(-EIO, NULL, "the address listened on cannot be told");
+    snprintf(text, sizeof text, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    atls_event(e->options->party->events, "ready", "{s:s, s:i}", "address", text, "port",
+               atoi(port));
+    return 0;
+}
+
+static int listen_on(struct endpoint *e)
+{
+    int one = 1;
+    e->listener = socket(e->address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (e->listener < 0 ||
+        setsockopt(e->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+        bind(e->listener, e->address->ai_addr, e->address->ai_addrlen) != 0 ||
+        listen(e->listener, BACKLOG) != 0)
+        return atls_fail(-errno, NULL, "cannot listen on %s:%s: %s", e->options->host,
+                         e->options->port, strerror(errno));
+    return announce(e);
+}
+
+/* Signals become readable, so that the loop can end in order. */
+static int catch_signals(struct endpoint *e)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
+        (e->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
+        return atls_fail(-errno, NULL, "signals: %s", strerror(errno));
+    return 0;
+}
+
+static struct connection *new_connection(struct endpoint *e)
+{
+    if (e->count == e->capacity) {
+        size_t capacity = e->capacity == 0 ? 16 : e->capacity * 2;
+        struct connection *bigger = realloc(e->connections, capacity * sizeof *bigger);
+        if (bigger == NULL)
+            return NULL;
+        e->connections = bigger;
+        e->capacity = capacity;
+    }
+    struct connection *c = &e->connections[e->count];
+    *c = (struct connection){.fd = -1, .want = ATLS_WANT_READ};
+    if (atls_session_new(e->options->party, e->started + 1, &c->session) != 0)
+        return NULL;
+    c->deadline = atls_now() + e->options->timeout;
+    e->count++;
+    e->started++;
+    return c;
+}
+
+static void use_socket(struct connection *c, int fd)
+{
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    c->fd = fd;
+    gnutls_transport_set_int(atls_session_tls(c->session), fd);
+}
+
+/* The session has ended; what the peer still sends is read and thrown away. */
+static void begin_linger(struct endpoint *e, struct connection *c)
+{
+    e->ended++;
+    if (!atls_session_complete(c->session))
+        e->failed++;
+    c->state = c->fd >= 0 && shutdown(c->fd, SHUT_WR) == 0 ? LINGER : GONE;
+    c->deadline = atls_now() + LINGER_SECONDS;
+}
+
+static void linger(struct connection *c)
+{
+    char waste[4096];
+    for (;;) {
+        ssize_t size = recv(c->fd, waste, sizeof waste, 0);
+        if (size > 0)
+            continue;
+        if (size < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        c->state = GONE;
+        return;
+    }
+}
+
+static void talk(struct endpoint *e, struct connection *c)
+{
+    c->want = atls_session_step(c->session);
+    if (c->want == ATLS_WANT_NOTHING)
+        begin_linger(e, c);
+}
+
+static void begin_connect(struct endpoint *e, struct connection *c)
+{
+    int fd = socket(e->address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    c->deadline = atls_now() + e->options->timeout;
+    if (fd < 0) {
+        atls_session_abort(c->session, "internal", strerror(errno));
+        begin_linger(e, c);
+        return;
+    }
+    use_socket(c, fd);
+    if (connect(fd, e->address->ai_addr, e->address->ai_addrlen) == 0 || errno == EINPROGRESS) {
+        c->state = CONNECT;
+        c->want = ATLS_WANT_WRITE;
+        return;
+    }
+    atls_session_abort(c->session, "peer-closed", strerror(errno));
+    begin_linger(e, c);
+}
+
+static void end_connect(struct endpoint *e, struct connection *c)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
+        atls_session_abort(c->session, "peer-closed", strerror(error != 0 ? error : errno));
+        begin_linger(e, c);
+        return;
+    }
+    c->state = TALK;
+    talk(e, c);
+}
+
+static void prepare(struct endpoint *e, struct connection *c)
+{
+    c->want = atls_session_prepare(c->session);
+    if (c->want == ATLS_WANT_NOTHING)
+        begin_linger(e, c);
+    else if (c->want != ATLS_WANT_VERIFIER)
+        begin_connect(e, c);
+}
+
+static void advance(struct endpoint *e, struct connection *c)
+{
+    switch (c->state) {
+    case PREPARE:
+        prepare(e, c);
+        break;
+    case CONNECT:
+        end_connect(e, c);
+        break;
+    case TALK:
+        talk(e, c);
+        break;
+    case LINGER:
+        linger(c);
+        break;
+    case GONE:
+        break;
+    }
+}
+
+static void give_up(struct endpoint *e, struct connection *c)
+{
+    if (c->state == LINGER) {
+        c->state = GONE;
+        return;
+    }
+    atls_session_abort(c->session, "timeout", "the connection took longer than its time");
+    begin_linger(e, c);
+}
+
+static void accept_all(struct endpoint *e)
+{
+    while (e->options->connections == 0 || e->started < e->options->connections) {
+        int fd = accept4(e->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            e->full = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+            return;
+        }
+        struct connection *c = new_connection(e);
+        if (c == NULL) {
+            close(fd);
+            continue;
+        }
+        use_socket(c, fd);
+        c->state = TALK;
+        talk(e, c);
+    }
+}
+
+static int add_wait(struct endpoint *e, unsigned *countp, int fd, short events)
+{
+    if (*countp == e->wait_capacity) {
+        size_t capacity = e->wait_capacity * 2 + 16;
+        struct curl_waitfd *bigger = realloc(e->waits, capacity * sizeof *bigger);
+        if (bigger == NULL)
+            return atls_fail(-ENOMEM, NULL, "out of memory");
+        e->waits = bigger;
+        e->wait_capacity = capacity;
+    }
+    e->waits[(*countp)++] = (struct curl_waitfd){.fd = fd, .events = events};
+    return 0;
+}
+
+/* A session that waits for its verifier is not asked about its socket: a peer that is gone would
+ * wake the loop for ever. */
+static int collect(struct endpoint *e, unsigned *countp, double *wakep)
+{
+    bool accepting = e->listener >= 0 && !e->full &&
+                     (e->options->connections == 0 || e->started < e->options->connections);
+    int result = add_wait(e, countp, e->signals, CURL_WAIT_POLLIN);
+    if (result == 0)
+        result = add_wait(e, countp, accepting ? e->listener : -1, CURL_WAIT_POLLIN);
+    for (size_t i = 0; i < e->count && result == 0; i++) {
+        struct connection *c = &e->connections[i];
+        c->slot = 0;
+        double due = c->state == GONE ? 0 : c->deadline;
+        *wakep = due < *wakep ? due : *wakep;
+        if (c->want == ATLS_WANT_VERIFIER && c->state != LINGER)
+            continue;
+        c->slot = *countp;
+        result = add_wait(e, countp, c->fd,
+                          c->want == ATLS_WANT_WRITE && c->state != LINGER ? CURL_WAIT_POLLOUT
+                                                                           : CURL_WAIT_POLLIN);
+    }
+    return result;
+}
+
+static void sweep(struct endpoint *e)
+{
+    for (size_t i = 0; i < e->count;) {
+        struct connection *c = &e->connections[i];
+        if (c->state != GONE) {
+            i++;
+            continue;
+        }
+        atls_session_free(c->session);
+        if (c->fd >= 0)
+            close(c->fd);
+        e->full = false;
+        *c = e->connections[--e->count];
+    }
+}
+
+/* A result for the passport is fetched ahead, and again before it expires. */
+static void renew(struct endpoint *e, double now)
+{
+    struct atls_attester *attester = e->options->party->attester;
+    if (attester == NULL || now < e->renew_at ||
+        !atls_abilities_have(&e->options->party->as_attester, ATLS_MODEL_PASSPORT))
+        return;
+    /* While it is under way the verifier's client wakes the loop. A failure is told to whoever
+     * needs the result. */
+    if (atls_attester_renew(attester) != ATLS_E_AGAIN)
+        e->renew_at = now + RENEW_SECONDS;
+}
+
+static int turn(struct endpoint *e)
+{
+    double now = atls_now(), wake = now + RENEW_SECONDS;
+    unsigned count = 0;
+    int result = collect(e, &count, &wake);
+    if (result != 0)
+        return result;
+    int wait_ms = wake <= now ? 0 : (int)((wake - now) * 1000) + 1;
+    result = atls_verifier_client_poll(e->options->client, e->waits, count, wait_ms);
+    if (result != 0)
+        return result;
+    e->stop = e->stop || e->waits[0].revents != 0;
+    now = atls_now();
+    size_t before = e->count; /* what is accepted now has had its first step */
+    if (e->waits[1].revents != 0)
+        accept_all(e);
+    for (size_t i = 0; i < before; i++) {
+        struct connection *c = &e->connections[i];
+        if (c->slot == 0 || e->waits[c->slot].revents != 0)
+            advance(e, c);
+        if (c->state != GONE && now >= c->deadline)
+            give_up(e, c);
+    }
+    sweep(e);
+    renew(e, now);
+    return 0;
+}
+
+static int start(struct endpoint *e)
+{
+    int result = resolve(e);
+    if (result == 0)
+        result = catch_signals(e);
+    if (result == 0 && !is_client(e))
+        result = listen_on(e);
+    for (unsigned i = 0; result == 0 && is_client(e) && i < e->options->connections; i++) {
+        struct connection *c = new_connection(e);
+        if (c == NULL)
+            return -ENOMEM;
+        prepare(e, c);
+    }
+    renew(e, atls_now());
+    return result;
+}
+
+static bool finished(const struct endpoint *e)
+{
+    unsigned wanted = e->options->connections;
+    return e->stop || ((is_client(e) || wanted > 0) && e->ended >= wanted && e->count == 0);
+}
+
+static void finish(struct endpoint *e)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        struct connection *c = &e->connections[i];
+        atls_session_abort(c->session, "timeout", "this program was told to end");
+        atls_session_free(c->session);
+        if (c->fd >= 0)
+            close(c->fd);
+    }
+    free(e->connections);
+    free(e->waits);
+    if (e->listener >= 0)
+        close(e->listener);
+    if (e->signals >= 0)
+        close(e->signals);
+    if (e->address != NULL)
+        freeaddrinfo(e->address);
+}
+
+int atls_endpoint_run(const struct atls_endpoint_options *options, bool *completep)
+{
+    struct endpoint e = {.options = options, .listener = -1, .signals = -1};
+    int result = start(&e);
+    while (result == 0 && !finished(&e)) {
+        result = turn(&e);
+    }
+    if (result == 0)
+        *completep = e.failed == 0 && e.ended >= options->connections;
+    finish(&e);
+    return result;
+}

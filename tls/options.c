@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One argp parser for both programs; what is one side's alone is refused on the other. */
+#include "tls/options.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program/program.h"
+#include "rats/error.h"
+
+enum flag {
+    PROFILE = 256,
+    EVENTS,
+    KEYLOG,
+    ARTIFACTS,
+    ATTESTER,
+    RELYING_PARTY,
+    POLICY,
+    DEVICE,
+    SECOND_DEVICE,
+    EVIDENCE_TYPE,
+    SERIALIZATION,
+    CURVE,
+    VERIFIER,
+    VERIFIER_ID,
+    TRUST_VERIFIER,
+    ACCEPT_TIER,
+    NONCE_SIZE,
+    RESULT_MAX_AGE,
+    CLOCK_OFFSET,
+    CERT,
+    KEY,
+    CA,
+    MESSAGE,
+    CODE_POINTS,
+    VERIFIER_TIMEOUT,
+    TIMEOUT,
+    FAULT,
+    HRR,
+    CONNECT,
+    CONNECTIONS,
+    LISTEN,
+    MAX_CONNECTIONS,
+};
+
+static const struct argp_option shared[] = {
+    {0, 0, 0, 0, "Attestation:", 1},
+    {"profile", PROFILE, "NAME", 0, "how attestation rides in TLS: ta-07", 0},
+    {"attester", ATTESTER, "MODELS", 0,
+     "this side attests itself: none (default), or a list in order of preference of "
+     "background-check, passport",
+     0},
+    {"relying-party", RELYING_PARTY, "MODELS", 0, "this side wants its peer attested: likewise", 0},
+    {"policy", POLICY, "required|optional", 0,
+     "when the peer cannot attest: refuse (default), or fall back to plain X.509", 0},
+    {"device", DEVICE, "ADDRESS", 0, "the attester's device: unix:PATH", 0},
+    {"second-device", SECOND_DEVICE, "ADDRESS", 0, "another device, for faults that need one", 0},
+    {"evidence-type", EVIDENCE_TYPE, "TYPE", 0,
+     "evidence that this side can make or appraise: cf:N or a media type; repeatable, in order of "
+     "preference (default cf:273)",
+     0},
+    {"serialization", SERIALIZATION, "cbor|json", 0, "of the CMW that the attester sends", 0},
+    {"curve", CURVE, "p256|p384", 0, "of the identity key", 0},
+    {"verifier", VERIFIER, "URL", 0,
+     "where a background check sends evidence, and where an attester gets its result", 0},
+    {"verifier-id", VERIFIER_ID, "ID", 0, "identity of the verifier of the attester's result", 0},
+    {"trust-verifier", TRUST_VERIFIER, "ID=SOURCE", 0,
+     "a verifier whose results are trusted: SOURCE is a JWK file or the verifier's URL; "
+     "repeatable, in order of preference",
+     0},
+    {"accept-tier", ACCEPT_TIER, "affirming|warning", 0, "worst acceptable tier", 0},
+    {"nonce-size", NONCE_SIZE, "N", 0, "bytes of nonce asked of the verifier, 8 to 64 (32)", 0},
+    {"result-max-age", RESULT_MAX_AGE, "SECONDS", 0, "life of a result without exp (3600)", 0},
+    {"clock-offset", CLOCK_OFFSET, "SECONDS", 0, "added to this party's clock", 0},
+    {"code-points", CODE_POINTS, "FILE", 0, "JSON object that overrides code points by name", 0},
+    {0, 0, 0, 0, "Plain X.509 and the connection:", 2},
+    {"cert", CERT, "FILE", 0, "certificate chain (PEM), used where this side does not attest", 0},
+    {"key", KEY, "FILE", 0, "its private key (PEM)", 0},
+    {"ca", CA, "FILE", 0, "trust anchors (PEM) for a peer that presents X.509", 0},
+    {"message", MESSAGE, "TEXT", 0, "the line of application data", 0},
+    {"timeout", TIMEOUT, "SECONDS", 0, "patience with one handshake (20)", 0},
+    {"verifier-timeout", VERIFIER_TIMEOUT, "MS", 0, "patience with the verifier (5000)", 0},
+    {0, 0, 0, 0, "What is seen and tried:", 3},
+    {"events", EVENTS, "FILE", 0, "events, one JSON object a line (-: standard output)", 0},
+    {"keylog", KEYLOG, "FILE", 0, "TLS secrets in NSS key log format, appended", 0},
+    {"artifacts", ARTIFACTS, "DIR", 0, "credentials and results are written there", 0},
+    {"hrr", HRR, 0, 0, "bring about a HelloRetryRequest", 0},
+    {"fault", FAULT, "NAME[=VALUE]", 0, "misbehave in one way; repeatable", 0},
+    {0}};
+
+static const struct argp_option of_client[] = {
+    {"connect", CONNECT, "HOST:PORT", 0, "the server", 2},
+    {"connections", CONNECTIONS, "N", 0, "that many at once (1)", 2},
+    {0}};
+
+static const struct argp_option of_server[] = {
+    {"listen", LISTEN, "HOST:PORT", 0, "port 0 picks one", 2},
+    {"max-connections", MAX_CONNECTIONS, "N", 0, "exit after N have ended (0: never)", 2},
+    {0}};
+
+static __attribute__((noreturn)) void unsupported(const char *what, const char *value)
+{
+    fprintf(stderr, "%s: not supported: %s %s\n", program_invocation_short_name, what, value);
+    exit(ATLS_EXIT_UNSUPPORTED);
+}
+
+/* The place of VALUE among WORDS; what is none of them is not supported. */
+static int word(const char *what, const char *value, const char *const *words)
+{
+    for (int i = 0; words[i] != NULL; i++)
+        if (strcmp(words[i], value) == 0)
+            return i;
+    unsupported(what, value);
+}
+
+static uint64_t number(struct argp_state *state, const char *what, const char *text, uint64_t least,
+                       uint64_t most)
+{
+    uint64_t value = 0;
+    if (atls_parse_number(text, what, least, most, &value) != 0)
+        argp_error(state, "%s", atls_error_text());
+    return value;
+}
+
+static size_t models(const char *what, const char *list, enum atls_model model[ATLS_MODELS_MAX])
+{
+    static const char *const words[] = {"none", "background-check", "passport", NULL};
+    size_t count = 0;
+    if (strcmp(list, "none") == 0)
+        return 0;
+    while (true) {
+        char name[32];
+        size_t size = strcspn(list, ",");
+        snprintf(name, sizeof name, "%.*s", (int)size, list);
+        enum atls_model next = (enum atls_model)word(what, name, words);
+        if (next == ATLS_MODEL_NONE || count == ATLS_MODELS_MAX || (count == 1 && model[0] == next))
+            unsupported(what, list);
+        model[count++] = next;
+        if (list[size] == '\0')
+            return count;
+        list += size + 1;
+    }
+}
+
+/* Splits TEXT behind the last (or first) SEPARATOR into storage of the options. */
+static bool split(struct atls_options *options, const char *text, int separator, bool last,
+                  char **firstp, char **secondp)
+{
+    if (options->storage_count == ATLS_LISTED_MAX)
+        return false;
+    char *copy = strdup(text);
+    if (copy == NULL)
+        return false;
+    options->storage[options->storage_count++] = copy;
+    char *at = last ? strrchr(copy, separator) : strchr(copy, separator);
+    if (at == NULL || at == copy || at[1] == '\0')
+        return false;
+    *at = '\0';
+    *firstp = copy;
+    *secondp = at + 1;
+    return true;
+}
+
+static void address(struct argp_state *state, struct atls_options *options, const char *text)
+{
+    if (!split(options, text, ':', true, &options->host, &options->port))
+        argp_error(state, "HOST:PORT was expected, not %s", text);
+    number(state, "port", options->port, options->side == ATLS_CLIENT, 65535);
+    size_t size = strlen(options->host);
+    if (options->host[0] == '[' && options->host[size - 1] == ']') { /* IPv6 */
+        options->host[size - 1] = '\0';
+        options->host++;
+    }
+}
+
+static void evidence_type(struct argp_state *state, struct atls_options *options, const char *text)
+{
+    if (options->type_count == ATLS_LISTED_MAX)
+        argp_error(state, "at most %d evidence types", ATLS_LISTED_MAX);
+    if (atls_evidence_type_parse(text, &options->types[options->type_count]) != 0)
+        unsupported("evidence type", text);
+    options->type_count++;
+}
+
+static void trusted_verifier(struct argp_state *state, struct atls_options *options,
+                             const char *text)
+{
+    char *id, *source;
+    if (options->trusted_count == ATLS_LISTED_MAX ||
+        !split(options, text, '=', false, &id, &source))
+        argp_error(state, "--trust-verifier: ID=SOURCE was expected, at most %d times",
+                   ATLS_LISTED_MAX);
+    options->trusted[options->trusted_count++] =
+        (struct atls_trusted_verifier){.id = id, .source = source};
+}
+
+static void clock_offset(struct argp_state *state, struct atls_options *options, const char *text)
+{
+    const char *digits = text[0] == '-' || text[0] == '+' ? text + 1 : text;
+    int64_t value = (int64_t)number(state, "clock offset", digits, 0, UINT32_MAX);
+    options->clock_offset = text[0] == '-' ? -value : value;
+}
+
+static void add_fault(const char *text, struct atls_options *options)
+{
+    if (atls_faults_add(&options->faults, text) != 0)
+        unsupported("fault", text);
+}
+
+/* Flags whose value is a word or a number. */
+static bool parse_choice(struct argp_state *state, struct atls_options *o, int flag,
+                         const char *arg)
+{
+    static const char *const policies[] = {"optional", "required", NULL};
+    static const char *const serializations[] = {"cbor", "json", NULL};
+    static const char *const curves[] = {"p256", "p384", NULL};
+    static const char *const tiers[] = {"affirming", "warning", NULL};
+    switch (flag) {
+    case PROFILE:
+        if ((o->profile = atls_profile_by_name(arg)) == NULL)
+            unsupported("profile", arg);
+        break;
+    case ATTESTER:
+        o->attester_count = models("--attester", arg, o->attester);
+        break;
+    case RELYING_PARTY:
+        o->relying_party_count = models("--relying-party", arg, o->relying_party);
+        break;
+    case POLICY:
+        o->required = word("--policy", arg, policies) == 1;
+        break;
+    case SERIALIZATION:
+        o->serialization =
+            word("--serialization", arg, serializations) == 0 ? ATLS_CBOR : ATLS_JSON;
+        break;
+    case CURVE:
+        o->curve = word("--curve", arg, curves) == 0 ? ATLS_P256 : ATLS_P384;
+        break;
+    case ACCEPT_TIER:
+        o->accept_tier =
+            word("--accept-tier", arg, tiers) == 0 ? ATLS_TIER_AFFIRMING : ATLS_TIER_WARNING;
+        break;
+    case NONCE_SIZE:
+        o->nonce_size = number(state, "nonce size", arg, 8, 64);
+        break;
+    case RESULT_MAX_AGE:
+        o->result_max_age = (int64_t)number(state, "result age", arg, 0, UINT32_MAX);
+        break;
+    case CLOCK_OFFSET:
+        clock_offset(state, o, arg);
+        break;
+    case VERIFIER_TIMEOUT:
+        o->verifier_timeout_ms = (unsigned)number(state, "verifier timeout", arg, 1, 3600000);
+        break;
+    case TIMEOUT:
+        o->timeout = (double)number(state, "timeout", arg, 1, 86400);
+        break;
+    case CONNECTIONS:
+        o->connections = (unsigned)number(state, "connections", arg, 1, 100000);
+        break;
+    case MAX_CONNECTIONS:
+        o->connections = (unsigned)number(state, "connections", arg, 0, UINT32_MAX);
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+/* Flags whose value is a name, a path, an address, or a list of such. */
+static bool parse_text(struct argp_state *state, struct atls_options *o, int flag, const char *arg)
+{
+    const struct {
+        int flag;
+        const char **to;
+    } texts[] = {
+        {EVENTS, &o->events},
+        {KEYLOG, &o->keylog},
+        {ARTIFACTS, &o->artifacts},
+        {DEVICE, &o->device},
+        {VERIFIER, &o->verifier},
+        {SECOND_DEVICE, &o->second_device},
+        {VERIFIER_ID, &o->verifier_id},
+        {CERT, &o->certificate},
+        {KEY, &o->key},
+        {CA, &o->trust_anchors},
+        {MESSAGE, &o->message},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].flag == flag) {
+            *texts[i].to = arg;
+            return true;
+        }
+    switch (flag) {
+    case EVIDENCE_TYPE:
+        evidence_type(state, o, arg);
+        break;
+    case TRUST_VERIFIER:
+        trusted_verifier(state, o, arg);
+        break;
+    case CODE_POINTS:
+        if (atls_code_points_load(&o->code_points, arg) != 0)
+            argp_error(state, "--code-points %s: %s", arg, atls_error_text());
+        break;
+    case FAULT:
+        add_fault(arg, o);
+        break;
+    case CONNECT:
+    case LISTEN:
+        address(state, o, arg);
+        break;
+    case HRR:
+        o->hrr = true;
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+static bool has(const enum atls_model *model, size_t count, enum atls_model wanted)
+{
+    return (count > 0 && model[0] == wanted) || (count > 1 && model[1] == wanted);
+}
+
+/* A fault must be one that this side, in its roles and with this profile, can carry out. */
+static void check_faults(const struct atls_options *o)
+{
+    const char *value;
+    bool known = false;
+    if (atls_faults_has(&o->faults, "extension", &value)) {
+        for (size_t i = 0; i < o->profile->extension_count; i++) {
+            const char *name = atls_code_point_name(o->profile->extensions[i]);
+            known =
+                known || (strncmp(value, name, strlen(name)) == 0 && value[strlen(name)] == ':');
+        }
+        if (!known)
+            unsupported("fault extension", value);
+    }
+    if (o->side == ATLS_CLIENT && atls_faults_has(&o->faults, "select-unoffered", NULL))
+        unsupported("fault", "select-unoffered (of a client)");
+}
+
+static void check(struct argp_state *state, const struct atls_options *o)
+{
+    bool attests_by_result = has(o->attester, o->attester_count, ATLS_MODEL_PASSPORT);
+    bool asks_verifier = has(o->relying_party, o->relying_party_count, ATLS_MODEL_BACKGROUND_CHECK);
+    bool reads_results = has(o->relying_party, o->relying_party_count, ATLS_MODEL_PASSPORT);
+    if (o->profile == NULL)
+        argp_error(state, "--profile is needed");
+    if (o->host == NULL)
+        argp_error(state, o->side == ATLS_CLIENT ? "--connect is needed" : "--listen is needed");
+    if (o->attester_count > 0 && o->device == NULL)
+        argp_error(state, "an attester needs a --device");
+    if ((attests_by_result || asks_verifier) && o->verifier == NULL)
+        argp_error(state, "a passport attester and a background check need a --verifier");
+    if (attests_by_result && o->verifier_id == NULL)
+        argp_error(state, "a passport attester needs the --verifier-id of its verifier");
+    if (reads_results && o->trusted_count == 0)
+        argp_error(state, "a passport relying party needs a --trust-verifier");
+    if ((o->certificate == NULL) != (o->key == NULL))
+        argp_error(state, "--cert and --key come together");
+    if (strchr(o->message, '\n') != NULL || strlen(o->message) > 4000)
+        argp_error(state, "--message is one line of at most 4000 bytes");
+    check_faults(o);
+}
+
+static error_t parse(int flag, char *arg, struct argp_state *state)
+{
+    struct atls_options *options = state->input;
+    if (flag == ARGP_KEY_ARG)
+        argp_error(state, "unexpected: %s", arg);
+    if (flag == ARGP_KEY_END)
+        check(state, options);
+    if (parse_choice(state, options, flag, arg) || parse_text(state, options, flag, arg))
+        return 0;
+    return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_own(int flag, char *arg, struct argp_state *state)
+{
+    return flag >= CONNECT && flag <= MAX_CONNECTIONS ? parse(flag, arg, state) : ARGP_ERR_UNKNOWN;
+}
+
+void atls_options_parse(enum atls_side side, int argc, char **argv, struct atls_options *optionsp)
+{
+    struct argp own = {.options = side == ATLS_CLIENT ? of_client : of_server, .parser = parse_own};
+    struct argp_child children[] = {{.argp = &own}, {0}};
+    struct argp argp = {
+        .options = shared,
+        .parser = parse,
+        .children = children,
+        .doc = side == ATLS_CLIENT
+                   ? "Attested TLS client: one handshake, then a line each way.\v"
+                     "Exit codes: 0 done, 1 refused or failed, 2 usage, 77 not supported. It is a "
+                     "test tool: the root of trust is simulated."
+                   : "Attested TLS server: for each connection a handshake, then a line each "
+                     "way.\vExit codes: 0 done, 1 refused or failed, 2 usage, 77 not supported. It "
+                     "is a test tool: the root of trust is simulated."};
+    struct atls_options options = {
+        .side = side,
+        .required = true,
+        .serialization = ATLS_CBOR,
+        .curve = ATLS_P256,
+        .accept_tier = ATLS_TIER_AFFIRMING,
+        .nonce_size = 32,
+        .result_max_age = 3600,
+        .verifier_timeout_ms = 5000,
+        .timeout = 20,
+        .message = side == ATLS_CLIENT ? "hello from client" : "hello from server",
+        .connections = side == ATLS_CLIENT ? 1 : 0,
+    };
+    atls_code_points_default(&options.code_points);
+    if (argp_parse(&argp, argc, argv, 0, NULL, &options) != 0)
+        exit(ATLS_EXIT_USAGE);
+    if (options.type_count == 0)
+        (void)atls_evidence_type_parse("cf:273", &options.types[options.type_count++]);
+    *optionsp = options;
+}
+
+void atls_options_clear(struct atls_options *options)
+{
+    for (size_t i = 0; i < options->storage_count; i++)
+        free(options->storage[i]);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The TLS part of a party: TLS 1.3 only, three groups, its X.509 credential and trust anchors. */
+#include "tls/party.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <gnutls/x509.h>
+
+#include "program/program.h"
+#include "rats/error.h"
+#include "tls/session-internal.h"
+
+#define PEM_MAX (1 << 20)
+
+#define BASE "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:"
+#define GROUPS BASE "+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
+/* A client's only share is for a group that a server of this program has not; a server has only a
+ * group for which a client of it sends no share. */
+#define HRR_CLIENT BASE "+GROUP-SECP521R1:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
+#define HRR_SERVER BASE "+GROUP-SECP384R1"
+
+static int load(const char *path, gnutls_datum_t *datum)
+{
+    uint8_t *data;
+    size_t size;
+    int result = atls_read_file(path, PEM_MAX, &data, &size);
+    if (result == 0)
+        *datum = (gnutls_datum_t){data, (unsigned)size};
+    return result;
+}
+
+static int load_credential(struct atls_party *party, const char *certificate, const char *key)
+{
+    gnutls_datum_t pem = {NULL, 0};
+    unsigned count = ATLS_CHAIN_MAX;
+    int result = load(certificate, &pem);
+    if (result != 0)
+        return result;
+    int code = gnutls_pcert_list_import_x509_raw(party->chain, &count, &pem, GNUTLS_X509_FMT_PEM,
+                                                 GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
+    free(pem.data);
+    if (code < 0)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "%s: a chain of X.509 certificates in PEM: %s",
+                         certificate, gnutls_strerror(code));
+    party->chain_size = count;
+    result = load(key, &pem);
+    if (result != 0)
+        return result;
+    code = gnutls_privkey_init(&party->key);
+    if (code == 0)
+        code = gnutls_privkey_import_x509_raw(party->key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+    gnutls_memset(pem.data, 0, pem.size);
+    free(pem.data);
+    if (code < 0)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "%s: a private key in PEM: %s", key,
+                         gnutls_strerror(code));
+    return 0;
+}
+
+static int load_trust_anchors(struct atls_party *party, const char *path)
+{
+    gnutls_datum_t pem = {NULL, 0};
+    int result = load(path, &pem);
+    if (result != 0)
+        return result;
+    int count =
+        gnutls_certificate_set_x509_trust_mem(party->credentials, &pem, GNUTLS_X509_FMT_PEM);
+    free(pem.data);
+    if (count <= 0)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "%s: trust anchors in PEM were expected: %s", path,
+                         gnutls_strerror(count));
+    party->has_trust_anchors = true;
+    return 0;
+}
+
+int atls_party_start(struct atls_party *party, const char *certificate, const char *key,
+                     const char *trust_anchors)
+{
+    const char *priorities = !party->hrr                  ? GROUPS
+                             : party->side == ATLS_CLIENT ? HRR_CLIENT
+                                                          : HRR_SERVER;
+    int code = gnutls_priority_init(&party->priorities, priorities, NULL);
+    if (code == 0)
+        code = gnutls_certificate_allocate_credentials(&party->credentials);
+    if (code < 0)
+        return atls_fail(-ENOMEM, NULL, "TLS credentials: %s", gnutls_strerror(code));
+    gnutls_certificate_set_retrieve_function3(party->credentials, session_credential_retrieve);
+    int result = certificate != NULL ? load_credential(party, certificate, key) : 0;
+    if (result == 0 && trust_anchors != NULL)
+        result = load_trust_anchors(party, trust_anchors);
+    return result;
+}
+
+void atls_party_stop(struct atls_party *party)
+{
+    for (unsigned i = 0; i < party->chain_size; i++)
+        gnutls_pcert_deinit(&party->chain[i]);
+    if (party->key != NULL)
+        gnutls_privkey_deinit(party->key);
+    if (party->credentials != NULL)
+        gnutls_certificate_free_credentials(party->credentials);
+    if (party->priorities != NULL)
+        gnutls_priority_deinit(party->priorities);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The profiles by name, and what all of them do alike. */
+#include "tls/profile.h"
+
+#include <string.h>
+
+static const struct atls_profile *const profiles[] = {&atls_profile_ta_07};
+
+const struct atls_profile *atls_profile_by_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof profiles / sizeof *profiles; i++)
+        if (strcmp(profiles[i]->name, name) == 0)
+            return profiles[i];
+    return NULL;
+}
+
+unsigned atls_profile_alert(const struct atls_profile *profile,
+                            const struct atls_code_points *points, const char *reason,
+                            const char **clausep)
+{
+    const struct atls_refusal *row = profile->refusals;
+    while (row->reason != NULL && strcmp(row->reason, reason) != 0)
+        row++;
+    *clausep = row->clause;
+    return row->point < ATLS_CODE_POINT_COUNT ? points->value[row->point] : row->number;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes a party of the command line and runs it. Files are opened and the device is asked before
+ * any packet, so that a mistake is told as one. */
+#include "tls/run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program/program.h"
+#include "rats/error.h"
+#include "tls/endpoint.h"
+#include "tls/options.h"
+
+#define DEVICE_TIMEOUT_MS 2000
+
+struct program { /* everything that lives as long as the program */
+    struct atls_options options;
+    struct atls_party party;
+    struct atls_verifier_client *client;
+    struct atls_bytes attester_verifier; /* the one id of results_proposal */
+    struct atls_bytes trusted_ids[ATLS_LISTED_MAX];
+};
+
+static int open_keylog(const char *path, FILE **filep)
+{
+    FILE *file = fopen(path, "ae");
+    if (file == NULL)
+        return atls_fail(-errno, NULL, "%s: %s", path, strerror(errno));
+    *filep = file;
+    return 0;
+}
+
+static void describe(struct program *p)
+{
+    const struct atls_options *o = &p->options;
+    struct atls_party *party = &p->party;
+    party->side = o->side;
+    party->profile = o->profile;
+    party->code_points = o->code_points;
+    party->attestation_required = o->required;
+    party->curve = o->curve;
+    party->faults = &o->faults;
+    party->artifacts = o->artifacts;
+    party->peer_name = o->side == ATLS_CLIENT ? o->host : NULL;
+    party->message = o->message;
+    party->hrr = o->hrr;
+    p->attester_verifier = atls_bytes_of_text(o->verifier_id);
+    for (size_t i = 0; i < o->trusted_count; i++)
+        p->trusted_ids[i] = atls_bytes_of_text(o->trusted[i].id);
+    party->as_attester = (struct atls_abilities){.model_count = o->attester_count,
+                                                 .types = o->types,
+                                                 .type_count = o->type_count,
+                                                 .verifiers = &p->attester_verifier,
+                                                 .verifier_count = o->verifier_id != NULL};
+    memcpy(party->as_attester.model, o->attester, sizeof o->attester);
+    party->as_relying_party = (struct atls_abilities){.model_count = o->relying_party_count,
+                                                      .types = o->types,
+                                                      .type_count = o->type_count,
+                                                      .verifiers = p->trusted_ids,
+                                                      .verifier_count = o->trusted_count};
+    memcpy(party->as_relying_party.model, o->relying_party, sizeof o->relying_party);
+}
+
+static int start_attester(struct program *p)
+{
+    const struct atls_options *o = &p->options;
+    struct atls_attester_options attester = {.device = o->device,
+                                             .second_device = o->second_device,
+                                             .device_timeout_ms = DEVICE_TIMEOUT_MS,
+                                             .curve = o->curve,
+                                             .serialization = o->serialization,
+                                             .verifier_url = o->verifier,
+                                             .clock_offset = o->clock_offset,
+                                             .result_max_age = o->result_max_age,
+                                             .faults = &o->faults,
+                                             .artifacts = o->artifacts};
+    return atls_attester_new(&attester, p->client, p->party.events, &p->party.attester);
+}
+
+static int start_relying_party(struct program *p)
+{
+    const struct atls_options *o = &p->options;
+    struct atls_relying_party_options relying_party = {.verifier_url = o->verifier,
+                                                       .trusted = o->trusted,
+                                                       .trusted_count = o->trusted_count,
+                                                       .accept_tier = o->accept_tier,
+                                                       .nonce_size = o->nonce_size,
+                                                       .result_max_age = o->result_max_age,
+                                                       .clock_offset = o->clock_offset,
+                                                       .artifacts = o->artifacts};
+    return atls_relying_party_new(&relying_party, p->client, p->party.events,
+                                  &p->party.relying_party);
+}
+
+static int start(struct program *p)
+{
+    const struct atls_options *o = &p->options;
+    const char *who = o->side == ATLS_CLIENT ? "client" : "server";
+    describe(p);
+    int result = atls_events_open(o->events, who, &p->party.events);
+    if (result == 0 && o->keylog != NULL)
+        result = open_keylog(o->keylog, &p->party.keylog);
+    if (result == 0)
+        result = atls_verifier_client_new(o->verifier_timeout_ms, &p->client);
+    if (result == 0)
+        result = atls_party_start(&p->party, o->certificate, o->key, o->trust_anchors);
+    if (result == 0 && o->attester_count > 0)
+        result = start_attester(p);
+    if (result == 0 && o->relying_party_count > 0)
+        result = start_relying_party(p);
+    return result;
+}
+
+static void stop(struct program *p)
+{
+    atls_attester_free(p->party.attester);
+    atls_relying_party_free(p->party.relying_party);
+    atls_party_stop(&p->party);
+    atls_verifier_client_free(p->client);
+    if (p->party.keylog != NULL)
+        fclose(p->party.keylog);
+    atls_events_close(p->party.events);
+    atls_options_clear(&p->options);
+}
+
+int atls_run(const char *name, enum atls_side side, int argc, char **argv)
+{
+    struct program p = {.client = NULL};
+    bool complete = false;
+    atls_program_start(name, side == ATLS_SERVER);
+    atls_options_parse(side, argc, argv, &p.options);
+    struct atls_endpoint_options endpoint = {.party = &p.party,
+                                             .host = p.options.host,
+                                             .port = p.options.port,
+                                             .connections = p.options.connections,
+                                             .timeout = p.options.timeout};
+    int result = start(&p);
+    endpoint.client = p.client;
+    if (result == 0)
+        result = atls_endpoint_run(&endpoint, &complete);
+    if (result != 0)
+        fprintf(stderr, "%s: %s\n", name, atls_error_text());
+    stop(&p);
+    return result == ATLS_E_UNSUPPORTED ? ATLS_EXIT_UNSUPPORTED
+           : result == 0 && complete    ? ATLS_EXIT_DONE
+                                        : ATLS_EXIT_REFUSED;
+}

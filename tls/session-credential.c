@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certificate, CertificateVerify and the verdict. An attester's credential goes out as the one
+ * entry of its Certificate and its key signs from where it is, in the device. A relying party reads
+ * the peer's credential before the library parses it, leaves the library a key to check
+ * CertificateVerify with, and lets the handshake end only with an accepting verdict.
+ */
+#include "tls/session-internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <gnutls/crypto.h>
+#include <gnutls/x509.h>
+
+#include "rats/error.h"
+#include "tls/certificate.h"
+
+#define STOP GNUTLS_E_CERTIFICATE_ERROR
+
+int session_credential_failed(struct atls_session *s, int code)
+{
+    if (code == ATLS_E_LIMIT)
+        return session_fail(s, "nonce-length", -1, NULL, NULL);
+    return session_fail(s, atls_attester_reason(s->party->attester), ATLS_ALERT_INTERNAL_ERROR,
+                        NULL, NULL);
+}
+
+static int import_key(const uint8_t *spki, size_t size, gnutls_pubkey_t *keyp)
+{
+    gnutls_datum_t der = {(unsigned char *)(uintptr_t)spki, (unsigned)size};
+    int result = gnutls_pubkey_init(keyp);
+    return result < 0 ? result : gnutls_pubkey_import(*keyp, &der, GNUTLS_X509_FMT_DER);
+}
+
+/* The library chooses the signature algorithm by the key's curve before a result need be there:
+ * any key of that curve stands in until then. */
+static int stand_in(struct atls_session *s)
+{
+    gnutls_privkey_t key;
+    int result = gnutls_privkey_init(&key);
+    if (result < 0)
+        return result;
+    result = gnutls_privkey_generate2(key, GNUTLS_PK_ECDSA,
+                                      GNUTLS_CURVE_TO_BITS(s->party->curve == ATLS_P384
+                                                               ? GNUTLS_ECC_CURVE_SECP384R1
+                                                               : GNUTLS_ECC_CURVE_SECP256R1),
+                                      0, NULL, 0);
+    if (result == 0)
+        result = gnutls_pubkey_init(&s->presented.pubkey);
+    if (result == 0)
+        result = gnutls_pubkey_import_privkey(s->presented.pubkey, key, 0, 0);
+    gnutls_privkey_deinit(key);
+    return result;
+}
+
+void session_credential_set(struct atls_session *s)
+{
+    s->has_credential = true;
+    s->presented.type = GNUTLS_CRT_X509;
+    s->presented.cert.data = s->credential.cmw;
+    s->presented.cert.size = (unsigned)s->credential.size;
+    s->signed_with_size = atls_spki_encode(&s->credential.key, s->signed_with);
+    if (s->presented.pubkey == NULL &&
+        import_key(s->signed_with, s->signed_with_size, &s->presented.pubkey) < 0)
+        session_fail(s, "internal", -1, NULL, "the attester's key is not on its curve");
+}
+
+int session_credential_result(struct atls_session *s)
+{
+    /* Before the first byte it need only be there; who presents it tells of it. */
+    int code = s->phase == PREPARING
+                   ? atls_attester_renew(s->party->attester)
+                   : atls_attester_result(s->party->attester, s->conn, &s->credential);
+    if (code == ATLS_E_AGAIN)
+        return code;
+    s->waiting &= ~(unsigned)WAIT_RESULT;
+    if (code == 0 && s->phase != PREPARING)
+        session_credential_set(s);
+    return code;
+}
+
+int session_credential_make(struct atls_session *s)
+{
+    int code;
+    if (s->self_model == ATLS_MODEL_BACKGROUND_CHECK) {
+        struct atls_bytes nonce = s->party->side == ATLS_CLIENT ? s->selections[ATLS_CLIENT].nonce
+                                                                : s->offers[ATLS_SERVER].nonce;
+        code = atls_attester_evidence(s->party->attester, s->conn, nonce, &s->credential);
+        if (code == 0)
+            session_credential_set(s);
+    } else {
+        code = session_credential_result(s);
+    }
+    if (code == ATLS_E_AGAIN) {
+        s->waiting |= WAIT_RESULT;
+        code = stand_in(s) == 0 ? 0 : session_fail(s, "internal", -1, NULL, "no stand-in key");
+    } else if (code != 0) {
+        session_credential_failed(s, code);
+    }
+    return s->failure.reason == NULL ? 0 : STOP;
+}
+
+void session_credential_clear(struct atls_session *s)
+{
+    if (s->has_credential)
+        atls_credential_clear(&s->credential);
+    if (s->presented.pubkey != NULL)
+        gnutls_pubkey_deinit(s->presented.pubkey);
+    if (s->signer != NULL)
+        gnutls_privkey_deinit(s->signer);
+    atls_appraisal_free(s->appraisal);
+}
+
+/* The device signs; what comes back as r || s goes out as Ecdsa-Sig-Value. */
+static int sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, void *context,
+                     unsigned flags, const gnutls_datum_t *hash, gnutls_datum_t *signature)
+{
+    struct atls_session *s = context;
+    uint8_t rs[ATLS_SIGNATURE_MAX];
+    size_t size;
+    int result = atls_attester_sign(s->party->attester, s->credential.key_handle,
+                                    ATLS_BYTES(hash->data, hash->size), rs, &size);
+    if (result != 0) {
+        session_credential_failed(s, result == ATLS_E_LIMIT ? ATLS_E_REFUSED : result);
+        return GNUTLS_E_PK_SIGN_FAILED;
+    }
+    gnutls_datum_t r = {rs, (unsigned)size / 2}, v = {rs + size / 2, (unsigned)size / 2};
+    return gnutls_encode_rs_value(signature, &r, &v);
+}
+
+static int sign_info(gnutls_privkey_t key, unsigned flags, void *context)
+{
+    struct atls_session *s = context;
+    bool p384 =
+        s->has_credential ? s->credential.key.curve == ATLS_P384 : s->party->curve == ATLS_P384;
+    if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO)
+        return GNUTLS_PK_ECDSA;
+    if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS)
+        return p384 ? 384 : 256;
+    if (flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO) {
+        gnutls_sign_algorithm_t algorithm = GNUTLS_FLAGS_TO_SIGN_ALGO(flags);
+        return p384 ? algorithm == GNUTLS_SIGN_ECDSA_SECP384R1_SHA384 ||
+                          algorithm == GNUTLS_SIGN_ECDSA_SHA384
+                    : algorithm == GNUTLS_SIGN_ECDSA_SECP256R1_SHA256 ||
+                          algorithm == GNUTLS_SIGN_ECDSA_SHA256;
+    }
+    return -1;
+}
+
+int session_credential_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
+                                gnutls_pcert_st **chain, unsigned *chain_size,
+                                gnutls_ocsp_data_st **ocsp, unsigned *ocsp_size,
+                                gnutls_privkey_t *key, unsigned *flags)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    *ocsp = NULL;
+    *ocsp_size = 0;
+    *flags = 0; /* the library frees nothing of this */
+    if (s->self_model == ATLS_MODEL_NONE) {
+        *chain = (gnutls_pcert_st *)(uintptr_t)s->party->chain;
+        *chain_size = s->party->chain_size;
+        *key = s->party->key;
+        return 0;
+    }
+    /* A client knows its challenge here; a server made its credential with the ClientHello. */
+    if (!s->has_credential && s->waiting == 0 && session_credential_make(s) != 0)
+        return STOP;
+    if (s->signer == NULL) {
+        if (gnutls_privkey_init(&s->signer) < 0 ||
+            gnutls_privkey_import_ext4(s->signer, s, NULL, sign_hash, NULL, NULL, sign_info, 0) < 0)
+            return session_fail(s, "internal", -1, NULL, "no private key object");
+    }
+    bool withheld = atls_faults_has(s->party->faults, "empty-certificate", NULL);
+    if (withheld)
+        report_fault(s, "empty-certificate", "a Certificate without entries");
+    *chain = &s->presented;
+    *chain_size = withheld ? 0 : 1;
+    *key = s->signer;
+    return 0;
+}
+
+int session_appraisal_begin(struct atls_session *s, enum atls_model model)
+{
+    enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
+    atls_appraisal_free(s->appraisal);
+    s->appraisal = NULL;
+    int result = atls_appraisal_begin(s->party->relying_party, s->conn, model, &s->appraisal);
+    if (result == 0 && model == ATLS_MODEL_PASSPORT)
+        result = atls_appraisal_expect_verifier(s->appraisal, s->selections[peer].verifier);
+    return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
+}
+
+static int refuse_by(struct atls_session *s, const struct atls_verdict *verdict)
+{
+    return session_fail(s, verdict->reason,
+                        verdict->verifier_at_fault ? ATLS_ALERT_INTERNAL_ERROR : -1,
+                        verdict->clause, verdict->detail);
+}
+
+int session_appraisal_failed(struct atls_session *s)
+{
+    struct atls_verdict verdict;
+    if (atls_appraisal_verdict(s->appraisal, &verdict) != 0 || verdict.accepted)
+        return session_fail(s, "internal", -1, NULL, NULL);
+    return refuse_by(s, &verdict);
+}
+
+/* A Certificate where X.509 is due: what is not even DER is refused before the library sees it. */
+static int plain_received(struct atls_session *s, struct atls_bytes message)
+{
+    struct atls_certificate_message certificate;
+    if (atls_certificate_parse(message, &certificate) != 0)
+        return session_fail(s, "certificate-untrusted", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
+    if (certificate.entry_count == 0)
+        return session_fail(s, "certificate-untrusted",
+                            s->party->side == ATLS_SERVER ? ATLS_ALERT_CERTIFICATE_REQUIRED
+                                                          : ATLS_ALERT_DECODE_ERROR,
+                            "RFC 8446 section 4.4.2.4", "the Certificate is empty");
+    if (certificate.first.data[0] != 0x30)
+        return session_fail(s, "certificate-untrusted", -1, NULL,
+                            "an X.509 certificate was expected, as no attestation was negotiated; "
+                            "something else came");
+    return 0;
+}
+
+int session_credential_received(struct atls_session *s, const gnutls_datum_t *message)
+{
+    struct atls_bytes in = ATLS_BYTES(message->data, message->size), cmw;
+    struct atls_public_key key;
+    size_t at;
+    if (s->peer_model == ATLS_MODEL_NONE)
+        return plain_received(s, in);
+    int result = s->party->profile->find_credential(in, &cmw, &at);
+    if (result == ATLS_E_MISSING)
+        return session_fail(s, "attestation-missing",
+                            s->party->side == ATLS_SERVER ? ATLS_ALERT_CERTIFICATE_REQUIRED
+                                                          : ATLS_ALERT_DECODE_ERROR,
+                            NULL, NULL);
+    if (result != 0)
+        return session_fail(s, "malformed-cmw", -1, NULL, NULL);
+    if (atls_appraisal_credential(s->appraisal, cmw, &key) != 0)
+        return session_appraisal_failed(s);
+    s->verified_with_size = atls_spki_encode(&key, s->verified_with);
+    if (s->party->profile->put_key(&key, message->data + at, cmw.size) != 0)
+        return session_fail(s, "malformed-cmw", -1, NULL, NULL);
+    return 0;
+}
+
+static int plain_alert(unsigned status)
+{
+    if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
+        return ATLS_ALERT_UNKNOWN_CA;
+    return ATLS_ALERT_BAD_CERTIFICATE;
+}
+
+static void note_plain_key(struct atls_session *s)
+{
+    unsigned count;
+    size_t size = sizeof s->verified_with;
+    gnutls_x509_crt_t certificate;
+    gnutls_pubkey_t key;
+    const gnutls_datum_t *peers = gnutls_certificate_get_peers(s->tls, &count);
+    if (peers == NULL || count == 0 || gnutls_x509_crt_init(&certificate) < 0)
+        return;
+    if (gnutls_x509_crt_import(certificate, peers, GNUTLS_X509_FMT_DER) == 0 &&
+        gnutls_pubkey_init(&key) == 0) {
+        if (gnutls_pubkey_import_x509(key, certificate, 0) == 0 &&
+            gnutls_pubkey_export(key, GNUTLS_X509_FMT_DER, s->verified_with, &size) == 0)
+            s->verified_with_size = size; /* larger keys (RSA) are not told */
+        gnutls_pubkey_deinit(key);
+    }
+    gnutls_x509_crt_deinit(certificate);
+}
+
+static int verify_plain(struct atls_session *s)
+{
+    const struct atls_party *party = s->party;
+    unsigned status = 0, count = 0;
+    gnutls_typed_vdata_st data[2];
+    if (!party->has_trust_anchors)
+        return session_fail(s, "certificate-untrusted", ATLS_ALERT_UNKNOWN_CA, NULL,
+                            "X.509 came, and no trust anchors were given");
+    data[count].type = GNUTLS_DT_KEY_PURPOSE_OID;
+    data[count].size = 0;
+    data[count++].data =
+        (unsigned char *)(uintptr_t)(party->side == ATLS_CLIENT ? GNUTLS_KP_TLS_WWW_SERVER
+                                                                : GNUTLS_KP_TLS_WWW_CLIENT);
+    if (party->side == ATLS_CLIENT) {
+        data[count].type = GNUTLS_DT_DNS_HOSTNAME;
+        data[count].size = 0;
+        data[count++].data = (unsigned char *)(uintptr_t)party->peer_name;
+    }
+    int result = gnutls_certificate_verify_peers(s->tls, data, count, &status);
+    if (result < 0)
+        return session_fail(s, "certificate-untrusted", -1, NULL, gnutls_strerror(result));
+    if (status != 0) {
+        gnutls_datum_t text = {NULL, 0};
+        gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0);
+        result = session_fail(s, "certificate-untrusted", plain_alert(status), NULL,
+                              text.data != NULL ? (const char *)text.data : "not valid");
+        gnutls_free(text.data);
+        return result;
+    }
+    note_plain_key(s);
+    s->peer_accepted = true;
+    return 0;
+}
+
+int session_credential_verify(gnutls_session_t tls)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    struct atls_verdict verdict;
+    if (s->failure.reason != NULL)
+        return STOP;
+    if (s->peer_model == ATLS_MODEL_NONE)
+        return verify_plain(s);
+    if (s->appraisal == NULL || s->verified_with_size == 0)
+        return session_fail(s, "internal", -1, NULL, "there is nothing to judge the peer by");
+    int result = atls_appraisal_verdict(s->appraisal, &verdict);
+    if (result == ATLS_E_AGAIN) {
+        s->waiting |= WAIT_VERDICT;
+        return GNUTLS_E_AGAIN;
+    }
+    if (result != 0)
+        return session_fail(s, "internal", -1, NULL, NULL);
+    if (!verdict.accepted)
+        return refuse_by(s, &verdict);
+    s->peer_accepted = true;
+    return 0;
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Negotiation inside the TLS library: the profile's extensions are registered for each session, the
+ * offers are settled where the whole ClientHello (a server) or all of EncryptedExtensions (a
+ * client) is known, and one handshake hook serves everything, as the library has room for one.
+ */
+#include "tls/session-internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/encoding.h"
+#include "rats/error.h"
+
+#define STOP GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER
+
+static int keep_body(struct hello_body *body, struct atls_bytes bytes)
+{
+    uint8_t *copy = malloc(bytes.size > 0 ? bytes.size : 1);
+    if (copy == NULL)
+        return GNUTLS_E_MEMORY_ERROR;
+    if (bytes.size > 0)
+        memcpy(copy, bytes.data, bytes.size);
+    free(body->data);
+    *body = (struct hello_body){.data = copy, .size = bytes.size, .present = true};
+    return 0;
+}
+
+void session_hello_clear(struct atls_session *s)
+{
+    for (size_t i = 0; i < ATLS_PROFILE_EXTENSIONS_MAX; i++) {
+        free(s->sent[i].data);
+        free(s->received[i].data);
+    }
+}
+
+/* extension=NAME:HEX: is it about extension I, and then what body does it want? */
+static bool forced_body(const struct atls_session *s, size_t i, struct atls_bytes *hexp)
+{
+    const char *value;
+    const char *name = atls_code_point_name(s->party->profile->extensions[i]);
+    size_t size = strlen(name);
+    if (!atls_faults_has(s->party->faults, "extension", &value) || value == NULL ||
+        strncmp(value, name, size) != 0 || value[size] != ':')
+        return false;
+    if (hexp != NULL)
+        *hexp = atls_bytes_of_text(value + size + 1);
+    return true;
+}
+
+/* Bodies for what is to be said: offers by a client, selections by a server. */
+static int build_bodies(struct atls_session *s)
+{
+    const struct atls_profile *profile = s->party->profile;
+    s->bodies_built = true;
+    for (size_t i = 0; i < profile->extension_count; i++) {
+        uint8_t buffer[ATLS_HELLO_BODY_MAX];
+        struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
+        struct atls_bytes body, hex;
+        int result = s->party->side == ATLS_CLIENT
+                         ? profile->write_offer(profile->extensions[i], s->offers, &sink)
+                         : profile->write_selection(profile->extensions[i], s->selections, &sink);
+        if (result != 0)
+            return session_fail(s, "internal", -1, NULL, NULL);
+        if (forced_body(s, i, &hex)) {
+            uint8_t *data;
+            size_t size;
+            if (atls_hex_decode(hex, &data, &size) != 0)
+                return session_fail(s, "internal", -1, NULL, NULL);
+            s->sent[i] = (struct hello_body){.data = data, .size = size, .present = true};
+            report_fault(s, "extension", atls_code_point_name(profile->extensions[i]));
+        } else if (atls_sink_done(&sink, &body) == 0 && body.size > 0) {
+            if (keep_body(&s->sent[i], body) != 0)
+                return session_fail(s, "internal", -1, NULL, "out of memory");
+        }
+    }
+    return 0;
+}
+
+/* nonce-length=N: the challenge cut short or drawn out. */
+static struct atls_bytes challenge_to_send(struct atls_session *s, struct atls_bytes challenge)
+{
+    const char *value;
+    if (!atls_faults_has(s->party->faults, "nonce-length", &value) || value == NULL)
+        return challenge;
+    size_t size = (size_t)strtoul(value, NULL, 10);
+    size = size < sizeof s->faulty_nonce ? size : sizeof s->faulty_nonce;
+    for (size_t i = 0; i < size; i++)
+        s->faulty_nonce[i] = challenge.size > 0 ? challenge.data[i % challenge.size] : (uint8_t)i;
+    report_fault(s, "nonce-length", value);
+    return ATLS_BYTES(s->faulty_nonce, size);
+}
+
+int session_hello_offer(struct atls_session *s)
+{
+    struct atls_bytes nonce = {NULL, 0};
+    if (atls_abilities_have(&s->as_relying_party, ATLS_MODEL_BACKGROUND_CHECK))
+        nonce = challenge_to_send(s, s->challenge);
+    atls_negotiate_offer(&s->as_attester, ATLS_BYTES(NULL, 0), &s->offers[ATLS_CLIENT]);
+    atls_negotiate_offer(&s->as_relying_party, nonce, &s->offers[ATLS_SERVER]);
+    return build_bodies(s);
+}
+
+/* What a received extension says. An offer must be the same in both ClientHellos. */
+static int received(gnutls_session_t tls, size_t i, const unsigned char *data, size_t size)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    const struct atls_profile *profile = s->party->profile;
+    struct hello_body *body = &s->received[i];
+    if (s->hellos > 1) {
+        body->repeated = true;
+        if (!body->present ||
+            !atls_bytes_equal(ATLS_BYTES(body->data, body->size), ATLS_BYTES(data, size)))
+            return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
+                                "RFC 8446 section 4.1.2",
+                                "the second ClientHello has another body of this extension");
+        return 0;
+    }
+    if (keep_body(body, ATLS_BYTES(data, size)) != 0)
+        return session_fail(s, "internal", -1, NULL, "out of memory");
+    if (s->party->side == ATLS_CLIENT && !s->sent[i].present)
+        return session_fail(s, "unexpected-selection", ATLS_ALERT_UNSUPPORTED_EXTENSION,
+                            "RFC 8446 section 4.2",
+                            "an extension came that was not in the ClientHello");
+    struct atls_bytes in = ATLS_BYTES(body->data, body->size);
+    int result = s->party->side == ATLS_CLIENT
+                     ? profile->read_selection(profile->extensions[i], in, s->selections)
+                     : profile->read_offer(profile->extensions[i], in, s->offers);
+    if (result == 0)
+        return 0;
+    return session_fail(s, result == ATLS_E_LIMIT ? "nonce-length" : "malformed-extension", -1,
+                        NULL, NULL);
+}
+
+static int send_body(gnutls_session_t tls, size_t i, gnutls_buffer_t buffer)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    if (s->failure.reason != NULL)
+        return STOP;
+    if (!s->bodies_built && build_bodies(s) != 0)
+        return STOP;
+    const struct hello_body *body = &s->sent[i];
+    if (!body->present)
+        return 0;
+    if (body->size == 0)
+        return GNUTLS_E_INT_RET_0; /* the library's word for: present, and empty */
+    int result = gnutls_buffer_append_data(buffer, body->data, body->size);
+    return result < 0 ? result : (int)body->size;
+}
+
+/* The library tells a callback the session, not the extension: one pair for each index. */
+#define CALLBACKS(i)                                                                               \
+    static int received_##i(gnutls_session_t tls, const unsigned char *data, size_t size)          \
+    {                                                                                              \
+        return received(tls, i, data, size);                                                       \
+    }                                                                                              \
+    static int send_##i(gnutls_session_t tls, gnutls_buffer_t buffer)                              \
+    {                                                                                              \
+        return send_body(tls, i, buffer);                                                          \
+    }
+CALLBACKS(0)
+CALLBACKS(1)
+CALLBACKS(2)
+CALLBACKS(3)
+
+static const struct {
+    gnutls_ext_recv_func received;
+    gnutls_ext_send_func send;
+} callbacks[ATLS_PROFILE_EXTENSIONS_MAX] = {
+    {received_0, send_0}, {received_1, send_1}, {received_2, send_2}, {received_3, send_3}};
+
+int session_hello_register(struct atls_session *s)
+{
+    const struct atls_profile *profile = s->party->profile;
+    for (size_t i = 0; i < profile->extension_count; i++) {
+        unsigned flags = GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_EE | GNUTLS_EXT_FLAG_TLS;
+        /* A client judges unsolicited answers itself; a server sends one only as a fault. */
+        if (s->party->side == ATLS_CLIENT || forced_body(s, i, NULL))
+            flags |= GNUTLS_EXT_FLAG_IGNORE_CLIENT_REQUEST;
+        int result = gnutls_session_ext_register(
+            s->tls, atls_code_point_name(profile->extensions[i]),
+            s->party->code_points.value[profile->extensions[i]], GNUTLS_EXT_APPLICATION,
+            callbacks[i].received, callbacks[i].send, NULL, NULL, NULL, flags);
+        if (result < 0)
+            return atls_fail(ATLS_E_UNSUPPORTED, NULL, "extension %s (%u): %s",
+                             atls_code_point_name(profile->extensions[i]),
+                             s->party->code_points.value[profile->extensions[i]],
+                             gnutls_strerror(result));
+    }
+    return 0;
+}
+
+/* select-unoffered: an element that is none of the client's. */
+static void misselect(struct atls_session *s)
+{
+    static const char unoffered[] = "verifier-that-nobody-offered";
+    if (!atls_faults_has(s->party->faults, "select-unoffered", NULL))
+        return;
+    for (size_t side = 0; side < 2; side++) {
+        struct atls_selection *selection = &s->selections[side];
+        if (selection->has_evidence) {
+            selection->type =
+                (struct atls_evidence_type){.is_content_format = true, .content_format = 64999};
+            report_fault(s, "select-unoffered", "evidence type cf:64999");
+        } else if (selection->has_result) {
+            selection->verifier = ATLS_BYTES(unoffered, sizeof unoffered - 1);
+            report_fault(s, "select-unoffered", unoffered);
+        }
+    }
+}
+
+static int repeated_whole(struct atls_session *s)
+{
+    for (size_t i = 0; i < s->party->profile->extension_count; i++)
+        if (s->received[i].present && !s->received[i].repeated)
+            return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
+                                "RFC 8446 section 4.1.2",
+                                "the second ClientHello leaves out an extension of the first");
+    return 0;
+}
+
+/* The server as relying party: chooses how the client attests. */
+static int select_peer(struct atls_session *s)
+{
+    const struct atls_party *party = s->party;
+    const char *reason;
+    int result = atls_negotiate_select(&party->as_relying_party, &s->offers[ATLS_CLIENT],
+                                       &s->selections[ATLS_CLIENT], &reason);
+    if (result != 0 && party->attestation_required)
+        return session_fail(s, reason, -1, NULL, NULL);
+    s->peer_model = atls_selection_model(&s->selections[ATLS_CLIENT]);
+    if (party->as_relying_party.model_count > 0 && party->attestation_required &&
+        s->peer_model == ATLS_MODEL_NONE)
+        return session_fail(s, "attestation-missing", -1, NULL,
+                            "attestation is required of the client, which proposes none");
+    bool ask = party->as_relying_party.model_count > 0 || party->has_trust_anchors;
+    gnutls_certificate_server_set_request(s->tls, ask ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
+    s->peer_accepted = !ask;
+    return 0;
+}
+
+/* The server as attester: chooses how it attests. */
+static int select_self(struct atls_session *s)
+{
+    const char *reason;
+    if (atls_negotiate_select(&s->party->as_attester, &s->offers[ATLS_SERVER],
+                              &s->selections[ATLS_SERVER], &reason) != 0)
+        return session_fail(s, reason, -1, NULL, NULL);
+    s->self_model = atls_selection_model(&s->selections[ATLS_SERVER]);
+    if (s->self_model == ATLS_MODEL_NONE && s->party->chain_size == 0)
+        return session_fail(s, "attestation-missing", -1, NULL,
+                            "the server has no X.509 credential for a client that asks for no "
+                            "attestation");
+    return 0;
+}
+
+int session_hello_received(gnutls_session_t tls)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    report_offer(s, "received", s->received);
+    if (s->settled)
+        return repeated_whole(s);
+    s->settled = true;
+    int result = select_peer(s);
+    if (result == 0)
+        result = select_self(s);
+    if (result != 0)
+        return result;
+    report_negotiated(s);
+    if (s->self_model != ATLS_MODEL_NONE)
+        result = session_credential_make(s);
+    if (result == 0 && s->peer_model != ATLS_MODEL_NONE)
+        result = session_appraisal_begin(s, s->peer_model);
+    if (result == 0 && s->peer_model == ATLS_MODEL_BACKGROUND_CHECK)
+        s->waiting |= WAIT_CHALLENGE;
+    misselect(s);
+    return result;
+}
+
+/* The client knows all answers once the message behind EncryptedExtensions comes. */
+static int settle(struct atls_session *s)
+{
+    if (s->settled)
+        return 0;
+    s->settled = true;
+    report_selected(s, "received", s->received);
+    for (size_t side = 0; side < 2; side++)
+        if (atls_negotiate_check(&s->offers[side], &s->selections[side]) != 0)
+            return session_fail(s, "unexpected-selection", -1, NULL, NULL);
+    s->self_model = atls_selection_model(&s->selections[ATLS_CLIENT]);
+    s->peer_model = atls_selection_model(&s->selections[ATLS_SERVER]);
+    if (s->party->as_relying_party.model_count > 0 && s->party->attestation_required &&
+        s->peer_model == ATLS_MODEL_NONE)
+        return session_fail(s, "attestation-missing", -1, NULL,
+                            "attestation is required of the server, which selects none");
+    report_negotiated(s);
+    if (s->peer_model == ATLS_MODEL_PASSPORT)
+        return session_appraisal_begin(s, ATLS_MODEL_PASSPORT);
+    return 0;
+}
+
+static int client_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming)
+{
+    if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && !incoming && when == GNUTLS_HOOK_POST) {
+        report_offer(s, "sent", s->sent);
+        s->hellos++;
+    }
+    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST && incoming && when == GNUTLS_HOOK_PRE) {
+        s->certificate_requested = true;
+        return settle(s);
+    }
+    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && incoming && when == GNUTLS_HOOK_PRE) {
+        int result = settle(s);
+        if (result != 0)
+            return result;
+        if (s->self_model != ATLS_MODEL_NONE && !s->certificate_requested)
+            return session_fail(s, "unexpected-selection", -1,
+                                "draft-fossati-tls-attestation-07 section 8.1.2",
+                                "attestation of the client was selected without a "
+                                "CertificateRequest");
+    }
+    return 0;
+}
+
+static int server_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming)
+{
+    if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && incoming && when == GNUTLS_HOOK_PRE)
+        s->hellos++;
+    /* Here, and before the verdict only, may the library be told to wait. */
+    if (type == GNUTLS_HANDSHAKE_SERVER_HELLO && !incoming && when == GNUTLS_HOOK_POST &&
+        s->waiting != 0)
+        return GNUTLS_E_AGAIN;
+    /* What failed while it waited stops where alerts are encrypted already. */
+    if (type == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && !incoming && s->failure.reason != NULL)
+        return STOP;
+    if (type == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && !incoming && when == GNUTLS_HOOK_POST)
+        report_selected(s, "sent", s->sent);
+    return 0;
+}
+
+int session_hello_challenge(struct atls_session *s)
+{
+    struct atls_bytes nonce;
+    int result = atls_appraisal_challenge(s->appraisal, &nonce);
+    if (result == ATLS_E_AGAIN)
+        return result;
+    s->waiting &= ~(unsigned)WAIT_CHALLENGE;
+    if (result != 0)
+        return result;
+    s->challenge = nonce;
+    if (s->party->side == ATLS_SERVER)
+        s->selections[ATLS_CLIENT].nonce = challenge_to_send(s, nonce);
+    return 0;
+}
+
+int session_hello_hook(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
+                       const gnutls_datum_t *message)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    if (type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST)
+        s->hrr = true;
+    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && incoming)
+        s->certificate_verify_seen = true;
+    int result = s->party->side == ATLS_CLIENT ? client_hook(s, type, when, incoming)
+                                               : server_hook(s, type, when, incoming);
+    if (result != 0 || type != GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
+        return result;
+    if (incoming && when == GNUTLS_HOOK_POST)
+        return session_credential_received(s, message);
+    return 0;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a session, shared by its parts: session.c (life and phases), session-hello.c
+ * (negotiation), session-credential.c (Certificate, CertificateVerify, verdict) and
+ * session-report.c (events).
+ */
+#ifndef ATLS_TLS_SESSION_INTERNAL_H
+#define ATLS_TLS_SESSION_INTERNAL_H
+
+#include "tls/session.h"
+
+#define ATLS_LINE_MAX 4096 /* bytes of the line of application data, with its end */
+/* The TLS library's bound on all handshake messages together. */
+#define ATLS_HANDSHAKE_MAX (ATLS_CMW_MAX_SIZE * 2 + 65536)
+
+enum phase { PREPARING, HANDSHAKING, SENDING, RECEIVING, LEAVING, ALERTING, ENDED };
+
+enum waits { /* bits: what is awaited of a verifier */
+    WAIT_CHALLENGE = 1, /* the nonce for the peer */
+    WAIT_RESULT = 2,    /* the own attestation result */
+    WAIT_VERDICT = 4
+};
+
+struct hello_body { /* of one extension */
+    uint8_t *data;
+    size_t size;
+    bool present, repeated; /* repeated: seen in the second ClientHello as well */
+};
+
+struct failure {
+    const char *reason; /* NULL: none */
+    int alert;          /* sent or received; -1: none */
+    bool alert_received;
+    char detail[320], clause[160];
+};
+
+struct atls_session {
+    const struct atls_party *party;
+    unsigned conn;
+    gnutls_session_t tls;
+    enum phase phase;
+    unsigned waiting;   /* enum waits */
+    bool resume;        /* step again at once, though the library was told to wait */
+    bool prepared;      /* the preparation was begun */
+    bool hrr;
+    struct failure failure;
+    double started, seconds;
+
+    /* Negotiation; bodies by index into the profile's extensions. */
+    struct hello_body sent[ATLS_PROFILE_EXTENSIONS_MAX], received[ATLS_PROFILE_EXTENSIONS_MAX];
+    unsigned hellos; /* ClientHellos so far */
+    bool offer_reported, bodies_built, settled, certificate_requested;
+    struct atls_abilities as_attester, as_relying_party; /* what a client can offer just now */
+    struct atls_offer offers[2];
+    struct atls_selection selections[2];
+    enum atls_model self_model, peer_model; /* what was agreed on */
+
+    /* As relying party. */
+    struct atls_appraisal *appraisal;
+    struct atls_bytes challenge; /* for the peer; the appraisal's */
+    uint8_t faulty_nonce[ATLS_WIRE_NONCE_MAX];
+    bool peer_accepted;          /* by verdict or, where that suffices, by X.509 */
+    bool certificate_verify_seen;
+    uint8_t verified_with[ATLS_SPKI_MAX];
+    size_t verified_with_size;   /* 0: none, or a key of another kind */
+
+    /* As attester. */
+    struct atls_credential credential;
+    bool has_credential;
+    gnutls_pcert_st presented;
+    gnutls_privkey_t signer;
+    uint8_t signed_with[ATLS_SPKI_MAX];
+    size_t signed_with_size;
+
+    char line[ATLS_LINE_MAX];
+    size_t line_size, line_at;
+    bool handshake_reported;
+};
+
+/* Records the first failure; later ones are its consequences. ALERT < 0: as the profile's table
+ * says. The detail is DETAIL, or the newest atls_fail()'s text and clause where it is NULL. Returns
+ * a code with which a callback stops the TLS library. */
+int session_fail(struct atls_session *s, const char *reason, int alert, const char *clause,
+                 const char *detail);
+
+/* session-hello.c */
+int session_hello_register(struct atls_session *s);
+int session_hello_hook(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
+                       const gnutls_datum_t *message);
+int session_hello_received(gnutls_session_t tls); /* a server's, whole ClientHello */
+int session_hello_offer(struct atls_session *s);    /* a client's offers and their bodies */
+/* Takes the verifier's nonce for the peer. ATLS_E_AGAIN, or the verifier's failure. */
+int session_hello_challenge(struct atls_session *s);
+void session_hello_clear(struct atls_session *s);
+
+/* session-credential.c */
+int session_credential_make(struct atls_session *s); /* evidence or result, once agreed */
+/* Takes the own result. ATLS_E_AGAIN, or why there is none. */
+int session_credential_result(struct atls_session *s);
+/* Records why the attester gave no credential; CODE is its answer. */
+int session_credential_failed(struct atls_session *s, int code);
+void session_credential_set(struct atls_session *s); /* presents what is in s->credential */
+int session_credential_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
+                                gnutls_pcert_st **chain, unsigned *chain_size,
+                                gnutls_ocsp_data_st **ocsp, unsigned *ocsp_size,
+                                gnutls_privkey_t *key, unsigned *flags);
+int session_credential_received(struct atls_session *s, const gnutls_datum_t *message);
+int session_credential_verify(gnutls_session_t tls);
+void session_credential_clear(struct atls_session *s);
+/* Begins judging the peer by MODEL; the passport's verifier is the one agreed on. */
+int session_appraisal_begin(struct atls_session *s, enum atls_model model);
+/* Records why the verifier gave no nonce or verdict. */
+int session_appraisal_failed(struct atls_session *s);
+
+/* session-report.c */
+void report_offer(struct atls_session *s, const char *direction, const struct hello_body *bodies);
+void report_selected(struct atls_session *s, const char *direction,
+                     const struct hello_body *bodies);
+void report_negotiated(struct atls_session *s);
+void report_fault(struct atls_session *s, const char *name, const char *detail);
+void report_handshake(struct atls_session *s);
+void report_line(struct atls_session *s, const char *direction, const char *text, size_t size);
+void report_closed(struct atls_session *s);
+
+#endif

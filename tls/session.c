@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a session: preparing, handshake, a line each way, leave; or, from anywhere, an alert
+ * and the end. Its own failures and the library's are turned into reason, alert and clause here.
+ */
+#include "tls/session-internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program/program.h"
+#include "rats/error.h"
+
+int session_fail(struct atls_session *s, const char *reason, int alert, const char *clause,
+                 const char *detail)
+{
+    struct failure *failure = &s->failure;
+    const char *by_table;
+    if (failure->reason != NULL)
+        return GNUTLS_E_INTERNAL_ERROR;
+    unsigned told =
+        atls_profile_alert(s->party->profile, &s->party->code_points, reason, &by_table);
+    failure->reason = reason;
+    failure->alert = alert >= 0 ? alert : (int)told;
+    if (clause == NULL)
+        clause = detail == NULL ? atls_error_clause() : "";
+    if (detail == NULL)
+        detail = atls_error_text();
+    snprintf(failure->clause, sizeof failure->clause, "%s", clause[0] != '\0' ? clause : by_table);
+    snprintf(failure->detail, sizeof failure->detail, "%s", detail);
+    s->seconds = atls_now() - s->started;
+    return GNUTLS_E_INTERNAL_ERROR;
+}
+
+static int keylog(gnutls_session_t tls, const char *label, const gnutls_datum_t *secret)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    gnutls_datum_t random, server;
+    if (s->party->keylog == NULL)
+        return 0;
+    gnutls_session_get_random(tls, &random, &server);
+    fprintf(s->party->keylog, "%s ", label);
+    for (unsigned i = 0; i < random.size; i++)
+        fprintf(s->party->keylog, "%02x", random.data[i]);
+    fputc(' ', s->party->keylog);
+    for (unsigned i = 0; i < secret->size; i++)
+        fprintf(s->party->keylog, "%02x", secret->data[i]);
+    fputc('\n', s->party->keylog);
+    fflush(s->party->keylog);
+    return 0;
+}
+
+/* Resumption would leave out the Certificate, and so the attestation: no tickets. A client sends
+ * the share of one group only, so that either side can bring about a HelloRetryRequest. */
+static int set_up(struct atls_session *s)
+{
+    const struct atls_party *party = s->party;
+    unsigned flags =
+        GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS | GNUTLS_NO_AUTO_SEND_TICKET | GNUTLS_NO_SIGNAL |
+        (party->side == ATLS_CLIENT ? GNUTLS_CLIENT | GNUTLS_KEY_SHARE_TOP : GNUTLS_SERVER);
+    struct in6_addr address;
+    int result = gnutls_init(&s->tls, flags);
+    if (result < 0)
+        return atls_fail(-ENOMEM, NULL, "TLS session: %s", gnutls_strerror(result));
+    gnutls_session_set_ptr(s->tls, s);
+    result = gnutls_priority_set(s->tls, party->priorities);
+    if (result == 0)
+        result = gnutls_credentials_set(s->tls, GNUTLS_CRD_CERTIFICATE, party->credentials);
+    if (result < 0)
+        return atls_fail(-EINVAL, NULL, "TLS session: %s", gnutls_strerror(result));
+    gnutls_handshake_set_timeout(s->tls, GNUTLS_INDEFINITE_TIMEOUT); /* the caller keeps time */
+    gnutls_handshake_set_max_packet_length(s->tls, ATLS_HANDSHAKE_MAX);
+    gnutls_session_set_verify_function(s->tls, session_credential_verify);
+    gnutls_session_set_keylog_function(s->tls, keylog);
+    gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH,
+                                       session_hello_hook);
+    if (party->side == ATLS_SERVER)
+        gnutls_handshake_set_post_client_hello_function(s->tls, session_hello_received);
+    else if (party->peer_name != NULL && inet_pton(AF_INET, party->peer_name, &address) != 1 &&
+             inet_pton(AF_INET6, party->peer_name, &address) != 1)
+        gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, party->peer_name, strlen(party->peer_name));
+    return session_hello_register(s);
+}
+
+int atls_session_new(const struct atls_party *party, unsigned conn, struct atls_session **sessionp)
+{
+    struct atls_session *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return atls_fail(-ENOMEM, NULL, "out of memory");
+    s->party = party;
+    s->conn = conn;
+    s->failure.alert = -1;
+    s->started = atls_now();
+    s->as_attester = party->as_attester;
+    s->as_relying_party = party->as_relying_party;
+    int result = set_up(s);
+    if (result != 0) {
+        atls_session_free(s);
+        return result;
+    }
+    atls_event(party->events, "connection", "{s:I}", "conn", (json_int_t)conn);
+    *sessionp = s;
+    return 0;
+}
+
+void atls_session_free(struct atls_session *s)
+{
+    if (s == NULL)
+        return;
+    if (s->tls != NULL)
+        gnutls_deinit(s->tls);
+    session_credential_clear(s);
+    session_hello_clear(s);
+    free(s);
+}
+
+gnutls_session_t atls_session_tls(struct atls_session *s)
+{
+    return s->tls;
+}
+
+bool atls_session_complete(const struct atls_session *s)
+{
+    return s->phase == ENDED && s->failure.reason == NULL;
+}
+
+static enum atls_want end(struct atls_session *s)
+{
+    /* A failure inside of a hello comes before its events. */
+    if (s->party->side == ATLS_SERVER && s->hellos > 0 && !s->offer_reported)
+        report_offer(s, "received", s->received);
+    if (s->party->side == ATLS_CLIENT && !s->settled)
+        for (size_t i = 0; i < ATLS_PROFILE_EXTENSIONS_MAX; i++)
+            if (s->received[i].present) {
+                report_selected(s, "received", s->received);
+                break;
+            }
+    report_handshake(s);
+    report_closed(s);
+    s->phase = ENDED;
+    return ATLS_WANT_NOTHING;
+}
+
+static enum atls_want want_of_transport(const struct atls_session *s)
+{
+    return gnutls_record_get_direction(s->tls) ? ATLS_WANT_WRITE : ATLS_WANT_READ;
+}
+
+static enum atls_want send_alert(struct atls_session *s)
+{
+    s->phase = ALERTING;
+    int result = gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, (unsigned)s->failure.alert);
+    if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED)
+        return ATLS_WANT_WRITE;
+    return end(s);
+}
+
+/* The peer ended it: there is nobody to tell. */
+static enum atls_want peer_ended(struct atls_session *s, const char *reason, int alert,
+                                 const char *detail)
+{
+    session_fail(s, reason, 0, "", detail);
+    s->failure.alert = alert;
+    s->failure.alert_received = alert >= 0;
+    return end(s);
+}
+
+static void fail_by_library(struct atls_session *s, int code)
+{
+    bool attested = s->peer_model != ATLS_MODEL_NONE;
+    bool proof = s->certificate_verify_seen && !s->peer_accepted;
+    int level;
+    if (code == GNUTLS_E_PK_SIG_VERIFY_FAILED || proof)
+        session_fail(s, attested ? "key-mismatch" : "certificate-untrusted",
+                     ATLS_ALERT_DECRYPT_ERROR, "RFC 8446 section 4.4.3",
+                     attested ? "CertificateVerify does not verify with the attested key"
+                              : "CertificateVerify does not verify with the certificate's key");
+    else if (code == GNUTLS_E_RECEIVED_ILLEGAL_EXTENSION)
+        session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER, "RFC 8446 section 4.2",
+                     gnutls_strerror(code));
+    else
+        session_fail(s, "internal", gnutls_error_to_alert(code, &level), "", gnutls_strerror(code));
+}
+
+static enum atls_want failed(struct atls_session *s, int code)
+{
+    if (s->failure.reason == NULL) {
+        if (code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
+            unsigned alert = (unsigned)gnutls_alert_get(s->tls);
+            char detail[96];
+            snprintf(detail, sizeof detail, "the peer ended the connection with %s (%u)",
+                     atls_alert_name(&s->party->code_points, alert), alert);
+            return peer_ended(s, "peer-alert", (int)alert, detail);
+        }
+        if (code == GNUTLS_E_PREMATURE_TERMINATION || code == GNUTLS_E_PULL_ERROR ||
+            code == GNUTLS_E_PUSH_ERROR)
+            return peer_ended(s, "peer-closed", -1, "the peer closed the connection");
+        fail_by_library(s, code);
+    }
+    return send_alert(s);
+}
+
+/* What the verifier owed has come, or never will. True while anything is still awaited. */
+static bool still_waiting(struct atls_session *s)
+{
+    struct atls_verdict verdict;
+    int result;
+    if (s->waiting & WAIT_CHALLENGE) {
+        result = session_hello_challenge(s);
+        if (result != 0 && result != ATLS_E_AGAIN) {
+            if (s->phase == PREPARING &&
+                atls_abilities_have(&s->as_relying_party, ATLS_MODEL_PASSPORT))
+                s->as_relying_party.type_count = 0;
+            else
+                session_appraisal_failed(s);
+        }
+    }
+    if (s->waiting & WAIT_RESULT) {
+        result = session_credential_result(s);
+        if (result != 0 && result != ATLS_E_AGAIN) {
+            if (s->phase == PREPARING &&
+                atls_abilities_have(&s->as_attester, ATLS_MODEL_BACKGROUND_CHECK))
+                s->as_attester.verifier_count = 0;
+            else
+                session_credential_failed(s, result);
+        }
+    }
+    if ((s->waiting & WAIT_VERDICT) &&
+        atls_appraisal_verdict(s->appraisal, &verdict) != ATLS_E_AGAIN)
+        s->waiting &= ~(unsigned)WAIT_VERDICT;
+    if (s->failure.reason != NULL)
+        s->waiting = 0;
+    return s->waiting != 0;
+}
+
+enum atls_want atls_session_prepare(struct atls_session *s)
+{
+    if (s->phase != PREPARING)
+        return s->phase == ENDED ? ATLS_WANT_NOTHING : ATLS_WANT_READ;
+    if (s->party->side == ATLS_SERVER) {
+        s->phase = HANDSHAKING;
+        return ATLS_WANT_READ;
+    }
+    if (!s->prepared) {
+        s->prepared = true;
+        if (atls_abilities_have(&s->as_relying_party, ATLS_MODEL_BACKGROUND_CHECK) &&
+            session_appraisal_begin(s, ATLS_MODEL_BACKGROUND_CHECK) == 0)
+            s->waiting |= WAIT_CHALLENGE;
+        if (atls_abilities_have(&s->as_attester, ATLS_MODEL_PASSPORT))
+            s->waiting |= WAIT_RESULT;
+    }
+    if (s->failure.reason == NULL && still_waiting(s))
+        return ATLS_WANT_VERIFIER;
+    if (s->failure.reason == NULL)
+        session_hello_offer(s);
+    if (s->failure.reason != NULL) {
+        s->failure.alert = -1; /* nobody is there to be told */
+        return end(s);
+    }
+    s->phase = HANDSHAKING;
+    s->started = atls_now();
+    return ATLS_WANT_READ;
+}
+
+/* The library is content. Is the relying party? */
+static int handshake_done(struct atls_session *s)
+{
+    const struct atls_party *party = s->party;
+    s->seconds = atls_now() - s->started;
+    bool attested = s->peer_model != ATLS_MODEL_NONE;
+    if (!s->peer_accepted ||
+        (party->as_relying_party.model_count > 0 && party->attestation_required && !attested))
+        return session_fail(s, "internal", -1, NULL,
+                            "the handshake ended without the peer having been accepted");
+    snprintf(s->line, sizeof s->line, "%s\n", party->message);
+    s->line_size = strlen(s->line);
+    s->phase = party->side == ATLS_CLIENT ? SENDING : RECEIVING;
+    if (party->side == ATLS_SERVER) {
+        s->line_size = 0;
+        report_handshake(s);
+    }
+    return 0;
+}
+
+static enum atls_want shake_hands(struct atls_session *s)
+{
+    for (;;) {
+        if (s->waiting != 0 && still_waiting(s))
+            return ATLS_WANT_VERIFIER;
+        int result = gnutls_handshake(s->tls);
+        if (result == 0)
+            return handshake_done(s) == 0 ? ATLS_WANT_WRITE : send_alert(s);
+        if ((result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) && s->waiting == 0)
+            return want_of_transport(s);
+        if (gnutls_error_is_fatal(result))
+            return failed(s, result);
+    }
+}
+
+static enum atls_want send_line(struct atls_session *s)
+{
+    while (s->line_at < s->line_size) {
+        ssize_t sent = gnutls_record_send(s->tls, s->line + s->line_at, s->line_size - s->line_at);
+        if (sent == GNUTLS_E_AGAIN || sent == GNUTLS_E_INTERRUPTED)
+            return ATLS_WANT_WRITE;
+        if (sent < 0)
+            return failed(s, (int)sent);
+        s->line_at += (size_t)sent;
+    }
+    report_line(s, "sent", s->line, s->line_size - 1);
+    s->line_size = 0;
+    s->phase = s->party->side == ATLS_CLIENT ? RECEIVING : LEAVING;
+    return ATLS_WANT_READ;
+}
+
+static void line_received(struct atls_session *s, size_t size)
+{
+    report_line(s, "received", s->line, size);
+    if (s->party->side == ATLS_CLIENT) {
+        s->phase = LEAVING;
+        return;
+    }
+    snprintf(s->line, sizeof s->line, "%s\n", s->party->message);
+    s->line_size = strlen(s->line);
+    s->line_at = 0;
+    s->phase = SENDING;
+}
+
+static enum atls_want receive_line(struct atls_session *s)
+{
+    for (;;) {
+        ssize_t size =
+            gnutls_record_recv(s->tls, s->line + s->line_size, sizeof s->line - s->line_size);
+        if (size == GNUTLS_E_AGAIN || size == GNUTLS_E_INTERRUPTED)
+            return ATLS_WANT_READ;
+        if (size == 0)
+            return peer_ended(s, "peer-closed", -1, "the peer left before its line was whole");
+        if (size < 0 && gnutls_error_is_fatal((int)size))
+            return failed(s, (int)size);
+        if (size < 0)
+            continue;
+        report_handshake(s); /* a client knows only now that the server accepted it */
+        s->line_size += (size_t)size;
+        const char *end_of_line = memchr(s->line, '\n', s->line_size);
+        if (end_of_line != NULL) {
+            line_received(s, (size_t)(end_of_line - s->line));
+            return ATLS_WANT_WRITE;
+        }
+        if (s->line_size == sizeof s->line) {
+            session_fail(s, "internal", -1, "", "a line of at most 4095 bytes was expected");
+            return send_alert(s);
+        }
+    }
+}
+
+static enum atls_want leave(struct atls_session *s)
+{
+    int result = gnutls_bye(s->tls, GNUTLS_SHUT_WR);
+    if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED)
+        return ATLS_WANT_WRITE;
+    return end(s); /* both lines are through: how the other side hangs up is its affair */
+}
+
+enum atls_want atls_session_step(struct atls_session *s)
+{
+    for (;;) {
+        enum phase before = s->phase;
+        enum atls_want want = ATLS_WANT_NOTHING;
+        switch (s->phase) {
+        case PREPARING:
+            want = atls_session_prepare(s);
+            break;
+        case HANDSHAKING:
+            want = shake_hands(s);
+            break;
+        case SENDING:
+            want = send_line(s);
+            break;
+        case RECEIVING:
+            want = receive_line(s);
+            break;
+        case LEAVING:
+            want = leave(s);
+            break;
+        case ALERTING:
+            want = send_alert(s);
+            break;
+        case ENDED:
+            break;
+        }
+        if (s->phase == before || s->phase == ENDED || s->phase == ALERTING)
+            return want;
+    }
+}
+
+void atls_session_abort(struct atls_session *s, const char *reason, const char *detail)
+{
+    bool speaking =
+        s->phase != PREPARING && s->phase != ENDED && strcmp(reason, "peer-closed") != 0;
+    if (s->phase == ENDED)
+        return;
+    session_fail(s, reason, -1, "", detail);
+    if (speaking)
+        gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, (unsigned)s->failure.alert);
+    else
+        s->failure.alert = -1;
+    end(s);
+}
