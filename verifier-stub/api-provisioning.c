@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The endorsement-provisioning API, and discovery of both APIs. */
+#include <stdio.h>
 #include <string.h>
 
 #include "rats/error.h"
 #include "rats/media-types.h"
 #include "verifier-stub/api-private.h"
+#include "verifier-stub/printable.h"
 
 #define SUBMIT_TYPE "application/vnd.veraison.provisioning-session+json"
 #define DISCOVERY_TYPE "application/vnd.veraison.discovery+json"
@@ -16,8 +18,13 @@ static void answer_submission(const struct atls_api *api, const char *failure,
     json_t *json = json_pack("{s:s, s:o}", "status", failure ? "failed" : "success", "expiry",
                              atls_time_json(api->clock.now(api->clock.context)));
 
-    if (json && failure)
-        json_object_set_new(json, "failure-reason", json_string(failure));
+    if (json && failure) {
+        char text[512];
+
+        snprintf(text, sizeof text, "%s", failure);
+        atls_make_printable(text);
+        json_object_set_new(json, "failure-reason", json_string(text));
+    }
     atls_answer_json(response, 200, SUBMIT_TYPE, json);
 }
 

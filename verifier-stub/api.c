@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "verifier-stub/api-private.h"
+#include "verifier-stub/printable.h"
 
 void atls_response_clear(struct atls_response *response)
 {
@@ -57,16 +58,14 @@ void atls_answer_problem(struct atls_response *response, unsigned status, const 
 {
     char detail[600];
     va_list arguments;
-    json_t *text, *problem;
+    json_t *problem;
 
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    text = json_string(detail);
-    if (!text) /* a client's bytes that are not UTF-8 */
-        text = json_string("the request holds text that is not UTF-8");
-    problem = json_pack("{s:s, s:s, s:i, s:o}", "type", "about:blank", "title", title_of(status),
-                        "status", (int)status, "detail", text);
+    atls_make_printable(detail);
+    problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title_of(status),
+                        "status", (int)status, "detail", detail);
     if (reason && problem)
         json_object_set_new(problem, "atls.reason", json_string(reason));
     atls_answer_json(response, status, "application/problem+json", problem);

@@ -13,6 +13,7 @@
 
 #include "rats/error.h"
 #include "rats/kat.h"
+#include "verifier-stub/printable.h"
 
 #define KAT_CLAUSE "draft-bft-rats-kat-06 section 3"
 
@@ -35,24 +36,33 @@ void atls_appraisal_clear(struct atls_appraisal *appraisal)
     *appraisal = (struct atls_appraisal){0};
 }
 
-static void say(struct atls_appraisal *out, const char *reason, const char *clause,
-                const char *detail)
+void atls_appraisal_say(struct atls_appraisal *out, const char *reason, const char *clause,
+                        const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    atls_appraisal_say_va(out, reason, clause, format, arguments);
+    va_end(arguments);
+}
+
+void atls_appraisal_say_va(struct atls_appraisal *out, const char *reason, const char *clause,
+                           const char *format, va_list arguments)
 {
     out->reason = reason;
-    snprintf(out->detail, sizeof out->detail, "%s", detail);
+    vsnprintf(out->detail, sizeof out->detail, format, arguments);
+    atls_make_printable(out->detail);
     snprintf(out->clause, sizeof out->clause, "%s", clause ? clause : "");
 }
 
 void atls_appraisal_condemn(struct atls_appraisal *out, const char *reason, const char *clause,
                             const char *format, ...)
 {
-    char detail[sizeof out->detail];
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(detail, sizeof detail, format, arguments);
+    atls_appraisal_say_va(out, reason, clause, format, arguments);
     va_end(arguments);
-    say(out, reason, clause, detail);
     for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++)
         out->trust_vector[i] = VERIFICATION_FAILED;
     out->tier = ATLS_TIER_CONTRAINDICATED;
@@ -168,16 +178,14 @@ static void appraise_lifecycle(struct work *work)
     static const enum atls_trust_claim moved[] = {ATLS_INSTANCE_IDENTITY, ATLS_RUNTIME_OPAQUE,
                                                   ATLS_STORAGE_OPAQUE};
     bool secured = lifecycle_is_secured(work->claims.lifecycle);
-    char detail[160];
 
     for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
         work->out->trust_vector[moved[i]] = secured ? TRUSTWORTHY : CONTRAINDICATED;
     if (secured || strcmp(work->out->reason, "ok") != 0)
         return;
-    snprintf(detail, sizeof detail,
-             "security lifecycle: expected secured or non-rot-debug, got %s (0x%04x)",
-             atls_psa_lifecycle_name(work->claims.lifecycle), work->claims.lifecycle);
-    say(work->out, "lifecycle-not-secured", "RFC 9783 section 4.3.1", detail);
+    atls_appraisal_say(work->out, "lifecycle-not-secured", "RFC 9783 section 4.3.1",
+                       "security lifecycle: expected secured or non-rot-debug, got %s (0x%04x)",
+                       atls_psa_lifecycle_name(work->claims.lifecycle), work->claims.lifecycle);
 }
 
 /* What genuine evidence says of its platform. */
@@ -299,7 +307,7 @@ int atls_appraise(const struct atls_evidence *evidence, struct atls_bytes nonce,
     struct work work = {.store = store, .crypto = crypto, .nonce = nonce, .out = &out};
     int error;
 
-    say(&out, "ok", NULL, "every check passed");
+    atls_appraisal_say(&out, "ok", NULL, "every check passed");
     work.components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof *work.components);
     if (!work.components)
         return atls_fail(-ENOMEM, NULL, "no memory for software components");

@@ -12,6 +12,8 @@
 #ifndef ATLS_VERIFIER_APPRAISAL_H
 #define ATLS_VERIFIER_APPRAISAL_H
 
+#include <stdarg.h>
+
 #include <jansson.h>
 
 #include "rats/ear.h"
@@ -44,6 +46,13 @@ int atls_appraise(const struct atls_evidence *evidence, struct atls_bytes nonce,
 void atls_appraisal_condemn(struct atls_appraisal *appraisal, const char *reason,
                             const char *clause, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Sets reason, detail (made printable) and clause, and nothing else. */
+void atls_appraisal_say(struct atls_appraisal *appraisal, const char *reason, const char *clause,
+                        const char *format, ...) __attribute__((format(printf, 4, 5)));
+void atls_appraisal_say_va(struct atls_appraisal *appraisal, const char *reason, const char *clause,
+                           const char *format, va_list arguments)
+    __attribute__((format(printf, 4, 0)));
 
 /* reference-match.c: sets executables, and the reason where a component does not fit. -ENOMEM. */
 int atls_match_components(const struct atls_psa_claims *claims,

@@ -36,6 +36,21 @@ const char *atls_verifier_fault_name(enum atls_verifier_fault_kind kind)
     return "";
 }
 
+json_t *atls_verifier_fault_json(const struct atls_verifier_fault *fault)
+{
+    const char *endpoint = "";
+
+    for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {
+        if (endpoints[i].endpoint == fault->endpoint)
+            endpoint = endpoints[i].name;
+    }
+    if (fault->kind == ATLS_FAULT_DELAY)
+        return json_sprintf("%u ms, at %s", fault->value, endpoint);
+    if (fault->kind == ATLS_FAULT_STATUS)
+        return json_sprintf("%u, at %s", fault->value, endpoint);
+    return json_sprintf("at %s", endpoint);
+}
+
 static int parse_endpoint(const char *name, enum atls_endpoint *endpointp)
 {
     for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {

@@ -24,5 +24,7 @@ struct atls_verifier_fault {
 /* "delay=MS", "garbage", "status=CODE", "hang", "close", with "@new-session", "@session" (default)
  * or "@discovery" behind. ATLS_E_UNSUPPORTED: no such fault or endpoint. -EINVAL: a bad number. */
 int atls_verifier_fault_parse(const char *text, struct atls_verifier_fault *faultp);
+/* The fault in words, for its event. */
+json_t *atls_verifier_fault_json(const struct atls_verifier_fault *fault);
 
 #endif

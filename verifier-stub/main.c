@@ -98,6 +98,15 @@ static unsigned seconds(const char *value, const char *flag, struct argp_state *
     return (unsigned)number;
 }
 
+static bool is_utf8(const char *text)
+{
+    json_t *string = json_string(text);
+    bool valid = string != NULL;
+
+    json_decref(string);
+    return valid;
+}
+
 static void add_fault(struct options *options, const char *text, struct argp_state *state)
 {
     int error;
@@ -143,6 +152,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         options->ear_dialect = second ? ATLS_EAR_DRAFT_03 : ATLS_EAR_VERAISON;
         break;
     case OPTION_IDENTITY:
+        if (!is_utf8(value))
+            argp_error(state, "--identity: not UTF-8");
         options->identity = value;
         break;
     case OPTION_KEY:

@@ -7,7 +7,6 @@
  * component out of the boot record must not be a way round its reference value.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "program/events.h"
@@ -104,11 +103,9 @@ complain(struct atls_appraisal *out, const char *reason, const char *format, ...
     out->trust_vector[ATLS_EXECUTABLES] = NOT_RECOGNIZED;
     if (strcmp(out->reason, "ok") != 0)
         return;
-    out->reason = reason;
     va_start(arguments, format);
-    vsnprintf(out->detail, sizeof out->detail, format, arguments);
+    atls_appraisal_say_va(out, reason, CLAUSE, format, arguments);
     va_end(arguments);
-    snprintf(out->clause, sizeof out->clause, CLAUSE);
 }
 
 static int printed(struct atls_bytes text)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "rats/error.h"
+#include "verifier-stub/printable.h"
 
 #define CONNECTIONS_MAX 4096
 #define IDLE_SECONDS 60
@@ -81,8 +82,8 @@ static const struct atls_verifier_fault *fault_of(const struct atls_verifier *ve
         const struct atls_verifier_fault *fault = &verifier->config.faults[i];
 
         if (fault->kind == kind && fault->endpoint == endpoint) {
-            atls_event(verifier->config.api.events, "fault", "{s:s, s:i}", "name",
-                       atls_verifier_fault_name(kind), "value", (int)fault->value);
+            atls_event(verifier->config.api.events, "fault", "{s:s, s:o}", "name",
+                       atls_verifier_fault_name(kind), "detail", atls_verifier_fault_json(fault));
             return fault;
         }
     }
@@ -208,6 +209,19 @@ static enum MHD_Result send_response(struct MHD_Connection *connection,
     return result;
 }
 
+static void tell_request(const struct atls_verifier *verifier, const char *method, const char *url,
+                         unsigned status)
+{
+    char path[256], verb[32];
+
+    snprintf(path, sizeof path, "%s", url);
+    snprintf(verb, sizeof verb, "%s", method);
+    atls_make_printable(path);
+    atls_make_printable(verb);
+    atls_event(verifier->config.api.events, "request", "{s:s, s:s, s:i}", "method", verb, "path",
+               path, "status", (int)status);
+}
+
 static enum MHD_Result finish(struct atls_verifier *verifier, struct MHD_Connection *connection,
                               const char *url, const char *method, struct exchange *exchange)
 {
@@ -216,8 +230,7 @@ static enum MHD_Result finish(struct atls_verifier *verifier, struct MHD_Connect
 
     answer(verifier, connection, url, method, exchange, &response);
     if (carry_out_faults(verifier, atls_api_endpoint(url), &response)) {
-        atls_event(verifier->config.api.events, "request", "{s:s, s:s, s:i}", "method", method,
-                   "path", url, "status", (int)response.status);
+        tell_request(verifier, method, url, response.status);
         result = send_response(connection, &response);
     }
     atls_response_clear(&response);

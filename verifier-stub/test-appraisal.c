@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Appraisal as a table: what the evidence is, and what the verdict must be. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "program/events.h"
+#include "rats/error.h"
+#include "rats/media-types.h"
+#include "verifier-stub/appraisal.h"
+#include "verifier-stub/test-evidence.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static struct test_device devices[3]; /* the third is not endorsed */
+static struct atls_store *store;
+static uint8_t nonce[32], other_nonce[32];
+
+static int set_up(void **state)
+{
+    struct atls_store_import import;
+    uint8_t *corim;
+    size_t size;
+
+    for (size_t i = 0; i < COUNT(devices); i++)
+        test_device_make(&devices[i], (uint8_t)(10 + i));
+    memset(nonce, 0x11, sizeof nonce);
+    memset(other_nonce, 0x22, sizeof other_nonce);
+    size = test_corim(devices, 2, ATLS_CORIM_MAIN, &corim);
+    if (atls_store_open("memory", &store) != 0 ||
+        atls_store_import_corim(store, ATLS_BYTES(corim, size), &import) != 0)
+        return -1;
+    free(corim);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    atls_store_close(store);
+    return 0;
+}
+
+enum vector { /* the shapes that a trust vector can have */
+              AFFIRMED,
+              EXECUTABLES,
+              LIFECYCLE,
+              BOTH,
+              FAILED,
+};
+static const int vectors[][ATLS_TRUST_CLAIM_COUNT] = {
+    [AFFIRMED] = {2, 0, 2, 0, 2, 2, 2, 0},       [EXECUTABLES] = {2, 0, 33, 0, 2, 2, 2, 0},
+    [LIFECYCLE] = {96, 0, 2, 0, 2, 96, 96, 0},   [BOTH] = {96, 0, 33, 0, 2, 96, 96, 0},
+    [FAILED] = {99, 99, 99, 99, 99, 99, 99, 99},
+};
+
+#define BL                                                                                         \
+    {                                                                                              \
+        "BL", "1.0.0", 0xb1, 0x51                                                                  \
+    }
+#define FW                                                                                         \
+    {                                                                                              \
+        "FW", "2.3.0", 0xf2, 0x52                                                                  \
+    }
+#define CFG                                                                                        \
+    {                                                                                              \
+        "CFG", "7", 0xc3, 0x53                                                                     \
+    }
+
+struct row {
+    const char *name;
+    bool psa; /* a bare token, else a CAB */
+    enum test_wrong wrong;
+    uint8_t device, pat_device; /* index; PAT_DEVICE 0: the same */
+    bool stale;
+    uint16_t lifecycle;                  /* 0: secured */
+    struct test_component components[5]; /* none: as endorsed */
+    enum vector vector;
+    const char *reason;
+    const char *mismatches[3]; /* names in the order of the list */
+};
+
+static const struct row rows[] = {
+    {.name = "CAB, good", .vector = AFFIRMED, .reason = "ok"},
+    {.name = "PSA token, good", .psa = true, .vector = AFFIRMED, .reason = "ok"},
+    {.name = "CAB of another endorsed device", .device = 1, .vector = AFFIRMED, .reason = "ok"},
+    {.name = "RFC 9783 4.3.1: non-rot-debug leaves the root alone",
+     .lifecycle = ATLS_PSA_NON_ROT_DEBUG,
+     .vector = AFFIRMED,
+     .reason = "ok"},
+    {.name = "RFC 9783 4.3.1: low byte of the lifecycle is free",
+     .lifecycle = ATLS_PSA_SECURED | 0x7f,
+     .vector = AFFIRMED,
+     .reason = "ok"},
+    {.name = "components in another order",
+     .components = {CFG, BL, FW},
+     .vector = AFFIRMED,
+     .reason = "ok"},
+    /* what is measured */
+    {.name = "RFC 9783 4.4.1: a digest that is endorsed for nothing",
+     .components = {BL, {"FW", "2.3.0", 0xf3, 0x52}, CFG},
+     .vector = EXECUTABLES,
+     .reason = "reference-value-mismatch",
+     .mismatches = {"FW"}},
+    {.name = "the digest of another component",
+     .components = {BL, {"FW", "2.3.0", 0xb1, 0x52}, CFG},
+     .vector = EXECUTABLES,
+     .reason = "reference-value-mismatch",
+     .mismatches = {"FW"}},
+    {.name = "another signer",
+     .components = {BL, {"FW", "2.3.0", 0xf2, 0x53}, CFG},
+     .vector = EXECUTABLES,
+     .reason = "reference-value-mismatch",
+     .mismatches = {"FW"}},
+    {.name = "two components differ: both are listed, the first gives the reason",
+     .components = {{"BL", "1.0.0", 0x01, 0x51}, {"FW", "1.9.9", 0x02, 0x52}, CFG},
+     .vector = EXECUTABLES,
+     .reason = "reference-value-mismatch",
+     .mismatches = {"BL", "FW"}},
+    {.name = "the same component twice, once wrong",
+     .components = {BL, FW, CFG, {"FW", "2.3.0", 0x44, 0x52}},
+     .vector = EXECUTABLES,
+     .reason = "reference-value-mismatch",
+     .mismatches = {"FW"}},
+    {.name = "downgraded: other version, other digest",
+     .components = {BL, {"FW", "2.2.0", 0x77, 0x52}, CFG},
+     .vector = EXECUTABLES,
+     .reason = "version-not-endorsed",
+     .mismatches = {"FW"}},
+    {.name = "endorsed digest under a version that is not",
+     .components = {BL, {"FW", "9.9.9", 0xf2, 0x52}, CFG},
+     .vector = EXECUTABLES,
+     .reason = "version-not-endorsed",
+     .mismatches = {"FW"}},
+    {.name = "a component nobody endorsed",
+     .components = {BL, FW, CFG, {"SPY", "1", 0x66, 0x52}},
+     .vector = EXECUTABLES,
+     .reason = "unknown-component",
+     .mismatches = {"SPY"}},
+    {.name = "a component nobody endorsed, with an endorsed digest",
+     .components = {BL, FW, CFG, {"SPY", "2.3.0", 0xf2, 0x52}},
+     .vector = EXECUTABLES,
+     .reason = "unknown-component",
+     .mismatches = {"SPY"}},
+    {.name = "names are compared whole and as they are",
+     .components = {BL, {"fw", "2.3.0", 0xf2, 0x52}, CFG},
+     .vector = EXECUTABLES,
+     .reason = "unknown-component",
+     .mismatches = {"fw", "FW"}},
+    {.name = "an endorsed component that was not measured",
+     .components = {BL, CFG},
+     .vector = EXECUTABLES,
+     .reason = "reference-value-mismatch",
+     .mismatches = {"FW"}},
+    /* lifecycle */
+    {.name = "RFC 9783 4.3.1: assembly and test",
+     .lifecycle = ATLS_PSA_ASSEMBLY_AND_TEST,
+     .vector = LIFECYCLE,
+     .reason = "lifecycle-not-secured"},
+    {.name = "RFC 9783 4.3.1: RoT provisioning",
+     .lifecycle = ATLS_PSA_ROT_PROVISIONING,
+     .vector = LIFECYCLE,
+     .reason = "lifecycle-not-secured"},
+    {.name = "RFC 9783 4.3.1: recoverable RoT debug",
+     .lifecycle = ATLS_PSA_RECOVERABLE_ROT_DEBUG,
+     .vector = LIFECYCLE,
+     .reason = "lifecycle-not-secured"},
+    {.name = "RFC 9783 4.3.1: decommissioned",
+     .lifecycle = ATLS_PSA_DECOMMISSIONED,
+     .vector = LIFECYCLE,
+     .reason = "lifecycle-not-secured"},
+    {.name = "RFC 9783 4.3.1: unknown",
+     .lifecycle = ATLS_PSA_UNKNOWN | 1,
+     .psa = true,
+     .vector = LIFECYCLE,
+     .reason = "lifecycle-not-secured"},
+    {.name = "software and lifecycle: the software gives the reason",
+     .lifecycle = ATLS_PSA_DECOMMISSIONED,
+     .components = {BL, {"FW", "2.3.0", 0xf3, 0x52}, CFG},
+     .vector = BOTH,
+     .reason = "reference-value-mismatch",
+     .mismatches = {"FW"}},
+    /* who signed, and what */
+    {.name = "no trust anchor for the instance (CAB)",
+     .device = 2,
+     .vector = FAILED,
+     .reason = "unknown-attestation-key"},
+    {.name = "no trust anchor for the instance (PSA token)",
+     .device = 2,
+     .psa = true,
+     .vector = FAILED,
+     .reason = "unknown-attestation-key"},
+    {.name = "RFC 9052 4.4: PAT signature",
+     .wrong = TEST_PAT_SIGNATURE,
+     .vector = FAILED,
+     .reason = "pat-signature-invalid"},
+    {.name = "RFC 9052 4.4: PSA token's signature",
+     .psa = true,
+     .wrong = TEST_PAT_SIGNATURE,
+     .vector = FAILED,
+     .reason = "pat-signature-invalid"},
+    {.name = "KAT-06 3: KAT signature",
+     .wrong = TEST_KAT_SIGNATURE,
+     .vector = FAILED,
+     .reason = "kat-signature-invalid"},
+    {.name = "KAT-06 3: KAT signed by the IK",
+     .wrong = TEST_KAT_BY_IK,
+     .vector = FAILED,
+     .reason = "kat-signature-invalid"},
+    {.name = "KAT-06 3: PAT over another hash",
+     .wrong = TEST_LINKAGE,
+     .vector = FAILED,
+     .reason = "linkage-mismatch"},
+    {.name = "KAT-06 3: PAT of another endorsed device",
+     .pat_device = 1,
+     .vector = FAILED,
+     .reason = "linkage-mismatch"},
+    {.name = "PAT of a device that is not endorsed",
+     .pat_device = 2,
+     .vector = FAILED,
+     .reason = "unknown-attestation-key"},
+    {.name = "KAT-06 3: the KAT answers another challenge",
+     .stale = true,
+     .vector = FAILED,
+     .reason = "nonce-mismatch"},
+    {.name = "RFC 9783 4.1.1: the PSA token answers another challenge",
+     .psa = true,
+     .stale = true,
+     .vector = FAILED,
+     .reason = "nonce-mismatch"},
+    /* form */
+    {.name = "PAT cut short",
+     .wrong = TEST_PAT_NOT_CBOR,
+     .vector = FAILED,
+     .reason = "malformed-cbor"},
+    {.name = "PSA token cut short",
+     .psa = true,
+     .wrong = TEST_PAT_NOT_CBOR,
+     .vector = FAILED,
+     .reason = "malformed-cbor"},
+    {.name = "RFC 9052 4.2: PAT of three elements",
+     .wrong = TEST_PAT_NOT_COSE,
+     .vector = FAILED,
+     .reason = "malformed-cose"},
+    {.name = "RFC 9052 4.2: PSA token of three elements",
+     .psa = true,
+     .wrong = TEST_PAT_NOT_COSE,
+     .vector = FAILED,
+     .reason = "malformed-cose"},
+    {.name = "PAT claims that are no CBOR",
+     .wrong = TEST_PAT_CLAIMS_NOT_CBOR,
+     .vector = FAILED,
+     .reason = "malformed-cbor"},
+    {.name = "RFC 9783 4: PAT without claims",
+     .wrong = TEST_PAT_CLAIMS_EMPTY,
+     .vector = FAILED,
+     .reason = "malformed-claims"},
+    {.name = "RFC 9783 4: PSA token without claims",
+     .psa = true,
+     .wrong = TEST_PAT_CLAIMS_EMPTY,
+     .vector = FAILED,
+     .reason = "malformed-claims"},
+    {.name = "KAT cut short",
+     .wrong = TEST_KAT_NOT_CBOR,
+     .vector = FAILED,
+     .reason = "malformed-cbor"},
+    {.name = "RFC 9052 4.2: KAT of three elements",
+     .wrong = TEST_KAT_NOT_COSE,
+     .vector = FAILED,
+     .reason = "malformed-cose"},
+    {.name = "KAT-06 3: KAT without claims",
+     .wrong = TEST_KAT_CLAIMS_EMPTY,
+     .vector = FAILED,
+     .reason = "malformed-claims"},
+    {.name = "KAT-06 5: CAB without PAT",
+     .wrong = TEST_NO_PAT,
+     .vector = FAILED,
+     .reason = "malformed-cmw"},
+    {.name = "KAT-06 5: CAB without KAT",
+     .wrong = TEST_NO_KAT,
+     .vector = FAILED,
+     .reason = "malformed-cmw"},
+    {.name = "KAT-06 5: a collection in place of the PAT",
+     .wrong = TEST_PAT_IS_COLLECTION,
+     .vector = FAILED,
+     .reason = "malformed-cmw"},
+};
+
+static struct test_recipe recipe_of(const struct row *row)
+{
+    struct test_recipe recipe = {
+        .device = &devices[row->device],
+        .pat_device = row->pat_device ? &devices[row->pat_device] : NULL,
+        .nonce = row->stale ? ATLS_BYTES(other_nonce, 32) : ATLS_BYTES(nonce, 32),
+        .lifecycle = row->lifecycle ? row->lifecycle : ATLS_PSA_SECURED,
+        .profile = ATLS_PSA_ARM_2,
+        .wrong = row->wrong,
+    };
+
+    if (row->components[0].name) {
+        recipe.components = row->components;
+        recipe.component_count = COUNT(row->components);
+    }
+    return recipe;
+}
+
+static void appraise(const char *media_type, struct atls_bytes body,
+                     struct atls_appraisal *appraisalp)
+{
+    struct atls_evidence evidence;
+    const char *reason;
+
+    assert_int_equal(atls_evidence_unwrap(media_type, body, &evidence, &reason), 0);
+    assert_int_equal(atls_appraise(&evidence, ATLS_BYTES(nonce, sizeof nonce), store,
+                                   &atls_crypto_gnutls, appraisalp),
+                     0);
+    atls_evidence_clear(&evidence);
+}
+
+static void check_mismatches(const struct row *row, const struct atls_appraisal *appraisal)
+{
+    size_t count = 0;
+
+    while (count < COUNT(row->mismatches) && row->mismatches[count])
+        count++;
+    assert_int_equal(json_array_size(appraisal->mismatches), count);
+    for (size_t i = 0; i < count; i++) {
+        json_t *mismatch = json_array_get(appraisal->mismatches, i);
+
+        assert_string_equal(json_string_value(json_object_get(mismatch, "component")),
+                            row->mismatches[i]);
+        assert_true(json_is_array(json_object_get(mismatch, "expected")));
+        assert_true(json_is_string(json_object_get(mismatch, "measured")));
+    }
+}
+
+static void test_row(void **state)
+{
+    const struct row *row = *state;
+    struct test_recipe recipe = recipe_of(row);
+    struct atls_appraisal appraisal;
+    static uint8_t evidence[TEST_EVIDENCE_MAX];
+    size_t size = row->psa ? test_psa_token(&recipe, evidence) : test_cab(&recipe, evidence);
+
+    appraise(row->psa ? "application/psa-attestation-token" : "application/cmw+cbor",
+             ATLS_BYTES(evidence, size), &appraisal);
+    if (strcmp(appraisal.reason, row->reason) != 0)
+        fail_msg("expected %s, came %s: %s", row->reason, appraisal.reason, appraisal.detail);
+    assert_memory_equal(appraisal.trust_vector, vectors[row->vector], sizeof *vectors);
+    assert_int_equal(appraisal.tier, row->vector == AFFIRMED      ? ATLS_TIER_AFFIRMING
+                                     : row->vector == EXECUTABLES ? ATLS_TIER_WARNING
+                                                                  : ATLS_TIER_CONTRAINDICATED);
+    assert_string_equal(appraisal.scheme, row->psa ? "PSA_IOT" : "PSA_KAT");
+    check_mismatches(row, &appraisal);
+    /* only a genuine KAT names an attested key, and only genuine evidence is repeated */
+    assert_int_equal(appraisal.has_key, row->vector != FAILED && !row->psa);
+    assert_int_equal(appraisal.annotated_evidence != NULL, row->vector != FAILED);
+    if (appraisal.has_key)
+        assert_true(atls_public_key_equal(&appraisal.key, &devices[row->device].ik.public_key));
+    assert_true(appraisal.detail[0] != 0);
+    atls_appraisal_clear(&appraisal);
+}
+
+static void test_expected_and_measured(void **state)
+{
+    struct row row = {.components = {BL, {"FW", "2.3.0", 0xf3, 0x52}, CFG}};
+    struct test_recipe recipe = recipe_of(&row);
+    struct atls_appraisal appraisal;
+    uint8_t expected[32], measured[32];
+    static uint8_t cab[TEST_EVIDENCE_MAX];
+    json_t *wanted;
+
+    memset(expected, 0xf2, sizeof expected);
+    memset(measured, 0xf3, sizeof measured);
+    appraise("application/cmw", ATLS_BYTES(cab, test_cab(&recipe, cab)), &appraisal);
+    wanted = json_pack("[{s:s, s:[o], s:o}]", "component", "FW", "expected",
+                       atls_json_hex(ATLS_BYTES(expected, 32)), "measured",
+                       atls_json_hex(ATLS_BYTES(measured, 32)));
+    assert_true(json_equal(appraisal.mismatches, wanted));
+    json_decref(wanted);
+    atls_appraisal_clear(&appraisal);
+}
+
+/* Both serializations of a CAB, both PSA profiles, tagged and untagged: one verdict. */
+static void test_same_in_other_forms(void **state)
+{
+    struct row row = {.name = NULL};
+    struct test_recipe recipe = recipe_of(&row);
+    static uint8_t cab[TEST_EVIDENCE_MAX];
+    struct atls_appraisal appraisal;
+    struct atls_cmw *cmw;
+    uint8_t *json;
+    size_t size;
+
+    recipe.profile = ATLS_PSA_RFC9783;
+    recipe.untagged = true;
+    size = test_cab(&recipe, cab);
+    assert_int_equal(atls_cmw_parse(ATLS_BYTES(cab, size), &cmw), 0);
+    assert_int_equal(atls_cmw_serialize(cmw, ATLS_JSON, &json, &size), 0);
+    atls_cmw_free(cmw);
+    appraise("application/vnd.veraison.cmw+json", ATLS_BYTES(json, size), &appraisal);
+    assert_string_equal(appraisal.reason, "ok");
+    atls_appraisal_clear(&appraisal);
+    free(json);
+    size = test_psa_token(&recipe, cab);
+    appraise(ATLS_MT_PSA_RFC9783, ATLS_BYTES(cab, size), &appraisal);
+    assert_string_equal(appraisal.reason, "ok");
+    atls_appraisal_clear(&appraisal);
+}
+
+/* A thousand wrong components: all judged, a bounded number listed, the summary counts. */
+static void test_many_components(void **state)
+{
+    static struct test_component many[1000];
+    static char names[1000][8];
+    static uint8_t cab[TEST_EVIDENCE_MAX];
+    struct row row = {.name = NULL};
+    struct test_recipe recipe = recipe_of(&row);
+    struct atls_appraisal appraisal;
+
+    for (size_t i = 0; i < 600; i++) {
+        snprintf(names[i], sizeof names[i], "M%04zu", i);
+        many[i] = (struct test_component){names[i], "1", 0x33, 0x44};
+    }
+    recipe.components = many;
+    recipe.component_count = 600;
+    appraise("application/cmw+cbor", ATLS_BYTES(cab, test_cab(&recipe, cab)), &appraisal);
+    assert_string_equal(appraisal.reason, "unknown-component");
+    assert_int_equal(json_array_size(appraisal.mismatches), ATLS_MISMATCHES_LISTED);
+    assert_int_equal(json_integer_value(json_object_get(appraisal.annotated_evidence,
+                                                        "atls.software-component-count")),
+                     600);
+    atls_appraisal_clear(&appraisal);
+}
+
+/* A fake store that fails: no verdict may come of it. */
+static int failing_find_trust_anchor(struct atls_store *s, const uint8_t implementation_id[32],
+                                     const uint8_t instance_id[33], struct atls_public_key *keyp)
+{
+    return atls_fail(ATLS_E_MALFORMED, NULL, "the file is damaged");
+}
+
+static int good_find_trust_anchor(struct atls_store *s, const uint8_t implementation_id[32],
+                                  const uint8_t instance_id[33], struct atls_public_key *keyp)
+{
+    *keyp = devices[0].pak.public_key;
+    return 0;
+}
+
+static int failing_find_reference_values(struct atls_store *s, const uint8_t implementation_id[32],
+                                         struct atls_reference_set *setp)
+{
+    return atls_fail(ATLS_E_MALFORMED, NULL, "the file is damaged");
+}
+
+static void test_broken_store(void **state)
+{
+    static const struct atls_store_ops broken[] = {
+        {.find_trust_anchor = failing_find_trust_anchor},
+        {.find_trust_anchor = good_find_trust_anchor,
+         .find_reference_values = failing_find_reference_values},
+    };
+    struct row row = {.name = NULL};
+    struct test_recipe recipe = recipe_of(&row);
+    static uint8_t cab[TEST_EVIDENCE_MAX];
+    size_t size = test_cab(&recipe, cab);
+    struct atls_evidence evidence;
+    struct atls_appraisal appraisal = {.reason = "untouched"};
+    const char *reason;
+
+    for (size_t i = 0; i < COUNT(broken); i++) {
+        struct atls_store fake = {&broken[i]};
+
+        assert_int_equal(
+            atls_evidence_unwrap("application/cmw", ATLS_BYTES(cab, size), &evidence, &reason), 0);
+        assert_true(atls_appraise(&evidence, ATLS_BYTES(nonce, 32), &fake, &atls_crypto_gnutls,
+                                  &appraisal) < 0);
+        assert_string_equal(appraisal.reason, "untouched");
+        atls_evidence_clear(&evidence);
+    }
+}
+
+/* The references' own gaps: what a reference value does not give is not compared. */
+static void test_partial_references(void **state)
+{
+    uint8_t digest[32];
+    struct atls_psa_component component = {.type = atls_bytes_of_text("FW"),
+                                           .value = ATLS_BYTES(digest, sizeof digest),
+                                           .version = atls_bytes_of_text("2")};
+    struct atls_psa_claims claims = {.components = &component, .component_count = 1};
+    char name[] = "FW", other[] = "BL", version[] = "1";
+    static const char mismatch[] = "reference-value-mismatch";
+    const struct {
+        char *name, *version;
+        size_t signer_size;
+        uint8_t fill;
+        const char *reason;
+    } table[] = {
+        {NULL, NULL, 0, 7, "ok"},
+        {name, NULL, 0, 7, "ok"},
+        {NULL, version, 0, 7, "version-not-endorsed"},
+        {NULL, NULL, 0, 8, mismatch},
+        {name, NULL, 0, 8, mismatch},
+        {name, NULL, 32, 7, mismatch}, /* a signer is endorsed, none is measured */
+        {other, NULL, 0, 7, "unknown-component"},
+    };
+
+    memset(digest, 7, sizeof digest);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct atls_reference_value value = {.name = table[i].name,
+                                             .version = table[i].version,
+                                             .digest_size = 32,
+                                             .signer_id_size = table[i].signer_size};
+        struct atls_reference_set set = {&value, 1};
+        struct atls_appraisal appraisal = {.reason = "ok"};
+
+        memset(value.digest, table[i].fill, 32);
+        assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+        assert_string_equal(appraisal.reason, table[i].reason);
+        assert_int_equal(appraisal.trust_vector[ATLS_EXECUTABLES],
+                         strcmp(table[i].reason, "ok") == 0 ? 2 : 33);
+        atls_appraisal_clear(&appraisal);
+    }
+}
+
+static void test_nothing_measured_nothing_endorsed(void **state)
+{
+    struct atls_psa_claims claims = {0};
+    struct atls_reference_set set = {0};
+    struct atls_appraisal appraisal = {.reason = "ok"};
+
+    assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+    assert_string_equal(appraisal.reason, "unknown-component");
+    assert_int_equal(appraisal.trust_vector[ATLS_EXECUTABLES], 33);
+}
+
+int main(void)
+{
+    static struct CMUnitTest tests[COUNT(rows) + 6];
+    const struct CMUnitTest others[] = {
+        cmocka_unit_test(test_expected_and_measured),
+        cmocka_unit_test(test_same_in_other_forms),
+        cmocka_unit_test(test_many_components),
+        cmocka_unit_test(test_broken_store),
+        cmocka_unit_test(test_partial_references),
+        cmocka_unit_test(test_nothing_measured_nothing_endorsed),
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        tests[i] = (struct CMUnitTest){.name = rows[i].name,
+                                       .test_func = test_row,
+                                       .initial_state = (void *)(uintptr_t)&rows[i]};
+    memcpy(tests + COUNT(rows), others, sizeof others);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
