@@ -20,10 +20,14 @@ struct atls_diag_keys {
     size_t key_count;
     const json_t *verifier_jwk;         /* for EARs, NULL where none */
     struct atls_bytes nonce;            /* the expected challenge, empty where unknown */
+    bool whole;                         /* long strings in full, instead of their ends */
+    bool colour;                        /* ANSI colours for the results of checks */
 };
 
 /* What the bytes are, as a word: "cab", "cmw", "psa-token", "kat", "ear", "corim", "boot-record",
- * "cose-sign1", "cbor", or NULL where nothing fits. */
+ * "cose-sign1", "psa-claims", "kat-claims", "parsec-tpm", "parsec-cca", "jwt", "jwk", "session",
+ * "pem", "json", "cbor", or NULL where nothing fits. The word is a guess from the first bytes and
+ * keys: a message that is malformed further on is still called by its name. */
 const char *atls_diag_recognise(struct atls_bytes in);
 /* Prints; KEYS may be NULL. 0 where all is well-formed and every check that could be made passed,
  * otherwise the first problem's outcome (the tree is printed as far as it goes). */

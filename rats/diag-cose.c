@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* COSE_Sign1 and the claims in it: KAT, PSA token, any other. The tree, then what can be checked.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/diag-tree.h"
+#include "rats/encoding.h"
+#include "rats/error.h"
+#include "rats/kat.h"
+#include "rats/psa-claims.h"
+
+/* Is there a key from LEAST to MOST in the map that IN begins with? As far as it is well-formed. */
+static bool has_key(struct atls_bytes in, int64_t least, int64_t most)
+{
+    struct atls_cbor_reader r = {.in = in, .rules = &atls_cbor_lenient};
+    size_t pairs;
+
+    if (atls_cbor_peek(&r) != ATLS_CBOR_MAP || atls_cbor_read_map(&r, "claims", &pairs))
+        return false;
+    while (pairs--) {
+        enum atls_cbor_type type = atls_cbor_peek(&r);
+        int64_t key;
+
+        if (type == ATLS_CBOR_END)
+            return false;
+        if (type != ATLS_CBOR_UINT && type != ATLS_CBOR_NINT) {
+            if (atls_cbor_skip(&r))
+                return false;
+        } else if (atls_cbor_read_int(&r, "key", &key)) {
+            return false;
+        } else if (key >= least && key <= most) {
+            return true;
+        }
+        if (atls_cbor_skip(&r))
+            return false;
+    }
+    return false;
+}
+
+bool atls_diag_is_kat_payload(struct atls_bytes payload)
+{
+    return has_key(payload, ATLS_CLAIM_KAK_PUB, ATLS_CLAIM_KAK_PUB);
+}
+
+bool atls_diag_is_psa_payload(struct atls_bytes payload)
+{
+    return has_key(payload, PSA1_VERIFICATION_SERVICE, PSA1_PROFILE) ||
+           has_key(payload, PSA_CLIENT_ID, PSA_VERIFICATION_SERVICE);
+}
+
+void atls_diag_signature(struct atls_diag *d, const char *what,
+                         const struct atls_cose_sign1 *message)
+{
+    char name[ATLS_DIAG_KEY_NAME];
+
+    if (!d->keys.key_count) {
+        atls_diag_finding(d, "not checked", "signature of %s: no key given", what);
+        return;
+    }
+    for (size_t i = 0; i < d->keys.key_count; i++) {
+        if (atls_cose_sign1_verify(message, d->keys.crypto, &d->keys.keys[i]))
+            continue;
+        atls_diag_check(d, 0, "signature of %s verifies with key %zu, %s", what, i + 1,
+                        atls_diag_key_name(d, &d->keys.keys[i], name));
+        return;
+    }
+    atls_diag_check(d,
+                    atls_fail(ATLS_E_SIGNATURE, "RFC 9052 section 4.4",
+                              "it does not verify with any of the %zu keys given",
+                              d->keys.key_count),
+                    "signature of %s", what);
+}
+
+void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes nonce)
+{
+    char *expected, *came;
+    int r = 0;
+
+    if (!d->keys.nonce.size)
+        return;
+    expected = atls_hex_encode(d->keys.nonce);
+    came = atls_hex_encode(nonce);
+    if (!expected || !came || !atls_bytes_equal(nonce, d->keys.nonce))
+        r = atls_fail(ATLS_E_MISMATCH, "RFC 9711 section 4.1", "%s expected, %s came",
+                      expected ? expected : "?", came ? came : "?");
+    atls_diag_check(d, r, "nonce of %s%s", what, r ? "" : " is the expected one");
+    free(expected);
+    free(came);
+}
+
+static void check_kat(struct atls_diag *d, const struct atls_cose_sign1 *message)
+{
+    struct atls_kat_claims claims;
+    int r = atls_kat_claims_parse(message->payload, &claims);
+    char name[ATLS_DIAG_KEY_NAME];
+
+    if (r) {
+        atls_diag_problem(d, r);
+        return;
+    }
+    r = atls_cose_sign1_verify(message, d->keys.crypto, &claims.kak);
+    atls_diag_check(d, r, "signature of KAT%s", r ? "" : " verifies with its kak-pub");
+    atls_diag_nonce(d, "KAT", claims.nonce);
+    atls_diag_finding(d, "key", "identity key (cnf) %s",
+                      atls_diag_key_name(d, &claims.identity_key, name));
+    atls_diag_finding(d, "key", "kak-pub %s", atls_diag_key_name(d, &claims.kak, name));
+}
+
+/* The claims as the profile wants them; their nonce, where it is the challenge's place. */
+void atls_diag_psa_claims(struct atls_diag *d, struct atls_bytes payload)
+{
+    struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof(*components));
+    struct atls_psa_claims claims;
+    int r;
+
+    if (!components) {
+        atls_diag_finding(d, "not checked", "PSA claims: out of memory");
+        return;
+    }
+    r = atls_psa_claims_parse(payload, components, ATLS_PSA_COMPONENTS_MAX, &claims);
+    atls_diag_check(d, r, "PSA claims%s%s", r ? "" : " as profile ",
+                    r ? "" : atls_psa_profile_name(claims.profile));
+    if (!r && !d->in_cab)
+        atls_diag_nonce(d, "PSA token", claims.nonce);
+    free(components);
+}
+
+void atls_diag_cose(struct atls_diag *d, struct atls_bytes in)
+{
+    struct atls_cose_sign1 message;
+    const char *what = d->in_cab ? "PAT" : "COSE_Sign1";
+    struct atls_bytes nonce;
+    int r;
+
+    if (atls_diag_cbor(d, in, NULL, &atls_diag_cose_sign1))
+        return;
+    r = atls_cose_sign1_parse(in, ATLS_COSE_TAG_EITHER, NULL, &message);
+    if (r) {
+        atls_diag_problem(d, r);
+        return;
+    }
+    if (atls_diag_is_kat_payload(message.payload)) {
+        check_kat(d, &message);
+        return;
+    }
+    if (atls_diag_is_psa_payload(message.payload)) {
+        atls_diag_psa_claims(d, message.payload);
+        what = d->in_cab ? "PAT (PSA token)" : "PSA token";
+    } else if (!d->in_cab && !atls_pat_nonce(message.payload, &nonce)) {
+        atls_diag_nonce(d, what, nonce);
+    }
+    atls_diag_signature(d, what, &message);
+}
