@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import shutil
 import time
 from typing import Any
 
@@ -36,7 +35,6 @@ class Gatherer:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         if not self.records:
-            shutil.rmtree(self.run.results, ignore_errors=True)
             return
         argv = os.environ.get("ATLS_COMMAND", "pytest")
         seconds = time.monotonic() - self.clock

@@ -19,7 +19,7 @@ from .document import validator_for
 from .errors import HarnessError
 from .outcome import GOOD, OUTCOMES, Record
 from .paths import RESULT_SCHEMA, ROOT
-from .run import Run
+from .run import Run, point_latest
 
 VERDICT_MARKS = {"pass": "yes", "fail": "NO", "not-asked": "–", "unknown": "?"}
 
@@ -106,6 +106,7 @@ def write(result: Mapping[str, Any], folder: Path) -> None:
     text = json.dumps(result, indent=1) + "\n"
     (folder / "results.json").write_text(text, encoding="utf-8")
     (folder / "summary.md").write_text(summary(result), encoding="utf-8")
+    point_latest(folder)
 
 
 def tally(cases: Sequence[Mapping[str, Any]], column: str) -> str:

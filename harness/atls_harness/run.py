@@ -18,7 +18,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Iterator, Mapping
 
 from .credentials import make_credentials
 from .errors import InfrastructureError
@@ -94,7 +94,7 @@ def make_work() -> Path:
 
 
 def make_results(folder: Path) -> Path:
-    """A new directory for a run's results, and the link `latest` to it."""
+    """A new directory for a run's results."""
     folder.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("run-%Y%m%d-%H%M%S")
     for attempt in range(100):
@@ -103,21 +103,17 @@ def make_results(folder: Path) -> Path:
             results.mkdir()
         except FileExistsError:
             continue
-        link = folder / f".latest-{os.getpid()}"
-        link.symlink_to(results.name)
-        link.replace(folder / "latest")
         return results
     raise InfrastructureError(f"no free name for results in {folder}")
+
+
+def point_latest(results: Path) -> None:
+    """Makes the link `latest` beside the results lead to them."""
+    link = results.parent / f".latest-{os.getpid()}"
+    link.symlink_to(results.name)
+    link.replace(results.parent / "latest")
 
 
 def remove_work(work: Path) -> None:
     """Removes what make_work() made."""
     shutil.rmtree(work, ignore_errors=True)
-
-
-def to_worker(run: Run) -> dict[str, Any]:
-    """What a worker needs to know, as plain values."""
-    return {
-        "work": str(run.work),
-        "results": str(run.results),
-    }
