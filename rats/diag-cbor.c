@@ -80,21 +80,24 @@ static void uuid(struct atls_diag *d, const char *label, struct atls_bytes b)
 {
     const uint8_t *u = b.data;
 
-    atls_diag_line(d, label,
-                   "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x (UUID)",
+    atls_diag_line(d, label, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
                    u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12],
                    u[13], u[14], u[15]);
 }
 
+/* The embedded item takes the line of the string: "payload <458 bytes>: claims (9)". */
 static void embedded(struct atls_diag *d, const char *label, const struct atls_diag_shape *shape,
                      struct atls_bytes content)
 {
-    atls_diag_line(d, label, "%s, %zu bytes", shape->what ? shape->what : "embedded CBOR",
-                   content.size);
-    d->depth++;
-    if (content.size) /* an empty protected header is a string of no bytes */
-        atls_diag_cbor(d, content, NULL, item_shape(shape));
-    d->depth--;
+    char extended[ATLS_DIAG_LABEL + 32];
+
+    if (!content.size) { /* an empty protected header */
+        atls_diag_bytes(d, label, content);
+        return;
+    }
+    snprintf(extended, sizeof(extended), "%s%s<%zu bytes>", label ? label : "", label ? " " : "",
+             content.size);
+    atls_diag_cbor(d, content, extended, item_shape(shape));
 }
 
 static void bytes(struct atls_diag *d, const char *label, const struct atls_diag_shape *shape,
@@ -347,6 +350,7 @@ int atls_diag_cbor(struct atls_diag *d, struct atls_bytes in, const char *label,
                    const struct atls_diag_shape *shape)
 {
     struct atls_cbor_reader walk = {.in = in, .rules = &atls_cbor_lenient}, checked;
+    char reason[ATLS_DIAG_REASON];
     int e = atls_diag_cbor_item(d, &walk, label, shape ? shape : &plain);
 
     if (e)
@@ -357,6 +361,6 @@ int atls_diag_cbor(struct atls_diag *d, struct atls_bytes in, const char *label,
     if (e)
         return atls_diag_problem(d, e);
     if (atls_cbor_open(&checked, in, &atls_cbor_strict, RFC8949))
-        atls_diag_note(d, "not in preferred encoding: %s", atls_error_text());
+        atls_diag_note(d, "not in preferred encoding: %s", atls_diag_reason(reason));
     return 0;
 }

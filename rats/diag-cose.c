@@ -10,6 +10,9 @@
 #include "rats/kat.h"
 #include "rats/psa-claims.h"
 
+/* Arm CCA's platform token has the PSA token's claims and two of its own; its rules differ. */
+enum { CCA_PLATFORM_CONFIG = 2401, CCA_PLATFORM_HASH = 2402 };
+
 /* Is there a key from LEAST to MOST in the map that IN begins with? As far as it is well-formed. */
 static bool has_key(struct atls_bytes in, int64_t least, int64_t most)
 {
@@ -46,7 +49,8 @@ bool atls_diag_is_kat_payload(struct atls_bytes payload)
 bool atls_diag_is_psa_payload(struct atls_bytes payload)
 {
     return has_key(payload, PSA1_VERIFICATION_SERVICE, PSA1_PROFILE) ||
-           has_key(payload, PSA_CLIENT_ID, PSA_VERIFICATION_SERVICE);
+           (has_key(payload, PSA_CLIENT_ID, PSA_VERIFICATION_SERVICE) &&
+            !has_key(payload, CCA_PLATFORM_CONFIG, CCA_PLATFORM_HASH));
 }
 
 void atls_diag_signature(struct atls_diag *d, const char *what,
@@ -112,6 +116,7 @@ void atls_diag_psa_claims(struct atls_diag *d, struct atls_bytes payload)
 {
     struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof(*components));
     struct atls_psa_claims claims;
+    char reason[ATLS_DIAG_REASON];
     int r;
 
     if (!components) {
@@ -119,8 +124,11 @@ void atls_diag_psa_claims(struct atls_diag *d, struct atls_bytes payload)
         return;
     }
     r = atls_psa_claims_parse(payload, components, ATLS_PSA_COMPONENTS_MAX, &claims);
-    atls_diag_check(d, r, "PSA claims%s%s", r ? "" : " as profile ",
-                    r ? "" : atls_psa_profile_name(claims.profile));
+    if (r == ATLS_E_UNSUPPORTED)
+        atls_diag_finding(d, "not checked", "PSA claims: %s", atls_diag_reason(reason));
+    else
+        atls_diag_check(d, r, "PSA claims%s%s", r ? "" : " as profile ",
+                        r ? "" : atls_psa_profile_name(claims.profile));
     if (!r && !d->in_cab)
         atls_diag_nonce(d, "PSA token", claims.nonce);
     free(components);

@@ -233,11 +233,11 @@ void atls_diag_jwt(struct atls_diag *d, struct atls_bytes in)
 void atls_diag_jwk(struct atls_diag *d, const json_t *jwk)
 {
     struct atls_public_key key;
-    char name[ATLS_DIAG_KEY_NAME];
+    char name[ATLS_DIAG_KEY_NAME], reason[ATLS_DIAG_REASON];
 
     members(d, jwk);
     if (atls_jwk_to_public_key(jwk, &key))
-        atls_diag_note(d, "%s", atls_error_text());
+        atls_diag_note(d, "%s", atls_diag_reason(reason));
     else
         atls_diag_finding(d, "key", "%s", atls_diag_key_name(d, &key, name));
     if (json_object_get(jwk, "d"))

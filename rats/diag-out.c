@@ -73,7 +73,7 @@ static size_t utf8(struct atls_bytes text, size_t at, uint32_t *codep)
 }
 
 /* One character as it may be shown; returns how many bytes of TEXT that were. */
-static size_t escape_one(struct atls_bytes text, size_t at, char shown[12])
+static size_t escape_one(struct atls_bytes text, size_t at, bool quoted, char shown[12])
 {
     uint32_t code = 0;
     size_t size = utf8(text, at, &code);
@@ -84,7 +84,7 @@ static size_t escape_one(struct atls_bytes text, size_t at, char shown[12])
     }
     if (is_harmful(code)) {
         snprintf(shown, 12, code == '\n' ? "\\n" : "\\u%04x", (unsigned)code);
-    } else if (code == '"' || code == '\\') {
+    } else if (quoted && (code == '"' || code == '\\')) {
         snprintf(shown, 12, "\\%c", (char)code);
     } else {
         memcpy(shown, text.data + at, size);
@@ -93,14 +93,14 @@ static size_t escape_one(struct atls_bytes text, size_t at, char shown[12])
     return size;
 }
 
-const char *atls_diag_escape(char *buffer, size_t size, struct atls_bytes text)
+static const char *escape(char *buffer, size_t size, bool quoted, struct atls_bytes text)
 {
     size_t used = 0;
 
     for (size_t at = 0; at < text.size;) {
         char shown[12];
 
-        at += escape_one(text, at, shown);
+        at += escape_one(text, at, quoted, shown);
         if (used + strlen(shown) + 4 > size) {
             memcpy(buffer + used, "...", 3);
             used += 3;
@@ -113,6 +113,11 @@ const char *atls_diag_escape(char *buffer, size_t size, struct atls_bytes text)
     return buffer;
 }
 
+const char *atls_diag_escape(char *buffer, size_t size, struct atls_bytes text)
+{
+    return escape(buffer, size, true, text);
+}
+
 static void put_text(struct atls_diag *d, struct atls_bytes text)
 {
     size_t limit = d->keys.whole ? text.size : TEXT_WHOLE;
@@ -122,7 +127,7 @@ static void put_text(struct atls_diag *d, struct atls_bytes text)
     while (at < text.size && at < limit) {
         char shown[12];
 
-        at += escape_one(text, at, shown);
+        at += escape_one(text, at, true, shown);
         fputs(shown, d->out);
     }
     if (at < text.size)
@@ -192,12 +197,16 @@ static const char *colour(const struct atls_diag *d, const char *code)
 #define YELLOW "\033[33m"
 #define PLAIN "\033[0m"
 
-static void put_reason(const struct atls_diag *d, FILE *out)
+const char *atls_diag_reason(char reason[ATLS_DIAG_REASON])
 {
-    struct atls_bytes text = atls_bytes_of_text(atls_error_text());
-    char shown[1024];
+    return escape(reason, ATLS_DIAG_REASON, false, atls_bytes_of_text(atls_error_text()));
+}
 
-    fprintf(out, "%s", atls_diag_escape(shown, sizeof(shown), text));
+static void put_reason(FILE *out)
+{
+    char reason[ATLS_DIAG_REASON];
+
+    fputs(atls_diag_reason(reason), out);
     if (*atls_error_clause())
         fprintf(out, " [%s]", atls_error_clause());
 }
@@ -206,7 +215,7 @@ int atls_diag_problem(struct atls_diag *d, int code)
 {
     indent(d, NULL);
     fprintf(d->out, "%s! %s%s: ", colour(d, RED), atls_error_name(code), colour(d, PLAIN));
-    put_reason(d, d->out);
+    put_reason(d->out);
     fputc('\n', d->out);
     if (!d->problem)
         d->problem = code;
@@ -246,7 +255,7 @@ void atls_diag_check(struct atls_diag *d, int result, const char *format, ...)
     va_end(arguments);
     if (result) {
         fputs(": ", d->checks);
-        put_reason(d, d->checks);
+        put_reason(d->checks);
     }
     fputc('\n', d->checks);
     if (result && !d->problem)

@@ -6,12 +6,14 @@
 #include "rats/diag-tree.h"
 #include "rats/encoding.h"
 #include "rats/error.h"
+#include "rats/kat.h"
 
 #define TPM2 "TPM 2.0 Part 2 section 10.12.8"
 #define TPM_MAGIC 0xff544347u
 #define TPM_QUOTE 0x8018
 #define TPM_CERTIFY 0x8017
 #define TPM_MAX 4096
+#define CCA_REALM_TOKEN 44241
 
 /* TPMS_ATTEST: magic, type, qualified signer, extra data, clock, firmware version, the rest. */
 static int tpm_attest(struct atls_diag *d, struct atls_bytes in)
@@ -88,6 +90,70 @@ bool atls_diag_is_parsec(struct atls_bytes in, bool *is_ccap)
                     : find(&signature, "certInfo");
 }
 
+/* The realm token's challenge is SHA-512 of the KAT as it stands, its tag 601 included. */
+static void check_cca_link(struct atls_diag *d, struct atls_bytes in)
+{
+    struct atls_cbor_reader kat = {.in = in, .rules = &atls_cbor_lenient}, pat = kat;
+    struct atls_bytes encoded, token, nonce;
+    struct atls_cose_sign1 message;
+    uint8_t digest[ATLS_HASH_MAX];
+    uint64_t tag;
+    size_t pairs;
+    int64_t key = 0;
+    int r;
+
+    if (!find(&kat, "kat") || atls_cbor_read_encoded(&kat, &encoded) || !find(&pat, "pat") ||
+        atls_cbor_read_tag(&pat, "tag", &tag) || atls_cbor_read_map(&pat, "CCA token", &pairs))
+        return;
+    for (; pairs && !atls_cbor_read_int(&pat, "key", &key) && key != CCA_REALM_TOKEN; pairs--)
+        if (atls_cbor_skip(&pat))
+            return;
+    if (key != CCA_REALM_TOKEN || atls_cbor_read_bytes(&pat, "realm token", &token))
+        return;
+    r = atls_cose_sign1_parse(token, ATLS_COSE_TAG_EITHER, NULL, &message);
+    if (!r)
+        r = atls_pat_nonce(message.payload, &nonce);
+    if (!r)
+        r = d->keys.crypto->hash(ATLS_SHA512, &encoded, 1, digest);
+    if (!r && !atls_bytes_equal(nonce, ATLS_BYTES(digest, 64)))
+        r = atls_fail(ATLS_E_MISMATCH, NULL, "the realm's challenge is not SHA-512 of the KAT");
+    atls_diag_check(d, r, "link of CCA token to KAT%s",
+                    r ? "" : ": the realm's challenge is SHA-512 of the KAT");
+}
+
+/* The certified name is nameAlg and the hash of pubArea: the KAT speaks of the key it shows. */
+static void check_tpm_name(struct atls_diag *d, struct atls_bytes in)
+{
+    struct atls_cbor_reader kat = {.in = in, .rules = &atls_cbor_lenient}, area, info;
+    struct atls_bytes public_area, certificate, skipped, name;
+    uint8_t expected[2 + ATLS_HASH_MAX] = {0x00, 0x0b}; /* TPM_ALG_SHA256 */
+    struct atls_cursor c;
+    int r;
+
+    if (!find(&kat, "kat"))
+        return;
+    area = info = kat;
+    if (!find(&area, "pubArea") || atls_cbor_read_bytes(&area, "pubArea", &public_area) ||
+        !find(&info, "certInfo") || atls_cbor_read_bytes(&info, "certInfo", &certificate))
+        return;
+    c = atls_cursor_of(certificate, TPM2);
+    r = atls_cursor_take(&c, "magic and type", 6, &skipped);
+    if (!r)
+        r = atls_cursor_vector(&c, "qualifiedSigner", 2, 0, TPM_MAX, &skipped);
+    if (!r)
+        r = atls_cursor_vector(&c, "extraData", 2, 0, TPM_MAX, &skipped);
+    if (!r)
+        r = atls_cursor_take(&c, "clockInfo and firmwareVersion", 25, &skipped);
+    if (!r)
+        r = atls_cursor_vector(&c, "name", 2, 0, TPM_MAX, &name);
+    if (!r)
+        r = d->keys.crypto->hash(ATLS_SHA256, &public_area, 1, expected + 2);
+    if (!r && !atls_bytes_equal(name, ATLS_BYTES(expected, 34)))
+        r = atls_fail(ATLS_E_MISMATCH, TPM2, "the certified name is not SHA-256 of pubArea");
+    atls_diag_check(d, r, "TPM certification%s",
+                    r ? "" : ": the certified name is SHA-256 of pubArea");
+}
+
 void atls_diag_parsec(struct atls_diag *d, struct atls_bytes in)
 {
     bool is_cca = false;
@@ -96,6 +162,10 @@ void atls_diag_parsec(struct atls_diag *d, struct atls_bytes in)
         return;
     if (atls_diag_cbor(d, in, NULL, is_cca ? &atls_diag_parsec_cca : &atls_diag_parsec_tpm))
         return;
-    atls_diag_finding(d, "not checked", "signatures and the link of the halves of %s evidence",
-                      is_cca ? "Parsec CCA" : "Parsec TPM");
+    if (is_cca) {
+        check_cca_link(d, in);
+        return;
+    }
+    check_tpm_name(d, in);
+    atls_diag_finding(d, "not checked", "signatures of Parsec TPM evidence");
 }

@@ -21,9 +21,9 @@
     {                                                                                              \
         .kind = DIAG_LIST, .what = title, .item = &(shape)                                         \
     }
-#define EMBEDDED(title, shape)                                                                     \
+#define EMBEDDED(shape)                                                                            \
     {                                                                                              \
-        .kind = DIAG_EMBEDDED, .what = title, .item = &(shape)                                     \
+        .kind = DIAG_EMBEDDED, .item = &(shape)                                                    \
     }
 #define NAMED(table)                                                                               \
     {                                                                                              \
@@ -167,8 +167,8 @@ FIELDS header_fields[] = {{1, "alg", &alg, false},
                           {16, "typ", NULL, false},
                           {33, "x5chain", NULL, false}};
 SHAPE header = MAP("header", header_fields);
-SHAPE protected_header = EMBEDDED("protected header", header);
-SHAPE payload = EMBEDDED("payload", atls_diag_claims);
+SHAPE protected_header = EMBEDDED(header);
+SHAPE payload = EMBEDDED(atls_diag_claims);
 FIELDS sign1_fields[] = {{0, "protected", &protected_header, false},
                          {0, "unprotected", &header, false},
                          {0, "payload", &payload, false},
@@ -257,7 +257,7 @@ FIELDS comid_fields[] = {{0, "language", NULL, false},
                          {3, "linked tags", NULL, false},
                          {4, "triples", &triples, false}};
 SHAPE comid_map = MAP("CoMID", comid_fields);
-SHAPE comid = EMBEDDED("CoMID", comid_map);
+SHAPE comid = EMBEDDED(comid_map);
 SHAPE corim_tags = {.kind = DIAG_LIST, .what = "tags"};
 FIELDS validity_fields[] = {{0, "not-before", NULL, false}, {1, "not-after", NULL, false}};
 SHAPE validity = MAP("validity", validity_fields);

@@ -47,6 +47,9 @@ void atls_diag_finding(struct atls_diag *d, const char *word, const char *format
     __attribute__((format(printf, 3, 4)));
 /* Copies TEXT, escaped, into BUFFER; cut where it does not fit. Returns BUFFER. */
 const char *atls_diag_escape(char *buffer, size_t size, struct atls_bytes text);
+/* atls_error_text(), which may quote the input, fit to be shown. */
+#define ATLS_DIAG_REASON 1024
+const char *atls_diag_reason(char reason[ATLS_DIAG_REASON]);
 /* First half of the SHA-256 of the key's SPKI in hex: how keys are named. */
 #define ATLS_DIAG_KEY_NAME 40
 const char *atls_diag_key_name(const struct atls_diag *d, const struct atls_public_key *key,

@@ -237,13 +237,14 @@ static bool is_cbor(struct atls_bytes in)
 static void print_corim(struct atls_diag *d, struct atls_bytes in)
 {
     struct atls_corim corim;
+    char reason[ATLS_DIAG_REASON];
     int r = atls_diag_cbor(d, in, NULL, NULL);
 
     if (r)
         return;
     r = atls_corim_parse(in, &corim);
     if (r == ATLS_E_UNSUPPORTED) {
-        atls_diag_finding(d, "not checked", "CoRIM: %s", atls_error_text());
+        atls_diag_finding(d, "not checked", "CoRIM: %s", atls_diag_reason(reason));
         return;
     }
     if (r) {
