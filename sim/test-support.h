@@ -33,4 +33,12 @@ static inline bool test_contains(struct atls_bytes haystack, const void *needle,
     return haystack.size >= size && memmem(haystack.data, haystack.size, needle, size) != NULL;
 }
 
+/* A new directory for a test's files; its name is short enough for a socket in it. */
+static inline void test_make_directory(char path[256])
+{
+    const char *parent = getenv("TMPDIR");
+    snprintf(path, 256, "%s/atls-XXXXXX", parent && *parent ? parent : P_tmpdir);
+    assert_non_null(mkdtemp(path));
+}
+
 #endif

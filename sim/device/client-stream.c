@@ -18,9 +18,8 @@
 #include "sim/device/link.h"
 #include "sim/device/protocol.h"
 
-/* Quiet time after which a request is sent again: a sixth of all the time there is, in bounds. */
-#define QUIET_PART 6
-#define QUIET_LEAST 0.02
+/* Seconds of quiet after which a request is sent again: doubled each time, up to the most. */
+#define QUIET_FIRST 0.05
 #define QUIET_MOST 0.5
 #define GARBLED_MOST 32 /* answers in a row that may come garbled */
 
@@ -152,12 +151,11 @@ static int exchange(struct atls_transport *transport, struct atls_bytes request,
                     struct atls_bytes *answerp)
 {
     struct stream *s = (struct stream *)transport;
-    double end = atls_now() + s->timeout, quiet = s->timeout / QUIET_PART;
+    double end = atls_now() + s->timeout, quiet = QUIET_FIRST;
     unsigned attempts = 0, garbled = 0;
     int r;
     if (s->gone)
         return fail_gone(s, "an earlier request found the connection closed");
-    quiet = quiet < QUIET_LEAST ? QUIET_LEAST : quiet > QUIET_MOST ? QUIET_MOST : quiet;
     s->header.sequence++;
     r = atls_link_encode(&s->header, request, s->request, sizeof s->request, &s->request_size);
     if (r)
@@ -166,6 +164,7 @@ static int exchange(struct atls_transport *transport, struct atls_bytes request,
         attempts++;
         if (!(r = send_request(s, end)))
             r = await_answer(s, end, quiet, &garbled, answerp);
+        quiet = quiet < QUIET_MOST / 2 ? quiet * 2 : QUIET_MOST;
     } while (r == ATLS_E_AGAIN && atls_now() < end && garbled < GARBLED_MOST);
     return r == ATLS_E_AGAIN ? fail_timeout(s, attempts, garbled) : r;
 }

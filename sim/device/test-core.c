@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device's core behind its requests: what it refuses, what no answer may ever hold, and what
+ * happens when its own crypto fails. */
+#include "sim/test-support.h"
+
+#include <errno.h>
+
+#include "sim/device/simulated.h"
+
+static uint8_t answer_buffer[ATLS_ANSWER_MAX];
+
+static struct atls_simulated *open_seeded(uint64_t seed)
+{
+    struct atls_simulated_options options = atls_simulated_defaults;
+    struct atls_simulated *device;
+    options.has_seed = true;
+    options.seed = seed;
+    assert_ok(atls_simulated_open(&options, &device));
+    return device;
+}
+
+static int set_up(void **state)
+{
+    *state = open_seeded(1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    atls_simulated_close(*state);
+    return 0;
+}
+
+static struct atls_bytes ask(struct atls_simulated *device, const void *request, size_t size)
+{
+    return atls_core_handle(&device->core, ATLS_BYTES(request, size), answer_buffer,
+                            sizeof answer_buffer)
+        .message;
+}
+
+/* Requests as hexadecimal would hide the shape: C strings show it. */
+static void test_requests_refused(void **state)
+{
+    static const struct {
+        const char *what, *request;
+        size_t size;
+        unsigned outcome;
+        const char *reason; /* part of it */
+    } cases[] = {
+        {"empty", "", 0, ATLS_BAD_REQUEST, "operation"},
+        {"operation 0", "\0", 1, ATLS_BAD_REQUEST, "expected operation 1 to 7, came 0"},
+        {"operation 8", "\x08", 1, ATLS_BAD_REQUEST, "came 8"},
+        {"operation 255", "\xff", 1, ATLS_BAD_REQUEST, "came 255"},
+        {"info with a field", "\1x", 2, ATLS_BAD_REQUEST, "info"},
+        {"create-key without curve", "\2", 1, ATLS_BAD_REQUEST, "curve"},
+        {"create-key of curve 0", "\2\0", 2, ATLS_REFUSED, "came 0"},
+        {"create-key of curve 3", "\2\3", 2, ATLS_REFUSED, "came 3"},
+        {"create-key with more", "\2\1x", 3, ATLS_BAD_REQUEST, "create-key"},
+        {"destroy-key cut", "\3\0\0\0", 4, ATLS_BAD_REQUEST, "handle"},
+        {"destroy-key of none", "\3\0\0\0\0", 5, ATLS_REFUSED, "handle 0"},
+        {"destroy-key unknown", "\3\0\0\0\7", 5, ATLS_REFUSED, "handle 7"},
+        {"destroy-key with more", "\3\0\0\0\1x", 6, ATLS_BAD_REQUEST, "destroy-key"},
+        {"attest-key cut in the handle", "\4\0\0\0", 4, ATLS_BAD_REQUEST, "handle"},
+        {"attest-key without challenge", "\4\0\0\0\1", 5, ATLS_BAD_REQUEST, "challenge"},
+        {"attest-key, challenge cut",
+         "\4\0\0\0\1\x08"
+         "1234567",
+         13, ATLS_BAD_REQUEST, "challenge"},
+        {"attest-key, empty challenge", "\4\0\0\0\1\0", 6, ATLS_REFUSED, "8 to 64"},
+        {"attest-key, challenge of 7",
+         "\4\0\0\0\1\7"
+         "1234567",
+         13, ATLS_REFUSED, "came 7"},
+        {"attest-key, trailing byte",
+         "\4\0\0\0\1\x08"
+         "12345678x",
+         15, ATLS_BAD_REQUEST, "attest-key"},
+        {"attest-key, unknown handle",
+         "\4\0\0\0\2\x08"
+         "12345678",
+         14, ATLS_REFUSED, "handle 2"},
+        {"attest-platform without challenge", "\5", 1, ATLS_BAD_REQUEST, "challenge"},
+        {"attest-platform, challenge of 8",
+         "\5\x08"
+         "12345678",
+         10, ATLS_REFUSED, "came 8"},
+        {"sign without digest", "\6\0\0\0\1", 5, ATLS_BAD_REQUEST, "digest"},
+        {"sign an empty digest", "\6\0\0\0\1\0", 6, ATLS_REFUSED, "digest of 32 bytes"},
+        {"sign a short digest", "\6\0\0\0\1\3abc", 9, ATLS_REFUSED, "came 3"},
+        {"sign with no key", "\6\0\0\0\0\3abc", 9, ATLS_REFUSED, "handle 0"},
+        {"boot-record with a field", "\7x", 2, ATLS_BAD_REQUEST, "boot-record"},
+    };
+    struct atls_simulated *device = *state;
+    assert_int_equal(ask(device, "\2\1", 2).data[1], ATLS_DONE); /* handle 1 exists */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct atls_bytes answer = ask(device, cases[i].request, cases[i].size);
+        assert_true(answer.size >= 6);
+        assert_case(cases[i].what, answer.data[1], (int)cases[i].outcome);
+        if (!test_contains(answer, cases[i].reason, strlen(cases[i].reason)))
+            fail_msg("%s: \"%.*s\" does not say \"%s\"", cases[i].what, (int)answer.size - 6,
+                     (const char *)answer.data + 4, cases[i].reason);
+    }
+    assert_int_equal(ask(device, "\1", 1).data[1], ATLS_DONE); /* and it still works */
+}
+
+static void test_request_too_long(void **state)
+{
+    uint8_t request[ATLS_REQUEST_MAX + 1] = {ATLS_OP_ATTEST_PLATFORM};
+    assert_int_equal(ask(*state, request, sizeof request).data[1], ATLS_BAD_REQUEST);
+}
+
+static void test_challenge_sizes(void **state)
+{
+    uint8_t request[300] = {ATLS_OP_ATTEST_KEY, 0, 0, 0, 1};
+    assert_int_equal(ask(*state, "\2\2", 2).data[1], ATLS_DONE);
+    for (unsigned size = 0; size < 256; size++) {
+        bool good = size >= 8 && size <= 64;
+        request[5] = (uint8_t)size;
+        assert_case("attest-key", ask(*state, request, 6 + size).data[1],
+                    good ? ATLS_DONE : ATLS_REFUSED);
+    }
+}
+
+/* Every operation, with every kind of outcome; after each, no answer may hold any private scalar
+ * (nor its reverse, nor the device's seed or the state of its entropy). */
+static void scan(struct atls_simulated *device, struct atls_bytes answer)
+{
+    struct atls_core *core = &device->core;
+    struct {
+        const uint8_t *secret;
+        size_t size;
+    } secrets[4 + ATLS_SIMULATED_KEYS] = {
+        {core->platform.pak.d, 32},
+        {core->keys.kak.d, 32},
+        {device->images.seed, 32},
+        {device->seeded.key, 32},
+    };
+    size_t count = 4;
+    for (size_t i = 0; i < device->storage.slot_count; i++)
+        if (device->storage.slots[i].handle) {
+            secrets[count].secret = device->storage.slots[i].key.d;
+            secrets[count++].size = atls_curve_size(device->storage.slots[i].key.public_key.curve);
+        }
+    for (size_t i = 0; i < count; i++) {
+        uint8_t reversed[48];
+        for (size_t j = 0; j < secrets[i].size; j++)
+            reversed[j] = secrets[i].secret[secrets[i].size - 1 - j];
+        for (size_t part = 0; part + 16 <= secrets[i].size; part += 8) {
+            assert_false(test_contains(answer, secrets[i].secret + part, 16));
+            assert_false(test_contains(answer, reversed + part, 16));
+        }
+    }
+}
+
+static void test_no_answer_holds_a_secret(void **state)
+{
+    struct atls_simulated *device = *state;
+    uint8_t request[64];
+    uint32_t random = 1;
+    for (unsigned round = 0; round < 4000; round++) {
+        size_t size;
+        for (size_t i = 0; i < sizeof request; i++) {
+            random = random * 1664525 + 1013904223;
+            request[i] = (uint8_t)(random >> 24);
+        }
+        request[0] = (uint8_t)(round % 10);
+        size = 1 + request[20] % (sizeof request - 1);
+        if (round % 10 == ATLS_OP_CREATE_KEY) {
+            request[1] = (uint8_t)(1 + round / 10 % 2);
+            size = 2;
+        } else if (round % 3) { /* aim at a key that exists, with a fitting digest or challenge */
+            request[1] = request[2] = request[3] = 0;
+            request[4] = (uint8_t)(1 + round / 10);
+            request[5] = round % 2 ? 32 : 48;
+            size = 6u + request[5];
+        }
+        scan(device, ask(device, request, size));
+    }
+}
+
+static void test_all_operations_are_scanned(void **state)
+{
+    struct atls_simulated *device = *state;
+    uint8_t request[64] = {0};
+    static const uint8_t sizes[] = {[1] = 1, 2, 5, 38, 34, 38, 1};
+    for (uint8_t operation = 1; operation <= ATLS_OP_BOOT_RECORD; operation++) {
+        unsigned round = operation == ATLS_OP_DESTROY_KEY ? ATLS_OP_CREATE_KEY : operation;
+        memset(request, 0, sizeof request);
+        request[0] = (uint8_t)round;
+        request[1] = round == ATLS_OP_CREATE_KEY ? 1 : round == ATLS_OP_ATTEST_PLATFORM ? 32 : 0;
+        request[4] = round == ATLS_OP_ATTEST_KEY || round == ATLS_OP_SIGN ? 1 : 0;
+        request[5] = 32;
+        struct atls_bytes answer = ask(device, request, sizes[round]);
+        assert_case(atls_operation_name(round), answer.data[1], ATLS_DONE);
+        scan(device, answer);
+    }
+    assert_int_equal(ask(device, "\3\0\0\0\1", 5).data[1], ATLS_DONE);
+}
+
+static void test_keys_run_out_and_come_back(void **state)
+{
+    struct atls_simulated *device = *state;
+    struct atls_bytes answer;
+    for (unsigned i = 0; i < ATLS_SIMULATED_KEYS; i++)
+        assert_int_equal(ask(device, "\2\1", 2).data[1], ATLS_DONE);
+    answer = ask(device, "\2\1", 2);
+    assert_int_equal(answer.data[1], ATLS_REFUSED);
+    assert_true(test_contains(answer, "are in use: destroy one first", 29));
+    assert_int_equal(ask(device, "\3\0\0\0\5", 5).data[1], ATLS_DONE);
+    assert_int_equal(ask(device, "\2\1", 2).data[1], ATLS_DONE);
+}
+
+/* An answer that does not fit its buffer is one that says so. */
+static void test_small_answer_buffer(void **state)
+{
+    struct atls_simulated *device = *state;
+    static const char *const requests[] = {"\1", "\7"};
+    for (size_t capacity = 0; capacity < 900; capacity++)
+        for (size_t i = 0; i < 2; i++) {
+            static uint8_t out[2048];
+            struct atls_core_reply reply;
+            memset(out, 0xee, sizeof out);
+            reply = atls_core_handle(&device->core, ATLS_BYTES(requests[i], 1), out, capacity);
+            assert_true(reply.message.size <= capacity);
+            for (size_t j = capacity; j < sizeof out; j++)
+                assert_int_equal(out[j], 0xee);
+            if (reply.message.size > 1 && reply.message.data[1] == ATLS_DONE)
+                assert_string_equal(reply.outcome, "done");
+        }
+}
+
+static void test_stopped_device_refuses(void **state)
+{
+    struct atls_simulated *device = *state;
+    atls_core_stop(&device->core);
+    for (char operation = 0; operation < 9; operation++)
+        assert_int_equal(ask(device, &operation, 1).data[1], ATLS_REFUSED);
+}
+
+/* Crypto that fails at its Nth call. */
+static long calls_left;
+
+static int failing(void)
+{
+    return calls_left-- > 0 ? 0 : atls_fail(-EIO, NULL, "the crypto fails, as the test wants");
+}
+
+static int failing_hash(enum atls_hash alg, const struct atls_bytes *parts, size_t count,
+                        uint8_t *digestp)
+{
+    int r = failing();
+    return r ? r : atls_crypto_gnutls.hash(alg, parts, count, digestp);
+}
+
+static int failing_hmac(struct atls_bytes key, const struct atls_bytes *parts, size_t count,
+                        uint8_t *macp)
+{
+    int r = failing();
+    return r ? r : atls_crypto_gnutls.hmac(key, parts, count, macp);
+}
+
+static int failing_random(uint8_t *bytesp, size_t count)
+{
+    int r = failing();
+    return r ? r : atls_crypto_gnutls.random(bytesp, count);
+}
+
+static int failing_make_key(enum atls_curve curve, const uint8_t *seed,
+                            struct atls_private_key *keyp)
+{
+    int r = failing();
+    return r ? r : atls_crypto_gnutls.make_key(curve, seed, keyp);
+}
+
+static int failing_sign(const struct atls_private_key *key, struct atls_bytes digest,
+                        uint8_t *signaturep)
+{
+    int r = failing();
+    return r ? r : atls_crypto_gnutls.sign(key, digest, signaturep);
+}
+
+static const struct atls_crypto failing_crypto = {
+    .name = "failing",
+    .hash = failing_hash,
+    .hmac = failing_hmac,
+    .random = failing_random,
+    .make_key = failing_make_key,
+    .sign = failing_sign,
+};
+
+/* A core over the images of a good device, with crypto of its own. */
+struct own_core {
+    struct atls_core core;
+    struct atls_core_config config;
+    struct atls_bytes images[3];
+    struct atls_boot_entry entries[3];
+    struct atls_psa_component components[3];
+    struct atls_identity_key slots[2];
+    uint8_t claims[2048], token[2048];
+};
+
+static void prepare_own(struct own_core *own, const struct atls_simulated *device)
+{
+    memset(own, 0, sizeof *own);
+    for (size_t i = 0; i < 3; i++)
+        own->images[i] = ATLS_BYTES(device->images.slots[i].data, device->images.slots[i].size);
+    own->config = (struct atls_core_config){
+        .crypto = &failing_crypto,
+        .entropy = atls_entropy_platform(&failing_crypto),
+        .lifecycle = ATLS_PSA_SECURED,
+        .profile = ATLS_PSA_RFC9783,
+        .images = own->images,
+        .image_count = 3,
+        .storage = {own->entries, own->components, 3, own->slots, 2, own->claims, own->token,
+                    sizeof own->claims},
+    };
+}
+
+static void test_start_fails_cleanly(void **state)
+{
+    struct own_core own;
+    long n = 0;
+    int r;
+    do {
+        prepare_own(&own, *state);
+        calls_left = n++;
+        r = atls_core_start(&own.core, &own.config);
+        if (r) {
+            assert_int_equal(r, -EIO);
+            assert_false(own.core.running);
+            calls_left = 1000;
+            assert_int_equal(atls_core_handle(&own.core, ATLS_BYTES("\2\1", 2), answer_buffer, 1024)
+                                 .message.data[1],
+                             ATLS_REFUSED);
+        }
+    } while (r && n < 100);
+    assert_int_equal(r, 0);
+    assert_true(n > 8);
+    atls_core_stop(&own.core);
+}
+
+static void test_requests_fail_cleanly(void **state)
+{
+    static const struct {
+        const char *request;
+        size_t size;
+    } requests[] = {
+        {"\2\1", 2},
+        {"\4\0\0\0\1\x08"
+         "12345678",
+         14},
+        {"\6\0\0\0\1\x20"
+         "12345678901234567890123456789012",
+         38},
+        {"\5\x20"
+         "12345678901234567890123456789012",
+         34},
+    };
+    struct own_core own;
+    prepare_own(&own, *state);
+    calls_left = 1000;
+    assert_ok(atls_core_start(&own.core, &own.config));
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        unsigned outcome = ATLS_FAILED;
+        for (long n = 0; outcome == ATLS_FAILED && n < 50; n++) {
+            struct atls_bytes answer;
+            calls_left = n;
+            answer = atls_core_handle(&own.core, ATLS_BYTES(requests[i].request, requests[i].size),
+                                      answer_buffer, sizeof answer_buffer)
+                         .message;
+            outcome = answer.data[1];
+            if (n == 0)
+                assert_int_equal(outcome, ATLS_FAILED);
+            if (outcome == ATLS_FAILED)
+                assert_true(test_contains(answer, "as the test wants", 17));
+        }
+        assert_int_equal(outcome, ATLS_DONE);
+    }
+    atls_core_stop(&own.core);
+}
+
+int main(void)
+{
+#define WITH_DEVICE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_DEVICE(test_requests_refused),
+        WITH_DEVICE(test_request_too_long),
+        WITH_DEVICE(test_challenge_sizes),
+        WITH_DEVICE(test_no_answer_holds_a_secret),
+        WITH_DEVICE(test_all_operations_are_scanned),
+        WITH_DEVICE(test_keys_run_out_and_come_back),
+        WITH_DEVICE(test_small_answer_buffer),
+        WITH_DEVICE(test_stopped_device_refuses),
+        WITH_DEVICE(test_start_fails_cleanly),
+        WITH_DEVICE(test_requests_fail_cleanly),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
