@@ -25,7 +25,7 @@ int atls_certificate_parse(struct atls_bytes message, struct atls_certificate_me
     struct atls_cursor entries = atls_cursor_of(list, CLAUSE);
     while (entries.left > 0) {
         struct atls_bytes data, extensions;
-        result = atls_cursor_vector(&entries, "cert_data", 3, 1, CERTIFICATE_MAX, &data);
+        result = atls_cursor_vector(&entries, "cert_data", 3, 0, CERTIFICATE_MAX, &data);
         if (result == 0)
             result = atls_cursor_vector(&entries, "extensions of a CertificateEntry", 2, 0,
                                         UINT16_MAX, &extensions);

@@ -15,7 +15,8 @@
 
 struct atls_certificate_message { /* RFC 8446 section 4.4.2; borrowed */
     size_t entry_count;      /* 0: the empty Certificate */
-    struct atls_bytes first; /* cert_data of the first entry */
+    struct atls_bytes first; /* cert_data of the first entry; no bytes at all is for the caller to
+                              * refuse as emptiness (the grammar wants one at least) */
     size_t first_at;         /* its offset in the message */
     bool has_extensions;     /* some entry has extensions */
 };

@@ -2,6 +2,9 @@
 /* Offers, the server's choice and the client's check of it. */
 #include "tls/negotiation.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "rats/error.h"
 
 #define DRAFT "draft-fossati-tls-attestation-07 "
@@ -59,6 +62,62 @@ static bool select_verifier(const struct atls_abilities *abilities, const struct
     return false;
 }
 
+struct words {
+    char text[96];
+};
+
+/* A list in words, for messages: "cf:273, cf:263". What is not printable becomes "?". */
+static void append(struct words *words, const char *text)
+{
+    size_t used = strlen(words->text);
+    snprintf(words->text + used, sizeof words->text - used, "%s%s", used > 0 ? ", " : "", text);
+    for (char *c = words->text + used; *c != '\0'; c++)
+        if (*c < 0x20 || *c > 0x7e)
+            *c = '?';
+}
+
+static int nothing_in_common(const struct atls_abilities *abilities,
+                             const struct atls_evidence_types *offered)
+{
+    struct words own = {""}, theirs = {""};
+    char text[64];
+    size_t count =
+        atls_abilities_have(abilities, ATLS_MODEL_BACKGROUND_CHECK) ? abilities->type_count : 0;
+    for (size_t i = 0; i < count; i++) {
+        atls_evidence_type_print(&abilities->types[i], text, sizeof text);
+        append(&own, text);
+    }
+    for (size_t i = 0; i < offered->count; i++) {
+        atls_evidence_type_print(&offered->type[i], text, sizeof text);
+        append(&theirs, text);
+    }
+    return atls_fail(ATLS_E_UNSUPPORTED, DRAFT "section 8.1.2",
+                     "no evidence type in common: expected one of (%s), offered were (%s)",
+                     own.text, theirs.text);
+}
+
+static int no_verifier_in_common(const struct atls_abilities *abilities,
+                                 const struct atls_verifier_ids *offered)
+{
+    struct words own = {""}, theirs = {""};
+    char text[64];
+    size_t count =
+        atls_abilities_have(abilities, ATLS_MODEL_PASSPORT) ? abilities->verifier_count : 0;
+    for (size_t i = 0; i < count; i++) {
+        snprintf(text, sizeof text, "%.*s", (int)abilities->verifiers[i].size,
+                 (const char *)abilities->verifiers[i].data);
+        append(&own, text);
+    }
+    for (size_t i = 0; i < offered->count; i++) {
+        snprintf(text, sizeof text, "%.*s", (int)offered->id[i].size,
+                 offered->id[i].size > 0 ? (const char *)offered->id[i].data : "");
+        append(&theirs, text);
+    }
+    return atls_fail(ATLS_E_UNSUPPORTED, DRAFT "section 8.2.2",
+                     "no verifier in common: expected one of (%s), offered were (%s)", own.text,
+                     theirs.text);
+}
+
 static bool offered(const struct atls_offer *offer, enum atls_model model)
 {
     return model == ATLS_MODEL_BACKGROUND_CHECK ? offer->evidence.count > 0
@@ -90,19 +149,8 @@ int atls_negotiate_select(const struct atls_abilities *abilities, const struct a
         if (offered(offer, abilities->model[i - 1]))
             evidence_lacks = abilities->model[i - 1] == ATLS_MODEL_BACKGROUND_CHECK;
     *reasonp = evidence_lacks ? "no-common-evidence-type" : "no-common-verifier";
-    return evidence_lacks
-               ? atls_fail(ATLS_E_UNSUPPORTED, DRAFT "section 8.1.2",
-                           "none of the %zu evidence types offered is one of the %zu configured",
-                           offer->evidence.count,
-                           atls_abilities_have(abilities, ATLS_MODEL_BACKGROUND_CHECK)
-                               ? abilities->type_count
-                               : 0)
-               : atls_fail(ATLS_E_UNSUPPORTED, DRAFT "section 8.2.2",
-                           "none of the %zu verifiers offered is one of the %zu configured",
-                           offer->verifiers.count,
-                           atls_abilities_have(abilities, ATLS_MODEL_PASSPORT)
-                               ? abilities->verifier_count
-                               : 0);
+    return evidence_lacks ? nothing_in_common(abilities, &offer->evidence)
+                          : no_verifier_in_common(abilities, &offer->verifiers);
 }
 
 int atls_negotiate_check(const struct atls_offer *offer, const struct atls_selection *selection)

@@ -370,6 +370,8 @@ static void check(struct argp_state *state, const struct atls_options *o)
 static error_t parse(int flag, char *arg, struct argp_state *state)
 {
     struct atls_options *options = state->input;
+    if (flag == ARGP_KEY_INIT && state->child_inputs != NULL)
+        state->child_inputs[0] = options;
     if (flag == ARGP_KEY_ARG)
         argp_error(state, "unexpected: %s", arg);
     if (flag == ARGP_KEY_END)

@@ -100,7 +100,8 @@ static int find_credential(struct atls_bytes message, struct atls_bytes *cmwp, s
     int result = atls_certificate_parse(message, &certificate);
     if (result != 0)
         return result;
-    if (certificate.entry_count == 0)
+    if (certificate.entry_count == 0 ||
+        (certificate.entry_count == 1 && certificate.first.size == 0))
         return atls_fail(ATLS_E_MISSING, DRAFT "section 6.1",
                          "a CMW was expected in the Certificate, which is empty");
     if (certificate.entry_count > 1)

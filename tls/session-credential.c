@@ -41,6 +41,7 @@ static int stand_in(struct atls_session *s)
     int result = gnutls_privkey_init(&key);
     if (result < 0)
         return result;
+    s->presented.type = GNUTLS_CRT_X509;
     result = gnutls_privkey_generate2(key, GNUTLS_PK_ECDSA,
                                       GNUTLS_CURVE_TO_BITS(s->party->curve == ATLS_P384
                                                                ? GNUTLS_ECC_CURVE_SECP384R1
@@ -54,12 +55,19 @@ static int stand_in(struct atls_session *s)
     return result;
 }
 
+/* empty-certificate: a client sends no entry; of a server the library wants one, which has no
+ * bytes. */
+static bool withholds(const struct atls_session *s)
+{
+    return atls_faults_has(s->party->faults, "empty-certificate", NULL);
+}
+
 void session_credential_set(struct atls_session *s)
 {
     s->has_credential = true;
     s->presented.type = GNUTLS_CRT_X509;
     s->presented.cert.data = s->credential.cmw;
-    s->presented.cert.size = (unsigned)s->credential.size;
+    s->presented.cert.size = withholds(s) ? 0 : (unsigned)s->credential.size;
     s->signed_with_size = atls_spki_encode(&s->credential.key, s->signed_with);
     if (s->presented.pubkey == NULL &&
         import_key(s->signed_with, s->signed_with_size, &s->presented.pubkey) < 0)
@@ -171,11 +179,12 @@ int session_credential_retrieve(gnutls_session_t tls, const struct gnutls_cert_r
             gnutls_privkey_import_ext4(s->signer, s, NULL, sign_hash, NULL, NULL, sign_info, 0) < 0)
             return session_fail(s, "internal", -1, NULL, "no private key object");
     }
-    bool withheld = atls_faults_has(s->party->faults, "empty-certificate", NULL);
-    if (withheld)
-        report_fault(s, "empty-certificate", "a Certificate without entries");
+    bool none = withholds(s) && s->party->side == ATLS_CLIENT;
+    if (withholds(s))
+        report_fault(s, "empty-certificate",
+                     none ? "a Certificate without entries" : "a CertificateEntry without bytes");
     *chain = &s->presented;
-    *chain_size = withheld ? 0 : 1;
+    *chain_size = none ? 0 : 1;
     *key = s->signer;
     return 0;
 }
@@ -195,7 +204,7 @@ static int refuse_by(struct atls_session *s, const struct atls_verdict *verdict)
 {
     return session_fail(s, verdict->reason,
                         verdict->verifier_at_fault ? ATLS_ALERT_INTERNAL_ERROR : -1,
-                        verdict->clause, verdict->detail);
+                        verdict->clause[0] != '\0' ? verdict->clause : NULL, verdict->detail);
 }
 
 int session_appraisal_failed(struct atls_session *s)
@@ -212,7 +221,7 @@ static int plain_received(struct atls_session *s, struct atls_bytes message)
     struct atls_certificate_message certificate;
     if (atls_certificate_parse(message, &certificate) != 0)
         return session_fail(s, "certificate-untrusted", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
-    if (certificate.entry_count == 0)
+    if (certificate.entry_count == 0 || certificate.first.size == 0)
         return session_fail(s, "certificate-untrusted",
                             s->party->side == ATLS_SERVER ? ATLS_ALERT_CERTIFICATE_REQUIRED
                                                           : ATLS_ALERT_DECODE_ERROR,
@@ -313,6 +322,8 @@ int session_credential_verify(gnutls_session_t tls)
     struct atls_verdict verdict;
     if (s->failure.reason != NULL)
         return STOP;
+    if (s->waiting & WAIT_RESULT) /* a client's own, which its Certificate is about to carry */
+        return GNUTLS_E_AGAIN;
     if (s->peer_model == ATLS_MODEL_NONE)
         return verify_plain(s);
     if (s->appraisal == NULL || s->verified_with_size == 0)

@@ -107,7 +107,7 @@ static int received(gnutls_session_t tls, size_t i, const unsigned char *data, s
     struct atls_session *s = gnutls_session_get_ptr(tls);
     const struct atls_profile *profile = s->party->profile;
     struct hello_body *body = &s->received[i];
-    if (s->hellos > 1) {
+    if (s->party->side == ATLS_SERVER && s->hellos > 1) {
         body->repeated = true;
         if (!body->present ||
             !atls_bytes_equal(ATLS_BYTES(body->data, body->size), ATLS_BYTES(data, size)))

@@ -78,8 +78,8 @@ struct atls_session {
 };
 
 /* Records the first failure; later ones are its consequences. ALERT < 0: as the profile's table
- * says. The detail is DETAIL, or the newest atls_fail()'s text and clause where it is NULL. Returns
- * a code with which a callback stops the TLS library. */
+ * says. DETAIL NULL: text and clause of the newest atls_fail(). CLAUSE NULL: as the table says, where
+ * that gives none. Returns a code with which a callback stops the TLS library. */
 int session_fail(struct atls_session *s, const char *reason, int alert, const char *clause,
                  const char *detail);
 

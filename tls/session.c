@@ -24,11 +24,11 @@ int session_fail(struct atls_session *s, const char *reason, int alert, const ch
         atls_profile_alert(s->party->profile, &s->party->code_points, reason, &by_table);
     failure->reason = reason;
     failure->alert = alert >= 0 ? alert : (int)told;
-    if (clause == NULL)
-        clause = detail == NULL ? atls_error_clause() : "";
+    if (clause == NULL && detail == NULL && atls_error_clause()[0] != '\0')
+        clause = atls_error_clause();
     if (detail == NULL)
         detail = atls_error_text();
-    snprintf(failure->clause, sizeof failure->clause, "%s", clause[0] != '\0' ? clause : by_table);
+    snprintf(failure->clause, sizeof failure->clause, "%s", clause != NULL ? clause : by_table);
     snprintf(failure->detail, sizeof failure->detail, "%s", detail);
     s->seconds = atls_now() - s->started;
     return GNUTLS_E_INTERNAL_ERROR;
