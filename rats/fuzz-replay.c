@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a fuzz target over kept inputs without libFuzzer, so that every compiler and sanitizer sees
- * the corpus: each file of each directory given, in a buffer of exactly its size.
+ * Runs a fuzz target once for each file of the directories (or each file) given, so that every
+ * compiler and every test run checks the kept corpus, not only libFuzzer's builds.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -9,66 +9,73 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int replay_file(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    uint8_t *data = NULL;
-    long size = -1;
+static unsigned replayed;
 
-    if (file && fseek(file, 0, SEEK_END) == 0)
-        size = ftell(file);
-    if (size >= 0 && fseek(file, 0, SEEK_SET) == 0)
-        data = malloc(size ? (size_t)size : 1);
-    if (!data || fread(data, 1, (size_t)size, file) != (size_t)size) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        size = -1;
-    }
+static int replay_file(const char *path, size_t size)
+{
+    uint8_t *data = malloc(size ? size : 1); /* exactly its size: sanitizers see one byte more */
+    FILE *file = fopen(path, "rb");
+    size_t got = file && data ? fread(data, 1, size, file) : 0;
+
     if (file)
         fclose(file);
-    if (size >= 0)
-        LLVMFuzzerTestOneInput(data, (size_t)size);
+    if (!file || !data || got != size) {
+        fprintf(stderr, "%s: cannot be read: %s\n", path, strerror(errno));
+        free(data);
+        return 1;
+    }
+    LLVMFuzzerTestOneInput(data, size);
     free(data);
-    return size >= 0 ? 0 : -1;
+    replayed++;
+    return 0;
 }
 
-/* Number of files replayed, or -1. */
-static int replay_directory(const char *path)
+static int replay(const char *path)
 {
-    DIR *directory = opendir(path);
     struct dirent *entry;
-    int count = 0;
+    struct stat status;
+    int failed = 0;
+    DIR *directory;
 
+    if (stat(path, &status)) {
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    if (!S_ISDIR(status.st_mode))
+        return replay_file(path, (size_t)status.st_size);
+    directory = opendir(path);
     if (!directory) {
         fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        return -1;
+        return 1;
     }
-    while (count >= 0 && (entry = readdir(directory))) {
-        char *file;
+    while ((entry = readdir(directory)) && !failed) {
+        char inner[4096];
 
         if (entry->d_name[0] == '.')
             continue;
-        if (asprintf(&file, "%s/%s", path, entry->d_name) < 0)
-            abort();
-        count = replay_file(file) ? -1 : count + 1;
-        free(file);
+        if (snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name) >= (int)sizeof inner)
+            failed = 1;
+        else if (stat(inner, &status) == 0 && S_ISREG(status.st_mode))
+            failed = replay_file(inner, (size_t)status.st_size);
     }
     closedir(directory);
-    return count;
+    return failed;
 }
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        int count = replay_directory(argv[i]);
+    int failed = 0;
 
-        if (count < 0)
-            return 1;
-        printf("%s: %d inputs\n", argv[i], count);
-        if (count == 0)
-            return 1; /* a corpus that got lost is no success */
+    for (int i = 1; i < argc && !failed; i++)
+        failed = replay(argv[i]);
+    if (!failed && replayed == 0) {
+        fprintf(stderr, "no file to replay\n");
+        return 1;
     }
-    return argc > 1 ? 0 : 2;
+    printf("%u inputs replayed\n", replayed);
+    return failed;
 }
