@@ -93,7 +93,7 @@ def check_stream(events: Iterable[Event], who: str) -> list[str]:
     return problems
 
 
-def select(events: Iterable[Event], name: str, **fields: Any) -> list[Event]:
+def select(events: Iterable[Event], name: str, /, **fields: Any) -> list[Event]:
     """The events with a name and with these values."""
     return [
         event

@@ -111,12 +111,12 @@ def endpoint_flags(case: Case, run: Run, side: str, where: Addresses) -> dict[st
             flags["second-device"] = where.devices["second"]
         flags["serialization"] = case.story.get("serialization", "cbor")
         flags["curve"] = case.story.get("curve", "p256")
-    if verifier and (own == "passport" or peer == "background-check"):
+    if verifier and (own == "passport" or peer == "background-check" or "verifier" in story):
         flags["verifier"] = verifier
-    if own == "passport":
+    if own == "passport" or "verifier-id" in story:
         issuer = story.get("verifier", "main")
         flags["verifier-id"] = story.get("verifier-id", identity(case, issuer))
-    if peer == "passport":
+    if peer == "passport" or "trust-verifier" in story:
         flags["trust-verifier"] = [
             f"{trusted.get('id', identity(case, trusted['source']))}=" + _source(trusted, where)
             for trusted in story.get("trust-verifier", [{"source": "main"}])

@@ -30,6 +30,7 @@ from .run import Run
 from .scenario import Case
 
 CASE_TIMEOUT = 40.0
+SETTLE = 0.3
 
 
 @dataclass
@@ -167,17 +168,20 @@ class Play:
             client.stop()
 
     def finish_server(self) -> None:
-        """Waits for the server's end; stops it where nothing more can come to it."""
+        """Waits for the server's end; stops it where a client never came to it."""
         server = self.processes["server"]
-        idle_since = time.monotonic()
+        story = self.case.flags("client")
+        expected = int(story.get("runs", 1)) * int(story.get("connections", 1))
+        clients_ended = time.monotonic()
         while not server.wait(min(self.remaining(), 0.1)):
             events = server.events() if _whole(server.events_path) else []
-            busy = len(select(events, "connection")) > len(select(events, "closed"))
-            idle_since = time.monotonic() if busy else idle_since
+            came = len(select(events, "connection"))
+            open_now = came - len(select(events, "closed"))
             if self.remaining() <= 0:
                 self._problems.append("server did not end in time")
                 break
-            if time.monotonic() - idle_since > 0.5:
+            missing = came < expected and open_now == 0
+            if missing and time.monotonic() - clients_ended > SETTLE:
                 break
         server.stop()
 

@@ -18,6 +18,7 @@ DONE, REFUSED, USAGE, UNSUPPORTED = 0, 1, 2, 77
 KNOWN_EXITS = (DONE, REFUSED, USAGE, UNSUPPORTED)
 READY_TIMEOUT = 20.0
 STOP_TIMEOUT = 5.0
+WORDS_MAX = 400
 # A sanitizer's report must look like a crash, not like a refusal (its default exit code is 1).
 SANITIZERS = {
     "ASAN_OPTIONS": "exitcode=99:detect_stack_use_after_return=1",
@@ -103,8 +104,8 @@ class Process:
             pause = min(pause * 1.5, 0.05)
 
     def _last_words(self) -> str:
-        lines = self.stderr().strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        text = " ".join(self.stderr().split())
+        return text[-WORDS_MAX:] if text else "it said nothing"
 
     def stop(self) -> None:
         """Ends it, by force where it does not listen."""
