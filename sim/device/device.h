@@ -3,6 +3,9 @@
  * The device's request interface: all that anybody outside may ask of it. Private keys are made,
  * used and destroyed behind it. The same requests go to a device in this process, behind a unix
  * socket, or (later) behind QEMU's serial line; the caller cannot tell, but for the address.
+ *
+ * A handle on a device is for one thread at a time. A request blocks until its answer is there, at
+ * most for the timeout; it is done once, however often a bad line makes the client repeat it.
  */
 #ifndef ATLS_SIM_DEVICE_DEVICE_H
 #define ATLS_SIM_DEVICE_DEVICE_H

@@ -248,6 +248,7 @@ static void test_files_boot_as_generated(void **state)
     struct atls_simulated *files, *generated = open_pristine(7), *flipped;
     assert_ok(open_device(7, 0, directory, NULL, 0, &files));
     assert_int_equal(differing(files, generated), 0);
+    atls_simulated_close(files);
     assert_ok(open_device(7, 0, directory, flip, 1, &flipped));
     assert_int_equal(differing(flipped, generated), 2);
     assert_int_equal(open_device(7, 0, directory, refused, 1, &files), -EINVAL);
