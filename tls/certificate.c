@@ -41,27 +41,28 @@ int atls_certificate_parse(struct atls_bytes message, struct atls_certificate_me
     return 0;
 }
 
-/* DER's tag and length (X.690 8.1.3), shortest form; the contents follow. */
-static void put_head(struct atls_sink *sink, uint8_t tag, size_t size)
-{
-    atls_sink_u8(sink, tag);
-    if (size < 0x80) {
-        atls_sink_u8(sink, (uint8_t)size);
-    } else if (size <= UINT8_MAX) {
-        atls_sink_u8(sink, 0x81);
-        atls_sink_u8(sink, (uint8_t)size);
-    } else if (size <= UINT16_MAX) {
-        atls_sink_u8(sink, 0x82);
-        atls_sink_u16(sink, (uint16_t)size);
-    } else {
-        atls_sink_u8(sink, 0x83);
-        atls_sink_u24(sink, (uint32_t)size);
-    }
-}
-
 static size_t head_size(size_t size)
 {
     return size < 0x80 ? 2 : size <= UINT8_MAX ? 3 : size <= UINT16_MAX ? 4 : 5;
+}
+
+/* Tag and length (X.690 section 8.1.3) in HEAD bytes; the contents follow. */
+static void put_head_in(struct atls_sink *sink, uint8_t tag, size_t size, size_t head)
+{
+    atls_sink_u8(sink, tag);
+    if (head > 2)
+        atls_sink_u8(sink, (uint8_t)(0x80 | (head - 2)));
+    if (head <= 3)
+        atls_sink_u8(sink, (uint8_t)size);
+    else if (head == 4)
+        atls_sink_u16(sink, (uint16_t)size);
+    else
+        atls_sink_u24(sink, (uint32_t)size);
+}
+
+static void put_head(struct atls_sink *sink, uint8_t tag, size_t size)
+{
+    put_head_in(sink, tag, size, head_size(size));
 }
 
 static const uint8_t ecdsa_with_sha256[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
@@ -97,42 +98,58 @@ static struct atls_bytes make_tbs(const struct atls_public_key *key, size_t seri
     return ATLS_BYTES(buffer, out.used);
 }
 
-/* The size of the signature value with which a certificate around TBS has SIZE bytes, or 0: where
- * a length field grows by a byte, one total is passed over. */
-static size_t signature_size(size_t tbs, size_t size)
+struct shape {    /* of a certificate of a given size around a given TBSCertificate */
+    size_t outer; /* bytes of the head of the outermost SEQUENCE */
+    size_t head;  /* likewise of the signature's BIT STRING */
+    size_t value; /* bytes of the signature value */
+};
+
+/* With SPARE the outermost length has one byte more than DER wants. */
+static bool find_shape(size_t tbs, size_t size, size_t spare, struct shape *shapep)
 {
     for (size_t head = 2; head <= 5; head++) {
         size_t fixed = tbs + sizeof ecdsa_with_sha256 + head + 1; /* 1: unused bits */
-        for (size_t outer = 2; outer <= 5; outer++) {
+        for (size_t outer = 2 + spare; outer <= 5; outer++) {
             if (size < fixed + outer + 1)
                 continue;
             size_t value = size - fixed - outer;
-            if (head_size(value + 1) == head && head_size(size - outer) == outer)
-                return value;
+            if (head_size(value + 1) != head || head_size(size - outer) != outer - spare)
+                continue;
+            *shapep = (struct shape){.outer = outer, .head = head, .value = value};
+            return true;
         }
     }
-    return 0;
+    return false;
+}
+
+static void put_certificate(struct atls_bytes tbs, const struct shape *shape, uint8_t *der,
+                            size_t size)
+{
+    struct atls_sink out = atls_sink_of(der, size);
+    put_head_in(&out, 0x30, size - shape->outer, shape->outer);
+    atls_sink_bytes(&out, tbs);
+    atls_sink_bytes(&out, ATLS_BYTES(ecdsa_with_sha256, sizeof ecdsa_with_sha256));
+    put_head_in(&out, 0x03, shape->value + 1, shape->head);
+    atls_sink_u8(&out, 0);
+    memset(der + out.used, 0, shape->value);
 }
 
 int atls_certificate_synthesize(const struct atls_public_key *key, uint8_t *der, size_t size)
 {
-    /* Serial numbers of other lengths reach the totals that one length passes over. */
-    for (size_t serial = 1; serial <= 8; serial++) {
-        uint8_t buffer[TBS_MAX];
-        struct atls_bytes tbs = make_tbs(key, serial, buffer);
-        size_t value = signature_size(tbs.size, size);
-        if (value == 0 || size > CERTIFICATE_MAX || size < ATLS_SYNTHETIC_CERTIFICATE_MIN)
-            continue;
-        struct atls_sink out = atls_sink_of(der, size);
-        put_head(&out, 0x30,
-                 tbs.size + sizeof ecdsa_with_sha256 + head_size(value + 1) + value + 1);
-        atls_sink_bytes(&out, tbs);
-        atls_sink_bytes(&out, ATLS_BYTES(ecdsa_with_sha256, sizeof ecdsa_with_sha256));
-        put_head(&out, 0x03, value + 1);
-        atls_sink_u8(&out, 0);
-        memset(der + out.used, 0, value);
-        return 0;
-    }
+    bool possible = size >= ATLS_SYNTHETIC_CERTIFICATE_MIN && size <= CERTIFICATE_MAX;
+    /* A serial number of another length reaches the totals that one length passes over, where the
+     * signature's length field grows. 259 and 65540 bytes no DER of one SEQUENCE can have: only
+     * there the outermost length is not the shortest one, which the library reads all the same. */
+    for (size_t spare = 0; spare <= 1 && possible; spare++)
+        for (size_t serial = 1; serial <= 8; serial++) {
+            uint8_t buffer[TBS_MAX];
+            struct shape shape;
+            struct atls_bytes tbs = make_tbs(key, serial, buffer);
+            if (!find_shape(tbs.size, size, spare, &shape))
+                continue;
+            put_certificate(tbs, &shape, der, size);
+            return 0;
+        }
     return atls_fail(ATLS_E_LIMIT, NULL,
                      "no certificate of %zu bytes can stand for the key: %d to %d were expected",
                      size, ATLS_SYNTHETIC_CERTIFICATE_MIN, CERTIFICATE_MAX);
