@@ -56,7 +56,7 @@ int atls_keys_create(struct atls_keys *keys, enum atls_curve curve, uint32_t *ha
 
 int atls_keys_destroy(struct atls_keys *keys, uint32_t handle)
 {
-    struct atls_identity_key *slot;
+    struct atls_identity_key *slot = NULL;
     int r = require(keys, handle, &slot);
     if (!r)
         atls_erase(slot, sizeof *slot);
@@ -66,7 +66,7 @@ int atls_keys_destroy(struct atls_keys *keys, uint32_t handle)
 int atls_keys_sign(struct atls_keys *keys, uint32_t handle, struct atls_bytes digest,
                    uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep)
 {
-    struct atls_identity_key *slot;
+    struct atls_identity_key *slot = NULL;
     enum atls_curve curve;
     int r = require(keys, handle, &slot);
     if (r)
@@ -121,7 +121,7 @@ int atls_keys_attest(struct atls_keys *keys, uint32_t handle, struct atls_bytes 
                      struct atls_cbor_writer *w)
 {
     uint8_t kat_buffer[KAT_MAX];
-    struct atls_identity_key *slot;
+    struct atls_identity_key *slot = NULL;
     struct atls_bytes kat, pat;
     int r = require(keys, handle, &slot);
     if (r)
