@@ -113,6 +113,7 @@ static void bytes(struct atls_diag *d, const char *label, const struct atls_diag
     case DIAG_TPM:
         atls_diag_tpm_attest(d, label, content);
         break;
+    case DIAG_NAMED: /* bytes where crv has a name: k of a symmetric key has the same label */
     case DIAG_SECRET:
         atls_diag_line(d, label, "private, not shown (%zu bytes)", content.size);
         break;
@@ -257,10 +258,36 @@ static int element(struct atls_diag *d, struct atls_cbor_reader *r,
     return atls_diag_cbor_item(d, r, label, shape->kind == DIAG_LIST ? item_shape(shape) : &plain);
 }
 
+/* Does a map begin here that has kty and crv? Then it is a COSE_Key, wherever it is,
+ * and its private parts must not be shown. */
+static bool is_cose_key(struct atls_cbor_reader r)
+{
+    bool has_type = false, has_parameter = false;
+    size_t pairs;
+
+    if (atls_cbor_read_map(&r, "map", &pairs))
+        return false;
+    while (pairs-- && (!has_type || !has_parameter)) {
+        enum atls_cbor_type type = atls_cbor_peek(&r);
+        int64_t key = 0;
+
+        if ((type != ATLS_CBOR_UINT && type != ATLS_CBOR_NINT) ||
+            atls_cbor_read_int(&r, "key", &key))
+            return false;
+        has_type |= key == ATLS_COSE_KEY_KTY && atls_cbor_peek(&r) == ATLS_CBOR_UINT;
+        has_parameter |= key == ATLS_COSE_KEY_CRV;
+        if (atls_cbor_skip(&r))
+            return false;
+    }
+    return has_type && has_parameter;
+}
+
 static int container(struct atls_diag *d, struct atls_cbor_reader *r, const char *label,
-                     const struct atls_diag_shape *shape, const struct atls_cbor_item *item)
+                     const struct atls_diag_shape *given, const struct atls_cbor_item *item)
 {
     bool is_map = item->type == ATLS_CBOR_MAP;
+    const struct atls_diag_shape *shape =
+        is_map && !given->fields && is_cose_key(*r) ? &atls_diag_cose_key : given;
     bool fits =
         is_map ? shape->kind == DIAG_MAP : shape->kind == DIAG_LIST || shape->kind == DIAG_TUPLE;
     const char *what = fits && shape->what ? shape->what : is_map ? "map" : "array";

@@ -58,10 +58,10 @@ FIELDS cose_key_fields[] = {{1, "kty", &key_type, false}, {2, "kid", NULL, false
                             {3, "alg", &alg, false},      {4, "key_ops", NULL, false},
                             {-1, "crv", &curve, false},   {-2, "x", NULL, false},
                             {-3, "y", NULL, false},       {-4, "d", &secret, false}};
-SHAPE cose_key = MAP("COSE_Key", cose_key_fields);
+const struct atls_diag_shape atls_diag_cose_key = MAP("COSE_Key", cose_key_fields);
 
 /* Claims: CWT (RFC 8392), EAT (RFC 9711), cnf (RFC 8747), KAT, PSA in both generations, CCA, EAR */
-FIELDS cnf_fields[] = {{1, "COSE_Key", &cose_key, false}, {3, "kid", NULL, false}};
+FIELDS cnf_fields[] = {{1, "COSE_Key", &atls_diag_cose_key, false}, {3, "kid", NULL, false}};
 SHAPE cnf = MAP("confirmation", cnf_fields);
 
 FIELDS component_fields[] = {{1, "measurement-type", NULL, false},
@@ -135,7 +135,7 @@ FIELDS claims[] = {
     {2400, "psa-verification-service-indicator", NULL, false},
     {2401, "cca-platform-config", NULL, false},
     {2402, "cca-platform-hash-algo-id", NULL, false},
-    {2500, "kak-pub", &cose_key, false},
+    {2500, "kak-pub", &atls_diag_cose_key, false},
     {44235, "cca-realm-personalization-value", NULL, false},
     {44236, "cca-realm-hash-algo-id", NULL, false},
     {44237, "cca-realm-public-key", NULL, false},

@@ -98,8 +98,9 @@ struct atls_diag_tag {
 const struct atls_diag_tag *atls_diag_tag(uint64_t tag);
 const char *atls_diag_name_of(const struct atls_diag_name *names, int64_t value);
 extern const struct atls_diag_name atls_diag_algs[];
-extern const struct atls_diag_shape atls_diag_claims, atls_diag_cose_sign1, atls_diag_components,
-    atls_diag_cmw_record, atls_diag_corim, atls_diag_parsec_tpm, atls_diag_parsec_cca;
+extern const struct atls_diag_shape atls_diag_claims, atls_diag_cose_key, atls_diag_cose_sign1,
+    atls_diag_components, atls_diag_cmw_record, atls_diag_corim, atls_diag_parsec_tpm,
+    atls_diag_parsec_cca;
 
 /* diag-cbor.c: walks one item; prints where it breaks off. 0 or the outcome. */
 int atls_diag_cbor_item(struct atls_diag *d, struct atls_cbor_reader *r, const char *label,

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The diagnostic printer: what every kind of message is called, the lines that matter in its tree,
+ * the results of checks; and that hostile input neither stops it nor steers the terminal.
+ */
+#include "rats/test-support.h"
+
+#include <string.h>
+
+#include "rats/diag.h"
+#include "rats/ear.h"
+#include "rats/encoding.h"
+#include "rats/error.h"
+#include "rats/jws.h"
+#include "rats/pem.h"
+#include "rats/test-samples.h"
+
+static struct test_samples samples;
+
+/* Prints IN; returns the text (free() it) and the outcome in *RESULTP. */
+static char *print(struct atls_bytes in, const struct atls_diag_keys *keys, int *resultp)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    *resultp = atls_diag_print(out, in, keys);
+    fclose(out);
+    return text;
+}
+
+static void expect_line(const char *name, const char *text, const char *line)
+{
+    if (line && !strstr(text, line))
+        fail_msg("%s: \"%s\" expected in\n%s", name, line, text);
+}
+
+enum given { NOTHING, PAK = 1, VERIFIER = 2, NONCE = 4, OTHER_KEY = 8, OTHER_NONCE = 16 };
+
+static const struct {
+    const char *name, *word;
+    unsigned given;
+    int result;
+    const char *lines[6];
+} cases[] = {
+    {"cab.cbor",
+     "cab",
+     NOTHING,
+     0,
+     {"collection (2), CBOR, type tag:ietf.org,2024-02-29:rats/kat",
+      "\"kat\": record, CBOR, application/eat+cwt", "kak-pub (2500): COSE_Key (4)",
+      "ok          linkage of PAT to KAT", "ok          signature of KAT verifies with its kak-pub",
+      "not checked signature of PAT (PSA token): no key given"}},
+    {"cab.json",
+     "cab",
+     PAK | NONCE,
+     0,
+     {"collection (2), JSON", "ok          nonce of KAT is the expected one",
+      "ok          signature of PAT (PSA token) verifies with key 1"}},
+    {"cab.cbor",
+     "cab",
+     OTHER_KEY,
+     ATLS_E_SIGNATURE,
+     {"FAILED      signature of PAT (PSA token)", "ok          linkage"}},
+    {"cab.cbor",
+     "cab",
+     PAK | OTHER_NONCE,
+     ATLS_E_MISMATCH,
+     {"FAILED      nonce of KAT: 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff "
+      "expected, 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f came"}},
+    {"bad-linkage.cbor",
+     "cab",
+     PAK | NONCE,
+     ATLS_E_MISMATCH,
+     {"FAILED      linkage of PAT to KAT: the PAT's nonce is 000102030405060708090a0b0c0d0e0f"
+      "101112131415161718191a1b1c1d1e1f, SHA-256 of kak-pub is",
+      "ok          signature of PAT (PSA token)", "ok          nonce of KAT"}},
+    {"bad-kat-signature.cbor",
+     "cab",
+     PAK | NONCE,
+     ATLS_E_SIGNATURE,
+     {"FAILED      signature of KAT", "ok          linkage"}},
+    {"bad-pat.cbor", "cab", PAK, ATLS_E_MALFORMED, {"! malformed", "signature of KAT verifies"}},
+    {"bad-kat.cbor", "cab", PAK, ATLS_E_MALFORMED, {"array (0)", "signature of PAT"}},
+    {"kat.cose",
+     "kat",
+     NONCE,
+     0,
+     {"COSE_Sign1 (4)", "alg (1): -7 ES256", "crv (-1): 1 P-256", "identity key (cnf)",
+      "ok          signature of KAT verifies with its kak-pub", "ok          nonce of KAT"}},
+    {"kat.cose", "kat", OTHER_NONCE, ATLS_E_MISMATCH, {"FAILED      nonce of KAT"}},
+    {"pat.cose",
+     "psa-token",
+     PAK,
+     0,
+     {"psa-security-lifecycle (2395): 0x3000 secured", "measurement-type (1): \"BL\"",
+      "ok          PSA claims as profile http://arm.com/psa/2.0.0",
+      "ok          signature of PSA token verifies with key 1"}},
+    {"psa-token.cose",
+     "psa-token",
+     PAK | NONCE,
+     0,
+     {"tag:psacertified.org,2023:psa#tfm", "ok          nonce of PSA token is the expected one"}},
+    {"psa-token.cose",
+     "psa-token",
+     OTHER_KEY | NONCE,
+     ATLS_E_SIGNATURE,
+     {"FAILED      signature of PSA token: it does not verify with any of the 1 keys given"}},
+    {"psa-claims.cbor", "psa-claims", NOTHING, 0, {"psa-client-id (2394): 1"}},
+    {"cmw-record.cbor",
+     "cmw",
+     NOTHING,
+     0,
+     {"record, CBOR, application/eat-cwt; profile=\\\"http://arm.com/psa/2.0.0\\\"",
+      "indicator 4 evidence", "PSA attestation token"}},
+    {"cmw-tag.cbor",
+     "cmw",
+     NOTHING,
+     0,
+     {"tag, CBOR, content format 263 (application/eat+cwt", "PSA attestation token"}},
+    {"boot-record.cbor",
+     "boot-record",
+     NOTHING,
+     0,
+     {"software components (3)", "ok          components as RFC 9783 wants them"}},
+    {"corim-main.cbor",
+     "corim",
+     NOTHING,
+     0,
+     {"tag 501 unsigned CoRIM", "simulated root of trust", "[0]: 1 manifest-creator",
+      "algorithm: 1 sha-256", "tag 550 UEID", "(as a URI): 3 reference values, 1 trust anchors"}},
+    {"corim-v0.0.2608.cbor", "corim", NOTHING, 0, {"(as plain text): 3 reference values"}},
+    {"ear-veraison.jwt",
+     "ear",
+     VERIFIER | NONCE,
+     0,
+     {"iat: 1700000000 (2023-11-14T22:13:20Z)", "executables: 96 contraindicated",
+      "hardware: 2 affirming", "akpub: P-256 key ",
+      "ok          signature of JWT verifies with the verifier's key",
+      "result      the worst tier is contraindicated"}},
+    {"ear-draft-03.jwt",
+     "ear",
+     VERIFIER | NONCE,
+     0,
+     {"ear_status: \"contraindicated\"", "ok          EAR claims of draft-ietf-rats-ear-03",
+      "ok          nonce of EAR is the expected one"}},
+    {"ear-draft-03.jwt",
+     "ear",
+     OTHER_KEY | NONCE,
+     ATLS_E_SIGNATURE,
+     {"FAILED      signature of JWT"}},
+    {"ear-veraison.jwt", "ear", NOTHING, 0, {"not checked signature of JWT"}},
+    {"ear-veraison.jwt", "ear", OTHER_NONCE, ATLS_E_MISMATCH, {"FAILED      nonce of EAR"}},
+    {"bad-signature.jwt", "ear", VERIFIER, ATLS_E_SIGNATURE, {"FAILED      signature of JWT"}},
+    {"verifier.jwk", "jwk", NOTHING, 0, {"crv: \"P-256\"", "key         "}},
+    {"pak.pem", "pem", NOTHING, 0, {"curve: P-256", "key         "}},
+};
+
+static void test_cases(void **state)
+{
+    struct atls_public_key pak, verifier;
+    json_t *verifier_jwk;
+
+    assert_int_equal(atls_pem_read_public_key(test_sample(&samples, "pak.pem"), &pak), 0);
+    assert_int_equal(atls_json_object(test_sample(&samples, "verifier.jwk"), "key", &verifier_jwk),
+                     0);
+    assert_int_equal(atls_jwk_to_public_key(verifier_jwk, &verifier), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct atls_bytes in = test_sample(&samples, cases[i].name);
+        unsigned given = cases[i].given;
+        struct atls_diag_keys keys = {.crypto = &atls_crypto_gnutls,
+                                      .keys = given & PAK ? &pak : &verifier,
+                                      .key_count = given & (PAK | OTHER_KEY) ? 1 : 0,
+                                      .verifier_jwk = given & VERIFIER ? verifier_jwk : NULL};
+        uint8_t *nonce;
+        size_t nonce_size;
+        char *text;
+        int r;
+
+        if (given & OTHER_KEY)
+            keys.keys = strstr(cases[i].name, "jwt") ? &pak : &verifier;
+        assert_int_equal(atls_hex_decode(test_sample(&samples, "nonce.hex"), &nonce, &nonce_size),
+                         0);
+        if (given & OTHER_NONCE)
+            nonce[31] = 0xff;
+        if (given & (NONCE | OTHER_NONCE))
+            keys.nonce = ATLS_BYTES(nonce, nonce_size);
+        assert_true(in.size > 0);
+        assert_string_equal(atls_diag_recognise(in), cases[i].word);
+        text = print(in, &keys, &r);
+        if (r != cases[i].result)
+            fail_msg("%s: %s expected, %s came:\n%s", cases[i].name,
+                     atls_error_name(cases[i].result), atls_error_name(r), text);
+        for (size_t j = 0; j < 6; j++)
+            expect_line(cases[i].name, text, cases[i].lines[j]);
+        free(text);
+        free(nonce);
+    }
+    json_decref(verifier_jwk);
+}
+
+/* Small inputs: what they are called, the outcome, a line. */
+#define IN(text)                                                                                   \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
+static const struct {
+    struct atls_bytes in;
+    const char *word;
+    int result;
+    const char *line;
+} small[] = {
+    {IN(""), NULL, ATLS_E_MALFORMED, "not recognised"},
+    {IN("hello"), NULL, ATLS_E_MALFORMED, "not recognised"},
+    {IN("\x00"), "cbor", 0, "0"},
+    {IN("\x20"), "cbor", 0, "-1"},
+    {IN("\x1b\xff\xff\xff\xff\xff\xff\xff\xff"), "cbor", 0, "18446744073709551615"},
+    {IN("\x3b\xff\xff\xff\xff\xff\xff\xff\xff"), "cbor", 0, "-1 - 18446744073709551615"},
+    {IN("\xa1\x3b\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "cbor", 0, "key -"},
+    {IN("\xfb\x3f\xf8\x00\x00\x00\x00\x00\x00"), "cbor", 0, "1.5 (float)"},
+    {IN("\xf5"), "cbor", 0, "true"},
+    {IN("\xf7"), "cbor", 0, "undefined"},
+    {IN("\xc1\x1a\x65\x53\xf1\x00"), "cbor", 0, "2023-11-14T22:13:20Z"},
+    {IN("\xc1\x1b\x7f\xff\xff\xff\xff\xff\xff\xff"), "cbor", 0, "no time of this era"},
+    {IN("\x5f\x41\x01\x42\x02\x03\xff"), "cbor", 0, "bytes in chunks"},
+    {IN("\x9f\x01\x02\xff"), "cbor", 0, "note: not in preferred encoding"},
+    {IN("\xa1\xa0\x01"), "cbor", 0, "value: 1"},
+    {IN("\xa1\x01\xa1\x20\x41\x7f"), "cbor", 0, "key -1: h'7f' (1 byte)"},
+    {IN("\x63\x1b[m"), "cbor", 0, "\"\\u001b[m\""},
+    {IN("\x64\xe2\x80\xaex"), "cbor", 0, "\\u202e"},
+    {IN("\x62\xc2\x9b"), "cbor", 0, "\\u009b"},
+    {IN("\x82\x01\x43\x83\x01\x02"), "cmw", 0, "content format 1 (unknown)"},
+    {IN("\x82\x19\x01\x07\x41\x80\x00"), "cmw", ATLS_E_MALFORMED, "! malformed"},
+    {IN("\xa2\x01\x02\x01\x03"), NULL, ATLS_E_MALFORMED, "! malformed"},
+    {IN("\x83\x01\x02"), NULL, ATLS_E_MALFORMED, "[1]: 2"},
+    {IN("\x82\x01"), NULL, ATLS_E_MALFORMED, "! malformed: CBOR ends at byte 2"},
+    {IN("\xd2\x84\x40\xa0\xf6\x40"), "cose-sign1", ATLS_E_MISSING, "payload: null"},
+    {IN("\xd2\x80"), "cose-sign1", ATLS_E_MALFORMED, "! malformed"},
+    {IN("\xd9\x01\xf5\xa0"), "corim", ATLS_E_MISSING, "FAILED      CoRIM"},
+    {IN("{\"a\":1,\"a\":2}"), "json", ATLS_E_MALFORMED, "a: 2"},
+    {IN("{\"a\":"), "json", ATLS_E_MALFORMED, "! malformed"},
+    {IN("{\"a\\u001b\":\"\\u0007\"}"), "json", 0, "a\\u001b: \"\\u0007\""},
+    {IN("[[[1e400]]]"), "json", ATLS_E_MALFORMED, "! malformed"},
+    {IN("{\"iat\":1700000000.5}"), "json", 0, "2023-11-14T22:13:20Z"},
+    {IN("{\"hardware\":-128}"), "json", 0, "-128 contraindicated"},
+    {IN("eyJhbGciOiJFUzI1NiJ9.e30"), "jwt", ATLS_E_MALFORMED, "! malformed"},
+    {IN("eyJhbGciOiJub25lIn0.e30.AAAA"), "jwt", 0, "alg: \"none\""},
+    {IN("{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}"), "jwk", 0, "k: private, not shown"},
+    {IN("{\"kty\":\"EC\",\"d\":\"c2VjcmV0\"}"), "jwk", 0, "d: private, not shown"},
+    {IN("{\"x\":{\"kty\":\"EC\",\"d\":\"c2VjcmV0\"}}"), "json", 0, "d: private, not shown"},
+    {IN("\xa1\x08\xa1\x01\xa3\x01\x02\x20\x01\x23\x43\x01\x02\x03"), "cbor", 0,
+     "d (-4): private, not shown (3 bytes)"},
+    {IN("\xa2\x01\x04\x20\x43\x01\x02\x03"), "cbor", 0, "crv (-1): private, not shown"},
+    {IN("[\"application/eat+cwt\",\"gA==\"]"), "cmw", ATLS_E_MALFORMED, "! malformed"},
+    {IN("{\"__cmwc_t\":\"x\"}"), "cmw", ATLS_E_MALFORMED, "! malformed"},
+    {IN("{\"eat_profile\":\"x\",\"submods\":{}}"), "ear", ATLS_E_UNSUPPORTED, "FAILED      EAR"},
+    {IN("{\"nonce\":\"AAEC\",\"status\":\"waiting\"}"), "session", 0, "nonce: h'000102'"},
+};
+
+static void test_small(void **state)
+{
+    for (size_t i = 0; i < sizeof(small) / sizeof(*small); i++) {
+        const char *word = atls_diag_recognise(small[i].in);
+        char *text;
+        int r;
+
+        if (!word != !small[i].word || (word && strcmp(word, small[i].word)))
+            fail_msg("case %zu: %s expected, %s came", i, small[i].word ? small[i].word : "nothing",
+                     word ? word : "nothing");
+        text = print(small[i].in, NULL, &r);
+        if (r != small[i].result)
+            fail_msg("case %zu: %s expected, %s came:\n%s", i, atls_error_name(small[i].result),
+                     atls_error_name(r), text);
+        expect_line("small", text, small[i].line);
+        free(text);
+    }
+}
+
+/* 70000 arrays, tags, maps in one another; JSON and CMW too: no recursion without an end. */
+static void test_depth(void **state)
+{
+    static const char openers[][8] = {"\x81", "\xc1", "\xa1\x01", "\xd2", "[", "{\"a\":", "\x9f"};
+    static const size_t sizes[] = {1, 1, 2, 1, 1, 5, 1};
+    static const char object[] = "{\"a\":";
+    size_t size = 70000;
+    char *deep = malloc(size);
+
+    assert_non_null(deep);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        char *text;
+        int r;
+
+        for (size_t at = 0; at < size; at++)
+            deep[at] = sizes[i] == 5 ? object[at % 5] : openers[i][at % sizes[i]];
+        text = print(ATLS_BYTES(deep, size), NULL, &r);
+        assert_int_not_equal(r, 0);
+        free(text);
+    }
+    free(deep);
+}
+
+/* Every sample cut short anywhere and with any byte changed: an outcome, no fall. No escape
+ * character in the output, whatever came. */
+static void test_damage(void **state)
+{
+    for (size_t i = 0; i < samples.count; i++) {
+        size_t size = samples.sample[i].size, step = size / 300 + 1;
+
+        for (size_t at = 0; at < size; at += step) {
+            uint8_t was = samples.sample[i].data[at];
+            char *text;
+            int r;
+
+            text = print(ATLS_BYTES(samples.sample[i].data, at), NULL, &r);
+            free(text);
+            samples.sample[i].data[at] = was == 0x1b ? 0x9b : 0x1b;
+            text = print(ATLS_BYTES(samples.sample[i].data, size), NULL, &r);
+            assert_null(strchr(text, 0x1b));
+            free(text);
+            samples.sample[i].data[at] = was;
+        }
+    }
+}
+
+static void test_whole(void **state)
+{
+    uint8_t bytes[103] = {0x58, 100};
+    struct atls_diag_keys keys = {.whole = true};
+    char *text;
+    int r;
+
+    memset(bytes + 2, 0xab, 100);
+    text = print(ATLS_BYTES(bytes, 102), NULL, &r);
+    expect_line("cut", text, "abab...abab");
+    free(text);
+    text = print(ATLS_BYTES(bytes, 102), &keys, &r);
+    assert_null(strstr(text, "..."));
+    expect_line("whole", text, "(100 bytes)");
+    free(text);
+    keys.colour = true;
+    text = print(test_sample(&samples, "kat.cose"), &keys, &r);
+    expect_line("colour", text, "\033[32mok");
+    free(text);
+}
+
+static const struct {
+    const char *name, *word, *line;
+    int result;
+} vectors[] = {
+    {"psa/tf-m/psa-2_0_0_sign1.bin", "psa-token", "0x3000 secured", 0},
+    {"psa/tf-m/psa-iot-1_sign1.bin", "psa-token", "profile PSA_IOT_PROFILE_1", 0},
+    {"psa/services/psa.good.cose", "psa-token", "measurement-type (1): \"ARoT\"", 0},
+    {"psa/services/psa-token.cbor", "psa-token", "psa-nonce (-75008)", 0},
+    {"parsec/tpm/evidence.cbor", "parsec-tpm",
+     "ok          TPM certification: the certified name is SHA-256 of pubArea", 0},
+    {"parsec/cca/evidence.cbor", "parsec-cca",
+     "ok          link of CCA token to KAT: the realm's challenge is SHA-512 of the KAT", 0},
+    {"corim/main/corim-psa-valid.cbor", "corim", "3 reference values, 2 trust anchors", 0},
+    {"corim/v0.0.2608/corim-psa-valid.cbor", "corim", "as plain text", 0},
+    {"corim/main/corim-parsec-tpm-valid.cbor", "corim", "not checked CoRIM", 0},
+    {"corim/main/corim-psa-bad-ta-cert.cbor", "corim", "FAILED      CoRIM", ATLS_E_MALFORMED},
+    {"ear/c-ear/ear.jwt", "ear", "the worst tier is affirming", 0},
+    {"ear/veraison-ear/ear-claims-tv-ok.json", "ear", "executables: 3 affirming", 0},
+    {"ear/draft-03/ear-json-1.diag", "ear", "the worst tier is contraindicated", 0},
+    {"ear/veraison-ear/pkey.json", "jwk", "crv: \"P-256\"", 0},
+    {"ear/veraison-ear/skey.json", "jwk", "d: private, not shown", 0},
+    {"keys/vts-ear-skey.jwk", "jwk", "this file holds a private key", 0},
+};
+
+static void test_vector_files(void **state)
+{
+    for (size_t i = 0; i < sizeof(vectors) / sizeof(*vectors); i++) {
+        struct atls_bytes in = test_vector(vectors[i].name);
+        const char *word = atls_diag_recognise(in);
+        char *text;
+        int r;
+
+        if (!word || strcmp(word, vectors[i].word))
+            fail_msg("%s: %s came", vectors[i].name, word ? word : "nothing");
+        text = print(in, NULL, &r);
+        if (r != vectors[i].result)
+            fail_msg("%s: %s came:\n%s", vectors[i].name, atls_error_name(r), text);
+        expect_line(vectors[i].name, text, vectors[i].line);
+        free(text);
+        test_vector_free(in);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cases), cmocka_unit_test(test_small),
+        cmocka_unit_test(test_depth), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_whole), cmocka_unit_test(test_vector_files),
+    };
+    int r;
+
+    if (test_samples_make(&samples)) {
+        fprintf(stderr, "samples: %s\n", atls_error_text());
+        return 1;
+    }
+    r = cmocka_run_group_tests_name("diag", tests, NULL, NULL);
+    test_samples_free(&samples);
+    return r;
+}
