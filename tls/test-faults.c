@@ -135,6 +135,7 @@ static const struct {
     {"cbor-unpreferred=claims", "malformed-cbor"},
     {"cbor-deep=claims", "malformed-cbor"},
     {"cbor-duplicate-key=cmw", "malformed-cmw"},
+    {"cbor-unpreferred=cmw", "malformed-cmw"},
     {"cbor-deep=cmw", "malformed-cmw"},
     {"cbor-indefinite=cmw", "ok"}, /* RFC 9999 allows it in a wrapper */
     {"cose-three-elements", "malformed-cose"},
