@@ -14,6 +14,7 @@
 
 #include "program/program.h"
 #include "rats/corim.h"
+#include "rats/psa.h"
 #include "sim/device/device.h"
 
 #define ARGS_MAX 16
@@ -234,6 +235,51 @@ static void test_endorsements_fit_the_device(void **state)
     }
 }
 
+static void test_dialects(void **state)
+{
+    static const struct {
+        const char *line;
+        enum atls_corim_dialect dialect;
+    } dialects[] = {
+        {"provision --seed 7 --output @/p --dialect main", ATLS_CORIM_MAIN},
+        {"provision --seed 7 --output @/p --dialect v0.0.2608", ATLS_CORIM_V0_2608},
+    };
+    static const struct {
+        const char *line;
+        enum atls_psa_profile profile;
+    } profiles[] = {
+        {"run --listen unix:@/s --psa-profile arm-2 --events @/events", ATLS_PSA_ARM_2},
+        {"run --listen unix:@/s --psa-profile rfc9783 --events @/events", ATLS_PSA_RFC9783},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct atls_corim corim;
+        assert_int_equal(wait_for(spawn(dialects[i].line)), 0);
+        read_corim("p", &corim);
+        assert_int_equal(corim.dialect, dialects[i].dialect);
+        atls_corim_clear(&corim);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        static const uint8_t challenge[32];
+        pid_t pid = spawn(profiles[i].line);
+        struct atls_device *device = await_device();
+        struct atls_psa_component components[4];
+        struct atls_cose_sign1 message;
+        struct atls_psa_claims claims;
+        uint8_t *token;
+        size_t size;
+        assert_ok(atls_device_attest_platform(device, ATLS_BYTES(challenge, 32), &token, &size));
+        assert_ok(
+            atls_cose_sign1_parse(ATLS_BYTES(token, size), ATLS_COSE_TAG_REQUIRED, "", &message));
+        assert_ok(atls_psa_claims_parse(message.payload, components, 4, &claims));
+        assert_int_equal(claims.profile, profiles[i].profile);
+        free(token);
+        atls_device_close(device);
+        kill(pid, SIGTERM);
+        assert_int_equal(wait_for(pid), 0);
+        unlink(path_in("events"));
+    }
+}
+
 static void test_images_can_be_saved_and_booted(void **state)
 {
     uint8_t *a, *b;
@@ -335,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_help_and_version),
         cmocka_unit_test_setup(test_run_tells_its_events, forget_events),
         cmocka_unit_test_setup(test_endorsements_fit_the_device, forget_events),
+        cmocka_unit_test_setup(test_dialects, forget_events),
         cmocka_unit_test(test_images_can_be_saved_and_booted),
         cmocka_unit_test_setup(test_killed_and_started_again, forget_events),
         cmocka_unit_test_setup(test_exit_after, forget_events),
