@@ -76,7 +76,7 @@ class Document:
         problem = jsonschema.exceptions.best_match(validator.iter_errors(self.value))
         if problem is None:
             return
-        location = list(problem.absolute_path)
+        location, message = list(problem.absolute_path), complaint(problem)
         where = ".".join(str(part) for part in location) or "the file"
         if problem.validator == "additionalProperties" and isinstance(problem.instance, Mapping):
             known = sorted(problem.schema.get("properties", {}))
@@ -85,7 +85,16 @@ class Document:
                 location + unknown[:1],
                 f"unknown field {unknown[0]!r} in {where}; known: {', '.join(known)}",
             )
-        raise self.fail(location, f"{where}: {problem.message}")
+        raise self.fail(location, f"{where}: {message}")
+
+
+def complaint(problem: jsonschema.ValidationError) -> str:
+    """A schema error in a person's words: of alternatives, the one that lists values says most."""
+    for alternative in problem.parent.context if problem.parent else []:
+        if alternative.validator == "enum":
+            values = ", ".join(map(str, alternative.validator_value))
+            return f"{problem.instance!r} is not one of {values}"
+    return str(problem.message)
 
 
 @functools.lru_cache(maxsize=None)

@@ -70,7 +70,7 @@ class Play:
         self.processes: dict[str, Process] = {}
         self.port = 0
         self._down: socket.socket | None = None
-        self._addresses = Addresses(folder, {}, {}, {})
+        self.addresses = Addresses(folder, {}, {}, {})
         self._began = time.monotonic()
         self._deadline = self._began + float(case.story.get("timeout", CASE_TIMEOUT))
         self._problems: list[str] = []
@@ -124,7 +124,7 @@ class Play:
                 verifiers[which] = f"http://{self.processes[name].ready()['address']}"
         for process in list(self.processes.values()):
             process.ready()
-        self._addresses = Addresses(self.folder, verifiers, keys, devices)
+        self.addresses = Addresses(self.folder, verifiers, keys, devices)
 
     def start_server(self) -> None:
         """The server; returns once it listens."""
@@ -133,7 +133,7 @@ class Play:
         flags = {
             "listen": "127.0.0.1:0",
             "max-connections": count,
-            **endpoint_flags(self.case, self.run, "server", self._addresses),
+            **endpoint_flags(self.case, self.run, "server", self.addresses),
         }
         server = self.start("server", "server", "server", plain(flags) + self._files("server"))
         port = server.ready().get("port")
@@ -146,7 +146,7 @@ class Play:
         name = "client" if number == 1 else f"client-{number}"
         flags = {
             "connect": f"127.0.0.1:{self.port}",
-            **endpoint_flags(self.case, self.run, "client", self._addresses),
+            **endpoint_flags(self.case, self.run, "client", self.addresses),
         }
         argv = plain(flags) + self._files(name)
         return self.start(name, "client", "client", argv, listening=False)

@@ -17,7 +17,7 @@ from typing import Any, Iterator, Mapping
 
 import jsonschema
 
-from .document import Document, load_schema
+from .document import Document, complaint, load_schema
 from .errors import ScenarioError
 from .paths import REQUIREMENTS, SCENARIO_SCHEMA, shown
 
@@ -210,7 +210,7 @@ def cases(scenario: Scenario, document: Document) -> Iterator[Case]:
         if problem is not None:
             where = ".".join(str(part) for part in problem.absolute_path)
             raise document.fail(
-                list(problem.absolute_path), f"case {name}: {where}: {problem.message}"
+                list(problem.absolute_path), f"case {name}: {where}: {complaint(problem)}"
             )
         case = Case(scenario, name, parameters, story)
         problem_text = _contradiction(case)
