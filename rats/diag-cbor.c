@@ -118,11 +118,11 @@ static void bytes(struct atls_diag *d, const char *label, const struct atls_diag
         atls_diag_line(d, label, "private, not shown (%zu bytes)", content.size);
         break;
     case DIAG_UUID:
-        if (content.size == 16) {
+        if (content.size == 16)
             uuid(d, label, content);
-            break;
-        }
-        /* fall through */
+        else
+            atls_diag_bytes(d, label, content);
+        break;
     default:
         atls_diag_bytes(d, label, content);
     }
