@@ -88,13 +88,13 @@ struct atls_cursor atls_cursor_of(struct atls_bytes in, const char *clause)
 /* Takes a big-endian number of SIZE bytes. */
 static int cursor_number(struct atls_cursor *c, const char *what, size_t size, uint32_t *valuep)
 {
-    struct atls_bytes bytes;
+    struct atls_bytes bytes = {NULL, 0};
     uint32_t value = 0;
     int r = atls_cursor_take(c, what, size, &bytes);
 
     if (r)
         return r;
-    for (size_t i = 0; i < size; i++)
+    for (size_t i = 0; i < bytes.size; i++)
         value = value << 8 | bytes.data[i];
     *valuep = value;
     return 0;

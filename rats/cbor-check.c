@@ -272,7 +272,7 @@ static int check_preferred(const struct check *c, const struct atls_cbor_item *i
  * definite length (RFC 8949 section 3.2.3). Its canonical form is that of the joined string. */
 static int check_chunks(struct check *c, enum atls_cbor_type type)
 {
-    struct atls_cbor_item chunk;
+    struct atls_cbor_item chunk = {.type = ATLS_CBOR_END};
     size_t start = c->at + 1, at = start, total = 0;
     int r;
 
@@ -391,7 +391,7 @@ static int check_string(struct check *c, const struct atls_cbor_item *item)
 
 static int check_item(struct check *c)
 {
-    struct atls_cbor_item item;
+    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
     int r = atls_cbor_item_decode(c->in, c->at, &item);
 
     if (r)

@@ -31,7 +31,7 @@ int atls_cbor_open(struct atls_cbor_reader *r, struct atls_bytes in,
 
 enum atls_cbor_type atls_cbor_peek(const struct atls_cbor_reader *r)
 {
-    struct atls_cbor_item item;
+    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
 
     if (r->at >= r->in.size || atls_cbor_item_decode(r->in, r->at, &item))
         return ATLS_CBOR_END;
@@ -59,7 +59,7 @@ static int expect(const struct atls_cbor_reader *r, const char *what, enum atls_
 
 int atls_cbor_read_uint(struct atls_cbor_reader *r, const char *what, uint64_t *valuep)
 {
-    struct atls_cbor_item item;
+    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
     int result = expect(r, what, ATLS_CBOR_UINT, &item);
 
     if (result)
@@ -72,7 +72,7 @@ int atls_cbor_read_uint(struct atls_cbor_reader *r, const char *what, uint64_t *
 int atls_cbor_read_int(struct atls_cbor_reader *r, const char *what, int64_t *valuep)
 {
     bool negative = atls_cbor_peek(r) == ATLS_CBOR_NINT;
-    struct atls_cbor_item item;
+    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
     int result = expect(r, what, negative ? ATLS_CBOR_NINT : ATLS_CBOR_UINT, &item);
 
     if (result)
@@ -90,7 +90,7 @@ int atls_cbor_read_int(struct atls_cbor_reader *r, const char *what, int64_t *va
 /* An indefinite-length string can be borrowed only where it has one chunk at most. */
 static int read_chunk(struct atls_cbor_reader *r, const char *what, struct atls_bytes *valuep)
 {
-    struct atls_cbor_item chunk;
+    struct atls_cbor_item chunk = {.type = ATLS_CBOR_END};
     struct atls_bytes value = ATLS_BYTES(r->in.data + r->at, 0);
     size_t at = r->at + 1;
     unsigned chunks = 0;
@@ -116,7 +116,7 @@ static int read_chunk(struct atls_cbor_reader *r, const char *what, struct atls_
 static int read_string(struct atls_cbor_reader *r, const char *what, enum atls_cbor_type type,
                        struct atls_bytes *valuep)
 {
-    struct atls_cbor_item item;
+    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
     int result = expect(r, what, type, &item);
 
     if (result)
@@ -140,7 +140,7 @@ int atls_cbor_read_text(struct atls_cbor_reader *r, const char *what, struct atl
 
 int atls_cbor_read_bool(struct atls_cbor_reader *r, const char *what, bool *valuep)
 {
-    struct atls_cbor_item item;
+    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
     int result = expect(r, what, ATLS_CBOR_BOOL, &item);
 
     if (result)
@@ -152,7 +152,7 @@ int atls_cbor_read_bool(struct atls_cbor_reader *r, const char *what, bool *valu
 
 int atls_cbor_read_null(struct atls_cbor_reader *r, const char *what)
 {
-    struct atls_cbor_item item;
+    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
     int result = expect(r, what, ATLS_CBOR_NULL, &item);
 
     if (result == 0)
@@ -162,7 +162,7 @@ int atls_cbor_read_null(struct atls_cbor_reader *r, const char *what)
 
 int atls_cbor_read_tag(struct atls_cbor_reader *r, const char *what, uint64_t *tagp)
 {
-    struct atls_cbor_item item;
+    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
     int result = expect(r, what, ATLS_CBOR_TAG, &item);
 
     if (result)
@@ -175,7 +175,7 @@ int atls_cbor_read_tag(struct atls_cbor_reader *r, const char *what, uint64_t *t
 static int read_container(struct atls_cbor_reader *r, const char *what, enum atls_cbor_type type,
                           size_t *countp)
 {
-    struct atls_cbor_item item;
+    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
     int result = expect(r, what, type, &item);
 
     if (result)
@@ -228,7 +228,7 @@ int atls_cbor_skip(struct atls_cbor_reader *r)
     unsigned depth = 0;
 
     do {
-        struct atls_cbor_item item;
+        struct atls_cbor_item item = {.type = ATLS_CBOR_END};
         size_t inside;
         int result = atls_cbor_item_decode(r->in, at, &item);
 

@@ -12,10 +12,10 @@
 
 struct atls_cbor_rules {
     size_t max_size;       /* bytes of input */
-    unsigned max_depth;    /* arrays, maps and tags inside one another */
-    size_t max_items;      /* all items together */
+    unsigned max_depth;    /* arrays, maps and tags inside one another; 64 at most is in force */
+    size_t max_items;      /* all items together, and the chunks of strings */
     bool allow_indefinite; /* indefinite lengths, where a format does not forbid them */
-    bool allow_unpreferred;/* longer heads than needed, for what others signed */
+    bool allow_unpreferred;/* longer heads, floats and bignums than needed, for what others signed */
 };
 extern const struct atls_cbor_rules atls_cbor_strict;   /* 1 MiB, depth 16, 65536 items */
 extern const struct atls_cbor_rules atls_cbor_lenient;  /* the same, both allowances */
@@ -33,11 +33,15 @@ struct atls_cbor_reader {
     const char *clause;   /* grammar that the messages name */
 };
 
-/* 0, -ENOMEM, ATLS_E_MALFORMED or ATLS_E_LIMIT. RULES NULL means strict. */
+/* 0, -ENOMEM, ATLS_E_MALFORMED or ATLS_E_LIMIT. RULES NULL means strict. What breaks CBOR itself is
+ * reported with the clause of RFC 8949; CLAUSE is for what is read afterwards. Keys are compared by
+ * value, not by how they are written. */
 int atls_cbor_open(struct atls_cbor_reader *r, struct atls_bytes in,
                    const struct atls_cbor_rules *rules, const char *clause);
-enum atls_cbor_type atls_cbor_peek(const struct atls_cbor_reader *r);
-/* Each reads one item of its type and says in its message WHAT was expected. */
+enum atls_cbor_type atls_cbor_peek(const struct atls_cbor_reader *r); /* END also at a break */
+/* Each reads one item of its type and says in its message WHAT was expected; another type, or a
+ * number that VALUEP cannot hold, is ATLS_E_MALFORMED and does not move. A string in more than one
+ * chunk cannot be borrowed: ATLS_E_UNSUPPORTED. */
 int atls_cbor_read_uint(struct atls_cbor_reader *r, const char *what, uint64_t *valuep);
 int atls_cbor_read_int(struct atls_cbor_reader *r, const char *what, int64_t *valuep);
 int atls_cbor_read_bytes(struct atls_cbor_reader *r, const char *what, struct atls_bytes *valuep);

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "rats/error.h"
 
@@ -142,17 +141,18 @@ static int check_padding(enum atls_base64 kind, struct atls_bytes text, size_t *
 }
 
 /* Value of each character, -1 for those outside ALPHABET. */
-static void invert(const char *alphabet, int8_t values[256])
+static void invert(const char *alphabet, int values[256])
 {
-    memset(values, -1, 256);
+    for (int i = 0; i < 256; i++)
+        values[i] = -1;
     for (int i = 0; i < 64; i++)
-        values[(uint8_t)alphabet[i]] = (int8_t)i;
+        values[(uint8_t)alphabet[i]] = i;
 }
 
 /* Decodes DIGITS characters of TEXT into DATA, which has room for digits * 3 / 4 bytes. */
 static int decode_digits(const char *alphabet, struct atls_bytes text, size_t digits, uint8_t *data)
 {
-    int8_t values[256];
+    int values[256];
     uint32_t pending = 0; /* at most 6 + 8 bits are of interest */
     unsigned bits = 0;
 

@@ -191,14 +191,14 @@ static void test_sink_overflow(void **state)
 static void test_sink_refuses_big_values(void **state)
 {
     static const struct {
-        unsigned prefix;
         size_t size;
+        unsigned prefix;
         int verdict;
-    } cases[] = {{1, 255, 0},
-                 {1, 256, ATLS_E_LIMIT},
-                 {2, 65535, 0},
-                 {2, 65536, ATLS_E_LIMIT},
-                 {3, 65536, 0}};
+    } cases[] = {{255, 1, 0},
+                 {256, 1, ATLS_E_LIMIT},
+                 {65535, 2, 0},
+                 {65536, 2, ATLS_E_LIMIT},
+                 {65536, 3, 0}};
     static uint8_t in[65536], buffer[65536 + 3];
     struct atls_bytes out;
     struct atls_sink s;

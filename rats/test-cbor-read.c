@@ -22,6 +22,20 @@ static int check(const char *hex, const struct atls_cbor_rules *rules)
     return result;
 }
 
+/* OPEN, DEPTH times; INNER; CLOSE as often. */
+static void nest(const char *open, const char *inner, const char *close, unsigned depth, char *hex,
+                 size_t size)
+{
+    size_t used = 0;
+
+    for (unsigned n = 0; n < depth; n++)
+        used += (size_t)snprintf(hex + used, size - used, "%s", open);
+    used += (size_t)snprintf(hex + used, size - used, "%s", inner);
+    for (unsigned n = 0; n < depth; n++)
+        used += (size_t)snprintf(hex + used, size - used, "%s", close);
+    assert_in_range(used, 1, size - 1);
+}
+
 static void test_depth(void **state)
 {
     static const struct {
@@ -34,14 +48,10 @@ static void test_depth(void **state)
 
     for (size_t i = 0; i < COUNT(kinds); i++)
         for (unsigned depth = 1; depth < 200; depth++) {
-            char hex[2000] = "";
+            char hex[2000];
             unsigned used = depth + (strcmp(kinds[i].inner, "80") == 0);
 
-            for (unsigned n = 0; n < depth; n++)
-                strcat(hex, kinds[i].open);
-            strcat(hex, kinds[i].inner);
-            for (unsigned n = 0; n < depth; n++)
-                strcat(hex, kinds[i].close);
+            nest(kinds[i].open, kinds[i].inner, kinds[i].close, depth, hex, sizeof hex);
             test_verdict(hex, check(hex, &atls_cbor_lenient), used <= 16 ? 0 : ATLS_E_LIMIT);
             deep.max_depth = 3;
             test_verdict(hex, check(hex, &deep), used <= 3 ? 0 : ATLS_E_LIMIT);

@@ -55,8 +55,8 @@ static struct atls_bytes random_string(bool text)
         if (text) {
             const char *character = characters[below(COUNT(characters))];
 
-            memcpy(data + size, character, strlen(character));
-            size += strlen(character);
+            for (; *character; character++)
+                data[size++] = (uint8_t)*character;
         } else
             data[size++] = (uint8_t)random_number();
     }
@@ -383,7 +383,7 @@ static bool double_entry(struct node *node)
     for (size_t i = 0; i < node->count; i++)
         if (double_entry(&node->children[i]))
             return true;
-    if (node->type != ATLS_CBOR_MAP || node->count == 0)
+    if (node->type != ATLS_CBOR_MAP || node->count < 2)
         return false;
     children = realloc(node->children, (node->count + 2) * sizeof *children);
     assert_non_null(children);
