@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs atls-decode as a program: forms of input, keys, exit codes, events, over samples and vectors.
+"""Runs atls-decode as a program: forms of input, keys, exit codes, events; samples and vectors.
 
 Usage: test-decode.py ATLS_DECODE MAKE_SAMPLES. With ATLS_VECTORS unset the vectors are left out.
 """
