@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "program/program.h"
 #include "rats/error.h"
 #include "verifier-stub/printable.h"
 
@@ -265,12 +266,16 @@ static int parse_listen(const char *listen, struct sockaddr_storage *addressp)
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
                              .ai_socktype = SOCK_STREAM};
     struct addrinfo *found;
+    uint64_t port;
     char host[64];
     size_t size;
     int error;
 
     if (!colon || colon == listen || (size_t)(colon - listen) >= sizeof host)
         return atls_fail(-EINVAL, NULL, "listen: expected ADDRESS:PORT, got \"%s\"", listen);
+    error = atls_parse_number(colon + 1, "listen: port", 0, 65535, &port); /* getaddrinfo wraps */
+    if (error != 0)
+        return error;
     size = (size_t)(colon - listen);
     if (listen[0] == '[' && listen[size - 1] == ']')
         snprintf(host, sizeof host, "%.*s", (int)size - 2, listen + 1);
@@ -360,9 +365,8 @@ int atls_verifier_start(const struct atls_verifier_config *config, const char *l
     }
     note_address(verifier, fd);
     verifier->daemon = MHD_start_daemon(
-        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-            MHD_USE_ERROR_LOG,
-        0, NULL, NULL, handle, verifier, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
+        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL,
+        NULL, handle, verifier, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
         exchange_free, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
     if (!verifier->daemon) {
