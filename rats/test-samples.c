@@ -313,7 +313,9 @@ static int make_ear(struct test_samples *samples, const struct world *world,
         return r;
     r = add(samples, name, atls_bytes_of_text(jwt));
     if (!r && dialect == ATLS_EAR_VERAISON) {
-        jwt[strlen(jwt) - 4] ^= 1;
+        char *last = jwt + strlen(jwt) - 4;
+
+        *last = *last == 'A' ? 'B' : 'A'; /* still base64url */
         r = add(samples, "bad-signature.jwt", atls_bytes_of_text(jwt));
     }
     free(jwt);
