@@ -135,8 +135,6 @@ static int received(gnutls_session_t tls, size_t i, const unsigned char *data, s
 static int send_body(gnutls_session_t tls, size_t i, gnutls_buffer_t buffer)
 {
     struct atls_session *s = gnutls_session_get_ptr(tls);
-    if (s->failure.reason != NULL)
-        return STOP;
     if (!s->bodies_built && build_bodies(s) != 0)
         return STOP;
     const struct hello_body *body = &s->sent[i];
@@ -330,9 +328,6 @@ static int server_hook(struct atls_session *s, unsigned type, unsigned when, uns
     if (type == GNUTLS_HANDSHAKE_SERVER_HELLO && !incoming && when == GNUTLS_HOOK_POST &&
         s->waiting != 0)
         return GNUTLS_E_AGAIN;
-    /* What failed while it waited stops where alerts are encrypted already. */
-    if (type == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && !incoming && s->failure.reason != NULL)
-        return STOP;
     if (type == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && !incoming && when == GNUTLS_HOOK_POST)
         report_selected(s, "sent", s->sent);
     return 0;

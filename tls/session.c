@@ -289,6 +289,9 @@ static enum atls_want shake_hands(struct atls_session *s)
     for (;;) {
         if (s->waiting != 0 && still_waiting(s))
             return ATLS_WANT_VERIFIER;
+        /* A ServerHello that waited is still in its queue: the alert is the first that is sent. */
+        if (s->failure.reason != NULL)
+            return send_alert(s);
         int result = gnutls_handshake(s->tls);
         if (result == 0)
             return handshake_done(s) == 0 ? ATLS_WANT_WRITE : send_alert(s);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stand-ins for attester and relying party, for tests of the binding to TLS: they keep the
+ * interfaces of attester.h and relying-party.h, with a real device in this process and no verifier.
+ * Each call can be made to wait or to fail.
+ */
+#ifndef ATLS_TLS_TEST_ROLES_H
+#define ATLS_TLS_TEST_ROLES_H
+
+#include "tls/relying-party.h"
+
+struct test_roles {
+    /* ATLS_E_AGAIN so many times before the answer */
+    unsigned challenge_after, result_after, verdict_after;
+    /* the answer is a failure with this reason */
+    const char *challenge_fails, *result_fails, *evidence_fails, *sign_fails, *verdict_fails;
+    bool verifier_at_fault; /* that failure of the verdict */
+    size_t padding;         /* bytes more in a result */
+    bool other_key;         /* CertificateVerify is by another key of the device */
+    unsigned waited;        /* ATLS_E_AGAIN given so far */
+};
+extern struct test_roles test_roles;
+
+struct atls_attester *test_attester_new(enum atls_curve curve);
+void test_attester_free(struct atls_attester *attester);
+struct atls_relying_party *test_relying_party_new(void);
+void test_relying_party_free(struct atls_relying_party *relying_party);
+
+#endif
