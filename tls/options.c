@@ -187,7 +187,7 @@ static void evidence_type(struct argp_state *state, struct atls_options *options
 static void trusted_verifier(struct argp_state *state, struct atls_options *options,
                              const char *text)
 {
-    char *id, *source;
+    char *id = NULL, *source = NULL;
     if (options->trusted_count == ATLS_LISTED_MAX ||
         !split(options, text, '=', false, &id, &source))
         argp_error(state, "--trust-verifier: ID=SOURCE was expected, at most %d times",
