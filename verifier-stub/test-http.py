@@ -100,11 +100,13 @@ class Verifier:
             headers["Content-Type"] = content_type
         if accept is not None:
             headers["Accept"] = accept
-        used.request(method, path, body=body, headers=headers)
-        response = used.getresponse()
-        answer = Answer(response.status, dict(response.getheaders()), response.read())
-        if connection is None:
-            used.close()
+        try:
+            used.request(method, path, body=body, headers=headers)
+            response = used.getresponse()
+            answer = Answer(response.status, dict(response.getheaders()), response.read())
+        finally:
+            if connection is None:
+                used.close()
         return answer
 
     def new_session(self, query: str = "") -> Answer:

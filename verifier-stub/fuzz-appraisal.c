@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any evidence into appraisal. The first byte says in which media type it comes and whether
+ * signatures are verified or all believed: believing gets the fuzzer behind them. The store is a
+ * fake that knows every device. What comes out must be of one piece.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/media-types.h"
+#include "verifier-stub/result.h"
+#include "verifier-stub/test-evidence.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct test_device device;
+static struct atls_crypto believing;
+static json_t *signer, *verifier;
+
+static int believe(const struct atls_public_key *key, struct atls_bytes digest,
+                   struct atls_bytes signature)
+{
+    return 0;
+}
+
+static int find_trust_anchor(struct atls_store *store, const uint8_t implementation_id[32],
+                             const uint8_t instance_id[33], struct atls_public_key *keyp)
+{
+    *keyp = device.pak.public_key;
+    return 0;
+}
+
+static int find_reference_values(struct atls_store *store, const uint8_t implementation_id[32],
+                                 struct atls_reference_set *setp)
+{
+    struct atls_reference_set set = {calloc(TEST_COMPONENTS, sizeof *set.values), 0};
+
+    if (!set.values)
+        abort();
+    for (; set.count < TEST_COMPONENTS; set.count++) {
+        struct atls_reference_value *value = &set.values[set.count];
+
+        value->name = strdup(test_components[set.count].name);
+        value->version = strdup(test_components[set.count].version);
+        value->digest_size = 32;
+        memset(value->digest, test_components[set.count].fill, 32);
+    }
+    *setp = set;
+    return 0;
+}
+
+static void set_up(void)
+{
+    if (signer)
+        return;
+    test_device_make(&device, 1);
+    believing = atls_crypto_gnutls;
+    believing.verify = believe;
+    if (atls_signing_key_make(&signer) != 0 || !(verifier = atls_signing_key_public(signer)))
+        abort();
+}
+
+static void demand(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+/* The result must be one that a strict reader takes and that says the same. */
+static void check_result(const struct atls_appraisal *appraisal, struct atls_bytes nonce)
+{
+    struct atls_result_rules rules = {ATLS_EAR_VERAISON, NULL, 300, signer};
+    struct atls_ear ear;
+    char *jwt;
+
+    demand(atls_result_write(appraisal, nonce, 1700000000, &rules, &jwt) == 0);
+    demand(atls_ear_read(atls_bytes_of_text(jwt), verifier, &ear) == 0);
+    demand(atls_ear_worst_tier(&ear) == appraisal->tier);
+    demand(ear.submods[0].has_key == appraisal->has_key);
+    atls_ear_clear(&ear);
+    free(jwt);
+}
+
+static void check_appraisal(const struct atls_appraisal *appraisal)
+{
+    bool failed = appraisal->trust_vector[ATLS_HARDWARE] == 99;
+
+    demand((strcmp(appraisal->reason, "ok") == 0) == (appraisal->tier == ATLS_TIER_AFFIRMING));
+    demand(appraisal->detail[0] != 0);
+    demand(!failed || !appraisal->has_key);
+    demand(failed == !appraisal->annotated_evidence);
+    for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++)
+        demand((appraisal->trust_vector[i] == 99) == failed);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct atls_store_ops ops = {.find_trust_anchor = find_trust_anchor,
+                                              .find_reference_values = find_reference_values};
+    struct atls_store store = {&ops};
+    struct atls_evidence evidence;
+    struct atls_appraisal appraisal;
+    const char *reason = NULL;
+    uint8_t nonce[32];
+    int error;
+
+    if (size == 0)
+        return 0;
+    set_up();
+    memset(nonce, 0x11, sizeof nonce);
+    error = atls_evidence_unwrap(data[0] & 1 ? ATLS_MT_PSA_TOKEN : ATLS_MT_CMW_CBOR,
+                                 ATLS_BYTES(data + 1, size - 1), &evidence, &reason);
+    demand(error >= 0);
+    if (error != 0)
+        return 0;
+    error = atls_appraise(&evidence, ATLS_BYTES(nonce, sizeof nonce), &store,
+                          data[0] & 2 ? &believing : &atls_crypto_gnutls, &appraisal);
+    demand(error == 0);
+    check_appraisal(&appraisal);
+    if (data[0] & 4)
+        check_result(&appraisal, ATLS_BYTES(nonce, sizeof nonce));
+    atls_appraisal_clear(&appraisal);
+    atls_evidence_clear(&evidence);
+    return 0;
+}
