@@ -21,7 +21,7 @@ struct atls_reference_value { /* one measured component that is allowed */
     size_t digest_size;
     enum atls_hash digest_hash;
     uint8_t signer_id[64];    /* cryptokeys (13) */
-    size_t signer_id_size;    /* 0 where absent */
+    size_t signer_id_size;    /* 32, 48 or 64: the profile demands a signer id */
 };
 struct atls_trust_anchor {
     uint8_t implementation_id[32];
@@ -38,10 +38,14 @@ struct atls_corim { /* free the members with atls_corim_clear() */
     size_t trust_anchor_count;
 };
 void atls_corim_clear(struct atls_corim *corim);
-/* Unsigned CoRIM (tag 501). Strict on what it understands; ATLS_E_MALFORMED, ATLS_E_UNSUPPORTED
- * (other profile), ATLS_E_MISSING (class, instance, key), ATLS_E_LIMIT. -ENOMEM. */
+/* Unsigned CoRIM (tag 501), preferred encodings only, as Veraison writes it. Whatever could narrow an
+ * endorsement and is not understood (validity, conditions, other measured values) is refused, not
+ * skipped. A measurement with several digests gives as many reference values. ATLS_E_MALFORMED,
+ * ATLS_E_UNSUPPORTED (another profile; what is not understood), ATLS_E_MISSING (id, tags, class,
+ * instance, signer id, digests), ATLS_E_LIMIT. -ENOMEM. */
 int atls_corim_parse(struct atls_bytes in, struct atls_corim *corimp);
-/* *OUTP is allocated. Groups reference values by implementation id. Deterministic. */
+/* *OUTP is allocated. Groups reference values by implementation id. Deterministic. -EINVAL for what
+ * the profile forbids, -ENOMEM. */
 int atls_corim_write(const struct atls_corim *corim, uint8_t **outp, size_t *sizep);
 
 #endif

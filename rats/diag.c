@@ -277,6 +277,14 @@ static void print_claims(struct atls_diag *d, struct atls_bytes in)
         atls_diag_psa_claims(d, in);
 }
 
+static void print_ear_claims(struct atls_diag *d, struct atls_bytes in)
+{
+    struct atls_bytes nonce;
+
+    if (!atls_diag_cbor(d, in, NULL, &atls_diag_claims) && !atls_pat_nonce(in, &nonce))
+        atls_diag_nonce(d, "EAR", nonce);
+}
+
 static void print_cbor(struct atls_diag *d, struct atls_bytes in)
 {
     atls_diag_cbor(d, in, NULL, NULL);
@@ -355,7 +363,7 @@ static const struct format {
     {"kat", "key attestation token (KAT)", is_kat, atls_diag_cose},
     {"psa-token", "PSA attestation token", is_psa_token, atls_diag_cose},
     {"cose-sign1", "COSE_Sign1", is_cose, atls_diag_cose},
-    {"ear", "EAR claims in CBOR", is_cbor_ear, print_claims},
+    {"ear", "EAR claims in CBOR", is_cbor_ear, print_ear_claims},
     {"kat-claims", "claims of a KAT", atls_diag_is_kat_payload, print_claims},
     {"psa-claims", "claims of a PSA token", atls_diag_is_psa_payload, print_claims},
     {"parsec-tpm", "Parsec TPM key attestation", is_parsec_tpm, atls_diag_parsec},

@@ -43,10 +43,14 @@ struct atls_ear { /* free the members with atls_ear_clear() */
 };
 void atls_ear_clear(struct atls_ear *ear);
 
-/* Writes the JWT (*JWTP is allocated, zero-terminated), signed by SIGNER_JWK (a private EC key). */
+/* Writes the JWT (*JWTP is allocated, zero-terminated), signed by SIGNER_JWK (a private EC key).
+ * -EINVAL where something is missing that the reader demands, or no such key; -ENOMEM. */
 int atls_ear_write(const struct atls_ear *ear, const json_t *signer_jwk, char **jwtp);
 /* Verifies compact JWS with the public JWK: alg must be ES256 or ES384 and fit the key, "crit" is
- * refused, then parses strictly. ATLS_E_SIGNATURE, ATLS_E_MALFORMED, ATLS_E_UNSUPPORTED. */
+ * refused, then parses strictly. ATLS_E_SIGNATURE; ATLS_E_UNTRUSTED (the JWK's own use, alg or
+ * key_ops speak against it); ATLS_E_UNSUPPORTED (alg, crit, eat_profile, several nonces);
+ * ATLS_E_MALFORMED, ATLS_E_MISSING (profile, iat, verifier id, submods, status, akpub),
+ * ATLS_E_LIMIT (1 MiB), -ENOMEM. */
 int atls_ear_read(struct atls_bytes jwt, const json_t *verifier_jwk, struct atls_ear *earp);
 /* Parses without verifying: for the printer, never for a decision. */
 int atls_ear_read_unverified(struct atls_bytes jwt, struct atls_ear *earp);
@@ -54,7 +58,8 @@ int atls_ear_parse_claims(const json_t *claims, struct atls_ear *earp);
 /* iat/nbf/exp against NOW with LEEWAY seconds; without exp the result lives MAX_AGE seconds from
  * iat. ATLS_E_EXPIRED. */
 int atls_ear_check_time(const struct atls_ear *ear, int64_t now, int64_t leeway, int64_t max_age);
-/* The worst of all submods: their status and every claim of their vectors; none without a submod. */
+/* The worst of all submods: their status and every claim of their vectors; none without a submod.
+ * From best to worst: affirming, none, warning, contraindicated. A claim of 0 says nothing. */
 enum atls_tier atls_ear_worst_tier(const struct atls_ear *ear);
 
 /* JWK of a public key, and back. */

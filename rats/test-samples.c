@@ -322,6 +322,52 @@ static int make_ear(struct test_samples *samples, const struct world *world,
     return r;
 }
 
+/* A result as a passport attester presents it, and claims of draft-ietf-rats-ear-03 in CBOR. */
+static int make_other_results(struct test_samples *samples, const struct world *world)
+{
+    uint8_t buffer[MESSAGE_MAX];
+    struct atls_cbor_writer w;
+    struct atls_bytes out;
+    int r;
+
+    atls_cbor_write_init(&w, buffer, sizeof(buffer));
+    atls_cmw_write_record(&w, ATLS_MT_EAT_JWT, test_sample(samples, "ear-veraison.jwt"),
+                          ATLS_IND_ATTESTATION_RESULTS);
+    r = atls_cbor_write_done(&w, &out);
+    if (!r)
+        r = add(samples, "cmw-ear.cbor", out);
+    if (r)
+        return r;
+    atls_cbor_write_init(&w, buffer, sizeof(buffer));
+    atls_cbor_write_map(&w, 5);
+    atls_cbor_write_uint(&w, 6);
+    atls_cbor_write_uint(&w, 1666529184);
+    atls_cbor_write_uint(&w, 10);
+    atls_cbor_write_bytes(&w, ATLS_BYTES(world->nonce, 32));
+    atls_cbor_write_uint(&w, 265);
+    atls_cbor_write_text(&w, "tag:ietf.org,2026:rats/ear#03");
+    atls_cbor_write_uint(&w, 266);
+    atls_cbor_write_map(&w, 1);
+    atls_cbor_write_text(&w, "PSA");
+    atls_cbor_write_map(&w, 2);
+    atls_cbor_write_uint(&w, 1000);
+    atls_cbor_write_uint(&w, ATLS_TIER_CONTRAINDICATED);
+    atls_cbor_write_uint(&w, 1001);
+    atls_cbor_write_map(&w, 2);
+    atls_cbor_write_uint(&w, ATLS_EXECUTABLES);
+    atls_cbor_write_uint(&w, 33);
+    atls_cbor_write_uint(&w, ATLS_HARDWARE);
+    atls_cbor_write_uint(&w, 2);
+    atls_cbor_write_uint(&w, 1004);
+    atls_cbor_write_map(&w, 2);
+    atls_cbor_write_uint(&w, 0);
+    atls_cbor_write_text(&w, "https://example.com");
+    atls_cbor_write_uint(&w, 1);
+    atls_cbor_write_text(&w, "1.0");
+    r = atls_cbor_write_done(&w, &out);
+    return r ? r : add(samples, "ear-claims.cbor", out);
+}
+
 static int make_keys(struct test_samples *samples, const struct world *world)
 {
     char *pem = atls_pem_write_public_key(&world->pak.public_key);
@@ -362,6 +408,8 @@ int test_samples_make(struct test_samples *samples)
         r = make_ear(samples, &world, ATLS_EAR_VERAISON, "ear-veraison.jwt");
     if (!r)
         r = make_ear(samples, &world, ATLS_EAR_DRAFT_03, "ear-draft-03.jwt");
+    if (!r)
+        r = make_other_results(samples, &world);
     return r ? r : make_keys(samples, &world);
 }
 
