@@ -3,24 +3,10 @@
  * Whole handshakes in memory, both sides of this program: every role and model on either side, what
  * may wait, and every failure with its reason and alert at both parties.
  */
-#include <errno.h>
-
 #include "rats/test-table.h"
-#include "tls/session-internal.h"
-#include "tls/test-pki.h"
-#include "tls/test-roles.h"
+#include "tls/test-ends.h"
 
-#define BG ATLS_MODEL_BACKGROUND_CHECK
-#define PP ATLS_MODEL_PASSPORT
 #define STEPS_MAX 4000
-
-struct side {
-    enum atls_model attester[2], relying_party[2];
-    bool optional, hrr, stranger, no_certificate, no_anchors;
-    const char *type;     /* of evidence; default cf:273 */
-    const char *verifier; /* default v.example */
-    const char *fault;
-};
 
 static const struct row {
     const char *name;
@@ -437,133 +423,11 @@ static const struct row {
      .server_alert = 80},
 };
 
-struct pipe {
-    uint8_t *data;
-    size_t size, at;
-};
-
-struct end {
-    struct atls_party party;
-    struct atls_faults faults;
-    struct atls_evidence_type type;
-    struct atls_bytes verifier;
-    struct atls_session *session;
-    struct pipe *in, *out;
-    struct end *peer;
-    enum atls_want want;
-};
-
-static struct test_pki pki;
-
-static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t size)
-{
-    struct pipe *out = ((struct end *)transport)->out;
-    out->data = realloc(out->data, out->size + size);
-    assert_non_null(out->data);
-    memcpy(out->data + out->size, data, size);
-    out->size += size;
-    return (ssize_t)size;
-}
-
-static ssize_t pull(gnutls_transport_ptr_t transport, void *data, size_t size)
-{
-    struct end *end = transport;
-    struct pipe *in = end->in;
-    if (in->at == in->size) {
-        if (end->peer->want == ATLS_WANT_NOTHING)
-            return 0;
-        gnutls_transport_set_errno(atls_session_tls(end->session), EAGAIN);
-        return -1;
-    }
-    size = size < in->size - in->at ? size : in->size - in->at;
-    memcpy(data, in->data + in->at, size);
-    in->at += size;
-    return (ssize_t)size;
-}
-
-static void set_models(struct atls_abilities *abilities, const enum atls_model models[2],
-                       struct end *end)
-{
-    *abilities = (struct atls_abilities){
-        .types = &end->type, .type_count = 1, .verifiers = &end->verifier, .verifier_count = 1};
-    while (abilities->model_count < 2 && models[abilities->model_count] != ATLS_MODEL_NONE) {
-        abilities->model[abilities->model_count] = models[abilities->model_count];
-        abilities->model_count++;
-    }
-}
-
-static void open_end(struct end *end, enum atls_side which, const struct side *side, bool p384)
-{
-    struct atls_party *party = &end->party;
-    const char *own = which == ATLS_CLIENT ? "client" : "server";
-    char certificate[64], key[64];
-    snprintf(certificate, sizeof certificate, "%s.pem", side->stranger ? "stranger" : own);
-    snprintf(key, sizeof key, "%s.key", side->stranger ? "stranger" : own);
-    party->side = which;
-    party->profile = &atls_profile_ta_07;
-    atls_code_points_default(&party->code_points);
-    party->attestation_required = !side->optional;
-    party->curve = p384 ? ATLS_P384 : ATLS_P256;
-    party->peer_name = which == ATLS_CLIENT ? "127.0.0.1" : NULL;
-    party->message = own;
-    party->hrr = side->hrr;
-    party->faults = &end->faults;
-    if (side->fault != NULL)
-        assert_int_equal(atls_faults_add(&end->faults, side->fault), 0);
-    assert_int_equal(
-        atls_evidence_type_parse(side->type != NULL ? side->type : "cf:273", &end->type), 0);
-    end->verifier = atls_bytes_of_text(side->verifier != NULL ? side->verifier : "v.example");
-    set_models(&party->as_attester, side->attester, end);
-    set_models(&party->as_relying_party, side->relying_party, end);
-    if (party->as_attester.model_count > 0)
-        party->attester = test_attester_new(party->curve);
-    if (party->as_relying_party.model_count > 0)
-        party->relying_party = test_relying_party_new();
-    assert_int_equal(atls_events_open(NULL, own, &party->events), 0);
-    assert_int_equal(
-        atls_party_start(party, side->no_certificate ? NULL : test_pki_file(&pki, certificate),
-                         side->no_certificate ? NULL : test_pki_file(&pki, key),
-                         side->no_anchors ? NULL : test_pki_file(&pki, "ca.pem")),
-        0);
-    assert_int_equal(atls_session_new(party, 1, &end->session), 0);
-    gnutls_session_t tls = atls_session_tls(end->session);
-    gnutls_transport_set_ptr(tls, end);
-    gnutls_transport_set_push_function(tls, push);
-    gnutls_transport_set_pull_function(tls, pull);
-    end->want = ATLS_WANT_READ;
-}
-
-static void close_end(struct end *end)
-{
-    atls_session_free(end->session);
-    test_attester_free(end->party.attester);
-    test_relying_party_free(end->party.relying_party);
-    atls_party_stop(&end->party);
-    atls_events_close(end->party.events);
-}
-
-static void check_end(const char *who, const struct end *end, const char *reason, int alert)
-{
-    const struct failure *failure = &end->session->failure;
-    const char *came = failure->reason != NULL ? failure->reason : "complete";
-    const char *expected = reason != NULL ? reason : "complete";
-    if (end->want != ATLS_WANT_NOTHING)
-        fail_msg("%s: did not end", who);
-    if (strcmp(came, expected) != 0)
-        fail_msg("%s: expected %s, came %s (%s; %s)", who, expected, came, failure->detail,
-                 failure->clause);
-    assert_int_equal(atls_session_complete(end->session), reason == NULL);
-    if (reason != NULL)
-        assert_int_equal(failure->alert, alert);
-}
-
 static void pump(struct end *client, struct end *server)
 {
     for (int i = 0; i < STEPS_MAX; i++) {
-        if (client->want != ATLS_WANT_NOTHING)
-            client->want = atls_session_step(client->session);
-        if (server->want != ATLS_WANT_NOTHING)
-            server->want = atls_session_step(server->session);
+        step_end(client);
+        step_end(server);
         if (client->want == ATLS_WANT_NOTHING && server->want == ATLS_WANT_NOTHING)
             return;
     }
@@ -600,8 +464,8 @@ static void a_connection(void **state)
     const struct row *row = *state;
     struct pipe there = {NULL, 0, 0}, back = {NULL, 0, 0};
     struct end client = {.in = &back, .out = &there}, server = {.in = &there, .out = &back};
-    client.peer = &server;
-    server.peer = &client;
+    client.peer_gone = &server.gone;
+    server.peer_gone = &client.gone;
     test_roles = row->roles;
     open_end(&client, ATLS_CLIENT, &row->client, row->p384);
     open_end(&server, ATLS_SERVER, &row->server, row->p384);
@@ -623,19 +487,20 @@ static void a_timeout(void **state)
     struct row row = {.client = {.attester = {BG}}, .server = {.relying_party = {BG}}};
     struct pipe there = {NULL, 0, 0}, back = {NULL, 0, 0};
     struct end client = {.in = &back, .out = &there}, server = {.in = &there, .out = &back};
-    client.peer = &server;
-    server.peer = &client;
+    client.peer_gone = &server.gone;
+    server.peer_gone = &client.gone;
     test_roles = (struct test_roles){.verdict_after = UINT32_MAX};
     open_end(&client, ATLS_CLIENT, &row.client, false);
     open_end(&server, ATLS_SERVER, &row.server, false);
     for (int i = 0; i < 50; i++) {
-        client.want = atls_session_step(client.session);
-        server.want = atls_session_step(server.session);
+        step_end(&client);
+        step_end(&server);
     }
     assert_int_equal(server.want, ATLS_WANT_VERIFIER);
     assert_int_equal(client.want, ATLS_WANT_READ); /* no data came: nothing was accepted */
     atls_session_abort(server.session, "timeout", "long enough");
     server.want = ATLS_WANT_NOTHING;
+    server.gone = true;
     pump(&client, &server);
     check_end("server", &server, "timeout", ATLS_ALERT_INTERNAL_ERROR);
     check_end("client", &client, "peer-alert", ATLS_ALERT_INTERNAL_ERROR);
@@ -648,10 +513,10 @@ static void a_timeout(void **state)
 int main(void)
 {
     struct test_list list = {.count = 0};
-    test_pki_make(&pki);
+    test_pki_make(&test_pki);
     TEST_ADD_ROWS(&list, a_connection, rows);
     TEST_ADD(&list, a_timeout);
     int result = test_run("session", &list);
-    test_pki_remove(&pki);
+    test_pki_remove(&test_pki);
     return result;
 }
