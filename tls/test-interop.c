@@ -298,7 +298,7 @@ static const struct story both_models[] = {
      .accept = ATLS_TIER_AFFIRMING,
      .reason = "ok",
      .tier = ATLS_TIER_AFFIRMING},
-    {.what = "evidence of 60 kB",
+    {.what = "400 components more",
      .device = {"--components", "400"},
      .accept = ATLS_TIER_AFFIRMING,
      .reason = "unknown-component",
@@ -451,6 +451,54 @@ static void test_passport_refused(void **state)
     run_all(*state, passport_only, sizeof passport_only / sizeof *passport_only, true);
 }
 
+/* Evidence that comes after the verifier's session is over gets no verdict. */
+static void test_session_expired(void **state)
+{
+    static const struct story late = {.what = "late evidence",
+                                      .verifier = {"--session-lifetime", "1"},
+                                      .accept = ATLS_TIER_WARNING,
+                                      .reason = "session-expired",
+                                      .tier = ATLS_TIER_NONE,
+                                      .at_fault = true};
+    struct fixture *f = *state;
+    struct atls_faults faults = {.count = 0};
+
+    endorse(f);
+    meet(f, &late, ATLS_CBOR, &faults);
+    background_check(f);
+    usleep(1300000);
+    judge(f, &late, "background check");
+}
+
+/* The device dies between two connections: the attester says so, and asks no verifier in vain. */
+static void test_device_gone(void **state)
+{
+    static const struct story well = {.what = "device gone", .accept = ATLS_TIER_AFFIRMING};
+    struct fixture *f = *state;
+    struct atls_faults faults = {.count = 0};
+    uint8_t challenge[32] = {3}, signature[ATLS_SIGNATURE_MAX];
+    size_t size;
+
+    endorse(f);
+    meet(f, &well, ATLS_CBOR, &faults);
+    assert_int_equal(
+        atls_attester_evidence(f->attester, 1, ATLS_BYTES(challenge, 32), &f->credential), 0);
+    stop(&f->device);
+    assert_true(atls_attester_sign(f->attester, f->credential.key_handle, ATLS_BYTES(challenge, 32),
+                                   signature, &size) > 0);
+    assert_string_equal(atls_attester_reason(f->attester), "device-unavailable");
+    atls_credential_clear(&f->credential);
+    assert_true(atls_attester_evidence(f->attester, 2, ATLS_BYTES(challenge, 32), &f->credential) >
+                0);
+    assert_string_equal(atls_attester_reason(f->attester), "device-unavailable");
+    int rc;
+    while ((rc = atls_attester_result(f->attester, 3, &f->credential)) == ATLS_E_AGAIN) {
+        poll_once(f);
+    }
+    assert_true(rc > 0);
+    assert_string_equal(atls_attester_reason(f->attester), "device-unavailable");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +506,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_passport, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_check_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_passport_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_session_expired, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_device_gone, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
