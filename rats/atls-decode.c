@@ -194,7 +194,7 @@ static bool wants_colour(void)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-    return isatty(STDOUT_FILENO) && (!no_color || !*no_color) && term && strcmp(term, "dumb");
+    return isatty(STDOUT_FILENO) && (!no_color || !*no_color) && term && strcmp(term, "dumb") != 0;
 }
 
 static int decode(const struct options *options, struct atls_bytes in, enum atls_input_form form,

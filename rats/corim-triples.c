@@ -12,7 +12,8 @@
 
 /* The environment of a triple, as far as the profile knows it. */
 struct environment {
-    struct atls_bytes implementation_id, instance_id;
+    bool has_implementation, has_instance;
+    uint8_t implementation_id[32], instance_id[33];
 };
 
 static int read_tagged_bytes(struct atls_cbor_reader *r, const char *what, uint64_t tag,
@@ -20,6 +21,36 @@ static int read_tagged_bytes(struct atls_cbor_reader *r, const char *what, uint6
 {
     int e = atls_corim_expect_tag(r, what, tag);
     return e ? e : atls_cbor_read_bytes(r, what, bytesp);
+}
+
+static int read_implementation_id(struct atls_cbor_reader *r, struct environment *environment)
+{
+    struct atls_bytes id = {0};
+    int e = read_tagged_bytes(r, "class id (implementation id)", TAG_BYTES, &id);
+
+    if (!e && id.size != sizeof(environment->implementation_id))
+        e = atls_fail(ATLS_E_MALFORMED, PSA_ENVIRONMENT,
+                      "implementation id: 32 bytes expected, %zu came", id.size);
+    if (e)
+        return e;
+    memcpy(environment->implementation_id, id.data, id.size);
+    environment->has_implementation = true;
+    return 0;
+}
+
+static int read_instance_id(struct atls_cbor_reader *r, struct environment *environment)
+{
+    struct atls_bytes id = {0};
+    int e = read_tagged_bytes(r, "instance (UEID)", TAG_UEID, &id);
+
+    if (!e && (id.size != sizeof(environment->instance_id) || id.data[0] != 1))
+        e = atls_fail(ATLS_E_MALFORMED, PSA_ENVIRONMENT,
+                      "instance: a UEID of 33 bytes and type 01 expected, %zu bytes came", id.size);
+    if (e)
+        return e;
+    memcpy(environment->instance_id, id.data, id.size);
+    environment->has_instance = true;
+    return 0;
 }
 
 /* class-map {0: class id, 1: vendor, 2: model}; the latter two are for people. */
@@ -36,8 +67,7 @@ static int read_class(struct atls_cbor_reader *r, struct environment *environmen
         if (e)
             return e;
         if (key == CLASS_ID)
-            e = read_tagged_bytes(r, "class id (implementation id)", TAG_BYTES,
-                                  &environment->implementation_id);
+            e = read_implementation_id(r, environment);
         else if (key == CLASS_VENDOR || key == CLASS_MODEL)
             e = atls_cbor_read_text(r, "vendor or model of class", &text);
         else
@@ -61,19 +91,15 @@ static int read_environment(struct atls_cbor_reader *r, struct environment *envi
         if (key == ENVIRONMENT_CLASS)
             e = read_class(r, &environment);
         else if (key == ENVIRONMENT_INSTANCE)
-            e = read_tagged_bytes(r, "instance (UEID)", TAG_UEID, &environment.instance_id);
+            e = read_instance_id(r, &environment);
         else
             e = atls_corim_unknown_key(r, "environment", key);
     }
     if (e)
         return e;
-    if (!environment.implementation_id.data)
+    if (!environment.has_implementation)
         return atls_fail(ATLS_E_MISSING, PSA_ENVIRONMENT,
                          "CoMID environment: class with an implementation id expected");
-    if (environment.implementation_id.size != 32)
-        return atls_fail(ATLS_E_MALFORMED, PSA_ENVIRONMENT,
-                         "implementation id: 32 bytes expected, %zu came",
-                         environment.implementation_id.size);
     *environmentp = environment;
     return 0;
 }
@@ -208,7 +234,7 @@ static int add_reference_value(const struct environment *environment, const stru
                                            .signer_id_size = m->signer_id.size,
                                            .name = m->name ? strdup(m->name) : NULL,
                                            .version = m->version ? strdup(m->version) : NULL};
-    memcpy(value->implementation_id, environment->implementation_id.data, 32);
+    memcpy(value->implementation_id, environment->implementation_id, 32);
     memcpy(value->digest, digest->value.data, digest->value.size);
     memcpy(value->signer_id, m->signer_id.data, m->signer_id.size);
     corim->reference_value_count++;
@@ -219,8 +245,8 @@ static int add_reference_value(const struct environment *environment, const stru
 static int finish_measurement(const struct environment *environment, struct measurement *m,
                               struct atls_corim *corim)
 {
-    struct digest digest;
-    size_t count;
+    struct digest digest = {0};
+    size_t count = 0;
     int e;
 
     if (!m->signer_id.data)
@@ -320,11 +346,11 @@ static int open_triple(struct atls_cbor_reader *r, const char *what,
 
 static int read_reference_triple(struct atls_cbor_reader *r, struct atls_corim *corim)
 {
-    struct environment environment;
-    size_t count;
+    struct environment environment = {0};
+    size_t count = 0;
     int e = open_triple(r, "reference triple", &environment, &count);
 
-    if (!e && environment.instance_id.data)
+    if (!e && environment.has_instance)
         e = atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES,
                       "reference triple: an environment without instance expected");
     while (!e && count--)
@@ -332,30 +358,17 @@ static int read_reference_triple(struct atls_cbor_reader *r, struct atls_corim *
     return e;
 }
 
-static int check_instance(const struct environment *environment)
-{
-    struct atls_bytes id = environment->instance_id;
-
-    if (!id.data)
-        return atls_fail(ATLS_E_MISSING, PSA_ENVIRONMENT,
-                         "attestation key triple: an instance (UEID) expected");
-    if (id.size != 33 || id.data[0] != 1)
-        return atls_fail(ATLS_E_MALFORMED, PSA_ENVIRONMENT,
-                         "instance: a UEID of 33 bytes and type 01 expected, %zu bytes came",
-                         id.size);
-    return 0;
-}
-
 static int read_key_triple(struct atls_cbor_reader *r, struct atls_corim *corim)
 {
     struct atls_trust_anchor anchor = {0}, *all;
-    struct environment environment;
+    struct environment environment = {0};
     struct atls_bytes pem;
-    size_t count;
+    size_t count = 0;
     int e = open_triple(r, "attestation key triple", &environment, &count);
 
-    if (!e)
-        e = check_instance(&environment);
+    if (!e && !environment.has_instance)
+        e = atls_fail(ATLS_E_MISSING, PSA_ENVIRONMENT,
+                      "attestation key triple: an instance (UEID) expected");
     if (!e && count != 1)
         e = atls_fail(ATLS_E_MALFORMED, PSA_KEYS, "verification keys: one expected, %zu came",
                       count);
@@ -367,8 +380,8 @@ static int read_key_triple(struct atls_cbor_reader *r, struct atls_corim *corim)
         e = atls_pem_read_public_key(pem, &anchor.key);
     if (e)
         return e;
-    memcpy(anchor.implementation_id, environment.implementation_id.data, 32);
-    memcpy(anchor.instance_id, environment.instance_id.data, 33);
+    memcpy(anchor.implementation_id, environment.implementation_id, 32);
+    memcpy(anchor.instance_id, environment.instance_id, 33);
     all = reallocarray(corim->trust_anchors, corim->trust_anchor_count + 1, sizeof(*all));
     if (!all)
         return atls_corim_no_memory();

@@ -127,8 +127,9 @@ static int find_out(struct atls_bytes text, uint8_t **datap, size_t *sizep,
                     enum atls_input_form *formp)
 {
     static const enum atls_input_form forms[] = {ATLS_INPUT_HEX, ATLS_INPUT_BASE64};
-    uint8_t *data, *first = NULL;
-    size_t size, first_size = 0;
+    uint8_t *data = NULL, *first = NULL;
+    size_t size = 0, first_size = 0;
+    bool known = false;
     enum atls_input_form first_form = ATLS_INPUT_BINARY;
 
     for (size_t i = 0; i < 2; i++) {
@@ -141,9 +142,8 @@ static int find_out(struct atls_bytes text, uint8_t **datap, size_t *sizep,
         }
         if (r)
             continue;
-        if (!first || atls_diag_recognise(ATLS_BYTES(data, size))) {
-            bool known = atls_diag_recognise(ATLS_BYTES(data, size)) != NULL;
-
+        known = atls_diag_recognise(ATLS_BYTES(data, size)) != NULL;
+        if (!first || known) {
             free(first);
             first = data;
             first_size = size;

@@ -228,7 +228,7 @@ static int pair(struct atls_diag *d, struct atls_cbor_reader *r,
 {
     const struct atls_diag_field *field;
     const struct atls_diag_shape *value = shape->kind == DIAG_MAP ? item_shape(shape) : &plain;
-    struct atls_cbor_item key;
+    struct atls_cbor_item key = {.type = ATLS_CBOR_END};
     char label[ATLS_DIAG_LABEL];
     int e = decode(d, r, &key);
 

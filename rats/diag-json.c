@@ -56,21 +56,20 @@ static bool string_of_bytes(struct atls_diag *d, const char *label, const char *
     static const char *const nonces[] = {"eat_nonce", "nonce", "psa-nonce", NULL};
     static const char *const messages[] = {"ear.raw-evidence", "ear_raw_evidence", "cmw", NULL};
     bool is_nonce = is_one_of(name, nonces);
+    bool is_key = !strcmp(name, "akpub");
+    bool is_message = is_one_of(name, messages) ||
+                      (!strcmp(name, "value") && json_is_string(json_object_get(parent, "type")));
     struct atls_public_key key;
     char key_name[ATLS_DIAG_KEY_NAME];
     uint8_t *data;
     size_t size;
 
-    if (!is_nonce && !is_one_of(name, messages) && strcmp(name, "akpub") &&
-        !(!strcmp(name, "value") && json_is_string(json_object_get(parent, "type"))))
+    if (!(is_nonce || is_key || is_message) ||
+        atls_base64_decode(ATLS_BASE64_ANY, text, &data, &size))
         return false;
-    if (atls_base64_decode(ATLS_BASE64_ANY, text, &data, &size))
-        return false;
-    if (is_nonce)
-        atls_diag_bytes(d, label, ATLS_BYTES(data, size));
-    else if (strcmp(name, "akpub"))
+    if (is_message)
         atls_diag_message(d, label, ATLS_BYTES(data, size));
-    else if (atls_spki_decode(ATLS_BYTES(data, size), &key))
+    else if (is_nonce || atls_spki_decode(ATLS_BYTES(data, size), &key))
         atls_diag_bytes(d, label, ATLS_BYTES(data, size));
     else
         atls_diag_line(d, label, "%s key %s", key.curve == ATLS_P256 ? "P-256" : "P-384",

@@ -11,15 +11,15 @@
 #define FIELDS static const struct atls_diag_field
 #define MAP(title, table)                                                                          \
     {                                                                                              \
-        .kind = DIAG_MAP, .what = title, .fields = table, .count = COUNT(table)                    \
+        .kind = DIAG_MAP, .what = (title), .fields = (table), .count = COUNT(table)                \
     }
 #define TUPLE(title, table)                                                                        \
     {                                                                                              \
-        .kind = DIAG_TUPLE, .what = title, .fields = table, .count = COUNT(table)                  \
+        .kind = DIAG_TUPLE, .what = (title), .fields = (table), .count = COUNT(table)              \
     }
 #define LIST(title, shape)                                                                         \
     {                                                                                              \
-        .kind = DIAG_LIST, .what = title, .item = &(shape)                                         \
+        .kind = DIAG_LIST, .what = (title), .item = &(shape)                                       \
     }
 #define EMBEDDED(shape)                                                                            \
     {                                                                                              \
@@ -27,7 +27,7 @@
     }
 #define NAMED(table)                                                                               \
     {                                                                                              \
-        .kind = DIAG_NAMED, .names = table                                                         \
+        .kind = DIAG_NAMED, .names = (table)                                                       \
     }
 
 const char *atls_diag_name_of(const struct atls_diag_name *names, int64_t value)

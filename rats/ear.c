@@ -207,7 +207,7 @@ static int read_trust_vector(const json_t *submod, const char *name,
     {
         size_t i = 0;
 
-        while (i < ATLS_TRUST_CLAIM_COUNT && strcmp(key, claim_names[i]))
+        while (i < ATLS_TRUST_CLAIM_COUNT && strcmp(key, claim_names[i]) != 0)
             i++;
         if (i == ATLS_TRUST_CLAIM_COUNT)
             return atls_fail(ATLS_E_MALFORMED, AR4SI, "EAR %s: unknown claim %.32s", name, key);

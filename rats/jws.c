@@ -152,10 +152,10 @@ static int check_purpose(const json_t *jwk, const char *alg)
     size_t i;
     json_t *operation;
 
-    if (own && strcmp(own, alg))
+    if (own && strcmp(own, alg) != 0)
         return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.4",
                          "key for alg %s expected, it is for %s", alg, own);
-    if (use && strcmp(use, "sig"))
+    if (use && strcmp(use, "sig") != 0)
         return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.2",
                          "key for signatures expected, its use is %s", use);
     json_array_foreach(operations, i, operation) verifies |=
@@ -178,7 +178,7 @@ static int check_header(const struct atls_jws *jws, const struct atls_public_key
                          "JWS header: no critical extension is understood");
     if (!alg)
         return atls_fail(ATLS_E_MALFORMED, "RFC 7515 section 4.1.1", "JWS header: alg is missing");
-    for (i = 0; i < 2 && strcmp(alg, curves[i].alg); i++)
+    for (i = 0; i < 2 && strcmp(alg, curves[i].alg) != 0; i++)
         ;
     if (i == 2)
         return atls_fail(ATLS_E_UNSUPPORTED, JWA, "JWS alg: ES256 or ES384 expected, %.32s came",
@@ -197,8 +197,8 @@ static json_t *json_of_part(struct atls_bytes part)
 
 int atls_jws_verify(const struct atls_jws *jws, const json_t *jwk)
 {
-    struct atls_public_key key;
-    const char *alg = NULL;
+    struct atls_public_key key = {0};
+    const char *alg = "";
     json_t *clean, *message;
     jose_cfg_t *cfg;
     bool valid;
@@ -230,7 +230,7 @@ int atls_jws_verify(const struct atls_jws *jws, const json_t *jwk)
 /* A private key of the same form: libjose takes its algorithm from the header we made. */
 static json_t *clean_private_jwk(const json_t *jwk, const char **algp)
 {
-    struct atls_public_key key;
+    struct atls_public_key key = {0};
     const char *d = text_of(jwk, "d");
     json_t *clean;
 
@@ -334,9 +334,9 @@ int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp)
 
     if (!kty)
         return atls_fail(ATLS_E_MALFORMED, "RFC 7517 section 4.1", "JWK: kty is missing");
-    if (strcmp(kty, "EC"))
+    if (strcmp(kty, "EC") != 0)
         return atls_fail(ATLS_E_UNSUPPORTED, JWK, "JWK kty: EC expected, %.32s came", kty);
-    for (i = 0; crv && i < 2 && strcmp(crv, curves[i].crv); i++)
+    for (i = 0; crv && i < 2 && strcmp(crv, curves[i].crv) != 0; i++)
         ;
     if (!crv || i == 2)
         return atls_fail(ATLS_E_UNSUPPORTED, JWK, "JWK crv: P-256 or P-384 expected, %.32s came",
