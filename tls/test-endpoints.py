@@ -1,0 +1,295 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Client and server with device and verifier, each a process of its own, on loopback.
+
+This is about the programs: flags, exit codes, events, many connections at once. Scenarios are the
+harness's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 20.0
+PROGRAMS: argparse.Namespace
+Event = dict[str, Any]
+
+
+class Process:
+    """A program with an events file."""
+
+    def __init__(self, folder: Path, name: str, argv: list[str]) -> None:
+        self.path = folder / f"{name}.events"
+        self.path.unlink(missing_ok=True)
+        self.process = subprocess.Popen([*argv, "--events", str(self.path)])
+
+    def events(self, name: str | None = None) -> list[Event]:
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        events = [json.loads(line) for line in lines]
+        return [event for event in events if name in (None, event["event"])]
+
+    def ready(self) -> Event:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if found := self.events("ready"):
+                return found[0]
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.01)
+        raise AssertionError(f"{self.path.stem} is not ready, exit code {self.process.poll()}")
+
+    def exit_code(self) -> int:
+        return self.process.wait(PATIENCE)
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(PATIENCE)
+
+
+class Endpoints(unittest.TestCase):
+    """Every test has its own devices and verifier."""
+
+    def setUp(self) -> None:
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = Path(holder.name)
+        self.verifier_url = ""
+
+    def start(self, name: str, argv: list[str]) -> Process:
+        process = Process(self.folder, name, argv)
+        self.addCleanup(process.end)
+        return process
+
+    def device(self, seed: int, *flags: str) -> list[str]:
+        path = self.folder / f"device-{seed}"
+        argv = [PROGRAMS.device, "--listen", f"unix:{path}", "--seed", str(seed), *flags]
+        self.start(f"device-{seed}", argv).ready()
+        return ["--device", f"unix:{path}"]
+
+    def verifier(self, *flags: str) -> None:
+        argv = [PROGRAMS.verifier, "--listen", "127.0.0.1:0", "--identity", "v.example", *flags]
+        for seed in (1, 2):
+            corim = self.folder / f"endorsements-{seed}"
+            subprocess.run(
+                [PROGRAMS.device, "provision", "--seed", str(seed), "--output", str(corim)],
+                check=True,
+            )
+            argv += ["--endorsements", str(corim)]
+        process = self.start("verifier", argv)
+        self.verifier_url = f"http://{process.ready()['address']}"
+
+    def attester(self, model: str, device: list[str]) -> list[str]:
+        flags = ["--attester", model, *device]
+        if model == "passport":
+            flags += ["--verifier", self.verifier_url, "--verifier-id", "v.example"]
+        return flags
+
+    def relying_party(self, model: str) -> list[str]:
+        flags = ["--relying-party", model]
+        if model == "passport":
+            return [*flags, "--trust-verifier", f"v.example={self.verifier_url}"]
+        return [*flags, "--verifier", self.verifier_url]
+
+    def mutual(self, client: list[str], server: list[str]) -> tuple[list[str], list[str]]:
+        """Both sides' flags; as both attest, nobody needs X.509."""
+        wanted = self.relying_party("background-check")
+        return (
+            self.attester("background-check", client) + wanted,
+            self.attester("background-check", server) + wanted,
+        )
+
+    def server(self, flags: list[str], connections: int = 1) -> tuple[Process, str]:
+        argv = [PROGRAMS.server, "--profile", "ta-07", "--listen", "127.0.0.1:0"]
+        server = self.start("server", [*argv, "--max-connections", str(connections), *flags])
+        return server, f"127.0.0.1:{server.ready()['port']}"
+
+    def client(self, address: str, flags: list[str]) -> Process:
+        argv = [PROGRAMS.client, "--profile", "ta-07", "--connect", address]
+        return self.start("client", [*argv, *flags])
+
+    def connect(
+        self, client_flags: list[str], server_flags: list[str]
+    ) -> tuple[Process, Process, int, int]:
+        server, address = self.server(server_flags)
+        client = self.client(address, client_flags)
+        return client, server, client.exit_code(), server.exit_code()
+
+    def handshake(self, process: Process) -> Event:
+        events = process.events("handshake")
+        self.assertEqual(len(events), 1, process.path.stem)
+        return events[0]
+
+    def test_every_mix_of_models(self) -> None:
+        self.verifier()
+        first, second = self.device(1), self.device(2)
+        for own in ("background-check", "passport"):
+            for peer in ("background-check", "passport"):
+                with self.subTest(client=own, server=peer):
+                    client_flags = self.attester(own, first) + self.relying_party(peer)
+                    server_flags = self.attester(peer, second) + self.relying_party(own)
+                    client, server, *codes = self.connect(client_flags, server_flags)
+                    self.assertEqual(codes, [0, 0])
+                    said, heard = self.handshake(client), self.handshake(server)
+                    self.assertEqual(said["self_attested"], heard["peer_attested"], own)
+                    self.assertEqual(said["signed_with"], heard["verified_with"])
+                    self.assertEqual(said["verified_with"], heard["signed_with"])
+                    texts = {e["direction"]: e["text"] for e in client.events("application-data")}
+                    expected = {"sent": "hello from client", "received": "hello from server"}
+                    self.assertEqual(texts, expected)
+
+    def test_a_tampered_device_is_refused(self) -> None:
+        self.verifier()
+        device = self.device(1, "--tamper", "flip:FW:1")
+        client, server, *codes = self.connect(*self.mutual(device, self.device(2)))
+        self.assertEqual(codes, [1, 1])
+        verdict = server.events("verdict")[0]
+        self.assertEqual(verdict["reason"], "reference-value-mismatch")
+        self.assertEqual([m["component"] for m in verdict["mismatches"]], ["FW"])
+        sent = {"direction": "sent", "code": 226, "name": "attestation_failed"}
+        self.assertEqual(self.handshake(server)["alert"], sent)
+        self.assertEqual(self.handshake(client)["alert"], {**sent, "direction": "received"})
+        self.assertEqual(client.events("application-data")[1:], [])
+
+    def test_nobody_waits_for_anothers_verifier(self) -> None:
+        delay, count = 0.5, 200
+        self.verifier("--fault", f"delay={int(delay * 1000)}")
+        client_flags, server_flags = self.mutual(self.device(1), self.device(2))
+        server, address = self.server(server_flags, count)
+        began = time.monotonic()
+        client = self.client(address, [*client_flags, "--connections", str(count)])
+        self.assertEqual([client.exit_code(), server.exit_code()], [0, 0])
+        self.assertEqual(len(server.events("handshake")), count)
+        # One handshake waits 0.5 s; one behind another they would take 100 s.
+        self.assertLess(time.monotonic() - began, delay * count / 10)
+
+    def test_a_passport_is_renewed_before_it_expires(self) -> None:
+        self.verifier("--result-lifetime", "4")
+        flags = self.attester("passport", self.device(2))
+        _, address = self.server(flags, 3)
+        verifier_events = Process.__new__(Process)
+        verifier_events.path = self.folder / "verifier.events"
+        for _ in range(3):
+            client = self.client(address, self.relying_party("passport"))
+            self.assertEqual(client.exit_code(), 0)
+            time.sleep(2)
+        self.assertGreaterEqual(len(verifier_events.events("appraisal")), 2)
+
+    def test_hello_retry_request_and_key_log(self) -> None:
+        self.verifier()
+        keys = self.folder / "keys"
+        client_flags, server_flags = self.mutual(self.device(1), self.device(2))
+        client_flags += ["--hrr", "--keylog", str(keys)]
+        client, _, *codes = self.connect(client_flags, server_flags)
+        self.assertEqual(codes, [0, 0])
+        self.assertTrue(self.handshake(client)["hrr"])
+        offers = [offer["extensions"] for offer in client.events("offer")]
+        self.assertEqual(len(offers), 2)
+        self.assertEqual(offers[0], offers[1])
+        labels = [line.split()[0] for line in keys.read_text(encoding="ascii").splitlines()]
+        self.assertIn("CLIENT_HANDSHAKE_TRAFFIC_SECRET", labels)
+        self.assertIn("SERVER_TRAFFIC_SECRET_0", labels)
+
+    def test_nobody_is_there(self) -> None:
+        self.verifier()
+        client = self.client("127.0.0.1:1", self.relying_party("background-check"))
+        self.assertEqual(client.exit_code(), 1)
+        self.assertEqual(self.handshake(client)["reason"], "peer-closed")
+
+    def test_a_server_ends_when_it_is_told_to(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            server, _ = self.server([], 0)
+            server.process.send_signal(number)
+            self.assertEqual(server.exit_code(), 0)
+            server, _ = self.server([], 1)
+            server.process.send_signal(number)
+            self.assertEqual(server.exit_code(), 1)
+
+    def test_a_silent_peer_times_out(self) -> None:
+        server, address = self.server(["--timeout", "1"])
+        host, port = address.split(":")
+        with subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                "import socket, sys, time\n"
+                "s = socket.create_connection((sys.argv[1], int(sys.argv[2])))\ntime.sleep(5)",
+                host,
+                port,
+            ]
+        ) as peer:
+            self.assertEqual(server.exit_code(), 1)
+            peer.kill()
+        self.assertEqual(self.handshake(server)["reason"], "timeout")
+
+    def test_exit_codes_before_any_packet(self) -> None:
+        connect = ["--profile", "ta-07", "--connect", "127.0.0.1:1"]
+        cases: list[tuple[int, list[str]]] = [
+            (77, ["--profile", "ta-99", "--connect", "127.0.0.1:1"]),
+            (77, [*connect, "--attester", "carrier-pigeon"]),
+            (77, [*connect, "--attester", "background-check,background-check"]),
+            (77, [*connect, "--attester", "none,passport"]),
+            (77, [*connect, "--attester", ""]),
+            (77, [*connect, "--relying-party", "background-check,"]),
+            (77, [*connect, "--policy", "perhaps"]),
+            (77, [*connect, "--serialization", "xml"]),
+            (77, [*connect, "--curve", "p521"]),
+            (77, [*connect, "--accept-tier", "none"]),
+            (77, [*connect, "--evidence-type", "cf:65536"]),
+            (77, [*connect, "--fault", "gremlins"]),
+            (77, [*connect, "--fault", "nonce-length=256"]),
+            (77, [*connect, "--fault", "extension=server_name:00"]),
+            (77, [*connect, "--fault", "select-unoffered"]),
+            (2, []),
+            (2, ["--profile", "ta-07"]),
+            (2, ["--connect", "127.0.0.1:1"]),
+            (2, ["--profile", "ta-07", "--connect", "nowhere"]),
+            (2, ["--profile", "ta-07", "--connect", "127.0.0.1:65536"]),
+            (2, [*connect, "--attester", "background-check"]),
+            (2, [*connect, "--relying-party", "background-check"]),
+            (2, [*connect, "--relying-party", "passport"]),
+            (2, [*connect, "--trust-verifier", "nobody"]),
+            (2, [*connect, "--nonce-size", "7"]),
+            (2, [*connect, "--nonce-size", "65"]),
+            (2, [*connect, "--connections", "0"]),
+            (2, [*connect, "--timeout", "0"]),
+            (2, [*connect, "--cert", "some.pem"]),
+            (2, [*connect, "--message", "two\nlines"]),
+            (2, [*connect, "--code-points", "/nonexistent"]),
+            (2, [*connect, "--listen", "127.0.0.1:0"]),
+            (2, [*connect, "--frobnicate"]),
+            (2, [*connect, "stray"]),
+            (1, [*connect, "--cert", "/nonexistent", "--key", "/nonexistent"]),
+            (1, [*connect, "--attester", "background-check", "--device", "unix:/nonexistent"]),
+            (0, ["--help"]),
+            (0, ["--version"]),
+        ]
+        for code, flags in cases:
+            with self.subTest(flags=flags):
+                done = subprocess.run(
+                    [PROGRAMS.client, *flags], capture_output=True, check=False, timeout=PATIENCE
+                )
+                self.assertEqual(done.returncode, code, done.stderr.decode())
+                self.assertTrue(done.stdout if code == 0 else done.stderr)
+
+
+def main() -> None:
+    global PROGRAMS
+    parser = argparse.ArgumentParser()
+    for name in ("client", "server", "device", "verifier"):
+        parser.add_argument(name)
+    PROGRAMS, rest = parser.parse_known_args()
+    unittest.main(argv=[sys.argv[0], *rest])
+
+
+if __name__ == "__main__":
+    main()
