@@ -29,7 +29,7 @@ static int set_up(void **state)
 
     f->server = test_server_start();
     test_party_open(&f->party);
-    assert_int_equal(atls_verifier_client_new(800, &f->client), 0);
+    assert_int_equal(atls_verifier_client_new(1500, &f->client), 0);
     f->options = (struct atls_attester_options){.device = "inproc:1",
                                                 .second_device = "inproc:2",
                                                 .device_timeout_ms = 1000,
@@ -383,12 +383,12 @@ static const struct {
     const char *reason;
 } failure_rows[] = {
     {"no session", TEST_NEW_SESSION, {500, NULL, NULL, "", 0, false}, "verifier-error"},
-    {"late session", TEST_NEW_SESSION, {0, NULL, NULL, NULL, 1500, false}, "verifier-timeout"},
+    {"late session", TEST_NEW_SESSION, {0, NULL, NULL, NULL, 2500, false}, "verifier-timeout"},
     {"closed", TEST_NEW_SESSION, {0, NULL, NULL, NULL, 0, true}, "verifier-unreachable"},
     {"garbage", TEST_NEW_SESSION, {201, NULL, "x", "?", 0, false}, "verifier-garbage"},
     {"evidence refused", TEST_POST, {415, NULL, NULL, "", 0, false}, "verifier-error"},
     {"session over", TEST_POST, {404, NULL, NULL, "", 0, false}, "session-expired"},
-    {"late result", TEST_POST, {0, NULL, NULL, NULL, 1500, false}, "verifier-timeout"},
+    {"late result", TEST_POST, {0, NULL, NULL, NULL, 2500, false}, "verifier-timeout"},
 };
 
 static void test_result_failures(void **state)

@@ -47,7 +47,7 @@ static int set_up(void **state)
     f->server = test_server_start();
     test_party_open(&f->attester_party);
     test_party_open(&f->party);
-    assert_int_equal(atls_verifier_client_new(600, &f->client), 0);
+    assert_int_equal(atls_verifier_client_new(1500, &f->client), 0);
     f->attester_options = (struct atls_attester_options){.device = "inproc:1",
                                                          .second_device = "inproc:2",
                                                          .device_timeout_ms = 1000,
@@ -486,12 +486,12 @@ static const struct {
 } verifier_rows[] = {
     {"no session", TEST_NEW_SESSION, {500, NULL, NULL, "", 0, false}, "verifier-error"},
     {"session garbage", TEST_NEW_SESSION, {201, NULL, "x", "?", 0, false}, "verifier-garbage"},
-    {"session late", TEST_NEW_SESSION, {0, NULL, NULL, NULL, 1200, false}, "verifier-timeout"},
+    {"session late", TEST_NEW_SESSION, {0, NULL, NULL, NULL, 2500, false}, "verifier-timeout"},
     {"session closed", TEST_NEW_SESSION, {0, NULL, NULL, NULL, 0, true}, "verifier-unreachable"},
     {"evidence: 500", TEST_POST, {500, NULL, NULL, "", 0, false}, "verifier-error"},
     {"evidence: 404", TEST_POST, {404, NULL, NULL, "", 0, false}, "session-expired"},
     {"evidence: garbage", TEST_POST, {200, NULL, NULL, "{}", 0, false}, "verifier-garbage"},
-    {"evidence: late", TEST_POST, {0, NULL, NULL, NULL, 1200, false}, "verifier-timeout"},
+    {"evidence: late", TEST_POST, {0, NULL, NULL, NULL, 2500, false}, "verifier-timeout"},
     {"evidence: closed", TEST_POST, {0, NULL, NULL, NULL, 0, true}, "verifier-unreachable"},
     {"result is no JWT",
      TEST_POST,
@@ -530,7 +530,7 @@ static void test_discovery_failures(void **state)
         {{404, NULL, NULL, "", 0, false}, "verifier-error"},
         {{200, NULL, NULL, "{}", 0, false}, "verifier-garbage"},
         {{0, NULL, NULL, NULL, 0, true}, "verifier-unreachable"},
-        {{0, NULL, NULL, NULL, 1200, false}, "verifier-timeout"},
+        {{0, NULL, NULL, NULL, 2500, false}, "verifier-timeout"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -540,7 +540,7 @@ static void test_discovery_failures(void **state)
         check(f, "discovery", rows[i].reason, true);
         release(f);
         atls_verifier_client_free(f->client); /* a failure stands for a second in one client */
-        assert_int_equal(atls_verifier_client_new(600, &f->client), 0);
+        assert_int_equal(atls_verifier_client_new(1500, &f->client), 0);
     }
 }
 

@@ -371,10 +371,14 @@ static int listen_somewhere(unsigned *portp)
     return fd;
 }
 
-struct raw {
+#define RAW_MAX 16
+
+static struct raw {
     int fd;
     const char *bytes;
-};
+    pthread_t thread;
+} raws[RAW_MAX];
+static unsigned raw_count;
 
 static void *serve_raw(void *context)
 {
@@ -394,19 +398,26 @@ static void *serve_raw(void *context)
 const char *test_raw_server(const char *bytes)
 {
     static char url[64];
-    static struct raw raws[16];
-    static unsigned count;
-    struct raw *raw = &raws[count++ % 16]; /* they live as long as the test program */
     unsigned port;
-    pthread_t thread;
 
+    assert_true(raw_count < RAW_MAX);
+    struct raw *raw = &raws[raw_count++];
     raw->bytes = bytes;
     raw->fd = listen_somewhere(&port);
     assert_int_equal(listen(raw->fd, 16), 0);
-    assert_int_equal(pthread_create(&thread, NULL, serve_raw, raw), 0);
-    pthread_detach(thread);
+    assert_int_equal(pthread_create(&raw->thread, NULL, serve_raw, raw), 0);
     snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
     return url;
+}
+
+void test_raw_stop(void)
+{
+    while (raw_count) {
+        struct raw *raw = &raws[--raw_count];
+        shutdown(raw->fd, SHUT_RDWR); /* its accept() returns */
+        pthread_join(raw->thread, NULL);
+        close(raw->fd);
+    }
 }
 
 const char *test_nobody(void)

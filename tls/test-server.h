@@ -54,6 +54,7 @@ json_t *test_server_key(const struct test_server *server, bool wrong);
 
 /* A port on which anybody who connects is told BYTES and sent away; returns its URL (static). */
 const char *test_raw_server(const char *bytes);
+void test_raw_stop(void); /* all of them */
 /* A URL on which nobody listens (static). */
 const char *test_nobody(void);
 

@@ -13,7 +13,7 @@
 #include "rats/media-types.h"
 
 #define SESSION_TYPE "application/vnd.veraison.challenge-response-session+json"
-#define TIMEOUT_MS 600
+#define TIMEOUT_MS 1500
 #define NONCE32 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 #define WAITING(nonce) "{\"status\":\"waiting\",\"nonce\":\"" nonce "\"}"
 #define NO_NONCE ((struct atls_bytes){NULL, 0})
@@ -454,6 +454,7 @@ static void test_unreachable(void **state)
         assert_string_equal(atls_verifier_session_reason(f->session), rows[i].reason);
         free((void *)(uintptr_t)rows[i].url);
     }
+    test_raw_stop();
 }
 
 static void test_body_bound(void **state)
@@ -564,6 +565,8 @@ static void test_many(void **state)
     bool submitted[MANY] = {false}, done[MANY] = {false};
     double start = atls_now();
 
+    atls_verifier_client_free(f->client); /* with patience: it is the time that is measured */
+    assert_int_equal(atls_verifier_client_new(60000, &f->client), 0);
     test_server_answer(f->server, TEST_POST)->delay_ms = 300;
     for (unsigned i = 0; i < MANY; i++) {
         assert_int_equal(atls_verifier_session_open(f->client, test_server_url(f->server), 32,
@@ -573,13 +576,15 @@ static void test_many(void **state)
     while (open) {
         for (unsigned i = 0; i < MANY; i++) {
             struct atls_bytes bytes;
-            if (!submitted[i] && atls_verifier_session_nonce(sessions[i], &bytes) == 0) {
+            int rc = submitted[i] ? 0 : atls_verifier_session_nonce(sessions[i], &bytes);
+            assert_true(rc == 0 || rc == ATLS_E_AGAIN);
+            if (!submitted[i] && rc == 0) {
                 assert_int_equal(atls_verifier_session_submit(sessions[i], ATLS_MT_CMW_CBOR, bytes),
                                  0);
                 submitted[i] = true;
             }
             if (submitted[i] && !done[i]) {
-                int rc = atls_verifier_session_result(sessions[i], &bytes);
+                rc = atls_verifier_session_result(sessions[i], &bytes);
                 assert_true(rc == 0 || rc == ATLS_E_AGAIN);
                 done[i] = rc == 0;
                 open -= done[i];
@@ -588,7 +593,7 @@ static void test_many(void **state)
         assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
     }
     double seconds = atls_now() - start;
-    if (seconds > 8) { /* one behind the other: a minute */
+    if (seconds > 30) { /* one behind the other: a minute */
         fail_msg("%d sessions took %.1f s", MANY, seconds);
     }
     unsigned connections = test_server_connections(f->server);
