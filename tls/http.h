@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Many HTTP exchanges in one thread, over libcurl's multi interface: the layer beneath the verifier
- * client. It knows requests and answers and the ways in which a server can fail to give one, nothing
- * of what is asked. There are no callbacks: whoever wants an answer asks for it after each poll.
+ * client. It knows requests and answers and the ways in which a server can fail to give one,
+ * nothing of what is asked. There are no callbacks: whoever wants an answer asks for it after each
+ * poll.
  */
 #ifndef ATLS_TLS_HTTP_H
 #define ATLS_TLS_HTTP_H
@@ -37,7 +38,8 @@ struct atls_http_answer { /* borrowed from the exchange */
 int atls_http_new(unsigned timeout_ms, struct atls_http **httpp);
 /* Exchanges in the background get half a second to end; all others are dropped. */
 void atls_http_free(struct atls_http *http);
-/* As atls_verifier_client_poll(). Returns at once where an exchange has ended since the last time. */
+/* As atls_verifier_client_poll(). Returns at once where an exchange has ended since the last time.
+ */
 int atls_http_poll(struct atls_http *http, struct curl_waitfd *extra, unsigned count,
                    int timeout_ms);
 

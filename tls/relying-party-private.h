@@ -25,15 +25,15 @@ struct atls_appraisal {
     struct atls_relying_party *rp;
     unsigned conn;
     enum atls_model model;
-    struct atls_verifier_session *session;      /* background check */
-    uint8_t challenge[ATLS_EAT_NONCE_MAX];      /* what the peer was asked to answer */
+    struct atls_verifier_session *session; /* background check */
+    uint8_t challenge[ATLS_EAT_NONCE_MAX]; /* what the peer was asked to answer */
     size_t challenge_size;
     uint8_t verifier_nonce[ATLS_EAT_NONCE_MAX]; /* what the verifier answers: the challenge, or the
                                                    linkage where it gets the PAT alone */
     size_t verifier_nonce_size;
     bool challenge_told, pat_alone, checked, submitted, result_told;
-    const struct atls_trust *expected;          /* passport */
-    uint8_t *credential;                        /* as it came, NULL until then */
+    const struct atls_trust *expected; /* passport */
+    uint8_t *credential;               /* as it came, NULL until then */
     size_t credential_size;
     struct atls_received received;
     bool concluded;
@@ -45,7 +45,8 @@ struct atls_appraisal {
 /* Ends the appraisal with a refusal that the newest atls_fail() describes, and tells it. */
 void atls_appraisal_refuse(struct atls_appraisal *appraisal, enum atls_tier tier,
                            const char *reason, bool verifier_at_fault);
-/* Judges a result with the verifier's key: signature, times, nonce, key, tier; then it is concluded.
+/* Judges a result with the verifier's key: signature, times, nonce, key, tier; then it is
+ * concluded.
  */
 void atls_appraisal_judge(struct atls_appraisal *appraisal, struct atls_bytes jwt,
                           const json_t *jwk);

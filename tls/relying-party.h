@@ -12,12 +12,12 @@
 #include "tls/attester.h"
 
 struct atls_trusted_verifier {
-    const char *id;      /* as in results_request / results_proposal */
-    const char *source;  /* a JWK file, or the URL of the verifier */
+    const char *id;     /* as in results_request / results_proposal */
+    const char *source; /* a JWK file, or the URL of the verifier */
 };
 
 struct atls_relying_party_options {
-    const char *verifier_url;   /* background check; NULL where none */
+    const char *verifier_url;                    /* background check; NULL where none */
     const struct atls_trusted_verifier *trusted; /* passport, in order of preference */
     size_t trusted_count;
     enum atls_tier accept_tier; /* affirming or warning */
@@ -29,9 +29,9 @@ struct atls_relying_party_options {
 struct atls_verdict { /* strings borrowed from the appraisal */
     enum atls_tier tier;
     bool accepted;
-    const char *reason;   /* a word of harness/peers/README.md; "ok" where accepted */
-    const char *detail;   /* a sentence: what was expected, what came */
-    const char *clause;   /* or "" */
+    const char *reason;       /* a word of harness/peers/README.md; "ok" where accepted */
+    const char *detail;       /* a sentence: what was expected, what came */
+    const char *clause;       /* or "" */
     const json_t *mismatches; /* array or NULL */
     bool verifier_at_fault;   /* there is no judgement because the verifier gave none */
 };
@@ -53,9 +53,9 @@ void atls_appraisal_free(struct atls_appraisal *appraisal);
 int atls_appraisal_challenge(struct atls_appraisal *appraisal, struct atls_bytes *noncep);
 /* Passport: the verifier whose result was agreed on (one of the trusted). */
 int atls_appraisal_expect_verifier(struct atls_appraisal *appraisal, struct atls_bytes verifier_id);
-/* Takes the peer's credential (copied), once: parses it strictly and finds the key that it claims to
- * attest. NOTHING is believed yet. On failure atls_appraisal_verdict() tells the reason. Writes the
- * event credential (received). */
+/* Takes the peer's credential (copied), once: parses it strictly and finds the key that it claims
+ * to attest. NOTHING is believed yet. On failure atls_appraisal_verdict() tells the reason. Writes
+ * the event credential (received). */
 int atls_appraisal_credential(struct atls_appraisal *appraisal, struct atls_bytes cmw,
                               struct atls_public_key *keyp);
 /* The verdict, once there is one: 0 (look into *VERDICTP whether it is accepted) or ATLS_E_AGAIN.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A scripted verifier on loopback for the tests: it speaks HTTP with libmicrohttpd in threads of its
- * own, answers as a verifier does, and each endpoint can be told to answer otherwise. It judges
+ * A scripted verifier on loopback for the tests: it speaks HTTP with libmicrohttpd in threads of
+ * its own, answers as a verifier does, and each endpoint can be told to answer otherwise. It judges
  * nothing: the test says what the result shall hold.
  */
 #ifndef ATLS_TLS_TEST_SERVER_H
@@ -17,7 +17,14 @@
 #include "rats/ear.h"
 #include "tls/verifier-client.h"
 
-enum test_endpoint { TEST_NEW_SESSION, TEST_POST, TEST_GET, TEST_DELETE, TEST_DISCOVERY, TEST_ENDPOINTS };
+enum test_endpoint {
+    TEST_NEW_SESSION,
+    TEST_POST,
+    TEST_GET,
+    TEST_DELETE,
+    TEST_DISCOVERY,
+    TEST_ENDPOINTS
+};
 
 struct test_answer { /* what it says instead; STATUS 0: the right thing */
     unsigned status;
@@ -28,11 +35,11 @@ struct test_answer { /* what it says instead; STATUS 0: the right thing */
 
 struct test_result { /* the EAR it issues */
     enum atls_tier tier;
-    const struct atls_public_key *key;  /* akpub, NULL: none */
+    const struct atls_public_key *key; /* akpub, NULL: none */
     bool foreign_nonce, no_nonce, wrong_signer;
-    int64_t age, lifetime;              /* seconds; lifetime 0: no exp */
-    const char *issuer;                 /* NULL: none */
-    const char *policy_claims;          /* JSON, NULL: none */
+    int64_t age, lifetime;     /* seconds; lifetime 0: no exp */
+    const char *issuer;        /* NULL: none */
+    const char *policy_claims; /* JSON, NULL: none */
 };
 
 struct test_server;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Client of a verifier's challenge-response interface (Veraison's; notes in verifier-stub/README.md)
- * over libcurl's multi interface: many exchanges at once in one thread, none blocks another. It
- * takes both nonce dialects and any legal Location.
+ * Client of a verifier's challenge-response interface (Veraison's; notes in
+ * verifier-stub/README.md) over libcurl's multi interface: many exchanges at once in one thread,
+ * none blocks another. It takes both nonce dialects and any legal Location.
  */
 #ifndef ATLS_TLS_VERIFIER_CLIENT_H
 #define ATLS_TLS_VERIFIER_CLIENT_H
@@ -25,9 +25,11 @@ int atls_verifier_client_poll(struct atls_verifier_client *client, struct curl_w
 
 /* Starts POST newSession at URL (scheme, host, port), asking for NONCE_SIZE bytes of nonce, or,
  * with NONCE not empty, for that nonce. Returns at once: -errno only. */
-int atls_verifier_session_open(struct atls_verifier_client *client, const char *url, size_t nonce_size,
-                               struct atls_bytes nonce, struct atls_verifier_session **sessionp);
-void atls_verifier_session_free(struct atls_verifier_session *session); /* DELETEs it in the background */
+int atls_verifier_session_open(struct atls_verifier_client *client, const char *url,
+                               size_t nonce_size, struct atls_bytes nonce,
+                               struct atls_verifier_session **sessionp);
+void atls_verifier_session_free(
+    struct atls_verifier_session *session); /* DELETEs it in the background */
 /* 0 and the nonce (borrowed); ATLS_E_AGAIN while it is under way; else the failure, see below. */
 int atls_verifier_session_nonce(struct atls_verifier_session *session, struct atls_bytes *noncep);
 /* Starts the POST of evidence (copied). Returns at once. ATLS_E_UNSUPPORTED where MEDIA_TYPE is

@@ -15,8 +15,12 @@
 #define ATLS_MT_SESSION "application/vnd.veraison.challenge-response-session+json"
 #define ATLS_MT_DISCOVERY "application/vnd.veraison.discovery+json"
 
-enum atls_session_status { ATLS_SESSION_WAITING, ATLS_SESSION_PROCESSING, ATLS_SESSION_COMPLETE,
-                           ATLS_SESSION_FAILED };
+enum atls_session_status {
+    ATLS_SESSION_WAITING,
+    ATLS_SESSION_PROCESSING,
+    ATLS_SESSION_COMPLETE,
+    ATLS_SESSION_FAILED
+};
 
 struct atls_session_document { /* free with atls_session_document_clear() */
     json_t *root;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verifier client's inside: what sessions (verifier-session.c) and discovery (verifier-client.c)
- * share. */
+/* The verifier client's inside: what sessions (verifier-session.c) and discovery
+ * (verifier-client.c) share. */
 #ifndef ATLS_TLS_VERIFIER_PRIVATE_H
 #define ATLS_TLS_VERIFIER_PRIVATE_H
 
@@ -26,7 +26,8 @@ struct atls_failure {
 /* Keeps the newest atls_fail() of this thread; returns CODE. */
 int atls_failure_keep(struct atls_failure *failure, int code, const char *reason);
 int atls_failure_tell(const struct atls_failure *failure);
-/* What URL answered does not make sense; the newest atls_fail() says why. Keeps verifier-garbage. */
+/* What URL answered does not make sense; the newest atls_fail() says why. Keeps verifier-garbage.
+ */
 int atls_failure_garbage(struct atls_failure *failure, const char *url);
 /* Another HTTP status than EXPECTED came. Keeps REASON with what the answer says about itself. */
 int atls_failure_refused(struct atls_failure *failure, const struct atls_http_answer *answer,
