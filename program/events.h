@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a program says: one JSON object a line, {"t": seconds since start, "who", "event", ...},
- * to the file of --events ("-" is standard output). The schema is harness/atls_harness/schemas/event.schema.json.
- * No private key, and no secret, is ever given to an event.
+ * to the file of --events ("-" is standard output). The schema is
+ * harness/atls_harness/schemas/event.schema.json. No private key, and no secret, is ever given to
+ * an event.
  */
 #ifndef ATLS_PROGRAM_EVENTS_H
 #define ATLS_PROGRAM_EVENTS_H

@@ -12,10 +12,10 @@
 #include "rats/bytes.h"
 
 enum atls_exit { /* the whole contract: anything else is a crash */
-    ATLS_EXIT_DONE = 0,
-    ATLS_EXIT_REFUSED = 1,      /* refused or failed as an endpoint can */
-    ATLS_EXIT_USAGE = 2,
-    ATLS_EXIT_UNSUPPORTED = 77, /* this peer does not support what was asked */
+                 ATLS_EXIT_DONE = 0,
+                 ATLS_EXIT_REFUSED = 1, /* refused or failed as an endpoint can */
+                 ATLS_EXIT_USAGE = 2,
+                 ATLS_EXIT_UNSUPPORTED = 77, /* this peer does not support what was asked */
 };
 
 /* Sets argp's version string and exit status 2, ignores SIGPIPE, and (where EXIT_WITH_PARENT)
@@ -26,7 +26,7 @@ void atls_program_start(const char *name, int exit_with_parent);
 int atls_read_file(const char *path, size_t limit, uint8_t **datap, size_t *sizep);
 /* Writes a file whole (0644, replaced atomically). -errno. */
 int atls_write_file(const char *path, struct atls_bytes data);
-double atls_now(void);          /* monotonic seconds */
+double atls_now(void); /* monotonic seconds */
 /* Decimal or 0x... number within bounds, nothing behind it. -EINVAL with a text that names WHAT. */
 int atls_parse_number(const char *text, const char *what, uint64_t least, uint64_t most,
                       uint64_t *valuep);

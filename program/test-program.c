@@ -17,7 +17,7 @@
 #include "program/program.h"
 #include "rats/error.h"
 
-static char directory[] = "/tmp/atls-test-XXXXXX";
+static char directory[] = P_tmpdir "/atls-test-XXXXXX";
 
 static const char *path_of(const char *name)
 {

@@ -107,13 +107,16 @@ int atls_evidence_unwrap(const char *content_type, struct atls_bytes body,
 {
     struct atls_evidence evidence = {0};
     const char *reason = "malformed-cmw";
-    struct atls_bytes type = atls_bytes_of_text(content_type ? content_type : "");
+    struct atls_bytes type;
     int index, error = 0;
 
+    if (!content_type)
+        content_type = "";
+    type = atls_bytes_of_text(content_type);
     if (!atls_media_type_valid(type)) {
         *reasonp = NULL; /* the request is at fault, not the evidence */
         return atls_fail(ATLS_E_MALFORMED, "RFC 9110 section 8.3.1", "not a media type: \"%.200s\"",
-                         content_type ? content_type : "");
+                         content_type);
     }
     index = advertised_index(type);
     if (index < 0)

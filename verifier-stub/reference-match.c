@@ -23,6 +23,7 @@ struct standing {
     bool name_known;    /* some reference value has its name, or has none */
     bool version_given; /* and some of those have a version */
     bool version_known; /* and one of those has this one, or has none */
+    bool digest_known;  /* one of this version has its digest: then the signer is another */
 };
 
 static bool given_and_differs(const char *given, struct atls_bytes text)
@@ -30,13 +31,18 @@ static bool given_and_differs(const char *given, struct atls_bytes text)
     return given && !atls_bytes_is_text(text, given);
 }
 
-static bool digest_and_signer_fit(const struct atls_reference_value *value,
-                                  const struct atls_psa_component *component)
+static bool digest_fits(const struct atls_reference_value *value,
+                        const struct atls_psa_component *component)
 {
-    return atls_bytes_equal(ATLS_BYTES(value->digest, value->digest_size), component->value) &&
-           (value->signer_id_size == 0 ||
-            atls_bytes_equal(ATLS_BYTES(value->signer_id, value->signer_id_size),
-                             component->signer_id));
+    return atls_bytes_equal(ATLS_BYTES(value->digest, value->digest_size), component->value);
+}
+
+static bool signer_fits(const struct atls_reference_value *value,
+                        const struct atls_psa_component *component)
+{
+    return value->signer_id_size == 0 ||
+           atls_bytes_equal(ATLS_BYTES(value->signer_id, value->signer_id_size),
+                            component->signer_id);
 }
 
 static struct standing standing_of(const struct atls_psa_component *component,
@@ -53,7 +59,10 @@ static struct standing standing_of(const struct atls_psa_component *component,
         s.name_known = true;
         s.version_given |= value->version != NULL;
         s.version_known |= version_fits;
-        s.matched = version_fits && digest_and_signer_fit(value, component);
+        if (version_fits && digest_fits(value, component)) {
+            s.digest_known = true;
+            s.matched = signer_fits(value, component);
+        }
     }
     return s;
 }
@@ -129,10 +138,13 @@ static int match_one(const struct atls_psa_component *component,
         complain(out, "version-not-endorsed",
                  "component \"%.*s\": version \"%.*s\" is not among the endorsed ones", size, name,
                  printed(component->version), (const char *)component->version.data);
+    else if (s.digest_known)
+        complain(out, "reference-value-mismatch",
+                 "component \"%.*s\": its measurement is endorsed, but for another signer", size,
+                 name);
     else
         complain(out, "reference-value-mismatch",
-                 "component \"%.*s\": its measurement, or its signer, is no reference value's",
-                 size, name);
+                 "component \"%.*s\": its measurement is no reference value", size, name);
     return add_mismatch(out, component->type, component->value, references);
 }
 

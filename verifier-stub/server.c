@@ -349,7 +349,7 @@ static void free_verifier(struct atls_verifier *verifier)
 int atls_verifier_start(const struct atls_verifier_config *config, const char *listen,
                         struct atls_verifier **verifierp)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     struct atls_verifier *verifier;
     int fd, error = parse_listen(listen, &address);
 

@@ -251,21 +251,26 @@ int atls_sessions_create(struct atls_sessions *sessions, struct atls_bytes nonce
     return error;
 }
 
-static int find(struct atls_sessions *sessions, const char *id, struct entry **entryp)
+/* NULL, and why, where there is none to be had. */
+static struct entry *find(struct atls_sessions *sessions, const char *id, int *errorp)
 {
-    struct entry *entry;
+    struct entry *entry = NULL;
+    int error = 0;
 
     if (!atls_session_id_valid(id))
-        return atls_fail(ATLS_E_MALFORMED, "RFC 9562 section 4", "not a UUID: \"%.64s\"", id);
-    entry = *bucket_of(sessions, id);
+        error = atls_fail(ATLS_E_MALFORMED, "RFC 9562 section 4", "not a UUID: \"%.64s\"", id);
+    else
+        entry = *bucket_of(sessions, id);
     while (entry && strcasecmp(entry->session.id, id) != 0)
         entry = entry->next_in_bucket;
-    if (!entry)
-        return atls_fail(ATLS_E_MISSING, NULL, "session not found for id=%s", id);
-    if (sessions->clock.now(sessions->clock.context) >= entry->session.expiry)
-        return atls_fail(ATLS_E_EXPIRED, NULL, "session not found for id=%s: it has expired", id);
-    *entryp = entry;
-    return 0;
+    if (error == 0 && !entry)
+        error = atls_fail(ATLS_E_MISSING, NULL, "session not found for id=%s", id);
+    if (entry && sessions->clock.now(sessions->clock.context) >= entry->session.expiry) {
+        error = atls_fail(ATLS_E_EXPIRED, NULL, "session not found for id=%s: it has expired", id);
+        entry = NULL;
+    }
+    *errorp = error;
+    return entry;
 }
 
 static int note_evidence(struct entry *entry, const uint8_t *digest, bool *replayedp)
@@ -293,8 +298,8 @@ int atls_sessions_begin(struct atls_sessions *sessions, const char *id,
     int error;
 
     pthread_mutex_lock(&sessions->lock);
-    error = find(sessions, id, &entry);
-    if (error == 0)
+    entry = find(sessions, id, &error);
+    if (entry)
         error = note_evidence(entry, digest, replayedp);
     if (error == 0)
         error = copy_session(&entry->session, sessionp);
@@ -315,20 +320,20 @@ int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
         .evidence_size = evidence.size,
         .result = (char *)(uintptr_t)result,
     };
-    struct atls_session kept;
+    struct atls_session kept = {0};
     struct entry *entry;
     int error;
 
     pthread_mutex_lock(&sessions->lock);
-    error = find(sessions, id, &entry);
-    if (error == 0) {
+    entry = find(sessions, id, &error);
+    if (entry) {
         memcpy(outcome.id, entry->session.id, sizeof outcome.id);
         memcpy(outcome.nonce, entry->session.nonce, sizeof outcome.nonce);
         outcome.nonce_size = entry->session.nonce_size;
         outcome.expiry = entry->session.expiry;
         error = copy_session(&outcome, &kept);
     }
-    if (error == 0) {
+    if (entry && error == 0) {
         sessions->bytes -= weight(&entry->session);
         atls_session_clear(&entry->session);
         entry->session = kept;
@@ -346,8 +351,8 @@ int atls_sessions_get(struct atls_sessions *sessions, const char *id, struct atl
     int error;
 
     pthread_mutex_lock(&sessions->lock);
-    error = find(sessions, id, &entry);
-    if (error == 0)
+    entry = find(sessions, id, &error);
+    if (entry)
         error = copy_session(&entry->session, sessionp);
     pthread_mutex_unlock(&sessions->lock);
     return error;
@@ -359,8 +364,8 @@ int atls_sessions_delete(struct atls_sessions *sessions, const char *id)
     int error;
 
     pthread_mutex_lock(&sessions->lock);
-    error = find(sessions, id, &entry);
-    if (error == 0)
+    entry = find(sessions, id, &error);
+    if (entry)
         drop(sessions, entry);
     pthread_mutex_unlock(&sessions->lock);
     return error == ATLS_E_MALFORMED ? error : 0;

@@ -274,18 +274,19 @@ static int read_reference(struct sqlite_store *store, sqlite3_stmt *statement,
     return 0;
 }
 
-static int grow(struct atls_reference_set *set, size_t *capacity)
+/* The place for one more value; NULL: no memory. */
+static struct atls_reference_value *next_place(struct atls_reference_set *set, size_t *capacity)
 {
     struct atls_reference_value *grown;
 
     if (set->count < *capacity)
-        return 0;
+        return &set->values[set->count];
     *capacity = *capacity ? *capacity * 2 : 16;
     grown = realloc(set->values, *capacity * sizeof *grown);
     if (!grown)
-        return atls_fail(-ENOMEM, NULL, "no memory for reference values");
+        return NULL;
     set->values = grown;
-    return 0;
+    return &grown[set->count];
 }
 
 static int read_references(struct sqlite_store *store, const uint8_t implementation_id[32],
@@ -303,9 +304,11 @@ static int read_references(struct sqlite_store *store, const uint8_t implementat
         return error;
     bind_blob(statement, 1, implementation_id, 32);
     while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
-        error = grow(set, &capacity);
-        if (error == 0)
-            error = read_reference(store, statement, implementation_id, &set->values[set->count]);
+        struct atls_reference_value *place = next_place(set, &capacity);
+
+        if (!place)
+            return atls_fail(-ENOMEM, NULL, "no memory for reference values");
+        error = read_reference(store, statement, implementation_id, place);
         if (error != 0)
             return error;
         set->count++;

@@ -17,7 +17,7 @@
 #include "verifier-stub/store.h"
 #include "verifier-stub/test-evidence.h"
 
-static char path[] = "/tmp/atls-test-store-XXXXXX";
+static char path[] = P_tmpdir "/atls-test-store-XXXXXX";
 static char sqlite_spec[64];
 static struct test_device devices[3];
 
