@@ -14,7 +14,7 @@
 #define ATLS_SYNTHETIC_CERTIFICATE_MIN 256 /* bytes; shorter ones cannot be made for every key */
 
 struct atls_certificate_message { /* RFC 8446 section 4.4.2; borrowed */
-    size_t entry_count;      /* 0: the empty Certificate */
+    size_t entry_count;           /* 0: the empty Certificate */
     struct atls_bytes first; /* cert_data of the first entry; no bytes at all is for the caller to
                               * refuse as emptiness (the grammar wants one at least) */
     size_t first_at;         /* its offset in the message */

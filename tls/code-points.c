@@ -101,7 +101,7 @@ static int set(struct atls_code_points *points, const char *name, const json_t *
     for (size_t i = 0; i < ATLS_CODE_POINT_COUNT; i++) {
         if (strcmp(name, table[i].name) != 0)
             continue;
-        uint64_t number;
+        uint64_t number = 0;
         int result = number_of(name, value, &number);
         if (result != 0)
             return result;

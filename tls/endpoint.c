@@ -68,7 +68,7 @@ static int resolve(struct endpoint *e)
 
 static int announce(struct endpoint *e)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof address;
     char host[NI_MAXHOST], port[NI_MAXSERV], text[NI_MAXHOST + NI_MAXSERV + 4];
     if (getsockname(e->listener, (struct sockaddr *)&address, &size) != 0 ||
@@ -77,7 +77,7 @@ static int announce(struct endpoint *e)
         return atls_fail(-EIO, NULL, "the address listened on cannot be told");
     snprintf(text, sizeof text, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
     atls_event(e->options->party->events, "ready", "{s:s, s:i}", "address", text, "port",
-               atoi(port));
+               (int)strtol(port, NULL, 10));
     return 0;
 }
 

@@ -14,12 +14,12 @@
 #define ATLS_EVIDENCE_TYPES_MAX 85 /* of 3 bytes, where no credential kind is written */
 #define ATLS_VERIFIERS_MAX 127     /* of 2 bytes: an empty identity is legal by syntax */
 #define ATLS_WIRE_NONCE_MAX 255
-#define ATLS_HELLO_BODY_MAX 512    /* two vectors of 255 bytes with their lengths */
+#define ATLS_HELLO_BODY_MAX 512 /* two vectors of 255 bytes with their lengths */
 
 enum atls_credential_kind { ATLS_KIND_ATTESTATION = 0, ATLS_KIND_CERT_ATTESTATION = 1 };
 
 struct atls_evidence_type {
-    uint8_t credential_kind;  /* as on the wire; ATLS_KIND_ATTESTATION where not written */
+    uint8_t credential_kind; /* as on the wire; ATLS_KIND_ATTESTATION where not written */
     bool is_content_format;
     uint16_t content_format;
     struct atls_bytes media_type; /* borrowed */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who attests to whom, and how: offers of a ClientHello, the server's choice, the client's check of
- * it. Offers and selections are kept per attesting side, so that the same code serves a client and a
- * server in either role. How they are written is the profile's affair; nothing here knows bytes.
+ * it. Offers and selections are kept per attesting side, so that the same code serves a client and
+ * a server in either role. How they are written is the profile's affair; nothing here knows bytes.
  */
 #ifndef ATLS_TLS_NEGOTIATION_H
 #define ATLS_TLS_NEGOTIATION_H
@@ -10,7 +10,10 @@
 #include "tls/attester.h"
 #include "tls/hello-extensions.h"
 
-enum atls_side { ATLS_CLIENT, ATLS_SERVER }; /* of a connection; as an index: the side that attests */
+enum atls_side {
+    ATLS_CLIENT,
+    ATLS_SERVER
+}; /* of a connection; as an index: the side that attests */
 #define ATLS_MODELS_MAX 2
 
 struct atls_abilities { /* of one side in one role, in its order of preference; borrowed */

@@ -348,8 +348,10 @@ static void check(struct argp_state *state, const struct atls_options *o)
     bool attests_by_result = has(o->attester, o->attester_count, ATLS_MODEL_PASSPORT);
     bool asks_verifier = has(o->relying_party, o->relying_party_count, ATLS_MODEL_BACKGROUND_CHECK);
     bool reads_results = has(o->relying_party, o->relying_party_count, ATLS_MODEL_PASSPORT);
-    if (o->profile == NULL)
+    if (o->profile == NULL) {
         argp_error(state, "--profile is needed");
+        return;
+    }
     if (o->host == NULL)
         argp_error(state, o->side == ATLS_CLIENT ? "--connect is needed" : "--listen is needed");
     if (o->attester_count > 0 && o->device == NULL)

@@ -22,8 +22,8 @@ struct atls_party {
     const struct atls_profile *profile;
     struct atls_code_points code_points;
     struct atls_abilities as_attester, as_relying_party;
-    bool attestation_required; /* of the peer; otherwise plain X.509 will do */
-    enum atls_curve curve;     /* of the identity key */
+    bool attestation_required;                /* of the peer; otherwise plain X.509 will do */
+    enum atls_curve curve;                    /* of the identity key */
     struct atls_attester *attester;           /* NULL where this side is none */
     struct atls_relying_party *relying_party; /* likewise */
     const struct atls_faults *faults;

@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-static const struct atls_profile *const profiles[] = {&atls_profile_ta_07};
+static const struct atls_profile *const profiles[] = {&atls_profile_ta_07, NULL};
 
 const struct atls_profile *atls_profile_by_name(const char *name)
 {
-    for (size_t i = 0; i < sizeof profiles / sizeof *profiles; i++)
+    for (size_t i = 0; profiles[i] != NULL; i++)
         if (strcmp(profiles[i]->name, name) == 0)
             return profiles[i];
     return NULL;

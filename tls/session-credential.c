@@ -102,7 +102,8 @@ int session_credential_make(struct atls_session *s)
     }
     if (code == ATLS_E_AGAIN) {
         s->waiting |= WAIT_RESULT;
-        code = stand_in(s) == 0 ? 0 : session_fail(s, "internal", -1, NULL, "no stand-in key");
+        if (stand_in(s) != 0)
+            session_fail(s, "internal", -1, NULL, "no stand-in key");
     } else if (code != 0) {
         session_credential_failed(s, code);
     }

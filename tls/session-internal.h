@@ -15,10 +15,10 @@
 
 enum phase { PREPARING, HANDSHAKING, SENDING, RECEIVING, LEAVING, ALERTING, ENDED };
 
-enum waits { /* bits: what is awaited of a verifier */
-    WAIT_CHALLENGE = 1, /* the nonce for the peer */
-    WAIT_RESULT = 2,    /* the own attestation result */
-    WAIT_VERDICT = 4
+enum waits {                     /* bits: what is awaited of a verifier */
+             WAIT_CHALLENGE = 1, /* the nonce for the peer */
+             WAIT_RESULT = 2,    /* the own attestation result */
+             WAIT_VERDICT = 4
 };
 
 struct hello_body { /* of one extension */
@@ -39,9 +39,9 @@ struct atls_session {
     unsigned conn;
     gnutls_session_t tls;
     enum phase phase;
-    unsigned waiting;   /* enum waits */
-    bool resume;        /* step again at once, though the library was told to wait */
-    bool prepared;      /* the preparation was begun */
+    unsigned waiting; /* enum waits */
+    bool resume;      /* step again at once, though the library was told to wait */
+    bool prepared;    /* the preparation was begun */
     bool hrr;
     struct failure failure;
     double started, seconds;
@@ -59,10 +59,10 @@ struct atls_session {
     struct atls_appraisal *appraisal;
     struct atls_bytes challenge; /* for the peer; the appraisal's */
     uint8_t faulty_nonce[ATLS_WIRE_NONCE_MAX];
-    bool peer_accepted;          /* by verdict or, where that suffices, by X.509 */
+    bool peer_accepted; /* by verdict or, where that suffices, by X.509 */
     bool certificate_verify_seen;
     uint8_t verified_with[ATLS_SPKI_MAX];
-    size_t verified_with_size;   /* 0: none, or a key of another kind */
+    size_t verified_with_size; /* 0: none, or a key of another kind */
 
     /* As attester. */
     struct atls_credential credential;
@@ -78,8 +78,8 @@ struct atls_session {
 };
 
 /* Records the first failure; later ones are its consequences. ALERT < 0: as the profile's table
- * says. DETAIL NULL: text and clause of the newest atls_fail(). CLAUSE NULL: as the table says, where
- * that gives none. Returns a code with which a callback stops the TLS library. */
+ * says. DETAIL NULL: text and clause of the newest atls_fail(). CLAUSE NULL: as the table says,
+ * where that gives none. Returns a code with which a callback stops the TLS library. */
 int session_fail(struct atls_session *s, const char *reason, int alert, const char *clause,
                  const char *detail);
 
@@ -88,7 +88,7 @@ int session_hello_register(struct atls_session *s);
 int session_hello_hook(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
                        const gnutls_datum_t *message);
 int session_hello_received(gnutls_session_t tls); /* a server's, whole ClientHello */
-int session_hello_offer(struct atls_session *s);    /* a client's offers and their bodies */
+int session_hello_offer(struct atls_session *s);  /* a client's offers and their bodies */
 /* Takes the verifier's nonce for the peer. ATLS_E_AGAIN, or the verifier's failure. */
 int session_hello_challenge(struct atls_session *s);
 void session_hello_clear(struct atls_session *s);

@@ -11,14 +11,16 @@
 
 struct atls_session;
 
-enum atls_want { /* what a session waits for */
-    ATLS_WANT_NOTHING, /* it has ended */
-    ATLS_WANT_READ,    /* bytes from the peer */
-    ATLS_WANT_WRITE,   /* room for bytes to the peer */
-    ATLS_WANT_VERIFIER /* a nonce, a verdict or a result: step again after polling the verifier's client */
+enum atls_want {                    /* what a session waits for */
+                 ATLS_WANT_NOTHING, /* it has ended */
+                 ATLS_WANT_READ,    /* bytes from the peer */
+                 ATLS_WANT_WRITE,   /* room for bytes to the peer */
+                 ATLS_WANT_VERIFIER /* a nonce, a verdict or a result: step again after polling the
+                                       verifier's client */
 };
 
-/* PARTY outlives the session; CONN numbers it in events. -ENOMEM or a failure of the TLS library. */
+/* PARTY outlives the session; CONN numbers it in events. -ENOMEM or a failure of the TLS library.
+ */
 int atls_session_new(const struct atls_party *party, unsigned conn, struct atls_session **sessionp);
 void atls_session_free(struct atls_session *session);
 /* To set the transport of. */
