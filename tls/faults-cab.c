@@ -158,7 +158,7 @@ static int write_message(struct atls_sink *s, const struct flaw *flaw, const str
         atls_sink_u8(s, 0xf6);
     } else if (flaw->layer == CLAIMS) {
         struct atls_sink claims;
-        struct atls_bytes bytes;
+        struct atls_bytes bytes = {NULL, 0};
         rc = atls_fault_output(m->claims.size, &claims);
         if (rc) {
             return rc;
@@ -314,9 +314,9 @@ static int flip(struct atls_bytes token, struct atls_sink *s)
 static int mutate(const struct flaw *flaw, struct atls_bytes kat, struct atls_bytes pat,
                   struct atls_sink *out)
 {
-    struct message message;
+    struct message message = {.claims = {NULL, 0}};
     struct atls_sink token;
-    struct atls_bytes bytes;
+    struct atls_bytes bytes = {NULL, 0};
     bool of_pat = strcmp(flaw->name, "pat-signature") == 0;
     bool flips = of_pat || strcmp(flaw->name, "kat-signature") == 0;
 
@@ -347,7 +347,7 @@ int atls_faults_mutate_cab(const struct atls_faults *faults, struct atls_bytes c
 {
     const char *value = NULL, *name = atls_faults_first(faults, cab_faults, &value);
     struct atls_cmw *cmw;
-    struct atls_bytes kat, pat;
+    struct atls_bytes kat = {NULL, 0}, pat = {NULL, 0};
     struct atls_sink out;
 
     *outp = NULL;
@@ -379,7 +379,7 @@ int atls_faults_mutate_cab(const struct atls_faults *faults, struct atls_bytes c
 int atls_faults_splice(struct atls_bytes cab, struct atls_bytes pat, uint8_t **outp, size_t *sizep)
 {
     struct atls_cmw *cmw;
-    struct atls_bytes kat, old;
+    struct atls_bytes kat = {NULL, 0}, old = {NULL, 0};
     struct atls_sink out;
     int rc = open_cab(cab, &cmw, &kat, &old);
 

@@ -75,12 +75,21 @@ static void leave_multi(struct atls_http_exchange *x)
     }
 }
 
+static void destroy(struct atls_http_exchange *x)
+{
+    leave_multi(x);
+    curl_easy_cleanup(x->easy);
+    curl_slist_free_all(x->headers);
+    free(x->url);
+    free(x->body);
+    free(x);
+}
+
 void atls_http_drop(struct atls_http_exchange *x)
 {
     if (!x) {
         return;
     }
-    leave_multi(x);
     if (x->previous) {
         x->previous->next = x->next;
     } else {
@@ -89,11 +98,7 @@ void atls_http_drop(struct atls_http_exchange *x)
     if (x->next) {
         x->next->previous = x->previous;
     }
-    curl_easy_cleanup(x->easy);
-    curl_slist_free_all(x->headers);
-    free(x->url);
-    free(x->body);
-    free(x);
+    destroy(x);
 }
 
 static void fail(struct atls_http_exchange *x, int failure, const char *reason, const char *what)
@@ -413,8 +418,9 @@ void atls_http_free(struct atls_http *http)
             break;
         }
     }
-    while (http->first) {
-        atls_http_drop(http->first);
+    for (struct atls_http_exchange *x = http->first, *next; x; x = next) {
+        next = x->next;
+        destroy(x);
     }
     curl_multi_cleanup(http->multi);
     curl_global_cleanup();

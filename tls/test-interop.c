@@ -23,8 +23,6 @@
 #define ARGUMENTS_MAX 24
 #define VERIFIER_ID "verifier.example"
 
-extern char **environ;
-
 struct process {
     pid_t pid;
     FILE *events;

@@ -145,24 +145,25 @@ int atls_verifier_join(const char *url, const char *path, char *out, size_t size
     return 0;
 }
 
-static int find_verifier(struct atls_verifier_client *client, const char *url, struct verifier **vp)
+/* NULL where memory ran out. */
+static struct verifier *find_verifier(struct atls_verifier_client *client, const char *url)
 {
     struct verifier *v = client->verifiers;
 
     while (v && strcmp(v->url, url) != 0) {
         v = v->next;
     }
-    if (!v) {
-        v = calloc(1, sizeof *v);
-        if (!v || !(v->url = strdup(url))) {
-            free(v);
-            return atls_fail(-ENOMEM, NULL, "no memory for a verifier");
-        }
-        v->next = client->verifiers;
-        client->verifiers = v;
+    if (v) {
+        return v;
     }
-    *vp = v;
-    return 0;
+    v = calloc(1, sizeof *v);
+    if (!v || !(v->url = strdup(url))) {
+        free(v);
+        return NULL;
+    }
+    v->next = client->verifiers;
+    client->verifiers = v;
+    return v;
 }
 
 static int discovered(struct verifier *v, const struct atls_http_answer *answer)
@@ -195,17 +196,16 @@ static int fetch_key(struct atls_verifier_client *client, struct verifier *v)
 int atls_verifier_key(struct atls_verifier_client *client, const char *url, const json_t **jwkp,
                       const char **reasonp)
 {
-    struct verifier *v = NULL;
+    struct verifier *v = find_verifier(client, url);
     struct atls_http_answer answer;
     const char *reason = "internal";
-    int rc = find_verifier(client, url, &v);
 
     *reasonp = reason;
-    if (rc) {
-        return rc;
+    if (!v) {
+        return atls_fail(-ENOMEM, NULL, "no memory for a verifier");
     }
     if (!v->jwk && v->exchange) {
-        rc = atls_http_result(v->exchange, &answer, &reason);
+        int rc = atls_http_result(v->exchange, &answer, &reason);
         if (rc == ATLS_E_AGAIN) {
             return rc;
         }
