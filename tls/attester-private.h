@@ -3,6 +3,7 @@
 #ifndef ATLS_TLS_ATTESTER_PRIVATE_H
 #define ATLS_TLS_ATTESTER_PRIVATE_H
 
+#include "rats/kat.h"
 #include "tls/attester.h"
 #include "tls/report.h"
 
@@ -25,6 +26,14 @@ struct atls_passport { /* the newest result and the way to the next one */
     char failure_text[512];
 };
 
+struct atls_bound_result { /* a result that is fetched for one connection and its binder */
+    struct atls_bound_result *next;
+    unsigned conn;
+    uint8_t binder[ATLS_EAT_NONCE_MAX];
+    size_t binder_size;
+    struct atls_passport passport;
+};
+
 struct atls_attester {
     struct atls_attester_options options;
     struct atls_faults inner, wrapper; /* what is broken inside a CMW, and the CMW itself */
@@ -32,9 +41,11 @@ struct atls_attester {
     struct atls_events *events;
     struct atls_device *device, *second;
     struct atls_attester_identity identity, other, second_identity;
+    struct atls_attester_identity attested; /* what a KAT is about: the identity, but for a fault */
     uint8_t *stale;                  /* evidence made at the start, for the fault */
     size_t stale_size;
     struct atls_passport passport;
+    struct atls_bound_result *bound; /* those under way */
     const char *reason;
 };
 
@@ -50,10 +61,23 @@ int atls_attester_make_cab(struct atls_attester *attester, unsigned conn,
 /* A sound CAB in the serialization that was asked for. Takes CAB over. */
 int atls_attester_serialize_cab(struct atls_attester *attester, uint8_t *cab, size_t size,
                                 uint8_t **outp, size_t *outsizep);
+/* ATLS_E_UNSUPPORTED for a fault that a bare PSA token cannot have. */
+int atls_attester_check_token_faults(const struct atls_faults *inner);
+/* A bare PSA token over CHALLENGE (32, 48 or 64 bytes, else ATLS_E_LIMIT with reason nonce-length)
+ * with the inner faults carried out. */
+int atls_attester_make_token(struct atls_attester *attester, unsigned conn,
+                             struct atls_bytes challenge, uint8_t **tokenp, size_t *sizep);
+/* One message as a record or tag, in the serialization that was asked for. */
+int atls_attester_wrap(struct atls_attester *attester, uint16_t content_format,
+                       struct atls_bytes value, unsigned indicator, uint8_t **cmwp, size_t *sizep);
+/* The device's evidence over CHALLENGE, or what faults of the nonce make of it. */
+int atls_attester_ask_device(struct atls_attester *attester, unsigned conn,
+                             struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep);
 /* The credential to present: CMW (taken over, also on failure) with its wrapper broken where a
  * fault says so, reported. */
 int atls_attester_present(struct atls_attester *attester, unsigned conn, enum atls_model model,
                           uint8_t *cmw, size_t size, struct atls_credential *credentialp);
 void atls_passport_clear(struct atls_passport *passport);
+void atls_bound_results_clear(struct atls_attester *attester);
 
 #endif

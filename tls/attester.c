@@ -13,6 +13,7 @@
 #include "rats/encoding.h"
 #include "rats/error.h"
 #include "rats/kat.h"
+#include "rats/media-types.h"
 #include "tls/attester-private.h"
 
 #define STALE_CHALLENGE_SIZE 32
@@ -28,6 +29,11 @@ const char *atls_model_name(enum atls_model model)
         break;
     }
     return "none";
+}
+
+const char *atls_evidence_format_name(enum atls_evidence_format format)
+{
+    return format == ATLS_FORMAT_PSA ? "psa" : "cab";
 }
 
 void atls_credential_clear(struct atls_credential *credential)
@@ -61,6 +67,77 @@ static int make_identity(const struct atls_attester *attester, struct atls_devic
                                   &identityp->key);
 }
 
+/* Has the device the enrolled key? A signature tells, over a digest that means nothing. */
+static int use_enrolled(struct atls_attester *attester)
+{
+    const struct atls_attester_options *options = &attester->options;
+    uint8_t digest[ATLS_HASH_MAX], signature[ATLS_SIGNATURE_MAX];
+    struct atls_bytes hashed =
+        ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(options->key.curve)));
+    size_t size;
+    int rc = atls_crypto_gnutls.random(digest, hashed.size);
+
+    attester->options.curve = options->key.curve;
+    rc =
+        rc ? rc : atls_device_sign(attester->device, options->key_handle, hashed, signature, &size);
+    if (rc) {
+        return rc;
+    }
+    if (atls_crypto_gnutls.verify(&options->key, hashed, ATLS_BYTES(signature, size))) {
+        return atls_fail(ATLS_E_MISMATCH, NULL,
+                         "the device's key %u is not the key of the certificate",
+                         (unsigned)options->key_handle);
+    }
+    attester->identity =
+        (struct atls_attester_identity){.handle = options->key_handle, .key = options->key};
+    return 0;
+}
+
+static int start_identity(struct atls_attester *attester)
+{
+    int rc = attester->options.key_handle
+                 ? use_enrolled(attester)
+                 : make_identity(attester, attester->device, &attester->identity);
+
+    attester->attested = attester->identity;
+    if (!rc && atls_faults_has(&attester->inner, "attested-other-key", NULL)) {
+        rc = make_identity(attester, attester->device, &attester->attested);
+    }
+    return rc;
+}
+
+static int make_stale(struct atls_attester *attester)
+{
+    uint8_t bytes[STALE_CHALLENGE_SIZE];
+    struct atls_bytes challenge = ATLS_BYTES(bytes, sizeof bytes);
+    int rc = atls_crypto_gnutls.random(bytes, sizeof bytes);
+
+    return rc ? rc
+              : atls_attester_ask_device(attester, 0, challenge, &attester->stale,
+                                         &attester->stale_size);
+}
+
+/* What cannot be had in the format, form and serialization that were asked for. */
+static int check_format(const struct atls_attester *attester)
+{
+    const struct atls_attester_options *options = &attester->options;
+    bool record = options->cmw_form == ATLS_CMW_RECORD;
+
+    if (options->serialization == ATLS_JSON && !record) {
+        return atls_fail(ATLS_E_UNSUPPORTED, "RFC 9999 section 3.2", "a CMW in JSON is no tag");
+    }
+    for (size_t i = 0; i < attester->wrapper.count; i++) {
+        if (options->serialization == ATLS_JSON &&
+            strncmp(attester->wrapper.fault[i].name, "cbor-", 5) == 0) {
+            return atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s=cmw has no meaning in JSON",
+                             attester->wrapper.fault[i].name);
+        }
+    }
+    return options->evidence_format == ATLS_FORMAT_PSA
+               ? atls_attester_check_token_faults(&attester->inner)
+               : 0;
+}
+
 /* What the faults need from before the first connection. */
 static int prepare_faults(struct atls_attester *attester)
 {
@@ -79,19 +156,7 @@ static int prepare_faults(struct atls_attester *attester)
         rc = make_identity(attester, attester->device, &attester->other);
     }
     if (!rc && atls_faults_has(faults, "stale-nonce", NULL)) {
-        uint8_t challenge[STALE_CHALLENGE_SIZE];
-        rc = atls_crypto_gnutls.random(challenge, sizeof challenge);
-        rc = rc ? rc
-                : atls_device_attest_key(attester->device, attester->identity.handle,
-                                         ATLS_BYTES(challenge, sizeof challenge), &attester->stale,
-                                         &attester->stale_size);
-    }
-    for (size_t i = 0; !rc && i < attester->wrapper.count; i++) {
-        if (attester->options.serialization == ATLS_JSON &&
-            strncmp(attester->wrapper.fault[i].name, "cbor-", 5) == 0) {
-            rc = atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s=cmw has no meaning in JSON",
-                           attester->wrapper.fault[i].name);
-        }
+        rc = make_stale(attester);
     }
     return rc;
 }
@@ -111,8 +176,9 @@ int atls_attester_new(const struct atls_attester_options *options,
     attester->client = client;
     attester->events = events;
     attester->reason = "ok";
-    int rc = atls_device_open(options->device, options->device_timeout_ms, &attester->device);
-    rc = rc ? rc : make_identity(attester, attester->device, &attester->identity);
+    int rc = check_format(attester);
+    rc = rc ? rc : atls_device_open(options->device, options->device_timeout_ms, &attester->device);
+    rc = rc ? rc : start_identity(attester);
     rc = rc ? rc : prepare_faults(attester);
     if (rc) {
         atls_attester_free(attester);
@@ -128,10 +194,14 @@ void atls_attester_free(struct atls_attester *attester)
         return;
     }
     atls_passport_clear(&attester->passport);
+    atls_bound_results_clear(attester);
     /* The keys were this process's; nobody else can use their handles. A device that is gone has
      * destroyed them already. */
     if (attester->device) {
-        if (attester->identity.handle) {
+        if (attester->attested.handle && attester->attested.handle != attester->identity.handle) {
+            (void)atls_device_destroy_key(attester->device, attester->attested.handle);
+        }
+        if (attester->identity.handle && !attester->options.key_handle) {
             (void)atls_device_destroy_key(attester->device, attester->identity.handle);
         }
         if (attester->other.handle) {
@@ -193,10 +263,10 @@ static int splice(struct atls_attester *attester, unsigned conn, struct atls_byt
     return 0;
 }
 
-/* What the device says to CHALLENGE, or to another one where a fault wants that. */
-static int ask_device(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
-                      uint8_t **cabp, size_t *sizep)
+int atls_attester_ask_device(struct atls_attester *attester, unsigned conn,
+                             struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep)
 {
+    bool token = attester->options.evidence_format == ATLS_FORMAT_PSA;
     const char *hex;
     uint8_t *foreign = NULL;
 
@@ -206,7 +276,7 @@ static int ask_device(struct atls_attester *attester, unsigned conn, struct atls
             return atls_fail(-ENOMEM, NULL, "no memory for evidence");
         }
         memcpy(copy, attester->stale, attester->stale_size);
-        *cabp = copy;
+        *evidencep = copy;
         *sizep = attester->stale_size;
         atls_attester_tell_fault(attester, conn, "stale-nonce",
                                  "the evidence was made before the challenge");
@@ -222,7 +292,10 @@ static int ask_device(struct atls_attester *attester, unsigned conn, struct atls
                                  "the evidence is over another session's nonce");
     }
     int rc =
-        atls_device_attest_key(attester->device, attester->identity.handle, challenge, cabp, sizep);
+        token ? atls_device_attest_platform(attester->second ? attester->second : attester->device,
+                                            challenge, evidencep, sizep)
+              : atls_device_attest_key(attester->device, attester->attested.handle, challenge,
+                                       evidencep, sizep);
     free(foreign);
     return rc;
 }
@@ -233,7 +306,7 @@ int atls_attester_make_cab(struct atls_attester *attester, unsigned conn,
     uint8_t *cab = NULL, *mutated;
     size_t size, mutated_size;
     const char *name;
-    int rc = ask_device(attester, conn, challenge, &cab, &size);
+    int rc = atls_attester_ask_device(attester, conn, challenge, &cab, &size);
 
     if (!rc && (atls_faults_has(&attester->inner, "foreign-pat", NULL) ||
                 atls_faults_has(&attester->inner, "linkage", NULL))) {
@@ -254,6 +327,10 @@ int atls_attester_make_cab(struct atls_attester *attester, unsigned conn,
         free(cab);
         cab = mutated;
         size = mutated_size;
+    }
+    if (attester->attested.handle != attester->identity.handle) {
+        atls_attester_tell_fault(attester, conn, "attested-other-key",
+                                 "the KAT is about a key that is not presented");
     }
     *cabp = cab;
     *sizep = size;
@@ -285,7 +362,7 @@ static int break_wrapper(struct atls_attester *attester, enum atls_model model,
     if (attester->options.serialization == ATLS_JSON) {
         return atls_faults_mutate_json(&attester->wrapper, cmw, outp, sizep, namep);
     }
-    if (model == ATLS_MODEL_PASSPORT) {
+    if (model == ATLS_MODEL_PASSPORT || attester->options.evidence_format == ATLS_FORMAT_PSA) {
         return atls_faults_mutate_record(&attester->wrapper, cmw, outp, sizep, namep);
     }
     return atls_faults_mutate_cab(&attester->wrapper, cmw, outp, sizep, namep);
@@ -325,29 +402,57 @@ int atls_attester_present(struct atls_attester *attester, unsigned conn, enum at
     return 0;
 }
 
-int atls_attester_evidence(struct atls_attester *attester, unsigned conn,
-                           struct atls_bytes challenge, struct atls_credential *credentialp)
+/* Evidence as the CMW that goes into a credential, wrapper still sound. */
+static int make_cmw(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
+                    uint8_t **cmwp, size_t *sizep)
 {
-    uint8_t *cab, *cmw;
+    uint8_t *evidence;
+    size_t size;
+    int rc;
+
+    if (attester->options.evidence_format == ATLS_FORMAT_CAB) {
+        rc = atls_attester_make_cab(attester, conn, challenge, &evidence, &size);
+        return rc ? rc : atls_attester_serialize_cab(attester, evidence, size, cmwp, sizep);
+    }
+    rc = atls_attester_make_token(attester, conn, challenge, &evidence, &size);
+    if (rc) {
+        return rc;
+    }
+    rc = atls_attester_wrap(attester, ATLS_CF_EAT_CWT, ATLS_BYTES(evidence, size),
+                            ATLS_IND_EVIDENCE, cmwp, sizep);
+    free(evidence);
+    return rc;
+}
+
+static int make_evidence(struct atls_attester *attester, unsigned conn, const char *direction,
+                         struct atls_bytes challenge, struct atls_credential *credentialp)
+{
+    uint8_t *cmw;
     size_t size;
 
     atls_event(attester->events, "challenge", "{s:i, s:s, s:o}", "conn", (int)conn, "direction",
-               "received", "nonce", atls_json_hex(challenge));
+               direction, "nonce", atls_json_hex(challenge));
     if (challenge.size < ATLS_EAT_NONCE_MIN || challenge.size > ATLS_EAT_NONCE_MAX) {
         atls_fail(ATLS_E_LIMIT, "RFC 9711 section 4.1", "a nonce has 8 to 64 bytes, %zu came",
                   challenge.size);
         return atls_attester_fails(attester, ATLS_E_LIMIT, "nonce-length");
     }
-    int rc = atls_attester_make_cab(attester, conn, challenge, &cab, &size);
-    if (rc) {
-        return rc;
-    }
-    rc = atls_attester_serialize_cab(attester, cab, size, &cmw, &size);
-    if (rc) {
-        return rc;
-    }
-    return atls_attester_present(attester, conn, ATLS_MODEL_BACKGROUND_CHECK, cmw, size,
-                                 credentialp);
+    int rc = make_cmw(attester, conn, challenge, &cmw, &size);
+    return rc ? rc
+              : atls_attester_present(attester, conn, ATLS_MODEL_BACKGROUND_CHECK, cmw, size,
+                                      credentialp);
+}
+
+int atls_attester_evidence(struct atls_attester *attester, unsigned conn,
+                           struct atls_bytes challenge, struct atls_credential *credentialp)
+{
+    return make_evidence(attester, conn, "received", challenge, credentialp);
+}
+
+int atls_attester_bound_evidence(struct atls_attester *attester, unsigned conn,
+                                 struct atls_bytes binder, struct atls_credential *credentialp)
+{
+    return make_evidence(attester, conn, "computed", binder, credentialp);
 }
 
 int atls_attester_sign(struct atls_attester *attester, uint32_t key_handle,

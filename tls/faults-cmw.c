@@ -137,7 +137,12 @@ static int write_record(struct atls_sink *s, const char *name, const struct atls
     bool indefinite = is(name, "cbor-indefinite");
     unsigned indicator = is(name, "cmw-indicator-zero") ? 0 : record->indicator;
     bool with_indicator = record->indicator || is(name, "cmw-indicator-zero");
+    const char *type =
+        atls_cmw_type_is(record, ATLS_MT_EAT_JWT) ? ATLS_MT_EAT_JWT : ATLS_MT_EAT_CWT;
 
+    if (record->form != ATLS_CMW_RECORD && !is(name, "cmw-empty-collection")) {
+        return no_such_flaw(name, "a tag");
+    }
     if (is(name, "cmw-missing-kat") || is(name, "cbor-duplicate-key") || is(name, "cbor-deep")) {
         return no_such_flaw(name, "a record");
     }
@@ -155,7 +160,10 @@ static int write_record(struct atls_sink *s, const char *name, const struct atls
     } else {
         atls_raw_head(s, ATLS_RAW_ARRAY, with_indicator ? 3 : 2);
     }
-    atls_raw_text(s, is(name, "cmw-relative-type") ? "eat+jwt" : ATLS_MT_EAT_JWT);
+    if (is(name, "cmw-relative-type")) {
+        type = strchr(type, '/') + 1;
+    }
+    atls_raw_text(s, type);
     atls_raw_string(s, is(name, "cmw-value-not-bytes") ? ATLS_RAW_TEXT : ATLS_RAW_BYTES,
                     record->value);
     if (with_indicator) {

@@ -27,6 +27,7 @@ static const struct {
     {"stale-nonce", NO_VALUE},
     {"foreign-nonce", NONCE},
     {"other-key", NO_VALUE},
+    {"attested-other-key", NO_VALUE},
     {"empty-certificate", NO_VALUE},
     {"result-without-key", NO_VALUE},
     {"cmw", MESSAGE},

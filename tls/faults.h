@@ -38,7 +38,8 @@ int atls_faults_mutate_cab(const struct atls_faults *faults, struct atls_bytes c
  * such flaw in JSON (cbor-...=cmw, cmw-missing-kat of a record). */
 int atls_faults_mutate_json(const struct atls_faults *faults, struct atls_bytes cmw, uint8_t **outp,
                             size_t *sizep, const char **namep);
-/* The cmw faults on a record in CBOR, as the passport model presents it. As above. */
+/* The cmw faults on a record in CBOR: a result, or a bare token. Of a tag only those that need not
+ * know what they break. As above. */
 int atls_faults_mutate_record(const struct atls_faults *faults, struct atls_bytes cmw,
                               uint8_t **outp, size_t *sizep, const char **namep);
 /* result-garbage, result-signature (one bit flipped), result-algorithm-none on a compact JWS. As

@@ -9,6 +9,7 @@
 
 #include "program/program.h"
 #include "rats/error.h"
+#include "tls/device-key.h"
 
 enum flag {
     PROFILE = 256,
@@ -22,6 +23,8 @@ enum flag {
     SECOND_DEVICE,
     EVIDENCE_TYPE,
     SERIALIZATION,
+    EVIDENCE_FORMAT,
+    CMW_FORM,
     CURVE,
     VERIFIER,
     VERIFIER_ID,
@@ -62,6 +65,9 @@ static const struct argp_option shared[] = {
      "preference (default cf:273)",
      0},
     {"serialization", SERIALIZATION, "cbor|json", 0, "of the CMW that the attester sends", 0},
+    {"evidence-format", EVIDENCE_FORMAT, "cab|psa", 0,
+     "evidence that the attester makes: KAT and PAT, or a bare PSA token", 0},
+    {"cmw-form", CMW_FORM, "record|tag", 0, "of a PSA token and of a result", 0},
     {"curve", CURVE, "p256|p384", 0, "of the identity key", 0},
     {"verifier", VERIFIER, "URL", 0,
      "where a background check sends evidence, and where an attester gets its result", 0},
@@ -77,7 +83,8 @@ static const struct argp_option shared[] = {
     {"code-points", CODE_POINTS, "FILE", 0, "JSON object that overrides code points by name", 0},
     {0, 0, 0, 0, "Plain X.509 and the connection:", 2},
     {"cert", CERT, "FILE", 0, "certificate chain (PEM), used where this side does not attest", 0},
-    {"key", KEY, "FILE", 0, "its private key (PEM)", 0},
+    {"key", KEY, "FILE", 0, "its private key (PEM), or device:HANDLE: a key enrolled in the device",
+     0},
     {"ca", CA, "FILE", 0, "trust anchors (PEM) for a peer that presents X.509", 0},
     {"message", MESSAGE, "TEXT", 0, "the line of application data", 0},
     {"timeout", TIMEOUT, "SECONDS", 0, "patience with one handshake (20)", 0},
@@ -215,6 +222,8 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
 {
     static const char *const policies[] = {"optional", "required", NULL};
     static const char *const serializations[] = {"cbor", "json", NULL};
+    static const char *const formats[] = {"cab", "psa", NULL};
+    static const char *const forms[] = {"record", "tag", NULL};
     static const char *const curves[] = {"p256", "p384", NULL};
     static const char *const tiers[] = {"affirming", "warning", NULL};
     switch (flag) {
@@ -234,6 +243,13 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
     case SERIALIZATION:
         o->serialization =
             word("--serialization", arg, serializations) == 0 ? ATLS_CBOR : ATLS_JSON;
+        break;
+    case EVIDENCE_FORMAT:
+        o->evidence_format =
+            word("--evidence-format", arg, formats) == 0 ? ATLS_FORMAT_CAB : ATLS_FORMAT_PSA;
+        break;
+    case CMW_FORM:
+        o->cmw_form = word("--cmw-form", arg, forms) == 0 ? ATLS_CMW_RECORD : ATLS_CMW_TAG;
         break;
     case CURVE:
         o->curve = word("--curve", arg, curves) == 0 ? ATLS_P256 : ATLS_P384;
@@ -364,6 +380,13 @@ static void check(struct argp_state *state, const struct atls_options *o)
         argp_error(state, "a passport relying party needs a --trust-verifier");
     if ((o->certificate == NULL) != (o->key == NULL))
         argp_error(state, "--cert and --key come together");
+    if (o->key != NULL && atls_device_key_named(o->key)) {
+        uint32_t handle;
+        if (atls_device_key_parse(o->key, &handle) != 0)
+            argp_error(state, "--key: %s", atls_error_text());
+        if (o->device == NULL)
+            argp_error(state, "--key %s needs a --device", o->key);
+    }
     if (strchr(o->message, '\n') != NULL || strlen(o->message) > 4000)
         argp_error(state, "--message is one line of at most 4000 bytes");
     check_faults(o);

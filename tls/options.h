@@ -20,6 +20,8 @@ struct atls_options { /* strings are of argv, or of the options' own storage */
     struct atls_evidence_type types[ATLS_LISTED_MAX];
     size_t type_count;
     enum atls_serialization serialization;
+    enum atls_evidence_format evidence_format;
+    enum atls_cmw_form cmw_form;
     enum atls_curve curve;
     const char *verifier, *verifier_id;
     struct atls_trusted_verifier trusted[ATLS_LISTED_MAX];

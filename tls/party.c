@@ -9,6 +9,7 @@
 
 #include "program/program.h"
 #include "rats/error.h"
+#include "tls/device-key.h"
 #include "tls/session-internal.h"
 
 #define PEM_MAX (1 << 20)
@@ -30,6 +31,34 @@ static int load(const char *path, gnutls_datum_t *datum)
     return result;
 }
 
+/* The leaf's key must be one that a device can have. */
+static int leaf_key(const struct atls_party *party, struct atls_public_key *keyp)
+{
+    uint8_t spki[ATLS_SPKI_MAX];
+    size_t size = sizeof spki;
+    int code = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, &size);
+    if (code < 0)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                         "a certificate for a key of P-256 or P-384 was expected: %s",
+                         gnutls_strerror(code));
+    return atls_spki_decode(ATLS_BYTES(spki, size), keyp);
+}
+
+static int use_device_key(struct atls_party *party, const char *spec)
+{
+    struct atls_public_key key;
+    uint32_t handle;
+    int result = atls_device_key_parse(spec, &handle);
+    if (result == 0 && party->device == NULL)
+        result = atls_fail(-EINVAL, NULL, "%s needs the device's address", spec);
+    if (result == 0)
+        result = leaf_key(party, &key);
+    if (result == 0)
+        result = atls_device_key_open(party->device, party->device_timeout_ms, handle, &key,
+                                      &party->device_key);
+    return result == 0 ? atls_device_key_import(party->device_key, &party->key) : result;
+}
+
 static int load_credential(struct atls_party *party, const char *certificate, const char *key)
 {
     gnutls_datum_t pem = {NULL, 0};
@@ -44,6 +73,8 @@ static int load_credential(struct atls_party *party, const char *certificate, co
         return atls_fail(ATLS_E_MALFORMED, NULL, "%s: a chain of X.509 certificates in PEM: %s",
                          certificate, gnutls_strerror(code));
     party->chain_size = count;
+    if (atls_device_key_named(key))
+        return use_device_key(party, key);
     result = load(key, &pem);
     if (result != 0)
         return result;
@@ -98,6 +129,7 @@ void atls_party_stop(struct atls_party *party)
         gnutls_pcert_deinit(&party->chain[i]);
     if (party->key != NULL)
         gnutls_privkey_deinit(party->key);
+    atls_device_key_close(party->device_key);
     if (party->credentials != NULL)
         gnutls_certificate_free_credentials(party->credentials);
     if (party->priorities != NULL)

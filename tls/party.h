@@ -15,6 +15,8 @@
 #include "tls/profile.h"
 #include "tls/relying-party.h"
 
+struct atls_device_key;
+
 #define ATLS_CHAIN_MAX 8
 
 struct atls_party {
@@ -39,11 +41,15 @@ struct atls_party {
     gnutls_pcert_st chain[ATLS_CHAIN_MAX]; /* plain X.509, none where chain_size is 0 */
     unsigned chain_size;
     gnutls_privkey_t key;
+    const char *device;                 /* address, where the key is to be one of a device's, or NULL */
+    unsigned device_timeout_ms;
+    struct atls_device_key *device_key; /* what signs for KEY where that is in a device, or NULL */
     bool has_trust_anchors;
 };
 
 /* Makes the TLS part of PARTY (whose other members are set): priorities and credentials, from PEM
- * files where they are not NULL. CERTIFICATE and KEY come together. ATLS_E_MALFORMED: a file is not
+ * files where they are not NULL. CERTIFICATE and KEY come together; KEY may be "device:HANDLE".
+ * ATLS_E_MISMATCH: the device's key is not that of the certificate. ATLS_E_MALFORMED: a file is not
  * what it should be; as atls_read_file() besides. */
 int atls_party_start(struct atls_party *party, const char *certificate, const char *key,
                      const char *trust_anchors);

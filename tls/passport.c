@@ -32,6 +32,56 @@ static int64_t clock_of(const struct atls_attester *attester)
     return (int64_t)time(NULL) + attester->options.clock_offset;
 }
 
+/* That of a connection under way with this binder, made where there is none; NULL: no memory. */
+static struct atls_bound_result *bound_result(struct atls_attester *attester, unsigned conn,
+                                              struct atls_bytes binder)
+{
+    struct atls_bound_result *bound = attester->bound;
+
+    while (bound && (bound->conn != conn ||
+                     !atls_bytes_equal(ATLS_BYTES(bound->binder, bound->binder_size), binder))) {
+        bound = bound->next;
+    }
+    if (bound || !(bound = calloc(1, sizeof *bound))) {
+        return bound;
+    }
+    bound->conn = conn;
+    memcpy(bound->binder, binder.data, binder.size);
+    bound->binder_size = binder.size;
+    bound->next = attester->bound;
+    attester->bound = bound;
+    return bound;
+}
+
+static void drop_bound(struct atls_bound_result **at)
+{
+    struct atls_bound_result *bound = *at;
+
+    *at = bound->next;
+    atls_passport_clear(&bound->passport);
+    free(bound);
+}
+
+void atls_bound_results_clear(struct atls_attester *attester)
+{
+    while (attester->bound) {
+        drop_bound(&attester->bound);
+    }
+}
+
+void atls_attester_forget(struct atls_attester *attester, unsigned conn)
+{
+    struct atls_bound_result **at = &attester->bound;
+
+    while (*at) {
+        if ((*at)->conn == conn) {
+            drop_bound(at);
+        } else {
+            at = &(*at)->next;
+        }
+    }
+}
+
 static bool is_usable(const struct atls_attester *attester)
 {
     const struct atls_passport *passport = &attester->passport;
@@ -46,10 +96,9 @@ static bool is_usable(const struct atls_attester *attester)
     return passport->expires_at != INT64_MIN && left > passport->margin;
 }
 
-static int fetch_failed(struct atls_attester *attester, int code, const char *reason)
+static int fetch_failed(struct atls_attester *attester, struct atls_passport *passport, int code,
+                        const char *reason)
 {
-    struct atls_passport *passport = &attester->passport;
-
     atls_verifier_session_free(passport->session);
     passport->session = NULL;
     passport->failed_at = atls_now();
@@ -60,70 +109,76 @@ static int fetch_failed(struct atls_attester *attester, int code, const char *re
 }
 
 /* A session's failure with its reason; not yet is none. */
-static int session_failed(struct atls_attester *attester, int code)
+static int session_failed(struct atls_attester *attester, struct atls_passport *passport, int code)
 {
     if (code == ATLS_E_AGAIN) {
         return code;
     }
-    return fetch_failed(attester, code, atls_verifier_session_reason(attester->passport.session));
+    return fetch_failed(attester, passport, code, atls_verifier_session_reason(passport->session));
 }
 
 /* A bare PSA token names no key, so the result of its appraisal cannot either. */
-static int submit_token(struct atls_attester *attester, unsigned conn, struct atls_bytes nonce)
+static int submit_token(struct atls_attester *attester, struct atls_passport *passport,
+                        unsigned conn, struct atls_bytes nonce)
 {
+    bool asked_for = attester->options.evidence_format == ATLS_FORMAT_PSA;
     static const char *const types[] = {ATLS_MT_PSA_TOKEN, ATLS_MT_PSA_VERAISON,
                                         ATLS_MT_PSA_RFC9783};
     uint8_t *token;
     size_t size;
-    int rc = atls_device_attest_platform(attester->device, nonce, &token, &size);
+    int rc = asked_for ? atls_attester_make_token(attester, conn, nonce, &token, &size)
+                       : atls_device_attest_platform(attester->device, nonce, &token, &size);
 
     if (rc) {
-        return fetch_failed(attester, rc, rc < 0 ? "internal" : "device-unavailable");
+        return fetch_failed(attester, passport, rc,
+                            asked_for ? attester->reason
+                            : rc < 0  ? "internal"
+                                      : "device-unavailable");
     }
     rc = ATLS_E_UNSUPPORTED;
     for (size_t i = 0; rc == ATLS_E_UNSUPPORTED && i < sizeof types / sizeof *types; i++) {
-        rc = atls_verifier_session_submit(attester->passport.session, types[i],
-                                          ATLS_BYTES(token, size));
+        rc = atls_verifier_session_submit(passport->session, types[i], ATLS_BYTES(token, size));
     }
     free(token);
-    if (!rc) {
+    if (!rc && !asked_for) {
         atls_attester_tell_fault(attester, conn, "result-without-key",
                                  "the verifier got a bare platform token");
     }
-    return rc ? fetch_failed(attester, rc, rc < 0 ? "internal" : "verifier-error") : 0;
+    return rc ? fetch_failed(attester, passport, rc, rc < 0 ? "internal" : "verifier-error") : 0;
 }
 
-static int submit(struct atls_attester *attester, unsigned conn, struct atls_bytes nonce)
+static int submit(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
+                  struct atls_bytes nonce)
 {
     bool json = attester->options.serialization == ATLS_JSON;
     uint8_t *cab, *cmw;
     size_t size;
 
-    if (atls_faults_has(&attester->inner, "result-without-key", NULL)) {
-        return submit_token(attester, conn, nonce);
+    if (attester->options.evidence_format == ATLS_FORMAT_PSA ||
+        atls_faults_has(&attester->inner, "result-without-key", NULL)) {
+        return submit_token(attester, passport, conn, nonce);
     }
     int rc = atls_attester_make_cab(attester, conn, nonce, &cab, &size);
     rc = rc ? rc : atls_attester_serialize_cab(attester, cab, size, &cmw, &size);
     if (rc) {
-        return fetch_failed(attester, rc, attester->reason);
+        return fetch_failed(attester, passport, rc, attester->reason);
     }
-    rc = atls_verifier_session_submit(attester->passport.session,
-                                      json ? ATLS_MT_CMW_JSON : ATLS_MT_CMW_CBOR,
+    rc = atls_verifier_session_submit(passport->session, json ? ATLS_MT_CMW_JSON : ATLS_MT_CMW_CBOR,
                                       ATLS_BYTES(cmw, size));
     free(cmw);
-    return rc ? fetch_failed(attester, rc, rc < 0 ? "internal" : "verifier-error") : 0;
+    return rc ? fetch_failed(attester, passport, rc, rc < 0 ? "internal" : "verifier-error") : 0;
 }
 
 /* Keeps the result. Only its times are read, unverified: they say when to fetch the next one. */
-static int keep(struct atls_attester *attester, unsigned conn, struct atls_bytes jwt)
+static int keep(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
+                struct atls_bytes jwt)
 {
-    struct atls_passport *passport = &attester->passport;
     struct atls_ear ear;
     char *copy = strndup((const char *)jwt.data, jwt.size);
 
     if (!copy) {
         atls_fail(-ENOMEM, NULL, "no memory for a result");
-        return fetch_failed(attester, -ENOMEM, "internal");
+        return fetch_failed(attester, passport, -ENOMEM, "internal");
     }
     free(passport->jwt);
     passport->jwt = copy;
@@ -145,10 +200,11 @@ static int keep(struct atls_attester *attester, unsigned conn, struct atls_bytes
     return 0;
 }
 
-/* Moves the one fetch that all wait for. */
-static int fetch(struct atls_attester *attester, unsigned conn)
+/* Moves a fetch: the one that all wait for, or that of one connection, whose result answers BINDER
+ * (otherwise empty). */
+static int fetch(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
+                 struct atls_bytes binder)
 {
-    struct atls_passport *passport = &attester->passport;
     struct atls_bytes nonce, jwt;
     int rc;
 
@@ -161,9 +217,8 @@ static int fetch(struct atls_attester *attester, unsigned conn)
             atls_fail(-EINVAL, NULL, "passport needs the URL of a verifier");
             return atls_attester_fails(attester, -EINVAL, "internal");
         }
-        rc =
-            atls_verifier_session_open(attester->client, attester->options.verifier_url, NONCE_SIZE,
-                                       (struct atls_bytes){NULL, 0}, &passport->session);
+        rc = atls_verifier_session_open(attester->client, attester->options.verifier_url,
+                                        NONCE_SIZE, binder, &passport->session);
         if (rc) {
             return atls_attester_fails(attester, rc, "internal");
         }
@@ -172,21 +227,21 @@ static int fetch(struct atls_attester *attester, unsigned conn)
     if (!passport->submitted) {
         rc = atls_verifier_session_nonce(passport->session, &nonce);
         if (rc) {
-            return session_failed(attester, rc);
+            return session_failed(attester, passport, rc);
         }
-        rc = submit(attester, conn, nonce);
+        rc = submit(attester, passport, conn, nonce);
         if (rc) {
             return rc;
         }
         passport->submitted = true;
     }
     rc = atls_verifier_session_result(passport->session, &jwt);
-    return rc ? session_failed(attester, rc) : keep(attester, conn, jwt);
+    return rc ? session_failed(attester, passport, rc) : keep(attester, passport, conn, jwt);
 }
 
-static void tell_result(struct atls_attester *attester, unsigned conn)
+static void tell_result(struct atls_attester *attester, struct atls_passport *passport,
+                        unsigned conn)
 {
-    struct atls_passport *passport = &attester->passport;
     bool known = passport->expires_at != INT64_MIN;
 
     atls_report_result(attester->events, conn, passport->told ? "cache" : "verifier",
@@ -196,9 +251,10 @@ static void tell_result(struct atls_attester *attester, unsigned conn)
 }
 
 /* The result as a CMW, with the faults of results carried out. */
-static int wrap(struct atls_attester *attester, unsigned conn, uint8_t **cmwp, size_t *sizep)
+static int wrap(struct atls_attester *attester, const struct atls_passport *passport, unsigned conn,
+                uint8_t **cmwp, size_t *sizep)
 {
-    struct atls_bytes jwt = atls_bytes_of_text(attester->passport.jwt);
+    struct atls_bytes jwt = atls_bytes_of_text(passport->jwt);
     uint8_t *broken;
     size_t size;
     const char *name;
@@ -211,14 +267,22 @@ static int wrap(struct atls_attester *attester, unsigned conn, uint8_t **cmwp, s
         atls_attester_tell_fault(attester, conn, name, "the result was changed");
         jwt = ATLS_BYTES(broken, size);
     }
-    struct atls_cmw record = {.form = ATLS_CMW_RECORD,
-                              .serialization = attester->options.serialization,
-                              .type = {.media_type = atls_bytes_of_text(ATLS_MT_EAT_JWT)},
-                              .value = jwt,
-                              .indicator = ATLS_IND_ATTESTATION_RESULTS};
-    rc = atls_cmw_serialize(&record, attester->options.serialization, cmwp, sizep);
+    rc = atls_attester_wrap(attester, ATLS_CF_EAT_JWT, jwt, ATLS_IND_ATTESTATION_RESULTS, cmwp,
+                            sizep);
     free(broken);
-    return rc ? atls_attester_fails(attester, rc, "internal") : 0;
+    return rc;
+}
+
+static int present(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
+                   struct atls_credential *credentialp)
+{
+    uint8_t *cmw;
+    size_t size;
+
+    tell_result(attester, passport, conn);
+    int rc = wrap(attester, passport, conn, &cmw, &size);
+    return rc ? rc
+              : atls_attester_present(attester, conn, ATLS_MODEL_PASSPORT, cmw, size, credentialp);
 }
 
 int atls_attester_renew(struct atls_attester *attester)
@@ -226,9 +290,9 @@ int atls_attester_renew(struct atls_attester *attester)
     if (is_usable(attester)) {
         return 0;
     }
-    int rc = fetch(attester, 0);
+    int rc = fetch(attester, &attester->passport, 0, (struct atls_bytes){NULL, 0});
     if (!rc) {
-        tell_result(attester, 0);
+        tell_result(attester, &attester->passport, 0);
     }
     return rc;
 }
@@ -236,17 +300,42 @@ int atls_attester_renew(struct atls_attester *attester)
 int atls_attester_result(struct atls_attester *attester, unsigned conn,
                          struct atls_credential *credentialp)
 {
-    uint8_t *cmw;
-    size_t size;
-
     if (!is_usable(attester)) {
-        int rc = fetch(attester, conn);
+        int rc = fetch(attester, &attester->passport, conn, (struct atls_bytes){NULL, 0});
         if (rc) {
             return rc;
         }
     }
-    tell_result(attester, conn);
-    int rc = wrap(attester, conn, &cmw, &size);
-    return rc ? rc
-              : atls_attester_present(attester, conn, ATLS_MODEL_PASSPORT, cmw, size, credentialp);
+    return present(attester, &attester->passport, conn, credentialp);
+}
+
+int atls_attester_bound_result(struct atls_attester *attester, unsigned conn,
+                               struct atls_bytes binder, struct atls_credential *credentialp)
+{
+    if (binder.size < ATLS_EAT_NONCE_MIN || binder.size > ATLS_EAT_NONCE_MAX) {
+        atls_fail(ATLS_E_LIMIT, "RFC 9711 section 4.1", "a nonce has 8 to 64 bytes, %zu came",
+                  binder.size);
+        return atls_attester_fails(attester, ATLS_E_LIMIT, "nonce-length");
+    }
+    struct atls_bound_result *bound = bound_result(attester, conn, binder);
+    if (!bound) {
+        atls_fail(-ENOMEM, NULL, "no memory for a result");
+        return atls_attester_fails(attester, -ENOMEM, "internal");
+    }
+    bool first = !bound->passport.session;
+    int rc = fetch(attester, &bound->passport, conn, binder);
+    if (first && (!rc || rc == ATLS_E_AGAIN)) {
+        atls_event(attester->events, "challenge", "{s:i, s:s, s:o}", "conn", (int)conn, "direction",
+                   "computed", "nonce", atls_json_hex(binder));
+    }
+    if (rc == ATLS_E_AGAIN) {
+        return rc;
+    }
+    rc = rc ? rc : present(attester, &bound->passport, conn, credentialp);
+    struct atls_bound_result **at = &attester->bound;
+    while (*at != bound) {
+        at = &(*at)->next;
+    }
+    drop_bound(at);
+    return rc;
 }

@@ -171,8 +171,53 @@ static int parse_result(struct atls_received *received, const char **reasonp)
     return rc;
 }
 
+static bool is_token(const struct atls_cmw *cmw)
+{
+    static const char *const types[] = {ATLS_MT_EAT_CWT, ATLS_MT_PSA_TOKEN, ATLS_MT_PSA_VERAISON,
+                                        ATLS_MT_PSA_RFC9783};
+    bool is = false;
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        is = is || (cmw->form != ATLS_CMW_COLLECTION && atls_cmw_type_is(cmw, types[i]));
+    }
+    return is;
+}
+
+/* Its claims beside the nonce are the verifier's affair, and so is its signature. */
+static int parse_token(struct atls_received *received, const struct atls_public_key *leaf,
+                       const char **reasonp)
+{
+    const struct atls_cmw *cmw = received->cmw;
+    struct atls_bytes payload;
+
+    if (cmw->indicator && !(cmw->indicator & ATLS_IND_EVIDENCE)) {
+        return fails(atls_fail(ATLS_E_UNSUPPORTED, "RFC 9999 section 3.1",
+                               "expected evidence (ind 4), the record says that it is none"),
+                     "malformed-cmw", reasonp);
+    }
+    int rc = check_token(cmw->value, false, &payload, reasonp);
+    if (rc) {
+        return rc;
+    }
+    rc = atls_pat_nonce(payload, &received->token_nonce);
+    if (rc) {
+        return fails(rc, "malformed-claims", reasonp);
+    }
+    received->format = ATLS_FORMAT_PSA;
+    received->token = cmw->value;
+    received->key = *leaf;
+    return 0;
+}
+
 int atls_received_parse(enum atls_model model, struct atls_bytes in,
                         struct atls_received *receivedp, const char **reasonp)
+{
+    return atls_received_parse_beside(model, NULL, in, receivedp, reasonp);
+}
+
+int atls_received_parse_beside(enum atls_model model, const struct atls_public_key *leaf,
+                               struct atls_bytes in, struct atls_received *receivedp,
+                               const char **reasonp)
 {
     struct atls_received received = {.cmw = NULL};
     int rc = atls_cmw_parse(in, &received.cmw);
@@ -180,8 +225,9 @@ int atls_received_parse(enum atls_model model, struct atls_bytes in,
     if (rc) {
         return fails(rc, "malformed-cmw", reasonp);
     }
-    rc = model == ATLS_MODEL_PASSPORT ? parse_result(&received, reasonp)
-                                      : parse_cab(&received, reasonp);
+    rc = model == ATLS_MODEL_PASSPORT     ? parse_result(&received, reasonp)
+         : leaf && is_token(received.cmw) ? parse_token(&received, leaf, reasonp)
+                                          : parse_cab(&received, reasonp);
     if (rc) {
         atls_received_clear(&received);
         return rc;

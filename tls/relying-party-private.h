@@ -32,6 +32,9 @@ struct atls_appraisal {
                                                    linkage where it gets the PAT alone */
     size_t verifier_nonce_size;
     bool challenge_told, pat_alone, checked, submitted, result_told;
+    bool computed;                              /* the challenge is the endpoint's own */
+    bool has_leaf;                              /* a certificate stands beside the credential: */
+    struct atls_public_key leaf;                /* its key */
     const struct atls_trust *expected; /* passport */
     uint8_t *credential;               /* as it came, NULL until then */
     size_t credential_size;
@@ -45,6 +48,9 @@ struct atls_appraisal {
 /* Ends the appraisal with a refusal that the newest atls_fail() describes, and tells it. */
 void atls_appraisal_refuse(struct atls_appraisal *appraisal, enum atls_tier tier,
                            const char *reason, bool verifier_at_fault);
+/* Refuses evidence or a result that CAME as the answer to the computed challenge, WHAT it is. */
+void atls_appraisal_refuse_binder(struct atls_appraisal *appraisal, const char *what,
+                                  struct atls_bytes came, bool verifier_at_fault);
 /* Judges a result with the verifier's key: signature, times, nonce, key, tier; then it is
  * concluded.
  */

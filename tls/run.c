@@ -9,6 +9,7 @@
 
 #include "program/program.h"
 #include "rats/error.h"
+#include "tls/device-key.h"
 #include "tls/endpoint.h"
 #include "tls/options.h"
 
@@ -45,6 +46,8 @@ static void describe(struct program *p)
     party->peer_name = o->side == ATLS_CLIENT ? o->host : NULL;
     party->message = o->message;
     party->hrr = o->hrr;
+    party->device = o->device;
+    party->device_timeout_ms = DEVICE_TIMEOUT_MS;
     p->attester_verifier = atls_bytes_of_text(o->verifier_id);
     for (size_t i = 0; i < o->trusted_count; i++)
         p->trusted_ids[i] = atls_bytes_of_text(o->trusted[i].id);
@@ -70,11 +73,19 @@ static int start_attester(struct program *p)
                                              .device_timeout_ms = DEVICE_TIMEOUT_MS,
                                              .curve = o->curve,
                                              .serialization = o->serialization,
+                                             .evidence_format = o->evidence_format,
+                                             .cmw_form = o->cmw_form,
                                              .verifier_url = o->verifier,
                                              .clock_offset = o->clock_offset,
                                              .result_max_age = o->result_max_age,
                                              .faults = &o->faults,
                                              .artifacts = o->artifacts};
+    const struct atls_device_key *enrolled = p->party.device_key;
+    if (enrolled != NULL) { /* the certificate's key is the one to attest */
+        attester.key_handle = atls_device_key_handle(enrolled);
+        attester.key = *atls_device_key_public(enrolled);
+        p->party.curve = attester.key.curve;
+    }
     return atls_attester_new(&attester, p->client, p->party.events, &p->party.attester);
 }
 

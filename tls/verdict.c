@@ -4,10 +4,13 @@
  * the verifier's fault, since it comes straight from there; in the passport model it is the peer's,
  * who presented it.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "rats/encoding.h"
 #include "rats/error.h"
 #include "tls/relying-party-private.h"
 
@@ -32,6 +35,14 @@ static void copy_printable(char *to, size_t size, const char *from)
     }
 }
 
+/* What says which key is attested. */
+static const char *key_from(const struct atls_appraisal *a)
+{
+    return a->model == ATLS_MODEL_PASSPORT         ? "result"
+           : a->received.format == ATLS_FORMAT_PSA ? "binder"
+                                                   : "evidence";
+}
+
 static void conclude(struct atls_appraisal *a, enum atls_tier tier, bool accepted,
                      bool verifier_at_fault)
 {
@@ -44,9 +55,13 @@ static void conclude(struct atls_appraisal *a, enum atls_tier tier, bool accepte
                                        .verifier_at_fault = verifier_at_fault};
     a->concluded = true;
     json_t *mismatches = a->mismatches ? json_incref(a->mismatches) : json_array();
-    atls_event(a->rp->events, "verdict", "{s:i, s:s, s:b, s:s, s:s, s:s, s:o}", "conn",
-               (int)a->conn, "tier", atls_tier_name(tier), "accepted", (int)accepted, "reason",
-               a->reason, "detail", a->detail, "clause", a->clause, "mismatches", mismatches);
+    json_t *event = json_pack("{s:i, s:s, s:b, s:s, s:s, s:s, s:o}", "conn", (int)a->conn, "tier",
+                              atls_tier_name(tier), "accepted", (int)accepted, "reason", a->reason,
+                              "detail", a->detail, "clause", a->clause, "mismatches", mismatches);
+    if (event && accepted) {
+        json_object_set_new(event, "key_from", json_string(key_from(a)));
+    }
+    atls_event_object(a->rp->events, "verdict", event);
 }
 
 void atls_appraisal_refuse(struct atls_appraisal *a, enum atls_tier tier, const char *reason,
@@ -59,6 +74,20 @@ void atls_appraisal_refuse(struct atls_appraisal *a, enum atls_tier tier, const 
     copy_printable(a->detail, sizeof a->detail, atls_error_text());
     copy_printable(a->clause, sizeof a->clause, atls_error_clause());
     conclude(a, tier, false, verifier_at_fault);
+}
+
+void atls_appraisal_refuse_binder(struct atls_appraisal *a, const char *what,
+                                  struct atls_bytes came, bool verifier_at_fault)
+{
+    char *expected = atls_hex_encode(ATLS_BYTES(a->challenge, a->challenge_size));
+    char *seen = atls_hex_encode(came);
+
+    atls_fail(ATLS_E_MISMATCH, a->rp->options.binder_clause,
+              "%s answers another binder: expected %s, came %s", what, expected ? expected : "?",
+              seen && *seen ? seen : "none");
+    free(expected);
+    free(seen);
+    atls_appraisal_refuse(a, ATLS_TIER_NONE, "binder-mismatch", verifier_at_fault);
 }
 
 /* The verifier's fault where it came from there, the peer's where that presented it. */
@@ -105,6 +134,19 @@ static bool check_nonce(struct atls_appraisal *a, const struct atls_ear *ear)
 {
     struct atls_bytes nonce = ATLS_BYTES(ear->nonce, ear->nonce_size);
 
+    if (a->model == ATLS_MODEL_PASSPORT && a->rp->options.result_answers) {
+        if (!a->challenge_told) {
+            atls_fail(-EINVAL, NULL, "a result must answer a binder, and none was computed");
+            refuse_result(a, "internal");
+            return false;
+        }
+        if (!ear->nonce ||
+            !atls_bytes_equal_secret(nonce, ATLS_BYTES(a->challenge, a->challenge_size))) {
+            atls_appraisal_refuse_binder(a, "the result", nonce, false);
+            return false;
+        }
+        return true;
+    }
     if (a->model == ATLS_MODEL_PASSPORT || !ear->nonce ||
         atls_bytes_equal_secret(nonce, ATLS_BYTES(a->verifier_nonce, a->verifier_nonce_size))) {
         return true;
@@ -117,11 +159,19 @@ static bool check_nonce(struct atls_appraisal *a, const struct atls_ear *ear)
 
 static bool check_key(struct atls_appraisal *a, const struct atls_ear *ear)
 {
+    if (a->has_leaf && !atls_public_key_equal(&a->received.key, &a->leaf)) {
+        atls_fail(ATLS_E_MISMATCH, "KAT-06 section 4",
+                  "the result attests another key than that of the certificate");
+        refuse_result(a, "key-mismatch");
+        return false;
+    }
     for (size_t i = 0; i < ear->submod_count; i++) {
         if (ear->submods[i].has_key &&
             !atls_public_key_equal(&ear->submods[i].key, &a->received.key)) {
             atls_fail(ATLS_E_MISMATCH, "KAT-06 section 4",
-                      "the verifier's result attests another key than the one in the KAT");
+                      a->received.format == ATLS_FORMAT_PSA
+                          ? "the verifier's result attests another key than the certificate's"
+                          : "the verifier's result attests another key than the one in the KAT");
             refuse_result(a, "key-mismatch");
             return false;
         }
@@ -202,9 +252,15 @@ static void refuse_tier(struct atls_appraisal *a, const struct atls_ear *ear, en
 
 static void accept_peer(struct atls_appraisal *a, enum atls_tier tier)
 {
+    bool passport = a->model == ATLS_MODEL_PASSPORT;
+
     snprintf(a->reason, sizeof a->reason, "ok");
-    snprintf(a->detail, sizeof a->detail, "the %s result is %s, the attested key is fresh in it",
-             a->model == ATLS_MODEL_PASSPORT ? "presented" : "verifier's", atls_tier_name(tier));
+    snprintf(a->detail, sizeof a->detail, "the %s result is %s, %s",
+             passport ? "presented" : "verifier's", atls_tier_name(tier),
+             a->received.format == ATLS_FORMAT_PSA && !passport
+                 ? "the evidence names no key: only its nonce, which the binder is, ties it to the "
+                   "certificate's (H10)"
+                 : "the attested key is fresh in it");
     conclude(a, tier, true, false);
 }
 
