@@ -90,8 +90,8 @@ class Document:
 
 def complaint(problem: jsonschema.ValidationError) -> str:
     """A schema error in a person's words: of alternatives, the one that lists values says most."""
-    for alternative in problem.parent.context if problem.parent else []:
-        if alternative.validator == "enum":
+    for alternative in (problem.parent and problem.parent.context) or []:
+        if str(alternative.validator) == "enum":
             values = ", ".join(map(str, alternative.validator_value))
             return f"{problem.instance!r} is not one of {values}"
     return str(problem.message)
