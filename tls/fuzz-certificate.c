@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct atls_profile *profile = &atls_profile_ta_07;
     struct atls_bytes cmw;
     size_t at;
-    if (profile->find_credential(ATLS_BYTES(data, size), &cmw, &at) != 0)
+    if (profile->find_credential(profile, ATLS_BYTES(data, size), &cmw, &at) != 0)
         return 0;
     uint8_t *message = malloc(size);
     if (message == NULL)

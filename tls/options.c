@@ -50,7 +50,7 @@ enum flag {
 
 static const struct argp_option shared[] = {
     {0, 0, 0, 0, "Attestation:", 1},
-    {"profile", PROFILE, "NAME", 0, "how attestation rides in TLS: ta-07", 0},
+    {"profile", PROFILE, "NAME", 0, "how attestation rides in TLS: ta-02, ta-03, ta-07", 0},
     {"attester", ATTESTER, "MODELS", 0,
      "this side attests itself: none (default), or a list in order of preference of "
      "background-check, passport",
@@ -389,6 +389,8 @@ static void check(struct argp_state *state, const struct atls_options *o)
     }
     if (strchr(o->message, '\n') != NULL || strlen(o->message) > 4000)
         argp_error(state, "--message is one line of at most 4000 bytes");
+    if ((attests_by_result || reads_results) && !o->profile->results)
+        unsupported("model passport with profile", o->profile->name);
     check_faults(o);
 }
 

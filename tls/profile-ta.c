@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * draft-fossati-tls-attestation-07: four extensions in ClientHello and EncryptedExtensions, and
- * evidence or an attestation result in place of the certificate. The nonce of the relying party is
- * the challenge, and CertificateVerify is by the key that the KAT or the result names.
+ * draft-fossati-tls-attestation-02, -03 and -07: up to four extensions in ClientHello and
+ * EncryptedExtensions, and evidence or an attestation result in place of the certificate. The nonce
+ * of the relying party is the challenge, and CertificateVerify is by the key that the KAT or the
+ * result names. Results came with -04; an evidence type and a nonce are laid out in three ways.
  */
 #include <string.h>
 
@@ -33,8 +34,8 @@ static size_t row_of(enum atls_code_point point)
     return i;
 }
 
-static int write_offer(enum atls_code_point point, const struct atls_offer offers[2],
-                       struct atls_sink *sink)
+static int write_offer(const struct atls_profile *profile, enum atls_code_point point,
+                       const struct atls_offer offers[2], struct atls_sink *sink)
 {
     size_t i = row_of(point);
     const struct atls_offer *offer = &offers[extensions[i].attester];
@@ -45,25 +46,24 @@ static int write_offer(enum atls_code_point point, const struct atls_offer offer
     if (offer->evidence.count == 0)
         return 0;
     bool with_nonce = extensions[i].attester == ATLS_SERVER;
-    return atls_write_evidence_offer(&atls_layout_ta_07, offer->evidence.type,
-                                     offer->evidence.count, with_nonce ? &offer->nonce : NULL,
-                                     sink);
+    return atls_write_evidence_offer(profile->layout, offer->evidence.type, offer->evidence.count,
+                                     with_nonce ? &offer->nonce : NULL, sink);
 }
 
-static int read_offer(enum atls_code_point point, struct atls_bytes body,
-                      struct atls_offer offers[2])
+static int read_offer(const struct atls_profile *profile, enum atls_code_point point,
+                      struct atls_bytes body, struct atls_offer offers[2])
 {
     size_t i = row_of(point);
     struct atls_offer *offer = &offers[extensions[i].attester];
     if (!extensions[i].is_evidence)
-        return atls_read_verifier_offer(&atls_layout_ta_07, body, &offer->verifiers);
+        return atls_read_verifier_offer(profile->layout, body, &offer->verifiers);
     bool with_nonce = extensions[i].attester == ATLS_SERVER;
-    return atls_read_evidence_offer(&atls_layout_ta_07, body, &offer->evidence,
+    return atls_read_evidence_offer(profile->layout, body, &offer->evidence,
                                     with_nonce ? &offer->nonce : NULL);
 }
 
-static int write_selection(enum atls_code_point point, const struct atls_selection selections[2],
-                           struct atls_sink *sink)
+static int write_selection(const struct atls_profile *profile, enum atls_code_point point,
+                           const struct atls_selection selections[2], struct atls_sink *sink)
 {
     size_t i = row_of(point);
     const struct atls_selection *selection = &selections[extensions[i].attester];
@@ -72,29 +72,30 @@ static int write_selection(enum atls_code_point point, const struct atls_selecti
     if (!selection->has_evidence)
         return 0;
     bool with_nonce = extensions[i].attester == ATLS_CLIENT;
-    return atls_write_evidence_selection(&atls_layout_ta_07, &selection->type,
+    return atls_write_evidence_selection(profile->layout, &selection->type,
                                          with_nonce ? &selection->nonce : NULL, sink);
 }
 
-static int read_selection(enum atls_code_point point, struct atls_bytes body,
-                          struct atls_selection selections[2])
+static int read_selection(const struct atls_profile *profile, enum atls_code_point point,
+                          struct atls_bytes body, struct atls_selection selections[2])
 {
     size_t i = row_of(point);
     struct atls_selection *selection = &selections[extensions[i].attester];
     int result;
     if (extensions[i].is_evidence) {
         bool with_nonce = extensions[i].attester == ATLS_CLIENT;
-        result = atls_read_evidence_selection(&atls_layout_ta_07, body, &selection->type,
+        result = atls_read_evidence_selection(profile->layout, body, &selection->type,
                                               with_nonce ? &selection->nonce : NULL);
         selection->has_evidence = selection->has_evidence || result == 0;
     } else {
-        result = atls_read_verifier_selection(&atls_layout_ta_07, body, &selection->verifier);
+        result = atls_read_verifier_selection(profile->layout, body, &selection->verifier);
         selection->has_result = selection->has_result || result == 0;
     }
     return result;
 }
 
-static int find_credential(struct atls_bytes message, struct atls_bytes *cmwp, size_t *atp)
+static int find_credential(const struct atls_profile *profile, struct atls_bytes message,
+                           struct atls_bytes *cmwp, size_t *atp)
 {
     struct atls_certificate_message certificate;
     int result = atls_certificate_parse(message, &certificate);
@@ -102,14 +103,14 @@ static int find_credential(struct atls_bytes message, struct atls_bytes *cmwp, s
         return result;
     if (certificate.entry_count == 0 ||
         (certificate.entry_count == 1 && certificate.first.size == 0))
-        return atls_fail(ATLS_E_MISSING, DRAFT "section 6.1",
+        return atls_fail(ATLS_E_MISSING, profile->clause,
                          "a CMW was expected in the Certificate, which is empty");
     if (certificate.entry_count > 1)
-        return atls_fail(ATLS_E_MALFORMED, DRAFT "section 6.1",
+        return atls_fail(ATLS_E_MALFORMED, profile->clause,
                          "one CertificateEntry with a CMW was expected, %zu entries came",
                          certificate.entry_count);
     if (certificate.has_extensions)
-        return atls_fail(ATLS_E_MALFORMED, DRAFT "section 6.1",
+        return atls_fail(ATLS_E_MALFORMED, profile->clause,
                          "a CertificateEntry without extensions was expected");
     *cmwp = certificate.first;
     *atp = certificate.first_at;
@@ -118,36 +119,62 @@ static int find_credential(struct atls_bytes message, struct atls_bytes *cmwp, s
 
 #define BY_NUMBER ATLS_CODE_POINT_COUNT
 
-static const struct atls_refusal refusals[] = {
-    {"no-common-evidence-type", ATLS_CP_UNSUPPORTED_EVIDENCE, 0, DRAFT "section 8.1.2"},
-    {"no-common-verifier", ATLS_CP_UNSUPPORTED_VERIFIERS, 0, DRAFT "section 8.2.2"},
-    {"malformed-extension", BY_NUMBER, ATLS_ALERT_DECODE_ERROR, "RFC 8446 section 6.2"},
-    {"nonce-length", BY_NUMBER, ATLS_ALERT_DECODE_ERROR, DRAFT "section 6"},
-    {"unexpected-selection", BY_NUMBER, ATLS_ALERT_ILLEGAL_PARAMETER, DRAFT "section 8"},
-    {"key-mismatch", BY_NUMBER, ATLS_ALERT_DECRYPT_ERROR, "RFC 8446 section 4.4.3"},
-    {"attestation-missing", BY_NUMBER, ATLS_ALERT_MISSING_EXTENSION, DRAFT "section 8"},
-    {"certificate-untrusted", BY_NUMBER, ATLS_ALERT_BAD_CERTIFICATE, "RFC 8446 section 4.4.2.4"},
-    {"verifier-unreachable", BY_NUMBER, ATLS_ALERT_INTERNAL_ERROR, ""},
-    {"verifier-timeout", BY_NUMBER, ATLS_ALERT_INTERNAL_ERROR, ""},
-    {"verifier-error", BY_NUMBER, ATLS_ALERT_INTERNAL_ERROR, ""},
-    {"verifier-garbage", BY_NUMBER, ATLS_ALERT_INTERNAL_ERROR, ""},
-    {"device-unavailable", BY_NUMBER, ATLS_ALERT_INTERNAL_ERROR, ""},
-    {"timeout", BY_NUMBER, ATLS_ALERT_INTERNAL_ERROR, ""},
-    {"internal", BY_NUMBER, ATLS_ALERT_INTERNAL_ERROR, ""},
-    {NULL, ATLS_CP_ATTESTATION_FAILED, 0, DRAFT "section 5"},
+/* The older drafts say less of alerts; what they leave open is answered as -07 has it. */
+#define REFUSALS(draft, evidence, results, nonce, select, judged)                                  \
+    {                                                                                              \
+        {"no-common-evidence-type", ATLS_CP_UNSUPPORTED_EVIDENCE, 0, draft evidence},              \
+            {"no-common-verifier", ATLS_CP_UNSUPPORTED_VERIFIERS, 0, draft results},               \
+            {"malformed-extension", BY_NUMBER, ATLS_ALERT_DECODE_ERROR, "RFC 8446 section 6.2"},   \
+            {"nonce-length", BY_NUMBER, ATLS_ALERT_DECODE_ERROR, draft nonce},                     \
+            {"unexpected-selection", BY_NUMBER, ATLS_ALERT_ILLEGAL_PARAMETER, draft select},       \
+            {"key-mismatch", BY_NUMBER, ATLS_ALERT_DECRYPT_ERROR, "RFC 8446 section 4.4.3"},       \
+            {"attestation-missing", BY_NUMBER, ATLS_ALERT_MISSING_EXTENSION, draft select},        \
+            {"certificate-untrusted", BY_NUMBER, ATLS_ALERT_BAD_CERTIFICATE,                       \
+             "RFC 8446 section 4.4.2.4"},                                                          \
+            ATLS_REFUSALS_OF_OWN,                                                                  \
+        {                                                                                          \
+            NULL, ATLS_CP_ATTESTATION_FAILED, 0, draft judged                                      \
+        }                                                                                          \
+    }
+
+static const struct atls_refusal refusals_02[] =
+    REFUSALS("draft-fossati-tls-attestation-02", "", "", "", "", "");
+static const struct atls_refusal refusals_03[] =
+    REFUSALS("draft-fossati-tls-attestation-03", "", "", "", "", "");
+static const struct atls_refusal refusals_07[] =
+    REFUSALS(DRAFT, "section 8.1.2", "section 8.2.2", "section 6", "section 8", "section 5");
+
+#define BY_NONCE                                                                                   \
+    .extensions = {ATLS_CP_EVIDENCE_PROPOSAL, ATLS_CP_EVIDENCE_REQUEST, ATLS_CP_RESULTS_PROPOSAL,  \
+                   ATLS_CP_RESULTS_REQUEST},                                                       \
+    .write_offer = write_offer, .read_offer = read_offer, .write_selection = write_selection,      \
+    .read_selection = read_selection, .carrier = ATLS_IN_PLACE_OF_CERTIFICATE, .nonce = true,      \
+    .find_credential = find_credential, .put_key = atls_certificate_synthesize
+
+const struct atls_profile atls_profile_ta_02 = {
+    .name = "ta-02",
+    .clause = "draft-fossati-tls-attestation-02",
+    .layout = &atls_layout_ta_02,
+    .extension_count = 2,
+    .refusals = refusals_02,
+    BY_NONCE,
+};
+
+const struct atls_profile atls_profile_ta_03 = {
+    .name = "ta-03",
+    .clause = "draft-fossati-tls-attestation-03",
+    .layout = &atls_layout_ta_03,
+    .extension_count = 2,
+    .refusals = refusals_03,
+    BY_NONCE,
 };
 
 const struct atls_profile atls_profile_ta_07 = {
     .name = "ta-07",
     .clause = DRAFT "section 6.1",
-    .extensions = {ATLS_CP_EVIDENCE_PROPOSAL, ATLS_CP_EVIDENCE_REQUEST, ATLS_CP_RESULTS_PROPOSAL,
-                   ATLS_CP_RESULTS_REQUEST},
+    .layout = &atls_layout_ta_07,
     .extension_count = 4,
-    .write_offer = write_offer,
-    .read_offer = read_offer,
-    .write_selection = write_selection,
-    .read_selection = read_selection,
-    .refusals = refusals,
-    .find_credential = find_credential,
-    .put_key = atls_certificate_synthesize,
+    .results = true,
+    .refusals = refusals_07,
+    BY_NONCE,
 };

@@ -4,13 +4,14 @@
 
 #include <string.h>
 
-static const struct atls_profile *const profiles[] = {&atls_profile_ta_07, NULL};
+const struct atls_profile *const atls_profiles[] = {&atls_profile_ta_02, &atls_profile_ta_03,
+                                                    &atls_profile_ta_07, NULL};
 
 const struct atls_profile *atls_profile_by_name(const char *name)
 {
-    for (size_t i = 0; profiles[i] != NULL; i++)
-        if (strcmp(profiles[i]->name, name) == 0)
-            return profiles[i];
+    for (size_t i = 0; atls_profiles[i] != NULL; i++)
+        if (strcmp(atls_profiles[i]->name, name) == 0)
+            return atls_profiles[i];
     return NULL;
 }
 

@@ -19,33 +19,55 @@ struct atls_refusal {
     uint8_t number;
     const char *clause;
 };
+/* What goes wrong on this side alone: all profiles tell it alike. */
+#define ATLS_REFUSALS_OF_OWN                                                                       \
+    {"verifier-unreachable", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""},                \
+        {"verifier-timeout", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""},                \
+        {"verifier-error", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""},                  \
+        {"verifier-garbage", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""},                \
+        {"device-unavailable", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""},              \
+        {"timeout", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""},                         \
+    {                                                                                              \
+        "internal", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""                           \
+    }
+
+enum atls_carrier {                               /* where the credential is */
+                    ATLS_IN_PLACE_OF_CERTIFICATE, /* it is the body of the one CertificateEntry */
+};
 
 struct atls_profile {
-    const char *name;   /* of --profile */
-    const char *clause; /* the section that puts the credential where it is */
+    const char *name;                       /* of --profile */
+    const char *clause;                     /* the section that puts the credential where it is */
+    const struct atls_hello_layout *layout; /* of an evidence type, and of the nonce */
+    enum atls_carrier carrier;
+    bool nonce;   /* the relying party sends one */
+    bool results; /* the draft has the passport model */
 
     /* Hello extensions. Writers add nothing to SINK where the extension is to be left out. A
      * reader returns ATLS_E_MALFORMED, or ATLS_E_LIMIT for a nonce of forbidden length. */
     enum atls_code_point extensions[ATLS_PROFILE_EXTENSIONS_MAX];
     size_t extension_count;
-    int (*write_offer)(enum atls_code_point extension, const struct atls_offer offers[2],
-                       struct atls_sink *sink);
-    int (*read_offer)(enum atls_code_point extension, struct atls_bytes body,
-                      struct atls_offer offers[2]);
-    int (*write_selection)(enum atls_code_point extension,
+    int (*write_offer)(const struct atls_profile *profile, enum atls_code_point extension,
+                       const struct atls_offer offers[2], struct atls_sink *sink);
+    int (*read_offer)(const struct atls_profile *profile, enum atls_code_point extension,
+                      struct atls_bytes body, struct atls_offer offers[2]);
+    int (*write_selection)(const struct atls_profile *profile, enum atls_code_point extension,
                            const struct atls_selection selections[2], struct atls_sink *sink);
-    int (*read_selection)(enum atls_code_point extension, struct atls_bytes body,
-                          struct atls_selection selections[2]);
+    int (*read_selection)(const struct atls_profile *profile, enum atls_code_point extension,
+                          struct atls_bytes body, struct atls_selection selections[2]);
     const struct atls_refusal *refusals;
 
-    /* Where the credential is: finds it in the body of a Certificate message and says at what
+    /* In place of the certificate: finds it in the body of a Certificate message and says at what
      * offset. ATLS_E_MISSING: the Certificate is empty. ATLS_E_MALFORMED. */
-    int (*find_credential)(struct atls_bytes message, struct atls_bytes *cmwp, size_t *atp);
+    int (*find_credential)(const struct atls_profile *profile, struct atls_bytes message,
+                           struct atls_bytes *cmwp, size_t *atp);
     /* Hands the attested key to the TLS library, over the credential that was found. */
     int (*put_key)(const struct atls_public_key *key, uint8_t *credential, size_t size);
 };
 
-extern const struct atls_profile atls_profile_ta_07;
+extern const struct atls_profile atls_profile_ta_02, atls_profile_ta_03, atls_profile_ta_07;
+/* All of them, NULL at the end. */
+extern const struct atls_profile *const atls_profiles[];
 /* NULL where there is none of that name (exit 77). */
 const struct atls_profile *atls_profile_by_name(const char *name);
 /* The alert that tells REASON. */

@@ -241,7 +241,7 @@ int session_credential_received(struct atls_session *s, const gnutls_datum_t *me
     size_t at;
     if (s->peer_model == ATLS_MODEL_NONE)
         return plain_received(s, in);
-    int result = s->party->profile->find_credential(in, &cmw, &at);
+    int result = s->party->profile->find_credential(s->party->profile, in, &cmw, &at);
     if (result == ATLS_E_MISSING)
         return session_fail(s, "attestation-missing",
                             s->party->side == ATLS_SERVER ? ATLS_ALERT_CERTIFICATE_REQUIRED

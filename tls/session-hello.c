@@ -57,9 +57,10 @@ static int build_bodies(struct atls_session *s)
         uint8_t buffer[ATLS_HELLO_BODY_MAX];
         struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
         struct atls_bytes body, hex;
-        int result = s->party->side == ATLS_CLIENT
-                         ? profile->write_offer(profile->extensions[i], s->offers, &sink)
-                         : profile->write_selection(profile->extensions[i], s->selections, &sink);
+        int result =
+            s->party->side == ATLS_CLIENT
+                ? profile->write_offer(profile, profile->extensions[i], s->offers, &sink)
+                : profile->write_selection(profile, profile->extensions[i], s->selections, &sink);
         if (result != 0)
             return session_fail(s, "internal", -1, NULL, NULL);
         if (forced_body(s, i, &hex)) {
@@ -124,8 +125,8 @@ static int received(gnutls_session_t tls, size_t i, const unsigned char *data, s
                             "an extension came that was not in the ClientHello");
     struct atls_bytes in = ATLS_BYTES(body->data, body->size);
     int result = s->party->side == ATLS_CLIENT
-                     ? profile->read_selection(profile->extensions[i], in, s->selections)
-                     : profile->read_offer(profile->extensions[i], in, s->offers);
+                     ? profile->read_selection(profile, profile->extensions[i], in, s->selections)
+                     : profile->read_offer(profile, profile->extensions[i], in, s->offers);
     if (result == 0)
         return 0;
     return session_fail(s, result == ATLS_E_LIMIT ? "nonce-length" : "malformed-extension", -1,
@@ -225,7 +226,7 @@ static int select_peer(struct atls_session *s)
     int result = atls_negotiate_select(&party->as_relying_party, &s->offers[ATLS_CLIENT],
                                        &s->selections[ATLS_CLIENT], &reason);
     if (result != 0 && party->attestation_required)
-        return session_fail(s, reason, -1, NULL, NULL);
+        return session_refuse(s, reason);
     s->peer_model = atls_selection_model(&s->selections[ATLS_CLIENT]);
     if (party->as_relying_party.model_count > 0 && party->attestation_required &&
         s->peer_model == ATLS_MODEL_NONE)
@@ -243,7 +244,7 @@ static int select_self(struct atls_session *s)
     const char *reason;
     if (atls_negotiate_select(&s->party->as_attester, &s->offers[ATLS_SERVER],
                               &s->selections[ATLS_SERVER], &reason) != 0)
-        return session_fail(s, reason, -1, NULL, NULL);
+        return session_refuse(s, reason);
     s->self_model = atls_selection_model(&s->selections[ATLS_SERVER]);
     if (s->self_model == ATLS_MODEL_NONE && s->party->chain_size == 0)
         return session_fail(s, "attestation-missing", -1, NULL,
@@ -284,7 +285,7 @@ static int settle(struct atls_session *s)
     report_selected(s, "received", s->received);
     for (size_t side = 0; side < 2; side++)
         if (atls_negotiate_check(&s->offers[side], &s->selections[side]) != 0)
-            return session_fail(s, "unexpected-selection", -1, NULL, NULL);
+            return session_refuse(s, "unexpected-selection");
     s->self_model = atls_selection_model(&s->selections[ATLS_CLIENT]);
     s->peer_model = atls_selection_model(&s->selections[ATLS_SERVER]);
     if (s->party->as_relying_party.model_count > 0 && s->party->attestation_required &&
@@ -312,8 +313,7 @@ static int client_hook(struct atls_session *s, unsigned type, unsigned when, uns
         if (result != 0)
             return result;
         if (s->self_model != ATLS_MODEL_NONE && !s->certificate_requested)
-            return session_fail(s, "unexpected-selection", -1,
-                                "draft-fossati-tls-attestation-07 section 8.1.2",
+            return session_fail(s, "unexpected-selection", -1, NULL,
                                 "attestation of the client was selected without a "
                                 "CertificateRequest");
     }

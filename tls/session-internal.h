@@ -83,6 +83,9 @@ struct atls_session {
 int session_fail(struct atls_session *s, const char *reason, int alert, const char *clause,
                  const char *detail);
 
+/* The same with the newest atls_fail()'s text, and the clause that the profile's table gives. */
+int session_refuse(struct atls_session *s, const char *reason);
+
 /* session-hello.c */
 int session_hello_register(struct atls_session *s);
 int session_hello_hook(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,

@@ -34,6 +34,13 @@ int session_fail(struct atls_session *s, const char *reason, int alert, const ch
     return GNUTLS_E_INTERNAL_ERROR;
 }
 
+int session_refuse(struct atls_session *s, const char *reason)
+{
+    const char *clause;
+    (void)atls_profile_alert(s->party->profile, &s->party->code_points, reason, &clause);
+    return session_fail(s, reason, -1, clause, NULL);
+}
+
 static int keylog(gnutls_session_t tls, const char *label, const gnutls_datum_t *secret)
 {
     struct atls_session *s = gnutls_session_get_ptr(tls);

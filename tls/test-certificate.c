@@ -60,7 +60,7 @@ static void parsed(void **state)
             test_outcome(atls_certificate_parse(ATLS_BYTES(in.data, cut), &message),
                          ATLS_E_MALFORMED, NULL);
     }
-    came = atls_profile_ta_07.find_credential(in, &cmw, &at);
+    came = atls_profile_ta_07.find_credential(&atls_profile_ta_07, in, &cmw, &at);
     test_outcome(came, row->found, NULL);
     if (came == 0) {
         assert_int_equal(cmw.size, 2);

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#define STEPS_MAX 4000
+
 struct test_pki test_pki;
 
 static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t size)
@@ -51,7 +53,7 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
     snprintf(certificate, sizeof certificate, "%s.pem", side->stranger ? "stranger" : own);
     snprintf(key, sizeof key, "%s.key", side->stranger ? "stranger" : own);
     party->side = which;
-    party->profile = &atls_profile_ta_07;
+    party->profile = side->profile != NULL ? side->profile : &atls_profile_ta_07;
     atls_code_points_default(&party->code_points);
     party->attestation_required = !side->optional;
     party->curve = p384 ? ATLS_P384 : ATLS_P256;
@@ -98,6 +100,16 @@ void step_end(struct end *end)
     if (end->want != ATLS_WANT_NOTHING)
         end->want = atls_session_step(end->session);
     end->gone = end->want == ATLS_WANT_NOTHING;
+}
+
+void pump_ends(struct end *client, struct end *server)
+{
+    for (int i = 0; i < STEPS_MAX; i++) {
+        step_end(client);
+        step_end(server);
+        if (client->want == ATLS_WANT_NOTHING && server->want == ATLS_WANT_NOTHING)
+            return;
+    }
 }
 
 void check_end(const char *who, const struct end *end, const char *reason, int alert)

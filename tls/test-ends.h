@@ -18,6 +18,7 @@ struct side { /* how one end is set up */
     const char *type;     /* of evidence; default cf:273 */
     const char *verifier; /* default v.example */
     const char *fault;
+    const struct atls_profile *profile; /* default ta-07 */
 };
 
 struct pipe {
@@ -43,6 +44,8 @@ extern struct test_pki test_pki; /* made by the test's main() */
 void open_end(struct end *end, enum atls_side which, const struct side *side, bool p384);
 void close_end(struct end *end);
 void step_end(struct end *end);
+/* Steps both until both have ended, or for long enough. */
+void pump_ends(struct end *client, struct end *server);
 /* Has it ended, for REASON (NULL: complete), with that alert sent or received (-1: none)? */
 void check_end(const char *who, const struct end *end, const char *reason, int alert);
 

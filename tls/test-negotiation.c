@@ -122,10 +122,11 @@ static void carry_offer(const struct atls_offer offers[2], uint8_t buffers[4][AT
     memset(back, 0, 2 * sizeof *back);
     for (size_t i = 0; i < p->extension_count; i++) {
         struct atls_sink sink = atls_sink_of(buffers[i], ATLS_HELLO_BODY_MAX);
-        assert_int_equal(p->write_offer(p->extensions[i], offers, &sink), 0);
+        assert_int_equal(p->write_offer(p, p->extensions[i], offers, &sink), 0);
         if (sink.used > 0)
-            test_outcome(p->read_offer(p->extensions[i], ATLS_BYTES(buffers[i], sink.used), back),
-                         0, NULL);
+            test_outcome(
+                p->read_offer(p, p->extensions[i], ATLS_BYTES(buffers[i], sink.used), back), 0,
+                NULL);
     }
 }
 
@@ -136,10 +137,10 @@ static void carry_selection(const struct atls_selection selections[2],
     memset(back, 0, 2 * sizeof *back);
     for (size_t i = 0; i < p->extension_count; i++) {
         struct atls_sink sink = atls_sink_of(buffers[i], ATLS_HELLO_BODY_MAX);
-        assert_int_equal(p->write_selection(p->extensions[i], selections, &sink), 0);
+        assert_int_equal(p->write_selection(p, p->extensions[i], selections, &sink), 0);
         if (sink.used > 0)
             test_outcome(
-                p->read_selection(p->extensions[i], ATLS_BYTES(buffers[i], sink.used), back), 0,
+                p->read_selection(p, p->extensions[i], ATLS_BYTES(buffers[i], sink.used), back), 0,
                 NULL);
     }
 }
@@ -258,7 +259,7 @@ static void what_is_left_out(void **state)
     for (size_t i = 0; i < p->extension_count; i++) {
         uint8_t buffer[ATLS_HELLO_BODY_MAX];
         struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
-        assert_int_equal(p->write_offer(p->extensions[i], offers, &sink), 0);
+        assert_int_equal(p->write_offer(p, p->extensions[i], offers, &sink), 0);
         if (sink.used > 0)
             snprintf(text + strlen(text), sizeof text - strlen(text), "%s ",
                      atls_code_point_name(p->extensions[i]));
@@ -309,6 +310,9 @@ static void an_alert(void **state)
 static void profiles_by_name(void **state)
 {
     assert_ptr_equal(atls_profile_by_name("ta-07"), &atls_profile_ta_07);
+    assert_ptr_equal(atls_profile_by_name("ta-02"), &atls_profile_ta_02);
+    assert_ptr_equal(atls_profile_by_name("ta-03"), &atls_profile_ta_03);
+    assert_null(atls_profile_by_name("ta-04")); /* never spoken as such: its layout is -03's */
     assert_null(atls_profile_by_name("ta-7"));
     assert_null(atls_profile_by_name(""));
     assert_null(atls_profile_by_name("TA-07"));

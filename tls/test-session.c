@@ -6,8 +6,6 @@
 #include "rats/test-table.h"
 #include "tls/test-ends.h"
 
-#define STEPS_MAX 4000
-
 static const struct row {
     const char *name;
     struct side client, server;
@@ -423,16 +421,6 @@ static const struct row {
      .server_alert = 80},
 };
 
-static void pump(struct end *client, struct end *server)
-{
-    for (int i = 0; i < STEPS_MAX; i++) {
-        step_end(client);
-        step_end(server);
-        if (client->want == ATLS_WANT_NOTHING && server->want == ATLS_WANT_NOTHING)
-            return;
-    }
-}
-
 /* What a completed connection must have come to. */
 static void check_complete(const struct row *row, const struct end *client,
                            const struct end *server)
@@ -469,7 +457,7 @@ static void a_connection(void **state)
     test_roles = row->roles;
     open_end(&client, ATLS_CLIENT, &row->client, row->p384);
     open_end(&server, ATLS_SERVER, &row->server, row->p384);
-    pump(&client, &server);
+    pump_ends(&client, &server);
     check_end("client", &client, row->client_reason, row->client_alert);
     check_end("server", &server, row->server_reason, row->server_alert);
     if (row->client_reason == NULL && row->server_reason == NULL)
@@ -501,7 +489,7 @@ static void a_timeout(void **state)
     atls_session_abort(server.session, "timeout", "long enough");
     server.want = ATLS_WANT_NOTHING;
     server.gone = true;
-    pump(&client, &server);
+    pump_ends(&client, &server);
     check_end("server", &server, "timeout", ATLS_ALERT_INTERNAL_ERROR);
     check_end("client", &client, "peer-alert", ATLS_ALERT_INTERNAL_ERROR);
     close_end(&client);
