@@ -7,7 +7,7 @@
  * What this relies on, and no document promises: that libgnutls derives
  * client_handshake_traffic_secret by writing its HkdfLabel with gnutls_buffer_append_data() and then
  * keying nettle's HMAC with the Handshake Secret, both through symbols that the program may define
- * (tls/interpose.h). It was seen with 3.7.9. Therefore nothing is believed: the secret counts
+ * (tls/interpose.h). It was seen with 3.7.9 and 3.8.13. Therefore nothing is believed: the secret counts
  * only once client_handshake_traffic_secret, computed from it here, equals the one that the keylog
  * callback has of the library. Otherwise there is none, and the profile is not supported.
  */

@@ -15,7 +15,7 @@
 #include "tls/certificate.h"
 #include "tls/memory-pair.h"
 
-#define KNOWN_TO_WORK "3.7.9"
+#define KNOWN_TO_WORK "3.7.9 and 3.8.13"
 #define EXTENSION 0xFF16
 #define CERTIFICATE_SIZE 400
 #define LARGE 20000 /* bytes of payload: more than one record */
@@ -239,7 +239,7 @@ int atls_entry_shim_check(void)
         return 0;
     return atls_fail(ATLS_E_UNSUPPORTED, NULL,
                      "extensions in CertificateEntry need a libgnutls that the shim was made for: "
-                     "version %s was found, " KNOWN_TO_WORK " is known to work; %s",
+                     "version %s was found, " KNOWN_TO_WORK " are known to work; %s",
                      gnutls_check_version(NULL), found.entry);
 }
 
@@ -249,6 +249,6 @@ int atls_handshake_secret_check(void)
     if (found.secret[0] == '\0')
         return 0;
     return atls_fail(ATLS_E_UNSUPPORTED, "draft-fossati-tls-attestation-07 section 6.2.1",
-                     "%s; version %s was found, " KNOWN_TO_WORK " is known to work", found.secret,
+                     "%s; version %s was found, " KNOWN_TO_WORK " are known to work", found.secret,
                      gnutls_check_version(NULL));
 }
