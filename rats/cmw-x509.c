@@ -57,25 +57,19 @@ static void put_head(struct atls_sink *sink, uint8_t tag, size_t size)
     }
 }
 
-int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t **outp,
-                         size_t *sizep)
+int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struct atls_bytes cmw,
+                      uint8_t **outp, size_t *sizep)
 {
     static const size_t head_max = 5;
-    enum atls_serialization serialization;
     struct atls_bytes out;
-    int rc = atls_cmw_sniff(cmw, &serialization);
-
-    rc = rc ? rc : check_cmw(oid, serialization, cmw);
-    if (rc)
-        return rc;
     uint8_t *data = malloc(cmw.size + head_max);
     if (!data)
         return atls_fail(-ENOMEM, NULL, "no memory for an extension");
     struct atls_sink sink = atls_sink_of(data, cmw.size + head_max);
     if (oid == ATLS_CMW_OID_PE)
-        put_head(&sink, serialization == ATLS_JSON ? UTF8_STRING : OCTET_STRING, cmw.size);
+        put_head(&sink, slot == ATLS_JSON ? UTF8_STRING : OCTET_STRING, cmw.size);
     atls_sink_bytes(&sink, cmw);
-    rc = atls_sink_done(&sink, &out);
+    int rc = atls_sink_done(&sink, &out);
     if (rc) {
         free(data);
         return rc;
@@ -83,6 +77,16 @@ int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t *
     *outp = data;
     *sizep = out.size;
     return 0;
+}
+
+int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t **outp,
+                         size_t *sizep)
+{
+    enum atls_serialization serialization;
+    int rc = atls_cmw_sniff(cmw, &serialization);
+
+    rc = rc ? rc : check_cmw(oid, serialization, cmw);
+    return rc ? rc : atls_cmw_x509_put(oid, serialization, cmw, outp, sizep);
 }
 
 /* A definite length in as few bytes as possible. */

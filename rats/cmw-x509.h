@@ -19,6 +19,9 @@ const char *atls_cmw_oid_text(enum atls_cmw_oid oid); /* "1.3.6.1.5.5.7.1.35", "
  * What atls_cmw_parse() says; ATLS_E_UNSUPPORTED: a collection for TCG's extension. */
 int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t **outp,
                          size_t *sizep);
+/* The same unchecked, in the slot of SLOT (TCG's has none): for tests of those who read it. -ENOMEM. */
+int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struct atls_bytes cmw,
+                      uint8_t **outp, size_t *sizep);
 /* The CMW in the contents of extnValue (borrowed from them), which has been parsed strictly in the
  * slot's serialization. ATLS_E_MALFORMED: no DER of the CHOICE, bytes behind it, no UTF-8, the wrong
  * slot; what atls_cmw_parse_as() says besides; ATLS_E_UNSUPPORTED as above. */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asking for a certificate for a key that stays in a device: a certification request (PKCS#10, RFC
+ * 2986) that the device signs, with the names wanted and, as a requested extension, a CMW.
+ */
+#ifndef ATLS_TLS_CSR_H
+#define ATLS_TLS_CSR_H
+
+#include "rats/cmw-x509.h"
+#include "tls/device-key.h"
+
+#define ATLS_CSR_NAMES_MAX 16
+
+struct atls_csr_options {
+    const char *common_name;
+    const char *dns[ATLS_CSR_NAMES_MAX], *ip[ATLS_CSR_NAMES_MAX]; /* subjectAltName */
+    size_t dns_count, ip_count;
+    enum atls_cmw_oid oid;
+    struct atls_bytes extension; /* contents of its extnValue; empty: none */
+    bool critical;
+};
+
+/* *PEMP is allocated text. -EINVAL: an address that is none; ATLS_E_UNAVAILABLE and the like: the
+ * device did not sign (as atls_device_sign()); -ENOMEM; ATLS_E_SIGNATURE: what it signed does not
+ * verify. */
+int atls_csr_make(struct atls_device_key *key, const struct atls_csr_options *options, char **pemp);
+
+#endif
