@@ -35,14 +35,14 @@
 #define ATLS_ENTRY_EXTENSIONS_MAX 16 /* looked for and found in one message */
 
 struct atls_entry_extension { /* to be sent */
-    size_t entry;              /* in which CertificateEntry, from 0; of no meaning in CertificateRequest */
+    size_t entry; /* in which CertificateEntry, from 0; of no meaning in CertificateRequest */
     uint16_t type;
     struct atls_bytes payload; /* extension_data */
     bool raw;                  /* PAYLOAD goes into the block as it is, without type and length */
 };
 
 struct atls_entry_received {
-    size_t entry;              /* in which CertificateEntry it was, from 0 */
+    size_t entry; /* in which CertificateEntry it was, from 0 */
     uint16_t type;
     struct atls_bytes payload; /* extension_data; the shim's */
 };

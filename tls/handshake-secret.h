@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The TLS 1.3 Handshake Secret of one session (RFC 8446 section 7.1), for the handshake exporter of
- * draft-fossati-tls-attestation-07. The library's public API never gives it: its keylog callback has
- * the traffic secrets that are derived from it, and no more.
+ * draft-fossati-tls-attestation-07. The library's public API never gives it: its keylog callback
+ * has the traffic secrets that are derived from it, and no more.
  *
  * What this relies on, and no document promises: that libgnutls derives
- * client_handshake_traffic_secret by writing its HkdfLabel with gnutls_buffer_append_data() and then
- * keying nettle's HMAC with the Handshake Secret, both through symbols that the program may define
- * (tls/interpose.h). It was seen with 3.7.9 and 3.8.13. Therefore nothing is believed: the secret counts
- * only once client_handshake_traffic_secret, computed from it here, equals the one that the keylog
- * callback has of the library. Otherwise there is none, and the profile is not supported.
+ * client_handshake_traffic_secret by writing its HkdfLabel with gnutls_buffer_append_data() and
+ * then keying nettle's HMAC with the Handshake Secret, both through symbols that the program may
+ * define (tls/interpose.h). It was seen with 3.7.9 and 3.8.13. Therefore nothing is believed: the
+ * secret counts only once client_handshake_traffic_secret, computed from it here, equals the one
+ * that the keylog callback has of the library. Otherwise there is none, and the profile is not
+ * supported.
  */
 #ifndef ATLS_TLS_HANDSHAKE_SECRET_H
 #define ATLS_TLS_HANDSHAKE_SECRET_H
@@ -30,9 +31,9 @@ struct atls_handshake_secret { /* all zero is its beginning; a session has one *
         ATLS_HANDSHAKE_SECRET_VERIFIED, /* and it is the right one */
         ATLS_HANDSHAKE_SECRET_WRONG     /* or it is not */
     } state;
-    size_t size;                         /* of the cipher suite's hash: 32 or 48 */
+    size_t size; /* of the cipher suite's hash: 32 or 48 */
     uint8_t secret[ATLS_TLS_HASH_MAX];
-    uint8_t hellos[ATLS_TLS_HASH_MAX];   /* Transcript-Hash(ClientHello..ServerHello) */
+    uint8_t hellos[ATLS_TLS_HASH_MAX]; /* Transcript-Hash(ClientHello..ServerHello) */
 };
 
 /* To be called from the session's keylog callback, with each LABEL. */
@@ -45,7 +46,8 @@ void atls_handshake_secret_keylog(struct atls_handshake_secret *secret, const ch
 int atls_handshake_secret_derive(const struct atls_handshake_secret *secret, const char *label,
                                  uint8_t derivedp[ATLS_TLS_HASH_MAX], size_t *sizep);
 /* The Handshake Secret itself, the hash of the cipher suite, and Transcript-Hash(ClientHello..
- * ServerHello) as the library computed it; borrowed, until it is wiped. ATLS_E_UNSUPPORTED as above. */
+ * ServerHello) as the library computed it; borrowed, until it is wiped. ATLS_E_UNSUPPORTED as
+ * above. */
 int atls_handshake_secret_get(const struct atls_handshake_secret *secret, enum atls_hash *hashp,
                               struct atls_bytes *secretp, struct atls_bytes *hellosp);
 /* When what is needed was derived. Sets it back to its beginning. */

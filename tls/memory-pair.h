@@ -8,12 +8,12 @@
 
 #include "tls/interpose.h"
 
-struct atls_memory_end { /* all zero but for what the caller sets */
-    gnutls_session_t tls;            /* the caller's; GNUTLS_NONBLOCK */
-    struct atls_interposed *watch;   /* entered around the library's calls, or NULL */
-    int result;                      /* of gnutls_handshake(): 0, or fatal */
+struct atls_memory_end {           /* all zero but for what the caller sets */
+    gnutls_session_t tls;          /* the caller's; GNUTLS_NONBLOCK */
+    struct atls_interposed *watch; /* entered around the library's calls, or NULL */
+    int result;                    /* of gnutls_handshake(): 0, or fatal */
     struct atls_memory_end *peer;
-    uint8_t *data;                   /* on its way to this end */
+    uint8_t *data; /* on its way to this end */
     size_t size, at, capacity;
 };
 

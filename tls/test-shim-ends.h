@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ends of a connection for the tests of the shims: bare sessions of the library, which present a
- * chain of up to three certificates with extensions as the test plans them, keep the handshake
+ * The ends of a connection for the tests of the shims: bare sessions of the library, which present
+ * a chain of up to three certificates with extensions as the test plans them, keep the handshake
  * messages as they saw them, and verify the chain that came.
  */
 #ifndef ATLS_TLS_TEST_SHIM_ENDS_H
@@ -20,9 +20,9 @@ struct shim_plan { /* of one side */
     struct atls_entry_extension send[20];
     size_t send_count;
     struct atls_entry_extension request; /* type 0: none; a server's */
-    bool late;  /* a server's extensions are there only with EncryptedExtensions */
-    bool blind; /* calls the library without atls_interpose_enter() */
-    bool deaf;  /* looks for no extension */
+    bool late;        /* a server's extensions are there only with EncryptedExtensions */
+    bool blind;       /* calls the library without atls_interpose_enter() */
+    bool deaf;        /* looks for no extension */
     bool other_chain; /* tells the shim of another chain than it presents */
     bool post_handshake;
 };
@@ -36,12 +36,12 @@ struct shim_end {
     gnutls_certificate_credentials_t credentials;
     uint8_t *messages; /* with their headers, as the hook had them */
     size_t messages_size;
-    int failure;         /* of the shim */
-    unsigned verified;   /* times that the verify callback ran */
-    unsigned status;     /* of the chain that came */
-    int chain_outcome;   /* of atls_entry_shim_verify() */
+    int failure;       /* of the shim */
+    unsigned verified; /* times that the verify callback ran */
+    unsigned status;   /* of the chain that came */
+    int chain_outcome; /* of atls_entry_shim_verify() */
     bool hrr;
-    uint8_t traffic[ATLS_TLS_HASH_MAX]; /* CLIENT_HANDSHAKE_TRAFFIC_SECRET, of the keylog callback */
+    uint8_t traffic[ATLS_TLS_HASH_MAX]; /* CLIENT_HANDSHAKE_TRAFFIC_SECRET, by keylog */
 };
 
 /* Chains and keys of both sides, made once. */
