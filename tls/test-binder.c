@@ -110,7 +110,7 @@ static void handshake_exporter_as_known(void **state)
 }
 
 /* A length other than the nonce's is the advertised one: it changes the value, not only its end. */
-static void ta07_binders_as_known(void **state)
+static void ta07_binders_as_known(void **state) /* R-TA-13 */
 {
     json_t *rows = json_object_get(json_object_get(known, "tls_attestation_07"), "binder"), *row;
     size_t i;
@@ -204,7 +204,7 @@ static void ta07_binders_computed(void **state)
     test_vector_free(value);
 }
 
-static void seat_as_known(void **state)
+static void seat_as_known(void **state) /* R-SE-10 */
 {
     uint8_t base[ATLS_HASH_MAX], binder[ATLS_HASH_MAX], twice[ATLS_HASH_MAX], other[ATLS_HASH_MAX];
     struct atls_bytes spki = known_bytes("seat_early_attestation", "spki");
@@ -305,7 +305,7 @@ static const struct expat_row {
      NULL},
 };
 
-static void expat_bindings(void **state)
+static void expat_bindings(void **state) /* R-EX-12 */
 {
     const struct expat_row *row = *state;
     struct atls_bytes exported = known_bytes("seat_expat", "exported_value"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line behind ./atls: run, test, decode, setup. The launcher has installed packages."""
+"""The command line behind ./atls. The launcher has installed packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Sequence
 
 import pytest
 
-from . import checks
+from . import checks, coverage
 from .build import build_programs, jobs
 from .errors import HarnessError
 from .paths import PEERS, ROOT, SCENARIOS, default_build
@@ -95,7 +95,13 @@ def setup(given: Sequence[str]) -> int:
     return 0
 
 
-COMMANDS = {"run": run, "test": checks.main, "decode": decode, "setup": setup}
+COMMANDS = {
+    "run": run,
+    "test": checks.main,
+    "decode": decode,
+    "setup": setup,
+    "clauses": coverage.main,
+}
 
 
 def main(argv: Sequence[str]) -> int:

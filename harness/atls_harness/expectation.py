@@ -43,6 +43,8 @@ def matches(pattern: Any, value: Any) -> bool:
     if isinstance(pattern, Mapping):
         if "one-of" in pattern:
             return any(matches(one, value) for one in pattern["one-of"])
+        if "exactly" in pattern:
+            return bool(pattern["exactly"] == value)
         if "matches" in pattern:
             return isinstance(value, str) and re.search(pattern["matches"], value) is not None
         if "at-least" in pattern or "at-most" in pattern:
@@ -215,7 +217,8 @@ def _fails_closed(case: Case, seen: Observation, side: str) -> list[Difference]:
             if case.refused:
                 found += _nothing_got(case, party)
             continue
-        if case.flags(side).get("policy", "required") != "required":
+        flags = case.flags(side)
+        if flags.get("policy", "required") != "required" or flags.get("relying-party") == "none":
             continue
         accepted: set[int] = set()
         for event in party.events:

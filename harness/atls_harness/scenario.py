@@ -7,8 +7,6 @@ schema again, so that a variant can say nothing that a story could not.
 
 from __future__ import annotations
 
-import csv
-import functools
 import itertools
 import re
 from dataclasses import dataclass
@@ -19,18 +17,12 @@ import jsonschema
 
 from .document import Document, complaint, load_schema
 from .errors import ScenarioError
-from .paths import REQUIREMENTS, SCENARIO_SCHEMA, shown
+from .paths import SCENARIO_SCHEMA, shown
+from .requirements import requirements
 
 SIDES = ("client", "server")
 VARIABLE = re.compile(r"\$\(([a-z0-9-]+)\)")
-MATRIX_FIELDS = ("matrix", "exclude", "variants", "title", "description", "clauses")
-
-
-@functools.lru_cache(maxsize=None)
-def requirements() -> dict[str, dict[str, str]]:
-    """The requirements of the drafts, by id."""
-    with REQUIREMENTS.open(encoding="utf-8", newline="") as file:
-        return {row["id"]: row for row in csv.DictReader(file)}
+MATRIX_FIELDS = ("matrix", "exclude", "variants", "title", "description", "clauses", "ambiguity")
 
 
 def merge(base: Any, change: Any) -> Any:
@@ -131,6 +123,7 @@ class Scenario:
     description: str
     clauses: tuple[str, ...]
     value: Mapping[str, Any]
+    ambiguity: str = ""  # the id in data/ambiguities.yaml that it is about
 
     @property
     def name(self) -> str:
@@ -177,7 +170,12 @@ def load(path: Path) -> tuple[Scenario, Document]:
                 if axis not in axes:
                     raise document.fail((field, index), f"there is no axis {axis!r} in the matrix")
     scenario = Scenario(
-        path, value["title"], value.get("description", ""), tuple(value["clauses"]), value
+        path,
+        value["title"],
+        value.get("description", ""),
+        tuple(value["clauses"]),
+        value,
+        value.get("ambiguity", ""),
     )
     return scenario, document
 

@@ -5,6 +5,8 @@ While a handshake waits for its verifier, all parties are alive and have done th
 knows the public keys (from the evidence and the endorsements) and finds each private one in the
 device's memory by trying what is there; that is the proof that it would see one. Then it looks for
 the very same bytes, in both byte orders, in every other party's memory and on the device's socket.
+
+Clauses: R-TA-04, R-KAT-10
 """
 
 from __future__ import annotations

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which requirement is shown by what, and how it went: `./atls clauses`, results.json's clauses."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import textwrap
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterable, Mapping, Sequence
+
+from .errors import HarnessError
+from .paths import ROOT, SCENARIOS, default_build, shown
+from .requirements import Requirement, UnitTest, requirements, unit_tests
+from .scenario import Scenario, load
+
+WIDTH = 100
+# Of the outcomes of a requirement's cases, the first that occurs is its own; any other is "fail".
+ORDER = ("xfail", "pass", "unsupported", "skipped")
+NOT_RUN, UNTESTED = "not-run", "untested"
+
+
+@functools.lru_cache(maxsize=None)
+def all_scenarios() -> list[Scenario]:
+    """The project's scenarios, those about ambiguities aside: they show no requirement."""
+    made = [load(path)[0] for path in sorted(SCENARIOS.glob("*/*.yaml"))]
+    return [scenario for scenario in made if not scenario.ambiguity]
+
+
+def by_clause(scenarios: Iterable[Scenario]) -> dict[str, list[Scenario]]:
+    """The scenarios that show each requirement."""
+    found: dict[str, list[Scenario]] = {}
+    for scenario in scenarios:
+        for clause in scenario.clauses:
+            found.setdefault(clause, []).append(scenario)
+    return found
+
+
+def clause_outcome(outcomes: Iterable[str], tested: bool) -> str:
+    """What a requirement's cases came to, taken together."""
+    kinds = set(outcomes)
+    if not kinds:
+        return NOT_RUN if tested else UNTESTED
+    if kinds - set(ORDER):
+        return "fail"
+    return next(name for name in ORDER if name in kinds)
+
+
+def clause_results(cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The clauses of results.json: for each requirement what shows it, and how that went."""
+    scenarios, tests = by_clause(all_scenarios()), unit_tests()
+    outcomes: dict[str, Counter[str]] = {}
+    for case in cases:
+        for clause in [] if case.get("ambiguity") else case["clauses"]:
+            outcomes.setdefault(clause, Counter())[case["outcome"]] += 1
+    made = []
+    for name, entry in requirements().items():
+        counted = outcomes.get(name, Counter())
+        tested = bool(scenarios.get(name) or tests.get(name))
+        made.append(
+            {
+                "id": name,
+                "document": entry.document,
+                "section": entry.section,
+                "level": entry.level,
+                "observed": entry.observed,
+                "text": entry.text,
+                "scenarios": [f"{one.group}/{one.name}" for one in scenarios.get(name, [])],
+                "unit_tests": [test.path for test in tests.get(name, [])],
+                "cases": dict(sorted(counted.items())),
+                "outcome": clause_outcome(counted, tested),
+                "reason": "" if tested else entry.reason,
+            }
+        )
+    return made
+
+
+@dataclass
+class Count:
+    """The requirements of a document, counted."""
+
+    all: int = 0
+    musts: int = 0  # MUST and MUST NOT that can be observed
+    tested_musts: int = 0
+    observable: int = 0
+    tested: int = 0
+    reasons: int = 0  # not tested, for a written reason
+
+
+def by_document(clauses: Iterable[Mapping[str, Any]]) -> dict[str, Count]:
+    """The numbers of each document, from the clauses of a result."""
+    counts: dict[str, Count] = {}
+    for clause in clauses:
+        count = counts.setdefault(clause["document"], Count())
+        tested = bool(clause["scenarios"] or clause["unit_tests"])
+        observable = clause["observed"] != "none"
+        must = observable and clause["level"] in ("MUST", "MUST NOT")
+        count.all += 1
+        count.musts += must
+        count.tested_musts += must and tested
+        count.observable += observable
+        count.tested += observable and tested
+        count.reasons += not tested and bool(clause["reason"])
+    return counts
+
+
+COLUMNS = ("document", "all", "MUSTs", "tested", "observable", "tested", "reason given")
+
+
+def document_rows(clauses: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """The coverage table's rows, a total last."""
+    counts = by_document(clauses)
+    total = Count()
+    for count in counts.values():
+        for field in vars(total):
+            setattr(total, field, getattr(total, field) + getattr(count, field))
+    return [
+        (name, *map(str, (c.all, c.musts, c.tested_musts, c.observable, c.tested, c.reasons)))
+        for name, c in [*counts.items(), ("all", total)]
+    ]
+
+
+def markdown(clauses: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The coverage table and the requirements that failed, for summary.md."""
+    lines = ["", "## Requirements", "", "| " + " | ".join(COLUMNS) + " |", "|---" * 7 + "|"]
+    lines += ["| " + " | ".join(row) + " |" for row in document_rows(clauses)]
+    lines += ["", "MUSTs: those that can be observed. " + outcome_line(clauses)]
+    for clause in clauses:
+        if clause["outcome"] == "fail":
+            lines.append(f"- **{clause['id']}** ({clause['level']}): {clause['text']}")
+    return lines
+
+
+def outcome_line(clauses: Iterable[Mapping[str, Any]]) -> str:
+    """How the requirements went in a run, in a line."""
+    counted = Counter(clause["outcome"] for clause in clauses)
+    return "In this run: " + ", ".join(f"{count} {name}" for name, count in counted.most_common())
+
+
+def latest(path: Path) -> dict[str, Any]:
+    """The newest results.json, or one without cases."""
+    try:
+        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {"cases": [], "run": None}
+    except (OSError, ValueError) as problem:
+        raise HarnessError(f"{path}: {problem}") from problem
+    return result
+
+
+def table(clauses: Sequence[Mapping[str, Any]]) -> str:
+    """The coverage table for a terminal."""
+    rows = [COLUMNS, *document_rows(clauses)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def listing(clauses: Iterable[Mapping[str, Any]]) -> str:
+    """A line for each requirement."""
+    return "\n".join(
+        f"{c['id']:<10} {c['level']:<10} {c['observed']:<9} {c['outcome']:<11} "
+        f"{len(c['scenarios'])} scenarios, {len(c['unit_tests'])} unit tests"
+        for c in clauses
+    )
+
+
+def unit_test_names(build: Path) -> dict[str, str]:
+    """For each source of a unit test, what meson calls it in a build directory."""
+    info = build / "meson-info"
+    try:
+        targets = json.loads((info / "intro-targets.json").read_text(encoding="utf-8"))
+        tests = json.loads((info / "intro-tests.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    sources: dict[str, list[str]] = {}
+    for target in targets:
+        files = [name for block in target["target_sources"] for name in block.get("sources", [])]
+        for name in target["filename"] if isinstance(target["filename"], list) else []:
+            sources[name] = files
+    found: dict[str, str] = {}
+    for test in tests:
+        for word in test["cmd"]:
+            for name in sources.get(word, [word]):
+                found.setdefault(shown(Path(name)), test["name"])
+    return found
+
+
+def unit_test_command(test: UnitTest, names: Mapping[str, str], build: Path) -> str:
+    """The command that runs a unit test."""
+    if test.path in names:
+        return f"meson test -C {shown(build)} {names[test.path]}"
+    if test.path.startswith("harness/"):
+        return f"./atls run {test.path}"
+    return "./atls test --only unit"
+
+
+def story(entry: Requirement, result: Mapping[str, Any], build: Path) -> str:
+    """Everything about one requirement."""
+    lines = [f"{entry.id}  {entry.level}  {entry.document}, section {entry.section}"]
+    lines += textwrap.wrap(entry.text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    lines.append(f"  binds: {', '.join(entry.roles)}; observed by: {entry.observed}")
+    scenarios = by_clause(all_scenarios()).get(entry.id, [])
+    tests = unit_tests().get(entry.id, [])
+    if not scenarios and not tests:
+        reason = f"  not tested: {entry.reason or 'no reason given'}"
+        lines += textwrap.wrap(reason, WIDTH, subsequent_indent="  ")
+    for scenario in scenarios:
+        counted = Counter(
+            case["outcome"]
+            for case in result["cases"]
+            if case["scenario"] == scenario.name and case["group"] == scenario.group
+        )
+        last = ", ".join(f"{count} {name}" for name, count in counted.items()) or "not run"
+        lines += ["", f"  scenario {scenario.group}/{scenario.name}: {scenario.title}"]
+        lines.append(f"    last outcome: {last}")
+        lines.append(f"    ./atls run {shown(scenario.path)}")
+    names = unit_test_names(build) if tests else {}
+    for test in tests:
+        numbers = ", ".join(map(str, test.lines[:6])) + (", ..." if len(test.lines) > 6 else "")
+        lines += ["", f"  unit test {test.path}: line {numbers}"]
+        lines.append(f"    {unit_test_command(test, names, build)}")
+    return "\n".join(lines)
+
+
+def _selected(words: Sequence[str]) -> list[Requirement]:
+    known = requirements()
+    chosen: list[Requirement] = []
+    for word in words:
+        found = [entry for name, entry in known.items() if name == word]
+        found = found or [entry for name, entry in known.items() if name.startswith(word + "-")]
+        if not found:
+            families = sorted({name.rpartition("-")[0] for name in known})
+            raise HarnessError(f"no requirement {word!r}; there are {', '.join(families)}-..")
+        chosen += found
+    return chosen
+
+
+def main(given: Sequence[str]) -> int:
+    """`./atls clauses`."""
+    parser = argparse.ArgumentParser(
+        prog="./atls clauses", description="Which requirement is shown by what, and how it went."
+    )
+    parser.add_argument("id", nargs="*", help="requirements (R-SE-10) or families (R-SE)")
+    parser.add_argument("--list", action="store_true", help="a line for each requirement")
+    parser.add_argument(
+        "--results", type=Path, default=ROOT / "out" / "latest" / "results.json", metavar="FILE"
+    )
+    parser.add_argument("--build", type=Path, default=None, help="for the names of unit tests")
+    options = parser.parse_args(given)
+    result = latest(options.results)
+    build = (options.build or default_build()).resolve()
+    chosen = _selected(options.id)
+    clauses = clause_results(result["cases"])
+    if options.list or (chosen and len(chosen) > len(options.id)):
+        names = {entry.id for entry in chosen}
+        print(listing(clause for clause in clauses if not names or clause["id"] in names))
+        return 0
+    if chosen:
+        print("\n\n".join(story(entry, result, build) for entry in chosen))
+        return 0
+    print(table(clauses))
+    print("MUSTs: MUST and MUST NOT that can be observed; reason given: why there is no test.")
+    if result["run"]:
+        print(f"{outcome_line(clauses)} (run of {result['run']['started']})")
+    else:
+        print("Nothing has been run yet; ./atls run, and ask again.")
+    return 0
