@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import bundle
+from . import bundle, timeline
 from .errors import ContractError, HarnessError, Unsupported
 from .events import Event, select
 from .expectation import CONFORMS, WITHSTOOD, Difference, compare
@@ -166,10 +166,24 @@ def record(
             }
             for difference in differences
         ],
+        "description": case.scenario.description,
+        "attested": {side: case.model(side) for side in SIDES},
+        "expected": expected(case),
         "observed": observed(kept.seen) if kept and kept.seen else {},
+        "timeline": timeline.make(kept.seen) if kept and kept.seen else None,
         "bundle": None,
         "repeat": run.repeat_command(case.nodeid),
     }
+    return made
+
+
+def expected(case: Case) -> dict[str, Any]:
+    """What the story says must come of it, in short."""
+    expect = case.story["expect"]
+    made = {"outcome": expect.get("outcome", "complete")}
+    made.update({key: expect[key] for key in ("reason", "alert", "tier") if key in expect})
+    if case.refused:
+        made["by"] = case.sides(expect["by"])[0]
     return made
 
 

@@ -44,6 +44,7 @@ class Party:
     stopped: bool
     events: list[Event]
     problems: list[str] = field(default_factory=list)
+    started: float = 0.0  # seconds since the case began
 
 
 @dataclass
@@ -231,6 +232,7 @@ class Play:
                 process.stopped,
                 events,
                 problems,
+                process.started - self._began,
             )
             observation.parties[process.name] = party
         return observation

@@ -42,6 +42,7 @@ class Process:
         self.listening = listening
         self.stopped = False
         self.exit: int | None = None
+        self.started = time.monotonic()
         environment: Mapping[str, str] = dict(os.environ, **SANITIZERS)
         with self.stdout_path.open("ab") as stdout, self.stderr_path.open("ab") as stderr:
             try:

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happened in a case, in order: the events of all parties on one clock, without the bytes.
+
+A party counts seconds from its own start, which the harness knows only from below: it started the
+process a little earlier. So each party's clock is set to that moment, and then moved forward, by as
+little as will do, until nothing is received before it was sent. That is enough to read the order of
+things, and the times to about a millisecond.
+
+An entry names its party and event, keeps the short fields of the event, and where another party saw
+the other end of the same message, both entries carry the same number in `pair`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Iterator, Mapping
+
+from .events import Event
+from .parties import Observation, Party
+
+Entry = dict[str, Any]
+End = tuple[str, float]  # a party, and a time on its clock
+Pairs = dict[tuple[str, int], int]
+ENTRIES_MAX = 80
+TEXT_MAX = 60
+NUMBER_MAX = 1 << 53
+TIME_MAX = 1e6  # seconds; more is a party's mistake
+PASSES_MAX = 100
+STEP = 1e-6  # what lies at least between cause and effect, in seconds
+# Of no interest in a picture: they say where things are, or repeat what others say.
+SKIPPED = ("ready", "connection", "endorsed")
+LEFT_OUT = {"t", "who", "event", "file", "sha256", "session", "signed_with", "verified_with"}
+LEFT_OUT |= {"clause", "detail", "mismatches", "seconds"}
+MESSAGES = ("offer", "selected", "credential", "application-data", "handshake")
+# Written when the message has gone, or when it has been dealt with: of no use to set a clock by.
+LATE = ("selected",)
+# What the device did must be done before the endpoint says this.
+KEY_USE = {"create-key": "credential sent", "attest-key": "credential sent", "sign": "handshake"}
+HEX = re.compile(r"[0-9a-f]{33,}")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def make(seen: Observation) -> dict[str, Any]:
+    """The timeline of a case, as results.json has it."""
+    parties = [party for party in seen.parties.values() if party.events]
+    pairs = pair(parties)
+    offsets = align(parties, causes(parties, pairs))
+    made: list[Entry] = []
+    for party, index in merge(parties, pairs, offsets):
+        event = party.events[index]
+        name = event.get("event")
+        if not isinstance(name, str) or name in SKIPPED:
+            continue
+        time = round(_time(event) + offsets[party.name], 5)
+        entry: Entry = {"t": max(time, made[-1]["t"]) if made else time}
+        entry.update({"party": party.name, "event": _text(name)}, **short(event))
+        if name == "fault" and isinstance(event.get("detail"), str):
+            entry["detail"] = _text(event["detail"])
+        if (party.name, index) in pairs:
+            entry["pair"] = pairs[party.name, index]
+        made.append(entry)
+    return {
+        "started": {name: round(offset, 5) for name, offset in offsets.items()},
+        "events": made[:ENTRIES_MAX],
+        "left_out": max(0, len(made) - ENTRIES_MAX),
+    }
+
+
+def short(event: Event) -> Entry:
+    """The fields of an event that a picture can show."""
+    made: Entry = {}
+    for key, value in event.items():
+        if key in LEFT_OUT:
+            continue
+        if key == "extensions" and isinstance(value, Mapping):
+            made[key] = [_text(str(name)) for name in value]
+        elif key == "components" and isinstance(value, list):
+            made[key] = [_text(str(one.get("type"))) for one in value if isinstance(one, Mapping)]
+        elif key == "alert" and isinstance(value, Mapping):
+            made[key] = {name: value.get(name) for name in ("direction", "code", "name")}
+        elif isinstance(value, str):
+            made[key] = _text(value)
+        elif isinstance(value, (bool, int, float)) and abs(value) < NUMBER_MAX:
+            made[key] = value
+    return made
+
+
+def _text(text: str) -> str:
+    text = HEX.sub(lambda found: found.group()[:16] + "…", UUID.sub("{id}", text))
+    return text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"
+
+
+def _time(event: Event) -> float:
+    time = event.get("t")
+    return float(time) if isinstance(time, (int, float)) and 0 <= time < TIME_MAX else 0.0
+
+
+def _content(event: Event) -> Any:
+    """What both ends of a message must have in common."""
+    for field in ("sha256", "text", "nonce"):
+        if field in event:
+            return event[field]
+    if event.get("event") == "handshake":
+        alert = event.get("alert")
+        return alert.get("code") if isinstance(alert, Mapping) else None
+    extensions = event.get("extensions")
+    return str(sorted(extensions.items())) if isinstance(extensions, Mapping) else ""
+
+
+def _direction(event: Event) -> Any:
+    alert = event.get("alert")
+    return alert.get("direction") if isinstance(alert, Mapping) else event.get("direction")
+
+
+def pair(parties: list[Party]) -> Pairs:
+    """The two ends of each message have the same number; by party and index of the event."""
+    numbers: Pairs = {}
+    for receiver in parties:
+        for index, event in enumerate(receiver.events):
+            found = _sent(parties, receiver, event, numbers)
+            if found is not None:
+                numbers[receiver.name, index] = numbers[found] = len(numbers) // 2 + 1
+    return numbers
+
+
+def _sent(
+    parties: list[Party], receiver: Party, event: Event, taken: Pairs
+) -> tuple[str, int] | None:
+    """The event of the other side that sent what EVENT says was received, unless TAKEN."""
+    name = event.get("event")
+    if name not in MESSAGES or _direction(event) != "received":
+        return None
+    for sender in parties:
+        if {sender.who, receiver.who} != {"client", "server"}:
+            continue
+        for index, one in enumerate(sender.events):
+            if (
+                one.get("event") == name
+                and _direction(one) == "sent"
+                and (sender.name, index) not in taken
+                and _content(one) == _content(event)
+            ):
+                return sender.name, index
+    return None
+
+
+def causes(parties: list[Party], pairs: Pairs) -> list[tuple[End, End]]:
+    """What came before what, at two parties."""
+    order = _messages(parties, pairs)
+    first: dict[tuple[str, str], End] = {}
+    sessions: dict[str, tuple[str, End]] = {}
+    appraised: dict[str, End] = {}
+    for party in parties:
+        for event in party.events:
+            end = (party.name, _time(event))
+            name = str(event.get("event"))
+            if name == "request" and party.who == "device":
+                first.setdefault((party.name, str(event.get("operation"))), end)
+            elif name == "session":
+                sessions[str(event.get("nonce"))] = (str(event.get("session")), end)
+            elif name == "appraisal":
+                appraised[str(event.get("session"))] = end
+    for party in parties:
+        wanted = ""
+        seen: set[str] = set()
+        for event in party.events:
+            end = (party.name, _time(event))
+            name = f"{event.get('event')} {event.get('direction', '')}".strip()
+            if name == "challenge sent" and str(event.get("nonce")) in sessions:
+                wanted, made = sessions[str(event.get("nonce"))]
+                order.append((made, end))
+            elif name == "result" and event.get("conn") != 0 and wanted in appraised:
+                order.append((appraised[wanted], end))
+                wanted = ""
+            for operation, user in KEY_USE.items():
+                asked = first.get((f"{party.name}-device", operation))
+                if user == name and asked and name not in seen:
+                    order.append((asked, end))
+            seen.add(name)
+    return order
+
+
+def _messages(parties: list[Party], pairs: Pairs) -> list[tuple[End, End]]:
+    """Nothing is received before it was sent; an alert, not before what the sender said last."""
+    sent: dict[int, End] = {}
+    received: dict[int, End] = {}
+    for party in parties:
+        for index, event in enumerate(party.events):
+            number = pairs.get((party.name, index))
+            if number is None or event.get("event") in LATE:
+                continue
+            said = event
+            if event.get("event") == "handshake" and _direction(event) == "sent" and index > 0:
+                said = party.events[index - 1]
+            ends = sent if _direction(event) == "sent" else received
+            ends[number] = (party.name, _time(said))
+    return [(sent[number], received[number]) for number in sent if number in received]
+
+
+def align(parties: list[Party], order: list[tuple[End, End]]) -> dict[str, float]:
+    """When each party's clock began, in seconds since the case did."""
+    offsets = {party.name: party.started for party in parties}
+    for _ in range(PASSES_MAX):
+        moved = False
+        for (before, sent), (after, received) in order:
+            least = offsets[before] + sent - received + STEP
+            if least > offsets[after] + STEP / 10:
+                offsets[after] = least
+                moved = True
+        if not moved:
+            break
+    return offsets
+
+
+def merge(
+    parties: list[Party], pairs: Pairs, offsets: Mapping[str, float]
+) -> Iterator[tuple[Party, int]]:
+    """All events by time; of a message that was sent and received at once, the sending first."""
+    following = {party.name: 0 for party in parties}
+    gone: set[int] = set()
+
+    def urgency(party: Party) -> tuple[bool, float]:
+        index = following[party.name]
+        event = party.events[index]
+        number = pairs.get((party.name, index))
+        waits = number is not None and _direction(event) == "received" and number not in gone
+        return waits, _time(event) + offsets[party.name]
+
+    while True:
+        left = [party for party in parties if following[party.name] < len(party.events)]
+        if not left:
+            return
+        party = min(left, key=urgency)
+        index = following[party.name]
+        number = pairs.get((party.name, index))
+        if number is not None:
+            gone.add(number)
+        following[party.name] += 1
+        yield party, index
