@@ -39,7 +39,8 @@ int atls_cursor_u8(struct atls_cursor *c, const char *what, uint8_t *valuep);
 int atls_cursor_u16(struct atls_cursor *c, const char *what, uint16_t *valuep);
 int atls_cursor_u24(struct atls_cursor *c, const char *what, uint32_t *valuep);
 int atls_cursor_u32(struct atls_cursor *c, const char *what, uint32_t *valuep);
-int atls_cursor_take(struct atls_cursor *c, const char *what, size_t size, struct atls_bytes *bytesp);
+int atls_cursor_take(struct atls_cursor *c, const char *what, size_t size,
+                     struct atls_bytes *bytesp);
 /* A TLS vector (RFC 8446 3.4): a length of PREFIX bytes (1, 2, 3), from LEAST to MOST bytes, then
  * the bytes. */
 int atls_cursor_vector(struct atls_cursor *c, const char *what, unsigned prefix, size_t least,

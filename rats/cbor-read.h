@@ -11,26 +11,37 @@
 #include "rats/bytes.h"
 
 struct atls_cbor_rules {
-    size_t max_size;       /* bytes of input */
-    unsigned max_depth;    /* arrays, maps and tags inside one another; 64 at most is in force */
-    size_t max_items;      /* all items together, and the chunks of strings */
-    bool allow_indefinite; /* indefinite lengths, where a format does not forbid them */
-    bool allow_unpreferred;/* longer heads, floats and bignums than needed, for what others signed */
+    size_t max_size;        /* bytes of input */
+    unsigned max_depth;     /* arrays, maps and tags inside one another; 64 at most is in force */
+    size_t max_items;       /* all items together, and the chunks of strings */
+    bool allow_indefinite;  /* indefinite lengths, where a format does not forbid them */
+    bool allow_unpreferred; /* longer heads, floats and bignums than needed, for what others signed
+                             */
 };
-extern const struct atls_cbor_rules atls_cbor_strict;   /* 1 MiB, depth 16, 65536 items */
-extern const struct atls_cbor_rules atls_cbor_lenient;  /* the same, both allowances */
+extern const struct atls_cbor_rules atls_cbor_strict;  /* 1 MiB, depth 16, 65536 items */
+extern const struct atls_cbor_rules atls_cbor_lenient; /* the same, both allowances */
 
 enum atls_cbor_type {
-    ATLS_CBOR_UINT, ATLS_CBOR_NINT, ATLS_CBOR_BYTES, ATLS_CBOR_TEXT, ATLS_CBOR_ARRAY,
-    ATLS_CBOR_MAP, ATLS_CBOR_TAG, ATLS_CBOR_BOOL, ATLS_CBOR_NULL, ATLS_CBOR_UNDEFINED,
-    ATLS_CBOR_SIMPLE, ATLS_CBOR_FLOAT, ATLS_CBOR_END /* nothing more */
+    ATLS_CBOR_UINT,
+    ATLS_CBOR_NINT,
+    ATLS_CBOR_BYTES,
+    ATLS_CBOR_TEXT,
+    ATLS_CBOR_ARRAY,
+    ATLS_CBOR_MAP,
+    ATLS_CBOR_TAG,
+    ATLS_CBOR_BOOL,
+    ATLS_CBOR_NULL,
+    ATLS_CBOR_UNDEFINED,
+    ATLS_CBOR_SIMPLE,
+    ATLS_CBOR_FLOAT,
+    ATLS_CBOR_END /* nothing more */
 };
 
 struct atls_cbor_reader {
     struct atls_bytes in; /* borrowed: outlives the reader */
     size_t at;
     const struct atls_cbor_rules *rules;
-    const char *clause;   /* grammar that the messages name */
+    const char *clause; /* grammar that the messages name */
 };
 
 /* 0, -ENOMEM, ATLS_E_MALFORMED or ATLS_E_LIMIT. RULES NULL means strict. What breaks CBOR itself is

@@ -15,13 +15,13 @@ enum atls_corim_dialect {
 
 struct atls_reference_value { /* one measured component that is allowed */
     uint8_t implementation_id[32];
-    char *name;               /* "BL", NULL where absent */
-    char *version;            /* NULL where absent */
+    char *name;    /* "BL", NULL where absent */
+    char *version; /* NULL where absent */
     uint8_t digest[64];
     size_t digest_size;
     enum atls_hash digest_hash;
-    uint8_t signer_id[64];    /* cryptokeys (13) */
-    size_t signer_id_size;    /* 32, 48 or 64: the profile demands a signer id */
+    uint8_t signer_id[64]; /* cryptokeys (13) */
+    size_t signer_id_size; /* 32, 48 or 64: the profile demands a signer id */
 };
 struct atls_trust_anchor {
     uint8_t implementation_id[32];
@@ -31,16 +31,16 @@ struct atls_trust_anchor {
 struct atls_corim { /* free the members with atls_corim_clear() */
     enum atls_corim_dialect dialect;
     char *id;
-    char *entity;             /* who made it and, for the simulator, that its root is simulated; or NULL */
+    char *entity; /* who made it and, for the simulator, that its root is simulated; or NULL */
     struct atls_reference_value *reference_values;
     size_t reference_value_count;
     struct atls_trust_anchor *trust_anchors;
     size_t trust_anchor_count;
 };
 void atls_corim_clear(struct atls_corim *corim);
-/* Unsigned CoRIM (tag 501), preferred encodings only, as Veraison writes it. Whatever could narrow an
- * endorsement and is not understood (validity, conditions, other measured values) is refused, not
- * skipped. A measurement with several digests gives as many reference values. ATLS_E_MALFORMED,
+/* Unsigned CoRIM (tag 501), preferred encodings only, as Veraison writes it. Whatever could narrow
+ * an endorsement and is not understood (validity, conditions, other measured values) is refused,
+ * not skipped. A measurement with several digests gives as many reference values. ATLS_E_MALFORMED,
  * ATLS_E_UNSUPPORTED (another profile; what is not understood), ATLS_E_MISSING (id, tags, class,
  * instance, signer id, digests), ATLS_E_LIMIT. -ENOMEM. */
 int atls_corim_parse(struct atls_bytes in, struct atls_corim *corimp);

@@ -10,17 +10,27 @@
 #define ATLS_TAG_COSE_SIGN1 18
 #define ATLS_TAG_CWT 61
 enum { /* header parameters, RFC 9052 3.1 */
-    ATLS_COSE_LABEL_ALG = 1, ATLS_COSE_LABEL_CRIT = 2, ATLS_COSE_LABEL_KEY_ID = 4 };
+       ATLS_COSE_LABEL_ALG = 1,
+       ATLS_COSE_LABEL_CRIT = 2,
+       ATLS_COSE_LABEL_KEY_ID = 4
+};
 enum { /* COSE_Key, RFC 9052 7.1 and RFC 9053 7.1.1 */
-    ATLS_COSE_KEY_KTY = 1, ATLS_COSE_KEY_CRV = -1, ATLS_COSE_KEY_X = -2, ATLS_COSE_KEY_Y = -3,
-    ATLS_COSE_KEY_D = -4 };
+       ATLS_COSE_KEY_KTY = 1,
+       ATLS_COSE_KEY_CRV = -1,
+       ATLS_COSE_KEY_X = -2,
+       ATLS_COSE_KEY_Y = -3,
+       ATLS_COSE_KEY_D = -4
+};
 
 enum atls_cose_tagging { /* RFC 9052 4.2: formats differ; CDDL of the KAT draft is untagged (H21) */
-    ATLS_COSE_TAG_EITHER, ATLS_COSE_TAG_REQUIRED, ATLS_COSE_TAG_FORBIDDEN };
+                         ATLS_COSE_TAG_EITHER,
+                         ATLS_COSE_TAG_REQUIRED,
+                         ATLS_COSE_TAG_FORBIDDEN
+};
 
-struct atls_cose_sign1 {     /* everything borrowed from the input */
+struct atls_cose_sign1 { /* everything borrowed from the input */
     bool tagged;
-    int alg;                 /* ATLS_COSE_ES256, ATLS_COSE_ES384 or what came */
+    int alg;                            /* ATLS_COSE_ES256, ATLS_COSE_ES384 or what came */
     struct atls_bytes protected_header; /* encoded map, as it was signed */
     struct atls_bytes key_id;           /* empty where absent */
     struct atls_bytes payload;

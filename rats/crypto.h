@@ -8,7 +8,7 @@
 
 #include "rats/bytes.h"
 
-enum atls_curve { ATLS_P256 = 1, ATLS_P384 = 2 };       /* values of COSE_Key crv (RFC 9053 7.1) */
+enum atls_curve { ATLS_P256 = 1, ATLS_P384 = 2 }; /* values of COSE_Key crv (RFC 9053 7.1) */
 enum atls_hash { ATLS_SHA256, ATLS_SHA384, ATLS_SHA512 };
 #define ATLS_COSE_ES256 (-7)
 #define ATLS_COSE_ES384 (-35)
@@ -17,14 +17,15 @@ enum atls_hash { ATLS_SHA256, ATLS_SHA384, ATLS_SHA512 };
 #define ATLS_HASH_MAX 64
 #define ATLS_SPKI_MAX 120
 
-size_t atls_curve_size(enum atls_curve curve);           /* bytes of a coordinate: 32 or 48 */
+size_t atls_curve_size(enum atls_curve curve); /* bytes of a coordinate: 32 or 48 */
 size_t atls_hash_size(enum atls_hash hash);
-enum atls_hash atls_curve_hash(enum atls_curve curve);   /* ES256: SHA-256, ES384: SHA-384 */
+enum atls_hash atls_curve_hash(enum atls_curve curve); /* ES256: SHA-256, ES384: SHA-384 */
 int atls_curve_cose_alg(enum atls_curve curve);
 
 struct atls_public_key {
     enum atls_curve curve;
-    uint8_t x[ATLS_COORDINATE_MAX], y[ATLS_COORDINATE_MAX]; /* big-endian, atls_curve_size() bytes */
+    uint8_t x[ATLS_COORDINATE_MAX],
+        y[ATLS_COORDINATE_MAX]; /* big-endian, atls_curve_size() bytes */
 };
 struct atls_private_key { /* stays in the device's and the verifier's process */
     struct atls_public_key public_key;
@@ -49,13 +50,13 @@ struct atls_crypto {
                   struct atls_bytes signature);
 };
 
-extern const struct atls_crypto atls_crypto_gnutls;      /* crypto-gnutls.c; host only */
+extern const struct atls_crypto atls_crypto_gnutls; /* crypto-gnutls.c; host only */
 
 /* Candidate number N of a private scalar: HMAC-SHA-256(seed, "atls key" || curve || n || block)
- * blocks to the coordinate's size; the first candidate in [1, order-1] is the key. CURVE is one byte
- * (the enum's value), N four bytes big-endian, BLOCK one byte counted from 0. */
-int atls_key_candidate(const struct atls_crypto *crypto, enum atls_curve curve, const uint8_t seed[32],
-                       uint32_t n, uint8_t *scalarp);
+ * blocks to the coordinate's size; the first candidate in [1, order-1] is the key. CURVE is one
+ * byte (the enum's value), N four bytes big-endian, BLOCK one byte counted from 0. */
+int atls_key_candidate(const struct atls_crypto *crypto, enum atls_curve curve,
+                       const uint8_t seed[32], uint32_t n, uint8_t *scalarp);
 
 /* DER SubjectPublicKeyInfo (RFC 5480), named curve, uncompressed point. Encoding writes at most
  * ATLS_SPKI_MAX bytes; decoding is exact (91 or 120 bytes) and does not check the point. */

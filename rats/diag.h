@@ -18,10 +18,10 @@ struct atls_diag_keys {
     const struct atls_crypto *crypto;
     const struct atls_public_key *keys; /* trust anchors to try on each signature */
     size_t key_count;
-    const json_t *verifier_jwk;         /* for EARs, NULL where none */
-    struct atls_bytes nonce;            /* the expected challenge, empty where unknown */
-    bool whole;                         /* long strings in full, instead of their ends */
-    bool colour;                        /* ANSI colours for the results of checks */
+    const json_t *verifier_jwk; /* for EARs, NULL where none */
+    struct atls_bytes nonce;    /* the expected challenge, empty where unknown */
+    bool whole;                 /* long strings in full, instead of their ends */
+    bool colour;                /* ANSI colours for the results of checks */
 };
 
 /* What the bytes are, as a word: "cab", "cmw", "psa-token", "kat", "ear", "corim", "boot-record",

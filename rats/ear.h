@@ -9,34 +9,46 @@
 #include "rats/crypto.h"
 
 enum atls_ear_dialect { ATLS_EAR_VERAISON, ATLS_EAR_DRAFT_03 };
-enum atls_tier { ATLS_TIER_NONE = 0, ATLS_TIER_AFFIRMING = 2, ATLS_TIER_WARNING = 32,
-                 ATLS_TIER_CONTRAINDICATED = 96 };
+enum atls_tier {
+    ATLS_TIER_NONE = 0,
+    ATLS_TIER_AFFIRMING = 2,
+    ATLS_TIER_WARNING = 32,
+    ATLS_TIER_CONTRAINDICATED = 96
+};
 enum atls_trust_claim { /* AR4SI; the values are the vector's CBOR keys */
-    ATLS_INSTANCE_IDENTITY, ATLS_CONFIGURATION, ATLS_EXECUTABLES, ATLS_FILE_SYSTEM, ATLS_HARDWARE,
-    ATLS_RUNTIME_OPAQUE, ATLS_STORAGE_OPAQUE, ATLS_SOURCED_DATA, ATLS_TRUST_CLAIM_COUNT };
+                        ATLS_INSTANCE_IDENTITY,
+                        ATLS_CONFIGURATION,
+                        ATLS_EXECUTABLES,
+                        ATLS_FILE_SYSTEM,
+                        ATLS_HARDWARE,
+                        ATLS_RUNTIME_OPAQUE,
+                        ATLS_STORAGE_OPAQUE,
+                        ATLS_SOURCED_DATA,
+                        ATLS_TRUST_CLAIM_COUNT
+};
 const char *atls_tier_name(enum atls_tier tier);
 const char *atls_trust_claim_name(enum atls_trust_claim claim);
 enum atls_tier atls_trust_claim_tier(int value); /* -1..1 none, 2..31, 32..95, 96..127 */
 
 struct atls_ear_submod {
-    char *name;                                /* "PSA_IOT" */
+    char *name; /* "PSA_IOT" */
     enum atls_tier status;
     bool has_claim[ATLS_TRUST_CLAIM_COUNT];
-    int trust_vector[ATLS_TRUST_CLAIM_COUNT];  /* -128..127 */
-    char *policy_id;                           /* first one; NULL where absent */
-    bool has_key;                              /* key-attestation akpub */
+    int trust_vector[ATLS_TRUST_CLAIM_COUNT]; /* -128..127 */
+    char *policy_id;                          /* first one; NULL where absent */
+    bool has_key;                             /* key-attestation akpub */
     struct atls_public_key key;
-    json_t *policy_claims;                     /* object or NULL: the verifier's reasons */
-    json_t *annotated_evidence;                /* object or NULL */
+    json_t *policy_claims;      /* object or NULL: the verifier's reasons */
+    json_t *annotated_evidence; /* object or NULL */
 };
 struct atls_ear { /* free the members with atls_ear_clear() */
     enum atls_ear_dialect dialect;
-    int64_t issued_at;                         /* iat, seconds since 1970 */
-    int64_t expires_at;                        /* exp, 0 where absent */
-    int64_t not_before;                        /* nbf, 0 where absent */
-    char *issuer;                              /* iss or NULL */
-    char *developer, *build;                   /* verifier id */
-    uint8_t *nonce;                            /* eat_nonce, NULL where absent */
+    int64_t issued_at;       /* iat, seconds since 1970 */
+    int64_t expires_at;      /* exp, 0 where absent */
+    int64_t not_before;      /* nbf, 0 where absent */
+    char *issuer;            /* iss or NULL */
+    char *developer, *build; /* verifier id */
+    uint8_t *nonce;          /* eat_nonce, NULL where absent */
     size_t nonce_size;
     struct atls_ear_submod *submods;
     size_t submod_count;

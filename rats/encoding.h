@@ -19,6 +19,7 @@ char *atls_base64_encode(enum atls_base64 kind, struct atls_bytes in);
 
 /* Both allocate *DATAP (free() it). 0, -ENOMEM or ATLS_E_MALFORMED. */
 int atls_hex_decode(struct atls_bytes text, uint8_t **datap, size_t *sizep);
-int atls_base64_decode(enum atls_base64 kind, struct atls_bytes text, uint8_t **datap, size_t *sizep);
+int atls_base64_decode(enum atls_base64 kind, struct atls_bytes text, uint8_t **datap,
+                       size_t *sizep);
 
 #endif

@@ -67,16 +67,18 @@ int atls_cab_parse(const struct atls_cmw *cmw, struct atls_cab *cabp);
  * check. Each of the three can be asked for alone, so that a caller can tell which one failed:
  * the KAT's signature under its own kak-pub (ATLS_E_SIGNATURE, or ATLS_E_MISMATCH for an algorithm
  * that does not fit the key); the KAT's nonce equal to NONCE (ATLS_E_MISMATCH); the PAT's eat_nonce
- * equal to the linkage hash of kak-pub as received (ATLS_E_MISMATCH, or what atls_pat_nonce() says).
+ * equal to the linkage hash of kak-pub as received (ATLS_E_MISMATCH, or what atls_pat_nonce()
+ * says).
  */
 int atls_cab_check_signature(const struct atls_cab *cab, const struct atls_crypto *crypto);
 int atls_cab_check_nonce(const struct atls_cab *cab, struct atls_bytes nonce);
 int atls_cab_check_linkage(const struct atls_cab *cab, const struct atls_crypto *crypto);
 /* All three, in this order. */
-int atls_cab_check(const struct atls_cab *cab, const struct atls_crypto *crypto, struct atls_bytes nonce);
+int atls_cab_check(const struct atls_cab *cab, const struct atls_crypto *crypto,
+                   struct atls_bytes nonce);
 /* eat_nonce (10, or -75008 of PSA_IOT_PROFILE_1) of the PAT's claims, whatever else they hold: one
- * byte string of 8 to 64 bytes. ATLS_E_MISSING, ATLS_E_MALFORMED (an array, a wrong size, both keys),
- * ATLS_E_LIMIT, -ENOMEM. */
+ * byte string of 8 to 64 bytes. ATLS_E_MISSING, ATLS_E_MALFORMED (an array, a wrong size, both
+ * keys), ATLS_E_LIMIT, -ENOMEM. */
 int atls_pat_nonce(struct atls_bytes pat_payload, struct atls_bytes *noncep);
 
 #endif

@@ -30,7 +30,8 @@ const struct atls_media_type *atls_media_type_by_content_format(unsigned content
  * values as they are (but eat_profile, RFC 9782, without regard to case), quoting and blanks around
  * ";" without meaning, order of parameters neither. False where either is no media type. */
 bool atls_media_type_equal(struct atls_bytes a, struct atls_bytes b);
-/* The entry that is equal to NAME; failing that, the one without parameters of its type; or NULL. */
+/* The entry that is equal to NAME; failing that, the one without parameters of its type; or NULL.
+ */
 const struct atls_media_type *atls_media_type_by_name(struct atls_bytes name);
 /* Is it a media type in the grammar of RFC 9110 8.3.1 (as RFC 9193 Content-Type)?
  * With at most 16 parameters, each once (RFC 6838 4.3). */

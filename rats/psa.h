@@ -17,19 +17,24 @@ enum atls_psa_profile {
 /* The profile claim's text; NULL for no profile. */
 const char *atls_psa_profile_name(enum atls_psa_profile profile);
 
-struct atls_psa_component { /* borrowed; an empty string means absent */
-    struct atls_bytes type;      /* 1: text, "BL" */
-    struct atls_bytes value;     /* 2: measurement, 32, 48 or 64 bytes */
-    struct atls_bytes version;   /* 4: text */
-    struct atls_bytes signer_id; /* 5: 32, 48 or 64 bytes */
+struct atls_psa_component {        /* borrowed; an empty string means absent */
+    struct atls_bytes type;        /* 1: text, "BL" */
+    struct atls_bytes value;       /* 2: measurement, 32, 48 or 64 bytes */
+    struct atls_bytes version;     /* 4: text */
+    struct atls_bytes signer_id;   /* 5: 32, 48 or 64 bytes */
     struct atls_bytes description; /* 6: text, the hash algorithm: "sha-256" */
 };
 
 /* Security lifecycle, RFC 9783 4.3.1: the state is in the high byte, the low byte is free. */
 enum atls_psa_lifecycle {
-    ATLS_PSA_UNKNOWN = 0x0000, ATLS_PSA_ASSEMBLY_AND_TEST = 0x1000, ATLS_PSA_ROT_PROVISIONING = 0x2000,
-    ATLS_PSA_SECURED = 0x3000, ATLS_PSA_NON_ROT_DEBUG = 0x4000, ATLS_PSA_RECOVERABLE_ROT_DEBUG = 0x5000,
-    ATLS_PSA_DECOMMISSIONED = 0x6000 };
+    ATLS_PSA_UNKNOWN = 0x0000,
+    ATLS_PSA_ASSEMBLY_AND_TEST = 0x1000,
+    ATLS_PSA_ROT_PROVISIONING = 0x2000,
+    ATLS_PSA_SECURED = 0x3000,
+    ATLS_PSA_NON_ROT_DEBUG = 0x4000,
+    ATLS_PSA_RECOVERABLE_ROT_DEBUG = 0x5000,
+    ATLS_PSA_DECOMMISSIONED = 0x6000
+};
 /* "unknown", "assembly-and-test", "psa-rot-provisioning", "secured", ..., or "invalid". */
 const char *atls_psa_lifecycle_name(uint16_t lifecycle);
 
@@ -40,16 +45,16 @@ struct atls_psa_claims {
     struct atls_bytes implementation_id; /* 32 bytes */
     int32_t client_id;                   /* NSPE below 0, SPE above; 0 is nobody's */
     uint16_t lifecycle;
-    struct atls_bytes boot_seed;         /* 8..32 bytes, or empty */
+    struct atls_bytes boot_seed;               /* 8..32 bytes, or empty */
     struct atls_bytes certification_reference; /* text or empty; ARM_1: its hardware version */
     struct atls_bytes verification_service;    /* text or empty */
     const struct atls_psa_component *components;
-    size_t component_count;              /* 0 only in ARM_1: it says "no software measurements" */
+    size_t component_count; /* 0 only in ARM_1: it says "no software measurements" */
 };
 
-/* Writes the claims map (deterministic; no allocation; for firmware). -EINVAL: lengths or values that
- * RFC 9783 forbids, a component without value or signer id, or ATLS_PSA_ARM_1; then nothing was
- * written. */
+/* Writes the claims map (deterministic; no allocation; for firmware). -EINVAL: lengths or values
+ * that RFC 9783 forbids, a component without value or signer id, or ATLS_PSA_ARM_1; then nothing
+ * was written. */
 int atls_psa_claims_write(struct atls_cbor_writer *w, const struct atls_psa_claims *claims);
 /*
  * Parses a COSE payload. COMPONENTS is the caller's storage for at most COUNT components; claims
@@ -60,17 +65,17 @@ int atls_psa_claims_write(struct atls_cbor_writer *w, const struct atls_psa_clai
  * ATLS_E_MALFORMED, ATLS_E_MISSING, ATLS_E_UNSUPPORTED (another profile), ATLS_E_LIMIT (more than
  * COUNT components), -ENOMEM.
  */
-int atls_psa_claims_parse(struct atls_bytes payload, struct atls_psa_component *components, size_t count,
-                          struct atls_psa_claims *claimsp);
+int atls_psa_claims_parse(struct atls_bytes payload, struct atls_psa_component *components,
+                          size_t count, struct atls_psa_claims *claimsp);
 /* The components' array alone: the boot record as the bootloader writes it. At least one; the same
  * rules as inside the claims. */
-int atls_psa_components_write(struct atls_cbor_writer *w, const struct atls_psa_component *components,
-                              size_t count);
-int atls_psa_components_parse(struct atls_bytes in, struct atls_psa_component *components, size_t count,
-                              size_t *countp);
+int atls_psa_components_write(struct atls_cbor_writer *w,
+                              const struct atls_psa_component *components, size_t count);
+int atls_psa_components_parse(struct atls_bytes in, struct atls_psa_component *components,
+                              size_t count, size_t *countp);
 /* Claims, signed, as COSE_Sign1; SCRATCH (at least the size of the claims) is used meanwhile. */
-int atls_psa_token_write(struct atls_cbor_writer *w, bool tagged, const struct atls_psa_claims *claims,
-                         const struct atls_crypto *crypto, const struct atls_signer *signer,
-                         uint8_t *scratch, size_t scratch_size);
+int atls_psa_token_write(struct atls_cbor_writer *w, bool tagged,
+                         const struct atls_psa_claims *claims, const struct atls_crypto *crypto,
+                         const struct atls_signer *signer, uint8_t *scratch, size_t scratch_size);
 
 #endif

@@ -276,8 +276,8 @@ static int wrap(struct atls_attester *attester, const struct atls_passport *pass
 static int present(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
                    struct atls_credential *credentialp)
 {
-    uint8_t *cmw;
-    size_t size;
+    uint8_t *cmw = NULL;
+    size_t size = 0;
 
     tell_result(attester, passport, conn);
     int rc = wrap(attester, passport, conn, &cmw, &size);

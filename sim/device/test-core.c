@@ -183,7 +183,7 @@ static void test_all_operations_are_scanned(void **state)
     struct atls_simulated *device = *state;
     uint8_t request[64] = {0};
     static const uint8_t sizes[] = {[1] = 1, 2, 5, 38, 34, 38, 1};
-    for (uint8_t operation = 1; operation <= ATLS_OP_BOOT_RECORD; operation++) {
+    for (unsigned operation = 1; operation <= ATLS_OP_BOOT_RECORD; operation++) {
         unsigned round = operation == ATLS_OP_DESTROY_KEY ? ATLS_OP_CREATE_KEY : operation;
         memset(request, 0, sizeof request);
         request[0] = (uint8_t)round;
