@@ -209,7 +209,7 @@ static enum atls_append append_to_certificate(struct certificate_to_send *c, con
 /* CertificateRequest is the one message that is begun with a context, the length of an extension
  * block and, as the first extension, signature_algorithms. The first of its three appends may come
  * anywhere; whatever does not go on like this was not it. */
-static bool is_request_begun(struct request_to_send *r, const void *dest, struct atls_bytes bytes)
+static bool request_begins(struct request_to_send *r, const void *dest, struct atls_bytes bytes)
 {
     bool same = r->dest == dest, two = bytes.size == 2;
     unsigned value = two ? (unsigned)(bytes.data[0] << 8 | bytes.data[1]) : 0;
@@ -234,7 +234,7 @@ enum atls_append atls_entry_shim_appending(struct atls_entry_shim *shim, const v
                                            struct atls_bytes bytes, struct atls_bytes *morep)
 {
     struct request_to_send *r = &shim->request;
-    if (r->armed && r->next != INSERTED && is_request_begun(r, dest, bytes)) {
+    if (r->armed && r->next != INSERTED && request_begins(r, dest, bytes)) {
         *morep = ATLS_BYTES(r->block.data, r->block.size);
         return ATLS_APPEND_BEFORE;
     }
