@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Mapping
 
-from . import RESULT_VERSION, ROOT_OF_TRUST
+from . import RESULT_VERSION, ROOT_OF_TRUST, capture
 from .paths import ROOT
 from .run import Run
 from .scenario import Case
@@ -25,6 +25,7 @@ KINDS = {
     ".stdout": "standard output",
     ".stderr": "standard error",
     ".keylog": "TLS secrets of this run (NSS key log format)",
+    ".pcapng": "packets, with the TLS secrets inside (see tls/wireshark/README.md)",
     ".jwk": "public key of a verifier",
     ".txt": "diagnostic text",
 }
@@ -41,6 +42,7 @@ def write(record: Mapping[str, Any], case: Case, run: Run, played: Path, where: 
     if where.exists():
         shutil.rmtree(where)
     shutil.copytree(played, where, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    lack = capture.add(record, run.work, where)
     for path in sorted(where.glob("*.artifacts/*")):
         text = _decoded(path, run)
         if text:
@@ -69,6 +71,7 @@ def write(record: Mapping[str, Any], case: Case, run: Run, played: Path, where: 
         "outcome": record["outcome"],
         "reason": record["reason"],
         "repeat": record["repeat"],
+        "packets": lack or capture.NAME,
         "files": files,
     }
     _json(where / "manifest.json", manifest)

@@ -18,6 +18,7 @@ from typing import Any, Generator, Iterator
 import pytest
 
 from . import outcome, table
+from .capture import Loopback
 from .errors import InputError
 from .gather import Gatherer
 from .parties import CASE_TIMEOUT
@@ -30,6 +31,7 @@ from .scenario import Case, cases, load
 ROLES = ("client", "server", "device", "verifier")
 DEFAULT_SEED = 1
 RUN = pytest.StashKey[Run]()
+LOOPBACK = pytest.StashKey[Loopback]()
 
 
 class CaseFailed(Exception):
@@ -48,6 +50,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--seed", default=str(DEFAULT_SEED), help="seed of the devices (a number, or random)"
     )
     group.addoption("--keep", action="store_true", help="keep the bundle of every case")
+    group.addoption(
+        "--packets", action="store_true", help="keep the bundle of every case, packets and all"
+    )
     group.addoption("--build", type=Path, default=None, help="build directory of the programs")
     group.addoption(
         "--peers", type=Path, action="append", default=[], help="another folder of peers"
@@ -87,6 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         work, folder = make_work(), make_results(option.out)
         option.xmlpath = option.xmlpath or str(folder / "junit.xml")
+        config.stash[LOOPBACK] = Loopback(work, option.packets)
     repeated = [f" --{role} {chosen[role]}" for role in ROLES if chosen[role] != "atls"]
     repeated += [f" --peers {shlex.quote(str(path.resolve()))}" for path in option.peers]
     if option.build:
@@ -96,7 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder,
         (option.build or default_build()).resolve(),
         seed,
-        option.keep,
+        option.keep or option.packets,
         option.repeat,
         chosen,
         peers,
@@ -127,6 +133,9 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    loopback = config.stash.get(LOOPBACK, None)
+    if loopback is not None:
+        loopback.stop()
     run = config.stash.get(RUN, None)
     if run is not None and not hasattr(config, "workerinput") and run.work.is_dir():
         remove_work(run.work)
