@@ -46,6 +46,21 @@ static int find_scheme(uint16_t scheme, gnutls_sign_algorithm_t *algorithmp)
                      "signature scheme 0x%04x: not one of this library", scheme);
 }
 
+/* RFC 8446 section 4.2.3 ties each ECDSA scheme to a curve, which GnuTLS leaves to its TLS layer.
+ * BITS tell the curve: those of this size in GnuTLS are the NIST curves. */
+static bool fits(uint16_t scheme, int algorithm, unsigned bits)
+{
+    switch (scheme) {
+    case 0x0403:
+        return algorithm == GNUTLS_PK_ECDSA && bits == 256;
+    case 0x0503:
+        return algorithm == GNUTLS_PK_ECDSA && bits == 384;
+    case 0x0603:
+        return algorithm == GNUTLS_PK_ECDSA && bits == 521;
+    }
+    return true; /* and the library looks at the rest */
+}
+
 static int export_value(void *context, const char *label, struct atls_bytes context_value,
                         uint8_t *valuep, size_t size)
 {
@@ -98,7 +113,8 @@ static int verify(void *context, uint16_t scheme, struct atls_bytes certificate,
     gnutls_datum_t data = datum(content), value = datum(signature);
     gnutls_sign_algorithm_t algorithm = GNUTLS_SIGN_UNKNOWN;
     gnutls_pubkey_t key;
-    int r = find_scheme(scheme, &algorithm), verified;
+    unsigned bits = 0;
+    int r = find_scheme(scheme, &algorithm), verified, algorithm_of_key;
 
     if (r)
         return r;
@@ -106,7 +122,11 @@ static int verify(void *context, uint16_t scheme, struct atls_bytes certificate,
     if (verified < 0)
         return fail_library("public key", verified);
     r = read_key(certificate, key);
-    if (!r) {
+    algorithm_of_key = gnutls_pubkey_get_pk_algorithm(key, &bits);
+    if (!r && !fits(scheme, algorithm_of_key, bits)) {
+        r = atls_fail(ATLS_E_SIGNATURE, "RFC 8446 section 4.2.3",
+                      "signature scheme 0x%04x: not one of the leaf's key", scheme);
+    } else if (!r) {
         verified = gnutls_pubkey_verify_data2(key, algorithm, 0, &data, &value);
         if (verified == GNUTLS_E_MEMORY_ERROR)
             r = fail_library("CertificateVerify", verified);
@@ -124,12 +144,17 @@ int atls_ea_gnutls_sign(void *context, uint16_t scheme, struct atls_bytes conten
 {
     gnutls_datum_t data = datum(content), value;
     gnutls_sign_algorithm_t algorithm = GNUTLS_SIGN_UNKNOWN;
+    unsigned bits = 0;
     int r = find_scheme(scheme, &algorithm);
 
     if (r)
         return r;
-    r = gnutls_privkey_sign_data2(context, algorithm, 0, &data, &value);
-    if (r == GNUTLS_E_INCOMPATIBLE_SIG_WITH_KEY || r == GNUTLS_E_INVALID_REQUEST)
+    if (!fits(scheme, gnutls_privkey_get_pk_algorithm(context, &bits), bits))
+        r = GNUTLS_E_CONSTRAINT_ERROR;
+    else
+        r = gnutls_privkey_sign_data2(context, algorithm, 0, &data, &value);
+    if (r == GNUTLS_E_INCOMPATIBLE_SIG_WITH_KEY || r == GNUTLS_E_CONSTRAINT_ERROR ||
+        r == GNUTLS_E_INVALID_REQUEST)
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 9261 section 5.2.2",
                          "signature scheme 0x%04x: not one of the identity's key", scheme);
     if (r < 0)

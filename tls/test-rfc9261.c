@@ -61,7 +61,7 @@ static const struct trip_row {
 static void round_trip(void **state)
 {
     const struct trip_row *row = *state;
-    struct atls_ea_entry entries[ATLS_EA_ENTRIES], ignored;
+    struct atls_ea_entry entries[ATLS_EA_ENTRIES];
     struct test_end asking, asked;
     struct atls_bytes request, made, context = test_bytes(row->context), data;
     struct atls_ea_request parsed;
@@ -71,7 +71,6 @@ static void round_trip(void **state)
     for (size_t i = 1; i < row->chain; i++)
         test_identity(&other, &entries[i], NULL);
     identity.entry_count = row->chain;
-    test_identity(&other, &ignored, NULL);
     test_end_init(&asking, row->asks, row->hash, 7, 7);
     test_end_init(&asked, row->asks == ATLS_EA_CLIENT ? ATLS_EA_SERVER : ATLS_EA_CLIENT, row->hash,
                   7, 7);
@@ -90,7 +89,6 @@ static void round_trip(void **state)
     test_outcome(atls_ea_get_context(request, &data), 0, NULL);
     test_same_bytes(data, context);
     test_outcome(atls_ea_validate(&asking.ea, made, &context, &a), 0, NULL);
-    assert_int_equal(asking.ea.alert, 0);
     test_same_bytes(a.context, context);
     assert_int_equal(a.entry_count, row->chain);
     assert_int_equal(a.scheme, row->key->scheme);
@@ -127,12 +125,11 @@ static void several_on_one_connection(void **state)
         answers[i] = test_answer(i % 2 ? &server.ea : &client.ea, ATLS_BYTES(&contexts[i], 1),
                                  i % 3 ? &identity : NULL);
     for (int i = 0; i < 12; i++) {
-        struct atls_bytes context = ATLS_BYTES(&contexts[i], 1), wrong;
+        struct atls_bytes context = ATLS_BYTES(&contexts[i], 1);
+        struct atls_bytes wrong = ATLS_BYTES(&contexts[(i + 2) % 12], 1); /* of the same side */
 
-        wrong = ATLS_BYTES(&contexts[(i + 2) % 12], 1); /* of the same side */
-        if (i < 10)
-            test_outcome(atls_ea_validate(i % 2 ? &client.ea : &server.ea, answers[i], &wrong, &a),
-                         ATLS_E_MISMATCH, NULL);
+        test_outcome(atls_ea_validate(i % 2 ? &client.ea : &server.ea, answers[i], &wrong, &a),
+                     ATLS_E_MISMATCH, NULL);
         test_outcome(atls_ea_validate(i % 2 ? &client.ea : &server.ea, answers[i], &context, &a),
                      i % 3 ? 0 : ATLS_E_REFUSED, NULL);
     }
@@ -199,8 +196,8 @@ static void no_spontaneous_client(void **state)
 static void refusals(void **state)
 {
     struct atls_bytes context = TEXT("context"), request = test_request(&server.ea, context), empty;
-    struct atls_ea_authenticator a;
     struct atls_bytes found;
+    struct atls_ea_authenticator a;
 
     take(&client.ea, request);
     empty = test_answer(&client.ea, context, NULL);
@@ -341,7 +338,6 @@ static void bound_to_the_connection(void **state)
     struct atls_ea_authenticator a;
     struct test_end elsewhere;
 
-    test_end_init(&server, ATLS_EA_SERVER, ATLS_SHA256, 1, 1);
     test_end_init(&elsewhere, ATLS_EA_CLIENT, row->hash, row->number, row->finished_number);
     request = test_request(&server.ea, context);
     take(&elsewhere.ea, request);
@@ -351,7 +347,6 @@ static void bound_to_the_connection(void **state)
     test_vector_free(request);
     test_vector_free(made);
     atls_ea_clear(&elsewhere.ea);
-    atls_ea_clear(&server.ea);
 }
 
 /* A request with other extensions than the one that was answered makes another transcript. */
@@ -416,7 +411,7 @@ static const struct answer_row {
     {"ecdsa_sha1", 0, 0, 0x0203, &p256, ATLS_E_UNSUPPORTED, ATLS_E_UNSUPPORTED,
      "RFC 9261 section 5.2.2", ATLS_EA_ILLEGAL_PARAMETER},
     {"a scheme of another curve", 0, 0, 0x0503, &p384, 0, ATLS_E_SIGNATURE,
-     "RFC 9261 section 5.2.2", ATLS_EA_DECRYPT_ERROR},
+     "RFC 8446 section 4.2.3", ATLS_EA_DECRYPT_ERROR},
     {"a scheme of another kind of key", 0, 0, 0x0807, &ed25519, 0, ATLS_E_SIGNATURE,
      "RFC 9261 section 5.2.2", ATLS_EA_DECRYPT_ERROR},
     {"another key than the certificate's", 0, 0, 0x0403, &other, 0, ATLS_E_SIGNATURE,
