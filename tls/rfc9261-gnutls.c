@@ -145,13 +145,13 @@ int atls_ea_gnutls_sign(void *context, uint16_t scheme, struct atls_bytes conten
     gnutls_datum_t data = datum(content), value;
     gnutls_sign_algorithm_t algorithm = GNUTLS_SIGN_UNKNOWN;
     unsigned bits = 0;
-    int r = find_scheme(scheme, &algorithm);
+    int r = find_scheme(scheme, &algorithm), algorithm_of_key;
 
     if (r)
         return r;
-    if (!fits(scheme, gnutls_privkey_get_pk_algorithm(context, &bits), bits))
-        r = GNUTLS_E_CONSTRAINT_ERROR;
-    else
+    algorithm_of_key = gnutls_privkey_get_pk_algorithm(context, &bits);
+    r = GNUTLS_E_CONSTRAINT_ERROR;
+    if (fits(scheme, algorithm_of_key, bits))
         r = gnutls_privkey_sign_data2(context, algorithm, 0, &data, &value);
     if (r == GNUTLS_E_INCOMPATIBLE_SIG_WITH_KEY || r == GNUTLS_E_CONSTRAINT_ERROR ||
         r == GNUTLS_E_INVALID_REQUEST)
