@@ -4,17 +4,7 @@
  * evidence, appraisal and result end to end, without TLS. ATLS_DEVICE and ATLS_VERIFIER name the
  * programs.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
+#include "tls/test-process.h"
 
 #include "rats/error.h"
 #include "tls/relying-party.h"
@@ -23,15 +13,10 @@
 #define ARGUMENTS_MAX 24
 #define VERIFIER_ID "verifier.example"
 
-struct process {
-    pid_t pid;
-    FILE *events;
-};
-
 struct fixture {
     struct test_party party;
     char corim[96], device_address[128], verifier_url[64];
-    struct process device, verifier;
+    struct test_process device, verifier;
     struct atls_verifier_client *client;
     struct atls_attester *attester;
     struct atls_relying_party *rp;
@@ -53,65 +38,6 @@ struct story {
     bool at_fault;
 };
 
-static const char *program(const char *variable)
-{
-    const char *path = getenv(variable);
-
-    if (!path) {
-        print_message("skipped: %s is not set\n", variable);
-        skip();
-    }
-    return path;
-}
-
-static void start(const char *path, const char *const *arguments, struct process *process)
-{
-    const char *argv[ARGUMENTS_MAX + 2] = {path};
-    posix_spawn_file_actions_t actions;
-    int ends[2];
-
-    for (size_t i = 0; arguments[i]; i++) {
-        argv[1 + i] = arguments[i];
-    }
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    assert_int_equal(
-        posix_spawn(&process->pid, path, &actions, NULL, (char *const *)(uintptr_t)argv, environ),
-        0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    process->events = fdopen(ends[0], "r");
-}
-
-/* Waits for an event; copies a text of it. */
-static void await_event(struct process *process, const char *name, const char *field, char *textp,
-                        size_t size)
-{
-    json_t *event;
-
-    while ((event = json_loadf(process->events, JSON_DISABLE_EOF_CHECK, NULL))) {
-        const char *is = json_string_value(json_object_get(event, "event"));
-        if (is && strcmp(is, name) == 0) {
-            snprintf(textp, size, "%s", json_string_value(json_object_get(event, field)));
-            json_decref(event);
-            return;
-        }
-        json_decref(event);
-    }
-    fail_msg("the program ended without the event %s", name);
-}
-
-static void stop(struct process *process)
-{
-    if (process->pid) {
-        kill(process->pid, SIGTERM);
-        waitpid(process->pid, NULL, 0);
-        fclose(process->events);
-    }
-    process->pid = 0;
-}
-
 static void append(const char **arguments, const char *const *more, size_t count)
 {
     size_t used = 0;
@@ -128,14 +54,11 @@ static void append(const char **arguments, const char *const *more, size_t count
 static void endorse(struct fixture *f)
 {
     const char *arguments[] = {"provision", "--seed", "11", "--output", f->corim, NULL};
-    struct process process = {.pid = 0};
-    int status;
+    struct test_process process = {.pid = 0};
 
     snprintf(f->corim, sizeof f->corim, "%s/corim.cbor", f->party.directory);
-    start(program("ATLS_DEVICE"), arguments, &process);
-    assert_int_equal(waitpid(process.pid, &status, 0), process.pid);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    fclose(process.events);
+    test_process_start(test_program("ATLS_DEVICE"), arguments, &process);
+    assert_int_equal(test_process_end(&process), 0);
 }
 
 static void start_parties(struct fixture *f, const struct story *story)
@@ -152,10 +75,10 @@ static void start_parties(struct fixture *f, const struct story *story)
         append(device, (const char *[]){"--seed", "11"}, 2);
     }
     append(verifier, story->verifier, 4);
-    start(program("ATLS_DEVICE"), device, &f->device);
-    await_event(&f->device, "ready", "address", text, sizeof text);
-    start(program("ATLS_VERIFIER"), verifier, &f->verifier);
-    await_event(&f->verifier, "ready", "address", text, sizeof text);
+    test_process_start(test_program("ATLS_DEVICE"), device, &f->device);
+    test_process_await(&f->device, "ready", "address", text, sizeof text);
+    test_process_start(test_program("ATLS_VERIFIER"), verifier, &f->verifier);
+    test_process_await(&f->verifier, "ready", "address", text, sizeof text);
     snprintf(f->verifier_url, sizeof f->verifier_url, "http://%.40s", text);
 }
 
@@ -179,8 +102,8 @@ static void release(struct fixture *f)
     f->rp = NULL;
     f->attester = NULL;
     f->client = NULL;
-    stop(&f->device);
-    stop(&f->verifier);
+    test_process_stop(&f->device);
+    test_process_stop(&f->verifier);
 }
 
 static int tear_down(void **state)
@@ -481,7 +404,7 @@ static void test_device_gone(void **state)
     meet(f, &well, ATLS_CBOR, &faults);
     assert_int_equal(
         atls_attester_evidence(f->attester, 1, ATLS_BYTES(challenge, 32), &f->credential), 0);
-    stop(&f->device);
+    test_process_stop(&f->device);
     assert_true(atls_attester_sign(f->attester, f->credential.key_handle, ATLS_BYTES(challenge, 32),
                                    signature, &size) > 0);
     assert_string_equal(atls_attester_reason(f->attester), "device-unavailable");
