@@ -142,6 +142,62 @@ static void schemes_of_the_key(void **state)
                  ATLS_E_UNSUPPORTED, "RFC 9261 section 5.2.2");
 }
 
+static int sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, void *context,
+                     unsigned flags, const gnutls_datum_t *hash, gnutls_datum_t *signature)
+{
+    return gnutls_privkey_sign_hash2(context, algorithm, flags, hash, signature);
+}
+
+static int info(gnutls_privkey_t key, unsigned flags, void *context)
+{
+    if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO)
+        return GNUTLS_PK_ECDSA;
+    if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS)
+        return 256;
+    if (flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO)
+        return GNUTLS_FLAGS_TO_SIGN_ALGO(flags) == GNUTLS_SIGN_ECDSA_SECP256R1_SHA256;
+    return -1;
+}
+
+static int info_without_bits(gnutls_privkey_t key, unsigned flags, void *context)
+{
+    return flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS ? -1 : info(key, flags, context);
+}
+
+/* A key that is elsewhere, in a device say, signs as well. */
+static void keys_elsewhere(void **state)
+{
+    gnutls_privkey_info_func infos[] = {info, info_without_bits};
+    struct atls_bytes leaf = ATLS_BYTES(p256.certificate.data, p256.certificate.size);
+    struct atls_ea_gnutls adapter;
+    struct atls_ea_connection connection;
+    uint8_t signature[ATLS_EA_SIGNATURE_MAX];
+    size_t size;
+
+    atls_ea_gnutls_callbacks(&adapter, ATLS_EA_CLIENT, ATLS_SHA256, &connection);
+    for (size_t i = 0; i < COUNT(infos); i++) {
+        gnutls_privkey_t key;
+
+        assert_int_equal(gnutls_privkey_init(&key), 0);
+        assert_int_equal(
+            gnutls_privkey_import_ext4(key, p256.key, NULL, sign_hash, NULL, NULL, infos[i], 0), 0);
+        test_outcome(
+            atls_ea_gnutls_sign(key, 0x0403, TEXT("x"), signature, sizeof signature, &size), 0,
+            NULL);
+        test_outcome(
+            connection.verify(&adapter, 0x0403, leaf, TEXT("x"), ATLS_BYTES(signature, size)), 0,
+            NULL);
+        /* Whether it can do another scheme GnuTLS does not ask it; the other side notices. */
+        test_outcome(
+            atls_ea_gnutls_sign(key, 0x0503, TEXT("x"), signature, sizeof signature, &size), 0,
+            NULL);
+        test_outcome(
+            connection.verify(&adapter, 0x0503, leaf, TEXT("x"), ATLS_BYTES(signature, size)),
+            ATLS_E_SIGNATURE, "RFC 8446 section 4.2.3");
+        gnutls_privkey_deinit(key);
+    }
+}
+
 /* A signature that is right but for the curve that its scheme names: the library would take it. */
 static void schemes_have_their_curve(void **state)
 {
@@ -198,6 +254,7 @@ int main(void)
         return 2;
     TEST_ADD_ROWS(&list, sessions, session_rows);
     TEST_ADD(&list, schemes_of_the_key);
+    TEST_ADD(&list, keys_elsewhere);
     TEST_ADD(&list, schemes_have_their_curve);
     TEST_ADD(&list, leaves);
     failed = test_run("rfc9261-gnutls", &list);
