@@ -47,8 +47,8 @@ static int find_scheme(uint16_t scheme, gnutls_sign_algorithm_t *algorithmp)
 }
 
 /* RFC 8446 section 4.2.3 ties each ECDSA scheme to a curve, which GnuTLS leaves to its TLS layer.
- * BITS tell the curve: those of this size in GnuTLS are the NIST curves. Keys that are elsewhere
- * have 0, whatever their info function says; for them the other side judges. */
+ * BITS tell the curve: those of this size in GnuTLS are the NIST curves. A key that is elsewhere
+ * and does not say them has 0: the other side judges. */
 static bool fits(uint16_t scheme, int algorithm, unsigned bits)
 {
     if (bits == 0)
