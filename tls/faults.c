@@ -53,6 +53,11 @@ static const struct {
     {"nonce-length", NUMBER},
     {"extension", EXTENSION},
     {"select-unoffered", NO_VALUE},
+    {"entry-missing", NO_VALUE},
+    {"entry-second", NO_VALUE},
+    {"entry-twice", NO_VALUE},
+    {"entry-unasked", NO_VALUE},
+    {"entry-payload", MESSAGE},
 };
 
 static bool is_hex(const char *text, size_t least, size_t most)

@@ -99,8 +99,8 @@ void atls_evidence_type_print(const struct atls_evidence_type *type, char *text,
                  type->media_type.data != NULL ? (const char *)type->media_type.data : "");
 }
 
-static int read_type(const struct atls_hello_layout *layout, struct atls_cursor *c,
-                     struct atls_evidence_type *typep)
+int atls_read_evidence_type(const struct atls_hello_layout *layout, struct atls_cursor *c,
+                            struct atls_evidence_type *typep)
 {
     struct atls_evidence_type type = {.credential_kind = ATLS_KIND_ATTESTATION};
     uint8_t encoding = 0;
@@ -157,7 +157,7 @@ int atls_read_evidence_offer(const struct atls_hello_layout *layout, struct atls
         if (types.count == ATLS_EVIDENCE_TYPES_MAX)
             return atls_fail(ATLS_E_LIMIT, layout->clause, "more than %d evidence types",
                              ATLS_EVIDENCE_TYPES_MAX);
-        result = read_type(layout, &in, &types.type[types.count]);
+        result = atls_read_evidence_type(layout, &in, &types.type[types.count]);
         if (result != 0)
             return result;
         types.count++;
@@ -181,7 +181,7 @@ int atls_read_evidence_selection(const struct atls_hello_layout *layout, struct 
     struct atls_cursor c = atls_cursor_of(body, layout->clause);
     struct atls_evidence_type type;
     struct atls_bytes nonce = {NULL, 0};
-    int result = read_type(layout, &c, &type);
+    int result = atls_read_evidence_type(layout, &c, &type);
     if (result == 0 && noncep != NULL && layout->nonce_most > 0)
         result = read_nonce(layout, &c, &nonce);
     if (result == 0)
@@ -232,8 +232,8 @@ int atls_read_verifier_selection(const struct atls_hello_layout *layout, struct 
     return result;
 }
 
-static void write_type(const struct atls_hello_layout *layout,
-                       const struct atls_evidence_type *type, struct atls_sink *sink)
+void atls_write_evidence_type(const struct atls_hello_layout *layout,
+                              const struct atls_evidence_type *type, struct atls_sink *sink)
 {
     for (size_t i = 0; i < 2; i++) {
         if (layout->lead[i] == ATLS_OCTET_CREDENTIAL_KIND)
@@ -274,7 +274,7 @@ int atls_write_evidence_offer(const struct atls_hello_layout *layout,
     uint8_t buffer[LIST_MAX];
     struct atls_sink list = atls_sink_of(buffer, sizeof buffer);
     for (size_t i = 0; i < count; i++)
-        write_type(layout, &types[i], &list);
+        atls_write_evidence_type(layout, &types[i], &list);
     int result = write_list("evidence types", &list, sink);
     if (result == 0 && nonce != NULL)
         atls_sink_vector(sink, 1, *nonce);
@@ -285,7 +285,7 @@ int atls_write_evidence_selection(const struct atls_hello_layout *layout,
                                   const struct atls_evidence_type *type,
                                   const struct atls_bytes *nonce, struct atls_sink *sink)
 {
-    write_type(layout, type, sink);
+    atls_write_evidence_type(layout, type, sink);
     if (nonce != NULL)
         atls_sink_vector(sink, 1, *nonce);
     return done("an evidence extension", sink);

@@ -61,6 +61,9 @@ void atls_evidence_type_print(const struct atls_evidence_type *type, char *text,
  * cannot be skipped, so it ends the list), ATLS_E_LIMIT for a nonce of forbidden length. What they
  * give borrows from BODY. */
 
+/* One evidence type, for lists of another kind. */
+int atls_read_evidence_type(const struct atls_hello_layout *layout, struct atls_cursor *c,
+                            struct atls_evidence_type *typep);
 /* ClientHello: u8 length, evidence types, and, where NONCEP is not NULL and the layout has one, a
  * nonce (evidence_request). */
 int atls_read_evidence_offer(const struct atls_hello_layout *layout, struct atls_bytes body,
@@ -76,6 +79,8 @@ int atls_read_verifier_selection(const struct atls_hello_layout *layout, struct 
 
 /* Writers, into a sink. ATLS_E_LIMIT: the list is empty or beyond 255 bytes. The nonce is written
  * where NONCE is not NULL, whatever its length (a fault may want that) up to 255 bytes. */
+void atls_write_evidence_type(const struct atls_hello_layout *layout,
+                              const struct atls_evidence_type *type, struct atls_sink *sink);
 int atls_write_evidence_offer(const struct atls_hello_layout *layout,
                               const struct atls_evidence_type *types, size_t count,
                               const struct atls_bytes *nonce, struct atls_sink *sink);

@@ -27,7 +27,9 @@ enum atls_model atls_selection_model(const struct atls_selection *selection)
 void atls_negotiate_offer(const struct atls_abilities *abilities, struct atls_bytes nonce,
                           struct atls_offer *offerp)
 {
-    *offerp = (struct atls_offer){.nonce = nonce};
+    *offerp = (struct atls_offer){.nonce = nonce,
+                                  .results_first = abilities->model_count > 0 &&
+                                                   abilities->model[0] == ATLS_MODEL_PASSPORT};
     if (atls_abilities_have(abilities, ATLS_MODEL_BACKGROUND_CHECK))
         for (size_t i = 0; i < abilities->type_count && i < ATLS_EVIDENCE_TYPES_MAX; i++)
             offerp->evidence.type[offerp->evidence.count++] = abilities->types[i];

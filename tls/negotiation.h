@@ -30,6 +30,7 @@ struct atls_offer { /* what a ClientHello says about one attesting side; an empt
     struct atls_evidence_types evidence;
     struct atls_verifier_ids verifiers;
     struct atls_bytes nonce; /* with evidence, where the client is the relying party */
+    bool results_first;      /* results are preferred, where both are in one list */
 };
 
 struct atls_selection { /* what a server answers about one attesting side */

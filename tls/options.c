@@ -11,6 +11,8 @@
 #include "rats/error.h"
 #include "tls/device-key.h"
 
+#define DRAFT_LITERAL 60 /* attestation_evidence, where tls-attestation puts a number to it */
+
 enum flag {
     PROFILE = 256,
     EVENTS,
@@ -42,6 +44,8 @@ enum flag {
     TIMEOUT,
     FAULT,
     HRR,
+    CREDENTIAL_KIND,
+    VARIANT,
     CONNECT,
     CONNECTIONS,
     LISTEN,
@@ -50,7 +54,8 @@ enum flag {
 
 static const struct argp_option shared[] = {
     {0, 0, 0, 0, "Attestation:", 1},
-    {"profile", PROFILE, "NAME", 0, "how attestation rides in TLS: ta-02, ta-03, ta-07", 0},
+    {"profile", PROFILE, "NAME", 0,
+     "how attestation rides in TLS: ta-02, ta-03, ta-07, seat-04, seat-06", 0},
     {"attester", ATTESTER, "MODELS", 0,
      "this side attests itself: none (default), or a list in order of preference of "
      "background-check, passport",
@@ -68,6 +73,8 @@ static const struct argp_option shared[] = {
     {"evidence-format", EVIDENCE_FORMAT, "cab|psa", 0,
      "evidence that the attester makes: KAT and PAT, or a bare PSA token", 0},
     {"cmw-form", CMW_FORM, "record|tag", 0, "of a PSA token and of a result", 0},
+    {"credential-kind", CREDENTIAL_KIND, "attestation|cert", 0,
+     "of ta-07: evidence in place of the certificate (default), or beside it", 0},
     {"curve", CURVE, "p256|p384", 0, "of the identity key", 0},
     {"verifier", VERIFIER, "URL", 0,
      "where a background check sends evidence, and where an attester gets its result", 0},
@@ -94,6 +101,8 @@ static const struct argp_option shared[] = {
     {"keylog", KEYLOG, "FILE", 0, "TLS secrets in NSS key log format, appended", 0},
     {"artifacts", ARTIFACTS, "DIR", 0, "credentials and results are written there", 0},
     {"hrr", HRR, 0, 0, "bring about a HelloRetryRequest", 0},
+    {"variant", VARIANT, "NAME=READING", 0,
+     "one reading of a draft that has several; repeatable, listed below", 0},
     {"fault", FAULT, "NAME[=VALUE]", 0, "misbehave in one way; repeatable", 0},
     {0}};
 
@@ -224,6 +233,7 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
     static const char *const serializations[] = {"cbor", "json", NULL};
     static const char *const formats[] = {"cab", "psa", NULL};
     static const char *const forms[] = {"record", "tag", NULL};
+    static const char *const kinds[] = {"attestation", "cert", NULL};
     static const char *const curves[] = {"p256", "p384", NULL};
     static const char *const tiers[] = {"affirming", "warning", NULL};
     switch (flag) {
@@ -250,6 +260,11 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
         break;
     case CMW_FORM:
         o->cmw_form = word("--cmw-form", arg, forms) == 0 ? ATLS_CMW_RECORD : ATLS_CMW_TAG;
+        break;
+    case CREDENTIAL_KIND:
+        o->credential_kind = word("--credential-kind", arg, kinds) == 0
+                                 ? ATLS_KIND_ATTESTATION
+                                 : ATLS_KIND_CERT_ATTESTATION;
         break;
     case CURVE:
         o->curve = word("--curve", arg, curves) == 0 ? ATLS_P256 : ATLS_P384;
@@ -323,6 +338,10 @@ static bool parse_text(struct argp_state *state, struct atls_options *o, int fla
     case FAULT:
         add_fault(arg, o);
         break;
+    case VARIANT:
+        if (atls_variants_set(&o->variants, arg) != 0)
+            unsupported("variant", arg);
+        break;
     case CONNECT:
     case LISTEN:
         address(state, o, arg);
@@ -341,6 +360,12 @@ static bool has(const enum atls_model *model, size_t count, enum atls_model want
     return (count > 0 && model[0] == wanted) || (count > 1 && model[1] == wanted);
 }
 
+/* Does attestation ride in extensions of CertificateEntry? */
+static bool beside(const struct atls_options *o)
+{
+    return o->profile->carrier == ATLS_IN_ENTRY || o->credential_kind == ATLS_KIND_CERT_ATTESTATION;
+}
+
 /* A fault must be one that this side, in its roles and with this profile, can carry out. */
 static void check_faults(const struct atls_options *o)
 {
@@ -357,6 +382,26 @@ static void check_faults(const struct atls_options *o)
     }
     if (o->side == ATLS_CLIENT && atls_faults_has(&o->faults, "select-unoffered", NULL))
         unsupported("fault", "select-unoffered (of a client)");
+    static const char *const of_entries[] = {"entry-missing", "entry-second", "entry-twice",
+                                             "entry-unasked", "entry-payload"};
+    for (size_t i = 0; i < sizeof of_entries / sizeof *of_entries && !beside(o); i++)
+        if (atls_faults_has(&o->faults, of_entries[i], NULL))
+            unsupported("without extensions in CertificateEntry: fault", of_entries[i]);
+    if (beside(o) && o->side == ATLS_SERVER &&
+        atls_faults_has(&o->faults, "empty-certificate", NULL))
+        unsupported("fault", "empty-certificate (of a server, beside X.509)");
+}
+
+/* Profile, credential kind and readings must go together, and attestation beside a certificate is
+ * of the certificate's key. */
+static void check_profile(struct argp_state *state, const struct atls_options *o)
+{
+    if (o->credential_kind == ATLS_KIND_CERT_ATTESTATION && o->profile != &atls_profile_ta_07)
+        unsupported("--credential-kind cert with profile", o->profile->name);
+    if (atls_variants_check(&o->variants, o->profile->name) != 0)
+        unsupported("variant", atls_error_text());
+    if (beside(o) && o->attester_count > 0 && (o->key == NULL || !atls_device_key_named(o->key)))
+        argp_error(state, "attestation beside a certificate needs --cert and --key device:HANDLE");
 }
 
 static void check(struct argp_state *state, const struct atls_options *o)
@@ -391,6 +436,7 @@ static void check(struct argp_state *state, const struct atls_options *o)
         argp_error(state, "--message is one line of at most 4000 bytes");
     if ((attests_by_result || reads_results) && !o->profile->results)
         unsupported("model passport with profile", o->profile->name);
+    check_profile(state, o);
     check_faults(o);
 }
 
@@ -408,6 +454,11 @@ static error_t parse(int flag, char *arg, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
+static char *help(int key, const char *text, void *input)
+{
+    return key == ARGP_KEY_HELP_EXTRA ? atls_variants_describe() : (char *)(uintptr_t)text;
+}
+
 static error_t parse_own(int flag, char *arg, struct argp_state *state)
 {
     return flag >= CONNECT && flag <= MAX_CONNECTIONS ? parse(flag, arg, state) : ARGP_ERR_UNKNOWN;
@@ -421,6 +472,7 @@ void atls_options_parse(enum atls_side side, int argc, char **argv, struct atls_
         .options = shared,
         .parser = parse,
         .children = children,
+        .help_filter = help,
         .doc = side == ATLS_CLIENT
                    ? "Attested TLS client: one handshake, then a line each way.\v"
                      "Exit codes: 0 done, 1 refused or failed, 2 usage, 77 not supported. It is a "
@@ -446,6 +498,10 @@ void atls_options_parse(enum atls_side side, int argc, char **argv, struct atls_
         exit(ATLS_EXIT_USAGE);
     if (options.type_count == 0)
         (void)atls_evidence_type_parse("cf:273", &options.types[options.type_count++]);
+    for (size_t i = 0; i < options.type_count; i++)
+        options.types[i].credential_kind = (uint8_t)options.credential_kind;
+    if (options.variants.entry_extension != 0)
+        options.code_points.value[ATLS_CP_ATTESTATION_EVIDENCE] = DRAFT_LITERAL;
     *optionsp = options;
 }
 

@@ -12,6 +12,8 @@ struct atls_options { /* strings are of argv, or of the options' own storage */
     enum atls_side side;
     const struct atls_profile *profile;
     struct atls_code_points code_points;
+    struct atls_variants variants;
+    enum atls_credential_kind credential_kind;
     const char *events, *keylog, *artifacts;
     enum atls_model attester[ATLS_MODELS_MAX], relying_party[ATLS_MODELS_MAX];
     size_t attester_count, relying_party_count;

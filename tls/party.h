@@ -23,6 +23,7 @@ struct atls_party {
     enum atls_side side;
     const struct atls_profile *profile;
     struct atls_code_points code_points;
+    struct atls_variants variants;
     struct atls_abilities as_attester, as_relying_party;
     bool attestation_required;                /* of the peer; otherwise plain X.509 will do */
     enum atls_curve curve;                    /* of the identity key */
@@ -41,7 +42,7 @@ struct atls_party {
     gnutls_pcert_st chain[ATLS_CHAIN_MAX]; /* plain X.509, none where chain_size is 0 */
     unsigned chain_size;
     gnutls_privkey_t key;
-    const char *device;                 /* address, where the key is to be one of a device's, or NULL */
+    const char *device; /* address, where the key is to be one of a device's, or NULL */
     unsigned device_timeout_ms;
     struct atls_device_key *device_key; /* what signs for KEY where that is in a device, or NULL */
     bool has_trust_anchors;

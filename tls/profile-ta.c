@@ -9,7 +9,7 @@
 
 #include "rats/error.h"
 #include "tls/certificate.h"
-#include "tls/profile.h"
+#include "tls/profile-four.h"
 
 #define DRAFT "draft-fossati-tls-attestation-07 "
 
@@ -34,8 +34,8 @@ static size_t row_of(enum atls_code_point point)
     return i;
 }
 
-static int write_offer(const struct atls_profile *profile, enum atls_code_point point,
-                       const struct atls_offer offers[2], struct atls_sink *sink)
+int atls_four_write_offer(const struct atls_profile *profile, enum atls_code_point point,
+                          const struct atls_offer offers[2], struct atls_sink *sink)
 {
     size_t i = row_of(point);
     const struct atls_offer *offer = &offers[extensions[i].attester];
@@ -45,13 +45,13 @@ static int write_offer(const struct atls_profile *profile, enum atls_code_point 
                    : atls_write_verifier_offer(offer->verifiers.id, offer->verifiers.count, sink);
     if (offer->evidence.count == 0)
         return 0;
-    bool with_nonce = extensions[i].attester == ATLS_SERVER;
+    bool with_nonce = extensions[i].attester == ATLS_SERVER && profile->nonce;
     return atls_write_evidence_offer(profile->layout, offer->evidence.type, offer->evidence.count,
                                      with_nonce ? &offer->nonce : NULL, sink);
 }
 
-static int read_offer(const struct atls_profile *profile, enum atls_code_point point,
-                      struct atls_bytes body, struct atls_offer offers[2])
+int atls_four_read_offer(const struct atls_profile *profile, enum atls_code_point point,
+                         struct atls_bytes body, struct atls_offer offers[2])
 {
     size_t i = row_of(point);
     struct atls_offer *offer = &offers[extensions[i].attester];
@@ -62,8 +62,8 @@ static int read_offer(const struct atls_profile *profile, enum atls_code_point p
                                     with_nonce ? &offer->nonce : NULL);
 }
 
-static int write_selection(const struct atls_profile *profile, enum atls_code_point point,
-                           const struct atls_selection selections[2], struct atls_sink *sink)
+int atls_four_write_selection(const struct atls_profile *profile, enum atls_code_point point,
+                              const struct atls_selection selections[2], struct atls_sink *sink)
 {
     size_t i = row_of(point);
     const struct atls_selection *selection = &selections[extensions[i].attester];
@@ -71,13 +71,13 @@ static int write_selection(const struct atls_profile *profile, enum atls_code_po
         return selection->has_result ? atls_write_verifier_selection(selection->verifier, sink) : 0;
     if (!selection->has_evidence)
         return 0;
-    bool with_nonce = extensions[i].attester == ATLS_CLIENT;
+    bool with_nonce = extensions[i].attester == ATLS_CLIENT && profile->nonce;
     return atls_write_evidence_selection(profile->layout, &selection->type,
                                          with_nonce ? &selection->nonce : NULL, sink);
 }
 
-static int read_selection(const struct atls_profile *profile, enum atls_code_point point,
-                          struct atls_bytes body, struct atls_selection selections[2])
+int atls_four_read_selection(const struct atls_profile *profile, enum atls_code_point point,
+                             struct atls_bytes body, struct atls_selection selections[2])
 {
     size_t i = row_of(point);
     struct atls_selection *selection = &selections[extensions[i].attester];
@@ -147,9 +147,10 @@ static const struct atls_refusal refusals_07[] =
 #define BY_NONCE                                                                                   \
     .extensions = {ATLS_CP_EVIDENCE_PROPOSAL, ATLS_CP_EVIDENCE_REQUEST, ATLS_CP_RESULTS_PROPOSAL,  \
                    ATLS_CP_RESULTS_REQUEST},                                                       \
-    .write_offer = write_offer, .read_offer = read_offer, .write_selection = write_selection,      \
-    .read_selection = read_selection, .carrier = ATLS_IN_PLACE_OF_CERTIFICATE, .nonce = true,      \
-    .find_credential = find_credential, .put_key = atls_certificate_synthesize
+    .write_offer = atls_four_write_offer, .read_offer = atls_four_read_offer,                      \
+    .write_selection = atls_four_write_selection, .read_selection = atls_four_read_selection,      \
+    .carrier = ATLS_IN_PLACE_OF_CERTIFICATE, .nonce = true, .find_credential = find_credential,    \
+    .put_key = atls_certificate_synthesize
 
 const struct atls_profile atls_profile_ta_02 = {
     .name = "ta-02",

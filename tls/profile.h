@@ -9,8 +9,12 @@
 
 #include "tls/code-points.h"
 #include "tls/negotiation.h"
+#include "tls/transcript.h"
+#include "tls/variants.h"
 
 #define ATLS_PROFILE_EXTENSIONS_MAX 4
+#define ATLS_PROFILE_BODY_MAX 16384 /* bytes of an extension that is written */
+#define ATLS_BINDER_MAX 64          /* bytes: what evidence can answer (RFC 9711 section 4.1) */
 
 /* A refusal on the wire: which alert a reason (harness/peers/README.md) is told by. */
 struct atls_refusal {
@@ -33,18 +37,30 @@ struct atls_refusal {
 
 enum atls_carrier {                               /* where the credential is */
                     ATLS_IN_PLACE_OF_CERTIFICATE, /* it is the body of the one CertificateEntry */
+                    ATLS_IN_ENTRY, /* beside X.509, in an extension of the first CertificateEntry */
+};
+
+/* What a challenge is made of that both sides compute. */
+struct atls_binding {
+    const struct atls_transcript *transcript; /* ClientHello to ServerHello, or more */
+    const struct atls_variants *variants;
+    struct atls_bytes spki;             /* DER SubjectPublicKeyInfo of the attester's leaf */
+    struct atls_bytes nonce;            /* of the relying party; empty where the profile has none */
+    struct atls_bytes handshake_secret; /* empty where it was not asked for */
 };
 
 struct atls_profile {
     const char *name;                       /* of --profile */
     const char *clause;                     /* the section that puts the credential where it is */
     const struct atls_hello_layout *layout; /* of an evidence type, and of the nonce */
-    enum atls_carrier carrier;
-    bool nonce;   /* the relying party sends one */
-    bool results; /* the draft has the passport model */
+    enum atls_carrier carrier; /* but for credential kind CERT_ATTESTATION: ATLS_IN_ENTRY */
+    bool nonce;                /* the relying party sends one */
+    bool result_answers;       /* a result answers the binder, if nobody reads it otherwise (H11) */
+    bool results;              /* the draft has the passport model */
 
     /* Hello extensions. Writers add nothing to SINK where the extension is to be left out. A
-     * reader returns ATLS_E_MALFORMED, or ATLS_E_LIMIT for a nonce of forbidden length. */
+     * reader returns ATLS_E_MALFORMED, ATLS_E_LIMIT for a nonce of forbidden length, or
+     * ATLS_E_UNSUPPORTED for an offer of nothing. */
     enum atls_code_point extensions[ATLS_PROFILE_EXTENSIONS_MAX];
     size_t extension_count;
     int (*write_offer)(const struct atls_profile *profile, enum atls_code_point extension,
@@ -55,7 +71,20 @@ struct atls_profile {
                            const struct atls_selection selections[2], struct atls_sink *sink);
     int (*read_selection)(const struct atls_profile *profile, enum atls_code_point extension,
                           struct atls_bytes body, struct atls_selection selections[2]);
+    /* The same for a selection that is in CertificateRequest; NULL: none ever is. */
+    int (*write_request)(const struct atls_profile *profile,
+                         const struct atls_selection selections[2], struct atls_sink *sink);
+    int (*read_request)(const struct atls_profile *profile, struct atls_bytes body,
+                        struct atls_selection selections[2]);
     const struct atls_refusal *refusals;
+
+    /* In an entry: the extension, the bytes of length ahead of the CMW (0: the CMW is all of it),
+     * and the challenge. As the functions of tls/binder.h. */
+    const char *binder_clause;
+    enum atls_code_point entry_extension;
+    unsigned payload_prefix;
+    int (*bind)(const struct atls_binding *binding, uint8_t challengep[ATLS_BINDER_MAX],
+                size_t *sizep);
 
     /* In place of the certificate: finds it in the body of a Certificate message and says at what
      * offset. ATLS_E_MISSING: the Certificate is empty. ATLS_E_MALFORMED. */
@@ -66,6 +95,7 @@ struct atls_profile {
 };
 
 extern const struct atls_profile atls_profile_ta_02, atls_profile_ta_03, atls_profile_ta_07;
+extern const struct atls_profile atls_profile_seat_04, atls_profile_seat_06;
 /* All of them, NULL at the end. */
 extern const struct atls_profile *const atls_profiles[];
 /* NULL where there is none of that name (exit 77). */

@@ -12,6 +12,7 @@
 #include "tls/device-key.h"
 #include "tls/endpoint.h"
 #include "tls/options.h"
+#include "tls/session-internal.h"
 
 #define DEVICE_TIMEOUT_MS 2000
 
@@ -39,6 +40,7 @@ static void describe(struct program *p)
     party->side = o->side;
     party->profile = o->profile;
     party->code_points = o->code_points;
+    party->variants = o->variants;
     party->attestation_required = o->required;
     party->curve = o->curve;
     party->faults = &o->faults;
@@ -99,9 +101,30 @@ static int start_relying_party(struct program *p)
                                                        .nonce_size = o->nonce_size,
                                                        .result_max_age = o->result_max_age,
                                                        .clock_offset = o->clock_offset,
+                                                       .result_answers =
+                                                           session_result_answers(&p->party),
+                                                       .binder_clause = o->profile->binder_clause,
                                                        .artifacts = o->artifacts};
     return atls_relying_party_new(&relying_party, p->client, p->party.events,
                                   &p->party.relying_party);
+}
+
+/* What the library has no API for must work here before anybody is spoken to. */
+static int check_library(const struct program *p)
+{
+    bool secret = session_kind_is_certificate(&p->party);
+    int result = 0;
+    if (secret || p->options.profile->carrier == ATLS_IN_ENTRY)
+        result = atls_entry_shim_check();
+    return result == 0 && secret ? atls_handshake_secret_check() : result;
+}
+
+static int check_chain(const struct program *p)
+{
+    if (p->party.chain_size < 2 && atls_faults_has(p->party.faults, "entry-second", NULL))
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                         "fault entry-second needs a chain of two certificates");
+    return 0;
 }
 
 static int start(struct program *p)
@@ -109,13 +132,17 @@ static int start(struct program *p)
     const struct atls_options *o = &p->options;
     const char *who = o->side == ATLS_CLIENT ? "client" : "server";
     describe(p);
-    int result = atls_events_open(o->events, who, &p->party.events);
+    int result = check_library(p);
+    if (result == 0)
+        result = atls_events_open(o->events, who, &p->party.events);
     if (result == 0 && o->keylog != NULL)
         result = open_keylog(o->keylog, &p->party.keylog);
     if (result == 0)
         result = atls_verifier_client_new(o->verifier_timeout_ms, &p->client);
     if (result == 0)
         result = atls_party_start(&p->party, o->certificate, o->key, o->trust_anchors);
+    if (result == 0)
+        result = check_chain(p);
     if (result == 0 && o->attester_count > 0)
         result = start_attester(p);
     if (result == 0 && o->relying_party_count > 0)

@@ -14,6 +14,7 @@
 #include <gnutls/x509.h>
 
 #include "rats/error.h"
+#include "rats/media-types.h"
 #include "tls/certificate.h"
 
 #define STOP GNUTLS_E_CERTIFICATE_ERROR
@@ -65,6 +66,11 @@ static bool withholds(const struct atls_session *s)
 void session_credential_set(struct atls_session *s)
 {
     s->has_credential = true;
+    if (session_carrier(s, s->party->side) == ATLS_IN_ENTRY) {
+        s->signed_with_size = atls_spki_encode(&s->credential.key, s->signed_with);
+        session_entry_send(s);
+        return;
+    }
     s->presented.type = GNUTLS_CRT_X509;
     s->presented.cert.data = s->credential.cmw;
     s->presented.cert.size = withholds(s) ? 0 : (unsigned)s->credential.size;
@@ -77,9 +83,15 @@ void session_credential_set(struct atls_session *s)
 int session_credential_result(struct atls_session *s)
 {
     /* Before the first byte it need only be there; who presents it tells of it. */
-    int code = s->phase == PREPARING
-                   ? atls_attester_renew(s->party->attester)
-                   : atls_attester_result(s->party->attester, s->conn, &s->credential);
+    struct atls_attester *attester = s->party->attester;
+    int code;
+    if (s->phase == PREPARING)
+        code = atls_attester_renew(attester);
+    else if (session_result_answers(s->party) && s->binder_size > 0)
+        code = atls_attester_bound_result(attester, s->conn, ATLS_BYTES(s->binder, s->binder_size),
+                                          &s->credential);
+    else
+        code = atls_attester_result(attester, s->conn, &s->credential);
     if (code == ATLS_E_AGAIN)
         return code;
     s->waiting &= ~(unsigned)WAIT_RESULT;
@@ -90,11 +102,17 @@ int session_credential_result(struct atls_session *s)
 
 int session_credential_make(struct atls_session *s)
 {
+    bool bound = session_carrier(s, s->party->side) == ATLS_IN_ENTRY;
     int code;
+    if (bound && session_entry_bind_self(s) != 0)
+        return session_fail(s, "internal", -1, NULL, NULL);
     if (s->self_model == ATLS_MODEL_BACKGROUND_CHECK) {
         struct atls_bytes nonce = s->party->side == ATLS_CLIENT ? s->selections[ATLS_CLIENT].nonce
                                                                 : s->offers[ATLS_SERVER].nonce;
-        code = atls_attester_evidence(s->party->attester, s->conn, nonce, &s->credential);
+        code = bound ? atls_attester_bound_evidence(s->party->attester, s->conn,
+                                                    ATLS_BYTES(s->binder, s->binder_size),
+                                                    &s->credential)
+                     : atls_attester_evidence(s->party->attester, s->conn, nonce, &s->credential);
         if (code == 0)
             session_credential_set(s);
     } else {
@@ -102,7 +120,7 @@ int session_credential_make(struct atls_session *s)
     }
     if (code == ATLS_E_AGAIN) {
         s->waiting |= WAIT_RESULT;
-        if (stand_in(s) != 0)
+        if (!bound && stand_in(s) != 0)
             session_fail(s, "internal", -1, NULL, "no stand-in key");
     } else if (code != 0) {
         session_credential_failed(s, code);
@@ -166,14 +184,20 @@ int session_credential_retrieve(gnutls_session_t tls, const struct gnutls_cert_r
     *ocsp = NULL;
     *ocsp_size = 0;
     *flags = 0; /* the library frees nothing of this */
+    bool beside =
+        s->self_model != ATLS_MODEL_NONE && session_carrier(s, s->party->side) == ATLS_IN_ENTRY;
     if (s->self_model == ATLS_MODEL_NONE) {
+        if (session_entry_send_unasked(s) != 0)
+            return STOP;
         *chain = (gnutls_pcert_st *)(uintptr_t)s->party->chain;
         *chain_size = s->party->chain_size;
         *key = s->party->key;
         return 0;
     }
-    /* A client knows its challenge here; a server made its credential with the ClientHello. */
-    if (!s->has_credential && s->waiting == 0 && session_credential_make(s) != 0)
+    /* A client knows its challenge here; a server made its credential with the ClientHello, or
+     * makes it when the binder is there. */
+    if (!(beside && s->party->side == ATLS_SERVER) && !s->has_credential && s->waiting == 0 &&
+        session_credential_make(s) != 0)
         return STOP;
     if (s->signer == NULL) {
         if (gnutls_privkey_init(&s->signer) < 0 ||
@@ -184,8 +208,8 @@ int session_credential_retrieve(gnutls_session_t tls, const struct gnutls_cert_r
     if (withholds(s))
         report_fault(s, "empty-certificate",
                      none ? "a Certificate without entries" : "a CertificateEntry without bytes");
-    *chain = &s->presented;
-    *chain_size = none ? 0 : 1;
+    *chain = beside ? (gnutls_pcert_st *)(uintptr_t)s->party->chain : &s->presented;
+    *chain_size = none ? 0 : beside ? s->party->chain_size : 1;
     *key = s->signer;
     return 0;
 }
@@ -195,7 +219,10 @@ int session_appraisal_begin(struct atls_session *s, enum atls_model model)
     enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
     atls_appraisal_free(s->appraisal);
     s->appraisal = NULL;
-    int result = atls_appraisal_begin(s->party->relying_party, s->conn, model, &s->appraisal);
+    int result = s->party->profile->nonce
+                     ? atls_appraisal_begin(s->party->relying_party, s->conn, model, &s->appraisal)
+                     : atls_appraisal_begin_with_challenge(s->party->relying_party, s->conn, model,
+                                                           ATLS_BYTES(NULL, 0), &s->appraisal);
     if (result == 0 && model == ATLS_MODEL_PASSPORT)
         result = atls_appraisal_expect_verifier(s->appraisal, s->selections[peer].verifier);
     return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
@@ -234,14 +261,54 @@ static int plain_received(struct atls_session *s, struct atls_bytes message)
     return 0;
 }
 
+/* What a CMW is, as an evidence type: what is in it, or the wrapper itself. */
+static bool is_of_type(const struct atls_cmw *cmw, const struct atls_evidence_type *type)
+{
+    struct atls_evidence_type wrapper = {
+        .is_content_format = true,
+        .content_format = cmw->serialization == ATLS_CBOR ? ATLS_CF_CMW_CBOR : ATLS_CF_CMW_JSON};
+    struct atls_evidence_type inner = {.is_content_format = cmw->type.is_content_format,
+                                       .content_format = cmw->type.content_format,
+                                       .media_type = cmw->type.media_type};
+    wrapper.credential_kind = inner.credential_kind = type->credential_kind;
+    return atls_evidence_type_equivalent(&wrapper, type) ||
+           (cmw->form != ATLS_CMW_COLLECTION && atls_evidence_type_equivalent(&inner, type));
+}
+
+int session_check_type(struct atls_session *s, enum atls_side peer, struct atls_bytes in)
+{
+    const struct atls_evidence_type *type = &s->selections[peer].type;
+    struct atls_cmw *cmw;
+    char text[320];
+    if (s->party->variants.type_match == 0 || s->peer_model != ATLS_MODEL_BACKGROUND_CHECK)
+        return 0;
+    if (atls_cmw_parse(in, &cmw) != 0)
+        return session_fail(s, "malformed-cmw", -1, NULL, NULL);
+    bool matches = is_of_type(cmw, type);
+    atls_cmw_free(cmw);
+    if (matches)
+        return 0;
+    atls_evidence_type_print(type, text, sizeof text);
+    (void)atls_fail(ATLS_E_MISMATCH, s->party->profile->clause,
+                    "the evidence type that was selected is %s, and the CMW is not of it (H20)",
+                    text);
+    return session_fail(s, "malformed-cmw", -1, NULL, NULL);
+}
+
 int session_credential_received(struct atls_session *s, const gnutls_datum_t *message)
 {
     struct atls_bytes in = ATLS_BYTES(message->data, message->size), cmw;
     struct atls_public_key key;
     size_t at;
+    enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
+    if (s->peer_model != ATLS_MODEL_NONE && session_carrier(s, peer) == ATLS_IN_ENTRY)
+        return session_entry_received(s);
+    int result = session_entry_unexpected(s);
+    if (result != 0)
+        return result;
     if (s->peer_model == ATLS_MODEL_NONE)
         return plain_received(s, in);
-    int result = s->party->profile->find_credential(s->party->profile, in, &cmw, &at);
+    result = s->party->profile->find_credential(s->party->profile, in, &cmw, &at);
     if (result == ATLS_E_MISSING)
         return session_fail(s, "attestation-missing",
                             s->party->side == ATLS_SERVER ? ATLS_ALERT_CERTIFICATE_REQUIRED
@@ -249,6 +316,9 @@ int session_credential_received(struct atls_session *s, const gnutls_datum_t *me
                             NULL, NULL);
     if (result != 0)
         return session_fail(s, "malformed-cmw", -1, NULL, NULL);
+    result = session_check_type(s, peer, cmw);
+    if (result != 0)
+        return result;
     if (atls_appraisal_credential(s->appraisal, cmw, &key) != 0)
         return session_appraisal_failed(s);
     s->verified_with_size = atls_spki_encode(&key, s->verified_with);
@@ -283,7 +353,20 @@ static void note_plain_key(struct atls_session *s)
     gnutls_x509_crt_deinit(certificate);
 }
 
-static int verify_plain(struct atls_session *s)
+/* The library's own look at the chain, or the shim's, where the library has filler in it. */
+static int look_at_chain(struct atls_session *s, gnutls_typed_vdata_st *data, unsigned count,
+                         unsigned *statusp)
+{
+    gnutls_x509_trust_list_t trusted;
+    if (s->shim == NULL)
+        return gnutls_certificate_verify_peers(s->tls, data, count, statusp);
+    gnutls_certificate_get_trust_list(s->party->credentials, &trusted);
+    return atls_entry_shim_verify(s->shim, trusted, data, count, 0, statusp) == 0
+               ? 0
+               : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+int session_verify_chain(struct atls_session *s)
 {
     const struct atls_party *party = s->party;
     unsigned status = 0, count = 0;
@@ -301,7 +384,7 @@ static int verify_plain(struct atls_session *s)
         data[count].size = 0;
         data[count++].data = (unsigned char *)(uintptr_t)party->peer_name;
     }
-    int result = gnutls_certificate_verify_peers(s->tls, data, count, &status);
+    int result = look_at_chain(s, data, count, &status);
     if (result < 0)
         return session_fail(s, "certificate-untrusted", -1, NULL, gnutls_strerror(result));
     if (status != 0) {
@@ -312,6 +395,14 @@ static int verify_plain(struct atls_session *s)
         gnutls_free(text.data);
         return result;
     }
+    return 0;
+}
+
+static int verify_plain(struct atls_session *s)
+{
+    int result = session_verify_chain(s);
+    if (result != 0)
+        return result;
     note_plain_key(s);
     s->peer_accepted = true;
     return 0;

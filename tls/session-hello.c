@@ -54,7 +54,7 @@ static int build_bodies(struct atls_session *s)
     const struct atls_profile *profile = s->party->profile;
     s->bodies_built = true;
     for (size_t i = 0; i < profile->extension_count; i++) {
-        uint8_t buffer[ATLS_HELLO_BODY_MAX];
+        uint8_t buffer[ATLS_PROFILE_BODY_MAX];
         struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
         struct atls_bytes body, hex;
         int result =
@@ -95,7 +95,8 @@ static struct atls_bytes challenge_to_send(struct atls_session *s, struct atls_b
 int session_hello_offer(struct atls_session *s)
 {
     struct atls_bytes nonce = {NULL, 0};
-    if (atls_abilities_have(&s->as_relying_party, ATLS_MODEL_BACKGROUND_CHECK))
+    if (s->party->profile->nonce &&
+        atls_abilities_have(&s->as_relying_party, ATLS_MODEL_BACKGROUND_CHECK))
         nonce = challenge_to_send(s, s->challenge);
     atls_negotiate_offer(&s->as_attester, ATLS_BYTES(NULL, 0), &s->offers[ATLS_CLIENT]);
     atls_negotiate_offer(&s->as_relying_party, nonce, &s->offers[ATLS_SERVER]);
@@ -129,8 +130,11 @@ static int received(gnutls_session_t tls, size_t i, const unsigned char *data, s
                      : profile->read_offer(profile, profile->extensions[i], in, s->offers);
     if (result == 0)
         return 0;
-    return session_fail(s, result == ATLS_E_LIMIT ? "nonce-length" : "malformed-extension", -1,
-                        NULL, NULL);
+    return session_fail(s,
+                        result == ATLS_E_LIMIT         ? "nonce-length"
+                        : result == ATLS_E_UNSUPPORTED ? "no-common-evidence-type"
+                                                       : "malformed-extension",
+                        -1, NULL, NULL);
 }
 
 static int send_body(gnutls_session_t tls, size_t i, gnutls_buffer_t buffer)
@@ -225,7 +229,8 @@ static int select_peer(struct atls_session *s)
     const char *reason;
     int result = atls_negotiate_select(&party->as_relying_party, &s->offers[ATLS_CLIENT],
                                        &s->selections[ATLS_CLIENT], &reason);
-    if (result != 0 && party->attestation_required)
+    bool omit = party->variants.no_common != 0; /* H12 */
+    if (result != 0 && party->attestation_required && !omit)
         return session_refuse(s, reason);
     s->peer_model = atls_selection_model(&s->selections[ATLS_CLIENT]);
     if (party->as_relying_party.model_count > 0 && party->attestation_required &&
@@ -243,7 +248,8 @@ static int select_self(struct atls_session *s)
 {
     const char *reason;
     if (atls_negotiate_select(&s->party->as_attester, &s->offers[ATLS_SERVER],
-                              &s->selections[ATLS_SERVER], &reason) != 0)
+                              &s->selections[ATLS_SERVER], &reason) != 0 &&
+        s->party->variants.no_common == 0)
         return session_refuse(s, reason);
     s->self_model = atls_selection_model(&s->selections[ATLS_SERVER]);
     if (s->self_model == ATLS_MODEL_NONE && s->party->chain_size == 0)
@@ -266,14 +272,15 @@ int session_hello_received(gnutls_session_t tls)
     if (result != 0)
         return result;
     report_negotiated(s);
-    if (s->self_model != ATLS_MODEL_NONE)
+    /* What answers a binder is made once there is one: behind EncryptedExtensions. */
+    if (s->self_model != ATLS_MODEL_NONE && session_carrier(s, ATLS_SERVER) != ATLS_IN_ENTRY)
         result = session_credential_make(s);
     if (result == 0 && s->peer_model != ATLS_MODEL_NONE)
         result = session_appraisal_begin(s, s->peer_model);
-    if (result == 0 && s->peer_model == ATLS_MODEL_BACKGROUND_CHECK)
+    if (result == 0 && s->peer_model == ATLS_MODEL_BACKGROUND_CHECK && s->party->profile->nonce)
         s->waiting |= WAIT_CHALLENGE;
     misselect(s);
-    return result;
+    return result == 0 ? session_entry_request(s) : result;
 }
 
 /* The client knows all answers once the message behind EncryptedExtensions comes. */
@@ -293,8 +300,10 @@ static int settle(struct atls_session *s)
         return session_fail(s, "attestation-missing", -1, NULL,
                             "attestation is required of the server, which selects none");
     report_negotiated(s);
-    if (s->peer_model == ATLS_MODEL_PASSPORT)
-        return session_appraisal_begin(s, ATLS_MODEL_PASSPORT);
+    /* A background check with a nonce began before the first byte. */
+    if (s->peer_model == ATLS_MODEL_PASSPORT ||
+        (s->peer_model == ATLS_MODEL_BACKGROUND_CHECK && !s->party->profile->nonce))
+        return session_appraisal_begin(s, s->peer_model);
     return 0;
 }
 
@@ -306,7 +315,8 @@ static int client_hook(struct atls_session *s, unsigned type, unsigned when, uns
     }
     if (type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST && incoming && when == GNUTLS_HOOK_PRE) {
         s->certificate_requested = true;
-        return settle(s);
+        int result = session_entry_requested(s);
+        return result == 0 ? settle(s) : result;
     }
     if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && incoming && when == GNUTLS_HOOK_PRE) {
         int result = settle(s);
@@ -324,12 +334,17 @@ static int server_hook(struct atls_session *s, unsigned type, unsigned when, uns
 {
     if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && incoming && when == GNUTLS_HOOK_PRE)
         s->hellos++;
-    /* Here, and before the verdict only, may the library be told to wait. */
+    /* Here, behind EncryptedExtensions and before the verdict may the library be told to wait. */
     if (type == GNUTLS_HANDSHAKE_SERVER_HELLO && !incoming && when == GNUTLS_HOOK_POST &&
         s->waiting != 0)
         return GNUTLS_E_AGAIN;
-    if (type == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && !incoming && when == GNUTLS_HOOK_POST)
+    if (type == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && !incoming && when == GNUTLS_HOOK_POST) {
         report_selected(s, "sent", s->sent);
+        if (s->self_model != ATLS_MODEL_NONE && session_carrier(s, ATLS_SERVER) == ATLS_IN_ENTRY) {
+            int result = session_credential_make(s);
+            return result == 0 && s->waiting != 0 ? GNUTLS_E_AGAIN : result;
+        }
+    }
     return 0;
 }
 
@@ -356,7 +371,9 @@ int session_hello_hook(gnutls_session_t tls, unsigned type, unsigned when, unsig
         s->hrr = true;
     if (type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && incoming)
         s->certificate_verify_seen = true;
-    int result = s->party->side == ATLS_CLIENT ? client_hook(s, type, when, incoming)
+    int result = session_entry_hook(s, type, when, incoming, message);
+    if (result == 0)
+        result = s->party->side == ATLS_CLIENT ? client_hook(s, type, when, incoming)
                                                : server_hook(s, type, when, incoming);
     if (result != 0 || type != GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
         return result;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of a session, shared by its parts: session.c (life and phases), session-hello.c
- * (negotiation), session-credential.c (Certificate, CertificateVerify, verdict) and
- * session-report.c (events).
+ * (negotiation), session-credential.c (Certificate, CertificateVerify, verdict), session-entry.c
+ * (attestation beside a certificate) and session-report.c (events).
  */
 #ifndef ATLS_TLS_SESSION_INTERNAL_H
 #define ATLS_TLS_SESSION_INTERNAL_H
 
+#include "tls/interpose.h"
 #include "tls/session.h"
 
 #define ATLS_LINE_MAX 4096 /* bytes of the line of application data, with its end */
@@ -72,6 +73,14 @@ struct atls_session {
     uint8_t signed_with[ATLS_SPKI_MAX];
     size_t signed_with_size;
 
+    /* Beside a certificate; SHIM is NULL where this party never attests or judges so. */
+    struct atls_entry_shim *shim;
+    struct atls_handshake_secret secret;
+    struct atls_interposed watch;
+    struct atls_transcript transcript;
+    uint8_t binder[ATLS_BINDER_MAX]; /* the newest that was computed */
+    size_t binder_size;
+
     char line[ATLS_LINE_MAX];
     size_t line_size, line_at;
     bool handshake_reported;
@@ -115,10 +124,36 @@ int session_appraisal_begin(struct atls_session *s, enum atls_model model);
 /* Records why the verifier gave no nonce or verdict. */
 int session_appraisal_failed(struct atls_session *s);
 
+/* H20: is the CMW of the type that was selected, where that is asked for? */
+int session_check_type(struct atls_session *s, enum atls_side peer, struct atls_bytes in);
+/* X.509 verifies up to a trust anchor, with the peer's name where it has one. */
+int session_verify_chain(struct atls_session *s);
+
+/* session-entry.c; what returns int returns 0 or what session_fail() gave, but for the binders */
+bool session_kind_is_certificate(const struct atls_party *party);
+/* Must a result answer the binder (H11)? */
+bool session_result_answers(const struct atls_party *party);
+enum atls_carrier session_carrier(const struct atls_session *s, enum atls_side attester);
+int session_entry_begin(struct atls_session *s); /* as atls_session_new() */
+void session_entry_clear(struct atls_session *s);
+int session_entry_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming,
+                       const gnutls_datum_t *message);
+/* The binder of the ATTESTER whose leaf has the key LEAF, into s->binder; as the profile's bind. */
+int session_bind(struct atls_session *s, enum atls_side attester,
+                 const struct atls_public_key *leaf);
+int session_entry_bind_self(struct atls_session *s);    /* with the own leaf */
+int session_entry_request(struct atls_session *s);      /* arms CertificateRequest */
+int session_entry_requested(struct atls_session *s);    /* reads the one that came */
+int session_entry_send(struct atls_session *s);         /* arms Certificate with s->credential */
+int session_entry_send_unasked(struct atls_session *s); /* a fault */
+int session_entry_received(struct atls_session *s);     /* a Certificate with attestation beside */
+int session_entry_unexpected(struct atls_session *s);   /* refuses it where there should be none */
+
 /* session-report.c */
 void report_offer(struct atls_session *s, const char *direction, const struct hello_body *bodies);
 void report_selected(struct atls_session *s, const char *direction,
                      const struct hello_body *bodies);
+void report_requested(struct atls_session *s, const char *direction, struct atls_bytes body);
 void report_negotiated(struct atls_session *s);
 void report_fault(struct atls_session *s, const char *name, const char *detail);
 void report_handshake(struct atls_session *s);

@@ -34,6 +34,15 @@ void report_selected(struct atls_session *s, const char *direction, const struct
     report_bodies(s, "selected", direction, bodies);
 }
 
+void report_requested(struct atls_session *s, const char *direction, struct atls_bytes body)
+{
+    json_t *bodies = json_object();
+    json_object_set_new(bodies, atls_code_point_name(s->party->profile->entry_extension),
+                        atls_json_hex(body));
+    atls_event(s->party->events, "selected", "{s:I, s:s, s:o, s:s}", "conn", (json_int_t)s->conn,
+               "direction", direction, "extensions", bodies, "x_message", "CertificateRequest");
+}
+
 /* Text of the peer: as it is where it is UTF-8, in hexadecimal where it is not. */
 static json_t *text_of(struct atls_bytes bytes)
 {

@@ -45,6 +45,8 @@ static int keylog(gnutls_session_t tls, const char *label, const gnutls_datum_t 
 {
     struct atls_session *s = gnutls_session_get_ptr(tls);
     gnutls_datum_t random, server;
+    if (s->watch.secret != NULL)
+        atls_handshake_secret_keylog(s->watch.secret, label, secret);
     if (s->party->keylog == NULL)
         return 0;
     gnutls_session_get_random(tls, &random, &server);
@@ -88,7 +90,8 @@ static int set_up(struct atls_session *s)
     else if (party->peer_name != NULL && inet_pton(AF_INET, party->peer_name, &address) != 1 &&
              inet_pton(AF_INET6, party->peer_name, &address) != 1)
         gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, party->peer_name, strlen(party->peer_name));
-    return session_hello_register(s);
+    result = session_entry_begin(s);
+    return result == 0 ? session_hello_register(s) : result;
 }
 
 int atls_session_new(const struct atls_party *party, unsigned conn, struct atls_session **sessionp)
@@ -120,6 +123,9 @@ void atls_session_free(struct atls_session *s)
         gnutls_deinit(s->tls);
     session_credential_clear(s);
     session_hello_clear(s);
+    session_entry_clear(s);
+    if (s->party->attester != NULL)
+        atls_attester_forget(s->party->attester, s->conn);
     free(s);
 }
 
@@ -252,10 +258,12 @@ enum atls_want atls_session_prepare(struct atls_session *s)
     }
     if (!s->prepared) {
         s->prepared = true;
-        if (atls_abilities_have(&s->as_relying_party, ATLS_MODEL_BACKGROUND_CHECK) &&
+        if (s->party->profile->nonce &&
+            atls_abilities_have(&s->as_relying_party, ATLS_MODEL_BACKGROUND_CHECK) &&
             session_appraisal_begin(s, ATLS_MODEL_BACKGROUND_CHECK) == 0)
             s->waiting |= WAIT_CHALLENGE;
-        if (atls_abilities_have(&s->as_attester, ATLS_MODEL_PASSPORT))
+        if (atls_abilities_have(&s->as_attester, ATLS_MODEL_PASSPORT) &&
+            !session_result_answers(s->party))
             s->waiting |= WAIT_RESULT;
     }
     if (s->failure.reason == NULL && still_waiting(s))
@@ -299,7 +307,9 @@ static enum atls_want shake_hands(struct atls_session *s)
         /* A ServerHello that waited is still in its queue: the alert is the first that is sent. */
         if (s->failure.reason != NULL)
             return send_alert(s);
+        struct atls_interposed *before = atls_interpose_enter(&s->watch);
         int result = gnutls_handshake(s->tls);
+        atls_interpose_enter(before);
         if (result == 0)
             return handshake_done(s) == 0 ? ATLS_WANT_WRITE : send_alert(s);
         if ((result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) && s->waiting == 0)

@@ -45,6 +45,54 @@ static void set_models(struct atls_abilities *abilities, const enum atls_model m
     }
 }
 
+static gnutls_datum_t read_file(const char *name)
+{
+    uint8_t *data;
+    size_t size;
+    assert_int_equal(atls_read_file(test_pki_file(&test_pki, name), 1 << 16, &data, &size), 0);
+    return (gnutls_datum_t){data, (unsigned)size};
+}
+
+/* A leaf for KEY, issued by the anchor, and the anchor behind it. */
+static void present_leaf(struct atls_party *party, const struct atls_public_key *key)
+{
+    static unsigned char serial = 100;
+    static const unsigned char address[4] = {127, 0, 0, 1};
+    gnutls_datum_t ca_pem = read_file("ca.pem"), key_pem = read_file("ca.key"), spki;
+    gnutls_x509_crt_t ca, leaf;
+    gnutls_x509_privkey_t issuer;
+    gnutls_pubkey_t subject;
+    uint8_t der[ATLS_SPKI_MAX];
+    spki = (gnutls_datum_t){der, (unsigned)atls_spki_encode(key, der)};
+    assert_int_equal(gnutls_x509_crt_init(&ca), 0);
+    assert_int_equal(gnutls_x509_crt_init(&leaf), 0);
+    assert_int_equal(gnutls_x509_privkey_init(&issuer), 0);
+    assert_int_equal(gnutls_pubkey_init(&subject), 0);
+    assert_int_equal(gnutls_x509_crt_import(ca, &ca_pem, GNUTLS_X509_FMT_PEM), 0);
+    assert_int_equal(gnutls_x509_privkey_import(issuer, &key_pem, GNUTLS_X509_FMT_PEM), 0);
+    assert_int_equal(gnutls_pubkey_import(subject, &spki, GNUTLS_X509_FMT_DER), 0);
+    assert_int_equal(gnutls_x509_crt_set_version(leaf, 3), 0);
+    assert_int_equal(gnutls_x509_crt_set_pubkey(leaf, subject), 0);
+    serial++;
+    assert_int_equal(gnutls_x509_crt_set_serial(leaf, &serial, 1), 0);
+    assert_int_equal(
+        gnutls_x509_crt_set_dn_by_oid(leaf, GNUTLS_OID_X520_COMMON_NAME, 0, "device", 6), 0);
+    assert_int_equal(gnutls_x509_crt_set_activation_time(leaf, time(NULL) - 3600), 0);
+    assert_int_equal(gnutls_x509_crt_set_expiration_time(leaf, time(NULL) + 86400), 0);
+    assert_int_equal(
+        gnutls_x509_crt_set_subject_alt_name(leaf, GNUTLS_SAN_IPADDRESS, address, 4, 0), 0);
+    assert_int_equal(gnutls_x509_crt_sign2(leaf, ca, issuer, GNUTLS_DIG_SHA256, 0), 0);
+    assert_int_equal(gnutls_pcert_import_x509(&party->chain[0], leaf, 0), 0);
+    assert_int_equal(gnutls_pcert_import_x509(&party->chain[1], ca, 0), 0);
+    party->chain_size = 2;
+    gnutls_x509_crt_deinit(leaf);
+    gnutls_x509_crt_deinit(ca);
+    gnutls_x509_privkey_deinit(issuer);
+    gnutls_pubkey_deinit(subject);
+    free(ca_pem.data);
+    free(key_pem.data);
+}
+
 void open_end(struct end *end, enum atls_side which, const struct side *side, bool p384)
 {
     struct atls_party *party = &end->party;
@@ -54,6 +102,7 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
     snprintf(key, sizeof key, "%s.key", side->stranger ? "stranger" : own);
     party->side = which;
     party->profile = side->profile != NULL ? side->profile : &atls_profile_ta_07;
+    party->variants = side->variants;
     atls_code_points_default(&party->code_points);
     party->attestation_required = !side->optional;
     party->curve = p384 ? ATLS_P384 : ATLS_P256;
@@ -65,6 +114,8 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
         assert_int_equal(atls_faults_add(&end->faults, side->fault), 0);
     assert_int_equal(
         atls_evidence_type_parse(side->type != NULL ? side->type : "cf:273", &end->type), 0);
+    end->type.credential_kind =
+        side->certificate_kind ? ATLS_KIND_CERT_ATTESTATION : ATLS_KIND_ATTESTATION;
     end->verifier = atls_bytes_of_text(side->verifier != NULL ? side->verifier : "v.example");
     set_models(&party->as_attester, side->attester, end);
     set_models(&party->as_relying_party, side->relying_party, end);
@@ -73,11 +124,16 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
     if (party->as_relying_party.model_count > 0)
         party->relying_party = test_relying_party_new();
     assert_int_equal(atls_events_open(NULL, own, &party->events), 0);
-    assert_int_equal(
-        atls_party_start(party, side->no_certificate ? NULL : test_pki_file(&test_pki, certificate),
-                         side->no_certificate ? NULL : test_pki_file(&test_pki, key),
-                         side->no_anchors ? NULL : test_pki_file(&test_pki, "ca.pem")),
-        0);
+    bool beside = party->attester != NULL && !side->stranger && !side->plain &&
+                  !side->no_certificate &&
+                  (party->profile->carrier == ATLS_IN_ENTRY || side->certificate_kind);
+    bool none = side->no_certificate || beside;
+    assert_int_equal(atls_party_start(party, none ? NULL : test_pki_file(&test_pki, certificate),
+                                      none ? NULL : test_pki_file(&test_pki, key),
+                                      side->no_anchors ? NULL : test_pki_file(&test_pki, "ca.pem")),
+                     0);
+    if (beside)
+        present_leaf(party, test_attester_key(party->attester));
     assert_int_equal(atls_session_new(party, 1, &end->session), 0);
     gnutls_session_t tls = atls_session_tls(end->session);
     gnutls_transport_set_ptr(tls, end);

@@ -15,10 +15,13 @@
 struct side { /* how one end is set up */
     enum atls_model attester[2], relying_party[2];
     bool optional, hrr, stranger, no_certificate, no_anchors;
+    bool plain;           /* an attester whose certificate is not for the device's key */
     const char *type;     /* of evidence; default cf:273 */
     const char *verifier; /* default v.example */
     const char *fault;
     const struct atls_profile *profile; /* default ta-07 */
+    bool certificate_kind;              /* CERT_ATTESTATION */
+    struct atls_variants variants;
 };
 
 struct pipe {

@@ -29,7 +29,10 @@ struct atls_relying_party {
 };
 struct atls_appraisal {
     enum atls_model model;
-    uint8_t nonce[32];
+    uint8_t nonce[ATLS_EAT_NONCE_MAX]; /* what must be answered */
+    size_t nonce_size;
+    bool has_leaf;
+    struct atls_public_key leaf;
     uint8_t *credential;
     struct atls_cmw *cmw;
     struct atls_cab cab;
@@ -71,6 +74,11 @@ void test_attester_free(struct atls_attester *attester)
     free(attester);
 }
 
+const struct atls_public_key *test_attester_key(const struct atls_attester *attester)
+{
+    return &attester->key;
+}
+
 const char *atls_model_name(enum atls_model model)
 {
     static const char *const names[] = {"none", "background-check", "passport"};
@@ -105,10 +113,21 @@ int atls_attester_evidence(struct atls_attester *attester, unsigned conn,
     if (challenge.size < ATLS_EAT_NONCE_MIN || challenge.size > ATLS_EAT_NONCE_MAX)
         return atls_fail(ATLS_E_LIMIT, "RFC 9711 section 4.1", "a nonce of %zu bytes",
                          challenge.size);
-    int result = atls_device_attest_key(attester->device, attester->handle, challenge, &cab, &size);
+    uint8_t answer[ATLS_EAT_NONCE_MAX];
+    memcpy(answer, challenge.data, challenge.size);
+    answer[0] ^= test_roles.wrong_answer;
+    int result = atls_device_attest_key(
+        attester->device, test_roles.attested_other ? attester->other : attester->handle,
+        ATLS_BYTES(answer, challenge.size), &cab, &size);
     if (result == 0)
         present(attester, ATLS_MODEL_BACKGROUND_CHECK, cab, size, credentialp);
     return result;
+}
+
+int atls_attester_bound_evidence(struct atls_attester *attester, unsigned conn,
+                                 struct atls_bytes binder, struct atls_credential *credentialp)
+{
+    return atls_attester_evidence(attester, conn, binder, credentialp);
 }
 
 int atls_attester_renew(struct atls_attester *attester)
@@ -139,6 +158,17 @@ int atls_attester_result(struct atls_attester *attester, unsigned conn,
     free(text);
     present(attester, ATLS_MODEL_PASSPORT, cmw, out.size, credentialp);
     return 0;
+}
+
+/* The result says what it answers behind the key. */
+int atls_attester_bound_result(struct atls_attester *attester, unsigned conn,
+                               struct atls_bytes binder, struct atls_credential *credentialp)
+{
+    return atls_attester_result(attester, conn, credentialp);
+}
+
+void atls_attester_forget(struct atls_attester *attester, unsigned conn)
+{
 }
 
 int atls_attester_sign(struct atls_attester *attester, uint32_t key_handle,
@@ -174,9 +204,38 @@ int atls_appraisal_begin(struct atls_relying_party *rp, unsigned conn, enum atls
     a->model = model;
     a->challenge_after = test_roles.challenge_after;
     a->verdict_after = test_roles.verdict_after;
-    if (atls_crypto_gnutls.random(a->nonce, sizeof a->nonce) != 0)
+    a->nonce_size = 32;
+    if (atls_crypto_gnutls.random(a->nonce, a->nonce_size) != 0)
         abort();
     *appraisalp = a;
+    return 0;
+}
+
+int atls_appraisal_begin_with_challenge(struct atls_relying_party *rp, unsigned conn,
+                                        enum atls_model model, struct atls_bytes challenge,
+                                        struct atls_appraisal **appraisalp)
+{
+    int result = atls_appraisal_begin(rp, conn, model, appraisalp);
+    if (result == 0)
+        (*appraisalp)->nonce_size = 0;
+    if (result == 0 && challenge.size > 0)
+        result = atls_appraisal_set_challenge(*appraisalp, challenge);
+    return result;
+}
+
+int atls_appraisal_set_challenge(struct atls_appraisal *a, struct atls_bytes challenge)
+{
+    if (challenge.size > sizeof a->nonce)
+        abort();
+    memcpy(a->nonce, challenge.data, challenge.size);
+    a->nonce_size = challenge.size;
+    return 0;
+}
+
+int atls_appraisal_expect_key(struct atls_appraisal *a, const struct atls_public_key *leaf)
+{
+    a->has_leaf = true;
+    a->leaf = *leaf;
     return 0;
 }
 
@@ -197,7 +256,7 @@ int atls_appraisal_challenge(struct atls_appraisal *a, struct atls_bytes *noncep
         a->refused = test_roles.challenge_fails;
         return atls_fail(ATLS_E_UNAVAILABLE, NULL, "made to fail");
     }
-    *noncep = ATLS_BYTES(a->nonce, sizeof a->nonce);
+    *noncep = ATLS_BYTES(a->nonce, a->nonce_size);
     return 0;
 }
 
@@ -236,7 +295,9 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
     int result = parse(a, ATLS_BYTES(a->credential, cmw.size), keyp);
     if (result != 0)
         a->refused = "malformed-cmw";
-    return result;
+    else if (a->has_leaf && !atls_public_key_equal(keyp, &a->leaf))
+        a->refused = "key-mismatch";
+    return a->refused == NULL ? 0 : ATLS_E_MISMATCH;
 }
 
 int atls_appraisal_verdict(struct atls_appraisal *a, struct atls_verdict *verdictp)
@@ -246,7 +307,7 @@ int atls_appraisal_verdict(struct atls_appraisal *a, struct atls_verdict *verdic
     if (a->refused == NULL)
         a->refused = test_roles.verdict_fails;
     if (a->refused == NULL && a->model == ATLS_MODEL_BACKGROUND_CHECK &&
-        atls_cab_check(&a->cab, &atls_crypto_gnutls, ATLS_BYTES(a->nonce, sizeof a->nonce)) != 0)
+        atls_cab_check(&a->cab, &atls_crypto_gnutls, ATLS_BYTES(a->nonce, a->nonce_size)) != 0)
         a->refused = "nonce-mismatch";
     bool accepted = a->refused == NULL;
     *verdictp =

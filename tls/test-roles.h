@@ -17,11 +17,15 @@ struct test_roles {
     bool verifier_at_fault; /* that failure of the verdict */
     size_t padding;         /* bytes more in a result */
     bool other_key;         /* CertificateVerify is by another key of the device */
+    bool attested_other;    /* evidence is about another key of the device */
+    bool wrong_answer;      /* evidence answers something else */
     unsigned waited;        /* ATLS_E_AGAIN given so far */
 };
 extern struct test_roles test_roles;
 
 struct atls_attester *test_attester_new(enum atls_curve curve);
+/* The key that it attests. */
+const struct atls_public_key *test_attester_key(const struct atls_attester *attester);
 void test_attester_free(struct atls_attester *attester);
 struct atls_relying_party *test_relying_party_new(void);
 void test_relying_party_free(struct atls_relying_party *relying_party);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of readings. */
+#include "tls/variants.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/error.h"
+
+#define READINGS_MAX 4
+#define PROFILES_MAX 6
+
+static const struct {
+    const char *name, *ambiguity, *what;
+    size_t at; /* of the member */
+    const char *readings[READINGS_MAX + 1];
+    const char *profiles[PROFILES_MAX + 1]; /* that leave it open */
+} table[] = {
+    {"hello-retry",
+     "H5",
+     "what ClientHello to ServerHello is after HelloRetryRequest",
+     offsetof(struct atls_variants, hello_retry),
+     {"message-hash", "all", "first-hello", "second-hello"},
+     {"seat-04", "seat-06"}},
+    {"payload-prefix",
+     "H15",
+     "length ahead of the CMW in a CertificateEntry's extension",
+     offsetof(struct atls_variants, payload_prefix),
+     {"drafted", "none", "u16", "u24"},
+     {"ta-07", "seat-04", "seat-06"}},
+    {"no-common",
+     "H12",
+     "answer to an offer with nothing in common",
+     offsetof(struct atls_variants, no_common),
+     {"alert", "omit"},
+     {"ta-02", "ta-03", "ta-07", "seat-04", "seat-06"}},
+    {"evidence-type-match",
+     "H20",
+     "the CMW that comes must be of the evidence type that was selected",
+     offsetof(struct atls_variants, type_match),
+     {"off", "on"},
+     {"ta-02", "ta-03", "ta-07", "seat-04", "seat-06"}},
+    {"result-nonce",
+     "H11",
+     "a result must answer the binder (drafted: in seat-04)",
+     offsetof(struct atls_variants, result_nonce),
+     {"drafted", "free", "required"},
+     {"seat-04", "seat-06"}},
+    {"entry-code-point",
+     "H14",
+     "attestation_evidence: of private use, or the draft's 60",
+     offsetof(struct atls_variants, entry_extension),
+     {"private", "draft-literal"},
+     {"ta-07"}},
+    {"binder-length",
+     "H16",
+     "length of the binder; an advertised one is 32 bytes here",
+     offsetof(struct atls_variants, binder_length),
+     {"nonce-size", "advertised-size"},
+     {"ta-07"}},
+    {"binder-secret",
+     "H17",
+     "what the handshake exporter starts from",
+     offsetof(struct atls_variants, binder_secret),
+     {"handshake-exporter-secret", "handshake-secret"},
+     {"ta-07"}},
+};
+#define COUNT (sizeof table / sizeof *table)
+
+static unsigned *member(struct atls_variants *variants, size_t i)
+{
+    return (unsigned *)(void *)((char *)variants + table[i].at);
+}
+
+static int set(struct atls_variants *variants, size_t i, const char *reading)
+{
+    for (unsigned r = 0; table[i].readings[r] != NULL; r++)
+        if (strcmp(table[i].readings[r], reading) == 0) {
+            *member(variants, i) = r;
+            return 0;
+        }
+    return atls_fail(ATLS_E_UNSUPPORTED, NULL, "%s (%s) has no reading %s", table[i].name,
+                     table[i].ambiguity, reading);
+}
+
+int atls_variants_set(struct atls_variants *variants, const char *argument)
+{
+    size_t size = strcspn(argument, "=");
+    for (size_t i = 0; i < COUNT && argument[size] == '='; i++)
+        if (strlen(table[i].name) == size && memcmp(table[i].name, argument, size) == 0)
+            return set(variants, i, argument + size + 1);
+    return atls_fail(ATLS_E_UNSUPPORTED, NULL, "no such variant: %s", argument);
+}
+
+int atls_variants_check(const struct atls_variants *variants, const char *profile)
+{
+    struct atls_variants copy = *variants;
+    for (size_t i = 0; i < COUNT; i++) {
+        bool open = false;
+        for (size_t p = 0; table[i].profiles[p] != NULL; p++)
+            open = open || strcmp(table[i].profiles[p], profile) == 0;
+        if (!open && *member(&copy, i) != 0)
+            return atls_fail(ATLS_E_UNSUPPORTED, NULL, "%s (%s) is no question in profile %s",
+                             table[i].name, table[i].ambiguity, profile);
+    }
+    return 0;
+}
+
+static void list(FILE *out, const char *const *words, const char *separator)
+{
+    for (size_t i = 0; words[i] != NULL; i++)
+        fprintf(out, "%s%s", i > 0 ? separator : "", words[i]);
+}
+
+char *atls_variants_describe(void)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL)
+        return NULL;
+    fputs("Variants (--variant NAME=READING, the first reading is the default):\n", out);
+    for (size_t i = 0; i < COUNT; i++) {
+        fprintf(out, "  %s=", table[i].name);
+        list(out, table[i].readings, "|");
+        fprintf(out, "\n      %s: %s; ", table[i].ambiguity, table[i].what);
+        list(out, table[i].profiles, ", ");
+        fputc('\n', out);
+    }
+    return fclose(out) == 0 ? text : NULL;
+}
