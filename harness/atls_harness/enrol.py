@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificates for keys that stay in a device.
+
+The device's enrolment program (atls-enroll; flags in harness/peers/README.md) makes the key and the
+request, the run's CA signs, and an endpoint gets the certificate and the name of the key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Sequence
+
+from .credentials import sign_request
+from .errors import ContractError, InfrastructureError, Unsupported
+from .events import Event, check_stream, read_events
+from .process import DONE, KNOWN_EXITS, SANITIZERS, UNSUPPORTED, sanitizer_report
+
+TIMEOUT = 30.0
+KEY = re.compile(r"device:[1-9][0-9]*\Z")
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """What an endpoint is given, beside --device: --cert CERTIFICATE --key KEY."""
+
+    certificate: Path
+    key: str
+    request: Path
+    argv: list[str]
+    events: list[Event]
+
+
+def enrol(
+    command: Sequence[str],
+    device: str,
+    credentials: Path,
+    folder: Path,
+    name: str,
+    flags: Sequence[str] = (),
+) -> Enrolment:
+    """Enrols a new key of the device at DEVICE ("unix:PATH", running).
+
+    Writes NAME.pem, NAME.csr and NAME.events.jsonl in FOLDER. COMMAND is the program,
+    run.command("device", "enroll"); CREDENTIALS is where ca.pem and ca.key are, run.work; FLAGS are
+    passed on ("--cmw", "auto", ...).
+
+    Unsupported: the program says 77. ContractError: it crashed, or its request or its events are
+    not as they should be. InfrastructureError: it refused, or there is no such program.
+    """
+    request = folder / f"{name}.csr"
+    events_path = folder / f"{name}.events.jsonl"
+    argv = [*command, "--device", device, "--csr", str(request), "--subject", f"atls test {name}"]
+    argv += ["--events", str(events_path), *flags]
+    said = _run(argv, name)
+    events = read_events(events_path)
+    problems = check_stream(events, "enroll")
+    if problems:
+        raise ContractError(f"{name}: {'; '.join(problems)}")
+    key = said.strip()
+    told = [event.get("key") for event in events if event["event"] == "enrolled"]
+    if not KEY.match(key) or told != [key]:
+        raise ContractError(f"{name}: device:HANDLE was expected, it said {key!r} and {told}")
+    try:
+        pem = request.read_bytes()
+    except OSError as problem:
+        raise ContractError(f"{name} wrote no request: {problem}") from problem
+    certificate = folder / f"{name}.pem"
+    certificate.write_bytes(sign_request(credentials, pem))
+    return Enrolment(certificate, key, request, argv, events)
+
+
+def _run(argv: Sequence[str], name: str) -> str:
+    """What it writes to standard output."""
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            env=dict(os.environ, **SANITIZERS),
+        )
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        raise InfrastructureError(f"{name}: {problem}") from problem
+    words = " ".join(done.stderr.split())
+    crash = sanitizer_report(done.stderr)
+    if crash or done.returncode not in KNOWN_EXITS:
+        raise ContractError(f"{name} crashed: {crash or done.returncode}: {words}")
+    if done.returncode == UNSUPPORTED:
+        raise Unsupported(f"{name}: {words}")
+    if done.returncode != DONE:
+        raise InfrastructureError(f"{name} ended with {done.returncode}: {words}")
+    return done.stdout
