@@ -6,8 +6,8 @@
  * and the first of each is the default. HASH is that of the cipher suite everywhere, and what is
  * "a hash" below has its size.
  *
- * Errors of all of them: those of CRYPTO, -EIO and -ENOMEM (the machine), -EINVAL (the caller passed
- * a hash or a secret of another size than HASH has), and what each says.
+ * Errors of all of them: those of CRYPTO, -EIO and -ENOMEM (the machine), -EINVAL (the caller
+ * passed a hash or a secret of another size than HASH has), and what each says.
  */
 #ifndef ATLS_TLS_BINDER_H
 #define ATLS_TLS_BINDER_H
@@ -47,8 +47,8 @@ int atls_variant_parse(enum atls_variant variant, const char *name, unsigned *va
 #define ATLS_TA04_BINDER_SIZE 32
 
 /* The evidence challenge's map {1: nonce, 2: ik_pub_fingerprint, 3: channel_binder}, deterministic.
- * FINGERPRINT is a hash of the leaf's SubjectPublicKeyInfo. In -03 CHANNEL_BINDER is the hash of the
- * transcript up to, not with, Certificate; in -04 to -06 it is atls_ta04_channel_binder().
+ * FINGERPRINT is a hash of the leaf's SubjectPublicKeyInfo. In -03 CHANNEL_BINDER is the hash of
+ * the transcript up to, not with, Certificate; in -04 to -06 it is atls_ta04_channel_binder().
  * ATLS_E_LIMIT: a nonce not of 8 to 64 bytes, or one of the others not of 16 to 64. */
 int atls_ta03_challenge_map(struct atls_bytes nonce, struct atls_bytes fingerprint,
                             struct atls_bytes channel_binder, uint8_t buffer[ATLS_TA03_MAP_MAX],
@@ -57,21 +57,26 @@ int atls_ta03_challenge_map(struct atls_bytes nonce, struct atls_bytes fingerpri
 int atls_ta03_challenge(const struct atls_crypto *crypto, enum atls_hash hash,
                         struct atls_bytes nonce, struct atls_bytes fingerprint,
                         struct atls_bytes channel_binder, uint8_t *challengep);
-/* TLS-Early-Exporter("attestation-binder", "", 32). PSK is empty where there is none: the value then
- * is no secret but a function of the ClientHello, of which CLIENT_HELLO_HASH is the hash (H18). */
+/* TLS-Early-Exporter("attestation-binder", "", 32). PSK is empty where there is none: the value
+ * then is no secret but a function of the ClientHello, of which CLIENT_HELLO_HASH is the hash
+ * (H18). */
 int atls_ta04_channel_binder(const struct atls_crypto *crypto, enum atls_hash hash,
                              struct atls_bytes psk, struct atls_bytes client_hello_hash,
                              uint8_t binderp[ATLS_TA04_BINDER_SIZE]);
 
 /* draft-fossati-tls-attestation-07 section 6.2.1. */
 
-enum atls_ta07_length {         /* H16 */
-    ATLS_TA07_NONCE_SIZE,       /* the formula: the binder is as long as the nonce */
-    ATLS_TA07_ADVERTISED_SIZE,  /* the prose: a size that the attester advertised, somehow */
+/* H16. The formula: the binder is as long as the nonce. The prose: it has a size that the attester
+ * advertised, somehow. */
+enum atls_ta07_length {
+    ATLS_TA07_NONCE_SIZE,
+    ATLS_TA07_ADVERTISED_SIZE,
 };
-enum atls_ta07_secret {         /* H17: what the exporter starts from */
-    ATLS_TA07_HANDSHAKE_EXPORTER_SECRET, /* the formula: Derive-Secret(., "h exp master", CH..SH) */
-    ATLS_TA07_HANDSHAKE_SECRET,          /* the prose: the Handshake Secret itself */
+/* H17: what the exporter starts from. The formula: Derive-Secret(., "h exp master", CH..SH). The
+ * prose: the Handshake Secret itself. */
+enum atls_ta07_secret {
+    ATLS_TA07_HANDSHAKE_EXPORTER_SECRET,
+    ATLS_TA07_HANDSHAKE_SECRET,
 };
 struct atls_ta07_reading {
     enum atls_ta07_length length;
@@ -80,8 +85,8 @@ struct atls_ta07_reading {
 };
 #define ATLS_TA07_BINDER_MAX 255 /* as a nonce on the wire */
 
-/* HANDSHAKE_SECRET as in RFC 8446 section 7.1; TRANSCRIPT_HASH of ClientHello to ServerHello. Writes a
- * hash. */
+/* HANDSHAKE_SECRET as in RFC 8446 section 7.1; TRANSCRIPT_HASH of ClientHello to ServerHello.
+ * Writes a hash. */
 int atls_ta07_handshake_exporter_secret(enum atls_hash hash, struct atls_bytes handshake_secret,
                                         struct atls_bytes transcript_hash, uint8_t *secretp);
 /* The channel_binder. READING NULL is the default. ATLS_E_LIMIT: a binder of no bytes, or of more
@@ -93,24 +98,28 @@ int atls_ta07_binder(const struct atls_crypto *crypto, enum atls_hash hash,
 
 /* draft-fossati-seat-early-attestation-04 to -06, section 5.1.1. */
 
-/* attest_base from Hash(ClientHello..ServerHello). It is not secret: whoever saw the hellos has it. */
+/* attest_base from Hash(ClientHello..ServerHello). It is not secret: whoever saw the hellos has it.
+ */
 int atls_seat_attest_base(enum atls_hash hash, struct atls_bytes transcript_hash, uint8_t *basep);
-/* The binder of either side, whose leaf certificate has the DER SubjectPublicKeyInfo SPKI. Both sides
- * have the same label, so that equal keys have equal binders (H9). */
+/* The binder of either side, whose leaf certificate has the DER SubjectPublicKeyInfo SPKI. Both
+ * sides have the same label, so that equal keys have equal binders (H9). */
 int atls_seat_binder(const struct atls_crypto *crypto, enum atls_hash hash, struct atls_bytes base,
                      struct atls_bytes spki, uint8_t *binderp);
 
 /* draft-fossati-seat-expat-01 to -04, section 5. */
 
-enum atls_expat_key {      /* H6: what "public_key" is, byte for byte */
-    ATLS_EXPAT_SPKI,       /* DER SubjectPublicKeyInfo */
-    ATLS_EXPAT_RAW_POINT,  /* 04 || x || y */
-    ATLS_EXPAT_COSE_KEY,   /* COSE_Key, deterministic */
+/* H6: what "public_key" is, byte for byte. */
+enum atls_expat_key {
+    ATLS_EXPAT_SPKI,      /* DER SubjectPublicKeyInfo */
+    ATLS_EXPAT_RAW_POINT, /* 04 || x || y */
+    ATLS_EXPAT_COSE_KEY,  /* COSE_Key, deterministic */
 };
-enum atls_expat_label {    /* H7: the exporter's label */
-    ATLS_EXPAT_CMW_ATTESTATION,     /* "EXPORTER-cmw-attestation": -04 */
-    ATLS_EXPAT_ATTESTATION,         /* "Attestation": -01 to -03, section 5 */
-    ATLS_EXPAT_ATTESTATION_BINDING, /* "Attestation Binding": the same, section 4 */
+/* H7, the exporter's label: "EXPORTER-cmw-attestation" of -04; of -01 to -03 "Attestation" (section
+ * 5) and "Attestation Binding" (section 4). */
+enum atls_expat_label {
+    ATLS_EXPAT_CMW_ATTESTATION,
+    ATLS_EXPAT_ATTESTATION,
+    ATLS_EXPAT_ATTESTATION_BINDING,
 };
 #define ATLS_EXPAT_EXPORTED_SIZE 32
 
@@ -124,8 +133,8 @@ int atls_expat_binding(const struct atls_crypto *crypto, enum atls_hash hash,
                        enum atls_expat_key key, struct atls_bytes spki, struct atls_bytes exported,
                        uint8_t *bindingp);
 
-/* TIK_pub_hash (seat), AIK_pub_hash (expat, KEY as in the binding): hash of a public key, a claim of
- * the evidence. */
+/* TIK_pub_hash (seat), AIK_pub_hash (expat, KEY as in the binding): hash of a public key, a claim
+ * of the evidence. */
 int atls_public_key_hash(const struct atls_crypto *crypto, enum atls_hash hash,
                          enum atls_expat_key key, struct atls_bytes spki, uint8_t *digestp);
 

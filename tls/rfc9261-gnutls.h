@@ -22,8 +22,8 @@ struct atls_ea_gnutls {
 int atls_ea_gnutls_connection(gnutls_session_t session, enum atls_ea_side side,
                               struct atls_ea_gnutls *adapter,
                               struct atls_ea_connection *connectionp);
-/* The same without a session, for TLS 1.3 with HASH: for callers with an exporter of their own, which
- * they set. */
+/* The same without a session, for TLS 1.3 with HASH: for callers with an exporter of their own,
+ * which they set. */
 void atls_ea_gnutls_callbacks(struct atls_ea_gnutls *adapter, enum atls_ea_side side,
                               enum atls_hash hash, struct atls_ea_connection *connectionp);
 

@@ -11,7 +11,8 @@
 
 #define ATLS_EA_HEADER 4 /* of a handshake message: type, 24 bits of length */
 #define ATLS_EA_CONTEXT_MAX 255
-#define ATLS_EA_EMPTY_MAX (ATLS_EA_HEADER + 1 + ATLS_EA_CONTEXT_MAX + 3) /* see empty_certificate() */
+#define ATLS_EA_EMPTY_MAX                                                                          \
+    (ATLS_EA_HEADER + 1 + ATLS_EA_CONTEXT_MAX + 3) /* see empty_certificate() */
 
 /* Describes an outcome that is the peer's fault, and the alert that names it. */
 #define ATLS_EA_REFUSE(ea, name, ...) ((ea)->alert = ATLS_EA_##name, atls_fail(__VA_ARGS__))
@@ -26,8 +27,7 @@ int atls_ea_read_message(struct atls_ea *ea, struct atls_cursor *c, const char *
 int atls_ea_read_request(struct atls_ea *ea, struct atls_bytes in, uint8_t type, bool lax,
                          struct atls_ea_request *requestp);
 /* A ClientHello's offer, in the shape of a request. */
-int atls_ea_read_hello(struct atls_ea *ea, struct atls_bytes block,
-                       struct atls_ea_request *offerp);
+int atls_ea_read_hello(struct atls_ea *ea, struct atls_bytes block, struct atls_ea_request *offerp);
 /* Adds to A, which is zero, what the body of a Certificate has. */
 int atls_ea_read_certificate(struct atls_ea *ea, struct atls_bytes body,
                              struct atls_ea_authenticator *a);
@@ -35,8 +35,7 @@ int atls_ea_read_certificate(struct atls_ea *ea, struct atls_bytes body,
 int atls_ea_check_entries(struct atls_ea *ea, const struct atls_ea_entry *entries, size_t count,
                           const struct atls_ea_request *offer);
 /* Section 5.2.2: a scheme of TLS 1.3, and one that was offered. */
-int atls_ea_check_scheme(struct atls_ea *ea, uint16_t scheme,
-                         const struct atls_ea_request *offer);
+int atls_ea_check_scheme(struct atls_ea *ea, uint16_t scheme, const struct atls_ea_request *offer);
 
 int atls_ea_request_size(struct atls_bytes context, const struct atls_ea_extension *extensions,
                          size_t count, size_t *sizep);

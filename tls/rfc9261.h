@@ -22,24 +22,26 @@
 
 #include "rats/bytes.h"
 
-#define ATLS_EA_SIZE_MAX (1u << 20)  /* bytes of a request or an authenticator */
-#define ATLS_EA_ENTRIES 16           /* certificates of a chain */
-#define ATLS_EA_EXTENSIONS 16        /* extensions of a CertificateEntry */
-#define ATLS_EA_OFFERS 64            /* extensions of a request or a ClientHello */
-#define ATLS_EA_EXCHANGES 1024       /* requests and unasked authenticators of a connection */
+#define ATLS_EA_SIZE_MAX (1u << 20) /* bytes of a request or an authenticator */
+#define ATLS_EA_ENTRIES 16          /* certificates of a chain */
+#define ATLS_EA_EXTENSIONS 16       /* extensions of a CertificateEntry */
+#define ATLS_EA_OFFERS 64           /* extensions of a request or a ClientHello */
+#define ATLS_EA_EXCHANGES 1024      /* requests and unasked authenticators of a connection */
 #define ATLS_EA_HASH_MAX 64
 #define ATLS_EA_SIGNATURE_MAX 2048
 
 enum atls_ea_side { ATLS_EA_CLIENT, ATLS_EA_SERVER };
 
-enum atls_ea_message { /* handshake types of RFC 8446 section 4 and RFC 9261 section 8.3 */
+/* Handshake types of RFC 8446 section 4 and RFC 9261 section 8.3. */
+enum atls_ea_message {
     ATLS_EA_CERTIFICATE = 11,
-    ATLS_EA_CERTIFICATE_REQUEST = 13,        /* by a server */
+    ATLS_EA_CERTIFICATE_REQUEST = 13, /* by a server */
     ATLS_EA_CERTIFICATE_VERIFY = 15,
     ATLS_EA_CLIENT_CERTIFICATE_REQUEST = 17, /* by a client */
     ATLS_EA_FINISHED = 20,
 };
-enum atls_ea_alert { /* RFC 8446 section 6 */
+/* RFC 8446 section 6. CERTIFICATE_REQUIRED: the peer refused, with an empty authenticator. */
+enum atls_ea_alert {
     ATLS_EA_UNEXPECTED_MESSAGE = 10,
     ATLS_EA_BAD_CERTIFICATE = 42,
     ATLS_EA_ILLEGAL_PARAMETER = 47,
@@ -48,7 +50,7 @@ enum atls_ea_alert { /* RFC 8446 section 6 */
     ATLS_EA_INTERNAL_ERROR = 80,
     ATLS_EA_MISSING_EXTENSION = 109,
     ATLS_EA_UNSUPPORTED_EXTENSION = 110,
-    ATLS_EA_CERTIFICATE_REQUIRED = 116, /* the peer refused: an empty authenticator */
+    ATLS_EA_CERTIFICATE_REQUIRED = 116,
 };
 #define ATLS_EA_SIGNATURE_ALGORITHMS 13 /* the extension type that a request must have */
 
@@ -74,12 +76,12 @@ struct atls_ea_extension {
     uint16_t type;
     struct atls_bytes data; /* extension_data */
 };
-struct atls_ea_entry {      /* a CertificateEntry, RFC 8446 section 4.4.2 */
+struct atls_ea_entry {             /* a CertificateEntry, RFC 8446 section 4.4.2 */
     struct atls_bytes certificate; /* DER; borrowed */
     struct atls_ea_extension extensions[ATLS_EA_EXTENSIONS];
     size_t extension_count;
 };
-struct atls_ea_request {    /* everything borrowed */
+struct atls_ea_request {       /* everything borrowed */
     struct atls_bytes context; /* certificate_request_context */
     struct atls_ea_extension extensions[ATLS_EA_OFFERS];
     size_t extension_count;
@@ -89,12 +91,12 @@ struct atls_ea_authenticator { /* everything borrowed */
     struct atls_bytes context;
     struct atls_ea_entry entries[ATLS_EA_ENTRIES]; /* the first is the leaf */
     size_t entry_count;
-    uint16_t scheme;           /* of CertificateVerify */
+    uint16_t scheme; /* of CertificateVerify */
 };
-struct atls_ea_identity {   /* who answers */
+struct atls_ea_identity { /* who answers */
     const struct atls_ea_entry *entries;
     size_t entry_count;
-    uint16_t scheme;        /* a SignatureScheme of TLS 1.3 */
+    uint16_t scheme; /* a SignatureScheme of TLS 1.3 */
     /* Signs CONTENT (not hashed) by SCHEME; writes at most CAPACITY bytes. */
     int (*sign)(void *context, uint16_t scheme, struct atls_bytes content, uint8_t *signaturep,
                 size_t capacity, size_t *sizep);
@@ -125,20 +127,20 @@ void atls_ea_clear(struct atls_ea *ea);
  * ATLS_E_MALFORMED, ATLS_E_LIMIT. */
 int atls_ea_hello(struct atls_ea *ea, struct atls_bytes extensions);
 
-/* "request" of section 7.1. CONTEXT must be new to the connection and should be unpredictable (section
- * 4). EXTENSIONS must have signature_algorithms; those that the peer is to answer have no data or
- * what they define for a CertificateRequest. *REQUESTP is allocated. ATLS_E_LIMIT. */
+/* "request" of section 7.1. CONTEXT must be new to the connection and should be unpredictable
+ * (section 4). EXTENSIONS must have signature_algorithms; those that the peer is to answer have no
+ * data or what they define for a CertificateRequest. *REQUESTP is allocated. ATLS_E_LIMIT. */
 int atls_ea_make_request(struct atls_ea *ea, struct atls_bytes context,
                          const struct atls_ea_extension *extensions, size_t count,
                          uint8_t **requestp, size_t *sizep);
-/* A request that came; it is remembered until it is answered. ATLS_E_MALFORMED: its grammar, the type
- * of the wrong side, a repeated extension or one of another message; ATLS_E_MISMATCH: a context that
- * was used; ATLS_E_MISSING: signature_algorithms; ATLS_E_LIMIT. */
+/* A request that came; it is remembered until it is answered. ATLS_E_MALFORMED: its grammar, the
+ * type of the wrong side, a repeated extension or one of another message; ATLS_E_MISMATCH: a
+ * context that was used; ATLS_E_MISSING: signature_algorithms; ATLS_E_LIMIT. */
 int atls_ea_take_request(struct atls_ea *ea, struct atls_bytes request,
                          struct atls_ea_request *requestp);
 
-/* "authenticate" of section 7.3, for the request with CONTEXT: an authenticator, or an empty one where
- * IDENTITY is NULL (section 6). One for each request. *AUTHENTICATORP is allocated.
+/* "authenticate" of section 7.3, for the request with CONTEXT: an authenticator, or an empty one
+ * where IDENTITY is NULL (section 6). One for each request. *AUTHENTICATORP is allocated.
  * ATLS_E_UNSUPPORTED: the request has not the identity's scheme (then answer with NULL). */
 int atls_ea_answer(struct atls_ea *ea, struct atls_bytes context,
                    const struct atls_ea_identity *identity, uint8_t **authenticatorp,
@@ -148,13 +150,13 @@ int atls_ea_volunteer(struct atls_ea *ea, struct atls_bytes context,
                       const struct atls_ea_identity *identity, uint8_t **authenticatorp,
                       size_t *sizep);
 
-/* "validate" of section 7.4. CONTEXT is that of the request of this side which is answered, or NULL for
- * an authenticator that nobody asked for. Success uses up the context, and so does ATLS_E_REFUSED: an
- * empty authenticator that is authentic. After any other outcome the request stands, and another
- * answer may be validated. ATLS_E_MALFORMED: grammar; an extension repeated or of another message; a
- * client's that nobody asked for. ATLS_E_UNSUPPORTED: an extension that was not requested, a scheme
- * that was not. ATLS_E_SIGNATURE: CertificateVerify. ATLS_E_MISMATCH: another context, a context that
- * was used, Finished. ATLS_E_LIMIT. */
+/* "validate" of section 7.4. CONTEXT is that of the request of this side which is answered, or NULL
+ * for an authenticator that nobody asked for. Success uses up the context, and so does
+ * ATLS_E_REFUSED: an empty authenticator that is authentic. After any other outcome the request
+ * stands, and another answer may be validated. ATLS_E_MALFORMED: grammar; an extension repeated or
+ * of another message; a client's that nobody asked for. ATLS_E_UNSUPPORTED: an extension that was
+ * not requested, a scheme that was not. ATLS_E_SIGNATURE: CertificateVerify. ATLS_E_MISMATCH:
+ * another context, a context that was used, Finished. ATLS_E_LIMIT. */
 int atls_ea_validate(struct atls_ea *ea, struct atls_bytes authenticator,
                      const struct atls_bytes *context,
                      struct atls_ea_authenticator *authenticatorp);
@@ -163,8 +165,8 @@ int atls_ea_validate(struct atls_ea *ea, struct atls_bytes authenticator,
  * an empty authenticator, which has none. ATLS_E_MALFORMED. */
 int atls_ea_get_context(struct atls_bytes message, struct atls_bytes *contextp);
 
-/* The extension TYPE where it may be in the first entry only. ATLS_E_MISSING; ATLS_E_MALFORMED where
- * some other entry has it. */
+/* The extension TYPE where it may be in the first entry only. ATLS_E_MISSING; ATLS_E_MALFORMED
+ * where some other entry has it. */
 int atls_ea_leaf_extension(const struct atls_ea_authenticator *authenticator, uint16_t type,
                            struct atls_bytes *datap);
 /* The extension TYPE of a request, or ATLS_E_MISSING. */

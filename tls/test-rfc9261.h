@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of exported authenticators share: keys with self-signed certificates, and both ends
- * of a connection whose exporter is a function of a number instead of a handshake.
+ * What the tests of exported authenticators share: keys with self-signed certificates, and both
+ * ends of a connection whose exporter is a function of a number instead of a handshake.
  */
 #ifndef ATLS_TLS_TEST_RFC9261_H
 #define ATLS_TLS_TEST_RFC9261_H
@@ -42,14 +42,13 @@ static inline void test_key_make(struct test_key *k, gnutls_pk_algorithm_t algor
     assert_int_equal(gnutls_x509_crt_set_dn(crt, "CN=test", NULL), 0);
     assert_int_equal(gnutls_x509_crt_set_key(crt, key), 0);
     assert_int_equal(gnutls_x509_crt_sign2(crt, crt, key,
-                                           algorithm == GNUTLS_PK_EDDSA_ED25519
-                                               ? GNUTLS_DIG_SHA512
-                                               : GNUTLS_DIG_SHA256,
+                                           algorithm == GNUTLS_PK_EDDSA_ED25519 ? GNUTLS_DIG_SHA512
+                                                                                : GNUTLS_DIG_SHA256,
                                            0),
                      0);
     assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &k->certificate), 0);
-    assert_int_equal(
-        gnutls_privkey_import_x509(k->key, key, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE), 0);
+    assert_int_equal(gnutls_privkey_import_x509(k->key, key, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE),
+                     0);
     gnutls_x509_crt_deinit(crt);
     k->scheme = scheme;
 }
@@ -64,23 +63,22 @@ static inline void test_key_free(struct test_key *k)
 static inline struct atls_ea_identity test_identity(const struct test_key *k,
                                                     struct atls_ea_entry *entry, const char *data)
 {
-    *entry = (struct atls_ea_entry){
-        .certificate = ATLS_BYTES(k->certificate.data, k->certificate.size),
-        .extensions = {{CMW_ATTESTATION, TEXT(data)}},
-        .extension_count = data ? 1 : 0};
-    return (struct atls_ea_identity){
-        .entries = entry,
-        .entry_count = 1,
-        .scheme = k->scheme,
-        .sign = atls_ea_gnutls_sign,
-        .context = k->key};
+    *entry =
+        (struct atls_ea_entry){.certificate = ATLS_BYTES(k->certificate.data, k->certificate.size),
+                               .extensions = {{CMW_ATTESTATION, TEXT(data)}},
+                               .extension_count = data ? 1 : 0};
+    return (struct atls_ea_identity){.entries = entry,
+                                     .entry_count = 1,
+                                     .scheme = k->scheme,
+                                     .sign = atls_ea_gnutls_sign,
+                                     .context = k->key};
 }
 
 struct test_end {
     struct atls_ea_gnutls adapter; /* first: the callbacks' context */
     struct atls_ea_connection connection;
     struct atls_ea ea;
-    uint8_t number;         /* of the connection */
+    uint8_t number;          /* of the connection */
     uint8_t finished_number; /* another where its finished keys are to differ only */
 };
 

@@ -229,7 +229,7 @@ int atls_transcript_hash(const struct atls_transcript *t, const struct atls_cryp
 {
     uint8_t first[HEADER + ATLS_HASH_MAX] = {ATLS_HS_MESSAGE_HASH};
     struct atls_bytes parts[2];
-    enum atls_hash hash;
+    enum atls_hash hash = ATLS_SHA256;
     size_t used = 0;
     int r = atls_transcript_alg(t, &hash);
 
@@ -263,7 +263,7 @@ int atls_transcript_hash(const struct atls_transcript *t, const struct atls_cryp
 int atls_transcript_hash_hellos(const struct atls_transcript *t, const struct atls_crypto *crypto,
                                 enum atls_hello_retry reading, uint8_t *digestp)
 {
-    size_t count;
+    size_t count = 0;
     int r = atls_transcript_hellos(t, &count);
 
     return r ? r : atls_transcript_hash(t, crypto, reading, count, digestp);

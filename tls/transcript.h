@@ -10,14 +10,16 @@
 
 #include "rats/crypto.h"
 
-#define ATLS_TRANSCRIPT_MESSAGES 32         /* messages of one transcript */
-#define ATLS_TRANSCRIPT_MAX (4u << 20)      /* their bytes, where the caller has no other bound */
+#define ATLS_TRANSCRIPT_MESSAGES 32    /* messages of one transcript */
+#define ATLS_TRANSCRIPT_MAX (4u << 20) /* their bytes, where the caller has no other bound */
 
-enum atls_handshake_type { /* RFC 8446 section 4 */
+/* RFC 8446 section 4. HELLO_RETRY_REQUEST is never on the wire: some libraries call that what is a
+ * SERVER_HELLO there. */
+enum atls_handshake_type {
     ATLS_HS_CLIENT_HELLO = 1,
     ATLS_HS_SERVER_HELLO = 2,
     ATLS_HS_NEW_SESSION_TICKET = 4,
-    ATLS_HS_HELLO_RETRY_REQUEST = 6, /* never on the wire; how some libraries name what is a 2 there */
+    ATLS_HS_HELLO_RETRY_REQUEST = 6,
     ATLS_HS_ENCRYPTED_EXTENSIONS = 8,
     ATLS_HS_CERTIFICATE = 11,
     ATLS_HS_CERTIFICATE_REQUEST = 13,
@@ -30,7 +32,7 @@ enum atls_handshake_type { /* RFC 8446 section 4 */
 /* What "ClientHello to ServerHello" is after a HelloRetryRequest (CH1, HRR, CH2, SH): the drafts do
  * not say. Where there was none, all four are the same. */
 enum atls_hello_retry {
-    ATLS_RETRY_MESSAGE_HASH, /* message_hash(CH1), HRR, CH2, SH: RFC 8446 section 4.4.1, the default */
+    ATLS_RETRY_MESSAGE_HASH, /* message_hash(CH1), HRR, CH2, SH: RFC 8446 section 4.4.1; default */
     ATLS_RETRY_ALL,          /* CH1, HRR, CH2, SH as they were sent */
     ATLS_RETRY_FIRST_HELLO,  /* CH1, SH */
     ATLS_RETRY_SECOND_HELLO, /* CH2, SH */
@@ -46,8 +48,8 @@ struct atls_transcript {
     size_t size, capacity, most;
     size_t end[ATLS_TRANSCRIPT_MESSAGES]; /* where each of them ends */
     size_t count;
-    bool retried;    /* the second message is a HelloRetryRequest */
-    uint16_t suite;  /* of ServerHello or HelloRetryRequest; 0 where neither came yet */
+    bool retried;   /* the second message is a HelloRetryRequest */
+    uint16_t suite; /* of ServerHello or HelloRetryRequest; 0 where neither came yet */
 };
 
 /* MOST: bytes of all messages together, headers included. */
@@ -67,14 +69,16 @@ void atls_transcript_truncate(struct atls_transcript *t, size_t count);
 
 /* How many messages come before the first of TYPE, CH1 and HRR included. ATLS_E_MISSING. */
 int atls_transcript_before(const struct atls_transcript *t, unsigned type, size_t *countp);
-/* How many messages there are up to and with ServerHello: 2, or 4. ATLS_E_MISSING: it did not come. */
+/* How many messages there are up to and with ServerHello: 2, or 4. ATLS_E_MISSING: it did not come.
+ */
 int atls_transcript_hellos(const struct atls_transcript *t, size_t *countp);
 
-/* Hash of the cipher suite. ATLS_E_MISSING: no ServerHello yet; ATLS_E_UNSUPPORTED: unknown suite. */
+/* Hash of the cipher suite. ATLS_E_MISSING: no ServerHello yet; ATLS_E_UNSUPPORTED: unknown suite.
+ */
 int atls_transcript_alg(const struct atls_transcript *t, enum atls_hash *hashp);
 /* Hash of the first COUNT messages as READING has them; writes atls_hash_size() of
- * atls_transcript_alg() to DIGESTP. COUNT 1 is the (first) ClientHello alone in every reading; else it
- * must not end between the hellos where READING leaves some of them out. -EINVAL. */
+ * atls_transcript_alg() to DIGESTP. COUNT 1 is the (first) ClientHello alone in every reading; else
+ * it must not end between the hellos where READING leaves some of them out. -EINVAL. */
 int atls_transcript_hash(const struct atls_transcript *t, const struct atls_crypto *crypto,
                          enum atls_hello_retry reading, size_t count, uint8_t *digestp);
 /* Hash(ClientHello..ServerHello). */
