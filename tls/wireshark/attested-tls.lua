@@ -185,9 +185,8 @@ local function certificate(shown, place, body, pinfo, outside_handshake)
     c:finish("Certificate")
 end
 
--- The extensions of a hello or of a request; the message's item is made once one is ours.
-local function offers(shown, place, block, kind)
-    local item
+-- The extensions of a hello or of a request; the message's ITEM is made once one is ours.
+local function offers(shown, place, block, kind, item)
     each_extension(shown, block, function()
         item = item or shown:message(place, TITLES[kind])
         return item
@@ -224,10 +223,12 @@ local function handshake_message(shown, place, pinfo, outside)
     elseif kind == CERTIFICATE_REQUEST or kind == CLIENT_CERTIFICATE_REQUEST then
         local request = body:cursor()
         local context = request:vector(1, "certificate_request_context")
+        local item
         if outside then
-            shown:message(place, TITLES[kind]):add(F.context, context.range)
+            item = shown:message(place, TITLES[kind])
+            item:add(F.context, context.range)
         end
-        return offers(shown, place, request:vector(2, "extensions"), kind)
+        return offers(shown, place, request:vector(2, "extensions"), kind, item)
     elseif outside then
         shown:message(place, TITLES[kind])
     end
@@ -264,8 +265,10 @@ function atls.dissector(_, pinfo, tree)
         local range = info.range
         local kind = range:len() >= 4 and range(0, 1):uint()
         local layout = kind == CERTIFICATE or kind == CERTIFICATE_REQUEST
-        if TITLES[kind] and (not layout or context_lengths() ~= nil) then
-            local place = Place.new(range)
+        local place = Place.new(range)
+        -- The first pieces of a fragmented message are such fields too; the whole comes with the last.
+        local whole = kind and 4 + range(1, 3):uint() <= #place.data
+        if whole and TITLES[kind] and (not layout or context_lengths() ~= nil) then
             -- What is wrong with a hello that is not ours, Wireshark says.
             guarded(shown, place, layout, function()
                 handshake_message(shown, place, pinfo, false)
@@ -326,38 +329,57 @@ local oids = DissectorTable.get("ber.oid")
 oids:add("1.3.6.1.5.5.7.1.35", in_x509)
 oids:add("2.23.133.5.4.9", in_x509)
 
--- Exported authenticators in application data: frames of struct { uint8 type; uint24 length; opaque
--- body }. Either the frame is a handshake message itself, or its type says what the messages in its
--- body are.
-local FRAMES = { [0x01] = "request", [0x02] = "authenticator", [0x03] = "unasked authenticator" }
+-- Exported authenticators in application data. RFC 9261 leaves their framing to the application: here
+-- it is that of the harness, struct { uint8 type; opaque body<0..2^24-1> } (harness/peers/README.md);
+-- handshake messages without frames around them are understood, too.
+local FRAMES = { "request", "authenticator", "line", "done", "alert" }
+local REQUEST, AUTHENTICATOR, LINE, DONE, ALERT = 1, 2, 3, 4, 5
+local BODY_MAX = { 65535, 2 ^ 20, 4095, 0, 1 }
+local BEGINS = {
+    [REQUEST] = { [CERTIFICATE_REQUEST] = true, [CLIENT_CERTIFICATE_REQUEST] = true },
+    [AUTHENTICATOR] = { [CERTIFICATE] = true, [FINISHED] = true },
+}
 local IN_AUTHENTICATORS = { [CERTIFICATE] = true, [CERTIFICATE_REQUEST] = true,
     [CLIENT_CERTIFICATE_REQUEST] = true, [CERTIFICATE_VERIFY] = true, [FINISHED] = true }
-local FRAME_MAX = 2 ^ 20
 
--- The length of the frame that DATA begins with, or nil where that is none.
+-- The length of the frame or message that DATA has at AT, or nil where there is none.
 local function frame_length(data, at)
     local kind, high, middle, low = data:byte(at, at + 3)
-    if low == nil or not (IN_AUTHENTICATORS[kind] or FRAMES[kind]) then
+    if low == nil then
         return nil
     end
-    local length = 4 + high * 65536 + middle * 256 + low
-    return length <= FRAME_MAX and length > 4 and length or nil
+    local body = high * 65536 + middle * 256 + low
+    if FRAMES[kind] then
+        local first = data:byte(at + 4)
+        local known = BEGINS[kind] == nil or body > 0 and (first == nil or BEGINS[kind][first])
+        return known and body <= BODY_MAX[kind] and 4 + body or nil
+    end
+    return IN_AUTHENTICATORS[kind] and body > 0 and body <= BODY_MAX[AUTHENTICATOR] and 4 + body
+        or nil
 end
 
 local function frame(shown, place, pinfo)
-    local name = FRAMES[place.data:byte(1)]
-    if name == nil then
+    local kind = place.data:byte(1)
+    if FRAMES[kind] == nil then
         return handshake_message(shown, place, pinfo, true)
     end
-    shown:message(place, "Frame"):add(F.authenticator, place:span(1, 1), name)
-    local at = 5
-    while at <= #place.data do
-        local length = IN_AUTHENTICATORS[place.data:byte(at)] and frame_length(place.data, at)
-        if length == nil or at + length - 1 > #place.data then
-            Place.malformed("a handshake message was expected at byte %d of the frame", at - 1)
+    local item = shown:message(place, "Frame")
+    item:add(F.authenticator, place:span(1, 1), FRAMES[kind])
+    local body = place:part(5, #place.data - 4)
+    if kind == LINE then
+        item:add(F.line, body.range, Place.printable(body.data))
+    elseif kind == ALERT and #body.data == 1 then
+        local code = body.data:byte(1)
+        item:add(F.alert, body.range, alert_names[code] or tostring(code))
+    elseif kind == REQUEST or kind == AUTHENTICATOR then
+        local c = body:cursor()
+        while c:left() > 0 do
+            local length = IN_AUTHENTICATORS[body.data:byte(c.at)] and frame_length(body.data, c.at)
+            if length == nil then
+                Place.malformed("a handshake message was expected at byte %d of the frame", c.at + 3)
+            end
+            handshake_message(shown, c:take(length, "handshake message"), pinfo, true)
         end
-        handshake_message(shown, place:part(at, length), pinfo, true)
-        at = at + length
     end
 end
 
@@ -386,7 +408,11 @@ function authenticators.dissector(buffer, pinfo, tree)
 end
 
 authenticators:register_heuristic("tls", function(buffer, pinfo, tree)
-    if buffer:len() < 5 or frame_length(buffer:range():raw(), 1) == nil then
+    local data = buffer:range():raw()
+    local length = frame_length(data, 1)
+    -- What is no authenticator has little to be known by: it must fill the record.
+    local short = (data:byte(1) or 0) > AUTHENTICATOR and FRAMES[data:byte(1)]
+    if length == nil or short and length ~= #data then
         return false
     end
     return authenticators.dissector(buffer, pinfo, tree) > 0

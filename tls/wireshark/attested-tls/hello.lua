@@ -14,79 +14,88 @@ return function(codec, Place, names, tokens)
         ["seat-04"] = { encoding = 1 }, -- the binder is in the nonce's place
     }
 
-    local function argument(tree, c, encoding)
+    -- What an element consists of: an item's value must be known before there is an item, and the
+    -- parts hang below it.
+    local Parts = {}
+    Parts.__index = Parts
+    local function parts()
+        return setmetatable({}, Parts)
+    end
+    function Parts:add(field, range, value)
+        self[#self + 1] = { field, range, value }
+    end
+    function Parts:below(item)
+        for _, part in ipairs(self) do
+            item:add(part[1], part[2], part[3])
+        end
+    end
+
+    local function argument(found, c, encoding)
         if encoding == 0 then
             local format, range = c:number(2, "content_format")
-            tree:add(F.content_format, range, format)
+            found:add(F.content_format, range, format)
             local name = names.CONTENT_FORMATS[format]
             return string.format("cf:%d%s", format, name and " (" .. name .. ")" or "")
         elseif encoding == 1 then
             local value = c:vector(2, "media_type")
             local shown = Place.printable(value.data)
-            tree:add(F.media_type, value.range, shown)
-            if #value.data == 0 then
-                complain(tree, E.unusual, "an empty media type")
-            end
-            return shown
+            found:add(F.media_type, value.range, shown)
+            return shown == "" and "an empty media type" or shown
         end
         Place.malformed("type_encoding: 0 or 1 expected, %d came; what follows cannot be skipped",
             encoding)
     end
 
-    -- An EvidenceType, as an item of FIELD (offered or selected).
-    local function evidence_type(tree, c, field, layout)
-        local start = c.at
-        local item = tree:add(field, c.place:span(start, c:left()), "evidence")
-        local kind, encoding
-        for _ = 1, layout.kind and 2 or 1 do
-            if layout.kind == c.at - start + 1 then
-                local range
+    -- An EvidenceType: its text and its parts.
+    local function evidence_type(c, layout)
+        local found = parts()
+        local kind, encoding, range
+        for octet = 1, layout.kind and 2 or 1 do
+            if layout.kind == octet then
                 kind, range = c:number(1, "credential_kind")
-                item:add(F.credential_kind, range, kind)
-                if kind > 1 then
-                    complain(item, E.malformed, "an unknown credential_kind")
-                end
+                found:add(F.credential_kind, range, kind)
             else
-                local range
                 encoding, range = c:number(1, "type_encoding")
-                item:add(F.type_encoding, range, encoding)
+                found:add(F.type_encoding, range, encoding)
             end
         end
-        local shown = argument(item, c, encoding)
-        if kind then
-            shown = shown .. ", " .. (names.CREDENTIAL_KINDS[kind] or "kind " .. kind)
+        local shown = argument(found, c, encoding)
+        if kind and kind > 1 then
+            Place.malformed("credential_kind: 0 or 1 expected, %d came", kind)
+        elseif kind then
+            shown = shown .. ", " .. names.CREDENTIAL_KINDS[kind]
         end
-        item:set_len(c.at - start)
-        item:set_text((field == F.offered and "Offered: " or "Selected: ") .. shown)
-        return shown
+        return shown, found
     end
 
-    local function verifier(tree, c, field)
-        local start = c.at
+    local function verifier(c)
+        local found = parts()
         local value = c:vector(2, "verifier_identity")
         local shown = Place.printable(value.data)
-        local item = tree:add(field, c.place:span(start, c.at - start), shown)
-        item:add(F.verifier_id, value.range, shown)
-        return shown
+        found:add(F.verifier_id, value.range, shown)
+        return shown, found
     end
 
-    local function scheme(tree, c, field)
-        local start = c.at
+    local function scheme(c)
         local mechanism, range = c:number(1, "mechanism")
-        local item = tree:add(field, c.place:span(start, c:left()), "scheme")
-        item:add(F.mechanism, range, mechanism)
-        local shown
+        local shown, found
         if mechanism == 0 then
-            shown = evidence_type(item, c, field, LAYOUTS["seat-04"])
+            shown, found = evidence_type(c, LAYOUTS["seat-04"])
         elseif mechanism == 1 then
-            shown = verifier(item, c, field)
+            shown, found = verifier(c)
         else
             Place.malformed("mechanism: 0 or 1 expected, %d came; what follows cannot be skipped",
                 mechanism)
         end
-        item:set_len(c.at - start)
-        item:set_text(string.format("%s: %s %s", field == F.offered and "Offered" or "Selected",
-            names.MECHANISMS[mechanism], shown))
+        found:add(F.mechanism, range, mechanism)
+        return names.MECHANISMS[mechanism] .. " " .. shown, found
+    end
+
+    -- Reads an element and shows it as FIELD, which is offered or selected.
+    local function element(tree, c, field, read, ...)
+        local start = c.at
+        local shown, found = read(c, ...)
+        found:below(tree:add(field, c.place:span(start, c.at - start), shown))
     end
 
     local function nonce(tree, c, layout)
@@ -116,13 +125,13 @@ return function(codec, Place, names, tokens)
             local layout = fixed or LAYOUTS[profile]
             if message == "ClientHello" then
                 local count = list(item, c, 1, "evidence types", function(tree, elements)
-                    evidence_type(tree, elements, F.offered, layout)
+                    element(tree, elements, F.offered, evidence_type, layout)
                 end)
                 if count == 0 then
                     complain(item, E.malformed, "a list without an evidence type")
                 end
             else
-                evidence_type(item, c, F.selected, layout)
+                element(item, c, F.selected, evidence_type, layout)
             end
             local with_nonce = message == "ClientHello" and offer_nonce
                 or message ~= "ClientHello" and reply_nonce
@@ -134,10 +143,10 @@ return function(codec, Place, names, tokens)
 
     local function verifiers(item, c, message)
         if message ~= "ClientHello" then
-            return verifier(item, c, F.selected)
+            return element(item, c, F.selected, verifier)
         end
         local count = list(item, c, 1, "trusted_verifiers", function(tree, elements)
-            verifier(tree, elements, F.offered)
+            element(tree, elements, F.offered, verifier)
         end)
         if count == 0 then
             complain(item, E.malformed, "a list without a verifier")
@@ -146,7 +155,7 @@ return function(codec, Place, names, tokens)
 
     local function schemes(item, c, message)
         if message ~= "ClientHello" then
-            return scheme(item, c, F.selected)
+            return element(item, c, F.selected, scheme)
         end
         local count = 0
         for _, what in ipairs({ "server_attester_schemes", "client_attester_schemes" }) do
@@ -154,7 +163,7 @@ return function(codec, Place, names, tokens)
             local sub = item:add(F.list_length, range, #value.data):append_text(", " .. what)
             local elements = value:cursor()
             while elements:left() > 0 do
-                scheme(sub, elements, F.offered)
+                element(sub, elements, F.offered, scheme)
                 count = count + 1
             end
         end

@@ -95,15 +95,13 @@ return function(codec, Place, names)
 
     -- A COSE_Key (RFC 9052 section 7): FIELD names what it is for.
     local function cose_key(tree, place, node, field)
-        local sub = tree:add(field, place:span(node.at, node.size), node.kind)
+        local curve = codec.member(node, -1)
+        local title = curve and names.CURVES[curve.value or ""]
+        local sub = tree:add(field, place:span(node.at, node.size), "COSE_Key" ..
+            (title and ", " .. title or ""))
         if node.kind ~= "map" then
             return complain(sub, E.malformed, "a COSE_Key is a map (RFC 9052 section 7)")
         end
-        local curve = codec.member(node, -1)
-        sub:set_text(string.format("%s: COSE_Key%s", field == F.kat_identity_key and
-            "Identity key (cnf)" or "Key attestation key (kak-pub)",
-            curve and curve.value and names.CURVES[curve.value] and ", " .. names.CURVES[curve.value]
-            or ""))
         for _, pair in ipairs(node.pairs) do
             local key, value = pair.key.value, pair.value
             if key == 1 then

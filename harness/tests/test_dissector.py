@@ -1,0 +1,564 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Wireshark dissector, by tshark: what it shows of real handshakes is what their events say; of
+messages that no endpoint of ours sends it shows what is in them; and nothing makes it stumble.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import random
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Callable, Iterable, Mapping
+
+import cbor2
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from atls_harness.events import read_events, select
+from atls_harness.paths import ROOT
+from atls_harness.run import Run
+
+import sealed
+from sealed import Connection, certificate, certificate_request, extension, proof, vector
+
+DISSECTOR = ROOT / "tls" / "wireshark" / "attested-tls.lua"
+Harness = Callable[..., subprocess.CompletedProcess[str]]
+Packets = list[dict[str, list[str]]]
+SEPARATOR = "\x1f"
+MISTAKES = ("atls.mistake", "Lua Error", "stack traceback")
+
+EVIDENCE_REQUEST, EVIDENCE_PROPOSAL, RESULTS_REQUEST, RESULTS_PROPOSAL = range(0xFF10, 0xFF14)
+ATTESTATION_EVIDENCE, ATTESTATION, REMOTE_ATTESTATION = range(0xFF14, 0xFF17)
+CMW_ATTESTATION = 0xFF00
+NONCE = bytes(range(32))
+KEY = {1: 2, -1: 1, -2: b"\x11" * 32, -3: b"\x22" * 32}
+
+
+def tshark(path: Path, *arguments: str) -> str:
+    """tshark's standard output, with the dissector; no mistake of the dissector may show."""
+    if shutil.which("tshark") is None:
+        pytest.skip("tshark is not installed")
+    command = ["tshark", "-X", f"lua_script:{DISSECTOR}", "-r", str(path), *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for word in MISTAKES:
+        assert word not in done.stdout + done.stderr, (word, done.stdout[-2000:], done.stderr)
+    return done.stdout
+
+
+def dissect(path: Path, names: Iterable[str], *options: str) -> Packets:
+    """The values of fields, packet by packet, of packets that have any of them."""
+    wanted = [*names, "_ws.expert.message", "_ws.col.Info"]
+    arguments = ["-T", "fields", "-E", f"aggregator={SEPARATOR}", *options]
+    for name in wanted:
+        arguments += ["-e", name]
+    found: Packets = []
+    for line in tshark(path, *arguments).splitlines():
+        cells = [cell.split(SEPARATOR) if cell else [] for cell in line.split("\t")]
+        if any(cells[:-1]):
+            found.append(dict(zip(wanted, cells)))
+    return found
+
+
+def values(packets: Packets, name: str) -> list[str]:
+    """All values of a field."""
+    return [value for packet in packets for value in packet[name]]
+
+
+def bundles(harness: Harness, run: Run, tmp_path: Path, *cases: str) -> list[Path]:
+    """Plays real cases with --packets; their bundles, in the order of the cases."""
+    if shutil.which("tshark") is None:
+        pytest.skip("tshark is not installed")
+    done = harness("--packets", "--build", str(run.build), *cases)
+    assert done.returncode == 0, done.stdout
+    found = []
+    for case in cases:
+        scenario, name = case.split("::")
+        where = tmp_path / "latest" / "bundles" / f"{Path(scenario).stem}_{name}"
+        packets = json.loads((where / "manifest.json").read_text())["packets"]
+        if packets != "connection.pcapng":
+            pytest.skip(packets)
+        found.append(where)
+    return found
+
+
+def only(where: Path, side: str, name: str, **fields: Any) -> Mapping[str, Any]:
+    """The one event of a side."""
+    (event,) = select(read_events(where / f"{side}.events.jsonl"), name, **fields)
+    return event
+
+
+def components(where: Path, side: str) -> list[dict[str, str]]:
+    """What a side's device says it booted."""
+    found: list[dict[str, str]] = only(where, f"{side}-device", "boot")["components"]
+    return found
+
+
+def test_real_handshakes_are_shown_as_their_events_tell_them(
+    harness: Harness, real: Run, tmp_path: Path
+) -> None:
+    handshakes, refused = "scenarios/handshakes/", "scenarios/refused-evidence/"
+    cbor, json_, passport, flipped = bundles(
+        harness,
+        real,
+        tmp_path,
+        handshakes + "mutual.yaml::background-check-background-check-cbor",
+        handshakes + "mutual.yaml::background-check-background-check-json",
+        handshakes + "mutual.yaml::passport-passport-cbor",
+        refused + "flipped-firmware.yaml::server-background-check-firmware",
+    )
+    mutual_evidence(cbor, "cbor")
+    mutual_evidence(json_, "json")
+    mutual_results(passport)
+    refused_evidence(flipped)
+
+
+def mutual_evidence(where: Path, serialization_: str) -> None:
+    """Each side's nonce is in the hello of the one and in the KAT of the other."""
+    names = ["atls.nonce", "atls.selected", "atls.kat.nonce", "atls.psa.component.type"]
+    names += ["atls.psa.component.value", "atls.cmw.serialization", "atls.cmw.form", "atls.claims"]
+    names += ["atls.kat.kak", "atls.key.x", "tcp.srcport"]
+    shown = dissect(where / "connection.pcapng", names)
+    challenges = {
+        side: only(where, side, "challenge", direction="sent")["nonce"]
+        for side in ("client", "server")
+    }
+    assert values(shown, "atls.nonce") == [challenges["client"], challenges["server"]]
+    # The server's Certificate comes first, and answers the client's challenge.
+    assert values(shown, "atls.kat.nonce") == [challenges["client"], challenges["server"]]
+    assert len(values(shown, "atls.selected")) == 2
+    assert all("cf:273" in text for text in values(shown, "atls.selected"))
+    assert values(shown, "atls.cmw.serialization") == [serialization_] * 2
+    assert values(shown, "atls.cmw.form") == ["collection", "record", "record"] * 2
+    assert sum("KAT" in text for text in values(shown, "atls.claims")) == 2
+    booted = components(where, "server") + components(where, "client")
+    assert values(shown, "atls.psa.component.type") == [each["type"] for each in booted]
+    assert values(shown, "atls.psa.component.value") == [each["value"] for each in booted]
+    for side in ("client", "server"):
+        key = only(where, side, "handshake")["signed_with"]
+        assert any(point in key for point in values(shown, "atls.key.x")), "the key that signed"
+
+
+def mutual_results(where: Path) -> None:
+    """Both results are decoded down to the tier."""
+    names = ["atls.selected", "atls.ear.status", "atls.ear.iss", "atls.ear.key", "json.key"]
+    names += ["atls.content_format", "atls.media_type", "atls.jwt.alg"]
+    shown = dissect(where / "connection.pcapng", names)
+    assert values(shown, "atls.ear.status") == ["affirming", "affirming"]
+    assert values(shown, "atls.jwt.alg") == ["ES256", "ES256"]
+    keys = {only(where, side, "handshake")["signed_with"] for side in ("client", "server")}
+    assert set(values(shown, "atls.ear.key")) == keys
+    for side in ("client", "server"):
+        chosen = only(where, side, "negotiated", role="relying-party")["verifier_id"]
+        assert chosen in values(shown, "atls.selected")
+        assert chosen in values(shown, "atls.ear.iss")
+    assert "submods" in values(shown, "json.key"), "Wireshark's own JSON dissector has it too"
+
+
+def refused_evidence(where: Path) -> None:
+    """The alert has its name."""
+    shown = dissect(where / "connection.pcapng", ["atls.alert", "tls.alert_message.desc"])
+    (alert,) = [packet for packet in shown if packet["atls.alert"]]
+    assert alert["atls.alert"] == ["attestation_failed"]
+    assert alert["tls.alert_message.desc"] == ["226"]
+    assert "[attestation_failed]" in alert["_ws.col.Info"][0]
+    assert only(where, "client", "handshake")["alert"]["code"] == 226
+
+
+MALFORMED = {
+    "scenarios/malformed/cose.yaml::server-background-check-cose-three-elements": (
+        "COSE_Sign1 is an array of four"
+    ),
+    "scenarios/malformed/cose.yaml::client-background-check-cose-detached": "no byte string",
+    "scenarios/malformed/claims.yaml::client-background-check-no-cnf": "a KAT has cnf",
+    "scenarios/malformed/encoding.yaml::client-cbor-duplicate-key-claims": "twice",
+    "scenarios/malformed/encoding.yaml::client-cbor-indefinite-claims": "indefinite length",
+    "scenarios/malformed/extension-of-server.yaml::proposal-cut-nonce": "nonce: 32 bytes expected",
+    "scenarios/malformed/extension-of-client.yaml::proposal-empty-list": "without an evidence type",
+}
+
+
+def test_real_malformed_messages_get_expert_infos(
+    harness: Harness, real: Run, tmp_path: Path
+) -> None:
+    for where, words in zip(bundles(harness, real, tmp_path, *MALFORMED), MALFORMED.values()):
+        infos = values(dissect(where / "connection.pcapng", []), "_ws.expert.message")
+        assert any(words in info for info in infos), (where.name, words, infos)
+
+
+def evidence_type(*octets: int, tail: bytes) -> bytes:
+    """An EvidenceType: the octets in front, then its argument."""
+    return bytes(octets) + tail
+
+
+def token(claims: Mapping[Any, Any]) -> bytes:
+    """A COSE_Sign1 whose signature is none."""
+    made: bytes = cbor2.dumps([cbor2.dumps({1: -7}), {}, cbor2.dumps(claims), b"\x33" * 64])
+    return made
+
+
+KAT = token({10: NONCE, 8: {1: KEY}, 2500: KEY})
+PAT = token(
+    {
+        10: NONCE,
+        2395: 0x3000,
+        2396: b"\x44" * 32,
+        2399: [{1: "BL", 2: b"\x55" * 32, 5: b"\x66" * 32}],
+    }
+)
+LEGACY = token({-75008: NONCE, -75002: 0x3000, -75003: b"\x44" * 32, -75000: "PSA_IOT_PROFILE_1"})
+RECORD = cbor2.dumps(["application/eat+cwt", KAT, 4])
+CF_273 = (273).to_bytes(2, "big")
+X509 = b"\x30\x03\x02\x01\x05"  # a SEQUENCE is all that the dissector asks of it
+
+
+def test_layouts_of_older_drafts(tmp_path: Path) -> None:
+    layouts = {  # profile: the octets before content format 273, and whether there is a nonce
+        "ta-07": (bytes([1, 0]), True),
+        "ta-03": (bytes([0, 1]), True),
+        "ta-02": (bytes([0]), True),
+        "seat-04": (bytes([0]), False),
+    }
+    for profile, (octets, nonce) in layouts.items():
+        element = evidence_type(*octets, tail=CF_273)
+        offer = vector(element * 2, 1) + (vector(NONCE, 1) if nonce else b"")
+        path = sealed.write(
+            tmp_path / f"{profile}.pcapng",
+            [
+                Connection(
+                    hello=extension(EVIDENCE_REQUEST, offer),
+                    encrypted=extension(EVIDENCE_REQUEST, element),
+                )
+            ],
+        )
+        names = ["atls.offered", "atls.selected", "atls.nonce", "atls.content_format"]
+        names += ["atls.evidence_type.credential_kind"]
+        shown = dissect(path, names, "-o", f"atls.profile:{profile}")
+        assert len(values(shown, "atls.offered")) == 2
+        assert len(values(shown, "atls.selected")) == 1
+        assert values(shown, "atls.content_format") == ["273"] * 3
+        assert values(shown, "atls.nonce") == ([NONCE.hex()] if nonce else [])
+        kinds = ["1"] * 3 if profile in ("ta-07", "ta-03") else []
+        assert values(shown, "atls.evidence_type.credential_kind") == kinds
+        assert values(shown, "_ws.expert.message") == []
+    # Nothing on the wire tells the versions apart: as another one it is something else.
+    misread = dissect(tmp_path / "ta-03.pcapng", names, "-o", "atls.profile:ta-07")
+    assert values(misread, "atls.content_format") == []
+    assert values(misread, "_ws.expert.message") != []
+
+
+def test_code_points_are_preferences(tmp_path: Path) -> None:
+    hello = extension(0xFF77, vector(evidence_type(0, 0, tail=CF_273), 1) + vector(NONCE, 1))
+    alert = (sealed.SERVER, sealed.ALERT, bytes([2, 199]))
+    path = sealed.write(tmp_path / "moved.pcapng", [Connection(hello=hello, after=[alert])])
+    names = ["atls.nonce", "atls.alert"]
+    assert dissect(path, names, "-Y", "atls") == []
+    moved = dissect(
+        path, names, "-o", "atls.evidence_request:65399", "-o", "atls.alert_attestation_failed:199"
+    )
+    assert values(moved, "atls.nonce") == [NONCE.hex()]
+    assert values(moved, "atls.alert") == ["attestation_failed"]
+
+
+def test_remote_attestation_in_all_its_messages(tmp_path: Path) -> None:
+    evidence = b"\x00" + evidence_type(1, tail=vector(b"application/cmw+cbor", 2))
+    result = b"\x01" + vector(b"verifier.example", 2)
+    entry = extension(REMOTE_ATTESTATION, vector(RECORD, 3))
+    connection = Connection(
+        hello=extension(REMOTE_ATTESTATION, vector(evidence + result, 2) + vector(result, 2)),
+        encrypted=extension(REMOTE_ATTESTATION, evidence),
+        request=certificate_request(extension(REMOTE_ATTESTATION, result)),
+        server=certificate([(X509, entry), (X509, b"")]) + proof(),
+        client=certificate([(X509, b""), (X509, entry)]) + proof(),
+    )
+    path = sealed.write(tmp_path / "seat.pcapng", [connection])
+    names = ["atls.offered", "atls.selected", "atls.scheme.mechanism", "atls.kat.nonce"]
+    names += ["atls.extension", "atls.cmw.indicator"]
+    shown = dissect(path, names)
+    assert values(shown, "atls.extension") == ["remoteAttestation"] * 5
+    assert values(shown, "atls.scheme.mechanism") == ["0", "1", "1", "0", "1"]
+    offered = ["evidence application/cmw+cbor", *["result verifier.example"] * 2]
+    assert values(shown, "atls.offered") == offered
+    assert values(shown, "atls.selected") == offered[:2]
+    assert values(shown, "atls.kat.nonce") == [NONCE.hex()] * 2
+    assert values(shown, "atls.cmw.indicator") == ["4: evidence"] * 2
+    infos = values(shown, "_ws.expert.message")
+    assert [info for info in infos if "only the first CertificateEntry" in info]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "size"),
+    [(ATTESTATION_EVIDENCE, "attestation_evidence", 0), (ATTESTATION, "attestation", 3)],
+)
+def test_evidence_beside_the_certificate(tmp_path: Path, kind: int, name: str, size: int) -> None:
+    cab: dict[str, Any] = {"kat": ["application/eat+cwt", KAT], "pat": ["application/eat+cwt", PAT]}
+    cmw = cbor2.dumps({**cab, "__cmwc_t": "tag:ietf.org,2024-02-29:rats/kat"})
+    body = vector(cmw, size) if size else cmw
+    connection = Connection(server=certificate([(X509, extension(kind, body))]) + proof())
+    path = sealed.write(tmp_path / "entry.pcapng", [connection])
+    names = ["atls.extension", "atls.cmw.label", "atls.cmw.collection_type", "atls.kat.nonce"]
+    names += ["atls.psa.component", "atls.psa.lifecycle", "atls.cose.alg"]
+    shown = dissect(path, names)
+    assert values(shown, "atls.extension") == [name]
+    assert values(shown, "atls.cmw.label") == ["kat", "pat"]
+    assert values(shown, "atls.cmw.collection_type") == ["tag:ietf.org,2024-02-29:rats/kat"]
+    assert values(shown, "atls.kat.nonce") == [NONCE.hex()]
+    assert values(shown, "atls.psa.component") == ["BL"]
+    assert values(shown, "atls.psa.lifecycle") == ["12288"]
+    assert values(shown, "atls.cose.alg") == ["ES256 (-7)"] * 2
+
+
+TAGS = {  # by RFC 9277: the tag of a content format, or what it is not
+    1668547081: "263",
+    1668547091: "273",
+    1668576935: "30001",
+    1668612070: "64999",
+    1668576818: "29884",  # the sum that old examples print for 30001: another format's tag
+    0x63740200: None,
+    0x63750101: None,
+}
+
+
+def in_place_of_the_certificate(path: Path, *cmws: bytes) -> Path:
+    """A capture of one connection for each CMW."""
+    made = [Connection(server=certificate([(cmw, b"")]) + proof()) for cmw in cmws]
+    return sealed.write(path, made)
+
+
+def test_tags_name_content_formats(tmp_path: Path) -> None:
+    cmws = [cbor2.dumps(cbor2.CBORTag(tag, KAT)) for tag in TAGS]
+    path = in_place_of_the_certificate(tmp_path / "tags.pcapng", *cmws)
+    shown = dissect(
+        path, ["atls.cmw.tag", "atls.content_format", "atls.cmw.form"], "-Y", "atls.cmw"
+    )
+    assert len(shown) == len(TAGS)
+    for (tag, expected), packet in zip(TAGS.items(), shown):
+        assert packet["atls.cmw.form"][0] == "tag"
+        assert packet["atls.content_format"][:1] == ([expected] if expected else []), tag
+        wrong = any("no content format" in info for info in packet["_ws.expert.message"])
+        assert wrong is (expected is None)
+
+
+def test_other_things_in_a_wrapper(tmp_path: Path) -> None:
+    bundle = b"\x01" + vector(KAT, 2) + vector(PAT, 2)
+    cases = {
+        cbor2.dumps([263, LEGACY]): ("atls.psa.profile", ["PSA_IOT_PROFILE_1"]),
+        bundle: ("atls.kat.nonce", [NONCE.hex()]),
+        cbor2.dumps({1: [273, RECORD]}): ("atls.kat.nonce", [NONCE.hex()]),
+        b'["application/eat-ucs+json", "e30"]': ("atls.media_type", ["application/eat-ucs+json"]),
+        cbor2.dumps([267, cbor2.dumps({10: NONCE})]): ("atls.eat.nonce", [NONCE.hex()]),
+    }
+    path = in_place_of_the_certificate(tmp_path / "others.pcapng", *cases)
+    names = {name for name, _ in cases.values()}
+    shown = dissect(path, names, "-Y", "atls.cmw")
+    assert len(shown) == len(cases)
+    for (name, expected), packet in zip(cases.values(), shown):
+        assert packet[name] == expected
+
+
+WRONG = {  # RFC 9999: what a reader must refuse, and what the expert info says of it
+    b"": "cert_data<1..2^24-1> is empty",
+    b"\x82": "2 items at byte 0",
+    b"\x82\x01": "is missing",
+    b"\x81\x01": "two or three elements",
+    b"\x84\x01\x41\x00\x04\x04": "two or three elements",
+    b"\x82\x01\x61\x61": "the value is a byte string",
+    b"\x83\x01\x41\x00\x00": "the indicator is a number from 1",
+    b"\xa0": "a collection has a member",
+    cbor2.dumps({"__cmwc_t": "relative", "a": [1, b"x"]}): "absolute URI",
+    b"\x82\x01\x41\x00\x00": "1 bytes follow the item",
+    b"\x01\x00\x01": "kat: 1 bytes expected",
+    b'["application/cmw+cbor", "Zg=="]': "none of base64url",
+    b'[263, "Zg"]': "in JSON the type is a media type",
+    b'["a/b", "Zg"': "JSON",
+    b"\x82\x61\x61\x41\x00": "this is no media type",
+    b"\xf6": "a record, a tag or a collection",
+    b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff": "items at byte 0",
+    b"\x5b\xff\xff\xff\xff\xff\xff\xff\xff": "JSON",
+    b"\x82\x01\x5b\xff\xff\xff\xff\xff\xff\xff\xff": "a string of",
+    b"\x81" * 3000: "nested deeper",
+}
+
+
+def test_malformed_wrappers_get_expert_infos(tmp_path: Path) -> None:
+    path = in_place_of_the_certificate(tmp_path / "wrong.pcapng", *WRONG)
+    shown = dissect(path, ["tcp.stream"], "-Y", "atls.malformed")
+    infos = {int(packet["tcp.stream"][0]): packet["_ws.expert.message"] for packet in shown}
+    for number, (cmw, words) in enumerate(WRONG.items()):
+        assert any(words in info for info in infos.get(number, [])), (cmw[:40], infos.get(number))
+
+
+def self_signed(oid: str, value: bytes) -> bytes:
+    """A certificate with an extension."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "device")])
+    now = datetime.datetime(2026, 1, 1)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now)
+        .add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value), False)
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+def der(tag: int, content: bytes) -> bytes:
+    """A DER element of 128 to 65535 bytes."""
+    return bytes([tag, 0x82]) + vector(content, 2)
+
+
+def test_wrapper_in_x509(tmp_path: Path) -> None:
+    pe_cmw, tcg = "1.3.6.1.5.5.7.1.35", "2.23.133.5.4.9"
+    text = json.dumps(["application/eat-ucs+json", "e30"] + [4] * 1).encode().ljust(200)
+    certificates = [
+        (self_signed(pe_cmw, der(4, RECORD)), "cbor", ""),
+        (self_signed(tcg, der(4, RECORD)), "cbor", ""),
+        (self_signed(pe_cmw, der(12, text)), "json", ""),
+        (self_signed(tcg, cbor2.dumps(cbor2.CBORTag(1668547081, KAT))), "cbor", "bare CBOR"),
+        (self_signed(pe_cmw, der(12, RECORD)), "cbor", "JSON is in UTF8String"),
+        (self_signed(pe_cmw, b"\x02\x01\x05"), "", "UTF8String or OCTET STRING"),
+        (self_signed(pe_cmw, b"\x04\x7f\x00"), "", "content: 127 bytes expected"),
+    ]
+    made = [Connection(server=certificate([(data, b"")]) + proof()) for data, _, _ in certificates]
+    path = sealed.write(tmp_path / "x509.pcapng", made)
+    names = ["atls.cmw.serialization", "atls.kat.nonce"]
+    shown = dissect(path, names, "-Y", "atls_x509")
+    assert len(shown) == len(certificates)
+    for (_, encoding, words), packet in zip(certificates, shown):
+        assert packet["atls.cmw.serialization"] == ([encoding] if encoding else [])
+        assert packet["atls.kat.nonce"] == ([NONCE.hex()] if encoding == "cbor" else [])
+        infos = packet["_ws.expert.message"]
+        assert any(words in info for info in infos) if words else infos == []
+
+
+def framed(kind: int, body: bytes) -> bytes:
+    """A frame of harness/peers/README.md."""
+    return bytes([kind]) + vector(body, 3)
+
+
+@pytest.mark.parametrize("frames", [True, False])
+def test_exported_authenticators_in_application_data(tmp_path: Path, frames: bool) -> None:
+    offer = extension(CMW_ATTESTATION, b"")
+    entry = extension(CMW_ATTESTATION, vector(RECORD, 2))
+    long_entry = extension(CMW_ATTESTATION, vector(cbor2.dumps([263, bytes(40000)]), 2))
+    request = certificate_request(offer, b"context", kind=17)
+    answer = certificate([(X509, entry)], b"context") + proof(finished=True)
+    unasked = certificate([(X509, long_entry)], b"other") + proof(finished=True)
+    if frames:
+        request, answer, unasked = framed(1, request), framed(2, answer), framed(2, unasked)
+    records = [(sealed.CLIENT, request), (sealed.SERVER, answer), (sealed.SERVER, unasked)]
+    if frames:
+        records += [(sealed.CLIENT, framed(4, b"")), (sealed.CLIENT, framed(3, b"hello"))]
+        records += [(sealed.CLIENT, framed(5, bytes([226]))), (sealed.CLIENT, b"\x04\0\0\1")]
+    records += [(sealed.CLIENT, b"hello from client")]
+    after = [(side, sealed.APPLICATION_DATA, data) for side, data in records]
+    path = sealed.write(tmp_path / "expat.pcapng", [Connection(after=after)])
+    names = ["atls.message", "atls.certificate_request_context", "atls.kat.nonce", "atls.extension"]
+    names += ["atls.authenticator", "atls.line", "atls.alert"]
+    shown = dissect(path, names, "-Y", "atls_authenticator")
+    messages = ["ClientCertificateRequest", *["Certificate", "CertificateVerify", "Finished"] * 2]
+    assert [text for text in values(shown, "atls.message") if text != "Frame"] == messages
+    contexts = [text.hex() for text in (b"context", b"context", b"other")]
+    assert values(shown, "atls.certificate_request_context") == contexts
+    assert values(shown, "atls.extension") == ["cmw_attestation"] * 3
+    assert values(shown, "atls.kat.nonce") == [NONCE.hex()]
+    kinds = ["request", "authenticator", "authenticator", "done", "line", "alert"]
+    assert values(shown, "atls.authenticator") == (kinds if frames else [])
+    assert values(shown, "atls.line") == (["hello"] if frames else [])
+    assert values(shown, "atls.alert") == (["attestation_failed"] if frames else [])
+
+
+def test_alerts_have_names(tmp_path: Path) -> None:
+    expected = {
+        224: "unsupported_evidence",
+        225: "unsupported_verifiers",
+        226: "attestation_failed",
+        227: "unsupported_attestation_schemes",
+        228: "attestation_required",
+    }
+    alerts = [(sealed.SERVER, sealed.ALERT, bytes([2, code])) for code in (*expected, 40)]
+    path = sealed.write(tmp_path / "alerts.pcapng", [Connection(after=alerts)])
+    shown = dissect(path, ["atls.alert"])
+    assert values(shown, "atls.alert") == list(expected.values())
+
+
+def test_other_connections_are_left_alone(tmp_path: Path) -> None:
+    ordinary = Connection(
+        hello=extension(0, b"\x00\x05\x00\x00\x02ab"),
+        server=certificate([(X509, extension(18, b"\x00\x00"))]) + proof(),
+        after=[(sealed.CLIENT, sealed.APPLICATION_DATA, b"GET / HTTP/1.1\r\n\r\n")],
+    )
+    path = sealed.write(tmp_path / "ordinary.pcapng", [ordinary])
+    assert tshark(path, "-Y", "atls or atls_x509 or atls_authenticator") == ""
+
+
+def test_no_bytes_make_it_stumble(tmp_path: Path) -> None:
+    """Every message, damaged in many ways; the same ones each time."""
+    dice = random.Random(9999)
+    jwt = b"eyJhbGciOiJFUzI1NiJ9.eyJzdWJtb2RzIjp7ImEiOnsiZWFyLnN0YXR1cyI6Im5vbmUifX19.AAAA"
+    text = (
+        b'{"a":["application/cmw+cbor","ggFA"],"__cmwc_t":"tag:a","b":["application/json","e30"]}'
+    )
+    seeds = [RECORD, cbor2.dumps({"kat": ["application/eat+cwt", KAT], "pat": [263, PAT]}), text]
+    seeds += [cbor2.dumps([264, jwt]), b"\x01" + vector(KAT, 2) + vector(LEGACY, 2)]
+    seeds += [cbor2.dumps(cbor2.CBORTag(1668547091, RECORD)), cbor2.dumps([267, cbor2.dumps({})])]
+    offer = vector(evidence_type(0, 0, tail=CF_273), 1) + vector(NONCE, 1)
+    scheme = b"\x00\x00" + CF_273
+    seat = vector(scheme, 2) + vector(b"\x01" + vector(b"v", 2), 2)
+
+    def damaged(data: bytes) -> bytes:
+        changed = bytearray(data)
+        for _ in range(dice.choice((0, 1, 1, 2, 5))):
+            at = dice.randrange(len(changed)) if changed else 0
+            kind = dice.randrange(4)
+            if kind == 0 and changed:
+                changed[at] = dice.randrange(256)
+            elif kind == 1 and changed:
+                changed[at] ^= 1 << dice.randrange(8)
+            elif kind == 2:
+                del changed[at : at + dice.randrange(1, 30)]
+            else:
+                changed[at:at] = dice.randbytes(dice.randrange(1, 4))
+        return bytes(changed)
+
+    made = []
+    for number in range(250):
+        cmw = damaged(seeds[number % len(seeds)])
+        entry = extension(REMOTE_ATTESTATION, damaged(vector(cmw, 3)))
+        cert = certificate([(cmw, b""), (damaged(self_signed_once()), entry)])
+        authenticator = damaged(certificate([(X509, extension(CMW_ATTESTATION, cmw))]) + proof())
+        hello = extension(EVIDENCE_REQUEST, damaged(offer))
+        hello += extension(REMOTE_ATTESTATION, damaged(seat))
+        hello += extension(RESULTS_REQUEST, damaged(vector(vector(b"verifier", 2), 1)))
+        made.append(
+            Connection(
+                hello=hello,
+                encrypted=extension(EVIDENCE_PROPOSAL, damaged(offer)),
+                request=certificate_request(extension(REMOTE_ATTESTATION, damaged(scheme))),
+                server=cert + proof(),
+                client=damaged(cert),
+                after=[(sealed.CLIENT, sealed.APPLICATION_DATA, authenticator)],
+            )
+        )
+    path = sealed.write(tmp_path / "damaged.pcapng", made)
+    shown = tshark(path, "-V", "-Y", "tls")
+    assert shown.count("Attested TLS") > 500
+    assert shown.count("Malformed") > 100
+    # Wireshark shows with two passes, and in colour: the same code runs more often.
+    tshark(path, "-2", "-T", "pdml", "-Y", "atls")
+
+
+def self_signed_once() -> bytes:
+    """One certificate for all damaged ones."""
+    if not _CERTIFICATE:
+        _CERTIFICATE.append(self_signed("1.3.6.1.5.5.7.1.35", der(4, RECORD)))
+    return _CERTIFICATE[0]
+
+
+_CERTIFICATE: list[bytes] = []
