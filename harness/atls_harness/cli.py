@@ -20,6 +20,7 @@ from .peer import load_peers
 # Options of `run` whose value is not a path to collect.
 TAKES_VALUE = {"-k", "-n", "-m", "-p", "-o", "-c", "-W", "--repeat", "--seed", "--build", "--peers"}
 TAKES_VALUE |= {"--out", "--client", "--server", "--device", "--verifier", "--junitxml"}
+TAKES_VALUE |= {"--baseline", "--expected-failures"}
 
 
 def pytest_arguments(given: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from . import outcome, results, table
+from . import ambiguities, baseline, expected, outcome, results, table
 from .paths import shown
 from .run import Run
 
@@ -21,8 +21,10 @@ STORIES_MAX = 12
 class Gatherer:
     """A pytest plugin object, registered in that process only."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, before: dict[str, Any] | None = None) -> None:
         self.run = run
+        self.before = before
+        self.comparison: dict[str, Any] | None = None
         self.records: list[outcome.Record] = []
         self.started = datetime.datetime.now(datetime.timezone.utc)
         self.clock = time.monotonic()
@@ -33,13 +35,16 @@ class Gatherer:
             self.records.append(record)
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if not self.records:
             return
         argv = os.environ.get("ATLS_COMMAND", "pytest")
         seconds = time.monotonic() - self.clock
-        result = results.make(self.run, self.records, self.started, seconds, argv)
+        result = results.make(self.run, self.records, self.started, seconds, argv, self.before)
         results.write(result, self.run.results)
+        self.comparison = result.get("baseline")
+        if self.comparison and baseline.regressed(self.comparison) and session.exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(
         self, terminalreporter: TerminalReporter, config: pytest.Config
@@ -47,12 +52,18 @@ class Gatherer:
         if self.records:
             color = bool(terminalreporter.isatty and not os.environ.get("NO_COLOR"))
             width = terminalreporter._tw.fullwidth if terminalreporter.isatty else 100
-            terminalreporter.write("\n" + table.render(self.records, width, color) + "\n")
-            if config.option.stories or len(self.records) <= STORIES_MAX:
+            shape = ambiguities if config.option.ambiguities else table
+            terminalreporter.write("\n" + shape.render(self.records, width, color) + "\n")
+            few = len(self.records) <= STORIES_MAX and not config.option.ambiguities
+            if config.option.stories or few:
                 for record in sorted(self.records, key=lambda one: str(one["id"])):
                     if record["outcome"] in outcome.GOOD:
                         terminalreporter.write(table.story(record) + "\n")
             terminalreporter.write(table.footer(self.records, shown(self.run.results)))
+            for glob in expected.unused(self.run.expected, self.records):
+                terminalreporter.write(f"expected failure of no case of this run: {glob}\n")
+        if self.comparison:
+            terminalreporter.write("\n".join(baseline.lines(self.comparison)) + "\n")
         failed = os.environ.get("ATLS_FAILED_STAGES")
         if failed:
             terminalreporter.write(f"stages that failed before: {failed}\n")

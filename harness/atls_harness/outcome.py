@@ -118,7 +118,8 @@ def judge(case: Case, run: Run, attempts: list[Attempt], kept: Attempt) -> tuple
     if 0 < passed < len(attempts):
         return "flaky", f"{passed}/{len(attempts)} passed; one that did not: {kept.reason}"
     expected = str(case.story.get("xfail", "")) or next(
-        filter(None, (run.peer(side).known_failure(case) for side in SIDES)), ""
+        filter(None, (run.peer(side).known_failure(case) for side in SIDES)),
+        run.expected_failure(case.id),
     )
     if expected and kept.outcome == "fail":
         return "xfail", expected
@@ -155,6 +156,8 @@ def record(
             {"outcome": attempt.outcome, "seconds": round(attempt.seconds, 4)}
             for attempt in attempts or []
         ],
+        "ambiguity": case.scenario.ambiguity,
+        "readings": dict(case.story.get("readings", {})),
         "columns": columns(case, outcome, differences),
         "differences": [
             {
@@ -189,10 +192,12 @@ def expected(case: Case) -> dict[str, Any]:
 
 def columns(case: Case, outcome: str, differences: list[Difference]) -> dict[str, str]:
     """Did it conform on the wire, and did it withstand what was done to it? Two questions."""
+    # Two honest readings set against each other are no attack.
+    attacked = case.refused and not case.scenario.ambiguity
     if outcome not in ("pass", "fail", "xfail", "xpass", "flaky"):
-        return {CONFORMS: "unknown", WITHSTOOD: "unknown" if case.refused else "not-asked"}
+        return {CONFORMS: "unknown", WITHSTOOD: "unknown" if attacked else "not-asked"}
     bad = {difference.column for difference in differences}
-    withstood = "pass" if case.refused else "not-asked"
+    withstood = "pass" if attacked else "not-asked"
     return {
         CONFORMS: "fail" if CONFORMS in bad else "pass",
         WITHSTOOD: "fail" if WITHSTOOD in bad else withstood,

@@ -56,11 +56,13 @@ class Peer:
         serialization = flags.get("serialization", case.story.get("serialization", "cbor"))
         curve = flags.get("curve", case.story.get("curve", "p256"))
         faults = [fault.partition("=")[0] for fault in flags.get("fault", [])]
+        variants = [variant.partition("=")[0] for variant in flags.get("variant", [])]
         asked: list[tuple[str, Iterable[str], Iterable[str]]] = [
-            ("profile", [case.profile], can.get("profiles", [])),
+            ("profile", [str(flags.get("profile", case.profile))], can.get("profiles", [])),
             ("role", roles, can.get("roles", {}).get(side, [])),
             ("model", sorted(models), can.get("models", [])),
             ("fault", faults, can.get("faults", [])),
+            ("variant", variants, can.get("variants", [])),
         ]
         if "attester" in roles:
             asked.append(("serialization", [serialization], can.get("serializations", [])))

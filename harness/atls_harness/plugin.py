@@ -19,7 +19,9 @@ import pytest
 
 from . import outcome, table
 from .capture import Loopback
-from .errors import InputError
+from .baseline import load_baseline
+from .errors import HarnessError, InputError
+from .expected import load_expected
 from .gather import Gatherer
 from .parties import CASE_TIMEOUT
 from .paths import PEERS, ROOT, SCENARIOS, default_build
@@ -62,6 +64,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--all-supported", action="store_true", help="an unsupported case counts as a failure"
     )
+    group.addoption(
+        "--ambiguities", action="store_true", help="only reading against reading, and its table"
+    )
+    group.addoption(
+        "--baseline", type=Path, default=None, help="an earlier results.json, to compare with"
+    )
+    group.addoption(
+        "--expected-failures", type=Path, default=None, help="YAML: what is known to fail, and why"
+    )
     for role in ROLES:
         group.addoption(
             f"--{role}", default="atls", metavar="PEER", help=f"the peer that plays the {role}"
@@ -73,7 +84,9 @@ def pytest_configure(config: pytest.Config) -> None:
     option = config.option
     try:
         peers = load_peers([PEERS, *(folder.resolve() for folder in option.peers)])
-    except InputError as problem:
+        expected = load_expected(option.expected_failures) if option.expected_failures else ()
+        before = load_baseline(option.baseline) if option.baseline else None
+    except HarnessError as problem:
         raise pytest.UsageError(str(problem)) from problem
     chosen = {role: getattr(option, role) for role in ROLES}
     for role, name in chosen.items():
@@ -95,6 +108,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[LOOPBACK] = Loopback(work, option.packets)
     repeated = [f" --{role} {chosen[role]}" for role in ROLES if chosen[role] != "atls"]
     repeated += [f" --peers {shlex.quote(str(path.resolve()))}" for path in option.peers]
+    if option.expected_failures:
+        path = option.expected_failures.resolve()
+        repeated.append(f" --expected-failures {shlex.quote(str(path))}")
     if option.build:
         repeated.append(f" --build {shlex.quote(str(option.build.resolve()))}")
     config.stash[RUN] = Run(
@@ -107,9 +123,11 @@ def pytest_configure(config: pytest.Config) -> None:
         chosen,
         peers,
         "".join(repeated),
+        expected,
     )
     if worker is None and not option.list:
-        config.pluginmanager.register(Gatherer(config.stash[RUN]), "atls-gatherer")
+        gatherer = Gatherer(config.stash[RUN], before)
+        config.pluginmanager.register(gatherer, "atls-gatherer")
 
 
 def _seed(text: str) -> int:
@@ -243,8 +261,14 @@ class ProbeItem(pytest.Item):
         return self.path, 0, f"{self.peer.name}: {self.name}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Spreads the slow cases over the workers: order by a hash, and by nothing that matters."""
+    if config.option.ambiguities:
+        items[:] = [
+            item
+            for item in items
+            if isinstance(item, ScenarioItem) and item.case.scenario.ambiguity
+        ]
     items.sort(
         key=lambda item: hashlib.sha256(item.nodeid.encode()).digest()
         if isinstance(item, ScenarioItem)

@@ -14,7 +14,7 @@ from typing import Any, Iterable, Mapping, Sequence
 
 import jsonschema
 
-from . import RESULT_VERSION, ROOT_OF_TRUST
+from . import RESULT_VERSION, ROOT_OF_TRUST, ambiguities, baseline, coverage
 from .document import validator_for
 from .errors import HarnessError
 from .outcome import GOOD, OUTCOMES, Record
@@ -67,9 +67,14 @@ def totals(records: Iterable[Record]) -> dict[str, int]:
 
 
 def make(
-    run: Run, records: Sequence[Record], started: datetime.datetime, seconds: float, argv: str
+    run: Run,
+    records: Sequence[Record],
+    started: datetime.datetime,
+    seconds: float,
+    argv: str,
+    before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The whole result, checked against its schema."""
+    """The whole result, checked against its schema; BEFORE is an earlier one, with its file."""
     cases = []
     for record in sorted(records, key=lambda one: str(one["id"])):
         case = dict(record)
@@ -92,8 +97,11 @@ def make(
             "programs": program_versions(run),
         },
         "totals": totals(records),
+        "clauses": coverage.clause_results(cases),
         "cases": cases,
     }
+    if before is not None:
+        made["baseline"] = baseline.compare(before, cases)
     problem = jsonschema.exceptions.best_match(validator_for(RESULT_SCHEMA).iter_errors(made))
     if problem is not None:
         where = ".".join(str(part) for part in problem.absolute_path)
@@ -153,6 +161,8 @@ def summary(result: Mapping[str, Any]) -> str:
             f"| {tally(cases, 'conforms')} | {tally(cases, 'withstood')} |"
         )
     bad = [case for case in result["cases"] if case["outcome"] not in GOOD]
+    if "baseline" in result:
+        lines += baseline.markdown(result["baseline"])
     if bad:
         lines += ["", "## What did not pass", ""]
     for case in bad:
@@ -162,4 +172,6 @@ def summary(result: Mapping[str, Any]) -> str:
     if others:
         lines += ["", "## Not counted as passed", ""]
     lines += [f"- {case['id']} ({case['outcome']}): {case['reason']}" for case in others]
+    lines += coverage.markdown(result["clauses"])
+    lines += ambiguities.markdown(result["cases"])
     return "\n".join(lines) + "\n"

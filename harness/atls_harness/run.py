@@ -22,6 +22,7 @@ from typing import Iterator, Mapping
 
 from .credentials import make_credentials
 from .errors import InfrastructureError
+from .expected import ExpectedFailure
 from .peer import Peer
 
 SOCKET_PATH_MAX = 100
@@ -40,6 +41,11 @@ class Run:
     chosen: Mapping[str, str]  # role (client, server, device, verifier) to peer's name
     peers: Mapping[str, Peer]
     options: str  # what a command must repeat, beside the case
+    expected: tuple[ExpectedFailure, ...] = ()
+
+    def expected_failure(self, case: str) -> str:
+        """The reason for which a case is expected to fail, or ""."""
+        return next((one.reason for one in self.expected if one.means(case)), "")
 
     def peer(self, role: str) -> Peer:
         """The peer that plays ROLE."""

@@ -17,6 +17,7 @@ import jsonschema
 
 from .document import Document, complaint, load_schema
 from .errors import ScenarioError
+from .ambiguities import ambiguities
 from .paths import SCENARIO_SCHEMA, shown
 from .requirements import requirements
 
@@ -100,11 +101,14 @@ class Case:
         return [other(side) for side in reversed(attesters)]
 
     def flags(self, side: str) -> dict[str, Any]:
-        """What the story says of one side, by role first and then by name."""
+        """What the story says of one side: by role first, by its reading, and then by name."""
         flags: dict[str, Any] = {}
         for role in ("attester", "relying-party"):
             if side in self.sides(role):
                 flags = merge(flags, self.story.get("roles", {}).get(role, {}))
+        letter = self.story.get("readings", {}).get(side)
+        if letter:
+            flags = merge(flags, ambiguities()[self.scenario.ambiguity].readings[letter].flags)
         merged: dict[str, Any] = merge(flags, self.story.get(side, {}))
         return merged
 
@@ -163,6 +167,8 @@ def load(path: Path) -> tuple[Scenario, Document]:
     for index, clause in enumerate(value["clauses"]):
         if clause not in requirements():
             raise document.fail(("clauses", index), f"there is no requirement {clause!r}")
+    if value.get("ambiguity", "H") not in (*ambiguities(), "H"):
+        raise document.fail(("ambiguity",), f"there is no ambiguity {value['ambiguity']!r}")
     axes = value.get("matrix", {})
     for field in ("exclude", "variants"):
         for index, entry in enumerate(value.get(field, [])):
@@ -223,6 +229,13 @@ def cases(scenario: Scenario, document: Document) -> Iterator[Case]:
 def _contradiction(case: Case) -> str:
     """What no schema can say."""
     expect = case.story["expect"]
+    readings = case.story.get("readings", {})
+    known = ambiguities()[case.scenario.ambiguity].readings if case.scenario.ambiguity else {}
+    if bool(readings) != bool(case.scenario.ambiguity):
+        return "ambiguity and readings go together"
+    for letter in readings.values():
+        if letter not in known:
+            return f"{case.scenario.ambiguity} has no reading {letter!r}"
     if case.refused:
         for field in ("by", "reason"):
             if field not in expect:
