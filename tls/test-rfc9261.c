@@ -267,6 +267,7 @@ static void contexts_are_used_once(void **state)
     assert_int_equal(atls_ea_answer(&client.ea, TEXT("other"), &identity, &bytes, &size), -EINVAL);
     assert_int_equal(atls_ea_answer(&server.ea, context, &identity, &bytes, &size), -EINVAL);
     assert_int_equal(atls_ea_validate(&server.ea, made, &entry.certificate, &a), -EINVAL);
+    assert_int_equal(atls_ea_validate(&client.ea, made, &context, &a), -EINVAL);
     test_outcome(atls_ea_validate(&server.ea, made, &context, &a), 0, NULL);
     test_outcome(atls_ea_validate(&server.ea, made, &context, &a), ATLS_E_MISMATCH,
                  "RFC 9261 section 7.4");
