@@ -11,7 +11,7 @@ from typing import Sequence
 
 import pytest
 
-from . import checks, coverage
+from . import checks, coverage, report
 from .build import build_programs, jobs
 from .errors import HarnessError
 from .paths import PEERS, ROOT, SCENARIOS, default_build
@@ -102,6 +102,7 @@ COMMANDS = {
     "decode": decode,
     "setup": setup,
     "clauses": coverage.main,
+    "report": report.main,
 }
 
 

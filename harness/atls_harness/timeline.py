@@ -21,6 +21,8 @@ from .parties import Observation, Party
 Entry = dict[str, Any]
 End = tuple[str, float]  # a party, and a time on its clock
 Pairs = dict[tuple[str, int], int]
+Order = list[tuple[End, End]]
+HARNESS = ""  # as a party: its clock is that of the case
 ENTRIES_MAX = 80
 TEXT_MAX = 60
 NUMBER_MAX = 1 << 53
@@ -44,7 +46,9 @@ def make(seen: Observation) -> dict[str, Any]:
     """The timeline of a case, as results.json has it."""
     parties = [party for party in seen.parties.values() if party.events]
     pairs = pair(parties)
-    offsets = align(parties, causes(parties, pairs))
+    sure, likely = causes(parties, pairs)
+    offsets = align(parties, sure + likely) or align(parties, sure)
+    offsets = offsets or {party.name: party.started for party in parties}
     made: list[Entry] = []
     for party, index in merge(parties, pairs, offsets):
         event = party.events[index]
@@ -144,10 +148,10 @@ def _sent(
     return None
 
 
-def causes(parties: list[Party], pairs: Pairs) -> list[tuple[End, End]]:
-    """What came before what, at two parties."""
-    order = _messages(parties, pairs)
-    first: dict[tuple[str, str], End] = {}
+def causes(parties: list[Party], pairs: Pairs) -> tuple[Order, Order]:
+    """What came before what, at two parties: surely, and where nobody plays tricks."""
+    sure, likely = _messages(parties, pairs), Order()
+    devices: dict[tuple[str, str], list[End]] = {}
     sessions: dict[str, tuple[str, End]] = {}
     appraised: dict[str, End] = {}
     for party in parties:
@@ -155,12 +159,19 @@ def causes(parties: list[Party], pairs: Pairs) -> list[tuple[End, End]]:
             end = (party.name, _time(event))
             name = str(event.get("event"))
             if name == "request" and party.who == "device":
-                first.setdefault((party.name, str(event.get("operation"))), end)
+                key = (party.name, str(event.get("operation")))
+                devices.setdefault(key, []).append(end)
             elif name == "session":
                 sessions[str(event.get("nonce"))] = (str(event.get("session")), end)
             elif name == "appraisal":
                 appraised[str(event.get("session"))] = end
-    for party in parties:
+    endpoints = [party for party in parties if party.who in ("client", "server")]
+    first = min((party.started for party in endpoints), default=0.0)
+    sure += [((HARNESS, first), end) for _, end in sessions.values()]
+    for party in endpoints:
+        asked = {name: devices.get((f"{party.name}-device", name), []) for name in KEY_USE}
+        for ends in asked.values():
+            sure += [((HARNESS, party.started), end) for end in ends]
         wanted = ""
         seen: set[str] = set()
         for event in party.events:
@@ -168,19 +179,40 @@ def causes(parties: list[Party], pairs: Pairs) -> list[tuple[End, End]]:
             name = f"{event.get('event')} {event.get('direction', '')}".strip()
             if name == "challenge sent" and str(event.get("nonce")) in sessions:
                 wanted, made = sessions[str(event.get("nonce"))]
-                order.append((made, end))
-            elif name == "result" and event.get("conn") != 0 and wanted in appraised:
-                order.append((appraised[wanted], end))
+                sure.append((made, end))
+            elif name == "credential received" and wanted in appraised:
+                likely.append((end, appraised[wanted]))
+            elif name == "result" and _appraised_now(event) and wanted in appraised:
+                sure.append((appraised[wanted], end))
                 wanted = ""
+            elif name in ("challenge received", "challenge computed") and name not in seen:
+                likely += [(end, last) for last in asked["attest-key"][-1:]]
             for operation, user in KEY_USE.items():
-                asked = first.get((f"{party.name}-device", operation))
-                if user == name and asked and name not in seen:
-                    order.append((asked, end))
+                if user == name and name not in seen:
+                    sure += [(one, end) for one in asked[operation][:1]]
             seen.add(name)
-    return order
+        own = [end for nonce, (_, end) in sessions.items() if nonce not in _challenges(endpoints)]
+        if len(own) == 1 and not seen & {"challenge received", "challenge computed"}:
+            likely += [(own[0], last) for last in asked["attest-key"][-1:]]
+    return sure, likely
 
 
-def _messages(parties: list[Party], pairs: Pairs) -> list[tuple[End, End]]:
+def _appraised_now(event: Event) -> bool:
+    """Is it a relying party's result, and not an attester's own, from before or from its cache?"""
+    return event.get("conn") != 0 and event.get("source") == "verifier"
+
+
+def _challenges(endpoints: list[Party]) -> set[str]:
+    """The nonces that endpoints sent to each other."""
+    return {
+        str(event.get("nonce"))
+        for party in endpoints
+        for event in party.events
+        if event.get("event") == "challenge"
+    }
+
+
+def _messages(parties: list[Party], pairs: Pairs) -> Order:
     """Nothing is received before it was sent; an alert, not before what the sender said last."""
     sent: dict[int, End] = {}
     received: dict[int, End] = {}
@@ -197,9 +229,10 @@ def _messages(parties: list[Party], pairs: Pairs) -> list[tuple[End, End]]:
     return [(sent[number], received[number]) for number in sent if number in received]
 
 
-def align(parties: list[Party], order: list[tuple[End, End]]) -> dict[str, float]:
-    """When each party's clock began, in seconds since the case did."""
+def align(parties: list[Party], order: Order) -> dict[str, float] | None:
+    """When each party's clock began, in seconds since the case did; None where no clocks fit."""
     offsets = {party.name: party.started for party in parties}
+    offsets[HARNESS] = 0.0
     for _ in range(PASSES_MAX):
         moved = False
         for (before, sent), (after, received) in order:
@@ -208,8 +241,9 @@ def align(parties: list[Party], order: list[tuple[End, End]]) -> dict[str, float
                 offsets[after] = least
                 moved = True
         if not moved:
-            break
-    return offsets
+            del offsets[HARNESS]
+            return offsets
+    return None
 
 
 def merge(

@@ -102,6 +102,47 @@ def test_the_verifier_and_the_device_come_first() -> None:
         assert order.index(before) < order.index(after)
 
 
+def test_a_helper_that_started_late_is_moved_too() -> None:
+    # The verifier's clock began a second after its process did, the machine being busy.
+    challenge = {"event": "challenge", "direction": "sent", "nonce": "ab", "conn": 1}
+    credential = {"event": "credential", "conn": 1, "sha256": "00" * 32}
+    events = made(
+        party(
+            "verifier",
+            0.0,
+            {"t": 0.1, "event": "session", "session": "s", "nonce": "ab"},
+            {"t": 0.3, "event": "appraisal", "session": "s", "status": "affirming"},
+        ),
+        party("server", 0.1, {"t": 1.0, "direction": "sent", **credential}),
+        party(
+            "client",
+            0.2,
+            {"t": 0.1, **challenge},
+            {"t": 0.15, "event": "result", "source": "cache", "conn": 1},
+            {"t": 0.2, "direction": "received", **credential},
+            {"t": 0.4, "event": "result", "source": "verifier", "conn": 1},
+        ),
+    )
+    order = shown(events)
+    assert order.index("client credential received") < order.index("verifier appraisal")
+    assert order.index("verifier appraisal") < len(order) - 1
+    assert order[-1] == "client result"
+
+
+def test_likely_causes_yield_to_sure_ones() -> None:
+    # Evidence made before the challenge: the device attests before it could have been asked to.
+    events = made(
+        party("server-device", 0.0, {"t": 0.2, "event": "request", "operation": "attest-key"}),
+        party(
+            "server",
+            0.1,
+            {"t": 0.1, "event": "credential", "direction": "sent", "sha256": "00"},
+            {"t": 0.5, "event": "challenge", "direction": "received", "nonce": "ab"},
+        ),
+    )
+    assert shown(events)[0] == "server-device request"
+
+
 def test_an_alert_comes_after_what_led_to_it() -> None:
     def handshake(t: float, direction: str) -> dict[str, Any]:
         alert = {"direction": direction, "code": 226, "name": "attestation_failed"}

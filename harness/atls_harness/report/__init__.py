@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`./atls report`: what a run's results.json says, as files that people and machines read.
+
+view.py reads the result, sequence.py lays out the diagrams, evidence.py looks into the bundles,
+render.py writes; publish.py makes what goes into results/. Nothing is run anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Sequence
+
+import jsonschema
+
+from ..document import validator_for
+from ..errors import HarnessError
+from ..paths import RESULT_SCHEMA, ROOT, shown
+from . import evidence, publish, render, view
+
+# What results/ may hold of decoded messages: that of a case for each scenario, about.
+PUBLISHED_EVIDENCE = 500_000
+
+
+def write(result: Path, target: Path) -> list[Path]:
+    """The report on RESULT in the folder TARGET; returns what was written."""
+    raw = view.load(result)
+    report = view.make(raw)
+    folder = result if result.is_dir() else result.parent
+    target.mkdir(parents=True, exist_ok=True)
+    made = {
+        "report.html": render.html(report, folder, target),
+        "report.md": render.markdown(report),
+        "badge.json": json.dumps(render.badge(report)) + "\n",
+    }
+    if not (target / "junit.xml").exists() or target.resolve() != folder.resolve():
+        made["junit.xml"] = render.junit(report)
+    return _save(made, target)
+
+
+def write_published(result: Path, target: Path) -> list[Path]:
+    """The report that is published in the folder TARGET."""
+    raw = publish.trim(view.load(result))
+    problem = jsonschema.exceptions.best_match(validator_for(RESULT_SCHEMA).iter_errors(raw))
+    if problem is not None:
+        where = ".".join(str(part) for part in problem.absolute_path)
+        raise HarnessError(f"{result}: not published: {where}: {problem.message}")
+    report = view.make(raw)
+    # The trimmed result names no bundles; what is in them is looked up by the one that was given.
+    folder = result if result.is_dir() else result.parent
+    kept = evidence.gather(view.make(view.load(result)).cases, folder, PUBLISHED_EVIDENCE)
+    target.mkdir(parents=True, exist_ok=True)
+    made = {
+        "report.html": render.html(report, target, target, kept=kept),
+        "summary.md": render.markdown(report),
+        "badge.json": json.dumps(render.badge(report)) + "\n",
+        "results.json": publish.dump(raw),
+    }
+    return _save(made, target)
+
+
+def _save(made: dict[str, str], target: Path) -> list[Path]:
+    paths = []
+    for name, words in made.items():
+        path = target / name
+        path.write_text(words, encoding="utf-8", errors="replace")
+        paths.append(path)
+    return paths
+
+
+def main(given: Sequence[str]) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="./atls report", description=__doc__)
+    parser.add_argument(
+        "result",
+        nargs="?",
+        type=Path,
+        default=ROOT / "out" / "latest",
+        help="a results.json, or the folder of a run (default: the newest run)",
+    )
+    parser.add_argument("--output", type=Path, default=None, help="folder (default: the result's)")
+    parser.add_argument(
+        "--publish", action="store_true", help="write the published report into results/"
+    )
+    options = parser.parse_args(given)
+    result: Path = options.result
+    folder = result if result.is_dir() else result.parent
+    if options.publish:
+        paths = write_published(result, options.output or ROOT / "results")
+    else:
+        paths = write(result, options.output or folder.resolve())
+    for path in paths:
+        print(shown(path))
+    return 0

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A report as HTML, Markdown, JUnit and a badge. What a peer said is never taken for markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any, Mapping
+from xml.etree import ElementTree
+
+import jinja2
+from markupsafe import Markup
+
+from ..markdown import code, plain, visible
+from . import evidence, sequence
+from .publish import kind
+from .view import BAD, OK, WARN, Report, anchor, coverage, facts, mapping, moment, tally, text
+
+TEMPLATES = Path(__file__).parent / "templates"
+BADGE_COLORS = {OK: "brightgreen", WARN: "yellow", BAD: "red"}
+
+
+def _visible(value: Any) -> Any:
+    """A value for a template; markup of our own as it is."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _hash(source: str) -> str:
+    """An inline script or style, as Content-Security-Policy names it."""
+    digest = hashlib.sha256(source.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+
+
+def _source(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8").strip()
+
+
+def html(
+    report: Report,
+    folder: Path,
+    target: Path,
+    kept: Mapping[str, list[evidence.Evidence]] | None = None,
+) -> str:
+    """The page. FOLDER is that of the results and their bundles, TARGET that of the page; KEPT has
+    the evidence where that is not in the bundles.
+    """
+    style, script = _source("style.css"), _source("script.js")
+    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
+    policy += "base-uri 'none'; form-action 'none'"
+    links = {}
+    for case in report.cases:
+        bundle = evidence.bundle_of(case, folder)
+        if bundle is not None:
+            links[case.anchor] = evidence.link(bundle, target)
+    documents: dict[str, list[Mapping[str, Any]]] = {}
+    for clause in report.clauses:
+        documents.setdefault(clause["document"], []).append(clause)
+    scenarios = [one for many in report.groups.values() for one in many]
+    raw = {case.anchor: case.raw for case in report.cases}
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            run=_run(report),
+            style=Markup(style),
+            script=Markup(script),
+            policy=policy,
+            evidence=evidence.gather(report.cases, folder) if kept is None else kept,
+            links=links,
+            diagram=lambda name: sequence.draw(raw[name]),
+            alike=_alike(report),
+            tally=tally,
+            grouped={
+                group: [case for one in many for case in one.cases]
+                for group, many in report.groups.items()
+            },
+            group_anchors={group: anchor("group", group) for group in report.groups},
+            choices=_choices(report),
+            coverage=_coverage(report),
+            documents=documents,
+            document_anchors={name: anchor("document", name) for name in documents},
+            scenario_anchors={f"{one.group}/{one.name}": one.anchor for one in scenarios},
+            clause_anchors={clause["id"]: clause["anchor"] for clause in report.clauses},
+            badge=badge(report),
+        )
+    )
+
+
+def _run(report: Report) -> dict[str, Any]:
+    """What is said of a run at the top and at the bottom."""
+    peers = mapping(report.run.get("peers"))
+    ends = [text(peers[side]) for side in ("client", "server") if peers.get(side)]
+    pair = f"client {ends[0]}, server {ends[1]}" if len(ends) == 2 else ""
+    about = {
+        "started": moment(report.run.get("started")),
+        "revision": text(report.run.get("revision")),
+    }
+    return {**about, "pair": pair, "facts": facts(report)}
+
+
+def _alike(report: Report) -> dict[str, tuple[str, str]]:
+    """For a case without a timeline, one like it that has one: its anchor and id."""
+    drawn: dict[tuple[str, ...], tuple[str, str]] = {}
+    for case in report.cases:
+        if case.raw.get("timeline"):
+            drawn.setdefault(kind(case.raw), (case.anchor, case.id))
+    return {
+        case.anchor: drawn[kind(case.raw)]
+        for case in report.cases
+        if not case.raw.get("timeline") and kind(case.raw) in drawn
+    }
+
+
+def _choices(report: Report) -> dict[str, list[str]]:
+    """The values by which cases can be chosen."""
+    names = ("outcome", "profile", "model", "attester")
+    return {name: sorted({getattr(case, name) for case in report.cases}) for name in names}
+
+
+def _coverage(report: Report) -> dict[str, Any]:
+    whole, documents = coverage(report.clauses)
+    words = f"{whole.tested} of {whole.musts} MUSTs that can be observed have a test"
+    if not whole.musts:
+        words = "named by the cases of this run"
+    rows = [{**vars(one), "anchor": anchor("document", name)} for name, one in documents.items()]
+    return {
+        "shown": whole.passed,
+        "all": whole.all,
+        "tone": whole.tone,
+        "words": words,
+        "rows": rows,
+    }
+
+
+def badge(report: Report) -> dict[str, Any]:
+    """A badge, as shields.io reads it from an endpoint."""
+    made: dict[str, Any] = {"schemaVersion": 1, "label": "attested TLS interop"}
+    if not report.cases:
+        return {**made, "message": "nothing was run", "color": "lightgrey"}
+    passed = sum(case.outcome == "pass" for case in report.cases)
+    message = f"{passed}/{len(report.cases)} pass"
+    return {**made, "message": message, "color": BADGE_COLORS[report.whole.tone]}
+
+
+def markdown(report: Report) -> str:
+    """The summary for a CI job's page."""
+    run = report.run
+    seconds = run.get("seconds")
+    about = [f"{seconds:.1f} s" if isinstance(seconds, (int, float)) else ""]
+    about += [f"{key} {plain(str(run[key]))}" for key in ("seed", "revision") if run.get(key)]
+    whole = report.whole
+    lines = [
+        "<!-- SPDX-License-Identifier: Apache-2.0 -->",
+        "# Attested TLS interop report",
+        "",
+        f"**{whole.outcomes or 'no cases'}** ({', '.join(filter(None, about))}): "
+        f"conforms on the wire {whole.conforms}, withstood the attack {whole.withstood}.",
+        "",
+        plain(report.root_of_trust),
+        "",
+    ]
+    for profile, models in report.matrix.profiles.items():
+        heads = [f"{name} attests" for name in report.matrix.attesters]
+        lines += [f"| {plain(profile)} | " + " | ".join(map(plain, heads)) + " |"]
+        lines += ["|---" * (len(heads) + 1) + "|"]
+        for model, cells in models.items():
+            row = [
+                f"{cell.conforms}, {cell.withstood}{'' if cell.tone == OK else ' ⚠'}"
+                if cell.cases
+                else ""
+                for cell in cells.values()
+            ]
+            lines.append(f"| {plain(model)} | " + " | ".join(row) + " |")
+        lines.append("")
+    lines += ["In a cell: conforms on the wire, withstood the attack (– where none was tried).", ""]
+    lines += [
+        "| scenarios | cases | conforms on the wire | withstood the attack |",
+        "|---|---|---|---|",
+    ]
+    for group, scenarios in report.groups.items():
+        cases = [case for scenario in scenarios for case in scenario.cases]
+        row = [f"{plain(group)} ({len(scenarios)})", outcomes_of(cases)]
+        row += [str(tally(cases, "conforms")), str(tally(cases, "withstood"))]
+        lines.append("| " + " | ".join(row) + " |")
+    for title, chosen in (("What did not pass", report.bad), ("Not counted", report.others)):
+        if chosen:
+            lines += ["", f"## {title}", ""]
+        for case in chosen:
+            lines.append(f"- **{plain(case.id)}** ({case.outcome}): {plain(case.reason)}")
+            if not case.good and case.raw.get("repeat"):
+                lines.append(f"  {code(str(case.raw['repeat']))}")
+    if report.clauses:
+        counted: dict[str, int] = {}
+        for clause in report.clauses:
+            counted[clause["outcome"]] = counted.get(clause["outcome"], 0) + 1
+        words = ", ".join(f"{count} {plain(name)}" for name, count in counted.items())
+        lines += ["", f"Requirements ({len(report.clauses)}): {words}."]
+    return "\n".join(lines) + "\n"
+
+
+def outcomes_of(cases: list[Any]) -> str:
+    """ "24 pass, 1 fail" """
+    counted: dict[str, int] = {}
+    for case in cases:
+        counted[case.outcome] = counted.get(case.outcome, 0) + 1
+    return ", ".join(f"{count} {name}" for name, count in counted.items())
+
+
+def junit(report: Report) -> str:
+    """The cases as JUnit's XML, for results that came without it."""
+    suites = ElementTree.Element("testsuites")
+    suite = ElementTree.SubElement(suites, "testsuite", name="atls", tests=str(len(report.cases)))
+    kinds = {"failure": 0, "error": 0, "skipped": 0}
+    for case in report.cases:
+        one = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname=visible(f"{case.group}.{case.scenario}"),
+            name=visible(case.name),
+            time=f"{case.seconds:.3f}",
+        )
+        if case.outcome == "pass":
+            continue
+        kind = "skipped" if case.good else "error" if case.outcome == "error" else "failure"
+        kinds[kind] += 1
+        reason = visible(case.reason) or case.outcome
+        what = ElementTree.SubElement(one, kind, message=f"{case.outcome}: {reason}")
+        what.text = visible(str(case.raw.get("repeat") or ""))
+    suite.set("failures", str(kinds["failure"]))
+    suite.set("errors", str(kinds["error"]))
+    suite.set("skipped", str(kinds["skipped"]))
+    ElementTree.indent(suites)
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suites, "unicode") + "\n"
+    )
