@@ -204,6 +204,7 @@ static void ta07_binders_computed(void **state)
     test_vector_free(value);
 }
 
+/* R-SE-10. */
 static void seat_as_known(void **state) /* R-SE-10 */
 {
     uint8_t base[ATLS_HASH_MAX], binder[ATLS_HASH_MAX], twice[ATLS_HASH_MAX], other[ATLS_HASH_MAX];
@@ -274,6 +275,7 @@ static void seat_readings(void **state)
     atls_transcript_clear(&t);
 }
 
+/* The values of R-EX-12 and R-EX-13. */
 static const struct expat_row {
     const char *name;
     const struct inputs *in;

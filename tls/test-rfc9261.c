@@ -350,7 +350,7 @@ static void bound_to_the_connection(void **state)
     atls_ea_clear(&elsewhere.ea);
 }
 
-/* A request with other extensions than the one that was answered makes another transcript. */
+/* R-EX-07: a request with other extensions than the answered one makes another transcript. */
 static void bound_to_the_request(void **state)
 {
     struct atls_bytes hello = test_bytes(HELLO_EXTENSIONS), context = TEXT("context"), request,
@@ -396,8 +396,8 @@ static const struct answer_row {
     unsigned alert;
 } answer_rows[] = {
     {"asked for", CMW_ATTESTATION, 0, 0x0403, &p256, 0, 0, NULL, 0},
-    {"asked for, in the second entry", CMW_ATTESTATION, 1, 0x0403, &p256, 0, 0, NULL, 0},
-    {"an extension not asked for", 0xff01, 0, 0x0403, &p256, -EINVAL, ATLS_E_UNSUPPORTED,
+    {"R-EX-01 asked for, in the second entry", CMW_ATTESTATION, 1, 0x0403, &p256, 0, 0, NULL, 0},
+    {"R-EX-05 an extension not asked for", 0xff01, 0, 0x0403, &p256, -EINVAL, ATLS_E_UNSUPPORTED,
      "RFC 9261 section 5.2.1", ATLS_EA_UNSUPPORTED_EXTENSION},
     {"an extension not asked for in the second entry", 0xff01, 1, 0x0403, &p256, -EINVAL,
      ATLS_E_UNSUPPORTED, "RFC 9261 section 5.2.1", ATLS_EA_UNSUPPORTED_EXTENSION},
