@@ -315,6 +315,7 @@ static void renew(struct endpoint *e, double now)
 {
     struct atls_attester *attester = e->options->party->attester;
     if (attester == NULL || now < e->renew_at ||
+        e->options->party->profile->carrier == ATLS_IN_CERTIFICATE ||
         !atls_abilities_have(&e->options->party->as_attester, ATLS_MODEL_PASSPORT))
         return;
     /* While it is under way the verifier's client wakes the loop. A failure is told to whoever

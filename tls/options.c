@@ -11,6 +11,7 @@
 #include "rats/error.h"
 #include "tls/device-key.h"
 
+#define RUST_CMW_ATTESTATION 0xFFFF /* cmw_attestation, as the Rust implementation has it */
 #define DRAFT_LITERAL 60 /* attestation_evidence, where tls-attestation puts a number to it */
 
 enum flag {
@@ -55,7 +56,7 @@ enum flag {
 static const struct argp_option shared[] = {
     {0, 0, 0, 0, "Attestation:", 1},
     {"profile", PROFILE, "NAME", 0,
-     "how attestation rides in TLS: ta-02, ta-03, ta-07, seat-04, seat-06", 0},
+     "how attestation rides in TLS: ta-02, ta-03, ta-07, seat-04, seat-06, x509-cmw", 0},
     {"attester", ATTESTER, "MODELS", 0,
      "this side attests itself: none (default), or a list in order of preference of "
      "background-check, passport",
@@ -400,13 +401,21 @@ static void check_profile(struct argp_state *state, const struct atls_options *o
         unsupported("--credential-kind cert with profile", o->profile->name);
     if (atls_variants_check(&o->variants, o->profile->name) != 0)
         unsupported("variant", atls_error_text());
-    if (beside(o) && o->attester_count > 0 && (o->key == NULL || !atls_device_key_named(o->key)))
-        argp_error(state, "attestation beside a certificate needs --cert and --key device:HANDLE");
+    bool inside = o->profile->carrier == ATLS_IN_CERTIFICATE;
+    if (inside &&
+        o->faults.count > 0) /* atls-enroll makes the evidence, and what is wrong with it */
+        unsupported("in profile x509-cmw: fault", o->faults.fault[0].name);
+    if ((beside(o) || inside) && o->attester_count > 0 &&
+        (o->key == NULL || !atls_device_key_named(o->key)))
+        argp_error(state, "attestation beside or inside a certificate needs --cert and --key "
+                          "device:HANDLE");
 }
 
 static void check(struct argp_state *state, const struct atls_options *o)
 {
-    bool attests_by_result = has(o->attester, o->attester_count, ATLS_MODEL_PASSPORT);
+    /* In a certificate the result is there already. */
+    bool attests_by_result = has(o->attester, o->attester_count, ATLS_MODEL_PASSPORT) &&
+                             (o->profile == NULL || o->profile->carrier != ATLS_IN_CERTIFICATE);
     bool asks_verifier = has(o->relying_party, o->relying_party_count, ATLS_MODEL_BACKGROUND_CHECK);
     bool reads_results = has(o->relying_party, o->relying_party_count, ATLS_MODEL_PASSPORT);
     if (o->profile == NULL) {

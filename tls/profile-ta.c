@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "rats/error.h"
+#include "tls/binder.h"
 #include "tls/certificate.h"
 #include "tls/profile-four.h"
 
+#define ADVERTISED_SIZE 32 /* bytes: nothing on the wire says how many (H16) */
 #define DRAFT "draft-fossati-tls-attestation-07 "
 
 /* Each extension speaks of one attesting side and one mechanism. A nonce goes with evidence, from
@@ -117,6 +119,39 @@ static int find_credential(const struct atls_profile *profile, struct atls_bytes
     return 0;
 }
 
+/* Credential kind CERT_ATTESTATION: both sides make the channel binder of the nonce and of a secret
+ * that only they have, and the evidence answers it. The KAT's key is that of the certificate beside
+ * it, which the draft leaves to the binder alone. */
+static int make_binder(const struct atls_binding *b, uint8_t challengep[ATLS_BINDER_MAX],
+                       size_t *sizep)
+{
+    const struct atls_ta07_reading reading = {
+        .length = (enum atls_ta07_length)b->variants->binder_length,
+        .secret = (enum atls_ta07_secret)b->variants->binder_secret,
+        .advertised_size = ADVERTISED_SIZE,
+    };
+    uint8_t hellos[ATLS_HASH_MAX], binder[ATLS_TA07_BINDER_MAX];
+    enum atls_hash hash;
+    size_t size;
+    int result = atls_transcript_alg(b->transcript, &hash);
+    if (result == 0)
+        result = atls_transcript_hash_hellos(b->transcript, &atls_crypto_gnutls,
+                                             ATLS_RETRY_MESSAGE_HASH, hellos);
+    if (result == 0)
+        result =
+            atls_ta07_binder(&atls_crypto_gnutls, hash, &reading, b->handshake_secret,
+                             ATLS_BYTES(hellos, atls_hash_size(hash)), b->nonce, binder, &size);
+    if (result != 0)
+        return result;
+    if (size > ATLS_BINDER_MAX)
+        return atls_fail(ATLS_E_LIMIT, "RFC 9711 section 4.1",
+                         "evidence answers at most %d bytes, the binder has %zu", ATLS_BINDER_MAX,
+                         size);
+    memcpy(challengep, binder, size);
+    *sizep = size;
+    return 0;
+}
+
 #define BY_NUMBER ATLS_CODE_POINT_COUNT
 
 /* The older drafts say less of alerts; what they leave open is answered as -07 has it. */
@@ -177,5 +212,8 @@ const struct atls_profile atls_profile_ta_07 = {
     .extension_count = 4,
     .results = true,
     .refusals = refusals_07,
+    .binder_clause = DRAFT "section 6.2.1",
+    .entry_extension = ATLS_CP_ATTESTATION_EVIDENCE,
+    .bind = make_binder,
     BY_NONCE,
 };

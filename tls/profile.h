@@ -35,10 +35,9 @@ struct atls_refusal {
         "internal", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""                           \
     }
 
-enum atls_carrier {                               /* where the credential is */
-                    ATLS_IN_PLACE_OF_CERTIFICATE, /* it is the body of the one CertificateEntry */
-                    ATLS_IN_ENTRY, /* beside X.509, in an extension of the first CertificateEntry */
-};
+/* Where the credential is: the body of the one CertificateEntry; beside X.509, in an extension of
+ * the first CertificateEntry; or inside of X.509, in an extension of the leaf. */
+enum atls_carrier { ATLS_IN_PLACE_OF_CERTIFICATE, ATLS_IN_ENTRY, ATLS_IN_CERTIFICATE };
 
 /* What a challenge is made of that both sides compute. */
 struct atls_binding {
@@ -96,6 +95,7 @@ struct atls_profile {
 
 extern const struct atls_profile atls_profile_ta_02, atls_profile_ta_03, atls_profile_ta_07;
 extern const struct atls_profile atls_profile_seat_04, atls_profile_seat_06;
+extern const struct atls_profile atls_profile_x509_cmw;
 /* All of them, NULL at the end. */
 extern const struct atls_profile *const atls_profiles[];
 /* NULL where there is none of that name (exit 77). */

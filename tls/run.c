@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "program/program.h"
+#include "rats/cmw-x509.h"
 #include "rats/error.h"
 #include "tls/device-key.h"
 #include "tls/endpoint.h"
@@ -121,6 +122,15 @@ static int check_library(const struct program *p)
 
 static int check_chain(const struct program *p)
 {
+    const struct atls_party *party = &p->party;
+    if (p->options.profile->carrier == ATLS_IN_CERTIFICATE && p->options.attester_count > 0) {
+        struct atls_x509_cmw found;
+        int result = atls_x509_cmw_find(
+            ATLS_BYTES(party->chain[0].cert.data, party->chain[0].cert.size), &found);
+        if (result != 0)
+            return result;
+        atls_x509_cmw_clear(&found);
+    }
     if (p->party.chain_size < 2 && atls_faults_has(p->party.faults, "entry-second", NULL))
         return atls_fail(ATLS_E_UNSUPPORTED, NULL,
                          "fault entry-second needs a chain of two certificates");

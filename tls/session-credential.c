@@ -103,9 +103,9 @@ int session_credential_result(struct atls_session *s)
 int session_credential_make(struct atls_session *s)
 {
     bool bound = session_carrier(s, s->party->side) == ATLS_IN_ENTRY;
-    int code;
-    if (bound && session_entry_bind_self(s) != 0)
-        return session_fail(s, "internal", -1, NULL, NULL);
+    int code = bound ? session_entry_bind_self(s) : 0;
+    if (code != 0)
+        return session_bind_failed(s, code);
     if (s->self_model == ATLS_MODEL_BACKGROUND_CHECK) {
         struct atls_bytes nonce = s->party->side == ATLS_CLIENT ? s->selections[ATLS_CLIENT].nonce
                                                                 : s->offers[ATLS_SERVER].nonce;
@@ -186,7 +186,9 @@ int session_credential_retrieve(gnutls_session_t tls, const struct gnutls_cert_r
     *flags = 0; /* the library frees nothing of this */
     bool beside =
         s->self_model != ATLS_MODEL_NONE && session_carrier(s, s->party->side) == ATLS_IN_ENTRY;
-    if (s->self_model == ATLS_MODEL_NONE) {
+    if (s->party->profile->carrier == ATLS_IN_CERTIFICATE)
+        session_x509_present(s);
+    if (s->self_model == ATLS_MODEL_NONE || s->party->profile->carrier == ATLS_IN_CERTIFICATE) {
         if (session_entry_send_unasked(s) != 0)
             return STOP;
         *chain = (gnutls_pcert_st *)(uintptr_t)s->party->chain;
@@ -334,7 +336,7 @@ static int plain_alert(unsigned status)
     return ATLS_ALERT_BAD_CERTIFICATE;
 }
 
-static void note_plain_key(struct atls_session *s)
+void session_note_peer_key(struct atls_session *s)
 {
     unsigned count;
     size_t size = sizeof s->verified_with;
@@ -403,7 +405,7 @@ static int verify_plain(struct atls_session *s)
     int result = session_verify_chain(s);
     if (result != 0)
         return result;
-    note_plain_key(s);
+    session_note_peer_key(s);
     s->peer_accepted = true;
     return 0;
 }
@@ -416,8 +418,14 @@ int session_credential_verify(gnutls_session_t tls)
         return STOP;
     if (s->waiting & WAIT_RESULT) /* a client's own, which its Certificate is about to carry */
         return GNUTLS_E_AGAIN;
-    if (s->peer_model == ATLS_MODEL_NONE)
+    if (s->peer_model == ATLS_MODEL_NONE && s->party->profile->carrier == ATLS_IN_CERTIFICATE &&
+        s->party->as_relying_party.model_count > 0) {
+        int result = session_x509_judge(s);
+        if (result != 0 || s->peer_accepted)
+            return result;
+    } else if (s->peer_model == ATLS_MODEL_NONE) {
         return verify_plain(s);
+    }
     if (s->appraisal == NULL || s->verified_with_size == 0)
         return session_fail(s, "internal", -1, NULL, "there is nothing to judge the peer by");
     int result = atls_appraisal_verdict(s->appraisal, &verdict);

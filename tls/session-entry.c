@@ -119,6 +119,11 @@ int session_bind(struct atls_session *s, enum atls_side attester,
     return profile->bind(&binding, s->binder, &s->binder_size);
 }
 
+int session_bind_failed(struct atls_session *s, int code)
+{
+    return session_fail(s, code == ATLS_E_LIMIT ? "nonce-length" : "internal", -1, NULL, NULL);
+}
+
 /* The attester's own binder. */
 int session_entry_bind_self(struct atls_session *s)
 {
@@ -319,8 +324,9 @@ static int empty_chain(struct atls_session *s)
 static int expect(struct atls_session *s, const struct atls_public_key *leaf)
 {
     enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
-    if (session_bind(s, peer, leaf) != 0)
-        return session_fail(s, "internal", -1, NULL, NULL);
+    int result = session_bind(s, peer, leaf);
+    if (result != 0)
+        return session_bind_failed(s, result);
     if (atls_appraisal_set_challenge(s->appraisal, ATLS_BYTES(s->binder, s->binder_size)) != 0 ||
         atls_appraisal_expect_key(s->appraisal, leaf) != 0)
         return session_appraisal_failed(s);

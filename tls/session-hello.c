@@ -222,6 +222,13 @@ static int repeated_whole(struct atls_session *s)
     return 0;
 }
 
+/* Attestation of the peer is required, and hellos have to bring it about. */
+static bool must_negotiate(const struct atls_party *party)
+{
+    return party->as_relying_party.model_count > 0 && party->attestation_required &&
+           party->profile->carrier != ATLS_IN_CERTIFICATE;
+}
+
 /* The server as relying party: chooses how the client attests. */
 static int select_peer(struct atls_session *s)
 {
@@ -233,8 +240,7 @@ static int select_peer(struct atls_session *s)
     if (result != 0 && party->attestation_required && !omit)
         return session_refuse(s, reason);
     s->peer_model = atls_selection_model(&s->selections[ATLS_CLIENT]);
-    if (party->as_relying_party.model_count > 0 && party->attestation_required &&
-        s->peer_model == ATLS_MODEL_NONE)
+    if (must_negotiate(party) && s->peer_model == ATLS_MODEL_NONE)
         return session_fail(s, "attestation-missing", -1, NULL,
                             "attestation is required of the client, which proposes none");
     bool ask = party->as_relying_party.model_count > 0 || party->has_trust_anchors;
@@ -295,8 +301,7 @@ static int settle(struct atls_session *s)
             return session_refuse(s, "unexpected-selection");
     s->self_model = atls_selection_model(&s->selections[ATLS_CLIENT]);
     s->peer_model = atls_selection_model(&s->selections[ATLS_SERVER]);
-    if (s->party->as_relying_party.model_count > 0 && s->party->attestation_required &&
-        s->peer_model == ATLS_MODEL_NONE)
+    if (must_negotiate(s->party) && s->peer_model == ATLS_MODEL_NONE)
         return session_fail(s, "attestation-missing", -1, NULL,
                             "attestation is required of the server, which selects none");
     report_negotiated(s);

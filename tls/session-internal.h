@@ -124,6 +124,8 @@ int session_appraisal_begin(struct atls_session *s, enum atls_model model);
 /* Records why the verifier gave no nonce or verdict. */
 int session_appraisal_failed(struct atls_session *s);
 
+/* Keeps the key of the peer's leaf for the event. */
+void session_note_peer_key(struct atls_session *s);
 /* H20: is the CMW of the type that was selected, where that is asked for? */
 int session_check_type(struct atls_session *s, enum atls_side peer, struct atls_bytes in);
 /* X.509 verifies up to a trust anchor, with the peer's name where it has one. */
@@ -141,6 +143,7 @@ int session_entry_hook(struct atls_session *s, unsigned type, unsigned when, uns
 /* The binder of the ATTESTER whose leaf has the key LEAF, into s->binder; as the profile's bind. */
 int session_bind(struct atls_session *s, enum atls_side attester,
                  const struct atls_public_key *leaf);
+int session_bind_failed(struct atls_session *s, int code);
 int session_entry_bind_self(struct atls_session *s);    /* with the own leaf */
 int session_entry_request(struct atls_session *s);      /* arms CertificateRequest */
 int session_entry_requested(struct atls_session *s);    /* reads the one that came */
@@ -148,6 +151,10 @@ int session_entry_send(struct atls_session *s);         /* arms Certificate with
 int session_entry_send_unasked(struct atls_session *s); /* a fault */
 int session_entry_received(struct atls_session *s);     /* a Certificate with attestation beside */
 int session_entry_unexpected(struct atls_session *s);   /* refuses it where there should be none */
+
+/* session-x509.c */
+void session_x509_present(struct atls_session *s); /* tells what the own leaf carries */
+int session_x509_judge(struct atls_session *s);    /* verifies the chain, and begins to appraise */
 
 /* session-report.c */
 void report_offer(struct atls_session *s, const char *direction, const struct hello_body *bodies);

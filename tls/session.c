@@ -262,7 +262,8 @@ enum atls_want atls_session_prepare(struct atls_session *s)
             atls_abilities_have(&s->as_relying_party, ATLS_MODEL_BACKGROUND_CHECK) &&
             session_appraisal_begin(s, ATLS_MODEL_BACKGROUND_CHECK) == 0)
             s->waiting |= WAIT_CHALLENGE;
-        if (atls_abilities_have(&s->as_attester, ATLS_MODEL_PASSPORT) &&
+        if (s->party->profile->carrier != ATLS_IN_CERTIFICATE &&
+            atls_abilities_have(&s->as_attester, ATLS_MODEL_PASSPORT) &&
             !session_result_answers(s->party))
             s->waiting |= WAIT_RESULT;
     }

@@ -4,6 +4,11 @@
 
 #include <errno.h>
 
+#include <gnutls/crypto.h>
+
+#include "rats/cmw-x509.h"
+#include "rats/encoding.h"
+
 #define STEPS_MAX 4000
 
 struct test_pki test_pki;
@@ -53,10 +58,65 @@ static gnutls_datum_t read_file(const char *name)
     return (gnutls_datum_t){data, (unsigned)size};
 }
 
-/* A leaf for KEY, issued by the anchor, and the anchor behind it. */
-static void present_leaf(struct atls_party *party, const struct atls_public_key *key)
+static int sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, void *context,
+                     unsigned flags, const gnutls_datum_t *hash, gnutls_datum_t *signature)
 {
-    static unsigned char serial = 100;
+    struct atls_attester *attester = context;
+    uint8_t rs[ATLS_SIGNATURE_MAX];
+    size_t size;
+    if (atls_attester_sign(attester, test_attester_handle(attester),
+                           ATLS_BYTES(hash->data, hash->size), rs, &size) != 0)
+        return GNUTLS_E_PK_SIGN_FAILED;
+    gnutls_datum_t r = {rs, (unsigned)size / 2}, s = {rs + size / 2, (unsigned)size / 2};
+    return gnutls_encode_rs_value(signature, &r, &s);
+}
+
+static int sign_info(gnutls_privkey_t key, unsigned flags, void *context)
+{
+    if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO)
+        return GNUTLS_PK_ECDSA;
+    if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS)
+        return 256;
+    if (flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO)
+        return GNUTLS_FLAGS_TO_SIGN_ALGO(flags) == GNUTLS_SIGN_ECDSA_SECP256R1_SHA256;
+    return -1;
+}
+
+/* What the key's enrolment would have put into the leaf. */
+static void add_cmw(gnutls_x509_crt_t leaf, const struct side *side, struct atls_attester *attester,
+                    enum atls_model model)
+{
+    enum atls_cmw_oid oid = side->tcg ? ATLS_CMW_OID_TCG : ATLS_CMW_OID_PE;
+    struct atls_credential credential = {.cmw = NULL};
+    uint8_t challenge[ATLS_HASH_MAX], *value;
+    size_t size;
+    if (side->der != NULL) {
+        assert_int_equal(atls_hex_decode(atls_bytes_of_text(side->der), &value, &size), 0);
+    } else {
+        assert_int_equal(
+            atls_x509_challenge(&atls_crypto_gnutls, test_attester_key(attester), challenge, &size),
+            0);
+        assert_int_equal(
+            model == ATLS_MODEL_PASSPORT
+                ? atls_attester_result(attester, 0, &credential)
+                : atls_attester_evidence(attester, 0, ATLS_BYTES(challenge, size), &credential),
+            0);
+        assert_int_equal(
+            atls_cmw_x509_encode(oid, ATLS_BYTES(credential.cmw, credential.size), &value, &size),
+            0);
+        atls_credential_clear(&credential);
+    }
+    if (size > 0)
+        assert_int_equal(
+            gnutls_x509_crt_set_extension_by_oid(leaf, atls_cmw_oid_text(oid), value, size, 0), 0);
+    free(value);
+}
+
+/* A leaf for the attester's key, issued by the anchor, and the anchor behind it. */
+static void present_leaf(struct atls_party *party, const struct side *side)
+{
+    const struct atls_public_key *key = test_attester_key(party->attester);
+    static unsigned char serial[2] = {1, 0};
     static const unsigned char address[4] = {127, 0, 0, 1};
     gnutls_datum_t ca_pem = read_file("ca.pem"), key_pem = read_file("ca.key"), spki;
     gnutls_x509_crt_t ca, leaf;
@@ -73,18 +133,24 @@ static void present_leaf(struct atls_party *party, const struct atls_public_key 
     assert_int_equal(gnutls_pubkey_import(subject, &spki, GNUTLS_X509_FMT_DER), 0);
     assert_int_equal(gnutls_x509_crt_set_version(leaf, 3), 0);
     assert_int_equal(gnutls_x509_crt_set_pubkey(leaf, subject), 0);
-    serial++;
-    assert_int_equal(gnutls_x509_crt_set_serial(leaf, &serial, 1), 0);
+    serial[1]++;
+    assert_int_equal(gnutls_x509_crt_set_serial(leaf, serial, sizeof serial), 0);
     assert_int_equal(
         gnutls_x509_crt_set_dn_by_oid(leaf, GNUTLS_OID_X520_COMMON_NAME, 0, "device", 6), 0);
     assert_int_equal(gnutls_x509_crt_set_activation_time(leaf, time(NULL) - 3600), 0);
     assert_int_equal(gnutls_x509_crt_set_expiration_time(leaf, time(NULL) + 86400), 0);
     assert_int_equal(
         gnutls_x509_crt_set_subject_alt_name(leaf, GNUTLS_SAN_IPADDRESS, address, 4, 0), 0);
+    if (party->profile->carrier == ATLS_IN_CERTIFICATE)
+        add_cmw(leaf, side, party->attester, side->attester[0]);
     assert_int_equal(gnutls_x509_crt_sign2(leaf, ca, issuer, GNUTLS_DIG_SHA256, 0), 0);
     assert_int_equal(gnutls_pcert_import_x509(&party->chain[0], leaf, 0), 0);
     assert_int_equal(gnutls_pcert_import_x509(&party->chain[1], ca, 0), 0);
     party->chain_size = 2;
+    assert_int_equal(gnutls_privkey_init(&party->key), 0);
+    assert_int_equal(gnutls_privkey_import_ext4(party->key, party->attester, NULL, sign_hash, NULL,
+                                                NULL, sign_info, 0),
+                     0);
     gnutls_x509_crt_deinit(leaf);
     gnutls_x509_crt_deinit(ca);
     gnutls_x509_privkey_deinit(issuer);
@@ -124,16 +190,16 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
     if (party->as_relying_party.model_count > 0)
         party->relying_party = test_relying_party_new();
     assert_int_equal(atls_events_open(NULL, own, &party->events), 0);
-    bool beside = party->attester != NULL && !side->stranger && !side->plain &&
-                  !side->no_certificate &&
-                  (party->profile->carrier == ATLS_IN_ENTRY || side->certificate_kind);
+    bool beside =
+        party->attester != NULL && !side->stranger && !side->plain && !side->no_certificate &&
+        (party->profile->carrier != ATLS_IN_PLACE_OF_CERTIFICATE || side->certificate_kind);
     bool none = side->no_certificate || beside;
     assert_int_equal(atls_party_start(party, none ? NULL : test_pki_file(&test_pki, certificate),
                                       none ? NULL : test_pki_file(&test_pki, key),
                                       side->no_anchors ? NULL : test_pki_file(&test_pki, "ca.pem")),
                      0);
     if (beside)
-        present_leaf(party, test_attester_key(party->attester));
+        present_leaf(party, side);
     assert_int_equal(atls_session_new(party, 1, &end->session), 0);
     gnutls_session_t tls = atls_session_tls(end->session);
     gnutls_transport_set_ptr(tls, end);
@@ -145,9 +211,9 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
 void close_end(struct end *end)
 {
     atls_session_free(end->session);
+    atls_party_stop(&end->party);
     test_attester_free(end->party.attester);
     test_relying_party_free(end->party.relying_party);
-    atls_party_stop(&end->party);
     atls_events_close(end->party.events);
 }
 

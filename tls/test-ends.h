@@ -21,6 +21,8 @@ struct side { /* how one end is set up */
     const char *fault;
     const struct atls_profile *profile; /* default ta-07 */
     bool certificate_kind;              /* CERT_ATTESTATION */
+    bool tcg;                           /* the CMW in a certificate is under TCG's OID */
+    const char *der; /* hexadecimal: contents of that extension instead of the CMW; "": none */
     struct atls_variants variants;
 };
 

@@ -16,6 +16,9 @@ static const struct atls_profile *const seat[] = {&atls_profile_seat_04, &atls_p
 static const struct atls_profile *const seat_04[] = {&atls_profile_seat_04};
 static const struct atls_profile *const seat_06[] = {&atls_profile_seat_06};
 
+static const struct atls_profile *const ta_07[] = {&atls_profile_ta_07};
+static const struct atls_profile *const x509[] = {&atls_profile_x509_cmw};
+
 static const struct row {
     const char *name;
     const struct atls_profile *const *profiles; /* the row is for each of them */
@@ -447,6 +450,190 @@ static const struct row {
      .client = {.attester = {BG}, .type = "cf:263"},
      .server = {.relying_party = {BG}, .type = "cf:263", .variants = {.type_match = 1}},
      BY_SERVER("malformed-cmw", 226)},
+/* ta-07 with a certificate. */
+#define TA_07 .profiles = ta_07, .profile_count = 1
+#define CERT .certificate_kind = true
+    {.name = "beside a certificate: client attested",
+     TA_07,
+     .client = {.attester = {BG}, CERT},
+     .server = {.relying_party = {BG}, CERT}},
+    {.name = "beside a certificate: server attested",
+     TA_07,
+     .client = {.relying_party = {BG}, CERT},
+     .server = {.attester = {BG}, CERT}},
+    {.name = "beside a certificate: both, everything takes its time",
+     TA_07,
+     .client = {.attester = {BG}, .relying_party = {BG}, CERT},
+     .server = {.attester = {BG}, .relying_party = {BG}, CERT},
+     .roles = {.challenge_after = 3, .verdict_after = 3}},
+    {.name = "beside a certificate: HelloRetryRequest",
+     TA_07,
+     .client = {.attester = {BG}, .relying_party = {BG}, CERT, .hrr = true},
+     .server = {.attester = {BG}, .relying_party = {BG}, CERT}},
+    {.name = "beside a certificate: P-384",
+     TA_07,
+     .client = {.attester = {BG}, .relying_party = {BG}, CERT},
+     .server = {.attester = {BG}, .relying_party = {BG}, CERT},
+     .p384 = true},
+    {.name = "beside a certificate, and a result in its place",
+     TA_07,
+     .client = {.attester = {BG}, .relying_party = {PP}, CERT},
+     .server = {.attester = {PP}, .relying_party = {BG}, CERT}},
+    {.name = "beside a certificate: plain X.509", TA_07, .client = {CERT}, .server = {CERT}},
+    {.name = "beside a certificate: falling back",
+     TA_07,
+     .client = {.relying_party = {BG}, .optional = true, CERT},
+     .server = {CERT}},
+    {.name = "one credential kind against the other",
+     TA_07,
+     .client = {.attester = {BG}, CERT},
+     .server = {.relying_party = {BG}},
+     BY_SERVER("no-common-evidence-type", 224)},
+    {.name = "beside a certificate: another binder (R-TA-14)",
+     TA_07,
+     .client = {.attester = {BG}, CERT},
+     .server = {.relying_party = {BG}, CERT},
+     .roles = {.wrong_answer = true},
+     BY_SERVER("nonce-mismatch", 226)},
+    {.name = "beside a certificate: another key attested",
+     TA_07,
+     .client = {.relying_party = {BG}, CERT},
+     .server = {.attester = {BG}, CERT},
+     .roles = {.attested_other = true},
+     BY_CLIENT("key-mismatch", 51)},
+    {.name = "beside a certificate: no extension",
+     TA_07,
+     .client = {.relying_party = {BG}, CERT},
+     .server = {.attester = {BG}, CERT, .fault = "entry-missing"},
+     BY_CLIENT("attestation-missing", 226)},
+    {.name = "beside a certificate: in the second entry",
+     TA_07,
+     .client = {.attester = {BG}, CERT, .fault = "entry-second"},
+     .server = {.relying_party = {BG}, CERT},
+     BY_SERVER("malformed-extension", 47)},
+    {.name = "beside a certificate: a chain that nobody trusts",
+     TA_07,
+     .client = {.relying_party = {BG}, CERT},
+     .server = {.attester = {BG}, CERT, .stranger = true},
+     BY_CLIENT("certificate-untrusted", 48)},
+    {.name = "beside a certificate: a nonce that no evidence can answer",
+     TA_07,
+     .client = {.relying_party = {BG}, CERT, .fault = "nonce-length=65"},
+     .server = {.attester = {BG}, CERT},
+     BY_SERVER("nonce-length", 50)},
+    {.name = "H15: a length of three bytes, where none is expected",
+     TA_07,
+     .client = {.relying_party = {BG}, CERT},
+     .server = {.attester = {BG}, CERT, .variants = {.payload_prefix = ATLS_PREFIX_U24}},
+     BY_CLIENT("malformed-cmw", 226)},
+    {.name = "H16: both take the advertised length",
+     TA_07,
+     .client = {.relying_party = {BG}, CERT, .variants = {.binder_length = 1}},
+     .server = {.attester = {BG}, CERT, .variants = {.binder_length = 1}}},
+    {.name = "H16: one takes the nonce's length",
+     TA_07,
+     .client = {.relying_party = {BG}, CERT, .fault = "nonce-length=16"},
+     .server = {.attester = {BG}, CERT, .variants = {.binder_length = 1}},
+     BY_CLIENT("nonce-mismatch", 226)},
+    {.name = "H17: the Handshake Secret at one, its exporter secret at the other",
+     TA_07,
+     .client = {.attester = {BG}, CERT, .variants = {.binder_secret = 1}},
+     .server = {.relying_party = {BG}, CERT},
+     BY_SERVER("nonce-mismatch", 226)},
+    {.name = "H17: the Handshake Secret at both",
+     TA_07,
+     .client = {.attester = {BG}, CERT, .variants = {.binder_secret = 1}},
+     .server = {.relying_party = {BG}, CERT, .variants = {.binder_secret = 1}}},
+/* In the certificate. */
+#define X509 .profiles = x509, .profile_count = 1
+    {.name = "plain X.509", X509},
+    {.name = "client attested", X509, CLIENT_ATTESTS},
+    {.name = "server attested", X509, SERVER_ATTESTS},
+    {.name = "both, everything takes its time",
+     X509,
+     .client = {.attester = {BG}, .relying_party = {BG}},
+     .server = {.attester = {BG}, .relying_party = {BG}},
+     .roles = {.verdict_after = 3}},
+    {.name = "client, passport",
+     X509,
+     .client = {.attester = {PP}},
+     .server = {.relying_party = {PP}}},
+    {.name = "a result, to who would take either",
+     X509,
+     .client = {.relying_party = {BG, PP}},
+     .server = {.attester = {PP}}},
+    {.name = "evidence, to who would take either",
+     X509,
+     .client = {.relying_party = {PP, BG}},
+     .server = {.attester = {BG}}},
+    {.name = "HelloRetryRequest",
+     X509,
+     .client = {.attester = {BG}, .relying_party = {BG}, .hrr = true},
+     .server = {.attester = {BG}, .relying_party = {BG}}},
+    {.name = "evidence that nobody asked for",
+     X509,
+     .client = {.no_anchors = false},
+     .server = {.attester = {BG}}},
+    {.name = "no CMW, and none is required",
+     X509,
+     .client = {.relying_party = {BG}, .optional = true}},
+    {.name = "no CMW, at the client",
+     X509,
+     .client = {.relying_party = {BG}},
+     BY_CLIENT("attestation-missing", 42)},
+    {.name = "no CMW, at the server",
+     X509,
+     .server = {.relying_party = {BG}},
+     BY_SERVER("attestation-missing", 42)},
+    {.name = "evidence where a result is wanted",
+     X509,
+     .client = {.relying_party = {PP}},
+     .server = {.attester = {BG}},
+     BY_CLIENT("malformed-cmw", 42)},
+    {.name = "an extension that is no CHOICE",
+     X509,
+     .client = {.relying_party = {BG}},
+     .server = {.attester = {BG}, .der = "0500"},
+     BY_CLIENT("malformed-cmw", 42)},
+    {.name = "an extension with JSON in the slot of CBOR",
+     X509,
+     .client = {.relying_party = {BG}},
+     .server = {.attester = {BG}, .der = "04025b5d"},
+     BY_CLIENT("malformed-cmw", 42)},
+    {.name = "an extension cut short",
+     X509,
+     .client = {.attester = {BG}, .der = "0410820141"},
+     .server = {.relying_party = {BG}},
+     BY_SERVER("malformed-cmw", 42)},
+    {.name = "TCG's extension, which has no collections",
+     X509,
+     .client = {.relying_party = {PP}},
+     .server = {.attester = {PP}, .tcg = true}},
+    {.name = "evidence for another certificate's key",
+     X509,
+     SERVER_ATTESTS,
+     .roles = {.attested_other = true},
+     BY_CLIENT("key-mismatch", 49)},
+    {.name = "evidence that answers something else than the key",
+     X509,
+     CLIENT_ATTESTS,
+     .roles = {.wrong_answer = true},
+     BY_SERVER("nonce-mismatch", 49)},
+    {.name = "the verdict is no",
+     X509,
+     SERVER_ATTESTS,
+     .roles = {.verdict_fails = "reference-value-mismatch", .verdict_after = 2},
+     BY_CLIENT("reference-value-mismatch", 49)},
+    {.name = "no verdict",
+     X509,
+     CLIENT_ATTESTS,
+     .roles = {.verdict_fails = "verifier-timeout", .verifier_at_fault = true},
+     BY_SERVER("verifier-timeout", 80)},
+    {.name = "evidence does not replace trust anchors",
+     X509,
+     .client = {.relying_party = {BG}, .no_anchors = true},
+     .server = {.attester = {BG}},
+     BY_CLIENT("certificate-untrusted", 48)},
     {.name = "H15: two bytes, at both",
      SEAT,
      .client = {.relying_party = {BG}, .variants = {.payload_prefix = ATLS_PREFIX_U16}},
@@ -486,8 +673,12 @@ static void check_complete(const struct row *row, const struct connection *c)
     const struct atls_session *client = c->client.session, *server = c->server.session;
     assert_int_equal(client->hrr, row->client.hrr || row->server.hrr);
     assert_int_equal(server->hrr, client->hrr);
-    assert_int_equal(client->self_model, server->peer_model);
-    assert_int_equal(server->self_model, client->peer_model);
+    /* What is in a certificate is there though nobody asks. */
+    bool inside = client->party->profile->carrier == ATLS_IN_CERTIFICATE;
+    if (!inside || row->server.relying_party[0] != ATLS_MODEL_NONE)
+        assert_int_equal(client->self_model, server->peer_model);
+    if (!inside || row->client.relying_party[0] != ATLS_MODEL_NONE)
+        assert_int_equal(server->self_model, client->peer_model);
     if (!row->client.optional && row->client.relying_party[0] != ATLS_MODEL_NONE)
         assert_int_not_equal(client->peer_model, ATLS_MODEL_NONE);
     if (!row->server.optional && row->server.relying_party[0] != ATLS_MODEL_NONE)
@@ -500,6 +691,21 @@ static void check_complete(const struct row *row, const struct connection *c)
                         ATLS_BYTES(client->verified_with, client->verified_with_size));
 }
 
+/* The hellos as they were kept are those that the library hashed. */
+static void check_transcript(const struct atls_session *s)
+{
+    struct atls_bytes secret, hellos;
+    enum atls_hash hash;
+    uint8_t digest[ATLS_HASH_MAX];
+    if (s->watch.secret == NULL)
+        return;
+    assert_int_equal(atls_handshake_secret_get(&s->secret, &hash, &secret, &hellos), 0);
+    assert_int_equal(atls_transcript_hash_hellos(&s->transcript, &atls_crypto_gnutls,
+                                                 ATLS_RETRY_MESSAGE_HASH, digest),
+                     0);
+    test_same_bytes(ATLS_BYTES(digest, atls_hash_size(hash)), hellos);
+}
+
 static void a_connection(void **state)
 {
     const struct row *row = *state;
@@ -510,8 +716,11 @@ static void a_connection(void **state)
         pump_ends(&c.client, &c.server);
         check_end("server", &c.server, row->server_reason, row->server_alert);
         check_end("client", &c.client, row->client_reason, row->client_alert);
-        if (row->client_reason == NULL && row->server_reason == NULL)
+        if (row->client_reason == NULL && row->server_reason == NULL) {
             check_complete(row, &c);
+            check_transcript(c.client.session);
+            check_transcript(c.server.session);
+        }
         close_connection(&c);
     }
 }

@@ -79,6 +79,11 @@ const struct atls_public_key *test_attester_key(const struct atls_attester *atte
     return &attester->key;
 }
 
+uint32_t test_attester_handle(const struct atls_attester *attester)
+{
+    return attester->handle;
+}
+
 const char *atls_model_name(enum atls_model model)
 {
     static const char *const names[] = {"none", "background-check", "passport"};

@@ -26,6 +26,7 @@ extern struct test_roles test_roles;
 struct atls_attester *test_attester_new(enum atls_curve curve);
 /* The key that it attests. */
 const struct atls_public_key *test_attester_key(const struct atls_attester *attester);
+uint32_t test_attester_handle(const struct atls_attester *attester);
 void test_attester_free(struct atls_attester *attester);
 struct atls_relying_party *test_relying_party_new(void);
 void test_relying_party_free(struct atls_relying_party *relying_party);

@@ -10,18 +10,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum atls_payload_prefix { /* H15: what is ahead of the CMW in a CertificateEntry's extension */
-                           ATLS_PREFIX_AS_DRAFTED,
-                           ATLS_PREFIX_NONE,
-                           ATLS_PREFIX_U16,
-                           ATLS_PREFIX_U24,
+/* H15: what is ahead of the CMW in a CertificateEntry's extension. */
+enum atls_payload_prefix {
+    ATLS_PREFIX_AS_DRAFTED,
+    ATLS_PREFIX_NONE,
+    ATLS_PREFIX_U16,
+    ATLS_PREFIX_U24
 };
 
-enum atls_result_nonce { /* H11: must a result answer the binder? */
-                         ATLS_RESULT_AS_DRAFTED,
-                         ATLS_RESULT_FREE,
-                         ATLS_RESULT_REQUIRED,
-};
+/* H11: must a result answer the binder? */
+enum atls_result_nonce { ATLS_RESULT_AS_DRAFTED, ATLS_RESULT_FREE, ATLS_RESULT_REQUIRED };
 
 struct atls_variants {        /* all zero: the defaults */
     unsigned hello_retry;     /* H5: enum atls_hello_retry */
