@@ -80,12 +80,6 @@ int atls_appraisal_expect_verifier(struct atls_appraisal *appraisal, struct atls
  * the event credential (received). */
 int atls_appraisal_credential(struct atls_appraisal *appraisal, struct atls_bytes cmw,
                               struct atls_public_key *keyp);
-/* The same of a certificate (DER) that carries its credential in an extension (x509-cmw): its key is
- * expected, the challenge is atls_x509_challenge() of it, the credential is the CMW that is found. For
- * an appraisal that was begun without a challenge. The verdict may also be attestation-missing (no such
- * extension) or certificate-untrusted (no certificate for a key that can be attested). */
-int atls_appraisal_certificate(struct atls_appraisal *appraisal, struct atls_bytes certificate,
-                               struct atls_public_key *keyp);
 /* The verdict, once there is one: 0 (look into *VERDICTP whether it is accepted) or ATLS_E_AGAIN.
  * The first call makes the local checks and asks the verifier. Without a credential the verdict is
  * attestation-missing, or the verifier's failure where there was one. Writes the events result
