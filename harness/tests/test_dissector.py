@@ -315,6 +315,25 @@ def test_evidence_beside_the_certificate(tmp_path: Path, kind: int, name: str, s
     assert values(shown, "atls.cose.alg") == ["ES256 (-7)"] * 2
 
 
+def test_other_lengths_in_front_of_the_payload_are_told(tmp_path: Path) -> None:
+    """H15: what stands in front of the CMW is what stacks disagree on."""
+    kinds = {ATTESTATION_EVIDENCE: 0, REMOTE_ATTESTATION: 3, CMW_ATTESTATION: 2}
+    cases = [(kind, right, size) for kind, right in kinds.items() for size in (0, 2, 3)]
+    made = [
+        Connection(
+            server=certificate([(X509, extension(kind, vector(RECORD, size) if size else RECORD))])
+        )
+        for kind, _, size in cases
+    ]
+    path = sealed.write(tmp_path / "lengths.pcapng", made)
+    shown = dissect(path, ["atls.kat.nonce"], "-Y", "atls.cmw")
+    assert len(shown) == len(cases)
+    for (_, right, size), packet in zip(cases, shown):
+        assert packet["atls.kat.nonce"] == [NONCE.hex()]
+        told = any("was expected in front" in info for info in packet["_ws.expert.message"])
+        assert told is (size != right)
+
+
 TAGS = {  # by RFC 9277: the tag of a content format, or what it is not
     1668547081: "263",
     1668547091: "273",

@@ -107,6 +107,19 @@ local ENTRY_LENGTH = { attestation_evidence = 0, attestation = 3, remote_attesta
     cmw_attestation = 2 }
 local FIRST_ONLY = { attestation = true, remote_attestation = true, cmw_attestation = true }
 
+local function length_name(size)
+    return size == 0 and "no length" or string.format("a length of %d bytes", size)
+end
+
+-- Is there a length of SIZE bytes in front, and behind it what may begin a CMW?
+local function fits(body, size)
+    local declared = 0
+    for i = 1, size do
+        declared = declared * 256 + (body.data:byte(i) or 0)
+    end
+    return (size == 0 or declared == #body.data - size) and cmw.begins(body.data:byte(size + 1))
+end
+
 local function entry_extension(item, body, name, index, pinfo)
     local size = ENTRY_LENGTH[name]
     if size == nil then
@@ -115,10 +128,21 @@ local function entry_extension(item, body, name, index, pinfo)
     if index > 1 and FIRST_ONLY[name] then
         complain(item, E.malformed, "only the first CertificateEntry may have it (illegal_parameter)")
     end
-    local value = body
-    if size > 0 then
-        local c, range = body:cursor(), nil
-        value, range = c:vector(size, "cmw_payload", 1)
+    -- Stacks differ here: where the draft's length does not fit and another does, that is shown.
+    local found = size
+    if not fits(body, size) then
+        for _, other in ipairs({ 0, 2, 3 }) do
+            found = fits(body, other) and other or found
+        end
+    end
+    if found ~= size then
+        complain(item, E.unusual, string.format("%s was expected in front of the CMW, and there is %s",
+            length_name(size), length_name(found)))
+    end
+    local c, value = body:cursor(), body
+    if found > 0 then
+        local range
+        value, range = c:vector(found, "cmw_payload", 1)
         item:add(F.length, range, #value.data)
         c:finish("cmw_payload")
     end

@@ -19,6 +19,12 @@ return function(codec, Place, names, tokens, results)
         return math.floor((tag - TAG_FIRST) / 256) * 255 + low - 1
     end
 
+    -- May a CMW begin with this byte (nil: there is none)?
+    function M.begins(first)
+        return first ~= nil and (first >= 0x82 and first <= 0x83 or first == 0x9F or first == 0xDA
+            or first == 0x5B or first == 0x7B or first >= 0xA0 and first <= 0xBB or first == 0xBF)
+    end
+
     local wrapped
 
     -- What a media type (without parameters) or a content format's type says of the value.
