@@ -61,8 +61,8 @@ int atls_attester_make_cab(struct atls_attester *attester, unsigned conn,
 /* A sound CAB in the serialization that was asked for. Takes CAB over. */
 int atls_attester_serialize_cab(struct atls_attester *attester, uint8_t *cab, size_t size,
                                 uint8_t **outp, size_t *outsizep);
-/* ATLS_E_UNSUPPORTED for a fault that a bare PSA token cannot have. */
-int atls_attester_check_token_faults(const struct atls_faults *inner);
+/* ATLS_E_UNSUPPORTED for a fault that a bare PSA token, or the CMW around it, cannot have. */
+int atls_attester_check_token_faults(const struct atls_attester *attester);
 /* A bare PSA token over CHALLENGE (32, 48 or 64 bytes, else ATLS_E_LIMIT with reason nonce-length)
  * with the inner faults carried out. */
 int atls_attester_make_token(struct atls_attester *attester, unsigned conn,

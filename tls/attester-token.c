@@ -12,24 +12,50 @@
 
 #define NONCE_CLAUSE "RFC 9783 section 4.1.1"
 
-int atls_attester_check_token_faults(const struct atls_faults *inner)
+static bool is_listed(const char *name, const char *const *names, size_t count)
+{
+    bool listed = false;
+
+    for (size_t i = 0; i < count; i++) {
+        listed = listed || strcmp(name, names[i]) == 0;
+    }
+    return listed;
+}
+
+static int check_inner(const struct atls_faults *inner)
 {
     static const char *const of_cab[] = {"kat-signature", "linkage",         "attested-other-key",
                                          "claims-no-cnf", "claims-cbor",     "cose-three-elements",
                                          "cose-detached", "cose-unknown-alg"};
 
     for (size_t i = 0; i < inner->count; i++) {
-        bool cab_only = strncmp(inner->fault[i].name, "cbor-", 5) == 0;
-        for (size_t j = 0; j < sizeof of_cab / sizeof *of_cab; j++) {
-            cab_only = cab_only || strcmp(inner->fault[i].name, of_cab[j]) == 0;
-        }
-        if (cab_only) {
+        const char *name = inner->fault[i].name;
+        if (strncmp(name, "cbor-", 5) == 0 ||
+            is_listed(name, of_cab, sizeof of_cab / sizeof *of_cab)) {
             return atls_fail(ATLS_E_UNSUPPORTED, NULL,
-                             "fault %s is of a KAT: a bare PSA token has none",
-                             inner->fault[i].name);
+                             "fault %s is of a KAT: a bare PSA token has none", name);
         }
     }
     return 0;
+}
+
+int atls_attester_check_token_faults(const struct atls_attester *attester)
+{
+    static const char *const of_collection[] = {"cmw-missing-kat", "cbor-duplicate-key",
+                                                "cbor-deep"};
+    static const char *const of_any[] = {"cmw", "cmw-truncated", "cmw-trailing-byte",
+                                         "cmw-empty-collection"};
+    bool tag = attester->options.cmw_form == ATLS_CMW_TAG;
+
+    for (size_t i = 0; i < attester->wrapper.count; i++) {
+        const char *name = attester->wrapper.fault[i].name;
+        if (is_listed(name, of_collection, sizeof of_collection / sizeof *of_collection) ||
+            (tag && !is_listed(name, of_any, sizeof of_any / sizeof *of_any))) {
+            return atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s has no meaning in a %s", name,
+                             tag ? "tag" : "record");
+        }
+    }
+    return check_inner(&attester->inner);
 }
 
 int atls_attester_make_token(struct atls_attester *attester, unsigned conn,

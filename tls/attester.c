@@ -134,7 +134,7 @@ static int check_format(const struct atls_attester *attester)
         }
     }
     return options->evidence_format == ATLS_FORMAT_PSA
-               ? atls_attester_check_token_faults(&attester->inner)
+               ? atls_attester_check_token_faults(attester)
                : 0;
 }
 

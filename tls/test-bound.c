@@ -234,18 +234,50 @@ static void test_token_sizes(void **state)
 static void test_faults_without_meaning(void **state)
 {
     struct fixture *f = *state;
-    static const char *const faults[] = {
-        "kat-signature",   "linkage",       "attested-other-key",     "claims-no-cnf",
-        "claims-cbor",     "cose-detached", "cose-three-elements",    "cose-unknown-alg",
-        "cbor-indefinite", "cbor-deep",     "cbor-duplicate-key=cose"};
+    static const struct {
+        enum atls_cmw_form form;
+        const char *fault;
+        bool meaning;
+    } rows[] = {
+        {ATLS_CMW_RECORD, "kat-signature", false},
+        {ATLS_CMW_RECORD, "linkage", false},
+        {ATLS_CMW_RECORD, "attested-other-key", false},
+        {ATLS_CMW_RECORD, "claims-no-cnf", false},
+        {ATLS_CMW_RECORD, "claims-cbor", false},
+        {ATLS_CMW_RECORD, "cose-detached", false},
+        {ATLS_CMW_RECORD, "cose-three-elements", false},
+        {ATLS_CMW_RECORD, "cose-unknown-alg", false},
+        {ATLS_CMW_RECORD, "cbor-indefinite", false},
+        {ATLS_CMW_RECORD, "cbor-deep", false},
+        {ATLS_CMW_RECORD, "cbor-duplicate-key=cose", false},
+        {ATLS_CMW_RECORD, "cmw-missing-kat", false},
+        {ATLS_CMW_RECORD, "cbor-duplicate-key=cmw", false},
+        {ATLS_CMW_RECORD, "cbor-deep=cmw", false},
+        {ATLS_CMW_RECORD, "cbor-indefinite=cmw", true},
+        {ATLS_CMW_RECORD, "cmw-indicator-zero", true},
+        {ATLS_CMW_TAG, "cbor-indefinite=cmw", false},
+        {ATLS_CMW_TAG, "cmw-indicator-zero", false},
+        {ATLS_CMW_TAG, "cmw-relative-type", false},
+        {ATLS_CMW_TAG, "cmw-value-not-bytes", false},
+        {ATLS_CMW_TAG, "cmw-missing-kat", false},
+        {ATLS_CMW_TAG, "cmw-truncated", true},
+        {ATLS_CMW_TAG, "cmw-trailing-byte", true},
+        {ATLS_CMW_TAG, "cmw-empty-collection", true},
+        {ATLS_CMW_TAG, "cmw=a0", true},
+    };
 
     f->attester_options.evidence_format = ATLS_FORMAT_PSA;
-    for (size_t i = 0; i < COUNT(faults); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        f->attester_options.cmw_form = rows[i].form;
         f->faults.count = 0;
-        assert_int_equal(atls_faults_add(&f->faults, faults[i]), 0);
-        assert_int_equal(new_attester(f), ATLS_E_UNSUPPORTED);
-        assert_null(f->attester);
+        assert_int_equal(atls_faults_add(&f->faults, rows[i].fault), 0);
+        assert_int_equal(new_attester(f), rows[i].meaning ? 0 : ATLS_E_UNSUPPORTED);
+        assert_int_equal(f->attester != NULL, rows[i].meaning);
+        if (rows[i].meaning) { /* then it is carried out */
+            assert_int_equal(evidence(f, 32), 0);
+        }
     }
+    assert_int_equal(test_event_count(&f->attester_party, "fault"), 6);
 }
 
 #define FOREIGN "foreign-nonce=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
