@@ -160,6 +160,9 @@ def mutual_results(where: Path) -> None:
         assert chosen in values(shown, "atls.selected")
         assert chosen in values(shown, "atls.ear.iss")
     assert "submods" in values(shown, "json.key"), "Wireshark's own JSON dissector has it too"
+    columns = [packet["_ws.col.Info"][0] for packet in shown if packet["atls.ear.status"]]
+    # The JSON dissector writes into the columns, and nothing of it stays.
+    assert columns[-1] == "Certificate, Certificate Verify, Finished [CMW]", columns
 
 
 def refused_evidence(where: Path) -> None:

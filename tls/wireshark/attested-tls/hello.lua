@@ -87,7 +87,7 @@ return function(codec, Place, names, tokens)
             Place.malformed("mechanism: 0 or 1 expected, %d came; what follows cannot be skipped",
                 mechanism)
         end
-        found:add(F.mechanism, range, mechanism)
+        table.insert(found, 1, { F.mechanism, range, mechanism })
         return names.MECHANISMS[mechanism] .. " " .. shown, found
     end
 

@@ -98,13 +98,20 @@ return function(codec, Place, names, tokens)
         end
     end
 
+    -- A column as it was: what stands before its fence cannot be cleared, and is not written again.
+    local function restore(column, before)
+        column:clear()
+        column:append(before:sub(#tostring(column) + 1))
+    end
+
     -- Wireshark's JSON dissector, without what it writes into the columns.
     local function as_wireshark_shows(tree, place, pinfo)
         local protocol, info = tostring(pinfo.cols.protocol), tostring(pinfo.cols.info)
         pcall(function()
             Dissector.get("json"):call(place.range:tvb(), pinfo, tree)
         end)
-        pinfo.cols.protocol, pinfo.cols.info = protocol, info
+        restore(pinfo.cols.protocol, protocol)
+        restore(pinfo.cols.info, info)
     end
 
     -- JSON, as claims of an EAR where it is that.
