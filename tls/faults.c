@@ -58,6 +58,13 @@ static const struct {
     {"entry-twice", NO_VALUE},
     {"entry-unasked", NO_VALUE},
     {"entry-payload", MESSAGE},
+    {"authenticator-finished", NO_VALUE},
+    {"authenticator-context-reuse", NO_VALUE},
+    {"authenticator-other-connection", NO_VALUE},
+    {"authenticator-old-evidence", NO_VALUE},
+    {"authenticator-second-entry", NO_VALUE},
+    {"authenticator-unsolicited", NO_VALUE},
+    {"application-data-early", NO_VALUE},
 };
 
 static bool is_hex(const char *text, size_t least, size_t most)

@@ -47,6 +47,7 @@ enum flag {
     HRR,
     CREDENTIAL_KIND,
     VARIANT,
+    REATTEST,
     CONNECT,
     CONNECTIONS,
     LISTEN,
@@ -56,7 +57,7 @@ enum flag {
 static const struct argp_option shared[] = {
     {0, 0, 0, 0, "Attestation:", 1},
     {"profile", PROFILE, "NAME", 0,
-     "how attestation rides in TLS: ta-02, ta-03, ta-07, seat-04, seat-06, x509-cmw", 0},
+     "how attestation rides in TLS: ta-02, ta-03, ta-07, seat-04, seat-06, x509-cmw, expat-04", 0},
     {"attester", ATTESTER, "MODELS", 0,
      "this side attests itself: none (default), or a list in order of preference of "
      "background-check, passport",
@@ -76,6 +77,8 @@ static const struct argp_option shared[] = {
     {"cmw-form", CMW_FORM, "record|tag", 0, "of a PSA token and of a result", 0},
     {"credential-kind", CREDENTIAL_KIND, "attestation|cert", 0,
      "of ta-07: evidence in place of the certificate (default), or beside it", 0},
+    {"reattest", REATTEST, "N", 0,
+     "of expat-04: a relying party asks N times more, each with a new context (0)", 0},
     {"curve", CURVE, "p256|p384", 0, "of the identity key", 0},
     {"verifier", VERIFIER, "URL", 0,
      "where a background check sends evidence, and where an attester gets its result", 0},
@@ -277,6 +280,9 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
     case NONCE_SIZE:
         o->nonce_size = number(state, "nonce size", arg, 8, 64);
         break;
+    case REATTEST:
+        o->reattest = (unsigned)number(state, "re-attestation", arg, 0, 100);
+        break;
     case RESULT_MAX_AGE:
         o->result_max_age = (int64_t)number(state, "result age", arg, 0, UINT32_MAX);
         break;
@@ -393,6 +399,30 @@ static void check_faults(const struct atls_options *o)
         unsupported("fault", "empty-certificate (of a server, beside X.509)");
 }
 
+/* What is done to authenticators, and what cannot be where there is no negotiation. */
+static void check_expat_faults(const struct atls_options *o)
+{
+    static const char *const unknown[] = {"nonce-length", "select-unoffered"};
+    bool later = o->profile->carrier == ATLS_IN_AUTHENTICATOR;
+    for (size_t i = 0; i < o->faults.count; i++) {
+        const char *name = o->faults.fault[i].name;
+        bool of_attester = strcmp(name, "authenticator-context-reuse") != 0;
+        if (strncmp(name, "authenticator-", 14) != 0 && strcmp(name, "application-data-early") != 0)
+            continue;
+        if (!later)
+            unsupported("without authenticators: fault", name);
+        if (strncmp(name, "authenticator-", 14) == 0 && of_attester && o->attester_count == 0)
+            unsupported("fault of an attester", name);
+        if ((strcmp(name, "authenticator-other-connection") == 0 ||
+             strcmp(name, "authenticator-old-evidence") == 0) &&
+            o->attester[0] == ATLS_MODEL_PASSPORT)
+            unsupported("of a result, which answers nothing: fault", name);
+    }
+    for (size_t i = 0; later && i < sizeof unknown / sizeof *unknown; i++)
+        if (atls_faults_has(&o->faults, unknown[i], NULL))
+            unsupported("in profile expat-04: fault", unknown[i]);
+}
+
 /* Profile, credential kind and readings must go together, and attestation beside a certificate is
  * of the certificate's key. */
 static void check_profile(struct argp_state *state, const struct atls_options *o)
@@ -405,7 +435,10 @@ static void check_profile(struct argp_state *state, const struct atls_options *o
     if (inside &&
         o->faults.count > 0) /* atls-enroll makes the evidence, and what is wrong with it */
         unsupported("in profile x509-cmw: fault", o->faults.fault[0].name);
-    if ((beside(o) || inside) && o->attester_count > 0 &&
+    bool later = o->profile->carrier == ATLS_IN_AUTHENTICATOR;
+    if (!later && o->reattest > 0)
+        unsupported("--reattest with profile", o->profile->name);
+    if ((beside(o) || inside || later) && o->attester_count > 0 &&
         (o->key == NULL || !atls_device_key_named(o->key)))
         argp_error(state, "attestation beside or inside a certificate needs --cert and --key "
                           "device:HANDLE");
@@ -447,6 +480,7 @@ static void check(struct argp_state *state, const struct atls_options *o)
         unsupported("model passport with profile", o->profile->name);
     check_profile(state, o);
     check_faults(o);
+    check_expat_faults(o);
 }
 
 static error_t parse(int flag, char *arg, struct argp_state *state)
@@ -511,6 +545,8 @@ void atls_options_parse(enum atls_side side, int argc, char **argv, struct atls_
         options.types[i].credential_kind = (uint8_t)options.credential_kind;
     if (options.variants.entry_extension != 0)
         options.code_points.value[ATLS_CP_ATTESTATION_EVIDENCE] = DRAFT_LITERAL;
+    if (options.variants.cmw_code_point != 0)
+        options.code_points.value[ATLS_CP_CMW_ATTESTATION] = RUST_CMW_ATTESTATION;
     *optionsp = options;
 }
 

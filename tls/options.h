@@ -38,6 +38,7 @@ struct atls_options { /* strings are of argv, or of the options' own storage */
     struct atls_faults faults;
     char *host, *port;
     bool hrr;
+    unsigned reattest;
     unsigned connections;
     char *storage[ATLS_LISTED_MAX]; /* split texts */
     size_t storage_count;

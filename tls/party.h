@@ -35,6 +35,7 @@ struct atls_party {
     FILE *keylog;          /* or NULL */
     const char *peer_name; /* client: the host as it was given, which plain X.509 must name */
     const char *message;   /* the line of application data */
+    unsigned reattest;     /* how often a relying party repeats its request (expat-04) */
     bool hrr;              /* bring about a HelloRetryRequest */
 
     gnutls_certificate_credentials_t credentials;

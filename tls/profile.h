@@ -37,7 +37,12 @@ struct atls_refusal {
 
 /* Where the credential is: the body of the one CertificateEntry; beside X.509, in an extension of
  * the first CertificateEntry; or inside of X.509, in an extension of the leaf. */
-enum atls_carrier { ATLS_IN_PLACE_OF_CERTIFICATE, ATLS_IN_ENTRY, ATLS_IN_CERTIFICATE };
+enum atls_carrier {                               /* where the credential is */
+                    ATLS_IN_PLACE_OF_CERTIFICATE, /* it is the body of the one CertificateEntry */
+                    ATLS_IN_ENTRY, /* beside X.509, in an extension of the first CertificateEntry */
+                    ATLS_IN_CERTIFICATE,  /* in an extension of the leaf certificate */
+                    ATLS_IN_AUTHENTICATOR /* after the handshake, in an authenticator's first entry */
+};
 
 /* What a challenge is made of that both sides compute. */
 struct atls_binding {
@@ -95,7 +100,7 @@ struct atls_profile {
 
 extern const struct atls_profile atls_profile_ta_02, atls_profile_ta_03, atls_profile_ta_07;
 extern const struct atls_profile atls_profile_seat_04, atls_profile_seat_06;
-extern const struct atls_profile atls_profile_x509_cmw;
+extern const struct atls_profile atls_profile_x509_cmw, atls_profile_expat_04;
 /* All of them, NULL at the end. */
 extern const struct atls_profile *const atls_profiles[];
 /* NULL where there is none of that name (exit 77). */

@@ -49,6 +49,7 @@ static void describe(struct program *p)
     party->peer_name = o->side == ATLS_CLIENT ? o->host : NULL;
     party->message = o->message;
     party->hrr = o->hrr;
+    party->reattest = o->reattest;
     party->device = o->device;
     party->device_timeout_ms = DEVICE_TIMEOUT_MS;
     p->attester_verifier = atls_bytes_of_text(o->verifier_id);

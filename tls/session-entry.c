@@ -182,7 +182,7 @@ int session_entry_requested(struct atls_session *s)
     return 0;
 }
 
-static unsigned prefix_size(const struct atls_party *party)
+unsigned session_prefix_size(const struct atls_party *party)
 {
     switch ((enum atls_payload_prefix)party->variants.payload_prefix) {
     case ATLS_PREFIX_NONE:
@@ -244,7 +244,7 @@ static int send_payload(struct atls_session *s, struct atls_bytes payload)
 
 int session_entry_send(struct atls_session *s)
 {
-    unsigned prefix = prefix_size(s->party);
+    unsigned prefix = session_prefix_size(s->party);
     size_t size = prefix + s->credential.size;
     uint8_t *payload = malloc(size > 0 ? size : 1);
     if (payload == NULL)
@@ -299,7 +299,7 @@ static int find_payload(struct atls_session *s, struct atls_bytes *payloadp)
 /* What of the extension is the CMW. */
 static int find_cmw(struct atls_session *s, struct atls_bytes payload, struct atls_bytes *cmwp)
 {
-    unsigned prefix = prefix_size(s->party);
+    unsigned prefix = session_prefix_size(s->party);
     struct atls_cursor c = atls_cursor_of(payload, s->party->profile->clause);
     if (prefix == 0) {
         *cmwp = payload;

@@ -226,7 +226,8 @@ static int repeated_whole(struct atls_session *s)
 static bool must_negotiate(const struct atls_party *party)
 {
     return party->as_relying_party.model_count > 0 && party->attestation_required &&
-           party->profile->carrier != ATLS_IN_CERTIFICATE;
+           party->profile->carrier != ATLS_IN_CERTIFICATE &&
+           party->profile->carrier != ATLS_IN_AUTHENTICATOR;
 }
 
 /* The server as relying party: chooses how the client attests. */
@@ -243,7 +244,10 @@ static int select_peer(struct atls_session *s)
     if (must_negotiate(party) && s->peer_model == ATLS_MODEL_NONE)
         return session_fail(s, "attestation-missing", -1, NULL,
                             "attestation is required of the client, which proposes none");
-    bool ask = party->as_relying_party.model_count > 0 || party->has_trust_anchors;
+    /* An authenticator brings its own X.509; where that may be missing, the handshake has it. */
+    bool later = session_attests_later(s) && party->as_relying_party.model_count > 0 &&
+                 party->attestation_required;
+    bool ask = !later && (party->as_relying_party.model_count > 0 || party->has_trust_anchors);
     gnutls_certificate_server_set_request(s->tls, ask ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
     s->peer_accepted = !ask;
     return 0;
@@ -377,6 +381,8 @@ int session_hello_hook(gnutls_session_t tls, unsigned type, unsigned when, unsig
     if (type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && incoming)
         s->certificate_verify_seen = true;
     int result = session_entry_hook(s, type, when, incoming, message);
+    if (result == 0)
+        result = session_expat_hook(s, type, when, message);
     if (result == 0)
         result = s->party->side == ATLS_CLIENT ? client_hook(s, type, when, incoming)
                                                : server_hook(s, type, when, incoming);

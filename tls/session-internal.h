@@ -14,7 +14,7 @@
 /* The TLS library's bound on all handshake messages together. */
 #define ATLS_HANDSHAKE_MAX (ATLS_CMW_MAX_SIZE * 2 + 65536)
 
-enum phase { PREPARING, HANDSHAKING, SENDING, RECEIVING, LEAVING, ALERTING, ENDED };
+enum phase { PREPARING, HANDSHAKING, SENDING, RECEIVING, EXCHANGING, LEAVING, ALERTING, ENDED };
 
 enum waits {                     /* bits: what is awaited of a verifier */
              WAIT_CHALLENGE = 1, /* the nonce for the peer */
@@ -27,6 +27,8 @@ struct hello_body { /* of one extension */
     size_t size;
     bool present, repeated; /* repeated: seen in the second ClientHello as well */
 };
+
+struct atls_expat;
 
 struct failure {
     const char *reason; /* NULL: none */
@@ -80,6 +82,8 @@ struct atls_session {
     struct atls_transcript transcript;
     uint8_t binder[ATLS_BINDER_MAX]; /* the newest that was computed */
     size_t binder_size;
+
+    struct atls_expat *expat; /* after the handshake, in authenticators; otherwise NULL */
 
     char line[ATLS_LINE_MAX];
     size_t line_size, line_at;
@@ -150,11 +154,30 @@ int session_entry_requested(struct atls_session *s);    /* reads the one that ca
 int session_entry_send(struct atls_session *s);         /* arms Certificate with s->credential */
 int session_entry_send_unasked(struct atls_session *s); /* a fault */
 int session_entry_received(struct atls_session *s);     /* a Certificate with attestation beside */
-int session_entry_unexpected(struct atls_session *s);   /* refuses it where there should be none */
+/* Bytes of length ahead of the CMW in the extension. */
+unsigned session_prefix_size(const struct atls_party *party);
+int session_entry_unexpected(struct atls_session *s); /* refuses it where there should be none */
 
 /* session-x509.c */
 void session_x509_present(struct atls_session *s); /* tells what the own leaf carries */
 int session_x509_judge(struct atls_session *s);    /* verifies the chain, and begins to appraise */
+
+/* expat.c: attestation after the handshake; what returns int returns 0 or what session_fail() gave
+ */
+bool session_attests_later(const struct atls_session *s);
+int session_expat_new(struct atls_session *s); /* as atls_session_new() */
+void session_expat_clear(struct atls_session *s);
+int session_expat_hook(struct atls_session *s, unsigned type, unsigned when,
+                       const gnutls_datum_t *message);
+int session_expat_begin(struct atls_session *s);
+enum atls_want session_expat_step(struct atls_session *s); /* until both lines are through */
+
+/* session.c: how the exchange ends */
+enum atls_want session_end(struct atls_session *s);
+enum atls_want session_send_alert(struct atls_session *s);
+enum atls_want session_failed(struct atls_session *s, int code); /* CODE is the library's */
+enum atls_want session_peer_ended(struct atls_session *s, const char *reason, int alert,
+                                  const char *detail);
 
 /* session-report.c */
 void report_offer(struct atls_session *s, const char *direction, const struct hello_body *bodies);

@@ -91,6 +91,8 @@ static int set_up(struct atls_session *s)
              inet_pton(AF_INET6, party->peer_name, &address) != 1)
         gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, party->peer_name, strlen(party->peer_name));
     result = session_entry_begin(s);
+    if (result == 0)
+        result = session_expat_new(s);
     return result == 0 ? session_hello_register(s) : result;
 }
 
@@ -124,6 +126,7 @@ void atls_session_free(struct atls_session *s)
     session_credential_clear(s);
     session_hello_clear(s);
     session_entry_clear(s);
+    session_expat_clear(s);
     if (s->party->attester != NULL)
         atls_attester_forget(s->party->attester, s->conn);
     free(s);
@@ -139,7 +142,7 @@ bool atls_session_complete(const struct atls_session *s)
     return s->phase == ENDED && s->failure.reason == NULL;
 }
 
-static enum atls_want end(struct atls_session *s)
+enum atls_want session_end(struct atls_session *s)
 {
     /* A failure inside of a hello comes before its events. */
     if (s->party->side == ATLS_SERVER && s->hellos > 0 && !s->offer_reported)
@@ -161,23 +164,23 @@ static enum atls_want want_of_transport(const struct atls_session *s)
     return gnutls_record_get_direction(s->tls) ? ATLS_WANT_WRITE : ATLS_WANT_READ;
 }
 
-static enum atls_want send_alert(struct atls_session *s)
+enum atls_want session_send_alert(struct atls_session *s)
 {
     s->phase = ALERTING;
     int result = gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, (unsigned)s->failure.alert);
     if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED)
         return ATLS_WANT_WRITE;
-    return end(s);
+    return session_end(s);
 }
 
 /* The peer ended it: there is nobody to tell. */
-static enum atls_want peer_ended(struct atls_session *s, const char *reason, int alert,
-                                 const char *detail)
+enum atls_want session_peer_ended(struct atls_session *s, const char *reason, int alert,
+                                  const char *detail)
 {
     session_fail(s, reason, 0, "", detail);
     s->failure.alert = alert;
     s->failure.alert_received = alert >= 0;
-    return end(s);
+    return session_end(s);
 }
 
 static void fail_by_library(struct atls_session *s, int code)
@@ -197,7 +200,7 @@ static void fail_by_library(struct atls_session *s, int code)
         session_fail(s, "internal", gnutls_error_to_alert(code, &level), "", gnutls_strerror(code));
 }
 
-static enum atls_want failed(struct atls_session *s, int code)
+enum atls_want session_failed(struct atls_session *s, int code)
 {
     if (s->failure.reason == NULL) {
         if (code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
@@ -205,14 +208,14 @@ static enum atls_want failed(struct atls_session *s, int code)
             char detail[96];
             snprintf(detail, sizeof detail, "the peer ended the connection with %s (%u)",
                      atls_alert_name(&s->party->code_points, alert), alert);
-            return peer_ended(s, "peer-alert", (int)alert, detail);
+            return session_peer_ended(s, "peer-alert", (int)alert, detail);
         }
         if (code == GNUTLS_E_PREMATURE_TERMINATION || code == GNUTLS_E_PULL_ERROR ||
             code == GNUTLS_E_PUSH_ERROR)
-            return peer_ended(s, "peer-closed", -1, "the peer closed the connection");
+            return session_peer_ended(s, "peer-closed", -1, "the peer closed the connection");
         fail_by_library(s, code);
     }
-    return send_alert(s);
+    return session_send_alert(s);
 }
 
 /* What the verifier owed has come, or never will. True while anything is still awaited. */
@@ -273,7 +276,7 @@ enum atls_want atls_session_prepare(struct atls_session *s)
         session_hello_offer(s);
     if (s->failure.reason != NULL) {
         s->failure.alert = -1; /* nobody is there to be told */
-        return end(s);
+        return session_end(s);
     }
     s->phase = HANDSHAKING;
     s->started = atls_now();
@@ -286,6 +289,10 @@ static int handshake_done(struct atls_session *s)
     const struct atls_party *party = s->party;
     s->seconds = atls_now() - s->started;
     bool attested = s->peer_model != ATLS_MODEL_NONE;
+    if (s->peer_accepted && session_attests_later(s)) {
+        s->phase = EXCHANGING;
+        return session_expat_begin(s);
+    }
     if (!s->peer_accepted ||
         (party->as_relying_party.model_count > 0 && party->attestation_required && !attested))
         return session_fail(s, "internal", -1, NULL,
@@ -307,16 +314,16 @@ static enum atls_want shake_hands(struct atls_session *s)
             return ATLS_WANT_VERIFIER;
         /* A ServerHello that waited is still in its queue: the alert is the first that is sent. */
         if (s->failure.reason != NULL)
-            return send_alert(s);
+            return session_send_alert(s);
         struct atls_interposed *before = atls_interpose_enter(&s->watch);
         int result = gnutls_handshake(s->tls);
         atls_interpose_enter(before);
         if (result == 0)
-            return handshake_done(s) == 0 ? ATLS_WANT_WRITE : send_alert(s);
+            return handshake_done(s) == 0 ? ATLS_WANT_WRITE : session_send_alert(s);
         if ((result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) && s->waiting == 0)
             return want_of_transport(s);
         if (gnutls_error_is_fatal(result))
-            return failed(s, result);
+            return session_failed(s, result);
     }
 }
 
@@ -327,7 +334,7 @@ static enum atls_want send_line(struct atls_session *s)
         if (sent == GNUTLS_E_AGAIN || sent == GNUTLS_E_INTERRUPTED)
             return ATLS_WANT_WRITE;
         if (sent < 0)
-            return failed(s, (int)sent);
+            return session_failed(s, (int)sent);
         s->line_at += (size_t)sent;
     }
     report_line(s, "sent", s->line, s->line_size - 1);
@@ -357,9 +364,10 @@ static enum atls_want receive_line(struct atls_session *s)
         if (size == GNUTLS_E_AGAIN || size == GNUTLS_E_INTERRUPTED)
             return ATLS_WANT_READ;
         if (size == 0)
-            return peer_ended(s, "peer-closed", -1, "the peer left before its line was whole");
+            return session_peer_ended(s, "peer-closed", -1,
+                                      "the peer left before its line was whole");
         if (size < 0 && gnutls_error_is_fatal((int)size))
-            return failed(s, (int)size);
+            return session_failed(s, (int)size);
         if (size < 0)
             continue;
         report_handshake(s); /* a client knows only now that the server accepted it */
@@ -371,7 +379,7 @@ static enum atls_want receive_line(struct atls_session *s)
         }
         if (s->line_size == sizeof s->line) {
             session_fail(s, "internal", -1, "", "a line of at most 4095 bytes was expected");
-            return send_alert(s);
+            return session_send_alert(s);
         }
     }
 }
@@ -381,7 +389,7 @@ static enum atls_want leave(struct atls_session *s)
     int result = gnutls_bye(s->tls, GNUTLS_SHUT_WR);
     if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED)
         return ATLS_WANT_WRITE;
-    return end(s); /* both lines are through: how the other side hangs up is its affair */
+    return session_end(s); /* both lines are through: how the other side hangs up is its affair */
 }
 
 enum atls_want atls_session_step(struct atls_session *s)
@@ -402,11 +410,14 @@ enum atls_want atls_session_step(struct atls_session *s)
         case RECEIVING:
             want = receive_line(s);
             break;
+        case EXCHANGING:
+            want = session_expat_step(s);
+            break;
         case LEAVING:
             want = leave(s);
             break;
         case ALERTING:
-            want = send_alert(s);
+            want = session_send_alert(s);
             break;
         case ENDED:
             break;
@@ -427,5 +438,5 @@ void atls_session_abort(struct atls_session *s, const char *reason, const char *
         gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, (unsigned)s->failure.alert);
     else
         s->failure.alert = -1;
-    end(s);
+    session_end(s);
 }

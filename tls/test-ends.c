@@ -76,9 +76,11 @@ static int sign_info(gnutls_privkey_t key, unsigned flags, void *context)
     if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO)
         return GNUTLS_PK_ECDSA;
     if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS)
-        return 256;
+        return test_attester_key(context)->curve == ATLS_P384 ? 384 : 256;
     if (flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO)
-        return GNUTLS_FLAGS_TO_SIGN_ALGO(flags) == GNUTLS_SIGN_ECDSA_SECP256R1_SHA256;
+        return GNUTLS_FLAGS_TO_SIGN_ALGO(flags) == (test_attester_key(context)->curve == ATLS_P384
+                                                        ? GNUTLS_SIGN_ECDSA_SECP384R1_SHA384
+                                                        : GNUTLS_SIGN_ECDSA_SECP256R1_SHA256);
     return -1;
 }
 
@@ -175,6 +177,7 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
     party->peer_name = which == ATLS_CLIENT ? "127.0.0.1" : NULL;
     party->message = own;
     party->hrr = side->hrr;
+    party->reattest = side->reattest;
     party->faults = &end->faults;
     if (side->fault != NULL)
         assert_int_equal(atls_faults_add(&end->faults, side->fault), 0);

@@ -24,6 +24,7 @@ struct side { /* how one end is set up */
     bool tcg;                           /* the CMW in a certificate is under TCG's OID */
     const char *der; /* hexadecimal: contents of that extension instead of the CMW; "": none */
     struct atls_variants variants;
+    unsigned reattest; /* rounds more, in expat-04 */
 };
 
 struct pipe {

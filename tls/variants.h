@@ -30,6 +30,9 @@ struct atls_variants {        /* all zero: the defaults */
     unsigned entry_extension; /* H14: 0 of private use, 1 the draft's 60 */
     unsigned binder_length;   /* H16: enum atls_ta07_length */
     unsigned binder_secret;   /* H17: enum atls_ta07_secret */
+    unsigned public_key;      /* H6: enum atls_expat_key */
+    unsigned exporter_label;  /* H7: enum atls_expat_label */
+    unsigned cmw_code_point;  /* H8: 0 is 0xFF00, 1 is 0xFFFF */
 };
 
 /* Takes "NAME=READING". ATLS_E_UNSUPPORTED: no such name or reading. */
