@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -45,7 +46,12 @@ def tshark(path: Path, *arguments: str) -> str:
         pytest.skip("tshark is not installed")
     command = ["tshark", "-X", f"lua_script:{DISSECTOR}", "-r", str(path), *arguments]
     done = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", timeout=300, check=False
+        command,
+        env=dict(os.environ, HOME=str(path.parent)),  # nobody's preferences
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     for word in MISTAKES:
@@ -518,6 +524,24 @@ def test_other_connections_are_left_alone(tmp_path: Path) -> None:
     )
     path = sealed.write(tmp_path / "ordinary.pcapng", [ordinary])
     assert tshark(path, "-Y", "atls or atls_x509 or atls_authenticator") == ""
+
+
+def test_installed_as_a_plugin_it_works_and_only_once(tmp_path: Path) -> None:
+    plugins = tmp_path / ".local" / "lib" / "wireshark" / "plugins"
+    path = in_place_of_the_certificate(tmp_path / "one.pcapng", RECORD)
+    shutil.copytree(DISSECTOR.parent, plugins)
+    for script in (DISSECTOR, os.devnull):  # with -X as well, and without
+        command = ["tshark", "-X", f"lua_script:{script}", "-r", str(path), "-T", "fields"]
+        command += ["-e", "atls.kat.nonce", "-Y", "atls.cmw"]
+        done = subprocess.run(
+            command,
+            env=dict(os.environ, HOME=str(tmp_path)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.stdout.strip() == NONCE.hex(), done.stderr
+        assert not any(word in done.stderr for word in MISTAKES)
 
 
 def test_no_bytes_make_it_stumble(tmp_path: Path) -> None:

@@ -3,6 +3,10 @@
 -- attestation results in Certificate, in X.509 and in exported authenticators, and the alerts. A
 -- post-dissector, because Wireshark has no table in which to enter a TLS extension: it reads the
 -- handshake messages that the TLS dissector has decrypted once more. See README.md beside it.
+local _, already = pcall(Dissector.get, "atls")
+if type(already) == "userdata" then
+    return -- installed, and given with -X as well
+end
 local here = (__DIR__ or debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*$") or ".")
     .. "/attested-tls/"
 local codec = dofile(here .. "codec.lua")
