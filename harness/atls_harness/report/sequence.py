@@ -8,6 +8,7 @@ where only one end of it was reported.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Mapping
 
@@ -99,13 +100,19 @@ def draw(raw: Mapping[str, Any]) -> Diagram | None:
         return None
     lanes, width = lanes_of({text(event["party"], 30) for event in events})
     drawing = _Drawing({lane.name: lane.x for lane in lanes}, width, asks(raw))
-    pairs = [event["pair"] for event in events if isinstance(event.get("pair"), int)]
-    drawing.paired = {pair for pair in pairs if pairs.count(pair) > 1}
+    pairs = Counter(map(_pair, events))
+    drawing.paired = {pair for pair, count in pairs.items() if pair and count > 1}
     for event in events:
         drawing.add(event)
     left_out = int(number(timeline.get("left_out")))
     height = TOP + ROW * len(drawing.steps) + 12
     return Diagram(width, height, lanes, tuple(drawing.steps), left_out)
+
+
+def _pair(event: Mapping[str, Any]) -> int:
+    """The number that both ends of a message have, or 0."""
+    pair = event.get("pair")
+    return pair if isinstance(pair, int) else 0
 
 
 def asks(raw: Mapping[str, Any]) -> tuple[set[str], set[str]]:
@@ -159,7 +166,7 @@ class _Drawing:
     def _message(
         self, event: Mapping[str, Any], who: str, label: str, direction: str, tone: str
     ) -> None:
-        known = event.get("pair") in self.paired
+        known = _pair(event) in self.paired
         if known and direction == "received":
             return
         ends = (who, self._peer(who)) if direction == "sent" else (self._peer(who), who)
