@@ -188,7 +188,9 @@ static void fail_by_library(struct atls_session *s, int code)
     bool attested = s->peer_model != ATLS_MODEL_NONE;
     bool proof = s->certificate_verify_seen && !s->peer_accepted;
     int level;
-    if (code == GNUTLS_E_PK_SIG_VERIFY_FAILED || proof)
+    if (code == GNUTLS_E_PK_SIGN_FAILED && s->party->device_key != NULL) /* it said why */
+        session_fail(s, "device-unavailable", ATLS_ALERT_INTERNAL_ERROR, NULL, NULL);
+    else if (code == GNUTLS_E_PK_SIG_VERIFY_FAILED || proof)
         session_fail(s, attested ? "key-mismatch" : "certificate-untrusted",
                      ATLS_ALERT_DECRYPT_ERROR, "RFC 8446 section 4.4.3",
                      attested ? "CertificateVerify does not verify with the attested key"

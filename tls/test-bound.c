@@ -336,7 +336,8 @@ static const char *packed(const char *fault)
     return used ? text : NULL;
 }
 
-/* The verifier affirms everything and sees only what is good. */
+/* The verifier affirms everything and sees only what is good: evidence that answers another binder
+ * or attests another key never gets there (R-SE-13, R-SE-08 for both serializations). */
 static void test_background_check(void **state)
 {
     struct fixture *f = *state;
@@ -375,7 +376,8 @@ static void test_background_check(void **state)
     json_decref(event);
 }
 
-/* What the verifier's session answers, and the type in which it gets what evidence. */
+/* The verifier is asked for a session over the binder, and gets the evidence in its type (R-SE-14).
+ */
 static void test_what_the_verifier_gets(void **state)
 {
     struct fixture *f = *state;
@@ -592,6 +594,8 @@ static const struct {
     /* clang-format on */
 };
 
+/* A result that must answer the binder: draft -04 (R-SE-04-02), and where it need not: -05 and
+ * later. */
 static void test_passport(void **state)
 {
     struct fixture *f = *state;

@@ -131,6 +131,26 @@ def test_the_enrolled_key_is_attested(parties: Parties, curve: str) -> None:
     assert mine["verified_with"] == spki_of(server)
 
 
+def test_a_device_that_goes_away(parties: Parties) -> None:
+    """The handshake fails closed, and says whose fault that is."""
+    listen = ["--profile", "ta-07", "--listen", "127.0.0.1:0", "--max-connections", "1"]
+    server = parties.start(
+        "server", "server", "server", [*listen, *parties.credential(parties.enrol("leaf"))]
+    )
+    address = str(server.ready()["address"])
+    parties.processes[0].stop()
+    flags = ["--profile", "ta-07", "--connect", address, *parties.anchors]
+    client = parties.start("client", "client", "client", flags)
+    for process in (client, server):
+        assert process.wait(TIMEOUT)
+        assert process.exit == REFUSED
+    (told,) = select(server.events(), "handshake")
+    assert told["reason"] == "device-unavailable"
+    assert told["alert"] == {"direction": "sent", "code": 80, "name": "internal_error"}
+    (told,) = select(client.events(), "handshake")
+    assert told["alert"]["direction"] == "received"
+
+
 def test_the_key_outlives_the_endpoint(parties: Parties) -> None:
     """It is still there for the next one."""
     server = parties.enrol("leaf")
