@@ -87,10 +87,13 @@ int session_credential_result(struct atls_session *s)
     int code;
     if (s->phase == PREPARING)
         code = atls_attester_renew(attester);
-    else if (session_result_answers(s->party) && s->binder_size > 0)
-        code = atls_attester_bound_result(attester, s->conn, ATLS_BYTES(s->binder, s->binder_size),
-                                          &s->credential);
-    else
+    else if (session_result_answers(s->party) && s->binder_size > 0) {
+        /* While a result is waited for, the peer's binder may have come to stand in s->binder. */
+        code = session_entry_bind_self(s);
+        if (code == 0)
+            code = atls_attester_bound_result(
+                attester, s->conn, ATLS_BYTES(s->binder, s->binder_size), &s->credential);
+    } else
         code = atls_attester_result(attester, s->conn, &s->credential);
     if (code == ATLS_E_AGAIN)
         return code;

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping
 
+from .enrol import Enrolment
 from .run import Run
 from .scenario import SIDES, Case, other
 
@@ -34,6 +35,7 @@ class Addresses:
     verifiers: Mapping[str, str]  # main, other, down: URL
     public_keys: Mapping[str, Path]  # main, other
     devices: Mapping[str, str]  # client, server, second
+    enrolled: Mapping[str, Enrolment] = field(default_factory=dict)  # client, server
 
 
 def plain(flags: Mapping[str, Any]) -> list[str]:
@@ -126,6 +128,9 @@ def endpoint_flags(case: Case, run: Run, side: str, where: Addresses) -> dict[st
         name = side if certificate == "trusted" else "stranger"
         flags["cert"] = str(run.work / f"{name}.pem")
         flags["key"] = str(run.work / f"{name}.key")
+    if side in where.enrolled and certificate == "trusted":
+        flags["cert"] = str(where.enrolled[side].certificate)
+        flags["key"] = where.enrolled[side].key
     flags["ca"] = str(run.work / "ca.pem")
     if "code-points" in story:
         path = where.folder / f"{side}-code-points.json"

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .errors import ContractError
+from .enrol import Enrolment, enrol
+from .errors import ContractError, Unsupported
 from .events import Event, check_stream, select
 from .flags import (
     Addresses,
@@ -27,7 +28,7 @@ from .flags import (
 )
 from .process import Process
 from .run import Run
-from .scenario import Case
+from .scenario import SIDES, Case
 
 CASE_TIMEOUT = 40.0
 SETTLE = 0.3
@@ -125,7 +126,24 @@ class Play:
                 verifiers[which] = f"http://{self.processes[name].ready()['address']}"
         for process in list(self.processes.values()):
             process.ready()
-        self.addresses = Addresses(self.folder, verifiers, keys, devices)
+        enrolled = {
+            side: self._enrol(side, devices[side]) for side in SIDES if self.case.beside_x509(side)
+        }
+        self.addresses = Addresses(self.folder, verifiers, keys, devices, enrolled)
+
+    def _enrol(self, side: str, device: str) -> Enrolment:
+        """A key of a side's device, and a certificate for it from the run's CA."""
+        missing = self.run.peer("device").missing("enroll", self.run.build)
+        if missing:
+            raise Unsupported(missing)
+        flags = {"curve": self.case.story.get("curve", "p256")}
+        command = self.run.command("device", "enroll")
+        name = f"{side}-enrolment"
+        made = enrol(command, device, self.run.work, self.folder, name, plain(flags))
+        # The CA's own certificate comes along, so that there is an entry behind the first.
+        with made.certificate.open("ab") as chain:
+            chain.write((self.run.work / "ca.pem").read_bytes())
+        return made
 
     def start_server(self) -> None:
         """The server; returns once it listens."""

@@ -137,7 +137,9 @@ def problems(
     for name, entry in known.items():
         tested = bool(scenarios.get(name) or tests.get(name))
         declared = entry.needs and entry.needs[1] in capabilities.get(entry.needs[0], [])
-        if not tested and declared and entry.needs:
+        if tested and entry.observable and entry.reason and not entry.needs:
+            found.append(f"{name} has a test, but data/requirements.yaml says: {entry.reason}")
+        elif not tested and declared and entry.needs:
             found.append(
                 f"{name} has no test, and its reason is out of date: the peer declares "
                 f"{entry.needs[1]} among its {entry.needs[0]}"

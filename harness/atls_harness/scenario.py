@@ -22,6 +22,8 @@ from .paths import SCENARIO_SCHEMA, shown
 from .requirements import requirements
 
 SIDES = ("client", "server")
+# Profiles whose credential stands beside an X.509 certificate for the attested key.
+BESIDE_X509 = ("seat-04", "seat-06", "expat-04")
 VARIABLE = re.compile(r"\$\(([a-z0-9-]+)\)")
 MATRIX_FIELDS = ("matrix", "exclude", "variants", "title", "description", "clauses", "ambiguity")
 
@@ -90,6 +92,13 @@ class Case:
             return "none"
         model = self.story.get(f"{side}-model") or self.story.get("model") or "background-check"
         return str(model)
+
+    def beside_x509(self, side: str) -> bool:
+        """Does SIDE attest a key for which it has a certificate as well?"""
+        flags = self.flags(side)
+        profile = flags.get("profile", self.profile)
+        kind = flags.get("credential-kind", "attestation")
+        return self.attests(side) and (profile in BESIDE_X509 or kind == "cert")
 
     def sides(self, role: str) -> list[str]:
         """The sides that have a ROLE (attester, relying-party), or the side of that name."""
