@@ -25,6 +25,7 @@ ALERT_CODES = {
     "certificate_unknown": 46,
     "illegal_parameter": 47,
     "unknown_ca": 48,
+    "access_denied": 49,
     "decode_error": 50,
     "decrypt_error": 51,
     "protocol_version": 70,
@@ -35,6 +36,8 @@ ALERT_CODES = {
     "unsupported_evidence": 224,
     "unsupported_verifiers": 225,
     "attestation_failed": 226,
+    "unsupported_attestation_schemes": 227,
+    "attestation_required": 228,
 }
 
 
