@@ -83,6 +83,10 @@ def bundles(harness: Harness, run: Run, tmp_path: Path, *cases: str) -> list[Pat
     if shutil.which("tshark") is None:
         pytest.skip("tshark is not installed")
     done = harness("--packets", "--build", str(run.build), *cases)
+    played = json.loads((tmp_path / "latest" / "results.json").read_text())["cases"]
+    for record in played:
+        if record["outcome"] != "pass":  # that it should have, its scenario says
+            pytest.skip(f"{record['id']}: {record['outcome']}: {record['reason']}")
     assert done.returncode == 0, done.stdout
     found = []
     for case in cases:
@@ -179,6 +183,42 @@ def refused_evidence(where: Path) -> None:
     assert alert["tls.alert_message.desc"] == ["226"]
     assert "[attestation_failed]" in alert["_ws.col.Info"][0]
     assert only(where, "client", "handshake")["alert"]["code"] == 226
+
+
+STORY = "harness/tests/stories/dissected.yaml"
+LAYOUTS = ("ta-02", "ta-03", "ta-07", "seat-04")  # of EvidenceType: a preference
+PROFILES = {  # where the evidence is, by profile: the filter that finds it
+    "ta-02": 'atls.message == "Certificate" and not atls.extension == "attestation"',
+    "ta-03": 'atls.message == "Certificate" and not atls.extension == "attestation"',
+    "ta-07": 'atls.message == "Certificate" and not atls.extension == "attestation"',
+    "seat-04": 'atls.extension == "attestation"',
+    "seat-06": 'atls.extension == "remoteAttestation"',
+    "x509-cmw": "atls_x509",
+    "expat-04": 'atls_authenticator and atls.extension == "cmw_attestation"',
+}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_of_real_endpoints(
+    harness: Harness, real: Run, tmp_path: Path, profile: str
+) -> None:
+    (where,) = bundles(harness, real, tmp_path, f"{STORY}::{profile}")
+    options = ["-Y", f"atls.cmw and ({PROFILES[profile]})"]
+    if profile in LAYOUTS:
+        options += ["-o", f"atls.profile:{profile}"]
+    names = ["atls.kat.nonce", "atls.psa.component.type", "atls.psa.component.value"]
+    shown = dissect(where / "connection.pcapng", names, *options)
+    booted = components(where, "server")
+    assert values(shown, "atls.psa.component.type") == [each["type"] for each in booted]
+    assert values(shown, "atls.psa.component.value") == [each["value"] for each in booted]
+    (nonce,) = values(shown, "atls.kat.nonce")
+    if profile.startswith("ta"):
+        assert nonce == only(where, "client", "challenge", direction="sent")["nonce"]
+        hello = dissect(where / "connection.pcapng", ["atls.nonce", "atls.selected"], *options[2:])
+        assert values(hello, "atls.nonce") == [nonce]
+        assert len(values(hello, "atls.selected")) == 1
+    everything = dissect(where / "connection.pcapng", ["atls.malformed"], *options[2:])
+    assert values(everything, "atls.malformed") == [], everything
 
 
 MALFORMED = {
