@@ -257,7 +257,7 @@ def _nothing_got(case: Case, party: Party) -> list[Difference]:
 
 
 def _same_bytes(case: Case, seen: Observation, side: str) -> list[Difference]:
-    """What SIDE received is what the other sent, unless they cut it out of the message differently."""
+    """What SIDE received is what the other sent, unless they read a message differently."""
     found = []
     senders = [party for party in seen.of(other(side))]
     for party in seen.of(side):
