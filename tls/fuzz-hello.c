@@ -4,8 +4,9 @@
  * accepted must be written back to the very same bytes, as the format leaves no choice.
  */
 #include <stdlib.h>
+#include <string.h>
 
-#include "tls/hello-extensions.h"
+#include "tls/profile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -58,6 +59,27 @@ static void try_verifiers(const struct atls_hello_layout *layout, struct atls_by
     }
 }
 
+/* One extension with lists, or with one scheme: what is read is written back. */
+static void try_schemes(struct atls_bytes in)
+{
+    const struct atls_profile *profile = &atls_profile_seat_06;
+    static uint8_t buffer[ATLS_PROFILE_BODY_MAX];
+    static struct atls_offer offers[2];
+    struct atls_selection selections[2] = {{.has_evidence = false}};
+    struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
+    memset(offers, 0, sizeof offers);
+    if (in.size <= 4096 && profile->read_offer(profile, profile->extensions[0], in, offers) == 0 &&
+        profile->write_offer(profile, profile->extensions[0], offers, &sink) == 0 &&
+        sink.used != in.size) /* their order within a list is not kept */
+        abort();
+    sink = atls_sink_of(buffer, sizeof buffer);
+    if (in.size <= 4096 && profile->read_request(profile, in, selections) == 0) {
+        if (profile->write_request(profile, selections, &sink) != 0)
+            abort();
+        same(&sink, in);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct atls_hello_layout *const layouts[] = {
@@ -66,7 +88,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const struct atls_hello_layout *layout = layouts[data[0] & 3];
     struct atls_bytes in = ATLS_BYTES(data + 1, size - 1);
-    if (data[0] & 4)
+    if (data[0] & 16)
+        try_schemes(in);
+    else if (data[0] & 4)
         try_verifiers(layout, in);
     else
         try_evidence(layout, (data[0] & 8) != 0, in);

@@ -233,6 +233,8 @@ class Endpoints(unittest.TestCase):
 
     def test_exit_codes_before_any_packet(self) -> None:
         connect = ["--profile", "ta-07", "--connect", "127.0.0.1:1"]
+        trust = ["--trust-verifier", "v=http://127.0.0.1:1"]
+        attester = [*connect[2:], "--attester", "background-check", "--device", "unix:/none"]
         cases: list[tuple[int, list[str]]] = [
             (77, ["--profile", "ta-99", "--connect", "127.0.0.1:1"]),
             (77, [*connect, "--attester", "carrier-pigeon"]),
@@ -251,6 +253,30 @@ class Endpoints(unittest.TestCase):
             (77, [*connect, "--fault", "nonce-length=256"]),
             (77, [*connect, "--fault", "extension=server_name:00"]),
             (77, [*connect, "--fault", "select-unoffered"]),
+            (77, ["--profile", "ta-02", *connect[2:], "--relying-party", "passport"] + trust),
+            (77, ["--profile", "ta-03", *connect[2:], "--relying-party", "passport"] + trust),
+            (77, ["--profile", "seat-06", *connect[2:], "--credential-kind", "cert"]),
+            (77, [*connect, "--credential-kind", "raw-public-key"]),
+            (77, [*connect, "--variant", "hello-retry=message-hash,all"]),
+            (77, [*connect, "--variant", "hello-retry=all"]),
+            (77, [*connect, "--variant", "hello-retry"]),
+            (77, [*connect, "--variant", "mood=good"]),
+            (
+                77,
+                [
+                    "--profile",
+                    "seat-06",
+                    *connect[2:],
+                    "--variant",
+                    "binder-secret=handshake-secret",
+                ],
+            ),
+            (77, [*connect, "--fault", "entry-twice"]),
+            (77, ["--profile", "x509-cmw", *connect[2:], "--fault", "entry-missing"]),
+            (2, ["--profile", "seat-06", *attester]),
+            (2, ["--profile", "seat-04", *attester, "--cert", "some.pem", "--key", "some.key"]),
+            (2, ["--profile", "x509-cmw", *attester]),
+            (2, ["--profile", "ta-07", *attester, "--credential-kind", "cert"]),
             (2, []),
             (2, ["--profile", "ta-07"]),
             (2, ["--connect", "127.0.0.1:1"]),

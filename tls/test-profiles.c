@@ -747,6 +747,39 @@ static const struct bytes_row {
      "00010003612f62", "00010003612f62"},
 };
 
+/* The bodies of seat-06, which has one extension for everything. */
+static const struct scheme_row {
+    const char *name;
+    struct side client, server;
+    const char *offer, *selection; /* in ClientHello and EncryptedExtensions; NULL: none */
+} scheme_rows[] = {
+    {"evidence of a server",
+     {.relying_party = {BG}, .type = "cf:263"},
+     {.attester = {BG}, .type = "cf:263"},
+     "0004000001070000",
+     "00000107"},
+    {"evidence of a client, chosen in CertificateRequest only",
+     {.attester = {BG}, .type = "cf:263"},
+     {.relying_party = {BG}, .type = "cf:263"},
+     "0000000400000107",
+     NULL},
+    {"evidence by media type, of both",
+     {.attester = {BG}, .relying_party = {BG}, .type = "a/b"},
+     {.attester = {BG}, .relying_party = {BG}, .type = "a/b"},
+     "000700010003612f62000700010003612f62",
+     "00010003612f62"},
+    {"a result of a server",
+     {.relying_party = {PP}, .verifier = "v.example"},
+     {.attester = {PP}, .verifier = "v.example"},
+     "000c010009762e6578616d706c650000",
+     "010009762e6578616d706c65"},
+    {"results before evidence, evidence chosen",
+     {.relying_party = {PP, BG}, .type = "cf:263"},
+     {.attester = {BG}, .type = "cf:263"},
+     "0010010009762e6578616d706c65000001070000",
+     "00000107"},
+};
+
 /* BODY is EXPECTED, and behind it the nonce where that has a size. */
 static void same_body(const struct hello_body *body, const char *expected, struct atls_bytes nonce)
 {
@@ -782,12 +815,31 @@ static void what_is_on_the_wire(void **state)
     close_connection(&c);
 }
 
+static void what_schemes_are_on_the_wire(void **state)
+{
+    const struct scheme_row *row = *state;
+    struct row both = {.client = row->client, .server = row->server};
+    const struct atls_bytes none = {NULL, 0};
+    struct connection c;
+    open_connection(&c, &both, &atls_profile_seat_06);
+    pump_ends(&c.client, &c.server);
+    check_end("client", &c.client, NULL, -1);
+    check_end("server", &c.server, NULL, -1);
+    same_body(&c.server.session->received[0], row->offer, none);
+    if (row->selection != NULL)
+        same_body(&c.client.session->received[0], row->selection, none);
+    else
+        assert_false(c.client.session->received[0].present);
+    close_connection(&c);
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
     test_pki_make(&test_pki);
     TEST_ADD_ROWS(&list, a_connection, rows);
     TEST_ADD_ROWS(&list, what_is_on_the_wire, bytes_rows);
+    TEST_ADD_ROWS(&list, what_schemes_are_on_the_wire, scheme_rows);
     int result = test_run("profiles", &list);
     test_pki_remove(&test_pki);
     return result;
