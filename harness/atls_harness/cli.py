@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Sequence
@@ -13,7 +14,7 @@ import pytest
 
 from . import checks, coverage, report
 from .build import build_programs, jobs
-from .errors import HarnessError
+from .errors import HarnessError, UsageError
 from .paths import PEERS, ROOT, SCENARIOS, default_build
 from .peer import load_peers
 
@@ -35,6 +36,8 @@ def pytest_arguments(given: Sequence[str]) -> list[str]:
             made.append(argument)
             continue
         found = Path(path).resolve() if Path(path).exists() else ROOT / path
+        if not found.exists():
+            raise UsageError(f"{path}: there is no such scenario or folder")
         made.append(str(found) + colons + rest)
         named = True
     if not named:
@@ -69,10 +72,27 @@ def run(given: Sequence[str]) -> int:
     """Builds what has changed and plays the scenarios."""
     if "--help" in given or "-h" in given:
         return int(pytest.main(["-p", "atls_harness.plugin", "--help"]))
+    arguments = pytest_arguments(given)
     if "--list" not in given and _plays_atls(given):
         build_programs(build_directory(given))
     os.environ["ATLS_COMMAND"] = shlex.join(["./atls", "run", *given])
-    return int(pytest.main(pytest_arguments(given)))
+    signal.signal(signal.SIGTERM, _interrupt)
+    return exit_code(pytest.main(arguments))
+
+
+def exit_code(status: int) -> int:
+    """What pytest says, as all programs of the project say it: wrong usage is 2, and so is a choice
+    of cases that leaves none."""
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+        print("atls: no case is left by this choice; ./atls run --list prints all", file=sys.stderr)
+    if status in (pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.USAGE_ERROR):
+        return 2
+    return int(status)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    """SIGTERM ends a run as control-C does: processes stopped, keys of the run removed."""
+    raise KeyboardInterrupt
 
 
 def decode(given: Sequence[str]) -> int:
@@ -113,6 +133,9 @@ def main(argv: Sequence[str]) -> int:
         return 2
     try:
         return COMMANDS[argv[0]](argv[1:])
+    except UsageError as problem:
+        print(f"atls: {problem}", file=sys.stderr)
+        return 2
     except HarnessError as problem:
         print(f"atls: {problem}", file=sys.stderr)
         return 1

@@ -2,6 +2,7 @@
 """The exceptions of the harness.
 
 HarnessError                    anything that the harness itself finds wrong
+├── UsageError                  wrong usage of the command line: exit code 2
 ├── InputError                  a file that a person wrote is wrong: file, line, message
 │   ├── ScenarioError           a scenario (scenarios/*.yaml)
 │   └── PeerError               a peer's description (peers/*/peer.yaml)
@@ -20,6 +21,10 @@ from pathlib import Path
 
 class HarnessError(Exception):
     """Base of all errors of the harness."""
+
+
+class UsageError(HarnessError):
+    """Wrong usage of the command line."""
 
 
 class InputError(HarnessError):

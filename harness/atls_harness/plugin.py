@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Generator, Iterator
 
 import pytest
+from _pytest.mark.expression import Expression, ParseError
 
 from . import outcome, table
 from .capture import Loopback
@@ -94,6 +95,10 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"--{role}: no peer {name!r}; there are: {', '.join(peers)}")
     if option.repeat < 1:
         raise pytest.UsageError(f"--repeat: expected a number from 1, got {option.repeat}")
+    try:
+        Expression.compile(option.keyword)
+    except ParseError as problem:  # told once, here; a worker of xdist would only crash
+        raise pytest.UsageError(f"-k {option.keyword!r}: {problem}") from problem
     if option.list:
         option.numprocesses, option.dist, option.tx = None, "no", []
     worker = getattr(config, "workerinput", {}).get("atls")
@@ -103,7 +108,11 @@ def pytest_configure(config: pytest.Config) -> None:
     elif option.list or option.collectonly:
         work = folder = Path(os.devnull)
     else:
-        work, folder = make_work(), make_results(option.out)
+        try:
+            folder = make_results(option.out)
+        except HarnessError as problem:
+            raise pytest.UsageError(str(problem)) from problem
+        work = make_work()
         option.xmlpath = option.xmlpath or str(folder / "junit.xml")
         config.stash[LOOPBACK] = Loopback(work, option.packets)
     repeated = [f" --{role} {chosen[role]}" for role in ROLES if chosen[role] != "atls"]

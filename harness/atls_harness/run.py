@@ -101,15 +101,19 @@ def make_work() -> Path:
 
 def make_results(folder: Path) -> Path:
     """A new directory for a run's results."""
-    folder.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("run-%Y%m%d-%H%M%S")
-    for attempt in range(100):
-        results = folder / (f"{stamp}-{attempt}" if attempt else stamp)
-        try:
-            results.mkdir()
-        except FileExistsError:
-            continue
-        return results
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for attempt in range(100):
+            results = folder / (f"{stamp}-{attempt}" if attempt else stamp)
+            try:
+                results.mkdir()
+            except FileExistsError:
+                continue
+            return results
+    except OSError as problem:
+        text = f"cannot write results to {folder} ({problem.strerror}); --out DIR is another place"
+        raise InfrastructureError(text) from problem
     raise InfrastructureError(f"no free name for results in {folder}")
 
 

@@ -34,6 +34,13 @@ def launch(*arguments: str, path: str = "/usr/bin:/bin") -> "subprocess.Complete
         (["fly"], 2, "stderr", "usage: ./atls COMMAND"),
         (["test", "--list"], 0, "stdout", "scenarios-sanitized"),
         (["test", "--only", "nothing"], 2, "stderr", "no stage 'nothing'"),
+        (["run", "--list", "-k", "("], 2, "stderr", "-k '('"),
+        (["run", "--list", "--seed", "x"], 2, "stderr", "--seed: expected a number or random"),
+        (["run", "--list", "--repeat", "0"], 2, "stderr", "--repeat: expected a number from 1"),
+        (["run", "--list", "--client", "none"], 2, "stderr", "no peer 'none'"),
+        (["run", "--list", "--nonsense"], 2, "stderr", "unrecognized arguments: --nonsense"),
+        (["run", "--list", "-k", "nothing_matches"], 2, "stderr", "no case is left"),
+        (["run", "scenarios/none.yaml"], 2, "stderr", "no such scenario or folder"),
     ],
 )
 def test_commands(arguments: list[str], code: int, stream: str, words: str) -> None:
@@ -93,3 +100,21 @@ def test_test_needs_more_than_run(tmp_path: Path) -> None:
     assert done.returncode == 1
     missing = [line.split()[0] for line in done.stderr.splitlines() if line.startswith("  ")]
     assert missing == packages("test")
+
+
+def test_results_that_cannot_be_written_are_told_before_a_key_is_made(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    argv = ["/usr/bin/python3", "-m", "pytest", "-p", "atls_harness.plugin", "-q", "scenarios"]
+    done = subprocess.run(
+        [*argv, "--out", str(blocked / "out")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "harness"), "TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 4
+    assert "cannot write results to" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not list(tmp_path.glob("atls-*")), "no keys of a run that never was"
