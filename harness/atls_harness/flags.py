@@ -24,7 +24,12 @@ NOT_FLAGS = {
     "code-points",
     "runs",
     "pause",
+    "cmw",
 }
+# What the story says of a side, and enrolment does where the credential is inside the certificate.
+OF_CERTIFICATE = ("cmw-oid", "cmw-slot", "cmw-critical", "evidence-format", "cmw-form", "fault")
+# What is settled when the key of x509-cmw is enrolled, and not by the endpoint.
+ENROLLED_FLAGS = ("evidence-format", "cmw-form", "cmw-oid", "cmw-slot", "cmw-critical", "fault")
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,22 @@ def verifier_flags(case: Case, name: str, folder: Path) -> dict[str, Any]:
     return {"listen": "127.0.0.1:0", "public-key": str(folder / f"{name}.jwk"), **block}
 
 
+def enrolment_flags(case: Case, side: str, where: Addresses) -> dict[str, Any]:
+    """The flags with which SIDE's key is enrolled, but for its device."""
+    story = case.flags(side)
+    flags: dict[str, Any] = {"curve": case.story.get("curve", "p256")}
+    if not case.inside_x509(side) or story.get("cmw", "auto") == "none":
+        return flags
+    flags["cmw"] = "auto"
+    flags["attester"] = case.model(side)
+    flags["serialization"] = case.story.get("serialization", "cbor")
+    flags["verifier"] = where.verifiers[story.get("verifier", "main")]
+    if "second" in where.devices:
+        flags["second-device"] = where.devices["second"]
+    flags.update({name: story[name] for name in OF_CERTIFICATE if name in story})
+    return flags
+
+
 def endpoint_flags(case: Case, run: Run, side: str, where: Addresses) -> dict[str, Any]:
     """A client's or a server's flags, but for host and port, events and number of connections."""
     story = case.flags(side)
@@ -139,6 +160,26 @@ def endpoint_flags(case: Case, run: Run, side: str, where: Addresses) -> dict[st
     if case.story.get("hrr", "none") == side:
         flags["hrr"] = True
     flags.update({key: value for key, value in story.items() if key not in NOT_FLAGS})
+    if story.get("profile", case.profile) == "x509-cmw" and own != "none":
+        for name in (*ENROLLED_FLAGS, "serialization", "curve"):
+            flags.pop(name, None)
+    return flags
+
+
+def enrolment_flags(
+    case: Case, side: str, devices: Mapping[str, str], verifiers: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the certificate of SIDE's key is to hold; nothing where evidence goes beside it."""
+    story = case.flags(side)
+    if story.get("profile", case.profile) != "x509-cmw":
+        return {}
+    flags: dict[str, Any] = {"cmw": "auto", "attester": case.model(side)}
+    flags["serialization"] = story.get("serialization", case.story.get("serialization", "cbor"))
+    if case.model(side) == "passport":
+        flags["verifier"] = verifiers[story.get("verifier", "main")]
+    if "second" in devices:
+        flags["second-device"] = devices["second"]
+    flags.update({name: story[name] for name in ENROLLED_FLAGS if name in story})
     return flags
 
 

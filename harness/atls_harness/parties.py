@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Mapping
 
 from .enrol import Enrolment, enrol
 from .errors import ContractError, Unsupported
@@ -23,6 +23,8 @@ from .flags import (
     device_names,
     endorsement_flags,
     endpoint_flags,
+    enrolment_flags,
+    enrolment_flags,
     plain,
     verifier_flags,
 )
@@ -127,19 +129,24 @@ class Play:
         for process in list(self.processes.values()):
             process.ready()
         enrolled = {
-            side: self._enrol(side, devices[side]) for side in SIDES if self.case.beside_x509(side)
+            side: self._enrol(side, devices, verifiers)
+            for side in SIDES
+            if self.case.beside_x509(side)
         }
         self.addresses = Addresses(self.folder, verifiers, keys, devices, enrolled)
 
-    def _enrol(self, side: str, device: str) -> Enrolment:
+    def _enrol(
+        self, side: str, devices: Mapping[str, str], verifiers: Mapping[str, str]
+    ) -> Enrolment:
         """A key of a side's device, and a certificate for it from the run's CA."""
         missing = self.run.peer("device").missing("enroll", self.run.build)
         if missing:
             raise Unsupported(missing)
-        flags = {"curve": self.case.story.get("curve", "p256")}
+        flags: dict[str, Any] = {"curve": self.case.story.get("curve", "p256")}
+        flags.update(enrolment_flags(self.case, side, devices, verifiers))
         command = self.run.command("device", "enroll")
         name = f"{side}-enrolment"
-        made = enrol(command, device, self.run.work, self.folder, name, plain(flags))
+        made = enrol(command, devices[side], self.run.work, self.folder, name, plain(flags))
         # The CA's own certificate comes along, so that there is an entry behind the first.
         with made.certificate.open("ab") as chain:
             chain.write((self.run.work / "ca.pem").read_bytes())

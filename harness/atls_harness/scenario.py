@@ -23,7 +23,7 @@ from .requirements import requirements
 
 SIDES = ("client", "server")
 # Profiles whose credential stands beside an X.509 certificate for the attested key.
-BESIDE_X509 = ("seat-04", "seat-06", "expat-04")
+BESIDE_X509 = ("seat-04", "seat-06", "expat-04", "x509-cmw")
 VARIABLE = re.compile(r"\$\(([a-z0-9-]+)\)")
 MATRIX_FIELDS = ("matrix", "exclude", "variants", "title", "description", "clauses", "ambiguity")
 
@@ -94,11 +94,12 @@ class Case:
         return str(model)
 
     def beside_x509(self, side: str) -> bool:
-        """Does SIDE attest a key for which it has a certificate as well?"""
+        """Does SIDE attest a key for which it has a certificate as well, beside or inside it?"""
         flags = self.flags(side)
         profile = flags.get("profile", self.profile)
         kind = flags.get("credential-kind", "attestation")
-        return self.attests(side) and (profile in BESIDE_X509 or kind == "cert")
+        attests = self.attests(side) and flags.get("attester") != "none"
+        return attests and (profile in BESIDE_X509 or kind == "cert")
 
     def sides(self, role: str) -> list[str]:
         """The sides that have a ROLE (attester, relying-party), or the side of that name."""
