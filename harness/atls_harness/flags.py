@@ -24,10 +24,7 @@ NOT_FLAGS = {
     "code-points",
     "runs",
     "pause",
-    "cmw",
 }
-# What the story says of a side, and enrolment does where the credential is inside the certificate.
-OF_CERTIFICATE = ("cmw-oid", "cmw-slot", "cmw-critical", "evidence-format", "cmw-form", "fault")
 # What is settled when the key of x509-cmw is enrolled, and not by the endpoint.
 ENROLLED_FLAGS = ("evidence-format", "cmw-form", "cmw-oid", "cmw-slot", "cmw-critical", "fault")
 
@@ -104,22 +101,6 @@ def verifier_flags(case: Case, name: str, folder: Path) -> dict[str, Any]:
     which = "main" if name == "verifier" else "other"
     block.setdefault("identity", identity(case, which))
     return {"listen": "127.0.0.1:0", "public-key": str(folder / f"{name}.jwk"), **block}
-
-
-def enrolment_flags(case: Case, side: str, where: Addresses) -> dict[str, Any]:
-    """The flags with which SIDE's key is enrolled, but for its device."""
-    story = case.flags(side)
-    flags: dict[str, Any] = {"curve": case.story.get("curve", "p256")}
-    if not case.inside_x509(side) or story.get("cmw", "auto") == "none":
-        return flags
-    flags["cmw"] = "auto"
-    flags["attester"] = case.model(side)
-    flags["serialization"] = case.story.get("serialization", "cbor")
-    flags["verifier"] = where.verifiers[story.get("verifier", "main")]
-    if "second" in where.devices:
-        flags["second-device"] = where.devices["second"]
-    flags.update({name: story[name] for name in OF_CERTIFICATE if name in story})
-    return flags
 
 
 def endpoint_flags(case: Case, run: Run, side: str, where: Addresses) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from .flags import (
     endorsement_flags,
     endpoint_flags,
     enrolment_flags,
-    enrolment_flags,
     plain,
     verifier_flags,
 )
