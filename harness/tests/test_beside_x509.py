@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Profiles whose credential stands beside, or in, an X.509 certificate: what is enrolled, and how."""
+"""Profiles whose credential is beside, or in, an X.509 certificate: what is enrolled, and how."""
 
 from __future__ import annotations
 
