@@ -302,7 +302,8 @@ static void refuses_an_extension_twice(void **state)
 
 static void no_certificate(void **state)
 {
-    static const char *const rows[] = {"", "00", "30 00", "30 82 0100", "30 80 00 00", RECORD};
+    static const char record[] = RECORD;
+    static const char *const rows[] = {"", "00", "30 00", "30 82 0100", "30 80 00 00", record};
     gnutls_datum_t der = certificate(P256, NULL, 0);
 
     for (size_t i = 0; i < COUNT(rows); i++) {
