@@ -8,6 +8,7 @@ import copy
 import hashlib
 import html
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -30,7 +31,9 @@ from conftest import OUTCOMES
 Result = dict[str, Any]
 PEERS = {role: "atls" for role in ("client", "server", "device", "verifier")}
 VOID = {"meta", "br", "input", "path", "rect"}
-TAGS = set("html head title style body header main section div p h1 h2 h3 h5 nav a b small".split())
+TAGS = set(
+    "html head title style body header main section div p h1 h2 h3 h5 nav a b i small".split()
+)
 TAGS |= set("span table thead tbody tr th td form label input select option button output".split())
 TAGS |= set("details summary ul li dl dt dd code pre svg path rect text br script meta".split())
 HOSTILE = (
@@ -446,7 +449,8 @@ def test_what_is_published_is_a_result_without_places(tmp_path: Path) -> None:
     assert (run / "results.json").read_text() == before
     made = json.loads((tmp_path / "out" / "results.json").read_text())
     validator_for(RESULT_SCHEMA).validate(made)
-    assert [bool(one["timeline"]) for one in made["cases"]] == [True, False, True]
+    assert [bool(one["timeline"]) for one in made["cases"]] == [False, False, True]
+    assert [bool(one["observed"]) for one in made["cases"]] == [False, False, True]
     for path in (tmp_path / "out").iterdir():
         words = path.read_text()
         for sign in ("/tmp/", "/home/", "/srv/", "atls-abcd", "30" * 91):
@@ -455,6 +459,8 @@ def test_what_is_published_is_a_result_without_places(tmp_path: Path) -> None:
     assert "KAT, decoded" in words
     seen = Page(words)
     assert len(seen.cases) == 3
+    assert [len(re.findall("<svg", part)) for part in words.split('class="case"')[1:]] == [1, 0, 1]
+    assert "As expected: refused by the client, reason nonce-mismatch" in " ".join(seen.text)
     assert all(link.startswith("#") and link[1:] in seen.ids for link in seen.links)
 
 

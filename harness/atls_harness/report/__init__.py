@@ -19,8 +19,8 @@ from ..errors import HarnessError
 from ..paths import RESULT_SCHEMA, ROOT, shown
 from . import evidence, publish, render, view
 
-# What results/ may hold of decoded messages: that of a case for each scenario, about.
-PUBLISHED_EVIDENCE = 500_000
+# Of decoded messages results/ has examples only.
+PUBLISHED_EVIDENCE = 60_000
 
 
 def write(result: Path, target: Path) -> list[Path]:
@@ -55,7 +55,7 @@ def write_published(result: Path, target: Path) -> list[Path]:
         "report.html": render.html(report, target, target, kept=kept),
         "summary.md": render.markdown(report),
         "badge.json": json.dumps(render.badge(report)) + "\n",
-        "results.json": publish.dump(raw),
+        "results.json": publish.dump(publish.data(raw)),
     }
     return _save(made, target)
 

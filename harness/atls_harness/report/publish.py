@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What of a result is published in results/: enough to tell, and little enough for a repository.
 
-Bundles stay where they are. Of every scenario one case for each profile, model and attester keeps
-its timeline, as does every case that did not pass; paths of the machine are left out.
+Bundles stay where they are, paths of the machine are left out. On the page, every case that did not
+pass and one of each scenario and profile is shown whole, the others in a line; the data say of a
+passed case what was expected, and of any other all that was observed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from typing import Any, Mapping
 
 from ..outcome import GOOD
-from .view import listed, mapping, roles, text
+from .view import listed, mapping, text
 
 WORK = re.compile(r"(?:/[^\s/'\"]+)*/atls-[^\s/'\"]+/c\d+-\d+")
 PLACE = re.compile(r" --(?:build|out|peers)[ =](?:'[^']*'|\S+)")
@@ -32,12 +33,11 @@ def scrubbed(value: Any) -> Any:
 
 def kind(case: Mapping[str, Any]) -> tuple[str, ...]:
     """What one case is shown for."""
-    named = [text(case.get(name)) for name in ("group", "scenario", "profile")]
-    return (*named, *roles(case))
+    return tuple(text(case.get(name)) for name in ("group", "scenario", "profile"))
 
 
 def trim(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """RAW as it is published; its schema is the same."""
+    """RAW as the published page shows it; its schema is the same."""
     made: dict[str, Any] = dict(scrubbed(raw))
     seen: set[tuple[str, ...]] = set()
     for case in listed(made.get("cases")):
@@ -49,6 +49,18 @@ def trim(raw: Mapping[str, Any]) -> dict[str, Any]:
         if known and case.get("outcome") in GOOD:
             case["timeline"] = None
     return made
+
+
+def data(trimmed: Mapping[str, Any]) -> dict[str, Any]:
+    """The published results.json, of what trim() made."""
+    return {**trimmed, "cases": [_in_short(mapping(case)) for case in listed(trimmed.get("cases"))]}
+
+
+def _in_short(case: Mapping[str, Any]) -> Mapping[str, Any]:
+    if case.get("outcome") not in GOOD:
+        return case
+    made = {key: value for key, value in case.items() if key != "description"}
+    return {**made, "attempts": [], "observed": {}, "timeline": None}
 
 
 def dump(raw: Mapping[str, Any]) -> str:

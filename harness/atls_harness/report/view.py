@@ -145,6 +145,18 @@ class Case:
         return self.outcome in GOOD
 
     @property
+    def brief(self) -> bool:
+        """Is there no more to say than that it went as expected?"""
+        return self.outcome == "pass" and not self.raw.get("timeline") and bool(self.rows)
+
+    @property
+    def as_expected(self) -> str:
+        return ", ".join(
+            row.expected if row.what == "outcome" else f"{row.what} {row.expected}"
+            for row in self.rows
+        )
+
+    @property
     def tone(self) -> str:
         return tone_of(self.outcome)
 
@@ -158,7 +170,7 @@ def tone_of(outcome: str) -> str:
 
 def anchor(kind: str, name: str) -> str:
     """An id for HTML, unlike that of any other name."""
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
     return f"{kind}-{plain}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:6]}"
 
 

@@ -6,12 +6,13 @@
   const cases = [...document.querySelectorAll(".case")];
   const scenarios = [...document.querySelectorAll("#cases .scenario")];
   const output = form.querySelector("output");
+  const named = (one) => (one.closest(".scenario").firstElementChild.textContent + " " + one.firstElementChild.textContent).toLowerCase();
   function apply() {
     const words = form.elements.text.value.trim().toLowerCase();
     const chosen = ["outcome", "profile", "model", "attester"].map((name) => [name, form.elements[name].value]);
     let count = 0;
     for (const one of cases) {
-      const fits = (!words || one.dataset.text.includes(words)) && chosen.every(([name, value]) => !value || one.dataset[name] === value);
+      const fits = (!words || named(one).includes(words)) && chosen.every(([name, value]) => !value || one.dataset[name] === value);
       one.hidden = !fits;
       count += fits;
     }
