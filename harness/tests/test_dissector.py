@@ -522,7 +522,8 @@ def test_exported_authenticators_in_application_data(tmp_path: Path, frames: boo
         request, answer, unasked = framed(1, request), framed(2, answer), framed(2, unasked)
     records = [(sealed.CLIENT, request), (sealed.SERVER, answer), (sealed.SERVER, unasked)]
     if frames:
-        records += [(sealed.CLIENT, framed(4, b"")), (sealed.CLIENT, framed(3, b"hello"))]
+        records += [(sealed.CLIENT, framed(4, b"") + framed(3, b"hello"))]
+        records += [(sealed.CLIENT, framed(4, b"") + b"hello")]  # something else
         records += [(sealed.CLIENT, framed(5, bytes([226]))), (sealed.CLIENT, b"\x04\0\0\1")]
     records += [(sealed.CLIENT, b"hello from client")]
     after = [(side, sealed.APPLICATION_DATA, data) for side, data in records]

@@ -435,12 +435,24 @@ function authenticators.dissector(buffer, pinfo, tree)
     return at > 1 and at - 1 or 0
 end
 
+-- Do frames fill DATA, to its last byte?
+local function frames_only(data)
+    local at = 1
+    while at <= #data do
+        local length = frame_length(data, at)
+        if length == nil then
+            return false
+        end
+        at = at + length
+    end
+    return at == #data + 1
+end
+
 authenticators:register_heuristic("tls", function(buffer, pinfo, tree)
     local data = buffer:range():raw()
-    local length = frame_length(data, 1)
-    -- What is no authenticator has little to be known by: it must fill the record.
+    -- What is no authenticator has little to be known by: frames must fill the record.
     local short = (data:byte(1) or 0) > AUTHENTICATOR and FRAMES[data:byte(1)]
-    if length == nil or short and length ~= #data then
+    if frame_length(data, 1) == nil or short and not frames_only(data) then
         return false
     end
     return authenticators.dissector(buffer, pinfo, tree) > 0
