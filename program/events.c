@@ -14,11 +14,13 @@
 #include <string.h>
 
 #include "program/program.h"
+#include "program/tell.h"
 #include "rats/encoding.h"
 #include "rats/error.h"
 
 struct atls_events {
-    FILE *file; /* NULL: swallows everything */
+    FILE *file;  /* NULL: swallows everything, */
+    FILE *words; /* or tells the more important here; NULL: not even that */
     char *who;
     double start;
     pthread_mutex_t lock;
@@ -70,6 +72,12 @@ void atls_events_close(struct atls_events *events)
     free(events);
 }
 
+void atls_events_in_words(struct atls_events *events, FILE *file)
+{
+    if (!events->file)
+        events->words = file;
+}
+
 static json_t *line_of(const struct atls_events *events, const char *name, json_t *fields)
 {
     double t = atls_now() - events->start;
@@ -106,8 +114,13 @@ static void write_line(struct atls_events *events, const char *name, json_t *fie
 
 void atls_event_object(struct atls_events *events, const char *name, json_t *fields)
 {
-    if (events && events->file)
+    if (events && events->file) {
         write_line(events, name, fields);
+    } else if (events && events->words) {
+        pthread_mutex_lock(&events->lock);
+        atls_tell(events->words, events->who, name, fields);
+        pthread_mutex_unlock(&events->lock);
+    }
     json_decref(fields);
 }
 

@@ -9,6 +9,7 @@
 #define ATLS_PROGRAM_EVENTS_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "rats/bytes.h"
 
@@ -16,6 +17,9 @@ struct atls_events;
 
 /* PATH NULL: an object that swallows everything. WHO names the party in each line. -errno. */
 int atls_events_open(const char *path, const char *who, struct atls_events **eventsp);
+/* Where no PATH was given, the more important events go to FILE in words, a line each: a person
+ * who starts a program by hand should not have to read JSON. Else nothing. FILE is borrowed. */
+void atls_events_in_words(struct atls_events *events, FILE *file);
 void atls_events_close(struct atls_events *events);
 /* FORMAT and arguments are jansson's json_pack of an object's inside: "{s:i, s:s}". A line is
  * written and flushed at once. Event names and fields: harness/peers/README.md. */

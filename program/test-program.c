@@ -15,6 +15,7 @@
 
 #include "program/events.h"
 #include "program/program.h"
+#include "program/tell.h"
 #include "rats/error.h"
 
 static char directory[] = P_tmpdir "/atls-test-XXXXXX";
@@ -212,6 +213,85 @@ static void test_events_of_many_threads(void **state)
     json_decref(lines);
 }
 
+/* What a person reads who gave no --events; "" where there is nothing worth a line. */
+static void test_words(void **state)
+{
+    static const struct {
+        const char *event, *fields, *expected;
+    } table[] = {
+        {"ready", "{\"address\":\"127.0.0.1:1\",\"port\":1}", "server: ready at 127.0.0.1:1\n"},
+        {"handshake",
+         "{\"conn\":2,\"outcome\":\"complete\",\"reason\":\"ok\",\"self_attested\":\"none\","
+         "\"peer_attested\":\"passport\",\"alert\":null}",
+         "server: connection 2: handshake complete, own attestation none, peer's passport\n"},
+        {"handshake",
+         "{\"conn\":1,\"outcome\":\"failed\",\"reason\":\"peer-alert\",\"detail\":\"it "
+         "\\u001b[2Jended\","
+         "\"clause\":\"\",\"alert\":{\"direction\":\"received\",\"code\":226,\"name\":"
+         "\"attestation_failed\"}}",
+         "server: connection 1: handshake failed: peer-alert: it ?[2Jended, alert "
+         "attestation_failed received\n"},
+        {"verdict",
+         "{\"conn\":1,\"tier\":\"none\",\"accepted\":false,\"reason\":\"nonce-mismatch\","
+         "\"detail\":\"other\",\"clause\":\"KAT-06\"}",
+         "server: connection 1: verdict none, not accepted: nonce-mismatch: other [KAT-06]\n"},
+        {"verdict", "{\"conn\":1,\"tier\":\"affirming\",\"accepted\":true,\"reason\":\"ok\"}",
+         "server: connection 1: verdict affirming, accepted: ok\n"},
+        {"verdict", "{\"accepted\":1}", "server: , not accepted\n"},
+        {"appraisal", "{\"status\":\"warning\",\"reason\":\"unknown-component\"}",
+         "server: appraisal warning: unknown-component\n"},
+        {"endorsed", "{\"source\":\"a.corim\",\"reference_values\":3,\"trust_anchors\":1}",
+         "server: endorsements from a.corim: 3 reference values, 1 trust anchors\n"},
+        {"application-data", "{\"conn\":1,\"direction\":\"received\",\"text\":\"hi\"}",
+         "server: connection 1: received: hi\n"},
+        {"fault", "{\"name\":\"linkage\"}", "server: misbehaves as asked: linkage\n"},
+        {"challenge", "{\"conn\":1,\"nonce\":\"00\"}", ""},
+        {"nonsense", "{}", ""},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        json_t *fields = json_loads(table[i].fields, 0, NULL);
+        char *text = NULL;
+        size_t size = 0;
+        FILE *file = open_memstream(&text, &size);
+
+        assert_non_null(fields);
+        atls_tell(file, "server", table[i].event, fields);
+        fclose(file);
+        assert_string_equal(text, table[i].expected);
+        free(text);
+        json_decref(fields);
+    }
+}
+
+/* Words stand in for events, and never beside them. */
+static void test_words_only_without_a_file(void **state)
+{
+    const char *path = path_of("with");
+    struct atls_events *events;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+
+    assert_int_equal(atls_events_open(path, "server", &events), 0);
+    atls_events_in_words(events, file);
+    atls_event(events, "ready", "{s:s}", "address", "a");
+    atls_events_close(events);
+    fflush(file);
+    assert_int_equal(size, 0);
+    assert_int_equal(atls_events_open(NULL, "server", &events), 0);
+    atls_event(events, "ready", "{s:s}", "address", "a");
+    fflush(file);
+    assert_int_equal(size, 0);
+    atls_events_in_words(events, file);
+    atls_event(events, "ready", "{s:s}", "address", "a");
+    atls_event(events, "ready", NULL);
+    atls_events_close(events);
+    fclose(file);
+    assert_string_equal(text, "server: ready at a\nserver: \n");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +300,8 @@ int main(void)
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_events_to_nobody),
         cmocka_unit_test(test_events_of_many_threads),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_words_only_without_a_file),
     };
 
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -61,7 +61,14 @@ static const char documentation[] =
 /* A word of error, and the reason, to standard error. */
 static int complain(const char *what)
 {
-    fprintf(stderr, "atls-decode: %s: %s\n", what, atls_error_text());
+    const char *why = atls_error_text();
+
+    if (strcmp(what, "-") == 0)
+        what = "standard input";
+    if (strstr(why, what))
+        fprintf(stderr, "atls-decode: %s\n", why);
+    else
+        fprintf(stderr, "atls-decode: %s: %s\n", what, why);
     return -1;
 }
 
@@ -169,6 +176,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         options->nonce = NULL;
         if (atls_hex_decode(atls_bytes_of_text(argument), &options->nonce, &options->nonce_size))
             argp_error(state, "--nonce: %s", atls_error_text());
+        if (!options->nonce_size) /* would look like a check, and be none */
+            argp_error(state, "--nonce: expected at least one byte");
         return 0;
     case OPTION_FORMAT:
         if (set_form(options, argument))

@@ -146,6 +146,8 @@ static int start(struct program *p)
     int result = check_library(p);
     if (result == 0)
         result = atls_events_open(o->events, who, &p->party.events);
+    if (result == 0)
+        atls_events_in_words(p->party.events, stderr);
     if (result == 0 && o->keylog != NULL)
         result = open_keylog(o->keylog, &p->party.keylog);
     if (result == 0)

@@ -152,8 +152,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         options->ear_dialect = second ? ATLS_EAR_DRAFT_03 : ATLS_EAR_VERAISON;
         break;
     case OPTION_IDENTITY:
-        if (!is_utf8(value))
-            argp_error(state, "--identity: not UTF-8");
+        if (!is_utf8(value) || !value[0])
+            argp_error(state, "--identity: expected a name in UTF-8");
         options->identity = value;
         break;
     case OPTION_KEY:
@@ -175,7 +175,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         options->events_file = value;
         break;
     case ARGP_KEY_ARG:
-        argp_usage(state);
+        argp_error(state, "unexpected: %s", value);
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -197,6 +197,8 @@ static int load_key(const struct options *options, json_t **keyp)
     error = atls_signing_key_parse(ATLS_BYTES(text, size), keyp);
     explicit_bzero(text, size);
     free(text);
+    if (error != 0)
+        fprintf(stderr, "atls-verifier: --key %s was not taken\n", options->key_file);
     return error;
 }
 
@@ -226,7 +228,7 @@ static int endorse(struct parts *parts, const char *path)
     error = atls_store_import_corim(parts->store, ATLS_BYTES(data, size), &import);
     free(data);
     if (error != 0) {
-        fprintf(stderr, "atls-verifier: %s:\n", path);
+        fprintf(stderr, "atls-verifier: --endorsements %s was not taken\n", path);
         return error;
     }
     atls_event(parts->events, "endorsed", "{s:s, s:I, s:I}", "source", path, "reference_values",
@@ -281,8 +283,10 @@ static int start(const struct options *options, struct parts *parts)
     };
     int error = atls_events_open(options->events_file, WHO, &parts->events);
 
-    if (error == 0)
+    if (error == 0) {
+        atls_events_in_words(parts->events, stderr);
         error = load_key(options, &parts->key);
+    }
     if (error == ATLS_E_UNSUPPORTED)
         refuse_value(atls_error_text());
     if (error == 0 && options->public_key_file)

@@ -110,6 +110,7 @@ static int command_run(const struct atls_device_options *options)
     int r = atls_events_open(options->events, "device", &events);
     if (r)
         return r;
+    atls_events_in_words(events, stderr);
     if (!(r = atls_simulated_open(&options->simulated, &device))) {
         if (options->provision)
             r = write_endorsements(device, options->dialect, options->provision);
