@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The relying party's inside: the course of an appraisal (relying-party.c) and its judgement
- * (verdict.c). */
+/* The relying party's inside: what it trusts (relying-party.c), the course of an appraisal
+ * (appraisal.c) and its judgement (verdict.c). */
 #ifndef ATLS_TLS_RELYING_PARTY_PRIVATE_H
 #define ATLS_TLS_RELYING_PARTY_PRIVATE_H
 
@@ -45,6 +45,10 @@ struct atls_appraisal {
     json_t *mismatches;
 };
 
+/* The key of a trusted verifier: from its file, or by discovery. 0, ATLS_E_AGAIN, or its failure, of
+ * which *REASONP tells. */
+int atls_relying_party_key(struct atls_relying_party *rp, const struct atls_trust *trust,
+                           const json_t **jwkp, const char **reasonp);
 /* Ends the appraisal with a refusal that the newest atls_fail() describes, and tells it. */
 void atls_appraisal_refuse(struct atls_appraisal *appraisal, enum atls_tier tier,
                            const char *reason, bool verifier_at_fault);
