@@ -328,9 +328,10 @@ int expat_authenticated(struct atls_session *s, struct atls_bytes authenticator)
     struct atls_bytes context = ATLS_BYTES(x->context, x->context_size), came = context;
     struct atls_ea_authenticator parsed;
     bool empty = authenticator.data[0] == ATLS_EA_FINISHED;
-    bool due = x->stage == EXPAT_ASKED;
     if (!empty && atls_ea_get_context(authenticator, &came) != 0)
         came = ATLS_BYTES(NULL, 0);
+    /* With another context it answers another request, or none, whenever it comes. */
+    bool due = x->stage == EXPAT_ASKED && (came.size == 0 || atls_bytes_equal(came, context));
     expat_report(s, "received", empty ? "empty" : "authenticator", due ? x->asked : 0, came,
                  authenticator.size);
     if (!due)

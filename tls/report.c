@@ -4,9 +4,12 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "program/program.h"
 #include "rats/crypto.h"
+
+#define ROUNDS_MAX 1000 /* of attestation in a connection; what comes behind replaces the last */
 
 void atls_report_artifact(const char *directory, unsigned conn, const char *what,
                           struct atls_bytes data, char namep[ATLS_ARTIFACT_NAME])
@@ -18,15 +21,22 @@ void atls_report_artifact(const char *directory, unsigned conn, const char *what
         return;
     }
     char name[ATLS_ARTIFACT_NAME];
-    int used = snprintf(name, sizeof name, "conn-%u-%s", conn, what);
-    if (used < 0 || (size_t)used >= sizeof name) {
-        return;
+    bool free = false;
+    for (unsigned round = 1; !free && round <= ROUNDS_MAX; round++) {
+        int used = round == 1 ? snprintf(name, sizeof name, "conn-%u-%s", conn, what)
+                              : snprintf(name, sizeof name, "conn-%u-%u-%s", conn, round, what);
+        if (used < 0 || (size_t)used >= sizeof name) {
+            return;
+        }
+        used = snprintf(path, sizeof path, "%s/%s", directory, name);
+        if (used < 0 || (size_t)used >= sizeof path) {
+            return;
+        }
+        free = conn == 0 || access(path, F_OK) != 0;
     }
-    used = snprintf(path, sizeof path, "%s/%s", directory, name);
-    if (used < 0 || (size_t)used >= sizeof path || atls_write_file(path, data)) {
-        return;
+    if (atls_write_file(path, data) == 0) {
+        snprintf(namep, ATLS_ARTIFACT_NAME, "%s", name);
     }
-    snprintf(namep, ATLS_ARTIFACT_NAME, "%s", name);
 }
 
 /* The first byte tells the form (RFC 9999), even of what is malformed behind it. */

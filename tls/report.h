@@ -8,8 +8,10 @@
 
 #define ATLS_ARTIFACT_NAME 64
 
-/* Writes DATA as "conn-CONN-WHAT" into DIRECTORY. NAMEP gets that name, or "" where there is no
- * directory or it cannot be written: a lost copy for people stops no handshake. */
+/* Writes DATA as "conn-CONN-WHAT" into DIRECTORY, or as "conn-CONN-ROUND-WHAT" where a connection
+ * has it again, with ROUND from 2; before any connection (0) the newest replaces the others. NAMEP
+ * gets that name, or "" where there is no directory or it cannot be written: a lost copy for people
+ * stops no handshake. */
 void atls_report_artifact(const char *directory, unsigned conn, const char *what,
                           struct atls_bytes data, char namep[ATLS_ARTIFACT_NAME]);
 /* The event credential, with the file conn-N-DIRECTION-credential.cbor (or .json). What is no CMW

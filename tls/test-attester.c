@@ -117,8 +117,8 @@ static void test_evidence(void **state)
     test_event_says(&f->party, "credential", 0, "form", "collection");
     test_event_says(&f->party, "credential", 0, "serialization", "cbor");
     test_event_says(&f->party, "credential", 0, "file", "conn-3-sent-credential.cbor");
-    test_event_says(&f->party, "credential", 11, "file", "conn-3-sent-credential.json");
-    test_artifact_is(&f->party, "conn-3-sent-credential.json",
+    test_event_says(&f->party, "credential", 11, "file", "conn-3-6-sent-credential.json");
+    test_artifact_is(&f->party, "conn-3-6-sent-credential.json",
                      ATLS_BYTES(f->credential.cmw, f->credential.size));
     assert_int_equal(test_event_count(&f->party, "fault"), 0);
 }
