@@ -17,6 +17,7 @@ import jsonschema
 from . import RESULT_VERSION, ROOT_OF_TRUST, ambiguities, baseline, coverage
 from .document import validator_for
 from .errors import HarnessError
+from .markdown import code, plain
 from .outcome import GOOD, OUTCOMES, Record
 from .paths import RESULT_SCHEMA, ROOT
 from .run import Run, point_latest
@@ -166,12 +167,14 @@ def summary(result: Mapping[str, Any]) -> str:
     if bad:
         lines += ["", "## What did not pass", ""]
     for case in bad:
-        lines += [f"- **{case['id']}** ({case['outcome']}): {case['reason']}"]
-        lines += [f"  `{case['repeat']}`"]
+        lines += [f"- **{plain(case['id'])}** ({case['outcome']}): {plain(case['reason'])}"]
+        lines += [f"  {code(case['repeat'])}"]
     others = [case for case in result["cases"] if case["outcome"] in GOOD[1:]]
     if others:
         lines += ["", "## Not counted as passed", ""]
-    lines += [f"- {case['id']} ({case['outcome']}): {case['reason']}" for case in others]
+    lines += [
+        f"- {plain(case['id'])} ({case['outcome']}): {plain(case['reason'])}" for case in others
+    ]
     lines += coverage.markdown(result["clauses"])
     lines += ambiguities.markdown(result["cases"])
     return "\n".join(lines) + "\n"

@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from atls_harness import report
+from atls_harness import report, results
 from atls_harness.document import validator_for
 from atls_harness.errors import HarnessError
 from atls_harness.paths import RESULT_SCHEMA
@@ -292,6 +292,13 @@ def test_hostile_text_anywhere_stays_text(tmp_path: Path) -> None:
     assert not set("\u202e\x00\x1b\ud800") & set(words)
     words.encode("utf-8")
     assert "49" not in "".join(seen.text).split("{{ 7*7 }}")[1][:20]
+
+
+def test_hostile_text_in_the_summary_of_a_run() -> None:
+    raw = result(case(reason=HOSTILE), case(2, outcome="skipped", reason=HOSTILE))
+    words = results.summary(raw)
+    assert "\\<script\\>" in words
+    assert "<script" not in words.replace("\\<", "")
 
 
 def test_hostile_text_in_the_other_forms(tmp_path: Path) -> None:
