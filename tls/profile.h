@@ -36,12 +36,13 @@ struct atls_refusal {
     }
 
 /* Where the credential is: the body of the one CertificateEntry; beside X.509, in an extension of
- * the first CertificateEntry; or inside of X.509, in an extension of the leaf. */
-enum atls_carrier {                               /* where the credential is */
-                    ATLS_IN_PLACE_OF_CERTIFICATE, /* it is the body of the one CertificateEntry */
-                    ATLS_IN_ENTRY, /* beside X.509, in an extension of the first CertificateEntry */
-                    ATLS_IN_CERTIFICATE,  /* in an extension of the leaf certificate */
-                    ATLS_IN_AUTHENTICATOR /* after the handshake, in an authenticator's first entry */
+ * the first CertificateEntry; inside of X.509, in an extension of the leaf; or after the handshake,
+ * in the first CertificateEntry of an authenticator. */
+enum atls_carrier {
+    ATLS_IN_PLACE_OF_CERTIFICATE,
+    ATLS_IN_ENTRY,
+    ATLS_IN_CERTIFICATE,
+    ATLS_IN_AUTHENTICATOR
 };
 
 /* What a challenge is made of that both sides compute. */

@@ -336,7 +336,7 @@ static int expect(struct atls_session *s, const struct atls_public_key *leaf)
 int session_entry_received(struct atls_session *s)
 {
     const struct atls_bytes *chain;
-    struct atls_bytes payload, cmw;
+    struct atls_bytes payload = {NULL, 0}, cmw = {NULL, 0};
     struct atls_public_key leaf, attested;
     if (atls_entry_shim_chain(s->shim, &chain) == 0)
         return empty_chain(s);
