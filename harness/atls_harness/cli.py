@@ -132,7 +132,13 @@ def main(argv: Sequence[str]) -> int:
         print(f"atls: expected one of {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
-        return COMMANDS[argv[0]](argv[1:])
+        code = COMMANDS[argv[0]](argv[1:])
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read it has seen enough; the interpreter is not to complain of it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except UsageError as problem:
         print(f"atls: {problem}", file=sys.stderr)
         return 2

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 from atls_harness import coverage
 from atls_harness.errors import HarnessError, InputError
-from atls_harness.paths import PEERS, REQUIREMENTS
+from atls_harness.paths import PEERS, REQUIREMENTS, ROOT
 from atls_harness.peer import load_peers
 from atls_harness.requirements import (
     Requirement,
@@ -220,3 +222,16 @@ def test_unit_tests_have_the_names_that_meson_gives_them(tmp_path: Path) -> None
     assert names == {"rats/test-cmw.c": "rats/cmw"}
     test = UnitTest("rats/test-cmw.c", (1,))
     assert coverage.unit_test_command(test, names, tmp_path) == f"meson test -C {tmp_path} rats/cmw"
+
+
+def test_a_reader_that_has_seen_enough_is_no_mistake() -> None:
+    command = f"{sys.executable} -m atls_harness clauses --list | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=ROOT / "harness",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("R-TA-01 ")
