@@ -8,6 +8,8 @@
 
 #include "program/program.h"
 #include "rats/crypto.h"
+#include "rats/error.h"
+#include "rats/error.h"
 
 #define ROUNDS_MAX 1000 /* of attestation in a connection; what comes behind replaces the last */
 
@@ -36,6 +38,8 @@ void atls_report_artifact(const char *directory, unsigned conn, const char *what
     }
     if (atls_write_file(path, data) == 0) {
         snprintf(namep, ATLS_ARTIFACT_NAME, "%s", name);
+    } else {
+        fprintf(stderr, "%s\n", atls_error_text());
     }
 }
 
