@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "program/program.h"
 #include "rats/cmw-x509.h"
@@ -31,6 +32,13 @@ static int open_keylog(const char *path, FILE **filep)
     if (file == NULL)
         return atls_fail(-errno, NULL, "%s: %s", path, strerror(errno));
     *filep = file;
+    return 0;
+}
+
+static int check_artifacts(const char *directory)
+{
+    if (access(directory, W_OK | X_OK) != 0)
+        return atls_fail(-errno, NULL, "--artifacts %s: %s", directory, strerror(errno));
     return 0;
 }
 
@@ -128,9 +136,12 @@ static int check_chain(const struct program *p)
         struct atls_x509_cmw found;
         int result = atls_x509_cmw_find(
             ATLS_BYTES(party->chain[0].cert.data, party->chain[0].cert.size), &found);
-        if (result != 0)
+        if (result == 0)
+            atls_x509_cmw_clear(&found);
+        else if (result == ATLS_E_MISSING)
             return result;
-        atls_x509_cmw_clear(&found);
+        else /* it goes out as it is: what is wrong with it, is for the peer to say */
+            fprintf(stderr, "%s\n", atls_error_text());
     }
     if (p->party.chain_size < 2 && atls_faults_has(p->party.faults, "entry-second", NULL))
         return atls_fail(ATLS_E_UNSUPPORTED, NULL,
@@ -148,6 +159,8 @@ static int start(struct program *p)
         result = atls_events_open(o->events, who, &p->party.events);
     if (result == 0)
         atls_events_in_words(p->party.events, stderr);
+    if (result == 0 && o->artifacts != NULL)
+        result = check_artifacts(o->artifacts);
     if (result == 0 && o->keylog != NULL)
         result = open_keylog(o->keylog, &p->party.keylog);
     if (result == 0)
