@@ -9,7 +9,6 @@
 #include "program/program.h"
 #include "rats/crypto.h"
 #include "rats/error.h"
-#include "rats/error.h"
 
 #define ROUNDS_MAX 1000 /* of attestation in a connection; what comes behind replaces the last */
 
