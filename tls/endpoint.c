@@ -21,6 +21,7 @@
 
 #include "program/program.h"
 #include "rats/error.h"
+#include "tls/session-internal.h"
 
 #define LINGER_SECONDS 1.0
 #define RENEW_SECONDS 1.0 /* between two looks at whether the kept result is still good */
@@ -316,6 +317,7 @@ static void renew(struct endpoint *e, double now)
     struct atls_attester *attester = e->options->party->attester;
     if (attester == NULL || now < e->renew_at ||
         e->options->party->profile->carrier == ATLS_IN_CERTIFICATE ||
+        session_result_answers(e->options->party) || /* then each connection fetches its own */
         !atls_abilities_have(&e->options->party->as_attester, ATLS_MODEL_PASSPORT))
         return;
     /* While it is under way the verifier's client wakes the loop. A failure is told to whoever
