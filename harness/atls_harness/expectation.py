@@ -235,9 +235,12 @@ def _fails_closed(case: Case, seen: Observation, side: str) -> list[Difference]:
                 wanted = "nothing without an accepted verdict"
                 found.append(Difference(party.name, str(name), wanted, event, WITHSTOOD))
         if case.refused and [side] == case.sides(case.story["expect"]["by"]):
+            verdicts = select(party.events, "verdict")
+            if int(flags.get("reattest", 0)) > 0:  # of several rounds the last is the refused one
+                verdicts = verdicts[-1:]
             found += [
                 Difference(party.name, "verdict", "none accepted", event, WITHSTOOD)
-                for event in select(party.events, "verdict", accepted=True)
+                for event in select(verdicts, "verdict", accepted=True)
             ]
     if case.refused and any(
         select(party.events, "handshake", outcome="complete")
