@@ -244,6 +244,15 @@ static const char *speak(gnutls_session_t stranger, const struct stranger_row *r
     return NULL;
 }
 
+static unsigned tickets;
+
+static int count_tickets(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                         const gnutls_datum_t *message)
+{
+    tickets++;
+    return 0;
+}
+
 static void a_stranger(void **state)
 {
     const struct stranger_row *row = *state;
@@ -264,6 +273,9 @@ static void a_stranger(void **state)
     assert_int_equal(gnutls_credentials_set(stranger, GNUTLS_CRD_CERTIFICATE, credentials), 0);
     if (row->own.relying_party[0] == ATLS_MODEL_NONE)
         server.party.has_trust_anchors = false; /* then it asks for no certificate of a client */
+    tickets = 0;                                /* though the client would take them (R-EX-16) */
+    gnutls_handshake_set_hook_function(stranger, GNUTLS_HANDSHAKE_NEW_SESSION_TICKET,
+                                       GNUTLS_HOOK_BOTH, count_tickets);
     gnutls_transport_set_ptr(stranger, pipes);
     gnutls_transport_set_push_function(stranger, push);
     gnutls_transport_set_pull_function(stranger, pull);
@@ -275,11 +287,94 @@ static void a_stranger(void **state)
     }
     check_end("server", &server, row->reason, row->reason != NULL ? row->alert : -1);
     assert_null(frames);
+    char rest[4096];
+    while (row->reason == NULL && gnutls_record_recv(stranger, rest, sizeof rest) > 0)
+        continue;
+    assert_int_equal(tickets, 0);
     bool line = row->reason == NULL || strstr(row->frames, LINE LINE) != NULL;
     assert_int_equal(server.session->expat->line_received, line);
     gnutls_deinit(stranger);
     gnutls_certificate_free_credentials(credentials);
     close_end(&server);
+    free(there.data);
+    free(back.data);
+}
+
+/* The same party's next connection begins from nothing. */
+static void check_next_hello(const struct atls_party *party)
+{
+    enum { PRE_SHARED_KEY = 41, EARLY_DATA = 42 };
+    struct pipe in = {NULL, 0, 0}, out = {NULL, 0, 0};
+    struct pipe *pipes[2] = {&in, &out};
+    struct atls_session *next;
+    assert_int_equal(atls_session_new(party, 2, &next), 0);
+    gnutls_transport_set_ptr(atls_session_tls(next), pipes);
+    gnutls_transport_set_push_function(atls_session_tls(next), push);
+    gnutls_transport_set_pull_function(atls_session_tls(next), pull);
+    assert_int_equal(atls_session_step(next), ATLS_WANT_READ);
+    struct atls_cursor c =
+        atls_cursor_of(ATLS_BYTES(next->expat->hello, next->expat->hello_size), "RFC 8446");
+    assert_true(c.left > 0);
+    while (c.left > 0) {
+        struct atls_bytes data;
+        uint16_t type;
+        assert_int_equal(atls_cursor_u16(&c, "type", &type), 0);
+        assert_int_equal(atls_cursor_vector(&c, "data", 2, 0, UINT16_MAX, &data), 0);
+        assert_int_not_equal(type, PRE_SHARED_KEY);
+        assert_int_not_equal(type, EARLY_DATA);
+    }
+    atls_session_free(next);
+    free(in.data);
+    free(out.data);
+}
+
+/* R-EX-18: a server sends tickets all the same. The client has no use for them. */
+static void a_ticket_is_thrown_away(void **state)
+{
+    struct pipe there = {NULL, 0, 0}, back = {NULL, 0, 0};
+    struct pipe *pipes[2] = {&there, &back};
+    bool gone = false, shaken = false, spoke = false;
+    const struct side own = {.profile = &atls_profile_expat_04};
+    const struct stranger_row row = {.frames = DONE WAIT LINE};
+    struct end client = {.in = &back, .out = &there, .peer_gone = &gone};
+    gnutls_certificate_credentials_t credentials;
+    const char *frames = row.frames;
+    gnutls_datum_t key;
+    gnutls_session_t stranger;
+    test_roles = (struct test_roles){.result_after = 0};
+    open_end(&client, ATLS_CLIENT, &own, false);
+    assert_int_equal(gnutls_certificate_allocate_credentials(&credentials), 0);
+    assert_int_equal(gnutls_certificate_set_x509_key_file(
+                         credentials, test_pki_file(&test_pki, "server.pem"),
+                         test_pki_file(&test_pki, "server.key"), GNUTLS_X509_FMT_PEM),
+                     0);
+    assert_int_equal(gnutls_init(&stranger, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL), 0);
+    assert_int_equal(gnutls_session_ticket_key_generate(&key), 0);
+    assert_int_equal(gnutls_session_ticket_enable_server(stranger, &key), 0);
+    assert_int_equal(gnutls_priority_set_direct(stranger, TLS13, NULL), 0);
+    assert_int_equal(gnutls_credentials_set(stranger, GNUTLS_CRD_CERTIFICATE, credentials), 0);
+    gnutls_transport_set_ptr(stranger, pipes);
+    gnutls_transport_set_push_function(stranger, push);
+    gnutls_transport_set_pull_function(stranger, pull);
+    for (int i = 0; i < STEPS_MAX && client.want != ATLS_WANT_NOTHING; i++) {
+        step_end(&client);
+        shaken = shaken || gnutls_handshake(stranger) == 0;
+        if (shaken && !spoke) {
+            spoke = true;
+            assert_int_equal(gnutls_session_ticket_send(stranger, 2, 0), 0);
+        }
+        if (shaken && frames != NULL && i % 10 == 9)
+            frames = speak(stranger, &row, frames);
+    }
+    check_end("client", &client, NULL, -1);
+    assert_true(spoke);
+    unsigned flags = gnutls_session_get_flags(atls_session_tls(client.session));
+    assert_int_equal(flags & GNUTLS_SFLAGS_SESSION_TICKET, GNUTLS_SFLAGS_SESSION_TICKET);
+    check_next_hello(&client.party);
+    gnutls_deinit(stranger);
+    gnutls_free(key.data);
+    gnutls_certificate_free_credentials(credentials);
+    close_end(&client);
     free(there.data);
     free(back.data);
 }
@@ -291,6 +386,7 @@ int main(void)
     TEST_ADD_ROWS(&list, a_frame, frame_rows);
     TEST_ADD(&list, headers_have_the_same_bounds);
     TEST_ADD_ROWS(&list, a_stranger, stranger_rows);
+    TEST_ADD(&list, a_ticket_is_thrown_away);
     int result = test_run("expat-frames", &list);
     test_pki_remove(&test_pki);
     return result;

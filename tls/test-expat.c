@@ -303,12 +303,31 @@ static void check_fresh(struct atls_session *s)
     assert_int_equal(flags & (GNUTLS_SFLAGS_SESSION_TICKET | GNUTLS_SFLAGS_EARLY_DATA), 0);
 }
 
+/* R-EX-17, on the wire: the ClientHello offers neither early_data nor a session to resume. */
+static void check_hello(const struct atls_expat *x)
+{
+    enum { PRE_SHARED_KEY = 41, EARLY_DATA = 42 };
+    struct atls_cursor c = atls_cursor_of(ATLS_BYTES(x->hello, x->hello_size), "RFC 8446");
+    assert_true(c.left > 0);
+    while (c.left > 0) {
+        struct atls_bytes data;
+        uint16_t type;
+        assert_int_equal(atls_cursor_u16(&c, "type", &type), 0);
+        assert_int_equal(atls_cursor_vector(&c, "data", 2, 0, UINT16_MAX, &data), 0);
+        assert_int_not_equal(type, PRE_SHARED_KEY);
+        assert_int_not_equal(type, EARLY_DATA);
+    }
+}
+
 static void check_complete(const struct row *row, const struct connection *c)
 {
     const struct atls_session *client = c->client.session, *server = c->server.session;
     assert_int_equal(client->hrr, row->client.hrr || row->server.hrr);
     check_fresh(c->client.session);
     check_fresh(c->server.session);
+    check_hello(client->expat);
+    test_same_bytes(ATLS_BYTES(server->expat->hello, server->expat->hello_size),
+                    ATLS_BYTES(client->expat->hello, client->expat->hello_size));
     if (!row->client.optional) {
         assert_int_equal(client->peer_model, server->self_model);
         assert_int_equal(client->peer_model == ATLS_MODEL_NONE,
