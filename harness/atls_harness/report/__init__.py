@@ -20,7 +20,7 @@ from ..paths import RESULT_SCHEMA, ROOT, shown
 from . import evidence, publish, render, view
 
 # Of decoded messages results/ has examples only.
-PUBLISHED_EVIDENCE = 60_000
+PUBLISHED_EVIDENCE = 30_000
 
 
 def write(result: Path, target: Path) -> list[Path]:

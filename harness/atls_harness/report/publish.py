@@ -2,8 +2,8 @@
 """What of a result is published in results/: enough to tell, and little enough for a repository.
 
 Bundles stay where they are, paths of the machine are left out. On the page, every case that did not
-pass and one of each scenario and profile is shown whole, the others in a line; the data say of a
-passed case what was expected, and of any other all that was observed.
+pass and one of each scenario is shown whole, the others in a line; the data have all that was
+observed of a case that did not pass only.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from .view import listed, mapping, text
 
 WORK = re.compile(r"(?:/[^\s/'\"]+)*/atls-[^\s/'\"]+/c\d+-\d+")
 PLACE = re.compile(r" --(?:build|out|peers)[ =](?:'[^']*'|\S+)")
+OPTIONAL = ("description", "expected", "ambiguity", "readings")
 BYTES = ("signed_with", "verified_with")
 
 
@@ -33,7 +34,7 @@ def scrubbed(value: Any) -> Any:
 
 def kind(case: Mapping[str, Any]) -> tuple[str, ...]:
     """What one case is shown for."""
-    return tuple(text(case.get(name)) for name in ("group", "scenario", "profile"))
+    return text(case.get("group")), text(case.get("scenario"))
 
 
 def trim(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def data(trimmed: Mapping[str, Any]) -> dict[str, Any]:
 def _in_short(case: Mapping[str, Any]) -> Mapping[str, Any]:
     if case.get("outcome") not in GOOD:
         return case
-    made = {key: value for key, value in case.items() if key != "description"}
+    made = {key: value for key, value in case.items() if key not in OPTIONAL}
     return {**made, "attempts": [], "observed": {}, "timeline": None}
 
 

@@ -15,7 +15,6 @@ from markupsafe import Markup
 
 from ..markdown import code, plain, visible
 from . import evidence, sequence
-from .publish import kind
 from .view import BAD, OK, WARN, Report, anchor, coverage, facts, mapping, moment, tally, text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -113,16 +112,12 @@ def _run(report: Report) -> dict[str, Any]:
     return {**about, "pair": pair, "facts": facts(report)}
 
 
-def _alike(report: Report) -> dict[str, tuple[str, str]]:
-    """For a case without a timeline, one like it that has one: its anchor and id."""
-    drawn: dict[tuple[str, ...], tuple[str, str]] = {}
-    for case in report.cases:
-        if case.raw.get("timeline"):
-            drawn.setdefault(kind(case.raw), (case.anchor, case.id))
+def _alike(report: Report) -> dict[str, str]:
+    """By a scenario's anchor, that of its first case that is told in full."""
     return {
-        case.anchor: drawn[kind(case.raw)]
-        for case in report.cases
-        if not case.raw.get("timeline") and kind(case.raw) in drawn
+        one.anchor: next((case for case in one.cases if not case.brief), one.cases[0]).anchor
+        for many in report.groups.values()
+        for one in many
     }
 
 

@@ -9,10 +9,10 @@
   const named = (one) => (one.closest(".scenario").firstElementChild.textContent + " " + one.firstElementChild.textContent).toLowerCase();
   function apply() {
     const words = form.elements.text.value.trim().toLowerCase();
-    const chosen = ["outcome", "profile", "model", "attester"].map((name) => [name, form.elements[name].value]);
+    const chosen = ["outcome", "profile", "model", "attester"].map((name) => form.elements[name].value);
     let count = 0;
     for (const one of cases) {
-      const fits = (!words || named(one).includes(words)) && chosen.every(([name, value]) => !value || one.dataset[name] === value);
+      const fits = (!words || named(one).includes(words)) && chosen.every((value, index) => !value || one.dataset.is.split("|")[index] === value);
       one.hidden = !fits;
       count += fits;
     }
