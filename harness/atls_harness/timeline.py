@@ -33,7 +33,7 @@ STEP = 1e-6  # what lies at least between cause and effect, in seconds
 SKIPPED = ("ready", "connection", "endorsed")
 LEFT_OUT = {"t", "who", "event", "file", "sha256", "session", "signed_with", "verified_with"}
 LEFT_OUT |= {"clause", "detail", "mismatches", "seconds"}
-MESSAGES = ("offer", "selected", "credential", "application-data", "handshake")
+MESSAGES = ("offer", "selected", "credential", "application-data", "handshake", "authenticator")
 # Written when the message has gone, or when it has been dealt with: of no use to set a clock by.
 LATE = ("selected",)
 # What the device did must be done before the endpoint says this.
@@ -108,7 +108,9 @@ def _content(event: Event) -> Any:
         alert = event.get("alert")
         return alert.get("code") if isinstance(alert, Mapping) else None
     extensions = event.get("extensions")
-    return str(sorted(extensions.items())) if isinstance(extensions, Mapping) else ""
+    return (
+        str(sorted(extensions.items())) if isinstance(extensions, Mapping) else event.get("bytes")
+    )
 
 
 def _direction(event: Event) -> Any:

@@ -69,7 +69,9 @@ def dump(raw: Mapping[str, Any]) -> str:
     parts = []
     for key, value in raw.items():
         if isinstance(value, list) and value:
-            rows = ",\n".join("  " + json.dumps(one, ensure_ascii=False) for one in value)
+            rows = ",\n".join(
+                "  " + json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in value
+            )
             parts.append(f" {json.dumps(key)}: [\n{rows}\n ]")
         else:
             parts.append(f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")

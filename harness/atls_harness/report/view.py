@@ -170,7 +170,7 @@ def tone_of(outcome: str) -> str:
 
 def anchor(kind: str, name: str) -> str:
     """An id for HTML, unlike that of any other name."""
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24]
     return f"{kind}-{plain}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:6]}"
 
 
