@@ -15,16 +15,17 @@
 enum atls_cmw_oid { ATLS_CMW_OID_PE, ATLS_CMW_OID_TCG };
 const char *atls_cmw_oid_text(enum atls_cmw_oid oid); /* "1.3.6.1.5.5.7.1.35", "2.23.133.5.4.9" */
 
-/* The contents of extnValue for a CMW in either serialization, which is checked; *OUTP is allocated.
- * What atls_cmw_parse() says; ATLS_E_UNSUPPORTED: a collection for TCG's extension. */
+/* The contents of extnValue for a CMW in either serialization, which is checked; *OUTP is
+ * allocated. What atls_cmw_parse() says; ATLS_E_UNSUPPORTED: a collection for TCG's extension. */
 int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t **outp,
                          size_t *sizep);
-/* The same unchecked, in the slot of SLOT (TCG's has none): for tests of those who read it. -ENOMEM. */
+/* The same unchecked, in the slot of SLOT (TCG's has none): for tests of those who read it.
+ * -ENOMEM. */
 int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struct atls_bytes cmw,
                       uint8_t **outp, size_t *sizep);
 /* The CMW in the contents of extnValue (borrowed from them), which has been parsed strictly in the
- * slot's serialization. ATLS_E_MALFORMED: no DER of the CHOICE, bytes behind it, no UTF-8, the wrong
- * slot; what atls_cmw_parse_as() says besides; ATLS_E_UNSUPPORTED as above. */
+ * slot's serialization. ATLS_E_MALFORMED: no DER of the CHOICE, bytes behind it, no UTF-8, the
+ * wrong slot; what atls_cmw_parse_as() says besides; ATLS_E_UNSUPPORTED as above. */
 int atls_cmw_x509_decode(enum atls_cmw_oid oid, struct atls_bytes value, struct atls_bytes *cmwp,
                          enum atls_serialization *serializationp);
 
@@ -44,8 +45,8 @@ int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foun
 /* The public key of a DER certificate. ATLS_E_MALFORMED: no certificate; ATLS_E_UNSUPPORTED: a key
  * that is not of P-256 or P-384. */
 int atls_x509_public_key(struct atls_bytes certificate, struct atls_public_key *keyp);
-/* What binds evidence in a certificate to the certificate's key, and is therefore its nonce: the hash
- * of the DER SubjectPublicKeyInfo by the hash of the key's curve, 32 or 48 bytes. */
+/* What binds evidence in a certificate to the certificate's key, and is therefore its nonce: the
+ * hash of the DER SubjectPublicKeyInfo by the hash of the key's curve, 32 or 48 bytes. */
 int atls_x509_challenge(const struct atls_crypto *crypto, const struct atls_public_key *key,
                         uint8_t challengep[ATLS_HASH_MAX], size_t *sizep);
 

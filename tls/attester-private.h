@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The attester's inside, shared by its two halves: evidence (attester.c) and results (passport.c). */
+/* The attester's inside, shared by its two halves: evidence (attester.c) and results (passport.c).
+ */
 #ifndef ATLS_TLS_ATTESTER_PRIVATE_H
 #define ATLS_TLS_ATTESTER_PRIVATE_H
 
@@ -12,16 +13,16 @@ struct atls_attester_identity { /* an identity key of a device */
     struct atls_public_key key;
 };
 
-struct atls_passport { /* the newest result and the way to the next one */
+struct atls_passport {                     /* the newest result and the way to the next one */
     struct atls_verifier_session *session; /* a fetch under way, or NULL */
     bool submitted;
-    char *jwt;                       /* the result that is kept, or NULL */
+    char *jwt; /* the result that is kept, or NULL */
     char file[ATLS_ARTIFACT_NAME];
-    int64_t expires_at;              /* seconds since 1970, INT64_MIN where it does not say */
-    int64_t margin;                  /* seconds before that in which it is not presented */
-    double fetched_at, failed_at;    /* monotonic seconds, 0 for never */
-    bool told;                       /* the event said that it came from the verifier */
-    int failure;                     /* of the newest fetch */
+    int64_t expires_at;           /* seconds since 1970, INT64_MIN where it does not say */
+    int64_t margin;               /* seconds before that in which it is not presented */
+    double fetched_at, failed_at; /* monotonic seconds, 0 for never */
+    bool told;                    /* the event said that it came from the verifier */
+    int failure;                  /* of the newest fetch */
     const char *failure_reason;
     char failure_text[512];
 };
@@ -42,7 +43,7 @@ struct atls_attester {
     struct atls_device *device, *second;
     struct atls_attester_identity identity, other, second_identity;
     struct atls_attester_identity attested; /* what a KAT is about: the identity, but for a fault */
-    uint8_t *stale;                  /* evidence made at the start, for the fault */
+    uint8_t *stale;                         /* evidence made at the start, for the fault */
     size_t stale_size;
     struct atls_passport passport;
     struct atls_bound_result *bound; /* those under way */

@@ -133,9 +133,8 @@ static int check_format(const struct atls_attester *attester)
                              attester->wrapper.fault[i].name);
         }
     }
-    return options->evidence_format == ATLS_FORMAT_PSA
-               ? atls_attester_check_token_faults(attester)
-               : 0;
+    return options->evidence_format == ATLS_FORMAT_PSA ? atls_attester_check_token_faults(attester)
+                                                       : 0;
 }
 
 /* What the faults need from before the first connection. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A private key that stays in a device, as the TLS library wants one: it was enrolled (atls-enroll),
- * so that there is a certificate for it, and it is named by its handle: "device:HANDLE".
+ * A private key that stays in a device, as the TLS library wants one: it was enrolled
+ * (atls-enroll), so that there is a certificate for it, and it is named by its handle:
+ * "device:HANDLE".
  */
 #ifndef ATLS_TLS_DEVICE_KEY_H
 #define ATLS_TLS_DEVICE_KEY_H

@@ -13,8 +13,8 @@
 struct atls_received { /* free the members with atls_received_clear() */
     struct atls_cmw *cmw;
     enum atls_evidence_format format; /* background check */
-    struct atls_cab cab;        /* background check with a CAB: borrows from the CMW */
-    struct atls_bytes token;    /* background check with a bare PSA token: borrows likewise */
+    struct atls_cab cab;              /* background check with a CAB: borrows from the CMW */
+    struct atls_bytes token;          /* background check with a bare PSA token: borrows likewise */
     struct atls_bytes token_nonce;
     struct atls_bytes jwt;      /* passport: borrows from the CMW */
     char *issuer;               /* passport: iss, NULL where absent */
@@ -28,8 +28,8 @@ void atls_received_clear(struct atls_received *received);
  * ATLS_E_UNSUPPORTED, ATLS_E_LIMIT, ATLS_E_MISSING, ATLS_E_SIGNATURE, -ENOMEM. */
 int atls_received_parse(enum atls_model model, struct atls_bytes in,
                         struct atls_received *receivedp, const char **reasonp);
-/* The same of what stands beside a certificate for LEAF: there evidence may also be a bare PSA token,
- * as a record or tag; KEY is then LEAF, which the token itself does not name. */
+/* The same of what stands beside a certificate for LEAF: there evidence may also be a bare PSA
+ * token, as a record or tag; KEY is then LEAF, which the token itself does not name. */
 int atls_received_parse_beside(enum atls_model model, const struct atls_public_key *leaf,
                                struct atls_bytes in, struct atls_received *receivedp,
                                const char **reasonp);

@@ -32,9 +32,9 @@ struct atls_appraisal {
                                                    linkage where it gets the PAT alone */
     size_t verifier_nonce_size;
     bool challenge_told, pat_alone, checked, submitted, result_told;
-    bool computed;                              /* the challenge is the endpoint's own */
-    bool has_leaf;                              /* a certificate stands beside the credential: */
-    struct atls_public_key leaf;                /* its key */
+    bool computed;                     /* the challenge is the endpoint's own */
+    bool has_leaf;                     /* a certificate stands beside the credential: */
+    struct atls_public_key leaf;       /* its key */
     const struct atls_trust *expected; /* passport */
     uint8_t *credential;               /* as it came, NULL until then */
     size_t credential_size;
@@ -45,8 +45,8 @@ struct atls_appraisal {
     json_t *mismatches;
 };
 
-/* The key of a trusted verifier: from its file, or by discovery. 0, ATLS_E_AGAIN, or its failure, of
- * which *REASONP tells. */
+/* The key of a trusted verifier: from its file, or by discovery. 0, ATLS_E_AGAIN, or its failure,
+ * of which *REASONP tells. */
 int atls_relying_party_key(struct atls_relying_party *rp, const struct atls_trust *trust,
                            const json_t **jwkp, const char **reasonp);
 /* Ends the appraisal with a refusal that the newest atls_fail() describes, and tells it. */

@@ -23,8 +23,9 @@ struct atls_relying_party_options {
     enum atls_tier accept_tier; /* affirming or warning */
     size_t nonce_size;
     int64_t result_max_age, clock_offset; /* seconds */
-    bool result_answers;        /* H11: a result must answer the binder, result-nonce=required */
-    const char *binder_clause;  /* where the profile's draft says what evidence must answer, or NULL */
+    bool result_answers; /* H11: a result must answer the binder, result-nonce=required */
+    const char
+        *binder_clause; /* where the profile's draft says what evidence must answer, or NULL */
     const char *artifacts;
 };
 
@@ -49,25 +50,25 @@ struct atls_appraisal; /* one peer in one connection */
 /* CONN is for events. Background check opens a session with the verifier at once. -errno. */
 int atls_appraisal_begin(struct atls_relying_party *rp, unsigned conn, enum atls_model model,
                          struct atls_appraisal **appraisalp);
-/* For profiles in which evidence answers a value that the endpoint computes (a binder, the hash of a
- * key) and no nonce that a verifier made. CHALLENGE may be empty where it is not known yet: then
- * atls_appraisal_set_challenge() must follow, or the verdict is a refusal. As above; ATLS_E_LIMIT as
- * there. */
+/* For profiles in which evidence answers a value that the endpoint computes (a binder, the hash of
+ * a key) and no nonce that a verifier made. CHALLENGE may be empty where it is not known yet: then
+ * atls_appraisal_set_challenge() must follow, or the verdict is a refusal. As above; ATLS_E_LIMIT
+ * as there. */
 int atls_appraisal_begin_with_challenge(struct atls_relying_party *rp, unsigned conn,
                                         enum atls_model model, struct atls_bytes challenge,
                                         struct atls_appraisal **appraisalp);
-/* What the evidence must answer, 8 to 64 bytes (else ATLS_E_LIMIT, and the verdict is nonce-length). A
- * background check opens the verifier's session over it at once and waits for it in
- * atls_appraisal_verdict(). It may follow atls_appraisal_begin() too, where the verifier's nonce was
- * an input of a binder (ta-07 CERT_ATTESTATION): that session is given up for this one. In the passport
- * model it is looked at where results must answer it. -EINVAL: it was set already, or the appraisal
- * is concluded. Writes the event challenge (computed). Bytes are copied. */
+/* What the evidence must answer, 8 to 64 bytes (else ATLS_E_LIMIT, and the verdict is
+ * nonce-length). A background check opens the verifier's session over it at once and waits for it
+ * in atls_appraisal_verdict(). It may follow atls_appraisal_begin() too, where the verifier's nonce
+ * was an input of a binder (ta-07 CERT_ATTESTATION): that session is given up for this one. In the
+ * passport model it is looked at where results must answer it. -EINVAL: it was set already, or the
+ * appraisal is concluded. Writes the event challenge (computed). Bytes are copied. */
 int atls_appraisal_set_challenge(struct atls_appraisal *appraisal, struct atls_bytes challenge);
 /* The key of the certificate beside which the credential stands; call it before
  * atls_appraisal_credential(). The KAT's cnf, or the key in the result, must be this one
  * (key-mismatch), and evidence may be a bare PSA token, which is bound to the key by nothing but a
- * challenge that was made of it (H10; without a computed challenge it is refused). A result without a
- * key is refused as ever. -EINVAL: too late. */
+ * challenge that was made of it (H10; without a computed challenge it is refused). A result without
+ * a key is refused as ever. -EINVAL: too late. */
 int atls_appraisal_expect_key(struct atls_appraisal *appraisal, const struct atls_public_key *leaf);
 void atls_appraisal_free(struct atls_appraisal *appraisal);
 /* Background check: the nonce for the peer (borrowed). ATLS_E_AGAIN, or the verifier's failure,
