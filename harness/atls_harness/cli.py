@@ -18,6 +18,8 @@ from .errors import HarnessError, UsageError
 from .paths import PEERS, ROOT, SCENARIOS, default_build
 from .peer import load_peers
 
+# Workers of pytest for each processor: cases mostly wait for processes, verifiers and time-outs.
+WORKERS = 3
 # Options of `run` whose value is not a path to collect.
 TAKES_VALUE = {"-k", "-n", "-m", "-p", "-o", "-c", "-W", "--repeat", "--seed", "--build", "--peers"}
 TAKES_VALUE |= {"--out", "--client", "--server", "--device", "--verifier", "--junitxml"}
@@ -43,7 +45,7 @@ def pytest_arguments(given: Sequence[str]) -> list[str]:
     if not named:
         made += [str(SCENARIOS), str(PEERS)]
     if not any(a == "-n" or a.startswith(("-n", "--numprocesses")) for a in given):
-        made += ["-n", str(jobs())]
+        made += ["-n", str(WORKERS * jobs())]
     quiet = [] if any(a in ("-v", "-vv", "--verbose") for a in given) else ["-q"]
     own = ["-p", "atls_harness.plugin", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
     return [*own, *quiet, "--no-header", *made]

@@ -7,9 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Iterable, Mapping
 
-import jsonschema
-
-from .document import load_schema, validator_for
+from .document import first_problem, load_schema
 from .errors import ContractError
 from .paths import EVENT_SCHEMA
 
@@ -71,7 +69,7 @@ def check_event(event: Event, who: str) -> str | None:
     kind = f"{'endpoint' if who in ('client', 'server') else who}.{name}"
     if kind not in load_schema(EVENT_SCHEMA)["$defs"]:
         return f"unknown event {name!r} of a {who}"
-    problem = jsonschema.exceptions.best_match(validator_for(EVENT_SCHEMA, kind).iter_errors(event))
+    problem = first_problem(event, EVENT_SCHEMA, kind)
     if problem is None:
         return None
     where = ".".join(str(part) for part in problem.absolute_path)

@@ -12,10 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Sequence
 
-import jsonschema
-
 from . import RESULT_VERSION, ROOT_OF_TRUST, ambiguities, baseline, coverage
-from .document import validator_for
+from .document import first_problem
 from .errors import HarnessError
 from .markdown import code, plain
 from .outcome import GOOD, OUTCOMES, Record
@@ -103,7 +101,7 @@ def make(
     }
     if before is not None:
         made["baseline"] = baseline.compare(before, cases)
-    problem = jsonschema.exceptions.best_match(validator_for(RESULT_SCHEMA).iter_errors(made))
+    problem = first_problem(made, RESULT_SCHEMA)
     if problem is not None:
         where = ".".join(str(part) for part in problem.absolute_path)
         raise HarnessError(f"the result breaks its own schema: {where}: {problem.message}")

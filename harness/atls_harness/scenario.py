@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
-import jsonschema
-
-from .document import Document, complaint, load_schema
+from .document import Document, complaint, first_problem, load_schema
 from .errors import ScenarioError
 from .ambiguities import ambiguities
 from .paths import SCENARIO_SCHEMA, shown
@@ -201,7 +199,6 @@ def cases(scenario: Scenario, document: Document) -> Iterator[Case]:
     value = scenario.value
     base = {key: below for key, below in value.items() if key not in MATRIX_FIELDS}
     axes = [_axis_values(name, values) for name, values in value.get("matrix", {}).items()]
-    validator = jsonschema.Draft202012Validator(load_schema(SCENARIO_SCHEMA))
     names: set[str] = set()
     for choice in itertools.product(*axes):
         parameters = {axis: text for axis, text, _, _ in choice}
@@ -220,7 +217,7 @@ def cases(scenario: Scenario, document: Document) -> Iterator[Case]:
             raise document.fail((), f"there is no axis for the variable {missing}") from missing
         name = "-".join(text for _, text, _, _ in choice) or scenario.name
         whole = dict(story, title=scenario.title, clauses=list(scenario.clauses))
-        problem = jsonschema.exceptions.best_match(validator.iter_errors(whole))
+        problem = first_problem(whole, SCENARIO_SCHEMA)
         if problem is not None:
             where = ".".join(str(part) for part in problem.absolute_path)
             raise document.fail(

@@ -12,9 +12,8 @@ import json
 from pathlib import Path
 from typing import Sequence
 
-import jsonschema
 
-from ..document import validator_for
+from ..document import first_problem
 from ..errors import HarnessError
 from ..paths import RESULT_SCHEMA, ROOT, shown
 from . import evidence, publish, render, view
@@ -42,7 +41,7 @@ def write(result: Path, target: Path) -> list[Path]:
 def write_published(result: Path, target: Path) -> list[Path]:
     """The report that is published in the folder TARGET."""
     raw = publish.trim(view.load(result))
-    problem = jsonschema.exceptions.best_match(validator_for(RESULT_SCHEMA).iter_errors(raw))
+    problem = first_problem(raw, RESULT_SCHEMA)
     if problem is not None:
         where = ".".join(str(part) for part in problem.absolute_path)
         raise HarnessError(f"{result}: not published: {where}: {problem.message}")
