@@ -77,7 +77,7 @@ static int export_value(void *context, const char *label, struct atls_bytes cont
         if (strncmp(peer.exported[i], label, length) != 0 || peer.exported[i][length] != '=')
             continue;
         value = bytes_of(peer.exported[i] + length + 1);
-        if (value.size != size || context_value.size != 0)
+        if (!value.data || value.size != size || context_value.size != 0)
             break;
         memcpy(valuep, value.data, size);
         return 0;
@@ -173,7 +173,7 @@ static int take(char **words)
 /* One command with its words; false where there is no such command. */
 static bool obey(const char *command, char **words, size_t count)
 {
-    struct atls_bytes first = ATLS_BYTES(NULL, 0);
+    struct atls_bytes first;
     uint8_t *made = NULL;
     size_t size = 0;
     int r = 0;
