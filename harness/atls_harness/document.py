@@ -119,7 +119,7 @@ def first_problem(
 ) -> jsonschema.ValidationError | None:
     """What is most wrong with VALUE against a schema file, or one of its $defs; None where nothing.
 
-    A run checks tens of thousands of values and nearly all are right, so a compiled check goes first;
+    A run checks tens of thousands of values and nearly all are right: a compiled check goes first;
     only what it refuses is looked at by jsonschema, which can tell why.
     """
     try:
@@ -131,7 +131,7 @@ def first_problem(
 
 @functools.lru_cache(maxsize=None)
 def _compiled(path: Path, definition: str | None) -> Callable[[Any], Any]:
-    # The compiler knows draft 7; harness/tests/test_document.py holds the schemas to what both know.
+    # The compiler knows draft 7; tests/test_document.py holds the schemas to what both know.
     schema = {**_part(path, definition), "$schema": "http://json-schema.org/draft-07/schema#"}
     compiled: Callable[[Any], Any] = fastjsonschema.compile(schema, use_default=False)
     return compiled
