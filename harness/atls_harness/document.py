@@ -81,7 +81,9 @@ class Document:
             return
         location, message = list(problem.absolute_path), complaint(problem)
         where = ".".join(str(part) for part in location) or "the file"
-        if problem.validator == "additionalProperties" and isinstance(problem.instance, Mapping):
+        if str(problem.validator) == "additionalProperties" and isinstance(
+            problem.instance, Mapping
+        ):
             known = sorted(problem.schema.get("properties", {}))
             unknown = sorted(set(map(str, problem.instance)) - set(known))
             raise self.fail(
@@ -125,7 +127,9 @@ def first_problem(
     try:
         _compiled(path, definition)(value)
     except fastjsonschema.JsonSchemaValueException:
-        return jsonschema.exceptions.best_match(validator_for(path, definition).iter_errors(value))
+        errors = validator_for(path, definition).iter_errors(value)
+        problem: jsonschema.ValidationError | None = jsonschema.exceptions.best_match(errors)
+        return problem
     return None
 
 
