@@ -22,7 +22,7 @@ import pytest
 
 from atls_harness import report, results
 from atls_harness.document import validator_for
-from atls_harness.errors import HarnessError
+from atls_harness.errors import HarnessError, UsageError
 from atls_harness.paths import RESULT_SCHEMA
 from atls_harness.report import publish, render, view
 
@@ -610,3 +610,10 @@ def test_in_a_browser(
     assert (found["kept"], found["all"]) == (2, 3)
     assert (found["reached"], found["hidden"]) == (True, False)
     assert found["paper"] == f"rgb{paper}"
+
+
+def test_where_nothing_can_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps(result(case())), encoding="utf-8")
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(UsageError, match="--output: .* cannot be written"):
+        report.main([str(tmp_path / "results.json"), "--output", str(tmp_path / "file" / "below")])

@@ -12,9 +12,8 @@ import json
 from pathlib import Path
 from typing import Sequence
 
-
 from ..document import first_problem
-from ..errors import HarnessError
+from ..errors import HarnessError, UsageError
 from ..paths import RESULT_SCHEMA, ROOT, shown
 from . import evidence, publish, render, view
 
@@ -27,7 +26,6 @@ def write(result: Path, target: Path) -> list[Path]:
     raw = view.load(result)
     report = view.make(raw)
     folder = result if result.is_dir() else result.parent
-    target.mkdir(parents=True, exist_ok=True)
     made = {
         "report.html": render.html(report, folder, target),
         "report.md": render.markdown(report),
@@ -49,7 +47,6 @@ def write_published(result: Path, target: Path) -> list[Path]:
     # The trimmed result names no bundles; what is in them is looked up by the one that was given.
     folder = result if result.is_dir() else result.parent
     kept = evidence.gather(view.make(view.load(result)).cases, folder, PUBLISHED_EVIDENCE)
-    target.mkdir(parents=True, exist_ok=True)
     made = {
         "report.html": render.html(report, target, target, kept=kept),
         "summary.md": render.markdown(report),
@@ -60,6 +57,7 @@ def write_published(result: Path, target: Path) -> list[Path]:
 
 
 def _save(made: dict[str, str], target: Path) -> list[Path]:
+    target.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, words in made.items():
         path = target / name
@@ -85,10 +83,11 @@ def main(given: Sequence[str]) -> int:
     options = parser.parse_args(given)
     result: Path = options.result
     folder = result if result.is_dir() else result.parent
-    if options.publish:
-        paths = write_published(result, options.output or ROOT / "results")
-    else:
-        paths = write(result, options.output or folder.resolve())
+    output: Path = options.output or (ROOT / "results" if options.publish else folder.resolve())
+    try:
+        paths = (write_published if options.publish else write)(result, output)
+    except OSError as problem:
+        raise UsageError(f"--output: {output} cannot be written: {problem.strerror}") from problem
     for path in paths:
         print(shown(path))
     return 0
