@@ -4,35 +4,16 @@
  * and let the evidence answer a value that each endpoint computes. Evidence in either format,
  * results over the binder and results from before it.
  */
-#include "tls/test-server.h"
+#include "tls/test-appraisal.h"
 
 #include <errno.h>
 
 #include "rats/encoding.h"
 #include "rats/error.h"
 #include "rats/media-types.h"
-#include "tls/relying-party.h"
-#include "tls/test-party.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define VERIFIER_ID "verifier.example"
 #define CLAUSE "a draft, section 5"
-
-struct fixture {
-    struct test_server *server;
-    struct test_party attester_party, party;
-    struct atls_verifier_client *client;
-    struct atls_faults faults;
-    struct atls_attester_options attester_options;
-    struct atls_attester *attester;
-    struct atls_credential credential;
-    struct atls_public_key leaf; /* the attester's identity */
-    struct atls_trusted_verifier trusted;
-    struct atls_relying_party_options options;
-    struct atls_relying_party *rp;
-    struct atls_appraisal *appraisal;
-    struct atls_verdict verdict;
-};
 
 static const uint8_t binder_bytes[64] =
     "what both ends compute of hellos and key; no verifier made this";
@@ -40,58 +21,18 @@ static const uint8_t binder_bytes[64] =
 
 static int set_up(void **state)
 {
-    struct fixture *f = calloc(1, sizeof *f);
+    test_set_up(state);
 
-    f->server = test_server_start();
-    test_party_open(&f->attester_party);
-    test_party_open(&f->party);
-    assert_int_equal(atls_verifier_client_new(1500, &f->client), 0);
-    f->attester_options = (struct atls_attester_options){.device = "inproc:1",
-                                                         .second_device = "inproc:2",
-                                                         .device_timeout_ms = 1000,
-                                                         .curve = ATLS_P256,
-                                                         .verifier_url = test_server_url(f->server),
-                                                         .result_max_age = 3600,
-                                                         .faults = &f->faults};
-    f->trusted = (struct atls_trusted_verifier){VERIFIER_ID, test_server_url(f->server)};
-    f->options = (struct atls_relying_party_options){.verifier_url = test_server_url(f->server),
-                                                     .trusted = &f->trusted,
-                                                     .trusted_count = 1,
-                                                     .accept_tier = ATLS_TIER_AFFIRMING,
-                                                     .nonce_size = 32,
-                                                     .result_max_age = 3600,
-                                                     .binder_clause = CLAUSE};
+    struct test_appraisal *f = *state;
+    f->options.trusted_count = 1;
+    f->options.artifacts = NULL;
+    f->options.binder_clause = CLAUSE;
     *test_server_result(f->server) =
         (struct test_result){.tier = ATLS_TIER_AFFIRMING, .lifetime = 300};
-    *state = f;
     return 0;
 }
 
-static void release(struct fixture *f)
-{
-    atls_credential_clear(&f->credential);
-    atls_appraisal_free(f->appraisal);
-    atls_relying_party_free(f->rp);
-    atls_attester_free(f->attester);
-    f->appraisal = NULL;
-    f->rp = NULL;
-    f->attester = NULL;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    release(f);
-    atls_verifier_client_free(f->client);
-    test_server_stop(f->server);
-    test_party_close(&f->party);
-    test_party_close(&f->attester_party);
-    free(f);
-    return 0;
-}
-
-static int new_attester(struct fixture *f)
+static int new_attester(struct test_appraisal *f)
 {
     atls_attester_free(f->attester);
     f->attester = NULL;
@@ -100,9 +41,9 @@ static int new_attester(struct fixture *f)
 }
 
 /* New parties with the options as they are, and one fault, or none. */
-static void renew(struct fixture *f, const char *fault)
+static void renew(struct test_appraisal *f, const char *fault)
 {
-    release(f);
+    test_release(f);
     f->faults.count = 0;
     if (fault) {
         assert_int_equal(atls_faults_add(&f->faults, fault), 0);
@@ -111,28 +52,13 @@ static void renew(struct fixture *f, const char *fault)
     assert_int_equal(atls_relying_party_new(&f->options, f->client, f->party.events, &f->rp), 0);
 }
 
-static int evidence(struct fixture *f, size_t binder_size)
+static int evidence(struct test_appraisal *f, size_t binder_size)
 {
     atls_credential_clear(&f->credential);
     return atls_attester_bound_evidence(f->attester, 1, BINDER(binder_size), &f->credential);
 }
 
-static void poll_once(struct fixture *f)
-{
-    assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
-}
-
-static void await_verdict(struct fixture *f)
-{
-    int rc;
-
-    while ((rc = atls_appraisal_verdict(f->appraisal, &f->verdict)) == ATLS_E_AGAIN) {
-        poll_once(f);
-    }
-    assert_int_equal(rc, 0);
-}
-
-static void begin(struct fixture *f, enum atls_model model, struct atls_bytes challenge)
+static void begin(struct test_appraisal *f, enum atls_model model, struct atls_bytes challenge)
 {
     atls_appraisal_free(f->appraisal);
     f->appraisal = NULL;
@@ -144,7 +70,7 @@ static void begin(struct fixture *f, enum atls_model model, struct atls_bytes ch
     }
 }
 
-static void take_credential(struct fixture *f)
+static void take_credential(struct test_appraisal *f)
 {
     struct atls_public_key key;
     int rc = atls_appraisal_credential(f->appraisal,
@@ -153,16 +79,10 @@ static void take_credential(struct fixture *f)
     assert_true(rc >= 0);
 }
 
-static void check(const struct fixture *f, const char *what, const char *reason, bool at_fault)
+static void check(const struct test_appraisal *f, const char *what, const char *reason,
+                  bool at_fault)
 {
-    bool accepted = strcmp(reason, "ok") == 0;
-
-    if (strcmp(f->verdict.reason, reason) != 0 || f->verdict.accepted != accepted ||
-        f->verdict.verifier_at_fault != at_fault) {
-        fail_msg("%s: expected %s%s, came %s%s: %s", what, reason, at_fault ? " (verifier)" : "",
-                 f->verdict.reason, f->verdict.verifier_at_fault ? " (verifier)" : "",
-                 f->verdict.detail);
-    }
+    test_verdict_is(f, what, reason, at_fault);
     if (strcmp(reason, "binder-mismatch") == 0) {
         assert_string_equal(f->verdict.clause, CLAUSE);
     }
@@ -173,7 +93,7 @@ static const size_t token_sizes[] = {32, 48, 64};
 /* Every format in every form and serialization, as bytes. */
 static void test_forms(void **state)
 {
-    struct fixture *f = *state;
+    struct test_appraisal *f = *state;
     static const struct {
         enum atls_evidence_format format;
         enum atls_cmw_form form, seen;
@@ -218,7 +138,7 @@ static void test_forms(void **state)
 
 static void test_token_sizes(void **state)
 {
-    struct fixture *f = *state;
+    struct test_appraisal *f = *state;
     static const size_t sizes[] = {0, 7, 8, 16, 31, 33, 40, 47, 49, 63};
 
     f->attester_options.evidence_format = ATLS_FORMAT_PSA;
@@ -233,7 +153,7 @@ static void test_token_sizes(void **state)
 
 static void test_faults_without_meaning(void **state)
 {
-    struct fixture *f = *state;
+    struct test_appraisal *f = *state;
     static const struct {
         enum atls_cmw_form form;
         const char *fault;
@@ -340,7 +260,7 @@ static const char *packed(const char *fault)
  * or attests another key never gets there (R-SE-13, R-SE-08 for both serializations). */
 static void test_background_check(void **state)
 {
-    struct fixture *f = *state;
+    struct test_appraisal *f = *state;
     unsigned posts = 0;
 
     for (unsigned s = 0; s < 2; s++) {
@@ -357,7 +277,7 @@ static void test_background_check(void **state)
             assert_int_equal(atls_appraisal_expect_key(f->appraisal, &f->credential.key), 0);
             assert_int_equal(atls_appraisal_set_challenge(f->appraisal, BINDER(32)), 0);
             take_credential(f);
-            await_verdict(f);
+            test_await_verdict(f);
             check(f, check_rows[i].fault ? check_rows[i].fault : "good evidence",
                   check_rows[i].reason, false);
             posts += f->verdict.accepted;
@@ -380,7 +300,7 @@ static void test_background_check(void **state)
  */
 static void test_what_the_verifier_gets(void **state)
 {
-    struct fixture *f = *state;
+    struct test_appraisal *f = *state;
 
     for (unsigned format = 0; format < 2; format++) {
         for (size_t s = 0; s < COUNT(token_sizes); s++) {
@@ -390,7 +310,7 @@ static void test_what_the_verifier_gets(void **state)
             begin(f, ATLS_MODEL_BACKGROUND_CHECK, BINDER(token_sizes[s]));
             assert_int_equal(atls_appraisal_expect_key(f->appraisal, &f->credential.key), 0);
             take_credential(f);
-            await_verdict(f);
+            test_await_verdict(f);
             check(f, "any size", "ok", false);
             assert_string_equal(test_server_evidence_type(f->server),
                                 format ? ATLS_MT_PSA_TOKEN : ATLS_MT_CMW_CBOR);
@@ -421,7 +341,7 @@ static const struct {
 
 static void test_results(void **state)
 {
-    struct fixture *f = *state;
+    struct test_appraisal *f = *state;
     struct atls_public_key other;
 
     for (size_t i = 0; i < COUNT(result_rows); i++) {
@@ -437,7 +357,7 @@ static void test_results(void **state)
         begin(f, ATLS_MODEL_BACKGROUND_CHECK, BINDER(32));
         assert_int_equal(atls_appraisal_expect_key(f->appraisal, &f->credential.key), 0);
         take_credential(f);
-        await_verdict(f);
+        test_await_verdict(f);
         check(f, result_rows[i].what, result_rows[i].reason, result_rows[i].at_fault);
     }
 }
@@ -445,7 +365,7 @@ static void test_results(void **state)
 /* A verifier that fails while it is asked for a session over the binder. */
 static void test_verifier_fails(void **state)
 {
-    struct fixture *f = *state;
+    struct test_appraisal *f = *state;
     static const struct {
         struct test_answer answer;
         const char *reason;
@@ -462,7 +382,7 @@ static void test_verifier_fails(void **state)
         assert_int_equal(evidence(f, 32), 0);
         begin(f, ATLS_MODEL_BACKGROUND_CHECK, BINDER(32));
         take_credential(f);
-        await_verdict(f);
+        test_await_verdict(f);
         check(f, "new session", rows[i].reason, true);
     }
 }
@@ -471,7 +391,7 @@ static void test_verifier_fails(void **state)
  * of it. */
 static void test_nonce_then_binder(void **state)
 {
-    struct fixture *f = *state;
+    struct test_appraisal *f = *state;
     struct atls_bytes nonce;
     int rc;
 
@@ -480,7 +400,7 @@ static void test_nonce_then_binder(void **state)
         assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_BACKGROUND_CHECK, &f->appraisal),
                          0);
         while ((rc = atls_appraisal_challenge(f->appraisal, &nonce)) == ATLS_E_AGAIN) {
-            poll_once(f);
+            test_poll_once(f);
         }
         assert_int_equal(rc, 0);
         assert_int_equal(atls_attester_bound_evidence(
@@ -491,7 +411,7 @@ static void test_nonce_then_binder(void **state)
         assert_int_equal(atls_appraisal_challenge(f->appraisal, &nonce), 0);
         assert_true(atls_bytes_equal(nonce, BINDER(32)));
         take_credential(f);
-        await_verdict(f);
+        test_await_verdict(f);
         check(f, "nonce, then binder", over_binder ? "ok" : "binder-mismatch", false);
     }
     assert_int_equal(test_server_count(f->server, TEST_POST), 1); /* the one over the binder */
@@ -500,7 +420,7 @@ static void test_nonce_then_binder(void **state)
 /* A token that answers the verifier's nonce alone is bound to no key, and is refused. */
 static void test_token_without_binder(void **state)
 {
-    struct fixture *f = *state;
+    struct test_appraisal *f = *state;
     struct atls_bytes nonce;
 
     f->attester_options.evidence_format = ATLS_FORMAT_PSA;
@@ -509,14 +429,14 @@ static void test_token_without_binder(void **state)
         assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_BACKGROUND_CHECK, &f->appraisal),
                          0);
         while (atls_appraisal_challenge(f->appraisal, &nonce) == ATLS_E_AGAIN) {
-            poll_once(f);
+            test_poll_once(f);
         }
         assert_int_equal(atls_attester_evidence(f->attester, 1, nonce, &f->credential), 0);
         if (with_key) {
             assert_int_equal(atls_appraisal_expect_key(f->appraisal, &f->credential.key), 0);
         }
         take_credential(f);
-        await_verdict(f);
+        test_await_verdict(f);
         check(f, "a token and a nonce", with_key ? "key-mismatch" : "malformed-cmw", false);
     }
     assert_int_equal(test_server_count(f->server, TEST_POST), 0);
@@ -524,7 +444,7 @@ static void test_token_without_binder(void **state)
 
 static void test_misuse(void **state)
 {
-    struct fixture *f = *state;
+    struct test_appraisal *f = *state;
     static const size_t sizes[] = {0, 1, 7, 65, 255};
     uint8_t bytes[255] = {0};
     struct atls_bytes nonce;
@@ -535,7 +455,7 @@ static void test_misuse(void **state)
         begin(f, ATLS_MODEL_BACKGROUND_CHECK, (struct atls_bytes){NULL, 0});
         assert_int_equal(atls_appraisal_set_challenge(f->appraisal, ATLS_BYTES(bytes, sizes[i])),
                          ATLS_E_LIMIT);
-        await_verdict(f);
+        test_await_verdict(f);
         check(f, "binder of impossible size", "nonce-length", false);
         assert_int_equal(atls_appraisal_set_challenge(f->appraisal, BINDER(32)), -EINVAL);
     }
@@ -546,23 +466,23 @@ static void test_misuse(void **state)
     assert_int_equal(atls_appraisal_challenge(f->appraisal, &nonce), -EINVAL);
     take_credential(f); /* and no challenge: */
     assert_int_equal(atls_appraisal_expect_key(f->appraisal, &f->credential.key), -EINVAL);
-    await_verdict(f);
+    test_await_verdict(f);
     check(f, "no binder", "internal", false);
     begin(f, ATLS_MODEL_BACKGROUND_CHECK, BINDER(32));
     assert_int_equal(atls_appraisal_set_challenge(f->appraisal, BINDER(48)), -EINVAL);
-    await_verdict(f);
+    test_await_verdict(f);
     check(f, "no credential", "attestation-missing", false);
     assert_int_equal(test_server_count(f->server, TEST_POST), 0);
 }
 
-static int result(struct fixture *f, bool bound, struct atls_bytes binder, unsigned conn)
+static int result(struct test_appraisal *f, bool bound, struct atls_bytes binder, unsigned conn)
 {
     int rc;
 
     atls_credential_clear(&f->credential);
     while ((rc = bound ? atls_attester_bound_result(f->attester, conn, binder, &f->credential)
                        : atls_attester_result(f->attester, conn, &f->credential)) == ATLS_E_AGAIN) {
-        poll_once(f);
+        test_poll_once(f);
     }
     return rc;
 }
@@ -598,7 +518,7 @@ static const struct {
  * later. */
 static void test_passport(void **state)
 {
-    struct fixture *f = *state;
+    struct test_appraisal *f = *state;
 
     for (size_t i = 0; i < COUNT(passport_rows); i++) {
         struct atls_public_key leaf, other;
@@ -616,7 +536,7 @@ static void test_passport(void **state)
         begin(f, ATLS_MODEL_PASSPORT, passport_rows[i].expected);
         assert_int_equal(atls_appraisal_expect_key(f->appraisal, &leaf), 0);
         take_credential(f);
-        await_verdict(f);
+        test_await_verdict(f);
         check(f, passport_rows[i].what, passport_rows[i].reason, false);
     }
 }
@@ -624,7 +544,7 @@ static void test_passport(void **state)
 /* Each connection has its own fetch, and none of them is kept. */
 static void test_bound_results(void **state)
 {
-    struct fixture *f = *state;
+    struct test_appraisal *f = *state;
     struct atls_credential first, second;
 
     f->attester_options.cmw_form = ATLS_CMW_TAG;
@@ -638,12 +558,12 @@ static void test_bound_results(void **state)
     atls_attester_forget(f->attester, 4); /* never asked: nothing happens */
     int rc;
     while ((rc = atls_attester_bound_result(f->attester, 1, BINDER(32), &first)) == ATLS_E_AGAIN) {
-        poll_once(f);
+        test_poll_once(f);
     }
     assert_int_equal(rc, 0);
     assert_memory_equal(first.cmw, "\xda\x63\x74\x02\x0a", 5); /* TN(264) */
     while ((rc = atls_attester_bound_result(f->attester, 2, BINDER(32), &second)) == ATLS_E_AGAIN) {
-        poll_once(f);
+        test_poll_once(f);
     }
     assert_int_equal(rc, 0);
     assert_int_equal(test_server_count(f->server, TEST_POST), 2);
@@ -663,7 +583,7 @@ static void test_bound_results(void **state)
     assert_int_equal(atls_attester_bound_result(f->attester, 6, BINDER(32), &first), ATLS_E_AGAIN);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, test_tear_down)
 
 int main(void)
 {
