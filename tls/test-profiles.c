@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whole handshakes in memory under ta-02 to ta-07 and x509-cmw: sides, models, HelloRetryRequest,
- * refusals, and what each draft has on the wire, byte for byte. The early profiles,
- * which have most of the rows, are in test-profiles-seat.c.
+ * refusals, and what each draft has on the wire, byte for byte. The early profiles, which have most
+ * of the rows, are in test-profiles-seat.c.
  */
 #include "tls/test-profile-rows.h"
 
