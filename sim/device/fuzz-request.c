@@ -14,12 +14,21 @@ static void expect(bool condition)
         abort();
 }
 
-static bool holds(struct atls_bytes answer, const struct atls_private_key *key)
+static bool holds(struct atls_bytes bytes, const struct atls_private_key *key)
 {
-    return memmem(answer.data, answer.size, key->d, atls_curve_size(key->public_key.curve));
+    return memmem(bytes.data, bytes.size, key->d, atls_curve_size(key->public_key.curve));
 }
 
-static void check_answer(const struct atls_simulated *device, struct atls_bytes answer)
+/* The fuzzer sees what memmem() looks for, and sends it as a challenge, which is in the answer by
+ * right: what the request held itself was not given away. */
+static bool gives_away(struct atls_bytes request, struct atls_bytes answer,
+                       const struct atls_private_key *key)
+{
+    return holds(answer, key) && !holds(request, key);
+}
+
+static void check_answer(const struct atls_simulated *device, struct atls_bytes request,
+                         struct atls_bytes answer)
 {
     struct atls_cursor c = atls_cursor_of(answer, "answer");
     struct atls_bytes text, clause;
@@ -30,10 +39,11 @@ static void check_answer(const struct atls_simulated *device, struct atls_bytes 
         expect(!atls_cursor_vector(&c, "reason", 2, 1, 1000, &text) &&
                !atls_cursor_vector(&c, "clause", 2, 0, 1000, &clause) &&
                !atls_cursor_end(&c, "answer"));
-    expect(!holds(answer, &device->core.platform.pak) && !holds(answer, &device->core.keys.kak));
+    expect(!gives_away(request, answer, &device->core.platform.pak));
+    expect(!gives_away(request, answer, &device->core.keys.kak));
     for (size_t i = 0; i < device->storage.slot_count; i++)
         if (device->storage.slots[i].handle)
-            expect(!holds(answer, &device->storage.slots[i].key));
+            expect(!gives_away(request, answer, &device->storage.slots[i].key));
 }
 
 /* One device for all inputs; each begins without identity keys. */
@@ -56,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct atls_simulated *device = fresh_device();
     struct atls_bytes request;
     while (!atls_cursor_vector(&c, "request", 2, 0, UINT16_MAX, &request))
-        check_answer(device, atls_core_handle(&device->core, request, out, sizeof out).message);
+        check_answer(device, request,
+                     atls_core_handle(&device->core, request, out, sizeof out).message);
     return 0;
 }
