@@ -9,7 +9,6 @@ harness's.
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import subprocess
 import sys
@@ -17,43 +16,10 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
-from typing import Any
 
-PATIENCE = 20.0
+from processes import PATIENCE, Event, Process
+
 PROGRAMS: argparse.Namespace
-Event = dict[str, Any]
-
-
-class Process:
-    """A program with an events file."""
-
-    def __init__(self, folder: Path, name: str, argv: list[str]) -> None:
-        self.path = folder / f"{name}.events"
-        self.path.unlink(missing_ok=True)
-        self.process = subprocess.Popen([*argv, "--events", str(self.path)])
-
-    def events(self, name: str | None = None) -> list[Event]:
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        events = [json.loads(line) for line in lines]
-        return [event for event in events if name in (None, event["event"])]
-
-    def ready(self) -> Event:
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            if found := self.events("ready"):
-                return found[0]
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.01)
-        raise AssertionError(f"{self.path.stem} is not ready, exit code {self.process.poll()}")
-
-    def exit_code(self) -> int:
-        return self.process.wait(PATIENCE)
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(PATIENCE)
 
 
 class Endpoints(unittest.TestCase):

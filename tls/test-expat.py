@@ -10,11 +10,9 @@ from __future__ import annotations
 import argparse
 import datetime
 import ipaddress
-import json
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 from typing import Any
@@ -24,42 +22,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-PATIENCE = 20.0
+from processes import PATIENCE, Process
+
 PROGRAMS: argparse.Namespace
-Event = dict[str, Any]
 LOOPBACK = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-
-
-class Process:
-    """A program with an events file."""
-
-    def __init__(self, folder: Path, name: str, argv: list[str]) -> None:
-        self.path = folder / f"{name}.events"
-        self.path.unlink(missing_ok=True)
-        self.process = subprocess.Popen([*argv, "--events", str(self.path)])
-
-    def events(self, name: str, **fields: Any) -> list[Event]:
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        wanted = {"event": name, **fields}
-        return [e for e in map(json.loads, lines) if wanted.items() <= e.items()]
-
-    def ready(self) -> Event:
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            if found := self.events("ready"):
-                return found[0]
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.01)
-        raise AssertionError(f"{self.path.stem} is not ready, exit code {self.process.poll()}")
-
-    def exit_code(self) -> int:
-        return self.process.wait(PATIENCE)
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(PATIENCE)
 
 
 class Authority:
