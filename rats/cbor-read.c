@@ -203,6 +203,16 @@ bool atls_cbor_at_break(struct atls_cbor_reader *r)
     return true;
 }
 
+bool atls_cbor_next(struct atls_cbor_reader *r, size_t *left)
+{
+    if (*left == SIZE_MAX)
+        return !atls_cbor_at_break(r);
+    if (*left == 0)
+        return false;
+    --*left;
+    return true;
+}
+
 /* Items that must still come before ITEM is complete; SIZE_MAX: until the break. */
 static size_t items_inside(const struct atls_cbor_item *item)
 {

@@ -64,6 +64,9 @@ int atls_cbor_read_tag(struct atls_cbor_reader *r, const char *what, uint64_t *t
 int atls_cbor_read_array(struct atls_cbor_reader *r, const char *what, size_t *countp);
 int atls_cbor_read_map(struct atls_cbor_reader *r, const char *what, size_t *countp);
 bool atls_cbor_at_break(struct atls_cbor_reader *r); /* consumes the break */
+/* Is there one more item (in a map: pair) in a container? *LEFT began as its count and is counted
+ * down; of an indefinite length the break is consumed. */
+bool atls_cbor_next(struct atls_cbor_reader *r, size_t *left);
 int atls_cbor_skip(struct atls_cbor_reader *r);
 /* The encoded bytes of the next item, and moves behind it. */
 int atls_cbor_read_encoded(struct atls_cbor_reader *r, struct atls_bytes *itemp);

@@ -22,18 +22,6 @@ static const struct atls_cbor_rules cmw_rules = {
 
 static int parse_node(struct atls_cbor_reader *r, unsigned depth, struct atls_cmw **cmwp);
 
-/* Is there one more item (for a map: pair) in the container? LEFT is SIZE_MAX for an indefinite
- * length, whose break is consumed. */
-static bool next_item(struct atls_cbor_reader *r, size_t *left)
-{
-    if (*left == SIZE_MAX)
-        return !atls_cbor_at_break(r);
-    if (*left == 0)
-        return false;
-    --*left;
-    return true;
-}
-
 static int parse_type(struct atls_cbor_reader *r, struct atls_cmw *record)
 {
     struct atls_bytes media_type;
@@ -89,7 +77,7 @@ static int parse_record(struct atls_cbor_reader *r, struct atls_cmw *record)
     code = atls_cbor_read_array(r, "CMW record", &left);
     if (code)
         return code;
-    for (; next_item(r, &left); members++) {
+    for (; atls_cbor_next(r, &left); members++) {
         if (members == 0)
             code = parse_type(r, record);
         else if (members == 1)
@@ -170,7 +158,7 @@ static int parse_collection(struct atls_cbor_reader *r, unsigned depth, struct a
     code = atls_cbor_read_map(r, "CMW collection", &left);
     if (code)
         return code;
-    while (next_item(r, &left)) {
+    while (atls_cbor_next(r, &left)) {
         code = parse_entry(r, depth, collection);
         if (code)
             return code;

@@ -12,17 +12,6 @@
 
 enum { LEGACY_PSA_NONCE = -75008 };
 
-/* Is there one more pair in the map? LEFT is SIZE_MAX for an indefinite length. */
-static bool next_pair(struct atls_cbor_reader *r, size_t *left)
-{
-    if (*left == SIZE_MAX)
-        return !atls_cbor_at_break(r);
-    if (*left == 0)
-        return false;
-    --*left;
-    return true;
-}
-
 /* Reads a map key. One that is no integer of 64 bits is nobody's here: INT64_MIN stands for it. */
 static int read_key(struct atls_cbor_reader *r, int64_t *keyp)
 {
@@ -58,7 +47,7 @@ static int read_cnf(struct atls_cbor_reader *r, struct atls_public_key *keyp)
     size_t left;
     int code = atls_cbor_read_map(r, "cnf", &left);
 
-    while (!code && next_pair(r, &left)) {
+    while (!code && atls_cbor_next(r, &left)) {
         code = read_key(r, &key);
         if (!code && key != ATLS_CNF_COSE_KEY)
             code = atls_fail(ATLS_E_UNSUPPORTED, ATLS_KAT_CLAUSE_CLAIMS,
@@ -92,7 +81,7 @@ int atls_kat_claims_parse(struct atls_bytes payload, struct atls_kat_claims *cla
 
     if (!code)
         code = atls_cbor_read_map(&r, "KAT claims", &left);
-    while (!code && next_pair(&r, &left)) {
+    while (!code && atls_cbor_next(&r, &left)) {
         code = read_key(&r, &key);
         if (code)
             break;
@@ -131,7 +120,7 @@ int atls_pat_nonce(struct atls_bytes pat_payload, struct atls_bytes *noncep)
 
     if (!code)
         code = atls_cbor_read_map(&r, "PAT claims", &left);
-    while (!code && next_pair(&r, &left)) {
+    while (!code && atls_cbor_next(&r, &left)) {
         code = read_key(&r, &key);
         if (code)
             break;
