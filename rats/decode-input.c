@@ -17,17 +17,6 @@ const char *atls_input_form_name(enum atls_input_form form)
     return names[form];
 }
 
-static struct atls_bytes trim(struct atls_bytes text)
-{
-    while (text.size && isspace(text.data[text.size - 1]))
-        text.size--;
-    while (text.size && isspace(text.data[0])) {
-        text.data++;
-        text.size--;
-    }
-    return text;
-}
-
 static bool is_text(struct atls_bytes in)
 {
     for (size_t i = 0; i < in.size; i++)
@@ -165,7 +154,7 @@ static int find_out(struct atls_bytes text, uint8_t **datap, size_t *sizep,
 int atls_input_decode(struct atls_bytes raw, enum atls_input_form form, uint8_t **datap,
                       size_t *sizep, enum atls_input_form *formp)
 {
-    struct atls_bytes text = trim(raw);
+    struct atls_bytes text = atls_text_trim(raw);
     enum atls_input_form found = form == ATLS_INPUT_AUTO ? ATLS_INPUT_BINARY : form;
     int r;
 

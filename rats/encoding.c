@@ -5,6 +5,7 @@
  */
 #include "rats/encoding.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -14,6 +15,17 @@ static const char standard_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+struct atls_bytes atls_text_trim(struct atls_bytes text)
+{
+    while (text.size && isspace(text.data[text.size - 1]))
+        text.size--;
+    while (text.size && isspace(text.data[0])) {
+        text.data++;
+        text.size--;
+    }
+    return text;
+}
 
 char *atls_hex_encode(struct atls_bytes in)
 {

@@ -13,6 +13,9 @@ enum atls_base64 {
     ATLS_BASE64_ANY,       /* decoding only: either alphabet (not mixed), padded or not */
 };
 
+/* TEXT without the white space before and behind it. */
+struct atls_bytes atls_text_trim(struct atls_bytes text);
+
 /* Both allocate a zero-terminated string (free() it); NULL where memory ran out. */
 char *atls_hex_encode(struct atls_bytes in);
 char *atls_base64_encode(enum atls_base64 kind, struct atls_bytes in);

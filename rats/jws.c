@@ -4,7 +4,6 @@
  * alone and a header that was checked here first, so that nothing in a message or a key file can
  * choose the algorithm or steer the library.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,20 +84,9 @@ static int check_signature_part(struct atls_bytes part)
     return r <= 0 ? r : atls_fail(r, JWS, "JWS signature: base64url without padding expected");
 }
 
-static struct atls_bytes trim(struct atls_bytes text)
-{
-    while (text.size && isspace(text.data[text.size - 1]))
-        text.size--;
-    while (text.size && isspace(text.data[0])) {
-        text.data++;
-        text.size--;
-    }
-    return text;
-}
-
 int atls_jws_parse(struct atls_bytes jwt, struct atls_jws *jwsp)
 {
-    struct atls_bytes rest = trim(jwt), part[3];
+    struct atls_bytes rest = atls_text_trim(jwt), part[3];
     struct atls_jws jws = {0};
     int r;
 
