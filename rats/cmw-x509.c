@@ -249,7 +249,7 @@ int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foun
 {
     static const enum atls_cmw_oid oids[] = {ATLS_CMW_OID_PE, ATLS_CMW_OID_TCG};
     struct atls_x509_cmw found = {.cmw = NULL};
-    gnutls_x509_crt_t crt;
+    gnutls_x509_crt_t crt = NULL;
     int place = -1, rc = open_certificate(certificate, &crt);
 
     if (rc)
@@ -271,7 +271,7 @@ int atls_x509_public_key(struct atls_bytes certificate, struct atls_public_key *
 {
     uint8_t spki[ATLS_SPKI_MAX];
     size_t size = sizeof spki;
-    gnutls_x509_crt_t crt;
+    gnutls_x509_crt_t crt = NULL;
     gnutls_pubkey_t key;
     int rc = open_certificate(certificate, &crt);
 

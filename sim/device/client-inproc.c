@@ -1,60 +1,125 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A device inside the client's own process, for tests and benchmarks: the same messages go to the
- * same core, with no line between them. */
+ * same core, with no line between them. An address names one device: whoever opens it again while
+ * it is open talks to the same one, keys and all, as with a socket's address. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "rats/error.h"
 #include "sim/device/client.h"
 #include "sim/device/simulated.h"
 
+struct shared { /* a device, and how many talk to it */
+    struct shared *next;
+    uint64_t seed;
+    unsigned components;
+    unsigned users;
+    struct atls_simulated *device;
+};
+
 struct inproc {
     struct atls_transport transport;
-    struct atls_simulated *device;
+    struct shared *shared;
     uint8_t answer[ATLS_ANSWER_MAX];
 };
+
+/* Guards the list, and the devices: one request at a time, as at the end of a socket. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct shared *devices;
 
 static int exchange(struct atls_transport *transport, struct atls_bytes request,
                     struct atls_bytes *answerp)
 {
     struct inproc *inproc = (struct inproc *)transport;
-    *answerp =
-        atls_core_handle(&inproc->device->core, request, inproc->answer, sizeof inproc->answer)
-            .message;
+    pthread_mutex_lock(&lock);
+    *answerp = atls_core_handle(&inproc->shared->device->core, request, inproc->answer,
+                                sizeof inproc->answer)
+                   .message;
+    pthread_mutex_unlock(&lock);
     return 0;
 }
 
 static void close_inproc(struct atls_transport *transport)
 {
     struct inproc *inproc = (struct inproc *)transport;
-    atls_simulated_close(inproc->device);
+    struct shared **at = &devices;
+    pthread_mutex_lock(&lock);
+    while (*at != inproc->shared)
+        at = &(*at)->next;
+    if (--inproc->shared->users == 0) {
+        *at = inproc->shared->next;
+        atls_simulated_close(inproc->shared->device);
+        free(inproc->shared);
+    }
+    pthread_mutex_unlock(&lock);
     free(inproc);
 }
 
-static int parse_seed(const char *text, uint64_t *seedp)
+/* The device of that address, booted where nobody has it open. Under the lock. */
+static int share(uint64_t seed, unsigned components, struct shared **sharedp)
 {
-    char *end;
-    unsigned long long seed;
-    errno = 0;
-    seed = strtoull(text, &end, 10);
-    if (errno || end == text || *end || *text < '0' || *text > '9')
-        return atls_fail(-EINVAL, NULL, "inproc: expected a decimal seed, came \"%s\"", text);
-    *seedp = seed;
+    struct atls_simulated_options options = atls_simulated_defaults;
+    struct shared *shared = devices;
+    int r;
+    while (shared && (shared->seed != seed || shared->components != components))
+        shared = shared->next;
+    if (!shared) {
+        if (!(shared = calloc(1, sizeof *shared)))
+            return -ENOMEM;
+        options.has_seed = true;
+        options.seed = shared->seed = seed;
+        options.components = shared->components = components;
+        if ((r = atls_simulated_open(&options, &shared->device))) {
+            free(shared);
+            return r;
+        }
+        shared->next = devices;
+        devices = shared;
+    }
+    shared->users++;
+    *sharedp = shared;
     return 0;
 }
 
-int atls_transport_inproc(const char *seed, struct atls_transport **transportp)
+/* "SEED" or "SEED:COMPONENTS", decimal. */
+static int parse_address(const char *text, uint64_t *seedp, unsigned *componentsp)
 {
-    struct atls_simulated_options options = atls_simulated_defaults;
+    char *end;
+    unsigned long components = 0;
+    unsigned long long seed;
+    errno = 0;
+    seed = strtoull(text, &end, 10);
+    bool good = end != text && *text >= '0' && *text <= '9';
+    if (good && *end == ':') {
+        text = end + 1;
+        components = strtoul(text, &end, 10);
+        good = end != text && *text >= '0' && *text <= '9';
+    }
+    if (!good || errno || *end || components > ATLS_SIMULATED_COMPONENTS_MAX)
+        return atls_fail(-EINVAL, NULL,
+                         "inproc: expected a decimal seed, and perhaps :COMPONENTS up to %d, came "
+                         "\"%s\"",
+                         ATLS_SIMULATED_COMPONENTS_MAX, text);
+    *seedp = seed;
+    *componentsp = (unsigned)components;
+    return 0;
+}
+
+int atls_transport_inproc(const char *address, struct atls_transport **transportp)
+{
     struct inproc *inproc;
-    int r = parse_seed(seed, &options.seed);
+    uint64_t seed = 0;
+    unsigned components = 0;
+    int r = parse_address(address, &seed, &components);
     if (r)
         return r;
-    options.has_seed = true;
-    inproc = calloc(1, sizeof *inproc);
-    if (!inproc)
+    if (!(inproc = calloc(1, sizeof *inproc)))
         return -ENOMEM;
-    if ((r = atls_simulated_open(&options, &inproc->device))) {
+    pthread_mutex_lock(&lock);
+    r = share(seed, components, &inproc->shared);
+    pthread_mutex_unlock(&lock);
+    if (r) {
         free(inproc);
         return r;
     }

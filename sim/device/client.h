@@ -20,7 +20,7 @@ int atls_device_over(struct atls_transport *transport, struct atls_device **devi
 int atls_transport_over_stream(int fd, unsigned timeout_ms, struct atls_transport **transportp);
 /* A unix stream socket at PATH. ATLS_E_UNAVAILABLE, -errno. */
 int atls_transport_unix(const char *path, unsigned timeout_ms, struct atls_transport **transportp);
-/* A device of its own inside this process: SEED in decimal. -EINVAL, -errno. */
-int atls_transport_inproc(const char *seed, struct atls_transport **transportp);
+/* A device inside this process: "SEED" or "SEED:COMPONENTS". -EINVAL, -errno. */
+int atls_transport_inproc(const char *address, struct atls_transport **transportp);
 
 #endif

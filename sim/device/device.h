@@ -14,9 +14,10 @@
 
 struct atls_device;
 
-/* ADDRESS: "unix:PATH"; "inproc:SEED" (SEED a decimal number: a whole device with pristine images
- * in this process, for tests and benchmarks). TIMEOUT_MS bounds every later request. -errno,
- * ATLS_E_UNAVAILABLE, ATLS_E_UNSUPPORTED (unknown address). */
+/* ADDRESS: "unix:PATH"; or, for tests and benchmarks, "inproc:SEED" or "inproc:SEED:COMPONENTS"
+ * (decimal): a whole device in this process, with pristine images and so many measured components
+ * more. Whoever opens the same address again talks to the same device. TIMEOUT_MS bounds every
+ * later request. -errno, ATLS_E_UNAVAILABLE, ATLS_E_UNSUPPORTED (unknown address). */
 int atls_device_open(const char *address, unsigned timeout_ms, struct atls_device **devicep);
 void atls_device_close(struct atls_device *device);
 
