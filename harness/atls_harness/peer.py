@@ -7,12 +7,19 @@ import fnmatch
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Iterator, Mapping
 
+from . import prepared
 from .document import Document
 from .errors import PeerError
-from .paths import PEER_SCHEMA
-from .scenario import SIDES, Case
+from .paths import PEER_SCHEMA, ROOT
+from .scenario import SIDES, Case, other
+
+ENDPOINT_PROGRAMS = SIDES
+# Both where peer.yaml does not say: what came before these fields were there can do both.
+DEFAULTS = {"evidence-formats": ("cab", "psa"), "cmw-forms": ("record", "tag")}
+# Everything in application data is in frames there: who knows nothing of them cannot take part.
+FRAMED = ("expat-04",)
 
 
 @dataclass(frozen=True)
@@ -26,54 +33,116 @@ class Peer:
     capabilities: Mapping[str, Any]
     install: str = ""
     known_failures: list[Mapping[str, str]] = field(default_factory=list)
+    setup: Mapping[str, Any] = field(default_factory=dict)
+
+    def home(self, build: Path) -> Path:
+        """Where everything is that is built or downloaded for it."""
+        return build / "peers" / self.name
+
+    def argv(self, parts: Iterable[str], build: Path) -> list[str]:
+        """PARTS with their places filled in."""
+        places = {"build": build, "peer": self.path.parent, "home": self.home(build), "root": ROOT}
+        made = []
+        for part in parts:
+            for name, place in places.items():
+                part = part.replace(f"{{{name}}}", str(place))
+            made.append(part)
+        return made
 
     def command(self, program: str, build: Path) -> list[str]:
         """The argv of a program of this peer."""
-        places = {"{build}": str(build), "{peer}": str(self.path.parent)}
-        argv = []
-        for part in self.programs[program]:
-            for name, place in places.items():
-                part = part.replace(name, place)
-            argv.append(part)
-        return argv
+        return self.argv(self.programs[program], build)
 
     def missing(self, program: str, build: Path) -> str:
         """Why a program cannot be started, or ""."""
         if program not in self.programs:
             return f"{self.name} has no {program}"
-        executable = self.command(program, build)[0]
-        if shutil.which(executable) is None:
-            hint = f"; {self.install}" if self.install else ""
-            return f"{self.name}: {executable} is not there{hint}"
+        if self.setup:
+            problem = prepared.problem(self.name, self.path.parent, self.setup, self.home(build))
+            if problem:
+                return f"{self.name}: {problem}"
+        hint = self.install or ("" if not self.setup else f"./atls setup --peer {self.name}")
+        executable, *rest = self.command(program, build)
+        files = [part for part in rest if part.startswith(str(self.home(build)))]
+        for name in [executable, *files]:
+            there = shutil.which(name) if name == executable else Path(name).exists()
+            if not there:
+                return f"{self.name}: {name} is not there" + (f"; {hint}" if hint else "")
         return ""
+
+    def declared(self, capability: str, side: str = "", role: str = "") -> list[str]:
+        """The values that it declares of a capability, for a side or a role where that matters."""
+        values = self.capabilities.get(capability, DEFAULTS.get(capability, ()))
+        if isinstance(values, Mapping):
+            values = values.get(role or side, ())
+        return [str(value) for value in values]
+
+    @property
+    def device_keys(self) -> bool:
+        """Can its library sign with a key that stays in a device?"""
+        return bool(self.capabilities.get("device-keys", True))
+
+    @property
+    def unaware(self) -> bool:
+        """Does it know nothing of attestation?"""
+        return bool(self.capabilities.get("unaware", False))
 
     def lacks(self, case: Case, side: str) -> str:
         """What CASE asks of this peer as SIDE and peer.yaml does not declare, or ""."""
-        can = self.capabilities
-        flags = case.flags(side)
-        roles = [role for role in ("attester", "relying-party") if side in case.sides(role)]
-        models = {case.model(s) for s in SIDES} - {"none"} if roles else set()
-        serialization = flags.get("serialization", case.story.get("serialization", "cbor"))
-        curve = flags.get("curve", case.story.get("curve", "p256"))
-        faults = [fault.partition("=")[0] for fault in flags.get("fault", [])]
-        variants = [variant.partition("=")[0] for variant in flags.get("variant", [])]
-        asked: list[tuple[str, Iterable[str], Iterable[str]]] = [
-            ("profile", [str(flags.get("profile", case.profile))], can.get("profiles", [])),
-            ("role", roles, can.get("roles", {}).get(side, [])),
-            ("model", sorted(models), can.get("models", [])),
-            ("fault", faults, can.get("faults", [])),
-            ("variant", variants, can.get("variants", [])),
-        ]
-        if "attester" in roles:
-            asked.append(("serialization", [serialization], can.get("serializations", [])))
-            asked.append(("curve", [curve], can.get("curves", [])))
-        if case.story.get("hrr", "none") == side:
-            asked.append(("HelloRetryRequest as", [side], can.get("hrr", [])))
-        for what, wanted, declared in asked:
-            for value in wanted:
-                if value not in declared:
-                    return f"{self.name} ({side}) declares no {what} {value}"
+        for what, wanted, declared in self._asked(case, side):
+            if wanted not in declared:
+                return f"{self.name} ({side}) declares no {what} {wanted}"
+        if "attester" in case.roles(side) and case.beside_x509(side) and not self.device_keys:
+            flags = case.flags(side)
+            if "fault" in flags and case.profile_of(side) != "x509-cmw":
+                return f"{self.name} ({side}) has no device key for the fault {flags['fault'][0]}"
         return ""
+
+    def _asked(self, case: Case, side: str) -> Iterator[tuple[str, str, Iterable[str]]]:
+        """What it is, the value that the case asks for, and the values that are declared."""
+        flags = case.flags(side)
+        roles = case.roles(side)
+        profile = case.profile_of(side)
+        if self.unaware:
+            yield from (("role", role, ()) for role in roles)
+            known = self.capabilities.get("profiles")
+            if known is None and profile in FRAMED:
+                yield "profile", profile, ()
+        if not self.unaware or "profiles" in self.capabilities:
+            yield "profile", profile, self.declared("profiles", side)
+        for role in roles:
+            yield "role", role, self.capabilities.get("roles", {}).get(side, ())
+            model = case.model(side if role == "attester" else other(side))
+            yield "model", model, self.declared("models", side, role)
+            yield from self._credential(case, side, role)
+        for name in ("fault", "variant"):
+            # A fault in x509-cmw is a fault of the enrolment, which is no program of this peer.
+            if name == "fault" and profile == "x509-cmw" and "attester" in roles:
+                continue
+            for value in flags.get(name, []):
+                yield name, value.partition("=")[0], self.declared(f"{name}s", side)
+        kind = flags.get("credential-kind", "attestation")
+        if roles and profile == "ta-07":
+            kinds = self.capabilities.get("credential-kinds", ["attestation"])
+            yield "credential kind", str(kind), kinds
+        if case.story.get("hrr", "none") == side:
+            yield "HelloRetryRequest as", side, self.declared("hrr", side)
+
+    def _credential(
+        self, case: Case, side: str, role: str
+    ) -> Iterator[tuple[str, str, Iterable[str]]]:
+        """The same of the bytes that an attester sends, at both ends."""
+        sender = side if role == "attester" else other(side)
+        flags = case.flags(sender)
+        serialization = flags.get("serialization", case.story.get("serialization", "cbor"))
+        yield "serialization", serialization, self.declared("serializations", side, role)
+        curve = flags.get("curve", case.story.get("curve", "p256"))
+        yield "curve", curve, self.declared("curves", side, role)
+        evidence = flags.get("evidence-format", "cab")
+        yield "evidence format", evidence, self.declared("evidence-formats", side, role)
+        if evidence == "psa" or case.model(sender) == "passport":
+            form = flags.get("cmw-form", "record")
+            yield "form of CMW", form, self.declared("cmw-forms", side, role)
 
     def known_failure(self, case: Case) -> str:
         """The reason for which this peer is expected to fail CASE, or ""."""
@@ -98,6 +167,7 @@ def load_peer(path: Path) -> Peer:
         value["capabilities"],
         value.get("install", ""),
         value.get("known-failures", []),
+        value.get("setup", {}),
     )
 
 

@@ -91,13 +91,24 @@ class Case:
         model = self.story.get(f"{side}-model") or self.story.get("model") or "background-check"
         return str(model)
 
+    def profile_of(self, side: str) -> str:
+        """The profile of one side: the case's, unless the story says another."""
+        return str(self.flags(side).get("profile", self.profile))
+
+    def roles(self, side: str) -> list[str]:
+        """The roles that SIDE is really given: the story may take one away at that side."""
+        flags = self.flags(side)
+        return [
+            role
+            for role in ("attester", "relying-party")
+            if side in self.sides(role) and flags.get(role) != "none"
+        ]
+
     def beside_x509(self, side: str) -> bool:
         """Does SIDE attest a key for which it has a certificate as well, beside or inside it?"""
-        flags = self.flags(side)
-        profile = flags.get("profile", self.profile)
-        kind = flags.get("credential-kind", "attestation")
-        attests = self.attests(side) and flags.get("attester") != "none"
-        return attests and (profile in BESIDE_X509 or kind == "cert")
+        kind = self.flags(side).get("credential-kind", "attestation")
+        attests = "attester" in self.roles(side)
+        return attests and (self.profile_of(side) in BESIDE_X509 or kind == "cert")
 
     def sides(self, role: str) -> list[str]:
         """The sides that have a ROLE (attester, relying-party), or the side of that name."""
