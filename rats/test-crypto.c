@@ -1,13 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of the crypto adapter of the host and of what all adapters share. */
+/* Tests of a crypto adapter (the host's, or with ATLS_TEST_BEARSSL the firmware's) and of what all
+ * adapters share. */
 #include <errno.h>
 
 #include "rats/crypto.h"
 #include "rats/test-hex.h"
 
+#ifdef ATLS_TEST_BEARSSL
+#include <sys/random.h>
+
+#include "rats/crypto-bearssl.h"
+
+int atls_bearssl_random(uint8_t *bytesp, size_t count)
+{
+    return getrandom(bytesp, count, 0) == (ssize_t)count ? 0 : -EIO;
+}
+#define TESTED atls_crypto_bearssl
+#else
+#define TESTED atls_crypto_gnutls
+#endif
+
 #define P256_ORDER "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"
 
-static const struct atls_crypto *const crypto = &atls_crypto_gnutls;
+static const struct atls_crypto *const crypto = &TESTED;
 
 /* RFC 6979 A.2.5 (SHA-256) and A.2.6 (SHA-384) */
 static const struct {
@@ -330,7 +345,7 @@ static void test_made_keys_sign(void **state)
     static const enum atls_curve curves[] = {ATLS_P256, ATLS_P384};
 
     for (size_t i = 0; i < 20; i++) {
-        uint8_t digest[ATLS_HASH_MAX], signature[ATLS_SIGNATURE_MAX];
+        uint8_t digest[ATLS_HASH_MAX], signature[ATLS_SIGNATURE_MAX], of_host[ATLS_SIGNATURE_MAX];
         struct atls_private_key key;
         struct atls_bytes input;
 
@@ -341,6 +356,9 @@ static void test_made_keys_sign(void **state)
                      crypto->verify(&key.public_key, input,
                                     ATLS_BYTES(signature, 2 * atls_curve_size(curves[i % 2]))),
                      0);
+        /* whichever adapter made it */
+        assert_int_equal(atls_crypto_gnutls.sign(&key, input, of_host), 0);
+        assert_memory_equal(signature, of_host, 2 * atls_curve_size(curves[i % 2]));
     }
 }
 
