@@ -42,6 +42,12 @@ void atls_program_start(const char *name, int exit_with_parent)
         die_with_parent();
 }
 
+void atls_program_unsupported(const char *what, const char *value)
+{
+    fprintf(stderr, "%s: not supported: %s %s\n", program_invocation_short_name, what, value);
+    exit(ATLS_EXIT_UNSUPPORTED);
+}
+
 /* Reads to the end, but never more than LIMIT + 1 bytes: one more shows that it is too much. */
 static int read_all(int fd, const char *path, size_t limit, uint8_t **datap, size_t *sizep)
 {

@@ -21,6 +21,8 @@ enum atls_exit { /* the whole contract: anything else is a crash */
 /* Sets argp's version string and exit status 2, ignores SIGPIPE, and (where EXIT_WITH_PARENT)
  * asks the kernel for SIGTERM when the parent dies, leaving at once if it is already gone. */
 void atls_program_start(const char *name, int exit_with_parent);
+/* Says that this program cannot do what it was asked for, WHAT of that VALUE, and ends with 77. */
+void atls_program_unsupported(const char *what, const char *value) __attribute__((noreturn));
 /* A file whole, at most LIMIT bytes. "-" is standard input. *DATAP is allocated. -errno or
  * ATLS_E_LIMIT. Zero-terminated behind its size, for text. */
 int atls_read_file(const char *path, size_t limit, uint8_t **datap, size_t *sizep);

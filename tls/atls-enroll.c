@@ -2,13 +2,15 @@
 /*
  * Enrolment: a device makes an identity key and signs a request for a certificate, which may carry
  * evidence for that key, or a verifier's result. The key stays in the device; its handle is what an
- * endpoint is given as --key device:HANDLE. Who signs the certificate is no affair of this program.
+ * endpoint is given as --key device:HANDLE. For a stack that cannot sign elsewhere the key is made
+ * here instead, and written to a file. Who signs the certificate is no affair of this program.
  */
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "program/events.h"
 #include "program/program.h"
@@ -16,6 +18,8 @@
 #include "rats/error.h"
 #include "tls/attester.h"
 #include "tls/csr.h"
+#include "tls/device-key.h"
+#include "tls/software-key.h"
 
 #define DEVICE_TIMEOUT_MS 2000
 #define CONN 1 /* of events: an enrolment is one exchange */
@@ -26,12 +30,15 @@ struct enrolment {
     struct atls_faults faults;
     enum atls_model model;
     const char *events, *csr_file, *cmw;
+    const char *key_file; /* where a key goes that is no device's; NULL: it is one of the device */
+    bool format_given;
     unsigned verifier_timeout_ms;
     int slot; /* of the CHOICE, or -1: the right one */
 
     struct atls_events *log;
     struct atls_device *device;
     struct atls_device_key *key;
+    gnutls_privkey_t signer; /* that key, or the one in the file */
     uint32_t handle;
     struct atls_public_key public_key;
     uint8_t *extension;
@@ -41,6 +48,7 @@ enum flag {
     DEVICE = 256,
     SECOND_DEVICE,
     CURVE,
+    PRIVATE_KEY,
     CSR,
     SUBJECT,
     DNS,
@@ -64,6 +72,8 @@ static const struct argp_option table[] = {
     {0, 0, 0, 0, "The key and the request:", 1},
     {"device", DEVICE, "ADDRESS", 0, "the device: unix:PATH", 0},
     {"curve", CURVE, "p256|p384", 0, "of the identity key", 0},
+    {"private-key", PRIVATE_KEY, "FILE", 0,
+     "makes the key here instead, and writes it (PKCS#8, PEM, mode 0600) to a new file", 0},
     {"csr", CSR, "FILE", 0, "where the request (PKCS#10, PEM) is written", 0},
     {"subject", SUBJECT, "CN", 0, "common name (atls)", 0},
     {"dns", DNS, "NAME", 0, "subjectAltName; repeatable (localhost)", 0},
@@ -81,7 +91,8 @@ static const struct argp_option table[] = {
     {"cmw-form", CMW_FORM, "record|tag", 0, "of a PSA token and of a result", 0},
     {"attester", ATTESTER, "MODEL", 0, "background-check (default): evidence; passport: a result",
      0},
-    {"evidence-format", EVIDENCE_FORMAT, "cab|psa", 0, "KAT and PAT, or a bare PSA token", 0},
+    {"evidence-format", EVIDENCE_FORMAT, "cab|psa", 0,
+     "KAT and PAT (default), or a bare PSA token (the only one with --private-key)", 0},
     {"serialization", SERIALIZATION, "cbor|json", 0, "of the CMW", 0},
     {"verifier", VERIFIER, "URL", 0, "where a passport gets its result", 0},
     {"verifier-timeout", VERIFIER_TIMEOUT, "MS", 0, "patience with it (5000)", 0},
@@ -92,16 +103,10 @@ static const struct argp_option table[] = {
     {"fault", FAULT, "NAME[=VALUE]", 0, "breaks the evidence or its wrapper; repeatable", 0},
     {0}};
 
-static __attribute__((noreturn)) void unsupported(const char *what, const char *value)
-{
-    fprintf(stderr, "%s: not supported: %s %s\n", program_invocation_short_name, what, value);
-    exit(ATLS_EXIT_UNSUPPORTED);
-}
-
 static bool second(const char *what, const char *value, const char *first, const char *other)
 {
     if (strcmp(value, first) != 0 && strcmp(value, other) != 0)
-        unsupported(what, value);
+        atls_program_unsupported(what, value);
     return strcmp(value, other) == 0;
 }
 
@@ -123,11 +128,19 @@ static unsigned patience(struct argp_state *state, const char *text)
 
 static void check(struct argp_state *state, struct enrolment *e)
 {
-    if (e->attester.device == NULL || e->csr_file == NULL)
-        argp_error(state, "--device and --csr are needed");
+    bool attests = e->cmw != NULL && strcmp(e->cmw, "auto") == 0;
+    if (e->csr_file == NULL)
+        argp_error(state, "--csr is needed");
+    if (e->attester.device == NULL && (e->key_file == NULL || attests))
+        argp_error(state, "a --device is needed, but with --private-key and no --cmw auto");
+    if (e->key_file != NULL && e->format_given && e->attester.evidence_format == ATLS_FORMAT_CAB)
+        argp_error(state, "--private-key with --evidence-format cab: a KAT is about a key inside "
+                          "the device, for one outside it there is none; use psa");
+    if (e->key_file != NULL)
+        e->attester.evidence_format = ATLS_FORMAT_PSA;
     if (e->model == ATLS_MODEL_PASSPORT && e->attester.verifier_url == NULL)
         argp_error(state, "a passport needs a --verifier");
-    if (e->faults.count > 0 && (e->cmw == NULL || strcmp(e->cmw, "auto") != 0))
+    if (e->faults.count > 0 && !attests)
         argp_error(state, "a --fault is one of --cmw auto");
     if (e->csr.dns_count == 0)
         e->csr.dns[e->csr.dns_count++] = "localhost";
@@ -157,6 +170,7 @@ static bool parse_choice(struct enrolment *e, int flag, const char *arg)
     case EVIDENCE_FORMAT:
         e->attester.evidence_format =
             second("--evidence-format", arg, "cab", "psa") ? ATLS_FORMAT_PSA : ATLS_FORMAT_CAB;
+        e->format_given = true;
         break;
     case SERIALIZATION:
         e->attester.serialization =
@@ -169,7 +183,7 @@ static bool parse_choice(struct enrolment *e, int flag, const char *arg)
         break;
     case FAULT:
         if (atls_faults_add(&e->faults, arg) != 0)
-            unsupported("fault", arg);
+            atls_program_unsupported("fault", arg);
         break;
     default:
         return false;
@@ -186,6 +200,7 @@ static error_t parse(int flag, char *arg, struct argp_state *state)
     } texts[] = {
         {DEVICE, &e->attester.device},
         {SECOND_DEVICE, &e->attester.second_device},
+        {PRIVATE_KEY, &e->key_file},
         {CSR, &e->csr_file},
         {SUBJECT, &e->csr.common_name},
         {CMW, &e->cmw},
@@ -228,6 +243,7 @@ static int attest(struct enrolment *e, struct atls_bytes challenge,
     struct atls_verifier_client *client = NULL;
     struct atls_attester *attester = NULL;
     e->attester.key_handle = e->handle;
+    e->attester.key_outside = e->key_file != NULL;
     e->attester.key = e->public_key;
     e->attester.faults = &e->faults;
     int result = atls_verifier_client_new(e->verifier_timeout_ms, &client);
@@ -287,8 +303,9 @@ static int make_extension(struct enrolment *e)
 static void tell(const struct enrolment *e, bool to_stdout)
 {
     uint8_t spki[ATLS_SPKI_MAX];
-    char name[32];
-    snprintf(name, sizeof name, ATLS_DEVICE_KEY_PREFIX "%u", (unsigned)e->handle);
+    char handle[32];
+    snprintf(handle, sizeof handle, ATLS_DEVICE_KEY_PREFIX "%u", (unsigned)e->handle);
+    const char *name = e->key_file != NULL ? e->key_file : handle;
     atls_event(e->log, "enrolled", "{s:s, s:s, s:s, s:o}", "key", name, "curve",
                e->public_key.curve == ATLS_P384 ? "p384" : "p256", "csr", e->csr_file, "spki",
                atls_json_hex(ATLS_BYTES(spki, atls_spki_encode(&e->public_key, spki))));
@@ -296,19 +313,27 @@ static void tell(const struct enrolment *e, bool to_stdout)
         printf("%s\n", name);
 }
 
-static int enrol(struct enrolment *e)
+static int make_device_key(struct enrolment *e)
 {
-    char *pem = NULL;
     int result = atls_device_open(e->attester.device, DEVICE_TIMEOUT_MS, &e->device);
     if (result == 0)
         result = atls_device_create_key(e->device, e->attester.curve, &e->handle, &e->public_key);
     if (result == 0)
         result = atls_device_key_open(e->attester.device, DEVICE_TIMEOUT_MS, e->handle,
                                       &e->public_key, &e->key);
+    return result == 0 ? atls_device_key_import(e->key, &e->signer) : result;
+}
+
+static int enrol(struct enrolment *e)
+{
+    char *pem = NULL;
+    int result = e->key_file != NULL ? atls_software_key_make(e->attester.curve, e->key_file,
+                                                              &e->signer, &e->public_key)
+                                     : make_device_key(e);
     if (result == 0)
         result = make_extension(e);
     if (result == 0)
-        result = atls_csr_make(e->key, &e->csr, &pem);
+        result = atls_csr_make(e->signer, &e->public_key, &e->csr, &pem);
     if (result == 0)
         result = atls_write_file(e->csr_file, atls_bytes_of_text(pem));
     free(pem);
@@ -324,6 +349,10 @@ static void finish(struct enrolment *e, bool keep)
         (void)atls_device_destroy_key(e->device, e->handle);
         atls_fail(ATLS_E_REFUSED, NULL, "%s", text);
     }
+    if (!keep && e->key_file != NULL && e->signer != NULL)
+        unlink(e->key_file);
+    if (e->signer != NULL)
+        gnutls_privkey_deinit(e->signer);
     atls_device_key_close(e->key);
     if (e->device != NULL)
         atls_device_close(e->device);
@@ -342,7 +371,8 @@ int main(int argc, char **argv)
     const struct argp argp = {
         .options = table,
         .parser = parse,
-        .doc = "Makes a key in a device and a request for its certificate; prints device:HANDLE.\v"
+        .doc = "Makes a key in a device and a request for its certificate; prints device:HANDLE, "
+               "or the file of --private-key.\v"
                "Exit codes: 0 done, 1 refused or failed, 2 usage, 77 not supported. It is a test "
                "tool: the root of trust is simulated."};
     atls_program_start("atls-enroll", 0);

@@ -95,9 +95,16 @@ static int use_enrolled(struct atls_attester *attester)
 
 static int start_identity(struct atls_attester *attester)
 {
-    int rc = attester->options.key_handle
-                 ? use_enrolled(attester)
-                 : make_identity(attester, attester->device, &attester->identity);
+    int rc = 0;
+
+    if (attester->options.key_outside) {
+        attester->options.curve = attester->options.key.curve;
+        attester->identity = (struct atls_attester_identity){.key = attester->options.key};
+    } else if (attester->options.key_handle) {
+        rc = use_enrolled(attester);
+    } else {
+        rc = make_identity(attester, attester->device, &attester->identity);
+    }
 
     attester->attested = attester->identity;
     if (!rc && atls_faults_has(&attester->inner, "attested-other-key", NULL)) {
@@ -123,6 +130,11 @@ static int check_format(const struct atls_attester *attester)
     const struct atls_attester_options *options = &attester->options;
     bool record = options->cmw_form == ATLS_CMW_RECORD;
 
+    if (options->key_outside && options->evidence_format == ATLS_FORMAT_CAB) {
+        return atls_fail(ATLS_E_UNSUPPORTED, "draft-bft-rats-kat-06 section 4",
+                         "a KAT is about a key inside the device, for one outside it there is "
+                         "none: a bare PSA token was expected (--evidence-format psa)");
+    }
     if (options->serialization == ATLS_JSON && !record) {
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 9999 section 3.2", "a CMW in JSON is no tag");
     }

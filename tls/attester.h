@@ -33,7 +33,8 @@ struct atls_attester_options {
     enum atls_evidence_format evidence_format;
     enum atls_cmw_form cmw_form; /* of a PSA token and of a result: record, or (CBOR) tag */
     uint32_t key_handle;         /* 0: make an identity key; else one that was enrolled, */
-    struct atls_public_key key;  /* whose public part this is; it outlives the attester */
+    bool key_outside;            /* or the key is no device's: a PSA token is all there is, */
+    struct atls_public_key key;  /* and this is its public part; it outlives the attester */
     const char *verifier_url;    /* passport: who issues the result; NULL where none */
     int64_t clock_offset;        /* seconds */
     int64_t result_max_age;      /* seconds a result without exp is presented */
@@ -45,7 +46,7 @@ struct atls_credential { /* free with atls_credential_clear() */
     uint8_t *cmw;
     size_t size;
     struct atls_public_key key; /* the key with which CertificateVerify will be made */
-    uint32_t key_handle;        /* in the device */
+    uint32_t key_handle;        /* in the device; 0: the key is not there */
     enum atls_model model;
 };
 void atls_credential_clear(struct atls_credential *credential);
@@ -53,7 +54,8 @@ void atls_credential_clear(struct atls_credential *credential);
 struct atls_attester;
 /* Opens the device and makes an identity key, or uses the enrolled one, having seen that the device
  * has it (ATLS_E_MISMATCH: the handle's key is another one). As atls_device_open().
- * ATLS_E_UNSUPPORTED: a tag in JSON, or a fault that has no meaning for this format. */
+ * ATLS_E_UNSUPPORTED: a tag in JSON, a fault that has no meaning for this format, or a CAB for a
+ * key outside the device. */
 int atls_attester_new(const struct atls_attester_options *options,
                       struct atls_verifier_client *client, struct atls_events *events,
                       struct atls_attester **attesterp);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The request is GnuTLS's; the signature is the device's. */
+/* The request is GnuTLS's; the signature is the key's, wherever that is. */
 #include "tls/csr.h"
 
 #include <arpa/inet.h>
@@ -63,24 +63,19 @@ static int set_key(gnutls_x509_crq_t crq, const struct atls_public_key *key)
 }
 
 /* A device that does not answer says why by atls_fail(), in this very call. */
-static int sign(gnutls_x509_crq_t crq, struct atls_device_key *key)
+static int sign(gnutls_x509_crq_t crq, gnutls_privkey_t signer, enum atls_curve curve)
 {
-    bool p384 = atls_device_key_public(key)->curve == ATLS_P384;
-    gnutls_privkey_t privkey;
-    int result = atls_device_key_import(key, &privkey);
-    if (result != 0)
-        return result;
-    atls_fail(ATLS_E_UNAVAILABLE, NULL, "the device did not sign");
-    int code =
-        gnutls_x509_crq_privkey_sign(crq, privkey, p384 ? GNUTLS_DIG_SHA384 : GNUTLS_DIG_SHA256, 0);
-    gnutls_privkey_deinit(privkey);
+    atls_fail(ATLS_E_UNAVAILABLE, NULL, "the key did not sign");
+    int code = gnutls_x509_crq_privkey_sign(
+        crq, signer, curve == ATLS_P384 ? GNUTLS_DIG_SHA384 : GNUTLS_DIG_SHA256, 0);
     if (code == GNUTLS_E_PK_SIGN_FAILED)
         return ATLS_E_UNAVAILABLE;
     if (code < 0)
         return fails(code, "the request's signature");
     code = gnutls_x509_crq_verify(crq, 0);
     return code < 0 ? atls_fail(ATLS_E_SIGNATURE, "RFC 2986 section 4.2",
-                                "the device's signature does not verify: %s", gnutls_strerror(code))
+                                "the signature of the request does not verify: %s",
+                                gnutls_strerror(code))
                     : 0;
 }
 
@@ -98,7 +93,8 @@ static int export_pem(gnutls_x509_crq_t crq, char **pemp)
     return 0;
 }
 
-int atls_csr_make(struct atls_device_key *key, const struct atls_csr_options *options, char **pemp)
+int atls_csr_make(gnutls_privkey_t signer, const struct atls_public_key *key,
+                  const struct atls_csr_options *options, char **pemp)
 {
     gnutls_x509_crq_t crq;
     int code = gnutls_x509_crq_init(&crq);
@@ -107,7 +103,7 @@ int atls_csr_make(struct atls_device_key *key, const struct atls_csr_options *op
     code = gnutls_x509_crq_set_version(crq, 1);
     int result = code < 0 ? fails(code, "version") : add_names(crq, options);
     if (result == 0)
-        result = set_key(crq, atls_device_key_public(key));
+        result = set_key(crq, key);
     if (result == 0 && options->extension.size > 0) {
         code = gnutls_x509_crq_set_extension_by_oid(crq, atls_cmw_oid_text(options->oid),
                                                     options->extension.data,
@@ -115,7 +111,7 @@ int atls_csr_make(struct atls_device_key *key, const struct atls_csr_options *op
         result = code < 0 ? fails(code, "the extension with the CMW") : 0;
     }
     if (result == 0)
-        result = sign(crq, key);
+        result = sign(crq, signer, key->curve);
     if (result == 0)
         result = export_pem(crq, pemp);
     gnutls_x509_crq_deinit(crq);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking for a certificate for a key that stays in a device: a certification request (PKCS#10, RFC
- * 2986) that the device signs, with the names wanted and, as a requested extension, a CMW.
+ * Asking for a certificate for a key, which may be one that stays in a device: a certification
+ * request (PKCS#10, RFC 2986) that the key signs, with the names wanted and, as a requested
+ * extension, a CMW.
  */
 #ifndef ATLS_TLS_CSR_H
 #define ATLS_TLS_CSR_H
 
+#include <gnutls/abstract.h>
+
 #include "rats/cmw-x509.h"
-#include "tls/device-key.h"
+#include "rats/crypto.h"
 
 #define ATLS_CSR_NAMES_MAX 16
 
@@ -20,9 +23,10 @@ struct atls_csr_options {
     bool critical;
 };
 
-/* *PEMP is allocated text. -EINVAL: an address that is none; ATLS_E_UNAVAILABLE and the like: the
- * device did not sign (as atls_device_sign()); -ENOMEM; ATLS_E_SIGNATURE: what it signed does not
- * verify. */
-int atls_csr_make(struct atls_device_key *key, const struct atls_csr_options *options, char **pemp);
+/* A request for KEY, which SIGNER signs with; *PEMP is allocated text. -EINVAL: an address that is
+ * none; ATLS_E_UNAVAILABLE: the signer did not sign; -ENOMEM; ATLS_E_SIGNATURE: what it signed does
+ * not verify. */
+int atls_csr_make(gnutls_privkey_t signer, const struct atls_public_key *key,
+                  const struct atls_csr_options *options, char **pemp);
 
 #endif

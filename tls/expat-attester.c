@@ -127,9 +127,11 @@ static int put_extension(struct atls_session *s, struct atls_bytes cmw, struct a
 static int attested_identity(struct atls_session *s, struct answer *answer)
 {
     plain_identity(s->party, answer);
-    answer->identity.scheme = s->credential.key.curve == ATLS_P384 ? ECDSA_P384 : ECDSA_P256;
-    answer->identity.sign = sign_in_device;
-    answer->identity.context = s;
+    if (s->credential.key_handle != 0) {
+        answer->identity.scheme = s->credential.key.curve == ATLS_P384 ? ECDSA_P384 : ECDSA_P256;
+        answer->identity.sign = sign_in_device;
+        answer->identity.context = s;
+    }
     return put_extension(s, ATLS_BYTES(s->credential.cmw, s->credential.size), answer);
 }
 

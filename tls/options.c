@@ -73,7 +73,9 @@ static const struct argp_option shared[] = {
      0},
     {"serialization", SERIALIZATION, "cbor|json", 0, "of the CMW that the attester sends", 0},
     {"evidence-format", EVIDENCE_FORMAT, "cab|psa", 0,
-     "evidence that the attester makes: KAT and PAT, or a bare PSA token", 0},
+     "evidence that the attester makes: KAT and PAT (default), or a bare PSA token (default where "
+     "--key is a file)",
+     0},
     {"cmw-form", CMW_FORM, "record|tag", 0, "of a PSA token and of a result", 0},
     {"credential-kind", CREDENTIAL_KIND, "attestation|cert", 0,
      "of ta-07: evidence in place of the certificate (default), or beside it", 0},
@@ -120,19 +122,13 @@ static const struct argp_option of_server[] = {
     {"max-connections", MAX_CONNECTIONS, "N", 0, "exit after N have ended (0: never)", 2},
     {0}};
 
-static __attribute__((noreturn)) void unsupported(const char *what, const char *value)
-{
-    fprintf(stderr, "%s: not supported: %s %s\n", program_invocation_short_name, what, value);
-    exit(ATLS_EXIT_UNSUPPORTED);
-}
-
 /* The place of VALUE among WORDS; what is none of them is not supported. */
 static int word(const char *what, const char *value, const char *const *words)
 {
     for (int i = 0; words[i] != NULL; i++)
         if (strcmp(words[i], value) == 0)
             return i;
-    unsupported(what, value);
+    atls_program_unsupported(what, value);
 }
 
 static uint64_t number(struct argp_state *state, const char *what, const char *text, uint64_t least,
@@ -156,7 +152,7 @@ static size_t models(const char *what, const char *list, enum atls_model model[A
         snprintf(name, sizeof name, "%.*s", (int)size, list);
         enum atls_model next = (enum atls_model)word(what, name, words);
         if (next == ATLS_MODEL_NONE || count == ATLS_MODELS_MAX || (count == 1 && model[0] == next))
-            unsupported(what, list);
+            atls_program_unsupported(what, list);
         model[count++] = next;
         if (list[size] == '\0')
             return count;
@@ -200,7 +196,7 @@ static void evidence_type(struct argp_state *state, struct atls_options *options
     if (options->type_count == ATLS_LISTED_MAX)
         argp_error(state, "at most %d evidence types", ATLS_LISTED_MAX);
     if (atls_evidence_type_parse(text, &options->types[options->type_count]) != 0)
-        unsupported("evidence type", text);
+        atls_program_unsupported("evidence type", text);
     options->type_count++;
 }
 
@@ -226,7 +222,7 @@ static void clock_offset(struct argp_state *state, struct atls_options *options,
 static void add_fault(const char *text, struct atls_options *options)
 {
     if (atls_faults_add(&options->faults, text) != 0)
-        unsupported("fault", text);
+        atls_program_unsupported("fault", text);
 }
 
 /* Flags whose value is a word or a number. */
@@ -243,7 +239,7 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
     switch (flag) {
     case PROFILE:
         if ((o->profile = atls_profile_by_name(arg)) == NULL)
-            unsupported("profile", arg);
+            atls_program_unsupported("profile", arg);
         break;
     case ATTESTER:
         o->attester_count = models("--attester", arg, o->attester);
@@ -261,6 +257,7 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
     case EVIDENCE_FORMAT:
         o->evidence_format =
             word("--evidence-format", arg, formats) == 0 ? ATLS_FORMAT_CAB : ATLS_FORMAT_PSA;
+        o->format_given = true;
         break;
     case CMW_FORM:
         o->cmw_form = word("--cmw-form", arg, forms) == 0 ? ATLS_CMW_RECORD : ATLS_CMW_TAG;
@@ -347,7 +344,7 @@ static bool parse_text(struct argp_state *state, struct atls_options *o, int fla
         break;
     case VARIANT:
         if (atls_variants_set(&o->variants, arg) != 0)
-            unsupported("variant", arg);
+            atls_program_unsupported("variant", arg);
         break;
     case CONNECT:
     case LISTEN:
@@ -385,18 +382,19 @@ static void check_faults(const struct atls_options *o)
                 known || (strncmp(value, name, strlen(name)) == 0 && value[strlen(name)] == ':');
         }
         if (!known)
-            unsupported("fault extension", value);
+            atls_program_unsupported("fault extension", value);
     }
     if (o->side == ATLS_CLIENT && atls_faults_has(&o->faults, "select-unoffered", NULL))
-        unsupported("fault", "select-unoffered (of a client)");
+        atls_program_unsupported("fault", "select-unoffered (of a client)");
     static const char *const of_entries[] = {"entry-missing", "entry-second", "entry-twice",
                                              "entry-unasked", "entry-payload"};
     for (size_t i = 0; i < sizeof of_entries / sizeof *of_entries && !beside(o); i++)
         if (atls_faults_has(&o->faults, of_entries[i], NULL))
-            unsupported("without extensions in CertificateEntry: fault", of_entries[i]);
+            atls_program_unsupported("without extensions in CertificateEntry: fault",
+                                     of_entries[i]);
     if (beside(o) && o->side == ATLS_SERVER &&
         atls_faults_has(&o->faults, "empty-certificate", NULL))
-        unsupported("fault", "empty-certificate (of a server, beside X.509)");
+        atls_program_unsupported("fault", "empty-certificate (of a server, beside X.509)");
 }
 
 /* What is done to authenticators, and what cannot be where there is no negotiation. */
@@ -410,17 +408,17 @@ static void check_expat_faults(const struct atls_options *o)
         if (strncmp(name, "authenticator-", 14) != 0 && strcmp(name, "application-data-early") != 0)
             continue;
         if (!later)
-            unsupported("without authenticators: fault", name);
+            atls_program_unsupported("without authenticators: fault", name);
         if (strncmp(name, "authenticator-", 14) == 0 && of_attester && o->attester_count == 0)
-            unsupported("fault of an attester", name);
+            atls_program_unsupported("fault of an attester", name);
         if ((strcmp(name, "authenticator-other-connection") == 0 ||
              strcmp(name, "authenticator-old-evidence") == 0) &&
             o->attester[0] == ATLS_MODEL_PASSPORT)
-            unsupported("of a result, which answers nothing: fault", name);
+            atls_program_unsupported("of a result, which answers nothing: fault", name);
     }
     for (size_t i = 0; later && i < sizeof unknown / sizeof *unknown; i++)
         if (atls_faults_has(&o->faults, unknown[i], NULL))
-            unsupported("in profile expat-04: fault", unknown[i]);
+            atls_program_unsupported("in profile expat-04: fault", unknown[i]);
 }
 
 /* Profile, credential kind and readings must go together, and attestation beside a certificate is
@@ -428,20 +426,21 @@ static void check_expat_faults(const struct atls_options *o)
 static void check_profile(struct argp_state *state, const struct atls_options *o)
 {
     if (o->credential_kind == ATLS_KIND_CERT_ATTESTATION && o->profile != &atls_profile_ta_07)
-        unsupported("--credential-kind cert with profile", o->profile->name);
+        atls_program_unsupported("--credential-kind cert with profile", o->profile->name);
     if (atls_variants_check(&o->variants, o->profile->name) != 0)
-        unsupported("variant", atls_error_text());
+        atls_program_unsupported("variant", atls_error_text());
     bool inside = o->profile->carrier == ATLS_IN_CERTIFICATE;
     if (inside &&
         o->faults.count > 0) /* atls-enroll makes the evidence, and what is wrong with it */
-        unsupported("in profile x509-cmw: fault", o->faults.fault[0].name);
+        atls_program_unsupported("in profile x509-cmw: fault", o->faults.fault[0].name);
     bool later = o->profile->carrier == ATLS_IN_AUTHENTICATOR;
     if (!later && o->reattest > 0)
-        unsupported("--reattest with profile", o->profile->name);
-    if ((beside(o) || inside || later) && o->attester_count > 0 &&
-        (o->key == NULL || !atls_device_key_named(o->key)))
-        argp_error(state, "attestation beside or inside a certificate needs --cert and --key "
-                          "device:HANDLE");
+        atls_program_unsupported("--reattest with profile", o->profile->name);
+    if ((beside(o) || inside || later) && o->attester_count > 0 && o->key == NULL)
+        argp_error(state, "attestation beside or inside a certificate needs --cert and --key");
+    if (o->key_attested && o->format_given && o->evidence_format == ATLS_FORMAT_CAB)
+        argp_error(state, "--evidence-format cab needs --key device:HANDLE: a KAT is about a key "
+                          "inside the device, for one in a file there is none; use psa");
 }
 
 static void check(struct argp_state *state, const struct atls_options *o)
@@ -457,7 +456,9 @@ static void check(struct argp_state *state, const struct atls_options *o)
     }
     if (o->host == NULL)
         argp_error(state, o->side == ATLS_CLIENT ? "--connect is needed" : "--listen is needed");
-    if (o->attester_count > 0 && o->device == NULL)
+    if (o->attester_count > 0 && o->device == NULL &&
+        !(o->profile->carrier == ATLS_IN_CERTIFICATE && o->key != NULL &&
+          !atls_device_key_named(o->key)))
         argp_error(state, "an attester needs a --device");
     if ((attests_by_result || asks_verifier) && o->verifier == NULL)
         argp_error(state, "a passport attester and a background check need a --verifier");
@@ -477,10 +478,20 @@ static void check(struct argp_state *state, const struct atls_options *o)
     if (strchr(o->message, '\n') != NULL || strlen(o->message) > 4000)
         argp_error(state, "--message is one line of at most 4000 bytes");
     if ((attests_by_result || reads_results) && !o->profile->results)
-        unsupported("model passport with profile", o->profile->name);
+        atls_program_unsupported("model passport with profile", o->profile->name);
     check_profile(state, o);
     check_faults(o);
     check_expat_faults(o);
+}
+
+/* Is the key of a file the one that is attested? In a certificate the evidence is there already. */
+static void settle_key(struct atls_options *o)
+{
+    o->key_attested = o->profile != NULL && o->key != NULL && !atls_device_key_named(o->key) &&
+                      o->attester_count > 0 &&
+                      (beside(o) || o->profile->carrier == ATLS_IN_AUTHENTICATOR);
+    if (o->key_attested && !o->format_given)
+        o->evidence_format = ATLS_FORMAT_PSA;
 }
 
 static error_t parse(int flag, char *arg, struct argp_state *state)
@@ -490,8 +501,10 @@ static error_t parse(int flag, char *arg, struct argp_state *state)
         state->child_inputs[0] = options;
     if (flag == ARGP_KEY_ARG)
         argp_error(state, "unexpected: %s", arg);
-    if (flag == ARGP_KEY_END)
+    if (flag == ARGP_KEY_END) {
+        settle_key(options);
         check(state, options);
+    }
     if (parse_choice(state, options, flag, arg) || parse_text(state, options, flag, arg))
         return 0;
     return ARGP_ERR_UNKNOWN;

@@ -23,6 +23,7 @@ struct atls_options { /* strings are of argv, or of the options' own storage */
     size_t type_count;
     enum atls_serialization serialization;
     enum atls_evidence_format evidence_format;
+    bool format_given;
     enum atls_cmw_form cmw_form;
     enum atls_curve curve;
     const char *verifier, *verifier_id;
@@ -32,6 +33,7 @@ struct atls_options { /* strings are of argv, or of the options' own storage */
     size_t nonce_size;
     int64_t result_max_age, clock_offset;
     const char *certificate, *key, *trust_anchors;
+    bool key_attested; /* KEY is a file, and what this side attests */
     const char *message;
     unsigned verifier_timeout_ms;
     double timeout; /* seconds */

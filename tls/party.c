@@ -11,6 +11,7 @@
 #include "rats/error.h"
 #include "tls/device-key.h"
 #include "tls/session-internal.h"
+#include "tls/software-key.h"
 
 #define PEM_MAX (1 << 20)
 
@@ -121,6 +122,21 @@ int atls_party_start(struct atls_party *party, const char *certificate, const ch
     if (result == 0 && trust_anchors != NULL)
         result = load_trust_anchors(party, trust_anchors);
     return result;
+}
+
+int atls_party_own_key(const struct atls_party *party, struct atls_public_key *keyp)
+{
+    struct atls_public_key leaf, own;
+    int result = leaf_key(party, &leaf);
+    if (result == 0)
+        result = atls_software_key_public(party->key, &own);
+    if (result != 0)
+        return result;
+    if (!atls_public_key_equal(&leaf, &own))
+        return atls_fail(ATLS_E_MISMATCH, NULL,
+                         "the private key is not the key of the certificate");
+    *keyp = leaf;
+    return 0;
 }
 
 void atls_party_stop(struct atls_party *party)

@@ -97,6 +97,12 @@ static int start_attester(struct program *p)
         attester.key_handle = atls_device_key_handle(enrolled);
         attester.key = *atls_device_key_public(enrolled);
         p->party.curve = attester.key.curve;
+    } else if (o->key_attested) {
+        int result = atls_party_own_key(&p->party, &attester.key);
+        if (result != 0)
+            return result;
+        attester.key_outside = true;
+        p->party.curve = attester.key.curve;
     }
     return atls_attester_new(&attester, p->client, p->party.events, &p->party.attester);
 }
@@ -169,7 +175,8 @@ static int start(struct program *p)
         result = atls_party_start(&p->party, o->certificate, o->key, o->trust_anchors);
     if (result == 0)
         result = check_chain(p);
-    if (result == 0 && o->attester_count > 0)
+    /* Inside of a certificate all evidence is there already, and the key may be anywhere. */
+    if (result == 0 && o->attester_count > 0 && o->device != NULL)
         result = start_attester(p);
     if (result == 0 && o->relying_party_count > 0)
         result = start_relying_party(p);

@@ -149,6 +149,8 @@ static int sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, vo
     struct atls_session *s = context;
     uint8_t rs[ATLS_SIGNATURE_MAX];
     size_t size;
+    if (s->credential.key_handle == 0) /* no device's */
+        return gnutls_privkey_sign_hash2(s->party->key, algorithm, 0, hash, signature);
     int result = atls_attester_sign(s->party->attester, s->credential.key_handle,
                                     ATLS_BYTES(hash->data, hash->size), rs, &size);
     if (result != 0) {

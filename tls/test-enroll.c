@@ -8,6 +8,7 @@
 #include "tls/test-process.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <gnutls/abstract.h>
@@ -18,6 +19,7 @@
 #include "rats/media-types.h"
 #include "tls/device-key.h"
 #include "tls/relying-party.h"
+#include "tls/software-key.h"
 #include "tls/test-party.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -27,7 +29,8 @@
 
 struct fixture {
     struct test_party party;
-    char corim[96], csr[96], device_address[128], second_address[128], verifier_url[64];
+    char corim[96], csr[96], key_file[96], device_address[128], second_address[128],
+        verifier_url[64];
     struct test_process device, second, verifier;
     gnutls_x509_privkey_t authority_key;
     gnutls_x509_crt_t authority;
@@ -86,6 +89,7 @@ static int set_up(void **state)
     test_party_open(&f->party);
     snprintf(f->corim, sizeof f->corim, "%s/corim.cbor", f->party.directory);
     snprintf(f->csr, sizeof f->csr, "%s/request.pem", f->party.directory);
+    snprintf(f->key_file, sizeof f->key_file, "%s/key.pem", f->party.directory);
     snprintf(f->device_address, sizeof f->device_address, "unix:%s/device", f->party.directory);
     snprintf(f->second_address, sizeof f->second_address, "unix:%s/second", f->party.directory);
     make_authority(f);
@@ -118,25 +122,31 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Runs atls-enroll; returns its exit code and the key's handle. */
+/* Runs atls-enroll; returns its exit code and the key's handle, or (HANDLEP NULL) sees that it
+ * says the key's file. */
 static int enroll(struct fixture *f, const char *const *more, uint32_t *handlep)
 {
     const char *arguments[TEST_ARGUMENTS_MAX + 1] = {"--device", f->device_address, "--csr",
                                                      f->csr};
     struct test_process process;
-    char line[64] = "";
+    char line[160] = "";
     size_t used = 4;
 
     for (size_t i = 0; i < MORE_MAX && more[i]; i++) {
         arguments[used++] = strcmp(more[i], "SECOND") == 0     ? f->second_address
                             : strcmp(more[i], "VERIFIER") == 0 ? f->verifier_url
+                            : strcmp(more[i], "FILE") == 0     ? f->key_file
                                                                : more[i];
     }
     unlink(f->csr);
     test_process_start(test_program("ATLS_ENROLL"), arguments, &process);
     if (fgets(line, sizeof line, process.output)) {
         line[strcspn(line, "\n")] = '\0';
-        assert_int_equal(atls_device_key_parse(line, handlep), 0);
+        if (handlep) {
+            assert_int_equal(atls_device_key_parse(line, handlep), 0);
+        } else {
+            assert_string_equal(line, f->key_file);
+        }
     }
     int code = test_process_end(&process);
     assert_int_equal(code == 0, line[0] != '\0'); /* a handle where there is a request */
@@ -261,6 +271,7 @@ static void appraise(struct fixture *f, enum atls_model model, gnutls_datum_t ce
 #define PASSPORT ATLS_MODEL_PASSPORT
 #define AUTO "--cmw", "auto"
 #define PSA "--evidence-format", "psa"
+#define OUTSIDE "--private-key", "FILE"
 #define RESULT "--attester", "passport", "--verifier", "VERIFIER"
 #define FOREIGN                                                                                    \
     "--fault", "foreign-nonce=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -382,6 +393,9 @@ static const struct {
     {"no verifier", {AUTO, "--attester", "passport", "--verifier", "http://127.0.0.1:1"}, 1},
     {"device that is not there", {"--device", "unix:/nonexistent/device"}, 1},
     {"fault that needs another device", {AUTO, "--fault", "foreign-pat"}, 1},
+    {"KAT for a key outside the device",
+     {AUTO, "--private-key", "FILE", "--evidence-format", "cab"}, 2},
+    {"private key that cannot be written", {"--private-key", "/nonexistent/key"}, 1},
     /* clang-format on */
 };
 
@@ -483,6 +497,58 @@ static void test_names(void **state)
 }
 
 /* A failed enrolment leaves no key behind. */
+/* A key outside the device: a file of its own, evidence that is a bare token, and a result over it.
+ */
+static void test_private_key(void **state)
+{
+    struct fixture *f = *state;
+    const struct {
+        const char *what;
+        enum atls_model model;
+        enum atls_curve curve;
+        const char *more[MORE_MAX];
+        const char *reason;
+    } ways[] = {
+        {"token", CHECK, ATLS_P256, {AUTO, OUTSIDE}, "ok"},
+        {"token, P-384", CHECK, ATLS_P384, {AUTO, OUTSIDE, "--curve", "p384"}, "ok"},
+        {"token in JSON", CHECK, ATLS_P256, {AUTO, OUTSIDE, "--serialization", "json"}, "ok"},
+        {"result", PASSPORT, ATLS_P256, {AUTO, OUTSIDE, RESULT}, "result-without-key"},
+    };
+
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        struct atls_public_key own, leaf;
+        gnutls_privkey_t key;
+        struct stat info;
+        uint8_t *text;
+        size_t size;
+
+        assert_int_equal(enroll(f, ways[i].more, NULL), 0);
+        assert_int_equal(stat(f->key_file, &info), 0);
+        assert_int_equal(info.st_mode & 07777, 0600);
+        assert_int_equal(atls_read_file(f->key_file, 4096, &text, &size), 0);
+        assert_non_null(strstr((char *)text, "BEGIN PRIVATE KEY")); /* PKCS#8 */
+        GOOD(gnutls_privkey_init(&key));
+        gnutls_datum_t pem = {text, (unsigned)size};
+        GOOD(gnutls_privkey_import_x509_raw(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0));
+        assert_int_equal(atls_software_key_public(key, &own), 0);
+        assert_int_equal(own.curve, ways[i].curve);
+        gnutls_privkey_deinit(key);
+        free(text);
+        gnutls_datum_t certificate = issue(f);
+        assert_int_equal(
+            atls_x509_public_key(ATLS_BYTES(certificate.data, certificate.size), &leaf), 0);
+        assert_true(atls_public_key_equal(&own, &leaf));
+        appraise(f, ways[i].model, certificate, ways[i].what, ways[i].reason);
+        gnutls_free(certificate.data);
+        /* The file is there: it is not written over, and stays. */
+        assert_int_equal(enroll(f, ways[i].more, NULL), 1);
+        assert_int_equal(unlink(f->key_file), 0);
+    }
+    const char *none[MORE_MAX] = {OUTSIDE, "--cmw", "/dev/null"};
+    assert_int_equal(enroll(f, none, NULL), 1); /* a key without a request is not left behind */
+    assert_int_not_equal(access(f->key_file, F_OK), 0);
+}
+
 static void test_no_keys_left(void **state)
 {
     struct fixture *f = *state;
@@ -512,8 +578,13 @@ static void test_no_keys_left(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_chain),      TEST(test_transplant),   TEST(test_refused),
-        TEST(test_device_key), TEST(test_no_keys_left), cmocka_unit_test(test_names),
+        TEST(test_chain),
+        TEST(test_transplant),
+        TEST(test_refused),
+        TEST(test_device_key),
+        TEST(test_no_keys_left),
+        TEST(test_private_key),
+        cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

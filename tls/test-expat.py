@@ -120,8 +120,10 @@ class Expat(unittest.TestCase):
             return [*flags, "--trust-verifier", f"v.example={self.verifier_url}"]
         return [*flags, "--verifier", self.verifier_url]
 
-    def connect(self, client: list[str], server: list[str]) -> tuple[Process, Process, list[int]]:
-        shared = ["--profile", "expat-04"]
+    def connect(
+        self, client: list[str], server: list[str], profile: str = "expat-04"
+    ) -> tuple[Process, Process, list[int]]:
+        shared = ["--profile", profile]
         argv = [PROGRAMS.server, *shared, "--listen", "127.0.0.1:0", "--max-connections", "1"]
         listening = self.start("server", [*argv, *server])
         address = f"127.0.0.1:{listening.ready()['port']}"
@@ -161,6 +163,53 @@ class Expat(unittest.TestCase):
         self.assertEqual(codes, [0, 0])
         self.check_attested(client, server, "background-check")
         self.assertEqual(server.events("verdict")[0]["key_from"], "binder")
+
+    def outside(self, seed: str, *more: str) -> tuple[list[str], subprocess.CompletedProcess[str]]:
+        """A key that is no device's, with flags for its enrolment; flags of an endpoint."""
+        address = f"unix:{self.folder}/device-{seed}"
+        self.start(f"device-{seed}", [PROGRAMS.device, "--listen", address, "--seed", seed]).ready()
+        request, certificate = self.folder / f"{seed}.csr", self.folder / f"{seed}.pem"
+        key = self.folder / f"{seed}.key"
+        argv = [PROGRAMS.enroll, "--csr", str(request), "--private-key", str(key)]
+        done = subprocess.run([*argv, *more], check=True, capture_output=True, text=True)
+        self.authority.issue(request, certificate)
+        return ["--device", address, "--cert", str(certificate), "--key", str(key)], done
+
+    def test_a_key_outside_the_device(self) -> None:
+        """Its evidence is a bare token, tied to the key by the nonce alone."""
+        identity, done = self.outside("1")
+        self.assertEqual(done.stdout.strip(), identity[-1])
+        plain, ca = self.authority.plain(self.folder, "s"), ["--ca", str(self.authority.path)]
+        for profile in ("expat-04", "seat-06", "seat-04"):
+            with self.subTest(profile=profile):
+                client, server, codes = self.connect(
+                    [*self.attester("background-check", identity), *ca],
+                    [*plain, *self.relying_party("background-check")],
+                    profile,
+                )
+                self.assertEqual(codes, [0, 0])
+                self.check_attested(client, server, "background-check")
+                self.assertEqual(server.events("verdict")[0]["key_from"], "binder")
+        for more, code in ((["--evidence-format", "cab"], 2), (["--fault", "kat-signature"], 77)):
+            argv = [PROGRAMS.client, "--profile", "expat-04", "--connect", "127.0.0.1:1", *more]
+            ended = subprocess.run(
+                [*argv, *self.attester("background-check", identity)],
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+            self.assertEqual(ended.returncode, code, ended.stderr)
+        other = self.authority.plain(self.folder, "other")
+        mixed = [*identity[:-1], other[-1]]  # another key than the certificate's
+        argv = [PROGRAMS.client, "--profile", "expat-04", "--connect", "127.0.0.1:1"]
+        ended = subprocess.run(
+            [*argv, *self.attester("background-check", mixed)],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("not the key of the certificate", ended.stderr)
 
     def test_rounds(self) -> None:
         """R-EX-07: each with a context, a binding and evidence of its own."""
