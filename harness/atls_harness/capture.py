@@ -22,7 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
+from .errors import InfrastructureError
 from .events import read_events, select
+from .process import to_its_end
 
 NAME = "connection.pcapng"
 WHOLE = "loopback.pcapng"
@@ -229,16 +231,9 @@ def _with_secrets(plain: Path, where: Path) -> str:
     keylog.write_text("\n".join(lines) + "\n", encoding="ascii", errors="replace")
     argv = [editcap, "--inject-secrets", f"tls,{keylog}", str(plain), str(where / NAME)]
     try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=EDITCAP_TIMEOUT,
-        )
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        return f"editcap: {problem}"
+        done = to_its_end(argv, "editcap", EDITCAP_TIMEOUT)
+    except InfrastructureError as problem:
+        return str(problem)
     finally:
         keylog.unlink(missing_ok=True)
     if done.returncode != 0:

@@ -12,7 +12,7 @@ from typing import Sequence
 
 import pytest
 
-from . import checks, coverage, report
+from . import checks, coverage, report, setup
 from .build import build_programs, jobs
 from .errors import HarnessError, UsageError
 from .paths import PEERS, ROOT, SCENARIOS, default_build
@@ -23,7 +23,7 @@ WORKERS = 3
 # Options of `run` whose value is not a path to collect.
 TAKES_VALUE = {"-k", "-n", "-m", "-p", "-o", "-c", "-W", "--repeat", "--seed", "--build", "--peers"}
 TAKES_VALUE |= {"--out", "--client", "--server", "--device", "--verifier", "--junitxml"}
-TAKES_VALUE |= {"--baseline", "--expected-failures"}
+TAKES_VALUE |= {"--baseline", "--expected-failures", "--pair", "--required"}
 
 
 def pytest_arguments(given: Sequence[str]) -> list[str]:
@@ -110,19 +110,11 @@ def decode(given: Sequence[str]) -> int:
     os.execv(argv[0], [*argv, *given])
 
 
-def setup(given: Sequence[str]) -> int:
-    """Builds; the launcher has installed what is needed."""
-    build = build_directory(given)
-    build_programs(build)
-    print(f"built in {build}")
-    return 0
-
-
 COMMANDS = {
     "run": run,
     "test": checks.main,
     "decode": decode,
-    "setup": setup,
+    "setup": setup.main,
     "clauses": coverage.main,
     "report": report.main,
 }

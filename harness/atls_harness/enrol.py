@@ -7,9 +7,7 @@ request, the run's CA signs, and an endpoint gets the certificate and the name o
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
@@ -17,7 +15,7 @@ from typing import Sequence
 from .credentials import sign_request
 from .errors import ContractError, InfrastructureError, Unsupported
 from .events import Event, check_stream, read_events
-from .process import DONE, KNOWN_EXITS, SANITIZERS, UNSUPPORTED, sanitizer_report
+from .process import DONE, KNOWN_EXITS, UNSUPPORTED, sanitizer_report, to_its_end
 
 TIMEOUT = 30.0
 KEY = re.compile(r"device:[1-9][0-9]*\Z")
@@ -75,17 +73,7 @@ def enrol(
 
 def _run(argv: Sequence[str], name: str) -> str:
     """What it writes to standard output."""
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            env=dict(os.environ, **SANITIZERS),
-        )
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        raise InfrastructureError(f"{name}: {problem}") from problem
+    done = to_its_end(argv, name, TIMEOUT)
     words = " ".join(done.stderr.split())
     crash = sanitizer_report(done.stderr)
     if crash or done.returncode not in KNOWN_EXITS:

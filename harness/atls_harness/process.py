@@ -162,3 +162,27 @@ def sanitizer_report(stderr: str) -> str:
         if "ERROR: LeakSanitizer" in line:
             return line.strip()
     return ""
+
+
+def to_its_end(
+    argv: Sequence[str], what: str, limit: float, environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Runs a program that is no party of a case until it ends, and keeps what it says.
+
+    InfrastructureError where it cannot be started, or does not end within LIMIT seconds; what its
+    exit code means is the caller's affair.
+    """
+    try:
+        return subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=limit,
+            env={**os.environ, **SANITIZERS} if environment is None else dict(environment),
+        )
+    except subprocess.TimeoutExpired as problem:
+        raise InfrastructureError(f"{what} still runs after {limit:g} s") from problem
+    except OSError as problem:
+        raise InfrastructureError(f"{what}: {argv[0]}: {problem.strerror}") from problem

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
@@ -24,8 +23,10 @@ from .credentials import make_credentials
 from .errors import InfrastructureError
 from .expected import ExpectedFailure
 from .peer import Peer
+from .process import to_its_end
 
 SOCKET_PATH_MAX = 100
+PROVISION_LIMIT = 60.0
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,7 @@ class Run:
         with self._lock(name):
             if not path.exists():
                 argv = self.command("device", "provision") + flags + ["--output", str(path)]
-                try:
-                    done = subprocess.run(
-                        argv,
-                        stdin=subprocess.DEVNULL,
-                        capture_output=True,
-                        text=True,
-                        timeout=60,
-                    )
-                except (OSError, subprocess.TimeoutExpired) as problem:
-                    raise InfrastructureError(f"provisioning: {problem}") from problem
+                done = to_its_end(argv, "provisioning", PROVISION_LIMIT)
                 if done.returncode != 0 or not path.exists():
                     raise InfrastructureError(
                         f"provisioning ended with {done.returncode}: {done.stderr.strip()}"
