@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"sync"
+	"time"
+
+	"github.com/veraison/cmw"
+)
+
+// The attester of expat-04: evidence of the device over the binding, or a result that a verifier
+// made of such evidence, as a CMW. In x509-cmw the leaf holds it already.
+type attester struct {
+	opts   *options
+	device *device
+	key    *deviceKey
+	client *verifierClient
+	events *events
+
+	mu      sync.Mutex
+	jwt     []byte
+	file    string
+	expires int64
+}
+
+// evidence answers the challenge.
+func (a *attester) evidence(challenge []byte) (mediaType string, data []byte, err error) {
+	if a.opts.evidenceFormat == "psa" {
+		data, err = a.device.attestPlatform(challenge)
+		return typeEATCWT, data, err
+	}
+	data, err = a.device.attestKey(a.key.handle, challenge)
+	if err != nil || a.opts.serialization == "cbor" {
+		return typeCMWCBOR, data, err
+	}
+	w, err := parseWrapper(data)
+	if err != nil {
+		return "", nil, unavailable("the device's CAB: %v", err)
+	}
+	data, err = w.MarshalJSON()
+	return typeCMWJSON, data, err
+}
+
+// wrap puts what is no collection into a record or a tag.
+func (a *attester) wrap(format uint16, mediaType string, use cmw.Indicator, data []byte) ([]byte,
+	error) {
+	var kind any = format
+	if a.opts.serialization == "json" {
+		kind = mediaType
+	}
+	w, err := cmw.NewMonad(kind, data, use)
+	if err != nil {
+		return nil, err
+	}
+	if a.opts.serialization == "json" {
+		return w.MarshalJSON()
+	}
+	if a.opts.cmwForm == "tag" {
+		w.UseCBORTagFormat()
+	}
+	return w.MarshalCBOR()
+}
+
+// credential makes the CMW that answers the binding.
+func (a *attester) credential(conn int, binding []byte) ([]byte, error) {
+	var data []byte
+	var err error
+	if a.opts.attester[0] == passport {
+		data, err = a.result(conn)
+	} else if _, data, err = a.evidence(binding); err == nil && a.opts.evidenceFormat == "psa" {
+		data, err = a.wrap(formatEATCWT, typeEATCWT, cmw.Evidence, data)
+	}
+	if err != nil {
+		return nil, asFailure(err)
+	}
+	a.events.credential(conn, "sent", data)
+	return data, nil
+}
+
+// result: the one that is kept, while it lasts, or a new one.
+func (a *attester) result(conn int) ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	source := "cache"
+	now := time.Now().Unix() + a.opts.clockOffset
+	if a.jwt == nil || a.expires-now <= 5 {
+		if err := a.fetch(conn); err != nil {
+			return nil, err
+		}
+		source = "verifier"
+	}
+	left := a.expires - now
+	a.events.result(conn, source, a.file, &left)
+	return a.wrap(formatEATJWT, typeEATJWT, cmw.AttestationResults, a.jwt)
+}
+
+func (a *attester) fetch(conn int) error {
+	session, err := a.client.open(a.opts.verifier, nil, 32)
+	if err != nil {
+		return err
+	}
+	defer session.close()
+	mediaType, data, err := a.evidence(session.nonce)
+	if err != nil {
+		return err
+	}
+	types := []string{mediaType}
+	if a.opts.evidenceFormat == "psa" {
+		types = psaTypes
+	}
+	chosen, takes := session.choose(types...)
+	if !takes {
+		return fail("verifier-error", clauseSession, "the verifier does not take %s", types[0])
+	}
+	jwt, err := session.submit(chosen, data)
+	if err != nil {
+		return err
+	}
+	a.jwt, a.file = bytes.Clone(jwt), a.events.artifact(conn, "own-result.jwt", jwt)
+	a.expires = time.Now().Unix() + a.opts.clockOffset + a.opts.resultMaxAge
+	if read, err := readResult(jwt); err == nil { // its times only; to judge it is the peer's affair
+		a.expires = read.validUntil(a.opts.resultMaxAge)
+	}
+	return nil
+}
