@@ -36,6 +36,18 @@ struct atls_http_answer { /* borrowed from the exchange */
 
 /* TIMEOUT_MS bounds each exchange from its start. -ENOMEM. */
 int atls_http_new(unsigned timeout_ms, struct atls_http **httpp);
+struct atls_http_reply { /* as an answer; texts and body are allocated */
+    long status;
+    char *content_type, *location; /* NULL where absent */
+    uint8_t *body;
+    size_t size;
+};
+typedef void atls_http_responder(void *context, const struct atls_http_request *request,
+                                 struct atls_http_reply *replyp);
+/* From now on RESPONDER answers instead of a server, before atls_http_start() returns: for a
+ * verifier that is part of the program, as a benchmark's may be. */
+void atls_http_answer_locally(struct atls_http *http, atls_http_responder *responder,
+                              void *context);
 /* Exchanges in the background get half a second to end; all others are dropped. */
 void atls_http_free(struct atls_http *http);
 /* As atls_verifier_client_poll(). Returns at once where an exchange has ended since the last time.

@@ -60,6 +60,12 @@ void atls_verifier_client_free(struct atls_verifier_client *client)
     free(client);
 }
 
+void atls_verifier_client_answer_locally(struct atls_verifier_client *client,
+                                         atls_http_responder *responder, void *context)
+{
+    atls_http_answer_locally(client->http, responder, context);
+}
+
 int atls_verifier_client_poll(struct atls_verifier_client *client, struct curl_waitfd *extra,
                               unsigned count, int timeout_ms)
 {

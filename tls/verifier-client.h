@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "rats/bytes.h"
+#include "tls/http.h"
 
 struct atls_verifier_client;  /* one for a process */
 struct atls_verifier_session; /* one exchange: nonce, evidence, result */
@@ -18,6 +19,9 @@ struct atls_verifier_session; /* one exchange: nonce, evidence, result */
 /* TIMEOUT_MS bounds each HTTP request from its start. -errno. */
 int atls_verifier_client_new(unsigned timeout_ms, struct atls_verifier_client **clientp);
 void atls_verifier_client_free(struct atls_verifier_client *client);
+/* As atls_http_answer_locally(): a verifier in this process answers, whatever the URL. */
+void atls_verifier_client_answer_locally(struct atls_verifier_client *client,
+                                         atls_http_responder *responder, void *context);
 /* Waits for the verifier, for the caller's own descriptors (revents are filled in) or for
  * TIMEOUT_MS, whichever is first, and drives all exchanges. -errno. */
 int atls_verifier_client_poll(struct atls_verifier_client *client, struct curl_waitfd *extra,
