@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON Web Signature in compact serialization (RFC 7515 7.1) and the JWK of an EC key (RFC 7517),
- * on libjose. Only ES256 and ES384 exist here, and the algorithm is fixed by the key, never by the
+ * JSON Web Signature in compact serialization (RFC 7515 7.1) and the JWK of an EC key (RFC 7517).
+ * Only ES256 and ES384 exist here, and the algorithm is fixed by the key, never by the
  * message alone: that closes "alg": "none", MAC-with-a-public-key and curve confusion.
  */
 #ifndef ATLS_RATS_JWS_H

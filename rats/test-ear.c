@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include <jose/jwk.h>
+#include <jose/jose.h>
 
 #include "rats/ear.h"
 #include "rats/encoding.h"
@@ -500,14 +500,55 @@ static void test_claim_vectors(void **state)
     }
 }
 
+/* libjose takes our signatures, and we take those of libjose. */
+static void test_libjose_agrees(void **state)
+{
+    static const char *const algorithms[] = {"ES256", "ES384"};
+    for (size_t i = 0; i < 2; i++) {
+        json_t *jwk = make_key(algorithms[i]), *claims = base_claims();
+        char *jwt, *rest, *text;
+        struct atls_jws jws;
+        assert_int_equal(atls_jws_sign(claims, jwk, &jwt), 0);
+        rest = text = strdup(jwt);
+        const char *header = strsep(&rest, "."), *payload = strsep(&rest, ".");
+        json_t *message = json_pack("{s:s, s:s, s:s}", "protected", header, "payload", payload,
+                                    "signature", rest);
+        assert_true(jose_jws_ver(NULL, message, NULL, jwk, false));
+        json_decref(message);
+        free(text);
+        free(jwt);
+        text = json_dumps(claims, JSON_COMPACT);
+        char *encoded = atls_base64_encode(ATLS_BASE64URL, atls_bytes_of_text(text));
+        message = json_pack("{s:s}", "payload", encoded);
+        json_t *signature = json_pack("{s:{s:s}}", "protected", "alg", algorithms[i]);
+        assert_true(jose_jws_sig(NULL, message, signature, jwk));
+        assert_true(asprintf(&jwt, "%s.%s.%s",
+                             json_string_value(json_object_get(message, "protected")), encoded,
+                             json_string_value(json_object_get(message, "signature"))) > 0);
+        assert_int_equal(atls_jws_parse(atls_bytes_of_text(jwt), &jws), 0);
+        assert_int_equal(atls_jws_verify(&jws, jwk), 0);
+        jws.payload_part.size--; /* one character less was not signed */
+        assert_int_equal(atls_jws_verify(&jws, jwk), ATLS_E_SIGNATURE);
+        atls_jws_clear(&jws);
+        json_decref(signature);
+        json_decref(message);
+        json_decref(claims);
+        json_decref(jwk);
+        free(encoded);
+        free(text);
+        free(jwt);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_claims),        cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_compact_form),  cmocka_unit_test(test_round_trips),
-        cmocka_unit_test(test_keys),          cmocka_unit_test(test_write_refuses),
-        cmocka_unit_test(test_times),         cmocka_unit_test(test_tiers),
-        cmocka_unit_test(test_signed_vector), cmocka_unit_test(test_claim_vectors),
+        cmocka_unit_test(test_claims),         cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_compact_form),   cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_keys),           cmocka_unit_test(test_write_refuses),
+        cmocka_unit_test(test_times),          cmocka_unit_test(test_tiers),
+        cmocka_unit_test(test_libjose_agrees), cmocka_unit_test(test_signed_vector),
+        cmocka_unit_test(test_claim_vectors),
     };
     return cmocka_run_group_tests_name("ear", tests, NULL, NULL);
 }
