@@ -85,7 +85,7 @@ func (e *endpoint) load(client *verifierClient) error {
 	name, inDevice := strings.CutPrefix(opts.key, "device:")
 	if !inDevice {
 		pair, err := tls.LoadX509KeyPair(opts.cert, opts.key)
-		e.certificate = &pair
+		e.certificate = &pair // with its leaf parsed
 		return err
 	}
 	handle, err := strconv.ParseUint(name, 10, 32)

@@ -40,8 +40,10 @@ type options struct {
 	cert, key, ca              string
 	message                    string
 	cmwAttestation             uint16
-	verifierTimeout            int // ms
-	timeout                    int // s
+	exporterLabel, publicKey   string
+	variants                   bool // any was set
+	verifierTimeout            int  // ms
+	timeout                    int  // s
 	connect, listen            string
 	hrr                        bool
 	connections, maxConnection int
@@ -51,6 +53,30 @@ type options struct {
 // faultsOfExpat: what an attester of expat-04 can be told to do wrong.
 var faultsOfExpat = []string{"authenticator-finished", "authenticator-context-reuse",
 	"authenticator-second-entry", "application-data-early", "empty-certificate"}
+
+// Readings of expat-04 (H7, H6); the first is the default.
+var (
+	labels     = []string{"EXPORTER-cmw-attestation", "Attestation", "Attestation Binding"}
+	publicKeys = []string{"spki", "raw-point", "cose-key"}
+)
+
+func (o *options) variant(text string) error {
+	name, reading, _ := strings.Cut(text, "=")
+	o.variants = true
+	switch {
+	case text == "cmw-code-point=0xFF00":
+		o.cmwAttestation = 0xFF00
+	case text == "cmw-code-point=0xFFFF":
+		o.cmwAttestation = 0xFFFF
+	case name == "exporter-label" && slices.Contains(labels, reading):
+		o.exporterLabel = reading
+	case name == "public-key" && slices.Contains(publicKeys, reading):
+		o.publicKey = reading
+	default:
+		return unsupported("--variant " + text)
+	}
+	return nil
+}
 
 // choice: one of some words; another one is not supported.
 func choice(flags *flag.FlagSet, into *string, name, initial string, words ...string) {
@@ -110,18 +136,8 @@ func (o *options) define(flags *flag.FlagSet) (finish func()) {
 	choice(flags, &o.cmwForm, "cmw-form", "record", "record", "tag")
 	choice(flags, &credentialKind, "credential-kind", "attestation", "attestation")
 	number(flags, &reattest, "reattest", 0, 0, 100)
-	o.cmwAttestation = 0xFF00
-	flags.Func("variant", "cmw-code-point=0xFF00 or 0xFFFF", func(text string) error {
-		switch text {
-		case "cmw-code-point=0xFF00":
-			o.cmwAttestation = 0xFF00
-		case "cmw-code-point=0xFFFF":
-			o.cmwAttestation = 0xFFFF
-		default:
-			return unsupported("--variant " + text)
-		}
-		return nil
-	})
+	o.cmwAttestation, o.exporterLabel, o.publicKey = 0xFF00, labels[0], publicKeys[0]
+	flags.Func("variant", "cmw-code-point, exporter-label, public-key", o.variant)
 	choice(flags, &curve, "curve", "p256", "p256", "p384") // the enrolled key has one already
 	flags.StringVar(&o.verifier, "verifier", "", "URL")
 	flags.Func("verifier-id", "identity of the attester's verifier (nothing here carries it)",
@@ -248,8 +264,8 @@ func (o *options) check() error {
 	if o.cmwForm == "tag" && o.serialization == "json" {
 		return unsupported("a CMW in JSON is no tag")
 	}
-	if !later && (o.reattest > 0 || o.cmwAttestation != 0xFF00) {
-		return unsupported("--reattest and cmw-code-point with profile x509-cmw")
+	if !later && (o.reattest > 0 || o.variants) {
+		return unsupported("--reattest and --variant with profile x509-cmw")
 	}
 	if len(o.faults) > 0 && (!later || len(o.attester) == 0) {
 		return unsupported("faults but of an attester of expat-04")

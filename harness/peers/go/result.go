@@ -195,6 +195,9 @@ func parseVerifierKey(text []byte) (*ecdsa.PublicKey, error) {
 	if err := jwk.Export(parsed, &public); err != nil {
 		return nil, fmt.Errorf("an EC key was expected: %w", err)
 	}
+	if _, err := public.ECDH(); err != nil { // jwx does not look whether the point is on the curve
+		return nil, err
+	}
 	return &public, nil
 }
 
