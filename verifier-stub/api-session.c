@@ -47,7 +47,7 @@ static void answer_session(const struct atls_api *api, unsigned status,
         base64_json(api->nonce_dialect, ATLS_BYTES(session->nonce, session->nonce_size)), "expiry",
         atls_time_json(session->expiry), "accept", accepted_types());
 
-    if (json && session->evidence)
+    if (json && session->evidence && !api->terse)
         json_object_set_new(
             json, "evidence",
             json_pack(

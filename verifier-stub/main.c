@@ -26,6 +26,7 @@ struct options {
     size_t fault_count;
     enum atls_base64 nonce_dialect;
     enum atls_ear_dialect ear_dialect;
+    bool terse;
     unsigned result_lifetime, session_lifetime;
 };
 
@@ -46,6 +47,7 @@ enum {
     OPTION_PUBLIC_KEY,
     OPTION_RESULT_LIFETIME,
     OPTION_SESSION_LIFETIME,
+    OPTION_TERSE,
     OPTION_FAULT,
     OPTION_EVENTS
 };
@@ -62,6 +64,7 @@ static const struct argp_option argp_options[] = {
     {"public-key", OPTION_PUBLIC_KEY, "FILE", 0, "Write the public JWK there", 0},
     {"result-lifetime", OPTION_RESULT_LIFETIME, "S", 0, "Of a result (300)", 0},
     {"session-lifetime", OPTION_SESSION_LIFETIME, "S", 0, "Of a session (150)", 0},
+    {"terse", OPTION_TERSE, NULL, 0, "A session does not repeat the evidence that was posted", 0},
     {"fault", OPTION_FAULT, "FAULT", 0,
      "delay=MS, garbage, status=CODE, hang or close, with @new-session, @session (default) or "
      "@discovery behind; repeatable",
@@ -171,6 +174,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_FAULT:
         add_fault(options, value, state);
         break;
+    case OPTION_TERSE:
+        options->terse = true;
+        break;
     case OPTION_EVENTS:
         options->events_file = value;
         break;
@@ -261,6 +267,7 @@ static int start_server(const struct options *options, struct parts *parts)
                 .result = {options->ear_dialect, options->identity, options->result_lifetime,
                            parts->key},
                 .nonce_dialect = options->nonce_dialect,
+                .terse = options->terse,
             },
         .faults = options->faults,
         .fault_count = options->fault_count,

@@ -45,13 +45,16 @@ static bool signer_fits(const struct atls_reference_value *value,
                             component->signer_id);
 }
 
+/* Looks from *AT on, round to where it began, and leaves *AT behind what matched: endorsements tend
+ * to be in the order of measurement, and then each component is found at the first look. */
 static struct standing standing_of(const struct atls_psa_component *component,
-                                   const struct atls_reference_set *references)
+                                   const struct atls_reference_set *references, size_t *at)
 {
     struct standing s = {0};
 
     for (size_t i = 0; i < references->count && !s.matched; i++) {
-        const struct atls_reference_value *value = &references->values[i];
+        const struct atls_reference_value *value = &references->values[*at];
+        *at = (*at + 1) % references->count;
         bool version_fits = !given_and_differs(value->version, component->version);
 
         if (given_and_differs(value->name, component->type))
@@ -123,9 +126,10 @@ static int printed(struct atls_bytes text)
 }
 
 static int match_one(const struct atls_psa_component *component,
-                     const struct atls_reference_set *references, struct atls_appraisal *out)
+                     const struct atls_reference_set *references, size_t *at,
+                     struct atls_appraisal *out)
 {
-    struct standing s = standing_of(component, references);
+    struct standing s = standing_of(component, references, at);
     const char *name = (const char *)component->type.data;
     int size = printed(component->type);
 
@@ -148,10 +152,13 @@ static int match_one(const struct atls_psa_component *component,
     return add_mismatch(out, component->type, component->value, references);
 }
 
-static bool is_measured(const char *name, const struct atls_psa_claims *claims)
+/* As standing_of(): from *AT on. */
+static bool is_measured(const char *name, const struct atls_psa_claims *claims, size_t *at)
 {
     for (size_t i = 0; i < claims->component_count; i++) {
-        if (atls_bytes_is_text(claims->components[i].type, name))
+        const struct atls_psa_component *component = &claims->components[*at];
+        *at = (*at + 1) % claims->component_count;
+        if (atls_bytes_is_text(component->type, name))
             return true;
     }
     return false;
@@ -170,11 +177,13 @@ static bool named_before(const struct atls_reference_set *references, size_t ind
 static int find_missing(const struct atls_psa_claims *claims,
                         const struct atls_reference_set *references, struct atls_appraisal *out)
 {
+    size_t at = 0;
+
     for (size_t i = 0; i < references->count; i++) {
         const char *name = references->values[i].name;
         int error;
 
-        if (!name || is_measured(name, claims) || named_before(references, i))
+        if (!name || is_measured(name, claims, &at) || named_before(references, i))
             continue;
         complain(out, "reference-value-mismatch",
                  "component \"%.64s\" is endorsed but was not measured", name);
@@ -188,13 +197,14 @@ static int find_missing(const struct atls_psa_claims *claims,
 int atls_match_components(const struct atls_psa_claims *claims,
                           const struct atls_reference_set *references, struct atls_appraisal *out)
 {
+    size_t at = 0;
     int error = 0;
 
     out->trust_vector[ATLS_EXECUTABLES] = APPROVED;
     if (claims->component_count == 0 && references->count == 0)
         complain(out, "unknown-component", "nothing was measured, and nothing is endorsed");
     for (size_t i = 0; error == 0 && i < claims->component_count; i++)
-        error = match_one(&claims->components[i], references, out);
+        error = match_one(&claims->components[i], references, &at, out);
     if (error == 0)
         error = find_missing(claims, references, out);
     return error;

@@ -382,6 +382,14 @@ static void test_evidence_to_result(void **state)
     atls_ear_clear(&ear);
     json_decref(session);
     atls_response_clear(&response);
+    api.terse = true;
+    ask("GET", path, NULL, ATLS_BYTES(NULL, 0), 200, &response);
+    session = json_of(&response);
+    assert_null(json_object_get(session, "evidence"));
+    assert_non_null(json_object_get(session, "result"));
+    json_decref(session);
+    atls_response_clear(&response);
+    api.terse = false;
     ask("GET", path, NULL, ATLS_BYTES(NULL, 0), 200, &response); /* it is kept */
     session = json_of(&response);
     read_result(session, &ear);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rounds of single operations: ECDSA through the crypto adapter, key exchange through the function
+ * that GnuTLS calls. */
+#include "tls/bench/floor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <nettle/curve25519.h>
+#include <nettle/ecc-curve.h>
+#include <nettle/ecc.h>
+
+#include "rats/crypto.h"
+#include "rats/error.h"
+
+#define LARGE 65536
+
+struct bench_floor {
+    struct atls_private_key key[2]; /* P-256, P-384 */
+    uint8_t scalar[CURVE25519_SIZE], point[CURVE25519_SIZE];
+    struct ecc_scalar multiplier;
+    struct ecc_point product, base;
+    uint8_t message[LARGE];
+};
+
+const char *bench_hash_name(enum bench_hash hash)
+{
+    static const char *const names[] = {"sha256-1k", "sha256-64k"};
+    return names[hash];
+}
+
+static int set_up(struct bench_floor *floor)
+{
+    mpz_t number;
+    int result = atls_crypto_gnutls.make_key(ATLS_P256, NULL, &floor->key[0]);
+    if (result == 0)
+        result = atls_crypto_gnutls.make_key(ATLS_P384, NULL, &floor->key[1]);
+    if (result == 0)
+        result = atls_crypto_gnutls.random(floor->scalar, sizeof floor->scalar);
+    if (result != 0)
+        return result;
+    curve25519_mul_g(floor->point, floor->scalar);
+    ecc_scalar_init(&floor->multiplier, nettle_get_secp_256r1());
+    ecc_point_init(&floor->product, nettle_get_secp_256r1());
+    ecc_point_init(&floor->base, nettle_get_secp_256r1());
+    mpz_init(number);
+    mpz_import(number, 32, 1, 1, 1, 0, floor->key[0].d);
+    result = ecc_scalar_set(&floor->multiplier, number) ? 0 : -EINVAL;
+    mpz_clear(number);
+    return result == 0 ? 0 : atls_fail(ATLS_E_UNSUPPORTED, NULL, "no key for the floor");
+}
+
+int bench_floor_new(struct bench_floor **floorp)
+{
+    struct bench_floor *floor = calloc(1, sizeof *floor);
+    if (floor == NULL)
+        return atls_fail(-ENOMEM, NULL, "no memory for the floor");
+    int result = set_up(floor);
+    if (result == 0)
+        *floorp = floor;
+    else
+        bench_floor_free(floor);
+    return result;
+}
+
+void bench_floor_free(struct bench_floor *floor)
+{
+    if (floor == NULL)
+        return;
+    if (floor->product.p != NULL) {
+        ecc_scalar_clear(&floor->multiplier);
+        ecc_point_clear(&floor->product);
+        ecc_point_clear(&floor->base);
+    }
+    explicit_bzero(floor->key, sizeof floor->key);
+    free(floor);
+}
+
+static int sign_and_verify(const struct atls_private_key *key)
+{
+    static const uint8_t digest[ATLS_HASH_MAX] = {1};
+    uint8_t signature[ATLS_SIGNATURE_MAX];
+    enum atls_curve curve = key->public_key.curve;
+    struct atls_bytes signed_digest = ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(curve)));
+    int result = atls_crypto_gnutls.sign(key, signed_digest, signature);
+    return result == 0
+               ? atls_crypto_gnutls.verify(&key->public_key, signed_digest,
+                                           ATLS_BYTES(signature, 2 * atls_curve_size(curve)))
+               : result;
+}
+
+static int hash(const struct bench_floor *floor, size_t size, uint64_t *nsp)
+{
+    uint8_t digest[ATLS_HASH_MAX];
+    struct atls_bytes part = ATLS_BYTES(floor->message, size);
+    uint64_t begin = bench_now_ns();
+    int result = atls_crypto_gnutls.hash(ATLS_SHA256, &part, 1, digest);
+    *nsp = bench_now_ns() - begin;
+    return result;
+}
+
+int bench_floor_round(struct bench_floor *floor, uint64_t op_ns[BENCH_OPS],
+                      uint64_t hash_ns[BENCH_HASHES])
+{
+    uint8_t shared[CURVE25519_SIZE];
+    struct bench_meter meter;
+    bench_meter_start();
+    curve25519_mul(shared, floor->scalar, floor->point);
+    ecc_point_mul_g(&floor->base, &floor->multiplier);
+    ecc_point_mul(&floor->product, &floor->multiplier, &floor->base);
+    int result = sign_and_verify(&floor->key[0]);
+    if (result == 0)
+        result = sign_and_verify(&floor->key[1]);
+    bench_meter_stop(&meter);
+    if (result == 0)
+        result = hash(floor, 1024, &hash_ns[BENCH_SHA256_1K]);
+    if (result == 0)
+        result = hash(floor, LARGE, &hash_ns[BENCH_SHA256_64K]);
+    for (size_t i = 0; result == 0 && i < BENCH_OPS; i++) {
+        if (meter.op_count[i] == 0)
+            return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                             "%s is never counted: the library calls another function than the one "
+                             "that is watched",
+                             bench_op_name((enum bench_op)i));
+        op_ns[i] = meter.op_ns[i] / meter.op_count[i];
+    }
+    return result;
+}

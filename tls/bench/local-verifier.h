@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verifier stub in the benchmark's own process: its API is called, no HTTP is spoken. Only this
+ * object knows both rooms. */
+#ifndef ATLS_TLS_BENCH_LOCAL_VERIFIER_H
+#define ATLS_TLS_BENCH_LOCAL_VERIFIER_H
+
+#include "tls/verifier-client.h"
+
+struct bench_verifier;
+/* A verifier with an empty store and a key of its own. -errno. */
+int bench_verifier_new(struct bench_verifier **verifierp);
+void bench_verifier_free(struct bench_verifier *verifier);
+/* From now on it answers CLIENT's exchanges, whatever their URL. */
+void bench_verifier_serve(struct bench_verifier *verifier, struct atls_verifier_client *client);
+/* Endorses the device "inproc:SEED[:COMPONENTS]". As atls_simulated_endorse() and the store. */
+int bench_verifier_endorse(struct bench_verifier *verifier, uint64_t seed, unsigned components);
+
+#endif

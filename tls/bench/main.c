@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * atls-bench: raw figures as JSON on standard output. What they mean (percentiles, ratios,
+ * comparisons) is the business of ./atls bench, which runs this program.
+ */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program/program.h"
+#include "rats/error.h"
+#include "tls/bench/commands.h"
+
+static const char doc[] =
+    "Measures attested TLS. COMMAND:\n"
+    "  pair   connections of one or more modes in memory, in turn, in one thread\n"
+    "  load   connections at once to servers that are running\n"
+    "  fleet  simulated devices that are onboarded\n"
+    "  appraisals  evidence posted to a verifier that is running\n"
+    "atls-bench COMMAND --help tells its options.\v"
+    "Modes: plain/server, plain/mutual, or PROFILE/MODEL/ATTESTER with MODEL background-check or "
+    "passport, ATTESTER client, server or both; /psa, /cert, /p384 and /components=N behind it.";
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: atls-bench pair|load|fleet|appraisals [OPTION...]\n");
+    return ATLS_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } commands[] = {
+        {"pair", bench_pair_main},
+
+    };
+    static const struct argp argp = {NULL, NULL, "COMMAND", doc, NULL, NULL, NULL};
+    atls_program_start("atls-bench", 1);
+    if (argc < 2)
+        return usage();
+    if (argv[1][0] == '-') {
+        argp_parse(&argp, argc, argv, 0, NULL, NULL);
+        return usage();
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(argv[1], commands[i].name) != 0)
+            continue;
+        int result = commands[i].run(argc - 1, argv + 1);
+        if (result != 0)
+            fprintf(stderr, "atls-bench: %s\n", atls_error_text());
+        return result == 0                    ? ATLS_EXIT_DONE
+               : result == ATLS_E_UNSUPPORTED ? ATLS_EXIT_UNSUPPORTED
+                                              : ATLS_EXIT_REFUSED;
+    }
+    return usage();
+}

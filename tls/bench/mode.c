@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Modes by name. */
+#include "tls/bench/mode.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program/program.h"
+#include "rats/error.h"
+#include "rats/psa.h"
+
+#define NAME_MAX_SIZE 160
+
+static int take_attester(const char *word, struct bench_mode *mode)
+{
+    bool both = strcmp(word, "both") == 0;
+    mode->attested[ATLS_CLIENT] = both || strcmp(word, "client") == 0;
+    mode->attested[ATLS_SERVER] = both || strcmp(word, "server") == 0;
+    if (!mode->attested[ATLS_CLIENT] && !mode->attested[ATLS_SERVER])
+        return atls_fail(-EINVAL, NULL, "%s: expected client, server or both, came \"%s\"",
+                         mode->name, word);
+    mode->mutual = mode->attested[ATLS_CLIENT];
+    return 0;
+}
+
+static int take_model(const char *word, struct bench_mode *mode)
+{
+    if (strcmp(word, "background-check") == 0)
+        mode->model = ATLS_MODEL_BACKGROUND_CHECK;
+    else if (strcmp(word, "passport") == 0)
+        mode->model = ATLS_MODEL_PASSPORT;
+    else
+        return atls_fail(-EINVAL, NULL, "%s: expected background-check or passport, came \"%s\"",
+                         mode->name, word);
+    if (mode->model == ATLS_MODEL_PASSPORT && !mode->profile->results)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "%s: %s has no passport", mode->name,
+                         mode->profile->name);
+    return 0;
+}
+
+static int take_option(const char *word, struct bench_mode *mode)
+{
+    uint64_t number;
+    if (strcmp(word, "p384") == 0) {
+        mode->curve = ATLS_P384;
+        return 0;
+    }
+    if (mode->profile != NULL && strcmp(word, "psa") == 0) {
+        mode->format = ATLS_FORMAT_PSA;
+        return 0;
+    }
+    if (mode->profile != NULL && strcmp(word, "cert") == 0) {
+        mode->certificate = true;
+        return 0;
+    }
+    if (mode->profile != NULL && strncmp(word, "components=", 11) == 0) {
+        int result =
+            atls_parse_number(word + 11, "components", 0, ATLS_PSA_COMPONENTS_MAX, &number);
+        if (result == 0)
+            mode->components = (unsigned)number;
+        return result;
+    }
+    return atls_fail(-EINVAL, NULL, "%s: \"%s\" is no option of a mode", mode->name, word);
+}
+
+static int take_profile(const char *word, struct bench_mode *mode)
+{
+    mode->profile = atls_profile_by_name(word);
+    if (mode->profile == NULL)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "%s: there is no profile \"%s\"", mode->name,
+                         word);
+    return 0;
+}
+
+/* The words of NAME in turn; each has its place. */
+static int take_words(char *words, struct bench_mode *mode)
+{
+    char *rest = words, *word = strsep(&rest, "/");
+    int result = 0;
+    if (strcmp(word, "plain") == 0) {
+        word = strsep(&rest, "/");
+        mode->mutual = word != NULL && strcmp(word, "mutual") == 0;
+        if (!mode->mutual && (word == NULL || strcmp(word, "server") != 0))
+            return atls_fail(-EINVAL, NULL, "%s: expected plain/server or plain/mutual",
+                             mode->name);
+    } else {
+        result = take_profile(word, mode);
+        word = result == 0 ? strsep(&rest, "/") : NULL;
+        if (result == 0)
+            result = take_model(word != NULL ? word : "", mode);
+        word = result == 0 ? strsep(&rest, "/") : NULL;
+        if (result == 0)
+            result = take_attester(word != NULL ? word : "", mode);
+    }
+    while (result == 0 && (word = strsep(&rest, "/")) != NULL)
+        result = take_option(word, mode);
+    return result;
+}
+
+int bench_mode_parse(const char *name, struct bench_mode *modep)
+{
+    struct bench_mode mode = {.name = name, .curve = ATLS_P256, .format = ATLS_FORMAT_CAB};
+    char words[NAME_MAX_SIZE];
+    if (strlen(name) >= sizeof words)
+        return atls_fail(-EINVAL, NULL, "the name of a mode is longer than %zu bytes",
+                         sizeof words - 1);
+    strcpy(words, name);
+    int result = take_words(words, &mode);
+    if (result == 0)
+        *modep = mode;
+    return result;
+}

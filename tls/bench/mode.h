@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is measured: one row of the benchmark, by a name that says all of it. */
+#ifndef ATLS_TLS_BENCH_MODE_H
+#define ATLS_TLS_BENCH_MODE_H
+
+#include "tls/attester.h"
+#include "tls/profile.h"
+
+struct bench_mode {
+    const char *name;                   /* as it was given; borrowed */
+    const struct atls_profile *profile; /* NULL: TLS without attestation, as the library does it */
+    enum atls_model model;
+    bool attested[2]; /* by enum atls_side */
+    bool mutual;      /* both sides have a key; only without attestation is this a choice */
+    bool certificate; /* credential kind CERT_ATTESTATION of ta-07 */
+    enum atls_evidence_format format;
+    enum atls_curve curve;
+    unsigned components; /* measured ones beside those that every device has */
+};
+
+/* "plain/server" or "plain/mutual"; or PROFILE/MODEL/ATTESTER, with background-check or passport,
+ * and client, server or both. Options follow, each behind a slash: "psa" (a bare token; default a
+ * CAB), "cert", "p384", "components=N". -EINVAL; ATLS_E_UNSUPPORTED: no such profile, or one that
+ * does not have this. NAME is borrowed. */
+int bench_mode_parse(const char *name, struct bench_mode *modep);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory in place of a connection, with a count of what passes. */
+#ifndef ATLS_TLS_BENCH_WIRE_H
+#define ATLS_TLS_BENCH_WIRE_H
+
+#include <gnutls/gnutls.h>
+
+#include "tls/negotiation.h"
+
+struct bench_wire_end {
+    struct bench_wire *wire;
+    gnutls_session_t tls;
+    uint8_t *data; /* on its way to this end */
+    size_t size, at, capacity;
+    uint64_t sent;
+    bool closed; /* the other end is gone */
+};
+struct bench_wire {
+    struct bench_wire_end end[2];
+    int sender; /* whose bytes went out last; -1: nobody's */
+    unsigned flights;
+};
+
+/* Empties it and joins two sessions of the library. Buffers are kept from connection to connection;
+ * all zero at first. */
+void bench_wire_join(struct bench_wire *wire, gnutls_session_t client, gnutls_session_t server);
+void bench_wire_clear(struct bench_wire *wire);
+
+#endif
