@@ -33,10 +33,10 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } commands[] = {
-        {"pair", bench_pair_main},
-
-    };
+    } commands[] = {{"pair", bench_pair_main},
+                    {"load", bench_load_main},
+                    {"fleet", bench_fleet_main},
+                    {"appraisals", bench_appraisals_main}};
     static const struct argp argp = {NULL, NULL, "COMMAND", doc, NULL, NULL, NULL};
     atls_program_start("atls-bench", 1);
     if (argc < 2)

@@ -6,6 +6,7 @@
 
 #include "tls/bench/mode.h"
 #include "tls/bench/pki.h"
+#include "tls/bench/wire.h"
 #include "tls/party.h"
 
 struct bench_world { /* what all sides share; borrowed by them */
@@ -39,5 +40,11 @@ struct bench_side {
 int bench_side_start(struct bench_world *world, const struct bench_mode *mode, enum atls_side which,
                      uint64_t seed, struct bench_side *side);
 void bench_side_stop(struct bench_side *side);
+
+/* One connection over WIRE: handshake, attestation, a line each way, end. *CREDENTIAL_SIZEP is set
+ * where a credential was sent (the server's, where both did). ATLS_E_REFUSED with the reason where
+ * it was not completed. */
+int bench_sides_connect(struct bench_side *client, struct bench_side *server, unsigned number,
+                        struct bench_wire *wire, size_t *credential_sizep);
 
 #endif
