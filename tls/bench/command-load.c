@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ struct slot {
 };
 
 struct load {
-    const char *mode_name, *verifier;
+    const char *mode_name, *verifier, *address_text, *namespace;
     unsigned count, at_once;
     struct bench_world world;
     struct bench_mode mode;
@@ -56,7 +56,10 @@ struct load {
 };
 
 static const struct argp_option argp_options[] = {
-    {"mode", 'm', "MODE", 0, "An attested mode (ta-07/background-check/client)", 0},
+    {"mode", 'm', "MODE", 0, "plain/server, or an attested mode (ta-07/background-check/client)",
+     0},
+    {"address", 'a', "ADDRESS", 0, "The server's IPv4 address (127.0.0.1)", 0},
+    {"server-namespace", 's', "NAME", 0, "Network namespace of the server (see ip-netns)", 0},
     {"verifier", 'v', "URL", 0, "Over HTTP (default: in each process)", 0},
     {"count", 'n', "N", 0, "How many connections (1000)", 0},
     {"at-once", 'c', "N", 0, "How many of them at once (10)", 0},
@@ -78,6 +81,12 @@ static error_t parse(int key, char *value, struct argp_state *state)
     case 'v':
         load->verifier = value;
         return 0;
+    case 'a':
+        load->address_text = value;
+        return 0;
+    case 's':
+        load->namespace = value;
+        return 0;
     case 'n':
         load->count = (unsigned)number;
         return 0;
@@ -90,12 +99,13 @@ static error_t parse(int key, char *value, struct argp_state *state)
 }
 
 /* A port that is free now; whoever takes it in between makes the server say so. */
-static int choose_port(struct sockaddr_in *addressp)
+static int choose_port(const char *address, struct sockaddr_in *addressp)
 {
     socklen_t size = sizeof *addressp;
+    *addressp = (struct sockaddr_in){.sin_family = AF_INET};
+    if (inet_pton(AF_INET, address, &addressp->sin_addr) != 1)
+        return atls_fail(-EINVAL, NULL, "--address %s: an IPv4 address was expected", address);
     int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    *addressp =
-        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int result = probe >= 0 && bind(probe, (struct sockaddr *)addressp, sizeof *addressp) == 0 &&
                          getsockname(probe, (struct sockaddr *)addressp, &size) == 0
                      ? 0
@@ -105,19 +115,38 @@ static int choose_port(struct sockaddr_in *addressp)
     return result == 0 ? 0 : atls_fail(result, NULL, "no port: %s", strerror(-result));
 }
 
-static void serve(struct load *load)
+static int enter_namespace(const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "/var/run/netns/%s", name);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int result = file >= 0 && setns(file, CLONE_NEWNET) == 0 ? 0 : -errno;
+    if (file >= 0)
+        close(file);
+    return result == 0 ? 0 : atls_fail(result, NULL, "%s: %s", path, strerror(-result));
+}
+
+/* The server's process; READY is written to once its port is chosen. */
+static void serve(struct load *load, int ready)
 {
     char port[8];
     bool complete = false;
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+    int result = load->namespace != NULL ? enter_namespace(load->namespace) : 0;
+    if (result == 0)
+        result = choose_port(load->address_text, &load->address);
+    if (result == 0 && write(ready, &load->address, sizeof load->address) < 0)
+        result = -errno;
+    close(ready);
     snprintf(port, sizeof port, "%u", ntohs(load->address.sin_port));
     struct atls_endpoint_options options = {.party = &load->sides[ATLS_SERVER].party,
                                             .client = load->world.client,
-                                            .host = "127.0.0.1",
+                                            .host = load->address_text,
                                             .port = port,
                                             .connections = 0,
                                             .timeout = CONNECTION_SECONDS};
-    int result = atls_endpoint_run(&options, &complete);
+    if (result == 0)
+        result = atls_endpoint_run(&options, &complete);
     if (result != 0)
         fprintf(stderr, "atls-bench: server: %s\n", atls_error_text());
     _exit(result == 0 ? 0 : 1);
@@ -255,14 +284,17 @@ static int64_t cpu_ns_of(const struct rusage *usage)
 static int run(struct load *load)
 {
     struct rusage usage;
-    int result = choose_port(&load->address);
-    if (result != 0)
-        return result;
-    load->server = fork();
+    int pipes[2];
+    if (pipe(pipes) != 0 || (load->server = fork()) < 0)
+        return atls_fail(-errno, NULL, "a process for the server: %s", strerror(errno));
     if (load->server == 0)
-        serve(load);
-    if (load->server < 0)
-        return atls_fail(-errno, NULL, "fork: %s", strerror(errno));
+        serve(load, pipes[1]);
+    close(pipes[1]);
+    ssize_t came = read(pipes[0], &load->address, sizeof load->address);
+    close(pipes[0]);
+    if (came != (ssize_t)sizeof load->address)
+        return atls_fail(ATLS_E_UNAVAILABLE, NULL, "the server did not start");
+    int result;
     uint64_t begin = bench_now_ns(), cpu = bench_cpu_ns();
     result = drive(load);
     uint64_t wall = bench_now_ns() - begin, client = bench_cpu_ns() - cpu;
@@ -291,14 +323,19 @@ int bench_load_main(int argc, char **argv)
 {
     static const struct argp argp = {argp_options, parse, NULL, "Clients at once over loopback.",
                                      NULL,         NULL,  NULL};
-    static struct load load = {
-        .mode_name = "ta-07/background-check/client", .count = 1000, .at_once = 10};
+    static struct load load = {.mode_name = "ta-07/background-check/client",
+                               .address_text = "127.0.0.1",
+                               .count = 1000,
+                               .at_once = 10};
     argp_parse(&argp, argc, argv, 0, NULL, &load);
     raise_limit();
     int result = bench_mode_parse(load.mode_name, &load.mode);
-    if (result == 0 && load.mode.profile == NULL)
+    if (result == 0 && load.mode.profile == NULL && load.mode.mutual)
         result =
-            atls_fail(-EINVAL, NULL, "--mode %s: an attested mode was expected", load.mode_name);
+            atls_fail(-EINVAL, NULL, "--mode %s: plain/server or an attested mode was expected",
+                      load.mode_name);
+    if (load.mode.profile == NULL) /* the same endpoint, in no role: nothing is negotiated */
+        load.mode.profile = &atls_profile_ta_07;
     if (result == 0)
         result = bench_world_open(load.verifier, &load.world);
     if (result != 0)

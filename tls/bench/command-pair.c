@@ -10,6 +10,7 @@
 #include "rats/error.h"
 #include "tls/bench/commands.h"
 #include "tls/bench/floor.h"
+#include "tls/bench/local-verifier.h"
 #include "tls/bench/pair.h"
 
 #define MODES_MAX 128
@@ -27,7 +28,7 @@ struct row {
 struct options {
     struct row rows[MODES_MAX];
     size_t count;
-    unsigned samples, warm_up, latency_ms;
+    unsigned samples, warm_up, latency_ms, endorsed;
     const char *verifier, *client_device, *server_device;
     bool floor;
 };
@@ -48,6 +49,7 @@ static const struct argp_option argp_options[] = {
      "Put before each piece of evidence, as a real quoting device "
      "takes it (0)",
      0},
+    {"endorse", 'e', "SEED", 0, "The verifier in this process endorses that device, too", 0},
     {"floor", 'f', NULL, 0, "Measure single operations too", 0},
     {0},
 };
@@ -98,6 +100,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
         return 0;
     case 's':
         o->server_device = value;
+        return 0;
+    case 'e':
+        o->endorsed = number(value, "--endorse", 1, UINT32_MAX, state);
         return 0;
     case 'f':
         o->floor = true;
@@ -169,10 +174,11 @@ static json_t *describe(const struct options *o, struct row *row)
         if (last->meter.op_count[i] > 0)
             json_object_set_new(operations, bench_op_name((enum bench_op)i),
                                 json_integer((json_int_t)last->meter.op_count[i]));
-    return json_pack("{s:s, s:O, s:O, s:o, s:I, s:o, s:{s:I, s:I}, s:i, s:I}", "mode",
+    return json_pack("{s:s, s:O, s:O, s:o, s:I, s:o, s:I, s:{s:I, s:I}, s:i, s:I}", "mode",
                      row->mode.name, "wall_ns", row->wall, "cpu_ns", row->cpu, "phases_ns", phases,
                      "mean_wall_ns", (json_int_t)(row->wall_ns / o->samples), "operations",
-                     operations, "bytes", "client", (json_int_t)last->bytes[ATLS_CLIENT], "server",
+                     operations, "hashed_bytes", (json_int_t)last->meter.hashed_bytes, "bytes",
+                     "client", (json_int_t)last->bytes[ATLS_CLIENT], "server",
                      (json_int_t)last->bytes[ATLS_SERVER], "flights", (int)last->flights,
                      "credential_bytes", (json_int_t)bench_pair_credential_size(row->pair));
 }
@@ -194,6 +200,10 @@ static int open_row(const struct options *o, struct row *row)
     row->wall = json_array();
     row->cpu = json_array();
     int result = bench_world_open(o->verifier, &row->world);
+    if (result != 0)
+        return result;
+    if (o->endorsed != 0)
+        result = bench_verifier_endorse(row->world.verifier, o->endorsed, 0);
     if (result != 0)
         return result;
     row->world.device[ATLS_CLIENT] = o->client_device;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gnutls/crypto.h>
 #include <nettle/curve25519.h>
 #include <nettle/ecc-curve.h>
 #include <nettle/ecc.h>
@@ -15,6 +16,7 @@
 #include "rats/error.h"
 
 #define LARGE 65536
+#define RECORD 16384
 
 struct bench_floor {
     struct atls_private_key key[2]; /* P-256, P-384 */
@@ -26,7 +28,7 @@ struct bench_floor {
 
 const char *bench_hash_name(enum bench_hash hash)
 {
-    static const char *const names[] = {"sha256-1k", "sha256-64k"};
+    static const char *const names[] = {"sha256-1k", "sha256-64k", "sha384-64k", "aes-256-gcm-64k"};
     return names[hash];
 }
 
@@ -90,14 +92,37 @@ static int sign_and_verify(const struct atls_private_key *key)
                : result;
 }
 
-static int hash(const struct bench_floor *floor, size_t size, uint64_t *nsp)
+static int hash(const struct bench_floor *floor, enum atls_hash algorithm, size_t size,
+                uint64_t *nsp)
 {
     uint8_t digest[ATLS_HASH_MAX];
     struct atls_bytes part = ATLS_BYTES(floor->message, size);
     uint64_t begin = bench_now_ns();
-    int result = atls_crypto_gnutls.hash(ATLS_SHA256, &part, 1, digest);
+    int result = atls_crypto_gnutls.hash(algorithm, &part, 1, digest);
     *nsp = bench_now_ns() - begin;
     return result;
+}
+
+/* In records of 16 KiB, as TLS does. */
+static int encrypt(struct bench_floor *floor, uint64_t *nsp)
+{
+    static uint8_t key[32], nonce[12], out[RECORD + 16];
+    gnutls_datum_t datum = {key, sizeof key};
+    gnutls_aead_cipher_hd_t cipher;
+    int code = gnutls_aead_cipher_init(&cipher, GNUTLS_CIPHER_AES_256_GCM, &datum);
+    if (code < 0)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "AES-256-GCM: %s", gnutls_strerror(code));
+    uint64_t begin = bench_now_ns();
+    for (size_t at = 0; code == 0 && at < LARGE; at += RECORD) {
+        size_t size = sizeof out;
+        code = gnutls_aead_cipher_encrypt(cipher, nonce, sizeof nonce, NULL, 0, 16,
+                                          floor->message + at, RECORD, out, &size);
+    }
+    *nsp = bench_now_ns() - begin;
+    gnutls_aead_cipher_deinit(cipher);
+    return code == 0
+               ? 0
+               : atls_fail(ATLS_E_UNSUPPORTED, NULL, "AES-256-GCM: %s", gnutls_strerror(code));
 }
 
 int bench_floor_round(struct bench_floor *floor, uint64_t op_ns[BENCH_OPS],
@@ -114,9 +139,13 @@ int bench_floor_round(struct bench_floor *floor, uint64_t op_ns[BENCH_OPS],
         result = sign_and_verify(&floor->key[1]);
     bench_meter_stop(&meter);
     if (result == 0)
-        result = hash(floor, 1024, &hash_ns[BENCH_SHA256_1K]);
+        result = hash(floor, ATLS_SHA256, 1024, &hash_ns[BENCH_SHA256_1K]);
     if (result == 0)
-        result = hash(floor, LARGE, &hash_ns[BENCH_SHA256_64K]);
+        result = hash(floor, ATLS_SHA256, LARGE, &hash_ns[BENCH_SHA256_64K]);
+    if (result == 0)
+        result = hash(floor, ATLS_SHA384, LARGE, &hash_ns[BENCH_SHA384_64K]);
+    if (result == 0)
+        result = encrypt(floor, &hash_ns[BENCH_AES_64K]);
     for (size_t i = 0; result == 0 && i < BENCH_OPS; i++) {
         if (meter.op_count[i] == 0)
             return atls_fail(ATLS_E_UNSUPPORTED, NULL,

@@ -6,7 +6,13 @@
 #include "tls/bench/meter.h"
 
 /* The operations beyond those that the meter counts. */
-enum bench_hash { BENCH_SHA256_1K, BENCH_SHA256_64K, BENCH_HASHES };
+enum bench_hash {
+    BENCH_SHA256_1K,
+    BENCH_SHA256_64K,
+    BENCH_SHA384_64K,
+    BENCH_AES_64K,
+    BENCH_HASHES
+};
 const char *bench_hash_name(enum bench_hash hash);
 
 struct bench_floor; /* keys and messages */

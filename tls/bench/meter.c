@@ -90,6 +90,11 @@ void bench_leave(void)
     depth--;
 }
 
+void bench_hashed(uint64_t bytes)
+{
+    meter.hashed_bytes += bytes;
+}
+
 uint64_t bench_op_begin(enum bench_phase phase)
 {
     enum bench_phase top = depth > 0 ? stack[depth - 1] : BENCH_TLS;

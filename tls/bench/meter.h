@@ -40,6 +40,7 @@ struct bench_meter {
     uint64_t phase_ns[BENCH_PHASES]; /* exclusive: they add up to the whole */
     uint64_t op_ns[BENCH_OPS];
     unsigned op_count[BENCH_OPS];
+    uint64_t hashed_bytes; /* by the project: evidence, tokens, results, digests to be signed */
 };
 
 /* Begins and ends a measurement; what happens between is charged, and nothing else. */
@@ -56,6 +57,8 @@ void bench_op_end(enum bench_op op, uint64_t begin);
 
 /* From now on each piece of evidence takes so much longer, as on a real quoting device. */
 void bench_evidence_latency(unsigned ms);
+
+void bench_hashed(uint64_t bytes);
 
 uint64_t bench_now_ns(void); /* monotonic */
 uint64_t bench_cpu_ns(void); /* of this process, all threads */

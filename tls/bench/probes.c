@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <gnutls/crypto.h>
 #include <nettle/curve25519.h>
 #include <nettle/ecdsa.h>
 
@@ -106,6 +107,14 @@ void ecc_point_mul_g(struct ecc_point *r, const struct ecc_scalar *n)
         bench_leave();                                                                             \
         return result;                                                                             \
     }
+
+int __real_gnutls_hash(gnutls_hash_hd_t handle, const void *data, size_t size);
+int __wrap_gnutls_hash(gnutls_hash_hd_t handle, const void *data, size_t size);
+int __wrap_gnutls_hash(gnutls_hash_hd_t handle, const void *data, size_t size)
+{
+    bench_hashed(size);
+    return __real_gnutls_hash(handle, data, size);
+}
 
 static unsigned latency_ms;
 

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured: quickly (under three minutes) or in full."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SERVER, MUTUAL = "plain/server", "plain/mutual"
+
+# components= beside the standard ones, for evidence of about so many bytes (a PSA token in a CAB)
+SIZES = {2000: 13, 10000: 97, 60000: 590}
+
+PROFILES = {
+    "ta-02": ("background-check",),
+    "ta-03": ("background-check",),
+    "ta-07": ("background-check", "passport"),
+    "seat-04": ("background-check", "passport"),
+    "seat-06": ("background-check", "passport"),
+    "x509-cmw": ("background-check", "passport"),
+    "expat-04": ("background-check", "passport"),
+}
+ATTESTERS = ("client", "server", "both")
+
+
+def _modes_quick() -> list[str]:
+    modes = []
+    for profile in ("ta-07", "seat-06", "x509-cmw", "expat-04"):
+        for model in PROFILES[profile]:
+            modes.append(f"{profile}/{model}/client")
+    modes += ["ta-07/background-check/server", "ta-07/passport/both"]
+    modes += [f"seat-06/background-check/client/components={SIZES[60000]}"]
+    return modes
+
+
+def _modes_full() -> list[str]:
+    modes = []
+    for profile, models in PROFILES.items():
+        for model in models:
+            for attester in ATTESTERS:
+                modes.append(f"{profile}/{model}/{attester}")
+    modes += ["ta-07/background-check/client/cert", "ta-07/passport/client/cert"]
+    modes += ["seat-06/background-check/client/psa", "x509-cmw/background-check/client/psa"]
+    for profile in ("ta-07", "seat-06"):
+        modes.append(f"{profile}/background-check/client/p384")
+        modes.append(f"{profile}/passport/client/p384")
+        for components in SIZES.values():
+            modes.append(f"{profile}/background-check/client/components={components}")
+            modes.append(f"{profile}/passport/client/components={components}")
+    return modes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of everything."""
+
+    modes: list[str]
+    samples: int
+    instruction_modes: list[str]
+    instruction_samples: int
+    device_modes: list[str]
+    device_samples: int
+    appraisals: int
+    at_once: tuple[int, ...]
+    connections: int
+    load_modes: tuple[str, ...]
+    devices: int
+    delays_ms: tuple[int, ...]
+    loss_percent: tuple[float, ...]
+    network_connections: int
+    network_modes: list[str]
+    shard_samples: int
+    baselines: list[str] = field(default_factory=lambda: [SERVER, MUTUAL])
+
+
+INSTRUCTIONS = [
+    SERVER,
+    MUTUAL,
+    "ta-07/background-check/client",
+    "ta-07/passport/client",
+    "seat-06/background-check/client",
+    "seat-06/passport/client",
+    "x509-cmw/passport/client",
+    "expat-04/passport/client",
+]
+DEVICES = ["ta-07/background-check/client", "seat-06/background-check/client"]
+NETWORK = [
+    f"{profile}/{model}/{attester}"
+    for profile in ("ta-07", "seat-06", "x509-cmw", "expat-04")
+    for model in PROFILES[profile]
+    for attester in ("client", "server")
+]
+
+QUICK = Plan(
+    modes=_modes_quick(),
+    samples=150,
+    instruction_modes=INSTRUCTIONS[:4],
+    instruction_samples=4,
+    device_modes=DEVICES[:1],
+    device_samples=60,
+    appraisals=1000,
+    at_once=(1, 10, 100),
+    connections=400,
+    load_modes=(SERVER, "ta-07/background-check/client"),
+    devices=300,
+    delays_ms=(20,),
+    loss_percent=(),
+    network_connections=5,
+    network_modes=NETWORK[:8],
+    shard_samples=150,
+)
+FULL = Plan(
+    modes=_modes_full(),
+    samples=1000,
+    instruction_modes=INSTRUCTIONS,
+    instruction_samples=10,
+    device_modes=DEVICES,
+    device_samples=300,
+    appraisals=5000,
+    at_once=(1, 3, 10, 30, 100, 300, 1000),
+    connections=3000,
+    load_modes=(SERVER, "ta-07/background-check/client", "ta-07/passport/client"),
+    devices=10000,
+    delays_ms=(1, 20, 100),
+    loss_percent=(1.0,),
+    network_connections=20,
+    network_modes=NETWORK,
+    shard_samples=500,
+    baselines=[SERVER, MUTUAL, f"{SERVER}/p384", f"{MUTUAL}/p384"],
+)
+
+
+def baseline_of(mode: str) -> str:
+    """The TLS without attestation that a mode is held against: keys on the same sides. A side that is
+    attested has a key, the server has one anyway."""
+    words = mode.split("/")
+    plain = SERVER if words[2] == "server" else MUTUAL
+    return f"{plain}/p384" if "p384" in words[3:] else plain

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running atls-bench, and the parties that it needs beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, Iterator, Sequence
+
+from ..errors import InfrastructureError, Unsupported
+from ..process import UNSUPPORTED, Process
+
+LIMIT = 1800.0
+
+
+def bench(build: Path) -> str:
+    """The program."""
+    return str(build / "tls" / "bench" / "atls-bench")
+
+
+def run(build: Path, argv: Sequence[str], prefix: Sequence[str] = ()) -> dict[str, Any]:
+    """What one command of it says. Unsupported: the library does not have what a mode needs."""
+    whole = [*prefix, bench(build), *argv]
+    try:
+        done = subprocess.run(
+            whole, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT
+        )
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        raise InfrastructureError(f"{' '.join(whole)}: {problem}") from problem
+    if done.returncode == UNSUPPORTED:
+        raise Unsupported(done.stderr.strip())
+    if done.returncode != 0:
+        raise InfrastructureError(
+            f"{' '.join(whole)} ended with {done.returncode}: {done.stderr.strip()[-2000:]}"
+        )
+    made = json.loads(done.stdout)
+    assert isinstance(made, dict)
+    return made
+
+
+@contextlib.contextmanager
+def device(build: Path, folder: Path, seed: int, name: str, flags: Sequence[str] = ()) -> Iterator[str]:
+    """A device in a process of its own; gives its address."""
+    address = f"unix:{folder / name}.sock"
+    argv = [str(build / "sim" / "atls-device"), "--listen", address, "--seed", str(seed), *flags]
+    argv += ["--events", str(folder / f"{name}.events.jsonl")]
+    process = Process(name, "device", argv, folder, listening=True)
+    try:
+        process.ready()
+        yield address
+    finally:
+        process.stop()
+
+
+def endorse(build: Path, folder: Path, seed: int) -> str:
+    """The file with the endorsements of the device with that seed."""
+    path = folder / f"{seed}.corim"
+    argv = [str(build / "sim" / "atls-device"), "provision", "--seed", str(seed)]
+    subprocess.run([*argv, "--output", str(path)], check=True, stdin=subprocess.DEVNULL)
+    return str(path)
+
+
+@contextlib.contextmanager
+def verifier(
+    build: Path, folder: Path, seeds: Sequence[int], flags: Sequence[str] = ()
+) -> Iterator[tuple[str, int]]:
+    """A verifier in a process of its own that endorses the devices with these seeds; gives its URL
+    and its process id."""
+    argv = [str(build / "verifier-stub" / "atls-verifier"), "--listen", "127.0.0.1:0", *flags]
+    for seed in seeds:
+        argv += ["--endorsements", endorse(build, folder, seed)]
+    argv += ["--events", str(folder / "verifier.events.jsonl")]
+    process = Process("verifier", "verifier", argv, folder, listening=True)
+    try:
+        address = process.ready()["address"]
+        yield f"http://{address}", process.pid
+    finally:
+        process.stop()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

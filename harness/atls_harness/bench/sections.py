@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sections of a benchmark: each runs programs and returns figures, none prints."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+from ..errors import InfrastructureError, Unsupported
+from . import callgrind, program
+from .histogram import Histogram, ratio_interval, summary
+from .plan import Plan, baseline_of
+
+COUNTED = "bench_counted"  # the function of atls-bench within which callgrind counts
+SIMULATED_QUOTE_MS = 39  # what a discrete TPM was seen to take for one quote
+RELEASES = "application data and end included"
+
+
+def _modes(names: Sequence[str]) -> list[str]:
+    return [word for name in names for word in ("--mode", name)]
+
+
+def _row(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """One mode's figures, without ratios."""
+    phases = raw["phases_ns"]
+    return {
+        "mode": raw["mode"],
+        "wall_ns": summary(Histogram(raw["wall_ns"])),
+        "cpu_ns": summary(Histogram(raw["cpu_ns"])),
+        "phases_ns": phases,
+        "phases_of_whole": round(sum(phases.values()) / raw["mean_wall_ns"], 4),
+        "operations": raw["operations"],
+        "hashed_bytes": raw["hashed_bytes"],
+        "bytes": raw["bytes"],
+        "flights": raw["flights"],
+        "credential_bytes": raw["credential_bytes"],
+    }
+
+
+def _floor_parts(
+    row: Mapping[str, Any], base: Mapping[str, Any], floor: Mapping[str, Histogram]
+) -> list[tuple[float, Histogram]]:
+    """The floor of a mode: its baseline, and the crypto that it has beyond that: signatures,
+    verifications and key exchanges, hashes of evidence, and the bytes that the connection itself
+    must encrypt, decrypt and put into two transcripts."""
+    parts = [(1.0, Histogram.from_json(base["wall_ns"]["histogram"]))]
+    names = set(row["operations"]) | set(base["operations"])
+    for name in sorted(names):
+        more = row["operations"].get(name, 0) - base["operations"].get(name, 0)
+        if more:
+            parts.append((float(more), floor[name]))
+    size = 65536
+    parts.append((row["hashed_bytes"] / size, floor["sha256-64k"]))
+    sent = sum(row["bytes"].values()) - sum(base["bytes"].values())
+    if sent > 0:
+        parts.append((2 * sent / size, floor["sha384-64k"]))
+        parts.append((2 * sent / size, floor["aes-256-gcm-64k"]))
+    return parts
+
+
+def pair(build: Path, plan: Plan) -> dict[str, Any]:
+    """Connections in memory: every mode, in turn with the plain ones and with single operations."""
+    names = [*plan.baselines, *plan.modes]
+    raw = program.run(
+        build, ["pair", "--samples", str(plan.samples), "--floor", *_modes(names)]
+    )
+    floor = {name: Histogram(values) for name, values in raw["floor_ns"].items()}
+    rows = {one["mode"]: _row(one) for one in raw["modes"]}
+    rng = random.Random(1)
+    for name in plan.modes:
+        row, base = rows[name], rows[baseline_of(name)]
+        wall = Histogram.from_json(row["wall_ns"]["histogram"])
+        parts = _floor_parts(row, base, floor)
+        value, low, high = ratio_interval(wall, parts, rng)
+        row["baseline"] = base["mode"]
+        row["floor_ns"] = round(sum(weight * one.percentile(0.5) for weight, one in parts))
+        row["ratio_to_floor"] = {"value": value, "low": low, "high": high}
+        plain = [(1.0, Histogram.from_json(base["wall_ns"]["histogram"]))]
+        value, low, high = ratio_interval(wall, plain, rng)
+        row["ratio_to_plain"] = {"value": value, "low": low, "high": high}
+    return {
+        "modes": list(rows.values()),
+        "operations_ns": {name: summary(one) for name, one in floor.items()},
+    }
+
+
+def instructions(build: Path, plan: Plan) -> dict[str, Any]:
+    """Instructions of one connection, by whose code they are (valgrind's callgrind)."""
+    made: dict[str, Any] = {}
+    for mode in plan.instruction_modes:
+        with tempfile.TemporaryDirectory(prefix="atls-bench-") as folder:
+            out = Path(folder) / "callgrind.out"
+            prefix = ["valgrind", "--quiet", "--tool=callgrind", f"--toggle-collect={COUNTED}"]
+            argv = ["pair", "--samples", str(plan.instruction_samples), "--warm-up", "2"]
+            program.run(build, [*argv, "--mode", mode], [*prefix, f"--callgrind-out-file={out}"])
+            functions = callgrind.read(out)
+        charged = callgrind.charge(functions.values())
+        del charged["measuring"]
+        per = {name: count // plan.instruction_samples for name, count in charged.items()}
+        total = sum(per.values())
+        own = {name: per.get(name, 0) for name in callgrind.ROOMS}
+        endpoint = sum(own.values()) - own["verifier-stub"]
+        made[mode] = {
+            "total": total,
+            "crypto": per.get("crypto", 0),
+            "gnutls": per.get("gnutls", 0),
+            "own": own,
+            "own_share": sum(own.values()) / total,
+            "endpoint_share": endpoint / total,
+            "heaviest": [
+                {"instructions": cost // plan.instruction_samples, "room": room, "function": name}
+                for cost, room, name in callgrind.heaviest(functions.values(), 10)
+            ],
+        }
+    return made
+
+
+def devices(build: Path, plan: Plan, qemu: bool = False) -> list[dict[str, Any]]:
+    """The same modes with the device and the verifier in this process, in their own, and with the
+    latency of a real quoting device."""
+    made = []
+    with tempfile.TemporaryDirectory(prefix="atls-") as name:
+        folder = Path(name)
+        samples = ["pair", "--samples", str(plan.device_samples), *_modes(plan.device_modes)]
+        with (
+            program.device(build, folder, 1, "client-device") as client,
+            program.verifier(build, folder, [1, 2]) as (url, _),
+        ):
+            socket = ["--client-device", client]
+            settings: list[tuple[str, str, list[str]]] = [
+                ("in process", "in process", []),
+                ("over its socket", "in process", [*socket, "--endorse", "1"]),
+                ("in process", "over HTTP", ["--verifier", url]),
+                ("over its socket", "over HTTP", [*socket, "--verifier", url]),
+                (
+                    f"in process, {SIMULATED_QUOTE_MS} ms injected",
+                    "in process",
+                    ["--device-latency", str(SIMULATED_QUOTE_MS)],
+                ),
+            ]
+            for device, verifier, flags in settings:
+                raw = program.run(build, [*samples, *flags])
+                for one in raw["modes"]:
+                    made.append({"device": device, "verifier": verifier, **_row(one)})
+    return made
+
+
+def verifier(build: Path, plan: Plan, floor: Mapping[str, Any]) -> dict[str, Any]:
+    """Appraisals by a verifier in a process of its own, over connections that are kept."""
+    with tempfile.TemporaryDirectory(prefix="atls-") as name:
+        folder = Path(name)
+        with program.verifier(build, folder, [1], ["--terse"]) as (url, pid):
+            warm = ["appraisals", "--verifier", url, "--count"]
+            program.run(build, [*warm, "50"])
+            before = program.cpu_seconds(pid)
+            raw = program.run(build, [*warm, str(plan.appraisals), "--at-once", "16"])
+            used = program.cpu_seconds(pid) - before
+    # A CAB: the signatures of KAT and PAT are verified, the result is signed.
+    signatures = 2 * floor["verify-p256"]["median"] + floor["sign-p256"]["median"]
+    per_core = plan.appraisals / used
+    return {
+        "appraisals": plan.appraisals,
+        "wall_ns": summary(Histogram(raw["wall_ns"])),
+        "cpu_ns_each": round(used / plan.appraisals * 1e9),
+        "per_second_and_core": per_core,
+        "signatures_ns_each": signatures,
+        "of_what_signatures_allow": per_core * signatures / 1e9,
+    }
+
+
+def load(build: Path, plan: Plan) -> list[dict[str, Any]]:
+    """Clients at once against one server, over loopback; client and server share the machine."""
+    made = []
+    for mode in plan.load_modes:
+        for at_once in plan.at_once:
+            count = max(plan.connections, at_once)
+            argv = ["load", "--mode", mode, "--at-once", str(at_once), "--count", str(count)]
+            raw = program.run(build, argv)
+            done = count - raw["failed"]
+            made.append(
+                {
+                    "mode": mode,
+                    "at_once": at_once,
+                    "connections": count,
+                    "failed": raw["failed"],
+                    "wall_ns": summary(Histogram(raw["wall_ns"])),
+                    "per_second": done / raw["total_wall_ns"] * 1e9,
+                    "per_second_and_server_core": done / raw["server_cpu_ns"] * 1e9,
+                    "per_second_and_client_core": done / raw["client_cpu_ns"] * 1e9,
+                    "server_peak_bytes": raw["server_peak_rss_bytes"],
+                }
+            )
+    return made
+
+
+def fleet(build: Path, plan: Plan) -> dict[str, Any]:
+    """Simulated devices, all alive in one process, each onboarded by an attested handshake."""
+    raw = program.run(build, ["fleet", "--devices", str(plan.devices)])
+    count = raw["devices"]
+    return {
+        "devices": count,
+        "mode": raw["mode"],
+        "boot_ns": summary(Histogram(raw["boot_ns"])),
+        "onboard_ns": summary(Histogram(raw["onboard_ns"])),
+        "booted_per_second": count / raw["boot_wall_ns"] * 1e9,
+        "onboarded_per_second": count / raw["onboard_wall_ns"] * 1e9,
+        "bytes_each": raw["bytes_of_devices"] // count,
+        "peak_bytes": raw["peak_rss_bytes"],
+    }
+
+
+def _shard(build: str, mode: str, samples: int, core: int | None) -> dict[str, Any]:
+    """One shard, on whatever machine it is run: a histogram, and how long it took."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    began = time.monotonic()
+    argv = ["pair", "--samples", str(samples), "--mode", mode]
+    raw = program.run(Path(build), argv)
+    whole = Histogram(raw["modes"][0]["wall_ns"]).to_json()
+    return {"histogram": whole, "seconds": time.monotonic() - began}
+
+
+def shards(build: Path, plan: Plan, scheduler: str, count: int) -> dict[str, Any]:
+    """The same work on one core and on COUNT at once, through dask.distributed: locally, or on the
+    machines behind SCHEDULER ("tcp://HOST:PORT"), where the programs are built in the same place."""
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as problem:
+        raise Unsupported("python3-distributed is not there; ./atls setup bench") from problem
+    mode = "ta-07/background-check/client"
+    local = not scheduler
+    cores = sorted(os.sched_getaffinity(0))
+    cluster = (
+        LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None)
+        if local
+        else None
+    )
+    with Client(cluster if local else scheduler) as client:
+        ask = [str(build), mode, plan.shard_samples]
+        workers = list(client.scheduler_info()["workers"])
+        one = client.submit(_shard, *ask, cores[0] if local else None, pure=False).result()
+        many = client.gather(
+            [
+                client.submit(
+                    _shard,
+                    *ask,
+                    cores[index % len(cores)] if local else None,
+                    pure=False,
+                    workers=[workers[index % len(workers)]],
+                )
+                for index in range(count)
+            ]
+        )
+    if cluster is not None:
+        cluster.close()
+    merged = Histogram()
+    for shard in many:
+        merged.merge(Histogram.from_json(shard["histogram"]))
+    alone = sum(int(low) * n for low, n in one["histogram"]["counts"].items())
+    each = [
+        sum(int(low) * n for low, n in shard["histogram"]["counts"].items()) for shard in many
+    ]
+    return {
+        "mode": mode,
+        "shards": count,
+        "machines": "this one" if local else scheduler,
+        "one_per_second": plan.shard_samples / alone * 1e9,
+        "all_per_second": sum(plan.shard_samples / time_ for time_ in each) * 1e9,
+        "speed_up": sum(alone / time_ for time_ in each),
+        "wall_ns": summary(merged),
+    }
+
+
+def cases(build: Path, root: Path) -> dict[str, Any]:
+    """What the scenario runner needs for a case beyond the handshake itself: cases one after the
+    other, each with its processes, against the handshakes that their events tell of."""
+    import json
+
+    with tempfile.TemporaryDirectory(prefix="atls-") as name:
+        argv = ["./atls", "run", "scenarios/handshakes/nonce-sizes.yaml", "-n", "1", "-q"]
+        argv += ["--out", name, "--build", str(build)]
+        done = subprocess.run(argv, cwd=root, capture_output=True, text=True, timeout=600)
+        if done.returncode != 0:
+            raise InfrastructureError(f"{' '.join(argv)}: {done.stdout[-2000:]}")
+        result = json.loads((Path(name) / "latest" / "results.json").read_text(encoding="utf-8"))
+    seconds = [float(case["seconds"]) for case in result["cases"]]
+    return {"cases": len(seconds), "seconds_each": sorted(seconds)[len(seconds) // 2]}
