@@ -82,6 +82,22 @@ static int take_preamble(struct atls_cursor *c, uint16_t *header_sizep, uint32_t
     return 0;
 }
 
+int atls_image_size(struct atls_bytes in, size_t *sizep)
+{
+    struct atls_cursor c = atls_cursor_of(in, CLAUSE);
+    uint16_t header_size = 0;
+    uint32_t body_size = 0;
+    int r = take_preamble(&c, &header_size, &body_size);
+    if (r)
+        return r;
+    if (header_size > in.size || body_size > in.size - header_size)
+        return atls_fail(ATLS_E_MALFORMED, CLAUSE,
+                         "an image of %lu bytes does not fit into the %zu that are there",
+                         (unsigned long)header_size + body_size, in.size);
+    *sizep = (size_t)header_size + body_size;
+    return 0;
+}
+
 int atls_image_parse(struct atls_bytes in, struct atls_image *imagep)
 {
     struct atls_cursor c = atls_cursor_of(in, CLAUSE);

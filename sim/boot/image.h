@@ -28,6 +28,9 @@ struct atls_image {              /* borrowed from the image's bytes */
 
 /* Name or version: 1..31 bytes, all of them visible ASCII? */
 bool atls_image_text_valid(struct atls_bytes text);
+/* Bytes of the image that IN begins with, by its header alone; IN may be longer. ATLS_E_MALFORMED,
+ * ATLS_E_UNSUPPORTED. */
+int atls_image_size(struct atls_bytes in, size_t *sizep);
 /* The whole of IN must be one image. ATLS_E_MALFORMED, ATLS_E_UNSUPPORTED (another format). */
 int atls_image_parse(struct atls_bytes in, struct atls_image *imagep);
 /* Header and body into OUT (ATLS_IMAGE_HEADER_SIZE and the body's size). -EINVAL for names,

@@ -30,6 +30,7 @@ struct stream {
     struct atls_transport transport;
     int fd;
     double timeout;                 /* seconds */
+    double quiet;                   /* seconds before the first repetition */
     struct atls_link_header header; /* of the last request */
     struct atls_frame_decoder decoder;
     uint8_t payload[PAYLOAD_MAX + 4];
@@ -151,7 +152,7 @@ static int exchange(struct atls_transport *transport, struct atls_bytes request,
                     struct atls_bytes *answerp)
 {
     struct stream *s = (struct stream *)transport;
-    double end = atls_now() + s->timeout, quiet = QUIET_FIRST;
+    double end = atls_now() + s->timeout, quiet = s->quiet;
     unsigned attempts = 0, garbled = 0;
     int r;
     if (s->gone)
@@ -164,7 +165,7 @@ static int exchange(struct atls_transport *transport, struct atls_bytes request,
         attempts++;
         if (!(r = send_request(s, end)))
             r = await_answer(s, end, quiet, &garbled, answerp);
-        quiet = quiet < QUIET_MOST / 2 ? quiet * 2 : QUIET_MOST;
+        quiet = quiet < QUIET_MOST / 2 ? quiet * 2 : quiet < QUIET_MOST ? QUIET_MOST : quiet;
     } while (r == ATLS_E_AGAIN && atls_now() < end && garbled < GARBLED_MOST);
     return r == ATLS_E_AGAIN ? fail_timeout(s, attempts, garbled) : r;
 }
@@ -188,8 +189,14 @@ int atls_transport_over_stream(int fd, unsigned timeout_ms, struct atls_transpor
     s->transport = (struct atls_transport){exchange, close_stream};
     s->fd = fd;
     s->timeout = timeout_ms / 1000.0;
+    s->quiet = QUIET_FIRST;
     s->header.kind = ATLS_LINK_REQUEST;
     atls_frame_decoder_init(&s->decoder, s->payload, sizeof s->payload);
     *transportp = &s->transport;
     return 0;
+}
+
+void atls_transport_stream_patience(struct atls_transport *transport, unsigned quiet_ms)
+{
+    ((struct stream *)transport)->quiet = quiet_ms / 1000.0;
 }

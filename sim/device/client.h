@@ -18,6 +18,9 @@ int atls_device_over(struct atls_transport *transport, struct atls_device **devi
  * non-blocking. TIMEOUT_MS bounds an exchange with all its retries. -ENOMEM, -errno; FD is closed
  * then too. */
 int atls_transport_over_stream(int fd, unsigned timeout_ms, struct atls_transport **transportp);
+/* Of a transport over a stream: a request is sent again after QUIET_MS without a byte (else 50),
+ * for a device that takes longer. */
+void atls_transport_stream_patience(struct atls_transport *transport, unsigned quiet_ms);
 /* A unix stream socket at PATH. ATLS_E_UNAVAILABLE, -errno. */
 int atls_transport_unix(const char *path, unsigned timeout_ms, struct atls_transport **transportp);
 /* A device inside this process: "SEED" or "SEED:COMPONENTS". -EINVAL, -errno. */

@@ -46,19 +46,33 @@ static int start_keys(struct atls_core *core, const struct atls_core_config *con
     return atls_keys_start(&core->keys, &keys);
 }
 
-int atls_core_start(struct atls_core *core, const struct atls_core_config *config)
+static int boot(struct atls_core *core, const struct atls_core_config *config)
 {
+    const struct atls_boot_record *given = config->handed_over;
     struct atls_boot boot = {
         .crypto = config->crypto,
         .record = &core->record,
         .images = config->images,
         .image_count = config->image_count,
     };
+    if (!given)
+        return atls_boot_run(&boot);
+    if (given->count > core->record.capacity)
+        return atls_fail(ATLS_E_LIMIT, NULL, "%zu components were booted, there is room for %zu",
+                         given->count, core->record.capacity);
+    memcpy(core->record.entries, given->entries, given->count * sizeof *given->entries);
+    core->record.count = given->count;
+    core->record.locked = given->locked;
+    return 0;
+}
+
+int atls_core_start(struct atls_core *core, const struct atls_core_config *config)
+{
     int r;
     *core = (struct atls_core){0};
     atls_boot_record_init(&core->record, config->storage.entries,
                           config->storage.component_capacity);
-    if ((r = atls_boot_run(&boot)) || (r = start_platform(core, config)))
+    if ((r = boot(core, config)) || (r = start_platform(core, config)))
         return r;
     if ((r = start_keys(core, config))) {
         atls_platform_stop(&core->platform);

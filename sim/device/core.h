@@ -32,6 +32,9 @@ struct atls_core_config {
     enum atls_psa_profile profile;
     const struct atls_bytes *images; /* as in boot.h; needed during the start only */
     size_t image_count;
+    /* Where a bootloader of its own has booted this core: what it measured (images are NULL then);
+     * must be locked, and is copied into the storage's entries. */
+    const struct atls_boot_record *handed_over;
     struct atls_core_storage storage;
 };
 

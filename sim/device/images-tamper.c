@@ -59,17 +59,9 @@ static int flip(struct atls_images *images, const struct order *order)
 static int change_version(struct atls_images *images, const struct order *order)
 {
     struct atls_image_slot *slot, other;
-    struct atls_image image;
     int r;
     if ((r = require(images, order->component, &slot)) ||
-        (r = atls_image_parse(ATLS_BYTES(slot->data, slot->size), &image)))
-        return r;
-    if (!slot->generated)
-        return atls_fail(-EINVAL, NULL,
-                         "tampering: %s is a file, and another version of it is another file",
-                         order->component);
-    r = atls_images_generate(images, slot->name, order->value, image.body.size, &other);
-    if (r)
+        (r = atls_images_reversion(images, slot, order->value, &other)))
         return r;
     free(slot->data);
     *slot = other;

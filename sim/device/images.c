@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "program/program.h"
 #include "rats/error.h"
@@ -14,20 +15,26 @@
 #define IMAGE_FILE_MAX (16u << 20)
 #define MORE_VERSION "1.0.0"
 #define MORE_BODY 256
+#define APPLICATION "APP"
+#define APPLICATION_VERSION "1.0.0"
 
 static const struct {
     const char *name, *version;
     size_t body;
 } standard[] = {{"BL", "1.2.0", 8192}, {"FW", "2.4.1", 32768}, {"CFG", "1.0.3", 512}};
 
-/* All simulated images are signed by one signer, whose key everybody can derive. */
-static int signer_id(const struct atls_crypto *crypto, uint8_t idp[ATLS_IMAGE_SIGNER_ID_SIZE])
+int atls_images_signer(const struct atls_crypto *crypto, struct atls_private_key *keyp)
 {
     static const uint8_t product[32] = "atls simulated image signer";
+    return crypto->make_key(ATLS_P256, product, keyp);
+}
+
+int atls_images_signer_id(const struct atls_crypto *crypto, uint8_t idp[ATLS_IMAGE_SIGNER_ID_SIZE])
+{
     struct atls_private_key key;
     uint8_t spki[ATLS_SPKI_MAX];
     struct atls_bytes part = {spki, 0};
-    int r = crypto->make_key(ATLS_P256, product, &key);
+    int r = atls_images_signer(crypto, &key);
     if (r)
         return r;
     part.size = atls_spki_encode(&key.public_key, spki);
@@ -52,32 +59,56 @@ static int fill_body(const struct atls_images *images, const char *name, const c
     return r ? r : entropy.fill(entropy.context, body, size);
 }
 
-int atls_images_generate(const struct atls_images *images, const char *name, const char *version,
-                         size_t body_size, struct atls_image_slot *slotp)
+/* Header and BODY as an image in a slot of its own. */
+static int wrap(const struct atls_images *images, const char *name, const char *version,
+                struct atls_bytes body, struct atls_image_slot *slotp)
 {
-    struct atls_image_slot slot = {.generated = true};
+    struct atls_image_slot slot = {0};
     uint8_t signer[ATLS_IMAGE_SIGNER_ID_SIZE];
-    uint8_t *body = malloc(body_size);
-    int r = 0;
-    slot.data = malloc(ATLS_IMAGE_HEADER_SIZE + body_size);
-    if (!body || !slot.data)
-        r = -ENOMEM;
-    if (!r && !(r = signer_id(images->crypto, signer)) &&
-        !(r = fill_body(images, name, version, body, body_size))) {
-        struct atls_image image = {atls_bytes_of_text(name),
-                                   atls_bytes_of_text(version),
-                                   ATLS_BYTES(signer, sizeof signer),
-                                   {body, body_size}};
-        r = atls_image_write(&image, slot.data, ATLS_IMAGE_HEADER_SIZE + body_size, &slot.size);
-    }
-    free(body);
-    if (r) {
+    struct atls_image image = {atls_bytes_of_text(name), atls_bytes_of_text(version),
+                               ATLS_BYTES(signer, sizeof signer), body};
+    size_t capacity = ATLS_IMAGE_HEADER_SIZE + body.size;
+    int r = atls_images_signer_id(images->crypto, signer);
+    if (r)
+        return r;
+    slot.data = malloc(capacity);
+    if (!slot.data)
+        return -ENOMEM;
+    if ((r = atls_image_write(&image, slot.data, capacity, &slot.size))) {
         free(slot.data);
         return r;
     }
     strcpy(slot.name, name); /* atls_image_write() has checked its length */
     *slotp = slot;
     return 0;
+}
+
+int atls_images_generate(const struct atls_images *images, const char *name, const char *version,
+                         size_t body_size, struct atls_image_slot *slotp)
+{
+    uint8_t *body = malloc(body_size);
+    int r = body ? fill_body(images, name, version, body, body_size) : -ENOMEM;
+    if (!r && !(r = wrap(images, name, version, ATLS_BYTES(body, body_size), slotp)))
+        slotp->generated = true;
+    free(body);
+    return r;
+}
+
+int atls_images_reversion(const struct atls_images *images, const struct atls_image_slot *slot,
+                          const char *version, struct atls_image_slot *slotp)
+{
+    struct atls_image image;
+    int r = atls_image_parse(ATLS_BYTES(slot->data, slot->size), &image);
+    if (r)
+        return r;
+    if (slot->generated)
+        return atls_images_generate(images, slot->name, version, image.body.size, slotp);
+    if (!slot->built)
+        return atls_fail(-EINVAL, NULL, "%s is a file, and another version of it is another file",
+                         slot->name);
+    if (!(r = wrap(images, slot->name, version, image.body, slotp)))
+        slotp->built = true;
+    return r;
 }
 
 int atls_images_add(struct atls_images *images, const struct atls_image_slot *slot)
@@ -132,18 +163,66 @@ static int add_file(struct atls_images *images, const char *directory, const cha
     return r;
 }
 
-static int fill_slots(struct atls_images *images, const char *directory, unsigned more)
+static int add_more(struct atls_images *images, unsigned more)
 {
     char name[ATLS_IMAGE_TEXT_MAX + 1];
     int r = 0;
-    for (size_t i = 0; !r && i < sizeof standard / sizeof *standard; i++)
-        r = directory
-                ? add_file(images, directory, standard[i].name)
-                : add_generated(images, standard[i].name, standard[i].version, standard[i].body);
     for (unsigned i = 1; !r && i <= more; i++) {
         snprintf(name, sizeof name, "M%04u", i);
         r = add_generated(images, name, MORE_VERSION, MORE_BODY);
     }
+    return r;
+}
+
+/* A device whose firmware is real has an application too. */
+static bool has_application(const char *directory)
+{
+    char *path = NULL;
+    bool has = asprintf(&path, "%s/" APPLICATION ".img", directory) >= 0 && !access(path, F_OK);
+    free(path);
+    return has;
+}
+
+static int fill_slots(struct atls_images *images, const char *directory)
+{
+    int r = 0;
+    for (size_t i = 0; !r && i < sizeof standard / sizeof *standard; i++) {
+        r = directory
+                ? add_file(images, directory, standard[i].name)
+                : add_generated(images, standard[i].name, standard[i].version, standard[i].body);
+        if (!r && directory && !strcmp(standard[i].name, "FW") && has_application(directory))
+            r = add_file(images, directory, APPLICATION);
+    }
+    return r;
+}
+
+static int add_built(struct atls_images *images, const char *directory, const char *file,
+                     const char *name, const char *version)
+{
+    struct atls_image_slot slot = {0};
+    uint8_t *body = NULL;
+    char *path = NULL;
+    size_t size;
+    int r;
+    if (asprintf(&path, "%s/%s", directory, file) < 0)
+        return -ENOMEM;
+    if (!(r = atls_read_file(path, IMAGE_FILE_MAX, &body, &size)) &&
+        !(r = wrap(images, name, version, ATLS_BYTES(body, size), &slot))) {
+        slot.built = true;
+        if ((r = atls_images_add(images, &slot)))
+            free(slot.data);
+    }
+    free(body);
+    free(path);
+    return r;
+}
+
+static int finish(struct atls_images *images, int r, struct atls_images *imagesp)
+{
+    if (r)
+        atls_images_clear(images);
+    else
+        *imagesp = *images;
     return r;
 }
 
@@ -153,12 +232,24 @@ int atls_images_open(const struct atls_crypto *crypto, const uint8_t seed[ATLS_D
     struct atls_images images = {.crypto = crypto};
     int r;
     memcpy(images.seed, seed, sizeof images.seed);
-    r = fill_slots(&images, directory, more);
-    if (r)
-        atls_images_clear(&images);
-    else
-        *imagesp = images;
-    return r;
+    if (!(r = fill_slots(&images, directory)))
+        r = add_more(&images, more);
+    return finish(&images, r, imagesp);
+}
+
+int atls_images_open_firmware(const struct atls_crypto *crypto,
+                              const uint8_t seed[ATLS_DEVICE_SEED_SIZE], const char *directory,
+                              unsigned more, struct atls_images *imagesp)
+{
+    struct atls_images images = {.crypto = crypto};
+    int r;
+    memcpy(images.seed, seed, sizeof images.seed);
+    if (!(r = add_built(&images, directory, "bootloader.bin", "BL", standard[0].version)) &&
+        !(r = add_built(&images, directory, "secure.bin", "FW", standard[1].version)) &&
+        !(r = add_built(&images, directory, "application.bin", APPLICATION, APPLICATION_VERSION)) &&
+        !(r = add_generated(&images, standard[2].name, standard[2].version, standard[2].body)))
+        r = add_more(&images, more);
+    return finish(&images, r, imagesp);
 }
 
 int atls_images_save(const struct atls_images *images, const char *directory)

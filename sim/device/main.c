@@ -81,7 +81,7 @@ static int stop_signals(int *fdp)
     return 0;
 }
 
-static int serve(const struct atls_device_options *options, struct atls_simulated *device,
+static int serve(const struct atls_device_options *options, const struct atls_server_device *device,
                  struct atls_events *events)
 {
     const char *path = options->listen + strlen("unix:");
@@ -92,9 +92,8 @@ static int serve(const struct atls_device_options *options, struct atls_simulate
         close(stop_fd);
         return r == -EADDRINUSE ? ATLS_E_UNAVAILABLE : r;
     }
-    tell_boot(events, device, options->simulated.lifecycle);
     atls_event(events, "ready", "{s:s}", "address", options->listen);
-    r = atls_server_run(&device->core, listener, stop_fd, &options->faults, events);
+    r = atls_server_run(device, listener, stop_fd, &options->faults, events);
     if (r == ATLS_E_UNAVAILABLE)
         atls_fail(r, NULL, "the fault exit-after has ended this device");
     unlink(path);
@@ -103,21 +102,50 @@ static int serve(const struct atls_device_options *options, struct atls_simulate
     return r;
 }
 
+static int run_simulated(const struct atls_device_options *options, struct atls_events *events)
+{
+    struct atls_server_device served;
+    struct atls_simulated *device;
+    int r = atls_simulated_open(&options->device.simulated, &device);
+    if (r)
+        return r;
+    served = atls_server_core(&device->core);
+    if (options->provision)
+        r = write_endorsements(device, options->dialect, options->provision);
+    if (!r) {
+        tell_boot(events, device, options->device.simulated.lifecycle);
+        r = serve(options, &served, events);
+    }
+    atls_simulated_close(device);
+    return r;
+}
+
+static int run_emulated(const struct atls_device_options *options, struct atls_events *events)
+{
+    struct atls_server_device served = {.handle = atls_emulated_handle};
+    struct atls_emulated *device;
+    int r = atls_emulated_open(&options->device, events, &device);
+    if (r)
+        return r;
+    served.context = device;
+    if (options->provision)
+        r = write_endorsements(atls_emulated_twin(device), options->dialect, options->provision);
+    if (!r) {
+        atls_emulated_tell(device);
+        r = serve(options, &served, events);
+    }
+    atls_emulated_close(device);
+    return r;
+}
+
 static int command_run(const struct atls_device_options *options)
 {
-    struct atls_simulated *device;
     struct atls_events *events;
     int r = atls_events_open(options->events, "device", &events);
     if (r)
         return r;
     atls_events_in_words(events, stderr);
-    if (!(r = atls_simulated_open(&options->simulated, &device))) {
-        if (options->provision)
-            r = write_endorsements(device, options->dialect, options->provision);
-        if (!r)
-            r = serve(options, device, events);
-        atls_simulated_close(device);
-    }
+    r = options->emulated ? run_emulated(options, events) : run_simulated(options, events);
     atls_events_close(events);
     return r;
 }
@@ -125,7 +153,7 @@ static int command_run(const struct atls_device_options *options)
 static int command_provision(const struct atls_device_options *options)
 {
     struct atls_simulated *device;
-    int r = atls_simulated_open(&options->simulated, &device);
+    int r = atls_simulated_open(&options->device.simulated, &device);
     if (r)
         return r;
     r = write_endorsements(device, options->dialect, options->output);
@@ -136,7 +164,7 @@ static int command_provision(const struct atls_device_options *options)
 static int command_images(const struct atls_device_options *options)
 {
     struct atls_simulated *device;
-    int r = atls_simulated_open(&options->simulated, &device);
+    int r = atls_simulated_open(&options->device.simulated, &device);
     if (r)
         return r;
     if (mkdir(options->output, 0777) && errno != EEXIST)

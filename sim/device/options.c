@@ -23,6 +23,13 @@ enum {
     OPT_DIALECT,
     OPT_OUTPUT,
     OPT_PROVISION,
+    OPT_BACKEND,
+    OPT_FIRMWARE,
+    OPT_POLICY,
+    OPT_UPDATE,
+    OPT_FLASH,
+    OPT_LOG,
+    OPT_DEBUG,
 };
 
 static const struct argp_option option_table[] = {
@@ -37,7 +44,25 @@ static const struct argp_option option_table[] = {
      1},
     {"psa-profile", OPT_PROFILE, "NAME", 0, "of the PSA token: arm-2 (default) or rfc9783", 1},
     {"tamper", OPT_TAMPER, "ORDER", 0,
-     "flip:COMPONENT:BIT, version:COMPONENT:TEXT or extra:NAME; repeatable", 1},
+     "flip:COMPONENT:BIT, version:COMPONENT:TEXT or extra:NAME; with qemu also "
+     "stored:COMPONENT:BIT (header and signature included); repeatable",
+     1},
+    {"backend", OPT_BACKEND, "NAME", 0,
+     "host (default): the device runs in this process; qemu: as firmware on an emulated processor",
+     1},
+    {"firmware", OPT_FIRMWARE, "DIR", 0, "qemu: where the firmware was built", 1},
+    {"boot-policy", OPT_POLICY, "NAME", 0,
+     "qemu: what the boot does with an image whose signature does not verify: measure (default) "
+     "boots it and lets a verifier judge, enforce refuses it",
+     1},
+    {"update", OPT_UPDATE, "COMPONENT:VERSION:COUNTER[:BYTES]", 0,
+     "qemu: another version of FW or APP in the second slot, with a security counter (the first "
+     "slot's is 1); only so many BYTES of it before the power went; repeatable",
+     1},
+    {"flash", OPT_FLASH, "FILE", 0, "qemu: keeps the flash and with it the security counters", 1},
+    {"boot-log", OPT_LOG, "FILE", 0, "qemu: what the boot stages log", 1},
+    {"debug", OPT_DEBUG, "PATH", 0, "qemu: a unix socket for GDB, which must let the device start",
+     1},
     {"fault", OPT_FAULT, "FAULT", 0,
      "run: exit-after=N, hang-after=N, drop-every=N or garble-every=N, counted in answers sent; "
      "repeatable",
@@ -119,16 +144,44 @@ static int parse_listen(const char *text, const char **listenp)
     return 0;
 }
 
+static int add(char ***listp, size_t *countp, char *text)
+{
+    char **list = realloc(*listp, (*countp + 1) * sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    list[(*countp)++] = text;
+    *listp = list;
+    return 0;
+}
+
 static int add_tamper(struct atls_device_options *options, char *text)
 {
-    size_t count = options->simulated.tamper_count;
-    char **tamper = realloc(options->tamper, (count + 1) * sizeof *tamper);
-    if (!tamper)
-        return -ENOMEM;
-    tamper[count] = text;
-    options->tamper = tamper;
-    options->simulated.tamper = (const char *const *)tamper;
-    options->simulated.tamper_count = count + 1;
+    struct atls_simulated_options *device = &options->device.simulated;
+    int r = add(&options->tamper, &device->tamper_count, text);
+    device->tamper = (const char *const *)options->tamper;
+    return r;
+}
+
+static int add_update(struct atls_device_options *options, char *text)
+{
+    int r = add(&options->update, &options->device.update_count, text);
+    options->device.update = (const char *const *)options->update;
+    return r;
+}
+
+static int parse_backend(const char *text, bool *emulatedp)
+{
+    if (strcmp(text, "host") && strcmp(text, "qemu"))
+        return fail_unknown("backend", text, "host or qemu");
+    *emulatedp = !strcmp(text, "qemu");
+    return 0;
+}
+
+static int parse_policy(const char *text, enum atls_boot_policy *policyp)
+{
+    if (strcmp(text, "measure") && strcmp(text, "enforce"))
+        return fail_unknown("boot-policy", text, "measure or enforce");
+    *policyp = !strcmp(text, "enforce") ? ATLS_BOOT_ENFORCE : ATLS_BOOT_MEASURE;
     return 0;
 }
 
@@ -156,6 +209,31 @@ static int parse_device_option(int key, char *text, struct atls_simulated_option
         return parse_lifecycle(text, &device->lifecycle);
     default:
         return parse_profile(text, &device->profile);
+    }
+}
+
+static int parse_emulated_option(int key, char *text, struct atls_device_options *options)
+{
+    struct atls_emulated_options *device = &options->device;
+    switch (key) {
+    case OPT_BACKEND:
+        return parse_backend(text, &options->emulated);
+    case OPT_POLICY:
+        return parse_policy(text, &device->policy);
+    case OPT_UPDATE:
+        return add_update(options, text);
+    case OPT_FIRMWARE:
+        device->simulated.firmware_directory = text;
+        return 0;
+    case OPT_FLASH:
+        device->flash = text;
+        return 0;
+    case OPT_LOG:
+        device->log = text;
+        return 0;
+    default:
+        device->debug = text;
+        return 0;
     }
 }
 
@@ -211,7 +289,16 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_COMPONENTS:
     case OPT_LIFECYCLE:
     case OPT_PROFILE:
-        r = parse_device_option(key, text, &parse->options->simulated);
+        r = parse_device_option(key, text, &parse->options->device.simulated);
+        break;
+    case OPT_BACKEND:
+    case OPT_FIRMWARE:
+    case OPT_POLICY:
+    case OPT_UPDATE:
+    case OPT_FLASH:
+    case OPT_LOG:
+    case OPT_DEBUG:
+        r = parse_emulated_option(key, text, parse->options);
         break;
     case OPT_LISTEN:
     case OPT_TAMPER:
@@ -235,17 +322,37 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 }
 
 /* What a command needs, and what makes no sense with it. */
+static int check_emulated(const struct atls_device_options *options)
+{
+    const struct atls_emulated_options *device = &options->device;
+    if (options->emulated && !device->simulated.firmware_directory)
+        return atls_fail(-EINVAL, NULL, "--backend qemu needs --firmware DIR");
+    if (options->emulated && device->simulated.images_directory)
+        return atls_fail(-EINVAL, NULL, "--backend qemu boots the firmware's own images");
+    if (!options->emulated &&
+        (device->simulated.firmware_directory || device->flash || device->log || device->debug ||
+         device->update_count || device->policy != ATLS_BOOT_MEASURE))
+        return atls_fail(-EINVAL, NULL,
+                         "--firmware, --boot-policy, --update, --flash, --boot-log and --debug are "
+                         "for --backend qemu");
+    return 0;
+}
+
 static int check(const struct atls_device_options *options)
 {
+    const struct atls_simulated_options *simulated = &options->device.simulated;
+    int r = check_emulated(options);
+    if (r)
+        return r;
     if (options->command == ATLS_DEVICE_RUN)
         return options->listen ? 0 : atls_fail(-EINVAL, NULL, "run needs --listen unix:PATH");
     if (!options->output)
         return atls_fail(-EINVAL, NULL, "this command needs --output PATH");
-    if (!options->simulated.has_seed)
+    if (!simulated->has_seed)
         return atls_fail(-EINVAL, NULL,
                          "this command needs --seed: a random device exists in one run only (run "
                          "has --provision FILE)");
-    if (options->command == ATLS_DEVICE_PROVISION && options->simulated.tamper_count > 0)
+    if (options->command == ATLS_DEVICE_PROVISION && simulated->tamper_count > 0)
         return atls_fail(-EINVAL, NULL, "provision: a tampered device cannot be endorsed");
     return 0;
 }
@@ -262,7 +369,7 @@ int atls_device_options_parse(int argc, char **argv, struct atls_device_options 
                "The root of trust is simulated: whoever knows the seed knows every key.",
     };
     struct parse parse = {.options = optionsp};
-    *optionsp = (struct atls_device_options){.simulated = atls_simulated_defaults,
+    *optionsp = (struct atls_device_options){.device.simulated = atls_simulated_defaults,
                                              .faults = ATLS_SERVER_NO_FAULTS};
     argp_parse(&argp, argc, argv, 0, NULL, &parse);
     return parse.error ? parse.error : check(optionsp);
@@ -271,4 +378,5 @@ int atls_device_options_parse(int argc, char **argv, struct atls_device_options 
 void atls_device_options_clear(struct atls_device_options *options)
 {
     free(options->tamper);
+    free(options->update);
 }

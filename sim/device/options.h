@@ -3,18 +3,19 @@
 #ifndef ATLS_SIM_DEVICE_OPTIONS_H
 #define ATLS_SIM_DEVICE_OPTIONS_H
 
+#include "sim/device/emulated.h"
 #include "sim/device/server.h"
-#include "sim/device/simulated.h"
 
 enum atls_device_command { ATLS_DEVICE_RUN, ATLS_DEVICE_PROVISION, ATLS_DEVICE_IMAGES };
 
 struct atls_device_options { /* texts are argv's; free with atls_device_options_clear() */
     enum atls_device_command command;
-    struct atls_simulated_options simulated;
+    bool emulated; /* --backend qemu */
+    struct atls_emulated_options device;
     struct atls_server_faults faults;
     enum atls_corim_dialect dialect;
     const char *listen, *events, *output, *provision;
-    char **tamper; /* what simulated.tamper points at */
+    char **tamper, **update; /* what those of device point at */
 };
 
 /* -EINVAL (usage), ATLS_E_UNSUPPORTED (a value this program does not know), -ENOMEM. --help,

@@ -27,7 +27,7 @@ struct connection {
 };
 
 struct server {
-    struct atls_core *core;
+    struct atls_server_device device;
     struct atls_events *events;
     struct atls_server_faults faults;
     uint64_t answers; /* sent so far */
@@ -120,7 +120,8 @@ static int do_request(struct server *server, struct connection *c, struct atls_b
     int r;
     if (is_hindered(server))
         return 0;
-    reply = atls_core_handle(server->core, request, server->message, sizeof server->message);
+    reply = server->device.handle(server->device.context, request, server->message,
+                                  sizeof server->message);
     atls_event(server->events, "request", "{s:s, s:s}", "operation", reply.operation, "outcome",
                reply.outcome);
     r = atls_link_answer(&c->link, reply.message);
@@ -221,7 +222,18 @@ static int turn(struct server *server, int listener, int stop_fd)
     return server->exiting ? 0 : 1;
 }
 
-int atls_server_run(struct atls_core *core, int listener, int stop_fd,
+static struct atls_core_reply handle_by_core(void *context, struct atls_bytes request, uint8_t *out,
+                                             size_t capacity)
+{
+    return atls_core_handle(context, request, out, capacity);
+}
+
+struct atls_server_device atls_server_core(struct atls_core *core)
+{
+    return (struct atls_server_device){handle_by_core, core};
+}
+
+int atls_server_run(const struct atls_server_device *device, int listener, int stop_fd,
                     const struct atls_server_faults *faults, struct atls_events *events)
 {
     struct server *server = calloc(1, sizeof *server);
@@ -229,7 +241,7 @@ int atls_server_run(struct atls_core *core, int listener, int stop_fd,
     int r;
     if (!server)
         return -ENOMEM;
-    server->core = core;
+    server->device = *device;
     server->events = events;
     server->faults = *faults;
     while ((r = turn(server, listener, stop_fd)) > 0)

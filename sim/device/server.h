@@ -25,9 +25,17 @@ int atls_server_fault_parse(const char *text, struct atls_server_faults *faults)
 /* A listening unix socket at PATH, for the owner only. A socket that nobody listens at any more is
  * replaced. -EADDRINUSE, -EINVAL (path too long), -errno. */
 int atls_server_listen(const char *path, int *fdp);
-/* Serves CORE on LISTENER until STOP_FD (-1: never) is readable: 0. ATLS_E_UNAVAILABLE when the
+/* What is served: whatever answers requests of protocol.h, as atls_core_handle() does. */
+struct atls_server_device {
+    struct atls_core_reply (*handle)(void *context, struct atls_bytes request, uint8_t *out,
+                                     size_t capacity);
+    void *context;
+};
+struct atls_server_device atls_server_core(struct atls_core *core);
+
+/* Serves DEVICE on LISTENER until STOP_FD (-1: never) is readable: 0. ATLS_E_UNAVAILABLE when the
  * fault exit-after ends it. -errno. Closes its connections, not LISTENER. */
-int atls_server_run(struct atls_core *core, int listener, int stop_fd,
+int atls_server_run(const struct atls_server_device *device, int listener, int stop_fd,
                     const struct atls_server_faults *faults, struct atls_events *events);
 
 #endif

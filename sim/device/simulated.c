@@ -19,12 +19,13 @@ const struct atls_simulated_options atls_simulated_defaults = {
 };
 
 /* One product: every simulated device has the same implementation id, and its own instance id. */
-static const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE] = {
+const uint8_t atls_simulated_implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE] = {
     "atls-simulated-implementation-01"};
 
-static int make_seed(const struct atls_crypto *crypto, const struct atls_simulated_options *options,
-                     uint8_t seedp[ATLS_DEVICE_SEED_SIZE])
+int atls_simulated_seed(const struct atls_simulated_options *options,
+                        uint8_t seedp[ATLS_DEVICE_SEED_SIZE])
 {
+    const struct atls_crypto *crypto = &atls_crypto_gnutls;
     uint8_t number[8];
     struct atls_bytes parts[] = {atls_bytes_of_text("atls simulated device"),
                                  ATLS_BYTES(number, sizeof number)};
@@ -94,7 +95,8 @@ static int boot(struct atls_simulated *device, const struct atls_simulated_optio
     struct atls_bytes *slots;
     int r = 0;
     memcpy(config.seed, seed, sizeof config.seed);
-    memcpy(config.implementation_id, implementation_id, sizeof config.implementation_id);
+    memcpy(config.implementation_id, atls_simulated_implementation_id,
+           sizeof config.implementation_id);
     if (options->has_seed) {
         device->seeded.crypto = config.crypto;
         r = atls_derive(config.crypto, seed, "entropy", device->seeded.key);
@@ -120,8 +122,11 @@ static int check_size(const struct atls_images *images)
 static int prepare(struct atls_simulated *device, const struct atls_simulated_options *options,
                    const uint8_t seed[ATLS_DEVICE_SEED_SIZE])
 {
-    int r = atls_images_open(&atls_crypto_gnutls, seed, options->images_directory,
-                             options->components, &device->images);
+    int r = options->firmware_directory
+                ? atls_images_open_firmware(&atls_crypto_gnutls, seed, options->firmware_directory,
+                                            options->components, &device->images)
+                : atls_images_open(&atls_crypto_gnutls, seed, options->images_directory,
+                                   options->components, &device->images);
     if (r || (r = check_size(&device->images)) ||
         (r = allocate(device, device->images.count + options->tamper_count)) ||
         (r = measure_pristine(device)))
@@ -132,21 +137,30 @@ static int prepare(struct atls_simulated *device, const struct atls_simulated_op
     return (r = check_size(&device->images)) ? r : boot(device, options, seed);
 }
 
-int atls_simulated_open(const struct atls_simulated_options *options,
-                        struct atls_simulated **devicep)
+int atls_simulated_open_with(const struct atls_simulated_options *options,
+                             const uint8_t seed[ATLS_DEVICE_SEED_SIZE],
+                             struct atls_simulated **devicep)
 {
     struct atls_simulated *device = calloc(1, sizeof *device);
-    uint8_t seed[ATLS_DEVICE_SEED_SIZE];
     int r;
     if (!device)
         return -ENOMEM;
-    if (!(r = make_seed(&atls_crypto_gnutls, options, seed)))
-        r = prepare(device, options, seed);
-    atls_erase(seed, sizeof seed);
+    r = prepare(device, options, seed);
     if (r)
         atls_simulated_close(device);
     else
         *devicep = device;
+    return r;
+}
+
+int atls_simulated_open(const struct atls_simulated_options *options,
+                        struct atls_simulated **devicep)
+{
+    uint8_t seed[ATLS_DEVICE_SEED_SIZE];
+    int r;
+    if (!(r = atls_simulated_seed(options, seed)))
+        r = atls_simulated_open_with(options, seed, devicep);
+    atls_erase(seed, sizeof seed);
     return r;
 }
 

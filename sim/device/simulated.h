@@ -17,9 +17,10 @@
 struct atls_simulated_options {
     bool has_seed;
     uint64_t seed;
-    const char *images_directory; /* NULL: generated images */
-    unsigned components;          /* M0001... */
-    uint16_t lifecycle;           /* enum atls_psa_lifecycle */
+    const char *images_directory;   /* NULL: generated images */
+    const char *firmware_directory; /* not NULL: images that hold the firmware built there */
+    unsigned components;            /* M0001... */
+    uint16_t lifecycle;             /* enum atls_psa_lifecycle */
     enum atls_psa_profile profile;
     const char *const *tamper; /* orders of atls_images_tamper(), in turn */
     size_t tamper_count;
@@ -35,9 +36,18 @@ struct atls_simulated {
     struct atls_core_storage storage;
 };
 
+/* 32 bytes of identity: of the seed where there is one, else random. */
+int atls_simulated_seed(const struct atls_simulated_options *options,
+                        uint8_t seedp[ATLS_DEVICE_SEED_SIZE]);
+/* The implementation id of all simulated devices, ATLS_PSA_IMPLEMENTATION_ID_SIZE bytes. */
+extern const uint8_t atls_simulated_implementation_id[];
 /* Prepares the flash and boots. Errors of images.h and core.h; -ENOMEM. */
 int atls_simulated_open(const struct atls_simulated_options *options,
                         struct atls_simulated **devicep);
+/* The same with a chosen identity. */
+int atls_simulated_open_with(const struct atls_simulated_options *options,
+                             const uint8_t seed[ATLS_DEVICE_SEED_SIZE],
+                             struct atls_simulated **devicep);
 /* Forgets every key. */
 void atls_simulated_close(struct atls_simulated *device);
 /* The endorsements of DEVICE as a CoRIM: its components before any tampering as reference values,

@@ -30,7 +30,8 @@ struct served {
 static inline void *serve(void *context)
 {
     struct served *s = context;
-    s->result = atls_server_run(&s->device->core, s->listener, s->stop[0], &s->faults, s->events);
+    struct atls_server_device device = atls_server_core(&s->device->core);
+    s->result = atls_server_run(&device, s->listener, s->stop[0], &s->faults, s->events);
     close(s->listener);
     return NULL;
 }
