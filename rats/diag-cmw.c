@@ -11,6 +11,7 @@
 #include "rats/jws.h"
 #include "rats/kat.h"
 #include "rats/media-types.h"
+#include "rats/prototype.h"
 
 static const struct atls_diag_shape collection = {
     .kind = DIAG_MAP, .what = "CMW collection", .item = &atls_diag_cmw_record};
@@ -90,15 +91,16 @@ static void print_tree(struct atls_diag *d, const char *label, const struct atls
     d->nested--;
 }
 
-static void check_linkage(struct atls_diag *d, const struct atls_cab *cab)
+void atls_diag_linkage(struct atls_diag *d, const struct atls_cab *cab)
 {
+    const char *of = cab->prototype ? "the identity key" : "kak-pub";
     uint8_t linkage[ATLS_LINKAGE_SIZE];
     struct atls_bytes nonce;
     char *expected, *came;
     int r = atls_pat_nonce(cab->pat.payload, &nonce);
 
     if (!r)
-        r = atls_kat_linkage_encoded(d->keys.crypto, cab->kat_claims.kak_encoded, linkage);
+        r = atls_kat_linkage_encoded(d->keys.crypto, cab->kat_claims.linked, linkage);
     if (r) {
         atls_diag_check(d, r, "linkage of PAT to KAT");
         return;
@@ -106,11 +108,13 @@ static void check_linkage(struct atls_diag *d, const struct atls_cab *cab)
     expected = atls_hex_encode(ATLS_BYTES(linkage, sizeof(linkage)));
     came = atls_hex_encode(nonce);
     if (!expected || !came || !atls_bytes_equal(nonce, ATLS_BYTES(linkage, sizeof(linkage))))
-        r = atls_fail(ATLS_E_MISMATCH, ATLS_KAT_CLAUSE_LINKAGE,
-                      "the PAT's nonce is %s, SHA-256 of kak-pub is %s", came ? came : "?",
+        r = atls_fail(ATLS_E_MISMATCH,
+                      cab->prototype ? ATLS_PROTOTYPE_CLAUSE : ATLS_KAT_CLAUSE_LINKAGE,
+                      "the PAT's nonce is %s, SHA-256 of %s is %s", came ? came : "?", of,
                       expected ? expected : "?");
-    atls_diag_check(d, r, "linkage of PAT to KAT%s%s",
-                    r ? "" : ": the PAT's nonce is SHA-256 of kak-pub, ", r ? "" : came);
+    atls_diag_check(d, r, "linkage of PAT to KAT%s%s%s%s",
+                    r ? "" : ": the PAT's nonce is SHA-256 of ", r ? "" : of, r ? "" : ", ",
+                    r ? "" : came);
     free(expected);
     free(came);
 }
@@ -157,7 +161,7 @@ void atls_diag_cmw(struct atls_diag *d, struct atls_bytes in)
         if (r)
             atls_diag_problem(d, r);
         else
-            check_linkage(d, &cab);
+            atls_diag_linkage(d, &cab);
     }
     d->in_cab = was_in_cab;
     atls_cmw_free(cmw);

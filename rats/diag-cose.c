@@ -8,6 +8,7 @@
 #include "rats/encoding.h"
 #include "rats/error.h"
 #include "rats/kat.h"
+#include "rats/prototype.h"
 #include "rats/psa-claims.h"
 
 /* Arm CCA's platform token has the PSA token's claims and two of its own; its rules differ. */
@@ -96,7 +97,8 @@ void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes no
 static void check_kat(struct atls_diag *d, const struct atls_cose_sign1 *message)
 {
     struct atls_kat_claims claims;
-    int r = atls_kat_claims_parse(message->payload, &claims);
+    int r = d->prototype ? atls_prototype_claims_parse(message->payload, &claims)
+                         : atls_kat_claims_parse(message->payload, &claims);
     char name[ATLS_DIAG_KEY_NAME];
 
     if (r) {

@@ -10,6 +10,7 @@
 #include "rats/cbor-read.h"
 #include "rats/cose.h"
 #include "rats/diag.h"
+#include "rats/kat.h"
 
 #define ATLS_DIAG_DEPTH 64 /* items, tags and messages inside one another */
 #define ATLS_DIAG_LABEL 160
@@ -22,7 +23,8 @@ struct atls_diag {
     int problem;                /* first outcome that was not 0 */
     FILE *checks;               /* lines that follow the tree */
     bool has_checks;
-    bool in_cab; /* the nonce expected is the KAT's, not the PAT's */
+    bool in_cab;    /* the nonce expected is the KAT's, not the PAT's */
+    bool prototype; /* and the KAT is as the prototype of 2022 has it */
 };
 
 /* diag-out.c: one line each. LABEL may be NULL. */
@@ -128,6 +130,11 @@ void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes no
 /* diag-cmw.c */
 void atls_diag_cmw(struct atls_diag *d, struct atls_bytes in);
 bool atls_diag_looks_like_cmw(struct atls_bytes in);
+void atls_diag_linkage(struct atls_diag *d, const struct atls_cab *cab);
+
+/* diag-prototype.c */
+bool atls_diag_is_prototype(struct atls_bytes in);
+void atls_diag_prototype(struct atls_diag *d, struct atls_bytes in);
 
 /* diag-parsec.c */
 void atls_diag_tpm_attest(struct atls_diag *d, const char *label, struct atls_bytes in);

@@ -354,6 +354,8 @@ static const struct format {
     {"ear", "EAT attestation result (EAR) in a JWT", is_jwt_ear, atls_diag_jwt},
     {"jwt", "JWT", is_jwt, atls_diag_jwt},
     {"cab", "key attestation bundle (CAB)", is_cab, atls_diag_cmw},
+    {"kat-prototype", "KAT and PAT of the prototype of 2022 (Mbed TLS)", atls_diag_is_prototype,
+     atls_diag_prototype},
     {"cmw", "conceptual message wrapper (CMW)", atls_diag_looks_like_cmw, atls_diag_cmw},
     {"jwk", "JSON web key", is_jwk, print_jwk},
     {"ear", "EAR claims in JSON", is_json_ear, print_json_ear},

@@ -25,7 +25,8 @@ struct atls_diag_keys {
 };
 
 /* What the bytes are, as a word: "cab", "cmw", "psa-token", "kat", "ear", "corim", "boot-record",
- * "cose-sign1", "psa-claims", "kat-claims", "parsec-tpm", "parsec-cca", "jwt", "jwk", "session",
+ * "cose-sign1", "psa-claims", "kat-claims", "kat-prototype", "parsec-tpm", "parsec-cca", "jwt",
+ * "jwk", "session",
  * "pem", "json", "cbor", or NULL where nothing fits. The word is a guess from the first bytes and
  * keys: a message that is malformed further on is still called by its name. */
 const char *atls_diag_recognise(struct atls_bytes in);

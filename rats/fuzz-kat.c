@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as KAT claims, PAT claims and CAB. The crypto is a fake that finds every signature
- * good, so that what lies behind the signature check is reached.
+ * Any bytes as KAT claims, PAT claims, CAB, and the prototype's bundle. The crypto is a fake that
+ * finds every signature good, so that what lies behind the signature check is reached.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "rats/kat.h"
+#include "rats/prototype.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,6 +47,24 @@ static void check_claims(struct atls_bytes in)
         abort();
 }
 
+/* What is read of a bundle, written again, is the bundle. */
+static void check_prototype(struct atls_bytes in)
+{
+    static uint8_t out[1 << 18];
+    struct atls_sink sink = atls_sink_of(out, sizeof out);
+    struct atls_bytes kat, pat, again;
+    struct atls_cab cab;
+
+    if (atls_prototype_bundle_split(in, &kat, &pat))
+        return;
+    if (atls_prototype_bundle_write(&sink, kat, pat) || atls_sink_done(&sink, &again) ||
+        !atls_bytes_equal(again, in))
+        abort();
+    if (atls_prototype_bundle_parse(in, &cab) == 0 &&
+        atls_cab_check(&cab, &fake, cab.kat_claims.nonce) < 0)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct atls_bytes in = ATLS_BYTES(data, size), nonce;
@@ -54,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct atls_cmw *cmw;
 
     check_claims(in);
+    check_prototype(in);
     if (atls_pat_nonce(in, &nonce) == 0 &&
         (nonce.size < ATLS_EAT_NONCE_MIN || nonce.size > ATLS_EAT_NONCE_MAX))
         abort();

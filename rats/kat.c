@@ -9,6 +9,7 @@
 #include "rats/error.h"
 #include "rats/kat.h"
 #include "rats/media-types.h"
+#include "rats/prototype.h"
 
 enum { LEGACY_PSA_NONCE = -75008 };
 
@@ -67,7 +68,7 @@ static int read_kak(struct atls_cbor_reader *r, struct atls_kat_claims *claims)
     struct atls_cbor_reader before = *r;
     int code = atls_cose_key_read(r, &claims->kak);
 
-    return code ? code : atls_cbor_read_encoded(&before, &claims->kak_encoded);
+    return code ? code : atls_cbor_read_encoded(&before, &claims->linked);
 }
 
 int atls_kat_claims_parse(struct atls_bytes payload, struct atls_kat_claims *claimsp)
@@ -220,11 +221,16 @@ int atls_cab_check_linkage(const struct atls_cab *cab, const struct atls_crypto 
     int code = atls_pat_nonce(cab->pat.payload, &nonce);
 
     if (!code)
-        code = atls_kat_linkage_encoded(crypto, cab->kat_claims.kak_encoded, linkage);
+        code = atls_kat_linkage_encoded(crypto, cab->kat_claims.linked, linkage);
     if (code)
         return code;
     if (atls_bytes_equal_secret(nonce, ATLS_BYTES(linkage, sizeof linkage)))
         return 0;
+    if (cab->prototype)
+        return atls_fail(ATLS_E_MISMATCH, ATLS_PROTOTYPE_CLAUSE,
+                         "the PAT's eat_nonce (%zu bytes) is not the SHA-256 hash of the KAT's "
+                         "identity key (04 || x || y)",
+                         nonce.size);
     /* The draft does not say whose encoding is hashed: name the case where that is the difference.
      */
     code = atls_kat_linkage(crypto, &cab->kat_claims.kak, linkage);

@@ -26,7 +26,8 @@ struct atls_kat_claims {
     struct atls_bytes nonce;             /* eat_nonce (10), 8..64 bytes */
     struct atls_public_key identity_key; /* cnf (8): the IK, which TLS uses as its TIK */
     struct atls_public_key kak;          /* kak-pub (2500) */
-    struct atls_bytes kak_encoded;       /* as received: the bytes that the linkage hashes (H22) */
+    struct atls_bytes linked; /* as received, the bytes that the linkage hashes (H22): kak-pub
+                               * (in prototype.h the identity key) */
 };
 
 /* Deterministic encoding. 0, or -EINVAL for a nonce of another size (then nothing was written). */
@@ -49,6 +50,7 @@ struct atls_cab { /* borrows from the CMW it was read from */
     struct atls_cose_sign1 pat;
     struct atls_bytes kat_bytes, pat_bytes;
     struct atls_kat_claims kat_claims;
+    bool prototype; /* not a CAB, but the bundle of prototype.h */
 };
 /*
  * Collection type, both members, both COSE, the KAT's claims (the PAT's are its format's affair).

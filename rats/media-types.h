@@ -7,6 +7,7 @@
 
 #define ATLS_MT_EAT_CWT "application/eat+cwt"
 #define ATLS_MT_EAT_JWT "application/eat+jwt"
+#define ATLS_MT_CMW "application/cmw" /* of early drafts, and of Veraison */
 #define ATLS_MT_CMW_CBOR "application/cmw+cbor"
 #define ATLS_MT_CMW_JSON "application/cmw+json"
 #define ATLS_MT_PSA_TOKEN "application/psa-attestation-token"

@@ -148,7 +148,7 @@ static void check_kat_claims(void **state)
 
     test_outcome(atls_kat_claims_parse(in, &claims), row->outcome, row->clause);
     if (row->outcome == 0) {
-        test_same_bytes(claims.kak_encoded, kak);
+        test_same_bytes(claims.linked, kak);
         assert_int_equal(claims.kak.x[0], 0xf0);
         assert_int_equal(claims.kak.y[31], 0xfe);
         assert_int_equal(claims.identity_key.x[0], 0xd7);

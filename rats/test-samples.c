@@ -13,6 +13,7 @@
 #include "rats/kat.h"
 #include "rats/media-types.h"
 #include "rats/pem.h"
+#include "rats/prototype.h"
 #include "rats/psa.h"
 
 #define MESSAGE_MAX 4096
@@ -197,6 +198,62 @@ static int make_evidence(struct test_samples *samples, const struct world *world
     if (!r)
         r = add_cab(samples, "bad-kat.cbor", ATLS_BYTES("\x80", 1), pat);
     return r;
+}
+
+static int add_bundle(struct test_samples *samples, const char *name, struct atls_bytes kat,
+                      struct atls_bytes pat)
+{
+    uint8_t buffer[2 * MESSAGE_MAX];
+    struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
+    struct atls_bytes bundle;
+    int r = atls_prototype_bundle_write(&sink, kat, pat);
+
+    if (!r)
+        r = atls_sink_done(&sink, &bundle);
+    return r ? r : add(samples, name, bundle);
+}
+
+/* The prototype's bundle over NONCE, whose PAT is over the hash of the IK. */
+static int make_prototype(struct test_samples *samples, const struct world *world,
+                          struct atls_bytes nonce, const char *name)
+{
+    struct atls_kat_claims said = {
+        .nonce = nonce, .identity_key = world->ik.public_key, .kak = world->kak.public_key};
+    uint8_t encoded[MESSAGE_MAX], kat_bytes[MESSAGE_MAX], pat_bytes[MESSAGE_MAX], linkage[32];
+    struct atls_cbor_writer w;
+    struct atls_bytes claims, kat, pat;
+    int r;
+
+    atls_cbor_write_init(&w, encoded, sizeof encoded);
+    r = atls_prototype_claims_write(&w, &said);
+    if (!r)
+        r = atls_cbor_write_done(&w, &claims);
+    if (!r)
+        r = sign(&world->kak, true, claims, kat_bytes, &kat);
+    if (!r)
+        r = atls_prototype_linkage(&atls_crypto_gnutls, &world->ik.public_key, linkage);
+    if (!r)
+        r = make_claims(world, ATLS_PSA_ARM_2, ATLS_BYTES(linkage, 32), encoded, &claims);
+    if (!r)
+        r = sign(&world->pak, true, claims, pat_bytes, &pat);
+    return r ? r : add_bundle(samples, name, kat, pat);
+}
+
+static int make_prototypes(struct test_samples *samples, const struct world *world)
+{
+    struct atls_bytes whole = {NULL, 0};
+    int r = make_prototype(samples, world, ATLS_BYTES(world->nonce, 32), "prototype.bin");
+
+    if (!r)
+        r = make_prototype(samples, world,
+                           ATLS_BYTES(atls_prototype_nonce, ATLS_PROTOTYPE_NONCE_SIZE),
+                           "prototype-constant.bin");
+    if (!r)
+        r = add_bundle(samples, "prototype-linkage.bin", test_sample(samples, "pat.cose"),
+                       test_sample(samples, "pat.cose"));
+    if (!r)
+        whole = test_sample(samples, "prototype.bin");
+    return r ? r : add(samples, "prototype-cut.bin", ATLS_BYTES(whole.data, whole.size - 1));
 }
 
 static int make_wrappers(struct test_samples *samples)
@@ -396,6 +453,8 @@ int test_samples_make(struct test_samples *samples)
 
     if (!r)
         r = make_evidence(samples, &world);
+    if (!r)
+        r = make_prototypes(samples, &world);
     if (!r)
         r = make_wrappers(samples);
     if (!r)

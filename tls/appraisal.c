@@ -9,6 +9,7 @@
 
 #include "rats/error.h"
 #include "rats/media-types.h"
+#include "rats/prototype.h"
 #include "tls/relying-party-private.h"
 
 /* The session whose nonce the evidence must answer: one of the verifier's making, or CHALLENGE. */
@@ -163,10 +164,13 @@ int atls_appraisal_challenge(struct atls_appraisal *a, struct atls_bytes *noncep
             }
             return rc;
         }
-        memcpy(a->challenge, nonce.data, nonce.size);
-        a->challenge_size = nonce.size;
         memcpy(a->verifier_nonce, nonce.data, nonce.size);
         a->verifier_nonce_size = nonce.size;
+        if (a->rp->options.constant_nonce) {
+            nonce = ATLS_BYTES(atls_prototype_nonce, ATLS_PROTOTYPE_NONCE_SIZE);
+        }
+        memcpy(a->challenge, nonce.data, nonce.size);
+        a->challenge_size = nonce.size;
         a->challenge_told = true;
         atls_event(a->rp->events, "challenge", "{s:i, s:s, s:o}", "conn", (int)a->conn, "direction",
                    "sent", "nonce", atls_json_hex(nonce));
@@ -211,8 +215,11 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
         memcpy(a->credential, cmw.data, cmw.size);
     }
     a->credential_size = cmw.size;
-    int rc = atls_received_parse_beside(a->model, a->has_leaf ? &a->leaf : NULL, cmw, &a->received,
-                                        &reason);
+    int rc = a->rp->options.prototype
+                 ? atls_received_parse_prototype(ATLS_BYTES(a->credential, a->credential_size),
+                                                 &a->received, &reason)
+                 : atls_received_parse_beside(a->model, a->has_leaf ? &a->leaf : NULL, cmw,
+                                              &a->received, &reason);
     if (rc) {
         atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, false);
         return rc;
@@ -242,6 +249,11 @@ static bool check_cab(struct atls_appraisal *a)
         reason = "kat-signature-invalid";
     } else if (a->computed && !check_binder(a, cab->kat_claims.nonce)) {
         return false;
+    } else if (cab->prototype && atls_prototype_nonce_is(cab->kat_claims.nonce)) {
+        rc = atls_fail(ATLS_E_MISMATCH, ATLS_PROTOTYPE_CLAUSE,
+                       "the evidence answers 0001020304050607, the nonce that the prototype's "
+                       "server sends in every connection: it may be of any age");
+        reason = "nonce-constant";
     } else if ((rc = atls_cab_check_nonce(cab, challenge))) {
         reason = "nonce-mismatch";
     } else if ((rc = atls_cab_check_linkage(cab, &atls_crypto_gnutls))) {
@@ -266,7 +278,7 @@ static bool check_locally(struct atls_appraisal *a)
                               false);
         return false;
     }
-    if (a->received.format == ATLS_FORMAT_CAB) {
+    if (a->received.format != ATLS_FORMAT_PSA) {
         return check_cab(a);
     }
     if (!a->computed) { /* a nonce of the verifier's alone says nothing of any key */
@@ -315,7 +327,7 @@ static int submit_token(struct atls_appraisal *a, struct atls_bytes token)
 /* Hands the evidence over; ATLS_E_AGAIN while the session is not there. */
 static int submit(struct atls_appraisal *a)
 {
-    enum atls_serialization serialization = a->received.cmw->serialization;
+    const char *type = ATLS_MT_CMW; /* as the prototype calls what is none */
     struct atls_bytes nonce;
     int rc = atls_verifier_session_nonce(a->session, &nonce);
 
@@ -328,9 +340,11 @@ static int submit(struct atls_appraisal *a)
     if (a->received.format == ATLS_FORMAT_PSA) {
         return submit_token(a, a->received.token);
     }
-    rc = atls_verifier_session_submit(
-        a->session, serialization == ATLS_JSON ? ATLS_MT_CMW_JSON : ATLS_MT_CMW_CBOR,
-        ATLS_BYTES(a->credential, a->credential_size));
+    if (a->received.cmw) {
+        type = a->received.cmw->serialization == ATLS_JSON ? ATLS_MT_CMW_JSON : ATLS_MT_CMW_CBOR;
+    }
+    rc = atls_verifier_session_submit(a->session, type,
+                                      ATLS_BYTES(a->credential, a->credential_size));
     return rc == ATLS_E_UNSUPPORTED ? open_for_pat(a) : rc;
 }
 

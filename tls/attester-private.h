@@ -68,6 +68,16 @@ int atls_attester_check_token_faults(const struct atls_attester *attester);
  * with the inner faults carried out. */
 int atls_attester_make_token(struct atls_attester *attester, unsigned conn,
                              struct atls_bytes challenge, uint8_t **tokenp, size_t *sizep);
+/* attester-prototype.c: the device's bundle as a CAB in CBOR, and the bundle again. As
+ * atls_device_attest_key(), and what parsing says. */
+int atls_attester_prototype_evidence(struct atls_device *device, uint32_t handle,
+                                     struct atls_bytes challenge, uint8_t **cabp, size_t *sizep);
+int atls_attester_prototype_bundle(struct atls_bytes cab, uint8_t **bundlep, size_t *sizep);
+/* ATLS_E_UNSUPPORTED for a fault of the CMW, which a bundle is not. */
+int atls_attester_check_prototype_faults(const struct atls_attester *attester);
+/* The others on a bundle: as atls_faults_mutate_cab(). */
+int atls_attester_break_bundle(const struct atls_faults *wrapper, struct atls_bytes bundle,
+                               uint8_t **outp, size_t *sizep, const char **namep);
 /* One message as a record or tag, in the serialization that was asked for. */
 int atls_attester_wrap(struct atls_attester *attester, uint16_t content_format,
                        struct atls_bytes value, unsigned indicator, uint8_t **cmwp, size_t *sizep);

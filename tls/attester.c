@@ -14,6 +14,7 @@
 #include "rats/error.h"
 #include "rats/kat.h"
 #include "rats/media-types.h"
+#include "rats/prototype.h"
 #include "tls/attester-private.h"
 
 #define STALE_CHALLENGE_SIZE 32
@@ -33,7 +34,9 @@ const char *atls_model_name(enum atls_model model)
 
 const char *atls_evidence_format_name(enum atls_evidence_format format)
 {
-    return format == ATLS_FORMAT_PSA ? "psa" : "cab";
+    return format == ATLS_FORMAT_PSA         ? "psa"
+           : format == ATLS_FORMAT_PROTOTYPE ? "prototype"
+                                             : "cab";
 }
 
 void atls_credential_clear(struct atls_credential *credential)
@@ -130,7 +133,7 @@ static int check_format(const struct atls_attester *attester)
     const struct atls_attester_options *options = &attester->options;
     bool record = options->cmw_form == ATLS_CMW_RECORD;
 
-    if (options->key_outside && options->evidence_format == ATLS_FORMAT_CAB) {
+    if (options->key_outside && options->evidence_format != ATLS_FORMAT_PSA) {
         return atls_fail(ATLS_E_UNSUPPORTED, "draft-bft-rats-kat-06 section 4",
                          "a KAT is about a key inside the device, for one outside it there is "
                          "none: a bare PSA token was expected (--evidence-format psa)");
@@ -145,8 +148,15 @@ static int check_format(const struct atls_attester *attester)
                              attester->wrapper.fault[i].name);
         }
     }
-    return options->evidence_format == ATLS_FORMAT_PSA ? atls_attester_check_token_faults(attester)
-                                                       : 0;
+    switch (options->evidence_format) {
+    case ATLS_FORMAT_PSA:
+        return atls_attester_check_token_faults(attester);
+    case ATLS_FORMAT_PROTOTYPE:
+        return atls_attester_check_prototype_faults(attester);
+    case ATLS_FORMAT_CAB:
+        break;
+    }
+    return 0;
 }
 
 /* What the faults need from before the first connection. */
@@ -230,6 +240,15 @@ void atls_attester_free(struct atls_attester *attester)
     free(attester);
 }
 
+/* A CAB, or the prototype's tokens as one. */
+static int attest_key(const struct atls_attester *attester, struct atls_device *device,
+                      uint32_t handle, struct atls_bytes challenge, uint8_t **cabp, size_t *sizep)
+{
+    return attester->options.evidence_format == ATLS_FORMAT_PROTOTYPE
+               ? atls_attester_prototype_evidence(device, handle, challenge, cabp, sizep)
+               : atls_device_attest_key(device, handle, challenge, cabp, sizep);
+}
+
 /* Puts the PAT of another device, or one over another hash, into the CAB. Both are as their
  * device signed them: only the linkage can give them away. */
 static int splice(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
@@ -243,8 +262,8 @@ static int splice(struct atls_attester *attester, unsigned conn, struct atls_byt
     int rc;
 
     if (foreign) {
-        rc = atls_device_attest_key(attester->second, attester->second_identity.handle, challenge,
-                                    &other, &size);
+        rc = attest_key(attester, attester->second, attester->second_identity.handle, challenge,
+                        &other, &size);
         rc = rc ? rc : atls_cmw_parse_as(ATLS_CBOR, ATLS_BYTES(other, size), &cmw);
         if (!rc) {
             const struct atls_cmw *record = atls_cmw_find(cmw, "pat");
@@ -305,8 +324,8 @@ int atls_attester_ask_device(struct atls_attester *attester, unsigned conn,
     int rc =
         token ? atls_device_attest_platform(attester->second ? attester->second : attester->device,
                                             challenge, evidencep, sizep)
-              : atls_device_attest_key(attester->device, attester->attested.handle, challenge,
-                                       evidencep, sizep);
+              : attest_key(attester, attester->device, attester->attested.handle, challenge,
+                           evidencep, sizep);
     free(foreign);
     return rc;
 }
@@ -353,6 +372,11 @@ int atls_attester_serialize_cab(struct atls_attester *attester, uint8_t *cab, si
 {
     struct atls_cmw *cmw;
 
+    if (attester->options.evidence_format == ATLS_FORMAT_PROTOTYPE) {
+        int code = atls_attester_prototype_bundle(ATLS_BYTES(cab, size), outp, outsizep);
+        free(cab);
+        return code ? atls_attester_fails(attester, code, "internal") : 0;
+    }
     if (attester->options.serialization == ATLS_CBOR) { /* byte for byte what the device made */
         *outp = cab;
         *outsizep = size;
@@ -370,6 +394,9 @@ int atls_attester_serialize_cab(struct atls_attester *attester, uint8_t *cab, si
 static int break_wrapper(struct atls_attester *attester, enum atls_model model,
                          struct atls_bytes cmw, uint8_t **outp, size_t *sizep, const char **namep)
 {
+    if (attester->options.evidence_format == ATLS_FORMAT_PROTOTYPE) {
+        return atls_attester_break_bundle(&attester->wrapper, cmw, outp, sizep, namep);
+    }
     if (attester->options.serialization == ATLS_JSON) {
         return atls_faults_mutate_json(&attester->wrapper, cmw, outp, sizep, namep);
     }
@@ -421,7 +448,7 @@ static int make_cmw(struct atls_attester *attester, unsigned conn, struct atls_b
     size_t size;
     int rc;
 
-    if (attester->options.evidence_format == ATLS_FORMAT_CAB) {
+    if (attester->options.evidence_format != ATLS_FORMAT_PSA) {
         rc = atls_attester_make_cab(attester, conn, challenge, &evidence, &size);
         return rc ? rc : atls_attester_serialize_cab(attester, evidence, size, cmwp, sizep);
     }
@@ -443,6 +470,13 @@ static int make_evidence(struct atls_attester *attester, unsigned conn, const ch
 
     atls_event(attester->events, "challenge", "{s:i, s:s, s:o}", "conn", (int)conn, "direction",
                direction, "nonce", atls_json_hex(challenge));
+    if (attester->options.evidence_format == ATLS_FORMAT_PROTOTYPE &&
+        atls_prototype_nonce_is(challenge)) {
+        atls_event(attester->events, "defect", "{s:i, s:s, s:s}", "conn", (int)conn, "name",
+                   "constant-nonce", "detail",
+                   "the nonce is the one that the prototype of 2022 sends in every connection: "
+                   "evidence over it can be replayed at any time");
+    }
     if (challenge.size < ATLS_EAT_NONCE_MIN || challenge.size > ATLS_EAT_NONCE_MAX) {
         atls_fail(ATLS_E_LIMIT, "RFC 9711 section 4.1", "a nonce has 8 to 64 bytes, %zu came",
                   challenge.size);

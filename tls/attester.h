@@ -22,8 +22,10 @@ const char *atls_model_name(enum atls_model model); /* "none", "background-check
 enum atls_evidence_format {
     ATLS_FORMAT_CAB, /* KAT and PAT in a collection: it names the attested key */
     ATLS_FORMAT_PSA, /* a bare PSA token: its only tie to a key is a nonce that was made of one */
+    ATLS_FORMAT_PROTOTYPE, /* KAT and PAT as the prototype of 2022 bundled them: no CMW */
 };
-const char *atls_evidence_format_name(enum atls_evidence_format format); /* "cab", "psa" */
+const char *
+atls_evidence_format_name(enum atls_evidence_format format); /* "cab", "psa", "prototype" */
 
 struct atls_attester_options {
     const char *device, *second_device; /* addresses; second NULL where none */

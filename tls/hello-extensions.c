@@ -32,6 +32,12 @@ const struct atls_hello_layout atls_layout_ta_07 = {
     .nonce_least = 8,
     .nonce_most = 255,
 };
+const struct atls_hello_layout atls_layout_poc = {
+    .clause = "prototype of 2022, after draft-fossati-tls-attestation-02 section 6",
+    .lead = {ATLS_OCTET_TYPE_ENCODING, ATLS_OCTET_NONE},
+    .nonce_least = 0,
+    .nonce_most = 32,
+};
 const struct atls_hello_layout atls_layout_seat_04 = {
     .clause = "draft-fossati-seat-early-attestation-04 section 6",
     .lead = {ATLS_OCTET_TYPE_ENCODING, ATLS_OCTET_NONE},

@@ -34,6 +34,7 @@ struct atls_hello_layout {
 extern const struct atls_hello_layout atls_layout_ta_02;   /* draft-fossati-tls-attestation-02 */
 extern const struct atls_hello_layout atls_layout_ta_03;   /* -03 and -04 */
 extern const struct atls_hello_layout atls_layout_ta_07;   /* -05 to -07 */
+extern const struct atls_hello_layout atls_layout_poc;     /* the prototype of 2022 */
 extern const struct atls_hello_layout atls_layout_seat_04; /* draft-fossati-seat-early-...-04 */
 
 struct atls_evidence_types {

@@ -57,7 +57,9 @@ enum flag {
 static const struct argp_option shared[] = {
     {0, 0, 0, 0, "Attestation:", 1},
     {"profile", PROFILE, "NAME", 0,
-     "how attestation rides in TLS: ta-02, ta-03, ta-07, seat-04, seat-06, x509-cmw, expat-04", 0},
+     "how attestation rides in TLS: ta-02, ta-03, ta-07, seat-04, seat-06, x509-cmw, expat-04, "
+     "poc-mbedtls",
+     0},
     {"attester", ATTESTER, "MODELS", 0,
      "this side attests itself: none (default), or a list in order of preference of "
      "background-check, passport",
@@ -69,7 +71,7 @@ static const struct argp_option shared[] = {
     {"second-device", SECOND_DEVICE, "ADDRESS", 0, "another device, for faults that need one", 0},
     {"evidence-type", EVIDENCE_TYPE, "TYPE", 0,
      "evidence that this side can make or appraise: cf:N or a media type; repeatable, in order of "
-     "preference (default cf:273)",
+     "preference (default cf:273; in poc-mbedtls cf:1)",
      0},
     {"serialization", SERIALIZATION, "cbor|json", 0, "of the CMW that the attester sends", 0},
     {"evidence-format", EVIDENCE_FORMAT, "cab|psa", 0,
@@ -443,6 +445,26 @@ static void check_profile(struct argp_state *state, const struct atls_options *o
                           "inside the device, for one in a file there is none; use psa");
 }
 
+/* The prototype is one choice of everything: its client attests, with a P-256 key and its bundle.
+ */
+static void check_prototype(const struct atls_options *o)
+{
+    if (o->side == ATLS_CLIENT ? o->relying_party_count > 0 : o->attester_count > 0)
+        atls_program_unsupported("in profile poc-mbedtls only a client attests:",
+                                 o->side == ATLS_CLIENT ? "--relying-party of a client"
+                                                        : "--attester of a server");
+    if (o->attester_count > 0 && o->curve != ATLS_P256)
+        atls_program_unsupported("--curve with profile poc-mbedtls:", "p384");
+    if (o->serialization != ATLS_CBOR || o->cmw_form != ATLS_CMW_RECORD)
+        atls_program_unsupported("in profile poc-mbedtls, which has no CMW:",
+                                 "--serialization json, --cmw-form tag");
+    if (o->format_given && o->evidence_format != ATLS_FORMAT_CAB)
+        atls_program_unsupported("--evidence-format with profile poc-mbedtls:",
+                                 atls_evidence_format_name(o->evidence_format));
+    if (o->nonce_size > o->profile->layout->nonce_most)
+        atls_program_unsupported("in profile poc-mbedtls, beyond 32 bytes:", "--nonce-size");
+}
+
 static void check(struct argp_state *state, const struct atls_options *o)
 {
     /* In a certificate the result is there already. */
@@ -480,6 +502,8 @@ static void check(struct argp_state *state, const struct atls_options *o)
     if ((attests_by_result || reads_results) && !o->profile->results)
         atls_program_unsupported("model passport with profile", o->profile->name);
     check_profile(state, o);
+    if (o->profile->prototype)
+        check_prototype(o);
     check_faults(o);
     check_expat_faults(o);
 }
@@ -553,7 +577,8 @@ void atls_options_parse(enum atls_side side, int argc, char **argv, struct atls_
     if (argp_parse(&argp, argc, argv, 0, NULL, &options) != 0)
         exit(ATLS_EXIT_USAGE);
     if (options.type_count == 0)
-        (void)atls_evidence_type_parse("cf:273", &options.types[options.type_count++]);
+        (void)atls_evidence_type_parse(options.profile->prototype ? "cf:1" : "cf:273",
+                                       &options.types[options.type_count++]);
     for (size_t i = 0; i < options.type_count; i++)
         options.types[i].credential_kind = (uint8_t)options.credential_kind;
     if (options.variants.entry_extension != 0)

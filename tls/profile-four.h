@@ -17,5 +17,8 @@ int atls_four_write_selection(const struct atls_profile *profile, enum atls_code
                               const struct atls_selection selections[2], struct atls_sink *sink);
 int atls_four_read_selection(const struct atls_profile *profile, enum atls_code_point point,
                              struct atls_bytes body, struct atls_selection selections[2]);
+/* Of the profiles whose credential is in place of the certificate: the one entry of the message. */
+int atls_four_find_credential(const struct atls_profile *profile, struct atls_bytes message,
+                              struct atls_bytes *cmwp, size_t *atp);
 
 #endif

@@ -26,6 +26,7 @@ static const struct {
     {ATLS_CP_EVIDENCE_REQUEST, ATLS_SERVER, true},
     {ATLS_CP_RESULTS_PROPOSAL, ATLS_CLIENT, false},
     {ATLS_CP_RESULTS_REQUEST, ATLS_SERVER, false},
+    {ATLS_CP_POC_EVIDENCE_PROPOSAL, ATLS_CLIENT, true},
 };
 
 static size_t row_of(enum atls_code_point point)
@@ -96,8 +97,8 @@ int atls_four_read_selection(const struct atls_profile *profile, enum atls_code_
     return result;
 }
 
-static int find_credential(const struct atls_profile *profile, struct atls_bytes message,
-                           struct atls_bytes *cmwp, size_t *atp)
+int atls_four_find_credential(const struct atls_profile *profile, struct atls_bytes message,
+                              struct atls_bytes *cmwp, size_t *atp)
 {
     struct atls_certificate_message certificate;
     int result = atls_certificate_parse(message, &certificate);
@@ -106,11 +107,12 @@ static int find_credential(const struct atls_profile *profile, struct atls_bytes
     if (certificate.entry_count == 0 ||
         (certificate.entry_count == 1 && certificate.first.size == 0))
         return atls_fail(ATLS_E_MISSING, profile->clause,
-                         "a CMW was expected in the Certificate, which is empty");
+                         "%s was expected in the Certificate, which is empty",
+                         profile->prototype ? "a bundle" : "a CMW");
     if (certificate.entry_count > 1)
         return atls_fail(ATLS_E_MALFORMED, profile->clause,
-                         "one CertificateEntry with a CMW was expected, %zu entries came",
-                         certificate.entry_count);
+                         "one CertificateEntry with %s was expected, %zu entries came",
+                         profile->prototype ? "a bundle" : "a CMW", certificate.entry_count);
     if (certificate.has_extensions)
         return atls_fail(ATLS_E_MALFORMED, profile->clause,
                          "a CertificateEntry without extensions was expected");
@@ -184,8 +186,8 @@ static const struct atls_refusal refusals_07[] =
                    ATLS_CP_RESULTS_REQUEST},                                                       \
     .write_offer = atls_four_write_offer, .read_offer = atls_four_read_offer,                      \
     .write_selection = atls_four_write_selection, .read_selection = atls_four_read_selection,      \
-    .carrier = ATLS_IN_PLACE_OF_CERTIFICATE, .nonce = true, .find_credential = find_credential,    \
-    .put_key = atls_certificate_synthesize
+    .carrier = ATLS_IN_PLACE_OF_CERTIFICATE, .nonce = true,                                        \
+    .find_credential = atls_four_find_credential, .put_key = atls_certificate_synthesize
 
 const struct atls_profile atls_profile_ta_02 = {
     .name = "ta-02",

@@ -5,8 +5,9 @@
 #include <string.h>
 
 const struct atls_profile *const atls_profiles[] = {
-    &atls_profile_ta_02,   &atls_profile_ta_03,    &atls_profile_ta_07,    &atls_profile_seat_04,
-    &atls_profile_seat_06, &atls_profile_x509_cmw, &atls_profile_expat_04, NULL};
+    &atls_profile_ta_02,    &atls_profile_ta_03,       &atls_profile_ta_07,
+    &atls_profile_seat_04,  &atls_profile_seat_06,     &atls_profile_x509_cmw,
+    &atls_profile_expat_04, &atls_profile_poc_mbedtls, NULL};
 
 const struct atls_profile *atls_profile_by_name(const char *name)
 {

@@ -62,6 +62,7 @@ struct atls_profile {
     bool nonce;                /* the relying party sends one */
     bool result_answers;       /* a result answers the binder, if nobody reads it otherwise (H11) */
     bool results;              /* the draft has the passport model */
+    bool prototype;            /* only clients attest, with the bundle of rats/prototype.h */
 
     /* Hello extensions. Writers add nothing to SINK where the extension is to be left out. A
      * reader returns ATLS_E_MALFORMED, ATLS_E_LIMIT for a nonce of forbidden length, or
@@ -102,6 +103,7 @@ struct atls_profile {
 extern const struct atls_profile atls_profile_ta_02, atls_profile_ta_03, atls_profile_ta_07;
 extern const struct atls_profile atls_profile_seat_04, atls_profile_seat_06;
 extern const struct atls_profile atls_profile_x509_cmw, atls_profile_expat_04;
+extern const struct atls_profile atls_profile_poc_mbedtls;
 /* All of them, NULL at the end. */
 extern const struct atls_profile *const atls_profiles[];
 /* NULL where there is none of that name (exit 77). */

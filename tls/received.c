@@ -13,6 +13,7 @@
 #include "rats/error.h"
 #include "rats/jws.h"
 #include "rats/media-types.h"
+#include "rats/prototype.h"
 
 #define RESULT_CLAUSE "draft-fossati-tls-attestation-07: passport"
 
@@ -30,8 +31,8 @@ static int fails(int code, const char *reason, const char **reasonp)
 }
 
 /* A COSE_Sign1 and the CBOR in its payload. STRICT for the KAT; a PAT is its verifier's affair. */
-static int check_token(struct atls_bytes token, bool strict, struct atls_bytes *payloadp,
-                       const char **reasonp)
+static int check_token(struct atls_bytes token, bool strict, enum atls_cose_tagging tagging,
+                       struct atls_bytes *payloadp, const char **reasonp)
 {
     const struct atls_cbor_rules *rules = strict ? &atls_cbor_strict : &atls_cbor_lenient;
     const char *clause = strict ? "RFC 8949 section 4.1" : "RFC 8949 section 3";
@@ -42,7 +43,7 @@ static int check_token(struct atls_bytes token, bool strict, struct atls_bytes *
     if (rc) {
         return fails(rc, "malformed-cbor", reasonp);
     }
-    rc = atls_cose_sign1_parse(token, ATLS_COSE_TAG_EITHER, NULL, &message);
+    rc = atls_cose_sign1_parse(token, tagging, NULL, &message);
     if (rc) {
         return fails(rc, "malformed-cose", reasonp);
     }
@@ -66,7 +67,7 @@ static int parse_cab(struct atls_received *received, const char **reasonp)
         pat = atls_cmw_find(cmw, "pat");
     }
     if (kat && kat->form != ATLS_CMW_COLLECTION) {
-        rc = check_token(kat->value, true, &payload, reasonp);
+        rc = check_token(kat->value, true, ATLS_COSE_TAG_EITHER, &payload, reasonp);
         if (rc) {
             return rc;
         }
@@ -76,7 +77,7 @@ static int parse_cab(struct atls_received *received, const char **reasonp)
         }
     }
     if (pat && pat->form != ATLS_CMW_COLLECTION) {
-        rc = check_token(pat->value, false, &payload, reasonp);
+        rc = check_token(pat->value, false, ATLS_COSE_TAG_EITHER, &payload, reasonp);
         if (rc) {
             return rc;
         }
@@ -195,7 +196,7 @@ static int parse_token(struct atls_received *received, const struct atls_public_
                                "expected evidence (ind 4), the record says that it is none"),
                      "malformed-cmw", reasonp);
     }
-    int rc = check_token(cmw->value, false, &payload, reasonp);
+    int rc = check_token(cmw->value, false, ATLS_COSE_TAG_EITHER, &payload, reasonp);
     if (rc) {
         return rc;
     }
@@ -206,6 +207,35 @@ static int parse_token(struct atls_received *received, const struct atls_public_
     received->format = ATLS_FORMAT_PSA;
     received->token = cmw->value;
     received->key = *leaf;
+    return 0;
+}
+
+int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *receivedp,
+                                  const char **reasonp)
+{
+    struct atls_received received = {.format = ATLS_FORMAT_PROTOTYPE};
+    struct atls_bytes kat, pat, payload, nonce;
+    int rc = atls_prototype_bundle_split(in, &kat, &pat);
+
+    if (rc) {
+        return fails(rc, "malformed-cmw", reasonp);
+    }
+    /* The linkage hashes a point, which has one encoding: that of the KAT need not be strict. */
+    rc = check_token(kat, false, ATLS_COSE_TAG_REQUIRED, &payload, reasonp);
+    rc = rc ? rc : check_token(pat, false, ATLS_COSE_TAG_REQUIRED, &payload, reasonp);
+    if (rc) {
+        return rc;
+    }
+    rc = atls_pat_nonce(payload, &nonce);
+    if (rc) {
+        return fails(rc, "malformed-claims", reasonp);
+    }
+    rc = atls_prototype_bundle_parse(in, &received.cab);
+    if (rc) {
+        return fails(rc, "malformed-claims", reasonp);
+    }
+    received.key = received.cab.kat_claims.identity_key;
+    *receivedp = received;
     return 0;
 }
 

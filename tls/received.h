@@ -33,5 +33,8 @@ int atls_received_parse(enum atls_model model, struct atls_bytes in,
 int atls_received_parse_beside(enum atls_model model, const struct atls_public_key *leaf,
                                struct atls_bytes in, struct atls_received *receivedp,
                                const char **reasonp);
+/* The bundle of the prototype of 2022: CAB is then that, CMW NULL, and all borrows from IN. */
+int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *receivedp,
+                                  const char **reasonp);
 
 #endif

@@ -23,6 +23,8 @@ struct atls_relying_party_options {
     enum atls_tier accept_tier; /* affirming or warning */
     size_t nonce_size;
     int64_t result_max_age, clock_offset; /* seconds */
+    bool prototype;      /* evidence is the bundle of the prototype of 2022, and */
+    bool constant_nonce; /* the peer is sent the nonce that its server sends always */
     bool result_answers; /* H11: a result must answer the binder, result-nonce=required */
     const char
         *binder_clause; /* where the profile's draft says what evidence must answer, or NULL */

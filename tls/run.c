@@ -80,18 +80,19 @@ static void describe(struct program *p)
 static int start_attester(struct program *p)
 {
     const struct atls_options *o = &p->options;
-    struct atls_attester_options attester = {.device = o->device,
-                                             .second_device = o->second_device,
-                                             .device_timeout_ms = DEVICE_TIMEOUT_MS,
-                                             .curve = o->curve,
-                                             .serialization = o->serialization,
-                                             .evidence_format = o->evidence_format,
-                                             .cmw_form = o->cmw_form,
-                                             .verifier_url = o->verifier,
-                                             .clock_offset = o->clock_offset,
-                                             .result_max_age = o->result_max_age,
-                                             .faults = &o->faults,
-                                             .artifacts = o->artifacts};
+    struct atls_attester_options attester = {
+        .device = o->device,
+        .second_device = o->second_device,
+        .device_timeout_ms = DEVICE_TIMEOUT_MS,
+        .curve = o->curve,
+        .serialization = o->serialization,
+        .evidence_format = o->profile->prototype ? ATLS_FORMAT_PROTOTYPE : o->evidence_format,
+        .cmw_form = o->cmw_form,
+        .verifier_url = o->verifier,
+        .clock_offset = o->clock_offset,
+        .result_max_age = o->result_max_age,
+        .faults = &o->faults,
+        .artifacts = o->artifacts};
     const struct atls_device_key *enrolled = p->party.device_key;
     if (enrolled != NULL) { /* the certificate's key is the one to attest */
         attester.key_handle = atls_device_key_handle(enrolled);
@@ -110,17 +111,19 @@ static int start_attester(struct program *p)
 static int start_relying_party(struct program *p)
 {
     const struct atls_options *o = &p->options;
-    struct atls_relying_party_options relying_party = {.verifier_url = o->verifier,
-                                                       .trusted = o->trusted,
-                                                       .trusted_count = o->trusted_count,
-                                                       .accept_tier = o->accept_tier,
-                                                       .nonce_size = o->nonce_size,
-                                                       .result_max_age = o->result_max_age,
-                                                       .clock_offset = o->clock_offset,
-                                                       .result_answers =
-                                                           session_result_answers(&p->party),
-                                                       .binder_clause = o->profile->binder_clause,
-                                                       .artifacts = o->artifacts};
+    struct atls_relying_party_options relying_party = {
+        .verifier_url = o->verifier,
+        .trusted = o->trusted,
+        .trusted_count = o->trusted_count,
+        .accept_tier = o->accept_tier,
+        .nonce_size = o->nonce_size,
+        .result_max_age = o->result_max_age,
+        .clock_offset = o->clock_offset,
+        .prototype = o->profile->prototype,
+        .constant_nonce = o->variants.prototype_nonce != 0,
+        .result_answers = session_result_answers(&p->party),
+        .binder_clause = o->profile->binder_clause,
+        .artifacts = o->artifacts};
     return atls_relying_party_new(&relying_party, p->client, p->party.events,
                                   &p->party.relying_party);
 }

@@ -200,6 +200,7 @@ class Endpoints(unittest.TestCase):
     def test_exit_codes_before_any_packet(self) -> None:
         connect = ["--profile", "ta-07", "--connect", "127.0.0.1:1"]
         trust = ["--trust-verifier", "v=http://127.0.0.1:1"]
+        prototype = ["--profile", "poc-mbedtls", *connect[2:]]
         attester = [*connect[2:], "--attester", "background-check", "--device", "unix:/none"]
         cases: list[tuple[int, list[str]]] = [
             (77, ["--profile", "ta-99", "--connect", "127.0.0.1:1"]),
@@ -239,6 +240,13 @@ class Endpoints(unittest.TestCase):
             ),
             (77, [*connect, "--fault", "entry-twice"]),
             (77, ["--profile", "x509-cmw", *connect[2:], "--fault", "entry-missing"]),
+            (77, [*prototype, "--relying-party", "background-check", "--verifier", "http://a:1"]),
+            (77, [*prototype[:2], *attester, "--curve", "p384"]),
+            (77, [*prototype[:2], *attester, "--serialization", "json"]),
+            (77, [*prototype[:2], *attester, "--evidence-format", "psa"]),
+            (77, [*prototype[:2], *attester, "--nonce-size", "33"]),
+            (77, [*prototype, "--variant", "hello-retry=all"]),
+            (77, [*connect, "--variant", "nonce=constant"]),
             (2, ["--profile", "seat-06", *attester]),
             (
                 2,

@@ -83,6 +83,12 @@ static const struct {
      offsetof(struct atls_variants, cmw_code_point),
      {"0xFF00", "0xFFFF"},
      {"expat-04"}},
+    {"nonce",
+     "H4",
+     "what a relying party sends: the verifier's nonce, or 00..07 as the prototype always does",
+     offsetof(struct atls_variants, prototype_nonce),
+     {"fresh", "constant"},
+     {"poc-mbedtls"}},
 };
 #define COUNT (sizeof table / sizeof *table)
 

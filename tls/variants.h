@@ -33,6 +33,7 @@ struct atls_variants {        /* all zero: the defaults */
     unsigned public_key;      /* H6: enum atls_expat_key */
     unsigned exporter_label;  /* H7: enum atls_expat_label */
     unsigned cmw_code_point;  /* H8: 0 is 0xFF00, 1 is 0xFFFF */
+    unsigned prototype_nonce; /* poc-mbedtls: 0 a fresh one, 1 the prototype's constant */
 };
 
 /* Takes "NAME=READING". ATLS_E_UNSUPPORTED: no such name or reading. */

@@ -13,6 +13,7 @@
 
 #include "rats/error.h"
 #include "rats/kat.h"
+#include "rats/prototype.h"
 #include "verifier-stub/printable.h"
 
 #define KAT_CLAUSE "draft-bft-rats-kat-06 section 3"
@@ -222,8 +223,44 @@ static int appraise_psa(struct work *work, const struct atls_evidence *evidence)
     return error;
 }
 
+/* The same of a token that must be tagged. */
+static const char *malformed_prototype_word(struct atls_bytes message)
+{
+    const char *word = malformed_word(message);
+    struct atls_cose_sign1 token;
+
+    if (!word && atls_cose_sign1_parse(message, ATLS_COSE_TAG_REQUIRED, NULL, &token) > 0)
+        word = "malformed-cose";
+    return word;
+}
+
+/* The bundle of the prototype: broken itself, or one of its tokens. */
+static int parse_prototype(struct work *work, const struct atls_evidence *evidence,
+                           struct atls_cab *cabp)
+{
+    struct atls_bytes kat, pat;
+    int error = atls_evidence_cab(evidence, cabp);
+    char text[sizeof work->out->detail], clause[sizeof work->out->clause];
+    const char *word = "malformed-cmw";
+
+    if (error <= 0)
+        return error;
+    snprintf(text, sizeof text, "%s", atls_error_text());
+    snprintf(clause, sizeof clause, "%s", atls_error_clause());
+    if (atls_prototype_bundle_split(evidence->value, &kat, &pat) == 0) {
+        word = malformed_prototype_word(kat);
+        word = word ? word : malformed_prototype_word(pat);
+        word = word ? word : "malformed-claims";
+    }
+    atls_appraisal_condemn(work->out, word, clause, "%s", text);
+    return ATLS_E_REFUSED;
+}
+
 static int parse_cab(struct work *work, const struct atls_evidence *evidence, struct atls_cab *cabp)
 {
+    if (evidence->kind == ATLS_EVIDENCE_PROTOTYPE)
+        return parse_prototype(work, evidence, cabp);
+
     const struct atls_cmw *kat = atls_cmw_find(evidence->cmw, "kat");
     const struct atls_cmw *pat = atls_cmw_find(evidence->cmw, "pat");
     struct atls_cose_sign1 token;
@@ -241,7 +278,7 @@ static int parse_cab(struct work *work, const struct atls_evidence *evidence, st
 }
 
 /* The KAT is signed by the key attestation key that it names, and the PAT vouches for that key by
- * carrying its hash as nonce. */
+ * carrying its hash as nonce; in the prototype it vouches for the identity key itself. */
 static int check_key_attestation(struct work *work, const struct atls_cab *cab)
 {
     uint8_t linkage[ATLS_LINKAGE_SIZE];
@@ -249,12 +286,14 @@ static int check_key_attestation(struct work *work, const struct atls_cab *cab)
 
     if (error != 0)
         return condemn_with_error(work->out, error, "kat-signature-invalid");
-    error = atls_kat_linkage_encoded(work->crypto, cab->kat_claims.kak_encoded, linkage);
+    error = atls_kat_linkage_encoded(work->crypto, cab->kat_claims.linked, linkage);
     if (error != 0)
         return condemn_with_error(work->out, error, "linkage-mismatch");
     if (!atls_bytes_equal_secret(work->claims.nonce, ATLS_BYTES(linkage, sizeof linkage))) {
-        atls_appraisal_condemn(work->out, "linkage-mismatch", KAT_CLAUSE,
-                               "the PAT's nonce is not the SHA-256 hash of kak-pub in the KAT");
+        atls_appraisal_condemn(work->out, "linkage-mismatch",
+                               cab->prototype ? ATLS_PROTOTYPE_CLAUSE : KAT_CLAUSE,
+                               "the PAT's nonce is not the SHA-256 hash of %s in the KAT",
+                               cab->prototype ? "the identity key" : "kak-pub");
         return ATLS_E_REFUSED;
     }
     return 0;
@@ -311,8 +350,8 @@ int atls_appraise(const struct atls_evidence *evidence, struct atls_bytes nonce,
     work.components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof *work.components);
     if (!work.components)
         return atls_fail(-ENOMEM, NULL, "no memory for software components");
-    error = evidence->kind == ATLS_EVIDENCE_CAB ? appraise_cab(&work, evidence)
-                                                : appraise_psa(&work, evidence);
+    error = evidence->kind == ATLS_EVIDENCE_PSA ? appraise_psa(&work, evidence)
+                                                : appraise_cab(&work, evidence);
     free(work.components);
     if (error < 0) {
         atls_appraisal_clear(&out);

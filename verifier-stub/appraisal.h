@@ -24,7 +24,7 @@
 #define ATLS_MISMATCHES_LISTED 64 /* a result names at most so many components */
 
 struct atls_appraisal { /* free the members with atls_appraisal_clear() */
-    const char *scheme; /* the EAR's submod: PSA_IOT or PSA_KAT; static */
+    const char *scheme; /* the EAR's submod: PSA_IOT, PSA_KAT ...; static */
     enum atls_tier tier;
     int trust_vector[ATLS_TRUST_CLAIM_COUNT];
     const char *reason; /* a word of the peer contract; static; "ok" where affirmed */

@@ -11,6 +11,7 @@
 #include "rats/error.h"
 #include "rats/kat.h"
 #include "rats/media-types.h"
+#include "rats/prototype.h"
 
 /* Exactly Veraison's list of the PSA_IOT scheme, then its CMW types (a client that reads the list
  * must find the one it sends). */
@@ -20,7 +21,7 @@ const char *const atls_evidence_media_types[] = {
     ATLS_MT_PSA_RFC9783,
     ATLS_MT_CMW_CBOR,
     ATLS_MT_CMW_JSON,
-    "application/cmw",
+    ATLS_MT_CMW,
     "application/vnd.veraison.cmw",
     "application/vnd.veraison.cmw+cbor",
     "application/vnd.veraison.cmw+json",
@@ -31,7 +32,15 @@ const size_t atls_evidence_media_types_count =
 
 const char *atls_evidence_scheme(enum atls_evidence_kind kind)
 {
-    return kind == ATLS_EVIDENCE_CAB ? "PSA_KAT" : "PSA_IOT";
+    switch (kind) {
+    case ATLS_EVIDENCE_CAB:
+        return "PSA_KAT";
+    case ATLS_EVIDENCE_PROTOTYPE:
+        return "PSA_KAT_PROTOTYPE";
+    case ATLS_EVIDENCE_PSA:
+        break;
+    }
+    return "PSA_IOT";
 }
 
 void atls_evidence_clear(struct atls_evidence *evidence)
@@ -122,7 +131,12 @@ int atls_evidence_unwrap(const char *content_type, struct atls_bytes body,
     if (index < 0)
         return atls_fail(ATLS_E_UNSUPPORTED, NULL, "no active plugin found for %.200s",
                          content_type);
-    if (index >= FIRST_CMW_TYPE) {
+    if (strcmp(atls_evidence_media_types[index], ATLS_MT_CMW) == 0 && body.size > 0 &&
+        body.data[0] == ATLS_PROTOTYPE_VERSION) {
+        evidence.kind = ATLS_EVIDENCE_PROTOTYPE;
+        evidence.value = body;
+        evidence.media_type = strdup(content_type);
+    } else if (index >= FIRST_CMW_TYPE) {
         error = unwrap_cmw(content_type, body, &evidence, &reason);
     } else {
         evidence.kind = ATLS_EVIDENCE_PSA;
@@ -141,6 +155,13 @@ int atls_evidence_unwrap(const char *content_type, struct atls_bytes body,
     return 0;
 }
 
+int atls_evidence_cab(const struct atls_evidence *evidence, struct atls_cab *cabp)
+{
+    return evidence->kind == ATLS_EVIDENCE_PROTOTYPE
+               ? atls_prototype_bundle_parse(evidence->value, cabp)
+               : atls_cab_parse(evidence->cmw, cabp);
+}
+
 int atls_evidence_digest(const struct atls_evidence *evidence, const struct atls_crypto *crypto,
                          uint8_t digestp[ATLS_EVIDENCE_DIGEST_SIZE])
 {
@@ -150,7 +171,7 @@ int atls_evidence_digest(const struct atls_evidence *evidence, const struct atls
     struct atls_cose_sign1 token;
     struct atls_cab cab;
 
-    if (evidence->kind == ATLS_EVIDENCE_CAB && atls_cab_parse(evidence->cmw, &cab) == 0) {
+    if (evidence->kind != ATLS_EVIDENCE_PSA && atls_evidence_cab(evidence, &cab) == 0) {
         atls_sink_u32(&sink, (uint32_t)cab.kat.payload.size);
         parts[1] = cab.kat.payload;
         parts[2] = cab.pat.payload;

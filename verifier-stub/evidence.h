@@ -8,12 +8,14 @@
 
 #include "rats/cmw.h"
 #include "rats/crypto.h"
+#include "rats/kat.h"
 
 #define ATLS_EVIDENCE_DIGEST_SIZE 32
 
 enum atls_evidence_kind {
-    ATLS_EVIDENCE_PSA, /* a bare PSA token: scheme PSA_IOT */
-    ATLS_EVIDENCE_CAB, /* KAT and PAT in a CMW collection: scheme PSA_KAT */
+    ATLS_EVIDENCE_PSA,       /* a bare PSA token: scheme PSA_IOT */
+    ATLS_EVIDENCE_CAB,       /* KAT and PAT in a CMW collection: scheme PSA_KAT */
+    ATLS_EVIDENCE_PROTOTYPE, /* the bundle of rats/prototype.h: scheme PSA_KAT_PROTOTYPE */
 };
 const char *atls_evidence_scheme(enum atls_evidence_kind kind);
 
@@ -32,9 +34,13 @@ extern const size_t atls_evidence_media_types_count;
 
 /* 0; ATLS_E_MALFORMED (a CMW that breaks RFC 9999: *REASONP is then a word of the peer contract; or
  * no media type: *REASONP is NULL); ATLS_E_UNSUPPORTED (another type of evidence); -ENOMEM. As at
- * Veraison, a CMW's serialization is told by its first byte, whatever the Content-Type says. */
+ * Veraison, a CMW's serialization is told by its first byte, whatever the Content-Type says. With
+ * "application/cmw" the prototype of 2022 posted its bundle, whose first byte no CMW has. */
 int atls_evidence_unwrap(const char *content_type, struct atls_bytes body,
                          struct atls_evidence *evidencep, const char **reasonp);
+
+/* The two tokens of a CAB or of a prototype's bundle: as atls_cab_parse(). */
+int atls_evidence_cab(const struct atls_evidence *evidence, struct atls_cab *cabp);
 
 /* SHA-256 over what was signed. Signatures and wrappings do not count: they can be changed without
  * making the evidence another. Where nothing can be parsed, over the value. -errno. */

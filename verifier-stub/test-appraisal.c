@@ -75,7 +75,8 @@ static const int vectors[][ATLS_TRUST_CLAIM_COUNT] = {
 
 struct row {
     const char *name;
-    bool psa; /* a bare token, else a CAB */
+    bool psa;       /* a bare token, else a CAB */
+    bool prototype; /* and that as the prototype of 2022 has it */
     enum test_wrong wrong;
     uint8_t device, pat_device; /* index; PAT_DEVICE 0: the same */
     bool stale;
@@ -301,6 +302,7 @@ static struct test_recipe recipe_of(const struct row *row)
         .lifecycle = row->lifecycle ? row->lifecycle : ATLS_PSA_SECURED,
         .profile = ATLS_PSA_ARM_2,
         .wrong = row->wrong,
+        .prototype = row->prototype,
     };
 
     if (row->components[0].name) {
@@ -348,7 +350,9 @@ static void test_row(void **state)
     static uint8_t evidence[TEST_EVIDENCE_MAX];
     size_t size = row->psa ? test_psa_token(&recipe, evidence) : test_cab(&recipe, evidence);
 
-    appraise(row->psa ? "application/psa-attestation-token" : "application/cmw+cbor",
+    appraise(row->psa         ? "application/psa-attestation-token"
+             : row->prototype ? "application/cmw"
+                              : "application/cmw+cbor",
              ATLS_BYTES(evidence, size), &appraisal);
     if (strcmp(appraisal.reason, row->reason) != 0)
         fail_msg("expected %s, came %s: %s", row->reason, appraisal.reason, appraisal.detail);
@@ -356,7 +360,9 @@ static void test_row(void **state)
     assert_int_equal(appraisal.tier, row->vector == AFFIRMED      ? ATLS_TIER_AFFIRMING
                                      : row->vector == EXECUTABLES ? ATLS_TIER_WARNING
                                                                   : ATLS_TIER_CONTRAINDICATED);
-    assert_string_equal(appraisal.scheme, row->psa ? "PSA_IOT" : "PSA_KAT");
+    assert_string_equal(appraisal.scheme, row->psa         ? "PSA_IOT"
+                                          : row->prototype ? "PSA_KAT_PROTOTYPE"
+                                                           : "PSA_KAT");
     check_mismatches(row, &appraisal);
     /* only a genuine KAT names an attested key, and only genuine evidence is repeated */
     assert_int_equal(appraisal.has_key, row->vector != FAILED && !row->psa);
@@ -631,9 +637,38 @@ static void test_vectors_of_tf_m(void **state)
     }
 }
 
+/* Frames that do not fit, and tokens without the tag that the prototype's readers ask for. */
+static void test_broken_prototypes(void **state)
+{
+    static uint8_t bundle[TEST_EVIDENCE_MAX], other[TEST_EVIDENCE_MAX];
+    struct row row = {.prototype = true};
+    struct test_recipe recipe = recipe_of(&row);
+    struct atls_bytes kat, pat, broken;
+    struct atls_appraisal appraisal;
+    size_t size = test_cab(&recipe, bundle);
+    struct atls_sink sink = atls_sink_of(other, sizeof other);
+
+    bundle[size] = 0; /* a byte behind, and one less */
+    for (size_t wrong = size - 1; wrong <= size + 1; wrong += 2) {
+        appraise("application/cmw", ATLS_BYTES(bundle, wrong), &appraisal);
+        assert_string_equal(appraisal.reason, "malformed-cmw");
+        assert_int_equal(appraisal.tier, ATLS_TIER_CONTRAINDICATED);
+        atls_appraisal_clear(&appraisal);
+    }
+    assert_int_equal(atls_prototype_bundle_split(ATLS_BYTES(bundle, size), &kat, &pat), 0);
+    pat = ATLS_BYTES(pat.data + 1, pat.size - 1);
+    assert_int_equal(atls_prototype_bundle_write(&sink, kat, pat), 0);
+    assert_int_equal(atls_sink_done(&sink, &broken), 0);
+    appraise("application/cmw", broken, &appraisal);
+    assert_string_equal(appraisal.reason, "malformed-cose");
+    atls_appraisal_clear(&appraisal);
+}
+
 int main(void)
 {
-    static struct CMUnitTest tests[COUNT(rows) + 8];
+    static struct CMUnitTest tests[2 * COUNT(rows) + 9];
+    static struct row prototypes[COUNT(rows)];
+    size_t count = 0;
     const struct CMUnitTest others[] = {
         cmocka_unit_test(test_expected_and_measured),
         cmocka_unit_test(test_same_in_other_forms),
@@ -643,12 +678,21 @@ int main(void)
         cmocka_unit_test(test_nothing_measured_nothing_endorsed),
         cmocka_unit_test(test_vectors_of_veraison),
         cmocka_unit_test(test_vectors_of_tf_m),
+        cmocka_unit_test(test_broken_prototypes),
     };
 
-    for (size_t i = 0; i < COUNT(rows); i++)
-        tests[i] = (struct CMUnitTest){.name = rows[i].name,
-                                       .test_func = test_row,
-                                       .initial_state = (void *)(uintptr_t)&rows[i]};
-    memcpy(tests + COUNT(rows), others, sizeof others);
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        tests[count++] = (struct CMUnitTest){.name = rows[i].name,
+                                             .test_func = test_row,
+                                             .initial_state = (void *)(uintptr_t)&rows[i]};
+        if (rows[i].psa || rows[i].wrong >= TEST_NO_PAT)
+            continue;
+        prototypes[i] = rows[i]; /* the bundle of 2022 gets the same verdict */
+        prototypes[i].prototype = true;
+        tests[count++] = (struct CMUnitTest){
+            .name = rows[i].name, .test_func = test_row, .initial_state = &prototypes[i]};
+    }
+    memcpy(tests + count, others, sizeof others);
+    count += COUNT(others);
+    return _cmocka_run_group_tests("appraisal", tests, count, set_up, tear_down);
 }

@@ -152,11 +152,14 @@ static size_t make_kat(const struct test_recipe *recipe, uint8_t *out)
     size_t size;
 
     atls_cbor_write_init(&w, payload, sizeof payload);
-    must(atls_kat_claims_write(&w, &claims), "KAT claims");
+    must(recipe->prototype ? atls_prototype_claims_write(&w, &claims)
+                           : atls_kat_claims_write(&w, &claims),
+         "KAT claims");
     must(atls_cbor_write_done(&w, &written), "KAT claims");
     if (recipe->wrong == TEST_KAT_CLAIMS_EMPTY)
         written = ATLS_BYTES("\xa0", 1);
-    size = sign(written, false, recipe->wrong == TEST_KAT_BY_IK ? &device->ik : &device->kak, out);
+    size = sign(written, recipe->prototype,
+                recipe->wrong == TEST_KAT_BY_IK ? &device->ik : &device->kak, out);
     if (recipe->wrong == TEST_KAT_SIGNATURE)
         out[size - 1] ^= 1;
     if (recipe->wrong == TEST_KAT_NOT_CBOR)
@@ -198,13 +201,21 @@ size_t test_cab(const struct test_recipe *recipe, uint8_t *out)
     struct atls_bytes kat_bytes, pat_bytes, written;
     struct atls_cbor_writer w;
 
-    must(atls_kat_linkage(CRYPTO, &recipe->device->kak.public_key, linkage), "linkage");
-    if (recipe->pat_device)
-        must(atls_kat_linkage(CRYPTO, &recipe->pat_device->kak.public_key, linkage), "linkage");
+    const struct test_device *linked = recipe->pat_device ? recipe->pat_device : recipe->device;
+
+    must(recipe->prototype ? atls_prototype_linkage(CRYPTO, &linked->ik.public_key, linkage)
+                           : atls_kat_linkage(CRYPTO, &linked->kak.public_key, linkage),
+         "linkage");
     if (recipe->wrong == TEST_LINKAGE)
         linkage[0] ^= 1;
     kat_bytes = ATLS_BYTES(kat, make_kat(recipe, kat));
     pat_bytes = ATLS_BYTES(pat, make_token(recipe, ATLS_BYTES(linkage, sizeof linkage), pat));
+    if (recipe->prototype) {
+        struct atls_sink sink = atls_sink_of(out, TEST_EVIDENCE_MAX);
+        must(atls_prototype_bundle_write(&sink, kat_bytes, pat_bytes), "bundle");
+        must(atls_sink_done(&sink, &written), "bundle");
+        return written.size;
+    }
     atls_cbor_write_init(&w, out, TEST_EVIDENCE_MAX);
     if (recipe->wrong >= TEST_NO_PAT)
         write_odd_cab(&w, kat_bytes, pat_bytes, recipe->wrong);

@@ -8,6 +8,7 @@
 
 #include "rats/corim.h"
 #include "rats/kat.h"
+#include "rats/prototype.h"
 #include "rats/psa.h"
 
 #define TEST_COMPONENTS 3
@@ -55,6 +56,7 @@ struct test_recipe {
     enum atls_psa_profile profile;
     enum test_wrong wrong;
     bool untagged;
+    bool prototype; /* instead of a CAB the bundle of rats/prototype.h */
 };
 /* Sizes of what is written to OUT (TEST_EVIDENCE_MAX bytes); they abort where it cannot be. */
 size_t test_cab(const struct test_recipe *recipe, uint8_t *out);

@@ -37,7 +37,12 @@ MESSAGES = ("offer", "selected", "credential", "application-data", "handshake", 
 # Written when the message has gone, or when it has been dealt with: of no use to set a clock by.
 LATE = ("selected",)
 # What the device did must be done before the endpoint says this.
-KEY_USE = {"create-key": "credential sent", "attest-key": "credential sent", "sign": "handshake"}
+KEY_USE = {
+    "create-key": "credential sent",
+    "attest-key": "credential sent",
+    "attest-prototype": "credential sent",
+    "sign": "handshake",
+}
 HEX = re.compile(r"[0-9a-f]{33,}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -188,14 +193,18 @@ def causes(parties: list[Party], pairs: Pairs) -> tuple[Order, Order]:
                 sure.append((appraised[wanted], end))
                 wanted = ""
             elif name in ("challenge received", "challenge computed") and name not in seen:
-                likely += [(end, last) for last in asked["attest-key"][-1:]]
+                likely += [
+                    (end, last) for last in (asked["attest-key"] + asked["attest-prototype"])[-1:]
+                ]
             for operation, user in KEY_USE.items():
                 if user == name and name not in seen:
                     sure += [(one, end) for one in asked[operation][:1]]
             seen.add(name)
         own = [end for nonce, (_, end) in sessions.items() if nonce not in _challenges(endpoints)]
         if len(own) == 1 and not seen & {"challenge received", "challenge computed"}:
-            likely += [(own[0], last) for last in asked["attest-key"][-1:]]
+            likely += [
+                (own[0], last) for last in (asked["attest-key"] + asked["attest-prototype"])[-1:]
+            ]
     return sure, likely
 
 

@@ -3,6 +3,7 @@
 #include "sim/attest/keys.h"
 
 #include "rats/error.h"
+#include "rats/prototype.h"
 
 #define CLAUSE "draft-bft-rats-kat-06 section 4"
 /* Claims: a nonce of 64 bytes and two COSE_Keys of at most 108 and 80 bytes; then the signature. */
@@ -82,9 +83,10 @@ int atls_keys_sign(struct atls_keys *keys, uint32_t handle, struct atls_bytes di
     return 0;
 }
 
-static int write_kat(struct atls_keys *keys, const struct atls_public_key *identity_key,
-                     struct atls_bytes challenge, uint8_t *out, size_t capacity,
-                     struct atls_bytes *katp)
+/* PROTOTYPE: as the prototype of 2022 has it. */
+static int write_kat(struct atls_keys *keys, bool prototype,
+                     const struct atls_public_key *identity_key, struct atls_bytes challenge,
+                     uint8_t *out, size_t capacity, struct atls_bytes *katp)
 {
     struct atls_kat_claims claims = {
         .nonce = challenge, .identity_key = *identity_key, .kak = keys->kak.public_key};
@@ -95,46 +97,67 @@ static int write_kat(struct atls_keys *keys, const struct atls_public_key *ident
     struct atls_bytes payload;
     int r;
     atls_cbor_write_init(&w, encoded, sizeof encoded);
-    if ((r = atls_kat_claims_write(&w, &claims)) || (r = atls_cbor_write_done(&w, &payload)))
+    r = prototype ? atls_prototype_claims_write(&w, &claims) : atls_kat_claims_write(&w, &claims);
+    if (r || (r = atls_cbor_write_done(&w, &payload)))
         return r;
     atls_cbor_write_init(&w, out, capacity);
-    if ((r = atls_cose_sign1_write(&w, false, payload, keys->config.crypto, &signer)))
+    if ((r = atls_cose_sign1_write(&w, prototype, payload, keys->config.crypto, &signer)))
         return r;
     return atls_cbor_write_done(&w, katp);
 }
 
-/* The PAT, over the hash of the KAK: that is the linkage of the two tokens. */
-static int write_pat(struct atls_keys *keys, struct atls_bytes *patp)
+/* The PAT, over the hash that is the linkage of the two tokens. */
+static int write_pat(struct atls_keys *keys, const uint8_t linkage[ATLS_LINKAGE_SIZE],
+                     struct atls_bytes *patp)
 {
     const struct atls_keys_config *config = &keys->config;
-    uint8_t linkage[ATLS_LINKAGE_SIZE];
     struct atls_cbor_writer w;
-    int r = atls_kat_linkage(config->crypto, &keys->kak.public_key, linkage);
-    if (r)
-        return r;
+    int r;
     atls_cbor_write_init(&w, config->token, config->token_capacity);
-    r = config->platform.token(config->platform.context, ATLS_BYTES(linkage, sizeof linkage), &w);
+    r = config->platform.token(config->platform.context, ATLS_BYTES(linkage, ATLS_LINKAGE_SIZE),
+                               &w);
     return r ? r : atls_cbor_write_done(&w, patp);
+}
+
+static int check_challenge(struct atls_bytes challenge)
+{
+    if (challenge.size < ATLS_EAT_NONCE_MIN || challenge.size > ATLS_EAT_NONCE_MAX)
+        return atls_fail(ATLS_E_REFUSED, CLAUSE, "expected a challenge of %d to %d bytes, came %zu",
+                         ATLS_EAT_NONCE_MIN, ATLS_EAT_NONCE_MAX, challenge.size);
+    return 0;
 }
 
 int atls_keys_attest(struct atls_keys *keys, uint32_t handle, struct atls_bytes challenge,
                      struct atls_cbor_writer *w)
 {
-    uint8_t kat_buffer[KAT_MAX];
+    uint8_t kat_buffer[KAT_MAX], linkage[ATLS_LINKAGE_SIZE];
     struct atls_identity_key *slot = NULL;
     struct atls_bytes kat, pat;
     int r = require(keys, handle, &slot);
-    if (r)
-        return r;
-    if (challenge.size < ATLS_EAT_NONCE_MIN || challenge.size > ATLS_EAT_NONCE_MAX)
-        return atls_fail(ATLS_E_REFUSED, CLAUSE, "expected a challenge of %d to %d bytes, came %zu",
-                         ATLS_EAT_NONCE_MIN, ATLS_EAT_NONCE_MAX, challenge.size);
-    if ((r = write_kat(keys, &slot->key.public_key, challenge, kat_buffer, sizeof kat_buffer,
+    if (r || (r = check_challenge(challenge)) ||
+        (r = write_kat(keys, false, &slot->key.public_key, challenge, kat_buffer, sizeof kat_buffer,
                        &kat)) ||
-        (r = write_pat(keys, &pat)))
+        (r = atls_kat_linkage(keys->config.crypto, &keys->kak.public_key, linkage)) ||
+        (r = write_pat(keys, linkage, &pat)))
         return r;
     atls_cab_write(w, kat, pat);
     return 0;
+}
+
+int atls_keys_attest_prototype(struct atls_keys *keys, uint32_t handle, struct atls_bytes challenge,
+                               struct atls_sink *sink)
+{
+    uint8_t kat_buffer[KAT_MAX], linkage[ATLS_LINKAGE_SIZE];
+    struct atls_identity_key *slot = NULL;
+    struct atls_bytes kat, pat;
+    int r = require(keys, handle, &slot);
+    if (r || (r = check_challenge(challenge)) ||
+        (r = write_kat(keys, true, &slot->key.public_key, challenge, kat_buffer, sizeof kat_buffer,
+                       &kat)) ||
+        (r = atls_prototype_linkage(keys->config.crypto, &slot->key.public_key, linkage)) ||
+        (r = write_pat(keys, linkage, &pat)))
+        return r;
+    return atls_prototype_bundle_write(sink, kat, pat);
 }
 
 void atls_keys_stop(struct atls_keys *keys)

@@ -2,6 +2,7 @@
 /* The two attestation services: what they sign, what they refuse, and what they forget. */
 #include "sim/test-support.h"
 
+#include "rats/prototype.h"
 #include "sim/attest/keys.h"
 #include "sim/attest/platform.h"
 
@@ -281,6 +282,34 @@ static void test_cab(void **state)
 }
 
 /* The two roots are apart: neither service's memory holds the other's keys. */
+/* The bundle of 2022: the PAT vouches for the identity key itself. */
+static void test_prototype_bundle(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t bytes[32] = {1, 2, 3}, small[64];
+    struct atls_bytes challenge = ATLS_BYTES(bytes, sizeof bytes), bundle;
+    struct atls_sink sink = atls_sink_of(f->out, sizeof f->out);
+    struct atls_sink little = atls_sink_of(small, sizeof small);
+    struct atls_public_key key;
+    struct atls_cab cab;
+    uint32_t handle;
+    assert_ok(atls_keys_create(&f->keys, ATLS_P256, &handle, &key));
+    assert_ok(atls_keys_attest_prototype(&f->keys, handle, challenge, &sink));
+    assert_ok(atls_sink_done(&sink, &bundle));
+    assert_ok(atls_prototype_bundle_parse(bundle, &cab));
+    assert_ok(atls_cab_check(&cab, crypto, challenge));
+    assert_true(atls_public_key_equal(&cab.kat_claims.identity_key, &key));
+    assert_ok(atls_cose_sign1_verify(&cab.pat, crypto, &f->platform.pak.public_key));
+    assert_int_equal(atls_keys_attest_prototype(&f->keys, handle + 1, challenge, &sink),
+                     ATLS_E_REFUSED);
+    challenge.size = 7;
+    assert_int_equal(atls_keys_attest_prototype(&f->keys, handle, challenge, &sink),
+                     ATLS_E_REFUSED);
+    challenge.size = 8;
+    assert_ok(atls_keys_attest_prototype(&f->keys, handle, challenge, &little));
+    assert_int_equal(atls_sink_done(&little, &bundle), ATLS_E_LIMIT);
+}
+
 static void test_services_hold_only_their_own_keys(void **state)
 {
     struct fixture *f = *state;
@@ -329,6 +358,7 @@ int main(void)
         WITH_SERVICES(test_signatures_verify),
         WITH_SERVICES(test_handles),
         WITH_SERVICES(test_cab),
+        WITH_SERVICES(test_prototype_bundle),
         WITH_SERVICES(test_services_hold_only_their_own_keys),
         WITH_SERVICES(test_keys_are_forgotten),
     };

@@ -204,6 +204,19 @@ int atls_device_attest_key(struct atls_device *device, uint32_t handle, struct a
     return take_evidence(&c, "CAB", cabp, sizep);
 }
 
+int atls_device_attest_prototype(struct atls_device *device, uint32_t handle,
+                                 struct atls_bytes challenge, uint8_t **bundlep, size_t *sizep)
+{
+    struct atls_cursor c;
+    struct call call;
+    int r;
+    begin(&call, ATLS_OP_ATTEST_PROTOTYPE);
+    atls_sink_u32(&call.sink, handle);
+    if ((r = put_vec8(&call, "challenge", challenge)) || (r = finish(device, &call, &c)))
+        return r;
+    return take_evidence(&c, "bundle", bundlep, sizep);
+}
+
 int atls_device_attest_platform(struct atls_device *device, struct atls_bytes challenge,
                                 uint8_t **tokenp, size_t *sizep)
 {

@@ -170,6 +170,25 @@ static int op_attest_key(struct atls_core *core, struct atls_cursor *c, struct a
     return r ? r : end_evidence(s, &w);
 }
 
+static int op_attest_prototype(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
+{
+    size_t left = s->capacity - s->used;
+    struct atls_sink bundle =
+        atls_sink_of(s->data + s->used + (left > 3 ? 3 : 0), left > 3 ? left - 3 : 0);
+    struct atls_bytes challenge, written;
+    uint32_t handle;
+    int r;
+    if ((r = atls_cursor_u32(c, "handle", &handle)) ||
+        (r = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
+        (r = atls_cursor_end(c, "request attest-prototype")) ||
+        (r = atls_keys_attest_prototype(&core->keys, handle, challenge, &bundle)) ||
+        (r = atls_sink_done(&bundle, &written)))
+        return r;
+    atls_sink_u24(s, (uint32_t)written.size);
+    s->used += written.size; /* it lies there already */
+    return 0;
+}
+
 static int op_attest_platform(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
 {
     struct atls_cbor_writer w;
@@ -218,6 +237,7 @@ static operation *const operations[] = {
     [ATLS_OP_ATTEST_PLATFORM] = op_attest_platform,
     [ATLS_OP_SIGN] = op_sign,
     [ATLS_OP_BOOT_RECORD] = op_boot_record,
+    [ATLS_OP_ATTEST_PROTOTYPE] = op_attest_prototype,
 };
 
 static enum atls_answer answer_of(int r)
@@ -247,9 +267,9 @@ static int dispatch(struct atls_core *core, struct atls_bytes request, struct at
                          ATLS_REQUEST_MAX, request.size);
     if ((r = atls_cursor_u8(&c, "operation", &number)))
         return r;
-    if (number < ATLS_OP_INFO || number > ATLS_OP_BOOT_RECORD)
+    if (number < ATLS_OP_INFO || number > ATLS_OP_LAST)
         return atls_fail(ATLS_E_UNSUPPORTED, CLAUSE, "expected operation 1 to %d, came %u",
-                         ATLS_OP_BOOT_RECORD, number);
+                         ATLS_OP_LAST, number);
     *operationp = number;
     atls_sink_u8(s, number);
     atls_sink_u8(s, ATLS_DONE);

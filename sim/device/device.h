@@ -39,6 +39,9 @@ int atls_device_destroy_key(struct atls_device *device, uint32_t handle);
 /* Evidence for the IK over CHALLENGE (8..64 bytes): a CAB, CBOR. *CABP is allocated. */
 int atls_device_attest_key(struct atls_device *device, uint32_t handle, struct atls_bytes challenge,
                            uint8_t **cabp, size_t *sizep);
+/* The same as the prototype of 2022 has it: a bundle (rats/prototype.h). *BUNDLEP is allocated. */
+int atls_device_attest_prototype(struct atls_device *device, uint32_t handle,
+                                 struct atls_bytes challenge, uint8_t **bundlep, size_t *sizep);
 /* A bare PSA token over CHALLENGE (32, 48 or 64 bytes). *TOKENP is allocated. */
 int atls_device_attest_platform(struct atls_device *device, struct atls_bytes challenge,
                                 uint8_t **tokenp, size_t *sizep);

@@ -33,7 +33,7 @@ static void check_answer(const struct atls_simulated *device, struct atls_bytes 
     struct atls_cursor c = atls_cursor_of(answer, "answer");
     struct atls_bytes text, clause;
     uint8_t operation, outcome;
-    expect(!atls_cursor_u8(&c, "operation", &operation) && operation <= ATLS_OP_BOOT_RECORD);
+    expect(!atls_cursor_u8(&c, "operation", &operation) && operation <= ATLS_OP_LAST);
     expect(!atls_cursor_u8(&c, "outcome", &outcome) && outcome <= ATLS_BAD_REQUEST);
     if (outcome)
         expect(!atls_cursor_vector(&c, "reason", 2, 1, 1000, &text) &&

@@ -16,8 +16,9 @@ const char *atls_operation_name(unsigned operation)
         [ATLS_OP_ATTEST_PLATFORM] = "attest-platform",
         [ATLS_OP_SIGN] = "sign",
         [ATLS_OP_BOOT_RECORD] = "boot-record",
+        [ATLS_OP_ATTEST_PROTOTYPE] = "attest-prototype",
     };
-    if (operation < ATLS_OP_INFO || operation > ATLS_OP_BOOT_RECORD)
+    if (operation < ATLS_OP_INFO || operation > ATLS_OP_LAST)
         return "unknown";
     return names[operation];
 }

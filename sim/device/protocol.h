@@ -13,6 +13,7 @@
  *   5 attest-platform   challenge (vec8)                   PSA token (vec24)
  *   6 sign              handle (4), digest (vec8)          signature r || s (vec8)
  *   7 boot-record       -                                  software components, CBOR (vec24)
+ *   8 attest-prototype  handle (4), challenge (vec8)       bundle of the prototype of 2022 (vec24)
  *
  *   key: curve (1: 1 P-256, 2 P-384), x, y (32 or 48 bytes each)
  *
@@ -39,6 +40,8 @@ enum atls_operation {
     ATLS_OP_ATTEST_PLATFORM,
     ATLS_OP_SIGN,
     ATLS_OP_BOOT_RECORD,
+    ATLS_OP_ATTEST_PROTOTYPE,
+    ATLS_OP_LAST = ATLS_OP_ATTEST_PROTOTYPE
 };
 enum atls_answer { ATLS_DONE = 0, ATLS_REFUSED = 1, ATLS_BAD_REQUEST = 2, ATLS_FAILED = 3 };
 

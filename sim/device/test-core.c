@@ -48,8 +48,8 @@ static void test_requests_refused(void **state)
         const char *reason; /* part of it */
     } cases[] = {
         {"empty", "", 0, ATLS_BAD_REQUEST, "operation"},
-        {"operation 0", "\0", 1, ATLS_BAD_REQUEST, "expected operation 1 to 7, came 0"},
-        {"operation 8", "\x08", 1, ATLS_BAD_REQUEST, "came 8"},
+        {"operation 0", "\0", 1, ATLS_BAD_REQUEST, "expected operation 1 to 8, came 0"},
+        {"operation 9", "\x09", 1, ATLS_BAD_REQUEST, "came 9"},
         {"operation 255", "\xff", 1, ATLS_BAD_REQUEST, "came 255"},
         {"info with a field", "\1x", 2, ATLS_BAD_REQUEST, "info"},
         {"create-key without curve", "\2", 1, ATLS_BAD_REQUEST, "curve"},
@@ -88,6 +88,19 @@ static void test_requests_refused(void **state)
         {"sign an empty digest", "\6\0\0\0\1\0", 6, ATLS_REFUSED, "digest of 32 bytes"},
         {"sign a short digest", "\6\0\0\0\1\3abc", 9, ATLS_REFUSED, "came 3"},
         {"sign with no key", "\6\0\0\0\0\3abc", 9, ATLS_REFUSED, "handle 0"},
+        {"attest-prototype cut in the handle", "\x08\0\0\0", 4, ATLS_BAD_REQUEST, "handle"},
+        {"attest-prototype, challenge of 7",
+         "\x08\0\0\0\1\7"
+         "1234567",
+         13, ATLS_REFUSED, "came 7"},
+        {"attest-prototype, trailing byte",
+         "\x08\0\0\0\1\x08"
+         "12345678x",
+         15, ATLS_BAD_REQUEST, "attest-prototype"},
+        {"attest-prototype, unknown handle",
+         "\x08\0\0\0\2\x08"
+         "12345678",
+         14, ATLS_REFUSED, "handle 2"},
         {"boot-record with a field", "\7x", 2, ATLS_BAD_REQUEST, "boot-record"},
     };
     struct atls_simulated *device = *state;
@@ -111,14 +124,17 @@ static void test_request_too_long(void **state)
 
 static void test_challenge_sizes(void **state)
 {
-    uint8_t request[300] = {ATLS_OP_ATTEST_KEY, 0, 0, 0, 1};
+    static const uint8_t operations[] = {ATLS_OP_ATTEST_KEY, ATLS_OP_ATTEST_PROTOTYPE};
+    uint8_t request[300] = {0, 0, 0, 0, 1};
     assert_int_equal(ask(*state, "\2\2", 2).data[1], ATLS_DONE);
-    for (unsigned size = 0; size < 256; size++) {
-        bool good = size >= 8 && size <= 64;
-        request[5] = (uint8_t)size;
-        assert_case("attest-key", ask(*state, request, 6 + size).data[1],
-                    good ? ATLS_DONE : ATLS_REFUSED);
-    }
+    for (size_t i = 0; i < sizeof operations; i++)
+        for (unsigned size = 0; size < 256; size++) {
+            bool good = size >= 8 && size <= 64;
+            request[0] = operations[i];
+            request[5] = (uint8_t)size;
+            assert_case(atls_operation_name(operations[i]), ask(*state, request, 6 + size).data[1],
+                        good ? ATLS_DONE : ATLS_REFUSED);
+        }
 }
 
 /* Every operation, with every kind of outcome; after each, no answer may hold any private scalar
@@ -182,13 +198,16 @@ static void test_all_operations_are_scanned(void **state)
 {
     struct atls_simulated *device = *state;
     uint8_t request[64] = {0};
-    static const uint8_t sizes[] = {[1] = 1, 2, 5, 38, 34, 38, 1};
-    for (unsigned operation = 1; operation <= ATLS_OP_BOOT_RECORD; operation++) {
+    static const uint8_t sizes[] = {[1] = 1, 2, 5, 38, 34, 38, 1, 38};
+    for (unsigned operation = 1; operation <= ATLS_OP_LAST; operation++) {
         unsigned round = operation == ATLS_OP_DESTROY_KEY ? ATLS_OP_CREATE_KEY : operation;
         memset(request, 0, sizeof request);
         request[0] = (uint8_t)round;
         request[1] = round == ATLS_OP_CREATE_KEY ? 1 : round == ATLS_OP_ATTEST_PLATFORM ? 32 : 0;
-        request[4] = round == ATLS_OP_ATTEST_KEY || round == ATLS_OP_SIGN ? 1 : 0;
+        request[4] = round == ATLS_OP_ATTEST_KEY || round == ATLS_OP_ATTEST_PROTOTYPE ||
+                             round == ATLS_OP_SIGN
+                         ? 1
+                         : 0;
         request[5] = 32;
         struct atls_bytes answer = ask(device, request, sizes[round]);
         assert_case(atls_operation_name(round), answer.data[1], ATLS_DONE);

@@ -12,6 +12,7 @@ return function(codec, Place, names, tokens)
         ["ta-03"] = { encoding = 1, kind = 2, nonce_least = 0 },
         ["ta-02"] = { encoding = 1, nonce_least = 0 },
         ["seat-04"] = { encoding = 1 }, -- the binder is in the nonce's place
+        ["poc-mbedtls"] = { encoding = 1, nonce_least = 0, constant = "\0\1\2\3\4\5\6\7" },
     }
 
     -- What an element consists of: an item's value must be known before there is an item, and the
@@ -101,6 +102,9 @@ return function(codec, Place, names, tokens)
     local function nonce(tree, c, layout)
         local value = c:vector(1, "nonce")
         local item = tree:add(F.nonce, value.range)
+        if layout.constant == value.data then
+            complain(item, E.unusual, "the nonce that the prototype of 2022 sends in every connection")
+        end
         if #value.data < layout.nonce_least then
             complain(item, E.malformed, string.format("a nonce has at least %d bytes, %d came",
                 layout.nonce_least, #value.data))
@@ -183,7 +187,7 @@ return function(codec, Place, names, tokens)
     local READERS = {
         evidence_request = { evidence(true, false), BOTH_HELLOS },
         evidence_proposal = { evidence(false, true), BOTH_HELLOS },
-        poc_evidence_proposal = { evidence(false, true, LAYOUTS["ta-02"]), BOTH_HELLOS },
+        poc_evidence_proposal = { evidence(false, true, LAYOUTS["poc-mbedtls"]), BOTH_HELLOS },
         results_request = { verifiers, BOTH_HELLOS },
         results_proposal = { verifiers, BOTH_HELLOS },
         remote_attestation = { schemes,

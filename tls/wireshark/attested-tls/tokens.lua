@@ -93,8 +93,26 @@ return function(codec, Place, names)
         end
     end
 
+    -- 04 || x || y in a byte string, as the prototype of 2022 has its keys.
+    local POINT_CURVES = { [65] = "P-256", [97] = "P-384" }
+    local function bare_point(tree, place, node, field)
+        local curve = node.kind == "byte" and node.value_at and node.value:byte(1) == 4
+            and POINT_CURVES[#node.value]
+        if not curve then
+            return false
+        end
+        local sub = tree:add(field, place:span(node.at, node.size), "bare point, " .. curve)
+        local size = math.floor(#node.value / 2)
+        sub:add(F.key_x, place:span(node.value_at + 1, size))
+        sub:add(F.key_y, place:span(node.value_at + 1 + size, size))
+        return true
+    end
+
     -- A COSE_Key (RFC 9052 section 7): FIELD names what it is for.
     local function cose_key(tree, place, node, field)
+        if bare_point(tree, place, node, field) then
+            return
+        end
         local curve = codec.member(node, -1)
         local title = curve and names.CURVES[curve.value or ""]
         local sub = tree:add(field, place:span(node.at, node.size), "COSE_Key" ..
@@ -117,6 +135,9 @@ return function(codec, Place, names)
     end
 
     local function confirmation(tree, place, node)
+        if bare_point(tree, place, node, F.kat_identity_key) then
+            return
+        end
         local key = codec.member(node, 1)
         if key == nil then
             complain(tree, E.malformed, "cnf has no COSE_Key (RFC 8747 section 3.1)")
