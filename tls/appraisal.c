@@ -218,8 +218,9 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
     int rc = a->rp->options.prototype
                  ? atls_received_parse_prototype(ATLS_BYTES(a->credential, a->credential_size),
                                                  &a->received, &reason)
-                 : atls_received_parse_beside(a->model, a->has_leaf ? &a->leaf : NULL, cmw,
-                                              &a->received, &reason);
+                 : atls_received_parse_beside(a->model, a->has_leaf ? &a->leaf : NULL,
+                                              a->rp->options.result_bound, cmw, &a->received,
+                                              &reason);
     if (rc) {
         atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, false);
         return rc;
@@ -339,6 +340,9 @@ static int submit(struct atls_appraisal *a)
     }
     if (a->received.format == ATLS_FORMAT_PSA) {
         return submit_token(a, a->received.token);
+    }
+    if (a->rp->options.pat_alone && a->received.cmw) {
+        return open_for_pat(a);
     }
     if (a->received.cmw) {
         type = a->received.cmw->serialization == ATLS_JSON ? ATLS_MT_CMW_JSON : ATLS_MT_CMW_CBOR;

@@ -13,7 +13,7 @@ static void parse(enum atls_model model, const struct atls_public_key *leaf, str
     struct atls_received received;
     const char *reason = NULL;
 
-    if (atls_received_parse_beside(model, leaf, in, &received, &reason)) {
+    if (atls_received_parse_beside(model, leaf, leaf != NULL, in, &received, &reason)) {
         if (!reason || strcmp(reason, "ok") == 0) { /* every refusal has its reason */
             abort();
         }

@@ -117,8 +117,9 @@ static bool is_unsecured(struct atls_bytes jwt)
     return unsecured;
 }
 
-/* The one key that the result attests. */
-static int find_key(const struct atls_ear *ear, struct atls_public_key *keyp, const char **reasonp)
+/* The one key that the result attests; LEAF where it attests none and need not. */
+static int find_key(const struct atls_ear *ear, const struct atls_public_key *leaf,
+                    struct atls_received *received, const char **reasonp)
 {
     const struct atls_public_key *key = NULL;
 
@@ -131,16 +132,19 @@ static int find_key(const struct atls_ear *ear, struct atls_public_key *keyp, co
         }
         key = submod->has_key ? &submod->key : key;
     }
+    received->unnamed = !key && leaf;
+    key = received->unnamed ? leaf : key;
     if (!key) {
         return fails(atls_fail(ATLS_E_MISSING, RESULT_CLAUSE,
                                "expected a result that attests a key (akpub), it names none"),
                      "result-without-key", reasonp);
     }
-    *keyp = *key;
+    received->key = *key;
     return 0;
 }
 
-static int parse_result(struct atls_received *received, const char **reasonp)
+static int parse_result(struct atls_received *received, const struct atls_public_key *leaf,
+                        const char **reasonp)
 {
     const struct atls_cmw *cmw = received->cmw;
     struct atls_ear ear;
@@ -163,7 +167,7 @@ static int parse_result(struct atls_received *received, const char **reasonp)
     if (rc) {
         return fails(rc, "malformed-result", reasonp);
     }
-    rc = find_key(&ear, &received->key, reasonp);
+    rc = find_key(&ear, leaf, received, reasonp);
     if (!rc) {
         received->issuer = ear.issuer;
         ear.issuer = NULL;
@@ -242,11 +246,11 @@ int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *re
 int atls_received_parse(enum atls_model model, struct atls_bytes in,
                         struct atls_received *receivedp, const char **reasonp)
 {
-    return atls_received_parse_beside(model, NULL, in, receivedp, reasonp);
+    return atls_received_parse_beside(model, NULL, false, in, receivedp, reasonp);
 }
 
 int atls_received_parse_beside(enum atls_model model, const struct atls_public_key *leaf,
-                               struct atls_bytes in, struct atls_received *receivedp,
+                               bool unnamed, struct atls_bytes in, struct atls_received *receivedp,
                                const char **reasonp)
 {
     struct atls_received received = {.cmw = NULL};
@@ -255,7 +259,7 @@ int atls_received_parse_beside(enum atls_model model, const struct atls_public_k
     if (rc) {
         return fails(rc, "malformed-cmw", reasonp);
     }
-    rc = model == ATLS_MODEL_PASSPORT     ? parse_result(&received, reasonp)
+    rc = model == ATLS_MODEL_PASSPORT     ? parse_result(&received, unnamed ? leaf : NULL, reasonp)
          : leaf && is_token(received.cmw) ? parse_token(&received, leaf, reasonp)
                                           : parse_cab(&received, reasonp);
     if (rc) {

@@ -18,7 +18,8 @@ struct atls_received { /* free the members with atls_received_clear() */
     struct atls_bytes token_nonce;
     struct atls_bytes jwt;      /* passport: borrows from the CMW */
     char *issuer;               /* passport: iss, NULL where absent */
-    struct atls_public_key key; /* the IK of the KAT, or the result's akpub */
+    bool unnamed;               /* passport: the result names no key */
+    struct atls_public_key key; /* the IK of the KAT, or the result's akpub; or the leaf's */
 };
 void atls_received_clear(struct atls_received *received);
 
@@ -29,9 +30,10 @@ void atls_received_clear(struct atls_received *received);
 int atls_received_parse(enum atls_model model, struct atls_bytes in,
                         struct atls_received *receivedp, const char **reasonp);
 /* The same of what stands beside a certificate for LEAF: there evidence may also be a bare PSA
- * token, as a record or tag; KEY is then LEAF, which the token itself does not name. */
+ * token, as a record or tag; KEY is then LEAF, which the token itself does not name. With UNNAMED
+ * a result may name none either, and whoever judges it must find the leaf's key in its nonce. */
 int atls_received_parse_beside(enum atls_model model, const struct atls_public_key *leaf,
-                               struct atls_bytes in, struct atls_received *receivedp,
+                               bool unnamed, struct atls_bytes in, struct atls_received *receivedp,
                                const char **reasonp);
 /* The bundle of the prototype of 2022: CAB is then that, CMW NULL, and all borrows from IN. */
 int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *receivedp,

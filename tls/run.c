@@ -122,6 +122,8 @@ static int start_relying_party(struct program *p)
         .prototype = o->profile->prototype,
         .constant_nonce = o->variants.prototype_nonce != 0,
         .result_answers = session_result_answers(&p->party),
+        .result_bound = o->variants.result_key == ATLS_RESULT_KEY_BOUND,
+        .pat_alone = o->variants.cab_appraisal == ATLS_CAB_BY_RELYING_PARTY,
         .binder_clause = o->profile->binder_clause,
         .artifacts = o->artifacts};
     return atls_relying_party_new(&relying_party, p->client, p->party.events,

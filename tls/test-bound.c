@@ -495,22 +495,31 @@ static const struct {
     bool no_nonce;
     enum atls_evidence_format format;
     const char *reason;
+    bool unnamed; /* a result without a key will do where it answers the binder (H10) */
 } passport_rows[] = {
     /* clang-format off */
-    {"H11 ignored, a kept result", false, false, {NULL, 0}, BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok"},
-    {"H11 ignored, one over the binder", false, true, BINDER(32), BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok"},
-    {"H11 ignored, one over another binder", false, true, BINDER(48), BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok"},
-    {"H11 required, a kept result", true, false, {NULL, 0}, BINDER(32), 1, false, ATLS_FORMAT_CAB, "binder-mismatch"},
-    {"H11 required, one over the binder", true, true, BINDER(32), BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok"},
-    {"H11 required, 48 bytes", true, true, BINDER(48), BINDER(48), 1, false, ATLS_FORMAT_CAB, "ok"},
-    {"H11 required, one over another binder", true, true, BINDER(48), BINDER(32), 1, false, ATLS_FORMAT_CAB, "binder-mismatch"},
-    {"H11 required, one without a nonce", true, true, BINDER(32), BINDER(32), 1, true, ATLS_FORMAT_CAB, "binder-mismatch"},
-    {"H11 required, no binder computed", true, true, BINDER(32), {NULL, 0}, 1, false, ATLS_FORMAT_CAB, "internal"},
-    {"another key than the leaf's", false, false, {NULL, 0}, BINDER(32), 2, false, ATLS_FORMAT_CAB, "key-mismatch"},
-    {"another key, though over the binder", true, true, BINDER(32), BINDER(32), 2, false, ATLS_FORMAT_CAB, "key-mismatch"},
-    {"no key", false, false, {NULL, 0}, BINDER(32), 0, false, ATLS_FORMAT_CAB, "result-without-key"},
-    {"of a bare token: no key", false, false, {NULL, 0}, BINDER(32), 0, false, ATLS_FORMAT_PSA, "result-without-key"},
-    {"of a bare token, over the binder: no key", true, true, BINDER(32), BINDER(32), 0, false, ATLS_FORMAT_PSA, "result-without-key"},
+    {"H11 ignored, a kept result", false, false, {NULL, 0}, BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok", false},
+    {"H11 ignored, one over the binder", false, true, BINDER(32), BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok", false},
+    {"H11 ignored, one over another binder", false, true, BINDER(48), BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok", false},
+    {"H11 required, a kept result", true, false, {NULL, 0}, BINDER(32), 1, false, ATLS_FORMAT_CAB, "binder-mismatch", false},
+    {"H11 required, one over the binder", true, true, BINDER(32), BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok", false},
+    {"H11 required, 48 bytes", true, true, BINDER(48), BINDER(48), 1, false, ATLS_FORMAT_CAB, "ok", false},
+    {"H11 required, one over another binder", true, true, BINDER(48), BINDER(32), 1, false, ATLS_FORMAT_CAB, "binder-mismatch", false},
+    {"H11 required, one without a nonce", true, true, BINDER(32), BINDER(32), 1, true, ATLS_FORMAT_CAB, "binder-mismatch", false},
+    {"H11 required, no binder computed", true, true, BINDER(32), {NULL, 0}, 1, false, ATLS_FORMAT_CAB, "internal", false},
+    {"another key than the leaf's", false, false, {NULL, 0}, BINDER(32), 2, false, ATLS_FORMAT_CAB, "key-mismatch", false},
+    {"another key, though over the binder", true, true, BINDER(32), BINDER(32), 2, false, ATLS_FORMAT_CAB, "key-mismatch", false},
+    {"no key", false, false, {NULL, 0}, BINDER(32), 0, false, ATLS_FORMAT_CAB, "result-without-key", false},
+    {"of a bare token: no key", false, false, {NULL, 0}, BINDER(32), 0, false, ATLS_FORMAT_PSA, "result-without-key", false},
+    {"of a bare token, over the binder: no key", true, true, BINDER(32), BINDER(32), 0, false, ATLS_FORMAT_PSA, "result-without-key", false},
+    {"H10 bound, no key, over the binder", false, true, BINDER(32), BINDER(32), 0, false, ATLS_FORMAT_PSA, "ok", true},
+    {"H10 bound, no key, of a CAB", false, true, BINDER(48), BINDER(48), 0, false, ATLS_FORMAT_CAB, "ok", true},
+    {"H10 bound, no key, over another binder", false, true, BINDER(48), BINDER(32), 0, false, ATLS_FORMAT_PSA, "result-without-key", true},
+    {"H10 bound, no key, over nothing of this connection", false, false, {NULL, 0}, BINDER(32), 0, false, ATLS_FORMAT_PSA, "result-without-key", true},
+    {"H10 bound, no key, no nonce", false, true, BINDER(32), BINDER(32), 0, true, ATLS_FORMAT_PSA, "result-without-key", true},
+    {"H10 bound, no key, no binder computed", false, true, BINDER(32), {NULL, 0}, 0, false, ATLS_FORMAT_PSA, "result-without-key", true},
+    {"H10 bound, another key, though over the binder", false, true, BINDER(32), BINDER(32), 2, false, ATLS_FORMAT_CAB, "key-mismatch", true},
+    {"H10 bound, the key, over another binder", false, true, BINDER(48), BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok", true},
     /* clang-format on */
 };
 
@@ -523,6 +532,7 @@ static void test_passport(void **state)
     for (size_t i = 0; i < COUNT(passport_rows); i++) {
         struct atls_public_key leaf, other;
         f->options.result_answers = passport_rows[i].required;
+        f->options.result_bound = passport_rows[i].unnamed;
         f->attester_options.evidence_format = passport_rows[i].format;
         renew(f, NULL);
         assert_int_equal(evidence(f, 32), 0);

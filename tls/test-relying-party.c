@@ -415,6 +415,20 @@ static void test_pat_alone(void **state)
     test_renew(f);
     background_check(f);
     test_verdict_explains(f, "PAT alone, warning", "tier-warning", false);
+    /* and so does one that would take the CAB, where the relying party is to check the KAT */
+    test_server_accept(f->server,
+                       "[\"application/cmw+cbor\", \"application/psa-attestation-token\"]");
+    for (unsigned alone = 0; alone < 2; alone++) {
+        f->options.pat_alone = alone;
+        test_server_result(f->server)->tier = ATLS_TIER_AFFIRMING;
+        test_renew(f);
+        background_check(f);
+        test_verdict_explains(f, "CAB or PAT", "ok", false);
+        assert_string_equal(test_server_evidence_type(f->server),
+                            alone ? ATLS_MT_PSA_TOKEN : ATLS_MT_CMW_CBOR);
+    }
+    f->options.pat_alone = false;
+    test_renew(f);
     test_server_accept(f->server, "[\"application/vnd.other\"]");
     test_renew(f);
     background_check(f);

@@ -36,6 +36,11 @@ static const struct row {
     {"binder-length=advertised-size", 0, "ta-07", 0},
     {"binder-secret=handshake-secret", 0, "ta-07", 0},
     {"binder-secret=handshake-secret", 0, "seat-04", ATLS_E_UNSUPPORTED},
+    {"cab-appraisal=relying-party", 0, "ta-02", 0},
+    {"cab-appraisal=relying-party", 0, "x509-cmw", 0},
+    {"cab-appraisal=nobody", ATLS_E_UNSUPPORTED, NULL, 0},
+    {"result-key=bound", 0, "expat-04", 0},
+    {"result-key=bound", 0, "ta-07", ATLS_E_UNSUPPORTED},
 };
 
 static void a_reading(void **state)

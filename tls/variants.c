@@ -9,7 +9,7 @@
 #include "rats/error.h"
 
 #define READINGS_MAX 4
-#define PROFILES_MAX 6
+#define PROFILES_MAX 7
 
 static const struct {
     const char *name, *ambiguity, *what;
@@ -83,6 +83,18 @@ static const struct {
      offsetof(struct atls_variants, cmw_code_point),
      {"0xFF00", "0xFFFF"},
      {"expat-04"}},
+    {"cab-appraisal",
+     "KAT-06 section 4",
+     "who checks a KAT; the relying party then hands on the PAT alone",
+     offsetof(struct atls_variants, cab_appraisal),
+     {"verifier", "relying-party"},
+     {"ta-02", "ta-03", "ta-07", "seat-04", "seat-06", "x509-cmw", "expat-04"}},
+    {"result-key",
+     "H10",
+     "a result names the attested key, or its nonce is the binder",
+     offsetof(struct atls_variants, result_key),
+     {"named", "bound"},
+     {"seat-04", "seat-06", "x509-cmw", "expat-04"}},
     {"nonce",
      "H4",
      "what a relying party sends: the verifier's nonce, or 00..07 as the prototype always does",

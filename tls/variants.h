@@ -18,6 +18,12 @@ enum atls_payload_prefix {
     ATLS_PREFIX_U24
 };
 
+/* Who checks the KAT of a CAB, whose PAT alone a verifier of platform tokens can appraise? */
+enum atls_cab_appraisal { ATLS_CAB_BY_VERIFIER, ATLS_CAB_BY_RELYING_PARTY };
+/* H10: what ties a result to the certificate's key: a key that it names, or, where it names none,
+ * its nonce, if that is the binder. */
+enum atls_result_key { ATLS_RESULT_KEY_NAMED, ATLS_RESULT_KEY_BOUND };
+
 /* H11: must a result answer the binder? */
 enum atls_result_nonce { ATLS_RESULT_AS_DRAFTED, ATLS_RESULT_FREE, ATLS_RESULT_REQUIRED };
 
@@ -33,6 +39,8 @@ struct atls_variants {        /* all zero: the defaults */
     unsigned public_key;      /* H6: enum atls_expat_key */
     unsigned exporter_label;  /* H7: enum atls_expat_label */
     unsigned cmw_code_point;  /* H8: 0 is 0xFF00, 1 is 0xFFFF */
+    unsigned cab_appraisal;   /* enum atls_cab_appraisal */
+    unsigned result_key;      /* H10: enum atls_result_key */
     unsigned prototype_nonce; /* poc-mbedtls: 0 a fresh one, 1 the prototype's constant */
 };
 

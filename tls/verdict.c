@@ -38,7 +38,8 @@ static void copy_printable(char *to, size_t size, const char *from)
 /* What says which key is attested. */
 static const char *key_from(const struct atls_appraisal *a)
 {
-    return a->model == ATLS_MODEL_PASSPORT         ? "result"
+    return a->received.unnamed                     ? "binder"
+           : a->model == ATLS_MODEL_PASSPORT       ? "result"
            : a->received.format == ATLS_FORMAT_PSA ? "binder"
                                                    : "evidence";
 }
@@ -157,6 +158,23 @@ static bool check_nonce(struct atls_appraisal *a, const struct atls_ear *ear)
     return false;
 }
 
+/* A result that names no key is about whatever the evidence answered: that must be the binder, in
+ * which the certificate's key is. */
+static bool check_unnamed(struct atls_appraisal *a, const struct atls_ear *ear)
+{
+    if (!a->received.unnamed ||
+        (a->challenge_told && ear->nonce &&
+         atls_bytes_equal_secret(ATLS_BYTES(ear->nonce, ear->nonce_size),
+                                 ATLS_BYTES(a->challenge, a->challenge_size)))) {
+        return true;
+    }
+    atls_fail(
+        ATLS_E_MISSING, a->rp->options.binder_clause,
+        "expected a result that attests a key (akpub) or answers the binder, it does neither");
+    refuse_result(a, "result-without-key");
+    return false;
+}
+
 static bool check_key(struct atls_appraisal *a, const struct atls_ear *ear)
 {
     if (a->has_leaf && !atls_public_key_equal(&a->received.key, &a->leaf)) {
@@ -257,7 +275,10 @@ static void accept_peer(struct atls_appraisal *a, enum atls_tier tier)
     snprintf(a->reason, sizeof a->reason, "ok");
     snprintf(a->detail, sizeof a->detail, "the %s result is %s, %s",
              passport ? "presented" : "verifier's", atls_tier_name(tier),
-             a->received.format == ATLS_FORMAT_PSA && !passport
+             a->received.unnamed
+                 ? "it names no key: only its nonce, which the binder is, ties it to the "
+                   "certificate's (H10)"
+             : a->received.format == ATLS_FORMAT_PSA && !passport
                  ? "the evidence names no key: only its nonce, which the binder is, ties it to the "
                    "certificate's (H10)"
                  : "the attested key is fresh in it");
@@ -301,7 +322,8 @@ void atls_appraisal_judge(struct atls_appraisal *a, struct atls_bytes jwt, const
     tell_result(a, jwt, &ear, now);
     if (atls_ear_check_time(&ear, now, LEEWAY, options->result_max_age)) {
         refuse_result(a, "result-expired");
-    } else if (check_issuer(a, &ear) && check_nonce(a, &ear) && check_key(a, &ear)) {
+    } else if (check_issuer(a, &ear) && check_nonce(a, &ear) && check_unnamed(a, &ear) &&
+               check_key(a, &ear)) {
         enum atls_tier tier = atls_ear_worst_tier(&ear);
         if (tier == ATLS_TIER_AFFIRMING ||
             (tier == ATLS_TIER_WARNING && options->accept_tier == ATLS_TIER_WARNING)) {
