@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the stack over NSS: nss.c (credentials, handshake), transport.c (the layer under
+ * NSS, and alerts), hooks.c (extensions). */
+#ifndef ATLS_PEERS_NSS_STACK_H
+#define ATLS_PEERS_NSS_STACK_H
+
+#include <nspr.h>
+#include <nss.h>
+#include <cert.h>
+#include <keyhi.h>
+#include <pk11pub.h>
+#include <ssl.h>
+#include <sslexp.h>
+#include <secmod.h>
+#include <sslproto.h>
+
+#include "harness/peers/linked/peer.h"
+#include "harness/peers/nss/device-module.h"
+
+struct nss { /* of a peer */
+    CERTCertificate *chain[PEER_CERTIFICATES_MAX], *anchors[PEER_CERTIFICATES_MAX];
+    CERTCertList *trusted;
+    SECKEYPrivateKey *key;
+    struct device_module_key device;
+    void *library; /* the module, as dlopen() has it */
+    SECMODModule *module;
+};
+
+struct nss_hook { /* what a hook of NSS is told */
+    struct connection *c;
+    int index; /* of the profile's extensions, or -1: in CertificateEntry alone */
+};
+
+struct nss_connection {
+    PRFileDesc *fd; /* NSS's */
+    PK11SymKey *write_secret;
+    PRUint16 write_epoch;
+    bool by_library; /* NSS has a failure's alert to send: its writes go through */
+    bool told;       /* a fatal alert was sent */
+    int received;    /* fatal alert, or -1 */
+    int sent;        /* by NSS, or -1 */
+    struct nss_hook hooks[ATLS_PROFILE_EXTENSIONS_MAX + 2];
+};
+
+/* transport.c */
+/* The lowest layer, over c->fd, with the connection's deadline. NULL where there is no memory. */
+PRFileDesc *nss_transport(struct connection *c);
+/* Bytes that go out as they are. */
+int nss_transport_write(struct connection *c, struct atls_bytes bytes);
+/* SSLSecretCallback: what seals alerts, and the key log. */
+void nss_secret(PRFileDesc *fd, PRUint16 epoch, SSLSecretDirection direction, PK11SymKey *secret,
+                void *argument);
+/* An alert of any number, sealed by NSS's AEAD with its secret, or in the open where there is none
+ * yet. Only as the first record under that secret, which it is wherever this adapter refuses. */
+bool nss_alert(struct connection *c, int alert);
+
+/* hooks.c */
+int nss_install_hooks(struct connection *c);
+/* What is known once the server's Certificate comes (a client), ahead of its judgement. */
+int nss_settle(struct connection *c);
+
+#endif
