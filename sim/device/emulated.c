@@ -137,8 +137,7 @@ static int start(struct atls_emulated *device, const struct atls_emulated_option
 
 static int check_firmware(const char *directory)
 {
-    static const char *const files[] = {"rom.elf", "bootloader.bin", "secure.bin",
-                                        "application.bin"};
+    static const char *const files[] = {"rom.elf", "bootloader.bin", "secure.bin"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *path = NULL;
         bool there = asprintf(&path, "%s/%s", directory, files[i]) >= 0 && !access(path, R_OK);

@@ -204,7 +204,7 @@ static int add_built(struct atls_images *images, const char *directory, const ch
     char *path = NULL;
     size_t size;
     int r;
-    if (asprintf(&path, "%s/%s", directory, file) < 0)
+    if (asprintf(&path, "%s/%s.bin", directory, file) < 0)
         return -ENOMEM;
     if (!(r = atls_read_file(path, IMAGE_FILE_MAX, &body, &size)) &&
         !(r = wrap(images, name, version, ATLS_BYTES(body, size), &slot))) {
@@ -239,14 +239,14 @@ int atls_images_open(const struct atls_crypto *crypto, const uint8_t seed[ATLS_D
 
 int atls_images_open_firmware(const struct atls_crypto *crypto,
                               const uint8_t seed[ATLS_DEVICE_SEED_SIZE], const char *directory,
-                              unsigned more, struct atls_images *imagesp)
+                              const char *application, unsigned more, struct atls_images *imagesp)
 {
     struct atls_images images = {.crypto = crypto};
     int r;
     memcpy(images.seed, seed, sizeof images.seed);
-    if (!(r = add_built(&images, directory, "bootloader.bin", "BL", standard[0].version)) &&
-        !(r = add_built(&images, directory, "secure.bin", "FW", standard[1].version)) &&
-        !(r = add_built(&images, directory, "application.bin", APPLICATION, APPLICATION_VERSION)) &&
+    if (!(r = add_built(&images, directory, "bootloader", "BL", standard[0].version)) &&
+        !(r = add_built(&images, directory, "secure", "FW", standard[1].version)) &&
+        !(r = add_built(&images, directory, application, APPLICATION, APPLICATION_VERSION)) &&
         !(r = add_generated(&images, standard[2].name, standard[2].version, standard[2].body)))
         r = add_more(&images, more);
     return finish(&images, r, imagesp);

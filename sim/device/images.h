@@ -30,11 +30,11 @@ struct atls_images { /* slots in boot order: BL, FW, CFG, M0001... ; clear it wi
  * file that holds another component), ATLS_E_MALFORMED, ATLS_E_LIMIT. */
 int atls_images_open(const struct atls_crypto *crypto, const uint8_t seed[ATLS_DEVICE_SEED_SIZE],
                      const char *directory, unsigned more, struct atls_images *imagesp);
-/* The same for a device whose firmware is real: the bodies of BL, FW and APP (the application) are
- * bootloader.bin, secure.bin and application.bin of DIRECTORY; the rest is generated. */
+/* The same for a device whose firmware is real: the bodies of BL, FW and APP are bootloader.bin,
+ * secure.bin and APPLICATION.bin of DIRECTORY; the rest is generated. */
 int atls_images_open_firmware(const struct atls_crypto *crypto,
                               const uint8_t seed[ATLS_DEVICE_SEED_SIZE], const char *directory,
-                              unsigned more, struct atls_images *imagesp);
+                              const char *application, unsigned more, struct atls_images *imagesp);
 /* The key with which all simulated images are signed; everybody can derive it. */
 int atls_images_signer(const struct atls_crypto *crypto, struct atls_private_key *keyp);
 /* Hash of its public key: signer id of the images, and what a device has in its fuses. */

@@ -25,6 +25,7 @@ enum {
     OPT_PROVISION,
     OPT_BACKEND,
     OPT_FIRMWARE,
+    OPT_APPLICATION,
     OPT_POLICY,
     OPT_UPDATE,
     OPT_FLASH,
@@ -51,6 +52,10 @@ static const struct argp_option option_table[] = {
      "host (default): the device runs in this process; qemu: as firmware on an emulated processor",
      1},
     {"firmware", OPT_FIRMWARE, "DIR", 0, "qemu: where the firmware was built", 1},
+    {"application", OPT_APPLICATION, "NAME", 0,
+     "qemu: of the non-secure world: application (default), thing, intruder, intruder-alias or "
+     "intruder-flash",
+     1},
     {"boot-policy", OPT_POLICY, "NAME", 0,
      "qemu: what the boot does with an image whose signature does not verify: measure (default) "
      "boots it and lets a verifier judge, enforce refuses it",
@@ -225,6 +230,9 @@ static int parse_emulated_option(int key, char *text, struct atls_device_options
     case OPT_FIRMWARE:
         device->simulated.firmware_directory = text;
         return 0;
+    case OPT_APPLICATION:
+        device->simulated.application = text;
+        return 0;
     case OPT_FLASH:
         device->flash = text;
         return 0;
@@ -293,6 +301,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         break;
     case OPT_BACKEND:
     case OPT_FIRMWARE:
+    case OPT_APPLICATION:
     case OPT_POLICY:
     case OPT_UPDATE:
     case OPT_FLASH:

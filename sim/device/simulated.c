@@ -16,6 +16,7 @@
 const struct atls_simulated_options atls_simulated_defaults = {
     .lifecycle = ATLS_PSA_SECURED,
     .profile = ATLS_PSA_ARM_2,
+    .application = "application",
 };
 
 /* One product: every simulated device has the same implementation id, and its own instance id. */
@@ -122,11 +123,12 @@ static int check_size(const struct atls_images *images)
 static int prepare(struct atls_simulated *device, const struct atls_simulated_options *options,
                    const uint8_t seed[ATLS_DEVICE_SEED_SIZE])
 {
-    int r = options->firmware_directory
-                ? atls_images_open_firmware(&atls_crypto_gnutls, seed, options->firmware_directory,
-                                            options->components, &device->images)
-                : atls_images_open(&atls_crypto_gnutls, seed, options->images_directory,
-                                   options->components, &device->images);
+    int r =
+        options->firmware_directory
+            ? atls_images_open_firmware(&atls_crypto_gnutls, seed, options->firmware_directory,
+                                        options->application, options->components, &device->images)
+            : atls_images_open(&atls_crypto_gnutls, seed, options->images_directory,
+                               options->components, &device->images);
     if (r || (r = check_size(&device->images)) ||
         (r = allocate(device, device->images.count + options->tamper_count)) ||
         (r = measure_pristine(device)))

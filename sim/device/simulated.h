@@ -19,6 +19,7 @@ struct atls_simulated_options {
     uint64_t seed;
     const char *images_directory;   /* NULL: generated images */
     const char *firmware_directory; /* not NULL: images that hold the firmware built there */
+    const char *application;        /* of that firmware: "application" ... */
     unsigned components;            /* M0001... */
     uint16_t lifecycle;             /* enum atls_psa_lifecycle */
     enum atls_psa_profile profile;

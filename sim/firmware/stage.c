@@ -10,6 +10,7 @@
 #include "sim/firmware/board.h"
 
 #define LINE_MAX 256
+#define SFSR_AUVIOL (1u << 3)       /* an access that the attribution unit does not allow */
 #define EXC_RETURN_SECURE (1u << 6) /* the frame is on the stack of the secure world */
 
 /* Of the linker script. */
@@ -77,11 +78,10 @@ void stage_fault(const uint32_t *frame, unsigned exception, const char *world)
     static const char *const names[] = {[2] = "NMI",      [3] = "HardFault",  [4] = "MemManage",
                                         [5] = "BusFault", [6] = "UsageFault", [7] = "SecureFault"};
     const char *name = exception < sizeof names / sizeof *names ? names[exception] : NULL;
-    unsigned long address = exception == 7 ? BOARD_SFAR : exception == 4 ? BOARD_MMFAR : BOARD_BFAR;
-    stage_log("fault: %s in the %s world at pc 0x%08lx, address 0x%08lx (SFSR 0x%08lx, CFSR "
-              "0x%08lx)",
+    unsigned long sfsr = BOARD_SFSR, cfsr = BOARD_CFSR;
+    stage_log("fault: %s in the %s world at pc 0x%08lx%s (SFSR 0x%02lx, CFSR 0x%08lx)",
               name ? name : "unexpected interrupt", world, frame ? (unsigned long)frame[6] : 0ul,
-              address, (unsigned long)BOARD_SFSR, (unsigned long)BOARD_CFSR);
+              sfsr & SFSR_AUVIOL ? ": an access to memory of the secure world" : "", sfsr, cfsr);
     stage_stop();
 }
 
