@@ -29,7 +29,8 @@ KINDS = {
     ".jwk": "public key of a verifier",
     ".txt": "diagnostic text",
 }
-LEFT_OUT = ("*.sock", "*.db", "*.db-*")
+# Private keys among them: a bundle is shown to others.
+LEFT_OUT = ("*.sock", "*.db", "*.db-*", "*.key")
 
 
 def safe_name(text: str) -> str:

@@ -12,10 +12,10 @@ from typing import Sequence
 
 import pytest
 
-from . import checks, coverage, report, setup
+from . import checks, coverage, pairs, report, setup
 from .build import build_programs, jobs
 from .errors import HarnessError, UsageError
-from .paths import PEERS, ROOT, SCENARIOS, default_build
+from .paths import INTEROP, PEERS, ROOT, SCENARIOS, default_build
 from .peer import load_peers
 
 # Workers of pytest for each processor: cases mostly wait for processes, verifiers and time-outs.
@@ -43,12 +43,26 @@ def pytest_arguments(given: Sequence[str]) -> list[str]:
         made.append(str(found) + colons + rest)
         named = True
     if not named:
-        made += [str(SCENARIOS), str(PEERS)]
+        made += [str(path) for path in _default_paths(given)]
     if not any(a == "-n" or a.startswith(("-n", "--numprocesses")) for a in given):
         made += ["-n", str(WORKERS * jobs())]
     quiet = [] if any(a in ("-v", "-vv", "--verbose") for a in given) else ["-q"]
     own = ["-p", "atls_harness.plugin", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
     return [*own, *quiet, "--no-header", *made]
+
+
+def _values(given: Sequence[str], option: str) -> list[str]:
+    """All values of an option that may stand several times."""
+    spaced = [given[at + 1] for at, one in enumerate(given[:-1]) if one == option]
+    return spaced + [one.partition("=")[2] for one in given if one.startswith(f"{option}=")]
+
+
+def _default_paths(given: Sequence[str]) -> list[Path]:
+    """What is played where nothing is named: of a matrix, what is meant for any two stacks."""
+    peers = _values(given, "--peers")
+    if pairs.asked(peers, _values(given, "--pair")):
+        return [INTEROP, PEERS, *pairs.folders(peers)]
+    return [SCENARIOS, PEERS]
 
 
 def build_directory(given: Sequence[str]) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Certificates for keys that stay in a device.
+"""Certificates for keys that stay in a device, or in a file where a library needs one.
 
 The device's enrolment program (atls-enroll; flags in harness/peers/README.md) makes the key and the
 request, the run's CA signs, and an endpoint gets the certificate and the name of the key.
@@ -39,12 +39,14 @@ def enrol(
     folder: Path,
     name: str,
     flags: Sequence[str] = (),
+    own_key: bool = False,
 ) -> Enrolment:
     """Enrols a new key of the device at DEVICE ("unix:PATH", running).
 
     Writes NAME.pem, NAME.csr and NAME.events.jsonl in FOLDER. COMMAND is the program,
     run.command("device", "enroll"); CREDENTIALS is where ca.pem and ca.key are, run.work; FLAGS are
-    passed on ("--cmw", "auto", ...).
+    passed on ("--cmw", "auto", ...). OWN_KEY: the key is not made in the device but in NAME.key,
+    for a library that cannot have its signatures made elsewhere.
 
     Unsupported: the program says 77. ContractError: it crashed, or its request or its events are
     not as they should be. InfrastructureError: it refused, or there is no such program.
@@ -53,6 +55,8 @@ def enrol(
     events_path = folder / f"{name}.events.jsonl"
     argv = [*command, "--device", device, "--csr", str(request), "--subject", f"atls test {name}"]
     argv += ["--events", str(events_path), *flags]
+    if own_key:
+        argv += ["--private-key", str(folder / f"{name}.key")]
     said = _run(argv, name)
     events = read_events(events_path)
     problems = check_stream(events, "enroll")
@@ -60,8 +64,10 @@ def enrol(
         raise ContractError(f"{name}: {'; '.join(problems)}")
     key = said.strip()
     told = [event.get("key") for event in events if event["event"] == "enrolled"]
-    if not KEY.match(key) or told != [key]:
-        raise ContractError(f"{name}: device:HANDLE was expected, it said {key!r} and {told}")
+    expected = key == argv[-1] if own_key else KEY.match(key)
+    if not expected or told != [key]:
+        wanted = argv[-1] if own_key else "device:HANDLE"
+        raise ContractError(f"{name}: {wanted} was expected, it said {key!r} and {told}")
     try:
         pem = request.read_bytes()
     except OSError as problem:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Mapping, Sequence
 
 from .events import Event, select
 from .parties import Observation, Party, credentials_in
@@ -78,14 +78,15 @@ def expected_of(case: Case, who: str) -> list[Mapping[str, Any]]:
     return found + ([expect[who]] if who in expect else [])
 
 
-def compare(case: Case, seen: Observation) -> list[Difference]:
-    """All differences of a case; an empty list is a pass."""
+def compare(case: Case, seen: Observation, alerts: Sequence[str] = ()) -> list[Difference]:
+    """All differences of a case; an empty list is a pass. ALERTS: what the stack that must refuse
+    sends instead, where it cannot choose."""
     found = [Difference("case", "course", "to its end", text) for text in seen.problems]
     for party in seen.parties.values():
         found += [Difference(party.name, "contract", "kept", problem) for problem in party.problems]
     for side in SIDES:
         for party in seen.of(side):
-            found += _endpoint(case, party, side)
+            found += _endpoint(case, party, side, alerts)
         found += _fails_closed(case, seen, side)
         found += _same_bytes(case, seen, side)
     found += _alerts_agree(seen)
@@ -102,7 +103,7 @@ def _first(events: list[Event], name: str) -> Any:
     return found[0] if found else None
 
 
-def _implied(case: Case, side: str) -> dict[str, Any]:
+def _implied(case: Case, side: str, alerts: Sequence[str]) -> dict[str, Any]:
     """The picture at one side that the story's outcome stands for."""
     expect = case.story["expect"]
     if not case.refused:
@@ -125,7 +126,8 @@ def _implied(case: Case, side: str) -> dict[str, Any]:
         handshake["alert"] = None
     elif "alert" in expect:
         direction = "sent" if refuses else "received"
-        handshake["alert"] = {"direction": direction, "name": expect["alert"]}
+        name = {"one-of": [expect["alert"], *alerts]} if alerts else expect["alert"]
+        handshake["alert"] = {"direction": direction, "name": name}
     return {"exit": 1, "closed": "failed", "handshake": handshake}
 
 
@@ -138,10 +140,10 @@ def _saw_nothing(party: Party) -> list[Difference]:
     ]
 
 
-def _endpoint(case: Case, party: Party, side: str) -> list[Difference]:
+def _endpoint(case: Case, party: Party, side: str, alerts: Sequence[str]) -> list[Difference]:
     if side == "server" and not case.story["expect"].get("connected", True):
         return _saw_nothing(party)
-    implied = _implied(case, side)
+    implied = _implied(case, side, alerts)
     exits = [block["exit"] for block in expected_of(case, side) if "exit" in block]
     wanted_exit = exits[-1] if exits else implied["exit"]
     found = []

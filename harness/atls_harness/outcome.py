@@ -79,7 +79,21 @@ def declared_lack(case: Case, run: Run) -> str:
         reason = peer.lacks(case, side) or peer.missing(side, run.build)
         if reason:
             return reason
+        # What is wrong with the evidence in a certificate is the enrolment's doing.
+        if case.beside_x509(side) and case.profile_of(side) == "x509-cmw":
+            maker = run.peer("device")
+            for fault in case.flags(side).get("fault", []):
+                if fault.partition("=")[0] not in maker.declared("faults"):
+                    return f"{maker.name} (device) declares no fault {fault}"
     return ""
+
+
+def other_alerts(case: Case, run: Run) -> list[str]:
+    """What the peer that must refuse may send in place of the alert that is due."""
+    if not case.refused:
+        return []
+    side = case.sides(case.story["expect"]["by"])[0]
+    return run.peer(side).other_alerts(case.profile_of(side))
 
 
 def attempt_once(case: Case, run: Run, folder: Path) -> Attempt:
@@ -106,7 +120,7 @@ def attempt_once(case: Case, run: Run, folder: Path) -> Attempt:
             words = (folder / f"{party.name}.stderr").read_text(errors="replace").strip()
             reason = f"{party.name}: {words or 'exit code 77'}"
             return Attempt("unsupported", reason, seen.seconds, [], seen)
-    differences = compare(case, seen)
+    differences = compare(case, seen, other_alerts(case, run))
     reason = str(differences[0]) if differences else ""
     outcome = "fail" if differences else "pass"
     return Attempt(outcome, reason, seen.seconds, differences, seen)

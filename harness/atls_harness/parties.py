@@ -145,7 +145,15 @@ class Play:
         flags.update(enrolment_flags(self.case, side, devices, verifiers))
         command = self.run.command("device", "enroll")
         name = f"{side}-enrolment"
-        made = enrol(command, devices[side], self.run.work, self.folder, name, plain(flags))
+        made = enrol(
+            command,
+            devices[side],
+            self.run.work,
+            self.folder,
+            name,
+            plain(flags),
+            not self.run.peer(side).device_keys,
+        )
         # The CA's own certificate comes along, so that there is an entry behind the first.
         with made.certificate.open("ab") as chain:
             chain.write((self.run.work / "ca.pem").read_bytes())

@@ -13,12 +13,15 @@ EVENT_SCHEMA = SCHEMAS / "event.schema.json"
 SCENARIO_SCHEMA = SCHEMAS / "scenario.schema.json"
 PEER_SCHEMA = SCHEMAS / "peer.schema.json"
 RESULT_SCHEMA = ROOT / "results" / "result.schema.json"
+BENCHMARK_SCHEMA = ROOT / "results" / "benchmark.schema.json"
 REQUIREMENTS = PACKAGE / "data" / "requirements.yaml"
 REQUIREMENT_SCHEMA = SCHEMAS / "requirements.schema.json"
+REQUIRED_SCHEMA = SCHEMAS / "required.schema.json"
 EXPECTED_SCHEMA = SCHEMAS / "expected-failures.schema.json"
 AMBIGUITIES = PACKAGE / "data" / "ambiguities.yaml"
 AMBIGUITY_SCHEMA = SCHEMAS / "ambiguities.schema.json"
 SCENARIOS = ROOT / "scenarios"
+INTEROP = SCENARIOS / "interop"  # what any two stacks are played with
 PEERS = ROOT / "harness" / "peers"
 
 

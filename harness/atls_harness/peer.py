@@ -82,6 +82,10 @@ class Peer:
         """Can its library sign with a key that stays in a device?"""
         return bool(self.capabilities.get("device-keys", True))
 
+    def other_alerts(self, profile: str) -> list[str]:
+        """What it sends, in a profile, in place of an alert that it cannot choose."""
+        return [str(name) for name in self.capabilities.get("alerts", {}).get(profile, ())]
+
     @property
     def unaware(self) -> bool:
         """Does it know nothing of attestation?"""

@@ -8,6 +8,7 @@ results and prints the table.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import random
@@ -18,12 +19,13 @@ from typing import Any, Generator, Iterator
 import pytest
 from _pytest.mark.expression import Expression, ParseError
 
-from . import outcome, table
+from . import outcome, pairs, table
 from .capture import Loopback
 from .baseline import load_baseline
-from .errors import HarnessError, InputError
+from .errors import HarnessError, InputError, UsageError
 from .expected import load_expected
 from .gather import Gatherer
+from .matrix import load_required
 from .parties import CASE_TIMEOUT
 from .paths import PEERS, ROOT, SCENARIOS, default_build
 from .peer import Peer, load_peer, load_peers
@@ -33,6 +35,7 @@ from .scenario import Case, cases, load
 
 ROLES = ("client", "server", "device", "verifier")
 DEFAULT_SEED = 1
+DEFAULT_PEER = "atls"
 RUN = pytest.StashKey[Run]()
 LOOPBACK = pytest.StashKey[Loopback]()
 
@@ -58,7 +61,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--build", type=Path, default=None, help="build directory of the programs")
     group.addoption(
-        "--peers", type=Path, action="append", default=[], help="another folder of peers"
+        "--peers",
+        action="append",
+        default=[],
+        metavar="all|NAME,NAME|DIR",
+        help="every client against every server of these peers; or another folder of peers",
+    )
+    group.addoption(
+        "--pair",
+        action="append",
+        default=[],
+        metavar="CLIENT:SERVER",
+        help="this client against this server (several names with commas; all)",
+    )
+    group.addoption(
+        "--required",
+        type=Path,
+        default=None,
+        help="YAML: the cells of the matrix that must be green",
     )
     group.addoption("--out", type=Path, default=ROOT / "out", help="where results go")
     group.addoption("--stories", action="store_true", help="print the story of every case")
@@ -75,24 +95,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--expected-failures", type=Path, default=None, help="YAML: what is known to fail, and why"
     )
     for role in ROLES:
-        group.addoption(
-            f"--{role}", default="atls", metavar="PEER", help=f"the peer that plays the {role}"
-        )
+        group.addoption(f"--{role}", metavar="PEER", help=f"the peer that plays the {role} (atls)")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     option = config.option
     try:
-        peers = load_peers([PEERS, *(folder.resolve() for folder in option.peers)])
+        folders = pairs.folders(option.peers)
+        peers = load_peers([PEERS, *folders])
+        required = load_required(option.required) if option.required else ()
         expected = load_expected(option.expected_failures) if option.expected_failures else ()
         before = load_baseline(option.baseline) if option.baseline else None
     except HarnessError as problem:
         raise pytest.UsageError(str(problem)) from problem
-    chosen = {role: getattr(option, role) for role in ROLES}
+    chosen = {role: getattr(option, role) or DEFAULT_PEER for role in ROLES}
     for role, name in chosen.items():
         if name not in peers:
             raise pytest.UsageError(f"--{role}: no peer {name!r}; there are: {', '.join(peers)}")
+    try:
+        matrix = pairs.chosen(peers, option.peers, option.pair, option.client, option.server)
+    except UsageError as problem:
+        raise pytest.UsageError(str(problem)) from problem
     if option.repeat < 1:
         raise pytest.UsageError(f"--repeat: expected a number from 1, got {option.repeat}")
     try:
@@ -115,8 +139,9 @@ def pytest_configure(config: pytest.Config) -> None:
         work = make_work()
         option.xmlpath = option.xmlpath or str(folder / "junit.xml")
         config.stash[LOOPBACK] = Loopback(work, option.packets)
-    repeated = [f" --{role} {chosen[role]}" for role in ROLES if chosen[role] != "atls"]
-    repeated += [f" --peers {shlex.quote(str(path.resolve()))}" for path in option.peers]
+    fixed = ("device", "verifier") if matrix else ROLES
+    repeated = [f" --{role} {chosen[role]}" for role in fixed if chosen[role] != DEFAULT_PEER]
+    repeated += [f" --peers {shlex.quote(str(path))}" for path in folders]
     if option.expected_failures:
         path = option.expected_failures.resolve()
         repeated.append(f" --expected-failures {shlex.quote(str(path))}")
@@ -133,9 +158,10 @@ def pytest_configure(config: pytest.Config) -> None:
         peers,
         "".join(repeated),
         expected,
+        tuple(matrix),
     )
     if worker is None and not option.list:
-        gatherer = Gatherer(config.stash[RUN], before)
+        gatherer = Gatherer(config.stash[RUN], before, required)
         config.pluginmanager.register(gatherer, "atls-gatherer")
 
 
@@ -170,6 +196,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.name == "peer.yaml":
+        run = parent.config.stash[RUN]
+        if run.pairs and file_path.parent.name not in run.used and not _named(parent, file_path):
+            return None
         collected: pytest.Collector = PeerFile.from_parent(parent, path=file_path)
         return collected
     if file_path.suffix == ".yaml" and (
@@ -191,8 +220,14 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator["ScenarioItem"]:
         scenario, document = load(self.path)
+        run = self.config.stash[RUN]
         for case in cases(scenario, document):
-            yield ScenarioItem.from_parent(self, name=case.name, case=case)
+            for pair in run.pairs or [()]:
+                mine, seen = case, run
+                if pair:
+                    mine = dataclasses.replace(case, pair=pairs.shown(pair))
+                    seen = run.of_pair(*pair)
+                yield ScenarioItem.from_parent(self, name=mine.item, case=mine, run=seen)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, InputError):
@@ -203,18 +238,17 @@ class ScenarioFile(pytest.File):
 class ScenarioItem(pytest.Item):
     """A case."""
 
-    def __init__(self, *, case: Case, **rest: Any) -> None:
+    def __init__(self, *, case: Case, run: Run, **rest: Any) -> None:
         super().__init__(**rest)
         self.case = case
+        self.run = run
         self.record: outcome.Record | None = None
         limit = float(case.story.get("timeout", CASE_TIMEOUT))
-        repeat = self.config.stash[RUN].repeat
-        self.add_marker(pytest.mark.timeout((limit + 30) * repeat))
+        self.add_marker(pytest.mark.timeout((limit + 30) * run.repeat))
 
     def runtest(self) -> None:
-        run = self.config.stash[RUN]
         number = int(hashlib.sha256(self.nodeid.encode()).hexdigest()[:8], 16)
-        self.record = outcome.play(self.case, run, number)
+        self.record = outcome.play(self.case, self.run, number)
         kind, reason = self.record["outcome"], self.record["reason"]
         if kind == "xfail":
             pytest.xfail(reason)

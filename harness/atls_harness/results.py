@@ -12,37 +12,57 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Sequence
 
-from . import RESULT_VERSION, ROOT_OF_TRUST, ambiguities, baseline, coverage
+from . import RESULT_VERSION, ROOT_OF_TRUST, ambiguities, baseline, coverage, matrix
 from .document import first_problem
-from .errors import HarnessError
+from .errors import HarnessError, InfrastructureError
 from .markdown import code, plain
 from .outcome import GOOD, OUTCOMES, Record
 from .paths import RESULT_SCHEMA, ROOT
+from .peer import Peer
+from .process import to_its_end
 from .run import Run, point_latest
 
 VERDICT_MARKS = {"pass": "yes", "fail": "NO", "not-asked": "–", "unknown": "?"}
 
 
-def program_versions(run: Run) -> dict[str, str]:
-    """What each program of the run calls itself."""
-    versions = {}
-    for role in ("client", "server", "device", "verifier"):
-        peer = run.peer(role)
-        if peer.missing(role, run.build):
-            versions[role] = "missing"
-            continue
-        try:
-            done = subprocess.run(
-                peer.command(role, run.build) + ["--version"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=10,
-            )
-            versions[role] = (done.stdout.strip().splitlines() or ["unknown"])[0]
-        except (OSError, subprocess.TimeoutExpired):
-            versions[role] = "unknown"
-    return versions
+VERSION_LIMIT = 20.0
+
+
+def version(peer: Peer, program: str, run: Run) -> str:
+    """What a program calls itself: a line."""
+    lack = peer.missing(program, run.build)
+    if lack:
+        return f"missing: {lack}"
+    try:
+        done = to_its_end([*peer.command(program, run.build), "--version"], program, VERSION_LIMIT)
+    except InfrastructureError as problem:
+        return f"unknown: {problem}"
+    return (done.stdout.strip().splitlines() or ["unknown"])[0]
+
+
+def stacks(run: Run) -> dict[str, dict[str, Any]]:
+    """Every peer of the run: what it is, and what its programs call themselves."""
+    made: dict[str, dict[str, Any]] = {}
+    roles = ("client", "server", "device", "verifier")
+    for name in run.used:
+        peer = run.peers[name]
+        played = {role for role in roles if run.chosen[role] == name}
+        for place, role in enumerate(("client", "server")):
+            played |= {role} if any(pair[place] == name for pair in run.pairs) else set()
+        made[name] = {
+            "description": peer.description,
+            "programs": {role: version(peer, role, run) for role in roles if role in played},
+            "alerts": {
+                profile: names for profile, names in peer.capabilities.get("alerts", {}).items()
+            },
+        }
+    return made
+
+
+def program_versions(run: Run, known: Mapping[str, Any]) -> dict[str, str]:
+    """What each program of the run calls itself; of a matrix, device and verifier."""
+    roles = ("device", "verifier") if run.pairs else ("client", "server", "device", "verifier")
+    return {role: known[run.chosen[role]]["programs"][role] for role in roles}
 
 
 def revision() -> str:
@@ -72,9 +92,11 @@ def make(
     seconds: float,
     argv: str,
     before: Mapping[str, Any] | None = None,
+    required: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The whole result, checked against its schema; BEFORE is an earlier one, with its file."""
     cases = []
+    known = stacks(run)
     for record in sorted(records, key=lambda one: str(one["id"])):
         case = dict(record)
         if case["bundle"]:
@@ -93,12 +115,15 @@ def make(
             "system": f"{platform.system()} {platform.machine()}",
             "cpus": os.cpu_count() or 1,
             "peers": dict(run.chosen),
-            "programs": program_versions(run),
+            "programs": program_versions(run, known),
+            "stacks": known,
         },
         "totals": totals(records),
         "clauses": coverage.clause_results(cases),
         "cases": cases,
     }
+    if required:
+        made["required"] = list(required)
     if before is not None:
         made["baseline"] = baseline.compare(before, cases)
     problem = first_problem(made, RESULT_SCHEMA)
@@ -138,6 +163,23 @@ def outcomes(cases: Iterable[Mapping[str, Any]]) -> str:
     return ", ".join(f"{count} {name}" for name, count in totals(map(dict, cases)).items() if count)
 
 
+def _who(run: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> str:
+    """Who played, in a few words."""
+    found = matrix.pairs(cases)
+    if len(found) > 1:
+        return f"{len(found)} pairs of {len({name for pair in found for name in pair})} stacks"
+    client, server = next(iter(found), (run["peers"]["client"], run["peers"]["server"]))
+    return f"client {client}, server {server}"
+
+
+def _required(result: Mapping[str, Any]) -> list[str]:
+    """What --required came to."""
+    if "required" not in result:
+        return []
+    first, *rest = matrix.required_lines(result["required"])
+    return ["", "## Required cells", "", f"{first}.", ""] + [f"- {plain(line)}" for line in rest]
+
+
 def summary(result: Mapping[str, Any]) -> str:
     """The Markdown summary, for a CI job's page."""
     run = result["run"]
@@ -147,7 +189,7 @@ def summary(result: Mapping[str, Any]) -> str:
         "",
         f"**{outcomes(result['cases']) or 'no cases'}** in {run['seconds']:.1f} s, "
         f"seed {run['seed']}, revision {run['revision'] or 'unknown'}, "
-        f"client {run['peers']['client']}, server {run['peers']['server']}.",
+        f"{_who(run, result['cases'])}.",
         "",
         result["root_of_trust"],
         "",
@@ -159,6 +201,7 @@ def summary(result: Mapping[str, Any]) -> str:
             f"| {group}/{name}: {cases[0]['title']} | {outcomes(cases)} "
             f"| {tally(cases, 'conforms')} | {tally(cases, 'withstood')} |"
         )
+    lines += matrix.markdown(result["cases"]) + _required(result)
     bad = [case for case in result["cases"] if case["outcome"] not in GOOD]
     if "baseline" in result:
         lines += baseline.markdown(result["baseline"])
@@ -168,6 +211,8 @@ def summary(result: Mapping[str, Any]) -> str:
         lines += [f"- **{plain(case['id'])}** ({case['outcome']}): {plain(case['reason'])}"]
         lines += [f"  {code(case['repeat'])}"]
     others = [case for case in result["cases"] if case["outcome"] in GOOD[1:]]
+    if len(matrix.pairs(result["cases"])) > 1:
+        others = []  # the matrix has told them, each reason once
     if others:
         lines += ["", "## Not counted as passed", ""]
     lines += [

@@ -8,6 +8,7 @@ results are in another one, which is never overwritten. Credentials and endorsem
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import json
@@ -43,6 +44,20 @@ class Run:
     peers: Mapping[str, Peer]
     options: str  # what a command must repeat, beside the case
     expected: tuple[ExpectedFailure, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()  # of a matrix: client, server
+
+    def of_pair(self, client: str, server: str) -> "Run":
+        """The same run, as one pair of its matrix sees it."""
+        chosen = {**self.chosen, "client": client, "server": server}
+        options = f" --pair {client}:{server}{self.options}"
+        return dataclasses.replace(self, chosen=chosen, options=options)
+
+    @property
+    def used(self) -> list[str]:
+        """The peers that play, by name."""
+        named = [name for pair in self.pairs for name in pair]
+        sides = ("device", "verifier") if self.pairs else tuple(self.chosen)
+        return list(dict.fromkeys(named + [self.chosen[side] for side in sides]))
 
     def expected_failure(self, case: str) -> str:
         """The reason for which a case is expected to fail, or ""."""
@@ -91,9 +106,9 @@ def make_work() -> Path:
     return work
 
 
-def make_results(folder: Path) -> Path:
-    """A new directory for a run's results."""
-    stamp = time.strftime("run-%Y%m%d-%H%M%S")
+def make_results(folder: Path, kind: str = "run") -> Path:
+    """A new directory for the results of a run, or of another KIND of measuring."""
+    stamp = time.strftime(f"{kind}-%Y%m%d-%H%M%S")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for attempt in range(100):
@@ -109,11 +124,11 @@ def make_results(folder: Path) -> Path:
     raise InfrastructureError(f"no free name for results in {folder}")
 
 
-def point_latest(results: Path) -> None:
-    """Makes the link `latest` beside the results lead to them."""
+def point_latest(results: Path, name: str = "latest") -> None:
+    """Makes the link `latest` (or NAME) beside the results lead to them."""
     link = results.parent / f".latest-{os.getpid()}"
     link.symlink_to(results.name)
-    link.replace(results.parent / "latest")
+    link.replace(results.parent / name)
 
 
 def remove_work(work: Path) -> None:

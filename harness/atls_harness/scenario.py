@@ -58,18 +58,25 @@ class Case:
     name: str
     parameters: Mapping[str, str]
     story: Mapping[str, Any]
+    pair: str = ""  # "CLIENT:SERVER", where a matrix is played
 
     @property
     def id(self) -> str:
-        """Stable and unique: scenario[case]."""
+        """Stable and unique: scenario[case], with @CLIENT:SERVER behind in a matrix."""
+        at = f"@{self.pair}" if self.pair else ""
         if self.name == self.scenario.name:
-            return self.name
-        return f"{self.scenario.name}[{self.name}]"
+            return self.name + at
+        return f"{self.scenario.name}[{self.name}]{at}"
+
+    @property
+    def item(self) -> str:
+        """What pytest calls it within its file."""
+        return f"{self.name}@{self.pair}" if self.pair else self.name
 
     @property
     def nodeid(self) -> str:
-        """What pytest calls it, and what repeats it."""
-        return f"{shown(self.scenario.path)}::{self.name}"
+        """What repeats it."""
+        return f"{shown(self.scenario.path)}::{self.item}"
 
     @property
     def profile(self) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import ROOT_OF_TRUST
+from . import ROOT_OF_TRUST, matrix
 from .outcome import GOOD
 from .results import by_scenario, outcomes, tally
 
@@ -56,6 +56,13 @@ def render(cases: Sequence[Case], width: int, color: bool) -> str:
             f"{seconds:.1f}",
         )
     return _text(table, width, color)
+
+
+def matrices(cases: Sequence[Case], width: int, color: bool) -> str:
+    """Client against server, a table for each profile, and the reasons below."""
+    parts = [_text(one, width, color) for one in matrix.tables(cases)]
+    lines = [f"({matrix.LEGEND})", *matrix.some(matrix.reasons(cases))]
+    return "\n".join([*parts, *(line for text in lines for line in _wrapped(text))])
 
 
 def _text(thing: Any, width: int, color: bool) -> str:
