@@ -28,7 +28,7 @@
 #define ECDSA_P256 0x0403
 #define ECDSA_P384 0x0503
 
-enum stage { BEGIN, ASKED, SATISFIED }; /* of a relying party */
+enum stage { BEGIN, ASKED, JUDGING, SATISFIED }; /* of a relying party */
 
 struct expat {
     struct atls_ea_gnutls adapter; /* the context of the callbacks: it is the first member */
@@ -43,6 +43,8 @@ struct expat {
     unsigned asked, requests;
     uint8_t context[CONTEXT_MAX];
     size_t context_size;
+    enum atls_model judged;
+    struct atls_public_key leaf; /* of the authenticator that is judged */
 };
 
 static int export_value(void *context, const char *label, struct atls_bytes value, uint8_t *valuep,
@@ -335,25 +337,31 @@ static int appraise(struct expat *x, struct atls_bytes der, struct atls_bytes pa
 {
     struct connection *c = x->c;
     enum atls_side peer = c->peer->options.side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
-    struct atls_public_key leaf;
     struct atls_bytes cmw, verifier;
-    if (atls_x509_public_key(der, &leaf) != 0)
+    if (atls_x509_public_key(der, &x->leaf) != 0)
         return connection_fail(c, "key-mismatch", -1, NULL, NULL);
     int result = connection_find_cmw(c, payload, &cmw);
     if (result == 0)
-        result = bind_leaf(x, &leaf, ATLS_BYTES(x->context, x->context_size));
+        result = bind_leaf(x, &x->leaf, ATLS_BYTES(x->context, x->context_size));
     if (result != 0)
         return result;
-    enum atls_model model = model_of(c, cmw, &verifier);
+    x->judged = model_of(c, cmw, &verifier);
     c->selections[peer].verifier = verifier;
-    if (model == ATLS_MODEL_PASSPORT)
-        result = connection_begin_appraisal(c, model);
+    if (x->judged == ATLS_MODEL_PASSPORT)
+        result = connection_begin_appraisal(c, x->judged);
     if (result == 0)
-        result = connection_appraise(c, c->binding, &leaf, cmw);
-    if (result != 0)
-        return result;
-    c->peer_model = model;
-    c->verified_with_size = atls_spki_encode(&leaf, c->verified_with);
+        result = connection_claim(c, c->binding, &x->leaf, cmw);
+    x->stage = JUDGING;
+    return result;
+}
+
+static int conclude(struct expat *x)
+{
+    struct connection *c = x->c;
+    if (connection_verdict(c) != 0)
+        return -1;
+    c->peer_model = x->judged;
+    c->verified_with_size = atls_spki_encode(&x->leaf, c->verified_with);
     x->stage = x->asked <= c->peer->options.reattest ? BEGIN : SATISFIED;
     return 0;
 }
@@ -495,6 +503,14 @@ static int send_line(struct expat *x)
     return result;
 }
 
+/* Is a frame there already, or what is none? It is looked at before anything more is said. */
+static bool has_frame(const struct expat *x)
+{
+    struct atls_frame frame;
+    size_t used;
+    return atls_frame_read(ATLS_BYTES(x->in, x->in_size), &frame, &used) != ATLS_E_AGAIN;
+}
+
 /* Says what is due, then listens, until both lines are through. */
 static int converse(struct expat *x)
 {
@@ -502,7 +518,11 @@ static int converse(struct expat *x)
     bool client = c->peer->options.side == ATLS_CLIENT;
     int result = 0;
     while (result == 0 && !(x->line_sent && x->line_received)) {
-        if (x->stage == BEGIN) {
+        if (has_frame(x)) {
+            result = next_frame(x);
+        } else if (x->stage == JUDGING) {
+            result = conclude(x);
+        } else if (x->stage == BEGIN) {
             result = ask(x);
         } else if (x->stage == SATISFIED && !x->done_sent) {
             result = say_done(x);

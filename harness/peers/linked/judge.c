@@ -150,7 +150,7 @@ static int take_nonce(struct connection *c, void *nonce)
 }
 
 /* Waits for the verdict and goes by it. */
-static int verdict(struct connection *c)
+int connection_verdict(struct connection *c)
 {
     struct atls_verdict verdict;
     struct step step = {.take = take_verdict, .argument = &verdict};
@@ -172,12 +172,12 @@ int connection_nonce(struct connection *c, struct atls_bytes *noncep)
     int result = wait_for(c, &step);
     if (result == 0 || c->failure.reason != NULL)
         return result;
-    result = verdict(c); /* which says why there is no nonce */
+    result = connection_verdict(c); /* which says why there is no nonce */
     return result != 0 ? result : connection_fail(c, "internal", -1, NULL, "no nonce came");
 }
 
-int connection_appraise(struct connection *c, struct atls_bytes challenge,
-                        const struct atls_public_key *leaf, struct atls_bytes cmw)
+int connection_claim(struct connection *c, struct atls_bytes challenge,
+                     const struct atls_public_key *leaf, struct atls_bytes cmw)
 {
     struct atls_public_key attested;
     pthread_mutex_lock(&c->peer->rats);
@@ -187,10 +187,18 @@ int connection_appraise(struct connection *c, struct atls_bytes challenge,
     if (result == 0)
         result = atls_appraisal_credential(c->appraisal, cmw, &attested);
     pthread_mutex_unlock(&c->peer->rats);
-    int judged = verdict(c);
-    if (judged == 0 && result != 0)
-        return connection_fail(c, "internal", -1, NULL, "a credential that failed was accepted");
-    return judged;
+    if (result == 0)
+        return 0;
+    return connection_verdict(c) != 0
+               ? -1
+               : connection_fail(c, "internal", -1, NULL, "a credential that failed was accepted");
+}
+
+int connection_appraise(struct connection *c, struct atls_bytes challenge,
+                        const struct atls_public_key *leaf, struct atls_bytes cmw)
+{
+    int result = connection_claim(c, challenge, leaf, cmw);
+    return result == 0 ? connection_verdict(c) : result;
 }
 
 int connection_verify_chain(struct connection *c, const struct atls_bytes *chain, size_t count)

@@ -164,7 +164,11 @@ int connection_prepare(struct connection *c);
 int connection_result_answers(const struct connection *c);
 int connection_begin_appraisal(struct connection *c, enum atls_model model);
 int connection_nonce(struct connection *c, struct atls_bytes *noncep);
-/* What the evidence must answer and for which key, then the credential, then the verdict. */
+/* What the evidence must answer and for which key, and the credential: here a malformed one fails. */
+int connection_claim(struct connection *c, struct atls_bytes challenge,
+                     const struct atls_public_key *leaf, struct atls_bytes cmw);
+int connection_verdict(struct connection *c); /* fails where it does not accept */
+/* Both. */
 int connection_appraise(struct connection *c, struct atls_bytes challenge,
                         const struct atls_public_key *leaf, struct atls_bytes cmw);
 void connection_forget_appraisal(struct connection *c);

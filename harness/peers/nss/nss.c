@@ -506,7 +506,9 @@ static int export_value(struct connection *c, const char *label, struct atls_byt
                         uint8_t *valuep, size_t size)
 {
     struct nss_connection *nss = c->tls;
-    return SSL_ExportKeyingMaterial(nss->fd, label, (unsigned)strlen(label), PR_TRUE, context.data,
+    /* An empty context and none are the same in TLS 1.3, and NSS refuses an empty one. */
+    return SSL_ExportKeyingMaterial(nss->fd, label, (unsigned)strlen(label), context.size > 0,
+                                    context.data,
                                     (unsigned)context.size, valuep,
                                     (unsigned)size) == SECSuccess
                ? 0
@@ -553,7 +555,8 @@ static const char *const faults[] = {
     "cmw-empty-collection", "cmw-relative-type", "cmw-value-not-bytes", "cmw-indicator-zero",
     "cmw-missing-kat", "cbor-indefinite", "cbor-duplicate-key", "cbor-unpreferred", "cbor-deep",
     "cose-three-elements", "cose-unknown-alg", "cose-detached", "claims-no-cnf", "claims-cbor",
-    "result-garbage", "result-signature", "result-algorithm-none", NULL};
+    "result-garbage", "result-signature", "result-algorithm-none",
+    "authenticator-finished", "application-data-early", NULL};
 
 static const struct peer_stack stack = {
     .program = "atls-nss",

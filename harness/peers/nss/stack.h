@@ -34,7 +34,6 @@ struct nss_hook { /* what a hook of NSS is told */
 struct nss_connection {
     PRFileDesc *fd; /* NSS's */
     PK11SymKey *write_secret;
-    PRUint16 write_epoch;
     bool by_library; /* NSS has a failure's alert to send: its writes go through */
     bool told;       /* a fatal alert was sent */
     int received;    /* fatal alert, or -1 */

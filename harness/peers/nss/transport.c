@@ -187,13 +187,14 @@ void nss_secret(PRFileDesc *fd, PRUint16 epoch, SSLSecretDirection direction, PK
     struct connection *c = argument;
     struct nss_connection *nss = c->tls;
     bool writing = direction == ssl_secret_write;
-    log_secret(c, epoch, writing == (c->peer->options.side == ATLS_CLIENT), secret);
-    if (!writing || epoch < 2)
+    bool client = c->peer->options.side == ATLS_CLIENT;
+    log_secret(c, epoch, writing == client, secret);
+    /* Until a client's flight is out, the server knows nothing of later keys. */
+    if (!writing || epoch < 2 || (client && epoch > 2))
         return;
     if (nss->write_secret != NULL)
         PK11_FreeSymKey(nss->write_secret);
     nss->write_secret = PK11_ReferenceSymKey(secret);
-    nss->write_epoch = epoch;
 }
 
 static bool alert_in_the_open(struct connection *c, uint8_t alert)
