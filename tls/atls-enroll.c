@@ -138,6 +138,8 @@ static void check(struct argp_state *state, struct enrolment *e)
                           "the device, for one outside it there is none; use psa");
     if (e->key_file != NULL)
         e->attester.evidence_format = ATLS_FORMAT_PSA;
+    if (e->attester.verifier_url != NULL && atls_verifier_url_check(e->attester.verifier_url) != 0)
+        argp_error(state, "--verifier: %s", atls_error_text());
     if (e->model == ATLS_MODEL_PASSPORT && e->attester.verifier_url == NULL)
         argp_error(state, "a passport needs a --verifier");
     if (e->faults.count > 0 && !attests)

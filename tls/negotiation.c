@@ -78,21 +78,27 @@ static void append(struct words *words, const char *text)
             *c = '?';
 }
 
+/* An evidence type, with its credential kind where that is not the common one. */
+static void append_type(struct words *words, const struct atls_evidence_type *type)
+{
+    char text[80];
+    atls_evidence_type_print(type, text, 56);
+    size_t used = strlen(text);
+    if (type->credential_kind != ATLS_KIND_ATTESTATION)
+        snprintf(text + used, sizeof text - used, " of credential kind %u", type->credential_kind);
+    append(words, text);
+}
+
 static int nothing_in_common(const struct atls_abilities *abilities,
                              const struct atls_evidence_types *offered)
 {
     struct words own = {""}, theirs = {""};
-    char text[64];
     size_t count =
         atls_abilities_have(abilities, ATLS_MODEL_BACKGROUND_CHECK) ? abilities->type_count : 0;
-    for (size_t i = 0; i < count; i++) {
-        atls_evidence_type_print(&abilities->types[i], text, sizeof text);
-        append(&own, text);
-    }
-    for (size_t i = 0; i < offered->count; i++) {
-        atls_evidence_type_print(&offered->type[i], text, sizeof text);
-        append(&theirs, text);
-    }
+    for (size_t i = 0; i < count; i++)
+        append_type(&own, &abilities->types[i]);
+    for (size_t i = 0; i < offered->count; i++)
+        append_type(&theirs, &offered->type[i]);
     return atls_fail(ATLS_E_UNSUPPORTED, DRAFT "section 8.1.2",
                      "no evidence type in common: expected one of (%s), offered were (%s)",
                      own.text, theirs.text);

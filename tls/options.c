@@ -482,6 +482,12 @@ static void check(struct argp_state *state, const struct atls_options *o)
         !(o->profile->carrier == ATLS_IN_CERTIFICATE && o->key != NULL &&
           !atls_device_key_named(o->key)))
         argp_error(state, "an attester needs a --device");
+    if (o->verifier != NULL && atls_verifier_url_check(o->verifier) != 0)
+        argp_error(state, "--verifier: %s", atls_error_text());
+    for (size_t i = 0; i < o->trusted_count; i++)
+        if (strstr(o->trusted[i].source, "://") != NULL &&
+            atls_verifier_url_check(o->trusted[i].source) != 0)
+            argp_error(state, "--trust-verifier: %s", atls_error_text());
     if ((attests_by_result || asks_verifier) && o->verifier == NULL)
         argp_error(state, "a passport attester and a background check need a --verifier");
     if (attests_by_result && o->verifier_id == NULL)

@@ -16,7 +16,8 @@
 #define ATLS_PROFILE_BODY_MAX 16384 /* bytes of an extension that is written */
 #define ATLS_BINDER_MAX 64          /* bytes: what evidence can answer (RFC 9711 section 4.1) */
 
-/* A refusal on the wire: which alert a reason (harness/peers/README.md) is told by. */
+/* A refusal on the wire: which alert a reason (harness/peers/README.md) is told by, unless whoever
+ * refuses knows better (a chain that no trust anchor signed: unknown_ca). */
 struct atls_refusal {
     const char *reason;         /* NULL in the last row: all others */
     enum atls_code_point point; /* an alert of the table, or ATLS_CODE_POINT_COUNT: see NUMBER */

@@ -39,6 +39,7 @@ struct atls_appraisal {
     uint8_t *credential;               /* as it came, NULL until then */
     size_t credential_size;
     struct atls_received received;
+    bool key_renewed; /* the verifier's key was fetched again, once */
     bool concluded;
     struct atls_verdict verdict;
     char reason[40], detail[640], clause[96];
@@ -56,8 +57,7 @@ void atls_appraisal_refuse(struct atls_appraisal *appraisal, enum atls_tier tier
 void atls_appraisal_refuse_binder(struct atls_appraisal *appraisal, const char *what,
                                   struct atls_bytes came, bool verifier_at_fault);
 /* Judges a result with the verifier's key: signature, times, nonce, key, tier; then it is
- * concluded.
- */
+ * concluded, but where a discovered key does not verify it: that is fetched again, once. */
 void atls_appraisal_judge(struct atls_appraisal *appraisal, struct atls_bytes jwt,
                           const json_t *jwk);
 

@@ -198,8 +198,12 @@ static void fail_by_library(struct atls_session *s, int code)
     else if (code == GNUTLS_E_RECEIVED_ILLEGAL_EXTENSION)
         session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER, "RFC 8446 section 4.2",
                      gnutls_strerror(code));
-    else
-        session_fail(s, "internal", gnutls_error_to_alert(code, &level), "", gnutls_strerror(code));
+    else {
+        /* What has an alert of its own is the peer's doing; all else is ours. */
+        int alert = gnutls_error_to_alert(code, &level);
+        session_fail(s, alert == ATLS_ALERT_INTERNAL_ERROR ? "internal" : "protocol-error", alert,
+                     "RFC 8446 section 6.2", gnutls_strerror(code));
+    }
 }
 
 enum atls_want session_failed(struct atls_session *s, int code)

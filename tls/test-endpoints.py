@@ -247,6 +247,10 @@ class Endpoints(unittest.TestCase):
             (77, [*prototype[:2], *attester, "--nonce-size", "33"]),
             (77, [*prototype, "--variant", "hello-retry=all"]),
             (77, [*connect, "--variant", "nonce=constant"]),
+            (2, [*connect, "--verifier", "ftp://x"]),
+            (2, [*connect, "--verifier", "localhost:1"]),
+            (2, [*connect, "--verifier", "http://"]),
+            (2, [*connect, "--trust-verifier", "v=ftp://x"]),
             (2, ["--profile", "seat-06", *attester]),
             (
                 2,

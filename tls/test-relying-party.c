@@ -364,6 +364,36 @@ static void test_verifier_failures(void **state)
     }
 }
 
+/* A verifier that has another key than the one that was fetched: it is fetched again, once. */
+static void test_discovered_key_changes(void **state)
+{
+    struct test_appraisal *f = *state;
+    unsigned before;
+
+    test_renew(f);
+    background_check(f);
+    test_verdict_is(f, "the key of the beginning", "ok", false);
+    before = test_server_count(f->server, TEST_DISCOVERY);
+    background_check(f);
+    test_verdict_is(f, "the key that is kept", "ok", false);
+    assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), before);
+    test_server_result(f->server)->wrong_signer = true; /* it signs with a new key */
+    test_server_publish(f->server, true);
+    background_check(f);
+    test_verdict_is(f, "a new key", "ok", false);
+    assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), before + 1);
+    test_server_result(f->server)->wrong_signer = false; /* now by a key that is not published */
+    background_check(f);
+    test_verdict_explains(f, "no key of it", "result-signature-invalid", true);
+    assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), before + 2);
+    *test_server_answer(f->server, TEST_DISCOVERY) = (struct test_answer){.close = true};
+    background_check(f); /* nobody to ask: what is kept decides */
+    test_verdict_explains(f, "no discovery", "result-signature-invalid", true);
+    test_server_result(f->server)->wrong_signer = true;
+    background_check(f);
+    test_verdict_is(f, "the newest key stays", "ok", false);
+}
+
 static void test_discovery_failures(void **state)
 {
     struct test_appraisal *f = *state;
@@ -553,6 +583,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_key_of_result, test_set_up_key, test_tear_down),
         cmocka_unit_test_setup_teardown(test_mismatches, test_set_up_key, test_tear_down),
         cmocka_unit_test_setup_teardown(test_verifier_failures, test_set_up_key, test_tear_down),
+        cmocka_unit_test_setup_teardown(test_discovered_key_changes, test_set_up_key,
+                                        test_tear_down),
         cmocka_unit_test_setup_teardown(test_discovery_failures, test_set_up_key, test_tear_down),
         cmocka_unit_test_setup_teardown(test_verifier_down, test_set_up_key, test_tear_down),
         cmocka_unit_test_setup_teardown(test_pat_alone, test_set_up_key, test_tear_down),

@@ -32,6 +32,7 @@ struct test_server {
     uint8_t *evidence;
     size_t evidence_size;
     struct atls_private_key keys[2]; /* its own, and the wrong one */
+    bool published;                  /* index: by discovery */
 };
 
 struct body {
@@ -50,6 +51,11 @@ static json_t *jwk_of(const struct atls_private_key *key, bool with_private)
         free(d);
     }
     return jwk;
+}
+
+void test_server_publish(struct test_server *server, bool wrong)
+{
+    server->published = wrong;
 }
 
 json_t *test_server_key(const struct test_server *server, bool wrong)
@@ -155,8 +161,9 @@ static void behave(struct test_server *server, enum test_endpoint endpoint, unsi
         free(jwt);
         break;
     case TEST_DISCOVERY:
-        document = json_pack("{s:o, s:s}", "ear-verification-key", jwk_of(&server->keys[0], false),
-                             "service-state", "READY");
+        document =
+            json_pack("{s:o, s:s}", "ear-verification-key",
+                      jwk_of(&server->keys[server->published], false), "service-state", "READY");
         *bodyp = json_dumps(document, 0);
         json_decref(document);
         *answer = (struct test_answer){

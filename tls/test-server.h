@@ -58,6 +58,8 @@ const char *test_server_evidence_type(struct test_server *server);
 struct atls_bytes test_server_evidence(struct test_server *server);
 /* The public key under which it publishes results, and another one: new references. */
 json_t *test_server_key(const struct test_server *server, bool wrong);
+/* From now on discovery gives the other one. */
+void test_server_publish(struct test_server *server, bool wrong);
 
 /* A port on which anybody who connects is told BYTES and sent away; returns its URL (static). */
 const char *test_raw_server(const char *bytes);

@@ -150,7 +150,7 @@ static const struct row {
      .alert = 47},
     {.name = "a client of TLS 1.2",
      .priorities = "NORMAL:-VERS-ALL:+VERS-TLS1.2",
-     .reason = "internal",
+     .reason = "protocol-error",
      .alert = 40},
 };
 
@@ -356,12 +356,12 @@ static const struct bytes_row {
     int alert;
 } bytes_rows[] = {
     {"nothing, and gone", "", "peer-closed", -1},
-    {"HTTP", "474554202f20485454502f312e310d0a0d0a", "internal", 10},
+    {"HTTP", "474554202f20485454502f312e310d0a0d0a", "protocol-error", 10},
     {"half a record", "160301", "peer-closed", -1},
-    {"a record that is too long", "160301ffff00", "internal", 22},
-    {"an empty ClientHello", "160301000401000000", "internal", 50},
-    {"an alert, which the library takes from nobody it has not met", "15030300020228", "internal",
-     10},
+    {"a record that is too long", "160301ffff00", "protocol-error", 22},
+    {"an empty ClientHello", "160301000401000000", "protocol-error", 50},
+    {"an alert, which the library takes from nobody it has not met", "15030300020228",
+     "protocol-error", 10},
 };
 
 static void bytes_that_are_no_handshake(void **state)

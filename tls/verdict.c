@@ -303,6 +303,22 @@ static void tell_result(struct atls_appraisal *a, struct atls_bytes jwt, const s
     atls_report_result(a->rp->events, a->conn, "verifier", file, end);
 }
 
+/* The verifier may have a new key since its key was fetched. False where that is no explanation. */
+static bool renew_key(struct atls_appraisal *a)
+{
+    const char *source = a->rp->options.verifier_url;
+
+    if (a->model == ATLS_MODEL_PASSPORT) {
+        source = a->expected->jwk ? NULL : a->expected->source;
+    }
+    if (a->key_renewed || !source) {
+        return false;
+    }
+    a->key_renewed = true;
+    atls_verifier_key_renew(a->rp->client, source);
+    return true;
+}
+
 void atls_appraisal_judge(struct atls_appraisal *a, struct atls_bytes jwt, const json_t *jwk)
 {
     const struct atls_relying_party_options *options = &a->rp->options;
@@ -310,6 +326,9 @@ void atls_appraisal_judge(struct atls_appraisal *a, struct atls_bytes jwt, const
     struct atls_ear ear;
     int rc = atls_ear_read(jwt, jwk, &ear);
 
+    if (rc == ATLS_E_SIGNATURE && renew_key(a)) {
+        return;
+    }
     if (rc) {
         char text[400], clause[96];
         snprintf(text, sizeof text, "%s", atls_error_text());

@@ -174,17 +174,21 @@ static struct verifier *find_verifier(struct atls_verifier_client *client, const
 
 static int discovered(struct verifier *v, const struct atls_http_answer *answer)
 {
+    json_t *jwk;
+
     if (answer->status != 200) {
         return atls_failure_refused(&v->failure, answer, 200, "verifier-error");
     }
     if (atls_verifier_check_type(answer, ATLS_MT_DISCOVERY)) {
         return atls_failure_garbage(&v->failure, answer->url);
     }
-    int rc = atls_discovery_document_parse(answer->body, &v->jwk);
+    int rc = atls_discovery_document_parse(answer->body, &jwk);
     if (rc) {
         return rc < 0 ? atls_failure_keep(&v->failure, rc, "internal")
                       : atls_failure_garbage(&v->failure, answer->url);
     }
+    json_decref(v->jwk);
+    v->jwk = jwk;
     return 0;
 }
 
@@ -210,7 +214,7 @@ int atls_verifier_key(struct atls_verifier_client *client, const char *url, cons
     if (!v) {
         return atls_fail(-ENOMEM, NULL, "no memory for a verifier");
     }
-    if (!v->jwk && v->exchange) {
+    if (v->exchange) {
         int rc = atls_http_result(v->exchange, &answer, &reason);
         if (rc == ATLS_E_AGAIN) {
             return rc;
@@ -230,4 +234,30 @@ int atls_verifier_key(struct atls_verifier_client *client, const char *url, cons
         return atls_failure_tell(&v->failure);
     }
     return fetch_key(client, v);
+}
+
+void atls_verifier_key_renew(struct atls_verifier_client *client, const char *url)
+{
+    struct verifier *v = find_verifier(client, url);
+
+    if (v && !v->exchange) {
+        (void)fetch_key(client, v);
+    }
+}
+
+int atls_verifier_url_check(const char *url)
+{
+    CURLU *parsed = curl_url();
+    char *scheme = NULL;
+    bool good = parsed && curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == 0 &&
+                curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == 0 &&
+                (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+
+    curl_free(scheme);
+    curl_url_cleanup(parsed);
+    return good ? 0
+                : atls_fail(-EINVAL, "RFC 9110 section 4.2",
+                            "a verifier's URL was expected (http://HOST:PORT or https://...), not "
+                            "%.200s",
+                            url);
 }

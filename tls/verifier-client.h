@@ -51,5 +51,11 @@ const char *atls_verifier_session_reason(const struct atls_verifier_session *ses
  * 0, ATLS_E_AGAIN (fetch under way; poll), or a failure as above; *REASONP says which. */
 int atls_verifier_key(struct atls_verifier_client *client, const char *url, const json_t **jwkp,
                       const char **reasonp);
+/* Fetches that key again: the verifier may have another by now. Until it is there
+ * atls_verifier_key() says ATLS_E_AGAIN; where it cannot be had, the one that was kept stands. */
+void atls_verifier_key_renew(struct atls_verifier_client *client, const char *url);
+
+/* Is it an address that can be asked: http or https, and a host? -EINVAL. */
+int atls_verifier_url_check(const char *url);
 
 #endif
