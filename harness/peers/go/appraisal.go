@@ -153,7 +153,7 @@ func (a *appraisal) ask(e *evidence) (jwt, nonce []byte, err error) {
 	}
 	defer func() { session.close() }()
 	mediaType, takes := session.choose(types...)
-	if !takes && e.isCAB {
+	if e.isCAB && (!takes || a.opts.patAlone) {
 		session.close()
 		nonce, body = e.tokenNonce, e.token
 		if session, err = a.client.open(a.opts.verifier, nonce, 0); err != nil {
@@ -184,11 +184,11 @@ func (a *appraisal) passport(data []byte) (ear.TrustTier, []any, *failure) {
 	if err != nil {
 		return ear.TrustTierNone, nil, asFailure(err)
 	}
-	if result.key == nil {
+	if result.key == nil && !a.opts.resultBound {
 		return ear.TrustTierNone, nil, fail("result-without-key", clauseEAR,
 			"a result that attests a key (akpub) was expected, it names none")
 	}
-	a.keyFrom = "result"
+	a.keyFrom = map[bool]string{true: "binder", false: "result"}[result.key == nil]
 	by := a.trusted(result.issuer)
 	key, err := a.trustedKey(by)
 	if err != nil {
@@ -278,6 +278,14 @@ func (a *appraisal) conclude(result *attestationResult, issuer string) (ear.Trus
 	}
 	if issuer != "" && result.issuer != "" && result.issuer != issuer {
 		return ear.TrustTierNone, nil, otherIssuer(issuer, result.issuer)
+	}
+	answers := result.nonce != nil && sameBytes(result.nonce, a.challenge)
+	if a.model == passport && a.opts.resultAnswers && !answers {
+		return ear.TrustTierNone, nil, otherBinder("the result", a.challenge, result.nonce)
+	}
+	if a.model == passport && result.key == nil && !answers {
+		return ear.TrustTierNone, nil, fail("result-without-key", clauseEAR,
+			"a result that attests a key (akpub) or answers the binder was expected, it does neither")
 	}
 	if result.key != nil && !result.key.Equal(a.leaf) {
 		return ear.TrustTierNone, nil, fail("key-mismatch", clauseLinkage,

@@ -3,7 +3,7 @@
 package main
 
 import (
-	"bytes"
+	"encoding/hex"
 	"sync"
 	"time"
 
@@ -67,7 +67,9 @@ func (a *attester) wrap(format uint16, mediaType string, use cmw.Indicator, data
 func (a *attester) credential(conn int, binding []byte) ([]byte, error) {
 	var data []byte
 	var err error
-	if a.opts.attester[0] == passport {
+	if a.opts.attester[0] == passport && a.opts.resultAnswers {
+		data, err = a.boundResult(conn, binding)
+	} else if a.opts.attester[0] == passport {
 		data, err = a.result(conn)
 	} else if _, data, err = a.evidence(binding); err == nil && a.opts.evidenceFormat == "psa" {
 		data, err = a.wrap(formatEATCWT, typeEATCWT, cmw.Evidence, data)
@@ -96,15 +98,41 @@ func (a *attester) result(conn int) ([]byte, error) {
 	return a.wrap(formatEATJWT, typeEATJWT, cmw.AttestationResults, a.jwt)
 }
 
+// boundResult: one that answers the binding of this connection, and is kept for no other.
+func (a *attester) boundResult(conn int, binding []byte) ([]byte, error) {
+	a.events.emit("challenge", fields{"conn": conn, "direction": "computed",
+		"nonce": hex.EncodeToString(binding)})
+	jwt, err := a.fetchOver(binding)
+	if err != nil {
+		return nil, err
+	}
+	a.events.result(conn, "verifier", a.events.artifact(conn, "own-result.jwt", jwt), nil)
+	return a.wrap(formatEATJWT, typeEATJWT, cmw.AttestationResults, jwt)
+}
+
 func (a *attester) fetch(conn int) error {
-	session, err := a.client.open(a.opts.verifier, nil, 32)
+	jwt, err := a.fetchOver(nil)
 	if err != nil {
 		return err
+	}
+	a.jwt, a.file = jwt, a.events.artifact(conn, "own-result.jwt", jwt)
+	a.expires = time.Now().Unix() + a.opts.clockOffset + a.opts.resultMaxAge
+	if read, err := readResult(jwt); err == nil { // its times only; to judge it is the peer's affair
+		a.expires = read.validUntil(a.opts.resultMaxAge)
+	}
+	return nil
+}
+
+// fetchOver gets a result from the verifier, in a session with this nonce, or with its own.
+func (a *attester) fetchOver(nonce []byte) ([]byte, error) {
+	session, err := a.client.open(a.opts.verifier, nonce, 32)
+	if err != nil {
+		return nil, err
 	}
 	defer session.close()
 	mediaType, data, err := a.evidence(session.nonce)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	types := []string{mediaType}
 	if a.opts.evidenceFormat == "psa" {
@@ -112,16 +140,7 @@ func (a *attester) fetch(conn int) error {
 	}
 	chosen, takes := session.choose(types...)
 	if !takes {
-		return fail("verifier-error", clauseSession, "the verifier does not take %s", types[0])
+		return nil, fail("verifier-error", clauseSession, "the verifier does not take %s", types[0])
 	}
-	jwt, err := session.submit(chosen, data)
-	if err != nil {
-		return err
-	}
-	a.jwt, a.file = bytes.Clone(jwt), a.events.artifact(conn, "own-result.jwt", jwt)
-	a.expires = time.Now().Unix() + a.opts.clockOffset + a.opts.resultMaxAge
-	if read, err := readResult(jwt); err == nil { // its times only; to judge it is the peer's affair
-		a.expires = read.validUntil(a.opts.resultMaxAge)
-	}
-	return nil
+	return session.submit(chosen, data)
 }

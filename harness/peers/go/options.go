@@ -41,7 +41,10 @@ type options struct {
 	message                    string
 	cmwAttestation             uint16
 	exporterLabel, publicKey   string
-	variants                   bool // any was set
+	variants                   bool // one that only expat-04 has was set
+	patAlone                   bool // cab-appraisal=relying-party
+	resultBound                bool // result-key=bound
+	resultAnswers              bool // result-nonce=required
 	verifierTimeout            int  // ms
 	timeout                    int  // s
 	connect, listen            string
@@ -54,16 +57,28 @@ type options struct {
 var faultsOfExpat = []string{"authenticator-finished", "authenticator-context-reuse",
 	"authenticator-second-entry", "application-data-early", "empty-certificate"}
 
-// Readings of expat-04 (H7, H6); the first is the default.
+// Readings of expat-04 (H7, H6, H11); the first is the default, and of H11 the second the same.
 var (
+	resultNonces = []string{"drafted", "free", "required"}
+
 	labels     = []string{"EXPORTER-cmw-attestation", "Attestation", "Attestation Binding"}
 	publicKeys = []string{"spki", "raw-point", "cose-key"}
 )
 
 func (o *options) variant(text string) error {
 	name, reading, _ := strings.Cut(text, "=")
+	switch text {
+	case "cab-appraisal=verifier", "cab-appraisal=relying-party":
+		o.patAlone = reading == "relying-party"
+		return nil
+	case "result-key=named", "result-key=bound":
+		o.resultBound = reading == "bound"
+		return nil
+	}
 	o.variants = true
 	switch {
+	case name == "result-nonce" && slices.Contains(resultNonces, reading):
+		o.resultAnswers = reading == "required"
 	case text == "cmw-code-point=0xFF00":
 		o.cmwAttestation = 0xFF00
 	case text == "cmw-code-point=0xFFFF":
@@ -137,7 +152,7 @@ func (o *options) define(flags *flag.FlagSet) (finish func()) {
 	choice(flags, &credentialKind, "credential-kind", "attestation", "attestation")
 	number(flags, &reattest, "reattest", 0, 0, 100)
 	o.cmwAttestation, o.exporterLabel, o.publicKey = 0xFF00, labels[0], publicKeys[0]
-	flags.Func("variant", "cmw-code-point, exporter-label, public-key", o.variant)
+	flags.Func("variant", "cab-appraisal, cmw-code-point, exporter-label, public-key, result-key, result-nonce", o.variant)
 	choice(flags, &curve, "curve", "p256", "p256", "p384") // the enrolled key has one already
 	flags.StringVar(&o.verifier, "verifier", "", "URL")
 	flags.Func("verifier-id", "identity of the attester's verifier (nothing here carries it)",
