@@ -189,6 +189,10 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
         error = atls_appraise(evidence, nonce, api->store, api->crypto, &appraisal);
     if (error == 0) {
         tell_appraisal(api, session->id, evidence->media_type, &appraisal);
+        if (api->terse) {
+            json_decref(appraisal.annotated_evidence);
+            appraisal.annotated_evidence = NULL;
+        }
         error = atls_result_write(&appraisal, nonce, now, &api->result, jwtp);
         atls_appraisal_clear(&appraisal);
     }

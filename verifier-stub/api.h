@@ -24,7 +24,7 @@ struct atls_api { /* everything is borrowed */
     struct atls_events *events;
     struct atls_result_rules result;
     enum atls_base64 nonce_dialect; /* ATLS_BASE64URL (Veraison main) or ATLS_BASE64 (v0.0.2608) */
-    bool terse; /* a session does not repeat its evidence, which is optional there */
+    bool terse; /* neither session nor result repeats what is in the evidence: both are optional */
 };
 
 struct atls_request { /* text is zero-terminated and NULL where absent */

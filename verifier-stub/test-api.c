@@ -389,6 +389,15 @@ static void test_evidence_to_result(void **state)
     assert_non_null(json_object_get(session, "result"));
     json_decref(session);
     atls_response_clear(&response);
+    open_session(path);
+    ask("POST", path, "application/cmw+cbor", ATLS_BYTES(cab, make_cab(cab)), 200, &response);
+    session = json_of(&response);
+    read_result(session, &ear);
+    assert_null(ear.submods[0].annotated_evidence);
+    assert_int_equal(ear.submods[0].status, ATLS_TIER_AFFIRMING);
+    atls_ear_clear(&ear);
+    json_decref(session);
+    atls_response_clear(&response);
     api.terse = false;
     ask("GET", path, NULL, ATLS_BYTES(NULL, 0), 200, &response); /* it is kept */
     session = json_of(&response);
