@@ -429,7 +429,7 @@ static int failed_in_library(struct connection *c)
         PRErrorCode code;
         const char *reason, *clause;
     } known[] = {
-        {SSL_ERROR_RX_UNEXPECTED_EXTENSION, "unexpected-selection", "RFC 8446 section 4.2"},
+        {SSL_ERROR_RX_UNEXPECTED_EXTENSION, "malformed-extension", "RFC 8446 section 4.2"},
         {SSL_ERROR_EXTENSION_DISALLOWED_FOR_VERSION, "malformed-extension", "RFC 8446 section 4.2"},
         {SSL_ERROR_NO_CERTIFICATE, "certificate-untrusted", "RFC 8446 section 4.4.2.4"},
         {SEC_ERROR_BAD_SIGNATURE, "certificate-untrusted", "RFC 8446 section 4.4.3"},

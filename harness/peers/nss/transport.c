@@ -231,6 +231,6 @@ bool nss_alert(struct connection *c, int alert)
     if (nss->told || c->established)
         return nss->sent == alert;
     nss->told = true;
-    return nss->write_secret == NULL ? alert_in_the_open(c, (uint8_t)alert)
+    return !c->hellos_over || nss->write_secret == NULL ? alert_in_the_open(c, (uint8_t)alert)
                                      : alert_sealed(c, (uint8_t)alert);
 }
