@@ -37,6 +37,7 @@ pub struct Known {
     pub verified_with: Vec<u8>,
     /// The verifier ran, and refused: rustls has queued an alert.
     pub judged_bad: bool,
+    hello_told: bool,
     secrets: Vec<(String, Vec<u8>)>,
 }
 
@@ -129,6 +130,15 @@ impl Handshake {
     fn tell_selected(&self, direction: &str) {
         let fields = json!({"conn": self.conn, "direction": direction, "extensions": {}});
         self.events().tell("selected", fields);
+    }
+
+    /// A server's ClientHello is here, the first or the second.
+    fn tell_hello(&self) {
+        if !std::mem::replace(&mut self.known().hello_told, true) {
+            let fields = json!({"conn": self.conn, "direction": "received", "extensions": {}});
+            self.events().tell("offer", fields);
+            self.tell_selected("sent");
+        }
     }
 
     /// What this side presents; in x509-cmw an attester's leaf is its credential.
@@ -331,7 +341,7 @@ impl ResolvesClientCert for Asked {
 
 impl ResolvesServerCert for Asked {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.tell_selected("sent");
+        self.0.tell_hello();
         self.0.present()
     }
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
-use rustls::server::Acceptor;
 use rustls::{
     ClientConfig, ClientConnection, Connection, Error, HandshakeKind, ServerConfig,
     ServerConnection,
@@ -115,7 +114,6 @@ impl Session {
         Ok(())
     }
 
-    /// ClientHello: sent, or received.
     fn begin(&mut self) -> Outcome<()> {
         let asked = Arc::new(Asked(self.handshake.clone()));
         let party = self.handshake.party.clone();
@@ -156,40 +154,9 @@ impl Session {
         config.key_log = asked;
         config.send_tls13_tickets = 0; // resumption would leave out the certificate
         config.enable_secret_extraction = true;
-        self.accept(config)
-    }
-
-    fn accept(&mut self, config: ServerConfig) -> Outcome<()> {
-        let mut acceptor = Acceptor::default();
-        let failed =
-            |tcp: &mut TcpStream, problem: Error, mut alert: rustls::server::AcceptedAlert| {
-                let _ = alert.write_all(tcp); // the peer may be gone
-                let alert = alert_of(&problem);
-                Refusal {
-                    alert,
-                    ..Refusal::internal(problem.to_string())
-                }
-            };
-        loop {
-            self.set_timeout()?;
-            let size = acceptor.read_tls(&mut self.tcp);
-            if self.received(size)? == 0 {
-                return Err(gone());
-            }
-            match acceptor.accept() {
-                Ok(None) => {}
-                Err((problem, alert)) => return Err(failed(&mut self.tcp, problem, alert)),
-                Ok(Some(accepted)) => {
-                    self.tell("offer", json!({"direction": "received", "extensions": {}}));
-                    let server: ServerConnection = accepted
-                        .into_connection(Arc::new(config))
-                        .map_err(|(problem, alert)| failed(&mut self.tcp, problem, alert))?;
-                    self.tls = Some(server.into());
-                    // What lay behind the ClientHello is processed by the first pump.
-                    return Ok(());
-                }
-            }
-        }
+        let server = ServerConnection::new(Arc::new(config)).map_err(unusable)?;
+        self.tls = Some(server.into());
+        Ok(())
     }
 
     fn set_timeout(&self) -> Outcome<()> {
@@ -335,7 +302,6 @@ impl Session {
     }
 
     fn shake_hands(&mut self) -> Outcome<()> {
-        self.process()?;
         while self.tls()?.is_handshaking() {
             if self.peer_closed {
                 return Err(gone());
