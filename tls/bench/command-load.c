@@ -253,7 +253,8 @@ static int drive(struct load *load)
     while (result == 0 && load->ended < load->count) {
         for (unsigned i = 0; result == 0 && i < load->at_once; i++) {
             struct slot *slot = &load->slots[i];
-            if (slot->session == NULL && load->started < load->count) {
+            /* One that fails at once makes room for the next. */
+            while (result == 0 && slot->session == NULL && load->started < load->count) {
                 result = begin(load, slot);
                 if (result == 0)
                     result = step(load, slot);
