@@ -25,16 +25,27 @@ int atls_cose_sign1_digest(const struct atls_crypto *crypto, enum atls_hash hash
 int atls_cose_sign1_write(struct atls_cbor_writer *w, bool tagged, struct atls_bytes payload,
                           const struct atls_crypto *crypto, const struct atls_signer *signer)
 {
-    uint8_t header[8], digest[ATLS_HASH_MAX], signature[ATLS_SIGNATURE_MAX] = {0};
+    return atls_cose_sign1_write_as(w, tagged, NULL, payload, crypto, signer);
+}
+
+int atls_cose_sign1_write_as(struct atls_cbor_writer *w, bool tagged, const char *content_type,
+                             struct atls_bytes payload, const struct atls_crypto *crypto,
+                             const struct atls_signer *signer)
+{
+    uint8_t header[80], digest[ATLS_HASH_MAX], signature[ATLS_SIGNATURE_MAX] = {0};
     enum atls_hash hash = atls_curve_hash(signer->curve);
     struct atls_cbor_writer header_writer;
     struct atls_bytes protected_header;
     int r;
 
     atls_cbor_write_init(&header_writer, header, sizeof header);
-    atls_cbor_write_map(&header_writer, 1);
+    atls_cbor_write_map(&header_writer, content_type ? 2 : 1);
     atls_cbor_write_int(&header_writer, ATLS_COSE_LABEL_ALG);
     atls_cbor_write_int(&header_writer, atls_curve_cose_alg(signer->curve));
+    if (content_type) {
+        atls_cbor_write_int(&header_writer, ATLS_COSE_LABEL_CONTENT_TYPE);
+        atls_cbor_write_text(&header_writer, content_type);
+    }
     r = atls_cbor_write_done(&header_writer, &protected_header);
     if (r == 0 && w->buffer) { /* who only counts needs no signature, nor has a payload yet */
         r = atls_cose_sign1_digest(crypto, hash, protected_header, payload, digest);

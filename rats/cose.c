@@ -24,7 +24,8 @@ struct header { /* what was found in the two buckets so far */
     size_t count, protected_count;
     bool has_alg;
     int64_t alg;
-    struct atls_bytes key_id;
+    struct atls_bytes key_id, content_type;
+    int content_format;
 };
 
 static bool label_is(const struct label *label, int64_t number)
@@ -77,7 +78,8 @@ static int read_alg(struct atls_cbor_reader *r, struct header *header)
 /* The parameters that this code understands, which crit may therefore name. */
 static bool is_understood(const struct label *label)
 {
-    return label_is(label, ATLS_COSE_LABEL_ALG) || label_is(label, ATLS_COSE_LABEL_KEY_ID);
+    return label_is(label, ATLS_COSE_LABEL_ALG) || label_is(label, ATLS_COSE_LABEL_KEY_ID) ||
+           label_is(label, ATLS_COSE_LABEL_CONTENT_TYPE);
 }
 
 /* RFC 9052 section 3.1, crit: not empty; each label is understood. Whether each is in the protected
@@ -146,6 +148,23 @@ static int add_label(struct header *header, const struct label *label, size_t bu
     return 0;
 }
 
+/* RFC 9052 section 3.1: a media type, or the number of a CoAP Content-Format. */
+static int read_content_type(struct atls_cbor_reader *r, struct header *header)
+{
+    uint64_t number = 0;
+    int result;
+
+    if (atls_cbor_peek(r) == ATLS_CBOR_TEXT)
+        return atls_cbor_read_text(r, "COSE content type", &header->content_type);
+    result = atls_cbor_read_uint(r, "COSE content type", &number);
+    if (result == 0 && number > UINT16_MAX)
+        result = atls_fail(ATLS_E_MALFORMED, "RFC 9052 section 3.1",
+                           "COSE content type: expected a Content-Format up to 65535");
+    if (result == 0)
+        header->content_format = (int)number;
+    return result;
+}
+
 static int read_header_value(struct atls_cbor_reader *r, const struct label *label,
                              bool is_protected, struct header *header)
 {
@@ -153,6 +172,8 @@ static int read_header_value(struct atls_cbor_reader *r, const struct label *lab
         return atls_cbor_read_bytes(r, "COSE kid", &header->key_id);
     if (is_protected && label_is(label, ATLS_COSE_LABEL_ALG))
         return read_alg(r, header);
+    if (is_protected && label_is(label, ATLS_COSE_LABEL_CONTENT_TYPE))
+        return read_content_type(r, header);
     if (!is_protected && label_is(label, ATLS_COSE_LABEL_CRIT))
         return atls_fail(ATLS_E_MALFORMED, "RFC 9052 section 3.1",
                          "COSE crit: expected in the protected header, came in the other");
@@ -250,7 +271,7 @@ int atls_cose_sign1_parse(struct atls_bytes in, enum atls_cose_tagging tagging, 
                           struct atls_cose_sign1 *messagep)
 {
     struct atls_cose_sign1 message = {.tagged = false};
-    struct header header = {.count = 0};
+    struct header header = {.content_format = -1};
     struct atls_cbor_reader r;
     size_t count = 0;
     int result;
@@ -283,6 +304,8 @@ int atls_cose_sign1_parse(struct atls_bytes in, enum atls_cose_tagging tagging, 
         return result;
     message.alg = (int)header.alg;
     message.key_id = header.key_id;
+    message.content_type = header.content_type;
+    message.content_format = header.content_format;
     result = check_signature_size(&message);
     if (result == 0)
         *messagep = message;

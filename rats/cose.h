@@ -12,6 +12,7 @@
 enum { /* header parameters, RFC 9052 3.1 */
        ATLS_COSE_LABEL_ALG = 1,
        ATLS_COSE_LABEL_CRIT = 2,
+       ATLS_COSE_LABEL_CONTENT_TYPE = 3,
        ATLS_COSE_LABEL_KEY_ID = 4
 };
 enum { /* COSE_Key, RFC 9052 7.1 and RFC 9053 7.1.1 */
@@ -33,6 +34,8 @@ struct atls_cose_sign1 { /* everything borrowed from the input */
     int alg;                            /* ATLS_COSE_ES256, ATLS_COSE_ES384 or what came */
     struct atls_bytes protected_header; /* encoded map, as it was signed */
     struct atls_bytes key_id;           /* empty where absent */
+    struct atls_bytes content_type;     /* of the protected header, a text: no data where absent, */
+    int content_format;                 /* or its number there: -1 where absent */
     struct atls_bytes payload;
     struct atls_bytes signature;
 };
@@ -58,6 +61,10 @@ int atls_cose_sign1_digest(const struct atls_crypto *crypto, enum atls_hash hash
  * of CRYPTO and SIGNER; those of W are seen at its end. */
 int atls_cose_sign1_write(struct atls_cbor_writer *w, bool tagged, struct atls_bytes payload,
                           const struct atls_crypto *crypto, const struct atls_signer *signer);
+/* The same with the content type in the protected header (RFC 9052 section 3.1); NULL: none. */
+int atls_cose_sign1_write_as(struct atls_cbor_writer *w, bool tagged, const char *content_type,
+                             struct atls_bytes payload, const struct atls_crypto *crypto,
+                             const struct atls_signer *signer);
 
 /* COSE_Key {1: 2, -1: crv, -2: x, -3: y}, deterministic. The writer adds one item to W; the reader
  * refuses private parts (-4) and compressed points, skips other labels. ATLS_E_MALFORMED,

@@ -160,5 +160,6 @@ void atls_diag_cose(struct atls_diag *d, struct atls_bytes in)
     } else if (!d->in_cab && !atls_pat_nonce(message.payload, &nonce)) {
         atls_diag_nonce(d, what, nonce);
     }
+    atls_diag_cmw_claim(d, message.payload);
     atls_diag_signature(d, what, &message);
 }

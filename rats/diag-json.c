@@ -226,6 +226,7 @@ void atls_diag_jwt(struct atls_diag *d, struct atls_bytes in)
     check_signature(d, &jws);
     if (json_object_get(jws.payload, "submods"))
         atls_diag_ear_claims(d, jws.payload);
+    atls_diag_json_cmw_claim(d, jws.payload);
     atls_jws_clear(&jws);
 }
 

@@ -132,6 +132,15 @@ void atls_diag_cmw(struct atls_diag *d, struct atls_bytes in);
 bool atls_diag_looks_like_cmw(struct atls_bytes in);
 void atls_diag_linkage(struct atls_diag *d, const struct atls_cab *cab);
 
+/* diag-signed.c */
+bool atls_diag_is_cmw_cose(struct atls_bytes in);
+bool atls_diag_is_cmw_jws(struct atls_bytes in);
+void atls_diag_cmw_cose(struct atls_diag *d, struct atls_bytes in);
+void atls_diag_cmw_jws(struct atls_diag *d, struct atls_bytes in);
+/* The claim cmw, where there is one. */
+void atls_diag_cmw_claim(struct atls_diag *d, struct atls_bytes claims);
+void atls_diag_json_cmw_claim(struct atls_diag *d, const json_t *claims);
+
 /* diag-prototype.c */
 bool atls_diag_is_prototype(struct atls_bytes in);
 void atls_diag_prototype(struct atls_diag *d, struct atls_bytes in);

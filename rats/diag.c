@@ -351,6 +351,7 @@ static const struct format {
     void (*print)(struct atls_diag *d, struct atls_bytes in);
 } formats[] = {
     {"pem", "public key in PEM", is_pem, print_pem},
+    {"cmw-jws", "signed CMW (JWS)", atls_diag_is_cmw_jws, atls_diag_cmw_jws},
     {"ear", "EAT attestation result (EAR) in a JWT", is_jwt_ear, atls_diag_jwt},
     {"jwt", "JWT", is_jwt, atls_diag_jwt},
     {"cab", "key attestation bundle (CAB)", is_cab, atls_diag_cmw},
@@ -362,6 +363,7 @@ static const struct format {
     {"session", "verifier's session", is_session, print_json},
     {"json", "JSON", is_json, print_json},
     {"corim", "CoRIM", is_corim, print_corim},
+    {"cmw-cose", "signed CMW (COSE_Sign1)", atls_diag_is_cmw_cose, atls_diag_cmw_cose},
     {"kat", "key attestation token (KAT)", is_kat, atls_diag_cose},
     {"psa-token", "PSA attestation token", is_psa_token, atls_diag_cose},
     {"cose-sign1", "COSE_Sign1", is_cose, atls_diag_cose},

@@ -24,7 +24,7 @@ struct atls_diag_keys {
     bool colour;                /* ANSI colours for the results of checks */
 };
 
-/* What the bytes are, as a word: "cab", "cmw", "psa-token", "kat", "ear", "corim", "boot-record",
+/* What the bytes are, as a word: "cab", "cmw", "cmw-cose", "cmw-jws", "psa-token", "kat", "ear", "corim", "boot-record",
  * "cose-sign1", "psa-claims", "kat-claims", "kat-prototype", "parsec-tpm", "parsec-cca", "jwt",
  * "jwk", "session",
  * "pem", "json", "cbor", or NULL where nothing fits. The word is a guess from the first bytes and

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rats/cmw.h"
+#include "rats/cmw-signed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,12 +26,33 @@ static void check_same(const struct atls_cmw *cmw)
     atls_cmw_free(again);
 }
 
+/* A signed one, and the claim: what is in them is a CMW like any other. */
+static void check_signed(struct atls_bytes in)
+{
+    struct atls_cmw_signed message;
+    struct atls_cmw *claim;
+
+    if (atls_cmw_cose_parse(in, &message) == 0) {
+        check_same(message.cmw);
+        atls_cmw_signed_clear(&message);
+    }
+    if (atls_cmw_jws_parse(in, &message) == 0) {
+        check_same(message.cmw);
+        atls_cmw_signed_clear(&message);
+    }
+    if (atls_cmw_of_cwt(in, &claim) == 0) {
+        check_same(claim);
+        atls_cmw_free(claim);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct atls_cmw *cmw;
     uint8_t *other;
     size_t other_size;
 
+    check_signed(ATLS_BYTES(data, size));
     if (atls_cmw_parse(ATLS_BYTES(data, size), &cmw))
         return 0;
     check_same(cmw);

@@ -240,24 +240,35 @@ static int read_coordinate(const json_t *jwk, const char *name, enum atls_curve 
 
 int atls_jws_sign(const json_t *claims, const json_t *signer_jwk, char **jwtp)
 {
+    char *text = json_dumps(claims, JSON_COMPACT);
+    int r = text ? atls_jws_sign_as(atls_bytes_of_text(text), "typ", "JWT", signer_jwk, jwtp)
+                 : atls_fail(-ENOMEM, NULL, "JWS: out of memory");
+
+    free(text);
+    return r;
+}
+
+int atls_jws_sign_as(struct atls_bytes payload, const char *name, const char *value,
+                     const json_t *signer_jwk, char **jwtp)
+{
     struct atls_private_key key = {0};
-    char *header = NULL, *payload = NULL;
+    char *header = NULL, *part = NULL;
 
     if (atls_jwk_to_public_key(signer_jwk, &key.public_key) ||
         read_coordinate(signer_jwk, "d", key.public_key.curve, key.d))
         return atls_fail(-EINVAL, JWK, "JWS: a private EC key on P-256 or P-384 expected");
     json_t *fields =
-        json_pack("{s:s, s:s}", "alg", curves[key.public_key.curve == ATLS_P384].alg, "typ", "JWT");
+        json_pack("{s:s, s:s}", "alg", curves[key.public_key.curve == ATLS_P384].alg, name, value);
     if (fields) {
         header = encode_json(fields);
-        payload = encode_json(claims);
+        part = atls_base64_encode(ATLS_BASE64URL, payload);
     }
-    int r = header && payload ? sign_parts(&key, header, payload, jwtp)
-                              : atls_fail(-ENOMEM, NULL, "JWS: out of memory");
+    int r = header && part ? sign_parts(&key, header, part, jwtp)
+                           : atls_fail(-ENOMEM, NULL, "JWS: out of memory");
     explicit_bzero(&key, sizeof key);
     json_decref(fields);
     free(header);
-    free(payload);
+    free(part);
     return r;
 }
 

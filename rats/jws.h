@@ -31,6 +31,10 @@ int atls_jws_verify(const struct atls_jws *jws, const json_t *jwk);
 /* Signs CLAIMS with a private EC JWK; *JWTP is allocated, zero-terminated. -EINVAL, -ENOMEM. */
 int atls_jws_sign(const json_t *claims, const json_t *signer_jwk, char **jwtp);
 
+/* The same of any payload, with one more member, NAME of that VALUE, in the protected header. */
+int atls_jws_sign_as(struct atls_bytes payload, const char *name, const char *value,
+                     const json_t *signer_jwk, char **jwtp);
+
 /* JSON object of TEXT: no duplicate keys, nothing behind it, at most ATLS_JWS_MAX_SIZE bytes. */
 int atls_json_object(struct atls_bytes text, const char *what, json_t **objectp);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rats/cmw-signed.h"
 #include "rats/corim.h"
 #include "rats/ear.h"
 #include "rats/encoding.h"
@@ -276,6 +277,59 @@ static int make_wrappers(struct test_samples *samples)
     return r ? r : add(samples, "cmw-tag.cbor", out);
 }
 
+static json_t *private_jwk(const struct atls_private_key *key)
+{
+    json_t *jwk = atls_jwk_of_public_key(&key->public_key);
+    char *d = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key->d, 32));
+
+    if (jwk && d)
+        json_object_set_new(jwk, "d", json_string(d));
+    free(d);
+    return jwk;
+}
+
+/* The platform's token in a CMW that its own key signs, in both frames; and as a claim. */
+static int make_signed(struct test_samples *samples, const struct world *world)
+{
+    struct atls_local_signer local = {&atls_crypto_gnutls, &world->pak};
+    struct atls_signer signer = atls_signer_local(&local);
+    struct atls_bytes record = test_sample(samples, "cmw-record.cbor"), claims, token;
+    uint8_t *out = NULL, *json = NULL, buffer[MESSAGE_MAX], token_bytes[MESSAGE_MAX];
+    struct atls_cmw *cmw = NULL;
+    struct atls_cbor_writer w;
+    char *jws = NULL;
+    json_t *jwk = private_jwk(&world->pak);
+    size_t size;
+    int r = atls_cmw_cose_sign(record, &atls_crypto_gnutls, &signer, &out, &size);
+
+    if (!r)
+        r = add(samples, "cmw.cose", ATLS_BYTES(out, size));
+    if (!r)
+        r = atls_cmw_parse(record, &cmw);
+    if (!r)
+        r = atls_cmw_serialize(cmw, ATLS_JSON, &json, &size);
+    if (!r)
+        r = atls_cmw_jws_sign(ATLS_BYTES(json, size), jwk, true, &jws);
+    if (!r)
+        r = add(samples, "cmw.jws", atls_bytes_of_text(jws));
+    atls_cbor_write_init(&w, buffer, sizeof buffer);
+    atls_cbor_write_map(&w, 1);
+    if (!r)
+        r = atls_cmw_claim_write(&w, cmw);
+    if (!r)
+        r = atls_cbor_write_done(&w, &claims);
+    if (!r)
+        r = sign(&world->pak, true, claims, token_bytes, &token);
+    if (!r)
+        r = add(samples, "cmw-claim.cose", token);
+    atls_cmw_free(cmw);
+    json_decref(jwk);
+    free(out);
+    free(json);
+    free(jws);
+    return r;
+}
+
 static int make_boot_record(struct test_samples *samples, const struct world *world)
 {
     struct atls_psa_component component[3];
@@ -324,17 +378,6 @@ static int make_corim(struct test_samples *samples, const struct world *world,
     r = add(samples, name, ATLS_BYTES(out, size));
     free(out);
     return r;
-}
-
-static json_t *private_jwk(const struct atls_private_key *key)
-{
-    json_t *jwk = atls_jwk_of_public_key(&key->public_key);
-    char *d = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key->d, 32));
-
-    if (jwk && d)
-        json_object_set_new(jwk, "d", json_string(d));
-    free(d);
-    return jwk;
 }
 
 static int make_ear(struct test_samples *samples, const struct world *world,
@@ -457,6 +500,8 @@ int test_samples_make(struct test_samples *samples)
         r = make_prototypes(samples, &world);
     if (!r)
         r = make_wrappers(samples);
+    if (!r)
+        r = make_signed(samples, &world);
     if (!r)
         r = make_boot_record(samples, &world);
     if (!r)
