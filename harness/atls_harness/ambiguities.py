@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
-from .document import Document
+from .document import Document, excuse
 from .errors import InputError
 from .paths import AMBIGUITIES, AMBIGUITY_SCHEMA
 
@@ -50,22 +50,13 @@ def load_ambiguities(path: Path) -> dict[str, Ambiguity]:
     document = Document(path, InputError)
     document.check(AMBIGUITY_SCHEMA)
     made: dict[str, Ambiguity] = {}
-    for index, entry in enumerate(document.value["ambiguities"]):
-        if entry["id"] in made:
-            where = ("ambiguities", index)
-            raise document.fail(where, f"{entry['id']} stands here for the second time")
-        unseen = entry.get("unseen", {})
-        made[entry["id"]] = Ambiguity(
-            entry["id"],
-            entry["title"],
-            entry["message"],
-            {
-                letter: Reading(reading["text"], reading.get("set", {}))
-                for letter, reading in entry["readings"].items()
-            },
-            unseen.get("reason", ""),
-            next(iter(unseen.get("needs", {}).items()), None),
-        )
+    for name, entry in document.by_id("ambiguities").items():
+        reason, needs = excuse(entry, "unseen")
+        readings = {
+            letter: Reading(reading["text"], reading.get("set", {}))
+            for letter, reading in entry["readings"].items()
+        }
+        made[name] = Ambiguity(name, entry["title"], entry["message"], readings, reason, needs)
     return made
 
 

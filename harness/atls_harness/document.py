@@ -74,6 +74,15 @@ class Document:
         """An error at LOCATION, to be raised by the caller."""
         return self.error(self.path, self.line(location), message)
 
+    def by_id(self, field: str) -> dict[str, Any]:
+        """The entries of a list, by their `id`, in its order; none stands there twice."""
+        made: dict[str, Any] = {}
+        for index, entry in enumerate(self.value[field]):
+            if entry["id"] in made:
+                raise self.fail((field, index), f"{entry['id']} stands here for the second time")
+            made[entry["id"]] = entry
+        return made
+
     def check(self, schema: Path) -> None:
         """Raises the first error against a JSON schema."""
         problem = first_problem(self.value, schema)
@@ -91,6 +100,12 @@ class Document:
                 f"unknown field {unknown[0]!r} in {where}; known: {', '.join(known)}",
             )
         raise self.fail(location, f"{where}: {message}")
+
+
+def excuse(entry: Mapping[str, Any], field: str) -> tuple[str, tuple[str, str] | None]:
+    """Why an entry is not shown (FIELD: reason), and the capability that this hangs on."""
+    given = entry.get(field, {})
+    return str(given.get("reason", "")), next(iter(given.get("needs", {}).items()), None)
 
 
 def complaint(problem: jsonschema.ValidationError) -> str:

@@ -198,7 +198,7 @@ def reasons(records: Iterable[Mapping[str, Any]]) -> list[str]:
     lines = []
     for (good, reason), where in sorted(made.items(), key=lambda item: (item[0][0], item[0][1])):
         count = sum(where.values())
-        names = list(where)
+        names = sorted(where)
         text = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         lines.append(f"{'not played' if good else 'RED'}: {reason} ({count}: {text})")
     return lines

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
-from .document import Document
+from .document import Document, excuse
 from .errors import InputError
 from .paths import REQUIREMENT_SCHEMA, REQUIREMENTS, ROOT
 
@@ -53,19 +53,11 @@ def load_requirements(path: Path) -> dict[str, Requirement]:
     document = Document(path, InputError)
     document.check(REQUIREMENT_SCHEMA)
     made: dict[str, Requirement] = {}
-    for index, entry in enumerate(document.value["requirements"]):
-        if entry["id"] in made:
-            where = ("requirements", index)
-            raise document.fail(where, f"{entry['id']} stands here for the second time")
-        untested = entry.get("untested", {})
-        needs = next(iter(untested.get("needs", {}).items()), None)
+    for name, entry in document.by_id("requirements").items():
+        reason, needs = excuse(entry, "untested")
         plain = {key: entry[key] for key in ("id", "document", "section", "level", "observed")}
-        made[entry["id"]] = Requirement(
-            **plain,
-            roles=tuple(entry["roles"]),
-            text=entry["text"],
-            reason=untested.get("reason", ""),
-            needs=needs,
+        made[name] = Requirement(
+            **plain, roles=tuple(entry["roles"]), text=entry["text"], reason=reason, needs=needs
         )
     return made
 

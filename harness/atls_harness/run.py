@@ -21,13 +21,15 @@ from pathlib import Path
 from typing import Iterator, Mapping
 
 from .credentials import make_credentials
-from .errors import InfrastructureError
+from .errors import InfrastructureError, Unsupported
 from .expected import ExpectedFailure
 from .peer import Peer
-from .process import to_its_end
+from .process import UNSUPPORTED, to_its_end
 
 SOCKET_PATH_MAX = 100
 PROVISION_LIMIT = 60.0
+WORK_PREFIX = "atls-"
+OWNER = "owner"  # a file in the working directory: the process that made it, and when that began
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class Run:
             if not path.exists():
                 argv = self.command("device", "provision") + flags + ["--output", str(path)]
                 done = to_its_end(argv, "provisioning", PROVISION_LIMIT)
+                if done.returncode == UNSUPPORTED:
+                    raise Unsupported(f"provisioning: {done.stderr.strip()}")
                 if done.returncode != 0 or not path.exists():
                     raise InfrastructureError(
                         f"provisioning ended with {done.returncode}: {done.stderr.strip()}"
@@ -101,9 +105,34 @@ def make_work() -> Path:
     base: str | None = tempfile.gettempdir()
     if len(str(base)) > SOCKET_PATH_MAX // 2:
         base = "/tmp"
-    work = Path(tempfile.mkdtemp(prefix="atls-", dir=base))
+    remove_leftovers(Path(str(base)))
+    work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=base))
+    (work / OWNER).write_text(f"{os.getpid()} {_started(os.getpid())}\n", encoding="ascii")
     make_credentials(work)
     return work
+
+
+def _started(pid: int) -> str:
+    """When a process began (field 22 of proc_pid_stat(5)); "" where there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[19]
+
+
+def remove_leftovers(base: Path) -> None:
+    """Removes the working directories, keys and all, of runs that were killed."""
+    for owner in base.glob(f"{WORK_PREFIX}*/{OWNER}"):
+        try:
+            if owner.parent.stat().st_uid != os.getuid() or owner.parent.is_symlink():
+                continue
+            pid, _, began = owner.read_text(encoding="ascii").strip().partition(" ")
+            alive = _started(int(pid)) == began
+        except (OSError, ValueError):
+            continue
+        if not alive:
+            remove_work(owner.parent)
 
 
 def make_results(folder: Path, kind: str = "run") -> Path:

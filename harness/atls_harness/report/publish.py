@@ -16,7 +16,8 @@ from ..outcome import GOOD
 from .view import listed, mapping, text
 
 WORK = re.compile(r"(?:/[^\s/'\"]+)*/atls-[^\s/'\"]+/c\d+-\d+")
-PLACE = re.compile(r" --(?:build|out|peers)[ =](?:'[^']*'|\S+)")
+# --peers is a place where it is a folder, and who played where it is names.
+PLACE = re.compile(r" --(?:(?:build|out)[ =](?:'[^']*'|\S+)|peers[ =](?:'[^']*/[^']*'|\S*/\S*))")
 OPTIONAL = ("description", "expected", "ambiguity", "readings")
 BYTES = ("signed_with", "verified_with")
 

@@ -13,8 +13,9 @@ from xml.etree import ElementTree
 import jinja2
 from markupsafe import Markup
 
+from .. import ambiguities
 from ..markdown import code, plain, visible
-from . import evidence, sequence
+from . import evidence, sequence, view
 from .view import BAD, OK, WARN, Report, anchor, coverage, facts, mapping, moment, tally, text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -96,6 +97,10 @@ def html(
             scenario_anchors={f"{one.group}/{one.name}": one.anchor for one in scenarios},
             clause_anchors={clause["id"]: clause["anchor"] for clause in report.clauses},
             badge=badge(report),
+            baseline=view.baseline(report),
+            required=view.required(report),
+            readings=view.readings(report),
+            not_shown=ambiguities.unseen(map(mapping, report.raw["cases"])),
         )
     )
 
@@ -105,6 +110,9 @@ def _run(report: Report) -> dict[str, Any]:
     peers = mapping(report.run.get("peers"))
     ends = [text(peers[side]) for side in ("client", "server") if peers.get(side)]
     pair = f"client {ends[0]}, server {ends[1]}" if len(ends) == 2 else ""
+    if report.pairs:
+        names = {*report.pairs.clients, *report.pairs.servers}
+        pair = f"{len({(c.client, c.server) for c in report.cases})} pairs of {len(names)} stacks"
     about = {
         "started": moment(report.run.get("started")),
         "revision": text(report.run.get("revision")),
@@ -123,7 +131,8 @@ def _alike(report: Report) -> dict[str, str]:
 
 def _choices(report: Report) -> dict[str, list[str]]:
     """The values by which cases can be chosen."""
-    names = ("outcome", "profile", "model", "attester")
+    names: tuple[str, ...] = ("outcome", "profile", "model", "attester")
+    names += ("client", "server") if report.pairs else ()
     return {name: sorted({getattr(case, name) for case in report.cases}) for name in names}
 
 
@@ -183,6 +192,7 @@ def markdown(report: Report) -> str:
             lines.append(f"| {plain(model)} | " + " | ".join(row) + " |")
         lines.append("")
     lines += ["In a cell: conforms on the wire, withstood the attack (– where none was tried).", ""]
+    lines += _pairs(report)
     lines += [
         "| scenarios | cases | conforms on the wire | withstood the attack |",
         "|---|---|---|---|",
@@ -206,6 +216,29 @@ def markdown(report: Report) -> str:
         words = ", ".join(f"{count} {plain(name)}" for name, count in counted.items())
         lines += ["", f"Requirements ({len(report.clauses)}): {words}."]
     return "\n".join(lines) + "\n"
+
+
+def _pairs(report: Report) -> list[str]:
+    """Client against server, in Markdown."""
+    if not report.pairs:
+        return []
+    lines = ["Client (rows) against server: passed/played, +n not supported.", ""]
+    for profile, rows in report.pairs.profiles.items():
+        lines += [f"| {plain(profile)} | " + " | ".join(map(plain, report.pairs.servers)) + " |"]
+        lines += ["|---" * (len(report.pairs.servers) + 1) + "|"]
+        for client, cells in rows.items():
+            lines += [f"| {plain(client)} | " + " | ".join(map(_pair, cells.values())) + " |"]
+        lines.append("")
+    for reason, count, where in report.pairs.reasons:
+        lines.append(f"- not played: {plain(reason)} ({count}: {plain(text(where, 160))})")
+    return [*lines, ""]
+
+
+def _pair(cell: view.Cell) -> str:
+    if not cell.cases:
+        return ""
+    more = f" +{cell.not_played}" if cell.played.asked and cell.not_played else ""
+    return f"{cell.played}{more}{' ⚠' if cell.tone == BAD else ''}"
 
 
 def outcomes_of(cases: list[Any]) -> str:

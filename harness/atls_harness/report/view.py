@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterable, Mapping
 
-from .. import RESULT_VERSION, ROOT_OF_TRUST
+from .. import RESULT_VERSION, ROOT_OF_TRUST, ambiguities
+from ..baseline import KINDS
 from ..errors import HarnessError
 from ..outcome import GOOD, OUTCOMES
 
@@ -24,6 +25,7 @@ ATTESTERS = ("client", "server", "both", "neither")
 MODELS = ("background-check", "passport", "mixed", "none")
 OK, WARN, BAD, NONE = "ok", "warn", "bad", "none"
 VALUE_MAX = 600
+REASONS_MAX = 3
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -137,6 +139,8 @@ class Case:
     conforms: str
     withstood: str
     clauses: list[str]
+    client: str = ""
+    server: str = ""
     rows: list[Row] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
 
@@ -209,6 +213,8 @@ def read_case(raw: Mapping[str, Any], index: int) -> Case:
         conforms=text(columns.get("conforms")) or "unknown",
         withstood=text(columns.get("withstood")) or "unknown",
         clauses=[text(clause) for clause in listed(raw.get("clauses"))],
+        client=text(mapping(raw.get("peers")).get("client")) or "?",
+        server=text(mapping(raw.get("peers")).get("server")) or "?",
     )
     if outcome not in OUTCOMES:
         case.reason = f"unknown outcome {outcome!r}. {case.reason}".strip()
@@ -369,6 +375,22 @@ class Cell:
         return outcomes(self.cases)
 
     @property
+    def reasons(self) -> str:
+        """Why cases of it did not pass, each reason once, the most frequent first."""
+        why = Counter(case.reason for case in self.cases if case.outcome != "pass")
+        return "; ".join(f"{text(reason, 200)} ({n})" for reason, n in why.most_common(REASONS_MAX))
+
+    @property
+    def played(self) -> Tally:
+        """How many passed of those that were played."""
+        passed = sum(case.outcome == "pass" for case in self.cases)
+        return Tally(passed, passed + sum(not case.good for case in self.cases))
+
+    @property
+    def not_played(self) -> int:
+        return len(self.cases) - self.played.asked
+
+    @property
     def tone(self) -> str:
         if not self.cases:
             return NONE
@@ -385,6 +407,16 @@ class Matrix:
 
 
 @dataclass
+class Pairs:
+    """Client (row) against server (column), a table for each profile; and why cells are empty."""
+
+    clients: list[str]
+    servers: list[str]
+    profiles: dict[str, dict[str, dict[str, Cell]]]
+    reasons: list[tuple[str, int, str]]  # why not played, how many cases, where
+
+
+@dataclass
 class Report:
     """All of it."""
 
@@ -395,6 +427,7 @@ class Report:
     groups: dict[str, list[Scenario]]
     matrix: Matrix
     clauses: list[Mapping[str, Any]]
+    pairs: Pairs | None = None  # where there is more than one
 
     @property
     def whole(self) -> Cell:
@@ -406,7 +439,9 @@ class Report:
 
     @property
     def others(self) -> list[Case]:
-        """Neither passed nor failed."""
+        """Neither passed nor failed; of several pairs, the reasons are told with the matrix."""
+        if self.pairs:
+            return [case for case in self.cases if case.outcome in ("xfail", "skipped")]
         return [case for case in self.cases if case.good and case.outcome != "pass"]
 
 
@@ -437,11 +472,41 @@ def make_matrix(cases: list[Case]) -> Matrix:
     return Matrix(attesters, profiles)
 
 
+def make_pairs(cases: list[Case]) -> Pairs | None:
+    """Client against server; None where there is one pair only."""
+    if len({(case.client, case.server) for case in cases}) < 2:
+        return None
+    clients = sorted({case.client for case in cases})
+    servers = sorted({case.server for case in cases})
+    cells: dict[tuple[str, str, str], list[Case]] = {}
+    why: dict[str, Counter[str]] = {}
+    for case in cases:
+        cells.setdefault((case.profile, case.client, case.server), []).append(case)
+        if case.outcome == "unsupported":
+            where = f"{case.profile} {case.client}:{case.server}"
+            why.setdefault(case.reason or "no reason", Counter())[where] += 1
+    profiles = {
+        profile: {
+            client: {server: Cell(cells.get((profile, client, server), [])) for server in servers}
+            for client in clients
+        }
+        for profile in sorted({case.profile for case in cases})
+    }
+    reasons = [
+        (reason, sum(where.values()), ", ".join(sorted(where)))
+        for reason, where in sorted(why.items())
+    ]
+    return Pairs(clients, servers, profiles, reasons)
+
+
 def make(raw: Mapping[str, Any]) -> Report:
     """A report on a result."""
     cases = [read_case(mapping(one), index) for index, one in enumerate(raw["cases"], 1)]
+    pairs = make_pairs(cases)
     groups: dict[str, dict[str, Scenario]] = {}
     for case in cases:
+        if pairs and case.outcome == "unsupported":
+            continue  # thousands, and each reason is told once
         scenarios = groups.setdefault(case.group, {})
         if case.scenario not in scenarios:
             scenarios[case.scenario] = Scenario(
@@ -464,6 +529,7 @@ def make(raw: Mapping[str, Any]) -> Report:
         },
         matrix=make_matrix(cases),
         clauses=clauses_of(raw, cases),
+        pairs=pairs,
     )
 
 
@@ -563,6 +629,20 @@ def moment(value: Any) -> str:
     return f"{when:%Y-%m-%d %H:%M} {'UTC' if not when.utcoffset() else f'{when:%z}'}"
 
 
+def _stacks(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every stack that played: its versions, and the alerts that it cannot choose."""
+    made = []
+    for name, value in mapping(run.get("stacks")).items():
+        stack = mapping(value)
+        words = list(dict.fromkeys(map(text, mapping(stack.get("programs")).values())))
+        words += [
+            f"in {text(profile)} it may send {text(names)} where it cannot choose the alert"
+            for profile, names in mapping(stack.get("alerts")).items()
+        ]
+        made.append((text(name), "; ".join(words)))
+    return made
+
+
 def facts(report: Report) -> list[tuple[str, str]]:
     """What is known of a run, for people."""
     run = report.run
@@ -574,9 +654,63 @@ def facts(report: Report) -> list[tuple[str, str]]:
         for name in ("seed", "repeat", "revision", "system")
     ]
     made.append(("Processors", text(run.get("cpus"))))
+    programs = mapping(run.get("programs"))
     made += [
-        (f"Peer as {text(role)}", f"{text(peer)}: {text(mapping(run.get('programs')).get(role))}")
+        (f"Peer as {text(role)}", f"{text(peer)}: {text(programs[role])}")
         for role, peer in mapping(run.get("peers")).items()
+        if role in programs
     ]
+    if report.pairs:
+        made += [(f"Stack {name}", words) for name, words in _stacks(run)]
     made.append(("Result format", f"version {text(report.raw.get('version'))}"))
     return [(name, value) for name, value in made if value]
+
+
+def baseline(report: Report) -> dict[str, Any] | None:
+    """What became of the cases since an earlier result, where the run was compared with one."""
+    given = mapping(report.raw.get("baseline"))
+    if not given:
+        return None
+    known = {
+        case.id: case.anchor for group in report.groups.values() for s in group for case in s.cases
+    }
+    kinds = []
+    for name, words in KINDS.items():
+        ids = [text(one) for one in listed(given.get(name))]
+        counted_only = name in ("new", "gone")
+        if ids:
+            shown = [] if counted_only else [(one, known.get(one, "")) for one in ids]
+            kinds.append((name.replace("_", " "), words, len(ids), shown))
+    about = {key: text(given.get(key)) for key in ("file", "revision")}
+    return {**about, "started": moment(given.get("started")), "kinds": kinds}
+
+
+def required(report: Report) -> list[Mapping[str, str]]:
+    """The cells that must be green (--required), those that are not first."""
+    made = []
+    for one in map(mapping, listed(report.raw.get("required"))):
+        tone = OK if one.get("green") is True else BAD
+        fields = {name: text(one.get(name)) for name in ("cell", "reason", "where")}
+        made.append({**fields, "tone": tone})
+    return sorted(made, key=lambda one: one["tone"] == OK)
+
+
+def readings(report: Report) -> list[dict[str, Any]]:
+    """Reading against reading: each ambiguity of the run with its rows."""
+    needed = ("id", "ambiguity", "readings", "peers", "profile", "outcome", "reason", "observed")
+    cases = [
+        one
+        for one in map(mapping, report.raw["cases"])
+        if one.get("ambiguity") in ambiguities.ambiguities() and all(key in one for key in needed)
+    ]
+    try:
+        rows = ambiguities.rows(cases)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return []  # a result of another version: its cases are shown all the same
+    made: dict[str, dict[str, Any]] = {}
+    for name, *cells in rows:
+        entry = ambiguities.ambiguities()[name]
+        about = {"id": name, "title": entry.title, "message": entry.message}
+        made.setdefault(name, {**about, "legend": ambiguities.legend(name), "rows": []})
+        made[name]["rows"].append([text(cell) for cell in cells])
+    return list(made.values())

@@ -7,9 +7,10 @@
   const scenarios = [...document.querySelectorAll("#cases .scenario")];
   const output = form.querySelector("output");
   const named = (one) => (one.closest(".scenario").firstElementChild.textContent + " " + one.firstElementChild.textContent).toLowerCase();
+  const fields = ["outcome", "profile", "model", "attester", "client", "server"];
   function apply() {
     const words = form.elements.text.value.trim().toLowerCase();
-    const chosen = ["outcome", "profile", "model", "attester"].map((name) => form.elements[name].value);
+    const chosen = fields.map((name) => form.elements[name] ? form.elements[name].value : "");
     let count = 0;
     for (const one of cases) {
       const fits = (!words || named(one).includes(words)) && chosen.every((value, index) => !value || one.dataset.is.split("|")[index] === value);
@@ -32,7 +33,7 @@
   for (const link of document.querySelectorAll("[data-filter]")) link.addEventListener("click", () => {
     form.reset();
     const values = link.dataset.filter.split("|");
-    ["profile", "model", "attester"].forEach((name, index) => { form.elements[name].value = values[index]; });
+    fields.slice(1).forEach((name, index) => { if (form.elements[name]) form.elements[name].value = values[index] || ""; });
     apply();
   });
   addEventListener("hashchange", reveal);
