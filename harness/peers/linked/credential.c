@@ -124,6 +124,24 @@ void credential_unload(struct peer *peer)
     atls_device_key_close(peer->device_key);
 }
 
+int credential_sign(struct peer *peer, struct connection *c, struct atls_bytes digest,
+                    gnutls_datum_t *derp)
+{
+    const gnutls_datum_t hash = {(unsigned char *)(uintptr_t)digest.data, (unsigned)digest.size};
+    bool large = peer->leaf.curve == ATLS_P384;
+    pthread_mutex_lock(&peer->key_lock);
+    int code = gnutls_privkey_sign_hash2(peer->key,
+                                         large ? GNUTLS_SIGN_ECDSA_SHA384 : GNUTLS_SIGN_ECDSA_SHA256,
+                                         0, &hash, derp);
+    pthread_mutex_unlock(&peer->key_lock);
+    if (code == 0)
+        return 0;
+    if (c != NULL)
+        connection_fail(c, peer->device_key != NULL ? "device-unavailable" : "internal",
+                        ATLS_ALERT_INTERNAL_ERROR, NULL, "CertificateVerify cannot be signed");
+    return atls_fail(ATLS_E_REFUSED, NULL, "a signature: %s", gnutls_strerror(code));
+}
+
 int credential_private_key(const struct peer *peer, uint8_t **derp, size_t *sizep)
 {
     gnutls_x509_privkey_t key = NULL;

@@ -10,6 +10,10 @@
  * be; ATLS_E_UNSUPPORTED: a device's key that is not on P-256 or P-384. */
 int credential_load(struct peer *peer, unsigned device_timeout_ms);
 void credential_unload(struct peer *peer);
+/* ECDSA over a hash for CertificateVerify, by the key of the device or of the file; *DERP is an
+ * Ecdsa-Sig-Value, to be freed with gnutls_free(). A failure is also C's, where C is not NULL. */
+int credential_sign(struct peer *peer, struct connection *c, struct atls_bytes digest,
+                    gnutls_datum_t *derp);
 /* The private key as PrivateKeyInfo (RFC 5208) in DER, of a file only; *DERP is allocated. */
 int credential_private_key(const struct peer *peer, uint8_t **derp, size_t *sizep);
 

@@ -16,14 +16,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "harness/peers/linked/credential.h"
 #include "program/program.h"
 #include "rats/error.h"
-#include "harness/peers/linked/credential.h"
 #include "tls/device-key.h"
 
 #define DEVICE_TIMEOUT_MS 2000
 #define BACKLOG 128
 #define LINGER_MS 1000
+#define SLICE_MS 100 /* between two looks at whether the program was told to end */
 
 struct worker {
     pthread_t thread;
@@ -227,6 +228,51 @@ int peer_connect(struct connection *c)
     return -1;
 }
 
+/* True once EVENTS are there; false at the deadline. */
+static bool wait_for(const struct connection *c, short events)
+{
+    struct pollfd ready = {.fd = c->fd, .events = events};
+    while (!connection_expired(c)) {
+        double left = c->deadline - atls_now();
+        int ms = left * 1000 < SLICE_MS ? (int)(left * 1000) + 1 : SLICE_MS;
+        if (poll(&ready, 1, ms) > 0)
+            return true;
+    }
+    return false;
+}
+
+int peer_receive(struct connection *c, void *buffer, size_t capacity, size_t *sizep)
+{
+    while (c->failure.reason == NULL) {
+        ssize_t size = recv(c->fd, buffer, capacity, 0);
+        if (size >= 0) {
+            *sizep = (size_t)size;
+            return hellos_feed(c, false, ATLS_BYTES(buffer, (size_t)size)) == 0 ? 0 : EIO;
+        }
+        if (errno != EAGAIN && errno != EINTR)
+            return errno;
+        if (!wait_for(c, POLLIN))
+            connection_fail(c, "timeout", -1, "", "the connection took longer than its time");
+    }
+    return EIO;
+}
+
+int peer_send(struct connection *c, struct atls_bytes bytes)
+{
+    if (hellos_feed(c, true, bytes) != 0)
+        return EIO;
+    while (bytes.size > 0) {
+        ssize_t size = send(c->fd, bytes.data, bytes.size, MSG_NOSIGNAL);
+        if (size >= 0)
+            bytes = ATLS_BYTES(bytes.data + size, bytes.size - (size_t)size);
+        else if (errno != EAGAIN && errno != EINTR)
+            return errno;
+        else if (!wait_for(c, POLLOUT))
+            return ETIMEDOUT;
+    }
+    return 0;
+}
+
 void peer_disconnect(struct connection *c)
 {
     char waste[4096];
@@ -368,7 +414,7 @@ static int run(struct peer *peer, struct crowd *crowd)
     return result;
 }
 
-int peer_main(const struct peer_stack *stack, enum atls_side side, int argc, char **argv)
+static int play(const struct peer_stack *stack, enum atls_side side, int argc, char **argv)
 {
     static char version[160];
     struct peer peer = {.stack = stack,
@@ -393,4 +439,18 @@ int peer_main(const struct peer_stack *stack, enum atls_side side, int argc, cha
     return result == ATLS_E_UNSUPPORTED ? ATLS_EXIT_UNSUPPORTED
            : complete                   ? ATLS_EXIT_DONE
                                         : ATLS_EXIT_REFUSED;
+}
+
+int peer_program(const struct peer_stack *stack, int argc, char **argv)
+{
+    bool client = argc > 1 && strcmp(argv[1], "client") == 0;
+    bool asks = argc == 2 && argv[1][0] == '-'; /* --version, --help: of either side */
+    if (asks)
+        return play(stack, ATLS_CLIENT, argc, argv);
+    if (!client && (argc < 2 || strcmp(argv[1], "server") != 0)) {
+        fprintf(stderr, "usage: %s client|server FLAGS...\n", stack->program);
+        return ATLS_EXIT_USAGE;
+    }
+    argv[1] = argv[0];
+    return play(stack, client ? ATLS_CLIENT : ATLS_SERVER, argc - 1, argv + 1);
 }

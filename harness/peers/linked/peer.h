@@ -131,14 +131,18 @@ struct connection {
     size_t signed_with_size, verified_with_size;
 };
 
-/* The whole program, to its exit code. */
-int peer_main(const struct peer_stack *stack, enum atls_side side, int argc, char **argv);
+/* The whole program, to its exit code: "client FLAGS" or "server FLAGS". */
+int peer_program(const struct peer_stack *stack, int argc, char **argv);
 /* A line of the key log, for one secret of a connection whose ClientHello has RANDOM. */
 void peer_keylog(struct peer *peer, const char *label, struct atls_bytes random,
                  struct atls_bytes secret);
 
 /* A client's socket, non-blocking; -1 and a text by atls_fail(). */
 int peer_connect(struct connection *c);
+/* The transport, with the connection's deadline; hellos are seen on the way. 0 or an errno: the peer
+ * is gone, or c->failure says what is. To receive no bytes is the end of the stream. */
+int peer_receive(struct connection *c, void *buffer, size_t capacity, size_t *sizep);
+int peer_send(struct connection *c, struct atls_bytes bytes);
 /* Ends the socket, but lets what was sent arrive: to close one with unread bytes in it would destroy
  * the alert that is on its way to the peer. */
 void peer_disconnect(struct connection *c);

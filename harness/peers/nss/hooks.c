@@ -42,7 +42,7 @@ static SECStatus server_hello(PRFileDesc *fd, PRUint16 epoch, SSLContentType typ
         return SECFailure;
     }
     for (size_t i = 0; i < 2; i++)
-        if (hellos_feed(c, true, parts[i]) != 0 || nss_transport_write(c, parts[i]) != 0) {
+        if (peer_send(c, parts[i]) != 0) {
             PR_SetError(PR_CONNECT_RESET_ERROR, 0);
             return SECFailure;
         }

@@ -97,22 +97,12 @@ static int import_key(struct peer *peer)
 static int sign_in_device(void *context, struct atls_bytes digest, uint8_t *signaturep)
 {
     struct peer *peer = context;
-    gnutls_datum_t hash = {(unsigned char *)(uintptr_t)digest.data, (unsigned)digest.size};
     gnutls_datum_t der, r, s;
-    bool large = peer->leaf.curve == ATLS_P384;
     size_t size = atls_curve_size(peer->leaf.curve);
-    pthread_mutex_lock(&peer->key_lock);
-    int code = gnutls_privkey_sign_hash2(peer->key,
-                                         large ? GNUTLS_SIGN_ECDSA_SHA384 : GNUTLS_SIGN_ECDSA_SHA256,
-                                         0, &hash, &der);
-    pthread_mutex_unlock(&peer->key_lock);
-    if (code < 0) {
-        if (shaking != NULL)
-            connection_fail(shaking, "device-unavailable", ATLS_ALERT_INTERNAL_ERROR, NULL,
-                            "the device does not sign CertificateVerify");
-        return atls_fail(ATLS_E_REFUSED, NULL, "the device signs: %s", gnutls_strerror(code));
-    }
-    code = gnutls_decode_rs_value(&der, &r, &s);
+    int result = credential_sign(peer, shaking, digest, &der);
+    if (result != 0)
+        return result;
+    int code = gnutls_decode_rs_value(&der, &r, &s);
     gnutls_free(der.data);
     if (code < 0)
         return atls_fail(ATLS_E_MALFORMED, NULL, "a signature: %s", gnutls_strerror(code));
@@ -574,16 +564,7 @@ static const struct peer_stack stack = {
     .close = close_connection,
 };
 
-/* One program for both sides: atls-nss client ..., atls-nss server ... */
 int main(int argc, char **argv)
 {
-    bool client = argc > 1 && strcmp(argv[1], "client") == 0;
-    if (argc > 1 && strcmp(argv[1], "--version") == 0)
-        return peer_main(&stack, ATLS_CLIENT, argc, argv);
-    if (!client && (argc < 2 || strcmp(argv[1], "server") != 0)) {
-        fprintf(stderr, "usage: %s client|server FLAGS...\n", argv[0]);
-        return ATLS_EXIT_USAGE;
-    }
-    argv[1] = argv[0];
-    return peer_main(&stack, client ? ATLS_CLIENT : ATLS_SERVER, argc - 1, argv + 1);
+    return peer_program(&stack, argc, argv);
 }

@@ -44,8 +44,6 @@ struct nss_connection {
 /* transport.c */
 /* The lowest layer, over c->fd, with the connection's deadline. NULL where there is no memory. */
 PRFileDesc *nss_transport(struct connection *c);
-/* Bytes that go out as they are. */
-int nss_transport_write(struct connection *c, struct atls_bytes bytes);
 /* SSLSecretCallback: what seals alerts, and the key log. */
 void nss_secret(PRFileDesc *fd, PRUint16 epoch, SSLSecretDirection direction, PK11SymKey *secret,
                 void *argument);

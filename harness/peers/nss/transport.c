@@ -6,15 +6,8 @@
  */
 #include "harness/peers/nss/stack.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "program/program.h"
-#include "rats/error.h"
-
-#define SLICE_MS 100 /* between two looks at whether the program was told to end */
 #define RECORD_ALERT 21
 #define RECORD_APPLICATION_DATA 23
 #define ALERT_FATAL 2
@@ -28,53 +21,16 @@ static struct connection *connection_of(PRFileDesc *fd)
     return (struct connection *)(void *)fd->secret;
 }
 
-/* True once EVENTS are there; false at the deadline. */
-static bool wait_for(const struct connection *c, short events)
-{
-    struct pollfd ready = {.fd = c->fd, .events = events};
-    while (!connection_expired(c)) {
-        double left = c->deadline - atls_now();
-        int ms = left * 1000 < SLICE_MS ? (int)(left * 1000) + 1 : SLICE_MS;
-        if (poll(&ready, 1, ms) > 0)
-            return true;
-    }
-    return false;
-}
-
 static PRInt32 take(PRFileDesc *fd, void *buffer, PRInt32 amount, PRIntn flags,
                     PRIntervalTime timeout)
 {
     struct connection *c = connection_of(fd);
-    while (c->failure.reason == NULL) {
-        ssize_t size = recv(c->fd, buffer, (size_t)amount, 0);
-        if (size >= 0) {
-            if (hellos_feed(c, false, ATLS_BYTES(buffer, (size_t)size)) != 0)
-                break;
-            return (PRInt32)size;
-        }
-        if (errno == EAGAIN || errno == EINTR) {
-            if (wait_for(c, POLLIN))
-                continue;
-            connection_fail(c, "timeout", -1, "", "the connection took longer than its time");
-            break;
-        }
-        PR_SetError(PR_CONNECT_RESET_ERROR, errno);
-        return -1;
-    }
-    PR_SetError(PR_IO_ERROR, 0);
+    size_t size;
+    int error = peer_receive(c, buffer, (size_t)amount, &size);
+    if (error == 0)
+        return (PRInt32)size;
+    PR_SetError(c->failure.reason == NULL ? PR_CONNECT_RESET_ERROR : PR_IO_ERROR, error);
     return -1;
-}
-
-int nss_transport_write(struct connection *c, struct atls_bytes bytes)
-{
-    while (bytes.size > 0) {
-        ssize_t size = send(c->fd, bytes.data, bytes.size, MSG_NOSIGNAL);
-        if (size >= 0)
-            bytes = ATLS_BYTES(bytes.data + size, bytes.size - (size_t)size);
-        else if ((errno != EAGAIN && errno != EINTR) || !wait_for(c, POLLOUT))
-            return -1;
-    }
-    return 0;
 }
 
 /* Where this side has refused, nothing more of NSS goes out but the alert that it may have. */
@@ -84,8 +40,7 @@ static PRInt32 give(PRFileDesc *fd, const void *buffer, PRInt32 amount, PRIntn f
     struct connection *c = connection_of(fd);
     struct nss_connection *nss = c->tls;
     struct atls_bytes bytes = ATLS_BYTES(buffer, (size_t)amount);
-    if ((c->failure.reason == NULL || nss->by_library) && hellos_feed(c, true, bytes) == 0 &&
-        nss_transport_write(c, bytes) == 0)
+    if ((c->failure.reason == NULL || nss->by_library) && peer_send(c, bytes) == 0)
         return amount;
     PR_SetError(c->failure.reason == NULL ? PR_CONNECT_RESET_ERROR : PR_IO_ERROR, 0);
     return -1;
@@ -200,7 +155,7 @@ void nss_secret(PRFileDesc *fd, PRUint16 epoch, SSLSecretDirection direction, PK
 static bool alert_in_the_open(struct connection *c, uint8_t alert)
 {
     const uint8_t record[] = {RECORD_ALERT, 3, 3, 0, 2, ALERT_FATAL, alert};
-    return nss_transport_write(c, ATLS_BYTES(record, sizeof record)) == 0;
+    return peer_send(c, ATLS_BYTES(record, sizeof record)) == 0;
 }
 
 /* RFC 8446 section 5.2: the alert and its content type, sealed; the header is what goes along. */
@@ -220,7 +175,7 @@ static bool alert_sealed(struct connection *c, uint8_t alert)
                                   sizeof record - 5) == SECSuccess &&
                   size == sizeof record - 5;
     (void)SSL_DestroyAead(aead);
-    return sealed && nss_transport_write(c, ATLS_BYTES(record, sizeof record)) == 0;
+    return sealed && peer_send(c, ATLS_BYTES(record, sizeof record)) == 0;
 }
 
 bool nss_alert(struct connection *c, int alert)
