@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""./atls bench: measures, prints, keeps, compares."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import shlex
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, Sequence
+
+from .. import ROOT_OF_TRUST
+from ..build import build_programs
+from ..document import first_problem
+from ..errors import HarnessError, InfrastructureError, Unsupported, UsageError
+from ..paths import BENCHMARK_SCHEMA, ROOT, default_build
+from ..results import revision
+from ..run import make_results, point_latest
+from . import compare, goals, machine, network, page, sections, tables
+from .plan import FULL, QUICK, Plan
+
+VERSION = 1
+ORDER = (
+    "pair",
+    "instructions",
+    "devices",
+    "verifier",
+    "load",
+    "fleet",
+    "shards",
+    "network",
+    "cases",
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="./atls bench", description="What attestation costs, beside TLS without it."
+    )
+    made.add_argument("--full", action="store_true", help="everything, with many samples")
+    made.add_argument(
+        "--only", action="append", choices=ORDER, metavar="SECTION", help=f"one of {', '.join(ORDER)}"
+    )
+    made.add_argument("--samples", type=int, metavar="N", help="connections of each mode in memory")
+    made.add_argument("--mode", action="append", metavar="MODE", help="these modes, in memory")
+    made.add_argument("--compare", type=Path, metavar="FILE", help="an earlier benchmark.json")
+    made.add_argument(
+        "--instructions-of",
+        type=Path,
+        metavar="FILE",
+        help="recorded instruction counts: more than 5 %% off is a failure",
+    )
+    made.add_argument("--record", type=Path, metavar="FILE", help="writes instruction counts there")
+    made.add_argument("--shards", type=int, default=2, metavar="N", help="how many (2)")
+    made.add_argument("--scheduler", default="", metavar="URL", help="dask's, of several machines")
+    made.add_argument("--out", type=Path, default=ROOT / "out", metavar="DIR")
+    made.add_argument("--build", type=Path, default=None, metavar="DIR")
+    return made
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    plan = FULL if options.full else QUICK
+    changed: dict[str, Any] = {}
+    if options.samples:
+        changed["samples"] = options.samples
+    if options.mode:
+        changed["modes"] = options.mode
+    return Plan(**{**vars(plan), **changed})
+
+
+def measure(
+    build: Path, plan: Plan, wanted: Sequence[str], shards: int, scheduler: str
+) -> dict[str, Any]:
+    """Section after section, each alone on the machine."""
+    result: dict[str, Any] = {"not_measured": {}}
+    steps: dict[str, Callable[[], Any]] = {
+        "pair": lambda: sections.pair(build, plan),
+        "instructions": lambda: sections.instructions(build, plan),
+        "devices": lambda: sections.devices(build, plan),
+        "verifier": lambda: sections.verifier(build, plan),
+        "load": lambda: sections.load(build, plan),
+        "fleet": lambda: sections.fleet(build, plan),
+        "shards": lambda: sections.shards(build, plan, scheduler, shards),
+        "network": lambda: network.measure(build, plan, plan.network_modes),
+        "cases": lambda: sections.cases(build, ROOT),
+    }
+    for name in ORDER:
+        if name not in wanted:
+            continue
+        began = time.monotonic()
+        try:
+            result[name] = steps[name]()
+        except Unsupported as problem:
+            result["not_measured"][name] = str(problem)
+        print(f"{name}: {time.monotonic() - began:.1f} s", file=sys.stderr)
+    return result
+
+
+def _check_tools(wanted: Sequence[str]) -> None:
+    if "instructions" in wanted and shutil.which("valgrind") is None:
+        raise InfrastructureError("valgrind is not there; ./atls setup bench installs it")
+
+
+def _recorded(path: Path, result: dict[str, Any]) -> int:
+    problems, reason = compare.instructions(result, json.loads(path.read_text(encoding="utf-8")))
+    if reason:
+        print(f"instruction counts not compared: other tools ({reason})")
+    for problem in problems:
+        print(f"FAILED {problem}")
+    if not problems and not reason:
+        print(f"instruction counts are within 5 % of those in {path.name}")
+    return 1 if problems else 0
+
+
+def _record(path: Path, result: dict[str, Any]) -> None:
+    kept = {
+        mode: {what: one[what] for what in ("total", "crypto", "gnutls", "own")}
+        for mode, one in result["instructions"].items()
+    }
+    text = json.dumps({"machine": result["machine"], "instructions": kept}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def main(given: Sequence[str]) -> int:
+    """Measures, prints, keeps."""
+    options = parser().parse_args(given)
+    before = None
+    if options.compare:
+        try:
+            before = json.loads(options.compare.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as problem:
+            raise UsageError(f"--compare {options.compare}: {problem}") from problem
+        reason = machine.difference(machine.describe(), before.get("machine", {}))
+        if reason:
+            raise UsageError(f"--compare {options.compare}: figures of another machine ({reason})")
+    build = (options.build or default_build()).resolve()
+    wanted = options.only or list(ORDER)
+    _check_tools(wanted)
+    build_programs(build)
+    began = time.monotonic()
+    result: dict[str, Any] = {
+        "version": VERSION,
+        "root_of_trust": ROOT_OF_TRUST,
+        "command": shlex.join(["./atls", "bench", *given]),
+        "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "revision": revision(),
+        "full": options.full,
+        "machine": machine.describe(),
+        **measure(build, _plan(options), wanted, options.shards, options.scheduler),
+    }
+    result["seconds"] = round(time.monotonic() - began, 1)
+    result["goals"] = goals.judge(result)
+    return _tell(options, result, before)
+
+
+def _tell(
+    options: argparse.Namespace, result: dict[str, Any], before: dict[str, Any] | None
+) -> int:
+    width = shutil.get_terminal_size((130, 40)).columns
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print(tables.render(result, max(width, 100), color))
+    if before is not None:
+        rows = compare.compare(result, before)
+        result["comparison"] = rows
+        print(tables.render_comparison(rows, max(width, 100), color))
+    problem = first_problem(result, BENCHMARK_SCHEMA)
+    if problem is not None:
+        raise HarnessError(f"the figures are not as their schema has them: {problem.message}")
+    folder = make_results(options.out, "bench")
+    path = folder / "benchmark.json"
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    page.write(result, folder)
+    point_latest(folder, "latest-bench")
+    code = _recorded(options.instructions_of, result) if options.instructions_of else 0
+    if options.record:
+        _record(options.record, result)
+    print(ROOT_OF_TRUST)
+    print(f"measured in {result['seconds']:.0f} s: {folder} (benchmark.json, benchmark.html)")
+    return code

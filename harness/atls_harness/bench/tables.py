@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A benchmark for people at a terminal."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Callable, Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+Row = Sequence[str]
+
+
+def micro(ns: float) -> str:
+    """Microseconds, without a fraction."""
+    return f"{ns / 1000:,.0f}"
+
+
+def ratio(value: Mapping[str, float]) -> str:
+    """A ratio with its interval."""
+    return f"{value['value']:.2f} ({value['low']:.2f}–{value['high']:.2f})"
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Row]) -> Table:
+    table = Table(title=title, title_justify="left", pad_edge=False, show_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _pair(found: Mapping[str, Any]) -> list[Table]:
+    rows = []
+    for row in found["modes"]:
+        wall = row["wall_ns"]
+        rows.append(
+            [
+                row["mode"],
+                micro(wall["min"]),
+                micro(wall["median"]),
+                micro(wall["p95"]),
+                micro(wall["p99"]),
+                ratio(row["ratio_to_plain"]) if "ratio_to_plain" in row else "",
+                ratio(row["ratio_to_floor"]) if "ratio_to_floor" in row else "",
+                f"{sum(row['bytes'].values()):,}",
+                str(row["credential_bytes"] or ""),
+            ]
+        )
+    columns = ["a connection in memory, µs", "min", "median", "p95", "p99"]
+    columns += ["÷ plain (95 %)", "÷ floor (95 %)", "bytes", "credential"]
+    samples = found["modes"][0]["wall_ns"]["samples"]
+    made = [_table(f"Both endpoints in one thread, {samples} samples each, in turn", columns, rows)]
+    phases = list(found["modes"][0]["phases_ns"])
+    rows = [
+        [row["mode"], *(micro(row["phases_ns"][name]) for name in phases)] for row in found["modes"]
+    ]
+    made.append(_table("Where the time goes, µs (mean)", ["mode", *phases], rows))
+    rows = [
+        [name, *(f"{one[what] / 1000:,.1f}" for what in ("min", "median", "p95"))]
+        for name, one in found["operations_ns"].items()
+    ]
+    made.append(_table("Single operations, µs: the floor", ["operation", "min", "median", "p95"], rows))
+    return made
+
+
+def _instructions(found: Mapping[str, Any]) -> list[Table]:
+    rows = [
+        [
+            mode,
+            f"{one['total']:,}",
+            f"{one['crypto']:,}",
+            f"{one['gnutls']:,}",
+            f"{sum(one['own'].values()):,}",
+            f"{one['own_share']:.1%}",
+            f"{one['endpoint_share']:.1%}",
+        ]
+        for mode, one in found.items()
+    ]
+    columns = ["mode", "all", "crypto", "GnuTLS", "own", "own share", "without verifier"]
+    return [_table("Instructions of a connection (callgrind)", columns, rows)]
+
+
+def _devices(found: Sequence[Mapping[str, Any]]) -> list[Table]:
+    rows = [
+        [
+            row["mode"],
+            row["device"],
+            row["verifier"],
+            micro(row["wall_ns"]["median"]),
+            micro(row["phases_ns"]["evidence"]),
+            micro(row["phases_ns"]["signature"]),
+            micro(row["phases_ns"]["verifier"]),
+        ]
+        for row in found
+    ]
+    columns = ["mode", "device", "verifier", "median", "evidence", "signature", "verifier µs"]
+    return [_table("Where device and verifier are, µs", columns, rows)]
+
+
+def _verifier(found: Mapping[str, Any]) -> list[Table]:
+    rows = [
+        [
+            f"{found['appraisals']:,}",
+            micro(found["wall_ns"]["median"]),
+            micro(found["cpu_ns_each"]),
+            f"{found['per_second_and_core']:,.0f}",
+            micro(found["signatures_ns_each"]),
+            f"{found['of_what_signatures_allow']:.2f}",
+        ]
+    ]
+    columns = ["appraisals", "median µs", "CPU µs each", "a second and core", "signatures µs"]
+    return [_table("The verifier over HTTP, 16 at once", [*columns, "of what they allow"], rows)]
+
+
+def _load(found: Sequence[Mapping[str, Any]]) -> list[Table]:
+    rows = [
+        [
+            row["mode"],
+            str(row["at_once"]),
+            f"{row['per_second']:,.0f}",
+            f"{row['per_second_and_server_core']:,.0f}",
+            f"{row['per_second_and_client_core']:,.0f}",
+            f"{row['wall_ns']['median'] / 1e6:,.1f}",
+            f"{row['wall_ns']['p99'] / 1e6:,.1f}",
+            f"{row['server_peak_bytes'] / 1e6:,.1f}",
+            str(row["failed"]),
+        ]
+        for row in found
+    ]
+    columns = ["mode", "at once", "a second", "per server core", "per client core"]
+    columns += ["median ms", "p99 ms", "server MB", "failed"]
+    return [_table("Clients at once over loopback, client and server on this machine", columns, rows)]
+
+
+def _fleet(found: Mapping[str, Any]) -> list[Table]:
+    rows = [
+        [
+            f"{found['devices']:,}",
+            f"{found['booted_per_second']:,.0f}",
+            f"{found['onboarded_per_second']:,.0f}",
+            micro(found["onboard_ns"]["median"]),
+            f"{found['bytes_each'] / 1e3:,.1f}",
+            f"{found['peak_bytes'] / 1e6:,.0f}",
+        ]
+    ]
+    columns = ["devices", "booted a second", "onboarded a second", "median µs", "kB each", "peak MB"]
+    return [_table("A fleet in one process, all alive", columns, rows)]
+
+
+def _shards(found: Mapping[str, Any]) -> list[Table]:
+    rows = [
+        [
+            f"{found['shards']} ({found['machines']})",
+            f"{found['one_per_second']:,.0f}",
+            f"{found['all_per_second']:,.0f}",
+            f"{found['speed_up']:.2f}",
+        ]
+    ]
+    columns = ["shards", "one alone, a second", "all, a second", "speed-up"]
+    return [_table(f"Shards of {found['mode']}", columns, rows)]
+
+
+def _network(found: Mapping[str, Any]) -> list[Table]:
+    settings = sorted({(row["delay_ms"], row["loss_percent"]) for row in found["rows"]})
+    median = {
+        (row["mode"], row["delay_ms"], row["loss_percent"]): row["wall_ns"]["median"]
+        for row in found["rows"]
+    }
+    rows = [
+        [
+            mode,
+            f"{trips:.1f}",
+            *(f"{median[mode, delay, loss] / 1e6:,.1f}" for delay, loss in settings),
+        ]
+        for mode, trips in found["round_trips"].items()
+    ]
+    columns = ["mode", "round trips"]
+    columns += [f"{delay:g} ms" + (f", {loss:g} % lost" if loss else "") for delay, loss in settings]
+    title = "Over a network: TCP, handshake, a line each way; ms by round-trip time"
+    return [_table(title, columns, rows)]
+
+
+def _cases(found: Mapping[str, Any]) -> list[Table]:
+    rows = [
+        [
+            str(found["cases"]),
+            f"{found['seconds_each'] * 1000:.0f}",
+            f"{found['seconds_beyond'] * 1000:.0f}",
+        ]
+    ]
+    return [_table("The scenario runner", ["cases", "ms each", "ms beyond the handshake"], rows)]
+
+
+def _goals(found: Sequence[Mapping[str, Any]]) -> list[Table]:
+    rows = [
+        [one["goal"], one["wanted"], f"{one['measured']:.3g}", "met" if one["met"] else "missed"]
+        for one in found
+        if one["measured"] is not None
+    ]
+    return [_table("Goals", ["goal", "wanted", "measured", ""], rows)] if rows else []
+
+
+SECTIONS: dict[str, Callable[[Any], list[Table]]] = {
+    "pair": _pair,
+    "instructions": _instructions,
+    "devices": _devices,
+    "verifier": _verifier,
+    "load": _load,
+    "fleet": _fleet,
+    "shards": _shards,
+    "network": _network,
+    "cases": _cases,
+    "goals": _goals,
+}
+
+
+def render(result: Mapping[str, Any], width: int, color: bool) -> str:
+    """All that was measured."""
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=color, no_color=not color)
+    for name, make in SECTIONS.items():
+        if name in result:
+            for table in make(result[name]):
+                console.print(table)
+                console.print()
+    for name, reason in result["not_measured"].items():
+        console.print(f"not measured: {name}: {reason}")
+    return out.getvalue()
+
+
+def render_comparison(rows: Sequence[Mapping[str, Any]], width: int, color: bool) -> str:
+    """What compare.compare() found."""
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=color, no_color=not color)
+    lines = [[row["mode"], ratio({**row, "value": row["ratio"]}), row["verdict"]] for row in rows]
+    console.print(_table("Now over before, medians", ["mode", "ratio (95 %)", ""], lines))
+    return out.getvalue()
