@@ -237,11 +237,12 @@ func parseOptions(client bool, arguments []string) *options {
 		err = o.check()
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "atls-go:", err)
 		// flag wraps an error of Func by its text only.
-		if strings.Contains(err.Error(), "not supported: ") {
+		if _, what, is := strings.Cut(err.Error(), "not supported: "); is {
+			fmt.Fprintln(os.Stderr, "atls-go:", unsupported(what))
 			os.Exit(exitUnsupported)
 		}
+		fmt.Fprintln(os.Stderr, "atls-go:", err)
 		os.Exit(exitUsage)
 	}
 	return o

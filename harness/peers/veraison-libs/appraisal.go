@@ -120,8 +120,11 @@ func (a *appraisal) software(claims psatoken.IClaims, wanted []referenceValue) {
 	}
 	a.submod().TrustVector.Executables = ear.UnrecognizedRuntimeClaim
 	if a.reason == "ok" {
-		a.reason, a.detail = "reference-value-mismatch",
-			fmt.Sprintf("%d of %d endorsed components are not met", len(a.mismatches), len(met))
+		a.reason = "reference-value-mismatch"
+		if len(a.mismatches) == 1 && otherVersion(components, wanted, a.mismatches[0]["component"]) {
+			a.reason = "version-not-endorsed"
+		}
+		a.detail = fmt.Sprintf("%d of %d endorsed components are not met", len(a.mismatches), len(met))
 	}
 }
 
@@ -137,6 +140,24 @@ func meets(components []psatoken.ISwComponent, reference referenceValue) bool {
 		return (reference.name == "" || reference.name == name) &&
 			(reference.version == "" || reference.version == version) &&
 			(reference.signer == nil || bytes.Equal(reference.signer, signer))
+	}
+	return false
+}
+
+// otherVersion: is the component of that name of a version that is not endorsed?
+func otherVersion(components []psatoken.ISwComponent, wanted []referenceValue, name any) bool {
+	for _, one := range components {
+		came, _ := one.GetMeasurementType()
+		version, err := one.GetVersion()
+		if came != name || err != nil {
+			continue
+		}
+		for _, reference := range wanted {
+			if reference.name == came && (reference.version == "" || reference.version == version) {
+				return false
+			}
+		}
+		return true
 	}
 	return false
 }

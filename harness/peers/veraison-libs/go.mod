@@ -7,6 +7,7 @@ require (
 	github.com/lestrrat-go/jwx/v3 v3.0.8
 	github.com/veraison/cmw v0.2.0
 	github.com/veraison/ear v1.1.3
+	github.com/veraison/go-cose v1.3.0-rc.1
 	github.com/veraison/psatoken v1.2.1-0.20240912124429-aec3ece7886e
 )
 
@@ -28,7 +29,6 @@ require (
 	github.com/stretchr/testify v1.10.0 // indirect
 	github.com/valyala/fastjson v1.6.4 // indirect
 	github.com/veraison/eat v0.0.0-20210331113810-3da8a4dd42ff // indirect
-	github.com/veraison/go-cose v1.3.0-rc.1 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	golang.org/x/crypto v0.39.0 // indirect
 	golang.org/x/sys v0.33.0 // indirect

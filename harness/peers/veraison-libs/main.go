@@ -148,11 +148,12 @@ func parseOptions(arguments []string) *options {
 		err = fmt.Errorf("--listen is needed")
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "atls-veraison-libs:", err)
 		// flag wraps an error of Func by its text only.
-		if strings.Contains(err.Error(), "not supported: ") {
+		if _, what, is := strings.Cut(err.Error(), "not supported: "); is {
+			fmt.Fprintln(os.Stderr, "atls-veraison-libs:", unsupported(what))
 			os.Exit(exitUnsupported)
 		}
+		fmt.Fprintln(os.Stderr, "atls-veraison-libs:", err)
 		os.Exit(exitUsage)
 	}
 	return o
