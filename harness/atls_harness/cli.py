@@ -12,7 +12,7 @@ from typing import Sequence
 
 import pytest
 
-from . import checks, coverage, pairs, report, setup
+from . import checks, coverage, pairs, report, setup, verifiers
 from .build import build_programs, jobs
 from .errors import HarnessError, UsageError
 from .paths import INTEROP, PEERS, ROOT, SCENARIOS, default_build
@@ -131,6 +131,7 @@ COMMANDS = {
     "setup": setup.main,
     "clauses": coverage.main,
     "report": report.main,
+    "verifiers": verifiers.main,
 }
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import bundle, timeline
+from . import bundle, timeline, verifiers
 from .errors import ContractError, HarnessError, Unsupported
 from .events import Event, select
 from .expectation import CONFORMS, WITHSTOOD, Difference, compare
@@ -74,6 +74,9 @@ def play(case: Case, run: Run, number: int = 0) -> Record:
 
 def declared_lack(case: Case, run: Run) -> str:
     """What a peer does not declare, or a program that is not there, or ""."""
+    unable = verifiers.lacks(case, run)
+    if unable:
+        return unable
     for side in SIDES:
         peer = run.peer(side)
         reason = peer.lacks(case, side) or peer.missing(side, run.build)
@@ -120,7 +123,7 @@ def attempt_once(case: Case, run: Run, folder: Path) -> Attempt:
             words = (folder / f"{party.name}.stderr").read_text(errors="replace").strip()
             reason = f"{party.name}: {words or 'exit code 77'}"
             return Attempt("unsupported", reason, seen.seconds, [], seen)
-    differences = compare(case, seen, other_alerts(case, run))
+    differences = compare(verifiers.as_told(case, run), seen, other_alerts(case, run))
     reason = str(differences[0]) if differences else ""
     outcome = "fail" if differences else "pass"
     return Attempt(outcome, reason, seen.seconds, differences, seen)
@@ -132,7 +135,7 @@ def judge(case: Case, run: Run, attempts: list[Attempt], kept: Attempt) -> tuple
     if 0 < passed < len(attempts):
         return "flaky", f"{passed}/{len(attempts)} passed; one that did not: {kept.reason}"
     expected = str(case.story.get("xfail", "")) or next(
-        filter(None, (run.peer(side).known_failure(case) for side in SIDES)),
+        filter(None, (run.peer(side).known_failure(case) for side in (*SIDES, "verifier"))),
         run.expected_failure(case.id),
     )
     if expected and kept.outcome == "fail":

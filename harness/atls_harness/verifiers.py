@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verifiers that are not the stub: what a case can ask of one, and where their answers differ.
+
+A verifier in use knows platform tokens, and no CABs; its results say how good, not why. peer.yaml
+says so in `capabilities.verifier`. The same scenarios hold for it: the relying party checks the KAT
+itself, and where a story expects a reason that only a verifier knows, the tier will do.
+
+`./atls verifiers A B` sets two runs of the same cases with different verifiers side by side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import json
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from . import ROOT_OF_TRUST
+from .errors import HarnessError
+from .peer import Peer
+from .run import Run
+from .scenario import SIDES, Case
+
+# Reasons that only a verifier can know, and the tier that its results have for them.
+TIERS = {
+    "reference-value-mismatch": "tier-warning",
+    "unknown-component": "tier-warning",
+    "version-not-endorsed": "tier-warning",
+    "unknown-attestation-key": "tier-contraindicated",
+    "pat-signature-invalid": "tier-contraindicated",
+    "lifecycle-not-secured": "tier-contraindicated",
+}
+
+
+def evidence_formats(peer: Peer) -> list[str]:
+    """What evidence its sessions take."""
+    declared = peer.capabilities.get("verifier", {})
+    return [str(name) for name in declared.get("evidence-formats", ("cab", "psa"))]
+
+
+def says_why(peer: Peer) -> bool:
+    """Do its results say why they are not affirming?"""
+    return bool(peer.capabilities.get("verifier", {}).get("reasons", True))
+
+
+def lacks(case: Case, run: Run) -> str:
+    """What the run's verifier cannot do of what CASE wants, or ""."""
+    peer = run.peer("verifier")
+    for side in SIDES:
+        if "attester" not in case.roles(side) or case.model(side) != "passport":
+            continue
+        evidence = str(case.flags(side).get("evidence-format", "cab"))
+        if evidence not in evidence_formats(peer):
+            return f"{peer.name} (verifier) makes no results about evidence of format {evidence}"
+    return ""
+
+
+def as_told(case: Case, run: Run) -> Case:
+    """CASE with what this verifier's results can tell, in place of what the stub's do."""
+    if says_why(run.peer("verifier")):
+        return case
+    story = copy.deepcopy(case.story)
+    expect = story["expect"]
+    expect.pop("mismatches", None)
+    _widen(expect)
+    return dataclasses.replace(case, story=story)
+
+
+def _widen(block: Any) -> None:
+    if isinstance(block, list):
+        for entry in block:
+            _widen(entry)
+    elif isinstance(block, dict):
+        for key, value in block.items():
+            if key == "reason" and value in TIERS:
+                block[key] = {"one-of": [value, TIERS[value]]}
+            else:
+                _widen(value)
+
+
+NOT_PLAYED_SHOWN = 5  # reasons
+NOT_PLAYED = ("unsupported", "skipped", "error")
+
+
+def answer(case: Mapping[str, Any]) -> str:
+    """What a verifier said in a case of results.json, and what a relying party made of it."""
+    said = {
+        event["status"] + (f" ({event['reason']})" if event["reason"] != "ok" else "")
+        for party in case["observed"].values()
+        for event in party.get("appraisal", [])
+    }
+    judged = {
+        "accepted" if verdict["accepted"] else f"refused, {verdict['reason']}"
+        for side in SIDES
+        for verdict in case["observed"].get(side, {}).get("verdict", [])
+    }
+    return f"{', '.join(sorted(said)) or 'not asked'}: {', '.join(sorted(judged)) or 'no verdict'}"
+
+
+@dataclasses.dataclass
+class Comparison:
+    """Two runs of the same cases: what differs, and what only one of them could play."""
+
+    both: int = 0  # cases that were played with either
+    same: int = 0
+    differ: dict[tuple[str, str], list[str]] = dataclasses.field(default_factory=dict)
+    not_played: Counter[str] = dataclasses.field(default_factory=Counter)
+
+
+def compared(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> Comparison:
+    """The answers of two runs, case by case; `differ` has the scenarios, one for each case."""
+    made = Comparison()
+    others = {case["id"]: case for case in second}
+    for case in first:
+        other = others.get(case["id"])
+        if other is None:
+            continue
+        for one in (case, other):
+            if one["outcome"] in NOT_PLAYED:
+                made.not_played[f"{one['peers']['verifier']}: {one['reason']}"] += 1
+        if case["outcome"] in NOT_PLAYED or other["outcome"] in NOT_PLAYED:
+            continue
+        made.both += 1
+        answers = answer(case), answer(other)
+        if answers[0] == answers[1]:
+            made.same += 1
+        else:
+            made.differ.setdefault(answers, []).append(str(case["scenario"]))
+    return made
+
+
+def _load(path: Path) -> tuple[str, list[Mapping[str, Any]]]:
+    """The verifier of a run, and its cases."""
+    path = path / "results.json" if path.is_dir() else path
+    try:
+        cases = json.loads(path.read_text(encoding="utf-8"))["cases"]
+        names = {str(case["peers"]["verifier"]) for case in cases}
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise HarnessError(f"{path}: expected a results.json, with cases: {problem}") from problem
+    if len(names) != 1:
+        raise HarnessError(f"{path}: expected a run with one verifier, it has {len(names)}")
+    return names.pop(), cases
+
+
+def main(given: Sequence[str]) -> int:
+    """The table of `./atls verifiers`."""
+    parser = argparse.ArgumentParser(
+        prog="atls verifiers",
+        description="Where two verifiers answer differently: what each said -> what the relying "
+        "party made of it. First play the same cases with each: ./atls run, and "
+        "./atls run --verifier NAME.",
+    )
+    parser.add_argument("first", type=Path, help="results.json of a run, or its folder")
+    parser.add_argument("second", type=Path, help="the same with another verifier")
+    options = parser.parse_args(given)
+    one, cases = _load(options.first)
+    two, others = _load(options.second)
+    made = compared(cases, others)
+    table = Table(pad_edge=False, show_edge=False, show_lines=True)
+    for name in (one, two, "cases", "scenarios"):
+        table.add_column(name, overflow="fold", justify="right" if name == "cases" else "left")
+    for answers, scenarios in sorted(made.differ.items(), key=lambda row: -len(row[1])):
+        table.add_row(*answers, str(len(scenarios)), ", ".join(sorted(set(scenarios))))
+    width = max(shutil.get_terminal_size((120, 24)).columns, 80)
+    console = Console(file=sys.stdout, width=width, highlight=False)
+    console.print(table)
+    for reason, count in made.not_played.most_common(NOT_PLAYED_SHOWN):
+        console.print(f"{count} cases not played by {reason}", markup=False)
+    hidden = sum(made.not_played.values()) - sum(
+        count for _, count in made.not_played.most_common(NOT_PLAYED_SHOWN)
+    )
+    if hidden:
+        print(f"{hidden} cases not played for other reasons")
+    print(f"{made.both} cases played with both: the same answer in {made.same}")
+    print(ROOT_OF_TRUST)
+    return 0
