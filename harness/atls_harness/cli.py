@@ -15,6 +15,7 @@ import pytest
 from . import checks, coverage, pairs, report, setup, verifiers
 from .build import build_programs, jobs
 from .errors import HarnessError, UsageError
+from .firmware import main as device
 from .paths import INTEROP, PEERS, ROOT, SCENARIOS, default_build
 from .peer import load_peers
 
@@ -131,6 +132,7 @@ COMMANDS = {
     "setup": setup.main,
     "clauses": coverage.main,
     "report": report.main,
+    "device": device.main,
     "verifiers": verifiers.main,
 }
 

@@ -16,9 +16,6 @@
 #include "sim/device/options.h"
 #include "sim/device/qemu.h"
 
-#define BOOT_TIMEOUT_MS 30000
-#define STORED "stored:"
-
 struct atls_emulated {
     struct atls_simulated *twin;
     struct atls_events *events;
@@ -84,7 +81,7 @@ static int open_twin(struct atls_emulated *device, const struct atls_emulated_op
         return -ENOMEM;
     simulated.tamper_count = 0;
     for (size_t i = 0; i < options->simulated.tamper_count; i++)
-        if (strncmp(options->simulated.tamper[i], STORED, strlen(STORED)))
+        if (!atls_flash_is_flip(options->simulated.tamper[i]))
             tamper[simulated.tamper_count++] = options->simulated.tamper[i];
     simulated.tamper = tamper;
     r = atls_simulated_open_with(&simulated, seed, &device->twin);
@@ -102,8 +99,8 @@ static int compose(struct atls_emulated *device, const struct atls_emulated_opti
     for (size_t i = 0; !r && i < options->update_count; i++)
         r = atls_flash_update(device->mapped, &device->twin->images, options->update[i]);
     for (size_t i = 0; !r && i < options->simulated.tamper_count; i++)
-        if (!strncmp(options->simulated.tamper[i], STORED, strlen(STORED)))
-            r = atls_flash_flip(device->mapped, options->simulated.tamper[i] + strlen(STORED));
+        if (atls_flash_is_flip(options->simulated.tamper[i]))
+            r = atls_flash_flip(device->mapped, options->simulated.tamper[i]);
     atls_erase(&fuses, sizeof fuses);
     return r;
 }
@@ -126,7 +123,7 @@ static int start(struct atls_emulated *device, const struct atls_emulated_option
         return -ENOMEM;
     qemu.rom = rom;
     if (!(r = atls_qemu_start(&qemu, &device->qemu)) &&
-        (r = atls_qemu_await(device->qemu, BOOT_TIMEOUT_MS)) == ATLS_E_UNAVAILABLE) {
+        (r = atls_qemu_await(device->qemu, options->boot_timeout_ms)) == ATLS_E_UNAVAILABLE) {
         remember_failure(device);
         r = 0;
     }

@@ -161,20 +161,50 @@ int atls_flash_update(uint8_t *flash, const struct atls_images *images, const ch
     return atls_fail(-EINVAL, NULL, "update: this device has no %s", parts[0]);
 }
 
+#define STORED "stored:"
+#define FLIP "flip:"
+
+static const char *behind(const char *order, const char *kind)
+{
+    return strncmp(order, kind, strlen(kind)) ? NULL : order + strlen(kind);
+}
+
+bool atls_flash_is_flip(const char *order)
+{
+    const char *component = behind(order, FLIP);
+    return behind(order, STORED) ||
+           (component && find_place(component, strcspn(component, ":")) != NULL);
+}
+
 int atls_flash_flip(uint8_t *flash, const char *order)
 {
-    size_t length = strcspn(order, ":"), size;
-    const struct place *place = find_place(order, length);
+    bool body_only = behind(order, FLIP) != NULL;
+    const char *component = behind(order, body_only ? FLIP : STORED);
+    size_t length = component ? strcspn(component, ":") : 0, first = 0, size;
+    const struct place *place = component ? find_place(component, length) : NULL;
+    struct atls_image image;
     uint64_t bit;
+    uint8_t *at;
     int r;
-    if (!place || order[length] != ':')
-        return atls_fail(-EINVAL, NULL, "tampering: expected stored:BL, FW or APP:BIT, came \"%s\"",
+    if (!place || component[length] != ':')
+        return atls_fail(-EINVAL, NULL,
+                         "tampering: expected stored: or flip:, BL, FW or APP, and :BIT, came "
+                         "\"%s\"",
                          order);
-    if ((r = atls_image_size(ATLS_BYTES(flash + place->at, place->size), &size)))
+    at = flash + place->at;
+    if ((r = atls_image_size(ATLS_BYTES(at, place->size), &size)))
         return r;
-    size = trailer_at(size) + ATLS_TRAILER_SIZE;
-    if ((r = atls_parse_number(order + length + 1, "bit to flip", 0, 8 * (uint64_t)size - 1, &bit)))
+    if (!body_only) {
+        size = trailer_at(size) + ATLS_TRAILER_SIZE;
+    } else {
+        if ((r = atls_image_parse(ATLS_BYTES(at, size), &image)))
+            return r;
+        first = size - image.body.size;
+    }
+    r = atls_parse_number(component + length + 1, "bit to flip", 0,
+                          8 * (uint64_t)(size - first) - 1, &bit);
+    if (r)
         return r;
-    flash[place->at + bit / 8] ^= (uint8_t)(1u << bit % 8);
+    at[first + bit / 8] ^= (uint8_t)(1u << bit % 8);
     return 0;
 }

@@ -21,8 +21,13 @@ int atls_flash_compose(uint8_t *flash, const struct atls_fuses *fuses,
  * counter into the second slot, as an update does. With :BYTES behind it the power goes when so
  * many bytes are written. -EINVAL and the errors above. */
 int atls_flash_update(uint8_t *flash, const struct atls_images *images, const char *order);
-/* COMPONENT:BIT: flips one bit of what is stored of BL, FW or APP: header, body, and the trailer
- * with its signature. -EINVAL. */
+/*
+ * One bit of an image that was signed and stored, BL, FW or APP:
+ *   stored:COMPONENT:BIT  of all that is stored: header, body, and the trailer with its signature
+ *   flip:COMPONENT:BIT    of the body
+ * atls_flash_is_flip(): is an order one of these? -EINVAL.
+ */
+bool atls_flash_is_flip(const char *order);
 int atls_flash_flip(uint8_t *flash, const char *order);
 
 #endif

@@ -28,6 +28,8 @@ enum {
     OPT_APPLICATION,
     OPT_POLICY,
     OPT_UPDATE,
+    OPT_RELEASE,
+    OPT_BOOT_TIMEOUT,
     OPT_FLASH,
     OPT_LOG,
     OPT_DEBUG,
@@ -44,6 +46,8 @@ static const struct argp_option option_table[] = {
      "rot-provisioning, decommissioned or unknown",
      1},
     {"psa-profile", OPT_PROFILE, "NAME", 0, "of the PSA token: arm-2 (default) or rfc9783", 1},
+    {"release", OPT_RELEASE, "COMPONENT:VERSION", 0,
+     "the genuine version of a component, also for provision; repeatable", 1},
     {"tamper", OPT_TAMPER, "ORDER", 0,
      "flip:COMPONENT:BIT, version:COMPONENT:TEXT or extra:NAME; with qemu also "
      "stored:COMPONENT:BIT (header and signature included); repeatable",
@@ -66,6 +70,8 @@ static const struct argp_option option_table[] = {
      1},
     {"flash", OPT_FLASH, "FILE", 0, "qemu: keeps the flash and with it the security counters", 1},
     {"boot-log", OPT_LOG, "FILE", 0, "qemu: what the boot stages log", 1},
+    {"boot-timeout", OPT_BOOT_TIMEOUT, "MS", 0,
+     "qemu: how long the boot may take before it counts as hanging (default 30000)", 1},
     {"debug", OPT_DEBUG, "PATH", 0, "qemu: a unix socket for GDB, which must let the device start",
      1},
     {"fault", OPT_FAULT, "FAULT", 0,
@@ -174,6 +180,23 @@ static int add_update(struct atls_device_options *options, char *text)
     return r;
 }
 
+static int add_release(struct atls_device_options *options, char *text)
+{
+    struct atls_simulated_options *device = &options->device.simulated;
+    int r = add(&options->release, &device->release_count, text);
+    device->release = (const char *const *)options->release;
+    return r;
+}
+
+static int parse_boot_timeout(const char *text, unsigned *msp)
+{
+    uint64_t ms;
+    int r = atls_parse_number(text, "--boot-timeout", 1, 3600000, &ms);
+    if (!r)
+        *msp = (unsigned)ms;
+    return r;
+}
+
 static int parse_backend(const char *text, bool *emulatedp)
 {
     if (strcmp(text, "host") && strcmp(text, "qemu"))
@@ -224,7 +247,10 @@ static int parse_emulated_option(int key, char *text, struct atls_device_options
     case OPT_BACKEND:
         return parse_backend(text, &options->emulated);
     case OPT_POLICY:
+        device->policy_given = true;
         return parse_policy(text, &device->policy);
+    case OPT_BOOT_TIMEOUT:
+        return parse_boot_timeout(text, &device->boot_timeout_ms);
     case OPT_UPDATE:
         return add_update(options, text);
     case OPT_FIRMWARE:
@@ -250,6 +276,8 @@ static int parse_own_option(int key, char *text, struct atls_device_options *opt
     switch (key) {
     case OPT_LISTEN:
         return parse_listen(text, &options->listen);
+    case OPT_RELEASE:
+        return add_release(options, text);
     case OPT_TAMPER:
         return add_tamper(options, text);
     case OPT_FAULT:
@@ -303,6 +331,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_FIRMWARE:
     case OPT_APPLICATION:
     case OPT_POLICY:
+    case OPT_BOOT_TIMEOUT:
     case OPT_UPDATE:
     case OPT_FLASH:
     case OPT_LOG:
@@ -310,6 +339,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         r = parse_emulated_option(key, text, parse->options);
         break;
     case OPT_LISTEN:
+    case OPT_RELEASE:
     case OPT_TAMPER:
     case OPT_FAULT:
     case OPT_EVENTS:
@@ -331,6 +361,14 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 }
 
 /* What a command needs, and what makes no sense with it. */
+/* Does it ask for what only firmware has? */
+static bool wants_firmware(const struct atls_emulated_options *device)
+{
+    return device->simulated.firmware_directory || device->flash || device->log || device->debug ||
+           device->update_count || device->policy_given ||
+           device->simulated.application != atls_simulated_defaults.application;
+}
+
 static int check_emulated(const struct atls_device_options *options)
 {
     const struct atls_emulated_options *device = &options->device;
@@ -338,12 +376,10 @@ static int check_emulated(const struct atls_device_options *options)
         return atls_fail(-EINVAL, NULL, "--backend qemu needs --firmware DIR");
     if (options->emulated && device->simulated.images_directory)
         return atls_fail(-EINVAL, NULL, "--backend qemu boots the firmware's own images");
-    if (!options->emulated &&
-        (device->simulated.firmware_directory || device->flash || device->log || device->debug ||
-         device->update_count || device->policy != ATLS_BOOT_MEASURE))
-        return atls_fail(-EINVAL, NULL,
-                         "--firmware, --boot-policy, --update, --flash, --boot-log and --debug are "
-                         "for --backend qemu");
+    if (!options->emulated && wants_firmware(device))
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                         "--firmware, --application, --boot-policy, --update, --flash, --boot-log "
+                         "and --debug are for a device that is firmware: --backend qemu");
     return 0;
 }
 
@@ -379,6 +415,7 @@ int atls_device_options_parse(int argc, char **argv, struct atls_device_options 
     };
     struct parse parse = {.options = optionsp};
     *optionsp = (struct atls_device_options){.device.simulated = atls_simulated_defaults,
+                                             .device.boot_timeout_ms = 30000,
                                              .faults = ATLS_SERVER_NO_FAULTS};
     argp_parse(&argp, argc, argv, 0, NULL, &parse);
     return parse.error ? parse.error : check(optionsp);
@@ -388,4 +425,5 @@ void atls_device_options_clear(struct atls_device_options *options)
 {
     free(options->tamper);
     free(options->update);
+    free(options->release);
 }

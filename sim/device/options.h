@@ -15,7 +15,7 @@ struct atls_device_options { /* texts are argv's; free with atls_device_options_
     struct atls_server_faults faults;
     enum atls_corim_dialect dialect;
     const char *listen, *events, *output, *provision;
-    char **tamper, **update; /* what those of device point at */
+    char **tamper, **update, **release; /* what those of device point at */
 };
 
 /* -EINVAL (usage), ATLS_E_UNSUPPORTED (a value this program does not know), -ENOMEM. --help,

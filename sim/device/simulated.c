@@ -3,6 +3,7 @@
 #include "sim/device/simulated.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,20 @@ static int check_size(const struct atls_images *images)
     return 0;
 }
 
+/* Other versions than those that images are made with. */
+static int release(struct atls_simulated *device, const struct atls_simulated_options *options)
+{
+    int r = 0;
+    for (size_t i = 0; !r && i < options->release_count; i++) {
+        char *order = NULL;
+        if (asprintf(&order, "version:%s", options->release[i]) < 0)
+            return -ENOMEM;
+        r = atls_images_tamper(&device->images, order);
+        free(order);
+    }
+    return r;
+}
+
 static int prepare(struct atls_simulated *device, const struct atls_simulated_options *options,
                    const uint8_t seed[ATLS_DEVICE_SEED_SIZE])
 {
@@ -131,7 +146,7 @@ static int prepare(struct atls_simulated *device, const struct atls_simulated_op
                                options->components, &device->images);
     if (r || (r = check_size(&device->images)) ||
         (r = allocate(device, device->images.count + options->tamper_count)) ||
-        (r = measure_pristine(device)))
+        (r = release(device, options)) || (r = measure_pristine(device)))
         return r;
     for (size_t i = 0; i < options->tamper_count; i++)
         if ((r = atls_images_tamper(&device->images, options->tamper[i])))
