@@ -43,6 +43,12 @@ public final class Binder {
         return Bytes.hash(hash).length;
     }
 
+    /** The exporter of RFC 8446 section 7.5. */
+    public static byte[] export(String hash, byte[] exporterSecret, String label, byte[] context, int size) {
+        byte[] derived = expandLabel(hash, exporterSecret, label, Bytes.hash(hash), sizeOf(hash));
+        return expandLabel(hash, derived, "exporter", Bytes.hash(hash, context), size);
+    }
+
     /** seat-early-attestation section 5.1.1; HELLOS is Transcript-Hash(ClientHello..ServerHello). */
     public static byte[] seat(String hash, byte[] hellos, byte[] spki) {
         int size = sizeOf(hash);

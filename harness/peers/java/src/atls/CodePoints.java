@@ -81,13 +81,14 @@ public final class CodePoints {
     }
 
     public int alert(String name) {
-        return alerts.getOrDefault(
-                name,
-                TLS_ALERTS.entrySet().stream()
-                        .filter(entry -> entry.getValue().equals(name))
-                        .mapToInt(Map.Entry::getKey)
-                        .findFirst()
-                        .orElseThrow());
+        if (alerts.containsKey(name)) {
+            return alerts.get(name);
+        }
+        return TLS_ALERTS.entrySet().stream()
+                .filter(entry -> entry.getValue().equals(name))
+                .mapToInt(Map.Entry::getKey)
+                .findFirst()
+                .orElseThrow();
     }
 
     public String alertName(int number) {

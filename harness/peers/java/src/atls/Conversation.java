@@ -102,7 +102,7 @@ public final class Conversation {
     }
 
     /** Of the models of this side the one that fits what was found, or its first. */
-    private static String modelOf(byte[] cmw, List<String> models) {
+    static String modelOf(byte[] cmw, List<String> models) {
         String model = Options.BACKGROUND_CHECK;
         try {
             model = Cmw.parse(cmw).is(MediaType.EAT_JWT) ? Options.PASSPORT : model;
@@ -234,8 +234,12 @@ public final class Conversation {
         return failure == null;
     }
 
-    /** A line each way, the client's first. */
+    /** What is behind the handshake: attestation where it comes late, and a line each way. */
     public void exchange(Link link) throws IOException, Refusal {
+        if (party.options.profile.carrier == Profile.Carrier.IN_AUTHENTICATOR) {
+            new Expat(this, link).run();
+            return;
+        }
         checkComplete();
         if (party.options.client) {
             sendLine(link);

@@ -124,6 +124,25 @@ public final class Check {
         }
     }
 
+    /** Every reason of every profile has an alert. */
+    private static void alerts() {
+        String reasons =
+                "ok reference-value-mismatch binder-mismatch no-common-evidence-type attestation-missing key-mismatch"
+                        + " malformed-extension malformed-cmw verifier-timeout certificate-untrusted authenticator-context"
+                        + " authenticator-finished application-data-early nonce-length unexpected-selection internal";
+        CodePoints points = new CodePoints();
+        for (Profile profile : Profile.values()) {
+            for (String reason : reasons.split(" ")) {
+                int number = profile.alert(new Refusal(reason, "", ""), points);
+                equal("a name for alert " + number, "00", new byte[] {(byte) (points.alertName(number).equals("unknown") ? 1 : 0)});
+            }
+        }
+        int failed = Profile.SEAT_06.alert(new Refusal("binder-mismatch", "", ""), points);
+        equal("alert of a binder in seat-06", "e2", new byte[] {(byte) failed});
+        int denied = Profile.EXPAT_04.alert(new Refusal("binder-mismatch", "", ""), points);
+        equal("alert of a binder in expat-04", "31", new byte[] {(byte) denied});
+    }
+
     private static void frames() {
         for (int size : new int[] {0, 1, 249, 250, 251, 254, 255, 506, 600, 2000}) {
             byte[] payload = count(size);
@@ -169,6 +188,7 @@ public final class Check {
         cbor();
         wrappers();
         frames();
+        alerts();
         try { // nobody listens there: only the client's classes are wanted
             new Verifier(1000).key("http://127.0.0.1:1");
             throw new AssertionError("somebody answered");

@@ -3,7 +3,6 @@ package atls.bc;
 
 import atls.Conversation;
 import atls.Options;
-import atls.Profile;
 import atls.Program;
 import atls.Refusal;
 import atls.Wire;
@@ -35,7 +34,7 @@ public final class Main implements Program.Stack {
 
     @Override
     public String lacks(Options options) {
-        return options.profile == Profile.EXPAT_04 ? "profile " + options.profile.word : null;
+        return null; // whatever the options know
     }
 
     @Override

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package atls.bc;
 
+import atls.Binder;
 import atls.Bytes;
 import atls.Conversation;
 import atls.EcKey;
@@ -53,6 +54,9 @@ final class Session implements Link, Transcript {
     final Crypto crypto = new Crypto();
     final Handshake handshake;
 
+    private static final int PROBE_SIZE = 32;
+
+    private byte[] exporterSecret;
     private TlsProtocol protocol;
     private Refuser refuser;
     private TlsContext context;
@@ -99,9 +103,11 @@ final class Session implements Link, Transcript {
         }
     }
 
+    /** The library tells a number above 127 as a negative one (TlsProtocol.processAlertQueue). */
     void alertReceived(short description) {
-        if (description != AlertDescription.close_notify && description != AlertDescription.user_canceled) {
-            conversation.alertReceived(description);
+        int number = description & 0xff;
+        if (number != AlertDescription.close_notify && number != AlertDescription.user_canceled) {
+            conversation.alertReceived(number);
         }
     }
 
@@ -281,6 +287,11 @@ final class Session implements Link, Transcript {
         keylog("CLIENT_TRAFFIC_SECRET_0", parameters().getTrafficSecretClient());
         keylog("SERVER_TRAFFIC_SECRET_0", parameters().getTrafficSecretServer());
         keylog("EXPORTER_SECRET", parameters().getExporterMasterSecret());
+        exporterSecret = crypto.adoptSecret(parameters().getExporterMasterSecret()).extract();
+        byte[] theirs = context.exportKeyingMaterial("EXPORTER-atls", Bytes.EMPTY, PROBE_SIZE);
+        if (!Bytes.equal(theirs, export("EXPORTER-atls", Bytes.EMPTY, PROBE_SIZE))) {
+            throw new TlsFatalAlert(AlertDescription.internal_error, "the library's exporter is another one");
+        }
     }
 
     @Override
@@ -293,9 +304,10 @@ final class Session implements Link, Transcript {
         return protocol.getOutputStream();
     }
 
+    /** From the secret that was kept: the library exports at the end of the handshake, and never again. */
     @Override
     public byte[] export(String label, byte[] value, int size) throws IOException {
-        return context.exportKeyingMaterial(label, value, size);
+        return Binder.export(hash(), exporterSecret, label, value, size);
     }
 
     @Override
