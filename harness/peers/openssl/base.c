@@ -29,38 +29,21 @@ bool bytes_are(struct bytes a, const char *text)
     return bytes_equal(a, text_bytes(text));
 }
 
-static int refuse_list(struct why *why, const char *reason, int alert, const char *clause,
-                       const char *format, va_list list)
+void refuse_because(struct why *why, const char *reason, int alert, const char *clause,
+                    const char *format, ...)
 {
+    va_list list;
     if (why->reason)
-        return -1;
+        return;
     why->reason = reason;
     why->alert = alert;
     snprintf(why->clause, sizeof why->clause, "%s", clause ? clause : "");
+    va_start(list, format);
     vsnprintf(why->detail, sizeof why->detail, format, list);
+    va_end(list);
     for (char *c = why->detail; *c; c++) /* a peer's bytes may be in it */
         if (*c < 0x20 || *c > 0x7e)
             *c = '?';
-    return -1;
-}
-
-int refuse(struct why *why, const char *reason, const char *clause, const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    refuse_list(why, reason, -1, clause, format, list);
-    va_end(list);
-    return -1;
-}
-
-int refuse_alert(struct why *why, const char *reason, int alert, const char *clause,
-                 const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    refuse_list(why, reason, alert, clause, format, list);
-    va_end(list);
-    return -1;
 }
 
 int take(struct cursor *c, const char *what, size_t size, struct bytes *takenp)

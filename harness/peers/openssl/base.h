@@ -29,11 +29,17 @@ struct why {
     char clause[96];
     char detail[400];
 };
-int refuse(struct why *why, const char *reason, const char *clause, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Both are -1: macros, so that whoever reads the caller, the analyzer too, sees it. */
+static inline int refused(void)
+{
+    return -1;
+}
+#define refuse(why, reason, ...) (refuse_because((why), (reason), -1, __VA_ARGS__), refused())
 /* The same with an alert of its own. */
-int refuse_alert(struct why *why, const char *reason, int alert, const char *clause,
-                 const char *format, ...) __attribute__((format(printf, 5, 6)));
+#define refuse_alert(why, reason, alert, ...)                                                      \
+    (refuse_because((why), (reason), (alert), __VA_ARGS__), refused())
+void refuse_because(struct why *why, const char *reason, int alert, const char *clause,
+                    const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* A cursor knows what to say where what it should find is not there. */
 struct cursor {

@@ -154,7 +154,7 @@ int main(int argc, char **argv)
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent)
         return EXIT_REFUSED;
     party_parse(PEER_SIDE, argc, argv, &party);
-    if (events_open(PEER_SIDE == CLIENT ? "client" : "server", party.events))
+    if (events_open(party.side == CLIENT ? "client" : "server", party.events))
         return EXIT_USAGE;
     int found = getaddrinfo(party.host, party.port, &hints, &address);
     if (found != 0) {
@@ -164,7 +164,7 @@ int main(int argc, char **argv)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     bool complete = false;
     if (transport_start() == 0 && party_start(&party) == 0)
-        complete = PEER_SIDE == CLIENT ? connect_all(&party, address) : serve(&party, address);
+        complete = party.side == CLIENT ? connect_all(&party, address) : serve(&party, address);
     freeaddrinfo(address);
     party_stop(&party);
     transport_stop();

@@ -35,9 +35,7 @@ int transport_send(struct connection *c, struct bytes bytes)
         ssize_t sent = send(c->fd, bytes.data, bytes.size, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent > 0)
             bytes = BYTES(bytes.data + sent, bytes.size - (size_t)sent);
-        else if (sent < 0 && errno != EAGAIN && errno != EINTR)
-            return -1;
-        else if (!await(c, POLLOUT))
+        else if ((sent < 0 && errno != EAGAIN && errno != EINTR) || !await(c, POLLOUT))
             return -1;
     }
     return 0;
