@@ -40,8 +40,8 @@ TOLERANCE = 0.05
 
 
 def instructions(now: Mapping[str, Any], recorded: Mapping[str, Any]) -> tuple[list[str], str]:
-    """What is off by more than 5 % from recorded counts, and why nothing can be said where compiler or
-    libraries are others."""
+    """What is off by more than 5 % from recorded counts, and why nothing can be said where
+    compiler or libraries are others."""
     reason = machine.same_tools(now["machine"], recorded["machine"])
     if reason:
         return [], reason

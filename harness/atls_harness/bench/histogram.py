@@ -52,8 +52,8 @@ class Histogram:
         return self.counts.total()
 
     def percentile(self, fraction: float) -> int:
-        """The value that FRACTION (0 to 1) of all are at or below; the least or the greatest exactly,
-        others to the width of a bucket, in its middle."""
+        """The value that FRACTION (0 to 1) of all are at or below; the least or the greatest
+        exactly, others to the width of a bucket, in its middle."""
         if self.least is None or self.greatest is None:
             raise ValueError("an empty histogram has no percentile")
         wanted = max(1, round(fraction * len(self)))
@@ -108,8 +108,8 @@ def summary(histogram: Histogram) -> dict[str, object]:
 def ratio_interval(
     above: Histogram, below: Sequence[tuple[float, Histogram]], rng: random.Random
 ) -> tuple[float, float, float]:
-    """Median of ABOVE divided by the weighted sum of medians of BELOW, and the bounds of its interval
-    of confidence (95 %, by the bootstrap)."""
+    """Median of ABOVE divided by the weighted sum of medians of BELOW, and the bounds of its
+    interval of confidence (95 %, by the bootstrap)."""
 
     def ratio(top: Histogram, bottom: Sequence[tuple[float, Histogram]]) -> float:
         return top.percentile(0.5) / sum(weight * one.percentile(0.5) for weight, one in bottom)

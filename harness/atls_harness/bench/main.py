@@ -45,7 +45,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--full", action="store_true", help="everything, with many samples")
     made.add_argument(
-        "--only", action="append", choices=ORDER, metavar="SECTION", help=f"one of {', '.join(ORDER)}"
+        "--only",
+        action="append",
+        choices=ORDER,
+        metavar="SECTION",
+        help=f"one of {', '.join(ORDER)}",
     )
     made.add_argument("--samples", type=int, metavar="N", help="connections of each mode in memory")
     made.add_argument("--mode", action="append", metavar="MODE", help="these modes, in memory")

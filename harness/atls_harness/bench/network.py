@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What distance costs: client, server and verifier each in a network namespace, with netem's delay
-(and loss) between any two of them. Needs root and iproute2.
+"""What distance costs: client, server and verifier each in a network namespace, with delay and loss
+between any two of them (relay.py). Needs root and iproute2.
 
 How many round trips a mode takes follows from how its time grows with the delay.
 """
@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Iterator, Sequence
@@ -36,9 +37,10 @@ def available() -> str:
     """Why there can be no namespaces here, or ""."""
     if os.geteuid() != 0:
         return "network namespaces need root"
-    for tool in ("ip", "tc"):
-        if shutil.which(tool) is None:
-            return f"{tool} is not there (iproute2); ./atls setup bench"
+    if shutil.which("ip") is None:
+        return "ip is not there (iproute2); ./atls setup bench"
+    if not os.path.exists("/dev/net/tun"):
+        return "there is no /dev/net/tun"
     name = f"atls-probe-{os.getpid()}"
     done = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True)
     if done.returncode != 0:
@@ -47,43 +49,55 @@ def available() -> str:
     return ""
 
 
-@contextlib.contextmanager
-def places() -> Iterator[dict[str, tuple[str, str]]]:
-    """Three namespaces on one bridge in a fourth; gives each one's name and address."""
-    stem = f"atls-{os.getpid()}"
-    names = {place: f"{stem}-{place}" for place in PLACES}
-    bridge = f"{stem}-bridge"
-    made: list[str] = []
-    try:
-        for name in (*names.values(), bridge):
-            _call("ip", "netns", "add", name)
-            made.append(name)
-            _call("ip", "-n", name, "link", "set", "lo", "up")
-        _call("ip", "-n", bridge, "link", "add", "br0", "type", "bridge")
-        _call("ip", "-n", bridge, "link", "set", "br0", "up")
-        found = {}
-        for number, (place, name) in enumerate(names.items(), 1):
-            link, address = f"to{number}", f"{SUBNET}.{number}"
-            _call(
-                *("ip", "-n", bridge, "link", "add", link, "type", "veth"),
-                *("peer", "name", "eth0", "netns", name),
+class Network:
+    """Three namespaces with a relay between them, which delays and loses packets."""
+
+    def __init__(self) -> None:
+        stem = f"atls-{os.getpid()}"
+        self.places = {
+            place: (f"{stem}-{place}", f"{SUBNET}.{number}")
+            for number, place in enumerate(PLACES, 1)
+        }
+        self._relay: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> "Network":
+        try:
+            for name, _ in self.places.values():
+                _call("ip", "netns", "add", name)
+                _call("ip", "-n", name, "link", "set", "lo", "up")
+            argv = [sys.executable, "-m", "atls_harness.bench.relay"]
+            argv += [f"{name}={address}/24" for name, address in self.places.values()]
+            self._relay = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
-            _call("ip", "-n", bridge, "link", "set", link, "master", "br0", "up")
-            _call("ip", "-n", name, "address", "add", f"{address}/24", "dev", "eth0")
-            _call("ip", "-n", name, "link", "set", "eth0", "up")
-            found[place] = (name, address)
-        yield found
-    finally:
-        for name in made:
+            self._await()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Removes all of it."""
+        if self._relay is not None:
+            self._relay.kill()
+            self._relay.wait()
+        for name, _ in self.places.values():
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
 
+    def _await(self) -> None:
+        assert self._relay is not None and self._relay.stdout is not None
+        if self._relay.stdout.readline().strip() != "ready":
+            raise InfrastructureError("the relay between the namespaces did not start")
 
-def _impair(found: dict[str, tuple[str, str]], delay_ms: float, loss: float) -> None:
-    """DELAY_MS for a way there and back, half of it each way; LOSS per cent of packets each way."""
-    for name, _ in found.values():
-        argv = ["tc", "-n", name, "qdisc", "replace", "dev", "eth0", "root", "netem"]
-        argv += ["delay", f"{delay_ms / 2}ms"]
-        _call(*argv, *(["loss", f"{loss}%"] if loss else []))
+    def impair(self, round_trip_ms: float, loss_percent: float) -> None:
+        """ROUND_TRIP_MS there and back between any two; LOSS_PERCENT of packets each way."""
+        assert self._relay is not None and self._relay.stdin is not None
+        self._relay.stdin.write(f"{round_trip_ms / 2} {loss_percent}\n")
+        self._relay.stdin.flush()
+        self._await()
 
 
 @contextlib.contextmanager
@@ -118,15 +132,15 @@ def measure(build: Path, plan: Plan, modes: Sequence[str]) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     settings = [(float(delay), 0.0) for delay in sorted({*plan.delays_ms, *PROBE_MS})]
     settings += [(20.0, loss) for loss in plan.loss_percent]
-    with tempfile.TemporaryDirectory(prefix="atls-") as name, places() as found:
+    with tempfile.TemporaryDirectory(prefix="atls-") as name, Network() as net:
         folder = Path(name)
-        with _verifier(build, folder, found["verifier"]) as url:
+        with _verifier(build, folder, net.places["verifier"]) as url:
             for delay, loss in settings:
-                _impair(found, delay, loss)
+                net.impair(delay, loss)
                 # Where packets are lost, chance has a word: more connections.
                 count = plan.network_connections * (5 if loss else 1)
                 for mode in modes:
-                    wall = _measure(build, found, url, mode, count)
+                    wall = _measure(build, net.places, url, mode, count)
                     rows.append(
                         {"mode": mode, "delay_ms": delay, "loss_percent": loss, "wall_ns": wall}
                     )

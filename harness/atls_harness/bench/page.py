@@ -124,7 +124,9 @@ def write(result: Mapping[str, Any], folder: Path) -> None:
     if "network" in result:
         plots.append(("What distance costs", distance(result["network"])))
     loader = jinja2.FileSystemLoader(TEMPLATES)
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined
+    )
     text = environment.get_template("benchmark.html.j2").render(
         result=result,
         plots=plots,

@@ -130,8 +130,8 @@ FULL = Plan(
 
 
 def baseline_of(mode: str) -> str:
-    """The TLS without attestation that a mode is held against: keys on the same sides. A side that is
-    attested has a key, the server has one anyway."""
+    """The TLS without attestation that a mode is held against: keys on the same sides. A side that
+    is attested has a key, the server has one anyway."""
     words = mode.split("/")
     plain = SERVER if words[2] == "server" else MUTUAL
     return f"{plain}/p384" if "p384" in words[3:] else plain

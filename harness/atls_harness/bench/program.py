@@ -42,7 +42,9 @@ def run(build: Path, argv: Sequence[str], prefix: Sequence[str] = ()) -> dict[st
 
 
 @contextlib.contextmanager
-def device(build: Path, folder: Path, seed: int, name: str, flags: Sequence[str] = ()) -> Iterator[str]:
+def device(
+    build: Path, folder: Path, seed: int, name: str, flags: Sequence[str] = ()
+) -> Iterator[str]:
     """A device in a process of its own; gives its address."""
     address = f"unix:{folder / name}.sock"
     argv = [str(build / "sim" / "atls-device"), "--listen", address, "--seed", str(seed), *flags]

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import random
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
@@ -66,9 +66,7 @@ def _floor_parts(
 def pair(build: Path, plan: Plan) -> dict[str, Any]:
     """Connections in memory: every mode, in turn with the plain ones and with single operations."""
     names = [*plan.baselines, *plan.modes]
-    raw = program.run(
-        build, ["pair", "--samples", str(plan.samples), "--floor", *_modes(names)]
-    )
+    raw = program.run(build, ["pair", "--samples", str(plan.samples), "--floor", *_modes(names)])
     floor = {name: Histogram(values) for name, values in raw["floor_ns"].items()}
     rows = {one["mode"]: _row(one) for one in raw["modes"]}
     rng = random.Random(1)
@@ -161,7 +159,9 @@ def verifier(build: Path, plan: Plan) -> dict[str, Any]:
             before = program.cpu_seconds(pid)
             raw = program.run(build, [*warm, str(plan.appraisals), "--at-once", "16"])
             used = program.cpu_seconds(pid) - before
-            raw_floor = program.run(build, ["pair", "--samples", "100", "--floor", *_modes([SERVER])])
+            raw_floor = program.run(
+                build, ["pair", "--samples", "100", "--floor", *_modes([SERVER])]
+            )
     floor = {name: Histogram(values) for name, values in raw_floor["floor_ns"].items()}
     # A CAB: the signatures of KAT and PAT are verified, the result is signed.
     signatures = 2 * floor["verify-p256"].percentile(0.5) + floor["sign-p256"].percentile(0.5)
@@ -221,60 +221,52 @@ def _shard(build: str, mode: str, samples: int, core: int | None) -> dict[str, A
     """One shard, on whatever machine it is run: a histogram, and how long it took."""
     if core is not None:
         os.sched_setaffinity(0, {core})
-    began = time.monotonic()
     argv = ["pair", "--samples", str(samples), "--mode", mode]
-    raw = program.run(Path(build), argv)
-    whole = Histogram(raw["modes"][0]["wall_ns"]).to_json()
-    return {"histogram": whole, "seconds": time.monotonic() - began}
+    wall = program.run(Path(build), argv)["modes"][0]["wall_ns"]
+    return {"histogram": Histogram(wall).to_json(), "seconds": sum(wall) / 1e9}
 
 
 def shards(build: Path, plan: Plan, scheduler: str, count: int) -> dict[str, Any]:
     """The same work on one core and on COUNT at once, through dask.distributed: locally, or on the
-    machines behind SCHEDULER ("tcp://HOST:PORT"), where the programs are built in the same place."""
+    machines behind SCHEDULER ("tcp://HOST:PORT"), where the programs are built in the same place.
+    """
     try:
-        from distributed import Client, LocalCluster
+        distributed: Any = importlib.import_module("distributed")
     except ImportError as problem:
         raise Unsupported("python3-distributed is not there; ./atls setup bench") from problem
     mode = "ta-07/background-check/client"
-    local = not scheduler
-    cores = sorted(os.sched_getaffinity(0))
-    cluster = (
-        LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None)
-        if local
-        else None
+    cores: list[int | None] = [None] if scheduler else [*sorted(os.sched_getaffinity(0))]
+    where: Any = scheduler or distributed.LocalCluster(
+        n_workers=count, threads_per_worker=1, dashboard_address=None
     )
-    with Client(cluster if local else scheduler) as client:
+    with distributed.Client(where) as client:
         ask = [str(build), mode, plan.shard_samples]
         workers = list(client.scheduler_info()["workers"])
-        one = client.submit(_shard, *ask, cores[0] if local else None, pure=False).result()
+        one = client.submit(_shard, *ask, cores[0], pure=False).result()
         many = client.gather(
             [
                 client.submit(
                     _shard,
                     *ask,
-                    cores[index % len(cores)] if local else None,
+                    cores[index % len(cores)],
                     pure=False,
                     workers=[workers[index % len(workers)]],
                 )
                 for index in range(count)
             ]
         )
-    if cluster is not None:
-        cluster.close()
+    if not scheduler:
+        where.close()
     merged = Histogram()
     for shard in many:
         merged.merge(Histogram.from_json(shard["histogram"]))
-    alone = sum(int(low) * n for low, n in one["histogram"]["counts"].items())
-    each = [
-        sum(int(low) * n for low, n in shard["histogram"]["counts"].items()) for shard in many
-    ]
     return {
         "mode": mode,
         "shards": count,
-        "machines": "this one" if local else scheduler,
-        "one_per_second": plan.shard_samples / alone * 1e9,
-        "all_per_second": sum(plan.shard_samples / time_ for time_ in each) * 1e9,
-        "speed_up": sum(alone / time_ for time_ in each),
+        "machines": scheduler or "this one",
+        "one_per_second": plan.shard_samples / one["seconds"],
+        "all_per_second": sum(plan.shard_samples / shard["seconds"] for shard in many),
+        "speed_up": sum(one["seconds"] / shard["seconds"] for shard in many),
         "wall_ns": summary(merged),
     }
 

@@ -61,7 +61,9 @@ def _pair(found: Mapping[str, Any]) -> list[Table]:
         [name, *(f"{one[what] / 1000:,.1f}" for what in ("min", "median", "p95"))]
         for name, one in found["operations_ns"].items()
     ]
-    made.append(_table("Single operations, µs: the floor", ["operation", "min", "median", "p95"], rows))
+    made.append(
+        _table("Single operations, µs: the floor", ["operation", "min", "median", "p95"], rows)
+    )
     return made
 
 
@@ -131,7 +133,9 @@ def _load(found: Sequence[Mapping[str, Any]]) -> list[Table]:
     ]
     columns = ["mode", "at once", "a second", "per server core", "per client core"]
     columns += ["median ms", "p99 ms", "server MB", "failed"]
-    return [_table("Clients at once over loopback, client and server on this machine", columns, rows)]
+    return [
+        _table("Clients at once over loopback, client and server on this machine", columns, rows)
+    ]
 
 
 def _fleet(found: Mapping[str, Any]) -> list[Table]:
@@ -145,7 +149,14 @@ def _fleet(found: Mapping[str, Any]) -> list[Table]:
             f"{found['peak_bytes'] / 1e6:,.0f}",
         ]
     ]
-    columns = ["devices", "booted a second", "onboarded a second", "median µs", "kB each", "peak MB"]
+    columns = [
+        "devices",
+        "booted a second",
+        "onboarded a second",
+        "median µs",
+        "kB each",
+        "peak MB",
+    ]
     return [_table("A fleet in one process, all alive", columns, rows)]
 
 
@@ -177,7 +188,9 @@ def _network(found: Mapping[str, Any]) -> list[Table]:
         for mode, trips in found["round_trips"].items()
     ]
     columns = ["mode", "round trips"]
-    columns += [f"{delay:g} ms" + (f", {loss:g} % lost" if loss else "") for delay, loss in settings]
+    columns += [
+        f"{delay:g} ms" + (f", {loss:g} % lost" if loss else "") for delay, loss in settings
+    ]
     title = "Over a network: TCP, handshake, a line each way; ms by round-trip time"
     return [_table(title, columns, rows)]
 
