@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from pathlib import Path
 from typing import Any, Mapping, Sequence
@@ -19,13 +20,11 @@ STYLE = PACKAGE / "report" / "templates" / "style.css"
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:
-    import matplotlib
-
+    matplotlib: Any = importlib.import_module("matplotlib")
     matplotlib.use("svg")
     # Text stays text, and nothing in the file depends on when it was made.
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "atls", "font.size": 9})
-    from matplotlib import pyplot
-
+    pyplot: Any = importlib.import_module("matplotlib.pyplot")
     figure, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
     figure.patch.set_alpha(0)
     axes.patch.set_alpha(0)
@@ -36,8 +35,7 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
 
 
 def _svg(figure: Any) -> Markup:
-    from matplotlib import pyplot
-
+    pyplot: Any = importlib.import_module("matplotlib.pyplot")
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     pyplot.close(figure)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from ..errors import InfrastructureError, Unsupported
+from ..events import read_events
 from . import callgrind, program
 from .histogram import Histogram, ratio_interval, summary
 from .plan import SERVER, Plan, baseline_of
@@ -275,25 +276,29 @@ def cases(build: Path, root: Path) -> dict[str, Any]:
     """What the scenario runner needs for a case beyond the handshake itself: cases one after the
     other, each with its processes, against the handshakes that their events tell of."""
     with tempfile.TemporaryDirectory(prefix="atls-") as name:
-        argv = ["./atls", "run", "scenarios/handshakes/nonce-sizes.yaml", "-n", "1", "-q"]
+        argv = ["./atls", "run", "scenarios/handshakes/nonce-sizes.yaml", "-n", "1", "-q", "--keep"]
         argv += ["--out", name, "--build", str(build)]
         done = subprocess.run(argv, cwd=root, capture_output=True, text=True, timeout=600)
         if done.returncode != 0:
             raise InfrastructureError(f"{' '.join(argv)}: {done.stdout[-2000:]}")
-        result = json.loads((Path(name) / "latest" / "results.json").read_text(encoding="utf-8"))
-    whole = sorted(float(case["seconds"]) for case in result["cases"])
-    beyond = sorted(float(case["seconds"]) - _handshakes(case) for case in result["cases"])
+        results = (Path(name) / "latest").resolve()
+        played = json.loads((results / "results.json").read_text(encoding="utf-8"))["cases"]
+        whole = [float(case["seconds"]) for case in played]
+        beyond = [
+            seconds - _handshakes(results / case["bundle"]) for case, seconds in zip(played, whole)
+        ]
     return {
         "cases": len(whole),
-        "seconds_each": whole[len(whole) // 2],
-        "seconds_beyond": beyond[len(beyond) // 2],
+        "seconds_each": sorted(whole)[len(whole) // 2],
+        "seconds_beyond": sorted(beyond)[len(beyond) // 2],
     }
 
 
-def _handshakes(case: Mapping[str, Any]) -> float:
+def _handshakes(bundle: Path) -> float:
     """Seconds that the client's handshakes of a case took, by its own events."""
-    return sum(
-        float(event["seconds"])
-        for event in case.get("timeline") or []
-        if event.get("who") == "client" and event.get("event") == "handshake"
-    )
+    found = 0.0
+    for path in bundle.rglob("client*.events.jsonl"):
+        for event in read_events(path):
+            if event["event"] == "handshake":
+                found += float(event["seconds"])
+    return found
