@@ -83,6 +83,15 @@ const char *atls_code_point_name(enum atls_code_point point)
     return point < ATLS_CODE_POINT_COUNT ? table[point].name : "unknown";
 }
 
+enum atls_code_point atls_extension_by_name(const char *name, size_t size)
+{
+    for (size_t i = 0; i < ATLS_CODE_POINT_COUNT; i++)
+        if (table[i].kind == EXTENSION && strlen(table[i].name) == size &&
+            memcmp(table[i].name, name, size) == 0)
+            return (enum atls_code_point)i;
+    return ATLS_CODE_POINT_COUNT;
+}
+
 static int number_of(const char *name, const json_t *value, uint64_t *numberp)
 {
     if (json_is_integer(value) && json_integer_value(value) >= 0) {

@@ -41,6 +41,8 @@ struct atls_code_points {
 void atls_code_points_default(struct atls_code_points *pointsp);
 /* The name as drafts and prototypes write it: "evidence_request". Static storage. */
 const char *atls_code_point_name(enum atls_code_point point);
+/* The extension type of that name, ATLS_CODE_POINT_COUNT where there is none. NAME ends at SIZE. */
+enum atls_code_point atls_extension_by_name(const char *name, size_t size);
 /* Overrides POINTS by the JSON text: {"evidence_request": 65296, "attestation_failed": "0xE2"}.
  * ATLS_E_MALFORMED: not such an object, or an unknown or repeated name. ATLS_E_LIMIT: a number out
  * of bounds, 0xFF01 (renegotiation_info), an alert 0 (close_notify), or two extensions with the

@@ -52,6 +52,7 @@ static const struct {
     {"result-algorithm-none", NO_VALUE},
     {"nonce-length", NUMBER},
     {"extension", EXTENSION},
+    {"also-extension", EXTENSION},
     {"select-unoffered", NO_VALUE},
     {"entry-missing", NO_VALUE},
     {"entry-second", NO_VALUE},

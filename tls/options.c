@@ -386,6 +386,14 @@ static void check_faults(const struct atls_options *o)
         if (!known)
             atls_program_unsupported("fault extension", value);
     }
+    if (atls_faults_has(&o->faults, "also-extension", &value)) {
+        enum atls_code_point point = atls_extension_by_name(value, strcspn(value, ":"));
+        bool own = o->profile->extension_count == 0;
+        for (size_t i = 0; i < o->profile->extension_count; i++)
+            own = own || o->profile->extensions[i] == point;
+        if (own || point == ATLS_CODE_POINT_COUNT || o->side == ATLS_SERVER)
+            atls_program_unsupported("fault also-extension", value);
+    }
     if (o->side == ATLS_CLIENT && atls_faults_has(&o->faults, "select-unoffered", NULL))
         atls_program_unsupported("fault", "select-unoffered (of a client)");
     static const char *const of_entries[] = {"entry-missing", "entry-second", "entry-twice",

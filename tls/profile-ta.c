@@ -132,6 +132,15 @@ static int make_binder(const struct atls_binding *b, uint8_t challengep[ATLS_BIN
         .secret = (enum atls_ta07_secret)b->variants->binder_secret,
         .advertised_size = ADVERTISED_SIZE,
     };
+    if (b->variants->cert_challenge != 0) { /* H27: as without a certificate */
+        if (b->nonce.size > ATLS_BINDER_MAX)
+            return atls_fail(ATLS_E_LIMIT, "RFC 9711 section 4.1",
+                             "evidence answers at most %d bytes, the nonce has %zu",
+                             ATLS_BINDER_MAX, b->nonce.size);
+        memcpy(challengep, b->nonce.data, b->nonce.size);
+        *sizep = b->nonce.size;
+        return 0;
+    }
     uint8_t hellos[ATLS_HASH_MAX], binder[ATLS_TA07_BINDER_MAX];
     enum atls_hash hash;
     size_t size;

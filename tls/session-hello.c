@@ -172,6 +172,43 @@ static const struct {
 } callbacks[ATLS_PROFILE_EXTENSIONS_MAX] = {
     {received_0, send_0}, {received_1, send_1}, {received_2, send_2}, {received_3, send_3}};
 
+/* also-extension=NAME:HEX: one of another draft, which this one knows nothing of. */
+static int send_also(gnutls_session_t tls, gnutls_buffer_t out)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    const char *value = NULL;
+    uint8_t *data;
+    size_t size;
+    if (!atls_faults_has(s->party->faults, "also-extension", &value) ||
+        atls_hex_decode(atls_bytes_of_text(strchr(value, ':') + 1), &data, &size) != 0)
+        return 0;
+    report_fault(s, "also-extension", value);
+    int result = gnutls_buffer_append_data(out, data, size);
+    free(data);
+    return result < 0 ? result : size > 0 ? (int)size : GNUTLS_E_INT_RET_0;
+}
+
+/* It was not meant, so its answer means nothing. */
+static int ignore_also(gnutls_session_t tls, const unsigned char *data, size_t size)
+{
+    return 0;
+}
+
+static int register_also(struct atls_session *s)
+{
+    const char *value = NULL;
+    if (!atls_faults_has(s->party->faults, "also-extension", &value))
+        return 0;
+    enum atls_code_point point = atls_extension_by_name(value, strcspn(value, ":"));
+    int result = gnutls_session_ext_register(
+        s->tls, atls_code_point_name(point), s->party->code_points.value[point],
+        GNUTLS_EXT_APPLICATION, ignore_also, send_also, NULL, NULL, NULL,
+        GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_EE | GNUTLS_EXT_FLAG_TLS);
+    return result < 0 ? atls_fail(ATLS_E_UNSUPPORTED, NULL, "extension %s: %s",
+                                  atls_code_point_name(point), gnutls_strerror(result))
+                      : 0;
+}
+
 int session_hello_register(struct atls_session *s)
 {
     const struct atls_profile *profile = s->party->profile;
@@ -190,7 +227,7 @@ int session_hello_register(struct atls_session *s)
                              s->party->code_points.value[profile->extensions[i]],
                              gnutls_strerror(result));
     }
-    return 0;
+    return register_also(s);
 }
 
 /* select-unoffered: an element that is none of the client's. */

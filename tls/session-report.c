@@ -25,8 +25,16 @@ static void report_bodies(struct atls_session *s, const char *name, const char *
 
 void report_offer(struct atls_session *s, const char *direction, const struct hello_body *bodies)
 {
+    json_t *extensions = bodies_of(s, bodies);
+    const char *also = NULL;
     s->offer_reported = true;
-    report_bodies(s, "offer", direction, bodies);
+    if (bodies == s->sent && atls_faults_has(s->party->faults, "also-extension", &also)) {
+        char name[48];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(also, ":"), also);
+        json_object_set_new(extensions, name, json_string(strchr(also, ':') + 1));
+    }
+    atls_event(s->party->events, "offer", "{s:I, s:s, s:o}", "conn", (json_int_t)s->conn,
+               "direction", direction, "extensions", extensions);
 }
 
 void report_selected(struct atls_session *s, const char *direction, const struct hello_body *bodies)
