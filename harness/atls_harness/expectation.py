@@ -286,6 +286,8 @@ def _same_bytes(case: Case, seen: Observation, side: str) -> list[Difference]:
                 for event in select(sender.events, name, direction="sent")
             ]
             for event in select(party.events, name, direction="received"):
+                if not offered and not event["extensions"]:
+                    continue  # a stack that cannot see its hellos, and nothing in them
                 if not any(matches(event["extensions"], one) for one in offered):
                     what = f"{name} received"
                     found.append(Difference(party.name, what, offered, event["extensions"]))
