@@ -64,10 +64,9 @@ static json_t *alert_of(const struct connection *c)
 {
     if (c->failure.reason == NULL || c->failure.alert < 0)
         return json_null();
-    return json_pack(
-        "{s:s, s:i, s:s}", "direction", c->failure.received ? "received" : "sent", "code",
-        c->failure.alert, "name",
-        atls_alert_name(&c->peer->options.code_points, (unsigned)c->failure.alert));
+    return json_pack("{s:s, s:i, s:s}", "direction", c->failure.received ? "received" : "sent",
+                     "code", c->failure.alert, "name",
+                     atls_alert_name(&c->peer->options.code_points, (unsigned)c->failure.alert));
 }
 
 static void set_key(json_t *fields, const char *name, const uint8_t *spki, size_t size)
@@ -82,13 +81,13 @@ void connection_report_handshake(struct connection *c)
     if (c->handshake_reported)
         return;
     c->handshake_reported = true;
-    json_t *fields = json_pack(
-        "{s:I, s:s, s:s, s:s, s:s, s:o, s:b, s:f, s:s, s:s}", "conn", (json_int_t)c->number,
-        "outcome", failed ? "failed" : "complete", "reason", failed ? c->failure.reason : "ok",
-        "detail", c->failure.detail, "clause", c->failure.clause, "alert", alert_of(c), "hrr",
-        c->hrr, "seconds", c->seconds, "self_attested", atls_model_name(c->self_model),
-        "peer_attested",
-        atls_model_name(failed && !c->peer_accepted ? ATLS_MODEL_NONE : c->peer_model));
+    json_t *fields =
+        json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:b, s:f, s:s, s:s}", "conn",
+                  (json_int_t)c->number, "outcome", failed ? "failed" : "complete", "reason",
+                  failed ? c->failure.reason : "ok", "detail", c->failure.detail, "clause",
+                  c->failure.clause, "alert", alert_of(c), "hrr", c->hrr, "seconds", c->seconds,
+                  "self_attested", atls_model_name(c->self_model), "peer_attested",
+                  atls_model_name(failed && !c->peer_accepted ? ATLS_MODEL_NONE : c->peer_model));
     if (fields == NULL)
         return;
     set_key(fields, "signed_with", c->signed_with, c->signed_with_size);

@@ -35,8 +35,7 @@ static int load_certificates(const char *path, struct atls_bytes *list, size_t *
     if (result != 0)
         return result;
     gnutls_datum_t datum = {pem, (unsigned)size};
-    int code =
-        gnutls_x509_crt_list_import2(&certificates, &count, &datum, GNUTLS_X509_FMT_PEM, 0);
+    int code = gnutls_x509_crt_list_import2(&certificates, &count, &datum, GNUTLS_X509_FMT_PEM, 0);
     free(pem);
     if (code < 0)
         return atls_fail(ATLS_E_MALFORMED, NULL, "%s: X.509 certificates in PEM: %s", path,
@@ -130,9 +129,8 @@ int credential_sign(struct peer *peer, struct connection *c, struct atls_bytes d
     const gnutls_datum_t hash = {(unsigned char *)(uintptr_t)digest.data, (unsigned)digest.size};
     bool large = peer->leaf.curve == ATLS_P384;
     pthread_mutex_lock(&peer->key_lock);
-    int code = gnutls_privkey_sign_hash2(peer->key,
-                                         large ? GNUTLS_SIGN_ECDSA_SHA384 : GNUTLS_SIGN_ECDSA_SHA256,
-                                         0, &hash, derp);
+    int code = gnutls_privkey_sign_hash2(
+        peer->key, large ? GNUTLS_SIGN_ECDSA_SHA384 : GNUTLS_SIGN_ECDSA_SHA256, 0, &hash, derp);
     pthread_mutex_unlock(&peer->key_lock);
     if (code == 0)
         return 0;

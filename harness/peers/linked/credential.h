@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The peer's X.509 credential and trust anchors, from PEM files, in forms that any library takes. */
+/* The peer's X.509 credential and trust anchors, from PEM files, in forms that any library takes.
+ */
 #ifndef ATLS_PEERS_LINKED_CREDENTIAL_H
 #define ATLS_PEERS_LINKED_CREDENTIAL_H
 

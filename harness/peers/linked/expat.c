@@ -2,19 +2,20 @@
 /*
  * expat-04 behind a handshake of any library that has an exporter: frames in application data,
  * exported authenticators by the project's RFC 9261, signed outside of the TLS library. A side may
- * be attester, relying party, or both. It blocks: whoever waits for the peer has said all it had to.
+ * be attester, relying party, or both. It blocks: whoever waits for the peer has said all it had
+ * to.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/peers/linked/peer.h"
-#include "rats/cmw.h"
+#include "program/program.h"
 #include "rats/cmw-x509.h"
+#include "rats/cmw.h"
 #include "rats/ear.h"
 #include "rats/error.h"
 #include "rats/media-types.h"
-#include "program/program.h"
 #include "tls/binder.h"
 #include "tls/expat-frame.h"
 #include "tls/rfc9261-gnutls.h"
@@ -147,7 +148,7 @@ static void identify(struct peer *peer, struct answer *answer)
     answer->identity = (struct atls_ea_identity){
         .entries = answer->entries,
         .entry_count = peer->chain_size,
-        .scheme = peer->spki_size == 0                ? RSA_PSS_SHA256
+        .scheme = peer->spki_size == 0            ? RSA_PSS_SHA256
                   : peer->leaf.curve == ATLS_P384 ? ECDSA_P384
                                                   : ECDSA_P256,
         .sign = sign,
@@ -259,7 +260,8 @@ static bool has(const struct connection *c, enum atls_model model)
 /* A new request, whose context is the verifier's nonce, or random. */
 static int ask(struct expat *x)
 {
-    /* u16 length, then ecdsa_secp256r1_sha256, ecdsa_secp384r1_sha384, rsa_pss_rsae_sha256, ed25519 */
+    /* u16 length, then ecdsa_secp256r1_sha256, ecdsa_secp384r1_sha384, rsa_pss_rsae_sha256, ed25519
+     */
     static const uint8_t schemes[] = {0, 8, 4, 3, 5, 3, 8, 4, 8, 7};
     struct connection *c = x->c;
     const struct atls_options *o = &c->peer->options;
@@ -573,7 +575,8 @@ int expat_run(struct connection *c)
     }
     if (result == 0)
         result = converse(&x);
-    /* An alert of any number goes in a frame: few libraries let one choose it after the handshake. */
+    /* An alert of any number goes in a frame: few libraries let one choose it after the handshake.
+     */
     if (result != 0 && !c->failure.received && c->failure.alert >= 0) {
         const uint8_t alert = (uint8_t)c->failure.alert;
         struct failure kept = c->failure;

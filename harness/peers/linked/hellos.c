@@ -46,7 +46,8 @@ static bool is_retry(unsigned type, struct atls_bytes body)
 static int take_messages(struct connection *c, struct hello_stream *stream)
 {
     while (!c->hellos_over && stream->size >= HEADER) {
-        size_t size = (size_t)stream->data[1] << 16 | (size_t)stream->data[2] << 8 | stream->data[3];
+        size_t size =
+            (size_t)stream->data[1] << 16 | (size_t)stream->data[2] << 8 | stream->data[3];
         if (size > HELLO_MAX - HEADER)
             return atls_fail(ATLS_E_LIMIT, NULL, "a hello of at most %u bytes was expected",
                              HELLO_MAX);
@@ -55,7 +56,8 @@ static int take_messages(struct connection *c, struct hello_stream *stream)
         unsigned type = stream->data[0];
         struct atls_bytes body = ATLS_BYTES(stream->data + HEADER, size);
         bool retry = is_retry(type, body);
-        int result = atls_transcript_add(&c->hellos, retry ? ATLS_HS_HELLO_RETRY_REQUEST : type, body);
+        int result =
+            atls_transcript_add(&c->hellos, retry ? ATLS_HS_HELLO_RETRY_REQUEST : type, body);
         if (result != 0)
             return result;
         c->hrr = c->hrr || retry;
@@ -112,8 +114,9 @@ int hellos_client(const struct connection *c, struct atls_bytes *randomp,
     if (t->count <= which)
         return atls_fail(ATLS_E_MISSING, NULL, "a ClientHello was expected, none was seen");
     size_t from = which == 0 ? 0 : t->end[which - 1];
-    struct atls_cursor cursor = atls_cursor_of(
-        ATLS_BYTES(t->bytes + from + HEADER, t->end[which] - from - HEADER), "RFC 8446 section 4.1.2");
+    struct atls_cursor cursor =
+        atls_cursor_of(ATLS_BYTES(t->bytes + from + HEADER, t->end[which] - from - HEADER),
+                       "RFC 8446 section 4.1.2");
     struct atls_bytes skipped;
     int result = atls_cursor_take(&cursor, "version", 2, &skipped);
     if (result == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The RATS roles of a connection, waited for: credentials made for it, the peer's Certificate judged.
- * Many connections share one attester, one relying party and one client of the verifier. Whoever
- * has the lock drives everybody's exchange with the verifier a little further.
+ * The RATS roles of a connection, waited for: credentials made for it, the peer's Certificate
+ * judged. Many connections share one attester, one relying party and one client of the verifier.
+ * Whoever has the lock drives everybody's exchange with the verifier a little further.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +95,8 @@ static int take_credential(struct connection *c, void *argument)
     return atls_attester_result(attester, c->number, &c->credential);
 }
 
-int connection_make_credential(struct connection *c, enum atls_model model, struct atls_bytes binder)
+int connection_make_credential(struct connection *c, enum atls_model model,
+                               struct atls_bytes binder)
 {
     struct wanted wanted = {.model = model, .binder = binder};
     struct step step = {.take = take_credential, .argument = &wanted};
@@ -128,11 +129,10 @@ int connection_begin_appraisal(struct connection *c, enum atls_model model)
                       model == ATLS_MODEL_BACKGROUND_CHECK;
     connection_forget_appraisal(c);
     pthread_mutex_lock(&peer->rats);
-    int result =
-        with_nonce
-            ? atls_appraisal_begin(peer->relying_party, c->number, model, &c->appraisal)
-            : atls_appraisal_begin_with_challenge(peer->relying_party, c->number, model,
-                                                  ATLS_BYTES(NULL, 0), &c->appraisal);
+    int result = with_nonce
+                     ? atls_appraisal_begin(peer->relying_party, c->number, model, &c->appraisal)
+                     : atls_appraisal_begin_with_challenge(peer->relying_party, c->number, model,
+                                                           ATLS_BYTES(NULL, 0), &c->appraisal);
     if (result == 0 && model == ATLS_MODEL_PASSPORT)
         result = atls_appraisal_expect_verifier(c->appraisal, verifier);
     pthread_mutex_unlock(&peer->rats);
@@ -311,8 +311,7 @@ static int judge_beside(struct connection *c, struct atls_bytes der)
     struct atls_bytes cmw;
     if (!c->payload.present)
         return connection_fail(c, "attestation-missing",
-                               o->code_points.value[ATLS_CP_ATTESTATION_FAILED],
-                               o->profile->clause,
+                               o->code_points.value[ATLS_CP_ATTESTATION_FAILED], o->profile->clause,
                                "attestation was negotiated, and the first CertificateEntry has no "
                                "extension for it");
     int result = connection_find_cmw(c, ATLS_BYTES(c->payload.data, c->payload.size), &cmw);

@@ -94,11 +94,11 @@ static int build(struct connection *c)
         uint8_t buffer[ATLS_PROFILE_BODY_MAX];
         struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
         struct atls_bytes body;
-        int result = o->side == ATLS_CLIENT
-                         ? o->profile->write_offer(o->profile, o->profile->extensions[i], c->offers,
-                                                   &sink)
-                         : o->profile->write_selection(o->profile, o->profile->extensions[i],
-                                                       c->selections, &sink);
+        int result =
+            o->side == ATLS_CLIENT
+                ? o->profile->write_offer(o->profile, o->profile->extensions[i], c->offers, &sink)
+                : o->profile->write_selection(o->profile, o->profile->extensions[i], c->selections,
+                                              &sink);
         if (result == 0)
             result = atls_sink_done(&sink, &body);
         if (result == 0 && body.size > 0)

@@ -26,9 +26,9 @@ struct connection;
 struct peer;
 
 struct peer_stack {
-    const char *program;           /* "atls-nss" */
+    const char *program;             /* "atls-nss" */
     void (*version)(char *, size_t); /* of the library, as it runs */
-    const char *const *faults;     /* that can be carried out; NULL at the end */
+    const char *const *faults;       /* that can be carried out; NULL at the end */
     /* What of OPTIONS this library cannot do, and why; NULL where it can do all of it. */
     const char *(*lacks)(const struct atls_options *options);
     int (*start)(struct peer *peer); /* 0, or as atls_fail() */
@@ -101,7 +101,7 @@ struct connection {
     bool hrr, handshake_reported;
     bool established; /* the handshake is over: records have been sealed */
     bool alert_told;  /* in a frame */
-    void *tls; /* the stack's */
+    void *tls;        /* the stack's */
 
     /* Negotiation: bodies by index into the profile's extensions. */
     struct hello_body sent[ATLS_PROFILE_EXTENSIONS_MAX], received[ATLS_PROFILE_EXTENSIONS_MAX];
@@ -139,12 +139,12 @@ void peer_keylog(struct peer *peer, const char *label, struct atls_bytes random,
 
 /* A client's socket, non-blocking; -1 and a text by atls_fail(). */
 int peer_connect(struct connection *c);
-/* The transport, with the connection's deadline; hellos are seen on the way. 0 or an errno: the peer
- * is gone, or c->failure says what is. To receive no bytes is the end of the stream. */
+/* The transport, with the connection's deadline; hellos are seen on the way. 0 or an errno: the
+ * peer is gone, or c->failure says what is. To receive no bytes is the end of the stream. */
 int peer_receive(struct connection *c, void *buffer, size_t capacity, size_t *sizep);
 int peer_send(struct connection *c, struct atls_bytes bytes);
-/* Ends the socket, but lets what was sent arrive: to close one with unread bytes in it would destroy
- * the alert that is on its way to the peer. */
+/* Ends the socket, but lets what was sent arrive: to close one with unread bytes in it would
+ * destroy the alert that is on its way to the peer. */
 void peer_disconnect(struct connection *c);
 
 /* connection.c: the life of one, to "closed"; a server's FD is connected. True: all of it happened.
@@ -168,7 +168,8 @@ int connection_prepare(struct connection *c);
 int connection_result_answers(const struct connection *c);
 int connection_begin_appraisal(struct connection *c, enum atls_model model);
 int connection_nonce(struct connection *c, struct atls_bytes *noncep);
-/* What the evidence must answer and for which key, and the credential: here a malformed one fails. */
+/* What the evidence must answer and for which key, and the credential: here a malformed one fails.
+ */
 int connection_claim(struct connection *c, struct atls_bytes challenge,
                      const struct atls_public_key *leaf, struct atls_bytes cmw);
 int connection_verdict(struct connection *c); /* fails where it does not accept */

@@ -44,7 +44,7 @@ static void pad(CK_UTF8CHAR *field, size_t size, const char *text)
 static struct session *session_of(CK_SESSION_HANDLE handle)
 {
     return handle >= 1 && handle <= SESSIONS && sessions[handle - 1].open ? &sessions[handle - 1]
-                                                                           : NULL;
+                                                                          : NULL;
 }
 
 static CK_RV unsupported(void)
@@ -231,7 +231,7 @@ static CK_RV get_attribute_value(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE obje
         else if (!fits && result == CKR_OK)
             result = CKR_BUFFER_TOO_SMALL;
         template[i].ulValueLen =
-            value.data != NULL && fits ? value.size : CK_UNAVAILABLE_INFORMATION;
+            value.data != NULL &&fits ? value.size : CK_UNAVAILABLE_INFORMATION;
     }
     return result;
 }
@@ -286,7 +286,8 @@ static CK_RV find_objects_final(CK_SESSION_HANDLE handle)
     return session != NULL ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
 }
 
-static CK_RV sign_init(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE object)
+static CK_RV sign_init(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism,
+                       CK_OBJECT_HANDLE object)
 {
     CK_RV result = mechanism->mechanism == CKM_ECDSA ? CKR_OK : CKR_MECHANISM_INVALID;
     if (object != KEY)

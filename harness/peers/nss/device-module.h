@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A PKCS#11 module with one token, one private key in it, and one thing that it can do: ECDSA over a
- * hash, by a function of the program that has loaded it. NSS signs with nothing but modules; so
+ * A PKCS#11 module with one token, one private key in it, and one thing that it can do: ECDSA over
+ * a hash, by a function of the program that has loaded it. NSS signs with nothing but modules; so
  * a key that never leaves its device is in one.
  */
 #ifndef ATLS_PEERS_NSS_DEVICE_MODULE_H

@@ -3,8 +3,8 @@
  * Extensions of seat-04 and seat-06 by the hooks that NSS has for an application's own
  * (SSL_InstallExtensionHooks). One hook an extension type; it is asked for every message.
  *
- * What NSS does not give: a server never sees extensions of a client's Certificate, and a client sees
- * those of the first entry only.
+ * What NSS does not give: a server never sees extensions of a client's Certificate, and a client
+ * sees those of the first entry only.
  *
  * A server's ServerHello stays in NSS's buffer until the whole flight is made. The binder is needed
  * before that, and so is an alert that ends the flight: SSL_RecordLayerWriteCallback shows the
@@ -180,8 +180,8 @@ int nss_install_hooks(struct connection *c)
             result = negotiate_offer(c);
         for (; result == 0 && at < profile->extension_count; at++) {
             among = among || profile->extensions[at] == profile->entry_extension;
-            result = install(c, at, (int)at, profile->extensions[at], write_extension,
-                             handle_extension);
+            result =
+                install(c, at, (int)at, profile->extensions[at], write_extension, handle_extension);
         }
         if (result == 0 && !among) {
             result =

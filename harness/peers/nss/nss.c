@@ -1,224 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The stack over NSS: credentials without a database, the handshake, PKIX by libpkix, the exporter.
- * A key of a device is in a PKCS#11 module (device-module.c); one of a file is imported.
- */
+/* The stack over NSS: the handshake, PKIX by libpkix, the exporter, and what NSS cannot do. */
 #include "harness/peers/nss/stack.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <sechash.h>
 #include <secerr.h>
-#include <secport.h>
 #include <sslerr.h>
-#include <sslproto.h>
 
-#include <gnutls/crypto.h>
-
-#include "harness/peers/linked/credential.h"
 #include "program/program.h"
 #include "rats/error.h"
-#include "tls/device-key.h"
-
-#define MODULE "atls-nss-device.so"
-
-/* Whose handshake this thread is in: a signature is asked for without a word of that. */
-static _Thread_local struct connection *shaking;
-
-static SECItem item_of(struct atls_bytes bytes)
-{
-    return (SECItem){siBuffer, (unsigned char *)(uintptr_t)bytes.data, (unsigned)bytes.size};
-}
-
-static const char *nss_text(void)
-{
-    const char *text = PR_ErrorToString(PR_GetError(), PR_LANGUAGE_I_DEFAULT);
-    return text != NULL && text[0] != '\0' ? text : "unknown error";
-}
-
-static int fail_library(const char *what)
-{
-    return atls_fail(-EIO, NULL, "NSS, %s: %s", what, nss_text());
-}
 
 static void describe_version(char *text, size_t size)
 {
     snprintf(text, size, "NSS %s", NSS_GetVersion());
-}
-
-static int import_certificates(const struct atls_bytes *der, size_t count, CERTCertificate **made)
-{
-    for (size_t i = 0; i < count; i++) {
-        SECItem item = item_of(der[i]);
-        made[i] = CERT_NewTempCertificate(CERT_GetDefaultCertDB(), &item, NULL, PR_FALSE, PR_TRUE);
-        if (made[i] == NULL)
-            return fail_library("certificate");
-    }
-    return 0;
-}
-
-/* The point of the certificate's key is what NSS makes an imported key's identifier of. */
-static int import_key(struct peer *peer)
-{
-    struct nss *nss = peer->tls;
-    PK11SlotInfo *slot = PK11_GetInternalSlot();
-    SECKEYPublicKey *public_key = CERT_ExtractPublicKey(nss->chain[0]);
-    uint8_t *der = NULL;
-    size_t size;
-    int result = credential_private_key(peer, &der, &size);
-    if (result == 0 && (slot == NULL || public_key == NULL))
-        result = fail_library("key");
-    if (result == 0) {
-        SECItem item = item_of(ATLS_BYTES(der, size));
-        SECItem *value = public_key->keyType == ecKey ? &public_key->u.ec.publicValue
-                                                      : &public_key->u.rsa.modulus;
-        if (PK11_ImportDERPrivateKeyInfoAndReturnKey(slot, &item, NULL, value, PR_FALSE, PR_TRUE,
-                                                     KU_DIGITAL_SIGNATURE, &nss->key,
-                                                     NULL) != SECSuccess)
-            result = fail_library("private key");
-    }
-    if (der != NULL) {
-        explicit_bzero(der, size);
-        gnutls_free(der);
-    }
-    if (public_key != NULL)
-        SECKEY_DestroyPublicKey(public_key);
-    if (slot != NULL)
-        PK11_FreeSlot(slot);
-    return result;
-}
-
-/* NSS tells a hash; what comes back is r || s, as PKCS#11 has it. */
-static int sign_in_device(void *context, struct atls_bytes digest, uint8_t *signaturep)
-{
-    struct peer *peer = context;
-    gnutls_datum_t der, r, s;
-    size_t size = atls_curve_size(peer->leaf.curve);
-    int result = credential_sign(peer, shaking, digest, &der);
-    if (result != 0)
-        return result;
-    int code = gnutls_decode_rs_value(&der, &r, &s);
-    gnutls_free(der.data);
-    if (code < 0)
-        return atls_fail(ATLS_E_MALFORMED, NULL, "a signature: %s", gnutls_strerror(code));
-    const gnutls_datum_t parts[] = {r, s};
-    memset(signaturep, 0, 2 * size);
-    for (size_t i = 0; i < 2; i++) { /* integers of DER have no fixed size */
-        size_t over = parts[i].size > size ? parts[i].size - size : 0;
-        size_t used = parts[i].size - over;
-        memcpy(signaturep + i * size + size - used, parts[i].data + over, used);
-    }
-    gnutls_free(r.data);
-    gnutls_free(s.data);
-    return 0;
-}
-
-/* The module is in the folder of this program. */
-static int module_path(char path[PATH_MAX])
-{
-    ssize_t size = readlink("/proc/self/exe", path, PATH_MAX - sizeof MODULE - 1);
-    if (size <= 0)
-        return atls_fail(-errno, NULL, "the folder of this program: %s", strerror(errno));
-    path[size] = '\0';
-    char *slash = strrchr(path, '/');
-    memcpy(slash + 1, MODULE, sizeof MODULE);
-    return 0;
-}
-
-static int load_module(struct peer *peer)
-{
-    struct nss *nss = peer->tls;
-    char path[PATH_MAX], spec[PATH_MAX + 64];
-    int result = module_path(path);
-    if (result != 0)
-        return result;
-    nss->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    void *entry = nss->library != NULL ? dlsym(nss->library, DEVICE_MODULE_ENTRY) : NULL;
-    if (entry == NULL)
-        return atls_fail(-ENOENT, NULL, "%s: %s", path, dlerror());
-    device_module_use_function *use;
-    memcpy(&use, &entry, sizeof use);
-    nss->device = (struct device_module_key){
-        .curve = peer->leaf.curve, .sign = sign_in_device, .context = peer};
-    use(&nss->device);
-    snprintf(spec, sizeof spec, "library=\"%s\" name=\"%s\"", path, DEVICE_MODULE_TOKEN);
-    nss->module = SECMOD_LoadUserModule(spec, NULL, PR_FALSE);
-    if (nss->module == NULL || !nss->module->loaded)
-        return fail_library("the device's module");
-    return 0;
-}
-
-static int find_device_key(struct peer *peer)
-{
-    struct nss *nss = peer->tls;
-    SECItem id = item_of(atls_bytes_of_text(DEVICE_MODULE_ID));
-    int result = load_module(peer);
-    if (result != 0)
-        return result;
-    PK11SlotInfo *slot = PK11_FindSlotByName(DEVICE_MODULE_TOKEN);
-    if (slot != NULL) {
-        nss->key = PK11_FindKeyByKeyID(slot, &id, NULL);
-        PK11_FreeSlot(slot);
-    }
-    return nss->key != NULL ? 0 : fail_library("the device's key");
-}
-
-static int start(struct peer *peer)
-{
-    struct nss *nss = calloc(1, sizeof *nss);
-    if (nss == NULL)
-        return atls_fail(-ENOMEM, NULL, "no memory for NSS");
-    peer->tls = nss;
-    if (NSS_NoDB_Init(NULL) != SECSuccess || NSS_SetDomesticPolicy() != SECSuccess)
-        return fail_library("start");
-    if (peer->options.side == ATLS_SERVER &&
-        SSL_ConfigServerSessionIDCache(16, 1, 1, NULL) != SECSuccess)
-        return fail_library("session cache");
-    int result = import_certificates(peer->chain, peer->chain_size, nss->chain);
-    if (result == 0)
-        result = import_certificates(peer->anchors, peer->anchor_count, nss->anchors);
-    if (result == 0 && (nss->trusted = CERT_NewCertList()) == NULL)
-        result = fail_library("trust anchors");
-    for (size_t i = 0; result == 0 && i < peer->anchor_count; i++)
-        if (CERT_AddCertToListTail(nss->trusted, CERT_DupCertificate(nss->anchors[i])) !=
-            SECSuccess)
-            result = fail_library("trust anchors");
-    if (result == 0 && peer->chain_size > 0)
-        result = peer->device_key != NULL ? find_device_key(peer) : import_key(peer);
-    return result;
-}
-
-static void stop(struct peer *peer)
-{
-    struct nss *nss = peer->tls;
-    if (nss == NULL)
-        return;
-    if (nss->key != NULL)
-        SECKEY_DestroyPrivateKey(nss->key);
-    if (nss->trusted != NULL)
-        CERT_DestroyCertList(nss->trusted);
-    for (size_t i = 0; i < PEER_CERTIFICATES_MAX; i++) {
-        if (nss->chain[i] != NULL)
-            CERT_DestroyCertificate(nss->chain[i]);
-        if (nss->anchors[i] != NULL)
-            CERT_DestroyCertificate(nss->anchors[i]);
-    }
-    SSL_ClearSessionCache();
-    if (nss->module != NULL) {
-        SECMOD_UnloadUserModule(nss->module);
-        SECMOD_DestroyModule(nss->module);
-    }
-    if (peer->options.side == ATLS_SERVER)
-        SSL_ShutdownServerSessionIDCache();
-    NSS_Shutdown();
-    if (nss->library != NULL)
-        dlclose(nss->library);
-    free(nss);
 }
 
 static int verify_chain(struct connection *c, const struct atls_bytes *chain, size_t count,
@@ -244,14 +39,14 @@ static int verify_chain(struct connection *c, const struct atls_bytes *chain, si
     *detailp = "a chain of at most 8 certificates was expected";
     if (count == 0 || count > PEER_CERTIFICATES_MAX)
         return -1;
-    int result = import_certificates(chain, count, certificates);
+    int result = nss_import_certificates(chain, count, certificates);
     if (result == 0)
-        result = CERT_PKIXVerifyCert(certificates[0],
-                                     of_server ? certificateUsageSSLServer
-                                               : certificateUsageSSLClient,
-                                     in, out, NULL) == SECSuccess
-                     ? 0
-                     : -1;
+        result =
+            CERT_PKIXVerifyCert(certificates[0],
+                                of_server ? certificateUsageSSLServer : certificateUsageSSLClient,
+                                in, out, NULL) == SECSuccess
+                ? 0
+                : -1;
     if (result == 0 && of_server)
         result = CERT_VerifyCertName(certificates[0], peer->options.host) == SECSuccess ? 0 : -1;
     if (result != 0) {
@@ -354,8 +149,8 @@ static int set_options(struct connection *c, PRFileDesc *fd)
     for (size_t i = 0; status == SECSuccess && i < PR_ARRAY_SIZE(options); i++)
         status = SSL_OptionSet(fd, options[i].option, options[i].value);
     if (status == SECSuccess)
-        status = SSL_OptionSet(fd, client ? SSL_HANDSHAKE_AS_CLIENT : SSL_HANDSHAKE_AS_SERVER,
-                               PR_TRUE);
+        status =
+            SSL_OptionSet(fd, client ? SSL_HANDSHAKE_AS_CLIENT : SSL_HANDSHAKE_AS_SERVER, PR_TRUE);
     return status == SECSuccess ? set_groups(c, fd) : -1;
 }
 
@@ -363,8 +158,8 @@ static int set_options(struct connection *c, PRFileDesc *fd)
 static bool asks_for_certificate(const struct connection *c)
 {
     const struct atls_options *o = &c->peer->options;
-    bool later = o->profile->carrier == ATLS_IN_AUTHENTICATOR && o->relying_party_count > 0 &&
-                 o->required;
+    bool later =
+        o->profile->carrier == ATLS_IN_AUTHENTICATOR && o->relying_party_count > 0 && o->required;
     return !later && (o->relying_party_count > 0 || c->peer->anchor_count > 0);
 }
 
@@ -383,10 +178,9 @@ static int set_up_side(struct connection *c, PRFileDesc *fd)
     status = SSL_ConfigServerCert(fd, nss->chain[0], nss->key, NULL, 0);
     if (status == SECSuccess)
         status = SSL_OptionSet(fd, SSL_REQUEST_CERTIFICATE, ask);
-    return status == SECSuccess
-               ? SSL_OptionSet(fd, SSL_REQUIRE_CERTIFICATE,
-                               ask ? SSL_REQUIRE_ALWAYS : SSL_REQUIRE_NEVER)
-               : -1;
+    return status == SECSuccess ? SSL_OptionSet(fd, SSL_REQUIRE_CERTIFICATE,
+                                                ask ? SSL_REQUIRE_ALWAYS : SSL_REQUIRE_NEVER)
+                                : -1;
 }
 
 static int set_up(struct connection *c)
@@ -454,9 +248,9 @@ static int handshake(struct connection *c)
     struct nss_connection *nss = c->tls;
     if (SSL_ResetHandshake(nss->fd, !client) != SECSuccess)
         return connection_fail(c, "internal", -1, "", nss_text());
-    shaking = c;
+    nss_shaking = c;
     SECStatus status = SSL_ForceHandshake(nss->fd);
-    shaking = NULL;
+    nss_shaking = NULL;
     if (!client && c->hellos_over && c->peer->options.profile->carrier != ATLS_IN_AUTHENTICATOR)
         connection_presented(c); /* behind ServerHello goes all the rest, in one flight */
     if (status != SECSuccess || c->failure.reason != NULL)
@@ -498,11 +292,10 @@ static int export_value(struct connection *c, const char *label, struct atls_byt
     struct nss_connection *nss = c->tls;
     /* An empty context and none are the same in TLS 1.3, and NSS refuses an empty one. */
     return SSL_ExportKeyingMaterial(nss->fd, label, (unsigned)strlen(label), context.size > 0,
-                                    context.data,
-                                    (unsigned)context.size, valuep,
+                                    context.data, (unsigned)context.size, valuep,
                                     (unsigned)size) == SECSuccess
                ? 0
-               : fail_library("exporter");
+               : nss_fail("exporter");
 }
 
 static void close_connection(struct connection *c)
@@ -539,22 +332,45 @@ static const char *lacks(const struct atls_options *o)
     return NULL;
 }
 
-static const char *const faults[] = {
-    "pat-signature", "kat-signature", "foreign-pat", "linkage", "stale-nonce", "foreign-nonce",
-    "attested-other-key", "result-without-key", "cmw", "cmw-truncated", "cmw-trailing-byte",
-    "cmw-empty-collection", "cmw-relative-type", "cmw-value-not-bytes", "cmw-indicator-zero",
-    "cmw-missing-kat", "cbor-indefinite", "cbor-duplicate-key", "cbor-unpreferred", "cbor-deep",
-    "cose-three-elements", "cose-unknown-alg", "cose-detached", "claims-no-cnf", "claims-cbor",
-    "result-garbage", "result-signature", "result-algorithm-none",
-    "authenticator-finished", "application-data-early", NULL};
+static const char *const faults[] = {"pat-signature",
+                                     "kat-signature",
+                                     "foreign-pat",
+                                     "linkage",
+                                     "stale-nonce",
+                                     "foreign-nonce",
+                                     "attested-other-key",
+                                     "result-without-key",
+                                     "cmw",
+                                     "cmw-truncated",
+                                     "cmw-trailing-byte",
+                                     "cmw-empty-collection",
+                                     "cmw-relative-type",
+                                     "cmw-value-not-bytes",
+                                     "cmw-indicator-zero",
+                                     "cmw-missing-kat",
+                                     "cbor-indefinite",
+                                     "cbor-duplicate-key",
+                                     "cbor-unpreferred",
+                                     "cbor-deep",
+                                     "cose-three-elements",
+                                     "cose-unknown-alg",
+                                     "cose-detached",
+                                     "claims-no-cnf",
+                                     "claims-cbor",
+                                     "result-garbage",
+                                     "result-signature",
+                                     "result-algorithm-none",
+                                     "authenticator-finished",
+                                     "application-data-early",
+                                     NULL};
 
 static const struct peer_stack stack = {
     .program = "atls-nss",
     .version = describe_version,
     .faults = faults,
     .lacks = lacks,
-    .start = start,
-    .stop = stop,
+    .start = nss_start,
+    .stop = nss_stop,
     .handshake = handshake,
     .send = send_bytes,
     .receive = receive,

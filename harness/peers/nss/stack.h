@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the stack over NSS: nss.c (credentials, handshake), transport.c (the layer under
- * NSS, and alerts), hooks.c (extensions). */
+/* The inside of the stack over NSS: nss.c (handshake), keys.c (credentials), transport.c (the layer
+ * under NSS, and alerts), hooks.c (extensions). */
 #ifndef ATLS_PEERS_NSS_STACK_H
 #define ATLS_PEERS_NSS_STACK_H
 
-#include <nspr.h>
-#include <nss.h>
 #include <cert.h>
 #include <keyhi.h>
+#include <nspr.h>
+#include <nss.h>
 #include <pk11pub.h>
+#include <secmod.h>
 #include <ssl.h>
 #include <sslexp.h>
-#include <secmod.h>
 #include <sslproto.h>
 
 #include "harness/peers/linked/peer.h"
@@ -40,6 +40,17 @@ struct nss_connection {
     int sent;        /* by NSS, or -1 */
     struct nss_hook hooks[ATLS_PROFILE_EXTENSIONS_MAX + 2];
 };
+
+/* keys.c */
+int nss_start(struct peer *peer);
+void nss_stop(struct peer *peer);
+/* -EIO with NSS's newest error; its text alone. */
+int nss_fail(const char *what);
+const char *nss_text(void);
+/* DER into MADE, as far as it goes; whatever is not NULL there is the caller's to destroy. */
+int nss_import_certificates(const struct atls_bytes *der, size_t count, CERTCertificate **made);
+/* Whose handshake this thread is in: a signature is asked for without a word of that. */
+extern _Thread_local struct connection *nss_shaking;
 
 /* transport.c */
 /* The lowest layer, over c->fd, with the connection's deadline. NULL where there is no memory. */

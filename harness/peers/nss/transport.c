@@ -122,13 +122,12 @@ PRFileDesc *nss_transport(struct connection *c)
 static void log_secret(struct connection *c, PRUint16 epoch, bool of_client, PK11SymKey *secret)
 {
     struct atls_bytes random, extensions;
-    const char *label = epoch == 2   ? of_client ? "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
-                                                 : "SERVER_HANDSHAKE_TRAFFIC_SECRET"
-                        : epoch == 3 ? of_client ? "CLIENT_TRAFFIC_SECRET_0"
-                                                 : "SERVER_TRAFFIC_SECRET_0"
-                                     : NULL;
-    if (label == NULL || c->peer->keylog == NULL ||
-        hellos_client(c, &random, &extensions) != 0 ||
+    const char *label =
+        epoch == 2
+            ? of_client ? "CLIENT_HANDSHAKE_TRAFFIC_SECRET" : "SERVER_HANDSHAKE_TRAFFIC_SECRET"
+        : epoch == 3 ? of_client ? "CLIENT_TRAFFIC_SECRET_0" : "SERVER_TRAFFIC_SECRET_0"
+                     : NULL;
+    if (label == NULL || c->peer->keylog == NULL || hellos_client(c, &random, &extensions) != 0 ||
         PK11_ExtractKeyValue(secret) != SECSuccess)
         return;
     const SECItem *value = PK11_GetKeyData(secret);
@@ -187,5 +186,5 @@ bool nss_alert(struct connection *c, int alert)
         return nss->sent == alert;
     nss->told = true;
     return !c->hellos_over || nss->write_secret == NULL ? alert_in_the_open(c, (uint8_t)alert)
-                                     : alert_sealed(c, (uint8_t)alert);
+                                                        : alert_sealed(c, (uint8_t)alert);
 }

@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How wolfSSL was built: ahead of all its headers. */
 #include <wolfssl/options.h>
+
 #include <wolfssl/ssl.h>
-#include <wolfssl/wolfio.h>
+
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/openssl/x509v3.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
+#include <wolfssl/wolfio.h>
 
 #include "harness/peers/linked/credential.h"
 #include "program/program.h"
@@ -92,12 +95,13 @@ static int verify_chain(struct connection *c, const struct atls_bytes *chain, si
             *alertp = ATLS_ALERT_UNKNOWN_CA;
         return -1;
     }
-    WOLFSSL_X509 *leaf = wolfSSL_X509_load_certificate_buffer(
-        chain[0].data, (int)chain[0].size, WOLFSSL_FILETYPE_ASN1);
+    WOLFSSL_X509 *leaf = wolfSSL_X509_load_certificate_buffer(chain[0].data, (int)chain[0].size,
+                                                              WOLFSSL_FILETYPE_ASN1);
     if (leaf == NULL)
         return -1;
     unsigned usage = wolfSSL_X509_get_extended_key_usage(leaf);
-    bool purpose = usage == 0 || (usage & (XKU_ANYEKU | (of_server ? XKU_SSL_SERVER : XKU_SSL_CLIENT)));
+    bool purpose =
+        usage == 0 || (usage & (XKU_ANYEKU | (of_server ? XKU_SSL_SERVER : XKU_SSL_CLIENT)));
     bool named = !of_server || wolfSSL_X509_check_host(leaf, host, strlen(host), 0, NULL) == 1 ||
                  wolfSSL_X509_check_ip_asc(leaf, host, 0) == 1;
     wolfSSL_X509_free(leaf);
@@ -152,7 +156,7 @@ static int set_groups(const struct peer *peer, struct wolf *wolf)
                               WOLFSSL_ECC_SECP384R1};
     static int of_server[] = {WOLFSSL_ECC_SECP384R1};
     const struct atls_options *o = &peer->options;
-    int code = !o->hrr ? wolfSSL_CTX_set_groups(wolf->context, all, 3)
+    int code = !o->hrr                  ? wolfSSL_CTX_set_groups(wolf->context, all, 3)
                : o->side == ATLS_CLIENT ? wolfSSL_CTX_set_groups(wolf->context, of_client, 4)
                                         : wolfSSL_CTX_set_groups(wolf->context, of_server, 1);
     return code == WOLFSSL_SUCCESS ? 0 : fail_library("groups", code);
@@ -181,7 +185,8 @@ static int start(struct peer *peer)
     peer->tls = wolf;
     if (wolfSSL_Init() != WOLFSSL_SUCCESS)
         return atls_fail(-EIO, NULL, "wolfSSL does not start");
-    wolf->context = wolfSSL_CTX_new(client ? wolfTLSv1_3_client_method() : wolfTLSv1_3_server_method());
+    wolf->context =
+        wolfSSL_CTX_new(client ? wolfTLSv1_3_client_method() : wolfTLSv1_3_server_method());
     wolf->manager = wolfSSL_CertManagerNew();
     if (wolf->context == NULL || wolf->manager == NULL)
         return atls_fail(-ENOMEM, NULL, "no memory for wolfSSL");
@@ -212,8 +217,8 @@ static void stop(struct peer *peer)
 static bool asks_for_certificate(const struct connection *c)
 {
     const struct atls_options *o = &c->peer->options;
-    bool later = o->profile->carrier == ATLS_IN_AUTHENTICATOR && o->relying_party_count > 0 &&
-                 o->required;
+    bool later =
+        o->profile->carrier == ATLS_IN_AUTHENTICATOR && o->relying_party_count > 0 && o->required;
     return o->side == ATLS_CLIENT ||
            (!later && (o->relying_party_count > 0 || c->peer->anchor_count > 0));
 }
@@ -232,10 +237,9 @@ static int set_up(struct connection *c)
     wolfSSL_SetEccSignCtx(ssl, c);
     wolfSSL_SetCertCbCtx(ssl, c);
     wolfSSL_KeepArrays(ssl); /* for the exporter */
-    wolfSSL_set_verify(ssl,
-                       ask ? WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT
-                           : WOLFSSL_VERIFY_NONE,
-                       judge);
+    wolfSSL_set_verify(
+        ssl, ask ? WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT : WOLFSSL_VERIFY_NONE,
+        judge);
     if (client) {
         int group = c->peer->options.hrr ? WOLFSSL_ECC_SECP521R1 : WOLFSSL_ECC_X25519;
         if (wolfSSL_UseKeyShare(ssl, (word16)group) != WOLFSSL_SUCCESS)
@@ -264,8 +268,8 @@ static int failed_in_library(struct connection *c, int code)
     if (wolfSSL_get_alert_history(ssl, &history) == WOLFSSL_SUCCESS &&
         history.last_rx.level == alert_fatal)
         return connection_ended(c, "peer-alert", history.last_rx.code);
-    if (error == SOCKET_PEER_CLOSED_E || error == SOCKET_ERROR_E || error == WOLFSSL_ERROR_SYSCALL ||
-        error == WOLFSSL_ERROR_ZERO_RETURN)
+    if (error == SOCKET_PEER_CLOSED_E || error == SOCKET_ERROR_E ||
+        error == WOLFSSL_ERROR_SYSCALL || error == WOLFSSL_ERROR_ZERO_RETURN)
         return connection_ended(c, "peer-closed", -1);
     bool proof = error == VERIFY_SIGN_ERROR || error == SIG_VERIFY_E || error == VERIFY_CERT_ERROR;
     bool bad = error == NO_PEER_CERT || error == ASN_CRIT_EXT_E || error == ASN_PARSE_E;
@@ -352,14 +356,37 @@ static const char *lacks(const struct atls_options *o)
     return NULL;
 }
 
-static const char *const faults[] = {
-    "pat-signature", "kat-signature", "foreign-pat", "linkage", "stale-nonce", "foreign-nonce",
-    "attested-other-key", "result-without-key", "cmw", "cmw-truncated", "cmw-trailing-byte",
-    "cmw-empty-collection", "cmw-relative-type", "cmw-value-not-bytes", "cmw-indicator-zero",
-    "cmw-missing-kat", "cbor-indefinite", "cbor-duplicate-key", "cbor-unpreferred", "cbor-deep",
-    "cose-three-elements", "cose-unknown-alg", "cose-detached", "claims-no-cnf", "claims-cbor",
-    "result-garbage", "result-signature", "result-algorithm-none", "authenticator-finished",
-    "application-data-early", NULL};
+static const char *const faults[] = {"pat-signature",
+                                     "kat-signature",
+                                     "foreign-pat",
+                                     "linkage",
+                                     "stale-nonce",
+                                     "foreign-nonce",
+                                     "attested-other-key",
+                                     "result-without-key",
+                                     "cmw",
+                                     "cmw-truncated",
+                                     "cmw-trailing-byte",
+                                     "cmw-empty-collection",
+                                     "cmw-relative-type",
+                                     "cmw-value-not-bytes",
+                                     "cmw-indicator-zero",
+                                     "cmw-missing-kat",
+                                     "cbor-indefinite",
+                                     "cbor-duplicate-key",
+                                     "cbor-unpreferred",
+                                     "cbor-deep",
+                                     "cose-three-elements",
+                                     "cose-unknown-alg",
+                                     "cose-detached",
+                                     "claims-no-cnf",
+                                     "claims-cbor",
+                                     "result-garbage",
+                                     "result-signature",
+                                     "result-algorithm-none",
+                                     "authenticator-finished",
+                                     "application-data-early",
+                                     NULL};
 
 static const struct peer_stack stack = {
     .program = "atls-wolfssl",
