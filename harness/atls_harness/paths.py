@@ -22,6 +22,7 @@ AMBIGUITIES = PACKAGE / "data" / "ambiguities.yaml"
 AMBIGUITY_SCHEMA = SCHEMAS / "ambiguities.schema.json"
 SCENARIOS = ROOT / "scenarios"
 INTEROP = SCENARIOS / "interop"  # what any two stacks are played with
+FIRMWARE = SCENARIOS / "firmware"  # what only a device that is firmware can do: --device qemu
 PEERS = ROOT / "harness" / "peers"
 
 

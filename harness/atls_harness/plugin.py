@@ -27,7 +27,7 @@ from .expected import load_expected
 from .gather import Gatherer
 from .matrix import load_required
 from .parties import CASE_TIMEOUT
-from .paths import PEERS, ROOT, SCENARIOS, default_build
+from .paths import FIRMWARE, PEERS, ROOT, SCENARIOS, default_build
 from .peer import Peer, load_peer, load_peers
 from .probes import PROBES, Probe, ask
 from .run import Run, make_results, make_work, remove_work
@@ -201,6 +201,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
             return None
         collected: pytest.Collector = PeerFile.from_parent(parent, path=file_path)
         return collected
+    if FIRMWARE in file_path.parents and parent.config.option.device in (None, "atls"):
+        named = (Path(one.partition("::")[0]).resolve() for one in parent.config.args)
+        if not any(FIRMWARE in (path, *path.parents) for path in named):
+            return None
     if file_path.suffix == ".yaml" and (
         SCENARIOS in file_path.parents or _named(parent, file_path)
     ):

@@ -23,6 +23,7 @@ struct atls_emulated {
     int flash, log;
     uint8_t *mapped;
     double boot_ms;
+    uint64_t noise_every, requests;
     char failure[600]; /* why nothing is answered; empty: all is well */
 };
 
@@ -161,6 +162,7 @@ int atls_emulated_open(const struct atls_emulated_options *options, struct atls_
         return -ENOMEM;
     device->flash = device->log = -1;
     device->events = events;
+    device->noise_every = options->noise_every;
     if (!(r = atls_simulated_seed(&options->simulated, seed)) &&
         !(r = open_twin(device, options, seed)) && !(r = map_flash(device, options->flash)) &&
         !(r = open_file(options->log, "log", O_TRUNC, &device->log)) &&
@@ -194,7 +196,10 @@ struct atls_core_reply atls_emulated_handle(void *context, struct atls_bytes req
     struct atls_emulated *device = context;
     struct atls_bytes answer = {0};
     if (!*device->failure) {
-        int r = atls_qemu_exchange(device->qemu, request, &answer);
+        int r;
+        if (device->noise_every && ++device->requests % device->noise_every == 0)
+            atls_qemu_disturb(device->qemu);
+        r = atls_qemu_exchange(device->qemu, request, &answer);
         if (!r && (answer.size < 2 || answer.size > capacity))
             r = atls_fail(ATLS_E_MALFORMED, "sim/device/protocol.h",
                           "the firmware gave an answer of %zu bytes", answer.size);

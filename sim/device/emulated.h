@@ -17,13 +17,14 @@ struct atls_emulated_options {
     struct atls_simulated_options simulated; /* with a firmware_directory; its tampering may have
                                                 stored:COMPONENT:BIT too (flash-compose.h) */
     enum atls_boot_policy policy;
-    bool policy_given; /* for the command line */
+    bool policy_given;         /* for the command line */
     const char *const *update; /* orders of atls_flash_update() */
     size_t update_count;
     const char *flash; /* a file that keeps the flash from one run to the next; NULL: memory */
     const char *log;   /* a file for the boot log; NULL: memory */
     unsigned boot_timeout_ms;
-    const char *debug; /* unix socket of a debugger; NULL: none */
+    uint64_t noise_every; /* noise on the serial line before every so manieth request; 0: never */
+    const char *debug;    /* unix socket of a debugger; NULL: none */
 };
 
 /* Makes the flash, starts the processor and waits for the boot. A device that does not boot is a

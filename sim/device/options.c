@@ -10,6 +10,8 @@
 #include "program/program.h"
 #include "rats/error.h"
 
+#define NOISE "line-noise-every="
+
 enum {
     OPT_LISTEN = 0x100,
     OPT_SEED,
@@ -76,7 +78,7 @@ static const struct argp_option option_table[] = {
      1},
     {"fault", OPT_FAULT, "FAULT", 0,
      "run: exit-after=N, hang-after=N, drop-every=N or garble-every=N, counted in answers sent; "
-     "repeatable",
+     "with qemu line-noise-every=N, counted in requests on its serial line; repeatable",
      2},
     {"events", OPT_EVENTS, "FILE", 0, "run: events, one JSON object a line (-: standard output)",
      2},
@@ -281,6 +283,9 @@ static int parse_own_option(int key, char *text, struct atls_device_options *opt
     case OPT_TAMPER:
         return add_tamper(options, text);
     case OPT_FAULT:
+        if (!strncmp(text, NOISE, strlen(NOISE)))
+            return atls_parse_number(text + strlen(NOISE), "line-noise-every", 1, UINT32_MAX,
+                                     &options->device.noise_every);
         return atls_server_fault_parse(text, &options->faults);
     case OPT_DIALECT:
         return parse_dialect(text, &options->dialect);
@@ -365,7 +370,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 static bool wants_firmware(const struct atls_emulated_options *device)
 {
     return device->simulated.firmware_directory || device->flash || device->log || device->debug ||
-           device->update_count || device->policy_given ||
+           device->update_count || device->policy_given || device->noise_every ||
            device->simulated.application != atls_simulated_defaults.application;
 }
 

@@ -31,6 +31,7 @@ struct atls_qemu {
     pid_t process;
     int log;
     int complaints; /* QEMU's own standard error */
+    int line_fd;    /* the transport's */
     struct atls_transport *line;
 };
 
@@ -140,6 +141,7 @@ int atls_qemu_start(const struct atls_qemu_options *options, struct atls_qemu **
         close(line[0]);
     else if (fcntl(line[0], F_SETFL, O_NONBLOCK))
         r = -errno;
+    qemu->line_fd = line[0];
     if (!r)
         r = atls_transport_over_stream(line[0], ANSWER_TIMEOUT_MS, &qemu->line);
     if (r) {
@@ -258,6 +260,12 @@ int atls_qemu_exchange(struct atls_qemu *qemu, struct atls_bytes request,
         r = fail_hang(log, ANSWER_TIMEOUT_MS);
     free(log);
     return r;
+}
+
+void atls_qemu_disturb(struct atls_qemu *qemu)
+{
+    static const uint8_t noise[] = {0xff, 0x55, 0x00, 0x03, 0x01, 0x00, 0x00, 0x20, 0x01, 0x01};
+    (void)!write(qemu->line_fd, noise, sizeof noise);
 }
 
 void atls_qemu_stop(struct atls_qemu *qemu)

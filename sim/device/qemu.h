@@ -29,6 +29,8 @@ int atls_qemu_await(struct atls_qemu *qemu, unsigned timeout_ms);
  */
 int atls_qemu_exchange(struct atls_qemu *qemu, struct atls_bytes request,
                        struct atls_bytes *answerp);
+/* Noise on the serial line, towards the firmware: bytes that are no frame, and half of one. */
+void atls_qemu_disturb(struct atls_qemu *qemu);
 /* What the firmware has logged so far. *TEXTP is allocated and ends with a zero byte. -errno. */
 int atls_qemu_log(const struct atls_qemu *qemu, char **textp);
 /* Cuts the power. */
