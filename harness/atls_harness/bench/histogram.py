@@ -57,6 +57,8 @@ class Histogram:
         if self.least is None or self.greatest is None:
             raise ValueError("an empty histogram has no percentile")
         wanted = max(1, round(fraction * len(self)))
+        if wanted >= len(self):
+            return self.greatest
         seen = 0
         for low in sorted(self.counts):
             seen += self.counts[low]

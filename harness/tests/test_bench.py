@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark: its arithmetic, its refusals, and a small real run of every section. No time is
+asserted anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies
+
+from atls_harness.bench import callgrind, compare, goals, machine, network, page, plan, program
+from atls_harness.bench import sections, tables
+from atls_harness.bench.histogram import Histogram, bucket, ratio_interval
+from atls_harness.document import first_problem
+from atls_harness.errors import InfrastructureError, Unsupported, UsageError
+from atls_harness.paths import BENCHMARK_SCHEMA, ROOT
+from atls_harness.plugin import RUN
+
+NANOSECONDS = strategies.integers(min_value=0, max_value=10**12)
+
+
+@given(NANOSECONDS)
+def test_a_bucket_is_at_most_a_hundredth_off(value: int) -> None:
+    assert bucket(value) <= value
+    assert value - bucket(value) <= value / 128
+
+
+@given(strategies.lists(NANOSECONDS, min_size=1), strategies.lists(NANOSECONDS, min_size=1))
+def test_merging_is_as_if_it_had_been_one(one: list[int], other: list[int]) -> None:
+    merged = Histogram(one)
+    merged.merge(Histogram(other))
+    assert merged.to_json() == Histogram(one + other).to_json()
+    assert Histogram.from_json(json.loads(json.dumps(merged.to_json()))).to_json() == (
+        merged.to_json()
+    )
+
+
+@given(strategies.lists(NANOSECONDS, min_size=1))
+def test_percentiles_are_those_of_the_sorted_list(values: list[int]) -> None:
+    whole = Histogram(values)
+    for fraction in (0.0, 0.5, 0.95, 0.99, 1.0):
+        exact = sorted(values)[max(1, round(fraction * len(values))) - 1]
+        assert abs(whole.percentile(fraction) - exact) <= exact / 64 + 1
+    assert whole.percentile(1.0) == max(values)
+
+
+def test_an_interval_holds_its_ratio_and_tells_a_difference() -> None:
+    rng = random.Random(7)
+    slow = Histogram(round(rng.gauss(2_000_000, 20_000)) for _ in range(400))
+    fast = Histogram(round(rng.gauss(1_000_000, 10_000)) for _ in range(400))
+    value, low, high = ratio_interval(slow, [(1.0, fast)], rng)
+    assert low <= value <= high
+    assert 1.9 < low and high < 2.1
+    value, low, high = ratio_interval(fast, [(1.0, fast)], rng)
+    assert low <= 1.0 <= high
+
+
+CALLGRIND = """\
+version: 1
+events: Ir
+positions: line
+
+ob=(1) /build/tls/bench/atls-bench
+fl=(1) /src/tls/session.c
+fn=(1) step
+10 100
+cob=(2) /usr/lib/libgnutls.so.30
+cfi=(2) ???
+cfn=(2) gnutls_handshake
+calls=3 0
+11 5000
+cob=(3) /usr/lib/libjansson.so.4
+cfi=(2)
+cfn=(3) json_loadb
+calls=1 0
+12 700
+cfi=(3) /src/rats/cose.c
+cfn=(4) verify
+calls=1 0
+13 900
+
+fl=(3)
+fn=(4)
+20 50
+cob=(4) /usr/lib/libhogweed.so.6
+cfi=(2)
+cfn=(5) nettle_ecdsa_verify
+calls=1 0
+21 850
+
+ob=(2)
+fl=(2)
+fn=(2)
+0 4000
+cob=(4)
+cfn=(5)
+calls=2 0
+0 1000
+
+ob=(4)
+fl=(2)
+fn=(5)
+0 1850
+
+ob=(3)
+fl=(2)
+fn=(3)
+0 700
+
+ob=(1)
+fl=(4) /src/tls/bench/probes.c
+fn=(6) probe
+0 30
+"""
+
+
+def test_instructions_are_charged_to_whose_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "callgrind.out"
+    path.write_text(CALLGRIND, encoding="utf-8")
+    functions = callgrind.read(path)
+    charged = callgrind.charge(functions.values())
+    # json_loadb's 700 are step()'s, for it called it; nobody pays twice.
+    assert charged == {"tls": 800, "rats": 50, "gnutls": 4000, "crypto": 1850, "measuring": 30}
+    assert callgrind.heaviest(functions.values(), 1) == [(800, "tls", "step")]
+
+
+def test_every_mode_of_the_plans_has_a_baseline() -> None:
+    for one in (plan.QUICK, plan.FULL):
+        for mode in one.modes:
+            assert plan.baseline_of(mode) in one.baselines
+    assert plan.baseline_of("ta-07/passport/server") == "plain/server"
+    assert plan.baseline_of("ta-07/passport/both/p384") == "plain/mutual/p384"
+
+
+@pytest.fixture(name="build", scope="module")
+def built(request: pytest.FixtureRequest) -> Path:
+    """Where atls-bench has been built."""
+    build: Path = request.config.stash[RUN].build
+    if not Path(program.bench(build)).exists():
+        pytest.skip("atls-bench has not been built")
+    return build
+
+
+@pytest.fixture(name="result", scope="module")
+def measured(build: Path) -> dict[str, Any]:
+    """A very small run of the sections that need nothing but the programs."""
+    small = plan.Plan(
+        **{
+            **vars(plan.QUICK),
+            "modes": ["ta-07/background-check/client", "seat-06/passport/server"],
+            "samples": 4,
+            "device_samples": 2,
+            "appraisals": 20,
+            "at_once": (1, 3),
+            "connections": 4,
+            "devices": 3,
+        }
+    )
+    return {
+        "version": 1,
+        "root_of_trust": "simulated",
+        "command": "./atls bench",
+        "started": "2026-01-01T00:00:00+00:00",
+        "revision": "0",
+        "full": False,
+        "seconds": 1.0,
+        "machine": machine.describe(),
+        "not_measured": {},
+        "pair": sections.pair(build, small),
+        "devices": sections.devices(build, small),
+        "verifier": sections.verifier(build, small),
+        "load": sections.load(build, small),
+        "fleet": sections.fleet(build, small),
+    }
+
+
+def test_a_real_run_is_as_the_schema_has_it(result: dict[str, Any], tmp_path: Path) -> None:
+    result["goals"] = goals.judge(result)
+    assert first_problem(result, BENCHMARK_SCHEMA) is None
+    text = tables.render(result, 140, False)
+    for word in ("ta-07/background-check/client", "plain/mutual", "verify-p256", "onboarded"):
+        assert word in text
+    page.write(result, tmp_path)
+    html = (tmp_path / "benchmark.html").read_text(encoding="utf-8")
+    assert html.count("<svg") == 3
+    assert "http://" not in html.replace("http://www.w3.org/", "").replace(
+        "http://purl.org/", ""
+    ).replace("http://creativecommons.org/", "")
+
+
+def test_phases_add_up_and_operations_are_counted(result: dict[str, Any]) -> None:
+    rows = {row["mode"]: row for row in result["pair"]["modes"]}
+    for row in rows.values():
+        assert row["phases_of_whole"] == pytest.approx(1.0, abs=0.02)
+        assert row["operations"]["x25519"] == 4  # two key pairs, two shared secrets
+    plain, attested = rows["plain/mutual"], rows["ta-07/background-check/client"]
+    assert plain["operations"]["sign-p256"] == 2
+    assert plain["operations"]["verify-p256"] == 4
+    # KAT and PAT and the result are signed; the verifier verifies two, the relying party two.
+    assert attested["operations"]["sign-p256"] - plain["operations"]["sign-p256"] == 3
+    assert attested["phases_ns"]["evidence"] > 0 and attested["phases_ns"]["verifier"] > 0
+    assert plain["phases_ns"]["evidence"] == 0 and plain["credential_bytes"] == 0
+    assert attested["credential_bytes"] > 500
+    assert all(row["failed"] == 0 for row in result["load"])
+
+
+def test_a_comparison_with_another_machine_is_refused(result: dict[str, Any]) -> None:
+    assert all(
+        row["low"] <= 1.0 <= row["high"] for row in compare.compare(result, result)
+    ), "a run is no different from itself"
+    other = {**result, "machine": {**result["machine"], "id": "another"}}
+    with pytest.raises(UsageError, match="different machines"):
+        compare.compare(result, other)
+
+
+def test_instruction_counts_are_held_to_five_per_cent() -> None:
+    own = {"rats": 900, "tls": 100}
+    was = {"machine": {"compiler": "a"}, "instructions": {"m": {"total": 10000, "own": own}}}
+    near = {"machine": {"compiler": "a"}, "instructions": {"m": {"total": 10400, "own": own}}}
+    assert compare.instructions(near, was) == ([], "")
+    far = {
+        "machine": {"compiler": "a"},
+        "instructions": {"m": {"total": 10400, "own": {"rats": 1000, "tls": 100}}},
+    }
+    problems, reason = compare.instructions(far, was)
+    assert reason == "" and len(problems) == 1 and "+10.0%" in problems[0]
+    assert compare.instructions({"machine": {}, "instructions": {}}, was)[1] != ""
+    gone = {"machine": {"compiler": "a"}, "instructions": {}}
+    assert "not measured" in compare.instructions(gone, was)[0][0]
+
+
+REFUSED = (
+    ("plain/nobody", 2, "plain/server or plain/mutual"),
+    ("ta-99/passport/client", 77, "no profile"),
+    ("ta-03/passport/client", 77, "no passport"),
+    ("ta-07/telepathy/client", 2, "background-check or passport"),
+    ("ta-07/passport/nobody", 2, "client, server or both"),
+    ("ta-07/passport/client/fast", 2, "no option of a mode"),
+    ("ta-07/passport/client/components=9999", 2, "components"),
+    ("plain/server/psa", 2, "no option of a mode"),
+    ("a" * 200, 2, "longer than"),
+)
+
+
+@pytest.mark.parametrize("mode, code, words", REFUSED)
+def test_a_mode_that_makes_no_sense_is_refused(
+    build: Path, mode: str, code: int, words: str
+) -> None:
+    argv = [program.bench(build), "pair", "--mode", mode]
+    done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == code
+    assert words in done.stderr and not done.stdout
+
+
+def test_a_refused_connection_ends_the_measurement(build: Path, tmp_path: Path) -> None:
+    with program.verifier(build, tmp_path, [7]) as (url, _):  # knows none of the devices
+        with pytest.raises(InfrastructureError, match="unknown-attestation-key"):
+            program.run(
+                build,
+                ["pair", "--samples", "1", "--verifier", url]
+                + ["--mode", "ta-07/background-check/client"],
+            )
+
+
+def test_all_modes_of_the_full_plan_work(build: Path) -> None:
+    names = [*plan.FULL.baselines, *plan.FULL.modes]
+    argv = ["pair", "--samples", "1", "--warm-up", "0"]
+    raw = program.run(build, [*argv, *(word for name in names for word in ("--mode", name))])
+    assert [row["mode"] for row in raw["modes"]] == names
+    sizes = {row["mode"]: row["credential_bytes"] for row in raw["modes"]}
+    for wanted, components in plan.SIZES.items():
+        mode = f"seat-06/background-check/client/components={components}"
+        assert sizes[mode] == pytest.approx(wanted, rel=0.15)
+
+
+def test_distance_is_a_number_of_round_trips(build: Path) -> None:
+    reason = network.available()
+    if reason:
+        pytest.skip(f"unsupported: {reason}")
+    small = plan.Plan(**{**vars(plan.QUICK), "network_connections": 2, "delays_ms": ()})
+    found = network.measure(build, small, ["plain/server", "ta-07/background-check/client"])
+    assert len(found["rows"]) == 4
+    assert not any(row["wall_ns"]["failed"] for row in found["rows"])
+    assert (
+        subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.count(
+            f"atls-{os.getpid()}"
+        )
+        == 0
+    )
+
+
+def test_what_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, build: Path) -> None:
+    def absent(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(sections.importlib, "import_module", absent)
+    with pytest.raises(Unsupported, match="setup bench"):
+        sections.shards(build, plan.QUICK, "", 2)
+
+
+def test_comparing_with_no_such_file_is_wrong_usage() -> None:
+    done = subprocess.run(
+        ["./atls", "bench", "--compare", "no-such-file"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 2 and "no-such-file" in done.stderr
