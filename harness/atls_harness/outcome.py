@@ -135,7 +135,7 @@ def judge(case: Case, run: Run, attempts: list[Attempt], kept: Attempt) -> tuple
     if 0 < passed < len(attempts):
         return "flaky", f"{passed}/{len(attempts)} passed; one that did not: {kept.reason}"
     expected = str(case.story.get("xfail", "")) or next(
-        filter(None, (run.peer(side).known_failure(case) for side in (*SIDES, "verifier"))),
+        filter(None, (run.peer(side).known_failure(case, side) for side in (*SIDES, "verifier"))),
         run.expected_failure(case.id),
     )
     if expected and kept.outcome == "fail":

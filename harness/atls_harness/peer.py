@@ -148,10 +148,15 @@ class Peer:
             form = flags.get("cmw-form", "record")
             yield "form of CMW", form, self.declared("cmw-forms", side, role)
 
-    def known_failure(self, case: Case) -> str:
-        """The reason for which this peer is expected to fail CASE, or ""."""
+    def known_failure(self, case: Case, role: str) -> str:
+        """The reason for which this peer, as ROLE, is expected to fail CASE, or ""."""
+        plain = case.id.removesuffix(f"@{case.pair}")
         for entry in self.known_failures:
-            if fnmatch.fnmatchcase(case.id, entry["case"]):
+            # Brackets are part of ids; whoever knows how escapes them.
+            globs = (entry["case"], entry["case"].replace("[", "[[]"))
+            names = (case.id, plain)
+            means = any(fnmatch.fnmatchcase(name, glob) for name in names for glob in globs)
+            if means and entry.get("side", role) == role:
                 return entry["reason"]
         return ""
 
