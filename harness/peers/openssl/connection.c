@@ -304,6 +304,7 @@ bool connection_run(const struct party *party, unsigned number, int fd)
     linger(c);
     expat_free(c);
     library_end(c);
+    blob_clear(&c->records);
     SSL_free(c->ssl);
     free(c);
     return result == 0;

@@ -12,9 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
-
 #include "events.h"
+#include "http.h"
 #include "library.h"
 #include "transport.h"
 
@@ -161,13 +160,13 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", party.host, gai_strerror(found));
         return EXIT_REFUSED;
     }
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    http_start();
     bool complete = false;
     if (transport_start() == 0 && party_start(&party) == 0)
         complete = party.side == CLIENT ? connect_all(&party, address) : serve(&party, address);
     freeaddrinfo(address);
     party_stop(&party);
     transport_stop();
-    curl_global_cleanup();
+    http_stop();
     return complete ? EXIT_DONE : EXIT_REFUSED;
 }

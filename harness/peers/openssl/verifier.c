@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP by libcurl, one easy handle a request; JSON by jansson. */
+/* The API over http.h; JSON by jansson. */
 #include "verifier.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +9,13 @@
 #include <time.h>
 
 #include "cmw.h"
+#include "http.h"
 
 #define API "Veraison challenge-response API"
 #define MT_SESSION "application/vnd.veraison.challenge-response-session+json"
 #define MT_DISCOVERY "application/vnd.veraison.discovery+json"
 #define NEW_SESSION "/challenge-response/v1/newSession"
 #define DISCOVERY "/.well-known/veraison/verification"
-#define BODY_MAX (1u << 20)
 #define URL_MAX 2048
 #define LOOK_AGAIN_US 200000
 
@@ -26,114 +25,6 @@ struct verifier_session {
     struct blob nonce;
     json_t *accept; /* array, or NULL: it does not say */
 };
-
-struct request {
-    const char *method, *url, *accept, *content_type; /* content_type NULL: no body */
-    struct bytes body;
-    unsigned timeout_ms;
-};
-struct answer { /* answer_clear() */
-    long status;
-    char *content_type, *location; /* or NULL */
-    struct blob body;
-    bool too_large;
-};
-
-static void answer_clear(struct answer *answer)
-{
-    free(answer->content_type);
-    free(answer->location);
-    blob_clear(&answer->body);
-}
-
-static size_t take_body(char *data, size_t unit, size_t count, void *context)
-{
-    struct answer *answer = context;
-    size_t size = unit * count;
-    if (size > BODY_MAX - answer->body.size) {
-        answer->too_large = true;
-        return 0;
-    }
-    put(&answer->body, BYTES(data, size));
-    return size;
-}
-
-static size_t take_header(char *data, size_t unit, size_t count, void *context)
-{
-    static const char name[] = "location:";
-    struct answer *answer = context;
-    size_t size = unit * count, from = sizeof name - 1, to = size;
-    if (size > from && strncasecmp(data, name, from) == 0) {
-        while (from < to && data[from] == ' ')
-            from++;
-        while (to > from && (data[to - 1] == '\r' || data[to - 1] == '\n' || data[to - 1] == ' '))
-            to--;
-        free(answer->location);
-        answer->location = text_copy(BYTES(data + from, to - from));
-    }
-    return size;
-}
-
-static const char *reason_of(CURLcode code, const struct answer *answer)
-{
-    switch (code) {
-    case CURLE_OPERATION_TIMEDOUT:
-        return "verifier-timeout";
-    case CURLE_WRITE_ERROR:
-        return answer->too_large ? "verifier-garbage" : "internal";
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_BAD_CONTENT_ENCODING:
-        return "verifier-garbage";
-    default:
-        return "verifier-unreachable";
-    }
-}
-
-static struct curl_slist *header(struct curl_slist *list, const char *name, const char *value)
-{
-    char line[256];
-    snprintf(line, sizeof line, value ? "%s: %s" : "%s:", name, value ? value : "");
-    struct curl_slist *longer = curl_slist_append(list, line);
-    return longer ? longer : list;
-}
-
-static int http(const struct request *request, struct answer *answer, struct why *why)
-{
-    CURL *easy = curl_easy_init();
-    struct curl_slist *headers = header(NULL, "Accept", request->accept);
-    const char *type = NULL;
-    headers = header(headers, "Content-Type", request->content_type);
-    headers = header(headers, "Expect", NULL);
-    curl_easy_setopt(easy, CURLOPT_URL, request->url);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* it listens on this machine */
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, answer);
-    if (strcmp(request->method, "POST") == 0) {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->body.size);
-        curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS,
-                         request->body.size ? (const char *)request->body.data : "");
-    } else if (strcmp(request->method, "GET") != 0) {
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
-    }
-    CURLcode code = easy ? curl_easy_perform(easy) : CURLE_OUT_OF_MEMORY;
-    int result = 0;
-    if (code != CURLE_OK)
-        result = refuse(why, reason_of(code, answer), NULL, "%s: %s", request->url,
-                        curl_easy_strerror(code));
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
-    curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
-    answer->content_type = type ? text_copy(text_bytes(type)) : NULL;
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(easy);
-    return result;
-}
 
 static int garbage(struct why *why, const char *url, const char *detail)
 {
@@ -174,21 +65,6 @@ static int join(const char *url, const char *path, char out[URL_MAX], struct why
     return 0;
 }
 
-/* RFC 9110 section 10.2.2: relative to what was asked. */
-static char *resolve(const char *base, const char *location)
-{
-    CURLU *parts = curl_url();
-    char *whole = NULL, *copy = NULL;
-    if (parts && curl_url_set(parts, CURLUPART_URL, base, 0) == CURLUE_OK &&
-        curl_url_set(parts, CURLUPART_URL, location, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_URL, &whole, 0) == CURLUE_OK &&
-        (strncmp(whole, "http://", 7) == 0 || strncmp(whole, "https://", 8) == 0))
-        copy = text_copy(text_bytes(whole));
-    curl_free(whole);
-    curl_url_cleanup(parts);
-    return copy;
-}
-
 static int read_session(struct verifier_session *session, const char *url,
                         const struct answer *answer, struct bytes wanted, size_t size,
                         struct why *why)
@@ -197,7 +73,7 @@ static int read_session(struct verifier_session *session, const char *url,
         return bad_status(why, "verifier-error", url, 201, answer);
     json_t *json = object_of(answer, MT_SESSION), *accept = json_object_get(json, "accept");
     const char *nonce = json_string_value(json_object_get(json, "nonce"));
-    session->url = answer->location ? resolve(url, answer->location) : NULL;
+    session->url = answer->location ? http_resolve(url, answer->location) : NULL;
     session->accept = json_is_array(accept) ? json_incref(accept) : NULL;
     bool good = json && session->url && nonce &&
                 json_string_value(json_object_get(json, "status")) &&
@@ -231,7 +107,7 @@ int verifier_open(const char *url, unsigned timeout_ms, struct bytes nonce, size
     struct request request = {"POST", address, MT_SESSION, NULL, {NULL, 0}, timeout_ms};
     struct answer answer = {.status = 0};
     session->timeout_ms = timeout_ms;
-    int result = http(&request, &answer, why);
+    int result = http_ask(&request, &answer, why);
     if (result == 0)
         result = read_session(session, address, &answer, nonce, nonce_size, why);
     answer_clear(&answer);
@@ -250,7 +126,7 @@ void verifier_close(struct verifier_session *session)
         struct request request = {"DELETE", session->url, MT_SESSION, NULL, {NULL, 0}, 500};
         struct answer answer = {.status = 0};
         struct why ignored = {.reason = NULL};
-        (void)http(&request, &answer, &ignored);
+        (void)http_ask(&request, &answer, &ignored);
         answer_clear(&answer);
     }
     blob_clear(&session->nonce);
@@ -310,7 +186,7 @@ int verifier_ask(struct verifier_session *session, const char *media_type, struc
                               media_type, evidence,     session->timeout_ms};
     for (;;) {
         struct answer answer = {.status = 0};
-        int result = http(&request, &answer, why);
+        int result = http_ask(&request, &answer, why);
         if (result == 0)
             result = read_result(session, &answer, jwt, why);
         answer_clear(&answer);
@@ -333,7 +209,7 @@ int verifier_key(const char *url, unsigned timeout_ms, json_t **jwkp, struct why
         return -1;
     struct request request = {"GET", address, MT_DISCOVERY, NULL, {NULL, 0}, timeout_ms};
     struct answer answer = {.status = 0};
-    int result = http(&request, &answer, why);
+    int result = http_ask(&request, &answer, why);
     if (result == 0 && answer.status != 200)
         result = bad_status(why, "verifier-error", address, 200, &answer);
     json_t *json = result == 0 ? object_of(&answer, MT_DISCOVERY) : NULL;
