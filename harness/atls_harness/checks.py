@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
+from . import ci
 from .build import compile_all, configure, jobs
 from .errors import BuildError, HarnessError
 from .paths import FIRMWARE, PEERS, ROOT, SCENARIOS, default_build
@@ -275,9 +276,17 @@ def scenarios_sanitized(checks: Checks) -> None:
     )
 
 
+def instructions(checks: Checks) -> None:
+    """Instructions of a connection are within 5 % of what was recorded with these tools."""
+    argv = ["/usr/bin/python3", "-m", "atls_harness", "bench", "--only", "instructions"]
+    argv += ["--instructions-of", str(ROOT / "harness" / "ci" / "instructions.json")]
+    argv += ["--build", str(checks.plain), "--out", str(checks.logs / "bench")]
+    checks.call(argv, {"PYTHONPATH": str(ROOT / "harness")})
+
+
 def firmware(checks: Checks) -> None:
-    """The device as firmware on QEMU: it boots, attests itself in both models, is tampered with. Where
-    BearSSL's source cannot be had, the log says so, and nothing more can be asked."""
+    """The device as firmware on QEMU: it boots, attests itself in both models, is tampered with.
+    Where BearSSL's source cannot be had, the log says so, and nothing more can be asked."""
     done = set_up(load_peers([PEERS])["qemu"], checks.plain)
     checks.say(f"{done.peer}: {done.how} {done.words}\n")
     if not done.good:
@@ -290,6 +299,28 @@ def firmware(checks: Checks) -> None:
     checks.call([*command, "--device", "qemu"], {"ATLS_COMMAND": "./atls test"})
 
 
+def peers(checks: Checks) -> None:
+    """Foreign stacks, set up here, against the project's own: harness/ci/required.yaml."""
+    required = ci.required_cells()
+    there, failed = [], []
+    for done in ci.prepare(checks.plain, ci.stacks(required)):
+        checks.say(f"{done.peer}: {done.how} {done.words}")
+        if done.good:
+            there.append(done.peer)
+        elif done.how == "lacks":
+            print(f"     {done.peer} is not played here: {done.words}", flush=True)
+        else:
+            failed.append(done.peer)
+    playable = ci.playable(required, there)
+    if playable:
+        more = ci.arguments(playable, checks.logs)
+        command = pytest_command(checks, checks.plain, "peers", *more)
+        command.remove("--all-supported")  # what a stack does not declare is not asked of it
+        checks.call(command, {"ATLS_COMMAND": "./atls test", "ATLS_FAILED_STAGES": ""})
+    if failed:
+        raise StageFailed(f"not set up: {', '.join(failed)}")
+
+
 Stage = tuple[str, Callable[[Checks], None]]
 STAGES: tuple[Stage, ...] = (
     ("licence", check_licence),
@@ -300,10 +331,12 @@ STAGES: tuple[Stage, ...] = (
     ("build-clang-sanitized", build_sanitized),
     ("unit-sanitized", unit_sanitized),
     ("tidy", tidy),
+    ("instructions", instructions),
     ("valgrind", unit_valgrind),
     ("fuzz", fuzz),
     ("scenarios-sanitized", scenarios_sanitized),
     ("firmware", firmware),
+    ("peers", peers),
 )
 LAST = "scenarios"
 

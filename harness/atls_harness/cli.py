@@ -13,6 +13,7 @@ from typing import Sequence
 import pytest
 
 from . import checks, coverage, pairs, report, setup, verifiers
+from .bench import main as bench
 from .build import build_programs, jobs
 from .errors import HarnessError, UsageError
 from .firmware import main as device
@@ -134,6 +135,7 @@ COMMANDS = {
     "report": report.main,
     "device": device.main,
     "verifiers": verifiers.main,
+    "bench": bench.main,
 }
 
 
