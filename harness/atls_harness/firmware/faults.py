@@ -81,6 +81,8 @@ def outcome_of(failure: str) -> str:
         return "boot refused by secure image"
     if "with a fault" in failure:
         return "fault"
+    if "Lockup" in failure:
+        return "fault (the processor locked up)"
     if "hangs" in failure:
         return "hang"
     return "stopped"
