@@ -137,7 +137,7 @@ static int unexpected(struct expat *x, const char *detail)
 
 struct answer {
     struct atls_ea_identity identity;
-    struct atls_ea_entry entries[PEER_CERTIFICATES_MAX];
+    struct atls_ea_entry entries[PEER_CERTIFICATES_MAX + 1];
     uint8_t *payload; /* of cmw_attestation, or NULL */
 };
 
@@ -163,6 +163,13 @@ static int attest(struct expat *x, struct atls_bytes context, struct answer *ans
     unsigned prefix = connection_prefix(c);
     struct atls_bytes payload;
     int result = bind_leaf(x, &c->peer->leaf, context);
+    if (result == 0 && connection_faulty(c, "authenticator-other-connection")) {
+        /* The value that another connection's exporter would have brought about is any other. */
+        connection_fault(c, "authenticator-other-connection",
+                         "the evidence answers the exporter of another connection");
+        if (atls_crypto_gnutls.random(c->binder, c->binding.size) != 0)
+            result = connection_fail(c, "internal", -1, NULL, NULL);
+    }
     if (result == 0)
         result = connection_make_credential(c, o->attester[0], c->binding);
     if (result != 0)
@@ -180,9 +187,17 @@ static int attest(struct expat *x, struct atls_bytes context, struct answer *ans
     if (atls_sink_done(&sink, &payload) != 0 || payload.size > UINT16_MAX)
         return connection_fail(c, "internal", -1, DRAFT "section 3",
                                "a CMW of at most 65533 bytes fits into cmw_attestation");
-    answer->entries[0].extensions[0] = (struct atls_ea_extension){
+    size_t place = 0;
+    if (connection_faulty(c, "authenticator-second-entry")) {
+        place = 1;
+        if (answer->identity.entry_count == 1)
+            answer->entries[answer->identity.entry_count++].certificate =
+                answer->entries[0].certificate;
+        connection_fault(c, "authenticator-second-entry", "cmw_attestation is in the second entry");
+    }
+    answer->entries[place].extensions[0] = (struct atls_ea_extension){
         .type = o->code_points.value[o->profile->entry_extension], .data = payload};
-    answer->entries[0].extension_count = 1;
+    answer->entries[place].extension_count = 1;
     return 0;
 }
 
@@ -195,18 +210,26 @@ static int send_authenticator(struct expat *x, struct atls_bytes context, uint8_
         connection_fault(x->c, "authenticator-finished", "one bit of Finished is flipped");
     }
     tell(x, "sent", empty ? "empty" : "authenticator", x->requests, context, size);
-    return send_frame(x, ATLS_FRAME_AUTHENTICATOR, ATLS_BYTES(bytes, size));
+    int result = send_frame(x, ATLS_FRAME_AUTHENTICATOR, ATLS_BYTES(bytes, size));
+    if (result == 0 && connection_faulty(x->c, "authenticator-context-reuse")) {
+        connection_fault(x->c, "authenticator-context-reuse", "the authenticator is sent twice");
+        result = send_frame(x, ATLS_FRAME_AUTHENTICATOR, ATLS_BYTES(bytes, size));
+    }
+    return result;
 }
 
 static int answer_request(struct expat *x, struct atls_bytes context, bool attests)
 {
     struct connection *c = x->c;
     struct answer answer = {.payload = NULL};
-    bool none = c->peer->chain_size == 0;
+    bool withholds = connection_faulty(c, "empty-certificate");
+    bool none = c->peer->chain_size == 0 || withholds;
     uint8_t *bytes;
     size_t size;
+    if (withholds)
+        connection_fault(c, "empty-certificate", "an empty authenticator");
     identify(c->peer, &answer);
-    int result = attests ? attest(x, context, &answer) : 0;
+    int result = attests && !none ? attest(x, context, &answer) : 0;
     if (result == 0) {
         result = atls_ea_answer(&x->ea, context, none ? NULL : &answer.identity, &bytes, &size);
         if (result == ATLS_E_UNSUPPORTED && !none) /* no scheme that the peer takes */
@@ -288,6 +311,11 @@ static int ask(struct expat *x)
     tell(x, "sent", "request", ++x->asked, context, size);
     x->stage = ASKED;
     int result = send_frame(x, ATLS_FRAME_REQUEST, ATLS_BYTES(request, size));
+    if (result == 0 && o->attester_count == 0 &&
+        connection_faulty(c, "authenticator-context-reuse")) {
+        connection_fault(c, "authenticator-context-reuse", "the request is sent twice");
+        result = send_frame(x, ATLS_FRAME_REQUEST, ATLS_BYTES(request, size));
+    }
     free(request);
     return result;
 }
@@ -339,7 +367,7 @@ static int appraise(struct expat *x, struct atls_bytes der, struct atls_bytes pa
 {
     struct connection *c = x->c;
     enum atls_side peer = c->peer->options.side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
-    struct atls_bytes cmw, verifier;
+    struct atls_bytes cmw = {NULL, 0}, verifier;
     if (atls_x509_public_key(der, &x->leaf) != 0)
         return connection_fail(c, "key-mismatch", -1, NULL, NULL);
     int result = connection_find_cmw(c, payload, &cmw);
@@ -480,7 +508,8 @@ static int next_frame(struct expat *x)
     }
     int result = take_frame(x, &frame);
     x->in_size -= used;
-    memmove(x->in, x->in + used, x->in_size);
+    if (x->in_size > 0)
+        memmove(x->in, x->in + used, x->in_size);
     return result;
 }
 
@@ -520,20 +549,18 @@ static int converse(struct expat *x)
     bool client = c->peer->options.side == ATLS_CLIENT;
     int result = 0;
     while (result == 0 && !(x->line_sent && x->line_received)) {
-        if (has_frame(x)) {
+        bool line_due =
+            x->done_sent && x->done_received && !x->line_sent && (client || x->line_received);
+        if (has_frame(x) || (x->stage == ASKED || (x->done_sent && !line_due)))
             result = next_frame(x);
-        } else if (x->stage == JUDGING) {
+        else if (x->stage == JUDGING)
             result = conclude(x);
-        } else if (x->stage == BEGIN) {
+        else if (x->stage == BEGIN)
             result = ask(x);
-        } else if (x->stage == SATISFIED && !x->done_sent) {
+        else if (!x->done_sent)
             result = say_done(x);
-        } else if (x->done_sent && x->done_received && !x->line_sent &&
-                   (client || x->line_received)) {
+        else
             result = send_line(x);
-        } else {
-            result = next_frame(x);
-        }
         if (result == 0 && x->done_sent && x->done_received && !c->handshake_reported) {
             c->seconds = atls_now() - c->started;
             connection_report_handshake(c);

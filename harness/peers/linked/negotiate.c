@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "harness/peers/linked/peer.h"
+#include "rats/encoding.h"
 #include "rats/error.h"
 
 static int keep(struct hello_body *body, struct atls_bytes bytes)
@@ -86,6 +87,41 @@ static void report_negotiated(const struct connection *c)
     report_role(c, "relying-party", c->peer_model, &c->selections[peer]);
 }
 
+/* extension=NAME:HEX: the body that it wants for extension I. 0, or 1 where it is about another. */
+static int forced_body(struct connection *c, size_t i)
+{
+    const char *value;
+    const char *name = atls_code_point_name(c->peer->options.profile->extensions[i]);
+    size_t size = strlen(name);
+    uint8_t *data;
+    if (!atls_faults_has(&c->peer->options.faults, "extension", &value) || value == NULL ||
+        strncmp(value, name, size) != 0 || value[size] != ':')
+        return 1;
+    if (atls_hex_decode(atls_bytes_of_text(value + size + 1), &data, &size) != 0)
+        return connection_fail(c, "internal", -1, NULL, NULL);
+    free(c->sent[i].data);
+    c->sent[i] = (struct hello_body){.data = data, .size = size, .present = true};
+    connection_fault(c, "extension", name);
+    return 0;
+}
+
+/* select-unoffered: an element that is none of the client's. */
+static void misselect(struct connection *c)
+{
+    static const char unoffered[] = "verifier-that-nobody-offered";
+    struct atls_selection *selection = &c->selections[ATLS_SERVER];
+    if (!connection_faulty(c, "select-unoffered"))
+        return;
+    if (selection->has_evidence) {
+        selection->type =
+            (struct atls_evidence_type){.is_content_format = true, .content_format = 64999};
+        connection_fault(c, "select-unoffered", "evidence type cf:64999");
+    } else if (selection->has_result) {
+        selection->verifier = atls_bytes_of_text(unoffered);
+        connection_fault(c, "select-unoffered", unoffered);
+    }
+}
+
 /* Bodies for what is to be said: offers by a client, selections by a server. */
 static int build(struct connection *c)
 {
@@ -105,6 +141,8 @@ static int build(struct connection *c)
             result = keep(&c->sent[i], body);
         if (result != 0)
             return connection_fail(c, "internal", -1, NULL, NULL);
+        if (forced_body(c, i) < 0)
+            return -1;
     }
     return 0;
 }
@@ -165,6 +203,7 @@ int negotiate_select(struct connection *c)
         return refuse(c, reason);
     c->self_model = atls_selection_model(&c->selections[ATLS_SERVER]);
     report_negotiated(c);
+    misselect(c);
     return build(c);
 }
 
@@ -223,13 +262,47 @@ int negotiate_bind(struct connection *c, const struct atls_public_key *leaf)
     return 0;
 }
 
+/* entry-payload=HEX, and entry-unasked, whose payload is a CMW behind its length: [1, h'00'] */
+static int faulty_entry(struct connection *c, const char *hex, uint8_t *payload, size_t capacity,
+                        size_t *sizep)
+{
+    uint8_t *data;
+    size_t size;
+    if (atls_hex_decode(atls_bytes_of_text(hex), &data, &size) != 0 || size > capacity) {
+        return connection_fail(c, "internal", -1, NULL, NULL);
+    }
+    memcpy(payload, data, size);
+    free(data);
+    *sizep = size;
+    return 0;
+}
+
+bool negotiate_entry_due(struct connection *c)
+{
+    if (c->self_model == ATLS_MODEL_NONE)
+        return connection_faulty(c, "entry-unasked");
+    if (!connection_faulty(c, "entry-missing"))
+        return true;
+    connection_fault(c, "entry-missing", "no extension in any CertificateEntry");
+    return false;
+}
+
 int negotiate_entry(struct connection *c, uint8_t *payload, size_t capacity, size_t *sizep)
 {
     unsigned prefix = connection_prefix(c);
     struct atls_bytes out;
+    const char *hex;
+    if (c->self_model == ATLS_MODEL_NONE) {
+        connection_fault(c, "entry-unasked", "the extension, though nothing was negotiated");
+        return faulty_entry(c, "00000482014100", payload, capacity, sizep);
+    }
     int result = negotiate_bind(c, &c->peer->leaf);
     if (result == 0)
         result = connection_make_credential(c, c->self_model, c->binding);
+    if (result == 0 && atls_faults_has(&c->peer->options.faults, "entry-payload", &hex)) {
+        connection_fault(c, "entry-payload", "other bytes in the extension");
+        return faulty_entry(c, hex, payload, capacity, sizep);
+    }
     if (result != 0)
         return result;
     struct atls_sink sink = atls_sink_of(payload, capacity);

@@ -204,6 +204,8 @@ int negotiate_received(struct connection *c, size_t i, struct atls_bytes body);
 int negotiate_select(struct connection *c);
 int negotiate_requested(struct connection *c, struct atls_bytes body);
 int negotiate_settle(struct connection *c);
+/* Is there to be an extension in the own first CertificateEntry? Then its body: */
+bool negotiate_entry_due(struct connection *c);
 /* The extension for the own first CertificateEntry, which answers the binder of c->hellos. */
 int negotiate_entry(struct connection *c, uint8_t *payload, size_t capacity, size_t *sizep);
 /* The binder of who has the leaf with the key LEAF. */

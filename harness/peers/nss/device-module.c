@@ -190,7 +190,6 @@ static struct value attribute(CK_ATTRIBUTE_TYPE type)
     case CKA_KEY_TYPE:
         return (struct value){&kind, sizeof kind};
     case CKA_ID:
-        return (struct value){DEVICE_MODULE_ID, sizeof DEVICE_MODULE_ID - 1};
     case CKA_LABEL:
         return (struct value){DEVICE_MODULE_ID, sizeof DEVICE_MODULE_ID - 1};
     case CKA_EC_PARAMS:

@@ -80,7 +80,7 @@ static PRBool put(const struct hello_body *body, PRUint8 *data, unsigned *size, 
 static PRBool put_entry(struct connection *c, PRUint8 *data, unsigned *size, unsigned most)
 {
     size_t made;
-    if (c->self_model == ATLS_MODEL_NONE || negotiate_entry(c, data, most, &made) != 0)
+    if (!negotiate_entry_due(c) || negotiate_entry(c, data, most, &made) != 0)
         return PR_FALSE;
     *size = (unsigned)made;
     return PR_TRUE;

@@ -256,7 +256,8 @@ static int handshake(struct connection *c)
     if (status != SECSuccess || c->failure.reason != NULL)
         return failed_in_library(c);
     if (client && c->peer->options.profile->carrier == ATLS_IN_ENTRY &&
-        c->self_model != ATLS_MODEL_NONE && !c->has_credential)
+        c->self_model != ATLS_MODEL_NONE && !c->has_credential &&
+        !connection_faulty(c, "entry-missing"))
         return connection_fail(c, "unexpected-selection", -1, NULL,
                                "attestation of the client was selected without a "
                                "CertificateRequest that asks for it");
@@ -319,6 +320,10 @@ static const char *lacks(const struct atls_options *o)
         return "profiles ta-*: a certificate of NSS is X.509, and its handshake secret, of which "
                "the binder of credential kind cert is made, is not given out";
     case ATLS_IN_ENTRY:
+        if (atls_faults_has(&o->faults, "empty-certificate", NULL))
+            return "fault empty-certificate beside X.509";
+        if (o->side == ATLS_CLIENT && atls_faults_has(&o->faults, "entry-unasked", NULL))
+            return "fault entry-unasked of a client";
         if (o->side == ATLS_SERVER && o->relying_party_count > 0)
             return "attestation of a client beside X.509: NSS as a server ignores the extensions "
                    "of a client's CertificateEntry";
@@ -362,6 +367,15 @@ static const char *const faults[] = {"pat-signature",
                                      "result-algorithm-none",
                                      "authenticator-finished",
                                      "application-data-early",
+                                     "authenticator-context-reuse",
+                                     "authenticator-other-connection",
+                                     "authenticator-second-entry",
+                                     "empty-certificate",
+                                     "extension",
+                                     "select-unoffered",
+                                     "entry-missing",
+                                     "entry-unasked",
+                                     "entry-payload",
                                      NULL};
 
 static const struct peer_stack stack = {

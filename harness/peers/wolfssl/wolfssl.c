@@ -386,6 +386,10 @@ static const char *const faults[] = {"pat-signature",
                                      "result-algorithm-none",
                                      "authenticator-finished",
                                      "application-data-early",
+                                     "authenticator-context-reuse",
+                                     "authenticator-other-connection",
+                                     "authenticator-second-entry",
+                                     "empty-certificate",
                                      NULL};
 
 static const struct peer_stack stack = {
