@@ -29,7 +29,7 @@ from .matrix import load_required
 from .parties import CASE_TIMEOUT
 from .paths import FIRMWARE, PEERS, ROOT, SCENARIOS, default_build
 from .peer import Peer, load_peer, load_peers
-from .probes import PROBES, Probe, ask
+from .probes import PROBES, Probe, ask, undeclared
 from .run import Run, make_results, make_work, remove_work
 from .scenario import Case, cases, load
 
@@ -276,7 +276,8 @@ class PeerFile(pytest.File):
 
     def collect(self) -> Iterator["ProbeItem"]:
         peer = load_peer(self.path)
-        for probe in PROBES:
+        asked = [*PROBES, *(one for role in peer.programs for one in undeclared(peer, role))]
+        for probe in asked:
             for role in probe.roles:
                 if role in peer.programs:
                     name = f"{role}-{probe.name}"

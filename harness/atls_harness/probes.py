@@ -32,6 +32,8 @@ class Probe:
 
 
 ENDPOINTS = ("client", "server")
+PROFILES = tuple("ta-02 ta-03 ta-07 poc-mbedtls seat-04 seat-06 expat-04 x509-cmw".split())
+MODELS = ("background-check", "passport")
 PROBES = (
     Probe("version", ROLES, ("--version",), 0),
     Probe("help", ROLES, ("--help",), 0),
@@ -42,6 +44,29 @@ PROBES = (
     Probe("unknown-serialization", ENDPOINTS, ("--serialization", "xml"), UNSUPPORTED),
     Probe("unknown-fault", ("device", "verifier"), ("--fault", "no-such-fault"), UNSUPPORTED),
 )
+
+
+def undeclared(peer: Peer, role: str) -> list[Probe]:
+    """One question for each thing that peer.yaml does not declare: is it really refused? What is
+    told as unsupported without being tried is honest only if it is."""
+    if role not in ENDPOINTS:
+        return []
+    made: list[Probe] = []
+    flags: tuple[str, ...]
+    profiles = peer.declared("profiles", role)
+    if profiles or not peer.unaware:
+        for name in sorted(set(PROFILES) - set(profiles)):
+            flags = ("--profile", name)
+            made.append(Probe(f"undeclared-{name}", (role,), flags, UNSUPPORTED))
+    if not profiles:
+        return made
+    roles = peer.capabilities.get("roles", {}).get(role, ())
+    for one in ("attester", "relying-party"):
+        models = peer.declared("models", role, one) if one in roles else []
+        for model in sorted(set(MODELS) - set(models)):
+            flags = ("--profile", profiles[0], f"--{one}", model)
+            made.append(Probe(f"undeclared-{one}-{model}", (role,), flags, UNSUPPORTED))
+    return made
 
 
 def ask(peer: Peer, role: str, probe: Probe, run: Run) -> list[str]:

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Client against server: which pairs are played, what a cell says, and what must be green."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+import yaml
+
+from atls_harness import ci, matrix, pairs
+from atls_harness.errors import InputError, UsageError
+from atls_harness.paths import INTEROP, PEERS, SCENARIOS
+from atls_harness.peer import Peer, load_peers
+from atls_harness.scenario import Case, cases, load
+
+HERE = Path(__file__).parent
+
+
+def peer(name: str, *programs: str, **capabilities: Any) -> Peer:
+    return Peer(name, name, Path(f"{name}/peer.yaml"), {p: [p] for p in programs}, capabilities)
+
+
+KNOWN = {
+    "a": peer("a", "client", "server"),
+    "b": peer("b", "client", "server"),
+    "c": peer("c", "client"),
+    "v": peer("v", "verifier"),
+}
+
+
+@pytest.mark.parametrize(
+    "values, given, client, server, wanted",
+    [
+        ([], [], None, None, ""),
+        (["a"], [], None, None, "a:a"),
+        (["a,b"], [], None, None, "a:a a:b b:a b:b"),
+        (["a", "b"], [], "a", None, "a:a a:b"),
+        (["all"], [], None, None, "a:a a:b b:a b:b c:a c:b"),
+        ([], ["a:b"], None, None, "a:b"),
+        ([], ["a:all", "all:a"], None, None, "a:a a:b b:a c:a"),
+        (["a"], ["c:b"], None, None, "a:a c:b"),
+        (["all"], [], None, "b", "a:b b:b c:b"),
+    ],
+)
+def test_which_pairs(
+    values: list[str], given: list[str], client: str | None, server: str | None, wanted: str
+) -> None:
+    found = pairs.chosen(KNOWN, values, given, client, server)
+    assert [pairs.shown(pair) for pair in found] == wanted.split()
+
+
+@pytest.mark.parametrize(
+    "values, given, words",
+    [
+        (["x"], [], "--peers: no peer 'x'"),
+        ([], ["a"], "--pair: expected CLIENT:SERVER, got 'a'"),
+        ([], ["a:x"], "--pair: no peer 'x'"),
+        (["v"], [], "no pair of a client and a server is left"),
+    ],
+)
+def test_no_such_pair(values: list[str], given: list[str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        pairs.chosen(KNOWN, values, given)
+
+
+def test_a_folder_of_peers_is_no_name() -> None:
+    assert pairs.folders([str(HERE), "all", "fake"]) == [HERE.resolve()]
+    assert not pairs.asked([str(HERE)], []) and pairs.asked([str(HERE), "fake"], [])
+
+
+def record(client: str, server: str, outcome: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"case@{client}:{server}",
+        "peers": {"client": client, "server": server},
+        "profile": "x509-cmw",
+        "attested": {"client": "passport", "server": "none"},
+        "outcome": outcome,
+        "reason": "" if outcome == "pass" else f"{outcome} of {client}",
+        **more,
+    }
+
+
+RECORDS = [
+    record("a", "b", "pass"),
+    record("a", "b", "unsupported"),
+    record("b", "a", "fail"),
+    record("b", "a", "pass"),
+    record("b", "b", "unsupported"),
+]
+
+
+def test_cells() -> None:
+    found = matrix.cells(RECORDS, "client", "server")
+    assert {key: cell.words for key, cell in found.items()} == {
+        ("a", "b"): "1/1 +1",
+        ("b", "a"): "1/2",
+        ("b", "b"): "–",
+    }
+    assert [cell.green for cell in found.values()] == [True, False, False]
+    assert matrix.key(RECORDS[0]) == ("a", "b", "x509-cmw", "passport", "client")
+
+
+def test_every_cell_that_is_not_green_has_its_reason() -> None:
+    lines = matrix.reasons(RECORDS)
+    assert lines[0] == "RED: fail of b (1: x509-cmw b:a)"
+    assert "not played: unsupported of b (1: x509-cmw b:b)" in lines
+    text = "\n".join(matrix.markdown(RECORDS))
+    assert "| b | **1/2** ✗ | – |" in text and "fail of b" in text
+    assert matrix.markdown([RECORDS[0]]) == []
+
+
+def required(tmp_path: Path, entries: list[dict[str, Any]]) -> tuple[matrix.Required, ...]:
+    path = tmp_path / "required.yaml"
+    path.write_text(yaml.safe_dump({"required": entries}), encoding="utf-8")
+    return matrix.load_required(path)
+
+
+@pytest.mark.parametrize(
+    "entry, green, words",
+    [
+        ({"client": "a", "server": "b"}, True, ""),
+        ({"client": "b", "server": "a"}, False, "fail of b"),
+        ({"client": "b", "server": "b"}, False, "unsupported of b"),
+        ({"client": "a", "server": "nobody"}, False, "not in this run"),
+        ({"client": "a", "server": "b", "model": "background-check"}, False, "not in this run"),
+        ({"client": "a", "server": "b", "passes": 2}, False, "1 passed, at least 2 must"),
+        ({"client": "?", "server": "b", "profile": "x509-*", "attester": "client"}, False, "of b"),
+    ],
+)
+def test_required_cells(tmp_path: Path, entry: dict[str, Any], green: bool, words: str) -> None:
+    found = matrix.held(required(tmp_path, [entry]), RECORDS)
+    assert all(one["green"] for one in found) is green
+    assert words in "; ".join(one["reason"] for one in found)
+
+
+def test_of_a_list_none_may_be_missing(tmp_path: Path) -> None:
+    found = matrix.held(required(tmp_path, [{"client": "a", "server": ["b", "x"]}]), RECORDS)
+    assert [one["green"] for one in found] == [True, False]
+    assert "NOT GREEN client a, server x" in "\n".join(matrix.required_lines(found))
+
+
+def test_a_wrong_file_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="required.yaml:2: .*'server' is a required property"):
+        required(tmp_path, [{"client": "a"}])
+
+
+def story(name: str, case: str) -> Case:
+    return next(one for one in cases(*load(INTEROP / f"{name}.yaml")) if one.name == case)
+
+
+CAN = {
+    "profiles": {"client": ["x509-cmw"], "server": []},
+    "roles": {"client": ["attester"], "server": ["attester"]},
+    "models": ["background-check"],
+    "serializations": ["cbor"],
+    "curves": ["p256"],
+    "evidence-formats": {"attester": ["psa"], "relying-party": ["cab", "psa"]},
+    "device-keys": False,
+}
+
+
+@pytest.mark.parametrize(
+    "name, case, side, words",
+    [
+        ("interop-x509-cmw", "client-background-check-psa", "client", ""),
+        ("interop-x509-cmw", "client-background-check-cab", "client", "no evidence format cab"),
+        ("interop-x509-cmw", "server-background-check-psa", "server", "no profile x509-cmw"),
+        ("interop-x509-cmw", "server-background-check-psa", "client", "no role relying-party"),
+        ("interop-x509-cmw", "client-passport-cab", "client", "no model passport"),
+        ("interop-seat", "seat-06-client-background-check-psa", "client", "no profile seat-06"),
+    ],
+)
+def test_what_a_peer_lacks(name: str, case: str, side: str, words: str) -> None:
+    found = peer("p", "client", "server", **CAN).lacks(story(name, case), side)
+    assert (words in found) if words else found == ""
+
+
+def test_who_knows_nothing_of_attestation_is_asked_nothing() -> None:
+    plain = peer("p", "client", "server", unaware=True)
+    assert plain.lacks(story("interop-plain", "x509-cmw"), "client") == ""
+    assert plain.lacks(story("interop-unaware", "ta-07-client-asks"), "client") == ""
+    assert "no role" in plain.lacks(story("interop-unaware", "ta-07-server-asks"), "client")
+    assert "no profile expat-04" in plain.lacks(story("interop-plain", "expat-04"), "client")
+
+
+def test_an_id_carries_the_pair(fake: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
+    done = fake(str(HERE / "outcomes" / "accepted.yaml"), "--pair", "fake:fake", "--list")
+    assert "accepted.yaml::client@fake:fake" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_matrix_of_the_fake_peer(
+    fake: Callable[..., "subprocess.CompletedProcess[str]"],
+    latest: Callable[[], dict[str, Any]],
+    tmp_path: Path,
+) -> None:
+    """A cell that is not green fails the run, though every case passed."""
+    wanted = tmp_path / "required.yaml"
+    wanted.write_text("required: [{client: fake, server: atls}]\n")
+    story = str(HERE / "outcomes" / "accepted.yaml")
+    done = fake(story, "--pair", "fake:fake", "--required", str(wanted))
+    assert done.returncode == 1, done.stdout
+    assert "NOT GREEN client fake, server atls" in done.stdout and "2 passed" in done.stdout
+    result = latest()
+    assert [case["id"] for case in result["cases"]] == [
+        "accepted[client]@fake:fake",
+        "accepted[server]@fake:fake",
+    ]
+    assert "--pair fake:fake" in result["cases"][0]["repeat"]
+    assert result["run"]["stacks"]["fake"]["programs"]["client"] == "fake-client 1"
+    assert result["required"][0]["green"] is False
+
+
+def test_names_of_scenarios_are_unique() -> None:
+    """An id names a scenario by its file alone, in whatever folder that is."""
+    seen: dict[str, Path] = {}
+    for path in sorted(SCENARIOS.rglob("*.yaml")):
+        assert path.stem not in seen, f"{path} and {seen[path.stem]} have one name"
+        seen[path.stem] = path
+
+
+def test_required_cells_of_ci_are_of_peers_that_there_are() -> None:
+    known = load_peers([PEERS])
+    assert set(ci.stacks(ci.required_cells())) <= set(known)
+
+
+def test_the_stage_leaves_out_what_is_not_there(tmp_path: Path) -> None:
+    every = required(tmp_path, [{"client": "atls", "server": ["b", "c"], "profile": "x509-cmw"}])
+    left = ci.playable(every, ["c"])
+    assert [one.patterns[1] for one in left] == ["c"]
+    given = ci.arguments(left, tmp_path)
+    assert given[:4] == ["--pair", "atls:c", "--pair", "c:atls"]
+    assert matrix.load_required(tmp_path / "required.yaml")[0].patterns == left[0].patterns
