@@ -3,6 +3,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"encoding/hex"
 	"sync"
 	"time"
@@ -19,10 +20,43 @@ type attester struct {
 	client *verifierClient
 	events *events
 
-	mu      sync.Mutex
-	jwt     []byte
-	file    string
-	expires int64
+	mu        sync.Mutex
+	stale     []byte // of a fault
+	staleType string
+	jwt       []byte
+	file      string
+	expires   int64
+}
+
+// prepareFaults makes what must be there before any challenge.
+func (a *attester) prepareFaults() error {
+	if !a.opts.faults["stale-nonce"] {
+		return nil
+	}
+	old := make([]byte, 32)
+	if _, err := rand.Read(old); err != nil {
+		return err
+	}
+	var err error
+	a.staleType, a.stale, err = a.evidence(old)
+	return err
+}
+
+func (a *attester) fault(conn int, name, detail string) {
+	a.events.emit("fault", fields{"conn": conn, "name": name, "detail": detail})
+}
+
+// answer is evidence for the challenge, or what a fault has in its place.
+func (a *attester) answer(conn int, challenge []byte) (mediaType string, data []byte, err error) {
+	if a.stale != nil {
+		a.fault(conn, "stale-nonce", "the evidence was made before the challenge")
+		return a.staleType, a.stale, nil
+	}
+	if a.opts.foreignNonce != nil {
+		a.fault(conn, faultForeign, "the evidence is over another session's nonce")
+		challenge = a.opts.foreignNonce
+	}
+	return a.evidence(challenge)
 }
 
 // evidence answers the challenge.
@@ -71,7 +105,7 @@ func (a *attester) credential(conn int, binding []byte) ([]byte, error) {
 		data, err = a.boundResult(conn, binding)
 	} else if a.opts.attester[0] == passport {
 		data, err = a.result(conn)
-	} else if _, data, err = a.evidence(binding); err == nil && a.opts.evidenceFormat == "psa" {
+	} else if _, data, err = a.answer(conn, binding); err == nil && a.opts.evidenceFormat == "psa" {
 		data, err = a.wrap(formatEATCWT, typeEATCWT, cmw.Evidence, data)
 	}
 	if err != nil {

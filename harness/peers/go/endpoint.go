@@ -119,6 +119,7 @@ func (e *endpoint) loadDeviceKey(client *verifierClient, handle uint32) error {
 	e.certificate = &tls.Certificate{Certificate: chain, PrivateKey: key, Leaf: leaf}
 	if len(e.opts.attester) > 0 {
 		e.attester = &attester{opts: e.opts, device: dev, key: key, client: client, events: e.events}
+		return e.attester.prepareFaults()
 	}
 	return nil
 }

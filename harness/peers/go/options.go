@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"flag"
 	"fmt"
 	"io"
@@ -51,11 +52,15 @@ type options struct {
 	hrr                        bool
 	connections, maxConnection int
 	faults                     map[string]bool
+	foreignNonce               []byte
 }
 
 // faultsOfExpat: what an attester of expat-04 can be told to do wrong.
 var faultsOfExpat = []string{"authenticator-finished", "authenticator-context-reuse",
-	"authenticator-second-entry", "application-data-early", "empty-certificate"}
+	"authenticator-second-entry", "application-data-early", "empty-certificate", "stale-nonce"}
+
+// faultForeign has a value: the nonce of another session.
+const faultForeign = "foreign-nonce"
 
 // Readings of expat-04 (H7, H6, H11); the first is the default, and of H11 the second the same.
 var (
@@ -179,7 +184,15 @@ func (o *options) define(flags *flag.FlagSet) (finish func()) {
 	number(flags, &verifierTimeout, "verifier-timeout", 5000, 1, 3600000)
 	number(flags, &timeout, "timeout", 20, 1, 86400)
 	o.faults = map[string]bool{}
-	flags.Func("fault", strings.Join(faultsOfExpat, ", "), func(text string) error {
+	flags.Func("fault", strings.Join(faultsOfExpat, ", ")+", foreign-nonce=HEX", func(text string) error {
+		if value, is := strings.CutPrefix(text, faultForeign+"="); is {
+			nonce, err := hex.DecodeString(value)
+			if err != nil || len(nonce) < 8 || len(nonce) > 64 {
+				return fmt.Errorf("%s: 8 to 64 bytes in hexadecimal were expected", faultForeign)
+			}
+			o.faults[faultForeign], o.foreignNonce = true, nonce
+			return nil
+		}
 		if !slices.Contains(faultsOfExpat, text) {
 			return unsupported("--fault " + text)
 		}
@@ -285,6 +298,9 @@ func (o *options) check() error {
 	}
 	if len(o.faults) > 0 && (!later || len(o.attester) == 0) {
 		return unsupported("faults but of an attester of expat-04")
+	}
+	if (o.faults["stale-nonce"] || o.faults[faultForeign]) && o.attester[0] == passport {
+		return unsupported("stale-nonce and foreign-nonce of a result, which answers nothing")
 	}
 	if len(o.message) > 4000 || strings.Contains(o.message, "\n") {
 		return fmt.Errorf("--message is one line of at most 4000 bytes")
