@@ -59,6 +59,7 @@ static const struct {
     {"entry-twice", NO_VALUE},
     {"entry-unasked", NO_VALUE},
     {"entry-payload", MESSAGE},
+    {"repeated-evidence", NO_VALUE},
     {"authenticator-finished", NO_VALUE},
     {"authenticator-context-reuse", NO_VALUE},
     {"authenticator-other-connection", NO_VALUE},

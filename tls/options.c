@@ -82,7 +82,9 @@ static const struct argp_option shared[] = {
     {"credential-kind", CREDENTIAL_KIND, "attestation|cert", 0,
      "of ta-07: evidence in place of the certificate (default), or beside it", 0},
     {"reattest", REATTEST, "N", 0,
-     "of expat-04: a relying party asks N times more, each with a new context (0)", 0},
+     "of expat-04: a relying party asks N times more, each with a new context (0); of seat-06 a "
+     "server, with --variant post-handshake=handshake-binder",
+     0},
     {"curve", CURVE, "p256|p384", 0, "of the identity key", 0},
     {"verifier", VERIFIER, "URL", 0,
      "where a background check sends evidence, and where an attester gets its result", 0},
@@ -394,6 +396,10 @@ static void check_faults(const struct atls_options *o)
         if (own || point == ATLS_CODE_POINT_COUNT || o->side == ATLS_SERVER)
             atls_program_unsupported("fault also-extension", value);
     }
+    if (atls_faults_has(&o->faults, "repeated-evidence", NULL) &&
+        (o->side == ATLS_SERVER || o->variants.post_handshake == 0))
+        atls_program_unsupported("without client authentication after the handshake: fault",
+                                 "repeated-evidence");
     if (o->side == ATLS_CLIENT && atls_faults_has(&o->faults, "select-unoffered", NULL))
         atls_program_unsupported("fault", "select-unoffered (of a client)");
     static const char *const of_entries[] = {"entry-missing", "entry-second", "entry-twice",
@@ -444,7 +450,8 @@ static void check_profile(struct argp_state *state, const struct atls_options *o
         o->faults.count > 0) /* atls-enroll makes the evidence, and what is wrong with it */
         atls_program_unsupported("in profile x509-cmw: fault", o->faults.fault[0].name);
     bool later = o->profile->carrier == ATLS_IN_AUTHENTICATOR;
-    if (!later && o->reattest > 0)
+    bool again = o->side == ATLS_SERVER && o->variants.post_handshake != 0;
+    if (!later && !again && o->reattest > 0)
         atls_program_unsupported("--reattest with profile", o->profile->name);
     if ((beside(o) || inside || later) && o->attester_count > 0 && o->key == NULL)
         argp_error(state, "attestation beside or inside a certificate needs --cert and --key");

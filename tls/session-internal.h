@@ -14,7 +14,17 @@
 /* The TLS library's bound on all handshake messages together. */
 #define ATLS_HANDSHAKE_MAX (ATLS_CMW_MAX_SIZE * 2 + 65536)
 
-enum phase { PREPARING, HANDSHAKING, SENDING, RECEIVING, EXCHANGING, LEAVING, ALERTING, ENDED };
+enum phase {
+    PREPARING,
+    HANDSHAKING,
+    SENDING,
+    RECEIVING,
+    REPEATING, /* post-handshake client authentication */
+    EXCHANGING,
+    LEAVING,
+    ALERTING,
+    ENDED
+};
 
 enum waits {                     /* bits: what is awaited of a verifier */
              WAIT_CHALLENGE = 1, /* the nonce for the peer */
@@ -82,6 +92,8 @@ struct atls_session {
     struct atls_transcript transcript;
     uint8_t binder[ATLS_BINDER_MAX]; /* the newest that was computed */
     size_t binder_size;
+
+    unsigned rounds; /* of attestation after the handshake, by client authentication */
 
     struct atls_expat *expat; /* after the handshake, in authenticators; otherwise NULL */
 
@@ -157,6 +169,11 @@ int session_entry_received(struct atls_session *s);     /* a Certificate with at
 /* Bytes of length ahead of the CMW in the extension. */
 unsigned session_prefix_size(const struct atls_party *party);
 int session_entry_unexpected(struct atls_session *s); /* refuses it where there should be none */
+
+/* session-again.c: post-handshake client authentication. Has the server to ask once more? */
+bool session_again_wanted(const struct atls_session *s);
+int session_again_begin(struct atls_session *s);   /* 0, or what session_fail() gave */
+int session_again_library(struct atls_session *s); /* goes on; the library's code */
 
 /* session-x509.c */
 void session_x509_present(struct atls_session *s); /* tells what the own leaf carries */

@@ -69,6 +69,8 @@ static int set_up(struct atls_session *s)
     unsigned flags =
         GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS | GNUTLS_NO_AUTO_SEND_TICKET | GNUTLS_NO_SIGNAL |
         (party->side == ATLS_CLIENT ? GNUTLS_CLIENT | GNUTLS_KEY_SHARE_TOP : GNUTLS_SERVER);
+    if (party->variants.post_handshake != 0)
+        flags |= GNUTLS_POST_HANDSHAKE_AUTH;
     struct in6_addr address;
     int result = gnutls_init(&s->tls, flags);
     if (result < 0)
@@ -333,6 +335,31 @@ static enum atls_want shake_hands(struct atls_session *s)
     }
 }
 
+/* The peer's turn again: the server's line waits until the client has attested itself anew. */
+static enum atls_want repeat(struct atls_session *s)
+{
+    for (;;) {
+        if (s->waiting != 0 && still_waiting(s))
+            return ATLS_WANT_VERIFIER;
+        int result = s->failure.reason == NULL ? session_again_library(s) : 0;
+        if (s->failure.reason != NULL)
+            return session_send_alert(s);
+        if (result == 0) {
+            s->phase = s->party->side == ATLS_CLIENT ? RECEIVING : SENDING;
+            if (!session_again_wanted(s))
+                return ATLS_WANT_WRITE;
+            s->phase = REPEATING;
+            if (session_again_begin(s) != 0)
+                return session_send_alert(s);
+            continue;
+        }
+        if ((result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) && s->waiting == 0)
+            return want_of_transport(s);
+        if (gnutls_error_is_fatal(result))
+            return session_failed(s, result);
+    }
+}
+
 static enum atls_want send_line(struct atls_session *s)
 {
     while (s->line_at < s->line_size) {
@@ -360,6 +387,10 @@ static void line_received(struct atls_session *s, size_t size)
     s->line_size = strlen(s->line);
     s->line_at = 0;
     s->phase = SENDING;
+    if (session_again_wanted(s)) {
+        s->phase = REPEATING;
+        session_again_begin(s); /* a failure is told by whoever steps next */
+    }
 }
 
 static enum atls_want receive_line(struct atls_session *s)
@@ -372,6 +403,12 @@ static enum atls_want receive_line(struct atls_session *s)
         if (size == 0)
             return session_peer_ended(s, "peer-closed", -1,
                                       "the peer left before its line was whole");
+        if (size == GNUTLS_E_REAUTH_REQUEST) { /* it accepted what it had, and wants more */
+            report_handshake(s);
+            s->phase = REPEATING;
+            session_again_begin(s);
+            return ATLS_WANT_WRITE;
+        }
         if (size < 0 && gnutls_error_is_fatal((int)size))
             return session_failed(s, (int)size);
         if (size < 0)
@@ -415,6 +452,9 @@ enum atls_want atls_session_step(struct atls_session *s)
             break;
         case RECEIVING:
             want = receive_line(s);
+            break;
+        case REPEATING:
+            want = repeat(s);
             break;
         case EXCHANGING:
             want = session_expat_step(s);
