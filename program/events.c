@@ -78,6 +78,11 @@ void atls_events_in_words(struct atls_events *events, FILE *file)
         events->words = file;
 }
 
+bool atls_events_heard(const struct atls_events *events)
+{
+    return events && (events->file || events->words);
+}
+
 static json_t *line_of(const struct atls_events *events, const char *name, json_t *fields)
 {
     double t = atls_now() - events->start;

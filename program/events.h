@@ -21,6 +21,8 @@ int atls_events_open(const char *path, const char *who, struct atls_events **eve
  * who starts a program by hand should not have to read JSON. Else nothing. FILE is borrowed. */
 void atls_events_in_words(struct atls_events *events, FILE *file);
 void atls_events_close(struct atls_events *events);
+/* Does anybody get what EVENTS is given? What is costly to tell need not be made for nobody. */
+bool atls_events_heard(const struct atls_events *events);
 /* FORMAT and arguments are jansson's json_pack of an object's inside: "{s:i, s:s}". A line is
  * written and flushed at once. Event names and fields: harness/peers/README.md. */
 void atls_event(struct atls_events *events, const char *name, const char *format, ...);

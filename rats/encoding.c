@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rats/error.h"
 
@@ -153,39 +154,50 @@ static int check_padding(enum atls_base64 kind, struct atls_bytes text, size_t *
 }
 
 /* Value of each character, -1 for those outside ALPHABET. */
-static void invert(const char *alphabet, int values[256])
+static void invert(const char *alphabet, int8_t values[256])
 {
-    for (int i = 0; i < 256; i++)
-        values[i] = -1;
-    for (int i = 0; i < 64; i++)
+    memset(values, -1, 256);
+    for (int8_t i = 0; i < 64; i++)
         values[(uint8_t)alphabet[i]] = i;
+}
+
+static int refuse_character(struct atls_bytes text, size_t at, const int8_t values[256])
+{
+    while (values[text.data[at]] >= 0)
+        at++;
+    return atls_fail(ATLS_E_MALFORMED, "RFC 4648 section 3.3",
+                     "base64: byte 0x%02x at offset %zu is not of the alphabet", text.data[at], at);
 }
 
 /* Decodes DIGITS characters of TEXT into DATA, which has room for digits * 3 / 4 bytes. */
 static int decode_digits(const char *alphabet, struct atls_bytes text, size_t digits, uint8_t *data)
 {
-    int values[256];
-    uint32_t pending = 0; /* at most 6 + 8 bits are of interest */
-    unsigned bits = 0;
+    int8_t values[256];
+    size_t at = 0;
 
     invert(alphabet, values);
-    for (size_t i = 0; i < digits; i++) {
-        int value = values[text.data[i]];
+    for (; at < digits; at += 4, data += 3) {
+        size_t count = digits - at < 4 ? digits - at : 4;
+        uint32_t pending = 0;
+        int bad = 0;
 
-        if (value < 0)
-            return atls_fail(ATLS_E_MALFORMED, "RFC 4648 section 3.3",
-                             "base64: byte 0x%02x at offset %zu is not of the alphabet",
-                             text.data[i], i);
-        pending = (pending << 6 | (uint32_t)value) & 0x3fff;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            *data++ = (uint8_t)(pending >> bits);
+        for (size_t i = 0; i < count; i++) {
+            int value = values[text.data[at + i]];
+            bad |= value;
+            pending = pending << 6 | ((uint32_t)value & 0x3f);
         }
+        if (bad < 0)
+            return refuse_character(text, at, values);
+        pending <<= 6 * (4 - count);
+        if (count < 4 && pending & (0xffffffu >> (count - 1) * 8))
+            return atls_fail(ATLS_E_MALFORMED, "RFC 4648 section 3.5",
+                             "base64: expected zero bits behind the last byte");
+        data[0] = (uint8_t)(pending >> 16);
+        if (count > 2)
+            data[1] = (uint8_t)(pending >> 8);
+        if (count > 3)
+            data[2] = (uint8_t)pending;
     }
-    if (pending & ((1u << bits) - 1))
-        return atls_fail(ATLS_E_MALFORMED, "RFC 4648 section 3.5",
-                         "base64: expected zero bits behind the last byte");
     return 0;
 }
 

@@ -62,6 +62,10 @@ void atls_report_credential(struct atls_events *events, const char *directory, u
     uint8_t digest[ATLS_HASH_MAX];
     char what[48], file[ATLS_ARTIFACT_NAME];
     enum atls_serialization serialization;
+
+    if (!directory && !atls_events_heard(events)) {
+        return;
+    }
     bool known = atls_cmw_sniff(cmw, &serialization) == 0;
     bool json = known && serialization == ATLS_JSON;
     const char *form = form_of(cmw);
@@ -89,6 +93,9 @@ void atls_report_credential(struct atls_events *events, const char *directory, u
 void atls_report_result(struct atls_events *events, unsigned conn, const char *source,
                         const char *file, int64_t expires_in)
 {
+    if (!atls_events_heard(events)) {
+        return;
+    }
     json_t *fields = json_pack("{s:i, s:s}", "conn", (int)conn, "source", source);
 
     if (file[0]) {

@@ -19,15 +19,19 @@ static json_t *bodies_of(const struct atls_session *s, const struct hello_body *
 static void report_bodies(struct atls_session *s, const char *name, const char *direction,
                           const struct hello_body *bodies)
 {
+    if (!atls_events_heard(s->party->events))
+        return;
     atls_event(s->party->events, name, "{s:I, s:s, s:o}", "conn", (json_int_t)s->conn, "direction",
                direction, "extensions", bodies_of(s, bodies));
 }
 
 void report_offer(struct atls_session *s, const char *direction, const struct hello_body *bodies)
 {
-    json_t *extensions = bodies_of(s, bodies);
     const char *also = NULL;
     s->offer_reported = true;
+    if (!atls_events_heard(s->party->events))
+        return;
+    json_t *extensions = bodies_of(s, bodies);
     if (bodies == s->sent && atls_faults_has(s->party->faults, "also-extension", &also)) {
         char name[48];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(also, ":"), also);
@@ -44,6 +48,8 @@ void report_selected(struct atls_session *s, const char *direction, const struct
 
 void report_requested(struct atls_session *s, const char *direction, struct atls_bytes body)
 {
+    if (!atls_events_heard(s->party->events))
+        return;
     json_t *bodies = json_object();
     json_object_set_new(bodies, atls_code_point_name(s->party->profile->entry_extension),
                         atls_json_hex(body));
@@ -108,6 +114,8 @@ void report_handshake(struct atls_session *s)
     if (s->handshake_reported)
         return;
     s->handshake_reported = true;
+    if (!atls_events_heard(s->party->events))
+        return;
     bool failed = s->failure.reason != NULL;
     json_t *fields =
         json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:b, s:f, s:s, s:s}", "conn", (json_int_t)s->conn,
@@ -125,6 +133,8 @@ void report_handshake(struct atls_session *s)
 
 void report_line(struct atls_session *s, const char *direction, const char *text, size_t size)
 {
+    if (!atls_events_heard(s->party->events))
+        return;
     json_t *value = text_of(ATLS_BYTES(text, size));
     atls_event(s->party->events, "application-data", "{s:I, s:s, s:o}", "conn", (json_int_t)s->conn,
                "direction", direction, "text", value);
