@@ -6,5 +6,6 @@ line     the device's request interface, from this side
 judge    a verifier that knows the untampered device, and its verdict on evidence
 gdb      a debugger at the processor: breakpoints, skipped instructions
 faults   campaigns: flipped bits, glitches, cut power, replayed state
+times    boot, requests and handshakes, beside the device in a process
 main     the command line
 """

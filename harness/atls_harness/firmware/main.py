@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
-import statistics
 import subprocess
 import tempfile
 import time
@@ -19,7 +17,7 @@ from typing import Callable, Sequence
 from ..build import build_programs, jobs
 from ..paths import PEERS, default_build
 from ..peer import load_peers
-from . import faults, line
+from . import faults, line, times
 from .board import Board, Tools, find_tools, provision
 from .judge import Judge
 
@@ -35,7 +33,7 @@ things to try:
   ./atls device glitch --sample 40                    skipped instructions in the bootloader
   ./atls device power                                 power cut while the bootloader writes
   ./atls device replay                                an old image with an old state
-  ./atls device times                                 boot to ready, requests
+  ./atls device times                                 boot to ready, requests, handshakes
 """
 
 
@@ -237,37 +235,11 @@ def replay(arguments: argparse.Namespace, more: Sequence[str], tools: Tools, wor
     return code | (new.outcome != "evidence: affirming")
 
 
-def times(arguments: argparse.Namespace, more: Sequence[str], tools: Tools, work: Path) -> int:
-    """Boot to ready and single requests, beside the device in a process."""
-    seed = ["--seed", str(arguments.seed)]
-    boots = []
-    for _ in range(arguments.repeat):
-        with Board(tools, work, [*seed, *more]) as board:
-            board.wait()
-            boots.append(board.boot_ms())
-    print(f"boot to ready, QEMU's own start included: {_spread(boots)}")
-    with Board(tools, work, [*seed, *more]) as board:
-        board.wait()
-        calls: dict[str, Callable[[], bytes]] = {
-            "evidence (PSA token, one signature)": partial(board.attest, os.urandom(32)),
-            "boot record (no signature)": partial(line.boot_record, board.path),
-        }
-        for what, call in calls.items():
-            took = []
-            for _ in range(arguments.repeat):
-                began = time.monotonic()
-                size = len(call())
-                took.append((time.monotonic() - began) * 1000)
-            print(f"{what}, {size} bytes: {_spread(took)}")
-    return 0
-
-
-def _spread(values: Sequence[float]) -> str:
-    ordered = sorted(values)
-    return (
-        f"median {statistics.median(ordered):.1f} ms, "
-        f"least {ordered[0]:.1f}, most {ordered[-1]:.1f} ({len(ordered)} times)"
-    )
+def measure_times(
+    arguments: argparse.Namespace, more: Sequence[str], tools: Tools, work: Path
+) -> int:
+    """Boot to ready, requests and handshakes, beside the device in a process."""
+    return times.show(tools, ["--seed", str(arguments.seed)], more, work, arguments.repeat)
 
 
 COMMANDS = {
@@ -276,7 +248,7 @@ COMMANDS = {
     "glitch": glitch,
     "power": power,
     "replay": replay,
-    "times": times,
+    "times": measure_times,
 }
 
 
