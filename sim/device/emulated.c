@@ -109,6 +109,9 @@ static int compose(struct atls_emulated *device, const struct atls_emulated_opti
 static void remember_failure(struct atls_emulated *device)
 {
     snprintf(device->failure, sizeof device->failure, "%s", atls_error_text());
+    for (char *at = device->failure; *at; at++) /* a log of damaged firmware may hold anything */
+        if (*at < 0x20 || *at > 0x7e)
+            *at = '?';
     atls_event(device->events, "fault", "{s:s, s:s}", "name", "firmware", "detail",
                device->failure);
 }

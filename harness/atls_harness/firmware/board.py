@@ -78,6 +78,11 @@ class Board:
         told = select(read_events(self.process.events_path, complete=False), "fault")
         return str(told[-1]["detail"]) if told else ""
 
+    def settled(self) -> bool:
+        """Has the boot ended, one way or another, as far as the log tells?"""
+        log = self.log() if self.log_path.exists() else ""
+        return any(word in log for word in (": refused: ", ": fault: ", "APP: ready"))
+
     def boot_ms(self) -> float:
         """Milliseconds from the start of QEMU to the application's line."""
         (boot,) = select(read_events(self.process.events_path, complete=False), "boot")

@@ -11,6 +11,7 @@ import collections
 import random
 import shutil
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -109,7 +110,7 @@ class Bench:
         self,
         what: str,
         flags: Sequence[str],
-        disturb: Callable[[Path], None] | None = None,
+        disturb: Callable[[Path, Board], None] | None = None,
     ) -> Trial:
         """Boots a device with FLAGS; DISTURB gets the path of its debugger's socket."""
         folder = Path(tempfile.mkdtemp(dir=self.work))
@@ -124,7 +125,7 @@ class Bench:
         self,
         what: str,
         flags: Sequence[str],
-        disturb: Callable[[Path], None] | None,
+        disturb: Callable[[Path, Board], None] | None,
         folder: Path,
     ) -> Trial:
         debug = folder / "g"
@@ -132,7 +133,7 @@ class Bench:
         more += ["--debug", str(debug)] if disturb else []
         with Board(self.tools, folder, [*self.seed, *more, *flags]) as board:
             if disturb:
-                disturb(debug)
+                disturb(debug, board)
             board.wait()
             verdict: Verdict | None = None
             if not board.failure():
@@ -196,12 +197,15 @@ def glitches(
     """One instruction that is not executed, the first time that it would be."""
     for point in points:
 
-        def disturb(path: Path, point: Instruction = point) -> None:
-            debugger = Debugger(path, BOOT_TIMEOUT / 1000)
+        def disturb(path: Path, board: Board, point: Instruction = point) -> None:
+            debugger = Debugger(path)
+            ends = time.monotonic() + BOOT_TIMEOUT / 1000
             try:
-                if debugger.run_to(point.address):
+                if debugger.run_to(
+                    point.address, lambda: board.settled() or time.monotonic() > ends
+                ):
                     debugger.skip(point)
-                debugger.let_go()
+                    debugger.let_go()
             finally:
                 debugger.close()
 
@@ -222,7 +226,7 @@ def power_cut(bench: Bench, written: int, flags: Sequence[str]) -> Trial:
             debugger = Debugger(debug)
             # Between two bytes: before the one that would be next is written.
             if written < STATE_SIZE:
-                if not debugger.run_to_write(FLASH + STATE + PAGE + written, 1):
+                if not debugger.run_to_write(FLASH + STATE + PAGE + written, 1, board.settled):
                     return Trial(what, "error", "the state was not written")
             else:
                 debugger.let_go()

@@ -10,7 +10,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable
+from typing import Callable, Iterable
 
 from ..errors import ContractError, InfrastructureError
 
@@ -55,6 +55,7 @@ class Debugger:
 
     def __init__(self, path: Path, timeout: float = 20.0) -> None:
         self.line = socket.socket(socket.AF_UNIX)
+        self.timeout = timeout
         self.line.settimeout(timeout)
         self.buffer = b""
         deadline = time.monotonic() + timeout
@@ -92,25 +93,32 @@ class Debugger:
         self._send(text)
         return self._receive()
 
-    def run_to(self, address: int) -> bool:
-        """Runs until the processor is about to execute ADDRESS; False where that does not happen
-        while this side waits."""
-        self.command(f"Z0,{address:x},2")
+    def _run(self, over: Callable[[], bool]) -> bool:
+        """Lets the processor run until it stops; False where OVER says that it will not."""
+        self._send("c")
+        self.line.settimeout(0.1)
         try:
-            stopped = self.command("c")
-        except TimeoutError:
+            while True:
+                try:
+                    return self._receive().startswith("T05")
+                except TimeoutError:
+                    if over():
+                        return False
+        finally:
+            self.line.settimeout(self.timeout)
+
+    def run_to(self, address: int, over: Callable[[], bool]) -> bool:
+        """Runs until the processor is about to execute ADDRESS."""
+        self.command(f"Z0,{address:x},2")
+        if not self._run(over):
             return False
         self.command(f"z0,{address:x},2")
-        return stopped.startswith("T05")
+        return True
 
-    def run_to_write(self, address: int, size: int) -> bool:
+    def run_to_write(self, address: int, size: int, over: Callable[[], bool]) -> bool:
         """Runs until something is written there."""
         self.command(f"Z2,{address:x},{size:x}")
-        try:
-            stopped = self.command("c")
-        except TimeoutError:
-            return False
-        return stopped.startswith("T05")
+        return self._run(over)
 
     def skip(self, instruction: Instruction) -> None:
         """Goes on behind an instruction without executing it."""
