@@ -321,6 +321,32 @@ def peers(checks: Checks) -> None:
         raise StageFailed(f"not set up: {', '.join(failed)}")
 
 
+def go_peers(checks: Checks) -> None:
+    """What is written in Go: formatter, vet, own tests; and the verifier of it, in the scenarios
+    of verifiers. Where there is no Go, or too old a one, the log says so."""
+    if shutil.which("go") is None:
+        checks.say("no go on PATH: nothing of this was checked")
+        print("     go is not there: its peers are not checked", flush=True)
+        return
+    changed = subprocess.run(
+        ["gofmt", "-l", *tracked(".go")], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    if changed:
+        raise StageFailed(f"gofmt would change {' '.join(changed.split())}")
+    for module in tracked("go.mod"):
+        folder = str(ROOT / Path(module).parent)
+        checks.call(["go", "vet", "-C", folder, "./..."])
+        checks.call(["go", "test", "-C", folder, "./..."])
+    done = set_up(load_peers([PEERS])["veraison-libs"], checks.plain)
+    checks.say(f"{done.peer}: {done.how} {done.words}\n")
+    if done.good:
+        stories = str(SCENARIOS / "verifiers")
+        command = pytest_command(checks, checks.plain, "verifiers", stories)
+        checks.call([*command, "--verifier", done.peer], {"ATLS_COMMAND": "./atls test"})
+    elif done.how != "lacks":
+        raise StageFailed(f"{done.peer} cannot be set up: {done.words}")
+
+
 Stage = tuple[str, Callable[[Checks], None]]
 STAGES: tuple[Stage, ...] = (
     ("licence", check_licence),
@@ -337,6 +363,7 @@ STAGES: tuple[Stage, ...] = (
     ("scenarios-sanitized", scenarios_sanitized),
     ("firmware", firmware),
     ("peers", peers),
+    ("go-peers", go_peers),
 )
 LAST = "scenarios"
 
