@@ -107,12 +107,12 @@ def make_work() -> Path:
         base = "/tmp"
     remove_leftovers(Path(str(base)))
     work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=base))
-    (work / OWNER).write_text(f"{os.getpid()} {_started(os.getpid())}\n", encoding="ascii")
+    (work / OWNER).write_text(f"{os.getpid()} {started(os.getpid())}\n", encoding="ascii")
     make_credentials(work)
     return work
 
 
-def _started(pid: int) -> str:
+def started(pid: int) -> str:
     """When a process began (field 22 of proc_pid_stat(5)); "" where there is none."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
@@ -128,7 +128,7 @@ def remove_leftovers(base: Path) -> None:
             if owner.parent.stat().st_uid != os.getuid() or owner.parent.is_symlink():
                 continue
             pid, _, began = owner.read_text(encoding="ascii").strip().partition(" ")
-            alive = _started(int(pid)) == began
+            alive = started(int(pid)) == began
         except (OSError, ValueError):
             continue
         if not alive:
