@@ -215,12 +215,12 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
         memcpy(a->credential, cmw.data, cmw.size);
     }
     a->credential_size = cmw.size;
-    int rc = a->rp->options.prototype
-                 ? atls_received_parse_prototype(ATLS_BYTES(a->credential, a->credential_size),
-                                                 &a->received, &reason)
-                 : atls_received_parse_beside(a->model, a->has_leaf ? &a->leaf : NULL,
-                                              a->rp->options.result_bound, cmw, &a->received,
-                                              &reason);
+    int rc =
+        a->rp->options.prototype
+            ? atls_received_parse_prototype(ATLS_BYTES(a->credential, a->credential_size),
+                                            &a->received, &reason)
+            : atls_received_parse_beside(a->model, a->has_leaf ? &a->leaf : NULL,
+                                         a->rp->options.result_bound, cmw, &a->received, &reason);
     if (rc) {
         atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, false);
         return rc;

@@ -23,7 +23,7 @@ struct atls_relying_party_options {
     enum atls_tier accept_tier; /* affirming or warning */
     size_t nonce_size;
     int64_t result_max_age, clock_offset; /* seconds */
-    bool prototype;      /* evidence is the bundle of the prototype of 2022, and */
+    bool prototype;                       /* evidence is the bundle of the prototype of 2022, and */
     bool constant_nonce; /* the peer is sent the nonce that its server sends always */
     bool result_answers; /* H11: a result must answer the binder, result-nonce=required */
     bool result_bound;   /* H10: one that names no key will do where it answers the binder */
