@@ -44,6 +44,9 @@ struct expat {
     unsigned asked, requests;
     uint8_t context[CONTEXT_MAX];
     size_t context_size;
+    uint8_t open[CONTEXT_MAX]; /* as attester: the context of the request that is to be answered */
+    size_t open_size;
+    bool answering, attests;
     enum atls_model judged;
     struct atls_public_key leaf; /* of the authenticator that is judged */
 };
@@ -65,21 +68,34 @@ static int sign(void *context, uint16_t scheme, struct atls_bytes content, uint8
     return result;
 }
 
-static int send_frame(struct expat *x, enum atls_frame_type type, struct atls_bytes body)
+/* COPIES of a frame, in one go: whoever reads the first has the others. */
+static int send_frames(struct expat *x, enum atls_frame_type type, struct atls_bytes body,
+                       unsigned copies)
 {
     uint8_t header[ATLS_FRAME_HEADER];
     struct connection *c = x->c;
+    struct atls_bytes frames;
     if (atls_frame_header(type, body.size, header) != 0)
         return connection_fail(c, "internal", -1, NULL, NULL);
-    uint8_t *frame = malloc(sizeof header + body.size);
-    if (frame == NULL)
+    size_t size = copies * (sizeof header + body.size);
+    uint8_t *buffer = malloc(size);
+    if (buffer == NULL)
         return connection_fail(c, "internal", -1, "", "no memory for a frame");
-    memcpy(frame, header, sizeof header);
-    if (body.size > 0)
-        memcpy(frame + sizeof header, body.data, body.size);
-    int result = c->peer->stack->send(c, ATLS_BYTES(frame, sizeof header + body.size));
-    free(frame);
+    struct atls_sink sink = atls_sink_of(buffer, size);
+    for (unsigned i = 0; i < copies; i++) {
+        atls_sink_bytes(&sink, ATLS_BYTES(header, sizeof header));
+        atls_sink_bytes(&sink, body);
+    }
+    int result = atls_sink_done(&sink, &frames);
+    result = result == 0 ? c->peer->stack->send(c, frames)
+                         : connection_fail(c, "internal", -1, NULL, NULL);
+    free(buffer);
     return result;
+}
+
+static int send_frame(struct expat *x, enum atls_frame_type type, struct atls_bytes body)
+{
+    return send_frames(x, type, body, 1);
 }
 
 static void tell(struct expat *x, const char *direction, const char *message, unsigned round,
@@ -210,26 +226,26 @@ static int send_authenticator(struct expat *x, struct atls_bytes context, uint8_
         connection_fault(x->c, "authenticator-finished", "one bit of Finished is flipped");
     }
     tell(x, "sent", empty ? "empty" : "authenticator", x->requests, context, size);
-    int result = send_frame(x, ATLS_FRAME_AUTHENTICATOR, ATLS_BYTES(bytes, size));
-    if (result == 0 && connection_faulty(x->c, "authenticator-context-reuse")) {
+    bool twice = connection_faulty(x->c, "authenticator-context-reuse");
+    if (twice)
         connection_fault(x->c, "authenticator-context-reuse", "the authenticator is sent twice");
-        result = send_frame(x, ATLS_FRAME_AUTHENTICATOR, ATLS_BYTES(bytes, size));
-    }
-    return result;
+    return send_frames(x, ATLS_FRAME_AUTHENTICATOR, ATLS_BYTES(bytes, size), twice ? 2 : 1);
 }
 
-static int answer_request(struct expat *x, struct atls_bytes context, bool attests)
+static int answer_request(struct expat *x)
 {
     struct connection *c = x->c;
+    struct atls_bytes context = ATLS_BYTES(x->open, x->open_size);
     struct answer answer = {.payload = NULL};
     bool withholds = connection_faulty(c, "empty-certificate");
     bool none = c->peer->chain_size == 0 || withholds;
     uint8_t *bytes;
     size_t size;
+    x->answering = false;
     if (withholds)
         connection_fault(c, "empty-certificate", "an empty authenticator");
     identify(c->peer, &answer);
-    int result = attests && !none ? attest(x, context, &answer) : 0;
+    int result = x->attests && !none ? attest(x, context, &answer) : 0;
     if (result == 0) {
         result = atls_ea_answer(&x->ea, context, none ? NULL : &answer.identity, &bytes, &size);
         if (result == ATLS_E_UNSUPPORTED && !none) /* no scheme that the peer takes */
@@ -251,8 +267,7 @@ static int request_received(struct expat *x, struct atls_bytes request)
     struct connection *c = x->c;
     const struct atls_options *o = &c->peer->options;
     struct atls_ea_request parsed;
-    struct atls_bytes data, context;
-    uint8_t kept[CONTEXT_MAX];
+    struct atls_bytes data;
     if (x->done_received)
         return unexpected(x, "a request came behind done");
     int result = atls_ea_take_request(&x->ea, request, &parsed);
@@ -267,10 +282,14 @@ static int request_received(struct expat *x, struct atls_bytes request)
                   data.size);
         return connection_fail(c, "malformed-extension", -1, NULL, NULL);
     }
+    if (x->answering)
+        return unexpected(x, "a request came while the one before it was open");
     if (parsed.context.size > 0)
-        memcpy(kept, parsed.context.data, parsed.context.size);
-    context = ATLS_BYTES(kept, parsed.context.size);
-    return answer_request(x, context, asked && o->attester_count > 0 && c->peer->chain_size > 0);
+        memcpy(x->open, parsed.context.data, parsed.context.size);
+    x->open_size = parsed.context.size;
+    x->attests = asked && o->attester_count > 0 && c->peer->chain_size > 0;
+    x->answering = true;
+    return 0;
 }
 
 /* As relying party. */
@@ -310,12 +329,10 @@ static int ask(struct expat *x)
         return connection_fail(c, "internal", -1, NULL, NULL);
     tell(x, "sent", "request", ++x->asked, context, size);
     x->stage = ASKED;
-    int result = send_frame(x, ATLS_FRAME_REQUEST, ATLS_BYTES(request, size));
-    if (result == 0 && o->attester_count == 0 &&
-        connection_faulty(c, "authenticator-context-reuse")) {
+    bool twice = o->attester_count == 0 && connection_faulty(c, "authenticator-context-reuse");
+    if (twice)
         connection_fault(c, "authenticator-context-reuse", "the request is sent twice");
-        result = send_frame(x, ATLS_FRAME_REQUEST, ATLS_BYTES(request, size));
-    }
+    int result = send_frames(x, ATLS_FRAME_REQUEST, ATLS_BYTES(request, size), twice ? 2 : 1);
     free(request);
     return result;
 }
@@ -367,7 +384,7 @@ static int appraise(struct expat *x, struct atls_bytes der, struct atls_bytes pa
 {
     struct connection *c = x->c;
     enum atls_side peer = c->peer->options.side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
-    struct atls_bytes cmw = {NULL, 0}, verifier;
+    struct atls_bytes cmw = {NULL, 0}, verifier = {NULL, 0};
     if (atls_x509_public_key(der, &x->leaf) != 0)
         return connection_fail(c, "key-mismatch", -1, NULL, NULL);
     int result = connection_find_cmw(c, payload, &cmw);
@@ -470,8 +487,9 @@ static int take_frame(struct expat *x, const struct atls_frame *frame)
     case ATLS_FRAME_LINE:
         return line_received(x, frame->body);
     case ATLS_FRAME_DONE:
-        if (x->done_received)
-            return unexpected(x, "done came twice");
+        if (x->done_received || x->answering)
+            return unexpected(x, x->answering ? "done came while an answer was awaited"
+                                              : "done came twice");
         x->done_received = true;
         return 0;
     case ATLS_FRAME_ALERT:
@@ -508,7 +526,7 @@ static int next_frame(struct expat *x)
     }
     int result = take_frame(x, &frame);
     x->in_size -= used;
-    if (x->in_size > 0)
+    if (x->in != NULL && x->in_size > 0)
         memmove(x->in, x->in + used, x->in_size);
     return result;
 }
@@ -551,7 +569,11 @@ static int converse(struct expat *x)
     while (result == 0 && !(x->line_sent && x->line_received)) {
         bool line_due =
             x->done_sent && x->done_received && !x->line_sent && (client || x->line_received);
-        if (has_frame(x) || (x->stage == ASKED || (x->done_sent && !line_due)))
+        if (has_frame(x))
+            result = next_frame(x);
+        else if (x->answering)
+            result = answer_request(x);
+        else if (x->stage == ASKED || (x->done_sent && !line_due))
             result = next_frame(x);
         else if (x->stage == JUDGING)
             result = conclude(x);
