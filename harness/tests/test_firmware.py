@@ -113,6 +113,16 @@ def test_refused_boot(tools: Tools, short: Path, flags: Sequence[str], words: st
             board.attest(bytes(32))
 
 
+def test_unverified_signature_is_told(tools: Tools, short: Path) -> None:
+    """A bit of the signature alone: the image is the endorsed one, but nobody is known to have
+    signed it, and where the policy is to measure the evidence must say so."""
+    with faults.Bench(tools, 5, short) as bench:
+        for component in ("BL", "FW", "APP"):
+            last = faults.stored_bits(tools, component) - 1
+            trial = bench.trial("signature", ["--tamper", f"stored:{component}:{last}"])
+            assert trial.outcome == "evidence: warning", trial
+
+
 @pytest.mark.parametrize("application", ["intruder", "intruder-alias", "intruder-flash"])
 def test_intruder(tools: Tools, short: Path, application: str) -> None:
     with Board(tools, short, [*SEED, "--application", application]) as board:

@@ -50,6 +50,12 @@ int atls_boot_record_append(struct atls_boot_record *record, const struct atls_i
     return 0;
 }
 
+void atls_boot_record_disown(struct atls_boot_record *record)
+{
+    if (record->count > 0 && !record->locked)
+        memset(record->entries[record->count - 1].signer_id, 0, ATLS_IMAGE_SIGNER_ID_SIZE);
+}
+
 void atls_boot_record_lock(struct atls_boot_record *record)
 {
     record->locked = true;

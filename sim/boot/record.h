@@ -30,6 +30,9 @@ void atls_boot_record_init(struct atls_boot_record *record, struct atls_boot_ent
  * was measured already, ATLS_E_LIMIT where it is full; the record is then as before. */
 int atls_boot_record_append(struct atls_boot_record *record, const struct atls_image *image,
                             const uint8_t value[32]);
+/* The newest component was booted though its signature did not verify: its signer is not known, and
+ * the record names none (32 zero bytes), whatever its header claims. */
+void atls_boot_record_disown(struct atls_boot_record *record);
 void atls_boot_record_lock(struct atls_boot_record *record);
 /* The record as software components of a PSA token (RFC 9783 section 4.4.1): fills record->count
  * COMPONENTS, which borrow from it. */

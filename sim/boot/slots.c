@@ -76,6 +76,9 @@ static int measure_slot(struct atls_bytes slot, size_t *sizep, struct atls_bytes
     if (at + ATLS_TRAILER_SIZE > slot.size)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE,
                          "an image of %zu bytes has no room for a trailer", size);
+    for (size_t i = size; i < at; i++)
+        if (slot.data[i])
+            return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected zero bytes behind the image");
     *sizep = size;
     *trailerp = ATLS_BYTES(slot.data + at, ATLS_TRAILER_SIZE);
     return 0;

@@ -162,7 +162,7 @@ int atls_qemu_log(const struct atls_qemu *qemu, char **textp)
     size = pread(qemu->log, text, LOG_MAX, 0);
     if (size < 0) {
         free(text);
-        return atls_fail(-errno, NULL, "log of the firmware: %s", strerror(errno));
+        return atls_fail(-EIO, NULL, "log of the firmware: %s", strerror(errno));
     }
     text[size] = 0;
     *textp = text;
@@ -190,7 +190,7 @@ static bool find_line(char *log, const char *word, const char **linep)
 /* What became of firmware that does not answer. */
 static int diagnose(struct atls_qemu *qemu, char *log)
 {
-    const char *line;
+    const char *line = "";
     int status;
     if (find_line(log, ": refused: ", &line))
         return atls_fail(ATLS_E_UNAVAILABLE, NULL, "the device refused to boot (%s)", line);
@@ -223,7 +223,7 @@ static int fail_hang(char *log, unsigned timeout_ms)
 static int look(struct atls_qemu *qemu, bool last_look, unsigned timeout_ms, bool *readyp)
 {
     const char *line;
-    char *log;
+    char *log = NULL;
     int r = atls_qemu_log(qemu, &log);
     if (r)
         return r;
@@ -253,7 +253,7 @@ int atls_qemu_exchange(struct atls_qemu *qemu, struct atls_bytes request,
                        struct atls_bytes *answerp)
 {
     int r = qemu->line->exchange(qemu->line, request, answerp);
-    char *log;
+    char *log = NULL;
     if (r != ATLS_E_UNAVAILABLE || atls_qemu_log(qemu, &log))
         return r;
     if (!(r = diagnose(qemu, log)))

@@ -31,11 +31,13 @@ static const struct kind {
   application = {"APP", ATLS_COUNTER_APPLICATION, ATLS_FLASH_APPLICATION, BOARD_APPLICATION,
                  BOARD_APPLICATION_SIZE};
 
-static void measure(struct atls_bytes bytes)
+static void measure(struct atls_bytes bytes, bool verified)
 {
     struct atls_image image;
     if (atls_boot_measure(&atls_crypto_bearssl, bytes, &record, &image))
         stage_refuse("an image cannot be measured");
+    if (!verified)
+        atls_boot_record_disown(&record);
     platform_log_entry(&record.entries[record.count - 1]);
 }
 
@@ -57,7 +59,7 @@ static void load(const struct kind *kind)
     if (atls_slot_choose(&choice, &chosen))
         stage_refuse(kind->component);
     platform_log_chosen(kind->component, &chosen);
-    measure(chosen.image);
+    measure(chosen.image, chosen.verified);
     if (chosen.verified && chosen.counter > state.counters[kind->counter])
         state.counters[kind->counter] = chosen.counter;
 }
@@ -74,7 +76,7 @@ static void measure_data(void)
             return;
         if (atls_image_size(rest, &size))
             stage_refuse("the data area holds something that is no image");
-        measure(ATLS_BYTES(rest.data, size));
+        measure(ATLS_BYTES(rest.data, size), true); /* data is not signed, and nobody claims it */
         at += (uint32_t)((size + ATLS_FLASH_DATA_UNIT - 1) / ATLS_FLASH_DATA_UNIT) *
               ATLS_FLASH_DATA_UNIT;
     }

@@ -17,14 +17,17 @@ const char stage_name[] = "ROM";
 
 static struct atls_boot_entry entries[1];
 
-static void measure(struct atls_bytes bytes)
+static void measure(const struct atls_slot_chosen *chosen)
 {
     struct atls_boot_record record;
     struct atls_image image;
     atls_boot_record_init(&record, entries, 1);
-    if (atls_boot_measure(&atls_crypto_bearssl, bytes, &record, &image) ||
-        atls_handover_write(&record, (uint8_t *)BOARD_HANDOVER, BOARD_HANDOVER_SIZE))
+    if (atls_boot_measure(&atls_crypto_bearssl, chosen->image, &record, &image))
         stage_refuse("the bootloader cannot be measured");
+    if (!chosen->verified)
+        atls_boot_record_disown(&record);
+    if (atls_handover_write(&record, (uint8_t *)BOARD_HANDOVER, BOARD_HANDOVER_SIZE))
+        stage_refuse("the bootloader cannot be recorded");
     platform_log_entry(&record.entries[0]);
 }
 
@@ -48,7 +51,7 @@ void stage_main(void)
     if (atls_slot_choose(&choice, &chosen))
         stage_refuse("no bootloader");
     platform_log_chosen("BL", &chosen);
-    measure(chosen.image);
+    measure(&chosen);
     atls_erase(&fuses, sizeof fuses);
     stage_jump((const uint32_t *)(const void *)chosen.body);
 }

@@ -22,6 +22,7 @@ from ..errors import ContractError
 from .board import Board, Tools, provision
 from .gdb import Debugger, Instruction, instructions
 from .judge import Judge, Verdict
+from .line import DeviceSaysNo
 
 HEADER, TRAILER = 128, 136  # bytes: sim/boot/image.h, sim/boot/slots.h
 BODIES = {"BL": "bootloader.bin", "FW": "secure.bin", "APP": "application.bin"}
@@ -139,6 +140,9 @@ class Bench:
             if not board.failure():
                 try:
                     verdict = self.judge.appraise(board.attest)
+                except DeviceSaysNo as problem:
+                    if not board.failure():
+                        return Trial(what, "no evidence: the device says no", str(problem))
                 except ContractError as problem:
                     if not board.failure():
                         raise problem
