@@ -19,23 +19,37 @@ static struct { /* the result that all connections present */
     char file[64];
 } kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static int make_evidence(const struct party *party, struct bytes challenge, bool json,
-                         struct blob *out, struct why *why)
+/* What the device makes, over the challenge, or over what the fault says. */
+static int ask_device(const struct party *party, unsigned conn, struct bytes challenge,
+                      struct blob *evidence, struct why *why)
 {
     struct device *device;
-    struct blob evidence = {NULL, 0, 0};
+    if (party->foreign.size > 0) {
+        challenge = BLOB_BYTES(party->foreign);
+        event("fault", json_pack("{s:i, s:s, s:s}", "conn", (int)conn, "name", "foreign-nonce",
+                                 "detail", "the evidence is over another session's nonce"));
+    }
     if (party->psa && challenge.size != 32 && challenge.size != 48 && challenge.size != 64)
         return refuse(why, "nonce-length", "RFC 9783 section 4.1.1",
                       "the nonce of a PSA token has 32, 48 or 64 bytes, %zu came", challenge.size);
     if (device_open(party->device, &device, why))
         return -1;
-    int result = party->psa ? device_attest_platform(device, challenge, &evidence, why)
-                            : device_attest_key(device, party->handle, challenge, &evidence, why);
+    int result = party->psa ? device_attest_platform(device, challenge, evidence, why)
+                            : device_attest_key(device, party->handle, challenge, evidence, why);
     device_close(device);
+    return result;
+}
+
+/* Wrapped: a bundle is a wrapper already. */
+static int make_evidence(const struct party *party, unsigned conn, struct bytes challenge,
+                         struct blob *out, struct why *why)
+{
+    struct blob evidence = {NULL, 0, 0};
+    int result = ask_device(party, conn, challenge, &evidence, why);
     if (result == 0 && party->psa)
-        cmw_write(BLOB_BYTES(evidence), CF_EAT_CWT, party->tag ? 0 : CMW_EVIDENCE, json, party->tag,
-                  out);
-    else if (result == 0 && json)
+        cmw_write(BLOB_BYTES(evidence), CF_EAT_CWT, party->tag ? 0 : CMW_EVIDENCE, party->json,
+                  party->tag, out);
+    else if (result == 0 && party->json)
         result = cmw_to_json(BLOB_BYTES(evidence), out, why);
     else if (result == 0)
         put(out, BLOB_BYTES(evidence));
@@ -44,8 +58,8 @@ static int make_evidence(const struct party *party, struct bytes challenge, bool
 }
 
 /* A verifier gets a bare token as what it is, and a bundle in its wrapper. */
-static int ask_verifier(const struct party *party, struct bytes nonce, struct blob *jwt,
-                        struct why *why)
+static int ask_verifier(const struct party *party, unsigned conn, struct bytes nonce,
+                        struct blob *jwt, struct why *why)
 {
     static const char *const tokens[] = {MT_PSA_TOKEN, MT_PSA_VERAISON, MT_PSA_RFC9783};
     struct verifier_session *session;
@@ -53,22 +67,13 @@ static int ask_verifier(const struct party *party, struct bytes nonce, struct bl
     if (verifier_open(party->verifier, party->verifier_timeout_ms, nonce, NONCE_SIZE, &session,
                       why))
         return -1;
-    const char *type = NULL;
-    for (size_t i = 0; party->psa && !type && i < 3; i++)
+    const char *type = party->psa ? NULL : party->json ? MT_CMW_JSON : MT_CMW_CBOR;
+    for (size_t i = 0; !type && i < 3; i++)
         type = verifier_takes(session, tokens[i]) ? tokens[i] : NULL;
-    int result = 0;
-    if (party->psa) {
-        struct device *device;
-        result = type ? device_open(party->device, &device, why)
-                      : refuse(why, "verifier-error", NULL, "the verifier takes no PSA token");
-        if (result == 0) {
-            result = device_attest_platform(device, verifier_nonce(session), &evidence, why);
-            device_close(device);
-        }
-    } else {
-        type = party->json ? MT_CMW_JSON : MT_CMW_CBOR;
-        result = make_evidence(party, verifier_nonce(session), party->json, &evidence, why);
-    }
+    int result = type ? 0 : refuse(why, "verifier-error", NULL, "the verifier takes no PSA token");
+    if (result == 0)
+        result = party->psa ? ask_device(party, conn, verifier_nonce(session), &evidence, why)
+                            : make_evidence(party, conn, verifier_nonce(session), &evidence, why);
     if (result == 0)
         result = verifier_ask(session, type, BLOB_BYTES(evidence), jwt, why);
     blob_clear(&evidence);
@@ -97,7 +102,7 @@ static int find_result(const struct party *party, unsigned conn, struct bytes bi
     char file[64];
     if (party->profile->result_answers) {
         event_challenge(conn, "computed", binder);
-        if (ask_verifier(party, binder, jwt, why))
+        if (ask_verifier(party, conn, binder, jwt, why))
             return -1;
         left = end_of(party, BLOB_BYTES(*jwt)) - now;
         artifact(party->artifacts, conn, "own-result.jwt", BLOB_BYTES(*jwt), file);
@@ -109,7 +114,7 @@ static int find_result(const struct party *party, unsigned conn, struct bytes bi
     int result = 0;
     if (!fresh) {
         kept.jwt.size = 0;
-        result = ask_verifier(party, (struct bytes){NULL, 0}, &kept.jwt, why);
+        result = ask_verifier(party, conn, (struct bytes){NULL, 0}, &kept.jwt, why);
         if (result == 0) {
             kept.expires = end_of(party, BLOB_BYTES(kept.jwt));
             artifact(party->artifacts, conn, "own-result.jwt", BLOB_BYTES(kept.jwt), kept.file);
@@ -137,7 +142,7 @@ int attest(const struct party *party, unsigned conn, enum model model, struct by
         blob_clear(&jwt);
     } else {
         event_challenge(conn, "computed", binder);
-        result = make_evidence(party, binder, party->json, cmw, why);
+        result = make_evidence(party, conn, binder, cmw, why);
     }
     if (result == 0)
         event_credential(party->artifacts, conn, "sent", BLOB_BYTES(*cmw));

@@ -19,9 +19,9 @@
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t news;
-    unsigned ended, complete;
-} count = {.lock = PTHREAD_MUTEX_INITIALIZER, .news = PTHREAD_COND_INITIALIZER};
+    unsigned complete;
+} count = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct blob threads; /* pthread_t, where their number is limited */
 
 struct job {
     const struct party *party;
@@ -67,9 +67,7 @@ static void *run(void *context)
     }
     free(job);
     pthread_mutex_lock(&count.lock);
-    count.ended++;
     count.complete += complete;
-    pthread_cond_signal(&count.news);
     pthread_mutex_unlock(&count.lock);
     return NULL;
 }
@@ -80,21 +78,24 @@ static void start(const struct party *party, unsigned number, int fd,
     struct job *job = allocate(sizeof *job);
     pthread_t thread;
     *job = (struct job){party, number, fd, address};
-    if (pthread_create(&thread, NULL, run, job) == 0)
+    if (pthread_create(&thread, NULL, run, job) != 0)
+        run(job); /* no threads left: one after the other */
+    else if (party->connections == 0)
         pthread_detach(thread);
     else
-        run(job); /* no threads left: one after the other */
+        put(&threads, BYTES(&thread, sizeof thread));
 }
 
-/* All NUMBER connections have ended. True: each was complete. */
+/* All connections have ended. True: NUMBER were complete. */
 static bool await(unsigned number)
 {
-    pthread_mutex_lock(&count.lock);
-    while (count.ended < number)
-        pthread_cond_wait(&count.news, &count.lock);
-    bool complete = count.complete == number;
-    pthread_mutex_unlock(&count.lock);
-    return complete;
+    pthread_t thread;
+    for (size_t at = 0; at < threads.size; at += sizeof thread) {
+        memcpy(&thread, threads.data + at, sizeof thread);
+        pthread_join(thread, NULL);
+    }
+    blob_clear(&threads);
+    return count.complete == number;
 }
 
 static int announce(int listener)

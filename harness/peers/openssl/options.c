@@ -228,12 +228,34 @@ static void variant(const char *text)
     unsupported("variant", text);
 }
 
+/* The one way in which this adapter misbehaves: in the certificate it is atls-enroll's to do. */
+static void fault(struct party *p, const char *text)
+{
+    static const char name[] = "foreign-nonce=";
+    if (strncmp(text, name, sizeof name - 1) != 0 || p->foreign.size > 0)
+        unsupported("fault", text);
+    if (hex_read(text + sizeof name - 1, &p->foreign) || p->foreign.size < 8 ||
+        p->foreign.size > 64)
+        usage("--fault foreign-nonce: 8 to 64 bytes in hexadecimal were expected");
+}
+
+/* Why, of profiles that others have. */
+static _Noreturn void no_profile(const char *name)
+{
+    unsupported(name,
+                strncmp(name, "ta-", 3) == 0
+                    ? "as a profile: the library's Certificate holds X.509 and nothing in its "
+                      "place, and the Handshake Secret, of which the binder beside X.509 is made, "
+                      "it tells nobody"
+                    : "as a profile");
+}
+
 static void take_choice(struct party *p, int flag, const char *value)
 {
     switch (flag) {
     case PROFILE:
         if (!(p->profile = profile_by_name(value)))
-            unsupported("profile", value);
+            no_profile(value);
         break;
     case ATTESTER:
         models("--attester", value, &p->attester);
@@ -268,7 +290,8 @@ static void take_choice(struct party *p, int flag, const char *value)
         variant(value);
         break;
     case FAULT:
-        unsupported("fault", value);
+        fault(p, value);
+        break;
     case EVIDENCE_TYPE:
         evidence_type(p, value);
         break;
@@ -363,6 +386,8 @@ static void check(const struct party *p)
         unsupported("--reattest with profile", p->profile->name);
     if (strchr(p->message, '\n') || strlen(p->message) > 4000)
         usage("--message is one line of at most 4000 bytes");
+    if (p->foreign.size > 0 && (p->attester.count == 0 || p->profile->carrier == IN_CERTIFICATE))
+        unsupported("in this role and profile: fault", "foreign-nonce");
     const char *cannot = library_cannot(p);
     if (cannot)
         unsupported(p->profile->name, cannot);

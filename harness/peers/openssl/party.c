@@ -171,6 +171,7 @@ void party_stop(struct party *party)
     EVP_PKEY_free(party->pkey);
     if (party->keylog_file)
         fclose(party->keylog_file);
+    blob_clear(&party->foreign);
     free((char *)(uintptr_t)party->host);
 }
 

@@ -75,6 +75,7 @@ struct party {
     unsigned nonce_size, verifier_timeout_ms, connections, reattest;
     int64_t result_max_age, clock_offset;
     double timeout;
+    struct blob foreign; /* the fault foreign-nonce: what evidence answers instead; or empty */
     uint16_t points[POINTS];
 
     /* made of them by party_start() */

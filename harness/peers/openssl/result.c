@@ -33,8 +33,8 @@ struct jwt { /* the three parts as they came, and the first decoded */
 
 static int split(struct bytes jwt, struct jwt *partsp, struct why *why)
 {
-    const uint8_t *end = jwt.data + jwt.size, *first, *second;
-    first = jwt.size ? memchr(jwt.data, '.', jwt.size) : NULL;
+    const uint8_t *first = jwt.size ? memchr(jwt.data, '.', jwt.size) : NULL, *second;
+    const uint8_t *end = first ? jwt.data + jwt.size : NULL;
     second = first ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
     if (!second || memchr(second + 1, '.', (size_t)(end - second - 1)))
         return BAD(why, "a JWS in compact serialization has three parts");
