@@ -20,7 +20,8 @@ public final class Attester {
     private long goodUntil;
     private Long expiresAt;
 
-    public Attester(Options options, Verifier verifier, Journal journal, Device device, Device.Key key) {
+    public Attester(
+            Options options, Verifier verifier, Journal journal, Device device, Device.Key key) {
         this.options = options;
         this.verifier = verifier;
         this.journal = journal;
@@ -32,16 +33,25 @@ public final class Attester {
     public byte[] evidence(int conn, String direction, byte[] challenge) throws Refusal {
         journal.challenge(conn, direction, challenge);
         if (challenge.length < 8 || challenge.length > 64) {
-            throw new Refusal("nonce-length", "a nonce has 8 to 64 bytes, " + challenge.length + " came", "RFC 9711 section 4.1");
+            throw new Refusal(
+                    "nonce-length",
+                    "a nonce has 8 to 64 bytes, " + challenge.length + " came",
+                    "RFC 9711 section 4.1");
         }
-        byte[] cmw = options.psa ? wrap(MediaType.EAT_CWT, token(challenge), Cmw.EVIDENCE) : bundle(challenge);
+        byte[] cmw =
+                options.psa
+                        ? wrap(MediaType.EAT_CWT, token(challenge), Cmw.EVIDENCE)
+                        : bundle(challenge);
         journal.credential(conn, "sent", cmw);
         return cmw;
     }
 
     private byte[] token(byte[] challenge) throws Refusal {
         if (challenge.length % 16 != 0 || challenge.length < 32) {
-            throw new Refusal("nonce-length", "the nonce of a PSA token has 32, 48 or 64 bytes", "RFC 9783 section 4.1");
+            throw new Refusal(
+                    "nonce-length",
+                    "the nonce of a PSA token has 32, 48 or 64 bytes",
+                    "RFC 9783 section 4.1");
         }
         return device.attestPlatform(challenge);
     }
@@ -55,14 +65,20 @@ public final class Attester {
         return Cmw.write(options.form, options.json, type, value, indicator);
     }
 
-    /** A result, fresh or kept; one that answers BINDER, where that is not null, is for it alone. */
+    /**
+     * A result, fresh or kept; one that answers BINDER, where that is not null, is for it alone.
+     */
     public synchronized byte[] result(int conn, byte[] binder) throws Refusal {
         long now = System.currentTimeMillis() / 1000 + options.clockOffset;
         boolean cached = binder == null && kept != null && now < goodUntil;
         if (!cached) {
             fetch(conn, binder, now);
         }
-        journal.result(conn, cached ? "cache" : "verifier", keptFile, expiresAt == null ? null : expiresAt - now);
+        journal.result(
+                conn,
+                cached ? "cache" : "verifier",
+                keptFile,
+                expiresAt == null ? null : expiresAt - now);
         byte[] cmw = wrap(MediaType.EAT_JWT, kept, Cmw.ATTESTATION_RESULTS);
         if (binder != null) {
             kept = null;
@@ -73,15 +89,21 @@ public final class Attester {
 
     private void fetch(int conn, byte[] binder, long now) throws Refusal {
         Verifier.Session session =
-                verifier.open(options.text("verifier", null), binder, binder == null ? NONCE_SIZE : binder.length);
+                verifier.open(
+                        options.text("verifier", null),
+                        binder,
+                        binder == null ? NONCE_SIZE : binder.length);
         if (binder != null) {
             journal.challenge(conn, "computed", binder);
         }
         try {
             kept =
                     options.psa
-                            ? session.appraise(RelyingParty.tokenType(session), token(session.nonce))
-                            : session.appraise(options.json ? MediaType.CMW_JSON : MediaType.CMW_CBOR, bundle(session.nonce));
+                            ? session.appraise(
+                                    RelyingParty.tokenType(session), token(session.nonce))
+                            : session.appraise(
+                                    options.json ? MediaType.CMW_JSON : MediaType.CMW_CBOR,
+                                    bundle(session.nonce));
         } finally {
             session.end();
         }

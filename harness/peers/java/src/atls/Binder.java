@@ -3,10 +3,13 @@ package atls;
 
 import java.security.GeneralSecurityException;
 import java.util.Arrays;
+
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
-/** The values that evidence answers where both endpoints compute them, and HKDF (RFC 5869, 8446). */
+/**
+ * The values that evidence answers where both endpoints compute them, and HKDF (RFC 5869, 8446).
+ */
 public final class Binder {
     private Binder() {}
 
@@ -23,7 +26,8 @@ public final class Binder {
     }
 
     /** HKDF-Expand-Label of RFC 8446 section 7.1. */
-    public static byte[] expandLabel(String hash, byte[] secret, String label, byte[] context, int size) {
+    public static byte[] expandLabel(
+            String hash, byte[] secret, String label, byte[] context, int size) {
         byte[] info =
                 new Bytes.Writer()
                         .number(size, 2)
@@ -44,12 +48,15 @@ public final class Binder {
     }
 
     /** The exporter of RFC 8446 section 7.5. */
-    public static byte[] export(String hash, byte[] exporterSecret, String label, byte[] context, int size) {
+    public static byte[] export(
+            String hash, byte[] exporterSecret, String label, byte[] context, int size) {
         byte[] derived = expandLabel(hash, exporterSecret, label, Bytes.hash(hash), sizeOf(hash));
         return expandLabel(hash, derived, "exporter", Bytes.hash(hash, context), size);
     }
 
-    /** seat-early-attestation section 5.1.1; HELLOS is Transcript-Hash(ClientHello..ServerHello). */
+    /**
+     * seat-early-attestation section 5.1.1; HELLOS is Transcript-Hash(ClientHello..ServerHello).
+     */
     public static byte[] seat(String hash, byte[] hellos, byte[] spki) {
         int size = sizeOf(hash);
         byte[] base = expandLabel(hash, new byte[size], "attestation base", hellos, size);

@@ -12,9 +12,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * CBOR (RFC 8949) as this protocol needs it: a tree whose items know the bytes they came from, since
- * the linkage of a CAB hashes an encoding, and a reader that can insist on the preferred one. The
- * libraries that there are tell neither. Floats are kept as their bits: nothing here has any.
+ * CBOR (RFC 8949) as this protocol needs it: a tree whose items know the bytes they came from,
+ * since the linkage of a CAB hashes an encoding, and a reader that can insist on the preferred one.
+ * The libraries that there are tell neither. Floats are kept as their bits: nothing here has any.
  */
 public final class Cbor {
     private static final String CLAUSE = "RFC 8949 section 3";
@@ -50,9 +50,9 @@ public final class Cbor {
     }
 
     /**
-     * One item. NUMBER: value, -1 - value, tag, or simple value (256 and the head for a float); BYTES
-     * of strings; ITEMS of arrays, of maps (key, value, key, ...) and the one in a tag; RAW: all of its
-     * encoding.
+     * One item. NUMBER: value, -1 - value, tag, or simple value (256 and the head for a float);
+     * BYTES of strings; ITEMS of arrays, of maps (key, value, key, ...) and the one in a tag; RAW:
+     * all of its encoding.
      */
     public record Item(Kind kind, long number, byte[] bytes, List<Item> items, byte[] raw) {
         public boolean isUint(long value) {
@@ -164,7 +164,8 @@ public final class Cbor {
         }
         long least = info == 24 ? 24 : 1L << (4 * size);
         if (!rules.unpreferred && Long.compareUnsigned(value, least) < 0) {
-            throw new Refusal(reason, "CBOR at byte " + at + ": a head longer than needed", PREFERRED);
+            throw new Refusal(
+                    reason, "CBOR at byte " + at + ": a head longer than needed", PREFERRED);
         }
         return value;
     }
@@ -279,7 +280,10 @@ public final class Cbor {
 
     /** A head in preferred encoding. */
     public static byte[] head(int major, long value) {
-        int info = value < 24 ? -1 : value < 0x100 ? 0 : value < 0x10000 ? 1 : value < 1L << 32 ? 2 : 3;
+        int info =
+                value < 24
+                        ? -1
+                        : value < 0x100 ? 0 : value < 0x10000 ? 1 : value < 1L << 32 ? 2 : 3;
         Bytes.Writer out = new Bytes.Writer();
         if (info < 0) {
             return out.number(major << 5 | value, 1).done();

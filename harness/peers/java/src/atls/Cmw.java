@@ -54,7 +54,11 @@ public record Cmw(
             return "json";
         }
         boolean cbor =
-                first == 0x82 || first == 0x83 || first == 0x9f || first == 0xda || first == 0xbf
+                first == 0x82
+                        || first == 0x83
+                        || first == 0x9f
+                        || first == 0xda
+                        || first == 0xbf
                         || first >= 0xa0 && first <= 0xbb;
         return cbor ? "cbor" : null;
     }
@@ -105,7 +109,8 @@ public record Cmw(
         return new Cmw(Form.RECORD, json, type, format, value, known, null, Map.of());
     }
 
-    private static Cmw collection(boolean json, String type, Map<String, Cmw> entries) throws Refusal {
+    private static Cmw collection(boolean json, String type, Map<String, Cmw> entries)
+            throws Refusal {
         if (entries.isEmpty()) {
             throw refusal("a collection holds no CMW", COLLECTION_CLAUSE);
         }
@@ -136,7 +141,8 @@ public record Cmw(
 
     private static Cmw recordOfCbor(List<Cbor.Item> members) throws Refusal {
         if (members.size() < 2 || members.size() > 3) {
-            throw refusal("expected 2 or 3 members in a record, came " + members.size(), RECORD_CLAUSE);
+            throw refusal(
+                    "expected 2 or 3 members in a record, came " + members.size(), RECORD_CLAUSE);
         }
         Cbor.Item type = members.get(0);
         boolean numbered = type.kind() == Cbor.Kind.UINT;
@@ -167,7 +173,9 @@ public record Cmw(
         long low = offset & 0xff;
         long format = (offset >> 8) * 255 + low;
         if (offset < 0 || low == 255 || offset >> 8 > 254 || format > 65024) {
-            throw refusal("tag " + Long.toUnsignedString(item.number()) + " is of no content format", TAG_CLAUSE);
+            throw refusal(
+                    "tag " + Long.toUnsignedString(item.number()) + " is of no content format",
+                    TAG_CLAUSE);
         }
         if (item.items().get(0).kind() != Cbor.Kind.BYTES) {
             throw refusal("expected a byte string in the tag", TAG_CLAUSE);
@@ -223,10 +231,12 @@ public record Cmw(
 
     private static Cmw recordOfJson(List<?> members) throws Refusal {
         if (members.size() < 2 || members.size() > 3) {
-            throw refusal("expected 2 or 3 members in a record, came " + members.size(), RECORD_CLAUSE);
+            throw refusal(
+                    "expected 2 or 3 members in a record, came " + members.size(), RECORD_CLAUSE);
         }
         if (!(members.get(0) instanceof String type)) {
-            throw refusal("expected a media type as type (JSON has no numbers for it)", RECORD_CLAUSE);
+            throw refusal(
+                    "expected a media type as type (JSON has no numbers for it)", RECORD_CLAUSE);
         }
         if (!(members.get(1) instanceof String text) || text.isEmpty()) {
             throw refusal("expected base64url text as value", RECORD_CLAUSE);
@@ -248,7 +258,8 @@ public record Cmw(
     }
 
     /** A record or, with a content format and in CBOR alone, a tag. */
-    public static byte[] write(Form form, boolean json, String mediaType, byte[] value, int indicator) {
+    public static byte[] write(
+            Form form, boolean json, String mediaType, byte[] value, int indicator) {
         if (json) {
             String text = Base64.getUrlEncoder().withoutPadding().encodeToString(value);
             return Bytes.utf8(Json.write(List.of(mediaType, text, indicator)));

@@ -56,11 +56,17 @@ public final class CodePoints {
             } else if (alerts.containsKey(entry.getKey()) && number > 0 && number < 256) {
                 alerts.put(entry.getKey(), number);
             } else {
-                throw new Refusal("internal", "code point " + entry.getKey() + ": unknown, or no such number", "");
+                throw new Refusal(
+                        "internal",
+                        "code point " + entry.getKey() + ": unknown, or no such number",
+                        "");
             }
         }
         if (extensions.values().stream().distinct().count() != extensions.size()) {
-            throw new Refusal("internal", "code points: two extensions have one number", "RFC 8446 section 4.2");
+            throw new Refusal(
+                    "internal",
+                    "code points: two extensions have one number",
+                    "RFC 8446 section 4.2");
         }
     }
 
@@ -73,7 +79,8 @@ public final class CodePoints {
         } catch (ClassCastException | NumberFormatException e) {
             // told below
         }
-        throw new Refusal("internal", "code point " + name + ": a number from 0 to 65535 was expected", "");
+        throw new Refusal(
+                "internal", "code point " + name + ": a number from 0 to 65535 was expected", "");
     }
 
     public int extension(String name) {

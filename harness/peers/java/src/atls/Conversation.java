@@ -76,7 +76,11 @@ public final class Conversation {
     public void alertReceived(int number) {
         if (alert < 0 && failure == null) {
             String name = party.points.alertName(number);
-            fail(new Refusal("peer-alert", "the peer ended the connection with " + name + " (" + number + ")", ""));
+            fail(
+                    new Refusal(
+                            "peer-alert",
+                            "the peer ended the connection with " + name + " (" + number + ")",
+                            ""));
             alert = number;
             alertReceived = true;
         }
@@ -116,7 +120,9 @@ public final class Conversation {
     X509Certificate verifyChain(List<byte[]> chain) throws Refusal {
         if (chain.isEmpty()) {
             throw new Refusal(
-                            party.relyingParty != null ? "attestation-missing" : "certificate-untrusted",
+                            party.relyingParty != null
+                                    ? "attestation-missing"
+                                    : "certificate-untrusted",
                             "the Certificate is empty",
                             "RFC 8446 section 4.4.2.4")
                     .withAlert(party.options.client ? DECODE_ERROR : CERTIFICATE_REQUIRED);
@@ -145,7 +151,8 @@ public final class Conversation {
         }
         EcKey key = X509.key(leaf);
         appraise(modelOf(cmw, party.options.relyingParty));
-        if (peerModel.equals(Options.PASSPORT)) { // nothing was agreed on: the first that is trusted
+        if (peerModel.equals(
+                Options.PASSPORT)) { // nothing was agreed on: the first that is trusted
             appraisal.expectVerifier(party.options.trusted.keySet().iterator().next());
         }
         appraisal.expectAnswerTo(Bytes.hash(key.curve().hash, key.spki()));
@@ -181,7 +188,9 @@ public final class Conversation {
 
     /** Before anything is said behind the handshake: nobody goes on without what it must have. */
     public void checkComplete() throws Refusal {
-        boolean must = party.relyingParty != null && party.options.profile.carrier != Profile.Carrier.IN_AUTHENTICATOR;
+        boolean must =
+                party.relyingParty != null
+                        && party.options.profile.carrier != Profile.Carrier.IN_AUTHENTICATOR;
         if (must && !accepted) {
             throw new Refusal("internal", "the handshake is over without an accepted verdict", "");
         }
@@ -229,8 +238,13 @@ public final class Conversation {
         if (appraisal != null) {
             appraisal.end();
         }
+        if (reported && failure != null) { // behind the handshake: no event has a place for it
+            System.err.println(
+                    "connection " + conn + ": " + failure.reason + ": " + failure.getMessage());
+        }
         reportHandshake();
-        party.events.tell("closed", "conn", conn, "outcome", failure == null ? "complete" : "failed");
+        party.events.tell(
+                "closed", "conn", conn, "outcome", failure == null ? "complete" : "failed");
         return failure == null;
     }
 
@@ -258,7 +272,8 @@ public final class Conversation {
     }
 
     void tellLine(String direction, byte[] text) {
-        party.events.tell("application-data", "conn", conn, "direction", direction, "text", textOf(text));
+        party.events.tell(
+                "application-data", "conn", conn, "direction", direction, "text", textOf(text));
     }
 
     /** Text of the peer: as it is where it is UTF-8, in hexadecimal where it is not. */
@@ -283,7 +298,8 @@ public final class Conversation {
             }
             reportHandshake(); // a client knows only now that the server accepted it
             if (line.size() == LINE_MAX) {
-                throw new Refusal("internal", "a line of at most " + LINE_MAX + " bytes was expected", "");
+                throw new Refusal(
+                        "internal", "a line of at most " + LINE_MAX + " bytes was expected", "");
             }
             line.write(octet);
         }

@@ -51,7 +51,8 @@ public record Cose(byte[] protectedHeader, long algorithm, byte[] payload, byte[
                     CLAUSE);
         }
         long algorithm = header(part.get(0).bytes(), part.get(1));
-        Cose message = new Cose(part.get(0).bytes(), algorithm, part.get(2).bytes(), part.get(3).bytes());
+        Cose message =
+                new Cose(part.get(0).bytes(), algorithm, part.get(2).bytes(), part.get(3).bytes());
         int size = algorithm == EcKey.Curve.P384.coseAlgorithm ? 96 : 64;
         if (message.signature.length != size) {
             throw refusal("expected a signature of " + size + " bytes", "RFC 9053 section 2.1");
@@ -80,13 +81,15 @@ public record Cose(byte[] protectedHeader, long algorithm, byte[] payload, byte[
         for (int i = 0; i < open.items().size(); i += 2) {
             String label = label(open.items().get(i));
             if (labels.contains(label) || label.equals(String.valueOf(CRIT))) {
-                throw refusal("parameter " + label + " is in the wrong header", "RFC 9052 section 3");
+                throw refusal(
+                        "parameter " + label + " is in the wrong header", "RFC 9052 section 3");
             }
         }
         if (algorithm == null
                 || algorithm != EcKey.Curve.P256.coseAlgorithm
                         && algorithm != EcKey.Curve.P384.coseAlgorithm) {
-            throw refusal("expected alg ES256 (-7) or ES384 (-35), protected; came " + algorithm, HEADER);
+            throw refusal(
+                    "expected alg ES256 (-7) or ES384 (-35), protected; came " + algorithm, HEADER);
         }
         return algorithm;
     }
@@ -110,9 +113,11 @@ public record Cose(byte[] protectedHeader, long algorithm, byte[] payload, byte[
         }
         for (Cbor.Item item : critical.items()) {
             String label = label(item);
-            boolean understood = Set.of(String.valueOf(ALG), String.valueOf(KEY_ID)).contains(label);
+            boolean understood =
+                    Set.of(String.valueOf(ALG), String.valueOf(KEY_ID)).contains(label);
             if (!understood || !labels.contains(label)) {
-                throw refusal("crit: parameter " + label + " is not understood or not there", HEADER);
+                throw refusal(
+                        "crit: parameter " + label + " is not understood or not there", HEADER);
             }
         }
     }

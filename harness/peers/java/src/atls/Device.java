@@ -127,7 +127,12 @@ public final class Device implements AutoCloseable {
         byte[] message = Bytes.concat(new byte[] {(byte) operation}, fields);
         sequence++;
         byte[] header =
-                new Bytes.Writer().number(VERSION, 1).number(REQUEST, 1).number(session, 4).number(sequence, 4).done();
+                new Bytes.Writer()
+                        .number(VERSION, 1)
+                        .number(REQUEST, 1)
+                        .number(session, 4)
+                        .number(sequence, 4)
+                        .done();
         byte[] frame = frame(Bytes.concat(header, message));
         long end = System.nanoTime() + TIMEOUT_MS * 1_000_000;
         try {
@@ -138,7 +143,10 @@ public final class Device implements AutoCloseable {
                         Thread.onSpinWait();
                     }
                 }
-                long patience = i == TRIES ? end : Math.min(end, System.nanoTime() + TIMEOUT_MS * 1_000_000 / TRIES);
+                long patience =
+                        i == TRIES
+                                ? end
+                                : Math.min(end, System.nanoTime() + TIMEOUT_MS * 1_000_000 / TRIES);
                 byte[] answer = answer(patience);
                 if (answer != null) {
                     return check(operation, answer);
@@ -188,7 +196,12 @@ public final class Device implements AutoCloseable {
     /** Answers to earlier tries are nobody's any more. */
     private byte[] ours(byte[] payload) {
         byte[] wanted =
-                new Bytes.Writer().number(VERSION, 1).number(ANSWER, 1).number(session, 4).number(sequence, 4).done();
+                new Bytes.Writer()
+                        .number(VERSION, 1)
+                        .number(ANSWER, 1)
+                        .number(session, 4)
+                        .number(sequence, 4)
+                        .done();
         return payload.length > wanted.length
                         && Arrays.equals(payload, 0, wanted.length, wanted, 0, wanted.length)
                 ? Arrays.copyOfRange(payload, wanted.length, payload.length)
@@ -200,7 +213,10 @@ public final class Device implements AutoCloseable {
         long came = in.number("operation", 1);
         long outcome = in.number("outcome", 1);
         if (outcome != 0) {
-            String said = new String(in.vector("text", 2, 0, 0xffff), java.nio.charset.StandardCharsets.US_ASCII);
+            String said =
+                    new String(
+                            in.vector("text", 2, 0, 0xffff),
+                            java.nio.charset.StandardCharsets.US_ASCII);
             throw unavailable("the device refused operation " + operation + ": " + said);
         }
         if (came != operation) {
@@ -260,7 +276,12 @@ public final class Device implements AutoCloseable {
     public byte[] sign(Key key, byte[] digest) throws Refusal {
         byte[] fields = new Bytes.Writer().bytes(handle(key.handle)).vector(1, digest).done();
         Bytes.Reader in = request(SIGN, fields);
-        byte[] signature = in.vector("signature", 1, 2L * key.publicKey.curve().size, 2L * key.publicKey.curve().size);
+        byte[] signature =
+                in.vector(
+                        "signature",
+                        1,
+                        2L * key.publicKey.curve().size,
+                        2L * key.publicKey.curve().size);
         in.end("answer to sign");
         return signature;
     }

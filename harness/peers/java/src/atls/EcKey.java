@@ -18,7 +18,12 @@ import java.util.Arrays;
 public record EcKey(Curve curve, byte[] x, byte[] y) {
     /** A curve, the hash that goes with it, and what SubjectPublicKeyInfo says of it. */
     public enum Curve {
-        P256("secp256r1", 32, "SHA-256", -7, "3059301306072a8648ce3d020106082a8648ce3d03010703420004"),
+        P256(
+                "secp256r1",
+                32,
+                "SHA-256",
+                -7,
+                "3059301306072a8648ce3d020106082a8648ce3d03010703420004"),
         P384("secp384r1", 48, "SHA-384", -35, "3076301006072a8648ce3d020106052b8104002203620004");
 
         public final String standardName;
@@ -69,7 +74,12 @@ public record EcKey(Curve curve, byte[] x, byte[] y) {
         if (x.length != curve.size || y.length != curve.size) {
             throw new Refusal(
                     reason,
-                    "expected coordinates of " + curve.size + " bytes, came " + x.length + " and " + y.length,
+                    "expected coordinates of "
+                            + curve.size
+                            + " bytes, came "
+                            + x.length
+                            + " and "
+                            + y.length,
                     clause);
         }
         EcKey key = new EcKey(curve, x, y);
@@ -106,11 +116,17 @@ public record EcKey(Curve curve, byte[] x, byte[] y) {
                         clause);
             }
         }
-        throw new Refusal(reason, "expected the SubjectPublicKeyInfo of a key of P-256 or P-384", clause);
+        throw new Refusal(
+                reason, "expected the SubjectPublicKeyInfo of a key of P-256 or P-384", clause);
     }
 
     public byte[] spki() {
         return Bytes.concat(curve.spkiPrefix, x, y);
+    }
+
+    /** The uncompressed point. */
+    public byte[] point() {
+        return Bytes.concat(new byte[] {4}, x, y);
     }
 
     /** kty, crv, x, y in deterministic order: the COSE_Key whose hash KAT-06 and H6 speak of. */

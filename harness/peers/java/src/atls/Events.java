@@ -17,7 +17,10 @@ public final class Events {
     /** FILE null: nothing is written; "-": standard output. */
     public Events(String file, String who) throws IOException {
         this.who = who;
-        this.out = file == null ? null : file.equals("-") ? System.out : Files.newOutputStream(Path.of(file));
+        this.out =
+                file == null
+                        ? null
+                        : file.equals("-") ? System.out : Files.newOutputStream(Path.of(file));
     }
 
     /** FIELDS: name, value, ...; a null value leaves the field out. */

@@ -5,8 +5,8 @@ import java.util.Arrays;
 
 /**
  * Evidence in a CMW: a bundle of key and platform token (CAB, draft-bft-rats-kat-06) or, beside a
- * certificate, a PSA token alone. Parsed strictly; what it claims is checked by the functions below,
- * and its platform token by the verifier. KEY is null in a bare token.
+ * certificate, a PSA token alone. Parsed strictly; what it claims is checked by the functions
+ * below, and its platform token by the verifier. KEY is null in a bare token.
  */
 public final class Evidence {
     private static final String CLAIMS = "draft-bft-rats-kat-06 section 3.1";
@@ -23,6 +23,7 @@ public final class Evidence {
     public final byte[] token;
 
     public final byte[] tokenNonce;
+
     /** Of the key token; null where there is none. */
     public final EcKey key;
 
@@ -32,7 +33,13 @@ public final class Evidence {
     private final byte[] katNonce;
 
     private Evidence(
-            byte[] token, byte[] tokenNonce, Cose kat, EcKey key, EcKey kak, byte[] kakEncoded, byte[] nonce) {
+            byte[] token,
+            byte[] tokenNonce,
+            Cose kat,
+            EcKey key,
+            EcKey kak,
+            byte[] kakEncoded,
+            byte[] nonce) {
         this.token = token;
         this.tokenNonce = tokenNonce;
         this.kat = kat;
@@ -69,7 +76,10 @@ public final class Evidence {
 
     private static Evidence bareToken(Cmw cmw) throws Refusal {
         if (cmw.indicator() != 0 && (cmw.indicator() & Cmw.EVIDENCE) == 0) {
-            throw new Refusal("malformed-cmw", "expected evidence, the record says that it is none", "RFC 9999 section 3.1");
+            throw new Refusal(
+                    "malformed-cmw",
+                    "expected evidence, the record says that it is none",
+                    "RFC 9999 section 3.1");
         }
         Cbor.Item claims = claims(Cose.parse(token(cmw.value(), false)), false);
         return new Evidence(cmw.value(), patNonce(claims), null, null, null, null, null);
@@ -103,7 +113,8 @@ public final class Evidence {
             tokenNonce = patNonce(claims(Cose.parse(token(patMember.value(), false)), false));
         }
         if (cmw.form() != Cmw.Form.COLLECTION || !Cmw.CAB_TYPE.equals(cmw.collectionType())) {
-            throw new Refusal("malformed-cmw", "expected a CMW collection of type " + Cmw.CAB_TYPE, BUNDLE);
+            throw new Refusal(
+                    "malformed-cmw", "expected a CMW collection of type " + Cmw.CAB_TYPE, BUNDLE);
         }
         checkMember("kat", katMember);
         checkMember("pat", patMember);
@@ -129,7 +140,8 @@ public final class Evidence {
                     BUNDLE);
         }
         if (member.indicator() != 0 && (member.indicator() & Cmw.EVIDENCE) == 0) {
-            throw new Refusal("malformed-cmw", "\"" + label + "\" says that it is no evidence", BUNDLE);
+            throw new Refusal(
+                    "malformed-cmw", "\"" + label + "\" says that it is no evidence", BUNDLE);
         }
     }
 
@@ -138,7 +150,10 @@ public final class Evidence {
         Cbor.Item kak = claims.find(CLAIM_KAK);
         Cbor.Item nonce = claims.find(CLAIM_NONCE);
         if (confirmation == null || kak == null || nonce == null) {
-            throw new Refusal("malformed-claims", "expected eat_nonce (10), cnf (8) and kak-pub (2500) in a KAT", CLAIMS);
+            throw new Refusal(
+                    "malformed-claims",
+                    "expected eat_nonce (10), cnf (8) and kak-pub (2500) in a KAT",
+                    CLAIMS);
         }
         if (confirmation.kind() != Cbor.Kind.MAP
                 || confirmation.items().size() != 2
@@ -154,7 +169,10 @@ public final class Evidence {
         if (nonce.kind() != Cbor.Kind.BYTES
                 || nonce.bytes().length < NONCE_MIN
                 || nonce.bytes().length > NONCE_MAX) {
-            throw new Refusal("malformed-claims", "expected an eat_nonce of 8 to 64 bytes", "RFC 9711 section 4.1");
+            throw new Refusal(
+                    "malformed-claims",
+                    "expected an eat_nonce of 8 to 64 bytes",
+                    "RFC 9711 section 4.1");
         }
     }
 
@@ -173,14 +191,20 @@ public final class Evidence {
     /** The key token's signature, by the key that it names itself. */
     public void checkKeyToken() throws Refusal {
         if (isBundle() && !kat.verifies(kak)) {
-            throw new Refusal("kat-signature-invalid", "the KAT's signature does not verify under its kak-pub", VERIFY);
+            throw new Refusal(
+                    "kat-signature-invalid",
+                    "the KAT's signature does not verify under its kak-pub",
+                    VERIFY);
         }
     }
 
     /** The platform token answers the hash of kak-pub as it came. */
     public void checkLinkage() throws Refusal {
         if (isBundle() && !Arrays.equals(tokenNonce, Bytes.hash("SHA-256", kakEncoded))) {
-            throw new Refusal("linkage-mismatch", "the PAT's eat_nonce is not the SHA-256 hash of the KAT's kak-pub", BUNDLE);
+            throw new Refusal(
+                    "linkage-mismatch",
+                    "the PAT's eat_nonce is not the SHA-256 hash of the KAT's kak-pub",
+                    BUNDLE);
         }
     }
 }

@@ -13,19 +13,20 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * seat-expat-04 behind the handshake: frames, requests and authenticators, and "done" from both sides
- * before the line of application data. One frame is dealt with at a time, so an answer may wait for
- * an appraisal of this side; nobody's progress depends on it.
+ * seat-expat-04 behind the handshake: frames, requests and authenticators, and "done" from both
+ * sides before the line of application data. One frame is dealt with at a time, so an answer may
+ * wait for an appraisal of this side; nobody's progress depends on it.
  */
 final class Expat {
     private static final String FRAMES = "harness/peers/README.md, frames of expat-04";
-    private static final String LABEL = "EXPORTER-cmw-attestation";
     private static final int REQUEST = 1;
     private static final int AUTHENTICATOR = 2;
     private static final int LINE = 3;
     private static final int DONE = 4;
     private static final int ALERT = 5;
-    private static final long[][] BOUNDS = {{}, {1, 65535}, {1, 1 << 20}, {0, 4095}, {0, 0}, {1, 1}};
+    private static final long[][] BOUNDS = {
+        {}, {1, 65535}, {1, 1 << 20}, {0, 4095}, {0, 0}, {1, 1}
+    };
     private static final int EXPORTED_SIZE = 32;
     private static final int CONTEXT_SIZE = 32;
     private static final int UNEXPECTED_MESSAGE = 10;
@@ -43,6 +44,9 @@ final class Expat {
     private boolean open; // a request of this side waits for its answer
     private int asked;
     private int requests;
+    private Rfc9261.Authenticator toJudge;
+    private Rfc9261.Request toAnswer;
+    private boolean satisfied;
     private boolean doneSent;
     private boolean doneReceived;
     private boolean lineSent;
@@ -54,29 +58,46 @@ final class Expat {
         party = conversation.party;
         options = party.options;
         authenticators = new Rfc9261(link, options.client);
-        extension = party.points.extension(options.profile.entryExtension);
+        boolean other = options.reading("cmw-code-point").equals("0xFFFF");
+        extension = other ? 0xFFFF : party.points.extension(options.profile.entryExtension);
     }
 
     private static Refusal unexpected(String detail) {
         return new Refusal("malformed-authenticator", detail, FRAMES).withAlert(UNEXPECTED_MESSAGE);
     }
 
-    /** To the end: a line each way. */
+    /** To the end: a line each way. What has come is looked at before anything is said. */
     void run() throws IOException, Refusal {
-        if (party.relyingParty != null) {
+        satisfied = party.relyingParty == null;
+        if (!satisfied) {
             ask();
-        } else {
-            sendDone();
         }
-        while (!lineSent || !lineReceived) {
-            take();
+        while (true) {
+            while (!(lineSent && lineReceived) && link.pending()) {
+                take();
+            }
             if (doneSent && doneReceived) {
                 conversation.reportHandshake();
-                if (!lineSent && (options.client || lineReceived)) {
-                    sendLine();
-                }
+            }
+            if (toAnswer != null) {
+                answer();
+            } else if (toJudge != null) {
+                judge();
+            } else if (satisfied && !doneSent) {
+                sendDone();
+            } else if (doneSent && doneReceived && maySpeak()) {
+                sendLine();
+            } else if (lineSent && lineReceived) {
+                return;
+            } else {
+                take();
             }
         }
+    }
+
+    /** The client's line is the first. */
+    private boolean maySpeak() {
+        return !lineSent && (options.client || lineReceived);
     }
 
     private void send(int type, byte[] body) throws IOException {
@@ -122,8 +143,8 @@ final class Expat {
             case AUTHENTICATOR -> authenticated(body);
             case LINE -> line(body);
             case DONE -> {
-                if (doneReceived) {
-                    throw unexpected("done came twice");
+                if (doneReceived || toAnswer != null) {
+                    throw unexpected("done came twice, or while an answer was awaited");
                 }
                 doneReceived = true;
             }
@@ -136,7 +157,10 @@ final class Expat {
 
     private void line(byte[] text) throws Refusal {
         if (!doneSent || !doneReceived) {
-            throw new Refusal("application-data-early", "application data came before attestation was complete", options.profile.clause);
+            throw new Refusal(
+                    "application-data-early",
+                    "application data came before attestation was complete",
+                    options.profile.clause);
         }
         if (lineReceived) {
             throw unexpected("one line was expected, another one came");
@@ -149,12 +173,18 @@ final class Expat {
     private void tell(String direction, String message, int round, byte[] ofContext, int bytes) {
         party.events.tell(
                 "authenticator",
-                "conn", conversation.conn,
-                "direction", direction,
-                "message", message,
-                "round", round,
-                "context", Bytes.hex(ofContext),
-                "bytes", bytes);
+                "conn",
+                conversation.conn,
+                "direction",
+                direction,
+                "message",
+                message,
+                "round",
+                round,
+                "context",
+                Bytes.hex(ofContext),
+                "bytes",
+                bytes);
     }
 
     // The relying party.
@@ -178,7 +208,7 @@ final class Expat {
         send(REQUEST, request);
     }
 
-    private void authenticated(byte[] bytes) throws IOException, Refusal {
+    private void authenticated(byte[] bytes) throws Refusal {
         boolean empty = Rfc9261.isEmpty(bytes);
         byte[] came = empty && open ? context : Rfc9261.contextOf(bytes);
         boolean due = open && (empty || Bytes.equal(came, context));
@@ -197,7 +227,7 @@ final class Expat {
             throw unexpected("an authenticator came that nobody asked for");
         }
         open = false;
-        judge(parsed);
+        toJudge = parsed;
     }
 
     /** A context of an earlier round is known to be used up; another one is of no request. */
@@ -205,13 +235,18 @@ final class Expat {
         return authenticators.knows(came) ? came : null;
     }
 
-    private void judge(Rfc9261.Authenticator parsed) throws IOException, Refusal {
+    private void judge() throws IOException, Refusal {
+        Rfc9261.Authenticator parsed = toJudge;
+        toJudge = null;
         List<byte[]> chain = new ArrayList<>();
         for (int i = 0; i < parsed.entries().size(); i++) {
             Rfc9261.Entry entry = parsed.entries().get(i);
             chain.add(entry.certificate());
             if (i > 0 && entry.extensions().containsKey(extension)) {
-                throw new Refusal("malformed-extension", "cmw_attestation was expected in the first CertificateEntry only", options.profile.clause)
+                throw new Refusal(
+                                "malformed-extension",
+                                "cmw_attestation was expected in the first CertificateEntry only",
+                                options.profile.clause)
                         .withAlert(ILLEGAL_PARAMETER);
             }
         }
@@ -219,7 +254,10 @@ final class Expat {
         byte[] payload = parsed.entries().get(0).extensions().get(extension);
         if (payload == null) {
             if (options.required) {
-                throw new Refusal("attestation-missing", "the authenticator has no cmw_attestation", options.profile.clause);
+                throw new Refusal(
+                        "attestation-missing",
+                        "the authenticator has no cmw_attestation",
+                        options.profile.clause);
             }
             satisfied();
             return;
@@ -229,7 +267,7 @@ final class Expat {
         in.end("cmw_attestation");
         EcKey key = X509.key(leaf);
         String model = chooseAppraisal(cmw);
-        appraisal.expectAnswerTo(binding(key.spki(), context));
+        appraisal.expectAnswerTo(binding(key, context));
         appraisal.expectKey(key);
         appraisal.credential(cmw);
         appraisal.judge();
@@ -267,33 +305,53 @@ final class Expat {
         }
     }
 
-    private void satisfied() throws IOException {
+    private void satisfied() {
         open = false;
         if (appraisal != null) {
             appraisal.end();
         }
         conversation.accepted = true;
-        sendDone();
+        satisfied = true;
     }
 
-    private byte[] binding(byte[] spki, byte[] ofContext) throws IOException {
-        return Binder.expat(link.hash(), spki, link.export(LABEL, ofContext, EXPORTED_SIZE));
+    /** By the readings of H6 and H7 that this side has. */
+    private byte[] binding(EcKey key, byte[] ofContext) throws IOException {
+        byte[] bytes =
+                switch (options.reading("public-key")) {
+                    case "raw-point" -> key.point();
+                    case "cose-key" -> key.coseKey();
+                    default -> key.spki();
+                };
+        byte[] exported = link.export(options.reading("exporter-label"), ofContext, EXPORTED_SIZE);
+        return Binder.expat(link.hash(), bytes, exported);
     }
 
     // The attester.
 
-    private void requested(byte[] bytes) throws IOException, Refusal {
+    private void requested(byte[] bytes) throws Refusal {
         if (doneReceived) {
             throw unexpected("a request came behind done");
         }
         Rfc9261.Request request = authenticators.asked(bytes);
         requests++;
         tell("received", "request", requests, request.context(), bytes.length);
-        byte[] data = request.extensions().get(extension);
-        boolean attests = data != null && party.attester != null;
-        if (attests && data.length > 0) {
-            throw new Refusal("malformed-extension", "cmw_attestation of a request was expected to be empty", options.profile.clause);
+        if (toAnswer != null) {
+            throw unexpected("a request came while the one before it was open");
         }
+        byte[] data = request.extensions().get(extension);
+        if (data != null && data.length > 0 && party.attester != null) {
+            throw new Refusal(
+                    "malformed-extension",
+                    "cmw_attestation of a request was expected to be empty",
+                    options.profile.clause);
+        }
+        toAnswer = request;
+    }
+
+    private void answer() throws IOException, Refusal {
+        Rfc9261.Request request = toAnswer;
+        toAnswer = null;
+        boolean attests = request.extensions().containsKey(extension) && party.attester != null;
         byte[] answer =
                 party.chain.isEmpty()
                         ? authenticators.answer(request.context(), List.of(), 0, null)
@@ -313,7 +371,8 @@ final class Expat {
             byte[] cmw = credential(leaf, request.context());
             byte[] payload = new Bytes.Writer().vector(options.profile.payloadPrefix, cmw).done();
             if (payload.length > 0xffff) {
-                throw new Refusal("internal", "a CMW of at most 65533 bytes fits", options.profile.clause);
+                throw new Refusal(
+                        "internal", "a CMW of at most 65533 bytes fits", options.profile.clause);
             }
             entries.get(0).extensions().put(extension, payload);
             conversation.signedWith = leaf.spki();
@@ -329,7 +388,7 @@ final class Expat {
     private byte[] credential(EcKey leaf, byte[] ofContext) throws IOException, Refusal {
         conversation.selfModel = options.attester.get(0);
         return conversation.selfModel.equals(Options.BACKGROUND_CHECK)
-                ? party.attester.evidence(conversation.conn, "computed", binding(leaf.spki(), ofContext))
+                ? party.attester.evidence(conversation.conn, "computed", binding(leaf, ofContext))
                 : party.attester.result(conversation.conn, null);
     }
 

@@ -8,8 +8,8 @@ import java.util.Map;
 
 /**
  * Attestation inside of one handshake, between the TLS library's adapter and the roles: what the
- * hellos offer and select, what goes with or in place of the own certificate, and what comes with or
- * in place of the peer's. A {@link Refusal} from here is to end the handshake.
+ * hellos offer and select, what goes with or in place of the own certificate, and what comes with
+ * or in place of the peer's. A {@link Refusal} from here is to end the handshake.
  */
 public final class Handshake {
     private static final int CERTIFICATE_REQUIRED = 116;
@@ -56,7 +56,8 @@ public final class Handshake {
 
     private boolean mustNegotiate() {
         boolean inHellos =
-                profile.carrier == Profile.Carrier.IN_PLACE || profile.carrier == Profile.Carrier.IN_ENTRY;
+                profile.carrier == Profile.Carrier.IN_PLACE
+                        || profile.carrier == Profile.Carrier.IN_ENTRY;
         return party.relyingParty != null && options.required && inHellos;
     }
 
@@ -79,6 +80,10 @@ public final class Handshake {
 
     /** A client: the extensions of its ClientHello. */
     public Map<Integer, byte[]> offer() throws Refusal {
+        if (profile.helloExtensions().isEmpty()) {
+            conversation.tellExtensions("offer", "sent", Map.of());
+            return Map.of();
+        }
         Negotiation.fill(negotiation.client, options.attester, types, ownVerifier());
         Negotiation.fill(negotiation.server, options.relyingParty, types, trusted());
         if (profile == Profile.TA_07 && !negotiation.server.types.isEmpty()) {
@@ -97,16 +102,25 @@ public final class Handshake {
         conversation.tellExtensions("offer", "received", bodies);
         negotiation.readOffers(bodies);
         try {
-            negotiation.choose(negotiation.client, negotiation.ofClient, options.relyingParty, types, trusted());
+            negotiation.choose(
+                    negotiation.client,
+                    negotiation.ofClient,
+                    options.relyingParty,
+                    types,
+                    trusted());
         } catch (Refusal refusal) {
             if (options.required) {
                 throw refusal;
             }
         }
         if (mustNegotiate() && peers().model().equals(Options.NONE)) {
-            throw new Refusal("attestation-missing", "attestation is required of the client, which proposes none", profile.clause);
+            throw new Refusal(
+                    "attestation-missing",
+                    "attestation is required of the client, which proposes none",
+                    profile.clause);
         }
-        negotiation.choose(negotiation.server, negotiation.ofServer, options.attester, types, ownVerifier());
+        negotiation.choose(
+                negotiation.server, negotiation.ofServer, options.attester, types, ownVerifier());
         settle();
         if (profile == Profile.TA_07 && peers().type != null) {
             peers().nonce = appraisal.nonce();
@@ -133,10 +147,14 @@ public final class Handshake {
     private void tellRequest(String direction, byte[] body) {
         party.events.tell(
                 "selected",
-                "conn", conversation.conn,
-                "direction", direction,
-                "extensions", Map.of(profile.entryExtension, Bytes.hex(body)),
-                "x_message", "CertificateRequest");
+                "conn",
+                conversation.conn,
+                "direction",
+                direction,
+                "extensions",
+                Map.of(profile.entryExtension, Bytes.hex(body)),
+                "x_message",
+                "CertificateRequest");
     }
 
     /** A client: all extensions of EncryptedExtensions. */
@@ -148,11 +166,15 @@ public final class Handshake {
 
     /** A client: the extensions of CertificateRequest. */
     public void requested(Map<Integer, byte[]> extensions) throws Refusal {
-        byte[] body = profile != Profile.SEAT_06 ? null : named(extensions).get(profile.entryExtension);
+        byte[] body =
+                profile != Profile.SEAT_06 ? null : named(extensions).get(profile.entryExtension);
         if (body != null) {
             tellRequest("received", body);
             if (negotiation.client.isEmpty() && negotiation.server.isEmpty()) {
-                throw new Refusal("unexpected-selection", "an extension came that was not in the ClientHello", "RFC 8446 section 4.2")
+                throw new Refusal(
+                                "unexpected-selection",
+                                "an extension came that was not in the ClientHello",
+                                "RFC 8446 section 4.2")
                         .withAlert(UNSUPPORTED_EXTENSION);
             }
             negotiation.readRequest(body);
@@ -169,13 +191,19 @@ public final class Handshake {
             negotiation.checkSelections();
         }
         if (mustNegotiate() && peers().model().equals(Options.NONE)) {
-            throw new Refusal("attestation-missing", "attestation is required of the server, which selects none", profile.clause);
+            throw new Refusal(
+                    "attestation-missing",
+                    "attestation is required of the server, which selects none",
+                    profile.clause);
         }
         conversation.selfModel = own().model();
         tellNegotiated("attester", own());
         tellNegotiated("relying-party", peers());
         String model = peers().model();
-        boolean begun = options.client && profile == Profile.TA_07 && model.equals(Options.BACKGROUND_CHECK);
+        boolean begun =
+                options.client
+                        && profile == Profile.TA_07
+                        && model.equals(Options.BACKGROUND_CHECK);
         conversation.peerModel = model;
         if (!begun && appraisal != null) {
             appraisal.end();
@@ -192,18 +220,26 @@ public final class Handshake {
         if (!selection.model().equals(Options.NONE)) {
             party.events.tell(
                     "negotiated",
-                    "conn", conversation.conn,
-                    "role", role,
-                    "model", selection.model(),
-                    "evidence_type", selection.type == null ? null : selection.type.toString(),
+                    "conn",
+                    conversation.conn,
+                    "role",
+                    role,
+                    "model",
+                    selection.model(),
+                    "evidence_type",
+                    selection.type == null ? null : selection.type.toString(),
                     "verifier_id",
-                    selection.verifier == null ? null : Conversation.textOf(Negotiation.bytes(selection.verifier)));
+                    selection.verifier == null
+                            ? null
+                            : Conversation.textOf(Negotiation.bytes(selection.verifier)));
         }
     }
 
     /** Does the own credential go in place of the certificate? */
     public boolean presentsInPlace() {
-        return party.attestsInPlace() && !own().model().equals(Options.NONE) && !own().beside(profile);
+        return party.attestsInPlace()
+                && !own().model().equals(Options.NONE)
+                && !own().beside(profile);
     }
 
     /** Does the peer's come in place of its certificate? */
@@ -238,33 +274,51 @@ public final class Handshake {
         conversation.signedWith = spki;
         byte[] cmw;
         if (own().type != null) {
-            cmw = party.attester.evidence(conversation.conn, "computed", binder(spki, nonceForSelf()));
+            cmw =
+                    party.attester.evidence(
+                            conversation.conn, "computed", binder(spki, nonceForSelf()));
         } else {
             byte[] answered = profile.resultAnswers() ? binder(spki, null) : null;
             cmw = party.attester.result(conversation.conn, answered);
         }
-        byte[] payload = profile.payloadPrefix == 0 ? cmw : new Bytes.Writer().vector(profile.payloadPrefix, cmw).done();
+        byte[] payload =
+                profile.payloadPrefix == 0
+                        ? cmw
+                        : new Bytes.Writer().vector(profile.payloadPrefix, cmw).done();
         if (payload.length > 0xffff) {
-            throw new Refusal("internal", "a CMW of " + cmw.length + " bytes does not fit into an extension", profile.clause);
+            throw new Refusal(
+                    "internal",
+                    "a CMW of " + cmw.length + " bytes does not fit into an extension",
+                    profile.clause);
         }
         return numbered(Map.of(profile.entryExtension, payload));
     }
 
     private byte[] binder(byte[] spki, byte[] nonce) throws Refusal {
         if (profile == Profile.TA_07) {
-            return Binder.ta07(transcript.hash(), transcript.handshakeSecret(), transcript.hellos(), nonce);
+            return Binder.ta07(
+                    transcript.hash(),
+                    transcript.handshakeSecret(),
+                    transcript.hellos("message-hash"),
+                    nonce);
         }
-        return Binder.seat(transcript.hash(), transcript.hellos(), spki);
+        return Binder.seat(
+                transcript.hash(), transcript.hellos(options.reading("hello-retry")), spki);
     }
 
     /** The peer's CMW, the only thing in its Certificate: the key that is to sign. */
-    public EcKey receiveInPlace(List<byte[]> entries, List<Map<Integer, byte[]>> extensions) throws Refusal {
+    public EcKey receiveInPlace(List<byte[]> entries, List<Map<Integer, byte[]>> extensions)
+            throws Refusal {
         settle();
         if (entries.isEmpty()) {
-            throw appraisal.missing(missing(true, "a CMW was expected in the Certificate, which is empty"));
+            throw appraisal.missing(
+                    missing(true, "a CMW was expected in the Certificate, which is empty"));
         }
         if (entries.size() > 1 || !extensions.get(0).isEmpty()) {
-            throw new Refusal("malformed-cmw", "one CertificateEntry without extensions was expected", profile.clause);
+            throw new Refusal(
+                    "malformed-cmw",
+                    "one CertificateEntry without extensions was expected",
+                    profile.clause);
         }
         EcKey key = appraisal.credential(entries.get(0));
         conversation.verifiedWith = key.spki();
@@ -272,7 +326,10 @@ public final class Handshake {
     }
 
     private Refusal missing(boolean empty, String detail) {
-        int alert = !empty ? party.points.alert("attestation_failed") : options.client ? DECODE_ERROR : CERTIFICATE_REQUIRED;
+        int alert =
+                !empty
+                        ? party.points.alert("attestation_failed")
+                        : options.client ? DECODE_ERROR : CERTIFICATE_REQUIRED;
         return new Refusal("attestation-missing", detail, profile.clause).withAlert(alert);
     }
 
@@ -287,11 +344,17 @@ public final class Handshake {
         boolean agreed = !peers().model().equals(Options.NONE);
         for (int i = 0; i < extensions.size(); i++) {
             if (extensions.get(i).containsKey(number) && !agreed) {
-                throw new Refusal("malformed-extension", "an extension of attestation came, and none was negotiated", "RFC 8446 section 4.2")
+                throw new Refusal(
+                                "malformed-extension",
+                                "an extension of attestation came, and none was negotiated",
+                                "RFC 8446 section 4.2")
                         .withAlert(UNSUPPORTED_EXTENSION);
             }
             if (extensions.get(i).containsKey(number) && i > 0) {
-                throw new Refusal("malformed-extension", "the extension came in another CertificateEntry than the first", profile.clause)
+                throw new Refusal(
+                                "malformed-extension",
+                                "the extension came in another CertificateEntry than the first",
+                                profile.clause)
                         .withAlert(ILLEGAL_PARAMETER);
             }
         }
@@ -304,7 +367,11 @@ public final class Handshake {
         }
         byte[] payload = extensions.get(0).get(number);
         if (payload == null) {
-            throw appraisal.missing(missing(false, "attestation was negotiated, and the first CertificateEntry has no extension for it"));
+            throw appraisal.missing(
+                    missing(
+                            false,
+                            "attestation was negotiated, and the first CertificateEntry has no"
+                                    + " extension for it"));
         }
         receiveBeside(chain, payload);
     }

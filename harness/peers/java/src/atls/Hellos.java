@@ -8,8 +8,8 @@ import java.util.List;
 
 /**
  * The hellos of a connection, read off the wire as they go by in the clear: ClientHello,
- * HelloRetryRequest and second ClientHello where there are such, ServerHello. Made for libraries that
- * do not show them. What comes behind the ServerHello is not looked at.
+ * HelloRetryRequest and second ClientHello where there are such, ServerHello. Made for libraries
+ * that do not show them. What comes behind the ServerHello is not looked at.
  */
 public final class Hellos {
     private static final int RECORD_HEADER = 5;
@@ -50,7 +50,8 @@ public final class Hellos {
                 }
                 if (in[used] == HANDSHAKE) {
                     int start = used + RECORD_HEADER;
-                    handshake = Bytes.concat(handshake, Arrays.copyOfRange(in, start, start + length));
+                    handshake =
+                            Bytes.concat(handshake, Arrays.copyOfRange(in, start, start + length));
                     takeMessages();
                 }
                 used += RECORD_HEADER + length;
@@ -61,7 +62,11 @@ public final class Hellos {
 
         private void takeMessages() {
             while (handshake.length >= 4 && !complete) {
-                int size = 4 + ((handshake[1] & 0xff) << 16 | (handshake[2] & 0xff) << 8 | handshake[3] & 0xff);
+                int size =
+                        4
+                                + ((handshake[1] & 0xff) << 16
+                                        | (handshake[2] & 0xff) << 8
+                                        | handshake[3] & 0xff);
                 if (handshake.length < size) {
                     return;
                 }
@@ -78,7 +83,8 @@ public final class Hellos {
     private static boolean isRetry(byte[] message) {
         return message[0] == SERVER_HELLO
                 && message.length >= 6 + RETRY_RANDOM.length
-                && Arrays.equals(message, 6, 6 + RETRY_RANDOM.length, RETRY_RANDOM, 0, RETRY_RANDOM.length);
+                && Arrays.equals(
+                        message, 6, 6 + RETRY_RANDOM.length, RETRY_RANDOM, 0, RETRY_RANDOM.length);
     }
 
     public synchronized void fromClient(byte[] bytes, int at, int size) {
@@ -94,16 +100,32 @@ public final class Hellos {
     }
 
     /** Transcript-Hash(ClientHello..ServerHello) as in RFC 8446 section 4.4.1. */
-    public synchronized byte[] hash(String algorithm) throws Refusal {
+    public byte[] hash(String algorithm) throws Refusal {
+        return hash(algorithm, "message-hash");
+    }
+
+    /**
+     * The same, or what another READING of the drafts (H5) makes of it after a HelloRetryRequest.
+     */
+    public synchronized byte[] hash(String algorithm, String reading) throws Refusal {
         List<byte[]> hashed = new ArrayList<>(messages);
-        if (!complete) {
-            throw new Refusal("internal", "the hellos are not complete", "RFC 8446 section 4.4.1");
+        if (!complete || messages.size() != 2 && messages.size() != 4) {
+            throw new Refusal(
+                    "internal",
+                    messages.size() + " hellos are not those of a handshake",
+                    "RFC 8446 section 4.4.1");
         }
         if (messages.size() == 4) {
-            byte[] first = Bytes.hash(algorithm, messages.get(0));
-            hashed.set(0, Bytes.concat(new byte[] {(byte) MESSAGE_HASH, 0, 0, (byte) first.length}, first));
-        } else if (messages.size() != 2) {
-            throw new Refusal("internal", messages.size() + " hellos", "RFC 8446 section 4.4.1");
+            switch (reading) {
+                case "all" -> hashed = messages;
+                case "first-hello" -> hashed = List.of(messages.get(0), messages.get(3));
+                case "second-hello" -> hashed = List.of(messages.get(2), messages.get(3));
+                default -> {
+                    byte[] first = Bytes.hash(algorithm, messages.get(0));
+                    byte[] head = {(byte) MESSAGE_HASH, 0, 0, (byte) first.length};
+                    hashed.set(0, Bytes.concat(head, first));
+                }
+            }
         }
         return Bytes.hash(algorithm, hashed.toArray(new byte[0][]));
     }

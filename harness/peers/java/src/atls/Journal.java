@@ -45,13 +45,20 @@ public final class Journal {
         boolean json = "json".equals(serialization);
         events.tell(
                 "credential",
-                "conn", conn,
-                "direction", direction,
-                "bytes", cmw.length,
-                "form", serialization == null ? null : Cmw.formOf(cmw).word(),
-                "serialization", serialization,
-                "sha256", Bytes.hex(Bytes.hash("SHA-256", cmw)),
-                "file", keep(conn, direction + "-credential." + (json ? "json" : "cbor"), cmw));
+                "conn",
+                conn,
+                "direction",
+                direction,
+                "bytes",
+                cmw.length,
+                "form",
+                serialization == null ? null : Cmw.formOf(cmw).word(),
+                "serialization",
+                serialization,
+                "sha256",
+                Bytes.hex(Bytes.hash("SHA-256", cmw)),
+                "file",
+                keep(conn, direction + "-credential." + (json ? "json" : "cbor"), cmw));
     }
 
     public String result(int conn, String name, byte[] jwt) {
@@ -59,6 +66,7 @@ public final class Journal {
     }
 
     public void result(int conn, String source, String file, Long expiresIn) {
-        events.tell("result", "conn", conn, "source", source, "file", file, "expires_in", expiresIn);
+        events.tell(
+                "result", "conn", conn, "source", source, "file", file, "expires_in", expiresIn);
     }
 }

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+
 import java.io.IOException;
 import java.io.StringWriter;
 import java.math.BigInteger;
@@ -46,7 +47,10 @@ public final class Json {
             }
             return value;
         } catch (IOException e) {
-            String said = e.getMessage() == null ? "cut off" : e.getMessage().lines().findFirst().orElse("");
+            String said =
+                    e.getMessage() == null
+                            ? "cut off"
+                            : e.getMessage().lines().findFirst().orElse("");
             throw new Refusal(reason, "JSON: " + said, "RFC 8259");
         }
     }
@@ -90,8 +94,8 @@ public final class Json {
         return value.bitLength() < 64 ? (Object) value.longValue() : (Object) value.doubleValue();
     }
 
-    public static Map<String, Object> object(Object value, String what, String reason, String clause)
-            throws Refusal {
+    public static Map<String, Object> object(
+            Object value, String what, String reason, String clause) throws Refusal {
         if (!(value instanceof Map<?, ?> map)) {
             throw new Refusal(reason, what + ": a JSON object expected", clause);
         }

@@ -11,6 +11,9 @@ public interface Link {
 
     OutputStream output() throws IOException;
 
+    /** Has something come, decrypted or not, that was not read? */
+    boolean pending() throws IOException;
+
     /** RFC 8446 section 7.5; an empty context is the same as none. */
     byte[] export(String label, byte[] context, int size) throws IOException;
 

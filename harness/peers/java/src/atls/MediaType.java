@@ -7,23 +7,32 @@ import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Media types by the grammar of RFC 9110 section 8.3.1, and the CoAP content formats of the field. */
+/**
+ * Media types by the grammar of RFC 9110 section 8.3.1, and the CoAP content formats of the field.
+ */
 public record MediaType(String essence, Map<String, String> parameters) {
     public static final String EAT_CWT = "application/eat+cwt";
     public static final String EAT_JWT = "application/eat+jwt";
     public static final String CMW_CBOR = "application/cmw+cbor";
     public static final String CMW_JSON = "application/cmw+json";
     public static final String PSA_TOKEN = "application/psa-attestation-token";
-    public static final String PSA_VERAISON = "application/eat-cwt; profile=\"http://arm.com/psa/2.0.0\"";
+    public static final String PSA_VERAISON =
+            "application/eat-cwt; profile=\"http://arm.com/psa/2.0.0\"";
     public static final String PSA_RFC9783 =
             "application/eat+cwt; eat_profile=\"tag:psacertified.org,2023:psa#tfm\"";
 
     private static final String TOKEN = "[0-9A-Za-z!#$%&'*+\\-.^_`|~]+";
     private static final Pattern TYPE = Pattern.compile("(" + TOKEN + "/" + TOKEN + ")");
     private static final Pattern PARAMETER =
-            Pattern.compile("[ \t]*;[ \t]*(" + TOKEN + ")=(" + TOKEN
-                    + "|\"(?:[\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\t -\\x7e\\x80-\\xff])*\")");
+            Pattern.compile(
+                    "[ \t]*;[ \t]*("
+                            + TOKEN
+                            + ")=("
+                            + TOKEN
+                            + "|\"(?:[\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\t"
+                            + " -\\x7e\\x80-\\xff])*\")");
     private static final int PARAMETERS_MAX = 16;
+
     /** RFC 9782 and the registry: what a CMW may name by number. */
     private static final Map<Integer, String> CONTENT_FORMATS =
             Map.of(

@@ -22,7 +22,8 @@ public final class Negotiation {
     public record Type(int kind, int format, String mediaType) {
         static Type ofOption(String option, boolean beside) throws Options.Unsupported {
             int kind = beside ? 1 : 0;
-            if (option.matches("cf:[0-9]{1,5}") && Integer.parseInt(option.substring(3)) < 0x10000) {
+            if (option.matches("cf:[0-9]{1,5}")
+                    && Integer.parseInt(option.substring(3)) < 0x10000) {
                 return new Type(kind, Integer.parseInt(option.substring(3)), null);
             }
             if (MediaType.parse(option) == null || option.length() > 251) {
@@ -37,7 +38,8 @@ public final class Negotiation {
 
         /** A content format and the media type that it stands for are one. */
         boolean means(Type other) {
-            boolean both = name() != null && other.name() != null && MediaType.equal(name(), other.name());
+            boolean both =
+                    name() != null && other.name() != null && MediaType.equal(name(), other.name());
             boolean numbers = mediaType == null && other.mediaType == null;
             return equals(other) || kind == other.kind && !numbers && both;
         }
@@ -67,7 +69,9 @@ public final class Negotiation {
         byte[] nonce = Bytes.EMPTY;
 
         String model() {
-            return type != null ? Options.BACKGROUND_CHECK : verifier != null ? Options.PASSPORT : Options.NONE;
+            return type != null
+                    ? Options.BACKGROUND_CHECK
+                    : verifier != null ? Options.PASSPORT : Options.NONE;
         }
 
         boolean beside(Profile profile) {
@@ -151,7 +155,11 @@ public final class Negotiation {
         Map<String, byte[]> bodies = new LinkedHashMap<>();
         if (profile == Profile.SEAT_06) {
             if (!client.isEmpty() || !server.isEmpty()) {
-                byte[] body = new Bytes.Writer().vector(2, schemes(server)).vector(2, schemes(client)).done();
+                byte[] body =
+                        new Bytes.Writer()
+                                .vector(2, schemes(server))
+                                .vector(2, schemes(client))
+                                .done();
                 bodies.put("remoteAttestation", body);
             }
             return bodies;
@@ -210,7 +218,10 @@ public final class Negotiation {
     private byte[] readNonce(Bytes.Reader in) throws Refusal {
         byte[] nonce = in.vector("nonce", 1, 0, 0xff);
         if (nonce.length < NONCE_MIN) {
-            throw new Refusal("nonce-length", "a nonce has 8 to 255 bytes, this one " + nonce.length, profile.clause);
+            throw new Refusal(
+                    "nonce-length",
+                    "a nonce has 8 to 255 bytes, this one " + nonce.length,
+                    profile.clause);
         }
         return nonce;
     }
@@ -235,7 +246,10 @@ public final class Negotiation {
         readSchemes(reader(ofServers), server);
         readSchemes(reader(ofClients), client);
         if (client.isEmpty() && server.isEmpty()) {
-            throw new Refusal("no-common-evidence-type", "at least one attestation scheme was expected, both lists are empty", profile.clause);
+            throw new Refusal(
+                    "no-common-evidence-type",
+                    "at least one attestation scheme was expected, both lists are empty",
+                    profile.clause);
         }
     }
 
@@ -292,7 +306,11 @@ public final class Negotiation {
     }
 
     private void putSelection(
-            Map<String, byte[]> bodies, String evidence, String results, Selection selection, boolean nonce) {
+            Map<String, byte[]> bodies,
+            String evidence,
+            String results,
+            Selection selection,
+            boolean nonce) {
         if (selection.type != null) {
             Bytes.Writer body = new Bytes.Writer();
             writeType(body, selection.type);
@@ -346,15 +364,27 @@ public final class Negotiation {
     private void check(Offer offer, Selection selection) throws Refusal {
         boolean both = selection.type != null && selection.verifier != null;
         boolean type = selection.type == null || offer.types.contains(selection.type);
-        boolean verifier = selection.verifier == null || offer.verifiers.contains(selection.verifier);
+        boolean verifier =
+                selection.verifier == null || offer.verifiers.contains(selection.verifier);
         if (both || !type || !verifier) {
-            throw new Refusal("unexpected-selection", "the server selected what was not offered", profile.clause)
+            throw new Refusal(
+                            "unexpected-selection",
+                            "the server selected what was not offered",
+                            profile.clause)
                     .withAlert(ILLEGAL_PARAMETER);
         }
     }
 
-    /** The server's choice for one attester, by its own preference; both sides' element is the offer's. */
-    void choose(Offer offer, Selection selection, List<String> models, List<Type> types, List<String> identities)
+    /**
+     * The server's choice for one attester, by its own preference; both sides' element is the
+     * offer's.
+     */
+    void choose(
+            Offer offer,
+            Selection selection,
+            List<String> models,
+            List<Type> types,
+            List<String> identities)
             throws Refusal {
         if (models.isEmpty() || offer.isEmpty()) {
             return;
@@ -383,7 +413,19 @@ public final class Negotiation {
             }
         }
         throw lacks
-                ? new Refusal("no-common-evidence-type", "no evidence type in common: expected one of " + types + ", offered were " + offer.types, profile.clause)
-                : new Refusal("no-common-verifier", "no verifier in common: expected one of " + identities + ", offered were " + offer.verifiers, profile.clause);
+                ? new Refusal(
+                        "no-common-evidence-type",
+                        "no evidence type in common: expected one of "
+                                + types
+                                + ", offered were "
+                                + offer.types,
+                        profile.clause)
+                : new Refusal(
+                        "no-common-verifier",
+                        "no verifier in common: expected one of "
+                                + identities
+                                + ", offered were "
+                                + offer.verifiers,
+                        profile.clause);
     }
 }

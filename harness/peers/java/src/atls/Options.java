@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The command line of the peer contract (harness/peers/README.md). What a flag may say and this peer
- * cannot is {@link Unsupported}; what no flag may say is {@link Usage}.
+ * The command line of the peer contract (harness/peers/README.md). What a flag may say and this
+ * peer cannot is {@link Unsupported}; what no flag may say is {@link Usage}.
  */
 public final class Options {
     /** Exit code 77. */
@@ -34,12 +34,38 @@ public final class Options {
     public static final String PASSPORT = "passport";
     public static final String NONE = "none";
 
-    private static final Set<String> REPEATED = Set.of("evidence-type", "trust-verifier", "variant", "fault");
+    private static final Set<String> REPEATED =
+            Set.of("evidence-type", "trust-verifier", "variant", "fault");
     private static final Set<String> TEXTS =
-            Set.of("profile", "events", "keylog", "artifacts", "attester", "relying-party", "policy", "device",
-                    "second-device", "serialization", "evidence-format", "cmw-form", "credential-kind", "reattest",
-                    "curve", "verifier", "verifier-id", "accept-tier", "nonce-size", "result-max-age",
-                    "clock-offset", "cert", "key", "ca", "message", "code-points", "verifier-timeout", "timeout");
+            Set.of(
+                    "profile",
+                    "events",
+                    "keylog",
+                    "artifacts",
+                    "attester",
+                    "relying-party",
+                    "policy",
+                    "device",
+                    "second-device",
+                    "serialization",
+                    "evidence-format",
+                    "cmw-form",
+                    "credential-kind",
+                    "reattest",
+                    "curve",
+                    "verifier",
+                    "verifier-id",
+                    "accept-tier",
+                    "nonce-size",
+                    "result-max-age",
+                    "clock-offset",
+                    "cert",
+                    "key",
+                    "ca",
+                    "message",
+                    "code-points",
+                    "verifier-timeout",
+                    "timeout");
     private static final int MESSAGE_MAX = 4000;
 
     public final boolean client;
@@ -65,9 +91,22 @@ public final class Options {
     public final int port;
     public final String message;
     private final List<Negotiation.Type> types = new ArrayList<>();
+
     /** By identity, in order of preference. */
     public final Map<String, String> trusted = new LinkedHashMap<>();
 
+    private static final Map<String, List<String>> READINGS_OF_SEAT =
+            Map.of("hello-retry", List.of("message-hash", "all", "first-hello", "second-hello"));
+    private static final Map<String, List<String>> READINGS_OF_EXPAT =
+            Map.of(
+                    "public-key",
+                    List.of("spki", "raw-point", "cose-key"),
+                    "exporter-label",
+                    List.of("EXPORTER-cmw-attestation", "Attestation", "Attestation Binding"),
+                    "cmw-code-point",
+                    List.of("0xFF00", "0xFFFF"));
+
+    private final Map<String, String> readings = new LinkedHashMap<>();
     private final Map<String, String> values = new LinkedHashMap<>();
     private final Map<String, List<String>> lists = new LinkedHashMap<>();
 
@@ -105,7 +144,12 @@ public final class Options {
         for (String type : lists.getOrDefault("evidence-type", List.of("cf:273"))) {
             types.add(Negotiation.Type.ofOption(type, besideCertificate));
         }
-        psa = word("evidence-format", fileKeyAttested() ? "psa" : "cab", "cab", "psa").equals("psa");
+        psa =
+                word("evidence-format", fileKeyAttested() ? "psa" : "cab", "cab", "psa")
+                        .equals("psa");
+        for (String variant : lists.getOrDefault("variant", List.of())) {
+            readVariant(variant);
+        }
         String address = text(client ? "connect" : "listen", null);
         int colon = address == null ? -1 : address.lastIndexOf(':');
         if (colon < 1 || !address.substring(colon + 1).matches("[0-9]{1,5}")) {
@@ -124,7 +168,8 @@ public final class Options {
     }
 
     private void read(List<String> arguments) throws Usage {
-        Set<String> own = client ? Set.of("connect", "connections") : Set.of("listen", "max-connections");
+        Set<String> own =
+                client ? Set.of("connect", "connections") : Set.of("listen", "max-connections");
         for (int i = 0; i < arguments.size(); i++) {
             String argument = arguments.get(i);
             int equals = argument.indexOf('=');
@@ -156,9 +201,6 @@ public final class Options {
         if (!list("fault").isEmpty()) {
             throw new Unsupported("fault " + list("fault").get(0));
         }
-        if (!list("variant").isEmpty()) {
-            throw new Unsupported("variant " + list("variant").get(0));
-        }
         if (besideCertificate && profile != Profile.TA_07) {
             throw new Unsupported("--credential-kind cert with profile " + profile.word);
         }
@@ -174,7 +216,9 @@ public final class Options {
         if (deviceKey() >= 0 && text("device", null) == null) {
             throw new Usage("--key device:HANDLE needs a --device");
         }
-        if (!attester.isEmpty() && text("device", null) == null && !(inside && text("key", null) != null)) {
+        if (!attester.isEmpty()
+                && text("device", null) == null
+                && !(inside && text("key", null) != null)) {
             throw new Usage("an attester needs a --device");
         }
         boolean certified = carrier != Profile.Carrier.IN_PLACE || besideCertificate;
@@ -182,9 +226,12 @@ public final class Options {
             throw new Usage("attestation beside or inside a certificate needs --cert and --key");
         }
         if (fileKeyAttested() && !psa) {
-            throw new Usage("--evidence-format cab needs --key device:HANDLE: no KAT is about a key in a file");
+            throw new Usage(
+                    "--evidence-format cab needs --key device:HANDLE: no KAT is about a key in a"
+                            + " file");
         }
-        if ((fetches || relyingParty.contains(BACKGROUND_CHECK)) && text("verifier", null) == null) {
+        if ((fetches || relyingParty.contains(BACKGROUND_CHECK))
+                && text("verifier", null) == null) {
             throw new Usage("a passport attester and a background check need a --verifier");
         }
         if (fetches && text("verifier-id", null) == null) {
@@ -196,6 +243,28 @@ public final class Options {
         if (message.contains("\n") || Bytes.utf8(message).length > MESSAGE_MAX) {
             throw new Usage("--message is one line of at most " + MESSAGE_MAX + " bytes");
         }
+    }
+
+    private Map<String, List<String>> readings() {
+        return switch (profile) {
+            case SEAT_04, SEAT_06 -> READINGS_OF_SEAT;
+            case EXPAT_04 -> READINGS_OF_EXPAT;
+            default -> Map.of();
+        };
+    }
+
+    private void readVariant(String variant) throws Unsupported {
+        String name = variant.replaceAll("=.*", "");
+        String reading = variant.substring(Math.min(name.length() + 1, variant.length()));
+        if (!readings().getOrDefault(name, List.of()).contains(reading)) {
+            throw new Unsupported("variant " + variant + " with profile " + profile.word);
+        }
+        readings.put(name, reading);
+    }
+
+    /** The reading of a question that a draft leaves open: the one asked for, or the first. */
+    public String reading(String question) {
+        return readings.getOrDefault(question, readings().get(question).get(0));
     }
 
     /** Evidence that this side makes or appraises, in order of preference. */

@@ -17,12 +17,15 @@ public final class Party implements AutoCloseable {
     public final Journal journal;
     public final Events events;
     public final CodePoints points = new CodePoints();
+
     /** Empty where this side has no certificate. */
     public final List<X509Certificate> chain;
 
     public final List<X509Certificate> anchors;
+
     /** Null where this side does not attest, or its evidence is in its certificate already. */
     public final Attester attester;
+
     /** Null where this side wants no attestation. */
     public final RelyingParty relyingParty;
 
@@ -30,7 +33,8 @@ public final class Party implements AutoCloseable {
     private final Device device;
     private final Device.Key deviceKey;
 
-    public Party(Options options) throws IOException, GeneralSecurityException, Refusal, Options.Usage {
+    public Party(Options options)
+            throws IOException, GeneralSecurityException, Refusal, Options.Usage {
         this.options = options;
         events = new Events(options.text("events", null), options.client ? "client" : "server");
         journal = new Journal(events, options.text("artifacts", null));
@@ -42,9 +46,11 @@ public final class Party implements AutoCloseable {
         chain = certificate == null ? List.of() : X509.load(certificate);
         anchors = ca == null ? List.of() : X509.load(ca);
         int handle = options.deviceKey();
-        boolean inPlace = options.profile.carrier == Profile.Carrier.IN_PLACE && !options.besideCertificate;
+        boolean inPlace =
+                options.profile.carrier == Profile.Carrier.IN_PLACE && !options.besideCertificate;
         boolean inside = options.profile.carrier == Profile.Carrier.IN_CERTIFICATE;
-        fileKey = certificate != null && handle < 0 ? X509.loadKey(options.text("key", null)) : null;
+        fileKey =
+                certificate != null && handle < 0 ? X509.loadKey(options.text("key", null)) : null;
         boolean makes = !options.attester.isEmpty() && !inside;
         device = handle >= 0 || makes ? Device.open(options.text("device", null)) : null;
         if (makes && inPlace) {
@@ -54,13 +60,21 @@ public final class Party implements AutoCloseable {
         }
         Verifier verifier = new Verifier(options.verifierTimeoutMs);
         attester = makes ? new Attester(options, verifier, journal, device, deviceKey) : null;
-        relyingParty = options.relyingParty.isEmpty() ? null : new RelyingParty(options, verifier, journal);
+        relyingParty =
+                options.relyingParty.isEmpty()
+                        ? null
+                        : new RelyingParty(options, verifier, journal);
         if (inside && !options.attester.isEmpty() && leafCmw() == null) {
-            throw new Refusal("internal", "the certificate has no extension with a CMW", options.profile.clause);
+            throw new Refusal(
+                    "internal",
+                    "the certificate has no extension with a CMW",
+                    options.profile.clause);
         }
     }
 
-    /** What the own leaf carries goes out as it is: what is wrong with it, is for the peer to say. */
+    /**
+     * What the own leaf carries goes out as it is: what is wrong with it, is for the peer to say.
+     */
     byte[] leafCmw() {
         try {
             return chain.isEmpty() ? null : X509.findCmw(chain.get(0));
@@ -75,12 +89,16 @@ public final class Party implements AutoCloseable {
     }
 
     public boolean attestsInPlace() {
-        return attester != null && options.profile.carrier == Profile.Carrier.IN_PLACE && !options.besideCertificate;
+        return attester != null
+                && options.profile.carrier == Profile.Carrier.IN_PLACE
+                && !options.besideCertificate;
     }
 
     /** The curve of the key that signs: its hash is the one to sign with. */
     public EcKey.Curve signingCurve(boolean attested) throws Refusal {
-        return attested && attestsInPlace() ? deviceKey.publicKey().curve() : X509.key(chain.get(0)).curve();
+        return attested && attestsInPlace()
+                ? deviceKey.publicKey().curve()
+                : X509.key(chain.get(0)).curve();
     }
 
     /** ECDSA over a digest of the curve's hash, by the device or by the key of a file: DER. */
@@ -94,16 +112,21 @@ public final class Party implements AutoCloseable {
             signer.update(digest);
             return signer.sign();
         } catch (GeneralSecurityException e) {
-            throw new Refusal("internal", "the key of " + options.text("key", "") + " does not sign: " + e.getMessage(), "");
+            throw new Refusal(
+                    "internal",
+                    "the key of " + options.text("key", "") + " does not sign: " + e.getMessage(),
+                    "");
         }
     }
 
     /** A line of the NSS key log format; appended whole. */
-    public synchronized void keylog(String label, byte[] clientRandom, byte[] secret) throws IOException {
+    public synchronized void keylog(String label, byte[] clientRandom, byte[] secret)
+            throws IOException {
         String file = options.text("keylog", null);
         if (file != null) {
             String line = label + " " + Bytes.hex(clientRandom) + " " + Bytes.hex(secret) + "\n";
-            Files.writeString(Path.of(file), line, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+            Files.writeString(
+                    Path.of(file), line, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         }
     }
 

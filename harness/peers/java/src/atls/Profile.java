@@ -9,10 +9,25 @@ import java.util.TreeMap;
 /** How attestation rides in TLS: where the credential is, and which alert says what. */
 public enum Profile {
     TA_07("ta-07", Carrier.IN_PLACE, "attestation_evidence", 0, "draft-fossati-tls-attestation-07"),
-    SEAT_04("seat-04", Carrier.IN_ENTRY, "attestation", 3, "draft-fossati-seat-early-attestation-04"),
-    SEAT_06("seat-06", Carrier.IN_ENTRY, "remoteAttestation", 3, "draft-fossati-seat-early-attestation-06"),
+    SEAT_04(
+            "seat-04",
+            Carrier.IN_ENTRY,
+            "attestation",
+            3,
+            "draft-fossati-seat-early-attestation-04"),
+    SEAT_06(
+            "seat-06",
+            Carrier.IN_ENTRY,
+            "remoteAttestation",
+            3,
+            "draft-fossati-seat-early-attestation-06"),
     X509_CMW("x509-cmw", Carrier.IN_CERTIFICATE, null, 0, "RFC 9999 section 4.4"),
-    EXPAT_04("expat-04", Carrier.IN_AUTHENTICATOR, "cmw_attestation", 2, "draft-fossati-seat-expat-04");
+    EXPAT_04(
+            "expat-04",
+            Carrier.IN_AUTHENTICATOR,
+            "cmw_attestation",
+            2,
+            "draft-fossati-seat-expat-04");
 
     public enum Carrier {
         IN_PLACE,
@@ -23,10 +38,13 @@ public enum Profile {
 
     public final String word;
     public final Carrier carrier;
+
     /** Of the extension of a CertificateEntry, or null. */
     public final String entryExtension;
+
     /** Bytes of the length ahead of the CMW in it. */
     public final int payloadPrefix;
+
     public final String clause;
     private final Map<String, String> alerts = new TreeMap<>();
     private final String judged;
@@ -37,12 +55,20 @@ public enum Profile {
         this.entryExtension = entryExtension;
         this.payloadPrefix = payloadPrefix;
         this.clause = clause;
-        put("internal_error", "verifier-unreachable", "verifier-timeout", "verifier-error",
-                "verifier-garbage", "device-unavailable", "timeout", "internal");
+        put(
+                "internal_error",
+                "verifier-unreachable",
+                "verifier-timeout",
+                "verifier-error",
+                "verifier-garbage",
+                "device-unavailable",
+                "timeout",
+                "internal");
         put("decode_error", "malformed-extension");
         put("bad_certificate", "certificate-untrusted");
         put("illegal_parameter", "unexpected-selection");
-        String malformed = "malformed-cmw malformed-cbor malformed-cose malformed-claims malformed-result";
+        String malformed =
+                "malformed-cmw malformed-cbor malformed-cose malformed-claims malformed-result";
         switch (word) {
             case "ta-07" -> {
                 put("decode_error", "nonce-length");
@@ -56,7 +82,10 @@ public enum Profile {
             }
             case "seat-06" -> {
                 put("attestation_required", "attestation-missing");
-                put("unsupported_attestation_schemes", "no-common-evidence-type", "no-common-verifier");
+                put(
+                        "unsupported_attestation_schemes",
+                        "no-common-evidence-type",
+                        "no-common-verifier");
             }
             case "x509-cmw" -> {
                 put("bad_certificate", malformed.split(" "));
@@ -100,7 +129,11 @@ public enum Profile {
     public List<String> helloExtensions() {
         return switch (this) {
             case TA_07, SEAT_04 ->
-                    List.of("evidence_proposal", "evidence_request", "results_proposal", "results_request");
+                    List.of(
+                            "evidence_proposal",
+                            "evidence_request",
+                            "results_proposal",
+                            "results_request");
             case SEAT_06 -> List.of("remoteAttestation");
             default -> List.of();
         };
@@ -108,6 +141,9 @@ public enum Profile {
 
     /** Null where there is none of that name here. */
     public static Profile of(String word) {
-        return Arrays.stream(values()).filter(one -> one.word.equals(word)).findFirst().orElse(null);
+        return Arrays.stream(values())
+                .filter(one -> one.word.equals(word))
+                .findFirst()
+                .orElse(null);
     }
 }

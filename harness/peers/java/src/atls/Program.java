@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * What both programs of every peer in Java do alike: the command line, exit codes, sockets, a thread
- * for each connection, and an end with the parent's. The TLS is the {@link Stack}'s.
+ * What both programs of every peer in Java do alike: the command line, exit codes, sockets, a
+ * thread for each connection, and an end with the parent's. The TLS is the {@link Stack}'s.
  */
 public final class Program {
     public static final int DONE = 0;
@@ -43,7 +43,8 @@ public final class Program {
         try {
             code = run(stack, arguments);
         } catch (Options.Usage e) {
-            System.err.println("usage: " + e.getMessage() + " (harness/peers/README.md has the flags)");
+            System.err.println(
+                    "usage: " + e.getMessage() + " (harness/peers/README.md has the flags)");
         } catch (Options.Unsupported e) {
             System.err.println("not supported: " + e.getMessage());
             code = UNSUPPORTED;
@@ -59,11 +60,19 @@ public final class Program {
 
     /** Java has no way to ask the kernel; this thread sees the parent's end. */
     private static void dieWithParent() {
-        ProcessHandle.current().parent().ifPresent(parent -> parent.onExit().thenRun(() -> Runtime.getRuntime().halt(REFUSED)));
+        ProcessHandle.current()
+                .parent()
+                .ifPresent(
+                        parent ->
+                                parent.onExit().thenRun(() -> Runtime.getRuntime().halt(REFUSED)));
     }
 
     private static int run(Stack stack, String[] arguments)
-            throws Options.Usage, Options.Unsupported, Refusal, IOException, GeneralSecurityException {
+            throws Options.Usage,
+                    Options.Unsupported,
+                    Refusal,
+                    IOException,
+                    GeneralSecurityException {
         List<String> list = Arrays.asList(arguments);
         if (list.contains("--version")) {
             System.out.println(stack.version());
@@ -105,7 +114,8 @@ public final class Program {
         }
     }
 
-    private static void converse(Stack stack, Conversation conversation, Socket socket, AtomicBoolean all) {
+    private static void converse(
+            Stack stack, Conversation conversation, Socket socket, AtomicBoolean all) {
         boolean done = false;
         try {
             socket.setTcpNoDelay(true);
@@ -124,7 +134,8 @@ public final class Program {
         Options options = party.options;
         AtomicBoolean all = new AtomicBoolean(true);
         List<Thread> threads = new ArrayList<>();
-        try (ServerSocket server = new ServerSocket(options.port, 512, InetAddress.getByName(options.host))) {
+        try (ServerSocket server =
+                new ServerSocket(options.port, 512, InetAddress.getByName(options.host))) {
             int port = server.getLocalPort();
             party.events.tell("ready", "address", options.host + ":" + port, "port", port);
             for (int conn = 1; options.connections == 0 || conn <= options.connections; conn++) {
@@ -138,7 +149,8 @@ public final class Program {
         return all.get();
     }
 
-    private static void serveOnce(Stack stack, Party party, int conn, Socket socket, AtomicBoolean all) {
+    private static void serveOnce(
+            Stack stack, Party party, int conn, Socket socket, AtomicBoolean all) {
         try (socket) {
             converse(stack, new Conversation(party, conn), socket, all);
         } catch (IOException e) {

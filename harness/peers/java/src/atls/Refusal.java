@@ -13,8 +13,12 @@ public final class Refusal extends Exception {
 
     public final String reason;
     public final String clause;
-    /** The number of the alert where it is not the one that the profile has for the reason, or -1. */
+
+    /**
+     * The number of the alert where it is not the one that the profile has for the reason, or -1.
+     */
     public final int alert;
+
     /** Of a verdict: a tier, and the components that do not match. */
     public final String tier;
 

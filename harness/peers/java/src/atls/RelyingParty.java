@@ -2,6 +2,7 @@
 package atls;
 
 import com.nimbusds.jose.jwk.ECKey;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,31 +14,47 @@ import java.util.Set;
 
 /**
  * The relying party: a CMW in, a verdict out. What only it can know (the challenge, the KAT, the
- * linkage, the key) it checks itself, whatever a verifier says, and it fails closed. It knows nothing
- * of TLS.
+ * linkage, the key) it checks itself, whatever a verifier says, and it fails closed. It knows
+ * nothing of TLS.
  */
 public final class RelyingParty {
     private static final String KEY_CLAUSE = "draft-bft-rats-kat-06 section 4";
     private static final int MISMATCHES_MAX = 64;
+
     /** What a verifier may give as its reason (harness/peers/README.md). */
     private static final Set<String> VERIFIER_REASONS =
-            Set.of("reference-value-mismatch", "unknown-component", "version-not-endorsed",
-                    "unknown-attestation-key", "pat-signature-invalid", "kat-signature-invalid",
-                    "linkage-mismatch", "nonce-mismatch", "nonce-length", "lifecycle-not-secured",
-                    "evidence-replayed", "malformed-cmw", "malformed-cbor", "malformed-cose", "malformed-claims");
+            Set.of(
+                    "reference-value-mismatch",
+                    "unknown-component",
+                    "version-not-endorsed",
+                    "unknown-attestation-key",
+                    "pat-signature-invalid",
+                    "kat-signature-invalid",
+                    "linkage-mismatch",
+                    "nonce-mismatch",
+                    "nonce-length",
+                    "lifecycle-not-secured",
+                    "evidence-replayed",
+                    "malformed-cmw",
+                    "malformed-cbor",
+                    "malformed-cose",
+                    "malformed-claims");
 
     private final Options options;
     private final Verifier verifier;
     private final Journal journal;
     private final Map<String, ECKey> files = new LinkedHashMap<>();
 
-    public RelyingParty(Options options, Verifier verifier, Journal journal) throws IOException, Refusal {
+    public RelyingParty(Options options, Verifier verifier, Journal journal)
+            throws IOException, Refusal {
         this.options = options;
         this.verifier = verifier;
         this.journal = journal;
         for (String source : options.trusted.values()) {
             if (!source.matches("https?://.*")) {
-                files.put(source, Result.verificationKey(Files.readAllBytes(Path.of(source)), "internal"));
+                files.put(
+                        source,
+                        Result.verificationKey(Files.readAllBytes(Path.of(source)), "internal"));
             }
         }
     }
@@ -72,7 +89,9 @@ public final class RelyingParty {
             this.passport = model.equals(Options.PASSPORT);
         }
 
-        /** What the endpoint computed and the evidence must answer (and a result, where drafted). */
+        /**
+         * What the endpoint computed and the evidence must answer (and a result, where drafted).
+         */
         public void expectAnswerTo(byte[] binder) {
             end(); // a session over the nonce that went into the binder has had its use
             challenge = binder;
@@ -125,14 +144,21 @@ public final class RelyingParty {
         }
 
         private void parseResult() throws Refusal {
-            boolean marked = cmw.indicator() == 0 || (cmw.indicator() & Cmw.ATTESTATION_RESULTS) != 0;
+            boolean marked =
+                    cmw.indicator() == 0 || (cmw.indicator() & Cmw.ATTESTATION_RESULTS) != 0;
             if (!cmw.is(MediaType.EAT_JWT) || !marked) {
-                throw new Refusal("malformed-result", "expected an attestation result as " + MediaType.EAT_JWT, options.profile.clause);
+                throw new Refusal(
+                        "malformed-result",
+                        "expected an attestation result as " + MediaType.EAT_JWT,
+                        options.profile.clause);
             }
             result = Result.parse(cmw.value());
             key = result.key();
             if (key == null) {
-                throw new Refusal("result-without-key", "expected a result that attests a key (akpub), it names none", options.profile.clause);
+                throw new Refusal(
+                        "result-without-key",
+                        "expected a result that attests a key (akpub), it names none",
+                        options.profile.clause);
             }
         }
 
@@ -146,7 +172,10 @@ public final class RelyingParty {
             String tier;
             try {
                 if (credential == null || key == null) {
-                    throw new Refusal("attestation-missing", "expected the peer's credential, none came", options.profile.clause);
+                    throw new Refusal(
+                            "attestation-missing",
+                            "expected the peer's credential, none came",
+                            options.profile.clause);
                 }
                 if (passport) {
                     judgePresented();
@@ -162,27 +191,42 @@ public final class RelyingParty {
             String keyFrom = passport ? "result" : evidence.isBundle() ? "evidence" : "binder";
             journal.events.tell(
                     "verdict",
-                    "conn", conn,
-                    "tier", tier,
-                    "accepted", true,
-                    "reason", "ok",
-                    "detail", "the " + (passport ? "presented" : "verifier's") + " result is " + tier,
-                    "clause", "",
-                    "mismatches", List.of(),
-                    "key_from", keyFrom);
+                    "conn",
+                    conn,
+                    "tier",
+                    tier,
+                    "accepted",
+                    true,
+                    "reason",
+                    "ok",
+                    "detail",
+                    "the " + (passport ? "presented" : "verifier's") + " result is " + tier,
+                    "clause",
+                    "",
+                    "mismatches",
+                    List.of(),
+                    "key_from",
+                    keyFrom);
         }
 
         private Refusal told(Refusal refusal) {
             end();
             journal.events.tell(
                     "verdict",
-                    "conn", conn,
-                    "tier", refusal.tier,
-                    "accepted", false,
-                    "reason", refusal.reason,
-                    "detail", refusal.getMessage(),
-                    "clause", refusal.clause,
-                    "mismatches", refusal.mismatches == null ? List.of() : refusal.mismatches);
+                    "conn",
+                    conn,
+                    "tier",
+                    refusal.tier,
+                    "accepted",
+                    false,
+                    "reason",
+                    refusal.reason,
+                    "detail",
+                    refusal.getMessage(),
+                    "clause",
+                    refusal.clause,
+                    "mismatches",
+                    refusal.mismatches == null ? List.of() : refusal.mismatches);
             return refusal;
         }
 
@@ -197,7 +241,10 @@ public final class RelyingParty {
             if (came == null || !Bytes.equal(came, challenge)) {
                 throw new Refusal(
                         "binder-mismatch",
-                        what + " answers another binder: expected " + Bytes.hex(challenge) + ", came "
+                        what
+                                + " answers another binder: expected "
+                                + Bytes.hex(challenge)
+                                + ", came "
                                 + (came == null ? "none" : Bytes.hex(came)),
                         options.profile.clause);
             }
@@ -205,20 +252,32 @@ public final class RelyingParty {
 
         private void checkEvidence() throws Refusal {
             if (challenge == null) {
-                throw new Refusal(computed ? "internal" : "nonce-mismatch", "evidence came before any challenge", KEY_CLAUSE);
+                throw new Refusal(
+                        computed ? "internal" : "nonce-mismatch",
+                        "evidence came before any challenge",
+                        KEY_CLAUSE);
             }
             evidence.checkKeyToken();
             if (computed) {
                 checkBinder("evidence", evidence.nonce());
             } else if (!Bytes.equal(evidence.nonce(), challenge)) {
-                throw new Refusal("nonce-mismatch", "the KAT's eat_nonce is not the challenge", "draft-bft-rats-kat-06 section 6");
+                throw new Refusal(
+                        "nonce-mismatch",
+                        "the KAT's eat_nonce is not the challenge",
+                        "draft-bft-rats-kat-06 section 6");
             }
             evidence.checkLinkage();
             if (leaf != null && !key.equals(leaf)) {
-                throw new Refusal("key-mismatch", "the KAT attests another key than that of the certificate", KEY_CLAUSE);
+                throw new Refusal(
+                        "key-mismatch",
+                        "the KAT attests another key than that of the certificate",
+                        KEY_CLAUSE);
             }
             if (!evidence.isBundle() && !computed) {
-                throw new Refusal("key-mismatch", "a bare PSA token names no key, and nothing binds it", options.profile.clause);
+                throw new Refusal(
+                        "key-mismatch",
+                        "a bare PSA token names no key, and nothing binds it",
+                        options.profile.clause);
             }
         }
 
@@ -233,17 +292,25 @@ public final class RelyingParty {
                 result = Result.parse(jwt);
             } catch (Refusal refusal) { // it came straight from the verifier
                 tellResult(jwt, null);
-                throw refusal.reason.equals("malformed-result") ? refusal.as("verifier-garbage") : refusal;
+                throw refusal.reason.equals("malformed-result")
+                        ? refusal.as("verifier-garbage")
+                        : refusal;
             }
             tellResult(jwt, result.expiresIn(now(), options.resultMaxAge));
             result.verify(verifier.key(url));
             result.checkTime(now(), options.resultMaxAge);
             if (result.nonce != null && !Bytes.equal(result.nonce, session.nonce)) {
-                throw new Refusal("nonce-mismatch", "the verifier's result is about another session", "RFC 9711 section 4.1");
+                throw new Refusal(
+                        "nonce-mismatch",
+                        "the verifier's result is about another session",
+                        "RFC 9711 section 4.1");
             }
             for (Result.Submod submod : result.submods) {
                 if (submod.key() != null && !submod.key().equals(key)) {
-                    throw new Refusal("key-mismatch", "the verifier's result attests another key", KEY_CLAUSE);
+                    throw new Refusal(
+                            "key-mismatch",
+                            "the verifier's result attests another key",
+                            KEY_CLAUSE);
                 }
             }
         }
@@ -267,11 +334,20 @@ public final class RelyingParty {
 
         private void judgePresented() throws Refusal {
             if (expectedVerifier == null || !options.trusted.containsKey(expectedVerifier)) {
-                throw new Refusal("verifier-untrusted", "a result came, but no trusted verifier was agreed on", options.profile.clause);
+                throw new Refusal(
+                        "verifier-untrusted",
+                        "a result came, but no trusted verifier was agreed on",
+                        options.profile.clause);
             }
             boolean ours = result.issuer == null || result.issuer.equals(expectedVerifier);
             Refusal other =
-                    new Refusal("verifier-untrusted", "expected a result of verifier " + expectedVerifier + ", came one of " + result.issuer, "RFC 7519 section 4.1.1");
+                    new Refusal(
+                            "verifier-untrusted",
+                            "expected a result of verifier "
+                                    + expectedVerifier
+                                    + ", came one of "
+                                    + result.issuer,
+                            "RFC 7519 section 4.1.1");
             ECKey trusted = keyOf(expectedVerifier);
             try {
                 result.verify(trusted);
@@ -286,7 +362,10 @@ public final class RelyingParty {
                 checkBinder("the result", result.nonce);
             }
             if (leaf != null && !key.equals(leaf)) {
-                throw new Refusal("key-mismatch", "the result attests another key than that of the certificate", KEY_CLAUSE);
+                throw new Refusal(
+                        "key-mismatch",
+                        "the result attests another key than that of the certificate",
+                        KEY_CLAUSE);
             }
         }
 
@@ -307,12 +386,17 @@ public final class RelyingParty {
                     tier,
                     said ? (String) claims.get("atls.reason") : "tier-" + tier,
                     claims.get("atls.detail") instanceof String text ? text : detail,
-                    claims.get("atls.clause") instanceof String text ? text : "draft-ietf-rats-ear-03",
+                    claims.get("atls.clause") instanceof String text
+                            ? text
+                            : "draft-ietf-rats-ear-03",
                     mismatches(claims.get("atls.mismatches")));
         }
     }
 
-    /** Entries of the form that the contract gives; what a foreign verifier writes otherwise is left. */
+    /**
+     * Entries of the form that the contract gives; what a foreign verifier writes otherwise is
+     * left.
+     */
     private static List<Map<String, Object>> mismatches(Object said) {
         List<Map<String, Object>> taken = new ArrayList<>();
         if (said instanceof List<?> entries) {
@@ -323,7 +407,14 @@ public final class RelyingParty {
                         && one.get("measured") instanceof String measured
                         && one.get("expected") instanceof List<?> expected
                         && expected.stream().allMatch(String.class::isInstance)) {
-                    taken.add(Map.of("component", component, "expected", expected, "measured", measured));
+                    taken.add(
+                            Map.of(
+                                    "component",
+                                    component,
+                                    "expected",
+                                    expected,
+                                    "measured",
+                                    measured));
                 }
             }
         }
@@ -332,12 +423,16 @@ public final class RelyingParty {
 
     /** What the verifier calls a PSA token. */
     static String tokenType(Verifier.Session session) throws Refusal {
-        for (String type : List.of(MediaType.PSA_TOKEN, MediaType.PSA_VERAISON, MediaType.PSA_RFC9783)) {
+        for (String type :
+                List.of(MediaType.PSA_TOKEN, MediaType.PSA_VERAISON, MediaType.PSA_RFC9783)) {
             if (session.accepts(type)) {
                 return type;
             }
         }
-        throw new Refusal("verifier-error", "the verifier takes no PSA token", "Veraison challenge-response API: accept");
+        throw new Refusal(
+                "verifier-error",
+                "the verifier takes no PSA token",
+                "Veraison challenge-response API: accept");
     }
 
     public Appraisal begin(int conn, String model) {

@@ -7,6 +7,7 @@ import com.nimbusds.jose.JWSObject;
 import com.nimbusds.jose.crypto.ECDSAVerifier;
 import com.nimbusds.jose.jwk.Curve;
 import com.nimbusds.jose.jwk.ECKey;
+
 import java.text.ParseException;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,7 +21,8 @@ public final class Result {
     private static final String CLAUSE = "draft-ietf-rats-ear-03 section 3";
     private static final String JWS = "RFC 7515 section 7.1";
     private static final double TIME_MAX = 9007199254740991.0;
-    private static final List<String> TIERS = List.of("none", "affirming", "warning", "contraindicated");
+    private static final List<String> TIERS =
+            List.of("none", "affirming", "warning", "contraindicated");
     private static final List<String> TRUST_CLAIMS =
             List.of(
                     "instance-identity",
@@ -33,7 +35,12 @@ public final class Result {
                     "sourced-data");
 
     private record Names(
-            String profile, String verifierId, String status, String vector, String policyClaims, String key) {}
+            String profile,
+            String verifierId,
+            String status,
+            String vector,
+            String policyClaims,
+            String key) {}
 
     private static final List<Names> DIALECTS =
             List.of(
@@ -69,7 +76,10 @@ public final class Result {
         String text = new String(jwt, java.nio.charset.StandardCharsets.ISO_8859_1).trim();
         String[] parts = text.split("\\.", -1);
         if (parts.length == 3 && isUnsecured(parts[0])) {
-            throw new Refusal("result-signature-invalid", "expected a signed result, came one with alg none", "RFC 8725 section 3.2");
+            throw new Refusal(
+                    "result-signature-invalid",
+                    "expected a signed result, came one with alg none",
+                    "RFC 8725 section 3.2");
         }
         if (parts.length != 3 || parts[0].isEmpty() || parts[1].isEmpty() || parts[2].isEmpty()) {
             throw new Refusal("malformed-result", "expected a JWS of three parts", JWS);
@@ -79,7 +89,8 @@ public final class Result {
         }
         Json.parseObject(Bytes.unbase64url(parts[0], "malformed-result", JWS), "malformed-result");
         Map<String, Object> claims =
-                Json.parseObject(Bytes.unbase64url(parts[1], "malformed-result", JWS), "malformed-result");
+                Json.parseObject(
+                        Bytes.unbase64url(parts[1], "malformed-result", JWS), "malformed-result");
         try {
             return new Result(text, JWSObject.parse(text), claims);
         } catch (ParseException e) {
@@ -91,7 +102,8 @@ public final class Result {
     private static boolean isUnsecured(String header) {
         try {
             byte[] bytes = Bytes.unbase64url(header, "", JWS);
-            return Json.parseObject(bytes, "").get("alg") instanceof String alg && alg.equalsIgnoreCase("none");
+            return Json.parseObject(bytes, "").get("alg") instanceof String alg
+                    && alg.equalsIgnoreCase("none");
         } catch (Refusal e) {
             return false;
         }
@@ -157,7 +169,9 @@ public final class Result {
         if (claims.get("eat_nonce") == null) {
             return null;
         }
-        byte[] nonce = Bytes.unbase64any(text(claims, "eat_nonce"), "malformed-result", "RFC 9711 section 4.1");
+        byte[] nonce =
+                Bytes.unbase64any(
+                        text(claims, "eat_nonce"), "malformed-result", "RFC 9711 section 4.1");
         if (nonce.length < 8 || nonce.length > 64) {
             throw refusal("eat_nonce: 8 to 64 bytes expected");
         }
@@ -170,7 +184,8 @@ public final class Result {
             throw refusal(names.status + ": one of " + TIERS + " expected");
         }
         if (submod.get(names.vector) != null) {
-            for (Map.Entry<String, Object> claim : object(submod.get(names.vector), names.vector).entrySet()) {
+            for (Map.Entry<String, Object> claim :
+                    object(submod.get(names.vector), names.vector).entrySet()) {
                 if (!TRUST_CLAIMS.contains(claim.getKey())
                         || !(claim.getValue() instanceof Long value)
                         || value < -128
@@ -189,7 +204,8 @@ public final class Result {
             key = EcKey.ofSpki(spki, "malformed-result", CLAUSE);
         }
         Object claims = submod.get(names.policyClaims);
-        return new Submod(tier, key, claims == null ? Map.of() : object(claims, names.policyClaims));
+        return new Submod(
+                tier, key, claims == null ? Map.of() : object(claims, names.policyClaims));
     }
 
     /** Negative values are a verifier's own refinements of the same tiers (AR4SI section 2.3). */
@@ -232,10 +248,14 @@ public final class Result {
         try {
             ECKey key = ECKey.parse(jwk);
             if (key.isPrivate()) {
-                throw new Refusal(reason, "expected a verifier's public key, a private one came", "RFC 7517 section 9.2");
+                throw new Refusal(
+                        reason,
+                        "expected a verifier's public key, a private one came",
+                        "RFC 7517 section 9.2");
             }
             if (!Curve.P_256.equals(key.getCurve()) && !Curve.P_384.equals(key.getCurve())) {
-                throw new Refusal(reason, "expected a key of P-256 or P-384", "RFC 7518 section 6.2");
+                throw new Refusal(
+                        reason, "expected a key of P-256 or P-384", "RFC 7518 section 6.2");
             }
             return key;
         } catch (ParseException | IllegalArgumentException e) {
@@ -245,10 +265,13 @@ public final class Result {
 
     /** By this key, with the algorithm of its curve, and with nothing critical in the header. */
     public void verify(ECKey key) throws Refusal {
-        JWSAlgorithm expected = Curve.P_256.equals(key.getCurve()) ? JWSAlgorithm.ES256 : JWSAlgorithm.ES384;
+        JWSAlgorithm expected =
+                Curve.P_256.equals(key.getCurve()) ? JWSAlgorithm.ES256 : JWSAlgorithm.ES384;
         boolean valid = false;
         try {
-            boolean plain = jws.getHeader().getCriticalParams() == null && jws.getHeader().isBase64URLEncodePayload();
+            boolean plain =
+                    jws.getHeader().getCriticalParams() == null
+                            && jws.getHeader().isBase64URLEncodePayload();
             boolean meant = key.getAlgorithm() == null || key.getAlgorithm().equals(expected);
             valid =
                     plain
@@ -259,7 +282,10 @@ public final class Result {
             valid = false;
         }
         if (!valid) {
-            throw new Refusal("result-signature-invalid", "the result is not signed by the verifier's key (" + expected + ")", "RFC 7515 section 5.2");
+            throw new Refusal(
+                    "result-signature-invalid",
+                    "the result is not signed by the verifier's key (" + expected + ")",
+                    "RFC 7515 section 5.2");
         }
     }
 
@@ -267,10 +293,16 @@ public final class Result {
         long leeway = 2;
         long end = expiresAt != 0 ? expiresAt : issuedAt + maxAge;
         if (notBefore != 0 && now + leeway < notBefore || now + leeway < issuedAt) {
-            throw new Refusal("result-expired", "the result is of the future: it is " + now, "RFC 7519 section 4.1.6");
+            throw new Refusal(
+                    "result-expired",
+                    "the result is of the future: it is " + now,
+                    "RFC 7519 section 4.1.6");
         }
         if (now - leeway >= end) {
-            throw new Refusal("result-expired", "the result expired at " + end + ", it is " + now, "RFC 7519 section 4.1.4");
+            throw new Refusal(
+                    "result-expired",
+                    "the result expired at " + end + ", it is " + now,
+                    "RFC 7519 section 4.1.4");
         }
     }
 

@@ -77,8 +77,12 @@ final class Rfc9261 {
     private Keys keys(Link link, String sender) throws IOException {
         int size = Bytes.hash(hash).length;
         return new Keys(
-                link.export("EXPORTER-" + sender + " authenticator handshake context", Bytes.EMPTY, size),
-                link.export("EXPORTER-" + sender + " authenticator finished key", Bytes.EMPTY, size));
+                link.export(
+                        "EXPORTER-" + sender + " authenticator handshake context",
+                        Bytes.EMPTY,
+                        size),
+                link.export(
+                        "EXPORTER-" + sender + " authenticator finished key", Bytes.EMPTY, size));
     }
 
     private static Refusal malformed(String detail, String clause) {
@@ -97,7 +101,8 @@ final class Rfc9261 {
     private static byte[] body(Bytes.Reader in, String what, int type) throws Refusal {
         long came = in.number(what, 1);
         if (came != type) {
-            throw in.refusal(what + ": expected message type " + type + ", came " + came).withAlert(UNEXPECTED_MESSAGE);
+            throw in.refusal(what + ": expected message type " + type + ", came " + came)
+                    .withAlert(UNEXPECTED_MESSAGE);
         }
         return in.vector(what, 3, 0, SIZE_MAX);
     }
@@ -122,10 +127,16 @@ final class Rfc9261 {
 
     private void checkNew(byte[] context) throws Refusal {
         if (exchanges.containsKey(Bytes.hex(context))) {
-            throw new Refusal("authenticator-context", "certificate_request_context was used on this connection", "RFC 9261 section 4");
+            throw new Refusal(
+                    "authenticator-context",
+                    "certificate_request_context was used on this connection",
+                    "RFC 9261 section 4");
         }
         if (exchanges.size() == EXCHANGES_MAX) {
-            throw new Refusal("internal", "more than " + EXCHANGES_MAX + " authenticators on a connection", "");
+            throw new Refusal(
+                    "internal",
+                    "more than " + EXCHANGES_MAX + " authenticators on a connection",
+                    "");
         }
     }
 
@@ -156,7 +167,8 @@ final class Rfc9261 {
 
     private static Request parse(byte[] request, boolean ofClient) throws Refusal {
         Bytes.Reader in = reader(request, "RFC 9261 section 4");
-        byte[] body = body(in, "authenticator request", ofClient ? REQUEST_OF_CLIENT : REQUEST_OF_SERVER);
+        byte[] body =
+                body(in, "authenticator request", ofClient ? REQUEST_OF_CLIENT : REQUEST_OF_SERVER);
         in.end("authenticator request");
         in = reader(body, "RFC 9261 section 4");
         byte[] context = in.vector("certificate_request_context", 1, 0, 0xff);
@@ -164,10 +176,14 @@ final class Rfc9261 {
         in.end("authenticator request");
         byte[] data = extensions.get(SIGNATURE_ALGORITHMS);
         if (data == null) {
-            throw malformed("request: no signature_algorithms", "RFC 9261 section 7.1").withAlert(MISSING_EXTENSION);
+            throw malformed("request: no signature_algorithms", "RFC 9261 section 7.1")
+                    .withAlert(MISSING_EXTENSION);
         }
         in = reader(data, "RFC 8446 section 4.2.3");
-        Bytes.Reader list = reader(in.vector("supported_signature_algorithms", 2, 2, 65534), "RFC 8446 section 4.2.3");
+        Bytes.Reader list =
+                reader(
+                        in.vector("supported_signature_algorithms", 2, 2, 65534),
+                        "RFC 8446 section 4.2.3");
         in.end("signature_algorithms");
         List<Integer> schemes = new ArrayList<>();
         while (list.left() > 0) {
@@ -178,7 +194,8 @@ final class Rfc9261 {
 
     /** Hash(Handshake Context || request || MESSAGES). */
     private byte[] transcript(Keys keys, byte[] request, byte[]... messages) {
-        return Bytes.hash(hash, Bytes.concat(keys.handshakeContext, request, Bytes.concat(messages)));
+        return Bytes.hash(
+                hash, Bytes.concat(keys.handshakeContext, request, Bytes.concat(messages)));
     }
 
     private static byte[] signed(byte[] transcript) {
@@ -199,21 +216,32 @@ final class Rfc9261 {
     byte[] answer(byte[] context, List<Entry> entries, int scheme, Signer signer) throws Refusal {
         Exchange exchange = exchanges.get(Bytes.hex(context));
         if (exchange == null || exchange.askedHere || exchange.done) {
-            throw new Refusal("internal", "no request with this context waits for an answer", "RFC 9261 section 5.2");
+            throw new Refusal(
+                    "internal",
+                    "no request with this context waits for an answer",
+                    "RFC 9261 section 5.2");
         }
         exchange.done = true;
         if (entries.isEmpty() || !exchange.parsed.schemes.contains(scheme)) {
-            return message(FINISHED, finished(ownKeys, exchange.request, emptyCertificate(context)));
+            return message(
+                    FINISHED, finished(ownKeys, exchange.request, emptyCertificate(context)));
         }
         Bytes.Writer list = new Bytes.Writer();
-        entries.forEach(entry -> list.vector(3, entry.certificate).vector(2, block(entry.extensions)));
+        entries.forEach(
+                entry -> list.vector(3, entry.certificate).vector(2, block(entry.extensions)));
         byte[] certificate =
-                message(CERTIFICATE, new Bytes.Writer().vector(1, context).vector(3, list.done()).done());
+                message(
+                        CERTIFICATE,
+                        new Bytes.Writer().vector(1, context).vector(3, list.done()).done());
         byte[] signature = signer.sign(signed(transcript(ownKeys, exchange.request, certificate)));
         byte[] verify =
-                message(CERTIFICATE_VERIFY, new Bytes.Writer().number(scheme, 2).vector(2, signature).done());
+                message(
+                        CERTIFICATE_VERIFY,
+                        new Bytes.Writer().number(scheme, 2).vector(2, signature).done());
         return Bytes.concat(
-                certificate, verify, message(FINISHED, finished(ownKeys, exchange.request, certificate, verify)));
+                certificate,
+                verify,
+                message(FINISHED, finished(ownKeys, exchange.request, certificate, verify)));
     }
 
     boolean knows(byte[] context) {
@@ -238,13 +266,19 @@ final class Rfc9261 {
     Authenticator validate(byte[] authenticator, byte[] context) throws Refusal {
         Exchange exchange = context == null ? null : exchanges.get(Bytes.hex(context));
         if (exchange != null && (!exchange.askedHere || exchange.done)) {
-            throw new Refusal("authenticator-context", "certificate_request_context was used before", "RFC 9261 section 5.2.1");
+            throw new Refusal(
+                    "authenticator-context",
+                    "certificate_request_context was used before",
+                    "RFC 9261 section 5.2.1");
         }
         if (isEmpty(authenticator)) {
             checkEmpty(authenticator, context, exchange);
         }
         if (exchange == null && !client) {
-            throw malformed("a client sends no authenticator that nobody asked for", "RFC 9261 section 5").withAlert(UNEXPECTED_MESSAGE);
+            throw malformed(
+                            "a client sends no authenticator that nobody asked for",
+                            "RFC 9261 section 5")
+                    .withAlert(UNEXPECTED_MESSAGE);
         }
         Bytes.Reader in = reader(authenticator, "RFC 9261 section 5.2");
         byte[] certificateBody = body(in, "Certificate", CERTIFICATE);
@@ -255,8 +289,10 @@ final class Rfc9261 {
         checkEntries(parsed, context, exchange);
         byte[] request = exchange == null ? Bytes.EMPTY : exchange.request;
         byte[] certificate = message(CERTIFICATE, certificateBody);
-        checkSignature(parsed, exchange, verifyBody, signed(transcript(peerKeys, request, certificate)));
-        byte[] expected = finished(peerKeys, request, certificate, message(CERTIFICATE_VERIFY, verifyBody));
+        checkSignature(
+                parsed, exchange, verifyBody, signed(transcript(peerKeys, request, certificate)));
+        byte[] expected =
+                finished(peerKeys, request, certificate, message(CERTIFICATE_VERIFY, verifyBody));
         checkFinished(expected, verifyData);
         if (exchange != null) {
             exchange.done = true;
@@ -264,32 +300,43 @@ final class Rfc9261 {
         return parsed;
     }
 
-    private void checkEmpty(byte[] authenticator, byte[] context, Exchange exchange) throws Refusal {
+    private void checkEmpty(byte[] authenticator, byte[] context, Exchange exchange)
+            throws Refusal {
         Bytes.Reader in = reader(authenticator, "RFC 9261 section 6");
         byte[] verifyData = body(in, "Finished", FINISHED);
         in.end("empty authenticator");
         if (exchange == null) {
-            throw malformed("an empty authenticator that nobody asked for", "RFC 9261 section 6").withAlert(UNEXPECTED_MESSAGE);
+            throw malformed("an empty authenticator that nobody asked for", "RFC 9261 section 6")
+                    .withAlert(UNEXPECTED_MESSAGE);
         }
         checkFinished(finished(peerKeys, exchange.request, emptyCertificate(context)), verifyData);
         exchange.done = true;
-        throw new Refusal("attestation-missing", "the peer answered with an empty authenticator", "RFC 9261 section 6")
+        throw new Refusal(
+                        "attestation-missing",
+                        "the peer answered with an empty authenticator",
+                        "RFC 9261 section 6")
                 .withAlert(CERTIFICATE_REQUIRED);
     }
 
     private static void checkFinished(byte[] expected, byte[] came) throws Refusal {
         if (came.length != expected.length) {
-            throw malformed("Finished: expected " + expected.length + " bytes, came " + came.length, "RFC 9261 section 5.2.3");
+            throw malformed(
+                    "Finished: expected " + expected.length + " bytes, came " + came.length,
+                    "RFC 9261 section 5.2.3");
         }
         if (!Bytes.equal(expected, came)) {
-            throw new Refusal("authenticator-finished", "Finished is not that of this connection and these messages", "RFC 9261 section 5.2.3");
+            throw new Refusal(
+                    "authenticator-finished",
+                    "Finished is not that of this connection and these messages",
+                    "RFC 9261 section 5.2.3");
         }
     }
 
     private static Authenticator certificate(byte[] body) throws Refusal {
         Bytes.Reader in = reader(body, "RFC 8446 section 4.4.2");
         byte[] context = in.vector("certificate_request_context", 1, 0, 0xff);
-        Bytes.Reader list = reader(in.vector("certificate_list", 3, 0, 0xffffff), "RFC 8446 section 4.4.2");
+        Bytes.Reader list =
+                reader(in.vector("certificate_list", 3, 0, 0xffffff), "RFC 8446 section 4.4.2");
         in.end("Certificate");
         List<Entry> entries = new ArrayList<>();
         while (list.left() > 0) {
@@ -299,39 +346,53 @@ final class Rfc9261 {
         return new Authenticator(context, entries);
     }
 
-    private void checkEntries(Authenticator parsed, byte[] context, Exchange exchange) throws Refusal {
+    private void checkEntries(Authenticator parsed, byte[] context, Exchange exchange)
+            throws Refusal {
         if (exchange != null && !Bytes.equal(parsed.context, context)) {
-            throw new Refusal("authenticator-context", "certificate_request_context is not that of the request", "RFC 9261 section 5.2.1");
+            throw new Refusal(
+                    "authenticator-context",
+                    "certificate_request_context is not that of the request",
+                    "RFC 9261 section 5.2.1");
         }
         if (exchange == null) {
             checkNew(parsed.context);
         }
         if (parsed.entries.isEmpty()) {
-            throw malformed("Certificate: no entry; a refusal is a Finished alone", "RFC 9261 section 6");
+            throw malformed(
+                    "Certificate: no entry; a refusal is a Finished alone", "RFC 9261 section 6");
         }
         Map<Integer, byte[]> offered = exchange == null ? hello : exchange.parsed.extensions;
         for (Entry entry : parsed.entries) {
             for (int type : entry.extensions.keySet()) {
                 if (!offered.containsKey(type)) {
-                    throw new Refusal("malformed-extension", "extension " + type + " was not asked for", "RFC 9261 section 5.2.1")
+                    throw new Refusal(
+                                    "malformed-extension",
+                                    "extension " + type + " was not asked for",
+                                    "RFC 9261 section 5.2.1")
                             .withAlert(UNSUPPORTED_EXTENSION);
                 }
             }
         }
     }
 
-    private void checkSignature(Authenticator parsed, Exchange exchange, byte[] body, byte[] content) throws Refusal {
+    private void checkSignature(
+            Authenticator parsed, Exchange exchange, byte[] body, byte[] content) throws Refusal {
         Bytes.Reader in = reader(body, "RFC 9261 section 5.2.2");
         int scheme = (int) in.number("algorithm", 2);
         byte[] signature = in.vector("signature", 2, 0, 0xffff);
         in.end("CertificateVerify");
         if (exchange != null && !exchange.parsed.schemes.contains(scheme)) {
-            throw malformed(String.format("signature scheme 0x%04x was not offered", scheme), "RFC 9261 section 5.2.2")
+            throw malformed(
+                            String.format("signature scheme 0x%04x was not offered", scheme),
+                            "RFC 9261 section 5.2.2")
                     .withAlert(ILLEGAL_PARAMETER);
         }
         X509Certificate leaf = X509.parse(parsed.entries.get(0).certificate);
         if (!verifies(leaf.getPublicKey(), scheme, content, signature)) {
-            throw new Refusal("key-mismatch", "CertificateVerify is not by the key of the certificate", "RFC 9261 section 5.2.2")
+            throw new Refusal(
+                            "key-mismatch",
+                            "CertificateVerify is not by the key of the certificate",
+                            "RFC 9261 section 5.2.2")
                     .withAlert(DECRYPT_ERROR);
         }
     }
@@ -340,12 +401,15 @@ final class Rfc9261 {
         try {
             if (scheme == ECDSA_P256 || scheme == ECDSA_P384) {
                 EcKey.Curve curve = scheme == ECDSA_P256 ? EcKey.Curve.P256 : EcKey.Curve.P384;
-                EcKey leaf = EcKey.ofSpki(key.getEncoded(), "key-mismatch", "RFC 8446 section 4.2.3");
+                EcKey leaf =
+                        EcKey.ofSpki(key.getEncoded(), "key-mismatch", "RFC 8446 section 4.2.3");
                 return leaf.curve() == curve && leaf.verifiesDer(content, signature);
             }
-            Signature verifier = Signature.getInstance(scheme == ED25519 ? "Ed25519" : "RSASSA-PSS");
+            Signature verifier =
+                    Signature.getInstance(scheme == ED25519 ? "Ed25519" : "RSASSA-PSS");
             if (scheme == RSA_PSS) {
-                verifier.setParameter(new PSSParameterSpec("SHA-256", "MGF1", MGF1ParameterSpec.SHA256, 32, 1));
+                verifier.setParameter(
+                        new PSSParameterSpec("SHA-256", "MGF1", MGF1ParameterSpec.SHA256, 32, 1));
             } else if (scheme != ED25519) {
                 return false;
             }

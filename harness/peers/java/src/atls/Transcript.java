@@ -6,8 +6,8 @@ public interface Transcript {
     /** The hash of the cipher suite, as Java calls it. */
     String hash();
 
-    /** Transcript-Hash(ClientHello..ServerHello). */
-    byte[] hellos() throws Refusal;
+    /** Transcript-Hash(ClientHello..ServerHello), by a reading of H5. */
+    byte[] hellos(String reading) throws Refusal;
 
     /** The Handshake Secret of RFC 8446 section 7.1. */
     byte[] handshakeSecret() throws Refusal;

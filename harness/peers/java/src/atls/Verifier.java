@@ -2,6 +2,7 @@
 package atls;
 
 import com.nimbusds.jose.jwk.ECKey;
+
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -26,7 +27,8 @@ import java.util.concurrent.TimeoutException;
  */
 public final class Verifier {
     private static final String API = "Veraison challenge-response API";
-    private static final String SESSION_TYPE = "application/vnd.veraison.challenge-response-session+json";
+    private static final String SESSION_TYPE =
+            "application/vnd.veraison.challenge-response-session+json";
     private static final String DISCOVERY_TYPE = "application/vnd.veraison.discovery+json";
     private static final int BODY_MAX = 1 << 20;
     private static final long POLL_MS = 200;
@@ -126,13 +128,19 @@ public final class Verifier {
         while (root.getCause() != null && !(root instanceof HttpTimeoutException)) {
             root = root.getCause();
         }
-        String detail = url + ": " + (root.getMessage() == null ? root.getClass().getSimpleName() : root.getMessage());
+        String detail =
+                url
+                        + ": "
+                        + (root.getMessage() == null
+                                ? root.getClass().getSimpleName()
+                                : root.getMessage());
         if (root instanceof HttpTimeoutException) {
             return new Refusal("verifier-timeout", detail, "");
         }
         boolean odd =
                 root instanceof java.net.ProtocolException
-                        || String.valueOf(root.getMessage()).matches("(?i).*(invalid|unexpected|malformed).*");
+                        || String.valueOf(root.getMessage())
+                                .matches("(?i).*(invalid|unexpected|malformed).*");
         return new Refusal(odd ? "verifier-garbage" : "verifier-unreachable", detail, "");
     }
 
@@ -155,7 +163,12 @@ public final class Verifier {
         }
         return new Refusal(
                 reason,
-                answer.url + ": expected HTTP status " + expected + ", came " + answer.status + problem,
+                answer.url
+                        + ": expected HTTP status "
+                        + expected
+                        + ", came "
+                        + answer.status
+                        + problem,
                 API);
     }
 
@@ -174,7 +187,8 @@ public final class Verifier {
         Object jwk = Json.parseObject(answer.body, "verifier-garbage").get("ear-verification-key");
         ECKey key =
                 Result.verificationKey(
-                        Json.object(jwk, "ear-verification-key", "verifier-garbage", API), "verifier-garbage");
+                        Json.object(jwk, "ear-verification-key", "verifier-garbage", API),
+                        "verifier-garbage");
         keys.put(base, key);
         return key;
     }
@@ -201,7 +215,9 @@ public final class Verifier {
             return accept.stream()
                     .map(String.class::cast)
                     .anyMatch(
-                            name -> MediaType.equal(name, mediaType) || name.replaceAll("[\" ]", "").equals(plain));
+                            name ->
+                                    MediaType.equal(name, mediaType)
+                                            || name.replaceAll("[\" ]", "").equals(plain));
         }
 
         /** Hands EVIDENCE over and waits for the result, a JWT. */
@@ -219,7 +235,8 @@ public final class Verifier {
                     return result;
                 }
                 if (System.nanoTime() > end) {
-                    throw new Refusal("verifier-timeout", url + ": no result in " + timeoutMs + " ms", "");
+                    throw new Refusal(
+                            "verifier-timeout", url + ": no result in " + timeoutMs + " ms", "");
                 }
                 pause();
                 answer = send(HttpRequest.newBuilder().header("Accept", SESSION_TYPE).GET(), url);
@@ -229,7 +246,11 @@ public final class Verifier {
         /** Nobody waits for the answer: the session is of no more use. */
         public void end() {
             http.sendAsync(
-                    HttpRequest.newBuilder().uri(url).DELETE().timeout(Duration.ofMillis(500)).build(),
+                    HttpRequest.newBuilder()
+                            .uri(url)
+                            .DELETE()
+                            .timeout(Duration.ofMillis(500))
+                            .build(),
                     HttpResponse.BodyHandlers.discarding());
         }
     }
@@ -271,8 +292,10 @@ public final class Verifier {
         Object accept = session.get("accept");
         boolean texts =
                 accept == null
-                        || accept instanceof List<?> list && list.stream().allMatch(String.class::isInstance);
-        if (!List.of("waiting", "processing", "complete", "failed").contains(String.valueOf(session.get("status")))
+                        || accept instanceof List<?> list
+                                && list.stream().allMatch(String.class::isInstance);
+        if (!List.of("waiting", "processing", "complete", "failed")
+                        .contains(String.valueOf(session.get("status")))
                 || !(session.get("nonce") instanceof String)
                 || !texts) {
             throw garbage(answer.url, "expected a session with status, nonce and accept");
@@ -280,7 +303,9 @@ public final class Verifier {
         return session;
     }
 
-    /** A session over CHALLENGE, or (where that is null) over a nonce of SIZE bytes of its making. */
+    /**
+     * A session over CHALLENGE, or (where that is null) over a nonce of SIZE bytes of its making.
+     */
     public Session open(String base, byte[] challenge, int size) throws Refusal {
         // Padded: that is what every release of the API reads.
         String query =
@@ -289,7 +314,9 @@ public final class Verifier {
                         : "nonce=" + Base64.getUrlEncoder().encodeToString(challenge);
         URI url = join(base, "/challenge-response/v1/newSession?" + query);
         HttpRequest.Builder request =
-                HttpRequest.newBuilder().header("Accept", SESSION_TYPE).POST(HttpRequest.BodyPublishers.noBody());
+                HttpRequest.newBuilder()
+                        .header("Accept", SESSION_TYPE)
+                        .POST(HttpRequest.BodyPublishers.noBody());
         Answer answer = send(request, url);
         if (answer.status != 201) {
             throw refused(answer, 201, "verifier-error");
@@ -298,7 +325,11 @@ public final class Verifier {
         byte[] nonce = Bytes.unbase64any((String) session.get("nonce"), "verifier-garbage", API);
         boolean right = challenge == null ? nonce.length == size : Bytes.equal(nonce, challenge);
         if (answer.location == null || !right) {
-            throw garbage(url, answer.location == null ? "status 201 without Location" : "another nonce than asked for");
+            throw garbage(
+                    url,
+                    answer.location == null
+                            ? "status 201 without Location"
+                            : "another nonce than asked for");
         }
         return new Session(resolve(url, answer.location), nonce, (List<?>) session.get("accept"));
     }

@@ -51,14 +51,18 @@ public final class X509 {
             CertificateFactory factory = CertificateFactory.getInstance("X.509");
             return (X509Certificate) factory.generateCertificate(new ByteArrayInputStream(der));
         } catch (CertificateException e) {
-            throw new Refusal(UNTRUSTED, "expected a certificate in DER: " + e.getMessage(), "RFC 5280 section 4.1");
+            throw new Refusal(
+                    UNTRUSTED,
+                    "expected a certificate in DER: " + e.getMessage(),
+                    "RFC 5280 section 4.1");
         }
     }
 
     public static List<X509Certificate> load(String file) throws IOException, CertificateException {
         Collection<? extends java.security.cert.Certificate> found =
                 CertificateFactory.getInstance("X.509")
-                        .generateCertificates(new ByteArrayInputStream(Files.readAllBytes(Path.of(file))));
+                        .generateCertificates(
+                                new ByteArrayInputStream(Files.readAllBytes(Path.of(file))));
         List<X509Certificate> chain = new ArrayList<>();
         found.forEach(one -> chain.add((X509Certificate) one));
         if (chain.isEmpty()) {
@@ -78,10 +82,12 @@ public final class X509 {
     }
 
     /** The chain up to one of the anchors; the leaf is a server's of this name, or a client's. */
-    public static void verify(List<X509Certificate> chain, List<X509Certificate> anchors, String host)
+    public static void verify(
+            List<X509Certificate> chain, List<X509Certificate> anchors, String host)
             throws Refusal {
         if (anchors.isEmpty()) {
-            throw new Refusal(UNTRUSTED, "X.509 came, and no trust anchors were given", CHAIN).withAlert(UNKNOWN_CA);
+            throw new Refusal(UNTRUSTED, "X.509 came, and no trust anchors were given", CHAIN)
+                    .withAlert(UNKNOWN_CA);
         }
         Set<TrustAnchor> trusted = new HashSet<>();
         anchors.forEach(anchor -> trusted.add(new TrustAnchor(anchor, null)));
@@ -91,7 +97,9 @@ public final class X509 {
             PKIXParameters parameters = new PKIXParameters(trusted);
             parameters.setRevocationEnabled(false);
             CertPathValidator.getInstance("PKIX")
-                    .validate(CertificateFactory.getInstance("X.509").generateCertPath(path), parameters);
+                    .validate(
+                            CertificateFactory.getInstance("X.509").generateCertPath(path),
+                            parameters);
         } catch (CertPathValidatorException e) {
             throw untrusted(e);
         } catch (GeneralSecurityException e) {
@@ -101,11 +109,14 @@ public final class X509 {
     }
 
     private static Refusal untrusted(CertPathValidatorException e) {
-        Refusal refusal = new Refusal(UNTRUSTED, "the chain does not verify: " + e.getMessage(), CHAIN);
+        Refusal refusal =
+                new Refusal(UNTRUSTED, "the chain does not verify: " + e.getMessage(), CHAIN);
         if (e.getReason() == PKIXReason.NO_TRUST_ANCHOR) {
             return refusal.withAlert(UNKNOWN_CA);
         }
-        return e.getCause() instanceof CertificateExpiredException ? refusal.withAlert(EXPIRED) : refusal;
+        return e.getCause() instanceof CertificateExpiredException
+                ? refusal.withAlert(EXPIRED)
+                : refusal;
     }
 
     private static void checkUse(X509Certificate leaf, String host) throws Refusal {
@@ -113,10 +124,14 @@ public final class X509 {
             List<String> purposes = leaf.getExtendedKeyUsage();
             String wanted = host != null ? SERVER_AUTH : CLIENT_AUTH;
             if (purposes != null && !purposes.contains(wanted)) {
-                throw new Refusal(UNTRUSTED, "the certificate is not for this use: " + wanted + " is missing", "RFC 5280 section 4.2.1.12");
+                throw new Refusal(
+                        UNTRUSTED,
+                        "the certificate is not for this use: " + wanted + " is missing",
+                        "RFC 5280 section 4.2.1.12");
             }
             if (host != null && !isNamed(leaf, host)) {
-                throw new Refusal(UNTRUSTED, "the certificate is not for " + host, "RFC 9525 section 6");
+                throw new Refusal(
+                        UNTRUSTED, "the certificate is not for " + host, "RFC 9525 section 6");
             }
         } catch (CertificateParsingException e) {
             throw new Refusal(UNTRUSTED, "the certificate's extensions: " + e.getMessage(), CHAIN);
@@ -124,10 +139,15 @@ public final class X509 {
     }
 
     /** A name or an address as it stands; wildcards have no use here. */
-    private static boolean isNamed(X509Certificate leaf, String host) throws CertificateParsingException {
+    private static boolean isNamed(X509Certificate leaf, String host)
+            throws CertificateParsingException {
         Collection<List<?>> names = leaf.getSubjectAlternativeNames();
         return names != null
-                && names.stream().anyMatch(name -> name.get(1) instanceof String text && text.equalsIgnoreCase(host));
+                && names.stream()
+                        .anyMatch(
+                                name ->
+                                        name.get(1) instanceof String text
+                                                && text.equalsIgnoreCase(host));
     }
 
     /** The key of a leaf: only those of P-256 and P-384 can be attested. */
@@ -146,11 +166,18 @@ public final class X509 {
             return null;
         }
         byte[] content = contentOf(value, OCTET_STRING); // extnValue itself
-        boolean bare = tcg && content.length > 0 && content[0] != OCTET_STRING && content[0] != UTF8_STRING;
+        boolean bare =
+                tcg
+                        && content.length > 0
+                        && content[0] != OCTET_STRING
+                        && content[0] != UTF8_STRING;
         byte[] cmw = bare ? content : choice(content);
         Cmw parsed = Cmw.parse(cmw);
         if (tcg && parsed.form() == Cmw.Form.COLLECTION) {
-            throw new Refusal("malformed-cmw", "TCG's extension holds a record or a tag, a collection came", CLAUSE);
+            throw new Refusal(
+                    "malformed-cmw",
+                    "TCG's extension holds a record or a tag, a collection came",
+                    CLAUSE);
         }
         return cmw;
     }
@@ -161,7 +188,14 @@ public final class X509 {
         byte[] cmw = contentOf(content, json ? UTF8_STRING : OCTET_STRING);
         String serialization = Cmw.serializationOf(cmw);
         if (serialization != null && serialization.equals("json") != json) {
-            throw new Refusal("malformed-cmw", "expected a CMW in " + (json ? "JSON" : "CBOR") + ", one in " + serialization + " came", CLAUSE);
+            throw new Refusal(
+                    "malformed-cmw",
+                    "expected a CMW in "
+                            + (json ? "JSON" : "CBOR")
+                            + ", one in "
+                            + serialization
+                            + " came",
+                    CLAUSE);
         }
         return cmw;
     }
@@ -186,5 +220,4 @@ public final class X509 {
         in.end("extension");
         return content;
     }
-
 }

@@ -16,8 +16,8 @@ public final class Check {
     private static final byte[] SPKI =
             Bytes.unhex(
                     "3059301306072a8648ce3d020106082a8648ce3d03010703420004d7cc072de2205bdc1537a543d53c60a6"
-                            + "acb62eccd890c7fa27c9e354089bbe13f95e1d4b851a2cc80fff87d8e23f22afb725d535e515d020731e79a3"
-                            + "b4e47120");
+                        + "acb62eccd890c7fa27c9e354089bbe13f95e1d4b851a2cc80fff87d8e23f22afb725d535e515d020731e79a3"
+                        + "b4e47120");
     private static final byte[] HELLOS =
             Bytes.unhex("860c06edc07858ee8e78f0e7428c58edd6b43f2ca3e6e95f02ed063cf0e1cad8");
     private static final byte[] HANDSHAKE_SECRET =
@@ -45,7 +45,8 @@ public final class Check {
             if (refusal.reason.equals(reason)) {
                 return;
             }
-            throw new AssertionError(what + ": expected " + reason + ", came " + refusal.reason, refusal);
+            throw new AssertionError(
+                    what + ": expected " + reason + ", came " + refusal.reason, refusal);
         }
         throw new AssertionError(what + ": expected " + reason + ", it was accepted");
     }
@@ -64,7 +65,10 @@ public final class Check {
                 "client handshake traffic secret of RFC 8448",
                 "b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55a21",
                 Binder.expandLabel("SHA-256", HANDSHAKE_SECRET, "c hs traffic", HELLOS, 32));
-        equal("ta-07 of 8 bytes", "5309f2cd98fadcd2", Binder.ta07("SHA-256", HANDSHAKE_SECRET, HELLOS, count(8)));
+        equal(
+                "ta-07 of 8 bytes",
+                "5309f2cd98fadcd2",
+                Binder.ta07("SHA-256", HANDSHAKE_SECRET, HELLOS, count(8)));
         equal(
                 "ta-07 of 32 bytes",
                 "d4dfb6a5611aa489594cde143855f183a21a17247d69474a38ecf603bbda48e7",
@@ -87,8 +91,22 @@ public final class Check {
     private static void cbor() throws Refusal {
         for (String bad :
                 new String[] {
-                    "", "18", "1817", "190018", "1a0000ffff", "5803", "62c328", "a201000102", "a201000100", "82", "1c",
-                    "ff", "5f4100", "f814", "0000", "9fff"
+                    "",
+                    "18",
+                    "1817",
+                    "190018",
+                    "1a0000ffff",
+                    "5803",
+                    "62c328",
+                    "a201000102",
+                    "a201000100",
+                    "82",
+                    "1c",
+                    "ff",
+                    "5f4100",
+                    "f814",
+                    "0000",
+                    "9fff"
                 }) {
             byte[] in = Bytes.unhex(bad);
             refused("CBOR " + bad, "x", () -> Cbor.parse(in, Cbor.Rules.STRICT, "x"));
@@ -96,30 +114,56 @@ public final class Check {
         byte[] deep = new byte[40];
         Arrays.fill(deep, (byte) 0x81);
         refused("CBOR of depth 40", "x", () -> Cbor.parse(deep, Cbor.Rules.LENIENT, "x"));
-        refused("two spellings of one key", "x", () -> Cbor.parse(Bytes.unhex("a20100180100"), Cbor.Rules.LENIENT, "x"));
+        refused(
+                "two spellings of one key",
+                "x",
+                () -> Cbor.parse(Bytes.unhex("a20100180100"), Cbor.Rules.LENIENT, "x"));
         Cbor.Item chunks = Cbor.parse(Bytes.unhex("5f41014102ff"), Cbor.Rules.INDEFINITE, "x");
         equal("chunks", "0102", chunks.bytes());
         for (long number : new long[] {0, 23, 24, 255, 256, 65535, 65536, 1L << 32}) {
             Cbor.Item item = Cbor.parse(Cbor.head(0, number), Cbor.Rules.STRICT, "x");
-            equal("a head for " + number, String.format("%016x", number), new Bytes.Writer().number(item.number(), 8).done());
+            equal(
+                    "a head for " + number,
+                    String.format("%016x", number),
+                    new Bytes.Writer().number(item.number(), 8).done());
         }
     }
 
     private static void wrappers() throws Refusal {
         // RFC 9999 section 3.2: the tags of content formats 263 and 64999
-        equal("tag 263", "da6374020943010203", Cmw.write(Cmw.Form.TAG, false, MediaType.EAT_CWT, new byte[] {1, 2, 3}, 4));
+        equal(
+                "tag 263",
+                "da6374020943010203",
+                Cmw.write(Cmw.Form.TAG, false, MediaType.EAT_CWT, new byte[] {1, 2, 3}, 4));
         Cmw tagged = Cmw.parse(Bytes.unhex("da6374ffe6442347da55"));
-        equal("content format of the tag", "fde7", new Bytes.Writer().number(tagged.contentFormat(), 2).done());
+        equal(
+                "content format of the tag",
+                "fde7",
+                new Bytes.Writer().number(tagged.contentFormat(), 2).done());
         Cmw record = Cmw.parse(Bytes.utf8("[\"application/eat+cwt\",\"AQID\",4]"));
         equal("value of a JSON record", "010203", record.value());
         for (String bad :
                 new String[] {
-                    "8201410000", "8101", "8301410000", "830141001820", "da637401004100", "a0",
-                    "a1685f5f636d77635f74" + "6178", "820100", "840141000404"
+                    "8201410000",
+                    "8101",
+                    "8301410000",
+                    "830141001820",
+                    "da637401004100",
+                    "a0",
+                    "a1685f5f636d77635f74" + "6178",
+                    "820100",
+                    "840141000404"
                 }) {
             refused("CMW " + bad, "malformed-cmw", () -> Cmw.parse(Bytes.unhex(bad)));
         }
-        for (String bad : new String[] {"[1,\"AQID\"]", "[\"a/b\",\"AQI=\"]", "[\"a/b\",\"AQIDB\"]", "{}", "[\"a/b\",\"AQID\"] x"}) {
+        for (String bad :
+                new String[] {
+                    "[1,\"AQID\"]",
+                    "[\"a/b\",\"AQI=\"]",
+                    "[\"a/b\",\"AQIDB\"]",
+                    "{}",
+                    "[\"a/b\",\"AQID\"] x"
+                }) {
             refused("CMW " + bad, "malformed-cmw", () -> Cmw.parse(Bytes.utf8(bad)));
         }
     }
@@ -127,20 +171,68 @@ public final class Check {
     /** Every reason of every profile has an alert. */
     private static void alerts() {
         String reasons =
-                "ok reference-value-mismatch binder-mismatch no-common-evidence-type attestation-missing key-mismatch"
-                        + " malformed-extension malformed-cmw verifier-timeout certificate-untrusted authenticator-context"
-                        + " authenticator-finished application-data-early nonce-length unexpected-selection internal";
+                "ok reference-value-mismatch binder-mismatch no-common-evidence-type"
+                        + " attestation-missing key-mismatch malformed-extension malformed-cmw"
+                        + " verifier-timeout certificate-untrusted authenticator-context"
+                        + " authenticator-finished application-data-early nonce-length"
+                        + " unexpected-selection internal";
         CodePoints points = new CodePoints();
         for (Profile profile : Profile.values()) {
             for (String reason : reasons.split(" ")) {
                 int number = profile.alert(new Refusal(reason, "", ""), points);
-                equal("a name for alert " + number, "00", new byte[] {(byte) (points.alertName(number).equals("unknown") ? 1 : 0)});
+                equal(
+                        "a name for alert " + number,
+                        "00",
+                        new byte[] {(byte) (points.alertName(number).equals("unknown") ? 1 : 0)});
             }
         }
         int failed = Profile.SEAT_06.alert(new Refusal("binder-mismatch", "", ""), points);
         equal("alert of a binder in seat-06", "e2", new byte[] {(byte) failed});
         int denied = Profile.EXPAT_04.alert(new Refusal("binder-mismatch", "", ""), points);
         equal("alert of a binder in expat-04", "31", new byte[] {(byte) denied});
+    }
+
+    private static byte[] record(byte[] message) {
+        return new Bytes.Writer().number(0x160301, 3).vector(2, message).done();
+    }
+
+    private static byte[] hello(int type, byte[] random) {
+        return new Bytes.Writer()
+                .number(type, 1)
+                .vector(3, Bytes.concat(new byte[] {3, 3}, random, new byte[] {0}))
+                .done();
+    }
+
+    /** RFC 8446 section 4.4.1, from records that come in pieces. */
+    private static void transcripts() throws Refusal {
+        byte[] retryRandom =
+                Bytes.unhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c");
+        byte[][] sent = {
+            hello(1, count(32)), hello(2, retryRandom), hello(1, count(32)), hello(2, new byte[32])
+        };
+        Hellos hellos = new Hellos();
+        refused("no hellos", "internal", () -> hellos.hash("SHA-256"));
+        for (int i = 0; i < sent.length; i++) {
+            byte[] bytes = record(sent[i]);
+            for (int at = 0; at < bytes.length; at++) {
+                if (i % 2 == 0) {
+                    hellos.fromClient(bytes, at, 1);
+                } else {
+                    hellos.fromServer(bytes, at, 1);
+                }
+            }
+        }
+        hellos.fromServer(record(sent[3]), 0, record(sent[3]).length); // no longer looked at
+        byte[] first = Bytes.concat(Bytes.unhex("fe000020"), Bytes.hash("SHA-256", sent[0]));
+        equal(
+                "hellos after a retry",
+                Bytes.hex(Bytes.hash("SHA-256", first, sent[1], sent[2], sent[3])),
+                hellos.hash("SHA-256"));
+        equal(
+                "all hellos after a retry",
+                Bytes.hex(Bytes.hash("SHA-256", sent[0], sent[1], sent[2], sent[3])),
+                hellos.hash("SHA-256", "all"));
+        equal("a retry", "01", new byte[] {(byte) (hellos.hasRetry() ? 1 : 0)});
     }
 
     private static void frames() {
@@ -162,10 +254,11 @@ public final class Check {
             for (Enumeration<JarEntry> entries = file.entries(); entries.hasMoreElements(); ) {
                 String name = entries.nextElement().getName();
                 boolean wanted =
-                        name.matches("(atls/.*|org/bouncycastle/tls/(crypto/(impl/(bc/)?)?)?[^/]*"
-                                        + "|org/bouncycastle/crypto/(digests|engines|modes|macs|params|signers|ec)/.*"
-                                        + "|org/bouncycastle/(math/ec|asn1|util)/.*"
-                                        + "|com/fasterxml/jackson/core/.*|com/nimbusds/jose/.*)\\.class");
+                        name.matches(
+                                "(atls/.*|org/bouncycastle/tls/(crypto/(impl/(bc/)?)?)?[^/]*"
+                                    + "|org/bouncycastle/crypto/(digests|engines|modes|macs|params|signers|ec)/.*"
+                                    + "|org/bouncycastle/(math/ec|asn1|util)/.*"
+                                    + "|com/fasterxml/jackson/core/.*|com/nimbusds/jose/.*)\\.class");
                 if (wanted && !name.contains("-info") && load(Check.class.getClassLoader(), name)) {
                     loaded++;
                 }
@@ -189,11 +282,15 @@ public final class Check {
         wrappers();
         frames();
         alerts();
+        transcripts();
         try { // nobody listens there: only the client's classes are wanted
-            new Verifier(1000).key("http://127.0.0.1:1");
+            new Verifier(20000).key("http://127.0.0.1:1");
             throw new AssertionError("somebody answered");
         } catch (Refusal refusal) {
-            equal("nobody's answer", Bytes.hex(Bytes.utf8("verifier-unreachable")), Bytes.utf8(refusal.reason));
+            equal(
+                    "nobody's answer",
+                    Bytes.hex(Bytes.utf8("verifier-unreachable")),
+                    Bytes.utf8(refusal.reason));
         }
         int loaded = load(arguments[0]);
         System.out.println(done + " passed, 0 failed (" + loaded + " classes loaded)");

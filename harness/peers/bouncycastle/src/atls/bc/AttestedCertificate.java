@@ -2,8 +2,7 @@
 package atls.bc;
 
 import atls.EcKey;
-import java.io.IOException;
-import java.math.BigInteger;
+
 import org.bouncycastle.asn1.ASN1Encodable;
 import org.bouncycastle.asn1.ASN1ObjectIdentifier;
 import org.bouncycastle.asn1.x509.SubjectPublicKeyInfo;
@@ -15,6 +14,9 @@ import org.bouncycastle.tls.crypto.TlsEncryptor;
 import org.bouncycastle.tls.crypto.TlsVerifier;
 import org.bouncycastle.tls.crypto.impl.bc.BcTlsCrypto;
 import org.bouncycastle.tls.crypto.impl.bc.BcTlsRawKeyCertificate;
+
+import java.io.IOException;
+import java.math.BigInteger;
 
 /**
  * A CMW where the library expects a certificate (tls-attestation). CertificateVerify is by the key

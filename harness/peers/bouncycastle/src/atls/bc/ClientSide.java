@@ -2,10 +2,7 @@
 package atls.bc;
 
 import atls.Refusal;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
-import java.util.Hashtable;
-import java.util.Vector;
+
 import org.bouncycastle.tls.CertificateRequest;
 import org.bouncycastle.tls.DefaultTlsClient;
 import org.bouncycastle.tls.HandshakeType;
@@ -17,6 +14,11 @@ import org.bouncycastle.tls.TlsClientProtocol;
 import org.bouncycastle.tls.TlsCredentials;
 import org.bouncycastle.tls.TlsServerCertificate;
 import org.bouncycastle.tls.TlsUtils;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.util.Hashtable;
+import java.util.Vector;
 
 /** The client: what it says and hears, and the moments that the library does not tell of. */
 final class ClientSide extends DefaultTlsClient implements TlsAuthentication {
@@ -37,28 +39,33 @@ final class ClientSide extends DefaultTlsClient implements TlsAuthentication {
         }
 
         @Override
-        protected void process13ServerHelloCoda(ServerHello hello, boolean afterRetry) throws IOException {
+        protected void process13ServerHelloCoda(ServerHello hello, boolean afterRetry)
+                throws IOException {
             super.process13ServerHelloCoda(hello, afterRetry);
             session.handshakeSecrets();
         }
 
         /** The library drops extensions that it does not know: they are read here, ahead of it. */
         @Override
-        protected void receive13CertificateRequest(ByteArrayInputStream message, boolean later) throws IOException {
+        protected void receive13CertificateRequest(ByteArrayInputStream message, boolean later)
+                throws IOException {
             byte[] body = message.readAllBytes();
             ByteArrayInputStream copy = new ByteArrayInputStream(body);
             TlsUtils.readOpaque8(copy);
             byte[] block = TlsUtils.readOpaque16(copy);
-            Hashtable<?, ?> extensions = readExtensionsData13(HandshakeType.certificate_request, block);
-            session.step(() -> {
-                session.handshake.requested(Session.map(extensions));
-                return null;
-            });
+            Hashtable<?, ?> extensions =
+                    readExtensionsData13(HandshakeType.certificate_request, block);
+            session.step(
+                    () -> {
+                        session.handshake.requested(Session.map(extensions));
+                        return null;
+                    });
             super.receive13CertificateRequest(new ByteArrayInputStream(body), later);
         }
 
         @Override
-        protected void receive13ServerCertificateVerify(ByteArrayInputStream message) throws IOException {
+        protected void receive13ServerCertificateVerify(ByteArrayInputStream message)
+                throws IOException {
             super.receive13ServerCertificateVerify(message);
             session.proven();
         }
@@ -73,7 +80,8 @@ final class ClientSide extends DefaultTlsClient implements TlsAuthentication {
     @SuppressWarnings({"rawtypes", "unchecked"})
     public Hashtable getClientExtensions() throws IOException {
         Hashtable extensions = super.getClientExtensions();
-        session.step(session.handshake::offer).forEach((number, body) -> extensions.put(number, body));
+        session.step(session.handshake::offer)
+                .forEach((number, body) -> extensions.put(number, body));
         return extensions;
     }
 
@@ -81,10 +89,11 @@ final class ClientSide extends DefaultTlsClient implements TlsAuthentication {
     @SuppressWarnings("rawtypes")
     public void processServerExtensions(Hashtable extensions) throws IOException {
         super.processServerExtensions(extensions);
-        session.step(() -> {
-            session.handshake.selected(Session.map(extensions));
-            return null;
-        });
+        session.step(
+                () -> {
+                    session.handshake.selected(Session.map(extensions));
+                    return null;
+                });
     }
 
     @Override

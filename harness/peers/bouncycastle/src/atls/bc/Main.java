@@ -6,13 +6,15 @@ import atls.Options;
 import atls.Program;
 import atls.Refusal;
 import atls.Wire;
-import java.io.IOException;
-import java.io.InterruptedIOException;
-import java.net.Socket;
+
 import org.bouncycastle.jce.provider.BouncyCastleProvider;
 import org.bouncycastle.tls.AlertDescription;
 import org.bouncycastle.tls.TlsFatalAlert;
 import org.bouncycastle.tls.TlsFatalAlertReceived;
+
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.net.Socket;
 
 /**
  * Attested TLS on the low-level API of Bouncy Castle (org.bouncycastle.tls), which lets a program
@@ -29,7 +31,11 @@ public final class Main implements Program.Stack {
     @Override
     public String version() {
         String version = new BouncyCastleProvider().getVersionStr();
-        return "atls-bouncycastle 1 (Bouncy Castle " + version + ", Java " + Runtime.version() + ")";
+        return "atls-bouncycastle 1 (Bouncy Castle "
+                + version
+                + ", Java "
+                + Runtime.version()
+                + ")";
     }
 
     @Override
@@ -54,7 +60,10 @@ public final class Main implements Program.Stack {
         } catch (Refusal refusal) {
             session.refuse(conversation.fail(refusal));
         } catch (IOException e) {
-            session.refuse(conversation.hasFailed() ? conversation.failure() : conversation.fail(meaning(e)));
+            session.refuse(
+                    conversation.hasFailed()
+                            ? conversation.failure()
+                            : conversation.fail(meaning(e)));
         }
         conversation.hrr = wire.hellos.hasRetry();
         wire.leave();
@@ -62,7 +71,8 @@ public final class Main implements Program.Stack {
 
     /** What the library itself found wrong. */
     private static Refusal meaning(IOException e) {
-        String detail = e.getMessage() + (e.getCause() == null ? "" : ": " + e.getCause().getMessage());
+        String detail =
+                e.getMessage() + (e.getCause() == null ? "" : ": " + e.getCause().getMessage());
         if (e instanceof InterruptedIOException) {
             return new Refusal("timeout", "the connection's time is up", "");
         }
@@ -71,15 +81,18 @@ public final class Main implements Program.Stack {
                     switch (alert.getAlertDescription()) {
                         case AlertDescription.decrypt_error -> "key-mismatch";
                         case AlertDescription.decode_error,
-                                AlertDescription.illegal_parameter,
-                                AlertDescription.missing_extension,
-                                AlertDescription.unsupported_extension -> "malformed-extension";
+                                        AlertDescription.illegal_parameter,
+                                        AlertDescription.missing_extension,
+                                        AlertDescription.unsupported_extension ->
+                                "malformed-extension";
                         case AlertDescription.bad_certificate,
-                                AlertDescription.unsupported_certificate,
-                                AlertDescription.certificate_unknown -> "certificate-untrusted";
+                                        AlertDescription.unsupported_certificate,
+                                        AlertDescription.certificate_unknown ->
+                                "certificate-untrusted";
                         default -> "internal";
                     };
-            return new Refusal(reason, "Bouncy Castle: " + detail, "").withAlert(alert.getAlertDescription());
+            return new Refusal(reason, "Bouncy Castle: " + detail, "")
+                    .withAlert(alert.getAlertDescription());
         }
         return new Refusal("peer-closed", detail, "");
     }

@@ -2,13 +2,15 @@
 package atls.bc;
 
 import atls.Bytes;
+
+import org.bouncycastle.tls.CertificateRequest;
+import org.bouncycastle.tls.TlsContext;
+
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.Arrays;
 import java.util.Map;
-import org.bouncycastle.tls.CertificateRequest;
-import org.bouncycastle.tls.TlsContext;
 
 /** A CertificateRequest with extensions that the library has no place for. */
 final class Request extends CertificateRequest {

@@ -2,9 +2,7 @@
 package atls.bc;
 
 import atls.Refusal;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
-import java.util.Hashtable;
+
 import org.bouncycastle.tls.Certificate;
 import org.bouncycastle.tls.CertificateRequest;
 import org.bouncycastle.tls.DefaultTlsServer;
@@ -14,6 +12,10 @@ import org.bouncycastle.tls.TlsCredentials;
 import org.bouncycastle.tls.TlsExtensionsUtils;
 import org.bouncycastle.tls.TlsServerContext;
 import org.bouncycastle.tls.TlsServerProtocol;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.util.Hashtable;
 
 /** The server: what it says and hears, and the moments that the library does not tell of. */
 final class ServerSide extends DefaultTlsServer {
@@ -34,7 +36,8 @@ final class ServerSide extends DefaultTlsServer {
         }
 
         @Override
-        protected void receive13ClientCertificateVerify(ByteArrayInputStream message) throws IOException {
+        protected void receive13ClientCertificateVerify(ByteArrayInputStream message)
+                throws IOException {
             super.receive13ClientCertificateVerify(message);
             session.proven();
         }
@@ -49,16 +52,18 @@ final class ServerSide extends DefaultTlsServer {
     @SuppressWarnings("rawtypes")
     public void processClientExtensions(Hashtable extensions) throws IOException {
         super.processClientExtensions(extensions);
-        session.step(() -> {
-            session.handshake.offered(Session.map(extensions));
-            return null;
-        });
+        session.step(
+                () -> {
+                    session.handshake.offered(Session.map(extensions));
+                    return null;
+                });
     }
 
     @Override
     @SuppressWarnings({"rawtypes", "unchecked"})
     public Hashtable getServerExtensions() throws IOException {
-        Hashtable extensions = TlsExtensionsUtils.ensureExtensionsInitialised(super.getServerExtensions());
+        Hashtable extensions =
+                TlsExtensionsUtils.ensureExtensionsInitialised(super.getServerExtensions());
         session.handshake.select().forEach((number, body) -> extensions.put(number, body));
         return extensions;
     }
@@ -82,7 +87,9 @@ final class ServerSide extends DefaultTlsServer {
     /** --hrr: only a group that clients send no share for. */
     @Override
     public int[] getSupportedGroups() throws IOException {
-        return session.party.options.hrr ? new int[] {NamedGroup.secp384r1} : super.getSupportedGroups();
+        return session.party.options.hrr
+                ? new int[] {NamedGroup.secp384r1}
+                : super.getSupportedGroups();
     }
 
     @Override

@@ -12,19 +12,7 @@ import atls.Profile;
 import atls.Refusal;
 import atls.Transcript;
 import atls.Wire;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.io.UncheckedIOException;
-import java.security.SecureRandom;
-import java.security.cert.CertificateEncodingException;
-import java.security.cert.X509Certificate;
-import java.util.ArrayList;
-import java.util.Hashtable;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Vector;
+
 import org.bouncycastle.tls.AlertDescription;
 import org.bouncycastle.tls.AlertLevel;
 import org.bouncycastle.tls.Certificate;
@@ -43,7 +31,23 @@ import org.bouncycastle.tls.crypto.TlsSecret;
 import org.bouncycastle.tls.crypto.TlsStreamSigner;
 import org.bouncycastle.tls.crypto.impl.bc.BcTlsCrypto;
 
-/** One connection: what client and server have in common between the library and the conversation. */
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.security.SecureRandom;
+import java.security.cert.CertificateEncodingException;
+import java.security.cert.X509Certificate;
+import java.util.ArrayList;
+import java.util.Hashtable;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Vector;
+
+/**
+ * One connection: what client and server have in common between the library and the conversation.
+ */
 final class Session implements Link, Transcript {
     /** Certificates and evidence are large: more than the library takes by itself. */
     static final int MESSAGE_MAX = 1 << 20;
@@ -126,13 +130,20 @@ final class Session implements Link, Transcript {
         protocol.close();
     }
 
-    /** What this side presents: attestation in place of a certificate, or X.509 and what goes with it. */
+    /**
+     * What this side presents: attestation in place of a certificate, or X.509 and what goes with
+     * it.
+     */
     TlsCredentialedSigner credentials() throws IOException {
         try {
             if (handshake.presentsInPlace()) {
                 AttestedCertificate own = new AttestedCertificate(crypto, handshake.inPlace());
                 own.attests(party.attestedKey());
-                return signer(new Certificate(Bytes.EMPTY, new CertificateEntry[] {new CertificateEntry(own, null)}), true);
+                return signer(
+                        new Certificate(
+                                Bytes.EMPTY,
+                                new CertificateEntry[] {new CertificateEntry(own, null)}),
+                        true);
             }
             if (party.chain.isEmpty()) {
                 return null;
@@ -141,9 +152,13 @@ final class Session implements Link, Transcript {
             List<CertificateEntry> entries = new ArrayList<>();
             for (X509Certificate one : party.chain) {
                 TlsCertificate certificate = crypto.x509(one.getEncoded());
-                entries.add(new CertificateEntry(certificate, entries.isEmpty() && !beside.isEmpty() ? beside : null));
+                entries.add(
+                        new CertificateEntry(
+                                certificate,
+                                entries.isEmpty() && !beside.isEmpty() ? beside : null));
             }
-            return signer(new Certificate(Bytes.EMPTY, entries.toArray(new CertificateEntry[0])), false);
+            return signer(
+                    new Certificate(Bytes.EMPTY, entries.toArray(new CertificateEntry[0])), false);
         } catch (Refusal refusal) {
             throw alert(refusal);
         } catch (CertificateEncodingException e) {
@@ -151,7 +166,10 @@ final class Session implements Link, Transcript {
         }
     }
 
-    /** Certificates are what the library takes them for, but where attestation was agreed on instead. */
+    /**
+     * Certificates are what the library takes them for, but where attestation was agreed on
+     * instead.
+     */
     final class Crypto extends BcTlsCrypto {
         Crypto() {
             super(new SecureRandom());
@@ -159,7 +177,9 @@ final class Session implements Link, Transcript {
 
         @Override
         public TlsCertificate createCertificate(short type, byte[] encoding) throws IOException {
-            return handshake.expectsInPlace() ? new AttestedCertificate(this, encoding) : x509(encoding);
+            return handshake.expectsInPlace()
+                    ? new AttestedCertificate(this, encoding)
+                    : x509(encoding);
         }
 
         TlsCertificate x509(byte[] encoding) throws IOException {
@@ -239,7 +259,9 @@ final class Session implements Link, Transcript {
 
     /** In an authenticator a client brings its certificate itself, where it must. */
     boolean asksForCertificate() {
-        boolean later = party.options.profile.carrier == Profile.Carrier.IN_AUTHENTICATOR && party.options.required;
+        boolean later =
+                party.options.profile.carrier == Profile.Carrier.IN_AUTHENTICATOR
+                        && party.options.required;
         return party.relyingParty != null && !later;
     }
 
@@ -251,10 +273,11 @@ final class Session implements Link, Transcript {
             extensions.add(map(certificate.getCertificateEntryAt(i).getExtensions()));
         }
         if (!handshake.expectsInPlace()) {
-            step(() -> {
-                handshake.receive(chain, extensions);
-                return null;
-            });
+            step(
+                    () -> {
+                        handshake.receive(chain, extensions);
+                        return null;
+                    });
             return;
         }
         EcKey key = step(() -> handshake.receiveInPlace(chain, extensions));
@@ -263,10 +286,11 @@ final class Session implements Link, Transcript {
 
     /** CertificateVerify is by the key of the certificate. */
     void proven() throws IOException {
-        step(() -> {
-            conversation.proven();
-            return null;
-        });
+        step(
+                () -> {
+                    conversation.proven();
+                    return null;
+                });
     }
 
     private void keylog(String label, TlsSecret secret) throws IOException {
@@ -290,7 +314,8 @@ final class Session implements Link, Transcript {
         exporterSecret = crypto.adoptSecret(parameters().getExporterMasterSecret()).extract();
         byte[] theirs = context.exportKeyingMaterial("EXPORTER-atls", Bytes.EMPTY, PROBE_SIZE);
         if (!Bytes.equal(theirs, export("EXPORTER-atls", Bytes.EMPTY, PROBE_SIZE))) {
-            throw new TlsFatalAlert(AlertDescription.internal_error, "the library's exporter is another one");
+            throw new TlsFatalAlert(
+                    AlertDescription.internal_error, "the library's exporter is another one");
         }
     }
 
@@ -304,7 +329,15 @@ final class Session implements Link, Transcript {
         return protocol.getOutputStream();
     }
 
-    /** From the secret that was kept: the library exports at the end of the handshake, and never again. */
+    @Override
+    public boolean pending() throws IOException {
+        return protocol.getInputStream().available() > 0 || wire.input().available() > 0;
+    }
+
+    /**
+     * From the secret that was kept: the library exports at the end of the handshake, and never
+     * again.
+     */
     @Override
     public byte[] export(String label, byte[] value, int size) throws IOException {
         return Binder.export(hash(), exporterSecret, label, value, size);
@@ -317,8 +350,8 @@ final class Session implements Link, Transcript {
     }
 
     @Override
-    public byte[] hellos() throws Refusal {
-        return wire.hellos.hash(hash());
+    public byte[] hellos(String reading) throws Refusal {
+        return wire.hellos.hash(hash(), reading);
     }
 
     @Override

@@ -5,6 +5,7 @@ import atls.Bytes;
 import atls.Conversation;
 import atls.EcKey;
 import atls.Refusal;
+
 import java.io.ByteArrayOutputStream;
 import java.security.InvalidKeyException;
 import java.security.PrivateKey;
@@ -16,8 +17,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A security provider for keys that stay where they are, in the device or in a file: JSSE asks for a
- * signature by such a key, finds that this provider alone takes it, and gets what the party signs.
+ * A security provider for keys that stay where they are, in the device or in a file: JSSE asks for
+ * a signature by such a key, finds that this provider alone takes it, and gets what the party
+ * signs.
  */
 final class DeviceKeys extends Provider {
     private static final long serialVersionUID = 1L;

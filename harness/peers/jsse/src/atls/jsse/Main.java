@@ -7,10 +7,12 @@ import atls.Profile;
 import atls.Program;
 import atls.Refusal;
 import atls.Wire;
+
 import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.security.Security;
+
 import javax.net.ssl.SSLException;
 
 /**
@@ -26,13 +28,19 @@ public final class Main implements Program.Stack {
 
     @Override
     public String version() {
-        return "atls-jsse 1 (SunJSSE " + Security.getProvider("SunJSSE").getVersionStr() + ", Java " + Runtime.version() + ")";
+        return "atls-jsse 1 (SunJSSE "
+                + Security.getProvider("SunJSSE").getVersionStr()
+                + ", Java "
+                + Runtime.version()
+                + ")";
     }
 
     @Override
     public String lacks(Options options) {
         if (options.profile == Profile.EXPAT_04) {
-            return "profile expat-04: JSSE of Java " + Runtime.version().feature() + " has no exporter of keying material";
+            return "profile expat-04: JSSE of Java "
+                    + Runtime.version().feature()
+                    + " has no exporter of keying material";
         }
         if (options.profile != Profile.X509_CMW) {
             return "profile " + options.profile.word + ": JSSE carries no extensions but its own";

@@ -5,6 +5,7 @@ import atls.Conversation;
 import atls.Link;
 import atls.Party;
 import atls.Refusal;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -22,6 +23,7 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
@@ -55,7 +57,9 @@ final class Session implements Link, AutoCloseable {
             context.init(new KeyManager[] {new OwnKey()}, new TrustManager[] {new Judge()}, null);
             socket =
                     (SSLSocket)
-                            context.getSocketFactory().createSocket(below, party.options.host, party.options.port, true);
+                            context.getSocketFactory()
+                                    .createSocket(
+                                            below, party.options.host, party.options.port, true);
         } catch (GeneralSecurityException e) {
             throw new IOException(e);
         }
@@ -100,12 +104,14 @@ final class Session implements Link, AutoCloseable {
         }
         if (text.contains("Empty client certificate chain")) {
             conversation.alertSent(BAD_CERTIFICATE);
-            return new Refusal("attestation-missing", "the Certificate is empty", "RFC 8446 section 4.4.2.4");
+            return new Refusal(
+                    "attestation-missing", "the Certificate is empty", "RFC 8446 section 4.4.2.4");
         }
         if (text.contains("CertificateVerify")) {
             return new Refusal("key-mismatch", "JSSE: " + text, "RFC 8446 section 4.4.3");
         }
-        return new Refusal(text.contains("closed") ? "peer-closed" : "internal", "JSSE: " + text, "");
+        return new Refusal(
+                text.contains("closed") ? "peer-closed" : "internal", "JSSE: " + text, "");
     }
 
     /** The own chain, and a key that signs elsewhere. */
@@ -125,7 +131,8 @@ final class Session implements Link, AutoCloseable {
         }
 
         @Override
-        public String chooseEngineClientAlias(String[] types, Principal[] issuers, SSLEngine engine) {
+        public String chooseEngineClientAlias(
+                String[] types, Principal[] issuers, SSLEngine engine) {
             return choose(types);
         }
 
@@ -184,7 +191,9 @@ final class Session implements Link, AutoCloseable {
             }
         }
 
-        /** A client that is told of a bad signature says bad_certificate; all else is one to JSSE. */
+        /**
+         * A client that is told of a bad signature says bad_certificate; all else is one to JSSE.
+         */
         private CertificateException refused(Refusal refusal, boolean ofServer) {
             boolean bad = ofServer && conversation.alertFor(refusal) == BAD_CERTIFICATE;
             conversation.alertSent(bad ? BAD_CERTIFICATE : CERTIFICATE_UNKNOWN);
@@ -201,12 +210,14 @@ final class Session implements Link, AutoCloseable {
         }
 
         @Override
-        public void checkClientTrusted(X509Certificate[] chain, String type, Socket peer) throws CertificateException {
+        public void checkClientTrusted(X509Certificate[] chain, String type, Socket peer)
+                throws CertificateException {
             judge(chain, false);
         }
 
         @Override
-        public void checkServerTrusted(X509Certificate[] chain, String type, Socket peer) throws CertificateException {
+        public void checkServerTrusted(X509Certificate[] chain, String type, Socket peer)
+                throws CertificateException {
             judge(chain, true);
         }
 
@@ -223,12 +234,14 @@ final class Session implements Link, AutoCloseable {
         }
 
         @Override
-        public void checkClientTrusted(X509Certificate[] chain, String type) throws CertificateException {
+        public void checkClientTrusted(X509Certificate[] chain, String type)
+                throws CertificateException {
             judge(chain, false);
         }
 
         @Override
-        public void checkServerTrusted(X509Certificate[] chain, String type) throws CertificateException {
+        public void checkServerTrusted(X509Certificate[] chain, String type)
+                throws CertificateException {
             judge(chain, true);
         }
 
@@ -246,6 +259,11 @@ final class Session implements Link, AutoCloseable {
     @Override
     public OutputStream output() throws IOException {
         return socket.getOutputStream();
+    }
+
+    @Override
+    public boolean pending() throws IOException {
+        return socket.getInputStream().available() > 0;
     }
 
     @Override

@@ -2,6 +2,7 @@
 package atls.jsse;
 
 import atls.Wire;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
