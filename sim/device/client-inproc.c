@@ -74,7 +74,8 @@ static int share(uint64_t seed, unsigned components, struct shared **sharedp)
             free(shared);
             return r;
         }
-        /* It has booted: nobody here tampers with its flash any more, and a fleet needs the room. */
+        /* It has booted: nobody here tampers with its flash any more, and a fleet needs the room.
+         */
         atls_images_clear(&shared->device->images);
         shared->next = devices;
         devices = shared;
