@@ -198,7 +198,9 @@ def unit_valgrind(checks: Checks) -> None:
     meson_test(checks, checks.plain, *options, *names)
 
 
-ASKED_FOR = tuple(f"harness/peers/{name}/" for name in ("linked", "nss", "wolfssl"))
+ASKED_FOR = tuple(
+    f"harness/peers/{name}/" for name in ("boringssl", "linked", "nss", "openssl", "wolfssl")
+)
 
 
 def tidy(checks: Checks) -> None:
