@@ -13,7 +13,6 @@ import java.net.Socket;
 import java.security.GeneralSecurityException;
 import java.security.Principal;
 import java.security.PrivateKey;
-import java.security.cert.CertPathValidatorException;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
@@ -187,26 +186,14 @@ final class Session implements Link, AutoCloseable {
                 conversation.proven();
             } catch (Refusal refusal) {
                 conversation.fail(refusal);
-                throw refused(refusal, ofServer);
+                throw refused(refusal);
             }
         }
 
-        /**
-         * A client that is told of a bad signature says bad_certificate; all else is one to JSSE.
-         */
-        private CertificateException refused(Refusal refusal, boolean ofServer) {
-            boolean bad = ofServer && conversation.alertFor(refusal) == BAD_CERTIFICATE;
-            conversation.alertSent(bad ? BAD_CERTIFICATE : CERTIFICATE_UNKNOWN);
-            Throwable cause =
-                    !bad
-                            ? refusal
-                            : new CertPathValidatorException(
-                                    refusal.getMessage(),
-                                    refusal,
-                                    null,
-                                    -1,
-                                    CertPathValidatorException.BasicReason.INVALID_SIGNATURE);
-            return new CertificateException(refusal.getMessage(), cause);
+        /** Whatever the reason, JSSE has one alert for it. */
+        private CertificateException refused(Refusal refusal) {
+            conversation.alertSent(CERTIFICATE_UNKNOWN);
+            return new CertificateException(refusal.getMessage(), refusal);
         }
 
         @Override
