@@ -154,14 +154,15 @@ static int check_padding(enum atls_base64 kind, struct atls_bytes text, size_t *
 }
 
 /* Value of each character, -1 for those outside ALPHABET. */
-static void invert(const char *alphabet, int8_t values[256])
+static void invert(const char *alphabet, int16_t values[256])
 {
-    memset(values, -1, 256);
-    for (int8_t i = 0; i < 64; i++)
+    for (size_t i = 0; i < 256; i++)
+        values[i] = -1;
+    for (int16_t i = 0; i < 64; i++)
         values[(uint8_t)alphabet[i]] = i;
 }
 
-static int refuse_character(struct atls_bytes text, size_t at, const int8_t values[256])
+static int refuse_character(struct atls_bytes text, size_t at, const int16_t values[256])
 {
     while (values[text.data[at]] >= 0)
         at++;
@@ -172,7 +173,7 @@ static int refuse_character(struct atls_bytes text, size_t at, const int8_t valu
 /* Decodes DIGITS characters of TEXT into DATA, which has room for digits * 3 / 4 bytes. */
 static int decode_digits(const char *alphabet, struct atls_bytes text, size_t digits, uint8_t *data)
 {
-    int8_t values[256];
+    int16_t values[256];
     size_t at = 0;
 
     invert(alphabet, values);

@@ -374,22 +374,27 @@ static void test_discovered_key_changes(void **state)
     background_check(f);
     test_verdict_is(f, "the key of the beginning", "ok", false);
     before = test_server_count(f->server, TEST_DISCOVERY);
+    test_renew(f);
     background_check(f);
     test_verdict_is(f, "the key that is kept", "ok", false);
     assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), before);
     test_server_result(f->server)->wrong_signer = true; /* it signs with a new key */
     test_server_publish(f->server, true);
+    test_renew(f);
     background_check(f);
     test_verdict_is(f, "a new key", "ok", false);
     assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), before + 1);
     test_server_result(f->server)->wrong_signer = false; /* now by a key that is not published */
+    test_renew(f);
     background_check(f);
     test_verdict_explains(f, "no key of it", "result-signature-invalid", true);
     assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), before + 2);
     *test_server_answer(f->server, TEST_DISCOVERY) = (struct test_answer){.close = true};
+    test_renew(f);
     background_check(f); /* nobody to ask: what is kept decides */
     test_verdict_explains(f, "no discovery", "result-signature-invalid", true);
     test_server_result(f->server)->wrong_signer = true;
+    test_renew(f);
     background_check(f);
     test_verdict_is(f, "the newest key stays", "ok", false);
 }

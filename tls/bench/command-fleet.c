@@ -24,11 +24,15 @@ struct options {
     const char *mode;
 };
 
+struct member {
+    struct atls_device *device;
+};
+
 struct fleet {
     struct bench_world world;
     struct bench_mode mode;
     struct bench_side server;
-    struct atls_device **devices;
+    struct member *members;
     unsigned count;
     json_t *boot_ns, *onboard_ns;
 };
@@ -57,17 +61,17 @@ static error_t parse(int key, char *value, struct argp_state *state)
     }
 }
 
-/* Bytes of this process that are in memory now. */
+/* Bytes of this process that are in memory now: the second number of the file, in pages. */
 static uint64_t resident(void)
 {
-    unsigned long long pages = 0, all;
+    char line[128] = "", *second = NULL;
     FILE *file = fopen("/proc/self/statm", "re");
     if (file != NULL) {
-        if (fscanf(file, "%llu %llu", &all, &pages) != 2)
-            pages = 0;
+        if (fgets(line, sizeof line, file) != NULL)
+            second = strchr(line, ' ');
         fclose(file);
     }
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return second != NULL ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static void keep(json_t *array, uint64_t ns)
@@ -82,7 +86,7 @@ static int boot(struct fleet *fleet, unsigned count)
     for (; fleet->count < count; fleet->count++) {
         snprintf(address, sizeof address, "inproc:%u:0", FIRST_SEED + fleet->count);
         uint64_t begin = bench_now_ns();
-        int result = atls_device_open(address, 1000, &fleet->devices[fleet->count]);
+        int result = atls_device_open(address, 1000, &fleet->members[fleet->count].device);
         if (result != 0)
             return result;
         keep(fleet->boot_ns, bench_now_ns() - begin);
@@ -148,15 +152,15 @@ int bench_fleet_main(int argc, char **argv)
         result = bench_world_open(NULL, &fleet.world);
     if (result != 0)
         return result;
-    fleet.devices = calloc(options.devices, sizeof *fleet.devices);
+    fleet.members = calloc(options.devices, sizeof *fleet.members);
     fleet.boot_ns = json_array();
     fleet.onboard_ns = json_array();
-    result = fleet.devices != NULL
+    result = fleet.members != NULL
                  ? run(&options, &fleet)
                  : atls_fail(-ENOMEM, NULL, "no memory for %u devices", options.devices);
-    for (unsigned i = 0; i < fleet.count; i++)
-        atls_device_close(fleet.devices[i]);
-    free(fleet.devices);
+    for (unsigned i = 0; fleet.members != NULL && i < fleet.count; i++)
+        atls_device_close(fleet.members[i].device);
+    free(fleet.members);
     json_decref(fleet.boot_ns);
     json_decref(fleet.onboard_ns);
     bench_world_close(&fleet.world);
