@@ -44,6 +44,7 @@ NOT_UNDER_VALGRIND = (
     "rats/diag",
     "sim/core",
     "sim/server",
+    "sim/slots",
     "sim/program",
     "tls/attester",
     "tls/interop",
