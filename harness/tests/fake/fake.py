@@ -55,7 +55,8 @@ def main():
     unknown = [fault for fault in options.fault if fault not in FAULTS]
     bad = options.profile not in (None, "ta-07") or options.serialization not in (None, "cbor")
     models = (None, "none", "background-check")
-    if unknown or bad or options.attester not in models or "says-77" in options.fault:
+    models_asked = {options.attester, options.relying_party}
+    if unknown or bad or not models_asked <= set(models) or "says-77" in options.fault:
         print(f"fake-{program}: unsupported", file=sys.stderr)
         return 77
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
