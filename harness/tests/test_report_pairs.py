@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from atls_harness import RESULT_VERSION
-from atls_harness.report import publish, render, view
+from atls_harness.report import beyond, publish, render, view
 
 
 def case(client: str, server: str, outcome: str, **more: Any) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def test_required_cells_that_are_not_green_come_first() -> None:
         {"cell": "client a, server a", "green": True, "reason": "", "where": "f:2"},
         {"cell": "client a, server b", "green": False, "reason": "it failed", "where": "f:3"},
     ]
-    found = view.required(view.make({"cases": CASES, "run": {}, "required": held}))
+    found = beyond.required(view.make({"cases": CASES, "run": {}, "required": held}))
     assert [one["tone"] for one in found] == [view.BAD, view.OK]
     assert "it failed" in page(CASES, required=held)
     assert 'id="required"' not in page(CASES)

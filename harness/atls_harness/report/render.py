@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from .. import ambiguities
 from ..markdown import code, plain, visible
-from . import evidence, sequence, view
+from . import beyond, evidence, sequence, view
 from .view import BAD, OK, WARN, Report, anchor, coverage, facts, mapping, moment, tally, text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -97,9 +97,9 @@ def html(
             scenario_anchors={f"{one.group}/{one.name}": one.anchor for one in scenarios},
             clause_anchors={clause["id"]: clause["anchor"] for clause in report.clauses},
             badge=badge(report),
-            baseline=view.baseline(report),
-            required=view.required(report),
-            readings=view.readings(report),
+            baseline=beyond.baseline(report),
+            required=beyond.required(report),
+            readings=beyond.readings(report),
             not_shown=ambiguities.unseen(map(mapping, report.raw["cases"])),
         )
     )
