@@ -180,6 +180,7 @@ def unit_sanitized(checks: Checks) -> None:
 
 def unit_valgrind(checks: Checks) -> None:
     """Unit tests under valgrind: those that are C programs, not scripts that start programs."""
+    build_plain(checks)
     meson = ["/usr/bin/python3", str(shutil.which("meson"))]
     listed = subprocess.run(
         [*meson, "introspect", "--tests", str(checks.plain)],
