@@ -80,34 +80,7 @@ static bool complete_key(struct atls_private_key *key)
 
 static int make_key(enum atls_curve curve, const uint8_t *seed, struct atls_private_key *keyp)
 {
-    struct atls_private_key key;
-    int r;
-
-    /* As in the other adapter: ten candidates out of range in a row do not occur. */
-    for (uint32_t n = 0; n < 10; n++) {
-        memset(&key, 0, sizeof key);
-        key.public_key.curve = curve;
-        r = seed ? atls_key_candidate(&atls_crypto_bearssl, curve, seed, n, key.d)
-                 : atls_bearssl_random(key.d, atls_curve_size(curve));
-        if (r)
-            return r;
-        if (complete_key(&key)) {
-            *keyp = key;
-            explicit_bzero(&key, sizeof key);
-            return 0;
-        }
-    }
-    return atls_fail(-EIO, NULL, "no private key found in ten candidates");
-}
-
-static int check_digest(enum atls_curve curve, struct atls_bytes digest)
-{
-    size_t expected = atls_hash_size(atls_curve_hash(curve));
-
-    if (digest.size == expected)
-        return 0;
-    return atls_fail(-EINVAL, "RFC 9053 section 2.1",
-                     "ECDSA: expected a digest of %zu bytes, came %zu", expected, digest.size);
+    return atls_key_make(&atls_crypto_bearssl, curve, seed, complete_key, keyp);
 }
 
 static int sign(const struct atls_private_key *key, struct atls_bytes digest, uint8_t *signaturep)
@@ -117,7 +90,7 @@ static int sign(const struct atls_private_key *key, struct atls_bytes digest, ui
     uint8_t scalar[ATLS_COORDINATE_MAX];
     br_ec_private_key private_key = {curve_number(curve), scalar, size};
     size_t written;
-    int r = check_digest(curve, digest);
+    int r = atls_digest_check(curve, digest);
 
     if (r)
         return r;
@@ -158,7 +131,7 @@ static int verify(const struct atls_public_key *key, struct atls_bytes digest,
     size_t size = atls_curve_size(key->curve);
     uint8_t point[POINT_MAX];
     br_ec_public_key public_key = {curve_number(key->curve), point, encode_point(key, point)};
-    int r = check_digest(key->curve, digest);
+    int r = atls_digest_check(key->curve, digest);
 
     if (r == 0)
         r = check_point(key);

@@ -134,35 +134,7 @@ static bool complete_key(struct atls_private_key *key)
 
 static int make_key(enum atls_curve curve, const uint8_t *seed, struct atls_private_key *keyp)
 {
-    struct atls_private_key key;
-    int r;
-
-    /* A candidate is outside the range with a chance of 2^-32 at most; ten in a row do not occur.
-     */
-    for (uint32_t n = 0; n < 10; n++) {
-        memset(&key, 0, sizeof key);
-        key.public_key.curve = curve;
-        r = seed ? atls_key_candidate(&atls_crypto_gnutls, curve, seed, n, key.d)
-                 : random_bytes(key.d, atls_curve_size(curve));
-        if (r)
-            return r;
-        if (complete_key(&key)) {
-            *keyp = key;
-            explicit_bzero(&key, sizeof key);
-            return 0;
-        }
-    }
-    return atls_fail(-EIO, NULL, "no private key found in ten candidates");
-}
-
-static int check_digest(enum atls_curve curve, struct atls_bytes digest)
-{
-    size_t expected = atls_hash_size(atls_curve_hash(curve));
-
-    if (digest.size == expected)
-        return 0;
-    return atls_fail(-EINVAL, "RFC 9053 section 2.1",
-                     "ECDSA: expected a digest of %zu bytes, came %zu", expected, digest.size);
+    return atls_key_make(&atls_crypto_gnutls, curve, seed, complete_key, keyp);
 }
 
 /* DER ECDSA-Sig-Value (RFC 3279) to r || s. */
@@ -193,7 +165,7 @@ static int sign(const struct atls_private_key *key, struct atls_bytes digest, ui
     gnutls_datum_t x = datum(key->public_key.x, size), y = datum(key->public_key.y, size);
     gnutls_datum_t d = datum(key->d, size), input = datum(digest.data, digest.size), der;
     gnutls_privkey_t handle;
-    int r = check_digest(curve, digest);
+    int r = atls_digest_check(curve, digest);
 
     if (r)
         return r;
@@ -259,7 +231,7 @@ static int verify(const struct atls_public_key *key, struct atls_bytes digest,
 {
     size_t size = atls_curve_size(key->curve);
     gnutls_datum_t r_value, s_value, der;
-    int r = check_digest(key->curve, digest);
+    int r = atls_digest_check(key->curve, digest);
 
     if (r == 0)
         r = check_point(key);

@@ -77,6 +77,40 @@ int atls_key_candidate(const struct atls_crypto *crypto, enum atls_curve curve,
     return r;
 }
 
+int atls_key_make(const struct atls_crypto *crypto, enum atls_curve curve, const uint8_t *seed,
+                  bool (*complete)(struct atls_private_key *key), struct atls_private_key *keyp)
+{
+    struct atls_private_key key;
+    int r;
+
+    /* A candidate is outside the range with a chance of 2^-32 at most; ten in a row do not occur.
+     */
+    for (uint32_t n = 0; n < 10; n++) {
+        memset(&key, 0, sizeof key);
+        key.public_key.curve = curve;
+        r = seed ? atls_key_candidate(crypto, curve, seed, n, key.d)
+                 : crypto->random(key.d, atls_curve_size(curve));
+        if (r)
+            return r;
+        if (complete(&key)) {
+            *keyp = key;
+            explicit_bzero(&key, sizeof key);
+            return 0;
+        }
+    }
+    return atls_fail(-EIO, NULL, "no private key found in ten candidates");
+}
+
+int atls_digest_check(enum atls_curve curve, struct atls_bytes digest)
+{
+    size_t expected = atls_hash_size(atls_curve_hash(curve));
+
+    if (digest.size == expected)
+        return 0;
+    return atls_fail(-EINVAL, "RFC 9053 section 2.1",
+                     "ECDSA: expected a digest of %zu bytes, came %zu", expected, digest.size);
+}
+
 size_t atls_spki_encode(const struct atls_public_key *key, uint8_t spkip[ATLS_SPKI_MAX])
 {
     bool large = key->curve == ATLS_P384;

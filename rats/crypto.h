@@ -58,6 +58,14 @@ extern const struct atls_crypto atls_crypto_gnutls; /* crypto-gnutls.c; host onl
 int atls_key_candidate(const struct atls_crypto *crypto, enum atls_curve curve,
                        const uint8_t seed[32], uint32_t n, uint8_t *scalarp);
 
+/* For adapters. make_key() by candidates of SEED, or of CRYPTO's randomness where SEED is NULL:
+ * COMPLETE sets the public point of the scalar in KEY, and is false where that is out of range.
+ * What CRYPTO says; -EIO. */
+int atls_key_make(const struct atls_crypto *crypto, enum atls_curve curve, const uint8_t *seed,
+                  bool (*complete)(struct atls_private_key *key), struct atls_private_key *keyp);
+/* Is DIGEST of the size of the curve's hash? -EINVAL. */
+int atls_digest_check(enum atls_curve curve, struct atls_bytes digest);
+
 /* DER SubjectPublicKeyInfo (RFC 5480), named curve, uncompressed point. Encoding writes at most
  * ATLS_SPKI_MAX bytes; decoding is exact (91 or 120 bytes) and does not check the point. */
 size_t atls_spki_encode(const struct atls_public_key *key, uint8_t spkip[ATLS_SPKI_MAX]);

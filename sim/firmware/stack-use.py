@@ -29,7 +29,8 @@ CURVE = r"ec_(p256_m31|prime_i31)\.c:api_.*"
 # a caller's title, and what it may reach through a pointer
 CALLEES = {
     r"crypto-bearssl\.c:hash": HASH,
-    r"crypto-bearssl\.c:(make_key|verify)": rf"{CURVE}|atls_bearssl_random",
+    r"crypto-bearssl\.c:(complete_key|verify)": CURVE,
+    r"atls_key_make": r"crypto-bearssl\.c:complete_key|atls_bearssl_random",
     r"br_ecdsa_i31_sign_raw|br_ecdsa_i31_vrfy_raw": rf"{CURVE}|{HASH}",
     r"br_hmac_.*|hmac\.c:.*": HASH,
     r"crypto\.c:sign_locally": r"crypto-bearssl\.c:sign",

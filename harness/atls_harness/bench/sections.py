@@ -120,7 +120,7 @@ def instructions(build: Path, plan: Plan) -> dict[str, Any]:
     return made
 
 
-def devices(build: Path, plan: Plan, qemu: bool = False) -> list[dict[str, Any]]:
+def devices(build: Path, plan: Plan) -> list[dict[str, Any]]:
     """The same modes with the device and the verifier in this process, in their own, and with the
     latency of a real quoting device."""
     made = []

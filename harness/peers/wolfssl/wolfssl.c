@@ -358,41 +358,7 @@ static const char *lacks(const struct atls_options *o)
     return NULL;
 }
 
-static const char *const faults[] = {"pat-signature",
-                                     "kat-signature",
-                                     "foreign-pat",
-                                     "linkage",
-                                     "stale-nonce",
-                                     "foreign-nonce",
-                                     "attested-other-key",
-                                     "result-without-key",
-                                     "cmw",
-                                     "cmw-truncated",
-                                     "cmw-trailing-byte",
-                                     "cmw-empty-collection",
-                                     "cmw-relative-type",
-                                     "cmw-value-not-bytes",
-                                     "cmw-indicator-zero",
-                                     "cmw-missing-kat",
-                                     "cbor-indefinite",
-                                     "cbor-duplicate-key",
-                                     "cbor-unpreferred",
-                                     "cbor-deep",
-                                     "cose-three-elements",
-                                     "cose-unknown-alg",
-                                     "cose-detached",
-                                     "claims-no-cnf",
-                                     "claims-cbor",
-                                     "result-garbage",
-                                     "result-signature",
-                                     "result-algorithm-none",
-                                     "authenticator-finished",
-                                     "application-data-early",
-                                     "authenticator-context-reuse",
-                                     "authenticator-other-connection",
-                                     "authenticator-second-entry",
-                                     "empty-certificate",
-                                     NULL};
+static const char *const faults[] = {PEER_FAULTS, NULL};
 
 static const struct peer_stack stack = {
     .program = "atls-wolfssl",
