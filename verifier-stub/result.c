@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jose/jose.h>
-
+#include "rats/encoding.h"
 #include "rats/error.h"
 
 #define DEVELOPER "atls verifier stub (simulated root of trust)"
@@ -74,18 +73,31 @@ int atls_result_write(const struct atls_appraisal *appraisal, struct atls_bytes 
     return error;
 }
 
+/* Not by jose_jwk_gen(): OpenSSL, which libjose brings, takes longer to start than all else. */
 int atls_signing_key_make(json_t **jwkp)
 {
-    json_t *jwk = json_pack("{s:s}", "alg", "ES256");
+    struct atls_private_key key;
+    int error = atls_crypto_gnutls.make_key(ATLS_P256, NULL, &key);
+    json_t *jwk;
+    char *d;
 
-    if (!jwk)
-        return atls_fail(-ENOMEM, NULL, "no memory for a signing key");
-    if (!jose_jwk_gen(NULL, jwk)) {
+    if (error != 0)
+        return error;
+    jwk = atls_jwk_of_public_key(&key.public_key);
+    d = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key.d, atls_curve_size(ATLS_P256)));
+    explicit_bzero(&key, sizeof key);
+    if (!jwk || !d || json_object_set_new(jwk, "d", json_string(d)) != 0 ||
+        json_object_set_new(jwk, "alg", json_string("ES256")) != 0) {
         json_decref(jwk);
-        return atls_fail(-EIO, NULL, "a signing key could not be made");
+        jwk = NULL;
+        error = atls_fail(-ENOMEM, NULL, "no memory for a signing key");
     }
-    *jwkp = jwk;
-    return 0;
+    if (d)
+        explicit_bzero(d, strlen(d));
+    free(d);
+    if (error == 0)
+        *jwkp = jwk;
+    return error;
 }
 
 static bool is_text(const json_t *jwk, const char *name, const char *value)
