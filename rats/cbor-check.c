@@ -6,8 +6,9 @@
  * Duplicate keys are found without trusting their encodings, because the lenient rules let equal
  * keys be written differently, and a map as a key may have its entries in any order. Each key is
  * rewritten in a canonical form of our own (never seen outside): scalars with shortest heads,
- * floats as binary64, strings in one piece, containers with a break at their end, maps sorted. When
- * a map ends its keys are sorted, which costs n log n, and neighbours are compared.
+ * floats as binary64, strings in one piece, containers with a break at their end, maps sorted. Keys
+ * that come in ascending order (those of deterministic encoding do) are compared with the one
+ * before as they come; where any does not, all are sorted when the map ends, which costs n log n.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@ struct entry { /* of a map that is still open: places in the canonical bytes */
 struct frame {
     enum atls_cbor_type type;
     bool indefinite, at_key, is_bignum;
+    bool unsorted;      /* a map: some key was not behind the one before it */
+    size_t at;          /* place of the head in the message */
     size_t left;        /* items still to come, where not indefinite */
     size_t first_entry; /* of a map */
     size_t canonical;   /* canonical bytes before this container */
@@ -45,6 +48,7 @@ struct check {
     size_t entry_count, entry_capacity;
     uint8_t *canonical;
     size_t canonical_size, canonical_capacity;
+    struct atls_cbor_widest widest;
 };
 
 static int fail_memory(void)
@@ -75,6 +79,8 @@ static int append_head(struct check *c, unsigned major, uint64_t argument)
 {
     uint8_t head[ATLS_CBOR_HEAD_MAX];
 
+    if (c->keys == 0)
+        return 0;
     return append(c, ATLS_BYTES(head, atls_cbor_head(major, argument, head)));
 }
 
@@ -158,7 +164,8 @@ static int close_map(struct check *c, const struct frame *frame)
     struct entry *entries;
     int r = 0;
 
-    if (count == 0)
+    c->entry_count = frame->first_entry;
+    if (!frame->unsorted)
         return 0;
     entries = c->entries + frame->first_entry;
     qsort_r(entries, count, sizeof *entries, compare_entries, c->canonical);
@@ -172,7 +179,6 @@ static int close_map(struct check *c, const struct frame *frame)
     }
     if (c->keys > 0)
         r = reorder(c, entries, count, frame->canonical + 1);
-    c->entry_count = frame->first_entry;
     return r;
 }
 
@@ -184,6 +190,8 @@ static int close_frame(struct check *c)
 
     if (frame->type == ATLS_CBOR_MAP)
         r = close_map(c, frame);
+    if (c->depth == 1 && c->at - frame->at > c->widest.end - c->widest.at)
+        c->widest = (struct atls_cbor_widest){frame->at, c->at};
     if (c->keys == 0)
         c->canonical_size = frame->canonical; /* keys of this map are no longer needed */
     return r ? r : append_byte(c, CANONICAL_BREAK);
@@ -214,6 +222,9 @@ static int end_item(struct check *c)
             if (frame->at_key) {
                 entry->key_end = c->canonical_size;
                 c->keys--;
+                if (c->entry_count - frame->first_entry > 1 &&
+                    compare_entries(entry - 1, entry, c->canonical) >= 0)
+                    frame->unsorted = true;
             }
             entry->end = c->canonical_size;
             frame->at_key = !frame->at_key;
@@ -330,6 +341,7 @@ static int open_frame(struct check *c, const struct atls_cbor_item *item)
     struct frame frame = {.type = item->type,
                           .indefinite = item->indefinite,
                           .at_key = item->type == ATLS_CBOR_MAP,
+                          .at = c->at,
                           .left = 1,
                           .first_entry = c->entry_count,
                           .canonical = c->canonical_size};
@@ -424,7 +436,8 @@ static int check_item(struct check *c)
     }
 }
 
-int atls_cbor_check(struct atls_bytes in, const struct atls_cbor_rules *rules)
+int atls_cbor_check(struct atls_bytes in, const struct atls_cbor_rules *rules,
+                    struct atls_cbor_widest *widestp)
 {
     struct check c = {.in = in, .rules = rules};
     int r = 0;
@@ -440,5 +453,7 @@ int atls_cbor_check(struct atls_bytes in, const struct atls_cbor_rules *rules)
         r = atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 5.3.1",
                       "CBOR: %zu bytes follow the item that ends at byte %zu", in.size - c.at,
                       c.at);
+    if (r == 0)
+        *widestp = c.widest;
     return r;
 }

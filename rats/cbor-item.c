@@ -330,6 +330,8 @@ bool atls_cbor_item_is_preferred(const struct atls_cbor_item *item)
 {
     uint8_t head[ATLS_CBOR_HEAD_MAX];
 
+    if (item->head_size == 1)
+        return true;
     switch (item->type) {
     case ATLS_CBOR_FLOAT:
         if (item->size == 3)

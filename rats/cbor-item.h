@@ -25,7 +25,12 @@ bool atls_cbor_item_is_preferred(const struct atls_cbor_item *item);
 uint64_t atls_cbor_item_double_bits(const struct atls_cbor_item *item);
 const char *atls_cbor_type_name(enum atls_cbor_type type);
 
+/* Where the largest container lies within the outermost one; both 0 where there is none. */
+struct atls_cbor_widest {
+    size_t at, end;
+};
 /* Well-formed and as the rules have it, as atls_cbor_open() promises. */
-int atls_cbor_check(struct atls_bytes in, const struct atls_cbor_rules *rules);
+int atls_cbor_check(struct atls_bytes in, const struct atls_cbor_rules *rules,
+                    struct atls_cbor_widest *widestp);
 
 #endif

@@ -19,23 +19,35 @@ const struct atls_cbor_rules atls_cbor_lenient = {.max_size = 1u << 20,
 int atls_cbor_open(struct atls_cbor_reader *r, struct atls_bytes in,
                    const struct atls_cbor_rules *rules, const char *clause)
 {
+    struct atls_cbor_widest widest = {0, 0};
     int result;
 
     if (!rules)
         rules = &atls_cbor_strict;
-    result = atls_cbor_check(in, rules);
+    result = atls_cbor_check(in, rules, &widest);
     if (result == 0)
-        *r = (struct atls_cbor_reader){.in = in, .rules = rules, .clause = clause};
+        *r = (struct atls_cbor_reader){.in = in,
+                                       .rules = rules,
+                                       .clause = clause,
+                                       .widest = widest.at,
+                                       .widest_end = widest.end};
     return result;
 }
 
 enum atls_cbor_type atls_cbor_peek(const struct atls_cbor_reader *r)
 {
+    static const enum atls_cbor_type types[] = {ATLS_CBOR_UINT, ATLS_CBOR_NINT,  ATLS_CBOR_BYTES,
+                                                ATLS_CBOR_TEXT, ATLS_CBOR_ARRAY, ATLS_CBOR_MAP,
+                                                ATLS_CBOR_TAG};
     struct atls_cbor_item item = {.type = ATLS_CBOR_END};
+    unsigned major;
 
-    if (r->at >= r->in.size || atls_cbor_item_decode(r->in, r->at, &item))
+    if (r->at >= r->in.size)
         return ATLS_CBOR_END;
-    return item.type;
+    major = r->in.data[r->at] >> 5;
+    if (major < sizeof types / sizeof *types)
+        return types[major];
+    return atls_cbor_item_decode(r->in, r->at, &item) ? ATLS_CBOR_END : item.type;
 }
 
 /* Decodes the next item without moving; it must be of TYPE. */
@@ -237,6 +249,10 @@ int atls_cbor_skip(struct atls_cbor_reader *r)
     size_t at = r->at;
     unsigned depth = 0;
 
+    if (r->widest_end > 0 && at == r->widest) {
+        r->at = r->widest_end;
+        return 0;
+    }
     do {
         struct atls_cbor_item item = {.type = ATLS_CBOR_END};
         size_t inside;

@@ -41,7 +41,9 @@ struct atls_cbor_reader {
     struct atls_bytes in; /* borrowed: outlives the reader */
     size_t at;
     const struct atls_cbor_rules *rules;
-    const char *clause; /* grammar that the messages name */
+    const char *clause;        /* grammar that the messages name */
+    size_t widest, widest_end; /* largest container within the outermost one, as the check met it:
+                                  most of what is skipped, and needs no second walk */
 };
 
 /* 0, -ENOMEM, ATLS_E_MALFORMED or ATLS_E_LIMIT. RULES NULL means strict. What breaks CBOR itself is

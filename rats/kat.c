@@ -112,24 +112,31 @@ int atls_kat_claims_parse(struct atls_bytes payload, struct atls_kat_claims *cla
 
 int atls_pat_nonce(struct atls_bytes pat_payload, struct atls_bytes *noncep)
 {
-    struct atls_bytes nonce;
-    unsigned found = 0;
     struct atls_cbor_reader r;
-    int64_t key;
-    size_t left;
     int code = atls_cbor_open(&r, pat_payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_PAT);
 
-    if (!code)
-        code = atls_cbor_read_map(&r, "PAT claims", &left);
-    while (!code && atls_cbor_next(&r, &left)) {
-        code = read_key(&r, &key);
+    return code ? code : atls_pat_read_nonce(&r, noncep);
+}
+
+int atls_pat_read_nonce(struct atls_cbor_reader *r, struct atls_bytes *noncep)
+{
+    struct atls_bytes nonce;
+    unsigned found = 0;
+    int64_t key;
+    size_t left;
+    int code;
+
+    r->clause = ATLS_KAT_CLAUSE_PAT;
+    code = atls_cbor_read_map(r, "PAT claims", &left);
+    while (!code && atls_cbor_next(r, &left)) {
+        code = read_key(r, &key);
         if (code)
             break;
         if (key == ATLS_CLAIM_EAT_NONCE || key == LEGACY_PSA_NONCE) {
             found++;
-            code = read_nonce(&r, &nonce);
+            code = read_nonce(r, &nonce);
         } else {
-            code = atls_cbor_skip(&r);
+            code = atls_cbor_skip(r);
         }
     }
     if (code)
@@ -217,8 +224,8 @@ int atls_cab_check_nonce(const struct atls_cab *cab, struct atls_bytes nonce)
 int atls_cab_check_linkage(const struct atls_cab *cab, const struct atls_crypto *crypto)
 {
     uint8_t linkage[ATLS_LINKAGE_SIZE];
-    struct atls_bytes nonce;
-    int code = atls_pat_nonce(cab->pat.payload, &nonce);
+    struct atls_bytes nonce = cab->pat_nonce;
+    int code = nonce.size ? 0 : atls_pat_nonce(cab->pat.payload, &nonce);
 
     if (!code)
         code = atls_kat_linkage_encoded(crypto, cab->kat_claims.linked, linkage);

@@ -50,7 +50,8 @@ struct atls_cab { /* borrows from the CMW it was read from */
     struct atls_cose_sign1 pat;
     struct atls_bytes kat_bytes, pat_bytes;
     struct atls_kat_claims kat_claims;
-    bool prototype; /* not a CAB, but the bundle of prototype.h */
+    struct atls_bytes pat_nonce; /* for who reads the PAT's claims anyway to put here; or empty */
+    bool prototype;              /* not a CAB, but the bundle of prototype.h */
 };
 /*
  * Collection type, both members, both COSE, the KAT's claims (the PAT's are its format's affair).
@@ -70,7 +71,7 @@ int atls_cab_parse(const struct atls_cmw *cmw, struct atls_cab *cabp);
  * the KAT's signature under its own kak-pub (ATLS_E_SIGNATURE, or ATLS_E_MISMATCH for an algorithm
  * that does not fit the key); the KAT's nonce equal to NONCE (ATLS_E_MISMATCH); the PAT's eat_nonce
  * equal to the linkage hash of kak-pub as received (ATLS_E_MISMATCH, or what atls_pat_nonce()
- * says).
+ * says; with pat_nonce the PAT is not read again).
  */
 int atls_cab_check_signature(const struct atls_cab *cab, const struct atls_crypto *crypto);
 int atls_cab_check_nonce(const struct atls_cab *cab, struct atls_bytes nonce);
@@ -82,5 +83,7 @@ int atls_cab_check(const struct atls_cab *cab, const struct atls_crypto *crypto,
  * byte string of 8 to 64 bytes. ATLS_E_MISSING, ATLS_E_MALFORMED (an array, a wrong size, both
  * keys), ATLS_E_LIMIT, -ENOMEM. */
 int atls_pat_nonce(struct atls_bytes pat_payload, struct atls_bytes *noncep);
+/* The same of claims that R was opened for, under rules of the caller's. */
+int atls_pat_read_nonce(struct atls_cbor_reader *r, struct atls_bytes *noncep);
 
 #endif

@@ -339,6 +339,45 @@ static void test_indefinite(void **state)
     test_vector_free(in);
 }
 
+/* The check remembers where the largest container lies; what is skipped is the same as by a walk.
+ */
+static void test_skip_of_the_widest(void **state)
+{
+    static const char *const inputs[] = {
+        "83010203",                   /* there is none */
+        "840182020383040506820708",   /* the first, the second or the third of three */
+        "84830102038204058206078101", /* (and not what is within it) */
+        "a2830102030483050607820809", /* a key; a value */
+        "a101820183020304",
+        "9f82010283010203ff",
+        "829f0102ff9f010203ff",
+        "82c1820102c48101",
+        "8180",
+        "80",
+        "c1820102",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        struct atls_bytes in = test_hex(inputs[i]);
+        struct atls_cbor_reader r, walk;
+        struct atls_bytes item, same;
+
+        assert_int_equal(atls_cbor_open(&r, in, &atls_cbor_lenient, NULL), 0);
+        r.at = 1; /* into the outermost one */
+        walk = r;
+        walk.widest = walk.widest_end = 0;
+        while (atls_cbor_peek(&walk) != ATLS_CBOR_END) {
+            assert_int_equal(atls_cbor_read_encoded(&r, &item), 0);
+            assert_int_equal(atls_cbor_read_encoded(&walk, &same), 0);
+            assert_ptr_equal(item.data, same.data);
+            assert_int_equal(item.size, same.size);
+        }
+        assert_int_equal(r.at, walk.at);
+        test_vector_free(in);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_read_every_type),
         cmocka_unit_test(test_read_wrong_types),
         cmocka_unit_test(test_indefinite),
+        cmocka_unit_test(test_skip_of_the_widest),
     };
 
     return cmocka_run_group_tests_name("cbor-read", tests, NULL, NULL);

@@ -296,12 +296,9 @@ static bool check_locally(struct atls_appraisal *a)
  * here already. */
 static int open_for_pat(struct atls_appraisal *a)
 {
-    struct atls_bytes nonce;
-    int rc = atls_pat_nonce(a->received.cab.pat.payload, &nonce);
+    struct atls_bytes nonce = a->received.cab.pat_nonce;
+    int rc;
 
-    if (rc) {
-        return rc;
-    }
     atls_verifier_session_free(a->session);
     a->session = NULL;
     memcpy(a->verifier_nonce, nonce.data, nonce.size);

@@ -30,9 +30,10 @@ static int fails(int code, const char *reason, const char **reasonp)
     return code;
 }
 
-/* A COSE_Sign1 and the CBOR in its payload. STRICT for the KAT; a PAT is its verifier's affair. */
+/* A COSE_Sign1 and the CBOR in its payload. STRICT for the KAT; a PAT is its verifier's affair.
+ * *CLAIMSP stands before the payload's claims, which need no second check. */
 static int check_token(struct atls_bytes token, bool strict, enum atls_cose_tagging tagging,
-                       struct atls_bytes *payloadp, const char **reasonp)
+                       struct atls_cbor_reader *claimsp, const char **reasonp)
 {
     const struct atls_cbor_rules *rules = strict ? &atls_cbor_strict : &atls_cbor_lenient;
     const char *clause = strict ? "RFC 8949 section 4.1" : "RFC 8949 section 3";
@@ -47,18 +48,15 @@ static int check_token(struct atls_bytes token, bool strict, enum atls_cose_tagg
     if (rc) {
         return fails(rc, "malformed-cose", reasonp);
     }
-    rc = atls_cbor_open(&r, message.payload, rules, clause);
-    if (rc) {
-        return fails(rc, "malformed-cbor", reasonp);
-    }
-    *payloadp = message.payload;
-    return 0;
+    rc = atls_cbor_open(claimsp, message.payload, rules, clause);
+    return rc ? fails(rc, "malformed-cbor", reasonp) : 0;
 }
 
 static int parse_cab(struct atls_received *received, const char **reasonp)
 {
     const struct atls_cmw *cmw = received->cmw, *kat = NULL, *pat = NULL;
-    struct atls_bytes payload, nonce;
+    struct atls_bytes nonce = {NULL, 0};
+    struct atls_cbor_reader payload;
     struct atls_kat_claims claims;
     int rc = 0;
 
@@ -71,7 +69,7 @@ static int parse_cab(struct atls_received *received, const char **reasonp)
         if (rc) {
             return rc;
         }
-        rc = atls_kat_claims_parse(payload, &claims);
+        rc = atls_kat_claims_parse(payload.in, &claims);
         if (rc) {
             return fails(rc, "malformed-claims", reasonp);
         }
@@ -81,7 +79,7 @@ static int parse_cab(struct atls_received *received, const char **reasonp)
         if (rc) {
             return rc;
         }
-        rc = atls_pat_nonce(payload, &nonce);
+        rc = atls_pat_read_nonce(&payload, &nonce);
         if (rc) {
             return fails(rc, "malformed-claims", reasonp);
         }
@@ -90,6 +88,7 @@ static int parse_cab(struct atls_received *received, const char **reasonp)
     if (rc) {
         return fails(rc, "malformed-cmw", reasonp);
     }
+    received->cab.pat_nonce = nonce;
     received->key = received->cab.kat_claims.identity_key;
     return 0;
 }
@@ -193,7 +192,7 @@ static int parse_token(struct atls_received *received, const struct atls_public_
                        const char **reasonp)
 {
     const struct atls_cmw *cmw = received->cmw;
-    struct atls_bytes payload;
+    struct atls_cbor_reader payload;
 
     if (cmw->indicator && !(cmw->indicator & ATLS_IND_EVIDENCE)) {
         return fails(atls_fail(ATLS_E_UNSUPPORTED, "RFC 9999 section 3.1",
@@ -204,7 +203,7 @@ static int parse_token(struct atls_received *received, const struct atls_public_
     if (rc) {
         return rc;
     }
-    rc = atls_pat_nonce(payload, &received->token_nonce);
+    rc = atls_pat_read_nonce(&payload, &received->token_nonce);
     if (rc) {
         return fails(rc, "malformed-claims", reasonp);
     }
@@ -218,7 +217,8 @@ int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *re
                                   const char **reasonp)
 {
     struct atls_received received = {.format = ATLS_FORMAT_PROTOTYPE};
-    struct atls_bytes kat, pat, payload, nonce;
+    struct atls_bytes kat, pat, nonce;
+    struct atls_cbor_reader payload;
     int rc = atls_prototype_bundle_split(in, &kat, &pat);
 
     if (rc) {
@@ -230,7 +230,7 @@ int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *re
     if (rc) {
         return rc;
     }
-    rc = atls_pat_nonce(payload, &nonce);
+    rc = atls_pat_read_nonce(&payload, &nonce);
     if (rc) {
         return fails(rc, "malformed-claims", reasonp);
     }
@@ -238,6 +238,7 @@ int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *re
     if (rc) {
         return fails(rc, "malformed-claims", reasonp);
     }
+    received.cab.pat_nonce = nonce;
     received.key = received.cab.kat_claims.identity_key;
     *receivedp = received;
     return 0;

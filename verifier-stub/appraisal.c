@@ -347,7 +347,7 @@ int atls_appraise(const struct atls_evidence *evidence, struct atls_bytes nonce,
     int error;
 
     atls_appraisal_say(&out, "ok", NULL, "every check passed");
-    work.components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof *work.components);
+    work.components = malloc(ATLS_PSA_COMPONENTS_MAX * sizeof *work.components); /* as they come */
     if (!work.components)
         return atls_fail(-ENOMEM, NULL, "no memory for software components");
     error = evidence->kind == ATLS_EVIDENCE_PSA ? appraise_psa(&work, evidence)
