@@ -21,7 +21,7 @@ from ..errors import HarnessError, InfrastructureError, Unsupported, UsageError
 from ..paths import BENCHMARK_SCHEMA, ROOT, default_build
 from ..results import revision
 from ..run import make_results, point_latest
-from . import compare, goals, machine, network, page, sections, tables
+from . import compare, goals, machine, network, page, sections, stacks, tables
 from .plan import FULL, QUICK, Plan
 
 VERSION = 1
@@ -34,6 +34,7 @@ ORDER = (
     "fleet",
     "shards",
     "network",
+    "stacks",
     "cases",
 )
 
@@ -92,6 +93,7 @@ def measure(
         "fleet": lambda: sections.fleet(build, plan),
         "shards": lambda: sections.shards(build, plan, scheduler, shards),
         "network": lambda: network.measure(build, plan, plan.network_modes),
+        "stacks": lambda: stacks.measure(build, plan),
         "cases": lambda: sections.cases(build, ROOT),
     }
     for name in ORDER:

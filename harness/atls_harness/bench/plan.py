@@ -69,6 +69,12 @@ class Plan:
     network_connections: int
     network_modes: list[str]
     shard_samples: int
+    stack_modes: tuple[str, ...]
+    stack_rounds: int
+    stack_connections: int  # of a sample
+    stack_warm_up: int
+    stack_warm_up_jit: int  # of a stack that compiles as it runs
+    stack_jit_clients: bool
     baselines: list[str] = field(default_factory=lambda: [SERVER, MUTUAL])
 
 
@@ -89,6 +95,17 @@ NETWORK = [
     for model in PROFILES[profile]
     for attester in ("client", "server")
 ]
+STACKS = (
+    "x509-cmw/passport/client",
+    "expat-04/passport/client",
+    "x509-cmw/passport/server",
+    "x509-cmw/background-check/client",
+    "seat-06/passport/client",
+    "seat-06/background-check/client",
+    "seat-06/background-check/server",
+    "ta-07/passport/client",
+    "ta-07/background-check/server",
+)
 
 QUICK = Plan(
     modes=_modes_quick(),
@@ -107,6 +124,12 @@ QUICK = Plan(
     network_connections=5,
     network_modes=NETWORK[:8],
     shard_samples=150,
+    stack_modes=STACKS[:1],
+    stack_rounds=4,
+    stack_connections=15,
+    stack_warm_up=4,
+    stack_warm_up_jit=100,
+    stack_jit_clients=False,
 )
 FULL = Plan(
     modes=_modes_full(),
@@ -125,6 +148,12 @@ FULL = Plan(
     network_connections=20,
     network_modes=NETWORK,
     shard_samples=500,
+    stack_modes=STACKS,
+    stack_rounds=15,
+    stack_connections=40,
+    stack_warm_up=8,
+    stack_warm_up_jit=600,
+    stack_jit_clients=True,
     baselines=[SERVER, MUTUAL, f"{SERVER}/p384", f"{MUTUAL}/p384"],
 )
 

@@ -195,6 +195,54 @@ def _network(found: Mapping[str, Any]) -> list[Table]:
     return [_table(title, columns, rows)]
 
 
+def _stack_cell(cell: Mapping[str, Any]) -> list[str]:
+    if "reason" in cell:
+        return ["–", "–", ""]
+    cpu = cell["cpu_ns"]
+    return [micro(cpu["min"]), micro(cpu["median"]), ratio(cell["ratio_to_plain"])]
+
+
+def _stacks(found: Mapping[str, Any]) -> list[Table]:
+    made = []
+    columns = ["stack", "client min", "median", "÷ its plain TLS", "verifier asked"]
+    columns += ["server min", "median", "÷ its plain TLS", "verifier asked"]
+    for one in found["modes"]:
+        rows = []
+        for row in one["rows"]:
+            cells = []
+            for side in ("client", "server"):
+                asked = row[side].get("asked", {}).get("verifier", "")
+                cells += [*_stack_cell(row[side]), str(asked)]
+            rows.append([row["stack"], *cells])
+        roles = ", ".join(f"{side} {one['rows'][0][side]['role']}" for side in ("client", "server"))
+        title = f"{one['mode']} by stack, each against atls ({roles}): processor time, µs"
+        made.append(_table(title, columns, rows))
+    return made
+
+
+def stack_notes(found: Mapping[str, Any]) -> list[str]:
+    """How stacks were measured, which they are, what is left out and why."""
+    samples = {
+        row[side]["cpu_ns"]["samples"]
+        for one in found["modes"]
+        for row in one["rows"]
+        for side in ("client", "server")
+        if "cpu_ns" in row[side]
+    }
+    lines = [*found["how"]]
+    lines += [f"{count} samples of {found['connections']} connections" for count in sorted(samples)]
+    lines += [f"{name}: {version}" for name, version in found["stacks"].items()]
+    lines += [
+        f"{one['mode']}: {row['stack']} as {side} not measured: {row[side]['reason']}"
+        for one in found["modes"]
+        for row in one["rows"]
+        for side in ("client", "server")
+        if "reason" in row[side]
+    ]
+    lines += [f"not measured: {reason}" for reason in found["not_set_up"].values()]
+    return lines
+
+
 def _cases(found: Mapping[str, Any]) -> list[Table]:
     rows = [
         [
@@ -224,6 +272,7 @@ SECTIONS: dict[str, Callable[[Any], list[Table]]] = {
     "fleet": _fleet,
     "shards": _shards,
     "network": _network,
+    "stacks": _stacks,
     "cases": _cases,
     "goals": _goals,
 }
@@ -238,6 +287,10 @@ def render(result: Mapping[str, Any], width: int, color: bool) -> str:
             for table in make(result[name]):
                 console.print(table)
                 console.print()
+        if name == "stacks" and name in result:
+            for line in stack_notes(result[name]):
+                console.print(f"- {line}", highlight=False, markup=False)
+            console.print()
     for name, reason in result["not_measured"].items():
         console.print(f"not measured: {name}: {reason}")
     return out.getvalue()
