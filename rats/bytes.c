@@ -70,12 +70,10 @@ static size_t utf8_sequence(struct atls_bytes in)
 
 bool atls_bytes_is_utf8(struct atls_bytes in)
 {
-    while (in.size > 0) {
-        size_t size = utf8_sequence(in);
-
+    for (size_t at = 0, size; at < in.size; at += size) {
+        size = in.data[at] < 0x80 ? 1 : utf8_sequence(ATLS_BYTES(in.data + at, in.size - at));
         if (size == 0)
             return false;
-        in = ATLS_BYTES(in.data + size, in.size - size);
     }
     return true;
 }

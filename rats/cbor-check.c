@@ -43,7 +43,7 @@ struct check {
     unsigned depth;
     unsigned keys; /* how many open keys we are inside of: canonical bytes are made if any */
     bool complete;
-    struct frame frames[ATLS_CBOR_DEPTH_MAX];
+    struct frame *frames; /* ATLS_CBOR_DEPTH_MAX of them */
     struct entry *entries;
     size_t entry_count, entry_capacity;
     uint8_t *canonical;
@@ -56,20 +56,29 @@ static int fail_memory(void)
     return atls_fail(-ENOMEM, NULL, "CBOR: no memory for the map keys");
 }
 
+/* Makes room for so much more of the canonical form. */
+static int reserve(struct check *c, size_t size)
+{
+    size_t capacity = 2 * (c->canonical_size + size) + 64;
+    uint8_t *grown;
+
+    if (size <= c->canonical_capacity - c->canonical_size)
+        return 0;
+    grown = realloc(c->canonical, capacity);
+    if (!grown)
+        return fail_memory();
+    c->canonical = grown;
+    c->canonical_capacity = capacity;
+    return 0;
+}
+
 /* Appends to the canonical form, if we are inside a key. */
 static int append(struct check *c, struct atls_bytes bytes)
 {
     if (c->keys == 0 || bytes.size == 0)
         return 0;
-    if (bytes.size > c->canonical_capacity - c->canonical_size) {
-        size_t capacity = 2 * (c->canonical_size + bytes.size) + 64;
-        uint8_t *grown = realloc(c->canonical, capacity);
-
-        if (!grown)
-            return fail_memory();
-        c->canonical = grown;
-        c->canonical_capacity = capacity;
-    }
+    if (reserve(c, bytes.size))
+        return -ENOMEM;
     memcpy(c->canonical + c->canonical_size, bytes.data, bytes.size);
     c->canonical_size += bytes.size;
     return 0;
@@ -77,11 +86,12 @@ static int append(struct check *c, struct atls_bytes bytes)
 
 static int append_head(struct check *c, unsigned major, uint64_t argument)
 {
-    uint8_t head[ATLS_CBOR_HEAD_MAX];
-
     if (c->keys == 0)
         return 0;
-    return append(c, ATLS_BYTES(head, atls_cbor_head(major, argument, head)));
+    if (reserve(c, ATLS_CBOR_HEAD_MAX))
+        return -ENOMEM;
+    c->canonical_size += atls_cbor_head(major, argument, c->canonical + c->canonical_size);
+    return 0;
 }
 
 static int append_byte(struct check *c, uint8_t byte)
@@ -283,7 +293,7 @@ static int check_preferred(const struct check *c, const struct atls_cbor_item *i
  * definite length (RFC 8949 section 3.2.3). Its canonical form is that of the joined string. */
 static int check_chunks(struct check *c, enum atls_cbor_type type)
 {
-    struct atls_cbor_item chunk = {.type = ATLS_CBOR_END};
+    struct atls_cbor_item chunk;
     size_t start = c->at + 1, at = start, total = 0;
     int r;
 
@@ -403,7 +413,7 @@ static int check_string(struct check *c, const struct atls_cbor_item *item)
 
 static int check_item(struct check *c)
 {
-    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
+    struct atls_cbor_item item;
     int r = atls_cbor_item_decode(c->in, c->at, &item);
 
     if (r)
@@ -439,7 +449,8 @@ static int check_item(struct check *c)
 int atls_cbor_check(struct atls_bytes in, const struct atls_cbor_rules *rules,
                     struct atls_cbor_widest *widestp)
 {
-    struct check c = {.in = in, .rules = rules};
+    struct frame frames[ATLS_CBOR_DEPTH_MAX];
+    struct check c = {.in = in, .rules = rules, .frames = frames};
     int r = 0;
 
     if (in.size > rules->max_size)

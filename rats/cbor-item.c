@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One CBOR item at a time, through libcbor's stateless decoder. What that leaves out is here:
- * simple values and small tags (it refuses all unassigned ones), which form of a number was used,
- * and the bits of a float.
+ * One CBOR item at a time, through libcbor's stateless decoder. What that leaves out is here: heads
+ * of one byte, simple values and small tags (it refuses all unassigned ones), which form of a
+ * number was used, and the bits of a float.
  */
 #include "rats/cbor-item.h"
 
@@ -11,7 +11,7 @@
 #include "rats/cbor-write.h"
 #include "rats/error.h"
 
-enum { MAJOR_TAG = 6, MAJOR_SIMPLE = 7, INFO_SIMPLE_BYTE = 24 };
+enum { MAJOR_SIMPLE = 7, INFO_BYTE = 24, INFO_SIMPLE_BYTE = 24 };
 
 static void set(void *context, enum atls_cbor_type type, uint64_t argument)
 {
@@ -205,12 +205,12 @@ static int decode_simple(struct atls_bytes in, size_t at, struct atls_cbor_item 
 
     item->type = ATLS_CBOR_SIMPLE;
     item->argument = info;
-    item->size = 1;
+    item->size = item->head_size = 1;
     if (info == INFO_SIMPLE_BYTE) {
         if (in.size - at < 2)
             return fail_truncated(at);
         item->argument = in.data[at + 1];
-        item->size = 2;
+        item->size = item->head_size = 2;
         if (item->argument < 32)
             return atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 3.3",
                              "CBOR: simple value %u in two bytes, at byte %zu",
@@ -219,42 +219,57 @@ static int decode_simple(struct atls_bytes in, size_t at, struct atls_cbor_item 
     return 0;
 }
 
-int atls_cbor_item_decode(struct atls_bytes in, size_t at, struct atls_cbor_item *itemp)
+/* A head of one byte, as most are: no work for a decoder with a callback for each type, and libcbor
+ * 0.8 refuses the tags 6 to 20. */
+static int decode_short(struct atls_bytes in, size_t at, struct atls_cbor_item *item)
 {
-    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
-    struct cbor_decoder_result result;
-
-    if (at >= in.size)
-        return atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 3",
-                         "CBOR: expected an item at byte %zu, came the end", at);
-    if (in.data[at] >> 5 == MAJOR_SIMPLE &&
-        ((in.data[at] & 31) < 20 || (in.data[at] & 31) == INFO_SIMPLE_BYTE)) {
-        int r = decode_simple(in, at, &item);
-
-        if (r)
-            return r;
-        item.head_size = item.size;
-        *itemp = item;
-        return 0;
+    item->type = (enum atls_cbor_type)(in.data[at] >> 5);
+    item->argument = in.data[at] & 31;
+    item->size = item->head_size = 1;
+    if (item->type == ATLS_CBOR_BYTES || item->type == ATLS_CBOR_TEXT) {
+        if (item->argument > in.size - at - 1)
+            return fail_truncated(at);
+        item->content = ATLS_BYTES(in.data + at + 1, (size_t)item->argument);
+        item->size += item->content.size;
     }
-    if (in.data[at] >> 5 == MAJOR_TAG && (in.data[at] & 31) < 24) {
-        set(&item, ATLS_CBOR_TAG, in.data[at] & 31); /* libcbor 0.8 refuses tags 6 to 20 */
-        item.size = item.head_size = 1;
-        *itemp = item;
-        return 0;
-    }
-    result = cbor_stream_decode(in.data + at, in.size - at, &callbacks, &item);
+    return 0;
+}
+
+static int decode_long(struct atls_bytes in, size_t at, struct atls_cbor_item *item)
+{
+    struct cbor_decoder_result result =
+        cbor_stream_decode(in.data + at, in.size - at, &callbacks, item);
+
     if (result.status == CBOR_DECODER_NEDATA)
         return fail_truncated(at);
     if (result.status != CBOR_DECODER_FINISHED)
         return atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 3",
                          "CBOR: byte %zu is 0x%02x, which begins no item", at, in.data[at]);
-    item.size = result.read;
-    item.head_size = result.read - item.content.size;
-    if (item.type == ATLS_CBOR_FLOAT)
-        item.argument = number_behind(in, at, item.size - 1);
-    *itemp = item;
+    item->size = result.read;
+    item->head_size = result.read - item->content.size;
+    if (item->type == ATLS_CBOR_FLOAT)
+        item->argument = number_behind(in, at, item->size - 1);
     return 0;
+}
+
+int atls_cbor_item_decode(struct atls_bytes in, size_t at, struct atls_cbor_item *itemp)
+{
+    unsigned major, info;
+
+    if (at >= in.size)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 3",
+                         "CBOR: expected an item at byte %zu, came the end", at);
+    major = in.data[at] >> 5;
+    info = in.data[at] & 31;
+    itemp->type = ATLS_CBOR_END;
+    itemp->indefinite = false;
+    itemp->argument = 0;
+    itemp->content = (struct atls_bytes){NULL, 0};
+    if (major == MAJOR_SIMPLE && (info < 20 || info == INFO_SIMPLE_BYTE))
+        return decode_simple(in, at, itemp);
+    if (major < MAJOR_SIMPLE && info < INFO_BYTE)
+        return decode_short(in, at, itemp);
+    return decode_long(in, at, itemp);
 }
 
 /* Sign, exponent without bias and fraction of a binary floating-point number. */

@@ -17,7 +17,7 @@ struct atls_cbor_item {
 };
 
 /* Decodes the head at AT; says nothing of what is nested in it. ATLS_E_MALFORMED: truncated, or
- * not well-formed (RFC 8949 section 3). */
+ * not well-formed (RFC 8949 section 3); *ITEMP is then of no use. */
 int atls_cbor_item_decode(struct atls_bytes in, size_t at, struct atls_cbor_item *itemp);
 /* Are the head and, for floats, the value in preferred form (RFC 8949 section 4.1)? */
 bool atls_cbor_item_is_preferred(const struct atls_cbor_item *item);

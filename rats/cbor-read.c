@@ -36,17 +36,12 @@ int atls_cbor_open(struct atls_cbor_reader *r, struct atls_bytes in,
 
 enum atls_cbor_type atls_cbor_peek(const struct atls_cbor_reader *r)
 {
-    static const enum atls_cbor_type types[] = {ATLS_CBOR_UINT, ATLS_CBOR_NINT,  ATLS_CBOR_BYTES,
-                                                ATLS_CBOR_TEXT, ATLS_CBOR_ARRAY, ATLS_CBOR_MAP,
-                                                ATLS_CBOR_TAG};
-    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
-    unsigned major;
+    struct atls_cbor_item item;
 
     if (r->at >= r->in.size)
         return ATLS_CBOR_END;
-    major = r->in.data[r->at] >> 5;
-    if (major < sizeof types / sizeof *types)
-        return types[major];
+    if (r->in.data[r->at] >> 5 <= ATLS_CBOR_TAG)
+        return (enum atls_cbor_type)(r->in.data[r->at] >> 5);
     return atls_cbor_item_decode(r->in, r->at, &item) ? ATLS_CBOR_END : item.type;
 }
 
@@ -54,24 +49,22 @@ enum atls_cbor_type atls_cbor_peek(const struct atls_cbor_reader *r)
 static int expect(const struct atls_cbor_reader *r, const char *what, enum atls_cbor_type type,
                   struct atls_cbor_item *itemp)
 {
-    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
-
+    itemp->type = ATLS_CBOR_END;
     if (r->at < r->in.size) {
-        int result = atls_cbor_item_decode(r->in, r->at, &item);
+        int result = atls_cbor_item_decode(r->in, r->at, itemp);
 
         if (result)
             return result;
     }
-    if (item.type != type)
+    if (itemp->type != type)
         return atls_fail(ATLS_E_MALFORMED, r->clause, "%s: expected %s, came %s at byte %zu", what,
-                         atls_cbor_type_name(type), atls_cbor_type_name(item.type), r->at);
-    *itemp = item;
+                         atls_cbor_type_name(type), atls_cbor_type_name(itemp->type), r->at);
     return 0;
 }
 
 int atls_cbor_read_uint(struct atls_cbor_reader *r, const char *what, uint64_t *valuep)
 {
-    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
+    struct atls_cbor_item item;
     int result = expect(r, what, ATLS_CBOR_UINT, &item);
 
     if (result)
@@ -84,7 +77,7 @@ int atls_cbor_read_uint(struct atls_cbor_reader *r, const char *what, uint64_t *
 int atls_cbor_read_int(struct atls_cbor_reader *r, const char *what, int64_t *valuep)
 {
     bool negative = atls_cbor_peek(r) == ATLS_CBOR_NINT;
-    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
+    struct atls_cbor_item item;
     int result = expect(r, what, negative ? ATLS_CBOR_NINT : ATLS_CBOR_UINT, &item);
 
     if (result)
@@ -102,7 +95,7 @@ int atls_cbor_read_int(struct atls_cbor_reader *r, const char *what, int64_t *va
 /* An indefinite-length string can be borrowed only where it has one chunk at most. */
 static int read_chunk(struct atls_cbor_reader *r, const char *what, struct atls_bytes *valuep)
 {
-    struct atls_cbor_item chunk = {.type = ATLS_CBOR_END};
+    struct atls_cbor_item chunk;
     struct atls_bytes value = ATLS_BYTES(r->in.data + r->at, 0);
     size_t at = r->at + 1;
     unsigned chunks = 0;
@@ -128,7 +121,7 @@ static int read_chunk(struct atls_cbor_reader *r, const char *what, struct atls_
 static int read_string(struct atls_cbor_reader *r, const char *what, enum atls_cbor_type type,
                        struct atls_bytes *valuep)
 {
-    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
+    struct atls_cbor_item item;
     int result = expect(r, what, type, &item);
 
     if (result)
@@ -152,7 +145,7 @@ int atls_cbor_read_text(struct atls_cbor_reader *r, const char *what, struct atl
 
 int atls_cbor_read_bool(struct atls_cbor_reader *r, const char *what, bool *valuep)
 {
-    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
+    struct atls_cbor_item item;
     int result = expect(r, what, ATLS_CBOR_BOOL, &item);
 
     if (result)
@@ -164,7 +157,7 @@ int atls_cbor_read_bool(struct atls_cbor_reader *r, const char *what, bool *valu
 
 int atls_cbor_read_null(struct atls_cbor_reader *r, const char *what)
 {
-    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
+    struct atls_cbor_item item;
     int result = expect(r, what, ATLS_CBOR_NULL, &item);
 
     if (result == 0)
@@ -174,7 +167,7 @@ int atls_cbor_read_null(struct atls_cbor_reader *r, const char *what)
 
 int atls_cbor_read_tag(struct atls_cbor_reader *r, const char *what, uint64_t *tagp)
 {
-    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
+    struct atls_cbor_item item;
     int result = expect(r, what, ATLS_CBOR_TAG, &item);
 
     if (result)
@@ -187,7 +180,7 @@ int atls_cbor_read_tag(struct atls_cbor_reader *r, const char *what, uint64_t *t
 static int read_container(struct atls_cbor_reader *r, const char *what, enum atls_cbor_type type,
                           size_t *countp)
 {
-    struct atls_cbor_item item = {.type = ATLS_CBOR_END};
+    struct atls_cbor_item item;
     int result = expect(r, what, type, &item);
 
     if (result)
@@ -254,7 +247,7 @@ int atls_cbor_skip(struct atls_cbor_reader *r)
         return 0;
     }
     do {
-        struct atls_cbor_item item = {.type = ATLS_CBOR_END};
+        struct atls_cbor_item item;
         size_t inside;
         int result = atls_cbor_item_decode(r->in, at, &item);
 

@@ -21,6 +21,7 @@ struct atls_cbor_rules {
 extern const struct atls_cbor_rules atls_cbor_strict;  /* 1 MiB, depth 16, 65536 items */
 extern const struct atls_cbor_rules atls_cbor_lenient; /* the same, both allowances */
 
+/* The first seven are the major types 0 to 6. */
 enum atls_cbor_type {
     ATLS_CBOR_UINT,
     ATLS_CBOR_NINT,
