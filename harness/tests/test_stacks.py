@@ -82,6 +82,7 @@ def test_client_and_server_are_measured_apart(found: Mapping[str, Any]) -> None:
             assert cell["cpu_ns"]["samples"] == cell["plain_cpu_ns"]["samples"] == 2
             assert cell["cpu_ns"]["min"] > 0 and cell["plain_cpu_ns"]["min"] > 0
             assert ("start_ns" in cell) == (side == "client")
+            assert cell["agreed"]["suite"].startswith("TLS_") and not cell["agreed"]["hello_retry"]
     # Its clients may tell nothing here; of its servers each is measured, and its device asked.
     asked = _row(found, "seat-06/background-check/server", "atls")["server"]["asked"]
     assert asked["verifier"] > 0 and asked["device"] > 0
@@ -130,7 +131,7 @@ def test_the_section_is_as_the_schema_has_it(found: Mapping[str, Any], tmp_path:
 
 def test_a_cell_is_measured_or_has_a_reason_never_both() -> None:
     rng = random.Random(1)
-    cell = stacks.Cell(OWN, "server", 1)
+    cell = stacks.Cell(OWN, "server", 1, 2)
     cell.attested.cpu_ns, cell.plain.cpu_ns = [1_500_000] * 4, [1_000_000] * 4
     told = stacks.told(cell, SMALL, "attester", rng)
     assert told["ratio_to_plain"]["value"] == pytest.approx(1.5, rel=0.02)
@@ -154,7 +155,7 @@ STARTS = (
 def test_a_start_that_dwarfs_the_connections_is_no_measurement(
     starts: list[int], each: list[int], fair: bool
 ) -> None:
-    cell = stacks.Cell(OWN, "client", 1)
+    cell = stacks.Cell(OWN, "client", 1, 2)
     for samples in (cell.attested, cell.plain):
         samples.cpu_ns, samples.starts_ns = [1_000_000] * 4, [10_000_000] * 4
     cell.plain.cpu_ns, cell.plain.starts_ns = each, starts

@@ -20,6 +20,7 @@ from ..peer import Peer, load_peers
 from ..results import version
 from ..run import Run, make_work, remove_work
 from ..scenario import SIDES
+from .agreed import Relay
 from .histogram import Histogram, ratio_interval, summary
 from .meter import Server, Setting
 from .plan import Plan
@@ -39,7 +40,7 @@ HOW = [
     "plain: the same stack, TLS 1.3 with certificates on the same sides, the attester's key in the"
     " device, no attestation",
     "curve P-256. The peer contract does not choose cipher suite and group of the key exchange:"
-    " they are what both libraries prefer",
+    " they are what the two libraries agree on, below",
 ]
 JIT = "compiles as it runs (JIT), as its peer.yaml starts it; not counted: its first connections,"
 
@@ -65,8 +66,10 @@ class Cell:
     stack: Peer
     side: str
     warm_up: int
+    rounds: int
     attested: Samples = field(default_factory=Samples)
     plain: Samples = field(default_factory=Samples)
+    agreed: dict[str, object] = field(default_factory=dict)  # suite and group, agreed.parse()
     reason: str = ""  # why it is not measured
 
 
@@ -102,19 +105,7 @@ class Group:
 
     def cells(self, stacks: Sequence[Peer], build: Path) -> list[Cell]:
         """A cell for each stack and side; its server is started and warm, or there is a reason."""
-        made = []
-        for stack in stacks:
-            jit = compiles_as_it_runs(stack, build)
-            for side in SIDES:
-                warm_up = self.plan.stack_warm_up_jit if jit else self.plan.stack_warm_up
-                cell = Cell(stack, side, warm_up)
-                cell.reason = stack.lacks(self.settings["attested"].case, side)
-                if jit and side == "client" and not self.plan.stack_jit_clients:
-                    cell.reason = cell.reason or (
-                        "each sample of a client that compiles as it runs takes hundreds of"
-                        " connections: --full"
-                    )
-                made.append(cell)
+        made = [self._cell(stack, side, build) for stack in stacks for side in SIDES]
         own = [cell for cell in made if cell.stack.name == OWN and cell.side == "server"]
         # The project's server is everybody's counterpart: it comes first.
         for cell in own:
@@ -126,9 +117,23 @@ class Group:
                     self._warm_up(cell)
         return made
 
+    def _cell(self, stack: Peer, side: str, build: Path) -> Cell:
+        plan = self.plan
+        cell = Cell(stack, side, plan.stack_warm_up, plan.stack_rounds)
+        if compiles_as_it_runs(stack, build):
+            cell.warm_up = plan.stack_warm_up_jit
+            cell.rounds = plan.stack_jit_client_rounds if side == "client" else plan.stack_rounds
+        cell.reason = stack.lacks(self.settings["attested"].case, side)
+        if not cell.rounds:
+            cell.reason = cell.reason or (
+                "each sample of a client that compiles as it runs takes hundreds of connections:"
+                " --full measures it"
+            )
+        return cell
+
     def _count_start(self) -> None:
         """How often the project's client asks device and verifier before it connects."""
-        cell = Cell(self._own(), "client", 1)
+        cell = Cell(self._own(), "client", 1, 1)
         for kind in self.settings:
             one, two = (self._connect(kind, cell, count)[1] for count in (1, 2))
             self._start_asks[kind] = {who: 2 * one[who] - two[who] for who in one}
@@ -150,9 +155,22 @@ class Group:
         for kind, setting in self.settings.items():
             if cell.side == "server":
                 self.servers[kind, cell.stack.name] = setting.serve(cell.stack)
+            self._agree(kind, cell)
+            if cell.side == "server":
                 self._serve(kind, cell, cell.warm_up)
-            else:
-                self._connect(kind, cell, 1)
+
+    def _agree(self, kind: str, cell: Cell) -> None:
+        """A first connection, which shows what the two libraries agree on."""
+        setting, serves = self.settings[kind], cell.side == "server"
+        server = self.servers[kind, cell.stack.name if serves else OWN]
+        with Relay(server.port) as relay:
+            setting.connect(self._own() if serves else cell.stack, relay.port, 1)
+            setting.check("server", server.settle(1), 1)
+            found = relay.agreed()
+        setting.requests()
+        if cell.agreed and cell.agreed != found:
+            raise ContractError(f"with attestation it agrees on {cell.agreed}, without on {found}")
+        cell.agreed = found
 
     def _own(self) -> Peer:
         return self.settings["attested"].run.peers[OWN]
@@ -230,6 +248,7 @@ def told(cell: Cell, plan: Plan, role: str, rng: random.Random) -> dict[str, Any
             "plain_cpu_ns": summary(plain),
             "ratio_to_plain": {"value": value, "low": low, "high": high},
             "warm_up": cell.warm_up,
+            "agreed": cell.agreed,
             "asked": {who: round(number / whole, 2) for who, number in cell.attested.asked.items()},
         }
     )
@@ -251,7 +270,7 @@ def _mode(run: Run, plan: Plan, mode: str, stacks: Sequence[Peer]) -> dict[str, 
         for number in range(plan.stack_rounds):
             # Forth and back: it is not always the same that comes behind a heavy one.
             for cell in cells if number % 2 == 0 else cells[::-1]:
-                if not cell.reason:
+                if not cell.reason and number < cell.rounds:
                     group.sample(cell)
         rng = random.Random(1)
         rows: dict[str, dict[str, Any]] = {stack.name: {"stack": stack.name} for stack in stacks}

@@ -220,6 +220,20 @@ def _stacks(found: Mapping[str, Any]) -> list[Table]:
     return made
 
 
+def _agreed(found: Mapping[str, Any]) -> list[str]:
+    """Which stacks agree with atls on which suite and group."""
+    names: dict[str, dict[str, None]] = {}
+    for one in found["modes"]:
+        for row in one["rows"]:
+            for side in ("client", "server"):
+                agreed = row[side].get("agreed")
+                if agreed:
+                    retry = ", after HelloRetryRequest" if agreed["hello_retry"] else ""
+                    what = f"{agreed['suite']}, {agreed['group']}{retry}"
+                    names.setdefault(what, {})[f"{row['stack']} as {side}"] = None
+    return [f"{what}: {', '.join(whose)}" for what, whose in names.items()]
+
+
 def stack_notes(found: Mapping[str, Any]) -> list[str]:
     """How stacks were measured, which they are, what is left out and why."""
     samples = {
@@ -231,6 +245,7 @@ def stack_notes(found: Mapping[str, Any]) -> list[str]:
     }
     lines = [*found["how"]]
     lines += [f"{count} samples of {found['connections']} connections" for count in sorted(samples)]
+    lines += _agreed(found)
     lines += [f"{name}: {version}" for name, version in found["stacks"].items()]
     lines += [
         f"{one['mode']}: {row['stack']} as {side} not measured: {row[side]['reason']}"
