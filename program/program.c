@@ -8,6 +8,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,16 @@ static void die_with_parent(void)
         exit(ATLS_EXIT_REFUSED);
 }
 
+/* A handshake with large evidence needs several hundred kB for a moment, and the next one needs
+ * them again: by default the kernel would take the pages back in between and clear them anew. */
+static void keep_memory(void)
+{
+    enum { KEPT = 1 << 20 };
+
+    mallopt(M_TRIM_THRESHOLD, KEPT);
+    mallopt(M_MMAP_THRESHOLD, KEPT);
+}
+
 void atls_program_start(const char *name, int exit_with_parent)
 {
     static char version[80];
@@ -38,6 +49,7 @@ void atls_program_start(const char *name, int exit_with_parent)
     argp_program_version = version;
     argp_err_exit_status = ATLS_EXIT_USAGE;
     signal(SIGPIPE, SIG_IGN);
+    keep_memory();
     if (exit_with_parent)
         die_with_parent();
 }

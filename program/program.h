@@ -18,8 +18,9 @@ enum atls_exit { /* the whole contract: anything else is a crash */
                  ATLS_EXIT_UNSUPPORTED = 77, /* this peer does not support what was asked */
 };
 
-/* Sets argp's version string and exit status 2, ignores SIGPIPE, and (where EXIT_WITH_PARENT)
- * asks the kernel for SIGTERM when the parent dies, leaving at once if it is already gone. */
+/* Sets argp's version string and exit status 2, ignores SIGPIPE, keeps up to 1 MiB of freed memory
+ * for the next connection, and (where EXIT_WITH_PARENT) asks the kernel for SIGTERM when the parent
+ * dies, leaving at once if it is already gone. */
 void atls_program_start(const char *name, int exit_with_parent);
 /* Says that this program cannot do what it was asked for, WHAT of that VALUE, and ends with 77. */
 void atls_program_unsupported(const char *what, const char *value) __attribute__((noreturn));
