@@ -248,7 +248,9 @@ static int attest(struct enrolment *e, struct atls_bytes challenge,
     e->attester.key_outside = e->key_file != NULL;
     e->attester.key = e->public_key;
     e->attester.faults = &e->faults;
-    int result = atls_verifier_client_new(e->verifier_timeout_ms, &client);
+    int result = 0;
+    if (e->model == ATLS_MODEL_PASSPORT)
+        result = atls_verifier_client_new(e->verifier_timeout_ms, &client);
     if (result == 0)
         result = atls_attester_new(&e->attester, client, e->log, &attester);
     if (result == 0 && e->model == ATLS_MODEL_BACKGROUND_CHECK) {

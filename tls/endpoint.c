@@ -12,6 +12,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,7 @@ struct endpoint {
     struct connection *connections;
     size_t count, capacity;
     struct curl_waitfd *waits;
+    struct pollfd *polls; /* the same, where there is no verifier's client to wait with */
     size_t wait_capacity;
     unsigned started, ended, failed;
     double renew_at;
@@ -265,6 +267,10 @@ static int add_wait(struct endpoint *e, unsigned *countp, int fd, short events)
         if (bigger == NULL)
             return atls_fail(-ENOMEM, NULL, "out of memory");
         e->waits = bigger;
+        struct pollfd *polls = realloc(e->polls, capacity * sizeof *polls);
+        if (polls == NULL)
+            return atls_fail(-ENOMEM, NULL, "out of memory");
+        e->polls = polls;
         e->wait_capacity = capacity;
     }
     e->waits[(*countp)++] = (struct curl_waitfd){.fd = fd, .events = events};
@@ -326,6 +332,20 @@ static void renew(struct endpoint *e, double now)
         e->renew_at = now + RENEW_SECONDS;
 }
 
+static int wait_alone(struct endpoint *e, unsigned count, int wait_ms)
+{
+    for (unsigned i = 0; i < count; i++)
+        e->polls[i] = (struct pollfd){
+            .fd = e->waits[i].fd,
+            .events = e->waits[i].events == CURL_WAIT_POLLOUT ? POLLOUT : POLLIN,
+        };
+    if (poll(e->polls, count, wait_ms) < 0 && errno != EINTR)
+        return atls_fail(-errno, NULL, "poll: %s", strerror(errno));
+    for (unsigned i = 0; i < count; i++)
+        e->waits[i].revents = e->polls[i].revents;
+    return 0;
+}
+
 static int turn(struct endpoint *e)
 {
     double now = atls_now(), wake = now + RENEW_SECONDS;
@@ -334,7 +354,10 @@ static int turn(struct endpoint *e)
     if (result != 0)
         return result;
     int wait_ms = wake <= now ? 0 : (int)((wake - now) * 1000) + 1;
-    result = atls_verifier_client_poll(e->options->client, e->waits, count, wait_ms);
+    if (e->options->client != NULL)
+        result = atls_verifier_client_poll(e->options->client, e->waits, count, wait_ms);
+    else
+        result = wait_alone(e, count, wait_ms);
     if (result != 0)
         return result;
     e->stop = e->stop || e->waits[0].revents != 0;
@@ -388,6 +411,7 @@ static void finish(struct endpoint *e)
     }
     free(e->connections);
     free(e->waits);
+    free(e->polls);
     if (e->listener >= 0)
         close(e->listener);
     if (e->signals >= 0)

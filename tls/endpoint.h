@@ -10,10 +10,10 @@
 
 struct atls_endpoint_options {
     const struct atls_party *party;
-    struct atls_verifier_client *client;
-    const char *host, *port; /* to connect to, or to listen on (port 0 picks one) */
-    unsigned connections;    /* client: at once; server: until it ends, 0 for ever */
-    double timeout;          /* seconds for one connection */
+    struct atls_verifier_client *client; /* NULL: nobody asks a verifier */
+    const char *host, *port;             /* to connect to, or to listen on (port 0 picks one) */
+    unsigned connections;                /* client: at once; server: until it ends, 0 for ever */
+    double timeout;                      /* seconds for one connection */
 };
 
 /* Runs to the end: a client's when all connections have ended, a server's after so many or with

@@ -8,9 +8,8 @@
 #ifndef ATLS_TLS_HTTP_H
 #define ATLS_TLS_HTTP_H
 
-#include <curl/curl.h>
-
 #include "rats/bytes.h"
+#include "tls/curl.h"
 
 #define ATLS_HTTP_BODY_MAX (1u << 20) /* bytes of an answer's body */
 

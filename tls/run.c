@@ -174,7 +174,7 @@ static int start(struct program *p)
         result = check_artifacts(o->artifacts);
     if (result == 0 && o->keylog != NULL)
         result = open_keylog(o->keylog, &p->party.keylog);
-    if (result == 0)
+    if (result == 0 && (o->verifier != NULL || o->trusted_count > 0))
         result = atls_verifier_client_new(o->verifier_timeout_ms, &p->client);
     if (result == 0)
         result = atls_party_start(&p->party, o->certificate, o->key, o->trust_anchors);

@@ -7,7 +7,6 @@
 #ifndef ATLS_TLS_VERIFIER_CLIENT_H
 #define ATLS_TLS_VERIFIER_CLIENT_H
 
-#include <curl/curl.h>
 #include <jansson.h>
 
 #include "rats/bytes.h"
