@@ -261,35 +261,42 @@ int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foun
     if (rc == 0 && place < 0)
         rc = atls_fail(ATLS_E_MISSING, CLAUSE, "the certificate has no extension with a CMW");
     rc = rc ? rc : take_extension(crt, place, &found);
-    gnutls_x509_crt_deinit(crt);
-    if (rc == 0)
+    if (rc == 0) {
+        found.has_key = atls_x509_key_of(crt, &found.key) == 0;
         *foundp = found;
+    }
+    gnutls_x509_crt_deinit(crt);
     return rc;
 }
 
-int atls_x509_public_key(struct atls_bytes certificate, struct atls_public_key *keyp)
+int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public_key *keyp)
 {
     uint8_t spki[ATLS_SPKI_MAX];
     size_t size = sizeof spki;
-    gnutls_x509_crt_t crt = NULL;
     gnutls_pubkey_t key;
-    int rc = open_certificate(certificate, &crt);
 
-    if (rc)
-        return rc;
-    if (gnutls_pubkey_init(&key) < 0) {
-        gnutls_x509_crt_deinit(crt);
+    if (gnutls_pubkey_init(&key) < 0)
         return atls_fail(-ENOMEM, NULL, "no memory for a key");
-    }
-    int code = gnutls_pubkey_import_x509(key, crt, 0);
+    int code = gnutls_pubkey_import_x509(key, certificate, 0);
     if (code == 0)
         code = gnutls_pubkey_export(key, GNUTLS_X509_FMT_DER, spki, &size);
     gnutls_pubkey_deinit(key);
-    gnutls_x509_crt_deinit(crt);
     if (code < 0 || atls_spki_decode(ATLS_BYTES(spki, size), keyp) != 0)
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 5480 section 2",
                          "a certificate for a key of P-256 or P-384 was expected");
     return 0;
+}
+
+int atls_x509_public_key(struct atls_bytes certificate, struct atls_public_key *keyp)
+{
+    gnutls_x509_crt_t crt = NULL;
+    int rc = open_certificate(certificate, &crt);
+
+    if (rc)
+        return rc;
+    rc = atls_x509_key_of(crt, keyp);
+    gnutls_x509_crt_deinit(crt);
+    return rc;
 }
 
 int atls_x509_challenge(const struct atls_crypto *crypto, const struct atls_public_key *key,

@@ -12,6 +12,8 @@
 #include "rats/cmw.h"
 #include "rats/crypto.h"
 
+struct gnutls_x509_crt_int;
+
 enum atls_cmw_oid { ATLS_CMW_OID_PE, ATLS_CMW_OID_TCG };
 const char *atls_cmw_oid_text(enum atls_cmw_oid oid); /* "1.3.6.1.5.5.7.1.35", "2.23.133.5.4.9" */
 
@@ -35,6 +37,8 @@ struct atls_x509_cmw { /* free the member with atls_x509_cmw_clear() */
     bool critical; /* the emitter SHOULD NOT; a reader that knows the extension need not mind */
     uint8_t *cmw;
     size_t size;
+    bool has_key; /* false: the certificate's key is not of P-256 or P-384 */
+    struct atls_public_key key;
 };
 void atls_x509_cmw_clear(struct atls_x509_cmw *found);
 /* The CMW of a DER certificate: id-pe-cmw's, or TCG's where there is no id-pe-cmw. ATLS_E_MISSING:
@@ -45,6 +49,8 @@ int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foun
 /* The public key of a DER certificate. ATLS_E_MALFORMED: no certificate; ATLS_E_UNSUPPORTED: a key
  * that is not of P-256 or P-384. */
 int atls_x509_public_key(struct atls_bytes certificate, struct atls_public_key *keyp);
+/* The same of one that GnuTLS has parsed (a gnutls_x509_crt_t). */
+int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public_key *keyp);
 /* What binds evidence in a certificate to the certificate's key, and is therefore its nonce: the
  * hash of the DER SubjectPublicKeyInfo by the hash of the key's curve, 32 or 48 bytes. */
 int atls_x509_challenge(const struct atls_crypto *crypto, const struct atls_public_key *key,

@@ -45,6 +45,7 @@ struct message_received {
     size_t found_count;
     struct atls_bytes chain[ATLS_ENTRIES_MAX];
     size_t chain_count;
+    gnutls_x509_crt_t leaf; /* the first of the chain, once that was verified; else NULL */
 };
 
 struct atls_entry_shim {
@@ -79,6 +80,8 @@ static void disarm_request(struct request_to_send *r)
 
 static void clear_received(struct message_received *m)
 {
+    if (m->leaf != NULL)
+        gnutls_x509_crt_deinit(m->leaf);
     free(m->copy);
     *m = (struct message_received){.copy = NULL};
 }
@@ -435,11 +438,11 @@ size_t atls_entry_shim_chain(const struct atls_entry_shim *shim, const struct at
     return shim->certificate_received.chain_count;
 }
 
-int atls_entry_shim_verify(const struct atls_entry_shim *shim, gnutls_x509_trust_list_t trusted,
+int atls_entry_shim_verify(struct atls_entry_shim *shim, gnutls_x509_trust_list_t trusted,
                            gnutls_typed_vdata_st *vdata, unsigned vdata_count, unsigned flags,
                            unsigned *statusp)
 {
-    const struct message_received *m = &shim->certificate_received;
+    struct message_received *m = &shim->certificate_received;
     gnutls_x509_crt_t chain[ATLS_ENTRIES_MAX];
     unsigned size = 0, status = 0;
     int result = m->chain_count > 0 ? 0
@@ -465,9 +468,17 @@ int atls_entry_shim_verify(const struct atls_entry_shim *shim, gnutls_x509_trust
             result = atls_fail(ATLS_E_UNTRUSTED, NULL, "the chain could not be verified: %s",
                                gnutls_strerror(came));
     }
-    for (unsigned i = 0; i < size; i++)
+    bool kept = result == 0 && m->leaf == NULL;
+    if (kept)
+        m->leaf = chain[0];
+    for (unsigned i = kept; i < size; i++)
         gnutls_x509_crt_deinit(chain[i]);
     if (result == 0)
         *statusp = status;
     return result;
+}
+
+gnutls_x509_crt_t atls_entry_shim_leaf(const struct atls_entry_shim *shim)
+{
+    return shim->certificate_received.leaf;
 }

@@ -95,9 +95,12 @@ size_t atls_entry_shim_chain(const struct atls_entry_shim *shim, const struct at
  * that it was verified: look at the status. ATLS_E_MALFORMED: an entry is no X.509 certificate;
  * ATLS_E_MISSING: the Certificate is empty, or none came; -ENOMEM; ATLS_E_UNTRUSTED: the library
  * gave up. */
-int atls_entry_shim_verify(const struct atls_entry_shim *shim, gnutls_x509_trust_list_t trusted,
+int atls_entry_shim_verify(struct atls_entry_shim *shim, gnutls_x509_trust_list_t trusted,
                            gnutls_typed_vdata_st *vdata, unsigned vdata_count, unsigned flags,
                            unsigned *statusp);
+/* The first of that chain, once the library has looked at it; else NULL. Valid until the next
+ * Certificate comes. */
+gnutls_x509_crt_t atls_entry_shim_leaf(const struct atls_entry_shim *shim);
 
 /* Once in a process, cached: does all this work here? Makes handshakes in memory, a few
  * milliseconds. ATLS_E_UNSUPPORTED: it does not, and the text has the library's version and those

@@ -347,6 +347,8 @@ void session_note_peer_key(struct atls_session *s)
     size_t size = sizeof s->verified_with;
     gnutls_x509_crt_t certificate;
     gnutls_pubkey_t key;
+    if (s->verified_with_size > 0 || !s->peer_accepted)
+        return;
     const gnutls_datum_t *peers = gnutls_certificate_get_peers(s->tls, &count);
     if (peers == NULL || count == 0 || gnutls_x509_crt_init(&certificate) < 0)
         return;
@@ -408,11 +410,9 @@ int session_verify_chain(struct atls_session *s)
 static int verify_plain(struct atls_session *s)
 {
     int result = session_verify_chain(s);
-    if (result != 0)
-        return result;
-    session_note_peer_key(s);
-    s->peer_accepted = true;
-    return 0;
+    if (result == 0)
+        s->peer_accepted = true;
+    return result;
 }
 
 int session_credential_verify(gnutls_session_t tls)

@@ -140,7 +140,7 @@ int session_appraisal_begin(struct atls_session *s, enum atls_model model);
 /* Records why the verifier gave no nonce or verdict. */
 int session_appraisal_failed(struct atls_session *s);
 
-/* Keeps the key of the peer's leaf for the event. */
+/* Keeps the key of an accepted peer's leaf for the event, where none is kept yet. */
 void session_note_peer_key(struct atls_session *s);
 /* H20: is the CMW of the type that was selected, where that is asked for? */
 int session_check_type(struct atls_session *s, enum atls_side peer, struct atls_bytes in);

@@ -126,6 +126,7 @@ void report_handshake(struct atls_session *s)
                   atls_model_name(failed && !s->peer_accepted ? ATLS_MODEL_NONE : s->peer_model));
     if (fields == NULL)
         return;
+    session_note_peer_key(s);
     set_key(fields, "signed_with", s->signed_with, s->signed_with_size);
     set_key(fields, "verified_with", s->verified_with, s->verified_with_size);
     atls_event_object(s->party->events, "handshake", fields);

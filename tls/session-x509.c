@@ -82,7 +82,6 @@ int session_x509_judge(struct atls_session *s)
 {
     unsigned count;
     struct atls_x509_cmw found;
-    struct atls_public_key leaf;
     int result = session_verify_chain(s);
     if (result != 0)
         return result;
@@ -90,16 +89,17 @@ int session_x509_judge(struct atls_session *s)
     if (chain == NULL || count == 0)
         return session_fail(s, "internal", -1, NULL, "a chain was verified that is not there");
     struct atls_bytes der = ATLS_BYTES(chain[0].data, chain[0].size);
-    session_note_peer_key(s);
     result = atls_x509_cmw_find(der, &found);
     if (result == ATLS_E_MISSING)
         return without(s);
     if (result != 0)
         return session_fail(s, "malformed-cmw", -1, NULL, NULL);
-    result =
-        atls_x509_public_key(der, &leaf) == 0 ? 0 : session_fail(s, "key-mismatch", -1, NULL, NULL);
-    if (result == 0)
-        result = appraise(s, &leaf, ATLS_BYTES(found.cmw, found.size));
+    if (found.has_key) {
+        s->verified_with_size = atls_spki_encode(&found.key, s->verified_with);
+        result = appraise(s, &found.key, ATLS_BYTES(found.cmw, found.size));
+    } else {
+        result = session_fail(s, "key-mismatch", -1, NULL, NULL);
+    }
     atls_x509_cmw_clear(&found);
     return result;
 }

@@ -251,3 +251,18 @@ void check_end(const char *who, const struct end *end, const char *reason, int a
     if (reason != NULL)
         assert_int_equal(failure->alert, alert);
 }
+
+static void check_key(const struct atls_session *signer, struct atls_session *verifier)
+{
+    if (signer->self_model == ATLS_MODEL_NONE)
+        return;
+    session_note_peer_key(verifier);
+    test_same_bytes(ATLS_BYTES(signer->signed_with, signer->signed_with_size),
+                    ATLS_BYTES(verifier->verified_with, verifier->verified_with_size));
+}
+
+void check_keys(struct atls_session *client, struct atls_session *server)
+{
+    check_key(client, server);
+    check_key(server, client);
+}

@@ -54,5 +54,7 @@ void step_end(struct end *end);
 void pump_ends(struct end *client, struct end *server);
 /* Has it ended, for REASON (NULL: complete), with that alert sent or received (-1: none)? */
 void check_end(const char *who, const struct end *end, const char *reason, int alert);
+/* Did each side verify with the key that the other, where it was attested, had signed with? */
+void check_keys(struct atls_session *client, struct atls_session *server);
 
 #endif

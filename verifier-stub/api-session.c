@@ -39,20 +39,27 @@ static json_t *accepted_types(void)
     return accept;
 }
 
+static json_t *evidence_json(const struct atls_session *session)
+{
+    return json_pack(
+        "{s:s, s:o}", "type", session->evidence_type, "value",
+        base64_json(ATLS_BASE64, ATLS_BYTES(session->evidence, session->evidence_size)));
+}
+
+/* A terse verifier says what may be posted where that is still to be done, and repeats nothing. */
 static void answer_session(const struct atls_api *api, unsigned status,
                            const struct atls_session *session, struct atls_response *response)
 {
-    json_t *json = json_pack(
-        "{s:s, s:o, s:o, s:o}", "status", atls_session_status_name(session->status), "nonce",
-        base64_json(api->nonce_dialect, ATLS_BYTES(session->nonce, session->nonce_size)), "expiry",
-        atls_time_json(session->expiry), "accept", accepted_types());
+    json_t *json =
+        json_pack("{s:s, s:o}", "status", atls_session_status_name(session->status), "nonce",
+                  base64_json(api->nonce_dialect, ATLS_BYTES(session->nonce, session->nonce_size)));
 
+    if (json && !(api->terse && session->result)) {
+        json_object_set_new(json, "expiry", atls_time_json(session->expiry));
+        json_object_set_new(json, "accept", accepted_types());
+    }
     if (json && session->evidence && !api->terse)
-        json_object_set_new(
-            json, "evidence",
-            json_pack(
-                "{s:s, s:o}", "type", session->evidence_type, "value",
-                base64_json(ATLS_BASE64, ATLS_BYTES(session->evidence, session->evidence_size))));
+        json_object_set_new(json, "evidence", evidence_json(session));
     if (json && session->result)
         json_object_set_new(json, "result", json_string(session->result));
     atls_answer_json(response, status, SESSION_TYPE, json);
@@ -193,7 +200,7 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
             json_decref(appraisal.annotated_evidence);
             appraisal.annotated_evidence = NULL;
         }
-        error = atls_result_write(&appraisal, nonce, now, &api->result, jwtp);
+        error = atls_result_write(&appraisal, nonce, now, api->terse, &api->result, jwtp);
         atls_appraisal_clear(&appraisal);
     }
     return error > 0 ? -EIO : error;

@@ -73,7 +73,7 @@ static void check_result(const struct atls_appraisal *appraisal, struct atls_byt
     struct atls_ear ear;
     char *jwt;
 
-    demand(atls_result_write(appraisal, nonce, 1700000000, &rules, &jwt) == 0);
+    demand(atls_result_write(appraisal, nonce, 1700000000, false, &rules, &jwt) == 0);
     demand(atls_ear_read(atls_bytes_of_text(jwt), verifier, &ear) == 0);
     demand(atls_ear_worst_tier(&ear) == appraisal->tier);
     demand(ear.submods[0].has_key == appraisal->has_key);

@@ -64,7 +64,7 @@ static const struct argp_option argp_options[] = {
     {"public-key", OPTION_PUBLIC_KEY, "FILE", 0, "Write the public JWK there", 0},
     {"result-lifetime", OPTION_RESULT_LIFETIME, "S", 0, "Of a result (300)", 0},
     {"session-lifetime", OPTION_SESSION_LIFETIME, "S", 0, "Of a session (150)", 0},
-    {"terse", OPTION_TERSE, NULL, 0, "Neither session nor result repeats the evidence", 0},
+    {"terse", OPTION_TERSE, NULL, 0, "Sessions and results say nothing optional", 0},
     {"fault", OPTION_FAULT, "FAULT", 0,
      "delay=MS, garbage, status=CODE, hang or close, with @new-session, @session (default) or "
      "@discovery behind; repeatable",

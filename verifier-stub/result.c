@@ -14,6 +14,7 @@
 #define DEVELOPER "atls verifier stub (simulated root of trust)"
 #define BUILD "atls-verifier " ATLS_VERSION
 
+/* Why; NULL where memory ran out. */
 static json_t *policy_claims(const struct atls_appraisal *appraisal)
 {
     json_t *claims =
@@ -28,14 +29,15 @@ static json_t *policy_claims(const struct atls_appraisal *appraisal)
     return claims;
 }
 
-/* All eight claims, as Veraison writes them: 0 says that no claim is made. */
-static void fill_submod(const struct atls_appraisal *appraisal, char *policy_id,
+/* All eight claims, as Veraison writes them; 0 says that no claim is made, and so does a terse
+ * verifier's silence. */
+static void fill_submod(const struct atls_appraisal *appraisal, bool terse, char *policy_id,
                         struct atls_ear_submod *submod)
 {
     submod->name = (char *)(uintptr_t)appraisal->scheme; /* only read */
     submod->status = appraisal->tier;
     for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++) {
-        submod->has_claim[i] = true;
+        submod->has_claim[i] = appraisal->trust_vector[i] != 0 || !terse;
         submod->trust_vector[i] = appraisal->trust_vector[i];
     }
     submod->policy_id = policy_id;
@@ -45,7 +47,7 @@ static void fill_submod(const struct atls_appraisal *appraisal, char *policy_id,
 }
 
 int atls_result_write(const struct atls_appraisal *appraisal, struct atls_bytes nonce, int64_t now,
-                      const struct atls_result_rules *rules, char **jwtp)
+                      bool terse, const struct atls_result_rules *rules, char **jwtp)
 {
     char developer[] = DEVELOPER, build[] = BUILD, policy_id[64];
     struct atls_ear_submod submod = {0};
@@ -64,10 +66,12 @@ int atls_result_write(const struct atls_appraisal *appraisal, struct atls_bytes 
     int error;
 
     snprintf(policy_id, sizeof policy_id, "policy:%s", appraisal->scheme);
-    fill_submod(appraisal, policy_id, &submod);
-    submod.policy_claims = policy_claims(appraisal);
-    if (!submod.policy_claims)
-        return atls_fail(-ENOMEM, NULL, "no memory for a result");
+    fill_submod(appraisal, terse, policy_id, &submod);
+    if (!terse || appraisal->tier != ATLS_TIER_AFFIRMING) {
+        submod.policy_claims = policy_claims(appraisal);
+        if (!submod.policy_claims)
+            return atls_fail(-ENOMEM, NULL, "no memory for a result");
+    }
     error = atls_ear_write(&ear, rules->signer_jwk, jwtp);
     json_decref(submod.policy_claims);
     return error;

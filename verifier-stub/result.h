@@ -12,10 +12,10 @@ struct atls_result_rules {
     const json_t *signer_jwk; /* private */
 };
 
-/* *JWTP is allocated, zero-terminated. NOW in seconds since 1970. -ENOMEM, or what
- * atls_ear_write() says. */
+/* *JWTP is allocated, zero-terminated. NOW in seconds since 1970. TERSE: without claims of 0, and
+ * with reasons only where it does not affirm. -ENOMEM, or what atls_ear_write() says. */
 int atls_result_write(const struct atls_appraisal *appraisal, struct atls_bytes nonce, int64_t now,
-                      const struct atls_result_rules *rules, char **jwtp);
+                      bool terse, const struct atls_result_rules *rules, char **jwtp);
 
 /* A fresh ES256 key, which exists in this process only. -ENOMEM, -EIO. */
 int atls_signing_key_make(json_t **jwkp);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP by libmicrohttpd, a thread a connection. The body is collected up to its bound, the request
- * is handed to the API, and faults are carried out before the answer goes.
+ * HTTP by libmicrohttpd, a thread a core. The body is collected up to its bound, the request is
+ * handed to the API, and faults are carried out before the answer goes.
  */
 #include "verifier-stub/server.h"
 
@@ -23,6 +23,7 @@
 
 #define CONNECTIONS_MAX 4096
 #define IDLE_SECONDS 60
+#define THREADS_MAX 64
 #define BACKLOG 1024
 #define DRAIN_MAX ((size_t)16 << 20) /* of a body that is too large: then the connection ends */
 
@@ -346,6 +347,23 @@ static void free_verifier(struct atls_verifier *verifier)
     free(verifier);
 }
 
+/* Appraisals need a processor and never wait, so a thread for each processor is enough; faults do
+ * wait, and then each connection has a thread that may. */
+static struct MHD_Daemon *start_daemon(struct atls_verifier *verifier, int fd)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    bool may_wait = verifier->config.fault_count > 0;
+    unsigned threads = may_wait || cores < 2 ? 0 : cores > THREADS_MAX ? THREADS_MAX : cores;
+
+    return MHD_start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD |
+            (may_wait ? MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL : MHD_USE_EPOLL),
+        0, NULL, NULL, handle, verifier, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
+        exchange_free, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_THREAD_POOL_SIZE, threads,
+        MHD_OPTION_END);
+}
+
 int atls_verifier_start(const struct atls_verifier_config *config, const char *listen,
                         struct atls_verifier **verifierp)
 {
@@ -364,11 +382,7 @@ int atls_verifier_start(const struct atls_verifier_config *config, const char *l
         return atls_fail(-ENOMEM, NULL, "no memory for a verifier");
     }
     note_address(verifier, fd);
-    verifier->daemon = MHD_start_daemon(
-        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL,
-        NULL, handle, verifier, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
-        exchange_free, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+    verifier->daemon = start_daemon(verifier, fd);
     if (!verifier->daemon) {
         error = errno ? -errno : -EIO;
         close(fd);

@@ -386,6 +386,7 @@ static void test_evidence_to_result(void **state)
     ask("GET", path, NULL, ATLS_BYTES(NULL, 0), 200, &response);
     session = json_of(&response);
     assert_null(json_object_get(session, "evidence"));
+    assert_null(json_object_get(session, "accept"));
     assert_non_null(json_object_get(session, "result"));
     json_decref(session);
     atls_response_clear(&response);
@@ -394,6 +395,9 @@ static void test_evidence_to_result(void **state)
     session = json_of(&response);
     read_result(session, &ear);
     assert_null(ear.submods[0].annotated_evidence);
+    assert_null(ear.submods[0].policy_claims);
+    assert_false(ear.submods[0].has_claim[ATLS_FILE_SYSTEM]);
+    assert_true(ear.submods[0].has_claim[ATLS_HARDWARE]);
     assert_int_equal(ear.submods[0].status, ATLS_TIER_AFFIRMING);
     atls_ear_clear(&ear);
     json_decref(session);

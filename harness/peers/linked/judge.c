@@ -280,14 +280,13 @@ static int judge_inside(struct connection *c, struct atls_bytes der)
 {
     const struct atls_options *o = &c->peer->options;
     struct atls_x509_cmw found;
-    struct atls_public_key leaf;
     int result = atls_x509_cmw_find(der, &found);
     if (result == ATLS_E_MISSING)
         return o->required ? connection_fail(c, "attestation-missing", -1, NULL, NULL) : 0;
     if (result != 0)
         return connection_fail(c, "malformed-cmw", -1, NULL, NULL);
     struct atls_bytes cmw = ATLS_BYTES(found.cmw, found.size);
-    if (atls_x509_public_key(der, &leaf) != 0)
+    if (!found.has_key)
         result = connection_fail(c, "key-mismatch", -1, NULL, NULL);
     if (result == 0) {
         c->peer_model = model_of(&c->as_relying_party, cmw);
@@ -296,9 +295,9 @@ static int judge_inside(struct connection *c, struct atls_bytes der)
         result = connection_begin_appraisal(c, c->peer_model);
     }
     if (result == 0)
-        result = negotiate_bind(c, &leaf);
+        result = negotiate_bind(c, &found.key);
     if (result == 0)
-        result = connection_appraise(c, c->binding, &leaf, cmw);
+        result = connection_appraise(c, c->binding, &found.key, cmw);
     atls_x509_cmw_clear(&found);
     return result;
 }
