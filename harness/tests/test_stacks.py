@@ -131,12 +131,12 @@ def test_the_section_is_as_the_schema_has_it(found: Mapping[str, Any], tmp_path:
 
 def test_a_cell_is_measured_or_has_a_reason_never_both() -> None:
     rng = random.Random(1)
-    cell = stacks.Cell(OWN, "server", 1, 2)
+    cell = stacks.Cell(OWN, "server", 1, 15, 2)
     cell.attested.cpu_ns, cell.plain.cpu_ns = [1_500_000] * 4, [1_000_000] * 4
-    told = stacks.told(cell, SMALL, "attester", rng)
+    told = stacks.told(cell, "attester", rng)
     assert told["ratio_to_plain"]["value"] == pytest.approx(1.5, rel=0.02)
     cell.reason = "it does not talk"
-    assert stacks.told(cell, SMALL, "attester", rng) == {
+    assert stacks.told(cell, "attester", rng) == {
         "role": "attester",
         "reason": "it does not talk",
     }
@@ -155,11 +155,11 @@ STARTS = (
 def test_a_start_that_dwarfs_the_connections_is_no_measurement(
     starts: list[int], each: list[int], fair: bool
 ) -> None:
-    cell = stacks.Cell(OWN, "client", 1, 2)
+    cell = stacks.Cell(OWN, "client", 1, 15, 2)
     for samples in (cell.attested, cell.plain):
         samples.cpu_ns, samples.starts_ns = [1_000_000] * 4, [10_000_000] * 4
     cell.plain.cpu_ns, cell.plain.starts_ns = each, starts
-    told = stacks.told(cell, SMALL, "relying-party", random.Random(1))
+    told = stacks.told(cell, "relying-party", random.Random(1))
     assert ("reason" not in told) == fair
 
 

@@ -74,7 +74,7 @@ class Plan:
     stack_connections: int  # of a sample
     stack_warm_up: int
     stack_warm_up_jit: int  # of a stack that compiles as it runs
-    stack_jit_client_rounds: int  # each of its samples takes that warm-up twice; 0: none
+    stack_jit_client_rounds: int  # 0: none. As many connections as its warm-up are a sample
     baselines: list[str] = field(default_factory=lambda: [SERVER, MUTUAL])
 
 
@@ -150,8 +150,8 @@ FULL = Plan(
     stack_rounds=10,
     stack_connections=25,
     stack_warm_up=8,
-    stack_warm_up_jit=200,
-    stack_jit_client_rounds=5,
+    stack_warm_up_jit=300,
+    stack_jit_client_rounds=3,
     baselines=[SERVER, MUTUAL, f"{SERVER}/p384", f"{MUTUAL}/p384"],
 )
 

@@ -66,6 +66,7 @@ class Cell:
     stack: Peer
     side: str
     warm_up: int
+    connections: int  # of a sample
     rounds: int
     attested: Samples = field(default_factory=Samples)
     plain: Samples = field(default_factory=Samples)
@@ -119,10 +120,12 @@ class Group:
 
     def _cell(self, stack: Peer, side: str, build: Path) -> Cell:
         plan = self.plan
-        cell = Cell(stack, side, plan.stack_warm_up, plan.stack_rounds)
+        cell = Cell(stack, side, plan.stack_warm_up, plan.stack_connections, plan.stack_rounds)
         if compiles_as_it_runs(stack, build):
             cell.warm_up = plan.stack_warm_up_jit
-            cell.rounds = plan.stack_jit_client_rounds if side == "client" else plan.stack_rounds
+            if side == "client":
+                # Starts differ by more than a few connections take.
+                cell.rounds, cell.connections = plan.stack_jit_client_rounds, cell.warm_up
         cell.reason = stack.lacks(self.settings["attested"].case, side)
         if not cell.rounds:
             cell.reason = cell.reason or (
@@ -133,7 +136,7 @@ class Group:
 
     def _count_start(self) -> None:
         """How often the project's client asks device and verifier before it connects."""
-        cell = Cell(self._own(), "client", 1, 1)
+        cell = Cell(self._own(), "client", 1, 1, 1)
         for kind in self.settings:
             one, two = (self._connect(kind, cell, count)[1] for count in (1, 2))
             self._start_asks[kind] = {who: 2 * one[who] - two[who] for who in one}
@@ -199,7 +202,7 @@ class Group:
             for kind, into in (("attested", cell.attested), ("plain", cell.plain)):
                 if cell.reason:
                     return
-                count = self.plan.stack_connections
+                count = cell.connections
                 if cell.side == "server":
                     cpu_ns, asked = self._serve(kind, cell, count)
                     into.add_asked(self._start_asks[kind], -1)
@@ -230,10 +233,10 @@ def _unfair(samples: Samples, connections: int) -> str:
     return ""
 
 
-def told(cell: Cell, plan: Plan, role: str, rng: random.Random) -> dict[str, Any]:
+def told(cell: Cell, role: str, rng: random.Random) -> dict[str, Any]:
     """A cell as the results have it."""
     made: dict[str, Any] = {"role": role}
-    count = plan.stack_connections
+    count = cell.connections
     reason = cell.reason or next(
         (why for one in (cell.attested, cell.plain) if (why := _unfair(one, count))), ""
     )
@@ -247,6 +250,7 @@ def told(cell: Cell, plan: Plan, role: str, rng: random.Random) -> dict[str, Any
             "cpu_ns": summary(attested),
             "plain_cpu_ns": summary(plain),
             "ratio_to_plain": {"value": value, "low": low, "high": high},
+            "connections": count,
             "warm_up": cell.warm_up,
             "agreed": cell.agreed,
             "asked": {who: round(number / whole, 2) for who, number in cell.attested.asked.items()},
@@ -276,7 +280,7 @@ def _mode(run: Run, plan: Plan, mode: str, stacks: Sequence[Peer]) -> dict[str, 
         rows: dict[str, dict[str, Any]] = {stack.name: {"stack": stack.name} for stack in stacks}
         for cell in cells:
             role = "attester" if cell.side == attested.attester else "relying-party"
-            rows[cell.stack.name][cell.side] = told(cell, plan, role, rng)
+            rows[cell.stack.name][cell.side] = told(cell, role, rng)
     return {"mode": mode, "rows": list(rows.values())}
 
 
@@ -307,6 +311,5 @@ def measure(build: Path, plan: Plan) -> dict[str, Any]:
         "how": [*HOW, *(f"{name} {JIT} {plan.stack_warm_up_jit} of them" for name in jit)],
         "stacks": versions,
         "not_set_up": missing,
-        "connections": plan.stack_connections,
         "modes": modes,
     }

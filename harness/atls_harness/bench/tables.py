@@ -236,15 +236,16 @@ def _agreed(found: Mapping[str, Any]) -> list[str]:
 
 def stack_notes(found: Mapping[str, Any]) -> list[str]:
     """How stacks were measured, which they are, what is left out and why."""
-    samples = {
-        row[side]["cpu_ns"]["samples"]
-        for one in found["modes"]
-        for row in one["rows"]
-        for side in ("client", "server")
-        if "cpu_ns" in row[side]
-    }
+    samples: dict[str, dict[str, None]] = {}
+    for one in found["modes"]:
+        for row in one["rows"]:
+            for side in ("client", "server"):
+                if "cpu_ns" in row[side]:
+                    count, each = row[side]["cpu_ns"]["samples"], row[side]["connections"]
+                    words = f"{count} samples of {each} connections"
+                    samples.setdefault(words, {})[f"{row['stack']} as {side}"] = None
     lines = [*found["how"]]
-    lines += [f"{count} samples of {found['connections']} connections" for count in sorted(samples)]
+    lines += [f"{words}: {', '.join(whose)}" for words, whose in samples.items()]
     lines += _agreed(found)
     lines += [f"{name}: {version}" for name, version in found["stacks"].items()]
     lines += [
