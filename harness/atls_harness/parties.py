@@ -221,6 +221,8 @@ class Play:
     def stop(self) -> None:
         """Stops whatever still runs."""
         for process in self.processes.values():
+            process.ask_to_end()
+        for process in self.processes.values():
             process.stop()
             if process.left_behind():
                 self._problems.append(f"{process.name} left a process behind")

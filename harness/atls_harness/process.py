@@ -13,6 +13,7 @@ from typing import Mapping, Sequence
 
 from .errors import ContractError, InfrastructureError, Unsupported
 from .events import Event, read_events, select as select_events
+from .watch import watched
 
 DONE, REFUSED, USAGE, UNSUPPORTED = 0, 1, 2, 77
 KNOWN_EXITS = (DONE, REFUSED, USAGE, UNSUPPORTED)
@@ -56,6 +57,7 @@ class Process:
                 )
             except OSError as problem:
                 raise InfrastructureError(f"{name}: {self.argv[0]}: {problem}") from problem
+        self._pidfd = os.pidfd_open(self._popen.pid)
 
     @property
     def pid(self) -> int:
@@ -73,47 +75,51 @@ class Process:
         """Waits for its end; False where that did not come in time."""
         if self.exit is not None:
             return True
-        descriptor = os.pidfd_open(self._popen.pid)
-        try:
-            poll = select.poll()
-            poll.register(descriptor, select.POLLIN)
-            if not poll.poll(max(0.0, timeout) * 1000):
-                return False
-        finally:
-            os.close(descriptor)
-        self.exit = self._popen.wait()
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        if not poll.poll(max(0.0, timeout) * 1000):
+            return False
+        self._reap()
         return True
+
+    def _reap(self) -> None:
+        self.exit = self._popen.wait()
+        os.close(self._pidfd)
 
     def ready(self, timeout: float = READY_TIMEOUT) -> Event:
         """Its ready event. Unsupported where it ended with 77 instead."""
         deadline = time.monotonic() + timeout
-        pause = 0.002
-        while True:
-            ended = self.wait(0)
-            found = select_events(read_events(self.events_path, complete=False), "ready")
-            if found:
-                return found[0]
-            if ended:
-                if self.exit == UNSUPPORTED:
-                    raise Unsupported(f"{self.name}: {self._last_words()}")
-                raise ContractError(
-                    f"{self.name} ended with {self.exit} before it was ready: {self._last_words()}"
-                )
-            if time.monotonic() > deadline:
-                raise ContractError(f"{self.name} was not ready within {timeout:g} s")
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.05)
+        with watched(self.events_path.parent) as watch:
+            while True:
+                ended = self.wait(0)
+                found = select_events(read_events(self.events_path, complete=False), "ready")
+                if found:
+                    return found[0]
+                if ended:
+                    break
+                left = deadline - time.monotonic()
+                if left < 0:
+                    raise ContractError(f"{self.name} was not ready within {timeout:g} s")
+                watch.wait(self._pidfd, left)
+        if self.exit == UNSUPPORTED:
+            raise Unsupported(f"{self.name}: {self._last_words()}")
+        raise ContractError(
+            f"{self.name} ended with {self.exit} before it was ready: {self._last_words()}"
+        )
 
     def _last_words(self) -> str:
         text = " ".join(self.stderr().split())
         return text[-WORDS_MAX:] if text else "it said nothing"
 
+    def ask_to_end(self) -> None:
+        """SIGTERM, where it still runs."""
+        if not self.wait(0) and not self.stopped:
+            self.stopped = True
+            self._popen.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """Ends it, by force where it does not listen."""
-        if self.wait(0):
-            return
-        self.stopped = True
-        self._popen.send_signal(signal.SIGTERM)
+        self.ask_to_end()
         if not self.wait(STOP_TIMEOUT):
             self.kill()
 
@@ -124,7 +130,8 @@ class Process:
             os.killpg(self._popen.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        self.exit = self._popen.wait()
+        if self.exit is None:
+            self._reap()
 
     def left_behind(self) -> bool:
         """Does a process that it started still run? (Ends it, too.)"""
