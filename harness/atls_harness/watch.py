@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waits until a process ends or something is written in its folder: inotify(7), which Python has not.
+"""Waits until a process ends or its folder changes: inotify(7), which Python does not know.
 
 One descriptor serves for as long as this process lives: to close one takes the kernel longer than
 most programs take to start. Where the kernel gives none, waiting is looking now and then.
