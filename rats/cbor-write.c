@@ -53,11 +53,12 @@ static void refuse(struct atls_cbor_writer *w, const char *text)
     w->error_text = text;
 }
 
-/* Counts always, writes only what fits: the size that would be needed stays known. */
+/* Counts always, writes only what fits: the size that would be needed stays known. BYTES may
+ * overlap the buffer, and may lie in their place already. */
 static void put(struct atls_cbor_writer *w, struct atls_bytes bytes)
 {
     if (w->buffer && w->used <= w->capacity && bytes.size <= w->capacity - w->used &&
-        bytes.size > 0)
+        bytes.size > 0 && bytes.data != w->buffer + w->used)
         memmove(w->buffer + w->used, bytes.data, bytes.size);
     w->used += bytes.size;
 }

@@ -145,6 +145,8 @@ static int check_claims(const struct atls_psa_claims *claims)
         !atls_psa_certification_reference_valid(claims->certification_reference))
         return atls_fail(-EINVAL, PSA_CLAUSE_CERTIFICATION,
                          "a certification reference is 13 digits, \"-\" and 5 digits");
+    if (claims->components_encoded.size > 0)
+        return 0;
     return check_components(claims->components, claims->component_count);
 }
 
@@ -208,7 +210,10 @@ int atls_psa_claims_write(struct atls_cbor_writer *w, const struct atls_psa_clai
     write_bytes(w, PSA_BOOT_SEED, claims->boot_seed);
     write_text(w, PSA_CERTIFICATION_REFERENCE, claims->certification_reference);
     atls_cbor_write_uint(w, PSA_COMPONENTS);
-    code = atls_psa_components_write(w, claims->components, claims->component_count);
+    if (claims->components_encoded.size > 0)
+        atls_cbor_write_encoded(w, claims->components_encoded);
+    else
+        code = atls_psa_components_write(w, claims->components, claims->component_count);
     write_text(w, PSA_VERIFICATION_SERVICE, claims->verification_service);
     return code;
 }

@@ -50,6 +50,8 @@ struct atls_psa_claims {
     struct atls_bytes verification_service;    /* text or empty */
     const struct atls_psa_component *components;
     size_t component_count; /* 0 only in ARM_1: it says "no software measurements" */
+    /* To write, instead of components: the array as atls_psa_components_write() wrote it. */
+    struct atls_bytes components_encoded;
 };
 
 /* Writes the claims map (deterministic; no allocation; for firmware). -EINVAL: lengths or values

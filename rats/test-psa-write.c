@@ -106,6 +106,34 @@ static void writes_all_claims_exactly(void **state)
     test_vector_free(expected);
 }
 
+/* The same bytes as from components; also where the array lies at the end of the buffer already. */
+static void writes_encoded_components(void **state)
+{
+    uint8_t buffer[1024], array[512], again[1024];
+    struct atls_bytes expected, encoded, out;
+    struct atls_cbor_writer w;
+    struct example e;
+
+    make_example(&e);
+    assert_int_equal(write_claims(&e.claims, buffer, sizeof buffer, &expected), 0);
+    atls_cbor_write_init(&w, array, sizeof array);
+    assert_int_equal(atls_psa_components_write(&w, e.components, 2), 0);
+    assert_int_equal(atls_cbor_write_done(&w, &encoded), 0);
+    e.claims.components = NULL;
+    e.claims.component_count = 0;
+    e.claims.components_encoded = encoded;
+    assert_int_equal(write_claims(&e.claims, again, sizeof again, &out), 0);
+    test_same_bytes(out, expected);
+
+    e.claims.verification_service = (struct atls_bytes){NULL, 0}; /* nothing behind the array */
+    assert_int_equal(write_claims(&e.claims, buffer, sizeof buffer, &expected), 0);
+    memcpy(again + expected.size - encoded.size, encoded.data, encoded.size);
+    e.claims.components_encoded = ATLS_BYTES(again + expected.size - encoded.size, encoded.size);
+    assert_int_equal(write_claims(&e.claims, again, expected.size, &out), 0);
+    test_same_bytes(out, expected);
+    test_outcome(write_claims(&e.claims, again, expected.size - 1, &out), ATLS_E_LIMIT, NULL);
+}
+
 static void writes_mandatory_claims_exactly(void **state)
 {
     static const char expected_text[] = "a70a5840" H64("11") "1901005821 01" H32(
@@ -336,6 +364,7 @@ int main(void)
 
     TEST_ADD(&list, writes_all_claims_exactly);
     TEST_ADD(&list, writes_mandatory_claims_exactly);
+    TEST_ADD(&list, writes_encoded_components);
     TEST_ADD(&list, writer_refuses_what_rfc9783_forbids);
     TEST_ADD(&list, keeps_the_boot_record_alone);
     TEST_ADD(&list, writes_tokens_that_verify);

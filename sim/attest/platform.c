@@ -16,6 +16,26 @@ static int set_instance_id(struct atls_platform *platform)
     return platform->config.crypto->hash(ATLS_SHA256, &part, 1, platform->instance_id + 1);
 }
 
+/* Encodes what booted, once, to where it stands in each set of claims: at the end of the storage.
+ */
+static int encode_components(struct atls_platform *platform)
+{
+    const struct atls_platform_config *config = &platform->config;
+    struct atls_cbor_writer w;
+    struct atls_bytes encoded;
+    uint8_t *place;
+    int r;
+    atls_boot_record_components(config->record, config->components);
+    atls_cbor_write_init(&w, config->claims, config->claims_capacity);
+    if ((r = atls_psa_components_write(&w, config->components, config->record->count)) ||
+        (r = atls_cbor_write_done(&w, &encoded)))
+        return r;
+    place = config->claims + config->claims_capacity - encoded.size;
+    memmove(place, encoded.data, encoded.size);
+    platform->components = ATLS_BYTES(place, encoded.size);
+    return 0;
+}
+
 int atls_platform_start(struct atls_platform *platform, const struct atls_platform_config *config,
                         const uint8_t seed[ATLS_DEVICE_SEED_SIZE],
                         const struct atls_entropy *entropy)
@@ -30,12 +50,32 @@ int atls_platform_start(struct atls_platform *platform, const struct atls_platfo
         !(r = config->crypto->make_key(ATLS_P256, pak_seed, &platform->pak)) &&
         !(r = set_instance_id(platform)))
         r = entropy->fill(entropy->context, platform->boot_seed, sizeof platform->boot_seed);
+    if (!r)
+        r = encode_components(platform);
     atls_erase(pak_seed, sizeof pak_seed);
     if (r) {
         atls_platform_stop(platform);
         return r;
     }
-    atls_boot_record_components(config->record, config->components);
+    return 0;
+}
+
+/* Where the claims must begin, so that the components that end them need not be moved. */
+static int place_claims(const struct atls_platform *platform, const struct atls_psa_claims *claims,
+                        uint8_t **placep, size_t *sizep)
+{
+    const struct atls_platform_config *config = &platform->config;
+    struct atls_cbor_writer w;
+    struct atls_bytes counted;
+    int r;
+    atls_cbor_write_init(&w, NULL, 0);
+    if ((r = atls_psa_claims_write(&w, claims)) || (r = atls_cbor_write_done(&w, &counted)))
+        return r;
+    if (counted.size > config->claims_capacity)
+        return atls_fail(ATLS_E_LIMIT, NULL, "PSA claims of %zu bytes, the buffer has %zu",
+                         counted.size, config->claims_capacity);
+    *placep = config->claims + config->claims_capacity - counted.size;
+    *sizep = counted.size;
     return 0;
 }
 
@@ -52,16 +92,19 @@ int atls_platform_token(struct atls_platform *platform, int32_t client_id, struc
         .client_id = client_id,
         .lifecycle = config->lifecycle,
         .boot_seed = ATLS_BYTES(platform->boot_seed, sizeof platform->boot_seed),
-        .components = config->components,
-        .component_count = config->record->count,
+        .components_encoded = platform->components,
     };
     struct atls_local_signer local = {config->crypto, &platform->pak};
     struct atls_signer signer = atls_signer_local(&local);
+    uint8_t *place = NULL;
+    size_t size = 0;
+    int r;
     if (nonce.size != 32 && nonce.size != 48 && nonce.size != 64)
         return atls_fail(ATLS_E_REFUSED, "RFC 9783 section 4.1.1",
                          "expected a challenge of 32, 48 or 64 bytes, came %zu", nonce.size);
-    return atls_psa_token_write(w, true, &claims, config->crypto, &signer, config->claims,
-                                config->claims_capacity);
+    if ((r = place_claims(platform, &claims, &place, &size)))
+        return r;
+    return atls_psa_token_write(w, true, &claims, config->crypto, &signer, place, size);
 }
 
 void atls_platform_stop(struct atls_platform *platform)

@@ -24,7 +24,7 @@ struct atls_platform_config {
     enum atls_psa_profile profile;         /* ATLS_PSA_ARM_2 or ATLS_PSA_RFC9783 */
     const struct atls_boot_record *record; /* locked; outlives the service */
     struct atls_psa_component *components; /* storage for record->count components */
-    uint8_t *claims;                       /* storage for one claims set */
+    uint8_t *claims; /* storage for one claims set; its components stay there, at the end */
     size_t claims_capacity;
 };
 
@@ -33,11 +33,13 @@ struct atls_platform {
     uint8_t instance_id[ATLS_PSA_INSTANCE_ID_SIZE];
     uint8_t boot_seed[ATLS_BOOT_SEED_SIZE];
     struct atls_private_key pak;
+    struct atls_bytes components; /* encoded: what booted does not change any more */
 };
 
 /* Derives the PAK (P-256) and instance id from the device's seed and takes a boot seed from
  * ENTROPY. ATLS_E_REFUSED where the boot record is not locked: what may still grow is no evidence.
- * -errno of the crypto. */
+ * ATLS_E_LIMIT where the record's components do not fit into the claims. -errno of the crypto;
+ * -EINVAL for components that no token may have. */
 int atls_platform_start(struct atls_platform *platform, const struct atls_platform_config *config,
                         const uint8_t seed[ATLS_DEVICE_SEED_SIZE],
                         const struct atls_entropy *entropy);

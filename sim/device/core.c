@@ -225,8 +225,8 @@ static int op_boot_record(struct atls_core *core, struct atls_cursor *c, struct 
     if (r)
         return r;
     begin_evidence(s, &w);
-    r = atls_psa_components_write(&w, core->platform.config.components, core->record.count);
-    return r ? r : end_evidence(s, &w);
+    atls_cbor_write_encoded(&w, core->platform.components);
+    return end_evidence(s, &w);
 }
 
 static operation *const operations[] = {
