@@ -139,7 +139,7 @@ static void writes_mandatory_claims_exactly(void **state)
     static const char expected_text[] = "a70a5840" H64("11") "1901005821 01" H32(
         "22") "1901097818687474703a2f2f61726d2e636f6d2f7073612f322e302e3019095a1a7fffffff19095b00"
               "19095c5820" H32("33") "19095f81a3016450526f54025820" H32("55") "055820" H32("66");
-    struct atls_bytes expected = test_bytes(expected_text), out;
+    struct atls_bytes expected = test_bytes(expected_text), out = {NULL, 0};
     uint8_t buffer[1024];
     struct example e;
 
