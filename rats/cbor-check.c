@@ -141,8 +141,10 @@ static int compare_entries(const void *left, const void *right, void *canonical)
     const struct entry *a = left, *b = right;
     const uint8_t *bytes = canonical;
     size_t a_size = a->key_end - a->key, b_size = b->key_end - b->key;
-    int order = memcmp(bytes + a->key, bytes + b->key, a_size < b_size ? a_size : b_size);
+    int order = bytes[a->key] - bytes[b->key]; /* no key is empty; most are one byte */
 
+    if (order == 0)
+        order = memcmp(bytes + a->key, bytes + b->key, a_size < b_size ? a_size : b_size);
     if (order)
         return order;
     return a_size < b_size ? -1 : a_size > b_size;
@@ -236,7 +238,8 @@ static int end_item(struct check *c)
                     compare_entries(entry - 1, entry, c->canonical) >= 0)
                     frame->unsorted = true;
             }
-            entry->end = c->canonical_size;
+            if (c->keys > 0) /* else nothing is put into another order */
+                entry->end = c->canonical_size;
             frame->at_key = !frame->at_key;
         }
         if (frame->indefinite || --frame->left > 0)
@@ -348,33 +351,34 @@ static int open_frame(struct check *c, const struct atls_cbor_item *item)
 {
     unsigned limit =
         c->rules->max_depth < ATLS_CBOR_DEPTH_MAX ? c->rules->max_depth : ATLS_CBOR_DEPTH_MAX;
-    struct frame frame = {.type = item->type,
-                          .indefinite = item->indefinite,
-                          .at_key = item->type == ATLS_CBOR_MAP,
-                          .at = c->at,
-                          .left = 1,
-                          .first_entry = c->entry_count,
-                          .canonical = c->canonical_size};
+    struct frame *frame = &c->frames[c->depth];
     int r = 0;
 
     if (c->depth == limit)
         return atls_fail(ATLS_E_LIMIT, NULL, "CBOR: nested deeper than %u, at byte %zu", limit,
                          c->at);
+    *frame = (struct frame){.type = item->type,
+                            .indefinite = item->indefinite,
+                            .at_key = item->type == ATLS_CBOR_MAP,
+                            .at = c->at,
+                            .left = 1,
+                            .first_entry = c->entry_count,
+                            .canonical = c->canonical_size};
     if (item->type == ATLS_CBOR_TAG) {
-        frame.is_bignum =
+        frame->is_bignum =
             item->argument == TAG_POSITIVE_BIGNUM || item->argument == TAG_NEGATIVE_BIGNUM;
         r = append_head(c, 6, item->argument);
     } else {
         if (!item->indefinite)
-            r = count_content(c, item, &frame.left);
+            r = count_content(c, item, &frame->left);
         if (r == 0)
             r = append_byte(c, item->type == ATLS_CBOR_MAP ? 0xbf : 0x9f);
     }
     if (r)
         return r;
     c->at += item->size;
-    c->frames[c->depth++] = frame;
-    if (frame.indefinite || frame.left > 0)
+    c->depth++;
+    if (frame->indefinite || frame->left > 0)
         return 0;
     r = close_frame(c);
     return r ? r : end_item(c);

@@ -8,7 +8,6 @@
 
 #include <cbor.h>
 
-#include "rats/cbor-write.h"
 #include "rats/error.h"
 
 enum { MAJOR_SIMPLE = 7, INFO_BYTE = 24, INFO_SIMPLE_BYTE = 24 };
@@ -341,12 +340,25 @@ static bool fits(struct real real, int exponent_bits, int fraction_bits)
     return (real.fraction & ((UINT64_C(1) << (52 - bits)) - 1)) == 0;
 }
 
+/* The least argument that needs a head of so many bytes. */
+static uint64_t least_argument(size_t head_size)
+{
+    switch (head_size) {
+    case 1: /* also that of an indefinite length */
+        return 0;
+    case 2:
+        return INFO_BYTE;
+    case 3:
+        return UINT64_C(1) << 8;
+    case 5:
+        return UINT64_C(1) << 16;
+    default:
+        return UINT64_C(1) << 32;
+    }
+}
+
 bool atls_cbor_item_is_preferred(const struct atls_cbor_item *item)
 {
-    uint8_t head[ATLS_CBOR_HEAD_MAX];
-
-    if (item->head_size == 1)
-        return true;
     switch (item->type) {
     case ATLS_CBOR_FLOAT:
         if (item->size == 3)
@@ -359,7 +371,7 @@ bool atls_cbor_item_is_preferred(const struct atls_cbor_item *item)
     case ATLS_CBOR_ARRAY:
     case ATLS_CBOR_MAP:
     case ATLS_CBOR_TAG:
-        return item->indefinite || atls_cbor_head(0, item->argument, head) == item->head_size;
+        return item->argument >= least_argument(item->head_size);
     default:
         return true;
     }
