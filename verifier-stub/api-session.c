@@ -160,8 +160,9 @@ void atls_answer_new_session(const struct atls_api *api, const struct atls_reque
         atls_answer_problem(response, error > 0 ? 503 : 500, NULL, "%s", atls_error_text());
         return;
     }
-    atls_event(api->events, "session", "{s:s, s:o}", "session", session.id, "nonce",
-               atls_json_hex(ATLS_BYTES(nonce, size)));
+    if (atls_events_heard(api->events))
+        atls_event(api->events, "session", "{s:s, s:o}", "session", session.id, "nonce",
+                   atls_json_hex(ATLS_BYTES(nonce, size)));
     answer_session(api, 201, &session, response);
     if (asprintf(&response->location, "session/%s", session.id) < 0)
         response->location = NULL;
@@ -171,6 +172,8 @@ void atls_answer_new_session(const struct atls_api *api, const struct atls_reque
 static void tell_appraisal(const struct atls_api *api, const char *id, const char *media_type,
                            const struct atls_appraisal *appraisal)
 {
+    if (!atls_events_heard(api->events))
+        return;
     json_t *fields = json_pack("{s:s, s:s, s:s, s:s, s:s}", "session", id, "media_type", media_type,
                                "status", atls_tier_name(appraisal->tier), "reason",
                                appraisal->reason, "detail", appraisal->detail);
@@ -193,13 +196,9 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
         atls_appraisal_condemn(&appraisal, "evidence-replayed", NULL,
                                "this evidence was posted to this session before");
     else
-        error = atls_appraise(evidence, nonce, api->store, api->crypto, &appraisal);
+        error = atls_appraise(evidence, nonce, api->store, api->crypto, !api->terse, &appraisal);
     if (error == 0) {
         tell_appraisal(api, session->id, evidence->media_type, &appraisal);
-        if (api->terse) {
-            json_decref(appraisal.annotated_evidence);
-            appraisal.annotated_evidence = NULL;
-        }
         error = atls_result_write(&appraisal, nonce, now, api->terse, &api->result, jwtp);
         atls_appraisal_clear(&appraisal);
     }

@@ -21,7 +21,7 @@ struct atls_api { /* everything is borrowed */
     struct atls_sessions *sessions;
     const struct atls_crypto *crypto;
     struct atls_clock clock;
-    struct atls_events *events;
+    struct atls_events *events; /* or NULL */
     struct atls_result_rules result;
     enum atls_base64 nonce_dialect; /* ATLS_BASE64URL (Veraison main) or ATLS_BASE64 (v0.0.2608) */
     bool terse; /* sessions and results say nothing optional, such as the evidence once more */

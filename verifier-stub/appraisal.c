@@ -25,6 +25,7 @@ struct work {
     struct atls_store *store;
     const struct atls_crypto *crypto;
     struct atls_bytes nonce; /* the session's */
+    bool annotated;
     struct atls_appraisal *out;
     struct atls_psa_component *components;
     struct atls_psa_claims claims;
@@ -199,6 +200,8 @@ static int appraise_platform(struct work *work)
     if (error != 0)
         return error;
     appraise_lifecycle(work);
+    if (!work->annotated)
+        return 0;
     work->out->annotated_evidence = atls_evidence_summary(&work->claims);
     if (!work->out->annotated_evidence)
         return atls_fail(-ENOMEM, NULL, "no memory for a summary of evidence");
@@ -339,11 +342,12 @@ static enum atls_tier worst_of(const int *trust_vector)
 }
 
 int atls_appraise(const struct atls_evidence *evidence, struct atls_bytes nonce,
-                  struct atls_store *store, const struct atls_crypto *crypto,
+                  struct atls_store *store, const struct atls_crypto *crypto, bool annotated,
                   struct atls_appraisal *appraisalp)
 {
     struct atls_appraisal out = {.scheme = atls_evidence_scheme(evidence->kind)};
-    struct work work = {.store = store, .crypto = crypto, .nonce = nonce, .out = &out};
+    struct work work = {
+        .store = store, .crypto = crypto, .nonce = nonce, .annotated = annotated, .out = &out};
     int error;
 
     atls_appraisal_say(&out, "ok", NULL, "every check passed");

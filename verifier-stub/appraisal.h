@@ -33,13 +33,14 @@ struct atls_appraisal { /* free the members with atls_appraisal_clear() */
     json_t *mismatches; /* [{"component","expected":[hex],"measured":hex}] or NULL */
     bool has_key;
     struct atls_public_key key; /* the attested key: the IK of a genuine KAT */
-    json_t *annotated_evidence; /* summary of genuine evidence, or NULL */
+    json_t *annotated_evidence; /* summary of genuine evidence where it is wanted, or NULL */
 };
 void atls_appraisal_clear(struct atls_appraisal *appraisal);
 
-/* 0 whatever the verdict; negative only where this machine, or its store, is at fault. */
+/* 0 whatever the verdict; negative only where this machine, or its store, is at fault. ANNOTATED:
+ * with a summary of genuine evidence. */
 int atls_appraise(const struct atls_evidence *evidence, struct atls_bytes nonce,
-                  struct atls_store *store, const struct atls_crypto *crypto,
+                  struct atls_store *store, const struct atls_crypto *crypto, bool annotated,
                   struct atls_appraisal *appraisalp);
 
 /* A verdict that this evidence is bad, without looking at it (replays). */

@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (error != 0)
         return 0;
     error = atls_appraise(&evidence, ATLS_BYTES(nonce, sizeof nonce), &store,
-                          data[0] & 2 ? &believing : &atls_crypto_gnutls, &appraisal);
+                          data[0] & 2 ? &believing : &atls_crypto_gnutls, true, &appraisal);
     demand(error == 0);
     check_appraisal(&appraisal);
     if (data[0] & 4)

@@ -26,7 +26,7 @@ struct options {
     size_t fault_count;
     enum atls_base64 nonce_dialect;
     enum atls_ear_dialect ear_dialect;
-    bool terse;
+    bool terse, quiet;
     unsigned result_lifetime, session_lifetime;
 };
 
@@ -48,6 +48,7 @@ enum {
     OPTION_RESULT_LIFETIME,
     OPTION_SESSION_LIFETIME,
     OPTION_TERSE,
+    OPTION_QUIET,
     OPTION_FAULT,
     OPTION_EVENTS
 };
@@ -65,6 +66,7 @@ static const struct argp_option argp_options[] = {
     {"result-lifetime", OPTION_RESULT_LIFETIME, "S", 0, "Of a result (300)", 0},
     {"session-lifetime", OPTION_SESSION_LIFETIME, "S", 0, "Of a session (150)", 0},
     {"terse", OPTION_TERSE, NULL, 0, "Sessions and results say nothing optional", 0},
+    {"quiet", OPTION_QUIET, NULL, 0, "Nothing is told of sessions and requests", 0},
     {"fault", OPTION_FAULT, "FAULT", 0,
      "delay=MS, garbage, status=CODE, hang or close, with @new-session, @session (default) or "
      "@discovery behind; repeatable",
@@ -177,6 +179,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_TERSE:
         options->terse = true;
         break;
+    case OPTION_QUIET:
+        options->quiet = true;
+        break;
     case OPTION_EVENTS:
         options->events_file = value;
         break;
@@ -263,7 +268,7 @@ static int start_server(const struct options *options, struct parts *parts)
                 .sessions = parts->sessions,
                 .crypto = &atls_crypto_gnutls,
                 .clock = atls_clock_of_system(),
-                .events = parts->events,
+                .events = options->quiet ? NULL : parts->events,
                 .result = {options->ear_dialect, options->identity, options->result_lifetime,
                            parts->key},
                 .nonce_dialect = options->nonce_dialect,

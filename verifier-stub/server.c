@@ -216,6 +216,8 @@ static void tell_request(const struct atls_verifier *verifier, const char *metho
 {
     char path[256], verb[32];
 
+    if (!atls_events_heard(verifier->config.api.events))
+        return;
     snprintf(path, sizeof path, "%s", url);
     snprintf(verb, sizeof verb, "%s", method);
     atls_make_printable(path);

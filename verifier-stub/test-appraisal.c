@@ -320,7 +320,7 @@ static void appraise(const char *media_type, struct atls_bytes body,
 
     assert_int_equal(atls_evidence_unwrap(media_type, body, &evidence, &reason), 0);
     assert_int_equal(atls_appraise(&evidence, ATLS_BYTES(nonce, sizeof nonce), store,
-                                   &atls_crypto_gnutls, appraisalp),
+                                   &atls_crypto_gnutls, true, appraisalp),
                      0);
     atls_evidence_clear(&evidence);
 }
@@ -486,7 +486,7 @@ static void test_broken_store(void **state)
         assert_int_equal(
             atls_evidence_unwrap("application/cmw", ATLS_BYTES(cab, size), &evidence, &reason), 0);
         assert_true(atls_appraise(&evidence, ATLS_BYTES(nonce, 32), &fake, &atls_crypto_gnutls,
-                                  &appraisal) < 0);
+                                  true, &appraisal) < 0);
         assert_string_equal(appraisal.reason, "untouched");
         atls_evidence_clear(&evidence);
     }
@@ -571,7 +571,7 @@ static void test_vectors_of_veraison(void **state)
         assert_int_equal(atls_store_import_corim(other, corim, &import), 0);
         assert_int_equal(atls_evidence_unwrap(ATLS_MT_PSA_VERAISON, token, &evidence, &reason), 0);
         assert_int_equal(atls_appraise(&evidence, ATLS_BYTES(challenge, sizeof challenge), other,
-                                       &atls_crypto_gnutls, &appraisal),
+                                       &atls_crypto_gnutls, true, &appraisal),
                          0);
         assert_string_equal(appraisal.reason, "reference-value-mismatch");
         assert_non_null(strstr(appraisal.detail, "endorsed, but for another signer"));
@@ -627,7 +627,8 @@ static void test_vectors_of_tf_m(void **state)
         assert_int_equal(atls_psa_claims_parse(message.payload, components, 8, &claims), 0);
         assert_int_equal(atls_evidence_unwrap(ATLS_MT_PSA_TOKEN, token, &evidence, &reason), 0);
         assert_int_equal(
-            atls_appraise(&evidence, claims.nonce, &fake, &atls_crypto_gnutls, &appraisal), 0);
+            atls_appraise(&evidence, claims.nonce, &fake, &atls_crypto_gnutls, true, &appraisal),
+            0);
         if (strcmp(appraisal.reason, "unknown-component") != 0)
             fail_msg("%s: %s: %s", names[i], appraisal.reason, appraisal.detail);
         assert_int_equal(appraisal.trust_vector[ATLS_HARDWARE], 2);

@@ -17,7 +17,6 @@
 
 struct bench_verifier {
     struct atls_api api;
-    struct atls_events *events;
     json_t *key;
 };
 
@@ -30,9 +29,7 @@ int bench_verifier_new(struct bench_verifier **verifierp)
         return atls_fail(-ENOMEM, NULL, "no memory for a verifier");
     v->api.crypto = &atls_crypto_gnutls;
     v->api.clock = atls_clock_of_system();
-    int result = atls_events_open(NULL, "verifier", &v->events);
-    if (result == 0)
-        result = atls_store_open_memory(&v->api.store);
+    int result = atls_store_open_memory(&v->api.store);
     if (result == 0)
         result = atls_sessions_open(&limits, v->api.clock, v->api.crypto, &v->api.sessions);
     if (result == 0)
@@ -41,7 +38,6 @@ int bench_verifier_new(struct bench_verifier **verifierp)
         bench_verifier_free(v);
         return result;
     }
-    v->api.events = v->events;
     v->api.nonce_dialect = ATLS_BASE64URL;
     v->api.terse = true;
     v->api.result = (struct atls_result_rules){
@@ -58,7 +54,6 @@ void bench_verifier_free(struct bench_verifier *v)
         atls_sessions_close(v->api.sessions);
     atls_store_close(v->api.store);
     json_decref(v->key);
-    atls_events_close(v->events);
     free(v);
 }
 

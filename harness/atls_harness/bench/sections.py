@@ -154,7 +154,7 @@ def verifier(build: Path, plan: Plan) -> dict[str, Any]:
     """Appraisals by a verifier in a process of its own, over connections that are kept."""
     with tempfile.TemporaryDirectory(prefix="atls-") as name:
         folder = Path(name)
-        with program.verifier(build, folder, [1], ["--terse"]) as (url, pid):
+        with program.verifier(build, folder, [1], ["--terse", "--quiet"]) as (url, pid):
             warm = ["appraisals", "--verifier", url, "--count"]
             program.run(build, [*warm, "50"])
             before = program.cpu_seconds(pid)
