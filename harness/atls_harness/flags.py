@@ -108,15 +108,15 @@ def endpoint_flags(case: Case, run: Run, side: str, where: Addresses) -> dict[st
     story = case.flags(side)
     own, peer = case.model(side), case.model(other(side))
     flags: dict[str, Any] = {"profile": case.profile, "attester": own, "relying-party": peer}
-    verifier = where.verifiers[story.get("verifier", "main")] if where.verifiers else ""
     if own != "none":
         flags["device"] = where.devices[side]
         if "second" in where.devices:
             flags["second-device"] = where.devices["second"]
         flags["serialization"] = case.story.get("serialization", "cbor")
         flags["curve"] = case.story.get("curve", "p256")
-    if verifier and (own == "passport" or peer == "background-check" or "verifier" in story):
-        flags["verifier"] = verifier
+    asks = own == "passport" or peer == "background-check" or "verifier" in story
+    if asks and where.verifiers:
+        flags["verifier"] = where.verifiers[story.get("verifier", "main")]
     if own == "passport" or "verifier-id" in story:
         issuer = story.get("verifier", "main")
         flags["verifier-id"] = story.get("verifier-id", identity(case, issuer))
@@ -165,6 +165,5 @@ def enrolment_flags(
 
 
 def _source(trusted: Mapping[str, str], where: Addresses) -> str:
-    if trusted.get("by", "url") == "jwk":
-        return str(where.public_keys[trusted["source"]])
-    return where.verifiers[trusted["source"]]
+    url = where.verifiers[trusted["source"]]  # a verifier that listens has written its key, too
+    return str(where.public_keys[trusted["source"]]) if trusted.get("by") == "jwk" else url

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 from .enrol import Enrolment, enrol
 from .errors import ContractError, Unsupported
@@ -63,6 +63,25 @@ class Observation:
         return [party for party in self.parties.values() if party.who == who]
 
 
+class Listening(Mapping[str, str]):
+    """Where verifiers listen; who asks for one waits until it does."""
+
+    def __init__(self, known: Mapping[str, str], started: Mapping[str, Process]) -> None:
+        self._known = dict(known)
+        self._started = dict(started)
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._known:
+            self._known[name] = f"http://{self._started[name].ready()['address']}"
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._known, **self._started})
+
+    def __len__(self) -> int:
+        return len({**self._known, **self._started})
+
+
 class Play:
     """A case being played; a context manager that leaves no process behind."""
 
@@ -101,7 +120,7 @@ class Play:
         return process
 
     def start_helpers(self) -> None:
-        """Verifiers and devices, all at once."""
+        """Verifiers and devices, all at once. Returns when the devices listen."""
         devices = {}
         for name in device_names(self.case):
             address = f"unix:{self.folder / name}.sock"
@@ -109,6 +128,7 @@ class Play:
             self.start(name, "device", "device", plain(flags))
             devices[name.removesuffix("-device")] = address
         keys = {}
+        started = {}
         for which, name in (("main", "verifier"), ("other", "other-verifier")):
             if which == "other" and name not in self.case.story:
                 continue
@@ -118,15 +138,14 @@ class Play:
                 str(self.run.endorsements(wanted))
                 for wanted in endorsement_flags(self.case, self.run, name)
             ]
-            self.start(name, "verifier", "verifier", plain(known))
+            started[which] = self.start(name, "verifier", "verifier", plain(known))
         self._down = socket.socket()
         self._down.bind(("127.0.0.1", 0))
-        verifiers = {"down": f"http://127.0.0.1:{self._down.getsockname()[1]}"}
-        for which, name in (("main", "verifier"), ("other", "other-verifier")):
-            if name in self.processes:
-                verifiers[which] = f"http://{self.processes[name].ready()['address']}"
-        for process in list(self.processes.values()):
-            process.ready()
+        down = f"http://127.0.0.1:{self._down.getsockname()[1]}"
+        verifiers = Listening({"down": down}, started)
+        for process in self.processes.values():
+            if process.who == "device":
+                process.ready()
         enrolled = {
             side: self._enrol(side, devices, verifiers)
             for side in SIDES
@@ -160,7 +179,7 @@ class Play:
         return made
 
     def start_server(self) -> None:
-        """The server; returns once it listens."""
+        """The server; returns once it listens, and every verifier, which it may not have needed."""
         story = self.case.flags("client")
         count = int(story.get("runs", 1)) * int(story.get("connections", 1))
         flags = {
@@ -169,6 +188,8 @@ class Play:
             **endpoint_flags(self.case, self.run, "server", self.addresses),
         }
         server = self.start("server", "server", "server", plain(flags) + self._files("server"))
+        for process in self.processes.values():
+            process.ready()
         port = server.ready().get("port")
         if not isinstance(port, int):
             raise ContractError("the server's ready event has no port")
