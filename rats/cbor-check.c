@@ -27,7 +27,8 @@ struct entry { /* of a map that is still open: places in the canonical bytes */
 
 struct frame {
     enum atls_cbor_type type;
-    bool indefinite, at_key, is_bignum;
+    bool indefinite, is_bignum;
+    bool at_key;        /* a map, of which a key is to come or has begun */
     bool unsorted;      /* a map: some key was not behind the one before it */
     size_t at;          /* place of the head in the message */
     size_t left;        /* items still to come, where not indefinite */
@@ -56,20 +57,22 @@ static int fail_memory(void)
     return atls_fail(-ENOMEM, NULL, "CBOR: no memory for the map keys");
 }
 
-/* Makes room for so much more of the canonical form. */
-static int reserve(struct check *c, size_t size)
+static int grow(struct check *c, size_t size)
 {
     size_t capacity = 2 * (c->canonical_size + size) + 64;
-    uint8_t *grown;
+    uint8_t *grown = realloc(c->canonical, capacity);
 
-    if (size <= c->canonical_capacity - c->canonical_size)
-        return 0;
-    grown = realloc(c->canonical, capacity);
     if (!grown)
         return fail_memory();
     c->canonical = grown;
     c->canonical_capacity = capacity;
     return 0;
+}
+
+/* Makes room for so much more of the canonical form. */
+static inline int reserve(struct check *c, size_t size)
+{
+    return size <= c->canonical_capacity - c->canonical_size ? 0 : grow(c, size);
 }
 
 /* Appends to the canonical form, if we are inside a key. */
@@ -96,7 +99,12 @@ static int append_head(struct check *c, unsigned major, uint64_t argument)
 
 static int append_byte(struct check *c, uint8_t byte)
 {
-    return append(c, ATLS_BYTES(&byte, 1));
+    if (c->keys == 0)
+        return 0;
+    if (reserve(c, 1))
+        return -ENOMEM;
+    c->canonical[c->canonical_size++] = byte;
+    return 0;
 }
 
 /* A scalar other than a string. Values of simple values and floats do not meet: the float's first
@@ -211,10 +219,9 @@ static int close_frame(struct check *c)
 
 static int begin_item(struct check *c)
 {
-    struct frame *frame = c->depth > 0 ? &c->frames[c->depth - 1] : NULL;
     int r;
 
-    if (!frame || frame->type != ATLS_CBOR_MAP || !frame->at_key)
+    if (c->depth == 0 || !c->frames[c->depth - 1].at_key)
         return 0;
     r = push_entry(c);
     if (r == 0)
@@ -415,11 +422,31 @@ static int check_string(struct check *c, const struct atls_cbor_item *item)
     return r ? r : end_item(c);
 }
 
+/* Integers from -24 to 23, which most keys are: a byte that is also their canonical form. */
+static bool at_small_integer(const struct check *c)
+{
+    return c->at < c->in.size && c->in.data[c->at] < 0x38 && (c->in.data[c->at] & 31) < 24;
+}
+
+static int check_small_integer(struct check *c)
+{
+    int r = count_item(c);
+
+    if (r == 0)
+        r = begin_item(c);
+    if (r == 0)
+        r = append_byte(c, c->in.data[c->at++]);
+    return r ? r : end_item(c);
+}
+
 static int check_item(struct check *c)
 {
     struct atls_cbor_item item;
-    int r = atls_cbor_item_decode(c->in, c->at, &item);
+    int r;
 
+    if (at_small_integer(c))
+        return check_small_integer(c);
+    r = atls_cbor_item_decode(c->in, c->at, &item);
     if (r)
         return r;
     if (item.type == ATLS_CBOR_END)
