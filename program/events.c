@@ -129,13 +129,12 @@ void atls_event_object(struct atls_events *events, const char *name, json_t *fie
     json_decref(fields);
 }
 
-void atls_event(struct atls_events *events, const char *name, const char *format, ...)
+void atls_event_packed(struct atls_events *events, const char *name, const char *format, ...)
 {
     json_t *fields = NULL;
     json_error_t error;
     va_list arguments;
 
-    /* Packed even where nobody listens: the arguments may hold references that "o" takes over. */
     if (format) {
         va_start(arguments, format);
         fields = json_vpack_ex(&error, 0, format, arguments);

@@ -24,8 +24,11 @@ void atls_events_close(struct atls_events *events);
 /* Does anybody get what EVENTS is given? What is costly to tell need not be made for nobody. */
 bool atls_events_heard(const struct atls_events *events);
 /* FORMAT and arguments are jansson's json_pack of an object's inside: "{s:i, s:s}". A line is
- * written and flushed at once. Event names and fields: harness/peers/README.md. */
-void atls_event(struct atls_events *events, const char *name, const char *format, ...);
+ * written and flushed at once. Event names and fields: harness/peers/README.md. Where nobody hears,
+ * the arguments are not even evaluated. */
+#define atls_event(events, ...)                                                                    \
+    (atls_events_heard(events) ? atls_event_packed(events, __VA_ARGS__) : (void)0)
+void atls_event_packed(struct atls_events *events, const char *name, const char *format, ...);
 /* The same with a ready object, which it takes over. */
 void atls_event_object(struct atls_events *events, const char *name, json_t *fields);
 /* Lower-case hexadecimal as a JSON string. */

@@ -396,6 +396,13 @@ int atls_ear_parse_claims(const json_t *claims, struct atls_ear *earp)
     return r;
 }
 
+int atls_ear_read_jws(const struct atls_jws *jws, const json_t *verifier_jwk, struct atls_ear *earp)
+{
+    int r = atls_jws_verify(jws, verifier_jwk);
+
+    return r ? r : atls_ear_parse_claims(jws->payload, earp);
+}
+
 int atls_ear_read(struct atls_bytes jwt, const json_t *verifier_jwk, struct atls_ear *earp)
 {
     struct atls_jws jws;
@@ -403,9 +410,7 @@ int atls_ear_read(struct atls_bytes jwt, const json_t *verifier_jwk, struct atls
 
     if (r)
         return r;
-    r = atls_jws_verify(&jws, verifier_jwk);
-    if (!r)
-        r = atls_ear_parse_claims(jws.payload, earp);
+    r = atls_ear_read_jws(&jws, verifier_jwk, earp);
     atls_jws_clear(&jws);
     return r;
 }

@@ -8,6 +8,8 @@
 
 #include "rats/crypto.h"
 
+struct atls_jws;
+
 enum atls_ear_dialect { ATLS_EAR_VERAISON, ATLS_EAR_DRAFT_03 };
 enum atls_tier {
     ATLS_TIER_NONE = 0,
@@ -64,6 +66,9 @@ int atls_ear_write(const struct atls_ear *ear, const json_t *signer_jwk, char **
  * ATLS_E_MALFORMED, ATLS_E_MISSING (profile, iat, verifier id, submods, status, akpub),
  * ATLS_E_LIMIT (1 MiB), -ENOMEM. */
 int atls_ear_read(struct atls_bytes jwt, const json_t *verifier_jwk, struct atls_ear *earp);
+/* The same of one that is parsed already. */
+int atls_ear_read_jws(const struct atls_jws *jws, const json_t *verifier_jwk,
+                      struct atls_ear *earp);
 /* Parses without verifying: for the printer, never for a decision. */
 int atls_ear_read_unverified(struct atls_bytes jwt, struct atls_ear *earp);
 int atls_ear_parse_claims(const json_t *claims, struct atls_ear *earp);

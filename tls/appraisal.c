@@ -400,7 +400,7 @@ static void step_background_check(struct atls_appraisal *a)
         atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, true);
         return;
     }
-    atls_appraisal_judge(a, jwt, jwk);
+    atls_appraisal_judge(a, jwt, NULL, jwk);
 }
 
 static void step_passport(struct atls_appraisal *a)
@@ -422,7 +422,7 @@ static void step_passport(struct atls_appraisal *a)
         atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, true);
         return;
     }
-    atls_appraisal_judge(a, a->received.jwt, jwk);
+    atls_appraisal_judge(a, a->received.jwt, &a->received.jws, jwk);
 }
 
 int atls_appraisal_verdict(struct atls_appraisal *a, struct atls_verdict *verdictp)

@@ -19,6 +19,7 @@
 
 void atls_received_clear(struct atls_received *received)
 {
+    atls_jws_clear(&received->jws);
     atls_cmw_free(received->cmw);
     free(received->issuer);
     *received = (struct atls_received){.cmw = NULL};
@@ -162,7 +163,8 @@ static int parse_result(struct atls_received *received, const struct atls_public
                                "expected a signed result, came one with alg none"),
                      "result-signature-invalid", reasonp);
     }
-    rc = atls_ear_read_unverified(cmw->value, &ear);
+    rc = atls_jws_parse(cmw->value, &received->jws);
+    rc = rc ? rc : atls_ear_parse_claims(received->jws.payload, &ear);
     if (rc) {
         return fails(rc, "malformed-result", reasonp);
     }

@@ -7,6 +7,7 @@
 #define ATLS_TLS_RECEIVED_H
 
 #include "rats/ear.h"
+#include "rats/jws.h"
 #include "rats/kat.h"
 #include "tls/attester.h"
 
@@ -17,6 +18,7 @@ struct atls_received { /* free the members with atls_received_clear() */
     struct atls_bytes token;          /* background check with a bare PSA token: borrows likewise */
     struct atls_bytes token_nonce;
     struct atls_bytes jwt;      /* passport: borrows from the CMW */
+    struct atls_jws jws;        /* passport: its parts */
     char *issuer;               /* passport: iss, NULL where absent */
     bool unnamed;               /* passport: the result names no key */
     struct atls_public_key key; /* the IK of the KAT, or the result's akpub; or the leaf's */

@@ -57,8 +57,9 @@ void atls_appraisal_refuse(struct atls_appraisal *appraisal, enum atls_tier tier
 void atls_appraisal_refuse_binder(struct atls_appraisal *appraisal, const char *what,
                                   struct atls_bytes came, bool verifier_at_fault);
 /* Judges a result with the verifier's key: signature, times, nonce, key, tier; then it is
- * concluded, but where a discovered key does not verify it: that is fetched again, once. */
+ * concluded, but where a discovered key does not verify it: that is fetched again, once. PARSED is
+ * the JWT's parts, or NULL. */
 void atls_appraisal_judge(struct atls_appraisal *appraisal, struct atls_bytes jwt,
-                          const json_t *jwk);
+                          const struct atls_jws *parsed, const json_t *jwk);
 
 #endif

@@ -19,8 +19,6 @@ static json_t *bodies_of(const struct atls_session *s, const struct hello_body *
 static void report_bodies(struct atls_session *s, const char *name, const char *direction,
                           const struct hello_body *bodies)
 {
-    if (!atls_events_heard(s->party->events))
-        return;
     atls_event(s->party->events, name, "{s:I, s:s, s:o}", "conn", (json_int_t)s->conn, "direction",
                direction, "extensions", bodies_of(s, bodies));
 }
@@ -67,7 +65,7 @@ static json_t *text_of(struct atls_bytes bytes)
 static void report_role(struct atls_session *s, const char *role, enum atls_model model,
                         const struct atls_selection *selection)
 {
-    if (model == ATLS_MODEL_NONE)
+    if (model == ATLS_MODEL_NONE || !atls_events_heard(s->party->events))
         return;
     json_t *fields = json_pack("{s:I, s:s, s:s}", "conn", (json_int_t)s->conn, "role", role,
                                "model", atls_model_name(model));
@@ -134,11 +132,8 @@ void report_handshake(struct atls_session *s)
 
 void report_line(struct atls_session *s, const char *direction, const char *text, size_t size)
 {
-    if (!atls_events_heard(s->party->events))
-        return;
-    json_t *value = text_of(ATLS_BYTES(text, size));
     atls_event(s->party->events, "application-data", "{s:I, s:s, s:o}", "conn", (json_int_t)s->conn,
-               "direction", direction, "text", value);
+               "direction", direction, "text", text_of(ATLS_BYTES(text, size)));
 }
 
 void report_closed(struct atls_session *s)

@@ -55,6 +55,8 @@ static void conclude(struct atls_appraisal *a, enum atls_tier tier, bool accepte
                                        .mismatches = a->mismatches,
                                        .verifier_at_fault = verifier_at_fault};
     a->concluded = true;
+    if (!atls_events_heard(a->rp->events))
+        return;
     json_t *mismatches = a->mismatches ? json_incref(a->mismatches) : json_array();
     json_t *event = json_pack("{s:i, s:s, s:b, s:s, s:s, s:s, s:o}", "conn", (int)a->conn, "tier",
                               atls_tier_name(tier), "accepted", (int)accepted, "reason", a->reason,
@@ -319,12 +321,13 @@ static bool renew_key(struct atls_appraisal *a)
     return true;
 }
 
-void atls_appraisal_judge(struct atls_appraisal *a, struct atls_bytes jwt, const json_t *jwk)
+void atls_appraisal_judge(struct atls_appraisal *a, struct atls_bytes jwt,
+                          const struct atls_jws *parsed, const json_t *jwk)
 {
     const struct atls_relying_party_options *options = &a->rp->options;
     int64_t now = (int64_t)time(NULL) + options->clock_offset;
     struct atls_ear ear;
-    int rc = atls_ear_read(jwt, jwk, &ear);
+    int rc = parsed ? atls_ear_read_jws(parsed, jwk, &ear) : atls_ear_read(jwt, jwk, &ear);
 
     if (rc == ATLS_E_SIGNATURE && renew_key(a)) {
         return;

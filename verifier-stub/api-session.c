@@ -160,9 +160,8 @@ void atls_answer_new_session(const struct atls_api *api, const struct atls_reque
         atls_answer_problem(response, error > 0 ? 503 : 500, NULL, "%s", atls_error_text());
         return;
     }
-    if (atls_events_heard(api->events))
-        atls_event(api->events, "session", "{s:s, s:o}", "session", session.id, "nonce",
-                   atls_json_hex(ATLS_BYTES(nonce, size)));
+    atls_event(api->events, "session", "{s:s, s:o}", "session", session.id, "nonce",
+               atls_json_hex(ATLS_BYTES(nonce, size)));
     answer_session(api, 201, &session, response);
     if (asprintf(&response->location, "session/%s", session.id) < 0)
         response->location = NULL;
