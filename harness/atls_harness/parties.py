@@ -76,10 +76,10 @@ class Listening(Mapping[str, str]):
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._known, **self._started})
+        return iter(self._known.keys() | self._started.keys())
 
     def __len__(self) -> int:
-        return len({**self._known, **self._started})
+        return len(self._known.keys() | self._started.keys())
 
 
 class Play:

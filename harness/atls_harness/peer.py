@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import fnmatch
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any, Iterable, Iterator
 
 from . import prepared
 from .document import Document

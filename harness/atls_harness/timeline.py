@@ -13,7 +13,8 @@ the other end of the same message, both entries carry the same number in `pair`.
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator, Mapping
+from collections.abc import Mapping
+from typing import Any, Iterator
 
 from .events import Event
 from .parties import Observation, Party
