@@ -30,7 +30,7 @@ static void give_up(void)
 
 static void load(void)
 {
-    void *library = dlopen(ATLS_CURL_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen(ATLS_CURL_LIBRARY, RTLD_LAZY | RTLD_LOCAL);
 
     if (!library)
         give_up();
