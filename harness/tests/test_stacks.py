@@ -3,23 +3,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import random
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 import pytest
 
-from atls_harness.bench import goals, machine, meter, page, plan, stacks, tables
+from atls_harness.bench import agreed, goals, machine, meter, page, plan, stacks, tables
 from atls_harness.document import first_problem
 from atls_harness.errors import ContractError, CrashError, InfrastructureError, Unsupported
 from atls_harness.paths import BENCHMARK_SCHEMA, PEERS
 from atls_harness.peer import Peer, load_peers
 from atls_harness.plugin import RUN
+from atls_harness.process import Process
 
 OWN = load_peers([PEERS])["atls"]
 SMALL = plan.Plan(
@@ -131,7 +135,7 @@ def test_the_section_is_as_the_schema_has_it(found: Mapping[str, Any], tmp_path:
 
 def test_a_cell_is_measured_or_has_a_reason_never_both() -> None:
     rng = random.Random(1)
-    cell = stacks.Cell(OWN, "server", 1, 15, 2)
+    cell = stacks.Cell(OWN, "server", 1, 15)
     cell.attested.cpu_ns, cell.plain.cpu_ns = [1_500_000] * 4, [1_000_000] * 4
     told = stacks.told(cell, "attester", rng)
     assert told["ratio_to_plain"]["value"] == pytest.approx(1.5, rel=0.02)
@@ -155,7 +159,7 @@ STARTS = (
 def test_a_start_that_dwarfs_the_connections_is_no_measurement(
     starts: list[int], each: list[int], fair: bool
 ) -> None:
-    cell = stacks.Cell(OWN, "client", 1, 15, 2)
+    cell = stacks.Cell(OWN, "client", 1, 15)
     for samples in (cell.attested, cell.plain):
         samples.cpu_ns, samples.starts_ns = [1_000_000] * 4, [10_000_000] * 4
     cell.plain.cpu_ns, cell.plain.starts_ns = each, starts
@@ -168,6 +172,12 @@ def test_java_is_known_by_what_starts_it() -> None:
     jit = {name for name, peer in peers.items() if "server" in peer.programs}
     jit = {name for name in jit if stacks.compiles_as_it_runs(peers[name], Path("/nowhere"))}
     assert jit == {"bouncycastle", "jsse"}
+
+
+def test_a_client_that_compiles_as_it_runs_must_hold_its_connections() -> None:
+    peers = load_peers([PEERS])
+    assert stacks.in_turn(peers["jsse"]) and stacks.in_turn(peers["bouncycastle"])
+    assert not stacks.in_turn(OWN)
 
 
 ENDS = (
@@ -230,6 +240,59 @@ def test_events_are_read_once_and_in_whole_lines(tmp_path: Path) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write('"b"}\n')
     assert tail.more() == [{"event": "b"}]
+
+
+IN_TURN = """
+import json, socket, sys
+port, count, path = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+with open(path, "w", encoding="utf-8") as file:
+    for conn in range(1, count + 1):
+        with socket.create_connection(("127.0.0.1", port)) as tcp:
+            tcp.sendall(b"x")
+            tcp.recv(1)
+        file.write(json.dumps({"event": "closed", "conn": conn}) + chr(10))
+        file.flush()
+"""
+
+
+@contextlib.contextmanager
+def _held(tmp_path: Path, count: int) -> Iterator[tuple[meter.Held, list[int]]]:
+    """A client that makes COUNT connections in turn, and how many have come to its server."""
+    came: list[int] = []
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                with near:
+                    came.append(len(near.recv(1)))
+                    near.sendall(b"y")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        with agreed.Relay(listener.getsockname()[1], 0) as relay:
+            argv = [sys.executable, "-c", IN_TURN, str(relay.port), str(count)]
+            argv.append(str(tmp_path / "client.events.jsonl"))
+            process = Process("client", "client", argv, tmp_path, listening=False)
+            try:
+                yield meter.Held(process, relay), came
+            finally:
+                process.kill()
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_held_client_makes_those_connections_that_it_is_let(tmp_path: Path) -> None:
+    with _held(tmp_path, 6) as (held, came):
+        for number, total in ((1, 1), (3, 4), (1, 5)):
+            before = held.cpu_ns()
+            assert len(held.let(number)) == number and len(came) == total
+            assert held.cpu_ns() >= before
+
+
+def test_a_held_client_that_ends_too_early_is_said(tmp_path: Path) -> None:
+    with _held(tmp_path, 2) as (held, _):
+        with pytest.raises(ContractError, match="did not end 3 connections"):
+            held.let(3)
 
 
 def _handshake(**fields: Any) -> list[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ the group of the key exchange. Nobody's events tell, and figures of two groups a
 
 from __future__ import annotations
 
+import select
 import selectors
 import socket
 import threading
@@ -107,14 +108,16 @@ def parse(data: bytes) -> dict[str, object]:
 
 
 class Relay:
-    """Takes one connection to itself on to a port of this machine, and keeps what the server says;
-    a context manager."""
+    """Takes connections to itself on to a port of this machine, one after the other and as many as
+    are admitted, and keeps what the server says in the first; a context manager."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, admitted: int = 1) -> None:
         self._target = port
         self._said = bytearray()
+        self._first = threading.Event()  # the first has ended
+        self._ended = False
+        self._admitted = threading.Semaphore(admitted)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(LIMIT)
         self.port = int(self._listener.getsockname()[1])
         self.name = f"relay {self.port}"
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
@@ -129,23 +132,43 @@ class Relay:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._ended = True
+        self._admitted.release()
         # Whoever accepts no more when its listener is shut down does not wait for a client.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(LIMIT)
         self._listener.close()
 
+    def admit(self, count: int) -> None:
+        """Lets so many more through."""
+        self._admitted.release(count)
+
+    def wait_for_next(self) -> None:
+        """Until a client stands before the gate."""
+        poll = select.poll()
+        poll.register(self._listener, select.POLLIN)
+        if not poll.poll(LIMIT * 1000):
+            raise ContractError("its client does not begin the next connection")
+
     def agreed(self) -> dict[str, object]:
-        """What was agreed on; once the connection has ended."""
-        self._thread.join(LIMIT)
+        """What was agreed on; once the first connection has ended."""
+        self._first.wait(LIMIT)
         return parse(bytes(self._said))
 
     def _run(self) -> None:
-        try:
-            near, _ = self._listener.accept()
-            with near, socket.create_connection(("127.0.0.1", self._target), LIMIT) as far:
-                self._pump(near, far)
-        except OSError:
-            return  # who waits for this connection tells what became of it
+        while True:
+            self._admitted.acquire()
+            if self._ended:
+                return
+            try:
+                near, _ = self._listener.accept()
+                with near, socket.create_connection(("127.0.0.1", self._target), LIMIT) as far:
+                    for one in (near, far):
+                        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    self._pump(near, far)
+            except OSError:
+                pass  # who waits for this connection tells what became of it
+            self._first.set()
 
     def _pump(self, near: socket.socket, far: socket.socket) -> None:
         with selectors.DefaultSelector() as selector:
@@ -159,7 +182,7 @@ class Relay:
                     source, sink = key.fileobj, key.data
                     assert isinstance(source, socket.socket)
                     block = _received(source)
-                    if source is far and len(self._said) < KEPT:
+                    if source is far and len(self._said) < KEPT and not self._first.is_set():
                         self._said += block
                     if block:
                         sink.sendall(block)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processor time of the programs of a stack, and connections between them to spend it on.
 
-A server goes on from sample to sample, and its processor clock is read before and after each. A
-client has ended when its time can be read, start-up and all: whoever asks takes the difference of
-two of them.
+A server goes on from sample to sample, and its processor clock is read before and after each, and
+so does a client that can make its connections in turn. Another client has ended when its time can
+be read, start-up and all: whoever asks takes the difference of two of them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -27,12 +28,14 @@ from ..peer import Peer
 from ..process import DONE, UNSUPPORTED, Process
 from ..run import Run
 from ..scenario import Case, Scenario
+from .agreed import Relay
 
 CLIENT_LIMIT = 120.0
-# Hundreds of connections at once on a busy machine are no failure of a stack.
-PATIENCE = {"timeout": 100, "verifier-timeout": 90000}
+# What waits while others are measured is no failure of a stack.
+PATIENCE = {"timeout": 600, "verifier-timeout": 90000}
 SETTLE_LIMIT = 10.0
 SETTLE_PAUSE = 0.002
+HELD_PAUSE = 0.03  # for the first message of a connection that is held
 WORDS_MAX = 300
 PROCESS_CLOCK = 2  # CPUCLOCK_SCHED of the kernel's clock ids, clock_getcpuclockid(3): all threads
 # Results and certificates must outlive a long measurement.
@@ -113,6 +116,40 @@ class Server:
             time.sleep(SETTLE_PAUSE)
 
 
+class Held:
+    """A client that makes its connections in turn, and only those that it is let: one process,
+    whose clock is read before and after some, as that of a server. The next one has always begun
+    and is held, before and after alike."""
+
+    def __init__(self, process: Process, relay: Relay) -> None:
+        self._process = process
+        self.relay = relay
+        self._tail: Tail | None = None
+
+    def cpu_ns(self) -> int:
+        """Processor time until now."""
+        if has_children(self._process.pid):
+            raise Unsupported("its client starts processes of its own, whose time would be missed")
+        return process_ns(self._process.pid)
+
+    def let(self, connections: int) -> list[Event]:
+        """Lets it make so many, and returns their events."""
+        self.relay.admit(connections)
+        events: list[Event] = []
+        deadline = time.monotonic() + CLIENT_LIMIT
+        while len(select_events(events, "closed")) < connections:
+            if self._process.wait(0) or time.monotonic() > deadline:
+                words = " ".join(self._process.stderr().split())[-WORDS_MAX:]
+                raise ContractError(f"the client did not end {connections} connections: {words}")
+            if self._tail is None and self._process.events_path.exists():
+                self._tail = Tail(self._process.events_path)
+            events += self._tail.more() if self._tail is not None else []
+            time.sleep(SETTLE_PAUSE)
+        self.relay.wait_for_next()
+        time.sleep(HELD_PAUSE)
+        return events
+
+
 class Setting:
     """A mode (PROFILE/MODEL/ATTESTER), or the plain TLS that it is held against, being played: the
     device, the verifier, and servers.
@@ -138,6 +175,7 @@ class Setting:
         self.play = Play(self.case, run, folder)
         self._started = 0
         self._asked: list[Tail] = []
+        self._relays = contextlib.ExitStack()
 
     def __enter__(self) -> "Setting":
         self.play.__enter__()
@@ -155,6 +193,7 @@ class Setting:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._relays.close()
         self.play.stop()
 
     def requests(self) -> dict[str, int]:
@@ -196,6 +235,17 @@ class Setting:
         events_path.unlink()
         self.check("client", events, connections)
         return Ended(cpu_ns, events)
+
+    def hold(self, stack: Peer, port: int, connections: int) -> Held:
+        """Starts the client of a stack, which makes so many connections in turn as it is let."""
+        name = f"{stack.name}-client"
+        relay = self._relays.enter_context(Relay(port, 0))
+        argv = [*stack.command("client", self.run.build), *self._flags("client"), "--in-turn"]
+        argv += ["--connect", f"127.0.0.1:{relay.port}", "--connections", str(connections)]
+        argv += ["--events", str(self.play.folder / f"{name}.events.jsonl")]
+        process = Process(name, "client", argv, self.play.folder, listening=False)
+        self.play.processes[name] = process
+        return Held(process, relay)
 
     def check(self, side: str, events: Sequence[Event], connections: int) -> None:
         """Was every connection complete, and attested as the mode says? A fallback must not pass

@@ -74,7 +74,6 @@ class Plan:
     stack_connections: int  # of a sample
     stack_warm_up: int
     stack_warm_up_jit: int  # of a stack that compiles as it runs
-    stack_jit_client_rounds: int  # 0: none. As many connections as its warm-up are a sample
     baselines: list[str] = field(default_factory=lambda: [SERVER, MUTUAL])
 
 
@@ -126,8 +125,7 @@ QUICK = Plan(
     stack_rounds=4,
     stack_connections=15,
     stack_warm_up=4,
-    stack_warm_up_jit=100,
-    stack_jit_client_rounds=0,
+    stack_warm_up_jit=60,
 )
 FULL = Plan(
     modes=_modes_full(),
@@ -150,8 +148,7 @@ FULL = Plan(
     stack_rounds=10,
     stack_connections=25,
     stack_warm_up=8,
-    stack_warm_up_jit=300,
-    stack_jit_client_rounds=3,
+    stack_warm_up_jit=400,
     baselines=[SERVER, MUTUAL, f"{SERVER}/p384", f"{MUTUAL}/p384"],
 )
 

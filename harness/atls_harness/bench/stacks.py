@@ -22,7 +22,7 @@ from ..run import Run, make_work, remove_work
 from ..scenario import SIDES
 from .agreed import Relay
 from .histogram import Histogram, ratio_interval, summary
-from .meter import Server, Setting
+from .meter import Held, Server, Setting
 from .plan import Plan
 
 OWN = "atls"
@@ -36,7 +36,8 @@ HOW = [
     " attester's key is the device's, in the plain connections as well",
     "not counted: the start of a client (it is the difference of two clients, one with more"
     " connections), the first connections of a server",
-    "a sample is the mean of the connections of a round, which are made at once",
+    "a sample is the mean of the connections of a round, which are made at once (by clients in Java"
+    " one after the other, in one process)",
     "plain: the same stack, TLS 1.3 with certificates on the same sides, the attester's key in the"
     " device, no attestation",
     "curve P-256. The peer contract does not choose cipher suite and group of the key exchange:"
@@ -67,7 +68,6 @@ class Cell:
     side: str
     warm_up: int
     connections: int  # of a sample
-    rounds: int
     attested: Samples = field(default_factory=Samples)
     plain: Samples = field(default_factory=Samples)
     agreed: dict[str, object] = field(default_factory=dict)  # suite and group, agreed.parse()
@@ -77,6 +77,11 @@ class Cell:
 def compiles_as_it_runs(stack: Peer, build: Path) -> bool:
     """Is it run by a virtual machine that first interprets?"""
     return any(Path(stack.command(side, build)[0]).name == "java" for side in SIDES)
+
+
+def in_turn(stack: Peer) -> bool:
+    """Can its client make its connections one after the other?"""
+    return bool(stack.capabilities.get("in-turn", False))
 
 
 def chosen(build: Path) -> tuple[list[Peer], dict[str, str]]:
@@ -102,6 +107,7 @@ class Group:
         self.settings = {"attested": attested, "plain": plain}
         self.plan = plan
         self.servers: dict[tuple[str, str], Server] = {}
+        self.held: dict[tuple[str, str], Held] = {}  # clients
         self._start_asks: dict[str, dict[str, int]] = {}  # of the project's client, by setting
 
     def cells(self, stacks: Sequence[Peer], build: Path) -> list[Cell]:
@@ -119,24 +125,20 @@ class Group:
         return made
 
     def _cell(self, stack: Peer, side: str, build: Path) -> Cell:
-        plan = self.plan
-        cell = Cell(stack, side, plan.stack_warm_up, plan.stack_connections, plan.stack_rounds)
-        if compiles_as_it_runs(stack, build):
-            cell.warm_up = plan.stack_warm_up_jit
-            if side == "client":
-                # Starts differ by more than a few connections take.
-                cell.rounds, cell.connections = plan.stack_jit_client_rounds, cell.warm_up
+        jit = compiles_as_it_runs(stack, build)
+        warm_up = self.plan.stack_warm_up_jit if jit else self.plan.stack_warm_up
+        cell = Cell(stack, side, warm_up, self.plan.stack_connections)
         cell.reason = stack.lacks(self.settings["attested"].case, side)
-        if not cell.rounds:
+        if jit and side == "client" and not in_turn(stack):
             cell.reason = cell.reason or (
-                "each sample of a client that compiles as it runs takes hundreds of connections:"
-                " --full measures it"
+                "its client compiles as it runs and has no --in-turn: its start, which differs from"
+                " time to time, cannot be told from its connections"
             )
         return cell
 
     def _count_start(self) -> None:
         """How often the project's client asks device and verifier before it connects."""
-        cell = Cell(self._own(), "client", 1, 1, 1)
+        cell = Cell(self._own(), "client", 1, 1)
         for kind in self.settings:
             one, two = (self._connect(kind, cell, count)[1] for count in (1, 2))
             self._start_asks[kind] = {who: 2 * one[who] - two[who] for who in one}
@@ -155,22 +157,39 @@ class Group:
     def _warm_up(self, cell: Cell) -> None:
         if cell.reason:
             return
-        for kind, setting in self.settings.items():
+        for kind in self.settings:
             if cell.side == "server":
-                self.servers[kind, cell.stack.name] = setting.serve(cell.stack)
-            self._agree(kind, cell)
-            if cell.side == "server":
-                self._serve(kind, cell, cell.warm_up)
+                self._warm_up_server(kind, cell)
+            elif in_turn(cell.stack):
+                self._warm_up_held(kind, cell)
+            else:
+                self._agree(kind, cell, cell.stack, self.servers[kind, OWN])
 
-    def _agree(self, kind: str, cell: Cell) -> None:
+    def _warm_up_server(self, kind: str, cell: Cell) -> None:
+        server = self.settings[kind].serve(cell.stack)
+        self.servers[kind, cell.stack.name] = server
+        self._agree(kind, cell, self._own(), server)
+        self._serve(kind, cell, cell.warm_up)
+
+    def _warm_up_held(self, kind: str, cell: Cell) -> None:
+        # The last one is held until all of it ends.
+        count = cell.warm_up + self.plan.stack_rounds * cell.connections + 1
+        held = self.settings[kind].hold(cell.stack, self.servers[kind, OWN].port, count)
+        self.held[kind, cell.stack.name] = held
+        self._let(kind, cell, cell.warm_up)
+        self._note_agreed(cell, held.relay.agreed())
+
+    def _agree(self, kind: str, cell: Cell, client: Peer, server: Server) -> None:
         """A first connection, which shows what the two libraries agree on."""
-        setting, serves = self.settings[kind], cell.side == "server"
-        server = self.servers[kind, cell.stack.name if serves else OWN]
+        setting = self.settings[kind]
         with Relay(server.port) as relay:
-            setting.connect(self._own() if serves else cell.stack, relay.port, 1)
+            setting.connect(client, relay.port, 1)
             setting.check("server", server.settle(1), 1)
-            found = relay.agreed()
+            self._note_agreed(cell, relay.agreed())
         setting.requests()
+
+    @staticmethod
+    def _note_agreed(cell: Cell, found: dict[str, object]) -> None:
         if cell.agreed and cell.agreed != found:
             raise ContractError(f"with attestation it agrees on {cell.agreed}, without on {found}")
         cell.agreed = found
@@ -196,6 +215,14 @@ class Group:
         setting.check("server", server.settle(connections), connections)
         return cpu_ns, setting.requests()
 
+    def _let(self, kind: str, cell: Cell, connections: int) -> tuple[int, dict[str, int]]:
+        """What connections to the project's server cost a client that makes them in turn."""
+        setting, held = self.settings[kind], self.held[kind, cell.stack.name]
+        before = held.cpu_ns()
+        setting.check("client", held.let(connections), connections)
+        setting.check("server", self.servers[kind, OWN].settle(connections), connections)
+        return held.cpu_ns() - before, setting.requests()
+
     def sample(self, cell: Cell) -> None:
         """One more sample of a cell."""
         with self._or_reason(cell):
@@ -206,6 +233,8 @@ class Group:
                 if cell.side == "server":
                     cpu_ns, asked = self._serve(kind, cell, count)
                     into.add_asked(self._start_asks[kind], -1)
+                elif in_turn(cell.stack):
+                    cpu_ns, asked = self._let(kind, cell, count)
                 else:
                     start_ns, asked = self._connect(kind, cell, cell.warm_up)
                     into.starts_ns.append(start_ns)
@@ -274,7 +303,7 @@ def _mode(run: Run, plan: Plan, mode: str, stacks: Sequence[Peer]) -> dict[str, 
         for number in range(plan.stack_rounds):
             # Forth and back: it is not always the same that comes behind a heavy one.
             for cell in cells if number % 2 == 0 else cells[::-1]:
-                if not cell.reason and number < cell.rounds:
+                if not cell.reason:
                     group.sample(cell)
         rng = random.Random(1)
         rows: dict[str, dict[str, Any]] = {stack.name: {"stack": stack.name} for stack in stacks}

@@ -80,6 +80,7 @@ public final class Options {
     public final EcKey.Curve curve;
     public final boolean acceptWarning;
     public final boolean hrr;
+    public final boolean inTurn;
     public final int nonceSize;
     public final int reattest;
     public final long resultMaxAge;
@@ -130,6 +131,7 @@ public final class Options {
         curve = word("curve", "p256", "p384").equals("p256") ? EcKey.Curve.P256 : EcKey.Curve.P384;
         acceptWarning = word("accept-tier", "affirming", "warning").equals("warning");
         hrr = values.containsKey("hrr");
+        inTurn = values.containsKey("in-turn");
         nonceSize = (int) number("nonce-size", 32, 8, 64);
         reattest = (int) number("reattest", 0, 0, 100);
         resultMaxAge = number("result-max-age", 3600, 0, 1L << 32);
@@ -176,7 +178,8 @@ public final class Options {
             String name = equals < 0 ? argument : argument.substring(0, equals);
             name = name.startsWith("--") ? name.substring(2) : "";
             boolean repeated = REPEATED.contains(name);
-            if (name.equals("hrr") && equals < 0) {
+            boolean bare = name.equals("hrr") || (client && name.equals("in-turn"));
+            if (bare && equals < 0) {
                 values.put(name, "");
             } else if (repeated || TEXTS.contains(name) || own.contains(name)) {
                 if (equals < 0 && ++i == arguments.size()) {

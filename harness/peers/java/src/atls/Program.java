@@ -98,6 +98,9 @@ public final class Program {
         for (int i = 1; i <= party.options.connections; i++) {
             int conn = i;
             threads.add(start(() -> connectOnce(stack, party, conn, all)));
+            if (party.options.inTurn) {
+                join(threads.remove(0));
+            }
         }
         threads.forEach(Program::join);
         return all.get();
