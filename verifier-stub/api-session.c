@@ -188,6 +188,7 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
 {
     struct atls_bytes nonce = ATLS_BYTES(session->nonce, session->nonce_size);
     struct atls_appraisal appraisal = {.scheme = atls_evidence_scheme(evidence->kind)};
+    struct atls_appraiser appraiser = {api->store, api->crypto, api->cache, !api->terse};
     int64_t now = api->clock.now(api->clock.context) / 1000;
     int error = 0;
 
@@ -195,7 +196,7 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
         atls_appraisal_condemn(&appraisal, "evidence-replayed", NULL,
                                "this evidence was posted to this session before");
     else
-        error = atls_appraise(evidence, nonce, api->store, api->crypto, !api->terse, &appraisal);
+        error = atls_appraise(&appraiser, evidence, nonce, &appraisal);
     if (error == 0) {
         tell_appraisal(api, session->id, evidence->media_type, &appraisal);
         error = atls_result_write(&appraisal, nonce, now, api->terse, &api->result, jwtp);

@@ -19,6 +19,7 @@
 struct atls_api { /* everything is borrowed */
     struct atls_store *store;
     struct atls_sessions *sessions;
+    struct atls_platform_cache *cache; /* or NULL */
     const struct atls_crypto *crypto;
     struct atls_clock clock;
     struct atls_events *events; /* or NULL */

@@ -22,10 +22,8 @@
 enum { NO_CLAIM = 0, TRUSTWORTHY = 2, CONTRAINDICATED = 96, VERIFICATION_FAILED = 99 };
 
 struct work {
-    struct atls_store *store;
-    const struct atls_crypto *crypto;
+    const struct atls_appraiser *with;
     struct atls_bytes nonce; /* the session's */
-    bool annotated;
     struct atls_appraisal *out;
     struct atls_psa_component *components;
     struct atls_psa_claims claims;
@@ -129,8 +127,8 @@ static int parse_token(struct work *work, struct atls_bytes message, struct atls
 static int find_anchor(struct work *work, struct atls_public_key *keyp)
 {
     const struct atls_psa_claims *claims = &work->claims;
-    int error = work->store->ops->find_trust_anchor(work->store, claims->implementation_id.data,
-                                                    claims->instance_id.data, keyp);
+    int error = work->with->store->ops->find_trust_anchor(
+        work->with->store, claims->implementation_id.data, claims->instance_id.data, keyp);
 
     if (error == ATLS_E_MISSING)
         return condemn_with_error(work->out, error, "unknown-attestation-key");
@@ -140,7 +138,7 @@ static int find_anchor(struct work *work, struct atls_public_key *keyp)
 static int check_platform_signature(struct work *work, const struct atls_cose_sign1 *token,
                                     const struct atls_public_key *anchor)
 {
-    int error = atls_cose_sign1_verify(token, work->crypto, anchor);
+    int error = atls_cose_sign1_verify(token, work->with->crypto, anchor);
 
     return error == 0 ? 0 : condemn_with_error(work->out, error, "pat-signature-invalid");
 }
@@ -159,8 +157,8 @@ static int check_nonce(struct work *work, struct atls_bytes came, const char *cl
 static int appraise_software(struct work *work)
 {
     struct atls_reference_set references = {0};
-    int error = work->store->ops->find_reference_values(
-        work->store, work->claims.implementation_id.data, &references);
+    int error = work->with->store->ops->find_reference_values(
+        work->with->store, work->claims.implementation_id.data, &references);
 
     if (error == 0)
         error = atls_match_components(&work->claims, &references, work->out);
@@ -200,7 +198,7 @@ static int appraise_platform(struct work *work)
     if (error != 0)
         return error;
     appraise_lifecycle(work);
-    if (!work->annotated)
+    if (!work->with->annotates)
         return 0;
     work->out->annotated_evidence = atls_evidence_summary(&work->claims);
     if (!work->out->annotated_evidence)
@@ -282,17 +280,18 @@ static int parse_cab(struct work *work, const struct atls_evidence *evidence, st
 
 /* The KAT is signed by the key attestation key that it names, and the PAT vouches for that key by
  * carrying its hash as nonce; in the prototype it vouches for the identity key itself. */
-static int check_key_attestation(struct work *work, const struct atls_cab *cab)
+static int check_key_attestation(struct work *work, const struct atls_cab *cab,
+                                 struct atls_bytes pat_nonce)
 {
     uint8_t linkage[ATLS_LINKAGE_SIZE];
-    int error = atls_cose_sign1_verify(&cab->kat, work->crypto, &cab->kat_claims.kak);
+    int error = atls_cose_sign1_verify(&cab->kat, work->with->crypto, &cab->kat_claims.kak);
 
     if (error != 0)
         return condemn_with_error(work->out, error, "kat-signature-invalid");
-    error = atls_kat_linkage_encoded(work->crypto, cab->kat_claims.linked, linkage);
+    error = atls_kat_linkage_encoded(work->with->crypto, cab->kat_claims.linked, linkage);
     if (error != 0)
         return condemn_with_error(work->out, error, "linkage-mismatch");
-    if (!atls_bytes_equal_secret(work->claims.nonce, ATLS_BYTES(linkage, sizeof linkage))) {
+    if (!atls_bytes_equal_secret(pat_nonce, ATLS_BYTES(linkage, sizeof linkage))) {
         atls_appraisal_condemn(work->out, "linkage-mismatch",
                                cab->prototype ? ATLS_PROTOTYPE_CLAUSE : KAT_CLAUSE,
                                "the PAT's nonce is not the SHA-256 hash of %s in the KAT",
@@ -302,25 +301,73 @@ static int check_key_attestation(struct work *work, const struct atls_cab *cab)
     return 0;
 }
 
-static int appraise_cab(struct work *work, const struct atls_evidence *evidence)
+/* Everything that the PAT does not say. */
+static int appraise_kat(struct work *work, const struct atls_cab *cab, struct atls_bytes pat_nonce)
+{
+    int error = check_key_attestation(work, cab, pat_nonce);
+
+    return error == 0 ? check_nonce(work, cab->kat_claims.nonce, KAT_CLAUSE) : error;
+}
+
+/* For a PAT of which nothing is known yet. */
+static int appraise_tokens(struct work *work, const struct atls_cab *cab)
 {
     struct atls_cose_sign1 token;
     struct atls_public_key anchor;
-    struct atls_cab cab;
-    int error = parse_cab(work, evidence, &cab);
+    int error = parse_token(work, cab->pat_bytes, &token);
 
-    if (error == 0)
-        error = parse_token(work, cab.pat_bytes, &token);
     if (error == 0)
         error = find_anchor(work, &anchor);
     if (error == 0)
         error = check_platform_signature(work, &token, &anchor);
     if (error == 0)
-        error = check_key_attestation(work, &cab);
+        error = appraise_kat(work, cab, work->claims.nonce);
+    return error == 0 ? appraise_platform(work) : error;
+}
+
+/* What is wrong with a token is looked at anew each time. */
+static void remember(const struct work *work, const uint8_t *digest, unsigned revision)
+{
+    struct atls_platform_verdict verdict = {.summary = work->out->annotated_evidence};
+
+    if (strcmp(work->out->reason, "ok") != 0 || work->claims.nonce.size != sizeof verdict.nonce)
+        return;
+    memcpy(verdict.nonce, work->claims.nonce.data, sizeof verdict.nonce);
+    memcpy(verdict.trust_vector, work->out->trust_vector, sizeof verdict.trust_vector);
+    atls_platform_cache_keep(work->with->cache, digest, revision, &verdict);
+}
+
+static int appraise_remembering(struct work *work, const struct atls_cab *cab)
+{
+    unsigned revision = atomic_load(&work->with->store->revision);
+    uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE];
+    struct atls_platform_verdict known;
+    int error = work->with->crypto->hash(ATLS_SHA256, &cab->pat_bytes, 1, digest);
+
+    if (error != 0)
+        return error;
+    if (atls_platform_cache_find(work->with->cache, digest, revision, &known)) {
+        error = appraise_kat(work, cab, ATLS_BYTES(known.nonce, sizeof known.nonce));
+        if (error == 0) {
+            memcpy(work->out->trust_vector, known.trust_vector, sizeof known.trust_vector);
+            work->out->annotated_evidence = json_incref(known.summary);
+        }
+        json_decref(known.summary);
+        return error;
+    }
+    error = appraise_tokens(work, cab);
     if (error == 0)
-        error = check_nonce(work, cab.kat_claims.nonce, KAT_CLAUSE);
+        remember(work, digest, revision);
+    return error;
+}
+
+static int appraise_cab(struct work *work, const struct atls_evidence *evidence)
+{
+    struct atls_cab cab;
+    int error = parse_cab(work, evidence, &cab);
+
     if (error == 0)
-        error = appraise_platform(work);
+        error = work->with->cache ? appraise_remembering(work, &cab) : appraise_tokens(work, &cab);
     if (error == 0) {
         work->out->has_key = true;
         work->out->key = cab.kat_claims.identity_key;
@@ -341,13 +388,11 @@ static enum atls_tier worst_of(const int *trust_vector)
     return worst;
 }
 
-int atls_appraise(const struct atls_evidence *evidence, struct atls_bytes nonce,
-                  struct atls_store *store, const struct atls_crypto *crypto, bool annotated,
-                  struct atls_appraisal *appraisalp)
+int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evidence *evidence,
+                  struct atls_bytes nonce, struct atls_appraisal *appraisalp)
 {
     struct atls_appraisal out = {.scheme = atls_evidence_scheme(evidence->kind)};
-    struct work work = {
-        .store = store, .crypto = crypto, .nonce = nonce, .annotated = annotated, .out = &out};
+    struct work work = {.with = appraiser, .nonce = nonce, .out = &out};
     int error;
 
     atls_appraisal_say(&out, "ok", NULL, "every check passed");

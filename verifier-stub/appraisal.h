@@ -19,6 +19,7 @@
 #include "rats/ear.h"
 #include "rats/psa.h"
 #include "verifier-stub/evidence.h"
+#include "verifier-stub/platform-cache.h"
 #include "verifier-stub/store.h"
 
 #define ATLS_MISMATCHES_LISTED 64 /* a result names at most so many components */
@@ -37,11 +38,16 @@ struct atls_appraisal { /* free the members with atls_appraisal_clear() */
 };
 void atls_appraisal_clear(struct atls_appraisal *appraisal);
 
-/* 0 whatever the verdict; negative only where this machine, or its store, is at fault. ANNOTATED:
- * with a summary of genuine evidence. */
-int atls_appraise(const struct atls_evidence *evidence, struct atls_bytes nonce,
-                  struct atls_store *store, const struct atls_crypto *crypto, bool annotated,
-                  struct atls_appraisal *appraisalp);
+struct atls_appraiser { /* what it appraises with; everything is borrowed */
+    struct atls_store *store;
+    const struct atls_crypto *crypto;
+    struct atls_platform_cache *cache; /* or NULL */
+    bool annotates;                    /* a summary of genuine evidence is wanted */
+};
+
+/* 0 whatever the verdict; negative only where this machine, or its store, is at fault. */
+int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evidence *evidence,
+                  struct atls_bytes nonce, struct atls_appraisal *appraisalp);
 
 /* A verdict that this evidence is bad, without looking at it (replays). */
 void atls_appraisal_condemn(struct atls_appraisal *appraisal, const char *reason,

@@ -2,7 +2,8 @@
 /*
  * Any evidence into appraisal. The first byte says in which media type it comes and whether
  * signatures are verified or all believed: believing gets the fuzzer behind them. The store is a
- * fake that knows every device. What comes out must be of one piece.
+ * fake that knows every device. What comes out must be of one piece, and the same again where the
+ * platform is remembered.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct test_device device;
 static struct atls_crypto believing;
 static json_t *signer, *verifier;
+static struct atls_platform_cache *cache; /* of what was believed */
 
 static int believe(const struct atls_public_key *key, struct atls_bytes digest,
                    struct atls_bytes signature)
@@ -56,7 +58,8 @@ static void set_up(void)
     test_device_make(&device, 1);
     believing = atls_crypto_gnutls;
     believing.verify = believe;
-    if (atls_signing_key_make(&signer) != 0 || !(verifier = atls_signing_key_public(signer)))
+    if (atls_signing_key_make(&signer) != 0 || !(verifier = atls_signing_key_public(signer)) ||
+        atls_platform_cache_open(3600, atls_clock_of_system(), &cache) != 0)
         abort();
 }
 
@@ -93,11 +96,28 @@ static void check_appraisal(const struct atls_appraisal *appraisal)
         demand((appraisal->trust_vector[i] == 99) == failed);
 }
 
+static void check_again(struct atls_appraiser appraiser, const struct atls_evidence *evidence,
+                        struct atls_bytes nonce, const struct atls_appraisal *first)
+{
+    struct atls_appraisal again;
+
+    appraiser.cache = cache;
+    for (int i = 0; i < 2; i++) {
+        demand(atls_appraise(&appraiser, evidence, nonce, &again) == 0);
+        demand(strcmp(again.reason, first->reason) == 0 && again.tier == first->tier);
+        demand(memcmp(again.trust_vector, first->trust_vector, sizeof again.trust_vector) == 0);
+        demand(json_equal(again.annotated_evidence, first->annotated_evidence) ||
+               !first->annotated_evidence);
+        atls_appraisal_clear(&again);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct atls_store_ops ops = {.find_trust_anchor = find_trust_anchor,
                                               .find_reference_values = find_reference_values};
-    struct atls_store store = {&ops};
+    struct atls_store store = {.ops = &ops};
+    struct atls_appraiser appraiser = {.store = &store, .annotates = true};
     struct atls_evidence evidence;
     struct atls_appraisal appraisal;
     const char *reason = NULL;
@@ -113,10 +133,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     demand(error >= 0);
     if (error != 0)
         return 0;
-    error = atls_appraise(&evidence, ATLS_BYTES(nonce, sizeof nonce), &store,
-                          data[0] & 2 ? &believing : &atls_crypto_gnutls, true, &appraisal);
+    appraiser.crypto = data[0] & 2 ? &believing : &atls_crypto_gnutls;
+    error = atls_appraise(&appraiser, &evidence, ATLS_BYTES(nonce, sizeof nonce), &appraisal);
     demand(error == 0);
     check_appraisal(&appraisal);
+    if (appraiser.crypto == &believing)
+        check_again(appraiser, &evidence, ATLS_BYTES(nonce, sizeof nonce), &appraisal);
     if (data[0] & 4)
         check_result(&appraisal, ATLS_BYTES(nonce, sizeof nonce));
     atls_appraisal_clear(&appraisal);

@@ -28,12 +28,14 @@ struct options {
     enum atls_ear_dialect ear_dialect;
     bool terse, quiet;
     unsigned result_lifetime, session_lifetime;
+    unsigned cache_lifetime; /* 0: no cache */
 };
 
 struct parts { /* of a running verifier, in the order of their making */
     struct atls_events *events;
     struct atls_store *store;
     struct atls_sessions *sessions;
+    struct atls_platform_cache *cache;
     json_t *key;
     struct atls_verifier *verifier;
 };
@@ -47,6 +49,7 @@ enum {
     OPTION_PUBLIC_KEY,
     OPTION_RESULT_LIFETIME,
     OPTION_SESSION_LIFETIME,
+    OPTION_CACHE,
     OPTION_TERSE,
     OPTION_QUIET,
     OPTION_FAULT,
@@ -65,6 +68,8 @@ static const struct argp_option argp_options[] = {
     {"public-key", OPTION_PUBLIC_KEY, "FILE", 0, "Write the public JWK there", 0},
     {"result-lifetime", OPTION_RESULT_LIFETIME, "S", 0, "Of a result (300)", 0},
     {"session-lifetime", OPTION_SESSION_LIFETIME, "S", 0, "Of a session (150)", 0},
+    {"cache", OPTION_CACHE, "S", 0,
+     "Remember platform tokens that were found good, for so long (default: never)", 0},
     {"terse", OPTION_TERSE, NULL, 0, "Sessions and results say nothing optional", 0},
     {"quiet", OPTION_QUIET, NULL, 0, "Nothing is told of sessions and requests", 0},
     {"fault", OPTION_FAULT, "FAULT", 0,
@@ -176,6 +181,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_FAULT:
         add_fault(options, value, state);
         break;
+    case OPTION_CACHE:
+        options->cache_lifetime = seconds(value, "--cache", state);
+        break;
     case OPTION_TERSE:
         options->terse = true;
         break;
@@ -266,6 +274,7 @@ static int start_server(const struct options *options, struct parts *parts)
             {
                 .store = parts->store,
                 .sessions = parts->sessions,
+                .cache = parts->cache,
                 .crypto = &atls_crypto_gnutls,
                 .clock = atls_clock_of_system(),
                 .events = options->quiet ? NULL : parts->events,
@@ -308,6 +317,9 @@ static int start(const struct options *options, struct parts *parts)
     if (error == 0)
         error = atls_sessions_open(&limits, atls_clock_of_system(), &atls_crypto_gnutls,
                                    &parts->sessions);
+    if (error == 0 && options->cache_lifetime > 0)
+        error = atls_platform_cache_open(options->cache_lifetime, atls_clock_of_system(),
+                                         &parts->cache);
     if (error == 0)
         error = start_server(options, parts);
     return error;
@@ -317,6 +329,7 @@ static void stop(struct parts *parts)
 {
     atls_verifier_stop(parts->verifier);
     atls_sessions_close(parts->sessions);
+    atls_platform_cache_close(parts->cache);
     atls_store_close(parts->store);
     json_decref(parts->key);
     atls_events_close(parts->events);

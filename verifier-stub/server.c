@@ -357,13 +357,13 @@ static struct MHD_Daemon *start_daemon(struct atls_verifier *verifier, int fd)
     bool may_wait = verifier->config.fault_count > 0;
     unsigned threads = may_wait || cores < 2 ? 0 : cores > THREADS_MAX ? THREADS_MAX : cores;
 
-    return MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD |
-            (may_wait ? MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL : MHD_USE_EPOLL),
-        0, NULL, NULL, handle, verifier, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
-        exchange_free, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_THREAD_POOL_SIZE, threads,
-        MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
+                                (may_wait ? MHD_USE_THREAD_PER_CONNECTION : 0),
+                            0, NULL, NULL, handle, verifier, MHD_OPTION_LISTEN_SOCKET, fd,
+                            MHD_OPTION_NOTIFY_COMPLETED, exchange_free, NULL,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+                            MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_END);
 }
 
 int atls_verifier_start(const struct atls_verifier_config *config, const char *listen,

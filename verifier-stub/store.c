@@ -38,6 +38,7 @@ int atls_store_import_corim(struct atls_store *store, struct atls_bytes in,
     if (error == 0)
         *importp =
             (struct atls_store_import){corim.reference_value_count, corim.trust_anchor_count};
+    atomic_fetch_add(&store->revision, 1); /* whatever came of it */
     atls_corim_clear(&corim);
     return error;
 }

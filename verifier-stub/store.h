@@ -7,6 +7,8 @@
 #ifndef ATLS_VERIFIER_STORE_H
 #define ATLS_VERIFIER_STORE_H
 
+#include <stdatomic.h>
+
 #include "rats/corim.h"
 
 #define ATLS_STORE_MAX_ENTRIES ((size_t)1 << 16) /* reference values, and trust anchors */
@@ -34,6 +36,7 @@ struct atls_store_ops {
 };
 struct atls_store { /* the head of each backend's own object */
     const struct atls_store_ops *ops;
+    atomic_uint revision; /* another one once endorsements were added */
 };
 
 /* SPEC: "memory" or "sqlite:PATH". ATLS_E_UNSUPPORTED (another kind), ATLS_E_MALFORMED (a file that

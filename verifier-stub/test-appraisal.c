@@ -312,6 +312,14 @@ static struct test_recipe recipe_of(const struct row *row)
     return recipe;
 }
 
+static int appraise_with(struct atls_store *with, const struct atls_evidence *evidence,
+                         struct atls_bytes expected, struct atls_appraisal *appraisalp)
+{
+    struct atls_appraiser appraiser = {with, &atls_crypto_gnutls, NULL, true};
+
+    return atls_appraise(&appraiser, evidence, expected, appraisalp);
+}
+
 static void appraise(const char *media_type, struct atls_bytes body,
                      struct atls_appraisal *appraisalp)
 {
@@ -319,8 +327,7 @@ static void appraise(const char *media_type, struct atls_bytes body,
     const char *reason;
 
     assert_int_equal(atls_evidence_unwrap(media_type, body, &evidence, &reason), 0);
-    assert_int_equal(atls_appraise(&evidence, ATLS_BYTES(nonce, sizeof nonce), store,
-                                   &atls_crypto_gnutls, true, appraisalp),
+    assert_int_equal(appraise_with(store, &evidence, ATLS_BYTES(nonce, sizeof nonce), appraisalp),
                      0);
     atls_evidence_clear(&evidence);
 }
@@ -481,12 +488,11 @@ static void test_broken_store(void **state)
     const char *reason;
 
     for (size_t i = 0; i < COUNT(broken); i++) {
-        struct atls_store fake = {&broken[i]};
+        struct atls_store fake = {.ops = &broken[i]};
 
         assert_int_equal(
             atls_evidence_unwrap("application/cmw", ATLS_BYTES(cab, size), &evidence, &reason), 0);
-        assert_true(atls_appraise(&evidence, ATLS_BYTES(nonce, 32), &fake, &atls_crypto_gnutls,
-                                  true, &appraisal) < 0);
+        assert_true(appraise_with(&fake, &evidence, ATLS_BYTES(nonce, 32), &appraisal) < 0);
         assert_string_equal(appraisal.reason, "untouched");
         atls_evidence_clear(&evidence);
     }
@@ -570,9 +576,9 @@ static void test_vectors_of_veraison(void **state)
         assert_int_equal(atls_store_open("memory", &other), 0);
         assert_int_equal(atls_store_import_corim(other, corim, &import), 0);
         assert_int_equal(atls_evidence_unwrap(ATLS_MT_PSA_VERAISON, token, &evidence, &reason), 0);
-        assert_int_equal(atls_appraise(&evidence, ATLS_BYTES(challenge, sizeof challenge), other,
-                                       &atls_crypto_gnutls, true, &appraisal),
-                         0);
+        assert_int_equal(
+            appraise_with(other, &evidence, ATLS_BYTES(challenge, sizeof challenge), &appraisal),
+            0);
         assert_string_equal(appraisal.reason, "reference-value-mismatch");
         assert_non_null(strstr(appraisal.detail, "endorsed, but for another signer"));
         assert_memory_equal(appraisal.trust_vector, vectors[EXECUTABLES], sizeof *vectors);
@@ -610,7 +616,7 @@ static void test_vectors_of_tf_m(void **state)
     static const char *const names[] = {"psa/tf-m/psa-iot-1_sign1.bin",
                                         "psa/tf-m/psa-2_0_0_sign1.bin"};
     struct atls_bytes pem = test_vector("psa/tf-m/public.pem");
-    struct atls_store fake = {&ops};
+    struct atls_store fake = {.ops = &ops};
 
     assert_int_equal(atls_pem_read_public_key(pem, &tf_m_key), 0);
     test_vector_free(pem);
@@ -626,9 +632,7 @@ static void test_vectors_of_tf_m(void **state)
         assert_int_equal(atls_cose_sign1_parse(token, ATLS_COSE_TAG_EITHER, NULL, &message), 0);
         assert_int_equal(atls_psa_claims_parse(message.payload, components, 8, &claims), 0);
         assert_int_equal(atls_evidence_unwrap(ATLS_MT_PSA_TOKEN, token, &evidence, &reason), 0);
-        assert_int_equal(
-            atls_appraise(&evidence, claims.nonce, &fake, &atls_crypto_gnutls, true, &appraisal),
-            0);
+        assert_int_equal(appraise_with(&fake, &evidence, claims.nonce, &appraisal), 0);
         if (strcmp(appraisal.reason, "unknown-component") != 0)
             fail_msg("%s: %s: %s", names[i], appraisal.reason, appraisal.detail);
         assert_int_equal(appraisal.trust_vector[ATLS_HARDWARE], 2);

@@ -202,7 +202,12 @@ static int open_row(const struct options *o, struct row *row)
     int result = bench_world_open(o->verifier, &row->world);
     if (result != 0)
         return result;
-    if (o->endorsed != 0)
+    if (row->mode.cached && o->verifier != NULL)
+        return atls_fail(-EINVAL, NULL, "%s: a verifier over HTTP has --cache itself",
+                         row->mode.name);
+    if (row->mode.cached)
+        result = bench_verifier_remember(row->world.verifier);
+    if (result == 0 && o->endorsed != 0)
         result = bench_verifier_endorse(row->world.verifier, o->endorsed, 0);
     if (result != 0)
         return result;

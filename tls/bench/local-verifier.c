@@ -52,9 +52,15 @@ void bench_verifier_free(struct bench_verifier *v)
         return;
     if (v->api.sessions != NULL)
         atls_sessions_close(v->api.sessions);
+    atls_platform_cache_close(v->api.cache);
     atls_store_close(v->api.store);
     json_decref(v->key);
     free(v);
+}
+
+int bench_verifier_remember(struct bench_verifier *verifier)
+{
+    return atls_platform_cache_open(RESULT_LIFETIME, verifier->api.clock, &verifier->api.cache);
 }
 
 /* Takes the value of NAME out of "a=b&c=d", percent-decoded; NULL where it is not there. */

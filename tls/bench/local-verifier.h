@@ -12,6 +12,8 @@ int bench_verifier_new(struct bench_verifier **verifierp);
 void bench_verifier_free(struct bench_verifier *verifier);
 /* From now on it answers CLIENT's exchanges, whatever their URL. */
 void bench_verifier_serve(struct bench_verifier *verifier, struct atls_verifier_client *client);
+/* From now on it remembers platform tokens. Once at most. -ENOMEM. */
+int bench_verifier_remember(struct bench_verifier *verifier);
 /* Endorses the device "inproc:SEED[:COMPONENTS]". As atls_simulated_endorse() and the store. */
 int bench_verifier_endorse(struct bench_verifier *verifier, uint64_t seed, unsigned components);
 

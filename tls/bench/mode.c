@@ -54,6 +54,10 @@ static int take_option(const char *word, struct bench_mode *mode)
         mode->certificate = true;
         return 0;
     }
+    if (mode->model == ATLS_MODEL_BACKGROUND_CHECK && strcmp(word, "cached") == 0) {
+        mode->cached = true;
+        return 0;
+    }
     if (mode->profile != NULL && strncmp(word, "components=", 11) == 0) {
         int result =
             atls_parse_number(word + 11, "components", 0, ATLS_PSA_COMPONENTS_MAX, &number);

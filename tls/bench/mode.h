@@ -16,12 +16,13 @@ struct bench_mode {
     enum atls_evidence_format format;
     enum atls_curve curve;
     unsigned components; /* measured ones beside those that every device has */
+    bool cached;         /* the verifier in this process remembers platform tokens */
 };
 
 /* "plain/server" or "plain/mutual"; or PROFILE/MODEL/ATTESTER, with background-check or passport,
  * and client, server or both. Options follow, each behind a slash: "psa" (a bare token; default a
- * CAB), "cert", "p384", "components=N". -EINVAL; ATLS_E_UNSUPPORTED: no such profile, or one that
- * does not have this. NAME is borrowed. */
+ * CAB), "cert", "p384", "components=N", "cached" (by the verifier in this process). -EINVAL;
+ * ATLS_E_UNSUPPORTED: no such profile, or one that does not have this. NAME is borrowed. */
 int bench_mode_parse(const char *name, struct bench_mode *modep);
 
 #endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Platform tokens that were found good, for a short time. In a CAB only the KAT answers the
+ * challenge; the PAT vouches for the key attestation key, and a device sends the same one for as
+ * long as it runs. Whose it is, its signature, and what it says of the platform depend on its bytes
+ * and on the endorsements alone, so a verifier need not look again. Only affirmed tokens are kept,
+ * by the SHA-256 hash of all their bytes, and all are forgotten once endorsements are added.
+ * All calls may come from several threads at once.
+ */
+#ifndef ATLS_VERIFIER_PLATFORM_CACHE_H
+#define ATLS_VERIFIER_PLATFORM_CACHE_H
+
+#include <jansson.h>
+
+#include "rats/ear.h"
+#include "rats/kat.h"
+#include "verifier-stub/sessions.h"
+
+struct atls_platform_verdict { /* of one token */
+    uint8_t nonce[ATLS_LINKAGE_SIZE];
+    int trust_vector[ATLS_TRUST_CLAIM_COUNT];
+    json_t *summary; /* of its claims, or NULL */
+};
+
+struct atls_platform_cache;
+/* LIFETIME in seconds. -ENOMEM. */
+int atls_platform_cache_open(unsigned lifetime, struct atls_clock clock,
+                             struct atls_platform_cache **cachep);
+void atls_platform_cache_close(struct atls_platform_cache *cache); /* NULL is fine */
+
+/* REVISION is the store's, as it was before anything was looked up in it. The verdict's summary is
+ * a reference of the caller's. */
+bool atls_platform_cache_find(struct atls_platform_cache *cache,
+                              const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE], unsigned revision,
+                              struct atls_platform_verdict *verdictp);
+/* Takes a reference to the verdict's summary. Another token may be forgotten for this one. */
+void atls_platform_cache_keep(struct atls_platform_cache *cache,
+                              const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE], unsigned revision,
+                              const struct atls_platform_verdict *verdict);
+
+#endif
