@@ -65,8 +65,13 @@ static int expect(const struct atls_cbor_reader *r, const char *what, enum atls_
 int atls_cbor_read_uint(struct atls_cbor_reader *r, const char *what, uint64_t *valuep)
 {
     struct atls_cbor_item item;
-    int result = expect(r, what, ATLS_CBOR_UINT, &item);
+    int result;
 
+    if (r->at < r->in.size && r->in.data[r->at] < 24) { /* as keys are: its own head */
+        *valuep = r->in.data[r->at++];
+        return 0;
+    }
+    result = expect(r, what, ATLS_CBOR_UINT, &item);
     if (result)
         return result;
     r->at += item.size;
