@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Mapping
 
 from .plan import SIZES
@@ -10,11 +11,14 @@ from .plan import SIZES
 GIB = 1 << 30
 
 
-def _ratio(result: Mapping[str, Any], mode: str) -> float | None:
-    for row in result.get("pair", {}).get("modes", []):
-        if row["mode"] == mode:
-            return float(row["ratio_to_floor"]["value"])
-    return None
+def _ratio(result: Mapping[str, Any], modes: str) -> float | None:
+    """The largest of the modes that the pattern is for."""
+    found = [
+        float(row["ratio_to_floor"]["value"])
+        for row in result.get("pair", {}).get("modes", [])
+        if re.fullmatch(modes, row["mode"])
+    ]
+    return max(found, default=None)
 
 
 def judge(result: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -22,17 +26,17 @@ def judge(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     large = f"seat-06/background-check/client/components={SIZES[60000]}"
     found: list[tuple[str, str, float, float | None, bool]] = [
         (
-            "attested over plain TLS and the extra crypto, background check",
+            "attested over plain TLS and the extra crypto, background check, any profile",
             "at most",
             1.10,
-            _ratio(result, "ta-07/background-check/client"),
+            _ratio(result, "[^/]+/background-check/[^/]+"),
             True,
         ),
         (
-            "the same, passport",
+            "the same, passport, any profile",
             "at most",
             1.10,
-            _ratio(result, "ta-07/passport/client"),
+            _ratio(result, "[^/]+/passport/[^/]+"),
             True,
         ),
         ("the same, 60 kB of evidence", "at most", 1.5, _ratio(result, large), True),
@@ -53,7 +57,7 @@ def judge(result: Mapping[str, Any]) -> list[dict[str, Any]]:
             "appraisals, of what their signatures alone would allow, over HTTP",
             "at least",
             0.8,
-            verifier["of_what_signatures_allow"] if verifier else None,
+            verifier[0]["of_what_signatures_allow"] if verifier else None,
             False,
         )
     )

@@ -24,7 +24,7 @@ from ..run import make_results, point_latest
 from . import compare, goals, machine, network, page, sections, stacks, tables
 from .plan import FULL, QUICK, Plan
 
-VERSION = 1
+VERSION = 2
 ORDER = (
     "pair",
     "instructions",

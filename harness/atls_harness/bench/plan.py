@@ -28,7 +28,8 @@ def _modes_quick() -> list[str]:
         for model in PROFILES[profile]:
             modes.append(f"{profile}/{model}/client")
     modes += ["ta-07/background-check/server", "ta-07/passport/both"]
-    modes += [f"seat-06/background-check/client/components={SIZES[60000]}"]
+    large = f"seat-06/background-check/client/components={SIZES[60000]}"
+    modes += ["ta-07/background-check/client/cached", large, f"{large}/cached"]
     return modes
 
 
@@ -43,8 +44,10 @@ def _modes_full() -> list[str]:
     for profile in ("ta-07", "seat-06"):
         modes.append(f"{profile}/background-check/client/p384")
         modes.append(f"{profile}/passport/client/p384")
+        modes.append(f"{profile}/background-check/client/cached")
         for components in SIZES.values():
             modes.append(f"{profile}/background-check/client/components={components}")
+            modes.append(f"{profile}/background-check/client/components={components}/cached")
             modes.append(f"{profile}/passport/client/components={components}")
     return modes
 
@@ -59,6 +62,7 @@ class Plan:
     instruction_samples: int
     device_modes: list[str]
     device_samples: int
+    qemu_samples: int  # each takes half a second
     appraisals: int
     at_once: tuple[int, ...]
     connections: int
@@ -111,6 +115,7 @@ QUICK = Plan(
     instruction_samples=4,
     device_modes=DEVICES[:1],
     device_samples=60,
+    qemu_samples=5,
     appraisals=1000,
     at_once=(1, 10, 100),
     connections=400,
@@ -134,6 +139,7 @@ FULL = Plan(
     instruction_samples=10,
     device_modes=DEVICES,
     device_samples=300,
+    qemu_samples=30,
     appraisals=5000,
     at_once=(1, 3, 10, 30, 100, 300, 1000),
     connections=3000,

@@ -43,11 +43,13 @@ def run(build: Path, argv: Sequence[str], prefix: Sequence[str] = ()) -> dict[st
 
 @contextlib.contextmanager
 def device(
-    build: Path, folder: Path, seed: int, name: str, flags: Sequence[str] = ()
+    build: Path, folder: Path, seed: int, name: str, command: Sequence[str] = ()
 ) -> Iterator[str]:
-    """A device in a process of its own; gives its address."""
+    """A device in a process of its own, started by COMMAND where it is not the host's; gives its
+    address."""
     address = f"unix:{folder / name}.sock"
-    argv = [str(build / "sim" / "atls-device"), "--listen", address, "--seed", str(seed), *flags]
+    command = command or [str(build / "sim" / "atls-device")]
+    argv = [*command, "--listen", address, "--seed", str(seed)]
     argv += ["--events", str(folder / f"{name}.events.jsonl")]
     process = Process(name, "device", argv, folder, listening=True)
     try:
@@ -57,11 +59,13 @@ def device(
         process.stop()
 
 
-def endorse(build: Path, folder: Path, seed: int) -> str:
-    """The file with the endorsements of the device with that seed."""
+def endorse(build: Path, folder: Path, seed: int, command: Sequence[str] = ()) -> str:
+    """The file with the endorsements of the device with that seed, by COMMAND or the host's."""
     path = folder / f"{seed}.corim"
-    argv = [str(build / "sim" / "atls-device"), "provision", "--seed", str(seed)]
-    subprocess.run([*argv, "--output", str(path)], check=True, stdin=subprocess.DEVNULL)
+    command = command or [str(build / "sim" / "atls-device"), "provision"]
+    subprocess.run(
+        [*command, "--seed", str(seed), "--output", str(path)], check=True, stdin=subprocess.DEVNULL
+    )
     return str(path)
 
 

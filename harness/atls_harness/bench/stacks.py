@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Sequence
@@ -29,9 +30,11 @@ OWN = "atls"
 ROLES = ("client", "server", "device", "verifier")
 # Of what N connections cost, how much may a client's start differ from round to round?
 START_SPREAD = 0.2
+LATE = 0.05  # seconds; a verifier tells of a request when it has answered
 HOW = [
     "counted: processor time of the stack's process, all threads, a connection; its adapter is part"
-    " of it, which writes events and speaks to device and verifier",
+    " of it, which writes events, speaks to device and verifier, and has libraries of its own for"
+    " what the stack does not do (its peer.yaml says which)",
     "not counted: device and verifier, which are processes of their own. The signature of an"
     " attester's key is the device's, in the plain connections as well",
     "not counted: the start of a client (it is the difference of two clients, one with more"
@@ -140,8 +143,14 @@ class Group:
         """How often the project's client asks device and verifier before it connects."""
         cell = Cell(self._own(), "client", 1, 1)
         for kind in self.settings:
-            one, two = (self._connect(kind, cell, count)[1] for count in (1, 2))
+            one, two = (self._requests_of(kind, cell, count) for count in (1, 2))
             self._start_asks[kind] = {who: 2 * one[who] - two[who] for who in one}
+
+    def _requests_of(self, kind: str, cell: Cell, connections: int) -> dict[str, int]:
+        soon = self._connect(kind, cell, connections)[1]
+        time.sleep(LATE)
+        late = self.settings[kind].requests()
+        return {who: count + late[who] for who, count in soon.items()}
 
     @contextlib.contextmanager
     def _or_reason(self, cell: Cell) -> Iterator[None]:
@@ -282,7 +291,7 @@ def told(cell: Cell, role: str, rng: random.Random) -> dict[str, Any]:
             "connections": count,
             "warm_up": cell.warm_up,
             "agreed": cell.agreed,
-            "asked": {who: round(number / whole, 2) for who, number in cell.attested.asked.items()},
+            "asked": {who: round(number / whole, 1) for who, number in cell.attested.asked.items()},
         }
     )
     if cell.attested.starts_ns:
