@@ -17,7 +17,7 @@ from typing import Any, Iterator, Mapping
 
 import pytest
 
-from atls_harness.bench import agreed, goals, machine, meter, page, plan, stacks, tables
+from atls_harness.bench import agreed, goals, machine, main, meter, page, plan, stacks, tables
 from atls_harness.document import first_problem
 from atls_harness.errors import ContractError, CrashError, InfrastructureError, Unsupported
 from atls_harness.paths import BENCHMARK_SCHEMA, PEERS
@@ -107,7 +107,7 @@ def test_what_is_not_measured_has_a_reason(found: Mapping[str, Any]) -> None:
 
 def test_the_section_is_as_the_schema_has_it(found: Mapping[str, Any], tmp_path: Path) -> None:
     result: dict[str, Any] = {
-        "version": 1,
+        "version": main.VERSION,
         "root_of_trust": "simulated",
         "command": "./atls bench --only stacks",
         "started": "2026-01-01T00:00:00+00:00",
