@@ -35,10 +35,7 @@ static void die_with_parent(void)
  * them again: by default the kernel would take the pages back in between and clear them anew. */
 static void keep_memory(void)
 {
-    enum { KEPT = 1 << 20 };
-
-    mallopt(M_TRIM_THRESHOLD, KEPT);
-    mallopt(M_MMAP_THRESHOLD, KEPT);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
 void atls_program_start(const char *name, int exit_with_parent)
