@@ -110,7 +110,7 @@ static void writes_all_claims_exactly(void **state)
 static void writes_encoded_components(void **state)
 {
     uint8_t buffer[1024], array[512], again[1024];
-    struct atls_bytes expected, encoded, out;
+    struct atls_bytes expected = {NULL, 0}, encoded = {NULL, 0}, out = {NULL, 0};
     struct atls_cbor_writer w;
     struct example e;
 
