@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rounds of single operations: ECDSA through the crypto adapter, key exchange through the function
- * that GnuTLS calls. */
+/* Rounds of single operations: ECDSA through GnuTLS with keys that are ready, key exchange through
+ * the function that GnuTLS calls. */
 #include "tls/bench/floor.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 #include <nettle/curve25519.h>
 #include <nettle/ecc-curve.h>
@@ -18,8 +19,16 @@
 #define LARGE 65536
 #define RECORD 16384
 
+struct ecdsa {
+    gnutls_privkey_t signer;
+    gnutls_pubkey_t verifier;
+    gnutls_sign_algorithm_t algorithm;
+    size_t digest_size;
+    enum bench_op sign, verify;
+};
+
 struct bench_floor {
-    struct atls_private_key key[2]; /* P-256, P-384 */
+    struct ecdsa ecdsa[2]; /* P-256, P-384 */
     uint8_t scalar[CURVE25519_SIZE], point[CURVE25519_SIZE];
     struct ecc_scalar multiplier;
     struct ecc_point product, base;
@@ -32,22 +41,50 @@ const char *bench_hash_name(enum bench_hash hash)
     return names[hash];
 }
 
+static int make_key(gnutls_ecc_curve_t curve, struct ecdsa *ecdsa)
+{
+    int code = gnutls_privkey_init(&ecdsa->signer);
+    if (code == 0)
+        code =
+            gnutls_privkey_generate(ecdsa->signer, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(curve), 0);
+    if (code == 0)
+        code = gnutls_pubkey_init(&ecdsa->verifier);
+    if (code == 0)
+        code = gnutls_pubkey_import_privkey(ecdsa->verifier, ecdsa->signer, 0, 0);
+    return code == 0 ? 0
+                     : atls_fail(ATLS_E_UNSUPPORTED, NULL, "a key for the floor: %s",
+                                 gnutls_strerror(code));
+}
+
 static int set_up(struct bench_floor *floor)
 {
+    static const struct ecdsa kinds[2] = {
+        {.algorithm = GNUTLS_SIGN_ECDSA_SHA256,
+         .digest_size = 32,
+         .sign = BENCH_SIGN_P256,
+         .verify = BENCH_VERIFY_P256},
+        {.algorithm = GNUTLS_SIGN_ECDSA_SHA384,
+         .digest_size = 48,
+         .sign = BENCH_SIGN_P384,
+         .verify = BENCH_VERIFY_P384},
+    };
+    uint8_t multiplier[32];
     mpz_t number;
-    int result = atls_crypto_gnutls.make_key(ATLS_P256, NULL, &floor->key[0]);
+    memcpy(floor->ecdsa, kinds, sizeof kinds);
+    int result = make_key(GNUTLS_ECC_CURVE_SECP256R1, &floor->ecdsa[0]);
     if (result == 0)
-        result = atls_crypto_gnutls.make_key(ATLS_P384, NULL, &floor->key[1]);
+        result = make_key(GNUTLS_ECC_CURVE_SECP384R1, &floor->ecdsa[1]);
     if (result == 0)
         result = atls_crypto_gnutls.random(floor->scalar, sizeof floor->scalar);
     if (result != 0)
         return result;
+    memset(multiplier, 0x5a, sizeof multiplier);
     curve25519_mul_g(floor->point, floor->scalar);
     ecc_scalar_init(&floor->multiplier, nettle_get_secp_256r1());
     ecc_point_init(&floor->product, nettle_get_secp_256r1());
     ecc_point_init(&floor->base, nettle_get_secp_256r1());
     mpz_init(number);
-    mpz_import(number, 32, 1, 1, 1, 0, floor->key[0].d);
+    mpz_import(number, sizeof multiplier, 1, 1, 1, 0, multiplier);
     result = ecc_scalar_set(&floor->multiplier, number) ? 0 : -EINVAL;
     mpz_clear(number);
     return result == 0 ? 0 : atls_fail(ATLS_E_UNSUPPORTED, NULL, "no key for the floor");
@@ -75,21 +112,31 @@ void bench_floor_free(struct bench_floor *floor)
         ecc_point_clear(&floor->product);
         ecc_point_clear(&floor->base);
     }
-    explicit_bzero(floor->key, sizeof floor->key);
+    for (size_t i = 0; i < 2; i++) {
+        if (floor->ecdsa[i].signer != NULL)
+            gnutls_privkey_deinit(floor->ecdsa[i].signer);
+        if (floor->ecdsa[i].verifier != NULL)
+            gnutls_pubkey_deinit(floor->ecdsa[i].verifier);
+    }
     free(floor);
 }
 
-static int sign_and_verify(const struct atls_private_key *key)
+/* Signatures are deterministic (RFC 6979), as all of the project's beyond TLS are. */
+static int sign_and_verify(const struct ecdsa *ecdsa, uint64_t op_ns[BENCH_OPS])
 {
-    static const uint8_t digest[ATLS_HASH_MAX] = {1};
-    uint8_t signature[ATLS_SIGNATURE_MAX];
-    enum atls_curve curve = key->public_key.curve;
-    struct atls_bytes signed_digest = ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(curve)));
-    int result = atls_crypto_gnutls.sign(key, signed_digest, signature);
-    return result == 0
-               ? atls_crypto_gnutls.verify(&key->public_key, signed_digest,
-                                           ATLS_BYTES(signature, 2 * atls_curve_size(curve)))
-               : result;
+    static uint8_t bytes[ATLS_HASH_MAX] = {1};
+    gnutls_datum_t digest = {bytes, (unsigned)ecdsa->digest_size}, signature;
+    uint64_t begin = bench_now_ns();
+    int code = gnutls_privkey_sign_hash2(ecdsa->signer, ecdsa->algorithm,
+                                         GNUTLS_PRIVKEY_FLAG_REPRODUCIBLE, &digest, &signature);
+    op_ns[ecdsa->sign] = bench_now_ns() - begin;
+    if (code < 0)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "ECDSA: %s", gnutls_strerror(code));
+    begin = bench_now_ns();
+    code = gnutls_pubkey_verify_hash2(ecdsa->verifier, ecdsa->algorithm, 0, &digest, &signature);
+    op_ns[ecdsa->verify] = bench_now_ns() - begin;
+    gnutls_free(signature.data);
+    return code >= 0 ? 0 : atls_fail(ATLS_E_UNSUPPORTED, NULL, "ECDSA: %s", gnutls_strerror(code));
 }
 
 static int hash(const struct bench_floor *floor, enum atls_hash algorithm, size_t size,
@@ -134,9 +181,9 @@ int bench_floor_round(struct bench_floor *floor, uint64_t op_ns[BENCH_OPS],
     curve25519_mul(shared, floor->scalar, floor->point);
     ecc_point_mul_g(&floor->base, &floor->multiplier);
     ecc_point_mul(&floor->product, &floor->multiplier, &floor->base);
-    int result = sign_and_verify(&floor->key[0]);
+    int result = sign_and_verify(&floor->ecdsa[0], op_ns);
     if (result == 0)
-        result = sign_and_verify(&floor->key[1]);
+        result = sign_and_verify(&floor->ecdsa[1], op_ns);
     bench_meter_stop(&meter);
     if (result == 0)
         result = hash(floor, ATLS_SHA256, 1024, &hash_ns[BENCH_SHA256_1K]);
@@ -152,7 +199,8 @@ int bench_floor_round(struct bench_floor *floor, uint64_t op_ns[BENCH_OPS],
                              "%s is never counted: the library calls another function than the one "
                              "that is watched",
                              bench_op_name((enum bench_op)i));
-        op_ns[i] = meter.op_ns[i] / meter.op_count[i];
+        if (i < BENCH_SIGN_P256 || i > BENCH_VERIFY_P384)
+            op_ns[i] = meter.op_ns[i] / meter.op_count[i];
     }
     return result;
 }

@@ -18,9 +18,9 @@ const char *bench_hash_name(enum bench_hash hash);
 struct bench_floor; /* keys and messages */
 int bench_floor_new(struct bench_floor **floorp);
 void bench_floor_free(struct bench_floor *floor);
-/* One round: each operation once. Times of the operations alone go into OP_NS (a signature's from
- * entering the crypto library's function to leaving it: the meter's probes take it), those of
- * hashes into HASH_NS. */
+/* One round: each operation once. Times of the operations alone go into OP_NS (of a signature and a
+ * verification from entering GnuTLS to leaving it; of a key exchange what the meter's probes take),
+ * those of hashes into HASH_NS. */
 int bench_floor_round(struct bench_floor *floor, uint64_t op_ns[BENCH_OPS],
                       uint64_t hash_ns[BENCH_HASHES]);
 
