@@ -130,7 +130,7 @@ QUICK = Plan(
     stack_rounds=4,
     stack_connections=15,
     stack_warm_up=4,
-    stack_warm_up_jit=60,
+    stack_warm_up_jit=50,
 )
 FULL = Plan(
     modes=_modes_full(),

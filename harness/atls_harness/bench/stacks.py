@@ -9,6 +9,7 @@ own and are not counted. Everybody is measured in each round, so that what drift
 from __future__ import annotations
 
 import contextlib
+import math
 import random
 import time
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import Any, Iterator, Mapping, Sequence
 from ..errors import ContractError, InfrastructureError, Unsupported
 from ..paths import PEERS
 from ..peer import Peer, load_peers
+from ..prepared import read_stamp
 from ..results import version
 from ..run import Run, make_work, remove_work
 from ..scenario import SIDES
@@ -30,6 +32,7 @@ OWN = "atls"
 ROLES = ("client", "server", "device", "verifier")
 # Of what N connections cost, how much may a client's start differ from round to round?
 START_SPREAD = 0.2
+TIMES_MOST = 3  # of the plan's connections, where a start is long
 LATE = 0.05  # seconds; a verifier tells of a request when it has answered
 HOW = [
     "counted: processor time of the stack's process, all threads, a connection; its adapter is part"
@@ -173,6 +176,15 @@ class Group:
                 self._warm_up_held(kind, cell)
             else:
                 self._agree(kind, cell, cell.stack, self.servers[kind, OWN])
+        if cell.side == "client" and not in_turn(cell.stack):
+            self._outweigh_start(cell)
+
+    def _outweigh_start(self, cell: Cell) -> None:
+        """As many connections a sample as take about twice as long as the start, within bounds."""
+        start_ns = self._connect("plain", cell, cell.warm_up)[0]
+        whole_ns = self._connect("plain", cell, cell.warm_up + cell.connections)[0]
+        times = 2 * start_ns / max(1, whole_ns - start_ns)
+        cell.connections *= min(TIMES_MOST, max(1, math.ceil(times)))
 
     def _warm_up_server(self, kind: str, cell: Cell) -> None:
         server = self.settings[kind].serve(cell.stack)
@@ -322,6 +334,12 @@ def _mode(run: Run, plan: Plan, mode: str, stacks: Sequence[Peer]) -> dict[str, 
     return {"mode": mode, "rows": list(rows.values())}
 
 
+def _version(stack: Peer, run: Run) -> str:
+    """What its client called itself when it was set up, from what it still is."""
+    told_then = read_stamp(stack.home(run.build)).get("programs", {}) if stack.setup else {}
+    return str(told_then.get("client") or version(stack, "client", run))
+
+
 def measure(build: Path, plan: Plan) -> dict[str, Any]:
     """Every mode, every stack that is set up, both sides."""
     stacks, missing = chosen(build)
@@ -341,7 +359,7 @@ def measure(build: Path, plan: Plan) -> dict[str, Any]:
             options="",
         )
         modes = [_mode(run, plan, mode, stacks) for mode in plan.stack_modes]
-        versions = {peer.name: version(peer, "client", run) for peer in stacks}
+        versions = {peer.name: _version(peer, run) for peer in stacks}
     finally:
         remove_work(work)
     jit = [peer.name for peer in stacks if compiles_as_it_runs(peer, build)]
