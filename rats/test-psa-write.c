@@ -90,7 +90,7 @@ static void writes_all_claims_exactly(void **state)
                                                                          "6965722e6"
                                                                          "578616d70"
                                                                          "6c65";
-    struct atls_bytes expected = test_bytes(expected_text), out;
+    struct atls_bytes expected = test_bytes(expected_text), out = {NULL, 0};
     struct atls_psa_component read[2];
     struct atls_psa_claims claims;
     uint8_t buffer[1024], again[1024];
@@ -186,7 +186,7 @@ static void break_claims(struct example *e, int fault)
 /* Each of these must not leave a device. */
 static void writer_refuses_what_rfc9783_forbids(void **state)
 {
-    struct atls_bytes out;
+    struct atls_bytes out = {NULL, 0};
     uint8_t buffer[1024];
     struct example e;
 
@@ -253,7 +253,7 @@ static void writes_tokens_that_verify(void **state)
 {
     static const uint8_t seed[32] = {9};
     uint8_t buffer[1024], scratch[1024];
-    struct atls_bytes out;
+    struct atls_bytes out = {NULL, 0};
     struct atls_cbor_writer w;
     struct example e;
 
