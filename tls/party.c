@@ -60,6 +60,16 @@ static int use_device_key(struct atls_party *party, const char *spec)
     return result == 0 ? atls_device_key_import(party->device_key, &party->key) : result;
 }
 
+void atls_party_know_chain(struct atls_party *party)
+{
+    const gnutls_datum_t *leaf = &party->chain[0].cert;
+    struct atls_x509_cmw own;
+    atls_x509_cmw_clear(&party->own);
+    if (party->profile->carrier == ATLS_IN_CERTIFICATE && party->chain_size > 0 &&
+        atls_x509_cmw_find(ATLS_BYTES(leaf->data, leaf->size), &own) == 0)
+        party->own = own;
+}
+
 static int load_credential(struct atls_party *party, const char *certificate, const char *key)
 {
     gnutls_datum_t pem = {NULL, 0};
@@ -74,6 +84,7 @@ static int load_credential(struct atls_party *party, const char *certificate, co
         return atls_fail(ATLS_E_MALFORMED, NULL, "%s: a chain of X.509 certificates in PEM: %s",
                          certificate, gnutls_strerror(code));
     party->chain_size = count;
+    atls_party_know_chain(party);
     if (atls_device_key_named(key))
         return use_device_key(party, key);
     result = load(key, &pem);
@@ -143,6 +154,7 @@ void atls_party_stop(struct atls_party *party)
 {
     for (unsigned i = 0; i < party->chain_size; i++)
         gnutls_pcert_deinit(&party->chain[i]);
+    atls_x509_cmw_clear(&party->own);
     if (party->key != NULL)
         gnutls_privkey_deinit(party->key);
     atls_device_key_close(party->device_key);

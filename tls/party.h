@@ -12,6 +12,7 @@
 #include <gnutls/gnutls.h>
 
 #include "program/events.h"
+#include "rats/cmw-x509.h"
 #include "tls/profile.h"
 #include "tls/relying-party.h"
 
@@ -42,6 +43,7 @@ struct atls_party {
     gnutls_priority_t priorities;
     gnutls_pcert_st chain[ATLS_CHAIN_MAX]; /* plain X.509, none where chain_size is 0 */
     unsigned chain_size;
+    struct atls_x509_cmw own; /* what the leaf carries; .cmw is NULL where that is nothing */
     gnutls_privkey_t key;
     const char *device; /* address, where the key is to be one of a device's, or NULL */
     unsigned device_timeout_ms;
@@ -55,6 +57,8 @@ struct atls_party {
  * what it should be; as atls_read_file() besides. */
 int atls_party_start(struct atls_party *party, const char *certificate, const char *key,
                      const char *trust_anchors);
+/* To be called whenever the chain was set by other means: keeps what the leaf carries. */
+void atls_party_know_chain(struct atls_party *party);
 /* The key of the party's certificate, for an attester whose key is in a file; seen to be KEY's. The
  * party was started with both. ATLS_E_MISMATCH; ATLS_E_UNSUPPORTED: not on P-256 or P-384. */
 int atls_party_own_key(const struct atls_party *party, struct atls_public_key *keyp);

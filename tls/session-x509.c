@@ -31,20 +31,13 @@ static enum atls_model model_of(const struct atls_abilities *abilities, struct a
 void session_x509_present(struct atls_session *s)
 {
     const struct atls_party *party = s->party;
-    struct atls_x509_cmw found;
-    if (party->as_attester.model_count == 0 || s->self_model != ATLS_MODEL_NONE ||
-        party->chain_size == 0 ||
-        atls_x509_cmw_find(ATLS_BYTES(party->chain[0].cert.data, party->chain[0].cert.size),
-                           &found) != 0)
+    struct atls_bytes cmw = ATLS_BYTES(party->own.cmw, party->own.size);
+    if (party->as_attester.model_count == 0 || s->self_model != ATLS_MODEL_NONE || cmw.data == NULL)
         return;
-    s->self_model = model_of(&party->as_attester, ATLS_BYTES(found.cmw, found.size));
-    s->signed_with_size = sizeof s->signed_with;
-    if (gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, s->signed_with,
-                             &s->signed_with_size) < 0)
-        s->signed_with_size = 0;
-    atls_report_credential(party->events, party->artifacts, s->conn, "sent",
-                           ATLS_BYTES(found.cmw, found.size));
-    atls_x509_cmw_clear(&found);
+    s->self_model = model_of(&party->as_attester, cmw);
+    if (party->own.has_key)
+        s->signed_with_size = atls_spki_encode(&party->own.key, s->signed_with);
+    atls_report_credential(party->events, party->artifacts, s->conn, "sent", cmw);
 }
 
 /* A leaf without a CMW: plain X.509, which was verified, where that suffices. */
