@@ -51,26 +51,32 @@ char *atls_base64_encode(enum atls_base64 kind, struct atls_bytes in)
     const char *alphabet = kind == ATLS_BASE64 ? standard_alphabet : url_alphabet;
     bool padded = kind == ATLS_BASE64 || kind == ATLS_BASE64URL_PADDED;
     char *text, *out;
+    size_t i = 0;
 
     if (in.size > SIZE_MAX / 4 * 3 - 6)
         return NULL;
     out = text = malloc((in.size + 2) / 3 * 4 + 1);
     if (!text)
         return NULL;
-    for (size_t i = 0; i < in.size; i += 3) {
-        size_t count = in.size - i < 3 ? in.size - i : 3;
-        uint32_t group = (uint32_t)in.data[i] << 16;
+    for (; in.size - i >= 3; i += 3, out += 4) {
+        uint32_t group =
+            (uint32_t)in.data[i] << 16 | (uint32_t)in.data[i + 1] << 8 | in.data[i + 2];
 
-        if (count > 1)
-            group |= (uint32_t)in.data[i + 1] << 8;
-        if (count > 2)
-            group |= in.data[i + 2];
-        for (size_t digit = 0; digit < 4; digit++) {
-            if (digit <= count)
-                *out++ = alphabet[group >> (18 - 6 * digit) & 63];
-            else if (padded)
-                *out++ = '=';
-        }
+        out[0] = alphabet[group >> 18];
+        out[1] = alphabet[group >> 12 & 63];
+        out[2] = alphabet[group >> 6 & 63];
+        out[3] = alphabet[group & 63];
+    }
+    if (in.size > i) { /* one byte, or two */
+        bool two = in.size - i == 2;
+        uint32_t group = (uint32_t)in.data[i] << 16 | (two ? (uint32_t)in.data[i + 1] << 8 : 0);
+
+        *out++ = alphabet[group >> 18];
+        *out++ = alphabet[group >> 12 & 63];
+        if (two)
+            *out++ = alphabet[group >> 6 & 63];
+        for (int missing = two ? 1 : 2; padded && missing > 0; missing--)
+            *out++ = '=';
     }
     *out = '\0';
     return text;
@@ -170,6 +176,29 @@ static int refuse_character(struct atls_bytes text, size_t at, const int16_t val
                      "base64: byte 0x%02x at offset %zu is not of the alphabet", text.data[at], at);
 }
 
+/* The last one to three characters. */
+static int decode_rest(struct atls_bytes text, size_t at, size_t count, const int16_t values[256],
+                       uint8_t *data)
+{
+    uint32_t pending = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        int value = values[text.data[at + i]];
+
+        if (value < 0)
+            return refuse_character(text, at, values);
+        pending = pending << 6 | (uint32_t)value;
+    }
+    pending <<= 6 * (4 - count);
+    if (pending & (0xffffffu >> (count - 1) * 8))
+        return atls_fail(ATLS_E_MALFORMED, "RFC 4648 section 3.5",
+                         "base64: expected zero bits behind the last byte");
+    data[0] = (uint8_t)(pending >> 16);
+    if (count > 2)
+        data[1] = (uint8_t)(pending >> 8);
+    return 0;
+}
+
 /* Decodes DIGITS characters of TEXT into DATA, which has room for digits * 3 / 4 bytes. */
 static int decode_digits(const char *alphabet, struct atls_bytes text, size_t digits, uint8_t *data)
 {
@@ -177,29 +206,18 @@ static int decode_digits(const char *alphabet, struct atls_bytes text, size_t di
     size_t at = 0;
 
     invert(alphabet, values);
-    for (; at < digits; at += 4, data += 3) {
-        size_t count = digits - at < 4 ? digits - at : 4;
-        uint32_t pending = 0;
-        int bad = 0;
+    for (; digits - at >= 4; at += 4, data += 3) {
+        const uint8_t *c = text.data + at;
+        int32_t group = values[c[0]] * (1 << 18) | values[c[1]] * (1 << 12) |
+                        values[c[2]] * (1 << 6) | values[c[3]]; /* negative where one is */
 
-        for (size_t i = 0; i < count; i++) {
-            int value = values[text.data[at + i]];
-            bad |= value;
-            pending = pending << 6 | ((uint32_t)value & 0x3f);
-        }
-        if (bad < 0)
+        if (group < 0)
             return refuse_character(text, at, values);
-        pending <<= 6 * (4 - count);
-        if (count < 4 && pending & (0xffffffu >> (count - 1) * 8))
-            return atls_fail(ATLS_E_MALFORMED, "RFC 4648 section 3.5",
-                             "base64: expected zero bits behind the last byte");
-        data[0] = (uint8_t)(pending >> 16);
-        if (count > 2)
-            data[1] = (uint8_t)(pending >> 8);
-        if (count > 3)
-            data[2] = (uint8_t)pending;
+        data[0] = (uint8_t)(group >> 16);
+        data[1] = (uint8_t)(group >> 8);
+        data[2] = (uint8_t)group;
     }
-    return 0;
+    return digits > at ? decode_rest(text, at, digits - at, values, data) : 0;
 }
 
 int atls_base64_decode(enum atls_base64 kind, struct atls_bytes text, uint8_t **datap,

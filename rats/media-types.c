@@ -229,7 +229,9 @@ bool atls_media_type_equal(struct atls_bytes a, struct atls_bytes b)
 {
     struct media_type parsed_a, parsed_b;
 
-    return parse(a, &parsed_a) && parse(b, &parsed_b) && parsed_equal(&parsed_a, &parsed_b);
+    if (!parse(a, &parsed_a))
+        return false;
+    return atls_bytes_equal(a, b) || (parse(b, &parsed_b) && parsed_equal(&parsed_a, &parsed_b));
 }
 
 bool atls_media_type_valid(struct atls_bytes name)

@@ -24,12 +24,20 @@ enum atls_model atls_selection_model(const struct atls_selection *selection)
                                    : ATLS_MODEL_NONE;
 }
 
+void atls_offer_clear(struct atls_offer *offerp)
+{
+    offerp->evidence.count = offerp->verifiers.count = 0; /* what is behind them, nobody reads */
+    offerp->nonce = (struct atls_bytes){NULL, 0};
+    offerp->results_first = false;
+}
+
 void atls_negotiate_offer(const struct atls_abilities *abilities, struct atls_bytes nonce,
                           struct atls_offer *offerp)
 {
-    *offerp = (struct atls_offer){.nonce = nonce,
-                                  .results_first = abilities->model_count > 0 &&
-                                                   abilities->model[0] == ATLS_MODEL_PASSPORT};
+    atls_offer_clear(offerp);
+    offerp->nonce = nonce;
+    offerp->results_first =
+        abilities->model_count > 0 && abilities->model[0] == ATLS_MODEL_PASSPORT;
     if (atls_abilities_have(abilities, ATLS_MODEL_BACKGROUND_CHECK))
         for (size_t i = 0; i < abilities->type_count && i < ATLS_EVIDENCE_TYPES_MAX; i++)
             offerp->evidence.type[offerp->evidence.count++] = abilities->types[i];

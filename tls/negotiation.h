@@ -32,6 +32,7 @@ struct atls_offer { /* what a ClientHello says about one attesting side; an empt
     struct atls_bytes nonce; /* with evidence, where the client is the relying party */
     bool results_first;      /* results are preferred, where both are in one list */
 };
+void atls_offer_clear(struct atls_offer *offerp); /* nothing is offered */
 
 struct atls_selection { /* what a server answers about one attesting side */
     bool has_evidence, has_result;

@@ -64,7 +64,6 @@ struct atls_session {
     unsigned hellos; /* ClientHellos so far */
     bool offer_reported, bodies_built, settled, certificate_requested;
     struct atls_abilities as_attester, as_relying_party; /* what a client can offer just now */
-    struct atls_offer offers[2];
     struct atls_selection selections[2];
     enum atls_model self_model, peer_model; /* what was agreed on */
 
@@ -97,9 +96,12 @@ struct atls_session {
 
     struct atls_expat *expat; /* after the handshake, in authenticators; otherwise NULL */
 
-    char line[ATLS_LINE_MAX];
     size_t line_size, line_at;
     bool handshake_reported;
+
+    /* Large, and not cleared at the start; the offers are made empty. */
+    struct atls_offer offers[2];
+    char line[ATLS_LINE_MAX];
 };
 
 /* Records the first failure; later ones are its consequences. ALERT < 0: as the profile's table

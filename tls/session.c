@@ -100,9 +100,12 @@ static int set_up(struct atls_session *s)
 
 int atls_session_new(const struct atls_party *party, unsigned conn, struct atls_session **sessionp)
 {
-    struct atls_session *s = calloc(1, sizeof *s);
+    struct atls_session *s = malloc(sizeof *s);
     if (s == NULL)
         return atls_fail(-ENOMEM, NULL, "out of memory");
+    memset(s, 0, offsetof(struct atls_session, offers));
+    for (int side = 0; side < 2; side++)
+        atls_offer_clear(&s->offers[side]);
     s->party = party;
     s->conn = conn;
     s->failure.alert = -1;

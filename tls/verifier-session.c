@@ -40,17 +40,15 @@ struct atls_verifier_session {
 static int resolve(const char *base, const char *location, char **urlp)
 {
     CURLU *parts = curl_url();
-    char *scheme = NULL, *url = NULL;
+    char *url = NULL;
     bool ok = parts && curl_url_set(parts, CURLUPART_URL, base, 0) == CURLUE_OK &&
               curl_url_set(parts, CURLUPART_URL, location, 0) == CURLUE_OK &&
               curl_url_set(parts, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
               curl_url_get(parts, CURLUPART_URL, &url, 0) == CURLUE_OK;
 
-    ok = ok && (strcmp(scheme, "https") == 0 ||
-                (strcmp(scheme, "http") == 0 && strncasecmp(base, "https:", 6) != 0));
+    ok = ok && (strncmp(url, "https:", 6) == 0 || /* libcurl writes schemes in lower case */
+                (strncmp(url, "http:", 5) == 0 && strncasecmp(base, "https:", 6) != 0));
     char *copy = ok ? strdup(url) : NULL;
-    curl_free(scheme);
     curl_free(url);
     curl_url_cleanup(parts);
     if (ok && !copy) {

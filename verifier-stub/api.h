@@ -25,7 +25,7 @@ struct atls_api { /* everything is borrowed */
     struct atls_events *events; /* or NULL */
     struct atls_result_rules result;
     enum atls_base64 nonce_dialect; /* ATLS_BASE64URL (Veraison main) or ATLS_BASE64 (v0.0.2608) */
-    bool terse; /* sessions and results say nothing optional, such as the evidence once more */
+    bool terse; /* sessions and results say only what is needed, not the evidence once more */
 };
 
 struct atls_request { /* text is zero-terminated and NULL where absent */

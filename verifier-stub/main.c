@@ -70,7 +70,7 @@ static const struct argp_option argp_options[] = {
     {"session-lifetime", OPTION_SESSION_LIFETIME, "S", 0, "Of a session (150)", 0},
     {"cache", OPTION_CACHE, "S", 0,
      "Remember platform tokens that were found good, for so long (default: never)", 0},
-    {"terse", OPTION_TERSE, NULL, 0, "Sessions and results say nothing optional", 0},
+    {"terse", OPTION_TERSE, NULL, 0, "Sessions and results say only what is needed", 0},
     {"quiet", OPTION_QUIET, NULL, 0, "Nothing is told of sessions and requests", 0},
     {"fault", OPTION_FAULT, "FAULT", 0,
      "delay=MS, garbage, status=CODE, hang or close, with @new-session, @session (default) or "

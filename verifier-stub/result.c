@@ -40,7 +40,7 @@ static void fill_submod(const struct atls_appraisal *appraisal, bool terse, char
         submod->has_claim[i] = appraisal->trust_vector[i] != 0 || !terse;
         submod->trust_vector[i] = appraisal->trust_vector[i];
     }
-    submod->policy_id = policy_id;
+    submod->policy_id = terse ? NULL : policy_id;
     submod->has_key = appraisal->has_key;
     submod->key = appraisal->key;
     submod->annotated_evidence = appraisal->annotated_evidence;
