@@ -73,6 +73,7 @@ class Plan:
     network_connections: int
     network_modes: list[str]
     shard_samples: int
+    shard_rounds: int
     stack_modes: tuple[str, ...]
     stack_rounds: int
     stack_connections: int  # of a sample
@@ -126,6 +127,7 @@ QUICK = Plan(
     network_connections=5,
     network_modes=NETWORK[:8],
     shard_samples=150,
+    shard_rounds=5,
     stack_modes=STACKS[:1],
     stack_rounds=4,
     stack_connections=15,
@@ -150,6 +152,7 @@ FULL = Plan(
     network_connections=20,
     network_modes=NETWORK,
     shard_samples=500,
+    shard_rounds=9,
     stack_modes=STACKS,
     stack_rounds=10,
     stack_connections=25,

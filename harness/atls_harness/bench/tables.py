@@ -176,9 +176,10 @@ def _shards(found: Mapping[str, Any]) -> list[Table]:
             f"{found['one_per_second']:,.0f}",
             f"{found['all_per_second']:,.0f}",
             f"{found['speed_up']:.2f}",
+            f"{found['plain_speed_up']:.2f}",
         ]
     ]
-    columns = ["shards", "one alone, a second", "all, a second", "speed-up"]
+    columns = ["shards", "one alone, a second", "all, a second", "speed-up", "of plain TLS"]
     return [_table(f"Shards of {found['mode']}", columns, rows)]
 
 
