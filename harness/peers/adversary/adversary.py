@@ -10,13 +10,10 @@ attests nothing, asks for nothing, and believes everything: it is there to be re
 from __future__ import annotations
 
 import argparse
-import ctypes
-import json
 import os
 import signal
 import socket
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any, Iterator, NoReturn
@@ -36,62 +33,20 @@ from tlslite.errors import (  # type: ignore[import]
 )
 from tlslite.messages import Message  # type: ignore[import]
 
-from wire import CLIENT_HELLO, ENCRYPTED_EXTENSIONS, HANDSHAKE, Fault, extensions, make
+sys.path.append(str(Path(__file__).resolve().parents[1] / "python"))
+import contract  # noqa: E402
+from contract import ALERTS, DONE, FAILED, USAGE, Events, address_of  # noqa: E402
+from contract import die_with_parent, unsupported  # noqa: E402
+from wire import (  # noqa: E402
+    CLIENT_HELLO,
+    ENCRYPTED_EXTENSIONS,
+    HANDSHAKE,
+    Fault,
+    extensions,
+    make,
+)
 
-DONE, FAILED, USAGE, UNSUPPORTED = 0, 1, 2, 77
-PROFILES = ("ta-02", "ta-03", "ta-07", "seat-04", "seat-06", "x509-cmw")
-IGNORED = (
-    "artifacts keylog device second-device curve cmw-form evidence-format evidence-type verifier "
-    "verifier-id trust-verifier accept-tier nonce-size result-max-age clock-offset code-points "
-    "verifier-timeout policy ca credential-kind"
-).split()
-ALERTS = {
-    10: "unexpected_message",
-    20: "bad_record_mac",
-    22: "record_overflow",
-    40: "handshake_failure",
-    42: "bad_certificate",
-    46: "certificate_unknown",
-    47: "illegal_parameter",
-    48: "unknown_ca",
-    49: "access_denied",
-    50: "decode_error",
-    51: "decrypt_error",
-    70: "protocol_version",
-    80: "internal_error",
-    109: "missing_extension",
-    110: "unsupported_extension",
-    116: "certificate_required",
-    224: "unsupported_evidence",
-    225: "unsupported_verifiers",
-    226: "attestation_failed",
-    227: "unsupported_attestation_schemes",
-    228: "attestation_required",
-}
 LINGER = 1.0
-PR_SET_PDEATHSIG = 1
-
-
-class Events:
-    """One JSON object a line; times never go back."""
-
-    def __init__(self, who: str, path: str | None) -> None:
-        self._who = who
-        self._began = time.monotonic()
-        self._lock = threading.Lock()
-        self._file = None
-        if path is not None:
-            self._file = sys.stdout if path == "-" else open(path, "a", encoding="utf-8")
-
-    def tell(self, event: str, **fields: Any) -> None:
-        """Writes one event."""
-        if self._file is None:
-            return
-        with self._lock:
-            t = round(time.monotonic() - self._began, 6)
-            self._file.write(json.dumps({"t": t, "who": self._who, "event": event, **fields}))
-            self._file.write("\n")
-            self._file.flush()
 
 
 class Wire(TLSConnection):  # type: ignore[misc] # the library has no types
@@ -140,55 +95,18 @@ class Wire(TLSConnection):  # type: ignore[misc] # the library has no types
         return self._fault.name
 
 
-def unsupported(what: str) -> NoReturn:
-    """Says that this is not done here, before any packet."""
-    print(f"not supported: {what}", file=sys.stderr)
-    sys.exit(UNSUPPORTED)
-
-
 def parse(side: str, argv: list[str]) -> argparse.Namespace:
     """The flags; ends with 2 or 77."""
-    parser = argparse.ArgumentParser(prog=side, description=__doc__, allow_abbrev=False)
     version = f"atls-adversary 1 (tlslite-ng {tlslite.__version__})"
-    parser.add_argument("--version", action="version", version=version)
-    parser.add_argument("--profile", required=True)
-    for flag in ("attester", "relying-party"):
-        parser.add_argument(f"--{flag}", default="none")
-    parser.add_argument("--events")
-    parser.add_argument("--cert", default="")
-    parser.add_argument("--key", default="")
-    parser.add_argument("--serialization", default="cbor")
-    parser.add_argument("--message", default=f"hello from {side}")
-    parser.add_argument("--timeout", type=float, default=20.0)
-    parser.add_argument("--fault", action="append", default=[])
-    parser.add_argument("--variant", action="append", default=[])
-    parser.add_argument("--hrr", action="store_true")
-    parser.add_argument("--reattest", default="0")
-    for flag in IGNORED:
-        parser.add_argument(f"--{flag}", action="append")
-    if side == "client":
-        parser.add_argument("--connect", required=True)
-        parser.add_argument("--connections", type=int, default=1)
-    else:
-        parser.add_argument("--listen", required=True)
-        parser.add_argument("--max-connections", type=int, default=0)
-    o = parser.parse_args(argv)
-    if o.profile not in PROFILES:
-        unsupported(f"profile {o.profile}")
-    if o.attester != "none" or o.relying_party != "none":
-        unsupported("attestation: it only breaks things")
-    if o.serialization not in ("cbor", "json"):
-        unsupported(f"--serialization {o.serialization}")
-    if o.variant or o.hrr or o.reattest != "0" or o.key.startswith("device:"):
-        unsupported("--variant, --hrr, --reattest, or a key in a device")
+    parser = contract.flags_of(side, f"adversary {side}", version, ())
+    o: argparse.Namespace = parser.parse_args(argv)
+    contract.check_plain(parser, side, o)
     try:
         o.made = [make(fault, side) for fault in o.fault]
     except ValueError as problem:
         unsupported(f"--fault {problem}")
     if len(o.made) > 1:
         unsupported("more than one --fault")
-    if side == "server" and not (o.cert and o.key):
-        parser.error("a server needs --cert and --key")
     return o
 
 
@@ -211,17 +129,13 @@ class Adversary:
 
     def run(self) -> int:
         """All connections that the flags ask for."""
-        text = self.options.connect if self.side == "client" else self.options.listen
-        host, _, port = text.rpartition(":")
-        if not port.isdecimal():
-            print(f"HOST:PORT was expected, not {text}", file=sys.stderr)
-            return USAGE
         if self.side == "client":
+            address = address_of(self.options.connect)
             count = range(1, self.options.connections + 1)
-            ends = [self._one(n, socket.create_connection((host, int(port)))) for n in count]
+            ends = [self._one(n, socket.create_connection(address)) for n in count]
             return DONE if all(ends) else FAILED
         ends = []
-        with socket.create_server((host, int(port)), backlog=16) as listener:
+        with socket.create_server(address_of(self.options.listen), backlog=16) as listener:
             name, number = listener.getsockname()[:2]
             self.events.tell("ready", address=f"{name}:{number}", port=number)
             while self.options.max_connections == 0 or len(ends) < self.options.max_connections:
@@ -317,7 +231,7 @@ def main(argv: list[str]) -> int:
         print("usage: adversary.py client|server FLAGS", file=sys.stderr)
         return USAGE
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    die_with_parent()
     if os.getppid() != parent:
         return FAILED
     signal.signal(signal.SIGTERM, stop)

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What peers written in Python share of the peer contract (harness/peers/README.md): exit codes,
+the flags that mean nothing to a stack without attestation, events, and dying with the parent."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import signal
+import sys
+import threading
+import time
+from typing import Any, NoReturn
+
+DONE, FAILED, USAGE, UNSUPPORTED = 0, 1, 2, 77
+PROFILES = ("ta-02", "ta-03", "ta-07", "seat-04", "seat-06", "x509-cmw")
+# Of the contract, and of no meaning to a stack that attests and asks for nothing.
+IGNORED = (
+    "artifacts keylog device second-device curve cmw-form evidence-format evidence-type verifier "
+    "verifier-id trust-verifier accept-tier nonce-size result-max-age clock-offset code-points "
+    "verifier-timeout policy ca"
+).split()
+ALERTS = {
+    10: "unexpected_message",
+    20: "bad_record_mac",
+    22: "record_overflow",
+    40: "handshake_failure",
+    42: "bad_certificate",
+    43: "unsupported_certificate",
+    46: "certificate_unknown",
+    47: "illegal_parameter",
+    48: "unknown_ca",
+    49: "access_denied",
+    50: "decode_error",
+    51: "decrypt_error",
+    70: "protocol_version",
+    80: "internal_error",
+    109: "missing_extension",
+    110: "unsupported_extension",
+    116: "certificate_required",
+    224: "unsupported_evidence",
+    225: "unsupported_verifiers",
+    226: "attestation_failed",
+    227: "unsupported_attestation_schemes",
+    228: "attestation_required",
+}
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+MESSAGE_MAX = 4000  # bytes
+
+
+class Events:
+    """One JSON object a line; times never go back."""
+
+    def __init__(self, who: str, path: str | None) -> None:
+        self._who = who
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+        self._file = None
+        if path is not None:
+            self._file = sys.stdout if path == "-" else open(path, "a", encoding="utf-8")
+
+    def tell(self, event: str, **fields: Any) -> None:
+        """Writes one event."""
+        if self._file is None:
+            return
+        with self._lock:
+            t = round(time.monotonic() - self._began, 6)
+            self._file.write(json.dumps({"t": t, "who": self._who, "event": event, **fields}))
+            self._file.write("\n")
+            self._file.flush()
+
+
+def unsupported(what: str) -> NoReturn:
+    """Says that this is not done here, before any packet."""
+    print(f"not supported: {what}", file=sys.stderr)
+    sys.exit(UNSUPPORTED)
+
+
+def flags_of(side: str, program: str, version: str, meant: tuple[str, ...]) -> Any:
+    """A parser of the contract's flags; those of IGNORED that are MEANT are left to the caller."""
+    parser = argparse.ArgumentParser(prog=program, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=version)
+    parser.add_argument("--profile", required=True)
+    for flag in ("attester", "relying-party"):
+        parser.add_argument(f"--{flag}", default="none")
+    parser.add_argument("--events")
+    for flag in ("cert", "key", "serialization", "credential-kind"):
+        parser.add_argument(f"--{flag}", default="")
+    parser.add_argument("--message", default=f"hello from {side}")
+    parser.add_argument("--timeout", type=float, default=20.0)
+    for flag in ("fault", "variant"):
+        parser.add_argument(f"--{flag}", action="append", default=[])
+    parser.add_argument("--reattest", default="0")
+    parser.add_argument("--hrr", action="store_true")
+    for flag in set(IGNORED) - set(meant):
+        parser.add_argument(f"--{flag}", action="append")
+    if side == "client":
+        parser.add_argument("--connect", required=True)
+        parser.add_argument("--connections", type=int, default=1)
+    else:
+        parser.add_argument("--listen", required=True)
+        parser.add_argument("--max-connections", type=int, default=0)
+    return parser
+
+
+def check_plain(parser: Any, side: str, options: argparse.Namespace) -> None:
+    """Ends with 2 or 77 where more is asked than X.509 and a line each way. Faults are the caller's
+    affair."""
+    if options.profile not in PROFILES:
+        unsupported(f"profile {options.profile}")
+    for flag, wanted in (("attester", "none"), ("relying_party", "none"), ("reattest", "0")):
+        if getattr(options, flag) != wanted:
+            unsupported(f"--{flag.replace('_', '-')} {getattr(options, flag)}")
+    if options.serialization not in ("", "cbor", "json"):
+        unsupported(f"--serialization {options.serialization}")
+    if options.credential_kind not in ("", "attestation", "cert"):
+        unsupported(f"--credential-kind {options.credential_kind}")
+    for value in options.variant:
+        unsupported(f"--variant {value}")
+    if options.hrr:
+        unsupported("--hrr")
+    if options.key.startswith("device:"):
+        unsupported("a key in a device")
+    if bool(options.cert) != bool(options.key):
+        parser.error("--cert and --key come together")
+    if side == "server" and not options.cert:
+        parser.error("a server needs --cert and --key")
+    if "\n" in options.message or len(options.message.encode()) > MESSAGE_MAX:
+        parser.error(f"--message is one line of at most {MESSAGE_MAX} bytes")
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """HOST:PORT"""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        print(f"HOST:PORT was expected, not {text}", file=sys.stderr)
+        sys.exit(USAGE)
+    return host.strip("[]"), int(port)
+
+
+def die_with_parent() -> None:
+    """Of this process, or of a program before it becomes one."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
