@@ -104,6 +104,8 @@ def measure(
             result[name] = steps[name]()
         except Unsupported as problem:
             result["not_measured"][name] = str(problem)
+        if name == "devices" and (reason := sections.without_qemu(build)):
+            result["not_measured"]["devices, firmware in QEMU"] = reason
         print(f"{name}: {time.monotonic() - began:.1f} s", file=sys.stderr)
     return result
 

@@ -123,11 +123,16 @@ def instructions(build: Path, plan: Plan) -> dict[str, Any]:
     return made
 
 
+def without_qemu(build: Path) -> str:
+    """Why there is no device in QEMU, or ""."""
+    return load_peers([PEERS])["qemu"].missing("device", build)
+
+
 def _in_qemu(build: Path, plan: Plan) -> list[dict[str, Any]]:
     """The same with the device as firmware on an emulated processor, where that was set up. An
     emulator's time is no device's: the figure says what a run of scenarios with it costs."""
     qemu = load_peers([PEERS])["qemu"]
-    if qemu.missing("device", build):
+    if without_qemu(build):
         return []
     made = []
     with tempfile.TemporaryDirectory(prefix="atls-") as name:
