@@ -100,13 +100,13 @@ def parse(side: str, argv: list[str]) -> argparse.Namespace:
     version = f"atls-adversary 1 (tlslite-ng {tlslite.__version__})"
     parser = contract.flags_of(side, f"adversary {side}", version, ())
     o: argparse.Namespace = parser.parse_args(argv)
-    contract.check_plain(parser, side, o)
     try:
         o.made = [make(fault, side) for fault in o.fault]
     except ValueError as problem:
         unsupported(f"--fault {problem}")
     if len(o.made) > 1:
         unsupported("more than one --fault")
+    contract.check_plain(parser, side, o)
     return o
 
 

@@ -39,9 +39,9 @@ def parse(tool: Tool, name: str, side: str, argv: list[str]) -> argparse.Namespa
     for flag in ("ca", "keylog"):
         parser.add_argument(f"--{flag}", default="")
     options: argparse.Namespace = parser.parse_args(argv)
-    contract.check_plain(parser, side, options)
     for value in options.fault:
         contract.unsupported(f"--fault {value}")
+    contract.check_plain(parser, side, options)
     return options
 
 
