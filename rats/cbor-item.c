@@ -10,7 +10,7 @@
 
 #include "rats/error.h"
 
-enum { MAJOR_SIMPLE = 7, INFO_BYTE = 24, INFO_SIMPLE_BYTE = 24 };
+enum { MAJOR_SIMPLE = 7, INFO_BYTE = 24 }; /* INFO_BYTE: the argument is in the next byte */
 
 static void set(void *context, enum atls_cbor_type type, uint64_t argument)
 {
@@ -205,7 +205,7 @@ static int decode_simple(struct atls_bytes in, size_t at, struct atls_cbor_item 
     item->type = ATLS_CBOR_SIMPLE;
     item->argument = info;
     item->size = item->head_size = 1;
-    if (info == INFO_SIMPLE_BYTE) {
+    if (info == INFO_BYTE) {
         if (in.size - at < 2)
             return fail_truncated(at);
         item->argument = in.data[at + 1];
@@ -264,7 +264,7 @@ int atls_cbor_item_decode(struct atls_bytes in, size_t at, struct atls_cbor_item
     itemp->indefinite = false;
     itemp->argument = 0;
     itemp->content = (struct atls_bytes){NULL, 0};
-    if (major == MAJOR_SIMPLE && (info < 20 || info == INFO_SIMPLE_BYTE))
+    if (major == MAJOR_SIMPLE && (info < 20 || info == INFO_BYTE))
         return decode_simple(in, at, itemp);
     if (major < MAJOR_SIMPLE && info < INFO_BYTE)
         return decode_short(in, at, itemp);

@@ -12,10 +12,9 @@
 #define PLACES 16384
 
 struct place {
-    bool taken;
     uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE];
     unsigned revision;
-    int64_t until; /* milliseconds since 1970 */
+    int64_t until; /* milliseconds since 1970; 0: nothing was ever here */
     struct atls_platform_verdict verdict;
 };
 
@@ -64,7 +63,7 @@ bool atls_platform_cache_find(struct atls_platform_cache *cache,
     bool found;
 
     pthread_mutex_lock(&cache->lock);
-    found = place->taken && place->revision == revision && now < place->until &&
+    found = place->revision == revision && now < place->until &&
             memcmp(place->digest, digest, sizeof place->digest) == 0;
     if (found) {
         *verdictp = place->verdict;
@@ -83,8 +82,8 @@ void atls_platform_cache_keep(struct atls_platform_cache *cache,
 
     pthread_mutex_lock(&cache->lock);
     json_decref(place->verdict.summary);
-    *place = (struct place){
-        .taken = true, .revision = revision, .until = now + cache->lifetime, .verdict = *verdict};
+    *place =
+        (struct place){.revision = revision, .until = now + cache->lifetime, .verdict = *verdict};
     memcpy(place->digest, digest, sizeof place->digest);
     json_incref(place->verdict.summary);
     pthread_mutex_unlock(&cache->lock);

@@ -312,24 +312,26 @@ static struct test_recipe recipe_of(const struct row *row)
     return recipe;
 }
 
-static int appraise_with(struct atls_store *with, const struct atls_evidence *evidence,
+static int appraise_with(struct atls_store *with, const char *media_type, struct atls_bytes body,
                          struct atls_bytes expected, struct atls_appraisal *appraisalp)
 {
     struct atls_appraiser appraiser = {with, &atls_crypto_gnutls, NULL, true};
+    struct atls_evidence evidence;
+    const char *reason;
+    int result;
 
-    return atls_appraise(&appraiser, evidence, expected, appraisalp);
+    assert_int_equal(atls_evidence_unwrap(media_type, body, &evidence, &reason), 0);
+    result = atls_appraise(&appraiser, &evidence, expected, appraisalp);
+    atls_evidence_clear(&evidence);
+    return result;
 }
 
 static void appraise(const char *media_type, struct atls_bytes body,
                      struct atls_appraisal *appraisalp)
 {
-    struct atls_evidence evidence;
-    const char *reason;
+    struct atls_bytes expected = ATLS_BYTES(nonce, sizeof nonce);
 
-    assert_int_equal(atls_evidence_unwrap(media_type, body, &evidence, &reason), 0);
-    assert_int_equal(appraise_with(store, &evidence, ATLS_BYTES(nonce, sizeof nonce), appraisalp),
-                     0);
-    atls_evidence_clear(&evidence);
+    assert_int_equal(appraise_with(store, media_type, body, expected, appraisalp), 0);
 }
 
 static void check_mismatches(const struct row *row, const struct atls_appraisal *appraisal)
@@ -483,18 +485,14 @@ static void test_broken_store(void **state)
     struct test_recipe recipe = recipe_of(&row);
     static uint8_t cab[TEST_EVIDENCE_MAX];
     size_t size = test_cab(&recipe, cab);
-    struct atls_evidence evidence;
     struct atls_appraisal appraisal = {.reason = "untouched"};
-    const char *reason;
 
     for (size_t i = 0; i < COUNT(broken); i++) {
         struct atls_store fake = {.ops = &broken[i]};
 
-        assert_int_equal(
-            atls_evidence_unwrap("application/cmw", ATLS_BYTES(cab, size), &evidence, &reason), 0);
-        assert_true(appraise_with(&fake, &evidence, ATLS_BYTES(nonce, 32), &appraisal) < 0);
+        assert_true(appraise_with(&fake, "application/cmw", ATLS_BYTES(cab, size),
+                                  ATLS_BYTES(nonce, 32), &appraisal) < 0);
         assert_string_equal(appraisal.reason, "untouched");
-        atls_evidence_clear(&evidence);
     }
 }
 
@@ -569,22 +567,18 @@ static void test_vectors_of_veraison(void **state)
         struct atls_bytes token = test_vector("psa/services/psa.good.cose");
         struct atls_store_import import;
         struct atls_store *other;
-        struct atls_evidence evidence;
         struct atls_appraisal appraisal;
-        const char *reason;
 
         assert_int_equal(atls_store_open("memory", &other), 0);
         assert_int_equal(atls_store_import_corim(other, corim, &import), 0);
-        assert_int_equal(atls_evidence_unwrap(ATLS_MT_PSA_VERAISON, token, &evidence, &reason), 0);
-        assert_int_equal(
-            appraise_with(other, &evidence, ATLS_BYTES(challenge, sizeof challenge), &appraisal),
-            0);
+        assert_int_equal(appraise_with(other, ATLS_MT_PSA_VERAISON, token,
+                                       ATLS_BYTES(challenge, sizeof challenge), &appraisal),
+                         0);
         assert_string_equal(appraisal.reason, "reference-value-mismatch");
         assert_non_null(strstr(appraisal.detail, "endorsed, but for another signer"));
         assert_memory_equal(appraisal.trust_vector, vectors[EXECUTABLES], sizeof *vectors);
         assert_int_equal(json_array_size(appraisal.mismatches), 3);
         atls_appraisal_clear(&appraisal);
-        atls_evidence_clear(&evidence);
         atls_store_close(other);
         test_vector_free(corim);
         test_vector_free(token);
@@ -625,19 +619,16 @@ static void test_vectors_of_tf_m(void **state)
         struct atls_psa_component components[8];
         struct atls_psa_claims claims;
         struct atls_cose_sign1 message;
-        struct atls_evidence evidence;
         struct atls_appraisal appraisal;
-        const char *reason;
 
         assert_int_equal(atls_cose_sign1_parse(token, ATLS_COSE_TAG_EITHER, NULL, &message), 0);
         assert_int_equal(atls_psa_claims_parse(message.payload, components, 8, &claims), 0);
-        assert_int_equal(atls_evidence_unwrap(ATLS_MT_PSA_TOKEN, token, &evidence, &reason), 0);
-        assert_int_equal(appraise_with(&fake, &evidence, claims.nonce, &appraisal), 0);
+        assert_int_equal(appraise_with(&fake, ATLS_MT_PSA_TOKEN, token, claims.nonce, &appraisal),
+                         0);
         if (strcmp(appraisal.reason, "unknown-component") != 0)
             fail_msg("%s: %s: %s", names[i], appraisal.reason, appraisal.detail);
         assert_int_equal(appraisal.trust_vector[ATLS_HARDWARE], 2);
         atls_appraisal_clear(&appraisal);
-        atls_evidence_clear(&evidence);
         test_vector_free(token);
     }
 }

@@ -102,12 +102,13 @@ class Process:
                     raise ContractError(f"{self.name} was not ready within {timeout:g} s")
                 watch.wait(self._pidfd, left)
         if self.exit == UNSUPPORTED:
-            raise Unsupported(f"{self.name}: {self._last_words()}")
+            raise Unsupported(f"{self.name}: {self.last_words()}")
         raise ContractError(
-            f"{self.name} ended with {self.exit} before it was ready: {self._last_words()}"
+            f"{self.name} ended with {self.exit} before it was ready: {self.last_words()}"
         )
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The end of what it wrote to standard error, for people."""
         text = " ".join(self.stderr().split())
         return text[-WORDS_MAX:] if text else "it said nothing"
 
@@ -157,7 +158,7 @@ class Process:
         if self.exit not in KNOWN_EXITS:
             return f"{self.name} crashed: exit code {self.exit}"
         if self.exit == USAGE:
-            return f"{self.name} did not understand its flags: {self._last_words()}"
+            return f"{self.name} did not understand its flags: {self.last_words()}"
         return ""
 
 

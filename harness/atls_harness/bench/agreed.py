@@ -9,7 +9,6 @@ import select
 import selectors
 import socket
 import threading
-from types import TracebackType
 
 from ..errors import ContractError
 
@@ -126,12 +125,7 @@ class Relay:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended = True
         self._admitted.release()
         # Whoever accepts no more when its listener is shut down does not wait for a client.

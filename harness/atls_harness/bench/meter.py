@@ -52,6 +52,15 @@ def process_ns(pid: int) -> int:
         raise ContractError(f"process {pid} has ended while it was measured") from problem
 
 
+def own_ns(process: Process) -> int:
+    """Processor time until now of a program that goes on, all threads."""
+    if has_children(process.pid):
+        raise Unsupported(
+            f"its {process.who} starts processes of its own, whose time would be missed"
+        )
+    return process_ns(process.pid)
+
+
 def has_children(pid: int) -> bool:
     """Does a process have others, whose time its own clock would not tell?"""
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -61,6 +70,11 @@ def has_children(pid: int) -> bool:
         except OSError:  # that thread has just ended
             continue
     return False
+
+
+def _unended(process: Process, connections: int) -> ContractError:
+    words = process.last_words()[-WORDS_MAX:]
+    return ContractError(f"the {process.who} did not end {connections} connections: {words}")
 
 
 class Tail:
@@ -97,9 +111,7 @@ class Server:
 
     def cpu_ns(self) -> int:
         """Processor time until now."""
-        if has_children(self._process.pid):
-            raise Unsupported("its server starts processes of its own, whose time would be missed")
-        return process_ns(self._process.pid)
+        return own_ns(self._process)
 
     def settle(self, connections: int) -> list[Event]:
         """Waits until so many more have ended, and returns the events since the last call."""
@@ -111,8 +123,7 @@ class Server:
                 time.sleep(SETTLE_PAUSE)  # what its threads do behind their last event
                 return events
             if self._process.wait(0) or time.monotonic() > deadline:
-                words = " ".join(self._process.stderr().split())[-WORDS_MAX:]
-                raise ContractError(f"the server did not end {connections} connections: {words}")
+                raise _unended(self._process, connections)
             time.sleep(SETTLE_PAUSE)
 
 
@@ -128,9 +139,7 @@ class Held:
 
     def cpu_ns(self) -> int:
         """Processor time until now."""
-        if has_children(self._process.pid):
-            raise Unsupported("its client starts processes of its own, whose time would be missed")
-        return process_ns(self._process.pid)
+        return own_ns(self._process)
 
     def let(self, connections: int) -> list[Event]:
         """Lets it make so many, and returns their events."""
@@ -139,8 +148,7 @@ class Held:
         deadline = time.monotonic() + CLIENT_LIMIT
         while len(select_events(events, "closed")) < connections:
             if self._process.wait(0) or time.monotonic() > deadline:
-                words = " ".join(self._process.stderr().split())[-WORDS_MAX:]
-                raise ContractError(f"the client did not end {connections} connections: {words}")
+                raise _unended(self._process, connections)
             if self._tail is None and self._process.events_path.exists():
                 self._tail = Tail(self._process.events_path)
             events += self._tail.more() if self._tail is not None else []

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Sequence
 
 from ..errors import InfrastructureError, Unsupported
@@ -61,12 +60,7 @@ class Board:
     def __enter__(self) -> "Board":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.process.stop()
 
     def wait(self) -> None:

@@ -9,7 +9,6 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Callable
 
 from ..errors import ContractError
@@ -53,12 +52,7 @@ class Judge:
         self.base = f"http://{self.process.ready()['address']}"
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.process.stop()
 
     def _post(self, path: str, body: bytes, media_type: str) -> tuple[Any, str]:
