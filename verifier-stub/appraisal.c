@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The order of checks is the order of trust: form, trust anchor, signatures, linkage, freshness,
- * and only then what the evidence says. The first failure gives the reason.
+ * and only then what the evidence says. The first failure gives the reason. A verdict begins with
+ * nothing claimed, which is no verdict: each trust claim is earned by the check that stands for it.
  */
 #include "verifier-stub/appraisal.h"
 
@@ -17,6 +18,7 @@
 #include "verifier-stub/printable.h"
 
 #define KAT_CLAUSE "draft-bft-rats-kat-06 section 3"
+#define CLIENT_CLAUSE "RFC 9783 section 4.1.2"
 
 /* AR4SI values used here */
 enum { NO_CLAIM = 0, TRUSTWORTHY = 2, CONTRAINDICATED = 96, VERIFICATION_FAILED = 99 };
@@ -181,7 +183,7 @@ static void appraise_lifecycle(struct work *work)
 
     for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
         work->out->trust_vector[moved[i]] = secured ? TRUSTWORTHY : CONTRAINDICATED;
-    if (secured || strcmp(work->out->reason, "ok") != 0)
+    if (secured || work->out->reason)
         return;
     atls_appraisal_say(work->out, "lifecycle-not-secured", "RFC 9783 section 4.3.1",
                        "security lifecycle: expected secured or non-rot-debug, got %s (0x%04x)",
@@ -280,8 +282,7 @@ static int parse_cab(struct work *work, const struct atls_evidence *evidence, st
 
 /* The KAT is signed by the key attestation key that it names, and the PAT vouches for that key by
  * carrying its hash as nonce; in the prototype it vouches for the identity key itself. */
-static int check_key_attestation(struct work *work, const struct atls_cab *cab,
-                                 struct atls_bytes pat_nonce)
+static int check_linkage(struct work *work, const struct atls_cab *cab, struct atls_bytes pat_nonce)
 {
     uint8_t linkage[ATLS_LINKAGE_SIZE];
     int error = atls_cose_sign1_verify(&cab->kat, work->with->crypto, &cab->kat_claims.kak);
@@ -301,11 +302,30 @@ static int check_key_attestation(struct work *work, const struct atls_cab *cab,
     return 0;
 }
 
-/* Everything that the PAT does not say. */
-static int appraise_kat(struct work *work, const struct atls_cab *cab, struct atls_bytes pat_nonce)
+/* A device signs a PAT over whatever hash its caller brings, that of a key of the caller's own too.
+ * Only the client id says that it was a service of the secure side, which keeps the key attestation
+ * key, and not the application. */
+static int check_caller(struct work *work, int32_t client_id)
 {
-    int error = check_key_attestation(work, cab, pat_nonce);
+    if (client_id > 0)
+        return 0;
+    atls_appraisal_condemn(work->out, "platform-token-caller", CLIENT_CLAUSE,
+                           "client id of the PAT: expected that of the key attestation service, "
+                           "which is positive, came %ld: %s",
+                           (long)client_id,
+                           client_id < 0 ? "a caller of the non-secure side"
+                                         : "no caller has this one");
+    return ATLS_E_REFUSED;
+}
 
+/* Everything that the PAT does not say of its platform. */
+static int appraise_kat(struct work *work, const struct atls_cab *cab, struct atls_bytes pat_nonce,
+                        int32_t client_id)
+{
+    int error = check_linkage(work, cab, pat_nonce);
+
+    if (error == 0)
+        error = check_caller(work, client_id);
     return error == 0 ? check_nonce(work, cab->kat_claims.nonce, KAT_CLAUSE) : error;
 }
 
@@ -321,16 +341,17 @@ static int appraise_tokens(struct work *work, const struct atls_cab *cab)
     if (error == 0)
         error = check_platform_signature(work, &token, &anchor);
     if (error == 0)
-        error = appraise_kat(work, cab, work->claims.nonce);
+        error = appraise_kat(work, cab, work->claims.nonce, work->claims.client_id);
     return error == 0 ? appraise_platform(work) : error;
 }
 
 /* What is wrong with a token is looked at anew each time. */
 static void remember(const struct work *work, const uint8_t *digest, unsigned revision)
 {
-    struct atls_platform_verdict verdict = {.summary = work->out->annotated_evidence};
+    struct atls_platform_verdict verdict = {.summary = work->out->annotated_evidence,
+                                            .client_id = work->claims.client_id};
 
-    if (strcmp(work->out->reason, "ok") != 0 || work->claims.nonce.size != sizeof verdict.nonce)
+    if (work->out->reason || work->claims.nonce.size != sizeof verdict.nonce)
         return;
     memcpy(verdict.nonce, work->claims.nonce.data, sizeof verdict.nonce);
     memcpy(verdict.trust_vector, work->out->trust_vector, sizeof verdict.trust_vector);
@@ -347,7 +368,8 @@ static int appraise_remembering(struct work *work, const struct atls_cab *cab)
     if (error != 0)
         return error;
     if (atls_platform_cache_find(work->with->cache, digest, revision, &known)) {
-        error = appraise_kat(work, cab, ATLS_BYTES(known.nonce, sizeof known.nonce));
+        error =
+            appraise_kat(work, cab, ATLS_BYTES(known.nonce, sizeof known.nonce), known.client_id);
         if (error == 0) {
             memcpy(work->out->trust_vector, known.trust_vector, sizeof known.trust_vector);
             work->out->annotated_evidence = json_incref(known.summary);
@@ -375,8 +397,13 @@ static int appraise_cab(struct work *work, const struct atls_evidence *evidence)
     return error;
 }
 
-static enum atls_tier worst_of(const int *trust_vector)
+/* The worst of what is claimed; affirming only where every claim that this scheme makes was earned.
+ */
+static enum atls_tier tier_of(const int *trust_vector)
 {
+    static const enum atls_trust_claim made[] = {ATLS_INSTANCE_IDENTITY, ATLS_EXECUTABLES,
+                                                 ATLS_HARDWARE, ATLS_RUNTIME_OPAQUE,
+                                                 ATLS_STORAGE_OPAQUE};
     enum atls_tier worst = ATLS_TIER_AFFIRMING;
 
     for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++) {
@@ -385,7 +412,23 @@ static enum atls_tier worst_of(const int *trust_vector)
         if (trust_vector[i] != NO_CLAIM && tier > worst)
             worst = tier;
     }
+    for (size_t i = 0; worst == ATLS_TIER_AFFIRMING && i < sizeof made / sizeof *made; i++) {
+        if (atls_trust_claim_tier(trust_vector[made[i]]) != ATLS_TIER_AFFIRMING)
+            worst = ATLS_TIER_NONE;
+    }
     return worst;
+}
+
+/* Evidence that passed, or did not pass, every check has its tier now, and a reason. */
+static int conclude(struct atls_appraisal *out)
+{
+    out->tier = tier_of(out->trust_vector);
+    if ((out->tier == ATLS_TIER_AFFIRMING) == (out->reason != NULL))
+        return atls_fail(-EINVAL, NULL, "an appraisal ended as %s with reason %s",
+                         atls_tier_name(out->tier), out->reason ? out->reason : "none");
+    if (out->tier == ATLS_TIER_AFFIRMING)
+        atls_appraisal_say(out, "ok", NULL, "every check passed");
+    return 0;
 }
 
 int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evidence *evidence,
@@ -395,19 +438,18 @@ int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evid
     struct work work = {.with = appraiser, .nonce = nonce, .out = &out};
     int error;
 
-    atls_appraisal_say(&out, "ok", NULL, "every check passed");
     work.components = malloc(ATLS_PSA_COMPONENTS_MAX * sizeof *work.components); /* as they come */
     if (!work.components)
         return atls_fail(-ENOMEM, NULL, "no memory for software components");
     error = evidence->kind == ATLS_EVIDENCE_PSA ? appraise_psa(&work, evidence)
                                                 : appraise_cab(&work, evidence);
     free(work.components);
+    if (error == 0)
+        error = conclude(&out);
     if (error < 0) {
         atls_appraisal_clear(&out);
         return error;
     }
-    if (error == 0)
-        out.tier = worst_of(out.trust_vector);
     *appraisalp = out;
     return 0;
 }

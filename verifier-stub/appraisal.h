@@ -28,7 +28,8 @@ struct atls_appraisal { /* free the members with atls_appraisal_clear() */
     const char *scheme; /* the EAR's submod: PSA_IOT, PSA_KAT ...; static */
     enum atls_tier tier;
     int trust_vector[ATLS_TRUST_CLAIM_COUNT];
-    const char *reason; /* a word of the peer contract; static; "ok" where affirmed */
+    const char *reason; /* a word of the peer contract; static; "ok" where affirmed, which is said
+                         * at the very end: NULL until then */
     char detail[512];   /* a sentence for people */
     char clause[96];    /* "" where none */
     json_t *mismatches; /* [{"component","expected":[hex],"measured":hex}] or NULL */
@@ -61,7 +62,8 @@ void atls_appraisal_say_va(struct atls_appraisal *appraisal, const char *reason,
                            const char *format, va_list arguments)
     __attribute__((format(printf, 4, 0)));
 
-/* reference-match.c: sets executables, and the reason where a component does not fit. -ENOMEM. */
+/* reference-match.c: sets executables, and the reason where a component does not fit and there is
+ * none yet. -ENOMEM. */
 int atls_match_components(const struct atls_psa_claims *claims,
                           const struct atls_reference_set *references,
                           struct atls_appraisal *appraisal);

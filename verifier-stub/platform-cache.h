@@ -18,6 +18,7 @@
 
 struct atls_platform_verdict { /* of one token */
     uint8_t nonce[ATLS_LINKAGE_SIZE];
+    int32_t client_id;
     int trust_vector[ATLS_TRUST_CLAIM_COUNT];
     json_t *summary; /* of its claims, or NULL */
 };

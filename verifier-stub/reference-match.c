@@ -4,12 +4,15 @@
  * digests are equal and so are name, version and signer, each where the reference value gives it
  * (Veraison's match key, plus the signer). Several endorsed versions of one component are
  * alternatives. An endorsed component that was not measured at all is a mismatch too: leaving a
- * component out of the boot record must not be a way round its reference value.
+ * component out of the boot record must not be a way round its reference value. Of reference values
+ * without a name nothing says which are alternatives, so each of them must be among what was
+ * measured. Executables are approved only where something was measured and all of it fits.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "program/events.h"
+#include "rats/corim-keys.h"
 #include "rats/error.h"
 #include "verifier-stub/appraisal.h"
 
@@ -31,10 +34,23 @@ static bool given_and_differs(const char *given, struct atls_bytes text)
     return given && !atls_bytes_is_text(text, given);
 }
 
+/* The description may name the hash algorithm, which then must be that of the reference value;
+ * other texts (older firmware has some of its own) say nothing that could be compared. */
+static bool hash_fits(const struct atls_reference_value *value,
+                      const struct atls_psa_component *component)
+{
+    for (size_t i = 0; i < atls_corim_digests_count; i++) {
+        if (atls_bytes_is_text(component->description, atls_corim_digests[i].name))
+            return atls_corim_digests[i].hash == value->digest_hash;
+    }
+    return true;
+}
+
 static bool digest_fits(const struct atls_reference_value *value,
                         const struct atls_psa_component *component)
 {
-    return atls_bytes_equal(ATLS_BYTES(value->digest, value->digest_size), component->value);
+    return hash_fits(value, component) &&
+           atls_bytes_equal(ATLS_BYTES(value->digest, value->digest_size), component->value);
 }
 
 static bool signer_fits(const struct atls_reference_value *value,
@@ -74,7 +90,8 @@ static json_t *expected_digests(struct atls_bytes name, const struct atls_refere
 {
     json_t *digests = json_array();
 
-    for (size_t i = 0; i < references->count; i++) {
+    for (size_t i = 0; i < references->count && json_array_size(digests) < ATLS_MISMATCHES_LISTED;
+         i++) {
         const struct atls_reference_value *value = &references->values[i];
 
         if (!given_and_differs(value->name, name))
@@ -112,8 +129,7 @@ complain(struct atls_appraisal *out, const char *reason, const char *format, ...
 {
     va_list arguments;
 
-    out->trust_vector[ATLS_EXECUTABLES] = NOT_RECOGNIZED;
-    if (strcmp(out->reason, "ok") != 0)
+    if (out->reason)
         return;
     va_start(arguments, format);
     atls_appraisal_say_va(out, reason, CLAUSE, format, arguments);
@@ -174,24 +190,63 @@ static bool named_before(const struct atls_reference_set *references, size_t ind
     return false;
 }
 
+static int miss_named(const struct atls_psa_claims *claims,
+                      const struct atls_reference_set *references, size_t index, size_t *at,
+                      struct atls_appraisal *out)
+{
+    const char *name = references->values[index].name;
+
+    if (is_measured(name, claims, at) || named_before(references, index))
+        return 0;
+    complain(out, "reference-value-mismatch",
+             "component \"%.64s\" is endorsed but was not measured", name);
+    return add_mismatch(out, atls_bytes_of_text(name), ATLS_BYTES(NULL, 0), references);
+}
+
+/* As standing_of(): from *AT on. */
+static bool value_is_measured(const struct atls_reference_value *value,
+                              const struct atls_psa_claims *claims, size_t *at)
+{
+    for (size_t i = 0; i < claims->component_count; i++) {
+        const struct atls_psa_component *component = &claims->components[*at];
+
+        *at = (*at + 1) % claims->component_count;
+        if (!given_and_differs(value->version, component->version) &&
+            digest_fits(value, component) && signer_fits(value, component))
+            return true;
+    }
+    return false;
+}
+
+static int miss_unnamed(const struct atls_psa_claims *claims,
+                        const struct atls_reference_set *references, size_t index, size_t *at,
+                        struct atls_appraisal *out)
+{
+    const struct atls_reference_value *value = &references->values[index];
+    const struct atls_reference_set alone = {references->values + index, 1};
+
+    if (value_is_measured(value, claims, at))
+        return 0;
+    complain(out, "reference-value-mismatch",
+             "a component without a name is endorsed (%zu bytes of digest, %02x%02x...) but was "
+             "not measured",
+             value->digest_size, value->digest[0], value->digest[1]);
+    return add_mismatch(out, ATLS_BYTES(NULL, 0), ATLS_BYTES(NULL, 0), &alone);
+}
+
 static int find_missing(const struct atls_psa_claims *claims,
                         const struct atls_reference_set *references, struct atls_appraisal *out)
 {
     size_t at = 0;
+    int error = 0;
 
-    for (size_t i = 0; i < references->count; i++) {
-        const char *name = references->values[i].name;
-        int error;
-
-        if (!name || is_measured(name, claims, &at) || named_before(references, i))
-            continue;
-        complain(out, "reference-value-mismatch",
-                 "component \"%.64s\" is endorsed but was not measured", name);
-        error = add_mismatch(out, atls_bytes_of_text(name), ATLS_BYTES(NULL, 0), references);
-        if (error != 0)
-            return error;
-    }
-    return 0;
+    /* what could not be listed any more need not be looked for: the verdict stands */
+    for (size_t i = 0; error == 0 && i < references->count &&
+                       json_array_size(out->mismatches) < ATLS_MISMATCHES_LISTED;
+         i++)
+        error = references->values[i].name ? miss_named(claims, references, i, &at, out)
+                                           : miss_unnamed(claims, references, i, &at, out);
+    return error;
 }
 
 int atls_match_components(const struct atls_psa_claims *claims,
@@ -200,12 +255,14 @@ int atls_match_components(const struct atls_psa_claims *claims,
     size_t at = 0;
     int error = 0;
 
-    out->trust_vector[ATLS_EXECUTABLES] = APPROVED;
+    out->trust_vector[ATLS_EXECUTABLES] = NOT_RECOGNIZED;
     if (claims->component_count == 0 && references->count == 0)
         complain(out, "unknown-component", "nothing was measured, and nothing is endorsed");
     for (size_t i = 0; error == 0 && i < claims->component_count; i++)
         error = match_one(&claims->components[i], references, &at, out);
     if (error == 0)
         error = find_missing(claims, references, out);
+    if (error == 0 && !out->mismatches && claims->component_count > 0 && references->count > 0)
+        out->trust_vector[ATLS_EXECUTABLES] = APPROVED;
     return error;
 }

@@ -81,6 +81,7 @@ struct row {
     uint8_t device, pat_device; /* index; PAT_DEVICE 0: the same */
     bool stale;
     uint16_t lifecycle;                  /* 0: secured */
+    int32_t client_id;                   /* 0: that of the key attestation service */
     struct test_component components[5]; /* none: as endorsed */
     enum vector vector;
     const char *reason;
@@ -222,6 +223,29 @@ static const struct row rows[] = {
      .pat_device = 1,
      .vector = FAILED,
      .reason = "linkage-mismatch"},
+    /* who asked for the PAT: anybody may have one over any hash */
+    {.name = "RFC 9783 4.1.2: a PAT for the non-secure side in a CAB",
+     .client_id = -1,
+     .vector = FAILED,
+     .reason = "platform-token-caller"},
+    {.name = "RFC 9783 4.1.2: a PAT for another non-secure caller in a CAB",
+     .client_id = INT32_MIN,
+     .vector = FAILED,
+     .reason = "platform-token-caller"},
+    {.name = "RFC 9783 4.1.2: a PAT for another service of the secure side",
+     .client_id = INT32_MAX,
+     .vector = AFFIRMED,
+     .reason = "ok"},
+    {.name = "RFC 9783 4.1.2: a bare token names no key, the non-secure side may ask for it",
+     .psa = true,
+     .client_id = -1,
+     .vector = AFFIRMED,
+     .reason = "ok"},
+    {.name = "a PAT for the non-secure side over another hash: the linkage comes first",
+     .client_id = -1,
+     .wrong = TEST_LINKAGE,
+     .vector = FAILED,
+     .reason = "linkage-mismatch"},
     {.name = "PAT of a device that is not endorsed",
      .pat_device = 2,
      .vector = FAILED,
@@ -300,6 +324,7 @@ static struct test_recipe recipe_of(const struct row *row)
         .pat_device = row->pat_device ? &devices[row->pat_device] : NULL,
         .nonce = row->stale ? ATLS_BYTES(other_nonce, 32) : ATLS_BYTES(nonce, 32),
         .lifecycle = row->lifecycle ? row->lifecycle : ATLS_PSA_SECURED,
+        .client_id = row->client_id,
         .profile = ATLS_PSA_ARM_2,
         .wrong = row->wrong,
         .prototype = row->prototype,
@@ -496,6 +521,15 @@ static void test_broken_store(void **state)
     }
 }
 
+static void check_match(struct atls_appraisal *appraisal, const char *reason)
+{
+    bool fits = strcmp(reason, "ok") == 0;
+
+    assert_string_equal(appraisal->reason ? appraisal->reason : "ok", reason);
+    assert_int_equal(appraisal->trust_vector[ATLS_EXECUTABLES], fits ? 2 : 33);
+    atls_appraisal_clear(appraisal);
+}
+
 /* The references' own gaps: what a reference value does not give is not compared. */
 static void test_partial_references(void **state)
 {
@@ -528,26 +562,130 @@ static void test_partial_references(void **state)
                                              .digest_size = 32,
                                              .signer_id_size = table[i].signer_size};
         struct atls_reference_set set = {&value, 1};
-        struct atls_appraisal appraisal = {.reason = "ok"};
+        struct atls_appraisal appraisal = {.reason = NULL};
 
         memset(value.digest, table[i].fill, 32);
         assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
-        assert_string_equal(appraisal.reason, table[i].reason);
-        assert_int_equal(appraisal.trust_vector[ATLS_EXECUTABLES],
-                         strcmp(table[i].reason, "ok") == 0 ? 2 : 33);
-        atls_appraisal_clear(&appraisal);
+        check_match(&appraisal, table[i].reason);
     }
 }
 
-static void test_nothing_measured_nothing_endorsed(void **state)
+/* Executables are approved for what was measured, never for what was not. */
+static void test_what_is_required(void **state)
 {
-    struct atls_psa_claims claims = {0};
-    struct atls_reference_set set = {0};
-    struct atls_appraisal appraisal = {.reason = "ok"};
+    char bl[] = "BL", fw[] = "FW", version[] = "2";
+    static const char mismatch[] = "reference-value-mismatch";
+    const struct reference {
+        char *name, *version;
+        uint8_t fill;
+    } A = {.fill = 1}, B = {.fill = 2}, BL_1 = {bl, NULL, 1}, BL_2 = {bl, NULL, 2},
+      FW_2 = {fw, NULL, 2}, A_2 = {NULL, version, 1};
+    const struct {
+        const char *what;
+        uint8_t measured[3]; /* bytes of BL, FW and a third one; 0: not there */
+        const struct reference *endorsed[3];
+        const char *reason;
+        size_t mismatches;
+    } table[] = {
+        {"nothing measured, nothing endorsed", {0}, {NULL}, "unknown-component", 0},
+        {"nothing measured, a name endorsed", {0}, {&BL_1}, mismatch, 1},
+        {"nothing measured, a value without name endorsed", {0}, {&A}, mismatch, 1},
+        {"nothing measured, two of them", {0}, {&A, &B}, mismatch, 2},
+        {"nothing endorsed of this implementation", {1, 2}, {NULL}, "unknown-component", 2},
+        {"all measured, without names", {1, 2}, {&A, &B}, "ok", 0},
+        {"one without name left out", {1}, {&A, &B}, mismatch, 1},
+        {"the other left out", {0, 2}, {&A, &B}, mismatch, 1},
+        {"one without name measured under another version", {1}, {&A_2}, "version-not-endorsed", 2},
+        {"with and without name", {1, 2}, {&BL_1, &B}, "ok", 0},
+        {"named one measured, the other left out", {1}, {&BL_1, &B}, mismatch, 1},
+        {"the other measured, named one left out", {0, 2}, {&BL_1, &B}, mismatch, 1},
+        {"alternatives of one name", {2}, {&BL_1, &BL_2}, "ok", 0},
+        {"one value, measured under two names", {1, 1}, {&A}, "ok", 0},
+        {"a name endorsed twice, another left out", {1}, {&BL_1, &BL_2, &FW_2}, mismatch, 1},
+        {"what is endorsed, and more", {1, 2, 3}, {&A, &B}, mismatch, 1},
+    };
 
-    assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
-    assert_string_equal(appraisal.reason, "unknown-component");
-    assert_int_equal(appraisal.trust_vector[ATLS_EXECUTABLES], 33);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        static const char *const names[] = {"BL", "FW", "CFG"};
+        uint8_t digests[3][32];
+        struct atls_psa_component components[3] = {0};
+        struct atls_reference_value values[3] = {0};
+        struct atls_psa_claims claims = {.components = components};
+        struct atls_reference_set set = {values, 0};
+        struct atls_appraisal appraisal = {.reason = NULL};
+
+        for (size_t j = 0; j < 3; j++) {
+            memset(digests[j], table[i].measured[j], 32);
+            if (table[i].measured[j])
+                components[claims.component_count++] = (struct atls_psa_component){
+                    .type = atls_bytes_of_text(names[j]), .value = ATLS_BYTES(digests[j], 32)};
+            if (!table[i].endorsed[j])
+                continue;
+            values[set.count].name = table[i].endorsed[j]->name;
+            values[set.count].version = table[i].endorsed[j]->version;
+            values[set.count].digest_size = 32;
+            memset(values[set.count++].digest, table[i].endorsed[j]->fill, 32);
+        }
+        assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+        if (json_array_size(appraisal.mismatches) != table[i].mismatches)
+            fail_msg("%s: %zu mismatches", table[i].what, json_array_size(appraisal.mismatches));
+        check_match(&appraisal, table[i].reason);
+    }
+}
+
+/* RFC 9783 4.4.1: the description names the hash algorithm, in the words of IANA's registry. */
+static void test_hash_algorithms(void **state)
+{
+    static const struct {
+        const char *description;
+        enum atls_hash hash;
+        const char *reason;
+    } table[] = {
+        {"sha-256", ATLS_SHA256, "ok"},
+        {"", ATLS_SHA256, "ok"},
+        {"TF-M_SHA256MemPreXIP", ATLS_SHA256, "ok"}, /* says nothing that is compared */
+        {"sha-512", ATLS_SHA256, "reference-value-mismatch"},
+        {"sha-256", ATLS_SHA384, "reference-value-mismatch"},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct atls_reference_value value = {.digest_size = 32, .digest_hash = table[i].hash};
+        struct atls_psa_component component = {.type = atls_bytes_of_text("BL"),
+                                               .value = ATLS_BYTES(value.digest, 32),
+                                               .description =
+                                                   atls_bytes_of_text(table[i].description)};
+        struct atls_psa_claims claims = {.components = &component, .component_count = 1};
+        struct atls_reference_set set = {&value, 1};
+        struct atls_appraisal appraisal = {.reason = NULL};
+
+        assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+        check_match(&appraisal, table[i].reason);
+    }
+}
+
+/* An empty store affirms nothing: there is no key that vouches for anything. */
+static void test_empty_store(void **state)
+{
+    struct row row = {.name = NULL};
+    struct test_recipe recipe = recipe_of(&row);
+    static uint8_t evidence[TEST_EVIDENCE_MAX];
+    struct atls_store *empty;
+
+    assert_int_equal(atls_store_open("memory", &empty), 0);
+    for (size_t psa = 0; psa < 2; psa++) {
+        size_t size = psa ? test_psa_token(&recipe, evidence) : test_cab(&recipe, evidence);
+        struct atls_appraisal appraisal;
+
+        assert_int_equal(appraise_with(empty, psa ? ATLS_MT_PSA_TOKEN : "application/cmw",
+                                       ATLS_BYTES(evidence, size), ATLS_BYTES(nonce, 32),
+                                       &appraisal),
+                         0);
+        assert_string_equal(appraisal.reason, "unknown-attestation-key");
+        assert_int_equal(appraisal.tier, ATLS_TIER_CONTRAINDICATED);
+        assert_memory_equal(appraisal.trust_vector, vectors[FAILED], sizeof *vectors);
+        atls_appraisal_clear(&appraisal);
+    }
+    atls_store_close(empty);
 }
 
 /* Veraison's own evidence against its own endorsements. All holds but the signer: its vectors have
@@ -662,18 +800,15 @@ static void test_broken_prototypes(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[2 * COUNT(rows) + 9];
+    static struct CMUnitTest tests[2 * COUNT(rows) + 11];
     static struct row prototypes[COUNT(rows)];
     size_t count = 0;
     const struct CMUnitTest others[] = {
-        cmocka_unit_test(test_expected_and_measured),
-        cmocka_unit_test(test_same_in_other_forms),
-        cmocka_unit_test(test_many_components),
-        cmocka_unit_test(test_broken_store),
-        cmocka_unit_test(test_partial_references),
-        cmocka_unit_test(test_nothing_measured_nothing_endorsed),
-        cmocka_unit_test(test_vectors_of_veraison),
-        cmocka_unit_test(test_vectors_of_tf_m),
+        cmocka_unit_test(test_expected_and_measured), cmocka_unit_test(test_same_in_other_forms),
+        cmocka_unit_test(test_many_components),       cmocka_unit_test(test_broken_store),
+        cmocka_unit_test(test_partial_references),    cmocka_unit_test(test_what_is_required),
+        cmocka_unit_test(test_hash_algorithms),       cmocka_unit_test(test_empty_store),
+        cmocka_unit_test(test_vectors_of_veraison),   cmocka_unit_test(test_vectors_of_tf_m),
         cmocka_unit_test(test_broken_prototypes),
     };
 

@@ -80,7 +80,7 @@ static size_t make_claims(const struct test_recipe *recipe, struct atls_bytes no
         .instance_id = ATLS_BYTES(device->instance_id, sizeof device->instance_id),
         .implementation_id =
             ATLS_BYTES(device->implementation_id, sizeof device->implementation_id),
-        .client_id = 1,
+        .client_id = recipe->client_id ? recipe->client_id : 1,
         .lifecycle = recipe->lifecycle,
         .boot_seed = ATLS_BYTES(boot_seed, sizeof boot_seed),
         .components = components,

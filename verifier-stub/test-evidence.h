@@ -53,6 +53,7 @@ struct test_recipe {
     const struct test_component *components; /* NULL: as endorsed */
     size_t component_count;
     uint16_t lifecycle;
+    int32_t client_id; /* 0: that of the key attestation service */
     enum atls_psa_profile profile;
     enum test_wrong wrong;
     bool untagged;
