@@ -249,13 +249,40 @@ static int attest_key(const struct atls_attester *attester, struct atls_device *
                : atls_device_attest_key(device, handle, challenge, cabp, sizep);
 }
 
-/* Puts the PAT of another device, or one over another hash, into the CAB. Both are as their
- * device signed them: only the linkage can give them away. */
+/* The PAT that this device makes for whoever asks: over another hash than the KAT wants, or over
+ * the right one (and then only the client id says that it is not the key attestation service's). */
+static int ask_for_pat(struct atls_attester *attester, struct atls_bytes cab, bool linked,
+                       uint8_t **patp, size_t *sizep)
+{
+    uint8_t hash[ATLS_LINKAGE_SIZE];
+    struct atls_cmw *cmw = NULL;
+    struct atls_cab parsed;
+    int rc;
+
+    if (!linked) {
+        rc = atls_crypto_gnutls.random(hash, sizeof hash);
+    } else if (attester->options.evidence_format == ATLS_FORMAT_PROTOTYPE) {
+        rc = atls_prototype_linkage(&atls_crypto_gnutls, &attester->attested.key, hash);
+    } else {
+        rc = atls_cmw_parse_as(ATLS_CBOR, cab, &cmw);
+        rc = rc ? rc : atls_cab_parse(cmw, &parsed);
+        rc =
+            rc ? rc : atls_kat_linkage_encoded(&atls_crypto_gnutls, parsed.kat_claims.linked, hash);
+        atls_cmw_free(cmw);
+    }
+    return rc ? rc
+              : atls_device_attest_platform(attester->device, ATLS_BYTES(hash, sizeof hash), patp,
+                                            sizep);
+}
+
+/* Puts another PAT into the CAB: of another device, over another hash, or made for another caller.
+ * All are as their device signed them. */
 static int splice(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
                   uint8_t **cabp, size_t *sizep)
 {
     bool foreign = atls_faults_has(&attester->inner, "foreign-pat", NULL);
-    uint8_t *other = NULL, *spliced, hash[ATLS_LINKAGE_SIZE];
+    bool linked = !atls_faults_has(&attester->inner, "linkage", NULL);
+    uint8_t *other = NULL, *spliced;
     size_t size, spliced_size;
     struct atls_cmw *cmw = NULL;
     struct atls_bytes pat;
@@ -270,10 +297,7 @@ static int splice(struct atls_attester *attester, unsigned conn, struct atls_byt
             pat = record ? record->value : (struct atls_bytes){NULL, 0};
         }
     } else {
-        rc = atls_crypto_gnutls.random(hash, sizeof hash);
-        rc = rc ? rc
-                : atls_device_attest_platform(attester->device, ATLS_BYTES(hash, sizeof hash),
-                                              &other, &size);
+        rc = ask_for_pat(attester, ATLS_BYTES(*cabp, *sizep), linked, &other, &size);
         if (!rc) {
             pat = ATLS_BYTES(other, size);
         }
@@ -287,9 +311,14 @@ static int splice(struct atls_attester *attester, unsigned conn, struct atls_byt
     free(*cabp);
     *cabp = spliced;
     *sizep = spliced_size;
-    atls_attester_tell_fault(attester, conn, foreign ? "foreign-pat" : "linkage",
-                             foreign ? "the PAT is the second device's"
-                                     : "the PAT is over another hash");
+    atls_attester_tell_fault(attester, conn,
+                             foreign  ? "foreign-pat"
+                             : linked ? "non-secure-pat"
+                                      : "linkage",
+                             foreign  ? "the PAT is the second device's"
+                             : linked ? "the PAT is over the right hash, but made for the "
+                                        "non-secure side"
+                                      : "the PAT is over another hash");
     return 0;
 }
 
@@ -339,7 +368,8 @@ int atls_attester_make_cab(struct atls_attester *attester, unsigned conn,
     int rc = atls_attester_ask_device(attester, conn, challenge, &cab, &size);
 
     if (!rc && (atls_faults_has(&attester->inner, "foreign-pat", NULL) ||
-                atls_faults_has(&attester->inner, "linkage", NULL))) {
+                atls_faults_has(&attester->inner, "linkage", NULL) ||
+                atls_faults_has(&attester->inner, "non-secure-pat", NULL))) {
         rc = splice(attester, conn, challenge, &cab, &size);
     }
     if (rc) {

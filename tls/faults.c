@@ -24,6 +24,7 @@ static const struct {
     {"kat-signature", NO_VALUE},
     {"foreign-pat", NO_VALUE},
     {"linkage", NO_VALUE},
+    {"non-secure-pat", NO_VALUE},
     {"stale-nonce", NO_VALUE},
     {"foreign-nonce", NONCE},
     {"other-key", NO_VALUE},

@@ -181,13 +181,13 @@ static void test_evidence_faults(void **state)
     }
 }
 
-/* Spliced evidence is properly signed in all its parts: only the linkage is wrong. */
+/* Spliced evidence is properly signed in all its parts: only the linkage is wrong, or who asked. */
 static void test_splices_are_signed(void **state)
 {
     struct fixture *f = *state;
-    static const char *const faults[] = {"linkage", "foreign-pat"};
+    static const char *const faults[] = {"linkage", "foreign-pat", "non-secure-pat"};
 
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         struct atls_device *signer;
         struct atls_device_info info;
         struct atls_received received;
@@ -196,7 +196,7 @@ static void test_splices_are_signed(void **state)
         assert_int_equal(atls_faults_add(&f->faults, faults[i]), 0);
         renew(f);
         assert_int_equal(evidence(f, 32), 0);
-        assert_int_equal(atls_device_open(i ? "inproc:2" : "inproc:1", 1000, &signer), 0);
+        assert_int_equal(atls_device_open(i == 1 ? "inproc:2" : "inproc:1", 1000, &signer), 0);
         assert_int_equal(atls_device_info(signer, &info), 0);
         assert_int_equal(atls_received_parse(ATLS_MODEL_BACKGROUND_CHECK,
                                              ATLS_BYTES(f->credential.cmw, f->credential.size),

@@ -24,14 +24,15 @@
 
 /* The faults that are carried out here, whatever the library. */
 #define PEER_FAULTS                                                                                \
-    "pat-signature", "kat-signature", "foreign-pat", "linkage", "stale-nonce", "foreign-nonce",    \
-        "attested-other-key", "result-without-key", "cmw", "cmw-truncated", "cmw-trailing-byte",   \
-        "cmw-empty-collection", "cmw-relative-type", "cmw-value-not-bytes", "cmw-indicator-zero",  \
-        "cmw-missing-kat", "cbor-indefinite", "cbor-duplicate-key", "cbor-unpreferred",            \
-        "cbor-deep", "cose-three-elements", "cose-unknown-alg", "cose-detached", "claims-no-cnf",  \
-        "claims-cbor", "result-garbage", "result-signature", "result-algorithm-none",              \
-        "authenticator-finished", "application-data-early", "authenticator-context-reuse",         \
-        "authenticator-other-connection", "authenticator-second-entry", "empty-certificate"
+    "pat-signature", "kat-signature", "foreign-pat", "linkage", "non-secure-pat", "stale-nonce",   \
+        "foreign-nonce", "attested-other-key", "result-without-key", "cmw", "cmw-truncated",       \
+        "cmw-trailing-byte", "cmw-empty-collection", "cmw-relative-type", "cmw-value-not-bytes",   \
+        "cmw-indicator-zero", "cmw-missing-kat", "cbor-indefinite", "cbor-duplicate-key",          \
+        "cbor-unpreferred", "cbor-deep", "cose-three-elements", "cose-unknown-alg",                \
+        "cose-detached", "claims-no-cnf", "claims-cbor", "result-garbage", "result-signature",     \
+        "result-algorithm-none", "authenticator-finished", "application-data-early",               \
+        "authenticator-context-reuse", "authenticator-other-connection",                           \
+        "authenticator-second-entry", "empty-certificate"
 
 struct connection;
 struct peer;
