@@ -20,7 +20,9 @@ int atls_events_open(const char *path, const char *who, struct atls_events **eve
 /* Where no PATH was given, the more important events go to FILE in words, a line each: a person
  * who starts a program by hand should not have to read JSON. Else nothing. FILE is borrowed. */
 void atls_events_in_words(struct atls_events *events, FILE *file);
-void atls_events_close(struct atls_events *events);
+/* -errno where a line could not be written (said on standard error when that happened; what came
+ * behind it is not in the file): a program's exit code has to tell, as its events are not whole. */
+int atls_events_close(struct atls_events *events);
 /* Does anybody get what EVENTS is given? What is costly to tell need not be made for nobody. */
 bool atls_events_heard(const struct atls_events *events);
 /* FORMAT and arguments are jansson's json_pack of an object's inside: "{s:i, s:s}". A line is
@@ -29,9 +31,12 @@ bool atls_events_heard(const struct atls_events *events);
 #define atls_event(events, ...)                                                                    \
     (atls_events_heard(events) ? atls_event_packed(events, __VA_ARGS__) : (void)0)
 void atls_event_packed(struct atls_events *events, const char *name, const char *format, ...);
-/* The same with a ready object, which it takes over. */
+/* The same with a ready object, which it takes over. NULL, as what cannot be packed gives, is an
+ * event that has the field "invalid" and nothing else. */
 void atls_event_object(struct atls_events *events, const char *name, json_t *fields);
 /* Lower-case hexadecimal as a JSON string. */
 json_t *atls_json_hex(struct atls_bytes bytes);
+/* Text of a peer as a JSON string, made printable (atls_printable()). */
+json_t *atls_json_printable(struct atls_bytes text);
 
 #endif

@@ -181,6 +181,30 @@ int atls_write_file(const char *path, struct atls_bytes data)
     return 0;
 }
 
+int atls_write_line(int fd, const char *line)
+{
+    size_t size = strlen(line), done = 0;
+
+    while (done < size) {
+        ssize_t count = write(fd, line + done, size - done);
+        int error = count == 0 ? EIO : errno;
+
+        if (count > 0) {
+            done += (size_t)count;
+        } else if (error != EINTR) {
+            off_t end = lseek(fd, 0, SEEK_CUR);
+            struct stat file;
+
+            /* Not where another program has written behind it meanwhile. */
+            if (done > 0 && end >= (off_t)done && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) &&
+                file.st_size == end && ftruncate(fd, end - (off_t)done) == 0)
+                (void)lseek(fd, end - (off_t)done, SEEK_SET);
+            return -error;
+        }
+    }
+    return 0;
+}
+
 double atls_now(void)
 {
     struct timespec now;

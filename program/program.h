@@ -29,6 +29,9 @@ void atls_program_unsupported(const char *what, const char *value) __attribute__
 int atls_read_file(const char *path, size_t limit, uint8_t **datap, size_t *sizep);
 /* Writes a file whole (0644, replaced atomically). -errno. */
 int atls_write_file(const char *path, struct atls_bytes data);
+/* Writes LINE at the end of a file, all of it or nothing: where the disk is full in the middle,
+ * what went out is taken back if the file can be cut. -errno. */
+int atls_write_line(int fd, const char *line);
 double atls_now(void); /* monotonic seconds */
 /* Decimal or 0x... number within bounds, nothing behind it. -EINVAL with a text that names WHAT. */
 int atls_parse_number(const char *text, const char *what, uint64_t least, uint64_t most,

@@ -5,11 +5,17 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Details may quote a peer, and a terminal obeys control characters. */
+#include "rats/error.h"
+
+/* Text may be a peer's, and a terminal obeys control characters. */
 static void put(FILE *file, const char *text)
 {
-    for (; *text; text++)
-        fputc(*text < 0x20 || *text > 0x7e ? '?' : *text, file);
+    char piece[sizeof "\\x00"];
+
+    for (; *text; text++) {
+        atls_printable(text, 1, piece, sizeof piece);
+        fputs(piece, file);
+    }
 }
 
 static const char *word(const json_t *fields, const char *name)

@@ -3,17 +3,20 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "program/events.h"
+#include "program/keylog.h"
 #include "program/program.h"
 #include "program/tell.h"
 #include "rats/error.h"
@@ -165,6 +168,114 @@ static void test_events(void **state)
     json_decref(lines);
 }
 
+/* No event vanishes: one that cannot be written is there, and says so. */
+static void test_events_that_cannot_be_written(void **state)
+{
+    const char *path = path_of("invalid");
+    struct atls_events *events;
+    json_t *lines, *line;
+    size_t i;
+
+    assert_int_equal(atls_events_open(path, "client", &events), 0);
+    atls_event(events, "handshake", "{s:s}", "detail", "cut in \xc3");
+    atls_event_object(events, "handshake", json_pack("{s:s}", "detail", "cut in \xc3"));
+    atls_event_object(events, "handshake", json_pack("{s:s++}", "detail", "\xff", "a", "b"));
+    assert_int_equal(atls_events_close(events), 0);
+    lines = lines_of(path);
+    assert_int_equal(json_array_size(lines), 3);
+    json_array_foreach(lines, i, line)
+    {
+        assert_string_equal(json_string_value(json_object_get(line, "event")), "handshake");
+        assert_string_equal(json_string_value(json_object_get(line, "who")), "client");
+        assert_true(json_is_real(json_object_get(line, "t")));
+        assert_non_null(json_object_get(line, "invalid"));
+    }
+    json_decref(lines);
+}
+
+/* A line of data may be any text; the bytes of the file are ASCII, and its value is kept. */
+static void test_events_are_ascii(void **state)
+{
+    static const char said[] = "\xc3\xbc \xe2\x80\xae \xc2\x9b \x7f";
+    const char *path = path_of("ascii");
+    struct atls_events *events;
+    uint8_t *data = NULL;
+    size_t size = 0;
+    json_t *lines, *line;
+
+    assert_int_equal(atls_events_open(path, "client", &events), 0);
+    atls_event(events, "application-data", "{s:s, s:o}", "text", said, "shown",
+               atls_json_printable(ATLS_BYTES("\xff\0", 2)));
+    assert_int_equal(atls_events_close(events), 0);
+    assert_int_equal(atls_read_file(path, 1000, &data, &size), 0);
+    for (size_t i = 0; i < size; i++)
+        assert_true(data[i] == '\n' || (data[i] >= 0x20 && data[i] <= 0x7f));
+    free(data);
+    lines = lines_of(path);
+    line = json_array_get(lines, 0);
+    assert_string_equal(json_string_value(json_object_get(line, "text")), said);
+    assert_string_equal(json_string_value(json_object_get(line, "shown")), "\\xff\\x00");
+    json_decref(lines);
+}
+
+/* The limit of a file's size stands for the end of the disk; SIGXFSZ is ignored, so it is an error.
+ */
+static void test_full_disk(void **state)
+{
+    struct rlimit limit = {200, RLIM_INFINITY}, before;
+    const char *path = path_of("full"), *secrets = path_of("secrets");
+    struct atls_events *events;
+    struct atls_keylog *keylog;
+    uint8_t *data = NULL;
+    size_t size = 0;
+    json_t *whole;
+    struct stat info;
+    mode_t mask = umask(0);
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit.rlim_max = before.rlim_max;
+    assert_int_equal(atls_events_open(path, "client", &events), 0);
+    assert_int_equal(atls_keylog_open(secrets, &keylog), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    for (int i = 0; i < 10; i++) {
+        atls_event(events, "closed", "{s:s}", "outcome", "complete");
+        atls_keylog_add(keylog, "EXPORTER_SECRET", ATLS_BYTES(path, 16), ATLS_BYTES(path, 16));
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    atls_event(events, "closed", "{s:s}", "outcome", "never, as one is missing before it");
+    assert_int_equal(atls_events_close(events), -EFBIG);
+    assert_int_equal(atls_keylog_close(keylog), -EFBIG);
+    for (int file = 0; file < 2; file++) {
+        assert_int_equal(atls_read_file(file ? secrets : path, 1000, &data, &size), 0);
+        assert_in_range(size, 1, 200);
+        assert_int_equal(data[size - 1], '\n');
+        free(data);
+    }
+    assert_int_equal(stat(secrets, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    umask(mask);
+    whole = lines_of(path);
+    assert_in_range(json_array_size(whole), 1, 3);
+    json_decref(whole);
+}
+
+static void test_no_disk_at_all(void **state)
+{
+    struct atls_events *events;
+    struct atls_keylog *keylog;
+
+    assert_int_equal(atls_keylog_open(path_of("none/secrets"), &keylog), -ENOENT);
+    assert_int_equal(atls_events_open("/dev/full", "client", &events), 0);
+    assert_int_equal(atls_keylog_open("/dev/full", &keylog), 0);
+    atls_event(events, "closed", NULL);
+    atls_keylog_add(keylog, "EXPORTER_SECRET", ATLS_BYTES("r", 1), ATLS_BYTES("s", 1));
+    atls_keylog_add(NULL, "EXPORTER_SECRET", ATLS_BYTES("r", 1), ATLS_BYTES("s", 1));
+    assert_int_equal(atls_events_close(events), -ENOSPC);
+    assert_int_equal(atls_keylog_close(keylog), -ENOSPC);
+    assert_int_equal(atls_keylog_close(NULL), 0);
+}
+
 static void test_events_to_nobody(void **state)
 {
     struct atls_events *events;
@@ -229,7 +340,7 @@ static void test_words(void **state)
          "\\u001b[2Jended\","
          "\"clause\":\"\",\"alert\":{\"direction\":\"received\",\"code\":226,\"name\":"
          "\"attestation_failed\"}}",
-         "server: connection 1: handshake failed: peer-alert: it ?[2Jended, alert "
+         "server: connection 1: handshake failed: peer-alert: it \\x1b[2Jended, alert "
          "attestation_failed received\n"},
         {"verdict",
          "{\"conn\":1,\"tier\":\"none\",\"accepted\":false,\"reason\":\"nonce-mismatch\","
@@ -298,6 +409,10 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_events),
+        cmocka_unit_test(test_events_that_cannot_be_written),
+        cmocka_unit_test(test_events_are_ascii),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_no_disk_at_all),
         cmocka_unit_test(test_events_to_nobody),
         cmocka_unit_test(test_events_of_many_threads),
         cmocka_unit_test(test_words),

@@ -263,7 +263,8 @@ int main(int argc, char **argv)
         return ATLS_EXIT_USAGE;
     }
     status = run(&options, events);
-    atls_events_close(events);
+    if (atls_events_close(events) && status == ATLS_EXIT_DONE)
+        status = ATLS_EXIT_REFUSED;
     json_decref(options.verifier_jwk);
     free(options.nonce);
     return status;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The newest error of a thread, kept where it arose so that callers need not carry texts upwards.
- * Fixed storage: an out-of-memory error must be describable too.
+ * Fixed storage: an out-of-memory error must be describable too. Whatever bytes of a peer a text
+ * quotes, they are made printable here, once, so that it can go to a terminal and into JSON.
  */
 #include "rats/error.h"
 
@@ -29,6 +30,39 @@ static const char *const outcome_names[] = {
     [ATLS_E_AGAIN] = "again",
 };
 
+/* Writes BYTE as it is, or as \xNN where it is no printable ASCII. Returns how many bytes that
+ * took. */
+static size_t put_printable(unsigned char byte, char *to)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (byte >= 0x20 && byte < 0x7f) {
+        to[0] = (char)byte;
+        return 1;
+    }
+    to[0] = '\\';
+    to[1] = 'x';
+    to[2] = digits[byte >> 4];
+    to[3] = digits[byte & 15];
+    return 4;
+}
+
+void atls_printable(const char *from, size_t size, char *to, size_t capacity)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        char piece[4];
+        size_t length = put_printable((unsigned char)from[i], piece);
+
+        if (used + length >= capacity)
+            break;
+        memcpy(to + used, piece, length);
+        used += length;
+    }
+    to[used] = '\0';
+}
+
 int atls_fail(int code, const char *clause, const char *format, ...)
 {
     /* Built apart, so that the previous text or clause may be among the arguments. */
@@ -41,8 +75,8 @@ int atls_fail(int code, const char *clause, const char *format, ...)
         text[0] = '\0';
     va_end(arguments);
     snprintf(clause_copy, sizeof clause_copy, "%s", clause ? clause : "");
-    memcpy(newest_text, text, sizeof text);
-    memcpy(newest_clause, clause_copy, sizeof clause_copy);
+    atls_printable(text, strlen(text), newest_text, sizeof newest_text);
+    atls_printable(clause_copy, strlen(clause_copy), newest_clause, sizeof newest_clause);
     return code;
 }
 

@@ -12,6 +12,8 @@
 #ifndef ATLS_RATS_ERROR_H
 #define ATLS_RATS_ERROR_H
 
+#include <stddef.h>
+
 enum atls_outcome {
     ATLS_E_MALFORMED = 1, /* bytes that break the grammar of their format */
     ATLS_E_UNSUPPORTED,   /* well-formed, but of a kind this code does not handle */
@@ -28,10 +30,19 @@ enum atls_outcome {
 
 /*
  * Describes the error at its origin, for this thread, and returns CODE. CLAUSE names the clause
- * that was broken ("RFC 9999 section 3.1") or is NULL. The text is kept until the next call.
+ * that was broken ("RFC 9999 section 3.1") or is NULL. The text is kept until the next call. What
+ * it quotes of a peer may be any bytes: text and clause are made printable (atls_printable()).
  */
 int atls_fail(int code, const char *clause, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * Copies text of a peer so that it can be shown: printable ASCII as it is, every other byte as \xNN
+ * (control characters, which a terminal obeys; all of UTF-8, which a peer may cut, break, or use to
+ * turn the direction of writing). What does not fit is left out, never half a byte's \xNN. CAPACITY
+ * is at least 1; TO is terminated.
+ */
+void atls_printable(const char *from, size_t size, char *to, size_t capacity);
 
 /* Text and clause of the newest atls_fail() of this thread; never NULL, "" where there was none. */
 const char *atls_error_text(void);

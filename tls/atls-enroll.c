@@ -390,8 +390,8 @@ int main(int argc, char **argv)
         tell(&e, e.events == NULL || strcmp(e.events, "-") != 0);
     else
         fprintf(stderr, "atls-enroll: %s\n", atls_error_text());
-    atls_events_close(e.log);
+    bool whole = atls_events_close(e.log) == 0;
     return result == ATLS_E_UNSUPPORTED ? ATLS_EXIT_UNSUPPORTED
-           : result == 0                ? ATLS_EXIT_DONE
+           : result == 0 && whole       ? ATLS_EXIT_DONE
                                         : ATLS_EXIT_REFUSED;
 }

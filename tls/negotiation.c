@@ -76,14 +76,11 @@ struct words {
     char text[96];
 };
 
-/* A list in words, for messages: "cf:273, cf:263". What is not printable becomes "?". */
+/* A list in words, for messages: "cf:273, cf:263". */
 static void append(struct words *words, const char *text)
 {
     size_t used = strlen(words->text);
     snprintf(words->text + used, sizeof words->text - used, "%s%s", used > 0 ? ", " : "", text);
-    for (char *c = words->text + used; *c != '\0'; c++)
-        if (*c < 0x20 || *c > 0x7e)
-            *c = '?';
 }
 
 /* An evidence type, with its credential kind where that is not the common one. */

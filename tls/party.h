@@ -12,6 +12,7 @@
 #include <gnutls/gnutls.h>
 
 #include "program/events.h"
+#include "program/keylog.h"
 #include "rats/cmw-x509.h"
 #include "tls/profile.h"
 #include "tls/relying-party.h"
@@ -32,12 +33,12 @@ struct atls_party {
     struct atls_relying_party *relying_party; /* likewise */
     const struct atls_faults *faults;
     struct atls_events *events;
-    const char *artifacts; /* directory, or NULL */
-    FILE *keylog;          /* or NULL */
-    const char *peer_name; /* client: the host as it was given, which plain X.509 must name */
-    const char *message;   /* the line of application data */
-    unsigned reattest;     /* how often a relying party repeats its request (expat-04) */
-    bool hrr;              /* bring about a HelloRetryRequest */
+    const char *artifacts;      /* directory, or NULL */
+    struct atls_keylog *keylog; /* or NULL */
+    const char *peer_name;      /* client: the host as it was given, which plain X.509 must name */
+    const char *message;        /* the line of application data */
+    unsigned reattest;          /* how often a relying party repeats its request (expat-04) */
+    bool hrr;                   /* bring about a HelloRetryRequest */
 
     gnutls_certificate_credentials_t credentials;
     gnutls_priority_t priorities;

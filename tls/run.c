@@ -26,15 +26,6 @@ struct program { /* everything that lives as long as the program */
     struct atls_bytes trusted_ids[ATLS_LISTED_MAX];
 };
 
-static int open_keylog(const char *path, FILE **filep)
-{
-    FILE *file = fopen(path, "ae");
-    if (file == NULL)
-        return atls_fail(-errno, NULL, "%s: %s", path, strerror(errno));
-    *filep = file;
-    return 0;
-}
-
 static int check_artifacts(const char *directory)
 {
     if (access(directory, W_OK | X_OK) != 0)
@@ -171,7 +162,7 @@ static int start(struct program *p)
     if (result == 0 && o->artifacts != NULL)
         result = check_artifacts(o->artifacts);
     if (result == 0 && o->keylog != NULL)
-        result = open_keylog(o->keylog, &p->party.keylog);
+        result = atls_keylog_open(o->keylog, &p->party.keylog);
     if (result == 0 && (o->verifier != NULL || o->trusted_count > 0))
         result = atls_verifier_client_new(o->verifier_timeout_ms, &p->client);
     if (result == 0)
@@ -186,16 +177,17 @@ static int start(struct program *p)
     return result;
 }
 
-static void stop(struct program *p)
+/* -errno where the events or the key log are not whole. */
+static int stop(struct program *p)
 {
     atls_attester_free(p->party.attester);
     atls_relying_party_free(p->party.relying_party);
     atls_party_stop(&p->party);
     atls_verifier_client_free(p->client);
-    if (p->party.keylog != NULL)
-        fclose(p->party.keylog);
-    atls_events_close(p->party.events);
+    int keylog = atls_keylog_close(p->party.keylog);
+    int events = atls_events_close(p->party.events);
     atls_options_clear(&p->options);
+    return events != 0 ? events : keylog;
 }
 
 int atls_run(const char *name, enum atls_side side, int argc, char **argv)
@@ -215,8 +207,8 @@ int atls_run(const char *name, enum atls_side side, int argc, char **argv)
         result = atls_endpoint_run(&endpoint, &complete);
     if (result != 0)
         fprintf(stderr, "%s: %s\n", name, atls_error_text());
-    stop(&p);
-    return result == ATLS_E_UNSUPPORTED ? ATLS_EXIT_UNSUPPORTED
-           : result == 0 && complete    ? ATLS_EXIT_DONE
-                                        : ATLS_EXIT_REFUSED;
+    bool whole = stop(&p) == 0;
+    return result == ATLS_E_UNSUPPORTED       ? ATLS_EXIT_UNSUPPORTED
+           : result == 0 && complete && whole ? ATLS_EXIT_DONE
+                                              : ATLS_EXIT_REFUSED;
 }

@@ -44,7 +44,7 @@ struct failure {
     const char *reason; /* NULL: none */
     int alert;          /* sent or received; -1: none */
     bool alert_received;
-    char detail[320], clause[160];
+    char detail[512], clause[160]; /* a detail has room for all of an error's text */
 };
 
 struct atls_session {

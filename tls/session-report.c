@@ -55,13 +55,6 @@ void report_requested(struct atls_session *s, const char *direction, struct atls
                "direction", direction, "extensions", bodies, "x_message", "CertificateRequest");
 }
 
-/* Text of the peer: as it is where it is UTF-8, in hexadecimal where it is not. */
-static json_t *text_of(struct atls_bytes bytes)
-{
-    json_t *text = json_stringn((const char *)bytes.data, bytes.size);
-    return text != NULL ? text : atls_json_hex(bytes);
-}
-
 static void report_role(struct atls_session *s, const char *role, enum atls_model model,
                         const struct atls_selection *selection)
 {
@@ -72,9 +65,9 @@ static void report_role(struct atls_session *s, const char *role, enum atls_mode
     if (fields != NULL && model == ATLS_MODEL_BACKGROUND_CHECK) {
         char type[320];
         atls_evidence_type_print(&selection->type, type, sizeof type);
-        json_object_set_new(fields, "evidence_type", text_of(atls_bytes_of_text(type)));
+        json_object_set_new(fields, "evidence_type", atls_json_printable(atls_bytes_of_text(type)));
     } else if (fields != NULL) {
-        json_object_set_new(fields, "verifier_id", text_of(selection->verifier));
+        json_object_set_new(fields, "verifier_id", atls_json_printable(selection->verifier));
     }
     atls_event_object(s->party->events, "negotiated", fields);
 }
@@ -122,8 +115,6 @@ void report_handshake(struct atls_session *s)
                   s->failure.clause, "alert", alert_of(s), "hrr", s->hrr, "seconds", s->seconds,
                   "self_attested", atls_model_name(s->self_model), "peer_attested",
                   atls_model_name(failed && !s->peer_accepted ? ATLS_MODEL_NONE : s->peer_model));
-    if (fields == NULL)
-        return;
     session_note_peer_key(s);
     set_key(fields, "signed_with", s->signed_with, s->signed_with_size);
     set_key(fields, "verified_with", s->verified_with, s->verified_with_size);
@@ -132,8 +123,14 @@ void report_handshake(struct atls_session *s)
 
 void report_line(struct atls_session *s, const char *direction, const char *text, size_t size)
 {
+    if (!atls_events_heard(s->party->events))
+        return;
+    /* Its own words where they are UTF-8, as they are compared with what the other side sent. */
+    json_t *line = json_stringn(text, size);
+    if (line == NULL)
+        line = atls_json_printable(ATLS_BYTES(text, size));
     atls_event(s->party->events, "application-data", "{s:I, s:s, s:o}", "conn", (json_int_t)s->conn,
-               "direction", direction, "text", text_of(ATLS_BYTES(text, size)));
+               "direction", direction, "text", line);
 }
 
 void report_closed(struct atls_session *s)

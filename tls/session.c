@@ -28,8 +28,9 @@ int session_fail(struct atls_session *s, const char *reason, int alert, const ch
         clause = atls_error_clause();
     if (detail == NULL)
         detail = atls_error_text();
-    snprintf(failure->clause, sizeof failure->clause, "%s", clause != NULL ? clause : by_table);
-    snprintf(failure->detail, sizeof failure->detail, "%s", detail);
+    clause = clause != NULL ? clause : by_table;
+    atls_printable(clause, strlen(clause), failure->clause, sizeof failure->clause);
+    atls_printable(detail, strlen(detail), failure->detail, sizeof failure->detail);
     s->seconds = atls_now() - s->started;
     return GNUTLS_E_INTERNAL_ERROR;
 }
@@ -47,17 +48,9 @@ static int keylog(gnutls_session_t tls, const char *label, const gnutls_datum_t 
     gnutls_datum_t random, server;
     if (s->watch.secret != NULL)
         atls_handshake_secret_keylog(s->watch.secret, label, secret);
-    if (s->party->keylog == NULL)
-        return 0;
     gnutls_session_get_random(tls, &random, &server);
-    fprintf(s->party->keylog, "%s ", label);
-    for (unsigned i = 0; i < random.size; i++)
-        fprintf(s->party->keylog, "%02x", random.data[i]);
-    fputc(' ', s->party->keylog);
-    for (unsigned i = 0; i < secret->size; i++)
-        fprintf(s->party->keylog, "%02x", secret->data[i]);
-    fputc('\n', s->party->keylog);
-    fflush(s->party->keylog);
+    atls_keylog_add(s->party->keylog, label, ATLS_BYTES(random.data, random.size),
+                    ATLS_BYTES(secret->data, secret->size));
     return 0;
 }
 

@@ -25,16 +25,6 @@ static const char *const verifier_reasons[] = {
     "lifecycle-not-secured",    "evidence-replayed",     "malformed-cmw",
     "malformed-cbor",           "malformed-cose",        "malformed-claims"};
 
-static void copy_printable(char *to, size_t size, const char *from)
-{
-    snprintf(to, size, "%s", from);
-    for (char *c = to; *c; c++) { /* a cut in the middle of a character is no UTF-8 */
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) {
-            *c = '?';
-        }
-    }
-}
-
 /* What says which key is attested. */
 static const char *key_from(const struct atls_appraisal *a)
 {
@@ -73,9 +63,9 @@ void atls_appraisal_refuse(struct atls_appraisal *a, enum atls_tier tier, const 
     if (a->concluded) {
         return;
     }
-    copy_printable(a->reason, sizeof a->reason, reason);
-    copy_printable(a->detail, sizeof a->detail, atls_error_text());
-    copy_printable(a->clause, sizeof a->clause, atls_error_clause());
+    snprintf(a->reason, sizeof a->reason, "%s", reason);
+    snprintf(a->detail, sizeof a->detail, "%s", atls_error_text());
+    snprintf(a->clause, sizeof a->clause, "%s", atls_error_clause());
     conclude(a, tier, false, verifier_at_fault);
 }
 
@@ -199,6 +189,13 @@ static bool check_key(struct atls_appraisal *a, const struct atls_ear *ear)
     return true;
 }
 
+static bool is_hex(const json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    return text && text[strspn(text, "0123456789abcdef")] == '\0';
+}
+
 /* Entries of the form that the contract gives; what a foreign verifier writes otherwise is left. */
 static json_t *take_mismatches(const json_t *policy_claims)
 {
@@ -209,20 +206,21 @@ static json_t *take_mismatches(const json_t *policy_claims)
     json_array_foreach(list, i, entry)
     {
         const json_t *expected = json_object_get(entry, "expected"), *value;
-        bool good = json_is_string(json_object_get(entry, "component")) &&
-                    json_is_string(json_object_get(entry, "measured")) && json_is_array(expected) &&
-                    i < MISMATCHES_MAX;
+        const char *component = json_string_value(json_object_get(entry, "component"));
+        bool good = component && is_hex(json_object_get(entry, "measured")) &&
+                    json_is_array(expected) && i < MISMATCHES_MAX;
         json_array_foreach(expected, j, value)
         {
-            good = good && json_is_string(value);
+            good = good && is_hex(value);
         }
         if (!good) {
             continue;
         }
         taken = taken ? taken : json_array();
-        json_array_append_new(
-            taken, json_pack("{s:O, s:O, s:O}", "component", json_object_get(entry, "component"),
-                             "expected", expected, "measured", json_object_get(entry, "measured")));
+        json_array_append_new(taken, json_pack("{s:o, s:O, s:O}", "component",
+                                               atls_json_printable(atls_bytes_of_text(component)),
+                                               "expected", expected, "measured",
+                                               json_object_get(entry, "measured")));
     }
     return taken;
 }

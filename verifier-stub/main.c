@@ -325,14 +325,15 @@ static int start(const struct options *options, struct parts *parts)
     return error;
 }
 
-static void stop(struct parts *parts)
+/* -errno where the events are not whole. */
+static int stop(struct parts *parts)
 {
     atls_verifier_stop(parts->verifier);
     atls_sessions_close(parts->sessions);
     atls_platform_cache_close(parts->cache);
     atls_store_close(parts->store);
     json_decref(parts->key);
-    atls_events_close(parts->events);
+    return atls_events_close(parts->events);
 }
 
 /* Each connection takes a descriptor: the customary 1024 are too few for a crowd. */
@@ -381,6 +382,7 @@ int main(int argc, char **argv)
         sigwait(&signals, &signal_number);
     else
         fprintf(stderr, "atls-verifier: %s\n", atls_error_text());
-    stop(&parts);
+    if (stop(&parts) != 0 && error == 0)
+        error = -EIO;
     return error == 0 ? ATLS_EXIT_DONE : ATLS_EXIT_REFUSED;
 }

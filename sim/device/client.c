@@ -74,13 +74,11 @@ static int put_vec8(struct call *call, const char *what, struct atls_bytes bytes
     return 0;
 }
 
-/* Why the device said no, in its own words as far as they are printable. */
+/* Why the device said no, in its own words. */
 static int refusal(struct atls_cursor *c, uint8_t operation, uint8_t outcome)
 {
     static const char *const verbs[] = {"", "refused", "could not read", "failed at"};
     struct atls_bytes text, clause;
-    char words[512];
-    size_t size;
     int r;
     if (outcome > ATLS_FAILED)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected an outcome of 0 to %d, came %u",
@@ -89,12 +87,8 @@ static int refusal(struct atls_cursor *c, uint8_t operation, uint8_t outcome)
         (r = atls_cursor_vector(c, "clause", 2, 0, UINT16_MAX, &clause)) ||
         (r = atls_cursor_end(c, "answer")))
         return r;
-    size = text.size < sizeof words - 1 ? text.size : sizeof words - 1;
-    for (size_t i = 0; i < size; i++)
-        words[i] = text.data[i] >= 0x20 && text.data[i] < 0x7f ? (char)text.data[i] : '?';
-    words[size] = 0;
-    return atls_fail(ATLS_E_REFUSED, NULL, "the device %s %s: %s", verbs[outcome],
-                     atls_operation_name(operation), words);
+    return atls_fail(ATLS_E_REFUSED, NULL, "the device %s %s: %.*s", verbs[outcome],
+                     atls_operation_name(operation), (int)text.size, (const char *)text.data);
 }
 
 /* Brings the request to the device; C is then at the fields of the answer. */

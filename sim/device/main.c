@@ -141,13 +141,13 @@ static int run_emulated(const struct atls_device_options *options, struct atls_e
 static int command_run(const struct atls_device_options *options)
 {
     struct atls_events *events;
-    int r = atls_events_open(options->events, "device", &events);
+    int lost, r = atls_events_open(options->events, "device", &events);
     if (r)
         return r;
     atls_events_in_words(events, stderr);
     r = options->emulated ? run_emulated(options, events) : run_simulated(options, events);
-    atls_events_close(events);
-    return r;
+    lost = atls_events_close(events);
+    return r ? r : lost;
 }
 
 static int command_provision(const struct atls_device_options *options)

@@ -134,8 +134,8 @@ static int start(struct peer *peer)
         atls_events_in_words(peer->events, stderr);
     if (result == 0 && o->artifacts != NULL && access(o->artifacts, W_OK | X_OK) != 0)
         result = atls_fail(-errno, NULL, "--artifacts %s: %s", o->artifacts, strerror(errno));
-    if (result == 0 && o->keylog != NULL && (peer->keylog = fopen(o->keylog, "ae")) == NULL)
-        result = atls_fail(-errno, NULL, "%s: %s", o->keylog, strerror(errno));
+    if (result == 0 && o->keylog != NULL)
+        result = atls_keylog_open(o->keylog, &peer->keylog);
     if (result == 0)
         result = atls_verifier_client_new(o->verifier_timeout_ms, &peer->client);
     if (result == 0)
@@ -147,7 +147,8 @@ static int start(struct peer *peer)
     return result == 0 ? peer->stack->start(peer) : result;
 }
 
-static void stop(struct peer *peer)
+/* -errno where the events or the key log are not whole. */
+static int stop(struct peer *peer)
 {
     if (peer->stack->stop != NULL)
         peer->stack->stop(peer);
@@ -155,28 +156,16 @@ static void stop(struct peer *peer)
     atls_relying_party_free(peer->relying_party);
     credential_unload(peer);
     atls_verifier_client_free(peer->client);
-    if (peer->keylog != NULL)
-        fclose(peer->keylog);
-    atls_events_close(peer->events);
+    int keylog = atls_keylog_close(peer->keylog);
+    int events = atls_events_close(peer->events);
     atls_options_clear(&peer->options);
+    return events != 0 ? events : keylog;
 }
 
 void peer_keylog(struct peer *peer, const char *label, struct atls_bytes random,
                  struct atls_bytes secret)
 {
-    const struct atls_bytes parts[] = {random, secret};
-    if (peer->keylog == NULL)
-        return;
-    pthread_mutex_lock(&peer->keylog_lock);
-    fputs(label, peer->keylog);
-    for (size_t i = 0; i < 2; i++) {
-        fputc(' ', peer->keylog);
-        for (size_t j = 0; j < parts[i].size; j++)
-            fprintf(peer->keylog, "%02x", parts[i].data[j]);
-    }
-    fputc('\n', peer->keylog);
-    fflush(peer->keylog);
-    pthread_mutex_unlock(&peer->keylog_lock);
+    atls_keylog_add(peer->keylog, label, random, secret);
 }
 
 static int resolve(const struct atls_options *o, struct addrinfo **addressp)
@@ -417,10 +406,8 @@ static int run(struct peer *peer, struct crowd *crowd)
 static int play(const struct peer_stack *stack, enum atls_side side, int argc, char **argv)
 {
     static char version[160];
-    struct peer peer = {.stack = stack,
-                        .keylog_lock = PTHREAD_MUTEX_INITIALIZER,
-                        .key_lock = PTHREAD_MUTEX_INITIALIZER,
-                        .rats = PTHREAD_MUTEX_INITIALIZER};
+    struct peer peer = {
+        .stack = stack, .key_lock = PTHREAD_MUTEX_INITIALIZER, .rats = PTHREAD_MUTEX_INITIALIZER};
     struct crowd crowd = {.workers = NULL};
     char library[128];
     atls_program_start(stack->program, side == ATLS_SERVER);
@@ -435,7 +422,7 @@ static int play(const struct peer_stack *stack, enum atls_side side, int argc, c
     if (result != 0)
         fprintf(stderr, "%s: %s\n", stack->program, atls_error_text());
     bool complete = result == 0 && crowd.failed == 0 && crowd.ended >= peer.options.connections;
-    stop(&peer);
+    complete = stop(&peer) == 0 && complete;
     return result == ATLS_E_UNSUPPORTED ? ATLS_EXIT_UNSUPPORTED
            : complete                   ? ATLS_EXIT_DONE
                                         : ATLS_EXIT_REFUSED;

@@ -16,6 +16,7 @@
 #include <gnutls/abstract.h>
 
 #include "program/events.h"
+#include "program/keylog.h"
 #include "tls/options.h"
 #include "tls/transcript.h"
 
@@ -66,8 +67,7 @@ struct peer { /* the program */
     const struct peer_stack *stack;
     struct atls_options options;
     struct atls_events *events;
-    FILE *keylog;
-    pthread_mutex_t keylog_lock;
+    struct atls_keylog *keylog;
     struct atls_abilities as_attester, as_relying_party;
     struct atls_bytes own_verifier, trusted_ids[ATLS_LISTED_MAX];
 
