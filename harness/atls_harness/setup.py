@@ -106,8 +106,10 @@ def install_packages(peer: Peer) -> None:
     packages = peer.setup.get("packages", {})
     if not packages:
         return
-    lines = "".join(f"peer {name} {' '.join(why.split())}\n" for name, why in packages.items())
-    done = subprocess.run([str(ROOT / "atls"), "need"], input=lines, text=True)
+    lines = "".join(f"peer {name} - {' '.join(why.split())}\n" for name, why in packages.items())
+    done = subprocess.run(
+        [str(ROOT / "atls"), "need", f"the peer {peer.name}"], input=lines, text=True
+    )
     if done.returncode != 0 and os.environ.get("ATLS_NO_INSTALL"):
         raise ToolMissing("Debian packages are missing, and --no-install was said: see above")
     if done.returncode != 0:
