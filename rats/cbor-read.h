@@ -75,4 +75,9 @@ int atls_cbor_skip(struct atls_cbor_reader *r);
 int atls_cbor_read_encoded(struct atls_cbor_reader *r, struct atls_bytes *itemp);
 int atls_cbor_close(const struct atls_cbor_reader *r); /* everything was read */
 
+/* Checks IN as atls_cbor_open() does, and copies it with definite lengths and each string in one
+ * piece (*OUTP is allocated), for readers that count and borrow. The same errors. */
+int atls_cbor_make_definite(struct atls_bytes in, const struct atls_cbor_rules *rules,
+                            uint8_t **outp, size_t *sizep);
+
 #endif

@@ -130,6 +130,17 @@ static int read_digest_alg(struct atls_cbor_reader *r, enum atls_hash *hashp)
                          "digest algorithm: sha-256 (1), sha-384 (7) or sha-512 (8) expected");
 }
 
+static const char *digest_name(enum atls_hash hash)
+{
+    const char *name = "an algorithm";
+
+    for (size_t i = 0; i < atls_corim_digests_count; i++) {
+        if (atls_corim_digests[i].hash == hash)
+            name = atls_corim_digests[i].name;
+    }
+    return name;
+}
+
 static int read_digest(struct atls_cbor_reader *r, struct digest *digestp)
 {
     size_t count;
@@ -246,6 +257,7 @@ static int finish_measurement(const struct environment *environment, struct meas
                               struct atls_corim *corim)
 {
     struct digest digest = {0};
+    bool seen[ATLS_SHA512 + 1] = {false};
     size_t count = 0;
     int e;
 
@@ -258,8 +270,18 @@ static int finish_measurement(const struct environment *environment, struct meas
     e = atls_cbor_read_array(&m->digests, "digests", &count);
     if (!e && !count)
         e = atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES, "digests: at least one expected");
+    if (!e && count > 1 && !m->name)
+        e = atls_fail(ATLS_E_UNSUPPORTED, PSA_REFERENCE_VALUES,
+                      "digests: one expected of a measurement without name (11), %zu came: nothing "
+                      "would tell that they are of one component",
+                      count);
     while (!e && count--) {
         e = read_digest(&m->digests, &digest);
+        if (!e && seen[digest.hash])
+            e = atls_fail(ATLS_E_MALFORMED, "draft-ietf-rats-corim section 7.7",
+                          "digests: each algorithm once expected, %s came again",
+                          digest_name(digest.hash));
+        seen[digest.hash] = true;
         if (!e)
             e = add_reference_value(environment, m, &digest, corim);
     }
@@ -390,6 +412,22 @@ static int read_key_triple(struct atls_cbor_reader *r, struct atls_corim *corim)
     return 0;
 }
 
+/* Those that only add, and are skipped; their shape was checked. */
+static unsigned skipped_bit(int64_t key)
+{
+    static const enum atls_corim_skipped names[] = {
+        [TRIPLES_ENDORSED] = ATLS_SKIPPED_ENDORSED,
+        [TRIPLES_IDENTITY] = ATLS_SKIPPED_IDENTITY,
+        [TRIPLES_DEPENDENCY] = ATLS_SKIPPED_DEPENDENCY,
+        [TRIPLES_MEMBERSHIP] = ATLS_SKIPPED_MEMBERSHIP,
+        [TRIPLES_COSWID] = ATLS_SKIPPED_COSWID,
+        [TRIPLES_SERIES] = ATLS_SKIPPED_SERIES,
+        [TRIPLES_CONDITIONAL] = ATLS_SKIPPED_CONDITIONAL,
+    };
+
+    return 1u << names[key];
+}
+
 int atls_corim_read_triples(struct atls_cbor_reader *r, struct atls_corim *corim)
 {
     size_t pairs, count;
@@ -400,6 +438,7 @@ int atls_corim_read_triples(struct atls_cbor_reader *r, struct atls_corim *corim
 
         e = atls_cbor_read_int(r, "key of triples", &key);
         if (!e && key != TRIPLES_REFERENCE && key != TRIPLES_ATTEST_KEY) {
+            corim->skipped |= skipped_bit(key);
             e = atls_cbor_skip(r);
             continue;
         }

@@ -150,11 +150,25 @@ static int write_comid(struct atls_cbor_writer *w, const struct atls_corim *cori
     return corim->trust_anchor_count ? write_key_triples(w, corim) : 0;
 }
 
+static void write_validity(struct atls_cbor_writer *w, const struct atls_validity *validity)
+{
+    atls_cbor_write_uint(w, CORIM_VALIDITY);
+    atls_cbor_write_map(w, 1 + (validity->not_before != 0));
+    if (validity->not_before) {
+        atls_cbor_write_uint(w, 0);
+        atls_cbor_write_tag(w, 1);
+        atls_cbor_write_int(w, validity->not_before);
+    }
+    atls_cbor_write_uint(w, 1);
+    atls_cbor_write_tag(w, 1);
+    atls_cbor_write_int(w, validity->not_after);
+}
+
 static void write_corim(struct atls_cbor_writer *w, const struct atls_corim *corim,
                         struct atls_bytes comid)
 {
     atls_cbor_write_tag(w, TAG_UNSIGNED_CORIM);
-    atls_cbor_write_map(w, 3 + (corim->entity != NULL));
+    atls_cbor_write_map(w, 3 + (corim->validity.not_after != 0) + (corim->entity != NULL));
     atls_cbor_write_uint(w, CORIM_ID);
     atls_cbor_write_text(w, corim->id);
     atls_cbor_write_uint(w, CORIM_TAGS);
@@ -164,6 +178,8 @@ static void write_corim(struct atls_cbor_writer *w, const struct atls_corim *cor
     if (corim->dialect == ATLS_CORIM_MAIN)
         atls_cbor_write_tag(w, TAG_URI);
     atls_cbor_write_text(w, ATLS_CORIM_PSA_PROFILE);
+    if (corim->validity.not_after)
+        write_validity(w, &corim->validity);
     if (corim->entity) {
         atls_cbor_write_uint(w, CORIM_ENTITIES);
         atls_cbor_write_array(w, 1);

@@ -21,7 +21,7 @@ int atls_pem_read_public_key(struct atls_bytes text, struct atls_public_key *key
     const char *in = text.data ? (const char *)text.data : "";
     const char *begin = memmem(in, text.size, BEGIN, strlen(BEGIN));
     const char *armour = memmem(in, text.size, "-----BEGIN ", 11);
-    const char *body, *end;
+    const char *body, *end, *other;
     char base64[BASE64_MAX];
     size_t used = 0, size;
     uint8_t *spki;
@@ -35,6 +35,12 @@ int atls_pem_read_public_key(struct atls_bytes text, struct atls_public_key *key
     end = memmem(body, text.size - (size_t)(body - in), END, strlen(END));
     if (!end)
         return atls_fail(ATLS_E_MALFORMED, PEM, "PEM: the end of the public key is missing");
+    other =
+        armour < begin ? armour : memmem(body, text.size - (size_t)(body - in), "-----BEGIN ", 11);
+    if (other)
+        return atls_fail(ATLS_E_MALFORMED, PEM,
+                         "PEM: one block expected, a second one came at byte %zu",
+                         (size_t)(other == armour ? begin - in : other - in));
     for (; body < end; body++) {
         if (isspace((unsigned char)*body))
             continue;

@@ -202,8 +202,11 @@ static void write_anchor(struct atls_cbor_writer *w, enum fault fault)
             pem[60] = '\0';
         atls_cbor_write_text(w, fault == KEY_NOT_PEM ? "key" : pem);
     }
-    if (fault == CONDITIONS)
-        atls_cbor_write_map(w, 0);
+    if (fault == CONDITIONS) {
+        atls_cbor_write_map(w, 1);
+        atls_cbor_write_uint(w, 0);
+        atls_cbor_write_uint(w, 1);
+    }
     free(pem);
 }
 
@@ -227,8 +230,9 @@ static struct atls_bytes make_comid(uint8_t *buffer, size_t size, enum fault fau
         atls_cbor_write_array(&w, 1);
         write_reference(&w, fault);
         if (fault == OTHER_TRIPLES) {
-            atls_cbor_write_uint(&w, 1);
-            atls_cbor_write_array(&w, 0);
+            atls_cbor_write_uint(&w, TRIPLES_IDENTITY);
+            atls_cbor_write_array(&w, 1);
+            write_anchor(&w, NOTHING);
         }
         atls_cbor_write_uint(&w, TRIPLES_ATTEST_KEY);
         atls_cbor_write_array(&w, 1);
@@ -314,19 +318,19 @@ static const struct {
     {NUL_IN_ID, ATLS_E_MALFORMED, "CORIM 4.1", "id of CoRIM"},
     {SHORT_UUID, ATLS_E_MALFORMED, "CORIM 4.1", "16 bytes"},
     {NO_TAGS, ATLS_E_MISSING, "CORIM 4.1", "tags (1)"},
-    {EMPTY_TAGS, ATLS_E_MALFORMED, "CORIM 4.1", "at least one"},
+    {EMPTY_TAGS, ATLS_E_MALFORMED, "CORIM 4.1", "one at least"},
     {COSWID, ATLS_E_UNSUPPORTED, "CORIM 4.1", "505"},
     {COMID_UNTAGGED, ATLS_E_MALFORMED, "CORIM 4.1", ""},
     {COMID_NOT_BYTES, ATLS_E_MALFORMED, "CORIM 4.1", "CoMID"},
     {COMID_TRAILING, ATLS_E_MALFORMED, "CORIM 5.1", ""},
-    {COMID_INDEFINITE, ATLS_E_MALFORMED, "CORIM 5.1", ""},
+    {COMID_INDEFINITE, 0, "RFC8949 3.2.2", ""},
     {NO_PROFILE, ATLS_E_UNSUPPORTED, "CORIM 4.1", "none came"},
     {OTHER_PROFILE, ATLS_E_UNSUPPORTED, "CORIM 4.1", "tag:example.com,2025:x"},
-    {PROFILE_OID, ATLS_E_MALFORMED, "CORIM 4.1", "tag 32"},
-    {VALIDITY, ATLS_E_UNSUPPORTED, "CORIM 4.1", "key 4"},
+    {PROFILE_OID, ATLS_E_UNSUPPORTED, "CORIM 4.1.4", "OID"},
+    {VALIDITY, ATLS_E_MALFORMED, "CORIM 7.3", "one member at least"},
     {NO_IDENTITY, ATLS_E_MISSING, "CORIM 5.1", "identity"},
     {NO_TRIPLES, ATLS_E_MISSING, "CORIM 5.1", "triples"},
-    {NO_CLASS, ATLS_E_MISSING, "PSA 3.2", "class"},
+    {NO_CLASS, ATLS_E_MALFORMED, "CORIM 5.1.4", "environment"},
     {CLASS_NO_ID, ATLS_E_MISSING, "PSA 3.2", "implementation id"},
     {CLASS_TEXT, ATLS_E_MALFORMED, "PSA 3.2", "class id"},
     {CLASS_UNTAGGED, ATLS_E_MALFORMED, "PSA 3.2", "tag 560"},
@@ -334,8 +338,8 @@ static const struct {
     {CLASS_LAYER, ATLS_E_UNSUPPORTED, "CORIM 5.1.4", "key 3"},
     {GROUP, ATLS_E_UNSUPPORTED, "CORIM 5.1.4", "key 2"},
     {REFERENCE_INSTANCE, ATLS_E_MALFORMED, "PSA 3.3", "without instance"},
-    {NO_MEASUREMENTS, ATLS_E_MALFORMED, "CORIM 5.1.4", "at least one"},
-    {CONDITIONS, ATLS_E_UNSUPPORTED, "CORIM 5.1.4", "3 elements"},
+    {NO_MEASUREMENTS, ATLS_E_MALFORMED, "CORIM 5.1.5", "one at least"},
+    {CONDITIONS, ATLS_E_UNSUPPORTED, "CORIM 5.1.10", "3 elements"},
     {NO_MKEY, ATLS_E_MISSING, "PSA 3.3", "key is missing"},
     {MKEY_NUMBER, ATLS_E_MALFORMED, "PSA 3.3", "psa.software-component"},
     {MKEY_OTHER, ATLS_E_MALFORMED, "PSA 3.3", "cca.software-component"},
@@ -343,7 +347,7 @@ static const struct {
     {EMPTY_DIGESTS, ATLS_E_MALFORMED, "PSA 3.3", "digests"},
     {DIGEST_ALG, ATLS_E_UNSUPPORTED, "RFC6920 9.4", "sha-256"},
     {DIGEST_SHORT, ATLS_E_MALFORMED, "PSA 3.3", "32 bytes"},
-    {DIGEST_THREE, ATLS_E_MALFORMED, "CORIM 5.1.4", "[algorithm, value]"},
+    {DIGEST_THREE, ATLS_E_MALFORMED, "CORIM 5.1.4", "2 elements"},
     {NO_SIGNER, ATLS_E_MISSING, "PSA 3.3", "signer id"},
     {TWO_SIGNERS, ATLS_E_MALFORMED, "PSA 3.3", "one signer id"},
     {SIGNER_SHORT, ATLS_E_MALFORMED, "PSA 3.3", "20 came"},
@@ -352,7 +356,7 @@ static const struct {
     {VERSION_NO_TEXT, ATLS_E_MISSING, "CORIM 5.1.4", "version"},
     {EMPTY_NAME, ATLS_E_MALFORMED, "CORIM 5.1.4", "name of component"},
     {NO_INSTANCE, ATLS_E_MISSING, "PSA 3.2", "instance"},
-    {INSTANCE_UUID, ATLS_E_MALFORMED, "PSA 3.2", "tag 550"},
+    {INSTANCE_UUID, ATLS_E_MALFORMED, "CORIM 7.4", "16 bytes"},
     {INSTANCE_SHORT, ATLS_E_MALFORMED, "PSA 3.2", "33 bytes"},
     {INSTANCE_TYPE, ATLS_E_MALFORMED, "PSA 3.2", "type 01"},
     {TWO_KEYS, ATLS_E_MALFORMED, "PSA 3.4", "one expected"},
@@ -378,6 +382,8 @@ static void test_faults(void **state)
             continue;
         assert_int_equal(corim.reference_value_count, 1 + (cases[i].fault == TWO_DIGESTS));
         assert_int_equal(corim.trust_anchor_count, 1);
+        assert_int_equal(corim.skipped,
+                         cases[i].fault == OTHER_TRIPLES ? 1u << ATLS_SKIPPED_IDENTITY : 0);
         assert_string_equal(corim.reference_values[0].version, "1.2.3");
         atls_corim_clear(&corim);
     }

@@ -287,7 +287,7 @@ static const struct {
     {IN("\x82\x01"), NULL, ATLS_E_MALFORMED, "! malformed: CBOR ends at byte 2"},
     {IN("\xd2\x84\x40\xa0\xf6\x40"), "cose-sign1", ATLS_E_MISSING, "payload: null"},
     {IN("\xd2\x80"), "cose-sign1", ATLS_E_MALFORMED, "! malformed"},
-    {IN("\xd9\x01\xf5\xa0"), "corim", ATLS_E_MISSING, "FAILED      CoRIM"},
+    {IN("\xd9\x01\xf5\xa0"), "corim", ATLS_E_MALFORMED, "FAILED      CoRIM"},
     {IN("{\"a\":1,\"a\":2}"), "json", ATLS_E_MALFORMED, "a: 2"},
     {IN("{\"a\":"), "json", ATLS_E_MALFORMED, "! malformed"},
     {IN("{\"a\\u001b\":\"\\u0007\"}"), "json", 0, "a\\u001b: \"\\u0007\""},
