@@ -8,7 +8,6 @@ that the output ends with its summary line.
 
 from __future__ import annotations
 
-import argparse
 import concurrent.futures
 import datetime
 import json
@@ -21,14 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
-from . import ci
+from . import ci, usage
 from .build import compile_all, configure, jobs
 from .errors import BuildError, HarnessError
+from .nearest import meant
 from .paths import FIRMWARE, PEERS, ROOT, SCENARIOS, default_build
 from .peer import load_peers
 from .setup import set_up
 
-FUZZ_SECONDS = 10
 TAIL = 60
 SUFFIXES = (".c", ".h", ".py", ".yaml", ".yml", ".toml", ".cfg", ".sh", ".build", ".options", ".md")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
@@ -426,14 +425,7 @@ def coverage(checks: Checks) -> int:
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="./atls test", description=__doc__)
-    parser.add_argument("--list", action="store_true", help="print the stages and run none")
-    parser.add_argument("--only", action="append", metavar="STAGE", help="only these (repeatable)")
-    parser.add_argument("--coverage", action="store_true", help="coverage of tests and scenarios")
-    parser.add_argument("--build", type=Path, default=None, help="build directory")
-    parser.add_argument(
-        "--fuzz-seconds", type=int, default=FUZZ_SECONDS, help="seconds for each fuzz target"
-    )
+    parser = usage.test()
     options = parser.parse_args(argv)
     names = [name for name, _ in STAGES] + [LAST]
     if options.list:
@@ -441,7 +433,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     unknown = [name for name in options.only or [] if name not in names]
     if unknown:
-        parser.error(f"no stage {unknown[0]!r}; there are: {', '.join(names)}")
+        parser.error(f"no stage {unknown[0]!r}{meant(unknown[0], names)}")
     logs = ROOT / "out" / datetime.datetime.now().strftime("test-%Y%m%d-%H%M%S")
     logs.mkdir(parents=True)
     plain = (options.build or default_build()).resolve()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import functools
 import json
@@ -13,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Sequence
 
-from .errors import HarnessError, InputError
-from .paths import ROOT, SCENARIOS, default_build, shown
+from . import usage
+from .errors import HarnessError, InputError, UsageError
+from .nearest import meant
+from .paths import SCENARIOS, default_build, shown
 from .requirements import Requirement, UnitTest, requirements, unit_tests
 from .scenario import Scenario, load
 
@@ -244,23 +245,17 @@ def _selected(words: Sequence[str]) -> list[Requirement]:
         found = found or [entry for name, entry in known.items() if name.startswith(word + "-")]
         if not found:
             families = sorted({name.rpartition("-")[0] for name in known})
-            raise HarnessError(f"no requirement {word!r}; there are {', '.join(families)}-..")
+            hint = meant(word.upper(), [*known, *families])
+            if "did you mean" not in hint:
+                hint = f"; families of them are {', '.join(families)}"
+            raise UsageError(f"no requirement {word!r}{hint}")
         chosen += found
     return chosen
 
 
 def main(given: Sequence[str]) -> int:
     """`./atls clauses`."""
-    parser = argparse.ArgumentParser(
-        prog="./atls clauses", description="Which requirement is shown by what, and how it went."
-    )
-    parser.add_argument("id", nargs="*", help="requirements (R-SE-10) or families (R-SE)")
-    parser.add_argument("--list", action="store_true", help="a line for each requirement")
-    parser.add_argument(
-        "--results", type=Path, default=ROOT / "out" / "latest" / "results.json", metavar="FILE"
-    )
-    parser.add_argument("--build", type=Path, default=None, help="for the names of unit tests")
-    options = parser.parse_args(given)
+    options = usage.clauses().parse_args(given)
     result = latest(options.results)
     build = (options.build or default_build()).resolve()
     chosen = _selected(options.id)

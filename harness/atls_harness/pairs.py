@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Iterable, Mapping, Sequence
 
 from .errors import UsageError
+from .nearest import meant
 from .peer import Peer
 
 ALL = "all"
@@ -44,9 +45,12 @@ def _names(text: str, side: str, option: str, peers: Mapping[str, Peer]) -> list
         elif name in peers:
             made.append(name)
         else:
-            known = ", ".join(peers)
-            words = f"{option}: no peer {name!r}, and no folder with peers; there are: {known}"
-            raise UsageError(words)
+            what = (
+                f"no peer {name!r}, and no folder with peers"
+                if "/" in name
+                else f"no peer {name!r}"
+            )
+            raise UsageError(f"{option}: {what}{meant(name, peers)}")
     return made
 
 

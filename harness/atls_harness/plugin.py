@@ -8,35 +8,28 @@ results and prints the table.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
-import random
 import shlex
 from pathlib import Path
 from typing import Any, Generator, Iterator
 
 import pytest
-from _pytest.mark.expression import Expression, ParseError
 
-from . import outcome, pairs, table
+from . import choices, outcome, table, usage
 from .capture import Loopback
-from .baseline import load_baseline
-from .errors import HarnessError, InputError, UsageError
-from .expected import load_expected
+from .choices import DEFAULT_PEER
+from .errors import HarnessError, InputError
 from .gather import Gatherer
-from .matrix import load_required
 from .parties import CASE_TIMEOUT
-from .paths import FIRMWARE, PEERS, ROOT, SCENARIOS, default_build
-from .peer import Peer, load_peer, load_peers
-from .probes import PROBES, Probe, ask, undeclared
+from .peer import Peer, load_peer
+from .probes import Probe, ask, probes_of
 from .run import Run, make_results, make_work, remove_work
-from .scenario import Case, cases, load
+from .scenario import Case
+from .selection import PEER_FILE, Chooser, cases_in
 
-ROLES = ("client", "server", "device", "verifier")
-DEFAULT_SEED = 1
-DEFAULT_PEER = "atls"
 RUN = pytest.StashKey[Run]()
+CHOOSER = pytest.StashKey[Chooser]()
 LOOPBACK = pytest.StashKey[Loopback]()
 
 
@@ -50,128 +43,58 @@ class CaseFailed(Exception):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("atls", "attested TLS scenarios")
-    group.addoption("--list", action="store_true", help="print the cases and run none")
-    group.addoption("--repeat", type=int, default=1, metavar="N", help="play each case N times")
-    group.addoption(
-        "--seed", default=str(DEFAULT_SEED), help="seed of the devices (a number, or random)"
-    )
-    group.addoption("--keep", action="store_true", help="keep the bundle of every case")
-    group.addoption(
-        "--packets", action="store_true", help="keep the bundle of every case, packets and all"
-    )
-    group.addoption("--build", type=Path, default=None, help="build directory of the programs")
-    group.addoption(
-        "--peers",
-        action="append",
-        default=[],
-        metavar="all|NAME,NAME|DIR",
-        help="every client against every server of these peers; or another folder of peers",
-    )
-    group.addoption(
-        "--pair",
-        action="append",
-        default=[],
-        metavar="CLIENT:SERVER",
-        help="this client against this server (several names with commas; all)",
-    )
-    group.addoption(
-        "--required",
-        type=Path,
-        default=None,
-        help="YAML: the cells of the matrix that must be green",
-    )
-    group.addoption("--out", type=Path, default=ROOT / "out", help="where results go")
-    group.addoption("--stories", action="store_true", help="print the story of every case")
-    group.addoption(
-        "--all-supported", action="store_true", help="an unsupported case counts as a failure"
-    )
-    group.addoption(
-        "--ambiguities", action="store_true", help="only reading against reading, and its table"
-    )
-    group.addoption(
-        "--baseline", type=Path, default=None, help="an earlier results.json, to compare with"
-    )
-    group.addoption(
-        "--expected-failures", type=Path, default=None, help="YAML: what is known to fail, and why"
-    )
-    for role in ROLES:
-        group.addoption(f"--{role}", metavar="PEER", help=f"the peer that plays the {role} (atls)")
+    for one in usage.RUN:
+        group.addoption(*one.names, **one.settings)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     option = config.option
+    worker = getattr(config, "workerinput", {}).get("atls")
+    playing = not (worker or option.list or option.collectonly)
     try:
-        folders = pairs.folders(option.peers)
-        peers = load_peers([PEERS, *folders])
-        required = load_required(option.required) if option.required else ()
-        expected = load_expected(option.expected_failures) if option.expected_failures else ()
-        before = load_baseline(option.baseline) if option.baseline else None
+        made = choices.settle(option)
+        selected = None if worker else made.chooser.select(config.args)
+        folder = make_results(option.out) if playing else Path(os.devnull)
     except HarnessError as problem:
         raise pytest.UsageError(str(problem)) from problem
-    chosen = {role: getattr(option, role) or DEFAULT_PEER for role in ROLES}
-    for role, name in chosen.items():
-        if name not in peers:
-            raise pytest.UsageError(f"--{role}: no peer {name!r}; there are: {', '.join(peers)}")
-    try:
-        matrix = pairs.chosen(peers, option.peers, option.pair, option.client, option.server)
-    except UsageError as problem:
-        raise pytest.UsageError(str(problem)) from problem
-    if option.repeat < 1:
-        raise pytest.UsageError(f"--repeat: expected a number from 1, got {option.repeat}")
-    try:
-        Expression.compile(option.keyword)
-    except ParseError as problem:  # told once, here; a worker of xdist would only crash
-        raise pytest.UsageError(f"-k {option.keyword!r}: {problem}") from problem
     if option.list:
         option.numprocesses, option.dist, option.tx = None, "no", []
-    worker = getattr(config, "workerinput", {}).get("atls")
-    seed = worker["seed"] if worker else _seed(option.seed)
+    work = Path(os.devnull)
     if worker:
         work, folder = Path(worker["work"]), Path(worker["results"])
-    elif option.list or option.collectonly:
-        work = folder = Path(os.devnull)
-    else:
-        try:
-            folder = make_results(option.out)
-        except HarnessError as problem:
-            raise pytest.UsageError(str(problem)) from problem
+    elif playing:
         work = make_work()
         option.xmlpath = option.xmlpath or str(folder / "junit.xml")
         config.stash[LOOPBACK] = Loopback(work, option.packets)
-    fixed = ("device", "verifier") if matrix else ROLES
-    repeated = [f" --{role} {chosen[role]}" for role in fixed if chosen[role] != DEFAULT_PEER]
-    repeated += [f" --peers {shlex.quote(str(path))}" for path in folders]
+    fixed = ("device", "verifier") if made.pairs else usage.ROLES
+    repeated = [
+        f" --{role} {made.roles[role]}" for role in fixed if made.roles[role] != DEFAULT_PEER
+    ]
+    repeated += [f" --peers {shlex.quote(str(path))}" for path in made.folders]
     if option.expected_failures:
         path = option.expected_failures.resolve()
         repeated.append(f" --expected-failures {shlex.quote(str(path))}")
     if option.build:
-        repeated.append(f" --build {shlex.quote(str(option.build.resolve()))}")
+        repeated.append(f" --build {shlex.quote(str(made.build))}")
+    config.stash[CHOOSER] = made.chooser
     config.stash[RUN] = Run(
         work,
         folder,
-        (option.build or default_build()).resolve(),
-        seed,
+        made.build,
+        worker["seed"] if worker else made.seed,
         option.keep or option.packets,
         option.repeat,
-        chosen,
-        peers,
+        made.roles,
+        made.peers,
         "".join(repeated),
-        expected,
-        tuple(matrix),
+        made.expected,
+        made.pairs,
     )
-    if worker is None and not option.list:
-        gatherer = Gatherer(config.stash[RUN], before, required)
+    if selected is not None and not option.list:
+        config.args = list(selected.arguments)
+        gatherer = Gatherer(config.stash[RUN], made.before, made.required)
         config.pluginmanager.register(gatherer, "atls-gatherer")
-
-
-def _seed(text: str) -> int:
-    if text == "random":
-        return random.SystemRandom().randrange(1, 1 << 24)
-    try:
-        return int(text)
-    except ValueError as problem:
-        raise pytest.UsageError(f"--seed: expected a number or random, got {text!r}") from problem
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -195,43 +118,25 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if file_path.name == "peer.yaml":
-        run = parent.config.stash[RUN]
-        if run.pairs and file_path.parent.name not in run.used and not _named(parent, file_path):
-            return None
-        collected: pytest.Collector = PeerFile.from_parent(parent, path=file_path)
-        return collected
-    if FIRMWARE in file_path.parents and parent.config.option.device in (None, "atls"):
-        named = (Path(one.partition("::")[0]).resolve() for one in parent.config.args)
-        if not any(FIRMWARE in (path, *path.parents) for path in named):
-            return None
-    if file_path.suffix == ".yaml" and (
-        SCENARIOS in file_path.parents or _named(parent, file_path)
-    ):
-        collected = ScenarioFile.from_parent(parent, path=file_path)
-        return collected
-    return None
-
-
-def _named(parent: pytest.Collector, path: Path) -> bool:
-    """Was this very file asked for on the command line?"""
-    named = [Path(argument.partition("::")[0]).resolve() for argument in parent.config.args]
-    return path in named
+    if file_path.suffix != ".yaml":
+        return None
+    named = [Path(one.partition("::")[0]).resolve() for one in parent.config.args]
+    if not parent.config.stash[CHOOSER].takes(file_path, named):
+        return None
+    kind = PeerFile if file_path.name == PEER_FILE else ScenarioFile
+    collected: pytest.Collector = kind.from_parent(parent, path=file_path)
+    return collected
 
 
 class ScenarioFile(pytest.File):
     """A scenario."""
 
     def collect(self) -> Iterator["ScenarioItem"]:
-        scenario, document = load(self.path)
-        run = self.config.stash[RUN]
-        for case in cases(scenario, document):
-            for pair in run.pairs or [()]:
-                mine, seen = case, run
-                if pair:
-                    mine = dataclasses.replace(case, pair=pairs.shown(pair))
-                    seen = run.of_pair(*pair)
-                yield ScenarioItem.from_parent(self, name=mine.item, case=mine, run=seen)
+        run, chooser = self.config.stash[RUN], self.config.stash[CHOOSER]
+        for story in cases_in(self.path):
+            for case in chooser.paired(story):
+                seen = run.of_pair(*case.pair.split(":")) if case.pair else run
+                yield ScenarioItem.from_parent(self, name=case.item, case=case, run=seen)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, InputError):
@@ -276,12 +181,8 @@ class PeerFile(pytest.File):
 
     def collect(self) -> Iterator["ProbeItem"]:
         peer = load_peer(self.path)
-        asked = [*PROBES, *(one for role in peer.programs for one in undeclared(peer, role))]
-        for probe in asked:
-            for role in probe.roles:
-                if role in peer.programs:
-                    name = f"{role}-{probe.name}"
-                    yield ProbeItem.from_parent(self, name=name, peer=peer, role=role, probe=probe)
+        for name, role, probe in probes_of(peer):
+            yield ProbeItem.from_parent(self, name=name, peer=peer, role=role, probe=probe)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, InputError):

@@ -12,6 +12,7 @@ import select
 import socket
 import subprocess
 from dataclasses import dataclass
+from typing import Iterator
 
 from .peer import Peer
 from .process import SANITIZERS, USAGE, UNSUPPORTED
@@ -67,6 +68,14 @@ def undeclared(peer: Peer, role: str) -> list[Probe]:
             flags = ("--profile", profiles[0], f"--{one}", model)
             made.append(Probe(f"undeclared-{one}-{model}", (role,), flags, UNSUPPORTED))
     return made
+
+
+def probes_of(peer: Peer) -> Iterator[tuple[str, str, Probe]]:
+    """All that is asked of a peer: the name of each probe, the role, and the probe."""
+    for probe in [*PROBES, *(one for role in peer.programs for one in undeclared(peer, role))]:
+        for role in probe.roles:
+            if role in peer.programs:
+                yield f"{role}-{probe.name}", role, probe
 
 
 def ask(peer: Peer, role: str, probe: Probe, run: Run) -> list[str]:

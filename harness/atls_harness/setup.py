@@ -9,7 +9,6 @@ again does nothing, and a run can tell a peer that was never set up from one tha
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import fcntl
 import json
@@ -24,8 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, Mapping, Sequence
 
+from . import usage
 from .build import build_programs
 from .errors import HarnessError, InfrastructureError, UsageError
+from .nearest import meant
 from .paths import PEERS, ROOT, default_build
 from .peer import Peer, load_peers
 from .prepared import LOG, STAMP, digest, read_stamp
@@ -218,7 +219,7 @@ def choose(names: Sequence[str], peers: Mapping[str, Peer]) -> list[Peer]:
     chosen: dict[str, Peer] = {}
     for name in (part for text in names for part in text.split(",")):
         if name != "all" and name not in peers:
-            raise UsageError(f"--peer: no peer {name!r}; there are: {', '.join(peers)}")
+            raise UsageError(f"--peer: no peer {name!r}{meant(name, peers)}")
         chosen.update(peers if name == "all" else {name: peers[name]})
     return list(chosen.values())
 
@@ -237,16 +238,7 @@ def say(done: Done, build: Path) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="./atls setup", description=main.__doc__)
-    parser.add_argument("--build", type=Path, default=None, metavar="DIR", help="build directory")
-    parser.add_argument(
-        "--peer", action="append", default=[], metavar="NAME|all", help="sets peers up as well"
-    )
-    parser.add_argument(
-        "--peers", type=Path, action="append", default=[], metavar="DIR", help="a folder of peers"
-    )
-    parser.add_argument("--again", action="store_true", help="even where nothing has changed")
-    options = parser.parse_args(argv)
+    options = usage.setup().parse_args(argv)
     build = (options.build or default_build()).resolve()
     peers = load_peers([PEERS, *(folder.resolve() for folder in options.peers)])
     chosen = choose(options.peer, peers)

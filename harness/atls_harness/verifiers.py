@@ -10,7 +10,6 @@ itself, and where a story expects a reason that only a verifier knows, the tier 
 
 from __future__ import annotations
 
-import argparse
 import copy
 import dataclasses
 import json
@@ -23,7 +22,7 @@ from typing import Any, Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from . import ROOT_OF_TRUST
+from . import ROOT_OF_TRUST, usage
 from .errors import HarnessError
 from .peer import Peer
 from .run import Run
@@ -152,15 +151,7 @@ def _load(path: Path) -> tuple[str, list[Mapping[str, Any]]]:
 
 def main(given: Sequence[str]) -> int:
     """The table of `./atls verifiers`."""
-    parser = argparse.ArgumentParser(
-        prog="atls verifiers",
-        description="Where two verifiers answer differently: what each said -> what the relying "
-        "party made of it. First play the same cases with each: ./atls run, and "
-        "./atls run --verifier NAME.",
-    )
-    parser.add_argument("first", type=Path, help="results.json of a run, or its folder")
-    parser.add_argument("second", type=Path, help="the same with another verifier")
-    options = parser.parse_args(given)
+    options = usage.verifiers().parse_args(given)
     one, cases = _load(options.first)
     two, others = _load(options.second)
     made = compared(cases, others)

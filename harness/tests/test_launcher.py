@@ -46,8 +46,8 @@ def launch(
         (["run", "--list", "--seed", "x"], 2, "stderr", "--seed: expected a number or random"),
         (["run", "--list", "--repeat", "0"], 2, "stderr", "--repeat: expected a number from 1"),
         (["run", "--list", "--client", "none"], 2, "stderr", "no peer 'none'"),
-        (["run", "--list", "--nonsense"], 2, "stderr", "unrecognized arguments: --nonsense"),
-        (["run", "--list", "-k", "nothing_matches"], 2, "stderr", "no case is left"),
+        (["run", "--list", "--nonsense"], 2, "stderr", "./atls run: no option --nonsense"),
+        (["run", "--list", "-k", "nothing_matches"], 2, "stderr", "cases has"),
         (["run", "scenarios/none.yaml"], 2, "stderr", "no such scenario or folder"),
     ],
 )

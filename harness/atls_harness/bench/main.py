@@ -14,59 +14,18 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
-from .. import ROOT_OF_TRUST
+from .. import ROOT_OF_TRUST, usage
 from ..build import build_programs
 from ..document import first_problem
 from ..errors import HarnessError, InfrastructureError, Unsupported, UsageError
 from ..paths import BENCHMARK_SCHEMA, ROOT, default_build
 from ..results import revision
 from ..run import make_results, point_latest
+from ..usage import SECTIONS
 from . import compare, goals, machine, network, page, sections, stacks, tables
 from .plan import FULL, QUICK, Plan
 
 VERSION = 2
-ORDER = (
-    "pair",
-    "instructions",
-    "devices",
-    "verifier",
-    "load",
-    "fleet",
-    "shards",
-    "network",
-    "stacks",
-    "cases",
-)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = argparse.ArgumentParser(
-        prog="./atls bench", description="What attestation costs, beside TLS without it."
-    )
-    made.add_argument("--full", action="store_true", help="everything, with many samples")
-    made.add_argument(
-        "--only",
-        action="append",
-        choices=ORDER,
-        metavar="SECTION",
-        help=f"one of {', '.join(ORDER)}",
-    )
-    made.add_argument("--samples", type=int, metavar="N", help="connections of each mode in memory")
-    made.add_argument("--mode", action="append", metavar="MODE", help="these modes, in memory")
-    made.add_argument("--compare", type=Path, metavar="FILE", help="an earlier benchmark.json")
-    made.add_argument(
-        "--instructions-of",
-        type=Path,
-        metavar="FILE",
-        help="recorded instruction counts: more than 5 %% off is a failure",
-    )
-    made.add_argument("--record", type=Path, metavar="FILE", help="writes instruction counts there")
-    made.add_argument("--shards", type=int, default=2, metavar="N", help="how many (2)")
-    made.add_argument("--scheduler", default="", metavar="URL", help="dask's, of several machines")
-    made.add_argument("--out", type=Path, default=ROOT / "out", metavar="DIR")
-    made.add_argument("--build", type=Path, default=None, metavar="DIR")
-    return made
 
 
 def _plan(options: argparse.Namespace) -> Plan:
@@ -96,7 +55,7 @@ def measure(
         "stacks": lambda: stacks.measure(build, plan),
         "cases": lambda: sections.cases(build, ROOT),
     }
-    for name in ORDER:
+    for name in SECTIONS:
         if name not in wanted:
             continue
         began = time.monotonic()
@@ -137,7 +96,7 @@ def _record(path: Path, result: dict[str, Any]) -> None:
 
 def main(given: Sequence[str]) -> int:
     """Measures, prints, keeps."""
-    options = parser().parse_args(given)
+    options = usage.bench().parse_args(given)
     before = None
     if options.compare:
         try:
@@ -148,7 +107,7 @@ def main(given: Sequence[str]) -> int:
         if reason:
             raise UsageError(f"--compare {options.compare}: figures of another machine ({reason})")
     build = (options.build or default_build()).resolve()
-    wanted = options.only or list(ORDER)
+    wanted = options.only or list(SECTIONS)
     _check_tools(wanted)
     build_programs(build)
     began = time.monotonic()

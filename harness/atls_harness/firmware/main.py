@@ -14,52 +14,25 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Sequence
 
-from ..build import build_programs, jobs
+from .. import usage
+from ..build import build_programs
+from ..nearest import meant
 from ..paths import PEERS, default_build
 from ..peer import load_peers
 from . import faults, line, times
 from .board import Board, Tools, find_tools, provision
 from .judge import Judge
 
-EPILOG = """
-things to try:
-  ./atls device                                       boot, record, evidence, verdict
-  ./atls device --tamper flip:FW:1234                 the secure image, after signing: who notices?
-  ./atls device --tamper flip:FW:1234 --boot-policy enforce
-  ./atls device --tamper stored:FW:40                 header and signature included
-  ./atls device --application intruder                reads secure memory from the other world
-  ./atls device --update FW:2.5.0:2 --flash FILE      an update; then without --update: a rollback
-  ./atls device flip --image FW --region header       a campaign: every bit of the header
-  ./atls device glitch --sample 40                    skipped instructions in the bootloader
-  ./atls device power                                 power cut while the bootloader writes
-  ./atls device replay                                an old image with an old state
-  ./atls device times                                 boot to ready, requests, handshakes
-"""
-
 
 def parse(given: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """The command line; what is not known here is for atls-device."""
-    parser = argparse.ArgumentParser(
-        prog="./atls device",
-        usage="./atls device [show|flip|glitch|power|replay|times] [OPTIONS] [atls-device's flags]",
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--seed", type=int, default=1, help="identity of the device")
-    parser.add_argument("--build", type=Path, help="build directory")
-    parser.add_argument("--image", choices=["BL", "FW", "APP"], default="FW", help="flip: which")
-    parser.add_argument(
-        "--region", choices=["header", "trailer", "all"], default="header", help="flip: of it"
-    )
-    parser.add_argument("--sample", type=int, default=0, help="flip, glitch: so many at random")
-    parser.add_argument("--stage", choices=["bootloader", "rom"], default="bootloader")
-    parser.add_argument("--boot-policy", choices=["measure", "enforce"], default="measure")
-    parser.add_argument("--jobs", type=int, default=jobs(), help="devices at a time")
-    parser.add_argument("--json", type=Path, help="campaigns: every trial, as JSON")
-    parser.add_argument("--repeat", type=int, default=20, help="times: how often")
-    command = given[0] if given and given[0] in COMMANDS else "show"
-    arguments, more = parser.parse_known_args(given[1:] if command in given[:1] else given)
+    parser = usage.device()
+    command, rest = "show", list(given)
+    if given and not given[0].startswith("-"):
+        command, rest = given[0], list(given[1:])
+    if command not in COMMANDS:
+        parser.error(f"no command {command!r}{meant(command, COMMANDS)}")
+    arguments, more = parser.parse_known_args(rest)
     arguments.command = command
     return arguments, more
 

@@ -7,11 +7,11 @@ render.py writes; publish.py makes what goes into results/. Nothing is run anew.
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Sequence
 
+from .. import usage
 from ..document import first_problem
 from ..errors import HarnessError, UsageError
 from ..paths import RESULT_SCHEMA, ROOT, shown
@@ -68,19 +68,7 @@ def _save(made: dict[str, str], target: Path) -> list[Path]:
 
 def main(given: Sequence[str]) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="./atls report", description=__doc__)
-    parser.add_argument(
-        "result",
-        nargs="?",
-        type=Path,
-        default=ROOT / "out" / "latest",
-        help="a results.json, or the folder of a run (default: the newest run)",
-    )
-    parser.add_argument("--output", type=Path, default=None, help="folder (default: the result's)")
-    parser.add_argument(
-        "--publish", action="store_true", help="write the published report into results/"
-    )
-    options = parser.parse_args(given)
+    options = usage.report().parse_args(given)
     result: Path = options.result
     folder = result if result.is_dir() else result.parent
     output: Path = options.output or (ROOT / "results" if options.publish else folder.resolve())

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the options of `./atls run` come to: looked at before anything is built or played."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+from _pytest.mark.expression import Expression, ParseError
+
+from . import pairs
+from .baseline import load_baseline
+from .errors import InfrastructureError, UsageError
+from .expected import ExpectedFailure, load_expected
+from .matrix import Required, load_required
+from .nearest import meant
+from .paths import PEERS, default_build
+from .peer import Peer, load_peers
+from .selection import Chooser
+from .usage import ROLES
+
+DEFAULT_PEER = "atls"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person asked for."""
+
+    folders: Sequence[Path]  # of peers, beside the project's own
+    peers: Mapping[str, Peer]
+    roles: Mapping[str, str]
+    pairs: tuple[pairs.Pair, ...]
+    seed: int
+    build: Path
+    required: tuple[Required, ...]
+    expected: tuple[ExpectedFailure, ...]
+    before: dict[str, Any] | None
+    chooser: Chooser
+
+    @property
+    def plays_atls(self) -> bool:
+        """Does any role fall to the project's own peer, which must be built?"""
+        return DEFAULT_PEER in _used(self.roles, self.pairs)
+
+    def check_helpers(self) -> None:
+        """InfrastructureError where the device or the verifier was never set up: without them there
+        is no case that could be played."""
+        for role in ("device", "verifier"):
+            peer = self.peers[self.roles[role]]
+            problem = peer.setup and peer.missing(role, self.build)
+            if problem:
+                raise InfrastructureError(f"--{role} {problem}")
+
+
+@functools.lru_cache(maxsize=None)
+def _peers(folders: tuple[Path, ...]) -> dict[str, Peer]:
+    return load_peers([PEERS, *folders])
+
+
+def settle(option: argparse.Namespace) -> Choices:
+    """Looks at all options. HarnessError (UsageError where a person mistyped)."""
+    folders = tuple(pairs.folders(option.peers))
+    peers = _peers(folders)
+    roles = {role: getattr(option, role) or DEFAULT_PEER for role in ROLES}
+    for role, name in roles.items():
+        if name not in peers:
+            raise UsageError(f"--{role}: no peer {name!r}{meant(name, peers)}")
+    matrix = pairs.chosen(peers, option.peers, option.pair, option.client, option.server)
+    if option.repeat < 1:
+        raise UsageError(f"--repeat: expected a number from 1, got {option.repeat}")
+    try:
+        Expression.compile(option.keyword)
+    except ParseError as problem:  # told once, here; a worker of xdist would only crash
+        raise UsageError(f"-k {option.keyword!r}: {problem}") from problem
+    build = (option.build or default_build()).resolve()
+    used = _used(roles, matrix)
+    looked_at = {
+        peer.path: peer
+        for name, peer in peers.items()
+        if name in used or (not matrix and _is_there(peer, build))
+    }
+    return Choices(
+        folders,
+        peers,
+        roles,
+        tuple(matrix),
+        _seed(option.seed),
+        build,
+        load_required(option.required) if option.required else (),
+        load_expected(option.expected_failures) if option.expected_failures else (),
+        load_baseline(option.baseline) if option.baseline else None,
+        Chooser(
+            tuple(matrix),
+            roles["device"] != DEFAULT_PEER,
+            option.keyword,
+            option.ambiguities,
+            looked_at,
+        ),
+    )
+
+
+def _used(roles: Mapping[str, str], matrix: Sequence[pairs.Pair]) -> list[str]:
+    """The peers that play, by name."""
+    named = [name for pair in matrix for name in pair]
+    sides = ("device", "verifier") if matrix else ROLES
+    return list(dict.fromkeys(named + [roles[side] for side in sides]))
+
+
+def _is_there(peer: Peer, build: Path) -> bool:
+    return any(role in peer.programs and not peer.missing(role, build) for role in ROLES)
+
+
+def _seed(text: str) -> int:
+    if text == "random":
+        return random.SystemRandom().randrange(1, 1 << 24)
+    try:
+        return int(text)
+    except ValueError as problem:
+        raise UsageError(f"--seed: expected a number or random, got {text!r}") from problem

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: help that is there before anything is installed and lists every option, and
+typing errors that are told in a sentence, at once, with what may have been meant."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from atls_harness import cli, usage
+from atls_harness.nearest import meant, nearest
+from atls_harness.paths import PACKAGE, ROOT
+from atls_harness.pytest_options import Options
+
+STORY = "scenarios/refused-evidence/flipped-firmware.yaml"
+
+
+def atls(
+    *arguments: str, python: tuple[str, ...] = (sys.executable,), **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*python, "-m", "atls_harness", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "harness"), **environment},
+    )
+
+
+@pytest.mark.parametrize("command", ["", *usage.PARSERS])
+def test_help_needs_nothing_but_python(command: str) -> None:
+    # -S: no site-packages, and so none of what the launcher installs.
+    done = atls(*filter(None, [command]), "--help", python=(sys.executable, "-S"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: ./atls {command or 'COMMAND'}")
+    assert "pytest" not in done.stdout.splitlines()[0]
+    assert max(map(len, done.stdout.splitlines())) <= 110
+
+
+def test_every_command_has_help() -> None:
+    assert set(cli.COMMANDS) == set(usage.PARSERS)
+
+
+@pytest.mark.parametrize("command", usage.PARSERS)
+def test_help_lists_every_option(command: str) -> None:
+    parser = usage.PARSERS[command]()
+    shown = parser.format_help()
+    for action in parser._actions:
+        assert action.help and action.help != argparse.SUPPRESS
+        for name in action.option_strings or [action.metavar or action.dest]:
+            assert re.search(rf"(?<![\w-]){re.escape(str(name))}(?![\w-])", shown), name
+
+
+def test_no_command_has_a_parser_of_its_own() -> None:
+    # Else its options would not be in what is tested here.
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "usage.py":
+            assert "ArgumentParser(" not in path.read_text(encoding="utf-8"), path
+
+
+def test_options_of_run_are_those_that_pytest_takes() -> None:
+    known = Options()
+    for one in (*usage.RUN, *usage.PYTEST):
+        for name in one.names:
+            assert name in known._known, name
+            takes = "action" not in one.settings or one.settings["action"] == "append"
+            assert known.takes_value(name) == takes, name
+    plugin = (PACKAGE / "plugin.py").read_text(encoding="utf-8")
+    assert plugin.count("addoption(") == 2, "an option that is not in usage.RUN has no help"
+
+
+def test_options_with_values_are_no_paths() -> None:
+    given = ["--tb", "short", "-k", "a or b", "x.yaml", "-n4", "--durations=3", "-o", "a=b", "y::z"]
+    options, paths = Options().split(given)
+    assert paths == ["x.yaml", "y::z"]
+    assert options == [one for one in given if one not in paths]
+
+
+def test_help_of_decode_is_that_of_the_program(real: object) -> None:
+    program = getattr(real, "command")("device", "decode")
+    said = subprocess.run([*program, "--help"], capture_output=True, text=True).stdout
+    known = set(re.findall(r"--[a-z-]+", said)) - {"--usage"}
+    assert known <= set(usage.decode().options())
+
+
+@pytest.mark.parametrize(
+    "word, known, words",
+    [
+        ("runn", ["run", "report"], "; did you mean run?"),
+        ("RUN", ["run", "report"], "; did you mean run?"),
+        ("zzz", ["run", "report"], "; there are: run, report"),
+        ("zzz", [str(number) for number in range(100)], ""),
+        ("", ["run"], "; there are: run"),
+        ("run", [], ""),
+    ],
+)
+def test_the_nearest(word: str, known: list[str], words: str) -> None:
+    assert meant(word, known) == words
+    assert nearest(word, known) == ([] if "did you" not in words else ["run"])
+
+
+TYPED = [
+    (["runn"], "no command 'runn'; did you mean run?"),
+    ([], "which command?"),
+    (["run", "--frobnicate"], "./atls run: no option --frobnicate"),
+    (["run", "--ambiguitys"], "no option --ambiguitys; did you mean --ambiguities?"),
+    (["run", "--basline=x"], "no option --basline; did you mean --baseline?"),
+    (["run", "-k", "fliped"], "cases has 'fliped' in its name; did you mean 'flipped'?"),
+    (["run", "-k", "x509-cwm or ta07x"], "has 'x509-cwm' in its name; did you mean 'x509-cmw'?"),
+    (["run", "-k", "flipped and not firmware and json"], "though each word is in some name"),
+    (["run", "-k", "a and"], "-k 'a and':"),
+    (["run", STORY.replace("flipped", "fliped")], f"did you mean '{STORY}'?"),
+    (["run", "fliped-firmware"], "did you mean 'flipped-firmware'?"),
+    (["run", f"{STORY}::client-pasport-firmware"], "did you mean client-passport-firmware?"),
+    (
+        ["run", "flipped-firmware[client-pasport-firmware]"],
+        "did you mean client-passport-firmware?",
+    ),
+    (["run", "--client", "opensll"], "--client: no peer 'opensll'; did you mean openssl?"),
+    (["run", "--verifier", "veraison"], "did you mean veraison-libs?"),
+    (["run", "--peers", "atls,opensll"], "no peer 'opensll'; did you mean openssl?"),
+    (["run", "--pair", "atls"], "--pair: expected CLIENT:SERVER, got 'atls'"),
+    (["run", "--pair", "atls:ns"], "no peer 'ns'; did you mean nss?"),
+    (["run", "--repeat", "0"], "--repeat: expected a number from 1"),
+    (["run", "--repeat", "x"], "argument --repeat: invalid int value: 'x'"),
+    (["run", "--seed", "x"], "--seed: expected a number or random"),
+    (["test", "--only", "unitt"], "no stage 'unitt'; did you mean unit?"),
+    (["test", "--onlyy", "unit"], "no option --onlyy; did you mean --only?"),
+    (["clauses", "R-TA-377"], "no requirement 'R-TA-377'; did you mean R-TA-37?"),
+    (["clauses", "r-ta-37"], "did you mean R-TA-37?"),
+    (["clauses", "nothing"], "families of them are"),
+    (["clauses", "--lst"], "no option --lst; did you mean --list?"),
+    (["report", "a", "b"], "'b' is one word too many"),
+    (["report", "--ouput", "x"], "did you mean --output?"),
+    (["verifiers", "a"], "the following arguments are required: second"),
+    (["device", "flp"], "no command 'flp'; did you mean flip?"),
+    (["device", "flip", "--image", "FWW"], "no image 'FWW'; did you mean FW?"),
+    (["device", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
+    (["setup", "tset"], "did you mean test?"),
+    (["setup", "--peer", "opensll"], "--peer: no peer 'opensll'; did you mean openssl?"),
+    (["bench", "--only", "pairr"], "no section 'pairr'; did you mean pair?"),
+    (["bench", "--compare", "/nowhere"], "--compare /nowhere"),
+]
+
+
+@pytest.mark.parametrize(
+    "arguments, words", TYPED, ids=[" ".join(one[0]) or "none" for one in TYPED]
+)
+def test_typing_errors_are_told_in_a_sentence(
+    arguments: list[str], words: str, tmp_path: Path
+) -> None:
+    done = atls(*arguments, ATLS_BUILD=str(tmp_path / "build"))
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) <= 2, "one sentence, and where to read more"
+    assert done.stdout == ""
+    assert not (tmp_path / "build").exists(), "nothing was built for it"
+
+
+def test_a_choice_of_none_leaves_no_folder(tmp_path: Path) -> None:
+    done = atls("run", "--out", str(tmp_path / "out"), "-k", "fliped")
+    assert done.returncode == 2
+    assert not (tmp_path / "out").exists()
