@@ -145,6 +145,10 @@ def main(argv: Sequence[str]) -> int:
         return _refuse(name, str(problem), usage.USAGE)
     except HarnessError as problem:
         return _refuse(name, str(problem), 1)
+    except ModuleNotFoundError as problem:
+        if str(problem.name).startswith(__package__):
+            raise
+        return _refuse(name, f"Python's {problem.name} is not there; ./atls setup installs it", 1)
     except OSError as problem:
         where = f"{problem.filename}: " if problem.filename else ""
         return _refuse(name, f"{where}{problem.strerror or problem}", 1)

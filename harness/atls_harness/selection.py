@@ -2,8 +2,8 @@
 """Which cases a command line chooses, known before pytest and its workers begin.
 
 A case can be named as a path (scenarios/GROUP/STORY.yaml, ::CASE behind it) and as tables and
-reports name it: STORY, GROUP/STORY, STORY[CASE], with @CLIENT:SERVER behind in a matrix. A name that is
-not there is told at once, with the nearest that is.
+reports name it: STORY, GROUP/STORY, STORY[CASE], with @CLIENT:SERVER behind in a matrix. A name
+that is not there is told at once, with the nearest that is.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ SECTIONS = (
     "stacks",
     "cases",
 )
-PURPOSES = ("run", "test", "bench")
+PURPOSES = ("run", "test", "bench", "python")
 DEVICE_COMMANDS = ("show", "flip", "glitch", "power", "replay", "times")
 
 
@@ -328,7 +328,7 @@ def device() -> Parser:
     """`./atls device`."""
     made = Parser(
         prog="./atls device",
-        usage="./atls device [show|flip|glitch|power|replay|times] [OPTIONS] [flags of atls-device]",
+        usage=f"./atls device [{'|'.join(DEVICE_COMMANDS)}] [OPTIONS] [flags of atls-device]",
         description="Boots a device that is firmware on QEMU, shows what it measured and what a "
         "verifier makes of its evidence; lets you tamper with it, and runs "
         "campaigns of faults. Set it up once: ./atls setup --peer qemu. Flags that "
@@ -453,7 +453,7 @@ def setup() -> Parser:
     """`./atls setup`."""
     made = Parser(
         prog="./atls setup",
-        usage="./atls setup [run|test|bench] [OPTIONS]",
+        usage="./atls setup [run|test|bench|python] [OPTIONS]",
         description="Installs the Debian packages that a command needs (run, the default, test "
         "or bench; it says which, and why, first) and builds the programs. With "
         "--peer, other people's stacks as well: packages, tools, their own build.",
@@ -463,8 +463,8 @@ def setup() -> Parser:
         nargs="?",
         type=one_of("command to set up for", PURPOSES),
         default=PURPOSES[0],
-        metavar="run|test|bench",
-        help="the command whose packages are installed (run)",
+        metavar="run|test|bench|python",
+        help="the command whose packages are installed (run); python: what needs no compiler",
     )
     made.add_argument("--build", type=Path, default=None, metavar="DIR", help="build directory")
     made.add_argument(
