@@ -247,14 +247,23 @@ def fuzz(checks: Checks) -> None:
     if not targets:
         raise StageFailed("no fuzz targets were built")
 
-    def one(target: Path) -> tuple[Path, int, str]:
+    def corpus_of(target: Path) -> Path:
         folder = ROOT / target.relative_to(checks.sanitized).parent
-        corpus = folder / "corpus" / target.name.removeprefix("fuzz-")
+        return folder / "corpus" / target.name.removeprefix("fuzz-")
+
+    bare = [str(corpus_of(one)) for one in targets if not any(corpus_of(one).glob("*"))]
+    if bare:
+        raise StageFailed(
+            f"expected seeds in {', '.join(bare)}, came none: a target begins from them"
+        )
+
+    def one(target: Path) -> tuple[Path, int, str]:
+        corpus = corpus_of(target)
         found = checks.logs / "fuzz" / target.name
         found.mkdir(parents=True, exist_ok=True)
         argv = [str(target), f"-max_total_time={checks.fuzz_seconds}", "-timeout=10"]
         argv += ["-rss_limit_mb=2048", f"-artifact_prefix={found}/", "-print_final_stats=1"]
-        argv += [str(found)] + ([str(corpus)] if corpus.is_dir() else [])
+        argv += [str(found), str(corpus)]
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
         )
