@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rats/kat.h"
 #include "rats/error.h"
+#include "rats/kat.h"
 #include "tls/verifier-client.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

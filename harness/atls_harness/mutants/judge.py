@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each change against the tests that run its line: noticed, or survived."""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Sequence
+
+from .changes import Change, changes
+from .reach import Reach, statement
+from .workshop import Workshop, play
+
+PATIENCE = 10.0  # a test that takes this many times its time, and as many seconds more, hangs
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of one file."""
+
+    file: str
+    change: Change
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.change.line}: {self.change.kind}: {self.change.source}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one."""
+
+    mutant: Mutant
+    # noticed, survived, not-reached (no test runs the line) or not-C (it does not compile)
+    outcome: str
+    by: str = ""  # the test that noticed it
+
+
+def mutants_of(root: Path, files: Sequence[str]) -> list[Mutant]:
+    """Every mutant of FILES."""
+    found = []
+    for name in files:
+        text = (root / name).read_text(encoding="utf-8")
+        found += [Mutant(name, change) for change in changes(text)]
+    return found
+
+
+def sample(mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
+    """COUNT of them (0: all), the same for the same seed, in the order of files and lines."""
+    if not 0 < count < len(mutants):
+        return mutants
+    chosen = random.Random(seed).sample(range(len(mutants)), count)
+    return [mutants[index] for index in sorted(chosen)]
+
+
+def judge_all(
+    mutants: Sequence[Mutant],
+    shops: Sequence[Workshop],
+    reach: Sequence[Reach],
+    told: Callable[[Verdict], None],
+) -> list[Verdict]:
+    """Plays all, a workshop at a time for each; TOLD hears each verdict as it comes."""
+    work: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
+    for mutant in mutants:
+        work.put(mutant)
+    verdicts: list[Verdict] = []
+    problems: list[BaseException] = []
+    lock = threading.Lock()
+
+    def worker(shop: Workshop) -> None:
+        try:
+            while not problems:
+                verdict = judge(work.get_nowait(), shop, reach)
+                with lock:
+                    verdicts.append(verdict)
+                    told(verdict)
+        except queue.Empty:
+            pass
+        except BaseException as problem:  # told by the thread that waits
+            problems.append(problem)
+
+    threads = [threading.Thread(target=worker, args=(shop,)) for shop in shops]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        raise problems[0]
+    return sorted(verdicts, key=lambda one: (one.mutant.file, one.mutant.change.line))
+
+
+def judge(mutant: Mutant, shop: Workshop, reach: Sequence[Reach]) -> Verdict:
+    """One change: made, built, played, taken back."""
+    nothing: frozenset[int] = frozenset()
+    known = nothing.union(*(one.known.get(mutant.file, nothing) for one in reach))
+    line = statement(mutant.change.line, known)
+    able = [one for one in reach if line in one.lines.get(mutant.file, nothing)]
+    if not able:
+        return Verdict(mutant, "not-reached")
+    here = {test.name: test for test in shop.tests()}
+    path = shop.source / mutant.file
+    text = path.read_text(encoding="utf-8")
+    path.write_text(mutant.change.apply(text), encoding="utf-8")
+    try:
+        for one in able:
+            test = here[one.test.name]
+            if not shop.compile(test.targets):
+                return Verdict(mutant, "not-C")
+            if not play(test, PATIENCE + PATIENCE * one.seconds):
+                return Verdict(mutant, "noticed", test.name)
+        return Verdict(mutant, "survived")
+    finally:
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A copy of the sources with a build of its own, where lines may be changed; its unit tests.
+
+The tree that a person works in is never touched: the copy lies under the build directory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterable, Mapping, Sequence
+
+from ..errors import BuildError
+from ..paths import ROOT
+
+# -w: a changed line may leave something unused; that is no reason to call it noticed.
+SETTINGS = ("-Dwerror=false", "-Dc_args=-w", "-Dbuildtype=plain")
+
+
+@dataclass(frozen=True)
+class UnitTest:
+    """A unit test as meson knows it."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: str
+    targets: tuple[str, ...]  # what ninja has to build first
+
+
+class Workshop:
+    """Sources and build in FOLDER/src and FOLDER/build."""
+
+    def __init__(self, folder: Path, files: Iterable[str], options: Sequence[str] = ()) -> None:
+        self.source = folder / "src"
+        self.build = folder / "build"
+        self._copy(files)
+        if not (self.build / "build.ninja").exists():
+            meson = ["/usr/bin/python3", str(shutil.which("meson")), "setup"]
+            self._call([*meson, str(self.build), str(self.source), *SETTINGS, *options])
+
+    def _copy(self, files: Iterable[str]) -> None:
+        wanted = set(files)
+        for name in wanted:
+            source, target = ROOT / name, self.source / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_symlink() or not target.exists():
+                target.unlink(missing_ok=True)
+                shutil.copy2(source, target, follow_symlinks=False)
+            elif not source.is_symlink() and source.read_bytes() != target.read_bytes():
+                shutil.copyfile(source, target)
+        for path in [path for path in self.source.rglob("*") if not path.is_dir()]:
+            if str(path.relative_to(self.source)) not in wanted:
+                path.unlink()
+
+    def _call(self, argv: Sequence[str]) -> None:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        if done.returncode != 0:
+            text = done.stdout.decode(errors="replace")
+            raise BuildError(f"{' '.join(argv)} ended with {done.returncode}:\n{text[-4000:]}")
+
+    def compile(self, targets: Sequence[str] = ()) -> bool:
+        """Whether what is to be built compiles (all, where nothing is named)."""
+        argv = ["ninja", "-C", str(self.build), "-j2", *targets]
+        return (
+            subprocess.run(
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+            ).returncode
+            == 0
+        )
+
+    def tests(self) -> list[UnitTest]:
+        """The unit tests of this build."""
+        info = self.build / "meson-info"
+        paths = {
+            target["id"]: [os.path.relpath(name, self.build) for name in target["filename"]]
+            for target in json.loads((info / "intro-targets.json").read_text(encoding="utf-8"))
+        }
+        found = []
+        for test in json.loads((info / "intro-tests.json").read_text(encoding="utf-8")):
+            needs = tuple(name for one in test["depends"] for name in paths.get(one, []))
+            command = tuple(test["cmd"])
+            found.append(
+                UnitTest(
+                    test["name"], command, test["env"], test["workdir"] or str(self.build), needs
+                )
+            )
+        return found
+
+
+def play(test: UnitTest, limit: float, more: Mapping[str, str] | None = None) -> bool:
+    """Whether a unit test passes within LIMIT seconds; all its processes end with it."""
+    party = subprocess.Popen(
+        test.command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **test.environment, **(more or {})},
+        cwd=test.folder,
+        start_new_session=True,
+    )
+    try:
+        return party.wait(limit) in (0, 77)
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        try:
+            os.killpg(party.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        party.wait()
+
+
+def timed(test: UnitTest, limit: float, more: Mapping[str, str]) -> tuple[bool, float]:
+    """play(), and the seconds that it took."""
+    began = time.monotonic()
+    return play(test, limit, more), time.monotonic() - began
