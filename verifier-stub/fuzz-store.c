@@ -87,18 +87,20 @@ static void fill(sqlite3 *database, const char *table, struct atls_bytes rest)
 
 static void fill_all(sqlite3 *database, struct atls_bytes rest)
 {
-    char tables[8][64];
+    char *tables[8];
     sqlite3_stmt *names = NULL;
     size_t count = 0;
 
     expect(sqlite3_prepare_v2(database, "SELECT name FROM sqlite_master WHERE type = 'table'", -1,
                               &names, NULL) == SQLITE_OK);
     while (count < 8 && sqlite3_step(names) == SQLITE_ROW)
-        snprintf(tables[count++], sizeof *tables, "%s", sqlite3_column_text(names, 0));
+        tables[count++] = strdup((const char *)sqlite3_column_text(names, 0));
     sqlite3_finalize(names);
     expect(count > 0);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         fill(database, tables[i], rest);
+        free(tables[i]);
+    }
 }
 
 /* A path in memory, the same for all inputs, with nothing there. */
