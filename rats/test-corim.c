@@ -598,5 +598,5 @@ int main(void)
         cmocka_unit_test(test_large),       cmocka_unit_test(test_valid_vectors),
         cmocka_unit_test(test_bad_vectors),
     };
-    return cmocka_run_group_tests_name("corim", tests, NULL, NULL);
+    return test_done(cmocka_run_group_tests_name("corim", tests, NULL, NULL));
 }

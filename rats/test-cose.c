@@ -588,5 +588,5 @@ int main(void)
         cmocka_unit_test(test_vectors_verify),
     };
 
-    return cmocka_run_group_tests_name("cose", tests, NULL, NULL);
+    return test_done(cmocka_run_group_tests_name("cose", tests, NULL, NULL));
 }

@@ -452,5 +452,5 @@ int main(void)
     }
     r = cmocka_run_group_tests_name("diag", tests, NULL, NULL);
     test_samples_free(&samples);
-    return r;
+    return test_done(r);
 }

@@ -550,5 +550,5 @@ int main(void)
         cmocka_unit_test(test_libjose_agrees), cmocka_unit_test(test_signed_vector),
         cmocka_unit_test(test_claim_vectors),
     };
-    return cmocka_run_group_tests_name("ear", tests, NULL, NULL);
+    return test_done(cmocka_run_group_tests_name("ear", tests, NULL, NULL));
 }

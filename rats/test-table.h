@@ -32,7 +32,7 @@ static inline void test_add(struct test_list *list, const char *name, CMUnitTest
 
 static inline int test_run(const char *group, const struct test_list *list)
 {
-    return _cmocka_run_group_tests(group, list->tests, list->count, NULL, NULL);
+    return test_done(_cmocka_run_group_tests(group, list->tests, list->count, NULL, NULL));
 }
 
 /* test_hex() of text in which blanks and line ends are skipped. Free with test_vector_free(). */

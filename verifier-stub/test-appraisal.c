@@ -825,5 +825,5 @@ int main(void)
     }
     memcpy(tests + count, others, sizeof others);
     count += COUNT(others);
-    return _cmocka_run_group_tests("appraisal", tests, count, set_up, tear_down);
+    return test_done(_cmocka_run_group_tests("appraisal", tests, count, set_up, tear_down));
 }

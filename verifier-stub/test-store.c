@@ -321,5 +321,5 @@ int main(void)
         cmocka_unit_test(test_kinds),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return test_done(cmocka_run_group_tests(tests, set_up, tear_down));
 }
