@@ -11,6 +11,7 @@
 #include <gnutls/x509.h>
 
 #include "rats/error.h"
+#include "tls/private-key.h"
 
 static int fails(int code, const char *what)
 {
@@ -48,55 +49,50 @@ static int write_file(const char *file, const gnutls_datum_t *pem)
     return atls_fail(result, NULL, "%s: %s", file, strerror(-result));
 }
 
-static int generate(enum atls_curve curve, gnutls_x509_privkey_t key, gnutls_datum_t *pem)
+static int generate(enum atls_curve curve, gnutls_privkey_t key)
 {
     unsigned bits = GNUTLS_CURVE_TO_BITS(curve == ATLS_P384 ? GNUTLS_ECC_CURVE_SECP384R1
                                                             : GNUTLS_ECC_CURVE_SECP256R1);
-    int code = gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, bits, 0);
-    if (code < 0)
-        return fails(code, "a private key");
-    code =
-        gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, pem);
-    return code < 0 ? fails(code, "PKCS#8") : 0;
+    int code = gnutls_privkey_generate(key, GNUTLS_PK_ECDSA, bits, 0);
+    return code < 0 ? fails(code, "a private key") : 0;
 }
 
-static int import(gnutls_x509_privkey_t key, gnutls_privkey_t *privkeyp,
-                  struct atls_public_key *publicp)
+static void wipe(gnutls_datum_t *secret)
 {
-    gnutls_privkey_t privkey;
-    int code = gnutls_privkey_init(&privkey);
-    if (code < 0)
-        return fails(code, "a private key");
-    code = gnutls_privkey_import_x509(privkey, key, GNUTLS_PRIVKEY_IMPORT_COPY);
-    int result =
-        code < 0 ? fails(code, "a private key") : atls_software_key_public(privkey, publicp);
-    if (result == 0)
-        *privkeyp = privkey;
-    else
-        gnutls_privkey_deinit(privkey);
+    if (secret->data)
+        gnutls_memset(secret->data, 0, secret->size);
+    gnutls_free(secret->data);
+}
+
+static int save(gnutls_privkey_t key, const char *file)
+{
+    gnutls_datum_t der = {NULL, 0}, pem = {NULL, 0};
+    int result = atls_private_key_encode(key, &der);
+    if (result != 0)
+        return result;
+    int code = gnutls_pem_base64_encode2("PRIVATE KEY", &der, &pem);
+    result = code < 0 ? fails(code, "PEM") : write_file(file, &pem);
+    wipe(&der);
+    wipe(&pem);
     return result;
 }
 
 int atls_software_key_make(enum atls_curve curve, const char *file, gnutls_privkey_t *privkeyp,
                            struct atls_public_key *publicp)
 {
-    gnutls_datum_t pem = {NULL, 0};
-    gnutls_x509_privkey_t key;
-    int code = gnutls_x509_privkey_init(&key);
+    gnutls_privkey_t key;
+    int code = gnutls_privkey_init(&key);
     if (code < 0)
         return fails(code, "a private key");
-    int result = generate(curve, key, &pem);
+    int result = generate(curve, key);
     if (result == 0)
-        result = write_file(file, &pem);
-    if (result == 0) {
-        result = import(key, privkeyp, publicp);
-        if (result != 0)
-            unlink(file);
-    }
-    gnutls_x509_privkey_deinit(key);
-    if (pem.data != NULL)
-        gnutls_memset(pem.data, 0, pem.size);
-    gnutls_free(pem.data);
+        result = atls_software_key_public(key, publicp);
+    if (result == 0)
+        result = save(key, file);
+    if (result == 0)
+        *privkeyp = key;
+    else
+        gnutls_privkey_deinit(key);
     return result;
 }
 

@@ -12,6 +12,7 @@
 #include "rats/cmw-x509.h"
 #include "rats/error.h"
 #include "tls/device-key.h"
+#include "tls/private-key.h"
 
 #define PEM_MAX (1u << 20)
 
@@ -142,17 +143,10 @@ int credential_sign(struct peer *peer, struct connection *c, struct atls_bytes d
 
 int credential_private_key(const struct peer *peer, uint8_t **derp, size_t *sizep)
 {
-    gnutls_x509_privkey_t key = NULL;
-    gnutls_datum_t der = {NULL, 0};
-    int code = gnutls_privkey_export_x509(peer->key, &key);
-    if (code == 0)
-        code = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_DER, NULL, GNUTLS_PKCS_PLAIN,
-                                                 &der);
-    if (key != NULL)
-        gnutls_x509_privkey_deinit(key);
-    if (code < 0)
-        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "the private key as PrivateKeyInfo: %s",
-                         gnutls_strerror(code));
+    gnutls_datum_t der;
+    int result = atls_private_key_encode(peer->key, &der);
+    if (result != 0)
+        return result;
     *derp = der.data;
     *sizep = der.size;
     return 0;
