@@ -36,12 +36,17 @@ def asked(peers: Iterable[str], pairs: Iterable[str]) -> bool:
 
 
 def _names(text: str, side: str, option: str, peers: Mapping[str, Peer]) -> list[str]:
-    """Peers by name, or all that can play SIDE (client, server; "" for either)."""
+    """Peers by name, or all that can play SIDE (client, server; "" for either). An adversary is
+    named, or not there: it is no stack that others are to get on with."""
     made: list[str] = []
     for name in text.split(","):
         if name == ALL:
             playing = [side] if side else ["client", "server"]
-            made += [one for one, peer in peers.items() if any(s in peer.programs for s in playing)]
+            made += [
+                one
+                for one, peer in peers.items()
+                if not peer.adversary and any(s in peer.programs for s in playing)
+            ]
         elif name in peers:
             made.append(name)
         else:

@@ -92,8 +92,15 @@ class Peer:
         """Does it know nothing of attestation?"""
         return bool(self.capabilities.get("unaware", False))
 
+    @property
+    def adversary(self) -> bool:
+        """Is it there to be refused? Then no cell of it says how two stacks get on."""
+        return bool(self.capabilities.get("adversary", False))
+
     def lacks(self, case: Case, side: str) -> str:
         """What CASE asks of this peer as SIDE and peer.yaml does not declare, or ""."""
+        if self.adversary and "fault" not in case.flags(side):
+            return f"{self.name} ({side}) is an adversary: it plays only what asks a fault of it"
         for what, wanted, declared in self._asked(case, side):
             if wanted not in declared:
                 return f"{self.name} ({side}) declares no {what} {wanted}"

@@ -17,6 +17,7 @@ from atls_harness.peer import Peer, load_peers
 from atls_harness.scenario import Case, cases, load
 
 HERE = Path(__file__).parent
+ADVERSARY = HERE.parent / "adversary"
 
 
 def peer(name: str, *programs: str, **capabilities: Any) -> Peer:
@@ -28,6 +29,7 @@ KNOWN = {
     "b": peer("b", "client", "server"),
     "c": peer("c", "client"),
     "v": peer("v", "verifier"),
+    "w": peer("w", "client", "server", adversary=True),
 }
 
 
@@ -43,6 +45,8 @@ KNOWN = {
         ([], ["a:all", "all:a"], None, None, "a:a a:b b:a c:a"),
         (["a"], ["c:b"], None, None, "a:a c:b"),
         (["all"], [], None, "b", "a:b b:b c:b"),
+        (["b", "w"], [], None, None, "b:b b:w w:b w:w"),
+        ([], ["all:w"], None, None, "a:w b:w c:w"),
     ],
 )
 def test_which_pairs(
@@ -184,6 +188,19 @@ def test_who_knows_nothing_of_attestation_is_asked_nothing() -> None:
     assert plain.lacks(story("interop-unaware", "ta-07-client-asks"), "client") == ""
     assert "no role" in plain.lacks(story("interop-unaware", "ta-07-server-asks"), "client")
     assert "no profile expat-04" in plain.lacks(story("interop-plain", "expat-04"), "client")
+
+
+def test_an_adversary_plays_what_asks_a_fault_of_it() -> None:
+    """It is told from other stacks by what it declares, not by its name."""
+    fault = "wire-certificate-twice"
+    villain = peer("p", "client", "server", unaware=True, adversary=True, faults=[fault])
+    for side in ("client", "server"):
+        assert "is an adversary" in villain.lacks(story("interop-plain", "x509-cmw"), side)
+    server = ADVERSARY / "server.yaml"
+    broken = next(one for one in cases(*load(server)) if one.name == "x509-cmw-certificate-twice")
+    assert villain.lacks(broken, "server") == ""
+    assert "is an adversary" in villain.lacks(broken, "client")
+    assert [name for name, one in load_peers([PEERS]).items() if one.adversary] == ["adversary"]
 
 
 def test_an_id_carries_the_pair(fake: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
