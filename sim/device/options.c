@@ -77,8 +77,9 @@ static const struct argp_option option_table[] = {
     {"debug", OPT_DEBUG, "PATH", 0, "qemu: a unix socket for GDB, which must let the device start",
      1},
     {"fault", OPT_FAULT, "FAULT", 0,
-     "run: exit-after=N, hang-after=N, drop-every=N or garble-every=N, counted in answers sent; "
-     "with qemu line-noise-every=N, counted in requests on its serial line; repeatable",
+     "run: exit-after=N or hang-after=N, counted in requests answered, however often a client "
+     "asked; drop-every=N or garble-every=N, counted in answers sent; with qemu "
+     "line-noise-every=N, counted in requests on its serial line; repeatable",
      2},
     {"events", OPT_EVENTS, "FILE", 0, "run: events, one JSON object a line (-: standard output)",
      2},

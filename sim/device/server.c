@@ -21,16 +21,16 @@ struct connection {
     struct atls_link link;
     uint8_t payload[REQUEST_PAYLOAD_MAX + 4];
     uint8_t answer[ANSWER_FRAME_MAX];
-    bool sending;
-    size_t sent;       /* bytes of link.answer that are on the line */
-    size_t garbled_at; /* the byte that is changed on the line, 0: none */
+    bool sending, repeats; /* an answer; the one before it, once more */
+    size_t sent;           /* bytes of link.answer that are on the line */
+    size_t garbled_at;     /* the byte that is changed on the line, 0: none */
 };
 
 struct server {
     struct atls_server_device device;
     struct atls_events *events;
     struct atls_server_faults faults;
-    uint64_t answers; /* sent so far */
+    uint64_t answers, requests; /* sent so far; answered so far, each once */
     bool exiting, hang_told;
     struct connection *connections[CONNECTIONS_MAX];
     size_t connection_count;
@@ -55,7 +55,9 @@ static void end_answer(struct server *server, struct connection *c)
     c->garbled_at = 0;
     c->sending = false;
     server->answers++;
-    if (server->faults.exit_after >= 0 && server->answers >= (uint64_t)server->faults.exit_after)
+    if (!c->repeats)
+        server->requests++;
+    if (server->faults.exit_after >= 0 && server->requests >= (uint64_t)server->faults.exit_after)
         server->exiting = true;
 }
 
@@ -106,7 +108,7 @@ static bool is_hindered(struct server *server)
         server->exiting = true;
         return true;
     }
-    if (hang < 0 || server->answers < (uint64_t)hang)
+    if (hang < 0 || server->requests < (uint64_t)hang)
         return false;
     if (!server->hang_told)
         tell_fault(server, "hang-after", "from now on nothing is answered");
@@ -125,6 +127,7 @@ static int do_request(struct server *server, struct connection *c, struct atls_b
     atls_event(server->events, "request", "{s:s, s:s}", "operation", reply.operation, "outcome",
                reply.outcome);
     r = atls_link_answer(&c->link, reply.message);
+    c->repeats = false;
     return r ? r : begin_answer(server, c);
 }
 
@@ -138,8 +141,10 @@ static int take_byte(struct server *server, struct connection *c, uint8_t byte)
     case ATLS_LINK_DO:
         return do_request(server, c, request);
     case ATLS_LINK_REPEAT:
-        if (c->link.answer_size > 0 && !is_hindered(server))
+        if (c->link.answer_size > 0 && !is_hindered(server)) {
+            c->repeats = true;
             return begin_answer(server, c);
+        }
         break;
     }
     return 0;

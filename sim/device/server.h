@@ -9,9 +9,10 @@
 #include "program/events.h"
 #include "sim/device/core.h"
 
-/* Numbers of answers sent so far, repeated ones included; -1 and 0: never. */
+/* Counts of requests answered, each once however often it came; -1: never. Then counts of answers
+ * sent, repeated ones among them, or a client could never be answered again; 0: never. */
 struct atls_server_faults {
-    int64_t exit_after;    /* leaves at once after so many answers; with 0 on the first request */
+    int64_t exit_after;    /* leaves at once after so many; with 0 on the first request */
     int64_t hang_after;    /* answers so many, then none */
     uint64_t drop_every;   /* every so manieth answer is not sent */
     uint64_t garble_every; /* one byte of every so manieth answer changes on the line */
