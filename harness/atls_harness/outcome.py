@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import bundle, timeline, verifiers
+from . import bundle, devices, timeline, verifiers
 from .errors import ContractError, HarnessError, Unsupported
 from .events import Event, select
 from .expectation import CONFORMS, WITHSTOOD, Difference, compare
@@ -99,6 +99,11 @@ def other_alerts(case: Case, run: Run) -> list[str]:
     return run.peer(side).other_alerts(case.profile_of(side))
 
 
+def _as_this_run(case: Case, run: Run) -> Case:
+    """CASE with what this device and this verifier can be held to."""
+    return verifiers.as_told(devices.as_endorsed(case, run), run)
+
+
 def attempt_once(case: Case, run: Run, folder: Path) -> Attempt:
     """Plays a case once."""
     began = time.monotonic()
@@ -123,7 +128,7 @@ def attempt_once(case: Case, run: Run, folder: Path) -> Attempt:
             words = (folder / f"{party.name}.stderr").read_text(errors="replace").strip()
             reason = f"{party.name}: {words or 'exit code 77'}"
             return Attempt("unsupported", reason, seen.seconds, [], seen)
-    differences = compare(verifiers.as_told(case, run), seen, other_alerts(case, run))
+    differences = compare(_as_this_run(case, run), seen, other_alerts(case, run))
     reason = str(differences[0]) if differences else ""
     outcome = "fail" if differences else "pass"
     return Attempt(outcome, reason, seen.seconds, differences, seen)
