@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from atls_harness.paths import PEERS, ROOT
 from atls_harness.peer import load_peers
 from atls_harness.plugin import RUN
 from atls_harness.run import Run
+
+# How fast examples come says something of the machine's load, and nothing of what is tested.
+settings.register_profile("atls", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("atls")
 
 HERE = Path(__file__).parent
 OUTCOMES = HERE / "outcomes"
