@@ -43,6 +43,17 @@ static void put_reason(FILE *file, const json_t *fields)
     }
 }
 
+static void put_failure(FILE *file, const json_t *fields)
+{
+    const json_t *alert = json_object_get(fields, "alert");
+
+    put_reason(file, fields);
+    if (json_is_object(alert)) {
+        put_field(file, ", alert ", alert, "name");
+        put_field(file, " ", alert, "direction");
+    }
+}
+
 static void tell_ready(FILE *file, const json_t *fields)
 {
     put_field(file, "ready at ", fields, "address");
@@ -72,19 +83,26 @@ static void tell_verdict(FILE *file, const json_t *fields)
 
 static void tell_handshake(FILE *file, const json_t *fields)
 {
-    const json_t *alert = json_object_get(fields, "alert");
-
     if (strcmp(word(fields, "outcome"), "complete") == 0) {
         put_field(file, "handshake complete, own attestation ", fields, "self_attested");
         put_field(file, ", peer's ", fields, "peer_attested");
         return;
     }
     fputs("handshake failed", file);
-    put_reason(file, fields);
-    if (json_is_object(alert)) {
-        put_field(file, ", alert ", alert, "name");
-        put_field(file, " ", alert, "direction");
-    }
+    put_failure(file, fields);
+}
+
+/* What failed in the handshake has been told by it. */
+static bool is_news(const char *event, const json_t *fields)
+{
+    return strcmp(event, "closed") != 0 ||
+           json_is_true(json_object_get(fields, "x_after_handshake"));
+}
+
+static void tell_closed(FILE *file, const json_t *fields)
+{
+    fputs("failed after the handshake", file);
+    put_failure(file, fields);
 }
 
 static void tell_data(FILE *file, const json_t *fields)
@@ -107,12 +125,12 @@ void atls_tell(FILE *file, const char *who, const char *event, const json_t *fie
     } table[] = {
         {"ready", tell_ready},     {"endorsed", tell_endorsed},   {"appraisal", tell_appraisal},
         {"verdict", tell_verdict}, {"handshake", tell_handshake}, {"application-data", tell_data},
-        {"fault", tell_fault},
+        {"fault", tell_fault},     {"closed", tell_closed},
     };
     const json_t *conn = json_object_get(fields, "conn");
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        if (strcmp(event, table[i].event) != 0)
+        if (strcmp(event, table[i].event) != 0 || !is_news(event, fields))
             continue;
         fprintf(file, "%s: ", who);
         if (json_is_integer(conn))

@@ -56,6 +56,7 @@ const char *atls_alert_name(const struct atls_code_points *points, unsigned aler
 
 /* Alerts of RFC 8446 section 6 that are sent here. */
 enum atls_alert {
+    ATLS_ALERT_CLOSE_NOTIFY = 0,
     ATLS_ALERT_UNEXPECTED_MESSAGE = 10,
     ATLS_ALERT_HANDSHAKE_FAILURE = 40,
     ATLS_ALERT_BAD_CERTIFICATE = 42,

@@ -135,7 +135,7 @@ static void use_socket(struct connection *c, int fd)
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     c->fd = fd;
-    gnutls_transport_set_int(atls_session_tls(c->session), fd);
+    atls_session_use_socket(c->session, fd);
 }
 
 /* The session has ended; what the peer still sends is read and thrown away. */

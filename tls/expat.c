@@ -222,6 +222,7 @@ static int alert_received(struct atls_session *s, uint8_t alert)
     snprintf(detail, sizeof detail, "the peer ended the connection with %s (%u), in a frame",
              atls_alert_name(&s->party->code_points, alert), alert);
     session_fail(s, "peer-alert", alert, "", detail);
+    s->failure.alert = alert;
     s->failure.alert_received = s->expat->failed_by_peer = true;
     return GNUTLS_E_FATAL_ALERT_RECEIVED;
 }
@@ -272,7 +273,7 @@ static int receive(struct atls_session *s)
         ssize_t size = gnutls_record_recv(s->tls, record, sizeof record);
         if (size == GNUTLS_E_AGAIN || size == GNUTLS_E_INTERRUPTED)
             return 0;
-        if (size < 0 && gnutls_error_is_fatal((int)size))
+        if (size < 0 && session_is_over((int)size))
             return (int)size;
         if (size < 0)
             continue;
@@ -362,7 +363,7 @@ enum atls_want session_expat_step(struct atls_session *s)
             return ATLS_WANT_WRITE;
         }
         if (x->peer_closed && !x->line_received)
-            return session_peer_ended(s, "peer-closed", -1,
+            return session_peer_ended(s, "peer-closed", ATLS_ALERT_CLOSE_NOTIFY,
                                       "the peer left before its line was whole");
         if (x->stage == EXPAT_BEGIN) /* the next round */
             continue;

@@ -11,6 +11,7 @@
 
 typedef int append_function(gnutls_buffer_t, const void *, size_t);
 typedef void key_function(void *, size_t, const uint8_t *);
+typedef int alert_function(gnutls_session_t, gnutls_alert_level_t, gnutls_alert_description_t);
 
 static _Thread_local struct atls_interposed *current;
 static _Thread_local struct atls_interpose_calls calls;
@@ -61,6 +62,17 @@ int gnutls_buffer_append_data(gnutls_buffer_t dest, const void *data, size_t siz
         return real(dest, data, size);
     int result = real(dest, more.data, more.size);
     return result < 0 || what == ATLS_APPEND_INSTEAD ? result : real(dest, data, size);
+}
+
+int gnutls_alert_send(gnutls_session_t session, gnutls_alert_level_t level,
+                      gnutls_alert_description_t desc)
+{
+    static _Atomic(void *) cache;
+    alert_function *real = (alert_function *)next_definition(&cache, "gnutls_alert_send");
+    int result = real(session, level, desc);
+    if (result == 0 && level == GNUTLS_AL_FATAL && current != NULL && current->alert != NULL)
+        *current->alert = (int)desc;
+    return result;
 }
 
 static void key_set(size_t size, const uint8_t *key)

@@ -3,7 +3,8 @@
  * Functions that libgnutls calls, defined by the program itself. The library has no API for an
  * extension in CertificateEntry or CertificateRequest, nor for the TLS 1.3 Handshake Secret. Yet it
  * builds its messages with gnutls_buffer_append_data(), which it exports and calls through its own
- * symbol table, and keys HKDF with functions of libnettle: a definition in the executable takes
+ * symbol table, sends alerts of its own with gnutls_alert_send(), which no API tells of, and keys
+ * HKDF with functions of libnettle: a definition in the executable takes
  * their place (the ELF rule of symbol precedence), sees what passes, and forwards to the real one.
  * Nothing of the library is patched, and no private structure is read.
  *
@@ -27,9 +28,10 @@
 #include "tls/entry-shim.h"
 #include "tls/handshake-secret.h"
 
-struct atls_interposed { /* what a session wants to have seen; either may be NULL */
+struct atls_interposed { /* what a session wants to have seen; any may be NULL */
     struct atls_entry_shim *shim;
     struct atls_handshake_secret *secret;
+    int *alert; /* the fatal alert that went out, whoever sent it: the library sends its own too */
 };
 
 /* From now on the calling thread works for WATCH (NULL: for none). Returns what was before. */

@@ -254,12 +254,15 @@ int session_appraisal_failed(struct atls_session *s)
 static int plain_received(struct atls_session *s, struct atls_bytes message)
 {
     struct atls_certificate_message certificate;
-    if (atls_certificate_parse(message, &certificate) != 0)
-        return session_fail(s, "certificate-untrusted", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
-    if (certificate.entry_count == 0 || certificate.first.size == 0)
-        return session_fail(s, "certificate-untrusted",
-                            s->party->side == ATLS_SERVER ? ATLS_ALERT_CERTIFICATE_REQUIRED
-                                                          : ATLS_ALERT_DECODE_ERROR,
+    if (atls_certificate_parse(message, &certificate) != 0 ||
+        (certificate.entry_count > 0 && certificate.first.size == 0))
+        return session_fail(s, "protocol-error", ATLS_ALERT_DECODE_ERROR, "RFC 8446 section 4.4.2",
+                            "a CertificateEntry without a certificate came");
+    if (certificate.entry_count == 0 && s->party->side == ATLS_CLIENT) /* a server must have one */
+        return session_fail(s, "protocol-error", ATLS_ALERT_DECODE_ERROR,
+                            "RFC 8446 section 4.4.2.4", "the Certificate is empty");
+    if (certificate.entry_count == 0)
+        return session_fail(s, "certificate-untrusted", ATLS_ALERT_CERTIFICATE_REQUIRED,
                             "RFC 8446 section 4.4.2.4", "the Certificate is empty");
     if (certificate.first.data[0] != 0x30)
         return session_fail(s, "certificate-untrusted", -1, NULL,

@@ -423,6 +423,9 @@ int session_hello_hook(gnutls_session_t tls, unsigned type, unsigned when, unsig
     if (result == 0)
         result = s->party->side == ATLS_CLIENT ? client_hook(s, type, when, incoming)
                                                : server_hook(s, type, when, incoming);
+    if (result == 0)
+        result =
+            session_strict_hook(s, type, when, incoming, ATLS_BYTES(message->data, message->size));
     if (result != 0 || type != GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
         return result;
     if (incoming && when == GNUTLS_HOOK_POST)

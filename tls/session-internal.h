@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of a session, shared by its parts: session.c (life and phases), session-hello.c
+ * The inside of a session, shared by its parts: session.c (life and phases), session-failure.c
+ * (whose fault, which alert), session-strict.c (what the library lets pass), session-hello.c
  * (negotiation), session-credential.c (Certificate, CertificateVerify, verdict), session-entry.c
  * (attestation beside a certificate) and session-report.c (events).
  */
@@ -42,7 +43,8 @@ struct atls_expat;
 
 struct failure {
     const char *reason; /* NULL: none */
-    int alert;          /* sent or received; -1: none */
+    int due;            /* the alert for the peer */
+    int alert;          /* what went over the wire, sent or received; -1: none */
     bool alert_received;
     char detail[512], clause[160]; /* a detail has room for all of an error's text */
 };
@@ -51,6 +53,8 @@ struct atls_session {
     const struct atls_party *party;
     unsigned conn;
     gnutls_session_t tls;
+    int fd;            /* the transport, where that is a socket */
+    bool stream_ended; /* the peer will send no more: a read has said so */
     enum phase phase;
     unsigned waiting; /* enum waits */
     bool resume;      /* step again at once, though the library was told to wait */
@@ -97,7 +101,7 @@ struct atls_session {
     struct atls_expat *expat; /* after the handshake, in authenticators; otherwise NULL */
 
     size_t line_size, line_at;
-    bool handshake_reported;
+    bool handshake_reported, handshake_complete; /* complete: it was reported so */
 
     /* Large, and not cleared at the start; the offers are made empty. */
     struct atls_offer offers[2];
@@ -112,6 +116,11 @@ int session_fail(struct atls_session *s, const char *reason, int alert, const ch
 
 /* The same with the newest atls_fail()'s text, and the clause that the profile's table gives. */
 int session_refuse(struct atls_session *s, const char *reason);
+
+/* session-strict.c: looks at a message that came, ahead of the library. 0, or what session_fail()
+ * gave. */
+int session_strict_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming,
+                        struct atls_bytes message);
 
 /* session-hello.c */
 int session_hello_register(struct atls_session *s);
@@ -191,8 +200,11 @@ int session_expat_hook(struct atls_session *s, unsigned type, unsigned when,
 int session_expat_begin(struct atls_session *s);
 enum atls_want session_expat_step(struct atls_session *s); /* until both lines are through */
 
-/* session.c: how the exchange ends */
+/* session.c */
 enum atls_want session_end(struct atls_session *s);
+
+/* session-failure.c: how the exchange ends otherwise */
+bool session_is_over(int code); /* by CODE, the library's */
 enum atls_want session_send_alert(struct atls_session *s);
 enum atls_want session_failed(struct atls_session *s, int code); /* CODE is the library's */
 enum atls_want session_peer_ended(struct atls_session *s, const char *reason, int alert,

@@ -108,6 +108,7 @@ void report_handshake(struct atls_session *s)
     if (!atls_events_heard(s->party->events))
         return;
     bool failed = s->failure.reason != NULL;
+    s->handshake_complete = !failed;
     json_t *fields =
         json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:b, s:f, s:s, s:s}", "conn", (json_int_t)s->conn,
                   "outcome", failed ? "failed" : "complete", "reason",
@@ -133,8 +134,16 @@ void report_line(struct atls_session *s, const char *direction, const char *text
                "direction", direction, "text", line);
 }
 
+/* The handshake may have been complete: then this alone says why the rest was not. */
 void report_closed(struct atls_session *s)
 {
-    atls_event(s->party->events, "closed", "{s:I, s:s}", "conn", (json_int_t)s->conn, "outcome",
-               s->failure.reason == NULL ? "complete" : "failed");
+    const struct failure *failure = &s->failure;
+    if (failure->reason == NULL)
+        atls_event(s->party->events, "closed", "{s:I, s:s}", "conn", (json_int_t)s->conn, "outcome",
+                   "complete");
+    else
+        atls_event(s->party->events, "closed", "{s:I, s:s, s:s, s:s, s:s, s:o, s:b}", "conn",
+                   (json_int_t)s->conn, "outcome", "failed", "reason", failure->reason, "detail",
+                   failure->detail, "clause", failure->clause, "alert", alert_of(s),
+                   "x_after_handshake", (int)s->handshake_complete);
 }

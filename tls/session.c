@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The life of a session: preparing, handshake, a line each way, leave; or, from anywhere, an alert
- * and the end. Its own failures and the library's are turned into reason, alert and clause here.
+ * and the end (session-failure.c).
  */
 #include "tls/session-internal.h"
 
@@ -9,38 +9,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "program/program.h"
 #include "rats/error.h"
-
-int session_fail(struct atls_session *s, const char *reason, int alert, const char *clause,
-                 const char *detail)
-{
-    struct failure *failure = &s->failure;
-    const char *by_table;
-    if (failure->reason != NULL)
-        return GNUTLS_E_INTERNAL_ERROR;
-    unsigned told =
-        atls_profile_alert(s->party->profile, &s->party->code_points, reason, &by_table);
-    failure->reason = reason;
-    failure->alert = alert >= 0 ? alert : (int)told;
-    if (clause == NULL && detail == NULL && atls_error_clause()[0] != '\0')
-        clause = atls_error_clause();
-    if (detail == NULL)
-        detail = atls_error_text();
-    clause = clause != NULL ? clause : by_table;
-    atls_printable(clause, strlen(clause), failure->clause, sizeof failure->clause);
-    atls_printable(detail, strlen(detail), failure->detail, sizeof failure->detail);
-    s->seconds = atls_now() - s->started;
-    return GNUTLS_E_INTERNAL_ERROR;
-}
-
-int session_refuse(struct atls_session *s, const char *reason)
-{
-    const char *clause;
-    (void)atls_profile_alert(s->party->profile, &s->party->code_points, reason, &clause);
-    return session_fail(s, reason, -1, clause, NULL);
-}
 
 static int keylog(gnutls_session_t tls, const char *label, const gnutls_datum_t *secret)
 {
@@ -52,6 +24,20 @@ static int keylog(gnutls_session_t tls, const char *label, const gnutls_datum_t 
     atls_keylog_add(s->party->keylog, label, ATLS_BYTES(random.data, random.size),
                     ATLS_BYTES(secret->data, secret->size));
     return 0;
+}
+
+static ssize_t not_yet(gnutls_transport_ptr_t transport, void *data, size_t size)
+{
+    errno = EAGAIN;
+    return -1;
+}
+
+/* What the library makes of an alert as the first record depends on whether it has waited for a
+ * record before: a server's first look is made here, and finds nothing, so that it always has. */
+static void look_once(struct atls_session *s)
+{
+    gnutls_transport_set_pull_function(s->tls, not_yet);
+    (void)gnutls_handshake(s->tls);
 }
 
 /* Resumption would leave out the Certificate, and so the attestation: no tickets. A client sends
@@ -88,7 +74,11 @@ static int set_up(struct atls_session *s)
     result = session_entry_begin(s);
     if (result == 0)
         result = session_expat_new(s);
-    return result == 0 ? session_hello_register(s) : result;
+    if (result == 0)
+        result = session_hello_register(s);
+    if (result == 0 && party->side == ATLS_SERVER)
+        look_once(s);
+    return result;
 }
 
 int atls_session_new(const struct atls_party *party, unsigned conn, struct atls_session **sessionp)
@@ -102,6 +92,7 @@ int atls_session_new(const struct atls_party *party, unsigned conn, struct atls_
     s->party = party;
     s->conn = conn;
     s->failure.alert = -1;
+    s->watch.alert = &s->failure.alert;
     s->started = atls_now();
     s->as_attester = party->as_attester;
     s->as_relying_party = party->as_relying_party;
@@ -128,6 +119,22 @@ void atls_session_free(struct atls_session *s)
     if (s->party->attester != NULL)
         atls_attester_forget(s->party->attester, s->conn);
     free(s);
+}
+
+static ssize_t receive(gnutls_transport_ptr_t transport, void *data, size_t size)
+{
+    struct atls_session *s = transport;
+    ssize_t received = recv(s->fd, data, size, 0);
+    if (received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR))
+        s->stream_ended = true;
+    return received;
+}
+
+void atls_session_use_socket(struct atls_session *s, int fd)
+{
+    s->fd = fd;
+    gnutls_transport_set_ptr2(s->tls, s, (gnutls_transport_ptr_t)(intptr_t)fd);
+    gnutls_transport_set_pull_function(s->tls, receive);
 }
 
 gnutls_session_t atls_session_tls(struct atls_session *s)
@@ -160,66 +167,6 @@ enum atls_want session_end(struct atls_session *s)
 static enum atls_want want_of_transport(const struct atls_session *s)
 {
     return gnutls_record_get_direction(s->tls) ? ATLS_WANT_WRITE : ATLS_WANT_READ;
-}
-
-enum atls_want session_send_alert(struct atls_session *s)
-{
-    s->phase = ALERTING;
-    int result = gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, (unsigned)s->failure.alert);
-    if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED)
-        return ATLS_WANT_WRITE;
-    return session_end(s);
-}
-
-/* The peer ended it: there is nobody to tell. */
-enum atls_want session_peer_ended(struct atls_session *s, const char *reason, int alert,
-                                  const char *detail)
-{
-    session_fail(s, reason, 0, "", detail);
-    s->failure.alert = alert;
-    s->failure.alert_received = alert >= 0;
-    return session_end(s);
-}
-
-static void fail_by_library(struct atls_session *s, int code)
-{
-    bool attested = s->peer_model != ATLS_MODEL_NONE;
-    bool proof = s->certificate_verify_seen && !s->peer_accepted;
-    int level;
-    if (code == GNUTLS_E_PK_SIGN_FAILED && s->party->device_key != NULL) /* it said why */
-        session_fail(s, "device-unavailable", ATLS_ALERT_INTERNAL_ERROR, NULL, NULL);
-    else if (code == GNUTLS_E_PK_SIG_VERIFY_FAILED || proof)
-        session_fail(s, attested ? "key-mismatch" : "certificate-untrusted",
-                     ATLS_ALERT_DECRYPT_ERROR, "RFC 8446 section 4.4.3",
-                     attested ? "CertificateVerify does not verify with the attested key"
-                              : "CertificateVerify does not verify with the certificate's key");
-    else if (code == GNUTLS_E_RECEIVED_ILLEGAL_EXTENSION)
-        session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER, "RFC 8446 section 4.2",
-                     gnutls_strerror(code));
-    else {
-        /* What has an alert of its own is the peer's doing; all else is ours. */
-        int alert = gnutls_error_to_alert(code, &level);
-        session_fail(s, alert == ATLS_ALERT_INTERNAL_ERROR ? "internal" : "protocol-error", alert,
-                     "RFC 8446 section 6.2", gnutls_strerror(code));
-    }
-}
-
-enum atls_want session_failed(struct atls_session *s, int code)
-{
-    if (s->failure.reason == NULL) {
-        if (code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-            unsigned alert = (unsigned)gnutls_alert_get(s->tls);
-            char detail[96];
-            snprintf(detail, sizeof detail, "the peer ended the connection with %s (%u)",
-                     atls_alert_name(&s->party->code_points, alert), alert);
-            return session_peer_ended(s, "peer-alert", (int)alert, detail);
-        }
-        if (code == GNUTLS_E_PREMATURE_TERMINATION || code == GNUTLS_E_PULL_ERROR ||
-            code == GNUTLS_E_PUSH_ERROR)
-            return session_peer_ended(s, "peer-closed", -1, "the peer closed the connection");
-        fail_by_library(s, code);
-    }
-    return session_send_alert(s);
 }
 
 /* What the verifier owed has come, or never will. True while anything is still awaited. */
@@ -279,8 +226,7 @@ enum atls_want atls_session_prepare(struct atls_session *s)
     if (s->failure.reason == NULL)
         session_hello_offer(s);
     if (s->failure.reason != NULL) {
-        s->failure.alert = -1; /* nobody is there to be told */
-        return session_end(s);
+        return session_end(s); /* nobody is there to be told by an alert */
     }
     s->phase = HANDSHAKING;
     s->started = atls_now();
@@ -326,7 +272,7 @@ static enum atls_want shake_hands(struct atls_session *s)
             return handshake_done(s) == 0 ? ATLS_WANT_WRITE : session_send_alert(s);
         if ((result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) && s->waiting == 0)
             return want_of_transport(s);
-        if (gnutls_error_is_fatal(result))
+        if (session_is_over(result))
             return session_failed(s, result);
     }
 }
@@ -351,7 +297,7 @@ static enum atls_want repeat(struct atls_session *s)
         }
         if ((result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) && s->waiting == 0)
             return want_of_transport(s);
-        if (gnutls_error_is_fatal(result))
+        if (session_is_over(result))
             return session_failed(s, result);
     }
 }
@@ -397,7 +343,7 @@ static enum atls_want receive_line(struct atls_session *s)
         if (size == GNUTLS_E_AGAIN || size == GNUTLS_E_INTERRUPTED)
             return ATLS_WANT_READ;
         if (size == 0)
-            return session_peer_ended(s, "peer-closed", -1,
+            return session_peer_ended(s, "peer-closed", ATLS_ALERT_CLOSE_NOTIFY,
                                       "the peer left before its line was whole");
         if (size == GNUTLS_E_REAUTH_REQUEST) { /* it accepted what it had, and wants more */
             report_handshake(s);
@@ -405,7 +351,7 @@ static enum atls_want receive_line(struct atls_session *s)
             session_again_begin(s);
             return ATLS_WANT_WRITE;
         }
-        if (size < 0 && gnutls_error_is_fatal((int)size))
+        if (size < 0 && session_is_over((int)size))
             return session_failed(s, (int)size);
         if (size < 0)
             continue;
@@ -477,8 +423,6 @@ void atls_session_abort(struct atls_session *s, const char *reason, const char *
         return;
     session_fail(s, reason, -1, "", detail);
     if (speaking)
-        gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, (unsigned)s->failure.alert);
-    else
-        s->failure.alert = -1;
+        session_send_alert(s);
     session_end(s);
 }

@@ -193,12 +193,12 @@ static const struct stranger_row {
      .frames = "01000013 1100",
      .leaves = true,
      .reason = "peer-closed",
-     .alert = -1},
+     .alert = 0},
     {.name = "leaving without a line",
      .frames = DONE,
      .leaves = true,
      .reason = "peer-closed",
-     .alert = -1},
+     .alert = 0},
 };
 
 static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t size)

@@ -360,8 +360,14 @@ static const struct bytes_row {
     {"half a record", "160301", "peer-closed", -1},
     {"a record that is too long", "160301ffff00", "protocol-error", 22},
     {"an empty ClientHello", "160301000401000000", "protocol-error", 50},
-    {"an alert, which the library takes from nobody it has not met", "15030300020228",
-     "protocol-error", 10},
+    /* RFC 8446 section 6: an alert is what it says, whatever its level and wherever it comes. */
+    {"an alert as the first record", "15030300020228", "peer-alert", 40},
+    {"the same, called a warning", "15030300020128", "peer-alert", 40},
+    {"close_notify as the first record", "15030300020100", "peer-closed", 0},
+    {"the same, called fatal", "15030300020200", "peer-closed", 0},
+    {"user_canceled, then close_notify", "1503030002015a15030300020100", "peer-alert", 90},
+    {"an alert of one byte", "150303000128", "protocol-error", 10},
+    {"a record of a ClientHello that goes on", "1603010008010000ff03030000", "peer-closed", -1},
 };
 
 static void bytes_that_are_no_handshake(void **state)

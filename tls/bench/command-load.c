@@ -181,7 +181,7 @@ static int connect_slot(struct load *load, struct slot *slot)
     int one = 1;
     setsockopt(slot->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     fcntl(slot->socket, F_SETFL, O_NONBLOCK);
-    gnutls_transport_set_int(atls_session_tls(slot->session), slot->socket);
+    atls_session_use_socket(slot->session, slot->socket);
     return 0;
 }
 
