@@ -273,6 +273,7 @@ int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public
 {
     uint8_t spki[ATLS_SPKI_MAX];
     size_t size = sizeof spki;
+    enum atls_curve curve;
     gnutls_pubkey_t key;
 
     if (gnutls_pubkey_init(&key) < 0)
@@ -281,10 +282,10 @@ int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public
     if (code == 0)
         code = gnutls_pubkey_export(key, GNUTLS_X509_FMT_DER, spki, &size);
     gnutls_pubkey_deinit(key);
-    if (code < 0 || atls_spki_decode(ATLS_BYTES(spki, size), keyp) != 0)
+    if (code < 0 || !atls_spki_curve(ATLS_BYTES(spki, size), &curve))
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 5480 section 2",
                          "a certificate for a key of P-256 or P-384 was expected");
-    return 0;
+    return atls_spki_decode(ATLS_BYTES(spki, size), keyp);
 }
 
 int atls_x509_public_key(struct atls_bytes certificate, struct atls_public_key *keyp)

@@ -46,8 +46,8 @@ void atls_x509_cmw_clear(struct atls_x509_cmw *found);
  * atls_cmw_x509_decode() besides. The certificate itself is not verified. */
 int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foundp);
 
-/* The public key of a DER certificate. ATLS_E_MALFORMED: no certificate; ATLS_E_UNSUPPORTED: a key
- * that is not of P-256 or P-384. */
+/* The public key of a DER certificate. ATLS_E_MALFORMED: no certificate, or a key that is no point
+ * of its curve; ATLS_E_UNSUPPORTED: a key that is not of P-256 or P-384. */
 int atls_x509_public_key(struct atls_bytes certificate, struct atls_public_key *keyp);
 /* The same of one that GnuTLS has parsed (a gnutls_x509_crt_t). */
 int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public_key *keyp);

@@ -122,7 +122,7 @@ static int check_point(const struct atls_public_key *key)
     if (implementation(key->curve)->mul(point, size, &one, 1, curve_number(key->curve)))
         return 0;
     return atls_fail(ATLS_E_MALFORMED, "RFC 9053 section 7.1.1",
-                     "public key: the point is not on its curve");
+                     "public key: x and y are not a point of the curve");
 }
 
 static int verify(const struct atls_public_key *key, struct atls_bytes digest,
@@ -154,5 +154,6 @@ const struct atls_crypto atls_crypto_bearssl = {
     .random = atls_bearssl_random,
     .make_key = make_key,
     .sign = sign,
+    .check_point = check_point,
     .verify = verify,
 };

@@ -201,7 +201,7 @@ static int check_point(const struct atls_public_key *key)
     if (on_curve)
         return 0;
     return atls_fail(ATLS_E_MALFORMED, "RFC 9053 section 7.1.1",
-                     "public key: the point is not on its curve");
+                     "public key: x and y are not a point of the curve");
 }
 
 static int verify_der(const struct atls_public_key *key, gnutls_datum_t digest,
@@ -257,5 +257,6 @@ const struct atls_crypto atls_crypto_gnutls = {
     .random = random_bytes,
     .make_key = make_key,
     .sign = sign,
+    .check_point = check_point,
     .verify = verify,
 };

@@ -123,31 +123,6 @@ size_t atls_spki_encode(const struct atls_public_key *key, uint8_t spkip[ATLS_SP
     return head + 2 * size;
 }
 
-int atls_spki_decode(struct atls_bytes spki, struct atls_public_key *keyp)
-{
-    static const struct {
-        enum atls_curve curve;
-        struct atls_bytes head;
-    } forms[] = {{ATLS_P256, {spki_head_p256, sizeof spki_head_p256}},
-                 {ATLS_P384, {spki_head_p384, sizeof spki_head_p384}}};
-
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        size_t head = forms[i].head.size, size = atls_curve_size(forms[i].curve);
-
-        if (spki.size != head + 2 * size || memcmp(spki.data, forms[i].head.data, head) != 0)
-            continue;
-        memset(keyp, 0, sizeof *keyp);
-        keyp->curve = forms[i].curve;
-        memcpy(keyp->x, spki.data + head, size);
-        memcpy(keyp->y, spki.data + head + size, size);
-        return 0;
-    }
-    return atls_fail(ATLS_E_MALFORMED, "RFC 5480 section 2",
-                     "SubjectPublicKeyInfo: expected an uncompressed point of P-256 (91 bytes) or "
-                     "P-384 (120 bytes), came %zu other bytes",
-                     spki.size);
-}
-
 static int sign_locally(void *context, struct atls_bytes digest, uint8_t *signaturep)
 {
     const struct atls_local_signer *local = context;

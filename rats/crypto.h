@@ -45,7 +45,10 @@ struct atls_crypto {
     int (*make_key)(enum atls_curve curve, const uint8_t *seed, struct atls_private_key *keyp);
     /* ECDSA over a digest with the deterministic nonce of RFC 6979 (hash of the curve): r || s. */
     int (*sign)(const struct atls_private_key *key, struct atls_bytes digest, uint8_t *signaturep);
-    /* 0, ATLS_E_SIGNATURE, or ATLS_E_MALFORMED for a point that is not on its curve. */
+    /* 0, or ATLS_E_MALFORMED: the coordinates are no point of the key's curve. (That of infinity
+     * has none, so it is not met here; the cofactor is 1, so every point is of the right order.) */
+    int (*check_point)(const struct atls_public_key *key);
+    /* 0, ATLS_E_SIGNATURE, or what check_point() says. */
     int (*verify)(const struct atls_public_key *key, struct atls_bytes digest,
                   struct atls_bytes signature);
 };
@@ -66,10 +69,19 @@ int atls_key_make(const struct atls_crypto *crypto, enum atls_curve curve, const
 /* Is DIGEST of the size of the curve's hash? -EINVAL. */
 int atls_digest_check(enum atls_curve curve, struct atls_bytes digest);
 
+/* The one way in which a public key comes from outside, whatever its format: coordinates of
+ * atls_curve_size() bytes that are a point of CURVE. ATLS_E_MALFORMED otherwise, with the CLAUSE of
+ * the format. Host only, as atls_spki_decode() (public-key.c). */
+int atls_public_key_of(enum atls_curve curve, const uint8_t *x, const uint8_t *y,
+                       const char *clause, struct atls_public_key *keyp);
+
 /* DER SubjectPublicKeyInfo (RFC 5480), named curve, uncompressed point. Encoding writes at most
- * ATLS_SPKI_MAX bytes; decoding is exact (91 or 120 bytes) and does not check the point. */
+ * ATLS_SPKI_MAX bytes; decoding is exact (91 or 120 bytes): ATLS_E_MALFORMED for anything else, and
+ * for what is no point of the curve. */
 size_t atls_spki_encode(const struct atls_public_key *key, uint8_t spkip[ATLS_SPKI_MAX]);
 int atls_spki_decode(struct atls_bytes spki, struct atls_public_key *keyp);
+/* Is it the SubjectPublicKeyInfo of a key of P-256 or P-384, whatever its coordinates are? */
+bool atls_spki_curve(struct atls_bytes spki, enum atls_curve *curvep);
 
 /* What a signer needs: the key may be elsewhere (a device behind a socket). */
 struct atls_signer {

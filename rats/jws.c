@@ -328,7 +328,5 @@ int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp)
     r = read_coordinate(jwk, "x", key.curve, key.x);
     if (!r)
         r = read_coordinate(jwk, "y", key.curve, key.y);
-    if (!r)
-        *keyp = key;
-    return r;
+    return r ? r : atls_public_key_of(key.curve, key.x, key.y, "RFC 8725 section 3.4", keyp);
 }

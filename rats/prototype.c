@@ -2,8 +2,6 @@
 /* Reading the prototype's bundle. */
 #include "rats/prototype.h"
 
-#include <string.h>
-
 #include "rats/error.h"
 
 #define CLAUSE ATLS_PROTOTYPE_CLAUSE
@@ -32,7 +30,7 @@ int atls_prototype_bundle_split(struct atls_bytes bundle, struct atls_bytes *kat
     return 0;
 }
 
-/* A bare point in a byte string. Whether it is on its curve is seen where it verifies. */
+/* A bare point in a byte string. */
 static int read_point(struct atls_cbor_reader *r, const char *what, struct atls_bytes *bytesp,
                       struct atls_public_key *keyp)
 {
@@ -45,11 +43,10 @@ static int read_point(struct atls_cbor_reader *r, const char *what, struct atls_
         size_t size = atls_curve_size(curve);
         if (point.size != 1 + 2 * size || point.data[0] != 0x04)
             continue;
-        *keyp = (struct atls_public_key){.curve = curve};
-        memcpy(keyp->x, point.data + 1, size);
-        memcpy(keyp->y, point.data + 1 + size, size);
-        *bytesp = point;
-        return 0;
+        code = atls_public_key_of(curve, point.data + 1, point.data + 1 + size, CLAUSE, keyp);
+        if (!code)
+            *bytesp = point;
+        return code;
     }
     return atls_fail(ATLS_E_MALFORMED, CLAUSE,
                      "%s: expected a point of P-256 or P-384, 04 and two coordinates, came %zu "

@@ -15,6 +15,8 @@
 static const struct atls_crypto *const crypto = &atls_crypto_gnutls;
 
 #define COSE "RFC 9052 section 4.2"
+#define HEADER "RFC 9052 section 3.1"
+#define X509 "RFC 9360 section 2"
 #define EITHER ATLS_COSE_TAG_EITHER
 #define REQUIRED ATLS_COSE_TAG_REQUIRED
 #define FORBIDDEN ATLS_COSE_TAG_FORBIDDEN
@@ -44,6 +46,11 @@ static const struct {
      "40" ZEROES_32 ZEROES_32,
      EITHER, 0, ""},
 
+    {"tag 18, alone", "d284" ES256 "a04161" SIG_256, ATLS_COSE_TAG_ALONE, 0, ""},
+    {"untagged, tag 18 alone", "84" ES256 "a04161" SIG_256, ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED,
+     COSE},
+    {"tag 61, tag 18 alone", "d83dd284" ES256 "a04161" SIG_256, ATLS_COSE_TAG_ALONE,
+     ATLS_E_MALFORMED, COSE},
     {"untagged, tag required", "84" ES256 "a04161" SIG_256, REQUIRED, ATLS_E_MALFORMED, COSE},
     {"tag 18, forbidden", "d284" ES256 "a04161" SIG_256, FORBIDDEN, ATLS_E_MALFORMED, COSE},
     {"tag 61, forbidden", "d83dd284" ES256 "a04161" SIG_256, FORBIDDEN, ATLS_E_MALFORMED, COSE},
@@ -93,7 +100,7 @@ static const struct {
     {"alg alone", "a10126", "a0", 0, ""},
     {"kid", "a10126", "a104426b69", 0, ""},
     {"protected kid", "a2012604426b69", "a0", 0, ""},
-    {"unknown parameters", "a201266161f6", "a20581000afb3ff199999999999a", 0, ""},
+    {"unknown parameters", "a201266161f6", "a2186481000afb3ff199999999999a", 0, ""},
     {"crit names alg", "a20126028101", "a0", 0, ""},
     {"crit before alg", "a20281010126", "a0", 0, ""},
     {"crit of indefinite length", "a20126029f01ff", "a0", 0, ""},
@@ -121,6 +128,68 @@ static const struct {
      "RFC 9053 section 2.1"},
     {"kid a text", "a10126", "a1046161", ATLS_E_MALFORMED, COSE},
     {"protected kid null", "a2012604f6", "a0", ATLS_E_MALFORMED, COSE},
+
+    /* The known parameters and their types, in both buckets. */
+    {"content type a media type", "a201260363612f62", "a0", 0, ""},
+    {"content type a number", "a2012603190111", "a0", 0, ""},
+    {"content type no media type", "a20126036161", "a0", ATLS_E_MALFORMED, HEADER},
+    {"content type with a blank in front", "a20126036420612f62", "a0", ATLS_E_MALFORMED, HEADER},
+    {"content type empty", "a201260360", "a0", ATLS_E_MALFORMED, HEADER},
+    {"content type negative", "a201260320", "a0", ATLS_E_MALFORMED, COSE},
+    {"content type 65536", "a20126031a00010000", "a0", ATLS_E_MALFORMED, HEADER},
+    {"content type bytes", "a201260343612f62", "a0", ATLS_E_MALFORMED, COSE},
+    {"unprotected content type", "a10126", "a10363612f62", 0, ""},
+    {"unprotected content type bytes", "a10126", "a10343612f62", ATLS_E_MALFORMED, COSE},
+    {"unprotected content type no media type", "a10126", "a1036161", ATLS_E_MALFORMED, HEADER},
+    {"unprotected content type negative", "a10126", "a10320", ATLS_E_MALFORMED, COSE},
+    {"unprotected content type null", "a10126", "a103f6", ATLS_E_MALFORMED, COSE},
+    {"IV", "a20126054101", "a0", 0, ""},
+    {"Partial IV", "a10126", "a1064101", 0, ""},
+    {"IV a text", "a20126056101", "a0", ATLS_E_MALFORMED, HEADER},
+    {"Partial IV an integer", "a10126", "a10601", ATLS_E_MALFORMED, HEADER},
+    {"IV and Partial IV, protected", "a30126054101064101", "a0", ATLS_E_MALFORMED, HEADER},
+    {"IV and Partial IV, unprotected", "a10126", "a2054101064101", ATLS_E_MALFORMED, HEADER},
+    {"IV protected, Partial IV not", "a20126054101", "a1064101", ATLS_E_MALFORMED, HEADER},
+    {"Partial IV protected, IV not", "a20126064101", "a1054101", ATLS_E_MALFORMED, HEADER},
+    {"counter signature", "a10126", "a1078343a10126a040", 0, ""},
+    {"counter signatures", "a10126", "a10b8343a10126a040", 0, ""},
+    {"counter signature an integer", "a10126", "a10701", ATLS_E_MALFORMED, "RFC 8152 section 4.5"},
+    {"Countersignature version 2 bytes", "a10126", "a10b4101", ATLS_E_MALFORMED,
+     "RFC 9338 section 3"},
+    {"CounterSignature0", "a10126", "a1094101", 0, ""},
+    {"CounterSignature0 an array", "a10126", "a10980", ATLS_E_MALFORMED, "RFC 8152 section 4.5"},
+    {"Countersignature0 version 2 a text", "a10126", "a10c6161", ATLS_E_MALFORMED,
+     "RFC 9338 section 3"},
+    {"CWT Claims", "a201260fa0", "a0", 0, ""},
+    {"CWT Claims bytes", "a201260f41a0", "a0", ATLS_E_MALFORMED, "RFC 9597 section 2"},
+    {"typ a text", "a201261063612f62", "a0", 0, ""},
+    {"typ bytes", "a20126104101", "a0", ATLS_E_MALFORMED, "RFC 9596 section 2"},
+    {"typ negative", "a201261020", "a0", ATLS_E_MALFORMED, "RFC 9596 section 2"},
+    {"x5bag a certificate", "a10126", "a118204130", 0, ""},
+    {"x5bag an integer", "a10126", "a1182001", ATLS_E_MALFORMED, X509},
+    {"x5chain a certificate", "a10126", "a118214130", 0, ""},
+    {"x5chain two certificates", "a10126", "a118218241304130", 0, ""},
+    {"x5chain of indefinite length", "a10126", "a118219f41304130ff", 0, ""},
+    {"x5chain protected", "a2012618214130", "a0", 0, ""},
+    {"x5chain an integer", "a10126", "a1182101", ATLS_E_MALFORMED, X509},
+    {"x5chain a text", "a10126", "a118216130", ATLS_E_MALFORMED, X509},
+    {"x5chain an array of one", "a10126", "a11821814130", ATLS_E_MALFORMED, X509},
+    {"x5chain an empty array", "a10126", "a1182180", ATLS_E_MALFORMED, X509},
+    {"x5chain of texts", "a10126", "a118218261306130", ATLS_E_MALFORMED, X509},
+    {"x5chain protected, a map", "a201261821a0", "a0", ATLS_E_MALFORMED, X509},
+    {"x5t", "a10126", "a11822822f4101", 0, ""},
+    {"x5t with a text as algorithm", "a10126", "a118228261614101", 0, ""},
+    {"x5t bytes", "a10126", "a118224101", ATLS_E_MALFORMED, X509},
+    {"x5t of three", "a10126", "a11822832f410101", ATLS_E_MALFORMED, X509},
+    {"x5t of three, indefinite", "a10126", "a118229f2f410101ff", ATLS_E_MALFORMED, X509},
+    {"x5t with a text as hash", "a10126", "a11822822f6161", ATLS_E_MALFORMED, X509},
+    {"x5t with bytes as algorithm", "a10126", "a118228241014101", ATLS_E_MALFORMED, COSE},
+    {"x5u", "a10126", "a11823d8206161", 0, ""},
+    {"x5u a bare text", "a10126", "a118236161", ATLS_E_MALFORMED, X509},
+    {"x5u with another tag", "a10126", "a11823d8216161", ATLS_E_MALFORMED, X509},
+    {"x5u of bytes", "a10126", "a11823d8204161", ATLS_E_MALFORMED, X509},
+    {"unprotected alg bytes beside a protected one", "a10126", "a2014126044161", ATLS_E_MALFORMED,
+     "RFC 9052 section 3"},
 
     {"crit unknown", "a3012602811878187801", "a0", ATLS_E_UNSUPPORTED, "RFC 9052 section 3.1"},
     {"crit unknown, and absent", "a2012602811878", "a0", ATLS_E_UNSUPPORTED,
@@ -399,6 +468,10 @@ static void test_write_passes_errors_on(void **state)
 #define X_384                                                                                      \
     "ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64def8f0ea9055866064a254515480" \
     "bc13"
+#define Y_384                                                                                      \
+    "8015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd253326" \
+    "4"                                                                                            \
+    "720"
 #define KEY_256 "01022001215820" X_256 "225820" Y_256
 
 static const struct {
@@ -406,9 +479,55 @@ static const struct {
     int verdict;
 } keys[] = {
     {"RFC 9053 7.1.1", "P-256", "a4" KEY_256, 0},
-    {"RFC 9053 7.1.1", "P-384", "a401022002215830" X_384 "225830" X_384, 0},
+    {"RFC 9053 7.1.1", "P-384", "a401022002215830" X_384 "225830" Y_384, 0},
     {"RFC 9053 7.1.1", "another order", "a4225820" Y_256 "215820" X_256 "20010102", 0},
     {"RFC 9052 7.1", "kid, alg and key_ops", "a7" KEY_256 "0241610326048102", 0},
+    {"RFC 9052 7.1", "alg ES256", "a5" KEY_256 "0326", 0},
+    {"RFC 9864 2.1", "alg ESP256, the same with the curve in its name", "a5" KEY_256 "0328", 0},
+    {"RFC 9052 7.1", "alg ES384 with P-256", "a5" KEY_256 "033822", ATLS_E_UNTRUSTED},
+    {"RFC 9052 7.1", "alg ES512", "a5" KEY_256 "033823", ATLS_E_UNTRUSTED},
+    {"RFC 9052 7.1", "alg ESP384 with P-256", "a5" KEY_256 "033832", ATLS_E_UNTRUSTED},
+    {"RFC 9052 7.1", "alg ES256K", "a5" KEY_256 "03382e", ATLS_E_UNTRUSTED},
+    {"RFC 9052 7.1", "alg EdDSA", "a5" KEY_256 "0327", ATLS_E_UNTRUSTED},
+    {"RFC 9052 7.1", "alg ECDH-ES + HKDF-256", "a5" KEY_256 "033818", ATLS_E_UNTRUSTED},
+    {"RFC 9052 7.1", "alg HMAC 256/256", "a5" KEY_256 "0305", ATLS_E_UNTRUSTED},
+    {"RFC 9052 7.1", "alg 0", "a5" KEY_256 "0300", ATLS_E_UNTRUSTED},
+    {"RFC 9052 7.1", "alg that would be -7 in 32 bits", "a5" KEY_256 "033b0000000100000006",
+     ATLS_E_UNTRUSTED},
+    {"RFC 9052 7.1", "alg a text", "a5" KEY_256 "03654553323536", ATLS_E_UNTRUSTED},
+    {"RFC 9052 7.1", "alg an array", "a5" KEY_256 "038126", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "alg a byte string", "a5" KEY_256 "034126", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "alg a float", "a5" KEY_256 "03f9c700", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "alg null", "a5" KEY_256 "03f6", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "alg ES384 with P-384",
+     "a50102200221"
+     "5830" X_384 "225830" Y_384 "033822",
+     0},
+    {"RFC 9052 7.1", "alg ES256 with P-384",
+     "a50102200221"
+     "5830" X_384 "225830" Y_384 "0326",
+     ATLS_E_UNTRUSTED},
+    {"RFC 9053 2.1", "key_ops verify", "a5" KEY_256 "048102", 0},
+    {"RFC 9053 2.1", "key_ops sign and verify", "a5" KEY_256 "04820102", 0},
+    {"RFC 9053 2.1", "key_ops a text and verify", "a5" KEY_256 "0482617802", 0},
+    {"RFC 9053 2.1", "key_ops of indefinite length", "a5" KEY_256 "049f02ff", 0},
+    {"RFC 9053 2.1", "key_ops sign", "a5" KEY_256 "048101", ATLS_E_UNTRUSTED},
+    {"RFC 9053 2.1", "key_ops derive key", "a5" KEY_256 "048107", ATLS_E_UNTRUSTED},
+    {"RFC 9053 2.1", "key_ops MAC verify", "a5" KEY_256 "04810a", ATLS_E_UNTRUSTED},
+    {"RFC 9053 2.1", "key_ops -2", "a5" KEY_256 "048121", ATLS_E_UNTRUSTED},
+    {"RFC 9053 2.1", "key_ops verify by its name in a JWK", "a5" KEY_256 "048166766572696679",
+     ATLS_E_UNTRUSTED},
+    {"RFC 9052 7.1", "key_ops empty", "a5" KEY_256 "0480", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "key_ops empty, indefinite", "a5" KEY_256 "049fff", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "key_ops an integer", "a5" KEY_256 "0402", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "key_ops a text", "a5" KEY_256 "0466766572696679", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "key_ops of byte strings", "a5" KEY_256 "04814102", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "key_ops verify and a map", "a5" KEY_256 "048202a0", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "key_ops null", "a5" KEY_256 "04f6", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "kid a text", "a5" KEY_256 "026161", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "kid an integer", "a5" KEY_256 "0201", ATLS_E_MALFORMED},
+    {"RFC 9052 7.1", "Base IV", "a5" KEY_256 "054161", 0},
+    {"RFC 9052 7.1", "Base IV a text", "a5" KEY_256 "056161", ATLS_E_MALFORMED},
     {"RFC 9052 7.1", "a text label", "a5" KEY_256 "6178a0", 0},
     {"RFC 9053 7.1.1", "private", "a5" KEY_256 "235820" X_256, ATLS_E_MALFORMED},
     {"RFC 9053 7.1.1", "compressed", "a401022001215820" X_256 "22f5", ATLS_E_UNSUPPORTED},
@@ -456,7 +575,7 @@ static const struct {
 static int read_key(struct atls_bytes in, struct atls_public_key *keyp)
 {
     struct atls_cbor_reader r;
-    int result = atls_cbor_open(&r, in, NULL, NULL);
+    int result = atls_cbor_open(&r, in, &atls_cbor_lenient, NULL);
 
     if (result == 0)
         result = atls_cose_key_read(&r, keyp);

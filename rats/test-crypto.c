@@ -224,6 +224,14 @@ static void test_refuses_points(void **state)
             memset(key.x, 0, 32), memset(key.y, 0, 32), key.x[31] = 1;
         test_verdict("point", crypto->verify(&key, input, ATLS_BYTES(signature, 64)),
                      ATLS_E_MALFORMED);
+        test_verdict("point alone", crypto->check_point(&key), ATLS_E_MALFORMED);
+    }
+    for (unsigned i = 0; i < 3; i += 2) {
+        struct atls_public_key key = example_key(i).public_key;
+
+        test_verdict("good point", crypto->check_point(&key), 0);
+        key.y[key.curve == ATLS_P384 ? 47 : 31] ^= 1;
+        test_verdict("point beside the curve", crypto->check_point(&key), ATLS_E_MALFORMED);
     }
 }
 

@@ -36,6 +36,8 @@ struct test_appraisal {
 int test_set_up(void **state);
 /* The same, with the key of VERIFIER_ID in a file. */
 int test_set_up_key(void **state);
+/* A point of P-256 that is nobody's key here. */
+struct atls_public_key test_other_key(void);
 int test_tear_down(void **state);
 /* That file again, with the verifier's key or with another one. */
 void test_write_key(struct test_appraisal *f, bool wrong);

@@ -348,8 +348,7 @@ static void test_results(void **state)
         f->attester_options.evidence_format = result_rows[i].format;
         renew(f, NULL);
         assert_int_equal(evidence(f, 32), 0);
-        other = f->credential.key;
-        other.x[0] ^= 1;
+        other = test_other_key();
         *test_server_result(f->server) = result_rows[i].result;
         test_server_result(f->server)->key = result_rows[i].key == 0   ? NULL
                                              : result_rows[i].key == 1 ? &f->credential.key
@@ -536,8 +535,8 @@ static void test_passport(void **state)
         f->attester_options.evidence_format = passport_rows[i].format;
         renew(f, NULL);
         assert_int_equal(evidence(f, 32), 0);
-        other = leaf = f->credential.key;
-        other.y[3] ^= 1;
+        leaf = f->credential.key;
+        other = test_other_key();
         test_server_result(f->server)->key = passport_rows[i].key == 0   ? NULL
                                              : passport_rows[i].key == 1 ? &leaf
                                                                          : &other;

@@ -292,8 +292,7 @@ static void test_key_of_result(void **state)
     struct atls_public_key other;
 
     test_renew(f);
-    other = f->ik;
-    other.x[0] ^= 1;
+    other = test_other_key();
     test_server_result(f->server)->key = &other;
     background_check(f);
     test_verdict_explains(f, "another key", "key-mismatch", true);
