@@ -129,7 +129,7 @@ FIELDS claims[] = {
     {2394, "psa-client-id", NULL, false},
     {2395, "psa-security-lifecycle", &lifecycle, false},
     {2396, "psa-implementation-id", NULL, false},
-    {2397, "psa-boot-seed", NULL, false},
+    {2397, "psa-boot-seed (psa/2.0.0)", NULL, false},
     {2398, "psa-certification-reference", NULL, false},
     {2399, "psa-software-components", &atls_diag_components, false},
     {2400, "psa-verification-service-indicator", NULL, false},

@@ -6,14 +6,15 @@
 
 #include "rats/psa.h"
 
-enum { /* claim keys of RFC 9783 (and EAT: 10, 256, 265) */
+enum { /* claim keys of RFC 9783 (and EAT: 10, 256, 265, 268) */
        PSA_NONCE = 10,
        PSA_INSTANCE_ID = 256,
        PSA_PROFILE = 265,
+       PSA_BOOT_SEED = 268,
        PSA_CLIENT_ID = 2394,
        PSA_LIFECYCLE = 2395,
        PSA_IMPLEMENTATION_ID = 2396,
-       PSA_BOOT_SEED = 2397,
+       PSA_ARM_2_BOOT_SEED = 2397, /* http://arm.com/psa/2.0.0, whose other keys are these */
        PSA_CERTIFICATION_REFERENCE = 2398,
        PSA_COMPONENTS = 2399,
        PSA_VERIFICATION_SERVICE = 2400,
@@ -55,7 +56,8 @@ enum { /* keys inside a software component, RFC 9783 section 4.4.1 */
 #define PSA_CLAUSE_COMPONENTS "RFC 9783 section 4.4.1"
 #define PSA_CLAUSE_SERVICE "RFC 9783 section 4.5.1"
 #define PSA_CLAUSE_PROFILE "RFC 9783 section 4.5.2"
-#define PSA_CLAUSE_ENCODING "RFC 9783 section 5"
+#define PSA_CLAUSE_ENCODING "RFC 9783 section 5.1.1"
+#define PSA_CLAUSE_ARM_2 "http://arm.com/psa/2.0.0"
 #define PSA_CLAUSE_LEGACY "PSA_IOT_PROFILE_1"
 
 /* One of the seven states in the high byte; the low byte is the implementation's. */

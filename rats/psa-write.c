@@ -202,12 +202,15 @@ int atls_psa_claims_write(struct atls_cbor_writer *w, const struct atls_psa_clai
     write_bytes(w, PSA_NONCE, claims->nonce);
     write_bytes(w, PSA_INSTANCE_ID, claims->instance_id);
     write_text(w, PSA_PROFILE, atls_bytes_of_text(atls_psa_profile_name(claims->profile)));
+    if (claims->profile == ATLS_PSA_RFC9783)
+        write_bytes(w, PSA_BOOT_SEED, claims->boot_seed);
     atls_cbor_write_uint(w, PSA_CLIENT_ID);
     atls_cbor_write_int(w, claims->client_id);
     atls_cbor_write_uint(w, PSA_LIFECYCLE);
     atls_cbor_write_uint(w, claims->lifecycle);
     write_bytes(w, PSA_IMPLEMENTATION_ID, claims->implementation_id);
-    write_bytes(w, PSA_BOOT_SEED, claims->boot_seed);
+    if (claims->profile == ATLS_PSA_ARM_2)
+        write_bytes(w, PSA_ARM_2_BOOT_SEED, claims->boot_seed);
     write_text(w, PSA_CERTIFICATION_REFERENCE, claims->certification_reference);
     atls_cbor_write_uint(w, PSA_COMPONENTS);
     if (claims->components_encoded.size > 0)

@@ -9,6 +9,9 @@
 #include "rats/error.h"
 #include "rats/psa-claims.h"
 
+const struct atls_cbor_rules atls_psa_rules = {
+    .max_size = 1u << 20, .max_depth = 16, .max_items = 65536, .allow_unpreferred = true};
+
 struct parse {
     struct atls_psa_claims claims;
     struct atls_psa_component *components;
@@ -238,6 +241,8 @@ static const struct claim claims_table[] = {
      read_lifecycle, 0, 0, 0},
     {PSA_BOOT_SEED, 0, false, false, "boot seed", PSA_CLAUSE_BOOT_SEED, read_sized,
      FIELD(boot_seed), PSA_BOOT_SEED_MIN, PSA_BOOT_SEED_MAX},
+    {PSA_ARM_2_BOOT_SEED, 0, false, false, "boot seed", PSA_CLAUSE_ARM_2, read_sized,
+     FIELD(boot_seed), PSA_BOOT_SEED_MIN, PSA_BOOT_SEED_MAX},
     {0, PSA1_BOOT_SEED, false, true, "boot seed", PSA_CLAUSE_LEGACY, read_sized,
      FIELD(boot_seed), PSA_BOOT_SEED_MAX, PSA_BOOT_SEED_MAX},
     {PSA_CERTIFICATION_REFERENCE, 0, false, false, "certification reference",
@@ -268,8 +273,12 @@ static int read_key(struct atls_cbor_reader *r, int64_t *keyp)
     return atls_cbor_skip(r);
 }
 
-static const struct claim *find_claim(int64_t key, bool legacy)
+static const struct claim *find_claim(int64_t key, enum atls_psa_profile profile)
 {
+    bool legacy = profile == ATLS_PSA_ARM_1;
+
+    if (key == (profile == ATLS_PSA_ARM_2 ? PSA_BOOT_SEED : PSA_ARM_2_BOOT_SEED))
+        return NULL; /* the boot seed of the other one of these two profiles */
     for (size_t i = 0; key != 0 && i < CLAIMS; i++)
         if (key == (legacy ? claims_table[i].legacy_key : claims_table[i].key))
             return &claims_table[i];
@@ -313,7 +322,7 @@ static int search_claim(struct atls_cbor_reader *r, struct profile_search *searc
         return atls_fail(ATLS_E_UNSUPPORTED, PSA_CLAUSE_PROFILE,
                          "expected a PSA profile, an object identifier came");
     if (key != PSA_PROFILE && key != PSA1_PROFILE) {
-        search->has_legacy_claim |= find_claim(key, true) != NULL;
+        search->has_legacy_claim |= find_claim(key, ATLS_PSA_ARM_1) != NULL;
         return atls_cbor_skip(r);
     }
     code = atls_cbor_read_text(r, "profile", &name);
@@ -369,7 +378,7 @@ int atls_psa_claims_parse(struct atls_bytes payload, struct atls_psa_component *
     bool seen[CLAIMS] = {false};
     struct atls_cbor_reader r;
     size_t left;
-    int code = atls_cbor_open(&r, payload, &atls_cbor_strict, PSA_CLAUSE_ENCODING);
+    int code = atls_cbor_open(&r, payload, &atls_psa_rules, PSA_CLAUSE_ENCODING);
 
     if (!code)
         code = atls_cbor_read_map(&r, "PSA claims", &left);
@@ -382,7 +391,7 @@ int atls_psa_claims_parse(struct atls_bytes payload, struct atls_psa_component *
         code = read_key(&r, &key);
         if (code)
             break;
-        claim = find_claim(key, p.claims.profile == ATLS_PSA_ARM_1);
+        claim = find_claim(key, p.claims.profile);
         if (!claim) {
             code = atls_cbor_skip(&r);
             continue;
@@ -411,5 +420,24 @@ int atls_psa_components_parse(struct atls_bytes in, struct atls_psa_component *c
         code = atls_cbor_close(&r);
     if (!code)
         *countp = found;
+    return code;
+}
+
+int atls_psa_token_parse(struct atls_bytes in, enum atls_cose_tagging tagging,
+                         struct atls_psa_component *components, size_t count,
+                         struct atls_cose_sign1 *tokenp, struct atls_psa_claims *claimsp)
+{
+    struct atls_cose_sign1 token;
+    struct atls_cbor_reader r;
+    int code = atls_cbor_open(&r, in, &atls_psa_rules, PSA_CLAUSE_ENCODING);
+
+    if (!code)
+        code = atls_cose_sign1_parse(in, tagging, PSA_CLAUSE_ENCODING, &token);
+    if (!code)
+        code = atls_cbor_open(&r, token.protected_header, &atls_psa_rules, PSA_CLAUSE_ENCODING);
+    if (!code)
+        code = atls_psa_claims_parse(token.payload, components, count, claimsp);
+    if (!code)
+        *tokenp = token;
     return code;
 }

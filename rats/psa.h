@@ -14,6 +14,10 @@ enum atls_psa_profile {
     ATLS_PSA_ARM_2,   /* http://arm.com/psa/2.0.0: the same claims; what Veraison takes */
     ATLS_PSA_ARM_1,   /* PSA_IOT_PROFILE_1, keys -75000..: read only */
 };
+/* RFC 9783 section 5.1.1: "only definite-length string, arrays, and maps are allowed. Given that a
+ * PSA Attester is typically found in a constrained device, it MAY NOT emit CBOR preferred
+ * serializations ... Therefore, the Verifier MUST be a variation-tolerant CBOR decoder." */
+extern const struct atls_cbor_rules atls_psa_rules;
 /* The profile claim's text; NULL for no profile. */
 const char *atls_psa_profile_name(enum atls_psa_profile profile);
 
@@ -45,7 +49,8 @@ struct atls_psa_claims {
     struct atls_bytes implementation_id; /* 32 bytes */
     int32_t client_id;                   /* NSPE below 0, SPE above; 0 is nobody's */
     uint16_t lifecycle;
-    struct atls_bytes boot_seed;               /* 8..32 bytes, or empty */
+    struct atls_bytes boot_seed; /* 8..32 bytes, or empty: bootseed (268); in ARM_2 its
+                                  * own claim (2397), in ARM_1 again another */
     struct atls_bytes certification_reference; /* text or empty; ARM_1: its hardware version */
     struct atls_bytes verification_service;    /* text or empty */
     const struct atls_psa_component *components;
@@ -61,7 +66,9 @@ int atls_psa_claims_write(struct atls_cbor_writer *w, const struct atls_psa_clai
 /*
  * Parses a COSE payload. COMPONENTS is the caller's storage for at most COUNT components; claims
  * borrow from PAYLOAD and from it. Mandatory claims, types, lengths and values are checked; unknown
- * claims are ignored (RFC 9783 section 4); encoding is definite and preferred (section 5).
+ * claims are ignored, of whatever they are made, and so is a claim of another profile (RFC 9783
+ * section 5.1.3: "the receiver MUST NOT error out on claims it does not understand"). Lengths are
+ * definite, every other variation of the encoding is taken (section 5.1.1).
  *
  * Without a profile claim the token is one of PSA_IOT_PROFILE_1, where the claim is optional.
  * ATLS_E_MALFORMED, ATLS_E_MISSING, ATLS_E_UNSUPPORTED (another profile), ATLS_E_LIMIT (more than
@@ -69,6 +76,12 @@ int atls_psa_claims_write(struct atls_cbor_writer *w, const struct atls_psa_clai
  */
 int atls_psa_claims_parse(struct atls_bytes payload, struct atls_psa_component *components,
                           size_t count, struct atls_psa_claims *claimsp);
+/* The whole token: COSE_Sign1 and claims. TAGGING is ATLS_COSE_TAG_ALONE for a token by itself ("a
+ * tagged (18) COSE_Sign1 ... The CWT CBOR tag (61) is not used": RFC 9783 section 5.1.1); who
+ * carries it in something else may have other rules. As the two parsers. */
+int atls_psa_token_parse(struct atls_bytes in, enum atls_cose_tagging tagging,
+                         struct atls_psa_component *components, size_t count,
+                         struct atls_cose_sign1 *tokenp, struct atls_psa_claims *claimsp);
 /* The components' array alone: the boot record as the bootloader writes it. At least one; the same
  * rules as inside the claims. */
 int atls_psa_components_write(struct atls_cbor_writer *w,

@@ -73,37 +73,105 @@ static int write_claims(const struct atls_psa_claims *claims, uint8_t *buffer, s
     return code ? code : atls_cbor_write_done(&w, outp);
 }
 
-/* Expected bytes: python3-cbor2, canonical encoding of the same claims. */
+#define BEFORE_PROFILE "5820" H32("11") "1901005821 01" H32("22") "190109"
+#define IDS "19095a2419095b19300119095c5820" H32("33")
+#define AFTER_SEED                                                                                 \
+    "19095e73303630343536353237323832392d313030313019095f82a50162424c025820" H32(                  \
+        "55") "0465322e312e30055820" H32("66") "06677368612d323536a2025830" H48("77") "05584"      \
+                                                                                      "0" H64(     \
+                                                                                          "8"      \
+                                                                                          "8") "1" \
+                                                                                               "9" \
+                                                                                               "0" \
+                                                                                               "9" \
+                                                                                               "6" \
+                                                                                               "0" \
+                                                                                               "7" \
+                                                                                               "8" \
+                                                                                               "1" \
+                                                                                               "8" \
+                                                                                               "6" \
+                                                                                               "8" \
+                                                                                               "7" \
+                                                                                               "4" \
+                                                                                               "7" \
+                                                                                               "4" \
+                                                                                               "7" \
+                                                                                               "0" \
+                                                                                               "7" \
+                                                                                               "3" \
+                                                                                               "3" \
+                                                                                               "a" \
+                                                                                               "2" \
+                                                                                               "f" \
+                                                                                               "2" \
+                                                                                               "f" \
+                                                                                               "7" \
+                                                                                               "6" \
+                                                                                               "6" \
+                                                                                               "5" \
+                                                                                               "7" \
+                                                                                               "2" \
+                                                                                               "6" \
+                                                                                               "9" \
+                                                                                               "6" \
+                                                                                               "6" \
+                                                                                               "6" \
+                                                                                               "9" \
+                                                                                               "6" \
+                                                                                               "5" \
+                                                                                               "7" \
+                                                                                               "2" \
+                                                                                               "2" \
+                                                                                               "e" \
+                                                                                               "6" \
+                                                                                               "5" \
+                                                                                               "7" \
+                                                                                               "8" \
+                                                                                               "6" \
+                                                                                               "1" \
+                                                                                               "6" \
+                                                                                               "d" \
+                                                                                               "7" \
+                                                                                               "0" \
+                                                                                               "6" \
+                                                                                               "c" \
+                                                                                               "6" \
+                                                                                               "5"
+
+/* Expected bytes: python3-cbor2, canonical encoding of the same claims. The boot seed is bootseed
+ * (268) in RFC 9783 (section 4.3.2), 2397 in the draft before it. */
+static const struct {
+    enum atls_psa_profile profile;
+    const char *text;
+} written[] = {
+    {ATLS_PSA_RFC9783, "aa0a" BEFORE_PROFILE "78217461673a7073616365727469666965642e6f72672c323032"
+                       "333a7073612374666d 19010c484444444444444444" IDS AFTER_SEED},
+    {ATLS_PSA_ARM_2,
+     "aa0a" BEFORE_PROFILE "7818687474703a2f2f61726d2e636f6d2f7073612f322e302e30" IDS
+     "19095d484444444444444444" AFTER_SEED},
+};
+
 static void writes_all_claims_exactly(void **state)
 {
-    static const char expected_text[] = "aa0a5820" H32("11") "1901005821 01" H32(
-        "22") "19010978217461673a7073616365727469666965642e6f72672c323032333a7073612374666d"
-              "19095a2419095b19300119095c5820" H32(
-                  "33") "19095d48444444444444444419095e73"
-                        "303630343536353237323832392d313030313019095f82a50162424c02582"
-                        "0" H32("55") "0465322e312e30055820" H32(
-                            "66") "06677368612d323536a"
-                                  "2025830" H48("77") "055840" H64("88") "190960781"
-                                                                         "868747470"
-                                                                         "733a2f2f7"
-                                                                         "665726966"
-                                                                         "6965722e6"
-                                                                         "578616d70"
-                                                                         "6c65";
-    struct atls_bytes expected = test_bytes(expected_text), out = {NULL, 0};
-    struct atls_psa_component read[2];
-    struct atls_psa_claims claims;
-    uint8_t buffer[1024], again[1024];
-    struct example e;
+    for (size_t i = 0; i < COUNT(written); i++) {
+        struct atls_bytes expected = test_bytes(written[i].text), out = {NULL, 0};
+        struct atls_psa_component read[2];
+        struct atls_psa_claims claims;
+        uint8_t buffer[1024], again[1024];
+        struct example e;
 
-    make_example(&e);
-    assert_int_equal(write_claims(&e.claims, buffer, sizeof buffer, &out), 0);
-    test_same_bytes(out, expected);
-    test_outcome(atls_psa_claims_parse(out, read, 2, &claims), 0, NULL);
-    assert_int_equal(write_claims(&claims, again, sizeof again, &out), 0);
-    test_same_bytes(out, expected);
-    test_outcome(write_claims(&e.claims, buffer, expected.size - 1, &out), ATLS_E_LIMIT, NULL);
-    test_vector_free(expected);
+        make_example(&e);
+        e.claims.profile = written[i].profile;
+        assert_int_equal(write_claims(&e.claims, buffer, sizeof buffer, &out), 0);
+        test_same_bytes(out, expected);
+        test_outcome(atls_psa_claims_parse(out, read, 2, &claims), 0, NULL);
+        test_same_bytes(claims.boot_seed, e.claims.boot_seed);
+        assert_int_equal(write_claims(&claims, again, sizeof again, &out), 0);
+        test_same_bytes(out, expected);
+        test_outcome(write_claims(&e.claims, buffer, expected.size - 1, &out), ATLS_E_LIMIT, NULL);
+        test_vector_free(expected);
+    }
 }
 
 /* The same bytes as from components; also where the array lies at the end of the buffer already. */

@@ -15,6 +15,7 @@
 #define COMPONENT "a2 02 5820" H32("55") "05 5820" H32("66")
 #define PROFILE_CLAUSE "RFC 9783 section 4.5.2"
 #define COMPONENTS_CLAUSE "RFC 9783 section 4.4.1"
+#define PROFILE_2 "78 18 687474703a2f2f61726d2e636f6d2f7073612f322e302e30"
 #define DUPLICATE_CLAUSE "RFC 8949 section 5.6"
 
 enum { STORAGE = 4 }; /* components that the tests' caller has room for */
@@ -31,7 +32,7 @@ static const struct pair good[] = {
     {"19095a", "01"},
     {"19095b", "193000"},
     {"19095c", "5820" H32("33")},
-    {"19095d", "5820" H32("44")},
+    {"19010c", "5820" H32("44")},
     {"19095e", "73 303630343536353237323832392d3130303130"},
     {"19095f", "81" COMPONENT},
     {"190960", "61 78"},
@@ -70,7 +71,7 @@ static const struct change changes[] = {
     {"no lifecycle", "19095b", NULL, 0, NULL, ATLS_E_MISSING, "RFC 9783 section 4.3.1"},
     {"no implementation id", "19095c", NULL, 0, NULL, ATLS_E_MISSING, "RFC 9783 section 4.2.2"},
     {"no software components", "19095f", NULL, 0, NULL, ATLS_E_MISSING, COMPONENTS_CLAUSE},
-    {"no boot seed (optional)", "19095d", NULL, 0, NULL, 0, NULL},
+    {"no boot seed (optional)", "19010c", NULL, 0, NULL, 0, NULL},
     {"no certification reference (optional)", "19095e", NULL, 0, NULL, 0, NULL},
     {"no verification service (optional)", "190960", NULL, 0, NULL, 0, NULL},
     {"nonce of 48 bytes", "0a", "5830" H48("11"), 0, NULL, 0, NULL},
@@ -107,11 +108,11 @@ static const struct change changes[] = {
     {"lifecycle 0x13000", "19095b", "1a00013000", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.1"},
     {"lifecycle negative", "19095b", "20", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.1"},
     {"lifecycle text", "19095b", "67 73656375726564", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.1"},
-    {"boot seed of 8 bytes", "19095d", "48 4444444444444444", 0, NULL, 0, NULL},
-    {"boot seed of 7 bytes", "19095d", "47 44444444444444", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
-    {"boot seed of 33 bytes", "19095d", "5821" H32("44") "44", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
-    {"boot seed of 0 bytes", "19095d", "40", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
-    {"boot seed text", "19095d", "68 4444444444444444", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
+    {"boot seed of 8 bytes", "19010c", "48 4444444444444444", 0, NULL, 0, NULL},
+    {"boot seed of 7 bytes", "19010c", "47 44444444444444", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
+    {"boot seed of 33 bytes", "19010c", "5821" H32("44") "44", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
+    {"boot seed of 0 bytes", "19010c", "40", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
+    {"boot seed text", "19010c", "68 4444444444444444", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
     {"certification reference without version", "19095e", "6d 30363034353635323732383239", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.3"},
     {"certification reference with letters", "19095e", "73 303630343536353237323832392d3130303161", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.3"},
     {"certification reference too long", "19095e", "74 303630343536353237323832392d313030313030", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.2.3"},
@@ -153,9 +154,47 @@ static const struct change changes[] = {
     {"nonce twice", NULL, NULL, 1, "0a 5820" H32("12"), ATLS_E_MALFORMED, DUPLICATE_CLAUSE},
     {"profile twice", NULL, NULL, 1, "190109 60", ATLS_E_MALFORMED, DUPLICATE_CLAUSE},
     {"unknown claim twice", NULL, NULL, 2, "01 02 01 03", ATLS_E_MALFORMED, DUPLICATE_CLAUSE},
-    {"length longer than needed", "0a", "590020" H32("11"), 0, NULL, ATLS_E_MALFORMED, "RFC 8949 section 4.1"},
+    /* RFC 9783 section 4.3.2: the boot seed is claim 268; 2397 was that of an earlier draft, whose profile has it still */
+    {"boot seed of the earlier draft beside (not understood)", NULL, NULL, 1, "19095d 5820" H32("45"), 0, NULL},
+    {"boot seed of the earlier draft alone, of any form", "19010c", NULL, 1, "19095d 47 44444444444444", 0, NULL},
+    {"boot seed array", "19010c", "81 48 4444444444444444", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
+    {"boot seed null", "19010c", "f6", 0, NULL, ATLS_E_MALFORMED, "RFC 9783 section 4.3.2"},
+    {"boot seed twice", NULL, NULL, 1, "1a0000010c 5820" H32("45"), ATLS_E_MALFORMED, DUPLICATE_CLAUSE},
+    /* RFC 9783 section 5.1.1: a verifier is variation-tolerant, but lengths are definite */
+    {"length longer than needed", "0a", "590020" H32("11"), 0, NULL, 0, NULL},
+    {"length of eight bytes", "0a", "5b0000000000000020" H32("11"), 0, NULL, 0, NULL},
+    {"client id longer than needed", "19095a", "1b0000000000000001", 0, NULL, 0, NULL},
+    {"client id negative, longer than needed", "19095a", "3900ff", 0, NULL, 0, NULL},
+    {"lifecycle longer than needed", "19095b", "1a00003000", 0, NULL, 0, NULL},
+    {"text longer than needed", "190960", "790001 78", 0, NULL, 0, NULL},
+    {"array longer than needed", "19095f", "9a00000001" COMPONENT, 0, NULL, 0, NULL},
+    {"component longer than needed", "19095f", "81 b802 1802 590020" H32("55") "1900055820" H32("66"), 0, NULL, 0, NULL},
+    {"component's keys in another order", "19095f", "81 a2 05 5820" H32("66") "02 5820" H32("55"), 0, NULL, 0, NULL},
+    {"unknown claims: floats of every width", NULL, NULL, 3, "01 f93c00 02 fa3fc00000 03 fb3ff8000000000000", 0, NULL},
+    {"unknown claims: NaN, infinity, simple values", NULL, NULL, 4, "01 f97e00 02 fb7ff0000000000000 03 e0 0b f8ff", 0, NULL},
+    {"unknown claims: tags in one another", NULL, NULL, 2, "01 c1 c2 41 01 02 d8 20 d9 d9f7 61 61", 0, NULL},
+    {"unknown claims: a bignum that is none", NULL, NULL, 1, "01 c2 42 0001", 0, NULL},
+    {"unknown claims: keys of every kind", NULL, NULL, 7, "40 01 6161 02 f93c00 03 f5 04 80 05 a0 06 c1 01 07", 0, NULL},
+    {"unknown claims: arrays and maps 12 deep", NULL, NULL, 1, "01 818181 a101a101a101 818181818181 00", 0, NULL},
+    {"unknown claims: deeper than the bound", NULL, NULL, 1, "01 8181818181818181 8181818181818181 00", ATLS_E_LIMIT, NULL},
+    {"unknown claims: the same key, written differently", NULL, NULL, 2, "18 30 02 1900 30 03", ATLS_E_MALFORMED, DUPLICATE_CLAUSE},
+    {"nonce twice, written differently", NULL, NULL, 1, "18 0a 5820" H32("12"), ATLS_E_MALFORMED, DUPLICATE_CLAUSE},
+    {"nonce of indefinite length", "0a", "5f 50" H16("11") "50" H16("11") "ff", 0, NULL, ATLS_E_MALFORMED, "RFC 8949 section 4.2.1"},
     {"components of indefinite length", "19095f", "9f" COMPONENT "ff", 0, NULL, ATLS_E_MALFORMED, "RFC 8949 section 4.2.1"},
+    {"component of indefinite length", "19095f", "81 bf 02 5820" H32("55") "05 5820" H32("66") "ff", 0, NULL, ATLS_E_MALFORMED, "RFC 8949 section 4.2.1"},
+    {"unknown claim of indefinite length", NULL, NULL, 1, "01 9f ff", ATLS_E_MALFORMED, "RFC 8949 section 4.2.1"},
     {"verification service not UTF-8", "190960", "61 ff", 0, NULL, ATLS_E_MALFORMED, NULL},
+};
+
+/* Of the profile http://arm.com/psa/2.0.0, for which PROFILE_2 stands in "good". */
+static const struct change arm_2_changes[] = {
+    {"2.0.0: boot seed (2397)", NULL, NULL, 1, "19095d 5820" H32("46"), 0, NULL},
+    {"2.0.0: boot seed of 8 bytes", NULL, NULL, 1, "19095d 48 4646464646464646", 0, NULL},
+    {"2.0.0: boot seed of 7 bytes", NULL, NULL, 1, "19095d 47 46464646464646", ATLS_E_MALFORMED, "http://arm.com/psa/2.0.0"},
+    {"2.0.0: boot seed of 33 bytes", NULL, NULL, 1, "19095d 5821" H32("46") "46", ATLS_E_MALFORMED, "http://arm.com/psa/2.0.0"},
+    {"2.0.0: boot seed text", NULL, NULL, 1, "19095d 68 4646464646464646", ATLS_E_MALFORMED, "http://arm.com/psa/2.0.0"},
+    {"2.0.0: bootseed of RFC 9783 beside, of any form (not understood)", "19010c", "47 44444444444444", 1, "19095d 5820" H32("46"), 0, NULL},
+    {"2.0.0: bootseed of RFC 9783 alone (not understood)", "19010c", "f6", 0, NULL, 0, NULL},
 };
 
 static const struct change legacy_changes[] = {
@@ -183,6 +222,8 @@ static const struct change legacy_changes[] = {
     {"old: profile of the new kind under the old key", "3a000124f7", "78 18 687474703a2f2f61726d2e636f6d2f7073612f322e302e30", 0, NULL, ATLS_E_UNSUPPORTED, PROFILE_CLAUSE},
     {"old: profile bytes", "3a000124f7", "41 31", 0, NULL, ATLS_E_MALFORMED, PROFILE_CLAUSE},
     {"old: claims of the new profile beside", NULL, NULL, 1, "0a 01", 0, NULL},
+    {"old: boot seeds of both later profiles beside", NULL, NULL, 2, "19010c 01 19095d 02", 0, NULL},
+    {"old: client id longer than needed", "3a000124f8", "390000", 0, NULL, 0, NULL},
 };
 /* clang-format on */
 
@@ -225,6 +266,92 @@ static void check_claims(void **state)
 static void check_legacy_claims(void **state)
 {
     check_change(*state, good_legacy, COUNT(good_legacy));
+}
+
+static void check_arm_2_claims(void **state)
+{
+    struct pair pairs[COUNT(good)];
+
+    memcpy(pairs, good, sizeof good);
+    for (size_t i = 0; i < COUNT(pairs); i++)
+        if (strcmp(pairs[i].key, "190109") == 0)
+            pairs[i].value = PROFILE_2;
+    check_change(*state, pairs, COUNT(pairs));
+}
+
+/* Which of the two keys is read, where both are there. */
+static void reads_the_boot_seed_of_the_profile(void **state)
+{
+    static const struct {
+        const char *profile;
+        uint8_t first_byte;
+        size_t size;
+    } rows[] = {{NULL, 0x44, 32}, {PROFILE_2, 0x46, 8}};
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct change both = {"both", rows[i].profile ? "190109" : NULL, rows[i].profile,
+                              1,      "19095d 48 4646464646464646",      0,
+                              NULL};
+        struct atls_bytes in = changed(&both, good, COUNT(good));
+        struct atls_psa_component components[STORAGE];
+        struct atls_psa_claims claims;
+
+        test_outcome(atls_psa_claims_parse(in, components, STORAGE, &claims), 0, NULL);
+        assert_int_equal(claims.boot_seed.size, rows[i].size);
+        assert_int_equal(claims.boot_seed.data[0], rows[i].first_byte);
+        test_vector_free(in);
+    }
+}
+
+/* Tags before a token by itself, and lengths of its envelope: RFC 9783 section 5.1.1. CLAIMS stands
+ * where the payload's byte string comes. */
+/* clang-format off */
+static const struct token_row {
+    const char *name, *before, *after;
+    enum atls_cose_tagging tagging;
+    int outcome;
+} token_rows[] = {
+    {"token: tag 18", "d2 84 43 a10126 a0", "", ATLS_COSE_TAG_ALONE, 0},
+    {"token: tag 18 longer than needed", "d812 84 43 a10126 a0", "", ATLS_COSE_TAG_ALONE, 0},
+    {"token: no tag", "84 43 a10126 a0", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
+    {"token: tag 61 around tag 18", "d83d d2 84 43 a10126 a0", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
+    {"token: tag 61 alone", "d83d 84 43 a10126 a0", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
+    {"token: tag 18 twice", "d2 d2 84 43 a10126 a0", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
+    {"token: tag 18 around tag 61", "d2 d83d 84 43 a10126 a0", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
+    {"token: tag 55799 around tag 18", "d9d9f7 d2 84 43 a10126 a0", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
+    {"token: COSE_Mac0 (17)", "d1 84 43 a10126 a0", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
+    {"token: COSE_Sign (98)", "d862 84 43 a10126 a0", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
+    {"token in a bundle: no tag", "84 43 a10126 a0", "", ATLS_COSE_TAG_EITHER, 0},
+    {"token in a bundle: tag 61 around tag 18", "d83d d2 84 43 a10126 a0", "", ATLS_COSE_TAG_EITHER, 0},
+    {"token in a bundle: tag 61 alone", "d83d 84 43 a10126 a0", "", ATLS_COSE_TAG_EITHER, ATLS_E_MALFORMED},
+    {"token: longer heads", "d2 9804 5803 a10126 b800", "", ATLS_COSE_TAG_ALONE, 0},
+    {"token: array of indefinite length", "d2 9f 43 a10126 a0", "ff", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
+    {"token: unprotected header of indefinite length", "d2 84 43 a10126 bfff", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
+    {"token: protected header of indefinite length", "d2 84 45 bf0126ff a0", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
+    {"token in a bundle: array of indefinite length", "9f 43 a10126 a0", "ff", ATLS_COSE_TAG_EITHER, ATLS_E_MALFORMED},
+};
+/* clang-format on */
+
+static void check_token(void **state)
+{
+    const struct token_row *row = *state;
+    struct change none = {.name = "good"};
+    struct atls_bytes claims_bytes = changed(&none, good, COUNT(good)), in;
+    char *payload = atls_hex_encode(claims_bytes), *text;
+    struct atls_psa_component components[STORAGE];
+    struct atls_psa_claims claims;
+    struct atls_cose_sign1 token = {.alg = 77};
+
+    assert_true(asprintf(&text, "%s 59%04zx %s 5840" H64("00") "%s", row->before, claims_bytes.size,
+                         payload, row->after) > 0);
+    in = test_bytes(text);
+    test_outcome(atls_psa_token_parse(in, row->tagging, components, STORAGE, &token, &claims),
+                 row->outcome, NULL);
+    assert_int_equal(token.alg, row->outcome ? 77 : ATLS_COSE_ES256);
+    test_vector_free(in);
+    test_vector_free(claims_bytes);
+    free(payload);
+    free(text);
 }
 
 /* What is not even a map of claims. */
@@ -341,6 +468,9 @@ int main(void)
 
     TEST_ADD_ROWS(&list, check_claims, changes);
     TEST_ADD_ROWS(&list, check_legacy_claims, legacy_changes);
+    TEST_ADD_ROWS(&list, check_arm_2_claims, arm_2_changes);
+    TEST_ADD_ROWS(&list, check_token, token_rows);
+    TEST_ADD(&list, reads_the_boot_seed_of_the_profile);
     TEST_ADD(&list, refuses_what_is_no_map);
     TEST_ADD(&list, reads_every_claim);
     TEST_ADD(&list, reads_every_old_claim);

@@ -87,21 +87,23 @@ static int condemn_with_error(struct atls_appraisal *out, int error, const char 
 
 /* The word for bytes that should have been a signed map of claims and are not: at which of its
  * layers do they break? NULL where only the claims themselves are wrong. */
-static const char *malformed_word(struct atls_bytes message)
+static const char *malformed_word(struct atls_bytes message, enum atls_cose_tagging tagging,
+                                  const struct atls_cbor_rules *rules)
 {
     struct atls_cbor_reader reader;
     struct atls_cose_sign1 token;
 
-    if (atls_cbor_open(&reader, message, &atls_cbor_lenient, "RFC 8949") > 0)
+    if (atls_cbor_open(&reader, message, rules, "RFC 8949") > 0)
         return "malformed-cbor";
-    if (atls_cose_sign1_parse(message, ATLS_COSE_TAG_EITHER, NULL, &token) > 0)
+    if (atls_cose_sign1_parse(message, tagging, NULL, &token) > 0)
         return "malformed-cose";
-    if (atls_cbor_open(&reader, token.payload, NULL, "RFC 8949") > 0)
+    if (atls_cbor_open(&reader, token.payload, rules, "RFC 8949") > 0)
         return "malformed-cbor";
     return NULL;
 }
 
-static int condemn_malformed(struct atls_appraisal *out, int error, struct atls_bytes message)
+static int condemn_malformed(struct atls_appraisal *out, int error, struct atls_bytes message,
+                             enum atls_cose_tagging tagging)
 {
     char text[sizeof out->detail];
     char clause[sizeof out->clause];
@@ -111,19 +113,18 @@ static int condemn_malformed(struct atls_appraisal *out, int error, struct atls_
         return error;
     snprintf(text, sizeof text, "%s", atls_error_text());
     snprintf(clause, sizeof clause, "%s", atls_error_clause());
-    word = malformed_word(message);
+    word = malformed_word(message, tagging, &atls_psa_rules);
     atls_appraisal_condemn(out, word ? word : "malformed-claims", clause, "%s", text);
     return ATLS_E_REFUSED;
 }
 
-static int parse_token(struct work *work, struct atls_bytes message, struct atls_cose_sign1 *tokenp)
+static int parse_token(struct work *work, struct atls_bytes message, enum atls_cose_tagging tagging,
+                       struct atls_cose_sign1 *tokenp)
 {
-    int error = atls_cose_sign1_parse(message, ATLS_COSE_TAG_EITHER, "RFC 9783 section 5", tokenp);
+    int error = atls_psa_token_parse(message, tagging, work->components, ATLS_PSA_COMPONENTS_MAX,
+                                     tokenp, &work->claims);
 
-    if (error == 0)
-        error = atls_psa_claims_parse(tokenp->payload, work->components, ATLS_PSA_COMPONENTS_MAX,
-                                      &work->claims);
-    return error == 0 ? 0 : condemn_malformed(work->out, error, message);
+    return error == 0 ? 0 : condemn_malformed(work->out, error, message, tagging);
 }
 
 static int find_anchor(struct work *work, struct atls_public_key *keyp)
@@ -213,7 +214,7 @@ static int appraise_psa(struct work *work, const struct atls_evidence *evidence)
 {
     struct atls_cose_sign1 token;
     struct atls_public_key anchor;
-    int error = parse_token(work, evidence->value, &token);
+    int error = parse_token(work, evidence->value, ATLS_COSE_TAG_ALONE, &token);
 
     if (error == 0)
         error = find_anchor(work, &anchor);
@@ -224,17 +225,6 @@ static int appraise_psa(struct work *work, const struct atls_evidence *evidence)
     if (error == 0)
         error = appraise_platform(work);
     return error;
-}
-
-/* The same of a token that must be tagged. */
-static const char *malformed_prototype_word(struct atls_bytes message)
-{
-    const char *word = malformed_word(message);
-    struct atls_cose_sign1 token;
-
-    if (!word && atls_cose_sign1_parse(message, ATLS_COSE_TAG_REQUIRED, NULL, &token) > 0)
-        word = "malformed-cose";
-    return word;
 }
 
 /* The bundle of the prototype: broken itself, or one of its tokens. */
@@ -251,8 +241,8 @@ static int parse_prototype(struct work *work, const struct atls_evidence *eviden
     snprintf(text, sizeof text, "%s", atls_error_text());
     snprintf(clause, sizeof clause, "%s", atls_error_clause());
     if (atls_prototype_bundle_split(evidence->value, &kat, &pat) == 0) {
-        word = malformed_prototype_word(kat);
-        word = word ? word : malformed_prototype_word(pat);
+        word = malformed_word(kat, ATLS_COSE_TAG_REQUIRED, &atls_cbor_lenient);
+        word = word ? word : malformed_word(pat, ATLS_COSE_TAG_REQUIRED, &atls_cbor_lenient);
         word = word ? word : "malformed-claims";
     }
     atls_appraisal_condemn(work->out, word, clause, "%s", text);
@@ -274,9 +264,9 @@ static int parse_cab(struct work *work, const struct atls_evidence *evidence, st
         return 0;
     if (!kat || !pat || kat->form == ATLS_CMW_COLLECTION || pat->form == ATLS_CMW_COLLECTION)
         return condemn_with_error(work->out, error, "malformed-cmw");
-    word = malformed_word(kat->value);
+    word = malformed_word(kat->value, ATLS_COSE_TAG_EITHER, &atls_cbor_lenient);
     if (!word && atls_cose_sign1_parse(pat->value, ATLS_COSE_TAG_EITHER, NULL, &token) > 0)
-        word = malformed_word(pat->value);
+        word = malformed_word(pat->value, ATLS_COSE_TAG_EITHER, &atls_cbor_lenient);
     return condemn_with_error(work->out, error, word ? word : "malformed-claims");
 }
 
@@ -334,7 +324,7 @@ static int appraise_tokens(struct work *work, const struct atls_cab *cab)
 {
     struct atls_cose_sign1 token;
     struct atls_public_key anchor;
-    int error = parse_token(work, cab->pat_bytes, &token);
+    int error = parse_token(work, cab->pat_bytes, ATLS_COSE_TAG_EITHER, &token);
 
     if (error == 0)
         error = find_anchor(work, &anchor);

@@ -427,6 +427,45 @@ static void test_expected_and_measured(void **state)
     atls_appraisal_clear(&appraisal);
 }
 
+/* A token by itself: "the signature structure MUST be a tagged (18) COSE_Sign1 ... The CWT CBOR tag
+ * (61) is not used" (RFC 9783 section 5.1.1). In a CAB its CDDL decides, which is untagged. */
+static void test_tags_of_a_token(void **state)
+{
+    static const struct {
+        const char *tags;
+        size_t count;
+        bool untagged;
+        const char *reason;
+    } tags[] = {
+        {"", 0, false, "ok"},                         /* 18 */
+        {"", 0, true, "malformed-cose"},              /* none */
+        {"\xd8\x3d", 2, false, "malformed-cose"},     /* 61 around 18 */
+        {"\xd8\x3d", 2, true, "malformed-cose"},      /* 61 alone */
+        {"\xd9\xd9\xf7", 3, false, "malformed-cose"}, /* self-described CBOR around 18 */
+        {"\xd2", 1, false, "malformed-cose"},         /* 18 twice */
+        {"\xd1", 1, true, "malformed-cose"},          /* 17, COSE_Mac0 */
+    };
+    struct row row = {.name = NULL};
+    struct test_recipe recipe = recipe_of(&row);
+    static uint8_t token[TEST_EVIDENCE_MAX];
+
+    recipe.profile = ATLS_PSA_RFC9783;
+    for (size_t i = 0; i < COUNT(tags); i++) {
+        struct atls_appraisal appraisal;
+        size_t size;
+
+        recipe.untagged = tags[i].untagged;
+        size = test_psa_token(&recipe, token);
+        memmove(token + tags[i].count, token, size);
+        memcpy(token, tags[i].tags, tags[i].count);
+        appraise(ATLS_MT_PSA_RFC9783, ATLS_BYTES(token, size + tags[i].count), &appraisal);
+        assert_string_equal(appraisal.reason, tags[i].reason);
+        if (strcmp(appraisal.reason, "ok") != 0)
+            assert_string_equal(appraisal.clause, "RFC 9783 section 5.1.1");
+        atls_appraisal_clear(&appraisal);
+    }
+}
+
 /* Both serializations of a CAB, both PSA profiles, tagged and untagged: one verdict. */
 static void test_same_in_other_forms(void **state)
 {
@@ -448,6 +487,7 @@ static void test_same_in_other_forms(void **state)
     assert_string_equal(appraisal.reason, "ok");
     atls_appraisal_clear(&appraisal);
     free(json);
+    recipe.untagged = false;
     size = test_psa_token(&recipe, cab);
     appraise(ATLS_MT_PSA_RFC9783, ATLS_BYTES(cab, size), &appraisal);
     assert_string_equal(appraisal.reason, "ok");
@@ -805,6 +845,7 @@ int main(void)
     size_t count = 0;
     const struct CMUnitTest others[] = {
         cmocka_unit_test(test_expected_and_measured), cmocka_unit_test(test_same_in_other_forms),
+        cmocka_unit_test(test_tags_of_a_token),       cmocka_unit_test(test_tags_of_a_token),
         cmocka_unit_test(test_many_components),       cmocka_unit_test(test_broken_store),
         cmocka_unit_test(test_partial_references),    cmocka_unit_test(test_what_is_required),
         cmocka_unit_test(test_hash_algorithms),       cmocka_unit_test(test_empty_store),

@@ -181,6 +181,7 @@ return function(codec, Place, names)
         [2395] = { lifecycle, F.psa_lifecycle }, [-75002] = { lifecycle, F.psa_lifecycle },
         [2396] = { as_bytes, F.psa_implementation_id },
         [-75003] = { as_bytes, F.psa_implementation_id },
+        [268] = { as_bytes, F.psa_boot_seed }, -- in http://arm.com/psa/2.0.0 its own:
         [2397] = { as_bytes, F.psa_boot_seed }, [-75004] = { as_bytes, F.psa_boot_seed },
         [2398] = { as_text, F.psa_certification },
         [-75005] = { as_text, F.psa_hardware_version },
