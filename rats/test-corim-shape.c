@@ -481,7 +481,7 @@ static const struct signed_row signed_rows[] = {
     {"no content type", "4.2.1", "0848a100a100634f6e65", 1, ATLS_E_UNSUPPORTED, "content type",
      NULL, 0, 0},
     {"another content type", "4.2.1",
-     "036161"
+     "0363612f62"
      "0848a100a100634f6e65",
      2, ATLS_E_UNSUPPORTED, "content type", NULL, 0, 0},
     {"meta that is a map", "4.2.1", TYPE "08a100a100634f6e65", 2, ATLS_E_MALFORMED, "meta", NULL, 0,
