@@ -5,7 +5,6 @@
  */
 #include "rats/encoding.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +16,16 @@ static const char standard_alphabet[] =
 static const char url_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+static bool is_white_space(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 struct atls_bytes atls_text_trim(struct atls_bytes text)
 {
-    while (text.size && isspace(text.data[text.size - 1]))
+    while (text.size && is_white_space(text.data[text.size - 1]))
         text.size--;
-    while (text.size && isspace(text.data[0])) {
+    while (text.size && is_white_space(text.data[0])) {
         text.data++;
         text.size--;
     }

@@ -13,7 +13,7 @@ enum atls_base64 {
     ATLS_BASE64_ANY,       /* decoding only: either alphabet (not mixed), padded or not */
 };
 
-/* TEXT without the white space before and behind it. */
+/* TEXT without the white space (RFC 8259 section 2: blank, tab, line ends) before and behind it. */
 struct atls_bytes atls_text_trim(struct atls_bytes text);
 
 /* Both allocate a zero-terminated string (free() it); NULL where memory ran out. */

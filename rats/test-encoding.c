@@ -236,12 +236,32 @@ static void test_hex_texts(void **state)
     }
 }
 
+/* RFC 8259 section 2: these four and no others; a C library's isspace() knows two more. */
+static void test_trim(void **state)
+{
+    static const struct {
+        const char *text, *left;
+    } cases[] = {
+        {"", ""},          {" \t\r\n", ""},          {" a b ", "a b"}, {"\r\na", "a"},
+        {"a\n", "a"},      {"a\v", "a\v"},           {"\fa", "\fa"},   {"a\xa0", "a\xa0"},
+        {"a \v ", "a \v"}, {"\xc2\x85", "\xc2\x85"},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++)
+        if (!atls_bytes_is_text(atls_text_trim(atls_bytes_of_text(cases[i].text)), cases[i].left))
+            fail_msg("row %zu", i);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_base64),           cmocka_unit_test(test_base64_refusals),
-        cmocka_unit_test(test_base64_zero_byte), cmocka_unit_test(test_base64_is_canonical),
-        cmocka_unit_test(test_round_trips),      cmocka_unit_test(test_hex_texts),
+        cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_base64_refusals),
+        cmocka_unit_test(test_base64_zero_byte),
+        cmocka_unit_test(test_base64_is_canonical),
+        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_hex_texts),
     };
 
     return cmocka_run_group_tests_name("encoding", tests, NULL, NULL);
