@@ -59,6 +59,7 @@ def run(given: Sequence[str]) -> int:
         "-c",
         str(ROOT / "pyproject.toml"),
     ]
+    fixed += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # Options() has imported plugins
     fixed += ["--no-header", *([] if options.verbose > 0 else ["-q"])]
     return exit_code(pytest.main([*fixed, *own, *selected.arguments]))
 

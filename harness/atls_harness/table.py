@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import ROOT_OF_TRUST, matrix
+from . import ROOT_OF_TRUST, matrix, timeline
 from .outcome import GOOD
 from .results import by_scenario, outcomes, tally
 
@@ -83,25 +83,8 @@ def story(case: Case) -> str:
     lines = [f"{case['id']}: {case['outcome']}", f"{INDENT}{case['title']}"]
     if case["reason"]:
         lines += _wrapped("reason: " + case["reason"])
-    for name, party in case["observed"].items():
-        for event in party.get("appraisal", []):
-            lines += _wrapped(
-                f"{name}: appraisal {event['status']}, {event['reason']}"
-                + (f": {event['detail']}" if event.get("detail") else "")
-            )
-        for event in party.get("verdict", []):
-            accepted = "accepted" if event["accepted"] else "not accepted"
-            lines += _wrapped(
-                f"{name}: verdict {event['tier']}, {accepted}, {event['reason']}"
-                + (f": {event['detail']}" if event.get("detail") else "")
-                + (f" ({event['clause']})" if event.get("clause") else "")
-            )
-            for mismatch in event.get("mismatches", []):
-                lines.append(f"{INDENT}  component {mismatch['component']} does not match")
-                lines += [f"{INDENT}    expected {digest}" for digest in mismatch["expected"]]
-                lines.append(f"{INDENT}    measured {mismatch['measured']}")
-        for event in party.get("handshake", []):
-            lines += _wrapped(f"{name}: handshake {event['outcome']}, {_how(event)}")
+    for name, kind, event in timeline.told(case):
+        lines += _happened(name, kind, event)
     for difference in case["differences"][1:] if case["outcome"] not in GOOD else []:
         lines += _wrapped(
             f"{difference['party']}: {difference['what']}: expected {difference['expected']}, "
@@ -112,6 +95,24 @@ def story(case: Case) -> str:
         lines.append(f"{INDENT}bundle: {case['bundle']}")
     lines.append(f"{INDENT}repeat: {case['repeat']}")
     return "\n".join(lines) + "\n"
+
+
+def _happened(name: str, kind: str, event: Mapping[str, Any]) -> list[str]:
+    """One thing that a party came to."""
+    detail = f": {event['detail']}" if event.get("detail") else ""
+    if kind == "appraisal":
+        return _wrapped(f"{name}: appraisal {event['status']}, {event['reason']}{detail}")
+    if kind == "handshake":
+        return _wrapped(f"{name}: handshake {event['outcome']}, {_how(event)}")
+    accepted = "accepted" if event["accepted"] else "not accepted"
+    clause = f" ({event['clause']})" if event.get("clause") else ""
+    verdict = f"{event['tier']}, {accepted}, {event['reason']}{detail}{clause}"
+    lines = _wrapped(f"{name}: verdict {verdict}")
+    for mismatch in event.get("mismatches", []):
+        lines.append(f"{INDENT}  component {mismatch['component']} does not match")
+        lines += [f"{INDENT}    expected {digest}" for digest in mismatch["expected"]]
+        lines.append(f"{INDENT}    measured {mismatch['measured']}")
+    return lines
 
 
 def _how(event: Mapping[str, Any]) -> str:

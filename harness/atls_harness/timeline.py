@@ -283,3 +283,25 @@ def merge(
             gone.add(number)
         following[party.name] += 1
         yield party, index
+
+
+# What of each party is told in a story, in the order in which one party can come to it.
+TOLD = ("appraisal", "verdict", "handshake")
+
+
+def told(case: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """What the parties of a case of results.json came to (party, kind, event), each after what led to
+    it: as in its timeline. What that has left out, or a case without one, comes by party, at the end.
+    """
+    left = {
+        (party, kind): list(entry.get(kind, []))
+        for party, entry in case["observed"].items()
+        for kind in TOLD
+    }
+    for entry in (case.get("timeline") or {}).get("events", []):
+        events = left.get((entry["party"], entry["event"]))
+        if events:
+            yield entry["party"], entry["event"], events.pop(0)
+    for (party, kind), events in left.items():
+        for event in events:
+            yield party, kind, event

@@ -202,3 +202,56 @@ def test_what_is_too_much_is_counted() -> None:
     one = party("client", 0.0, *many)
     value = timeline.make(Observation(Path("."), {"client": one}, 1.0))
     assert (len(value["events"]), value["left_out"]) == (timeline.ENTRIES_MAX, 5)
+
+
+@pytest.mark.parametrize("refuses, other", [("client", "server"), ("server", "client")])
+@pytest.mark.parametrize("late", [0.0, 0.4])
+def test_a_story_is_told_in_the_order_of_cause(refuses: str, other: str, late: float) -> None:
+    """Whichever side refuses: appraisal, verdict, the alert sent, the alert received; and whichever
+    clock is late."""
+
+    def handshake(direction: str, reason: str) -> dict[str, Any]:
+        alert = {"direction": direction, "code": 226, "name": "attestation_failed"}
+        return {"event": "handshake", "conn": 1, "outcome": "failed", "reason": reason} | {
+            "alert": alert
+        }
+
+    parties: dict[str, list[dict[str, Any]]] = {
+        "client": [],
+        "server": [],
+        "verifier": [
+            {"t": 0.1, "event": "session", "session": "s", "nonce": "ab"},
+            {"t": 0.3, "event": "appraisal", "session": "s", "status": "warning"},
+        ],
+    }
+    parties[refuses] = [
+        {"t": 0.2, "event": "challenge", "direction": "sent", "nonce": "ab", "conn": 1},
+        {"t": 0.5, "event": "result", "source": "verifier", "conn": 1},
+        {"t": 0.5, "event": "verdict", "conn": 1, "accepted": False},
+        {"t": 0.5, **handshake("sent", "tier-warning")},
+    ]
+    parties[other] = [{"t": 0.1, **handshake("received", "peer-alert")}]
+    started = {"client": 0.0, "server": 0.0, "verifier": 0.0, refuses: late}
+    seen = Observation(
+        Path("."),
+        {name: party(name, started[name], *events) for name, events in parties.items()},
+        1.0,
+    )
+    observed = {
+        name: {kind: [e for e in events if e["event"] == kind] for kind in timeline.TOLD}
+        for name, events in parties.items()
+    }
+    told = timeline.told({"observed": observed, "timeline": timeline.make(seen)})
+    assert [(name, kind) for name, kind, _ in told] == [
+        ("verifier", "appraisal"),
+        (refuses, "verdict"),
+        (refuses, "handshake"),
+        (other, "handshake"),
+    ]
+
+
+def test_a_story_without_a_timeline_is_told_by_party() -> None:
+    observed = {"client": {"exit": 1, "handshake": [{"x": 1}, {"x": 2}]}, "server": {"exit": 0}}
+    for line in (None, {"events": []}, {"events": [{"party": "client", "event": "handshake"}]}):
+        told = list(timeline.told({"observed": observed, "timeline": line}))
+        assert told == [("client", "handshake", {"x": 1}), ("client", "handshake", {"x": 2})]
