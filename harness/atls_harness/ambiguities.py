@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Sequence
@@ -23,6 +24,9 @@ from .paths import AMBIGUITIES, AMBIGUITY_SCHEMA
 
 COLUMNS = ("", "against each other", "what breaks", "where", "alert")
 INDENT = 5
+HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{24,}(?![0-9a-f])")
+# Of columns, but for the one that takes what is left.
+WIDTHS = (INDENT - 2, 23, None, 6, 22)
 
 
 @dataclass(frozen=True)
@@ -114,16 +118,51 @@ def broke(case: Mapping[str, Any]) -> tuple[str, str, str]:
     return what, party, name
 
 
+def cut(text: str) -> str:
+    """TEXT with long digests cut: enough is left to find them in a log."""
+    return HEX.sub(lambda found: f"{found.group()[:8]}…{found.group()[-4:]}", text)
+
+
 def rows(cases: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Id, who reads it how, what breaks, where, alert: a row for each way in which it breaks."""
-    made: dict[tuple[str, ...], None] = {}
+    """Id, who reads it how, what breaks, where, alert: a row for each way in which it breaks. Where
+    the same readings break in several ways, it says in which cases which."""
+    merged: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    first: dict[tuple[str, ...], str] = {}
     chosen = [case for case in cases if case.get("ambiguity")]
     for case in sorted(chosen, key=lambda case: (number(case["ambiguity"]), case["id"])):
         what, where, alert = broke(case)
         if case["outcome"] not in ("pass", "unsupported"):
             what = f"NOT AS EXPECTED ({case['outcome']}): {what}"
-        made[(case["ambiguity"], _said(case), what, where, alert)] = None
-    return list(made)
+        # Digests are other ones in each case, and nothing that sets rows apart.
+        key = (case["ambiguity"], _said(case), HEX.sub("…", what), where, alert)
+        merged.setdefault(key, []).append(case)
+        first.setdefault(key, cut(what))
+    made = []
+    for key, members in merged.items():
+        others = [many for one, many in merged.items() if one[:2] == key[:2] and one != key]
+        said = ", ".join(filter(None, [key[1], _apart(members, others)]))
+        made.append((key[0], said, first[key], *key[3:]))
+    return made
+
+
+def _apart(
+    members: Sequence[Mapping[str, Any]], others: Sequence[Sequence[Mapping[str, Any]]]
+) -> str:
+    """The parameters in which some cases differ from others with the same readings."""
+    words = []
+    for axis, values in _values(members).items():
+        if any(_values(one).get(axis) != values for one in others):
+            words.append(f"{axis} {' or '.join(values)}")
+    return ", ".join(words)
+
+
+def _values(cases: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """What the axes of some cases are."""
+    found: dict[str, dict[str, None]] = {}
+    for case in cases:
+        for axis, value in case.get("parameters", {}).items():
+            found.setdefault(axis, {})[value] = None
+    return {axis: sorted(values) for axis, values in found.items()}
 
 
 def legend(name: str) -> str:
@@ -158,8 +197,7 @@ def render(cases: Sequence[Mapping[str, Any]], width: int, color: bool) -> str:
         console.print(f"{name}  {entry.title} ({entry.message})", style="bold")
         console.print(Padding(legend(name), (0, 0, 0, INDENT)))
         table = Table(pad_edge=False, show_edge=False, box=None, show_header=name == made[0][0])
-        widths = (INDENT - 2, 18, None, 6, 27)
-        for column, size in zip(COLUMNS, widths):
+        for column, size in zip(COLUMNS, WIDTHS):
             table.add_column(column, overflow="fold", width=size, ratio=None if size else 1)
         for row in made:
             if row[0] == name:

@@ -233,3 +233,53 @@ def test_only_ambiguities_are_played_when_asked(fake: Harness, tmp_path: Path) -
     assert "H25  Evidence and results both offered for one peer" in done.stdout
     assert "client B, server A" in done.stdout
     assert "Not shown:" in done.stdout
+
+
+def detailed(detail: str, **change: Any) -> dict[str, Any]:
+    failed = {**FAILED, "reason": "binder-mismatch", "detail": detail, "alert": ALERT}
+    return record(observed={"server": {"handshake": [failed]}}, **change)
+
+
+def test_digests_are_cut_and_do_not_set_rows_apart() -> None:
+    digests = ["ab" * 48, "cd" * 48, "ef" * 32]
+    made = rows([detailed(f"expected {one}", id=one) for one in digests])
+    assert [row[2] for row in made] == ["binder-mismatch: expected abababab…abab"]
+    assert rows([detailed("came 0123456789abcdef0123")])[0][2].endswith("0123456789abcdef0123")
+
+
+def test_rows_with_the_same_readings_say_what_sets_them_apart() -> None:
+    def one(attester: str, kind: str, detail: str) -> dict[str, Any]:
+        parameters = {"attester": attester, "type": kind, "same": "x"}
+        return detailed(detail, id=f"{attester}-{kind}", parameters=parameters)
+
+    cases = [
+        *(one(side, "media", "one") for side in ("client", "server")),
+        *(one(side, "format", "two") for side in ("client", "server")),
+    ]
+    assert [row[1] for row in rows(cases)] == [
+        "client B, server A, type format",
+        "client B, server A, type media",
+    ]
+    assert [row[1] for row in rows(cases[:2])] == ["client B, server A"]
+
+
+@pytest.mark.parametrize("width", [100, 80])
+def test_the_table_fits_and_breaks_no_word(width: int) -> None:
+    cases = []
+    for case in shown():
+        alert = {**ALERT, "name": "unsupported_verifiers", "code": 225}
+        cases.append(
+            detailed(
+                f"expected {'0a' * 48}, came {'b1' * 48}: this is no common verifier",
+                id=case.id,
+                ambiguity=case.scenario.ambiguity,
+                readings=case.story["readings"],
+                parameters=case.parameters,
+            )
+        )
+        cases[-1]["observed"]["server"]["handshake"][0]["alert"] = alert
+    printed = render(cases, width, False)
+    assert max(map(len, printed.splitlines())) <= width
+    assert "…0a0a" in printed and printed.count("unsupported_verifiers") > 20
+    for word in printed.split():
+        assert len(word) < 40
