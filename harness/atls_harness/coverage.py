@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import json
 import textwrap
@@ -16,13 +17,17 @@ from . import usage
 from .errors import HarnessError, InputError, UsageError
 from .nearest import meant
 from .paths import SCENARIOS, default_build, shown
-from .requirements import Requirement, UnitTest, requirements, unit_tests
+from .requirements import MANDATORY, Requirement, UnitTest, requirements, unit_tests
 from .scenario import Scenario, load
 
-WIDTH = 100
+WIDTH = 80
+HEAD_WIDTH = 8
+LEGEND = "MUSTs: MUST and MUST NOT that can be observed; reason given: why there is no test."
 # Of the outcomes of a requirement's cases, the first that occurs is its own; any other is "fail".
 ORDER = ("xfail", "pass", "unsupported", "skipped")
 NOT_RUN, UNTESTED = "not-run", "untested"
+UNIT_TESTS = "unit tests"  # of a count: not-run, since unit tests alone show it
+WORDS = {NOT_RUN: "have no case in it", UNIT_TESTS: "are shown by unit tests alone"}
 
 
 @functools.lru_cache(maxsize=None)
@@ -86,64 +91,93 @@ def clause_results(cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 @dataclass
 class Count:
-    """The requirements of a document, counted."""
+    """Requirements, counted: the numbers that everything which speaks of them takes from here."""
 
     all: int = 0
-    musts: int = 0  # MUST and MUST NOT that can be observed
-    tested_musts: int = 0
     observable: int = 0
-    tested: int = 0
+    tested: int = 0  # of the observable ones
+    musts: int = 0  # MUST and MUST NOT, of the observable ones
+    tested_musts: int = 0
+    untested: int = 0
     reasons: int = 0  # not tested, for a written reason
+    outcomes: Counter[str] = dataclasses.field(default_factory=Counter)
 
-
-def by_document(clauses: Iterable[Mapping[str, Any]]) -> dict[str, Count]:
-    """The numbers of each document, from the clauses of a result."""
-    counts: dict[str, Count] = {}
-    for clause in clauses:
-        count = counts.setdefault(clause["document"], Count())
+    def add(self, clause: Mapping[str, Any]) -> None:
+        """Counts one more."""
         tested = bool(clause["scenarios"] or clause["unit_tests"])
         observable = clause["observed"] != "none"
-        must = observable and clause["level"] in ("MUST", "MUST NOT")
-        count.all += 1
-        count.musts += must
-        count.tested_musts += must and tested
-        count.observable += observable
-        count.tested += observable and tested
-        count.reasons += not tested and bool(clause["reason"])
-    return counts
+        must = observable and clause["level"] in MANDATORY
+        self.all += 1
+        self.observable += observable
+        self.tested += observable and tested
+        self.musts += must
+        self.tested_musts += must and tested
+        self.untested += not tested
+        self.reasons += not tested and bool(clause["reason"])
+        alone = clause["outcome"] == NOT_RUN and not clause["scenarios"]
+        self.outcomes[UNIT_TESTS if alone else clause["outcome"]] += 1
 
 
-COLUMNS = ("document", "all", "MUSTs", "tested", "observable", "tested", "reason given")
+def counted(clauses: Iterable[Mapping[str, Any]]) -> tuple[Count, dict[str, Count]]:
+    """All clauses of a result, and those of each document."""
+    whole = Count()
+    documents: dict[str, Count] = {}
+    for clause in clauses:
+        whole.add(clause)
+        documents.setdefault(clause["document"], Count()).add(clause)
+    return whole, documents
+
+
+def in_short(clauses: Iterable[Mapping[str, Any]]) -> str:
+    """How many there are and how many are tested; README says the same."""
+    count, _ = counted(clauses)
+    words = f"{count.all} requirements: {count.observable} can be observed, "
+    words += f"{count.tested} of these are tested"
+    if count.untested and count.reasons == count.untested:
+        return f"{words}; {count.untested} have no test, each for a written reason"
+    return words + (f"; {count.untested} have no test" if count.untested else "")
+
+
+def outcome_line(clauses: Iterable[Mapping[str, Any]]) -> str:
+    """How the requirements went in a run, in a line."""
+    count, _ = counted(clauses)
+    parts = [
+        f"{number} {WORDS.get(name, name)}"
+        for name, number in count.outcomes.most_common()
+        if name != UNTESTED
+    ]
+    return "in this run " + (", ".join(parts) or "none was tried")
+
+
+COLUMNS = ("document", "all", "can be observed", "tested", "MUSTs tested", "reason given")
 
 
 def document_rows(clauses: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     """The coverage table's rows, a total last."""
-    counts = by_document(clauses)
-    total = Count()
-    for count in counts.values():
-        for field in vars(total):
-            setattr(total, field, getattr(total, field) + getattr(count, field))
+    whole, documents = counted(clauses)
     return [
-        (name, *map(str, (c.all, c.musts, c.tested_musts, c.observable, c.tested, c.reasons)))
-        for name, c in [*counts.items(), ("all", total)]
+        (
+            name,
+            str(c.all),
+            str(c.observable),
+            str(c.tested),
+            f"{c.tested_musts}/{c.musts}",
+            str(c.reasons),
+        )
+        for name, c in [*documents.items(), ("all", whole)]
     ]
 
 
 def markdown(clauses: Sequence[Mapping[str, Any]]) -> list[str]:
     """The coverage table and the requirements that failed, for summary.md."""
-    lines = ["", "## Requirements", "", "| " + " | ".join(COLUMNS) + " |", "|---" * 7 + "|"]
+    lines = ["", "## Requirements", "", f"{in_short(clauses)}; {outcome_line(clauses)}.", ""]
+    lines += ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
     lines += ["| " + " | ".join(row) + " |" for row in document_rows(clauses)]
-    lines += ["", "MUSTs: those that can be observed. " + outcome_line(clauses)]
+    lines += ["", LEGEND]
     for clause in clauses:
         if clause["outcome"] == "fail":
             lines.append(f"- **{clause['id']}** ({clause['level']}): {clause['text']}")
     return lines
-
-
-def outcome_line(clauses: Iterable[Mapping[str, Any]]) -> str:
-    """How the requirements went in a run, in a line."""
-    counted = Counter(clause["outcome"] for clause in clauses)
-    return "In this run: " + ", ".join(f"{count} {name}" for name, count in counted.most_common())
 
 
 def latest(path: Path) -> dict[str, Any]:
@@ -159,14 +193,17 @@ def latest(path: Path) -> dict[str, Any]:
 
 def table(clauses: Sequence[Mapping[str, Any]]) -> str:
     """The coverage table for a terminal."""
-    rows = [COLUMNS, *document_rows(clauses)]
+    heads = [textwrap.wrap(name, HEAD_WIDTH) for name in COLUMNS]
+    high = max(map(len, heads))
+    rows = [tuple(([""] * (high - len(one)) + one)[line] for one in heads) for line in range(high)]
+    rows += document_rows(clauses)
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     lines = []
     for row in rows:
         cells = [row[0].ljust(widths[0])]
         cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
         lines.append("  ".join(cells).rstrip())
-    lines.insert(1, "  ".join("-" * width for width in widths))
+    lines.insert(high, "  ".join("-" * width for width in widths))
     return "\n".join(lines)
 
 
@@ -226,7 +263,8 @@ def story(entry: Requirement, result: Mapping[str, Any], build: Path) -> str:
             if case["scenario"] == scenario.name and case["group"] == scenario.group
         )
         last = ", ".join(f"{count} {name}" for name, count in counted.items()) or "not run"
-        lines += ["", f"  scenario {scenario.group}/{scenario.name}: {scenario.title}"]
+        title = f"  scenario {scenario.group}/{scenario.name}: {scenario.title}"
+        lines += ["", *textwrap.wrap(title, WIDTH, subsequent_indent="    ")]
         lines.append(f"    last outcome: {last}")
         lines.append(f"    ./atls run {shown(scenario.path)}")
     names = unit_test_names(build) if tests else {}
@@ -268,9 +306,11 @@ def main(given: Sequence[str]) -> int:
         print("\n\n".join(story(entry, result, build) for entry in chosen))
         return 0
     print(table(clauses))
-    print("MUSTs: MUST and MUST NOT that can be observed; reason given: why there is no test.")
+    said = [LEGEND, f"{in_short(clauses)}."]
     if result["run"]:
-        print(f"{outcome_line(clauses)} (run of {result['run']['started']})")
+        said.append(f"{outcome_line(clauses).capitalize()} (run of {result['run']['started']}).")
     else:
-        print("Nothing has been run yet; ./atls run, and ask again.")
+        said.append("Nothing has been run yet; ./atls run, and ask again.")
+    for one in said:
+        print(textwrap.fill(one, WIDTH, break_long_words=False))
     return 0

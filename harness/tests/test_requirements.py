@@ -16,6 +16,7 @@ from atls_harness import coverage
 from atls_harness.errors import HarnessError, InputError
 from atls_harness.paths import PEERS, REQUIREMENTS, ROOT
 from atls_harness.peer import load_peers
+from atls_harness.report import render, view
 from atls_harness.requirements import (
     Requirement,
     UnitTest,
@@ -175,6 +176,58 @@ def test_cases_are_counted_by_clause_but_not_those_about_ambiguities() -> None:
     assert sum(int(row[1]) for row in rows[:-1]) == 117
     text = "\n".join(coverage.markdown(list(made.values())))
     assert "**R-KAT-01** (MUST): PAT signature verifies" in text
+
+
+def test_one_count_everywhere(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """README, ./atls clauses, summary.md and the report say the same numbers in the same words."""
+    clauses = coverage.clause_results([])
+    short = coverage.in_short(clauses)
+    whole, documents = coverage.counted(clauses)
+    assert whole.all == len(requirements()) == sum(one.all for one in documents.values())
+    assert whole.tested <= whole.observable <= whole.all
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert short.partition(";")[0] in readme
+    coverage.main(["--results", str(tmp_path / "none")])
+    assert short in " ".join(capsys.readouterr().out.split())
+    assert any(short in line for line in coverage.markdown(clauses))
+    raw: dict[str, Any] = {"version": 1, "run": {}, "totals": {}, "clauses": clauses, "cases": []}
+    report = view.make(raw)
+    assert short in render.markdown(report)
+    assert short in " ".join(render.html(report, tmp_path, tmp_path).split())
+
+
+def test_what_a_run_came_to_is_told_apart_from_what_it_did_not_try() -> None:
+    def one(outcome: str, scenarios: list[str], tests: list[str], reason: str) -> dict[str, Any]:
+        base = {"document": "d", "level": "MUST", "observed": "wire", "reason": reason}
+        return {**base, "outcome": outcome, "scenarios": scenarios, "unit_tests": tests}
+
+    clauses = [
+        one("pass", ["s"], [], ""),
+        one("not-run", ["s"], [], ""),
+        one("not-run", [], ["t"], ""),
+        one("untested", [], [], "why"),
+    ]
+    assert coverage.in_short(clauses) == (
+        "4 requirements: 4 can be observed, 3 of these are tested; "
+        "1 have no test, each for a written reason"
+    )
+    assert coverage.outcome_line(clauses) == (
+        "in this run 1 pass, 1 have no case in it, 1 are shown by unit tests alone"
+    )
+    clauses[3]["reason"] = ""
+    assert coverage.in_short(clauses).endswith("1 have no test")
+    assert coverage.outcome_line([]) == "in this run none was tried"
+
+
+def test_clauses_fits_a_terminal_of_80_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--results", str(tmp_path / "none")]
+    for more in ([], ["R-TA"], ["--list"], ["R-TA-37"]):
+        coverage.main([*given, *more])
+        lines = capsys.readouterr().out.splitlines()
+        # A command to be copied stays in one line.
+        assert max(len(line) for line in lines if "./atls run" not in line) <= 80
 
 
 def test_clauses_prints_the_table_and_the_story(

@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from .. import ambiguities
+from .. import coverage as requirements
 from ..markdown import code, plain, visible
 from . import beyond, evidence, sequence, view
 from .view import BAD, OK, WARN, Report, anchor, coverage, facts, mapping, moment, tally, text
@@ -138,7 +139,7 @@ def _choices(report: Report) -> dict[str, list[str]]:
 
 def _coverage(report: Report) -> dict[str, Any]:
     whole, documents = coverage(report.clauses)
-    words = f"{whole.tested} of {whole.musts} MUSTs that can be observed have a test"
+    words = requirements.in_short(report.clauses)
     if not whole.musts:
         words = "named by the cases of this run"
     rows = [{**vars(one), "anchor": anchor("document", name)} for name, one in documents.items()]
@@ -210,11 +211,8 @@ def markdown(report: Report) -> str:
             if not case.good and case.raw.get("repeat"):
                 lines.append(f"  {code(str(case.raw['repeat']))}")
     if report.clauses:
-        counted: dict[str, int] = {}
-        for clause in report.clauses:
-            counted[clause["outcome"]] = counted.get(clause["outcome"], 0) + 1
-        words = ", ".join(f"{count} {plain(name)}" for name, count in counted.items())
-        lines += ["", f"Requirements ({len(report.clauses)}): {words}."]
+        words = requirements.in_short(report.clauses)
+        lines += ["", f"{words}; {requirements.outcome_line(report.clauses)}."]
     return "\n".join(lines) + "\n"
 
 
