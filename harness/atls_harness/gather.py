@@ -68,7 +68,8 @@ class Gatherer:
             shape = ambiguities if config.option.ambiguities else table
             terminalreporter.write("\n" + shape.render(self.records, width, color) + "\n")
             if len(matrix.pairs(self.records)) > 1:
-                terminalreporter.write(table.matrices(self.records, width, color) + "\n")
+                details = config.option.verbose > 0
+                terminalreporter.write(table.matrices(self.records, width, color, details) + "\n")
             few = len(self.records) <= STORIES_MAX and not config.option.ambiguities
             if config.option.stories or few:
                 for record in sorted(self.records, key=lambda one: str(one["id"])):

@@ -25,6 +25,7 @@ from .paths import REQUIRED_SCHEMA, shown
 
 FIELDS = ("client", "server", "profile", "model", "attester")
 WILD = set("*?[")
+NOT_PLAYED_SHOWN = 6  # reasons, where not all details are wanted
 REASONS_MAX = 60  # of a run, on a terminal and in a summary; results.json has all
 
 
@@ -155,14 +156,17 @@ def _sides(records: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
     return sorted({client for client, _ in known}), sorted({server for _, server in known})
 
 
-def tables(records: Sequence[Mapping[str, Any]]) -> list[Table]:
-    """A table for each profile."""
-    made = []
+def tables(records: Sequence[Mapping[str, Any]]) -> tuple[list[Table], list[str]]:
+    """A table for each profile of which something was played, and the names of the others."""
+    made, empty = [], []
     clients, servers = _sides(records)
     for profile in sorted({record["profile"] for record in records}):
         found = cells(
             [record for record in records if record["profile"] == profile], "client", "server"
         )
+        if not any(cell.passed or cell.failed for cell in found.values()):
+            empty.append(profile)
+            continue
         table = Table(title=profile, title_justify="left", pad_edge=False, show_edge=False)
         table.add_column("client \\ server", no_wrap=True)
         for server in servers:
@@ -171,7 +175,7 @@ def tables(records: Sequence[Mapping[str, Any]]) -> list[Table]:
             row = [found.get((client, server)) for server in servers]
             table.add_row(client, *(_shown(cell) for cell in row))
         made.append(table)
-    return made
+    return made, empty
 
 
 def _shown(cell: Cell | None) -> Text:
@@ -184,8 +188,9 @@ def _shown(cell: Cell | None) -> Text:
 LEGEND = "passed/played; +n: not supported; –: nothing of it is supported; empty: not in this run"
 
 
-def reasons(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Why what is not green is not: each reason once, with how often and where; failures first."""
+def reasons(records: Iterable[Mapping[str, Any]], details: bool = True) -> list[str]:
+    """Why what is not green is not: each reason once, with how often and where; failures first. Not
+    all DETAILS: of what was not played the most frequent reasons, and how many more there are."""
     made: dict[tuple[bool, str], dict[str, int]] = {}
     for record in records:
         if record["outcome"] == "pass":
@@ -196,11 +201,22 @@ def reasons(records: Iterable[Mapping[str, Any]]) -> list[str]:
         where = made.setdefault((good, reason), {})
         where[f"{record['profile']} {pair}"] = where.get(f"{record['profile']} {pair}", 0) + 1
     lines = []
-    for (good, reason), where in sorted(made.items(), key=lambda item: (item[0][0], item[0][1])):
+    order = sorted(made.items(), key=lambda item: (item[0][0], item[0][1]))
+    left: list[int] = []
+    if not details:
+        order = sorted(made.items(), key=lambda item: (item[0][0], -sum(item[1].values())))
+        spared = [item for item in order if item[0][0]][NOT_PLAYED_SHOWN:]
+        order = [item for item in order if item not in spared]
+        left = [sum(where.values()) for _, where in spared]
+    for (good, reason), where in order:
         count = sum(where.values())
         names = sorted(where)
         text = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         lines.append(f"{'not played' if good else 'RED'}: {reason} ({count}: {text})")
+    if left:
+        lines.append(
+            f"not played: {sum(left)} cases more, for {len(left)} other reasons: -v tells each"
+        )
     return lines
 
 

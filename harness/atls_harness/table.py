@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import ROOT_OF_TRUST, matrix, timeline
+from . import ROOT_OF_TRUST, blocks, matrix, timeline
 from .outcome import GOOD
 from .results import by_scenario, outcomes, tally
 
@@ -58,10 +58,14 @@ def render(cases: Sequence[Case], width: int, color: bool) -> str:
     return _text(table, width, color)
 
 
-def matrices(cases: Sequence[Case], width: int, color: bool) -> str:
+def matrices(cases: Sequence[Case], width: int, color: bool, details: bool = True) -> str:
     """Client against server, a table for each profile, and the reasons below."""
-    parts = [_text(one, width, color) for one in matrix.tables(cases)]
-    lines = [f"({matrix.LEGEND})", *matrix.some(matrix.reasons(cases))]
+    tables, empty = matrix.tables(cases)
+    parts = [_text(part, width, color) for one in tables for part in blocks.within(one, width)]
+    lines = [f"({matrix.LEGEND})"]
+    if empty:
+        lines.append(f"nothing was played in {', '.join(empty)}")
+    lines += matrix.some(matrix.reasons(cases, details))
     return "\n".join([*parts, *(line for text in lines for line in _wrapped(text))])
 
 

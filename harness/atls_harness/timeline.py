@@ -290,8 +290,8 @@ TOLD = ("appraisal", "verdict", "handshake")
 
 
 def told(case: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """What the parties of a case of results.json came to (party, kind, event), each after what led to
-    it: as in its timeline. What that has left out, or a case without one, comes by party, at the end.
+    """What the parties of a case of results.json came to (party, kind, event), each after what led
+    to it: as in its timeline. What that has left out, or a case without one, comes by party, last.
     """
     left = {
         (party, kind): list(entry.get(kind, []))

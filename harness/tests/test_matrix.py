@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any, Callable
@@ -10,9 +11,10 @@ from typing import Any, Callable
 import pytest
 import yaml
 
-from atls_harness import ci, matrix, pairs
+from atls_harness import ci, matrix, pairs, table
+from atls_harness.bench import tables
 from atls_harness.errors import InputError, UsageError
-from atls_harness.paths import INTEROP, PEERS, SCENARIOS
+from atls_harness.paths import INTEROP, PEERS, ROOT, SCENARIOS
 from atls_harness.peer import Peer, load_peers
 from atls_harness.scenario import Case, cases, load
 
@@ -250,3 +252,57 @@ def test_the_stage_leaves_out_what_is_not_there(tmp_path: Path) -> None:
     given = ci.arguments(left, tmp_path)
     assert given[:4] == ["--pair", "atls:c", "--pair", "c:atls"]
     assert matrix.load_required(tmp_path / "required.yaml")[0].patterns == left[0].patterns
+
+
+STACKS = (
+    "adversary atls boringssl bouncycastle gnutls-cli go jsse nss nss-cli openssl openssl-cli "
+    "rustls wolfssl"
+).split()
+
+
+def record(client: str, server: str, profile: str, outcome: str = "pass") -> dict[str, Any]:
+    reason = "" if outcome == "pass" else f"{client} (client) declares no profile {profile}"
+    made = {"peers": {"client": client, "server": server}, "profile": profile, "outcome": outcome}
+    return {**made, "reason": reason, "id": "x", "attested": {"client": "none", "server": "none"}}
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_a_wide_matrix_breaks_no_number_and_no_name(width: int) -> None:
+    records = [record(a, b, "x509-cmw") for a in STACKS for b in STACKS for _ in range(26)]
+    printed = table.matrices(records, width, False)
+    rows = [line for line in printed.splitlines() if "│" in line]
+    assert max(len(line) for line in printed.splitlines() if "┃" in line or "│" in line) <= width
+    cells = [cell.strip() for line in rows for cell in line.split("│")[1:]]
+    assert cells == ["26/26"] * len(STACKS) ** 2
+    assert {line.split("│")[0].strip() for line in rows} == set(STACKS)
+    heads = [
+        cell.strip() for line in printed.splitlines() if "┃" in line for cell in line.split("┃")
+    ]
+    assert [name for name in heads if name != "client \\ server"] == STACKS
+
+
+def test_only_what_was_played_has_a_table_and_the_rest_is_summed_up() -> None:
+    profiles = ("ta-02", "ta-03", "ta-07", "seat-04", "seat-06", "expat-04")
+    records = [record("a", "b", "x509-cmw")] * 2
+    records += [record(c, "b", one, "unsupported") for one in profiles for c in ("a", "c")]
+    printed = table.matrices(records, 100, False, details=False)
+    assert printed.count("client \\ server") == 1
+    assert "nothing was played in expat-04, seat-04, seat-06, ta-02, ta-03, ta-07" in printed
+    assert printed.count("declares no profile") == matrix.NOT_PLAYED_SHOWN
+    more = len(profiles) * 2 - matrix.NOT_PLAYED_SHOWN
+    assert f"{more} cases more, for {more} other reasons: -v tells each" in printed
+    everything = table.matrices(records, 100, False)
+    assert everything.count("declares no profile") == len(profiles) * 2
+
+
+def test_headings_of_figures_do_not_break_inside_words() -> None:
+    result = json.loads((ROOT / "results" / "benchmark.json").read_text(encoding="utf-8"))
+    for width in (100, 130):
+        printed = tables.render(result, width, False)
+        rows = [line for line in printed.splitlines() if "┃" in line or "│" in line]
+        assert max(map(len, rows)) <= width
+        for word in ("signature-verification", "credential", "certificates", "median"):
+            assert word in printed
+        for line in rows:
+            for cell in line.split("│")[1:]:
+                assert not cell.strip().endswith(","), line

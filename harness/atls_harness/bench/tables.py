@@ -9,6 +9,8 @@ from typing import Any, Callable, Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from ..blocks import within
+
 Row = Sequence[str]
 
 
@@ -311,8 +313,9 @@ def render(result: Mapping[str, Any], width: int, color: bool) -> str:
     for name, make in SECTIONS.items():
         if name in result:
             for table in make(result[name]):
-                console.print(table)
-                console.print()
+                for part in within(table, width):
+                    console.print(part)
+                    console.print()
         if name == "stacks" and name in result:
             for line in stack_notes(result[name]):
                 console.print(f"- {line}", highlight=False, markup=False)
@@ -327,5 +330,8 @@ def render_comparison(rows: Sequence[Mapping[str, Any]], width: int, color: bool
     out = io.StringIO()
     console = Console(file=out, width=width, force_terminal=color, no_color=not color)
     lines = [[row["mode"], ratio({**row, "value": row["ratio"]}), row["verdict"]] for row in rows]
-    console.print(_table("Now over before, medians", ["mode", "ratio (95 %)", ""], lines))
+    for part in within(
+        _table("Now over before, medians", ["mode", "ratio (95 %)", ""], lines), width
+    ):
+        console.print(part)
     return out.getvalue()
