@@ -134,14 +134,14 @@ def rows(cases: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
         if case["outcome"] not in ("pass", "unsupported"):
             what = f"NOT AS EXPECTED ({case['outcome']}): {what}"
         # Digests are other ones in each case, and nothing that sets rows apart.
-        key = (case["ambiguity"], _said(case), HEX.sub("…", what), where, alert)
+        key = (str(case["ambiguity"]), _said(case), HEX.sub("…", what), where, alert)
         merged.setdefault(key, []).append(case)
         first.setdefault(key, cut(what))
-    made = []
-    for key, members in merged.items():
-        others = [many for one, many in merged.items() if one[:2] == key[:2] and one != key]
-        said = ", ".join(filter(None, [key[1], _apart(members, others)]))
-        made.append((key[0], said, first[key], *key[3:]))
+    made: list[tuple[str, ...]] = []
+    for row, members in merged.items():
+        others = [many for one, many in merged.items() if one[:2] == row[:2] and one != row]
+        said = ", ".join(filter(None, [row[1], _apart(members, others)]))
+        made.append((row[0], said, first[row], *row[3:]))
     return made
 
 

@@ -21,9 +21,9 @@ def _longest_word(text: str) -> int:
 
 def least(column: Column, first: bool) -> int:
     """How narrow a column may be: headings, and what the rows are called, wrap between words."""
-    heading = _longest_word(_plain(column.header))
-    measure = _longest_word if first else cell_len
-    return max([heading, *(measure(_plain(cell)) for cell in column.cells)])
+    cells = [_plain(cell) for cell in column.cells]
+    sizes = [_longest_word(cell) if first else cell_len(cell) for cell in cells]
+    return max([_longest_word(_plain(column.header)), *sizes])
 
 
 def within(table: Table, width: int) -> list[Table]:
