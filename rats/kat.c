@@ -95,6 +95,8 @@ int atls_kat_claims_parse(struct atls_bytes payload, struct atls_kat_claims *cla
         } else if (key == ATLS_CLAIM_KAK_PUB) {
             has_kak = true;
             code = read_kak(&r, &claims);
+        } else if (atls_cwt_is_time(key)) {
+            code = atls_cwt_read_time(&r, key, &claims.times);
         } else {
             code = atls_cbor_skip(&r);
         }
@@ -113,13 +115,16 @@ int atls_kat_claims_parse(struct atls_bytes payload, struct atls_kat_claims *cla
 int atls_pat_nonce(struct atls_bytes pat_payload, struct atls_bytes *noncep)
 {
     struct atls_cbor_reader r;
+    struct atls_cwt_times ignored;
     int code = atls_cbor_open(&r, pat_payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_PAT);
 
-    return code ? code : atls_pat_read_nonce(&r, noncep);
+    return code ? code : atls_pat_read(&r, &ignored, noncep);
 }
 
-int atls_pat_read_nonce(struct atls_cbor_reader *r, struct atls_bytes *noncep)
+int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
+                  struct atls_bytes *noncep)
 {
+    struct atls_cwt_times times = {.has_exp = false};
     struct atls_bytes nonce;
     unsigned found = 0;
     int64_t key;
@@ -135,6 +140,8 @@ int atls_pat_read_nonce(struct atls_cbor_reader *r, struct atls_bytes *noncep)
         if (key == ATLS_CLAIM_EAT_NONCE || key == LEGACY_PSA_NONCE) {
             found++;
             code = read_nonce(r, &nonce);
+        } else if (atls_cwt_is_time(key)) {
+            code = atls_cwt_read_time(r, key, &times);
         } else {
             code = atls_cbor_skip(r);
         }
@@ -147,6 +154,7 @@ int atls_pat_read_nonce(struct atls_cbor_reader *r, struct atls_bytes *noncep)
         return atls_fail(ATLS_E_MALFORMED, ATLS_KAT_CLAUSE_PAT,
                          "a PAT with the nonces of two profiles (10 and %d)", LEGACY_PSA_NONCE);
     *noncep = nonce;
+    *timesp = times;
     return 0;
 }
 
@@ -251,6 +259,21 @@ int atls_cab_check_linkage(const struct atls_cab *cab, const struct atls_crypto 
     return atls_fail(ATLS_E_MISMATCH, ATLS_KAT_CLAUSE_LINKAGE,
                      "the PAT's eat_nonce (%zu bytes) is not the SHA-256 hash of the KAT's kak-pub",
                      nonce.size);
+}
+
+int atls_cab_check_times(const struct atls_cab *cab, int64_t now)
+{
+    struct atls_cwt_times times = cab->pat_times;
+    int code = atls_cwt_check_times(&cab->kat_claims.times, "KAT", now);
+
+    if (!code && !cab->pat_nonce.size) {
+        struct atls_cbor_reader r;
+        struct atls_bytes nonce;
+
+        code = atls_cbor_open(&r, cab->pat.payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_PAT);
+        code = code ? code : atls_pat_read(&r, &times, &nonce);
+    }
+    return code ? code : atls_cwt_check_times(&times, "PAT", now);
 }
 
 int atls_cab_check(const struct atls_cab *cab, const struct atls_crypto *crypto,

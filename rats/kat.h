@@ -5,6 +5,7 @@
 
 #include "rats/cmw.h"
 #include "rats/cose.h"
+#include "rats/cwt.h"
 
 #define ATLS_CAB_TYPE "tag:ietf.org,2024-02-29:rats/kat"
 #define ATLS_EAT_NONCE_MIN 8
@@ -26,8 +27,9 @@ struct atls_kat_claims {
     struct atls_bytes nonce;             /* eat_nonce (10), 8..64 bytes */
     struct atls_public_key identity_key; /* cnf (8): the IK, which TLS uses as its TIK */
     struct atls_public_key kak;          /* kak-pub (2500) */
-    struct atls_bytes linked; /* as received, the bytes that the linkage hashes (H22): kak-pub
-                               * (in prototype.h the identity key) */
+    struct atls_bytes linked;    /* as received, the bytes that the linkage hashes (H22): kak-pub
+                                  * (in prototype.h the identity key) */
+    struct atls_cwt_times times; /* read, not judged, and not written */
 };
 
 /* Deterministic encoding. 0, or -EINVAL for a nonce of another size (then nothing was written). */
@@ -50,6 +52,7 @@ struct atls_cab { /* borrows from the CMW it was read from */
     struct atls_cose_sign1 pat;
     struct atls_bytes kat_bytes, pat_bytes;
     struct atls_kat_claims kat_claims;
+    struct atls_cwt_times pat_times; /* to go with pat_nonce */
     struct atls_bytes pat_nonce; /* for who reads the PAT's claims anyway to put here; or empty */
     bool prototype;              /* not a CAB, but the bundle of prototype.h */
 };
@@ -76,14 +79,18 @@ int atls_cab_parse(const struct atls_cmw *cmw, struct atls_cab *cabp);
 int atls_cab_check_signature(const struct atls_cab *cab, const struct atls_crypto *crypto);
 int atls_cab_check_nonce(const struct atls_cab *cab, struct atls_bytes nonce);
 int atls_cab_check_linkage(const struct atls_cab *cab, const struct atls_crypto *crypto);
-/* All three, in this order. */
+/* The times that KAT and PAT may have as CWTs, against NOW: ATLS_E_EXPIRED, or what
+ * atls_pat_nonce() says; with pat_nonce the PAT is not read again. */
+int atls_cab_check_times(const struct atls_cab *cab, int64_t now);
+/* Signature, nonce and linkage, in this order. */
 int atls_cab_check(const struct atls_cab *cab, const struct atls_crypto *crypto,
                    struct atls_bytes nonce);
 /* eat_nonce (10, or -75008 of PSA_IOT_PROFILE_1) of the PAT's claims, whatever else they hold: one
  * byte string of 8 to 64 bytes. ATLS_E_MISSING, ATLS_E_MALFORMED (an array, a wrong size, both
  * keys), ATLS_E_LIMIT, -ENOMEM. */
 int atls_pat_nonce(struct atls_bytes pat_payload, struct atls_bytes *noncep);
-/* The same of claims that R was opened for, under rules of the caller's. */
-int atls_pat_read_nonce(struct atls_cbor_reader *r, struct atls_bytes *noncep);
+/* The same of claims that R was opened for, under rules of the caller's, with the PAT's times. */
+int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
+                  struct atls_bytes *noncep);
 
 #endif

@@ -89,7 +89,8 @@ static int read_claim(struct atls_cbor_reader *r, struct atls_kat_claims *claims
     case ATLS_CLAIM_KAK_PUB:
         return read_point(r, "kak-pub", &ignored, &claims->kak);
     default:
-        return atls_cbor_skip(r);
+        return atls_cwt_is_time(key) ? atls_cwt_read_time(r, key, &claims->times)
+                                     : atls_cbor_skip(r);
     }
 }
 

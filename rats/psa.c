@@ -393,7 +393,8 @@ int atls_psa_claims_parse(struct atls_bytes payload, struct atls_psa_component *
             break;
         claim = find_claim(key, p.claims.profile);
         if (!claim) {
-            code = atls_cbor_skip(&r);
+            code = atls_cwt_is_time(key) ? atls_cwt_read_time(&r, key, &p.claims.times)
+                                         : atls_cbor_skip(&r);
             continue;
         }
         seen[claim - claims_table] = true;

@@ -4,6 +4,7 @@
 #define ATLS_RATS_PSA_H
 
 #include "rats/cose.h"
+#include "rats/cwt.h"
 
 #define ATLS_PSA_COMPONENTS_MAX 1024
 #define ATLS_PSA_IMPLEMENTATION_ID_SIZE 32
@@ -54,7 +55,8 @@ struct atls_psa_claims {
     struct atls_bytes certification_reference; /* text or empty; ARM_1: its hardware version */
     struct atls_bytes verification_service;    /* text or empty */
     const struct atls_psa_component *components;
-    size_t component_count; /* 0 only in ARM_1: it says "no software measurements" */
+    size_t component_count;      /* 0 only in ARM_1: it says "no software measurements" */
+    struct atls_cwt_times times; /* read, not judged, and not written */
     /* To write, instead of components: the array as atls_psa_components_write() wrote it. */
     struct atls_bytes components_encoded;
 };

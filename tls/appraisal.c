@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "rats/error.h"
 #include "rats/media-types.h"
@@ -259,6 +260,8 @@ static bool check_cab(struct atls_appraisal *a)
         reason = "nonce-mismatch";
     } else if ((rc = atls_cab_check_linkage(cab, &atls_crypto_gnutls))) {
         reason = "linkage-mismatch";
+    } else if ((rc = atls_cab_check_times(cab, time(NULL)))) {
+        reason = rc == ATLS_E_EXPIRED ? "evidence-expired" : "malformed-claims";
     } else if (a->has_leaf && !atls_public_key_equal(&a->received.key, &a->leaf)) {
         rc = atls_fail(ATLS_E_MISMATCH, "KAT-06 section 4",
                        "the KAT attests another key than that of the certificate");
@@ -288,7 +291,14 @@ static bool check_locally(struct atls_appraisal *a)
         atls_appraisal_refuse(a, ATLS_TIER_NONE, "key-mismatch", false);
         return false;
     }
-    return check_binder(a, a->received.token_nonce);
+    if (!check_binder(a, a->received.token_nonce)) {
+        return false;
+    }
+    if (atls_cwt_check_times(&a->received.token_times, "PSA token", time(NULL))) {
+        atls_appraisal_refuse(a, ATLS_TIER_NONE, "evidence-expired", false);
+        return false;
+    }
+    return true;
 }
 
 /* A verifier that knows nothing of CABs may know the PAT's format: it gets the PAT alone, in a

@@ -57,6 +57,7 @@ static int parse_cab(struct atls_received *received, const char **reasonp)
 {
     const struct atls_cmw *cmw = received->cmw, *kat = NULL, *pat = NULL;
     struct atls_bytes nonce = {NULL, 0};
+    struct atls_cwt_times times = {.has_exp = false};
     struct atls_cbor_reader payload;
     struct atls_kat_claims claims;
     int rc = 0;
@@ -80,7 +81,7 @@ static int parse_cab(struct atls_received *received, const char **reasonp)
         if (rc) {
             return rc;
         }
-        rc = atls_pat_read_nonce(&payload, &nonce);
+        rc = atls_pat_read(&payload, &times, &nonce);
         if (rc) {
             return fails(rc, "malformed-claims", reasonp);
         }
@@ -90,6 +91,7 @@ static int parse_cab(struct atls_received *received, const char **reasonp)
         return fails(rc, "malformed-cmw", reasonp);
     }
     received->cab.pat_nonce = nonce;
+    received->cab.pat_times = times;
     received->key = received->cab.kat_claims.identity_key;
     return 0;
 }
@@ -205,7 +207,7 @@ static int parse_token(struct atls_received *received, const struct atls_public_
     if (rc) {
         return rc;
     }
-    rc = atls_pat_read_nonce(&payload, &received->token_nonce);
+    rc = atls_pat_read(&payload, &received->token_times, &received->token_nonce);
     if (rc) {
         return fails(rc, "malformed-claims", reasonp);
     }
@@ -221,6 +223,7 @@ int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *re
     struct atls_received received = {.format = ATLS_FORMAT_PROTOTYPE};
     struct atls_bytes kat, pat, nonce;
     struct atls_cbor_reader payload;
+    struct atls_cwt_times times;
     int rc = atls_prototype_bundle_split(in, &kat, &pat);
 
     if (rc) {
@@ -232,7 +235,7 @@ int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *re
     if (rc) {
         return rc;
     }
-    rc = atls_pat_read_nonce(&payload, &nonce);
+    rc = atls_pat_read(&payload, &times, &nonce);
     if (rc) {
         return fails(rc, "malformed-claims", reasonp);
     }
@@ -241,6 +244,7 @@ int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *re
         return fails(rc, "malformed-claims", reasonp);
     }
     received.cab.pat_nonce = nonce;
+    received.cab.pat_times = times;
     received.key = received.cab.kat_claims.identity_key;
     *receivedp = received;
     return 0;

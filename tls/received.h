@@ -17,6 +17,7 @@ struct atls_received { /* free the members with atls_received_clear() */
     struct atls_cab cab;              /* background check with a CAB: borrows from the CMW */
     struct atls_bytes token;          /* background check with a bare PSA token: borrows likewise */
     struct atls_bytes token_nonce;
+    struct atls_cwt_times token_times;
     struct atls_bytes jwt;      /* passport: borrows from the CMW */
     struct atls_jws jws;        /* passport: its parts */
     char *issuer;               /* passport: iss, NULL where absent */

@@ -188,8 +188,8 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
 {
     struct atls_bytes nonce = ATLS_BYTES(session->nonce, session->nonce_size);
     struct atls_appraisal appraisal = {.scheme = atls_evidence_scheme(evidence->kind)};
-    struct atls_appraiser appraiser = {api->store, api->crypto, api->cache, !api->terse};
     int64_t now = api->clock.now(api->clock.context) / 1000;
+    struct atls_appraiser appraiser = {api->store, api->crypto, api->cache, !api->terse, now};
     int error = 0;
 
     if (replayed)

@@ -157,6 +157,14 @@ static int check_nonce(struct work *work, struct atls_bytes came, const char *cl
     return ATLS_E_REFUSED;
 }
 
+/* exp and nbf, which a token need not have: RFC 8392 section 3.1.4, "MUST NOT be accepted". */
+static int check_times(struct work *work, const struct atls_cwt_times *times, const char *what)
+{
+    int error = atls_cwt_check_times(times, what, work->with->now);
+
+    return error == 0 ? 0 : condemn_with_error(work->out, error, "evidence-expired");
+}
+
 static int appraise_software(struct work *work)
 {
     struct atls_reference_set references = {0};
@@ -222,6 +230,8 @@ static int appraise_psa(struct work *work, const struct atls_evidence *evidence)
         error = check_nonce(work, work->claims.nonce, "RFC 9783 section 4.1.1");
     if (error == 0)
         error = check_platform_signature(work, &token, &anchor);
+    if (error == 0)
+        error = check_times(work, &work->claims.times, "PSA token");
     if (error == 0)
         error = appraise_platform(work);
     return error;
@@ -316,7 +326,9 @@ static int appraise_kat(struct work *work, const struct atls_cab *cab, struct at
 
     if (error == 0)
         error = check_caller(work, client_id);
-    return error == 0 ? check_nonce(work, cab->kat_claims.nonce, KAT_CLAUSE) : error;
+    if (error == 0)
+        error = check_nonce(work, cab->kat_claims.nonce, KAT_CLAUSE);
+    return error == 0 ? check_times(work, &cab->kat_claims.times, "KAT") : error;
 }
 
 /* For a PAT of which nothing is known yet. */
@@ -332,15 +344,19 @@ static int appraise_tokens(struct work *work, const struct atls_cab *cab)
         error = check_platform_signature(work, &token, &anchor);
     if (error == 0)
         error = appraise_kat(work, cab, work->claims.nonce, work->claims.client_id);
+    if (error == 0)
+        error = check_times(work, &work->claims.times, "PAT");
     return error == 0 ? appraise_platform(work) : error;
 }
 
-/* What is wrong with a token is looked at anew each time. */
+/* What is wrong with a token is looked at anew each time, and so is one that has times. */
 static void remember(const struct work *work, const uint8_t *digest, unsigned revision)
 {
     struct atls_platform_verdict verdict = {.summary = work->out->annotated_evidence,
                                             .client_id = work->claims.client_id};
 
+    if (work->claims.times.has_exp || work->claims.times.has_nbf || work->claims.times.has_iat)
+        return;
     if (work->out->reason || work->claims.nonce.size != sizeof verdict.nonce)
         return;
     memcpy(verdict.nonce, work->claims.nonce.data, sizeof verdict.nonce);

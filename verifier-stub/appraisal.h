@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Appraisal: evidence, the session's nonce and the endorsements go in, a verdict comes out. Nothing
- * here knows of HTTP, sessions or time, so the benchmark and the fuzzer call it as it is.
+ * here knows of HTTP, sessions or clocks, so the benchmark and the fuzzer call it as it is.
  *
  * Trust claims are those that Veraison's PSA scheme makes (AR4SI values): hardware 2 once the
  * signatures hold; executables 2, or 33 ("not recognized") for any component without a fitting
@@ -44,6 +44,7 @@ struct atls_appraiser { /* what it appraises with; everything is borrowed */
     const struct atls_crypto *crypto;
     struct atls_platform_cache *cache; /* or NULL */
     bool annotates;                    /* a summary of genuine evidence is wanted */
+    int64_t now;                       /* seconds since 1970, for exp and nbf of the tokens */
 };
 
 /* 0 whatever the verdict; negative only where this machine, or its store, is at fault. */

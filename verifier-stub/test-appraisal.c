@@ -337,10 +337,12 @@ static struct test_recipe recipe_of(const struct row *row)
     return recipe;
 }
 
+#define TEST_NOW 1700000000 /* 6553f100 */
+
 static int appraise_with(struct atls_store *with, const char *media_type, struct atls_bytes body,
                          struct atls_bytes expected, struct atls_appraisal *appraisalp)
 {
-    struct atls_appraiser appraiser = {with, &atls_crypto_gnutls, NULL, true};
+    struct atls_appraiser appraiser = {with, &atls_crypto_gnutls, NULL, true, TEST_NOW};
     struct atls_evidence evidence;
     const char *reason;
     int result;
@@ -462,6 +464,50 @@ static void test_tags_of_a_token(void **state)
         assert_string_equal(appraisal.reason, tags[i].reason);
         if (strcmp(appraisal.reason, "ok") != 0)
             assert_string_equal(appraisal.clause, "RFC 9783 section 5.1.1");
+        atls_appraisal_clear(&appraisal);
+    }
+}
+
+/* RFC 8392 section 3.1.4: "MUST NOT be accepted for processing" on or after exp; and 3.1.5. Each of
+ * the tokens may have its own times. */
+static void test_times_of_tokens(void **state)
+{
+    static const struct {
+        const char *what, *pair, *reason, *clause;
+        size_t size;
+    } pairs[] = {
+        {"exp later", "\x04\x1a\x65\x53\xf2\x00", "ok", "", 6},
+        {"exp passed", "\x04\x1a\x65\x53\xf0\x00", "evidence-expired", "RFC 8392 section 3.1.4", 6},
+        {"exp 1.0", "\x04\xf9\x3c\x00", "evidence-expired", "RFC 8392 section 3.1.4", 4},
+        {"exp a text", "\x04\x61\x31", "malformed-claims", "RFC 8392 section 2", 3},
+        {"exp with tag 1", "\x04\xc1\x1a\x65\x53\xf2\x00", "malformed-claims", "RFC 8392 section 2",
+         7},
+        {"nbf passed", "\x05\x01", "ok", "", 2},
+        {"nbf later", "\x05\x1a\x65\x53\xf2\x00", "evidence-expired", "RFC 8392 section 3.1.5", 6},
+        {"iat passed", "\x06\x01", "ok", "", 2},
+        {"iat later", "\x06\x1a\x65\x53\xf2\x00", "evidence-expired", "RFC 8392 section 3.1.6", 6},
+        {"iat a float", "\x06\xf9\x3c\x00", "malformed-claims", "RFC 9711 section 4.3.1", 4},
+    };
+    enum { KAT, PAT, BARE, PROTOTYPE_KAT, PLACES };
+    static const char *const places[] = {"a KAT", "a PAT", "a bare token", "a prototype's KAT"};
+    static uint8_t out[TEST_EVIDENCE_MAX];
+
+    for (size_t i = 0; i < COUNT(pairs) * PLACES; i++) {
+        struct row row = {.prototype = i % PLACES == PROTOTYPE_KAT};
+        struct test_recipe recipe = recipe_of(&row);
+        bool bare = i % PLACES == BARE, in_kat = i % PLACES == KAT || row.prototype;
+        struct atls_appraisal appraisal;
+
+        *(in_kat ? &recipe.kat_pair : &recipe.pat_pair) =
+            ATLS_BYTES(pairs[i / PLACES].pair, pairs[i / PLACES].size);
+        appraise(bare ? ATLS_MT_PSA_TOKEN : "application/cmw",
+                 ATLS_BYTES(out, bare ? test_psa_token(&recipe, out) : test_cab(&recipe, out)),
+                 &appraisal);
+        if (strcmp(appraisal.reason, pairs[i / PLACES].reason) != 0 ||
+            strcmp(appraisal.clause, pairs[i / PLACES].clause) != 0)
+            fail_msg("%s in %s: expected %s, came %s (%s, %s)", pairs[i / PLACES].what,
+                     places[i % PLACES], pairs[i / PLACES].reason, appraisal.reason,
+                     appraisal.detail, appraisal.clause);
         atls_appraisal_clear(&appraisal);
     }
 }
@@ -845,7 +891,7 @@ int main(void)
     size_t count = 0;
     const struct CMUnitTest others[] = {
         cmocka_unit_test(test_expected_and_measured), cmocka_unit_test(test_same_in_other_forms),
-        cmocka_unit_test(test_tags_of_a_token),       cmocka_unit_test(test_tags_of_a_token),
+        cmocka_unit_test(test_tags_of_a_token),       cmocka_unit_test(test_times_of_tokens),
         cmocka_unit_test(test_many_components),       cmocka_unit_test(test_broken_store),
         cmocka_unit_test(test_partial_references),    cmocka_unit_test(test_what_is_required),
         cmocka_unit_test(test_hash_algorithms),       cmocka_unit_test(test_empty_store),

@@ -67,6 +67,16 @@ static size_t fill_components(const struct test_recipe *recipe,
     return count;
 }
 
+/* Adds an encoded pair to an encoded map of less than 23. */
+static size_t add_pair(uint8_t *map, size_t size, struct atls_bytes pair)
+{
+    if (pair.size == 0)
+        return size;
+    map[0]++;
+    memcpy(map + size, pair.data, pair.size);
+    return size + pair.size;
+}
+
 /* The claims of a token over NONCE, encoded; their size. */
 static size_t make_claims(const struct test_recipe *recipe, struct atls_bytes nonce, uint8_t *out)
 {
@@ -92,7 +102,7 @@ static size_t make_claims(const struct test_recipe *recipe, struct atls_bytes no
     atls_cbor_write_init(&w, out, TEST_EVIDENCE_MAX);
     must(atls_psa_claims_write(&w, &claims), "PSA claims");
     must(atls_cbor_write_done(&w, &written), "PSA claims");
-    return written.size;
+    return add_pair(out, written.size, recipe->pat_pair);
 }
 
 static size_t sign(struct atls_bytes payload, bool tagged, const struct atls_private_key *key,
@@ -156,6 +166,7 @@ static size_t make_kat(const struct test_recipe *recipe, uint8_t *out)
                            : atls_kat_claims_write(&w, &claims),
          "KAT claims");
     must(atls_cbor_write_done(&w, &written), "KAT claims");
+    written.size = add_pair(payload, written.size, recipe->kat_pair);
     if (recipe->wrong == TEST_KAT_CLAIMS_EMPTY)
         written = ATLS_BYTES("\xa0", 1);
     size = sign(written, recipe->prototype,

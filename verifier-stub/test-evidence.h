@@ -56,6 +56,7 @@ struct test_recipe {
     int32_t client_id; /* 0: that of the key attestation service */
     enum atls_psa_profile profile;
     enum test_wrong wrong;
+    struct atls_bytes kat_pair, pat_pair; /* one claim more, encoded: key and value; or empty */
     bool untagged;
     bool prototype; /* instead of a CAB the bundle of rats/prototype.h */
 };

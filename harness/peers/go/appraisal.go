@@ -304,7 +304,7 @@ var verifierReasons = map[string]bool{
 	"reference-value-mismatch": true, "unknown-component": true, "version-not-endorsed": true,
 	"unknown-attestation-key": true, "pat-signature-invalid": true, "kat-signature-invalid": true,
 	"linkage-mismatch": true, "nonce-mismatch": true, "nonce-length": true,
-	"lifecycle-not-secured": true, "evidence-replayed": true, "malformed-cmw": true,
+	"lifecycle-not-secured": true, "evidence-replayed": true, "evidence-expired": true, "malformed-cmw": true,
 	"malformed-cbor": true, "malformed-cose": true, "malformed-claims": true,
 }
 

@@ -32,6 +32,7 @@ const VERIFIER_REASONS: [&str; 15] = [
     "nonce-length",
     "lifecycle-not-secured",
     "evidence-replayed",
+    "evidence-expired",
     "malformed-cmw",
     "malformed-cbor",
     "malformed-cose",

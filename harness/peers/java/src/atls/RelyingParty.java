@@ -35,6 +35,7 @@ public final class RelyingParty {
                     "nonce-length",
                     "lifecycle-not-secured",
                     "evidence-replayed",
+                    "evidence-expired",
                     "malformed-cmw",
                     "malformed-cbor",
                     "malformed-cose",
