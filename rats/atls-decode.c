@@ -88,10 +88,12 @@ static int add_corim_keys(struct options *options, struct atls_bytes in)
 /* A key file in any of the forms that carry one. */
 static int read_key(struct atls_bytes in, struct atls_public_key *keyp)
 {
+    struct atls_bytes text = atls_text_trim(in);
+    bool is_json = text.size && text.data[0] == '{'; /* whatever its strings say */
     json_t *jwk, *discovery;
     int r;
 
-    if (memmem(in.data, in.size, "-----BEGIN", 10))
+    if (!is_json && memmem(in.data, in.size, "-----BEGIN", 10))
         return atls_pem_read_public_key(in, keyp);
     r = atls_json_object(in, "key", &jwk);
     if (r)

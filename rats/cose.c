@@ -103,6 +103,83 @@ int atls_cose_read(struct atls_bytes in, unsigned tag, enum atls_cose_tagging ta
     return 0;
 }
 
+/* The two headers, as all COSE structures begin. */
+static int read_headers(struct atls_cbor_reader *r)
+{
+    struct atls_cose_header header = {.content_format = -1};
+    struct atls_bytes encoded;
+    int result = atls_cbor_read_bytes(r, "COSE protected header", &encoded);
+
+    if (result == 0)
+        result = atls_cose_read_protected(encoded, r->clause, &header);
+    return result ? result : atls_cose_read_header(r, false, &header);
+}
+
+/* The head of an array of COUNT; *LENGTHP is for at_array_end(). */
+static int read_array_of(struct atls_cbor_reader *r, const char *what, size_t count,
+                         size_t *lengthp)
+{
+    int result = atls_cbor_read_array(r, what, lengthp);
+
+    if (result == 0 && *lengthp != count && *lengthp != SIZE_MAX)
+        result = atls_fail(ATLS_E_MALFORMED, r->clause, "%s: expected an array of %zu, came %zu",
+                           what, count, *lengthp);
+    return result;
+}
+
+static int read_array_end(struct atls_cbor_reader *r, const char *what, size_t length)
+{
+    if (length != SIZE_MAX || atls_cbor_at_break(r))
+        return 0;
+    return atls_fail(ATLS_E_MALFORMED, r->clause, "%s: came longer than expected", what);
+}
+
+static int read_signature(struct atls_cbor_reader *r)
+{
+    struct atls_bytes signature;
+    size_t length = 0;
+    int result = read_array_of(r, "COSE_Signature", 3, &length);
+
+    if (result == 0)
+        result = read_headers(r);
+    if (result == 0)
+        result = atls_cbor_read_bytes(r, "signature", &signature);
+    return result ? result : read_array_end(r, "COSE_Signature", length);
+}
+
+int atls_cose_read_sign(struct atls_bytes in, struct atls_bytes *payloadp, size_t *countp)
+{
+    struct atls_cose_sign1 message = {.tagged = false};
+    struct atls_cbor_reader r;
+    size_t length = 0, signatures = 0, count = 0;
+    int result = atls_cbor_open(&r, in, &atls_cbor_lenient, "RFC 9052 section 4.1");
+
+    if (result == 0)
+        result = read_tags(&r, ATLS_COSE_TAG_EITHER, ATLS_TAG_COSE_SIGN, &message.tagged);
+    if (result == 0)
+        result = read_array_of(&r, "COSE_Sign", 4, &length);
+    if (result == 0)
+        result = read_headers(&r);
+    if (result == 0)
+        result = read_payload(&r, &message);
+    if (result == 0)
+        result = atls_cbor_read_array(&r, "COSE signatures", &signatures);
+    for (; result == 0 && !atls_cose_at_end(&r, signatures, count); count++)
+        result = read_signature(&r);
+    if (result == 0 && count == 0)
+        result = atls_fail(ATLS_E_MALFORMED, r.clause,
+                           "COSE_Sign: expected a signature at least, came none");
+    if (result == 0)
+        result = read_array_end(&r, "COSE_Sign", length);
+    if (result == 0)
+        result = atls_cbor_close(&r);
+    if (result)
+        return result;
+    *payloadp = message.payload;
+    *countp = count;
+    return 0;
+}
+
 static int check_alg(const struct atls_cose_sign1 *message)
 {
     size_t expected = message->alg == ATLS_COSE_ES384 ? 96 : 64;

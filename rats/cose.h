@@ -9,6 +9,7 @@
 
 #define ATLS_TAG_COSE_SIGN1 18
 #define ATLS_TAG_COSE_MAC0 17
+#define ATLS_TAG_COSE_SIGN 98
 #define ATLS_TAG_CWT 61
 enum { /* header parameters, RFC 9052 3.1 */
        ATLS_COSE_LABEL_ALG = 1,
@@ -64,6 +65,9 @@ struct atls_cose_sign1 { /* everything borrowed from the input */
  * ATLS_E_UNSUPPORTED (a string in several chunks), ATLS_E_LIMIT, -ENOMEM. */
 int atls_cose_read(struct atls_bytes in, unsigned tag, enum atls_cose_tagging tagging,
                    const char *clause, struct atls_cose_sign1 *messagep);
+/* The grammar of a COSE_Sign (RFC 9052 section 4.1), tagged or not: its payload (empty where nil)
+ * and how many signatures it has. As above. */
+int atls_cose_read_sign(struct atls_bytes in, struct atls_bytes *payloadp, size_t *countp);
 /* Can a COSE_Sign1 that was read so be relied on? As atls_cose_sign1_parse() says. */
 int atls_cose_sign1_check(const struct atls_cose_sign1 *message, const char *clause);
 /* Both of a COSE_Sign1. Parses; verifies nothing. alg must be in the protected header; unknown crit

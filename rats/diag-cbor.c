@@ -110,6 +110,9 @@ static void bytes(struct atls_diag *d, const char *label, const struct atls_diag
     case DIAG_MESSAGE:
         atls_diag_message(d, label, content);
         break;
+    case DIAG_PAYLOAD:
+        atls_diag_payload(d, label, content);
+        break;
     case DIAG_TPM:
         atls_diag_tpm_attest(d, label, content);
         break;

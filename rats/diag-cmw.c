@@ -32,6 +32,12 @@ static void describe_type(const struct atls_cmw_type *type, char *text, size_t s
              known ? " (" : "", known ? known->what : "", known ? ")" : "");
 }
 
+static bool is_known_type(const struct atls_cmw_type *type)
+{
+    return type->is_content_format ? atls_media_type_by_content_format(type->content_format) != NULL
+                                   : atls_media_type_by_name(type->media_type) != NULL;
+}
+
 static void describe_indicator(unsigned indicator, char *text, size_t size)
 {
     static const char *const names[] = {"reference values", "endorsements", "evidence",
@@ -85,7 +91,10 @@ static void print_tree(struct atls_diag *d, const char *label, const struct atls
         atls_diag_line(d, label, "%s, %s, %s%s", cmw->form == ATLS_CMW_TAG ? "tag" : "record",
                        serialization, type, indicator);
         d->depth++;
-        atls_diag_message(d, NULL, cmw->value);
+        if (is_known_type(&cmw->type))
+            atls_diag_message(d, NULL, cmw->value);
+        else if (!atls_diag_guess(d, NULL, cmw->value)) /* its type is nobody's: opaque */
+            atls_diag_bytes(d, NULL, cmw->value);
     }
     d->depth--;
     d->nested--;

@@ -44,10 +44,20 @@ SHAPE time_value = {.kind = DIAG_TIME}, lifecycle = {.kind = DIAG_LIFECYCLE},
       message = {.kind = DIAG_MESSAGE}, tpm = {.kind = DIAG_TPM};
 
 /* COSE */
-const struct atls_diag_name atls_diag_algs[] = {
-    {-7, "ES256"},    {-35, "ES384"},   {-36, "ES512"},   {-8, "EdDSA"},   {-9, "ESP256"},
-    {-51, "ESP384"},  {-37, "PS256"},   {-38, "PS384"},   {-257, "RS256"}, {5, "HMAC 256/256"},
-    {-16, "SHA-256"}, {-43, "SHA-384"}, {-44, "SHA-512"}, {0, NULL}};
+const struct atls_diag_name atls_diag_algs[] = {{-7, "ES256"},           {-35, "ES384"},
+                                                {-36, "ES512"},          {-8, "EdDSA"},
+                                                {-9, "ESP256"},          {-51, "ESP384"},
+                                                {-52, "ESP512"},         {-19, "Ed25519"},
+                                                {-53, "Ed448"},          {-47, "ES256K"},
+                                                {-37, "PS256"},          {-38, "PS384"},
+                                                {-39, "PS512"},          {-257, "RS256"},
+                                                {-258, "RS384"},         {-259, "RS512"},
+                                                {4, "HMAC 256/64"},      {5, "HMAC 256/256"},
+                                                {6, "HMAC 384/384"},     {7, "HMAC 512/512"},
+                                                {14, "AES-MAC 128/64"},  {15, "AES-MAC 256/64"},
+                                                {25, "AES-MAC 128/128"}, {26, "AES-MAC 256/128"},
+                                                {-16, "SHA-256"},        {-43, "SHA-384"},
+                                                {-44, "SHA-512"},        {0, NULL}};
 static const struct atls_diag_name key_types[] = {
     {1, "OKP"}, {2, "EC2"}, {3, "RSA"}, {4, "symmetric"}, {0, NULL}};
 static const struct atls_diag_name curves[] = {{1, "P-256"},  {2, "P-384"},   {3, "P-521"},
@@ -163,17 +173,37 @@ FIELDS header_fields[] = {{1, "alg", &alg, false},
                           {2, "crit", NULL, false},
                           {3, "content type", NULL, false},
                           {4, "kid", NULL, false},
+                          {5, "IV", NULL, false},
+                          {6, "Partial IV", NULL, false},
                           {15, "CWT claims", &atls_diag_claims, false},
                           {16, "typ", NULL, false},
-                          {33, "x5chain", NULL, false}};
+                          {32, "x5bag", NULL, false},
+                          {33, "x5chain", NULL, false},
+                          {34, "x5t", NULL, false},
+                          {35, "x5u", NULL, false}};
 SHAPE header = MAP("header", header_fields);
 SHAPE protected_header = EMBEDDED(header);
-SHAPE payload = EMBEDDED(atls_diag_claims);
+SHAPE payload = {.kind = DIAG_PAYLOAD};
 FIELDS sign1_fields[] = {{0, "protected", &protected_header, false},
                          {0, "unprotected", &header, false},
                          {0, "payload", &payload, false},
                          {0, "signature", NULL, false}};
 const struct atls_diag_shape atls_diag_cose_sign1 = TUPLE("COSE_Sign1", sign1_fields);
+FIELDS mac0_fields[] = {{0, "protected", &protected_header, false},
+                        {0, "unprotected", &header, false},
+                        {0, "payload", &payload, false},
+                        {0, "tag", NULL, false}};
+const struct atls_diag_shape atls_diag_cose_mac0_shape = TUPLE("COSE_Mac0", mac0_fields);
+FIELDS signature_fields[] = {{0, "protected", &protected_header, false},
+                             {0, "unprotected", &header, false},
+                             {0, "signature", NULL, false}};
+SHAPE signature = TUPLE("COSE_Signature", signature_fields);
+SHAPE signatures = LIST("signatures", signature);
+FIELDS sign_fields[] = {{0, "protected", &protected_header, false},
+                        {0, "unprotected", &header, false},
+                        {0, "payload", &payload, false},
+                        {0, "signatures", &signatures, false}};
+const struct atls_diag_shape atls_diag_cose_sign_shape = TUPLE("COSE_Sign", sign_fields);
 
 /* CMW, RFC 9999: only where it does not parse, or is nested in something else */
 FIELDS record_fields[] = {
@@ -284,11 +314,16 @@ const struct atls_diag_shape atls_diag_parsec_cca = MAP("Parsec CCA evidence", p
 static const struct atls_diag_tag tags[] = {
     {0, "date and time", NULL},
     {1, "epoch time", &time_value},
+    {16, "COSE_Encrypt0", NULL},
+    {17, "COSE_Mac0", &atls_diag_cose_mac0_shape},
     {18, "COSE_Sign1", &atls_diag_cose_sign1},
     {24, "encoded CBOR", NULL},
     {32, "URI", NULL},
     {37, "UUID", &uuid},
     {61, "CWT", NULL},
+    {96, "COSE_Encrypt", NULL},
+    {97, "COSE_Mac", NULL},
+    {98, "COSE_Sign", &atls_diag_cose_sign_shape},
     {111, "OID", NULL},
     {399, "CCA token", &cca_token},
     {501, "unsigned CoRIM", &atls_diag_corim},

@@ -65,6 +65,7 @@ enum atls_diag_kind {
     DIAG_TUPLE,     /* FIELDS by position */
     DIAG_EMBEDDED,  /* a byte string that holds CBOR of shape ITEM */
     DIAG_MESSAGE,   /* a byte string that holds some message */
+    DIAG_PAYLOAD,   /* a byte string that may hold anything: claims, a message, text, bytes */
     DIAG_NAMED,     /* integer with NAMES */
     DIAG_TIME,      /* seconds since 1970 */
     DIAG_LIFECYCLE, /* PSA security lifecycle */
@@ -101,8 +102,8 @@ const struct atls_diag_tag *atls_diag_tag(uint64_t tag);
 const char *atls_diag_name_of(const struct atls_diag_name *names, int64_t value);
 extern const struct atls_diag_name atls_diag_algs[];
 extern const struct atls_diag_shape atls_diag_claims, atls_diag_cose_key, atls_diag_cose_sign1,
-    atls_diag_components, atls_diag_cmw_record, atls_diag_corim, atls_diag_parsec_tpm,
-    atls_diag_parsec_cca;
+    atls_diag_cose_mac0_shape, atls_diag_cose_sign_shape, atls_diag_components,
+    atls_diag_cmw_record, atls_diag_corim, atls_diag_parsec_tpm, atls_diag_parsec_cca;
 
 /* diag-cbor.c: walks one item; prints where it breaks off. 0 or the outcome. */
 int atls_diag_cbor_item(struct atls_diag *d, struct atls_cbor_reader *r, const char *label,
@@ -121,6 +122,13 @@ void atls_diag_jwk(struct atls_diag *d, const json_t *jwk);
 bool atls_diag_is_kat_payload(struct atls_bytes payload);
 bool atls_diag_is_psa_payload(struct atls_bytes payload);
 void atls_diag_cose(struct atls_diag *d, struct atls_bytes in);
+void atls_diag_cose_mac0(struct atls_diag *d, struct atls_bytes in);
+void atls_diag_cose_sign(struct atls_diag *d, struct atls_bytes in);
+void atls_diag_corim_signed(struct atls_diag *d, struct atls_bytes in);
+/* What somebody signed: guessed at, and no fault where the guess is wrong. */
+void atls_diag_payload(struct atls_diag *d, const char *label, struct atls_bytes content);
+/* A well-formed map, as claims are? */
+bool atls_diag_is_map(struct atls_bytes in);
 void atls_diag_psa_claims(struct atls_diag *d, struct atls_bytes payload);
 /* Signature of MESSAGE with each key that was given. */
 void atls_diag_signature(struct atls_diag *d, const char *what,
@@ -150,6 +158,13 @@ void atls_diag_tpm_attest(struct atls_diag *d, const char *label, struct atls_by
 void atls_diag_parsec(struct atls_diag *d, struct atls_bytes in);
 bool atls_diag_is_parsec(struct atls_bytes in, bool *is_ccap);
 
+/* diag-x509.c: a certificate in DER, with the CMW in it. */
+bool atls_diag_is_certificate(struct atls_bytes in);
+void atls_diag_certificate(struct atls_diag *d, struct atls_bytes in);
+
+/* diag.c: a message whose format is known and whose grammar holds, where nobody said that it is
+ * one. False, and nothing printed, for anything else. */
+bool atls_diag_guess(struct atls_diag *d, const char *label, struct atls_bytes in);
 /* diag.c: any message inside another. LABEL stands before the word of its format. */
 void atls_diag_message(struct atls_diag *d, const char *label, struct atls_bytes in);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rats/cmw.h"
 #include "rats/corim.h"
 #include "rats/diag-tree.h"
 #include "rats/ear.h"
@@ -59,8 +60,9 @@ static bool cose_payload(struct atls_bytes in, struct atls_bytes *payloadp)
         atls_cbor_peek(&r) != ATLS_CBOR_MAP || atls_cbor_skip(&r))
         return tagged;
     if (atls_cbor_peek(&r) != ATLS_CBOR_BYTES || atls_cbor_read_bytes(&r, "payload", payloadp))
-        return tagged || atls_cbor_peek(&r) == ATLS_CBOR_NULL;
-    return true;
+        if (atls_cbor_peek(&r) != ATLS_CBOR_NULL || atls_cbor_read_null(&r, "payload"))
+            return tagged;
+    return tagged || atls_cbor_peek(&r) == ATLS_CBOR_BYTES; /* no signature: another of COSE's */
 }
 
 static bool is_kat(struct atls_bytes in)
@@ -79,6 +81,30 @@ static bool is_cose(struct atls_bytes in)
 {
     struct atls_bytes payload;
     return cose_payload(in, &payload);
+}
+
+/* A tag of COSE, with or without that of a CWT around it. */
+static bool starts_with_cose_tag(struct atls_bytes in, uint64_t expected)
+{
+    struct atls_cbor_reader r = reader_of(in);
+    uint64_t tag;
+
+    if (atls_cbor_peek(&r) != ATLS_CBOR_TAG || atls_cbor_read_tag(&r, "tag", &tag))
+        return false;
+    if (tag == ATLS_TAG_CWT &&
+        (atls_cbor_peek(&r) != ATLS_CBOR_TAG || atls_cbor_read_tag(&r, "tag", &tag)))
+        return false;
+    return tag == expected;
+}
+
+static bool is_mac0(struct atls_bytes in)
+{
+    return starts_with_cose_tag(in, ATLS_TAG_COSE_MAC0);
+}
+
+static bool is_cose_sign(struct atls_bytes in)
+{
+    return starts_with_cose_tag(in, ATLS_TAG_COSE_SIGN);
 }
 
 static bool is_corim(struct atls_bytes in)
@@ -225,7 +251,8 @@ static bool is_jwt_ear(struct atls_bytes in)
 
 static bool is_pem(struct atls_bytes in)
 {
-    return is_text(in) && memmem(in.data, in.size, "-----BEGIN PUBLIC KEY-----", 26);
+    return is_text(in) && !is_json(in) &&
+           memmem(in.data, in.size, "-----BEGIN PUBLIC KEY-----", 26);
 }
 
 static bool is_cbor(struct atls_bytes in)
@@ -362,11 +389,15 @@ static const struct format {
     {"ear", "EAR claims in JSON", is_json_ear, print_json_ear},
     {"session", "verifier's session", is_session, print_json},
     {"json", "JSON", is_json, print_json},
+    {"certificate", "X.509 certificate", atls_diag_is_certificate, atls_diag_certificate},
     {"corim", "CoRIM", is_corim, print_corim},
+    {"corim-signed", "signed CoRIM (COSE_Sign1)", atls_corim_is_signed, atls_diag_corim_signed},
     {"cmw-cose", "signed CMW (COSE_Sign1)", atls_diag_is_cmw_cose, atls_diag_cmw_cose},
     {"kat", "key attestation token (KAT)", is_kat, atls_diag_cose},
     {"psa-token", "PSA attestation token", is_psa_token, atls_diag_cose},
     {"cose-sign1", "COSE_Sign1", is_cose, atls_diag_cose},
+    {"cose-mac0", "COSE_Mac0", is_mac0, atls_diag_cose_mac0},
+    {"cose-sign", "COSE_Sign", is_cose_sign, atls_diag_cose_sign},
     {"ear", "EAR claims in CBOR", is_cbor_ear, print_ear_claims},
     {"kat-claims", "claims of a KAT", atls_diag_is_kat_payload, print_claims},
     {"psa-claims", "claims of a PSA token", atls_diag_is_psa_payload, print_claims},
@@ -411,6 +442,46 @@ void atls_diag_message(struct atls_diag *d, const char *label, struct atls_bytes
         atls_diag_bytes(d, label, in);
     else
         print(d, label, format, in);
+}
+
+static bool is_whole_text(struct atls_bytes in)
+{
+    json_t *json = json_loadb((const char *)in.data, in.size, JSON_ALLOW_NUL, NULL);
+    struct atls_public_key key;
+    struct atls_jws jws;
+
+    json_decref(json);
+    if (json || atls_pem_read_public_key(in, &key) == 0)
+        return true;
+    if (atls_jws_parse(in, &jws))
+        return false;
+    atls_jws_clear(&jws);
+    return true;
+}
+
+static bool is_whole_cbor(struct atls_bytes in)
+{
+    struct atls_cmw *cmw;
+
+    if (!is_cbor(in) || in.data[0] >> 5 < 4 || in.data[0] >> 5 == 7)
+        return false;
+    if (!atls_diag_looks_like_cmw(in))
+        return true;
+    if (atls_cmw_parse(in, &cmw))
+        return false;
+    atls_cmw_free(cmw);
+    return true;
+}
+
+bool atls_diag_guess(struct atls_diag *d, const char *label, struct atls_bytes in)
+{
+    const struct format *format = recognise(in);
+
+    if (!format ||
+        !(is_text(in) ? is_whole_text(in) : is_whole_cbor(in) || atls_diag_is_certificate(in)))
+        return false;
+    print(d, label, format, in);
+    return true;
 }
 
 static void print_unknown(struct atls_diag *d, struct atls_bytes in)

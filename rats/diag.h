@@ -25,10 +25,10 @@ struct atls_diag_keys {
 };
 
 /* What the bytes are, as a word: "cab", "cmw", "cmw-cose", "cmw-jws", "psa-token", "kat", "ear",
- * "corim", "boot-record", "cose-sign1", "psa-claims", "kat-claims", "kat-prototype", "parsec-tpm",
- * "parsec-cca", "jwt", "jwk", "session", "pem", "json", "cbor", or NULL where nothing fits. The
- * word is a guess from the first bytes and keys: a message that is malformed further on is still
- * called by its name. */
+ * "corim", "corim-signed", "certificate", "cose-mac0", "cose-sign", "boot-record", "cose-sign1",
+ * "psa-claims", "kat-claims", "kat-prototype", "parsec-tpm", "parsec-cca", "jwt", "jwk", "session",
+ * "pem", "json", "cbor", or NULL where nothing fits. The word is a guess from the first bytes and
+ * keys: a message that is malformed further on is still called by its name. */
 const char *atls_diag_recognise(struct atls_bytes in);
 /* Prints; KEYS may be NULL. 0 where all is well-formed and every check that could be made passed,
  * otherwise the first problem's outcome (the tree is printed as far as it goes). */

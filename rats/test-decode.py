@@ -136,6 +136,21 @@ def usage_cases(samples: Path) -> Iterator[Case]:
     yield Case("whole", ["--whole", str(samples / "pak.pem")], b"", DONE, ["curve: P-256"])
 
 
+def text_cases(_: Path) -> Iterator[Case]:
+    """Text that quotes armour is no armour; a certificate is shown with what is in it."""
+    quoted = {"note": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"}
+    yield Case("JSON with PEM in a string", ["-"], json.dumps(quoted).encode(), DONE, ["JSON, "])
+    record = bytes.fromhex("8263612f6242a161")
+    extension = f"1.3.6.1.5.5.7.1.35=DER:04{len(record):02x}{record.hex()}"
+    for form in ("DER", "PEM"):
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt"]
+        command += ["ec_paramgen_curve:P-256", "-nodes", "-keyout", os.devnull, "-outform", form]
+        command += ["-subj", "/CN=x", "-addext", extension]
+        certificate = subprocess.run(command, capture_output=True, check=True).stdout
+        lines = ["X.509 certificate, ", 'subject: "CN=x"', "1.3.6.1.5.5.7.1.35", "h'a161'"]
+        yield Case(f"certificate with a CMW in {form}", ["-"], certificate, DONE, lines)
+
+
 def vector_cases(vectors: Path) -> Iterator[Case]:
     """What other implementations made."""
 
@@ -241,7 +256,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         samples = Path(directory)
         subprocess.run([make_samples, directory], check=True)
-        sources: list[Callable[[Path], Iterator[Case]]] = [form_cases, key_cases, usage_cases]
+        sources: list[Callable[[Path], Iterator[Case]]] = [
+            form_cases,
+            key_cases,
+            usage_cases,
+            text_cases,
+        ]
         for source in sources:
             for case in source(samples):
                 wrong += run_case(decode, case)

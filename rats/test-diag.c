@@ -327,6 +327,86 @@ static void test_small(void **state)
     }
 }
 
+#define ZERO_8 "0000000000000000"
+#define ZERO_64 ZERO_8 ZERO_8 ZERO_8 ZERO_8 ZERO_8 ZERO_8 ZERO_8 ZERO_8
+#define ES256 "43a10126"
+#define SIGNED "a0 41aa 5840" ZERO_64
+
+/* RFC 9052: COSE around anything. Nothing that is well-formed is a fault, and what nobody here can
+ * check is said to be not checked. */
+/* clang-format off */
+static const struct cose_row {
+    const char *name, *hex, *word;
+    int result;
+    const char *line;
+} cose_rows[] = {
+    {"text", "d284" ES256 "a0 6254686973 5840" ZERO_64, "cose-sign1", ATLS_E_MALFORMED, "! malformed"},
+    {"payload text", "d284" ES256 "a0 4454686973 5840" ZERO_64, "cose-sign1", 0, "payload: \"This\""},
+    {"payload JSON", "d284" ES256 "a0 477b2261223a317d 5840" ZERO_64, "cose-sign1", 0, "a: 1"},
+    {"payload that begins as JSON", "d284" ES256 "a0 427b2e 5840" ZERO_64, "cose-sign1", 0, "payload: \"{.\""},
+    {"payload an array", "d284" ES256 "a0 43820102 5840" ZERO_64, "cose-sign1", 0, "[1]: 2"},
+    {"payload a map of texts", "d284" ES256 "a0 44a1616101 5840" ZERO_64, "cose-sign1", 0, "\"a\": 1"},
+    {"payload a map cut short", "d284" ES256 "a0 42a161 5840" ZERO_64, "cose-sign1", 0, "payload: h'a161'"},
+    {"payload a token cut short", "d284" ES256 "a0 45a219095a01 5840" ZERO_64, "psa-token", ATLS_E_MALFORMED, "! malformed"},
+    {"payload an integer", "d284" ES256 "a0 4105 5840" ZERO_64, "cose-sign1", 0, "payload: h'05'"},
+    {"payload bytes", "d284" ES256 "a0 43ff0080 5840" ZERO_64, "cose-sign1", 0, "payload: h'ff0080'"},
+    {"payload empty", "d284" ES256 "a0 40 5840" ZERO_64, "cose-sign1", 0, "payload: h'' (0 bytes)"},
+    {"payload detached", "d284" ES256 "a0 f6 5840" ZERO_64, "cose-sign1", 0, "not checked signature of COSE_Sign1 by ES256"},
+    {"payload a CMW", "d284" ES256 "a0 4682186341aa01 5840" ZERO_64, "cose-sign1", 0, "payload"},
+    {"untagged", "84" ES256 SIGNED, "cose-sign1", 0, "not checked signature of COSE_Sign1: no key"},
+    {"in a CWT", "d83dd284" ES256 SIGNED, "cose-sign1", 0, "tag 61 CWT"},
+    {"EdDSA", "d28443a10127" SIGNED, "cose-sign1", 0, "not checked signature of COSE_Sign1 by EdDSA"},
+    {"ES512", "d28444a1013823 a041aa41bb", "cose-sign1", 0, "not checked signature of COSE_Sign1 by ES512"},
+    {"ES256K", "d28444a101382e" SIGNED, "cose-sign1", 0, "not checked signature of COSE_Sign1 by ES256K"},
+    {"PS256", "d28444a1013824 a041aa41bb", "cose-sign1", 0, "not checked signature of COSE_Sign1 by PS256"},
+    {"alg that has no name", "d28445a101190fff" SIGNED, "cose-sign1", 0, "came 4095"},
+    {"alg a text", "d28444a1016178" SIGNED, "cose-sign1", 0, "not checked signature of COSE_Sign1: COSE alg"},
+    {"crit that is not understood", "d2844aa3012602811878187801" SIGNED, "cose-sign1", 0, "parameter 120 is not understood"},
+    {"EdDSA, and a signature of another type", "d28443a10127 a041aa6178", "cose-sign1", ATLS_E_MALFORMED, "! malformed"},
+    {"ES256 with a short signature", "d284" ES256 "a041aa41bb", "cose-sign1", ATLS_E_MALFORMED, "! malformed"},
+    {"COSE_Mac0", "d18443a10105 a041aa48" ZERO_8, "cose-mac0", 0, "not checked MAC of COSE_Mac0 by HMAC 256/256"},
+    {"COSE_Mac0 of a PSA token", "d18443a10105 a0 44a119095a01 48" ZERO_8, "cose-mac0", ATLS_E_MALFORMED, "! malformed"},
+    {"COSE_Mac0 of some PSA claims", "d18443a10105 a0 45a119095a01 48" ZERO_8, "cose-mac0", ATLS_E_MISSING, "not checked MAC of PSA token"},
+    {"COSE_Mac0 of three", "d18343a10105a041aa", "cose-mac0", ATLS_E_MALFORMED, "! malformed"},
+    {"COSE_Sign", "d8628440a041aa818343a10126a041bb", "cose-sign", 0, "not checked 1 signature of COSE_Sign"},
+    {"COSE_Sign of two", "d8628440a041aa828343a10126a041bb8343a10127a041bb", "cose-sign", 0, "not checked 2 signatures"},
+    {"COSE_Sign of none", "d8628440a041aa80", "cose-sign", ATLS_E_MALFORMED, "expected a signature at least"},
+    {"COSE_Sign with a signature of two", "d8628440a041aa818243a10126a0", "cose-sign", ATLS_E_MALFORMED, "! malformed"},
+    {"untagged, with recipients in place of a signature", "8443a10101a041aa818340a041bb", "cbor", 0, "array (4)"},
+    {"COSE_Encrypt0", "d08343a10101a041aa", "cbor", 0, "COSE_Encrypt0"},
+    {"CMW of a type that is nobody's", "82 63612f62 42a161", "cmw", 0, "h'a161'"},
+    {"CMW of a type that is nobody's, with an array", "82 63612f62 4183", "cmw", 0, "h'83'"},
+};
+/* clang-format on */
+
+static void test_cose(void **state)
+{
+    for (size_t i = 0; i < sizeof cose_rows / sizeof *cose_rows; i++) {
+        const struct cose_row *row = &cose_rows[i];
+        char packed[1024];
+        size_t used = 0;
+        const char *word;
+        uint8_t *data;
+        size_t size;
+        char *text;
+        int r;
+
+        for (const char *c = row->hex; *c; c++)
+            if (*c != ' ')
+                packed[used++] = *c;
+        assert_int_equal(atls_hex_decode(ATLS_BYTES(packed, used), &data, &size), 0);
+        word = atls_diag_recognise(ATLS_BYTES(data, size));
+        text = print(ATLS_BYTES(data, size), NULL, &r);
+        if (!word || strcmp(word, row->word) || r != row->result)
+            fail_msg("%s: expected %s and %s, came %s and %s:\n%s", row->name, row->word,
+                     atls_error_name(row->result), word ? word : "nothing", atls_error_name(r),
+                     text);
+        expect_line(row->name, text, row->line);
+        free(text);
+        free(data);
+    }
+}
+
 /* 70000 arrays, tags, maps in one another; JSON and CMW too: no recursion without an end. */
 static void test_depth(void **state)
 {
@@ -440,9 +520,10 @@ static void test_vector_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases), cmocka_unit_test(test_small),
-        cmocka_unit_test(test_depth), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_whole), cmocka_unit_test(test_vector_files),
+        cmocka_unit_test(test_cases),        cmocka_unit_test(test_small),
+        cmocka_unit_test(test_cose),         cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_damage),       cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_vector_files),
     };
     int r;
 
