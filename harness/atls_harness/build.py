@@ -6,11 +6,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Mapping, Sequence
 
 from .errors import BuildError
-from .paths import ROOT
+from .paths import ROOT, shown
 
 
 def jobs() -> int:
@@ -18,7 +19,7 @@ def jobs() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _run(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+def _run(build: Path, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
     done = subprocess.run(
         argv,
         cwd=ROOT,
@@ -28,8 +29,21 @@ def _run(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> N
         env={**os.environ, **(environment or {})},
     )
     if done.returncode != 0:
+        if not os.access(build, os.W_OK):
+            raise BuildError(
+                f"{build} cannot be written: --build DIR or $ATLS_BUILD names another place"
+                " to build in, --out DIR one for results"
+            )
         text = done.stdout.decode(errors="replace")
         raise BuildError(f"{' '.join(argv)} ended with {done.returncode}:\n{text}")
+
+
+def meson() -> list[str]:
+    """How meson is started: Debian's with Debian's Python, whatever python3 comes first on PATH."""
+    found = shutil.which("meson")
+    if found is None:
+        raise BuildError("meson is not there; ./atls setup installs it")
+    return ["/usr/bin/python3", found] if found == "/usr/bin/meson" else [found]
 
 
 def configure(build: Path, options: Sequence[str] = (), compiler: str = "") -> None:
@@ -38,17 +52,21 @@ def configure(build: Path, options: Sequence[str] = (), compiler: str = "") -> N
         return
     if build.exists() and not any(build.iterdir()):
         build.rmdir()
-    if shutil.which("meson") is None:
-        raise BuildError("meson is not there; ./atls setup installs it")
-    environment = {"CC": compiler} if compiler else {}
-    # meson is a Python program: let it be Debian's, whatever python3 comes first on the path.
-    meson = ["/usr/bin/python3", str(shutil.which("meson"))]
-    _run([*meson, "setup", str(build), str(ROOT), *options], environment)
+    command = [*meson(), "setup", str(build), str(ROOT), *options]
+    try:
+        build.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise BuildError(
+            f"{build} cannot be made ({problem.strerror}): --build DIR or $ATLS_BUILD names another"
+            " place to build in, --out DIR one for results"
+        ) from problem
+    print(f"building in {shown(build)} (the first time: about a minute)", file=sys.stderr)
+    _run(build, command, {"CC": compiler} if compiler else {})
 
 
 def compile_all(build: Path, targets: Sequence[str] = ()) -> None:
     """Compiles what has changed."""
-    _run(["ninja", "-C", str(build), f"-j{jobs()}", *targets])
+    _run(build, ["ninja", "-C", str(build), f"-j{jobs()}", *targets])
 
 
 def programs(build: Path) -> list[str]:

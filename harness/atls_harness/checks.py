@@ -16,19 +16,16 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Mapping, Sequence
+from typing import Sequence
 
-from . import ci, usage
-from .build import compile_all, configure, jobs
-from .errors import BuildError, HarnessError
+from . import fresh, tools, usage
+from .build import compile_all, configure, jobs, meson
+from .errors import Unsupported, UsageError
 from .nearest import meant
 from .paths import FIRMWARE, PEERS, ROOT, SCENARIOS, default_build
-from .peer import load_peers
-from .setup import set_up
+from .stage import Checks, Stage, StageFailed, Tally, chosen
 
-TAIL = 60
 SUFFIXES = (".c", ".h", ".py", ".yaml", ".yml", ".toml", ".cfg", ".sh", ".build", ".options", ".md")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 SPDX_LINES = 5
@@ -52,48 +49,6 @@ NOT_UNDER_VALGRIND = (
 )
 # The sanitizer build is clang's, with the fuzzers: a second compiler's warnings come with it.
 SANITIZED = ("-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dfuzzers=true")
-
-
-class StageFailed(HarnessError):
-    """A stage found something; the text is in its log."""
-
-
-@dataclass
-class Checks:
-    """What all stages share."""
-
-    logs: Path
-    plain: Path
-    sanitized: Path
-    fuzz_seconds: int
-    log: Path = field(init=False)
-
-    def call(
-        self, argv: Sequence[str], environment: Mapping[str, str] | None = None, limit: int = 1800
-    ) -> None:
-        """Runs a command with its output in the stage's log."""
-        with self.log.open("ab") as log:
-            log.write(f"$ {' '.join(argv)}\n".encode())
-            log.flush()
-            try:
-                done = subprocess.run(
-                    argv,
-                    cwd=ROOT,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, **(environment or {})},
-                    timeout=limit,
-                )
-            except subprocess.TimeoutExpired as problem:
-                raise StageFailed(f"{argv[0]}: still runs after {limit} s") from problem
-        if done.returncode != 0:
-            raise StageFailed(f"{argv[0]} ended with {done.returncode}")
-
-    def say(self, text: str) -> None:
-        """A line for the stage's log."""
-        with self.log.open("a", encoding="utf-8") as log:
-            log.write(text + "\n")
 
 
 def tracked(*endings: str) -> list[str]:
@@ -130,18 +85,24 @@ def _is_script(path: Path) -> bool:
         return file.read(2) == b"#!"
 
 
+def pinned(checks: Checks) -> Path:
+    """The folder of the formatters and checkers of harness/tools.txt."""
+    return tools.prepare(checks.plain.parent / f"{checks.plain.name}-tools")
+
+
 def check_format(checks: Checks) -> None:
     """clang-format and black would change nothing."""
-    checks.call(["clang-format", "--dry-run", "--Werror", *tracked(".c", ".h")])
-    checks.call(["/usr/bin/python3", "-m", "black", "--check", "--quiet", *tracked(".py")])
+    place = pinned(checks)
+    checks.call([f"{place}/clang-format", "--dry-run", "--Werror", *tracked(".c", ".h")])
+    checks.call([f"{place}/black", "--check", "--quiet", *tracked(".py")])
 
 
 def check_python(checks: Checks) -> None:
     """flake8 and mypy."""
-    checks.call(["/usr/bin/python3", "-m", "flake8", *tracked(".py")])
+    place = pinned(checks)
+    checks.call([f"{place}/flake8", *tracked(".py")])
     cache = str(checks.plain.parent / ".mypy_cache")
-    mypy = ["/usr/bin/python3", "-m", "mypy", "--strict", "--cache-dir", cache]
-    checks.call([*mypy, "harness/atls_harness"])
+    checks.call([f"{place}/mypy", "--strict", "--cache-dir", cache, "harness/atls_harness"])
 
 
 def build_plain(checks: Checks) -> None:
@@ -162,8 +123,16 @@ def meson_test(checks: Checks, build: Path, *options: str) -> None:
         "ASAN_OPTIONS": "detect_stack_use_after_return=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     }
-    meson = ["/usr/bin/python3", str(shutil.which("meson")), "test", "-C", str(build)]
-    command = [*meson, "--no-rebuild", "--print-errorlogs", f"--num-processes={jobs()}", *options]
+    command = [
+        *meson(),
+        "test",
+        "-C",
+        str(build),
+        "--no-rebuild",
+        "--print-errorlogs",
+        f"--num-processes={jobs()}",
+        *options,
+    ]
     checks.call(command, environment)
 
 
@@ -180,9 +149,8 @@ def unit_sanitized(checks: Checks) -> None:
 def unit_valgrind(checks: Checks) -> None:
     """Unit tests under valgrind: those that are C programs, not scripts that start programs."""
     build_plain(checks)
-    meson = ["/usr/bin/python3", str(shutil.which("meson"))]
     listed = subprocess.run(
-        [*meson, "introspect", "--tests", str(checks.plain)],
+        [*meson(), "introspect", "--tests", str(checks.plain)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=True,
@@ -218,8 +186,14 @@ def tidy(checks: Checks) -> None:
         if not name.startswith((*ASKED_FOR, BARE)) or os.path.realpath(ROOT / name) in built
     ]
 
+    place = pinned(checks)
+    # The compiler's own headers (stddef.h and the like): PyPI's clang-tidy comes without any.
+    ask = ["clang", "-print-resource-dir"]
+    told = subprocess.run(ask, stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True)
+    headers = f"--extra-arg=-resource-dir={told.stdout.strip()}"
+
     def one(name: str) -> tuple[str, int, str]:
-        argv = ["clang-tidy", "--quiet", "-p", str(checks.sanitized)]
+        argv = [f"{place}/clang-tidy", "--quiet", "-p", str(checks.sanitized), headers]
         if Path(name).name.startswith(("test-", "fuzz-")):
             argv.append("--checks=-clang-analyzer-*")
         elif name != DEFINES_FAIL:
@@ -227,7 +201,7 @@ def tidy(checks: Checks) -> None:
         done = subprocess.run(
             [*argv, name], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
-        return name, done.returncode, done.stdout
+        return name, done.returncode, done.stdout + done.stderr
 
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(jobs()) as pool:
@@ -283,7 +257,7 @@ def fuzz(checks: Checks) -> None:
 def pytest_command(checks: Checks, build: Path, name: str, *paths: str) -> list[str]:
     """pytest with the plugin, on a build."""
     return [
-        "/usr/bin/python3",
+        sys.executable,
         "-m",
         "pytest",
         *("-p", "atls_harness.plugin", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")),
@@ -303,20 +277,26 @@ def scenarios_sanitized(checks: Checks) -> None:
 
 def instructions(checks: Checks) -> None:
     """Instructions of a connection are within 5 % of what was recorded with these tools."""
-    argv = ["/usr/bin/python3", "-m", "atls_harness", "bench", "--only", "instructions"]
+    argv = [sys.executable, "-m", "atls_harness", "bench", "--only", "instructions"]
     argv += ["--instructions-of", str(ROOT / "harness" / "ci" / "instructions.json")]
     argv += ["--build", str(checks.plain), "--out", str(checks.logs / "bench")]
     checks.call(argv, {"PYTHONPATH": str(ROOT / "harness")})
+    for line in checks.log.read_text(encoding="utf-8", errors="replace").splitlines():
+        if "not compared" in line:
+            raise Unsupported(line)
 
 
 def firmware(checks: Checks) -> None:
     """The device as firmware on QEMU: it boots, attests itself in both models, is tampered with.
-    Where BearSSL's source cannot be had, the log says so, and nothing more can be asked."""
+    Unsupported where BearSSL's source cannot be had."""
+    from .peer import load_peers
+    from .setup import set_up
+
     done = set_up(load_peers([PEERS])["qemu"], checks.plain)
     checks.say(f"{done.peer}: {done.how} {done.words}\n")
     if not done.good:
-        if "unsupported:" in done.words:
-            return
+        if done.how == "lacks" or "unsupported:" in done.words:
+            raise Unsupported(done.words.partition("unsupported: ")[2] or done.words)
         raise StageFailed(f"the firmware cannot be built: {done.words}")
     handshakes = [str(SCENARIOS / "handshakes" / "passport.yaml")]
     handshakes.append(str(SCENARIOS / "refused-evidence" / "flipped-firmware.yaml"))
@@ -326,14 +306,17 @@ def firmware(checks: Checks) -> None:
 
 def peers(checks: Checks) -> None:
     """Foreign stacks, set up here, against the project's own: harness/ci/required.yaml."""
+    from . import ci
+
     required = ci.required_cells()
-    there, failed = [], []
+    there, failed, lacking = [], [], []
     for done in ci.prepare(checks.plain, ci.stacks(required)):
         checks.say(f"{done.peer}: {done.how} {done.words}")
         if done.good:
             there.append(done.peer)
         elif done.how == "lacks":
-            print(f"     {done.peer} is not played here: {done.words}", flush=True)
+            lacking.append(done.peer)
+            print(f"       {done.peer} is not played here: {done.words}", flush=True)
         else:
             failed.append(done.peer)
     playable = ci.playable(required, there)
@@ -344,15 +327,18 @@ def peers(checks: Checks) -> None:
         checks.call(command, {"ATLS_COMMAND": "./atls test", "ATLS_FAILED_STAGES": ""})
     if failed:
         raise StageFailed(f"not set up: {', '.join(failed)}")
+    if not there:
+        raise Unsupported(f"none of the stacks is there: {', '.join(lacking)}")
 
 
 def go_peers(checks: Checks) -> None:
     """What is written in Go: formatter, vet, own tests; and the verifier of it, in the scenarios
-    of verifiers. Where there is no Go, or too old a one, the log says so."""
+    of verifiers. Unsupported where there is no Go, or too old a one."""
+    from .peer import load_peers
+    from .setup import set_up
+
     if shutil.which("go") is None:
-        checks.say("no go on PATH: nothing of this was checked")
-        print("     go is not there: its peers are not checked", flush=True)
-        return
+        raise Unsupported("go is not on PATH, and Debian 12 and 13 have too old a one")
     changed = subprocess.run(
         ["gofmt", "-l", *tracked(".go")], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
@@ -360,6 +346,7 @@ def go_peers(checks: Checks) -> None:
         raise StageFailed(f"gofmt would change {' '.join(changed.split())}")
     for module in tracked("go.mod"):
         folder = str(ROOT / Path(module).parent)
+        _old_go(module)
         checks.call(["go", "vet", "-C", folder, "./..."])
         checks.call(["go", "test", "-C", folder, "./..."])
     done = set_up(load_peers([PEERS])["veraison-libs"], checks.plain)
@@ -368,50 +355,47 @@ def go_peers(checks: Checks) -> None:
         stories = str(SCENARIOS / "verifiers")
         command = pytest_command(checks, checks.plain, "verifiers", stories)
         checks.call([*command, "--verifier", done.peer], {"ATLS_COMMAND": "./atls test"})
-    elif done.how != "lacks":
+    elif done.how == "lacks":
+        raise Unsupported(f"the rest is checked; {done.peer}: {done.words}")
+    else:
         raise StageFailed(f"{done.peer} cannot be set up: {done.words}")
 
 
-Stage = tuple[str, Callable[[Checks], None]]
+def _old_go(module: str) -> None:
+    """Unsupported where Go is older than a module wants and would have to fetch a newer one."""
+    from .setup import numbers, satisfies
+
+    text = (ROOT / module).read_text(encoding="utf-8")
+    wanted = next((line.split()[1] for line in text.splitlines() if line.startswith("go ")), "1")
+    told = subprocess.run(["go", "env", "GOVERSION"], cwd="/", capture_output=True, text=True)
+    if not satisfies(numbers(told.stdout), f">={wanted}"):
+        raise Unsupported(f"{module} wants go {wanted}, there is {told.stdout.strip()}")
+
+
 STAGES: tuple[Stage, ...] = (
-    ("licence", check_licence),
-    ("format", check_format),
-    ("python", check_python),
-    ("build-gcc", build_plain),
-    ("unit", unit_plain),
-    ("build-clang-sanitized", build_sanitized),
-    ("unit-sanitized", unit_sanitized),
-    ("tidy", tidy),
-    ("instructions", instructions),
-    ("valgrind", unit_valgrind),
-    ("fuzz", fuzz),
-    ("scenarios-sanitized", scenarios_sanitized),
-    ("firmware", firmware),
-    ("peers", peers),
-    ("go-peers", go_peers),
+    Stage("licence", check_licence, "every source says its licence"),
+    Stage("format", check_format, "clang-format and black would change nothing"),
+    Stage("python", check_python, "flake8 and mypy --strict"),
+    Stage("build-gcc", build_plain, "gcc, warnings are errors"),
+    Stage("unit", unit_plain, "unit tests", ("build-gcc",)),
+    Stage("build-clang-sanitized", build_sanitized, "clang with sanitizers and fuzzers"),
+    Stage("unit-sanitized", unit_sanitized, "unit tests under them", ("build-clang-sanitized",)),
+    Stage("tidy", tidy, "clang-tidy over every C file", ("build-clang-sanitized",)),
+    Stage("instructions", instructions, "instructions of a connection", ("build-gcc",)),
+    Stage("valgrind", unit_valgrind, "unit tests under valgrind", ("build-gcc",)),
+    Stage("fuzz", fuzz, "each fuzz target for a few seconds", ("build-clang-sanitized",)),
+    Stage(
+        "scenarios-sanitized",
+        scenarios_sanitized,
+        "all scenarios under the sanitizers",
+        ("build-clang-sanitized",),
+    ),
+    Stage("firmware", firmware, "the device as firmware on QEMU", ("build-gcc",)),
+    Stage("peers", peers, "other people's stacks against this one", ("build-gcc",)),
+    Stage("go-peers", go_peers, "what is written in Go, and its verifier", ("build-gcc",)),
+    Stage("fresh", fresh.check, "fresh Debian 12 and 13, as a new user (two to ten minutes)"),
 )
 LAST = "scenarios"
-
-
-def run_stage(checks: Checks, name: str, stage: Callable[[Checks], None]) -> bool:
-    """One stage: a line when it ends, and the end of its log where it failed."""
-    checks.log = checks.logs / f"{name}.log"
-    checks.log.touch()
-    began = time.monotonic()
-    problem = ""
-    try:
-        stage(checks)
-    except BuildError as error:
-        checks.say(str(error))
-        problem = "does not build"
-    except (HarnessError, OSError, subprocess.CalledProcessError) as error:
-        problem = str(error)
-    seconds = time.monotonic() - began
-    print(f"{'FAIL' if problem else 'ok  '} {name:<24} {seconds:6.1f} s  {problem}", flush=True)
-    if problem:
-        lines = checks.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        print("\n".join("    " + line for line in lines[-TAIL:]), flush=True)
-    return not problem
 
 
 def coverage(checks: Checks) -> int:
@@ -432,42 +416,52 @@ def coverage(checks: Checks) -> int:
     return 0
 
 
+def _listed() -> str:
+    """The stages and what each is for."""
+    rows = [(one.name, one.what + (" (only by name)" * one.on_demand)) for one in STAGES]
+    rows.append((LAST, "the harness' own tests, and all scenarios"))
+    return "\n".join(f"{name:<24} {what}" for name, what in rows)
+
+
 def main(argv: Sequence[str]) -> int:
     """The command."""
     parser = usage.test()
     options = parser.parse_args(argv)
-    names = [name for name, _ in STAGES] + [LAST]
+    names = [stage.name for stage in STAGES] + [LAST]
     if options.list:
-        print("\n".join(names))
+        print(_listed())
         return 0
-    unknown = [name for name in options.only or [] if name not in names]
+    only = options.only or []
+    unknown = [name for name in only if name not in names]
     if unknown:
         parser.error(f"no stage {unknown[0]!r}{meant(unknown[0], names)}")
     logs = ROOT / "out" / datetime.datetime.now().strftime("test-%Y%m%d-%H%M%S")
-    logs.mkdir(parents=True)
+    try:
+        logs.mkdir(parents=True)
+    except OSError as problem:
+        words = f"logs cannot be written to {logs} ({problem.strerror}): a checkout that can be"
+        raise UsageError(f"{words} written is needed, as by git clone") from problem
     plain = (options.build or default_build()).resolve()
     checks = Checks(logs, plain, plain.parent / f"{plain.name}-sanitized", options.fuzz_seconds)
     if options.coverage:
         return coverage(checks)
-    failed = []
+    last = not only or LAST in only
+    tally = Tally()
     began = time.monotonic()
-    for name, stage in STAGES:
-        if not options.only or name in options.only:
-            if not run_stage(checks, name, stage):
-                failed.append(name)
-    print(
-        f"{len(failed)} stages failed, {time.monotonic() - began:.0f} s; logs: {logs}", flush=True
-    )
-    if not options.only or LAST in options.only:
+    # What the scenarios run on is built first, too.
+    for stage in chosen(STAGES, [*only, "build-gcc"] if only and last else only):
+        tally.run(checks, stage)
+    print(f"{tally.words()}; {time.monotonic() - began:.0f} s; logs: {logs}", flush=True)
+    failed = bool(tally.failed)
+    if last:
         environment = {
             **os.environ,
             "ATLS_COMMAND": "./atls test",
-            "ATLS_FAILED_STAGES": ", ".join(failed),
+            "ATLS_FAILED_STAGES": ", ".join(tally.failed),
         }
         tests = str(ROOT / "harness" / "tests")
         command = pytest_command(checks, plain, LAST, tests, str(SCENARIOS), str(PEERS))
         done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
-        if done.returncode != 0:
-            failed.append(LAST)
+        failed = failed or done.returncode != 0
     sys.stdout.flush()
     return 1 if failed else 0

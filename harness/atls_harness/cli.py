@@ -13,7 +13,7 @@ import signal
 import sys
 from typing import Callable, NoReturn, Sequence
 
-from . import usage
+from . import smoke, usage
 from .errors import HarnessError, UsageError
 from .nearest import meant
 from .paths import PEERS, ROOT, default_build
@@ -39,6 +39,8 @@ def run(given: Sequence[str]) -> int:
     known = Options()
     own, paths = known.split(given)
     options = known.parse(own)
+    if options.smoke:
+        paths = [*smoke.paths(), *paths]
     choices = settle(options)
     selected = choices.chooser.select(paths)
     if not (options.list or options.collectonly):

@@ -103,6 +103,11 @@ def _option(*names: str, **settings: Any) -> Option:
 # What of the project's own. Keep harness/README.md beside it.
 RUN = (
     _option("--list", action="store_true", help="print the cases and play none"),
+    _option(
+        "--smoke",
+        action="store_true",
+        help="a part that touches every program, profile and model, in less than 40 s",
+    ),
     _option("--repeat", type=int, default=1, metavar="N", help="play each case N times"),
     _option(
         "--seed",
