@@ -7,11 +7,20 @@
 #define ATLS_RATS_TEST_TABLE_H
 
 #include "rats/test-hex.h"
+#include "rats/test-publish.h"
 
 struct test_list {
     struct CMUnitTest tests[400];
     size_t count;
 };
+
+/* Rows begin with their name. */
+static inline int test_note_row(void **state)
+{
+    if (&test_row_name)
+        test_row_name = *state ? *(const char *const *)*state : NULL;
+    return 0;
+}
 
 static inline void test_add(struct test_list *list, const char *name, CMUnitTestFunction function,
                             const void *row)
@@ -20,8 +29,10 @@ static inline void test_add(struct test_list *list, const char *name, CMUnitTest
         fprintf(stderr, "more tests than a test_list holds\n");
         exit(2);
     }
-    list->tests[list->count++] =
-        (struct CMUnitTest){.name = name, .test_func = function, .initial_state = (void *)row};
+    list->tests[list->count++] = (struct CMUnitTest){.name = name,
+                                                     .test_func = function,
+                                                     .setup_func = test_note_row,
+                                                     .initial_state = (void *)row};
 }
 
 #define TEST_ADD(list, function) test_add(list, #function, function, NULL)

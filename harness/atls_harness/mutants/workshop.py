@@ -79,21 +79,22 @@ class Workshop:
 
     def tests(self) -> list[UnitTest]:
         """The unit tests of this build."""
-        info = self.build / "meson-info"
-        paths = {
-            target["id"]: [os.path.relpath(name, self.build) for name in target["filename"]]
-            for target in json.loads((info / "intro-targets.json").read_text(encoding="utf-8"))
-        }
-        found = []
-        for test in json.loads((info / "intro-tests.json").read_text(encoding="utf-8")):
-            needs = tuple(name for one in test["depends"] for name in paths.get(one, []))
-            command = tuple(test["cmd"])
-            found.append(
-                UnitTest(
-                    test["name"], command, test["env"], test["workdir"] or str(self.build), needs
-                )
-            )
-        return found
+        return unit_tests(self.build)
+
+
+def unit_tests(build: Path) -> list[UnitTest]:
+    """The unit tests of a build, as meson has set them up."""
+    info = build / "meson-info"
+    paths = {
+        target["id"]: [os.path.relpath(name, build) for name in target["filename"]]
+        for target in json.loads((info / "intro-targets.json").read_text(encoding="utf-8"))
+    }
+    found = []
+    for test in json.loads((info / "intro-tests.json").read_text(encoding="utf-8")):
+        needs = tuple(name for one in test["depends"] for name in paths.get(one, []))
+        folder = test["workdir"] or str(build)
+        found.append(UnitTest(test["name"], tuple(test["cmd"]), test["env"], folder, needs))
+    return found
 
 
 def play(test: UnitTest, limit: float, more: Mapping[str, str] | None = None) -> bool:
