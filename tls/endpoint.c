@@ -2,7 +2,9 @@
 /*
  * The event loop over sockets, sessions and the verifier's client. A connection that has ended
  * lingers for a moment: closing a socket with unread bytes in it would destroy the alert that is on
- * its way to the peer.
+ * its way to the peer. A server that is to end after some connections counts those only that begin
+ * as TLS does: whoever else knows its port (a scan, a browser) is sent away, and its peer still has
+ * a place.
  */
 #include "tls/endpoint.h"
 
@@ -29,11 +31,11 @@
 #define BACKLOG 1024
 #define FIXED_FDS 2 /* signals and the listening socket */
 
-enum state { PREPARE, CONNECT, TALK, LINGER, GONE };
+enum state { PREPARE, KNOCK, CONNECT, TALK, LINGER, GONE }; /* KNOCK: not known who it is */
 
 struct connection {
     enum state state;
-    struct atls_session *session;
+    struct atls_session *session; /* NULL in KNOCK */
     int fd;
     enum atls_want want;
     double deadline;
@@ -110,7 +112,8 @@ static int catch_signals(struct endpoint *e)
     return 0;
 }
 
-static struct connection *new_connection(struct endpoint *e)
+/* A place that is only taken with e->count. */
+static struct connection *free_place(struct endpoint *e)
 {
     if (e->count == e->capacity) {
         size_t capacity = e->capacity == 0 ? 16 : e->capacity * 2;
@@ -122,9 +125,15 @@ static struct connection *new_connection(struct endpoint *e)
     }
     struct connection *c = &e->connections[e->count];
     *c = (struct connection){.fd = -1, .want = ATLS_WANT_READ};
-    if (atls_session_new(e->options->party, e->started + 1, &c->session) != 0)
-        return NULL;
     c->deadline = atls_now() + e->options->timeout;
+    return c;
+}
+
+static struct connection *new_connection(struct endpoint *e)
+{
+    struct connection *c = free_place(e);
+    if (c == NULL || atls_session_new(e->options->party, e->started + 1, &c->session) != 0)
+        return NULL;
     e->count++;
     e->started++;
     return c;
@@ -210,9 +219,49 @@ static void prepare(struct endpoint *e, struct connection *c)
         begin_connect(e, c);
 }
 
+/* Is this how a record with a ClientHello begins, or with the alert of a peer that gives up before
+ * it (RFC 8446 sections 5.1 and 4)? As far as it has come: who sends one octet has begun. */
+static bool begins_as_tls(const uint8_t *head, size_t size)
+{
+    enum { ALERT = 21, HANDSHAKE = 22, CLIENT_HELLO = 1 };
+    if (size > 1 && head[1] != 3)
+        return false;
+    return head[0] == ALERT || (head[0] == HANDSHAKE && (size < 6 || head[5] == CLIENT_HELLO));
+}
+
+static void turn_away(struct connection *c)
+{
+    fprintf(stderr, "atls-server: a connection without a ClientHello is not counted\n");
+    c->state = GONE;
+}
+
+static void answer_door(struct endpoint *e, struct connection *c)
+{
+    uint8_t head[6];
+    ssize_t size = recv(c->fd, head, sizeof head, MSG_PEEK);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (size <= 0 || !begins_as_tls(head, (size_t)size)) {
+        turn_away(c);
+        return;
+    }
+    if (e->started == e->options->connections ||
+        atls_session_new(e->options->party, e->started + 1, &c->session) != 0) {
+        c->state = GONE; /* others were first, or there is no memory */
+        return;
+    }
+    e->started++;
+    use_socket(c, c->fd);
+    c->state = TALK;
+    talk(e, c);
+}
+
 static void advance(struct endpoint *e, struct connection *c)
 {
     switch (c->state) {
+    case KNOCK:
+        answer_door(e, c);
+        break;
     case PREPARE:
         prepare(e, c);
         break;
@@ -236,6 +285,10 @@ static void give_up(struct endpoint *e, struct connection *c)
         c->state = GONE;
         return;
     }
+    if (c->state == KNOCK) {
+        turn_away(c);
+        return;
+    }
     atls_session_abort(c->session, "timeout", "the connection took longer than its time");
     begin_linger(e, c);
 }
@@ -248,9 +301,17 @@ static void accept_all(struct endpoint *e)
             e->full = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
             return;
         }
-        struct connection *c = new_connection(e);
+        bool counted = e->options->connections > 0;
+        struct connection *c = counted ? free_place(e) : new_connection(e);
         if (c == NULL) {
             close(fd);
+            continue;
+        }
+        if (counted) {
+            e->count++;
+            c->fd = fd;
+            c->state = KNOCK;
+            answer_door(e, c);
             continue;
         }
         use_socket(c, fd);
@@ -301,11 +362,13 @@ static int collect(struct endpoint *e, unsigned *countp, double *wakep)
     return result;
 }
 
+/* Takes away what is over, and whoever still knocks where all are there that were expected. */
 static void sweep(struct endpoint *e)
 {
+    bool complete = !is_client(e) && e->started == e->options->connections;
     for (size_t i = 0; i < e->count;) {
         struct connection *c = &e->connections[i];
-        if (c->state != GONE) {
+        if (c->state != GONE && !(c->state == KNOCK && complete)) {
             i++;
             continue;
         }
@@ -404,8 +467,10 @@ static void finish(struct endpoint *e)
 {
     for (size_t i = 0; i < e->count; i++) {
         struct connection *c = &e->connections[i];
-        atls_session_abort(c->session, "timeout", "this program was told to end");
-        atls_session_free(c->session);
+        if (c->session != NULL) {
+            atls_session_abort(c->session, "timeout", "this program was told to end");
+            atls_session_free(c->session);
+        }
         if (c->fd >= 0)
             close(c->fd);
     }

@@ -9,7 +9,9 @@ harness's.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,9 +19,14 @@ import time
 import unittest
 from pathlib import Path
 
-from processes import PATIENCE, Event, Process
+from processes import PATIENCE, Crowd, Event, Process
 
 PROGRAMS: argparse.Namespace
+
+
+def connected(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), PATIENCE)
 
 
 class Endpoints(unittest.TestCase):
@@ -127,16 +134,19 @@ class Endpoints(unittest.TestCase):
         self.assertEqual(client.events("application-data")[1:], [])
 
     def test_nobody_waits_for_anothers_verifier(self) -> None:
-        delay, count = 0.5, 200
-        self.verifier("--fault", f"delay={int(delay * 1000)}")
-        client_flags, server_flags = self.mutual(self.device(1), self.device(2))
-        server, address = self.server(server_flags, count)
-        began = time.monotonic()
-        client = self.client(address, [*client_flags, "--connections", str(count)])
-        self.assertEqual([client.exit_code(), server.exit_code()], [0, 0])
-        self.assertEqual(len(server.events("handshake")), count)
-        # One handshake waits 0.5 s; one behind another they would take 100 s.
-        self.assertLess(time.monotonic() - began, delay * count / 10)
+        """No evidence is answered before that of all handshakes has come: if one waited for the
+        verifier of another, none would ever end."""
+        count, patience = 200, ["--timeout", "600", "--verifier-timeout", "600000"]
+        self.verifier("--session-lifetime", "600")
+        with Crowd(self.verifier_url, count) as crowd:
+            self.verifier_url = crowd.url
+            client_flags, server_flags = self.mutual(self.device(1), self.device(2))
+            server, address = self.server([*server_flags, *patience], count)
+            flags = [*client_flags, *patience, "--connections", str(count)]
+            client = self.client(address, flags)
+            self.assertEqual([client.exit_code(), server.exit_code()], [0, 0])
+        self.assertEqual(crowd.came, 2 * count)  # of the servers, then of the clients
+        self.assertEqual(len(server.events("handshake", outcome="complete")), count)
 
     def test_a_passport_is_renewed_before_it_expires(self) -> None:
         self.verifier("--result-lifetime", "4")
@@ -180,22 +190,49 @@ class Endpoints(unittest.TestCase):
             server.process.send_signal(number)
             self.assertEqual(server.exit_code(), 1)
 
-    def test_a_silent_peer_times_out(self) -> None:
-        server, address = self.server(["--timeout", "1"])
-        host, port = address.split(":")
-        with subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                "import socket, sys, time\n"
-                "s = socket.create_connection((sys.argv[1], int(sys.argv[2])))\ntime.sleep(5)",
-                host,
-                port,
-            ]
-        ) as peer:
+    def test_a_peer_that_falls_silent_times_out(self) -> None:
+        for begun in (b"\x16", b"\x16\x03\x01", b"\x16\x03\x01\x00\xf0\x01\x00"):
+            server, address = self.server(["--timeout", "1"])
+            with connected(address) as peer:
+                peer.sendall(begun)
+                self.assertEqual(server.exit_code(), 1)
+            self.assertEqual(self.handshake(server)["reason"], "timeout", begun)
+
+    def test_a_stranger_is_not_the_peer_that_is_expected(self) -> None:
+        """Only who begins as TLS does (RFC 8446 section 5.1) is counted by --max-connections."""
+        first_words = {
+            "nothing": b"",
+            "HTTP": b"GET /.well-known/veraison/verification HTTP/1.1\r\nHost: x\r\n\r\n",
+            "SSH": b"SSH-2.0-OpenSSH_9.2\r\n",
+            "zeros": bytes(64),
+            "SSL 2": b"\x80\x2e\x01\x03\x01\x00\x15",
+            "another version": b"\x16\x02\x00\x00\x10\x01",
+            "another message": b"\x16\x03\x03\x00\x10\x02",
+            "data ahead of a handshake": b"\x17\x03\x03\x00\x10\x01",
+        }
+        self.verifier()
+        client_flags, server_flags = self.mutual(self.device(1), self.device(2))
+        server, address = self.server(server_flags)
+        with connected(address) as silent:  # and one that only waits
+            for words in first_words.values():
+                with connected(address) as stranger:
+                    with contextlib.suppress(OSError):  # it may have been sent away already
+                        stranger.sendall(words)
+                        stranger.shutdown(socket.SHUT_WR)
+                        self.assertEqual(stranger.recv(1), b"", words)
+            client = self.client(address, client_flags)
+            self.assertEqual([client.exit_code(), server.exit_code()], [0, 0])
+            with contextlib.suppress(ConnectionResetError):
+                self.assertEqual(silent.recv(1), b"")
+        self.assertEqual(self.handshake(server)["outcome"], "complete")
+        self.assertEqual([e["conn"] for e in server.events("connection")], [1])
+
+    def test_who_gives_up_before_its_hello_is_the_peer(self) -> None:
+        server, address = self.server([])
+        with connected(address) as peer:
+            peer.sendall(b"\x15\x03\x01\x00\x02\x02\x50")
             self.assertEqual(server.exit_code(), 1)
-            peer.kill()
-        self.assertEqual(self.handshake(server)["reason"], "timeout")
+        self.assertIn(self.handshake(server)["reason"], ("peer-alert", "protocol-error"))
 
     def test_exit_codes_before_any_packet(self) -> None:
         connect = ["--profile", "ta-07", "--connect", "127.0.0.1:1"]

@@ -36,9 +36,12 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def memory(pid: int, permissions: str) -> list[bytes]:
-    """The memory of a process that has these permissions (r for all, rw for what can change)."""
+    """The memory of a process that has these permissions (r for all, rw for what can change);
+    none where it has ended meanwhile."""
     regions = []
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError), open(
+        f"/proc/{pid}/maps", encoding="utf-8"
+    ) as maps, open(f"/proc/{pid}/mem", "rb") as mem:
         for line in maps:
             span, granted, *_ = line.split()
             if not granted.startswith(permissions) or "[v" in line:
@@ -157,14 +160,14 @@ def test_private_keys_are_in_the_device_only(real: Run, attester: str) -> None:
                 assert form not in line, "a private key crossed the device's socket"
                 for name, process in others.items():
                     regions = memory(process.pid, "r")
-                    assert regions, f"nothing to read of {name}"
+                    assert regions, f"nothing to read of {name}: it has ended"
                     assert not any(form in region for region in regions), f"a key is in {name}"
 
 
 def wait_for_evidence(play: Play) -> bytes:
     """Waits until the verifier has the evidence and is silent; returns the evidence."""
     side = play.case.sides("attester")[0]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 600
     events = play.folder / "verifier.events.jsonl"
     while not select(read_events(events, complete=False), "fault"):
         assert time.monotonic() < deadline, "no evidence came to the verifier"

@@ -45,7 +45,16 @@ def available() -> str:
     done = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True)
     if done.returncode != 0:
         return f"no network namespace: {done.stderr.strip()}"
+    # To go there mounts /sys anew, which a root that is no mount point (chroot) does not allow.
+    done = subprocess.run(
+        ["ip", "-n", name, "link", "set", "lo", "up"], capture_output=True, text=True
+    )
+    if done.returncode == 0:
+        inside = ["ip", "netns", "exec", name, "true"]
+        done = subprocess.run(inside, capture_output=True, text=True)
     subprocess.run(["ip", "netns", "del", name], capture_output=True)
+    if done.returncode != 0:
+        return f"no program can be started in a network namespace: {done.stderr.strip()}"
     return ""
 
 
