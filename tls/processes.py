@@ -14,7 +14,9 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 600.0  # it costs nothing where all goes well; meson and the harness have an end of theirs
+PATIENCE = (
+    600.0  # it costs nothing where all goes well; meson and the harness have an end of theirs
+)
 
 Event = dict[str, Any]
 

@@ -32,7 +32,7 @@ static int set_up(void **state)
     assert_int_equal(atls_verifier_client_new(1500, &f->client), 0);
     f->options = (struct atls_attester_options){.device = "inproc:1",
                                                 .second_device = "inproc:2",
-                                                .device_timeout_ms = 1000,
+                                                .device_timeout_ms = 20000,
                                                 .curve = ATLS_P256,
                                                 .verifier_url = test_server_url(f->server),
                                                 .result_max_age = 3600,

@@ -460,7 +460,7 @@ static void test_device_key(void **state)
     }
     /* the attester takes the same key, and leaves it where it is */
     struct atls_attester_options options = {
-        .device = f->device_address, .device_timeout_ms = 1000, .key_handle = first, .key = leaf};
+        .device = f->device_address, .device_timeout_ms = 20000, .key_handle = first, .key = leaf};
     struct atls_attester *attester;
     struct atls_credential credential;
     for (unsigned i = 0; i < 2; i++) {

@@ -127,7 +127,7 @@ static void meet(struct fixture *f, const struct story *story,
     }
     trusted = (struct atls_trusted_verifier){VERIFIER_ID, f->verifier_url};
     struct atls_attester_options attester = {.device = f->device_address,
-                                             .device_timeout_ms = 3000,
+                                             .device_timeout_ms = 20000,
                                              .curve = ATLS_P256,
                                              .serialization = serialization,
                                              .verifier_url = f->verifier_url,

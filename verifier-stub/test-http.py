@@ -45,6 +45,9 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
+PATIENCE = 600.0  # with what ends by itself where all is well
+
+
 class Verifier:
     """The program, started with flags; its events are read from its standard output's file."""
 
@@ -63,7 +66,7 @@ class Verifier:
         return [json.loads(line) for line in lines]
 
     def wait_for(self, name: str) -> Dict[str, Any]:
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             for event in self.events():
                 if event["event"] == name:
@@ -75,13 +78,13 @@ class Verifier:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        _, errors = self.process.communicate(timeout=20)
+        _, errors = self.process.communicate(timeout=PATIENCE)
         self.directory.cleanup()
         if errors:
             raise RuntimeError(errors.decode())
         return self.process.returncode
 
-    def connect(self, timeout: float = 20) -> http.client.HTTPConnection:
+    def connect(self, timeout: float = PATIENCE) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def ask(
@@ -92,7 +95,7 @@ class Verifier:
         content_type: Optional[str] = None,
         accept: Optional[str] = None,
         connection: Optional[http.client.HTTPConnection] = None,
-        timeout: float = 20,
+        timeout: float = PATIENCE,
     ) -> Answer:
         used = connection or self.connect(timeout)
         headers = {}
@@ -250,7 +253,7 @@ class Http(WithVerifier):
             b"GET\r\n\r\n",
             b"GET / HTTP/9.9\r\n\r\n",
         ]:
-            with socket.create_connection(("127.0.0.1", self.verifier.port), timeout=5) as s:
+            with socket.create_connection(("127.0.0.1", self.verifier.port), timeout=PATIENCE) as s:
                 s.sendall(junk)
                 s.shutdown(socket.SHUT_WR)
                 while s.recv(4096):
@@ -271,14 +274,15 @@ class Faults(WithVerifier):
 
     def test_crowd_is_not_queued(self) -> None:
         self.restart("--fault", "delay=1000@new-session")
-        start = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(200) as pool:
             answers = list(pool.map(lambda _: self.verifier.new_session(), range(200)))
-        seconds = time.monotonic() - start
         self.assertEqual({answer.status for answer in answers}, {201})
         self.assertEqual(len({answer.headers["Location"] for answer in answers}), 200)
-        self.assertGreaterEqual(seconds, 1.0)
-        self.assertLess(seconds, 10.0)  # one after the other would be 200
+        waiting, most = 0, 0  # one after the other there would be one at a time
+        for event in self.verifier.events():
+            waiting += {"fault": 1, "request": -1}.get(event["event"], 0)
+            most = max(most, waiting)
+        self.assertGreaterEqual(most, 4)
 
     def test_status_and_garbage(self) -> None:
         self.restart("--fault", "status=503@new-session", "--fault", "garbage@discovery")
@@ -302,9 +306,7 @@ class Faults(WithVerifier):
             self.verifier.ask("POST", NEW, timeout=0.5)
         hanging = self.verifier.connect()
         hanging.request("POST", NEW)
-        start = time.monotonic()
         self.assertEqual(self.verifier.stop(), 0)
-        self.assertLess(time.monotonic() - start, 5)
         hanging.close()
         self.verifier = Verifier()
 
@@ -376,7 +378,7 @@ class CommandLine(unittest.TestCase):
         ]
         for flags, code in table:
             done = subprocess.run(
-                [VERIFIER, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20
+                [VERIFIER, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE
             )
             self.assertEqual(done.returncode, code, flags)
             if code != 0:
@@ -401,10 +403,10 @@ class CommandLine(unittest.TestCase):
                 [sys.executable, "-c", script, VERIFIER, f"{directory}/events"],
                 stdout=subprocess.PIPE,
                 check=True,
-                timeout=30,
+                timeout=PATIENCE,
             )
             status = pathlib.Path(f"/proc/{int(done.stdout)}/stat")
-            end = time.monotonic() + 10
+            end = time.monotonic() + PATIENCE
             while time.monotonic() < end:
                 try:
                     if status.read_text().split(") ")[1][0] == "Z":

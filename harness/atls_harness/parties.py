@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
+from . import patience
 from .enrol import Enrolment, enrol
 from .errors import ContractError, Unsupported
 from .events import Event, check_stream, select
@@ -93,7 +94,9 @@ class Play:
         self._down: socket.socket | None = None
         self.addresses = Addresses(folder, {}, {}, {})
         self._began = time.monotonic()
-        self._deadline = self._began + float(case.story.get("timeout", CASE_TIMEOUT))
+        self._patience = patience.factor()
+        limit = float(case.story.get("timeout", CASE_TIMEOUT)) * self._patience
+        self._deadline = self._began + limit
         self._problems: list[str] = []
 
     def __enter__(self) -> "Play":
@@ -126,7 +129,9 @@ class Play:
         for which, name in (("main", "verifier"), ("other", "other-verifier")):
             if which == "other" and name not in self.case.story:
                 continue
-            known = verifier_flags(self.case, name, self.folder)
+            known = patience.stretched(verifier_flags(self.case, name, self.folder), self._patience)
+            if "pause" in self.case.flags("client") and "result-lifetime" in known:
+                known["result-lifetime"] = int(known["result-lifetime"]) * self._patience
             keys[which] = Path(known["public-key"])
             known["endorsements"] = [
                 str(self.run.endorsements(wanted))
@@ -181,6 +186,7 @@ class Play:
             "max-connections": count,
             **endpoint_flags(self.case, self.run, "server", self.addresses),
         }
+        flags = patience.of_endpoint(flags, self._patience)
         server = self.start("server", "server", "server", plain(flags) + self._files("server"))
         for process in self.processes.values():
             process.ready()
@@ -196,6 +202,7 @@ class Play:
             "connect": f"127.0.0.1:{self.port}",
             **endpoint_flags(self.case, self.run, "client", self.addresses),
         }
+        flags = patience.of_endpoint(flags, self._patience)
         argv = plain(flags) + self._files(name)
         return self.start(name, "client", "client", argv, listening=False)
 
@@ -229,7 +236,7 @@ class Play:
                 self._problems.append("server did not end in time")
                 break
             missing = came < expected and open_now == 0
-            if missing and time.monotonic() - clients_ended > SETTLE:
+            if missing and time.monotonic() - clients_ended > SETTLE * self._patience:
                 break
         server.stop()
 
@@ -252,7 +259,7 @@ class Play:
         story = self.case.flags("client")
         for number in range(1, int(story.get("runs", 1)) + 1):
             if number > 1:
-                time.sleep(float(story.get("pause", 0)))
+                time.sleep(float(story.get("pause", 0)) * self._patience)
             self.finish_client(self.start_client(number))
         self.finish_server()
         return self.observe()

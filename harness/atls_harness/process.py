@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Mapping, Sequence
 
+from . import patience
 from .errors import ContractError, InfrastructureError, Unsupported
 from .events import Event, read_events, select as select_events
 from .watch import watched
@@ -86,8 +87,10 @@ class Process:
         self.exit = self._popen.wait()
         os.close(self._pidfd)
 
-    def ready(self, timeout: float = READY_TIMEOUT) -> Event:
+    def ready(self, timeout: float | None = None) -> Event:
         """Its ready event. Unsupported where it ended with 77 instead."""
+        if timeout is None:
+            timeout = READY_TIMEOUT * patience.factor()
         deadline = time.monotonic() + timeout
         with watched(self.events_path.parent) as watch:
             while True:
@@ -121,7 +124,7 @@ class Process:
     def stop(self) -> None:
         """Ends it, by force where it does not listen."""
         self.ask_to_end()
-        if not self.wait(STOP_TIMEOUT):
+        if not self.wait(STOP_TIMEOUT * patience.factor()):
             self.kill()
 
     def kill(self) -> None:

@@ -83,10 +83,10 @@ static struct atls_device *await_device(void)
 {
     struct atls_device *device;
     char address[300];
-    for (unsigned i = 0; i < 500 && !strstr(contents("events"), "\"ready\""); i++)
+    for (unsigned i = 0; i < 60000 && !strstr(contents("events"), "\"ready\""); i++)
         usleep(10000);
     snprintf(address, sizeof address, "unix:%s/s", directory);
-    assert_ok(atls_device_open(address, 2000, &device));
+    assert_ok(atls_device_open(address, 20000, &device));
     return device;
 }
 
@@ -341,7 +341,7 @@ static void test_dies_with_its_parent(void **state)
     device = await_device();
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
-    for (unsigned i = 0; i < 500 && !access(path_in("s"), F_OK); i++)
+    for (unsigned i = 0; i < 60000 && !access(path_in("s"), F_OK); i++)
         usleep(10000);
     assert_int_not_equal(access(path_in("s"), F_OK), 0);
     atls_device_close(device);
