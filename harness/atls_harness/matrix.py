@@ -22,6 +22,7 @@ from .errors import InputError
 from .markdown import plain
 from .outcome import GOOD
 from .paths import REQUIRED_SCHEMA, shown
+from .profiles import ordered
 
 FIELDS = ("client", "server", "profile", "model", "attester")
 WILD = set("*?[")
@@ -160,7 +161,7 @@ def tables(records: Sequence[Mapping[str, Any]]) -> tuple[list[Table], list[str]
     """A table for each profile of which something was played, and the names of the others."""
     made, empty = [], []
     clients, servers = _sides(records)
-    for profile in sorted({record["profile"] for record in records}):
+    for profile in ordered(record["profile"] for record in records):
         found = cells(
             [record for record in records if record["profile"] == profile], "client", "server"
         )
@@ -232,7 +233,7 @@ def markdown(records: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     clients, servers = _sides(records)
     lines = ["", "## Client against server", "", f"{LEGEND}.", ""]
-    for profile in sorted({record["profile"] for record in records}):
+    for profile in ordered(record["profile"] for record in records):
         mine = [record for record in records if record["profile"] == profile]
         found = cells(mine, "client", "server")
         lines += [f"**{profile}**", "", f"| client \\ server | {' | '.join(servers)} |"]

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from .. import ambiguities
 from .. import coverage as requirements
 from ..markdown import code, plain, visible
+from ..profiles import document
 from . import beyond, evidence, sequence, view
 from .view import BAD, OK, WARN, Report, anchor, coverage, facts, mapping, moment, tally, text
 
@@ -94,6 +95,7 @@ def html(
             choices=_choices(report),
             coverage=_coverage(report),
             documents=documents,
+            follows=document,
             document_anchors={name: anchor("document", name) for name in documents},
             scenario_anchors={f"{one.group}/{one.name}": one.anchor for one in scenarios},
             clause_anchors={clause["id"]: clause["anchor"] for clause in report.clauses},
@@ -111,6 +113,7 @@ def _run(report: Report) -> dict[str, Any]:
     peers = mapping(report.run.get("peers"))
     ends = [text(peers[side]) for side in ("client", "server") if peers.get(side)]
     pair = f"client {ends[0]}, server {ends[1]}" if len(ends) == 2 else ""
+    names = {"title": view.title(report), "versions": view.versions(report)}
     if report.pairs:
         names = {*report.pairs.clients, *report.pairs.servers}
         pair = f"{len({(c.client, c.server) for c in report.cases})} pairs of {len(names)} stacks"
@@ -118,7 +121,7 @@ def _run(report: Report) -> dict[str, Any]:
         "started": moment(report.run.get("started")),
         "revision": text(report.run.get("revision")),
     }
-    return {**about, "pair": pair, "facts": facts(report)}
+    return {**about, **names, "pair": pair, "facts": facts(report)}
 
 
 def _alike(report: Report) -> dict[str, str]:
@@ -158,7 +161,7 @@ def badge(report: Report) -> dict[str, Any]:
     if not report.cases:
         return {**made, "message": "nothing was run", "color": "lightgrey"}
     passed = sum(case.outcome == "pass" for case in report.cases)
-    message = f"{passed}/{len(report.cases)} pass"
+    message = f"{passed}/{report.whole.played.asked} pass"
     return {**made, "message": message, "color": BADGE_COLORS[report.whole.tone]}
 
 

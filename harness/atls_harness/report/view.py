@@ -19,6 +19,7 @@ from typing import Any, Iterable, Mapping
 from .. import RESULT_VERSION, ROOT_OF_TRUST
 from ..errors import HarnessError
 from ..outcome import GOOD, OUTCOMES
+from ..profiles import ordered
 
 ATTESTERS = ("client", "server", "both", "neither")
 MODELS = ("background-check", "passport", "mixed", "none")
@@ -386,14 +387,20 @@ class Cell:
         return Tally(passed, passed + sum(not case.good for case in self.cases))
 
     @property
+    def only_x509(self) -> bool:
+        """Did all that passed go without attestation? Then it says nothing of the profile."""
+        passed = [case for case in self.cases if case.outcome == "pass"]
+        return bool(passed) and all(case.attester == "neither" for case in passed)
+
+    @property
     def not_played(self) -> int:
         return len(self.cases) - self.played.asked
 
     @property
     def tone(self) -> str:
-        if not self.cases:
+        tones = {case.tone for case in self.cases if case.outcome != "unsupported"}
+        if not tones:  # what nobody supports has neither passed nor failed
             return NONE
-        tones = {case.tone for case in self.cases}
         return BAD if BAD in tones else WARN if WARN in tones else OK
 
 
@@ -413,6 +420,16 @@ class Pairs:
     servers: list[str]
     profiles: dict[str, dict[str, dict[str, Cell]]]
     reasons: list[tuple[str, int, str]]  # why not played, how many cases, where
+
+    def rows(self, profile: str) -> tuple[dict[str, dict[str, Cell]], list[str]]:
+        """The clients that played something of a profile, and the names of those that did not."""
+        clients = self.profiles[profile]
+        idle = [
+            name
+            for name, cells in clients.items()
+            if not any(cell.played.asked for cell in cells.values())
+        ]
+        return {name: cells for name, cells in clients.items() if name not in idle}, idle
 
 
 @dataclass
@@ -459,7 +476,7 @@ def make_matrix(cases: list[Case]) -> Matrix:
     """The matrix: those rows and columns that have cases."""
     attesters = _sorted((case.attester for case in cases), ATTESTERS)
     profiles: dict[str, dict[str, dict[str, Cell]]] = {}
-    for profile in sorted({case.profile for case in cases}):
+    for profile in ordered(case.profile for case in cases):
         mine = [case for case in cases if case.profile == profile]
         profiles[profile] = {
             model: {
@@ -489,7 +506,7 @@ def make_pairs(cases: list[Case]) -> Pairs | None:
             client: {server: Cell(cells.get((profile, client, server), [])) for server in servers}
             for client in clients
         }
-        for profile in sorted({case.profile for case in cases})
+        for profile in ordered(case.profile for case in cases)
     }
     reasons = [
         (reason, sum(where.values()), ", ".join(sorted(where)))
@@ -640,6 +657,26 @@ def _stacks(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         ]
         made.append((text(name), "; ".join(words)))
     return made
+
+
+def title(report: Report) -> str:
+    """Who was tested against whom."""
+    if report.pairs:
+        names = sorted({*report.pairs.clients, *report.pairs.servers})
+        return f"{len(names)} stacks against each other"
+    peers = mapping(report.run.get("peers"))
+    ends = [text(peers.get(side), 60) for side in ("client", "server")]
+    if not all(ends):
+        return "Attested TLS interop report"
+    return f"{ends[0]} against itself" if ends[0] == ends[1] else f"{ends[0]} against {ends[1]}"
+
+
+def versions(report: Report) -> list[str]:
+    """What each stack that played calls itself, with its version."""
+    if report.pairs:
+        return [f"{name}: {words}" for name, words in _stacks(report.run)]
+    programs = mapping(report.run.get("programs"))
+    return [text(programs[side], 200) for side in ("client", "server") if programs.get(side)]
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
