@@ -11,13 +11,15 @@
 #include "rats/cmw-tree.h"
 #include "rats/error.h"
 
-/* Deeper than ATLS_CMW_MAX_DEPTH, so that the limit is reported as what it is: one of CMWs. */
+/* RFC 9999 asks for no encoding but by the first byte, which tells CMWs from one another (section
+ * 3.4, atls_cmw_sniff()), and RFC 8949 section 4.1 leaves the rest to it: heads may be long. The
+ * depth is beyond ATLS_CMW_MAX_DEPTH, so that the limit is reported as what it is: one of CMWs. */
 static const struct atls_cbor_rules cmw_rules = {
     .max_size = ATLS_CMW_MAX_SIZE,
     .max_depth = ATLS_CMW_MAX_DEPTH + 8,
     .max_items = 65536,
     .allow_indefinite = true,
-    .allow_unpreferred = false,
+    .allow_unpreferred = true,
 };
 
 static int parse_node(struct atls_cbor_reader *r, unsigned depth, struct atls_cmw **cmwp);
