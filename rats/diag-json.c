@@ -183,11 +183,16 @@ void atls_diag_ear_claims(struct atls_diag *d, const json_t *claims)
 /* With the verifier's key, or else with any key given. */
 static void check_signature(struct atls_diag *d, const struct atls_jws *jws)
 {
+    char reason[ATLS_DIAG_REASON];
     int r = ATLS_E_SIGNATURE;
     size_t i = 0;
 
     if (d->keys.verifier_jwk) {
         r = atls_jws_verify(jws, d->keys.verifier_jwk);
+        if (r == ATLS_E_UNSUPPORTED) {
+            atls_diag_finding(d, "not checked", "signature of JWT: %s", atls_diag_reason(reason));
+            return;
+        }
         atls_diag_check(d, r, "signature of JWT%s", r ? "" : " verifies with the verifier's key");
         return;
     }
@@ -200,10 +205,60 @@ static void check_signature(struct atls_diag *d, const struct atls_jws *jws)
         r = atls_jws_verify(jws, jwk);
         json_decref(jwk);
     }
-    if (r)
+    if (r == ATLS_E_UNSUPPORTED)
+        atls_diag_finding(d, "not checked", "signature of JWT: %s", atls_diag_reason(reason));
+    else if (r)
         atls_diag_check(d, r, "signature of JWT");
     else
         atls_diag_check(d, 0, "signature of JWT verifies with key %zu", i);
+}
+
+/* The three parts of a compact JWS; false where there are not three. */
+static bool take_parts(struct atls_bytes in, struct atls_jws *jwsp)
+{
+    struct atls_bytes rest = atls_text_trim(in);
+    struct atls_bytes *parts[] = {&jwsp->header_part, &jwsp->payload_part, &jwsp->signature_part};
+
+    for (size_t i = 0; i < 3; i++) {
+        const uint8_t *dot = rest.size ? memchr(rest.data, '.', rest.size) : NULL;
+
+        if ((i < 2) != (dot != NULL))
+            return false;
+        *parts[i] = ATLS_BYTES(rest.data, dot ? (size_t)(dot - rest.data) : rest.size);
+        rest.data += dot ? parts[i]->size + 1 : 0;
+        rest.size -= dot ? parts[i]->size + 1 : 0;
+    }
+    return true;
+}
+
+/* RFC 7515 section 2: the payload of a JWS is any octets; that of a JWT alone is a JSON object.
+ * False, and nothing printed, for a JWT. */
+static bool print_jws(struct atls_diag *d, struct atls_bytes in)
+{
+    struct atls_jws jws = {.header = NULL};
+    uint8_t *header = NULL, *payload = NULL, *signature = NULL;
+    size_t header_size = 0, payload_size = 0, signature_size = 0;
+    bool is_one =
+        take_parts(in, &jws) &&
+        atls_base64_decode(ATLS_BASE64URL, jws.header_part, &header, &header_size) == 0 &&
+        atls_base64_decode(ATLS_BASE64URL, jws.payload_part, &payload, &payload_size) == 0 &&
+        atls_base64_decode(ATLS_BASE64URL, jws.signature_part, &signature, &signature_size) == 0 &&
+        atls_json_object(ATLS_BYTES(header, header_size), "protected header", &jws.header) == 0;
+    json_t *claims = is_one ? json_loadb((const char *)payload, payload_size, 0, NULL) : NULL;
+
+    is_one = is_one && !json_is_object(claims);
+    if (is_one) {
+        atls_diag_json(d, "header", jws.header);
+        atls_diag_payload(d, "payload", ATLS_BYTES(payload, payload_size));
+        atls_diag_bytes(d, "signature", ATLS_BYTES(signature, signature_size));
+        check_signature(d, &jws);
+    }
+    json_decref(claims);
+    json_decref(jws.header);
+    free(header);
+    free(payload);
+    free(signature);
+    return is_one;
 }
 
 void atls_diag_jwt(struct atls_diag *d, struct atls_bytes in)
@@ -211,7 +266,11 @@ void atls_diag_jwt(struct atls_diag *d, struct atls_bytes in)
     struct atls_jws jws;
     uint8_t *signature;
     size_t size;
-    int r = atls_jws_parse(in, &jws);
+    int r;
+
+    if (print_jws(d, in))
+        return;
+    r = atls_jws_parse(in, &jws);
 
     if (r) {
         atls_diag_problem(d, r);

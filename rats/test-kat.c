@@ -218,6 +218,45 @@ static void reads_the_example_of_the_draft(void **state)
     test_vector_free(pat);
 }
 
+/* What a relying party checks of a CAB's times, RFC 8392 section 3.1.4 to 3.1.6. The KAT's are read
+ * from its claims, the PAT's here or by whoever has read its nonce. */
+static const struct times_row {
+    const char *name, *kat, *pat; /* one claim more */
+    int outcome;
+    const char *clause;
+} times_rows[] = {
+    {"times: none", "", "", 0, NULL},
+    {"times: both valid", "04 1a6553f200", "05 01", 0, NULL},
+    {"times: KAT expired", "04 1a6553f000", "", ATLS_E_EXPIRED, "RFC 8392 section 3.1.4"},
+    {"times: PAT expired", "", "04 1a6553f000", ATLS_E_EXPIRED, "RFC 8392 section 3.1.4"},
+    {"times: KAT not yet valid", "05 1a6553f200", "", ATLS_E_EXPIRED, "RFC 8392 section 3.1.5"},
+    {"times: PAT not yet valid", "", "05 1a6553f200", ATLS_E_EXPIRED, "RFC 8392 section 3.1.5"},
+    {"times: KAT of the future", "06 1a6553f200", "", ATLS_E_EXPIRED, "RFC 8392 section 3.1.6"},
+    {"times: KAT's exp a text", "04 6131", "", ATLS_E_MALFORMED, "RFC 8392 section 2"},
+    {"times: PAT's exp with a tag", "", "04 c101", ATLS_E_MALFORMED, "RFC 8392 section 2"},
+};
+
+static void checks_times(void **state)
+{
+    const struct times_row *row = *state;
+    char text[2048];
+    struct atls_bytes kat, pat;
+    struct atls_cab cab = {.prototype = false};
+    int outcome;
+
+    snprintf(text, sizeof text, "%s" CNF EAT_NONCE KAK_PUB "%s", row->kat[0] ? "a4" : "a3",
+             row->kat);
+    kat = test_bytes(text);
+    snprintf(text, sizeof text, "%s" EAT_NONCE "%s", row->pat[0] ? "a2" : "a1", row->pat);
+    pat = test_bytes(text);
+    cab.pat.payload = pat;
+    outcome = atls_kat_claims_parse(kat, &cab.kat_claims);
+    outcome = outcome ? outcome : atls_cab_check_times(&cab, 1700000000); /* 6553f100 */
+    test_outcome(outcome, row->outcome, row->clause);
+    test_vector_free(kat);
+    test_vector_free(pat);
+}
+
 static void links_as_known(void **state)
 {
     const char *directory = getenv("ATLS_TESTDATA");
@@ -552,6 +591,7 @@ int main(void)
     TEST_ADD_ROWS(&list, check_pat_claims, pat_claims);
     TEST_ADD_ROWS(&list, check_cab, bundles);
     TEST_ADD(&list, reads_the_example_of_the_draft);
+    TEST_ADD_ROWS(&list, checks_times, times_rows);
     TEST_ADD(&list, links_as_known);
     TEST_ADD(&list, writes_claims_exactly);
     TEST_ADD(&list, accepts_good_bundles);
