@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bundle of the prototype of 2022: its frame, its two tokens, its own linkage and nonce. */
+#include <string.h>
+
 #include "rats/diag-tree.h"
 #include "rats/error.h"
 #include "rats/prototype.h"
 
 #define FRAME 3    /* version and length of the KAT */
-#define TAG18 0xd2 /* COSE_Sign1 */
+#define TAG18 0xd2 /* COSE_Sign1; the prototype itself puts tag 61 (CWT) around it */
+#define TAG61 0xd8, 0x3d
 
 bool atls_diag_is_prototype(struct atls_bytes in)
 {
-    return in.size > FRAME && in.data[0] == ATLS_PROTOTYPE_VERSION && in.data[FRAME] == TAG18;
+    static const uint8_t in_a_cwt[] = {TAG61, TAG18};
+
+    if (in.size < FRAME + sizeof in_a_cwt || in.data[0] != ATLS_PROTOTYPE_VERSION)
+        return false;
+    return in.data[FRAME] == TAG18 || memcmp(in.data + FRAME, in_a_cwt, sizeof in_a_cwt) == 0;
 }
 
 void atls_diag_prototype(struct atls_diag *d, struct atls_bytes in)

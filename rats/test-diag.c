@@ -488,6 +488,8 @@ static const struct {
     {"psa/tf-m/psa-iot-1_sign1.bin", "psa-token", "profile PSA_IOT_PROFILE_1", 0},
     {"psa/services/psa.good.cose", "psa-token", "measurement-type (1): \"ARoT\"", 0},
     {"psa/services/psa-token.cbor", "psa-token", "psa-nonce (-75008)", 0},
+    {"prototype/bundle-of-mbedtls-01d71917e.bin", "kat-prototype",
+     "ok          linkage of PAT to KAT", 0},
     {"parsec/tpm/evidence.cbor", "parsec-tpm",
      "ok          TPM certification: the certified name is SHA-256 of pubArea", 0},
     {"parsec/cca/evidence.cbor", "parsec-cca",
