@@ -11,7 +11,7 @@ from typing import Any, Callable
 import pytest
 import yaml
 
-from atls_harness import ci, matrix, pairs, table
+from atls_harness import ci, matrix, pairs, profiles, table
 from atls_harness.bench import tables
 from atls_harness.errors import InputError, UsageError
 from atls_harness.paths import INTEROP, PEERS, ROOT, SCENARIOS
@@ -287,7 +287,7 @@ def test_only_what_was_played_has_a_table_and_the_rest_is_summed_up() -> None:
     records += [record(c, "b", one, "unsupported") for one in profiles for c in ("a", "c")]
     printed = table.matrices(records, 100, False, details=False)
     assert printed.count("client \\ server") == 1
-    assert "nothing was played in expat-04, seat-04, seat-06, ta-02, ta-03, ta-07" in printed
+    assert "nothing was played in ta-07, seat-06, expat-04, seat-04, ta-03, ta-02" in printed
     assert printed.count("declares no profile") == matrix.NOT_PLAYED_SHOWN
     more = len(profiles) * 2 - matrix.NOT_PLAYED_SHOWN
     assert f"{more} cases more, for {more} other reasons: -v tells each" in printed
@@ -306,3 +306,11 @@ def test_headings_of_figures_do_not_break_inside_words() -> None:
         for line in rows:
             for cell in line.split("│")[1:]:
                 assert not cell.strip().endswith(","), line
+
+
+def test_current_drafts_stand_first_and_the_prototype_last() -> None:
+    given = ["x509-cmw", "poc-mbedtls", "ta-02", "mine", "seat-06", "ta-07", "expat-04", "ta-07"]
+    wanted = ["ta-07", "seat-06", "expat-04", "x509-cmw", "ta-02", "mine", "poc-mbedtls"]
+    assert profiles.ordered(given) == wanted
+    assert profiles.document("ta-07") == "draft-fossati-tls-attestation-07"
+    assert profiles.document("mine") == ""

@@ -393,9 +393,9 @@ def test_evidence_is_bounded(tmp_path: Path) -> None:
     "outcomes, message, color",
     [
         (["pass", "pass"], "2/2 pass", "brightgreen"),
-        (["pass", "unsupported"], "1/2 pass", "yellow"),
-        (["pass", "xfail"], "1/2 pass", "yellow"),
-        (["pass", "skipped", "fail"], "1/3 pass", "red"),
+        (["pass", "unsupported"], "1/1 pass, 1 not played", "brightgreen"),
+        (["pass", "xfail"], "1/1 pass, 1 not played", "yellow"),
+        (["pass", "skipped", "fail"], "1/2 pass, 1 not played", "red"),
         (["flaky"], "0/1 pass", "red"),
         (["error"], "0/1 pass", "red"),
         (["xpass"], "0/1 pass", "red"),

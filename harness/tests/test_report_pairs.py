@@ -115,3 +115,21 @@ def test_reading_against_reading() -> None:
 )
 def test_a_place_is_left_out_of_what_is_published(command: str, shown: str) -> None:
     assert publish.scrubbed(command) == shown
+
+
+def test_plain_x509_is_told_from_attestation() -> None:
+    """A cell in which nobody attested says nothing of its profile, and is not green."""
+    plain, attested = {"client": "none", "server": "none"}, {"client": "passport", "server": "none"}
+    for outcomes, only in (
+        ([("pass", plain)], True),
+        ([("pass", plain), ("unsupported", attested)], True),
+        ([("pass", plain), ("pass", attested)], False),
+        ([("unsupported", plain)], False),
+    ):
+        raw = {
+            "cases": [
+                {"id": f"c{n}", "outcome": outcome, "attested": sides}
+                for n, (outcome, sides) in enumerate(outcomes)
+            ]
+        }
+        assert view.Cell(view.make(raw).cases).only_x509 is only, outcomes

@@ -113,7 +113,7 @@ def _run(report: Report) -> dict[str, Any]:
     peers = mapping(report.run.get("peers"))
     ends = [text(peers[side]) for side in ("client", "server") if peers.get(side)]
     pair = f"client {ends[0]}, server {ends[1]}" if len(ends) == 2 else ""
-    names = {"title": view.title(report), "versions": view.versions(report)}
+    who = {"title": view.title(report), "versions": view.versions(report)}
     if report.pairs:
         names = {*report.pairs.clients, *report.pairs.servers}
         pair = f"{len({(c.client, c.server) for c in report.cases})} pairs of {len(names)} stacks"
@@ -121,7 +121,7 @@ def _run(report: Report) -> dict[str, Any]:
         "started": moment(report.run.get("started")),
         "revision": text(report.run.get("revision")),
     }
-    return {**about, **names, "pair": pair, "facts": facts(report)}
+    return {**about, **who, "pair": pair, "facts": facts(report)}
 
 
 def _alike(report: Report) -> dict[str, str]:
@@ -162,6 +162,8 @@ def badge(report: Report) -> dict[str, Any]:
         return {**made, "message": "nothing was run", "color": "lightgrey"}
     passed = sum(case.outcome == "pass" for case in report.cases)
     message = f"{passed}/{report.whole.played.asked} pass"
+    if report.whole.not_played:
+        message += f", {report.whole.not_played} not played"
     return {**made, "message": message, "color": BADGE_COLORS[report.whole.tone]}
 
 
