@@ -19,9 +19,10 @@ import time
 from pathlib import Path
 from typing import Sequence
 
-from . import fresh, tools, usage
+from . import fresh, fuzzing, tools, usage, vectors
 from .build import compile_all, configure, jobs, meson
 from .errors import Unsupported, UsageError
+from .mutants import stage as mutant_stage
 from .nearest import meant
 from .paths import FIRMWARE, PEERS, ROOT, SCENARIOS, default_build
 from .stage import Checks, Stage, StageFailed, Tally, chosen
@@ -213,45 +214,18 @@ def tidy(checks: Checks) -> None:
         raise StageFailed(f"{bad} of {len(sources)} files")
 
 
-def fuzz(checks: Checks) -> None:
-    """Each fuzz target for a few seconds, from its corpus; what it finds stays with the logs."""
-    targets = sorted(
-        path for path in checks.sanitized.rglob("fuzz-*") if path.is_file() and "." not in path.name
+def mutants(checks: Checks) -> None:
+    """Lines of C changed one at a time: is there a unit test that notices?"""
+    folder = checks.plain.parent / f"{checks.plain.name}-mutants"
+    played = mutant_stage.run(
+        tracked(), folder, jobs(), checks.say, checks.mutants, only=checks.mutant_files
     )
-    if not targets:
-        raise StageFailed("no fuzz targets were built")
+    checks.tell(played)
 
-    def corpus_of(target: Path) -> Path:
-        folder = ROOT / target.relative_to(checks.sanitized).parent
-        return folder / "corpus" / target.name.removeprefix("fuzz-")
 
-    bare = [str(corpus_of(one)) for one in targets if not any(corpus_of(one).glob("*"))]
-    if bare:
-        raise StageFailed(
-            f"expected seeds in {', '.join(bare)}, came none: a target begins from them"
-        )
-
-    def one(target: Path) -> tuple[Path, int, str]:
-        corpus = corpus_of(target)
-        found = checks.logs / "fuzz" / target.name
-        found.mkdir(parents=True, exist_ok=True)
-        argv = [str(target), f"-max_total_time={checks.fuzz_seconds}", "-timeout=10"]
-        argv += ["-rss_limit_mb=2048", f"-artifact_prefix={found}/", "-print_final_stats=1"]
-        argv += [str(found), str(corpus)]
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
-        )
-        return target, done.returncode, done.stderr[-4000:]
-
-    bad = []
-    with concurrent.futures.ThreadPoolExecutor(jobs()) as pool:
-        for target, code, text in pool.map(one, targets):
-            checks.say(f"{target.name}: {code}\n{text}\n")
-            if code != 0:
-                bad.append(target.name)
-    if bad:
-        raise StageFailed(", ".join(bad))
-    checks.say(f"{len(targets)} targets")
+def published_vectors(checks: Checks) -> None:
+    """results/vectors is what the unit tests say."""
+    checks.tell(f"{vectors.check(checks.plain, checks.logs)} vectors")
 
 
 def pytest_command(checks: Checks, build: Path, name: str, *paths: str) -> list[str]:
@@ -383,7 +357,10 @@ STAGES: tuple[Stage, ...] = (
     Stage("tidy", tidy, "clang-tidy over every C file", ("build-clang-sanitized",)),
     Stage("instructions", instructions, "instructions of a connection", ("build-gcc",)),
     Stage("valgrind", unit_valgrind, "unit tests under valgrind", ("build-gcc",)),
-    Stage("fuzz", fuzz, "each fuzz target for a few seconds", ("build-clang-sanitized",)),
+    Stage("fuzz", fuzzing.fuzz, "each fuzz target for a few seconds", ("build-clang-sanitized",)),
+    Stage("fuzz-python", fuzzing.fuzz_python, "readers beside other libraries", ("build-gcc",)),
+    Stage("vectors", published_vectors, "results/vectors is what unit tests say", ("build-gcc",)),
+    Stage("mutants", mutants, "a changed line is noticed (an hour or more)", on_demand=True),
     Stage(
         "scenarios-sanitized",
         scenarios_sanitized,
@@ -442,7 +419,14 @@ def main(argv: Sequence[str]) -> int:
         words = f"logs cannot be written to {logs} ({problem.strerror}): a checkout that can be"
         raise UsageError(f"{words} written is needed, as by git clone") from problem
     plain = (options.build or default_build()).resolve()
-    checks = Checks(logs, plain, plain.parent / f"{plain.name}-sanitized", options.fuzz_seconds)
+    checks = Checks(
+        logs,
+        plain,
+        plain.parent / f"{plain.name}-sanitized",
+        options.fuzz_seconds,
+        options.mutants,
+        tuple(options.mutants_of or ()),
+    )
     if options.coverage:
         return coverage(checks)
     last = not only or LAST in only

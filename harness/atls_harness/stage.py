@@ -29,6 +29,8 @@ class Checks:
     plain: Path
     sanitized: Path
     fuzz_seconds: int
+    mutants: int = 0  # so many, drawn by chance; 0: all
+    mutant_files: tuple[str, ...] = ()  # patterns; none: all that are listed
     log: Path = field(init=False)
 
     def call(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Formatters and checkers in the versions of harness/tools.txt, in a place of their own below the
-build directory: two releases of Debian are not to disagree over spaces."""
+"""Python programs in the versions of a list (formatters and checkers: harness/tools.txt), in a
+place of their own below the build directory: two releases of Debian are not to disagree over
+spaces."""
 
 from __future__ import annotations
 
@@ -20,10 +21,10 @@ LIMIT = 900
 UNREACHED = ("connection broken", "Connection refused", "name resolution", "timed out")
 
 
-def prepare(place: Path) -> Path:
-    """The folder of the programs; made where it is not there for this list and this Python.
-    Unsupported where PyPI cannot be reached."""
-    text = LIST.read_bytes() + sys.version.encode()
+def prepare(place: Path, listed: Path = LIST, system_packages: bool = False) -> Path:
+    """The folder of the programs; made where it is not there for this list and this Python. With
+    SYSTEM_PACKAGES they see Debian's packages, too. Unsupported where PyPI cannot be reached."""
+    text = listed.read_bytes() + sys.version.encode()
     digest = hashlib.sha256(text).hexdigest()
     stamp = place / STAMP
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
@@ -31,9 +32,10 @@ def prepare(place: Path) -> Path:
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps"]
+    sees = ["--system-site-packages"] if system_packages else []
     for argv in (
-        [sys.executable, "-m", "venv", str(place)],
-        [*pip, "--disable-pip-version-check", "--requirement", str(LIST)],
+        [sys.executable, "-m", "venv", *sees, str(place)],
+        [*pip, "--disable-pip-version-check", "--requirement", str(listed)],
     ):
         try:
             done = subprocess.run(
@@ -46,11 +48,11 @@ def prepare(place: Path) -> Path:
                 timeout=LIMIT,
             )
         except subprocess.TimeoutExpired as problem:
-            raise Unsupported(f"{LIST.name}: pip still runs after {LIMIT} s") from problem
+            raise Unsupported(f"{listed.name}: pip still runs after {LIMIT} s") from problem
         if done.returncode != 0:
             last = (done.stdout.strip().splitlines() or ["it said nothing"])[-1]
             if any(words in done.stdout for words in UNREACHED):
-                raise Unsupported(f"the tools of {LIST.name} cannot be fetched: {last}")
-            raise InfrastructureError(f"{LIST.name}: {' '.join(argv[1:4])}: {last}")
+                raise Unsupported(f"the tools of {listed.name} cannot be fetched: {last}")
+            raise InfrastructureError(f"{listed.name}: {' '.join(argv[1:4])}: {last}")
     stamp.write_text(digest, encoding="utf-8")
     return place / "bin"

@@ -267,6 +267,19 @@ def test() -> Parser:
         metavar="N",
         help=f"seconds for each fuzz target ({FUZZ_SECONDS})",
     )
+    made.add_argument(
+        "--mutants",
+        type=int,
+        default=0,
+        metavar="N",
+        help="stage mutants: N changed lines, always the same ones (0: all of them)",
+    )
+    made.add_argument(
+        "--mutants-of",
+        action="append",
+        metavar="FILES",
+        help="stage mutants: of these files only, as tls/v*.c (repeatable)",
+    )
     return made
 
 

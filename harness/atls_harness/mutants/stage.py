@@ -87,9 +87,9 @@ def run(
     count: int = 0,
     seed: int = 1,
     only: Sequence[str] = (),
-) -> None:
+) -> str:
     """Plays COUNT changes (0: all) of the plan's files, or of those that fit ONLY, with copies of
-    TRACKED under FOLDER. Raises what survived without a reason."""
+    TRACKED under FOLDER. What came of it, in a sentence; raises what survived without a reason."""
     plan = load()
     files = [
         name
@@ -107,7 +107,7 @@ def run(
         if not shop.compile():
             raise HarnessError(f"{shop.source} does not compile: ninja -C {shop.build} says why")
     verdicts = judge_all(chosen, shops, reach, lambda verdict: _tell(verdict, say))
-    _conclude(verdicts, plan, reach, folder, say)
+    return _conclude(verdicts, plan, reach, folder, say)
 
 
 def _tell(verdict: Verdict, say: Callable[[str], None]) -> None:
@@ -121,18 +121,19 @@ def _conclude(
     reach: Sequence[Reach],
     folder: Path,
     say: Callable[[str], None],
-) -> None:
+) -> str:
     played = [one for one in verdicts if one.outcome != "not-C"]
     left = [one for one in played if one.outcome != "noticed"]
     holes = [one for one in left if not any(excuse.fits(one.mutant) for excuse in plan.excuses)]
     (folder / "mutants.json").write_text(
         json.dumps([_row(one) for one in verdicts], indent=1) + "\n", encoding="utf-8"
     )
-    say(
+    words = (
         f"{len(played)} changes played against {len(reach)} unit tests: "
         f"{len(played) - len(left)} noticed, {len(left)} survived, "
         f"{len(left) - len(holes)} of these with a reason; all: {folder / 'mutants.json'}"
     )
+    say(words)
     for one in holes:
         say(f"hole: {one.mutant} ({one.outcome})")
     if holes:
@@ -144,6 +145,7 @@ def _conclude(
         raise HarnessError(
             f"expected at most {SHARE:.0%} of {len(played)} changes to survive, came {len(left)}"
         )
+    return words
 
 
 def _row(verdict: Verdict) -> dict[str, Any]:
