@@ -115,8 +115,8 @@ def _run(report: Report) -> dict[str, Any]:
     pair = f"client {ends[0]}, server {ends[1]}" if len(ends) == 2 else ""
     who = {"title": view.title(report), "versions": view.versions(report)}
     if report.pairs:
-        names = {*report.pairs.clients, *report.pairs.servers}
-        pair = f"{len({(c.client, c.server) for c in report.cases})} pairs of {len(names)} stacks"
+        stacks = {*report.pairs.clients, *report.pairs.servers}
+        pair = f"{len({(c.client, c.server) for c in report.cases})} pairs of {len(stacks)} stacks"
     about = {
         "started": moment(report.run.get("started")),
         "revision": text(report.run.get("revision")),
