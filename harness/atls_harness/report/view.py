@@ -225,7 +225,9 @@ def read_case(raw: Mapping[str, Any], index: int) -> Case:
 
 def tally(cases: Iterable[Case], column: str) -> Tally:
     """A column of some cases."""
-    counted = Counter(getattr(case, column) for case in cases)
+    counted = Counter(
+        getattr(case, column) for case in cases if case.outcome not in ("unsupported", "skipped")
+    )
     asked = counted["pass"] + counted["fail"]
     return Tally(counted["pass"], asked, counted["unknown"])
 
