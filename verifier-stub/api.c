@@ -37,6 +37,7 @@ static const char *title_of(unsigned status)
         const char *title;
     } table[] = {
         {400, "Bad Request"},
+        {401, "Unauthorized"},
         {404, "Not Found"},
         {406, "Not Acceptable"},
         {413, "Request Entity Too Large"},

@@ -26,11 +26,14 @@ struct atls_api { /* everything is borrowed */
     struct atls_result_rules result;
     enum atls_base64 nonce_dialect; /* ATLS_BASE64URL (Veraison main) or ATLS_BASE64 (v0.0.2608) */
     bool terse; /* sessions and results say only what is needed, not the evidence once more */
+    const struct atls_public_key *endorsers; /* whose signed CoRIMs are taken */
+    size_t endorser_count;                   /* not 0: and no unsigned ones */
+    const char *provisioning_token; /* who endorses must bear it (RFC 6750); NULL: anybody */
 };
 
 struct atls_request { /* text is zero-terminated and NULL where absent */
     const char *method, *path;
-    const char *accept, *content_type;
+    const char *accept, *content_type, *authorization;
     const char *nonce, *nonce_size; /* of the query, decoded */
     struct atls_bytes body;
 };
@@ -39,6 +42,7 @@ struct atls_response { /* free the members with atls_response_clear() */
     const char *content_type; /* NULL where there is no body */
     char *location;           /* NULL: no such header */
     const char *accept;       /* NULL: no such header */
+    const char *challenge;    /* WWW-Authenticate; NULL: no such header */
     char *body;
     size_t body_size;
 };
@@ -47,6 +51,9 @@ void atls_response_clear(struct atls_response *response);
 /* There is always an answer; where memory ran out it is a 500 without a body. */
 void atls_api_answer(const struct atls_api *api, const struct atls_request *request,
                      struct atls_response *responsep);
+
+/* What the event "endorsed" says of an import from SOURCE; NULL: no memory. */
+json_t *atls_endorsed_fields(const char *source, const struct atls_store_import *import);
 
 /* What a fault can be put before. */
 enum atls_endpoint {

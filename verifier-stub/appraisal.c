@@ -18,6 +18,7 @@
 #include "verifier-stub/printable.h"
 
 #define KAT_CLAUSE "draft-bft-rats-kat-06 section 3"
+#define VALIDITY_CLAUSE "draft-ietf-rats-corim section 7.3"
 #define CLIENT_CLAUSE "RFC 9783 section 4.1.2"
 
 /* AR4SI values used here */
@@ -29,6 +30,7 @@ struct work {
     struct atls_appraisal *out;
     struct atls_psa_component *components;
     struct atls_psa_claims claims;
+    int64_t holds_until; /* seconds: then some endorsement begins or ceases to be valid */
 };
 
 void atls_appraisal_clear(struct atls_appraisal *appraisal)
@@ -127,14 +129,37 @@ static int parse_token(struct work *work, struct atls_bytes message, enum atls_c
     return error == 0 ? 0 : condemn_malformed(work->out, error, message, tagging);
 }
 
+/* Does an endorsement count today? Notes when that changes. */
+static bool is_valid(struct work *work, const struct atls_validity *validity)
+{
+    int64_t now = work->with->now;
+    bool valid = atls_validity_holds(validity, now);
+    int64_t until = now < validity->not_before     ? validity->not_before
+                    : valid && validity->not_after ? validity->not_after + 1
+                                                   : INT64_MAX;
+
+    if (until < work->holds_until)
+        work->holds_until = until;
+    return valid;
+}
+
 static int find_anchor(struct work *work, struct atls_public_key *keyp)
 {
     const struct atls_psa_claims *claims = &work->claims;
+    struct atls_trust_anchor anchor;
     int error = work->with->store->ops->find_trust_anchor(
-        work->with->store, claims->implementation_id.data, claims->instance_id.data, keyp);
+        work->with->store, claims->implementation_id.data, claims->instance_id.data, &anchor);
 
+    if (error == 0 && !is_valid(work, &anchor.validity))
+        error =
+            atls_fail(ATLS_E_MISSING, VALIDITY_CLAUSE,
+                      "the trust anchor for this instance is outside of its validity (%lld to "
+                      "%lld, in seconds since 1970)",
+                      (long long)anchor.validity.not_before, (long long)anchor.validity.not_after);
     if (error == ATLS_E_MISSING)
         return condemn_with_error(work->out, error, "unknown-attestation-key");
+    if (error == 0)
+        *keyp = anchor.key;
     return error > 0 ? -EIO : error; /* the store's own contents are bad: no verdict */
 }
 
@@ -165,14 +190,40 @@ static int check_times(struct work *work, const struct atls_cwt_times *times, co
     return error == 0 ? 0 : condemn_with_error(work->out, error, "evidence-expired");
 }
 
+/* Takes out what does not count today; says how many those were. */
+static size_t drop_invalid(struct work *work, struct atls_reference_set *set)
+{
+    size_t kept = 0, all = set->count;
+
+    for (size_t i = 0; i < all; i++) {
+        struct atls_reference_value *value = &set->values[i];
+
+        if (is_valid(work, &value->validity)) {
+            set->values[kept++] = *value;
+        } else {
+            free(value->name);
+            free(value->version);
+        }
+    }
+    set->count = kept;
+    return all - kept;
+}
+
 static int appraise_software(struct work *work)
 {
+    struct atls_appraisal *out = work->out;
+    size_t dropped = 0;
     struct atls_reference_set references = {0};
     int error = work->with->store->ops->find_reference_values(
         work->with->store, work->claims.implementation_id.data, &references);
 
-    if (error == 0)
-        error = atls_match_components(&work->claims, &references, work->out);
+    if (error == 0) {
+        dropped = drop_invalid(work, &references);
+        error = atls_match_components(&work->claims, &references, out);
+    }
+    if (error == 0 && dropped > 0 && out->reason)
+        snprintf(out->detail + strlen(out->detail), sizeof out->detail - strlen(out->detail),
+                 " (%zu reference values are outside of their validity)", dropped);
     atls_reference_set_clear(&references);
     return error > 0 ? -EIO : error;
 }
@@ -350,7 +401,7 @@ static int appraise_tokens(struct work *work, const struct atls_cab *cab)
 }
 
 /* What is wrong with a token is looked at anew each time, and so is one that has times. */
-static void remember(const struct work *work, const uint8_t *digest, unsigned revision)
+static void remember(const struct work *work, const uint8_t *digest, uint64_t revision)
 {
     struct atls_platform_verdict verdict = {.summary = work->out->annotated_evidence,
                                             .client_id = work->claims.client_id};
@@ -361,18 +412,21 @@ static void remember(const struct work *work, const uint8_t *digest, unsigned re
         return;
     memcpy(verdict.nonce, work->claims.nonce.data, sizeof verdict.nonce);
     memcpy(verdict.trust_vector, work->out->trust_vector, sizeof verdict.trust_vector);
-    atls_platform_cache_keep(work->with->cache, digest, revision, &verdict);
+    atls_platform_cache_keep(work->with->cache, digest, revision,
+                             work->holds_until - work->with->now, &verdict);
 }
 
 static int appraise_remembering(struct work *work, const struct atls_cab *cab)
 {
-    unsigned revision = atomic_load(&work->with->store->revision);
+    uint64_t revision = 0;
     uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE];
     struct atls_platform_verdict known;
-    int error = work->with->crypto->hash(ATLS_SHA256, &cab->pat_bytes, 1, digest);
+    int error = work->with->store->ops->revision(work->with->store, &revision);
 
+    if (error == 0)
+        error = work->with->crypto->hash(ATLS_SHA256, &cab->pat_bytes, 1, digest);
     if (error != 0)
-        return error;
+        return error < 0 ? error : -EIO;
     if (atls_platform_cache_find(work->with->cache, digest, revision, &known)) {
         error =
             appraise_kat(work, cab, ATLS_BYTES(known.nonce, sizeof known.nonce), known.client_id);
@@ -441,7 +495,7 @@ int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evid
                   struct atls_bytes nonce, struct atls_appraisal *appraisalp)
 {
     struct atls_appraisal out = {.scheme = atls_evidence_scheme(evidence->kind)};
-    struct work work = {.with = appraiser, .nonce = nonce, .out = &out};
+    struct work work = {.with = appraiser, .nonce = nonce, .out = &out, .holds_until = INT64_MAX};
     int error;
 
     work.components = malloc(ATLS_PSA_COMPONENTS_MAX * sizeof *work.components); /* as they come */

@@ -44,7 +44,8 @@ struct atls_appraiser { /* what it appraises with; everything is borrowed */
     const struct atls_crypto *crypto;
     struct atls_platform_cache *cache; /* or NULL */
     bool annotates;                    /* a summary of genuine evidence is wanted */
-    int64_t now;                       /* seconds since 1970, for exp and nbf of the tokens */
+    int64_t
+        now; /* seconds since 1970, for exp and nbf of tokens and the validity of endorsements */
 };
 
 /* 0 whatever the verdict; negative only where this machine, or its store, is at fault. */

@@ -69,7 +69,7 @@ static void make_parts(struct atls_api *api)
         demand(atls_signing_key_make(&key) == 0);
     *api = (struct atls_api){
         .crypto = &atls_crypto_gnutls,
-        .clock = {tell_time, NULL},
+        .clock = {tell_time, tell_time, NULL},
         .result = {ATLS_EAR_VERAISON, NULL, 300, key},
         .nonce_dialect = ATLS_BASE64URL,
     };
@@ -89,13 +89,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     make_parts(&api);
     for (size_t i = 0; i < LINES; i++)
         lines[i] = take_line(&in);
-    request = (struct atls_request){lines[0] ? lines[0] : "POST",
-                                    lines[1] ? lines[1] : "/",
-                                    lines[2],
-                                    lines[3],
-                                    lines[4],
-                                    lines[5],
-                                    in};
+    request = (struct atls_request){.method = lines[0] ? lines[0] : "POST",
+                                    .path = lines[1] ? lines[1] : "/",
+                                    .accept = lines[2],
+                                    .content_type = lines[3],
+                                    .nonce = lines[4],
+                                    .nonce_size = lines[5],
+                                    .body = in};
     if (strcmp(request.path, "session") == 0) {
         demand(atls_sessions_create(api.sessions,
                                     ATLS_BYTES("nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", 32),

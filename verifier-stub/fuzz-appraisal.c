@@ -26,9 +26,15 @@ static int believe(const struct atls_public_key *key, struct atls_bytes digest,
 }
 
 static int find_trust_anchor(struct atls_store *store, const uint8_t implementation_id[32],
-                             const uint8_t instance_id[33], struct atls_public_key *keyp)
+                             const uint8_t instance_id[33], struct atls_trust_anchor *anchorp)
 {
-    *keyp = device.pak.public_key;
+    *anchorp = (struct atls_trust_anchor){.key = device.pak.public_key};
+    return 0;
+}
+
+static int revision(struct atls_store *store, uint64_t *revisionp)
+{
+    *revisionp = 1;
     return 0;
 }
 
@@ -115,7 +121,8 @@ static void check_again(struct atls_appraiser appraiser, const struct atls_evide
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct atls_store_ops ops = {.find_trust_anchor = find_trust_anchor,
-                                              .find_reference_values = find_reference_values};
+                                              .find_reference_values = find_reference_values,
+                                              .revision = revision};
     struct atls_store store = {.ops = &ops};
     struct atls_appraiser appraiser = {.store = &store, .annotates = true};
     struct atls_evidence evidence;

@@ -25,7 +25,7 @@ static void read_all(const char *path)
 {
     static const uint8_t implementation[32], instance[33] = {1};
     struct atls_reference_set set = {0};
-    struct atls_public_key key;
+    struct atls_trust_anchor anchor;
     struct atls_store *store;
 
     if (atls_store_open_sqlite(path, &store))
@@ -36,8 +36,8 @@ static void read_all(const char *path)
                    set.values[i].signer_id_size <= sizeof set.values[i].signer_id);
         atls_reference_set_clear(&set);
     }
-    if (store->ops->find_trust_anchor(store, implementation, instance, &key) == 0)
-        expect(key.curve == ATLS_P256 || key.curve == ATLS_P384);
+    if (store->ops->find_trust_anchor(store, implementation, instance, &anchor) == 0)
+        expect(anchor.key.curve == ATLS_P256 || anchor.key.curve == ATLS_P384);
     atls_store_close(store);
 }
 

@@ -7,12 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "program/program.h"
+#include "rats/ear.h"
 #include "rats/error.h"
+#include "rats/pem.h"
 #include "verifier-stub/server.h"
 
 #define ENDORSEMENTS_MAX 64
+#define ENDORSERS_MAX 16
+#define TOKEN_MIN 16 /* characters: less could be guessed */
+#define TOKEN_MAX 4096
 #define FILE_MAX ((size_t)16 << 20)
 #define SESSIONS_MAX 65536
 #define SESSION_BYTES_MAX ((size_t)256 << 20)
@@ -20,6 +26,9 @@
 
 struct options {
     const char *listen, *store, *identity, *key_file, *public_key_file, *events_file;
+    const char *provisioning_token_file;
+    const char *endorser_files[ENDORSERS_MAX];
+    size_t endorser_count;
     const char *endorsements[ENDORSEMENTS_MAX];
     size_t endorsement_count;
     struct atls_verifier_fault faults[ATLS_VERIFIER_FAULTS_MAX];
@@ -37,11 +46,15 @@ struct parts { /* of a running verifier, in the order of their making */
     struct atls_sessions *sessions;
     struct atls_platform_cache *cache;
     json_t *key;
+    struct atls_public_key endorsers[ENDORSERS_MAX];
+    char *provisioning_token;
     struct atls_verifier *verifier;
 };
 
 enum {
     OPTION_STORE = 256,
+    OPTION_ENDORSER_KEY,
+    OPTION_PROVISIONING_TOKEN,
     OPTION_NONCE_DIALECT,
     OPTION_EAR_DIALECT,
     OPTION_IDENTITY,
@@ -59,6 +72,13 @@ enum {
 static const struct argp_option argp_options[] = {
     {"listen", 'l', "HOST:PORT", 0, "Address; port 0 picks one (127.0.0.1:0)", 0},
     {"endorsements", 'e', "FILE", 0, "CoRIM to begin with; repeatable", 0},
+    {"endorser-key", OPTION_ENDORSER_KEY, "FILE", 0,
+     "Public key (JWK or PEM) of who may sign CoRIMs; repeatable. Then the provisioning API takes "
+     "no "
+     "unsigned ones",
+     0},
+    {"provisioning-token", OPTION_PROVISIONING_TOKEN, "FILE", 0,
+     "Bearer token that the provisioning API asks for (default: it is open to anybody)", 0},
     {"store", OPTION_STORE, "KIND", 0, "memory or sqlite:PATH (memory)", 0},
     {"nonce-dialect", OPTION_NONCE_DIALECT, "KIND", 0,
      "base64url (Veraison main) or base64 (releases to v0.0.2608)", 0},
@@ -153,6 +173,14 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_STORE:
         options->store = value;
         break;
+    case OPTION_ENDORSER_KEY:
+        if (options->endorser_count == ENDORSERS_MAX)
+            argp_error(state, "at most %d endorsers' keys", ENDORSERS_MAX);
+        options->endorser_files[options->endorser_count++] = value;
+        break;
+    case OPTION_PROVISIONING_TOKEN:
+        options->provisioning_token_file = value;
+        break;
     case OPTION_NONCE_DIALECT:
         choose("--nonce-dialect", value, "base64url", "base64", &second);
         options->nonce_dialect = second ? ATLS_BASE64 : ATLS_BASE64URL;
@@ -235,8 +263,90 @@ static int write_public_key(const char *path, const json_t *key)
     return error;
 }
 
-static int endorse(struct parts *parts, const char *path)
+/* RFC 6750 section 2.1: b68token. */
+static bool is_token(const char *text)
 {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "-._~+/";
+    size_t size = strspn(text, letters);
+
+    return size > 0 && text[size + strspn(text + size, "=")] == 0;
+}
+
+/* The first line of the file. */
+static int load_token(const char *path, char **tokenp)
+{
+    uint8_t *data;
+    size_t size;
+    char *text;
+    int error = atls_read_file(path, TOKEN_MAX, &data, &size);
+
+    if (error != 0)
+        return error;
+    text = strndup((const char *)data, size);
+    explicit_bzero(data, size);
+    free(data);
+    if (!text)
+        return atls_fail(-ENOMEM, NULL, "no memory for a token");
+    text[strcspn(text, "\r\n")] = 0;
+    if (!is_token(text) || strlen(text) < TOKEN_MIN) {
+        free(text);
+        return atls_fail(ATLS_E_MALFORMED, "RFC 6750 section 2.1",
+                         "--provisioning-token %s: expected a line of %d characters or more, of "
+                         "letters, digits and -._~+/, with = at its end alone",
+                         path, TOKEN_MIN);
+    }
+    *tokenp = text;
+    return 0;
+}
+
+static int read_public_key(struct atls_bytes in, struct atls_public_key *keyp)
+{
+    json_error_t error;
+    json_t *jwk;
+    int result;
+
+    if (memmem(in.data, in.size, "-----BEGIN", 10))
+        return atls_pem_read_public_key(in, keyp);
+    jwk = json_loadb((const char *)in.data, in.size, JSON_REJECT_DUPLICATES, &error);
+    if (!jwk)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 7517 section 4",
+                         "expected a public key in PEM or as a JWK, came neither: %s", error.text);
+    result = atls_jwk_to_public_key(jwk, keyp);
+    json_decref(jwk);
+    return result;
+}
+
+static int load_endorsers(const struct options *options, struct parts *parts)
+{
+    int error = 0;
+
+    for (size_t i = 0; error == 0 && i < options->endorser_count; i++) {
+        uint8_t *data;
+        size_t size;
+
+        error = atls_read_file(options->endorser_files[i], 65536, &data, &size);
+        if (error != 0)
+            return error;
+        error = read_public_key(ATLS_BYTES(data, size), &parts->endorsers[i]);
+        free(data);
+        if (error != 0)
+            fprintf(stderr, "atls-verifier: --endorser-key %s was not taken\n",
+                    options->endorser_files[i]);
+    }
+    return error;
+}
+
+/* Files that are named on the command line are the operator's own: they need no signature, but one
+ * that is there must be right. */
+static int endorse(const struct options *options, struct parts *parts, const char *path)
+{
+    const struct atls_import_rules rules = {
+        .now = (int64_t)time(NULL),
+        .crypto = &atls_crypto_gnutls,
+        .endorsers = parts->endorsers,
+        .endorser_count = options->endorser_count,
+    };
     struct atls_store_import import;
     uint8_t *data;
     size_t size;
@@ -244,15 +354,13 @@ static int endorse(struct parts *parts, const char *path)
 
     if (error != 0)
         return error;
-    error = atls_store_import_corim(parts->store, ATLS_BYTES(data, size), &import);
+    error = atls_store_import_by(parts->store, &rules, ATLS_BYTES(data, size), &import);
     free(data);
     if (error != 0) {
         fprintf(stderr, "atls-verifier: --endorsements %s was not taken\n", path);
         return error;
     }
-    atls_event(parts->events, "endorsed", "{s:s, s:I, s:I}", "source", path, "reference_values",
-               (json_int_t)import.reference_values, "trust_anchors",
-               (json_int_t)import.trust_anchors);
+    atls_event_object(parts->events, "endorsed", atls_endorsed_fields(path, &import));
     return 0;
 }
 
@@ -263,7 +371,7 @@ static int open_store(const struct options *options, struct parts *parts)
     if (error == ATLS_E_UNSUPPORTED)
         refuse_value(atls_error_text());
     for (size_t i = 0; error == 0 && i < options->endorsement_count; i++)
-        error = endorse(parts, options->endorsements[i]);
+        error = endorse(options, parts, options->endorsements[i]);
     return error;
 }
 
@@ -282,6 +390,9 @@ static int start_server(const struct options *options, struct parts *parts)
                            parts->key},
                 .nonce_dialect = options->nonce_dialect,
                 .terse = options->terse,
+                .endorsers = parts->endorsers,
+                .endorser_count = options->endorser_count,
+                .provisioning_token = parts->provisioning_token,
             },
         .faults = options->faults,
         .fault_count = options->fault_count,
@@ -313,6 +424,10 @@ static int start(const struct options *options, struct parts *parts)
     if (error == 0 && options->public_key_file)
         error = write_public_key(options->public_key_file, parts->key);
     if (error == 0)
+        error = load_endorsers(options, parts);
+    if (error == 0 && options->provisioning_token_file)
+        error = load_token(options->provisioning_token_file, &parts->provisioning_token);
+    if (error == 0)
         error = open_store(options, parts);
     if (error == 0)
         error = atls_sessions_open(&limits, atls_clock_of_system(), &atls_crypto_gnutls,
@@ -333,6 +448,9 @@ static int stop(struct parts *parts)
     atls_platform_cache_close(parts->cache);
     atls_store_close(parts->store);
     json_decref(parts->key);
+    if (parts->provisioning_token)
+        explicit_bzero(parts->provisioning_token, strlen(parts->provisioning_token));
+    free(parts->provisioning_token);
     return atls_events_close(parts->events);
 }
 

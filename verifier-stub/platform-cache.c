@@ -13,8 +13,8 @@
 
 struct place {
     uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE];
-    unsigned revision;
-    int64_t until; /* milliseconds since 1970; 0: nothing was ever here */
+    uint64_t revision;
+    int64_t until; /* milliseconds of the steady clock; 0: nothing was ever here */
     struct atls_platform_verdict verdict;
 };
 
@@ -55,11 +55,11 @@ static struct place *place_of(struct atls_platform_cache *cache, const uint8_t *
 }
 
 bool atls_platform_cache_find(struct atls_platform_cache *cache,
-                              const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE], unsigned revision,
+                              const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE], uint64_t revision,
                               struct atls_platform_verdict *verdictp)
 {
     const struct place *place = place_of(cache, digest);
-    int64_t now = cache->clock.now(cache->clock.context);
+    int64_t now = cache->clock.steady(cache->clock.context);
     bool found;
 
     pthread_mutex_lock(&cache->lock);
@@ -74,16 +74,16 @@ bool atls_platform_cache_find(struct atls_platform_cache *cache,
 }
 
 void atls_platform_cache_keep(struct atls_platform_cache *cache,
-                              const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE], unsigned revision,
-                              const struct atls_platform_verdict *verdict)
+                              const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE], uint64_t revision,
+                              int64_t seconds, const struct atls_platform_verdict *verdict)
 {
     struct place *place = place_of(cache, digest);
-    int64_t now = cache->clock.now(cache->clock.context);
+    int64_t now = cache->clock.steady(cache->clock.context);
+    int64_t lifetime = seconds < cache->lifetime / 1000 ? seconds * 1000 : cache->lifetime;
 
     pthread_mutex_lock(&cache->lock);
     json_decref(place->verdict.summary);
-    *place =
-        (struct place){.revision = revision, .until = now + cache->lifetime, .verdict = *verdict};
+    *place = (struct place){.revision = revision, .until = now + lifetime, .verdict = *verdict};
     memcpy(place->digest, digest, sizeof place->digest);
     json_incref(place->verdict.summary);
     pthread_mutex_unlock(&cache->lock);

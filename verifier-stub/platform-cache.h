@@ -4,8 +4,8 @@
  * challenge; the PAT vouches for the key attestation key, and a device sends the same one for as
  * long as it runs. Whose it is, its signature, and what it says of the platform depend on its bytes
  * and on the endorsements alone, so a verifier need not look again. Only affirmed tokens are kept,
- * by the SHA-256 hash of all their bytes, and all are forgotten once endorsements are added.
- * All calls may come from several threads at once.
+ * by the SHA-256 hash of all their bytes, and all are forgotten once endorsements are added, by
+ * this process or another, or cease to be valid. All calls may come from several threads at once.
  */
 #ifndef ATLS_VERIFIER_PLATFORM_CACHE_H
 #define ATLS_VERIFIER_PLATFORM_CACHE_H
@@ -32,11 +32,12 @@ void atls_platform_cache_close(struct atls_platform_cache *cache); /* NULL is fi
 /* REVISION is the store's, as it was before anything was looked up in it. The verdict's summary is
  * a reference of the caller's. */
 bool atls_platform_cache_find(struct atls_platform_cache *cache,
-                              const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE], unsigned revision,
+                              const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE], uint64_t revision,
                               struct atls_platform_verdict *verdictp);
-/* Takes a reference to the verdict's summary. Another token may be forgotten for this one. */
+/* Takes a reference to the verdict's summary. It holds for so many SECONDS at most. Another token
+ * may be forgotten for this one. */
 void atls_platform_cache_keep(struct atls_platform_cache *cache,
-                              const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE], unsigned revision,
-                              const struct atls_platform_verdict *verdict);
+                              const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE], uint64_t revision,
+                              int64_t seconds, const struct atls_platform_verdict *verdict);
 
 #endif

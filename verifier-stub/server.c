@@ -141,6 +141,7 @@ static void answer(const struct atls_verifier *verifier, struct MHD_Connection *
         .path = url,
         .accept = lookup(connection, MHD_HEADER_KIND, "Accept", &valid),
         .content_type = lookup(connection, MHD_HEADER_KIND, "Content-Type", &valid),
+        .authorization = lookup(connection, MHD_HEADER_KIND, "Authorization", &valid),
         .nonce = lookup(connection, MHD_GET_ARGUMENT_KIND, "nonce", &valid),
         .nonce_size = lookup(connection, MHD_GET_ARGUMENT_KIND, "nonceSize", &valid),
         .body = ATLS_BYTES(exchange->body, exchange->size),
@@ -206,6 +207,8 @@ static enum MHD_Result send_response(struct MHD_Connection *connection,
         MHD_add_response_header(out, MHD_HTTP_HEADER_LOCATION, response->location);
     if (response->accept)
         MHD_add_response_header(out, MHD_HTTP_HEADER_ACCEPT, response->accept);
+    if (response->challenge)
+        MHD_add_response_header(out, MHD_HTTP_HEADER_WWW_AUTHENTICATE, response->challenge);
     result = MHD_queue_response(connection, response->status, out);
     MHD_destroy_response(out);
     return result;

@@ -51,9 +51,17 @@ static int64_t system_now(void *context)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static int64_t system_steady(void *context)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 struct atls_clock atls_clock_of_system(void)
 {
-    return (struct atls_clock){system_now, NULL};
+    return (struct atls_clock){system_now, system_steady, NULL};
 }
 
 void atls_session_clear(struct atls_session *session)
@@ -155,15 +163,15 @@ static bool is_over(const struct atls_session *session)
 /* Drops what is long expired, then as many completed sessions as the limits ask for, but KEEP. */
 static void make_room(struct atls_sessions *sessions, const struct entry *keep)
 {
-    int64_t now = sessions->clock.now(sessions->clock.context);
+    int64_t now = sessions->clock.steady(sessions->clock.context);
     struct entry *entry, *newer;
 
     while (sessions->oldest && sessions->oldest != keep &&
-           now >= sessions->oldest->session.expiry + sessions->limits.lifetime_ms)
+           now >= sessions->oldest->session.deadline + sessions->limits.lifetime_ms)
         drop(sessions, sessions->oldest);
     for (entry = sessions->oldest; entry && too_much(sessions); entry = newer) {
         newer = entry->newer;
-        if (entry != keep && (is_over(&entry->session) || now >= entry->session.expiry))
+        if (entry != keep && (is_over(&entry->session) || now >= entry->session.deadline))
             drop(sessions, entry);
     }
 }
@@ -239,6 +247,8 @@ int atls_sessions_create(struct atls_sessions *sessions, struct atls_bytes nonce
     pthread_mutex_lock(&sessions->lock);
     entry->session.expiry =
         sessions->clock.now(sessions->clock.context) + sessions->limits.lifetime_ms;
+    entry->session.deadline =
+        sessions->clock.steady(sessions->clock.context) + sessions->limits.lifetime_ms;
     insert(sessions, entry);
     make_room(sessions, entry);
     if (too_much(sessions)) {
@@ -265,7 +275,7 @@ static struct entry *find(struct atls_sessions *sessions, const char *id, int *e
         entry = entry->next_in_bucket;
     if (error == 0 && !entry)
         error = atls_fail(ATLS_E_MISSING, NULL, "session not found for id=%s", id);
-    if (entry && sessions->clock.now(sessions->clock.context) >= entry->session.expiry) {
+    if (entry && sessions->clock.steady(sessions->clock.context) >= entry->session.deadline) {
         error = atls_fail(ATLS_E_EXPIRED, NULL, "session not found for id=%s: it has expired", id);
         entry = NULL;
     }
@@ -331,6 +341,7 @@ int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
         memcpy(outcome.nonce, entry->session.nonce, sizeof outcome.nonce);
         outcome.nonce_size = entry->session.nonce_size;
         outcome.expiry = entry->session.expiry;
+        outcome.deadline = entry->session.deadline;
         error = copy_session(&outcome, &kept);
     }
     if (entry && error == 0) {

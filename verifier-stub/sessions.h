@@ -23,9 +23,10 @@ enum atls_session_status {
 };
 const char *atls_session_status_name(enum atls_session_status status);
 
-/* Milliseconds since 1970. A test brings its own. */
+/* Both in milliseconds. A test brings its own. */
 struct atls_clock {
-    int64_t (*now)(void *context);
+    int64_t (*now)(void *context);    /* since 1970: what is said of times */
+    int64_t (*steady)(void *context); /* never goes back or leaps: how long something lives */
     void *context;
 };
 struct atls_clock atls_clock_of_system(void);
@@ -41,7 +42,8 @@ struct atls_session { /* a copy; free the members with atls_session_clear() */
     enum atls_session_status status;
     uint8_t nonce[ATLS_SESSION_NONCE_MAX];
     size_t nonce_size;
-    int64_t expiry;      /* milliseconds since 1970 */
+    int64_t expiry;      /* milliseconds since 1970: what its client is told */
+    int64_t deadline;    /* the same by the steady clock, which decides */
     char *evidence_type; /* NULL where there is no evidence yet */
     uint8_t *evidence;
     size_t evidence_size;

@@ -7,8 +7,6 @@
 #ifndef ATLS_VERIFIER_STORE_H
 #define ATLS_VERIFIER_STORE_H
 
-#include <stdatomic.h>
-
 #include "rats/corim.h"
 
 #define ATLS_STORE_MAX_ENTRIES ((size_t)1 << 16) /* reference values, and trust anchors */
@@ -28,15 +26,16 @@ struct atls_store_ops {
     int (*add)(struct atls_store *store, const struct atls_corim *corim);
     /* 0, ATLS_E_MISSING, -errno. */
     int (*find_trust_anchor)(struct atls_store *store, const uint8_t implementation_id[32],
-                             const uint8_t instance_id[33], struct atls_public_key *keyp);
+                             const uint8_t instance_id[33], struct atls_trust_anchor *anchorp);
     /* 0 (an empty set where nothing is known), -errno. */
     int (*find_reference_values)(struct atls_store *store, const uint8_t implementation_id[32],
                                  struct atls_reference_set *setp);
+    /* Another number once endorsements were added, by whatever process. 0, -errno. */
+    int (*revision)(struct atls_store *store, uint64_t *revisionp);
     void (*close)(struct atls_store *store);
 };
 struct atls_store { /* the head of each backend's own object */
     const struct atls_store_ops *ops;
-    atomic_uint revision; /* another one once endorsements were added */
 };
 
 /* SPEC: "memory" or "sqlite:PATH". ATLS_E_UNSUPPORTED (another kind), ATLS_E_MALFORMED (a file that
@@ -46,10 +45,26 @@ int atls_store_open_memory(struct atls_store **storep);
 int atls_store_open_sqlite(const char *path, struct atls_store **storep);
 void atls_store_close(struct atls_store *store); /* NULL is fine */
 
+struct atls_import_rules {
+    int64_t now; /* seconds since 1970 */
+    const struct atls_crypto *crypto;
+    const struct atls_public_key *endorsers; /* whose signatures count */
+    size_t endorser_count;
+    bool signed_only;
+};
 struct atls_store_import { /* what a CoRIM held, new or not */
     size_t reference_values, trust_anchors;
+    unsigned skipped; /* as in struct atls_corim */
+    bool is_signed;
+    char signer[128]; /* where it is; in printable characters */
 };
-/* Parses a CoRIM and adds it: the errors of atls_corim_parse() and of add(). */
+/* Parses a CoRIM, signed or not, and adds it: the errors of atls_corim_parse(),
+ * atls_corim_signed_parse() and add(); ATLS_E_UNTRUSTED (signed, and no endorser's key is known, or
+ * unsigned against the rules), ATLS_E_SIGNATURE (by none of the endorsers), ATLS_E_EXPIRED (outside
+ * of its validity). */
+int atls_store_import_by(struct atls_store *store, const struct atls_import_rules *rules,
+                         struct atls_bytes corim, struct atls_store_import *importp);
+/* The same by this machine's clock, without any endorser's key. */
 int atls_store_import_corim(struct atls_store *store, struct atls_bytes corim,
                             struct atls_store_import *importp);
 
@@ -58,5 +73,11 @@ int atls_reference_value_copy(const struct atls_reference_value *from,
                               struct atls_reference_value *top);
 bool atls_reference_value_equal(const struct atls_reference_value *a,
                                 const struct atls_reference_value *b);
+/* An order over all fields, for trees; the implementation id comes first. */
+int atls_reference_value_compare(const struct atls_reference_value *a,
+                                 const struct atls_reference_value *b);
+/* The same key is endorsed again: for as long as either said. */
+void atls_trust_anchor_extend(struct atls_trust_anchor *anchor,
+                              const struct atls_validity *validity);
 
 #endif

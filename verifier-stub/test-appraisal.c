@@ -18,6 +18,7 @@
 #include "verifier-stub/test-evidence.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+#define NOW TEST_NOW
 
 static struct test_device devices[3]; /* the third is not endorsed */
 static struct atls_store *store;
@@ -567,15 +568,16 @@ static void test_many_components(void **state)
 
 /* A fake store that fails: no verdict may come of it. */
 static int failing_find_trust_anchor(struct atls_store *s, const uint8_t implementation_id[32],
-                                     const uint8_t instance_id[33], struct atls_public_key *keyp)
+                                     const uint8_t instance_id[33],
+                                     struct atls_trust_anchor *anchorp)
 {
     return atls_fail(ATLS_E_MALFORMED, NULL, "the file is damaged");
 }
 
 static int good_find_trust_anchor(struct atls_store *s, const uint8_t implementation_id[32],
-                                  const uint8_t instance_id[33], struct atls_public_key *keyp)
+                                  const uint8_t instance_id[33], struct atls_trust_anchor *anchorp)
 {
-    *keyp = devices[0].pak.public_key;
+    *anchorp = (struct atls_trust_anchor){.key = devices[0].pak.public_key};
     return 0;
 }
 
@@ -749,6 +751,65 @@ static void test_hash_algorithms(void **state)
     }
 }
 
+/* Endorsements count while they are valid (draft-ietf-rats-corim section 7.3): one second more or
+ * less decides. */
+static void test_validity(void **state)
+{
+    static const struct {
+        const char *what;
+        struct atls_validity anchor, values;
+        const char *reason;
+        enum atls_tier tier;
+    } table[] = {
+        {"no bounds", {0, 0}, {0, 0}, "ok", ATLS_TIER_AFFIRMING},
+        {"last second of the values", {0, 0}, {0, NOW}, "ok", ATLS_TIER_AFFIRMING},
+        {"values expired", {0, 0}, {0, NOW - 1}, "unknown-component", ATLS_TIER_WARNING},
+        {"first second of the values", {0, 0}, {NOW, NOW + 9}, "ok", ATLS_TIER_AFFIRMING},
+        {"values not valid yet", {0, 0}, {NOW + 1, 0}, "unknown-component", ATLS_TIER_WARNING},
+        {"last second of the key", {0, NOW}, {0, 0}, "ok", ATLS_TIER_AFFIRMING},
+        {"key expired", {0, NOW - 1}, {0, 0}, "unknown-attestation-key", ATLS_TIER_CONTRAINDICATED},
+        {"key not valid yet",
+         {NOW + 1, NOW + 9},
+         {0, 0},
+         "unknown-attestation-key",
+         ATLS_TIER_CONTRAINDICATED},
+    };
+    struct row row = {.name = NULL};
+    struct test_recipe recipe = recipe_of(&row);
+    static uint8_t cab[TEST_EVIDENCE_MAX];
+    size_t size = test_cab(&recipe, cab);
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct atls_appraisal appraisal;
+        struct atls_store *other;
+        struct atls_corim corim;
+        uint8_t *encoded;
+        size_t encoded_size = test_corim(devices, 1, ATLS_CORIM_MAIN, &encoded);
+
+        assert_int_equal(atls_corim_parse(ATLS_BYTES(encoded, encoded_size), &corim), 0);
+        for (size_t j = 0; j < corim.reference_value_count; j++)
+            corim.reference_values[j].validity = table[i].values;
+        corim.trust_anchors[0].validity = table[i].anchor;
+        assert_int_equal(atls_store_open("memory", &other), 0);
+        assert_int_equal(other->ops->add(other, &corim), 0);
+        assert_int_equal(appraise_with(other, "application/cmw", ATLS_BYTES(cab, size),
+                                       ATLS_BYTES(nonce, 32), &appraisal),
+                         0);
+        if (strcmp(appraisal.reason, table[i].reason) != 0)
+            fail_msg("%s: %s: %s", table[i].what, appraisal.reason, appraisal.detail);
+        assert_int_equal(appraisal.tier, table[i].tier);
+        if (appraisal.tier != ATLS_TIER_AFFIRMING)
+            assert_non_null(strstr(appraisal.detail, "outside of their validity") ||
+                                    strstr(appraisal.detail, "outside of its validity")
+                                ? appraisal.detail
+                                : NULL);
+        atls_appraisal_clear(&appraisal);
+        atls_store_close(other);
+        atls_corim_clear(&corim);
+        free(encoded);
+    }
+}
+
 /* An empty store affirms nothing: there is no key that vouches for anything. */
 static void test_empty_store(void **state)
 {
@@ -812,9 +873,9 @@ static void test_vectors_of_veraison(void **state)
 static struct atls_public_key tf_m_key;
 
 static int tf_m_find_trust_anchor(struct atls_store *s, const uint8_t implementation_id[32],
-                                  const uint8_t instance_id[33], struct atls_public_key *keyp)
+                                  const uint8_t instance_id[33], struct atls_trust_anchor *anchorp)
 {
-    *keyp = tf_m_key;
+    *anchorp = (struct atls_trust_anchor){.key = tf_m_key};
     return 0;
 }
 
@@ -886,16 +947,23 @@ static void test_broken_prototypes(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[2 * COUNT(rows) + 11];
+    static struct CMUnitTest tests[2 * COUNT(rows) + 20];
     static struct row prototypes[COUNT(rows)];
     size_t count = 0;
     const struct CMUnitTest others[] = {
-        cmocka_unit_test(test_expected_and_measured), cmocka_unit_test(test_same_in_other_forms),
-        cmocka_unit_test(test_tags_of_a_token),       cmocka_unit_test(test_times_of_tokens),
-        cmocka_unit_test(test_many_components),       cmocka_unit_test(test_broken_store),
-        cmocka_unit_test(test_partial_references),    cmocka_unit_test(test_what_is_required),
-        cmocka_unit_test(test_hash_algorithms),       cmocka_unit_test(test_empty_store),
-        cmocka_unit_test(test_vectors_of_veraison),   cmocka_unit_test(test_vectors_of_tf_m),
+        cmocka_unit_test(test_expected_and_measured),
+        cmocka_unit_test(test_same_in_other_forms),
+        cmocka_unit_test(test_tags_of_a_token),
+        cmocka_unit_test(test_times_of_tokens),
+        cmocka_unit_test(test_validity),
+        cmocka_unit_test(test_many_components),
+        cmocka_unit_test(test_broken_store),
+        cmocka_unit_test(test_partial_references),
+        cmocka_unit_test(test_what_is_required),
+        cmocka_unit_test(test_hash_algorithms),
+        cmocka_unit_test(test_empty_store),
+        cmocka_unit_test(test_vectors_of_veraison),
+        cmocka_unit_test(test_vectors_of_tf_m),
         cmocka_unit_test(test_broken_prototypes),
     };
 

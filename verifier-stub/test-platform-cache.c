@@ -115,7 +115,7 @@ static void endorse(struct atls_store *store, const struct test_device *first, s
 static void test_row(void **state)
 {
     const struct row *row = *state;
-    struct atls_clock clock = {tell_now, NULL};
+    struct atls_clock clock = {tell_now, tell_now, NULL};
     struct atls_appraiser appraiser = {.crypto = &counting, .annotates = true};
     struct atls_appraisal appraisal;
 
@@ -155,15 +155,16 @@ static void test_places(void **state)
 
     now = 1000;
     assert_int_equal(
-        atls_platform_cache_open(LIFETIME, (struct atls_clock){tell_now, NULL}, &cache), 0);
-    atls_platform_cache_keep(cache, one, 5, &verdict);
+        atls_platform_cache_open(LIFETIME, (struct atls_clock){tell_now, tell_now, NULL}, &cache),
+        0);
+    atls_platform_cache_keep(cache, one, 5, 3600, &verdict);
     assert_false(atls_platform_cache_find(cache, other, 5, &found));
     assert_false(atls_platform_cache_find(cache, one, 6, &found));
     assert_true(atls_platform_cache_find(cache, one, 5, &found));
     assert_int_equal(found.nonce[0], 7);
     assert_ptr_equal(found.summary, verdict.summary);
     json_decref(found.summary);
-    atls_platform_cache_keep(cache, other, 5, &verdict);
+    atls_platform_cache_keep(cache, other, 5, 3600, &verdict);
     assert_false(atls_platform_cache_find(cache, one, 5, &found));
     now += LIFETIME * 1000 - 1;
     assert_true(atls_platform_cache_find(cache, other, 5, &found));

@@ -24,7 +24,7 @@ static int64_t tell_time(void *context)
 static struct atls_sessions *open_with(size_t max_sessions, size_t max_bytes)
 {
     struct atls_sessions_limits limits = {LIFETIME, max_sessions, max_bytes};
-    struct atls_clock clock = {tell_time, NULL};
+    struct atls_clock clock = {tell_time, tell_time, NULL};
     struct atls_sessions *sessions;
 
     time_now = 1700000000000;

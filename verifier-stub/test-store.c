@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Both backends of the store, held to the same behaviour; and what only a file can get wrong. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,8 @@
 #include <sqlite3.h>
 
 #include "program/program.h"
+#include "rats/cbor-write.h"
+#include "rats/encoding.h"
 #include "rats/error.h"
 #include "rats/test-support.h"
 #include "verifier-stub/store.h"
@@ -65,8 +68,13 @@ static void import(struct atls_store *store, const struct test_device *first, si
 static int find_anchor(struct atls_store *store, const struct test_device *device,
                        struct atls_public_key *keyp)
 {
-    return store->ops->find_trust_anchor(store, device->implementation_id, device->instance_id,
-                                         keyp);
+    struct atls_trust_anchor anchor;
+    int error = store->ops->find_trust_anchor(store, device->implementation_id, device->instance_id,
+                                              &anchor);
+
+    if (error == 0)
+        *keyp = anchor.key;
+    return error;
 }
 
 static void check_known(struct atls_store *store, size_t known)
@@ -218,6 +226,282 @@ static void test_vectors_of_veraison(void **state)
     atls_store_close(store);
 }
 
+/* COUNT reference values that are all different, from number FIRST on. */
+static struct atls_corim many_values(size_t first, size_t count)
+{
+    struct atls_corim corim = {.reference_values = calloc(count, sizeof *corim.reference_values),
+                               .reference_value_count = count};
+
+    assert_non_null(corim.reference_values);
+    for (size_t i = 0; i < count; i++) {
+        struct atls_reference_value *value = &corim.reference_values[i];
+        size_t number = first + i;
+
+        value->digest_size = value->signer_id_size = 32;
+        memcpy(value->digest, &number, sizeof number);
+    }
+    return corim;
+}
+
+/* As many as there may be, at once and one by one; one more is refused whole. */
+static void test_limit(void **state)
+{
+    struct atls_store *store = open_fresh(*state);
+    struct atls_corim most = many_values(0, ATLS_STORE_MAX_ENTRIES - 1);
+    struct atls_corim last = many_values(ATLS_STORE_MAX_ENTRIES - 1, 2);
+    struct atls_reference_set set;
+    uint8_t implementation_id[32] = {0};
+
+    assert_int_equal(store->ops->add(store, &most), 0);
+    assert_int_equal(store->ops->add(store, &last), ATLS_E_LIMIT);
+    last.reference_value_count = 1;
+    for (int twice = 0; twice < 2; twice++)
+        assert_int_equal(store->ops->add(store, &last), 0);
+    assert_int_equal(store->ops->find_reference_values(store, implementation_id, &set), 0);
+    assert_int_equal(set.count, ATLS_STORE_MAX_ENTRIES);
+    for (size_t i = 0; i < set.count; i += 4099) /* in the order of their coming */
+        assert_memory_equal(set.values[i].digest, &i, sizeof i);
+    atls_reference_set_clear(&set);
+    free(most.reference_values);
+    free(last.reference_values);
+    atls_store_close(store);
+}
+
+static void test_validity_is_kept(void **state)
+{
+    struct atls_store *store = open_fresh(*state);
+    struct atls_corim corim = many_values(7, 1);
+    struct atls_trust_anchor anchor = {.instance_id = {1}, .key = devices[0].pak.public_key};
+    static const struct {
+        struct atls_validity added, anchor; /* what is then known of the key */
+    } table[] = {
+        {{100, 200}, {100, 200}}, {{150, 250}, {100, 250}}, {{50, 60}, {50, 250}},
+        {{60, 0}, {50, 0}},       {{0, 10}, {0, 0}},
+    };
+
+    corim.trust_anchors = &anchor;
+    corim.trust_anchor_count = 1;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct atls_trust_anchor known;
+        struct atls_reference_set set;
+
+        corim.reference_values[0].validity = anchor.validity = table[i].added;
+        for (int twice = 0; twice < 2; twice++)
+            assert_int_equal(store->ops->add(store, &corim), 0);
+        assert_int_equal(store->ops->find_trust_anchor(store, anchor.implementation_id,
+                                                       anchor.instance_id, &known),
+                         0);
+        assert_int_equal(known.validity.not_before, table[i].anchor.not_before);
+        assert_int_equal(known.validity.not_after, table[i].anchor.not_after);
+        assert_int_equal(store->ops->find_reference_values(store, anchor.implementation_id, &set),
+                         0);
+        assert_int_equal(set.count, i + 1); /* the same value for another time is another one */
+        assert_int_equal(set.values[i].validity.not_before, table[i].added.not_before);
+        assert_int_equal(set.values[i].validity.not_after, table[i].added.not_after);
+        atls_reference_set_clear(&set);
+    }
+    free(corim.reference_values);
+    atls_store_close(store);
+}
+
+static uint64_t revision_of(struct atls_store *store)
+{
+    uint64_t revision = 0;
+
+    assert_int_equal(store->ops->revision(store, &revision), 0);
+    return revision;
+}
+
+static void test_revision(void **state)
+{
+    struct atls_store *store = open_fresh(*state);
+    uint64_t first = revision_of(store);
+
+    assert_int_equal(revision_of(store), first);
+    import(store, devices, 1);
+    assert_int_not_equal(revision_of(store), first);
+    atls_store_close(store);
+}
+
+/* Two stores on one file, as two processes have them. */
+static void test_sqlite_shared(void **state)
+{
+    struct atls_store *one = open_fresh(sqlite_spec), *other;
+    uint64_t before;
+
+    assert_int_equal(atls_store_open(sqlite_spec, &other), 0);
+    before = revision_of(one);
+    import(other, devices, 2);
+    assert_int_not_equal(revision_of(one), before);
+    check_known(one, 2);
+    import(one, devices, 2);
+    check_known(other, 2);
+    atls_store_close(one);
+    atls_store_close(other);
+}
+
+struct adder {
+    struct atls_store *store;
+    size_t first;
+};
+
+static void *add_many(void *context)
+{
+    const struct adder *adder = context;
+
+    for (size_t i = 0; i < 20; i++) {
+        struct atls_corim corim = many_values(adder->first + 100 * i, 100);
+
+        if (adder->store->ops->add(adder->store, &corim) != 0)
+            return (void *)(uintptr_t) "failed";
+        free(corim.reference_values);
+    }
+    return NULL;
+}
+
+/* All who add at once, through one store or several, succeed: they wait for each other. */
+static void test_adding_at_once(void **state)
+{
+    struct atls_store *store = open_fresh(*state), *other = store;
+    struct adder adders[4];
+    pthread_t threads[4];
+    struct atls_reference_set set;
+    uint8_t implementation_id[32] = {0};
+
+    if (strcmp(*state, "memory") != 0)
+        assert_int_equal(atls_store_open(*state, &other), 0);
+    for (size_t i = 0; i < 4; i++) {
+        adders[i] = (struct adder){i % 2 ? store : other, i * 100000};
+        assert_int_equal(pthread_create(&threads[i], NULL, add_many, &adders[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        void *failed;
+
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    assert_int_equal(store->ops->find_reference_values(store, implementation_id, &set), 0);
+    assert_int_equal(set.count, 4 * 20 * 100);
+    atls_reference_set_clear(&set);
+    if (other != store)
+        atls_store_close(other);
+    atls_store_close(store);
+}
+
+/* Signed CoRIM: COSE_Sign1 with corim-meta in its protected header, by hand. */
+static size_t sign_corim(struct atls_bytes corim, const struct atls_private_key *key,
+                         const char *meta, uint8_t *out, size_t capacity)
+{
+    uint8_t header[128], digest[32], signature[ATLS_SIGNATURE_MAX], *meta_bytes;
+    struct atls_bytes encoded, written;
+    struct atls_cbor_writer w;
+    size_t meta_size;
+
+    assert_int_equal(atls_hex_decode(atls_bytes_of_text(meta), &meta_bytes, &meta_size), 0);
+    atls_cbor_write_init(&w, header, sizeof header);
+    atls_cbor_write_map(&w, 3);
+    atls_cbor_write_uint(&w, 1);
+    atls_cbor_write_int(&w, ATLS_COSE_ES256);
+    atls_cbor_write_uint(&w, 3);
+    atls_cbor_write_text(&w, "application/rim+cbor");
+    atls_cbor_write_uint(&w, 8);
+    atls_cbor_write_bytes(&w, ATLS_BYTES(meta_bytes, meta_size));
+    assert_int_equal(atls_cbor_write_done(&w, &encoded), 0);
+    free(meta_bytes);
+    assert_int_equal(
+        atls_cose_sign1_digest(&atls_crypto_gnutls, ATLS_SHA256, encoded, corim, digest), 0);
+    assert_int_equal(atls_crypto_gnutls.sign(key, ATLS_BYTES(digest, 32), signature), 0);
+    atls_cbor_write_init(&w, out, capacity);
+    atls_cbor_write_tag(&w, ATLS_TAG_COSE_SIGN1);
+    atls_cbor_write_array(&w, 4);
+    atls_cbor_write_bytes(&w, encoded);
+    atls_cbor_write_map(&w, 0);
+    atls_cbor_write_bytes(&w, corim);
+    atls_cbor_write_bytes(&w, ATLS_BYTES(signature, 64));
+    assert_int_equal(atls_cbor_write_done(&w, &written), 0);
+    return written.size;
+}
+
+/* draft-ietf-rats-corim sections 4.2 and 7.3: who endorsed, and for how long. */
+static void test_endorsers(void **state)
+{
+    enum { NOW = 1000 };
+    static const char plain[] = "a100a1006141";
+    static const char until_999[] = "a200a100614101a101c11903e7";
+    static const char until_1000[] = "a200a100614101a101c11903e8";
+    static const char from_1001[] = "a200a100614101a200c11903e901c1190fff";
+    const struct {
+        const char *what;
+        const char *meta;              /* NULL: unsigned */
+        int64_t not_before, not_after; /* rim-validity */
+        size_t signer;                 /* whose key signs */
+        size_t endorsers;              /* how many keys are known: those of devices 0, 1 */
+        bool signed_only, damaged;
+        int outcome;
+        int64_t known_until; /* of the reference values */
+    } table[] = {
+        {"unsigned", NULL, 0, 0, 0, 0, false, false, 0, 0},
+        {"unsigned beside endorsers' keys", NULL, 0, 0, 0, 1, false, false, 0, 0},
+        {"unsigned where signed ones are asked for", NULL, 0, 0, 0, 1, true, false,
+         ATLS_E_UNTRUSTED, 0},
+        {"signed", plain, 0, 0, 0, 1, true, false, 0, 0},
+        {"signed by the second endorser", plain, 0, 0, 1, 2, true, false, 0, 0},
+        {"signed, no key known", plain, 0, 0, 0, 0, false, false, ATLS_E_UNTRUSTED, 0},
+        {"signed by another", plain, 0, 0, 2, 1, true, false, ATLS_E_SIGNATURE, 0},
+        {"signed by another, two keys known", plain, 0, 0, 2, 2, true, false, ATLS_E_SIGNATURE, 0},
+        {"signed, then changed", plain, 0, 0, 0, 1, true, true, ATLS_E_SIGNATURE, 0},
+        {"signature expired", until_999, 0, 0, 0, 1, true, false, ATLS_E_EXPIRED, 0},
+        {"signature in its last second", until_1000, 0, 0, 0, 1, true, false, 0, 1000},
+        {"signature not valid yet", from_1001, 0, 0, 0, 1, true, false, ATLS_E_EXPIRED, 0},
+        {"CoRIM expired", NULL, 0, 999, 0, 0, false, false, ATLS_E_EXPIRED, 0},
+        {"CoRIM in its last second", NULL, 0, 1000, 0, 0, false, false, 0, 1000},
+        {"CoRIM not valid yet", NULL, 1001, 2000, 0, 0, false, false, ATLS_E_EXPIRED, 0},
+        {"CoRIM in its first second", NULL, 1000, 2000, 0, 0, false, false, 0, 2000},
+        {"signed, the CoRIM expired", plain, 0, 999, 0, 1, true, false, ATLS_E_EXPIRED, 0},
+        {"signed, the signature ends first", until_1000, 0, 2000, 0, 1, true, false, 0, 1000},
+    };
+    const struct atls_public_key keys[] = {devices[0].pak.public_key, devices[1].pak.public_key};
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct atls_store *store = open_fresh("memory");
+        struct atls_import_rules rules = {NOW, &atls_crypto_gnutls, keys, table[i].endorsers,
+                                          table[i].signed_only};
+        struct atls_store_import counts = {0};
+        struct atls_reference_set set;
+        struct atls_corim corim;
+        uint8_t *made, *encoded, signed_corim[8192];
+        size_t size = test_corim(devices, 1, ATLS_CORIM_MAIN, &made);
+
+        assert_int_equal(atls_corim_parse(ATLS_BYTES(made, size), &corim), 0);
+        corim.validity = (struct atls_validity){table[i].not_before, table[i].not_after};
+        assert_int_equal(atls_corim_write(&corim, &encoded, &size), 0);
+        if (table[i].meta)
+            size = sign_corim(ATLS_BYTES(encoded, size), &devices[table[i].signer].pak,
+                              table[i].meta, signed_corim, sizeof signed_corim);
+        else
+            memcpy(signed_corim, encoded, size);
+        if (table[i].damaged)
+            signed_corim[size - 1] ^= 1;
+        int result = atls_store_import_by(store, &rules, ATLS_BYTES(signed_corim, size), &counts);
+        if (result != table[i].outcome)
+            fail_msg("%s: expected %s, came %s: %s", table[i].what,
+                     atls_error_name(table[i].outcome), atls_error_name(result), atls_error_text());
+        assert_int_equal(
+            store->ops->find_reference_values(store, devices[0].implementation_id, &set), 0);
+        assert_int_equal(set.count, result ? 0 : TEST_COMPONENTS);
+        if (!result) {
+            assert_int_equal(counts.is_signed, table[i].meta != NULL);
+            assert_string_equal(counts.signer, table[i].meta ? "A" : "");
+            assert_int_equal(set.values[0].validity.not_after, table[i].known_until);
+        }
+        atls_reference_set_clear(&set);
+        atls_corim_clear(&corim);
+        free(made);
+        free(encoded);
+        atls_store_close(store);
+    }
+}
+
 static void test_sqlite_outlives(void **state)
 {
     struct atls_store *store = open_fresh(sqlite_spec);
@@ -249,8 +533,39 @@ static void test_sqlite_of_others(void **state)
     execute("CREATE TABLE something (else_ TEXT)");
     assert_int_equal(atls_store_open(sqlite_spec, &store), ATLS_E_MALFORMED);
     assert_int_equal(truncate(path, 0), 0);
-    execute("PRAGMA user_version = 2");
+    execute("PRAGMA user_version = 3");
     assert_int_equal(atls_store_open(sqlite_spec, &store), ATLS_E_MALFORMED);
+}
+
+/* A file that was written before there were validities is brought up to date, and nothing is lost.
+ */
+static void test_sqlite_of_version_1(void **state)
+{
+    struct atls_store *store;
+
+    assert_int_equal(truncate(path, 0), 0);
+    execute("CREATE TABLE reference_value (implementation_id BLOB NOT NULL, name TEXT,"
+            " version TEXT, digest BLOB NOT NULL, hash INTEGER NOT NULL, signer_id BLOB NOT NULL);"
+            "CREATE INDEX reference_value_of ON reference_value (implementation_id);"
+            "CREATE TABLE trust_anchor (implementation_id BLOB NOT NULL,"
+            " instance_id BLOB NOT NULL, curve INTEGER NOT NULL, x BLOB NOT NULL, y BLOB NOT NULL,"
+            " PRIMARY KEY (implementation_id, instance_id));"
+            "INSERT INTO reference_value VALUES (zeroblob(32), NULL, '1', zeroblob(32), 0,"
+            " zeroblob(32));"
+            "PRAGMA user_version = 1;");
+    for (int twice = 0; twice < 2; twice++) {
+        struct atls_reference_set set;
+        uint8_t implementation_id[32] = {0};
+
+        assert_int_equal(atls_store_open(sqlite_spec, &store), 0);
+        import(store, devices, 2);
+        check_known(store, 2);
+        assert_int_equal(store->ops->find_reference_values(store, implementation_id, &set), 0);
+        assert_int_equal(set.count, 1);
+        assert_string_equal(set.values[0].version, "1");
+        atls_reference_set_clear(&set);
+        atls_store_close(store);
+    }
 }
 
 /* Damage inside a database must be an error, never a key or a digest. */
@@ -267,6 +582,8 @@ static void test_sqlite_damaged(void **state)
         {"UPDATE reference_value SET digest = zeroblob(65)", false},
         {"UPDATE reference_value SET signer_id = zeroblob(65)", false},
         {"UPDATE reference_value SET hash = 9", false},
+        {"UPDATE reference_value SET not_after = -1", false},
+        {"UPDATE trust_anchor SET not_before = -1", true},
         {"DROP TABLE reference_value", false},
         {"DROP TABLE trust_anchor", true},
     };
@@ -314,6 +631,13 @@ int main(void)
         BOTH(test_conflict),
         BOTH(test_odd_values),
         BOTH(test_bad_corim),
+        BOTH(test_limit),
+        BOTH(test_validity_is_kept),
+        BOTH(test_revision),
+        BOTH(test_adding_at_once),
+        cmocka_unit_test(test_endorsers),
+        cmocka_unit_test(test_sqlite_shared),
+        cmocka_unit_test(test_sqlite_of_version_1),
         BOTH(test_vectors_of_veraison),
         cmocka_unit_test(test_sqlite_outlives),
         cmocka_unit_test(test_sqlite_of_others),
