@@ -39,11 +39,13 @@ static const char *title_of(unsigned status)
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {404, "Not Found"},
+        {405, "Method Not Allowed"},
         {406, "Not Acceptable"},
         {413, "Request Entity Too Large"},
         {415, "Unsupported Media Type"},
         {429, "Too Many Requests"},
         {500, "Internal Server Error"},
+        {501, "Not Implemented"},
         {503, "Service Unavailable"},
     };
 
@@ -78,42 +80,102 @@ void atls_api_problem(struct atls_response *responsep, unsigned status, const ch
     atls_answer_problem(responsep, status, NULL, "%s", detail);
 }
 
-/* One range of an Accept header, without its parameters: like Veraison's HTTP library, q is not
- * looked at. */
-static bool range_covers(const char *range, size_t size, const char *type)
+/* How closely a range names TYPE: 3 exactly, 2 "type/" and a star, 1 everything, 0 not at all. */
+static int closeness(const char *range, size_t size, const char *type)
 {
     const char *slash = strchr(type, '/');
 
     if (size == 3 && memcmp(range, "*/*", 3) == 0)
-        return true;
+        return 1;
     if (size >= 2 && memcmp(range + size - 2, "/*", 2) == 0)
-        return size - 1 == (size_t)(slash - type) + 1 && strncasecmp(range, type, size - 1) == 0;
-    return size == strlen(type) && strncasecmp(range, type, size) == 0;
+        return size - 1 == (size_t)(slash - type) + 1 && strncasecmp(range, type, size - 1) == 0
+                   ? 2
+                   : 0;
+    return size == strlen(type) && strncasecmp(range, type, size) == 0 ? 3 : 0;
 }
 
+/* weight = "0" ["." 0*3DIGIT] / "1" ["." 0*3("0")] (RFC 9110 section 12.4.2), in thousandths; what
+ * is no weight weighs nothing. */
+static int weight_of(const char *text, size_t size)
+{
+    int weight = 0;
+
+    if (size == 0 || size > 5 || text[0] < '0' || text[0] > '1' || (size > 1 && text[1] != '.'))
+        return 0;
+    weight = (text[0] - '0') * 1000;
+    for (size_t i = 2, unit = 100; i < size; i++, unit /= 10) {
+        if (text[i] < '0' || text[i] > (text[0] == '1' ? '0' : '9'))
+            return 0;
+        weight += (text[i] - '0') * (int)unit;
+    }
+    return weight;
+}
+
+/* The length of what stands before one of ENDS, which mean nothing within a quoted string. */
+static size_t span(const char *text, const char *ends)
+{
+    bool quoted = false;
+    size_t i = 0;
+
+    for (; text[i] && (quoted || !strchr(ends, text[i])); i++) {
+        if (quoted && text[i] == '\\' && text[i + 1])
+            i++;
+        else if (text[i] == '"')
+            quoted = !quoted;
+    }
+    return i;
+}
+
+static const char *trim(const char *text, size_t *size)
+{
+    while (*size > 0 && strchr(" \t", *text)) {
+        text++;
+        --*size;
+    }
+    while (*size > 0 && strchr(" \t", text[*size - 1]))
+        --*size;
+    return text;
+}
+
+/* One member of the list: how closely it names TYPE, and its weight. Parameters other than the
+ * weight are not compared, for no type here has any. */
+static int read_range(const char *member, size_t whole, const char *type, int *weightp)
+{
+    size_t size = span(member, ",;"), at = size;
+    const char *range = trim(member, &size);
+
+    *weightp = 1000;
+    while (at < whole) { /* at a semicolon */
+        const char *parameter = member + at + 1;
+        size_t length = span(parameter, ",;");
+
+        at += 1 + length;
+        parameter = trim(parameter, &length);
+        if (length >= 2 && (parameter[0] == 'q' || parameter[0] == 'Q') && parameter[1] == '=')
+            *weightp = weight_of(parameter + 2, length - 2);
+    }
+    return closeness(range, size, type);
+}
+
+/* RFC 9110 section 12.5.1: the closest range decides. */
 bool atls_accepts(const char *accept, const char *type)
 {
-    static const char blank[] = " \t";
+    int closest = 0, decisive = 0;
 
-    if (!accept || accept[strspn(accept, blank)] == 0)
+    if (!accept || accept[strspn(accept, " \t")] == 0)
         return true;
     while (*accept) {
-        size_t whole = strcspn(accept, ","), size;
+        size_t whole = span(accept, ",");
+        int weight, close = read_range(accept, whole, type, &weight);
 
-        size = strcspn(accept, ",;");
-        while (size > 0 && strchr(blank, accept[0])) {
-            accept++;
-            size--;
-            whole--;
+        if (close > closest || (close > 0 && close == closest && weight > decisive)) {
+            closest = close;
+            decisive = weight;
         }
-        while (size > 0 && strchr(blank, accept[size - 1]))
-            size--;
-        if (range_covers(accept, size, type))
-            return true;
         accept += whole;
         accept += *accept == ',';
     }
-    return false;
+    return decisive > 0;
 }
 
 bool atls_answer_acceptable(const struct atls_request *request, const char *type,
@@ -140,8 +202,11 @@ enum atls_endpoint atls_api_endpoint(const char *path)
 {
     if (strcmp(path, ATLS_PATH_NEW_SESSION) == 0)
         return ATLS_ENDPOINT_NEW_SESSION;
-    if (strncmp(path, ATLS_PATH_SESSION, strlen(ATLS_PATH_SESSION)) == 0)
-        return ATLS_ENDPOINT_SESSION;
+    if (strncmp(path, ATLS_PATH_SESSION, strlen(ATLS_PATH_SESSION)) == 0) {
+        const char *id = path + strlen(ATLS_PATH_SESSION);
+
+        return id[0] == 0 || strchr(id, '/') ? ATLS_ENDPOINT_NONE : ATLS_ENDPOINT_SESSION;
+    }
     if (strcmp(path, ATLS_PATH_SUBMIT) == 0)
         return ATLS_ENDPOINT_PROVISIONING;
     if (strcmp(path, ATLS_PATH_DISCOVERY_VERIFICATION) == 0 ||
@@ -150,13 +215,25 @@ enum atls_endpoint atls_api_endpoint(const char *path)
     return ATLS_ENDPOINT_NONE;
 }
 
-static bool answer_session(const struct atls_api *api, const struct atls_request *request,
-                           struct atls_response *response)
+/* What may be done to each endpoint (RFC 9110 section 10.2.1). */
+static const char *methods_of(enum atls_endpoint endpoint)
 {
-    const char *id = request->path + strlen(ATLS_PATH_SESSION);
+    switch (endpoint) {
+    case ATLS_ENDPOINT_NEW_SESSION:
+    case ATLS_ENDPOINT_PROVISIONING:
+        return "POST, OPTIONS";
+    case ATLS_ENDPOINT_SESSION:
+        return "GET, HEAD, POST, DELETE, OPTIONS";
+    case ATLS_ENDPOINT_DISCOVERY:
+        return "GET, HEAD, OPTIONS";
+    default:
+        return NULL;
+    }
+}
 
-    if (id[0] == 0 || strchr(id, '/'))
-        return false;
+static bool answer_session(const struct atls_api *api, const struct atls_request *request,
+                           const char *id, struct atls_response *response)
+{
     if (strcmp(request->method, "POST") == 0)
         atls_answer_submit_evidence(api, request, id, response);
     else if (strcmp(request->method, "GET") == 0)
@@ -168,20 +245,20 @@ static bool answer_session(const struct atls_api *api, const struct atls_request
     return true;
 }
 
-/* A wrong method is answered like a wrong path, as at Veraison. */
+/* False: not with this method. */
 static bool route(const struct atls_api *api, const struct atls_request *request,
-                  struct atls_response *response)
+                  enum atls_endpoint endpoint, struct atls_response *response)
 {
     bool post = strcmp(request->method, "POST") == 0;
     bool get = strcmp(request->method, "GET") == 0;
 
-    switch (atls_api_endpoint(request->path)) {
+    switch (endpoint) {
     case ATLS_ENDPOINT_NEW_SESSION:
         if (post)
             atls_answer_new_session(api, request, response);
         return post;
     case ATLS_ENDPOINT_SESSION:
-        return answer_session(api, request, response);
+        return answer_session(api, request, request->path + strlen(ATLS_PATH_SESSION), response);
     case ATLS_ENDPOINT_PROVISIONING:
         if (post)
             atls_answer_submit_endorsements(api, request, response);
@@ -197,16 +274,33 @@ static bool route(const struct atls_api *api, const struct atls_request *request
     }
 }
 
+static void answer_unknown_path(struct atls_response *response)
+{
+    response->status = 404;
+    response->body = strdup("404 page not found");
+    response->body_size = response->body ? strlen(response->body) : 0;
+    response->content_type = "text/plain";
+}
+
 void atls_api_answer(const struct atls_api *api, const struct atls_request *request,
                      struct atls_response *responsep)
 {
+    enum atls_endpoint endpoint = atls_api_endpoint(request->path);
+    struct atls_request asked = *request;
     struct atls_response response = {0};
 
-    if (!route(api, request, &response)) {
-        response.status = 404;
-        response.body = strdup("404 page not found");
-        response.body_size = response.body ? strlen(response.body) : 0;
-        response.content_type = "text/plain";
+    /* RFC 9110 section 9.3.2: as GET; whoever sends the answer leaves out its body */
+    if (strcmp(asked.method, "HEAD") == 0)
+        asked.method = "GET";
+    if (endpoint == ATLS_ENDPOINT_NONE) {
+        answer_unknown_path(&response);
+    } else if (strcmp(asked.method, "OPTIONS") == 0) {
+        response.status = 204;
+        response.allow = methods_of(endpoint);
+    } else if (!route(api, &asked, endpoint, &response)) {
+        response.allow = methods_of(endpoint);
+        atls_answer_problem(&response, 405, NULL, "%.40s is not done here, but: %s",
+                            request->method, response.allow);
     }
     *responsep = response;
 }

@@ -42,6 +42,7 @@ struct atls_response { /* free the members with atls_response_clear() */
     const char *content_type; /* NULL where there is no body */
     char *location;           /* NULL: no such header */
     const char *accept;       /* NULL: no such header */
+    const char *allow;        /* NULL: no such header */
     const char *challenge;    /* WWW-Authenticate; NULL: no such header */
     char *body;
     size_t body_size;

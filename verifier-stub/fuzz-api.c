@@ -43,7 +43,7 @@ static char *take_line(struct atls_bytes *in)
 
 static void check(const struct atls_request *request, const struct atls_response *response)
 {
-    static const unsigned statuses[] = {200, 201, 204, 400, 404, 406, 415};
+    static const unsigned statuses[] = {200, 201, 204, 400, 404, 405, 406, 415};
     bool known = false;
 
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)

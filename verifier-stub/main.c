@@ -37,7 +37,8 @@ struct options {
     enum atls_ear_dialect ear_dialect;
     bool terse, quiet;
     unsigned result_lifetime, session_lifetime;
-    unsigned cache_lifetime; /* 0: no cache */
+    unsigned cache_lifetime;  /* 0: no cache */
+    unsigned request_seconds; /* 0: the server's default */
 };
 
 struct parts { /* of a running verifier, in the order of their making */
@@ -63,6 +64,7 @@ enum {
     OPTION_RESULT_LIFETIME,
     OPTION_SESSION_LIFETIME,
     OPTION_CACHE,
+    OPTION_REQUEST_TIMEOUT,
     OPTION_TERSE,
     OPTION_QUIET,
     OPTION_FAULT,
@@ -88,6 +90,7 @@ static const struct argp_option argp_options[] = {
     {"public-key", OPTION_PUBLIC_KEY, "FILE", 0, "Write the public JWK there", 0},
     {"result-lifetime", OPTION_RESULT_LIFETIME, "S", 0, "Of a result (300)", 0},
     {"session-lifetime", OPTION_SESSION_LIFETIME, "S", 0, "Of a session (150)", 0},
+    {"request-timeout", OPTION_REQUEST_TIMEOUT, "S", 0, "For a request to come in (60)", 0},
     {"cache", OPTION_CACHE, "S", 0,
      "Remember platform tokens that were found good, for so long (default: never)", 0},
     {"terse", OPTION_TERSE, NULL, 0, "Sessions and results say only what is needed", 0},
@@ -208,6 +211,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         break;
     case OPTION_FAULT:
         add_fault(options, value, state);
+        break;
+    case OPTION_REQUEST_TIMEOUT:
+        options->request_seconds = seconds(value, "--request-timeout", state);
         break;
     case OPTION_CACHE:
         options->cache_lifetime = seconds(value, "--cache", state);
@@ -396,6 +402,7 @@ static int start_server(const struct options *options, struct parts *parts)
             },
         .faults = options->faults,
         .fault_count = options->fault_count,
+        .request_seconds = options->request_seconds,
     };
     int error = atls_verifier_start(&config, options->listen, &parts->verifier);
 

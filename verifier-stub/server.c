@@ -19,10 +19,13 @@
 
 #include "program/program.h"
 #include "rats/error.h"
+#include "verifier-stub/http-head.h"
+#include "verifier-stub/http-watch.h"
 #include "verifier-stub/printable.h"
 
 #define CONNECTIONS_MAX 4096
 #define IDLE_SECONDS 60
+#define REQUEST_SECONDS 60 /* for a request as a whole, however many pieces it comes in */
 #define THREADS_MAX 64
 #define BACKLOG 1024
 #define DRAIN_MAX ((size_t)16 << 20) /* of a body that is too large: then the connection ends */
@@ -30,6 +33,7 @@
 struct atls_verifier {
     struct atls_verifier_config config;
     struct MHD_Daemon *daemon;
+    struct atls_http_watch *watch;
     char address[80];
     uint16_t port;
     pthread_mutex_t lock; /* of stopping */
@@ -37,7 +41,9 @@ struct atls_verifier {
     bool stopping;
 };
 
-struct exchange { /* one request while its body comes */
+struct exchange { /* one request while it comes */
+    char *target; /* as it came */
+    bool has_head;
     uint8_t *body;
     size_t size, capacity;
     size_t received; /* all of it, kept or not */
@@ -68,10 +74,14 @@ static bool exchange_add(struct exchange *exchange, const char *data, size_t siz
 static void exchange_free(void *context, struct MHD_Connection *connection, void **closure,
                           enum MHD_RequestTerminationCode code)
 {
+    struct atls_verifier *verifier = context;
     struct exchange *exchange = *closure;
 
-    if (exchange)
+    atls_http_watch_note(verifier->watch, connection, false);
+    if (exchange) {
+        free(exchange->target);
         free(exchange->body);
+    }
     free(exchange);
     *closure = NULL;
 }
@@ -115,15 +125,14 @@ static void wait_here(struct atls_verifier *verifier, unsigned milliseconds)
     pthread_mutex_unlock(&verifier->lock);
 }
 
-/* Text of a query parameter or header; *VALIDP becomes false where it hides a zero byte. */
-static const char *lookup(struct MHD_Connection *connection, enum MHD_ValueKind kind,
-                          const char *name, bool *validp)
+/* Text of a query parameter; *VALIDP becomes false where it hides a zero byte. */
+static const char *lookup(struct MHD_Connection *connection, const char *name, bool *validp)
 {
     const char *value = NULL;
     size_t size = 0;
 
-    if (MHD_lookup_connection_value_n(connection, kind, name, strlen(name), &value, &size) !=
-            MHD_YES ||
+    if (MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), &value,
+                                      &size) != MHD_YES ||
         !value)
         return NULL;
     if (strlen(value) != size)
@@ -132,27 +141,38 @@ static const char *lookup(struct MHD_Connection *connection, enum MHD_ValueKind 
 }
 
 static void answer(const struct atls_verifier *verifier, struct MHD_Connection *connection,
-                   const char *url, const char *method, const struct exchange *exchange,
+                   const char *path, const char *method, const struct exchange *exchange,
                    struct atls_response *responsep)
 {
-    bool valid = true;
+    bool valid = true, failed = false, twice = false;
+    char *accept = atls_http_list(connection, "Accept", &failed);
+    char *type = atls_http_single(connection, "Content-Type", &failed, &twice);
+    char *authorization = atls_http_single(connection, "Authorization", &failed, &twice);
     struct atls_request request = {
         .method = method,
-        .path = url,
-        .accept = lookup(connection, MHD_HEADER_KIND, "Accept", &valid),
-        .content_type = lookup(connection, MHD_HEADER_KIND, "Content-Type", &valid),
-        .authorization = lookup(connection, MHD_HEADER_KIND, "Authorization", &valid),
-        .nonce = lookup(connection, MHD_GET_ARGUMENT_KIND, "nonce", &valid),
-        .nonce_size = lookup(connection, MHD_GET_ARGUMENT_KIND, "nonceSize", &valid),
+        .path = path,
+        .accept = accept,
+        .content_type = type,
+        .authorization = authorization,
+        .nonce = lookup(connection, "nonce", &valid),
+        .nonce_size = lookup(connection, "nonceSize", &valid),
         .body = ATLS_BYTES(exchange->body, exchange->size),
     };
 
     if (exchange->received > ATLS_BODY_MAX)
         atls_api_problem(responsep, 413, "a body has at most 1 MiB");
+    else if (failed)
+        atls_api_problem(responsep, 500, "no memory for a request");
+    else if (twice)
+        atls_api_problem(responsep, 400,
+                         "Content-Type or Authorization came twice [RFC 9110 section 5.3]");
     else if (!valid)
         atls_api_problem(responsep, 400, "a parameter holds a zero byte");
     else
         atls_api_answer(&verifier->config.api, &request, responsep);
+    free(accept);
+    free(type);
+    free(authorization);
 }
 
 static void make_garbage(struct atls_response *response)
@@ -192,7 +212,7 @@ static bool carry_out_faults(struct atls_verifier *verifier, enum atls_endpoint 
 }
 
 static enum MHD_Result send_response(struct MHD_Connection *connection,
-                                     struct atls_response *response)
+                                     struct atls_response *response, bool is_last)
 {
     struct MHD_Response *out = MHD_create_response_from_buffer(
         response->body_size, response->body_size ? response->body : (void *)(uintptr_t) "",
@@ -207,6 +227,10 @@ static enum MHD_Result send_response(struct MHD_Connection *connection,
         MHD_add_response_header(out, MHD_HTTP_HEADER_LOCATION, response->location);
     if (response->accept)
         MHD_add_response_header(out, MHD_HTTP_HEADER_ACCEPT, response->accept);
+    if (response->allow)
+        MHD_add_response_header(out, MHD_HTTP_HEADER_ALLOW, response->allow);
+    if (is_last)
+        MHD_add_response_header(out, MHD_HTTP_HEADER_CONNECTION, "close");
     if (response->challenge)
         MHD_add_response_header(out, MHD_HTTP_HEADER_WWW_AUTHENTICATE, response->challenge);
     result = MHD_queue_response(connection, response->status, out);
@@ -230,31 +254,65 @@ static void tell_request(const struct atls_verifier *verifier, const char *metho
 }
 
 static enum MHD_Result finish(struct atls_verifier *verifier, struct MHD_Connection *connection,
-                              const char *url, const char *method, struct exchange *exchange)
+                              const char *path, const char *method, struct exchange *exchange)
 {
     struct atls_response response = {0};
     enum MHD_Result result = MHD_NO;
 
-    answer(verifier, connection, url, method, exchange, &response);
-    if (carry_out_faults(verifier, atls_api_endpoint(url), &response)) {
-        tell_request(verifier, method, url, response.status);
-        result = send_response(connection, &response);
+    atls_http_watch_note(verifier->watch, connection, true);
+    answer(verifier, connection, path, method, exchange, &response);
+    if (carry_out_faults(verifier, atls_api_endpoint(path), &response)) {
+        tell_request(verifier, method, path, response.status);
+        result = send_response(connection, &response, false);
     }
     atls_response_clear(&response);
     return result;
 }
 
-/* Called once when the header is there, then for each piece of the body, then at the end. */
+/* At once, before any of its body, and the connection ends: where the body does is not known. */
+static enum MHD_Result refuse(struct atls_verifier *verifier, struct MHD_Connection *connection,
+                              const char *path, const char *method,
+                              const struct atls_http_flaw *flaw)
+{
+    struct atls_response response;
+    enum MHD_Result result;
+
+    atls_api_problem(&response, flaw->status, flaw->text);
+    tell_request(verifier, method, path, response.status);
+    result = send_response(connection, &response, true);
+    atls_response_clear(&response);
+    return result;
+}
+
+/* Called with the target of each request, before its head is read. */
+static void *begin(void *context, const char *target, struct MHD_Connection *connection)
+{
+    struct atls_verifier *verifier = context;
+    struct exchange *exchange = calloc(1, sizeof *exchange);
+
+    atls_http_watch_note(verifier->watch, connection, false);
+    if (exchange)
+        exchange->target = strdup(target);
+    return exchange;
+}
+
+/* Called once when the head is there, then for each piece of the body, then at the end. */
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *upload,
                               size_t *upload_size, void **closure)
 {
     struct atls_verifier *verifier = context;
     struct exchange *exchange = *closure;
+    const char *path = atls_http_path(url);
 
-    if (!exchange) {
-        *closure = calloc(1, sizeof *exchange);
-        return *closure ? MHD_YES : MHD_NO;
+    if (!exchange || !exchange->target) /* no memory */
+        return MHD_NO;
+    if (!exchange->has_head) {
+        struct atls_http_flaw flaw;
+
+        exchange->has_head = true;
+        atls_http_check_head(connection, method, exchange->target, version, &flaw);
+        return flaw.status ? refuse(verifier, connection, path, method, &flaw) : MHD_YES;
     }
     if (*upload_size > 0) {
         bool more = exchange_add(exchange, upload, *upload_size);
@@ -262,7 +320,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         *upload_size = 0;
         return more ? MHD_YES : MHD_NO;
     }
-    return finish(verifier, connection, url, method, exchange);
+    return finish(verifier, connection, path, method, exchange);
 }
 
 /* Splits "ADDRESS:PORT"; the address may be bracketed. */
@@ -360,13 +418,15 @@ static struct MHD_Daemon *start_daemon(struct atls_verifier *verifier, int fd)
     bool may_wait = verifier->config.fault_count > 0;
     unsigned threads = may_wait || cores < 2 ? 0 : cores > THREADS_MAX ? THREADS_MAX : cores;
 
-    return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-                                (may_wait ? MHD_USE_THREAD_PER_CONNECTION : 0),
-                            0, NULL, NULL, handle, verifier, MHD_OPTION_LISTEN_SOCKET, fd,
-                            MHD_OPTION_NOTIFY_COMPLETED, exchange_free, NULL,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-                            MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
+            (may_wait ? MHD_USE_THREAD_PER_CONNECTION : 0),
+        0, NULL, NULL, handle, verifier, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
+        exchange_free, verifier, MHD_OPTION_NOTIFY_CONNECTION, atls_http_watch_connection,
+        verifier->watch, MHD_OPTION_URI_LOG_CALLBACK, begin, verifier, MHD_OPTION_UNESCAPE_CALLBACK,
+        atls_http_unescape, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_THREAD_POOL_SIZE, threads,
+        MHD_OPTION_END);
 }
 
 int atls_verifier_start(const struct atls_verifier_config *config, const char *listen,
@@ -387,10 +447,18 @@ int atls_verifier_start(const struct atls_verifier_config *config, const char *l
         return atls_fail(-ENOMEM, NULL, "no memory for a verifier");
     }
     note_address(verifier, fd);
+    error = atls_http_watch_start(
+        config->request_seconds ? config->request_seconds : REQUEST_SECONDS, &verifier->watch);
+    if (error != 0) {
+        close(fd);
+        free_verifier(verifier);
+        return error;
+    }
     verifier->daemon = start_daemon(verifier, fd);
     if (!verifier->daemon) {
         error = errno ? -errno : -EIO;
         close(fd);
+        atls_http_watch_stop(verifier->watch);
         free_verifier(verifier);
         return atls_fail(error, NULL, "the HTTP server does not start: %s", strerror(-error));
     }
@@ -417,5 +485,6 @@ void atls_verifier_stop(struct atls_verifier *verifier)
     pthread_cond_broadcast(&verifier->stop);
     pthread_mutex_unlock(&verifier->lock);
     MHD_stop_daemon(verifier->daemon);
+    atls_http_watch_stop(verifier->watch);
     free_verifier(verifier);
 }

@@ -11,6 +11,7 @@ struct atls_verifier_config { /* borrowed until atls_verifier_stop() */
     struct atls_api api;
     const struct atls_verifier_fault *faults;
     size_t fault_count;
+    unsigned request_seconds; /* for a request to come in; 0: 60 */
 };
 
 /* LISTEN: "ADDRESS:PORT", an IPv4 address or [IPv6]; port 0 picks one. Each connection has a

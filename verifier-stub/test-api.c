@@ -132,7 +132,8 @@ static const struct row rows[] = {
     {"nonceSize is decimal", "POST", NEW, NULL, NULL, NULL, "0x20", "", 400, PROBLEM, "8..64"},
     {"nonceSize with a sign", "POST", NEW, NULL, NULL, NULL, "+32", "", 400, PROBLEM, "8..64"},
     {"nonceSize with a word", "POST", NEW, NULL, NULL, NULL, "32 bytes", "", 400, PROBLEM, "8..64"},
-    {"new session has one method", "GET", NEW, NULL, NULL, NULL, NULL, "", 404, "text/plain", NULL},
+    {"new session has one method", "GET", NEW, NULL, NULL, NULL, NULL, "", 405, PROBLEM,
+     "POST, OPTIONS"},
     /* evidence: 406, 400 (empty), 400 (CMW), 400 or 415 (type), 400 (id), 404 */
     {"evidence, other accept", "POST", SESSION "1234", "text/html", "x", NULL, NULL, "", 406,
      PROBLEM, ""},
@@ -172,8 +173,8 @@ static const struct row rows[] = {
     {"session deleted, bad id", "DELETE", SESSION "1234", "text/html", NULL, NULL, NULL, "", 400,
      PROBLEM, ""},
     {"session deleted, none", "DELETE", SESSION UUID, NULL, NULL, NULL, NULL, "", 204, NULL, NULL},
-    {"session, other method", "PUT", SESSION UUID, NULL, NULL, NULL, NULL, "x", 404, "text/plain",
-     NULL},
+    {"session, other method", "PUT", SESSION UUID, NULL, NULL, NULL, NULL, "x", 405, PROBLEM,
+     "GET, HEAD, POST"},
     {"session without id", "GET", SESSION, NULL, NULL, NULL, NULL, "", 404, "text/plain", NULL},
     {"session with more behind", "GET", SESSION UUID "/x", NULL, NULL, NULL, NULL, "", 404,
      "text/plain", NULL},
@@ -191,14 +192,14 @@ static const struct row rows[] = {
      "empty body"},
     {"endorsements, junk", "POST", SUBMIT, NULL, ATLS_MT_CORIM, NULL, NULL, "\xff\xfejunk", 200,
      "application/vnd.veraison.provisioning-session+json", NULL},
-    {"endorsements, other method", "GET", SUBMIT, NULL, NULL, NULL, NULL, "", 404, "text/plain",
-     NULL},
+    {"endorsements, other method", "GET", SUBMIT, NULL, NULL, NULL, NULL, "", 405, PROBLEM,
+     "POST, OPTIONS"},
     {"discovery, other accept", "GET", "/.well-known/veraison/verification", "text/html", NULL,
      NULL, NULL, "", 406, PROBLEM, ""},
     {"discovery, plain JSON", "GET", "/.well-known/veraison/verification", "application/json", NULL,
      NULL, NULL, "", 200, "application/vnd.veraison.discovery+json", NULL},
-    {"discovery has one method", "POST", "/.well-known/veraison/verification", NULL, NULL, NULL,
-     NULL, "", 404, "text/plain", NULL},
+    {"discovery is only read", "POST", "/.well-known/veraison/verification", NULL, NULL, NULL, NULL,
+     "", 405, PROBLEM, "GET, HEAD, OPTIONS"},
 };
 
 static void check_problem(const struct row *row, const struct atls_response *response)
@@ -670,6 +671,51 @@ static void test_signing_keys(void **state)
     json_decref(key);
 }
 
+/* RFC 9110 sections 12.4.2 and 12.5.1: weights, and the closest range decides. */
+static void test_accepts(void **state)
+{
+    static const struct {
+        const char *accept;
+        bool accepts; /* application/a+json */
+    } table[] = {
+        {NULL, true},
+        {"", true},
+        {"*/*", true},
+        {"application/*", true},
+        {"application/a+json", true},
+        {"APPLICATION/A+JSON", true},
+        {"text/html", false},
+        {"text/*", false},
+        {"app*/*", false},
+        {"text/html, */*", true},
+        {"text/html,,\t*/*", true},
+        {"*/*;q=0", false},
+        {"*/*; q=0.000", false},
+        {"*/*;q=0.001", true},
+        {"*/*;q=1.000", true},
+        {"*/*;Q=0", false},
+        {"*/*;q=1.001", false}, /* no weight */
+        {"*/*;q=2", false},
+        {"*/*;q=", false},
+        {"*/*;q=0.0001", false},
+        {"*/*, application/a+json;q=0", false},
+        {"application/a+json;q=0, */*", false},
+        {"application/*;q=0, application/a+json", true},
+        {"*/*;q=0, application/*;q=0.1", true},
+        {"application/a+json;q=0, application/a+json;q=0.5", true},
+        {"application/a+json;version=1", true},
+        {"text/html;x=\",application/a+json\"", false}, /* a comma in a quoted string */
+        {"text/html;x=\"\\\",*/*\"", false},
+        {"application/a+json;x=\"q=0\"", true},
+        {"application/a+json;x=1;q=0", false},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (atls_accepts(table[i].accept, "application/a+json") != table[i].accepts)
+            fail_msg("Accept: %s", table[i].accept);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest others[] = {
@@ -682,6 +728,7 @@ int main(void)
         cmocka_unit_test(test_provisioning),
         cmocka_unit_test(test_discovery),
         cmocka_unit_test(test_one_list),
+        cmocka_unit_test(test_accepts),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_signing_keys),
     };
