@@ -76,9 +76,14 @@ static int keep_hello(struct atls_session *s, unsigned type, const gnutls_datum_
     /* The library has a number of its own for what is a ServerHello on the wire. */
     if (type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST)
         type = ATLS_HS_HELLO_RETRY_REQUEST;
-    if (atls_transcript_add(&s->transcript, type, ATLS_BYTES(message->data, message->size)) == 0)
-        return 0;
-    return session_fail(s, "internal", -1, NULL, NULL);
+    int result =
+        atls_transcript_add(&s->transcript, type, ATLS_BYTES(message->data, message->size));
+    if (result <= 0)
+        return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
+    return session_fail(s, "protocol-error",
+                        result == ATLS_E_MISMATCH ? ATLS_ALERT_ILLEGAL_PARAMETER
+                                                  : ATLS_ALERT_DECODE_ERROR,
+                        NULL, NULL);
 }
 
 int session_entry_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming,
