@@ -8,6 +8,7 @@
  */
 #include "tls/endpoint.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +19,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,7 +31,11 @@
 #define LINGER_SECONDS 1.0
 #define RENEW_SECONDS 1.0 /* between two looks at whether the kept result is still good */
 #define BACKLOG 1024
+#define DESCRIPTORS_MAX 65536
 #define FIXED_FDS 2 /* signals and the listening socket */
+/* Descriptors that clients do not get: of files that are written, of what libraries open. */
+#define SPARE_DESCRIPTORS 8
+#define PAUSE_SECONDS 1.0 /* without accepting, where there is no room for another connection */
 
 enum state { PREPARE, KNOCK, CONNECT, TALK, LINGER, GONE }; /* KNOCK: not known who it is */
 
@@ -53,7 +59,9 @@ struct endpoint {
     size_t wait_capacity;
     unsigned started, ended, failed;
     double renew_at;
-    bool stop, full; /* full: no descriptors left for the moment */
+    double accept_at;     /* no room for another connection before */
+    unsigned open_before; /* descriptors that were open before the first connection */
+    bool stop, scarcity_told;
 };
 
 static bool is_client(const struct endpoint *e)
@@ -112,9 +120,30 @@ static int catch_signals(struct endpoint *e)
     return 0;
 }
 
+/* Room to wait for one more connection than there are: made here, so that a lack of memory is the
+ * end of one connection and not of the loop. */
+static bool make_room(struct endpoint *e)
+{
+    size_t capacity = (e->count + 1) * 2 + FIXED_FDS;
+    if (e->count + 1 + FIXED_FDS <= e->wait_capacity)
+        return true;
+    struct curl_waitfd *waits = realloc(e->waits, capacity * sizeof *waits);
+    if (waits == NULL)
+        return false;
+    e->waits = waits;
+    struct pollfd *polls = realloc(e->polls, capacity * sizeof *polls);
+    if (polls == NULL)
+        return false;
+    e->polls = polls;
+    e->wait_capacity = capacity;
+    return true;
+}
+
 /* A place that is only taken with e->count. */
 static struct connection *free_place(struct endpoint *e)
 {
+    if (!make_room(e))
+        return NULL;
     if (e->count == e->capacity) {
         size_t capacity = e->capacity == 0 ? 16 : e->capacity * 2;
         struct connection *bigger = realloc(e->connections, capacity * sizeof *bigger);
@@ -155,6 +184,7 @@ static void begin_linger(struct endpoint *e, struct connection *c)
         e->failed++;
     c->state = c->fd >= 0 && shutdown(c->fd, SHUT_WR) == 0 ? LINGER : GONE;
     c->deadline = atls_now() + LINGER_SECONDS;
+    e->accept_at = 0; /* its descriptor to the verifier is free */
 }
 
 static void linger(struct connection *c)
@@ -293,18 +323,45 @@ static void give_up(struct endpoint *e, struct connection *c)
     begin_linger(e, c);
 }
 
+/* Clients wait in the backlog for a while; what there is room for goes on meanwhile. */
+static void pause_accepting(struct endpoint *e, const char *why)
+{
+    e->accept_at = atls_now() + PAUSE_SECONDS;
+    if (!e->scarcity_told)
+        fprintf(stderr, "server: clients have to wait: %s\n", why);
+    e->scarcity_told = true;
+}
+
+/* Is there a descriptor for one more client, and for each that is under way one to its verifier? A
+ * client that is let in without would be refused for a reason that is none of its doing. */
+static bool has_descriptors(const struct endpoint *e)
+{
+    struct rlimit limit;
+    size_t needed = e->open_before + SPARE_DESCRIPTORS + e->count + 1, talking = 1;
+    for (size_t i = 0; i < e->count; i++)
+        talking += e->connections[i].state != LINGER && e->connections[i].state != GONE;
+    needed += e->options->client != NULL ? talking : 0;
+    return e->count == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0 || needed <= limit.rlim_cur;
+}
+
 static void accept_all(struct endpoint *e)
 {
     while (e->options->connections == 0 || e->started < e->options->connections) {
+        if (!has_descriptors(e)) {
+            pause_accepting(e, "the limit of open files (ulimit -n) leaves none for more");
+            return;
+        }
         int fd = accept4(e->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
-            e->full = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                pause_accepting(e, strerror(errno));
             return;
         }
         bool counted = e->options->connections > 0;
         struct connection *c = counted ? free_place(e) : new_connection(e);
         if (c == NULL) {
             close(fd);
+            fprintf(stderr, "server: a client was turned away: %s\n", atls_error_text());
             continue;
         }
         if (counted) {
@@ -320,34 +377,22 @@ static void accept_all(struct endpoint *e)
     }
 }
 
-static int add_wait(struct endpoint *e, unsigned *countp, int fd, short events)
+static void add_wait(struct endpoint *e, unsigned *countp, int fd, short events)
 {
-    if (*countp == e->wait_capacity) {
-        size_t capacity = e->wait_capacity * 2 + 16;
-        struct curl_waitfd *bigger = realloc(e->waits, capacity * sizeof *bigger);
-        if (bigger == NULL)
-            return atls_fail(-ENOMEM, NULL, "out of memory");
-        e->waits = bigger;
-        struct pollfd *polls = realloc(e->polls, capacity * sizeof *polls);
-        if (polls == NULL)
-            return atls_fail(-ENOMEM, NULL, "out of memory");
-        e->polls = polls;
-        e->wait_capacity = capacity;
-    }
     e->waits[(*countp)++] = (struct curl_waitfd){.fd = fd, .events = events};
-    return 0;
 }
 
 /* A session that waits for its verifier is not asked about its socket: a peer that is gone would
  * wake the loop for ever. */
-static int collect(struct endpoint *e, unsigned *countp, double *wakep)
+static void collect(struct endpoint *e, double now, unsigned *countp, double *wakep)
 {
-    bool accepting = e->listener >= 0 && !e->full &&
+    bool accepting = e->listener >= 0 && now >= e->accept_at &&
                      (e->options->connections == 0 || e->started < e->options->connections);
-    int result = add_wait(e, countp, e->signals, CURL_WAIT_POLLIN);
-    if (result == 0)
-        result = add_wait(e, countp, accepting ? e->listener : -1, CURL_WAIT_POLLIN);
-    for (size_t i = 0; i < e->count && result == 0; i++) {
+    add_wait(e, countp, e->signals, CURL_WAIT_POLLIN);
+    add_wait(e, countp, accepting ? e->listener : -1, CURL_WAIT_POLLIN);
+    if (now < e->accept_at && e->accept_at < *wakep)
+        *wakep = e->accept_at;
+    for (size_t i = 0; i < e->count; i++) {
         struct connection *c = &e->connections[i];
         c->slot = 0;
         double due = c->state == GONE ? 0 : c->deadline;
@@ -355,11 +400,10 @@ static int collect(struct endpoint *e, unsigned *countp, double *wakep)
         if (c->want == ATLS_WANT_VERIFIER && c->state != LINGER)
             continue;
         c->slot = *countp;
-        result = add_wait(e, countp, c->fd,
-                          c->want == ATLS_WANT_WRITE && c->state != LINGER ? CURL_WAIT_POLLOUT
-                                                                           : CURL_WAIT_POLLIN);
+        add_wait(e, countp, c->fd,
+                 c->want == ATLS_WANT_WRITE && c->state != LINGER ? CURL_WAIT_POLLOUT
+                                                                  : CURL_WAIT_POLLIN);
     }
-    return result;
 }
 
 /* Takes away what is over, and whoever still knocks where all are there that were expected. */
@@ -375,7 +419,7 @@ static void sweep(struct endpoint *e)
         atls_session_free(c->session);
         if (c->fd >= 0)
             close(c->fd);
-        e->full = false;
+        e->accept_at = 0;
         *c = e->connections[--e->count];
     }
 }
@@ -413,10 +457,8 @@ static int turn(struct endpoint *e)
 {
     double now = atls_now(), wake = now + RENEW_SECONDS;
     unsigned count = 0;
-    int result = collect(e, &count, &wake);
-    if (result != 0)
-        return result;
-    int wait_ms = wake <= now ? 0 : (int)((wake - now) * 1000) + 1;
+    collect(e, now, &count, &wake);
+    int result, wait_ms = wake <= now ? 0 : (int)((wake - now) * 1000) + 1;
     if (e->options->client != NULL)
         result = atls_verifier_client_poll(e->options->client, e->waits, count, wait_ms);
     else
@@ -440,13 +482,38 @@ static int turn(struct endpoint *e)
     return 0;
 }
 
+static unsigned open_descriptors(void)
+{
+    unsigned count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    while (directory != NULL && readdir(directory) != NULL)
+        count++;
+    if (directory != NULL)
+        closedir(directory);
+    return count > 0 ? count : 16; /* with "." and "..": a little more than there are */
+}
+
+/* As many connections as the system allows, not as the customary soft limit of 1,024 does. */
+static void allow_many_connections(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int start(struct endpoint *e)
 {
+    allow_many_connections();
+    if (!make_room(e))
+        return atls_fail(-ENOMEM, NULL, "out of memory");
     int result = resolve(e);
     if (result == 0)
         result = catch_signals(e);
     if (result == 0 && !is_client(e))
         result = listen_on(e);
+    e->open_before = open_descriptors();
     for (unsigned i = 0; result == 0 && is_client(e) && i < e->options->connections; i++) {
         struct connection *c = new_connection(e);
         if (c == NULL)
@@ -463,12 +530,16 @@ static bool finished(const struct endpoint *e)
     return e->stop || ((is_client(e) || wanted > 0) && e->ended >= wanted && e->count == 0);
 }
 
-static void finish(struct endpoint *e)
+/* RESULT is the loop's: 0 where it was told to end. */
+static void finish(struct endpoint *e, int result)
 {
+    char why[512];
+    snprintf(why, sizeof why, "%s",
+             result == 0 ? "this program was told to end" : atls_error_text());
     for (size_t i = 0; i < e->count; i++) {
         struct connection *c = &e->connections[i];
         if (c->session != NULL) {
-            atls_session_abort(c->session, "timeout", "this program was told to end");
+            atls_session_abort(c->session, result == 0 ? "timeout" : "internal", why);
             atls_session_free(c->session);
         }
         if (c->fd >= 0)
@@ -494,6 +565,6 @@ int atls_endpoint_run(const struct atls_endpoint_options *options, bool *complet
     }
     if (result == 0)
         *completep = e.failed == 0 && e.ended >= options->connections;
-    finish(&e);
+    finish(&e, result);
     return result;
 }

@@ -8,15 +8,18 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "program/program.h"
 #include "rats/error.h"
 
 #define CONNECTIONS_KEPT 512
 #define FAREWELL_SECONDS 0.5
+#define WITHOUT_MEMORY_MS 20
 
 enum state { WAITING, RUNNING, ANSWERED, FAILED };
 
@@ -37,6 +40,7 @@ struct atls_http_exchange {
     char *url;
     enum state state;
     bool in_multi, background, too_large, no_memory;
+    int socket_error; /* errno of a socket that this machine did not give */
     double start_at;
     uint8_t *body;
     size_t size, capacity;
@@ -122,6 +126,17 @@ static void fail(struct atls_http_exchange *x, int failure, const char *reason, 
     x->http->news = true;
 }
 
+/* libcurl would call a lack of descriptors a server that it could not connect to. */
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct atls_http_exchange *x = context;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+        x->socket_error = errno;
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
 static size_t take_body(char *data, size_t unit, size_t count, void *context)
 {
     struct atls_http_exchange *x = context;
@@ -184,7 +199,10 @@ static void judge(struct atls_http_exchange *x, CURLcode code)
         fail(x, -ENOMEM, "internal", what);
         break;
     default:
-        fail(x, ATLS_E_UNAVAILABLE, "verifier-unreachable", what);
+        if (x->socket_error) /* of this machine: the verifier was not even tried */
+            fail(x, -x->socket_error, "internal", strerror(x->socket_error));
+        else
+            fail(x, ATLS_E_UNAVAILABLE, "verifier-unreachable", what);
         break;
     }
 }
@@ -242,6 +260,8 @@ static bool set_up(struct atls_http_exchange *x, const struct atls_http_request 
     ok &= curl_easy_setopt(easy, CURLOPT_USERAGENT, "atls/" ATLS_VERSION) == CURLE_OK;
     ok &= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK;
     ok &= curl_easy_setopt(easy, CURLOPT_WRITEDATA, x) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x) == CURLE_OK;
     if (local) {
         ok &= curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK;
     }
@@ -329,15 +349,15 @@ static int start_due(struct atls_http *http, int most)
     return most;
 }
 
+/* A lack of memory is the end of the exchanges that it hits, which libcurl tells one by one. */
 static int drive(struct atls_http *http)
 {
     int running, queued;
     CURLMcode code = curl_multi_perform(http->multi, &running);
     const CURLMsg *message;
 
-    if (code != CURLM_OK) {
-        return atls_fail(code == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EIO, NULL, "libcurl: %s",
-                         curl_multi_strerror(code));
+    if (code != CURLM_OK && code != CURLM_OUT_OF_MEMORY) {
+        return atls_fail(-EIO, NULL, "libcurl: %s", curl_multi_strerror(code));
     }
     while ((message = curl_multi_info_read(http->multi, &queued))) {
         if (message->msg != CURLMSG_DONE) {
@@ -357,6 +377,17 @@ static int drive(struct atls_http *http)
     return 0;
 }
 
+/* No memory to wait for all of them together: after a moment each is looked at by itself. */
+static void look_at_each(struct curl_waitfd *extra, unsigned count)
+{
+    poll(NULL, 0, WITHOUT_MEMORY_MS);
+    for (unsigned i = 0; i < count; i++) {
+        short events = extra[i].events == CURL_WAIT_POLLOUT ? POLLOUT : POLLIN;
+        struct pollfd one = {.fd = extra[i].fd, .events = events};
+        extra[i].revents = poll(&one, 1, 0) > 0 ? extra[i].events : 0;
+    }
+}
+
 int atls_http_poll(struct atls_http *http, struct curl_waitfd *extra, unsigned count,
                    int timeout_ms)
 {
@@ -371,9 +402,10 @@ int atls_http_poll(struct atls_http *http, struct curl_waitfd *extra, unsigned c
     }
     CURLMcode code = curl_multi_poll(http->multi, extra, count, http->news ? 0 : wait, NULL);
     http->news = false;
-    if (code != CURLM_OK) {
-        return atls_fail(code == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EIO, NULL, "libcurl: %s",
-                         curl_multi_strerror(code));
+    if (code == CURLM_OUT_OF_MEMORY) {
+        look_at_each(extra, count);
+    } else if (code != CURLM_OK) {
+        return atls_fail(-EIO, NULL, "libcurl: %s", curl_multi_strerror(code));
     }
     start_due(http, 0);
     rc = drive(http);
