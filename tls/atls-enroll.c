@@ -322,6 +322,8 @@ static int make_device_key(struct enrolment *e)
     int result = atls_device_open(e->attester.device, DEVICE_TIMEOUT_MS, &e->device);
     if (result == 0)
         result = atls_device_create_key(e->device, e->attester.curve, &e->handle, &e->public_key);
+    if (result == 0) /* whoever gets the certificate uses it from a connection of its own */
+        result = atls_device_keep_key(e->device, e->handle);
     if (result == 0)
         result = atls_device_key_open(e->attester.device, DEVICE_TIMEOUT_MS, e->handle,
                                       &e->public_key, &e->key);

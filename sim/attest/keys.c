@@ -55,6 +55,12 @@ int atls_keys_create(struct atls_keys *keys, enum atls_curve curve, uint32_t *ha
     return 0;
 }
 
+int atls_keys_look_up(struct atls_keys *keys, uint32_t handle)
+{
+    struct atls_identity_key *slot = NULL;
+    return require(keys, handle, &slot);
+}
+
 int atls_keys_destroy(struct atls_keys *keys, uint32_t handle)
 {
     struct atls_identity_key *slot = NULL;

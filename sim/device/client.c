@@ -174,15 +174,25 @@ int atls_device_create_key(struct atls_device *device, enum atls_curve curve, ui
     return 0;
 }
 
-int atls_device_destroy_key(struct atls_device *device, uint32_t handle)
+static int do_with_key(struct atls_device *device, uint8_t operation, uint32_t handle)
 {
     struct atls_cursor c;
     struct call call;
     int r;
-    begin(&call, ATLS_OP_DESTROY_KEY);
+    begin(&call, operation);
     atls_sink_u32(&call.sink, handle);
     r = finish(device, &call, &c);
     return r ? r : atls_cursor_end(&c, "answer");
+}
+
+int atls_device_keep_key(struct atls_device *device, uint32_t handle)
+{
+    return do_with_key(device, ATLS_OP_KEEP_KEY, handle);
+}
+
+int atls_device_destroy_key(struct atls_device *device, uint32_t handle)
+{
+    return do_with_key(device, ATLS_OP_DESTROY_KEY, handle);
 }
 
 int atls_device_attest_key(struct atls_device *device, uint32_t handle, struct atls_bytes challenge,

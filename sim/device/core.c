@@ -8,7 +8,6 @@
 #include "rats/error.h"
 
 #define CLAUSE "request, sim/device/protocol.h"
-#define REASON_MAX 400 /* bytes of each text in an answer that says no */
 
 /* The key attestation service's only door to the platform attestation service. */
 static int token_for_keys(void *context, struct atls_bytes nonce, struct atls_cbor_writer *w)
@@ -136,6 +135,17 @@ static int op_destroy_key(struct atls_core *core, struct atls_cursor *c, struct 
     return atls_keys_destroy(&core->keys, handle);
 }
 
+/* Whose a key is, the server of the connections knows; here it has only to be there. */
+static int op_keep_key(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
+{
+    uint32_t handle;
+    int r;
+    (void)s;
+    if ((r = atls_cursor_u32(c, "handle", &handle)) || (r = atls_cursor_end(c, "request keep-key")))
+        return r;
+    return atls_keys_look_up(&core->keys, handle);
+}
+
 /* A vec24 that is written straight into what is left of the answer, by a CBOR writer. */
 static void begin_evidence(struct atls_sink *s, struct atls_cbor_writer *w)
 {
@@ -238,6 +248,7 @@ static operation *const operations[] = {
     [ATLS_OP_SIGN] = op_sign,
     [ATLS_OP_BOOT_RECORD] = op_boot_record,
     [ATLS_OP_ATTEST_PROTOTYPE] = op_attest_prototype,
+    [ATLS_OP_KEEP_KEY] = op_keep_key,
 };
 
 static enum atls_answer answer_of(int r)
@@ -277,14 +288,6 @@ static int dispatch(struct atls_core *core, struct atls_bytes request, struct at
     return r ? r : atls_sink_done(s, &written);
 }
 
-static struct atls_bytes short_text(const char *text)
-{
-    struct atls_bytes bytes = atls_bytes_of_text(text);
-    if (bytes.size > REASON_MAX)
-        bytes.size = REASON_MAX;
-    return bytes;
-}
-
 struct atls_core_reply atls_core_handle(struct atls_core *core, struct atls_bytes request,
                                         uint8_t *out, size_t capacity)
 {
@@ -295,10 +298,7 @@ struct atls_core_reply atls_core_handle(struct atls_core *core, struct atls_byte
                           : atls_fail(ATLS_E_REFUSED, NULL, "the device is not running");
     if (r) { /* whatever was written so far is overwritten */
         s = atls_sink_of(out, capacity);
-        atls_sink_u8(&s, number);
-        atls_sink_u8(&s, (uint8_t)answer_of(r));
-        atls_sink_vector(&s, 2, short_text(atls_error_text()));
-        atls_sink_vector(&s, 2, short_text(atls_error_clause()));
+        atls_protocol_put_refusal(&s, number, answer_of(r));
     }
     (void)atls_sink_done(&s, &message);
     return (struct atls_core_reply){message, atls_operation_name(number),

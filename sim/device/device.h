@@ -32,9 +32,12 @@ struct atls_device_info {
  * ATLS_E_REFUSED (the device said no; the text says why); ATLS_E_MALFORMED (its answer makes no
  * sense); -errno. */
 int atls_device_info(struct atls_device *device, struct atls_device_info *infop);
-/* Makes an identity key (IK). The handle is valid until destroyed or the device reboots. */
+/* Makes an identity key (IK), which is this client's alone: the handle is valid until it is
+ * destroyed, the client closes, or the device reboots. */
 int atls_device_create_key(struct atls_device *device, enum atls_curve curve, uint32_t *handlep,
                            struct atls_public_key *keyp);
+/* The key outlives this client, and every client may use it (and destroy it): for enrolment. */
+int atls_device_keep_key(struct atls_device *device, uint32_t handle);
 int atls_device_destroy_key(struct atls_device *device, uint32_t handle);
 /* Evidence for the IK over CHALLENGE (8..64 bytes): a CAB, CBOR. *CABP is allocated. */
 int atls_device_attest_key(struct atls_device *device, uint32_t handle, struct atls_bytes challenge,

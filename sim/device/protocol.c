@@ -6,6 +6,8 @@
 
 #include "rats/error.h"
 
+#define REASON_MAX 400 /* bytes of each text in an answer that says no */
+
 const char *atls_operation_name(unsigned operation)
 {
     static const char *const names[] = {
@@ -17,6 +19,7 @@ const char *atls_operation_name(unsigned operation)
         [ATLS_OP_SIGN] = "sign",
         [ATLS_OP_BOOT_RECORD] = "boot-record",
         [ATLS_OP_ATTEST_PROTOTYPE] = "attest-prototype",
+        [ATLS_OP_KEEP_KEY] = "keep-key",
     };
     if (operation < ATLS_OP_INFO || operation > ATLS_OP_LAST)
         return "unknown";
@@ -27,6 +30,22 @@ const char *atls_answer_name(unsigned answer)
 {
     static const char *const names[] = {"done", "refused", "malformed", "failed"};
     return answer <= ATLS_FAILED ? names[answer] : "unknown";
+}
+
+static struct atls_bytes short_text(const char *text)
+{
+    struct atls_bytes bytes = atls_bytes_of_text(text);
+    if (bytes.size > REASON_MAX)
+        bytes.size = REASON_MAX;
+    return bytes;
+}
+
+void atls_protocol_put_refusal(struct atls_sink *s, uint8_t operation, enum atls_answer answer)
+{
+    atls_sink_u8(s, operation);
+    atls_sink_u8(s, (uint8_t)answer);
+    atls_sink_vector(s, 2, short_text(atls_error_text()));
+    atls_sink_vector(s, 2, short_text(atls_error_clause()));
 }
 
 void atls_protocol_put_key(struct atls_sink *s, const struct atls_public_key *key)

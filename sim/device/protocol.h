@@ -14,6 +14,11 @@
  *   6 sign              handle (4), digest (vec8)          signature r || s (vec8)
  *   7 boot-record       -                                  software components, CBOR (vec24)
  *   8 attest-prototype  handle (4), challenge (vec8)       bundle of the prototype of 2022 (vec24)
+ *   9 keep-key          handle (4)                         -
+ *
+ * A key belongs to the connection that created it: no other one can use or destroy it, and it is
+ * destroyed when that connection ends. keep-key ends this: for a key that was enrolled, to be used
+ * by other programs until it is destroyed or the device starts anew.
  *
  *   key: curve (1: 1 P-256, 2 P-384), x, y (32 or 48 bytes each)
  *
@@ -41,7 +46,8 @@ enum atls_operation {
     ATLS_OP_SIGN,
     ATLS_OP_BOOT_RECORD,
     ATLS_OP_ATTEST_PROTOTYPE,
-    ATLS_OP_LAST = ATLS_OP_ATTEST_PROTOTYPE
+    ATLS_OP_KEEP_KEY,
+    ATLS_OP_LAST = ATLS_OP_KEEP_KEY
 };
 enum atls_answer { ATLS_DONE = 0, ATLS_REFUSED = 1, ATLS_BAD_REQUEST = 2, ATLS_FAILED = 3 };
 
@@ -54,6 +60,10 @@ enum atls_answer { ATLS_DONE = 0, ATLS_REFUSED = 1, ATLS_BAD_REQUEST = 2, ATLS_F
 const char *atls_operation_name(unsigned operation);
 /* "done", "refused", "malformed", "failed"; "unknown". */
 const char *atls_answer_name(unsigned answer);
+
+/* An answer that says no, with text and clause of the newest atls_fail(). ANSWER is not ATLS_DONE.
+ */
+void atls_protocol_put_refusal(struct atls_sink *s, uint8_t operation, enum atls_answer answer);
 
 void atls_protocol_put_key(struct atls_sink *s, const struct atls_public_key *key);
 /* ATLS_E_MALFORMED; whether the point is on its curve is not checked. */

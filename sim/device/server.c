@@ -9,10 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "program/program.h"
 #include "rats/error.h"
 #include "sim/device/link.h"
+#include "sim/device/owners.h"
 
 #define CONNECTIONS_MAX 256
+#define PAUSE_MS 500 /* without accepting, where there is no descriptor for another connection */
 #define REQUEST_PAYLOAD_MAX (ATLS_LINK_HEADER_SIZE + ATLS_REQUEST_MAX)
 #define ANSWER_FRAME_MAX ATLS_FRAME_ENCODED_MAX(ATLS_LINK_HEADER_SIZE + ATLS_ANSWER_MAX)
 
@@ -34,6 +37,8 @@ struct server {
     bool exiting, hang_told;
     struct connection *connections[CONNECTIONS_MAX];
     size_t connection_count;
+    double accept_at; /* no room for another connection before */
+    struct atls_owners owners;
     uint8_t message[ATLS_ANSWER_MAX];
 };
 
@@ -116,14 +121,47 @@ static bool is_hindered(struct server *server)
     return true;
 }
 
+/* What the device answers, or that the key is another connection's. */
+static struct atls_core_reply ask(struct server *server, const struct connection *c,
+                                  struct atls_bytes request)
+{
+    struct atls_sink s = atls_sink_of(server->message, sizeof server->message);
+    struct atls_core_reply reply;
+    if (atls_owners_check(&server->owners, c, request)) {
+        uint8_t operation = request.data[0];
+        atls_protocol_put_refusal(&s, operation, ATLS_REFUSED);
+        reply = (struct atls_core_reply){
+            {0}, atls_operation_name(operation), atls_answer_name(ATLS_REFUSED)};
+        (void)atls_sink_done(&s, &reply.message);
+        return reply;
+    }
+    reply = server->device.handle(server->device.context, request, server->message,
+                                  sizeof server->message);
+    atls_owners_note(&server->owners, c, request, reply.message);
+    return reply;
+}
+
+/* Keys of a client that is gone are nobody's: they would fill the device for good. */
+static void destroy_keys_of(struct server *server, const struct connection *c)
+{
+    uint32_t handle;
+    while (atls_owners_orphan(&server->owners, c, &handle)) {
+        uint8_t request[5];
+        struct atls_sink s = atls_sink_of(request, sizeof request);
+        atls_sink_u8(&s, ATLS_OP_DESTROY_KEY);
+        atls_sink_u32(&s, handle);
+        (void)server->device.handle(server->device.context, ATLS_BYTES(request, sizeof request),
+                                    server->message, sizeof server->message);
+    }
+}
+
 static int do_request(struct server *server, struct connection *c, struct atls_bytes request)
 {
     struct atls_core_reply reply;
     int r;
     if (is_hindered(server))
         return 0;
-    reply = server->device.handle(server->device.context, request, server->message,
-                                  sizeof server->message);
+    reply = ask(server, c, request);
     atls_event(server->events, "request", "{s:s, s:s}", "operation", reply.operation, "outcome",
                reply.outcome);
     r = atls_link_answer(&c->link, reply.message);
@@ -173,8 +211,11 @@ static void accept_connection(struct server *server, int listener)
 {
     struct connection *c;
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) { /* while there is no descriptor, poll() would call at once again and again */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            server->accept_at = atls_now() + PAUSE_MS / 1000.0;
         return;
+    }
     c = calloc(1, sizeof *c);
     if (!c) {
         close(fd);
@@ -188,8 +229,10 @@ static void accept_connection(struct server *server, int listener)
 static void drop_connection(struct server *server, size_t index)
 {
     struct connection *c = server->connections[index];
+    destroy_keys_of(server, c);
     close(c->fd);
     free(c);
+    server->accept_at = 0;
     server->connections[index] = server->connections[--server->connection_count];
 }
 
@@ -210,13 +253,14 @@ static int turn(struct server *server, int listener, int stop_fd)
 {
     struct pollfd fds[2 + CONNECTIONS_MAX] = {{stop_fd, POLLIN, 0}};
     size_t count = server->connection_count;
-    fds[1].fd = count < CONNECTIONS_MAX ? listener : -1;
+    bool pausing = atls_now() < server->accept_at;
+    fds[1].fd = count < CONNECTIONS_MAX && !pausing ? listener : -1;
     fds[1].events = POLLIN;
     for (size_t i = 0; i < count; i++) {
         fds[2 + i].fd = server->connections[i]->fd;
         fds[2 + i].events = server->connections[i]->sending ? POLLOUT : POLLIN;
     }
-    if (poll(fds, 2 + count, -1) < 0)
+    if (poll(fds, 2 + count, pausing ? PAUSE_MS : -1) < 0)
         return errno == EINTR ? 1 : -errno;
     if (fds[0].revents)
         return 0;

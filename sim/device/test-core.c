@@ -48,8 +48,8 @@ static void test_requests_refused(void **state)
         const char *reason; /* part of it */
     } cases[] = {
         {"empty", "", 0, ATLS_BAD_REQUEST, "operation"},
-        {"operation 0", "\0", 1, ATLS_BAD_REQUEST, "expected operation 1 to 8, came 0"},
-        {"operation 9", "\x09", 1, ATLS_BAD_REQUEST, "came 9"},
+        {"operation 0", "\0", 1, ATLS_BAD_REQUEST, "expected operation 1 to 9, came 0"},
+        {"operation 10", "\x0a", 1, ATLS_BAD_REQUEST, "came 10"},
         {"operation 255", "\xff", 1, ATLS_BAD_REQUEST, "came 255"},
         {"info with a field", "\1x", 2, ATLS_BAD_REQUEST, "info"},
         {"create-key without curve", "\2", 1, ATLS_BAD_REQUEST, "curve"},
@@ -101,6 +101,9 @@ static void test_requests_refused(void **state)
          "\x08\0\0\0\2\x08"
          "12345678",
          14, ATLS_REFUSED, "handle 2"},
+        {"keep-key cut in the handle", "\x09\0\0\0", 4, ATLS_BAD_REQUEST, "handle"},
+        {"keep-key, trailing byte", "\x09\0\0\0\1x", 6, ATLS_BAD_REQUEST, "keep-key"},
+        {"keep-key, unknown handle", "\x09\0\0\0\2", 5, ATLS_REFUSED, "handle 2"},
         {"boot-record with a field", "\7x", 2, ATLS_BAD_REQUEST, "boot-record"},
     };
     struct atls_simulated *device = *state;
@@ -198,14 +201,14 @@ static void test_all_operations_are_scanned(void **state)
 {
     struct atls_simulated *device = *state;
     uint8_t request[64] = {0};
-    static const uint8_t sizes[] = {[1] = 1, 2, 5, 38, 34, 38, 1, 38};
+    static const uint8_t sizes[] = {[1] = 1, 2, 5, 38, 34, 38, 1, 38, 5};
     for (unsigned operation = 1; operation <= ATLS_OP_LAST; operation++) {
         unsigned round = operation == ATLS_OP_DESTROY_KEY ? ATLS_OP_CREATE_KEY : operation;
         memset(request, 0, sizeof request);
         request[0] = (uint8_t)round;
         request[1] = round == ATLS_OP_CREATE_KEY ? 1 : round == ATLS_OP_ATTEST_PLATFORM ? 32 : 0;
         request[4] = round == ATLS_OP_ATTEST_KEY || round == ATLS_OP_ATTEST_PROTOTYPE ||
-                             round == ATLS_OP_SIGN
+                             round == ATLS_OP_SIGN || round == ATLS_OP_KEEP_KEY
                          ? 1
                          : 0;
         request[5] = 32;

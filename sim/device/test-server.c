@@ -210,20 +210,55 @@ static void test_clients_at_once(void **state)
 }
 
 /* A key belongs to the device, not to a connection: whoever knows the handle can use it. */
-static void test_keys_outlive_connections(void **state)
+/* Handles are small numbers: nobody may guess his way to another client's key. */
+static void test_keys_belong_to_their_connection(void **state)
+{
+    struct atls_device *owner, *other;
+    struct atls_public_key key;
+    struct served s;
+    uint8_t signature[ATLS_SIGNATURE_MAX], *cab, digest[32] = {0};
+    struct atls_bytes hash = ATLS_BYTES(digest, sizeof digest);
+    uint32_t handle;
+    size_t size;
+    start(&s, 0, NULL);
+    owner = open_served(&s, 2000);
+    other = open_served(&s, 2000);
+    assert_ok(atls_device_create_key(owner, ATLS_P256, &handle, &key));
+    assert_int_equal(atls_device_sign(other, handle, hash, signature, &size), ATLS_E_REFUSED);
+    assert_non_null(strstr(atls_error_text(), "belongs to this connection"));
+    assert_int_equal(atls_device_attest_key(other, handle, hash, &cab, &size), ATLS_E_REFUSED);
+    assert_int_equal(atls_device_attest_prototype(other, handle, hash, &cab, &size),
+                     ATLS_E_REFUSED);
+    assert_int_equal(atls_device_keep_key(other, handle), ATLS_E_REFUSED);
+    assert_int_equal(atls_device_destroy_key(other, handle), ATLS_E_REFUSED);
+    assert_ok(atls_device_sign(owner, handle, hash, signature, &size));
+    assert_ok(atls_device_keep_key(owner, handle));
+    atls_device_close(owner);
+    assert_ok(atls_device_sign(other, handle, hash, signature, &size));
+    assert_ok(atls_crypto_gnutls.verify(&key, hash, ATLS_BYTES(signature, size)));
+    assert_ok(atls_device_destroy_key(other, handle));
+    assert_int_equal(atls_device_sign(other, handle, hash, signature, &size), ATLS_E_REFUSED);
+    assert_int_equal(atls_device_keep_key(other, handle), ATLS_E_REFUSED);
+    atls_device_close(other);
+    assert_int_equal(stop(&s), 0);
+}
+
+/* A device has room for a number of keys: clients that leave without a word do not fill it. */
+static void test_keys_of_clients_that_are_gone(void **state)
 {
     struct atls_device *device;
     struct atls_public_key key;
     struct served s;
-    uint8_t signature[ATLS_SIGNATURE_MAX], digest[32] = {0};
     uint32_t handle;
-    size_t size;
     start(&s, 0, NULL);
-    device = open_served(&s, 2000);
-    assert_ok(atls_device_create_key(device, ATLS_P256, &handle, &key));
+    device = open_served(&s, 5000);
+    for (unsigned i = 0; i < ATLS_SIMULATED_KEYS; i++)
+        assert_ok(atls_device_create_key(device, ATLS_P256, &handle, &key));
+    assert_int_equal(atls_device_create_key(device, ATLS_P256, &handle, &key), ATLS_E_REFUSED);
     atls_device_close(device);
-    device = open_served(&s, 2000);
-    assert_ok(atls_device_sign(device, handle, ATLS_BYTES(digest, 32), signature, &size));
+    device = open_served(&s, 5000);
+    assert_ok(atls_device_create_key(device, ATLS_P256, &handle, &key));
+    assert_int_equal(handle, ATLS_SIMULATED_KEYS + 1); /* handles are not used again */
     atls_device_close(device);
     assert_int_equal(stop(&s), 0);
 }
@@ -277,7 +312,8 @@ int main(void)
         cmocka_unit_test(test_repeats_are_not_counted),
         cmocka_unit_test(test_fault_texts_refused),
         cmocka_unit_test(test_clients_at_once),
-        cmocka_unit_test(test_keys_outlive_connections),
+        cmocka_unit_test(test_keys_belong_to_their_connection),
+        cmocka_unit_test(test_keys_of_clients_that_are_gone),
         cmocka_unit_test(test_device_gone_between_requests),
         cmocka_unit_test(test_listening),
     };
