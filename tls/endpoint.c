@@ -361,7 +361,9 @@ static void accept_all(struct endpoint *e)
         struct connection *c = counted ? free_place(e) : new_connection(e);
         if (c == NULL) {
             close(fd);
-            fprintf(stderr, "server: a client was turned away: %s\n", atls_error_text());
+            if (!e->scarcity_told)
+                fprintf(stderr, "server: clients are turned away: %s\n", atls_error_text());
+            e->scarcity_told = true;
             continue;
         }
         if (counted) {
