@@ -104,11 +104,11 @@ void report_handshake(struct atls_session *s)
 {
     if (s->handshake_reported)
         return;
+    bool failed = s->failure.reason != NULL;
     s->handshake_reported = true;
+    s->handshake_complete = !failed;
     if (!atls_events_heard(s->party->events))
         return;
-    bool failed = s->failure.reason != NULL;
-    s->handshake_complete = !failed;
     json_t *fields =
         json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:b, s:f, s:s, s:s}", "conn", (json_int_t)s->conn,
                   "outcome", failed ? "failed" : "complete", "reason",

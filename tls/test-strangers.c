@@ -350,6 +350,47 @@ static void a_stranger(void **state)
     free(back.data);
 }
 
+/* What a client does once the server has reported its handshake as complete: it is in `closed`. */
+static const struct late_row {
+    const char *name;
+    int level, alert; /* that it sends */
+    const char *reason;
+} late_rows[] = {
+    {"a late alert (RFC 8446 section 6.2)", GNUTLS_AL_FATAL, 116, "peer-alert"},
+    {"a late alert, called a warning", GNUTLS_AL_WARNING, 42, "peer-alert"},
+    {"close_notify before any line (RFC 8446 section 6.1)", GNUTLS_AL_WARNING, 0, "peer-closed"},
+};
+
+static void late(void **state)
+{
+    const struct late_row *row = *state;
+    const struct row client = {.credential = X509};
+    struct pipe there = {NULL, 0, 0}, back = {NULL, 0, 0};
+    struct end own = {.in = &back, .out = &there};
+    struct stranger stranger = {.in = &there, .out = &back, .peer_gone = &own.gone};
+    own.peer_gone = &stranger.gone;
+    test_roles = (struct test_roles){.padding = 0};
+    open_end(&own, ATLS_SERVER, &client.own, false);
+    open_stranger(&stranger, &client);
+    for (int i = 0; i < STEPS_MAX && !own.session->handshake_complete; i++) {
+        step_end(&own);
+        step_stranger(&stranger);
+    }
+    assert_true(own.session->handshake_complete);
+    assert_int_equal(gnutls_alert_send(stranger.tls, (gnutls_alert_level_t)row->level,
+                                       (gnutls_alert_description_t)row->alert),
+                     0);
+    for (int i = 0; i < STEPS_MAX && !own.gone; i++)
+        step_end(&own);
+    check_end("server", &own, row->reason, row->alert);
+    assert_true(own.session->failure.alert_received);
+    assert_true(own.session->failure.detail[0] != '\0');
+    close_stranger(&stranger);
+    close_end(&own);
+    free(there.data);
+    free(back.data);
+}
+
 /* What is no TLS at all, and what ends in the middle. */
 static const struct bytes_row {
     const char *name, *bytes, *reason;
@@ -397,6 +438,7 @@ int main(void)
     struct test_list list = {.count = 0};
     test_pki_make(&test_pki);
     TEST_ADD_ROWS(&list, a_stranger, rows);
+    TEST_ADD_ROWS(&list, late, late_rows);
     TEST_ADD_ROWS(&list, bytes_that_are_no_handshake, bytes_rows);
     int result = test_run("strangers", &list);
     test_pki_remove(&test_pki);

@@ -121,6 +121,9 @@ class Adversary:
         self.settings = HandshakeSettings()
         self.settings.minVersion = self.settings.maxVersion = (3, 4)
         self.settings.ticket_count = 0
+        # As a client it would compress its Certificate unasked, which is a fault of its own.
+        self.settings.certificate_compression_send = ()
+        self.settings.certificate_compression_receive = ()
         self.chain = self.key = None
         if options.cert:
             self.chain = X509CertChain()

@@ -7,12 +7,15 @@ what goes out instead: records of a content type each, none where the message is
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 from typing import Callable
 
 ALERT, HANDSHAKE, APPLICATION_DATA = 21, 22, 23
 CLIENT_HELLO, SERVER_HELLO, ENCRYPTED_EXTENSIONS = 1, 2, 8
 CERTIFICATE, CERTIFICATE_VERIFY, FINISHED = 11, 15, 20
+COMPRESSED_CERTIFICATE = 25
+ZLIB = 1  # RFC 8879 section 7.3
 
 # Code points of the project (harness/peers/README.md, Variants), by the names of its events.
 EVIDENCE_PROPOSAL = 0xFF11
@@ -132,6 +135,33 @@ def line_first(whole: bytes) -> Sent:
     return [(APPLICATION_DATA, b"early\n"), (HANDSHAKE, whole)]
 
 
+def closing(_whole: bytes) -> Sent:
+    """close_notify goes out instead."""
+    return [(ALERT, b"\x01\x00")]
+
+
+def compressed(whole: bytes) -> bytes:
+    """The Certificate as a CompressedCertificate (RFC 8879 section 4)."""
+    size = whole[1:4]
+    body = ZLIB.to_bytes(2, "big") + size + vector(3, zlib.compress(whole[4:]))
+    return message(COMPRESSED_CERTIFICATE, body)
+
+
+def with_context(whole: bytes) -> bytes:
+    """The Certificate with a certificate_request_context, which is for later ones."""
+    return message(whole[0], vector(1, b"ABCD") + whole[5:])
+
+
+def without_entries(whole: bytes) -> bytes:
+    """The Certificate with an empty certificate_list."""
+    return message(whole[0], vector(1, b"") + vector(3, b""))
+
+
+def longer_by_one(whole: bytes) -> bytes:
+    """A byte behind the end of what is inside."""
+    return message(whole[0], whole[4:] + b"\x00")
+
+
 def twice(whole: bytes) -> Sent:
     """The message, and again."""
     return [(HANDSHAKE, whole), (HANDSHAKE, whole)]
@@ -167,6 +197,42 @@ FAULTS = {
     ),
     "wire-server-data-early": Fault(
         "server", CERTIFICATE, "application data ahead of the Certificate", line_first
+    ),
+    "wire-certificate-compressed": Fault(
+        "server",
+        CERTIFICATE,
+        "a CompressedCertificate, though compress_certificate was not offered",
+        handshake(compressed),
+    ),
+    "wire-certificate-context": Fault(
+        "server",
+        CERTIFICATE,
+        "a context in the Certificate of a handshake",
+        handshake(with_context),
+    ),
+    "wire-certificate-empty": Fault(
+        "server",
+        CERTIFICATE,
+        "a Certificate of a server without entries",
+        handshake(without_entries),
+    ),
+    "wire-encrypted-extensions-longer": Fault(
+        "server",
+        ENCRYPTED_EXTENSIONS,
+        "a byte behind the extensions of EncryptedExtensions",
+        handshake(longer_by_one),
+    ),
+    "wire-certificate-verify-cut": Fault(
+        "server",
+        CERTIFICATE_VERIFY,
+        "a CertificateVerify that ends early",
+        handshake(shorter_by_one),
+    ),
+    "wire-server-finished-cut": Fault(
+        "server", FINISHED, "a Finished that ends early", handshake(shorter_by_one)
+    ),
+    "wire-server-close-notify": Fault(
+        "server", CERTIFICATE, "close_notify instead of the Certificate", closing
     ),
     # Of a client, to a server that wants it attested.
     "wire-hello-extension-twice": Fault(
@@ -207,6 +273,18 @@ FAULTS = {
     ),
     "wire-client-finished-flipped": Fault(
         "client", FINISHED, "one bit of Finished is flipped", handshake(flipped)
+    ),
+    "wire-client-finished-cut": Fault(
+        "client", FINISHED, "a Finished that ends early", handshake(shorter_by_one)
+    ),
+    "wire-client-certificate-compressed": Fault(
+        "client",
+        CERTIFICATE,
+        "a CompressedCertificate, though compress_certificate was not asked for",
+        handshake(compressed),
+    ),
+    "wire-client-close-notify": Fault(
+        "client", FINISHED, "close_notify instead of Finished", closing
     ),
     "wire-client-data-early": Fault(
         "client", FINISHED, "application data ahead of Finished", line_first
