@@ -133,7 +133,8 @@ class Pressure(unittest.TestCase):
         self.client("--connections", "400", "--timeout", "20")
         self.assertIsNone(server.process.poll())
         resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
-        self.assertEqual(self.client().returncode, 0)
+        done = self.client()
+        self.assertEqual(done.returncode, 0, server.events("closed", outcome="failed")[-1:])
         for event in server.events("closed", outcome="failed"):
             self.assertTrue(event["reason"])
             self.assertNotEqual(event["reason"], "timeout", event["detail"])

@@ -220,9 +220,13 @@ int atls_verifier_key(struct atls_verifier_client *client, const char *url, cons
             return rc;
         }
         rc = rc ? atls_failure_keep(&v->failure, rc, reason) : discovered(v, &answer);
-        v->failed_at = rc ? atls_now() : 0;
+        v->failed_at = rc > 0 ? atls_now() : 0;
         atls_http_drop(v->exchange);
         v->exchange = NULL;
+        if (rc < 0) { /* of this machine, and of this moment: the next one who asks tries anew */
+            *reasonp = v->failure.reason;
+            return atls_failure_tell(&v->failure);
+        }
     }
     if (v->jwk) {
         *jwkp = v->jwk;

@@ -134,6 +134,8 @@ static void test_no_secret_crosses_the_socket(void **state)
     assert_ok(atls_device_info(device, &info));
     for (uint32_t round = 1; round <= 4; round++)
         assert_int_equal(use(device, round), 0);
+    for (uint32_t handle = 1; handle <= 4; handle++) /* or they would go with the connection */
+        assert_ok(atls_device_keep_key(device, handle));
     atls_device_close(device);
     pthread_join(p.thread, NULL);
     seen = unframe(p.seen, p.seen_size);
