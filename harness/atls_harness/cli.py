@@ -11,7 +11,7 @@ import os
 import shlex
 import signal
 import sys
-from typing import Callable, NoReturn, Sequence
+from typing import Any, Callable, NoReturn, Sequence
 
 from . import smoke, usage
 from .errors import HarnessError, UsageError
@@ -63,14 +63,28 @@ def run(given: Sequence[str]) -> int:
     ]
     fixed += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # Options() has imported plugins
     fixed += ["--no-header", *([] if options.verbose > 0 else ["-q"])]
-    return exit_code(pytest.main([*fixed, *own, *selected.arguments]))
+    counted = _Collected()
+    status = pytest.main([*fixed, *own, *selected.arguments], plugins=[counted])
+    return exit_code(status, counted.items)
 
 
-def exit_code(status: int) -> int:
+class _Collected:
+    """How many items pytest collected: it says 5 where there is none, and so do we (gather.py)
+    where there are, and none was played."""
+
+    items = 0
+
+    def pytest_sessionfinish(self, session: Any) -> None:
+        self.items = session.testscollected
+
+
+def exit_code(status: int, collected: int = 0) -> int:
     """What pytest says, as all programs of the project say it: wrong usage is 2, and so is a choice
-    of cases that leaves none."""
+    of cases that leaves none. 5: there are cases, and none of them was played."""
     from pytest import ExitCode
 
+    if status == ExitCode.NO_TESTS_COLLECTED and collected:
+        return int(status)
     if status == ExitCode.NO_TESTS_COLLECTED:
         print("./atls run: no case is left by this choice; --list prints all", file=sys.stderr)
     if status in (ExitCode.NO_TESTS_COLLECTED, ExitCode.USAGE_ERROR):

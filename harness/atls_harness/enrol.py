@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
 
+from . import untrusted
 from .credentials import sign_request
 from .errors import ContractError, InfrastructureError, Unsupported
 from .events import Event, check_stream, read_events
-from .process import DONE, KNOWN_EXITS, UNSUPPORTED, sanitizer_report, to_its_end
+from .process import DONE, KNOWN_EXITS, UNSUPPORTED, last_words, sanitizer_report, to_its_end
 
 TIMEOUT = 30.0
+REQUEST_MAX = 1 << 20
 KEY = re.compile(r"device:[1-9][0-9]*\Z")
 
 
@@ -67,10 +69,12 @@ def enrol(
     expected = key == argv[-1] if own_key else KEY.match(key)
     if not expected or told != [key]:
         wanted = argv[-1] if own_key else "device:HANDLE"
-        raise ContractError(f"{name}: {wanted} was expected, it said {key!r} and {told}")
+        raise ContractError(
+            f"{name}: {wanted} was expected, it said {untrusted.quoted(key)} and {told}"
+        )
     try:
-        pem = request.read_bytes()
-    except OSError as problem:
+        pem = untrusted.read(request, REQUEST_MAX)
+    except FileNotFoundError as problem:
         raise ContractError(f"{name} wrote no request: {problem}") from problem
     certificate = folder / f"{name}.pem"
     certificate.write_bytes(sign_request(credentials, pem))
@@ -80,7 +84,7 @@ def enrol(
 def _run(argv: Sequence[str], name: str) -> str:
     """What it writes to standard output."""
     done = to_its_end(argv, name, TIMEOUT)
-    words = " ".join(done.stderr.split())
+    words = last_words(done.stderr)
     crash = sanitizer_report(done.stderr)
     if crash or done.returncode not in KNOWN_EXITS:
         raise ContractError(f"{name} crashed: {crash or done.returncode}: {words}")

@@ -14,13 +14,21 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Iterable, Sequence
 
+from .errors import ContractError
 from .events import Event, select
 from .parties import Observation, Party, credentials_in
+from .process import UNSUPPORTED
 from .scenario import SIDES, Case, other
+from .untrusted import read
 
+# What is observed there is a sentence of its own.
+SENTENCES = ("course", "contract")
+HEX_DIGEST = re.compile("[0-9a-f]{64}")
 CONFORMS, WITHSTOOD = "conforms", "withstood"
+BEGUN = ("ready", "connection")  # whoever has said one of these supports what it was asked
 # Faults whose very point is that the peer gets something else than was meant for it.
 CHANGES = {
     "challenge": ("nonce-length",),
@@ -39,6 +47,9 @@ class Difference:
     column: str = CONFORMS
 
     def __str__(self) -> str:
+        if self.what in SENTENCES:
+            named = self.party == "case" or str(self.observed).startswith(self.party)
+            return str(self.observed) if named else f"{self.party}: {self.observed}"
         return f"{self.party}: {self.what}: expected {self.expected}, observed {self.observed}"
 
 
@@ -82,9 +93,7 @@ def expected_of(case: Case, who: str) -> list[Mapping[str, Any]]:
 def compare(case: Case, seen: Observation, alerts: Sequence[str] = ()) -> list[Difference]:
     """All differences of a case; an empty list is a pass. ALERTS: what the stack that must refuse
     sends instead, where it cannot choose."""
-    found = [Difference("case", "course", "to its end", text) for text in seen.problems]
-    for party in seen.parties.values():
-        found += [Difference(party.name, "contract", "kept", problem) for problem in party.problems]
+    found = contract(seen)
     for side in SIDES:
         for party in seen.of(side):
             found += _endpoint(case, party, side, alerts)
@@ -97,6 +106,32 @@ def compare(case: Case, seen: Observation, alerts: Sequence[str] = ()) -> list[D
         found += _nonces_from_verifier(case, seen)
         found += _attested_key_signed(case, seen)
     return found
+
+
+def contract(seen: Observation) -> list[Difference]:
+    """What is wrong whatever the story says: how programs ended, and what they wrote."""
+    found = [Difference("case", "course", "to its end", text) for text in seen.problems]
+    for party in seen.parties.values():
+        late = said_too_late(party, seen)
+        problems = [*party.problems, *([late] if late else [])]
+        found += [Difference(party.name, "contract", "kept", problem) for problem in problems]
+    return found
+
+
+def said_too_late(party: Party, seen: Observation) -> str:
+    """Why a party's exit code 77 does not count: it had begun, or sent a packet; or ""."""
+    if party.exit != UNSUPPORTED:
+        return ""
+    begun = [event["event"] for event in party.events if event["event"] in BEGUN]
+    why = f"after its event `{begun[0]}`" if begun else ""
+    if not why and party.who == "client":
+        others = [one for one in seen.of("client") if one is not party]
+        told = sum(len(select(one.events, "connection")) for one in others)
+        came = sum(len(select(one.events, "connection")) for one in seen.of("server"))
+        why = "after the server had its connection" if came > told else ""
+    if not why:
+        return ""
+    return f"{party.name} ended with 77 (unsupported) {why}; the contract: before any packet"
 
 
 def _first(events: list[Event], name: str) -> Any:
@@ -293,11 +328,21 @@ def _same_bytes(case: Case, seen: Observation, side: str) -> list[Difference]:
                     what = f"{name} received"
                     found.append(Difference(party.name, what, offered, event["extensions"]))
         for event, path in credentials_in(party) if "--artifacts" in party.argv else []:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "no file"
-            if digest != event.get("sha256", digest) or digest == "no file":
+            digest = _digest(path)
+            if digest != event.get("sha256", digest) or not HEX_DIGEST.fullmatch(digest):
                 what = f"artifact {path.name}"
                 found.append(Difference(party.name, what, event.get("sha256"), digest))
     return found
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of an artifact, or what is there in its place."""
+    try:
+        return hashlib.sha256(read(path)).hexdigest()
+    except FileNotFoundError:
+        return "no file"
+    except ContractError as problem:
+        return str(problem)
 
 
 def _alerts_agree(seen: Observation) -> list[Difference]:

@@ -10,23 +10,30 @@ from __future__ import annotations
 
 import shutil
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import bundle, devices, timeline, verifiers
+from .document import first_problem
 from .errors import ContractError, HarnessError, Unsupported
 from .events import Event, select
-from .expectation import CONFORMS, WITHSTOOD, Difference, compare
+from .expectation import CONFORMS, WITHSTOOD, Difference, compare, contract, said_too_late
+from .markdown import line
 from .parties import Observation, Play
+from .paths import RESULT_SCHEMA
 from .process import UNSUPPORTED
 from .run import Run
 from .scenario import SIDES, Case
+from .untrusted import cut, told
 
 OUTCOMES = ("pass", "fail", "unsupported", "skipped", "xfail", "xpass", "error", "flaky")
+NOT_PLAYED = ("unsupported", "skipped")
 GOOD = ("pass", "unsupported", "skipped", "xfail")
 Record = dict[str, Any]
 DETAIL_MAX = 50
+DIFFERENCES_MAX = 100
 
 
 @dataclass
@@ -41,8 +48,29 @@ class Attempt:
 
 
 def play(case: Case, run: Run, number: int = 0) -> Record:
-    """Plays CASE and returns its record; never raises for what a peer does."""
+    """Plays CASE and returns its record, whatever a peer does, and whatever is wrong in here."""
     began = time.monotonic()
+    try:
+        return _play(case, run, number, began)
+    except Exception as problem:  # a case is never lost: the record says what came of it
+        return broken(case, run, _fault(problem), began)
+
+
+def _fault(problem: Exception) -> str:
+    """An exception that should not have been, for the reason of a case."""
+    where = traceback.extract_tb(problem.__traceback__)[-1]
+    what = f"{type(problem).__name__}: {problem}"
+    return f"the harness failed ({Path(where.filename).name}:{where.lineno}): {what}"
+
+
+def broken(case: Case, run: Run, reason: str, began: float | None = None) -> Record:
+    """The record of a case that has none of its own: outcome "error", with a reason."""
+    attempt = Attempt("error", reason, 0.0, [], None)
+    began = time.monotonic() if began is None else began
+    return record(case, run, "error", reason, began, [attempt], attempt)
+
+
+def _play(case: Case, run: Run, number: int, began: float) -> Record:
     unsupported = declared_lack(case, run)
     if "skip" in case.story:
         return record(case, run, "skipped", str(case.story["skip"]), began)
@@ -62,14 +90,29 @@ def play(case: Case, run: Run, number: int = 0) -> Record:
         else:
             shutil.rmtree(folder, ignore_errors=True)
     assert kept is not None
-    outcome, reason = judge(case, run, attempts, kept[0])
-    made = record(case, run, outcome, reason, began, attempts, kept[0])
-    if run.keep or outcome not in GOOD:
-        where = run.results / "bundles" / bundle.safe_name(case.id)
-        made["bundle"] = str(where)
-        bundle.write(made, case, run, kept[1], where)
-    shutil.rmtree(kept[1], ignore_errors=True)
-    return made
+    try:
+        outcome, reason = judge(case, run, attempts, kept[0])
+        made = record(case, run, outcome, reason, began, attempts, kept[0])
+        problem = first_problem(made, RESULT_SCHEMA, "case")
+        if problem is not None:
+            words = f"the record breaks results/result.schema.json: {problem.message}"
+            made = broken(case, run, words, began)
+        if run.keep or outcome not in GOOD:
+            _keep(made, case, run, kept[1])
+        return made
+    finally:
+        shutil.rmtree(kept[1], ignore_errors=True)
+
+
+def _keep(made: Record, case: Case, run: Run, folder: Path) -> None:
+    """Leaves the bundle of a case; where that cannot be, the record says why, and stays."""
+    where = run.results / "bundles" / bundle.safe_name(case.id)
+    made["bundle"] = str(where)
+    try:
+        bundle.write(made, case, run, folder, where)
+    except Exception as problem:
+        made["bundle"] = str(where) if where.is_dir() else None
+        made["reason"] = cut(f"{made['reason']}; its bundle is not whole: {_fault(problem)}")
 
 
 def declared_lack(case: Case, run: Run) -> str:
@@ -115,6 +158,7 @@ def attempt_once(case: Case, run: Run, folder: Path) -> Attempt:
             except ContractError as problem:
                 seen = player.observe()
                 found = [Difference("case", "contract", "kept", str(problem))]
+                found += [one for one in contract(seen) if str(one) != str(problem)]
                 return Attempt("fail", str(problem), time.monotonic() - began, found, seen)
             except HarnessError:
                 seen = player.observe()
@@ -123,10 +167,11 @@ def attempt_once(case: Case, run: Run, folder: Path) -> Attempt:
         return Attempt("unsupported", str(problem), time.monotonic() - began, [], seen)
     except (HarnessError, OSError) as problem:
         return Attempt("error", str(problem), time.monotonic() - began, [], seen)
+    except Exception as problem:
+        return Attempt("error", _fault(problem), time.monotonic() - began, [], seen)
     for party in seen.parties.values():
-        if party.exit == UNSUPPORTED:
-            words = (folder / f"{party.name}.stderr").read_text(errors="replace").strip()
-            reason = f"{party.name}: {words or 'exit code 77'}"
+        if party.exit == UNSUPPORTED and not said_too_late(party, seen):
+            reason = f"{party.name}: {party.words}"
             return Attempt("unsupported", reason, seen.seconds, [], seen)
     differences = compare(_as_this_run(case, run), seen, other_alerts(case, run))
     reason = str(differences[0]) if differences else ""
@@ -165,14 +210,14 @@ def record(
         "id": case.id,
         "scenario": case.scenario.name,
         "group": case.scenario.group,
-        "title": case.scenario.title,
+        "title": line(case.scenario.title),
         "case": case.name,
         "clauses": list(case.scenario.clauses),
         "parameters": dict(case.parameters),
         "profile": case.profile,
         "peers": dict(run.chosen),
         "outcome": outcome,
-        "reason": reason,
+        "reason": cut(reason),
         "seconds": round(time.monotonic() - began, 4),
         "attempts": [
             {"outcome": attempt.outcome, "seconds": round(attempt.seconds, 4)}
@@ -185,16 +230,16 @@ def record(
             {
                 "party": difference.party,
                 "what": difference.what,
-                "expected": difference.expected,
-                "observed": difference.observed,
+                "expected": told(difference.expected),
+                "observed": told(difference.observed),
                 "column": difference.column,
             }
-            for difference in differences
+            for difference in differences[:DIFFERENCES_MAX]
         ],
         "description": case.scenario.description,
         "attested": {side: case.model(side) for side in SIDES},
         "expected": expected(case),
-        "observed": observed(kept.seen) if kept and kept.seen else {},
+        "observed": observed(kept.seen, outcome not in GOOD) if kept and kept.seen else {},
         "timeline": timeline.make(kept.seen) if kept and kept.seen else None,
         "bundle": None,
         "repeat": run.repeat_command(case.nodeid),
@@ -226,8 +271,9 @@ def columns(case: Case, outcome: str, differences: list[Difference]) -> dict[str
     }
 
 
-def observed(seen: Observation) -> dict[str, Any]:
-    """What each party came to, without the bytes: for tables and for people."""
+def observed(seen: Observation, words: bool = False) -> dict[str, Any]:
+    """What each party came to, without the bytes: for tables and for people; with its last words,
+    where it is told why something failed."""
     made: dict[str, Any] = {}
     for party in seen.parties.values():
         entry: dict[str, Any] = {"exit": party.exit}
@@ -235,9 +281,11 @@ def observed(seen: Observation) -> dict[str, Any]:
             events = select(party.events, name)
             if events:
                 entry[name] = [_without(event) for event in events[:DETAIL_MAX]]
+        if words and party.words != "it said nothing":
+            entry["words"] = party.words
         made[party.name] = entry
     return made
 
 
 def _without(event: Event) -> dict[str, Any]:
-    return {key: value for key, value in event.items() if key not in ("who", "event")}
+    return {key: told(value) for key, value in event.items() if key not in ("who", "event")}

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
-from . import patience
+from . import family, patience
 from .enrol import Enrolment, enrol
 from .errors import ContractError, Unsupported
-from .events import Event, check_stream, select
+from .events import Event, read_events, scan, select, sound
 from .flags import (
     Addresses,
     device_flags,
@@ -47,6 +47,7 @@ class Party:
     events: list[Event]
     problems: list[str] = field(default_factory=list)
     started: float = 0.0  # seconds since the case began
+    words: str = ""  # the end of its standard error
 
 
 @dataclass
@@ -95,11 +96,14 @@ class Play:
         self.addresses = Addresses(folder, {}, {}, {})
         self._began = time.monotonic()
         self._patience = patience.factor()
-        limit = float(case.story.get("timeout", CASE_TIMEOUT)) * self._patience
-        self._deadline = self._began + limit
+        self._limit = float(case.story.get("timeout", CASE_TIMEOUT)) * self._patience
+        self._deadline = self._began + self._limit
         self._problems: list[str] = []
+        self._before: set[int] = set()
 
     def __enter__(self) -> "Play":
+        family.become_reaper()
+        self._before = family.children()
         self.folder.mkdir(parents=True, exist_ok=True)
         return self
 
@@ -219,7 +223,7 @@ class Play:
     def finish_client(self, client: Process) -> None:
         """Waits for a client's end."""
         if not client.wait(self.remaining()):
-            self._problems.append(f"{client.name} did not end in time")
+            self._problems.append(f"{client.name} did not end within {self._limit:g} s")
             client.stop()
 
     def finish_server(self) -> None:
@@ -229,11 +233,11 @@ class Play:
         expected = int(story.get("runs", 1)) * int(story.get("connections", 1))
         clients_ended = time.monotonic()
         while not server.wait(min(self.remaining(), 0.1)):
-            events = server.events() if _whole(server.events_path) else []
+            events = read_events(server.events_path, complete=False)
             came = len(select(events, "connection"))
             open_now = came - len(select(events, "closed"))
             if self.remaining() <= 0:
-                self._problems.append("server did not end in time")
+                self._problems.append(f"server did not end within {self._limit:g} s")
                 break
             missing = came < expected and open_now == 0
             if missing and time.monotonic() - clients_ended > SETTLE * self._patience:
@@ -248,6 +252,8 @@ class Play:
             process.stop()
             if process.left_behind():
                 self._problems.append(f"{process.name} left a process behind")
+        for name in family.end_strangers(self._before):
+            self._problems.append(f"a process was left behind in a session of its own: {name}")
         if self._down is not None:
             self._down.close()
             self._down = None
@@ -270,13 +276,9 @@ class Play:
         seconds = time.monotonic() - self._began
         observation = Observation(self.folder, {}, seconds, list(self._problems))
         for process in self.processes.values():
-            problems = []
-            events: list[Event] = []
-            try:
-                events = process.events()
-                problems += check_stream(events, process.who)
-            except ContractError as problem:
-                problems.append(str(problem))
+            written, problems = scan(process.events_path)
+            events, wrong = sound(written, process.who)
+            problems += wrong
             ended = process.verdict_on_exit()
             if ended:
                 problems.append(ended)
@@ -289,18 +291,10 @@ class Play:
                 events,
                 problems,
                 process.started - self._began,
+                process.last_words(),
             )
             observation.parties[process.name] = party
         return observation
-
-
-def _whole(path: Path) -> bool:
-    """Does a file that is written line by line end with a whole line?"""
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return False
-    return text.endswith(b"\n")
 
 
 def credentials_in(party: Party) -> list[tuple[Event, Path]]:

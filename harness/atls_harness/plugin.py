@@ -16,19 +16,22 @@ from typing import Any, Generator, Iterator
 
 import pytest
 
-from . import choices, outcome, patience, table, usage
+from . import choices, family, outcome, patience, table, usage
 from .capture import Loopback
 from .choices import DEFAULT_PEER
+from .collecting import apart
 from .errors import HarnessError, InputError
 from .gather import Gatherer
 from .isolation import isolate
 from .parties import CASE_TIMEOUT
+from .paths import shown
 from .peer import Peer, load_peer
 from .probes import Probe, ask, probes_of
 from .run import Run, make_results, make_work, remove_work
 from .scenario import Case
 from .selection import PEER_FILE, Chooser, cases_in
 
+WORKERS_LOST_MAX = 100  # each with one case; what a run bears before it is ended
 RUN = pytest.StashKey[Run]()
 CHOOSER = pytest.StashKey[Chooser]()
 LOOPBACK = pytest.StashKey[Loopback]()
@@ -94,9 +97,12 @@ def pytest_configure(config: pytest.Config) -> None:
         made.expected,
         made.pairs,
     )
+    if playing and option.numprocesses and option.maxworkerrestart is None:
+        option.maxworkerrestart = WORKERS_LOST_MAX + 4 * option.numprocesses
     if selected is not None and not option.list:
         config.args = list(selected.arguments)
-        gatherer = Gatherer(config.stash[RUN], made.before, made.required)
+        family.become_reaper()
+        gatherer = Gatherer(config, config.stash[RUN], made.before, made.required)
         config.pluginmanager.register(gatherer, "atls-gatherer")
 
 
@@ -127,7 +133,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if not parent.config.stash[CHOOSER].takes(file_path, named):
         return None
     kind = PeerFile if file_path.name == PEER_FILE else ScenarioFile
-    collected: pytest.Collector = kind.from_parent(parent, path=file_path)
+    # Its place in the name, so that two files outside of the project have two names.
+    collected: pytest.Collector = kind.from_parent(parent, path=file_path, nodeid=shown(file_path))
     return collected
 
 
@@ -160,7 +167,7 @@ class ScenarioItem(pytest.Item):
         self.add_marker(pytest.mark.timeout((limit * patience.MOST + 30) * run.repeat))
 
     def runtest(self) -> None:
-        number = int(hashlib.sha256(self.nodeid.encode()).hexdigest()[:8], 16)
+        number = int(hashlib.sha256(self.nodeid.encode()).hexdigest()[:10], 16)
         self.record = outcome.play(self.case, self.run, number)
         kind, reason = self.record["outcome"], self.record["reason"]
         if kind == "xfail":
@@ -222,6 +229,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in items
             if isinstance(item, ScenarioItem) and item.case.scenario.ambiguity
         ]
+    scenarios = [item for item in items if isinstance(item, ScenarioItem)]
+    for one, case in zip(scenarios, apart([item.case for item in scenarios])):
+        one.case = case
     items.sort(
         key=lambda item: hashlib.sha256(item.nodeid.encode()).digest()
         if isinstance(item, ScenarioItem)
@@ -247,9 +257,15 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: "pytest.CallInfo[None]"
+) -> Generator[None, Any, None]:
     made = yield
-    if isinstance(item, ScenarioItem) and item.record is not None:
-        report = made.get_result()
-        if report.when == "call":
-            report.atls = item.record
+    if not isinstance(item, ScenarioItem):
+        return
+    if item.record is None and call.excinfo is not None:  # a time-out of pytest's, for one
+        reason = f"it was not played to its end: {call.excinfo.exconly(tryshort=True)}"
+        item.record = outcome.broken(item.case, item.run, reason)
+    report = made.get_result()
+    if item.record is not None and (report.when == "call" or call.excinfo is not None):
+        report.atls = item.record

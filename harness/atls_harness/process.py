@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import select
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import BinaryIO, Mapping, Sequence
 
-from . import patience
+from . import family, patience, untrusted
 from .errors import ContractError, InfrastructureError, Unsupported
-from .events import Event, read_events, select as select_events
+from .events import Event, check_event, read_events, select as select_events
+from .markdown import visible
 from .watch import watched
 
 DONE, REFUSED, USAGE, UNSUPPORTED = 0, 1, 2, 77
@@ -21,6 +25,8 @@ KNOWN_EXITS = (DONE, REFUSED, USAGE, UNSUPPORTED)
 READY_TIMEOUT = 20.0
 STOP_TIMEOUT = 5.0
 WORDS_MAX = 400
+WRITTEN_MAX = 1 << 30  # bytes of a file of a party
+LOG_MAX = 1 << 20  # bytes of a log that are looked at, at either end
 # A sanitizer's report must look like a crash, not like a refusal (its default exit code is 1).
 SANITIZERS = {
     "ASAN_OPTIONS": "exitcode=99:detect_stack_use_after_return=1",
@@ -46,7 +52,7 @@ class Process:
         self.exit: int | None = None
         self.started = time.monotonic()
         environment: Mapping[str, str] = dict(os.environ, **SANITIZERS)
-        with self.stdout_path.open("ab") as stdout, self.stderr_path.open("ab") as stderr:
+        with _log(self.stdout_path) as stdout, _log(self.stderr_path) as stderr:
             try:
                 self._popen = subprocess.Popen(
                     self.argv,
@@ -56,8 +62,10 @@ class Process:
                     env=environment,
                     start_new_session=True,
                 )
-            except OSError as problem:
+            except (OSError, ValueError) as problem:  # ValueError: a NUL in an argument
                 raise InfrastructureError(f"{name}: {self.argv[0]}: {problem}") from problem
+        family.own(self._popen.pid)
+        _bound(self._popen.pid)
         self._pidfd = os.pidfd_open(self._popen.pid)
 
     @property
@@ -65,8 +73,8 @@ class Process:
         return self._popen.pid
 
     def stderr(self) -> str:
-        """What it wrote to standard error."""
-        return self.stderr_path.read_text(encoding="utf-8", errors="replace")
+        """What it wrote to standard error; of much, the beginning and the end."""
+        return untrusted.both_ends(self.stderr_path, LOG_MAX)
 
     def events(self) -> list[Event]:
         """All events, once it has ended."""
@@ -85,6 +93,7 @@ class Process:
 
     def _reap(self) -> None:
         self.exit = self._popen.wait()
+        family.disown(self._popen.pid)
         os.close(self._pidfd)
 
     def ready(self, timeout: float | None = None) -> Event:
@@ -97,23 +106,32 @@ class Process:
                 ended = self.wait(0)
                 found = select_events(read_events(self.events_path, complete=False), "ready")
                 if found:
+                    problem = check_event(found[0], self.who)
+                    if problem:
+                        raise ContractError(f"{self.name}: {problem}")
                     return found[0]
                 if ended:
                     break
                 left = deadline - time.monotonic()
                 if left < 0:
-                    raise ContractError(f"{self.name} was not ready within {timeout:g} s")
+                    raise ContractError(
+                        f"{self.name} wrote no `ready` event to its --events file within "
+                        f"{timeout:g} s, and still runs; {self._said()}"
+                    )
                 watch.wait(self._pidfd, left)
         if self.exit == UNSUPPORTED:
             raise Unsupported(f"{self.name}: {self.last_words()}")
         raise ContractError(
-            f"{self.name} ended with {self.exit} before it was ready: {self.last_words()}"
+            f"{self.name} ended ({_end(self.exit)}) before it wrote a `ready` event; {self._said()}"
         )
 
     def last_words(self) -> str:
         """The end of what it wrote to standard error, for people."""
-        text = " ".join(self.stderr().split())
-        return text[-WORDS_MAX:] if text else "it said nothing"
+        return last_words(untrusted.tail(self.stderr_path)) or "it said nothing"
+
+    def _said(self) -> str:
+        words = self.last_words()
+        return words if words == "it said nothing" else f"its standard error ends: {words}"
 
     def ask_to_end(self) -> None:
         """SIGTERM, where it still runs."""
@@ -138,7 +156,8 @@ class Process:
             self._reap()
 
     def left_behind(self) -> bool:
-        """Does a process that it started still run? (Ends it, too.)"""
+        """Does a process of its own group still run? (Ends it, too.)"""
+        family.reap_group(self._popen.pid)
         try:
             os.killpg(self._popen.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -156,22 +175,53 @@ class Process:
             return ""
         if self.stopped and self.exit == -signal.SIGKILL:
             return f"{self.name} did not end within {STOP_TIMEOUT:g} s of SIGTERM"
-        if self.exit < 0:
-            return f"{self.name} crashed: {signal.Signals(-self.exit).name}"
-        if self.exit not in KNOWN_EXITS:
-            return f"{self.name} crashed: exit code {self.exit}"
+        if self.exit is not None and self.exit not in KNOWN_EXITS:
+            return f"{self.name} crashed: {_end(self.exit)}; {self._said()}"
         if self.exit == USAGE:
             return f"{self.name} did not understand its flags: {self.last_words()}"
         return ""
+
+
+def last_words(text: str) -> str:
+    """The last whole lines of a log that fit into a sentence; of a line that does not, its end."""
+    lines = [" ".join(one.split()) for one in visible(text).splitlines() if one.strip()]
+    made: list[str] = []
+    room = WORDS_MAX
+    for one in reversed(lines):
+        if len(one) > room:
+            break
+        made.append(one)
+        room -= len(one) + 3
+    if lines and not made:
+        _, _, words = lines[-1][-WORDS_MAX:].partition(" ")
+        return "… " + (words or lines[-1][-WORDS_MAX:])
+    return " / ".join(reversed(made))
+
+
+def _end(code: int | None) -> str:
+    """How a program ended, in words: its exit code, or the signal that ended it."""
+    if code is not None and code < 0:
+        try:
+            return signal.Signals(-code).name
+        except ValueError:  # a real-time signal
+            return f"signal {-code}"
+    return f"exit code {code}"
+
+
+def _log(path: Path) -> BinaryIO:
+    """A new log. Parties share a folder: one may have put something else there, such as a pipe,
+    which must not make the harness wait."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o666), "ab")
 
 
 def sanitizer_report(stderr: str) -> str:
     """The first line of a sanitizer's report in a program's standard error, or ""."""
     for line in stderr.splitlines():
         if "runtime error:" in line or "ERROR: AddressSanitizer" in line:
-            return line.strip()
+            return untrusted.cut(line.strip())
         if "ERROR: LeakSanitizer" in line:
-            return line.strip()
+            return untrusted.cut(line.strip())
     return ""
 
 
@@ -183,17 +233,34 @@ def to_its_end(
     InfrastructureError where it cannot be started, or does not end within LIMIT seconds; what its
     exit code means is the caller's affair.
     """
-    try:
-        return subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=limit,
-            env={**os.environ, **SANITIZERS} if environment is None else dict(environment),
-        )
-    except subprocess.TimeoutExpired as problem:
-        raise InfrastructureError(f"{what} still runs after {limit:g} s") from problem
-    except OSError as problem:
-        raise InfrastructureError(f"{what}: {argv[0]}: {problem.strerror}") from problem
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        try:
+            program = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env={**os.environ, **SANITIZERS} if environment is None else dict(environment),
+            )
+        except (OSError, ValueError) as problem:
+            text = getattr(problem, "strerror", None) or str(problem)
+            raise InfrastructureError(f"{what}: {argv[0]}: {text}") from problem
+        _bound(program.pid)
+        try:
+            code = program.wait(limit)
+        except subprocess.TimeoutExpired as problem:
+            raise InfrastructureError(f"{what} still runs after {limit:g} s") from problem
+        finally:
+            program.kill()
+            program.wait()
+        said = []
+        for file in (stdout, stderr):
+            file.seek(0)
+            said.append(file.read(LOG_MAX).decode("utf-8", errors="replace"))
+        return subprocess.CompletedProcess(list(argv), code, *said)
+
+
+def _bound(pid: int) -> None:
+    """No file that a program writes fills the disk: it ends by SIGXFSZ before."""
+    with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (WRITTEN_MAX, WRITTEN_MAX))

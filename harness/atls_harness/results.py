@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import platform
 import subprocess
@@ -21,11 +20,13 @@ from .paths import RESULT_SCHEMA, ROOT
 from .peer import Peer
 from .process import to_its_end
 from .run import Run, point_latest
+from .untrusted import cut, write_json
 
 VERDICT_MARKS = {"pass": "yes", "fail": "NO", "not-asked": "–", "unknown": "?"}
 
 
 VERSION_LIMIT = 20.0
+VERSION_MAX = 200
 
 
 def version(peer: Peer, program: str, run: Run) -> str:
@@ -37,7 +38,7 @@ def version(peer: Peer, program: str, run: Run) -> str:
         done = to_its_end([*peer.command(program, run.build), "--version"], program, VERSION_LIMIT)
     except InfrastructureError as problem:
         return f"unknown: {problem}"
-    return (done.stdout.strip().splitlines() or ["unknown"])[0]
+    return cut((done.stdout.strip().splitlines() or ["unknown"])[0], VERSION_MAX)
 
 
 def stacks(run: Run) -> dict[str, dict[str, Any]]:
@@ -135,8 +136,7 @@ def make(
 
 def write(result: Mapping[str, Any], folder: Path) -> None:
     """results.json and summary.md."""
-    text = json.dumps(result, indent=1) + "\n"
-    (folder / "results.json").write_text(text, encoding="utf-8")
+    (folder / "results.json").write_text(write_json(result), encoding="utf-8")
     (folder / "summary.md").write_text(summary(result), encoding="utf-8")
     point_latest(folder)
 
@@ -198,7 +198,7 @@ def summary(result: Mapping[str, Any]) -> str:
     ]
     for (group, name), cases in by_scenario(result["cases"]).items():
         lines.append(
-            f"| {group}/{name}: {cases[0]['title']} | {outcomes(cases)} "
+            f"| {plain(f'{group}/{name}')}: {plain(cases[0]['title'])} | {outcomes(cases)} "
             f"| {tally(cases, 'conforms')} | {tally(cases, 'withstood')} |"
         )
     lines += matrix.markdown(result["cases"]) + _required(result)

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import tempfile
 import time
@@ -75,7 +76,7 @@ class Run:
 
     def repeat_command(self, nodeid: str) -> str:
         """The one line that plays a case again."""
-        return f"./atls run '{nodeid}' --seed {self.seed}{self.options}"
+        return f"./atls run {shlex.quote(nodeid)} --seed {self.seed}{self.options}"
 
     @contextlib.contextmanager
     def _lock(self, name: str) -> Iterator[None]:

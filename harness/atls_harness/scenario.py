@@ -60,14 +60,15 @@ class Case:
     parameters: Mapping[str, str]
     story: Mapping[str, Any]
     pair: str = ""  # "CLIENT:SERVER", where a matrix is played
+    place: str = ""  # what goes before its id, where another scenario of the run has the same name
 
     @property
     def id(self) -> str:
         """Stable and unique: scenario[case], with @CLIENT:SERVER behind in a matrix."""
         at = f"@{self.pair}" if self.pair else ""
         if self.name == self.scenario.name:
-            return self.name + at
-        return f"{self.scenario.name}[{self.name}]{at}"
+            return f"{self.place}{self.name}{at}"
+        return f"{self.place}{self.scenario.name}[{self.name}]{at}"
 
     @property
     def item(self) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import ROOT_OF_TRUST, blocks, matrix, timeline
+from .markdown import line
 from .outcome import GOOD
 from .results import by_scenario, outcomes, tally
 
@@ -89,6 +90,9 @@ def story(case: Case) -> str:
         lines += _wrapped("reason: " + case["reason"])
     for name, kind, event in timeline.told(case):
         lines += _happened(name, kind, event)
+    for name, party in case["observed"].items():
+        if party.get("words"):
+            lines += _wrapped(f"{name}'s standard error ends: {party['words']}")
     for difference in case["differences"][1:] if case["outcome"] not in GOOD else []:
         lines += _wrapped(
             f"{difference['party']}: {difference['what']}: expected {difference['expected']}, "
@@ -98,7 +102,7 @@ def story(case: Case) -> str:
     if case["bundle"]:
         lines.append(f"{INDENT}bundle: {case['bundle']}")
     lines.append(f"{INDENT}repeat: {case['repeat']}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(line, lines)) + "\n"
 
 
 def _happened(name: str, kind: str, event: Mapping[str, Any]) -> list[str]:

@@ -149,6 +149,11 @@ RUN = (
         help="an unsupported case counts as a failure",
     ),
     _option(
+        "--allow-empty",
+        action="store_true",
+        help="a run in which no case could be played may pass (else it ends with 5)",
+    ),
+    _option(
         "--build",
         type=Path,
         default=None,

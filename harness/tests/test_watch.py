@@ -61,8 +61,12 @@ def test_without_inotify_it_looks_now_and_then(
     "script,refusal,words",
     [
         ("exit 77", Unsupported, "no such thing"),
-        ("exit 3", ContractError, "ended with 3 before it was ready"),
-        ("exec sleep 30", ContractError, "was not ready within 0.2 s"),
+        ("exit 3", ContractError, r"ended \(exit code 3\) before it wrote a `ready` event"),
+        (
+            "exec sleep 30",
+            ContractError,
+            "wrote no `ready` event to its --events file within 0.2 s",
+        ),
     ],
 )
 def test_a_program_that_does_not_become_ready_is_told(
@@ -78,7 +82,7 @@ def test_a_program_that_does_not_become_ready_is_told(
 
 def test_it_is_ready_as_soon_as_it_says_so(tmp_path: Path) -> None:
     path = tmp_path / "device.events.jsonl"
-    line = '{"t":0,"who":"device","event":"ready"}'
+    line = '{"t":0,"who":"device","event":"ready","address":"unix:d"}'
     argv = ["sh", "-c", f"sleep 0.05; echo '{line}' > {path}; exec sleep {LONG}"]
     process = Process("device", "device", argv, tmp_path, True)
     assert process.ready(LONG)["event"] == "ready"

@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 
+import hostile
+
 BEGAN = time.monotonic()
 NONCE = "11" * 32
 KEY = "22" * 91
@@ -30,7 +32,7 @@ FAULTS = {
     "sometimes",
     "says-77",
     "hangs",
-}
+} | hostile.FAULTS
 ALERTS = {"attestation_failed": 226, "handshake_failure": 40}
 
 
@@ -56,7 +58,12 @@ def main():
     bad = options.profile not in (None, "ta-07") or options.serialization not in (None, "cbor")
     models = (None, "none", "background-check")
     models_asked = {options.attester, options.relying_party}
-    if unknown or bad or not models_asked <= set(models) or "says-77" in options.fault:
+    if (
+        unknown
+        or bad
+        or not models_asked <= set(models)
+        or {"says-77", "early-77"} & {*options.fault}
+    ):
         print(f"fake-{program}: unsupported", file=sys.stderr)
         return 77
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -98,6 +105,7 @@ def verifier(options, say):
 
 
 def misbehave(options, say):
+    hostile.act(options)
     if "crash" in options.fault:
         os.kill(os.getpid(), signal.SIGSEGV)
     if "hangs" in options.fault:
@@ -116,7 +124,7 @@ def sometimes(options):
         return file.tell() % 2 == 0
 
 
-def credential(say, direction):
+def credential(options, say, direction):
     data = b"evidence"
     say(
         "credential",
@@ -126,6 +134,7 @@ def credential(say, direction):
         form="collection",
         serialization="cbor",
         sha256=hashlib.sha256(data).hexdigest(),
+        **hostile.artifact(options),
     )
 
 
@@ -135,7 +144,7 @@ def finish(options, say, peer, side, own_faults, peer_faults):
     attests = options.attester not in (None, "none")
     relies = options.relying_party not in (None, "none")
     say("challenge", conn=1, direction="sent" if relies else "received", nonce=NONCE)
-    credential(say, "sent" if attests else "received")
+    credential(options, say, "sent" if attests else "received")
     faults = own_faults + peer_faults
     refused = "pat-signature" in faults and "accepted-anyway" not in faults
     if "sometimes" in own_faults and sometimes(options):
@@ -184,6 +193,8 @@ def exchange(stream, faults):
 def client(options, say):
     host, port = options.connect.rsplit(":", 1)
     with socket.create_connection((host, int(port)), timeout=10) as peer:
+        if "quiet-77" in options.fault:
+            return 77
         say("connection", conn=1)
         theirs = exchange(peer.makefile("rw"), options.fault)
         return finish(options, say, peer, "client", options.fault, theirs)
@@ -192,7 +203,10 @@ def client(options, say):
 def server(options, say):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        say("ready", address=f"127.0.0.1:{port}", port=port)
+        ready = {"address": f"127.0.0.1:{port}", "port": port}
+        for fault in options.fault:
+            hostile.READY.get(fault, lambda fields: None)(ready)
+        say("ready", **ready)
         peer, _ = listener.accept()
         with peer:
             say("connection", conn=1)
