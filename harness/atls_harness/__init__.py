@@ -6,5 +6,5 @@ scenario.py (what is to happen), parties.py (who takes part), expectation.py (wa
 results.py (what is kept of it).
 """
 
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 ROOT_OF_TRUST = "Simulated root of trust: nothing here says anything about real hardware."

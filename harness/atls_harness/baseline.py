@@ -22,12 +22,14 @@ KINDS = {
     "new_failures": "fails, and did not before",
     "fixed": "passes, and failed before",
     "newly_unsupported": "is no longer tried",
+    "no_longer_reached": "withstood the attack, and does not get as far any more",
     "still_failing": "failed before, and does still",
     "new": "was not there before",
     "gone": "was there before, and is not in this run",
 }
 NOT_TRIED = ("unsupported", "skipped")
-REGRESSIONS = ("new_failures", "newly_unsupported")
+REGRESSIONS = ("new_failures", "newly_unsupported", "no_longer_reached")
+EARNED = 2  # the version of a result since which "withstood" is not given for nothing
 
 
 def load_baseline(path: Path) -> dict[str, Any]:
@@ -65,11 +67,23 @@ def compare(before: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> di
             found["fixed"].append(name)
         elif outcome in NOT_TRIED and was is not None and was not in NOT_TRIED:
             found["newly_unsupported"].append(name)
+    found["no_longer_reached"] = sorted(_reached(before["cases"]) & _missed(cases))
+    version = before.get("version")
+    if not isinstance(version, int) or version < EARNED:
+        found["no_longer_reached"] = []
     found["gone"] = sorted(set(old) - set(new))
     run = before.get("run", {})
     found["file"] = before["file"]
     found["started"], found["revision"] = run.get("started", ""), run.get("revision", "")
     return found
+
+
+def _reached(cases: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {c["id"] for c in cases if c.get("columns", {}).get("withstood") == "pass"}
+
+
+def _missed(cases: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {c["id"] for c in cases if c.get("columns", {}).get("withstood") == "not-reached"}
 
 
 def regressed(comparison: Mapping[str, Any]) -> bool:

@@ -46,6 +46,12 @@ class Choices:
         """Does any role fall to the project's own peer, which must be built?"""
         return DEFAULT_PEER in _used(self.roles, self.pairs)
 
+    @property
+    def others(self) -> list[Peer]:
+        """The peers that play and are none of the project's own."""
+        used = (self.peers[name] for name in _used(self.roles, self.pairs))
+        return [peer for peer in used if PEERS not in peer.path.parents]
+
     def check_helpers(self) -> None:
         """InfrastructureError where the device or the verifier was never set up: without them there
         is no case that could be played."""

@@ -35,6 +35,7 @@ def run(given: Sequence[str]) -> int:
     from .build import build_programs, jobs
     from .choices import settle
     from .pytest_options import Options
+    from .setup import renew
 
     known = Options()
     own, paths = known.split(given)
@@ -47,6 +48,7 @@ def run(given: Sequence[str]) -> int:
         choices.check_helpers()
         if choices.plays_atls:
             build_programs(choices.build)
+        renew(choices.others, choices.build)
     if options.numprocesses is None:
         workers = WORKERS * jobs()
         if selected.items is not None:

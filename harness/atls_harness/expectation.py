@@ -118,6 +118,37 @@ def contract(seen: Observation) -> list[Difference]:
     return found
 
 
+# Reasons for which a side ends a connection without having judged anything in it.
+NOT_JUDGED = ["peer-alert", "peer-closed", "timeout", "internal", "device-unavailable"]
+NOT_JUDGED += ["verifier-unreachable", "verifier-timeout", "verifier-error", "verifier-garbage"]
+RECEIVED = ("credential", "authenticator")
+
+
+def reached(case: Case, seen: Observation) -> bool:
+    """Did the side that must refuse get as far as what it had to refuse, and refuse it? A verdict
+    that does not accept says so, and a handshake that failed for the reason that is due; for
+    another reason only where what was to be judged had come, and something was judged. A crash, a
+    time-out or an alert of the peer before that is no merit."""
+    expect = case.story["expect"]
+    (side,) = case.sides(expect["by"])
+    due = [expect["reason"]]
+    due += [
+        block["handshake"]["reason"]
+        for block in expected_of(case, side)
+        if "reason" in block.get("handshake", {})
+    ]
+    for party in seen.of(side):
+        if select(party.events, "verdict", accepted=False):
+            return True
+        came = any(select(party.events, name, direction="received") for name in RECEIVED)
+        for event in select(party.events, "handshake", outcome="failed"):
+            if any(matches(reason, event["reason"]) for reason in due):
+                return True
+            if came and event["reason"] not in NOT_JUDGED:
+                return True
+    return False
+
+
 def said_too_late(party: Party, seen: Observation) -> str:
     """Why a party's exit code 77 does not count: it had begun, or sent a packet; or ""."""
     if party.exit != UNSUPPORTED:

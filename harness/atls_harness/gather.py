@@ -24,6 +24,18 @@ STORIES_MAX = 12
 REASONS_MAX = 5  # why nothing was played
 
 
+class Count:
+    """A plugin object that has the gatherer count before JUnit's report and the terminal's are
+    made; the gatherer itself writes when they are."""
+
+    def __init__(self, gatherer: "Gatherer") -> None:
+        self.gatherer = gatherer
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.gatherer.complete(session)
+
+
 class Gatherer:
     """A pytest plugin object, registered in that process only."""
 
@@ -114,8 +126,9 @@ class Gatherer:
         first = f"NOTHING WAS PLAYED: none of {len(self.records)} cases could be"
         return "\n".join([f"{first} (--allow-empty lets such a run pass):", *shown, *rest]) + "\n"
 
-    @pytest.hookimpl(tryfirst=True, specname="pytest_sessionfinish")
-    def before_reports_are_written(self, session: pytest.Session) -> None:
+    def complete(self, session: pytest.Session) -> None:
+        """What has to be known before any report is written: are all cases there, and was any of
+        them played?"""
         self._complete(session)
         self.empty = self._why_empty()
         if self.empty and session.exitstatus == 0 and not self.config.option.allow_empty:

@@ -19,7 +19,7 @@ from . import bundle, devices, timeline, verifiers
 from .document import first_problem
 from .errors import ContractError, HarnessError, Unsupported
 from .events import Event, select
-from .expectation import CONFORMS, WITHSTOOD, Difference, compare, contract, said_too_late
+from .expectation import CONFORMS, WITHSTOOD, Difference, compare, contract, reached, said_too_late
 from .markdown import line
 from .parties import Observation, Play
 from .paths import RESULT_SCHEMA
@@ -33,6 +33,7 @@ NOT_PLAYED = ("unsupported", "skipped")
 GOOD = ("pass", "unsupported", "skipped", "xfail")
 Record = dict[str, Any]
 DETAIL_MAX = 50
+ROLES = (*SIDES, "device", "verifier")
 DIFFERENCES_MAX = 100
 
 
@@ -76,6 +77,10 @@ def _play(case: Case, run: Run, number: int, began: float) -> Record:
         return record(case, run, "skipped", str(case.story["skip"]), began)
     if unsupported:
         return record(case, run, "unsupported", unsupported, began)
+    for role in ROLES:
+        wrong = run.peer(role).broken(role, run.build)
+        if wrong:
+            return broken(case, run, f"{role}: {wrong}", began)
     attempts: list[Attempt] = []
     kept: tuple[Attempt, Path] | None = None
     for index in range(run.repeat):
@@ -117,12 +122,12 @@ def _keep(made: Record, case: Case, run: Run, folder: Path) -> None:
 
 def declared_lack(case: Case, run: Run) -> str:
     """What a peer does not declare, or a program that is not there, or ""."""
-    unable = verifiers.lacks(case, run)
+    unable = verifiers.lacks(case, run) or _helpers_lack(run)
     if unable:
         return unable
     for side in SIDES:
         peer = run.peer(side)
-        reason = peer.lacks(case, side) or peer.missing(side, run.build)
+        reason = peer.lacks(case, side) or peer.unplayable(side, run.build)
         if reason:
             return reason
         # What is wrong with the evidence in a certificate is the enrolment's doing.
@@ -131,6 +136,14 @@ def declared_lack(case: Case, run: Run) -> str:
             for fault in case.flags(side).get("fault", []):
                 if fault.partition("=")[0] not in maker.declared("faults"):
                     return f"{maker.name} (device) declares no fault {fault}"
+    return ""
+
+
+def _helpers_lack(run: Run) -> str:
+    for role in ROLES[2:]:
+        reason = run.peer(role).unplayable(role, run.build)
+        if reason:
+            return reason
     return ""
 
 
@@ -225,7 +238,7 @@ def record(
         ],
         "ambiguity": case.scenario.ambiguity,
         "readings": dict(case.story.get("readings", {})),
-        "columns": columns(case, outcome, differences),
+        "columns": columns(case, outcome, kept),
         "differences": [
             {
                 "party": difference.party,
@@ -257,18 +270,20 @@ def expected(case: Case) -> dict[str, Any]:
     return made
 
 
-def columns(case: Case, outcome: str, differences: list[Difference]) -> dict[str, str]:
+def columns(case: Case, outcome: str, kept: Attempt | None) -> dict[str, str]:
     """Did it conform on the wire, and did it withstand what was done to it? Two questions."""
     # Two honest readings set against each other are no attack.
     attacked = case.refused and not case.scenario.ambiguity
-    if outcome not in ("pass", "fail", "xfail", "xpass", "flaky"):
+    if kept is None or outcome not in ("pass", "fail", "xfail", "xpass", "flaky"):
         return {CONFORMS: "unknown", WITHSTOOD: "unknown" if attacked else "not-asked"}
-    bad = {difference.column for difference in differences}
-    withstood = "pass" if attacked else "not-asked"
-    return {
-        CONFORMS: "fail" if CONFORMS in bad else "pass",
-        WITHSTOOD: "fail" if WITHSTOOD in bad else withstood,
-    }
+    bad = {difference.column for difference in kept.differences}
+    withstood = "not-asked"
+    if WITHSTOOD in bad:
+        withstood = "fail"
+    elif attacked:
+        there = kept.seen is not None and reached(case, kept.seen)
+        withstood = "pass" if there else "not-reached"
+    return {CONFORMS: "fail" if CONFORMS in bad else "pass", WITHSTOOD: withstood}
 
 
 def observed(seen: Observation, words: bool = False) -> dict[str, Any]:

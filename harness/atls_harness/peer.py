@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,19 +57,34 @@ class Peer:
 
     def missing(self, program: str, build: Path) -> str:
         """Why a program cannot be started, or ""."""
+        return self.unplayable(program, build) or self.broken(program, build)
+
+    def unplayable(self, program: str, build: Path) -> str:
+        """What is still to be done before a program can be started, and nobody's mistake; or ""."""
         if program not in self.programs:
             return f"{self.name} has no {program}"
         if self.setup:
             problem = prepared.problem(self.name, self.path.parent, self.setup, self.home(build))
-            if problem:
-                return f"{self.name}: {problem}"
-        hint = self.install or ("" if not self.setup else f"./atls setup --peer {self.name}")
+            return f"{self.name}: {problem}" if problem else ""
+        problem = self.broken(program, build) if self.install else ""
+        return f"{problem}; {self.install}" if problem else ""
+
+    def broken(self, program: str, build: Path) -> str:
+        """What of a program is not there, though nothing is left to be set up; or ""."""
         executable, *rest = self.command(program, build)
-        files = [part for part in rest if part.startswith(str(self.home(build)))]
-        for name in [executable, *files]:
-            there = shutil.which(name) if name == executable else Path(name).exists()
-            if not there:
-                return f"{self.name}: {name} is not there" + (f"; {hint}" if hint else "")
+        path = Path(executable)
+        if "/" not in executable:
+            if shutil.which(executable) is None:
+                return f"{self.name}: no program {executable} on PATH"
+        elif not path.exists():
+            return f"{self.name}: {executable} is not there"
+        elif path.is_dir() or not os.access(path, os.X_OK):
+            kind = "is a folder" if path.is_dir() else "is there, and not executable (chmod +x)"
+            return f"{self.name}: {executable} {kind}"
+        own = (f"{self.path.parent}/", f"{self.home(build)}/")
+        for name in rest:
+            if name.startswith(own) and not Path(name).exists():
+                return f"{self.name}: {name} is not there"
         return ""
 
     def declared(self, capability: str, side: str = "", role: str = "") -> list[str]:

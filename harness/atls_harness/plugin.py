@@ -21,7 +21,7 @@ from .capture import Loopback
 from .choices import DEFAULT_PEER
 from .collecting import apart
 from .errors import HarnessError, InputError
-from .gather import Gatherer
+from .gather import Count, Gatherer
 from .isolation import isolate
 from .parties import CASE_TIMEOUT
 from .paths import shown
@@ -104,6 +104,7 @@ def pytest_configure(config: pytest.Config) -> None:
         family.become_reaper()
         gatherer = Gatherer(config, config.stash[RUN], made.before, made.required)
         config.pluginmanager.register(gatherer, "atls-gatherer")
+        config.pluginmanager.register(Count(gatherer), "atls-count")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -190,8 +191,13 @@ class ScenarioItem(pytest.Item):
 class PeerFile(pytest.File):
     """A peer, to be probed."""
 
-    def collect(self) -> Iterator["ProbeItem"]:
+    def collect(self) -> Iterator["ProbeItem | NotSetUp"]:
         peer = load_peer(self.path)
+        build = self.config.stash[RUN].build
+        lacks = [peer.unplayable(role, build) for role in usage.ROLES if role in peer.programs]
+        if lacks and all(lacks):  # told once, so that what else is skipped can be seen
+            yield NotSetUp.from_parent(self, name="set-up", reason=lacks[0])
+            return
         for name, role, probe in probes_of(peer):
             yield ProbeItem.from_parent(self, name=name, peer=peer, role=role, probe=probe)
 
@@ -199,6 +205,20 @@ class PeerFile(pytest.File):
         if isinstance(excinfo.value, InputError):
             return str(excinfo.value)
         return super().repr_failure(excinfo)
+
+
+class NotSetUp(pytest.Item):
+    """Stands for all probes of a peer that is not set up."""
+
+    def __init__(self, *, reason: str, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.reason = reason
+
+    def runtest(self) -> None:
+        pytest.skip(f"unsupported: {self.reason}")
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, self.reason
 
 
 class ProbeItem(pytest.Item):
@@ -210,9 +230,12 @@ class ProbeItem(pytest.Item):
 
     def runtest(self) -> None:
         run = self.config.stash[RUN]
-        missing = self.peer.missing(self.role, run.build)
+        missing = self.peer.unplayable(self.role, run.build)
         if missing:
             pytest.skip(f"unsupported: {missing}")
+        broken = self.peer.broken(self.role, run.build)
+        if broken:
+            pytest.fail(broken, pytrace=False)
         problems = ask(self.peer, self.role, self.probe, run)
         if problems:
             pytest.fail("\n".join(problems), pytrace=False)

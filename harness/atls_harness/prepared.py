@@ -11,12 +11,16 @@ import functools
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
+from .paths import PEERS
+
 STAMP = "setup.json"
 LOG = "setup.log"
+CHANGED = "changed since it was set up"
 LEFT_OUT = ("__pycache__", "node_modules", "target")
 BLOCK = 1 << 20
 
@@ -34,9 +38,10 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def digest(folder: Path, setup: Mapping[str, Any], inputs: tuple[Path, ...] = ()) -> str:
-    """Of the peer's folder, of what its peer.yaml says of setup, and of other INPUTS."""
+    """Of the peer's folder, of what its peer.yaml says of setup, and of other INPUTS. Where nothing
+    is built, what is in the folder is played as it is, and may change."""
     found = hashlib.sha256(json.dumps(setup, sort_keys=True).encode())
-    for root in (folder, *inputs):
+    for root in (folder, *inputs) if setup.get("steps") else ():
         found.update(str(root.exists()).encode())
         for path in _files(root):
             if path.name == "peer.yaml":  # what else it says is nothing that is built
@@ -58,6 +63,22 @@ def read_stamp(home: Path) -> dict[str, Any]:
     return stamp if isinstance(stamp, dict) else {}
 
 
+def command(name: str, folder: Path) -> str:
+    """What sets a peer up."""
+    elsewhere = "" if folder.parent == PEERS else f" --peers {shlex.quote(str(folder.parent))}"
+    return f"./atls setup --peer {name}{elsewhere}"
+
+
+def changed(name: str, folder: Path, setup: Mapping[str, Any], home: Path) -> bool:
+    """Was it set up, and is that all that is wrong with it: that its files have changed since?"""
+    return problem(name, folder, setup, home).startswith(CHANGED)
+
+
+def forget() -> None:
+    """What was found so far may have changed."""
+    _problem.cache_clear()
+
+
 def problem(name: str, folder: Path, setup: Mapping[str, Any], home: Path) -> str:
     """Why it cannot be played as it is, with what helps; or ""."""
     return _problem(name, folder, json.dumps(setup, sort_keys=True), home)
@@ -66,7 +87,7 @@ def problem(name: str, folder: Path, setup: Mapping[str, Any], home: Path) -> st
 @functools.lru_cache(maxsize=None)
 def _problem(name: str, folder: Path, setup_text: str, home: Path) -> str:
     setup = json.loads(setup_text)
-    helps = f"./atls setup --peer {name}"
+    helps = command(name, folder)
     stamp = read_stamp(home)
     for tool, wanted in setup.get("tools", {}).items():
         if shutil.which(tool) is None:
@@ -78,5 +99,5 @@ def _problem(name: str, folder: Path, setup_text: str, home: Path) -> str:
         return f"its setup failed: {stamp['problem']}; {helps}"
     inputs = tuple(Path(name) for name in stamp.get("inputs", []))
     if stamp.get("digest") != digest(folder, setup, inputs):
-        return f"changed since it was set up; {helps}"
+        return f"{CHANGED}; {helps}"
     return ""

@@ -22,7 +22,7 @@ from .process import to_its_end
 from .run import Run, point_latest
 from .untrusted import cut, write_json
 
-VERDICT_MARKS = {"pass": "yes", "fail": "NO", "not-asked": "–", "unknown": "?"}
+VERDICT_MARKS = {"not-asked": "–", "unknown": "?"}
 
 
 VERSION_LIMIT = 20.0
@@ -143,11 +143,27 @@ def write(result: Mapping[str, Any], folder: Path) -> None:
 
 def tally(cases: Sequence[Mapping[str, Any]], column: str) -> str:
     """ "k/n" of a column of some cases, or a mark where it was not asked."""
-    asked = [case for case in cases if case["columns"][column] in ("pass", "fail")]
+    kinds = Counter(case["columns"][column] for case in cases)
+    asked = kinds["pass"] + kinds["fail"] + kinds["not-reached"]
     if not asked:
-        kinds = {case["columns"][column] for case in cases}
-        return VERDICT_MARKS["unknown" if "unknown" in kinds else "not-asked"]
-    return f"{sum(case['columns'][column] == 'pass' for case in asked)}/{len(asked)}"
+        return VERDICT_MARKS["unknown" if kinds["unknown"] else "not-asked"]
+    return f"{kinds['pass']}/{asked}"
+
+
+def not_reached(cases: Iterable[Mapping[str, Any]]) -> int:
+    """In how many cases nobody came as far as what had to be refused."""
+    return sum(case["columns"]["withstood"] == "not-reached" for case in cases)
+
+
+def missed(cases: Sequence[Mapping[str, Any]]) -> str:
+    """That, for people; "" where there is none."""
+    count = not_reached(cases)
+    if not count:
+        return ""
+    return (
+        f"{count} of {len(cases)} cases: not reached; who had to refuse did not get as far as what "
+        "it had to refuse, and has withstood nothing"
+    )
 
 
 def by_scenario(cases: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[Any]]:
@@ -170,6 +186,11 @@ def _who(run: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> str:
         return f"{len(found)} pairs of {len({name for pair in found for name in pair})} stacks"
     client, server = next(iter(found), (run["peers"]["client"], run["peers"]["server"]))
     return f"client {client}, server {server}"
+
+
+def _short(cases: Sequence[Mapping[str, Any]]) -> str:
+    count = not_reached(cases)
+    return f" ({count} not reached)" if count else ""
 
 
 def _required(result: Mapping[str, Any]) -> list[str]:
@@ -199,8 +220,9 @@ def summary(result: Mapping[str, Any]) -> str:
     for (group, name), cases in by_scenario(result["cases"]).items():
         lines.append(
             f"| {plain(f'{group}/{name}')}: {plain(cases[0]['title'])} | {outcomes(cases)} "
-            f"| {tally(cases, 'conforms')} | {tally(cases, 'withstood')} |"
+            f"| {tally(cases, 'conforms')} | {tally(cases, 'withstood')}{_short(cases)} |"
         )
+    lines += ["", f"{missed(result['cases'])}."] if missed(result["cases"]) else []
     lines += matrix.markdown(result["cases"]) + _required(result)
     bad = [case for case in result["cases"] if case["outcome"] not in GOOD]
     if "baseline" in result:

@@ -21,9 +21,10 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Mapping, Sequence
+from typing import Iterable, Iterator, Mapping, Sequence
 
 from . import usage
+from . import prepared
 from .build import build_programs
 from .errors import HarnessError, InfrastructureError, UsageError
 from .nearest import meant
@@ -212,6 +213,20 @@ def set_up(peer: Peer, build: Path, again: bool = False) -> Done:
             return Done(peer.name, "lacks" if lacks else "failed", str(problem))
         _write_stamp(home, stamp)
         return Done(peer.name, "done", f"{stamp['seconds']} s")
+
+
+def renew(peers: Iterable[Peer], build: Path) -> None:
+    """Sets those of some peers up again that were set up and have changed since: so that whoever
+    works on an adapter edits, and runs. InfrastructureError where that fails."""
+    for peer in peers:
+        if prepared.changed(peer.name, peer.path.parent, peer.setup, peer.home(build)):
+            print(f"{peer.name} has changed since it was set up; set up again:", flush=True)
+            done = set_up(peer, build)
+            say(done, build)
+            if not done.good:
+                words = prepared.command(peer.name, peer.path.parent)
+                raise InfrastructureError(f"{peer.name} could not be set up again; {words}")
+    prepared.forget()
 
 
 def choose(names: Sequence[str], peers: Mapping[str, Peer]) -> list[Peer]:

@@ -14,7 +14,7 @@ from rich.text import Text
 from . import ROOT_OF_TRUST, blocks, matrix, timeline
 from .markdown import line
 from .outcome import GOOD
-from .results import by_scenario, outcomes, tally
+from .results import by_scenario, missed, outcomes, tally
 
 Case = Mapping[str, Any]
 INDENT = "    "
@@ -24,7 +24,9 @@ STYLES = {"pass": "green", "unsupported": "yellow", "skipped": "yellow", "xfail"
 def _tally(cases: Sequence[Case], column: str) -> Text:
     text = tally(cases, column)
     passed, _, asked = text.partition("/")
-    return Text(text, style="" if not asked else "green" if passed == asked else "bold red")
+    failed = any(case["columns"][column] == "fail" for case in cases)
+    style = "green" if passed == asked else "bold red" if failed else "yellow"
+    return Text(text, style=style if asked else "")
 
 
 def _outcomes(cases: Sequence[Case]) -> Text:
@@ -149,6 +151,7 @@ def footer(cases: Sequence[Case], results: str) -> str:
     scenarios = len(by_scenario(cases))
     return (
         f"{len(cases)} cases of {scenarios} scenarios: {outcomes(cases)}\n"
+        f"{missed(cases) + chr(10) if missed(cases) else ''}"
         f"{ROOT_OF_TRUST}\n"
         f"results: {results} (results.json, junit.xml, summary.md)\n"
     )

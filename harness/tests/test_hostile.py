@@ -191,3 +191,44 @@ def test_a_ready_event_that_is_none(fake: Harness, latest: Latest, fault: str) -
     assert fake(str(OUTCOMES / "ready.yaml"), "-k", fault).returncode == 1
     (case,) = latest()["cases"]
     assert (case["outcome"], "event 'ready'" in case["reason"]) == ("fail", True), case["reason"]
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_case_that_is_lost_fails_the_run_by_its_name(
+    fake: Harness, latest: Latest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    path = f"{OUTCOMES.parent}:{os.environ.get('PYTHONPATH', '')}"
+    monkeypatch.setenv("PYTHONPATH", path)
+    names = [str(OUTCOMES / f"{name}.yaml") for name in ("accepted", "refused")]
+    done = fake("-p", "forgetful", "-n", workers, *names)
+    assert done.returncode == 1
+    assert "1 of 4 cases were lost: refused[server]" in done.stdout
+    cases = {case["id"]: case["outcome"] for case in latest()["cases"]}
+    assert len(cases) == 4 and cases.pop("refused[server]") == "error"
+    assert set(cases.values()) == {"pass"}
+    junit = ElementTree.parse(tmp_path / "latest" / "junit.xml")
+    assert len(list(junit.iter("testcase"))) == 4
+    assert "refused\\[server\\]" in (tmp_path / "latest" / "summary.md").read_text()
+
+
+def test_who_ends_a_run_has_lost_nothing(fake: Harness, latest: Latest) -> None:
+    names = [str(OUTCOMES / f"{name}.yaml") for name in ("crash", "silent", "wrong-alert")]
+    done = fake("-x", "-n", "0", *names)
+    assert done.returncode == 1
+    assert len(latest()["cases"]) == 1 and "were lost" not in done.stdout
+
+
+def test_two_scenarios_of_one_name_are_two(fake: Harness, latest: Latest, tmp_path: Path) -> None:
+    paths = []
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+        paths.append(tmp_path / place / "x.yaml")
+        paths[-1].write_text((OUTCOMES / "silent.yaml").read_text())
+    done = fake("-n", "2", *map(str, paths))
+    assert done.returncode == 1
+    ids = [case["id"] for case in latest()["cases"]]
+    assert ids == [f"{tmp_path}/a/x", f"{tmp_path}/b/x"]
+    assert len({case["bundle"] for case in latest()["cases"]}) == 2
+    junit = ElementTree.parse(tmp_path / "latest" / "junit.xml")
+    names = [(one.get("classname"), one.get("name")) for one in junit.iter("testcase")]
+    assert sorted(names) == [(str(path), name) for path, name in zip(paths, ids)]

@@ -11,6 +11,7 @@ from typing import Any, Callable
 import jsonschema
 import pytest
 
+from atls_harness import RESULT_VERSION
 from atls_harness.document import validator_for
 from atls_harness.paths import RESULT_SCHEMA, ROOT
 
@@ -174,7 +175,7 @@ def test_the_result_schema_refuses_what_it_should(fake: Harness, latest: Latest)
     changes: list[Callable[[dict[str, Any]], Any]] = [
         lambda result: result.pop("root_of_trust"),
         lambda result: result.update(root_of_trust="a real one"),
-        lambda result: result.update(version=2),
+        lambda result: result.update(version=RESULT_VERSION + 1),
         lambda result: result.update(extra=1),
         lambda result: result["cases"][0].update(outcome="maybe"),
         lambda result: result["cases"][0]["columns"].update(withstood="safe"),

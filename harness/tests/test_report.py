@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from atls_harness import report, results
+from atls_harness import RESULT_VERSION, report, results
 from atls_harness.document import validator_for
 from atls_harness.errors import HarnessError, UsageError
 from atls_harness.paths import RESULT_SCHEMA
@@ -102,7 +102,7 @@ def result(*cases: Result, **changes: Any) -> Result:
     run = {"command": "./atls run", "started": "2026-01-02T03:04:05+00:00", "seconds": 1.5}
     run |= {"seed": 1, "repeat": 1, "revision": "abc+", "system": "Linux", "cpus": 2}
     made = {
-        "version": 1,
+        "version": RESULT_VERSION,
         "root_of_trust": "Simulated root of trust.",
         "run": {**run, "peers": PEERS, "programs": {role: f"{role} 0.1" for role in PEERS}},
         "totals": counted,
@@ -338,7 +338,7 @@ def test_unknown_fields_and_outcomes(tmp_path: Path) -> None:
 
 
 def test_an_empty_result(tmp_path: Path) -> None:
-    for raw in (result(), {"version": 1, "cases": []}):
+    for raw in (result(), {"version": RESULT_VERSION, "cases": []}):
         seen, _ = page(raw, tmp_path)
         assert "no cases" in " ".join(seen.text)
         assert render.badge(view.make(raw))["message"] == "nothing was run"

@@ -83,12 +83,13 @@ class Tally:
     passed: int
     asked: int
     unknown: int = 0
+    missed: int = 0  # of those that were asked: who had to refuse did not get that far
 
     @property
     def tone(self) -> str:
-        if self.passed < self.asked:
+        if self.passed + self.missed < self.asked:
             return BAD
-        if self.unknown:
+        if self.unknown or self.missed:
             return WARN
         return OK if self.asked else NONE
 
@@ -162,7 +163,8 @@ class Case:
 
     @property
     def tone(self) -> str:
-        return tone_of(self.outcome)
+        tone = tone_of(self.outcome)
+        return WARN if tone == OK and self.withstood == "not-reached" else tone
 
 
 def tone_of(outcome: str) -> str:
@@ -228,8 +230,9 @@ def tally(cases: Iterable[Case], column: str) -> Tally:
     counted = Counter(
         getattr(case, column) for case in cases if case.outcome not in ("unsupported", "skipped")
     )
-    asked = counted["pass"] + counted["fail"]
-    return Tally(counted["pass"], asked, counted["unknown"])
+    missed = counted["not-reached"]
+    asked = counted["pass"] + counted["fail"] + missed
+    return Tally(counted["pass"], asked, counted["unknown"], missed)
 
 
 def compared(raw: Mapping[str, Any]) -> list[Row]:

@@ -32,6 +32,9 @@ FAULTS = {
     "sometimes",
     "says-77",
     "hangs",
+    "gives-up",
+    "crash-late",
+    "other-reason",
 } | hostile.FAULTS
 ALERTS = {"attestation_failed": 226, "handshake_failure": 40}
 
@@ -141,6 +144,9 @@ def credential(options, say, direction):
 def finish(options, say, peer, side, own_faults, peer_faults):
     """What both sides do once each knows the other's faults; returns the exit code."""
     misbehave(options, say)
+    if "gives-up" in options.fault:
+        say("handshake", conn=1, outcome="failed", reason="internal", alert=None)
+        return 1
     attests = options.attester not in (None, "none")
     relies = options.relying_party not in (None, "none")
     say("challenge", conn=1, direction="sent" if relies else "received", nonce=NONCE)
@@ -158,7 +164,12 @@ def finish(options, say, peer, side, own_faults, peer_faults):
         if relies:
             mismatch = {"component": "FW", "expected": ["ef" * 32], "measured": "ab" * 32}
             fields = {"tier": "contraindicated", "accepted": False, "reason": reason}
-            say("verdict", conn=1, **fields, mismatches=[mismatch])
+            if "other-reason" in options.fault:
+                reason = "malformed-cmw"
+            else:
+                say("verdict", conn=1, **fields, mismatches=[mismatch])
+            if "crash-late" in options.fault:
+                os.kill(os.getpid(), signal.SIGSEGV)
         alert = {"direction": direction, "code": ALERTS[name], "name": name}
         say("handshake", conn=1, outcome="failed", reason=reason, alert=alert)
         say("closed", conn=1, outcome="failed")
