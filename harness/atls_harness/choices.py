@@ -96,7 +96,7 @@ def settle(option: argparse.Namespace) -> Choices:
         tuple(matrix),
         _seed(option.seed),
         build,
-        load_required(option.required) if option.required else (),
+        load_required(option.required, peers) if option.required else (),
         load_expected(option.expected_failures) if option.expected_failures else (),
         load_baseline(option.baseline) if option.baseline else None,
         Chooser(

@@ -10,11 +10,12 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from .document import Document
-from .errors import InputError
-from .paths import EXPECTED_SCHEMA
+from .errors import InputError, UsageError
+from .nearest import nearest
+from .paths import EXPECTED_SCHEMA, shown
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class ExpectedFailure:
 
     case: str  # a glob over case ids
     reason: str
+    where: str = ""  # file and line
 
     def means(self, case: str) -> bool:
         """Is CASE one of them? Brackets are part of ids: only * and ? are wild."""
@@ -33,8 +35,24 @@ def load_expected(path: Path) -> tuple[ExpectedFailure, ...]:
     """The expected failures in a file."""
     document = Document(path, InputError)
     document.check(EXPECTED_SCHEMA)
-    entries = document.value["expected-failures"]
-    return tuple(ExpectedFailure(entry["case"], entry["reason"]) for entry in entries)
+    made = []
+    for index, entry in enumerate(document.value["expected-failures"]):
+        where = f"{shown(path)}:{document.line(('expected-failures', index))}"
+        made.append(ExpectedFailure(entry["case"], entry["reason"], where))
+    return tuple(made)
+
+
+def check_expected(expected: Iterable[ExpectedFailure], known: Iterable[str]) -> None:
+    """UsageError where an entry means none of the cases that there are, and one has nearly its
+    name. What has no name like it may be of another collection of scenarios."""
+    names = {name.partition("@")[0] for name in known}
+    for one in expected:
+        glob = one.case.partition("@")[0]  # a pair of another run is no mistake
+        if not any(ExpectedFailure(glob, "").means(name) for name in names):
+            found = nearest(glob.strip("*"), [*names, *{n.partition("[")[0] for n in names}])
+            if found:
+                words = f"no case is named {one.case!r}; did you mean {found[0]!r}?"
+                raise UsageError(f"{one.where}: {words}")
 
 
 def unused(expected: Sequence[ExpectedFailure], cases: Sequence[Mapping[str, Any]]) -> list[str]:

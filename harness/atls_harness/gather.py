@@ -21,6 +21,7 @@ from .paths import shown
 from .run import Run
 
 STORIES_MAX = 12
+NO_FAILURE = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)  # the latter: nothing played
 REASONS_MAX = 5  # why nothing was played
 
 
@@ -110,7 +111,7 @@ class Gatherer:
             setattr(report, "atls", self._broken(name, reason))
             self.lost.append(getattr(report, "atls")["id"])
             self.config.hook.pytest_runtest_logreport(report=report)
-        if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        if session.exitstatus in NO_FAILURE:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _why_empty(self) -> str:
@@ -138,7 +139,7 @@ class Gatherer:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.required and not session.config.option.list:
             self.held = matrix.held(self.required, self.records)
-            if session.exitstatus == 0 and not all(one["green"] for one in self.held):
+            if session.exitstatus in NO_FAILURE and not all(one["green"] for one in self.held):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if not self.records:
             return
@@ -149,7 +150,8 @@ class Gatherer:
         )
         results.write(result, self.run.results)
         self.comparison = result.get("baseline")
-        if self.comparison and baseline.regressed(self.comparison) and session.exitstatus == 0:
+        worse = self.comparison and baseline.regressed(self.comparison)
+        if worse and session.exitstatus in NO_FAILURE:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(

@@ -17,11 +17,12 @@ from typing import Any, Iterable, Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from .document import Document
+from .document import Document, load_schema
 from .errors import InputError
 from .markdown import plain
+from .nearest import meant
 from .outcome import GOOD
-from .paths import REQUIRED_SCHEMA, shown
+from .paths import PEER_SCHEMA, REQUIRED_SCHEMA, shown
 from .profiles import ordered
 
 FIELDS = ("client", "server", "profile", "model", "attester")
@@ -114,18 +115,41 @@ class Required:
         return ", ".join(f"{n} {p}" for n, p in zip(FIELDS, self.patterns) if p != "*")
 
 
-def load_required(path: Path) -> tuple[Required, ...]:
-    """The entries of a file; a list stands for each of its values, none of which may be missing."""
+MODELS = ("background-check", "passport", "mixed", "none")
+ATTESTERS = ("client", "server", "both", "neither")
+
+
+def _words(peers: Iterable[str]) -> dict[str, list[str]]:
+    """What each of FIELDS may be, where peers are known."""
+    profiles = load_schema(PEER_SCHEMA)["$defs"]["profile"]["enum"]
+    made = {"profile": list(profiles), "model": [*MODELS], "attester": [*ATTESTERS]}
+    names = list(peers)
+    return {**made, "client": names, "server": names} if names else made
+
+
+def load_required(path: Path, peers: Iterable[str] = ()) -> tuple[Required, ...]:
+    """The entries of a file; a list stands for each of its values, none of which may be missing.
+    InputError where one is the name of nothing; PEERS are the names that there are, if known."""
     document = Document(path, InputError)
     document.check(REQUIRED_SCHEMA)
     made = []
+    known = _words(peers)
     for index, entry in enumerate(document.value["required"]):
+        for name, words in known.items():
+            for at, one in enumerate(_listed(entry.get(name, "*"))):
+                if not fnmatch.filter(words, one):
+                    place = ("required", index, name, at)
+                    raise document.fail(place, f"there is no {name} {one!r}{meant(one, words)}")
         given = [entry.get(name, "*") for name in FIELDS]
-        lists = [value if isinstance(value, list) else [value] for value in given]
+        lists = [_listed(value) for value in given]
         where = f"{shown(path)}:{document.line(('required', index))}"
         for choice in itertools.product(*lists):
             made.append(Required(tuple(choice), entry.get("passes", 1), where))
     return tuple(made)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def held(

@@ -21,6 +21,7 @@ from .capture import Loopback
 from .choices import DEFAULT_PEER
 from .collecting import apart
 from .errors import HarnessError, InputError
+from .expected import check_expected
 from .gather import Count, Gatherer
 from .isolation import isolate
 from .parties import CASE_TIMEOUT
@@ -29,11 +30,13 @@ from .peer import Peer, load_peer
 from .probes import Probe, ask, probes_of
 from .run import Run, make_results, make_work, remove_work
 from .scenario import Case
-from .selection import PEER_FILE, Chooser, cases_in
+from .selection import PEER_FILE, Chooser, all_ids, cases_in
+from .vocabulary import Vocabulary
 
 WORKERS_LOST_MAX = 100  # each with one case; what a run bears before it is ended
 RUN = pytest.StashKey[Run]()
 CHOOSER = pytest.StashKey[Chooser]()
+WORDS = pytest.StashKey[Vocabulary]()
 LOOPBACK = pytest.StashKey[Loopback]()
 
 
@@ -59,6 +62,9 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         made = choices.settle(option)
         selected = None if worker else made.chooser.select(config.args)
+        if selected and made.expected:
+            ids = [case.id for case in selected.cases.values()]
+            check_expected(made.expected, [*ids, *all_ids()])
         folder = make_results(option.out) if playing else Path(os.devnull)
     except HarnessError as problem:
         raise pytest.UsageError(str(problem)) from problem
@@ -84,6 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if option.build:
         repeated.append(f" --build {shlex.quote(str(made.build))}")
     config.stash[CHOOSER] = made.chooser
+    config.stash[WORDS] = Vocabulary(made.peers.values())
     config.stash[RUN] = Run(
         work,
         folder,
@@ -145,6 +152,7 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterator["ScenarioItem"]:
         run, chooser = self.config.stash[RUN], self.config.stash[CHOOSER]
         for story in cases_in(self.path):
+            self.config.stash[WORDS].check(story)
             for case in chooser.paired(story):
                 seen = run.of_pair(*case.pair.split(":")) if case.pair else run
                 yield ScenarioItem.from_parent(self, name=case.item, case=case, run=seen)

@@ -12,10 +12,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, Sequence
 
 from .document import Document, complaint, first_problem, load_schema
 from .errors import ScenarioError
+from .nearest import meant
 from .ambiguities import ambiguities
 from .paths import SCENARIO_SCHEMA, shown
 from .requirements import requirements
@@ -175,14 +176,32 @@ def _axis_values(name: str, values: list[Any]) -> list[tuple[str, str, Any, Mapp
             change = {key: below for key, below in value.items() if key != "id"}
             made.append((name, str(value["id"]), value["id"], change))
         else:
-            text = str(value).lower() if isinstance(value, bool) else str(value)
+            text = _word(value)
             made.append((name, text, value, {name: value} if name in properties else {}))
     return made
 
 
+def _word(value: Any) -> str:
+    """A plain value of an axis, in names of cases and where one is meant."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _check_values(document: Document, axes: Mapping[str, Sequence[str]]) -> None:
+    """What `exclude` and `variants` mean must be there to be meant."""
+    for field in ("exclude", "variants"):
+        for index, entry in enumerate(document.value.get(field, [])):
+            for axis, value in (entry["when"] if field == "variants" else entry).items():
+                for one in value if isinstance(value, list) else [value]:
+                    if _word(one) not in axes[axis]:
+                        words = f"the axis {axis} has no value {_word(one)!r}"
+                        place = (field, index, *(["when"] if field == "variants" else []), axis)
+                        raise document.fail(place, words + meant(_word(one), axes[axis]))
+
+
 def _applies(when: Mapping[str, Any], parameters: Mapping[str, str]) -> bool:
     return all(
-        parameters.get(name) in [str(v) for v in (value if isinstance(value, list) else [value])]
+        parameters.get(name)
+        in [_word(one) for one in (value if isinstance(value, list) else [value])]
         for name, value in when.items()
     )
 
@@ -194,15 +213,19 @@ def load(path: Path) -> tuple[Scenario, Document]:
     value = document.value
     for index, clause in enumerate(value["clauses"]):
         if clause not in requirements():
-            raise document.fail(("clauses", index), f"there is no requirement {clause!r}")
+            words = f"there is no requirement {clause!r}{meant(clause, requirements())}"
+            raise document.fail(("clauses", index), words)
     if value.get("ambiguity", "H") not in (*ambiguities(), "H"):
-        raise document.fail(("ambiguity",), f"there is no ambiguity {value['ambiguity']!r}")
+        name = value["ambiguity"]
+        words = f"there is no ambiguity {name!r}{meant(name, ambiguities())}"
+        raise document.fail(("ambiguity",), words)
     axes = value.get("matrix", {})
     for field in ("exclude", "variants"):
         for index, entry in enumerate(value.get(field, [])):
             for axis in entry["when"] if field == "variants" else entry:
                 if axis not in axes:
-                    raise document.fail((field, index), f"there is no axis {axis!r} in the matrix")
+                    words = f"there is no axis {axis!r} in the matrix{meant(axis, axes)}"
+                    raise document.fail((field, index), words)
     scenario = Scenario(
         path,
         value["title"],
@@ -219,6 +242,8 @@ def cases(scenario: Scenario, document: Document) -> Iterator[Case]:
     value = scenario.value
     base = {key: below for key, below in value.items() if key not in MATRIX_FIELDS}
     axes = [_axis_values(name, values) for name, values in value.get("matrix", {}).items()]
+    texts = [[text for _, text, _, _ in one] for one in axes]
+    _check_values(document, dict(zip(value.get("matrix", {}), texts)))
     names: set[str] = set()
     for choice in itertools.product(*axes):
         parameters = {axis: text for axis, text, _, _ in choice}

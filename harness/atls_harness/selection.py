@@ -8,6 +8,7 @@ that is not there is told at once, with the nearest that is.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import re
@@ -44,6 +45,13 @@ def stories() -> Mapping[str, Path]:
     """The project's scenarios by GROUP/STORY."""
     found = sorted(SCENARIOS.glob("*/*.yaml"))
     return {f"{path.parent.name}/{path.stem}": path for path in found}
+
+
+def all_ids() -> Iterator[str]:
+    """The ids of the project's cases."""
+    for path in stories().values():
+        with contextlib.suppress(InputError):  # it is told what is wrong when it is collected
+            yield from (case.id for case in cases_in(path))
 
 
 @dataclass(frozen=True)

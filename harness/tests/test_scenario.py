@@ -26,7 +26,11 @@ expect: {outcome: complete}
 # what is changed or added, the line of the complaint, a part of it
 BAD = [
     ("tilte: twice\n" + GOOD, 1, "unknown field 'tilte'"),
-    (GOOD + "serverr: {}\n", 4, "unknown field 'serverr' in the file; known: ambiguity, attester"),
+    (
+        GOOD + "serverr: {}\n",
+        4,
+        "unknown field 'serverr' in the file; did you mean 'server'?; known: ambiguity, attester",
+    ),
     (
         GOOD + "server:\n  policy: required\n  polcy: required\n",
         6,
@@ -180,7 +184,7 @@ capabilities: {profiles: [ta-07]}
         (PEER.replace("name: peer", "name: other"), 1, "the folder is named 'peer'"),
         (PEER + "colour: red\n", 5, "unknown field 'colour'"),
         (PEER.replace("[x]", "x"), 3, "is not of type 'array'"),
-        (PEER.replace("ta-07", "1.0"), 4, "is not of type 'string'"),
+        (PEER.replace("ta-07", "1.0"), 4, "1.0 is not one of ta-02, ta-03"),
     ],
 )
 def test_a_peers_mistake_is_named(tmp_path: Path, text: str, line: int, complaint: str) -> None:
