@@ -6,6 +6,8 @@ reaches it. So this process is the reaper of all that it started (prctl(2),
 PR_SET_CHILD_SUBREAPER): who loses its parent becomes its child, and is found. What was started here
 otherwise (a capture, the workers of pytest) shares this process' session, and no party does: that
 tells them apart.
+
+Where the harness itself is killed, nobody is left to look: each run has a guard for it (guard.py).
 """
 
 from __future__ import annotations

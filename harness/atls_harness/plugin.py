@@ -23,6 +23,7 @@ from .collecting import apart
 from .errors import HarnessError, InputError
 from .expected import check_expected
 from .gather import Count, Gatherer
+from .guard import Guard
 from .isolation import isolate
 from .parties import CASE_TIMEOUT
 from .paths import shown
@@ -37,6 +38,7 @@ WORKERS_LOST_MAX = 100  # each with one case; what a run bears before it is ende
 RUN = pytest.StashKey[Run]()
 CHOOSER = pytest.StashKey[Chooser]()
 WORDS = pytest.StashKey[Vocabulary]()
+GUARD = pytest.StashKey[Guard]()
 LOOPBACK = pytest.StashKey[Loopback]()
 
 
@@ -77,6 +79,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if "ATLS_COMMAND" in os.environ and not made.folders:
             isolate()  # a peer of somebody's own may need the machine's network
         work = make_work()
+        config.stash[GUARD] = Guard(work)
+        family.own(config.stash[GUARD].pid)
         option.xmlpath = option.xmlpath or str(folder / "junit.xml")
         config.stash[LOOPBACK] = Loopback(work, option.packets)
     fixed = ("device", "verifier") if made.pairs else usage.ROLES
@@ -132,6 +136,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     run = config.stash.get(RUN, None)
     if run is not None and not hasattr(config, "workerinput") and run.work.is_dir():
         remove_work(run.work)
+    guard = config.stash.get(GUARD, None)
+    if guard is not None:
+        guard.stop()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -152,8 +152,11 @@ def test_an_unexpected_pass_fails(fake: Harness, latest: Latest, tmp_path: Path)
 
 def test_an_expectation_about_nothing_is_told(fake: Harness, tmp_path: Path) -> None:
     done = fake(str(OUTCOMES / "accepted.yaml"), *expected(tmp_path, "acepted*"))
+    assert done.returncode == 4
+    assert "no case is named 'acepted*'; did you mean 'accepted'?" in done.stderr
+    done = fake(str(OUTCOMES / "accepted.yaml"), *expected(tmp_path, "xyz*"))
     assert done.returncode == 0
-    assert "expected failure of no case of this run: acepted*" in done.stdout
+    assert "expected failure of no case of this run: xyz*" in done.stdout
 
 
 def test_a_file_that_is_wrong_stops_the_run(fake: Harness, tmp_path: Path) -> None:
