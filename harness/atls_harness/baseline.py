@@ -15,7 +15,7 @@ import jsonschema
 
 from .document import validator_for
 from .errors import HarnessError
-from .outcome import GOOD
+from .outcome import GOOD, UNPLAYED
 from .paths import RESULT_SCHEMA, shown
 
 KINDS = {
@@ -26,8 +26,10 @@ KINDS = {
     "still_failing": "failed before, and does still",
     "new": "was not there before",
     "gone": "was there before, and is not in this run",
+    "not_played": "was not come to before the run was ended",
 }
 NOT_TRIED = ("unsupported", "skipped")
+COUNTED = ("new", "gone", "not_played")  # not told by name
 REGRESSIONS = ("new_failures", "newly_unsupported", "no_longer_reached")
 EARNED = 2  # the version of a result since which "withstood" is not given for nothing
 
@@ -65,7 +67,9 @@ def compare(before: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> di
             found["still_failing" if failed_before else "new_failures"].append(name)
         elif outcome == "pass" and (failed_before or was == "xfail"):
             found["fixed"].append(name)
-        elif outcome in NOT_TRIED and was is not None and was not in NOT_TRIED:
+        elif outcome == UNPLAYED:
+            found["not_played"].append(name)
+        elif outcome in NOT_TRIED and was is not None and was not in (*NOT_TRIED, UNPLAYED):
             found["newly_unsupported"].append(name)
     found["no_longer_reached"] = sorted(_reached(before["cases"]) & _missed(cases))
     version = before.get("version")
@@ -95,11 +99,11 @@ def lines(comparison: Mapping[str, Any]) -> list[str]:
     """A comparison for people; what is gone or new is counted only."""
     made = [f"against {comparison['file']} ({comparison['started'] or 'no date'})"]
     for kind, words in KINDS.items():
-        names = comparison[kind]
+        names = comparison.get(kind)
         if not names:
             continue
         made.append(f"{len(names)} {kind.replace('_', ' ')}: {words}")
-        if kind not in ("new", "gone"):
+        if kind not in COUNTED:
             made += [f"  {name}" for name in names]
     if len(made) == 1:
         made.append("nothing has changed")

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Iterator, Mapping, Sequence
 
 from .errors import BuildError
 from .paths import ROOT, shown
@@ -46,20 +49,40 @@ def meson() -> list[str]:
     return ["/usr/bin/python3", found] if found == "/usr/bin/meson" else [found]
 
 
+@contextlib.contextmanager
+def alone(build: Path) -> Iterator[None]:
+    """One process at a time builds in a directory; another waits, and says for what."""
+    try:
+        build.mkdir(parents=True, exist_ok=True)
+        lock = os.open(build, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as problem:
+        raise BuildError(unwritable(build, problem)) from problem
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"another atls builds in {build}; waiting", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.access(build, os.W_OK):
+            raise BuildError(unwritable(build, OSError(errno.EROFS, os.strerror(errno.EROFS))))
+        yield
+    finally:
+        os.close(lock)
+
+
+def unwritable(build: Path, problem: OSError) -> str:
+    """A sentence for whoever has a checkout that nobody may write to."""
+    return (
+        f"cannot build in {build} ({problem.strerror}): --build DIR or $ATLS_BUILD names another "
+        "place to build in, --out DIR one for results"
+    )
+
+
 def configure(build: Path, options: Sequence[str] = (), compiler: str = "") -> None:
     """Sets a build directory up, where that has not been done."""
     if (build / "build.ninja").exists():
         return
-    if build.exists() and not any(build.iterdir()):
-        build.rmdir()
     command = [*meson(), "setup", str(build), str(ROOT), *options]
-    try:
-        build.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise BuildError(
-            f"{build} cannot be made ({problem.strerror}): --build DIR or $ATLS_BUILD names another"
-            " place to build in, --out DIR one for results"
-        ) from problem
     print(f"building in {shown(build)} (the first time: about a minute)", file=sys.stderr)
     _run(build, command, {"CC": compiler} if compiler else {})
 
@@ -87,5 +110,6 @@ def programs(build: Path) -> list[str]:
 
 def build_programs(build: Path) -> None:
     """What `./atls run` needs."""
-    configure(build)
-    compile_all(build, programs(build))
+    with alone(build):
+        configure(build)
+        compile_all(build, programs(build))

@@ -34,6 +34,8 @@ SIZE_MAX_KB = 500_000
 # Discard (RFC 863): a datagram to it marks a place in the capture, and troubles nobody.
 MARK_PORT = 9
 MARK_TIMEOUT = 2.0
+START_TIMEOUT = 5.0
+GLANCE = 0.02
 STOP_TIMEOUT = 5.0
 EDITCAP_TIMEOUT = 20.0
 CLOCKS_DIFFER = 0.5  # also what passes between a case's end and its bundle
@@ -47,6 +49,7 @@ class Loopback:
 
     def __init__(self, work: Path, everything: bool) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._work = work
         settings: dict[str, Any] = {"everything": everything, "reason": ""}
         dumpcap = shutil.which("dumpcap")
         if dumpcap is None:
@@ -62,6 +65,18 @@ class Loopback:
                     argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words
                 )
         (work / SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
+
+    def lack(self) -> str:
+        """Why it captures nothing, or "": waits until it has begun to write, or has ended."""
+        if self._process is None:
+            return "dumpcap is not installed (Debian: wireshark-common)"
+        deadline = time.monotonic() + START_TIMEOUT
+        while not (self._work / WHOLE).exists() and time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                words = (self._work / WORDS).read_text(encoding="utf-8", errors="replace")
+                return f"dumpcap does not capture here: {' '.join(words.split()) or 'no word'}"
+            time.sleep(GLANCE)
+        return ""
 
     def stop(self) -> None:
         """Ends it."""

@@ -14,7 +14,7 @@ import sys
 from typing import Any, Callable, NoReturn, Sequence
 
 from . import smoke, usage
-from .errors import HarnessError, UsageError
+from .errors import Ended, HarnessError, UsageError
 from .nearest import meant
 from .paths import PEERS, ROOT, default_build
 
@@ -24,10 +24,6 @@ WORKERS = 3
 INTERRUPTED = 130
 
 
-class Ended(KeyboardInterrupt):
-    """SIGTERM: ends a command as control-C does, with its processes and its keys."""
-
-
 def run(given: Sequence[str]) -> int:
     """Builds what has changed and plays the scenarios."""
     import pytest
@@ -35,6 +31,7 @@ def run(given: Sequence[str]) -> int:
     from .build import build_programs, jobs
     from .choices import settle
     from .pytest_options import Options
+    from .run import check_writable
     from .setup import renew
 
     known = Options()
@@ -45,6 +42,7 @@ def run(given: Sequence[str]) -> int:
     choices = settle(options)
     selected = choices.chooser.select(paths)
     if not (options.list or options.collectonly):
+        check_writable(options.out)
         choices.check_helpers()
         if choices.plays_atls:
             build_programs(choices.build)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Sequence
 
-from . import usage
+from . import extent, usage
 from .errors import HarnessError, InputError, UsageError
 from .nearest import meant
 from .paths import SCENARIOS, default_build, shown
@@ -26,6 +26,7 @@ LEGEND = "MUSTs: MUST and MUST NOT that can be observed; reason given: why there
 # Of the outcomes of a requirement's cases, the first that occurs is its own; any other is "fail".
 ORDER = ("xfail", "pass", "unsupported", "skipped")
 NOT_RUN, UNTESTED = "not-run", "untested"
+UNPLAYED = "not-played"  # as outcome.py has it
 UNIT_TESTS = "unit tests"  # of a count: not-run, since unit tests alone show it
 WORDS = {NOT_RUN: "have no case in it", UNIT_TESTS: "are shown by unit tests alone"}
 
@@ -52,7 +53,7 @@ def by_clause(scenarios: Iterable[Scenario]) -> dict[str, list[Scenario]]:
 
 def clause_outcome(outcomes: Iterable[str], tested: bool) -> str:
     """What a requirement's cases came to, taken together."""
-    kinds = set(outcomes)
+    kinds = set(outcomes) - {UNPLAYED}
     if not kinds:
         return NOT_RUN if tested else UNTESTED
     if kinds - set(ORDER):
@@ -308,7 +309,10 @@ def main(given: Sequence[str]) -> int:
     print(table(clauses))
     said = [LEGEND, f"{in_short(clauses)}."]
     if result["run"]:
-        said.append(f"{outcome_line(clauses).capitalize()} (run of {result['run']['started']}).")
+        when = f"run of {result['run']['started']}"
+        part = extent.words(extent.of(result))
+        when += f"; {part}" if part else ""
+        said.append(f"{outcome_line(clauses).capitalize()} ({when}).")
     else:
         said.append("Nothing has been run yet; ./atls run, and ask again.")
     for one in said:

@@ -19,6 +19,10 @@ from __future__ import annotations
 from pathlib import Path
 
 
+class Ended(KeyboardInterrupt):
+    """SIGTERM: ends a command as control-C does, with its processes and its keys."""
+
+
 class HarnessError(Exception):
     """Base of all errors of the harness."""
 

@@ -21,7 +21,7 @@ from .document import Document, load_schema
 from .errors import InputError
 from .markdown import plain
 from .nearest import meant
-from .outcome import GOOD
+from .outcome import GOOD, UNPLAYED
 from .paths import PEER_SCHEMA, REQUIRED_SCHEMA, shown
 from .profiles import ordered
 
@@ -38,6 +38,7 @@ class Cell:
     passed: int = 0
     failed: int = 0
     unsupported: int = 0  # and skipped, and expected to fail
+    unplayed: int = 0  # the run was ended before
     reasons: dict[str, list[str]] = field(default_factory=dict)  # to ids of cases that did not pass
 
     def add(self, record: Mapping[str, Any]) -> None:
@@ -45,7 +46,8 @@ class Cell:
         outcome = record["outcome"]
         self.passed += outcome == "pass"
         self.failed += outcome not in GOOD
-        self.unsupported += outcome in GOOD and outcome != "pass"
+        self.unsupported += outcome in GOOD and outcome not in ("pass", UNPLAYED)
+        self.unplayed += outcome == UNPLAYED
         if outcome != "pass":
             self.reasons.setdefault(str(record["reason"]), []).append(str(record["id"]))
 
@@ -58,7 +60,7 @@ class Cell:
         """ "passed/played", "+n" cases that are not supported."""
         played = self.passed + self.failed
         if not played:
-            return "–"
+            return "?" if self.unplayed else "–"
         more = f" +{self.unsupported}" if self.unsupported else ""
         return f"{self.passed}/{played}{more}"
 
@@ -189,7 +191,7 @@ def tables(records: Sequence[Mapping[str, Any]]) -> tuple[list[Table], list[str]
         found = cells(
             [record for record in records if record["profile"] == profile], "client", "server"
         )
-        if not any(cell.passed or cell.failed for cell in found.values()):
+        if not any(cell.passed or cell.failed or cell.unplayed for cell in found.values()):
             empty.append(profile)
             continue
         table = Table(title=profile, title_justify="left", pad_edge=False, show_edge=False)
@@ -211,6 +213,7 @@ def _shown(cell: Cell | None) -> Text:
 
 
 LEGEND = "passed/played; +n: not supported; –: nothing of it is supported; empty: not in this run"
+ENDED = "?: the run was ended before"
 
 
 def reasons(records: Iterable[Mapping[str, Any]], details: bool = True) -> list[str]:

@@ -28,9 +28,11 @@ from .run import Run
 from .scenario import SIDES, Case
 from .untrusted import cut, told
 
-OUTCOMES = ("pass", "fail", "unsupported", "skipped", "xfail", "xpass", "error", "flaky")
-NOT_PLAYED = ("unsupported", "skipped")
-GOOD = ("pass", "unsupported", "skipped", "xfail")
+# Of a case that was chosen, in a run that was ended before it came to it.
+UNPLAYED = "not-played"
+OUTCOMES = ("pass", "fail", "unsupported", "skipped", "xfail", "xpass", "error", "flaky", UNPLAYED)
+NOT_PLAYED = ("unsupported", "skipped", UNPLAYED)
+GOOD = ("pass", "unsupported", "skipped", "xfail", UNPLAYED)
 Record = dict[str, Any]
 DETAIL_MAX = 50
 ROLES = (*SIDES, "device", "verifier")

@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Generator, Iterator
 
@@ -22,13 +24,14 @@ from .choices import DEFAULT_PEER
 from .collecting import apart
 from .errors import HarnessError, InputError
 from .expected import check_expected
-from .gather import Count, Gatherer
+from .gather import WORKER, Count, Gatherer
 from .guard import Guard
 from .isolation import isolate
 from .parties import CASE_TIMEOUT
 from .paths import shown
 from .peer import Peer, load_peer
 from .probes import Probe, ask, probes_of
+from .progress import Progress
 from .run import Run, make_results, make_work, remove_work
 from .scenario import Case
 from .selection import PEER_FILE, Chooser, all_ids, cases_in
@@ -78,11 +81,19 @@ def pytest_configure(config: pytest.Config) -> None:
     elif playing:
         if "ATLS_COMMAND" in os.environ and not made.folders:
             isolate()  # a peer of somebody's own may need the machine's network
-        work = make_work()
+        try:
+            work = make_work()
+        except OSError as problem:
+            where = problem.filename or tempfile.gettempdir()
+            words = f"cannot write to {where} ({problem.strerror}); TMPDIR=DIR is another place"
+            pytest.exit(words, 1)
         config.stash[GUARD] = Guard(work)
         family.own(config.stash[GUARD].pid)
         option.xmlpath = option.xmlpath or str(folder / "junit.xml")
-        config.stash[LOOPBACK] = Loopback(work, option.packets)
+        loopback = config.stash[LOOPBACK] = Loopback(work, option.packets)
+        lack = loopback.lack() if option.packets else ""
+        if lack:
+            print(f"no packets are kept: {lack}", file=sys.stderr)
     fixed = ("device", "verifier") if made.pairs else usage.ROLES
     repeated = [
         f" --{role} {made.roles[role]}" for role in fixed if made.roles[role] != DEFAULT_PEER
@@ -113,9 +124,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if selected is not None and not option.list:
         config.args = list(selected.arguments)
         family.become_reaper()
-        gatherer = Gatherer(config, config.stash[RUN], made.before, made.required)
+        run = config.stash[RUN]
+        gatherer = Gatherer(config, run, made.before, made.required, selected)
         config.pluginmanager.register(gatherer, "atls-gatherer")
         config.pluginmanager.register(Count(gatherer), "atls-count")
+        if playing and option.verbose <= 0:
+            config.pluginmanager.register(Progress(config, selected.items), "atls-progress")
+    if worker:
+        (work / f"{WORKER}{os.getpid()}").touch()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Sequence
 
-from . import RESULT_VERSION, ROOT_OF_TRUST, ambiguities, baseline, coverage, matrix
+from . import RESULT_VERSION, ROOT_OF_TRUST, ambiguities, baseline, coverage, extent, matrix
 from .document import first_problem
 from .errors import HarnessError, InfrastructureError
 from .markdown import code, plain
@@ -94,6 +94,7 @@ def make(
     argv: str,
     before: Mapping[str, Any] | None = None,
     required: Sequence[Mapping[str, Any]] = (),
+    covers: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The whole result, checked against its schema; BEFORE is an earlier one, with its file."""
     cases = []
@@ -123,6 +124,8 @@ def make(
         "clauses": coverage.clause_results(cases),
         "cases": cases,
     }
+    if covers is not None:
+        made["run"]["extent"] = dict(covers)
     if required:
         made["required"] = list(required)
     if before is not None:
@@ -203,7 +206,7 @@ def _required(result: Mapping[str, Any]) -> list[str]:
 
 def summary(result: Mapping[str, Any]) -> str:
     """The Markdown summary, for a CI job's page."""
-    run = result["run"]
+    run, part = result["run"], extent.words(extent.of(result))
     lines = [
         "<!-- SPDX-License-Identifier: Apache-2.0 -->",
         "# Attested TLS interop run",
@@ -212,6 +215,7 @@ def summary(result: Mapping[str, Any]) -> str:
         f"seed {run['seed']}, revision {run['revision'] or 'unknown'}, "
         f"{_who(run, result['cases'])}.",
         "",
+        *([f"**{part[0].upper()}{part[1:]}.**", ""] if part else []),
         result["root_of_trust"],
         "",
         "| scenario | cases | conforms on the wire | withstood the attack |",
@@ -232,7 +236,7 @@ def summary(result: Mapping[str, Any]) -> str:
     for case in bad:
         lines += [f"- **{plain(case['id'])}** ({case['outcome']}): {plain(case['reason'])}"]
         lines += [f"  {code(case['repeat'])}"]
-    others = [case for case in result["cases"] if case["outcome"] in GOOD[1:]]
+    others = [case for case in result["cases"] if case["outcome"] in GOOD[1:-1]]
     if len(matrix.pairs(result["cases"])) > 1:
         others = []  # the matrix has told them, each reason once
     if others:

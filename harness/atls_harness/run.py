@@ -136,6 +136,17 @@ def remove_leftovers(base: Path) -> None:
             remove_work(owner.parent)
 
 
+def check_writable(folder: Path) -> None:
+    """InfrastructureError where no results can be written to FOLDER."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as problem:
+        text = f"cannot write results to {folder} ({problem.strerror}); --out DIR is another place"
+        raise InfrastructureError(text) from problem
+
+
 def make_results(folder: Path, kind: str = "run") -> Path:
     """A new directory for the results of a run, or of another KIND of measuring."""
     stamp = time.strftime(f"{kind}-%Y%m%d-%H%M%S")

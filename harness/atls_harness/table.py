@@ -146,12 +146,10 @@ def _wrapped(text: str) -> list[str]:
     )
 
 
-def footer(cases: Sequence[Case], results: str) -> str:
-    """The lines below the table."""
-    scenarios = len(by_scenario(cases))
-    return (
-        f"{len(cases)} cases of {scenarios} scenarios: {outcomes(cases)}\n"
-        f"{missed(cases) + chr(10) if missed(cases) else ''}"
-        f"{ROOT_OF_TRUST}\n"
-        f"results: {results} (results.json, junit.xml, summary.md)\n"
-    )
+def footer(cases: Sequence[Case], results: str, part: str = "", probes: str = "") -> str:
+    """The lines below the table: PART says what of all was played, PROBES what became of those."""
+    lines = [f"{len(cases)} cases of {len(by_scenario(cases))} scenarios: {outcomes(cases)}"]
+    lines += [part, missed(cases), probes, ROOT_OF_TRUST]
+    if results:
+        lines.append(f"results: {results} (results.json, junit.xml, summary.md)")
+    return "".join(f"{line}\n" for line in lines if line)

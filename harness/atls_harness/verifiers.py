@@ -86,7 +86,7 @@ def _widen(block: Any) -> None:
 
 
 NOT_PLAYED_SHOWN = 5  # reasons
-NOT_PLAYED = ("unsupported", "skipped", "error")
+NOT_PLAYED = ("unsupported", "skipped", "error", "not-played")
 
 
 def answer(case: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import jinja2
 from markupsafe import Markup
 
-from .. import ambiguities
+from .. import ambiguities, extent
 from .. import coverage as requirements
 from ..markdown import code, plain, visible
 from ..profiles import document
@@ -100,6 +100,7 @@ def html(
             scenario_anchors={f"{one.group}/{one.name}": one.anchor for one in scenarios},
             clause_anchors={clause["id"]: clause["anchor"] for clause in report.clauses},
             badge=badge(report),
+            part=extent.words(extent.of(report.raw)),
             baseline=beyond.baseline(report),
             required=beyond.required(report),
             readings=beyond.readings(report),
@@ -164,7 +165,13 @@ def badge(report: Report) -> dict[str, Any]:
     message = f"{passed}/{report.whole.played.asked} pass"
     if report.whole.not_played:
         message += f", {report.whole.not_played} not played"
-    return {**made, "message": message, "color": BADGE_COLORS[report.whole.tone]}
+    color = BADGE_COLORS[report.whole.tone]
+    part = extent.words(extent.of(report.raw))
+    if part:  # green is for the whole
+        message += f" ({part})"
+        color = "yellow" if extent.is_partial(extent.of(report.raw)) and color != "red" else color
+        color = "green" if color == "brightgreen" else color
+    return {**made, "message": message, "color": color}
 
 
 def markdown(report: Report) -> str:
@@ -184,6 +191,9 @@ def markdown(report: Report) -> str:
         plain(report.root_of_trust),
         "",
     ]
+    part = extent.words(extent.of(report.raw))
+    if part:
+        lines += [f"**{part[0].upper()}{part[1:]}.**", ""]
     for profile, models in report.matrix.profiles.items():
         heads = [f"{name} attests" for name in report.matrix.attesters]
         lines += [f"| {plain(profile)} | " + " | ".join(map(plain, heads)) + " |"]
