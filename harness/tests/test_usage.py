@@ -10,10 +10,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from atls_harness import cli, usage
+from atls_harness.build import alone
+from atls_harness.errors import BuildError, Ended, HarnessError, UsageError
 from atls_harness.nearest import meant, nearest
 from atls_harness.paths import PACKAGE, ROOT
 from atls_harness.pytest_options import Options
@@ -169,3 +172,60 @@ def test_a_choice_of_none_leaves_no_folder(tmp_path: Path) -> None:
     done = atls("run", "--out", str(tmp_path / "out"), "-k", "fliped")
     assert done.returncode == 2
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "problem, code, words",
+    [
+        (KeyboardInterrupt(), 130, "./atls clauses: ended by control-C"),
+        (Ended(), 130, "./atls clauses: told to end"),
+        (OSError(28, "No space left on device", "/x/y"), 1, "/x/y: No space left on device"),
+        (OSError(30, "Read-only file system"), 1, "./atls clauses: Read-only file system"),
+        (HarnessError("what it is"), 1, "./atls clauses: what it is"),
+        (UsageError("what it is"), 2, "./atls clauses: what it is"),
+        (ModuleNotFoundError("x", name="rich"), 1, "Python's rich is not there; ./atls setup"),
+    ],
+)
+def test_whatever_ends_a_command_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    problem: BaseException,
+    code: int,
+    words: str,
+) -> None:
+    def end(given: object) -> int:
+        raise problem
+
+    monkeypatch.setitem(cli.COMMANDS, "clauses", end)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    assert cli.main(["clauses"]) == code
+    said = capsys.readouterr().err
+    assert words in said and len(said.splitlines()) == 1
+
+
+def test_one_build_at_a_time(tmp_path: Path) -> None:
+    wait = "from pathlib import Path; from atls_harness.build import alone; import sys\n"
+    wait += "with alone(Path(sys.argv[1])): print('alone', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", wait, str(tmp_path / "build")]
+    settings: dict[str, Any] = {
+        "cwd": ROOT,
+        "env": {**os.environ, "PYTHONPATH": str(ROOT / "harness")},
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+    }
+    with subprocess.Popen(command, **settings) as first:
+        assert first.stdout and first.stdout.readline() == "alone\n"
+        with subprocess.Popen(command, **settings) as second:
+            assert second.stderr and "another atls builds in" in second.stderr.readline()
+            first.communicate()
+            assert second.stdout and second.stdout.readline() == "alone\n"
+            second.communicate()
+
+
+def test_a_place_that_cannot_be_built_in_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BuildError, match="--build DIR or .ATLS_BUILD names another place"):
+        with alone(tmp_path / "file" / "build"):
+            pass
