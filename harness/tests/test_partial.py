@@ -188,7 +188,9 @@ def test_a_badge_is_bright_green_for_the_whole_alone() -> None:
     assert chosen["message"] == "2/2 pass (chosen: 2 of 3 cases)"
     assert chosen["color"] != "brightgreen"
     partial = render.badge(view.make(result(PARTIAL, "pass", "not-played")))
-    assert partial["message"].startswith("1/1 pass, 1 not played (partial: ended by control-C after")
+    assert partial["message"].startswith(
+        "1/1 pass, 1 not played (partial: ended by control-C after"
+    )
     assert partial["color"] == "yellow"
 
 

@@ -18,7 +18,7 @@ from typing import Any, Iterable, Mapping
 
 from .. import RESULT_VERSION, ROOT_OF_TRUST
 from ..errors import HarnessError
-from ..outcome import GOOD, OUTCOMES
+from ..outcome import GOOD, NOT_PLAYED, OUTCOMES
 from ..profiles import ordered
 
 ATTESTERS = ("client", "server", "both", "neither")
@@ -227,9 +227,7 @@ def read_case(raw: Mapping[str, Any], index: int) -> Case:
 
 def tally(cases: Iterable[Case], column: str) -> Tally:
     """A column of some cases."""
-    counted = Counter(
-        getattr(case, column) for case in cases if case.outcome not in ("unsupported", "skipped")
-    )
+    counted = Counter(getattr(case, column) for case in cases if case.outcome not in NOT_PLAYED)
     missed = counted["not-reached"]
     asked = counted["pass"] + counted["fail"] + missed
     return Tally(counted["pass"], asked, counted["unknown"], missed)
