@@ -83,6 +83,9 @@ end
 local function number_at(data, at, size)
     local value = 0
     for i = at, at + size - 1 do
+        if value >= EXACT_MAX / 256 then
+            value = value * 1.0 -- Lua 5.4 has integers with a sign, which would turn negative
+        end
         value = value * 256 + data:byte(i)
     end
     return value
