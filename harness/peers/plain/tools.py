@@ -71,6 +71,9 @@ def ask(*argv: str) -> str:
 class OpenSSL(Tool):
     """openssl s_client and s_server."""
 
+    # OpenSSL 3.0's own. That of 3.5 prefers X25519MLKEM768 and asks for it with HelloRetryRequest.
+    GROUPS = "X25519:P-256:X448:P-521:P-384"
+
     def version(self) -> str:
         return ask("openssl", "version").partition(" (Library")[0]
 
@@ -85,6 +88,7 @@ class OpenSSL(Tool):
     def server(self, wanted: Wanted) -> Started:
         argv = ["openssl", "s_server", "-accept", f"127.0.0.1:{wanted.port}", "-tls1_3", "-quiet"]
         argv += ["-cert", wanted.cert, "-key", wanted.key, "-naccept", "1", "-num_tickets", "0"]
+        argv += ["-groups", self.GROUPS]
         argv += ["-keylogfile", wanted.keylog] if wanted.keylog else []
         return Started(argv)
 
