@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from atls_harness import usage
 from atls_harness.paths import ROOT
 
 LAUNCHER = ROOT / "atls"
@@ -55,6 +56,12 @@ def test_commands(arguments: list[str], code: int, stream: str, words: str) -> N
     done = launch(*arguments)
     assert done.returncode == code, done.stderr
     assert words in getattr(done, stream)
+
+
+def test_help_lists_every_option_of_run() -> None:
+    shown = launch("--help").stdout
+    for option in usage.RUN:
+        assert re.search(rf"(?<![\w-]){re.escape(option.names[0])}(?![\w-])", shown), option.names
 
 
 def fake_tools(
