@@ -303,8 +303,9 @@ func (a *appraisal) conclude(result *attestationResult, issuer string) (ear.Trus
 var verifierReasons = map[string]bool{
 	"reference-value-mismatch": true, "unknown-component": true, "version-not-endorsed": true,
 	"unknown-attestation-key": true, "pat-signature-invalid": true, "kat-signature-invalid": true,
-	"linkage-mismatch": true, "nonce-mismatch": true, "nonce-length": true,
-	"lifecycle-not-secured": true, "evidence-replayed": true, "evidence-expired": true, "malformed-cmw": true,
+	"linkage-mismatch": true, "platform-token-caller": true, "nonce-mismatch": true,
+	"nonce-length": true, "lifecycle-not-secured": true, "evidence-replayed": true,
+	"evidence-expired": true, "malformed-cmw": true,
 	"malformed-cbor": true, "malformed-cose": true, "malformed-claims": true,
 }
 

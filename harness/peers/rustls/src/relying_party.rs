@@ -28,6 +28,7 @@ const VERIFIER_REASONS: [&str; 15] = [
     "pat-signature-invalid",
     "kat-signature-invalid",
     "linkage-mismatch",
+    "platform-token-caller",
     "nonce-mismatch",
     "nonce-length",
     "lifecycle-not-secured",

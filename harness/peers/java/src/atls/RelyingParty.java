@@ -31,6 +31,7 @@ public final class RelyingParty {
                     "pat-signature-invalid",
                     "kat-signature-invalid",
                     "linkage-mismatch",
+                    "platform-token-caller",
                     "nonce-mismatch",
                     "nonce-length",
                     "lifecycle-not-secured",
