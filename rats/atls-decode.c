@@ -5,6 +5,7 @@
  * other.
  */
 #include <argp.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,37 +86,50 @@ static int add_corim_keys(struct options *options, struct atls_bytes in)
     return 0;
 }
 
-/* A key file in any of the forms that carry one. */
-static int read_key(struct atls_bytes in, struct atls_public_key *keyp)
+/* A key file in any of the forms that carry one. *JWKP is what it says of the key: a JWK says what
+ * it is for, too, and one that is not for verifying signatures is refused here, as an endpoint
+ * does. */
+static int read_key(struct atls_bytes in, struct atls_public_key *keyp, json_t **jwkp)
 {
     struct atls_bytes text = atls_text_trim(in);
     bool is_json = text.size && text.data[0] == '{'; /* whatever its strings say */
     json_t *jwk, *discovery;
     int r;
 
-    if (!is_json && memmem(in.data, in.size, "-----BEGIN", 10))
-        return atls_pem_read_public_key(in, keyp);
+    if (!is_json && memmem(in.data, in.size, "-----BEGIN", 10)) {
+        r = atls_pem_read_public_key(in, keyp);
+        if (!r && !(*jwkp = atls_jwk_of_public_key(keyp)))
+            r = atls_fail(-ENOMEM, NULL, "out of memory");
+        return r;
+    }
     r = atls_json_object(in, "key", &jwk);
     if (r)
         return r;
     discovery = json_object_get(jwk, "ear-verification-key");
-    r = atls_jwk_to_public_key(discovery ? discovery : jwk, keyp);
+    *jwkp = json_incref(discovery ? discovery : jwk);
     json_decref(jwk);
+    r = atls_jwk_to_verification_key(*jwkp, keyp);
+    if (r)
+        json_decref(*jwkp);
     return r;
 }
 
 static int add_keys(struct options *options, struct atls_bytes in)
 {
     const char *format = atls_diag_recognise(in);
+    json_t *jwk;
     int r;
 
     if (options->key_count == KEYS_MAX)
         return atls_fail(ATLS_E_LIMIT, NULL, "at most %d keys expected", KEYS_MAX);
     if (format && !strcmp(format, "corim"))
         return add_corim_keys(options, in);
-    r = read_key(in, &options->keys[options->key_count]);
-    options->key_count += !r;
-    return r;
+    r = read_key(in, &options->keys[options->key_count], &jwk);
+    if (r)
+        return r;
+    json_decref(jwk); /* it is for signatures, of the alg that the point's curve has */
+    options->key_count++;
+    return 0;
 }
 
 static int add_key_file(struct options *options, const char *path)
@@ -134,18 +148,19 @@ static int add_key_file(struct options *options, const char *path)
 static int set_verifier_key(struct options *options, const char *path)
 {
     struct atls_public_key key;
+    json_t *jwk;
     uint8_t *data;
     size_t size;
     int r = atls_read_file(path, ATLS_JWS_MAX_SIZE, &data, &size);
 
     if (r)
         return complain(path);
-    r = read_key(ATLS_BYTES(data, size), &key);
+    r = read_key(ATLS_BYTES(data, size), &key, &jwk);
     free(data);
     if (r)
         return complain(path);
     json_decref(options->verifier_jwk);
-    options->verifier_jwk = atls_jwk_of_public_key(&key);
+    options->verifier_jwk = jwk;
     return 0;
 }
 

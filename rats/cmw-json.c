@@ -10,14 +10,10 @@
 #include "rats/cmw-tree.h"
 #include "rats/encoding.h"
 #include "rats/error.h"
+#include "rats/json.h"
 #include "rats/media-types.h"
 
 static int parse_node(const json_t *json, unsigned depth, struct atls_cmw **cmwp);
-
-static struct atls_bytes bytes_of_string(const json_t *string)
-{
-    return ATLS_BYTES(json_string_value(string), json_string_length(string));
-}
 
 static int parse_value(const json_t *json, struct atls_cmw *record)
 {
@@ -31,7 +27,7 @@ static int parse_value(const json_t *json, struct atls_cmw *record)
     if (json_string_length(json) == 0) /* base64url-string is one character at least */
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
                          "the value of a JSON CMW record is empty");
-    code = atls_base64_decode(ATLS_BASE64URL, bytes_of_string(json), &value, &size);
+    code = atls_base64_decode(ATLS_BASE64URL, atls_json_bytes(json), &value, &size);
     if (code == ATLS_E_MALFORMED)
         return atls_fail(code, ATLS_CMW_RECORD_CLAUSE, "value of a JSON CMW record: %s",
                          atls_error_text());
@@ -54,7 +50,7 @@ static int parse_record(const json_t *json, struct atls_cmw *record)
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
                          "expected a media type as the type of a JSON CMW record (content formats "
                          "are not used in JSON)");
-    code = atls_cmw_set_media_type(record, bytes_of_string(type));
+    code = atls_cmw_set_media_type(record, atls_json_bytes(type));
     if (!code)
         code = parse_value(json_array_get(json, 1), record);
     if (code || members == 2)
@@ -75,7 +71,7 @@ static int parse_entry(const char *label, const json_t *json, unsigned depth,
         if (!json_is_string(json))
             return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_COLLECTION_CLAUSE,
                              "expected text as " ATLS_CMW_COLLECTION_TYPE);
-        return atls_cmw_set_collection_type(collection, bytes_of_string(json));
+        return atls_cmw_set_collection_type(collection, atls_json_bytes(json));
     }
     code = atls_cmw_add_entry(collection, &entry);
     if (!code)
@@ -122,21 +118,11 @@ static int parse_node(const json_t *json, unsigned depth, struct atls_cmw **cmwp
 
 int atls_cmw_parse_json(struct atls_bytes in, struct atls_cmw **cmwp)
 {
-    json_error_t error;
-    json_t *json = json_loadb((const char *)in.data, in.size, JSON_REJECT_DUPLICATES, &error);
-    int code;
+    json_t *json;
+    int code = atls_json_load(in, "JSON CMW", &json);
 
-    if (!json) {
-        enum json_error_code why = json_error_code(&error);
-
-        if (why == json_error_out_of_memory)
-            return atls_fail(-ENOMEM, NULL, "no memory to read a JSON CMW");
-        if (why == json_error_stack_overflow)
-            return atls_fail(ATLS_E_LIMIT, ATLS_CMW_COLLECTION_CLAUSE, "JSON CMW: %s", error.text);
-        return atls_fail(ATLS_E_MALFORMED,
-                         why == json_error_duplicate_key ? ATLS_CMW_COLLECTION_CLAUSE : "RFC 8259",
-                         "JSON CMW: %s, at byte %d", error.text, error.position);
-    }
+    if (code)
+        return code;
     code = parse_node(json, 1, cmwp);
     json_decref(json);
     return code;

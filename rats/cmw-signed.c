@@ -10,11 +10,13 @@
 #include "rats/ear.h"
 #include "rats/encoding.h"
 #include "rats/error.h"
+#include "rats/json.h"
 #include "rats/media-types.h"
 
 #define COSE "RFC 9999 section 4.1"
 #define JWS "RFC 9999 section 4.2"
 #define CLAIM "RFC 9999 section 4.3"
+#define FLATTENED "RFC 7515 section 7.2.2"
 #define FRAME 256 /* bytes around the payload of a COSE_Sign1 */
 
 void atls_cmw_signed_clear(struct atls_cmw_signed *message)
@@ -65,17 +67,15 @@ static int take_flattened(struct atls_bytes in, struct atls_cmw_signed *message)
     int r = atls_json_object(in, "JWS", &message->flattened);
 
     for (size_t i = 0; !r && i < 3; i++) {
-        const char *text = json_string_value(json_object_get(message->flattened, names[i]));
-        if (!text || !*text)
-            r = atls_fail(ATLS_E_MISSING, "RFC 7515 section 7.2.2", "JWS: no %s", names[i]);
-        else
-            *parts[i] = atls_bytes_of_text(text);
+        const json_t *part = json_object_get(message->flattened, names[i]);
+        *parts[i] = atls_json_bytes(part);
+        if (part && !json_is_string(part))
+            r = atls_fail(ATLS_E_MALFORMED, FLATTENED, "JWS %s: expected a string", names[i]);
+        else if (parts[i]->size == 0)
+            r = atls_fail(ATLS_E_MISSING, FLATTENED, "JWS: no %s", names[i]);
     }
-    if (!r && json_object_get(message->flattened, "header"))
-        r = atls_fail(ATLS_E_UNSUPPORTED, "RFC 7515 section 7.2.2",
-                      "JWS: no parameter of an unprotected header is understood");
     if (!r && json_object_get(message->flattened, "signatures"))
-        r = atls_fail(ATLS_E_MALFORMED, "RFC 7515 section 7.2.2",
+        r = atls_fail(ATLS_E_MALFORMED, FLATTENED,
                       "JWS: one signature was expected, \"signatures\" came");
     return r;
 }
@@ -111,6 +111,27 @@ static int decode(struct atls_bytes part, const char *what, uint8_t **datap, siz
                  : r;
 }
 
+/* The unprotected header of a flattened JWS: what is in it is not understood here, and is ignored
+ * (section 4), but no name may be in both headers, and crit is the protected one's alone. */
+static int check_unprotected(const struct atls_cmw_signed *message)
+{
+    json_t *header = json_object_get(message->flattened, "header"), *value;
+    const char *name;
+
+    if (header && !json_is_object(header))
+        return atls_fail(ATLS_E_MALFORMED, FLATTENED, "JWS header: expected a JSON object");
+    json_object_foreach(header, name, value)
+    {
+        if (strcmp(name, "crit") == 0)
+            return atls_fail(ATLS_E_MALFORMED, "RFC 7515 section 4.1.11",
+                             "JWS: crit was expected in the protected header only");
+        if (json_object_get(message->jws.header, name))
+            return atls_fail(ATLS_E_MALFORMED, FLATTENED,
+                             "JWS: %.40s is in the protected header and in the other", name);
+    }
+    return 0;
+}
+
 static int read_header(struct atls_cmw_signed *message)
 {
     uint8_t *text;
@@ -123,8 +144,11 @@ static int read_header(struct atls_cmw_signed *message)
     free(text);
     if (r)
         return r;
-    const char *alg = json_string_value(json_object_get(message->jws.header, "alg"));
-    const char *type = json_string_value(json_object_get(message->jws.header, "cty"));
+    r = check_unprotected(message);
+    if (r)
+        return r;
+    const char *alg = atls_json_text(json_object_get(message->jws.header, "alg"));
+    const char *type = atls_json_text(json_object_get(message->jws.header, "cty"));
     if (!alg || !type)
         return atls_fail(ATLS_E_MISSING, JWS, "expected \"%s\" in the protected header",
                          alg ? "cty" : "alg");

@@ -30,7 +30,8 @@ void atls_cmw_signed_clear(struct atls_cmw_signed *message);
  * type; ATLS_E_UNSUPPORTED: another one, or another alg; otherwise as the parsers of both. */
 int atls_cmw_cose_parse(struct atls_bytes in, struct atls_cmw_signed *messagep);
 /* Section 4.2: the same of a JWS whose "cty" is application/cmw+json; flattened where it begins
- * with "{". An unprotected header is refused (ATLS_E_UNSUPPORTED): nothing in one is understood. */
+ * with "{". What is in an unprotected header is ignored, but a name that is protected too, and
+ * "crit", are ATLS_E_MALFORMED. */
 int atls_cmw_jws_parse(struct atls_bytes in, struct atls_cmw_signed *messagep);
 /* 0, ATLS_E_SIGNATURE, ATLS_E_MISMATCH or ATLS_E_MALFORMED, as atls_cose_sign1_verify() and
  * atls_jws_verify(). */

@@ -51,7 +51,7 @@ void atls_cmw_write_record_type(struct atls_cbor_writer *w, const struct atls_cm
 {
     if (indicator > ATLS_IND_ALL)
         refuse(w, "a CMW indicator above 31 (RFC 9999 section 3.1)");
-    if (!type->is_content_format && !atls_media_type_valid(type->media_type))
+    if (!type->is_content_format && atls_media_type_check(type->media_type))
         refuse(w, "a CMW record's type that is no media type (RFC 9193)");
     atls_cbor_write_array(w, indicator ? 3 : 2);
     if (type->is_content_format)

@@ -10,6 +10,7 @@
 
 #include "rats/cmw-tree.h"
 #include "rats/error.h"
+#include "rats/json.h"
 #include "rats/media-types.h"
 
 struct atls_cmw *atls_cmw_new(enum atls_cmw_form form, enum atls_serialization serialization)
@@ -62,9 +63,9 @@ void atls_cmw_free(struct atls_cmw *cmw)
 
 int atls_cmw_set_media_type(struct atls_cmw *record, struct atls_bytes media_type)
 {
-    if (!atls_media_type_valid(media_type))
-        return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
-                         "the type of a CMW record is not a media type in the grammar of RFC 9193");
+    if (atls_media_type_check(media_type))
+        return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE, "type of a CMW record: %s [%s]",
+                         atls_error_text(), atls_error_clause());
     record->type.is_content_format = false;
     return atls_cmw_copy(media_type, &record->type.media_type);
 }
@@ -198,7 +199,7 @@ static int check_writable_record(const struct atls_cmw *cmw)
     if (cmw->form == ATLS_CMW_TAG && (!cmw->type.is_content_format || cmw->indicator))
         return atls_fail(-EINVAL, ATLS_CMW_TAG_CLAUSE,
                          "a CMW tag has a content format and no indicator");
-    if (!cmw->type.is_content_format && !atls_media_type_valid(cmw->type.media_type))
+    if (!cmw->type.is_content_format && atls_media_type_check(cmw->type.media_type))
         return atls_fail(-EINVAL, ATLS_CMW_RECORD_CLAUSE, "a CMW record needs a media type");
     return 0;
 }
@@ -226,29 +227,33 @@ int atls_cmw_check_writable(const struct atls_cmw *cmw, unsigned depth)
 }
 
 /*
- * The one-byte look-ahead of RFC 9999 section 3.4. It tells more than needed here, since both
- * halves check the structure anyway; but a first byte that it does not list is no CMW, which
- * refuses JSON behind blanks or a byte order mark, and arrays and tags with longer heads than they
- * need.
+ * The one-byte look-ahead of RFC 9999 section 3.4, behind the white space that may stand in front
+ * of JSON (RFC 8259 section 2); in CBOR those four bytes are integers, and no CMW is one. It tells
+ * more than needed here, since both halves check the structure anyway; but a first byte that it
+ * does not list is no CMW, which refuses arrays and tags with longer heads than they need.
  */
 int atls_cmw_sniff(struct atls_bytes in, enum atls_serialization *serializationp)
 {
+    struct atls_bytes json = atls_json_skip_space(in);
     uint8_t first;
 
-    if (in.size == 0)
+    if (json.size == 0)
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_DEMUX_CLAUSE, "expected a CMW, nothing came");
     first = in.data[0];
-    if (first == '[' || first == '{')
+    if (json.data[0] == '[' || json.data[0] == '{')
         *serializationp = ATLS_JSON;
     else if (first == 0x82 || first == 0x83 || first == 0x9f || first == 0xda ||
              (first >= 0xa0 && first <= 0xbb) || first == 0xbf)
         *serializationp = ATLS_CBOR;
+    else if (json.size >= 3 && memcmp(json.data, "\xef\xbb\xbf", 3) == 0)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 8259 section 8.1",
+                         "a CMW was expected, a byte order mark came in front");
     else
         return atls_fail(
             ATLS_E_MALFORMED, ATLS_CMW_DEMUX_CLAUSE,
             "no CMW begins with the byte 0x%02x: expected a record (82, 83, 9f, 5b), a "
             "tag (da) or a collection (a0 to bb, bf, 7b)",
-            first);
+            json.data[0]);
     return 0;
 }
 

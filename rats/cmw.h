@@ -44,8 +44,8 @@ struct atls_cmw_entry {
     struct atls_cmw *cmw;
 };
 
-/* Which serialization the first byte tells (RFC 9999 section 3.4), or
- * ATLS_E_MALFORMED. */
+/* Which serialization the first byte tells (RFC 9999 section 3.4), behind white space that JSON may
+ * have in front, or ATLS_E_MALFORMED. */
 int atls_cmw_sniff(struct atls_bytes in, enum atls_serialization *serializationp);
 /*
  * Parses either serialization and refuses whatever RFC 9999 forbids, with the clause.

@@ -8,6 +8,7 @@
 #include "rats/diag-tree.h"
 #include "rats/encoding.h"
 #include "rats/error.h"
+#include "rats/json.h"
 #include "rats/jws.h"
 #include "rats/kat.h"
 #include "rats/media-types.h"
@@ -141,7 +142,7 @@ static void print_malformed(struct atls_diag *d, struct atls_bytes in)
     json_t *json;
 
     if (!atls_cmw_sniff(in, &serialization) && serialization == ATLS_JSON) {
-        json = json_loadb((const char *)in.data, in.size, JSON_DECODE_ANY, NULL);
+        json = json_loadb((const char *)in.data, in.size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
         if (json)
             atls_diag_json(d, NULL, json);
         json_decref(json);
@@ -236,7 +237,7 @@ static bool is_json_record(const json_t *json)
 
 static bool is_json_cmw(struct atls_bytes in)
 {
-    json_t *json = json_loadb((const char *)in.data, in.size, 0, NULL), *value;
+    json_t *json = json_loadb((const char *)in.data, in.size, JSON_ALLOW_NUL, NULL), *value;
     bool fits = is_json_record(json) || json_object_get(json, ATLS_CMW_COLLECTION_TYPE);
     const char *name;
 

@@ -81,7 +81,7 @@ static bool string_of_bytes(struct atls_diag *d, const char *label, const char *
 static void string(struct atls_diag *d, const char *label, const char *name, const json_t *parent,
                    const json_t *json)
 {
-    struct atls_bytes text = ATLS_BYTES(json_string_value(json), json_string_length(json));
+    struct atls_bytes text = atls_json_bytes(json);
 
     if (!strcmp(name, "result") && text.size > 3 && !memcmp(text.data, "eyJ", 3))
         atls_diag_message(d, label, text);
@@ -187,6 +187,13 @@ static void check_signature(struct atls_diag *d, const struct atls_jws *jws)
     int r = ATLS_E_SIGNATURE;
     size_t i = 0;
 
+    if (atls_jws_is_unsecured(jws)) {
+        atls_diag_check(d,
+                        atls_fail(ATLS_E_SIGNATURE, "RFC 8725 section 3.2",
+                                  "none: refused by name, nobody signed it"),
+                        "signature of JWT");
+        return;
+    }
     if (d->keys.verifier_jwk) {
         r = atls_jws_verify(jws, d->keys.verifier_jwk);
         if (r == ATLS_E_UNSUPPORTED) {
@@ -278,7 +285,9 @@ void atls_diag_jwt(struct atls_diag *d, struct atls_bytes in)
     }
     atls_diag_json(d, "header", jws.header);
     atls_diag_json(d, "claims", jws.payload);
-    if (!atls_base64_decode(ATLS_BASE64URL, jws.signature_part, &signature, &size)) {
+    if (!jws.signature_part.size) {
+        atls_diag_line(d, "signature", "none");
+    } else if (!atls_base64_decode(ATLS_BASE64URL, jws.signature_part, &signature, &size)) {
         atls_diag_bytes(d, "signature", ATLS_BYTES(signature, size));
         free(signature);
     }
@@ -299,6 +308,8 @@ void atls_diag_jwk(struct atls_diag *d, const json_t *jwk)
         atls_diag_note(d, "%s", atls_diag_reason(reason));
     else
         atls_diag_finding(d, "key", "%s", atls_diag_key_name(d, &key, name));
+    if (!atls_jwk_to_public_key(jwk, &key) && atls_jwk_to_verification_key(jwk, &key))
+        atls_diag_note(d, "not for verifying signatures: %s", atls_diag_reason(reason));
     if (json_object_get(jwk, "d"))
         atls_diag_note(d, "this file holds a private key");
 }

@@ -7,6 +7,7 @@
 #include "rats/diag-tree.h"
 #include "rats/encoding.h"
 #include "rats/error.h"
+#include "rats/json.h"
 #include "rats/media-types.h"
 
 bool atls_diag_is_cmw_cose(struct atls_bytes in)
@@ -27,15 +28,14 @@ static json_t *header_of(struct atls_bytes in)
     size_t size;
 
     if (text.size > 0 && text.data[0] == '{') {
-        object = json_loadb((const char *)text.data, text.size, 0, NULL);
-        const char *value = json_string_value(json_object_get(object, "protected"));
-        part = atls_bytes_of_text(value ? value : "");
+        object = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, NULL);
+        part = atls_json_bytes(json_object_get(object, "protected"));
     } else if (text.size > 0) {
         const uint8_t *dot = memchr(text.data, '.', text.size);
         part.size = dot ? (size_t)(dot - text.data) : 0;
     }
     if (part.size > 0 && atls_base64_decode(ATLS_BASE64URL, part, &decoded, &size) == 0) {
-        header = json_loadb((const char *)decoded, size, 0, NULL);
+        header = json_loadb((const char *)decoded, size, JSON_ALLOW_NUL, NULL);
         free(decoded);
     }
     json_decref(object);
@@ -45,8 +45,7 @@ static json_t *header_of(struct atls_bytes in)
 bool atls_diag_is_cmw_jws(struct atls_bytes in)
 {
     json_t *header = header_of(in);
-    const char *type = json_string_value(json_object_get(header, "cty"));
-    bool is = type && strcmp(type, ATLS_MT_CMW_JSON) == 0;
+    bool is = atls_json_is(json_object_get(header, "cty"), ATLS_MT_CMW_JSON);
 
     json_decref(header);
     return is;
@@ -104,6 +103,8 @@ void atls_diag_cmw_jws(struct atls_diag *d, struct atls_bytes in)
         return;
     }
     atls_diag_json(d, "header", message.jws.header);
+    if (json_object_get(message.flattened, "header"))
+        atls_diag_json(d, "unprotected header", json_object_get(message.flattened, "header"));
     r = atls_base64_decode(ATLS_BASE64URL, message.jws.payload_part, &payload, &size);
     if (r == 0) {
         atls_diag_message(d, "payload", ATLS_BYTES(payload, size));

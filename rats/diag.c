@@ -15,6 +15,7 @@
 #include "rats/ear.h"
 #include "rats/encoding.h"
 #include "rats/error.h"
+#include "rats/json.h"
 #include "rats/jws.h"
 #include "rats/kat.h"
 #include "rats/pem.h"
@@ -181,24 +182,16 @@ static bool is_text(struct atls_bytes in)
     return in.size > 0;
 }
 
-static struct atls_bytes skip_space(struct atls_bytes in)
-{
-    while (in.size && isspace(in.data[0])) {
-        in.data++;
-        in.size--;
-    }
-    return in;
-}
-
 static bool is_json(struct atls_bytes in)
 {
-    struct atls_bytes text = skip_space(in);
+    struct atls_bytes text = atls_json_skip_space(in);
     return is_text(in) && text.size && (text.data[0] == '{' || text.data[0] == '[');
 }
 
 static json_t *load_object(struct atls_bytes in)
 {
-    json_t *json = is_json(in) ? json_loadb((const char *)in.data, in.size, 0, NULL) : NULL;
+    json_t *json =
+        is_json(in) ? json_loadb((const char *)in.data, in.size, JSON_ALLOW_NUL, NULL) : NULL;
 
     if (json_is_object(json))
         return json;
@@ -232,7 +225,7 @@ static bool is_session(struct atls_bytes in)
 
 static bool is_jwt(struct atls_bytes in)
 {
-    struct atls_bytes text = skip_space(in);
+    struct atls_bytes text = atls_json_skip_space(in);
     return is_text(in) && text.size > 3 && !memcmp(text.data, "eyJ", 3) &&
            memchr(text.data, '.', text.size);
 }
@@ -320,14 +313,13 @@ static void print_cbor(struct atls_diag *d, struct atls_bytes in)
 /* Strictly first; with a complaint, but in full, where only strictness stood in the way. */
 static json_t *load_with_complaint(struct atls_diag *d, struct atls_bytes in)
 {
-    json_error_t error;
-    json_t *json = json_loadb((const char *)in.data, in.size, JSON_REJECT_DUPLICATES, &error);
+    json_t *json;
+    int r = atls_json_load(in, "JSON", &json);
 
-    if (json)
+    if (!r)
         return json;
-    atls_diag_problem(d, atls_fail(ATLS_E_MALFORMED, "RFC 8259", "JSON, at byte %d: %s",
-                                   error.position, error.text));
-    return json_loadb((const char *)in.data, in.size, 0, NULL);
+    atls_diag_problem(d, r);
+    return json_loadb((const char *)in.data, in.size, JSON_ALLOW_NUL, NULL);
 }
 
 static void print_json(struct atls_diag *d, struct atls_bytes in)

@@ -8,9 +8,11 @@
 struct atls_ear_names {
     const char *profile;     /* value of eat_profile */
     const char *verifier_id; /* top level */
-    const char *status, *trust_vector, *policy_id, *annotated_evidence, *policy_claims,
+    const char *status;      /* of a submod, and at the top level that of the whole */
+    const char *trust_vector, *policy_id, *annotated_evidence, *policy_claims,
         *key_attestation; /* in a submod */
     bool policy_ids_are_array;
+    bool exp_is_integer; /* a float is an error; where RFC 7519 alone speaks, it is none */
 };
 extern const struct atls_ear_names atls_ear_names[]; /* by enum atls_ear_dialect */
 

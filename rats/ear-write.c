@@ -103,6 +103,8 @@ static bool add_claims(json_t *claims, const struct atls_ear *ear,
     return add_text(claims, "eat_profile", names->profile) &&
            add(claims, names->verifier_id,
                json_pack("{s:s, s:s}", "developer", ear->developer, "build", ear->build)) &&
+           (!ear->has_status || add_text(claims, names->status, atls_tier_name(ear->status))) &&
+           (!ear->audience || add(claims, "aud", json_incref(ear->audience))) &&
            add_text(claims, "iss", ear->issuer) && add_time(claims, "iat", ear->issued_at) &&
            add_time(claims, "nbf", ear->not_before) && add_time(claims, "exp", ear->expires_at) &&
            (!ear->nonce || add_base64(claims, "eat_nonce", ATLS_BASE64URL_PADDED,

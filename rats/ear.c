@@ -11,6 +11,7 @@
 #include "rats/ear-names.h"
 #include "rats/encoding.h"
 #include "rats/error.h"
+#include "rats/json.h"
 #include "rats/jws.h"
 
 #define EAR "draft-ietf-rats-ear-03 section 3"
@@ -22,11 +23,11 @@ const struct atls_ear_names atls_ear_names[] = {
     [ATLS_EAR_VERAISON] = {"tag:github.com,2023:veraison/ear", "ear.verifier-id", "ear.status",
                            "ear.trustworthiness-vector", "ear.appraisal-policy-id",
                            "ear.veraison.annotated-evidence", "ear.veraison.policy-claims",
-                           "ear.veraison.key-attestation", false},
+                           "ear.veraison.key-attestation", false, false},
     [ATLS_EAR_DRAFT_03] = {"tag:ietf.org,2026:rats/ear#03", "ear_verifier_id", "ear_status",
                            "ear_trustworthiness_vector", "ear_appraisal_policy_ids",
                            "ear_veraison_annotated_evidence", "ear_veraison_policy_claims",
-                           "ear_veraison_key_attestation", true},
+                           "ear_veraison_key_attestation", true, true},
 };
 
 static const char *const claim_names[ATLS_TRUST_CLAIM_COUNT] = {
@@ -77,6 +78,10 @@ enum atls_tier atls_ear_worst_tier(const struct atls_ear *ear)
 {
     enum atls_tier worst = ear->submod_count ? ATLS_TIER_AFFIRMING : ATLS_TIER_NONE;
 
+    /* "No higher trust than the worst status across all submods": where it is, that is passed over.
+     */
+    if (ear->has_status && badness(ear->status) > badness(worst))
+        worst = ear->status;
     for (size_t i = 0; i < ear->submod_count; i++) {
         const struct atls_ear_submod *submod = &ear->submods[i];
 
@@ -93,6 +98,19 @@ enum atls_tier atls_ear_worst_tier(const struct atls_ear *ear)
     return worst;
 }
 
+bool atls_ear_is_for(const struct atls_ear *ear, const char *const *names, size_t count)
+{
+    const json_t *audience = ear->audience, *entry;
+    bool named = !audience;
+    size_t i;
+
+    for (size_t n = 0; n < count; n++) {
+        named = named || atls_json_is(audience, names[n]);
+        json_array_foreach(audience, i, entry) named = named || atls_json_is(entry, names[n]);
+    }
+    return named;
+}
+
 static void clear_submod(struct atls_ear_submod *submod)
 {
     free(submod->name);
@@ -107,6 +125,7 @@ void atls_ear_clear(struct atls_ear *ear)
         clear_submod(&ear->submods[i]);
     free(ear->submods);
     free(ear->issuer);
+    json_decref(ear->audience);
     free(ear->developer);
     free(ear->build);
     free(ear->nonce);
@@ -118,35 +137,65 @@ static int no_memory(void)
     return atls_fail(-ENOMEM, NULL, "EAR: out of memory");
 }
 
+/* What goes on as a C string. */
+static int copy_text(const json_t *value, const char *name, char **textp)
+{
+    const char *text = atls_json_text(value);
+
+    if (!text)
+        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR %s: expected a string%s", name,
+                         json_is_string(value) ? " without U+0000" : ", another value came");
+    *textp = strdup(text);
+    return *textp ? 0 : no_memory();
+}
+
 static int read_text(const json_t *object, const char *name, bool mandatory, char **textp)
 {
     const json_t *value = json_object_get(object, name);
-    char *text;
 
     if (!value)
         return mandatory ? atls_fail(ATLS_E_MISSING, EAR, "EAR: %s is missing", name) : 0;
-    if (!json_is_string(value))
-        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR %s: a string expected", name);
-    text = strdup(json_string_value(value));
-    if (!text)
-        return no_memory();
-    *textp = text;
+    return copy_text(value, name, textp);
+}
+
+/* A string, or an array of strings, which may be empty: then it is for nobody. */
+static int read_audience(const json_t *claims, struct atls_ear *ear)
+{
+    json_t *value = json_object_get(claims, "aud"), *entry;
+    bool good = !value || json_is_string(value) || json_is_array(value);
+    size_t i;
+
+    json_array_foreach(value, i, entry) good = good && json_is_string(entry);
+    if (!good)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 7519 section 4.1.3",
+                         "EAR aud: expected a string or an array of strings, another value came");
+    ear->audience = json_incref(value);
     return 0;
 }
 
-/* NumericDate (RFC 7519 2): an integer, or a float as some JSON encoders write it. */
-static int read_time(const json_t *claims, const char *name, int64_t *timep)
+/* How a NumericDate with a fraction is taken, always so that the result is valid for less long. */
+enum rounding { INTEGER_ONLY, UP, DOWN };
+
+/* NumericDate (RFC 7519 section 2): a number, with a fraction or an exponent too, but where an EAT
+ * says INTEGER_ONLY; CLAUSE says so. */
+static int read_time(const json_t *claims, const char *name, enum rounding rounding,
+                     const char *clause, int64_t *timep)
 {
     const json_t *value = json_object_get(claims, name);
-    double seconds;
+    double seconds = json_is_number(value) ? json_number_value(value) : -1;
 
     if (!value)
         return 0;
-    seconds = json_is_number(value) ? json_number_value(value) : -1;
     if (!(seconds >= 1 && seconds <= TIME_MAX))
         return atls_fail(ATLS_E_MALFORMED, "RFC 7519 section 2",
-                         "EAR %s: seconds since 1970 expected, a number above 0", name);
+                         "EAR %s: expected a number of seconds since 1970, 1 to 2^53 - 1", name);
+    if (json_is_real(value) && rounding == INTEGER_ONLY)
+        return atls_fail(
+            ATLS_E_MALFORMED, clause,
+            "EAR %s: expected an integer, a number with a fraction or an exponent came", name);
     *timep = json_is_integer(value) ? json_integer_value(value) : (int64_t)seconds;
+    if (rounding == UP && (double)*timep < seconds)
+        ++*timep;
     return 0;
 }
 
@@ -162,7 +211,7 @@ static int read_nonce(const json_t *claims, struct atls_ear *ear)
         return atls_fail(ATLS_E_UNSUPPORTED, EAT_NONCE, "EAR eat_nonce: a single nonce expected");
     if (!json_is_string(value))
         return atls_fail(ATLS_E_MALFORMED, EAT_NONCE, "EAR eat_nonce: a string expected");
-    text = ATLS_BYTES(json_string_value(value), json_string_length(value));
+    text = atls_json_bytes(value);
     r = atls_base64_decode(text.size && text.data[text.size - 1] == '=' ? ATLS_BASE64URL_PADDED
                                                                         : ATLS_BASE64URL,
                            text, &ear->nonce, &ear->nonce_size);
@@ -174,23 +223,32 @@ static int read_nonce(const json_t *claims, struct atls_ear *ear)
     return 0;
 }
 
-static int read_status(const json_t *submod, const char *name, enum atls_tier *statusp)
+/* In JSON a tier is one of four words; the numbers beside them are CBOR's. */
+static int read_status(const json_t *object, const char *name, enum atls_tier *statusp)
 {
     static const enum atls_tier tiers[] = {ATLS_TIER_NONE, ATLS_TIER_AFFIRMING, ATLS_TIER_WARNING,
                                            ATLS_TIER_CONTRAINDICATED};
-    const json_t *value = json_object_get(submod, name);
+    const json_t *value = json_object_get(object, name);
+    const char *text = atls_json_text(value);
 
     if (!value)
         return atls_fail(ATLS_E_MISSING, EAR, "EAR submod: %s is missing", name);
-    for (size_t i = 0; json_is_string(value) && i < sizeof(tiers) / sizeof(*tiers); i++) {
-        if (!strcmp(json_string_value(value), atls_tier_name(tiers[i]))) {
+    for (size_t i = 0; i < sizeof(tiers) / sizeof(*tiers); i++) {
+        if (atls_json_is(value, atls_tier_name(tiers[i]))) {
             *statusp = tiers[i];
             return 0;
         }
     }
     return atls_fail(ATLS_E_MALFORMED, EAR,
                      "EAR %s: none, affirming, warning or contraindicated expected, %.32s came",
-                     name, json_is_string(value) ? json_string_value(value) : "no string");
+                     name, text ? text : "another value");
+}
+
+static int read_overall_status(const json_t *claims, const struct atls_ear_names *names,
+                               struct atls_ear *ear)
+{
+    ear->has_status = json_object_get(claims, names->status) != NULL;
+    return ear->has_status ? read_status(claims, names->status, &ear->status) : 0;
 }
 
 static int read_trust_vector(const json_t *submod, const char *name,
@@ -235,10 +293,7 @@ static int read_policy_id(const json_t *submod, const struct atls_ear_names *nam
                              names->policy_id);
         value = json_array_get(value, 0);
     }
-    if (!json_is_string(value))
-        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR %s: a string expected", names->policy_id);
-    submodp->policy_id = strdup(json_string_value(value));
-    return submodp->policy_id ? 0 : no_memory();
+    return copy_text(value, names->policy_id, &submodp->policy_id);
 }
 
 /* Veraison's key attestation: {"akpub": base64url of DER SubjectPublicKeyInfo}. */
@@ -259,9 +314,7 @@ static int read_key(const json_t *submod, const struct atls_ear_names *names,
     if (!json_is_string(akpub))
         return atls_fail(akpub ? ATLS_E_MALFORMED : ATLS_E_MISSING, EAR,
                          "EAR %s: akpub, a string, expected", names->key_attestation);
-    r = atls_base64_decode(ATLS_BASE64_ANY,
-                           ATLS_BYTES(json_string_value(akpub), json_string_length(akpub)), &spki,
-                           &size);
+    r = atls_base64_decode(ATLS_BASE64_ANY, atls_json_bytes(akpub), &spki, &size);
     if (r)
         return r < 0 ? r : atls_fail(r, EAR, "EAR akpub: base64url expected");
     r = atls_spki_decode(ATLS_BYTES(spki, size), &submodp->key);
@@ -334,7 +387,7 @@ static int read_profile(const json_t *claims, enum atls_ear_dialect *dialectp)
         return atls_fail(profile ? ATLS_E_MALFORMED : ATLS_E_MISSING, EAR,
                          "EAR: eat_profile, a string, expected");
     for (int i = ATLS_EAR_VERAISON; i <= ATLS_EAR_DRAFT_03; i++) {
-        if (!strcmp(json_string_value(profile), atls_ear_names[i].profile)) {
+        if (atls_json_is(profile, atls_ear_names[i].profile)) {
             *dialectp = i;
             return 0;
         }
@@ -357,15 +410,18 @@ static int read_verifier_id(const json_t *claims, const struct atls_ear_names *n
     return r ? r : read_text(id, "build", true, &ear->build);
 }
 
-static int read_times(const json_t *claims, struct atls_ear *ear)
+static int read_times(const json_t *claims, const struct atls_ear_names *names,
+                      struct atls_ear *ear)
 {
-    int r = read_time(claims, "iat", &ear->issued_at);
+    /* Of any EAT an iat in floating-point format is an error; of this dialect exp as well. */
+    int r = read_time(claims, "iat", INTEGER_ONLY, "RFC 9711 section 4.3.1", &ear->issued_at);
 
     if (!r && !ear->issued_at)
         return atls_fail(ATLS_E_MISSING, EAR, "EAR: iat is missing");
     if (!r)
-        r = read_time(claims, "exp", &ear->expires_at);
-    return r ? r : read_time(claims, "nbf", &ear->not_before);
+        r = read_time(claims, "exp", names->exp_is_integer ? INTEGER_ONLY : DOWN, EAR,
+                      &ear->expires_at);
+    return r ? r : read_time(claims, "nbf", UP, NULL, &ear->not_before);
 }
 
 int atls_ear_parse_claims(const json_t *claims, struct atls_ear *earp)
@@ -380,7 +436,11 @@ int atls_ear_parse_claims(const json_t *claims, struct atls_ear *earp)
     if (r)
         return r;
     names = &atls_ear_names[ear.dialect];
-    r = read_times(claims, &ear);
+    r = read_times(claims, names, &ear);
+    if (!r)
+        r = read_overall_status(claims, names, &ear);
+    if (!r)
+        r = read_audience(claims, &ear);
     if (!r)
         r = read_verifier_id(claims, names, &ear);
     if (!r)

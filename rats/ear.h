@@ -49,8 +49,11 @@ struct atls_ear { /* free the members with atls_ear_clear() */
     int64_t expires_at;      /* exp, 0 where absent */
     int64_t not_before;      /* nbf, 0 where absent */
     char *issuer;            /* iss or NULL */
+    json_t *audience;        /* aud, a string or an array of strings; NULL where absent */
     char *developer, *build; /* verifier id */
-    uint8_t *nonce;          /* eat_nonce, NULL where absent */
+    bool has_status; /* of the whole, which may be worse than any submod's, and never better */
+    enum atls_tier status;
+    uint8_t *nonce; /* eat_nonce, NULL where absent */
     size_t nonce_size;
     struct atls_ear_submod *submods;
     size_t submod_count;
@@ -75,12 +78,21 @@ int atls_ear_parse_claims(const json_t *claims, struct atls_ear *earp);
 /* iat/nbf/exp against NOW with LEEWAY seconds; without exp the result lives MAX_AGE seconds from
  * iat. ATLS_E_EXPIRED. */
 int atls_ear_check_time(const struct atls_ear *ear, int64_t now, int64_t leeway, int64_t max_age);
-/* The worst of all submods: their status and every claim of their vectors; none without a submod.
- * From best to worst: affirming, none, warning, contraindicated. A claim of 0 says nothing. */
+/* The worst of all there is: the status of the whole, those of all submods and every claim of their
+ * vectors; none without a submod. From best to worst: affirming, none, warning, contraindicated. A
+ * claim of 0 says nothing. */
 enum atls_tier atls_ear_worst_tier(const struct atls_ear *ear);
+/* Is it for somebody who goes by these names (RFC 7519 section 4.1.3)? One that has no aud is for
+ * anybody. */
+bool atls_ear_is_for(const struct atls_ear *ear, const char *const *names, size_t count);
 
 /* JWK of a public key, and back. */
 json_t *atls_jwk_of_public_key(const struct atls_public_key *key);
 int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp);
+/* The same of a key that is to verify signatures, as far as the JWK says what it is for: use is
+ * "sig", key_ops has "verify", alg fits the curve (RFC 7517 sections 4.2 to 4.4); otherwise
+ * ATLS_E_UNTRUSTED. ATLS_E_MALFORMED: one of them is of another type, or an operation is there
+ * twice. */
+int atls_jwk_to_verification_key(const json_t *jwk, struct atls_public_key *keyp);
 
 #endif

@@ -24,27 +24,6 @@ static const struct {
     const char *crv, *alg;
 } curves[] = {{ATLS_P256, "P-256", "ES256"}, {ATLS_P384, "P-384", "ES384"}};
 
-int atls_json_object(struct atls_bytes text, const char *what, json_t **objectp)
-{
-    json_error_t error;
-    json_t *json;
-
-    if (text.size > ATLS_JWS_MAX_SIZE)
-        return atls_fail(ATLS_E_LIMIT, NULL, "%s: at most %u bytes expected, %zu came", what,
-                         ATLS_JWS_MAX_SIZE, text.size);
-    json = json_loadb(text.size ? (const char *)text.data : "", text.size, JSON_REJECT_DUPLICATES,
-                      &error);
-    if (!json)
-        return atls_fail(ATLS_E_MALFORMED, "RFC 8259", "%s: JSON expected, at byte %d: %s", what,
-                         error.position, error.text);
-    if (!json_is_object(json)) {
-        json_decref(json);
-        return atls_fail(ATLS_E_MALFORMED, "RFC 8259", "%s: a JSON object expected", what);
-    }
-    *objectp = json;
-    return 0;
-}
-
 static int decode_part(struct atls_bytes part, const char *what, json_t **objectp)
 {
     uint8_t *data;
@@ -85,7 +64,7 @@ int atls_jws_parse(struct atls_bytes jwt, struct atls_jws *jwsp)
         if ((i < 2) != (dot != NULL))
             return atls_fail(ATLS_E_MALFORMED, JWS, "JWS: three parts with two dots expected");
         part[i] = ATLS_BYTES(rest.data, dot ? (size_t)(dot - rest.data) : rest.size);
-        if (!part[i].size)
+        if (!part[i].size && i < 2)
             return atls_fail(ATLS_E_MALFORMED, JWS, "JWS: part %u of 3 is empty", i + 1);
         rest.data += dot ? part[i].size + 1 : 0;
         rest.size -= dot ? part[i].size + 1 : 0;
@@ -113,41 +92,93 @@ void atls_jws_clear(struct atls_jws *jws)
     *jws = (struct atls_jws){0};
 }
 
-static const char *text_of(const json_t *object, const char *name)
+/* A member that is a string; NULL where it is not there. ATLS_E_MALFORMED: another value. */
+static int text_of(const json_t *object, const char *what, const char *name, const char *clause,
+                   const char **textp)
 {
-    return json_string_value(json_object_get(object, name));
+    const json_t *value = json_object_get(object, name);
+
+    *textp = atls_json_text(value);
+    return value && !*textp
+               ? atls_fail(ATLS_E_MALFORMED, clause, "%s %s: expected a string%s", what, name,
+                           json_is_string(value) ? " without U+0000" : ", another value came")
+               : 0;
 }
 
-/* What the key file itself says about its use (RFC 7517 4.2 to 4.4). */
-static int check_purpose(const json_t *jwk, const char *alg)
+/* key_ops: strings, none twice, verify among them, and where use is there as well, nothing that is
+ * no matter of signatures ("they MUST be consistent"). A key for signing alone is none to verify
+ * with: each operation is named by itself. */
+static int check_operations(const json_t *jwk, const char *use)
 {
-    const json_t *operations = json_object_get(jwk, "key_ops");
-    const char *own = text_of(jwk, "alg"), *use = text_of(jwk, "use");
+    static const char clause[] = "RFC 7517 section 4.3";
+    const json_t *operations = json_object_get(jwk, "key_ops"), *operation;
     bool verifies = !operations;
     size_t i;
-    json_t *operation;
 
-    if (own && strcmp(own, alg) != 0)
-        return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.4",
-                         "key for alg %s expected, it is for %s", alg, own);
-    if (use && strcmp(use, "sig") != 0)
-        return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.2",
-                         "key for signatures expected, its use is %s", use);
-    json_array_foreach(operations, i, operation) verifies |=
-        json_is_string(operation) && (!strcmp(json_string_value(operation), "verify") ||
-                                      !strcmp(json_string_value(operation), "sign"));
-    if (!verifies)
-        return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.3",
-                         "key for verification expected, key_ops does not name it");
-    return 0;
+    if (operations && !json_is_array(operations))
+        return atls_fail(ATLS_E_MALFORMED, clause, "JWK key_ops: expected an array of strings");
+    json_array_foreach(operations, i, operation)
+    {
+        bool verify = atls_json_is(operation, "verify");
+
+        if (!json_is_string(operation))
+            return atls_fail(ATLS_E_MALFORMED, clause,
+                             "JWK key_ops: expected strings, another value came");
+        for (size_t j = 0; j < i; j++)
+            if (json_equal(json_array_get(operations, j), operation))
+                return atls_fail(ATLS_E_MALFORMED, clause,
+                                 "JWK key_ops: expected each operation once");
+        if (use && !verify && !atls_json_is(operation, "sign"))
+            return atls_fail(ATLS_E_UNTRUSTED, clause,
+                             "JWK: use is sig, and key_ops holds more than sign and verify");
+        verifies = verifies || verify;
+    }
+    return verifies ? 0
+                    : atls_fail(ATLS_E_UNTRUSTED, clause,
+                                "expected a key for verification, its key_ops has no \"verify\"");
 }
 
-static int check_header(const struct atls_jws *jws, const struct atls_public_key *key,
-                        const char **algp)
+int atls_jwk_to_verification_key(const json_t *jwk, struct atls_public_key *keyp)
 {
-    const char *alg = text_of(jws->header, "alg");
-    size_t i;
+    struct atls_public_key key;
+    const char *alg, *use;
+    int r = atls_jwk_to_public_key(jwk, &key);
 
+    if (!r)
+        r = text_of(jwk, "JWK", "alg", "RFC 7517 section 4.4", &alg);
+    if (!r)
+        r = text_of(jwk, "JWK", "use", "RFC 7517 section 4.2", &use);
+    if (r)
+        return r;
+    const char *expected = curves[key.curve == ATLS_P384].alg;
+    if (alg && strcmp(alg, expected) != 0)
+        return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.4",
+                         "expected a key for alg %s, by its curve, it is for %.32s", expected, alg);
+    if (use && strcmp(use, "sig") != 0)
+        return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.2",
+                         "expected a key for signatures, its use is %.32s", use);
+    r = check_operations(jwk, use);
+    if (!r)
+        *keyp = key;
+    return r;
+}
+
+bool atls_jws_is_unsecured(const struct atls_jws *jws)
+{
+    return atls_json_is(json_object_get(jws->header, "alg"), "none");
+}
+
+static int check_header(const struct atls_jws *jws, const struct atls_public_key *key)
+{
+    const char *alg;
+    size_t i;
+    int r = text_of(jws->header, "JWS header", "alg", "RFC 7515 section 4.1.1", &alg);
+
+    if (r)
+        return r;
+    if (atls_jws_is_unsecured(jws))
+        return atls_fail(ATLS_E_UNSUPPORTED, "RFC 8725 section 3.2",
+                         "expected a signed JWS, came one with alg none, which nobody signed");
     if (json_object_get(jws->header, "crit") || json_object_get(jws->header, "b64"))
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 7515 section 4.1.11",
                          "JWS header: no critical extension is understood");
@@ -161,7 +192,6 @@ static int check_header(const struct atls_jws *jws, const struct atls_public_key
     if (curves[i].curve != key->curve)
         return atls_fail(ATLS_E_SIGNATURE, "RFC 7518 section 3.4",
                          "JWS alg %s does not fit the key's curve", alg);
-    *algp = curves[i].alg;
     return 0;
 }
 
@@ -177,29 +207,29 @@ int atls_jws_verify(const struct atls_jws *jws, const json_t *jwk)
 {
     struct atls_public_key key = {0};
     uint8_t digest[ATLS_HASH_MAX], *signature;
-    const char *alg = "";
     size_t size;
-    int r = atls_jwk_to_public_key(jwk, &key);
+    int r = atls_jwk_to_verification_key(jwk, &key);
 
     if (!r)
-        r = check_header(jws, &key, &alg);
-    if (!r)
-        r = check_purpose(jwk, alg);
+        r = check_header(jws, &key);
     if (!r)
         r = digest_parts(key.curve, jws->header_part, jws->payload_part, digest);
     if (!r)
         r = atls_base64_decode(ATLS_BASE64URL, jws->signature_part, &signature, &size);
     if (r)
         return r;
-    r = size == 2 * atls_curve_size(key.curve)
-            ? atls_crypto_gnutls.verify(
+    if (size != 2 * atls_curve_size(key.curve))
+        r = atls_fail(ATLS_E_SIGNATURE, "RFC 7518 section 3.4",
+                      "JWS signature: expected %zu bytes, came %zu", 2 * atls_curve_size(key.curve),
+                      size);
+    else if ((r = atls_crypto_gnutls.verify(
                   &key, ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(key.curve))),
-                  ATLS_BYTES(signature, size))
-            : ATLS_E_SIGNATURE;
+                  ATLS_BYTES(signature, size))) > 0)
+        r = atls_fail(ATLS_E_SIGNATURE, "RFC 7515 section 5.2",
+                      "JWS signature does not verify with the %s key given",
+                      curves[key.curve == ATLS_P384].alg);
     free(signature);
-    return r <= 0 ? r
-                  : atls_fail(ATLS_E_SIGNATURE, "RFC 7515 section 5.2",
-                              "JWS signature does not verify with the %s key given", alg);
+    return r;
 }
 
 /* Base64url of JSON text; NULL where there is no memory. */
@@ -289,14 +319,14 @@ json_t *atls_jwk_of_public_key(const struct atls_public_key *key)
 static int read_coordinate(const json_t *jwk, const char *name, enum atls_curve curve,
                            uint8_t *coordinatep)
 {
-    const char *text = text_of(jwk, name);
+    const json_t *text = json_object_get(jwk, name);
     uint8_t *data;
     size_t size;
     int r;
 
-    if (!text)
+    if (!json_is_string(text))
         return atls_fail(ATLS_E_MISSING, JWK, "JWK: %s is missing", name);
-    r = atls_base64_decode(ATLS_BASE64URL, atls_bytes_of_text(text), &data, &size);
+    r = atls_base64_decode(ATLS_BASE64URL, atls_json_bytes(text), &data, &size);
     if (r)
         return r < 0 ? r : atls_fail(r, JWK, "JWK %s: base64url without padding expected", name);
     if (size == atls_curve_size(curve))
@@ -310,7 +340,8 @@ static int read_coordinate(const json_t *jwk, const char *name, enum atls_curve 
 
 int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp)
 {
-    const char *kty = text_of(jwk, "kty"), *crv = text_of(jwk, "crv");
+    const char *kty = atls_json_text(json_object_get(jwk, "kty"));
+    const char *crv = atls_json_text(json_object_get(jwk, "crv"));
     struct atls_public_key key = {0};
     size_t i;
     int r;

@@ -7,8 +7,10 @@
 
 #include <string.h>
 
+#include "rats/error.h"
+
 /* More parameters than any type of the field has; bounds the comparison of every pair of them. */
-enum { PARAMETERS_MAX = 16 };
+enum { PARAMETERS_MAX = 16, NAME_MAX_SIZE = 127 };
 
 const struct atls_media_type atls_media_types[] = {
     {"application/eat+cwt", ATLS_CF_EAT_CWT, "EAT in a CWT"},
@@ -63,25 +65,45 @@ static bool equal_ignoring_case(struct atls_bytes a, struct atls_bytes b)
     return true;
 }
 
+/* Where a media type stands decides how it may be written: the type of a CMW record or of evidence
+ * is a Content-Type of RFC 9193; a field of HTTP has blanks and empty parameters besides, and takes
+ * tokens for names. */
+struct rules {
+    bool http;
+    const char *grammar, *names;
+};
+static const struct rules rfc_9193 = {false, "RFC 9193 section 6", "RFC 6838 section 4.2"};
+static const struct rules rfc_9110 = {true, "RFC 9110 section 8.3.1", "RFC 9110 section 5.6.2"};
+
+static bool is_alphanumeric(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
 /* tchar, RFC 9110 section 5.6.2 */
 static bool is_token_character(uint8_t c)
 {
-    if ((c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z'))
-        return true;
-    return c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+    return is_alphanumeric(c) || (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
-static bool is_blank(uint8_t c)
+/* restricted-name-chars, RFC 6838 section 4.2 */
+static bool is_name_character(uint8_t c)
 {
-    return c == ' ' || c == '\t';
+    return is_alphanumeric(c) || (c != 0 && strchr("!#$&-^_.+", c) != NULL);
 }
 
-/* qdtext, or what may follow a backslash (RFC 9110 section 5.6.4) */
-static bool is_quoted_character(uint8_t c, bool escaped)
+static bool is_blank(const struct rules *rules, uint8_t c)
+{
+    return c == ' ' || (rules->http && c == '\t');
+}
+
+/* qdtext, or what may follow a backslash: printable ASCII, and in HTTP also tabs and what is beyond
+ * ASCII (RFC 9110 section 5.6.4). */
+static bool is_quoted_character(const struct rules *rules, uint8_t c, bool escaped)
 {
     if (!escaped && (c == '"' || c == '\\'))
         return false;
-    return c == '\t' || (c >= ' ' && c != 0x7f);
+    return (c >= ' ' && c < 0x7f) || (rules->http && (c == '\t' || c > 0x7f));
 }
 
 /* Each of these takes a piece from the front of IN; an empty piece where there is none. */
@@ -94,20 +116,20 @@ static struct atls_bytes take(struct atls_bytes *in, size_t size)
     return piece;
 }
 
-static struct atls_bytes take_token(struct atls_bytes *in)
+static struct atls_bytes take_while(struct atls_bytes *in, bool (*fits)(uint8_t c))
 {
     size_t size = 0;
 
-    while (size < in->size && is_token_character(in->data[size]))
+    while (size < in->size && fits(in->data[size]))
         size++;
     return take(in, size);
 }
 
-static void skip_blanks(struct atls_bytes *in)
+static void skip_blanks(const struct rules *rules, struct atls_bytes *in)
 {
     size_t size = 0;
 
-    while (size < in->size && is_blank(in->data[size]))
+    while (size < in->size && is_blank(rules, in->data[size]))
         size++;
     take(in, size);
 }
@@ -120,7 +142,7 @@ static bool take_character(struct atls_bytes *in, char c)
     return true;
 }
 
-static struct atls_bytes take_quoted(struct atls_bytes *in)
+static struct atls_bytes take_quoted(const struct rules *rules, struct atls_bytes *in)
 {
     size_t size = 1;
 
@@ -128,50 +150,100 @@ static struct atls_bytes take_quoted(struct atls_bytes *in)
         bool escaped = in->data[size] == '\\';
 
         size += escaped;
-        if (size >= in->size || !is_quoted_character(in->data[size], escaped))
+        if (size >= in->size || !is_quoted_character(rules, in->data[size], escaped))
             return ATLS_BYTES(NULL, 0);
         size++;
     }
     return size < in->size ? take(in, size + 1) : ATLS_BYTES(NULL, 0);
 }
 
-/* "; name=value"; an empty one ("; ;") is allowed by RFC 9110 section 5.6.6. */
-static bool parse_parameter(struct atls_bytes *in, struct media_type *type)
+/* What is wrong with a media type, and by which clause. */
+struct flaw {
+    const char *clause, *text;
+};
+
+static bool flawed(struct flaw *flaw, const char *clause, const char *text)
+{
+    *flaw = (struct flaw){clause, text};
+    return false;
+}
+
+/* A type or subtype. */
+static bool take_name(const struct rules *rules, struct atls_bytes *in, struct flaw *flaw)
+{
+    struct atls_bytes name;
+
+    if (rules->http)
+        return take_while(in, is_token_character).size > 0 ||
+               flawed(flaw, rules->names, "a token was expected as type and as subtype");
+    name = take_while(in, is_name_character);
+    if (name.size == 0 || !is_alphanumeric(name.data[0]))
+        return flawed(flaw, rules->names,
+                      "type and subtype were expected, each of letters, digits and !#$&-^_.+ and "
+                      "with a letter or digit in front");
+    return name.size <= NAME_MAX_SIZE ||
+           flawed(flaw, rules->names, "type and subtype have at most 127 characters each");
+}
+
+/* What follows ";" and blanks: name=value. In HTTP there may be nothing ("; ;", RFC 9110 section
+ * 5.6.6). */
+static bool parse_parameter(const struct rules *rules, struct atls_bytes *in,
+                            struct media_type *type, struct flaw *flaw)
 {
     struct parameter parameter;
 
-    parameter.name = take_token(in);
-    if (parameter.name.size == 0)
-        return in->size == 0 || in->data[0] == ';' || is_blank(in->data[0]);
-    if (!take_character(in, '=') || type->count == PARAMETERS_MAX)
-        return false;
-    parameter.value = in->size > 0 && in->data[0] == '"' ? take_quoted(in) : take_token(in);
+    parameter.name = take_while(in, is_token_character);
+    if (parameter.name.size == 0 && rules->http &&
+        (in->size == 0 || in->data[0] == ';' || is_blank(rules, in->data[0])))
+        return true;
+    if (parameter.name.size == 0 || !take_character(in, '='))
+        return flawed(flaw, rules->grammar, "a parameter, name=value, was expected behind \";\"");
+    if (type->count == PARAMETERS_MAX)
+        return flawed(flaw, NULL, "at most 16 parameters are read");
+    parameter.value = in->size > 0 && in->data[0] == '"' ? take_quoted(rules, in)
+                                                         : take_while(in, is_token_character);
     if (parameter.value.size == 0)
-        return false;
-    for (size_t i = 0; i < type->count; i++) /* RFC 6838 section 4.3: a name comes once */
+        return flawed(flaw, rules->grammar,
+                      "a token or a string in quotes was expected as the value of a parameter");
+    for (size_t i = 0; i < type->count; i++)
         if (equal_ignoring_case(type->parameters[i].name, parameter.name))
-            return false;
+            return flawed(flaw, "RFC 6838 section 4.3", "a parameter came twice");
     type->parameters[type->count++] = parameter;
     return true;
 }
 
-static bool parse(struct atls_bytes in, struct media_type *type)
+static bool parse_by(const struct rules *rules, struct atls_bytes in, struct media_type *type,
+                     struct flaw *flaw)
 {
     struct atls_bytes start = in;
 
     type->count = 0;
-    if (take_token(&in).size == 0 || !take_character(&in, '/') || take_token(&in).size == 0)
+    if (!take_name(rules, &in, flaw))
+        return false;
+    if (!take_character(&in, '/'))
+        return flawed(flaw, rules->grammar, "\"/\" was expected between type and subtype");
+    if (!take_name(rules, &in, flaw))
         return false;
     type->essence = ATLS_BYTES(start.data, start.size - in.size);
     while (in.size > 0) {
-        skip_blanks(&in);
-        if (!take_character(&in, ';'))
-            return false; /* blanks at the end are not of the grammar either */
-        skip_blanks(&in);
-        if (!parse_parameter(&in, type))
+        skip_blanks(rules, &in);
+        if (!take_character(&in, ';')) /* blanks at the end are of neither grammar */
+            return flawed(flaw, rules->grammar,
+                          "\";\" and a parameter, or the end, was expected behind the subtype or "
+                          "a parameter");
+        skip_blanks(rules, &in);
+        if (!parse_parameter(rules, &in, type, flaw))
             return false;
     }
     return true;
+}
+
+/* Comparing, what HTTP allows will do: where more was demanded, it was when the text came. */
+static bool parse(struct atls_bytes in, struct media_type *type)
+{
+    struct flaw ignored;
+
+    return parse_by(&rfc_9110, in, type, &ignored);
 }
 
 /* The next character of a value without its quotes and backslashes; -1 at its end. */
@@ -232,6 +304,16 @@ bool atls_media_type_equal(struct atls_bytes a, struct atls_bytes b)
     if (!parse(a, &parsed_a))
         return false;
     return atls_bytes_equal(a, b) || (parse(b, &parsed_b) && parsed_equal(&parsed_a, &parsed_b));
+}
+
+int atls_media_type_check(struct atls_bytes name)
+{
+    struct media_type parsed;
+    struct flaw flaw;
+
+    return parse_by(&rfc_9193, name, &parsed, &flaw)
+               ? 0
+               : atls_fail(ATLS_E_MALFORMED, flaw.clause, "media type: %s", flaw.text);
 }
 
 bool atls_media_type_valid(struct atls_bytes name)

@@ -34,8 +34,12 @@ bool atls_media_type_equal(struct atls_bytes a, struct atls_bytes b);
 /* The entry that is equal to NAME; failing that, the one without parameters of its type; or NULL.
  */
 const struct atls_media_type *atls_media_type_by_name(struct atls_bytes name);
-/* Is it a media type in the grammar of RFC 9110 8.3.1 (as RFC 9193 Content-Type)?
- * With at most 16 parameters, each once (RFC 6838 4.3). */
+/* Is it a Content-Type as RFC 9193 section 6 has it, which is what the types of CMW records and of
+ * evidence are: names of at most 127 of RFC 6838's characters, only blanks and only around ";",
+ * behind each ";" a parameter, at most 16, each once (RFC 6838 section 4.3). ATLS_E_MALFORMED, with
+ * the clause. */
+int atls_media_type_check(struct atls_bytes name);
+/* Is it a media type in the grammar of RFC 9110 section 8.3.1, in a field of HTTP? */
 bool atls_media_type_valid(struct atls_bytes name);
 
 #endif

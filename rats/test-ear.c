@@ -56,7 +56,41 @@ static const struct {
     {"base", TOP, "jti", "\"x\"", 0},
     {"EAT 4.1", TOP, "eat_nonce", "\"AAECAwQFBgcICQoLDA0ODw\"", 0},
     {"EAT 4.1", TOP, "eat_nonce", NULL, 0},
-    {"RFC7519 2", TOP, "iat", "1.7e9", 0},
+    {"RFC9711 4.3.1", TOP, "iat", "1.7e9", ATLS_E_MALFORMED},
+    {"RFC9711 4.3.1", TOP, "iat", "1700000000.0", ATLS_E_MALFORMED},
+    {"RFC9711 4.3.1", TOP, "iat", "1700000000.5", ATLS_E_MALFORMED},
+    {"RFC7519 2", TOP, "exp", "1700000000.5", 0},
+    {"RFC7519 2", TOP, "exp", "1.7e9", 0},
+    {"RFC7519 2", TOP, "exp", "-1.5", ATLS_E_MALFORMED},
+    {"RFC7519 2", TOP, "exp", "1e16", ATLS_E_MALFORMED},
+    {"RFC7519 2", TOP, "exp", "9007199254740991", 0},
+    {"RFC7519 2", TOP, "exp", "9007199254740992", ATLS_E_MALFORMED},
+    {"RFC7519 2", TOP, "exp", "0.5", ATLS_E_MALFORMED},
+    {"RFC7519 2", TOP, "nbf", "1699999999.5", 0},
+    {"RFC7519 2", TOP, "nbf", "[1]", ATLS_E_MALFORMED},
+    {"RFC7519 4.1.3", TOP, "aud", "\"rp.example\"", 0},
+    {"RFC7519 4.1.3", TOP, "aud", "[\"a\",\"b\"]", 0},
+    {"RFC7519 4.1.3", TOP, "aud", "[]", 0},
+    {"RFC7519 4.1.3", TOP, "aud", "7", ATLS_E_MALFORMED},
+    {"RFC7519 4.1.3", TOP, "aud", "null", ATLS_E_MALFORMED},
+    {"RFC7519 4.1.3", TOP, "aud", "{\"a\":\"b\"}", ATLS_E_MALFORMED},
+    {"RFC7519 4.1.3", TOP, "aud", "[\"a\",7]", ATLS_E_MALFORMED},
+    {"RFC7519 4.1.3", TOP, "aud", "[[\"a\"]]", ATLS_E_MALFORMED},
+    {"EAR 3", TOP, "ear.status", "\"warning\"", 0},
+    {"EAR 3", TOP, "ear.status", "\"excellent\"", ATLS_E_MALFORMED},
+    {"EAR 3", TOP, "ear.status", "\"Affirming\"", ATLS_E_MALFORMED},
+    {"EAR 3, the number is CBOR's", TOP, "ear.status", "96", ATLS_E_MALFORMED},
+    {"EAR 3", TOP, "ear.status", "null", ATLS_E_MALFORMED},
+    {"EAR 3", TOP, "ear.status", "\"affirming\\u0000\"", ATLS_E_MALFORMED},
+    {"EAR 3, a name of the other dialect", TOP, "ear_status", "\"excellent\"", 0},
+    {"RFC8259 7", TOP, "jti", "\"a\\u0000b\"", 0},
+    {"RFC8259 7", SUBMOD, "ear.veraison.policy-claims", "{\"x\":\"\\u0000\"}", 0},
+    {"RFC8259 7, a C string here", TOP, "iss", "\"a\\u0000b\"", ATLS_E_MALFORMED},
+    {"RFC8259 7", SUBMOD, "ear.status", "\"affirming\\u0000\"", ATLS_E_MALFORMED},
+    {"RFC8259 7", TOP, "eat_nonce", "\"AAECAwQFBgcICQoLDA0ODw\\u0000\"", ATLS_E_MALFORMED},
+    {"RFC8259 7", TOP, "eat_profile", "\"tag:github.com,2023:veraison/ear\\u0000\"",
+     ATLS_E_UNSUPPORTED},
+    {"RFC8259 7", SUBMOD, "ear.appraisal-policy-id", "\"p\\u0000\"", ATLS_E_MALFORMED},
     {"AR4SI 2.3", VECTOR, "executables", "-128", 0},
     {"AR4SI 2.3", VECTOR, "executables", "127", 0},
     {"EAR 3", SUBMOD, "ear.trustworthiness-vector", NULL, 0},
@@ -122,8 +156,9 @@ static void test_claims(void **state)
         if (claim_cases[i].place == VECTOR)
             object = json_object_get(object, "ear.trustworthiness-vector");
         if (claim_cases[i].value)
-            json_object_set_new(object, claim_cases[i].name,
-                                json_loads(claim_cases[i].value, JSON_DECODE_ANY, NULL));
+            json_object_set_new(
+                object, claim_cases[i].name,
+                json_loads(claim_cases[i].value, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
         else
             json_object_del(object, claim_cases[i].name);
         r = atls_ear_parse_claims(claims, &ear);
@@ -134,6 +169,121 @@ static void test_claims(void **state)
                      atls_error_text());
         if (!r)
             atls_ear_clear(&ear);
+        json_decref(claims);
+    }
+}
+
+/* The dialect of the draft, where members of its own replace those of the base. */
+static const struct {
+    const char *name, *claims;
+    int outcome;
+    enum atls_tier worst;
+} draft_rows[] = {
+    {"base", "{}", 0, ATLS_TIER_AFFIRMING},
+    {"overall status, worse", "{\"ear_status\":\"contraindicated\"}", 0, ATLS_TIER_CONTRAINDICATED},
+    {"overall status, none", "{\"ear_status\":\"none\"}", 0, ATLS_TIER_NONE},
+    {"overall status, better than a submod's",
+     "{\"ear_status\":\"affirming\",\"submods\":{\"a\":{\"ear_status\":\"affirming\"},"
+     "\"b\":{\"ear_status\":\"warning\"}}}",
+     0, ATLS_TIER_WARNING},
+    {"the worse submod comes first",
+     "{\"submods\":{\"a\":{\"ear_status\":\"contraindicated\"},"
+     "\"b\":{\"ear_status\":\"affirming\"}}}",
+     0, ATLS_TIER_CONTRAINDICATED},
+    {"a claim worse than its status",
+     "{\"submods\":{\"a\":{\"ear_status\":\"affirming\",\"ear_trustworthiness_vector\":"
+     "{\"hardware\":2,\"executables\":33}}}}",
+     0, ATLS_TIER_WARNING},
+    {"overall status, unknown", "{\"ear_status\":\"trusted\"}", ATLS_E_MALFORMED, 0},
+    {"overall status, CBOR's number", "{\"ear_status\":96}", ATLS_E_MALFORMED, 0},
+    {"a status of the other dialect is an unknown claim", "{\"ear.status\":\"warning\"}", 0,
+     ATLS_TIER_AFFIRMING},
+    {"exp, a fraction", "{\"exp\":1700000000.5}", ATLS_E_MALFORMED, 0},
+    {"exp, an exponent", "{\"exp\":17e8}", ATLS_E_MALFORMED, 0},
+    {"exp, a float without a fraction", "{\"exp\":1700000000.0}", ATLS_E_MALFORMED, 0},
+    {"iat, a float", "{\"iat\":1700000000.0}", ATLS_E_MALFORMED, 0},
+    {"nbf, a fraction (RFC 7519 section 2)", "{\"nbf\":1700000000.5}", 0, ATLS_TIER_AFFIRMING},
+    {"exp, an integer", "{\"exp\":1700000000}", 0, ATLS_TIER_AFFIRMING},
+};
+
+static void test_draft_03(void **state)
+{
+    for (size_t i = 0; i < sizeof(draft_rows) / sizeof(*draft_rows); i++) {
+        json_t *claims =
+            json_pack("{s:s, s:i, s:{s:s, s:s}, s:{s:{s:s}}}", "eat_profile",
+                      "tag:ietf.org,2026:rats/ear#03", "iat", 1700000000, "ear_verifier_id",
+                      "developer", "d", "build", "b", "submods", "a", "ear_status", "affirming");
+        json_t *own = json_loads(draft_rows[i].claims, 0, NULL);
+        struct atls_ear ear;
+        int r;
+
+        json_object_update(claims, own);
+        r = atls_ear_parse_claims(claims, &ear);
+        if (r != draft_rows[i].outcome)
+            fail_msg("%s: %s expected, %s came (%s)", draft_rows[i].name,
+                     atls_error_name(draft_rows[i].outcome), atls_error_name(r), atls_error_text());
+        if (!r) {
+            if (atls_ear_worst_tier(&ear) != draft_rows[i].worst)
+                fail_msg("%s: %s expected, %s came", draft_rows[i].name,
+                         atls_tier_name(draft_rows[i].worst),
+                         atls_tier_name(atls_ear_worst_tier(&ear)));
+            atls_ear_clear(&ear);
+        }
+        json_decref(own);
+        json_decref(claims);
+    }
+}
+
+/* RFC 7519 section 2: fractions are rounded so that a result is valid for less long. */
+static void test_fractions(void **state)
+{
+    json_t *claims = base_claims();
+    struct atls_ear ear;
+
+    json_object_set_new(claims, "nbf", json_real(1700000000.5));
+    json_object_set_new(claims, "exp", json_real(1700000010.5));
+    assert_int_equal(atls_ear_parse_claims(claims, &ear), 0);
+    assert_int_equal(ear.not_before, 1700000001);
+    assert_int_equal(ear.expires_at, 1700000010);
+    atls_ear_clear(&ear);
+    json_decref(claims);
+}
+
+/* RFC 7519 section 4.1.3 */
+static const struct {
+    const char *name, *audience;
+    const char *names[2];
+    size_t count;
+    bool is_for;
+} audience_rows[] = {
+    {"none, nobody asks", NULL, {NULL}, 0, true},
+    {"none", NULL, {"rp"}, 1, true},
+    {"one", "\"rp\"", {"rp"}, 1, true},
+    {"second of two", "[\"other\",\"rp\"]", {"rp"}, 1, true},
+    {"by a second name", "[\"rp2\"]", {"rp", "rp2"}, 2, true},
+    {"another", "\"other\"", {"rp"}, 1, false},
+    {"nobody", "[]", {"rp"}, 1, false},
+    {"one, without a name of one's own", "\"rp\"", {NULL}, 0, false},
+    {"case matters", "\"RP\"", {"rp"}, 1, false},
+    {"longer by U+0000", "\"rp\\u0000\"", {"rp"}, 1, false},
+    {"a beginning", "\"rp.example\"", {"rp"}, 1, false},
+};
+
+static void test_audience(void **state)
+{
+    for (size_t i = 0; i < sizeof(audience_rows) / sizeof(*audience_rows); i++) {
+        json_t *claims = base_claims();
+        struct atls_ear ear;
+
+        if (audience_rows[i].audience)
+            json_object_set_new(
+                claims, "aud",
+                json_loads(audience_rows[i].audience, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
+        assert_int_equal(atls_ear_parse_claims(claims, &ear), 0);
+        if (atls_ear_is_for(&ear, audience_rows[i].names, audience_rows[i].count) !=
+            audience_rows[i].is_for)
+            fail_msg("%s", audience_rows[i].name);
+        atls_ear_clear(&ear);
         json_decref(claims);
     }
 }
@@ -160,7 +310,14 @@ static const struct {
     int outcome;
 } header_cases[] = {
     {"RFC7515 8", "{\"alg\":\"none\"}", NULL, NULL, ATLS_E_UNSUPPORTED},
-    {"RFC7515 7.1", "{\"alg\":\"none\"}", NULL, "", ATLS_E_MALFORMED},
+    {"RFC7518 3.6", "{\"alg\":\"none\"}", NULL, "", ATLS_E_UNSUPPORTED},
+    {"RFC7518 3.6", "{\"alg\":\"none\",\"crit\":[\"exp\"]}", NULL, "", ATLS_E_UNSUPPORTED},
+    {"RFC7518 3.4", "{\"alg\":\"ES256\"}", NULL, "", ATLS_E_SIGNATURE},
+    {"RFC7518 3.1", "{\"alg\":\"none\\u0000\"}", NULL, "", ATLS_E_MALFORMED},
+    {"RFC7518 3.1", "{\"alg\":\"ES256\\u0000\"}", NULL, NULL, ATLS_E_MALFORMED},
+    {"RFC8259 8.1", "\xef\xbb\xbf{\"alg\":\"ES256\"}", NULL, NULL, ATLS_E_MALFORMED},
+    {"RFC8259 2", "\t{\"alg\":\"ES256\"}\n", NULL, NULL, ATLS_E_SIGNATURE},
+    {"RFC8259 4", "{\"alg\":\"ES256\",\"a\\u0000\":1}", NULL, NULL, ATLS_E_UNSUPPORTED},
     {"RFC7518 3.1", "{\"alg\":\"HS256\"}", NULL, NULL, ATLS_E_UNSUPPORTED},
     {"RFC7518 3.1", "{\"alg\":\"RS256\"}", NULL, NULL, ATLS_E_UNSUPPORTED},
     {"RFC7518 3.1", "{\"alg\":\"ES512\"}", NULL, NULL, ATLS_E_UNSUPPORTED},
@@ -181,7 +338,7 @@ static const struct {
     {"RFC7515 7.1", "{\"alg\":\"ES256\"}", NULL, "AAAA.AAAA", ATLS_E_MALFORMED},
     {"RFC8259 4", "{\"alg\":\"ES256\"}", "{\"iat\":1,\"iat\":2}", NULL, ATLS_E_MALFORMED},
     {"RFC8259 8.1", "{\"alg\":\"ES256\"}", "{\"iss\":\"\xff\"}", NULL, ATLS_E_MALFORMED},
-    {"RFC8259 7", "{\"alg\":\"ES256\"}", "{\"iss\":\"\\u0000\"}", NULL, ATLS_E_MALFORMED},
+    {"RFC8259 7", "{\"alg\":\"ES256\"}", "{\"iss\":\"\\u0000\"}", NULL, ATLS_E_SIGNATURE},
     {"RFC7519 7.2", "{\"alg\":\"ES256\"}", "7", NULL, ATLS_E_MALFORMED},
 };
 
@@ -208,8 +365,8 @@ static void test_headers(void **state)
 static void test_compact_form(void **state)
 {
     static const char *const bad[] = {
-        "",          ".",         "..",       "a.b",           "a.b.c",         "e30.e30",
-        "e30..AAAA", ".e30.AAAA", "e30.e30.", "e30 .e30.AAAA", "e30.e30.AAAA.x"};
+        "",          ".",         "..",    "a.b",           "a.b.c",         "e30.e30",
+        "e30..AAAA", ".e30.AAAA", "e30..", "e30 .e30.AAAA", "e30.e30.AAAA.x"};
     char *large = malloc(ATLS_JWS_MAX_SIZE + 2);
     struct atls_jws jws;
 
@@ -324,8 +481,36 @@ static void test_keys(void **state)
         {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"A+==\",\"y\":\"AAAA\"}", ATLS_E_MALFORMED},
     };
     static const struct {
-        const char *name, *value;
-    } purposes[] = {{"use", "\"enc\""}, {"alg", "\"ES384\""}, {"key_ops", "[\"deriveKey\"]"}};
+        const char *clause, *members;
+        int outcome;
+    } purposes[] = {
+        {"RFC7517 4.2", "{\"use\":\"sig\"}", 0},
+        {"RFC7517 4.2", "{\"use\":\"enc\"}", ATLS_E_UNTRUSTED},
+        {"RFC7517 4.2, case-sensitive", "{\"use\":\"SIG\"}", ATLS_E_UNTRUSTED},
+        {"RFC7517 4.2", "{\"use\":\"sig\\u0000\"}", ATLS_E_MALFORMED},
+        {"RFC7517 4.2", "{\"use\":5}", ATLS_E_MALFORMED},
+        {"RFC7517 4.2", "{\"use\":null}", ATLS_E_MALFORMED},
+        {"RFC7517 4.2", "{\"use\":[\"sig\"]}", ATLS_E_MALFORMED},
+        {"RFC7517 4.3", "{\"key_ops\":[\"verify\"]}", 0},
+        {"RFC7517 4.3", "{\"key_ops\":[\"sign\",\"verify\"]}", 0},
+        {"RFC7517 4.3, an operation of its own", "{\"key_ops\":[\"sign\"]}", ATLS_E_UNTRUSTED},
+        {"RFC7517 4.3", "{\"key_ops\":[\"deriveKey\"]}", ATLS_E_UNTRUSTED},
+        {"RFC7517 4.3", "{\"key_ops\":[]}", ATLS_E_UNTRUSTED},
+        {"RFC7517 4.3", "{\"key_ops\":\"verify\"}", ATLS_E_MALFORMED},
+        {"RFC7517 4.3", "{\"key_ops\":{}}", ATLS_E_MALFORMED},
+        {"RFC7517 4.3", "{\"key_ops\":null}", ATLS_E_MALFORMED},
+        {"RFC7517 4.3", "{\"key_ops\":[\"verify\",1]}", ATLS_E_MALFORMED},
+        {"RFC7517 4.3", "{\"key_ops\":[\"verify\",\"verify\"]}", ATLS_E_MALFORMED},
+        {"RFC7517 4.3", "{\"use\":\"sig\",\"key_ops\":[\"verify\"]}", 0},
+        {"RFC7517 4.3, consistent", "{\"use\":\"sig\",\"key_ops\":[\"verify\",\"encrypt\"]}",
+         ATLS_E_UNTRUSTED},
+        {"RFC7517 4.3, consistent", "{\"use\":\"enc\",\"key_ops\":[\"verify\"]}", ATLS_E_UNTRUSTED},
+        {"RFC7517 4.4", "{\"alg\":\"ES256\"}", 0},
+        {"RFC7517 4.4", "{\"alg\":\"ES384\"}", ATLS_E_UNTRUSTED},
+        {"RFC7517 4.4", "{\"alg\":\"ECDH-ES\"}", ATLS_E_UNTRUSTED},
+        {"RFC7517 4.4", "{\"alg\":7}", ATLS_E_MALFORMED},
+        {"RFC7517 4.5, not looked at", "{\"kid\":7}", 0},
+    };
     json_t *signer = make_key("ES256");
     struct atls_ear_submod submod = {0};
     struct atls_public_key key;
@@ -341,13 +526,106 @@ static void test_keys(void **state)
     fill(&ear, &submod, 1);
     assert_int_equal(atls_ear_write(&ear, signer, &jwt), 0);
     for (size_t i = 0; i < sizeof(purposes) / sizeof(*purposes); i++) {
-        json_t *jwk = public_of(signer);
-        json_object_set_new(jwk, purposes[i].name,
-                            json_loads(purposes[i].value, JSON_DECODE_ANY, NULL));
-        assert_int_equal(atls_ear_read(atls_bytes_of_text(jwt), jwk, &read), ATLS_E_UNTRUSTED);
+        json_t *jwk = public_of(signer),
+               *own = json_loads(purposes[i].members, JSON_ALLOW_NUL, NULL);
+        int r;
+
+        json_object_update(jwk, own);
+        assert_int_equal(atls_jwk_to_verification_key(jwk, &key), purposes[i].outcome);
+        r = atls_ear_read(atls_bytes_of_text(jwt), jwk, &read);
+        if (r != purposes[i].outcome)
+            fail_msg("%s, %s: %s expected, %s came", purposes[i].clause, purposes[i].members,
+                     atls_error_name(purposes[i].outcome), atls_error_name(r));
+        if (!r)
+            atls_ear_clear(&read);
+        json_decref(own);
         json_decref(jwk);
     }
     free(jwt);
+    json_decref(signer);
+}
+
+/* RFC 7518 section 3.4: the signature has the size of its curve's, however it verifies. Each of
+ * these begins with, or holds, the bytes of a good one. */
+static void test_signature_sizes(void **state)
+{
+    static const struct {
+        const char *alg;
+        int change; /* bytes more or fewer */
+        bool in_front;
+        int outcome;
+    } rows[] = {
+        {"ES256", 0, false, 0},
+        {"ES256", 1, false, ATLS_E_SIGNATURE},
+        {"ES256", 1, true, ATLS_E_SIGNATURE},
+        {"ES256", -1, false, ATLS_E_SIGNATURE},
+        {"ES256", -32, false, ATLS_E_SIGNATURE},
+        {"ES256", 32, false, ATLS_E_SIGNATURE},
+        {"ES256", 64, false, ATLS_E_SIGNATURE},
+        {"ES384", 0, false, 0},
+        {"ES384", 2, false, ATLS_E_SIGNATURE},
+        {"ES384", -2, false, ATLS_E_SIGNATURE},
+        {"ES384", -32, false, ATLS_E_SIGNATURE},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        json_t *signer = make_key(rows[i].alg), *jwk = public_of(signer), *claims = base_claims();
+        uint8_t changed[256] = {0}, *signature;
+        struct atls_jws jws;
+        char *jwt;
+        size_t size;
+
+        assert_int_equal(atls_jws_sign(claims, signer, &jwt), 0);
+        assert_int_equal(atls_jws_parse(atls_bytes_of_text(jwt), &jws), 0);
+        assert_int_equal(atls_base64_decode(ATLS_BASE64URL, jws.signature_part, &signature, &size),
+                         0);
+        assert_int_equal(size, rows[i].alg[2] == '2' ? 64 : 96);
+        memcpy(changed + (rows[i].in_front ? rows[i].change : 0), signature, size);
+        char *text = atls_base64_encode(ATLS_BASE64URL,
+                                        ATLS_BYTES(changed, (size_t)((int)size + rows[i].change)));
+        jws.signature_part = atls_bytes_of_text(text);
+        assert_int_equal(atls_jws_verify(&jws, jwk), rows[i].outcome);
+        free(text);
+        free(signature);
+        atls_jws_clear(&jws);
+        free(jwt);
+        json_decref(claims);
+        json_decref(jwk);
+        json_decref(signer);
+    }
+}
+
+/* RFC 7518 section 3.4: a signature that is good, under an alg of the other curve. */
+static void test_alg_of_another_curve(void **state)
+{
+    json_t *signer = make_key("ES256"), *jwk = public_of(signer);
+    struct atls_private_key key;
+    static const char part[] = "eyJhbGciOiJFUzM4NCJ9"; /* {"alg":"ES384"} */
+    uint8_t digest[ATLS_HASH_MAX], signature[ATLS_SIGNATURE_MAX], *d;
+    const struct atls_bytes parts[] = {atls_bytes_of_text(part), atls_bytes_of_text(".e30")};
+    struct atls_jws jws;
+    size_t size;
+    char *text, *jwt;
+
+    assert_int_equal(atls_jwk_to_public_key(signer, &key.public_key), 0);
+    assert_int_equal(
+        atls_base64_decode(ATLS_BASE64URL,
+                           atls_bytes_of_text(json_string_value(json_object_get(signer, "d"))), &d,
+                           &size),
+        0);
+    memcpy(key.d, d, size);
+    free(d);
+    assert_int_equal(atls_crypto_gnutls.hash(ATLS_SHA256, parts, 2, digest), 0);
+    assert_int_equal(atls_crypto_gnutls.sign(&key, ATLS_BYTES(digest, 32), signature), 0);
+    text = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(signature, 64));
+    assert_true(asprintf(&jwt, "%s.e30.%s", part, text) > 0);
+    assert_int_equal(atls_jws_parse(atls_bytes_of_text(jwt), &jws), 0);
+    assert_int_equal(atls_jws_verify(&jws, jwk), ATLS_E_SIGNATURE);
+    assert_string_equal(atls_error_clause(), "RFC 7518 section 3.4");
+    atls_jws_clear(&jws);
+    free(jwt);
+    free(text);
+    json_decref(jwk);
     json_decref(signer);
 }
 
@@ -543,12 +821,14 @@ static void test_libjose_agrees(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_claims),         cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_compact_form),   cmocka_unit_test(test_round_trips),
-        cmocka_unit_test(test_keys),           cmocka_unit_test(test_write_refuses),
-        cmocka_unit_test(test_times),          cmocka_unit_test(test_tiers),
-        cmocka_unit_test(test_libjose_agrees), cmocka_unit_test(test_signed_vector),
-        cmocka_unit_test(test_claim_vectors),
+        cmocka_unit_test(test_claims),          cmocka_unit_test(test_draft_03),
+        cmocka_unit_test(test_fractions),       cmocka_unit_test(test_audience),
+        cmocka_unit_test(test_signature_sizes), cmocka_unit_test(test_alg_of_another_curve),
+        cmocka_unit_test(test_headers),         cmocka_unit_test(test_compact_form),
+        cmocka_unit_test(test_round_trips),     cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_write_refuses),   cmocka_unit_test(test_times),
+        cmocka_unit_test(test_tiers),           cmocka_unit_test(test_libjose_agrees),
+        cmocka_unit_test(test_signed_vector),   cmocka_unit_test(test_claim_vectors),
     };
     return test_done(cmocka_run_group_tests_name("ear", tests, NULL, NULL));
 }

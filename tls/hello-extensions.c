@@ -84,9 +84,10 @@ int atls_evidence_type_parse(const char *text, struct atls_evidence_type *typep)
         type.content_format = (uint16_t)number;
     } else {
         type.media_type = atls_bytes_of_text(text);
-        if (!atls_media_type_valid(type.media_type))
-            return atls_fail(ATLS_E_MALFORMED, "RFC 9110 section 8.3.1",
-                             "evidence type \"%s\" is neither cf:N nor a media type", text);
+        if (atls_media_type_check(type.media_type))
+            return atls_fail(ATLS_E_MALFORMED, "RFC 9193 section 6",
+                             "evidence type \"%s\" is neither cf:N nor a media type: %s", text,
+                             atls_error_text());
         if (type.media_type.size > MEDIA_TYPE_MAX)
             return atls_fail(ATLS_E_LIMIT, atls_layout_ta_07.clause,
                              "an evidence type has at most %d bytes, this one %zu", MEDIA_TYPE_MAX,

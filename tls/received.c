@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rats/encoding.h"
 #include "rats/error.h"
 #include "rats/jws.h"
 #include "rats/media-types.h"
@@ -112,29 +111,6 @@ static int parse_cab(struct atls_received *received, const char **reasonp)
     return 0;
 }
 
-/* RFC 7518 3.6: "none" has an empty signature, which no parser of signed results takes. It is no
- * garbage, though, but a result that nobody signed. */
-static bool is_unsecured(struct atls_bytes jwt)
-{
-    const uint8_t *dot = jwt.size ? memchr(jwt.data, '.', jwt.size) : NULL;
-    json_t *header = NULL;
-    uint8_t *text;
-    size_t size;
-    bool unsecured = false;
-
-    if (!dot || atls_base64_decode(ATLS_BASE64URL, ATLS_BYTES(jwt.data, (size_t)(dot - jwt.data)),
-                                   &text, &size)) {
-        return false;
-    }
-    if (atls_json_object(ATLS_BYTES(text, size), "JWS header", &header) == 0) {
-        const char *alg = json_string_value(json_object_get(header, "alg"));
-        unsecured = alg && strcasecmp(alg, "none") == 0;
-        json_decref(header);
-    }
-    free(text);
-    return unsecured;
-}
-
 /* The one key that the result attests; LEAF where it attests none and need not. */
 static int find_key(const struct atls_ear *ear, const struct atls_public_key *leaf,
                     struct atls_received *received, const char **reasonp)
@@ -176,12 +152,12 @@ static int parse_result(struct atls_received *received, const struct atls_public
                      "malformed-result", reasonp);
     }
     received->jwt = cmw->value;
-    if (is_unsecured(cmw->value)) {
+    rc = atls_jws_parse(cmw->value, &received->jws);
+    if (!rc && atls_jws_is_unsecured(&received->jws)) {
         return fails(atls_fail(ATLS_E_SIGNATURE, "RFC 8725 section 3.2",
                                "expected a signed result, came one with alg none"),
                      "result-signature-invalid", reasonp);
     }
-    rc = atls_jws_parse(cmw->value, &received->jws);
     rc = rc ? rc : atls_ear_parse_claims(received->jws.payload, &ear);
     if (rc) {
         return fails(rc, "malformed-result", reasonp);

@@ -22,16 +22,16 @@ static int load_key(const char *path, json_t **jwkp)
 {
     uint8_t *text;
     size_t size;
-    json_error_t error;
+    json_t *jwk;
     int rc = atls_read_file(path, JWK_FILE_MAX, &text, &size);
 
     if (rc) {
         return rc;
     }
-    json_t *jwk = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &error);
+    rc = atls_json_object(ATLS_BYTES(text, size), path, &jwk);
     free(text);
-    if (!jwk) {
-        return atls_fail(ATLS_E_MALFORMED, "RFC 7517", "%s: expected a JWK: %s", path, error.text);
+    if (rc) {
+        return rc;
     }
     rc = atls_verification_key_check(jwk);
     if (rc) {

@@ -9,6 +9,7 @@
 #include "program/program.h"
 #include "rats/crypto.h"
 #include "rats/error.h"
+#include "rats/json.h"
 
 #define ROUNDS_MAX 1000 /* of attestation in a connection; what comes behind replaces the last */
 
@@ -45,7 +46,9 @@ void atls_report_artifact(const char *directory, unsigned conn, const char *what
 /* The first byte tells the form (RFC 9999), even of what is malformed behind it. */
 static const char *form_of(struct atls_bytes cmw)
 {
-    uint8_t first = cmw.size ? cmw.data[0] : 0;
+    struct atls_bytes json = atls_json_skip_space(cmw);
+    bool is_json = json.size && (json.data[0] == '[' || json.data[0] == '{');
+    uint8_t first = is_json ? json.data[0] : cmw.size ? cmw.data[0] : 0;
 
     if (first == '[' || (first >= 0x80 && first <= 0x9f)) {
         return "record";

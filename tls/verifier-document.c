@@ -13,26 +13,10 @@
 #include "rats/ear.h"
 #include "rats/encoding.h"
 #include "rats/error.h"
+#include "rats/json.h"
 
 #define SESSION_CLAUSE "Veraison challenge-response API: session object"
 #define DISCOVERY_CLAUSE "Veraison discovery API: verification"
-
-static int load_object(struct atls_bytes in, const char *clause, json_t **rootp)
-{
-    json_error_t error;
-    json_t *root =
-        json_loadb(in.size ? (const char *)in.data : "", in.size, JSON_REJECT_DUPLICATES, &error);
-
-    if (!root) {
-        return atls_fail(ATLS_E_MALFORMED, clause, "expected a JSON object: %s", error.text);
-    }
-    if (!json_is_object(root)) {
-        json_decref(root);
-        return atls_fail(ATLS_E_MALFORMED, clause, "expected a JSON object, another value came");
-    }
-    *rootp = root;
-    return 0;
-}
 
 void atls_session_document_clear(struct atls_session_document *document)
 {
@@ -43,7 +27,7 @@ void atls_session_document_clear(struct atls_session_document *document)
 static int parse_status(const json_t *root, enum atls_session_status *statusp)
 {
     static const char *const names[] = {"waiting", "processing", "complete", "failed"};
-    const char *status = json_string_value(json_object_get(root, "status"));
+    const char *status = atls_json_text(json_object_get(root, "status"));
 
     for (size_t i = 0; status && i < sizeof names / sizeof *names; i++) {
         if (strcmp(status, names[i]) == 0) {
@@ -65,9 +49,7 @@ static int parse_nonce(const json_t *root, struct atls_session_document *documen
     if (!json_is_string(nonce)) {
         return atls_fail(ATLS_E_MALFORMED, SESSION_CLAUSE, "nonce must be a text");
     }
-    int rc = atls_base64_decode(ATLS_BASE64_ANY,
-                                ATLS_BYTES(json_string_value(nonce), json_string_length(nonce)),
-                                &bytes, &size);
+    int rc = atls_base64_decode(ATLS_BASE64_ANY, atls_json_bytes(nonce), &bytes, &size);
     if (rc) {
         return rc;
     }
@@ -114,14 +96,14 @@ static int parse_result(const json_t *root, struct atls_session_document *docume
         return atls_fail(ATLS_E_MALFORMED, SESSION_CLAUSE,
                          "a complete session has a result, a text; none came");
     }
-    document->result = ATLS_BYTES(json_string_value(result), json_string_length(result));
+    document->result = atls_json_bytes(result);
     return 0;
 }
 
 int atls_session_document_parse(struct atls_bytes in, struct atls_session_document *documentp)
 {
     struct atls_session_document document = {.root = NULL};
-    int rc = load_object(in, SESSION_CLAUSE, &document.root);
+    int rc = atls_json_object(in, "session object", &document.root);
 
     if (rc) {
         return rc;
@@ -155,13 +137,13 @@ int atls_verification_key_check(const json_t *jwk)
         return atls_fail(ATLS_E_MALFORMED, "RFC 7517 section 9.2",
                          "expected a verifier's public key, a private key came");
     }
-    return atls_jwk_to_public_key(jwk, &key);
+    return atls_jwk_to_verification_key(jwk, &key);
 }
 
 int atls_discovery_document_parse(struct atls_bytes in, json_t **jwkp)
 {
     json_t *root = NULL;
-    int rc = load_object(in, DISCOVERY_CLAUSE, &root);
+    int rc = atls_json_object(in, "discovery document", &root);
 
     if (rc) {
         return rc;
@@ -181,10 +163,10 @@ int atls_discovery_document_parse(struct atls_bytes in, json_t **jwkp)
 
 void atls_problem_text(struct atls_bytes in, char *text, size_t size)
 {
-    json_t *root =
-        json_loadb(in.size ? (const char *)in.data : "", in.size, JSON_REJECT_DUPLICATES, NULL);
-    const char *title = json_string_value(json_object_get(root, "title"));
-    const char *detail = json_string_value(json_object_get(root, "detail"));
+    json_t *root = NULL;
+    (void)atls_json_object(in, "problem", &root); /* one that cannot be read says nothing */
+    const char *title = atls_json_text(json_object_get(root, "title"));
+    const char *detail = atls_json_text(json_object_get(root, "detail"));
 
     snprintf(text, size, "%s%s%s", title ? title : "", title && detail ? ": " : "",
              detail ? detail : "");

@@ -13,6 +13,7 @@
 #include "program/program.h"
 #include "rats/encoding.h"
 #include "rats/error.h"
+#include "rats/json.h"
 #include "rats/media-types.h"
 #include "tls/verifier-private.h"
 
@@ -291,7 +292,7 @@ static bool accepts(const struct atls_verifier_session *session, struct atls_byt
     }
     json_array_foreach(session->opened.accept, i, type)
     {
-        struct atls_bytes name = ATLS_BYTES(json_string_value(type), json_string_length(type));
+        struct atls_bytes name = atls_json_bytes(type);
         if (atls_media_type_equal(media_type, name) || equal_unquoted(media_type, name)) {
             return true;
         }
