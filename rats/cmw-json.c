@@ -119,7 +119,7 @@ static int parse_node(const json_t *json, unsigned depth, struct atls_cmw **cmwp
 int atls_cmw_parse_json(struct atls_bytes in, struct atls_cmw **cmwp)
 {
     json_t *json;
-    int code = atls_json_load(in, "JSON CMW", &json);
+    int code = atls_json_load(in, "JSON CMW", ATLS_CMW_COLLECTION_CLAUSE, &json);
 
     if (code)
         return code;

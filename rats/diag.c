@@ -314,7 +314,7 @@ static void print_cbor(struct atls_diag *d, struct atls_bytes in)
 static json_t *load_with_complaint(struct atls_diag *d, struct atls_bytes in)
 {
     json_t *json;
-    int r = atls_json_load(in, "JSON", &json);
+    int r = atls_json_load(in, "JSON", "RFC 8259 section 4", &json);
 
     if (!r)
         return json;

@@ -12,7 +12,7 @@ struct atls_ear_names {
     const char *trust_vector, *policy_id, *annotated_evidence, *policy_claims,
         *key_attestation; /* in a submod */
     bool policy_ids_are_array;
-    bool exp_is_integer; /* a float is an error; where RFC 7519 alone speaks, it is none */
+    bool times_are_integers; /* iat and exp in floating-point format are errors */
 };
 extern const struct atls_ear_names atls_ear_names[]; /* by enum atls_ear_dialect */
 

@@ -74,26 +74,37 @@ static int badness(enum atls_tier tier)
     return tier == ATLS_TIER_AFFIRMING ? 0 : tier == ATLS_TIER_NONE ? 1 : (int)tier;
 }
 
+bool atls_tier_is_worse(enum atls_tier first, enum atls_tier second)
+{
+    return badness(first) > badness(second);
+}
+
+enum atls_tier atls_ear_submod_tier(const struct atls_ear_submod *submod)
+{
+    enum atls_tier worst = submod->status;
+
+    for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++) {
+        enum atls_tier tier = atls_trust_claim_tier(submod->trust_vector[i]);
+
+        /* 0 is "no claim made", the same as absent. */
+        if (submod->has_claim[i] && submod->trust_vector[i] && atls_tier_is_worse(tier, worst))
+            worst = tier;
+    }
+    return worst;
+}
+
 enum atls_tier atls_ear_worst_tier(const struct atls_ear *ear)
 {
     enum atls_tier worst = ear->submod_count ? ATLS_TIER_AFFIRMING : ATLS_TIER_NONE;
 
-    /* "No higher trust than the worst status across all submods": where it is, that is passed over.
-     */
-    if (ear->has_status && badness(ear->status) > badness(worst))
+    /* "No higher trust than the worst status across all submods": one that is does not count. */
+    if (ear->has_status && atls_tier_is_worse(ear->status, worst))
         worst = ear->status;
     for (size_t i = 0; i < ear->submod_count; i++) {
-        const struct atls_ear_submod *submod = &ear->submods[i];
+        enum atls_tier tier = atls_ear_submod_tier(&ear->submods[i]);
 
-        if (badness(submod->status) > badness(worst))
-            worst = submod->status;
-        for (size_t j = 0; j < ATLS_TRUST_CLAIM_COUNT; j++) {
-            enum atls_tier tier = atls_trust_claim_tier(submod->trust_vector[j]);
-
-            /* 0 is "no claim made", the same as absent. */
-            if (submod->has_claim[j] && submod->trust_vector[j] && badness(tier) > badness(worst))
-                worst = tier;
-        }
+        if (atls_tier_is_worse(tier, worst))
+            worst = tier;
     }
     return worst;
 }
@@ -173,12 +184,13 @@ static int read_audience(const json_t *claims, struct atls_ear *ear)
     return 0;
 }
 
-/* How a NumericDate with a fraction is taken, always so that the result is valid for less long. */
-enum rounding { INTEGER_ONLY, UP, DOWN };
+/* How a time may be written. INTEGER: without fraction and exponent. WHOLE: its value is an
+ * integer. With a fraction it is rounded so that the result is valid for less long. */
+enum writing { INTEGER, WHOLE, FRACTION_UP, FRACTION_DOWN };
 
-/* NumericDate (RFC 7519 section 2): a number, with a fraction or an exponent too, but where an EAT
- * says INTEGER_ONLY; CLAUSE says so. */
-static int read_time(const json_t *claims, const char *name, enum rounding rounding,
+/* NumericDate (RFC 7519 section 2): a number, in whatever way JSON writes it, but for what CLAUSE
+ * forbids. */
+static int read_time(const json_t *claims, const char *name, enum writing writing,
                      const char *clause, int64_t *timep)
 {
     const json_t *value = json_object_get(claims, name);
@@ -189,12 +201,13 @@ static int read_time(const json_t *claims, const char *name, enum rounding round
     if (!(seconds >= 1 && seconds <= TIME_MAX))
         return atls_fail(ATLS_E_MALFORMED, "RFC 7519 section 2",
                          "EAR %s: expected a number of seconds since 1970, 1 to 2^53 - 1", name);
-    if (json_is_real(value) && rounding == INTEGER_ONLY)
-        return atls_fail(
-            ATLS_E_MALFORMED, clause,
-            "EAR %s: expected an integer, a number with a fraction or an exponent came", name);
     *timep = json_is_integer(value) ? json_integer_value(value) : (int64_t)seconds;
-    if (rounding == UP && (double)*timep < seconds)
+    if (json_is_real(value) &&
+        (writing == INTEGER || (writing == WHOLE && (double)*timep < seconds)))
+        return atls_fail(ATLS_E_MALFORMED, clause,
+                         "EAR %s: expected an integer, came %.17g in floating-point format", name,
+                         seconds);
+    if (writing == FRACTION_UP && (double)*timep < seconds)
         ++*timep;
     return 0;
 }
@@ -413,15 +426,17 @@ static int read_verifier_id(const json_t *claims, const struct atls_ear_names *n
 static int read_times(const json_t *claims, const struct atls_ear_names *names,
                       struct atls_ear *ear)
 {
-    /* Of any EAT an iat in floating-point format is an error; of this dialect exp as well. */
-    int r = read_time(claims, "iat", INTEGER_ONLY, "RFC 9711 section 4.3.1", &ear->issued_at);
+    /* Of any EAT an iat in floating-point format is an error. Veraison's encoder writes it with an
+     * exponent (1.666529184e+09), though, which is the integer that is meant. */
+    int r = read_time(claims, "iat", names->times_are_integers ? INTEGER : WHOLE,
+                      "RFC 9711 section 4.3.1", &ear->issued_at);
 
     if (!r && !ear->issued_at)
         return atls_fail(ATLS_E_MISSING, EAR, "EAR: iat is missing");
     if (!r)
-        r = read_time(claims, "exp", names->exp_is_integer ? INTEGER_ONLY : DOWN, EAR,
+        r = read_time(claims, "exp", names->times_are_integers ? INTEGER : FRACTION_DOWN, EAR,
                       &ear->expires_at);
-    return r ? r : read_time(claims, "nbf", UP, NULL, &ear->not_before);
+    return r ? r : read_time(claims, "nbf", FRACTION_UP, NULL, &ear->not_before);
 }
 
 int atls_ear_parse_claims(const json_t *claims, struct atls_ear *earp)

@@ -82,6 +82,9 @@ int atls_ear_check_time(const struct atls_ear *ear, int64_t now, int64_t leeway,
  * vectors; none without a submod. From best to worst: affirming, none, warning, contraindicated. A
  * claim of 0 says nothing. */
 enum atls_tier atls_ear_worst_tier(const struct atls_ear *ear);
+/* Those of one submod; and whether FIRST is worse than SECOND, in that order. */
+enum atls_tier atls_ear_submod_tier(const struct atls_ear_submod *submod);
+bool atls_tier_is_worse(enum atls_tier first, enum atls_tier second);
 /* Is it for somebody who goes by these names (RFC 7519 section 4.1.3)? One that has no aud is for
  * anybody. */
 bool atls_ear_is_for(const struct atls_ear *ear, const char *const *names, size_t count);

@@ -15,7 +15,7 @@ struct atls_bytes atls_json_skip_space(struct atls_bytes in)
     return in;
 }
 
-static int explain(const char *what, const json_error_t *error)
+static int explain(const char *what, const char *once, const json_error_t *error)
 {
     switch (json_error_code(error)) {
     case json_error_out_of_memory:
@@ -27,16 +27,15 @@ static int explain(const char *what, const json_error_t *error)
                          "%s, at byte %d: a member's name with \\u0000 is not handled here", what,
                          error->position);
     case json_error_duplicate_key:
-        return atls_fail(ATLS_E_MALFORMED, "RFC 8259 section 4",
-                         "%s, at byte %d: expected each member once: %s", what, error->position,
-                         error->text);
+        return atls_fail(ATLS_E_MALFORMED, once, "%s, at byte %d: expected each member once: %s",
+                         what, error->position, error->text);
     default:
         return atls_fail(ATLS_E_MALFORMED, "RFC 8259", "%s: JSON expected, at byte %d: %s", what,
                          error->position, error->text);
     }
 }
 
-int atls_json_load(struct atls_bytes text, const char *what, json_t **jsonp)
+int atls_json_load(struct atls_bytes text, const char *what, const char *once, json_t **jsonp)
 {
     static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
     json_error_t error;
@@ -50,7 +49,7 @@ int atls_json_load(struct atls_bytes text, const char *what, json_t **jsonp)
     json_t *json = json_loadb(text.size ? (const char *)text.data : "", text.size,
                               JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!json)
-        return explain(what, &error);
+        return explain(what, once, &error);
     *jsonp = json;
     return 0;
 }
@@ -58,7 +57,7 @@ int atls_json_load(struct atls_bytes text, const char *what, json_t **jsonp)
 int atls_json_object(struct atls_bytes text, const char *what, json_t **objectp)
 {
     json_t *json = NULL;
-    int r = atls_json_load(text, what, &json);
+    int r = atls_json_load(text, what, "RFC 8259 section 4", &json);
 
     if (r)
         return r;

@@ -16,10 +16,11 @@
 /* The text without the white space in front of it: blank, tab, line feed, carriage return (RFC 8259
  * section 2). To tell by its first byte what it is. */
 struct atls_bytes atls_json_skip_space(struct atls_bytes in);
-/* The array or object that TEXT is; WHAT names it in errors. ATLS_E_MALFORMED; ATLS_E_LIMIT: more
- * than ATLS_JSON_MAX_SIZE bytes, or nested too deep; ATLS_E_UNSUPPORTED: a member's name holds
- * U+0000, which the library has no place for; -ENOMEM. */
-int atls_json_load(struct atls_bytes text, const char *what, json_t **jsonp);
+/* The array or object that TEXT is; WHAT names it in errors, ONCE is the clause that wants each
+ * member once. ATLS_E_MALFORMED; ATLS_E_LIMIT: more than ATLS_JSON_MAX_SIZE bytes, or nested too
+ * deep; ATLS_E_UNSUPPORTED: a member's name holds U+0000, which the library has no place for;
+ * -ENOMEM. */
+int atls_json_load(struct atls_bytes text, const char *what, const char *once, json_t **jsonp);
 /* The same of an object; ATLS_E_MALFORMED where it is another value. */
 int atls_json_object(struct atls_bytes text, const char *what, json_t **objectp);
 

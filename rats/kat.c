@@ -10,6 +10,7 @@
 #include "rats/kat.h"
 #include "rats/media-types.h"
 #include "rats/prototype.h"
+#include "rats/psa-claims.h"
 
 enum { LEGACY_PSA_NONCE = -75008 };
 
@@ -155,6 +156,35 @@ int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
                          "a PAT with the nonces of two profiles (10 and %d)", LEGACY_PSA_NONCE);
     *noncep = nonce;
     *timesp = times;
+    return 0;
+}
+
+int atls_pat_read_client(struct atls_cbor_reader *r, int64_t *clientp)
+{
+    int64_t key, client = 0;
+    unsigned found = 0;
+    size_t left;
+    int code;
+
+    r->clause = PSA_CLAUSE_CLIENT;
+    code = atls_cbor_read_map(r, "PAT claims", &left);
+    while (!code && atls_cbor_next(r, &left)) {
+        code = read_key(r, &key);
+        if (!code && (key == PSA_CLIENT_ID || key == PSA1_CLIENT_ID)) {
+            found++;
+            code = atls_cbor_read_int(r, "client id", &client);
+        } else if (!code) {
+            code = atls_cbor_skip(r);
+        }
+    }
+    if (code)
+        return code;
+    if (found == 0)
+        return atls_fail(ATLS_E_MISSING, PSA_CLAUSE_CLIENT, "a PAT without client id (2394)");
+    if (found > 1) /* a reader of either profile would take its own */
+        return atls_fail(ATLS_E_MALFORMED, PSA_CLAUSE_CLIENT,
+                         "a PAT with the client ids of two profiles (2394 and -75001)");
+    *clientp = client;
     return 0;
 }
 

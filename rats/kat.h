@@ -92,5 +92,9 @@ int atls_pat_nonce(struct atls_bytes pat_payload, struct atls_bytes *noncep);
 /* The same of claims that R was opened for, under rules of the caller's, with the PAT's times. */
 int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
                   struct atls_bytes *noncep);
+/* Who asked for it: the client id (2394, or -75001 of PSA_IOT_PROFILE_1) in the same claims,
+ * positive of a caller on the secure side (RFC 9783 section 4.1.2). ATLS_E_MISSING,
+ * ATLS_E_MALFORMED (no integer, both keys), ATLS_E_LIMIT, -ENOMEM. */
+int atls_pat_read_client(struct atls_cbor_reader *r, int64_t *clientp);
 
 #endif

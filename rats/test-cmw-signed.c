@@ -23,6 +23,10 @@
 #define ZEROES "5840" Z16 Z16 Z16 Z16
 #define Z16 "00000000000000000000000000000000"
 #define JSON_RECORD "[\"application/eat+cwt\",\"AQI\"]"
+/* {"alg":"ES256","cty":"application/cmw+json"} over JSON_RECORD */
+#define FLATTENED(more)                                                                            \
+    "{\"protected\":\"eyJhbGciOiJFUzI1NiIsImN0eSI6ImFwcGxpY2F0aW9uL2Ntdytqc29uIn0\",\"payload\":"  \
+    "\"WyJhcHBsaWNhdGlvbi9lYXQrY3d0IiwiQVFJIl0\",\"signature\":\"AAAA\"" more "}"
 #define COSE "RFC 9999 section 4.1"
 #define JWS "RFC 9999 section 4.2"
 #define CLAIM "RFC 9999 section 4.3"
@@ -86,7 +90,19 @@ static const struct row frames[] = {
     {"R-CMW-10 an empty part", "e30..AA", ATLS_E_MALFORMED, "RFC 7515 section 7.1"},
     {"R-CMW-10 padding", "e30=.e30.AA", ATLS_E_MALFORMED, "RFC 7515 section 2"},
     {"R-CMW-10 flattened, no signature", "{\"protected\":\"e30\",\"payload\":\"e30\"}", ATLS_E_MISSING, "RFC 7515 section 7.2.2"},
-    {"R-CMW-10 flattened, with an unprotected header", "{\"protected\":\"e30\",\"payload\":\"e30\",\"signature\":\"AA\",\"header\":{}}", ATLS_E_UNSUPPORTED, "RFC 7515 section 7.2.2"},
+    {"R-CMW-10 flattened, an unprotected header", FLATTENED(",\"header\":{\"kid\":\"k1\"}"), 0, NULL},
+    {"R-CMW-10 flattened, an empty unprotected header", FLATTENED(",\"header\":{}"), 0, NULL},
+    {"R-CMW-10 flattened, parameters that are not understood (RFC 7515 section 4)", FLATTENED(",\"header\":{\"x\":[1],\"jku\":7}"), 0, NULL},
+    {"R-CMW-10 flattened, a member that is not understood", FLATTENED(",\"more\":1"), 0, NULL},
+    {"R-CMW-10 flattened, header is no object", FLATTENED(",\"header\":[]"), ATLS_E_MALFORMED, "RFC 7515 section 7.2.2"},
+    {"R-CMW-10 flattened, header is null", FLATTENED(",\"header\":null"), ATLS_E_MALFORMED, "RFC 7515 section 7.2.2"},
+    {"R-CMW-10 flattened, alg in both headers", FLATTENED(",\"header\":{\"alg\":\"ES256\"}"), ATLS_E_MALFORMED, "RFC 7515 section 7.2.2"},
+    {"R-CMW-10 flattened, cty in both headers", FLATTENED(",\"header\":{\"cty\":\"application/cmw+json\"}"), ATLS_E_MALFORMED, "RFC 7515 section 7.2.2"},
+    {"R-CMW-10 flattened, crit not protected", FLATTENED(",\"header\":{\"crit\":[\"x\"],\"x\":1}"), ATLS_E_MALFORMED, "RFC 7515 section 4.1.11"},
+    {"R-CMW-10 flattened, a parameter twice", FLATTENED(",\"header\":{\"x\":1,\"x\":1}"), ATLS_E_MALFORMED, NULL},
+    {"R-CMW-10 flattened, the cty not protected", "{\"protected\":\"eyJhbGciOiJFUzI1NiJ9\",\"payload\":\"e30\",\"signature\":\"AA\",\"header\":{\"cty\":\"application/cmw+json\"}}", ATLS_E_MISSING, JWS},
+    {"R-CMW-10 flattened, signature is a number", "{\"protected\":\"e30\",\"payload\":\"e30\",\"signature\":7}", ATLS_E_MALFORMED, "RFC 7515 section 7.2.2"},
+    {"R-CMW-10 flattened, white space in front", " \r\n\t" FLATTENED(""), 0, NULL},
     {"R-CMW-10 several signatures", "{\"protected\":\"e30\",\"payload\":\"e30\",\"signature\":\"AA\",\"signatures\":[]}", ATLS_E_MALFORMED, "RFC 7515 section 7.2.2"},
     {"R-CMW-10 flattened, a part twice", "{\"protected\":\"e30\",\"protected\":\"e30\",\"payload\":\"e30\",\"signature\":\"AA\"}", ATLS_E_MALFORMED, NULL},
     {"R-CMW-10 flattened, cut off", "{\"protected\":\"e30\"", ATLS_E_MALFORMED, NULL},
@@ -158,6 +174,8 @@ static void check_frame(void **state)
 
     test_outcome(atls_cmw_jws_parse(atls_bytes_of_text(row->input), &message), row->outcome,
                  row->clause);
+    if (row->outcome == 0)
+        atls_cmw_signed_clear(&message);
 }
 
 static void check_cwt(void **state)

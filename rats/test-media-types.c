@@ -122,6 +122,97 @@ static void test_valid(void **state)
     assert_false(atls_media_type_valid(ATLS_BYTES("a/\0b", 4)));
 }
 
+#define TEN "abcdefghij"
+#define HUNDRED_AND_TWENTY TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define NAMES "RFC 6838 section 4.2"
+#define GRAMMAR "RFC 9193 section 6"
+
+/* The type of a CMW record; the clause where it is none. */
+static const struct {
+    const char *name, *clause;
+} types[] = {
+    {"a/b", NULL},
+    {"0/9", NULL},
+    {"application/vnd.example.rats-conceptual-msg", NULL},
+    {"a!#$&-^_.+/b!#$&-^_.+", NULL},
+    {"a/b;c=d", NULL},
+    {"a/b ; c=d", NULL},
+    {"a/b  ;  c=d;e=f", NULL},
+    {"a/b;c=\"\"", NULL},
+    {"a/b;c=\"d e\"", NULL},
+    {"a/b;c=\"\\\"\\\\\"", NULL},
+    {"a/b;c=\"\\ \"", NULL},
+    {"a/b;*'%|`~=*'%|`~", NULL},
+    {HUNDRED_AND_TWENTY "1234567/" HUNDRED_AND_TWENTY "1234567", NULL},
+    {"", NAMES},
+    {"/b", NAMES},
+    {"a/", NAMES},
+    {"a", GRAMMAR},
+    {"a%/b", GRAMMAR},
+    {"%/b", NAMES},
+    {"a/b%", GRAMMAR},
+    {"a/%", NAMES},
+    {"a*/b", GRAMMAR},
+    {"a/b'", GRAMMAR},
+    {"a/b~", GRAMMAR},
+    {"a|/b", GRAMMAR},
+    {"!a/b", NAMES},
+    {"a/.b", NAMES},
+    {"a/+b", NAMES},
+    {"-/b", NAMES},
+    {"a/_", NAMES},
+    {"*/*", NAMES},
+    {"a/b/c", GRAMMAR},
+    {HUNDRED_AND_TWENTY "12345678/b", NAMES},
+    {"a/" HUNDRED_AND_TWENTY "12345678", NAMES},
+    {" a/b", NAMES},
+    {"a/b ", GRAMMAR},
+    {"a /b", GRAMMAR},
+    {"a/ b", NAMES},
+    {"a/b\t;c=d", GRAMMAR},
+    {"a/b;\tc=d", GRAMMAR},
+    {"a/b;", GRAMMAR},
+    {"a/b; ", GRAMMAR},
+    {"a/b; ;c=d", GRAMMAR},
+    {"a/b;;c=d", GRAMMAR},
+    {"a/b;c=d;", GRAMMAR},
+    {"a/b;c", GRAMMAR},
+    {"a/b;c=", GRAMMAR},
+    {"a/b;=d", GRAMMAR},
+    {"a/b;c =d", GRAMMAR},
+    {"a/b;c= d", GRAMMAR},
+    {"a/b;c=d e", GRAMMAR},
+    {"a/b;c=\"d", GRAMMAR},
+    {"a/b;c=\"d\"e", GRAMMAR},
+    {"a/b;c=\"\t\"", GRAMMAR},
+    {"a/b;c=\"\\\t\"", GRAMMAR},
+    {"a/b;c=\"\x7f\"", GRAMMAR},
+    {"a/b;c=\"\xc3\xbc\"", GRAMMAR},
+    {"a/b;c=\"\\\xc3\xbc\"", GRAMMAR},
+    {"a/\xc3\xbc", NAMES},
+    {"a/b,c/d", GRAMMAR},
+    {"a/b;c=d;C=e", "RFC 6838 section 4.3"},
+};
+
+static void test_check(void **state)
+{
+    for (size_t i = 0; i < COUNT(types); i++) {
+        size_t size = strlen(types[i].name);
+        uint8_t *exact = malloc(size ? size : 1);
+
+        assert_non_null(exact);
+        memcpy(exact, types[i].name, size);
+        int code = atls_media_type_check(ATLS_BYTES(exact, size));
+        if (code != (types[i].clause ? ATLS_E_MALFORMED : 0) ||
+            (code && strcmp(atls_error_clause(), types[i].clause) != 0))
+            fail_msg("%s: expected %s, came %s (%s)", types[i].name,
+                     types[i].clause ? types[i].clause : "success", atls_error_clause(),
+                     atls_error_text());
+        free(exact);
+    }
+    assert_int_equal(atls_media_type_check(ATLS_BYTES("a/b\0", 4)), ATLS_E_MALFORMED);
+}
+
 /* Every beginning of a valid one, in an allocation that ends there. */
 static void test_truncated(void **state)
 {
@@ -161,6 +252,7 @@ static void test_table(void **state)
         struct atls_bytes name = atls_bytes_of_text(entry->name);
 
         assert_true(atls_media_type_valid(name));
+        assert_int_equal(atls_media_type_check(name), 0);
         assert_ptr_equal(atls_media_type_by_name(name), entry); /* so none comes twice */
         if (entry->content_format >= 0)
             assert_ptr_equal(atls_media_type_by_content_format((unsigned)entry->content_format),
@@ -210,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_equal),     cmocka_unit_test(test_valid),
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_many_parameters),
         cmocka_unit_test(test_table),     cmocka_unit_test(test_lookups),
+        cmocka_unit_test(test_check),
     };
 
     return cmocka_run_group_tests_name("media-types", tests, NULL, NULL);

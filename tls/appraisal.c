@@ -260,6 +260,16 @@ static bool check_cab(struct atls_appraisal *a)
         reason = "nonce-mismatch";
     } else if ((rc = atls_cab_check_linkage(cab, &atls_crypto_gnutls))) {
         reason = "linkage-mismatch";
+    } else if (a->received.pat_client <= 0) {
+        /* A device signs a PAT over whatever hash its caller brings, that of a key outside of it
+         * too. */
+        rc = atls_fail(ATLS_E_UNTRUSTED, "RFC 9783 section 4.1.2",
+                       "client id of the PAT: expected that of the key attestation service, which "
+                       "is positive, came %lld%s",
+                       (long long)a->received.pat_client,
+                       a->received.pat_client ? ": a caller of the non-secure side"
+                                              : " or none: nobody says who asked for it");
+        reason = "platform-token-caller";
     } else if ((rc = atls_cab_check_times(cab, time(NULL)))) {
         reason = rc == ATLS_E_EXPIRED ? "evidence-expired" : "malformed-claims";
     } else if (a->has_leaf && !atls_public_key_equal(&a->received.key, &a->leaf)) {

@@ -32,6 +32,7 @@ enum flag {
     VERIFIER,
     VERIFIER_ID,
     TRUST_VERIFIER,
+    AUDIENCE,
     ACCEPT_TIER,
     NONCE_SIZE,
     RESULT_MAX_AGE,
@@ -93,6 +94,8 @@ static const struct argp_option shared[] = {
      "a verifier whose results are trusted: SOURCE is a JWK file or the verifier's URL; "
      "repeatable, in order of preference",
      0},
+    {"audience", AUDIENCE, "NAME", 0,
+     "a name of this relying party, for results that say whom they are for (aud); repeatable", 0},
     {"accept-tier", ACCEPT_TIER, "affirming|warning", 0, "worst acceptable tier", 0},
     {"nonce-size", NONCE_SIZE, "N", 0, "bytes of nonce asked of the verifier, 8 to 64 (32)", 0},
     {"result-max-age", RESULT_MAX_AGE, "SECONDS", 0, "life of a result without exp (3600)", 0},
@@ -214,6 +217,13 @@ static void trusted_verifier(struct argp_state *state, struct atls_options *opti
                    ATLS_LISTED_MAX);
     options->trusted[options->trusted_count++] =
         (struct atls_trusted_verifier){.id = id, .source = source};
+}
+
+static void audience(struct argp_state *state, struct atls_options *options, const char *name)
+{
+    if (options->audience_count == ATLS_LISTED_MAX || *name == '\0')
+        argp_error(state, "--audience: a name was expected, at most %d times", ATLS_LISTED_MAX);
+    options->audience[options->audience_count++] = name;
 }
 
 static void clock_offset(struct argp_state *state, struct atls_options *options, const char *text)
@@ -338,6 +348,9 @@ static bool parse_text(struct argp_state *state, struct atls_options *o, int fla
         break;
     case TRUST_VERIFIER:
         trusted_verifier(state, o, arg);
+        break;
+    case AUDIENCE:
+        audience(state, o, arg);
         break;
     case CODE_POINTS:
         if (atls_code_points_load(&o->code_points, arg) != 0)

@@ -29,6 +29,8 @@ struct atls_options { /* strings are of argv, or of the options' own storage */
     const char *verifier, *verifier_id;
     struct atls_trusted_verifier trusted[ATLS_LISTED_MAX];
     size_t trusted_count;
+    const char *audience[ATLS_LISTED_MAX];
+    size_t audience_count;
     enum atls_tier accept_tier;
     size_t nonce_size;
     int64_t result_max_age, clock_offset;

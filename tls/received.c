@@ -68,6 +68,15 @@ static int check_wrapper(struct atls_bytes in, const struct atls_cmw *cmw)
                : 0;
 }
 
+/* Who asked for the PAT; what cannot be read names nobody, and is judged as that. */
+static int read_client(struct atls_cbor_reader claims, struct atls_received *received,
+                       const char **reasonp)
+{
+    int rc = atls_pat_read_client(&claims, &received->pat_client);
+
+    return rc < 0 ? fails(rc, "internal", reasonp) : 0;
+}
+
 static int parse_cab(struct atls_received *received, const char **reasonp)
 {
     const struct atls_cmw *cmw = received->cmw, *kat = NULL, *pat = NULL;
@@ -93,6 +102,10 @@ static int parse_cab(struct atls_received *received, const char **reasonp)
     }
     if (pat && pat->form != ATLS_CMW_COLLECTION) {
         rc = check_token(pat->value, false, ATLS_COSE_TAG_EITHER, &payload, reasonp);
+        if (rc) {
+            return rc;
+        }
+        rc = read_client(payload, received, reasonp);
         if (rc) {
             return rc;
         }
@@ -224,6 +237,10 @@ int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *re
     /* The linkage hashes a point, which has one encoding: that of the KAT need not be strict. */
     rc = check_token(kat, false, ATLS_COSE_TAG_REQUIRED, &payload, reasonp);
     rc = rc ? rc : check_token(pat, false, ATLS_COSE_TAG_REQUIRED, &payload, reasonp);
+    if (rc) {
+        return rc;
+    }
+    rc = read_client(payload, &received, reasonp);
     if (rc) {
         return rc;
     }

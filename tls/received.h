@@ -15,6 +15,7 @@ struct atls_received { /* free the members with atls_received_clear() */
     struct atls_cmw *cmw;
     enum atls_evidence_format format; /* background check */
     struct atls_cab cab;              /* background check with a CAB: borrows from the CMW */
+    int64_t pat_client;               /* client id of its PAT, 0 (which nobody has): none is told */
     struct atls_bytes token;          /* background check with a bare PSA token: borrows likewise */
     struct atls_bytes token_nonce;
     struct atls_cwt_times token_times;

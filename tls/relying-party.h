@@ -27,7 +27,10 @@ struct atls_relying_party_options {
     bool constant_nonce; /* the peer is sent the nonce that its server sends always */
     bool result_answers; /* H11: a result must answer the binder, result-nonce=required */
     bool result_bound;   /* H10: one that names no key will do where it answers the binder */
-    bool pat_alone;      /* the verifier gets the PAT of a CAB, whose KAT is checked here */
+    bool result_unbound; /* one that neither answers the session nor names a key will do */
+    const char *const *audience; /* who this relying party is, to results with aud */
+    size_t audience_count;
+    bool pat_alone; /* the verifier gets the PAT of a CAB, whose KAT is checked here */
     const char
         *binder_clause; /* where the profile's draft says what evidence must answer, or NULL */
     const char *artifacts;

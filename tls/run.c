@@ -114,6 +114,9 @@ static int start_relying_party(struct program *p)
         .constant_nonce = o->variants.prototype_nonce != 0,
         .result_answers = session_result_answers(&p->party),
         .result_bound = o->variants.result_key == ATLS_RESULT_KEY_BOUND,
+        .result_unbound = o->variants.result_binding != 0,
+        .audience = o->audience,
+        .audience_count = o->audience_count,
         .pat_alone = o->variants.cab_appraisal == ATLS_CAB_BY_RELYING_PARTY,
         .binder_clause = o->profile->binder_clause,
         .artifacts = o->artifacts};

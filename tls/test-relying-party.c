@@ -36,6 +36,7 @@ static const struct test_flaw local_rows[] = {
     {"foreign-nonce=00112233445566778899", "nonce-mismatch"},
     {"foreign-pat", "linkage-mismatch"},
     {"linkage", "linkage-mismatch"},
+    {"non-secure-pat", "platform-token-caller"},
     {"kat-signature", "kat-signature-invalid"},
     {"cmw=a0", "malformed-cmw"},
     {"cmw=83", "malformed-cmw"},

@@ -41,6 +41,7 @@ struct atls_variants {        /* all zero: the defaults */
     unsigned cmw_code_point;  /* H8: 0 is 0xFF00, 1 is 0xFFFF */
     unsigned cab_appraisal;   /* enum atls_cab_appraisal */
     unsigned result_key;      /* H10: enum atls_result_key */
+    unsigned result_binding;  /* 1 a result with neither nonce nor key will do */
     unsigned cert_challenge;  /* H27: 0 the channel binder, 1 the nonce of the wire */
     unsigned post_handshake;  /* H28: 1 the client can be authenticated after the handshake */
     unsigned prototype_nonce; /* poc-mbedtls: 0 a fresh one, 1 the prototype's constant */

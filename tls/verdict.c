@@ -12,6 +12,7 @@
 
 #include "rats/encoding.h"
 #include "rats/error.h"
+#include "rats/json.h"
 #include "tls/relying-party-private.h"
 
 #define LEEWAY 2 /* seconds by which clocks may differ */
@@ -121,6 +122,27 @@ static void refuse_unread(struct atls_appraisal *a, int code)
     }
 }
 
+/* Who is not among those a result is for must not take it. */
+static bool check_audience(struct atls_appraisal *a, const struct atls_ear *ear)
+{
+    const struct atls_relying_party_options *options = &a->rp->options;
+
+    if (atls_ear_is_for(ear, options->audience, options->audience_count)) {
+        return true;
+    }
+    if (options->audience_count) {
+        atls_fail(ATLS_E_UNTRUSTED, "RFC 7519 section 4.1.3",
+                  "expected a result for %.100s%s, its aud names others", options->audience[0],
+                  options->audience_count > 1 ? ", or another of --audience" : "");
+    } else {
+        atls_fail(ATLS_E_UNTRUSTED, "RFC 7519 section 4.1.3",
+                  "the result is for those that its aud names, and this relying party has no name: "
+                  "give it one with --audience");
+    }
+    refuse_result(a, "result-audience");
+    return false;
+}
+
 static bool check_issuer(struct atls_appraisal *a, const struct atls_ear *ear)
 {
     if (a->model != ATLS_MODEL_PASSPORT || !ear->issuer ||
@@ -158,6 +180,32 @@ static bool check_nonce(struct atls_appraisal *a, const struct atls_ear *ear)
     atls_fail(ATLS_E_MISMATCH, "RFC 9711 section 4.1",
               "the verifier's result is about another session: its eat_nonce is not the session's");
     refuse_result(a, "nonce-mismatch");
+    return false;
+}
+
+static bool names_key(const struct atls_ear *ear)
+{
+    bool named = false;
+
+    for (size_t i = 0; i < ear->submod_count; i++) {
+        named = named || ear->submods[i].has_key;
+    }
+    return named;
+}
+
+/* In the background check the connection to the verifier says which session a result is about, to
+ * whoever trusts what is between; the result itself must say it, too, by the nonce or by the key.
+ */
+static bool check_bound(struct atls_appraisal *a, const struct atls_ear *ear)
+{
+    if (a->model == ATLS_MODEL_PASSPORT || a->rp->options.result_unbound || ear->nonce ||
+        names_key(ear)) {
+        return true;
+    }
+    atls_fail(ATLS_E_MISSING, "RFC 9711 section 4.1",
+              "expected a result with the session's eat_nonce or an attested key (akpub), it has "
+              "neither: nothing ties it to this session");
+    refuse_result(a, "result-unbound");
     return false;
 }
 
@@ -236,29 +284,30 @@ static json_t *take_mismatches(const json_t *policy_claims)
     return taken;
 }
 
-/* The submod that made the tier what it is. */
-static const struct atls_ear_submod *worst_submod(const struct atls_ear *ear)
+/* The submod that made the tier what it is, one that says why first; NULL where it is the status of
+ * the whole alone. */
+static const struct atls_ear_submod *submod_of_tier(const struct atls_ear *ear, enum atls_tier tier)
 {
-    const struct atls_ear_submod *worst = NULL;
+    const struct atls_ear_submod *found = NULL;
 
     for (size_t i = 0; i < ear->submod_count; i++) {
         const struct atls_ear_submod *submod = &ear->submods[i];
-        if (!worst ||
-            (json_object_get(submod->policy_claims, "atls.reason") &&
-             (submod->status != ATLS_TIER_AFFIRMING || worst->status == ATLS_TIER_AFFIRMING))) {
-            worst = submod;
+        bool explains = json_object_get(submod->policy_claims, "atls.reason") != NULL;
+        bool explained = found && json_object_get(found->policy_claims, "atls.reason");
+        if (atls_ear_submod_tier(submod) == tier && (!found || (explains && !explained))) {
+            found = submod;
         }
     }
-    return worst;
+    return found;
 }
 
 static void refuse_tier(struct atls_appraisal *a, const struct atls_ear *ear, enum atls_tier tier)
 {
-    const struct atls_ear_submod *submod = worst_submod(ear);
+    const struct atls_ear_submod *submod = submod_of_tier(ear, tier);
     const json_t *claims = submod ? submod->policy_claims : NULL;
-    const char *said = json_string_value(json_object_get(claims, "atls.reason"));
-    const char *detail = json_string_value(json_object_get(claims, "atls.detail"));
-    const char *clause = json_string_value(json_object_get(claims, "atls.clause"));
+    const char *said = atls_json_text(json_object_get(claims, "atls.reason"));
+    const char *detail = atls_json_text(json_object_get(claims, "atls.detail"));
+    const char *clause = atls_json_text(json_object_get(claims, "atls.clause"));
     char reason[40];
 
     snprintf(reason, sizeof reason, "tier-%s", atls_tier_name(tier));
@@ -271,28 +320,46 @@ static void refuse_tier(struct atls_appraisal *a, const struct atls_ear *ear, en
     if (detail) {
         atls_fail(ATLS_E_UNTRUSTED, clause ? clause : NULL, "%s", detail);
     } else {
-        atls_fail(ATLS_E_UNTRUSTED, "draft-ietf-rats-ear-03",
-                  "the result's tier is %s, policy accepts %s", atls_tier_name(tier),
+        atls_fail(ATLS_E_UNTRUSTED, "draft-ietf-rats-ear-03 section 3",
+                  "the result's tier is %s%s, policy accepts %s", atls_tier_name(tier),
+                  submod ? "" : ", by the status of the whole",
                   a->rp->options.accept_tier == ATLS_TIER_WARNING ? "affirming or warning"
                                                                   : "affirming only");
     }
     atls_appraisal_refuse(a, tier, reason, false);
 }
 
-static void accept_peer(struct atls_appraisal *a, enum atls_tier tier)
+/* What ties the result to this connection, in words: only what was checked. */
+static const char *tie_of(const struct atls_appraisal *a, const struct atls_ear *ear)
 {
-    bool passport = a->model == ATLS_MODEL_PASSPORT;
+    bool passport = a->model == ATLS_MODEL_PASSPORT, named = names_key(ear);
 
+    if (a->received.unnamed) {
+        return "it names no key: only its nonce, which the binder is, ties it to the "
+               "certificate's (H10)";
+    }
+    if (passport) {
+        return a->rp->options.result_answers ? "it attests the key and answers the binder"
+                                             : "it attests the key";
+    }
+    if (!ear->nonce) {
+        return named ? "it attests the key, and answers no session"
+                     : "nothing in it ties it to this session (result-binding=none)";
+    }
+    if (a->received.format == ATLS_FORMAT_PSA) {
+        return "it answers this session; the evidence names no key: only its nonce, which the "
+               "binder is, ties it to the certificate's (H10)";
+    }
+    return named ? "it answers this session and attests the key"
+                 : "it answers this session; the key is that of the evidence";
+}
+
+static void accept_peer(struct atls_appraisal *a, const struct atls_ear *ear, enum atls_tier tier)
+{
     snprintf(a->reason, sizeof a->reason, "ok");
-    snprintf(a->detail, sizeof a->detail, "the %s result is %s, %s",
-             passport ? "presented" : "verifier's", atls_tier_name(tier),
-             a->received.unnamed
-                 ? "it names no key: only its nonce, which the binder is, ties it to the "
-                   "certificate's (H10)"
-             : a->received.format == ATLS_FORMAT_PSA && !passport
-                 ? "the evidence names no key: only its nonce, which the binder is, ties it to the "
-                   "certificate's (H10)"
-                 : "the attested key is fresh in it");
+    snprintf(a->detail, sizeof a->detail, "the %s result is %s: %s",
+             a->model == ATLS_MODEL_PASSPORT ? "presented" : "verifier's", atls_tier_name(tier),
+             tie_of(a, ear));
     conclude(a, tier, true, false);
 }
 
@@ -353,12 +420,12 @@ void atls_appraisal_judge(struct atls_appraisal *a, struct atls_bytes jwt,
     tell_result(a, jwt, &ear, now);
     if (atls_ear_check_time(&ear, now, LEEWAY, options->result_max_age)) {
         refuse_result(a, "result-expired");
-    } else if (check_issuer(a, &ear) && check_nonce(a, &ear) && check_unnamed(a, &ear) &&
-               check_key(a, &ear)) {
+    } else if (check_audience(a, &ear) && check_issuer(a, &ear) && check_nonce(a, &ear) &&
+               check_bound(a, &ear) && check_unnamed(a, &ear) && check_key(a, &ear)) {
         enum atls_tier tier = atls_ear_worst_tier(&ear);
         if (tier == ATLS_TIER_AFFIRMING ||
             (tier == ATLS_TIER_WARNING && options->accept_tier == ATLS_TIER_WARNING)) {
-            accept_peer(a, tier);
+            accept_peer(a, &ear, tier);
         } else {
             refuse_tier(a, &ear, tier);
         }
