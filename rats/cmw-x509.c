@@ -269,6 +269,75 @@ int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foun
     return rc;
 }
 
+/* What GnuTLS knows of its own (lib/x509/supported_exts.gperf). */
+static bool library_knows(const char *oid)
+{
+    static const char *const known[] = {
+        "2.5.29.14",          /* subjectKeyIdentifier */
+        "2.5.29.15",          /* keyUsage */
+        "2.5.29.17",          /* subjectAltName */
+        "2.5.29.18",          /* issuerAltName */
+        "2.5.29.19",          /* basicConstraints */
+        "2.5.29.30",          /* nameConstraints */
+        "2.5.29.31",          /* cRLDistributionPoints */
+        "2.5.29.32",          /* certificatePolicies */
+        "2.5.29.35",          /* authorityKeyIdentifier */
+        "2.5.29.37",          /* extKeyUsage */
+        "1.3.6.1.5.5.7.1.1",  /* authorityInfoAccess */
+        "1.3.6.1.5.5.7.1.14", /* proxyCertInfo */
+        "1.3.6.1.5.5.7.1.24", /* tlsfeature */
+    };
+    bool is_known = false;
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        is_known = is_known || strcmp(oid, known[i]) == 0;
+    return is_known;
+}
+
+/* Are all critical extensions known, to the library or as HANDLED (or NULL)? */
+static bool all_critical_known(gnutls_x509_crt_t crt, const char *handled)
+{
+    char text[OID_TEXT_MAX];
+    unsigned critical = 0;
+    int code = 0;
+
+    for (unsigned i = 0; code >= 0; i++) {
+        size_t size = sizeof text;
+        code = gnutls_x509_crt_get_extension_info(crt, i, text, &size, &critical);
+        if (code >= 0 && critical && !library_knows(text) &&
+            (!handled || strcmp(text, handled) != 0))
+            return false;
+    }
+    return code == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE; /* nothing was passed over */
+}
+
+bool atls_x509_cmw_alone_is_critical(const struct atls_bytes *chain, size_t count)
+{
+    bool excused = false;
+
+    for (size_t i = 0; i < count; i++) {
+        gnutls_x509_crt_t crt;
+        bool pe_critical = false, tcg_critical = false;
+        int pe = -1, tcg = -1;
+
+        if (open_certificate(chain[i], &crt))
+            return false;
+        bool known = !find_extension(crt, ATLS_CMW_OID_PE, &pe, &pe_critical) &&
+                     !find_extension(crt, ATLS_CMW_OID_TCG, &tcg, &tcg_critical);
+        if (i == 0 && known) {
+            enum atls_cmw_oid read = pe >= 0 ? ATLS_CMW_OID_PE : ATLS_CMW_OID_TCG;
+            excused = pe >= 0 ? pe_critical : tcg_critical;
+            known = all_critical_known(crt, atls_cmw_oid_text(read));
+        } else if (known) {
+            known = all_critical_known(crt, NULL);
+        }
+        gnutls_x509_crt_deinit(crt);
+        if (!known)
+            return false;
+    }
+    return excused;
+}
+
 int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public_key *keyp)
 {
     uint8_t spki[ATLS_SPKI_MAX];

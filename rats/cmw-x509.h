@@ -34,7 +34,7 @@ int atls_cmw_x509_decode(enum atls_cmw_oid oid, struct atls_bytes value, struct 
 struct atls_x509_cmw { /* free the member with atls_x509_cmw_clear() */
     enum atls_cmw_oid oid;
     enum atls_serialization serialization;
-    bool critical; /* the emitter SHOULD NOT; a reader that knows the extension need not mind */
+    bool critical; /* the emitter SHOULD NOT; see atls_x509_cmw_alone_is_critical() */
     uint8_t *cmw;
     size_t size;
     bool has_key; /* false: the certificate's key is not of P-256 or P-384 */
@@ -45,6 +45,13 @@ void atls_x509_cmw_clear(struct atls_x509_cmw *found);
  * neither; ATLS_E_MALFORMED: no certificate, an extension twice (RFC 5280 section 4.2); as
  * atls_cmw_x509_decode() besides. The certificate itself is not verified. */
 int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foundp);
+
+/* RFC 5280 section 4.2: a critical extension that is not known refuses the certificate, and one
+ * with a CMW is known to who reads it, if not to the TLS library. Is the one that
+ * atls_x509_cmw_find() reads in the leaf of CHAIN (DER, the leaf first) critical, and no other
+ * extension in the chain that a library does not know? Then, and only then, may who verifies the
+ * chain pass over unknown critical extensions. False also where anything of it cannot be parsed. */
+bool atls_x509_cmw_alone_is_critical(const struct atls_bytes *chain, size_t count);
 
 /* The public key of a DER certificate. ATLS_E_MALFORMED: no certificate, or a key that is no point
  * of its curve; ATLS_E_UNSUPPORTED: a key that is not of P-256 or P-384. */

@@ -284,6 +284,89 @@ static void finds(void **state)
     gnutls_free(der.data);
 }
 
+/* RFC 5280 section 4.2, in a chain of a leaf and a CA: which critical extensions may be passed over
+ * by whoever verifies it. */
+#define OID_USAGE "2.5.29.15"
+#define OID_CONSTRAINTS "2.5.29.19"
+#define OID_INHIBIT "2.5.29.54"           /* inhibitAnyPolicy, of which GnuTLS knows nothing */
+#define OID_NOBODYS "1.3.6.1.4.1.32473.1" /* of the number for examples, RFC 5612 */
+#define CRITICAL_PE                                                                                \
+    {                                                                                              \
+        OID_PE, "04 08" TAG, true                                                                  \
+    }
+#define USAGE                                                                                      \
+    {                                                                                              \
+        OID_USAGE, "03 02 07 80", true                                                             \
+    }
+static const struct in_chain {
+    const char *name;
+    struct extension leaf[3], ca[2];
+    bool passed_over;
+} in_chains[] = {
+    {"chain: nothing", {{NULL, NULL, false}}, {{NULL, NULL, false}}, false},
+    {"chain: CMW, not critical", {{OID_PE, "04 08" TAG, false}}, {{NULL, NULL, false}}, false},
+    {"chain: CMW, critical", {CRITICAL_PE}, {{NULL, NULL, false}}, true},
+    {"chain: TCG's, critical", {{OID_TCG, TAG, true}}, {{NULL, NULL, false}}, true},
+    {"chain: CMW and what libraries know, critical", {USAGE, CRITICAL_PE}, {USAGE}, true},
+    {"chain: CMW and one of nobody's, critical",
+     {CRITICAL_PE, {OID_NOBODYS, "05 00", true}},
+     {{NULL, NULL, false}},
+     false},
+    {"chain: CMW and one that GnuTLS does not know, critical",
+     {CRITICAL_PE, {OID_INHIBIT, "02 01 00", true}},
+     {{NULL, NULL, false}},
+     false},
+    {"chain: CMW critical, one of nobody's not",
+     {CRITICAL_PE, {OID_NOBODYS, "05 00", false}},
+     {{NULL, NULL, false}},
+     true},
+    {"chain: both, of which TCG's is not read, critical",
+     {CRITICAL_PE, {OID_TCG, TAG, true}},
+     {{NULL, NULL, false}},
+     false},
+    {"chain: both, and critical only the one that is not read",
+     {{OID_PE, "04 08" TAG, false}, {OID_TCG, TAG, true}},
+     {{NULL, NULL, false}},
+     false},
+    {"chain: both, and critical only the one that is read",
+     {CRITICAL_PE, {OID_TCG, TAG, false}},
+     {{NULL, NULL, false}},
+     true},
+    {"chain: critical in the CA, too", {CRITICAL_PE}, {CRITICAL_PE}, false},
+    {"chain: critical in the CA only", {{NULL, NULL, false}}, {CRITICAL_PE}, false},
+    {"chain: TCG's critical in the CA", {CRITICAL_PE}, {{OID_TCG, TAG, true}}, false},
+    {"chain: one of nobody's critical in the CA",
+     {CRITICAL_PE},
+     {{OID_NOBODYS, "05 00", true}},
+     false},
+    {"chain: not critical in the CA", {CRITICAL_PE}, {{OID_PE, "04 08" TAG, false}}, true},
+    {"chain: what is in it is not looked at yet", {{OID_PE, "05 00", true}}, {USAGE}, true},
+};
+
+static size_t extension_count(const struct extension *extensions, size_t most)
+{
+    size_t count = 0;
+
+    while (count < most && extensions[count].oid)
+        count++;
+    return count;
+}
+
+static void critical_in_chain(void **state)
+{
+    const struct in_chain *row = *state;
+    gnutls_datum_t leaf = certificate(P256, row->leaf, extension_count(row->leaf, 3));
+    gnutls_datum_t ca = certificate(P256, row->ca, extension_count(row->ca, 2));
+    struct atls_bytes chain[] = {ATLS_BYTES(leaf.data, leaf.size), ATLS_BYTES(ca.data, ca.size)};
+
+    assert_int_equal(atls_x509_cmw_alone_is_critical(chain, 2), row->passed_over);
+    assert_false(atls_x509_cmw_alone_is_critical(chain, 0));
+    chain[1].size--; /* what cannot be parsed excuses nothing */
+    assert_false(atls_x509_cmw_alone_is_critical(chain, 2));
+    gnutls_free(leaf.data);
+    gnutls_free(ca.data);
+}
+
 static void refuses_an_extension_twice(void **state)
 {
     static const struct extension two[] = {{OID_PE, "04 18" RECORD, false},
@@ -376,6 +459,7 @@ int main(void)
     TEST_ADD_ROWS(&list, accepts, accepted);
     TEST_ADD_ROWS(&list, does_not_write, unwritable);
     TEST_ADD_ROWS(&list, finds, in_certificates);
+    TEST_ADD_ROWS(&list, critical_in_chain, in_chains);
     TEST_ADD(&list, lengths);
     TEST_ADD(&list, refuses_an_extension_twice);
     TEST_ADD(&list, no_certificate);

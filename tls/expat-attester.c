@@ -246,8 +246,11 @@ static int make_answer(struct atls_session *s, struct atls_bytes context, uint8_
 {
     struct atls_expat *x = s->expat;
     struct answer answer = {.payload = NULL};
-    bool none = s->party->chain_size == 0 || faulty(s, "empty-certificate");
+    bool later = x->requests > 1 && faulty(s, "authenticator-empty-later");
+    bool none = s->party->chain_size == 0 || faulty(s, "empty-certificate") || later;
     int result = 0;
+    if (later)
+        report_fault(s, "authenticator-empty-later", "an empty authenticator in a later round");
     if (faulty(s, "empty-certificate"))
         report_fault(s, "empty-certificate", "an empty authenticator");
     if (!none && x->attests)

@@ -10,12 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gnutls/x509.h>
-
 #include "rats/cmw-x509.h"
 #include "rats/ear.h"
 #include "rats/error.h"
 #include "rats/media-types.h"
+#include "tls/chain.h"
 
 #define DRAFT "draft-fossati-seat-expat-04 "
 #define CONTEXT_SIZE 32
@@ -140,65 +139,19 @@ static int unsolicited(struct atls_session *s, struct atls_bytes authenticator)
                         "an authenticator came that nobody asked for");
 }
 
-static int import_chain(const struct atls_ea_authenticator *a, gnutls_x509_crt_t *chain,
-                        unsigned *countp)
-{
-    for (size_t i = 0; i < a->entry_count; i++) {
-        struct atls_bytes der = a->entries[i].certificate;
-        gnutls_datum_t datum = {(unsigned char *)(uintptr_t)der.data, (unsigned)der.size};
-        if (gnutls_x509_crt_init(&chain[i]) < 0)
-            return atls_fail(-ENOMEM, NULL, "no memory for a certificate");
-        *countp = (unsigned)i + 1;
-        int code = gnutls_x509_crt_import(chain[i], &datum, GNUTLS_X509_FMT_DER);
-        if (code < 0)
-            return atls_fail(ATLS_E_MALFORMED, "RFC 8446 section 4.4.2",
-                             "entry %zu is no X.509 certificate: %s", i, gnutls_strerror(code));
-    }
-    return 0;
-}
-
-static int refuse_chain(struct atls_session *s, unsigned status)
-{
-    gnutls_datum_t text = {NULL, 0};
-    gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0);
-    int result = session_fail(s, "certificate-untrusted",
-                              status & GNUTLS_CERT_SIGNER_NOT_FOUND ? ATLS_ALERT_UNKNOWN_CA
-                                                                    : ATLS_ALERT_BAD_CERTIFICATE,
-                              NULL, text.data != NULL ? (const char *)text.data : "not valid");
-    gnutls_free(text.data);
-    return result;
-}
-
 /* PKIX as for any Certificate: attestation is no substitute (section 3.3). */
 static int verify_chain(struct atls_session *s, const struct atls_ea_authenticator *a)
 {
-    const struct atls_party *party = s->party;
-    bool of_server = party->side == ATLS_CLIENT;
-    gnutls_x509_crt_t chain[ATLS_EA_ENTRIES];
-    gnutls_x509_trust_list_t trusted;
-    gnutls_typed_vdata_st data[] = {
-        {.type = GNUTLS_DT_KEY_PURPOSE_OID,
-         .data = (unsigned char *)(uintptr_t)(of_server ? GNUTLS_KP_TLS_WWW_SERVER
-                                                        : GNUTLS_KP_TLS_WWW_CLIENT)},
-        {.type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)(uintptr_t)party->peer_name}};
-    unsigned count = 0, status = 0;
-    if (!party->has_trust_anchors)
+    struct atls_bytes chain[ATLS_EA_ENTRIES];
+    unsigned status = 0;
+    if (!s->party->has_trust_anchors)
         return session_fail(s, "certificate-untrusted", ATLS_ALERT_UNKNOWN_CA, NULL,
                             "X.509 came, and no trust anchors were given");
-    int result = import_chain(a, chain, &count);
-    if (result == 0) {
-        gnutls_certificate_get_trust_list(party->credentials, &trusted);
-        int code = gnutls_x509_trust_list_verify_crt2(trusted, chain, count, data,
-                                                      of_server ? 2 : 1, 0, &status, NULL);
-        if (code < 0)
-            result = atls_fail(ATLS_E_UNTRUSTED, NULL, "the chain could not be verified: %s",
-                               gnutls_strerror(code));
-    }
-    for (unsigned i = 0; i < count; i++)
-        gnutls_x509_crt_deinit(chain[i]);
-    if (result != 0)
+    for (size_t i = 0; i < a->entry_count; i++)
+        chain[i] = a->entries[i].certificate;
+    if (atls_chain_verify(s->party, chain, a->entry_count, 0, &status) != 0)
         return session_fail(s, "certificate-untrusted", -1, NULL, NULL);
-    return status == 0 ? 0 : refuse_chain(s, status);
+    return status == 0 ? 0 : session_chain_refused(s, status);
 }
 
 /* What nobody negotiated: a result, or evidence? Of results: who says that it made it? */
@@ -280,6 +233,8 @@ static int not_attested(struct atls_session *s, int alert, const char *clause, c
         return session_fail(s, "attestation-missing", alert, clause, detail);
     atls_appraisal_free(s->appraisal);
     s->appraisal = NULL;
+    s->peer_model = ATLS_MODEL_NONE; /* what an earlier round found is no answer to this one */
+    s->verified_with_size = 0;
     s->expat->stage = EXPAT_SATISFIED;
     return 0;
 }
@@ -317,7 +272,8 @@ static int judge_entries(struct atls_session *s, const struct atls_ea_authentica
     if (result != 0)
         return not_attested(s, -1, NULL, "the authenticator has no cmw_attestation");
     if (atls_x509_public_key(a->entries[0].certificate, &leaf) != 0)
-        return session_fail(s, "key-mismatch", -1, NULL, NULL);
+        return session_fail(s, "certificate-key-unsupported", ATLS_ALERT_UNSUPPORTED_CERTIFICATE,
+                            NULL, NULL);
     result = find_cmw(s, payload, &cmw);
     return result == 0 ? appraise(s, &leaf, cmw) : result;
 }

@@ -65,6 +65,7 @@ static const struct {
     {"authenticator-context-reuse", NO_VALUE},
     {"authenticator-other-connection", NO_VALUE},
     {"authenticator-old-evidence", NO_VALUE},
+    {"authenticator-empty-later", NO_VALUE},
     {"authenticator-second-entry", NO_VALUE},
     {"authenticator-unsolicited", NO_VALUE},
     {"application-data-early", NO_VALUE},

@@ -456,6 +456,13 @@ static void check_profile(struct argp_state *state, const struct atls_options *o
 {
     if (o->credential_kind == ATLS_KIND_CERT_ATTESTATION && o->profile != &atls_profile_ta_07)
         atls_program_unsupported("--credential-kind cert with profile", o->profile->name);
+    /* No kind is negotiated for results: they would come in place of the certificate that was asked
+     * for, and nobody would look at a name. */
+    if (o->credential_kind == ATLS_KIND_CERT_ATTESTATION &&
+        (has(o->attester, o->attester_count, ATLS_MODEL_PASSPORT) ||
+         has(o->relying_party, o->relying_party_count, ATLS_MODEL_PASSPORT)))
+        atls_program_unsupported("--credential-kind cert, which results have not, with model",
+                                 "passport");
     if (atls_variants_check(&o->variants, o->profile->name) != 0)
         atls_program_unsupported("variant", atls_error_text());
     bool inside = o->profile->carrier == ATLS_IN_CERTIFICATE;

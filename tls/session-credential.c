@@ -16,6 +16,7 @@
 #include "rats/error.h"
 #include "rats/media-types.h"
 #include "tls/certificate.h"
+#include "tls/chain.h"
 
 #define STOP GNUTLS_E_CERTIFICATE_ERROR
 
@@ -366,9 +367,10 @@ void session_note_peer_key(struct atls_session *s)
 }
 
 /* The library's own look at the chain, or the shim's, where the library has filler in it. */
-static int look_at_chain(struct atls_session *s, gnutls_typed_vdata_st *data, unsigned count,
-                         unsigned *statusp)
+static int look_at_chain(struct atls_session *s, unsigned *statusp)
 {
+    gnutls_typed_vdata_st data[2];
+    unsigned count = atls_chain_wanted(s->party, data);
     gnutls_x509_trust_list_t trusted;
     if (s->shim == NULL)
         return gnutls_certificate_verify_peers(s->tls, data, count, statusp);
@@ -378,36 +380,26 @@ static int look_at_chain(struct atls_session *s, gnutls_typed_vdata_st *data, un
                : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
+int session_chain_refused(struct atls_session *s, unsigned status)
+{
+    gnutls_datum_t text = {NULL, 0};
+    gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0);
+    int result = session_fail(s, "certificate-untrusted", plain_alert(status), NULL,
+                              text.data != NULL ? (const char *)text.data : "not valid");
+    gnutls_free(text.data);
+    return result;
+}
+
 int session_verify_chain(struct atls_session *s)
 {
-    const struct atls_party *party = s->party;
-    unsigned status = 0, count = 0;
-    gnutls_typed_vdata_st data[2];
-    if (!party->has_trust_anchors)
+    unsigned status = 0;
+    if (!s->party->has_trust_anchors)
         return session_fail(s, "certificate-untrusted", ATLS_ALERT_UNKNOWN_CA, NULL,
                             "X.509 came, and no trust anchors were given");
-    data[count].type = GNUTLS_DT_KEY_PURPOSE_OID;
-    data[count].size = 0;
-    data[count++].data =
-        (unsigned char *)(uintptr_t)(party->side == ATLS_CLIENT ? GNUTLS_KP_TLS_WWW_SERVER
-                                                                : GNUTLS_KP_TLS_WWW_CLIENT);
-    if (party->side == ATLS_CLIENT) {
-        data[count].type = GNUTLS_DT_DNS_HOSTNAME;
-        data[count].size = 0;
-        data[count++].data = (unsigned char *)(uintptr_t)party->peer_name;
-    }
-    int result = look_at_chain(s, data, count, &status);
+    int result = look_at_chain(s, &status);
     if (result < 0)
         return session_fail(s, "certificate-untrusted", -1, NULL, gnutls_strerror(result));
-    if (status != 0) {
-        gnutls_datum_t text = {NULL, 0};
-        gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0);
-        result = session_fail(s, "certificate-untrusted", plain_alert(status), NULL,
-                              text.data != NULL ? (const char *)text.data : "not valid");
-        gnutls_free(text.data);
-        return result;
-    }
-    return 0;
+    return status == 0 ? 0 : session_chain_refused(s, status);
 }
 
 static int verify_plain(struct atls_session *s)

@@ -353,7 +353,8 @@ int session_entry_received(struct atls_session *s)
     if (result != 0)
         return result;
     if (atls_x509_key_of(atls_entry_shim_leaf(s->shim), &leaf) != 0)
-        return session_fail(s, "key-mismatch", -1, NULL, NULL);
+        return session_fail(s, "certificate-key-unsupported", ATLS_ALERT_UNSUPPORTED_CERTIFICATE,
+                            NULL, NULL);
     s->verified_with_size = atls_spki_encode(&leaf, s->verified_with);
     result = session_check_type(s, s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT, cmw);
     if (result == 0)

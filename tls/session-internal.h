@@ -157,6 +157,8 @@ void session_note_peer_key(struct atls_session *s);
 int session_check_type(struct atls_session *s, enum atls_side peer, struct atls_bytes in);
 /* X.509 verifies up to a trust anchor, with the peer's name where it has one. */
 int session_verify_chain(struct atls_session *s);
+/* Fails with certificate-untrusted, by what GnuTLS found wrong with a chain. */
+int session_chain_refused(struct atls_session *s, unsigned status);
 
 /* session-entry.c; what returns int returns 0 or what session_fail() gave, but for the binders */
 bool session_kind_is_certificate(const struct atls_party *party);

@@ -12,7 +12,10 @@
 #include "rats/cmw-x509.h"
 #include "rats/error.h"
 #include "rats/media-types.h"
+#include "tls/chain.h"
 #include "tls/report.h"
+
+#define CHAIN_MAX 16
 
 /* The model of what was found: of a relying party's models the one that fits, or its first, which
  * will then say what it expected. */
@@ -71,18 +74,33 @@ static int appraise(struct atls_session *s, const struct atls_public_key *leaf,
     return 0;
 }
 
+/* The chain as any other; but in the leaf the extension that is read here may be critical, of which
+ * the library knows nothing. */
+static int verify(struct atls_session *s, const struct atls_bytes *chain, size_t count)
+{
+    unsigned status = 0;
+    if (!s->party->has_trust_anchors || !atls_x509_cmw_alone_is_critical(chain, count))
+        return session_verify_chain(s);
+    if (atls_chain_verify(s->party, chain, count, GNUTLS_VERIFY_IGNORE_UNKNOWN_CRIT_EXTENSIONS,
+                          &status) != 0)
+        return session_fail(s, "certificate-untrusted", -1, NULL, NULL);
+    return status == 0 ? 0 : session_chain_refused(s, status);
+}
+
 int session_x509_judge(struct atls_session *s)
 {
-    unsigned count;
+    struct atls_bytes chain[CHAIN_MAX];
+    unsigned count = 0;
     struct atls_x509_cmw found;
-    int result = session_verify_chain(s);
+    const gnutls_datum_t *peers = gnutls_certificate_get_peers(s->tls, &count);
+    if (peers == NULL || count == 0)
+        return session_verify_chain(s); /* says what is missing */
+    for (unsigned i = 0; i < count && i < CHAIN_MAX; i++)
+        chain[i] = ATLS_BYTES(peers[i].data, peers[i].size);
+    int result = count <= CHAIN_MAX ? verify(s, chain, count) : session_verify_chain(s);
     if (result != 0)
         return result;
-    const gnutls_datum_t *chain = gnutls_certificate_get_peers(s->tls, &count);
-    if (chain == NULL || count == 0)
-        return session_fail(s, "internal", -1, NULL, "a chain was verified that is not there");
-    struct atls_bytes der = ATLS_BYTES(chain[0].data, chain[0].size);
-    result = atls_x509_cmw_find(der, &found);
+    result = atls_x509_cmw_find(chain[0], &found);
     if (result == ATLS_E_MISSING)
         return without(s);
     if (result != 0)
@@ -91,7 +109,10 @@ int session_x509_judge(struct atls_session *s)
         s->verified_with_size = atls_spki_encode(&found.key, s->verified_with);
         result = appraise(s, &found.key, ATLS_BYTES(found.cmw, found.size));
     } else {
-        result = session_fail(s, "key-mismatch", -1, NULL, NULL);
+        atls_fail(ATLS_E_UNSUPPORTED, "RFC 5480 section 2",
+                  "expected a certificate for a key of P-256 or P-384, another kind came");
+        result = session_fail(s, "certificate-key-unsupported", ATLS_ALERT_UNSUPPORTED_CERTIFICATE,
+                              NULL, NULL);
     }
     atls_x509_cmw_clear(&found);
     return result;

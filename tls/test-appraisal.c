@@ -116,6 +116,25 @@ void test_await_verdict(struct test_appraisal *f)
     assert_int_equal(rc, 0);
 }
 
+void test_background_check_once(struct test_appraisal *f)
+{
+    struct atls_bytes nonce;
+    struct atls_public_key key;
+    int rc;
+
+    assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_BACKGROUND_CHECK, &f->appraisal), 0);
+    while ((rc = atls_appraisal_challenge(f->appraisal, &nonce)) == ATLS_E_AGAIN) {
+        test_poll_once(f);
+    }
+    if (rc == 0) {
+        assert_int_equal(atls_attester_evidence(f->attester, 1, nonce, &f->credential), 0);
+        rc = atls_appraisal_credential(f->appraisal,
+                                       ATLS_BYTES(f->credential.cmw, f->credential.size), &key);
+        assert_true(rc == 0 || rc > 0);
+    }
+    test_await_verdict(f);
+}
+
 void test_verdict_is(const struct test_appraisal *f, const char *what, const char *reason,
                      bool at_fault)
 {

@@ -47,6 +47,8 @@ void test_release(struct test_appraisal *f);
 void test_renew(struct test_appraisal *f);
 void test_poll_once(struct test_appraisal *f);
 void test_await_verdict(struct test_appraisal *f);
+/* A whole background check; what fails on the way ends in the verdict. */
+void test_background_check_once(struct test_appraisal *f);
 /* The verdict is this one, and the verifier is at fault or is not. */
 void test_verdict_is(const struct test_appraisal *f, const char *what, const char *reason,
                      bool at_fault);

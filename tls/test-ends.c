@@ -109,9 +109,21 @@ static void add_cmw(gnutls_x509_crt_t leaf, const struct side *side, struct atls
         atls_credential_clear(&credential);
     }
     if (size > 0)
-        assert_int_equal(
-            gnutls_x509_crt_set_extension_by_oid(leaf, atls_cmw_oid_text(oid), value, size, 0), 0);
+        assert_int_equal(gnutls_x509_crt_set_extension_by_oid(leaf, atls_cmw_oid_text(oid), value,
+                                                              size, side->critical),
+                         0);
     free(value);
+}
+
+/* A key outside of the attester, of a kind that no evidence names. */
+static void use_other_kind(struct atls_party *party, unsigned kind, gnutls_pubkey_t subject)
+{
+    unsigned bits = kind == GNUTLS_PK_RSA     ? 2048
+                    : kind == GNUTLS_PK_ECDSA ? GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP521R1)
+                                              : 0;
+    assert_int_equal(gnutls_privkey_init(&party->key), 0);
+    assert_int_equal(gnutls_privkey_generate(party->key, kind, bits, 0), 0);
+    assert_int_equal(gnutls_pubkey_import_privkey(subject, party->key, 0, 0), 0);
 }
 
 /* A leaf for the attester's key, issued by the anchor, and the anchor behind it. */
@@ -119,7 +131,8 @@ static void present_leaf(struct atls_party *party, const struct side *side)
 {
     const struct atls_public_key *key = test_attester_key(party->attester);
     static unsigned char serial[2] = {1, 0};
-    static const unsigned char address[4] = {127, 0, 0, 1};
+    static const unsigned char here[4] = {127, 0, 0, 1}, elsewhere[4] = {192, 0, 2, 1};
+    const unsigned char *address = side->other_name ? elsewhere : here;
     gnutls_datum_t ca_pem = read_file("ca.pem"), key_pem = read_file("ca.key"), spki;
     gnutls_x509_crt_t ca, leaf;
     gnutls_x509_privkey_t issuer;
@@ -132,7 +145,10 @@ static void present_leaf(struct atls_party *party, const struct side *side)
     assert_int_equal(gnutls_pubkey_init(&subject), 0);
     assert_int_equal(gnutls_x509_crt_import(ca, &ca_pem, GNUTLS_X509_FMT_PEM), 0);
     assert_int_equal(gnutls_x509_privkey_import(issuer, &key_pem, GNUTLS_X509_FMT_PEM), 0);
-    assert_int_equal(gnutls_pubkey_import(subject, &spki, GNUTLS_X509_FMT_DER), 0);
+    if (side->key_kind != GNUTLS_PK_UNKNOWN)
+        use_other_kind(party, side->key_kind, subject);
+    else
+        assert_int_equal(gnutls_pubkey_import(subject, &spki, GNUTLS_X509_FMT_DER), 0);
     assert_int_equal(gnutls_x509_crt_set_version(leaf, 3), 0);
     assert_int_equal(gnutls_x509_crt_set_pubkey(leaf, subject), 0);
     serial[1]++;
@@ -145,15 +161,20 @@ static void present_leaf(struct atls_party *party, const struct side *side)
         gnutls_x509_crt_set_subject_alt_name(leaf, GNUTLS_SAN_IPADDRESS, address, 4, 0), 0);
     if (party->profile->carrier == ATLS_IN_CERTIFICATE)
         add_cmw(leaf, side, party->attester, side->attester[0]);
+    if (side->unknown_critical) /* of the enterprise number for examples, RFC 5612 */
+        assert_int_equal(
+            gnutls_x509_crt_set_extension_by_oid(leaf, "1.3.6.1.4.1.32473.1", "\x05\x00", 2, 1), 0);
     assert_int_equal(gnutls_x509_crt_sign2(leaf, ca, issuer, GNUTLS_DIG_SHA256, 0), 0);
     assert_int_equal(gnutls_pcert_import_x509(&party->chain[0], leaf, 0), 0);
     assert_int_equal(gnutls_pcert_import_x509(&party->chain[1], ca, 0), 0);
     party->chain_size = 2;
     atls_party_know_chain(party);
-    assert_int_equal(gnutls_privkey_init(&party->key), 0);
-    assert_int_equal(gnutls_privkey_import_ext4(party->key, party->attester, NULL, sign_hash, NULL,
-                                                NULL, sign_info, 0),
-                     0);
+    if (side->key_kind == GNUTLS_PK_UNKNOWN) {
+        assert_int_equal(gnutls_privkey_init(&party->key), 0);
+        assert_int_equal(gnutls_privkey_import_ext4(party->key, party->attester, NULL, sign_hash,
+                                                    NULL, NULL, sign_info, 0),
+                         0);
+    }
     gnutls_x509_crt_deinit(leaf);
     gnutls_x509_crt_deinit(ca);
     gnutls_x509_privkey_deinit(issuer);
@@ -167,8 +188,9 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
     struct atls_party *party = &end->party;
     const char *own = which == ATLS_CLIENT ? "client" : "server";
     char certificate[64], key[64];
-    snprintf(certificate, sizeof certificate, "%s.pem", side->stranger ? "stranger" : own);
-    snprintf(key, sizeof key, "%s.key", side->stranger ? "stranger" : own);
+    const char *name = side->stranger ? "stranger" : side->other_name ? TEST_PKI_ELSEWHERE : own;
+    snprintf(certificate, sizeof certificate, "%s.pem", name);
+    snprintf(key, sizeof key, "%s.key", name);
     party->side = which;
     party->profile = side->profile != NULL ? side->profile : &atls_profile_ta_07;
     party->variants = side->variants;

@@ -21,6 +21,9 @@ struct side { /* how one end is set up */
     const char *fault;
     const struct atls_profile *profile; /* default ta-07 */
     bool certificate_kind;              /* CERT_ATTESTATION */
+    bool other_name;                    /* the certificate is for another address */
+    bool critical, unknown_critical;    /* of its extensions: that of the CMW, one of nobody's */
+    unsigned key_kind;                  /* GNUTLS_PK_* of the leaf instead of the attester's key */
     bool tcg;                           /* the CMW in a certificate is under TCG's OID */
     const char *der; /* hexadecimal: contents of that extension instead of the CMW; "": none */
     struct atls_variants variants;

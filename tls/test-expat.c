@@ -15,6 +15,7 @@ static const struct row {
     const char *client_reason, *server_reason; /* NULL: complete */
     int client_alert, server_alert;            /* sent or received */
     unsigned client_asked, server_asked;       /* requests made; 0: not looked at */
+    bool unattested;                           /* nobody is told of as attested */
 } rows[] = {
 #define CLIENT_ATTESTS .client = {.attester = {BG}}, .server = {.relying_party = {BG}}
 #define SERVER_ATTESTS .client = {.relying_party = {BG}}, .server = {.attester = {BG}}
@@ -88,6 +89,40 @@ static const struct row {
     {.name = "falling back at the client: an empty authenticator",
      .client = {.relying_party = {BG}, .optional = true},
      .server = {.attester = {BG}, .fault = "empty-certificate"}},
+    {.name = "falling back at the server in the second round: what the first found is void",
+     .client = {.attester = {BG}, .fault = "authenticator-empty-later"},
+     .server = {.relying_party = {BG}, .optional = true, .reattest = 1},
+     .server_asked = 2,
+     .unattested = true},
+    {.name = "falling back at the client in the third round",
+     .client = {.relying_party = {PP}, .optional = true, .reattest = 2},
+     .server = {.attester = {PP}, .fault = "authenticator-empty-later"},
+     .client_asked = 2,
+     .unattested = true},
+    {.name = "required, and the second round is empty (R-EX-08)",
+     .client = {.attester = {BG}, .fault = "authenticator-empty-later"},
+     .server = {.relying_party = {BG}, .reattest = 1},
+     BY_SERVER("attestation-missing", 116)},
+    /* RFC 6125: a certificate of a trusted CA for another name. */
+    {.name = "evidence beside a certificate for another name",
+     .client = {.relying_party = {BG}},
+     .server = {.attester = {BG}, .other_name = true},
+     BY_CLIENT("certificate-untrusted", 42)},
+    {.name = "a result beside a certificate for another name",
+     .client = {.relying_party = {PP}},
+     .server = {.attester = {PP}, .other_name = true},
+     BY_CLIENT("certificate-untrusted", 42)},
+    {.name = "a handshake with a certificate for another name",
+     .client = {.attester = {BG}},
+     .server = {.relying_party = {BG}, .other_name = true},
+     BY_CLIENT("certificate-untrusted", 42)},
+    {.name = "a client has no name to be compared",
+     .client = {.attester = {BG}, .other_name = true},
+     .server = {.relying_party = {BG}}},
+    {.name = "an authenticator with a critical extension that nobody knows (RFC 5280 section 4.2)",
+     .client = {.attester = {BG}, .unknown_critical = true},
+     .server = {.relying_party = {BG}},
+     BY_SERVER("certificate-untrusted", 42)},
     {.name = "required, and the server has X.509 alone (R-EX-08)",
      .client = {.relying_party = {BG}},
      BY_CLIENT("attestation-missing", 109)},
@@ -338,7 +373,14 @@ static void check_complete(const struct row *row, const struct connection *c)
         assert_int_equal(server->peer_model == ATLS_MODEL_NONE,
                          row->server.relying_party[0] == ATLS_MODEL_NONE);
     }
-    check_keys(client, server);
+    if (row->unattested) {
+        assert_int_equal(client->peer_model, ATLS_MODEL_NONE);
+        assert_int_equal(server->peer_model, ATLS_MODEL_NONE);
+        assert_int_equal(client->verified_with_size, 0);
+        assert_int_equal(server->verified_with_size, 0);
+    } else {
+        check_keys(client, server);
+    }
 }
 
 static void a_connection(void **state)

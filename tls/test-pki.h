@@ -47,6 +47,8 @@ struct test_issuer {
     gnutls_x509_privkey_t key;
 };
 
+#define TEST_PKI_ELSEWHERE "elsewhere" /* is issued for another address than the others */
+
 static inline struct test_issuer test_pki_issue(const struct test_pki *pki, const char *name,
                                                 const struct test_issuer *issuer)
 {
@@ -55,6 +57,8 @@ static inline struct test_issuer test_pki_issue(const struct test_pki *pki, cons
     gnutls_datum_t pem;
     char file[64];
     unsigned char address[4] = {127, 0, 0, 1};
+    if (strcmp(name, TEST_PKI_ELSEWHERE) == 0)
+        memcpy(address, "\xc0\x00\x02\x01", 4); /* RFC 5737 */
     TEST_PKI_OK(gnutls_x509_privkey_init(&made.key));
     TEST_PKI_OK(gnutls_x509_privkey_generate(made.key, GNUTLS_PK_ECDSA,
                                              GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
@@ -88,7 +92,8 @@ static inline void test_pki_forget(struct test_issuer *issuer)
     gnutls_x509_privkey_deinit(issuer->key);
 }
 
-static const char *const test_pki_names[] = {"ca", "client", "server", "other-ca", "stranger"};
+static const char *const test_pki_names[] = {"ca",       "client",   "server",
+                                             "other-ca", "stranger", TEST_PKI_ELSEWHERE};
 
 static inline void test_pki_make(struct test_pki *pki)
 {
@@ -99,10 +104,10 @@ static inline void test_pki_make(struct test_pki *pki)
         abort();
     struct test_issuer ca = test_pki_issue(pki, "ca", NULL);
     struct test_issuer other = test_pki_issue(pki, "other-ca", NULL);
-    struct test_issuer leaves[] = {test_pki_issue(pki, "client", &ca),
-                                   test_pki_issue(pki, "server", &ca),
-                                   test_pki_issue(pki, "stranger", &other)};
-    for (size_t i = 0; i < 3; i++)
+    struct test_issuer leaves[] = {
+        test_pki_issue(pki, "client", &ca), test_pki_issue(pki, "server", &ca),
+        test_pki_issue(pki, TEST_PKI_ELSEWHERE, &ca), test_pki_issue(pki, "stranger", &other)};
+    for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++)
         test_pki_forget(&leaves[i]);
     test_pki_forget(&ca);
     test_pki_forget(&other);

@@ -271,6 +271,25 @@ static const struct profile_row rows[] = {
      .client = {.relying_party = {BG}},
      .server = {.attester = {BG}, .stranger = true},
      BY_CLIENT("certificate-untrusted", 48)},
+    {.name = "evidence beside a certificate for another name (RFC 6125)",
+     SEAT,
+     .client = {.relying_party = {BG}},
+     .server = {.attester = {BG}, .other_name = true},
+     BY_CLIENT("certificate-untrusted", 42)},
+    {.name = "a result beside a certificate for another name",
+     SEAT,
+     .client = {.relying_party = {PP}},
+     .server = {.attester = {PP}, .other_name = true},
+     BY_CLIENT("certificate-untrusted", 42)},
+    {.name = "a client has no name to be compared",
+     SEAT,
+     .client = {.attester = {BG}, .other_name = true},
+     .server = {.relying_party = {BG}}},
+    {.name = "a critical extension that nobody knows (RFC 5280 section 4.2)",
+     SEAT,
+     .client = {.relying_party = {BG}},
+     .server = {.attester = {BG}, .unknown_critical = true},
+     BY_CLIENT("certificate-untrusted", 42)},
     {.name = "evidence does not replace trust anchors",
      SEAT,
      .client = {.relying_party = {BG}, .no_anchors = true},
@@ -425,12 +444,53 @@ static void what_schemes_are_on_the_wire(void **state)
     close_connection(&c);
 }
 
+/* RFC 8446 section 4.2: no extension comes in a CertificateRequest that the ClientHello had not. */
+static void an_unoffered_request(void **state)
+{
+    static const struct profile_row row = {.client = {.attester = {BG}},
+                                           .server = {.relying_party = {BG}}};
+    struct connection c;
+    open_connection(&c, &row, &atls_profile_seat_06);
+    step_end(&c.client); /* the ClientHello is on its way: nothing of it was offered now */
+    assert_true(c.client.session->sent[0].present);
+    c.client.session->sent[0].present = false;
+    pump_ends(&c.client, &c.server);
+    check_end("client", &c.client, "unexpected-selection", 110);
+    check_end("server", &c.server, "peer-alert", 110);
+    close_connection(&c);
+}
+
+/* Between the request and the repeated attestation nothing may come. */
+static void data_before_repeated_attestation(void **state)
+{
+    static const struct profile_row row = {
+        .client = {.attester = {BG}, .variants = {.post_handshake = 1}},
+        .server = {.relying_party = {BG}, .reattest = 1, .variants = {.post_handshake = 1}}};
+    for (unsigned early = 0; early < 2; early++) {
+        struct connection c;
+        open_connection(&c, &row, &atls_profile_seat_06);
+        for (int i = 0; i < 1000 && c.server.session->rounds == 0; i++) {
+            step_end(&c.client);
+            step_end(&c.server);
+        }
+        assert_int_equal(c.server.session->rounds, 1);
+        if (early)
+            assert_int_equal(gnutls_record_send(atls_session_tls(c.client.session), "x", 1), 1);
+        pump_ends(&c.client, &c.server);
+        check_end("server", &c.server, early ? "application-data-early" : NULL, early ? 10 : -1);
+        check_end("client", &c.client, early ? "peer-alert" : NULL, early ? 10 : -1);
+        close_connection(&c);
+    }
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
     test_pki_make(&test_pki);
     TEST_ADD_ROWS(&list, a_connection, rows);
     TEST_ADD_ROWS(&list, what_schemes_are_on_the_wire, scheme_rows);
+    TEST_ADD(&list, an_unoffered_request);
+    TEST_ADD(&list, data_before_repeated_attestation);
     int result = test_run("profiles-seat", &list);
     test_pki_remove(&test_pki);
     return result;

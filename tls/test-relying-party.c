@@ -11,26 +11,6 @@
 #include "rats/error.h"
 #include "rats/media-types.h"
 
-/* A whole background check; what fails on the way ends in the verdict. */
-static void background_check(struct test_appraisal *f)
-{
-    struct atls_bytes nonce;
-    struct atls_public_key key;
-    int rc;
-
-    assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_BACKGROUND_CHECK, &f->appraisal), 0);
-    while ((rc = atls_appraisal_challenge(f->appraisal, &nonce)) == ATLS_E_AGAIN) {
-        test_poll_once(f);
-    }
-    if (rc == 0) {
-        assert_int_equal(atls_attester_evidence(f->attester, 1, nonce, &f->credential), 0);
-        rc = atls_appraisal_credential(f->appraisal,
-                                       ATLS_BYTES(f->credential.cmw, f->credential.size), &key);
-        assert_true(rc == 0 || rc > 0);
-    }
-    test_await_verdict(f);
-}
-
 static const struct test_flaw local_rows[] = {
     {"stale-nonce", "nonce-mismatch"},
     {"foreign-nonce=00112233445566778899", "nonce-mismatch"},
@@ -47,7 +27,7 @@ static void check_local(struct test_appraisal *f, const struct test_flaw *row)
     f->faults.count = 0;
     assert_int_equal(atls_faults_add(&f->faults, row->fault), 0);
     test_renew(f);
-    background_check(f);
+    test_background_check_once(f);
     test_verdict_explains(f, row->fault, row->reason, false);
     assert_int_equal(f->verdict.tier, ATLS_TIER_NONE);
 }
@@ -262,7 +242,7 @@ static void test_background_check(void **state)
             test_renew(f);
             *test_server_result(f->server) = check_rows[i].result;
             test_server_result(f->server)->key = check_rows[i].own_key ? &f->ik : NULL;
-            background_check(f);
+            test_background_check_once(f);
             test_verdict_explains(f, check_rows[i].what, check_rows[i].reason,
                                   check_rows[i].at_fault);
             assert_int_equal(f->verdict.tier, check_rows[i].tier);
@@ -295,7 +275,7 @@ static void test_key_of_result(void **state)
     test_renew(f);
     other = test_other_key();
     test_server_result(f->server)->key = &other;
-    background_check(f);
+    test_background_check_once(f);
     test_verdict_explains(f, "another key", "key-mismatch", true);
 }
 
@@ -311,7 +291,7 @@ static void test_mismatches(void **state)
                          "{\"component\":\"FW\",\"expected\":[\"00\",\"01\"],\"measured\":\"02\"},"
                          "{\"component\":1,\"expected\":[],\"measured\":\"\"},"
                          "{\"component\":\"X\",\"expected\":[1],\"measured\":\"\"}, 7, null]}"};
-    background_check(f);
+    test_background_check_once(f);
     test_verdict_explains(f, "mismatches", "reference-value-mismatch", false);
     assert_int_equal(json_array_size(f->verdict.mismatches), 1);
     json_t *event = test_event(&f->party, "verdict", 0);
@@ -356,7 +336,7 @@ static void test_verifier_failures(void **state)
     for (size_t i = 0; i < sizeof verifier_rows / sizeof *verifier_rows; i++) {
         test_renew(f);
         *test_server_answer(f->server, verifier_rows[i].endpoint) = verifier_rows[i].answer;
-        background_check(f);
+        test_background_check_once(f);
         test_verdict_explains(f, verifier_rows[i].what, verifier_rows[i].reason, true);
         assert_int_equal(f->verdict.tier, ATLS_TIER_NONE);
         *test_server_answer(f->server, verifier_rows[i].endpoint) =
@@ -371,31 +351,31 @@ static void test_discovered_key_changes(void **state)
     unsigned before;
 
     test_renew(f);
-    background_check(f);
+    test_background_check_once(f);
     test_verdict_is(f, "the key of the beginning", "ok", false);
     before = test_server_count(f->server, TEST_DISCOVERY);
     test_renew(f);
-    background_check(f);
+    test_background_check_once(f);
     test_verdict_is(f, "the key that is kept", "ok", false);
     assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), before);
     test_server_result(f->server)->wrong_signer = true; /* it signs with a new key */
     test_server_publish(f->server, true);
     test_renew(f);
-    background_check(f);
+    test_background_check_once(f);
     test_verdict_is(f, "a new key", "ok", false);
     assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), before + 1);
     test_server_result(f->server)->wrong_signer = false; /* now by a key that is not published */
     test_renew(f);
-    background_check(f);
+    test_background_check_once(f);
     test_verdict_explains(f, "no key of it", "result-signature-invalid", true);
     assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), before + 2);
     *test_server_answer(f->server, TEST_DISCOVERY) = (struct test_answer){.close = true};
     test_renew(f);
-    background_check(f); /* nobody to ask: what is kept decides */
+    test_background_check_once(f); /* nobody to ask: what is kept decides */
     test_verdict_explains(f, "no discovery", "result-signature-invalid", true);
     test_server_result(f->server)->wrong_signer = true;
     test_renew(f);
-    background_check(f);
+    test_background_check_once(f);
     test_verdict_is(f, "the newest key stays", "ok", false);
 }
 
@@ -415,7 +395,7 @@ static void test_discovery_failures(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         *test_server_answer(f->server, TEST_DISCOVERY) = rows[i].answer;
         test_renew(f);
-        background_check(f);
+        test_background_check_once(f);
         test_verdict_explains(f, "discovery", rows[i].reason, true);
         test_release(f);
         atls_verifier_client_free(f->client); /* a failure stands for a second in one client */
@@ -431,7 +411,7 @@ static void test_verifier_down(void **state)
     f->options.verifier_url = test_nobody();
     atls_relying_party_free(f->rp);
     assert_int_equal(atls_relying_party_new(&f->options, f->client, f->party.events, &f->rp), 0);
-    background_check(f);
+    test_background_check_once(f);
     test_verdict_explains(f, "nobody there", "verifier-unreachable", true);
 }
 
@@ -442,13 +422,13 @@ static void test_pat_alone(void **state)
 
     test_server_accept(f->server, "[\"application/psa-attestation-token\"]");
     test_renew(f);
-    background_check(f);
+    test_background_check_once(f);
     test_verdict_explains(f, "PAT alone", "ok", false);
     assert_string_equal(test_server_evidence_type(f->server), ATLS_MT_PSA_TOKEN);
     assert_int_equal(test_server_count(f->server, TEST_NEW_SESSION), 2);
     test_server_result(f->server)->tier = ATLS_TIER_WARNING;
     test_renew(f);
-    background_check(f);
+    test_background_check_once(f);
     test_verdict_explains(f, "PAT alone, warning", "tier-warning", false);
     /* and so does one that would take the CAB, where the relying party is to check the KAT */
     test_server_accept(f->server,
@@ -457,7 +437,7 @@ static void test_pat_alone(void **state)
         f->options.pat_alone = alone;
         test_server_result(f->server)->tier = ATLS_TIER_AFFIRMING;
         test_renew(f);
-        background_check(f);
+        test_background_check_once(f);
         test_verdict_explains(f, "CAB or PAT", "ok", false);
         assert_string_equal(test_server_evidence_type(f->server),
                             alone ? ATLS_MT_PSA_TOKEN : ATLS_MT_CMW_CBOR);
@@ -466,7 +446,7 @@ static void test_pat_alone(void **state)
     test_renew(f);
     test_server_accept(f->server, "[\"application/vnd.other\"]");
     test_renew(f);
-    background_check(f);
+    test_background_check_once(f);
     test_verdict_explains(f, "nothing fits", "verifier-error", true);
 }
 

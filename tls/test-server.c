@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "rats/encoding.h"
+#include "rats/jws.h"
 
 #define SESSIONS_MAX 4096
 #define SESSION_TYPE "application/vnd.veraison.challenge-response-session+json"
@@ -63,6 +64,30 @@ json_t *test_server_key(const struct test_server *server, bool wrong)
     return jwk_of(&server->keys[wrong], false);
 }
 
+/* The same result with other claims in it, or signed by nobody. */
+static char *change(char *jwt, const struct test_result *order, const json_t *jwk)
+{
+    struct atls_jws jws;
+    char *changed = NULL;
+
+    if (!jwt || atls_jws_parse(atls_bytes_of_text(jwt), &jws)) {
+        return jwt;
+    }
+    json_t *claims = order->claims ? json_loads(order->claims, JSON_ALLOW_NUL, NULL) : NULL;
+    if (claims && (json_object_update_recursive(jws.payload, claims) ||
+                   atls_jws_sign(jws.payload, jwk, &changed))) {
+        changed = NULL;
+    }
+    if (order->unsecured && asprintf(&changed, "eyJhbGciOiJub25lIn0.%.*s.",
+                                     (int)jws.payload_part.size, jws.payload_part.data) < 0) {
+        changed = NULL;
+    }
+    json_decref(claims);
+    atls_jws_clear(&jws);
+    free(jwt);
+    return changed;
+}
+
 /* The EAR as the test ordered it; NULL where it cannot be written. */
 static char *issue(struct test_server *server, struct atls_bytes nonce)
 {
@@ -93,6 +118,9 @@ static char *issue(struct test_server *server, struct atls_bytes nonce)
     json_t *jwk = jwk_of(&server->keys[order->wrong_signer], true);
     if (atls_ear_write(&ear, jwk, &jwt)) {
         jwt = NULL;
+    }
+    if (order->claims || order->unsecured) {
+        jwt = change(jwt, order, jwk);
     }
     json_decref(jwk);
     json_decref(submod.policy_claims);

@@ -40,6 +40,8 @@ struct test_result { /* the EAR it issues */
     int64_t age, lifetime;     /* seconds; lifetime 0: no exp */
     const char *issuer;        /* NULL: none */
     const char *policy_claims; /* JSON, NULL: none */
+    const char *claims; /* JSON object whose members are put into the EAR's, at every depth */
+    bool unsecured;     /* alg none, without a signature */
 };
 
 struct test_server;
