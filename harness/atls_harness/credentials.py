@@ -56,11 +56,22 @@ def _builder(
     )
 
 
-def make_credentials(folder: Path) -> None:
-    """Writes ca.pem with ca.key, and NAME.pem with NAME.key for client, server and stranger.
+def _names(host: str, address: str) -> x509.SubjectAlternativeName:
+    return x509.SubjectAlternativeName(
+        [x509.DNSName(host), x509.IPAddress(ipaddress.IPv4Address(address))]
+    )
 
-    The stranger's certificate says what the server's says, but is signed by a CA that nobody
-    trusts. Certificates are valid for days around now, so that a clock offset does not matter.
+
+HERE = _names("localhost", "127.0.0.1")
+ELSEWHERE = _names("other.example", "192.0.2.1")  # RFC 2606, RFC 5737
+
+
+def make_credentials(folder: Path) -> None:
+    """Writes ca.pem with ca.key, and NAME.pem with NAME.key for client, server, elsewhere and
+    stranger.
+
+    That of elsewhere is for another host. The stranger's certificate says what the server's says,
+    but is signed by a CA that nobody trusts. Certificates are valid for days around now, so that a clock offset does not matter.
     """
     authorities = {}
     for name in ("ca", "strange-ca"):
@@ -75,15 +86,10 @@ def make_credentials(folder: Path) -> None:
     ca_pem = authorities["ca"][1].public_bytes(serialization.Encoding.PEM)
     (folder / "ca.pem").write_bytes(ca_pem)
     _write_key(folder / "ca.key", authorities["ca"][0])
-    for name, authority in (("client", "ca"), ("server", "ca"), ("stranger", "strange-ca")):
-        ca_key, ca_certificate = authorities[authority]
+    for name in ("client", "server", "elsewhere", "stranger"):
+        ca_key, ca_certificate = authorities["strange-ca" if name == "stranger" else "ca"]
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName(
-            [
-                x509.DNSName("localhost"),
-                x509.IPAddress(ipaddress.IPv4Address("127.0.0.1")),
-            ]
-        )
+        names = ELSEWHERE if name == "elsewhere" else HERE
         certificate = (
             _builder(_name(f"atls test {name}"), ca_certificate.subject, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -95,10 +101,11 @@ def make_credentials(folder: Path) -> None:
         _write_key(folder / f"{name}.key", key)
 
 
-def sign_request(folder: Path, request: bytes) -> bytes:
+def sign_request(folder: Path, request: bytes, elsewhere: bool = False) -> bytes:
     """The certificate (PEM) that the run's CA, whose ca.pem and ca.key are in FOLDER, issues for a
     request (PKCS#10, PEM): names and CMW as they were asked for, byte for byte and as critical as
-    there, and nothing else. ContractError where the request is none that can be signed."""
+    there, and nothing else; ELSEWHERE: with the names of another host instead. ContractError where
+    the request is none that can be signed."""
     ca_key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
     assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
     ca_certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
@@ -118,6 +125,8 @@ def sign_request(folder: Path, request: bytes) -> bytes:
     builder = builder.add_extension(x509.ExtendedKeyUsage(USAGES), critical=False)
     for extension in extensions:
         names = isinstance(extension.value, x509.SubjectAlternativeName)
-        if names or extension.oid in CMW_EXTENSIONS:
+        if names and elsewhere:
+            builder = builder.add_extension(ELSEWHERE, extension.critical)
+        elif names or extension.oid in CMW_EXTENSIONS:
             builder = builder.add_extension(extension.value, extension.critical)
     return builder.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

@@ -42,13 +42,15 @@ def enrol(
     name: str,
     flags: Sequence[str] = (),
     own_key: bool = False,
+    elsewhere: bool = False,
 ) -> Enrolment:
     """Enrols a new key of the device at DEVICE ("unix:PATH", running).
 
     Writes NAME.pem, NAME.csr and NAME.events.jsonl in FOLDER. COMMAND is the program,
     run.command("device", "enroll"); CREDENTIALS is where ca.pem and ca.key are, run.work; FLAGS are
     passed on ("--cmw", "auto", ...). OWN_KEY: the key is not made in the device but in NAME.key,
-    for a library that cannot have its signatures made elsewhere.
+    for a library that cannot have its signatures made elsewhere. ELSEWHERE: the certificate is for
+    another host.
 
     Unsupported: the program says 77. ContractError: it crashed, or its request or its events are
     not as they should be. InfrastructureError: it refused, or there is no such program.
@@ -77,7 +79,7 @@ def enrol(
     except FileNotFoundError as problem:
         raise ContractError(f"{name} wrote no request: {problem}") from problem
     certificate = folder / f"{name}.pem"
-    certificate.write_bytes(sign_request(credentials, pem))
+    certificate.write_bytes(sign_request(credentials, pem, elsewhere))
     return Enrolment(certificate, key, request, argv, events)
 
 

@@ -305,8 +305,10 @@ def _fails_closed(case: Case, seen: Observation, side: str) -> list[Difference]:
                 found.append(Difference(party.name, str(name), wanted, event, WITHSTOOD))
         if case.refused and [side] == case.sides(case.story["expect"]["by"]):
             verdicts = select(party.events, "verdict")
-            if int(flags.get("reattest", 0)) > 0:  # of several rounds the last is the refused one
-                verdicts = verdicts[-1:]
+            if int(flags.get("reattest", 0)) > 0:
+                # Of several rounds the last is the refused one, which may have brought nothing.
+                asked = select(party.events, "authenticator", direction="sent", message="request")
+                verdicts = verdicts[max(len(asked), len(verdicts)) - 1 :]
             found += [
                 Difference(party.name, "verdict", "none accepted", event, WITHSTOOD)
                 for event in select(verdicts, "verdict", accepted=True)

@@ -127,10 +127,10 @@ def endpoint_flags(case: Case, run: Run, side: str, where: Addresses) -> dict[st
         ]
     certificate = story.get("certificate", "trusted")
     if certificate != "none":
-        name = side if certificate == "trusted" else "stranger"
+        name = {"trusted": side, "other-name": "elsewhere"}.get(certificate, "stranger")
         flags["cert"] = str(run.work / f"{name}.pem")
         flags["key"] = str(run.work / f"{name}.key")
-    if side in where.enrolled and certificate == "trusted":
+    if side in where.enrolled and certificate in ("trusted", "other-name"):
         flags["cert"] = str(where.enrolled[side].certificate)
         flags["key"] = where.enrolled[side].key
     flags["ca"] = str(run.work / "ca.pem")

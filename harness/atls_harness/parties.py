@@ -175,6 +175,7 @@ class Play:
             name,
             plain(flags),
             not self.run.peer(side).device_keys,
+            self.case.flags(side).get("certificate") == "other-name",
         )
         # The CA's own certificate comes along, so that there is an entry behind the first.
         with made.certificate.open("ab") as chain:
