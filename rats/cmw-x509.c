@@ -347,13 +347,20 @@ int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public
 
     if (gnutls_pubkey_init(&key) < 0)
         return atls_fail(-ENOMEM, NULL, "no memory for a key");
+    unsigned bits = 0;
+    const char *kind = "of a kind that GnuTLS does not know";
     int code = gnutls_pubkey_import_x509(key, certificate, 0);
-    if (code == 0)
+    if (code == 0) {
+        kind =
+            gnutls_pk_get_name((gnutls_pk_algorithm_t)gnutls_pubkey_get_pk_algorithm(key, &bits));
         code = gnutls_pubkey_export(key, GNUTLS_X509_FMT_DER, spki, &size);
+    }
     gnutls_pubkey_deinit(key);
     if (code < 0 || !atls_spki_curve(ATLS_BYTES(spki, size), &curve))
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 5480 section 2",
-                         "a certificate for a key of P-256 or P-384 was expected");
+                         "a certificate for a key of P-256 or P-384 was expected, the key is %s "
+                         "(%u bits)",
+                         kind, bits);
     return atls_spki_decode(ATLS_BYTES(spki, size), keyp);
 }
 

@@ -271,9 +271,9 @@ static int judge_entries(struct atls_session *s, const struct atls_ea_authentica
         return chain;
     if (result != 0)
         return not_attested(s, -1, NULL, "the authenticator has no cmw_attestation");
-    if (atls_x509_public_key(a->entries[0].certificate, &leaf) != 0)
-        return session_fail(s, "certificate-key-unsupported", ATLS_ALERT_UNSUPPORTED_CERTIFICATE,
-                            NULL, NULL);
+    result = atls_x509_public_key(a->entries[0].certificate, &leaf);
+    if (result != 0)
+        return session_leaf_key_refused(s, result);
     result = find_cmw(s, payload, &cmw);
     return result == 0 ? appraise(s, &leaf, cmw) : result;
 }

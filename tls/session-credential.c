@@ -390,6 +390,14 @@ int session_chain_refused(struct atls_session *s, unsigned status)
     return result;
 }
 
+int session_leaf_key_refused(struct atls_session *s, int code)
+{
+    return code == ATLS_E_UNSUPPORTED
+               ? session_fail(s, "certificate-key-unsupported", ATLS_ALERT_UNSUPPORTED_CERTIFICATE,
+                              NULL, NULL)
+               : session_fail(s, code < 0 ? "internal" : "certificate-untrusted", -1, NULL, NULL);
+}
+
 int session_verify_chain(struct atls_session *s)
 {
     unsigned status = 0;

@@ -352,9 +352,9 @@ int session_entry_received(struct atls_session *s)
         result = session_verify_chain(s);
     if (result != 0)
         return result;
-    if (atls_x509_key_of(atls_entry_shim_leaf(s->shim), &leaf) != 0)
-        return session_fail(s, "certificate-key-unsupported", ATLS_ALERT_UNSUPPORTED_CERTIFICATE,
-                            NULL, NULL);
+    result = atls_x509_key_of(atls_entry_shim_leaf(s->shim), &leaf);
+    if (result != 0)
+        return session_leaf_key_refused(s, result);
     s->verified_with_size = atls_spki_encode(&leaf, s->verified_with);
     result = session_check_type(s, s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT, cmw);
     if (result == 0)

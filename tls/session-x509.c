@@ -109,10 +109,7 @@ int session_x509_judge(struct atls_session *s)
         s->verified_with_size = atls_spki_encode(&found.key, s->verified_with);
         result = appraise(s, &found.key, ATLS_BYTES(found.cmw, found.size));
     } else {
-        atls_fail(ATLS_E_UNSUPPORTED, "RFC 5480 section 2",
-                  "expected a certificate for a key of P-256 or P-384, another kind came");
-        result = session_fail(s, "certificate-key-unsupported", ATLS_ALERT_UNSUPPORTED_CERTIFICATE,
-                              NULL, NULL);
+        result = session_leaf_key_refused(s, atls_x509_public_key(chain[0], &found.key));
     }
     atls_x509_cmw_clear(&found);
     return result;

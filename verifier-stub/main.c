@@ -35,6 +35,7 @@ struct options {
     size_t fault_count;
     enum atls_base64 nonce_dialect;
     enum atls_ear_dialect ear_dialect;
+    json_t *audience; /* NULL: none */
     bool terse, quiet;
     unsigned result_lifetime, session_lifetime;
     unsigned cache_lifetime;  /* 0: no cache */
@@ -59,6 +60,7 @@ enum {
     OPTION_NONCE_DIALECT,
     OPTION_EAR_DIALECT,
     OPTION_IDENTITY,
+    OPTION_AUDIENCE,
     OPTION_KEY,
     OPTION_PUBLIC_KEY,
     OPTION_RESULT_LIFETIME,
@@ -86,6 +88,8 @@ static const struct argp_option argp_options[] = {
      "base64url (Veraison main) or base64 (releases to v0.0.2608)", 0},
     {"ear-dialect", OPTION_EAR_DIALECT, "KIND", 0, "veraison or draft-03 (veraison)", 0},
     {"identity", OPTION_IDENTITY, "ID", 0, "The result's iss", 0},
+    {"audience", OPTION_AUDIENCE, "NAME", 0,
+     "Whom results are for (aud, RFC 7519 section 4.1.3); repeatable (default: anybody)", 0},
     {"key", OPTION_KEY, "FILE", 0, "Private JWK, EC P-256 (default: made for this run)", 0},
     {"public-key", OPTION_PUBLIC_KEY, "FILE", 0, "Write the public JWK there", 0},
     {"result-lifetime", OPTION_RESULT_LIFETIME, "S", 0, "Of a result (300)", 0},
@@ -196,6 +200,13 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         if (!is_utf8(value) || !value[0])
             argp_error(state, "--identity: expected a name in UTF-8");
         options->identity = value;
+        break;
+    case OPTION_AUDIENCE:
+        if (!is_utf8(value) || !value[0])
+            argp_error(state, "--audience: expected a name in UTF-8");
+        options->audience = options->audience ? options->audience : json_array();
+        if (json_array_append_new(options->audience, json_string(value)) != 0)
+            argp_failure(state, ATLS_EXIT_REFUSED, 0, "out of memory");
         break;
     case OPTION_KEY:
         options->key_file = value;
@@ -393,7 +404,7 @@ static int start_server(const struct options *options, struct parts *parts)
                 .clock = atls_clock_of_system(),
                 .events = options->quiet ? NULL : parts->events,
                 .result = {options->ear_dialect, options->identity, options->result_lifetime,
-                           parts->key},
+                           parts->key, options->audience},
                 .nonce_dialect = options->nonce_dialect,
                 .terse = options->terse,
                 .endorsers = parts->endorsers,

@@ -56,6 +56,7 @@ int atls_result_write(const struct atls_appraisal *appraisal, struct atls_bytes 
         .issued_at = now,
         .expires_at = now + rules->lifetime,
         .issuer = (char *)(uintptr_t)rules->identity,
+        .audience = rules->audience,
         .developer = developer,
         .build = build,
         .nonce = (uint8_t *)(uintptr_t)nonce.data,

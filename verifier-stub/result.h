@@ -10,6 +10,7 @@ struct atls_result_rules {
     const char *identity;     /* iss, NULL: none */
     unsigned lifetime;        /* seconds from iat to exp */
     const json_t *signer_jwk; /* private */
+    json_t *audience;         /* aud: an array of names, NULL: none */
 };
 
 /* *JWTP is allocated, zero-terminated. NOW in seconds since 1970. TERSE: without claims of 0, and

@@ -49,7 +49,7 @@ static int set_up(void **state)
         atls_sessions_open(&limits, api.clock, api.crypto, &api.sessions) != 0)
         return -1;
     api.result =
-        (struct atls_result_rules){ATLS_EAR_VERAISON, "https://verifier.example", 300, key};
+        (struct atls_result_rules){ATLS_EAR_VERAISON, "https://verifier.example", 300, key, NULL};
     size = test_corim(&device, 1, ATLS_CORIM_MAIN, &corim);
     if (atls_store_import_corim(api.store, ATLS_BYTES(corim, size), &import) != 0)
         return -1;

@@ -71,7 +71,8 @@ def make_credentials(folder: Path) -> None:
     stranger.
 
     That of elsewhere is for another host. The stranger's certificate says what the server's says,
-    but is signed by a CA that nobody trusts. Certificates are valid for days around now, so that a clock offset does not matter.
+    but is signed by a CA that nobody trusts. Certificates are valid for days around now, so that a
+    clock offset does not matter.
     """
     authorities = {}
     for name in ("ca", "strange-ca"):

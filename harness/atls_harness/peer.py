@@ -143,6 +143,8 @@ class Peer:
             model = case.model(side if role == "attester" else other(side))
             yield "model", model, self.declared("models", side, role)
             yield from self._credential(case, side, role)
+        for judgement in _judged(case, side):
+            yield "judgement", judgement, self.capabilities.get("judgements", ())
         for name in ("fault", "variant"):
             # A fault in x509-cmw is a fault of the enrolment, which is no program of this peer.
             if name == "fault" and profile == "x509-cmw" and "attester" in roles:
@@ -202,6 +204,20 @@ def load_peer(path: Path) -> Peer:
         value.get("known-failures", []),
         value.get("setup", {}),
     )
+
+
+def _judged(case: Case, side: str) -> Iterator[str]:
+    """What beyond the drafts SIDE, as a relying party, has to judge in CASE."""
+    flags, peer = case.flags(side), case.flags(other(side))
+    if "relying-party" not in case.roles(side) or flags.get("relying-party") == "none":
+        return
+    if "audience" in flags or "audience" in case.story.get("verifier", {}):
+        yield "aud"
+    if peer.get("cmw-critical"):
+        yield "critical-cmw"
+    checks_itself = case.model(other(side)) == "background-check"
+    if checks_itself and "non-secure-pat" in peer.get("fault", []):
+        yield "platform-token-caller"
 
 
 def load_peers(folders: Iterable[Path]) -> dict[str, Peer]:

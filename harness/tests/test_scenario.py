@@ -214,6 +214,13 @@ LACKS = [
     ("client: {fault: [other-key]}\n", "declares no fault other-key"),
     ("client: {fault: [pat-signature]}\n", ""),
     ("server: {fault: [other-key]}\n", ""),
+    ("verifier: {audience: [rp]}\nattester: server\n", "declares no judgement aud"),
+    ("attester: server\nclient: {audience: [rp]}\n", "declares no judgement aud"),
+    ("verifier: {audience: [rp]}\nattester: client\n", ""),
+    (
+        "attester: server\nserver: {fault: [non-secure-pat]}\n",
+        "declares no judgement platform-token-caller",
+    ),
 ]
 
 
