@@ -86,9 +86,8 @@ static int add_corim_keys(struct options *options, struct atls_bytes in)
     return 0;
 }
 
-/* A key file in any of the forms that carry one. *JWKP is what it says of the key: a JWK says what
- * it is for, too, and one that is not for verifying signatures is refused here, as an endpoint
- * does. */
+/* A key file in any of the forms that carry one. *JWKP is all that it says of the key: a JWK says
+ * what it is for, too. */
 static int read_key(struct atls_bytes in, struct atls_public_key *keyp, json_t **jwkp)
 {
     struct atls_bytes text = atls_text_trim(in);
@@ -108,7 +107,7 @@ static int read_key(struct atls_bytes in, struct atls_public_key *keyp, json_t *
     discovery = json_object_get(jwk, "ear-verification-key");
     *jwkp = json_incref(discovery ? discovery : jwk);
     json_decref(jwk);
-    r = atls_jwk_to_verification_key(*jwkp, keyp);
+    r = atls_jwk_to_public_key(*jwkp, keyp);
     if (r)
         json_decref(*jwkp);
     return r;
@@ -127,9 +126,11 @@ static int add_keys(struct options *options, struct atls_bytes in)
     r = read_key(in, &options->keys[options->key_count], &jwk);
     if (r)
         return r;
-    json_decref(jwk); /* it is for signatures, of the alg that the point's curve has */
-    options->key_count++;
-    return 0;
+    /* Its point alone goes on, for signatures of whatever format: is it for those? */
+    r = atls_jwk_to_verification_key(jwk, &options->keys[options->key_count]);
+    json_decref(jwk);
+    options->key_count += !r;
+    return r;
 }
 
 static int add_key_file(struct options *options, const char *path)

@@ -177,6 +177,10 @@ static bool take_name(const struct rules *rules, struct atls_bytes *in, struct f
         return take_while(in, is_token_character).size > 0 ||
                flawed(flaw, rules->names, "a token was expected as type and as subtype");
     name = take_while(in, is_name_character);
+    if (in->size > 0 && is_token_character(in->data[0])) /* of HTTP's tokens */
+        return flawed(flaw, rules->names,
+                      "type and subtype hold letters, digits and !#$&-^_.+ only, another character "
+                      "came");
     if (name.size == 0 || !is_alphanumeric(name.data[0]))
         return flawed(flaw, rules->names,
                       "type and subtype were expected, each of letters, digits and !#$&-^_.+ and "

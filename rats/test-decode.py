@@ -115,6 +115,22 @@ def key_cases(samples: Path) -> Iterator[Case]:
     yield Case(
         "bad EAR", ["-v", at("verifier.jwk"), at("bad-signature.jwt")], b"", REFUSED, ["FAILED"]
     )
+    # What a JWK is for (RFC 7517 sections 4.2 to 4.4) counts as it does for an endpoint.
+    purposes: list[tuple[dict[str, object], int, str]] = [
+        ({"use": "sig", "key_ops": ["verify"], "alg": "ES256"}, DONE, result),
+        ({"use": "enc"}, REFUSED, "its use is enc"),
+        ({"use": 5}, REFUSED, "JWK use: expected a string"),
+        ({"key_ops": ["sign"]}, REFUSED, 'its key_ops has no "verify"'),
+        ({"key_ops": "verify"}, REFUSED, "JWK key_ops: expected an array"),
+        ({"alg": "ES384"}, REFUSED, "expected a key for alg ES256"),
+    ]
+    for number, (members, code, said) in enumerate(purposes):
+        path = samples / f"purpose-{number}.jwk"
+        path.write_text(json.dumps({**key, **members}))
+        yield Case(f"{members}", ["-v", str(path), at("ear-veraison.jwt")], b"", code, [said])
+        if code == REFUSED:
+            arguments = ["-k", str(path), at("ear-veraison.jwt")]
+            yield Case(f"{members} of any signature", arguments, b"", USAGE, [said])
 
 
 def usage_cases(samples: Path) -> Iterator[Case]:

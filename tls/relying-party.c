@@ -36,7 +36,7 @@ static int load_key(const char *path, json_t **jwkp)
     rc = atls_verification_key_check(jwk);
     if (rc) {
         json_decref(jwk);
-        return rc;
+        return atls_fail(rc, atls_error_clause(), "%s: %s", path, atls_error_text());
     }
     *jwkp = jwk;
     return 0;

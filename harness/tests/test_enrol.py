@@ -232,6 +232,21 @@ def test_what_is_copied(authority: Path) -> None:
     assert isinstance(limits, x509.BasicConstraints) and not limits.ca
 
 
+def test_another_host(authority: Path) -> None:
+    """On request the certificate is for another host, whatever was asked for; all else stays."""
+    asked = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    request = request_for(
+        ec.generate_private_key(ec.SECP256R1()),
+        (asked, False),
+        (x509.UnrecognizedExtension(PE, VALUE), False),
+    )
+    for elsewhere, expected in ((False, ["localhost"]), (True, ["other.example"])):
+        certificate = x509.load_pem_x509_certificate(sign_request(authority, request, elsewhere))
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        assert found.value.get_values_for_type(x509.DNSName) == expected
+        assert extension_value(certificate, PE) == VALUE
+
+
 def flipped(pem: bytes) -> bytes:
     """The same request with one bit of its signature changed."""
     der = bytearray(x509.load_pem_x509_csr(pem).public_bytes(serialization.Encoding.DER))
