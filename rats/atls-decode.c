@@ -29,6 +29,7 @@ struct options {
     enum atls_input_form form;
     bool whole;
     struct atls_public_key keys[KEYS_MAX];
+    json_t *jwks[KEYS_MAX]; /* of each key that has one */
     size_t key_count;
     json_t *verifier_jwk;
     uint8_t *nonce;
@@ -87,7 +88,8 @@ static int add_corim_keys(struct options *options, struct atls_bytes in)
 }
 
 /* A key file in any of the forms that carry one. *JWKP is all that it says of the key: a JWK says
- * what it is for, too. */
+ * what it is for, too, which is looked at where it verifies a JWS. (Veraison's published test keys
+ * say "enc" and sign tokens of COSE, which has a word of its own for that.) */
 static int read_key(struct atls_bytes in, struct atls_public_key *keyp, json_t **jwkp)
 {
     struct atls_bytes text = atls_text_trim(in);
@@ -116,19 +118,13 @@ static int read_key(struct atls_bytes in, struct atls_public_key *keyp, json_t *
 static int add_keys(struct options *options, struct atls_bytes in)
 {
     const char *format = atls_diag_recognise(in);
-    json_t *jwk;
     int r;
 
     if (options->key_count == KEYS_MAX)
         return atls_fail(ATLS_E_LIMIT, NULL, "at most %d keys expected", KEYS_MAX);
     if (format && !strcmp(format, "corim"))
         return add_corim_keys(options, in);
-    r = read_key(in, &options->keys[options->key_count], &jwk);
-    if (r)
-        return r;
-    /* Its point alone goes on, for signatures of whatever format: is it for those? */
-    r = atls_jwk_to_verification_key(jwk, &options->keys[options->key_count]);
-    json_decref(jwk);
+    r = read_key(in, &options->keys[options->key_count], &options->jwks[options->key_count]);
     options->key_count += !r;
     return r;
 }
@@ -230,6 +226,7 @@ static int decode(const struct options *options, struct atls_bytes in, enum atls
     struct atls_diag_keys keys = {.crypto = &atls_crypto_gnutls,
                                   .keys = options->keys,
                                   .key_count = options->key_count,
+                                  .jwks = options->jwks,
                                   .verifier_jwk = options->verifier_jwk,
                                   .nonce = ATLS_BYTES(options->nonce, options->nonce_size),
                                   .whole = options->whole,
@@ -284,6 +281,8 @@ int main(int argc, char **argv)
     if (atls_events_close(events) && status == ATLS_EXIT_DONE)
         status = ATLS_EXIT_REFUSED;
     json_decref(options.verifier_jwk);
+    for (size_t i = 0; i < options.key_count; i++)
+        json_decref(options.jwks[i]);
     free(options.nonce);
     return status;
 }

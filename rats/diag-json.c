@@ -208,7 +208,8 @@ static void check_signature(struct atls_diag *d, const struct atls_jws *jws)
         return;
     }
     for (; r && i < d->keys.key_count; i++) {
-        json_t *jwk = atls_jwk_of_public_key(&d->keys.keys[i]);
+        json_t *jwk = d->keys.jwks && d->keys.jwks[i] ? json_incref(d->keys.jwks[i])
+                                                      : atls_jwk_of_public_key(&d->keys.keys[i]);
         r = atls_jws_verify(jws, jwk);
         json_decref(jwk);
     }

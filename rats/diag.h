@@ -18,6 +18,7 @@ struct atls_diag_keys {
     const struct atls_crypto *crypto;
     const struct atls_public_key *keys; /* trust anchors to try on each signature */
     size_t key_count;
+    json_t *const *jwks;        /* what is said of each key, NULL where nothing; or NULL */
     const json_t *verifier_jwk; /* for EARs, NULL where none */
     struct atls_bytes nonce;    /* the expected challenge, empty where unknown */
     bool whole;                 /* long strings in full, instead of their ends */

@@ -130,7 +130,7 @@ def key_cases(samples: Path) -> Iterator[Case]:
         yield Case(f"{members}", ["-v", str(path), at("ear-veraison.jwt")], b"", code, [said])
         if code == REFUSED:
             arguments = ["-k", str(path), at("ear-veraison.jwt")]
-            yield Case(f"{members} of any signature", arguments, b"", USAGE, [said])
+            yield Case(f"{members} of any key", arguments, b"", REFUSED, [said])
 
 
 def usage_cases(samples: Path) -> Iterator[Case]:
