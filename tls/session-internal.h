@@ -157,8 +157,8 @@ void session_note_peer_key(struct atls_session *s);
 int session_check_type(struct atls_session *s, enum atls_side peer, struct atls_bytes in);
 /* X.509 verifies up to a trust anchor, with the peer's name where it has one. */
 int session_verify_chain(struct atls_session *s);
-/* Fails for what atls_x509_public_key() said: another kind of key has a reason of its own, as no key
- * was compared. */
+/* Fails for what atls_x509_public_key() said: another kind of key has a reason of its own, as no
+ * key was compared. */
 int session_leaf_key_refused(struct atls_session *s, int code);
 /* Fails with certificate-untrusted, by what GnuTLS found wrong with a chain. */
 int session_chain_refused(struct atls_session *s, unsigned status);
