@@ -19,23 +19,16 @@
 #define MISMATCHES_MAX 64
 
 /* Words that a verifier may give as its reason (harness/peers/README.md). */
-static const char *const verifier_reasons[] = {"reference-value-mismatch",
-                                               "unknown-component",
-                                               "version-not-endorsed",
-                                               "unknown-attestation-key",
-                                               "pat-signature-invalid",
-                                               "kat-signature-invalid",
-                                               "linkage-mismatch",
-                                               "platform-token-caller",
-                                               "nonce-mismatch",
-                                               "nonce-length",
-                                               "lifecycle-not-secured",
-                                               "evidence-replayed",
-                                               "evidence-expired",
-                                               "malformed-cmw",
-                                               "malformed-cbor",
-                                               "malformed-cose",
-                                               "malformed-claims"};
+static const char *const verifier_reasons[] = {
+    "reference-value-mismatch", "unknown-component",
+    "version-not-endorsed",     "unknown-attestation-key",
+    "pat-signature-invalid",    "kat-signature-invalid",
+    "linkage-mismatch",         "platform-token-caller",
+    "nonce-mismatch",           "nonce-length",
+    "lifecycle-not-secured",    "evidence-replayed",
+    "evidence-expired",         "malformed-cmw",
+    "malformed-cbor",           "malformed-cose",
+    "malformed-claims"};
 
 /* What says which key is attested. */
 static const char *key_from(const struct atls_appraisal *a)
