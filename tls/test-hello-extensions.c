@@ -313,10 +313,10 @@ static void a_type_on_the_command_line(void **state)
 static void a_media_type_too_long_for_a_list(void **state)
 {
     struct atls_evidence_type type;
-    char text[300] = "a/";
-    memset(text + 2, 'b', 249);
+    char text[300] = "a/b;c="; /* type and subtype alone have at most 127 characters each */
+    memset(text + 6, 'd', 245);
     assert_int_equal(atls_evidence_type_parse(text, &type), 0);
-    text[251] = 'b';
+    text[251] = 'd';
     test_outcome(atls_evidence_type_parse(text, &type), ATLS_E_LIMIT, NULL);
 }
 
