@@ -252,7 +252,8 @@ static bool print_jws(struct atls_diag *d, struct atls_bytes in)
         atls_base64_decode(ATLS_BASE64URL, jws.payload_part, &payload, &payload_size) == 0 &&
         atls_base64_decode(ATLS_BASE64URL, jws.signature_part, &signature, &signature_size) == 0 &&
         atls_json_object(ATLS_BYTES(header, header_size), "protected header", &jws.header) == 0;
-    json_t *claims = is_one ? json_loadb((const char *)payload, payload_size, 0, NULL) : NULL;
+    json_t *claims =
+        is_one ? json_loadb((const char *)payload, payload_size, JSON_ALLOW_NUL, NULL) : NULL;
 
     is_one = is_one && !json_is_object(claims);
     if (is_one) {
