@@ -13,7 +13,7 @@
 
 #define LIFETIME 150000
 
-static int64_t time_now;
+static int64_t time_now, wall_offset; /* by how much the wall clock was set */
 static uint8_t nonce[64];
 
 static int64_t tell_time(void *context)
@@ -21,10 +21,15 @@ static int64_t tell_time(void *context)
     return time_now;
 }
 
+static int64_t tell_wall_time(void *context)
+{
+    return time_now + wall_offset;
+}
+
 static struct atls_sessions *open_with(size_t max_sessions, size_t max_bytes)
 {
     struct atls_sessions_limits limits = {LIFETIME, max_sessions, max_bytes};
-    struct atls_clock clock = {tell_time, tell_time, NULL};
+    struct atls_clock clock = {tell_wall_time, tell_time, NULL};
     struct atls_sessions *sessions;
 
     time_now = 1700000000000;
@@ -98,6 +103,28 @@ static void test_life(void **state)
     assert_int_equal(atls_sessions_delete(sessions, id), 0);
     assert_int_equal(finish(sessions, id, "result"), ATLS_E_MISSING);
     atls_sessions_close(sessions);
+}
+
+/* Setting the clock, in either direction, makes no session live longer or shorter. */
+static void test_clock_is_set(void **state)
+{
+    static const int64_t offsets[] = {-86400000, 86400000};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct atls_sessions *sessions = open_with(10, 1000);
+        struct atls_session session;
+        char id[ATLS_SESSION_ID_SIZE + 1];
+
+        create(sessions, id);
+        wall_offset = offsets[i];
+        time_now += LIFETIME - 1;
+        assert_int_equal(atls_sessions_get(sessions, id, &session), 0);
+        atls_session_clear(&session);
+        time_now += 1;
+        assert_int_equal(atls_sessions_get(sessions, id, &session), ATLS_E_EXPIRED);
+        wall_offset = 0;
+        atls_sessions_close(sessions);
+    }
 }
 
 static void test_expiry(void **state)
@@ -251,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life),
+        cmocka_unit_test(test_clock_is_set),
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_replay),
         cmocka_unit_test(test_number_is_bounded),
