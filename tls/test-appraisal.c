@@ -106,11 +106,18 @@ void test_poll_once(struct test_appraisal *f)
     assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
 }
 
+/* Who refuses says why: what an earlier failure said is no answer. */
+#define STALE "the text of an earlier failure"
+
 void test_await_verdict(struct test_appraisal *f)
 {
     int rc;
 
-    while ((rc = atls_appraisal_verdict(f->appraisal, &f->verdict)) == ATLS_E_AGAIN) {
+    for (;;) {
+        atls_fail(ATLS_E_MISMATCH, STALE, STALE);
+        rc = atls_appraisal_verdict(f->appraisal, &f->verdict);
+        if (rc != ATLS_E_AGAIN)
+            break;
         test_poll_once(f);
     }
     assert_int_equal(rc, 0);
@@ -128,6 +135,7 @@ void test_background_check_once(struct test_appraisal *f)
     }
     if (rc == 0) {
         assert_int_equal(atls_attester_evidence(f->attester, 1, nonce, &f->credential), 0);
+        atls_fail(ATLS_E_MISMATCH, STALE, STALE);
         rc = atls_appraisal_credential(f->appraisal,
                                        ATLS_BYTES(f->credential.cmw, f->credential.size), &key);
         assert_true(rc == 0 || rc > 0);
@@ -145,6 +153,9 @@ void test_verdict_is(const struct test_appraisal *f, const char *what, const cha
         fail_msg("%s: expected %s%s, came %s%s: %s", what, reason, at_fault ? " (verifier)" : "",
                  f->verdict.reason, f->verdict.verifier_at_fault ? " (verifier)" : "",
                  f->verdict.detail);
+    }
+    if (strcmp(f->verdict.detail, STALE) == 0 || strcmp(f->verdict.clause, STALE) == 0) {
+        fail_msg("%s: %s does not say why", what, reason);
     }
 }
 

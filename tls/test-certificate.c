@@ -84,6 +84,31 @@ static void check_certificate(const struct atls_public_key *key, const uint8_t *
     test_same_bytes(ATLS_BYTES(came, came_size), ATLS_BYTES(expected, expected_size));
 }
 
+/* RFC 5280 section 4.1: of version 3, and valid without end (section 4.1.2.5). */
+static void what_a_certificate_says(void **state)
+{
+    struct atls_private_key key;
+    uint8_t der[400];
+    gnutls_datum_t datum = {der, sizeof der};
+    gnutls_x509_crt_t certificate;
+    char subject[64], issuer[64];
+    size_t subject_size = sizeof subject, issuer_size = sizeof issuer;
+    assert_int_equal(atls_crypto_gnutls.make_key(ATLS_P256, NULL, &key), 0);
+    test_outcome(atls_certificate_synthesize(&key.public_key, der, sizeof der), 0, NULL);
+    assert_int_equal(gnutls_x509_crt_init(&certificate), 0);
+    assert_int_equal(gnutls_x509_crt_import(certificate, &datum, GNUTLS_X509_FMT_DER), 0);
+    assert_int_equal(gnutls_x509_crt_get_version(certificate), 3);
+    assert_int_equal(gnutls_x509_crt_get_dn(certificate, subject, &subject_size), 0);
+    assert_int_equal(gnutls_x509_crt_get_issuer_dn(certificate, issuer, &issuer_size), 0);
+    assert_string_equal(subject, "CN=attested key");
+    assert_string_equal(issuer, subject);
+    assert_int_equal(gnutls_x509_crt_get_activation_time(certificate), 0);
+    assert_true(gnutls_x509_crt_get_expiration_time(certificate) > 4102444800); /* 2100 */
+    assert_int_equal(gnutls_x509_crt_get_signature_algorithm(certificate),
+                     GNUTLS_SIGN_ECDSA_SHA256);
+    gnutls_x509_crt_deinit(certificate);
+}
+
 static void certificates_of_every_length(void **state)
 {
     const enum atls_curve curves[] = {ATLS_P256, ATLS_P384};
@@ -134,6 +159,7 @@ int main(void)
 {
     struct test_list list = {.count = 0};
     TEST_ADD_ROWS(&list, parsed, parse_rows);
+    TEST_ADD(&list, what_a_certificate_says);
     TEST_ADD(&list, certificates_of_every_length);
     TEST_ADD(&list, certificates_beyond_three_length_bytes);
     TEST_ADD(&list, no_certificate_is_shorter_than_its_key);

@@ -307,6 +307,42 @@ static void an_alert(void **state)
         assert_int_equal(atls_profile_alert(&atls_profile_ta_07, &points, row->name, &clause), 50);
 }
 
+/* seat-early-attestation-06 section 7.2: a list of 65535 bytes may hold more schemes than are kept;
+ * the one too many is refused, whichever list it is in. */
+static void schemes_that_are_kept(void **state)
+{
+    static const struct {
+        const char *scheme; /* evidence of a content format, a result of an empty identity */
+        size_t most;
+    } cases[] = {{"00 00 0107", ATLS_EVIDENCE_TYPES_MAX}, {"01 0000", ATLS_VERIFIERS_MAX}};
+    const struct atls_profile *p = &atls_profile_seat_06;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct atls_bytes scheme = test_bytes(cases[i].scheme);
+        for (unsigned of_client = 0; of_client < 2; of_client++)
+            for (size_t more = 0; more < 2; more++) {
+                uint8_t body[1024];
+                struct atls_sink sink = atls_sink_of(body, sizeof body);
+                struct atls_offer offers[2];
+                size_t count = cases[i].most + more;
+                atls_offer_clear(&offers[ATLS_CLIENT]);
+                atls_offer_clear(&offers[ATLS_SERVER]);
+                if (of_client)
+                    atls_sink_u16(&sink, 0);
+                atls_sink_u16(&sink, (uint16_t)(count * scheme.size));
+                for (size_t k = 0; k < count; k++)
+                    atls_sink_bytes(&sink, scheme);
+                if (!of_client)
+                    atls_sink_u16(&sink, 0);
+                test_outcome(
+                    p->read_offer(p, p->extensions[0], ATLS_BYTES(body, sink.used), offers),
+                    more ? ATLS_E_MALFORMED : 0, NULL);
+                const struct atls_offer *offer = &offers[of_client ? ATLS_CLIENT : ATLS_SERVER];
+                assert_int_equal(offer->evidence.count + offer->verifiers.count, cases[i].most);
+            }
+        test_vector_free(scheme);
+    }
+}
+
 static void profiles_by_name(void **state)
 {
     assert_ptr_equal(atls_profile_by_name("ta-07"), &atls_profile_ta_07);
@@ -325,6 +361,7 @@ int main(void)
     TEST_ADD(&list, the_client_checks_the_choice);
     TEST_ADD_ROWS(&list, what_is_left_out, omit_rows);
     TEST_ADD_ROWS(&list, an_alert, alert_rows);
+    TEST_ADD(&list, schemes_that_are_kept);
     TEST_ADD(&list, profiles_by_name);
     return test_run("negotiation", &list);
 }

@@ -660,6 +660,18 @@ static void limits(void **state)
     many[0] = (struct atls_ea_extension){13, ATLS_BYTES("\0\2\4\3", 4)};
     assert_int_equal(atls_ea_make_request(&client.ea, TEXT("more"), many, 1, &bytes, &size),
                      ATLS_E_LIMIT);
+    /* and what nobody asked for counts: a context that is not kept could come again (section 4) */
+    entry.extension_count = 0;
+    test_outcome(atls_ea_hello(&server.ea, ATLS_BYTES("\0\15\0\4\0\2\4\3", 8)), 0, NULL);
+    for (uint16_t i = 1; i < ATLS_EA_EXCHANGES; i++) {
+        test_outcome(atls_ea_volunteer(&server.ea, ATLS_BYTES(&i, 2), &identity, &bytes, &size), 0,
+                     NULL);
+        free(bytes);
+    }
+    bytes = NULL;
+    test_outcome(atls_ea_volunteer(&server.ea, TEXT("more"), &identity, &bytes, &size),
+                 ATLS_E_LIMIT, NULL);
+    assert_null(bytes);
 }
 
 int main(void)
