@@ -10,6 +10,21 @@
 #define ATLS_PATH_SUBMIT "/endorsement-provisioning/v1/submit"
 #define ATLS_PATH_DISCOVERY_VERIFICATION "/.well-known/veraison/verification"
 #define ATLS_PATH_DISCOVERY_PROVISIONING "/.well-known/veraison/provisioning"
+#define ATLS_PATH_DESCRIPTION "/.well-known/openapi"
+
+/* All paths there are, and what may be done to each (RFC 9110 section 10.2.1). */
+struct atls_route {
+    const char *path;
+    enum atls_endpoint endpoint;
+    bool has_id; /* one more segment, which is not empty, follows the path */
+    const char *methods;
+};
+extern const struct atls_route atls_routes[];
+extern const size_t atls_routes_count;
+
+/* openapi.json, made into C when the program is built */
+extern const char atls_openapi[];
+extern const size_t atls_openapi_size;
 
 /* Takes JSON over. */
 void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,

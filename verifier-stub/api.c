@@ -11,6 +11,8 @@
 #include "verifier-stub/api-private.h"
 #include "verifier-stub/printable.h"
 
+#define DESCRIPTION_TYPE "application/vnd.oai.openapi+json"
+
 void atls_response_clear(struct atls_response *response)
 {
     free(response->location);
@@ -198,37 +200,37 @@ json_t *atls_time_json(int64_t milliseconds)
     return json_sprintf("%s.%03dZ", day, (int)(milliseconds % 1000));
 }
 
-enum atls_endpoint atls_api_endpoint(const char *path)
-{
-    if (strcmp(path, ATLS_PATH_NEW_SESSION) == 0)
-        return ATLS_ENDPOINT_NEW_SESSION;
-    if (strncmp(path, ATLS_PATH_SESSION, strlen(ATLS_PATH_SESSION)) == 0) {
-        const char *id = path + strlen(ATLS_PATH_SESSION);
+#define ONLY_POST "POST, OPTIONS"
+#define ONLY_GET "GET, HEAD, OPTIONS"
 
-        return id[0] == 0 || strchr(id, '/') ? ATLS_ENDPOINT_NONE : ATLS_ENDPOINT_SESSION;
+const struct atls_route atls_routes[] = {
+    {ATLS_PATH_NEW_SESSION, ATLS_ENDPOINT_NEW_SESSION, false, ONLY_POST},
+    {ATLS_PATH_SESSION, ATLS_ENDPOINT_SESSION, true, "GET, HEAD, POST, DELETE, OPTIONS"},
+    {ATLS_PATH_SUBMIT, ATLS_ENDPOINT_PROVISIONING, false, ONLY_POST},
+    {ATLS_PATH_DISCOVERY_VERIFICATION, ATLS_ENDPOINT_DISCOVERY, false, ONLY_GET},
+    {ATLS_PATH_DISCOVERY_PROVISIONING, ATLS_ENDPOINT_DISCOVERY, false, ONLY_GET},
+    {ATLS_PATH_DESCRIPTION, ATLS_ENDPOINT_DESCRIPTION, false, ONLY_GET},
+};
+const size_t atls_routes_count = sizeof atls_routes / sizeof *atls_routes;
+
+static const struct atls_route *route_of(const char *path)
+{
+    for (size_t i = 0; i < atls_routes_count; i++) {
+        const struct atls_route *route = &atls_routes[i];
+        size_t size = strlen(route->path);
+
+        if (strncmp(path, route->path, size) == 0 &&
+            (route->has_id ? path[size] && !strchr(path + size, '/') : path[size] == 0))
+            return route;
     }
-    if (strcmp(path, ATLS_PATH_SUBMIT) == 0)
-        return ATLS_ENDPOINT_PROVISIONING;
-    if (strcmp(path, ATLS_PATH_DISCOVERY_VERIFICATION) == 0 ||
-        strcmp(path, ATLS_PATH_DISCOVERY_PROVISIONING) == 0)
-        return ATLS_ENDPOINT_DISCOVERY;
-    return ATLS_ENDPOINT_NONE;
+    return NULL;
 }
 
-/* What may be done to each endpoint (RFC 9110 section 10.2.1). */
-static const char *methods_of(enum atls_endpoint endpoint)
+enum atls_endpoint atls_api_endpoint(const char *path)
 {
-    switch (endpoint) {
-    case ATLS_ENDPOINT_NEW_SESSION:
-    case ATLS_ENDPOINT_PROVISIONING:
-        return "POST, OPTIONS";
-    case ATLS_ENDPOINT_SESSION:
-        return "GET, HEAD, POST, DELETE, OPTIONS";
-    case ATLS_ENDPOINT_DISCOVERY:
-        return "GET, HEAD, OPTIONS";
-    default:
-        return NULL;
-    }
+    const struct atls_route *route = route_of(path);
+
+    return route ? route->endpoint : ATLS_ENDPOINT_NONE;
 }
 
 static bool answer_session(const struct atls_api *api, const struct atls_request *request,
@@ -245,9 +247,23 @@ static bool answer_session(const struct atls_api *api, const struct atls_request
     return true;
 }
 
+static void answer_description(const struct atls_request *request, struct atls_response *response)
+{
+    if (!atls_accepts(request->accept, "application/json") &&
+        !atls_answer_acceptable(request, DESCRIPTION_TYPE, response))
+        return;
+    response->body = malloc(atls_openapi_size);
+    response->status = response->body ? 200 : 500;
+    if (!response->body)
+        return;
+    memcpy(response->body, atls_openapi, atls_openapi_size);
+    response->body_size = atls_openapi_size;
+    response->content_type = DESCRIPTION_TYPE;
+}
+
 /* False: not with this method. */
-static bool route(const struct atls_api *api, const struct atls_request *request,
-                  enum atls_endpoint endpoint, struct atls_response *response)
+static bool dispatch(const struct atls_api *api, const struct atls_request *request,
+                     enum atls_endpoint endpoint, struct atls_response *response)
 {
     bool post = strcmp(request->method, "POST") == 0;
     bool get = strcmp(request->method, "GET") == 0;
@@ -269,6 +285,10 @@ static bool route(const struct atls_api *api, const struct atls_request *request
                                   strcmp(request->path, ATLS_PATH_DISCOVERY_PROVISIONING) == 0,
                                   response);
         return get;
+    case ATLS_ENDPOINT_DESCRIPTION:
+        if (get)
+            answer_description(request, response);
+        return get;
     default:
         return false;
     }
@@ -285,20 +305,20 @@ static void answer_unknown_path(struct atls_response *response)
 void atls_api_answer(const struct atls_api *api, const struct atls_request *request,
                      struct atls_response *responsep)
 {
-    enum atls_endpoint endpoint = atls_api_endpoint(request->path);
+    const struct atls_route *route = route_of(request->path);
     struct atls_request asked = *request;
     struct atls_response response = {0};
 
     /* RFC 9110 section 9.3.2: as GET; whoever sends the answer leaves out its body */
     if (strcmp(asked.method, "HEAD") == 0)
         asked.method = "GET";
-    if (endpoint == ATLS_ENDPOINT_NONE) {
+    if (!route) {
         answer_unknown_path(&response);
     } else if (strcmp(asked.method, "OPTIONS") == 0) {
         response.status = 204;
-        response.allow = methods_of(endpoint);
-    } else if (!route(api, &asked, endpoint, &response)) {
-        response.allow = methods_of(endpoint);
+        response.allow = route->methods;
+    } else if (!dispatch(api, &asked, route->endpoint, &response)) {
+        response.allow = route->methods;
         atls_answer_problem(&response, 405, NULL, "%.40s is not done here, but: %s",
                             request->method, response.allow);
     }

@@ -62,6 +62,7 @@ enum atls_endpoint {
     ATLS_ENDPOINT_SESSION,
     ATLS_ENDPOINT_DISCOVERY,
     ATLS_ENDPOINT_PROVISIONING,
+    ATLS_ENDPOINT_DESCRIPTION,
     ATLS_ENDPOINT_NONE
 };
 enum atls_endpoint atls_api_endpoint(const char *path);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The API as its clients see it, without a socket: status codes, their order, headers, JSON. */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -587,6 +588,70 @@ static void test_discovery(void **state)
     atls_response_clear(&response);
 }
 
+/* The methods of a path of the description, in the order and form of Allow. */
+static void join_methods(json_t *item, char *joined, size_t size)
+{
+    static const char *const methods[] = {"GET",    "HEAD",    "POST",  "PUT",
+                                          "DELETE", "OPTIONS", "PATCH", "TRACE"};
+    size_t used = 0;
+
+    joined[0] = 0;
+    for (size_t i = 0; i < COUNT(methods); i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "%s", methods[i]);
+        for (char *c = name; *c; c++)
+            *c = (char)tolower((unsigned char)*c);
+        if (json_object_get(item, name))
+            used +=
+                (size_t)snprintf(joined + used, size - used, "%s%s", used ? ", " : "", methods[i]);
+    }
+}
+
+/* Each path of the API is described, with its methods and no others, and nothing else is. */
+static void test_description(void **state)
+{
+    struct atls_response response;
+    json_t *json, *paths;
+
+    ask("GET", ATLS_PATH_DESCRIPTION, NULL, ATLS_BYTES(NULL, 0), 200, &response);
+    assert_string_equal(response.content_type, "application/vnd.oai.openapi+json");
+    json = json_of(&response);
+    paths = json_object_get(json, "paths");
+    for (size_t i = 0; i < atls_routes_count; i++) {
+        char path[100], joined[100];
+
+        snprintf(path, sizeof path, "%s%s", atls_routes[i].path,
+                 atls_routes[i].has_id ? "{session}" : "");
+        join_methods(json_object_get(paths, path), joined, sizeof joined);
+        if (strcmp(joined, atls_routes[i].methods) != 0)
+            fail_msg("%s: expected %s, described is \"%s\"", path, atls_routes[i].methods, joined);
+    }
+    assert_int_equal(json_object_size(paths), atls_routes_count);
+    json_decref(json);
+    atls_response_clear(&response);
+}
+
+/* The types in the description of a path's body are those that are taken. */
+static void test_described_types(void **state)
+{
+    json_t *json = json_loadb(atls_openapi, atls_openapi_size, JSON_REJECT_DUPLICATES, NULL);
+    json_t *post, *types;
+
+    post = json_object_get(json_object_get(json_object_get(json, "paths"), SESSION "{session}"),
+                           "post");
+    types = json_object_get(json_object_get(post, "requestBody"), "content");
+    assert_int_equal(json_object_size(types), atls_evidence_media_types_count);
+    for (size_t i = 0; i < atls_evidence_media_types_count; i++)
+        assert_non_null(json_object_get(types, atls_evidence_media_types[i]));
+    post = json_object_get(json_object_get(json_object_get(json, "paths"), SUBMIT), "post");
+    types = json_object_get(json_object_get(post, "requestBody"), "content");
+    assert_int_equal(json_object_size(types), 2);
+    assert_non_null(json_object_get(types, ATLS_MT_CORIM));
+    assert_non_null(json_object_get(types, ATLS_MT_CORIM_SIGNED));
+    json_decref(json);
+}
+
 /* The Accept header of a 415 is the list that sessions show. */
 static void test_one_list(void **state)
 {
@@ -727,6 +792,8 @@ int main(void)
         cmocka_unit_test(test_draft_dialect),
         cmocka_unit_test(test_provisioning),
         cmocka_unit_test(test_discovery),
+        cmocka_unit_test(test_description),
+        cmocka_unit_test(test_described_types),
         cmocka_unit_test(test_one_list),
         cmocka_unit_test(test_accepts),
         cmocka_unit_test(test_faults),
