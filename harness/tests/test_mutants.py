@@ -22,6 +22,7 @@ static int check(const struct thing *thing, size_t size)
     thing->count += 1;
     note(thing);
     free(thing->text);
+    pthread_mutex_lock(&thing->lock);
     if (!copy)
         return atls_fail(-ENOMEM, NULL, "no memory");
     return true;
@@ -42,7 +43,7 @@ def test_changes() -> None:
         'atls_fail(ATLS_E_LIMIT, "RFC 1 section 1", "if (size < %zu)", size);',
         (6, "the statement is left out"): "    (void)0;",
         (7, "the statement is left out"): "    (void)0;",
-        (11, "false for true"): "    return false;",
+        (12, "false for true"): "    return false;",
     }
 
 

@@ -7,7 +7,8 @@ failure that is returned as success. The file is read as text with comments and 
 clang-format has seen it, so an operator stands between blanks.
 
 Left out on purpose: what only a lack of memory reaches (no test takes memory away), and statements
-that give something back or wipe it, which only the sanitizers' builds and valgrind can miss.
+that give something back or wipe it, which only the sanitizers' builds and valgrind can miss; and
+locks, which only threads that meet can miss.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ _STATEMENT = re.compile(
 _CALL = re.compile(r"^[\w>.\-\[\]]+\(.*\)$", re.S)
 _ASSIGNMENT = re.compile(r"^\*?[\w>.\-\[\]]+ (?:[|&+\-]?=) ", re.S)
 _TIDYING = re.compile(
-    r"\w*(?:free|deinit|decref|clear|wipe|bzero|close|cleanup|unlock|destroy|finalize|va_end)\w*\("
+    r"\w*(?:free|deinit|decref|clear|wipe|bzero|close|cleanup|destroy|finalize|va_end"
+    r"|mutex|rwlock)\w*\("
 )
-_NO_MEMORY = re.compile(r"ENOMEM|ATLS_E_MEMORY|no memory")
+_NO_MEMORY = re.compile(r"ENOMEM|ATLS_E_MEMORY|E_MEMORY_ERROR|no[ _]memory")
 _FAILURE = re.compile(r"\breturn (?=atls_fail\()")
 _TRUTH = re.compile(r"\breturn (true|false);")
 # Literals, comments and preprocessor lines, in the order in which C sees them.
