@@ -97,12 +97,10 @@ static bool is_blank(const struct rules *rules, uint8_t c)
     return c == ' ' || (rules->http && c == '\t');
 }
 
-/* qdtext, or what may follow a backslash: printable ASCII, and in HTTP also tabs and what is beyond
- * ASCII (RFC 9110 section 5.6.4). */
-static bool is_quoted_character(const struct rules *rules, uint8_t c, bool escaped)
+/* qdtext and its ends, and what may follow a backslash: printable ASCII, and in HTTP also tabs and
+ * what is beyond ASCII (RFC 9110 section 5.6.4). */
+static bool is_quoted_character(const struct rules *rules, uint8_t c)
 {
-    if (!escaped && (c == '"' || c == '\\'))
-        return false;
     return (c >= ' ' && c < 0x7f) || (rules->http && (c == '\t' || c > 0x7f));
 }
 
@@ -147,10 +145,8 @@ static struct atls_bytes take_quoted(const struct rules *rules, struct atls_byte
     size_t size = 1;
 
     while (size < in->size && in->data[size] != '"') {
-        bool escaped = in->data[size] == '\\';
-
-        size += escaped;
-        if (size >= in->size || !is_quoted_character(rules, in->data[size], escaped))
+        size += in->data[size] == '\\';
+        if (size >= in->size || !is_quoted_character(rules, in->data[size]))
             return ATLS_BYTES(NULL, 0);
         size++;
     }

@@ -362,17 +362,37 @@ static void test_headers(void **state)
     json_decref(signer);
 }
 
+/* RFC 7515 section 7.1, and what the error says of each. */
 static void test_compact_form(void **state)
 {
-    static const char *const bad[] = {
-        "",          ".",         "..",    "a.b",           "a.b.c",         "e30.e30",
-        "e30..AAAA", ".e30.AAAA", "e30..", "e30 .e30.AAAA", "e30.e30.AAAA.x"};
+    static const struct {
+        const char *jws, *words;
+    } bad[] = {
+        {"", "three parts"},
+        {".", "part 1 of 3 is empty"},
+        {"..", "part 1 of 3 is empty"},
+        {"a.b", "three parts"},
+        {"a.b.c", "protected header: base64url"},
+        {"e30.e30", "three parts"},
+        {"e30..AAAA", "part 2 of 3 is empty"},
+        {".e30.AAAA", "part 1 of 3 is empty"},
+        {"e30..", "part 2 of 3 is empty"},
+        {"e30 .e30.AAAA", "protected header: base64url"},
+        {"e30.e30=.AAAA", "payload: base64url"},
+        {"e30.e30.A+AA", "signature: base64url"},
+        {"e30.e30.AAAA.x", "three parts"},
+    };
     char *large = malloc(ATLS_JWS_MAX_SIZE + 2);
     struct atls_jws jws;
 
-    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-        assert_int_equal(atls_jws_parse(atls_bytes_of_text(bad[i]), &jws), ATLS_E_MALFORMED);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        assert_int_equal(atls_jws_parse(atls_bytes_of_text(bad[i].jws), &jws), ATLS_E_MALFORMED);
+        if (!strstr(atls_error_text(), bad[i].words))
+            fail_msg("\"%s\": expected \"%s\", came \"%s\"", bad[i].jws, bad[i].words,
+                     atls_error_text());
+    }
     memset(large, 'A', ATLS_JWS_MAX_SIZE + 1);
+    assert_int_equal(atls_jws_parse(ATLS_BYTES(large, ATLS_JWS_MAX_SIZE), &jws), ATLS_E_MALFORMED);
     assert_int_equal(atls_jws_parse(ATLS_BYTES(large, ATLS_JWS_MAX_SIZE + 1), &jws), ATLS_E_LIMIT);
     free(large);
 }

@@ -43,6 +43,7 @@
 #define PAT_CLAUSE "KAT-06 section 5"
 #define CAB_CLAUSE "KAT-06 section 5.1"
 #define LINKAGE_CLAUSE "KAT-06 section 5.1.1"
+#define CLIENT_CLAUSE "RFC 9783 section 4.1.2"
 #define DUPLICATE_CLAUSE "RFC 8949 section 5.6"
 
 struct row {
@@ -109,6 +110,18 @@ static const struct row pat_claims[] = {
     {"R-KAT-07 claims missing", "", ATLS_E_MALFORMED, NULL},
 };
 
+static const struct row pat_clients[] = {
+    {"client id", "a1 19095a 07", 0, NULL},
+    {"client id of the old PSA profile", "a1 3a000124f8 07", 0, NULL},
+    {"client id among other claims", "a3 01 6178 19095a 07 6161 8101", 0, NULL},
+    {"no client id", "a1 01 6178", ATLS_E_MISSING, CLIENT_CLAUSE},
+    {"client id in no claims", "a0", ATLS_E_MISSING, CLIENT_CLAUSE},
+    {"client ids of both profiles", "a2 19095a 07 3a000124f8 07", ATLS_E_MALFORMED, CLIENT_CLAUSE},
+    {"client id a text", "a1 19095a 6137", ATLS_E_MALFORMED, CLIENT_CLAUSE},
+    {"client id inside another claim only", "a1 19010a a1 19095a 07", ATLS_E_MISSING, CLIENT_CLAUSE},
+    {"client id in an array", "82 19095a 07", ATLS_E_MALFORMED, CLIENT_CLAUSE},
+};
+
 static const struct row bundles[] = {
     {"R-KAT-09 CAB", "a3" KAT_MEMBER PAT_MEMBER TYPE_MEMBER, 0, NULL},
     {"R-KAT-09 CAB in another order", "a3" TYPE_MEMBER PAT_MEMBER KAT_MEMBER, 0, NULL},
@@ -168,6 +181,20 @@ static void check_pat_claims(void **state)
         test_same_bytes(nonce, linkage);
     test_vector_free(in);
     test_vector_free(linkage);
+}
+
+/* RFC 9783 section 4.1.2: whose call the PAT answers. */
+static void check_pat_client(void **state)
+{
+    const struct row *row = *state;
+    struct atls_bytes in = test_bytes(row->input);
+    struct atls_cbor_reader reader;
+    int64_t client = 0;
+
+    assert_int_equal(atls_cbor_open(&reader, in, NULL, "RFC 8949"), 0);
+    test_outcome(atls_pat_read_client(&reader, &client), row->outcome, row->clause);
+    assert_int_equal(client, row->outcome ? 0 : 7);
+    test_vector_free(in);
 }
 
 static void check_cab(void **state)
@@ -494,6 +521,38 @@ static void refuses_pats_of_another_key(void **state)
     }
 }
 
+static unsigned hashes_left;
+
+static int hash_while_it_lasts(enum atls_hash alg, const struct atls_bytes *parts, size_t count,
+                               uint8_t *digestp)
+{
+    if (hashes_left == 0)
+        return atls_fail(-EIO, NULL, "no hash");
+    hashes_left--;
+    return atls_crypto_gnutls.hash(alg, parts, count, digestp);
+}
+
+/* A machine that cannot hash has found nothing out: its own error, and no verdict. */
+static void says_nothing_of_linkage_without_a_hash(void **state)
+{
+    struct atls_crypto crypto = atls_crypto_gnutls;
+    struct atls_cab cab;
+    struct atls_cmw *cmw;
+    struct bundle b;
+
+    crypto.hash = hash_while_it_lasts;
+    start_bundle(&b, ATLS_P256);
+    assert_int_equal(atls_kat_linkage(&atls_crypto_gnutls, &b.other.public_key, b.pat_nonce), 0);
+    finish_bundle(&b);
+    test_outcome(atls_cmw_parse(ATLS_BYTES(b.cab, b.cab_size), &cmw), 0, NULL);
+    test_outcome(atls_cab_parse(cmw, &cab), 0, NULL);
+    for (unsigned count = 0; count <= 2; count++) { /* of the bytes that came, and as encoded */
+        hashes_left = count;
+        assert_int_equal(atls_cab_check_linkage(&cab, &crypto), count < 2 ? -EIO : ATLS_E_MISMATCH);
+    }
+    atls_cmw_free(cmw);
+}
+
 /* kak-pub in an order of its own: the linkage is over the bytes as received, and where the PAT
  * holds the hash of the deterministic encoding instead, the error says that this is the difference.
  */
@@ -589,6 +648,7 @@ int main(void)
 
     TEST_ADD_ROWS(&list, check_kat_claims, kat_claims);
     TEST_ADD_ROWS(&list, check_pat_claims, pat_claims);
+    TEST_ADD_ROWS(&list, check_pat_client, pat_clients);
     TEST_ADD_ROWS(&list, check_cab, bundles);
     TEST_ADD(&list, reads_the_example_of_the_draft);
     TEST_ADD_ROWS(&list, checks_times, times_rows);
@@ -598,6 +658,7 @@ int main(void)
     TEST_ADD(&list, refuses_kats_that_do_not_verify);
     TEST_ADD(&list, refuses_kats_for_another_challenge);
     TEST_ADD(&list, refuses_pats_of_another_key);
+    TEST_ADD(&list, says_nothing_of_linkage_without_a_hash);
     TEST_ADD(&list, links_the_encoding_that_came);
     TEST_ADD(&list, reads_bundles_in_json);
     TEST_ADD(&list, notices_every_flipped_bit_of_the_kat);
