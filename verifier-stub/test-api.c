@@ -561,6 +561,83 @@ static void test_provisioning(void **state)
     assert_true(atls_public_key_equal(&anchor.key, &other.pak.public_key));
 }
 
+/* RFC 6750 section 2.1: endorsements are taken from whoever bears the token; section 3: what is
+ * missing is asked for, what is wrong is called so. */
+static void test_provisioning_token(void **state)
+{
+    static const struct {
+        const char *token, *authorization;
+        unsigned status;
+        const char *challenge; /* its end */
+    } table[] = {
+        {NULL, NULL, 200, NULL},
+        {NULL, "Bearer of-nothing-that-was-asked-for", 200, NULL},
+        {"0123456789abcdef", NULL, 401, "provisioning\""},
+        {"0123456789abcdef", "", 401, "error=\"invalid_token\""},
+        {"0123456789abcdef", "Bearer", 401, "error=\"invalid_token\""},
+        {"0123456789abcdef", "Bearer 0123456789abcdeg", 401, "error=\"invalid_token\""},
+        {"0123456789abcdef", "Bearer 0123456789abcdef0", 401, "error=\"invalid_token\""},
+        {"0123456789abcdef", "Bearer 0123456789abcde", 401, "error=\"invalid_token\""},
+        {"0123456789abcdef", "Bearer0123456789abcdef", 401, "error=\"invalid_token\""},
+        {"0123456789abcdef", "Basic 0123456789abcdef", 401, "error=\"invalid_token\""},
+        {"0123456789abcdef", "Bearer 0123456789abcdef", 200, NULL},
+        {"0123456789abcdef", "bearer  0123456789abcdef", 200, NULL},
+    };
+    uint8_t *corim;
+    size_t size = test_corim(&device, 1, ATLS_CORIM_MAIN, &corim);
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct atls_request request = {.method = "POST",
+                                       .path = SUBMIT,
+                                       .content_type = ATLS_MT_CORIM,
+                                       .authorization = table[i].authorization,
+                                       .body = ATLS_BYTES(corim, size)};
+        const char *end = table[i].challenge;
+        struct atls_response response;
+
+        api.provisioning_token = table[i].token;
+        atls_api_answer(&api, &request, &response);
+        api.provisioning_token = NULL;
+        if (response.status != table[i].status)
+            fail_msg("%s: %u", table[i].authorization, response.status);
+        assert_int_equal(response.challenge != NULL, end != NULL);
+        if (end)
+            assert_string_equal(response.challenge + strlen(response.challenge) - strlen(end), end);
+        atls_response_clear(&response);
+    }
+    free(corim);
+}
+
+static int damaged_trust_anchor(struct atls_store *store, const uint8_t implementation_id[32],
+                                const uint8_t instance_id[33], struct atls_trust_anchor *anchorp)
+{
+    return atls_fail(ATLS_E_MALFORMED, NULL, "the file is damaged");
+}
+
+/* A verifier that cannot judge says so: no result, and the session is over. */
+static void test_store_that_fails(void **state)
+{
+    static const struct atls_store_ops ops = {.find_trust_anchor = damaged_trust_anchor};
+    struct atls_store damaged = {.ops = &ops}, *good = api.store;
+    static uint8_t cab[TEST_EVIDENCE_MAX];
+    size_t size = make_cab(cab);
+    struct atls_response response;
+    json_t *session;
+    char path[128];
+
+    open_session(path);
+    api.store = &damaged;
+    ask("POST", path, "application/cmw", ATLS_BYTES(cab, size), 500, &response);
+    api.store = good;
+    atls_response_clear(&response);
+    ask("GET", path, NULL, ATLS_BYTES(NULL, 0), 200, &response);
+    session = json_of(&response);
+    assert_string_equal(text_of(session, "status"), "failed");
+    assert_null(json_object_get(session, "result"));
+    json_decref(session);
+    atls_response_clear(&response);
+}
+
 static void test_discovery(void **state)
 {
     struct atls_response response;
@@ -791,6 +868,8 @@ int main(void)
         cmocka_unit_test(test_too_many_submissions),
         cmocka_unit_test(test_draft_dialect),
         cmocka_unit_test(test_provisioning),
+        cmocka_unit_test(test_provisioning_token),
+        cmocka_unit_test(test_store_that_fails),
         cmocka_unit_test(test_discovery),
         cmocka_unit_test(test_description),
         cmocka_unit_test(test_described_types),

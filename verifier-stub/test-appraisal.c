@@ -691,6 +691,13 @@ static void test_what_is_required(void **state)
         {"one value, measured under two names", {1, 1}, {&A}, "ok", 0},
         {"a name endorsed twice, another left out", {1}, {&BL_1, &BL_2, &FW_2}, mismatch, 1},
         {"what is endorsed, and more", {1, 2, 3}, {&A, &B}, mismatch, 1},
+        {"alternatives of one name, none measured: one component",
+         {0},
+         {&BL_1, &BL_2},
+         mismatch,
+         1},
+        {"two names endorsed, none measured", {0}, {&BL_1, &FW_2}, mismatch, 2},
+        {"alternatives beside a value without name", {0}, {&A, &BL_1, &BL_2}, mismatch, 2},
     };
 
     for (size_t i = 0; i < COUNT(table); i++) {
