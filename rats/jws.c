@@ -30,10 +30,8 @@ static int decode_part(struct atls_bytes part, const char *what, json_t **object
     size_t size;
     int r = atls_base64_decode(ATLS_BASE64URL, part, &data, &size);
 
-    if (r > 0)
-        return atls_fail(r, JWS, "JWS %s: base64url without padding expected", what);
     if (r)
-        return r;
+        return r < 0 ? r : atls_fail(r, JWS, "JWS %s: base64url without padding expected", what);
     r = atls_json_object(ATLS_BYTES(data, size), what, objectp);
     free(data);
     return r;
