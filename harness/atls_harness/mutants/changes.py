@@ -36,7 +36,8 @@ _TIDYING = re.compile(
     r"\w*(?:free|deinit|decref|clear|wipe|bzero|close|cleanup|destroy|finalize|va_end"
     r"|mutex|rwlock)\w*\("
 )
-_NO_MEMORY = re.compile(r"ENOMEM|ATLS_E_MEMORY|E_MEMORY_ERROR|no[ _]memory")
+_NO_MEMORY = re.compile(r"ENOMEM|ATLS_E_MEMORY|E_MEMORY_ERROR|(?:no|out of)[ _]memory")
+_TAKES_MEMORY = re.compile(r"\b(?:\w*alloc\w*|strn?dup)\(")
 _FAILURE = re.compile(r"\breturn (?=atls_fail\()")
 _TRUTH = re.compile(r"\breturn (true|false);")
 # Literals, comments and preprocessor lines, in the order in which C sees them.
@@ -87,6 +88,8 @@ def changes(text: str) -> list[Change]:
         line = text.count("\n", 0, start) + 1
         source = lines[line - 1].strip()
         if any(_NO_MEMORY.search(near) for near in lines[line - 1 : line + 1]):
+            continue
+        if source.startswith("if (!") and _TAKES_MEMORY.search(lines[line - 2]):
             continue
         made.append(Change(start, end, new, line, kind, source))
     return made
