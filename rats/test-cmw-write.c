@@ -111,9 +111,11 @@ static void writers_refuse_what_is_forbidden(void **state)
     atls_cbor_write_init(&w, buffer, sizeof buffer);
     atls_cmw_write_record(&w, "a/b", ATLS_BYTES("x", 1), 32);
     assert_int_equal(atls_cbor_write_done(&w, &out), -EINVAL);
+    assert_non_null(strstr(atls_error_text(), "indicator above 31"));
     atls_cbor_write_init(&w, buffer, sizeof buffer);
     atls_cmw_write_record(&w, "no media type", ATLS_BYTES("x", 1), 0);
     assert_int_equal(atls_cbor_write_done(&w, &out), -EINVAL);
+    assert_non_null(strstr(atls_error_text(), "is no media type"));
     atls_cbor_write_init(&w, buffer, sizeof buffer);
     test_outcome(atls_cmw_write_tag(&w, 65025, ATLS_BYTES("x", 1)), ATLS_E_LIMIT, TN_CLAUSE);
     assert_int_equal(w.used, 0);

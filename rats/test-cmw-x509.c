@@ -276,6 +276,9 @@ static void finds(void **state)
         assert_int_equal(found.oid, row->oid);
         assert_int_equal(found.critical, row->critical);
         assert_int_equal(found.serialization, ATLS_CBOR);
+        struct atls_public_key key;
+        test_outcome(atls_x509_public_key(ATLS_BYTES(der.data, der.size), &key), 0, NULL);
+        assert_true(found.has_key && atls_public_key_equal(&found.key, &key));
         test_vector_free(expected);
     } else {
         assert_null(found.cmw);
@@ -398,11 +401,30 @@ static void no_certificate(void **state)
         test_outcome(atls_x509_public_key(in, &key), ATLS_E_MALFORMED, "RFC 5280 section 4.1");
         test_vector_free(in);
     }
+    struct atls_x509_cmw found; /* nothing is read of what cannot be a certificate's size */
+    test_outcome(atls_x509_cmw_find(ATLS_BYTES(der.data, (size_t)UINT32_MAX + 1), &found),
+                 ATLS_E_MALFORMED, "RFC 5280 section 4.1");
+    assert_string_equal(atls_error_text(), "no certificate is so long");
     for (unsigned cut = 1; cut < der.size; cut += 7) {
         struct atls_public_key key;
         test_outcome(atls_x509_public_key(ATLS_BYTES(der.data, der.size - cut), &key),
                      ATLS_E_MALFORMED, NULL);
     }
+    gnutls_free(der.data);
+}
+
+/* A CMW beside a key that no profile attests is found, and the key is not. */
+static void finds_beside_other_keys(void **state)
+{
+    const struct in_certificate *row = in_certificates;
+    struct atls_x509_cmw found = {.has_key = true};
+
+    while (row->outcome != 0)
+        row++;
+    gnutls_datum_t der = certificate(GNUTLS_PK_EDDSA_ED25519, 0, row->extensions, row->count);
+    test_outcome(atls_x509_cmw_find(ATLS_BYTES(der.data, der.size), &found), 0, NULL);
+    assert_false(found.has_key);
+    atls_x509_cmw_clear(&found);
     gnutls_free(der.data);
 }
 
@@ -463,6 +485,7 @@ int main(void)
     TEST_ADD(&list, lengths);
     TEST_ADD(&list, refuses_an_extension_twice);
     TEST_ADD(&list, no_certificate);
+    TEST_ADD(&list, finds_beside_other_keys);
     TEST_ADD(&list, public_keys);
     TEST_ADD(&list, challenge);
     return test_run("cmw-x509", &list);

@@ -38,6 +38,7 @@ static const struct refused refused_cbor[] = {
     {"R-CMW-01 indefinite record of 1 member", "9f" EAT_CWT "ff", ATLS_E_MALFORMED, RECORD_CLAUSE},
     {"R-CMW-01 indefinite record of 4 members", "9f" EAT_CWT "42 0102 04 04 ff", ATLS_E_MALFORMED, RECORD_CLAUSE},
     {"R-CMW-01 type negative", "82 20 42 0102", ATLS_E_MALFORMED, RECORD_CLAUSE},
+    {"R-CMW-01 type negative inside a collection", "a1 6161 82 20 42 0102", ATLS_E_MALFORMED, RECORD_CLAUSE},
     {"R-CMW-01 type bytes", "82 43 612f62 42 0102", ATLS_E_MALFORMED, RECORD_CLAUSE},
     {"R-CMW-01 type null", "82 f6 42 0102", ATLS_E_MALFORMED, RECORD_CLAUSE},
     {"R-CMW-01 type array", "82 81 01 42 0102", ATLS_E_MALFORMED, RECORD_CLAUSE},

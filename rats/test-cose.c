@@ -138,6 +138,7 @@ static const struct {
     {"content type negative", "a201260320", "a0", ATLS_E_MALFORMED, COSE},
     {"content type 65535", "a201260319ffff", "a0", 0, ""},
     {"content type 65536", "a20126031a00010000", "a0", ATLS_E_MALFORMED, HEADER},
+    {"content type in two pieces", "a20126037f62612f6162ff", "a0", ATLS_E_UNSUPPORTED, COSE},
     {"content type bytes", "a201260343612f62", "a0", ATLS_E_MALFORMED, COSE},
     {"unprotected content type", "a10126", "a10363612f62", 0, ""},
     {"unprotected content type bytes", "a10126", "a10343612f62", ATLS_E_MALFORMED, COSE},

@@ -383,6 +383,7 @@ static const struct cose_row {
     {"COSE_Sign", "d8628440a041aa818343a10126a041bb", "cose-sign", 0, "not checked 1 signature of COSE_Sign"},
     {"COSE_Sign of two", "d8628440a041aa828343a10126a041bb8343a10127a041bb", "cose-sign", 0, "not checked 2 signatures"},
     {"COSE_Sign of none", "d8628440a041aa80", "cose-sign", ATLS_E_MALFORMED, "expected a signature at least"},
+    {"COSE_Sign of five", "d8629f40a041aa818343a10126a041bb00ff", "cose-sign", ATLS_E_MALFORMED, "COSE_Sign: came longer than expected"},
     {"COSE_Sign with a signature of two", "d8628440a041aa818243a10126a0", "cose-sign", ATLS_E_MALFORMED, "! malformed"},
     {"untagged, with recipients in place of a signature", "8443a10101a041aa818340a041bb", "cbor", 0, "array (4)"},
     {"COSE_Encrypt0", "d08343a10101a041aa", "cbor", 0, "COSE_Encrypt0"},

@@ -356,6 +356,8 @@ static void test_headers(void **state)
             fail_msg("%s, %s: %s expected, %s came (%s)", header_cases[i].clause,
                      header_cases[i].header, atls_error_name(header_cases[i].outcome),
                      atls_error_name(r), atls_error_text());
+        if (strstr(header_cases[i].header, "\"none\""))
+            assert_string_equal(atls_error_clause(), "RFC 8725 section 3.2");
         free(jwt);
     }
     json_decref(jwk);
@@ -493,6 +495,7 @@ static void test_keys(void **state)
     } cases[] = {
         {"{}", ATLS_E_MALFORMED},
         {"{\"kty\":\"RSA\"}", ATLS_E_UNSUPPORTED},
+        {"{\"kty\":\"OKP\",\"crv\":\"P-256\",\"x\":\"AAAA\",\"y\":\"AAAA\"}", ATLS_E_UNSUPPORTED},
         {"{\"kty\":\"oct\",\"k\":\"AAAA\"}", ATLS_E_UNSUPPORTED},
         {"{\"kty\":\"EC\",\"crv\":\"P-521\"}", ATLS_E_UNSUPPORTED},
         {"{\"kty\":\"EC\"}", ATLS_E_UNSUPPORTED},
@@ -728,6 +731,8 @@ static void test_tiers(void **state)
         assert_int_equal(atls_ear_worst_tier(&ear), worst[i].worst);
     }
     assert_int_equal(atls_ear_worst_tier(&(struct atls_ear){0}), ATLS_TIER_NONE);
+    assert_string_equal(atls_trust_claim_name(ATLS_SOURCED_DATA), "sourced-data");
+    assert_string_equal(atls_trust_claim_name(ATLS_TRUST_CLAIM_COUNT), "unknown");
 }
 
 static void test_signed_vector(void **state)

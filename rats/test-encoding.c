@@ -131,6 +131,24 @@ static void test_base64_refusals(void **state)
         }
 }
 
+/* What stands before a text is not its padding. */
+static void test_base64_nothing(void **state)
+{
+    static const char padding[] = "=";
+
+    for (int kind = URL; kind < KINDS; kind++) {
+        uint8_t *data = NULL;
+        size_t size = 1;
+
+        test_verdict(
+            "nothing, behind a padding character",
+            atls_base64_decode((enum atls_base64)kind, ATLS_BYTES(padding + 1, 0), &data, &size),
+            0);
+        assert_int_equal(size, 0);
+        free(data);
+    }
+}
+
 /* A zero byte is a byte like others, and none of an alphabet. */
 static void test_base64_zero_byte(void **state)
 {
@@ -259,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_base64),
         cmocka_unit_test(test_base64_refusals),
         cmocka_unit_test(test_base64_zero_byte),
+        cmocka_unit_test(test_base64_nothing),
         cmocka_unit_test(test_base64_is_canonical),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_hex_texts),
