@@ -262,7 +262,7 @@ int atls_match_components(const struct atls_psa_claims *claims,
         error = match_one(&claims->components[i], references, &at, out);
     if (error == 0)
         error = find_missing(claims, references, out);
-    if (error == 0 && !out->mismatches && claims->component_count > 0 && references->count > 0)
+    if (error == 0 && !out->mismatches && claims->component_count > 0)
         out->trust_vector[ATLS_EXECUTABLES] = APPROVED;
     return error;
 }

@@ -344,7 +344,7 @@ int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
         outcome.deadline = entry->session.deadline;
         error = copy_session(&outcome, &kept);
     }
-    if (entry && error == 0) {
+    if (error == 0) {
         sessions->bytes -= weight(&entry->session);
         atls_session_clear(&entry->session);
         entry->session = kept;

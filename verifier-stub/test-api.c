@@ -199,6 +199,12 @@ static const struct row rows[] = {
      NULL, NULL, "", 406, PROBLEM, ""},
     {"discovery, plain JSON", "GET", "/.well-known/veraison/verification", "application/json", NULL,
      NULL, NULL, "", 200, "application/vnd.veraison.discovery+json", NULL},
+    {"discovery, HEAD", "HEAD", "/.well-known/veraison/verification", NULL, NULL, NULL, NULL, "",
+     200, "application/vnd.veraison.discovery+json", NULL},
+    {"discovery, OPTIONS", "OPTIONS", "/.well-known/veraison/verification", NULL, NULL, NULL, NULL,
+     "", 204, NULL, NULL},
+    {"session, OPTIONS", "OPTIONS", SESSION UUID, NULL, NULL, NULL, NULL, "", 204, NULL, NULL},
+    {"no such path, OPTIONS", "OPTIONS", "/", NULL, NULL, NULL, NULL, "", 404, "text/plain", NULL},
     {"discovery is only read", "POST", "/.well-known/veraison/verification", NULL, NULL, NULL, NULL,
      "", 405, PROBLEM, "GET, HEAD, OPTIONS"},
 };
@@ -241,6 +247,9 @@ static void test_row(void **state)
         check_problem(row, &response);
     assert_int_equal(response.accept != NULL, row->status == 415);
     assert_int_equal(response.location != NULL, row->status == 201);
+    assert_int_equal(response.allow != NULL,
+                     row->status == 405 ||
+                         (row->status == 204 && strcmp(row->method, "OPTIONS") == 0));
     atls_response_clear(&response);
 }
 
@@ -348,6 +357,7 @@ static void check_affirming(const struct atls_ear *ear)
     assert_true(submod->has_key);
     assert_true(atls_public_key_equal(&submod->key, &device.ik.public_key));
     assert_string_equal(text_of(submod->policy_claims, "atls.reason"), "ok");
+    assert_true(json_is_array(json_object_get(submod->policy_claims, "atls.mismatches")));
     assert_non_null(json_object_get(submod->annotated_evidence, "psa-instance-id"));
 }
 
@@ -462,10 +472,48 @@ static void test_replay(void **state)
     ask("POST", path, "application/cmw+cbor", ATLS_BYTES(cab, size), 200, &response);
     assert_string_equal(reason_of(&response, reason), "evidence-replayed");
     atls_response_clear(&response);
+    size = make_cab_that_is(TEST_LINKAGE, cab); /* the same KAT beside another PAT is none */
+    ask("POST", path, "application/cmw+cbor", ATLS_BYTES(cab, size), 200, &response);
+    assert_string_equal(reason_of(&response, reason), "linkage-mismatch");
+    atls_response_clear(&response);
+    size = make_cab(cab);
+    ask("POST", path, "application/cmw+cbor", ATLS_BYTES(cab, size), 200, &response);
+    assert_string_equal(reason_of(&response, reason), "evidence-replayed");
+    atls_response_clear(&response);
     ask("GET", path, NULL, ATLS_BYTES(NULL, 0), 200, &response);
-    assert_string_equal(reason_of(&response, reason), "ok");
+    assert_string_equal(reason_of(&response, reason), "linkage-mismatch");
     atls_response_clear(&response);
     free(json);
+}
+
+/* The word for what is no CMW: is it CBOR at least, which JSON never is? */
+static void test_reasons_of_no_cmw(void **state)
+{
+    static const struct {
+        struct atls_bytes body;
+        const char *reason;
+    } table[] = {
+        {ATLS_BYTES("junk", 4), "malformed-cmw"},
+        {ATLS_BYTES("[1", 2), "malformed-cmw"},
+        {ATLS_BYTES("{}", 2), "malformed-cmw"},
+        {ATLS_BYTES("\x82\x01\x02", 3), "malformed-cmw"},
+        {ATLS_BYTES("\x82\x01", 2), "malformed-cbor"},
+        {ATLS_BYTES("\x80\x80", 2), "malformed-cbor"},
+        {ATLS_BYTES("\x80", 1), "malformed-cmw"},
+        {ATLS_BYTES("\xff", 1), "malformed-cbor"},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct atls_response response;
+        json_t *problem;
+
+        ask("POST", SESSION UUID, ATLS_MT_CMW_CBOR, table[i].body, 400, &response);
+        problem = json_of(&response);
+        if (strcmp(text_of(problem, "atls.reason"), table[i].reason) != 0)
+            fail_msg("row %zu: %s", i, text_of(problem, "atls.reason"));
+        json_decref(problem);
+        atls_response_clear(&response);
+    }
 }
 
 static void test_expired(void **state)
@@ -606,6 +654,30 @@ static void test_provisioning_token(void **state)
         atls_response_clear(&response);
     }
     free(corim);
+}
+
+/* What an import says of what it took no notice of, and of who signed it. */
+static void test_endorsed_fields(void **state)
+{
+    const struct atls_store_import import = {.reference_values = 3,
+                                             .trust_anchors = 1,
+                                             .skipped = ~0u,
+                                             .is_signed = true,
+                                             .signer = "s"};
+    json_t *fields = atls_endorsed_fields("a file", &import);
+    const json_t *skipped = json_object_get(fields, "skipped");
+
+    assert_string_equal(text_of(fields, "source"), "a file");
+    assert_string_equal(text_of(fields, "signer"), "s");
+    assert_int_equal(json_array_size(skipped), ATLS_SKIPPED_COUNT);
+    for (int i = 0; i < ATLS_SKIPPED_COUNT; i++)
+        assert_string_equal(json_string_value(json_array_get(skipped, (size_t)i)),
+                            atls_corim_skipped_name(i));
+    json_decref(fields);
+    fields = atls_endorsed_fields("a file", &(struct atls_store_import){.trust_anchors = 1});
+    assert_null(json_object_get(fields, "skipped"));
+    assert_null(json_object_get(fields, "signer"));
+    json_decref(fields);
 }
 
 static int damaged_trust_anchor(struct atls_store *store, const uint8_t implementation_id[32],
@@ -798,11 +870,13 @@ static void test_signing_keys(void **state)
          ATLS_E_MALFORMED},
         {"{\"kty\":\"EC\",\"kty\":\"EC\"}", ATLS_E_MALFORMED},
     };
-    json_t *key;
+    json_t *key = NULL;
     char *text;
 
     for (size_t i = 0; i < COUNT(table); i++) {
         int error = atls_signing_key_parse(atls_bytes_of_text(table[i].text), &key);
+
+        assert_null(key); /* written on success only */
 
         if (error != table[i].error)
             fail_msg("%s gave %d: %s", table[i].text, error, atls_error_text());
@@ -810,7 +884,12 @@ static void test_signing_keys(void **state)
     text = json_dumps(api.result.signer_jwk, 0);
     assert_int_equal(atls_signing_key_parse(atls_bytes_of_text(text), &key), 0);
     free(text);
+    json_object_del(key, "d");
+    text = json_dumps(key, 0);
     json_decref(key);
+    assert_int_equal(atls_signing_key_parse(atls_bytes_of_text(text), &key), ATLS_E_MALFORMED);
+    assert_string_equal(atls_error_clause(), "RFC 7518 section 6.2.2");
+    free(text);
 }
 
 /* RFC 9110 sections 12.4.2 and 12.5.1: weights, and the closest range decides. */
@@ -850,6 +929,9 @@ static void test_accepts(void **state)
         {"text/html;x=\"\\\",*/*\"", false},
         {"application/a+json;x=\"q=0\"", true},
         {"application/a+json;x=1;q=0", false},
+        {"application/a+json;x=\"1\";q=0", false},
+        {"application/a+json;x=\"12\";q=0", false},
+        {"application/a+json;x=\"\\\\\";q=0", false}, /* an escaped backslash, then the end */
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -864,12 +946,14 @@ int main(void)
         cmocka_unit_test(test_session_json),
         cmocka_unit_test(test_evidence_to_result),
         cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_reasons_of_no_cmw),
         cmocka_unit_test(test_expired),
         cmocka_unit_test(test_too_many_submissions),
         cmocka_unit_test(test_draft_dialect),
         cmocka_unit_test(test_provisioning),
         cmocka_unit_test(test_provisioning_token),
         cmocka_unit_test(test_store_that_fails),
+        cmocka_unit_test(test_endorsed_fields),
         cmocka_unit_test(test_discovery),
         cmocka_unit_test(test_description),
         cmocka_unit_test(test_described_types),

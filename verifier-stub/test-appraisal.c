@@ -541,6 +541,23 @@ static void test_same_in_other_forms(void **state)
     atls_appraisal_clear(&appraisal);
 }
 
+/* An empty body, whatever lies behind it, is no CMW and no bundle of the prototype. */
+static void test_nothing(void **state)
+{
+    static const uint8_t behind[] = {ATLS_PROTOTYPE_VERSION};
+
+    for (size_t i = 0; i < atls_evidence_media_types_count; i++) {
+        const char *type = atls_evidence_media_types[i], *reason = NULL;
+        struct atls_evidence evidence;
+
+        if (!strstr(type, "cmw"))
+            continue;
+        assert_int_equal(atls_evidence_unwrap(type, ATLS_BYTES(behind, 0), &evidence, &reason),
+                         ATLS_E_MALFORMED);
+        assert_string_equal(reason, "malformed-cmw");
+    }
+}
+
 /* A thousand wrong components: all judged, a bounded number listed, the summary counts. */
 static void test_many_components(void **state)
 {
@@ -632,15 +649,15 @@ static void test_partial_references(void **state)
         char *name, *version;
         size_t signer_size;
         uint8_t fill;
-        const char *reason;
+        const char *reason, *words;
     } table[] = {
-        {NULL, NULL, 0, 7, "ok"},
-        {name, NULL, 0, 7, "ok"},
-        {NULL, version, 0, 7, "version-not-endorsed"},
-        {NULL, NULL, 0, 8, mismatch},
-        {name, NULL, 0, 8, mismatch},
-        {name, NULL, 32, 7, mismatch}, /* a signer is endorsed, none is measured */
-        {other, NULL, 0, 7, "unknown-component"},
+        {NULL, NULL, 0, 7, "ok", ""},
+        {name, NULL, 0, 7, "ok", ""},
+        {NULL, version, 0, 7, "version-not-endorsed", "is not among the endorsed ones"},
+        {NULL, NULL, 0, 8, mismatch, "is no reference value"},
+        {name, NULL, 0, 8, mismatch, "is no reference value"},
+        {name, NULL, 32, 7, mismatch, "for another signer"}, /* one is endorsed, none measured */
+        {other, NULL, 0, 7, "unknown-component", "no reference value has this name"},
     };
 
     memset(digest, 7, sizeof digest);
@@ -654,6 +671,8 @@ static void test_partial_references(void **state)
 
         memset(value.digest, table[i].fill, 32);
         assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+        if (!strstr(appraisal.detail, table[i].words))
+            fail_msg("expected \"%s\", came \"%s\"", table[i].words, appraisal.detail);
         check_match(&appraisal, table[i].reason);
     }
 }
@@ -963,6 +982,7 @@ int main(void)
         cmocka_unit_test(test_tags_of_a_token),
         cmocka_unit_test(test_times_of_tokens),
         cmocka_unit_test(test_validity),
+        cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_many_components),
         cmocka_unit_test(test_broken_store),
         cmocka_unit_test(test_partial_references),

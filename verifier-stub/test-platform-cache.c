@@ -3,9 +3,11 @@
  * What a verifier remembers of platform tokens: verifications are counted, so each row tells
  * whether a token was looked at anew, and what was found all the same.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "rats/error.h"
 #include "rats/media-types.h"
 #include "rats/test-table.h"
 #include "verifier-stub/appraisal.h"
@@ -146,6 +148,108 @@ static void test_row(void **state)
     atls_store_close(appraiser.store);
 }
 
+/* A verdict is remembered only while its endorsements are valid (draft-ietf-rats-corim section
+ * 7.3), not until its own time is over. */
+static void test_validity(void **state)
+{
+    static const struct {
+        int64_t key_until, values_until; /* seconds from now; 0: without end */
+        unsigned later, verifications;
+        const char *reason;
+    } table[] = {
+        {0, 0, 59, 1, "ok"},
+        {9, 0, 9, 1, "ok"},
+        {9, 0, 10, 0, "unknown-attestation-key"},
+        {0, 9, 9, 1, "ok"},
+        {0, 9, 10, 2, "unknown-component"},
+        {9, 30, 10, 0, "unknown-attestation-key"},
+        {30, 9, 10, 2, "unknown-component"},
+    };
+    static const struct row row = {.device = 0};
+    uint8_t *encoded;
+    size_t size = test_corim(devices, 1, ATLS_CORIM_MAIN, &encoded);
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct atls_clock clock = {tell_now, tell_now, NULL};
+        struct atls_appraiser appraiser = {.crypto = &counting, .now = 1000};
+        struct atls_appraisal appraisal;
+        struct atls_corim corim;
+
+        now = 1000000;
+        assert_int_equal(atls_corim_parse(ATLS_BYTES(encoded, size), &corim), 0);
+        if (table[i].key_until)
+            corim.trust_anchors[0].validity.not_after = 1000 + table[i].key_until;
+        for (size_t j = 0; table[i].values_until && j < corim.reference_value_count; j++)
+            corim.reference_values[j].validity.not_after = 1000 + table[i].values_until;
+        assert_int_equal(atls_store_open_memory(&appraiser.store), 0);
+        assert_int_equal(atls_platform_cache_open(LIFETIME, clock, &appraiser.cache), 0);
+        assert_int_equal(appraiser.store->ops->add(appraiser.store, &corim), 0);
+        appraise(&row, false, &appraiser, &appraisal);
+        assert_string_equal(appraisal.reason, "ok");
+        atls_appraisal_clear(&appraisal);
+        now += table[i].later * 1000;
+        appraiser.now += table[i].later;
+        appraise(&row, true, &appraiser, &appraisal);
+        if (strcmp(appraisal.reason, table[i].reason) != 0 ||
+            verifications != table[i].verifications)
+            fail_msg("row %zu: %s, %u verifications", i, appraisal.reason, verifications);
+        atls_appraisal_clear(&appraisal);
+        atls_corim_clear(&corim);
+        atls_platform_cache_close(appraiser.cache);
+        atls_store_close(appraiser.store);
+    }
+    free(encoded);
+}
+
+static int damaged_revision(struct atls_store *store, uint64_t *revisionp)
+{
+    return atls_fail(ATLS_E_MALFORMED, NULL, "the file is damaged");
+}
+
+static int no_hash(enum atls_hash alg, const struct atls_bytes *parts, size_t count,
+                   uint8_t *digestp)
+{
+    return atls_fail(-EIO, NULL, "no hash");
+}
+
+/* Where it cannot be known whether a token was seen before, there is no verdict. */
+static void test_failures(void **state)
+{
+    static uint8_t cab[TEST_EVIDENCE_MAX];
+    static const uint8_t nonce[32] = {1};
+    struct atls_appraiser appraiser = {.crypto = &counting};
+    struct atls_appraisal appraisal = {.reason = "untouched"};
+    struct atls_crypto unable = atls_crypto_gnutls;
+    struct atls_evidence evidence;
+    const char *reason;
+    size_t size = test_cab(&(struct test_recipe){.device = &devices[0],
+                                                 .nonce = ATLS_BYTES(nonce, 32),
+                                                 .lifecycle = ATLS_PSA_SECURED,
+                                                 .profile = ATLS_PSA_ARM_2},
+                           cab);
+
+    assert_int_equal(atls_store_open_memory(&appraiser.store), 0);
+    assert_int_equal(atls_platform_cache_open(
+                         LIFETIME, (struct atls_clock){tell_now, tell_now, NULL}, &appraiser.cache),
+                     0);
+    endorse(appraiser.store, devices, 1);
+    assert_int_equal(
+        atls_evidence_unwrap(ATLS_MT_CMW_CBOR, ATLS_BYTES(cab, size), &evidence, &reason), 0);
+    const struct atls_store_ops *good = appraiser.store->ops;
+    struct atls_store_ops damaged = *good;
+    damaged.revision = damaged_revision;
+    appraiser.store->ops = &damaged;
+    assert_int_equal(atls_appraise(&appraiser, &evidence, ATLS_BYTES(nonce, 32), &appraisal), -EIO);
+    appraiser.store->ops = good;
+    unable.hash = no_hash;
+    appraiser.crypto = &unable;
+    assert_int_equal(atls_appraise(&appraiser, &evidence, ATLS_BYTES(nonce, 32), &appraisal), -EIO);
+    assert_string_equal(appraisal.reason, "untouched");
+    atls_evidence_clear(&evidence);
+    atls_platform_cache_close(appraiser.cache);
+    atls_store_close(appraiser.store);
+}
+
 /* Two digests in one place: the later one takes it over, and neither is taken for the other. */
 static void test_places(void **state)
 {
@@ -173,11 +277,12 @@ static void test_places(void **state)
     assert_false(atls_platform_cache_find(cache, other, 5, &found));
     json_decref(verdict.summary);
     atls_platform_cache_close(cache);
+    atls_platform_cache_close(NULL);
 }
 
 int main(void)
 {
-    struct CMUnitTest tests[sizeof rows / sizeof *rows + 1];
+    struct CMUnitTest tests[sizeof rows / sizeof *rows + 3];
     size_t count = 0;
 
     for (unsigned i = 0; i < 3; i++)
@@ -188,5 +293,7 @@ int main(void)
         tests[count] = (struct CMUnitTest){rows[count].name, test_row, NULL, NULL,
                                            (void *)(uintptr_t)&rows[count]};
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_places);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_failures);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_validity);
     return _cmocka_run_group_tests("platform cache", tests, count, NULL, NULL);
 }

@@ -254,6 +254,41 @@ static void test_ids(void **state)
     atls_sessions_close(sessions);
 }
 
+static uint8_t random_byte;
+
+static int make_random(uint8_t *bytesp, size_t count)
+{
+    memset(bytesp, random_byte, count);
+    return 0;
+}
+
+/* RFC 9562 section 5.4: version and variant, whatever the random bits are. */
+static void test_ids_are_of_version_4(void **state)
+{
+    static const struct {
+        uint8_t byte;
+        const char *id;
+    } table[] = {
+        {0x00, "00000000-0000-4000-8000-000000000000"},
+        {0xff, "ffffffff-ffff-4fff-bfff-ffffffffffff"},
+    };
+    struct atls_sessions_limits limits = {LIFETIME, 10, 1000};
+    struct atls_crypto crypto = atls_crypto_gnutls;
+    struct atls_sessions *sessions;
+    char id[ATLS_SESSION_ID_SIZE + 1];
+
+    crypto.random = make_random;
+    assert_int_equal(atls_sessions_open(&limits, (struct atls_clock){tell_time, tell_time, NULL},
+                                        &crypto, &sessions),
+                     0);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        random_byte = table[i].byte;
+        create(sessions, id);
+        assert_string_equal(id, table[i].id);
+    }
+    atls_sessions_close(sessions);
+}
+
 static void test_nonce_bounds(void **state)
 {
     static const struct {
@@ -284,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_number_is_bounded),
         cmocka_unit_test(test_bytes_are_bounded),
         cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_ids_are_of_version_4),
         cmocka_unit_test(test_nonce_bounds),
     };
 
