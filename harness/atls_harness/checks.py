@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Sequence
 
-from . import fresh, fuzzing, tools, usage, vectors
+from . import fresh, fuzzing, http_api, tools, usage, vectors
 from .build import compile_all, configure, jobs, meson
 from .errors import Unsupported, UsageError
 from .mutants import stage as mutant_stage
@@ -359,6 +359,12 @@ STAGES: tuple[Stage, ...] = (
     Stage("valgrind", unit_valgrind, "unit tests under valgrind", ("build-gcc",)),
     Stage("fuzz", fuzzing.fuzz, "each fuzz target for a few seconds", ("build-clang-sanitized",)),
     Stage("fuzz-python", fuzzing.fuzz_python, "readers beside other libraries", ("build-gcc",)),
+    Stage(
+        "http-api",
+        http_api.check,
+        "the verifier's answers are as its description says",
+        ("build-clang-sanitized",),
+    ),
     Stage("vectors", published_vectors, "results/vectors is what unit tests say", ("build-gcc",)),
     Stage("mutants", mutants, "a changed line is noticed (an hour or more)", on_demand=True),
     Stage(
