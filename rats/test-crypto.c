@@ -248,6 +248,24 @@ static void test_refuses_other_digests(void **state)
         -EINVAL);
 }
 
+/* RFC 9053 section 2.1: r and s, each of the curve's size. What begins with a good signature, or is
+ * the beginning of one, is none. */
+static void test_refuses_other_sizes(void **state)
+{
+    static const size_t sizes[] = {0, 1, 32, 63, 65, 96, 128};
+    uint8_t digest[ATLS_HASH_MAX], signature[128] = {0};
+    struct atls_bytes input = digest_of(ATLS_P256, "sample", digest);
+    struct atls_public_key key = example_key(0).public_key;
+
+    copy_hex(deterministic[0].signature, signature, 64);
+    assert_int_equal(crypto->verify(&key, input, ATLS_BYTES(signature, 64)), 0);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        test_verdict("size", crypto->verify(&key, input, ATLS_BYTES(signature, sizes[i])),
+                     ATLS_E_SIGNATURE);
+        assert_non_null(strstr(atls_error_text(), "expected 64 bytes"));
+    }
+}
+
 static void test_other_keys_do_not_verify(void **state)
 {
     struct atls_private_key key = example_key(0), other;
@@ -471,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_refuses_signatures),
         cmocka_unit_test(test_refuses_points),
         cmocka_unit_test(test_refuses_other_digests),
+        cmocka_unit_test(test_refuses_other_sizes),
         cmocka_unit_test(test_other_keys_do_not_verify),
         cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_random_bytes_differ),
