@@ -362,10 +362,8 @@ static int check_caller(struct work *work, int32_t client_id)
         return 0;
     atls_appraisal_condemn(work->out, "platform-token-caller", CLIENT_CLAUSE,
                            "client id of the PAT: expected that of the key attestation service, "
-                           "which is positive, came %ld: %s",
-                           (long)client_id,
-                           client_id < 0 ? "a caller of the non-secure side"
-                                         : "no caller has this one");
+                           "which is positive, came %ld: a caller of the non-secure side",
+                           (long)client_id);
     return ATLS_E_REFUSED;
 }
 

@@ -244,6 +244,9 @@ static void test_failures(void **state)
     unable.hash = no_hash;
     appraiser.crypto = &unable;
     assert_int_equal(atls_appraise(&appraiser, &evidence, ATLS_BYTES(nonce, 32), &appraisal), -EIO);
+    struct atls_appraiser forgetful = appraiser; /* which hashes for the linkage only */
+    forgetful.cache = NULL;
+    assert_int_equal(atls_appraise(&forgetful, &evidence, ATLS_BYTES(nonce, 32), &appraisal), -EIO);
     assert_string_equal(appraisal.reason, "untouched");
     atls_evidence_clear(&evidence);
     atls_platform_cache_close(appraiser.cache);

@@ -97,6 +97,9 @@ static void test_life(void **state)
     assert_string_equal(session.result, "result");
     assert_string_equal(session.evidence_type, "application/cmw");
     assert_memory_equal(session.evidence, "evidence", 8);
+    assert_int_equal(session.expiry, time_now + LIFETIME); /* as it was opened */
+    assert_int_equal(session.nonce_size, 32);
+    assert_memory_equal(session.nonce, nonce, 32);
     atls_session_clear(&session);
     assert_int_equal(atls_sessions_delete(sessions, id), 0);
     assert_int_equal(atls_sessions_get(sessions, id, &session), ATLS_E_MISSING);
@@ -159,6 +162,8 @@ static void test_replay(void **state)
 
     create(sessions, id);
     create(sessions, other);
+    assert_int_equal(begin(sessions, other, 0, &replayed), 0);
+    assert_false(replayed); /* a digest of zeroes is none that was seen */
     assert_int_equal(begin(sessions, id, 1, &replayed), 0);
     assert_false(replayed);
     assert_int_equal(begin(sessions, id, 1, &replayed), 0);
@@ -218,6 +223,11 @@ static void test_bytes_are_bounded(void **state)
     assert_int_equal(atls_sessions_get(sessions, id[3], &session), 0);
     assert_int_equal(session.status, ATLS_SESSION_FAILED);
     assert_null(session.result);
+    atls_session_clear(&session);
+    for (int i = 0; i < 9; i++) /* what takes the place of something else counts once */
+        assert_int_equal(finish(sessions, id[3], "result"), 0);
+    assert_int_equal(atls_sessions_count(sessions), 2);
+    assert_int_equal(atls_sessions_get(sessions, id[2], &session), 0);
     atls_session_clear(&session);
     atls_sessions_close(sessions);
 }
