@@ -40,11 +40,12 @@ struct row {
     enum test_wrong first_wrong, wrong;      /* the first and the second evidence */
     const struct test_component *components; /* of both; NULL: as endorsed */
     unsigned first_device, device;
-    uint16_t first_lifecycle; /* 0: secured */
-    bool stale;               /* the second has the first one's nonce */
-    unsigned verifications;   /* for the second */
-    const char *reason;       /* of the second */
-    int hardware;             /* its trust claim */
+    uint16_t first_lifecycle;   /* 0: secured */
+    bool stale;                 /* the second has the first one's nonce */
+    unsigned verifications;     /* for the second */
+    const char *reason;         /* of the second */
+    int hardware;               /* its trust claim */
+    struct atls_bytes pat_pair; /* one claim more of the PAT, encoded */
 };
 
 static const struct test_component patched[TEST_COMPONENTS] = {
@@ -69,6 +70,13 @@ static const struct row rows[] = {
      .verifications = 2, .reason = "linkage-mismatch", .hardware = 99},
     {"what is not endorsed is not remembered", NOTHING, .components = patched, .verifications = 2,
      .reason = "*", .hardware = 2},
+    {"nor a PAT with exp (RFC 8392 section 3.1.4)", NOTHING,
+     .pat_pair = {(const uint8_t *)"\x04\x01", 2}, .verifications = 2, .reason = "ok",
+     .hardware = 2},
+    {"nor one with nbf", NOTHING, .pat_pair = {(const uint8_t *)"\x05\x00", 2}, .verifications = 2,
+     .reason = "ok", .hardware = 2},
+    {"nor one with iat", NOTHING, .pat_pair = {(const uint8_t *)"\x06\x00", 2}, .verifications = 2,
+     .reason = "ok", .hardware = 2},
     {"nor a lifecycle that is not secured", NOTHING, .first_lifecycle = ATLS_PSA_ASSEMBLY_AND_TEST,
      .verifications = 2, .reason = "lifecycle-not-secured", .hardware = 2},
     {"an unknown device", NOTHING, .first_device = 2, .device = 2, .verifications = 0,
@@ -93,6 +101,7 @@ static void appraise(const struct row *row, bool second, const struct atls_appra
         .lifecycle = row->first_lifecycle ? row->first_lifecycle : ATLS_PSA_SECURED,
         .profile = ATLS_PSA_ARM_2,
         .wrong = second ? row->wrong : row->first_wrong,
+        .pat_pair = row->pat_pair,
     };
     size_t size = test_cab(&recipe, cab);
 
