@@ -12,7 +12,10 @@ def of(result: Mapping[str, Any]) -> Extent:
     """The extent of a result; one of an older version has none."""
     run = result.get("run")
     found = run.get("extent") if isinstance(run, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    if not isinstance(found, Mapping):
+        return {}
+    known = all(type(found.get(name)) is int for name in ("all", "chosen", "played"))
+    return found if known else {}
 
 
 def is_partial(extent: Extent) -> bool:

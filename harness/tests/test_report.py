@@ -394,8 +394,10 @@ def test_evidence_is_bounded(tmp_path: Path) -> None:
     [
         (["pass", "pass"], "2/2 pass", "brightgreen"),
         (["pass", "unsupported"], "1/1 pass, 1 not played", "brightgreen"),
-        (["pass", "xfail"], "1/1 pass, 1 not played", "yellow"),
+        (["pass", "xfail"], "1/1 pass, 1 expected to fail", "yellow"),
         (["pass", "skipped", "fail"], "1/2 pass, 1 not played", "red"),
+        (["pass", "not-played"], "1/1 pass, 1 not played", "yellow"),
+        (["not-played"], "0/0 pass, 1 not played", "yellow"),
         (["flaky"], "0/1 pass", "red"),
         (["error"], "0/1 pass", "red"),
         (["xpass"], "0/1 pass", "red"),

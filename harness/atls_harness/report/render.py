@@ -165,6 +165,10 @@ def badge(report: Report) -> dict[str, Any]:
     message = f"{passed}/{report.whole.played.asked} pass"
     if report.whole.not_played:
         message += f", {report.whole.not_played} not played"
+    if report.whole.expected_to_fail:
+        message += f", {report.whole.expected_to_fail} expected to fail"
+    if report.whole.withstood.missed:
+        message += f", {report.whole.withstood.missed} not reached"
     color = BADGE_COLORS[report.whole.tone]
     part = extent.words(extent.of(report.raw))
     if part:  # green is for the whole
@@ -181,12 +185,14 @@ def markdown(report: Report) -> str:
     about = [f"{seconds:.1f} s" if isinstance(seconds, (int, float)) else ""]
     about += [f"{key} {plain(str(run[key]))}" for key in ("seed", "revision") if run.get(key)]
     whole = report.whole
+    missed = whole.withstood.missed
     lines = [
         "<!-- SPDX-License-Identifier: Apache-2.0 -->",
         "# Attested TLS interop report",
         "",
         f"**{whole.outcomes or 'no cases'}** ({', '.join(filter(None, about))}): "
-        f"conforms on the wire {whole.conforms}, withstood the attack {whole.withstood}.",
+        f"conforms on the wire {whole.conforms}, withstood the attack {whole.withstood}"
+        f"{f', {missed} not reached' if missed else ''}.",
         "",
         plain(report.root_of_trust),
         "",
@@ -235,7 +241,7 @@ def _pairs(report: Report) -> list[str]:
     """Client against server, in Markdown."""
     if not report.pairs:
         return []
-    lines = ["Client (rows) against server: passed/played, +n not supported.", ""]
+    lines = ["Client (rows) against server: passed/played, +n not played.", ""]
     for profile, rows in report.pairs.profiles.items():
         lines += [f"| {plain(profile)} | " + " | ".join(map(plain, report.pairs.servers)) + " |"]
         lines += ["|---" * (len(report.pairs.servers) + 1) + "|"]
@@ -251,7 +257,7 @@ def _pair(cell: view.Cell) -> str:
     if not cell.cases:
         return ""
     more = f" +{cell.not_played}" if cell.played.asked and cell.not_played else ""
-    return f"{cell.played}{more}{' ⚠' if cell.tone == BAD else ''}"
+    return f"{cell.played}{more}{' ⚠' if cell.tone in (BAD, WARN) else ''}"
 
 
 def outcomes_of(cases: list[Any]) -> str:

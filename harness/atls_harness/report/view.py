@@ -18,7 +18,7 @@ from typing import Any, Iterable, Mapping
 
 from .. import RESULT_VERSION, ROOT_OF_TRUST
 from ..errors import HarnessError
-from ..outcome import GOOD, NOT_PLAYED, OUTCOMES
+from ..outcome import GOOD, NOT_PLAYED, OUTCOMES, UNPLAYED
 from ..profiles import ordered
 
 ATTESTERS = ("client", "server", "both", "neither")
@@ -84,12 +84,13 @@ class Tally:
     asked: int
     unknown: int = 0
     missed: int = 0  # of those that were asked: who had to refuse did not get that far
+    unplayed: int = 0  # were chosen, and the run was ended before it came to them
 
     @property
     def tone(self) -> str:
         if self.passed + self.missed < self.asked:
             return BAD
-        if self.unknown or self.missed:
+        if self.unknown or self.missed or self.unplayed:
             return WARN
         return OK if self.asked else NONE
 
@@ -227,10 +228,17 @@ def read_case(raw: Mapping[str, Any], index: int) -> Case:
 
 def tally(cases: Iterable[Case], column: str) -> Tally:
     """A column of some cases."""
-    counted = Counter(getattr(case, column) for case in cases if case.outcome not in NOT_PLAYED)
+    counted: Counter[str] = Counter()
+    unplayed = 0
+    for case in cases:
+        value = getattr(case, column)
+        if case.outcome not in NOT_PLAYED:
+            counted[value] += 1
+        elif case.outcome == UNPLAYED and value != "not-asked":
+            unplayed += 1
     missed = counted["not-reached"]
     asked = counted["pass"] + counted["fail"] + missed
-    return Tally(counted["pass"], asked, counted["unknown"], missed)
+    return Tally(counted["pass"], asked, counted["unknown"], missed, unplayed)
 
 
 def compared(raw: Mapping[str, Any]) -> list[Row]:
@@ -397,7 +405,11 @@ class Cell:
 
     @property
     def not_played(self) -> int:
-        return len(self.cases) - self.played.asked
+        return sum(case.outcome in NOT_PLAYED for case in self.cases)
+
+    @property
+    def expected_to_fail(self) -> int:
+        return sum(case.outcome == "xfail" for case in self.cases)
 
     @property
     def tone(self) -> str:
@@ -501,7 +513,7 @@ def make_pairs(cases: list[Case]) -> Pairs | None:
     why: dict[str, Counter[str]] = {}
     for case in cases:
         cells.setdefault((case.profile, case.client, case.server), []).append(case)
-        if case.outcome == "unsupported":
+        if case.outcome in ("unsupported", UNPLAYED):
             where = f"{case.profile} {case.client}:{case.server}"
             why.setdefault(case.reason or "no reason", Counter())[where] += 1
     profiles = {
