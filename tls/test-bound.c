@@ -314,6 +314,12 @@ static void test_what_the_verifier_gets(void **state)
             check(f, "any size", "ok", false);
             assert_string_equal(test_server_evidence_type(f->server),
                                 format ? ATLS_MT_PSA_TOKEN : ATLS_MT_CMW_CBOR);
+            struct atls_bytes sent = ATLS_BYTES(f->credential.cmw, f->credential.size);
+            struct atls_cmw *cmw;
+            assert_int_equal(atls_cmw_parse(sent, &cmw), 0);
+            assert_true(
+                atls_bytes_equal(test_server_evidence(f->server), format ? cmw->value : sent));
+            atls_cmw_free(cmw);
         }
     }
 }
@@ -547,6 +553,9 @@ static void test_passport(void **state)
         take_credential(f);
         test_await_verdict(f);
         check(f, passport_rows[i].what, passport_rows[i].reason, false);
+        if (passport_rows[i].no_nonce && strcmp(f->verdict.reason, "binder-mismatch") == 0) {
+            assert_non_null(strstr(f->verdict.detail, "came none"));
+        }
     }
 }
 

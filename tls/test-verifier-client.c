@@ -45,24 +45,45 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* A failure says why, and by which clause or for which address: what an earlier one said is no
+ * answer. */
+#define STALE "the text of an earlier failure"
+
+static void forget(void)
+{
+    atls_fail(ATLS_E_MISMATCH, STALE, STALE);
+}
+
+static int says_why(int code)
+{
+    if (code) {
+        assert_string_not_equal(atls_error_text(), "");
+        assert_null(strstr(atls_error_text(), STALE));
+        assert_string_not_equal(atls_error_clause(), STALE);
+    }
+    return code;
+}
+
 static int await_nonce(struct fixture *f, struct atls_bytes *noncep)
 {
     int rc;
 
-    while ((rc = atls_verifier_session_nonce(f->session, noncep)) == ATLS_E_AGAIN) {
+    while (forget(), (rc = atls_verifier_session_nonce(f->session, noncep)) == ATLS_E_AGAIN) {
+        forget();
         assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
     }
-    return rc;
+    return says_why(rc);
 }
 
 static int await_result(struct fixture *f, struct atls_bytes *jwtp)
 {
     int rc;
 
-    while ((rc = atls_verifier_session_result(f->session, jwtp)) == ATLS_E_AGAIN) {
+    while (forget(), (rc = atls_verifier_session_result(f->session, jwtp)) == ATLS_E_AGAIN) {
+        forget();
         assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
     }
-    return rc;
+    return says_why(rc);
 }
 
 static int await_key(struct fixture *f, const char *url, const json_t **jwkp, const char **reasonp)
@@ -97,6 +118,12 @@ static const struct {
      "verifier-garbage"},
     {"base64 alphabet",
      {201, SESSION_TYPE, "session/1", WAITING("/+/////////////////////////////////////////8="), 0,
+      false},
+     ATLS_E_MALFORMED,
+     "verifier-garbage"},
+    {"expiry is a number (RFC 3339 is text)",
+     {201, SESSION_TYPE, "session/1",
+      "{\"status\":\"waiting\",\"accept\":[\"a/b\"],\"expiry\":1,\"nonce\":\"" NONCE32 "\"}", 0,
       false},
      ATLS_E_MALFORMED,
      "verifier-garbage"},
@@ -243,8 +270,14 @@ static void test_new_session(void **state)
                      new_session_rows[i].reason, reason, atls_error_text());
         }
         if (code) { /* whoever asks again hears the same */
-            assert_true(atls_error_text()[0]);
+            char text[400], clause[96];
+            snprintf(text, sizeof text, "%s", atls_error_text());
+            snprintf(clause, sizeof clause, "%s", atls_error_clause());
+            assert_true(code == ATLS_E_UNAVAILABLE || clause[0]);
+            forget();
             assert_int_equal(atls_verifier_session_nonce(f->session, &nonce), code);
+            assert_string_equal(atls_error_text(), text);
+            assert_string_equal(atls_error_clause(), clause);
         } else {
             assert_int_equal(nonce.size, 32);
         }
