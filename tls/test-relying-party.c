@@ -257,6 +257,13 @@ static void test_background_check(void **state)
     test_event_says(&f->party, "credential", 0, "file", "conn-1-received-credential.cbor");
     test_event_says(&f->party, "result", 0, "source", "verifier");
     test_event_says(&f->party, "result", 0, "file", "conn-1-result.jwt");
+    /* how long it holds: by exp, or by its age where it has none (check_rows 0 and 2) */
+    for (unsigned i = 0; i <= 2; i += 2) {
+        json_t *event = test_event(&f->party, "result", i);
+        json_int_t left = json_integer_value(json_object_get(event, "expires_in"));
+        assert_in_range(left, i ? 301 : 1, i ? f->options.result_max_age : 300);
+        json_decref(event);
+    }
     test_event_says(&f->party, "verdict", 0, "reason", "ok");
     test_event_says(&f->party, "verdict", 7, "detail", "why");
     char newest[64];

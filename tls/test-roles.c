@@ -124,8 +124,10 @@ int atls_attester_evidence(struct atls_attester *attester, unsigned conn,
     int result = atls_device_attest_key(
         attester->device, test_roles.attested_other ? attester->other : attester->handle,
         ATLS_BYTES(answer, challenge.size), &cab, &size);
-    if (result == 0)
+    if (result == 0) {
         present(attester, ATLS_MODEL_BACKGROUND_CHECK, cab, size, credentialp);
+        test_roles.evidence_made++;
+    }
     return result;
 }
 

@@ -15,6 +15,7 @@ struct test_roles {
     /* the answer is a failure with this reason */
     const char *challenge_fails, *result_fails, *evidence_fails, *sign_fails, *verdict_fails;
     bool verifier_at_fault; /* that failure of the verdict */
+    unsigned evidence_made; /* counted */
     size_t padding;         /* bytes more in a result */
     bool other_key;         /* CertificateVerify is by another key of the device */
     bool attested_other;    /* evidence is about another key of the device */

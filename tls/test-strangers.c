@@ -11,7 +11,7 @@
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-X25519:+GROUP-SECP384R1"
 #define HRR TLS13 ":-GROUP-ALL:+GROUP-SECP521R1:+GROUP-X25519"
 
-enum credential { X509, BLOB, TWO_BLOBS, BLOB_WITH_STATUS, NOTHING };
+enum credential { X509, BLOB, TWO_BLOBS, BLOB_WITH_STATUS, NO_BYTES, NOTHING };
 
 static const struct row {
     const char *name;
@@ -52,6 +52,11 @@ static const struct row {
      .credential = BLOB,
      .reason = "certificate-untrusted",
      .alert = 42},
+    {.name = "an entry without bytes where X.509 is due, of a server (RFC 8446 section 4.4.2)",
+     .stranger_is_server = true,
+     .credential = NO_BYTES,
+     .reason = "protocol-error",
+     .alert = 50},
     {.name = "a CMW although it selected nothing, of a server",
      .stranger_is_server = true,
      .own = {.relying_party = {BG}, .optional = true},
@@ -102,6 +107,10 @@ static const struct row {
      .credential = BLOB,
      .reason = "certificate-untrusted",
      .alert = 42},
+    {.name = "an entry without bytes where X.509 is due, of a client (RFC 8446 section 4.4.2)",
+     .credential = NO_BYTES,
+     .reason = "protocol-error",
+     .alert = 50},
     {.name = "two entries of a client",
      .own = {.relying_party = {BG}},
      .proposal = {"0400000111"},
@@ -268,7 +277,8 @@ static void load_credential(struct stranger *stranger)
     gnutls_free(pem.data);
     if (stranger->row->credential != X509) {
         gnutls_free(stranger->chain[0].cert.data);
-        stranger->chain[0].cert = (gnutls_datum_t){blob, sizeof blob};
+        stranger->chain[0].cert = (gnutls_datum_t){
+            blob, stranger->row->credential == NO_BYTES ? 0 : (unsigned)sizeof blob};
         stranger->chain[1] =
             (gnutls_pcert_st){.cert = {blob, sizeof blob}, .type = GNUTLS_CRT_X509};
     }

@@ -585,6 +585,10 @@ static void test_key(void **state)
     asked = test_server_count(f->server, TEST_DISCOVERY);
     assert_int_equal(atls_verifier_key(f->client, url, &jwk, &reason), 0); /* kept */
     assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), asked);
+    /* kept beside that of another verifier, too */
+    assert_int_equal(await_key(f, test_nobody(), &jwk, &reason), ATLS_E_UNAVAILABLE);
+    assert_int_equal(atls_verifier_key(f->client, url, &jwk, &reason), 0);
+    assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), asked);
     json_decref(expected);
 }
 
