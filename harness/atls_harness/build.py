@@ -16,13 +16,16 @@ from typing import Iterator, Mapping, Sequence
 from .errors import BuildError
 from .paths import ROOT, shown
 
+# Directories that this process builds in now.
+_HELD: set[Path] = set()
+
 
 def jobs() -> int:
     """How many compilers may run at once."""
     return len(os.sched_getaffinity(0))
 
 
-def _run(build: Path, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+def _run(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
     done = subprocess.run(
         argv,
         cwd=ROOT,
@@ -32,11 +35,6 @@ def _run(build: Path, argv: Sequence[str], environment: Mapping[str, str] | None
         env={**os.environ, **(environment or {})},
     )
     if done.returncode != 0:
-        if not os.access(build, os.W_OK):
-            raise BuildError(
-                f"{build} cannot be written: --build DIR or $ATLS_BUILD names another place"
-                " to build in, --out DIR one for results"
-            )
         text = done.stdout.decode(errors="replace")
         raise BuildError(f"{' '.join(argv)} ended with {done.returncode}:\n{text}")
 
@@ -51,7 +49,14 @@ def meson() -> list[str]:
 
 @contextlib.contextmanager
 def alone(build: Path) -> Iterator[None]:
-    """One process at a time builds in a directory; another waits, and says for what."""
+    """One process at a time builds in a directory; another waits, and says for what.
+
+    Who has the directory already, and calls what takes it as well, goes on.
+    """
+    place = build.resolve()
+    if place in _HELD:
+        yield
+        return
     try:
         build.mkdir(parents=True, exist_ok=True)
         lock = os.open(build, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -65,8 +70,10 @@ def alone(build: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.access(build, os.W_OK):
             raise BuildError(unwritable(build, OSError(errno.EROFS, os.strerror(errno.EROFS))))
+        _HELD.add(place)
         yield
     finally:
+        _HELD.discard(place)
         os.close(lock)
 
 
@@ -80,16 +87,18 @@ def unwritable(build: Path, problem: OSError) -> str:
 
 def configure(build: Path, options: Sequence[str] = (), compiler: str = "") -> None:
     """Sets a build directory up, where that has not been done."""
-    if (build / "build.ninja").exists():
-        return
-    command = [*meson(), "setup", str(build), str(ROOT), *options]
-    print(f"building in {shown(build)} (the first time: about a minute)", file=sys.stderr)
-    _run(build, command, {"CC": compiler} if compiler else {})
+    with alone(build):
+        if (build / "build.ninja").exists():
+            return
+        command = [*meson(), "setup", str(build), str(ROOT), *options]
+        print(f"building in {shown(build)} (the first time: about a minute)", file=sys.stderr)
+        _run(command, {"CC": compiler} if compiler else {})
 
 
 def compile_all(build: Path, targets: Sequence[str] = ()) -> None:
     """Compiles what has changed."""
-    _run(build, ["ninja", "-C", str(build), f"-j{jobs()}", *targets])
+    with alone(build):
+        _run(["ninja", "-C", str(build), f"-j{jobs()}", *targets])
 
 
 def programs(build: Path) -> list[str]:

@@ -62,6 +62,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     option = config.option
+    if option.help:  # pytest has not come to the paths
+        return
     worker = getattr(config, "workerinput", {}).get("atls")
     playing = not (worker or option.list or option.collectonly)
     try:

@@ -11,7 +11,7 @@ from typing import Callable
 import pytest
 
 from atls_harness import checks as stages
-from atls_harness import build, fresh, tools
+from atls_harness import fresh, tools
 from atls_harness.errors import BuildError, InfrastructureError, Unsupported
 from atls_harness.paths import ROOT
 from atls_harness.stage import Checks, Stage, StageFailed, Tally, chosen
@@ -189,15 +189,3 @@ def test_tools_are_in_exact_versions() -> None:
     assert {"black", "clang-format", "clang-tidy", "flake8", "mypy"} <= {
         row.partition("==")[0] for row in rows
     }
-
-
-def test_a_place_that_cannot_be_built_in_is_told_with_what_helps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(BuildError, match="cannot be made .*--build DIR.*--out DIR"):
-        build.configure(tmp_path / "file" / "build")
-    monkeypatch.setattr(build.os, "access", lambda path, mode: False)
-    with pytest.raises(BuildError, match="cannot be written: --build DIR"):
-        build.compile_all(tmp_path)
-    assert capsys.readouterr().err == ""

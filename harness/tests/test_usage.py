@@ -5,17 +5,17 @@ typing errors that are told in a sentence, at once, with what may have been mean
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
-from atls_harness import cli, usage
-from atls_harness.build import alone
+from atls_harness import build, cli, usage
 from atls_harness.errors import BuildError, Ended, HarnessError, UsageError
 from atls_harness.nearest import meant, nearest
 from atls_harness.paths import PACKAGE, ROOT
@@ -224,8 +224,56 @@ def test_one_build_at_a_time(tmp_path: Path) -> None:
             second.communicate()
 
 
-def test_a_place_that_cannot_be_built_in_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("call", [build.configure, build.compile_all, build.build_programs])
+def test_whatever_builds_waits_for_another_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[Path], None]
+) -> None:
+    """Stages of ./atls test build in the directory that ./atls run builds in."""
+    monkeypatch.setattr(build, "programs", lambda _: [])
+    held = []
+
+    def run(argv: object, environment: object = None) -> None:
+        other = os.open(tmp_path, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(other)
+        held.append(argv)
+
+    monkeypatch.setattr(build, "_run", run)
+    call(tmp_path)
+    assert held
+    with build.alone(tmp_path), build.alone(tmp_path / "." / ""):  # who has it does not wait
+        call(tmp_path)
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)  # and it is free again
+    os.close(other)
+
+
+@pytest.mark.parametrize("call", [build.configure, build.compile_all, build.build_programs])
+def test_a_place_that_cannot_be_built_in_is_told(
+    tmp_path: Path, call: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BuildError, match="--build DIR or .ATLS_BUILD names another place"):
-        with alone(tmp_path / "file" / "build"):
-            pass
+        call(tmp_path / "file" / "build")
+    assert capsys.readouterr().err == "", "nothing was begun"
+
+
+def test_help_of_pytest_with_the_plugin() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "atls_harness.plugin", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "harness")},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--device=PEER" in done.stdout
+
+
+def test_a_device_that_is_not_set_up_is_told_with_the_command(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = atls("run", "--device", "qemu", "--out", str(out), ATLS_BUILD=str(tmp_path / "build"))
+    assert done.returncode == 1, done.stderr
+    assert len(done.stderr.splitlines()) == 1 and done.stdout == ""
+    assert "--device qemu" in done.stderr and "./atls setup --peer qemu" in done.stderr
