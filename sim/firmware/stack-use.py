@@ -29,12 +29,13 @@ CURVE = r"ec_(p256_m31|prime_i31)\.c:api_.*"
 # a caller's title, and what it may reach through a pointer
 CALLEES = {
     r"crypto-bearssl\.c:hash": HASH,
-    r"crypto-bearssl\.c:(complete_key|verify)": CURVE,
+    r"crypto-bearssl\.c:(complete_key|check_point|verify)": CURVE,
     r"atls_key_make": r"crypto-bearssl\.c:complete_key|atls_bearssl_random",
     r"br_ecdsa_i31_sign_raw|br_ecdsa_i31_vrfy_raw": rf"{CURVE}|{HASH}",
     r"br_hmac_.*|hmac\.c:.*": HASH,
     r"crypto\.c:sign_locally": r"crypto-bearssl\.c:sign",
     r"keys\.c:write_pat": r"core\.c:token_for_keys",
+    r"media-types\.c:take_while": r"media-types\.c:is_(token|name)_character",
     r"secret\.c:fill_from_platform": r"atls_bearssl_random",
     r"secret\.c:fill_seeded|atls_derive|atls_key_candidate": r"crypto-bearssl\.c:hmac",
     r"boot\.c:trace": r"-",  # the firmware gives no such function
