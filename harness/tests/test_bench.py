@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -296,6 +298,32 @@ def test_distance_is_a_number_of_round_trips(build: Path) -> None:
         )
         == 0
     )
+
+
+# A root that is an ordinary directory, with what ip and Python need mounted in it; unshare(1) takes
+# all of it away again.
+INTO_A_FOLDER = """
+cd "$1"; mkdir usr proc sys dev run tmp tree
+for link in bin lib lib64 sbin; do [ ! -L /$link ] || cp -P /$link .; done
+for place in usr proc sys dev; do mount --rbind /$place $place; done
+mount --bind "$2" tree
+exec chroot . /usr/bin/env PYTHONPATH=/tree PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -c \
+    'from atls_harness.bench import network; print(network.available())'
+"""
+
+
+def test_a_root_that_is_no_mount_point_is_told_as_unsupported(tmp_path: Path) -> None:
+    reason = network.available()
+    if reason:
+        pytest.skip(f"unsupported: {reason}")
+    if sys.executable != "/usr/bin/python3" or shutil.which("chroot") is None:
+        pytest.skip("unsupported: another root needs Debian's own Python, and chroot")
+    command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", INTO_A_FOLDER, "-"]
+    done = subprocess.run(
+        [*command, str(tmp_path), str(ROOT / "harness")], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("no program can be started in a network namespace: "), done.stdout
 
 
 def test_what_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, build: Path) -> None:

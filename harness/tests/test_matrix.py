@@ -17,6 +17,7 @@ from atls_harness.errors import InputError, UsageError
 from atls_harness.paths import INTEROP, PEERS, ROOT, SCENARIOS
 from atls_harness.peer import Peer, load_peers
 from atls_harness.scenario import Case, cases, load
+from atls_harness.selection import Chooser
 
 HERE = Path(__file__).parent
 ADVERSARY = HERE.parent / "adversary"
@@ -208,6 +209,43 @@ def test_an_adversary_plays_what_asks_a_fault_of_it() -> None:
 def test_an_id_carries_the_pair(fake: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
     done = fake(str(HERE / "outcomes" / "accepted.yaml"), "--pair", "fake:fake", "--list")
     assert "accepted.yaml::client@fake:fake" in done.stdout, done.stdout + done.stderr
+
+
+PLAIN = INTEROP / "interop-plain.yaml"
+
+
+@pytest.mark.parametrize(
+    "argument, pairs_of_it",
+    [
+        (f"{PLAIN}::x509-cmw", "a:a a:b"),
+        (f"{PLAIN}::x509-cmw@a:b", "a:b"),
+        ("scenarios/interop/interop-plain.yaml::x509-cmw", "a:a a:b"),
+        ("interop-plain[x509-cmw]", "a:a a:b"),
+        ("interop/interop-plain[x509-cmw]@a:a", "a:a"),
+    ],
+)
+def test_a_case_named_without_a_pair_is_that_of_every_pair(argument: str, pairs_of_it: str) -> None:
+    chooser = Chooser((("a", "a"), ("a", "b")), False, "", False, {})
+    found = chooser.select([argument])
+    assert [case.name for case in found.cases.values()] == ["x509-cmw"] * len(pairs_of_it.split())
+    assert [case.pair for case in found.cases.values()] == pairs_of_it.split()
+    assert found.arguments == tuple(found.cases) and found.items == len(found.cases)
+
+
+def test_a_pair_that_is_not_played_is_told() -> None:
+    with pytest.raises(UsageError, match="has no case 'x509-cmw@b:b'"):
+        Chooser((("a", "b"),), False, "", False, {}).select([f"{PLAIN}::x509-cmw@b:b"])
+
+
+@pytest.mark.parametrize("pairs_asked", [["--pair", "fake:fake"], ["--peers", "fake"]])
+def test_a_case_named_without_a_pair_is_played(
+    fake: Callable[..., "subprocess.CompletedProcess[str]"],
+    latest: Callable[[], dict[str, Any]],
+    pairs_asked: list[str],
+) -> None:
+    done = fake(f"{HERE / 'outcomes' / 'accepted.yaml'}::server", *pairs_asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [case["id"] for case in latest()["cases"]] == ["accepted[server]@fake:fake"]
 
 
 def test_a_matrix_of_the_fake_peer(
