@@ -21,7 +21,7 @@ from typing import Sequence
 
 from . import fresh, fuzzing, http_api, tools, usage, vectors
 from .build import compile_all, configure, jobs, meson
-from .errors import Unsupported, UsageError
+from .errors import InfrastructureError, Unsupported
 from .mutants import stage as mutant_stage
 from .nearest import meant
 from .paths import FIRMWARE, PEERS, ROOT, SCENARIOS, default_build
@@ -423,7 +423,7 @@ def main(argv: Sequence[str]) -> int:
         logs.mkdir(parents=True)
     except OSError as problem:
         words = f"logs cannot be written to {logs} ({problem.strerror}): a checkout that can be"
-        raise UsageError(f"{words} written is needed, as by git clone") from problem
+        raise InfrastructureError(f"{words} written is needed, as by git clone") from problem
     plain = (options.build or default_build()).resolve()
     checks = Checks(
         logs,

@@ -277,3 +277,38 @@ def test_a_device_that_is_not_set_up_is_told_with_the_command(tmp_path: Path) ->
     assert done.returncode == 1, done.stderr
     assert len(done.stderr.splitlines()) == 1 and done.stdout == ""
     assert "--device qemu" in done.stderr and "./atls setup --peer qemu" in done.stderr
+
+
+READ_ONLY = """
+mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"; cd "$1"; shift
+exec "$@"
+"""
+BUILD_ELSEWHERE = "--build DIR or $ATLS_BUILD names another place to build in"
+
+
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (["run", "-k", "flipped"], 1, "--out DIR is another place"),
+        (["run", "-k", "flipped", "--out", "OUT"], 1, BUILD_ELSEWHERE),
+        (["run", "-k", "flipped", "--build", "OUT"], 1, "--out DIR is another place"),
+        (["decode", "x"], 1, BUILD_ELSEWHERE),
+        (["setup"], 1, BUILD_ELSEWHERE),
+        (["bench", "--only", "pair"], 1, BUILD_ELSEWHERE),
+        (["test", "--only", "licence"], 1, "a checkout that can be written is needed"),
+        (["run", "--list", "-k", "flipped-firmware"], 0, "client-passport-firmware"),
+        (["clauses", "R-TA-37"], 0, "R-TA-37"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_read_only_checkout(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+    alone = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", READ_ONLY, "-"]
+    try:
+        subprocess.run([*alone, str(tmp_path), "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("unsupported: a read-only mount needs root, and a mount namespace")
+    given = [str(tmp_path / "out") if word == "OUT" else word for word in arguments]
+    done = atls(*given, python=(*alone, str(ROOT), sys.executable), ATLS_BUILD="")
+    assert done.returncode == code, done.stderr
+    assert words in done.stdout + done.stderr
+    assert code == 0 or (done.stdout == "" and len(done.stderr.splitlines()) == 1)
