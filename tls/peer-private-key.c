@@ -48,8 +48,8 @@ static const struct algorithm *algorithm_of(const char *name)
 static gnutls_datum_t number(void)
 {
     const char *text = strtok(NULL, " \n");
-    uint8_t *data;
-    size_t size;
+    uint8_t *data = NULL;
+    size_t size = 0;
     if (!text || atls_hex_decode(atls_bytes_of_text(text), &data, &size) != 0)
         die("a number");
     return (gnutls_datum_t){data, (unsigned)size};

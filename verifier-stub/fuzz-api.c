@@ -70,7 +70,7 @@ static void make_parts(struct atls_api *api)
     *api = (struct atls_api){
         .crypto = &atls_crypto_gnutls,
         .clock = {tell_time, tell_time, NULL},
-        .result = {ATLS_EAR_VERAISON, NULL, 300, key},
+        .result = {ATLS_EAR_VERAISON, NULL, 300, key, NULL},
         .nonce_dialect = ATLS_BASE64URL,
     };
     demand(atls_store_open("memory", &api->store) == 0);

@@ -21,9 +21,10 @@ LIMIT = 900
 UNREACHED = ("connection broken", "Connection refused", "name resolution", "timed out")
 
 
-def prepare(place: Path, listed: Path = LIST, system_packages: bool = False) -> Path:
+def prepare(place: Path, listed: Path | None = None, system_packages: bool = False) -> Path:
     """The folder of the programs; made where it is not there for this list and this Python. With
     SYSTEM_PACKAGES they see Debian's packages, too. Unsupported where PyPI cannot be reached."""
+    listed = listed or LIST
     text = listed.read_bytes() + sys.version.encode()
     digest = hashlib.sha256(text).hexdigest()
     stamp = place / STAMP
