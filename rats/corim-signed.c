@@ -154,7 +154,7 @@ static int check_agreement(const struct origin *meta, const struct origin *claim
                          "protected header say who signed it");
     if (!meta->is_there || !claims->is_there)
         return 0;
-    if (strcmp(meta->signer, claims->signer) != 0 ||
+    if (!meta->signer || !claims->signer || strcmp(meta->signer, claims->signer) != 0 ||
         meta->validity.not_before != claims->validity.not_before ||
         meta->validity.not_after != claims->validity.not_after)
         return atls_fail(ATLS_E_MALFORMED, CWT_CLAIMS,

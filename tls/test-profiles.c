@@ -204,7 +204,7 @@ static const struct profile_row rows[] = {
      .server = {.attester = {BG}, CERT, .unknown_critical = true},
      BY_CLIENT("certificate-untrusted", 42)},
 /* Plain X.509, whatever was offered. */
-#define ALL .profiles = all, .profile_count = sizeof all / sizeof *all
+#define ALL .profiles = all, .profile_count = sizeof all / sizeof all[0]
     {.name = "plain X.509 for another name (RFC 6125)",
      ALL,
      .server = {.other_name = true},

@@ -97,8 +97,8 @@ static int batch_of(const struct atls_corim *corim, struct batch *batch)
 {
     batch->value_count = corim->reference_value_count;
     batch->anchor_count = corim->trust_anchor_count;
-    batch->values = calloc(batch->value_count + 1, sizeof *batch->values);
-    batch->anchors = calloc(batch->anchor_count + 1, sizeof *batch->anchors);
+    batch->values = calloc(batch->value_count + 1, sizeof(struct atls_reference_value *));
+    batch->anchors = calloc(batch->anchor_count + 1, sizeof(struct atls_trust_anchor *));
     if (!batch->values || !batch->anchors) {
         batch->value_count = batch->anchor_count = 0;
         return no_memory();
@@ -151,7 +151,7 @@ static int list_value(struct memory_store *store, struct atls_reference_value *v
     known = found;
     if (known->count == known->capacity) {
         size_t capacity = known->capacity ? 2 * known->capacity : 8;
-        void *grown = realloc(known->values, capacity * sizeof *known->values);
+        void *grown = realloc(known->values, capacity * sizeof(struct atls_reference_value *));
 
         if (!grown)
             return no_memory();
