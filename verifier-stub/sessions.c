@@ -344,7 +344,7 @@ int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
         outcome.deadline = entry->session.deadline;
         error = copy_session(&outcome, &kept);
     }
-    if (entry && error == 0) { /* without an entry there is an error: so much for the analyzer */
+    if (entry && error == 0) { /* no entry is an error; the analyzer cannot know it */
         sessions->bytes -= weight(&entry->session);
         atls_session_clear(&entry->session);
         entry->session = kept;
