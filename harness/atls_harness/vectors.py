@@ -85,7 +85,9 @@ def _read(path: Path) -> dict[str, Vector]:
             continue
         identity = json.dumps([vector["format"], vector["input"], vector.get("options")])
         known = found.setdefault(identity, vector)
-        if known["outcome"] != vector["outcome"]:
+        if known["outcome"] == "limit":  # of a test that gave its reader little room
+            known = found[identity] = vector
+        if known["outcome"] != vector["outcome"] and vector["outcome"] != "limit":
             raise HarnessError(f"{path.name}: {vector['input']} was read with two outcomes")
     return found
 

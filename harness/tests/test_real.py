@@ -30,7 +30,7 @@ def test_a_flipped_bit_is_told_in_full(real: Run, harness: Harness) -> None:
     )
     assert "client: handshake failed, peer-alert, alert attestation_failed (226) received" in out
     nodeid = "scenarios/refused-evidence/flipped-firmware.yaml::client-background-check-firmware"
-    assert f"repeat: ./atls run '{nodeid}' --seed 7" in out
+    assert f"repeat: ./atls run {nodeid} --seed 7" in out
 
 
 def test_one_seed_one_digest(real: Run, harness: Harness) -> None:

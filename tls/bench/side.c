@@ -61,8 +61,10 @@ static int open_device(struct bench_side *side, const struct bench_mode *mode, u
     }
     if (result == 0)
         result = atls_device_open(side->address, DEVICE_TIMEOUT_MS, &side->device);
-    return result == 0 ? atls_device_create_key(side->device, mode->curve, &side->handle, keyp)
-                       : result;
+    if (result == 0)
+        result = atls_device_create_key(side->device, mode->curve, &side->handle, keyp);
+    /* The attester and the certificate's key use it over connections of their own. */
+    return result == 0 ? atls_device_keep_key(side->device, side->handle) : result;
 }
 
 /* The CMW that goes into the certificate, where the profile puts it there. */
