@@ -5,6 +5,7 @@ library on this side. Usage: test-http.py ATLS-VERIFIER TEST-EVIDENCE-TOOL [unit
 
 import base64
 import concurrent.futures
+import ctypes
 import http.client
 import json
 import pathlib
@@ -410,10 +411,14 @@ class Raw(WithVerifier):
     def test_heads(self) -> None:
         for clause, what, request, statuses in RAW:
             with self.subTest(clause=clause, what=what):
+                if LIBRARY_ANSWERS:
+                    statuses = BY_THE_LIBRARY.get(what, statuses)
                 got = self.send(request)
                 self.assertEqual(
                     [int(code) for code in re.findall(rb"HTTP/1\.[01] (\d{3}) ", got)], statuses
                 )
+                if not statuses:
+                    continue
                 if statuses[0] in (400, 501) and what not in MEANT:
                     self.assertIn(b"Connection: close", got)
                 if request.startswith("HEAD"):
@@ -501,6 +506,21 @@ class Raw(WithVerifier):
 # Which the requests of this test cannot bring about: own faults, and the two limits.
 NOT_PROVOKED = {"429", "500", "503"}
 
+# What libmicrohttpd since 0.9.77 answers by itself, before it asks: other codes, no problem
+# document. RFC 9112 allows each: a folded line may be read as one with blanks (section 5.2), 400
+# stands for any head that is wrong, and a request that is none may be left without an answer.
+MICROHTTPD = ctypes.CDLL("libmicrohttpd.so.12")
+MICROHTTPD.MHD_get_version.restype = ctypes.c_char_p
+LIBRARY_ANSWERS = [int(n) for n in MICROHTTPD.MHD_get_version().split(b".")[:3]] >= [0, 9, 77]
+BY_THE_LIBRARY = {
+    "a zero byte in the path": [],
+    "a folded line": [200],
+    "an unknown coding": [400],
+    "gzip before chunked": [400],
+}
+if LIBRARY_ANSWERS:
+    NOT_PROVOKED = {*NOT_PROVOKED, "501"}
+
 
 class Description(unittest.TestCase):
     """GET /.well-known/openapi: every method of every path, asked in the ways that lead to each
@@ -575,7 +595,7 @@ class Description(unittest.TestCase):
             ("", other, b"x"),
             ("", {"Accept": "text/x-other"}, b"x"),
             ("", {"Content-Type": next(iter(content))}, bytes((1 << 20) + 1)),
-            ("", {"Transfer-Encoding": "gzip"}, b""),
+            *([] if LIBRARY_ANSWERS else [("", {"Transfer-Encoding": "gzip"}, b"")]),
             ("", {"Host": "another"}, b""),  # the second one
         ]
 
