@@ -26,7 +26,7 @@ from atls_harness.paths import PEERS
 from atls_harness.process import DONE, Process, to_its_end
 from atls_harness.run import Run
 
-INFO, CREATE, DESTROY, ATTEST_KEY, SIGN = 1, 2, 3, 4, 6
+INFO, CREATE, DESTROY, ATTEST_KEY, SIGN, KEEP_KEY = 1, 2, 3, 4, 6, 9
 SEED = ["--seed", "5"]
 
 
@@ -60,23 +60,25 @@ def host_twin(tools: Tools, folder: Path) -> Process:
 
 def test_one_seed_makes_the_same_device(tools: Tools, short: Path) -> None:
     """Keys, tokens, bundles and signatures by GnuTLS in a process and by BearSSL in firmware."""
-    requests = [bytes([INFO]), bytes([line.BOOT_RECORD])]
+    requests = [(bytes([INFO]),), (bytes([line.BOOT_RECORD]),)]
     for size in (32, 48, 64):
-        requests.append(bytes([line.ATTEST_PLATFORM, size]) + bytes(range(size)))
+        requests.append((bytes([line.ATTEST_PLATFORM, size]) + bytes(range(size)),))
     for handle, curve, size in ((1, 1, 32), (2, 2, 48), (3, 1, 32)):
         named = handle.to_bytes(4, "big")
-        requests.append(bytes([CREATE, curve]))
-        requests.append(bytes([ATTEST_KEY]) + named + bytes([32]) + os.urandom(32))
-        requests.append(bytes([SIGN]) + named + bytes([size]) + os.urandom(size))
+        create, keep = bytes([CREATE, curve]), bytes([KEEP_KEY]) + named
+        # over one connection, whose own the key is until it is kept
+        requests.append((create, keep))
+        requests.append((bytes([ATTEST_KEY]) + named + bytes([32]) + os.urandom(32),))
+        requests.append((bytes([SIGN]) + named + bytes([size]) + os.urandom(size),))
     host = host_twin(tools, short)
     try:
         host.ready()
         with Board(tools, short, SEED) as board:
             board.wait()
             assert board.failure() == ""
-            for request in requests:
-                expected = line.ask(str(short / "h.sock"), request)
-                assert line.ask(board.path, request) == expected, request.hex()
+            for asked in requests:
+                expected = line.ask(str(short / "h.sock"), *asked)
+                assert line.ask(board.path, *asked) == expected, asked
             for bad in (
                 b"",
                 b"\x63",
@@ -196,11 +198,12 @@ def test_noise_on_the_line(tools: Tools, short: Path) -> None:
 
 
 def emulators() -> set[int]:
-    """QEMU's processes of this user, as far as they can be seen."""
+    """QEMU's processes of this user that run, as far as they can be seen."""
     found = set()
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
-            if (entry / "comm").read_text().startswith("qemu-system-arm"[:15]):
+            name, state = (entry / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
+            if name.startswith("qemu-system-arm"[:15]) and state.split()[0] != "Z":
                 found.add(int(entry.name))
     return found
 

@@ -43,23 +43,31 @@ def unstuffed(frame: bytes) -> bytes:
     return bytes(out)
 
 
-def ask(path: str, request: bytes) -> bytes:
-    """The fields of the answer to one request."""
-    header = struct.pack(">BBLL", VERSION, REQUEST, int.from_bytes(os.urandom(4), "big"), 1)
-    payload = header + request
+def ask(path: str, *requests: bytes) -> bytes:
+    """The fields of the answer to a request: the last of those that go over one connection."""
+    answer = b""
+    session = int.from_bytes(os.urandom(4), "big")
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(TIMEOUT)
         try:
             line.connect(path)
-            line.sendall(b"\0" + stuffed(payload + struct.pack(">L", zlib.crc32(payload))) + b"\0")
-            received = b""
-            while received.count(b"\0") < 2:
-                some = line.recv(65536)
-                if not some:
-                    raise ContractError("the device closed the line")
-                received += some
+            for sequence, request in enumerate(requests, 1):
+                answer = _exchange(line, session, sequence, request)
         except OSError as problem:
             raise ContractError(f"the device's line: {problem}") from problem
+    return answer
+
+
+def _exchange(line: socket.socket, session: int, sequence: int, request: bytes) -> bytes:
+    header = struct.pack(">BBLL", VERSION, REQUEST, session, sequence)
+    payload = header + request
+    line.sendall(b"\0" + stuffed(payload + struct.pack(">L", zlib.crc32(payload))) + b"\0")
+    received = b""
+    while received.count(b"\0") < 2:
+        some = line.recv(65536)
+        if not some:
+            raise ContractError("the device closed the line")
+        received += some
     frame = unstuffed(received.split(b"\0")[1])
     body, check = frame[:-4], frame[-4:]
     if struct.pack(">L", zlib.crc32(body)) != check or body[:10] != bytes([1, ANSWER]) + header[2:]:
