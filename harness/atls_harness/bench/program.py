@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, Iterator, Sequence
 
@@ -88,6 +88,7 @@ def verifier(
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Processor time that a process has used: by its own clock (clock_getcpuclockid(3)), which
+    counts nanoseconds. /proc/PID/stat counts ticks of 10 ms, so that little work may look like none.
+    """
+    return time.clock_gettime(~pid << 3 | 2)
