@@ -14,7 +14,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable, Mapping, Sequence
+from typing import Collection, Iterable, Mapping, Sequence
 
 from ..errors import BuildError
 from ..paths import ROOT
@@ -99,14 +99,21 @@ def unit_tests(build: Path) -> list[UnitTest]:
     return found
 
 
-def play(test: UnitTest, limit: float, more: Mapping[str, str] | None = None) -> bool:
-    """Whether a unit test passes within LIMIT seconds; all its processes end with it."""
+def play(
+    test: UnitTest,
+    limit: float,
+    more: Mapping[str, str] | None = None,
+    without: Collection[str] = (),
+) -> bool:
+    """Whether a unit test passes within LIMIT seconds; all its processes end with it. MORE is added
+    to its environment, WITHOUT is left out of it."""
+    environment = {**os.environ, **test.environment, **(more or {})}
     party = subprocess.Popen(
         test.command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, **test.environment, **(more or {})},
+        env={name: value for name, value in environment.items() if name not in without},
         cwd=test.folder,
         start_new_session=True,
     )
