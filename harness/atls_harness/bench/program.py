@@ -88,7 +88,7 @@ def verifier(
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has used, by its own clock (clock_getcpuclockid(3)), which
-    counts nanoseconds. /proc/PID/stat counts ticks of 10 ms, so that little work may look like none.
+    """Processor time of a process, by its own clock (clock_getcpuclockid(3)), which counts
+    nanoseconds. /proc/PID/stat counts ticks of 10 ms: little work may look like none.
     """
     return time.clock_gettime(~pid << 3 | 2)
