@@ -7,7 +7,7 @@
 #ifndef ATLS_HARNESS_ANALYZER_H
 #define ATLS_HARNESS_ANALYZER_H
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 void atls_analyzer_use(const char *clause, ...);
 #define atls_fail(code, ...) (atls_analyzer_use(__VA_ARGS__), code)

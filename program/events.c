@@ -19,8 +19,8 @@
 
 #include "program/program.h"
 #include "program/tell.h"
-#include "rats/encoding.h"
-#include "rats/error.h"
+#include "rats/base/encoding.h"
+#include "rats/base/error.h"
 
 struct atls_events {
     int fd;      /* -1: swallows everything, */

@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "rats/bytes.h"
+#include "rats/base/bytes.h"
 
 struct atls_events;
 

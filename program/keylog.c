@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "program/program.h"
-#include "rats/encoding.h"
-#include "rats/error.h"
+#include "rats/base/encoding.h"
+#include "rats/base/error.h"
 
 struct atls_keylog {
     int fd;

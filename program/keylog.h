@@ -6,7 +6,7 @@
 #ifndef ATLS_PROGRAM_KEYLOG_H
 #define ATLS_PROGRAM_KEYLOG_H
 
-#include "rats/bytes.h"
+#include "rats/base/bytes.h"
 
 struct atls_keylog;
 

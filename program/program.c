@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 /* The kernel sends the signal when the thread that started this program ends, so a launcher must
  * start its programs from a thread that lives as long as they should. A changed parent between the

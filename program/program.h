@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "rats/bytes.h"
+#include "rats/base/bytes.h"
 
 enum atls_exit { /* the whole contract: anything else is a crash */
                  ATLS_EXIT_DONE = 0,

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 /* Text may be a peer's, and a terminal obeys control characters. */
 static void put(FILE *file, const char *text)

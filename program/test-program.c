@@ -19,7 +19,7 @@
 #include "program/keylog.h"
 #include "program/program.h"
 #include "program/tell.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 static char directory[] = P_tmpdir "/atls-test-XXXXXX";
 

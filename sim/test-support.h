@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "rats/crypto.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
+#include "rats/crypto/crypto.h"
 
 /* Names the case of a table that goes wrong: assert_case(i, r, expected). */
 #define assert_case(name, came, expected)                                                          \

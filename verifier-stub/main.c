@@ -10,10 +10,10 @@
 #include <time.h>
 
 #include "program/program.h"
-#include "rats/ear.h"
-#include "rats/error.h"
-#include "rats/pem.h"
-#include "verifier-stub/server.h"
+#include "rats/base/error.h"
+#include "rats/crypto/pem.h"
+#include "rats/ear/ear.h"
+#include "verifier-stub/http/server.h"
 
 #define ENDORSEMENTS_MAX 64
 #define ENDORSERS_MAX 16

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sentences for people go into JSON and into logs, but may quote bytes of a peer: those that are no
  * printable ASCII become question marks. */
-#ifndef ATLS_VERIFIER_PRINTABLE_H
-#define ATLS_VERIFIER_PRINTABLE_H
+#ifndef ATLS_VERIFIER_STUB_PRINTABLE_H
+#define ATLS_VERIFIER_STUB_PRINTABLE_H
 
 static inline void atls_make_printable(char *text)
 {

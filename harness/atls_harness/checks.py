@@ -30,7 +30,7 @@ from .stage import Checks, Stage, StageFailed, Tally, chosen
 SUFFIXES = (".c", ".h", ".py", ".yaml", ".yml", ".toml", ".cfg", ".sh", ".build", ".options", ".md")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 SPDX_LINES = 5
-DEFINES_FAIL = "rats/error.c"  # the one file that harness/analyzer.h does not suit
+DEFINES_FAIL = "rats/base/error.c"  # the one file that harness/analyzer.h does not suit
 VALGRIND = (
     "valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite "
     "--child-silent-after-fork=yes"
@@ -38,15 +38,15 @@ VALGRIND = (
 # Tests whose subject is another process, which valgrind does not look into; and those whose time is
 # an exhaustive walk (every truncation, every byte) that the sanitizers have gone through already.
 NOT_UNDER_VALGRIND = (
-    "rats/diag",
+    "decode/diag",
     "sim/core",
     "sim/server",
     "sim/slots",
     "sim/program",
-    "tls/attester",
-    "tls/interop",
-    "tls/relying-party",
-    "tls/verifier-client",
+    "roles/attester",
+    "roles/interop",
+    "roles/relying-party",
+    "roles/verifier-client",
 )
 # The sanitizer build is clang's, with the fuzzers: a second compiler's warnings come with it.
 SANITIZED = ("-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dfuzzers=true")

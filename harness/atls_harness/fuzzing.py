@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stages `fuzz` and `fuzz-python` of `./atls test`: each target for a few seconds, from seeds.
 
-A target in C is FOLDER/fuzz-NAME.c with its seeds in ROOM/corpus/NAME; one in Python is
+A target in C is FOLDER/fuzz-NAME.c with its seeds in FOLDER/corpus/NAME; one in Python is
 harness/fuzz/NAME.py with its seeds in harness/fuzz/corpus/NAME, or those of a target in C. A target
 without seeds is an error: from nothing a fuzzer gets nowhere in seconds. What is found stays with
 the logs.
@@ -24,7 +24,7 @@ from .stage import Checks, StageFailed
 PYTHON = ROOT / "harness" / "fuzz"
 REQUIREMENTS = PYTHON / "requirements.txt"
 # Targets that are held to another library start from the seeds of the same reader's own target.
-SEEDS = {"cbor2-beside": ROOT / "rats" / "corpus" / "cbor"}
+SEEDS = {"cbor2-beside": ROOT / "rats" / "cbor" / "corpus" / "cbor"}
 SEEDLESS = {"pycose-beside"}  # makes and signs its own messages
 SHARED = "rats/liboracle.so"
 MEMORY_MIB = 2048
@@ -47,10 +47,18 @@ def targets_in_c(build: Path) -> list[Target]:
     ]
     made = []
     for path in sorted(programs):
-        room = ROOT / path.relative_to(build).parent
-        seeds = room / "corpus" / path.name.removeprefix("fuzz-")
+        source = _source(ROOT / path.relative_to(build).parent, path.name)
+        seeds = source.parent / "corpus" / path.name.removeprefix("fuzz-")
         made.append(Target(path.name, (str(path),), seeds, {}))
     return made
+
+
+def _source(room: Path, name: str) -> Path:
+    """The source of a target that was built for ROOM: in its folder, or in one of the rooms in it."""
+    found = [*room.glob(f"{name}.c"), *room.glob(f"*/{name}.c")]
+    if len(found) != 1:
+        raise StageFailed(f"{name}: expected one {name}.c in {room}, came {len(found)}")
+    return found[0]
 
 
 def targets_in_python(python: Path, build: Path) -> list[Target]:

@@ -22,7 +22,7 @@ from .paths import REQUIREMENT_SCHEMA, REQUIREMENTS, ROOT
 ID = re.compile(r"R-[A-Z]+(?:-[0-9]{2})+\b")
 PYTHON_LINE = re.compile(r"^\W*Clauses:(.*)$", re.MULTILINE)
 MANDATORY = ("MUST", "MUST NOT")
-SOURCES = ("program", "rats", "sim", "tls", "verifier-stub", "harness/tests")
+SOURCES = ("program", "rats", "decode", "sim", "roles", "tls", "verifier-stub", "harness/tests")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The project's C readers, called from Python (rats/oracle.c)."""
+"""The project's C readers, called from Python (rats/test/oracle.c)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LIMIT = 3  # enum atls_error: beyond a stated bound
 
 
 class Oracle:
-    """rats/oracle.c of a build."""
+    """rats/test/oracle.c of a build."""
 
     def __init__(self) -> None:
         build = Path(os.environ.get("ATLS_BUILD") or ROOT / "build")

@@ -69,7 +69,7 @@ events: Ir
 positions: line
 
 ob=(1) /build/tls/bench/atls-bench
-fl=(1) /src/tls/session.c
+fl=(1) /src/tls/engine/session.c
 fn=(1) step
 10 100
 cob=(2) /usr/lib/libgnutls.so.30
@@ -82,7 +82,7 @@ cfi=(2)
 cfn=(3) json_loadb
 calls=1 0
 12 700
-cfi=(3) /src/rats/cose.c
+cfi=(3) /src/rats/cose/cose.c
 cfn=(4) verify
 calls=1 0
 13 900

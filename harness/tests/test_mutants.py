@@ -70,14 +70,14 @@ def test_a_sample_is_the_same_each_time() -> None:
 
 def test_the_plan_is_about_lines_that_are_there() -> None:
     plan = stage.load()
-    assert len(plan.files(["rats/cose.c", "rats/test-cose.c", "README.md"])) == 1
+    assert len(plan.files(["rats/cose/cose.c", "rats/cose/test-cose.c", "README.md"])) == 1
 
 
 def test_an_excuse_for_a_line_that_is_gone_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mutants.yaml"
     path.write_text(
-        "files: [rats/cose.c]\nequivalent:\n"
-        "  - {file: rats/cose.c, line: no such line, change: x, reason: because it is so}\n",
+        "files: [rats/cose/cose.c]\nequivalent:\n"
+        "  - {file: rats/cose/cose.c, line: no such line, change: x, reason: because it is so}\n",
         encoding="utf-8",
     )
     with pytest.raises(InputError, match="take the entry out"):

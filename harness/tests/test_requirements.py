@@ -272,8 +272,8 @@ def test_unit_tests_have_the_names_that_meson_gives_them(tmp_path: Path) -> None
     tests = [{"name": "rats/cmw", "cmd": ["/b/test-cmw"]}]
     (info / "intro-tests.json").write_text(json.dumps(tests))
     names = coverage.unit_test_names(tmp_path)
-    assert names == {"rats/test-cmw.c": "rats/cmw"}
-    test = UnitTest("rats/test-cmw.c", (1,))
+    assert names == {"rats/cmw/test-cmw.c": "rats/cmw"}
+    test = UnitTest("rats/cmw/test-cmw.c", (1,))
     assert coverage.unit_test_command(test, names, tmp_path) == f"meson test -C {tmp_path} rats/cmw"
 
 

@@ -2,8 +2,8 @@
 /* Identity keys, their signatures and their attestation; see keys.h. */
 #include "sim/attest/keys.h"
 
-#include "rats/error.h"
-#include "rats/prototype.h"
+#include "rats/base/error.h"
+#include "rats/tokens/prototype.h"
 
 #define CLAUSE "draft-bft-rats-kat-06 section 4"
 /* Claims: a nonce of 64 bytes and two COSE_Keys of at most 108 and 80 bytes; then the signature. */

@@ -8,8 +8,8 @@
 #ifndef ATLS_SIM_ATTEST_KEYS_H
 #define ATLS_SIM_ATTEST_KEYS_H
 
-#include "rats/kat.h"
-#include "sim/attest/secret.h"
+#include "rats/tokens/kat.h"
+#include "sim/base/secret.h"
 
 /* What this service may ask of the platform attestation service: a token over NONCE. */
 struct atls_token_source {
@@ -56,8 +56,8 @@ int atls_keys_sign(struct atls_keys *keys, uint32_t handle, struct atls_bytes di
  * what did not fit is seen when W is done. ATLS_E_REFUSED, and the errors of the token source. */
 int atls_keys_attest(struct atls_keys *keys, uint32_t handle, struct atls_bytes challenge,
                      struct atls_cbor_writer *w);
-/* The same as the prototype of 2022 has it (rats/prototype.h): its bundle, whose PAT is over the
- * hash of the IK. ATLS_E_LIMIT besides: a PAT that the bundle has no room for. */
+/* The same as the prototype of 2022 has it (rats/tokens/prototype.h): its bundle, whose PAT is over
+ * the hash of the IK. ATLS_E_LIMIT besides: a PAT that the bundle has no room for. */
 int atls_keys_attest_prototype(struct atls_keys *keys, uint32_t handle, struct atls_bytes challenge,
                                struct atls_sink *sink);
 /* Forgets every key. */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 /* The instance id is a hash of the PAK's public part (RFC 9783 section 4.2.1): a UEID of type
  * RAND, one octet 0x01 and 32 octets. */

@@ -7,8 +7,8 @@
 #ifndef ATLS_SIM_ATTEST_PLATFORM_H
 #define ATLS_SIM_ATTEST_PLATFORM_H
 
-#include "rats/psa.h"
-#include "sim/attest/secret.h"
+#include "rats/tokens/psa.h"
+#include "sim/base/secret.h"
 #include "sim/boot/record.h"
 
 #define ATLS_BOOT_SEED_SIZE 32

@@ -2,7 +2,7 @@
 /* The two attestation services: what they sign, what they refuse, and what they forget. */
 #include "sim/test-support.h"
 
-#include "rats/prototype.h"
+#include "rats/tokens/prototype.h"
 #include "sim/attest/keys.h"
 #include "sim/attest/platform.h"
 

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define ROM "ROM"
 #define BOOTLOADER "bootloader"

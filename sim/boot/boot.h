@@ -8,7 +8,7 @@
 #ifndef ATLS_SIM_BOOT_BOOT_H
 #define ATLS_SIM_BOOT_BOOT_H
 
-#include "rats/crypto.h"
+#include "rats/crypto/crypto.h"
 #include "sim/boot/record.h"
 
 enum atls_boot_step { ATLS_BOOT_MEASURED, ATLS_BOOT_LOCKED, ATLS_BOOT_HANDED_OVER };

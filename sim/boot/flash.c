@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "rats/error.h"
-#include "sim/device/frame.h"
+#include "rats/base/error.h"
+#include "sim/base/frame.h"
 
 #define CLAUSE "flash, sim/boot/flash.h"
 #define FUSES_MAGIC 0x41544c46u /* "ATLF" */

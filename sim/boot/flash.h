@@ -11,9 +11,9 @@
 #ifndef ATLS_SIM_BOOT_FLASH_H
 #define ATLS_SIM_BOOT_FLASH_H
 
-#include "rats/crypto.h"
-#include "rats/psa.h"
-#include "sim/attest/secret.h"
+#include "rats/crypto/crypto.h"
+#include "rats/tokens/psa.h"
+#include "sim/base/secret.h"
 #include "sim/boot/image.h"
 
 #define ATLS_FLASH_SIZE 0x1000000u /* 16 MiB */

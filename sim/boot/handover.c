@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "rats/error.h"
-#include "sim/device/frame.h"
+#include "rats/base/error.h"
+#include "sim/base/frame.h"
 
 #define CLAUSE "boot record, sim/boot/handover.h"
 #define MAGIC 0x2016u

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define CLAUSE "image header, sim/boot/image.h"
 #define MAGIC 0x41544c49u /* "ATLI" */

@@ -12,7 +12,7 @@
 #ifndef ATLS_SIM_BOOT_IMAGE_H
 #define ATLS_SIM_BOOT_IMAGE_H
 
-#include "rats/bytes.h"
+#include "rats/base/bytes.h"
 
 #define ATLS_IMAGE_HEADER_SIZE 128 /* what atls_image_write() writes */
 #define ATLS_IMAGE_HEADER_MAX 4096

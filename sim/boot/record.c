@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define CLAUSE "RFC 9783 section 4.4.1"
 

@@ -7,7 +7,7 @@
 #ifndef ATLS_SIM_BOOT_RECORD_H
 #define ATLS_SIM_BOOT_RECORD_H
 
-#include "rats/psa.h"
+#include "rats/tokens/psa.h"
 #include "sim/boot/image.h"
 
 struct atls_boot_entry {

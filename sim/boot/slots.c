@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define CLAUSE "image slot, sim/boot/slots.h"
 #define MAGIC 0x41544c54u /* "ATLT" */

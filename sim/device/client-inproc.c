@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/device/client.h"
 #include "sim/device/simulated.h"
 

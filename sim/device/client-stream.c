@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/device/client.h"
 #include "sim/device/link.h"
 #include "sim/device/protocol.h"

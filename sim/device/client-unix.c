@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/device/client.h"
 
 /* A unix socket whose queue of connections is full says EAGAIN, and nothing tells when to try

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/device/protocol.h"
 
 #define CLAUSE "answer, sim/device/protocol.h"

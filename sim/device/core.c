@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define CLAUSE "request, sim/device/protocol.h"
 

@@ -10,7 +10,7 @@
 #ifndef ATLS_SIM_DEVICE_DEVICE_H
 #define ATLS_SIM_DEVICE_DEVICE_H
 
-#include "rats/crypto.h"
+#include "rats/crypto/crypto.h"
 
 struct atls_device;
 
@@ -42,7 +42,8 @@ int atls_device_destroy_key(struct atls_device *device, uint32_t handle);
 /* Evidence for the IK over CHALLENGE (8..64 bytes): a CAB, CBOR. *CABP is allocated. */
 int atls_device_attest_key(struct atls_device *device, uint32_t handle, struct atls_bytes challenge,
                            uint8_t **cabp, size_t *sizep);
-/* The same as the prototype of 2022 has it: a bundle (rats/prototype.h). *BUNDLEP is allocated. */
+/* The same as the prototype of 2022 has it: a bundle (rats/tokens/prototype.h). *BUNDLEP is
+ * allocated. */
 int atls_device_attest_prototype(struct atls_device *device, uint32_t handle,
                                  struct atls_bytes challenge, uint8_t **bundlep, size_t *sizep);
 /* A bare PSA token over CHALLENGE (32, 48 or 64 bytes). *TOKENP is allocated. */

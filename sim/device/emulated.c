@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/device/flash-compose.h"
 #include "sim/device/options.h"
 #include "sim/device/qemu.h"

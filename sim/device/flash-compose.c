@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/boot/slots.h"
 
 static const struct place {

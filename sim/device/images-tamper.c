@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define EXTRA_VERSION "0.0.1"
 #define EXTRA_BODY 1024

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/device/images-tamper.h"
 
 #define IMAGE_FILE_MAX (16u << 20)

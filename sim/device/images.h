@@ -6,7 +6,7 @@
 #ifndef ATLS_SIM_DEVICE_IMAGES_H
 #define ATLS_SIM_DEVICE_IMAGES_H
 
-#include "sim/attest/secret.h"
+#include "sim/base/secret.h"
 #include "sim/boot/image.h"
 
 struct atls_image_slot {

@@ -2,7 +2,7 @@
 /* Numbered requests over frames, done once however often they arrive; see link.h. */
 #include "sim/device/link.h"
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define CLAUSE "link header, sim/device/link.h"
 

@@ -12,7 +12,7 @@
 #ifndef ATLS_SIM_DEVICE_LINK_H
 #define ATLS_SIM_DEVICE_LINK_H
 
-#include "sim/device/frame.h"
+#include "sim/base/frame.h"
 
 #define ATLS_LINK_VERSION 1
 #define ATLS_LINK_HEADER_SIZE 10

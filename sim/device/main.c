@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/device/options.h"
 #include "sim/device/server.h"
 

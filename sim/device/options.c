@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define NOISE "line-noise-every="
 

@@ -2,7 +2,7 @@
 /* A list of handles with their owners; see owners.h. */
 #include "sim/device/owners.h"
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/device/protocol.h"
 
 #define CLAUSE "request, sim/device/protocol.h"

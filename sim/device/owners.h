@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "rats/bytes.h"
+#include "rats/base/bytes.h"
 
 #define ATLS_OWNED_MAX 4096 /* more keys than a device has room for */
 

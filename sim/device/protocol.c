@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define REASON_MAX 400 /* bytes of each text in an answer that says no */
 

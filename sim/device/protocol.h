@@ -34,7 +34,7 @@
 #ifndef ATLS_SIM_DEVICE_PROTOCOL_H
 #define ATLS_SIM_DEVICE_PROTOCOL_H
 
-#include "rats/crypto.h"
+#include "rats/crypto/crypto.h"
 
 enum atls_operation {
     ATLS_OP_NONE = 0,

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/device/client.h"
 
 #define PROGRAM "qemu-system-arm"

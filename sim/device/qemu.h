@@ -7,7 +7,7 @@
 #ifndef ATLS_SIM_DEVICE_QEMU_H
 #define ATLS_SIM_DEVICE_QEMU_H
 
-#include "rats/bytes.h"
+#include "rats/base/bytes.h"
 
 struct atls_qemu;
 

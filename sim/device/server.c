@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/device/link.h"
 #include "sim/device/owners.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 /* Component, measurement, version and signer take about 94 bytes in a token; 96 more for the
  * longest names and versions, and the other claims and the signature. */

@@ -7,7 +7,7 @@
 #ifndef ATLS_SIM_DEVICE_SIMULATED_H
 #define ATLS_SIM_DEVICE_SIMULATED_H
 
-#include "rats/corim.h"
+#include "rats/corim/corim.h"
 #include "sim/device/core.h"
 #include "sim/device/images.h"
 

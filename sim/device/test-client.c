@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-#include "rats/kat.h"
-#include "rats/psa.h"
+#include "rats/tokens/kat.h"
+#include "rats/tokens/psa.h"
 #include "sim/device/client.h"
 #include "sim/device/protocol.h"
 

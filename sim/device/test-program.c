@@ -13,8 +13,8 @@
 #include <jansson.h>
 
 #include "program/program.h"
-#include "rats/corim.h"
-#include "rats/psa.h"
+#include "rats/corim/corim.h"
+#include "rats/tokens/psa.h"
 #include "sim/device/device.h"
 
 #define ARGS_MAX 16

@@ -7,8 +7,8 @@
  */
 #include <string.h>
 
-#include "rats/crypto-bearssl.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
+#include "rats/crypto/crypto-bearssl.h"
 #include "sim/boot/boot.h"
 #include "sim/boot/handover.h"
 #include "sim/boot/slots.h"

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "rats/crypto-bearssl.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
+#include "rats/crypto/crypto-bearssl.h"
 #include "sim/firmware/board.h"
 #include "sim/firmware/stage.h"
 #include "sim/firmware/uart.h"

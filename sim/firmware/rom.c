@@ -4,8 +4,8 @@
  * it. It copies the bootloader out of flash, checks its signature as the fused policy says,
  * measures it, begins the boot record with it, and hands on.
  */
-#include "rats/crypto-bearssl.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
+#include "rats/crypto/crypto-bearssl.h"
 #include "sim/boot/boot.h"
 #include "sim/boot/handover.h"
 #include "sim/boot/slots.h"

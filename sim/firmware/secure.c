@@ -7,8 +7,8 @@
 #include <arm_cmse.h>
 #include <string.h>
 
-#include "rats/crypto-bearssl.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
+#include "rats/crypto/crypto-bearssl.h"
 #include "sim/boot/handover.h"
 #include "sim/device/core.h"
 #include "sim/firmware/board.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/firmware/board.h"
 
 #define LINE_MAX 256

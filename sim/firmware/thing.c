@@ -4,7 +4,7 @@
  * evidence about it over a challenge, and for a signature, says what it got, and then keeps the
  * line.
  */
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/device/protocol.h"
 #include "sim/firmware/line.h"
 #include "sim/firmware/stage.h"

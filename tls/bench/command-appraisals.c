@@ -8,12 +8,12 @@
 #include <stdlib.h>
 
 #include "program/program.h"
-#include "rats/error.h"
-#include "rats/media-types.h"
+#include "rats/base/error.h"
+#include "rats/base/media-types.h"
+#include "roles/verifier-client.h"
 #include "sim/device/device.h"
 #include "tls/bench/commands.h"
 #include "tls/bench/meter.h"
-#include "tls/verifier-client.h"
 
 #define TIMEOUT_MS 20000
 #define NONCE_SIZE 32

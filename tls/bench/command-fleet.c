@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "tls/bench/commands.h"
 #include "tls/bench/pair.h"
 

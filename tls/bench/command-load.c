@@ -22,12 +22,12 @@
 #include <unistd.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "tls/bench/commands.h"
 #include "tls/bench/meter.h"
 #include "tls/bench/side.h"
-#include "tls/endpoint.h"
-#include "tls/session.h"
+#include "tls/engine/session.h"
+#include "tls/programs/endpoint.h"
 
 #define AT_ONCE_MAX 4096
 #define CONNECTION_SECONDS 60.0

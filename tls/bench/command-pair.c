@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "tls/bench/commands.h"
 #include "tls/bench/floor.h"
 #include "tls/bench/local-verifier.h"

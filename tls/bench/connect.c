@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A connection between two sides in memory, driven to its end. */
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "tls/bench/side.h"
-#include "tls/session-internal.h"
+#include "tls/engine/session-internal.h"
 
 #include <string.h>
 

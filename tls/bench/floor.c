@@ -13,8 +13,8 @@
 #include <nettle/ecc-curve.h>
 #include <nettle/ecc.h>
 
-#include "rats/crypto.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
+#include "rats/crypto/crypto.h"
 
 #define LARGE 65536
 #define RECORD 16384

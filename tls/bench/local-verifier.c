@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "sim/device/simulated.h"
-#include "verifier-stub/api.h"
+#include "verifier-stub/http/api.h"
 
 #define LIFETIME_MS 150000
 #define RESULT_LIFETIME 300

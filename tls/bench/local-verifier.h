@@ -4,7 +4,7 @@
 #ifndef ATLS_TLS_BENCH_LOCAL_VERIFIER_H
 #define ATLS_TLS_BENCH_LOCAL_VERIFIER_H
 
-#include "tls/verifier-client.h"
+#include "roles/verifier-client.h"
 
 struct bench_verifier;
 /* A verifier with an empty store and a key of its own. -errno. */

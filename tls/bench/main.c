@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "tls/bench/commands.h"
 
 static const char doc[] =

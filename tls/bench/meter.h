@@ -3,7 +3,7 @@
  * Where the time of a handshake goes: a stack of phases, each charged with the time in which it was
  * on top, and a count of the public-key operations beneath. Nothing in the code under measurement
  * knows of it: the linker puts its wrappers around functions of the project, and the operations of
- * the crypto libraries are interposed (as tls/interpose.h explains). One thread only.
+ * the crypto libraries are interposed (as tls/shim/interpose.h explains). One thread only.
  */
 #ifndef ATLS_TLS_BENCH_METER_H
 #define ATLS_TLS_BENCH_METER_H

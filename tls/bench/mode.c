@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "program/program.h"
-#include "rats/error.h"
-#include "rats/psa.h"
+#include "rats/base/error.h"
+#include "rats/tokens/psa.h"
 
 #define NAME_MAX_SIZE 160
 

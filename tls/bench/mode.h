@@ -3,8 +3,8 @@
 #ifndef ATLS_TLS_BENCH_MODE_H
 #define ATLS_TLS_BENCH_MODE_H
 
-#include "tls/attester.h"
-#include "tls/profile.h"
+#include "roles/attester.h"
+#include "tls/profiles/profile.h"
 
 struct bench_mode {
     const char *name;                   /* as it was given; borrowed */

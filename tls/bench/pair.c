@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "tls/bench/plain.h"
 
 struct bench_pair {

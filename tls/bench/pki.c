@@ -8,7 +8,7 @@
 
 #include <gnutls/x509.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define DAY 86400
 

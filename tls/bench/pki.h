@@ -5,7 +5,7 @@
 
 #include <gnutls/abstract.h>
 
-#include "rats/cmw-x509.h"
+#include "rats/cmw/cmw-x509.h"
 
 struct bench_ca { /* free with bench_ca_clear() */
     gnutls_x509_crt_t certificate;

@@ -16,7 +16,7 @@
 
 #include "sim/device/device.h"
 #include "tls/bench/meter.h"
-#include "tls/session-internal.h"
+#include "tls/engine/session-internal.h"
 
 static void *next(void **cache, const char *name)
 {

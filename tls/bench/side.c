@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "tls/bench/local-verifier.h"
-#include "tls/device-key.h"
-#include "tls/session-internal.h"
+#include "tls/engine/session-internal.h"
+#include "tls/gnutls/device-key.h"
 
 #define DEVICE_TIMEOUT_MS 20000
 #define WAIT_MS 20000

@@ -7,7 +7,7 @@
 #include "tls/bench/mode.h"
 #include "tls/bench/pki.h"
 #include "tls/bench/wire.h"
-#include "tls/party.h"
+#include "tls/engine/party.h"
 
 struct bench_world { /* what all sides share; borrowed by them */
     struct bench_ca ca;

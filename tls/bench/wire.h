@@ -5,7 +5,7 @@
 
 #include <gnutls/gnutls.h>
 
-#include "tls/negotiation.h"
+#include "tls/wire/negotiation.h"
 
 struct bench_wire_end {
     struct bench_wire *wire;

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 #include "tls/bench/local-verifier.h"
 #include "tls/bench/side.h"
 

@@ -17,7 +17,7 @@ from typing import Iterable
 CRYPTO = ("libhogweed", "libnettle", "libgmp", "libcrypto")
 TLS = ("libgnutls", "libtasn1", "libp11-kit", "libidn2", "libunistring")
 PROGRAM = "atls-bench"
-ROOMS = ("rats", "sim", "tls", "verifier-stub", "program")
+ROOMS = ("rats", "sim", "roles", "tls", "verifier-stub", "program")
 MEASURING = "tls/bench/"
 NAME = re.compile(r"\((\d+)\)(?: (.*))?\Z")
 COST = re.compile(r"[+\-*0-9]")

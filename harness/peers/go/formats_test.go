@@ -33,7 +33,7 @@ func unhex(t *testing.T, text string) []byte {
 	return data
 }
 
-// The frame of sim/device/test-frame.c, with the CRC-32 of zlib.
+// The frame of sim/base/test-frame.c, with the CRC-32 of zlib.
 func TestFrames(t *testing.T) {
 	payload := []byte{0x11, 0, 0, 0x22}
 	if got := encodeFrame(payload); !bytes.Equal(got, unhex(t, "00 0211 01 06221c81ae02 00")) {

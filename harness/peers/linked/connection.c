@@ -8,7 +8,7 @@
 
 #include "harness/peers/linked/peer.h"
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 int connection_fail(struct connection *c, const char *reason, int alert, const char *clause,
                     const char *detail)

@@ -9,10 +9,10 @@
 #include <gnutls/x509.h>
 
 #include "program/program.h"
-#include "rats/cmw-x509.h"
-#include "rats/error.h"
-#include "tls/device-key.h"
-#include "tls/private-key.h"
+#include "rats/base/error.h"
+#include "rats/cmw/cmw-x509.h"
+#include "tls/gnutls/device-key.h"
+#include "tls/gnutls/private-key.h"
 
 #define PEM_MAX (1u << 20)
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "harness/peers/linked/peer.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define RECORD_HANDSHAKE 22
 #define HELLO_MAX (1u << 18) /* bytes of one handshake message */

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "harness/peers/linked/peer.h"
-#include "rats/cmw-x509.h"
-#include "rats/error.h"
-#include "rats/media-types.h"
-#include "tls/report.h"
+#include "rats/base/error.h"
+#include "rats/base/media-types.h"
+#include "rats/cmw/cmw-x509.h"
+#include "roles/report.h"
 
 #define TURN_MS 20
 

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "harness/peers/linked/peer.h"
-#include "rats/encoding.h"
-#include "rats/error.h"
+#include "rats/base/encoding.h"
+#include "rats/base/error.h"
 
 static int keep(struct hello_body *body, struct atls_bytes bytes)
 {

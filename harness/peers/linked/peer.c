@@ -18,8 +18,8 @@
 
 #include "harness/peers/linked/credential.h"
 #include "program/program.h"
-#include "rats/error.h"
-#include "tls/device-key.h"
+#include "rats/base/error.h"
+#include "tls/gnutls/device-key.h"
 
 #define DEVICE_TIMEOUT_MS 2000
 #define BACKLOG 128

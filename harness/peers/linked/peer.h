@@ -17,8 +17,8 @@
 
 #include "program/events.h"
 #include "program/keylog.h"
-#include "tls/options.h"
-#include "tls/transcript.h"
+#include "tls/programs/options.h"
+#include "tls/wire/transcript.h"
 
 #define PEER_CERTIFICATES_MAX 8
 #define PEER_LINE_MAX 4096 /* bytes of the line of application data, with its end */

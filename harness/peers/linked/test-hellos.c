@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "harness/peers/linked/peer.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 /* hellos.c calls this where there is no memory. */
 int connection_fail(struct connection *c, const char *reason, int alert, const char *clause,

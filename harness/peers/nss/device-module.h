@@ -7,7 +7,7 @@
 #ifndef ATLS_PEERS_NSS_DEVICE_MODULE_H
 #define ATLS_PEERS_NSS_DEVICE_MODULE_H
 
-#include "rats/crypto.h"
+#include "rats/crypto/crypto.h"
 
 #define DEVICE_MODULE_ID "atls device key" /* CKA_ID */
 #define DEVICE_MODULE_TOKEN "atls device"  /* the token's label */

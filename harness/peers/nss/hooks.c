@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define RECORD_MAX 16384
 

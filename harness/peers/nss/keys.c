@@ -16,7 +16,7 @@
 #include <gnutls/crypto.h>
 
 #include "harness/peers/linked/credential.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 #define MODULE "atls-nss-device.so"
 

@@ -9,7 +9,7 @@
 #include <sslerr.h>
 
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 static void describe_version(char *text, size_t size)
 {

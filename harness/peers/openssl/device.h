@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The attester's device behind its unix socket: requests and answers of sim/device/protocol.h, in
- * frames of sim/device/frame.h and link.h, written anew. Private keys are there and stay there. One
+ * frames of sim/base/frame.h and link.h, written anew. Private keys are there and stay there. One
  * connection is for one thread.
  */
 #ifndef PEER_DEVICE_H

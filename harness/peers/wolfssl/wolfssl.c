@@ -22,7 +22,7 @@
 
 #include "harness/peers/linked/credential.h"
 #include "program/program.h"
-#include "rats/error.h"
+#include "rats/base/error.h"
 
 enum { P256_SIZE = 32, P384_SIZE = 48, P256_SPKI_SIZE = 91 /* RFC 5480 section 2 */ };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The attester's device on its unix socket: frames (sim/device/frame.h), the numbered exchange
+//! The attester's device on its unix socket: frames (sim/base/frame.h), the numbered exchange
 //! (link.h) and the requests that an endpoint needs (protocol.h). Keys stay there.
 
 use std::io::{ErrorKind, Read, Write};

@@ -15,7 +15,7 @@ import java.util.zip.CRC32;
 
 /**
  * The attester's device behind its unix socket: COBS frames with a CRC, numbered requests that are
- * sent again when no answer comes (sim/device/frame.h, link.h, protocol.h say it all). Private keys
+ * sent again when no answer comes (sim/base/frame.h, link.h, protocol.h say it all). Private keys
  * never leave the device; one connection serves all threads, one request at a time.
  */
 public final class Device implements AutoCloseable {

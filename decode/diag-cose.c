@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* COSE_Sign1 and the claims in it: KAT, PSA token, any other. The tree, then what can be checked.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decode/diag-tree.h"
+#include "rats/base/encoding.h"
+#include "rats/base/error.h"
+#include "rats/corim/corim.h"
+#include "rats/tokens/kat.h"
+#include "rats/tokens/prototype.h"
+#include "rats/tokens/psa-claims.h"
+
+/* Arm CCA's platform token has the PSA token's claims and two of its own; its rules differ. */
+enum { CCA_PLATFORM_CONFIG = 2401, CCA_PLATFORM_HASH = 2402 };
+
+/* Is there a key from LEAST to MOST in the map that IN begins with? As far as it is well-formed. */
+static bool has_key(struct atls_bytes in, int64_t least, int64_t most)
+{
+    struct atls_cbor_reader r = {.in = in, .rules = &atls_cbor_lenient};
+    size_t pairs;
+
+    if (atls_cbor_peek(&r) != ATLS_CBOR_MAP || atls_cbor_read_map(&r, "claims", &pairs))
+        return false;
+    while (pairs--) {
+        enum atls_cbor_type type = atls_cbor_peek(&r);
+        int64_t key;
+
+        if (type == ATLS_CBOR_END)
+            return false;
+        if (type != ATLS_CBOR_UINT && type != ATLS_CBOR_NINT) {
+            if (atls_cbor_skip(&r))
+                return false;
+        } else if (atls_cbor_read_int(&r, "key", &key)) {
+            return false;
+        } else if (key >= least && key <= most) {
+            return true;
+        }
+        if (atls_cbor_skip(&r))
+            return false;
+    }
+    return false;
+}
+
+bool atls_diag_is_kat_payload(struct atls_bytes payload)
+{
+    return has_key(payload, ATLS_CLAIM_KAK_PUB, ATLS_CLAIM_KAK_PUB);
+}
+
+bool atls_diag_is_psa_payload(struct atls_bytes payload)
+{
+    return has_key(payload, PSA1_VERIFICATION_SERVICE, PSA1_PROFILE) ||
+           (has_key(payload, PSA_CLIENT_ID, PSA_VERIFICATION_SERVICE) &&
+            !has_key(payload, CCA_PLATFORM_CONFIG, CCA_PLATFORM_HASH));
+}
+
+bool atls_diag_is_map(struct atls_bytes in)
+{
+    struct atls_cbor_reader r;
+
+    return in.size > 0 && atls_cbor_open(&r, in, &atls_cbor_lenient, NULL) == 0 &&
+           atls_cbor_peek(&r) == ATLS_CBOR_MAP;
+}
+
+static bool is_shown_as_text(struct atls_bytes in)
+{
+    for (size_t i = 0; i < in.size; i++)
+        if (in.data[i] < 0x20 && !isspace(in.data[i]))
+            return false;
+    return in.size > 0 && atls_bytes_is_utf8(in);
+}
+
+/* A map with the keys of a token is one, even where it breaks off: then that is to be seen. */
+void atls_diag_payload(struct atls_diag *d, const char *label, struct atls_bytes content)
+{
+    char extended[ATLS_DIAG_LABEL + 32];
+
+    if (atls_diag_is_kat_payload(content) || atls_diag_is_psa_payload(content) ||
+        atls_diag_is_map(content)) {
+        snprintf(extended, sizeof extended, "%s <%zu bytes>", label ? label : "payload",
+                 content.size);
+        atls_diag_cbor(d, content, extended, &atls_diag_claims);
+    } else if (!atls_diag_guess(d, label, content)) {
+        if (is_shown_as_text(content))
+            atls_diag_text(d, label, content);
+        else
+            atls_diag_bytes(d, label, content);
+    }
+}
+
+void atls_diag_signature(struct atls_diag *d, const char *what,
+                         const struct atls_cose_sign1 *message)
+{
+    char name[ATLS_DIAG_KEY_NAME];
+
+    if (!d->keys.key_count) {
+        atls_diag_finding(d, "not checked", "signature of %s: no key given", what);
+        return;
+    }
+    for (size_t i = 0; i < d->keys.key_count; i++) {
+        if (atls_cose_sign1_verify(message, d->keys.crypto, &d->keys.keys[i]))
+            continue;
+        atls_diag_check(d, 0, "signature of %s verifies with key %zu, %s", what, i + 1,
+                        atls_diag_key_name(d, &d->keys.keys[i], name));
+        return;
+    }
+    atls_diag_check(d,
+                    atls_fail(ATLS_E_SIGNATURE, "RFC 9052 section 4.4",
+                              "it does not verify with any of the %zu keys given",
+                              d->keys.key_count),
+                    "signature of %s", what);
+}
+
+void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes nonce)
+{
+    char *expected, *came;
+    int r = 0;
+
+    if (!d->keys.nonce.size)
+        return;
+    expected = atls_hex_encode(d->keys.nonce);
+    came = atls_hex_encode(nonce);
+    if (!expected || !came || !atls_bytes_equal(nonce, d->keys.nonce))
+        r = atls_fail(ATLS_E_MISMATCH, "RFC 9711 section 4.1", "%s expected, %s came",
+                      expected ? expected : "?", came ? came : "?");
+    atls_diag_check(d, r, "nonce of %s%s", what, r ? "" : " is the expected one");
+    free(expected);
+    free(came);
+}
+
+static void check_kat(struct atls_diag *d, const struct atls_cose_sign1 *message)
+{
+    struct atls_kat_claims claims;
+    int r = d->prototype ? atls_prototype_claims_parse(message->payload, &claims)
+                         : atls_kat_claims_parse(message->payload, &claims);
+    char name[ATLS_DIAG_KEY_NAME], reason[ATLS_DIAG_REASON];
+
+    if (r == ATLS_E_UNSUPPORTED) {
+        atls_diag_finding(d, "not checked", "KAT: %s", atls_diag_reason(reason));
+        return;
+    }
+    if (r) {
+        atls_diag_problem(d, r);
+        return;
+    }
+    r = atls_cose_sign1_verify(message, d->keys.crypto, &claims.kak);
+    atls_diag_check(d, r, "signature of KAT%s", r ? "" : " verifies with its kak-pub");
+    atls_diag_nonce(d, "KAT", claims.nonce);
+    atls_diag_finding(d, "key", "identity key (cnf) %s",
+                      atls_diag_key_name(d, &claims.identity_key, name));
+    atls_diag_finding(d, "key", "kak-pub %s", atls_diag_key_name(d, &claims.kak, name));
+}
+
+/* The claims as the profile wants them; their nonce, where it is the challenge's place. */
+void atls_diag_psa_claims(struct atls_diag *d, struct atls_bytes payload)
+{
+    struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof(*components));
+    struct atls_psa_claims claims;
+    char reason[ATLS_DIAG_REASON];
+    int r;
+
+    if (!components) {
+        atls_diag_finding(d, "not checked", "PSA claims: out of memory");
+        return;
+    }
+    r = atls_psa_claims_parse(payload, components, ATLS_PSA_COMPONENTS_MAX, &claims);
+    if (r == ATLS_E_UNSUPPORTED)
+        atls_diag_finding(d, "not checked", "PSA claims: %s", atls_diag_reason(reason));
+    else
+        atls_diag_check(d, r, "PSA claims%s%s", r ? "" : " as profile ",
+                        r ? "" : atls_psa_profile_name(claims.profile));
+    if (!r && !d->in_cab)
+        atls_diag_nonce(d, "PSA token", claims.nonce);
+    free(components);
+}
+
+/* The claims of a message that is no KAT, if such are in it. Returns what the message is then. */
+static const char *check_claims(struct atls_diag *d, struct atls_bytes payload, const char *what)
+{
+    struct atls_bytes nonce;
+
+    if (atls_diag_is_psa_payload(payload)) {
+        atls_diag_psa_claims(d, payload);
+        what = d->in_cab ? "PAT (PSA token)" : "PSA token";
+    } else if (!d->in_cab && atls_diag_is_map(payload) && !atls_pat_nonce(payload, &nonce)) {
+        atls_diag_nonce(d, what, nonce);
+    }
+    if (atls_diag_is_map(payload))
+        atls_diag_cmw_claim(d, payload);
+    return what;
+}
+
+/* A signature that nobody here can check is no fault of the message. */
+static void check_signature(struct atls_diag *d, const char *what,
+                            const struct atls_cose_sign1 *message)
+{
+    char reason[ATLS_DIAG_REASON];
+    int r = atls_cose_sign1_check(message, NULL);
+
+    if (r == ATLS_E_UNSUPPORTED) {
+        const char *name = message->algorithm.is_text
+                               ? NULL
+                               : atls_diag_name_of(atls_diag_algs, message->algorithm.number);
+
+        atls_diag_finding(d, "not checked", "signature of %s%s%s: %s", what, name ? " by " : "",
+                          name ? name : "", atls_diag_reason(reason));
+    } else if (r) {
+        atls_diag_problem(d, r);
+    } else {
+        atls_diag_signature(d, what, message);
+    }
+}
+
+/* What could not be read for want of support is said, and is no fault. */
+static bool read_message(struct atls_diag *d, struct atls_bytes in, unsigned tag,
+                         struct atls_cose_sign1 *messagep)
+{
+    char reason[ATLS_DIAG_REASON];
+    int r = atls_cose_read(in, tag, ATLS_COSE_TAG_EITHER, NULL, messagep);
+
+    if (r == ATLS_E_UNSUPPORTED)
+        atls_diag_finding(d, "not checked", "COSE: %s", atls_diag_reason(reason));
+    else if (r)
+        atls_diag_problem(d, r);
+    return r == 0;
+}
+
+void atls_diag_cose(struct atls_diag *d, struct atls_bytes in)
+{
+    const char *what = d->in_cab ? "PAT" : "COSE_Sign1";
+    struct atls_cose_sign1 message;
+
+    if (atls_diag_cbor(d, in, NULL, &atls_diag_cose_sign1) ||
+        !read_message(d, in, ATLS_TAG_COSE_SIGN1, &message))
+        return;
+    if (atls_diag_is_kat_payload(message.payload) && !atls_cose_sign1_check(&message, NULL))
+        check_kat(d, &message);
+    else
+        check_signature(d, check_claims(d, message.payload, what), &message);
+}
+
+/* RFC 9783 section 5.2: a PSA token may be a COSE_Mac0 under a key that both sides have. */
+void atls_diag_cose_mac0(struct atls_diag *d, struct atls_bytes in)
+{
+    struct atls_cose_sign1 message;
+    const char *name, *what;
+
+    if (atls_diag_cbor(d, in, NULL, &atls_diag_cose_mac0_shape) ||
+        !read_message(d, in, ATLS_TAG_COSE_MAC0, &message))
+        return;
+    what = check_claims(d, message.payload, "COSE_Mac0");
+    name = message.algorithm.is_text ? NULL
+                                     : atls_diag_name_of(atls_diag_algs, message.algorithm.number);
+    atls_diag_finding(d, "not checked", "MAC of %s%s%s: no symmetric keys are taken", what,
+                      name ? " by " : "", name ? name : "");
+}
+
+void atls_diag_cose_sign(struct atls_diag *d, struct atls_bytes in)
+{
+    struct atls_bytes payload;
+    size_t count;
+    int r;
+
+    if (atls_diag_cbor(d, in, NULL, &atls_diag_cose_sign_shape))
+        return;
+    r = atls_cose_read_sign(in, &payload, &count);
+    if (r) {
+        atls_diag_problem(d, r);
+        return;
+    }
+    check_claims(d, payload, "COSE_Sign");
+    atls_diag_finding(d, "not checked", "%zu signature%s of COSE_Sign: COSE_Sign1 alone is checked",
+                      count, count == 1 ? "" : "s");
+}
+
+/* The tree shows the CoRIM inside; here what its signature says of it. */
+void atls_diag_corim_signed(struct atls_diag *d, struct atls_bytes in)
+{
+    struct atls_corim_signed corim;
+    struct atls_cose_sign1 message;
+    char reason[ATLS_DIAG_REASON];
+    int r;
+
+    if (atls_diag_cbor(d, in, NULL, &atls_diag_cose_sign1) ||
+        !read_message(d, in, ATLS_TAG_COSE_SIGN1, &message))
+        return;
+    r = atls_corim_signed_parse(in, &corim);
+    if (r == ATLS_E_UNSUPPORTED)
+        atls_diag_finding(d, "not checked", "signed CoRIM: %s", atls_diag_reason(reason));
+    else
+        atls_diag_check(d, r, "signed CoRIM%s%s", r ? "" : " of ", r ? "" : corim.signer);
+    if (r == 0)
+        atls_corim_signed_clear(&corim);
+    check_signature(d, "signed CoRIM", &message);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the diagnostic printer: what its files share. A tree of lines is printed as the input is
+ * walked; checks (signatures, nonces, linkage) are collected and printed behind the tree. Whatever
+ * comes from the input is escaped, so that it cannot steer a terminal.
+ */
+#ifndef ATLS_DECODE_DIAG_TREE_H
+#define ATLS_DECODE_DIAG_TREE_H
+
+#include "decode/diag.h"
+#include "rats/cbor/cbor-read.h"
+#include "rats/cose/cose.h"
+#include "rats/tokens/kat.h"
+
+#define ATLS_DIAG_DEPTH 64 /* items, tags and messages inside one another */
+#define ATLS_DIAG_LABEL 160
+
+struct atls_diag {
+    FILE *out;
+    struct atls_diag_keys keys; /* crypto is never NULL here */
+    unsigned depth;             /* indentation */
+    unsigned nested;            /* recursion */
+    int problem;                /* first outcome that was not 0 */
+    FILE *checks;               /* lines that follow the tree */
+    bool has_checks;
+    bool in_cab;    /* the nonce expected is the KAT's, not the PAT's */
+    bool prototype; /* and the KAT is as the prototype of 2022 has it */
+};
+
+/* diag-out.c: one line each. LABEL may be NULL. */
+void atls_diag_line(struct atls_diag *d, const char *label, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void atls_diag_bytes(struct atls_diag *d, const char *label, struct atls_bytes bytes);
+void atls_diag_text(struct atls_diag *d, const char *label, struct atls_bytes text);
+/* "1700000000 (2023-11-14T22:13:20Z)" */
+void atls_diag_time(struct atls_diag *d, const char *label, double seconds);
+/* One level of recursion deeper (leave with d->nested--), or ATLS_E_LIMIT, said in a line. */
+int atls_diag_enter(struct atls_diag *d);
+/* The newest atls_fail() as a line; keeps CODE if it is the first problem. Returns CODE. */
+int atls_diag_problem(struct atls_diag *d, int code);
+/* Something odd that is no problem. */
+void atls_diag_note(struct atls_diag *d, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A check with its RESULT: 0 passed, else failed as atls_error_text() says. */
+void atls_diag_check(struct atls_diag *d, int result, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A check that could not be made, or a finding that is none. */
+void atls_diag_finding(struct atls_diag *d, const char *word, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Copies TEXT, escaped, into BUFFER; cut where it does not fit. Returns BUFFER. */
+const char *atls_diag_escape(char *buffer, size_t size, struct atls_bytes text);
+/* atls_error_text(), which may quote the input, fit to be shown. */
+#define ATLS_DIAG_REASON 1024
+const char *atls_diag_reason(char reason[ATLS_DIAG_REASON]);
+/* First half of the SHA-256 of the key's SPKI in hex: how keys are named. */
+#define ATLS_DIAG_KEY_NAME 40
+const char *atls_diag_key_name(const struct atls_diag *d, const struct atls_public_key *key,
+                               char name[ATLS_DIAG_KEY_NAME]);
+
+/* diag-shapes.c: what is known of the numbers in a format. */
+enum atls_diag_kind {
+    DIAG_PLAIN,     /* as it comes */
+    DIAG_MAP,       /* FIELDS by key; others have shape ITEM */
+    DIAG_LIST,      /* every element has shape ITEM */
+    DIAG_TUPLE,     /* FIELDS by position */
+    DIAG_EMBEDDED,  /* a byte string that holds CBOR of shape ITEM */
+    DIAG_MESSAGE,   /* a byte string that holds some message */
+    DIAG_PAYLOAD,   /* a byte string that may hold anything: claims, a message, text, bytes */
+    DIAG_NAMED,     /* integer with NAMES */
+    DIAG_TIME,      /* seconds since 1970 */
+    DIAG_LIFECYCLE, /* PSA security lifecycle */
+    DIAG_TIER,      /* value whose tier matters */
+    DIAG_UUID,      /* 16 bytes */
+    DIAG_SECRET,    /* never shown */
+    DIAG_TPM,       /* TPMS_ATTEST in a byte string */
+};
+struct atls_diag_name {
+    int64_t value;
+    const char *name;
+};
+struct atls_diag_shape;
+struct atls_diag_field {
+    int64_t key;      /* of a map; a tuple goes by order */
+    const char *name; /* what the key means; for TEXT_KEY the key itself */
+    const struct atls_diag_shape *shape;
+    bool text_key;
+};
+struct atls_diag_shape {
+    enum atls_diag_kind kind;
+    const char *what; /* of a container or embedded message, for people */
+    const struct atls_diag_field *fields;
+    size_t count;
+    const struct atls_diag_shape *item;
+    const struct atls_diag_name *names; /* ends with a NULL name */
+};
+struct atls_diag_tag {
+    uint64_t tag;
+    const char *name;
+    const struct atls_diag_shape *shape; /* of what is tagged; NULL: that of the place */
+};
+const struct atls_diag_tag *atls_diag_tag(uint64_t tag);
+const char *atls_diag_name_of(const struct atls_diag_name *names, int64_t value);
+extern const struct atls_diag_name atls_diag_algs[];
+extern const struct atls_diag_shape atls_diag_claims, atls_diag_cose_key, atls_diag_cose_sign1,
+    atls_diag_cose_mac0_shape, atls_diag_cose_sign_shape, atls_diag_components,
+    atls_diag_cmw_record, atls_diag_corim, atls_diag_parsec_tpm, atls_diag_parsec_cca;
+
+/* diag-cbor.c: walks one item; prints where it breaks off. 0 or the outcome. */
+int atls_diag_cbor_item(struct atls_diag *d, struct atls_cbor_reader *r, const char *label,
+                        const struct atls_diag_shape *shape);
+/* All of IN is one item: with checks of its well-formedness. */
+int atls_diag_cbor(struct atls_diag *d, struct atls_bytes in, const char *label,
+                   const struct atls_diag_shape *shape);
+
+/* diag-json.c */
+void atls_diag_json(struct atls_diag *d, const char *label, const json_t *json);
+void atls_diag_jwt(struct atls_diag *d, struct atls_bytes in);
+void atls_diag_ear_claims(struct atls_diag *d, const json_t *claims);
+void atls_diag_jwk(struct atls_diag *d, const json_t *jwk);
+
+/* diag-cose.c */
+bool atls_diag_is_kat_payload(struct atls_bytes payload);
+bool atls_diag_is_psa_payload(struct atls_bytes payload);
+void atls_diag_cose(struct atls_diag *d, struct atls_bytes in);
+void atls_diag_cose_mac0(struct atls_diag *d, struct atls_bytes in);
+void atls_diag_cose_sign(struct atls_diag *d, struct atls_bytes in);
+void atls_diag_corim_signed(struct atls_diag *d, struct atls_bytes in);
+/* What somebody signed: guessed at, and no fault where the guess is wrong. */
+void atls_diag_payload(struct atls_diag *d, const char *label, struct atls_bytes content);
+/* A well-formed map, as claims are? */
+bool atls_diag_is_map(struct atls_bytes in);
+void atls_diag_psa_claims(struct atls_diag *d, struct atls_bytes payload);
+/* Signature of MESSAGE with each key that was given. */
+void atls_diag_signature(struct atls_diag *d, const char *what,
+                         const struct atls_cose_sign1 *message);
+void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes nonce);
+
+/* diag-cmw.c */
+void atls_diag_cmw(struct atls_diag *d, struct atls_bytes in);
+bool atls_diag_looks_like_cmw(struct atls_bytes in);
+void atls_diag_linkage(struct atls_diag *d, const struct atls_cab *cab);
+
+/* diag-signed.c */
+bool atls_diag_is_cmw_cose(struct atls_bytes in);
+bool atls_diag_is_cmw_jws(struct atls_bytes in);
+void atls_diag_cmw_cose(struct atls_diag *d, struct atls_bytes in);
+void atls_diag_cmw_jws(struct atls_diag *d, struct atls_bytes in);
+/* The claim cmw, where there is one. */
+void atls_diag_cmw_claim(struct atls_diag *d, struct atls_bytes claims);
+void atls_diag_json_cmw_claim(struct atls_diag *d, const json_t *claims);
+
+/* diag-prototype.c */
+bool atls_diag_is_prototype(struct atls_bytes in);
+void atls_diag_prototype(struct atls_diag *d, struct atls_bytes in);
+
+/* diag-parsec.c */
+void atls_diag_tpm_attest(struct atls_diag *d, const char *label, struct atls_bytes in);
+void atls_diag_parsec(struct atls_diag *d, struct atls_bytes in);
+bool atls_diag_is_parsec(struct atls_bytes in, bool *is_ccap);
+
+/* diag-x509.c: a certificate in DER, with the CMW in it. */
+bool atls_diag_is_certificate(struct atls_bytes in);
+void atls_diag_certificate(struct atls_diag *d, struct atls_bytes in);
+
+/* diag.c: a message whose format is known and whose grammar holds, where nobody said that it is
+ * one. False, and nothing printed, for anything else. */
+bool atls_diag_guess(struct atls_diag *d, const char *label, struct atls_bytes in);
+/* diag.c: any message inside another. LABEL stands before the word of its format. */
+void atls_diag_message(struct atls_diag *d, const char *label, struct atls_bytes in);
+
+#endif

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Recognises a message and prints it: one table of formats, in order of how surely they are told.
+ * Recognition looks at the first heads and keys only, so that a message which is malformed further
+ * on is still called by its name and printed as far as it goes.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decode/diag-tree.h"
+#include "rats/base/encoding.h"
+#include "rats/base/error.h"
+#include "rats/cmw/cmw.h"
+#include "rats/corim/corim.h"
+#include "rats/crypto/pem.h"
+#include "rats/ear/ear.h"
+#include "rats/json/json.h"
+#include "rats/json/jws.h"
+#include "rats/tokens/kat.h"
+#include "rats/tokens/psa.h"
+
+#define TAG_UNSIGNED_CORIM 501
+#define TAG_SIGNED_CORIM 502
+
+static struct atls_cbor_reader reader_of(struct atls_bytes in)
+{
+    return (struct atls_cbor_reader){.in = in, .rules = &atls_cbor_lenient};
+}
+
+static bool starts_with_tag(struct atls_bytes in, uint64_t expected)
+{
+    struct atls_cbor_reader r = reader_of(in);
+    uint64_t tag;
+
+    return atls_cbor_peek(&r) == ATLS_CBOR_TAG && !atls_cbor_read_tag(&r, "tag", &tag) &&
+           tag == expected;
+}
+
+/* The payload of what looks like a COSE_Sign1: [bytes, map, bytes or null, bytes], maybe tagged. */
+static bool cose_payload(struct atls_bytes in, struct atls_bytes *payloadp)
+{
+    struct atls_cbor_reader r = reader_of(in);
+    struct atls_bytes header;
+    bool tagged = false;
+    uint64_t tag;
+    size_t count;
+
+    *payloadp = (struct atls_bytes){0};
+    for (int i = 0; i < 2 && atls_cbor_peek(&r) == ATLS_CBOR_TAG; i++) {
+        if (atls_cbor_read_tag(&r, "tag", &tag) ||
+            (tag != ATLS_TAG_COSE_SIGN1 && tag != ATLS_TAG_CWT && tag != TAG_SIGNED_CORIM))
+            return false;
+        tagged = true;
+    }
+    if (atls_cbor_peek(&r) != ATLS_CBOR_ARRAY || atls_cbor_read_array(&r, "COSE", &count) ||
+        (count != 4 && !tagged))
+        return tagged;
+    if (atls_cbor_peek(&r) != ATLS_CBOR_BYTES || atls_cbor_read_bytes(&r, "header", &header) ||
+        atls_cbor_peek(&r) != ATLS_CBOR_MAP || atls_cbor_skip(&r))
+        return tagged;
+    if (atls_cbor_peek(&r) != ATLS_CBOR_BYTES || atls_cbor_read_bytes(&r, "payload", payloadp))
+        if (atls_cbor_peek(&r) != ATLS_CBOR_NULL || atls_cbor_read_null(&r, "payload"))
+            return tagged;
+    return tagged || atls_cbor_peek(&r) == ATLS_CBOR_BYTES; /* no signature: another of COSE's */
+}
+
+static bool is_kat(struct atls_bytes in)
+{
+    struct atls_bytes payload;
+    return cose_payload(in, &payload) && atls_diag_is_kat_payload(payload);
+}
+
+static bool is_psa_token(struct atls_bytes in)
+{
+    struct atls_bytes payload;
+    return cose_payload(in, &payload) && atls_diag_is_psa_payload(payload);
+}
+
+static bool is_cose(struct atls_bytes in)
+{
+    struct atls_bytes payload;
+    return cose_payload(in, &payload);
+}
+
+/* A tag of COSE, with or without that of a CWT around it. */
+static bool starts_with_cose_tag(struct atls_bytes in, uint64_t expected)
+{
+    struct atls_cbor_reader r = reader_of(in);
+    uint64_t tag;
+
+    if (atls_cbor_peek(&r) != ATLS_CBOR_TAG || atls_cbor_read_tag(&r, "tag", &tag))
+        return false;
+    if (tag == ATLS_TAG_CWT &&
+        (atls_cbor_peek(&r) != ATLS_CBOR_TAG || atls_cbor_read_tag(&r, "tag", &tag)))
+        return false;
+    return tag == expected;
+}
+
+static bool is_mac0(struct atls_bytes in)
+{
+    return starts_with_cose_tag(in, ATLS_TAG_COSE_MAC0);
+}
+
+static bool is_cose_sign(struct atls_bytes in)
+{
+    return starts_with_cose_tag(in, ATLS_TAG_COSE_SIGN);
+}
+
+static bool is_corim(struct atls_bytes in)
+{
+    return starts_with_tag(in, TAG_UNSIGNED_CORIM);
+}
+
+static bool is_cab(struct atls_bytes in)
+{
+    return atls_diag_looks_like_cmw(in) &&
+           memmem(in.data, in.size, ATLS_CAB_TYPE, strlen(ATLS_CAB_TYPE));
+}
+
+static bool is_parsec_tpm(struct atls_bytes in)
+{
+    bool is_cca;
+    return atls_diag_is_parsec(in, &is_cca) && !is_cca;
+}
+
+static bool is_parsec_cca(struct atls_bytes in)
+{
+    bool is_cca;
+    return atls_diag_is_parsec(in, &is_cca) && is_cca;
+}
+
+/* CBOR claims of an EAR: a profile, and 266 submods holding a map. */
+static bool is_cbor_ear(struct atls_bytes in)
+{
+    struct atls_cbor_reader r = reader_of(in);
+    bool has_submods = false, has_verifier = false;
+    size_t pairs;
+    int64_t key;
+
+    if (atls_cbor_peek(&r) != ATLS_CBOR_MAP || atls_cbor_read_map(&r, "claims", &pairs))
+        return false;
+    while (pairs-- &&
+           (atls_cbor_peek(&r) == ATLS_CBOR_UINT || atls_cbor_peek(&r) == ATLS_CBOR_NINT)) {
+        if (atls_cbor_read_int(&r, "key", &key))
+            break;
+        has_submods |= key == 266;
+        has_verifier |= key == 1004;
+        if (atls_cbor_skip(&r))
+            break;
+    }
+    return has_submods && has_verifier;
+}
+
+/* An array of maps, the first of which has a measurement value and a signer. */
+static bool is_boot_record(struct atls_bytes in)
+{
+    struct atls_cbor_reader r = reader_of(in);
+    size_t count, pairs;
+    unsigned found = 0;
+    int64_t key;
+
+    if (atls_cbor_peek(&r) != ATLS_CBOR_ARRAY || atls_cbor_read_array(&r, "record", &count) ||
+        atls_cbor_peek(&r) != ATLS_CBOR_MAP || atls_cbor_read_map(&r, "component", &pairs))
+        return false;
+    while (pairs-- && atls_cbor_peek(&r) == ATLS_CBOR_UINT &&
+           !atls_cbor_read_int(&r, "key", &key)) {
+        found |= key == 2 && atls_cbor_peek(&r) == ATLS_CBOR_BYTES ? 1 : 0;
+        found |= key == 5 && atls_cbor_peek(&r) == ATLS_CBOR_BYTES ? 2 : 0;
+        if (atls_cbor_skip(&r))
+            break;
+    }
+    return found == 3;
+}
+
+static bool is_text(struct atls_bytes in)
+{
+    for (size_t i = 0; i < in.size; i++)
+        if (in.data[i] < 0x20 && !isspace(in.data[i]))
+            return false;
+    return in.size > 0;
+}
+
+static bool is_json(struct atls_bytes in)
+{
+    struct atls_bytes text = atls_json_skip_space(in);
+    return is_text(in) && text.size && (text.data[0] == '{' || text.data[0] == '[');
+}
+
+static json_t *load_object(struct atls_bytes in)
+{
+    json_t *json =
+        is_json(in) ? json_loadb((const char *)in.data, in.size, JSON_ALLOW_NUL, NULL) : NULL;
+
+    if (json_is_object(json))
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
+static bool object_has(struct atls_bytes in, const char *first, const char *second)
+{
+    json_t *object = load_object(in);
+    bool has = json_object_get(object, first) && json_object_get(object, second);
+
+    json_decref(object);
+    return has;
+}
+
+static bool is_jwk(struct atls_bytes in)
+{
+    return object_has(in, "kty", "kty");
+}
+
+static bool is_json_ear(struct atls_bytes in)
+{
+    return object_has(in, "eat_profile", "submods");
+}
+
+static bool is_session(struct atls_bytes in)
+{
+    return object_has(in, "nonce", "status");
+}
+
+static bool is_jwt(struct atls_bytes in)
+{
+    struct atls_bytes text = atls_json_skip_space(in);
+    return is_text(in) && text.size > 3 && !memcmp(text.data, "eyJ", 3) &&
+           memchr(text.data, '.', text.size);
+}
+
+static bool is_jwt_ear(struct atls_bytes in)
+{
+    struct atls_jws jws;
+    bool is_ear;
+
+    if (!is_jwt(in) || atls_jws_parse(in, &jws))
+        return false;
+    is_ear = json_object_get(jws.payload, "submods") != NULL;
+    atls_jws_clear(&jws);
+    return is_ear;
+}
+
+static bool is_pem(struct atls_bytes in)
+{
+    return is_text(in) && !is_json(in) &&
+           memmem(in.data, in.size, "-----BEGIN PUBLIC KEY-----", 26);
+}
+
+static bool is_cbor(struct atls_bytes in)
+{
+    struct atls_cbor_reader r;
+    return in.size && !atls_cbor_open(&r, in, &atls_cbor_lenient, NULL);
+}
+
+static void print_corim(struct atls_diag *d, struct atls_bytes in)
+{
+    struct atls_corim corim;
+    char reason[ATLS_DIAG_REASON];
+    int r = atls_diag_cbor(d, in, NULL, NULL);
+
+    if (r)
+        return;
+    r = atls_corim_parse(in, &corim);
+    if (r == ATLS_E_UNSUPPORTED) {
+        atls_diag_finding(d, "not checked", "CoRIM: %s", atls_diag_reason(reason));
+        return;
+    }
+    if (r) {
+        atls_diag_check(d, r, "CoRIM with the PSA profile");
+        return;
+    }
+    atls_diag_check(d, 0,
+                    "CoRIM with the PSA profile (%s): %zu reference values, %zu trust anchors",
+                    corim.dialect == ATLS_CORIM_MAIN ? "as a URI" : "as plain text",
+                    corim.reference_value_count, corim.trust_anchor_count);
+    atls_corim_clear(&corim);
+}
+
+static void print_boot_record(struct atls_diag *d, struct atls_bytes in)
+{
+    struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof(*components));
+    size_t count;
+    int r = atls_diag_cbor(d, in, NULL, &atls_diag_components);
+
+    if (!r && components) {
+        r = atls_psa_components_parse(in, components, ATLS_PSA_COMPONENTS_MAX, &count);
+        atls_diag_check(d, r, "components as RFC 9783 wants them");
+    }
+    free(components);
+}
+
+static void print_claims(struct atls_diag *d, struct atls_bytes in)
+{
+    if (!atls_diag_cbor(d, in, NULL, &atls_diag_claims) && atls_diag_is_psa_payload(in))
+        atls_diag_psa_claims(d, in);
+}
+
+static void print_ear_claims(struct atls_diag *d, struct atls_bytes in)
+{
+    struct atls_bytes nonce;
+
+    if (!atls_diag_cbor(d, in, NULL, &atls_diag_claims) && !atls_pat_nonce(in, &nonce))
+        atls_diag_nonce(d, "EAR", nonce);
+}
+
+static void print_cbor(struct atls_diag *d, struct atls_bytes in)
+{
+    atls_diag_cbor(d, in, NULL, NULL);
+}
+
+/* Strictly first; with a complaint, but in full, where only strictness stood in the way. */
+static json_t *load_with_complaint(struct atls_diag *d, struct atls_bytes in)
+{
+    json_t *json;
+    int r = atls_json_load(in, "JSON", "RFC 8259 section 4", &json);
+
+    if (!r)
+        return json;
+    atls_diag_problem(d, r);
+    return json_loadb((const char *)in.data, in.size, JSON_ALLOW_NUL, NULL);
+}
+
+static void print_json(struct atls_diag *d, struct atls_bytes in)
+{
+    json_t *json = load_with_complaint(d, in);
+
+    if (json)
+        atls_diag_json(d, NULL, json);
+    json_decref(json);
+}
+
+static void print_json_ear(struct atls_diag *d, struct atls_bytes in)
+{
+    json_t *json = load_with_complaint(d, in);
+
+    atls_diag_json(d, "claims", json);
+    atls_diag_ear_claims(d, json);
+    json_decref(json);
+}
+
+static void print_jwk(struct atls_diag *d, struct atls_bytes in)
+{
+    json_t *json = load_with_complaint(d, in);
+
+    atls_diag_jwk(d, json);
+    json_decref(json);
+}
+
+static void print_pem(struct atls_diag *d, struct atls_bytes in)
+{
+    struct atls_public_key key;
+    char name[ATLS_DIAG_KEY_NAME];
+    int r = atls_pem_read_public_key(in, &key);
+
+    if (r) {
+        atls_diag_problem(d, r);
+        return;
+    }
+    atls_diag_line(d, "curve", key.curve == ATLS_P256 ? "P-256" : "P-384");
+    atls_diag_bytes(d, "x", ATLS_BYTES(key.x, atls_curve_size(key.curve)));
+    atls_diag_bytes(d, "y", ATLS_BYTES(key.y, atls_curve_size(key.curve)));
+    atls_diag_finding(d, "key", "%s", atls_diag_key_name(d, &key, name));
+}
+
+static const struct format {
+    const char *word, *what;
+    bool (*fits)(struct atls_bytes in);
+    void (*print)(struct atls_diag *d, struct atls_bytes in);
+} formats[] = {
+    {"pem", "public key in PEM", is_pem, print_pem},
+    {"cmw-jws", "signed CMW (JWS)", atls_diag_is_cmw_jws, atls_diag_cmw_jws},
+    {"ear", "EAT attestation result (EAR) in a JWT", is_jwt_ear, atls_diag_jwt},
+    {"jwt", "JWT", is_jwt, atls_diag_jwt},
+    {"cab", "key attestation bundle (CAB)", is_cab, atls_diag_cmw},
+    {"kat-prototype", "KAT and PAT of the prototype of 2022 (Mbed TLS)", atls_diag_is_prototype,
+     atls_diag_prototype},
+    {"cmw", "conceptual message wrapper (CMW)", atls_diag_looks_like_cmw, atls_diag_cmw},
+    {"jwk", "JSON web key", is_jwk, print_jwk},
+    {"ear", "EAR claims in JSON", is_json_ear, print_json_ear},
+    {"session", "verifier's session", is_session, print_json},
+    {"json", "JSON", is_json, print_json},
+    {"certificate", "X.509 certificate", atls_diag_is_certificate, atls_diag_certificate},
+    {"corim", "CoRIM", is_corim, print_corim},
+    {"corim-signed", "signed CoRIM (COSE_Sign1)", atls_corim_is_signed, atls_diag_corim_signed},
+    {"cmw-cose", "signed CMW (COSE_Sign1)", atls_diag_is_cmw_cose, atls_diag_cmw_cose},
+    {"kat", "key attestation token (KAT)", is_kat, atls_diag_cose},
+    {"psa-token", "PSA attestation token", is_psa_token, atls_diag_cose},
+    {"cose-sign1", "COSE_Sign1", is_cose, atls_diag_cose},
+    {"cose-mac0", "COSE_Mac0", is_mac0, atls_diag_cose_mac0},
+    {"cose-sign", "COSE_Sign", is_cose_sign, atls_diag_cose_sign},
+    {"ear", "EAR claims in CBOR", is_cbor_ear, print_ear_claims},
+    {"kat-claims", "claims of a KAT", atls_diag_is_kat_payload, print_claims},
+    {"psa-claims", "claims of a PSA token", atls_diag_is_psa_payload, print_claims},
+    {"parsec-tpm", "Parsec TPM key attestation", is_parsec_tpm, atls_diag_parsec},
+    {"parsec-cca", "Parsec CCA key attestation", is_parsec_cca, atls_diag_parsec},
+    {"boot-record", "boot record", is_boot_record, print_boot_record},
+    {"cbor", "CBOR", is_cbor, print_cbor},
+};
+
+static const struct format *recognise(struct atls_bytes in)
+{
+    for (size_t i = 0; in.size && i < sizeof(formats) / sizeof(*formats); i++)
+        if (formats[i].fits(in))
+            return &formats[i];
+    return NULL;
+}
+
+const char *atls_diag_recognise(struct atls_bytes in)
+{
+    const struct format *format = recognise(in);
+    return format ? format->word : NULL;
+}
+
+static void print(struct atls_diag *d, const char *label, const struct format *format,
+                  struct atls_bytes in)
+{
+    if (atls_diag_enter(d))
+        return;
+    atls_diag_line(d, label, "%s, %zu bytes", format->what, in.size);
+    d->depth++;
+    format->print(d, in);
+    d->depth--;
+    d->nested--;
+}
+
+/* A few arbitrary bytes are often well-formed CBOR: inside others it must be more than a scalar. */
+void atls_diag_message(struct atls_diag *d, const char *label, struct atls_bytes in)
+{
+    const struct format *format = recognise(in);
+
+    if (!format || (!strcmp(format->word, "cbor") && (in.data[0] >> 5 < 4 || in.data[0] >> 5 == 7)))
+        atls_diag_bytes(d, label, in);
+    else
+        print(d, label, format, in);
+}
+
+static bool is_whole_text(struct atls_bytes in)
+{
+    json_t *json = json_loadb((const char *)in.data, in.size, JSON_ALLOW_NUL, NULL);
+    struct atls_public_key key;
+    struct atls_jws jws;
+
+    json_decref(json);
+    if (json || atls_pem_read_public_key(in, &key) == 0)
+        return true;
+    if (atls_jws_parse(in, &jws))
+        return false;
+    atls_jws_clear(&jws);
+    return true;
+}
+
+static bool is_whole_cbor(struct atls_bytes in)
+{
+    struct atls_cmw *cmw;
+
+    if (!is_cbor(in) || in.data[0] >> 5 < 4 || in.data[0] >> 5 == 7)
+        return false;
+    if (!atls_diag_looks_like_cmw(in))
+        return true;
+    if (atls_cmw_parse(in, &cmw))
+        return false;
+    atls_cmw_free(cmw);
+    return true;
+}
+
+bool atls_diag_guess(struct atls_diag *d, const char *label, struct atls_bytes in)
+{
+    const struct format *format = recognise(in);
+
+    if (!format ||
+        !(is_text(in) ? is_whole_text(in) : is_whole_cbor(in) || atls_diag_is_certificate(in)))
+        return false;
+    print(d, label, format, in);
+    return true;
+}
+
+static void print_unknown(struct atls_diag *d, struct atls_bytes in)
+{
+    atls_diag_line(d, NULL, "not recognised, %zu bytes", in.size);
+    if (in.size && !is_text(in))
+        atls_diag_cbor(d, in, NULL, NULL);
+    else
+        atls_diag_problem(
+            d, atls_fail(ATLS_E_MALFORMED, NULL, "a message in CBOR, JSON or as a JWT expected"));
+}
+
+static void print_checks(FILE *out, const struct atls_diag *d, const char *checks)
+{
+    if (d->has_checks && checks)
+        fprintf(out, "checks:\n%s", checks);
+}
+
+int atls_diag_print(FILE *out, struct atls_bytes in, const struct atls_diag_keys *keys)
+{
+    const struct format *format = recognise(in);
+    struct atls_diag d = {.out = out};
+    char *checks = NULL;
+    size_t size;
+
+    if (keys)
+        d.keys = *keys;
+    if (!d.keys.crypto)
+        d.keys.crypto = &atls_crypto_gnutls;
+    d.checks = open_memstream(&checks, &size);
+    if (!d.checks)
+        return atls_fail(-ENOMEM, NULL, "printer: out of memory");
+    if (format)
+        print(&d, NULL, format, in);
+    else
+        print_unknown(&d, in);
+    if (fclose(d.checks) == 0)
+        print_checks(out, &d, checks);
+    free(checks);
+    return d.problem;
+}

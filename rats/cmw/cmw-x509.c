@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The extension's DER by hand: two tags, one length. Certificates are taken apart by GnuTLS. */
+#include "rats/cmw/cmw-x509.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gnutls/abstract.h>
+#include <gnutls/x509.h>
+
+#include "rats/base/error.h"
+
+#define CLAUSE "RFC 9999 section 4.4"
+#define DER_CLAUSE "X.690 section 10.1"
+#define OCTET_STRING 0x04
+#define UTF8_STRING 0x0c
+#define OID_TEXT_MAX 128
+
+const char *atls_cmw_oid_text(enum atls_cmw_oid oid)
+{
+    return oid == ATLS_CMW_OID_TCG ? "2.23.133.5.4.9" : "1.3.6.1.5.5.7.1.35";
+}
+
+static int check_cmw(enum atls_cmw_oid oid, enum atls_serialization serialization,
+                     struct atls_bytes in)
+{
+    struct atls_cmw *cmw;
+
+    if (serialization == ATLS_JSON && !atls_bytes_is_utf8(in))
+        return atls_fail(ATLS_E_MALFORMED, CLAUSE, "a UTF8String holds UTF-8, this one does not");
+    int rc = atls_cmw_parse_as(serialization, in, &cmw);
+    if (rc)
+        return rc;
+    bool collection = cmw->form == ATLS_CMW_COLLECTION;
+    atls_cmw_free(cmw);
+    if (collection && oid == ATLS_CMW_OID_TCG)
+        return atls_fail(ATLS_E_UNSUPPORTED, CLAUSE,
+                         "TCG's extension holds a record or a tag, a collection came");
+    return 0;
+}
+
+static void put_head(struct atls_sink *sink, uint8_t tag, size_t size)
+{
+    atls_sink_u8(sink, tag);
+    if (size < 0x80) {
+        atls_sink_u8(sink, (uint8_t)size);
+    } else if (size <= UINT8_MAX) {
+        atls_sink_u8(sink, 0x81);
+        atls_sink_u8(sink, (uint8_t)size);
+    } else if (size <= UINT16_MAX) {
+        atls_sink_u8(sink, 0x82);
+        atls_sink_u16(sink, (uint16_t)size);
+    } else {
+        atls_sink_u8(sink, 0x83);
+        atls_sink_u24(sink, (uint32_t)size);
+    }
+}
+
+int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struct atls_bytes cmw,
+                      uint8_t **outp, size_t *sizep)
+{
+    static const size_t head_max = 5;
+    struct atls_bytes out;
+    uint8_t *data = malloc(cmw.size + head_max);
+    if (!data)
+        return atls_fail(-ENOMEM, NULL, "no memory for an extension");
+    struct atls_sink sink = atls_sink_of(data, cmw.size + head_max);
+    if (oid == ATLS_CMW_OID_PE)
+        put_head(&sink, slot == ATLS_JSON ? UTF8_STRING : OCTET_STRING, cmw.size);
+    atls_sink_bytes(&sink, cmw);
+    int rc = atls_sink_done(&sink, &out);
+    if (rc) {
+        free(data);
+        return rc;
+    }
+    *outp = data;
+    *sizep = out.size;
+    return 0;
+}
+
+int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t **outp,
+                         size_t *sizep)
+{
+    enum atls_serialization serialization;
+    int rc = atls_cmw_sniff(cmw, &serialization);
+
+    rc = rc ? rc : check_cmw(oid, serialization, cmw);
+    return rc ? rc : atls_cmw_x509_put(oid, serialization, cmw, outp, sizep);
+}
+
+/* A definite length in as few bytes as possible. */
+static int read_length(struct atls_cursor *c, size_t *sizep)
+{
+    uint8_t first, byte;
+    size_t size = 0;
+    int rc = atls_cursor_u8(c, "length", &first);
+
+    if (rc)
+        return rc;
+    if (first < 0x80) {
+        *sizep = first;
+        return 0;
+    }
+    if (first == 0x80 || first > 0x84)
+        return atls_fail(ATLS_E_MALFORMED, DER_CLAUSE,
+                         "a definite length of at most four bytes was expected, 0x%02x came",
+                         first);
+    for (unsigned i = 0; i < (unsigned)first - 0x80; i++) {
+        rc = atls_cursor_u8(c, "length", &byte);
+        if (rc)
+            return rc;
+        if (i == 0 && byte == 0)
+            size = SIZE_MAX; /* a zero in front: not the shortest */
+        else if (size != SIZE_MAX)
+            size = size << 8 | byte;
+    }
+    if (size == SIZE_MAX || size < 0x80)
+        return atls_fail(ATLS_E_MALFORMED, DER_CLAUSE,
+                         "the length is not in as few bytes as possible");
+    *sizep = size;
+    return 0;
+}
+
+static int read_choice(struct atls_bytes value, struct atls_bytes *cmwp,
+                       enum atls_serialization *serializationp)
+{
+    struct atls_cursor c = atls_cursor_of(value, CLAUSE);
+    struct atls_bytes contents;
+    uint8_t tag;
+    size_t size = 0;
+    int rc = atls_cursor_u8(&c, "CHOICE of id-pe-cmw", &tag);
+
+    if (rc)
+        return rc;
+    if (tag != OCTET_STRING && tag != UTF8_STRING)
+        return atls_fail(ATLS_E_MALFORMED, CLAUSE,
+                         "OCTET STRING (04) or UTF8String (0c) was expected, tag %02x came", tag);
+    rc = read_length(&c, &size);
+    rc = rc ? rc : atls_cursor_take(&c, "CMW", size, &contents);
+    rc = rc ? rc : atls_cursor_end(&c, "id-pe-cmw");
+    if (rc)
+        return rc;
+    *cmwp = contents;
+    *serializationp = tag == UTF8_STRING ? ATLS_JSON : ATLS_CBOR;
+    return 0;
+}
+
+int atls_cmw_x509_decode(enum atls_cmw_oid oid, struct atls_bytes value, struct atls_bytes *cmwp,
+                         enum atls_serialization *serializationp)
+{
+    enum atls_serialization serialization;
+    struct atls_bytes cmw;
+    int rc;
+
+    /* No CMW begins like either tag of the CHOICE. */
+    if (oid == ATLS_CMW_OID_TCG && value.size && value.data[0] != OCTET_STRING &&
+        value.data[0] != UTF8_STRING) {
+        cmw = value;
+        rc = atls_cmw_sniff(value, &serialization);
+    } else {
+        rc = read_choice(value, &cmw, &serialization);
+    }
+    rc = rc ? rc : check_cmw(oid, serialization, cmw);
+    if (rc)
+        return rc;
+    *cmwp = cmw;
+    *serializationp = serialization;
+    return 0;
+}
+
+void atls_x509_cmw_clear(struct atls_x509_cmw *found)
+{
+    free(found->cmw);
+    *found = (struct atls_x509_cmw){.cmw = NULL};
+}
+
+static int open_certificate(struct atls_bytes certificate, gnutls_x509_crt_t *crtp)
+{
+    gnutls_datum_t der = {(unsigned char *)(uintptr_t)certificate.data, (unsigned)certificate.size};
+    gnutls_x509_crt_t crt;
+
+    if (certificate.size > UINT32_MAX)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.1", "no certificate is so long");
+    if (gnutls_x509_crt_init(&crt) < 0)
+        return atls_fail(-ENOMEM, NULL, "no memory for a certificate");
+    int code = gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER);
+    if (code < 0) {
+        gnutls_x509_crt_deinit(crt);
+        return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.1",
+                         "a certificate in DER was expected: %s", gnutls_strerror(code));
+    }
+    *crtp = crt;
+    return 0;
+}
+
+/* The place of an extension among all, -1 where it is not there. */
+static int find_extension(gnutls_x509_crt_t crt, enum atls_cmw_oid oid, int *placep,
+                          bool *criticalp)
+{
+    char text[OID_TEXT_MAX];
+    unsigned critical;
+    int place = -1;
+
+    for (unsigned i = 0;; i++) {
+        size_t size = sizeof text;
+        int code = gnutls_x509_crt_get_extension_info(crt, i, text, &size, &critical);
+        if (code == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+            break;
+        if (code == GNUTLS_E_SHORT_MEMORY_BUFFER)
+            continue; /* longer than those looked for */
+        if (code < 0)
+            return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2", "extension %u: %s", i,
+                             gnutls_strerror(code));
+        if (strcmp(text, atls_cmw_oid_text(oid)) != 0)
+            continue;
+        if (place >= 0)
+            return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2",
+                             "the extension %s came twice", text);
+        place = (int)i;
+        *criticalp = critical != 0;
+    }
+    *placep = place;
+    return 0;
+}
+
+static int take_extension(gnutls_x509_crt_t crt, int place, struct atls_x509_cmw *found)
+{
+    gnutls_datum_t value = {NULL, 0};
+    struct atls_bytes cmw;
+    int code = gnutls_x509_crt_get_extension_data2(crt, (unsigned)place, &value);
+
+    if (code < 0)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2", "the extension %s: %s",
+                         atls_cmw_oid_text(found->oid), gnutls_strerror(code));
+    int rc = atls_cmw_x509_decode(found->oid, ATLS_BYTES(value.data, value.size), &cmw,
+                                  &found->serialization);
+    if (rc == 0 && !(found->cmw = malloc(cmw.size)))
+        rc = atls_fail(-ENOMEM, NULL, "no memory for a CMW");
+    if (rc == 0) {
+        memcpy(found->cmw, cmw.data, cmw.size);
+        found->size = cmw.size;
+    }
+    gnutls_free(value.data);
+    return rc;
+}
+
+int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foundp)
+{
+    static const enum atls_cmw_oid oids[] = {ATLS_CMW_OID_PE, ATLS_CMW_OID_TCG};
+    struct atls_x509_cmw found = {.cmw = NULL};
+    gnutls_x509_crt_t crt = NULL;
+    int place = -1, rc = open_certificate(certificate, &crt);
+
+    if (rc)
+        return rc;
+    for (unsigned i = 0; i < 2 && rc == 0 && place < 0; i++) {
+        found.oid = oids[i];
+        rc = find_extension(crt, found.oid, &place, &found.critical);
+    }
+    if (rc == 0 && place < 0)
+        rc = atls_fail(ATLS_E_MISSING, CLAUSE, "the certificate has no extension with a CMW");
+    rc = rc ? rc : take_extension(crt, place, &found);
+    if (rc == 0) {
+        found.has_key = atls_x509_key_of(crt, &found.key) == 0;
+        *foundp = found;
+    }
+    gnutls_x509_crt_deinit(crt);
+    return rc;
+}
+
+/* What GnuTLS knows of its own (lib/x509/supported_exts.gperf). */
+static bool library_knows(const char *oid)
+{
+    static const char *const known[] = {
+        "2.5.29.14",          /* subjectKeyIdentifier */
+        "2.5.29.15",          /* keyUsage */
+        "2.5.29.17",          /* subjectAltName */
+        "2.5.29.18",          /* issuerAltName */
+        "2.5.29.19",          /* basicConstraints */
+        "2.5.29.30",          /* nameConstraints */
+        "2.5.29.31",          /* cRLDistributionPoints */
+        "2.5.29.32",          /* certificatePolicies */
+        "2.5.29.35",          /* authorityKeyIdentifier */
+        "2.5.29.37",          /* extKeyUsage */
+        "1.3.6.1.5.5.7.1.1",  /* authorityInfoAccess */
+        "1.3.6.1.5.5.7.1.14", /* proxyCertInfo */
+        "1.3.6.1.5.5.7.1.24", /* tlsfeature */
+    };
+    bool is_known = false;
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        is_known = is_known || strcmp(oid, known[i]) == 0;
+    return is_known;
+}
+
+/* Are all critical extensions known, to the library or as HANDLED (or NULL)? */
+static bool all_critical_known(gnutls_x509_crt_t crt, const char *handled)
+{
+    char text[OID_TEXT_MAX];
+    unsigned critical = 0;
+    int code = 0;
+
+    for (unsigned i = 0; code >= 0; i++) {
+        size_t size = sizeof text;
+        code = gnutls_x509_crt_get_extension_info(crt, i, text, &size, &critical);
+        if (code >= 0 && critical && !library_knows(text) &&
+            (!handled || strcmp(text, handled) != 0))
+            return false;
+    }
+    return code == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE; /* nothing was passed over */
+}
+
+bool atls_x509_cmw_alone_is_critical(const struct atls_bytes *chain, size_t count)
+{
+    bool excused = false;
+
+    for (size_t i = 0; i < count; i++) {
+        gnutls_x509_crt_t crt;
+        bool pe_critical = false, tcg_critical = false;
+        int pe = -1, tcg = -1;
+
+        if (open_certificate(chain[i], &crt))
+            return false;
+        bool known = !find_extension(crt, ATLS_CMW_OID_PE, &pe, &pe_critical) &&
+                     !find_extension(crt, ATLS_CMW_OID_TCG, &tcg, &tcg_critical);
+        if (i == 0 && known) {
+            enum atls_cmw_oid read = pe >= 0 ? ATLS_CMW_OID_PE : ATLS_CMW_OID_TCG;
+            excused = pe >= 0 ? pe_critical : tcg_critical;
+            known = all_critical_known(crt, atls_cmw_oid_text(read));
+        } else if (known) {
+            known = all_critical_known(crt, NULL);
+        }
+        gnutls_x509_crt_deinit(crt);
+        if (!known)
+            return false;
+    }
+    return excused;
+}
+
+int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public_key *keyp)
+{
+    uint8_t spki[ATLS_SPKI_MAX];
+    size_t size = sizeof spki;
+    enum atls_curve curve;
+    gnutls_pubkey_t key;
+
+    if (gnutls_pubkey_init(&key) < 0)
+        return atls_fail(-ENOMEM, NULL, "no memory for a key");
+    unsigned bits = 0;
+    const char *kind = "of a kind that GnuTLS does not know";
+    int code = gnutls_pubkey_import_x509(key, certificate, 0);
+    if (code == 0) {
+        kind =
+            gnutls_pk_get_name((gnutls_pk_algorithm_t)gnutls_pubkey_get_pk_algorithm(key, &bits));
+        code = gnutls_pubkey_export(key, GNUTLS_X509_FMT_DER, spki, &size);
+    }
+    gnutls_pubkey_deinit(key);
+    if (code < 0 || !atls_spki_curve(ATLS_BYTES(spki, size), &curve))
+        return atls_fail(ATLS_E_UNSUPPORTED, "RFC 5480 section 2",
+                         "a certificate for a key of P-256 or P-384 was expected, the key is %s "
+                         "(%u bits)",
+                         kind, bits);
+    return atls_spki_decode(ATLS_BYTES(spki, size), keyp);
+}
+
+int atls_x509_public_key(struct atls_bytes certificate, struct atls_public_key *keyp)
+{
+    gnutls_x509_crt_t crt = NULL;
+    int rc = open_certificate(certificate, &crt);
+
+    if (rc)
+        return rc;
+    rc = atls_x509_key_of(crt, keyp);
+    gnutls_x509_crt_deinit(crt);
+    return rc;
+}
+
+int atls_x509_challenge(const struct atls_crypto *crypto, const struct atls_public_key *key,
+                        uint8_t challengep[ATLS_HASH_MAX], size_t *sizep)
+{
+    enum atls_hash hash = atls_curve_hash(key->curve);
+    uint8_t spki[ATLS_SPKI_MAX];
+    struct atls_bytes part = ATLS_BYTES(spki, atls_spki_encode(key, spki));
+    int rc = crypto->hash(hash, &part, 1, challengep);
+
+    if (rc == 0)
+        *sizep = atls_hash_size(hash);
+    return rc;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing CoRIM with the PSA profile: one CoMID with all triples, in the form that Veraison reads
+ * in either of its dialects. Deterministic, the CoMID's UUID included (made from the CoRIM's id).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/error.h"
+#include "rats/cbor/cbor-write.h"
+#include "rats/corim/corim-keys.h"
+#include "rats/crypto/pem.h"
+
+const struct atls_corim_digest atls_corim_digests[] = {
+    {1, "sha-256", ATLS_SHA256}, {7, "sha-384", ATLS_SHA384}, {8, "sha-512", ATLS_SHA512}};
+const size_t atls_corim_digests_count = sizeof(atls_corim_digests) / sizeof(*atls_corim_digests);
+
+static void write_tagged_bytes(struct atls_cbor_writer *w, uint64_t tag, const uint8_t *data,
+                               size_t size)
+{
+    atls_cbor_write_tag(w, tag);
+    atls_cbor_write_bytes(w, ATLS_BYTES(data, size));
+}
+
+static void write_class(struct atls_cbor_writer *w, const uint8_t implementation_id[32])
+{
+    atls_cbor_write_uint(w, ENVIRONMENT_CLASS);
+    atls_cbor_write_map(w, 1);
+    atls_cbor_write_uint(w, CLASS_ID);
+    write_tagged_bytes(w, TAG_BYTES, implementation_id, 32);
+}
+
+static int digest_number(enum atls_hash hash)
+{
+    for (size_t i = 0; i < atls_corim_digests_count; i++)
+        if (atls_corim_digests[i].hash == hash)
+            return atls_corim_digests[i].number;
+    return 0;
+}
+
+static void write_measurement(struct atls_cbor_writer *w, const struct atls_reference_value *value)
+{
+    atls_cbor_write_map(w, 2);
+    atls_cbor_write_uint(w, MEASUREMENT_KEY);
+    atls_cbor_write_text(w, MKEY_COMPONENT);
+    atls_cbor_write_uint(w, MEASUREMENT_VALUE);
+    atls_cbor_write_map(w, 2 + (value->version != NULL) + (value->name != NULL));
+    if (value->version) {
+        atls_cbor_write_uint(w, MVAL_VERSION);
+        atls_cbor_write_map(w, 1);
+        atls_cbor_write_uint(w, VERSION_TEXT);
+        atls_cbor_write_text(w, value->version);
+    }
+    atls_cbor_write_uint(w, MVAL_DIGESTS);
+    atls_cbor_write_array(w, 1);
+    atls_cbor_write_array(w, 2);
+    atls_cbor_write_int(w, digest_number(value->digest_hash));
+    atls_cbor_write_bytes(w, ATLS_BYTES(value->digest, value->digest_size));
+    if (value->name) {
+        atls_cbor_write_uint(w, MVAL_NAME);
+        atls_cbor_write_text(w, value->name);
+    }
+    atls_cbor_write_uint(w, MVAL_CRYPTOKEYS);
+    atls_cbor_write_array(w, 1);
+    write_tagged_bytes(w, TAG_BYTES, value->signer_id, value->signer_id_size);
+}
+
+static bool same_implementation(const struct atls_corim *corim, size_t a, size_t b)
+{
+    return !memcmp(corim->reference_values[a].implementation_id,
+                   corim->reference_values[b].implementation_id, 32);
+}
+
+/* Is it the first value of its implementation id? Those lead a triple each. */
+static bool leads(const struct atls_corim *corim, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (same_implementation(corim, i, index))
+            return false;
+    return true;
+}
+
+static void write_reference_triples(struct atls_cbor_writer *w, const struct atls_corim *corim)
+{
+    size_t count = corim->reference_value_count, triples = 0, members;
+
+    for (size_t i = 0; i < count; i++)
+        triples += leads(corim, i);
+    atls_cbor_write_uint(w, TRIPLES_REFERENCE);
+    atls_cbor_write_array(w, triples);
+    for (size_t i = 0; i < count; i++) {
+        if (!leads(corim, i))
+            continue;
+        atls_cbor_write_array(w, 2);
+        atls_cbor_write_map(w, 1);
+        write_class(w, corim->reference_values[i].implementation_id);
+        members = 0;
+        for (size_t j = i; j < count; j++)
+            members += same_implementation(corim, i, j);
+        atls_cbor_write_array(w, members);
+        for (size_t j = i; j < count; j++)
+            if (same_implementation(corim, i, j))
+                write_measurement(w, &corim->reference_values[j]);
+    }
+}
+
+static int write_key_triples(struct atls_cbor_writer *w, const struct atls_corim *corim)
+{
+    atls_cbor_write_uint(w, TRIPLES_ATTEST_KEY);
+    atls_cbor_write_array(w, corim->trust_anchor_count);
+    for (size_t i = 0; i < corim->trust_anchor_count; i++) {
+        const struct atls_trust_anchor *anchor = &corim->trust_anchors[i];
+        char *pem = atls_pem_write_public_key(&anchor->key);
+
+        if (!pem)
+            return atls_fail(-ENOMEM, NULL, "CoRIM: out of memory");
+        atls_cbor_write_array(w, 2);
+        atls_cbor_write_map(w, 2);
+        write_class(w, anchor->implementation_id);
+        atls_cbor_write_uint(w, ENVIRONMENT_INSTANCE);
+        write_tagged_bytes(w, TAG_UEID, anchor->instance_id, sizeof(anchor->instance_id));
+        atls_cbor_write_array(w, 1);
+        atls_cbor_write_tag(w, TAG_PKIX_KEY);
+        atls_cbor_write_text(w, pem);
+        free(pem);
+    }
+    return 0;
+}
+
+static int write_comid(struct atls_cbor_writer *w, const struct atls_corim *corim)
+{
+    struct atls_bytes id = atls_bytes_of_text(corim->id);
+    uint8_t uuid[ATLS_HASH_MAX];
+    int r = atls_crypto_gnutls.hash(ATLS_SHA256, &id, 1, uuid);
+
+    if (r)
+        return r;
+    uuid[6] = (uuid[6] & 0x0f) | 0x80; /* RFC 9562 5.8: version 8, made by us */
+    uuid[8] = (uuid[8] & 0x3f) | 0x80;
+    atls_cbor_write_map(w, 2);
+    atls_cbor_write_uint(w, COMID_IDENTITY);
+    atls_cbor_write_map(w, 1);
+    atls_cbor_write_uint(w, IDENTITY_ID);
+    atls_cbor_write_bytes(w, ATLS_BYTES(uuid, 16));
+    atls_cbor_write_uint(w, COMID_TRIPLES);
+    atls_cbor_write_map(w, (corim->reference_value_count > 0) + (corim->trust_anchor_count > 0));
+    if (corim->reference_value_count)
+        write_reference_triples(w, corim);
+    return corim->trust_anchor_count ? write_key_triples(w, corim) : 0;
+}
+
+static void write_validity(struct atls_cbor_writer *w, const struct atls_validity *validity)
+{
+    atls_cbor_write_uint(w, CORIM_VALIDITY);
+    atls_cbor_write_map(w, 1 + (validity->not_before != 0));
+    if (validity->not_before) {
+        atls_cbor_write_uint(w, 0);
+        atls_cbor_write_tag(w, 1);
+        atls_cbor_write_int(w, validity->not_before);
+    }
+    atls_cbor_write_uint(w, 1);
+    atls_cbor_write_tag(w, 1);
+    atls_cbor_write_int(w, validity->not_after);
+}
+
+static void write_corim(struct atls_cbor_writer *w, const struct atls_corim *corim,
+                        struct atls_bytes comid)
+{
+    atls_cbor_write_tag(w, TAG_UNSIGNED_CORIM);
+    atls_cbor_write_map(w, 3 + (corim->validity.not_after != 0) + (corim->entity != NULL));
+    atls_cbor_write_uint(w, CORIM_ID);
+    atls_cbor_write_text(w, corim->id);
+    atls_cbor_write_uint(w, CORIM_TAGS);
+    atls_cbor_write_array(w, 1);
+    write_tagged_bytes(w, TAG_COMID, comid.data, comid.size);
+    atls_cbor_write_uint(w, CORIM_PROFILE);
+    if (corim->dialect == ATLS_CORIM_MAIN)
+        atls_cbor_write_tag(w, TAG_URI);
+    atls_cbor_write_text(w, ATLS_CORIM_PSA_PROFILE);
+    if (corim->validity.not_after)
+        write_validity(w, &corim->validity);
+    if (corim->entity) {
+        atls_cbor_write_uint(w, CORIM_ENTITIES);
+        atls_cbor_write_array(w, 1);
+        atls_cbor_write_map(w, 2);
+        atls_cbor_write_uint(w, ENTITY_NAME);
+        atls_cbor_write_text(w, corim->entity);
+        atls_cbor_write_uint(w, ENTITY_ROLES);
+        atls_cbor_write_array(w, 1);
+        atls_cbor_write_uint(w, ROLE_MANIFEST_CREATOR);
+    }
+}
+
+/* What the profile demands, before anything is written. */
+static int check(const struct atls_corim *corim)
+{
+    bool good = corim->id && *corim->id && (!corim->entity || *corim->entity) &&
+                (corim->reference_value_count || corim->trust_anchor_count);
+
+    for (size_t i = 0; good && i < corim->reference_value_count; i++) {
+        const struct atls_reference_value *value = &corim->reference_values[i];
+        size_t signer = value->signer_id_size;
+
+        good = value->digest_size == atls_hash_size(value->digest_hash) &&
+               (signer == 32 || signer == 48 || signer == 64) && (!value->name || *value->name) &&
+               (!value->version || *value->version);
+    }
+    for (size_t i = 0; good && i < corim->trust_anchor_count; i++)
+        good = corim->trust_anchors[i].instance_id[0] == 1;
+    return good ? 0
+                : atls_fail(-EINVAL, PSA_REFERENCE_VALUES,
+                            "CoRIM: an id, triples, digests of their hash's size, signer ids of "
+                            "32, 48 or 64 bytes and instance ids of type 01 expected");
+}
+
+/* Bytes that any CoMID of this size fits: every value of a structure with its heads. */
+static size_t comid_bound(const struct atls_corim *corim)
+{
+    size_t bound = 256 + corim->trust_anchor_count * 512;
+
+    for (size_t i = 0; i < corim->reference_value_count; i++) {
+        const struct atls_reference_value *value = &corim->reference_values[i];
+        bound += 384 + (value->name ? strlen(value->name) : 0) +
+                 (value->version ? strlen(value->version) : 0);
+    }
+    return bound;
+}
+
+int atls_corim_write(const struct atls_corim *corim, uint8_t **outp, size_t *sizep)
+{
+    struct atls_cbor_writer w;
+    struct atls_bytes comid, out;
+    uint8_t *inner = NULL, *outer = NULL;
+    size_t inner_size, outer_size;
+    int r = check(corim);
+
+    if (r)
+        return r;
+    inner_size = comid_bound(corim);
+    outer_size = inner_size + 256 + strlen(corim->id) + (corim->entity ? strlen(corim->entity) : 0);
+    inner = malloc(inner_size);
+    outer = malloc(outer_size);
+    if (!inner || !outer)
+        r = atls_fail(-ENOMEM, NULL, "CoRIM: out of memory");
+    if (!r) {
+        atls_cbor_write_init(&w, inner, inner_size);
+        r = write_comid(&w, corim);
+    }
+    if (!r)
+        r = atls_cbor_write_done(&w, &comid);
+    if (!r) {
+        atls_cbor_write_init(&w, outer, outer_size);
+        write_corim(&w, corim, comid);
+        r = atls_cbor_write_done(&w, &out);
+    }
+    free(inner);
+    if (r) {
+        free(outer);
+        return r;
+    }
+    *outp = outer;
+    *sizep = out.size;
+    return 0;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading CoRIM with the PSA profile. First the CDDL, as tables (corim-shape.c), then what it says.
+ * An endorsement widens what a verifier accepts, so whatever could narrow it (a linked tag, a
+ * condition, a measured value that nothing here compares) and is not understood is refused, never
+ * skipped. Triples of other kinds only add: they are skipped, and that is told.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/error.h"
+#include "rats/cbor/cbor-item.h"
+#include "rats/corim/corim-read.h"
+#include "rats/corim/corim-shape.h"
+
+const struct atls_cbor_rules atls_corim_definite = {
+    .max_size = (size_t)2 << 20, .max_depth = 16, .max_items = 65536, .allow_unpreferred = true};
+
+void atls_corim_clear(struct atls_corim *corim)
+{
+    for (size_t i = 0; i < corim->reference_value_count; i++) {
+        free(corim->reference_values[i].name);
+        free(corim->reference_values[i].version);
+    }
+    free(corim->reference_values);
+    free(corim->trust_anchors);
+    free(corim->entity);
+    free(corim->id);
+    *corim = (struct atls_corim){0};
+}
+
+int atls_corim_no_memory(void)
+{
+    return atls_fail(-ENOMEM, NULL, "CoRIM: out of memory");
+}
+
+int atls_corim_read_text(struct atls_cbor_reader *r, const char *what, char **textp)
+{
+    struct atls_bytes text;
+    char *copy;
+    int e = atls_cbor_read_text(r, what, &text);
+
+    if (e)
+        return e;
+    if (!text.size || memchr(text.data, 0, text.size))
+        return atls_fail(ATLS_E_MALFORMED, r->clause, "%s: a text without NUL, not empty, expected",
+                         what);
+    copy = strndup((const char *)text.data, text.size);
+    if (!copy)
+        return atls_corim_no_memory();
+    free(*textp);
+    *textp = copy;
+    return 0;
+}
+
+int atls_corim_expect_tag(struct atls_cbor_reader *r, const char *what, uint64_t expected)
+{
+    uint64_t tag;
+    int e;
+
+    if (atls_cbor_peek(r) != ATLS_CBOR_TAG)
+        return atls_fail(ATLS_E_MALFORMED, r->clause, "%s: tag %llu expected, no tag came", what,
+                         (unsigned long long)expected);
+    e = atls_cbor_read_tag(r, what, &tag);
+    if (!e && tag != expected)
+        e = atls_fail(ATLS_E_MALFORMED, r->clause, "%s: tag %llu expected, tag %llu came", what,
+                      (unsigned long long)expected, (unsigned long long)tag);
+    return e;
+}
+
+int atls_corim_unknown_key(const struct atls_cbor_reader *r, const char *what, int64_t key)
+{
+    return atls_fail(ATLS_E_UNSUPPORTED, r->clause, "%s: key %lld is not handled here", what,
+                     (long long)key);
+}
+
+bool atls_validity_holds(const struct atls_validity *validity, int64_t now)
+{
+    return now >= validity->not_before && (validity->not_after == 0 || now <= validity->not_after);
+}
+
+const char *atls_corim_skipped_name(enum atls_corim_skipped what)
+{
+    static const char *const names[] = {
+        [ATLS_SKIPPED_DEPENDENT_RIMS] = "dependent-rims",
+        [ATLS_SKIPPED_ENDORSED] = "endorsed-triples",
+        [ATLS_SKIPPED_IDENTITY] = "identity-triples",
+        [ATLS_SKIPPED_DEPENDENCY] = "dependency-triples",
+        [ATLS_SKIPPED_MEMBERSHIP] = "membership-triples",
+        [ATLS_SKIPPED_COSWID] = "coswid-triples",
+        [ATLS_SKIPPED_SERIES] = "conditional-endorsement-series-triples",
+        [ATLS_SKIPPED_CONDITIONAL] = "conditional-endorsement-triples",
+    };
+
+    return names[what];
+}
+
+/* The first entity's name, unless there is one already. */
+static int read_entities(struct atls_cbor_reader *r, struct atls_corim *corim)
+{
+    size_t count, pairs;
+    int e = atls_cbor_read_array(r, "entities", &count);
+
+    while (!e && count--) {
+        e = atls_cbor_read_map(r, "entity", &pairs);
+        while (!e && pairs--) {
+            int64_t key;
+
+            e = atls_cbor_read_int(r, "key of entity", &key);
+            if (!e && key == ENTITY_NAME && !corim->entity)
+                e = atls_corim_read_text(r, "name of entity", &corim->entity);
+            else if (!e)
+                e = atls_cbor_skip(r);
+        }
+    }
+    return e;
+}
+
+/* Its shape was checked: what is left says what it means. */
+static int read_comid_members(struct atls_cbor_reader *r, struct atls_corim *corim)
+{
+    size_t pairs;
+    int e = atls_cbor_read_map(r, "CoMID", &pairs);
+
+    while (!e && pairs--) {
+        int64_t key;
+
+        e = atls_cbor_read_int(r, "key of CoMID", &key);
+        if (e)
+            return e;
+        if (key == COMID_TRIPLES)
+            e = atls_corim_read_triples(r, corim);
+        else if (key == COMID_ENTITIES)
+            e = read_entities(r, corim);
+        else if (key == COMID_LINKED)
+            e = atls_fail(ATLS_E_UNSUPPORTED, "draft-ietf-rats-corim section 5.1.3",
+                          "CoMID: linked tags (3) are not handled here: a tag that supplements or "
+                          "replaces another would be taken as if it stood alone");
+        else
+            e = atls_cbor_skip(r);
+    }
+    return e;
+}
+
+static int read_comid(struct atls_bytes in, struct atls_corim *corim)
+{
+    struct atls_cbor_reader r, shape;
+    uint8_t *definite;
+    size_t size;
+    int e = atls_cbor_make_definite(in, &atls_cbor_lenient, &definite, &size);
+
+    if (e)
+        return e;
+    e = atls_cbor_open(&r, ATLS_BYTES(definite, size), &atls_corim_definite, COMID);
+    shape = r;
+    if (!e)
+        e = atls_corim_check_shape(&shape, &atls_corim_shape_comid);
+    if (!e)
+        e = read_comid_members(&r, corim);
+    free(definite);
+    return e;
+}
+
+static int read_tags(struct atls_cbor_reader *r, struct atls_corim *corim)
+{
+    size_t count;
+    int e = atls_cbor_read_array(r, "tags", &count);
+
+    while (!e && count--) {
+        struct atls_bytes comid;
+        uint64_t tag;
+
+        e = atls_cbor_read_tag(r, "tag of CoRIM", &tag);
+        if (!e && tag != TAG_COMID)
+            e = atls_fail(ATLS_E_UNSUPPORTED, CORIM,
+                          "CoRIM: CoMID (tag 506) expected, tag %llu "
+                          "came",
+                          (unsigned long long)tag);
+        if (!e)
+            e = atls_cbor_read_bytes(r, "CoMID", &comid);
+        if (!e)
+            e = read_comid(comid, corim);
+    }
+    return e;
+}
+
+static int read_profile(struct atls_cbor_reader *r, struct atls_corim *corim)
+{
+    struct atls_bytes text;
+    uint64_t tag = 0;
+    int e = 0;
+
+    corim->dialect = ATLS_CORIM_V0_2608;
+    if (atls_cbor_peek(r) == ATLS_CBOR_TAG) {
+        corim->dialect = ATLS_CORIM_MAIN;
+        e = atls_cbor_read_tag(r, "profile", &tag);
+    }
+    if (!e && tag == TAG_OID)
+        return atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: %s expected, an OID came",
+                         ATLS_CORIM_PSA_PROFILE);
+    if (!e)
+        e = atls_cbor_read_text(r, "profile", &text);
+    if (!e && !atls_bytes_is_text(text, ATLS_CORIM_PSA_PROFILE))
+        e = atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: %s expected, %.*s came",
+                      ATLS_CORIM_PSA_PROFILE, (int)(text.size < 128 ? text.size : 128),
+                      (const char *)text.data);
+    return e;
+}
+
+/* Whole seconds: a fraction makes the time shorter, never longer. Times before 1971, which only an
+ * error would write, come out as the first second, for 0 is no bound. */
+int atls_corim_read_seconds(struct atls_cbor_reader *r, bool is_end, int64_t *secondsp)
+{
+    struct atls_cbor_item item;
+    double seconds;
+    uint64_t bits;
+    int64_t whole;
+    int e;
+
+    if (atls_cbor_peek(r) != ATLS_CBOR_FLOAT) {
+        e = atls_cbor_read_int(r, "time", &whole);
+        if (e)
+            return e;
+    } else {
+        e = atls_cbor_item_decode(r->in, r->at, &item);
+        if (!e)
+            e = atls_cbor_skip(r);
+        if (e)
+            return e;
+        bits = atls_cbor_item_double_bits(&item);
+        memcpy(&seconds, &bits, sizeof seconds);
+        if (!(seconds > -9e15 && seconds < 9e15))
+            return atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 3.4.2",
+                             "time: expected a finite number of seconds");
+        whole = (int64_t)seconds;
+        whole += !is_end && (double)whole < seconds  ? 1
+                 : is_end && (double)whole > seconds ? -1
+                                                     : 0;
+    }
+    *secondsp = whole > 0 ? whole : 1;
+    return 0;
+}
+
+int atls_corim_read_validity(struct atls_cbor_reader *r, struct atls_validity *validityp)
+{
+    struct atls_validity validity = {0};
+    size_t pairs;
+    int e = atls_cbor_read_map(r, "validity", &pairs);
+
+    while (!e && pairs--) {
+        int64_t key;
+
+        e = atls_cbor_read_int(r, "key of validity", &key);
+        if (!e)
+            e = atls_corim_expect_tag(r, "time", 1);
+        if (!e)
+            e = atls_corim_read_seconds(r, key == 1,
+                                        key == 1 ? &validity.not_after : &validity.not_before);
+    }
+    if (!e && validity.not_before > validity.not_after)
+        e = atls_fail(ATLS_E_MALFORMED, "draft-ietf-rats-corim section 7.3",
+                      "validity: it ends (%lld) before it begins (%lld)",
+                      (long long)validity.not_after, (long long)validity.not_before);
+    if (!e)
+        *validityp = validity;
+    return e;
+}
+
+/* corim-id: a text, or a UUID whose bytes become text. */
+static int read_id(struct atls_cbor_reader *r, struct atls_corim *corim)
+{
+    struct atls_bytes b;
+    const uint8_t *u;
+    int e;
+
+    if (atls_cbor_peek(r) == ATLS_CBOR_TEXT)
+        return atls_corim_read_text(r, "id of CoRIM", &corim->id);
+    e = atls_cbor_read_bytes(r, "id of CoRIM", &b);
+    if (!e && b.size != 16)
+        e = atls_fail(ATLS_E_MALFORMED, CORIM, "CoRIM id: a UUID has 16 bytes, %zu came", b.size);
+    if (e)
+        return e;
+    u = b.data;
+    if (asprintf(&corim->id, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                 u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12],
+                 u[13], u[14], u[15]) < 0) {
+        corim->id = NULL;
+        return atls_corim_no_memory();
+    }
+    return 0;
+}
+
+/* The profile says how to read the tags, which stand before it: they wait. */
+static int read_corim_map(struct atls_cbor_reader *r, struct atls_corim *corim)
+{
+    struct atls_cbor_reader tags = *r;
+    bool has_profile = false;
+    size_t pairs;
+    int e = atls_cbor_read_map(r, "CoRIM", &pairs);
+
+    while (!e && pairs--) {
+        int64_t key;
+
+        e = atls_cbor_read_int(r, "key of CoRIM", &key);
+        if (e)
+            return e;
+        switch (key) {
+        case CORIM_ID:
+            e = read_id(r, corim);
+            break;
+        case CORIM_TAGS:
+            tags = *r;
+            e = atls_cbor_skip(r);
+            break;
+        case CORIM_DEPENDENT:
+            corim->skipped |= 1u << ATLS_SKIPPED_DEPENDENT_RIMS;
+            e = atls_cbor_skip(r);
+            break;
+        case CORIM_PROFILE:
+            has_profile = true;
+            e = read_profile(r, corim);
+            break;
+        case CORIM_VALIDITY:
+            e = atls_corim_read_validity(r, &corim->validity);
+            break;
+        case CORIM_ENTITIES:
+            e = read_entities(r, corim);
+            break;
+        default:
+            e = atls_corim_unknown_key(r, "CoRIM", key);
+        }
+    }
+    if (e)
+        return e;
+    if (!has_profile)
+        return atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: %s expected, none came",
+                         ATLS_CORIM_PSA_PROFILE);
+    return read_tags(&tags, corim);
+}
+
+static int read_corim(struct atls_bytes in, struct atls_corim *corim)
+{
+    struct atls_cbor_reader r, shape;
+    int e = atls_cbor_open(&r, in, &atls_corim_definite, CORIM);
+
+    if (!e)
+        e = atls_corim_expect_tag(&r, "unsigned CoRIM", TAG_UNSIGNED_CORIM);
+    if (e)
+        return e;
+    shape = r;
+    e = atls_corim_check_shape(&shape, &atls_corim_shape_corim);
+    if (!e)
+        e = read_corim_map(&r, corim);
+    for (size_t i = 0; !e && i < corim->reference_value_count; i++)
+        corim->reference_values[i].validity = corim->validity;
+    for (size_t i = 0; !e && i < corim->trust_anchor_count; i++)
+        corim->trust_anchors[i].validity = corim->validity;
+    return e;
+}
+
+int atls_corim_parse(struct atls_bytes in, struct atls_corim *corimp)
+{
+    struct atls_corim corim = {0};
+    uint8_t *definite;
+    size_t size;
+    int e = atls_cbor_make_definite(in, &atls_cbor_lenient, &definite, &size);
+
+    if (e)
+        return e;
+    e = read_corim(ATLS_BYTES(definite, size), &corim);
+    free(definite);
+    if (e)
+        atls_corim_clear(&corim);
+    else
+        *corimp = corim;
+    return e;
+}

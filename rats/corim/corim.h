@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CoRIM (draft-ietf-rats-corim) with the PSA profile: reference values and trust anchors. */
+#ifndef ATLS_RATS_CORIM_CORIM_H
+#define ATLS_RATS_CORIM_CORIM_H
+
+#include "rats/cose/cose.h"
+
+#define ATLS_CORIM_PSA_PROFILE "tag:arm.com,2025:psa#1.0.0"
+#define ATLS_MT_CORIM "application/rim+cbor; profile=\"" ATLS_CORIM_PSA_PROFILE "\""
+#define ATLS_MT_CORIM_SIGNED "application/rim+cose; profile=\"" ATLS_CORIM_PSA_PROFILE "\""
+
+enum atls_corim_dialect {
+    ATLS_CORIM_MAIN,    /* profile as tag 32 (URI): Veraison main of 2026-08 */
+    ATLS_CORIM_V0_2608, /* profile as untagged text: Veraison v0.0.2608 */
+};
+
+/* rim-validity: seconds since 1970, both ends included; 0: no bound on this side. */
+struct atls_validity {
+    int64_t not_before, not_after;
+};
+bool atls_validity_holds(const struct atls_validity *validity, int64_t now);
+
+struct atls_reference_value { /* one measured component that is allowed */
+    uint8_t implementation_id[32];
+    char *name;    /* "BL", NULL where absent */
+    char *version; /* NULL where absent */
+    uint8_t digest[64];
+    size_t digest_size;
+    enum atls_hash digest_hash;
+    uint8_t signer_id[64]; /* cryptokeys (13) */
+    size_t signer_id_size; /* 32, 48 or 64: the profile demands a signer id */
+    struct atls_validity validity;
+};
+struct atls_trust_anchor {
+    uint8_t implementation_id[32];
+    uint8_t instance_id[33];
+    struct atls_public_key key;
+    struct atls_validity validity;
+};
+struct atls_corim { /* free the members with atls_corim_clear() */
+    enum atls_corim_dialect dialect;
+    char *id;
+    char *entity; /* who made it and, for the simulator, that its root is simulated; or NULL */
+    struct atls_validity validity; /* when read, that of each value and anchor too */
+    unsigned skipped;              /* bits of enum atls_corim_skipped */
+    struct atls_reference_value *reference_values;
+    size_t reference_value_count;
+    struct atls_trust_anchor *trust_anchors;
+    size_t trust_anchor_count;
+};
+void atls_corim_clear(struct atls_corim *corim);
+
+/* What only adds to a CoRIM and is of no use here: held to its CDDL, then skipped, and told. */
+enum atls_corim_skipped {
+    ATLS_SKIPPED_DEPENDENT_RIMS,
+    ATLS_SKIPPED_ENDORSED,
+    ATLS_SKIPPED_IDENTITY,
+    ATLS_SKIPPED_DEPENDENCY,
+    ATLS_SKIPPED_MEMBERSHIP,
+    ATLS_SKIPPED_COSWID,
+    ATLS_SKIPPED_SERIES,
+    ATLS_SKIPPED_CONDITIONAL,
+    ATLS_SKIPPED_COUNT
+};
+const char *atls_corim_skipped_name(enum atls_corim_skipped what); /* "endorsed-triples" */
+
+/* Unsigned CoRIM (tag 501), in any well-formed encoding, held to the CDDL of the draft. Whatever
+ * could narrow an endorsement and is not understood (linked tags, conditions, other measured
+ * values) is refused, not skipped. A measurement with several digests, each of another algorithm,
+ * gives as many reference values, and then must have a name. Validity is read, not judged.
+ * ATLS_E_MALFORMED, ATLS_E_UNSUPPORTED (another profile; what is not understood), ATLS_E_MISSING
+ * (mandatory members), ATLS_E_LIMIT. -ENOMEM. */
+int atls_corim_parse(struct atls_bytes in, struct atls_corim *corimp);
+/* *OUTP is allocated. Groups reference values by implementation id. Deterministic. -EINVAL for what
+ * the profile forbids, -ENOMEM. */
+int atls_corim_write(const struct atls_corim *corim, uint8_t **outp, size_t *sizep);
+
+struct atls_corim_signed {          /* free the members with atls_corim_signed_clear() */
+    uint8_t *definite;              /* what MESSAGE borrows from: the input, lengths definite */
+    struct atls_cose_sign1 message; /* its payload is the unsigned CoRIM */
+    char *signer;                   /* its name, or the iss of the CWT claims */
+    struct atls_validity validity;  /* of the signature */
+};
+void atls_corim_signed_clear(struct atls_corim_signed *corim);
+/* Is it COSE_Sign1 with tag 18, and the content type or the payload of a CoRIM? Then
+ * atls_corim_signed_parse() is to be asked, whatever it says. */
+bool atls_corim_is_signed(struct atls_bytes in);
+/* Signed CoRIM (draft-ietf-rats-corim section 4.2), its payload untouched and its signature not
+ * verified: that is atls_cose_sign1_verify() on the message. ATLS_E_MALFORMED, ATLS_E_MISSING
+ * (neither corim-meta nor CWT claims in the protected header), ATLS_E_UNSUPPORTED (another content
+ * type, a detached payload, a hash envelope), -ENOMEM. */
+int atls_corim_signed_parse(struct atls_bytes in, struct atls_corim_signed *corimp);
+
+#endif

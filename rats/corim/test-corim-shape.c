@@ -1,0 +1,647 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CoRIM against its CDDL: what each rule takes and refuses; validity; encodings; signed ones. */
+#include "rats/test/test-support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/error.h"
+#include "rats/cbor/cbor-item.h"
+#include "rats/cbor/cbor-write.h"
+#include "rats/corim/corim-keys.h"
+#include "rats/corim/corim-read.h"
+#include "rats/crypto/pem.h"
+#include "rats/test/test-hex.h"
+
+/* Pieces of CoMIDs in hexadecimal. */
+#define B32                                                                                        \
+    "5820"                                                                                         \
+    "0101010101010101010101010101010101010101010101010101010101010101"
+#define UUID16                                                                                     \
+    "50"                                                                                           \
+    "00112233445566778899aabbccddeeff"
+#define CLASS "a100a100d90230" B32 /* {class: {class-id: 560(bytes)}} */
+#define SHA256_DIGEST "8201" B32
+#define VALUES(digests)                                                                            \
+    "a2"                                                                                           \
+    "02" digests "0d81d90230" B32
+#define NAMED(digests)                                                                             \
+    "a3"                                                                                           \
+    "02" digests "0b62424c"                                                                        \
+    "0d81d90230" B32
+#define MEASUREMENT(values)                                                                        \
+    "a2"                                                                                           \
+    "0076"                                                                                         \
+    "7073612e736f6674776172652d636f6d706f6e656e74"                                                 \
+    "01" values
+#define TRIPLE(values) "82" CLASS "81" MEASUREMENT(values)
+#define GOOD TRIPLE(VALUES("81" SHA256_DIGEST))
+#define REFERENCES "0081" GOOD
+#define ANY_TRIPLE                                                                                 \
+    "82" CLASS "81a101a101"                                                                        \
+    "01" /* environment, [{mval: {svn: 1}}] */
+#define PSA_PROFILE                                                                                \
+    "03d820781a"                                                                                   \
+    "7461673a61726d2e636f6d2c323032353a70736123312e302e30"
+
+static const struct shape_row {
+    const char *what, *clause;
+    const char *comid; /* its members; NULL: a good one */
+    const char *corim; /* members beside id, tags and profile; NULL: none */
+    unsigned comid_members, corim_members;
+    int outcome;
+    const char *text; /* part of the message */
+    unsigned skipped;
+} rows[] = {
+#define COMID_ROW(what, clause, members, count, ...)                                               \
+    {                                                                                              \
+        what, clause, members, NULL, count, 0, __VA_ARGS__                                         \
+    }
+#define CORIM_ROW(what, clause, members, count, ...)                                               \
+    {                                                                                              \
+        what, clause, NULL, members, 0, count, __VA_ARGS__                                         \
+    }
+#define IDENTITY "01a1006161"
+#define TRIPLES(pairs, content) IDENTITY "04a" pairs content
+    COMID_ROW("good", "5.1", TRIPLES("1", REFERENCES), 2, 0, "", 0),
+    /* triples */
+    COMID_ROW("no triples at all", "5.1.4", TRIPLES("0", ""), 2, ATLS_E_MALFORMED, "triples", 0),
+    COMID_ROW("an empty list of reference triples", "5.1.5", TRIPLES("1", "0080"), 2,
+              ATLS_E_MALFORMED, "one at least", 0),
+    COMID_ROW("an empty list of attestation keys", "5.1.10", TRIPLES("2", REFERENCES "0380"), 2,
+              ATLS_E_MALFORMED, "one at least", 0),
+    COMID_ROW("triples that are no list", "5.1.4", TRIPLES("1", "00a0"), 2, ATLS_E_MALFORMED,
+              "triples", 0),
+    COMID_ROW("a triple of one element", "5.1.5",
+              TRIPLES("1", "008181"
+                           "01"),
+              2, ATLS_E_MALFORMED, "2 elements", 0),
+    COMID_ROW("unknown triples", "5.1.4", TRIPLES("2", REFERENCES "0781" ANY_TRIPLE), 2,
+              ATLS_E_UNSUPPORTED, "key 7", 0),
+    COMID_ROW("triples under a private key", "5.1.4", TRIPLES("2", REFERENCES "2081" ANY_TRIPLE), 2,
+              ATLS_E_UNSUPPORTED, "key -1", 0),
+    COMID_ROW("triples under a text", "5.1.4", TRIPLES("2", REFERENCES "616181" ANY_TRIPLE), 2,
+              ATLS_E_MALFORMED, "a number as the key", 0),
+    COMID_ROW("reference triples twice", "RFC 8949 5.6", TRIPLES("2", REFERENCES REFERENCES), 2,
+              ATLS_E_MALFORMED, "the same as", 0),
+    /* those that are skipped are held to the CDDL too */
+    COMID_ROW("endorsed triples", "5.1.6", TRIPLES("2", REFERENCES "0181" ANY_TRIPLE), 2, 0, "",
+              1u << ATLS_SKIPPED_ENDORSED),
+    COMID_ROW("endorsed triples: an empty list", "5.1.6", TRIPLES("2", REFERENCES "0180"), 2,
+              ATLS_E_MALFORMED, "one at least", 0),
+    COMID_ROW("endorsed triples: junk", "5.1.6", TRIPLES("2", REFERENCES "016161"), 2,
+              ATLS_E_MALFORMED, "triples", 0),
+    COMID_ROW("endorsed triples: an empty measurement", "5.1.4.1",
+              TRIPLES("2", REFERENCES "018182" CLASS "81a101a0"), 2, ATLS_E_MALFORMED,
+              "measurement values", 0),
+    COMID_ROW("membership triples", "5.1.11", TRIPLES("2", REFERENCES "058182" CLASS "81" CLASS), 2,
+              0, "", 1u << ATLS_SKIPPED_MEMBERSHIP),
+    COMID_ROW("dependency triples without trustees", "5.1.11",
+              TRIPLES("2", REFERENCES "048182" CLASS "80"), 2, ATLS_E_MALFORMED, "domains", 0),
+    COMID_ROW("CoSWID triples", "5.1.12", TRIPLES("2", REFERENCES "068182" CLASS "816161"), 2, 0,
+              "", 1u << ATLS_SKIPPED_COSWID),
+    COMID_ROW("CoSWID triples: a number as the id", "5.1.12",
+              TRIPLES("2", REFERENCES "068182" CLASS "8101"), 2, ATLS_E_MALFORMED, "id", 0),
+    COMID_ROW("conditional series", "5.1.8",
+              TRIPLES("2", REFERENCES "08818282" CLASS "80"
+                                      "8182"
+                                      "81a101a10101"
+                                      "81a101a10102"),
+              2, 0, "", 1u << ATLS_SKIPPED_SERIES),
+    COMID_ROW("conditional series: junk", "5.1.8", TRIPLES("2", REFERENCES "0801"), 2,
+              ATLS_E_MALFORMED, "triples", 0),
+    COMID_ROW("conditional endorsements", "5.1.7",
+              TRIPLES("2", REFERENCES "0a8182"
+                                      "81" ANY_TRIPLE "81" ANY_TRIPLE),
+              2, 0, "", 1u << ATLS_SKIPPED_CONDITIONAL),
+    COMID_ROW("conditional endorsements: without conditions", "5.1.7",
+              TRIPLES("2", REFERENCES "0a8182"
+                                      "80"
+                                      "81" ANY_TRIPLE),
+              2, ATLS_E_MALFORMED, "conditions", 0),
+    /* digests */
+    COMID_ROW("an algorithm twice", "7.7",
+              TRIPLES("1", "0081" TRIPLE(NAMED("82" SHA256_DIGEST SHA256_DIGEST))), 2,
+              ATLS_E_MALFORMED, "sha-256 came again", 0),
+    COMID_ROW("an algorithm twice, once by its name", "7.7",
+              TRIPLES("1", "0081" TRIPLE(NAMED("82" SHA256_DIGEST "82677368612d323536" B32))), 2,
+              ATLS_E_MALFORMED, "sha-256 came again", 0),
+    COMID_ROW("two algorithms without a name", "PSA 3.3",
+              TRIPLES("1", "0081" TRIPLE(VALUES("82" SHA256_DIGEST SHA256_DIGEST))), 2,
+              ATLS_E_UNSUPPORTED, "without name", 0),
+    COMID_ROW("a digest whose value is a text", "7.7",
+              TRIPLES("1", "0081" TRIPLE(VALUES("8182016161"))), 2, ATLS_E_MALFORMED, "bytes", 0),
+    /* environment */
+    COMID_ROW("an empty environment", "5.1.4.1", TRIPLES("1", "008182a081" MEASUREMENT("a10101")),
+              2, ATLS_E_MALFORMED, "environment", 0),
+    COMID_ROW("an empty class", "5.1.4.1", TRIPLES("1", "008182a100a081" MEASUREMENT("a10101")), 2,
+              ATLS_E_MALFORMED, "class", 0),
+    COMID_ROW("a class whose vendor is a number", "5.1.4.1",
+              TRIPLES("1", "008182a100a1010181" MEASUREMENT("a10101")), 2, ATLS_E_MALFORMED, "text",
+              0),
+    COMID_ROW("an unknown member of an environment", "5.1.4.1",
+              TRIPLES("1", "008182a1090181" MEASUREMENT("a10101")), 2, ATLS_E_UNSUPPORTED, "key 9",
+              0),
+    /* tag identity */
+    COMID_ROW("tag identity: a UUID and a version", "5.1.1",
+              "01a200" UUID16 "0102"
+              "04a1" REFERENCES,
+              2, 0, "", 0),
+    COMID_ROW("tag identity: a number", "5.1.1",
+              "0105"
+              "04a1" REFERENCES,
+              2, ATLS_E_MALFORMED, "tag identity", 0),
+    COMID_ROW("tag identity: empty", "5.1.1",
+              "01a0"
+              "04a1" REFERENCES,
+              2, ATLS_E_MALFORMED, "tag identity", 0),
+    COMID_ROW("tag identity: a version alone", "5.1.1",
+              "01a10101"
+              "04a1" REFERENCES,
+              2, ATLS_E_MISSING, "tag id", 0),
+    COMID_ROW("tag identity: id a number", "5.1.1",
+              "01a10001"
+              "04a1" REFERENCES,
+              2, ATLS_E_MALFORMED, "id", 0),
+    COMID_ROW("tag identity: id of 15 bytes", "5.1.1",
+              "01a1004f00112233445566778899aabbccddee"
+              "04a1" REFERENCES,
+              2, ATLS_E_MALFORMED, "16 bytes", 0),
+    COMID_ROW("tag identity: a negative version", "5.1.1",
+              "01a20061610120"
+              "04a1" REFERENCES,
+              2, ATLS_E_MALFORMED, "unsigned", 0),
+    COMID_ROW("tag identity: an unknown member", "5.1.1",
+              "01a20061610901"
+              "04a1" REFERENCES,
+              2, ATLS_E_UNSUPPORTED, "key 9", 0),
+    /* the CoMID itself */
+    COMID_ROW("a language", "5.1", "0062656e" TRIPLES("1", REFERENCES), 3, 0, "", 0),
+    COMID_ROW("a language that is a number", "5.1", "0001" TRIPLES("1", REFERENCES), 3,
+              ATLS_E_MALFORMED, "text", 0),
+    COMID_ROW("an unknown member", "5.1", TRIPLES("1", REFERENCES) "186301", 3, ATLS_E_UNSUPPORTED,
+              "key 99", 0),
+    COMID_ROW("a member under a text", "5.1", TRIPLES("1", REFERENCES) "616101", 3,
+              ATLS_E_MALFORMED, "a number as the key", 0),
+    COMID_ROW("replaces another tag", "5.1.3",
+              IDENTITY "0381a20061620101"
+                       "04a1" REFERENCES,
+              3, ATLS_E_UNSUPPORTED, "linked tags", 0),
+    COMID_ROW("supplements another tag", "5.1.3",
+              IDENTITY "0381a20061620100"
+                       "04a1" REFERENCES,
+              3, ATLS_E_UNSUPPORTED, "linked tags", 0),
+    COMID_ROW("no linked tag in the list", "5.1.3",
+              IDENTITY "0380"
+                       "04a1" REFERENCES,
+              3, ATLS_E_MALFORMED, "linked tags", 0),
+    COMID_ROW("a linked tag without relation", "5.1.3",
+              IDENTITY "0381a1006162"
+                       "04a1" REFERENCES,
+              3, ATLS_E_MISSING, "relation", 0),
+    COMID_ROW("an entity", "5.1.2",
+              IDENTITY "0281a20061410281"
+                       "00"
+                       "04a1" REFERENCES,
+              3, 0, "", 0),
+    COMID_ROW("an entity without name", "5.1.2",
+              IDENTITY "0281a1028100"
+                       "04a1" REFERENCES,
+              3, ATLS_E_MISSING, "entity name", 0),
+    COMID_ROW("an entity without role", "5.1.2",
+              IDENTITY "0281a1006141"
+                       "04a1" REFERENCES,
+              3, ATLS_E_MISSING, "roles", 0),
+    COMID_ROW("no entity in the list", "5.1.2",
+              IDENTITY "0280"
+                       "04a1" REFERENCES,
+              3, ATLS_E_MALFORMED, "entities", 0),
+    COMID_ROW("an entity of an unknown role", "5.1.2",
+              IDENTITY "0281a200614102811863"
+                       "04a1" REFERENCES,
+              3, ATLS_E_UNSUPPORTED, "role", 0),
+    /* the CoRIM around it */
+    CORIM_ROW("an entity", "4.1.5",
+              "0581a200614102"
+              "8101",
+              1, 0, "", 0),
+    CORIM_ROW("an entity with a URI", "4.1.5",
+              "0581a300614101d82061620281"
+              "01",
+              1, 0, "", 0),
+    CORIM_ROW("an entity without name", "4.1.5", "0581a1028101", 1, ATLS_E_MISSING, "entity name",
+              0),
+    CORIM_ROW("an entity whose name is a number", "4.1.5", "0581a20001028101", 1, ATLS_E_MALFORMED,
+              "text", 0),
+    CORIM_ROW("an entity whose roles are empty", "4.1.5", "0581a20061410280", 1, ATLS_E_MALFORMED,
+              "roles", 0),
+    CORIM_ROW("an entity whose role is no list", "4.1.5", "0581a20061410201", 1, ATLS_E_MALFORMED,
+              "roles", 0),
+    CORIM_ROW("an entity whose URI has no tag", "4.1.5", "0581a3006141016162028101", 1,
+              ATLS_E_MALFORMED, "URI", 0),
+    CORIM_ROW("an entity of role 0", "4.1.5", "0581a2006141028100", 1, ATLS_E_UNSUPPORTED, "role",
+              0),
+    CORIM_ROW("an entity with an unknown member", "4.1.5", "0581a30061410281010901", 1,
+              ATLS_E_UNSUPPORTED, "key 9", 0),
+    CORIM_ROW("no entities", "4.1.5", "0580", 1, ATLS_E_MALFORMED, "entities", 0),
+    CORIM_ROW("an unknown member", "4.1", "186301", 1, ATLS_E_UNSUPPORTED, "key 99", 0),
+    CORIM_ROW("dependent RIMs", "4.1.3", "0281a100d8206161", 1, 0, "",
+              1u << ATLS_SKIPPED_DEPENDENT_RIMS),
+    CORIM_ROW("dependent RIMs: empty", "4.1.3", "0280", 1, ATLS_E_MALFORMED, "dependent", 0),
+    CORIM_ROW("dependent RIMs: without tag", "4.1.3", "0281a1006161", 1, ATLS_E_MALFORMED, "href",
+              0),
+    CORIM_ROW("dependent RIMs: no href", "4.1.3", "0281a10181820140", 1, ATLS_E_MISSING, "href", 0),
+    /* validity */
+    CORIM_ROW("validity", "7.3",
+              "04a200c1"
+              "00"
+              "01c11a7fffffff",
+              1, 0, "", 0),
+    CORIM_ROW("validity without its beginning", "7.3", "04a101c11a7fffffff", 1, 0, "", 0),
+    CORIM_ROW("validity without its end", "7.3", "04a100c100", 1, ATLS_E_MISSING, "not-after", 0),
+    CORIM_ROW("validity without tag", "7.3", "04a1011a7fffffff", 1, ATLS_E_MALFORMED, "time", 0),
+    CORIM_ROW("validity with tag 0", "7.3", "04a101c06161", 1, ATLS_E_MALFORMED, "tag 1", 0),
+    CORIM_ROW("validity as a text", "7.3", "04a101c16161", 1, ATLS_E_MALFORMED, "seconds", 0),
+    CORIM_ROW("validity that is not a number", "RFC 8949 3.4.2", "04a101c1f97e00", 1,
+              ATLS_E_MALFORMED, "finite", 0),
+    CORIM_ROW("validity without end of time", "RFC 8949 3.4.2", "04a101c1f97c00", 1,
+              ATLS_E_MALFORMED, "finite", 0),
+    CORIM_ROW("validity that ends before it begins", "7.3", "04a200c11a7fffffff01c101", 1,
+              ATLS_E_MALFORMED, "ends", 0),
+    CORIM_ROW("validity with an unknown member", "7.3", "04a201c11a7fffffff0901", 1,
+              ATLS_E_UNSUPPORTED, "key 9", 0),
+};
+
+static size_t put(uint8_t *out, const char *hex)
+{
+    struct atls_bytes bytes = test_hex(hex);
+
+    memcpy(out, bytes.data, bytes.size);
+    test_vector_free(bytes);
+    return bytes.size;
+}
+
+/* A long head: nine bytes where one would do. */
+static size_t put_head(uint8_t *out, unsigned major, uint64_t argument)
+{
+    out[0] = (uint8_t)(major << 5 | 27);
+    for (int i = 0; i < 8; i++)
+        out[1 + i] = (uint8_t)(argument >> (56 - 8 * i));
+    return 9;
+}
+
+/* The item at *AT, written in the longest way: long heads, indefinite lengths, chunks of strings.
+ */
+static size_t loosen(struct atls_bytes in, size_t *at, uint8_t *out)
+{
+    struct atls_cbor_item item;
+    size_t used = 0, half, count;
+
+    assert_int_equal(atls_cbor_item_decode(in, *at, &item), 0);
+    *at += item.size;
+    switch (item.type) {
+    case ATLS_CBOR_BYTES:
+    case ATLS_CBOR_TEXT:
+        half = item.content.size / 2;
+        out[used++] = (uint8_t)(item.type << 5 | 31);
+        used += put_head(out + used, item.type, half);
+        memcpy(out + used, item.content.data, half);
+        used += half;
+        used += put_head(out + used, item.type, item.content.size - half);
+        memcpy(out + used, item.content.data + half, item.content.size - half);
+        used += item.content.size - half;
+        out[used++] = 0xff;
+        return used;
+    case ATLS_CBOR_ARRAY:
+    case ATLS_CBOR_MAP:
+        count = (size_t)item.argument * (item.type == ATLS_CBOR_MAP ? 2 : 1);
+        out[used++] = (uint8_t)(item.type << 5 | 31);
+        while (count--)
+            used += loosen(in, at, out + used);
+        out[used++] = 0xff;
+        return used;
+    case ATLS_CBOR_TAG:
+        used = put_head(out, item.type, item.argument);
+        return used + loosen(in, at, out + used);
+    case ATLS_CBOR_UINT:
+    case ATLS_CBOR_NINT:
+        return put_head(out, item.type, item.argument);
+    default:
+        memcpy(out, in.data + *at - item.size, item.size);
+        return item.size;
+    }
+}
+
+static struct atls_bytes make(const struct shape_row *row, bool loose, uint8_t *out)
+{
+    uint8_t comid[4096], loosened[4096];
+    char tags[32];
+    size_t inner = 0, size = 0, at = 0;
+
+    comid[inner++] = (uint8_t)(0xa0 + (row->comid ? row->comid_members : 2));
+    inner += put(comid + inner, row->comid ? row->comid : TRIPLES("1", REFERENCES));
+    if (loose) {
+        inner = loosen(ATLS_BYTES(comid, inner), &at, loosened);
+        memcpy(comid, loosened, inner);
+    }
+    size += put(out, "d901f5");
+    out[size++] = (uint8_t)(0xa3 + row->corim_members);
+    snprintf(tags, sizeof tags,
+             "00617801"
+             "81d901fa59%04zx",
+             inner);
+    size += put(out + size, tags);
+    memcpy(out + size, comid, inner);
+    size += inner;
+    size += put(out + size, PSA_PROFILE);
+    if (row->corim)
+        size += put(out + size, row->corim);
+    return ATLS_BYTES(out, size);
+}
+
+static void test_row(void **state)
+{
+    const struct shape_row *row = *state;
+    uint8_t buffer[8192];
+    struct atls_corim corim;
+    int result = atls_corim_parse(make(row, false, buffer), &corim);
+
+    if (result != row->outcome || (result && !strstr(atls_error_text(), row->text)))
+        fail_msg("%s [%s]: expected %s with \"%s\", came %s: %s [%s]", row->what, row->clause,
+                 atls_error_name(row->outcome), row->text, atls_error_name(result),
+                 atls_error_text(), atls_error_clause());
+    if (result)
+        return;
+    assert_int_equal(corim.skipped, row->skipped);
+    assert_int_equal(corim.reference_value_count, 1);
+    atls_corim_clear(&corim);
+}
+
+/* RFC 8949 sections 3.2 and 4.1: the draft asks for no encoding, so any well-formed one is read,
+ * and what is wrong in one is wrong in all. */
+static void test_encodings(void **state)
+{
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        uint8_t tight[8192], loose[16384], *definite;
+        struct atls_bytes whole = make(&rows[i], true, tight);
+        struct atls_corim corim;
+        size_t at = 0, size = loosen(whole, &at, loose), definite_size;
+        int result;
+
+        if (strncmp(rows[i].clause, "RFC 8949 5.6", 12) == 0)
+            continue; /* a key twice is no CBOR that could be written anew */
+        result = atls_corim_parse(ATLS_BYTES(loose, size), &corim);
+        if (result != rows[i].outcome || (result && !strstr(atls_error_text(), rows[i].text)))
+            fail_msg("%s: expected %s, came %s: %s", rows[i].what, atls_error_name(rows[i].outcome),
+                     atls_error_name(result), atls_error_text());
+        if (!result)
+            atls_corim_clear(&corim);
+        if (result && result != ATLS_E_UNSUPPORTED)
+            continue;
+        assert_int_equal(atls_cbor_make_definite(ATLS_BYTES(loose, size), &atls_cbor_lenient,
+                                                 &definite, &definite_size),
+                         0);
+        assert_int_equal(atls_corim_parse(ATLS_BYTES(definite, definite_size), &corim), result);
+        if (!result)
+            atls_corim_clear(&corim);
+        free(definite);
+    }
+}
+
+/* Bytes that atls_cbor_make_definite() makes of others (RFC 8949 appendix A). */
+static void test_definite(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } table[] = {
+        {"00", "00"},
+        {"1800", "1800"}, /* heads stay as wide as they are */
+        {"5f42010243030405ff", "450102030405"},
+        {"7f657374726561646d696e67ff", "6973747265616d696e67"},
+        {"5fff", "40"},
+        {"9fff", "80"},
+        {"bfff", "a0"},
+        {"9f018202039f0405ffff", "8301820203820405"},
+        {"83018202039f0405ff", "8301820203820405"},
+        {"bf6346756ef563416d7421ff", "a26346756ef563416d7421"},
+        {"c19f01ff", "c18101"},
+        {"9ff97e00fb7ff8000000000000f6f7ff", "84f97e00fb7ff8000000000000f6f7"},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct atls_bytes in = test_hex(table[i].in), out = test_hex(table[i].out);
+        uint8_t *definite;
+        size_t size;
+
+        assert_int_equal(atls_cbor_make_definite(in, &atls_cbor_lenient, &definite, &size), 0);
+        if (!atls_bytes_equal(out, ATLS_BYTES(definite, size)))
+            fail_msg("%s: expected %s", table[i].in, table[i].out);
+        free(definite);
+        test_vector_free(in);
+        test_vector_free(out);
+    }
+}
+
+struct signed_row {
+    const char *what, *clause;
+    const char *header; /* members of the protected header behind alg (1) */
+    unsigned members;
+    int outcome;
+    const char *text;
+    const char *signer;
+    int64_t not_before, not_after;
+};
+
+#define TYPE                                                                                       \
+    "0374"                                                                                         \
+    "6170706c69636174696f6e2f72696d2b63626f72" /* application/rim+cbor */
+static const struct signed_row signed_rows[] = {
+    {"meta", "4.2.3", TYPE "0848a100a100634f6e65", 2, 0, "", "One", 0, 0},
+    {"meta with validity", "4.2.3", TYPE "0851a200a100634f6e6501a200c10501c11864", 2, 0, "", "One",
+     5, 100},
+    {"CWT claims", "4.2.2",
+     TYPE "0fa301634f6e65041864"
+          "0505",
+     2, 0, "", "One", 5, 100},
+    {"CWT claims with a fraction of a second", "4.2.2", TYPE "0fa201634f6e6504f95640", 2, 0, "",
+     "One", 0, 100},
+    {"both", "4.2.1",
+     TYPE "0851a200a100634f6e6501a200c10501c11864"
+          "0fa301634f6e650418640505",
+     3, 0, "", "One", 5, 100},
+    {"both, of another signer", "4.2.1",
+     TYPE "0848a100a100634f6e65"
+          "0fa10163547776",
+     3, ATLS_E_MALFORMED, "do not say the same", NULL, 0, 0},
+    {"both, of another time", "4.2.1",
+     TYPE "0848a100a100634f6e65"
+          "0fa201634f6e65041864",
+     3, ATLS_E_MALFORMED, "do not say the same", NULL, 0, 0},
+    {"neither", "4.2.1", TYPE, 1, ATLS_E_MISSING, "neither", NULL, 0, 0},
+    {"no content type", "4.2.1", "0848a100a100634f6e65", 1, ATLS_E_UNSUPPORTED, "content type",
+     NULL, 0, 0},
+    {"another content type", "4.2.1",
+     "0363612f62"
+     "0848a100a100634f6e65",
+     2, ATLS_E_UNSUPPORTED, "content type", NULL, 0, 0},
+    {"meta that is a map", "4.2.1", TYPE "08a100a100634f6e65", 2, ATLS_E_MALFORMED, "meta", NULL, 0,
+     0},
+    {"meta without signer", "4.2.3",
+     TYPE "0846a101a101c1"
+          "05",
+     2, ATLS_E_MISSING, "signer", NULL, 0, 0},
+    {"meta whose signer has no name", "4.2.3.1", TYPE "084ba100a101d8206474616773", 2,
+     ATLS_E_MISSING, "signer name", NULL, 0, 0},
+    {"meta with an unknown member", "4.2.3", TYPE "084aa200a100634f6e650901", 2, ATLS_E_UNSUPPORTED,
+     "key 9", NULL, 0, 0},
+    {"CWT claims without issuer", "4.2.2", TYPE "0fa1041864", 2, ATLS_E_MISSING, "iss", NULL, 0, 0},
+};
+
+static struct atls_private_key signing_key(void)
+{
+    static const uint8_t seed[32] = {9};
+    struct atls_private_key key;
+
+    assert_int_equal(atls_crypto_gnutls.make_key(ATLS_P256, seed, &key), 0);
+    return key;
+}
+
+/* COSE_Sign1 around the first good CoRIM. */
+static struct atls_bytes make_signed(const struct signed_row *row, bool tagged, uint8_t *out,
+                                     size_t capacity)
+{
+    struct atls_private_key key = signing_key();
+    uint8_t header[256], payload[8192], digest[32], signature[ATLS_SIGNATURE_MAX];
+    struct atls_bytes corim = make(&rows[0], false, payload), written;
+    struct atls_cbor_writer w;
+    size_t size = 0;
+
+    header[size++] = (uint8_t)(0xa1 + row->members);
+    size += put(header + size, "0126");
+    size += put(header + size, row->header);
+    assert_int_equal(atls_cose_sign1_digest(&atls_crypto_gnutls, ATLS_SHA256,
+                                            ATLS_BYTES(header, size), corim, digest),
+                     0);
+    assert_int_equal(atls_crypto_gnutls.sign(&key, ATLS_BYTES(digest, 32), signature), 0);
+    atls_cbor_write_init(&w, out, capacity);
+    if (tagged)
+        atls_cbor_write_tag(&w, ATLS_TAG_COSE_SIGN1);
+    atls_cbor_write_array(&w, 4);
+    atls_cbor_write_bytes(&w, ATLS_BYTES(header, size));
+    atls_cbor_write_map(&w, 0);
+    atls_cbor_write_bytes(&w, corim);
+    atls_cbor_write_bytes(&w, ATLS_BYTES(signature, 64));
+    assert_int_equal(atls_cbor_write_done(&w, &written), 0);
+    return written;
+}
+
+static void test_signed_row(void **state)
+{
+    const struct signed_row *row = *state;
+    struct atls_private_key key = signing_key();
+    struct atls_corim_signed corim;
+    uint8_t buffer[9000];
+    struct atls_bytes in = make_signed(row, true, buffer, sizeof buffer);
+    int result = atls_corim_signed_parse(in, &corim);
+
+    assert_true(atls_corim_is_signed(in)); /* by its payload, where not by its type */
+    if (result != row->outcome || (result && !strstr(atls_error_text(), row->text)))
+        fail_msg("%s [%s]: expected %s with \"%s\", came %s: %s", row->what, row->clause,
+                 atls_error_name(row->outcome), row->text, atls_error_name(result),
+                 atls_error_text());
+    if (result)
+        return;
+    assert_string_equal(corim.signer, row->signer);
+    assert_int_equal(corim.validity.not_before, row->not_before);
+    assert_int_equal(corim.validity.not_after, row->not_after);
+    assert_int_equal(atls_cose_sign1_verify(&corim.message, &atls_crypto_gnutls, &key.public_key),
+                     0);
+    atls_corim_signed_clear(&corim);
+}
+
+/* RFC 9052 section 4.2: the tag is that of COSE_Sign1, and nothing else stands before it. */
+static void test_signed_tags(void **state)
+{
+    struct atls_corim_signed corim;
+    uint8_t buffer[9000], other[9010];
+    struct atls_bytes in = make_signed(&signed_rows[0], false, buffer, sizeof buffer);
+    static const char *const before[] = {"", "d83d", "d83dd2", "d901f4", "d901f4d2", "d901f6d2"};
+
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        size_t size = before[i][0] ? put(other, before[i]) : 0;
+
+        memcpy(other + size, in.data, in.size);
+        assert_int_equal(atls_corim_signed_parse(ATLS_BYTES(other, size + in.size), &corim),
+                         ATLS_E_MALFORMED);
+        assert_int_not_equal(
+            atls_corim_parse(ATLS_BYTES(other, size + in.size), &(struct atls_corim){0}), 0);
+    }
+}
+
+static void test_validity(void **state)
+{
+    static const struct {
+        struct atls_validity validity;
+        int64_t now;
+        bool holds;
+    } table[] = {
+        {{0, 0}, 0, true}, {{0, 0}, INT64_MAX, true}, {{5, 9}, 4, false},
+        {{5, 9}, 5, true}, {{5, 9}, 9, true},         {{5, 9}, 10, false},
+        {{0, 9}, 1, true}, {{0, 9}, 10, false},       {{0, 1}, 1000, false},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        assert_int_equal(atls_validity_holds(&table[i].validity, table[i].now), table[i].holds);
+}
+
+static const struct pem_row {
+    const char *what, *before, *behind;
+    int outcome;
+} pem_rows[] = {
+    {"alone", "", "", 0},
+    {"RFC 7468 5.2: text before", "Subject: a device\n", "", 0},
+    {"RFC 7468 5.2: text behind", "", "\ntrailer", 0},
+    {"RFC 7468 2: line ends of any kind", "\r\n\t ", "\r\n", 0},
+    {"a second block behind", "", "\n-----BEGIN PUBLIC KEY-----\n", ATLS_E_MALFORMED},
+    {"a block of another kind behind", "", "\n-----BEGIN CERTIFICATE-----\n", ATLS_E_MALFORMED},
+    {"a block of another kind before", "-----BEGIN EC PARAMETERS-----\n", "", ATLS_E_MALFORMED},
+};
+
+static void test_pem(void **state)
+{
+    struct atls_private_key private_key = signing_key();
+    char *pem = atls_pem_write_public_key(&private_key.public_key);
+
+    for (size_t i = 0; i < sizeof pem_rows / sizeof *pem_rows; i++) {
+        struct atls_public_key key;
+        char text[1024];
+
+        snprintf(text, sizeof text, "%s%s%s", pem_rows[i].before, pem, pem_rows[i].behind);
+        if (atls_pem_read_public_key(atls_bytes_of_text(text), &key) != pem_rows[i].outcome)
+            fail_msg("%s: %s", pem_rows[i].what, atls_error_text());
+    }
+    free(pem);
+}
+
+int main(void)
+{
+    static struct CMUnitTest
+        tests[sizeof rows / sizeof *rows + sizeof signed_rows / sizeof *signed_rows + 8];
+    const struct CMUnitTest others[] = {
+        cmocka_unit_test(test_encodings), cmocka_unit_test(test_definite),
+        cmocka_unit_test(test_signed_tags), cmocka_unit_test(test_validity),
+        cmocka_unit_test(test_pem)};
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        tests[count++] = (struct CMUnitTest){.name = rows[i].what,
+                                             .test_func = test_row,
+                                             .initial_state = (void *)(uintptr_t)&rows[i]};
+    for (size_t i = 0; i < sizeof signed_rows / sizeof *signed_rows; i++)
+        tests[count++] = (struct CMUnitTest){.name = signed_rows[i].what,
+                                             .test_func = test_signed_row,
+                                             .initial_state = (void *)(uintptr_t)&signed_rows[i]};
+    memcpy(tests + count, others, sizeof others);
+    count += sizeof others / sizeof *others;
+    return _cmocka_run_group_tests("corim-shape", tests, count, NULL, NULL);
+}

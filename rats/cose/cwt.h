@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The times of a CBOR Web Token (RFC 8392 section 3.1.4 to 3.1.6), as KAT, PAT and PSA token may
+ * have them beside their own claims. */
+#ifndef ATLS_RATS_COSE_CWT_H
+#define ATLS_RATS_COSE_CWT_H
+
+#include "rats/cbor/cbor-read.h"
+
+enum { ATLS_CLAIM_EXP = 4, ATLS_CLAIM_NBF = 5, ATLS_CLAIM_IAT = 6 };
+
+#define ATLS_CWT_LEEWAY 2 /* seconds by which clocks may differ, as for results */
+
+struct atls_cwt_times { /* seconds since 1970; NumericDate may have a fraction */
+    bool has_exp, has_nbf, has_iat;
+    double exp, nbf, iat;
+};
+
+/* Is KEY one of the three? Then its value is to be read: an integer or a finite float without tag 1
+ * (RFC 8392 section 2); iat an integer (RFC 9711 section 4.3.1). ATLS_E_MALFORMED. */
+bool atls_cwt_is_time(int64_t key);
+int atls_cwt_read_time(struct atls_cbor_reader *r, int64_t key, struct atls_cwt_times *times);
+/* Is the token WHAT to be accepted at NOW? ATLS_E_EXPIRED: on or after exp, before nbf, or issued
+ * in the future; each by more than ATLS_CWT_LEEWAY. */
+int atls_cwt_check_times(const struct atls_cwt_times *times, const char *what, int64_t now);
+
+#endif

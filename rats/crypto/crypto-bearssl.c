@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The crypto adapter of the firmware; see crypto-bearssl.h. */
+#include "rats/crypto/crypto-bearssl.h"
+
+#include <bearssl.h>
+#include <errno.h>
+#include <string.h>
+
+#include "rats/base/error.h"
+
+#define POINT_MAX (1 + 2 * ATLS_COORDINATE_MAX) /* 04 || x || y */
+
+static const br_ec_impl *implementation(enum atls_curve curve)
+{
+    return curve == ATLS_P384 ? &br_ec_prime_i31 : &br_ec_p256_m31;
+}
+
+static int curve_number(enum atls_curve curve)
+{
+    return curve == ATLS_P384 ? BR_EC_secp384r1 : BR_EC_secp256r1;
+}
+
+static int hash(enum atls_hash alg, const struct atls_bytes *parts, size_t count, uint8_t *digestp)
+{
+    static const br_hash_class *const classes[] = {[ATLS_SHA256] = &br_sha256_vtable,
+                                                   [ATLS_SHA384] = &br_sha384_vtable,
+                                                   [ATLS_SHA512] = &br_sha512_vtable};
+    br_hash_compat_context context;
+
+    classes[alg]->init(&context.vtable);
+    for (size_t i = 0; i < count; i++)
+        context.vtable->update(&context.vtable, parts[i].data, parts[i].size);
+    context.vtable->out(&context.vtable, digestp);
+    return 0;
+}
+
+static int hmac(struct atls_bytes key, const struct atls_bytes *parts, size_t count, uint8_t *macp)
+{
+    br_hmac_key_context prepared;
+    br_hmac_context context;
+
+    br_hmac_key_init(&prepared, &br_sha256_vtable, key.data, key.size);
+    br_hmac_init(&context, &prepared, 0);
+    for (size_t i = 0; i < count; i++)
+        br_hmac_update(&context, parts[i].data, parts[i].size);
+    br_hmac_out(&context, macp);
+    explicit_bzero(&prepared, sizeof prepared);
+    explicit_bzero(&context, sizeof context);
+    return 0;
+}
+
+/* Is the scalar in [1, order - 1]? In the same time whatever it is. */
+static bool in_range(enum atls_curve curve, const uint8_t *scalar)
+{
+    size_t size;
+    const uint8_t *order = implementation(curve)->order(curve_number(curve), &size);
+    unsigned borrow = 0, any = 0;
+
+    for (size_t i = size; i-- > 0;) {
+        borrow = ((unsigned)scalar[i] - order[i] - borrow) >> 8 & 1;
+        any |= scalar[i];
+    }
+    return borrow && any;
+}
+
+/* Public point of the scalar in KEY; false where the scalar is not in its range. */
+static bool complete_key(struct atls_private_key *key)
+{
+    enum atls_curve curve = key->public_key.curve;
+    size_t size = atls_curve_size(curve);
+    uint8_t point[POINT_MAX];
+
+    if (!in_range(curve, key->d) ||
+        implementation(curve)->mulgen(point, key->d, size, curve_number(curve)) != 1 + 2 * size)
+        return false;
+    memcpy(key->public_key.x, point + 1, size);
+    memcpy(key->public_key.y, point + 1 + size, size);
+    return true;
+}
+
+static int make_key(enum atls_curve curve, const uint8_t *seed, struct atls_private_key *keyp)
+{
+    return atls_key_make(&atls_crypto_bearssl, curve, seed, complete_key, keyp);
+}
+
+static int sign(const struct atls_private_key *key, struct atls_bytes digest, uint8_t *signaturep)
+{
+    enum atls_curve curve = key->public_key.curve;
+    size_t size = atls_curve_size(curve);
+    uint8_t scalar[ATLS_COORDINATE_MAX];
+    br_ec_private_key private_key = {curve_number(curve), scalar, size};
+    size_t written;
+    int r = atls_digest_check(curve, digest);
+
+    if (r)
+        return r;
+    memcpy(scalar, key->d, size); /* BearSSL's pointer is not const */
+    written = br_ecdsa_i31_sign_raw(implementation(curve),
+                                    curve == ATLS_P384 ? &br_sha384_vtable : &br_sha256_vtable,
+                                    digest.data, &private_key, signaturep);
+    explicit_bzero(scalar, sizeof scalar);
+    return written == 2 * size ? 0 : atls_fail(-EIO, NULL, "ECDSA: no signature was made");
+}
+
+static size_t encode_point(const struct atls_public_key *key, uint8_t point[POINT_MAX])
+{
+    size_t size = atls_curve_size(key->curve);
+
+    point[0] = 4;
+    memcpy(point + 1, key->x, size);
+    memcpy(point + 1 + size, key->y, size);
+    return 1 + 2 * size;
+}
+
+/* A multiplication by one, which checks the point it is given. */
+static int check_point(const struct atls_public_key *key)
+{
+    static const uint8_t one = 1;
+    uint8_t point[POINT_MAX];
+    size_t size = encode_point(key, point);
+
+    if (implementation(key->curve)->mul(point, size, &one, 1, curve_number(key->curve)))
+        return 0;
+    return atls_fail(ATLS_E_MALFORMED, "RFC 9053 section 7.1.1",
+                     "public key: x and y are not a point of the curve");
+}
+
+static int verify(const struct atls_public_key *key, struct atls_bytes digest,
+                  struct atls_bytes signature)
+{
+    size_t size = atls_curve_size(key->curve);
+    uint8_t point[POINT_MAX];
+    br_ec_public_key public_key = {curve_number(key->curve), point, encode_point(key, point)};
+    int r = atls_digest_check(key->curve, digest);
+
+    if (r == 0)
+        r = check_point(key);
+    if (r)
+        return r;
+    if (signature.size != 2 * size)
+        return atls_fail(ATLS_E_SIGNATURE, "RFC 9053 section 2.1",
+                         "ECDSA signature: expected %zu bytes, came %zu", 2 * size, signature.size);
+    if (!br_ecdsa_i31_vrfy_raw(implementation(key->curve), digest.data, digest.size, &public_key,
+                               signature.data, signature.size))
+        return atls_fail(ATLS_E_SIGNATURE, "RFC 9053 section 2.1",
+                         "ECDSA signature does not verify");
+    return 0;
+}
+
+const struct atls_crypto atls_crypto_bearssl = {
+    .name = "BearSSL",
+    .hash = hash,
+    .hmac = hmac,
+    .random = atls_bearssl_random,
+    .make_key = make_key,
+    .sign = sign,
+    .check_point = check_point,
+    .verify = verify,
+};

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the crypto adapters have in common: sizes, the derivation of keys from a seed (so that a
+ * seed makes the same device on the host and in firmware), SubjectPublicKeyInfo, the local signer.
+ */
+#include "rats/crypto/crypto.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "rats/base/error.h"
+
+/* RFC 5480: everything before the coordinates, up to and with the 04 of an uncompressed point. */
+static const uint8_t spki_head_p256[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
+                                         0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+                                         0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04};
+static const uint8_t spki_head_p384[] = {0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86,
+                                         0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b,
+                                         0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00, 0x04};
+
+size_t atls_curve_size(enum atls_curve curve)
+{
+    return curve == ATLS_P384 ? 48 : 32;
+}
+
+size_t atls_hash_size(enum atls_hash hash)
+{
+    return hash == ATLS_SHA256 ? 32 : hash == ATLS_SHA384 ? 48 : 64;
+}
+
+enum atls_hash atls_curve_hash(enum atls_curve curve)
+{
+    return curve == ATLS_P384 ? ATLS_SHA384 : ATLS_SHA256;
+}
+
+int atls_curve_cose_alg(enum atls_curve curve)
+{
+    return curve == ATLS_P384 ? ATLS_COSE_ES384 : ATLS_COSE_ES256;
+}
+
+bool atls_public_key_equal(const struct atls_public_key *a, const struct atls_public_key *b)
+{
+    size_t size = atls_curve_size(a->curve);
+
+    return a->curve == b->curve && memcmp(a->x, b->x, size) == 0 && memcmp(a->y, b->y, size) == 0;
+}
+
+int atls_key_candidate(const struct atls_crypto *crypto, enum atls_curve curve,
+                       const uint8_t seed[32], uint32_t n, uint8_t *scalarp)
+{
+    uint8_t label[] = {'a',
+                       't',
+                       'l',
+                       's',
+                       ' ',
+                       'k',
+                       'e',
+                       'y',
+                       (uint8_t)curve,
+                       (uint8_t)(n >> 24),
+                       (uint8_t)(n >> 16),
+                       (uint8_t)(n >> 8),
+                       (uint8_t)n,
+                       0};
+    const struct atls_bytes parts[] = {ATLS_BYTES(label, sizeof label)};
+    uint8_t scalar[2 * 32]; /* whole blocks */
+    size_t size = atls_curve_size(curve);
+    int r = 0;
+
+    for (size_t done = 0; done < size && r == 0; done += 32) {
+        label[sizeof label - 1] = (uint8_t)(done / 32);
+        r = crypto->hmac(ATLS_BYTES(seed, 32), parts, 1, scalar + done);
+    }
+    if (r == 0)
+        memcpy(scalarp, scalar, size);
+    explicit_bzero(scalar, sizeof scalar);
+    return r;
+}
+
+int atls_key_make(const struct atls_crypto *crypto, enum atls_curve curve, const uint8_t *seed,
+                  bool (*complete)(struct atls_private_key *key), struct atls_private_key *keyp)
+{
+    struct atls_private_key key;
+    int r;
+
+    /* A candidate is outside the range with a chance of 2^-32 at most; ten in a row do not occur.
+     */
+    for (uint32_t n = 0; n < 10; n++) {
+        memset(&key, 0, sizeof key);
+        key.public_key.curve = curve;
+        r = seed ? atls_key_candidate(crypto, curve, seed, n, key.d)
+                 : crypto->random(key.d, atls_curve_size(curve));
+        if (r)
+            return r;
+        if (complete(&key)) {
+            *keyp = key;
+            explicit_bzero(&key, sizeof key);
+            return 0;
+        }
+    }
+    return atls_fail(-EIO, NULL, "no private key found in ten candidates");
+}
+
+int atls_digest_check(enum atls_curve curve, struct atls_bytes digest)
+{
+    size_t expected = atls_hash_size(atls_curve_hash(curve));
+
+    if (digest.size == expected)
+        return 0;
+    return atls_fail(-EINVAL, "RFC 9053 section 2.1",
+                     "ECDSA: expected a digest of %zu bytes, came %zu", expected, digest.size);
+}
+
+size_t atls_spki_encode(const struct atls_public_key *key, uint8_t spkip[ATLS_SPKI_MAX])
+{
+    bool large = key->curve == ATLS_P384;
+    size_t head = large ? sizeof spki_head_p384 : sizeof spki_head_p256;
+    size_t size = atls_curve_size(key->curve);
+
+    memcpy(spkip, large ? spki_head_p384 : spki_head_p256, head);
+    memcpy(spkip + head, key->x, size);
+    memcpy(spkip + head + size, key->y, size);
+    return head + 2 * size;
+}
+
+static int sign_locally(void *context, struct atls_bytes digest, uint8_t *signaturep)
+{
+    const struct atls_local_signer *local = context;
+
+    return local->crypto->sign(local->key, digest, signaturep);
+}
+
+struct atls_signer atls_signer_local(struct atls_local_signer *local)
+{
+    return (struct atls_signer){
+        .curve = local->key->public_key.curve, .sign = sign_locally, .context = local};
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* EAT attestation result (EAR) as a JWT signed with ES256: Veraison's dialect and that of
+ * draft-ietf-rats-ear-03; both are read, either is written. */
+#ifndef ATLS_RATS_EAR_EAR_H
+#define ATLS_RATS_EAR_EAR_H
+
+#include <jansson.h>
+
+#include "rats/crypto/crypto.h"
+
+struct atls_jws;
+
+enum atls_ear_dialect { ATLS_EAR_VERAISON, ATLS_EAR_DRAFT_03 };
+enum atls_tier {
+    ATLS_TIER_NONE = 0,
+    ATLS_TIER_AFFIRMING = 2,
+    ATLS_TIER_WARNING = 32,
+    ATLS_TIER_CONTRAINDICATED = 96
+};
+enum atls_trust_claim { /* AR4SI; the values are the vector's CBOR keys */
+                        ATLS_INSTANCE_IDENTITY,
+                        ATLS_CONFIGURATION,
+                        ATLS_EXECUTABLES,
+                        ATLS_FILE_SYSTEM,
+                        ATLS_HARDWARE,
+                        ATLS_RUNTIME_OPAQUE,
+                        ATLS_STORAGE_OPAQUE,
+                        ATLS_SOURCED_DATA,
+                        ATLS_TRUST_CLAIM_COUNT
+};
+const char *atls_tier_name(enum atls_tier tier);
+const char *atls_trust_claim_name(enum atls_trust_claim claim);
+enum atls_tier atls_trust_claim_tier(int value); /* -1..1 none, 2..31, 32..95, 96..127 */
+
+struct atls_ear_submod {
+    char *name; /* "PSA_IOT" */
+    enum atls_tier status;
+    bool has_claim[ATLS_TRUST_CLAIM_COUNT];
+    int trust_vector[ATLS_TRUST_CLAIM_COUNT]; /* -128..127 */
+    char *policy_id;                          /* first one; NULL where absent */
+    bool has_key;                             /* key-attestation akpub */
+    struct atls_public_key key;
+    json_t *policy_claims;      /* object or NULL: the verifier's reasons */
+    json_t *annotated_evidence; /* object or NULL */
+};
+struct atls_ear { /* free the members with atls_ear_clear() */
+    enum atls_ear_dialect dialect;
+    int64_t issued_at;       /* iat, seconds since 1970 */
+    int64_t expires_at;      /* exp, 0 where absent */
+    int64_t not_before;      /* nbf, 0 where absent */
+    char *issuer;            /* iss or NULL */
+    json_t *audience;        /* aud, a string or an array of strings; NULL where absent */
+    char *developer, *build; /* verifier id */
+    bool has_status; /* of the whole, which may be worse than any submod's, and never better */
+    enum atls_tier status;
+    uint8_t *nonce; /* eat_nonce, NULL where absent */
+    size_t nonce_size;
+    struct atls_ear_submod *submods;
+    size_t submod_count;
+};
+void atls_ear_clear(struct atls_ear *ear);
+
+/* Writes the JWT (*JWTP is allocated, zero-terminated), signed by SIGNER_JWK (a private EC key).
+ * -EINVAL where something is missing that the reader demands, or no such key; -ENOMEM. */
+int atls_ear_write(const struct atls_ear *ear, const json_t *signer_jwk, char **jwtp);
+/* Verifies compact JWS with the public JWK: alg must be ES256 or ES384 and fit the key, "crit" is
+ * refused, then parses strictly. ATLS_E_SIGNATURE; ATLS_E_UNTRUSTED (the JWK's own use, alg or
+ * key_ops speak against it); ATLS_E_UNSUPPORTED (alg, crit, eat_profile, several nonces);
+ * ATLS_E_MALFORMED, ATLS_E_MISSING (profile, iat, verifier id, submods, status, akpub),
+ * ATLS_E_LIMIT (1 MiB), -ENOMEM. */
+int atls_ear_read(struct atls_bytes jwt, const json_t *verifier_jwk, struct atls_ear *earp);
+/* The same of one that is parsed already. */
+int atls_ear_read_jws(const struct atls_jws *jws, const json_t *verifier_jwk,
+                      struct atls_ear *earp);
+/* Parses without verifying: for the printer, never for a decision. */
+int atls_ear_read_unverified(struct atls_bytes jwt, struct atls_ear *earp);
+int atls_ear_parse_claims(const json_t *claims, struct atls_ear *earp);
+/* iat/nbf/exp against NOW with LEEWAY seconds; without exp the result lives MAX_AGE seconds from
+ * iat. ATLS_E_EXPIRED. */
+int atls_ear_check_time(const struct atls_ear *ear, int64_t now, int64_t leeway, int64_t max_age);
+/* The worst of all there is: the status of the whole, those of all submods and every claim of their
+ * vectors; none without a submod. From best to worst: affirming, none, warning, contraindicated. A
+ * claim of 0 says nothing. */
+enum atls_tier atls_ear_worst_tier(const struct atls_ear *ear);
+/* Those of one submod; and whether FIRST is worse than SECOND, in that order. */
+enum atls_tier atls_ear_submod_tier(const struct atls_ear_submod *submod);
+bool atls_tier_is_worse(enum atls_tier first, enum atls_tier second);
+/* Is it for somebody who goes by these names (RFC 7519 section 4.1.3)? One that has no aud is for
+ * anybody. */
+bool atls_ear_is_for(const struct atls_ear *ear, const char *const *names, size_t count);
+
+/* JWK of a public key, and back. */
+json_t *atls_jwk_of_public_key(const struct atls_public_key *key);
+int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp);
+/* The same of a key that is to verify signatures, as far as the JWK says what it is for: use is
+ * "sig", key_ops has "verify", alg fits the curve (RFC 7517 sections 4.2 to 4.4); otherwise
+ * ATLS_E_UNTRUSTED. ATLS_E_MALFORMED: one of them is of another type, or an operation is there
+ * twice. */
+int atls_jwk_to_verification_key(const json_t *jwk, struct atls_public_key *keyp);
+
+#endif

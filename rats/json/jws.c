@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JWS compact serialization and JWK. The header is checked first, so that nothing in a message or a
+ * key file can choose the algorithm; the signature itself is the crypto adapter's. libjose, which
+ * did this, builds and checks an EC key anew for each signature, at four times the cost of the
+ * signature; the tests still hold this to libjose's signatures, and libjose to these.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/encoding.h"
+#include "rats/base/error.h"
+#include "rats/ear/ear.h"
+#include "rats/json/jws.h"
+
+#define JWS "RFC 7515 section 7.1"
+#define JWA "RFC 7518 section 3.1"
+#define JWK "RFC 7518 section 6.2"
+
+static const struct {
+    enum atls_curve curve;
+    const char *crv, *alg;
+} curves[] = {{ATLS_P256, "P-256", "ES256"}, {ATLS_P384, "P-384", "ES384"}};
+
+static int decode_part(struct atls_bytes part, const char *what, json_t **objectp)
+{
+    uint8_t *data;
+    size_t size;
+    int r = atls_base64_decode(ATLS_BASE64URL, part, &data, &size);
+
+    if (r)
+        return r < 0 ? r : atls_fail(r, JWS, "JWS %s: base64url without padding expected", what);
+    r = atls_json_object(ATLS_BYTES(data, size), what, objectp);
+    free(data);
+    return r;
+}
+
+static int check_signature_part(struct atls_bytes part)
+{
+    uint8_t *data;
+    size_t size;
+    int r = atls_base64_decode(ATLS_BASE64URL, part, &data, &size);
+
+    if (!r)
+        free(data);
+    return r <= 0 ? r : atls_fail(r, JWS, "JWS signature: base64url without padding expected");
+}
+
+int atls_jws_parse(struct atls_bytes jwt, struct atls_jws *jwsp)
+{
+    struct atls_bytes rest = atls_text_trim(jwt), part[3];
+    struct atls_jws jws = {0};
+    int r;
+
+    if (rest.size > ATLS_JWS_MAX_SIZE)
+        return atls_fail(ATLS_E_LIMIT, NULL, "JWS: at most %u bytes expected, %zu came",
+                         ATLS_JWS_MAX_SIZE, rest.size);
+    for (unsigned i = 0; i < 3; i++) {
+        const uint8_t *dot = rest.size ? memchr(rest.data, '.', rest.size) : NULL;
+        if ((i < 2) != (dot != NULL))
+            return atls_fail(ATLS_E_MALFORMED, JWS, "JWS: three parts with two dots expected");
+        part[i] = ATLS_BYTES(rest.data, dot ? (size_t)(dot - rest.data) : rest.size);
+        if (!part[i].size && i < 2)
+            return atls_fail(ATLS_E_MALFORMED, JWS, "JWS: part %u of 3 is empty", i + 1);
+        rest.data += dot ? part[i].size + 1 : 0;
+        rest.size -= dot ? part[i].size + 1 : 0;
+    }
+    jws.header_part = part[0];
+    jws.payload_part = part[1];
+    jws.signature_part = part[2];
+    r = decode_part(part[0], "protected header", &jws.header);
+    if (!r)
+        r = decode_part(part[1], "payload", &jws.payload);
+    if (!r)
+        r = check_signature_part(part[2]);
+    if (r) {
+        atls_jws_clear(&jws);
+        return r;
+    }
+    *jwsp = jws;
+    return 0;
+}
+
+void atls_jws_clear(struct atls_jws *jws)
+{
+    json_decref(jws->header);
+    json_decref(jws->payload);
+    *jws = (struct atls_jws){0};
+}
+
+/* A member that is a string; NULL where it is not there. ATLS_E_MALFORMED: another value. */
+static int text_of(const json_t *object, const char *what, const char *name, const char *clause,
+                   const char **textp)
+{
+    const json_t *value = json_object_get(object, name);
+
+    *textp = atls_json_text(value);
+    return value && !*textp
+               ? atls_fail(ATLS_E_MALFORMED, clause, "%s %s: expected a string%s", what, name,
+                           json_is_string(value) ? " without U+0000" : ", another value came")
+               : 0;
+}
+
+/* key_ops: strings, none twice, verify among them, and where use is there as well, nothing that is
+ * no matter of signatures ("they MUST be consistent"). A key for signing alone is none to verify
+ * with: each operation is named by itself. */
+static int check_operations(const json_t *jwk, const char *use)
+{
+    static const char clause[] = "RFC 7517 section 4.3";
+    const json_t *operations = json_object_get(jwk, "key_ops"), *operation;
+    bool verifies = !operations;
+    size_t i;
+
+    if (operations && !json_is_array(operations))
+        return atls_fail(ATLS_E_MALFORMED, clause, "JWK key_ops: expected an array of strings");
+    json_array_foreach(operations, i, operation)
+    {
+        bool verify = atls_json_is(operation, "verify");
+
+        if (!json_is_string(operation))
+            return atls_fail(ATLS_E_MALFORMED, clause,
+                             "JWK key_ops: expected strings, another value came");
+        for (size_t j = 0; j < i; j++)
+            if (json_equal(json_array_get(operations, j), operation))
+                return atls_fail(ATLS_E_MALFORMED, clause,
+                                 "JWK key_ops: expected each operation once");
+        if (use && !verify && !atls_json_is(operation, "sign"))
+            return atls_fail(ATLS_E_UNTRUSTED, clause,
+                             "JWK: use is sig, and key_ops holds more than sign and verify");
+        verifies = verifies || verify;
+    }
+    return verifies ? 0
+                    : atls_fail(ATLS_E_UNTRUSTED, clause,
+                                "expected a key for verification, its key_ops has no \"verify\"");
+}
+
+int atls_jwk_to_verification_key(const json_t *jwk, struct atls_public_key *keyp)
+{
+    struct atls_public_key key;
+    const char *alg, *use;
+    int r = atls_jwk_to_public_key(jwk, &key);
+
+    if (!r)
+        r = text_of(jwk, "JWK", "alg", "RFC 7517 section 4.4", &alg);
+    if (!r)
+        r = text_of(jwk, "JWK", "use", "RFC 7517 section 4.2", &use);
+    if (r)
+        return r;
+    const char *expected = curves[key.curve == ATLS_P384].alg;
+    if (alg && strcmp(alg, expected) != 0)
+        return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.4",
+                         "expected a key for alg %s, by its curve, it is for %.32s", expected, alg);
+    if (use && strcmp(use, "sig") != 0)
+        return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.2",
+                         "expected a key for signatures, its use is %.32s", use);
+    r = check_operations(jwk, use);
+    if (!r)
+        *keyp = key;
+    return r;
+}
+
+bool atls_jws_is_unsecured(const struct atls_jws *jws)
+{
+    return atls_json_is(json_object_get(jws->header, "alg"), "none");
+}
+
+static int check_header(const struct atls_jws *jws, const struct atls_public_key *key)
+{
+    const char *alg;
+    size_t i;
+    int r = text_of(jws->header, "JWS header", "alg", "RFC 7515 section 4.1.1", &alg);
+
+    if (r)
+        return r;
+    if (atls_jws_is_unsecured(jws))
+        return atls_fail(ATLS_E_UNSUPPORTED, "RFC 8725 section 3.2",
+                         "expected a signed JWS, came one with alg none, which nobody signed");
+    if (json_object_get(jws->header, "crit") || json_object_get(jws->header, "b64"))
+        return atls_fail(ATLS_E_UNSUPPORTED, "RFC 7515 section 4.1.11",
+                         "JWS header: no critical extension is understood");
+    if (!alg)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 7515 section 4.1.1", "JWS header: alg is missing");
+    for (i = 0; i < 2 && strcmp(alg, curves[i].alg) != 0; i++)
+        ;
+    if (i == 2)
+        return atls_fail(ATLS_E_UNSUPPORTED, JWA, "JWS alg: ES256 or ES384 expected, %.32s came",
+                         alg);
+    if (curves[i].curve != key->curve)
+        return atls_fail(ATLS_E_SIGNATURE, "RFC 7518 section 3.4",
+                         "JWS alg %s does not fit the key's curve", alg);
+    return 0;
+}
+
+/* The digest over BASE64URL(header) || '.' || BASE64URL(payload), by the hash of ES256 or ES384. */
+static int digest_parts(enum atls_curve curve, struct atls_bytes header, struct atls_bytes payload,
+                        uint8_t digestp[ATLS_HASH_MAX])
+{
+    const struct atls_bytes parts[] = {header, atls_bytes_of_text("."), payload};
+    return atls_crypto_gnutls.hash(atls_curve_hash(curve), parts, 3, digestp);
+}
+
+int atls_jws_verify(const struct atls_jws *jws, const json_t *jwk)
+{
+    struct atls_public_key key = {0};
+    uint8_t digest[ATLS_HASH_MAX], *signature;
+    size_t size;
+    int r = atls_jwk_to_verification_key(jwk, &key);
+
+    if (!r)
+        r = check_header(jws, &key);
+    if (!r)
+        r = digest_parts(key.curve, jws->header_part, jws->payload_part, digest);
+    if (!r)
+        r = atls_base64_decode(ATLS_BASE64URL, jws->signature_part, &signature, &size);
+    if (r)
+        return r;
+    if (size != 2 * atls_curve_size(key.curve))
+        r = atls_fail(ATLS_E_SIGNATURE, "RFC 7518 section 3.4",
+                      "JWS signature: expected %zu bytes, came %zu", 2 * atls_curve_size(key.curve),
+                      size);
+    else if ((r = atls_crypto_gnutls.verify(
+                  &key, ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(key.curve))),
+                  ATLS_BYTES(signature, size))) > 0)
+        r = atls_fail(ATLS_E_SIGNATURE, "RFC 7515 section 5.2",
+                      "JWS signature does not verify with the %s key given",
+                      curves[key.curve == ATLS_P384].alg);
+    free(signature);
+    return r;
+}
+
+/* Base64url of JSON text; NULL where there is no memory. */
+static char *encode_json(const json_t *json)
+{
+    char *text = json_dumps(json, JSON_COMPACT);
+    char *part = text ? atls_base64_encode(ATLS_BASE64URL, atls_bytes_of_text(text)) : NULL;
+
+    free(text);
+    return part;
+}
+
+static int sign_parts(const struct atls_private_key *key, const char *header, const char *payload,
+                      char **jwtp)
+{
+    enum atls_curve curve = key->public_key.curve;
+    uint8_t digest[ATLS_HASH_MAX], signature[ATLS_SIGNATURE_MAX];
+    int r = digest_parts(curve, atls_bytes_of_text(header), atls_bytes_of_text(payload), digest);
+
+    if (!r)
+        r = atls_crypto_gnutls.sign(key, ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(curve))),
+                                    signature);
+    if (r)
+        return r;
+    char *text =
+        atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(signature, 2 * atls_curve_size(curve)));
+    char *jwt;
+    r = text && asprintf(&jwt, "%s.%s.%s", header, payload, text) >= 0 ? 0 : -ENOMEM;
+    free(text);
+    if (r)
+        return atls_fail(r, NULL, "JWS: out of memory");
+    *jwtp = jwt;
+    return 0;
+}
+
+static int read_coordinate(const json_t *jwk, const char *name, enum atls_curve curve,
+                           uint8_t *coordinatep);
+
+int atls_jws_sign(const json_t *claims, const json_t *signer_jwk, char **jwtp)
+{
+    char *text = json_dumps(claims, JSON_COMPACT);
+    int r = text ? atls_jws_sign_as(atls_bytes_of_text(text), "typ", "JWT", signer_jwk, jwtp)
+                 : atls_fail(-ENOMEM, NULL, "JWS: out of memory");
+
+    free(text);
+    return r;
+}
+
+int atls_jws_sign_as(struct atls_bytes payload, const char *name, const char *value,
+                     const json_t *signer_jwk, char **jwtp)
+{
+    struct atls_private_key key = {0};
+    char *header = NULL, *part = NULL;
+
+    if (atls_jwk_to_public_key(signer_jwk, &key.public_key) ||
+        read_coordinate(signer_jwk, "d", key.public_key.curve, key.d))
+        return atls_fail(-EINVAL, JWK, "JWS: a private EC key on P-256 or P-384 expected");
+    json_t *fields =
+        json_pack("{s:s, s:s}", "alg", curves[key.public_key.curve == ATLS_P384].alg, name, value);
+    if (fields) {
+        header = encode_json(fields);
+        part = atls_base64_encode(ATLS_BASE64URL, payload);
+    }
+    int r = header && part ? sign_parts(&key, header, part, jwtp)
+                           : atls_fail(-ENOMEM, NULL, "JWS: out of memory");
+    explicit_bzero(&key, sizeof key);
+    json_decref(fields);
+    free(header);
+    free(part);
+    return r;
+}
+
+json_t *atls_jwk_of_public_key(const struct atls_public_key *key)
+{
+    size_t size = atls_curve_size(key->curve);
+    char *x = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key->x, size));
+    char *y = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key->y, size));
+    json_t *jwk = x && y ? json_pack("{s:s, s:s, s:s, s:s}", "kty", "EC", "crv",
+                                     curves[key->curve == ATLS_P384].crv, "x", x, "y", y)
+                         : NULL;
+
+    free(x);
+    free(y);
+    return jwk;
+}
+
+static int read_coordinate(const json_t *jwk, const char *name, enum atls_curve curve,
+                           uint8_t *coordinatep)
+{
+    const json_t *text = json_object_get(jwk, name);
+    uint8_t *data;
+    size_t size;
+    int r;
+
+    if (!json_is_string(text))
+        return atls_fail(ATLS_E_MISSING, JWK, "JWK: %s is missing", name);
+    r = atls_base64_decode(ATLS_BASE64URL, atls_json_bytes(text), &data, &size);
+    if (r)
+        return r < 0 ? r : atls_fail(r, JWK, "JWK %s: base64url without padding expected", name);
+    if (size == atls_curve_size(curve))
+        memcpy(coordinatep, data, size);
+    else
+        r = atls_fail(ATLS_E_MALFORMED, JWK, "JWK %s: %zu bytes expected, %zu came", name,
+                      atls_curve_size(curve), size);
+    free(data);
+    return r;
+}
+
+int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp)
+{
+    const char *kty = atls_json_text(json_object_get(jwk, "kty"));
+    const char *crv = atls_json_text(json_object_get(jwk, "crv"));
+    struct atls_public_key key = {0};
+    size_t i;
+    int r;
+
+    if (!kty)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 7517 section 4.1", "JWK: kty is missing");
+    if (strcmp(kty, "EC") != 0)
+        return atls_fail(ATLS_E_UNSUPPORTED, JWK, "JWK kty: EC expected, %.32s came", kty);
+    for (i = 0; crv && i < 2 && strcmp(crv, curves[i].crv) != 0; i++)
+        ;
+    if (!crv || i == 2)
+        return atls_fail(ATLS_E_UNSUPPORTED, JWK, "JWK crv: P-256 or P-384 expected, %.32s came",
+                         crv ? crv : "nothing");
+    key.curve = curves[i].curve;
+    r = read_coordinate(jwk, "x", key.curve, key.x);
+    if (!r)
+        r = read_coordinate(jwk, "y", key.curve, key.y);
+    return r ? r : atls_public_key_of(key.curve, key.x, key.y, "RFC 8725 section 3.4", keyp);
+}

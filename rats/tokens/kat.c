@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading key attestation: the claims of a KAT, the bundle (CAB) of KAT and PAT, and the checks of
+ * the bundle that need nobody's endorsement.
+ */
+#include <string.h>
+
+#include "rats/base/error.h"
+#include "rats/base/media-types.h"
+#include "rats/cbor/cbor-read.h"
+#include "rats/tokens/kat.h"
+#include "rats/tokens/prototype.h"
+#include "rats/tokens/psa-claims.h"
+
+enum { LEGACY_PSA_NONCE = -75008 };
+
+/* Reads a map key. One that is no integer of 64 bits is nobody's here: INT64_MIN stands for it. */
+static int read_key(struct atls_cbor_reader *r, int64_t *keyp)
+{
+    enum atls_cbor_type type = atls_cbor_peek(r);
+
+    if ((type == ATLS_CBOR_UINT || type == ATLS_CBOR_NINT) &&
+        atls_cbor_read_int(r, "claim key", keyp) == 0)
+        return 0;
+    *keyp = INT64_MIN;
+    return atls_cbor_skip(r);
+}
+
+static int read_nonce(struct atls_cbor_reader *r, struct atls_bytes *noncep)
+{
+    struct atls_bytes nonce;
+    int code = atls_cbor_read_bytes(r, "eat_nonce", &nonce);
+
+    if (code)
+        return code;
+    if (nonce.size < ATLS_EAT_NONCE_MIN || nonce.size > ATLS_EAT_NONCE_MAX)
+        return atls_fail(ATLS_E_MALFORMED, r->clause,
+                         "expected an eat_nonce of %d to %d bytes, %zu came", ATLS_EAT_NONCE_MIN,
+                         ATLS_EAT_NONCE_MAX, nonce.size);
+    *noncep = nonce;
+    return 0;
+}
+
+/* cnf, RFC 8747 section 3.1: exactly a COSE_Key; other ways to name a key are refused. */
+static int read_cnf(struct atls_cbor_reader *r, struct atls_public_key *keyp)
+{
+    bool found = false;
+    int64_t key;
+    size_t left;
+    int code = atls_cbor_read_map(r, "cnf", &left);
+
+    while (!code && atls_cbor_next(r, &left)) {
+        code = read_key(r, &key);
+        if (!code && key != ATLS_CNF_COSE_KEY)
+            code = atls_fail(ATLS_E_UNSUPPORTED, ATLS_KAT_CLAUSE_CLAIMS,
+                             "expected only a COSE_Key (1) in cnf, another member came");
+        if (!code)
+            code = atls_cose_key_read(r, keyp);
+        found = true;
+    }
+    if (!code && !found)
+        return atls_fail(ATLS_E_MISSING, ATLS_KAT_CLAUSE_CLAIMS,
+                         "expected a COSE_Key (1) in cnf, it is empty");
+    return code;
+}
+
+static int read_kak(struct atls_cbor_reader *r, struct atls_kat_claims *claims)
+{
+    struct atls_cbor_reader before = *r;
+    int code = atls_cose_key_read(r, &claims->kak);
+
+    return code ? code : atls_cbor_read_encoded(&before, &claims->linked);
+}
+
+int atls_kat_claims_parse(struct atls_bytes payload, struct atls_kat_claims *claimsp)
+{
+    struct atls_kat_claims claims = {0};
+    bool has_cnf = false, has_nonce = false, has_kak = false;
+    struct atls_cbor_reader r;
+    int64_t key;
+    size_t left;
+    int code = atls_cbor_open(&r, payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_CLAIMS);
+
+    if (!code)
+        code = atls_cbor_read_map(&r, "KAT claims", &left);
+    while (!code && atls_cbor_next(&r, &left)) {
+        code = read_key(&r, &key);
+        if (code)
+            break;
+        if (key == ATLS_CLAIM_CNF) {
+            has_cnf = true;
+            code = read_cnf(&r, &claims.identity_key);
+        } else if (key == ATLS_CLAIM_EAT_NONCE) {
+            has_nonce = true;
+            code = read_nonce(&r, &claims.nonce);
+        } else if (key == ATLS_CLAIM_KAK_PUB) {
+            has_kak = true;
+            code = read_kak(&r, &claims);
+        } else if (atls_cwt_is_time(key)) {
+            code = atls_cwt_read_time(&r, key, &claims.times);
+        } else {
+            code = atls_cbor_skip(&r);
+        }
+    }
+    if (code)
+        return code;
+    if (!has_cnf || !has_nonce || !has_kak)
+        return atls_fail(ATLS_E_MISSING, ATLS_KAT_CLAUSE_CLAIMS, "a KAT without %s",
+                         !has_nonce ? "eat_nonce (10)"
+                         : !has_cnf ? "cnf (8)"
+                                    : "kak-pub (2500)");
+    *claimsp = claims;
+    return 0;
+}
+
+int atls_pat_nonce(struct atls_bytes pat_payload, struct atls_bytes *noncep)
+{
+    struct atls_cbor_reader r;
+    struct atls_cwt_times ignored;
+    int code = atls_cbor_open(&r, pat_payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_PAT);
+
+    return code ? code : atls_pat_read(&r, &ignored, noncep);
+}
+
+int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
+                  struct atls_bytes *noncep)
+{
+    struct atls_cwt_times times = {.has_exp = false};
+    struct atls_bytes nonce;
+    unsigned found = 0;
+    int64_t key;
+    size_t left;
+    int code;
+
+    r->clause = ATLS_KAT_CLAUSE_PAT;
+    code = atls_cbor_read_map(r, "PAT claims", &left);
+    while (!code && atls_cbor_next(r, &left)) {
+        code = read_key(r, &key);
+        if (code)
+            break;
+        if (key == ATLS_CLAIM_EAT_NONCE || key == LEGACY_PSA_NONCE) {
+            found++;
+            code = read_nonce(r, &nonce);
+        } else if (atls_cwt_is_time(key)) {
+            code = atls_cwt_read_time(r, key, &times);
+        } else {
+            code = atls_cbor_skip(r);
+        }
+    }
+    if (code)
+        return code;
+    if (found == 0)
+        return atls_fail(ATLS_E_MISSING, ATLS_KAT_CLAUSE_PAT, "a PAT without eat_nonce (10)");
+    if (found > 1) /* a reader of either profile would take its own */
+        return atls_fail(ATLS_E_MALFORMED, ATLS_KAT_CLAUSE_PAT,
+                         "a PAT with the nonces of two profiles (10 and %d)", LEGACY_PSA_NONCE);
+    *noncep = nonce;
+    *timesp = times;
+    return 0;
+}
+
+int atls_pat_read_client(struct atls_cbor_reader *r, int64_t *clientp)
+{
+    int64_t key, client = 0;
+    unsigned found = 0;
+    size_t left;
+    int code;
+
+    r->clause = PSA_CLAUSE_CLIENT;
+    code = atls_cbor_read_map(r, "PAT claims", &left);
+    while (!code && atls_cbor_next(r, &left)) {
+        code = read_key(r, &key);
+        if (!code && (key == PSA_CLIENT_ID || key == PSA1_CLIENT_ID)) {
+            found++;
+            code = atls_cbor_read_int(r, "client id", &client);
+        } else if (!code) {
+            code = atls_cbor_skip(r);
+        }
+    }
+    if (code)
+        return code;
+    if (found == 0)
+        return atls_fail(ATLS_E_MISSING, PSA_CLAUSE_CLIENT, "a PAT without client id (2394)");
+    if (found > 1) /* a reader of either profile would take its own */
+        return atls_fail(ATLS_E_MALFORMED, PSA_CLAUSE_CLIENT,
+                         "a PAT with the client ids of two profiles (2394 and -75001)");
+    *clientp = client;
+    return 0;
+}
+
+static int parse_member(const struct atls_cmw *cab, const char *label,
+                        struct atls_cose_sign1 *messagep, struct atls_bytes *bytesp)
+{
+    const struct atls_cmw *member = atls_cmw_find(cab, label);
+    int code;
+
+    if (!member)
+        return atls_fail(ATLS_E_MISSING, ATLS_KAT_CLAUSE_CAB, "a CAB without \"%s\"", label);
+    if (!atls_cmw_type_is(member, ATLS_MT_EAT_CWT))
+        return atls_fail(ATLS_E_UNSUPPORTED, ATLS_KAT_CLAUSE_CAB,
+                         "expected " ATLS_MT_EAT_CWT " as \"%s\" of a CAB, another CMW came",
+                         label);
+    if (member->indicator && !(member->indicator & ATLS_IND_EVIDENCE))
+        return atls_fail(ATLS_E_MALFORMED, ATLS_KAT_CLAUSE_CAB,
+                         "\"%s\" of a CAB says by its indicator (%u) that it is not evidence",
+                         label, member->indicator);
+    code =
+        atls_cose_sign1_parse(member->value, ATLS_COSE_TAG_EITHER, ATLS_KAT_CLAUSE_CAB, messagep);
+    if (!code)
+        *bytesp = member->value;
+    return code;
+}
+
+int atls_cab_parse(const struct atls_cmw *cmw, struct atls_cab *cabp)
+{
+    struct atls_cab cab = {0};
+    int code;
+
+    if (cmw->form != ATLS_CMW_COLLECTION)
+        return atls_fail(ATLS_E_UNSUPPORTED, ATLS_KAT_CLAUSE_CAB,
+                         "expected a CMW collection as a CAB, a single CMW came");
+    if (!atls_bytes_is_text(cmw->collection_type, ATLS_CAB_TYPE))
+        return atls_fail(ATLS_E_UNSUPPORTED, ATLS_KAT_CLAUSE_CAB,
+                         "expected a CMW collection of type " ATLS_CAB_TYPE ", \"%.*s\" came",
+                         (int)(cmw->collection_type.size < 100 ? cmw->collection_type.size : 100),
+                         cmw->collection_type.data ? (const char *)cmw->collection_type.data : "");
+    code = parse_member(cmw, "kat", &cab.kat, &cab.kat_bytes);
+    if (!code)
+        code = parse_member(cmw, "pat", &cab.pat, &cab.pat_bytes);
+    if (code)
+        return code;
+    if (cmw->entry_count != 2)
+        return atls_fail(ATLS_E_MALFORMED, ATLS_KAT_CLAUSE_CAB,
+                         "expected only \"kat\" and \"pat\" in a CAB, %zu members came",
+                         cmw->entry_count);
+    code = atls_kat_claims_parse(cab.kat.payload, &cab.kat_claims);
+    if (code)
+        return code;
+    *cabp = cab;
+    return 0;
+}
+
+int atls_cab_check_signature(const struct atls_cab *cab, const struct atls_crypto *crypto)
+{
+    int code = atls_cose_sign1_verify(&cab->kat, crypto, &cab->kat_claims.kak);
+
+    if (code == ATLS_E_SIGNATURE)
+        return atls_fail(code, ATLS_KAT_CLAUSE_VERIFY,
+                         "the KAT's signature does not verify under its kak-pub");
+    return code;
+}
+
+int atls_cab_check_nonce(const struct atls_cab *cab, struct atls_bytes nonce)
+{
+    if (atls_bytes_equal_secret(cab->kat_claims.nonce, nonce))
+        return 0;
+    return atls_fail(ATLS_E_MISMATCH, ATLS_KAT_CLAUSE_VERIFY,
+                     "the KAT's eat_nonce (%zu bytes) is not the challenge (%zu bytes)",
+                     cab->kat_claims.nonce.size, nonce.size);
+}
+
+int atls_cab_check_linkage(const struct atls_cab *cab, const struct atls_crypto *crypto)
+{
+    uint8_t linkage[ATLS_LINKAGE_SIZE];
+    struct atls_bytes nonce = cab->pat_nonce;
+    int code = nonce.size ? 0 : atls_pat_nonce(cab->pat.payload, &nonce);
+
+    if (!code)
+        code = atls_kat_linkage_encoded(crypto, cab->kat_claims.linked, linkage);
+    if (code)
+        return code;
+    if (atls_bytes_equal_secret(nonce, ATLS_BYTES(linkage, sizeof linkage)))
+        return 0;
+    if (cab->prototype)
+        return atls_fail(ATLS_E_MISMATCH, ATLS_PROTOTYPE_CLAUSE,
+                         "the PAT's eat_nonce (%zu bytes) is not the SHA-256 hash of the KAT's "
+                         "identity key (04 || x || y)",
+                         nonce.size);
+    /* The draft does not say whose encoding is hashed: name the case where that is the difference.
+     */
+    code = atls_kat_linkage(crypto, &cab->kat_claims.kak, linkage);
+    if (code)
+        return code;
+    if (atls_bytes_equal_secret(nonce, ATLS_BYTES(linkage, sizeof linkage)))
+        return atls_fail(
+            ATLS_E_MISMATCH, ATLS_KAT_CLAUSE_LINKAGE,
+            "the PAT's eat_nonce is the hash of kak-pub in deterministic encoding, but "
+            "the KAT holds kak-pub in another one");
+    return atls_fail(ATLS_E_MISMATCH, ATLS_KAT_CLAUSE_LINKAGE,
+                     "the PAT's eat_nonce (%zu bytes) is not the SHA-256 hash of the KAT's kak-pub",
+                     nonce.size);
+}
+
+int atls_cab_check_times(const struct atls_cab *cab, int64_t now)
+{
+    struct atls_cwt_times times = cab->pat_times;
+    int code = atls_cwt_check_times(&cab->kat_claims.times, "KAT", now);
+
+    if (!code && !cab->pat_nonce.size) {
+        struct atls_cbor_reader r;
+        struct atls_bytes nonce;
+
+        code = atls_cbor_open(&r, cab->pat.payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_PAT);
+        code = code ? code : atls_pat_read(&r, &times, &nonce);
+    }
+    return code ? code : atls_cwt_check_times(&times, "PAT", now);
+}
+
+int atls_cab_check(const struct atls_cab *cab, const struct atls_crypto *crypto,
+                   struct atls_bytes nonce)
+{
+    int code = atls_cab_check_signature(cab, crypto);
+
+    if (!code)
+        code = atls_cab_check_nonce(cab, nonce);
+    return code ? code : atls_cab_check_linkage(cab, crypto);
+}

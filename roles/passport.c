@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The attester in the passport model: it takes evidence to a verifier, keeps the result while it is
+ * good, and presents it. It does not judge: a contraindicated result is presented like any other,
+ * for the relying party to refuse.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "program/program.h"
+#include "rats/base/error.h"
+#include "rats/base/media-types.h"
+#include "rats/ear/ear.h"
+#include "roles/attester-private.h"
+
+#define NONCE_SIZE 32
+#define GRACE_SECONDS 1.0 /* whoever waited for a fetch gets its outcome, good or bad */
+#define MARGIN_MAX 5      /* a result so near its end may not outlast the handshake */
+
+void atls_passport_clear(struct atls_passport *passport)
+{
+    atls_verifier_session_free(passport->session);
+    free(passport->jwt);
+    *passport = (struct atls_passport){.session = NULL};
+}
+
+static int64_t clock_of(const struct atls_attester *attester)
+{
+    return (int64_t)time(NULL) + attester->options.clock_offset;
+}
+
+/* That of a connection under way with this binder, made where there is none; NULL: no memory. */
+static struct atls_bound_result *bound_result(struct atls_attester *attester, unsigned conn,
+                                              struct atls_bytes binder)
+{
+    struct atls_bound_result *bound = attester->bound;
+
+    while (bound && (bound->conn != conn ||
+                     !atls_bytes_equal(ATLS_BYTES(bound->binder, bound->binder_size), binder))) {
+        bound = bound->next;
+    }
+    if (bound || !(bound = calloc(1, sizeof *bound))) {
+        return bound;
+    }
+    bound->conn = conn;
+    memcpy(bound->binder, binder.data, binder.size);
+    bound->binder_size = binder.size;
+    bound->next = attester->bound;
+    attester->bound = bound;
+    return bound;
+}
+
+static void drop_bound(struct atls_bound_result **at)
+{
+    struct atls_bound_result *bound = *at;
+
+    *at = bound->next;
+    atls_passport_clear(&bound->passport);
+    free(bound);
+}
+
+void atls_bound_results_clear(struct atls_attester *attester)
+{
+    while (attester->bound) {
+        drop_bound(&attester->bound);
+    }
+}
+
+void atls_attester_forget(struct atls_attester *attester, unsigned conn)
+{
+    struct atls_bound_result **at = &attester->bound;
+
+    while (*at) {
+        if ((*at)->conn == conn) {
+            drop_bound(at);
+        } else {
+            at = &(*at)->next;
+        }
+    }
+}
+
+static bool is_usable(const struct atls_attester *attester)
+{
+    const struct atls_passport *passport = &attester->passport;
+    int64_t left = passport->expires_at - clock_of(attester);
+
+    if (!passport->jwt) {
+        return false;
+    }
+    if (atls_now() < passport->fetched_at + GRACE_SECONDS) {
+        return true;
+    }
+    return passport->expires_at != INT64_MIN && left > passport->margin;
+}
+
+static int fetch_failed(struct atls_attester *attester, struct atls_passport *passport, int code,
+                        const char *reason)
+{
+    atls_verifier_session_free(passport->session);
+    passport->session = NULL;
+    passport->failed_at = atls_now();
+    passport->failure = code;
+    passport->failure_reason = reason;
+    snprintf(passport->failure_text, sizeof passport->failure_text, "%s", atls_error_text());
+    return atls_attester_fails(attester, code, reason);
+}
+
+/* A session's failure with its reason; not yet is none. */
+static int session_failed(struct atls_attester *attester, struct atls_passport *passport, int code)
+{
+    if (code == ATLS_E_AGAIN) {
+        return code;
+    }
+    return fetch_failed(attester, passport, code, atls_verifier_session_reason(passport->session));
+}
+
+/* A bare PSA token names no key, so the result of its appraisal cannot either. */
+static int submit_token(struct atls_attester *attester, struct atls_passport *passport,
+                        unsigned conn, struct atls_bytes nonce)
+{
+    bool asked_for = attester->options.evidence_format == ATLS_FORMAT_PSA;
+    static const char *const types[] = {ATLS_MT_PSA_TOKEN, ATLS_MT_PSA_VERAISON,
+                                        ATLS_MT_PSA_RFC9783};
+    uint8_t *token;
+    size_t size;
+    int rc = asked_for ? atls_attester_make_token(attester, conn, nonce, &token, &size)
+                       : atls_device_attest_platform(attester->device, nonce, &token, &size);
+
+    if (rc) {
+        return fetch_failed(attester, passport, rc,
+                            asked_for ? attester->reason
+                            : rc < 0  ? "internal"
+                                      : "device-unavailable");
+    }
+    rc = ATLS_E_UNSUPPORTED;
+    for (size_t i = 0; rc == ATLS_E_UNSUPPORTED && i < sizeof types / sizeof *types; i++) {
+        rc = atls_verifier_session_submit(passport->session, types[i], ATLS_BYTES(token, size));
+    }
+    free(token);
+    if (!rc && !asked_for) {
+        atls_attester_tell_fault(attester, conn, "result-without-key",
+                                 "the verifier got a bare platform token");
+    }
+    return rc ? fetch_failed(attester, passport, rc, rc < 0 ? "internal" : "verifier-error") : 0;
+}
+
+static int submit(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
+                  struct atls_bytes nonce)
+{
+    bool json = attester->options.serialization == ATLS_JSON;
+    uint8_t *cab, *cmw;
+    size_t size;
+
+    if (attester->options.evidence_format == ATLS_FORMAT_PSA ||
+        atls_faults_has(&attester->inner, "result-without-key", NULL)) {
+        return submit_token(attester, passport, conn, nonce);
+    }
+    int rc = atls_attester_make_cab(attester, conn, nonce, &cab, &size);
+    rc = rc ? rc : atls_attester_serialize_cab(attester, cab, size, &cmw, &size);
+    if (rc) {
+        return fetch_failed(attester, passport, rc, attester->reason);
+    }
+    rc = atls_verifier_session_submit(passport->session, json ? ATLS_MT_CMW_JSON : ATLS_MT_CMW_CBOR,
+                                      ATLS_BYTES(cmw, size));
+    free(cmw);
+    return rc ? fetch_failed(attester, passport, rc, rc < 0 ? "internal" : "verifier-error") : 0;
+}
+
+/* Keeps the result. Only its times are read, unverified: they say when to fetch the next one. */
+static int keep(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
+                struct atls_bytes jwt)
+{
+    struct atls_ear ear;
+    char *copy = strndup((const char *)jwt.data, jwt.size);
+
+    if (!copy) {
+        atls_fail(-ENOMEM, NULL, "no memory for a result");
+        return fetch_failed(attester, passport, -ENOMEM, "internal");
+    }
+    free(passport->jwt);
+    passport->jwt = copy;
+    passport->expires_at = INT64_MIN;
+    passport->margin = MARGIN_MAX;
+    if (atls_ear_read_unverified(jwt, &ear) == 0) {
+        passport->expires_at =
+            ear.expires_at ? ear.expires_at : ear.issued_at + attester->options.result_max_age;
+        int64_t quarter = (passport->expires_at - clock_of(attester)) / 4;
+        passport->margin = quarter < 0 ? 0 : quarter < MARGIN_MAX ? quarter : MARGIN_MAX;
+        atls_ear_clear(&ear);
+    }
+    passport->fetched_at = atls_now();
+    passport->failed_at = 0;
+    passport->told = false;
+    atls_report_artifact(attester->options.artifacts, conn, "own-result.jwt", jwt, passport->file);
+    atls_verifier_session_free(passport->session);
+    passport->session = NULL;
+    return 0;
+}
+
+/* Moves a fetch: the one that all wait for, or that of one connection, whose result answers BINDER
+ * (otherwise empty). */
+static int fetch(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
+                 struct atls_bytes binder)
+{
+    struct atls_bytes nonce, jwt;
+    int rc;
+
+    if (!passport->session) {
+        if (passport->failed_at > 0 && atls_now() < passport->failed_at + GRACE_SECONDS) {
+            atls_fail(passport->failure, NULL, "%s", passport->failure_text);
+            return atls_attester_fails(attester, passport->failure, passport->failure_reason);
+        }
+        if (!attester->options.verifier_url) {
+            atls_fail(-EINVAL, NULL, "passport needs the URL of a verifier");
+            return atls_attester_fails(attester, -EINVAL, "internal");
+        }
+        rc = atls_verifier_session_open(attester->client, attester->options.verifier_url,
+                                        NONCE_SIZE, binder, &passport->session);
+        if (rc) {
+            return atls_attester_fails(attester, rc, "internal");
+        }
+        passport->submitted = false;
+    }
+    if (!passport->submitted) {
+        rc = atls_verifier_session_nonce(passport->session, &nonce);
+        if (rc) {
+            return session_failed(attester, passport, rc);
+        }
+        rc = submit(attester, passport, conn, nonce);
+        if (rc) {
+            return rc;
+        }
+        passport->submitted = true;
+    }
+    rc = atls_verifier_session_result(passport->session, &jwt);
+    return rc ? session_failed(attester, passport, rc) : keep(attester, passport, conn, jwt);
+}
+
+static void tell_result(struct atls_attester *attester, struct atls_passport *passport,
+                        unsigned conn)
+{
+    bool known = passport->expires_at != INT64_MIN;
+
+    atls_report_result(attester->events, conn, passport->told ? "cache" : "verifier",
+                       passport->file,
+                       known ? passport->expires_at - clock_of(attester) : INT64_MIN);
+    passport->told = true;
+}
+
+/* The result as a CMW, with the faults of results carried out. */
+static int wrap(struct atls_attester *attester, const struct atls_passport *passport, unsigned conn,
+                uint8_t **cmwp, size_t *sizep)
+{
+    struct atls_bytes jwt = atls_bytes_of_text(passport->jwt);
+    uint8_t *broken;
+    size_t size;
+    const char *name;
+    int rc = atls_faults_mutate_result(&attester->inner, jwt, &broken, &size, &name);
+
+    if (rc) {
+        return atls_attester_fails(attester, rc, "internal");
+    }
+    if (name) {
+        atls_attester_tell_fault(attester, conn, name, "the result was changed");
+        jwt = ATLS_BYTES(broken, size);
+    }
+    rc = atls_attester_wrap(attester, ATLS_CF_EAT_JWT, jwt, ATLS_IND_ATTESTATION_RESULTS, cmwp,
+                            sizep);
+    free(broken);
+    return rc;
+}
+
+static int present(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
+                   struct atls_credential *credentialp)
+{
+    uint8_t *cmw = NULL;
+    size_t size = 0;
+
+    tell_result(attester, passport, conn);
+    int rc = wrap(attester, passport, conn, &cmw, &size);
+    return rc ? rc
+              : atls_attester_present(attester, conn, ATLS_MODEL_PASSPORT, cmw, size, credentialp);
+}
+
+int atls_attester_renew(struct atls_attester *attester)
+{
+    if (is_usable(attester)) {
+        return 0;
+    }
+    int rc = fetch(attester, &attester->passport, 0, (struct atls_bytes){NULL, 0});
+    if (!rc) {
+        tell_result(attester, &attester->passport, 0);
+    }
+    return rc;
+}
+
+int atls_attester_result(struct atls_attester *attester, unsigned conn,
+                         struct atls_credential *credentialp)
+{
+    if (!is_usable(attester)) {
+        int rc = fetch(attester, &attester->passport, conn, (struct atls_bytes){NULL, 0});
+        if (rc) {
+            return rc;
+        }
+    }
+    return present(attester, &attester->passport, conn, credentialp);
+}
+
+int atls_attester_bound_result(struct atls_attester *attester, unsigned conn,
+                               struct atls_bytes binder, struct atls_credential *credentialp)
+{
+    if (binder.size < ATLS_EAT_NONCE_MIN || binder.size > ATLS_EAT_NONCE_MAX) {
+        atls_fail(ATLS_E_LIMIT, "RFC 9711 section 4.1", "a nonce has 8 to 64 bytes, %zu came",
+                  binder.size);
+        return atls_attester_fails(attester, ATLS_E_LIMIT, "nonce-length");
+    }
+    struct atls_bound_result *bound = bound_result(attester, conn, binder);
+    if (!bound) {
+        atls_fail(-ENOMEM, NULL, "no memory for a result");
+        return atls_attester_fails(attester, -ENOMEM, "internal");
+    }
+    bool first = !bound->passport.session;
+    int rc = fetch(attester, &bound->passport, conn, binder);
+    if (first && (!rc || rc == ATLS_E_AGAIN)) {
+        atls_event(attester->events, "challenge", "{s:i, s:s, s:o}", "conn", (int)conn, "direction",
+                   "computed", "nonce", atls_json_hex(binder));
+    }
+    if (rc == ATLS_E_AGAIN) {
+        return rc;
+    }
+    rc = rc ? rc : present(attester, &bound->passport, conn, credentialp);
+    struct atls_bound_result **at = &attester->bound;
+    while (*at != bound) {
+        at = &(*at)->next;
+    }
+    drop_bound(at);
+    return rc;
+}

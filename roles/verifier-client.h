@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Client of a verifier's challenge-response interface (Veraison's; notes in
+ * verifier-stub/README.md) over libcurl's multi interface: many exchanges at once in one thread,
+ * none blocks another. It takes both nonce dialects and any legal Location.
+ */
+#ifndef ATLS_ROLES_VERIFIER_CLIENT_H
+#define ATLS_ROLES_VERIFIER_CLIENT_H
+
+#include <jansson.h>
+
+#include "rats/base/bytes.h"
+#include "roles/http.h"
+
+struct atls_verifier_client;  /* one for a process */
+struct atls_verifier_session; /* one exchange: nonce, evidence, result */
+
+/* TIMEOUT_MS bounds each HTTP request from its start. -errno. */
+int atls_verifier_client_new(unsigned timeout_ms, struct atls_verifier_client **clientp);
+void atls_verifier_client_free(struct atls_verifier_client *client);
+/* As atls_http_answer_locally(): a verifier in this process answers, whatever the URL. */
+void atls_verifier_client_answer_locally(struct atls_verifier_client *client,
+                                         atls_http_responder *responder, void *context);
+/* Waits for the verifier, for the caller's own descriptors (revents are filled in) or for
+ * TIMEOUT_MS, whichever is first, and drives all exchanges. -errno. */
+int atls_verifier_client_poll(struct atls_verifier_client *client, struct curl_waitfd *extra,
+                              unsigned count, int timeout_ms);
+
+/* Starts POST newSession at URL (scheme, host, port), asking for NONCE_SIZE bytes of nonce, or,
+ * with NONCE not empty, for that nonce. Returns at once: -errno only. */
+int atls_verifier_session_open(struct atls_verifier_client *client, const char *url,
+                               size_t nonce_size, struct atls_bytes nonce,
+                               struct atls_verifier_session **sessionp);
+void atls_verifier_session_free(
+    struct atls_verifier_session *session); /* DELETEs it in the background */
+/* 0 and the nonce (borrowed); ATLS_E_AGAIN while it is under way; else the failure, see below. */
+int atls_verifier_session_nonce(struct atls_verifier_session *session, struct atls_bytes *noncep);
+/* Starts the POST of evidence (copied). Returns at once. ATLS_E_UNSUPPORTED where MEDIA_TYPE is
+ * not in the session's accept list. */
+int atls_verifier_session_submit(struct atls_verifier_session *session, const char *media_type,
+                                 struct atls_bytes evidence);
+/* 0 and the EAR's JWT (borrowed); ATLS_E_AGAIN; else the failure. */
+int atls_verifier_session_result(struct atls_verifier_session *session, struct atls_bytes *jwtp);
+/* The failure of nonce() or result(): ATLS_E_UNAVAILABLE or ATLS_E_REFUSED or ATLS_E_MALFORMED with
+ * one of the reasons verifier-unreachable, verifier-timeout, verifier-error, verifier-garbage,
+ * session-expired; static storage. */
+const char *atls_verifier_session_reason(const struct atls_verifier_session *session);
+
+/* The EAR verification key of the verifier at URL by discovery, kept once fetched (borrowed).
+ * 0, ATLS_E_AGAIN (fetch under way; poll), or a failure as above; *REASONP says which. */
+int atls_verifier_key(struct atls_verifier_client *client, const char *url, const json_t **jwkp,
+                      const char **reasonp);
+/* Fetches that key again: the verifier may have another by now. Until it is there
+ * atls_verifier_key() says ATLS_E_AGAIN; where it cannot be had, the one that was kept stands. */
+void atls_verifier_key_renew(struct atls_verifier_client *client, const char *url);
+
+/* Is it an address that can be asked: http or https, and a host? -EINVAL. */
+int atls_verifier_url_check(const char *url);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The relying party of expat-04: asks with a context that is the verifier's nonce (or random bytes,
+ * where there is none), validates the authenticator, its chain and its binding, and has the
+ * credential judged. --reattest repeats all of it with a new context and a new appraisal.
+ */
+#include "tls/engine/expat.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/error.h"
+#include "rats/base/media-types.h"
+#include "rats/cmw/cmw-x509.h"
+#include "rats/ear/ear.h"
+#include "tls/engine/chain.h"
+
+#define DRAFT "draft-fossati-seat-expat-04 "
+#define CONTEXT_SIZE 32
+
+static bool has(const struct atls_session *s, enum atls_model model)
+{
+    return atls_abilities_have(&s->party->as_relying_party, model);
+}
+
+static int ask(struct atls_session *s, struct atls_bytes context)
+{
+    /* u16 length, then ecdsa_secp256r1_sha256, ecdsa_secp384r1_sha384, rsa_pss_rsae_sha256, ed25519
+     */
+    static const uint8_t schemes[] = {0, 8, 4, 3, 5, 3, 8, 4, 8, 7};
+    const struct atls_party *party = s->party;
+    struct atls_expat *x = s->expat;
+    const struct atls_ea_extension extensions[] = {
+        {party->code_points.value[party->profile->entry_extension], ATLS_BYTES(NULL, 0)},
+        {ATLS_EA_SIGNATURE_ALGORITHMS, ATLS_BYTES(schemes, sizeof schemes)}};
+    uint8_t *request;
+    size_t size;
+    if (context.size > sizeof x->context)
+        return session_fail(s, "internal", -1, NULL, "the nonce is longer than a context");
+    memcpy(x->context, context.data, context.size);
+    x->context_size = context.size;
+    if (atls_ea_make_request(&x->ea, context, extensions, 2, &request, &size) != 0)
+        return session_fail(s, "internal", -1, NULL, NULL);
+    expat_report(s, "sent", "request", ++x->asked, context, size);
+    x->stage = EXPAT_ASKED;
+    int result = expat_send(s, ATLS_FRAME_REQUEST, ATLS_BYTES(request, size));
+    if (result == 0 && party->as_attester.model_count == 0 &&
+        atls_faults_has(party->faults, "authenticator-context-reuse", NULL)) {
+        report_fault(s, "authenticator-context-reuse", "the request is sent twice");
+        result = expat_send(s, ATLS_FRAME_REQUEST, ATLS_BYTES(request, size));
+    }
+    free(request);
+    return result;
+}
+
+static int begin(struct atls_session *s)
+{
+    const struct atls_party *party = s->party;
+    uint8_t context[CONTEXT_SIZE];
+    atls_appraisal_free(s->appraisal);
+    s->appraisal = NULL;
+    if (has(s, ATLS_MODEL_BACKGROUND_CHECK)) {
+        s->expat->stage = EXPAT_NONCE;
+        return atls_appraisal_begin(party->relying_party, s->conn, ATLS_MODEL_BACKGROUND_CHECK,
+                                    &s->appraisal) == 0
+                   ? 0
+                   : session_fail(s, "internal", -1, NULL, NULL);
+    }
+    if (atls_crypto_gnutls.random(context, sizeof context) != 0)
+        return session_fail(s, "internal", -1, NULL, NULL);
+    return ask(s, ATLS_BYTES(context, sizeof context));
+}
+
+static void conclude(struct atls_session *s)
+{
+    struct atls_verdict verdict;
+    struct atls_expat *x = s->expat;
+    if (atls_appraisal_verdict(s->appraisal, &verdict) != 0 || !verdict.accepted) {
+        session_appraisal_failed(s);
+        return;
+    }
+    s->peer_model = x->judged;
+    memcpy(s->verified_with, x->leaf, x->leaf_size);
+    s->verified_with_size = x->leaf_size;
+    x->stage = x->asked <= s->party->reattest ? EXPAT_BEGIN : EXPAT_SATISFIED;
+}
+
+bool expat_judge(struct atls_session *s)
+{
+    struct atls_expat *x = s->expat;
+    struct atls_verdict verdict;
+    struct atls_bytes nonce;
+    while (s->failure.reason == NULL) {
+        int result = 0;
+        switch (x->stage) {
+        case EXPAT_BEGIN:
+            begin(s);
+            break;
+        case EXPAT_NONCE:
+            result = atls_appraisal_challenge(s->appraisal, &nonce);
+            if (result == 0)
+                ask(s, nonce);
+            else if (result != ATLS_E_AGAIN)
+                session_appraisal_failed(s);
+            break;
+        case EXPAT_JUDGING:
+            result = atls_appraisal_verdict(s->appraisal, &verdict);
+            if (result != ATLS_E_AGAIN)
+                conclude(s);
+            break;
+        case EXPAT_ASKED:
+        case EXPAT_SATISFIED:
+            return false;
+        }
+        if (result == ATLS_E_AGAIN)
+            return true;
+    }
+    return false;
+}
+
+/* An authenticator where none is due: RFC 9261 says what is wrong with it, if nothing else is. */
+static int unsolicited(struct atls_session *s, struct atls_bytes authenticator)
+{
+    struct atls_expat *x = s->expat;
+    struct atls_ea_authenticator parsed;
+    struct atls_bytes context;
+    int result = atls_ea_get_context(authenticator, &context);
+    if (result != 0 && result != ATLS_E_MISSING)
+        return session_fail(s, "malformed-authenticator", -1, NULL, NULL);
+    if (result == 0)
+        result = atls_ea_validate(&x->ea, authenticator, &context, &parsed);
+    if (result == -EINVAL || result == ATLS_E_MISSING) /* it is of none of this side's requests */
+        result = atls_ea_validate(&x->ea, authenticator, NULL, &parsed);
+    if (result != 0)
+        return expat_refuse(s, result);
+    return session_fail(s, "malformed-authenticator", ATLS_ALERT_UNEXPECTED_MESSAGE,
+                        "harness/peers/README.md, frames of expat-04",
+                        "an authenticator came that nobody asked for");
+}
+
+/* PKIX as for any Certificate: attestation is no substitute (section 3.3). */
+static int verify_chain(struct atls_session *s, const struct atls_ea_authenticator *a)
+{
+    struct atls_bytes chain[ATLS_EA_ENTRIES];
+    unsigned status = 0;
+    if (!s->party->has_trust_anchors)
+        return session_fail(s, "certificate-untrusted", ATLS_ALERT_UNKNOWN_CA, NULL,
+                            "X.509 came, and no trust anchors were given");
+    for (size_t i = 0; i < a->entry_count; i++)
+        chain[i] = a->entries[i].certificate;
+    if (atls_chain_verify(s->party, chain, a->entry_count, 0, &status) != 0)
+        return session_fail(s, "certificate-untrusted", -1, NULL, NULL);
+    return status == 0 ? 0 : session_chain_refused(s, status);
+}
+
+/* What nobody negotiated: a result, or evidence? Of results: who says that it made it? */
+static enum atls_model model_of(const struct atls_session *s, struct atls_bytes cmw, char *issuer,
+                                size_t size)
+{
+    enum atls_model model =
+        has(s, ATLS_MODEL_BACKGROUND_CHECK) ? ATLS_MODEL_BACKGROUND_CHECK : ATLS_MODEL_PASSPORT;
+    struct atls_cmw *parsed;
+    struct atls_ear ear;
+    issuer[0] = '\0';
+    if (atls_cmw_parse(cmw, &parsed) != 0)
+        return model;
+    if (has(s, ATLS_MODEL_PASSPORT) && parsed->form != ATLS_CMW_COLLECTION &&
+        atls_cmw_type_is(parsed, ATLS_MT_EAT_JWT)) {
+        model = ATLS_MODEL_PASSPORT;
+        if (atls_ear_read_unverified(parsed->value, &ear) == 0) {
+            snprintf(issuer, size, "%s", ear.issuer != NULL ? ear.issuer : "");
+            atls_ear_clear(&ear);
+        }
+    }
+    atls_cmw_free(parsed);
+    return model;
+}
+
+/* The trusted verifier that the result names; otherwise the first, by whose key it will not verify.
+ */
+static struct atls_bytes verifier_of(const struct atls_session *s, const char *issuer)
+{
+    const struct atls_abilities *abilities = &s->party->as_relying_party;
+    for (size_t i = 0; i < abilities->verifier_count; i++)
+        if (atls_bytes_is_text(abilities->verifiers[i], issuer))
+            return abilities->verifiers[i];
+    return abilities->verifier_count > 0 ? abilities->verifiers[0] : ATLS_BYTES(NULL, 0);
+}
+
+/* The appraisal for what came: that of the request, or one of a result. */
+static int choose_appraisal(struct atls_session *s, struct atls_bytes cmw)
+{
+    char issuer[256];
+    s->expat->judged = model_of(s, cmw, issuer, sizeof issuer);
+    if (s->expat->judged == ATLS_MODEL_BACKGROUND_CHECK)
+        return 0;
+    atls_appraisal_free(s->appraisal);
+    s->appraisal = NULL;
+    int result = atls_appraisal_begin_with_challenge(
+        s->party->relying_party, s->conn, ATLS_MODEL_PASSPORT, ATLS_BYTES(NULL, 0), &s->appraisal);
+    if (result == 0)
+        result = atls_appraisal_expect_verifier(s->appraisal, verifier_of(s, issuer));
+    return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
+}
+
+/* A credential beside LEAF begins to be judged. */
+static int appraise(struct atls_session *s, const struct atls_public_key *leaf,
+                    struct atls_bytes cmw)
+{
+    struct atls_expat *x = s->expat;
+    struct expat_binding binding;
+    struct atls_public_key attested;
+    x->leaf_size = atls_spki_encode(leaf, x->leaf);
+    int result = expat_bind(s, ATLS_BYTES(x->leaf, x->leaf_size),
+                            ATLS_BYTES(x->context, x->context_size), &binding);
+    if (result == 0)
+        result = choose_appraisal(s, cmw);
+    if (result != 0)
+        return result;
+    if (atls_appraisal_set_challenge(s->appraisal, ATLS_BYTES(binding.value, binding.size)) != 0 ||
+        atls_appraisal_expect_key(s->appraisal, leaf) != 0 ||
+        atls_appraisal_credential(s->appraisal, cmw, &attested) != 0)
+        return session_appraisal_failed(s);
+    x->stage = EXPAT_JUDGING;
+    return 0;
+}
+
+/* The peer attests nothing: policy says whether X.509 is enough. */
+static int not_attested(struct atls_session *s, int alert, const char *clause, const char *detail)
+{
+    if (s->party->attestation_required)
+        return session_fail(s, "attestation-missing", alert, clause, detail);
+    atls_appraisal_free(s->appraisal);
+    s->appraisal = NULL;
+    s->peer_model = ATLS_MODEL_NONE; /* what an earlier round found is no answer to this one */
+    s->verified_with_size = 0;
+    s->expat->stage = EXPAT_SATISFIED;
+    return 0;
+}
+
+static int find_cmw(struct atls_session *s, struct atls_bytes payload, struct atls_bytes *cmwp)
+{
+    unsigned prefix = session_prefix_size(s->party);
+    struct atls_cursor c = atls_cursor_of(payload, DRAFT "section 3");
+    if (prefix == 0) {
+        *cmwp = payload;
+        return 0;
+    }
+    int result =
+        atls_cursor_vector(&c, "cmw_data", prefix, 1, prefix == 2 ? UINT16_MAX : 0xFFFFFF, cmwp);
+    if (result == 0)
+        result = atls_cursor_end(&c, "cmw_attestation");
+    return result == 0 ? 0 : session_fail(s, "malformed-extension", -1, NULL, NULL);
+}
+
+static int judge_entries(struct atls_session *s, const struct atls_ea_authenticator *a)
+{
+    const struct atls_party *party = s->party;
+    struct atls_public_key leaf;
+    struct atls_bytes payload, cmw;
+    int result = atls_ea_leaf_extension(
+        a, party->code_points.value[party->profile->entry_extension], &payload);
+    if (result == ATLS_E_MALFORMED)
+        return session_fail(
+            s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER, DRAFT "section 3",
+            "cmw_attestation was expected in the first CertificateEntry only, it is "
+            "in another one");
+    int chain = verify_chain(s, a);
+    if (chain != 0)
+        return chain;
+    if (result != 0)
+        return not_attested(s, -1, NULL, "the authenticator has no cmw_attestation");
+    result = atls_x509_public_key(a->entries[0].certificate, &leaf);
+    if (result != 0)
+        return session_leaf_key_refused(s, result);
+    result = find_cmw(s, payload, &cmw);
+    return result == 0 ? appraise(s, &leaf, cmw) : result;
+}
+
+int expat_authenticated(struct atls_session *s, struct atls_bytes authenticator)
+{
+    struct atls_expat *x = s->expat;
+    struct atls_bytes context = ATLS_BYTES(x->context, x->context_size), came = context;
+    struct atls_ea_authenticator parsed;
+    bool empty = authenticator.data[0] == ATLS_EA_FINISHED;
+    if (!empty && atls_ea_get_context(authenticator, &came) != 0)
+        came = ATLS_BYTES(NULL, 0);
+    /* With another context it answers another request, or none, whenever it comes. */
+    bool due = x->stage == EXPAT_ASKED && (came.size == 0 || atls_bytes_equal(came, context));
+    expat_report(s, "received", empty ? "empty" : "authenticator", due ? x->asked : 0, came,
+                 authenticator.size);
+    if (!due)
+        return unsolicited(s, authenticator);
+    int result = atls_ea_validate(&x->ea, authenticator, &context, &parsed);
+    if (result == ATLS_E_REFUSED)
+        return not_attested(s, ATLS_ALERT_CERTIFICATE_REQUIRED, "RFC 9261 section 6",
+                            "the peer answered with an empty authenticator");
+    return result == 0 ? judge_entries(s, &parsed) : expat_refuse(s, result);
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The course of expat-04 behind the handshake. Everything is in frames. Each side says "done" when
+ * it has accepted all that it asked for; a line of application data may go only where both have.
+ */
+#include "tls/engine/expat.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program/program.h"
+#include "rats/base/error.h"
+#include "tls/wire/binder.h"
+
+#define DRAFT "draft-fossati-seat-expat-04 "
+#define RECORD_MAX 16384
+
+bool session_attests_later(const struct atls_session *s)
+{
+    return s->party->profile->carrier == ATLS_IN_AUTHENTICATOR;
+}
+
+static int append(struct expat_buffer *buffer, struct atls_bytes bytes)
+{
+    if (buffer->at > 0) { /* what was used goes */
+        memmove(buffer->data, buffer->data + buffer->at, buffer->size - buffer->at);
+        buffer->size -= buffer->at;
+        buffer->at = 0;
+    }
+    uint8_t *bigger = realloc(buffer->data, buffer->size + bytes.size + 1);
+    if (bigger == NULL)
+        return atls_fail(-ENOMEM, NULL, "no memory for frames");
+    buffer->data = bigger;
+    if (bytes.size > 0)
+        memcpy(bigger + buffer->size, bytes.data, bytes.size);
+    buffer->size += bytes.size;
+    return 0;
+}
+
+int expat_send(struct atls_session *s, enum atls_frame_type type, struct atls_bytes body)
+{
+    uint8_t header[ATLS_FRAME_HEADER];
+    int result = atls_frame_header(type, body.size, header);
+    if (result == 0)
+        result = append(&s->expat->out, ATLS_BYTES(header, sizeof header));
+    if (result == 0)
+        result = append(&s->expat->out, body);
+    return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
+}
+
+void expat_report(struct atls_session *s, const char *direction, const char *message,
+                  unsigned round, struct atls_bytes context, size_t bytes)
+{
+    atls_event(s->party->events, "authenticator", "{s:I, s:s, s:s, s:I, s:o, s:I}", "conn",
+               (json_int_t)s->conn, "direction", direction, "message", message, "round",
+               (json_int_t)round, "context", atls_json_hex(context), "bytes", (json_int_t)bytes);
+}
+
+int expat_bind(struct atls_session *s, struct atls_bytes spki, struct atls_bytes context,
+               struct expat_binding *bindingp)
+{
+    const struct atls_variants *variants = &s->party->variants;
+    const char *label = atls_expat_label_text((enum atls_expat_label)variants->exporter_label);
+    struct atls_expat *x = s->expat;
+    uint8_t exported[ATLS_EXPAT_EXPORTED_SIZE];
+    int code =
+        x->connection.exporter(x->connection.context, label, context, exported, sizeof exported);
+    if (code == 0)
+        code = atls_expat_binding(&atls_crypto_gnutls, x->adapter.hash,
+                                  (enum atls_expat_key)variants->public_key, spki,
+                                  ATLS_BYTES(exported, sizeof exported), bindingp->value);
+    explicit_bzero(exported, sizeof exported);
+    if (code == 0)
+        bindingp->size = atls_hash_size(x->adapter.hash);
+    return code == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
+}
+
+int expat_refuse(struct atls_session *s, int outcome)
+{
+    unsigned alert = s->expat->ea.alert;
+    const char *reason = "malformed-authenticator";
+    if (outcome < 0)
+        reason = "internal";
+    else if (outcome == ATLS_E_REFUSED)
+        reason = "attestation-missing";
+    else if (outcome == ATLS_E_SIGNATURE)
+        reason = "key-mismatch";
+    else if (outcome == ATLS_E_UNSUPPORTED && alert == ATLS_EA_UNSUPPORTED_EXTENSION)
+        reason = "malformed-extension";
+    else if (outcome == ATLS_E_MISMATCH)
+        reason =
+            alert == ATLS_EA_DECRYPT_ERROR ? "authenticator-finished" : "authenticator-context";
+    return session_fail(s, reason, (int)alert, NULL, NULL);
+}
+
+/* Extensions of a ClientHello: what is behind version, random, session, suites and compression. */
+static int hello_extensions(struct atls_bytes hello, struct atls_bytes *blockp)
+{
+    struct atls_cursor c = atls_cursor_of(hello, "RFC 8446 section 4.1.2");
+    struct atls_bytes skipped;
+    int result = atls_cursor_take(&c, "version and random", 34, &skipped);
+    if (result == 0)
+        result = atls_cursor_vector(&c, "legacy_session_id", 1, 0, 32, &skipped);
+    if (result == 0)
+        result = atls_cursor_vector(&c, "cipher_suites", 2, 2, UINT16_MAX, &skipped);
+    if (result == 0)
+        result = atls_cursor_vector(&c, "legacy_compression_methods", 1, 1, 255, &skipped);
+    return result == 0 ? atls_cursor_vector(&c, "extensions", 2, 0, UINT16_MAX, blockp) : result;
+}
+
+int session_expat_hook(struct atls_session *s, unsigned type, unsigned when,
+                       const gnutls_datum_t *message)
+{
+    struct atls_expat *x = s->expat;
+    struct atls_bytes block;
+    if (x == NULL || type != GNUTLS_HANDSHAKE_CLIENT_HELLO || when != GNUTLS_HOOK_PRE)
+        return 0;
+    if (hello_extensions(ATLS_BYTES(message->data, message->size), &block) != 0)
+        return session_fail(s, "malformed-extension", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
+    uint8_t *copy = malloc(block.size > 0 ? block.size : 1);
+    if (copy == NULL)
+        return session_fail(s, "internal", -1, NULL, "no memory for a ClientHello");
+    if (block.size > 0)
+        memcpy(copy, block.data, block.size);
+    free(x->hello);
+    x->hello = copy;
+    x->hello_size = block.size;
+    return 0;
+}
+
+int session_expat_new(struct atls_session *s)
+{
+    if (!session_attests_later(s))
+        return 0;
+    s->expat = calloc(1, sizeof *s->expat);
+    return s->expat != NULL ? 0 : atls_fail(-ENOMEM, NULL, "no memory for authenticators");
+}
+
+void session_expat_clear(struct atls_session *s)
+{
+    struct atls_expat *x = s->expat;
+    if (x == NULL)
+        return;
+    if (x->started)
+        atls_ea_clear(&x->ea);
+    free(x->hello);
+    free(x->in.data);
+    free(x->out.data);
+    free(x->kept);
+    free(x);
+    s->expat = NULL;
+}
+
+static int send_line(struct atls_session *s)
+{
+    struct atls_bytes line = atls_bytes_of_text(s->party->message);
+    int result = expat_send(s, ATLS_FRAME_LINE, line);
+    if (result != 0)
+        return result;
+    s->expat->line_sent = true;
+    report_line(s, "sent", s->party->message, line.size);
+    return 0;
+}
+
+int session_expat_begin(struct atls_session *s)
+{
+    const struct atls_party *party = s->party;
+    struct atls_expat *x = s->expat;
+    enum atls_ea_side side = party->side == ATLS_CLIENT ? ATLS_EA_CLIENT : ATLS_EA_SERVER;
+    int result = atls_ea_gnutls_connection(s->tls, side, &x->adapter, &x->connection);
+    if (result == 0)
+        result = atls_ea_init(&x->ea, &x->connection);
+    if (result != 0)
+        return session_fail(s, "internal", -1, NULL, NULL);
+    x->started = true;
+    if (atls_ea_hello(&x->ea, ATLS_BYTES(x->hello, x->hello_size)) != 0)
+        return session_fail(s, "internal", -1, NULL, NULL);
+    x->stage = party->as_relying_party.model_count > 0 ? EXPAT_BEGIN : EXPAT_SATISFIED;
+    if (atls_faults_has(party->faults, "application-data-early", NULL)) {
+        report_fault(s, "application-data-early", "the line goes before anything was attested");
+        result = send_line(s);
+    }
+    if (result == 0 && atls_faults_has(party->faults, "authenticator-unsolicited", NULL))
+        result = expat_volunteer(s);
+    return result;
+}
+
+static int unexpected(struct atls_session *s, const char *detail)
+{
+    return session_fail(s, "malformed-authenticator", ATLS_ALERT_UNEXPECTED_MESSAGE,
+                        "harness/peers/README.md, frames of expat-04", detail);
+}
+
+static int line_received(struct atls_session *s, struct atls_bytes line)
+{
+    struct atls_expat *x = s->expat;
+    if (!x->done_sent || !x->done_received)
+        return session_fail(s, "application-data-early", -1, NULL,
+                            "application data came before attestation was complete");
+    if (x->line_received)
+        return unexpected(s, "one line was expected, another one came");
+    x->line_received = true;
+    report_line(s, "received", (const char *)line.data, line.size);
+    return 0;
+}
+
+static int done_received(struct atls_session *s)
+{
+    struct atls_expat *x = s->expat;
+    if (x->done_received || x->answering)
+        return unexpected(s, x->answering ? "done came while an answer was awaited"
+                                          : "done came twice");
+    x->done_received = true;
+    return 0;
+}
+
+/* As if TLS had brought it. */
+static int alert_received(struct atls_session *s, uint8_t alert)
+{
+    char detail[96];
+    snprintf(detail, sizeof detail, "the peer ended the connection with %s (%u), in a frame",
+             atls_alert_name(&s->party->code_points, alert), alert);
+    session_fail(s, "peer-alert", alert, "", detail);
+    s->failure.alert = alert;
+    s->failure.alert_received = s->expat->failed_by_peer = true;
+    return GNUTLS_E_FATAL_ALERT_RECEIVED;
+}
+
+static int take_frame(struct atls_session *s, const struct atls_frame *frame)
+{
+    switch (frame->type) {
+    case ATLS_FRAME_REQUEST:
+        return s->expat->done_received ? unexpected(s, "a request came behind done")
+                                       : expat_requested(s, frame->body);
+    case ATLS_FRAME_AUTHENTICATOR:
+        return expat_authenticated(s, frame->body);
+    case ATLS_FRAME_LINE:
+        return line_received(s, frame->body);
+    case ATLS_FRAME_DONE:
+        return done_received(s);
+    case ATLS_FRAME_ALERT:
+        return alert_received(s, frame->body.data[0]);
+    }
+    return 0;
+}
+
+static int take_frames(struct atls_session *s)
+{
+    struct expat_buffer *in = &s->expat->in;
+    for (;;) {
+        struct atls_frame frame;
+        size_t used;
+        int result =
+            atls_frame_read(ATLS_BYTES(in->data + in->at, in->size - in->at), &frame, &used);
+        if (result == ATLS_E_AGAIN)
+            return 0;
+        if (result != 0)
+            return session_fail(s, "malformed-authenticator", -1, NULL, NULL);
+        in->at += used; /* the body stays where it is until more is appended */
+        result = take_frame(s, &frame);
+        if (result != 0)
+            return result;
+    }
+}
+
+/* Everything that is there. Frames are bounded, and so is what is kept of them. A code of the
+ * library, or 0. */
+static int receive(struct atls_session *s)
+{
+    uint8_t record[RECORD_MAX];
+    while (!s->expat->peer_closed && s->failure.reason == NULL) {
+        ssize_t size = gnutls_record_recv(s->tls, record, sizeof record);
+        if (size == GNUTLS_E_AGAIN || size == GNUTLS_E_INTERRUPTED)
+            return 0;
+        if (size < 0 && session_is_over((int)size))
+            return (int)size;
+        if (size < 0)
+            continue;
+        if (size == 0)
+            s->expat->peer_closed = true;
+        else if (append(&s->expat->in, ATLS_BYTES(record, (size_t)size)) != 0)
+            session_fail(s, "internal", -1, NULL, NULL);
+        else
+            take_frames(s);
+    }
+    return 0;
+}
+
+static int flush(struct atls_session *s)
+{
+    struct expat_buffer *out = &s->expat->out;
+    while (out->at < out->size) {
+        ssize_t sent = gnutls_record_send(s->tls, out->data + out->at, out->size - out->at);
+        if (sent == GNUTLS_E_AGAIN || sent == GNUTLS_E_INTERRUPTED)
+            return 0;
+        if (sent < 0)
+            return (int)sent;
+        out->at += (size_t)sent;
+    }
+    return 0;
+}
+
+static bool flushed(const struct atls_expat *x)
+{
+    return x->out.at == x->out.size;
+}
+
+/* Nobody is done who has not got what it must have. */
+static int say_done(struct atls_session *s)
+{
+    const struct atls_party *party = s->party;
+    if (party->as_relying_party.model_count > 0 && party->attestation_required &&
+        s->peer_model == ATLS_MODEL_NONE)
+        return session_fail(s, "internal", -1, NULL, "done without an accepted verdict");
+    s->expat->done_sent = true;
+    return expat_send(s, ATLS_FRAME_DONE, ATLS_BYTES(NULL, 0));
+}
+
+/* What follows from where both sides are: done, the handshake's report, the line. */
+static void advance(struct atls_session *s)
+{
+    struct atls_expat *x = s->expat;
+    if (s->failure.reason == NULL && !x->done_sent && x->stage == EXPAT_SATISFIED)
+        say_done(s);
+    if (s->failure.reason != NULL || !x->done_sent || !x->done_received)
+        return;
+    if (!s->handshake_reported)
+        s->seconds = atls_now() - s->started;
+    report_handshake(s);
+    if (!x->line_sent && (s->party->side == ATLS_CLIENT || x->line_received))
+        send_line(s);
+}
+
+static enum atls_want refuse(struct atls_session *s)
+{
+    return s->expat->failed_by_peer ? session_end(s) : session_send_alert(s);
+}
+
+enum atls_want session_expat_step(struct atls_session *s)
+{
+    struct atls_expat *x = s->expat;
+    for (;;) {
+        /* What came is looked at before anything is said: a line that is early shows so. */
+        int code = receive(s);
+        bool waits = false;
+        if (code == 0 && s->failure.reason == NULL)
+            waits = expat_answer(s);
+        if (code == 0 && s->failure.reason == NULL)
+            waits = expat_judge(s) || waits;
+        if (code == 0)
+            advance(s);
+        if (code == 0)
+            code = flush(s);
+        if (code != 0)
+            return session_failed(s, code);
+        if (s->failure.reason != NULL)
+            return refuse(s);
+        if (!flushed(x))
+            return ATLS_WANT_WRITE;
+        if (x->line_sent && x->line_received) {
+            s->phase = LEAVING;
+            return ATLS_WANT_WRITE;
+        }
+        if (x->peer_closed && !x->line_received)
+            return session_peer_ended(s, "peer-closed", ATLS_ALERT_CLOSE_NOTIFY,
+                                      "the peer left before its line was whole");
+        if (x->stage == EXPAT_BEGIN) /* the next round */
+            continue;
+        return waits ? ATLS_WANT_VERIFIER : ATLS_WANT_READ;
+    }
+}

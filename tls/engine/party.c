@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The TLS part of a party: TLS 1.3 only, three groups, its X.509 credential and trust anchors. */
+#include "tls/engine/party.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <gnutls/x509.h>
+
+#include "program/program.h"
+#include "rats/base/error.h"
+#include "tls/engine/session-internal.h"
+#include "tls/gnutls/device-key.h"
+#include "tls/gnutls/software-key.h"
+
+#define PEM_MAX (1 << 20)
+
+#define BASE "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:"
+#define GROUPS BASE "+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
+/* A client's only share is for a group that a server of this program has not; a server has only a
+ * group for which a client of it sends no share. */
+#define HRR_CLIENT BASE "+GROUP-SECP521R1:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
+#define HRR_SERVER BASE "+GROUP-SECP384R1"
+
+static int load(const char *path, gnutls_datum_t *datum)
+{
+    uint8_t *data;
+    size_t size;
+    int result = atls_read_file(path, PEM_MAX, &data, &size);
+    if (result == 0)
+        *datum = (gnutls_datum_t){data, (unsigned)size};
+    return result;
+}
+
+/* The leaf's key must be one that a device can have. */
+static int leaf_key(const struct atls_party *party, struct atls_public_key *keyp)
+{
+    uint8_t spki[ATLS_SPKI_MAX];
+    size_t size = sizeof spki;
+    int code = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, &size);
+    if (code < 0)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                         "a certificate for a key of P-256 or P-384 was expected: %s",
+                         gnutls_strerror(code));
+    return atls_spki_decode(ATLS_BYTES(spki, size), keyp);
+}
+
+static int use_device_key(struct atls_party *party, const char *spec)
+{
+    struct atls_public_key key;
+    uint32_t handle;
+    int result = atls_device_key_parse(spec, &handle);
+    if (result == 0 && party->device == NULL)
+        result = atls_fail(-EINVAL, NULL, "%s needs the device's address", spec);
+    if (result == 0)
+        result = leaf_key(party, &key);
+    if (result == 0)
+        result = atls_device_key_open(party->device, party->device_timeout_ms, handle, &key,
+                                      &party->device_key);
+    return result == 0 ? atls_device_key_import(party->device_key, &party->key) : result;
+}
+
+void atls_party_know_chain(struct atls_party *party)
+{
+    const gnutls_datum_t *leaf = &party->chain[0].cert;
+    struct atls_x509_cmw own;
+    atls_x509_cmw_clear(&party->own);
+    if (party->profile->carrier == ATLS_IN_CERTIFICATE && party->chain_size > 0 &&
+        atls_x509_cmw_find(ATLS_BYTES(leaf->data, leaf->size), &own) == 0)
+        party->own = own;
+}
+
+static int load_credential(struct atls_party *party, const char *certificate, const char *key)
+{
+    gnutls_datum_t pem = {NULL, 0};
+    unsigned count = ATLS_CHAIN_MAX;
+    int result = load(certificate, &pem);
+    if (result != 0)
+        return result;
+    int code = gnutls_pcert_list_import_x509_raw(party->chain, &count, &pem, GNUTLS_X509_FMT_PEM,
+                                                 GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
+    free(pem.data);
+    if (code < 0)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "%s: a chain of X.509 certificates in PEM: %s",
+                         certificate, gnutls_strerror(code));
+    party->chain_size = count;
+    atls_party_know_chain(party);
+    if (atls_device_key_named(key))
+        return use_device_key(party, key);
+    result = load(key, &pem);
+    if (result != 0)
+        return result;
+    code = gnutls_privkey_init(&party->key);
+    if (code == 0)
+        code = gnutls_privkey_import_x509_raw(party->key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+    gnutls_memset(pem.data, 0, pem.size);
+    free(pem.data);
+    if (code < 0)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "%s: a private key in PEM: %s", key,
+                         gnutls_strerror(code));
+    return 0;
+}
+
+static int load_trust_anchors(struct atls_party *party, const char *path)
+{
+    gnutls_datum_t pem = {NULL, 0};
+    int result = load(path, &pem);
+    if (result != 0)
+        return result;
+    int count =
+        gnutls_certificate_set_x509_trust_mem(party->credentials, &pem, GNUTLS_X509_FMT_PEM);
+    free(pem.data);
+    if (count <= 0)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "%s: trust anchors in PEM were expected: %s", path,
+                         gnutls_strerror(count));
+    party->has_trust_anchors = true;
+    return 0;
+}
+
+int atls_party_start(struct atls_party *party, const char *certificate, const char *key,
+                     const char *trust_anchors)
+{
+    const char *priorities = !party->hrr                  ? GROUPS
+                             : party->side == ATLS_CLIENT ? HRR_CLIENT
+                                                          : HRR_SERVER;
+    int code = gnutls_priority_init(&party->priorities, priorities, NULL);
+    if (code == 0)
+        code = gnutls_certificate_allocate_credentials(&party->credentials);
+    if (code < 0)
+        return atls_fail(-ENOMEM, NULL, "TLS credentials: %s", gnutls_strerror(code));
+    gnutls_certificate_set_retrieve_function3(party->credentials, session_credential_retrieve);
+    int result = certificate != NULL ? load_credential(party, certificate, key) : 0;
+    if (result == 0 && trust_anchors != NULL)
+        result = load_trust_anchors(party, trust_anchors);
+    return result;
+}
+
+int atls_party_own_key(const struct atls_party *party, struct atls_public_key *keyp)
+{
+    struct atls_public_key leaf, own;
+    int result = leaf_key(party, &leaf);
+    if (result == 0)
+        result = atls_software_key_public(party->key, &own);
+    if (result != 0)
+        return result;
+    if (!atls_public_key_equal(&leaf, &own))
+        return atls_fail(ATLS_E_MISMATCH, NULL,
+                         "the private key is not the key of the certificate");
+    *keyp = leaf;
+    return 0;
+}
+
+void atls_party_stop(struct atls_party *party)
+{
+    for (unsigned i = 0; i < party->chain_size; i++)
+        gnutls_pcert_deinit(&party->chain[i]);
+    atls_x509_cmw_clear(&party->own);
+    if (party->key != NULL)
+        gnutls_privkey_deinit(party->key);
+    atls_device_key_close(party->device_key);
+    if (party->credentials != NULL)
+        gnutls_certificate_free_credentials(party->credentials);
+    if (party->priorities != NULL)
+        gnutls_priority_deinit(party->priorities);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attestation again, by post-handshake client authentication (RFC 8446 section 4.6.2): a server
+ * asks for the client's Certificate once more, its CertificateRequest has the extension, and so has
+ * the Certificate that comes. seat-early-attestation says so and gives no formula for the binder;
+ * the one reading with bytes is the binder of the handshake (H28), which is the same every time.
+ */
+#include "tls/engine/session-internal.h"
+
+#include "rats/base/error.h"
+
+#define CLAUSE "draft-fossati-seat-early-attestation-06 section 5.4.1"
+
+bool session_again_wanted(const struct atls_session *s)
+{
+    return s->party->side == ATLS_SERVER && s->party->variants.post_handshake != 0 &&
+           s->peer_model != ATLS_MODEL_NONE && s->rounds < s->party->reattest;
+}
+
+int session_again_begin(struct atls_session *s)
+{
+    s->rounds++;
+    if (s->party->side == ATLS_CLIENT && s->has_credential &&
+        atls_faults_has(s->party->faults, "repeated-evidence", NULL)) {
+        report_fault(s, "repeated-evidence", "the evidence of the handshake is presented again");
+        return session_entry_send(s);
+    }
+    if (s->party->side == ATLS_CLIENT) { /* what was presented answered another request */
+        if (s->has_credential)
+            atls_credential_clear(&s->credential);
+        s->has_credential = false;
+        return 0;
+    }
+    s->peer_accepted = false;
+    s->certificate_verify_seen = false;
+    s->verified_with_size = 0;
+    int result = session_appraisal_begin(s, s->peer_model);
+    return result == 0 ? session_entry_request(s) : result;
+}
+
+int session_again_library(struct atls_session *s)
+{
+    struct atls_interposed *before = atls_interpose_enter(&s->watch);
+    int result = gnutls_reauth(s->tls, 0);
+    atls_interpose_enter(before);
+    if (result == GNUTLS_E_INVALID_REQUEST && s->party->side == ATLS_SERVER)
+        session_fail(s, "attestation-missing", ATLS_ALERT_MISSING_EXTENSION, CLAUSE,
+                     "attestation is to be repeated, and the client did not offer "
+                     "post_handshake_auth");
+    else if (result == GNUTLS_E_GOT_APPLICATION_DATA)
+        session_fail(s, "application-data-early", ATLS_ALERT_UNEXPECTED_MESSAGE, CLAUSE,
+                     "application data came before the attestation that was asked for");
+    else if (result == 0 && s->party->side == ATLS_SERVER && !s->peer_accepted)
+        session_fail(s, "internal", -1, NULL,
+                     "the client was authenticated again without having been accepted");
+    return s->failure.reason == NULL ? result : GNUTLS_E_INTERNAL_ERROR;
+}

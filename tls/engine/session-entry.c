@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attestation beside X.509, in an extension of the first CertificateEntry: the hellos are kept for
+ * the binder that both sides compute, the credential goes out and comes in through the entry shim,
+ * and the chain is verified like any other.
+ */
+#include "tls/engine/session-internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/encoding.h"
+#include "rats/base/error.h"
+#include "rats/cmw/cmw-x509.h"
+
+#define ENTRY_CLAUSE "RFC 8446 section 4.4.2"
+
+static bool has_certificate_kind(const struct atls_abilities *abilities)
+{
+    for (size_t i = 0; i < abilities->type_count && abilities->model_count > 0; i++)
+        if (abilities->types[i].credential_kind == ATLS_KIND_CERT_ATTESTATION)
+            return true;
+    return false;
+}
+
+bool session_kind_is_certificate(const struct atls_party *party)
+{
+    return has_certificate_kind(&party->as_attester) ||
+           has_certificate_kind(&party->as_relying_party);
+}
+
+bool session_result_answers(const struct atls_party *party)
+{
+    return party->variants.result_nonce == ATLS_RESULT_REQUIRED ||
+           (party->variants.result_nonce == ATLS_RESULT_AS_DRAFTED &&
+            party->profile->result_answers);
+}
+
+enum atls_carrier session_carrier(const struct atls_session *s, enum atls_side attester)
+{
+    const struct atls_selection *selection = &s->selections[attester];
+    return selection->has_evidence && selection->type.credential_kind == ATLS_KIND_CERT_ATTESTATION
+               ? ATLS_IN_ENTRY
+               : s->party->profile->carrier;
+}
+
+int session_entry_begin(struct atls_session *s)
+{
+    const struct atls_party *party = s->party;
+    bool with_secret = session_kind_is_certificate(party);
+    if (party->profile->carrier != ATLS_IN_ENTRY && !with_secret)
+        return 0;
+    uint16_t type = party->code_points.value[party->profile->entry_extension];
+    int result = atls_entry_shim_new(&s->shim);
+    if (result == 0)
+        result = atls_entry_shim_expect(s->shim, &type, 1);
+    if (result != 0)
+        return result;
+    atls_transcript_init(&s->transcript, ATLS_TRANSCRIPT_MAX);
+    s->watch.shim = s->shim;
+    s->watch.secret = with_secret ? &s->secret : NULL;
+    return 0;
+}
+
+void session_entry_clear(struct atls_session *s)
+{
+    if (s->shim == NULL)
+        return;
+    atls_entry_shim_free(s->shim);
+    atls_transcript_clear(&s->transcript);
+    atls_handshake_secret_wipe(&s->secret);
+}
+
+static int keep_hello(struct atls_session *s, unsigned type, const gnutls_datum_t *message)
+{
+    /* The library has a number of its own for what is a ServerHello on the wire. */
+    if (type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST)
+        type = ATLS_HS_HELLO_RETRY_REQUEST;
+    int result =
+        atls_transcript_add(&s->transcript, type, ATLS_BYTES(message->data, message->size));
+    if (result <= 0)
+        return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
+    return session_fail(s, "protocol-error",
+                        result == ATLS_E_MISMATCH ? ATLS_ALERT_ILLEGAL_PARAMETER
+                                                  : ATLS_ALERT_DECODE_ERROR,
+                        NULL, NULL);
+}
+
+int session_entry_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming,
+                       const gnutls_datum_t *message)
+{
+    bool hello = type == GNUTLS_HANDSHAKE_CLIENT_HELLO || type == GNUTLS_HANDSHAKE_SERVER_HELLO ||
+                 type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST;
+    if (s->shim == NULL)
+        return 0;
+    if (hello && when == GNUTLS_HOOK_PRE)
+        return keep_hello(s, type, message);
+    int result = atls_entry_shim_hook(s->shim, type, when, incoming, message);
+    if (result == ATLS_E_MALFORMED || result == ATLS_E_LIMIT)
+        return session_fail(s, "malformed-extension", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
+    return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
+}
+
+int session_bind(struct atls_session *s, enum atls_side attester,
+                 const struct atls_public_key *leaf)
+{
+    const struct atls_profile *profile = s->party->profile;
+    uint8_t spki[ATLS_SPKI_MAX];
+    struct atls_bytes secret = {NULL, 0}, hellos;
+    if (s->watch.secret != NULL) {
+        enum atls_hash hash;
+        int result = atls_handshake_secret_get(&s->secret, &hash, &secret, &hellos);
+        if (result != 0)
+            return result;
+    }
+    const struct atls_binding binding = {
+        .transcript = &s->transcript,
+        .variants = &s->party->variants,
+        .spki = ATLS_BYTES(spki, atls_spki_encode(leaf, spki)),
+        .nonce =
+            attester == ATLS_CLIENT ? s->selections[attester].nonce : s->offers[attester].nonce,
+        .handshake_secret = secret,
+    };
+    return profile->bind(&binding, s->binder, &s->binder_size);
+}
+
+int session_bind_failed(struct atls_session *s, int code)
+{
+    return session_fail(s, code == ATLS_E_LIMIT ? "nonce-length" : "internal", -1, NULL, NULL);
+}
+
+/* The attester's own binder. */
+int session_entry_bind_self(struct atls_session *s)
+{
+    const struct atls_party *party = s->party;
+    uint8_t spki[ATLS_SPKI_MAX];
+    size_t size = sizeof spki;
+    struct atls_public_key leaf;
+    if (party->chain_size == 0)
+        return atls_fail(ATLS_E_MISSING, party->profile->clause,
+                         "an X.509 certificate for the identity key was expected, there is none");
+    int code = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, &size);
+    if (code < 0)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "the leaf's key: %s", gnutls_strerror(code));
+    int result = atls_spki_decode(ATLS_BYTES(spki, size), &leaf);
+    return result == 0 ? session_bind(s, party->side, &leaf) : result;
+}
+
+int session_entry_request(struct atls_session *s)
+{
+    const struct atls_profile *profile = s->party->profile;
+    uint8_t buffer[ATLS_HELLO_BODY_MAX];
+    struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
+    if (profile->write_request == NULL || s->peer_model == ATLS_MODEL_NONE)
+        return 0;
+    int result = profile->write_request(profile, s->selections, &sink);
+    const struct atls_entry_extension extension = {
+        .type = s->party->code_points.value[profile->entry_extension],
+        .payload = ATLS_BYTES(buffer, sink.used)};
+    if (result == 0)
+        result = atls_entry_shim_request(s->shim, &extension, 1);
+    if (result != 0)
+        return session_fail(s, "internal", -1, NULL, NULL);
+    report_requested(s, "sent", extension.payload);
+    return 0;
+}
+
+int session_entry_requested(struct atls_session *s)
+{
+    const struct atls_profile *profile = s->party->profile;
+    const struct atls_entry_received *list;
+    if (profile->read_request == NULL)
+        return 0;
+    size_t count = atls_entry_shim_requested(s->shim, &list);
+    if (count == 0)
+        return 0;
+    report_requested(s, "received", list[0].payload);
+    if (count > 1)
+        return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
+                            "RFC 8446 section 4.2", "an extension is twice in CertificateRequest");
+    if (!s->sent[0].present)
+        return session_fail(s, "unexpected-selection", ATLS_ALERT_UNSUPPORTED_EXTENSION,
+                            "RFC 8446 section 4.2",
+                            "an extension came that was not in the ClientHello");
+    if (profile->read_request(profile, list[0].payload, s->selections) != 0)
+        return session_fail(s, "malformed-extension", -1, NULL, NULL);
+    return 0;
+}
+
+unsigned session_prefix_size(const struct atls_party *party)
+{
+    switch ((enum atls_payload_prefix)party->variants.payload_prefix) {
+    case ATLS_PREFIX_NONE:
+        return 0;
+    case ATLS_PREFIX_U16:
+        return 2;
+    case ATLS_PREFIX_U24:
+        return 3;
+    case ATLS_PREFIX_AS_DRAFTED:
+        break;
+    }
+    return party->profile->payload_prefix;
+}
+
+/* Faults of the extension: where it is, how often, and what is in it. */
+static size_t place(struct atls_session *s, struct atls_bytes payload,
+                    struct atls_entry_extension extensions[2])
+{
+    const struct atls_faults *faults = s->party->faults;
+    extensions[0] = (struct atls_entry_extension){
+        .type = s->party->code_points.value[s->party->profile->entry_extension],
+        .payload = payload};
+    extensions[1] = extensions[0];
+    if (atls_faults_has(faults, "empty-certificate", NULL))
+        return 0; /* there is no entry to put it in */
+    if (atls_faults_has(faults, "entry-missing", NULL)) {
+        report_fault(s, "entry-missing", "no extension in any CertificateEntry");
+        return 0;
+    }
+    if (atls_faults_has(faults, "entry-second", NULL)) {
+        report_fault(s, "entry-second", "the extension is in the second CertificateEntry");
+        extensions[0].entry = 1;
+    }
+    if (atls_faults_has(faults, "entry-twice", NULL)) {
+        report_fault(s, "entry-twice", "the extension is twice in the first CertificateEntry");
+        return 2;
+    }
+    return 1;
+}
+
+static int send_payload(struct atls_session *s, struct atls_bytes payload)
+{
+    struct atls_entry_extension extensions[2];
+    const char *hex;
+    uint8_t *forced = NULL;
+    size_t size = 0;
+    if (atls_faults_has(s->party->faults, "entry-payload", &hex)) {
+        if (atls_hex_decode(atls_bytes_of_text(hex), &forced, &size) != 0)
+            return session_fail(s, "internal", -1, NULL, NULL);
+        payload = ATLS_BYTES(forced, size);
+        report_fault(s, "entry-payload", "other bytes in the extension");
+    }
+    size_t count = place(s, payload, extensions);
+    int result =
+        atls_entry_shim_send(s->shim, s->party->chain, s->party->chain_size, extensions, count);
+    free(forced);
+    return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
+}
+
+int session_entry_send(struct atls_session *s)
+{
+    unsigned prefix = session_prefix_size(s->party);
+    size_t size = prefix + s->credential.size;
+    uint8_t *payload = malloc(size > 0 ? size : 1);
+    if (payload == NULL)
+        return session_fail(s, "internal", -1, NULL, "out of memory");
+    struct atls_sink sink = atls_sink_of(payload, size);
+    struct atls_bytes cmw = ATLS_BYTES(s->credential.cmw, s->credential.size), out;
+    if (prefix == 0)
+        atls_sink_bytes(&sink, cmw);
+    else
+        atls_sink_vector(&sink, prefix, cmw);
+    int result = atls_sink_done(&sink, &out);
+    result = result == 0 ? send_payload(s, out) : session_fail(s, "internal", -1, NULL, NULL);
+    free(payload);
+    return result;
+}
+
+int session_entry_send_unasked(struct atls_session *s)
+{
+    static const uint8_t record[] = {0, 0, 4, 0x82, 0x01, 0x41, 0x00};
+    if (s->shim == NULL || s->party->chain_size == 0 ||
+        !atls_faults_has(s->party->faults, "entry-unasked", NULL))
+        return 0;
+    report_fault(s, "entry-unasked", "the extension, though nothing was negotiated");
+    return send_payload(s, ATLS_BYTES(record, sizeof record));
+}
+
+/* The extension is where it may be, once, and no more than what was agreed on. */
+static int find_payload(struct atls_session *s, struct atls_bytes *payloadp)
+{
+    const struct atls_entry_received *list;
+    size_t count = atls_entry_shim_received(s->shim, &list);
+    for (size_t i = 0; i < count; i++)
+        if (list[i].entry != 0)
+            return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
+                                s->party->profile->clause,
+                                "the extension was expected in the first CertificateEntry only, "
+                                "it came in another one");
+    if (count > 1)
+        return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
+                            "RFC 8446 section 4.2",
+                            "the extension is more than once in a CertificateEntry");
+    if (count == 0) {
+        int alert = s->party->code_points.value[ATLS_CP_ATTESTATION_FAILED];
+        return session_fail(s, "attestation-missing", alert, s->party->profile->clause,
+                            "attestation was negotiated, and the first CertificateEntry has no "
+                            "extension for it");
+    }
+    *payloadp = list[0].payload;
+    return 0;
+}
+
+/* What of the extension is the CMW. */
+static int find_cmw(struct atls_session *s, struct atls_bytes payload, struct atls_bytes *cmwp)
+{
+    unsigned prefix = session_prefix_size(s->party);
+    struct atls_cursor c = atls_cursor_of(payload, s->party->profile->clause);
+    if (prefix == 0) {
+        *cmwp = payload;
+        return 0;
+    }
+    int result =
+        atls_cursor_vector(&c, "cmw_payload", prefix, 1, prefix == 2 ? UINT16_MAX : 0xFFFFFF, cmwp);
+    if (result == 0)
+        result = atls_cursor_end(&c, "extension of a CertificateEntry");
+    return result == 0 ? 0 : session_fail(s, "malformed-extension", -1, NULL, NULL);
+}
+
+static int empty_chain(struct atls_session *s)
+{
+    return session_fail(s, "attestation-missing",
+                        s->party->side == ATLS_SERVER ? ATLS_ALERT_CERTIFICATE_REQUIRED
+                                                      : ATLS_ALERT_DECODE_ERROR,
+                        "RFC 8446 section 4.4.2.4", "the Certificate is empty");
+}
+
+/* What the evidence must answer, and for which key. */
+static int expect(struct atls_session *s, const struct atls_public_key *leaf)
+{
+    enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
+    int result = session_bind(s, peer, leaf);
+    if (result != 0)
+        return session_bind_failed(s, result);
+    if (atls_appraisal_set_challenge(s->appraisal, ATLS_BYTES(s->binder, s->binder_size)) != 0 ||
+        atls_appraisal_expect_key(s->appraisal, leaf) != 0)
+        return session_appraisal_failed(s);
+    return 0;
+}
+
+int session_entry_received(struct atls_session *s)
+{
+    const struct atls_bytes *chain;
+    struct atls_bytes payload = {NULL, 0}, cmw = {NULL, 0};
+    struct atls_public_key leaf, attested;
+    if (atls_entry_shim_chain(s->shim, &chain) == 0)
+        return empty_chain(s);
+    int result = find_payload(s, &payload);
+    if (result == 0)
+        result = find_cmw(s, payload, &cmw);
+    if (result == 0)
+        result = session_verify_chain(s);
+    if (result != 0)
+        return result;
+    result = atls_x509_key_of(atls_entry_shim_leaf(s->shim), &leaf);
+    if (result != 0)
+        return session_leaf_key_refused(s, result);
+    s->verified_with_size = atls_spki_encode(&leaf, s->verified_with);
+    result = session_check_type(s, s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT, cmw);
+    if (result == 0)
+        result = expect(s, &leaf);
+    if (result != 0)
+        return result;
+    return atls_appraisal_credential(s->appraisal, cmw, &attested) == 0
+               ? 0
+               : session_appraisal_failed(s);
+}
+
+int session_entry_unexpected(struct atls_session *s)
+{
+    const struct atls_entry_received *list;
+    if (s->shim == NULL || atls_entry_shim_received(s->shim, &list) == 0)
+        return 0;
+    return session_fail(s, "malformed-extension", ATLS_ALERT_UNSUPPORTED_EXTENSION,
+                        "RFC 8446 section 4.2",
+                        "an extension of attestation came in a CertificateEntry, and none was "
+                        "negotiated");
+}

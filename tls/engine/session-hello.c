@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Negotiation inside the TLS library: the profile's extensions are registered for each session, the
+ * offers are settled where the whole ClientHello (a server) or all of EncryptedExtensions (a
+ * client) is known, and one handshake hook serves everything, as the library has room for one.
+ */
+#include "tls/engine/session-internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/encoding.h"
+#include "rats/base/error.h"
+
+#define STOP GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER
+
+static int keep_body(struct hello_body *body, struct atls_bytes bytes)
+{
+    uint8_t *copy = malloc(bytes.size > 0 ? bytes.size : 1);
+    if (copy == NULL)
+        return GNUTLS_E_MEMORY_ERROR;
+    if (bytes.size > 0)
+        memcpy(copy, bytes.data, bytes.size);
+    free(body->data);
+    *body = (struct hello_body){.data = copy, .size = bytes.size, .present = true};
+    return 0;
+}
+
+void session_hello_clear(struct atls_session *s)
+{
+    for (size_t i = 0; i < ATLS_PROFILE_EXTENSIONS_MAX; i++) {
+        free(s->sent[i].data);
+        free(s->received[i].data);
+    }
+}
+
+/* extension=NAME:HEX: is it about extension I, and then what body does it want? */
+static bool forced_body(const struct atls_session *s, size_t i, struct atls_bytes *hexp)
+{
+    const char *value;
+    const char *name = atls_code_point_name(s->party->profile->extensions[i]);
+    size_t size = strlen(name);
+    if (!atls_faults_has(s->party->faults, "extension", &value) || value == NULL ||
+        strncmp(value, name, size) != 0 || value[size] != ':')
+        return false;
+    if (hexp != NULL)
+        *hexp = atls_bytes_of_text(value + size + 1);
+    return true;
+}
+
+/* Bodies for what is to be said: offers by a client, selections by a server. */
+static int build_bodies(struct atls_session *s)
+{
+    const struct atls_profile *profile = s->party->profile;
+    s->bodies_built = true;
+    for (size_t i = 0; i < profile->extension_count; i++) {
+        uint8_t buffer[ATLS_PROFILE_BODY_MAX];
+        struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
+        struct atls_bytes body, hex;
+        int result =
+            s->party->side == ATLS_CLIENT
+                ? profile->write_offer(profile, profile->extensions[i], s->offers, &sink)
+                : profile->write_selection(profile, profile->extensions[i], s->selections, &sink);
+        if (result != 0)
+            return session_fail(s, "internal", -1, NULL, NULL);
+        if (forced_body(s, i, &hex)) {
+            uint8_t *data;
+            size_t size;
+            if (atls_hex_decode(hex, &data, &size) != 0)
+                return session_fail(s, "internal", -1, NULL, NULL);
+            s->sent[i] = (struct hello_body){.data = data, .size = size, .present = true};
+            report_fault(s, "extension", atls_code_point_name(profile->extensions[i]));
+        } else if (atls_sink_done(&sink, &body) == 0 && body.size > 0) {
+            if (keep_body(&s->sent[i], body) != 0)
+                return session_fail(s, "internal", -1, NULL, "out of memory");
+        }
+    }
+    return 0;
+}
+
+/* nonce-length=N: the challenge cut short or drawn out. */
+static struct atls_bytes challenge_to_send(struct atls_session *s, struct atls_bytes challenge)
+{
+    const char *value;
+    if (!atls_faults_has(s->party->faults, "nonce-length", &value) || value == NULL)
+        return challenge;
+    size_t size = (size_t)strtoul(value, NULL, 10);
+    size = size < sizeof s->faulty_nonce ? size : sizeof s->faulty_nonce;
+    for (size_t i = 0; i < size; i++)
+        s->faulty_nonce[i] = challenge.size > 0 ? challenge.data[i % challenge.size] : (uint8_t)i;
+    report_fault(s, "nonce-length", value);
+    return ATLS_BYTES(s->faulty_nonce, size);
+}
+
+int session_hello_offer(struct atls_session *s)
+{
+    struct atls_bytes nonce = {NULL, 0};
+    if (s->party->profile->nonce &&
+        atls_abilities_have(&s->as_relying_party, ATLS_MODEL_BACKGROUND_CHECK))
+        nonce = challenge_to_send(s, s->challenge);
+    atls_negotiate_offer(&s->as_attester, ATLS_BYTES(NULL, 0), &s->offers[ATLS_CLIENT]);
+    atls_negotiate_offer(&s->as_relying_party, nonce, &s->offers[ATLS_SERVER]);
+    return build_bodies(s);
+}
+
+/* What a received extension says. An offer must be the same in both ClientHellos. */
+static int received(gnutls_session_t tls, size_t i, const unsigned char *data, size_t size)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    const struct atls_profile *profile = s->party->profile;
+    struct hello_body *body = &s->received[i];
+    if (s->party->side == ATLS_SERVER && s->hellos > 1) {
+        body->repeated = true;
+        if (!body->present ||
+            !atls_bytes_equal(ATLS_BYTES(body->data, body->size), ATLS_BYTES(data, size)))
+            return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
+                                "RFC 8446 section 4.1.2",
+                                "the second ClientHello has another body of this extension");
+        return 0;
+    }
+    if (keep_body(body, ATLS_BYTES(data, size)) != 0)
+        return session_fail(s, "internal", -1, NULL, "out of memory");
+    if (s->party->side == ATLS_CLIENT && !s->sent[i].present)
+        return session_fail(s, "unexpected-selection", ATLS_ALERT_UNSUPPORTED_EXTENSION,
+                            "RFC 8446 section 4.2",
+                            "an extension came that was not in the ClientHello");
+    struct atls_bytes in = ATLS_BYTES(body->data, body->size);
+    int result = s->party->side == ATLS_CLIENT
+                     ? profile->read_selection(profile, profile->extensions[i], in, s->selections)
+                     : profile->read_offer(profile, profile->extensions[i], in, s->offers);
+    if (result == 0)
+        return 0;
+    return session_fail(s,
+                        result == ATLS_E_LIMIT         ? "nonce-length"
+                        : result == ATLS_E_UNSUPPORTED ? "no-common-evidence-type"
+                                                       : "malformed-extension",
+                        -1, NULL, NULL);
+}
+
+static int send_body(gnutls_session_t tls, size_t i, gnutls_buffer_t buffer)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    if (!s->bodies_built && build_bodies(s) != 0)
+        return STOP;
+    const struct hello_body *body = &s->sent[i];
+    if (!body->present)
+        return 0;
+    if (body->size == 0)
+        return GNUTLS_E_INT_RET_0; /* the library's word for: present, and empty */
+    int result = gnutls_buffer_append_data(buffer, body->data, body->size);
+    return result < 0 ? result : (int)body->size;
+}
+
+/* The library tells a callback the session, not the extension: one pair for each index. */
+#define CALLBACKS(i)                                                                               \
+    static int received_##i(gnutls_session_t tls, const unsigned char *data, size_t size)          \
+    {                                                                                              \
+        return received(tls, i, data, size);                                                       \
+    }                                                                                              \
+    static int send_##i(gnutls_session_t tls, gnutls_buffer_t buffer)                              \
+    {                                                                                              \
+        return send_body(tls, i, buffer);                                                          \
+    }
+CALLBACKS(0)
+CALLBACKS(1)
+CALLBACKS(2)
+CALLBACKS(3)
+
+static const struct {
+    gnutls_ext_recv_func received;
+    gnutls_ext_send_func send;
+} callbacks[ATLS_PROFILE_EXTENSIONS_MAX] = {
+    {received_0, send_0}, {received_1, send_1}, {received_2, send_2}, {received_3, send_3}};
+
+/* also-extension=NAME:HEX: one of another draft, which this one knows nothing of. */
+static int send_also(gnutls_session_t tls, gnutls_buffer_t out)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    const char *value = NULL;
+    uint8_t *data;
+    size_t size;
+    if (!atls_faults_has(s->party->faults, "also-extension", &value) ||
+        atls_hex_decode(atls_bytes_of_text(strchr(value, ':') + 1), &data, &size) != 0)
+        return 0;
+    report_fault(s, "also-extension", value);
+    int result = gnutls_buffer_append_data(out, data, size);
+    free(data);
+    return result < 0 ? result : size > 0 ? (int)size : GNUTLS_E_INT_RET_0;
+}
+
+/* It was not meant, so its answer means nothing. */
+static int ignore_also(gnutls_session_t tls, const unsigned char *data, size_t size)
+{
+    return 0;
+}
+
+static int register_also(struct atls_session *s)
+{
+    const char *value = NULL;
+    if (!atls_faults_has(s->party->faults, "also-extension", &value))
+        return 0;
+    enum atls_code_point point = atls_extension_by_name(value, strcspn(value, ":"));
+    int result = gnutls_session_ext_register(
+        s->tls, atls_code_point_name(point), s->party->code_points.value[point],
+        GNUTLS_EXT_APPLICATION, ignore_also, send_also, NULL, NULL, NULL,
+        GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_EE | GNUTLS_EXT_FLAG_TLS);
+    return result < 0 ? atls_fail(ATLS_E_UNSUPPORTED, NULL, "extension %s: %s",
+                                  atls_code_point_name(point), gnutls_strerror(result))
+                      : 0;
+}
+
+int session_hello_register(struct atls_session *s)
+{
+    const struct atls_profile *profile = s->party->profile;
+    for (size_t i = 0; i < profile->extension_count; i++) {
+        unsigned flags = GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_EE | GNUTLS_EXT_FLAG_TLS;
+        /* A client judges unsolicited answers itself; a server sends one only as a fault. */
+        if (s->party->side == ATLS_CLIENT || forced_body(s, i, NULL))
+            flags |= GNUTLS_EXT_FLAG_IGNORE_CLIENT_REQUEST;
+        int result = gnutls_session_ext_register(
+            s->tls, atls_code_point_name(profile->extensions[i]),
+            s->party->code_points.value[profile->extensions[i]], GNUTLS_EXT_APPLICATION,
+            callbacks[i].received, callbacks[i].send, NULL, NULL, NULL, flags);
+        if (result < 0)
+            return atls_fail(ATLS_E_UNSUPPORTED, NULL, "extension %s (%u): %s",
+                             atls_code_point_name(profile->extensions[i]),
+                             s->party->code_points.value[profile->extensions[i]],
+                             gnutls_strerror(result));
+    }
+    return register_also(s);
+}
+
+/* select-unoffered: an element that is none of the client's. */
+static void misselect(struct atls_session *s)
+{
+    static const char unoffered[] = "verifier-that-nobody-offered";
+    if (!atls_faults_has(s->party->faults, "select-unoffered", NULL))
+        return;
+    for (size_t side = 0; side < 2; side++) {
+        struct atls_selection *selection = &s->selections[side];
+        if (selection->has_evidence) {
+            selection->type =
+                (struct atls_evidence_type){.is_content_format = true, .content_format = 64999};
+            report_fault(s, "select-unoffered", "evidence type cf:64999");
+        } else if (selection->has_result) {
+            selection->verifier = ATLS_BYTES(unoffered, sizeof unoffered - 1);
+            report_fault(s, "select-unoffered", unoffered);
+        }
+    }
+}
+
+static int repeated_whole(struct atls_session *s)
+{
+    for (size_t i = 0; i < s->party->profile->extension_count; i++)
+        if (s->received[i].present && !s->received[i].repeated)
+            return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
+                                "RFC 8446 section 4.1.2",
+                                "the second ClientHello leaves out an extension of the first");
+    return 0;
+}
+
+/* Attestation of the peer is required, and hellos have to bring it about. */
+static bool must_negotiate(const struct atls_party *party)
+{
+    return party->as_relying_party.model_count > 0 && party->attestation_required &&
+           party->profile->carrier != ATLS_IN_CERTIFICATE &&
+           party->profile->carrier != ATLS_IN_AUTHENTICATOR;
+}
+
+/* The server as relying party: chooses how the client attests. */
+static int select_peer(struct atls_session *s)
+{
+    const struct atls_party *party = s->party;
+    const char *reason;
+    int result = atls_negotiate_select(&party->as_relying_party, &s->offers[ATLS_CLIENT],
+                                       &s->selections[ATLS_CLIENT], &reason);
+    bool omit = party->variants.no_common != 0; /* H12 */
+    if (result != 0 && party->attestation_required && !omit)
+        return session_refuse(s, reason);
+    s->peer_model = atls_selection_model(&s->selections[ATLS_CLIENT]);
+    if (must_negotiate(party) && s->peer_model == ATLS_MODEL_NONE)
+        return session_fail(s, "attestation-missing", -1, NULL,
+                            "attestation is required of the client, which proposes none");
+    /* An authenticator brings its own X.509; where that may be missing, the handshake has it. */
+    bool later = session_attests_later(s) && party->as_relying_party.model_count > 0 &&
+                 party->attestation_required;
+    bool ask = !later && (party->as_relying_party.model_count > 0 || party->has_trust_anchors);
+    gnutls_certificate_server_set_request(s->tls, ask ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
+    s->peer_accepted = !ask;
+    return 0;
+}
+
+/* The server as attester: chooses how it attests. */
+static int select_self(struct atls_session *s)
+{
+    const char *reason;
+    if (atls_negotiate_select(&s->party->as_attester, &s->offers[ATLS_SERVER],
+                              &s->selections[ATLS_SERVER], &reason) != 0 &&
+        s->party->variants.no_common == 0)
+        return session_refuse(s, reason);
+    s->self_model = atls_selection_model(&s->selections[ATLS_SERVER]);
+    if (s->self_model == ATLS_MODEL_NONE && s->party->chain_size == 0)
+        return session_fail(s, "attestation-missing", -1, NULL,
+                            "the server has no X.509 credential for a client that asks for no "
+                            "attestation");
+    return 0;
+}
+
+int session_hello_received(gnutls_session_t tls)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    report_offer(s, "received", s->received);
+    if (s->settled)
+        return repeated_whole(s);
+    s->settled = true;
+    int result = select_peer(s);
+    if (result == 0)
+        result = select_self(s);
+    if (result != 0)
+        return result;
+    report_negotiated(s);
+    /* What answers a binder is made once there is one: behind EncryptedExtensions. */
+    if (s->self_model != ATLS_MODEL_NONE && session_carrier(s, ATLS_SERVER) != ATLS_IN_ENTRY)
+        result = session_credential_make(s);
+    if (result == 0 && s->peer_model != ATLS_MODEL_NONE)
+        result = session_appraisal_begin(s, s->peer_model);
+    if (result == 0 && s->peer_model == ATLS_MODEL_BACKGROUND_CHECK && s->party->profile->nonce)
+        s->waiting |= WAIT_CHALLENGE;
+    misselect(s);
+    return result == 0 ? session_entry_request(s) : result;
+}
+
+/* The client knows all answers once the message behind EncryptedExtensions comes. */
+static int settle(struct atls_session *s)
+{
+    if (s->settled)
+        return 0;
+    s->settled = true;
+    report_selected(s, "received", s->received);
+    for (size_t side = 0; side < 2; side++)
+        if (atls_negotiate_check(&s->offers[side], &s->selections[side]) != 0)
+            return session_refuse(s, "unexpected-selection");
+    s->self_model = atls_selection_model(&s->selections[ATLS_CLIENT]);
+    s->peer_model = atls_selection_model(&s->selections[ATLS_SERVER]);
+    if (must_negotiate(s->party) && s->peer_model == ATLS_MODEL_NONE)
+        return session_fail(s, "attestation-missing", -1, NULL,
+                            "attestation is required of the server, which selects none");
+    report_negotiated(s);
+    /* A background check with a nonce began before the first byte. */
+    if (s->peer_model == ATLS_MODEL_PASSPORT ||
+        (s->peer_model == ATLS_MODEL_BACKGROUND_CHECK && !s->party->profile->nonce))
+        return session_appraisal_begin(s, s->peer_model);
+    return 0;
+}
+
+static int client_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming)
+{
+    if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && !incoming && when == GNUTLS_HOOK_POST) {
+        report_offer(s, "sent", s->sent);
+        s->hellos++;
+    }
+    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST && incoming && when == GNUTLS_HOOK_PRE) {
+        s->certificate_requested = true;
+        int result = session_entry_requested(s);
+        return result == 0 ? settle(s) : result;
+    }
+    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && incoming && when == GNUTLS_HOOK_PRE) {
+        int result = settle(s);
+        if (result != 0)
+            return result;
+        if (s->self_model != ATLS_MODEL_NONE && !s->certificate_requested)
+            return session_fail(s, "unexpected-selection", -1, NULL,
+                                "attestation of the client was selected without a "
+                                "CertificateRequest");
+    }
+    return 0;
+}
+
+static int server_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming)
+{
+    if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && incoming && when == GNUTLS_HOOK_PRE)
+        s->hellos++;
+    /* Here, behind EncryptedExtensions and before the verdict may the library be told to wait. */
+    if (type == GNUTLS_HANDSHAKE_SERVER_HELLO && !incoming && when == GNUTLS_HOOK_POST &&
+        s->waiting != 0)
+        return GNUTLS_E_AGAIN;
+    if (type == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && !incoming && when == GNUTLS_HOOK_POST) {
+        report_selected(s, "sent", s->sent);
+        if (s->self_model != ATLS_MODEL_NONE && session_carrier(s, ATLS_SERVER) == ATLS_IN_ENTRY) {
+            int result = session_credential_make(s);
+            return result == 0 && s->waiting != 0 ? GNUTLS_E_AGAIN : result;
+        }
+    }
+    return 0;
+}
+
+int session_hello_challenge(struct atls_session *s)
+{
+    struct atls_bytes nonce;
+    int result = atls_appraisal_challenge(s->appraisal, &nonce);
+    if (result == ATLS_E_AGAIN)
+        return result;
+    s->waiting &= ~(unsigned)WAIT_CHALLENGE;
+    if (result != 0)
+        return result;
+    s->challenge = nonce;
+    if (s->party->side == ATLS_SERVER)
+        s->selections[ATLS_CLIENT].nonce = challenge_to_send(s, nonce);
+    return 0;
+}
+
+int session_hello_hook(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
+                       const gnutls_datum_t *message)
+{
+    struct atls_session *s = gnutls_session_get_ptr(tls);
+    if (type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST)
+        s->hrr = true;
+    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && incoming)
+        s->certificate_verify_seen = true;
+    int result = session_entry_hook(s, type, when, incoming, message);
+    if (result == 0)
+        result = session_expat_hook(s, type, when, message);
+    if (result == 0)
+        result = s->party->side == ATLS_CLIENT ? client_hook(s, type, when, incoming)
+                                               : server_hook(s, type, when, incoming);
+    if (result == 0)
+        result =
+            session_strict_hook(s, type, when, incoming, ATLS_BYTES(message->data, message->size));
+    if (result != 0 || type != GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
+        return result;
+    if (incoming && when == GNUTLS_HOOK_POST)
+        return session_credential_received(s, message);
+    return 0;
+}

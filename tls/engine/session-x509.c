@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attestation inside of X.509: what the own leaf says goes out with it, and the peer's leaf is read
+ * once its chain has been verified. Nothing was negotiated, so the leaf alone tells the model.
+ */
+#include "tls/engine/session-internal.h"
+
+#include <string.h>
+
+#include <gnutls/x509.h>
+
+#include "rats/base/error.h"
+#include "rats/base/media-types.h"
+#include "rats/cmw/cmw-x509.h"
+#include "roles/report.h"
+#include "tls/engine/chain.h"
+
+#define CHAIN_MAX 16
+
+/* The model of what was found: of a relying party's models the one that fits, or its first, which
+ * will then say what it expected. */
+static enum atls_model model_of(const struct atls_abilities *abilities, struct atls_bytes in)
+{
+    enum atls_model model = ATLS_MODEL_BACKGROUND_CHECK;
+    struct atls_cmw *cmw;
+    if (atls_cmw_parse(in, &cmw) == 0) {
+        if (cmw->form != ATLS_CMW_COLLECTION && atls_cmw_type_is(cmw, ATLS_MT_EAT_JWT))
+            model = ATLS_MODEL_PASSPORT;
+        atls_cmw_free(cmw);
+    }
+    return atls_abilities_have(abilities, model) ? model : abilities->model[0];
+}
+
+void session_x509_present(struct atls_session *s)
+{
+    const struct atls_party *party = s->party;
+    struct atls_bytes cmw = ATLS_BYTES(party->own.cmw, party->own.size);
+    if (party->as_attester.model_count == 0 || s->self_model != ATLS_MODEL_NONE || cmw.data == NULL)
+        return;
+    s->self_model = model_of(&party->as_attester, cmw);
+    if (party->own.has_key)
+        s->signed_with_size = atls_spki_encode(&party->own.key, s->signed_with);
+    atls_report_credential(party->events, party->artifacts, s->conn, "sent", cmw);
+}
+
+/* A leaf without a CMW: plain X.509, which was verified, where that suffices. */
+static int without(struct atls_session *s)
+{
+    if (s->party->attestation_required)
+        return session_fail(s, "attestation-missing", -1, NULL, NULL);
+    s->peer_accepted = true;
+    return 0;
+}
+
+static int appraise(struct atls_session *s, const struct atls_public_key *leaf,
+                    struct atls_bytes cmw)
+{
+    enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
+    struct atls_public_key attested;
+    s->peer_model = model_of(&s->party->as_relying_party, cmw);
+    /* No result was agreed on: it must be of the first verifier that is trusted. */
+    if (s->peer_model == ATLS_MODEL_PASSPORT)
+        s->selections[peer].verifier = s->party->as_relying_party.verifiers[0];
+    int result = session_appraisal_begin(s, s->peer_model);
+    if (result != 0)
+        return result;
+    result = session_bind(s, peer, leaf);
+    if (result != 0)
+        return session_bind_failed(s, result);
+    if (atls_appraisal_set_challenge(s->appraisal, ATLS_BYTES(s->binder, s->binder_size)) != 0 ||
+        atls_appraisal_expect_key(s->appraisal, leaf) != 0 ||
+        atls_appraisal_credential(s->appraisal, cmw, &attested) != 0)
+        return session_appraisal_failed(s);
+    return 0;
+}
+
+/* The chain as any other; but in the leaf the extension that is read here may be critical, of which
+ * the library knows nothing. */
+static int verify(struct atls_session *s, const struct atls_bytes *chain, size_t count)
+{
+    unsigned status = 0;
+    if (!s->party->has_trust_anchors || !atls_x509_cmw_alone_is_critical(chain, count))
+        return session_verify_chain(s);
+    if (atls_chain_verify(s->party, chain, count, GNUTLS_VERIFY_IGNORE_UNKNOWN_CRIT_EXTENSIONS,
+                          &status) != 0)
+        return session_fail(s, "certificate-untrusted", -1, NULL, NULL);
+    return status == 0 ? 0 : session_chain_refused(s, status);
+}
+
+int session_x509_judge(struct atls_session *s)
+{
+    struct atls_bytes chain[CHAIN_MAX];
+    unsigned count = 0;
+    struct atls_x509_cmw found;
+    const gnutls_datum_t *peers = gnutls_certificate_get_peers(s->tls, &count);
+    if (peers == NULL || count == 0)
+        return session_verify_chain(s); /* says what is missing */
+    for (unsigned i = 0; i < count && i < CHAIN_MAX; i++)
+        chain[i] = ATLS_BYTES(peers[i].data, peers[i].size);
+    int result = count <= CHAIN_MAX ? verify(s, chain, count) : session_verify_chain(s);
+    if (result != 0)
+        return result;
+    result = atls_x509_cmw_find(chain[0], &found);
+    if (result == ATLS_E_MISSING)
+        return without(s);
+    if (result != 0)
+        return session_fail(s, "malformed-cmw", -1, NULL, NULL);
+    if (found.has_key) {
+        s->verified_with_size = atls_spki_encode(&found.key, s->verified_with);
+        result = appraise(s, &found.key, ATLS_BYTES(found.cmw, found.size));
+    } else {
+        result = session_leaf_key_refused(s, atls_x509_public_key(chain[0], &found.key));
+    }
+    atls_x509_cmw_clear(&found);
+    return result;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A profile: how attestation rides in TLS, as one draft at one version has it. Everything in which
+ * drafts differ is behind this table; roles, models and evidence formats are not (they are other
+ * choices). One file a profile.
+ */
+#ifndef ATLS_TLS_PROFILES_PROFILE_H
+#define ATLS_TLS_PROFILES_PROFILE_H
+
+#include "tls/profiles/variants.h"
+#include "tls/wire/code-points.h"
+#include "tls/wire/negotiation.h"
+#include "tls/wire/transcript.h"
+
+#define ATLS_PROFILE_EXTENSIONS_MAX 4
+#define ATLS_PROFILE_BODY_MAX 16384 /* bytes of an extension that is written */
+#define ATLS_BINDER_MAX 64          /* bytes: what evidence can answer (RFC 9711 section 4.1) */
+
+/* A refusal on the wire: which alert a reason (harness/peers/README.md) is told by, unless whoever
+ * refuses knows better (a chain that no trust anchor signed: unknown_ca). */
+struct atls_refusal {
+    const char *reason;         /* NULL in the last row: all others */
+    enum atls_code_point point; /* an alert of the table, or ATLS_CODE_POINT_COUNT: see NUMBER */
+    uint8_t number;
+    const char *clause;
+};
+/* What goes wrong on this side alone: all profiles tell it alike. */
+#define ATLS_REFUSALS_OF_OWN                                                                       \
+    {"verifier-unreachable", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""},                \
+        {"verifier-timeout", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""},                \
+        {"verifier-error", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""},                  \
+        {"verifier-garbage", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""},                \
+        {"device-unavailable", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""},              \
+        {"timeout", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""},                         \
+    {                                                                                              \
+        "internal", ATLS_CODE_POINT_COUNT, ATLS_ALERT_INTERNAL_ERROR, ""                           \
+    }
+
+/* Where the credential is: the body of the one CertificateEntry; beside X.509, in an extension of
+ * the first CertificateEntry; inside of X.509, in an extension of the leaf; or after the handshake,
+ * in the first CertificateEntry of an authenticator. */
+enum atls_carrier {
+    ATLS_IN_PLACE_OF_CERTIFICATE,
+    ATLS_IN_ENTRY,
+    ATLS_IN_CERTIFICATE,
+    ATLS_IN_AUTHENTICATOR
+};
+
+/* What a challenge is made of that both sides compute. */
+struct atls_binding {
+    const struct atls_transcript *transcript; /* ClientHello to ServerHello, or more */
+    const struct atls_variants *variants;
+    struct atls_bytes spki;             /* DER SubjectPublicKeyInfo of the attester's leaf */
+    struct atls_bytes nonce;            /* of the relying party; empty where the profile has none */
+    struct atls_bytes handshake_secret; /* empty where it was not asked for */
+};
+
+struct atls_profile {
+    const char *name;                       /* of --profile */
+    const char *clause;                     /* the section that puts the credential where it is */
+    const struct atls_hello_layout *layout; /* of an evidence type, and of the nonce */
+    enum atls_carrier carrier; /* but for credential kind CERT_ATTESTATION: ATLS_IN_ENTRY */
+    bool nonce;                /* the relying party sends one */
+    bool result_answers;       /* a result answers the binder, if nobody reads it otherwise (H11) */
+    bool results;              /* the draft has the passport model */
+    bool prototype;            /* only clients attest, with the bundle of rats/tokens/prototype.h */
+
+    /* Hello extensions. Writers add nothing to SINK where the extension is to be left out. A
+     * reader returns ATLS_E_MALFORMED, ATLS_E_LIMIT for a nonce of forbidden length, or
+     * ATLS_E_UNSUPPORTED for an offer of nothing. */
+    enum atls_code_point extensions[ATLS_PROFILE_EXTENSIONS_MAX];
+    size_t extension_count;
+    int (*write_offer)(const struct atls_profile *profile, enum atls_code_point extension,
+                       const struct atls_offer offers[2], struct atls_sink *sink);
+    int (*read_offer)(const struct atls_profile *profile, enum atls_code_point extension,
+                      struct atls_bytes body, struct atls_offer offers[2]);
+    int (*write_selection)(const struct atls_profile *profile, enum atls_code_point extension,
+                           const struct atls_selection selections[2], struct atls_sink *sink);
+    int (*read_selection)(const struct atls_profile *profile, enum atls_code_point extension,
+                          struct atls_bytes body, struct atls_selection selections[2]);
+    /* The same for a selection that is in CertificateRequest; NULL: none ever is. */
+    int (*write_request)(const struct atls_profile *profile,
+                         const struct atls_selection selections[2], struct atls_sink *sink);
+    int (*read_request)(const struct atls_profile *profile, struct atls_bytes body,
+                        struct atls_selection selections[2]);
+    const struct atls_refusal *refusals;
+
+    /* In an entry: the extension, the bytes of length ahead of the CMW (0: the CMW is all of it),
+     * and the challenge. As the functions of tls/wire/binder.h. */
+    const char *binder_clause;
+    enum atls_code_point entry_extension;
+    unsigned payload_prefix;
+    int (*bind)(const struct atls_binding *binding, uint8_t challengep[ATLS_BINDER_MAX],
+                size_t *sizep);
+
+    /* In place of the certificate: finds it in the body of a Certificate message and says at what
+     * offset. ATLS_E_MISSING: the Certificate is empty. ATLS_E_MALFORMED. */
+    int (*find_credential)(const struct atls_profile *profile, struct atls_bytes message,
+                           struct atls_bytes *cmwp, size_t *atp);
+    /* Hands the attested key to the TLS library, over the credential that was found. */
+    int (*put_key)(const struct atls_public_key *key, uint8_t *credential, size_t size);
+};
+
+extern const struct atls_profile atls_profile_ta_02, atls_profile_ta_03, atls_profile_ta_07;
+extern const struct atls_profile atls_profile_seat_04, atls_profile_seat_06;
+extern const struct atls_profile atls_profile_x509_cmw, atls_profile_expat_04;
+extern const struct atls_profile atls_profile_poc_mbedtls;
+/* All of them, NULL at the end. */
+extern const struct atls_profile *const atls_profiles[];
+/* NULL where there is none of that name (exit 77). */
+const struct atls_profile *atls_profile_by_name(const char *name);
+/* The alert that tells REASON. */
+unsigned atls_profile_alert(const struct atls_profile *profile,
+                            const struct atls_code_points *points, const char *reason,
+                            const char **clausep);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Readings: where a draft can be read in more than one way, and implementations do, each way has a
+ * name, and a party is told which one to take (--variant NAME=READING). The first reading of each
+ * is the default. What is chosen is plain data that profiles look at; no reading is ever guessed.
+ */
+#ifndef ATLS_TLS_PROFILES_VARIANTS_H
+#define ATLS_TLS_PROFILES_VARIANTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* H15: what is ahead of the CMW in a CertificateEntry's extension. */
+enum atls_payload_prefix {
+    ATLS_PREFIX_AS_DRAFTED,
+    ATLS_PREFIX_NONE,
+    ATLS_PREFIX_U16,
+    ATLS_PREFIX_U24
+};
+
+/* Who checks the KAT of a CAB, whose PAT alone a verifier of platform tokens can appraise? */
+enum atls_cab_appraisal { ATLS_CAB_BY_VERIFIER, ATLS_CAB_BY_RELYING_PARTY };
+/* H10: what ties a result to the certificate's key: a key that it names, or, where it names none,
+ * its nonce, if that is the binder. */
+enum atls_result_key { ATLS_RESULT_KEY_NAMED, ATLS_RESULT_KEY_BOUND };
+
+/* H11: must a result answer the binder? */
+enum atls_result_nonce { ATLS_RESULT_AS_DRAFTED, ATLS_RESULT_FREE, ATLS_RESULT_REQUIRED };
+
+struct atls_variants {        /* all zero: the defaults */
+    unsigned hello_retry;     /* H5: enum atls_hello_retry */
+    unsigned payload_prefix;  /* H15: enum atls_payload_prefix */
+    unsigned no_common;       /* H12: 0 a fatal alert, 1 the extension is omitted */
+    unsigned type_match;      /* H20: 1 the CMW must be of the type that was selected */
+    unsigned result_nonce;    /* H11: enum atls_result_nonce */
+    unsigned entry_extension; /* H14: 0 of private use, 1 the draft's 60 */
+    unsigned binder_length;   /* H16: enum atls_ta07_length */
+    unsigned binder_secret;   /* H17: enum atls_ta07_secret */
+    unsigned public_key;      /* H6: enum atls_expat_key */
+    unsigned exporter_label;  /* H7: enum atls_expat_label */
+    unsigned cmw_code_point;  /* H8: 0 is 0xFF00, 1 is 0xFFFF */
+    unsigned cab_appraisal;   /* enum atls_cab_appraisal */
+    unsigned result_key;      /* H10: enum atls_result_key */
+    unsigned result_binding;  /* 1 a result with neither nonce nor key will do */
+    unsigned cert_challenge;  /* H27: 0 the channel binder, 1 the nonce of the wire */
+    unsigned post_handshake;  /* H28: 1 the client can be authenticated after the handshake */
+    unsigned prototype_nonce; /* poc-mbedtls: 0 a fresh one, 1 the prototype's constant */
+};
+
+/* Takes "NAME=READING". ATLS_E_UNSUPPORTED: no such name or reading. */
+int atls_variants_set(struct atls_variants *variants, const char *argument);
+/* Is what is not a default something that PROFILE (its name) leaves open? Else ATLS_E_UNSUPPORTED.
+ */
+int atls_variants_check(const struct atls_variants *variants, const char *profile);
+/* The table in words, a line a variant; to be freed. NULL where there is no memory. */
+char *atls_variants_describe(void);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of code points, its overriding from JSON, and the names of alerts. */
+#include "tls/wire/code-points.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "program/program.h"
+#include "rats/base/error.h"
+
+#define RENEGOTIATION_INFO 0xFF01 /* RFC 5746: in the private-use range, and taken */
+#define CODE_POINTS_FILE_MAX 65536
+
+enum kind { EXTENSION, CERTIFICATE_TYPE, ALERT };
+
+static const struct {
+    const char *name;
+    enum kind kind;
+    uint16_t value;
+} table[ATLS_CODE_POINT_COUNT] = {
+    [ATLS_CP_EVIDENCE_REQUEST] = {"evidence_request", EXTENSION, 0xFF10},
+    [ATLS_CP_EVIDENCE_PROPOSAL] = {"evidence_proposal", EXTENSION, 0xFF11},
+    [ATLS_CP_RESULTS_REQUEST] = {"results_request", EXTENSION, 0xFF12},
+    [ATLS_CP_RESULTS_PROPOSAL] = {"results_proposal", EXTENSION, 0xFF13},
+    [ATLS_CP_ATTESTATION_EVIDENCE] = {"attestation_evidence", EXTENSION, 0xFF14},
+    [ATLS_CP_ATTESTATION] = {"attestation", EXTENSION, 0xFF15},
+    [ATLS_CP_REMOTE_ATTESTATION] = {"remoteAttestation", EXTENSION, 0xFF16},
+    [ATLS_CP_CMW_ATTESTATION] = {"cmw_attestation", EXTENSION, 0xFF00},
+    [ATLS_CP_POC_EVIDENCE_PROPOSAL] = {"poc_evidence_proposal", EXTENSION, 100},
+    [ATLS_CP_CERTIFICATE_TYPE_ATTESTATION] = {"certificate_type_attestation", CERTIFICATE_TYPE,
+                                              224},
+    [ATLS_CP_UNSUPPORTED_EVIDENCE] = {"unsupported_evidence", ALERT, 224},
+    [ATLS_CP_UNSUPPORTED_VERIFIERS] = {"unsupported_verifiers", ALERT, 225},
+    [ATLS_CP_ATTESTATION_FAILED] = {"attestation_failed", ALERT, 226},
+    [ATLS_CP_UNSUPPORTED_ATTESTATION_SCHEMES] = {"unsupported_attestation_schemes", ALERT, 227},
+    [ATLS_CP_ATTESTATION_REQUIRED] = {"attestation_required", ALERT, 228},
+};
+
+static const struct {
+    uint8_t number;
+    const char *name;
+} tls_alerts[] = {
+    {0, "close_notify"},
+    {10, "unexpected_message"},
+    {20, "bad_record_mac"},
+    {22, "record_overflow"},
+    {40, "handshake_failure"},
+    {42, "bad_certificate"},
+    {43, "unsupported_certificate"},
+    {44, "certificate_revoked"},
+    {45, "certificate_expired"},
+    {46, "certificate_unknown"},
+    {47, "illegal_parameter"},
+    {48, "unknown_ca"},
+    {49, "access_denied"},
+    {50, "decode_error"},
+    {51, "decrypt_error"},
+    {70, "protocol_version"},
+    {71, "insufficient_security"},
+    {80, "internal_error"},
+    {86, "inappropriate_fallback"},
+    {90, "user_canceled"},
+    {109, "missing_extension"},
+    {110, "unsupported_extension"},
+    {112, "unrecognized_name"},
+    {113, "bad_certificate_status_response"},
+    {115, "unknown_psk_identity"},
+    {116, "certificate_required"},
+    {120, "no_application_protocol"},
+};
+
+void atls_code_points_default(struct atls_code_points *pointsp)
+{
+    for (size_t i = 0; i < ATLS_CODE_POINT_COUNT; i++)
+        pointsp->value[i] = table[i].value;
+}
+
+const char *atls_code_point_name(enum atls_code_point point)
+{
+    return point < ATLS_CODE_POINT_COUNT ? table[point].name : "unknown";
+}
+
+enum atls_code_point atls_extension_by_name(const char *name, size_t size)
+{
+    for (size_t i = 0; i < ATLS_CODE_POINT_COUNT; i++)
+        if (table[i].kind == EXTENSION && strlen(table[i].name) == size &&
+            memcmp(table[i].name, name, size) == 0)
+            return (enum atls_code_point)i;
+    return ATLS_CODE_POINT_COUNT;
+}
+
+static int number_of(const char *name, const json_t *value, uint64_t *numberp)
+{
+    if (json_is_integer(value) && json_integer_value(value) >= 0) {
+        *numberp = (uint64_t)json_integer_value(value);
+        return 0;
+    }
+    if (json_is_string(value) &&
+        atls_parse_number(json_string_value(value), name, 0, UINT16_MAX, numberp) == 0)
+        return 0;
+    return atls_fail(ATLS_E_LIMIT, NULL,
+                     "code point %s: a number from 0 to 65535 or a text of one was expected", name);
+}
+
+static int set(struct atls_code_points *points, const char *name, const json_t *value)
+{
+    for (size_t i = 0; i < ATLS_CODE_POINT_COUNT; i++) {
+        if (strcmp(name, table[i].name) != 0)
+            continue;
+        uint64_t number = 0;
+        int result = number_of(name, value, &number);
+        if (result != 0)
+            return result;
+        uint64_t most = table[i].kind == EXTENSION ? UINT16_MAX : UINT8_MAX;
+        if (number > most || (table[i].kind == ALERT && number == 0))
+            return atls_fail(ATLS_E_LIMIT, "RFC 8446 sections 4.2 and 6",
+                             "code point %s: %llu is outside %s to %llu", name,
+                             (unsigned long long)number, table[i].kind == ALERT ? "1" : "0",
+                             (unsigned long long)most);
+        if (table[i].kind == EXTENSION && number == RENEGOTIATION_INFO)
+            return atls_fail(ATLS_E_LIMIT, "RFC 5746 section 3.2",
+                             "code point %s: 0xFF01 is renegotiation_info", name);
+        points->value[i] = (uint16_t)number;
+        return 0;
+    }
+    return atls_fail(ATLS_E_MALFORMED, NULL, "there is no code point named \"%s\"", name);
+}
+
+static int distinct(const struct atls_code_points *points)
+{
+    for (size_t i = 0; i < ATLS_CODE_POINT_COUNT; i++)
+        for (size_t j = i + 1; j < ATLS_CODE_POINT_COUNT; j++)
+            if (table[i].kind == EXTENSION && table[j].kind == EXTENSION &&
+                points->value[i] == points->value[j])
+                return atls_fail(ATLS_E_LIMIT, "RFC 8446 section 4.2",
+                                 "extensions %s and %s both have number %u", table[i].name,
+                                 table[j].name, points->value[i]);
+    return 0;
+}
+
+int atls_code_points_override(struct atls_code_points *points, struct atls_bytes json)
+{
+    json_error_t error;
+    json_t *root = json_loadb((const char *)json.data, json.size, JSON_REJECT_DUPLICATES, &error);
+    if (root == NULL)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 8259", "code points: %s (line %d)", error.text,
+                         error.line);
+    struct atls_code_points changed = *points;
+    int result = 0;
+    if (!json_is_object(root))
+        result = atls_fail(ATLS_E_MALFORMED, NULL, "code points: a JSON object was expected");
+    const char *name;
+    json_t *value;
+    json_object_foreach(root, name, value) if (result == 0) result = set(&changed, name, value);
+    json_decref(root);
+    if (result == 0)
+        result = distinct(&changed);
+    if (result == 0)
+        *points = changed;
+    return result;
+}
+
+int atls_code_points_load(struct atls_code_points *points, const char *path)
+{
+    uint8_t *data;
+    size_t size;
+    int result = atls_read_file(path, CODE_POINTS_FILE_MAX, &data, &size);
+    if (result != 0)
+        return result;
+    result = atls_code_points_override(points, ATLS_BYTES(data, size));
+    free(data);
+    return result;
+}
+
+const char *atls_alert_name(const struct atls_code_points *points, unsigned alert)
+{
+    for (size_t i = 0; i < ATLS_CODE_POINT_COUNT; i++)
+        if (table[i].kind == ALERT && points->value[i] == alert)
+            return table[i].name;
+    for (size_t i = 0; i < sizeof tls_alerts / sizeof *tls_alerts; i++)
+        if (tls_alerts[i].number == alert)
+            return tls_alerts[i].name;
+    return "unknown";
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Appraisal: evidence, the session's nonce and the endorsements go in, a verdict comes out. Nothing
+ * here knows of HTTP, sessions or clocks, so the benchmark and the fuzzer call it as it is.
+ *
+ * Trust claims are those that Veraison's PSA scheme makes (AR4SI values): hardware 2 once the
+ * signatures hold; executables 2, or 33 ("not recognized") for any component without a fitting
+ * reference value; instance-identity, runtime-opaque and storage-opaque 2 in a secured lifecycle,
+ * otherwise 96; and every claim 99 where signature, freshness or form fails or the attestation key
+ * is unknown.
+ */
+#ifndef ATLS_VERIFIER_STUB_APPRAISAL_APPRAISAL_H
+#define ATLS_VERIFIER_STUB_APPRAISAL_APPRAISAL_H
+
+#include <stdarg.h>
+
+#include <jansson.h>
+
+#include "rats/ear/ear.h"
+#include "rats/tokens/psa.h"
+#include "verifier-stub/appraisal/evidence.h"
+#include "verifier-stub/appraisal/platform-cache.h"
+#include "verifier-stub/store/store.h"
+
+#define ATLS_MISMATCHES_LISTED 64 /* a result names at most so many components */
+
+struct atls_appraisal { /* free the members with atls_appraisal_clear() */
+    const char *scheme; /* the EAR's submod: PSA_IOT, PSA_KAT ...; static */
+    enum atls_tier tier;
+    int trust_vector[ATLS_TRUST_CLAIM_COUNT];
+    const char *reason; /* a word of the peer contract; static; "ok" where affirmed, which is said
+                         * at the very end: NULL until then */
+    char detail[512];   /* a sentence for people */
+    char clause[96];    /* "" where none */
+    json_t *mismatches; /* [{"component","expected":[hex],"measured":hex}] or NULL */
+    bool has_key;
+    struct atls_public_key key; /* the attested key: the IK of a genuine KAT */
+    json_t *annotated_evidence; /* summary of genuine evidence where it is wanted, or NULL */
+};
+void atls_appraisal_clear(struct atls_appraisal *appraisal);
+
+struct atls_appraiser { /* what it appraises with; everything is borrowed */
+    struct atls_store *store;
+    const struct atls_crypto *crypto;
+    struct atls_platform_cache *cache; /* or NULL */
+    bool annotates;                    /* a summary of genuine evidence is wanted */
+    int64_t
+        now; /* seconds since 1970, for exp and nbf of tokens and the validity of endorsements */
+};
+
+/* 0 whatever the verdict; negative only where this machine, or its store, is at fault. */
+int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evidence *evidence,
+                  struct atls_bytes nonce, struct atls_appraisal *appraisalp);
+
+/* A verdict that this evidence is bad, without looking at it (replays). */
+void atls_appraisal_condemn(struct atls_appraisal *appraisal, const char *reason,
+                            const char *clause, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Sets reason, detail (made printable) and clause, and nothing else. */
+void atls_appraisal_say(struct atls_appraisal *appraisal, const char *reason, const char *clause,
+                        const char *format, ...) __attribute__((format(printf, 4, 5)));
+void atls_appraisal_say_va(struct atls_appraisal *appraisal, const char *reason, const char *clause,
+                           const char *format, va_list arguments)
+    __attribute__((format(printf, 4, 0)));
+
+/* reference-match.c: sets executables, and the reason where a component does not fit and there is
+ * none yet. -ENOMEM. */
+int atls_match_components(const struct atls_psa_claims *claims,
+                          const struct atls_reference_set *references,
+                          struct atls_appraisal *appraisal);
+/* evidence-summary.c: what is annotated in the result, in Veraison's names. NULL: no memory. */
+json_t *atls_evidence_summary(const struct atls_psa_claims *claims);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a result repeats of genuine evidence, in the names that Veraison gives to PSA claims. */
+#include <stdlib.h>
+
+#include "rats/base/encoding.h"
+#include "verifier-stub/appraisal/appraisal.h"
+
+#define COMPONENTS_REPEATED                                                                        \
+    32 /* more are only counted: a result must stay smaller than evidence                          \
+        */
+
+static json_t *base64_json(struct atls_bytes bytes)
+{
+    char *text = atls_base64_encode(ATLS_BASE64, bytes);
+    json_t *string = text ? json_string(text) : NULL;
+
+    free(text);
+    return string;
+}
+
+static void set_bytes(json_t *object, const char *name, struct atls_bytes bytes)
+{
+    if (bytes.size > 0)
+        json_object_set_new(object, name, base64_json(bytes));
+}
+
+static void set_text(json_t *object, const char *name, struct atls_bytes text)
+{
+    if (text.size > 0)
+        json_object_set_new(object, name, json_stringn((const char *)text.data, text.size));
+}
+
+static json_t *component_summary(const struct atls_psa_component *component)
+{
+    json_t *object = json_object();
+
+    set_text(object, "measurement-type", component->type);
+    set_bytes(object, "measurement-value", component->value);
+    set_text(object, "version", component->version);
+    set_bytes(object, "signer-id", component->signer_id);
+    set_text(object, "measurement-description", component->description);
+    return object;
+}
+
+json_t *atls_evidence_summary(const struct atls_psa_claims *claims)
+{
+    json_t *summary = json_object();
+    json_t *components = json_array();
+
+    json_object_set_new(summary, "eat-profile",
+                        json_string(atls_psa_profile_name(claims->profile)));
+    json_object_set_new(summary, "psa-client-id", json_integer(claims->client_id));
+    json_object_set_new(summary, "psa-security-lifecycle", json_integer(claims->lifecycle));
+    set_bytes(summary, "psa-implementation-id", claims->implementation_id);
+    set_bytes(summary, "psa-instance-id", claims->instance_id);
+    set_bytes(summary, "psa-nonce", claims->nonce);
+    set_bytes(summary, "psa-boot-seed", claims->boot_seed);
+    set_text(summary, "psa-certification-reference", claims->certification_reference);
+    set_text(summary, "psa-verification-service-indicator", claims->verification_service);
+    for (size_t i = 0; i < claims->component_count && i < COMPONENTS_REPEATED; i++)
+        json_array_append_new(components, component_summary(&claims->components[i]));
+    if (json_object_set_new(summary, "psa-software-components", components) != 0) {
+        json_decref(summary);
+        return NULL;
+    }
+    if (claims->component_count > COMPONENTS_REPEATED)
+        json_object_set_new(summary, "atls.software-component-count",
+                            json_integer((json_int_t)claims->component_count));
+    return summary;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any evidence into appraisal. The first byte says in which media type it comes and whether
+ * signatures are verified or all believed: believing gets the fuzzer behind them. The store is a
+ * fake that knows every device. What comes out must be of one piece, and the same again where the
+ * platform is remembered.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/media-types.h"
+#include "verifier-stub/appraisal/result.h"
+#include "verifier-stub/appraisal/test-evidence.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct test_device device;
+static struct atls_crypto believing;
+static json_t *signer, *verifier;
+static struct atls_platform_cache *cache; /* of what was believed */
+
+static int believe(const struct atls_public_key *key, struct atls_bytes digest,
+                   struct atls_bytes signature)
+{
+    return 0;
+}
+
+static int find_trust_anchor(struct atls_store *store, const uint8_t implementation_id[32],
+                             const uint8_t instance_id[33], struct atls_trust_anchor *anchorp)
+{
+    *anchorp = (struct atls_trust_anchor){.key = device.pak.public_key};
+    return 0;
+}
+
+static int revision(struct atls_store *store, uint64_t *revisionp)
+{
+    *revisionp = 1;
+    return 0;
+}
+
+static int find_reference_values(struct atls_store *store, const uint8_t implementation_id[32],
+                                 struct atls_reference_set *setp)
+{
+    struct atls_reference_set set = {calloc(TEST_COMPONENTS, sizeof *set.values), 0};
+
+    if (!set.values)
+        abort();
+    for (; set.count < TEST_COMPONENTS; set.count++) {
+        struct atls_reference_value *value = &set.values[set.count];
+
+        value->name = strdup(test_components[set.count].name);
+        value->version = strdup(test_components[set.count].version);
+        value->digest_size = 32;
+        memset(value->digest, test_components[set.count].fill, 32);
+    }
+    *setp = set;
+    return 0;
+}
+
+static void set_up(void)
+{
+    if (signer)
+        return;
+    test_device_make(&device, 1);
+    believing = atls_crypto_gnutls;
+    believing.verify = believe;
+    if (atls_signing_key_make(&signer) != 0 || !(verifier = atls_signing_key_public(signer)) ||
+        atls_platform_cache_open(3600, atls_clock_of_system(), &cache) != 0)
+        abort();
+}
+
+static void demand(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+/* The result must be one that a strict reader takes and that says the same. */
+static void check_result(const struct atls_appraisal *appraisal, struct atls_bytes nonce)
+{
+    struct atls_result_rules rules = {ATLS_EAR_VERAISON, NULL, 300, signer, NULL};
+    struct atls_ear ear;
+    char *jwt;
+
+    demand(atls_result_write(appraisal, nonce, 1700000000, false, &rules, &jwt) == 0);
+    demand(atls_ear_read(atls_bytes_of_text(jwt), verifier, &ear) == 0);
+    demand(atls_ear_worst_tier(&ear) == appraisal->tier);
+    demand(ear.submods[0].has_key == appraisal->has_key);
+    atls_ear_clear(&ear);
+    free(jwt);
+}
+
+static void check_appraisal(const struct atls_appraisal *appraisal)
+{
+    bool failed = appraisal->trust_vector[ATLS_HARDWARE] == 99;
+
+    demand((strcmp(appraisal->reason, "ok") == 0) == (appraisal->tier == ATLS_TIER_AFFIRMING));
+    demand(appraisal->detail[0] != 0);
+    demand(!failed || !appraisal->has_key);
+    demand(failed == !appraisal->annotated_evidence);
+    for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++)
+        demand((appraisal->trust_vector[i] == 99) == failed);
+}
+
+static void check_again(struct atls_appraiser appraiser, const struct atls_evidence *evidence,
+                        struct atls_bytes nonce, const struct atls_appraisal *first)
+{
+    struct atls_appraisal again;
+
+    appraiser.cache = cache;
+    for (int i = 0; i < 2; i++) {
+        demand(atls_appraise(&appraiser, evidence, nonce, &again) == 0);
+        demand(strcmp(again.reason, first->reason) == 0 && again.tier == first->tier);
+        demand(memcmp(again.trust_vector, first->trust_vector, sizeof again.trust_vector) == 0);
+        demand(json_equal(again.annotated_evidence, first->annotated_evidence) ||
+               !first->annotated_evidence);
+        atls_appraisal_clear(&again);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct atls_store_ops ops = {.find_trust_anchor = find_trust_anchor,
+                                              .find_reference_values = find_reference_values,
+                                              .revision = revision};
+    struct atls_store store = {.ops = &ops};
+    struct atls_appraiser appraiser = {.store = &store, .annotates = true};
+    struct atls_evidence evidence;
+    struct atls_appraisal appraisal;
+    const char *reason = NULL;
+    uint8_t nonce[32];
+    int error;
+
+    if (size == 0)
+        return 0;
+    set_up();
+    memset(nonce, 0x11, sizeof nonce);
+    error = atls_evidence_unwrap(data[0] & 1 ? ATLS_MT_PSA_TOKEN : ATLS_MT_CMW_CBOR,
+                                 ATLS_BYTES(data + 1, size - 1), &evidence, &reason);
+    demand(error >= 0);
+    if (error != 0)
+        return 0;
+    appraiser.crypto = data[0] & 2 ? &believing : &atls_crypto_gnutls;
+    error = atls_appraise(&appraiser, &evidence, ATLS_BYTES(nonce, sizeof nonce), &appraisal);
+    demand(error == 0);
+    check_appraisal(&appraisal);
+    if (appraiser.crypto == &believing)
+        check_again(appraiser, &evidence, ATLS_BYTES(nonce, sizeof nonce), &appraisal);
+    if (data[0] & 4)
+        check_result(&appraisal, ATLS_BYTES(nonce, sizeof nonce));
+    atls_appraisal_clear(&appraisal);
+    atls_evidence_clear(&evidence);
+    return 0;
+}

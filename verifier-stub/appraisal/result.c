@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attestation results. The developer names what this is, so that no result of a test is mistaken
+ * for one that says something about a real device. */
+#include "verifier-stub/appraisal/result.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/encoding.h"
+#include "rats/base/error.h"
+
+#define DEVELOPER "atls verifier stub (simulated root of trust)"
+#define BUILD "atls-verifier " ATLS_VERSION
+
+/* Why; NULL where memory ran out. */
+static json_t *policy_claims(const struct atls_appraisal *appraisal)
+{
+    json_t *claims =
+        json_pack("{s:s, s:s}", "atls.reason", appraisal->reason, "atls.detail", appraisal->detail);
+
+    if (claims && appraisal->clause[0])
+        json_object_set_new(claims, "atls.clause", json_string(appraisal->clause));
+    if (claims)
+        json_object_set_new(claims, "atls.mismatches",
+                            appraisal->mismatches ? json_incref(appraisal->mismatches)
+                                                  : json_array());
+    return claims;
+}
+
+/* All eight claims, as Veraison writes them; 0 says that no claim is made, and so does a terse
+ * verifier's silence. */
+static void fill_submod(const struct atls_appraisal *appraisal, bool terse, char *policy_id,
+                        struct atls_ear_submod *submod)
+{
+    submod->name = (char *)(uintptr_t)appraisal->scheme; /* only read */
+    submod->status = appraisal->tier;
+    for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++) {
+        submod->has_claim[i] = appraisal->trust_vector[i] != 0 || !terse;
+        submod->trust_vector[i] = appraisal->trust_vector[i];
+    }
+    submod->policy_id = terse ? NULL : policy_id;
+    submod->has_key = appraisal->has_key;
+    submod->key = appraisal->key;
+    submod->annotated_evidence = appraisal->annotated_evidence;
+}
+
+int atls_result_write(const struct atls_appraisal *appraisal, struct atls_bytes nonce, int64_t now,
+                      bool terse, const struct atls_result_rules *rules, char **jwtp)
+{
+    char developer[] = DEVELOPER, build[] = BUILD, policy_id[64];
+    struct atls_ear_submod submod = {0};
+    struct atls_ear ear = {
+        .dialect = rules->dialect,
+        .issued_at = now,
+        .expires_at = now + rules->lifetime,
+        .issuer = (char *)(uintptr_t)rules->identity,
+        .audience = rules->audience,
+        .developer = developer,
+        .build = build,
+        .nonce = (uint8_t *)(uintptr_t)nonce.data,
+        .nonce_size = nonce.size,
+        .submods = &submod,
+        .submod_count = 1,
+    };
+    int error;
+
+    snprintf(policy_id, sizeof policy_id, "policy:%s", appraisal->scheme);
+    fill_submod(appraisal, terse, policy_id, &submod);
+    if (!terse || appraisal->tier != ATLS_TIER_AFFIRMING) {
+        submod.policy_claims = policy_claims(appraisal);
+        if (!submod.policy_claims)
+            return atls_fail(-ENOMEM, NULL, "no memory for a result");
+    }
+    error = atls_ear_write(&ear, rules->signer_jwk, jwtp);
+    json_decref(submod.policy_claims);
+    return error;
+}
+
+/* Not by jose_jwk_gen(): OpenSSL, which libjose brings, takes longer to start than all else. */
+int atls_signing_key_make(json_t **jwkp)
+{
+    struct atls_private_key key;
+    int error = atls_crypto_gnutls.make_key(ATLS_P256, NULL, &key);
+    json_t *jwk;
+    char *d;
+
+    if (error != 0)
+        return error;
+    jwk = atls_jwk_of_public_key(&key.public_key);
+    d = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key.d, atls_curve_size(ATLS_P256)));
+    explicit_bzero(&key, sizeof key);
+    if (!jwk || !d || json_object_set_new(jwk, "d", json_string(d)) != 0 ||
+        json_object_set_new(jwk, "alg", json_string("ES256")) != 0) {
+        json_decref(jwk);
+        jwk = NULL;
+        error = atls_fail(-ENOMEM, NULL, "no memory for a signing key");
+    }
+    if (d)
+        explicit_bzero(d, strlen(d));
+    free(d);
+    if (error == 0)
+        *jwkp = jwk;
+    return error;
+}
+
+static bool is_text(const json_t *jwk, const char *name, const char *value)
+{
+    const char *text = json_string_value(json_object_get(jwk, name));
+
+    return text && strcmp(text, value) == 0;
+}
+
+int atls_signing_key_parse(struct atls_bytes text, json_t **jwkp)
+{
+    json_error_t where;
+    json_t *jwk = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &where);
+    struct atls_public_key point;
+    int error = 0;
+
+    if (!jwk)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 7517 section 4", "signing key: line %d: %s",
+                         where.line, where.text);
+    if (!is_text(jwk, "kty", "EC") || !is_text(jwk, "crv", "P-256") ||
+        (json_object_get(jwk, "alg") && !is_text(jwk, "alg", "ES256")))
+        error = atls_fail(ATLS_E_UNSUPPORTED, "RFC 7518 section 6.2",
+                          "signing key: expected EC, P-256, ES256");
+    else if (!json_is_string(json_object_get(jwk, "d")))
+        error =
+            atls_fail(ATLS_E_MALFORMED, "RFC 7518 section 6.2.2", "signing key: no private part");
+    else
+        error = atls_jwk_to_public_key(jwk, &point);
+    if (error == 0 && json_object_set_new(jwk, "alg", json_string("ES256")) != 0)
+        error = atls_fail(-ENOMEM, NULL, "no memory for a signing key");
+    if (error != 0)
+        json_decref(jwk);
+    else
+        *jwkp = jwk;
+    return error;
+}
+
+json_t *atls_signing_key_public(const json_t *jwk)
+{
+    static const char *const kept[] = {"kty", "crv", "x", "y", "alg", "kid"};
+    json_t *public_part = json_object();
+
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        json_t *value = json_object_get(jwk, kept[i]);
+
+        if (value && json_object_set(public_part, kept[i], value) != 0) {
+            json_decref(public_part);
+            return NULL;
+        }
+    }
+    return public_part;
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of sessions: a hash table for finding them, and a list in the order of their creation,
+ * which is the order of their expiry too since all live equally long. An expired session stays
+ * known for one more lifetime, so that a late client learns what happened.
+ */
+#include "verifier-stub/appraisal/sessions.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "rats/base/error.h"
+
+#define BUCKETS 4096
+
+struct entry {
+    struct atls_session session;
+    uint8_t seen[ATLS_SESSION_SUBMISSIONS][ATLS_EVIDENCE_DIGEST_SIZE];
+    size_t seen_count;
+    struct entry *next_in_bucket;
+    struct entry *older, *newer;
+};
+
+struct atls_sessions {
+    struct atls_sessions_limits limits;
+    struct atls_clock clock;
+    const struct atls_crypto *crypto;
+    pthread_mutex_t lock;
+    struct entry *buckets[BUCKETS];
+    struct entry *oldest, *newest;
+    size_t count, bytes;
+};
+
+const char *atls_session_status_name(enum atls_session_status status)
+{
+    static const char *const names[] = {"waiting", "processing", "complete", "failed"};
+
+    return names[status];
+}
+
+static int64_t system_now(void *context)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t system_steady(void *context)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct atls_clock atls_clock_of_system(void)
+{
+    return (struct atls_clock){system_now, system_steady, NULL};
+}
+
+void atls_session_clear(struct atls_session *session)
+{
+    free(session->evidence_type);
+    free(session->evidence);
+    free(session->result);
+    *session = (struct atls_session){0};
+}
+
+int atls_sessions_open(const struct atls_sessions_limits *limits, struct atls_clock clock,
+                       const struct atls_crypto *crypto, struct atls_sessions **sessionsp)
+{
+    struct atls_sessions *sessions = calloc(1, sizeof *sessions);
+
+    if (!sessions)
+        return atls_fail(-ENOMEM, NULL, "no memory for sessions");
+    sessions->limits = *limits;
+    sessions->clock = clock;
+    sessions->crypto = crypto;
+    pthread_mutex_init(&sessions->lock, NULL);
+    *sessionsp = sessions;
+    return 0;
+}
+
+bool atls_session_id_valid(const char *id)
+{
+    if (strlen(id) != ATLS_SESSION_ID_SIZE)
+        return false;
+    for (size_t i = 0; i < ATLS_SESSION_ID_SIZE; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+        if (dash ? id[i] != '-' : !isxdigit((unsigned char)id[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The first hexadecimal digits of an id are random enough, and need no further hashing. */
+static struct entry **bucket_of(struct atls_sessions *sessions, const char *id)
+{
+    char digits[9] = {0};
+
+    memcpy(digits, id, 8);
+    return &sessions->buckets[strtoul(digits, NULL, 16) % BUCKETS];
+}
+
+static size_t weight(const struct atls_session *session)
+{
+    return session->evidence_size + (session->result ? strlen(session->result) : 0);
+}
+
+static void drop(struct atls_sessions *sessions, struct entry *entry)
+{
+    struct entry **link = bucket_of(sessions, entry->session.id);
+
+    while (*link != entry)
+        link = &(*link)->next_in_bucket;
+    *link = entry->next_in_bucket;
+    *(entry->older ? &entry->older->newer : &sessions->oldest) = entry->newer;
+    *(entry->newer ? &entry->newer->older : &sessions->newest) = entry->older;
+    sessions->count--;
+    sessions->bytes -= weight(&entry->session);
+    atls_session_clear(&entry->session);
+    free(entry);
+}
+
+void atls_sessions_close(struct atls_sessions *sessions)
+{
+    if (!sessions)
+        return;
+    while (sessions->oldest)
+        drop(sessions, sessions->oldest);
+    pthread_mutex_destroy(&sessions->lock);
+    free(sessions);
+}
+
+size_t atls_sessions_count(struct atls_sessions *sessions)
+{
+    size_t count;
+
+    pthread_mutex_lock(&sessions->lock);
+    count = sessions->count;
+    pthread_mutex_unlock(&sessions->lock);
+    return count;
+}
+
+static bool too_much(const struct atls_sessions *sessions)
+{
+    return sessions->count > sessions->limits.max_sessions ||
+           sessions->bytes > sessions->limits.max_bytes;
+}
+
+static bool is_over(const struct atls_session *session)
+{
+    return session->status == ATLS_SESSION_COMPLETE || session->status == ATLS_SESSION_FAILED;
+}
+
+/* Drops what is long expired, then as many completed sessions as the limits ask for, but KEEP. */
+static void make_room(struct atls_sessions *sessions, const struct entry *keep)
+{
+    int64_t now = sessions->clock.steady(sessions->clock.context);
+    struct entry *entry, *newer;
+
+    while (sessions->oldest && sessions->oldest != keep &&
+           now >= sessions->oldest->session.deadline + sessions->limits.lifetime_ms)
+        drop(sessions, sessions->oldest);
+    for (entry = sessions->oldest; entry && too_much(sessions); entry = newer) {
+        newer = entry->newer;
+        if (entry != keep && (is_over(&entry->session) || now >= entry->session.deadline))
+            drop(sessions, entry);
+    }
+}
+
+static int copy_session(const struct atls_session *from, struct atls_session *top)
+{
+    struct atls_session copy = *from;
+
+    copy.evidence_type = from->evidence_type ? strdup(from->evidence_type) : NULL;
+    copy.result = from->result ? strdup(from->result) : NULL;
+    copy.evidence = NULL;
+    if (from->evidence) {
+        copy.evidence = malloc(from->evidence_size + 1);
+        if (copy.evidence)
+            memcpy(copy.evidence, from->evidence, from->evidence_size);
+    }
+    if ((from->evidence_type && !copy.evidence_type) || (from->result && !copy.result) ||
+        (from->evidence && !copy.evidence)) {
+        atls_session_clear(&copy);
+        return atls_fail(-ENOMEM, NULL, "no memory for a session");
+    }
+    *top = copy;
+    return 0;
+}
+
+/* A version 4 UUID (RFC 9562 section 5.4). */
+static int make_id(const struct atls_crypto *crypto, char id[ATLS_SESSION_ID_SIZE + 1])
+{
+    uint8_t u[16];
+    int error = crypto->random(u, sizeof u);
+
+    if (error != 0)
+        return error;
+    u[6] = (u[6] & 0x0f) | 0x40;
+    u[8] = (u[8] & 0x3f) | 0x80;
+    snprintf(id, ATLS_SESSION_ID_SIZE + 1,
+             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
+             u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14],
+             u[15]);
+    return 0;
+}
+
+static void insert(struct atls_sessions *sessions, struct entry *entry)
+{
+    struct entry **bucket = bucket_of(sessions, entry->session.id);
+
+    entry->next_in_bucket = *bucket;
+    *bucket = entry;
+    entry->older = sessions->newest;
+    *(sessions->newest ? &sessions->newest->newer : &sessions->oldest) = entry;
+    sessions->newest = entry;
+    sessions->count++;
+}
+
+int atls_sessions_create(struct atls_sessions *sessions, struct atls_bytes nonce,
+                         struct atls_session *sessionp)
+{
+    struct entry *entry;
+    int error;
+
+    if (nonce.size < ATLS_SESSION_NONCE_MIN || nonce.size > ATLS_SESSION_NONCE_MAX)
+        return atls_fail(-EINVAL, NULL, "nonce of %zu bytes", nonce.size);
+    entry = calloc(1, sizeof *entry);
+    if (!entry)
+        return atls_fail(-ENOMEM, NULL, "no memory for a session");
+    error = make_id(sessions->crypto, entry->session.id);
+    if (error != 0) {
+        free(entry);
+        return error;
+    }
+    memcpy(entry->session.nonce, nonce.data, nonce.size);
+    entry->session.nonce_size = nonce.size;
+    pthread_mutex_lock(&sessions->lock);
+    entry->session.expiry =
+        sessions->clock.now(sessions->clock.context) + sessions->limits.lifetime_ms;
+    entry->session.deadline =
+        sessions->clock.steady(sessions->clock.context) + sessions->limits.lifetime_ms;
+    insert(sessions, entry);
+    make_room(sessions, entry);
+    if (too_much(sessions)) {
+        drop(sessions, entry);
+        error = atls_fail(ATLS_E_LIMIT, NULL, "%zu sessions are waiting already", sessions->count);
+    } else {
+        error = copy_session(&entry->session, sessionp);
+    }
+    pthread_mutex_unlock(&sessions->lock);
+    return error;
+}
+
+/* NULL, and why, where there is none to be had. */
+static struct entry *find(struct atls_sessions *sessions, const char *id, int *errorp)
+{
+    struct entry *entry = NULL;
+    int error = 0;
+
+    if (!atls_session_id_valid(id))
+        error = atls_fail(ATLS_E_MALFORMED, "RFC 9562 section 4", "not a UUID: \"%.64s\"", id);
+    else
+        entry = *bucket_of(sessions, id);
+    while (entry && strcasecmp(entry->session.id, id) != 0)
+        entry = entry->next_in_bucket;
+    if (error == 0 && !entry)
+        error = atls_fail(ATLS_E_MISSING, NULL, "session not found for id=%s", id);
+    if (entry && sessions->clock.steady(sessions->clock.context) >= entry->session.deadline) {
+        error = atls_fail(ATLS_E_EXPIRED, NULL, "session not found for id=%s: it has expired", id);
+        entry = NULL;
+    }
+    *errorp = error;
+    return entry;
+}
+
+static int note_evidence(struct entry *entry, const uint8_t *digest, bool *replayedp)
+{
+    for (size_t i = 0; i < entry->seen_count; i++) {
+        if (memcmp(entry->seen[i], digest, ATLS_EVIDENCE_DIGEST_SIZE) == 0) {
+            *replayedp = true;
+            return 0;
+        }
+    }
+    if (entry->seen_count == ATLS_SESSION_SUBMISSIONS)
+        return atls_fail(ATLS_E_LIMIT, NULL, "more than %d submissions in one session",
+                         ATLS_SESSION_SUBMISSIONS);
+    memcpy(entry->seen[entry->seen_count++], digest, ATLS_EVIDENCE_DIGEST_SIZE);
+    entry->session.status = ATLS_SESSION_PROCESSING;
+    *replayedp = false;
+    return 0;
+}
+
+int atls_sessions_begin(struct atls_sessions *sessions, const char *id,
+                        const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE],
+                        struct atls_session *sessionp, bool *replayedp)
+{
+    struct entry *entry;
+    int error;
+
+    pthread_mutex_lock(&sessions->lock);
+    entry = find(sessions, id, &error);
+    if (entry)
+        error = note_evidence(entry, digest, replayedp);
+    if (error == 0)
+        error = copy_session(&entry->session, sessionp);
+    pthread_mutex_unlock(&sessions->lock);
+    return error;
+}
+
+int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
+                         enum atls_session_status status, const char *evidence_type,
+                         struct atls_bytes evidence, const char *result,
+                         struct atls_session *sessionp)
+{
+    /* only read: copy_session() makes the copies */
+    struct atls_session outcome = {
+        .status = status,
+        .evidence_type = (char *)(uintptr_t)evidence_type,
+        .evidence = (uint8_t *)(uintptr_t)evidence.data,
+        .evidence_size = evidence.size,
+        .result = (char *)(uintptr_t)result,
+    };
+    struct atls_session kept = {0};
+    struct entry *entry;
+    int error;
+
+    pthread_mutex_lock(&sessions->lock);
+    entry = find(sessions, id, &error);
+    if (entry) {
+        memcpy(outcome.id, entry->session.id, sizeof outcome.id);
+        memcpy(outcome.nonce, entry->session.nonce, sizeof outcome.nonce);
+        outcome.nonce_size = entry->session.nonce_size;
+        outcome.expiry = entry->session.expiry;
+        outcome.deadline = entry->session.deadline;
+        error = copy_session(&outcome, &kept);
+    }
+    if (entry && error == 0) { /* no entry is an error; the analyzer cannot know it */
+        sessions->bytes -= weight(&entry->session);
+        atls_session_clear(&entry->session);
+        entry->session = kept;
+        sessions->bytes += weight(&kept);
+        make_room(sessions, entry);
+        error = copy_session(&kept, sessionp);
+    }
+    pthread_mutex_unlock(&sessions->lock);
+    return error;
+}
+
+int atls_sessions_get(struct atls_sessions *sessions, const char *id, struct atls_session *sessionp)
+{
+    struct entry *entry;
+    int error;
+
+    pthread_mutex_lock(&sessions->lock);
+    entry = find(sessions, id, &error);
+    if (entry)
+        error = copy_session(&entry->session, sessionp);
+    pthread_mutex_unlock(&sessions->lock);
+    return error;
+}
+
+int atls_sessions_delete(struct atls_sessions *sessions, const char *id)
+{
+    struct entry *entry;
+    int error;
+
+    pthread_mutex_lock(&sessions->lock);
+    entry = find(sessions, id, &error);
+    if (entry)
+        drop(sessions, entry);
+    pthread_mutex_unlock(&sessions->lock);
+    return error == ATLS_E_MALFORMED ? error : 0;
+}

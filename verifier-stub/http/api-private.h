@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the API share: answers in JSON, problems, content negotiation. */
+#ifndef ATLS_VERIFIER_STUB_HTTP_API_PRIVATE_H
+#define ATLS_VERIFIER_STUB_HTTP_API_PRIVATE_H
+
+#include "verifier-stub/http/api.h"
+
+#define ATLS_PATH_SESSION "/challenge-response/v1/session/"
+#define ATLS_PATH_NEW_SESSION "/challenge-response/v1/newSession"
+#define ATLS_PATH_SUBMIT "/endorsement-provisioning/v1/submit"
+#define ATLS_PATH_DISCOVERY_VERIFICATION "/.well-known/veraison/verification"
+#define ATLS_PATH_DISCOVERY_PROVISIONING "/.well-known/veraison/provisioning"
+#define ATLS_PATH_DESCRIPTION "/.well-known/openapi"
+
+/* All paths there are, and what may be done to each (RFC 9110 section 10.2.1). */
+struct atls_route {
+    const char *path;
+    enum atls_endpoint endpoint;
+    bool has_id; /* one more segment, which is not empty, follows the path */
+    const char *methods;
+};
+extern const struct atls_route atls_routes[];
+extern const size_t atls_routes_count;
+
+/* openapi.json, made into C when the program is built */
+extern const char atls_openapi[];
+extern const size_t atls_openapi_size;
+
+/* Takes JSON over. */
+void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,
+                      json_t *json);
+/* RFC 9457. REASON is a word of the peer contract, added as the member atls.reason, or NULL. */
+__attribute__((format(printf, 4, 5))) void atls_answer_problem(struct atls_response *response,
+                                                               unsigned status, const char *reason,
+                                                               const char *format, ...);
+/* True where the client takes TYPE; otherwise the answer is 406 already. */
+bool atls_answer_acceptable(const struct atls_request *request, const char *type,
+                            struct atls_response *response);
+bool atls_accepts(const char *accept, const char *type);
+/* RFC 3339 in UTC with milliseconds; a string or NULL. */
+json_t *atls_time_json(int64_t milliseconds);
+
+void atls_answer_new_session(const struct atls_api *api, const struct atls_request *request,
+                             struct atls_response *response);
+void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_request *request,
+                                 const char *id, struct atls_response *response);
+void atls_answer_get_session(const struct atls_api *api, const struct atls_request *request,
+                             const char *id, struct atls_response *response);
+void atls_answer_delete_session(const struct atls_api *api, const char *id,
+                                struct atls_response *response);
+void atls_answer_submit_endorsements(const struct atls_api *api, const struct atls_request *request,
+                                     struct atls_response *response);
+void atls_answer_discovery(const struct atls_api *api, const struct atls_request *request,
+                           bool provisioning, struct atls_response *response);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The endorsement-provisioning API, and discovery of both APIs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "rats/base/error.h"
+#include "rats/base/media-types.h"
+#include "verifier-stub/http/api-private.h"
+#include "verifier-stub/printable.h"
+
+#define SUBMIT_TYPE "application/vnd.veraison.provisioning-session+json"
+#define DISCOVERY_TYPE "application/vnd.veraison.discovery+json"
+
+/* RFC 6750 section 2.1: "Bearer", blanks, and the token. The comparison takes as long for any token
+ * of the right size; the size is no secret. */
+static bool bears(const char *authorization, const char *token)
+{
+    static const char scheme[] = "Bearer";
+    const char *given;
+
+    if (!authorization || strncasecmp(authorization, scheme, strlen(scheme)) != 0)
+        return false;
+    given = authorization + strlen(scheme);
+    if (*given != ' ')
+        return false;
+    given += strspn(given, " ");
+    return atls_bytes_equal_secret(atls_bytes_of_text(given), atls_bytes_of_text(token));
+}
+
+/* RFC 6750 section 3: what is missing is only asked for, what is wrong is called so. */
+static bool may_endorse(const struct atls_api *api, const struct atls_request *request,
+                        struct atls_response *response)
+{
+    if (!api->provisioning_token || bears(request->authorization, api->provisioning_token))
+        return true;
+    response->challenge = request->authorization
+                              ? "Bearer realm=\"endorsement provisioning\", error=\"invalid_token\""
+                              : "Bearer realm=\"endorsement provisioning\"";
+    atls_answer_problem(response, 401, NULL,
+                        "endorsements are taken from whoever bears this verifier's token: expected "
+                        "Authorization: Bearer TOKEN, %s",
+                        request->authorization ? "another one came" : "none came");
+    return false;
+}
+
+static json_t *skipped_names(unsigned skipped)
+{
+    json_t *names = json_array();
+
+    for (int i = 0; i < ATLS_SKIPPED_COUNT; i++) {
+        if (skipped >> i & 1)
+            json_array_append_new(names, json_string(atls_corim_skipped_name(i)));
+    }
+    return names;
+}
+
+json_t *atls_endorsed_fields(const char *source, const struct atls_store_import *import)
+{
+    json_t *fields = json_pack("{s:s, s:I, s:I}", "source", source, "reference_values",
+                               (json_int_t)import->reference_values, "trust_anchors",
+                               (json_int_t)import->trust_anchors);
+
+    if (fields && import->skipped)
+        json_object_set_new(fields, "skipped", skipped_names(import->skipped));
+    if (fields && import->is_signed)
+        json_object_set_new(fields, "signer", json_string(import->signer));
+    return fields;
+}
+
+/* As in Veraison's Go: no error stops the world, so also a failed import is a 200. */
+static void answer_submission(const struct atls_api *api, const char *failure,
+                              const struct atls_store_import *import,
+                              struct atls_response *response)
+{
+    json_t *json = json_pack("{s:s, s:o}", "status", failure ? "failed" : "success", "expiry",
+                             atls_time_json(api->clock.now(api->clock.context)));
+
+    if (json && failure) {
+        char text[512];
+
+        snprintf(text, sizeof text, "%s", failure);
+        atls_make_printable(text);
+        json_object_set_new(json, "failure-reason", json_string(text));
+    }
+    if (json && !failure && import->skipped)
+        json_object_set_new(json, "atls.skipped", skipped_names(import->skipped));
+    if (json && !failure && import->is_signed)
+        json_object_set_new(json, "atls.signer", json_string(import->signer));
+    atls_answer_json(response, 200, SUBMIT_TYPE, json);
+}
+
+void atls_answer_submit_endorsements(const struct atls_api *api, const struct atls_request *request,
+                                     struct atls_response *response)
+{
+    struct atls_bytes type = atls_bytes_of_text(request->content_type ? request->content_type : "");
+    const struct atls_import_rules rules = {
+        .now = api->clock.now(api->clock.context) / 1000,
+        .crypto = api->crypto,
+        .endorsers = api->endorsers,
+        .endorser_count = api->endorser_count,
+        .signed_only = api->endorser_count > 0,
+    };
+    struct atls_store_import import = {0};
+    char failure[512];
+    int error;
+
+    if (!may_endorse(api, request, response))
+        return;
+    if (!atls_answer_acceptable(request, SUBMIT_TYPE, response))
+        return;
+    if (!atls_media_type_valid(type)) {
+        atls_answer_problem(response, 400, NULL, "not a media type: \"%.200s\"",
+                            (const char *)type.data);
+        return;
+    }
+    if (!atls_media_type_equal(type, atls_bytes_of_text(ATLS_MT_CORIM)) &&
+        !atls_media_type_equal(type, atls_bytes_of_text(ATLS_MT_CORIM_SIGNED))) {
+        response->accept = ATLS_MT_CORIM ", " ATLS_MT_CORIM_SIGNED;
+        atls_answer_problem(response, 415, NULL, "no active plugin found for %.200s",
+                            (const char *)type.data);
+        return;
+    }
+    if (request->body.size == 0) {
+        atls_answer_problem(response, 400, NULL, "empty body");
+        return;
+    }
+    error = atls_store_import_by(api->store, &rules, request->body, &import);
+    if (error < 0) {
+        atls_answer_problem(response, 500, NULL, "%s", atls_error_text());
+        return;
+    }
+    snprintf(failure, sizeof failure, "%s%s%s%s", atls_error_text(),
+             *atls_error_clause() ? " [" : "", atls_error_clause(),
+             *atls_error_clause() ? "]" : "");
+    if (error == 0)
+        atls_event_object(api->events, "endorsed", atls_endorsed_fields(ATLS_PATH_SUBMIT, &import));
+    answer_submission(api, error == 0 ? NULL : failure, &import, response);
+}
+
+static json_t *verification_types(void)
+{
+    json_t *types = json_array();
+
+    for (size_t i = 0; i < atls_evidence_media_types_count; i++)
+        json_array_append_new(types, json_string(atls_evidence_media_types[i]));
+    return types;
+}
+
+void atls_answer_discovery(const struct atls_api *api, const struct atls_request *request,
+                           bool provisioning, struct atls_response *response)
+{
+    json_t *json;
+
+    if (!atls_accepts(request->accept, "application/json") &&
+        !atls_answer_acceptable(request, DISCOVERY_TYPE, response))
+        return;
+    if (provisioning)
+        json = json_pack("{s:[s], s:s, s:s, s:{s:s}}", "media-types", ATLS_MT_CORIM, "version",
+                         ATLS_VERSION, "service-state", "READY", "api-endpoints",
+                         "provisioningSubmit", ATLS_PATH_SUBMIT);
+    else
+        json = json_pack("{s:o, s:o, s:s, s:s, s:{s:s}}", "ear-verification-key",
+                         atls_signing_key_public(api->result.signer_jwk), "media-types",
+                         verification_types(), "version", ATLS_VERSION, "service-state", "READY",
+                         "api-endpoints", "newChallengeResponseSession", ATLS_PATH_NEW_SESSION);
+    atls_answer_json(response, 200, DISCOVERY_TYPE, json);
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The challenge-response API: sessions, and evidence posted to them. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program/program.h"
+#include "rats/base/error.h"
+#include "rats/base/media-types.h"
+#include "verifier-stub/appraisal/appraisal.h"
+#include "verifier-stub/http/api-private.h"
+
+#define SESSION_TYPE "application/vnd.veraison.challenge-response-session+json"
+#define DEFAULT_NONCE_SIZE 32
+
+/* "a, b, c" of everything that is taken: the Accept header of a 415. */
+static const char accept_list[] =
+    ATLS_MT_PSA_TOKEN ", " ATLS_MT_PSA_VERAISON ", " ATLS_MT_PSA_RFC9783 ", " ATLS_MT_CMW_CBOR
+                      ", " ATLS_MT_CMW_JSON ", application/cmw, application/vnd.veraison.cmw, "
+                      "application/vnd.veraison.cmw+cbor, application/vnd.veraison.cmw+json";
+
+static json_t *base64_json(enum atls_base64 kind, struct atls_bytes bytes)
+{
+    char *text = atls_base64_encode(kind, bytes);
+    json_t *string = text ? json_string(text) : NULL;
+
+    free(text);
+    return string;
+}
+
+static json_t *accepted_types(void)
+{
+    json_t *accept = json_array();
+
+    for (size_t i = 0; i < atls_evidence_media_types_count; i++)
+        json_array_append_new(accept, json_string(atls_evidence_media_types[i]));
+    return accept;
+}
+
+static json_t *evidence_json(const struct atls_session *session)
+{
+    return json_pack(
+        "{s:s, s:o}", "type", session->evidence_type, "value",
+        base64_json(ATLS_BASE64, ATLS_BYTES(session->evidence, session->evidence_size)));
+}
+
+/* A terse verifier says what may be posted where that is still to be done, and repeats nothing. */
+static void answer_session(const struct atls_api *api, unsigned status,
+                           const struct atls_session *session, struct atls_response *response)
+{
+    json_t *json =
+        json_pack("{s:s, s:o}", "status", atls_session_status_name(session->status), "nonce",
+                  base64_json(api->nonce_dialect, ATLS_BYTES(session->nonce, session->nonce_size)));
+
+    if (json && !(api->terse && session->result)) {
+        json_object_set_new(json, "expiry", atls_time_json(session->expiry));
+        json_object_set_new(json, "accept", accepted_types());
+    }
+    if (json && session->evidence && !api->terse)
+        json_object_set_new(json, "evidence", evidence_json(session));
+    if (json && session->result)
+        json_object_set_new(json, "result", json_string(session->result));
+    atls_answer_json(response, status, SESSION_TYPE, json);
+}
+
+/* The answer where a session could not be had. */
+static void answer_no_session(int error, const char *path, struct atls_response *response)
+{
+    switch (error) {
+    case ATLS_E_MALFORMED:
+        atls_answer_problem(response, 400, NULL, "invalid session id (%s) in path segment", path);
+        break;
+    case ATLS_E_MISSING:
+        atls_answer_problem(response, 404, NULL, "%s", atls_error_text());
+        break;
+    case ATLS_E_EXPIRED:
+        atls_answer_problem(response, 404, "session-expired", "%s", atls_error_text());
+        break;
+    case ATLS_E_LIMIT:
+        atls_answer_problem(response, 429, NULL, "%s", atls_error_text());
+        break;
+    default:
+        atls_answer_problem(response, 500, NULL, "%s", atls_error_text());
+    }
+}
+
+static int take_random_nonce(const struct atls_api *api, const char *text, uint8_t *nonce,
+                             size_t *sizep)
+{
+    uint64_t size = DEFAULT_NONCE_SIZE;
+
+    if (text && (!isdigit((unsigned char)text[0]) || strpbrk(text, "xX") ||
+                 atls_parse_number(text, "nonceSize", ATLS_SESSION_NONCE_MIN,
+                                   ATLS_SESSION_NONCE_MAX, &size) != 0))
+        return atls_fail(ATLS_E_LIMIT, NULL, "nonceSize must be in range 8..64");
+    *sizep = (size_t)size;
+    return api->crypto->random(nonce, (size_t)size);
+}
+
+/* The URL-safe alphabet, padded (every release of Veraison) or not (main). */
+static int take_given_nonce(const char *text, uint8_t *nonce, size_t *sizep)
+{
+    struct atls_bytes encoded = atls_bytes_of_text(text);
+    enum atls_base64 kind = strchr(text, '=') ? ATLS_BASE64URL_PADDED : ATLS_BASE64URL;
+    uint8_t *data;
+    size_t size;
+    int error;
+
+    error = atls_base64_decode(kind, encoded, &data, &size);
+    if (error > 0)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "nonce must be valid base64");
+    if (error < 0)
+        return error;
+    if (size < ATLS_SESSION_NONCE_MIN || size > ATLS_SESSION_NONCE_MAX) {
+        free(data);
+        return atls_fail(ATLS_E_LIMIT, NULL, "nonce must be between 8 and 64 bytes long; got %zu",
+                         size);
+    }
+    memcpy(nonce, data, size);
+    *sizep = size;
+    free(data);
+    return 0;
+}
+
+/* An empty parameter counts as absent, as at Veraison. */
+static int take_nonce(const struct atls_api *api, const struct atls_request *request,
+                      uint8_t *nonce, size_t *sizep)
+{
+    const char *given = request->nonce && *request->nonce ? request->nonce : NULL;
+    const char *size = request->nonce_size && *request->nonce_size ? request->nonce_size : NULL;
+
+    if (given && size)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "nonce and nonceSize are mutually exclusive");
+    if (given)
+        return take_given_nonce(given, nonce, sizep);
+    return take_random_nonce(api, size, nonce, sizep);
+}
+
+void atls_answer_new_session(const struct atls_api *api, const struct atls_request *request,
+                             struct atls_response *response)
+{
+    uint8_t nonce[ATLS_SESSION_NONCE_MAX];
+    struct atls_session session;
+    size_t size = 0;
+    int error;
+
+    if (!atls_answer_acceptable(request, SESSION_TYPE, response))
+        return;
+    error = take_nonce(api, request, nonce, &size);
+    if (error != 0) {
+        atls_answer_problem(response, error > 0 ? 400 : 500,
+                            error == ATLS_E_LIMIT ? "nonce-length" : NULL,
+                            "failed handling nonce request: %s", atls_error_text());
+        return;
+    }
+    error = atls_sessions_create(api->sessions, ATLS_BYTES(nonce, size), &session);
+    if (error != 0) {
+        atls_answer_problem(response, error > 0 ? 503 : 500, NULL, "%s", atls_error_text());
+        return;
+    }
+    atls_event(api->events, "session", "{s:s, s:o}", "session", session.id, "nonce",
+               atls_json_hex(ATLS_BYTES(nonce, size)));
+    answer_session(api, 201, &session, response);
+    if (asprintf(&response->location, "session/%s", session.id) < 0)
+        response->location = NULL;
+    atls_session_clear(&session);
+}
+
+static void tell_appraisal(const struct atls_api *api, const char *id, const char *media_type,
+                           const struct atls_appraisal *appraisal)
+{
+    if (!atls_events_heard(api->events))
+        return;
+    json_t *fields = json_pack("{s:s, s:s, s:s, s:s, s:s}", "session", id, "media_type", media_type,
+                               "status", atls_tier_name(appraisal->tier), "reason",
+                               appraisal->reason, "detail", appraisal->detail);
+
+    json_object_set_new(fields, "mismatches",
+                        appraisal->mismatches ? json_incref(appraisal->mismatches) : json_array());
+    atls_event_object(api->events, "appraisal", fields);
+}
+
+/* The result for evidence that is posted to a session: *JWTP is allocated. */
+static int make_result(const struct atls_api *api, const struct atls_evidence *evidence,
+                       const struct atls_session *session, bool replayed, char **jwtp)
+{
+    struct atls_bytes nonce = ATLS_BYTES(session->nonce, session->nonce_size);
+    struct atls_appraisal appraisal = {.scheme = atls_evidence_scheme(evidence->kind)};
+    int64_t now = api->clock.now(api->clock.context) / 1000;
+    struct atls_appraiser appraiser = {api->store, api->crypto, api->cache, !api->terse, now};
+    int error = 0;
+
+    if (replayed)
+        atls_appraisal_condemn(&appraisal, "evidence-replayed", NULL,
+                               "this evidence was posted to this session before");
+    else
+        error = atls_appraise(&appraiser, evidence, nonce, &appraisal);
+    if (error == 0) {
+        tell_appraisal(api, session->id, evidence->media_type, &appraisal);
+        error = atls_result_write(&appraisal, nonce, now, api->terse, &api->result, jwtp);
+        atls_appraisal_clear(&appraisal);
+    }
+    return error > 0 ? -EIO : error;
+}
+
+/* A replay is answered with its own result and leaves the session as it was. */
+static void answer_replay(const struct atls_api *api, struct atls_session *session, char *jwt,
+                          struct atls_response *response)
+{
+    free(session->result);
+    session->result = jwt;
+    session->status = ATLS_SESSION_COMPLETE;
+    answer_session(api, 200, session, response);
+}
+
+static void answer_appraisal(const struct atls_api *api, const struct atls_request *request,
+                             const struct atls_evidence *evidence, struct atls_session *session,
+                             bool replayed, struct atls_response *response)
+{
+    struct atls_session finished;
+    char *jwt = NULL;
+    int error = make_result(api, evidence, session, replayed, &jwt);
+
+    if (error != 0) {
+        if (!replayed &&
+            atls_sessions_finish(api->sessions, session->id, ATLS_SESSION_FAILED,
+                                 evidence->media_type, evidence->value, NULL, &finished) == 0)
+            atls_session_clear(&finished);
+        atls_answer_problem(response, 500, NULL, "error encountered while processing evidence");
+        return;
+    }
+    if (replayed) {
+        answer_replay(api, session, jwt, response);
+        return;
+    }
+    error = atls_sessions_finish(api->sessions, session->id, ATLS_SESSION_COMPLETE,
+                                 evidence->media_type, evidence->value, jwt, &finished);
+    free(jwt);
+    if (error != 0) {
+        answer_no_session(error, request->path, response);
+        return;
+    }
+    answer_session(api, 200, &finished, response);
+    atls_session_clear(&finished);
+}
+
+static void answer_bad_evidence(int error, const char *reason, struct atls_response *response)
+{
+    if (error == ATLS_E_UNSUPPORTED) {
+        response->accept = accept_list;
+        atls_answer_problem(response, 415, NULL, "%s", atls_error_text());
+    } else if (error < 0) {
+        atls_answer_problem(response, 500, NULL, "%s", atls_error_text());
+    } else if (reason) {
+        atls_answer_problem(response, 400, reason, "could not unwrap the CMW: %s",
+                            atls_error_text());
+    } else {
+        atls_answer_problem(response, 400, NULL, "%s", atls_error_text());
+    }
+}
+
+void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_request *request,
+                                 const char *id, struct atls_response *response)
+{
+    uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE];
+    struct atls_evidence evidence;
+    struct atls_session session;
+    const char *reason = NULL;
+    bool replayed = false;
+    int error;
+
+    if (!atls_answer_acceptable(request, SESSION_TYPE, response))
+        return;
+    if (request->body.size == 0) {
+        atls_answer_problem(response, 400, NULL, "unable to read evidence from the request body");
+        return;
+    }
+    error = atls_evidence_unwrap(request->content_type, request->body, &evidence, &reason);
+    if (error != 0) {
+        answer_bad_evidence(error, reason, response);
+        return;
+    }
+    error = atls_evidence_digest(&evidence, api->crypto, digest);
+    if (error == 0)
+        error = atls_sessions_begin(api->sessions, id, digest, &session, &replayed);
+    if (error != 0) {
+        answer_no_session(error, request->path, response);
+    } else {
+        answer_appraisal(api, request, &evidence, &session, replayed, response);
+        atls_session_clear(&session);
+    }
+    atls_evidence_clear(&evidence);
+}
+
+void atls_answer_get_session(const struct atls_api *api, const struct atls_request *request,
+                             const char *id, struct atls_response *response)
+{
+    struct atls_session session;
+    int error;
+
+    if (!atls_answer_acceptable(request, SESSION_TYPE, response))
+        return;
+    error = atls_sessions_get(api->sessions, id, &session);
+    if (error != 0) {
+        answer_no_session(error, request->path, response);
+        return;
+    }
+    answer_session(api, 200, &session, response);
+    atls_session_clear(&session);
+}
+
+void atls_answer_delete_session(const struct atls_api *api, const char *id,
+                                struct atls_response *response)
+{
+    int error = atls_sessions_delete(api->sessions, id);
+
+    if (error != 0)
+        answer_no_session(error, id, response);
+    else
+        response->status = 204;
+}

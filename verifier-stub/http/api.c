@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which endpoint answers, and the forms that all answers share. */
+#include "verifier-stub/http/api.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "verifier-stub/http/api-private.h"
+#include "verifier-stub/printable.h"
+
+#define DESCRIPTION_TYPE "application/vnd.oai.openapi+json"
+
+void atls_response_clear(struct atls_response *response)
+{
+    free(response->location);
+    free(response->body);
+    *response = (struct atls_response){0};
+}
+
+void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,
+                      json_t *json)
+{
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+    json_decref(json);
+    response->status = text ? status : 500;
+    response->content_type = text ? content_type : NULL;
+    response->body = text;
+    response->body_size = text ? strlen(text) : 0;
+}
+
+static const char *title_of(unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *title;
+    } table[] = {
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {413, "Request Entity Too Large"},
+        {415, "Unsupported Media Type"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].status == status)
+            return table[i].title;
+    }
+    return "Error";
+}
+
+void atls_answer_problem(struct atls_response *response, unsigned status, const char *reason,
+                         const char *format, ...)
+{
+    char detail[600];
+    va_list arguments;
+    json_t *problem;
+
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    atls_make_printable(detail);
+    problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title_of(status),
+                        "status", (int)status, "detail", detail);
+    if (reason && problem)
+        json_object_set_new(problem, "atls.reason", json_string(reason));
+    atls_answer_json(response, status, "application/problem+json", problem);
+}
+
+void atls_api_problem(struct atls_response *responsep, unsigned status, const char *detail)
+{
+    *responsep = (struct atls_response){0};
+    atls_answer_problem(responsep, status, NULL, "%s", detail);
+}
+
+/* How closely a range names TYPE: 3 exactly, 2 "type/" and a star, 1 everything, 0 not at all. */
+static int closeness(const char *range, size_t size, const char *type)
+{
+    const char *slash = strchr(type, '/');
+
+    if (size == 3 && memcmp(range, "*/*", 3) == 0)
+        return 1;
+    if (size >= 2 && memcmp(range + size - 2, "/*", 2) == 0)
+        return size - 1 == (size_t)(slash - type) + 1 && strncasecmp(range, type, size - 1) == 0
+                   ? 2
+                   : 0;
+    return size == strlen(type) && strncasecmp(range, type, size) == 0 ? 3 : 0;
+}
+
+/* weight = "0" ["." 0*3DIGIT] / "1" ["." 0*3("0")] (RFC 9110 section 12.4.2), in thousandths; what
+ * is no weight weighs nothing. */
+static int weight_of(const char *text, size_t size)
+{
+    int weight = 0;
+
+    if (size == 0 || size > 5 || text[0] < '0' || text[0] > '1' || (size > 1 && text[1] != '.'))
+        return 0;
+    weight = (text[0] - '0') * 1000;
+    for (size_t i = 2, unit = 100; i < size; i++, unit /= 10) {
+        if (text[i] < '0' || text[i] > (text[0] == '1' ? '0' : '9'))
+            return 0;
+        weight += (text[i] - '0') * (int)unit;
+    }
+    return weight;
+}
+
+/* The length of what stands before one of ENDS, which mean nothing within a quoted string. */
+static size_t span(const char *text, const char *ends)
+{
+    bool quoted = false;
+    size_t i = 0;
+
+    for (; text[i] && (quoted || !strchr(ends, text[i])); i++) {
+        if (quoted && text[i] == '\\' && text[i + 1])
+            i++;
+        else if (text[i] == '"')
+            quoted = !quoted;
+    }
+    return i;
+}
+
+static const char *trim(const char *text, size_t *size)
+{
+    while (*size > 0 && strchr(" \t", *text)) {
+        text++;
+        --*size;
+    }
+    while (*size > 0 && strchr(" \t", text[*size - 1]))
+        --*size;
+    return text;
+}
+
+/* One member of the list: how closely it names TYPE, and its weight. Parameters other than the
+ * weight are not compared, for no type here has any. */
+static int read_range(const char *member, size_t whole, const char *type, int *weightp)
+{
+    size_t size = span(member, ",;"), at = size;
+    const char *range = trim(member, &size);
+
+    *weightp = 1000;
+    while (at < whole) { /* at a semicolon */
+        const char *parameter = member + at + 1;
+        size_t length = span(parameter, ",;");
+
+        at += 1 + length;
+        parameter = trim(parameter, &length);
+        if (length >= 2 && (parameter[0] == 'q' || parameter[0] == 'Q') && parameter[1] == '=')
+            *weightp = weight_of(parameter + 2, length - 2);
+    }
+    return closeness(range, size, type);
+}
+
+/* RFC 9110 section 12.5.1: the closest range decides. */
+bool atls_accepts(const char *accept, const char *type)
+{
+    int closest = 0, decisive = 0;
+
+    if (!accept || accept[strspn(accept, " \t")] == 0)
+        return true;
+    while (*accept) {
+        size_t whole = span(accept, ",");
+        int weight, close = read_range(accept, whole, type, &weight);
+
+        if (close > closest || (close > 0 && close == closest && weight > decisive)) {
+            closest = close;
+            decisive = weight;
+        }
+        accept += whole;
+        accept += *accept == ',';
+    }
+    return decisive > 0;
+}
+
+bool atls_answer_acceptable(const struct atls_request *request, const char *type,
+                            struct atls_response *response)
+{
+    if (atls_accepts(request->accept, type))
+        return true;
+    atls_answer_problem(response, 406, NULL, "the only supported output format is %s", type);
+    return false;
+}
+
+json_t *atls_time_json(int64_t milliseconds)
+{
+    time_t seconds = (time_t)(milliseconds / 1000);
+    struct tm utc;
+    char day[32];
+
+    if (!gmtime_r(&seconds, &utc) || strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &utc) == 0)
+        return NULL;
+    return json_sprintf("%s.%03dZ", day, (int)(milliseconds % 1000));
+}
+
+#define ONLY_POST "POST, OPTIONS"
+#define ONLY_GET "GET, HEAD, OPTIONS"
+
+const struct atls_route atls_routes[] = {
+    {ATLS_PATH_NEW_SESSION, ATLS_ENDPOINT_NEW_SESSION, false, ONLY_POST},
+    {ATLS_PATH_SESSION, ATLS_ENDPOINT_SESSION, true, "GET, HEAD, POST, DELETE, OPTIONS"},
+    {ATLS_PATH_SUBMIT, ATLS_ENDPOINT_PROVISIONING, false, ONLY_POST},
+    {ATLS_PATH_DISCOVERY_VERIFICATION, ATLS_ENDPOINT_DISCOVERY, false, ONLY_GET},
+    {ATLS_PATH_DISCOVERY_PROVISIONING, ATLS_ENDPOINT_DISCOVERY, false, ONLY_GET},
+    {ATLS_PATH_DESCRIPTION, ATLS_ENDPOINT_DESCRIPTION, false, ONLY_GET},
+};
+const size_t atls_routes_count = sizeof atls_routes / sizeof *atls_routes;
+
+static const struct atls_route *route_of(const char *path)
+{
+    for (size_t i = 0; i < atls_routes_count; i++) {
+        const struct atls_route *route = &atls_routes[i];
+        size_t size = strlen(route->path);
+
+        if (strncmp(path, route->path, size) == 0 &&
+            (route->has_id ? path[size] && !strchr(path + size, '/') : path[size] == 0))
+            return route;
+    }
+    return NULL;
+}
+
+enum atls_endpoint atls_api_endpoint(const char *path)
+{
+    const struct atls_route *route = route_of(path);
+
+    return route ? route->endpoint : ATLS_ENDPOINT_NONE;
+}
+
+static bool answer_session(const struct atls_api *api, const struct atls_request *request,
+                           const char *id, struct atls_response *response)
+{
+    if (strcmp(request->method, "POST") == 0)
+        atls_answer_submit_evidence(api, request, id, response);
+    else if (strcmp(request->method, "GET") == 0)
+        atls_answer_get_session(api, request, id, response);
+    else if (strcmp(request->method, "DELETE") == 0)
+        atls_answer_delete_session(api, id, response);
+    else
+        return false;
+    return true;
+}
+
+static void answer_description(const struct atls_request *request, struct atls_response *response)
+{
+    if (!atls_accepts(request->accept, "application/json") &&
+        !atls_answer_acceptable(request, DESCRIPTION_TYPE, response))
+        return;
+    response->body = malloc(atls_openapi_size);
+    response->status = response->body ? 200 : 500;
+    if (!response->body)
+        return;
+    memcpy(response->body, atls_openapi, atls_openapi_size);
+    response->body_size = atls_openapi_size;
+    response->content_type = DESCRIPTION_TYPE;
+}
+
+/* False: not with this method. */
+static bool dispatch(const struct atls_api *api, const struct atls_request *request,
+                     enum atls_endpoint endpoint, struct atls_response *response)
+{
+    bool post = strcmp(request->method, "POST") == 0;
+    bool get = strcmp(request->method, "GET") == 0;
+
+    switch (endpoint) {
+    case ATLS_ENDPOINT_NEW_SESSION:
+        if (post)
+            atls_answer_new_session(api, request, response);
+        return post;
+    case ATLS_ENDPOINT_SESSION:
+        return answer_session(api, request, request->path + strlen(ATLS_PATH_SESSION), response);
+    case ATLS_ENDPOINT_PROVISIONING:
+        if (post)
+            atls_answer_submit_endorsements(api, request, response);
+        return post;
+    case ATLS_ENDPOINT_DISCOVERY:
+        if (get)
+            atls_answer_discovery(api, request,
+                                  strcmp(request->path, ATLS_PATH_DISCOVERY_PROVISIONING) == 0,
+                                  response);
+        return get;
+    case ATLS_ENDPOINT_DESCRIPTION:
+        if (get)
+            answer_description(request, response);
+        return get;
+    default:
+        return false;
+    }
+}
+
+static void answer_unknown_path(struct atls_response *response)
+{
+    response->status = 404;
+    response->body = strdup("404 page not found");
+    response->body_size = response->body ? strlen(response->body) : 0;
+    response->content_type = "text/plain";
+}
+
+void atls_api_answer(const struct atls_api *api, const struct atls_request *request,
+                     struct atls_response *responsep)
+{
+    const struct atls_route *route = route_of(request->path);
+    struct atls_request asked = *request;
+    struct atls_response response = {0};
+
+    /* RFC 9110 section 9.3.2: as GET; whoever sends the answer leaves out its body */
+    if (strcmp(asked.method, "HEAD") == 0)
+        asked.method = "GET";
+    if (!route) {
+        answer_unknown_path(&response);
+    } else if (strcmp(asked.method, "OPTIONS") == 0) {
+        response.status = 204;
+        response.allow = route->methods;
+    } else if (!dispatch(api, &asked, route->endpoint, &response)) {
+        response.allow = route->methods;
+        atls_answer_problem(&response, 405, NULL, "%.40s is not done here, but: %s",
+                            request->method, response.allow);
+    }
+    *responsep = response;
+}

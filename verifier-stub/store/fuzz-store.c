@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fuzz target: an sqlite store that somebody else wrote. Where the input's first byte is even, the
+ * rest is the whole file; else a store is made, and the rest stands in its columns, which sqlite
+ * lets hold anything. What is read must keep the promises of a reference value and of a trust
+ * anchor.
+ */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "verifier-stub/store/store.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void expect(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static void read_all(const char *path)
+{
+    static const uint8_t implementation[32], instance[33] = {1};
+    struct atls_reference_set set = {0};
+    struct atls_trust_anchor anchor;
+    struct atls_store *store;
+
+    if (atls_store_open_sqlite(path, &store))
+        return;
+    if (store->ops->find_reference_values(store, implementation, &set) == 0) {
+        for (size_t i = 0; i < set.count; i++)
+            expect(set.values[i].digest_size <= sizeof set.values[i].digest &&
+                   set.values[i].signer_id_size <= sizeof set.values[i].signer_id);
+        atls_reference_set_clear(&set);
+    }
+    if (store->ops->find_trust_anchor(store, implementation, instance, &anchor) == 0)
+        expect(anchor.key.curve == ATLS_P256 || anchor.key.curve == ATLS_P384);
+    atls_store_close(store);
+}
+
+/* Fills the columns of a table with pieces of REST as blobs, or as text where a piece begins
+ * evenly. */
+static void fill(sqlite3 *database, const char *table, struct atls_bytes rest)
+{
+    char sql[256];
+    sqlite3_stmt *columns = NULL, *row = NULL;
+    int count = 0;
+    size_t at = 0;
+
+    snprintf(sql, sizeof sql, "PRAGMA table_info(%s)", table);
+    expect(sqlite3_prepare_v2(database, sql, -1, &columns, NULL) == SQLITE_OK);
+    while (sqlite3_step(columns) == SQLITE_ROW)
+        count++;
+    sqlite3_finalize(columns);
+    snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO %s VALUES (?", table);
+    for (int i = 1; i < count; i++)
+        strcat(sql, ",?");
+    strcat(sql, ")");
+    if (sqlite3_prepare_v2(database, sql, -1, &row, NULL) != SQLITE_OK)
+        return; /* a table with a generated column */
+    for (int i = 1; i <= count; i++) {
+        static const uint8_t zero[33];
+        size_t left = rest.size - at;
+        size_t piece = left ? rest.data[at] % 80 : 0;
+        const uint8_t *from = rest.data + at;
+
+        if (left)
+            at++, from++, left--;
+        if (piece > left)
+            piece = left;
+        if (i == 1) /* the implementation id that is asked for */
+            sqlite3_bind_blob(row, i, zero, 32, SQLITE_STATIC);
+        else if (piece % 3 == 0)
+            sqlite3_bind_text(row, i, (const char *)from, (int)piece, SQLITE_STATIC);
+        else if (piece % 3 == 1)
+            sqlite3_bind_blob(row, i, from, (int)piece, SQLITE_STATIC);
+        else
+            sqlite3_bind_int64(row, i, (sqlite3_int64)piece);
+        at += piece;
+    }
+    sqlite3_step(row);
+    sqlite3_finalize(row);
+}
+
+static void fill_all(sqlite3 *database, struct atls_bytes rest)
+{
+    char *tables[8];
+    sqlite3_stmt *names = NULL;
+    size_t count = 0;
+
+    expect(sqlite3_prepare_v2(database, "SELECT name FROM sqlite_master WHERE type = 'table'", -1,
+                              &names, NULL) == SQLITE_OK);
+    while (count < 8 && sqlite3_step(names) == SQLITE_ROW)
+        tables[count++] = strdup((const char *)sqlite3_column_text(names, 0));
+    sqlite3_finalize(names);
+    expect(count > 0);
+    for (size_t i = 0; i < count; i++) {
+        fill(database, tables[i], rest);
+        free(tables[i]);
+    }
+}
+
+/* A path in memory, the same for all inputs, with nothing there. */
+static const char *fresh_path(void)
+{
+    static const char *const companions[] = {"", "-journal", "-wal", "-shm"};
+    static char folder[] = "/dev/shm/fuzz-store-XXXXXX", path[64];
+    char name[80];
+
+    if (!path[0]) {
+        expect(mkdtemp(folder) != NULL);
+        snprintf(path, sizeof path, "%s/store", folder);
+    }
+    for (size_t i = 0; i < sizeof companions / sizeof *companions; i++) {
+        snprintf(name, sizeof name, "%s%s", path, companions[i]);
+        unlink(name);
+    }
+    return path;
+}
+
+static void write_file(const char *path, struct atls_bytes bytes)
+{
+    FILE *file = fopen(path, "wb");
+
+    expect(file && fwrite(bytes.data, 1, bytes.size, file) == bytes.size && fclose(file) == 0);
+}
+
+static void write_columns(const char *path, struct atls_bytes rest)
+{
+    struct atls_store *store;
+    sqlite3 *database;
+
+    expect(atls_store_open_sqlite(path, &store) == 0);
+    atls_store_close(store);
+    expect(sqlite3_open(path, &database) == SQLITE_OK);
+    sqlite3_exec(database, "PRAGMA synchronous = OFF", NULL, NULL, NULL);
+    fill_all(database, rest);
+    sqlite3_close(database);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *path = fresh_path();
+
+    if (size < 2)
+        return 0;
+    if (data[0] % 2 == 0)
+        write_file(path, ATLS_BYTES(data + 1, size - 1));
+    else
+        write_columns(path, ATLS_BYTES(data + 1, size - 1));
+    read_all(path);
+    fresh_path(); /* nothing stays */
+    return 0;
+}

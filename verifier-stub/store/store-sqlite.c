@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store in a sqlite database, which outlives the program, and which several processes may
+ * share. Its journal is a write-ahead log, and additions have a connection of their own, so that
+ * appraisals read on while a CoRIM is added, here or elsewhere. What is read back is checked like
+ * anything from outside: the file may be somebody else's.
+ */
+#include "verifier-stub/store/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/error.h"
+
+#define SCHEMA_VERSION 2
+#define READ_PATIENCE_MS 5000   /* a reader waits for a check-point only */
+#define WRITE_PATIENCE_MS 60000 /* for the transactions of others, which are short */
+
+struct connection {
+    pthread_mutex_t lock;
+    sqlite3 *database;
+};
+
+struct sqlite_store {
+    struct atls_store head;
+    struct connection reader, writer;
+};
+
+/* Rows are never deleted, so the newest row's number is how many there are. */
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS reference_value ("
+    " implementation_id BLOB NOT NULL, name TEXT, version TEXT,"
+    " digest BLOB NOT NULL, hash INTEGER NOT NULL, signer_id BLOB NOT NULL,"
+    " not_before INTEGER NOT NULL DEFAULT 0, not_after INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX IF NOT EXISTS reference_value_of ON reference_value (implementation_id);"
+    "CREATE TABLE IF NOT EXISTS trust_anchor ("
+    " implementation_id BLOB NOT NULL, instance_id BLOB NOT NULL,"
+    " curve INTEGER NOT NULL, x BLOB NOT NULL, y BLOB NOT NULL,"
+    " not_before INTEGER NOT NULL DEFAULT 0, not_after INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (implementation_id, instance_id));";
+/* Version 1 knew no validity, and looked for each value among all. */
+static const char from_version_1[] =
+    "ALTER TABLE reference_value ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE reference_value ADD COLUMN not_after INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE trust_anchor ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE trust_anchor ADD COLUMN not_after INTEGER NOT NULL DEFAULT 0;";
+/* NULL differs from every text, and in an index from itself too: a blob stands for it. */
+static const char once[] =
+    "CREATE UNIQUE INDEX IF NOT EXISTS reference_value_once ON reference_value ("
+    " digest, implementation_id, ifnull(name, x''), ifnull(version, x''), hash, signer_id,"
+    " not_before, not_after);"
+    "PRAGMA user_version = 2;";
+
+static struct sqlite_store *of(struct atls_store *store)
+{
+    return (struct sqlite_store *)store;
+}
+
+static int sqlite_fail(const struct connection *store, const char *doing)
+{
+    int code = sqlite3_errcode(store->database);
+    int error = code == SQLITE_NOMEM ? -ENOMEM : code == SQLITE_NOTADB ? ATLS_E_MALFORMED : -EIO;
+
+    return atls_fail(error, NULL, "store: %s: %s", doing, sqlite3_errmsg(store->database));
+}
+
+static void finalize(sqlite3_stmt **statement)
+{
+    sqlite3_finalize(*statement);
+}
+#define STATEMENT __attribute__((cleanup(finalize))) sqlite3_stmt *
+
+static int prepare(struct connection *store, const char *text, sqlite3_stmt **statementp)
+{
+    if (sqlite3_prepare_v2(store->database, text, -1, statementp, NULL) != SQLITE_OK)
+        return sqlite_fail(store, "prepare");
+    return 0;
+}
+
+static void bind_blob(sqlite3_stmt *statement, int index, const uint8_t *data, size_t size)
+{
+    /* an empty blob, not NULL, where there is nothing */
+    sqlite3_bind_blob(statement, index, size ? (const void *)data : "", (int)size, SQLITE_STATIC);
+}
+
+static void bind_text(sqlite3_stmt *statement, int index, const char *text)
+{
+    sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC); /* NULL binds NULL */
+}
+
+/* A column's bytes, which must be of a size within the bounds. */
+static int read_blob(struct connection *store, sqlite3_stmt *statement, int column, size_t least,
+                     size_t most, uint8_t *datap, size_t *sizep)
+{
+    const void *data = sqlite3_column_blob(statement, column);
+    size_t size = (size_t)sqlite3_column_bytes(statement, column);
+
+    if (size < least || size > most)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "store: %s has %zu bytes, expected %zu to %zu",
+                         sqlite3_column_name(statement, column), size, least, most);
+    if (size > 0)
+        memcpy(datap, data, size);
+    if (sizep)
+        *sizep = size;
+    return 0;
+}
+
+static int read_text(sqlite3_stmt *statement, int column, char **textp)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+
+    *textp = NULL;
+    if (!text)
+        return 0;
+    *textp = strdup((const char *)text);
+    return *textp ? 0 : atls_fail(-ENOMEM, NULL, "no memory for a reference value");
+}
+
+static int read_key(struct connection *store, sqlite3_stmt *statement, struct atls_public_key *keyp)
+{
+    struct atls_public_key key = {0};
+    int curve = sqlite3_column_int(statement, 0);
+    size_t size;
+    int error;
+
+    if (curve != ATLS_P256 && curve != ATLS_P384)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "store: curve %d is unknown", curve);
+    key.curve = (enum atls_curve)curve;
+    size = atls_curve_size(key.curve);
+    error = read_blob(store, statement, 1, size, size, key.x, NULL);
+    if (error == 0)
+        error = read_blob(store, statement, 2, size, size, key.y, NULL);
+    if (error == 0)
+        *keyp = key;
+    return error;
+}
+
+static int read_validity(sqlite3_stmt *statement, int column, struct atls_validity *validityp)
+{
+    struct atls_validity validity = {sqlite3_column_int64(statement, column),
+                                     sqlite3_column_int64(statement, column + 1)};
+
+    if (validity.not_before < 0 || validity.not_after < 0)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "store: a time is negative");
+    *validityp = validity;
+    return 0;
+}
+
+static int find_anchor(struct connection *store, const uint8_t *implementation_id,
+                       const uint8_t *instance_id, struct atls_trust_anchor *anchorp)
+{
+    STATEMENT statement = NULL;
+    int error = prepare(store,
+                        "SELECT curve, x, y, not_before, not_after FROM trust_anchor"
+                        " WHERE implementation_id = ?1 AND instance_id = ?2",
+                        &statement);
+    struct atls_trust_anchor anchor = {0};
+    int step;
+
+    if (error != 0)
+        return error;
+    bind_blob(statement, 1, implementation_id, 32);
+    bind_blob(statement, 2, instance_id, 33);
+    step = sqlite3_step(statement);
+    if (step == SQLITE_DONE)
+        return atls_fail(ATLS_E_MISSING, NULL, "no trust anchor for this instance");
+    if (step != SQLITE_ROW)
+        return sqlite_fail(store, "find a trust anchor");
+    memcpy(anchor.implementation_id, implementation_id, 32);
+    memcpy(anchor.instance_id, instance_id, 33);
+    error = read_key(store, statement, &anchor.key);
+    if (error == 0)
+        error = read_validity(statement, 3, &anchor.validity);
+    if (error == 0)
+        *anchorp = anchor;
+    return error;
+}
+
+static int put_anchor(struct connection *store, const struct atls_trust_anchor *anchor)
+{
+    STATEMENT statement = NULL;
+    size_t size = atls_curve_size(anchor->key.curve);
+    int error =
+        prepare(store, "REPLACE INTO trust_anchor VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", &statement);
+
+    if (error != 0)
+        return error;
+    bind_blob(statement, 1, anchor->implementation_id, 32);
+    bind_blob(statement, 2, anchor->instance_id, 33);
+    sqlite3_bind_int(statement, 3, (int)anchor->key.curve);
+    bind_blob(statement, 4, anchor->key.x, size);
+    bind_blob(statement, 5, anchor->key.y, size);
+    sqlite3_bind_int64(statement, 6, anchor->validity.not_before);
+    sqlite3_bind_int64(statement, 7, anchor->validity.not_after);
+    return sqlite3_step(statement) == SQLITE_DONE ? 0 : sqlite_fail(store, "add a trust anchor");
+}
+
+static int extend_anchor(struct connection *store, const struct atls_trust_anchor *anchor)
+{
+    STATEMENT statement = NULL;
+    int error = prepare(store,
+                        "UPDATE trust_anchor SET not_before = ?3, not_after = ?4"
+                        " WHERE implementation_id = ?1 AND instance_id = ?2",
+                        &statement);
+
+    if (error != 0)
+        return error;
+    bind_blob(statement, 1, anchor->implementation_id, 32);
+    bind_blob(statement, 2, anchor->instance_id, 33);
+    sqlite3_bind_int64(statement, 3, anchor->validity.not_before);
+    sqlite3_bind_int64(statement, 4, anchor->validity.not_after);
+    return sqlite3_step(statement) == SQLITE_DONE ? 0 : sqlite_fail(store, "extend a trust anchor");
+}
+
+static int add_anchor(struct connection *store, const struct atls_trust_anchor *anchor)
+{
+    struct atls_trust_anchor known;
+    int error = find_anchor(store, anchor->implementation_id, anchor->instance_id, &known);
+
+    if (error == ATLS_E_MISSING)
+        return put_anchor(store, anchor);
+    if (error != 0)
+        return error;
+    if (!atls_public_key_equal(&known.key, &anchor->key))
+        return atls_fail(ATLS_E_MISMATCH, NULL,
+                         "trust anchor: this instance already has another key");
+    atls_trust_anchor_extend(&known, &anchor->validity);
+    return extend_anchor(store, &known);
+}
+
+static int add_references(struct connection *store, const struct atls_corim *corim)
+{
+    STATEMENT statement = NULL;
+    int error = prepare(
+        store, "INSERT OR IGNORE INTO reference_value VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        &statement);
+
+    for (size_t i = 0; error == 0 && i < corim->reference_value_count; i++) {
+        const struct atls_reference_value *value = &corim->reference_values[i];
+
+        bind_blob(statement, 1, value->implementation_id, sizeof value->implementation_id);
+        bind_text(statement, 2, value->name);
+        bind_text(statement, 3, value->version);
+        bind_blob(statement, 4, value->digest, value->digest_size);
+        sqlite3_bind_int(statement, 5, (int)value->digest_hash);
+        bind_blob(statement, 6, value->signer_id, value->signer_id_size);
+        sqlite3_bind_int64(statement, 7, value->validity.not_before);
+        sqlite3_bind_int64(statement, 8, value->validity.not_after);
+        if (sqlite3_step(statement) != SQLITE_DONE)
+            error = sqlite_fail(store, "add a reference value");
+        sqlite3_reset(statement);
+    }
+    return error;
+}
+
+static int check_limit(struct connection *store)
+{
+    STATEMENT statement = NULL;
+    int error = prepare(store,
+                        "SELECT max(ifnull((SELECT max(rowid) FROM reference_value), 0),"
+                        " ifnull((SELECT max(rowid) FROM trust_anchor), 0))",
+                        &statement);
+
+    if (error != 0)
+        return error;
+    if (sqlite3_step(statement) != SQLITE_ROW)
+        return sqlite_fail(store, "count");
+    if ((size_t)sqlite3_column_int64(statement, 0) > ATLS_STORE_MAX_ENTRIES)
+        return atls_fail(ATLS_E_LIMIT, NULL, "the store holds at most %zu entries",
+                         ATLS_STORE_MAX_ENTRIES);
+    return 0;
+}
+
+static int execute(struct connection *store, const char *text)
+{
+    if (sqlite3_exec(store->database, text, NULL, NULL, NULL) != SQLITE_OK)
+        return sqlite_fail(store, text);
+    return 0;
+}
+
+/* One transaction, which waits for those of other processes. */
+static int add_all(struct connection *store, const struct atls_corim *corim)
+{
+    int error = execute(store, "BEGIN IMMEDIATE");
+
+    if (error != 0)
+        return error;
+    for (size_t i = 0; error == 0 && i < corim->trust_anchor_count; i++)
+        error = add_anchor(store, &corim->trust_anchors[i]);
+    if (error == 0)
+        error = add_references(store, corim);
+    if (error == 0)
+        error = check_limit(store);
+    if (error == 0)
+        error = execute(store, "COMMIT");
+    if (error != 0)
+        sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
+    return error;
+}
+
+static int sqlite_add(struct atls_store *head, const struct atls_corim *corim)
+{
+    struct sqlite_store *store = of(head);
+    int error;
+
+    pthread_mutex_lock(&store->writer.lock);
+    error = add_all(&store->writer, corim);
+    pthread_mutex_unlock(&store->writer.lock);
+    return error;
+}
+
+static int sqlite_find_trust_anchor(struct atls_store *head, const uint8_t implementation_id[32],
+                                    const uint8_t instance_id[33],
+                                    struct atls_trust_anchor *anchorp)
+{
+    struct sqlite_store *store = of(head);
+    int error;
+
+    pthread_mutex_lock(&store->reader.lock);
+    error = find_anchor(&store->reader, implementation_id, instance_id, anchorp);
+    pthread_mutex_unlock(&store->reader.lock);
+    return error;
+}
+
+static int read_reference(struct connection *store, sqlite3_stmt *statement,
+                          const uint8_t implementation_id[32], struct atls_reference_value *valuep)
+{
+    struct atls_reference_value value = {0};
+    int hash = sqlite3_column_int(statement, 3);
+    int error;
+
+    memcpy(value.implementation_id, implementation_id, 32);
+    if (hash != ATLS_SHA256 && hash != ATLS_SHA384 && hash != ATLS_SHA512)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "store: hash %d is unknown", hash);
+    value.digest_hash = (enum atls_hash)hash;
+    error =
+        read_blob(store, statement, 2, 1, sizeof value.digest, value.digest, &value.digest_size);
+    if (error == 0)
+        error = read_blob(store, statement, 4, 0, sizeof value.signer_id, value.signer_id,
+                          &value.signer_id_size);
+    if (error == 0)
+        error = read_text(statement, 0, &value.name);
+    if (error == 0)
+        error = read_text(statement, 1, &value.version);
+    if (error == 0)
+        error = read_validity(statement, 5, &value.validity);
+    if (error != 0) {
+        free(value.name);
+        free(value.version);
+        return error;
+    }
+    *valuep = value;
+    return 0;
+}
+
+/* The place for one more value; NULL: no memory. */
+static struct atls_reference_value *next_place(struct atls_reference_set *set, size_t *capacity)
+{
+    struct atls_reference_value *grown;
+
+    if (set->count < *capacity)
+        return &set->values[set->count];
+    *capacity = *capacity ? *capacity * 2 : 16;
+    grown = realloc(set->values, *capacity * sizeof *grown);
+    if (!grown)
+        return NULL;
+    set->values = grown;
+    return &grown[set->count];
+}
+
+static int read_references(struct connection *store, const uint8_t implementation_id[32],
+                           struct atls_reference_set *set)
+{
+    STATEMENT statement = NULL;
+    size_t capacity = 0;
+    int error = prepare(store,
+                        "SELECT name, version, digest, hash, signer_id, not_before, not_after"
+                        " FROM reference_value"
+                        " WHERE implementation_id = ?1 ORDER BY rowid",
+                        &statement);
+    int step;
+
+    if (error != 0)
+        return error;
+    bind_blob(statement, 1, implementation_id, 32);
+    while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct atls_reference_value *place = next_place(set, &capacity);
+
+        if (!place)
+            return atls_fail(-ENOMEM, NULL, "no memory for reference values");
+        error = read_reference(store, statement, implementation_id, place);
+        if (error != 0)
+            return error;
+        set->count++;
+    }
+    return step == SQLITE_DONE ? 0 : sqlite_fail(store, "find reference values");
+}
+
+static int sqlite_find_reference_values(struct atls_store *head,
+                                        const uint8_t implementation_id[32],
+                                        struct atls_reference_set *setp)
+{
+    struct sqlite_store *store = of(head);
+    struct atls_reference_set set = {0};
+    int error;
+
+    pthread_mutex_lock(&store->reader.lock);
+    error = read_references(&store->reader, implementation_id, &set);
+    pthread_mutex_unlock(&store->reader.lock);
+    if (error != 0)
+        atls_reference_set_clear(&set);
+    else
+        *setp = set;
+    return error;
+}
+
+/* As the reader sees it: each commit of another connection, here or elsewhere, changes it. */
+static int sqlite_revision(struct atls_store *head, uint64_t *revisionp)
+{
+    struct connection *reader = &of(head)->reader;
+    STATEMENT statement = NULL;
+    int error;
+
+    pthread_mutex_lock(&reader->lock);
+    error = prepare(reader, "PRAGMA data_version", &statement);
+    if (error == 0 && sqlite3_step(statement) != SQLITE_ROW)
+        error = sqlite_fail(reader, "read the data's version");
+    if (error == 0)
+        *revisionp = (uint64_t)sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    statement = NULL;
+    pthread_mutex_unlock(&reader->lock);
+    return error;
+}
+
+static void sqlite_close(struct atls_store *head)
+{
+    struct sqlite_store *store = of(head);
+
+    sqlite3_close(store->reader.database);
+    sqlite3_close(store->writer.database);
+    pthread_mutex_destroy(&store->reader.lock);
+    pthread_mutex_destroy(&store->writer.lock);
+    free(store);
+}
+
+static const struct atls_store_ops sqlite_ops = {
+    .add = sqlite_add,
+    .find_trust_anchor = sqlite_find_trust_anchor,
+    .find_reference_values = sqlite_find_reference_values,
+    .revision = sqlite_revision,
+    .close = sqlite_close,
+};
+
+static int read_versions(struct connection *store, int *versionp, int *tablesp)
+{
+    STATEMENT statement = NULL;
+    int error = prepare(store,
+                        "SELECT (SELECT user_version FROM pragma_user_version),"
+                        " (SELECT count(*) FROM sqlite_master)",
+                        &statement);
+
+    if (error != 0)
+        return error;
+    if (sqlite3_step(statement) != SQLITE_ROW)
+        return sqlite_fail(store, "read the schema's version");
+    *versionp = sqlite3_column_int(statement, 0);
+    *tablesp = sqlite3_column_int(statement, 1);
+    return 0;
+}
+
+/* A new file gets the schema, an older one is brought up to it; one of a later version, or of
+ * another program, is refused. */
+static int make_schema(struct connection *store)
+{
+    int version = 0, tables = 0;
+    int error = read_versions(store, &version, &tables);
+
+    if (error != 0)
+        return error;
+    if (version != SCHEMA_VERSION && version != 1 && (version != 0 || tables != 0))
+        return atls_fail(ATLS_E_MALFORMED, NULL,
+                         "store: expected an empty database or schema version 1 or %d, got version "
+                         "%d with %d tables and indexes",
+                         SCHEMA_VERSION, version, tables);
+    if (version == 1)
+        error = execute(store, from_version_1);
+    if (error == 0)
+        error = execute(store, schema);
+    return error == 0 ? execute(store, once) : error;
+}
+
+/* Under the lock of a writer: several processes may open the same new file at once. */
+static int set_up(struct connection *store)
+{
+    int error = execute(store, "BEGIN IMMEDIATE");
+
+    if (error != 0)
+        return error;
+    error = make_schema(store);
+    if (error == 0)
+        error = execute(store, "COMMIT");
+    if (error != 0)
+        sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
+    return error;
+}
+
+static int connect_to(const char *path, int patience, struct connection *store)
+{
+    if (sqlite3_open_v2(path, &store->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
+        SQLITE_OK)
+        return atls_fail(-EIO, NULL, "store: cannot open %s: %s", path,
+                         sqlite3_errmsg(store->database));
+    sqlite3_busy_timeout(store->database, patience);
+    return 0;
+}
+
+int atls_store_open_sqlite(const char *path, struct atls_store **storep)
+{
+    struct sqlite_store *store = calloc(1, sizeof *store);
+    int error;
+
+    if (!store)
+        return atls_fail(-ENOMEM, NULL, "no memory for a store");
+    store->head.ops = &sqlite_ops;
+    pthread_mutex_init(&store->reader.lock, NULL);
+    pthread_mutex_init(&store->writer.lock, NULL);
+    error = connect_to(path, WRITE_PATIENCE_MS, &store->writer);
+    if (error == 0)
+        error = set_up(&store->writer);
+    /* Where the file system cannot have it, the old journal stays, and readers wait for writers. */
+    if (error == 0)
+        sqlite3_exec(store->writer.database, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    if (error == 0)
+        error = connect_to(path, READ_PATIENCE_MS, &store->reader);
+    if (error != 0) {
+        sqlite_close(&store->head);
+        return error;
+    }
+    *storep = &store->head;
+    return 0;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the store's backends share: choosing one, importing a CoRIM, copying reference values. */
+#include "verifier-stub/store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "rats/base/error.h"
+#include "verifier-stub/printable.h"
+
+#define SIGNED_CLAUSE "draft-ietf-rats-corim section 4.2"
+#define VALIDITY_CLAUSE "draft-ietf-rats-corim section 7.3"
+
+int atls_store_open(const char *spec, struct atls_store **storep)
+{
+    static const char sqlite[] = "sqlite:";
+
+    if (strcmp(spec, "memory") == 0)
+        return atls_store_open_memory(storep);
+    if (strncmp(spec, sqlite, strlen(sqlite)) == 0 && spec[strlen(sqlite)] != 0)
+        return atls_store_open_sqlite(spec + strlen(sqlite), storep);
+    return atls_fail(ATLS_E_UNSUPPORTED, NULL, "store: expected memory or sqlite:PATH, got \"%s\"",
+                     spec);
+}
+
+void atls_store_close(struct atls_store *store)
+{
+    if (store)
+        store->ops->close(store);
+}
+
+static int check_validity(const char *what, const struct atls_validity *validity, int64_t now)
+{
+    if (atls_validity_holds(validity, now))
+        return 0;
+    return atls_fail(ATLS_E_EXPIRED, VALIDITY_CLAUSE,
+                     "%s: valid from %lld to %lld (seconds since 1970), it is %lld now: %s", what,
+                     (long long)validity->not_before, (long long)validity->not_after,
+                     (long long)now, now < validity->not_before ? "not valid yet" : "expired");
+}
+
+static int check_signature(const struct atls_import_rules *rules,
+                           const struct atls_corim_signed *corim)
+{
+    int error = 0;
+
+    if (rules->endorser_count == 0)
+        return atls_fail(ATLS_E_UNTRUSTED, SIGNED_CLAUSE,
+                         "signed CoRIM by \"%.100s\": there is no key to check its signature with "
+                         "(--endorser-key FILE)",
+                         corim->signer);
+    for (size_t i = 0; i < rules->endorser_count; i++) {
+        error = atls_cose_sign1_verify(&corim->message, rules->crypto, &rules->endorsers[i]);
+        if (error <= 0)
+            return error;
+    }
+    return rules->endorser_count == 1
+               ? error
+               : atls_fail(
+                     ATLS_E_SIGNATURE, SIGNED_CLAUSE,
+                     "signed CoRIM by \"%.100s\": its signature verifies with none of the %zu "
+                     "endorsers' keys",
+                     corim->signer, rules->endorser_count);
+}
+
+/* The part of both times: what is endorsed counts while the signature and the CoRIM are valid. */
+static struct atls_validity overlap(struct atls_validity a, struct atls_validity b)
+{
+    struct atls_validity both = {a.not_before > b.not_before ? a.not_before : b.not_before,
+                                 a.not_after == 0                                ? b.not_after
+                                 : b.not_after == 0 || a.not_after < b.not_after ? a.not_after
+                                                                                 : b.not_after};
+
+    return both;
+}
+
+static int add_valid(struct atls_store *store, const struct atls_import_rules *rules,
+                     struct atls_corim *corim, const struct atls_validity *signature)
+{
+    struct atls_validity validity = overlap(corim->validity, *signature);
+    int error = check_validity("CoRIM (rim-validity)", &corim->validity, rules->now);
+
+    for (size_t i = 0; i < corim->reference_value_count; i++)
+        corim->reference_values[i].validity = validity;
+    for (size_t i = 0; i < corim->trust_anchor_count; i++)
+        corim->trust_anchors[i].validity = validity;
+    return error ? error : store->ops->add(store, corim);
+}
+
+static int import_unsigned(struct atls_store *store, const struct atls_import_rules *rules,
+                           struct atls_bytes in, const struct atls_validity *signature,
+                           struct atls_store_import *import)
+{
+    struct atls_corim corim = {0};
+    int error = atls_corim_parse(in, &corim);
+
+    if (error != 0)
+        return error;
+    error = add_valid(store, rules, &corim, signature);
+    import->reference_values = corim.reference_value_count;
+    import->trust_anchors = corim.trust_anchor_count;
+    import->skipped = corim.skipped;
+    atls_corim_clear(&corim);
+    return error;
+}
+
+static int import_signed(struct atls_store *store, const struct atls_import_rules *rules,
+                         struct atls_bytes in, struct atls_store_import *import)
+{
+    struct atls_corim_signed corim;
+    int error = atls_corim_signed_parse(in, &corim);
+
+    if (error != 0)
+        return error;
+    import->is_signed = true;
+    snprintf(import->signer, sizeof import->signer, "%s", corim.signer);
+    atls_make_printable(import->signer);
+    error = check_signature(rules, &corim);
+    if (error == 0)
+        error = check_validity("signed CoRIM (signature-validity)", &corim.validity, rules->now);
+    if (error == 0)
+        error = import_unsigned(store, rules, corim.message.payload, &corim.validity, import);
+    atls_corim_signed_clear(&corim);
+    return error;
+}
+
+/* By its first byte, before anything is parsed: tag 18 is that of COSE_Sign1, tag 501 of three. */
+static bool claims_to_be_signed(struct atls_bytes in)
+{
+    struct atls_cbor_reader r;
+    uint64_t tag;
+
+    return atls_cbor_open(&r, in, &atls_cbor_lenient, NULL) == 0 &&
+           atls_cbor_peek(&r) == ATLS_CBOR_TAG && atls_cbor_read_tag(&r, "tag", &tag) == 0 &&
+           tag == ATLS_TAG_COSE_SIGN1;
+}
+
+int atls_store_import_by(struct atls_store *store, const struct atls_import_rules *rules,
+                         struct atls_bytes in, struct atls_store_import *importp)
+{
+    static const struct atls_validity for_ever = {0};
+    struct atls_store_import import = {0};
+    int error;
+
+    if (claims_to_be_signed(in))
+        error = import_signed(store, rules, in, &import);
+    else if (rules->signed_only)
+        error = atls_fail(ATLS_E_UNTRUSTED, SIGNED_CLAUSE,
+                          "CoRIM: expected one that an endorser signed (COSE_Sign1, tag 18), an "
+                          "unsigned one came");
+    else
+        error = import_unsigned(store, rules, in, &for_ever, &import);
+    if (error == 0)
+        *importp = import;
+    return error;
+}
+
+int atls_store_import_corim(struct atls_store *store, struct atls_bytes in,
+                            struct atls_store_import *importp)
+{
+    const struct atls_import_rules rules = {.now = (int64_t)time(NULL)};
+
+    return atls_store_import_by(store, &rules, in, importp);
+}
+
+void atls_reference_set_clear(struct atls_reference_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        free(set->values[i].name);
+        free(set->values[i].version);
+    }
+    free(set->values);
+    *set = (struct atls_reference_set){0};
+}
+
+int atls_reference_value_copy(const struct atls_reference_value *from,
+                              struct atls_reference_value *top)
+{
+    struct atls_reference_value copy = *from;
+
+    copy.name = from->name ? strdup(from->name) : NULL;
+    copy.version = from->version ? strdup(from->version) : NULL;
+    if ((from->name && !copy.name) || (from->version && !copy.version)) {
+        free(copy.name);
+        free(copy.version);
+        return atls_fail(-ENOMEM, NULL, "no memory for a reference value");
+    }
+    *top = copy;
+    return 0;
+}
+
+static int compare_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) : (a != NULL) - (b != NULL);
+}
+
+static int compare_number(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_bytes(struct atls_bytes a, struct atls_bytes b)
+{
+    return a.size != b.size ? compare_number((int64_t)a.size, (int64_t)b.size)
+           : a.size         ? memcmp(a.data, b.data, a.size)
+                            : 0;
+}
+
+int atls_reference_value_compare(const struct atls_reference_value *a,
+                                 const struct atls_reference_value *b)
+{
+    int order = memcmp(a->implementation_id, b->implementation_id, sizeof a->implementation_id);
+
+    order = order ? order
+                  : compare_bytes(ATLS_BYTES(a->digest, a->digest_size),
+                                  ATLS_BYTES(b->digest, b->digest_size));
+    order = order ? order : compare_text(a->name, b->name);
+    order = order ? order : compare_text(a->version, b->version);
+    order = order ? order : compare_number(a->digest_hash, b->digest_hash);
+    order = order ? order
+                  : compare_bytes(ATLS_BYTES(a->signer_id, a->signer_id_size),
+                                  ATLS_BYTES(b->signer_id, b->signer_id_size));
+    order = order ? order : compare_number(a->validity.not_before, b->validity.not_before);
+    return order ? order : compare_number(a->validity.not_after, b->validity.not_after);
+}
+
+bool atls_reference_value_equal(const struct atls_reference_value *a,
+                                const struct atls_reference_value *b)
+{
+    return atls_reference_value_compare(a, b) == 0;
+}
+
+void atls_trust_anchor_extend(struct atls_trust_anchor *anchor,
+                              const struct atls_validity *validity)
+{
+    struct atls_validity *known = &anchor->validity;
+
+    if (validity->not_before < known->not_before)
+        known->not_before = validity->not_before;
+    if (known->not_after != 0 &&
+        (validity->not_after == 0 || validity->not_after > known->not_after))
+        known->not_after = validity->not_after;
+}
