@@ -77,10 +77,10 @@ static int complain(const char *what)
 static int add_corim_keys(struct options *options, struct atls_bytes in)
 {
     struct atls_corim corim;
-    int r = atls_corim_parse(in, &corim);
+    int result = atls_corim_parse(in, &corim);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     for (size_t i = 0; i < corim.trust_anchor_count && options->key_count < KEYS_MAX; i++)
         options->keys[options->key_count++] = corim.trust_anchors[i].key;
     atls_corim_clear(&corim);
@@ -95,51 +95,51 @@ static int read_key(struct atls_bytes in, struct atls_public_key *keyp, json_t *
     struct atls_bytes text = atls_text_trim(in);
     bool is_json = text.size && text.data[0] == '{'; /* whatever its strings say */
     json_t *jwk, *discovery;
-    int r;
+    int result;
 
     if (!is_json && memmem(in.data, in.size, "-----BEGIN", 10)) {
-        r = atls_pem_read_public_key(in, keyp);
-        if (!r && !(*jwkp = atls_jwk_of_public_key(keyp)))
-            r = atls_fail(-ENOMEM, NULL, "out of memory");
-        return r;
+        result = atls_pem_read_public_key(in, keyp);
+        if (!result && !(*jwkp = atls_jwk_of_public_key(keyp)))
+            result = atls_fail(-ENOMEM, NULL, "out of memory");
+        return result;
     }
-    r = atls_json_object(in, "key", &jwk);
-    if (r)
-        return r;
+    result = atls_json_object(in, "key", &jwk);
+    if (result)
+        return result;
     discovery = json_object_get(jwk, "ear-verification-key");
     *jwkp = json_incref(discovery ? discovery : jwk);
     json_decref(jwk);
-    r = atls_jwk_to_public_key(*jwkp, keyp);
-    if (r)
+    result = atls_jwk_to_public_key(*jwkp, keyp);
+    if (result)
         json_decref(*jwkp);
-    return r;
+    return result;
 }
 
 static int add_keys(struct options *options, struct atls_bytes in)
 {
     const char *format = atls_diag_recognise(in);
-    int r;
+    int result;
 
     if (options->key_count == KEYS_MAX)
         return atls_fail(ATLS_E_LIMIT, NULL, "at most %d keys expected", KEYS_MAX);
     if (format && !strcmp(format, "corim"))
         return add_corim_keys(options, in);
-    r = read_key(in, &options->keys[options->key_count], &options->jwks[options->key_count]);
-    options->key_count += !r;
-    return r;
+    result = read_key(in, &options->keys[options->key_count], &options->jwks[options->key_count]);
+    options->key_count += !result;
+    return result;
 }
 
 static int add_key_file(struct options *options, const char *path)
 {
     uint8_t *data;
     size_t size;
-    int r = atls_read_file(path, ATLS_JWS_MAX_SIZE, &data, &size);
+    int result = atls_read_file(path, ATLS_JWS_MAX_SIZE, &data, &size);
 
-    if (!r) {
-        r = add_keys(options, ATLS_BYTES(data, size));
+    if (!result) {
+        result = add_keys(options, ATLS_BYTES(data, size));
         free(data);
     }
-    return r ? complain(path) : 0;
+    return result ? complain(path) : 0;
 }
 
 static int set_verifier_key(struct options *options, const char *path)
@@ -148,13 +148,13 @@ static int set_verifier_key(struct options *options, const char *path)
     json_t *jwk;
     uint8_t *data;
     size_t size;
-    int r = atls_read_file(path, ATLS_JWS_MAX_SIZE, &data, &size);
+    int result = atls_read_file(path, ATLS_JWS_MAX_SIZE, &data, &size);
 
-    if (r)
+    if (result)
         return complain(path);
-    r = read_key(ATLS_BYTES(data, size), &key, &jwk);
+    result = read_key(ATLS_BYTES(data, size), &key, &jwk);
     free(data);
-    if (r)
+    if (result)
         return complain(path);
     json_decref(options->verifier_jwk);
     options->verifier_jwk = jwk;
@@ -232,12 +232,12 @@ static int decode(const struct options *options, struct atls_bytes in, enum atls
                                   .whole = options->whole,
                                   .colour = wants_colour()};
     const char *format = atls_diag_recognise(in);
-    int r = atls_diag_print(stdout, in, &keys);
+    int result = atls_diag_print(stdout, in, &keys);
 
     atls_event(events, "decoded", "{s:s, s:s, s:I, s:s}", "format", format ? format : "unknown",
                "form", atls_input_form_name(form), "size", (json_int_t)in.size, "outcome",
-               r ? atls_error_name(r) : "ok");
-    return fflush(stdout) || r ? ATLS_EXIT_REFUSED : ATLS_EXIT_DONE;
+               result ? atls_error_name(result) : "ok");
+    return fflush(stdout) || result ? ATLS_EXIT_REFUSED : ATLS_EXIT_DONE;
 }
 
 static int run(const struct options *options, struct atls_events *events)
@@ -245,21 +245,21 @@ static int run(const struct options *options, struct atls_events *events)
     uint8_t *raw, *data;
     size_t raw_size, size;
     enum atls_input_form form;
-    int r = atls_read_file(options->input, INPUT_MAX, &raw, &raw_size);
+    int result = atls_read_file(options->input, INPUT_MAX, &raw, &raw_size);
 
-    if (r) {
+    if (result) {
         complain(options->input);
         return ATLS_EXIT_REFUSED;
     }
-    r = atls_input_decode(ATLS_BYTES(raw, raw_size), options->form, &data, &size, &form);
+    result = atls_input_decode(ATLS_BYTES(raw, raw_size), options->form, &data, &size, &form);
     free(raw);
-    if (r) {
+    if (result) {
         complain(options->input);
         return ATLS_EXIT_REFUSED;
     }
-    r = decode(options, ATLS_BYTES(data, size), form, events);
+    result = decode(options, ATLS_BYTES(data, size), form, events);
     free(data);
-    return r;
+    return result;
 }
 
 int main(int argc, char **argv)

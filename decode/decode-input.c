@@ -56,7 +56,7 @@ static int decode_hex(struct atls_bytes text, uint8_t **datap, size_t *sizep)
 {
     uint8_t *digits = malloc(text.size + 1);
     size_t used = 0;
-    int r;
+    int result;
 
     if (!digits)
         return atls_fail(-ENOMEM, NULL, "input: out of memory");
@@ -68,25 +68,25 @@ static int decode_hex(struct atls_bytes text, uint8_t **datap, size_t *sizep)
         else if (!isspace(c) && c != ':' && c != ',')
             digits[used++] = c;
     }
-    r = atls_hex_decode(ATLS_BYTES(digits, used), datap, sizep);
+    result = atls_hex_decode(ATLS_BYTES(digits, used), datap, sizep);
     free(digits);
-    return r;
+    return result;
 }
 
 static int decode_base64(struct atls_bytes text, uint8_t **datap, size_t *sizep)
 {
     uint8_t *digits = malloc(text.size + 1);
     size_t used = 0;
-    int r;
+    int result;
 
     if (!digits)
         return atls_fail(-ENOMEM, NULL, "input: out of memory");
     for (size_t i = 0; i < text.size; i++)
         if (!isspace(text.data[i]))
             digits[used++] = text.data[i];
-    r = atls_base64_decode(ATLS_BASE64_ANY, ATLS_BYTES(digits, used), datap, sizep);
+    result = atls_base64_decode(ATLS_BASE64_ANY, ATLS_BYTES(digits, used), datap, sizep);
     free(digits);
-    return r;
+    return result;
 }
 
 static int copy(struct atls_bytes text, uint8_t **datap, size_t *sizep)
@@ -122,14 +122,14 @@ static int find_out(struct atls_bytes text, uint8_t **datap, size_t *sizep,
     enum atls_input_form first_form = ATLS_INPUT_BINARY;
 
     for (size_t i = 0; i < 2; i++) {
-        int r = forms[i] == ATLS_INPUT_HEX ? decode_hex(strip_quotes(text), &data, &size)
-                                           : decode_base64(strip_armour(text), &data, &size);
+        int result = forms[i] == ATLS_INPUT_HEX ? decode_hex(strip_quotes(text), &data, &size)
+                                                : decode_base64(strip_armour(text), &data, &size);
 
-        if (r < 0) {
+        if (result < 0) {
             free(first);
-            return r;
+            return result;
         }
-        if (r)
+        if (result)
             continue;
         known = atls_diag_recognise(ATLS_BYTES(data, size)) != NULL;
         if (!first || known) {
@@ -156,17 +156,17 @@ int atls_input_decode(struct atls_bytes raw, enum atls_input_form form, uint8_t 
 {
     struct atls_bytes text = atls_text_trim(raw);
     enum atls_input_form found = form == ATLS_INPUT_AUTO ? ATLS_INPUT_BINARY : form;
-    int r;
+    int result;
 
     if (form == ATLS_INPUT_HEX)
-        r = decode_hex(strip_quotes(text), datap, sizep);
+        result = decode_hex(strip_quotes(text), datap, sizep);
     else if (form == ATLS_INPUT_BASE64)
-        r = decode_base64(strip_armour(text), datap, sizep);
+        result = decode_base64(strip_armour(text), datap, sizep);
     else if (form == ATLS_INPUT_BINARY || !is_text(raw) || is_message_as_it_is(text))
-        r = copy(raw, datap, sizep);
+        result = copy(raw, datap, sizep);
     else
-        r = find_out(text, datap, sizep, &found);
-    if (!r)
+        result = find_out(text, datap, sizep, &found);
+    if (!result)
         *formp = found;
-    return r;
+    return result;
 }

@@ -107,24 +107,24 @@ void atls_diag_linkage(struct atls_diag *d, const struct atls_cab *cab)
     uint8_t linkage[ATLS_LINKAGE_SIZE];
     struct atls_bytes nonce;
     char *expected, *came;
-    int r = atls_pat_nonce(cab->pat.payload, &nonce);
+    int result = atls_pat_nonce(cab->pat.payload, &nonce);
 
-    if (!r)
-        r = atls_kat_linkage_encoded(d->keys.crypto, cab->kat_claims.linked, linkage);
-    if (r) {
-        atls_diag_check(d, r, "linkage of PAT to KAT");
+    if (!result)
+        result = atls_kat_linkage_encoded(d->keys.crypto, cab->kat_claims.linked, linkage);
+    if (result) {
+        atls_diag_check(d, result, "linkage of PAT to KAT");
         return;
     }
     expected = atls_hex_encode(ATLS_BYTES(linkage, sizeof(linkage)));
     came = atls_hex_encode(nonce);
     if (!expected || !came || !atls_bytes_equal(nonce, ATLS_BYTES(linkage, sizeof(linkage))))
-        r = atls_fail(ATLS_E_MISMATCH,
-                      cab->prototype ? ATLS_PROTOTYPE_CLAUSE : ATLS_KAT_CLAUSE_LINKAGE,
-                      "the PAT's nonce is %s, SHA-256 of %s is %s", came ? came : "?", of,
-                      expected ? expected : "?");
-    atls_diag_check(d, r, "linkage of PAT to KAT%s%s%s%s",
-                    r ? "" : ": the PAT's nonce is SHA-256 of ", r ? "" : of, r ? "" : ", ",
-                    r ? "" : came);
+        result = atls_fail(ATLS_E_MISMATCH,
+                           cab->prototype ? ATLS_PROTOTYPE_CLAUSE : ATLS_KAT_CLAUSE_LINKAGE,
+                           "the PAT's nonce is %s, SHA-256 of %s is %s", came ? came : "?", of,
+                           expected ? expected : "?");
+    atls_diag_check(d, result, "linkage of PAT to KAT%s%s%s%s",
+                    result ? "" : ": the PAT's nonce is SHA-256 of ", result ? "" : of,
+                    result ? "" : ", ", result ? "" : came);
     free(expected);
     free(came);
 }
@@ -157,19 +157,19 @@ void atls_diag_cmw(struct atls_diag *d, struct atls_bytes in)
     struct atls_cmw *cmw;
     struct atls_cab cab;
     bool was_in_cab = d->in_cab;
-    int r = atls_cmw_parse(in, &cmw);
+    int result = atls_cmw_parse(in, &cmw);
 
-    if (r) {
-        atls_diag_problem(d, r);
+    if (result) {
+        atls_diag_problem(d, result);
         print_malformed(d, in);
         return;
     }
     d->in_cab = is_cab(cmw);
     print_tree(d, NULL, cmw);
     if (d->in_cab) {
-        r = atls_cab_parse(cmw, &cab);
-        if (r)
-            atls_diag_problem(d, r);
+        result = atls_cab_parse(cmw, &cab);
+        if (result)
+            atls_diag_problem(d, result);
         else
             atls_diag_linkage(d, &cab);
     }

@@ -116,16 +116,16 @@ void atls_diag_signature(struct atls_diag *d, const char *what,
 void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes nonce)
 {
     char *expected, *came;
-    int r = 0;
+    int result = 0;
 
     if (!d->keys.nonce.size)
         return;
     expected = atls_hex_encode(d->keys.nonce);
     came = atls_hex_encode(nonce);
     if (!expected || !came || !atls_bytes_equal(nonce, d->keys.nonce))
-        r = atls_fail(ATLS_E_MISMATCH, "RFC 9711 section 4.1", "%s expected, %s came",
-                      expected ? expected : "?", came ? came : "?");
-    atls_diag_check(d, r, "nonce of %s%s", what, r ? "" : " is the expected one");
+        result = atls_fail(ATLS_E_MISMATCH, "RFC 9711 section 4.1", "%s expected, %s came",
+                           expected ? expected : "?", came ? came : "?");
+    atls_diag_check(d, result, "nonce of %s%s", what, result ? "" : " is the expected one");
     free(expected);
     free(came);
 }
@@ -133,20 +133,20 @@ void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes no
 static void check_kat(struct atls_diag *d, const struct atls_cose_sign1 *message)
 {
     struct atls_kat_claims claims;
-    int r = d->prototype ? atls_prototype_claims_parse(message->payload, &claims)
-                         : atls_kat_claims_parse(message->payload, &claims);
+    int result = d->prototype ? atls_prototype_claims_parse(message->payload, &claims)
+                              : atls_kat_claims_parse(message->payload, &claims);
     char name[ATLS_DIAG_KEY_NAME], reason[ATLS_DIAG_REASON];
 
-    if (r == ATLS_E_UNSUPPORTED) {
+    if (result == ATLS_E_UNSUPPORTED) {
         atls_diag_finding(d, "not checked", "KAT: %s", atls_diag_reason(reason));
         return;
     }
-    if (r) {
-        atls_diag_problem(d, r);
+    if (result) {
+        atls_diag_problem(d, result);
         return;
     }
-    r = atls_cose_sign1_verify(message, d->keys.crypto, &claims.kak);
-    atls_diag_check(d, r, "signature of KAT%s", r ? "" : " verifies with its kak-pub");
+    result = atls_cose_sign1_verify(message, d->keys.crypto, &claims.kak);
+    atls_diag_check(d, result, "signature of KAT%s", result ? "" : " verifies with its kak-pub");
     atls_diag_nonce(d, "KAT", claims.nonce);
     atls_diag_finding(d, "key", "identity key (cnf) %s",
                       atls_diag_key_name(d, &claims.identity_key, name));
@@ -159,19 +159,19 @@ void atls_diag_psa_claims(struct atls_diag *d, struct atls_bytes payload)
     struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof(*components));
     struct atls_psa_claims claims;
     char reason[ATLS_DIAG_REASON];
-    int r;
+    int result;
 
     if (!components) {
         atls_diag_finding(d, "not checked", "PSA claims: out of memory");
         return;
     }
-    r = atls_psa_claims_parse(payload, components, ATLS_PSA_COMPONENTS_MAX, &claims);
-    if (r == ATLS_E_UNSUPPORTED)
+    result = atls_psa_claims_parse(payload, components, ATLS_PSA_COMPONENTS_MAX, &claims);
+    if (result == ATLS_E_UNSUPPORTED)
         atls_diag_finding(d, "not checked", "PSA claims: %s", atls_diag_reason(reason));
     else
-        atls_diag_check(d, r, "PSA claims%s%s", r ? "" : " as profile ",
-                        r ? "" : atls_psa_profile_name(claims.profile));
-    if (!r && !d->in_cab)
+        atls_diag_check(d, result, "PSA claims%s%s", result ? "" : " as profile ",
+                        result ? "" : atls_psa_profile_name(claims.profile));
+    if (!result && !d->in_cab)
         atls_diag_nonce(d, "PSA token", claims.nonce);
     free(components);
 }
@@ -197,17 +197,17 @@ static void check_signature(struct atls_diag *d, const char *what,
                             const struct atls_cose_sign1 *message)
 {
     char reason[ATLS_DIAG_REASON];
-    int r = atls_cose_sign1_check(message, NULL);
+    int result = atls_cose_sign1_check(message, NULL);
 
-    if (r == ATLS_E_UNSUPPORTED) {
+    if (result == ATLS_E_UNSUPPORTED) {
         const char *name = message->algorithm.is_text
                                ? NULL
                                : atls_diag_name_of(atls_diag_algs, message->algorithm.number);
 
         atls_diag_finding(d, "not checked", "signature of %s%s%s: %s", what, name ? " by " : "",
                           name ? name : "", atls_diag_reason(reason));
-    } else if (r) {
-        atls_diag_problem(d, r);
+    } else if (result) {
+        atls_diag_problem(d, result);
     } else {
         atls_diag_signature(d, what, message);
     }
@@ -218,13 +218,13 @@ static bool read_message(struct atls_diag *d, struct atls_bytes in, unsigned tag
                          struct atls_cose_sign1 *messagep)
 {
     char reason[ATLS_DIAG_REASON];
-    int r = atls_cose_read(in, tag, ATLS_COSE_TAG_EITHER, NULL, messagep);
+    int result = atls_cose_read(in, tag, ATLS_COSE_TAG_EITHER, NULL, messagep);
 
-    if (r == ATLS_E_UNSUPPORTED)
+    if (result == ATLS_E_UNSUPPORTED)
         atls_diag_finding(d, "not checked", "COSE: %s", atls_diag_reason(reason));
-    else if (r)
-        atls_diag_problem(d, r);
-    return r == 0;
+    else if (result)
+        atls_diag_problem(d, result);
+    return result == 0;
 }
 
 void atls_diag_cose(struct atls_diag *d, struct atls_bytes in)
@@ -261,13 +261,13 @@ void atls_diag_cose_sign(struct atls_diag *d, struct atls_bytes in)
 {
     struct atls_bytes payload;
     size_t count;
-    int r;
+    int result;
 
     if (atls_diag_cbor(d, in, NULL, &atls_diag_cose_sign_shape))
         return;
-    r = atls_cose_read_sign(in, &payload, &count);
-    if (r) {
-        atls_diag_problem(d, r);
+    result = atls_cose_read_sign(in, &payload, &count);
+    if (result) {
+        atls_diag_problem(d, result);
         return;
     }
     check_claims(d, payload, "COSE_Sign");
@@ -281,17 +281,18 @@ void atls_diag_corim_signed(struct atls_diag *d, struct atls_bytes in)
     struct atls_corim_signed corim;
     struct atls_cose_sign1 message;
     char reason[ATLS_DIAG_REASON];
-    int r;
+    int result;
 
     if (atls_diag_cbor(d, in, NULL, &atls_diag_cose_sign1) ||
         !read_message(d, in, ATLS_TAG_COSE_SIGN1, &message))
         return;
-    r = atls_corim_signed_parse(in, &corim);
-    if (r == ATLS_E_UNSUPPORTED)
+    result = atls_corim_signed_parse(in, &corim);
+    if (result == ATLS_E_UNSUPPORTED)
         atls_diag_finding(d, "not checked", "signed CoRIM: %s", atls_diag_reason(reason));
     else
-        atls_diag_check(d, r, "signed CoRIM%s%s", r ? "" : " of ", r ? "" : corim.signer);
-    if (r == 0)
+        atls_diag_check(d, result, "signed CoRIM%s%s", result ? "" : " of ",
+                        result ? "" : corim.signer);
+    if (result == 0)
         atls_corim_signed_clear(&corim);
     check_signature(d, "signed CoRIM", &message);
 }

@@ -165,13 +165,13 @@ void atls_diag_json(struct atls_diag *d, const char *label, const json_t *json)
 void atls_diag_ear_claims(struct atls_diag *d, const json_t *claims)
 {
     struct atls_ear ear;
-    int r = atls_ear_parse_claims(claims, &ear);
+    int result = atls_ear_parse_claims(claims, &ear);
 
-    atls_diag_check(d, r, "EAR claims%s",
-                    r                                  ? ""
+    atls_diag_check(d, result, "EAR claims%s",
+                    result                             ? ""
                     : ear.dialect == ATLS_EAR_VERAISON ? " in Veraison's dialect"
                                                        : " of draft-ietf-rats-ear-03");
-    if (r)
+    if (result)
         return;
     atls_diag_finding(d, "result", "the worst tier is %s",
                       atls_tier_name(atls_ear_worst_tier(&ear)));
@@ -184,7 +184,7 @@ void atls_diag_ear_claims(struct atls_diag *d, const json_t *claims)
 static void check_signature(struct atls_diag *d, const struct atls_jws *jws)
 {
     char reason[ATLS_DIAG_REASON];
-    int r = ATLS_E_SIGNATURE;
+    int result = ATLS_E_SIGNATURE;
     size_t i = 0;
 
     if (atls_jws_is_unsecured(jws)) {
@@ -195,28 +195,29 @@ static void check_signature(struct atls_diag *d, const struct atls_jws *jws)
         return;
     }
     if (d->keys.verifier_jwk) {
-        r = atls_jws_verify(jws, d->keys.verifier_jwk);
-        if (r == ATLS_E_UNSUPPORTED) {
+        result = atls_jws_verify(jws, d->keys.verifier_jwk);
+        if (result == ATLS_E_UNSUPPORTED) {
             atls_diag_finding(d, "not checked", "signature of JWT: %s", atls_diag_reason(reason));
             return;
         }
-        atls_diag_check(d, r, "signature of JWT%s", r ? "" : " verifies with the verifier's key");
+        atls_diag_check(d, result, "signature of JWT%s",
+                        result ? "" : " verifies with the verifier's key");
         return;
     }
     if (!d->keys.key_count) {
         atls_diag_finding(d, "not checked", "signature of JWT: no key of the verifier given");
         return;
     }
-    for (; r && i < d->keys.key_count; i++) {
+    for (; result && i < d->keys.key_count; i++) {
         json_t *jwk = d->keys.jwks && d->keys.jwks[i] ? json_incref(d->keys.jwks[i])
                                                       : atls_jwk_of_public_key(&d->keys.keys[i]);
-        r = atls_jws_verify(jws, jwk);
+        result = atls_jws_verify(jws, jwk);
         json_decref(jwk);
     }
-    if (r == ATLS_E_UNSUPPORTED)
+    if (result == ATLS_E_UNSUPPORTED)
         atls_diag_finding(d, "not checked", "signature of JWT: %s", atls_diag_reason(reason));
-    else if (r)
-        atls_diag_check(d, r, "signature of JWT");
+    else if (result)
+        atls_diag_check(d, result, "signature of JWT");
     else
         atls_diag_check(d, 0, "signature of JWT verifies with key %zu", i);
 }
@@ -275,14 +276,14 @@ void atls_diag_jwt(struct atls_diag *d, struct atls_bytes in)
     struct atls_jws jws;
     uint8_t *signature;
     size_t size;
-    int r;
+    int result;
 
     if (print_jws(d, in))
         return;
-    r = atls_jws_parse(in, &jws);
+    result = atls_jws_parse(in, &jws);
 
-    if (r) {
-        atls_diag_problem(d, r);
+    if (result) {
+        atls_diag_problem(d, result);
         return;
     }
     atls_diag_json(d, "header", jws.header);

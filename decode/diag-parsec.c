@@ -22,23 +22,23 @@ static int tpm_attest(struct atls_diag *d, struct atls_bytes in)
     struct atls_bytes signer, extra, clock, rest;
     uint32_t magic;
     uint16_t type;
-    int r = atls_cursor_u32(&c, "magic", &magic);
+    int result = atls_cursor_u32(&c, "magic", &magic);
 
-    if (!r && magic != TPM_MAGIC)
-        r = atls_fail(ATLS_E_MALFORMED, TPM2, "TPMS_ATTEST: magic ff544347 expected, %08x came",
-                      magic);
-    if (!r)
-        r = atls_cursor_u16(&c, "type", &type);
-    if (!r)
-        r = atls_cursor_vector(&c, "qualifiedSigner", 2, 0, TPM_MAX, &signer);
-    if (!r)
-        r = atls_cursor_vector(&c, "extraData", 2, 0, TPM_MAX, &extra);
-    if (!r)
-        r = atls_cursor_take(&c, "clockInfo and firmwareVersion", 25, &clock);
-    if (!r)
-        r = atls_cursor_take(&c, "attested", c.left, &rest);
-    if (r)
-        return atls_diag_problem(d, r);
+    if (!result && magic != TPM_MAGIC)
+        result = atls_fail(ATLS_E_MALFORMED, TPM2,
+                           "TPMS_ATTEST: magic ff544347 expected, %08x came", magic);
+    if (!result)
+        result = atls_cursor_u16(&c, "type", &type);
+    if (!result)
+        result = atls_cursor_vector(&c, "qualifiedSigner", 2, 0, TPM_MAX, &signer);
+    if (!result)
+        result = atls_cursor_vector(&c, "extraData", 2, 0, TPM_MAX, &extra);
+    if (!result)
+        result = atls_cursor_take(&c, "clockInfo and firmwareVersion", 25, &clock);
+    if (!result)
+        result = atls_cursor_take(&c, "attested", c.left, &rest);
+    if (result)
+        return atls_diag_problem(d, result);
     atls_diag_line(d, "type", "0x%04x %s", type,
                    type == TPM_QUOTE     ? "quote"
                    : type == TPM_CERTIFY ? "certify"
@@ -100,7 +100,7 @@ static void check_cca_link(struct atls_diag *d, struct atls_bytes in)
     uint64_t tag;
     size_t pairs;
     int64_t key = 0;
-    int r;
+    int result;
 
     if (!find(&kat, "kat") || atls_cbor_read_encoded(&kat, &encoded) || !find(&pat, "pat") ||
         atls_cbor_read_tag(&pat, "tag", &tag) || atls_cbor_read_map(&pat, "CCA token", &pairs))
@@ -110,15 +110,16 @@ static void check_cca_link(struct atls_diag *d, struct atls_bytes in)
             return;
     if (key != CCA_REALM_TOKEN || atls_cbor_read_bytes(&pat, "realm token", &token))
         return;
-    r = atls_cose_sign1_parse(token, ATLS_COSE_TAG_EITHER, NULL, &message);
-    if (!r)
-        r = atls_pat_nonce(message.payload, &nonce);
-    if (!r)
-        r = d->keys.crypto->hash(ATLS_SHA512, &encoded, 1, digest);
-    if (!r && !atls_bytes_equal(nonce, ATLS_BYTES(digest, 64)))
-        r = atls_fail(ATLS_E_MISMATCH, NULL, "the realm's challenge is not SHA-512 of the KAT");
-    atls_diag_check(d, r, "link of CCA token to KAT%s",
-                    r ? "" : ": the realm's challenge is SHA-512 of the KAT");
+    result = atls_cose_sign1_parse(token, ATLS_COSE_TAG_EITHER, NULL, &message);
+    if (!result)
+        result = atls_pat_nonce(message.payload, &nonce);
+    if (!result)
+        result = d->keys.crypto->hash(ATLS_SHA512, &encoded, 1, digest);
+    if (!result && !atls_bytes_equal(nonce, ATLS_BYTES(digest, 64)))
+        result =
+            atls_fail(ATLS_E_MISMATCH, NULL, "the realm's challenge is not SHA-512 of the KAT");
+    atls_diag_check(d, result, "link of CCA token to KAT%s",
+                    result ? "" : ": the realm's challenge is SHA-512 of the KAT");
 }
 
 /* The certified name is nameAlg and the hash of pubArea: the KAT speaks of the key it shows. */
@@ -128,7 +129,7 @@ static void check_tpm_name(struct atls_diag *d, struct atls_bytes in)
     struct atls_bytes public_area, certificate, skipped, name;
     uint8_t expected[2 + ATLS_HASH_MAX] = {0x00, 0x0b}; /* TPM_ALG_SHA256 */
     struct atls_cursor c;
-    int r;
+    int result;
 
     if (!find(&kat, "kat"))
         return;
@@ -137,21 +138,21 @@ static void check_tpm_name(struct atls_diag *d, struct atls_bytes in)
         !find(&info, "certInfo") || atls_cbor_read_bytes(&info, "certInfo", &certificate))
         return;
     c = atls_cursor_of(certificate, TPM2);
-    r = atls_cursor_take(&c, "magic and type", 6, &skipped);
-    if (!r)
-        r = atls_cursor_vector(&c, "qualifiedSigner", 2, 0, TPM_MAX, &skipped);
-    if (!r)
-        r = atls_cursor_vector(&c, "extraData", 2, 0, TPM_MAX, &skipped);
-    if (!r)
-        r = atls_cursor_take(&c, "clockInfo and firmwareVersion", 25, &skipped);
-    if (!r)
-        r = atls_cursor_vector(&c, "name", 2, 0, TPM_MAX, &name);
-    if (!r)
-        r = d->keys.crypto->hash(ATLS_SHA256, &public_area, 1, expected + 2);
-    if (!r && !atls_bytes_equal(name, ATLS_BYTES(expected, 34)))
-        r = atls_fail(ATLS_E_MISMATCH, TPM2, "the certified name is not SHA-256 of pubArea");
-    atls_diag_check(d, r, "TPM certification%s",
-                    r ? "" : ": the certified name is SHA-256 of pubArea");
+    result = atls_cursor_take(&c, "magic and type", 6, &skipped);
+    if (!result)
+        result = atls_cursor_vector(&c, "qualifiedSigner", 2, 0, TPM_MAX, &skipped);
+    if (!result)
+        result = atls_cursor_vector(&c, "extraData", 2, 0, TPM_MAX, &skipped);
+    if (!result)
+        result = atls_cursor_take(&c, "clockInfo and firmwareVersion", 25, &skipped);
+    if (!result)
+        result = atls_cursor_vector(&c, "name", 2, 0, TPM_MAX, &name);
+    if (!result)
+        result = d->keys.crypto->hash(ATLS_SHA256, &public_area, 1, expected + 2);
+    if (!result && !atls_bytes_equal(name, ATLS_BYTES(expected, 34)))
+        result = atls_fail(ATLS_E_MISMATCH, TPM2, "the certified name is not SHA-256 of pubArea");
+    atls_diag_check(d, result, "TPM certification%s",
+                    result ? "" : ": the certified name is SHA-256 of pubArea");
 }
 
 void atls_diag_parsec(struct atls_diag *d, struct atls_bytes in)

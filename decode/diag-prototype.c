@@ -24,10 +24,10 @@ void atls_diag_prototype(struct atls_diag *d, struct atls_bytes in)
     struct atls_bytes kat, pat;
     struct atls_cab cab;
     bool was_in_cab = d->in_cab, was_prototype = d->prototype;
-    int r = atls_prototype_bundle_split(in, &kat, &pat);
+    int result = atls_prototype_bundle_split(in, &kat, &pat);
 
-    if (r) {
-        atls_diag_problem(d, r);
+    if (result) {
+        atls_diag_problem(d, result);
         atls_diag_bytes(d, NULL, in);
         return;
     }
@@ -35,9 +35,9 @@ void atls_diag_prototype(struct atls_diag *d, struct atls_bytes in)
     atls_diag_line(d, "version", "%u", in.data[0]);
     atls_diag_message(d, "KAT", kat);
     atls_diag_message(d, "PAT", pat);
-    r = atls_prototype_bundle_parse(in, &cab);
-    if (r) {
-        atls_diag_problem(d, r);
+    result = atls_prototype_bundle_parse(in, &cab);
+    if (result) {
+        atls_diag_problem(d, result);
     } else {
         atls_diag_linkage(d, &cab);
         if (atls_prototype_nonce_is(cab.kat_claims.nonce))

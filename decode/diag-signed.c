@@ -76,10 +76,10 @@ static void check_signature(struct atls_diag *d, const struct atls_cmw_signed *m
 void atls_diag_cmw_cose(struct atls_diag *d, struct atls_bytes in)
 {
     struct atls_cmw_signed message;
-    int r = atls_cmw_cose_parse(in, &message);
+    int result = atls_cmw_cose_parse(in, &message);
 
-    if (r) {
-        atls_diag_problem(d, r);
+    if (result) {
+        atls_diag_problem(d, result);
         atls_diag_cbor(d, in, NULL, &atls_diag_cose_sign1);
         return;
     }
@@ -96,17 +96,17 @@ void atls_diag_cmw_jws(struct atls_diag *d, struct atls_bytes in)
     struct atls_cmw_signed message;
     uint8_t *payload;
     size_t size;
-    int r = atls_cmw_jws_parse(in, &message);
+    int result = atls_cmw_jws_parse(in, &message);
 
-    if (r) {
-        atls_diag_problem(d, r);
+    if (result) {
+        atls_diag_problem(d, result);
         return;
     }
     atls_diag_json(d, "header", message.jws.header);
     if (json_object_get(message.flattened, "header"))
         atls_diag_json(d, "unprotected header", json_object_get(message.flattened, "header"));
-    r = atls_base64_decode(ATLS_BASE64URL, message.jws.payload_part, &payload, &size);
-    if (r == 0) {
+    result = atls_base64_decode(ATLS_BASE64URL, message.jws.payload_part, &payload, &size);
+    if (result == 0) {
         atls_diag_message(d, "payload", ATLS_BYTES(payload, size));
         free(payload);
     }
@@ -117,23 +117,23 @@ void atls_diag_cmw_jws(struct atls_diag *d, struct atls_bytes in)
 void atls_diag_cmw_claim(struct atls_diag *d, struct atls_bytes claims)
 {
     struct atls_cmw *cmw;
-    int r = atls_cmw_of_cwt(claims, &cmw);
+    int result = atls_cmw_of_cwt(claims, &cmw);
 
-    if (r == ATLS_E_MISSING)
+    if (result == ATLS_E_MISSING)
         return;
-    atls_diag_check(d, r, "claim cmw (299)%s", r ? "" : " is a CMW in CBOR");
-    if (r == 0)
+    atls_diag_check(d, result, "claim cmw (299)%s", result ? "" : " is a CMW in CBOR");
+    if (result == 0)
         atls_cmw_free(cmw);
 }
 
 void atls_diag_json_cmw_claim(struct atls_diag *d, const json_t *claims)
 {
     struct atls_cmw *cmw;
-    int r = atls_cmw_of_jwt(claims, &cmw);
+    int result = atls_cmw_of_jwt(claims, &cmw);
 
-    if (r == ATLS_E_MISSING)
+    if (result == ATLS_E_MISSING)
         return;
-    atls_diag_check(d, r, "claim cmw%s", r ? "" : " is a CMW in JSON");
-    if (r == 0)
+    atls_diag_check(d, result, "claim cmw%s", result ? "" : " is a CMW in JSON");
+    if (result == 0)
         atls_cmw_free(cmw);
 }

@@ -51,23 +51,23 @@ void atls_diag_certificate(struct atls_diag *d, struct atls_bytes in)
     char name[ATLS_DIAG_KEY_NAME], reason[ATLS_DIAG_REASON];
     struct atls_public_key key;
     struct atls_x509_cmw found;
-    int r = atls_x509_public_key(in, &key);
+    int result = atls_x509_public_key(in, &key);
 
     print_names(d, in);
-    if (r == 0)
+    if (result == 0)
         atls_diag_finding(d, "key", "of the certificate %s", atls_diag_key_name(d, &key, name));
-    else if (r == ATLS_E_UNSUPPORTED)
+    else if (result == ATLS_E_UNSUPPORTED)
         atls_diag_finding(d, "not checked", "key: %s", atls_diag_reason(reason));
     else
-        atls_diag_problem(d, r);
+        atls_diag_problem(d, result);
     atls_diag_finding(d, "not checked", "certificate: no issuer given");
-    r = atls_x509_cmw_find(in, &found);
-    if (r == ATLS_E_MISSING) {
+    result = atls_x509_cmw_find(in, &found);
+    if (result == ATLS_E_MISSING) {
         atls_diag_line(d, NULL, "no extension with a CMW");
         return;
     }
-    if (r) {
-        atls_diag_problem(d, r);
+    if (result) {
+        atls_diag_problem(d, result);
         return;
     }
     atls_diag_line(d, "extension", "%s%s", atls_cmw_oid_text(found.oid),

@@ -258,17 +258,17 @@ static void print_corim(struct atls_diag *d, struct atls_bytes in)
 {
     struct atls_corim corim;
     char reason[ATLS_DIAG_REASON];
-    int r = atls_diag_cbor(d, in, NULL, NULL);
+    int result = atls_diag_cbor(d, in, NULL, NULL);
 
-    if (r)
+    if (result)
         return;
-    r = atls_corim_parse(in, &corim);
-    if (r == ATLS_E_UNSUPPORTED) {
+    result = atls_corim_parse(in, &corim);
+    if (result == ATLS_E_UNSUPPORTED) {
         atls_diag_finding(d, "not checked", "CoRIM: %s", atls_diag_reason(reason));
         return;
     }
-    if (r) {
-        atls_diag_check(d, r, "CoRIM with the PSA profile");
+    if (result) {
+        atls_diag_check(d, result, "CoRIM with the PSA profile");
         return;
     }
     atls_diag_check(d, 0,
@@ -282,11 +282,11 @@ static void print_boot_record(struct atls_diag *d, struct atls_bytes in)
 {
     struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof(*components));
     size_t count;
-    int r = atls_diag_cbor(d, in, NULL, &atls_diag_components);
+    int result = atls_diag_cbor(d, in, NULL, &atls_diag_components);
 
-    if (!r && components) {
-        r = atls_psa_components_parse(in, components, ATLS_PSA_COMPONENTS_MAX, &count);
-        atls_diag_check(d, r, "components as RFC 9783 wants them");
+    if (!result && components) {
+        result = atls_psa_components_parse(in, components, ATLS_PSA_COMPONENTS_MAX, &count);
+        atls_diag_check(d, result, "components as RFC 9783 wants them");
     }
     free(components);
 }
@@ -314,11 +314,11 @@ static void print_cbor(struct atls_diag *d, struct atls_bytes in)
 static json_t *load_with_complaint(struct atls_diag *d, struct atls_bytes in)
 {
     json_t *json;
-    int r = atls_json_load(in, "JSON", "RFC 8259 section 4", &json);
+    int result = atls_json_load(in, "JSON", "RFC 8259 section 4", &json);
 
-    if (!r)
+    if (!result)
         return json;
-    atls_diag_problem(d, r);
+    atls_diag_problem(d, result);
     return json_loadb((const char *)in.data, in.size, JSON_ALLOW_NUL, NULL);
 }
 
@@ -352,10 +352,10 @@ static void print_pem(struct atls_diag *d, struct atls_bytes in)
 {
     struct atls_public_key key;
     char name[ATLS_DIAG_KEY_NAME];
-    int r = atls_pem_read_public_key(in, &key);
+    int result = atls_pem_read_public_key(in, &key);
 
-    if (r) {
-        atls_diag_problem(d, r);
+    if (result) {
+        atls_diag_problem(d, result);
         return;
     }
     atls_diag_line(d, "curve", key.curve == ATLS_P256 ? "P-256" : "P-384");

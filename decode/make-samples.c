@@ -8,16 +8,16 @@
 int main(int argc, char **argv)
 {
     struct test_samples samples = {0};
-    int r;
+    int result;
 
     if (argc != 2) {
         fprintf(stderr, "usage: make-samples DIRECTORY\n");
         return 2;
     }
-    r = test_samples_make(&samples);
-    if (r)
+    result = test_samples_make(&samples);
+    if (result)
         fprintf(stderr, "make-samples: %s\n", atls_error_text());
-    for (size_t i = 0; !r && i < samples.count; i++) {
+    for (size_t i = 0; !result && i < samples.count; i++) {
         char path[4096];
         FILE *file;
 
@@ -25,12 +25,12 @@ int main(int argc, char **argv)
         file = fopen(path, "wb");
         if (!file || fwrite(samples.sample[i].data, 1, samples.sample[i].size, file) !=
                          samples.sample[i].size)
-            r = 1;
+            result = 1;
         if (file && fclose(file))
-            r = 1;
-        if (r)
+            result = 1;
+        if (result)
             perror(path);
     }
     test_samples_free(&samples);
-    return r ? 1 : 0;
+    return result ? 1 : 0;
 }

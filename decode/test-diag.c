@@ -432,12 +432,12 @@ static void test_depth(void **state)
     assert_non_null(deep);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
         char *text;
-        int r;
+        int result;
 
         for (size_t at = 0; at < size; at++)
             deep[at] = sizes[i] == 5 ? object[at % 5] : openers[i][at % sizes[i]];
-        text = print(ATLS_BYTES(deep, size), NULL, &r);
-        assert_int_not_equal(r, 0);
+        text = print(ATLS_BYTES(deep, size), NULL, &result);
+        assert_int_not_equal(result, 0);
         free(text);
     }
     free(deep);
@@ -453,12 +453,12 @@ static void test_damage(void **state)
         for (size_t at = 0; at < size; at += step) {
             uint8_t was = samples.sample[i].data[at];
             char *text;
-            int r;
+            int result;
 
-            text = print(ATLS_BYTES(samples.sample[i].data, at), NULL, &r);
+            text = print(ATLS_BYTES(samples.sample[i].data, at), NULL, &result);
             free(text);
             samples.sample[i].data[at] = was == 0x1b ? 0x9b : 0x1b;
-            text = print(ATLS_BYTES(samples.sample[i].data, size), NULL, &r);
+            text = print(ATLS_BYTES(samples.sample[i].data, size), NULL, &result);
             assert_null(strchr(text, 0x1b));
             free(text);
             samples.sample[i].data[at] = was;
@@ -471,18 +471,18 @@ static void test_whole(void **state)
     uint8_t bytes[103] = {0x58, 100};
     struct atls_diag_keys keys = {.whole = true};
     char *text;
-    int r;
+    int result;
 
     memset(bytes + 2, 0xab, 100);
-    text = print(ATLS_BYTES(bytes, 102), NULL, &r);
+    text = print(ATLS_BYTES(bytes, 102), NULL, &result);
     expect_line("cut", text, "abab...abab");
     free(text);
-    text = print(ATLS_BYTES(bytes, 102), &keys, &r);
+    text = print(ATLS_BYTES(bytes, 102), &keys, &result);
     assert_null(strstr(text, "..."));
     expect_line("whole", text, "(100 bytes)");
     free(text);
     keys.colour = true;
-    text = print(test_sample(&samples, "kat.cose"), &keys, &r);
+    text = print(test_sample(&samples, "kat.cose"), &keys, &result);
     expect_line("colour", text, "\033[32mok");
     free(text);
 }
@@ -540,13 +540,13 @@ int main(void)
         cmocka_unit_test(test_damage),       cmocka_unit_test(test_whole),
         cmocka_unit_test(test_vector_files),
     };
-    int r;
+    int result;
 
     if (test_samples_make(&samples)) {
         fprintf(stderr, "samples: %s\n", atls_error_text());
         return 1;
     }
-    r = cmocka_run_group_tests_name("diag", tests, NULL, NULL);
+    result = cmocka_run_group_tests_name("diag", tests, NULL, NULL);
     test_samples_free(&samples);
-    return test_done(r);
+    return test_done(result);
 }

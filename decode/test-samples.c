@@ -44,11 +44,11 @@ static int make_world(struct world *w)
 {
     const struct atls_crypto *crypto = &atls_crypto_gnutls;
     struct atls_private_key *keys[] = {&w->pak, &w->kak, &w->ik, &w->verifier};
-    int r = 0;
+    int result = 0;
 
-    for (uint8_t i = 0; !r && i < 4; i++) {
+    for (uint8_t i = 0; !result && i < 4; i++) {
         uint8_t seed[32] = {i};
-        r = crypto->make_key(ATLS_P256, seed, keys[i]);
+        result = crypto->make_key(ATLS_P256, seed, keys[i]);
     }
     for (uint8_t i = 0; i < 32; i++) {
         w->nonce[i] = i;
@@ -59,7 +59,7 @@ static int make_world(struct world *w)
             w->digest[j][i] = (uint8_t)(0x10 * j + i);
     }
     w->instance_id[0] = 1;
-    return r ? r : atls_kat_linkage(crypto, &w->kak.public_key, w->linkage);
+    return result ? result : atls_kat_linkage(crypto, &w->kak.public_key, w->linkage);
 }
 
 static int sign(const struct atls_private_key *key, bool tagged, struct atls_bytes payload,
@@ -68,11 +68,11 @@ static int sign(const struct atls_private_key *key, bool tagged, struct atls_byt
     struct atls_local_signer local = {&atls_crypto_gnutls, key};
     struct atls_signer signer = atls_signer_local(&local);
     struct atls_cbor_writer w;
-    int r;
+    int result;
 
     atls_cbor_write_init(&w, buffer, MESSAGE_MAX);
-    r = atls_cose_sign1_write(&w, tagged, payload, &atls_crypto_gnutls, &signer);
-    return r ? r : atls_cbor_write_done(&w, tokenp);
+    result = atls_cose_sign1_write(&w, tagged, payload, &atls_crypto_gnutls, &signer);
+    return result ? result : atls_cbor_write_done(&w, tokenp);
 }
 
 static int make_kat(const struct world *world, uint8_t *buffer, struct atls_bytes *katp)
@@ -83,13 +83,13 @@ static int make_kat(const struct world *world, uint8_t *buffer, struct atls_byte
     uint8_t payload[MESSAGE_MAX];
     struct atls_cbor_writer w;
     struct atls_bytes encoded;
-    int r;
+    int result;
 
     atls_cbor_write_init(&w, payload, sizeof(payload));
-    r = atls_kat_claims_write(&w, &claims);
-    if (!r)
-        r = atls_cbor_write_done(&w, &encoded);
-    return r ? r : sign(&world->kak, false, encoded, buffer, katp);
+    result = atls_kat_claims_write(&w, &claims);
+    if (!result)
+        result = atls_cbor_write_done(&w, &encoded);
+    return result ? result : sign(&world->kak, false, encoded, buffer, katp);
 }
 
 static void components(const struct world *world, struct atls_psa_component out[3])
@@ -117,12 +117,12 @@ static int make_claims(const struct world *world, enum atls_psa_profile profile,
                                      .components = component,
                                      .component_count = 3};
     struct atls_cbor_writer w;
-    int r;
+    int result;
 
     components(world, component);
     atls_cbor_write_init(&w, buffer, MESSAGE_MAX);
-    r = atls_psa_claims_write(&w, &claims);
-    return r ? r : atls_cbor_write_done(&w, claimsp);
+    result = atls_psa_claims_write(&w, &claims);
+    return result ? result : atls_cbor_write_done(&w, claimsp);
 }
 
 static int add_cab(struct test_samples *samples, const char *name, struct atls_bytes kat,
@@ -131,12 +131,12 @@ static int add_cab(struct test_samples *samples, const char *name, struct atls_b
     uint8_t buffer[2 * MESSAGE_MAX];
     struct atls_cbor_writer w;
     struct atls_bytes cab;
-    int r;
+    int result;
 
     atls_cbor_write_init(&w, buffer, sizeof(buffer));
     atls_cab_write(&w, kat, pat);
-    r = atls_cbor_write_done(&w, &cab);
-    return r ? r : add(samples, name, cab);
+    result = atls_cbor_write_done(&w, &cab);
+    return result ? result : add(samples, name, cab);
 }
 
 static int add_json_cab(struct test_samples *samples)
@@ -144,17 +144,17 @@ static int add_json_cab(struct test_samples *samples)
     struct atls_cmw *cmw;
     uint8_t *json;
     size_t size;
-    int r = atls_cmw_parse(test_sample(samples, "cab.cbor"), &cmw);
+    int result = atls_cmw_parse(test_sample(samples, "cab.cbor"), &cmw);
 
-    if (r)
-        return r;
-    r = atls_cmw_serialize(cmw, ATLS_JSON, &json, &size);
+    if (result)
+        return result;
+    result = atls_cmw_serialize(cmw, ATLS_JSON, &json, &size);
     atls_cmw_free(cmw);
-    if (r)
-        return r;
-    r = add(samples, "cab.json", ATLS_BYTES(json, size));
+    if (result)
+        return result;
+    result = add(samples, "cab.json", ATLS_BYTES(json, size));
     free(json);
-    return r;
+    return result;
 }
 
 /* A CAB and its parts; then the same with a signature, the linkage, the end broken. */
@@ -163,42 +163,42 @@ static int make_evidence(struct test_samples *samples, const struct world *world
     uint8_t kat_bytes[MESSAGE_MAX], pat_bytes[MESSAGE_MAX], claims_bytes[MESSAGE_MAX],
         foreign_bytes[MESSAGE_MAX];
     struct atls_bytes kat, pat, claims, foreign;
-    int r = make_kat(world, kat_bytes, &kat);
+    int result = make_kat(world, kat_bytes, &kat);
 
-    if (!r)
-        r = make_claims(world, ATLS_PSA_ARM_2, ATLS_BYTES(world->linkage, 32), claims_bytes,
-                        &claims);
-    if (!r)
-        r = sign(&world->pak, true, claims, pat_bytes, &pat);
-    if (!r)
-        r = add(samples, "kat.cose", kat);
-    if (!r)
-        r = add(samples, "pat.cose", pat);
-    if (!r)
-        r = add(samples, "psa-claims.cbor", claims);
-    if (!r)
-        r = add_cab(samples, "cab.cbor", kat, pat);
-    if (!r)
-        r = add_json_cab(samples);
-    if (!r)
-        r = make_claims(world, ATLS_PSA_RFC9783, ATLS_BYTES(world->nonce, 32), claims_bytes,
-                        &claims);
-    if (!r)
-        r = sign(&world->pak, true, claims, foreign_bytes, &foreign);
-    if (!r)
-        r = add(samples, "psa-token.cose", foreign);
-    if (!r)
-        r = add_cab(samples, "bad-linkage.cbor", kat, foreign);
-    if (r)
-        return r;
+    if (!result)
+        result = make_claims(world, ATLS_PSA_ARM_2, ATLS_BYTES(world->linkage, 32), claims_bytes,
+                             &claims);
+    if (!result)
+        result = sign(&world->pak, true, claims, pat_bytes, &pat);
+    if (!result)
+        result = add(samples, "kat.cose", kat);
+    if (!result)
+        result = add(samples, "pat.cose", pat);
+    if (!result)
+        result = add(samples, "psa-claims.cbor", claims);
+    if (!result)
+        result = add_cab(samples, "cab.cbor", kat, pat);
+    if (!result)
+        result = add_json_cab(samples);
+    if (!result)
+        result = make_claims(world, ATLS_PSA_RFC9783, ATLS_BYTES(world->nonce, 32), claims_bytes,
+                             &claims);
+    if (!result)
+        result = sign(&world->pak, true, claims, foreign_bytes, &foreign);
+    if (!result)
+        result = add(samples, "psa-token.cose", foreign);
+    if (!result)
+        result = add_cab(samples, "bad-linkage.cbor", kat, foreign);
+    if (result)
+        return result;
     kat_bytes[kat.size - 1] ^= 1;
-    r = add_cab(samples, "bad-kat-signature.cbor", kat, pat);
+    result = add_cab(samples, "bad-kat-signature.cbor", kat, pat);
     kat_bytes[kat.size - 1] ^= 1;
-    if (!r)
-        r = add_cab(samples, "bad-pat.cbor", kat, ATLS_BYTES(pat.data, pat.size - 1));
-    if (!r)
-        r = add_cab(samples, "bad-kat.cbor", ATLS_BYTES("\x80", 1), pat);
-    return r;
+    if (!result)
+        result = add_cab(samples, "bad-pat.cbor", kat, ATLS_BYTES(pat.data, pat.size - 1));
+    if (!result)
+        result = add_cab(samples, "bad-kat.cbor", ATLS_BYTES("\x80", 1), pat);
+    return result;
 }
 
 static int add_bundle(struct test_samples *samples, const char *name, struct atls_bytes kat,
@@ -207,11 +207,11 @@ static int add_bundle(struct test_samples *samples, const char *name, struct atl
     uint8_t buffer[2 * MESSAGE_MAX];
     struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
     struct atls_bytes bundle;
-    int r = atls_prototype_bundle_write(&sink, kat, pat);
+    int result = atls_prototype_bundle_write(&sink, kat, pat);
 
-    if (!r)
-        r = atls_sink_done(&sink, &bundle);
-    return r ? r : add(samples, name, bundle);
+    if (!result)
+        result = atls_sink_done(&sink, &bundle);
+    return result ? result : add(samples, name, bundle);
 }
 
 /* The prototype's bundle over NONCE, whose PAT is over the hash of the IK. */
@@ -223,38 +223,39 @@ static int make_prototype(struct test_samples *samples, const struct world *worl
     uint8_t encoded[MESSAGE_MAX], kat_bytes[MESSAGE_MAX], pat_bytes[MESSAGE_MAX], linkage[32];
     struct atls_cbor_writer w;
     struct atls_bytes claims, kat, pat;
-    int r;
+    int result;
 
     atls_cbor_write_init(&w, encoded, sizeof encoded);
-    r = atls_prototype_claims_write(&w, &said);
-    if (!r)
-        r = atls_cbor_write_done(&w, &claims);
-    if (!r)
-        r = sign(&world->kak, true, claims, kat_bytes, &kat);
-    if (!r)
-        r = atls_prototype_linkage(&atls_crypto_gnutls, &world->ik.public_key, linkage);
-    if (!r)
-        r = make_claims(world, ATLS_PSA_ARM_2, ATLS_BYTES(linkage, 32), encoded, &claims);
-    if (!r)
-        r = sign(&world->pak, true, claims, pat_bytes, &pat);
-    return r ? r : add_bundle(samples, name, kat, pat);
+    result = atls_prototype_claims_write(&w, &said);
+    if (!result)
+        result = atls_cbor_write_done(&w, &claims);
+    if (!result)
+        result = sign(&world->kak, true, claims, kat_bytes, &kat);
+    if (!result)
+        result = atls_prototype_linkage(&atls_crypto_gnutls, &world->ik.public_key, linkage);
+    if (!result)
+        result = make_claims(world, ATLS_PSA_ARM_2, ATLS_BYTES(linkage, 32), encoded, &claims);
+    if (!result)
+        result = sign(&world->pak, true, claims, pat_bytes, &pat);
+    return result ? result : add_bundle(samples, name, kat, pat);
 }
 
 static int make_prototypes(struct test_samples *samples, const struct world *world)
 {
     struct atls_bytes whole = {NULL, 0};
-    int r = make_prototype(samples, world, ATLS_BYTES(world->nonce, 32), "prototype.bin");
+    int result = make_prototype(samples, world, ATLS_BYTES(world->nonce, 32), "prototype.bin");
 
-    if (!r)
-        r = make_prototype(samples, world,
-                           ATLS_BYTES(atls_prototype_nonce, ATLS_PROTOTYPE_NONCE_SIZE),
-                           "prototype-constant.bin");
-    if (!r)
-        r = add_bundle(samples, "prototype-linkage.bin", test_sample(samples, "pat.cose"),
-                       test_sample(samples, "pat.cose"));
-    if (!r)
+    if (!result)
+        result = make_prototype(samples, world,
+                                ATLS_BYTES(atls_prototype_nonce, ATLS_PROTOTYPE_NONCE_SIZE),
+                                "prototype-constant.bin");
+    if (!result)
+        result = add_bundle(samples, "prototype-linkage.bin", test_sample(samples, "pat.cose"),
+                            test_sample(samples, "pat.cose"));
+    if (!result)
         whole = test_sample(samples, "prototype.bin");
-    return r ? r : add(samples, "prototype-cut.bin", ATLS_BYTES(whole.data, whole.size - 1));
+    return result ? result
+                  : add(samples, "prototype-cut.bin", ATLS_BYTES(whole.data, whole.size - 1));
 }
 
 static int make_wrappers(struct test_samples *samples)
@@ -262,19 +263,19 @@ static int make_wrappers(struct test_samples *samples)
     struct atls_bytes pat = test_sample(samples, "pat.cose"), out;
     uint8_t buffer[MESSAGE_MAX];
     struct atls_cbor_writer w;
-    int r;
+    int result;
 
     atls_cbor_write_init(&w, buffer, sizeof(buffer));
     atls_cmw_write_record(&w, ATLS_MT_PSA_VERAISON, pat, ATLS_IND_EVIDENCE);
-    r = atls_cbor_write_done(&w, &out);
-    if (!r)
-        r = add(samples, "cmw-record.cbor", out);
+    result = atls_cbor_write_done(&w, &out);
+    if (!result)
+        result = add(samples, "cmw-record.cbor", out);
     atls_cbor_write_init(&w, buffer, sizeof(buffer));
-    if (!r)
-        r = atls_cmw_write_tag(&w, ATLS_CF_EAT_CWT, pat);
-    if (!r)
-        r = atls_cbor_write_done(&w, &out);
-    return r ? r : add(samples, "cmw-tag.cbor", out);
+    if (!result)
+        result = atls_cmw_write_tag(&w, ATLS_CF_EAT_CWT, pat);
+    if (!result)
+        result = atls_cbor_write_done(&w, &out);
+    return result ? result : add(samples, "cmw-tag.cbor", out);
 }
 
 static json_t *private_jwk(const struct atls_private_key *key)
@@ -300,34 +301,34 @@ static int make_signed(struct test_samples *samples, const struct world *world)
     char *jws = NULL;
     json_t *jwk = private_jwk(&world->pak);
     size_t size;
-    int r = atls_cmw_cose_sign(record, &atls_crypto_gnutls, &signer, &out, &size);
+    int result = atls_cmw_cose_sign(record, &atls_crypto_gnutls, &signer, &out, &size);
 
-    if (!r)
-        r = add(samples, "cmw.cose", ATLS_BYTES(out, size));
-    if (!r)
-        r = atls_cmw_parse(record, &cmw);
-    if (!r)
-        r = atls_cmw_serialize(cmw, ATLS_JSON, &json, &size);
-    if (!r)
-        r = atls_cmw_jws_sign(ATLS_BYTES(json, size), jwk, true, &jws);
-    if (!r)
-        r = add(samples, "cmw.jws", atls_bytes_of_text(jws));
+    if (!result)
+        result = add(samples, "cmw.cose", ATLS_BYTES(out, size));
+    if (!result)
+        result = atls_cmw_parse(record, &cmw);
+    if (!result)
+        result = atls_cmw_serialize(cmw, ATLS_JSON, &json, &size);
+    if (!result)
+        result = atls_cmw_jws_sign(ATLS_BYTES(json, size), jwk, true, &jws);
+    if (!result)
+        result = add(samples, "cmw.jws", atls_bytes_of_text(jws));
     atls_cbor_write_init(&w, buffer, sizeof buffer);
     atls_cbor_write_map(&w, 1);
-    if (!r)
-        r = atls_cmw_claim_write(&w, cmw);
-    if (!r)
-        r = atls_cbor_write_done(&w, &claims);
-    if (!r)
-        r = sign(&world->pak, true, claims, token_bytes, &token);
-    if (!r)
-        r = add(samples, "cmw-claim.cose", token);
+    if (!result)
+        result = atls_cmw_claim_write(&w, cmw);
+    if (!result)
+        result = atls_cbor_write_done(&w, &claims);
+    if (!result)
+        result = sign(&world->pak, true, claims, token_bytes, &token);
+    if (!result)
+        result = add(samples, "cmw-claim.cose", token);
     atls_cmw_free(cmw);
     json_decref(jwk);
     free(out);
     free(json);
     free(jws);
-    return r;
+    return result;
 }
 
 static int make_boot_record(struct test_samples *samples, const struct world *world)
@@ -336,14 +337,14 @@ static int make_boot_record(struct test_samples *samples, const struct world *wo
     uint8_t buffer[MESSAGE_MAX];
     struct atls_cbor_writer w;
     struct atls_bytes out;
-    int r;
+    int result;
 
     components(world, component);
     atls_cbor_write_init(&w, buffer, sizeof(buffer));
-    r = atls_psa_components_write(&w, component, 3);
-    if (!r)
-        r = atls_cbor_write_done(&w, &out);
-    return r ? r : add(samples, "boot-record.cbor", out);
+    result = atls_psa_components_write(&w, component, 3);
+    if (!result)
+        result = atls_cbor_write_done(&w, &out);
+    return result ? result : add(samples, "boot-record.cbor", out);
 }
 
 static int make_corim(struct test_samples *samples, const struct world *world,
@@ -361,7 +362,7 @@ static int make_corim(struct test_samples *samples, const struct world *world,
                                .trust_anchor_count = 1};
     uint8_t *out;
     size_t size;
-    int r;
+    int result;
 
     memcpy(anchor.implementation_id, world->implementation_id, 32);
     memcpy(anchor.instance_id, world->instance_id, 33);
@@ -372,12 +373,12 @@ static int make_corim(struct test_samples *samples, const struct world *world,
         values[i].version = (char *)"1.0.0";
         values[i].digest_size = values[i].signer_id_size = 32;
     }
-    r = atls_corim_write(&corim, &out, &size);
-    if (r)
-        return r;
-    r = add(samples, name, ATLS_BYTES(out, size));
+    result = atls_corim_write(&corim, &out, &size);
+    if (result)
+        return result;
+    result = add(samples, name, ATLS_BYTES(out, size));
     free(out);
-    return r;
+    return result;
 }
 
 static int make_ear(struct test_samples *samples, const struct world *world,
@@ -400,26 +401,26 @@ static int make_ear(struct test_samples *samples, const struct world *world,
                            .submod_count = 1};
     json_t *jwk = private_jwk(&world->verifier);
     char *jwt;
-    int r;
+    int result;
 
     submod.has_claim[ATLS_EXECUTABLES] = submod.has_claim[ATLS_HARDWARE] = true;
     submod.trust_vector[ATLS_EXECUTABLES] = 96;
     submod.trust_vector[ATLS_HARDWARE] = 2;
     submod.policy_claims = json_pack("{s:s}", "atls.reason", "reference-value-mismatch");
-    r = atls_ear_write(&ear, jwk, &jwt);
+    result = atls_ear_write(&ear, jwk, &jwt);
     json_decref(jwk);
     json_decref(submod.policy_claims);
-    if (r)
-        return r;
-    r = add(samples, name, atls_bytes_of_text(jwt));
-    if (!r && dialect == ATLS_EAR_VERAISON) {
+    if (result)
+        return result;
+    result = add(samples, name, atls_bytes_of_text(jwt));
+    if (!result && dialect == ATLS_EAR_VERAISON) {
         char *last = jwt + strlen(jwt) - 4;
 
         *last = *last == 'A' ? 'B' : 'A'; /* still base64url */
-        r = add(samples, "bad-signature.jwt", atls_bytes_of_text(jwt));
+        result = add(samples, "bad-signature.jwt", atls_bytes_of_text(jwt));
     }
     free(jwt);
-    return r;
+    return result;
 }
 
 /* A result as a passport attester presents it, and claims of draft-ietf-rats-ear-03 in CBOR. */
@@ -428,16 +429,16 @@ static int make_other_results(struct test_samples *samples, const struct world *
     uint8_t buffer[MESSAGE_MAX];
     struct atls_cbor_writer w;
     struct atls_bytes out;
-    int r;
+    int result;
 
     atls_cbor_write_init(&w, buffer, sizeof(buffer));
     atls_cmw_write_record(&w, ATLS_MT_EAT_JWT, test_sample(samples, "ear-veraison.jwt"),
                           ATLS_IND_ATTESTATION_RESULTS);
-    r = atls_cbor_write_done(&w, &out);
-    if (!r)
-        r = add(samples, "cmw-ear.cbor", out);
-    if (r)
-        return r;
+    result = atls_cbor_write_done(&w, &out);
+    if (!result)
+        result = add(samples, "cmw-ear.cbor", out);
+    if (result)
+        return result;
     atls_cbor_write_init(&w, buffer, sizeof(buffer));
     atls_cbor_write_map(&w, 5);
     atls_cbor_write_uint(&w, 6);
@@ -464,8 +465,8 @@ static int make_other_results(struct test_samples *samples, const struct world *
     atls_cbor_write_text(&w, "https://example.com");
     atls_cbor_write_uint(&w, 1);
     atls_cbor_write_text(&w, "1.0");
-    r = atls_cbor_write_done(&w, &out);
-    return r ? r : add(samples, "ear-claims.cbor", out);
+    result = atls_cbor_write_done(&w, &out);
+    return result ? result : add(samples, "ear-claims.cbor", out);
 }
 
 static int make_keys(struct test_samples *samples, const struct world *world)
@@ -474,47 +475,47 @@ static int make_keys(struct test_samples *samples, const struct world *world)
     json_t *jwk = atls_jwk_of_public_key(&world->verifier.public_key);
     char *text = jwk ? json_dumps(jwk, JSON_COMPACT) : NULL;
     char *nonce = atls_hex_encode(ATLS_BYTES(world->nonce, 32));
-    int r = pem && text && nonce ? 0 : atls_fail(-ENOMEM, NULL, "samples: out of memory");
+    int result = pem && text && nonce ? 0 : atls_fail(-ENOMEM, NULL, "samples: out of memory");
 
-    if (!r)
-        r = add(samples, "pak.pem", atls_bytes_of_text(pem));
-    if (!r)
-        r = add(samples, "verifier.jwk", atls_bytes_of_text(text));
-    if (!r)
-        r = add(samples, "nonce.hex", atls_bytes_of_text(nonce));
+    if (!result)
+        result = add(samples, "pak.pem", atls_bytes_of_text(pem));
+    if (!result)
+        result = add(samples, "verifier.jwk", atls_bytes_of_text(text));
+    if (!result)
+        result = add(samples, "nonce.hex", atls_bytes_of_text(nonce));
     free(pem);
     free(text);
     free(nonce);
     json_decref(jwk);
-    return r;
+    return result;
 }
 
 int test_samples_make(struct test_samples *samples)
 {
     struct world world = {0};
-    int r = make_world(&world);
+    int result = make_world(&world);
 
-    if (!r)
-        r = make_evidence(samples, &world);
-    if (!r)
-        r = make_prototypes(samples, &world);
-    if (!r)
-        r = make_wrappers(samples);
-    if (!r)
-        r = make_signed(samples, &world);
-    if (!r)
-        r = make_boot_record(samples, &world);
-    if (!r)
-        r = make_corim(samples, &world, ATLS_CORIM_MAIN, "corim-main.cbor");
-    if (!r)
-        r = make_corim(samples, &world, ATLS_CORIM_V0_2608, "corim-v0.0.2608.cbor");
-    if (!r)
-        r = make_ear(samples, &world, ATLS_EAR_VERAISON, "ear-veraison.jwt");
-    if (!r)
-        r = make_ear(samples, &world, ATLS_EAR_DRAFT_03, "ear-draft-03.jwt");
-    if (!r)
-        r = make_other_results(samples, &world);
-    return r ? r : make_keys(samples, &world);
+    if (!result)
+        result = make_evidence(samples, &world);
+    if (!result)
+        result = make_prototypes(samples, &world);
+    if (!result)
+        result = make_wrappers(samples);
+    if (!result)
+        result = make_signed(samples, &world);
+    if (!result)
+        result = make_boot_record(samples, &world);
+    if (!result)
+        result = make_corim(samples, &world, ATLS_CORIM_MAIN, "corim-main.cbor");
+    if (!result)
+        result = make_corim(samples, &world, ATLS_CORIM_V0_2608, "corim-v0.0.2608.cbor");
+    if (!result)
+        result = make_ear(samples, &world, ATLS_EAR_VERAISON, "ear-veraison.jwt");
+    if (!result)
+        result = make_ear(samples, &world, ATLS_EAR_DRAFT_03, "ear-draft-03.jwt");
+    if (!result)
+        result = make_other_results(samples, &world);
+    return result ? result : make_keys(samples, &world);
 }
 
 void test_samples_free(struct test_samples *samples)

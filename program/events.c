@@ -45,7 +45,7 @@ static int open_file(const char *path, int *fdp)
 int atls_events_open(const char *path, const char *who, struct atls_events **eventsp)
 {
     struct atls_events *events = calloc(1, sizeof *events);
-    int error = 0;
+    int result = 0;
 
     if (events)
         events->who = strdup(who);
@@ -55,11 +55,11 @@ int atls_events_open(const char *path, const char *who, struct atls_events **eve
     }
     events->fd = -1;
     if (path)
-        error = open_file(path, &events->fd);
-    if (error < 0) {
+        result = open_file(path, &events->fd);
+    if (result < 0) {
         free(events->who);
         free(events);
-        return error;
+        return result;
     }
     pthread_mutex_init(&events->lock, NULL);
     events->start = atls_now();

@@ -103,16 +103,16 @@ int atls_read_file(const char *path, size_t limit, uint8_t **datap, size_t *size
 {
     bool standard_input = strcmp(path, "-") == 0;
     int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    int error;
+    int result;
 
     if (limit > SIZE_MAX - 2)
         limit = SIZE_MAX - 2;
     if (fd < 0)
         return atls_fail(-errno, NULL, "cannot open %s: %s", path, strerror(errno));
-    error = read_all(fd, path, limit, datap, sizep);
+    result = read_all(fd, path, limit, datap, sizep);
     if (!standard_input)
         close(fd);
-    return error;
+    return result;
 }
 
 static int write_all(int fd, struct atls_bytes data)
@@ -132,52 +132,52 @@ static int write_all(int fd, struct atls_bytes data)
 static int write_special(const char *path, struct atls_bytes data)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
-    int error;
+    int result;
 
     if (fd < 0)
         return -errno;
-    error = write_all(fd, data);
-    if (close(fd) != 0 && error == 0)
-        error = -errno;
-    return error;
+    result = write_all(fd, data);
+    if (close(fd) != 0 && result == 0)
+        result = -errno;
+    return result;
 }
 
 static int write_and_rename(const char *path, char *temporary, struct atls_bytes data)
 {
     int fd = mkostemp(temporary, O_CLOEXEC);
-    int error;
+    int result;
 
     if (fd < 0)
         return -errno;
-    error = write_all(fd, data);
-    if (fchmod(fd, 0644) != 0 && error == 0)
-        error = -errno;
-    if (close(fd) != 0 && error == 0)
-        error = -errno;
-    if (error == 0 && rename(temporary, path) != 0)
-        error = -errno;
-    if (error < 0)
+    result = write_all(fd, data);
+    if (fchmod(fd, 0644) != 0 && result == 0)
+        result = -errno;
+    if (close(fd) != 0 && result == 0)
+        result = -errno;
+    if (result == 0 && rename(temporary, path) != 0)
+        result = -errno;
+    if (result < 0)
         unlink(temporary);
-    return error;
+    return result;
 }
 
 int atls_write_file(const char *path, struct atls_bytes data)
 {
     struct stat existing;
-    int error;
+    int result;
 
     if (stat(path, &existing) == 0 && !S_ISREG(existing.st_mode)) {
-        error = write_special(path, data);
+        result = write_special(path, data);
     } else {
         char *temporary = NULL;
 
         if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
             return atls_fail(-ENOMEM, NULL, "no memory to write %s", path);
-        error = write_and_rename(path, temporary, data);
+        result = write_and_rename(path, temporary, data);
         free(temporary);
     }
-    if (error < 0)
-        return atls_fail(error, NULL, "cannot write %s: %s", path, strerror(-error));
+    if (result < 0)
+        return atls_fail(result, NULL, "cannot write %s: %s", path, strerror(-result));
     return 0;
 }
 
@@ -187,11 +187,11 @@ int atls_write_line(int fd, const char *line)
 
     while (done < size) {
         ssize_t count = write(fd, line + done, size - done);
-        int error = count == 0 ? EIO : errno;
+        int result = count == 0 ? EIO : errno;
 
         if (count > 0) {
             done += (size_t)count;
-        } else if (error != EINTR) {
+        } else if (result != EINTR) {
             off_t end = lseek(fd, 0, SEEK_CUR);
             struct stat file;
 
@@ -199,7 +199,7 @@ int atls_write_line(int fd, const char *line)
             if (done > 0 && end >= (off_t)done && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) &&
                 file.st_size == end && ftruncate(fd, end - (off_t)done) == 0)
                 (void)lseek(fd, end - (off_t)done, SEEK_SET);
-            return -error;
+            return -result;
         }
     }
     return 0;

@@ -75,13 +75,13 @@ static void test_numbers(void **state)
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         uint64_t value = 4711;
-        int error =
+        int result =
             atls_parse_number(table[i].text, "--number", table[i].least, table[i].most, &value);
 
-        if (error != table[i].error)
-            fail_msg("\"%s\" gave %d", table[i].text, error);
-        assert_int_equal(value, error ? 4711 : table[i].value);
-        if (error)
+        if (result != table[i].error)
+            fail_msg("\"%s\" gave %d", table[i].text, result);
+        assert_int_equal(value, result ? 4711 : table[i].value);
+        if (result)
             assert_non_null(strstr(atls_error_text(), "--number"));
     }
 }

@@ -19,13 +19,13 @@ static int open_session(struct atls_appraisal *a, struct atls_bytes challenge)
     const struct atls_relying_party *rp = a->rp;
     const json_t *jwk;
     const char *reason;
-    int rc = atls_verifier_session_open(rp->client, rp->options.verifier_url,
-                                        rp->options.nonce_size, challenge, &a->session);
+    int result = atls_verifier_session_open(rp->client, rp->options.verifier_url,
+                                            rp->options.nonce_size, challenge, &a->session);
 
-    if (!rc) { /* meanwhile; a failure is told to whoever needs the key */
+    if (!result) { /* meanwhile; a failure is told to whoever needs the key */
         (void)atls_verifier_key(rp->client, rp->options.verifier_url, &jwk, &reason);
     }
-    return rc;
+    return result;
 }
 
 static int make_appraisal(struct atls_relying_party *rp, unsigned conn, enum atls_model model,
@@ -54,18 +54,18 @@ int atls_appraisal_begin(struct atls_relying_party *rp, unsigned conn, enum atls
                          struct atls_appraisal **appraisalp)
 {
     struct atls_appraisal *a = NULL;
-    int rc = make_appraisal(rp, conn, model, &a);
+    int result = make_appraisal(rp, conn, model, &a);
 
-    if (!rc && model == ATLS_MODEL_BACKGROUND_CHECK) {
-        rc = open_session(a, (struct atls_bytes){NULL, 0});
-        if (rc) {
+    if (!result && model == ATLS_MODEL_BACKGROUND_CHECK) {
+        result = open_session(a, (struct atls_bytes){NULL, 0});
+        if (result) {
             free(a);
         }
     }
-    if (!rc) {
+    if (!result) {
         *appraisalp = a;
     }
-    return rc;
+    return result;
 }
 
 int atls_appraisal_begin_with_challenge(struct atls_relying_party *rp, unsigned conn,
@@ -73,16 +73,16 @@ int atls_appraisal_begin_with_challenge(struct atls_relying_party *rp, unsigned 
                                         struct atls_appraisal **appraisalp)
 {
     struct atls_appraisal *a = NULL;
-    int rc = make_appraisal(rp, conn, model, &a);
+    int result = make_appraisal(rp, conn, model, &a);
 
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
     a->computed = true;
-    rc = challenge.size ? atls_appraisal_set_challenge(a, challenge) : 0;
-    if (rc) {
+    result = challenge.size ? atls_appraisal_set_challenge(a, challenge) : 0;
+    if (result) {
         atls_appraisal_free(a);
-        return rc;
+        return result;
     }
     *appraisalp = a;
     return 0;
@@ -103,10 +103,10 @@ int atls_appraisal_set_challenge(struct atls_appraisal *a, struct atls_bytes cha
     if (a->model == ATLS_MODEL_BACKGROUND_CHECK) {
         atls_verifier_session_free(a->session);
         a->session = NULL;
-        int rc = open_session(a, challenge);
-        if (rc) {
+        int result = open_session(a, challenge);
+        if (result) {
             atls_appraisal_refuse(a, ATLS_TIER_NONE, "internal", false);
-            return rc;
+            return result;
         }
     }
     memcpy(a->challenge, challenge.data, challenge.size);
@@ -158,12 +158,12 @@ int atls_appraisal_challenge(struct atls_appraisal *a, struct atls_bytes *noncep
         return atls_fail(-EINVAL, NULL, "the challenge is the endpoint's to compute");
     }
     if (!a->challenge_told) {
-        int rc = atls_verifier_session_nonce(a->session, &nonce);
-        if (rc) {
-            if (rc != ATLS_E_AGAIN) {
+        int result = atls_verifier_session_nonce(a->session, &nonce);
+        if (result) {
+            if (result != ATLS_E_AGAIN) {
                 refuse_for_session(a);
             }
-            return rc;
+            return result;
         }
         memcpy(a->verifier_nonce, nonce.data, nonce.size);
         a->verifier_nonce_size = nonce.size;
@@ -216,15 +216,15 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
         memcpy(a->credential, cmw.data, cmw.size);
     }
     a->credential_size = cmw.size;
-    int rc =
+    int result =
         a->rp->options.prototype
             ? atls_received_parse_prototype(ATLS_BYTES(a->credential, a->credential_size),
                                             &a->received, &reason)
             : atls_received_parse_beside(a->model, a->has_leaf ? &a->leaf : NULL,
                                          a->rp->options.result_bound, cmw, &a->received, &reason);
-    if (rc) {
+    if (result) {
         atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, false);
-        return rc;
+        return result;
     }
     *keyp = a->received.key;
     return 0;
@@ -245,42 +245,43 @@ static bool check_cab(struct atls_appraisal *a)
     const struct atls_cab *cab = &a->received.cab;
     struct atls_bytes challenge = ATLS_BYTES(a->challenge, a->challenge_size);
     const char *reason = NULL;
-    int rc;
+    int result;
 
-    if ((rc = atls_cab_check_signature(cab, &atls_crypto_gnutls))) {
+    if ((result = atls_cab_check_signature(cab, &atls_crypto_gnutls))) {
         reason = "kat-signature-invalid";
     } else if (a->computed && !check_binder(a, cab->kat_claims.nonce)) {
         return false;
     } else if (cab->prototype && atls_prototype_nonce_is(cab->kat_claims.nonce)) {
-        rc = atls_fail(ATLS_E_MISMATCH, ATLS_PROTOTYPE_CLAUSE,
-                       "the evidence answers 0001020304050607, the nonce that the prototype's "
-                       "server sends in every connection: it may be of any age");
+        result = atls_fail(ATLS_E_MISMATCH, ATLS_PROTOTYPE_CLAUSE,
+                           "the evidence answers 0001020304050607, the nonce that the prototype's "
+                           "server sends in every connection: it may be of any age");
         reason = "nonce-constant";
-    } else if ((rc = atls_cab_check_nonce(cab, challenge))) {
+    } else if ((result = atls_cab_check_nonce(cab, challenge))) {
         reason = "nonce-mismatch";
-    } else if ((rc = atls_cab_check_linkage(cab, &atls_crypto_gnutls))) {
+    } else if ((result = atls_cab_check_linkage(cab, &atls_crypto_gnutls))) {
         reason = "linkage-mismatch";
     } else if (a->received.pat_client <= 0) {
         /* A device signs a PAT over whatever hash its caller brings, that of a key outside of it
          * too. */
-        rc = atls_fail(ATLS_E_UNTRUSTED, "RFC 9783 section 4.1.2",
-                       "client id of the PAT: expected that of the key attestation service, which "
-                       "is positive, came %lld%s",
-                       (long long)a->received.pat_client,
-                       a->received.pat_client ? ": a caller of the non-secure side"
-                                              : " or none: nobody says who asked for it");
+        result =
+            atls_fail(ATLS_E_UNTRUSTED, "RFC 9783 section 4.1.2",
+                      "client id of the PAT: expected that of the key attestation service, which "
+                      "is positive, came %lld%s",
+                      (long long)a->received.pat_client,
+                      a->received.pat_client ? ": a caller of the non-secure side"
+                                             : " or none: nobody says who asked for it");
         reason = "platform-token-caller";
-    } else if ((rc = atls_cab_check_times(cab, time(NULL)))) {
-        reason = rc == ATLS_E_EXPIRED ? "evidence-expired" : "malformed-claims";
+    } else if ((result = atls_cab_check_times(cab, time(NULL)))) {
+        reason = result == ATLS_E_EXPIRED ? "evidence-expired" : "malformed-claims";
     } else if (a->has_leaf && !atls_public_key_equal(&a->received.key, &a->leaf)) {
-        rc = atls_fail(ATLS_E_MISMATCH, "KAT-06 section 4",
-                       "the KAT attests another key than that of the certificate");
+        result = atls_fail(ATLS_E_MISMATCH, "KAT-06 section 4",
+                           "the KAT attests another key than that of the certificate");
         reason = "key-mismatch";
     }
-    if (rc) {
-        atls_appraisal_refuse(a, ATLS_TIER_NONE, rc < 0 ? "internal" : reason, false);
+    if (result) {
+        atls_appraisal_refuse(a, ATLS_TIER_NONE, result < 0 ? "internal" : reason, false);
     }
-    return rc == 0;
+    return result == 0;
 }
 
 /* What only the relying party can know. False where that was the end. */
@@ -317,16 +318,16 @@ static bool check_locally(struct atls_appraisal *a)
 static int open_for_pat(struct atls_appraisal *a)
 {
     struct atls_bytes nonce = a->received.cab.pat_nonce;
-    int rc;
+    int result;
 
     atls_verifier_session_free(a->session);
     a->session = NULL;
     memcpy(a->verifier_nonce, nonce.data, nonce.size);
     a->verifier_nonce_size = nonce.size;
     a->pat_alone = true;
-    rc = atls_verifier_session_open(a->rp->client, a->rp->options.verifier_url, nonce.size, nonce,
-                                    &a->session);
-    return rc ? rc : ATLS_E_AGAIN;
+    result = atls_verifier_session_open(a->rp->client, a->rp->options.verifier_url, nonce.size,
+                                        nonce, &a->session);
+    return result ? result : ATLS_E_AGAIN;
 }
 
 /* A PSA token by itself: of a CAB, or all the evidence there is. */
@@ -334,12 +335,12 @@ static int submit_token(struct atls_appraisal *a, struct atls_bytes token)
 {
     static const char *const types[] = {ATLS_MT_PSA_TOKEN, ATLS_MT_PSA_VERAISON,
                                         ATLS_MT_PSA_RFC9783};
-    int rc = ATLS_E_UNSUPPORTED;
+    int result = ATLS_E_UNSUPPORTED;
 
-    for (size_t i = 0; rc == ATLS_E_UNSUPPORTED && i < sizeof types / sizeof *types; i++) {
-        rc = atls_verifier_session_submit(a->session, types[i], token);
+    for (size_t i = 0; result == ATLS_E_UNSUPPORTED && i < sizeof types / sizeof *types; i++) {
+        result = atls_verifier_session_submit(a->session, types[i], token);
     }
-    return rc;
+    return result;
 }
 
 /* Hands the evidence over; ATLS_E_AGAIN while the session is not there. */
@@ -347,10 +348,10 @@ static int submit(struct atls_appraisal *a)
 {
     const char *type = ATLS_MT_CMW; /* as the prototype calls what is none */
     struct atls_bytes nonce;
-    int rc = atls_verifier_session_nonce(a->session, &nonce);
+    int result = atls_verifier_session_nonce(a->session, &nonce);
 
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
     if (a->pat_alone) {
         return submit_token(a, a->received.cab.pat_bytes);
@@ -364,9 +365,9 @@ static int submit(struct atls_appraisal *a)
     if (a->received.cmw) {
         type = a->received.cmw->serialization == ATLS_JSON ? ATLS_MT_CMW_JSON : ATLS_MT_CMW_CBOR;
     }
-    rc = atls_verifier_session_submit(a->session, type,
-                                      ATLS_BYTES(a->credential, a->credential_size));
-    return rc == ATLS_E_UNSUPPORTED ? open_for_pat(a) : rc;
+    result = atls_verifier_session_submit(a->session, type,
+                                          ATLS_BYTES(a->credential, a->credential_size));
+    return result == ATLS_E_UNSUPPORTED ? open_for_pat(a) : result;
 }
 
 static void refuse_for_verifier(struct atls_appraisal *a, int code)
@@ -387,7 +388,7 @@ static void step_background_check(struct atls_appraisal *a)
     const char *reason;
     const json_t *jwk;
     struct atls_bytes jwt;
-    int rc;
+    int result;
 
     if (!a->checked) {
         if (!check_locally(a)) {
@@ -396,27 +397,27 @@ static void step_background_check(struct atls_appraisal *a)
         a->checked = true;
     }
     if (!a->submitted) {
-        rc = submit(a);
-        if (rc) {
-            if (rc != ATLS_E_AGAIN) {
-                refuse_for_verifier(a, rc);
+        result = submit(a);
+        if (result) {
+            if (result != ATLS_E_AGAIN) {
+                refuse_for_verifier(a, result);
             }
             return;
         }
         a->submitted = true;
     }
-    rc = atls_verifier_session_result(a->session, &jwt);
-    if (rc) {
-        if (rc != ATLS_E_AGAIN) {
+    result = atls_verifier_session_result(a->session, &jwt);
+    if (result) {
+        if (result != ATLS_E_AGAIN) {
             refuse_for_session(a);
         }
         return;
     }
-    rc = atls_verifier_key(a->rp->client, a->rp->options.verifier_url, &jwk, &reason);
-    if (rc == ATLS_E_AGAIN) {
+    result = atls_verifier_key(a->rp->client, a->rp->options.verifier_url, &jwk, &reason);
+    if (result == ATLS_E_AGAIN) {
         return;
     }
-    if (rc) {
+    if (result) {
         atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, true);
         return;
     }
@@ -434,11 +435,11 @@ static void step_passport(struct atls_appraisal *a)
         atls_appraisal_refuse(a, ATLS_TIER_NONE, "verifier-untrusted", false);
         return;
     }
-    int rc = atls_relying_party_key(a->rp, a->expected, &jwk, &reason);
-    if (rc == ATLS_E_AGAIN) {
+    int result = atls_relying_party_key(a->rp, a->expected, &jwk, &reason);
+    if (result == ATLS_E_AGAIN) {
         return;
     }
-    if (rc) {
+    if (result) {
         atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, true);
         return;
     }
@@ -450,8 +451,8 @@ int atls_appraisal_verdict(struct atls_appraisal *a, struct atls_verdict *verdic
     struct atls_bytes nonce;
 
     if (!a->concluded && !a->credential) { /* none came */
-        int rc = a->session ? atls_verifier_session_nonce(a->session, &nonce) : 0;
-        if (rc && rc != ATLS_E_AGAIN) {
+        int result = a->session ? atls_verifier_session_nonce(a->session, &nonce) : 0;
+        if (result && result != ATLS_E_AGAIN) {
             refuse_for_session(a);
         } else {
             atls_fail(ATLS_E_MISSING, "draft-fossati-tls-attestation-07",

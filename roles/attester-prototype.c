@@ -22,29 +22,29 @@ int atls_attester_prototype_evidence(struct atls_device *device, uint32_t handle
     struct atls_cbor_writer w;
     uint8_t *bundle, *cab;
     size_t size;
-    int rc = atls_device_attest_prototype(device, handle, challenge, &bundle, &size);
+    int result = atls_device_attest_prototype(device, handle, challenge, &bundle, &size);
 
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
-    rc = atls_prototype_bundle_split(ATLS_BYTES(bundle, size), &kat, &pat);
-    if (!rc) {
+    result = atls_prototype_bundle_split(ATLS_BYTES(bundle, size), &kat, &pat);
+    if (!result) {
         cab = malloc(size + WRAPPING);
         if (!cab) {
-            rc = atls_fail(-ENOMEM, NULL, "no memory for evidence");
+            result = atls_fail(-ENOMEM, NULL, "no memory for evidence");
         }
     }
-    if (!rc) {
+    if (!result) {
         atls_cbor_write_init(&w, cab, size + WRAPPING);
         atls_cab_write(&w, kat, pat);
-        rc = atls_cbor_write_done(&w, &written);
-        if (rc) {
+        result = atls_cbor_write_done(&w, &written);
+        if (result) {
             free(cab);
         }
     }
     free(bundle);
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
     *cabp = cab;
     *sizep = written.size;
@@ -55,15 +55,15 @@ static int write_bundle(struct atls_bytes kat, struct atls_bytes pat, uint8_t **
                         size_t *sizep)
 {
     struct atls_sink sink;
-    int rc = atls_fault_output(kat.size + pat.size, &sink);
+    int result = atls_fault_output(kat.size + pat.size, &sink);
 
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
-    rc = atls_prototype_bundle_write(&sink, kat, pat);
-    if (rc) {
+    result = atls_prototype_bundle_write(&sink, kat, pat);
+    if (result) {
         free(sink.data);
-        return rc;
+        return result;
     }
     return atls_fault_done(&sink, bundlep, sizep);
 }
@@ -72,18 +72,18 @@ int atls_attester_prototype_bundle(struct atls_bytes cab, uint8_t **bundlep, siz
 {
     const struct atls_cmw *kat, *pat;
     struct atls_cmw *cmw;
-    int rc = atls_cmw_parse_as(ATLS_CBOR, cab, &cmw);
+    int result = atls_cmw_parse_as(ATLS_CBOR, cab, &cmw);
 
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
     kat = atls_cmw_find(cmw, "kat");
     pat = atls_cmw_find(cmw, "pat");
-    rc = kat && pat
-             ? write_bundle(kat->value, pat->value, bundlep, sizep)
-             : atls_fail(ATLS_E_MISSING, ATLS_PROTOTYPE_CLAUSE, "a bundle holds KAT and PAT");
+    result = kat && pat
+                 ? write_bundle(kat->value, pat->value, bundlep, sizep)
+                 : atls_fail(ATLS_E_MISSING, ATLS_PROTOTYPE_CLAUSE, "a bundle holds KAT and PAT");
     atls_cmw_free(cmw);
-    return rc;
+    return result;
 }
 
 int atls_attester_check_prototype_faults(const struct atls_attester *attester)
@@ -108,23 +108,23 @@ int atls_attester_break_bundle(const struct atls_faults *wrapper, struct atls_by
                                uint8_t **outp, size_t *sizep, const char **namep)
 {
     struct atls_sink out;
-    int rc = 0;
+    int result = 0;
 
     *outp = NULL;
     *namep = NULL;
     if (wrapper->count == 0) {
         return 0;
     }
-    rc = atls_fault_output(bundle.size, &out);
-    if (rc) {
-        return rc;
+    result = atls_fault_output(bundle.size, &out);
+    if (result) {
+        return result;
     }
     const char *name = wrapper->fault[0].name;
-    if (!atls_fault_of_bytes(name, wrapper->fault[0].value, bundle, &out, &rc) || rc) {
+    if (!atls_fault_of_bytes(name, wrapper->fault[0].value, bundle, &out, &result) || result) {
         free(out.data);
-        return rc ? rc : atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s is of a CMW", name);
+        return result ? result : atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s is of a CMW", name);
     }
-    rc = atls_fault_done(&out, outp, sizep);
-    *namep = rc ? NULL : name;
-    return rc;
+    result = atls_fault_done(&out, outp, sizep);
+    *namep = result ? NULL : name;
+    return result;
 }

@@ -70,9 +70,9 @@ int atls_attester_make_token(struct atls_attester *attester, unsigned conn,
                   "the nonce of a PSA token has 32, 48 or 64 bytes, %zu came", challenge.size);
         return atls_attester_fails(attester, ATLS_E_LIMIT, "nonce-length");
     }
-    int rc = atls_attester_ask_device(attester, conn, challenge, &token, &size);
-    if (rc) {
-        return atls_attester_device_fails(attester, rc);
+    int result = atls_attester_ask_device(attester, conn, challenge, &token, &size);
+    if (result) {
+        return atls_attester_device_fails(attester, result);
     }
     if (attester->second) {
         atls_attester_tell_fault(attester, conn, "foreign-pat", "the token is the second device's");
@@ -102,6 +102,6 @@ int atls_attester_wrap(struct atls_attester *attester, uint16_t content_format,
         message.type.media_type = atls_bytes_of_text(type->name);
         message.indicator = indicator;
     }
-    int rc = atls_cmw_serialize(&message, attester->options.serialization, cmwp, sizep);
-    return rc ? atls_attester_fails(attester, rc, "internal") : 0;
+    int result = atls_cmw_serialize(&message, attester->options.serialization, cmwp, sizep);
+    return result ? atls_attester_fails(attester, result, "internal") : 0;
 }

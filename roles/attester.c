@@ -65,13 +65,14 @@ static int use_enrolled(struct atls_attester *attester)
     struct atls_bytes hashed =
         ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(options->key.curve)));
     size_t size;
-    int rc = atls_crypto_gnutls.random(digest, hashed.size);
+    int result = atls_crypto_gnutls.random(digest, hashed.size);
 
     attester->options.curve = options->key.curve;
-    rc =
-        rc ? rc : atls_device_sign(attester->device, options->key_handle, hashed, signature, &size);
-    if (rc) {
-        return rc;
+    result =
+        result ? result
+               : atls_device_sign(attester->device, options->key_handle, hashed, signature, &size);
+    if (result) {
+        return result;
     }
     if (atls_crypto_gnutls.verify(&options->key, hashed, ATLS_BYTES(signature, size))) {
         return atls_fail(ATLS_E_MISMATCH, NULL,
@@ -85,33 +86,33 @@ static int use_enrolled(struct atls_attester *attester)
 
 static int start_identity(struct atls_attester *attester)
 {
-    int rc = 0;
+    int result = 0;
 
     if (attester->options.key_outside) {
         attester->options.curve = attester->options.key.curve;
         attester->identity = (struct atls_attester_identity){.key = attester->options.key};
     } else if (attester->options.key_handle) {
-        rc = use_enrolled(attester);
+        result = use_enrolled(attester);
     } else {
-        rc = make_identity(attester, attester->device, &attester->identity);
+        result = make_identity(attester, attester->device, &attester->identity);
     }
 
     attester->attested = attester->identity;
-    if (!rc && atls_faults_has(&attester->inner, "attested-other-key", NULL)) {
-        rc = make_identity(attester, attester->device, &attester->attested);
+    if (!result && atls_faults_has(&attester->inner, "attested-other-key", NULL)) {
+        result = make_identity(attester, attester->device, &attester->attested);
     }
-    return rc;
+    return result;
 }
 
 static int make_stale(struct atls_attester *attester)
 {
     uint8_t bytes[STALE_CHALLENGE_SIZE];
     struct atls_bytes challenge = ATLS_BYTES(bytes, sizeof bytes);
-    int rc = atls_crypto_gnutls.random(bytes, sizeof bytes);
+    int result = atls_crypto_gnutls.random(bytes, sizeof bytes);
 
-    return rc ? rc
-              : atls_attester_ask_device(attester, 0, challenge, &attester->stale,
-                                         &attester->stale_size);
+    return result ? result
+                  : atls_attester_ask_device(attester, 0, challenge, &attester->stale,
+                                             &attester->stale_size);
 }
 
 /* What cannot be had in the format, form and serialization that were asked for. */
@@ -150,23 +151,24 @@ static int check_format(const struct atls_attester *attester)
 static int prepare_faults(struct atls_attester *attester)
 {
     const struct atls_faults *faults = attester->options.faults;
-    int rc = 0;
+    int result = 0;
 
     if (atls_faults_has(faults, "foreign-pat", NULL)) {
         if (!attester->options.second_device) {
             return atls_fail(-EINVAL, NULL, "fault foreign-pat needs a second device");
         }
-        rc = atls_device_open(attester->options.second_device, attester->options.device_timeout_ms,
-                              &attester->second);
-        rc = rc ? rc : make_identity(attester, attester->second, &attester->second_identity);
+        result = atls_device_open(attester->options.second_device,
+                                  attester->options.device_timeout_ms, &attester->second);
+        result =
+            result ? result : make_identity(attester, attester->second, &attester->second_identity);
     }
-    if (!rc && atls_faults_has(faults, "other-key", NULL)) {
-        rc = make_identity(attester, attester->device, &attester->other);
+    if (!result && atls_faults_has(faults, "other-key", NULL)) {
+        result = make_identity(attester, attester->device, &attester->other);
     }
-    if (!rc && atls_faults_has(faults, "stale-nonce", NULL)) {
-        rc = make_stale(attester);
+    if (!result && atls_faults_has(faults, "stale-nonce", NULL)) {
+        result = make_stale(attester);
     }
-    return rc;
+    return result;
 }
 
 int atls_attester_new(const struct atls_attester_options *options,
@@ -184,13 +186,15 @@ int atls_attester_new(const struct atls_attester_options *options,
     attester->client = client;
     attester->events = events;
     attester->reason = "ok";
-    int rc = check_format(attester);
-    rc = rc ? rc : atls_device_open(options->device, options->device_timeout_ms, &attester->device);
-    rc = rc ? rc : start_identity(attester);
-    rc = rc ? rc : prepare_faults(attester);
-    if (rc) {
+    int result = check_format(attester);
+    result = result
+                 ? result
+                 : atls_device_open(options->device, options->device_timeout_ms, &attester->device);
+    result = result ? result : start_identity(attester);
+    result = result ? result : prepare_faults(attester);
+    if (result) {
         atls_attester_free(attester);
-        return rc;
+        return result;
     }
     *attesterp = attester;
     return 0;
@@ -244,22 +248,23 @@ static int ask_for_pat(struct atls_attester *attester, struct atls_bytes cab, bo
     uint8_t hash[ATLS_LINKAGE_SIZE];
     struct atls_cmw *cmw = NULL;
     struct atls_cab parsed;
-    int rc;
+    int result;
 
     if (!linked) {
-        rc = atls_crypto_gnutls.random(hash, sizeof hash);
+        result = atls_crypto_gnutls.random(hash, sizeof hash);
     } else if (attester->options.evidence_format == ATLS_FORMAT_PROTOTYPE) {
-        rc = atls_prototype_linkage(&atls_crypto_gnutls, &attester->attested.key, hash);
+        result = atls_prototype_linkage(&atls_crypto_gnutls, &attester->attested.key, hash);
     } else {
-        rc = atls_cmw_parse_as(ATLS_CBOR, cab, &cmw);
-        rc = rc ? rc : atls_cab_parse(cmw, &parsed);
-        rc =
-            rc ? rc : atls_kat_linkage_encoded(&atls_crypto_gnutls, parsed.kat_claims.linked, hash);
+        result = atls_cmw_parse_as(ATLS_CBOR, cab, &cmw);
+        result = result ? result : atls_cab_parse(cmw, &parsed);
+        result =
+            result ? result
+                   : atls_kat_linkage_encoded(&atls_crypto_gnutls, parsed.kat_claims.linked, hash);
         atls_cmw_free(cmw);
     }
-    return rc ? rc
-              : atls_device_attest_platform(attester->device, ATLS_BYTES(hash, sizeof hash), patp,
-                                            sizep);
+    return result ? result
+                  : atls_device_attest_platform(attester->device, ATLS_BYTES(hash, sizeof hash),
+                                                patp, sizep);
 }
 
 /* Puts another PAT into the CAB: of another device, over another hash, or made for another caller.
@@ -273,27 +278,28 @@ static int splice(struct atls_attester *attester, unsigned conn, struct atls_byt
     size_t size, spliced_size;
     struct atls_cmw *cmw = NULL;
     struct atls_bytes pat;
-    int rc;
+    int result;
 
     if (foreign) {
-        rc = attest_key(attester, attester->second, attester->second_identity.handle, challenge,
-                        &other, &size);
-        rc = rc ? rc : atls_cmw_parse_as(ATLS_CBOR, ATLS_BYTES(other, size), &cmw);
-        if (!rc) {
+        result = attest_key(attester, attester->second, attester->second_identity.handle, challenge,
+                            &other, &size);
+        result = result ? result : atls_cmw_parse_as(ATLS_CBOR, ATLS_BYTES(other, size), &cmw);
+        if (!result) {
             const struct atls_cmw *record = atls_cmw_find(cmw, "pat");
             pat = record ? record->value : (struct atls_bytes){NULL, 0};
         }
     } else {
-        rc = ask_for_pat(attester, ATLS_BYTES(*cabp, *sizep), linked, &other, &size);
-        if (!rc) {
+        result = ask_for_pat(attester, ATLS_BYTES(*cabp, *sizep), linked, &other, &size);
+        if (!result) {
             pat = ATLS_BYTES(other, size);
         }
     }
-    rc = rc ? rc : atls_faults_splice(ATLS_BYTES(*cabp, *sizep), pat, &spliced, &spliced_size);
+    result = result ? result
+                    : atls_faults_splice(ATLS_BYTES(*cabp, *sizep), pat, &spliced, &spliced_size);
     atls_cmw_free(cmw);
     free(other);
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
     free(*cabp);
     *cabp = spliced;
@@ -329,21 +335,21 @@ int atls_attester_ask_device(struct atls_attester *attester, unsigned conn,
         return 0;
     }
     if (atls_faults_has(&attester->inner, "foreign-nonce", &hex)) {
-        int rc = atls_hex_decode(atls_bytes_of_text(hex), &foreign, &challenge.size);
-        if (rc) {
-            return rc;
+        int result = atls_hex_decode(atls_bytes_of_text(hex), &foreign, &challenge.size);
+        if (result) {
+            return result;
         }
         challenge.data = foreign;
         atls_attester_tell_fault(attester, conn, "foreign-nonce",
                                  "the evidence is over another session's nonce");
     }
-    int rc =
+    int result =
         token ? atls_device_attest_platform(attester->second ? attester->second : attester->device,
                                             challenge, evidencep, sizep)
               : attest_key(attester, attester->device, attester->attested.handle, challenge,
                            evidencep, sizep);
     free(foreign);
-    return rc;
+    return result;
 }
 
 int atls_attester_make_cab(struct atls_attester *attester, unsigned conn,
@@ -352,22 +358,22 @@ int atls_attester_make_cab(struct atls_attester *attester, unsigned conn,
     uint8_t *cab = NULL, *mutated;
     size_t size, mutated_size;
     const char *name;
-    int rc = atls_attester_ask_device(attester, conn, challenge, &cab, &size);
+    int result = atls_attester_ask_device(attester, conn, challenge, &cab, &size);
 
-    if (!rc && (atls_faults_has(&attester->inner, "foreign-pat", NULL) ||
-                atls_faults_has(&attester->inner, "linkage", NULL) ||
-                atls_faults_has(&attester->inner, "non-secure-pat", NULL))) {
-        rc = splice(attester, conn, challenge, &cab, &size);
+    if (!result && (atls_faults_has(&attester->inner, "foreign-pat", NULL) ||
+                    atls_faults_has(&attester->inner, "linkage", NULL) ||
+                    atls_faults_has(&attester->inner, "non-secure-pat", NULL))) {
+        result = splice(attester, conn, challenge, &cab, &size);
     }
-    if (rc) {
+    if (result) {
         free(cab);
-        return atls_attester_device_fails(attester, rc);
+        return atls_attester_device_fails(attester, result);
     }
-    rc = atls_faults_mutate_cab(&attester->inner, ATLS_BYTES(cab, size), &mutated, &mutated_size,
-                                &name);
-    if (rc) {
+    result = atls_faults_mutate_cab(&attester->inner, ATLS_BYTES(cab, size), &mutated,
+                                    &mutated_size, &name);
+    if (result) {
         free(cab);
-        return atls_attester_fails(attester, rc, "internal");
+        return atls_attester_fails(attester, result, "internal");
     }
     if (name) {
         atls_attester_tell_fault(attester, conn, name, "evidence was changed after it was made");
@@ -390,22 +396,22 @@ int atls_attester_serialize_cab(struct atls_attester *attester, uint8_t *cab, si
     struct atls_cmw *cmw;
 
     if (attester->options.evidence_format == ATLS_FORMAT_PROTOTYPE) {
-        int code = atls_attester_prototype_bundle(ATLS_BYTES(cab, size), outp, outsizep);
+        int result = atls_attester_prototype_bundle(ATLS_BYTES(cab, size), outp, outsizep);
         free(cab);
-        return code ? atls_attester_fails(attester, code, "internal") : 0;
+        return result ? atls_attester_fails(attester, result, "internal") : 0;
     }
     if (attester->options.serialization == ATLS_CBOR) { /* byte for byte what the device made */
         *outp = cab;
         *outsizep = size;
         return 0;
     }
-    int rc = atls_cmw_parse_as(ATLS_CBOR, ATLS_BYTES(cab, size), &cmw);
-    if (!rc) {
-        rc = atls_cmw_serialize(cmw, ATLS_JSON, outp, outsizep);
+    int result = atls_cmw_parse_as(ATLS_CBOR, ATLS_BYTES(cab, size), &cmw);
+    if (!result) {
+        result = atls_cmw_serialize(cmw, ATLS_JSON, outp, outsizep);
         atls_cmw_free(cmw);
     }
     free(cab);
-    return rc ? atls_attester_fails(attester, rc, "internal") : 0;
+    return result ? atls_attester_fails(attester, result, "internal") : 0;
 }
 
 static int break_wrapper(struct atls_attester *attester, enum atls_model model,
@@ -431,11 +437,12 @@ int atls_attester_present(struct atls_attester *attester, unsigned conn, enum at
     uint8_t *broken;
     size_t broken_size;
     const char *name;
-    int rc = break_wrapper(attester, model, ATLS_BYTES(cmw, size), &broken, &broken_size, &name);
+    int result =
+        break_wrapper(attester, model, ATLS_BYTES(cmw, size), &broken, &broken_size, &name);
 
-    if (rc) {
+    if (result) {
         free(cmw);
-        return atls_attester_fails(attester, rc, "internal");
+        return atls_attester_fails(attester, result, "internal");
     }
     if (name) {
         atls_attester_tell_fault(attester, conn, name, "the wrapper was changed");
@@ -463,20 +470,20 @@ static int make_cmw(struct atls_attester *attester, unsigned conn, struct atls_b
 {
     uint8_t *evidence;
     size_t size;
-    int rc;
+    int result;
 
     if (attester->options.evidence_format != ATLS_FORMAT_PSA) {
-        rc = atls_attester_make_cab(attester, conn, challenge, &evidence, &size);
-        return rc ? rc : atls_attester_serialize_cab(attester, evidence, size, cmwp, sizep);
+        result = atls_attester_make_cab(attester, conn, challenge, &evidence, &size);
+        return result ? result : atls_attester_serialize_cab(attester, evidence, size, cmwp, sizep);
     }
-    rc = atls_attester_make_token(attester, conn, challenge, &evidence, &size);
-    if (rc) {
-        return rc;
+    result = atls_attester_make_token(attester, conn, challenge, &evidence, &size);
+    if (result) {
+        return result;
     }
-    rc = atls_attester_wrap(attester, ATLS_CF_EAT_CWT, ATLS_BYTES(evidence, size),
-                            ATLS_IND_EVIDENCE, cmwp, sizep);
+    result = atls_attester_wrap(attester, ATLS_CF_EAT_CWT, ATLS_BYTES(evidence, size),
+                                ATLS_IND_EVIDENCE, cmwp, sizep);
     free(evidence);
-    return rc;
+    return result;
 }
 
 static int make_evidence(struct atls_attester *attester, unsigned conn, const char *direction,
@@ -499,10 +506,10 @@ static int make_evidence(struct atls_attester *attester, unsigned conn, const ch
                   challenge.size);
         return atls_attester_fails(attester, ATLS_E_LIMIT, "nonce-length");
     }
-    int rc = make_cmw(attester, conn, challenge, &cmw, &size);
-    return rc ? rc
-              : atls_attester_present(attester, conn, ATLS_MODEL_BACKGROUND_CHECK, cmw, size,
-                                      credentialp);
+    int result = make_cmw(attester, conn, challenge, &cmw, &size);
+    return result ? result
+                  : atls_attester_present(attester, conn, ATLS_MODEL_BACKGROUND_CHECK, cmw, size,
+                                          credentialp);
 }
 
 int atls_attester_evidence(struct atls_attester *attester, unsigned conn,
@@ -521,9 +528,9 @@ int atls_attester_sign(struct atls_attester *attester, uint32_t key_handle,
                        struct atls_bytes digest, uint8_t signaturep[ATLS_SIGNATURE_MAX],
                        size_t *sizep)
 {
-    int rc = atls_device_sign(attester->device, key_handle, digest, signaturep, sizep);
+    int result = atls_device_sign(attester->device, key_handle, digest, signaturep, sizep);
 
-    return rc ? atls_attester_device_fails(attester, rc) : 0;
+    return result ? atls_attester_device_fails(attester, result) : 0;
 }
 
 const char *atls_attester_reason(const struct atls_attester *attester)

@@ -43,24 +43,25 @@ static int take_apart(struct atls_bytes in, struct message *messagep)
     struct atls_cbor_reader r, payload;
     uint64_t tag;
     size_t count;
-    int rc = atls_cbor_open(&r, in, &atls_cbor_lenient, "RFC 9052 section 4.2");
+    int result = atls_cbor_open(&r, in, &atls_cbor_lenient, "RFC 9052 section 4.2");
 
-    while (!rc && atls_cbor_peek(&r) == ATLS_CBOR_TAG) {
-        rc = atls_cbor_read_tag(&r, "tag", &tag);
+    while (!result && atls_cbor_peek(&r) == ATLS_CBOR_TAG) {
+        result = atls_cbor_read_tag(&r, "tag", &tag);
     }
     messagep->tags = ATLS_BYTES(in.data, r.at);
-    rc = rc ? rc : atls_cbor_read_array(&r, "COSE_Sign1", &count);
-    if (!rc && count != 4) {
-        rc = atls_fail(ATLS_E_MALFORMED, "RFC 9052 section 4.2", "COSE_Sign1 has four elements");
+    result = result ? result : atls_cbor_read_array(&r, "COSE_Sign1", &count);
+    if (!result && count != 4) {
+        result =
+            atls_fail(ATLS_E_MALFORMED, "RFC 9052 section 4.2", "COSE_Sign1 has four elements");
     }
-    rc = rc ? rc : atls_cbor_read_encoded(&r, &messagep->protected_header);
-    rc = rc ? rc : atls_cbor_read_encoded(&r, &messagep->unprotected_header);
-    rc = rc ? rc : atls_cbor_read_encoded(&r, &messagep->payload);
-    rc = rc ? rc : atls_cbor_read_encoded(&r, &messagep->signature);
-    rc = rc ? rc
-            : atls_cbor_open(&payload, messagep->payload, &atls_cbor_lenient,
-                             "RFC 9052 section 4.2");
-    return rc ? rc : atls_cbor_read_bytes(&payload, "payload", &messagep->claims);
+    result = result ? result : atls_cbor_read_encoded(&r, &messagep->protected_header);
+    result = result ? result : atls_cbor_read_encoded(&r, &messagep->unprotected_header);
+    result = result ? result : atls_cbor_read_encoded(&r, &messagep->payload);
+    result = result ? result : atls_cbor_read_encoded(&r, &messagep->signature);
+    result = result ? result
+                    : atls_cbor_open(&payload, messagep->payload, &atls_cbor_lenient,
+                                     "RFC 9052 section 4.2");
+    return result ? result : atls_cbor_read_bytes(&payload, "payload", &messagep->claims);
 }
 
 /* The claims map again, with the flaw. ENTRIES are its encoded pairs, COUNT of them. */
@@ -69,11 +70,11 @@ static int write_claims(struct atls_sink *s, const struct flaw *flaw, struct atl
     struct atls_cbor_reader r;
     struct atls_bytes key, value;
     size_t count, pairs;
-    int rc = atls_cbor_open(&r, claims, &atls_cbor_strict, "RFC 8392");
+    int result = atls_cbor_open(&r, claims, &atls_cbor_strict, "RFC 8392");
 
-    rc = rc ? rc : atls_cbor_read_map(&r, "claims", &count);
-    if (rc) {
-        return rc;
+    result = result ? result : atls_cbor_read_map(&r, "claims", &count);
+    if (result) {
+        return result;
     }
     if (is(flaw, CLAIMS, "claims-cbor")) {
         atls_sink_bytes(s, ATLS_BYTES(claims.data, claims.size - 1));
@@ -96,10 +97,11 @@ static int write_claims(struct atls_sink *s, const struct flaw *flaw, struct atl
     pairs += is(flaw, CLAIMS, "cbor-duplicate-key") || is(flaw, CLAIMS, "cbor-deep");
     pairs -= is(flaw, CLAIMS, "claims-no-cnf");
     atls_raw_head(s, ATLS_RAW_MAP, pairs);
-    for (size_t i = 0; !rc && i < count; i++) {
-        rc = atls_cbor_read_encoded(&r, &key);
-        rc = rc ? rc : atls_cbor_read_encoded(&r, &value);
-        if (rc || (is(flaw, CLAIMS, "claims-no-cnf") && key.size == 1 && *key.data == CLAIM_CNF)) {
+    for (size_t i = 0; !result && i < count; i++) {
+        result = atls_cbor_read_encoded(&r, &key);
+        result = result ? result : atls_cbor_read_encoded(&r, &value);
+        if (result ||
+            (is(flaw, CLAIMS, "claims-no-cnf") && key.size == 1 && *key.data == CLAIM_CNF)) {
             continue;
         }
         unsigned times = i == 0 && is(flaw, CLAIMS, "cbor-duplicate-key") ? 2 : 1;
@@ -112,7 +114,7 @@ static int write_claims(struct atls_sink *s, const struct flaw *flaw, struct atl
         atls_raw_head(s, ATLS_RAW_UINT, KEY_OF_NOBODY);
         atls_raw_nested(s, TOO_DEEP);
     }
-    return rc;
+    return result;
 }
 
 static void write_unprotected(struct atls_sink *s, const struct flaw *flaw,
@@ -139,7 +141,7 @@ static int write_message(struct atls_sink *s, const struct flaw *flaw, const str
     /* {1: -65000}: an algorithm that nobody registered. */
     static const uint8_t unknown_alg[] = {0x45, 0xa1, 0x01, 0x39, 0xfd, 0xe7};
     bool indefinite = is(flaw, COSE, "cbor-indefinite");
-    int rc = 0;
+    int result = 0;
 
     atls_sink_bytes(s, m->tags);
     if (indefinite) {
@@ -159,13 +161,13 @@ static int write_message(struct atls_sink *s, const struct flaw *flaw, const str
     } else if (flaw->layer == CLAIMS) {
         struct atls_sink claims;
         struct atls_bytes bytes = {NULL, 0};
-        rc = atls_fault_output(m->claims.size, &claims);
-        if (rc) {
-            return rc;
+        result = atls_fault_output(m->claims.size, &claims);
+        if (result) {
+            return result;
         }
-        rc = write_claims(&claims, flaw, m->claims);
-        rc = rc ? rc : atls_sink_done(&claims, &bytes);
-        if (!rc) {
+        result = write_claims(&claims, flaw, m->claims);
+        result = result ? result : atls_sink_done(&claims, &bytes);
+        if (!result) {
             atls_raw_string(s, ATLS_RAW_BYTES, bytes);
         }
         free(claims.data);
@@ -178,7 +180,7 @@ static int write_message(struct atls_sink *s, const struct flaw *flaw, const str
     if (indefinite) {
         atls_sink_u8(s, 0xff);
     }
-    return rc;
+    return result;
 }
 
 static void write_record(struct atls_sink *s, const struct flaw *flaw, struct atls_bytes value)
@@ -244,10 +246,10 @@ static void write_wrapper(struct atls_sink *s, const struct flaw *flaw, struct a
 static int open_cab(struct atls_bytes cab, struct atls_cmw **cmwp, struct atls_bytes *katp,
                     struct atls_bytes *patp)
 {
-    int rc = atls_cmw_parse_as(ATLS_CBOR, cab, cmwp);
+    int result = atls_cmw_parse_as(ATLS_CBOR, cab, cmwp);
 
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
     const struct atls_cmw *kat = NULL, *pat = NULL;
     if ((*cmwp)->form == ATLS_CMW_COLLECTION) {
@@ -324,22 +326,22 @@ static int mutate(const struct flaw *flaw, struct atls_bytes kat, struct atls_by
         write_wrapper(out, flaw, kat, pat);
         return 0;
     }
-    int rc = atls_fault_output(kat.size + pat.size, &token);
-    if (rc) {
-        return rc;
+    int result = atls_fault_output(kat.size + pat.size, &token);
+    if (result) {
+        return result;
     }
     if (flips) {
-        rc = flip(of_pat ? pat : kat, &token);
+        result = flip(of_pat ? pat : kat, &token);
     } else {
-        rc = take_apart(kat, &message);
-        rc = rc ? rc : write_message(&token, flaw, &message);
+        result = take_apart(kat, &message);
+        result = result ? result : write_message(&token, flaw, &message);
     }
-    rc = rc ? rc : atls_sink_done(&token, &bytes);
-    if (!rc) {
+    result = result ? result : atls_sink_done(&token, &bytes);
+    if (!result) {
         write_wrapper(out, &no_flaw, of_pat ? kat : bytes, of_pat ? bytes : pat);
     }
     free(token.data);
-    return rc;
+    return result;
 }
 
 int atls_faults_mutate_cab(const struct atls_faults *faults, struct atls_bytes cab, uint8_t **outp,
@@ -355,25 +357,25 @@ int atls_faults_mutate_cab(const struct atls_faults *faults, struct atls_bytes c
     if (!name) {
         return 0;
     }
-    int rc = open_cab(cab, &cmw, &kat, &pat);
-    if (rc) {
-        return rc;
+    int result = open_cab(cab, &cmw, &kat, &pat);
+    if (result) {
+        return result;
     }
-    rc = atls_fault_output(2 * cab.size, &out); /* a flaw may write a token twice */
-    if (!rc) {
+    result = atls_fault_output(2 * cab.size, &out); /* a flaw may write a token twice */
+    if (!result) {
         struct flaw flaw = flaw_of(name, value);
-        if (!atls_fault_of_bytes(name, value, cab, &out, &rc)) {
-            rc = mutate(&flaw, kat, pat, &out);
+        if (!atls_fault_of_bytes(name, value, cab, &out, &result)) {
+            result = mutate(&flaw, kat, pat, &out);
         }
-        if (rc) {
+        if (result) {
             free(out.data);
         } else {
-            rc = atls_fault_done(&out, outp, sizep);
+            result = atls_fault_done(&out, outp, sizep);
         }
     }
     atls_cmw_free(cmw);
-    *namep = rc ? NULL : name;
-    return rc;
+    *namep = result ? NULL : name;
+    return result;
 }
 
 int atls_faults_splice(struct atls_bytes cab, struct atls_bytes pat, uint8_t **outp, size_t *sizep)
@@ -381,16 +383,16 @@ int atls_faults_splice(struct atls_bytes cab, struct atls_bytes pat, uint8_t **o
     struct atls_cmw *cmw;
     struct atls_bytes kat = {NULL, 0}, old = {NULL, 0};
     struct atls_sink out;
-    int rc = open_cab(cab, &cmw, &kat, &old);
+    int result = open_cab(cab, &cmw, &kat, &old);
 
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
-    rc = atls_fault_output(cab.size + pat.size, &out);
-    if (!rc) {
+    result = atls_fault_output(cab.size + pat.size, &out);
+    if (!result) {
         write_wrapper(&out, &no_flaw, kat, pat);
-        rc = atls_fault_done(&out, outp, sizep);
+        result = atls_fault_done(&out, outp, sizep);
     }
     atls_cmw_free(cmw);
-    return rc;
+    return result;
 }

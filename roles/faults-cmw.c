@@ -61,7 +61,7 @@ static int spoil_json(json_t **rootp, const char *name)
 {
     json_t *root = *rootp;
     bool record = json_is_array(root);
-    int rc;
+    int result;
 
     if (is(name, "cmw-empty-collection")) {
         if (record) {
@@ -70,19 +70,20 @@ static int spoil_json(json_t **rootp, const char *name)
         } else {
             json_object_clear(root);
         }
-        rc = json_object_set_new(root, ATLS_CMW_COLLECTION_TYPE, json_string(ATLS_CAB_TYPE));
+        result = json_object_set_new(root, ATLS_CMW_COLLECTION_TYPE, json_string(ATLS_CAB_TYPE));
     } else if (is(name, "cmw-missing-kat")) {
         if (record) {
             return no_such_flaw(name, "a record");
         }
-        rc = json_object_del(root, "kat");
+        result = json_object_del(root, "kat");
     } else if (!record && is(name, "cmw-relative-type")) {
-        rc = json_object_set_new(root, ATLS_CMW_COLLECTION_TYPE, json_string("rats/kat"));
+        result = json_object_set_new(root, ATLS_CMW_COLLECTION_TYPE, json_string("rats/kat"));
     } else {
-        rc = spoil_json_record(record ? root : json_object_get(root, "kat"), name);
+        result = spoil_json_record(record ? root : json_object_get(root, "kat"), name);
     }
-    return rc ? atls_fail(ATLS_E_MALFORMED, NULL, "the message to break is no CAB and no record")
-              : 0;
+    return result
+               ? atls_fail(ATLS_E_MALFORMED, NULL, "the message to break is no CAB and no record")
+               : 0;
 }
 
 static int write_json(json_t *root, struct atls_sink *s)
@@ -111,24 +112,24 @@ int atls_faults_mutate_json(const struct atls_faults *faults, struct atls_bytes 
     if (strncmp(name, "cbor-", 5) == 0) {
         return no_such_flaw(name, "JSON");
     }
-    int rc = atls_fault_output(cmw.size, &out);
-    if (rc) {
-        return rc;
+    int result = atls_fault_output(cmw.size, &out);
+    if (result) {
+        return result;
     }
-    if (!atls_fault_of_bytes(name, value, cmw, &out, &rc)) {
+    if (!atls_fault_of_bytes(name, value, cmw, &out, &result)) {
         json_t *root = json_loadb((const char *)cmw.data, cmw.size, 0, NULL);
-        rc = root ? spoil_json(&root, name)
-                  : atls_fail(ATLS_E_MALFORMED, NULL, "the message to break is not JSON");
-        rc = rc ? rc : write_json(root, &out);
+        result = root ? spoil_json(&root, name)
+                      : atls_fail(ATLS_E_MALFORMED, NULL, "the message to break is not JSON");
+        result = result ? result : write_json(root, &out);
         json_decref(root);
     }
-    if (rc) {
+    if (result) {
         free(out.data);
-        return rc;
+        return result;
     }
-    rc = atls_fault_done(&out, outp, sizep);
-    *namep = rc ? NULL : name;
-    return rc;
+    result = atls_fault_done(&out, outp, sizep);
+    *namep = result ? NULL : name;
+    return result;
 }
 
 /* A record again, with the flaw. */
@@ -187,24 +188,24 @@ int atls_faults_mutate_record(const struct atls_faults *faults, struct atls_byte
     if (!name || !of_wrapper(name, value)) {
         return 0;
     }
-    int rc = atls_cmw_parse_as(ATLS_CBOR, cmw, &record);
-    if (rc) {
-        return rc;
+    int result = atls_cmw_parse_as(ATLS_CBOR, cmw, &record);
+    if (result) {
+        return result;
     }
-    rc = atls_fault_output(cmw.size, &out);
-    if (!rc) {
-        if (!atls_fault_of_bytes(name, value, cmw, &out, &rc)) {
-            rc = write_record(&out, name, record);
+    result = atls_fault_output(cmw.size, &out);
+    if (!result) {
+        if (!atls_fault_of_bytes(name, value, cmw, &out, &result)) {
+            result = write_record(&out, name, record);
         }
-        if (rc) {
+        if (result) {
             free(out.data);
         } else {
-            rc = atls_fault_done(&out, outp, sizep);
+            result = atls_fault_done(&out, outp, sizep);
         }
     }
     atls_cmw_free(record);
-    *namep = rc ? NULL : name;
-    return rc;
+    *namep = result ? NULL : name;
+    return result;
 }
 
 static const char *const result_faults[] = {"result-garbage", "result-signature",
@@ -216,10 +217,10 @@ static int flip_signature(struct atls_sink *s, struct atls_bytes signed_part,
 {
     uint8_t *signature;
     size_t size;
-    int rc = atls_base64_decode(ATLS_BASE64URL, text, &signature, &size);
+    int result = atls_base64_decode(ATLS_BASE64URL, text, &signature, &size);
 
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
     if (size) {
         signature[size - 1] ^= 1;
@@ -276,16 +277,16 @@ int atls_faults_mutate_result(const struct atls_faults *faults, struct atls_byte
     if (!name) {
         return 0;
     }
-    int rc = atls_fault_output(jwt.size, &out);
-    if (rc) {
-        return rc;
+    int result = atls_fault_output(jwt.size, &out);
+    if (result) {
+        return result;
     }
-    rc = spoil_result(&out, name, jwt);
-    if (rc) {
+    result = spoil_result(&out, name, jwt);
+    if (result) {
         free(out.data);
-        return rc;
+        return result;
     }
-    rc = atls_fault_done(&out, outp, sizep);
-    *namep = rc ? NULL : name;
-    return rc;
+    result = atls_fault_done(&out, outp, sizep);
+    *namep = result ? NULL : name;
+    return result;
 }

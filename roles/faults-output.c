@@ -60,11 +60,11 @@ int atls_fault_output(size_t size, struct atls_sink *sinkp)
 int atls_fault_done(struct atls_sink *s, uint8_t **outp, size_t *sizep)
 {
     struct atls_bytes bytes;
-    int rc = atls_sink_done(s, &bytes);
+    int result = atls_sink_done(s, &bytes);
 
-    if (rc) {
+    if (result) {
         free(s->data);
-        return rc;
+        return result;
     }
     *outp = s->data;
     *sizep = bytes.size;

@@ -392,10 +392,10 @@ int atls_http_poll(struct atls_http *http, struct curl_waitfd *extra, unsigned c
                    int timeout_ms)
 {
     int wait = start_due(http, timeout_ms < 0 ? INT_MAX : timeout_ms);
-    int rc = drive(http);
+    int result = drive(http);
 
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
     for (unsigned i = 0; i < count; i++) {
         extra[i].revents = 0;
@@ -408,9 +408,9 @@ int atls_http_poll(struct atls_http *http, struct curl_waitfd *extra, unsigned c
         return atls_fail(-EIO, NULL, "libcurl: %s", curl_multi_strerror(code));
     }
     start_due(http, 0);
-    rc = drive(http);
+    result = drive(http);
     http->news = false; /* the caller looks at every exchange now */
-    return rc;
+    return result;
 }
 
 int atls_http_result(const struct atls_http_exchange *x, struct atls_http_answer *answerp,

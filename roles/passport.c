@@ -126,25 +126,27 @@ static int submit_token(struct atls_attester *attester, struct atls_passport *pa
                                         ATLS_MT_PSA_RFC9783};
     uint8_t *token;
     size_t size;
-    int rc = asked_for ? atls_attester_make_token(attester, conn, nonce, &token, &size)
-                       : atls_device_attest_platform(attester->device, nonce, &token, &size);
+    int result = asked_for ? atls_attester_make_token(attester, conn, nonce, &token, &size)
+                           : atls_device_attest_platform(attester->device, nonce, &token, &size);
 
-    if (rc) {
-        return fetch_failed(attester, passport, rc,
-                            asked_for ? attester->reason
-                            : rc < 0  ? "internal"
-                                      : "device-unavailable");
+    if (result) {
+        return fetch_failed(attester, passport, result,
+                            asked_for    ? attester->reason
+                            : result < 0 ? "internal"
+                                         : "device-unavailable");
     }
-    rc = ATLS_E_UNSUPPORTED;
-    for (size_t i = 0; rc == ATLS_E_UNSUPPORTED && i < sizeof types / sizeof *types; i++) {
-        rc = atls_verifier_session_submit(passport->session, types[i], ATLS_BYTES(token, size));
+    result = ATLS_E_UNSUPPORTED;
+    for (size_t i = 0; result == ATLS_E_UNSUPPORTED && i < sizeof types / sizeof *types; i++) {
+        result = atls_verifier_session_submit(passport->session, types[i], ATLS_BYTES(token, size));
     }
     free(token);
-    if (!rc && !asked_for) {
+    if (!result && !asked_for) {
         atls_attester_tell_fault(attester, conn, "result-without-key",
                                  "the verifier got a bare platform token");
     }
-    return rc ? fetch_failed(attester, passport, rc, rc < 0 ? "internal" : "verifier-error") : 0;
+    return result ? fetch_failed(attester, passport, result,
+                                 result < 0 ? "internal" : "verifier-error")
+                  : 0;
 }
 
 static int submit(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
@@ -158,15 +160,17 @@ static int submit(struct atls_attester *attester, struct atls_passport *passport
         atls_faults_has(&attester->inner, "result-without-key", NULL)) {
         return submit_token(attester, passport, conn, nonce);
     }
-    int rc = atls_attester_make_cab(attester, conn, nonce, &cab, &size);
-    rc = rc ? rc : atls_attester_serialize_cab(attester, cab, size, &cmw, &size);
-    if (rc) {
-        return fetch_failed(attester, passport, rc, attester->reason);
+    int result = atls_attester_make_cab(attester, conn, nonce, &cab, &size);
+    result = result ? result : atls_attester_serialize_cab(attester, cab, size, &cmw, &size);
+    if (result) {
+        return fetch_failed(attester, passport, result, attester->reason);
     }
-    rc = atls_verifier_session_submit(passport->session, json ? ATLS_MT_CMW_JSON : ATLS_MT_CMW_CBOR,
-                                      ATLS_BYTES(cmw, size));
+    result = atls_verifier_session_submit(
+        passport->session, json ? ATLS_MT_CMW_JSON : ATLS_MT_CMW_CBOR, ATLS_BYTES(cmw, size));
     free(cmw);
-    return rc ? fetch_failed(attester, passport, rc, rc < 0 ? "internal" : "verifier-error") : 0;
+    return result ? fetch_failed(attester, passport, result,
+                                 result < 0 ? "internal" : "verifier-error")
+                  : 0;
 }
 
 /* Keeps the result. Only its times are read, unverified: they say when to fetch the next one. */
@@ -206,7 +210,7 @@ static int fetch(struct atls_attester *attester, struct atls_passport *passport,
                  struct atls_bytes binder)
 {
     struct atls_bytes nonce, jwt;
-    int rc;
+    int result;
 
     if (!passport->session) {
         if (passport->failed_at > 0 && atls_now() < passport->failed_at + GRACE_SECONDS) {
@@ -217,26 +221,27 @@ static int fetch(struct atls_attester *attester, struct atls_passport *passport,
             atls_fail(-EINVAL, NULL, "passport needs the URL of a verifier");
             return atls_attester_fails(attester, -EINVAL, "internal");
         }
-        rc = atls_verifier_session_open(attester->client, attester->options.verifier_url,
-                                        NONCE_SIZE, binder, &passport->session);
-        if (rc) {
-            return atls_attester_fails(attester, rc, "internal");
+        result = atls_verifier_session_open(attester->client, attester->options.verifier_url,
+                                            NONCE_SIZE, binder, &passport->session);
+        if (result) {
+            return atls_attester_fails(attester, result, "internal");
         }
         passport->submitted = false;
     }
     if (!passport->submitted) {
-        rc = atls_verifier_session_nonce(passport->session, &nonce);
-        if (rc) {
-            return session_failed(attester, passport, rc);
+        result = atls_verifier_session_nonce(passport->session, &nonce);
+        if (result) {
+            return session_failed(attester, passport, result);
         }
-        rc = submit(attester, passport, conn, nonce);
-        if (rc) {
-            return rc;
+        result = submit(attester, passport, conn, nonce);
+        if (result) {
+            return result;
         }
         passport->submitted = true;
     }
-    rc = atls_verifier_session_result(passport->session, &jwt);
-    return rc ? session_failed(attester, passport, rc) : keep(attester, passport, conn, jwt);
+    result = atls_verifier_session_result(passport->session, &jwt);
+    return result ? session_failed(attester, passport, result)
+                  : keep(attester, passport, conn, jwt);
 }
 
 static void tell_result(struct atls_attester *attester, struct atls_passport *passport,
@@ -258,19 +263,19 @@ static int wrap(struct atls_attester *attester, const struct atls_passport *pass
     uint8_t *broken;
     size_t size;
     const char *name;
-    int rc = atls_faults_mutate_result(&attester->inner, jwt, &broken, &size, &name);
+    int result = atls_faults_mutate_result(&attester->inner, jwt, &broken, &size, &name);
 
-    if (rc) {
-        return atls_attester_fails(attester, rc, "internal");
+    if (result) {
+        return atls_attester_fails(attester, result, "internal");
     }
     if (name) {
         atls_attester_tell_fault(attester, conn, name, "the result was changed");
         jwt = ATLS_BYTES(broken, size);
     }
-    rc = atls_attester_wrap(attester, ATLS_CF_EAT_JWT, jwt, ATLS_IND_ATTESTATION_RESULTS, cmwp,
-                            sizep);
+    result = atls_attester_wrap(attester, ATLS_CF_EAT_JWT, jwt, ATLS_IND_ATTESTATION_RESULTS, cmwp,
+                                sizep);
     free(broken);
-    return rc;
+    return result;
 }
 
 static int present(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
@@ -280,9 +285,10 @@ static int present(struct atls_attester *attester, struct atls_passport *passpor
     size_t size = 0;
 
     tell_result(attester, passport, conn);
-    int rc = wrap(attester, passport, conn, &cmw, &size);
-    return rc ? rc
-              : atls_attester_present(attester, conn, ATLS_MODEL_PASSPORT, cmw, size, credentialp);
+    int result = wrap(attester, passport, conn, &cmw, &size);
+    return result
+               ? result
+               : atls_attester_present(attester, conn, ATLS_MODEL_PASSPORT, cmw, size, credentialp);
 }
 
 int atls_attester_renew(struct atls_attester *attester)
@@ -290,20 +296,20 @@ int atls_attester_renew(struct atls_attester *attester)
     if (is_usable(attester)) {
         return 0;
     }
-    int rc = fetch(attester, &attester->passport, 0, (struct atls_bytes){NULL, 0});
-    if (!rc) {
+    int result = fetch(attester, &attester->passport, 0, (struct atls_bytes){NULL, 0});
+    if (!result) {
         tell_result(attester, &attester->passport, 0);
     }
-    return rc;
+    return result;
 }
 
 int atls_attester_result(struct atls_attester *attester, unsigned conn,
                          struct atls_credential *credentialp)
 {
     if (!is_usable(attester)) {
-        int rc = fetch(attester, &attester->passport, conn, (struct atls_bytes){NULL, 0});
-        if (rc) {
-            return rc;
+        int result = fetch(attester, &attester->passport, conn, (struct atls_bytes){NULL, 0});
+        if (result) {
+            return result;
         }
     }
     return present(attester, &attester->passport, conn, credentialp);
@@ -323,19 +329,19 @@ int atls_attester_bound_result(struct atls_attester *attester, unsigned conn,
         return atls_attester_fails(attester, -ENOMEM, "internal");
     }
     bool first = !bound->passport.session;
-    int rc = fetch(attester, &bound->passport, conn, binder);
-    if (first && (!rc || rc == ATLS_E_AGAIN)) {
+    int result = fetch(attester, &bound->passport, conn, binder);
+    if (first && (!result || result == ATLS_E_AGAIN)) {
         atls_event(attester->events, "challenge", "{s:i, s:s, s:o}", "conn", (int)conn, "direction",
                    "computed", "nonce", atls_json_hex(binder));
     }
-    if (rc == ATLS_E_AGAIN) {
-        return rc;
+    if (result == ATLS_E_AGAIN) {
+        return result;
     }
-    rc = rc ? rc : present(attester, &bound->passport, conn, credentialp);
+    result = result ? result : present(attester, &bound->passport, conn, credentialp);
     struct atls_bound_result **at = &attester->bound;
     while (*at != bound) {
         at = &(*at)->next;
     }
     drop_bound(at);
-    return rc;
+    return result;
 }

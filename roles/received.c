@@ -41,17 +41,17 @@ static int check_token(struct atls_bytes token, bool strict, enum atls_cose_tagg
     const char *clause = strict ? "RFC 8949 section 4.1" : "RFC 8949 section 3";
     struct atls_cose_sign1 message;
     struct atls_cbor_reader r;
-    int rc = atls_cbor_open(&r, token, rules, clause);
+    int result = atls_cbor_open(&r, token, rules, clause);
 
-    if (rc) {
-        return fails(rc, "malformed-cbor", reasonp);
+    if (result) {
+        return fails(result, "malformed-cbor", reasonp);
     }
-    rc = atls_cose_sign1_parse(token, tagging, NULL, &message);
-    if (rc) {
-        return fails(rc, "malformed-cose", reasonp);
+    result = atls_cose_sign1_parse(token, tagging, NULL, &message);
+    if (result) {
+        return fails(result, "malformed-cose", reasonp);
     }
-    rc = atls_cbor_open(claimsp, message.payload, rules, clause);
-    return rc ? fails(rc, "malformed-cbor", reasonp) : 0;
+    result = atls_cbor_open(claimsp, message.payload, rules, clause);
+    return result ? fails(result, "malformed-cbor", reasonp) : 0;
 }
 
 /* The wrapper's heads; JSON has none. */
@@ -72,9 +72,9 @@ static int check_wrapper(struct atls_bytes in, const struct atls_cmw *cmw)
 static int read_client(struct atls_cbor_reader claims, struct atls_received *received,
                        const char **reasonp)
 {
-    int rc = atls_pat_read_client(&claims, &received->pat_client);
+    int result = atls_pat_read_client(&claims, &received->pat_client);
 
-    return rc < 0 ? fails(rc, "internal", reasonp) : 0;
+    return result < 0 ? fails(result, "internal", reasonp) : 0;
 }
 
 static int parse_cab(struct atls_received *received, const char **reasonp)
@@ -84,39 +84,39 @@ static int parse_cab(struct atls_received *received, const char **reasonp)
     struct atls_cwt_times times = {.has_exp = false};
     struct atls_cbor_reader payload;
     struct atls_kat_claims claims;
-    int rc = 0;
+    int result = 0;
 
     if (cmw->form == ATLS_CMW_COLLECTION) {
         kat = atls_cmw_find(cmw, "kat");
         pat = atls_cmw_find(cmw, "pat");
     }
     if (kat && kat->form != ATLS_CMW_COLLECTION) {
-        rc = check_token(kat->value, true, ATLS_COSE_TAG_EITHER, &payload, reasonp);
-        if (rc) {
-            return rc;
+        result = check_token(kat->value, true, ATLS_COSE_TAG_EITHER, &payload, reasonp);
+        if (result) {
+            return result;
         }
-        rc = atls_kat_claims_parse(payload.in, &claims);
-        if (rc) {
-            return fails(rc, "malformed-claims", reasonp);
+        result = atls_kat_claims_parse(payload.in, &claims);
+        if (result) {
+            return fails(result, "malformed-claims", reasonp);
         }
     }
     if (pat && pat->form != ATLS_CMW_COLLECTION) {
-        rc = check_token(pat->value, false, ATLS_COSE_TAG_EITHER, &payload, reasonp);
-        if (rc) {
-            return rc;
+        result = check_token(pat->value, false, ATLS_COSE_TAG_EITHER, &payload, reasonp);
+        if (result) {
+            return result;
         }
-        rc = read_client(payload, received, reasonp);
-        if (rc) {
-            return rc;
+        result = read_client(payload, received, reasonp);
+        if (result) {
+            return result;
         }
-        rc = atls_pat_read(&payload, &times, &nonce);
-        if (rc) {
-            return fails(rc, "malformed-claims", reasonp);
+        result = atls_pat_read(&payload, &times, &nonce);
+        if (result) {
+            return fails(result, "malformed-claims", reasonp);
         }
     }
-    rc = atls_cab_parse(cmw, &received->cab);
-    if (rc) {
-        return fails(rc, "malformed-cmw", reasonp);
+    result = atls_cab_parse(cmw, &received->cab);
+    if (result) {
+        return fails(result, "malformed-cmw", reasonp);
     }
     received->cab.pat_nonce = nonce;
     received->cab.pat_times = times;
@@ -155,7 +155,7 @@ static int parse_result(struct atls_received *received, const struct atls_public
 {
     const struct atls_cmw *cmw = received->cmw;
     struct atls_ear ear;
-    int rc;
+    int result;
 
     if (cmw->form == ATLS_CMW_COLLECTION || !atls_cmw_type_is(cmw, ATLS_MT_EAT_JWT) ||
         (cmw->indicator && !(cmw->indicator & ATLS_IND_ATTESTATION_RESULTS))) {
@@ -165,23 +165,23 @@ static int parse_result(struct atls_received *received, const struct atls_public
                      "malformed-result", reasonp);
     }
     received->jwt = cmw->value;
-    rc = atls_jws_parse(cmw->value, &received->jws);
-    if (!rc && atls_jws_is_unsecured(&received->jws)) {
+    result = atls_jws_parse(cmw->value, &received->jws);
+    if (!result && atls_jws_is_unsecured(&received->jws)) {
         return fails(atls_fail(ATLS_E_SIGNATURE, "RFC 8725 section 3.2",
                                "expected a signed result, came one with alg none"),
                      "result-signature-invalid", reasonp);
     }
-    rc = rc ? rc : atls_ear_parse_claims(received->jws.payload, &ear);
-    if (rc) {
-        return fails(rc, "malformed-result", reasonp);
+    result = result ? result : atls_ear_parse_claims(received->jws.payload, &ear);
+    if (result) {
+        return fails(result, "malformed-result", reasonp);
     }
-    rc = find_key(&ear, leaf, received, reasonp);
-    if (!rc) {
+    result = find_key(&ear, leaf, received, reasonp);
+    if (!result) {
         received->issuer = ear.issuer;
         ear.issuer = NULL;
     }
     atls_ear_clear(&ear);
-    return rc;
+    return result;
 }
 
 static bool is_token(const struct atls_cmw *cmw)
@@ -208,13 +208,13 @@ static int parse_token(struct atls_received *received, const struct atls_public_
                                "expected evidence (ind 4), the record says that it is none"),
                      "malformed-cmw", reasonp);
     }
-    int rc = check_token(cmw->value, false, ATLS_COSE_TAG_EITHER, &payload, reasonp);
-    if (rc) {
-        return rc;
+    int result = check_token(cmw->value, false, ATLS_COSE_TAG_EITHER, &payload, reasonp);
+    if (result) {
+        return result;
     }
-    rc = atls_pat_read(&payload, &received->token_times, &received->token_nonce);
-    if (rc) {
-        return fails(rc, "malformed-claims", reasonp);
+    result = atls_pat_read(&payload, &received->token_times, &received->token_nonce);
+    if (result) {
+        return fails(result, "malformed-claims", reasonp);
     }
     received->format = ATLS_FORMAT_PSA;
     received->token = cmw->value;
@@ -229,28 +229,28 @@ int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *re
     struct atls_bytes kat, pat, nonce;
     struct atls_cbor_reader payload;
     struct atls_cwt_times times;
-    int rc = atls_prototype_bundle_split(in, &kat, &pat);
+    int result = atls_prototype_bundle_split(in, &kat, &pat);
 
-    if (rc) {
-        return fails(rc, "malformed-cmw", reasonp);
+    if (result) {
+        return fails(result, "malformed-cmw", reasonp);
     }
     /* The linkage hashes a point, which has one encoding: that of the KAT need not be strict. */
-    rc = check_token(kat, false, ATLS_COSE_TAG_REQUIRED, &payload, reasonp);
-    rc = rc ? rc : check_token(pat, false, ATLS_COSE_TAG_REQUIRED, &payload, reasonp);
-    if (rc) {
-        return rc;
+    result = check_token(kat, false, ATLS_COSE_TAG_REQUIRED, &payload, reasonp);
+    result = result ? result : check_token(pat, false, ATLS_COSE_TAG_REQUIRED, &payload, reasonp);
+    if (result) {
+        return result;
     }
-    rc = read_client(payload, &received, reasonp);
-    if (rc) {
-        return rc;
+    result = read_client(payload, &received, reasonp);
+    if (result) {
+        return result;
     }
-    rc = atls_pat_read(&payload, &times, &nonce);
-    if (rc) {
-        return fails(rc, "malformed-claims", reasonp);
+    result = atls_pat_read(&payload, &times, &nonce);
+    if (result) {
+        return fails(result, "malformed-claims", reasonp);
     }
-    rc = atls_prototype_bundle_parse(in, &received.cab);
-    if (rc) {
-        return fails(rc, "malformed-claims", reasonp);
+    result = atls_prototype_bundle_parse(in, &received.cab);
+    if (result) {
+        return fails(result, "malformed-claims", reasonp);
     }
     received.cab.pat_nonce = nonce;
     received.cab.pat_times = times;
@@ -270,22 +270,22 @@ int atls_received_parse_beside(enum atls_model model, const struct atls_public_k
                                const char **reasonp)
 {
     struct atls_received received = {.cmw = NULL};
-    int rc = atls_cmw_parse(in, &received.cmw);
+    int result = atls_cmw_parse(in, &received.cmw);
 
-    if (rc) {
-        return fails(rc, "malformed-cmw", reasonp);
+    if (result) {
+        return fails(result, "malformed-cmw", reasonp);
     }
-    rc = check_wrapper(in, received.cmw);
-    if (rc) {
+    result = check_wrapper(in, received.cmw);
+    if (result) {
         atls_received_clear(&received);
-        return fails(rc, "malformed-cmw", reasonp);
+        return fails(result, "malformed-cmw", reasonp);
     }
-    rc = model == ATLS_MODEL_PASSPORT     ? parse_result(&received, unnamed ? leaf : NULL, reasonp)
-         : leaf && is_token(received.cmw) ? parse_token(&received, leaf, reasonp)
-                                          : parse_cab(&received, reasonp);
-    if (rc) {
+    result = model == ATLS_MODEL_PASSPORT ? parse_result(&received, unnamed ? leaf : NULL, reasonp)
+             : leaf && is_token(received.cmw) ? parse_token(&received, leaf, reasonp)
+                                              : parse_cab(&received, reasonp);
+    if (result) {
         atls_received_clear(&received);
-        return rc;
+        return result;
     }
     *receivedp = received;
     return 0;

@@ -23,20 +23,20 @@ static int load_key(const char *path, json_t **jwkp)
     uint8_t *text;
     size_t size;
     json_t *jwk;
-    int rc = atls_read_file(path, JWK_FILE_MAX, &text, &size);
+    int result = atls_read_file(path, JWK_FILE_MAX, &text, &size);
 
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
-    rc = atls_json_object(ATLS_BYTES(text, size), path, &jwk);
+    result = atls_json_object(ATLS_BYTES(text, size), path, &jwk);
     free(text);
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
-    rc = atls_verification_key_check(jwk);
-    if (rc) {
+    result = atls_verification_key_check(jwk);
+    if (result) {
         json_decref(jwk);
-        return atls_fail(rc, atls_error_clause(), "%s: %s", path, atls_error_text());
+        return atls_fail(result, atls_error_clause(), "%s: %s", path, atls_error_text());
     }
     *jwkp = jwk;
     return 0;
@@ -47,7 +47,7 @@ int atls_relying_party_new(const struct atls_relying_party_options *options,
                            struct atls_relying_party **rpp)
 {
     struct atls_relying_party *rp = calloc(1, sizeof *rp);
-    int rc = 0;
+    int result = 0;
 
     if (!rp || !(rp->trusted = calloc(options->trusted_count + 1, sizeof *rp->trusted))) {
         free(rp);
@@ -57,19 +57,19 @@ int atls_relying_party_new(const struct atls_relying_party_options *options,
     rp->client = client;
     rp->events = events;
     if (options->accept_tier != ATLS_TIER_AFFIRMING && options->accept_tier != ATLS_TIER_WARNING) {
-        rc = atls_fail(-EINVAL, NULL, "a relying party accepts affirming, or also warning");
+        result = atls_fail(-EINVAL, NULL, "a relying party accepts affirming, or also warning");
     }
-    for (size_t i = 0; !rc && i < options->trusted_count; i++) {
+    for (size_t i = 0; !result && i < options->trusted_count; i++) {
         struct atls_trust *trust = &rp->trusted[rp->trusted_count++];
         trust->id = options->trusted[i].id;
         trust->source = options->trusted[i].source;
         if (!is_url(trust->source)) {
-            rc = load_key(trust->source, &trust->jwk);
+            result = load_key(trust->source, &trust->jwk);
         }
     }
-    if (rc) {
+    if (result) {
         atls_relying_party_free(rp);
-        return rc;
+        return result;
     }
     *rpp = rp;
     return 0;

@@ -111,34 +111,34 @@ void test_poll_once(struct test_appraisal *f)
 
 void test_await_verdict(struct test_appraisal *f)
 {
-    int rc;
+    int result;
 
     for (;;) {
         atls_fail(ATLS_E_MISMATCH, STALE, STALE);
-        rc = atls_appraisal_verdict(f->appraisal, &f->verdict);
-        if (rc != ATLS_E_AGAIN)
+        result = atls_appraisal_verdict(f->appraisal, &f->verdict);
+        if (result != ATLS_E_AGAIN)
             break;
         test_poll_once(f);
     }
-    assert_int_equal(rc, 0);
+    assert_int_equal(result, 0);
 }
 
 void test_background_check_once(struct test_appraisal *f)
 {
     struct atls_bytes nonce;
     struct atls_public_key key;
-    int rc;
+    int result;
 
     assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_BACKGROUND_CHECK, &f->appraisal), 0);
-    while ((rc = atls_appraisal_challenge(f->appraisal, &nonce)) == ATLS_E_AGAIN) {
+    while ((result = atls_appraisal_challenge(f->appraisal, &nonce)) == ATLS_E_AGAIN) {
         test_poll_once(f);
     }
-    if (rc == 0) {
+    if (result == 0) {
         assert_int_equal(atls_attester_evidence(f->attester, 1, nonce, &f->credential), 0);
         atls_fail(ATLS_E_MISMATCH, STALE, STALE);
-        rc = atls_appraisal_credential(f->appraisal,
-                                       ATLS_BYTES(f->credential.cmw, f->credential.size), &key);
-        assert_true(rc == 0 || rc > 0);
+        result = atls_appraisal_credential(f->appraisal,
+                                           ATLS_BYTES(f->credential.cmw, f->credential.size), &key);
+        assert_true(result == 0 || result > 0);
     }
     test_await_verdict(f);
 }

@@ -73,10 +73,10 @@ static void begin(struct test_appraisal *f, enum atls_model model, struct atls_b
 static void take_credential(struct test_appraisal *f)
 {
     struct atls_public_key key;
-    int rc = atls_appraisal_credential(f->appraisal,
-                                       ATLS_BYTES(f->credential.cmw, f->credential.size), &key);
+    int result = atls_appraisal_credential(f->appraisal,
+                                           ATLS_BYTES(f->credential.cmw, f->credential.size), &key);
 
-    assert_true(rc >= 0);
+    assert_true(result >= 0);
 }
 
 static void check(const struct test_appraisal *f, const char *what, const char *reason,
@@ -398,16 +398,16 @@ static void test_nonce_then_binder(void **state)
 {
     struct test_appraisal *f = *state;
     struct atls_bytes nonce;
-    int rc;
+    int result;
 
     for (unsigned over_binder = 0; over_binder < 2; over_binder++) {
         renew(f, NULL);
         assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_BACKGROUND_CHECK, &f->appraisal),
                          0);
-        while ((rc = atls_appraisal_challenge(f->appraisal, &nonce)) == ATLS_E_AGAIN) {
+        while ((result = atls_appraisal_challenge(f->appraisal, &nonce)) == ATLS_E_AGAIN) {
             test_poll_once(f);
         }
-        assert_int_equal(rc, 0);
+        assert_int_equal(result, 0);
         assert_int_equal(atls_attester_bound_evidence(
                              f->attester, 1, over_binder ? BINDER(32) : nonce, &f->credential),
                          0);

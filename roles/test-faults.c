@@ -86,9 +86,9 @@ static void test_flags(void **state)
 {
     for (size_t i = 0; i < sizeof flag_rows / sizeof *flag_rows; i++) {
         struct atls_faults faults = {.count = 0};
-        int code = atls_faults_add(&faults, flag_rows[i].argument);
-        if (code != flag_rows[i].code || faults.count != (code ? 0 : 1)) {
-            fail_msg("%s: expected %d, came %d", flag_rows[i].argument, flag_rows[i].code, code);
+        int result = atls_faults_add(&faults, flag_rows[i].argument);
+        if (result != flag_rows[i].code || faults.count != (result ? 0 : 1)) {
+            fail_msg("%s: expected %d, came %d", flag_rows[i].argument, flag_rows[i].code, result);
         }
     }
     struct atls_faults faults = {.count = 0};
@@ -274,8 +274,8 @@ static void check_json(const char *fault, struct atls_bytes cmw, enum atls_model
     const char *name;
 
     assert_int_equal(atls_faults_add(&faults, fault), 0);
-    int code = atls_faults_mutate_json(&faults, cmw, &out, &size, &name);
-    assert_int_equal(code, expected ? 0 : ATLS_E_UNSUPPORTED);
+    int result = atls_faults_mutate_json(&faults, cmw, &out, &size, &name);
+    assert_int_equal(result, expected ? 0 : ATLS_E_UNSUPPORTED);
     assert_true((name != NULL) == (expected != NULL));
     if (expected && strcmp(reason_of(model, ATLS_BYTES(out, size)), expected) != 0) {
         fail_msg("%s: expected %s, came %s: %.*s", fault, expected,
@@ -343,9 +343,9 @@ static void test_record(void **state)
     for (size_t i = 0; i < sizeof record_rows / sizeof *record_rows; i++) {
         struct atls_faults faults = {.count = 0};
         assert_int_equal(atls_faults_add(&faults, record_rows[i].fault), 0);
-        int code =
+        int result =
             atls_faults_mutate_record(&faults, ATLS_BYTES(record, record_size), &out, &size, &name);
-        assert_int_equal(code, record_rows[i].reason ? 0 : ATLS_E_UNSUPPORTED);
+        assert_int_equal(result, record_rows[i].reason ? 0 : ATLS_E_UNSUPPORTED);
         if (record_rows[i].reason && strcmp(reason_of(ATLS_MODEL_PASSPORT, ATLS_BYTES(out, size)),
                                             record_rows[i].reason) != 0) {
             fail_msg("%s: expected %s", record_rows[i].fault, record_rows[i].reason);
@@ -374,9 +374,9 @@ static void test_result(void **state)
         assert_string_equal(name, names[i]);
         assert_true(atls_bytes_is_text(ATLS_BYTES(out, size), broken[i]));
         free(out);
-        int code =
+        int result =
             atls_faults_mutate_result(&faults, atls_bytes_of_text("no dots"), &out, &size, &name);
-        assert_int_equal(code, i == 0 ? 0 : ATLS_E_MALFORMED);
+        assert_int_equal(result, i == 0 ? 0 : ATLS_E_MALFORMED);
         free(out);
     }
 }

@@ -152,24 +152,24 @@ static void poll_once(struct fixture *f)
 static void background_check(struct fixture *f)
 {
     struct atls_bytes nonce;
-    int rc;
+    int result;
 
     assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_BACKGROUND_CHECK, &f->appraisal), 0);
-    while ((rc = atls_appraisal_challenge(f->appraisal, &nonce)) == ATLS_E_AGAIN) {
+    while ((result = atls_appraisal_challenge(f->appraisal, &nonce)) == ATLS_E_AGAIN) {
         poll_once(f);
     }
-    assert_int_equal(rc, 0);
+    assert_int_equal(result, 0);
     assert_int_equal(atls_attester_evidence(f->attester, 1, nonce, &f->credential), 0);
 }
 
 static void passport(struct fixture *f)
 {
-    int rc;
+    int result;
 
-    while ((rc = atls_attester_result(f->attester, 1, &f->credential)) == ATLS_E_AGAIN) {
+    while ((result = atls_attester_result(f->attester, 1, &f->credential)) == ATLS_E_AGAIN) {
         poll_once(f);
     }
-    if (rc) {
+    if (result) {
         fail_msg("no result: %s: %s", atls_attester_reason(f->attester), atls_error_text());
     }
     assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_PASSPORT, &f->appraisal), 0);
@@ -179,16 +179,16 @@ static void passport(struct fixture *f)
 
 static void judge(struct fixture *f, const struct story *story, const char *model)
 {
-    int rc = atls_appraisal_credential(f->appraisal,
-                                       ATLS_BYTES(f->credential.cmw, f->credential.size), &f->key);
+    int result = atls_appraisal_credential(
+        f->appraisal, ATLS_BYTES(f->credential.cmw, f->credential.size), &f->key);
 
-    if (rc == 0) {
+    if (result == 0) {
         assert_true(atls_public_key_equal(&f->key, &f->credential.key));
     }
-    while ((rc = atls_appraisal_verdict(f->appraisal, &f->verdict)) == ATLS_E_AGAIN) {
+    while ((result = atls_appraisal_verdict(f->appraisal, &f->verdict)) == ATLS_E_AGAIN) {
         poll_once(f);
     }
-    assert_int_equal(rc, 0);
+    assert_int_equal(result, 0);
     if (strcmp(f->verdict.reason, story->reason) != 0 || f->verdict.tier != story->tier ||
         f->verdict.accepted != (strcmp(story->reason, "ok") == 0) ||
         f->verdict.verifier_at_fault != story->at_fault) {
@@ -412,11 +412,11 @@ static void test_device_gone(void **state)
     assert_true(atls_attester_evidence(f->attester, 2, ATLS_BYTES(challenge, 32), &f->credential) >
                 0);
     assert_string_equal(atls_attester_reason(f->attester), "device-unavailable");
-    int rc;
-    while ((rc = atls_attester_result(f->attester, 3, &f->credential)) == ATLS_E_AGAIN) {
+    int result;
+    while ((result = atls_attester_result(f->attester, 3, &f->credential)) == ATLS_E_AGAIN) {
         poll_once(f);
     }
-    assert_true(rc > 0);
+    assert_true(result > 0);
     assert_string_equal(atls_attester_reason(f->attester), "device-unavailable");
 }
 

@@ -10,20 +10,20 @@
 static void passport(struct test_appraisal *f, const char *verifier_id)
 {
     struct atls_public_key key;
-    int rc;
+    int result;
 
-    while ((rc = atls_attester_result(f->attester, 1, &f->credential)) == ATLS_E_AGAIN) {
+    while ((result = atls_attester_result(f->attester, 1, &f->credential)) == ATLS_E_AGAIN) {
         test_poll_once(f);
     }
-    assert_int_equal(rc, 0);
+    assert_int_equal(result, 0);
     assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_PASSPORT, &f->appraisal), 0);
     if (verifier_id) {
         assert_int_equal(
             atls_appraisal_expect_verifier(f->appraisal, atls_bytes_of_text(verifier_id)), 0);
     }
-    rc = atls_appraisal_credential(f->appraisal, ATLS_BYTES(f->credential.cmw, f->credential.size),
-                                   &key);
-    if (rc == 0) {
+    result = atls_appraisal_credential(f->appraisal,
+                                       ATLS_BYTES(f->credential.cmw, f->credential.size), &key);
+    if (result == 0) {
         assert_true(atls_public_key_equal(&key, &f->ik));
     }
     test_await_verdict(f);

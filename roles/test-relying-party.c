@@ -464,7 +464,7 @@ static void test_wrong_credential(void **state)
     uint8_t challenge[32] = {2};
     struct atls_public_key key;
     struct atls_bytes nonce;
-    int rc;
+    int result;
 
     test_renew(f);
     assert_int_equal(
@@ -479,10 +479,10 @@ static void test_wrong_credential(void **state)
 
     test_renew(f);
     test_server_result(f->server)->key = &f->ik;
-    while ((rc = atls_attester_result(f->attester, 1, &f->credential)) == ATLS_E_AGAIN) {
+    while ((result = atls_attester_result(f->attester, 1, &f->credential)) == ATLS_E_AGAIN) {
         test_poll_once(f);
     }
-    assert_int_equal(rc, 0);
+    assert_int_equal(result, 0);
     assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_BACKGROUND_CHECK, &f->appraisal), 0);
     while (atls_appraisal_challenge(f->appraisal, &nonce) == ATLS_E_AGAIN) {
         test_poll_once(f);

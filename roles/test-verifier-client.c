@@ -66,34 +66,34 @@ static int says_why(int code)
 
 static int await_nonce(struct fixture *f, struct atls_bytes *noncep)
 {
-    int rc;
+    int result;
 
-    while (forget(), (rc = atls_verifier_session_nonce(f->session, noncep)) == ATLS_E_AGAIN) {
+    while (forget(), (result = atls_verifier_session_nonce(f->session, noncep)) == ATLS_E_AGAIN) {
         forget();
         assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
     }
-    return says_why(rc);
+    return says_why(result);
 }
 
 static int await_result(struct fixture *f, struct atls_bytes *jwtp)
 {
-    int rc;
+    int result;
 
-    while (forget(), (rc = atls_verifier_session_result(f->session, jwtp)) == ATLS_E_AGAIN) {
+    while (forget(), (result = atls_verifier_session_result(f->session, jwtp)) == ATLS_E_AGAIN) {
         forget();
         assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
     }
-    return says_why(rc);
+    return says_why(result);
 }
 
 static int await_key(struct fixture *f, const char *url, const json_t **jwkp, const char **reasonp)
 {
-    int rc;
+    int result;
 
-    while ((rc = atls_verifier_key(f->client, url, jwkp, reasonp)) == ATLS_E_AGAIN) {
+    while ((result = atls_verifier_key(f->client, url, jwkp, reasonp)) == ATLS_E_AGAIN) {
         assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
     }
-    return rc;
+    return result;
 }
 
 static void open_session(struct fixture *f, const char *url, size_t size, struct atls_bytes nonce)
@@ -263,19 +263,19 @@ static void test_new_session(void **state)
     for (size_t i = 0; i < sizeof new_session_rows / sizeof *new_session_rows; i++) {
         *test_server_answer(f->server, TEST_NEW_SESSION) = new_session_rows[i].answer;
         open_session(f, test_server_url(f->server), 32, NO_NONCE);
-        int code = await_nonce(f, &nonce);
+        int result = await_nonce(f, &nonce);
         const char *reason = atls_verifier_session_reason(f->session);
-        if (code != new_session_rows[i].code || strcmp(reason, new_session_rows[i].reason) != 0) {
+        if (result != new_session_rows[i].code || strcmp(reason, new_session_rows[i].reason) != 0) {
             fail_msg("%s: expected %s, came %s: %s", new_session_rows[i].what,
                      new_session_rows[i].reason, reason, atls_error_text());
         }
-        if (code) { /* whoever asks again hears the same */
+        if (result) { /* whoever asks again hears the same */
             char text[400], clause[96];
             snprintf(text, sizeof text, "%s", atls_error_text());
             snprintf(clause, sizeof clause, "%s", atls_error_clause());
-            assert_true(code == ATLS_E_UNAVAILABLE || clause[0]);
+            assert_true(result == ATLS_E_UNAVAILABLE || clause[0]);
             forget();
-            assert_int_equal(atls_verifier_session_nonce(f->session, &nonce), code);
+            assert_int_equal(atls_verifier_session_nonce(f->session, &nonce), result);
             assert_string_equal(atls_error_text(), text);
             assert_string_equal(atls_error_clause(), clause);
         } else {
@@ -348,9 +348,9 @@ static void test_evidence(void **state)
         assert_int_equal(atls_verifier_session_submit(f->session, ATLS_MT_CMW_CBOR,
                                                       atls_bytes_of_text("evidence")),
                          0);
-        int code = await_result(f, &jwt);
+        int result = await_result(f, &jwt);
         const char *reason = atls_verifier_session_reason(f->session);
-        if (code != evidence_rows[i].code || strcmp(reason, evidence_rows[i].reason) != 0) {
+        if (result != evidence_rows[i].code || strcmp(reason, evidence_rows[i].reason) != 0) {
             fail_msg("%s: expected %s, came %s: %s", evidence_rows[i].what, evidence_rows[i].reason,
                      reason, atls_error_text());
         }
@@ -401,12 +401,12 @@ static void test_accept(void **state)
         test_server_accept(f->server, accept_rows[i].accept);
         open_session(f, test_server_url(f->server), 32, NO_NONCE);
         assert_int_equal(await_nonce(f, &nonce), 0);
-        int code =
+        int result =
             atls_verifier_session_submit(f->session, accept_rows[i].type, atls_bytes_of_text("x"));
-        if (code != accept_rows[i].code) {
-            fail_msg("%s: expected %d, came %d", accept_rows[i].what, accept_rows[i].code, code);
+        if (result != accept_rows[i].code) {
+            fail_msg("%s: expected %d, came %d", accept_rows[i].what, accept_rows[i].code, result);
         }
-        if (!code) { /* evidence goes once */
+        if (!result) { /* evidence goes once */
             assert_int_equal(atls_verifier_session_submit(f->session, accept_rows[i].type,
                                                           atls_bytes_of_text("x")),
                              -EINVAL);
@@ -613,18 +613,18 @@ static void test_many(void **state)
     while (open) {
         for (unsigned i = 0; i < MANY; i++) {
             struct atls_bytes bytes;
-            int rc = submitted[i] ? 0 : atls_verifier_session_nonce(sessions[i], &bytes);
-            assert_true(rc == 0 || rc == ATLS_E_AGAIN);
-            if (!submitted[i] && rc == 0) {
+            int result = submitted[i] ? 0 : atls_verifier_session_nonce(sessions[i], &bytes);
+            assert_true(result == 0 || result == ATLS_E_AGAIN);
+            if (!submitted[i] && result == 0) {
                 assert_int_equal(atls_verifier_session_submit(sessions[i], ATLS_MT_CMW_CBOR, bytes),
                                  0);
                 submitted[i] = true;
                 most = ++waiting > most ? waiting : most;
             }
             if (submitted[i] && !done[i]) {
-                rc = atls_verifier_session_result(sessions[i], &bytes);
-                assert_true(rc == 0 || rc == ATLS_E_AGAIN);
-                done[i] = rc == 0;
+                result = atls_verifier_session_result(sessions[i], &bytes);
+                assert_true(result == 0 || result == ATLS_E_AGAIN);
+                done[i] = result == 0;
                 open -= done[i];
                 waiting -= done[i];
             }

@@ -396,18 +396,18 @@ void atls_appraisal_judge(struct atls_appraisal *a, struct atls_bytes jwt,
     const struct atls_relying_party_options *options = &a->rp->options;
     int64_t now = (int64_t)time(NULL) + options->clock_offset;
     struct atls_ear ear;
-    int rc = parsed ? atls_ear_read_jws(parsed, jwk, &ear) : atls_ear_read(jwt, jwk, &ear);
+    int result = parsed ? atls_ear_read_jws(parsed, jwk, &ear) : atls_ear_read(jwt, jwk, &ear);
 
-    if (rc == ATLS_E_SIGNATURE && renew_key(a)) {
+    if (result == ATLS_E_SIGNATURE && renew_key(a)) {
         return;
     }
-    if (rc) {
+    if (result) {
         char text[400], clause[96];
         snprintf(text, sizeof text, "%s", atls_error_text());
         snprintf(clause, sizeof clause, "%s", atls_error_clause());
         tell_result(a, jwt, NULL, now);
-        atls_fail(rc, clause[0] ? clause : NULL, "%s", text);
-        refuse_unread(a, rc);
+        atls_fail(result, clause[0] ? clause : NULL, "%s", text);
+        refuse_unread(a, result);
         return;
     }
     tell_result(a, jwt, &ear, now);

@@ -35,10 +35,10 @@ int atls_verifier_client_new(unsigned timeout_ms, struct atls_verifier_client **
         return atls_fail(-ENOMEM, NULL, "no memory for the verifier client");
     }
     client->timeout_ms = timeout_ms;
-    int rc = atls_http_new(timeout_ms, &client->http);
-    if (rc) {
+    int result = atls_http_new(timeout_ms, &client->http);
+    if (result) {
         free(client);
-        return rc;
+        return result;
     }
     *clientp = client;
     return 0;
@@ -182,10 +182,10 @@ static int discovered(struct verifier *v, const struct atls_http_answer *answer)
     if (atls_verifier_check_type(answer, ATLS_MT_DISCOVERY)) {
         return atls_failure_garbage(&v->failure, answer->url);
     }
-    int rc = atls_discovery_document_parse(answer->body, &jwk);
-    if (rc) {
-        return rc < 0 ? atls_failure_keep(&v->failure, rc, "internal")
-                      : atls_failure_garbage(&v->failure, answer->url);
+    int result = atls_discovery_document_parse(answer->body, &jwk);
+    if (result) {
+        return result < 0 ? atls_failure_keep(&v->failure, result, "internal")
+                          : atls_failure_garbage(&v->failure, answer->url);
     }
     json_decref(v->jwk);
     v->jwk = jwk;
@@ -197,10 +197,10 @@ static int fetch_key(struct atls_verifier_client *client, struct verifier *v)
     char address[ATLS_VERIFIER_URL_MAX + 256];
     struct atls_http_request request = {
         .method = "GET", .url = address, .accept = ATLS_MT_DISCOVERY};
-    int rc = atls_verifier_join(v->url, DISCOVERY, address, sizeof address);
+    int result = atls_verifier_join(v->url, DISCOVERY, address, sizeof address);
 
-    rc = rc ? rc : atls_http_start(client->http, &request, &v->exchange);
-    return rc ? rc : ATLS_E_AGAIN;
+    result = result ? result : atls_http_start(client->http, &request, &v->exchange);
+    return result ? result : ATLS_E_AGAIN;
 }
 
 int atls_verifier_key(struct atls_verifier_client *client, const char *url, const json_t **jwkp,
@@ -215,15 +215,16 @@ int atls_verifier_key(struct atls_verifier_client *client, const char *url, cons
         return atls_fail(-ENOMEM, NULL, "no memory for a verifier");
     }
     if (v->exchange) {
-        int rc = atls_http_result(v->exchange, &answer, &reason);
-        if (rc == ATLS_E_AGAIN) {
-            return rc;
+        int result = atls_http_result(v->exchange, &answer, &reason);
+        if (result == ATLS_E_AGAIN) {
+            return result;
         }
-        rc = rc ? atls_failure_keep(&v->failure, rc, reason) : discovered(v, &answer);
-        v->failed_at = rc > 0 ? atls_now() : 0;
+        result = result ? atls_failure_keep(&v->failure, result, reason) : discovered(v, &answer);
+        v->failed_at = result > 0 ? atls_now() : 0;
         atls_http_drop(v->exchange);
         v->exchange = NULL;
-        if (rc < 0) { /* of this machine, and of this moment: the next one who asks tries anew */
+        if (result <
+            0) { /* of this machine, and of this moment: the next one who asks tries anew */
             *reasonp = v->failure.reason;
             return atls_failure_tell(&v->failure);
         }

@@ -49,9 +49,9 @@ static int parse_nonce(const json_t *root, struct atls_session_document *documen
     if (!json_is_string(nonce)) {
         return atls_fail(ATLS_E_MALFORMED, SESSION_CLAUSE, "nonce must be a text");
     }
-    int rc = atls_base64_decode(ATLS_BASE64_ANY, atls_json_bytes(nonce), &bytes, &size);
-    if (rc) {
-        return rc;
+    int result = atls_base64_decode(ATLS_BASE64_ANY, atls_json_bytes(nonce), &bytes, &size);
+    if (result) {
+        return result;
     }
     if (size < ATLS_EAT_NONCE_MIN || size > ATLS_EAT_NONCE_MAX) {
         free(bytes);
@@ -103,24 +103,25 @@ static int parse_result(const json_t *root, struct atls_session_document *docume
 int atls_session_document_parse(struct atls_bytes in, struct atls_session_document *documentp)
 {
     struct atls_session_document document = {.root = NULL};
-    int rc = atls_json_object(in, "session object", &document.root);
+    int result = atls_json_object(in, "session object", &document.root);
 
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
-    rc = parse_status(document.root, &document.status);
-    rc = rc ? rc : parse_nonce(document.root, &document);
-    rc = rc ? rc : parse_accept(document.root, &document);
-    rc = rc ? rc : parse_result(document.root, &document);
-    if (!rc) {
+    result = parse_status(document.root, &document.status);
+    result = result ? result : parse_nonce(document.root, &document);
+    result = result ? result : parse_accept(document.root, &document);
+    result = result ? result : parse_result(document.root, &document);
+    if (!result) {
         const json_t *expiry = json_object_get(document.root, "expiry");
         if (expiry && !json_is_string(expiry)) {
-            rc = atls_fail(ATLS_E_MALFORMED, SESSION_CLAUSE, "expiry must be a text (RFC 3339)");
+            result =
+                atls_fail(ATLS_E_MALFORMED, SESSION_CLAUSE, "expiry must be a text (RFC 3339)");
         }
     }
-    if (rc) {
+    if (result) {
         json_decref(document.root);
-        return rc;
+        return result;
     }
     *documentp = document;
     return 0;
@@ -143,22 +144,22 @@ int atls_verification_key_check(const json_t *jwk)
 int atls_discovery_document_parse(struct atls_bytes in, json_t **jwkp)
 {
     json_t *root = NULL;
-    int rc = atls_json_object(in, "discovery document", &root);
+    int result = atls_json_object(in, "discovery document", &root);
 
-    if (rc) {
-        return rc;
+    if (result) {
+        return result;
     }
     json_t *jwk = json_object_get(root, "ear-verification-key");
     if (!jwk) {
-        rc = atls_fail(ATLS_E_MISSING, DISCOVERY_CLAUSE, "no ear-verification-key");
+        result = atls_fail(ATLS_E_MISSING, DISCOVERY_CLAUSE, "no ear-verification-key");
     } else {
-        rc = atls_verification_key_check(jwk);
+        result = atls_verification_key_check(jwk);
     }
-    if (!rc) {
+    if (!result) {
         *jwkp = json_incref(jwk);
     }
     json_decref(root);
-    return rc;
+    return result;
 }
 
 void atls_problem_text(struct atls_bytes in, char *text, size_t size)

@@ -85,9 +85,9 @@ int atls_verifier_session_open(struct atls_verifier_client *client, const char *
     } else {
         snprintf(query, sizeof query, NEW_SESSION "?nonceSize=%zu", size);
     }
-    int rc = atls_verifier_join(url, query, address, sizeof address);
-    if (rc) {
-        return rc;
+    int result = atls_verifier_join(url, query, address, sizeof address);
+    if (result) {
+        return result;
     }
     struct atls_verifier_session *session = calloc(1, sizeof *session);
     if (!session) {
@@ -101,10 +101,10 @@ int atls_verifier_session_open(struct atls_verifier_client *client, const char *
     }
     struct atls_http_request request = {
         .method = "POST", .url = address, .accept = ATLS_MT_SESSION};
-    rc = atls_http_start(client->http, &request, &session->exchange);
-    if (rc) {
+    result = atls_http_start(client->http, &request, &session->exchange);
+    if (result) {
         free(session);
-        return rc;
+        return result;
     }
     *sessionp = session;
     return 0;
@@ -146,15 +146,15 @@ static int opened(struct atls_verifier_session *session, const struct atls_http_
         atls_fail(ATLS_E_MALFORMED, "RFC 9110 section 15.3.2", "status 201 without Location");
         return atls_failure_garbage(failure, answer->url);
     }
-    int rc = resolve(answer->url, answer->location, &session->url);
-    if (rc) {
-        return rc < 0 ? atls_failure_keep(failure, rc, "internal")
-                      : atls_failure_garbage(failure, answer->url);
+    int result = resolve(answer->url, answer->location, &session->url);
+    if (result) {
+        return result < 0 ? atls_failure_keep(failure, result, "internal")
+                          : atls_failure_garbage(failure, answer->url);
     }
-    rc = atls_session_document_parse(answer->body, &session->opened);
-    if (rc) {
-        return rc < 0 ? atls_failure_keep(failure, rc, "internal")
-                      : atls_failure_garbage(failure, answer->url);
+    result = atls_session_document_parse(answer->body, &session->opened);
+    if (result) {
+        return result < 0 ? atls_failure_keep(failure, result, "internal")
+                          : atls_failure_garbage(failure, answer->url);
     }
     session->is_open = true;
     struct atls_bytes nonce = ATLS_BYTES(session->opened.nonce, session->opened.nonce_size);
@@ -182,8 +182,8 @@ static int look_again(struct atls_verifier_session *session)
     }
     atls_http_drop(session->exchange);
     session->exchange = NULL;
-    int rc = atls_http_start(session->client->http, &request, &session->exchange);
-    return rc ? atls_failure_keep(&session->failure, rc, "internal") : ATLS_E_AGAIN;
+    int result = atls_http_start(session->client->http, &request, &session->exchange);
+    return result ? atls_failure_keep(&session->failure, result, "internal") : ATLS_E_AGAIN;
 }
 
 /* The answer to evidence: a session that is complete, or one to look at again. */
@@ -230,19 +230,19 @@ static void step(struct atls_verifier_session *session)
     if (session->phase != OPENING && session->phase != SUBMITTED) {
         return;
     }
-    int rc = atls_http_result(session->exchange, &answer, &reason);
-    if (rc == ATLS_E_AGAIN) {
+    int result = atls_http_result(session->exchange, &answer, &reason);
+    if (result == ATLS_E_AGAIN) {
         return;
     }
-    if (rc) {
-        atls_failure_keep(&session->failure, rc, reason);
+    if (result) {
+        atls_failure_keep(&session->failure, result, reason);
     } else {
-        rc = session->phase == OPENING ? opened(session, &answer) : answered(session, &answer);
+        result = session->phase == OPENING ? opened(session, &answer) : answered(session, &answer);
     }
-    if (rc == ATLS_E_AGAIN) {
+    if (result == ATLS_E_AGAIN) {
         return;
     }
-    session->phase = rc ? FAILED : session->phase == OPENING ? OPEN : COMPLETE;
+    session->phase = result ? FAILED : session->phase == OPENING ? OPEN : COMPLETE;
     atls_http_drop(session->exchange);
     session->exchange = NULL;
 }
@@ -315,9 +315,9 @@ int atls_verifier_session_submit(struct atls_verifier_session *session, const ch
                                         .accept = ATLS_MT_SESSION,
                                         .content_type = media_type,
                                         .body = evidence};
-    int rc = atls_http_start(session->client->http, &request, &session->exchange);
-    if (rc) {
-        return rc;
+    int result = atls_http_start(session->client->http, &request, &session->exchange);
+    if (result) {
+        return result;
     }
     session->give_up_at = atls_now() + session->client->timeout_ms / 1000.0;
     session->phase = SUBMITTED;

@@ -30,7 +30,7 @@
 /* Do SIZE bytes of NEEDLE occur in HAYSTACK? */
 static inline bool test_contains(struct atls_bytes haystack, const void *needle, size_t size)
 {
-    return haystack.size >= size && memmem(haystack.data, haystack.size, needle, size) != NULL;
+    return haystack.size >= size && memmem(haystack.data, haystack.size, needle, size);
 }
 
 /* A new directory for a test's files; its name is short enough for a socket in it. */

@@ -146,14 +146,14 @@ static bool is_utf8(const char *text)
 
 static void add_fault(struct options *options, const char *text, struct argp_state *state)
 {
-    int error;
+    int result;
 
     if (options->fault_count == ATLS_VERIFIER_FAULTS_MAX)
         argp_error(state, "at most %d faults", ATLS_VERIFIER_FAULTS_MAX);
-    error = atls_verifier_fault_parse(text, &options->faults[options->fault_count]);
-    if (error > 0)
+    result = atls_verifier_fault_parse(text, &options->faults[options->fault_count]);
+    if (result > 0)
         refuse_value(atls_error_text());
-    if (error < 0)
+    if (result < 0)
         argp_error(state, "%s", atls_error_text());
     options->fault_count++;
 }
@@ -251,33 +251,33 @@ static int load_key(const struct options *options, json_t **keyp)
 {
     uint8_t *text;
     size_t size;
-    int error;
+    int result;
 
     if (!options->key_file)
         return atls_signing_key_make(keyp);
-    error = atls_read_file(options->key_file, 65536, &text, &size);
-    if (error != 0)
-        return error;
-    error = atls_signing_key_parse(ATLS_BYTES(text, size), keyp);
+    result = atls_read_file(options->key_file, 65536, &text, &size);
+    if (result != 0)
+        return result;
+    result = atls_signing_key_parse(ATLS_BYTES(text, size), keyp);
     explicit_bzero(text, size);
     free(text);
-    if (error != 0)
+    if (result != 0)
         fprintf(stderr, "atls-verifier: --key %s was not taken\n", options->key_file);
-    return error;
+    return result;
 }
 
 static int write_public_key(const char *path, const json_t *key)
 {
     json_t *public_part = atls_signing_key_public(key);
     char *text = public_part ? json_dumps(public_part, JSON_INDENT(2)) : NULL;
-    int error;
+    int result;
 
     json_decref(public_part);
     if (!text)
         return atls_fail(-ENOMEM, NULL, "no memory for the public key");
-    error = atls_write_file(path, atls_bytes_of_text(text));
+    result = atls_write_file(path, atls_bytes_of_text(text));
     free(text);
-    return error;
+    return result;
 }
 
 /* RFC 6750 section 2.1: b68token. */
@@ -296,10 +296,10 @@ static int load_token(const char *path, char **tokenp)
     uint8_t *data;
     size_t size;
     char *text;
-    int error = atls_read_file(path, TOKEN_MAX, &data, &size);
+    int result = atls_read_file(path, TOKEN_MAX, &data, &size);
 
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     text = strndup((const char *)data, size);
     explicit_bzero(data, size);
     free(data);
@@ -336,22 +336,22 @@ static int read_public_key(struct atls_bytes in, struct atls_public_key *keyp)
 
 static int load_endorsers(const struct options *options, struct parts *parts)
 {
-    int error = 0;
+    int result = 0;
 
-    for (size_t i = 0; error == 0 && i < options->endorser_count; i++) {
+    for (size_t i = 0; result == 0 && i < options->endorser_count; i++) {
         uint8_t *data;
         size_t size;
 
-        error = atls_read_file(options->endorser_files[i], 65536, &data, &size);
-        if (error != 0)
-            return error;
-        error = read_public_key(ATLS_BYTES(data, size), &parts->endorsers[i]);
+        result = atls_read_file(options->endorser_files[i], 65536, &data, &size);
+        if (result != 0)
+            return result;
+        result = read_public_key(ATLS_BYTES(data, size), &parts->endorsers[i]);
         free(data);
-        if (error != 0)
+        if (result != 0)
             fprintf(stderr, "atls-verifier: --endorser-key %s was not taken\n",
                     options->endorser_files[i]);
     }
-    return error;
+    return result;
 }
 
 /* Files that are named on the command line are the operator's own: they need no signature, but one
@@ -367,15 +367,15 @@ static int endorse(const struct options *options, struct parts *parts, const cha
     struct atls_store_import import;
     uint8_t *data;
     size_t size;
-    int error = atls_read_file(path, FILE_MAX, &data, &size);
+    int result = atls_read_file(path, FILE_MAX, &data, &size);
 
-    if (error != 0)
-        return error;
-    error = atls_store_import_by(parts->store, &rules, ATLS_BYTES(data, size), &import);
+    if (result != 0)
+        return result;
+    result = atls_store_import_by(parts->store, &rules, ATLS_BYTES(data, size), &import);
     free(data);
-    if (error != 0) {
+    if (result != 0) {
         fprintf(stderr, "atls-verifier: --endorsements %s was not taken\n", path);
-        return error;
+        return result;
     }
     atls_event_object(parts->events, "endorsed", atls_endorsed_fields(path, &import));
     return 0;
@@ -383,13 +383,13 @@ static int endorse(const struct options *options, struct parts *parts, const cha
 
 static int open_store(const struct options *options, struct parts *parts)
 {
-    int error = atls_store_open(options->store, &parts->store);
+    int result = atls_store_open(options->store, &parts->store);
 
-    if (error == ATLS_E_UNSUPPORTED)
+    if (result == ATLS_E_UNSUPPORTED)
         refuse_value(atls_error_text());
-    for (size_t i = 0; error == 0 && i < options->endorsement_count; i++)
-        error = endorse(options, parts, options->endorsements[i]);
-    return error;
+    for (size_t i = 0; result == 0 && i < options->endorsement_count; i++)
+        result = endorse(options, parts, options->endorsements[i]);
+    return result;
 }
 
 static int start_server(const struct options *options, struct parts *parts)
@@ -431,31 +431,31 @@ static int start(const struct options *options, struct parts *parts)
         .max_sessions = SESSIONS_MAX,
         .max_bytes = SESSION_BYTES_MAX,
     };
-    int error = atls_events_open(options->events_file, WHO, &parts->events);
+    int result = atls_events_open(options->events_file, WHO, &parts->events);
 
-    if (error == 0) {
+    if (result == 0) {
         atls_events_in_words(parts->events, stderr);
-        error = load_key(options, &parts->key);
+        result = load_key(options, &parts->key);
     }
-    if (error == ATLS_E_UNSUPPORTED)
+    if (result == ATLS_E_UNSUPPORTED)
         refuse_value(atls_error_text());
-    if (error == 0 && options->public_key_file)
-        error = write_public_key(options->public_key_file, parts->key);
-    if (error == 0)
-        error = load_endorsers(options, parts);
-    if (error == 0 && options->provisioning_token_file)
-        error = load_token(options->provisioning_token_file, &parts->provisioning_token);
-    if (error == 0)
-        error = open_store(options, parts);
-    if (error == 0)
-        error = atls_sessions_open(&limits, atls_clock_of_system(), &atls_crypto_gnutls,
-                                   &parts->sessions);
-    if (error == 0 && options->cache_lifetime > 0)
-        error = atls_platform_cache_open(options->cache_lifetime, atls_clock_of_system(),
-                                         &parts->cache);
-    if (error == 0)
-        error = start_server(options, parts);
-    return error;
+    if (result == 0 && options->public_key_file)
+        result = write_public_key(options->public_key_file, parts->key);
+    if (result == 0)
+        result = load_endorsers(options, parts);
+    if (result == 0 && options->provisioning_token_file)
+        result = load_token(options->provisioning_token_file, &parts->provisioning_token);
+    if (result == 0)
+        result = open_store(options, parts);
+    if (result == 0)
+        result = atls_sessions_open(&limits, atls_clock_of_system(), &atls_crypto_gnutls,
+                                    &parts->sessions);
+    if (result == 0 && options->cache_lifetime > 0)
+        result = atls_platform_cache_open(options->cache_lifetime, atls_clock_of_system(),
+                                          &parts->cache);
+    if (result == 0)
+        result = start_server(options, parts);
+    return result;
 }
 
 /* -errno where the events are not whole. */
@@ -504,7 +504,7 @@ int main(int argc, char **argv)
     };
     struct parts parts = {0};
     sigset_t signals;
-    int error, signal_number;
+    int result, signal_number;
 
     atls_program_start("atls-verifier", 1);
     argp_parse(&argp, argc, argv, 0, NULL, &options);
@@ -513,12 +513,12 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* the server's threads inherit it */
-    error = start(&options, &parts);
-    if (error == 0)
+    result = start(&options, &parts);
+    if (result == 0)
         sigwait(&signals, &signal_number);
     else
         fprintf(stderr, "atls-verifier: %s\n", atls_error_text());
-    if (stop(&parts) != 0 && error == 0)
-        error = -EIO;
-    return error == 0 ? ATLS_EXIT_DONE : ATLS_EXIT_REFUSED;
+    if (stop(&parts) != 0 && result == 0)
+        result = -EIO;
+    return result == 0 ? ATLS_EXIT_DONE : ATLS_EXIT_REFUSED;
 }

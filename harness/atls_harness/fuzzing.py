@@ -54,7 +54,7 @@ def targets_in_c(build: Path) -> list[Target]:
 
 
 def _source(room: Path, name: str) -> Path:
-    """The source of a target that was built for ROOM: in its folder, or in one of the rooms in it."""
+    """The source of a target that was built for ROOM: in its folder, or in a room of it."""
     found = [*room.glob(f"{name}.c"), *room.glob(f"*/{name}.c")]
     if len(found) != 1:
         raise StageFailed(f"{name}: expected one {name}.c in {room}, came {len(found)}")

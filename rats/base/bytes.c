@@ -88,10 +88,10 @@ static int cursor_number(struct atls_cursor *c, const char *what, size_t size, u
 {
     struct atls_bytes bytes = {NULL, 0};
     uint32_t value = 0;
-    int r = atls_cursor_take(c, what, size, &bytes);
+    int result = atls_cursor_take(c, what, size, &bytes);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     for (size_t i = 0; i < bytes.size; i++)
         value = value << 8 | bytes.data[i];
     *valuep = value;
@@ -101,21 +101,21 @@ static int cursor_number(struct atls_cursor *c, const char *what, size_t size, u
 int atls_cursor_u8(struct atls_cursor *c, const char *what, uint8_t *valuep)
 {
     uint32_t value;
-    int r = cursor_number(c, what, 1, &value);
+    int result = cursor_number(c, what, 1, &value);
 
-    if (r == 0)
+    if (result == 0)
         *valuep = (uint8_t)value;
-    return r;
+    return result;
 }
 
 int atls_cursor_u16(struct atls_cursor *c, const char *what, uint16_t *valuep)
 {
     uint32_t value;
-    int r = cursor_number(c, what, 2, &value);
+    int result = cursor_number(c, what, 2, &value);
 
-    if (r == 0)
+    if (result == 0)
         *valuep = (uint16_t)value;
-    return r;
+    return result;
 }
 
 int atls_cursor_u24(struct atls_cursor *c, const char *what, uint32_t *valuep)
@@ -147,18 +147,18 @@ int atls_cursor_vector(struct atls_cursor *c, const char *what, unsigned prefix,
 {
     struct atls_cursor trial = *c;
     uint32_t size;
-    int r = cursor_number(&trial, what, prefix, &size);
+    int result = cursor_number(&trial, what, prefix, &size);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     if (size < least || size > most)
         return atls_fail(ATLS_E_MALFORMED, c->clause,
                          "%s: expected a length of %zu to %zu bytes, came %lu", what, least, most,
                          (unsigned long)size);
-    r = atls_cursor_take(&trial, what, size, bytesp);
-    if (r == 0)
+    result = atls_cursor_take(&trial, what, size, bytesp);
+    if (result == 0)
         *c = trial;
-    return r;
+    return result;
 }
 
 int atls_cursor_end(const struct atls_cursor *c, const char *what)

@@ -229,18 +229,18 @@ int atls_base64_decode(enum atls_base64 kind, struct atls_bytes text, uint8_t **
 {
     size_t digits = 0, size;
     uint8_t *data;
-    int r = check_padding(kind, text, &digits);
+    int result = check_padding(kind, text, &digits);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     size = digits / 4 * 3 + digits % 4 * 3 / 4;
     data = malloc(size + 1);
     if (!data)
         return atls_fail(-ENOMEM, NULL, "base64: no memory for %zu bytes", size);
-    r = decode_digits(choose_alphabet(kind, text), text, digits, data);
-    if (r) {
+    result = decode_digits(choose_alphabet(kind, text), text, digits, data);
+    if (result) {
         free(data);
-        return r;
+        return result;
     }
     *datap = data;
     *sizep = size;

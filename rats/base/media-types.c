@@ -83,13 +83,13 @@ static bool is_alphanumeric(uint8_t c)
 /* tchar, RFC 9110 section 5.6.2 */
 static bool is_token_character(uint8_t c)
 {
-    return is_alphanumeric(c) || (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+    return is_alphanumeric(c) || (c != 0 && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 /* restricted-name-chars, RFC 6838 section 4.2 */
 static bool is_name_character(uint8_t c)
 {
-    return is_alphanumeric(c) || (c != 0 && strchr("!#$&-^_.+", c) != NULL);
+    return is_alphanumeric(c) || (c != 0 && strchr("!#$&-^_.+", c));
 }
 
 static bool is_blank(const struct rules *rules, uint8_t c)

@@ -53,17 +53,17 @@ static int make_step(struct atls_cursor *c, size_t i, uint32_t *valuep)
     struct atls_bytes bytes = {NULL, 0};
     uint8_t byte = 0;
     uint16_t word = 0;
-    int r;
+    int result;
 
     switch (steps[i].prefix) {
     case U8:
-        r = atls_cursor_u8(c, "field", &byte);
+        result = atls_cursor_u8(c, "field", &byte);
         *valuep = byte;
-        return r;
+        return result;
     case U16:
-        r = atls_cursor_u16(c, "field", &word);
+        result = atls_cursor_u16(c, "field", &word);
         *valuep = word;
-        return r;
+        return result;
     case U24:
         return atls_cursor_u24(c, "field", valuep);
     case U32:
@@ -71,13 +71,14 @@ static int make_step(struct atls_cursor *c, size_t i, uint32_t *valuep)
     case END:
         return atls_cursor_end(c, "field");
     case 0:
-        r = atls_cursor_take(c, "field", steps[i].least, &bytes);
+        result = atls_cursor_take(c, "field", steps[i].least, &bytes);
         break;
     default:
-        r = atls_cursor_vector(c, "field", steps[i].prefix, steps[i].least, steps[i].most, &bytes);
+        result =
+            atls_cursor_vector(c, "field", steps[i].prefix, steps[i].least, steps[i].most, &bytes);
     }
     *valuep = (uint32_t)bytes.size;
-    return r;
+    return result;
 }
 
 static void test_cursor(void **state)

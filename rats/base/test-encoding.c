@@ -35,13 +35,13 @@ static void check_decode(enum atls_base64 kind, const char *text, int verdict,
     struct atls_bytes in = {malloc(strlen(text) + !*text), strlen(text)};
     uint8_t *data = NULL;
     size_t size = 999;
-    int r;
+    int result;
 
     assert_non_null(in.data);
     memcpy((void *)(uintptr_t)in.data, text, in.size);
-    r = atls_base64_decode(kind, in, &data, &size);
-    test_verdict(text, r, verdict);
-    if (r == 0) {
+    result = atls_base64_decode(kind, in, &data, &size);
+    test_verdict(text, result, verdict);
+    if (result == 0) {
         assert_int_equal(size, expected.size);
         assert_memory_equal(data, expected.data, size);
         free(data);
@@ -120,12 +120,12 @@ static void test_base64_refusals(void **state)
             struct atls_bytes text = atls_bytes_of_text(texts[i].text);
             uint8_t *data = NULL;
             size_t size;
-            int r = atls_base64_decode((enum atls_base64)kind, text, &data, &size);
+            int result = atls_base64_decode((enum atls_base64)kind, text, &data, &size);
             char name[64];
 
             snprintf(name, sizeof name, "%s, kind %d", texts[i].name, kind);
-            test_verdict(name, r, texts[i].taken[kind] ? 0 : ATLS_E_MALFORMED);
-            if (r)
+            test_verdict(name, result, texts[i].taken[kind] ? 0 : ATLS_E_MALFORMED);
+            if (result)
                 assert_non_null(strstr(atls_error_clause(), "RFC 4648"));
             free(data);
         }
@@ -241,10 +241,10 @@ static void test_hex_texts(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         uint8_t *data = NULL;
         size_t size;
-        int r = atls_hex_decode(atls_bytes_of_text(cases[i].text), &data, &size);
+        int result = atls_hex_decode(atls_bytes_of_text(cases[i].text), &data, &size);
 
-        test_verdict(cases[i].text, r, cases[i].verdict);
-        if (r == 0) {
+        test_verdict(cases[i].text, result, cases[i].verdict);
+        if (result == 0) {
             char *again = atls_hex_encode(ATLS_BYTES(data, size));
 
             assert_string_equal(again, cases[i].again);

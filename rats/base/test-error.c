@@ -110,7 +110,7 @@ static void test_threads_are_apart(void **state)
 static void test_names(void **state)
 {
     static const struct {
-        int code;
+        int result;
         const char *name;
     } names[] = {{0, "success"},
                  {ATLS_E_MALFORMED, "malformed"},
@@ -130,7 +130,7 @@ static void test_names(void **state)
                  {-1000000, "unknown"}};
 
     for (size_t i = 0; i < COUNT(names); i++)
-        assert_string_equal(atls_error_name(names[i].code), names[i].name);
+        assert_string_equal(atls_error_name(names[i].result), names[i].name);
 }
 
 int main(void)

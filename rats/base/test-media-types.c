@@ -202,9 +202,9 @@ static void test_check(void **state)
 
         assert_non_null(exact);
         memcpy(exact, types[i].name, size);
-        int code = atls_media_type_check(ATLS_BYTES(exact, size));
-        if (code != (types[i].clause ? ATLS_E_MALFORMED : 0) ||
-            (code && strcmp(atls_error_clause(), types[i].clause) != 0))
+        int result = atls_media_type_check(ATLS_BYTES(exact, size));
+        if (result != (types[i].clause ? ATLS_E_MALFORMED : 0) ||
+            (result && strcmp(atls_error_clause(), types[i].clause) != 0))
             fail_msg("%s: expected %s, came %s (%s)", types[i].name,
                      types[i].clause ? types[i].clause : "success", atls_error_clause(),
                      atls_error_text());

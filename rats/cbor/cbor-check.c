@@ -182,7 +182,7 @@ static int close_map(struct check *c, const struct frame *frame)
 {
     size_t count = c->entry_count - frame->first_entry;
     struct entry *entries;
-    int r = 0;
+    int result = 0;
 
     c->entry_count = frame->first_entry;
     if (!frame->unsorted)
@@ -198,42 +198,42 @@ static int close_map(struct check *c, const struct frame *frame)
                              first > second ? first : second, first > second ? second : first);
     }
     if (c->keys > 0)
-        r = reorder(c, entries, count, frame->canonical + 1);
-    return r;
+        result = reorder(c, entries, count, frame->canonical + 1);
+    return result;
 }
 
 /* The innermost container is complete. */
 static int close_frame(struct check *c)
 {
     const struct frame *frame = &c->frames[--c->depth];
-    int r = 0;
+    int result = 0;
 
     if (frame->type == ATLS_CBOR_MAP)
-        r = close_map(c, frame);
+        result = close_map(c, frame);
     if (c->depth == 1 && c->at - frame->at > c->widest.end - c->widest.at)
         c->widest = (struct atls_cbor_widest){frame->at, c->at};
     if (c->keys == 0)
         c->canonical_size = frame->canonical; /* keys of this map are no longer needed */
-    return r ? r : append_byte(c, CANONICAL_BREAK);
+    return result ? result : append_byte(c, CANONICAL_BREAK);
 }
 
 static int begin_item(struct check *c)
 {
-    int r;
+    int result;
 
     if (c->depth == 0 || !c->frames[c->depth - 1].at_key)
         return 0;
-    r = push_entry(c);
-    if (r == 0)
+    result = push_entry(c);
+    if (result == 0)
         c->keys++;
-    return r;
+    return result;
 }
 
 static int end_item(struct check *c)
 {
     while (c->depth > 0) {
         struct frame *frame = &c->frames[c->depth - 1];
-        int r;
+        int result;
 
         if (frame->type == ATLS_CBOR_MAP) {
             struct entry *entry = &c->entries[c->entry_count - 1];
@@ -251,9 +251,9 @@ static int end_item(struct check *c)
         }
         if (frame->indefinite || --frame->left > 0)
             return 0;
-        r = close_frame(c);
-        if (r)
-            return r;
+        result = close_frame(c);
+        if (result)
+            return result;
     }
     c->complete = true;
     return 0;
@@ -262,7 +262,7 @@ static int end_item(struct check *c)
 static int check_break(struct check *c)
 {
     struct frame *frame = c->depth > 0 ? &c->frames[c->depth - 1] : NULL;
-    int r;
+    int result;
 
     if (!frame || !frame->indefinite)
         return atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 3.2.1",
@@ -271,8 +271,8 @@ static int check_break(struct check *c)
         return atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 3.2.2",
                          "CBOR: expected the value of a map key, came a break at byte %zu", c->at);
     c->at++;
-    r = close_frame(c);
-    return r ? r : end_item(c);
+    result = close_frame(c);
+    return result ? result : end_item(c);
 }
 
 static int count_item(struct check *c)
@@ -305,38 +305,39 @@ static int check_chunks(struct check *c, enum atls_cbor_type type)
 {
     struct atls_cbor_item chunk;
     size_t start = c->at + 1, at = start, total = 0;
-    int r;
+    int result;
 
     for (;;) {
-        r = atls_cbor_item_decode(c->in, at, &chunk);
-        if (r == 0 && chunk.type == ATLS_CBOR_END)
+        result = atls_cbor_item_decode(c->in, at, &chunk);
+        if (result == 0 && chunk.type == ATLS_CBOR_END)
             break;
-        if (r == 0 && (chunk.type != type || chunk.indefinite))
-            r = atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 3.2.3",
+        if (result == 0 && (chunk.type != type || chunk.indefinite))
+            result =
+                atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 3.2.3",
                           "CBOR: expected a chunk that is %s of definite length, came %s%s at byte "
                           "%zu",
                           atls_cbor_type_name(type), atls_cbor_type_name(chunk.type),
                           chunk.indefinite ? " of indefinite length" : "", at);
-        if (r == 0)
-            r = count_item(c);
-        if (r == 0)
-            r = check_preferred(c, &chunk, at);
-        if (r == 0)
-            r = check_utf8(c, &chunk, at);
-        if (r)
-            return r;
+        if (result == 0)
+            result = count_item(c);
+        if (result == 0)
+            result = check_preferred(c, &chunk, at);
+        if (result == 0)
+            result = check_utf8(c, &chunk, at);
+        if (result)
+            return result;
         total += chunk.content.size;
         at += chunk.size;
     }
     c->at = at + 1;
-    r = append_head(c, type == ATLS_CBOR_TEXT ? 3 : 2, total);
-    while (r == 0 && start < at) {
-        r = atls_cbor_item_decode(c->in, start, &chunk);
-        if (r == 0)
-            r = append(c, chunk.content);
+    result = append_head(c, type == ATLS_CBOR_TEXT ? 3 : 2, total);
+    while (result == 0 && start < at) {
+        result = atls_cbor_item_decode(c->in, start, &chunk);
+        if (result == 0)
+            result = append(c, chunk.content);
         start += chunk.size;
     }
-    return r;
+    return result;
 }
 
 /* Number of items in a definite container; each needs a byte at least. */
@@ -359,7 +360,7 @@ static int open_frame(struct check *c, const struct atls_cbor_item *item)
     unsigned limit =
         c->rules->max_depth < ATLS_CBOR_DEPTH_MAX ? c->rules->max_depth : ATLS_CBOR_DEPTH_MAX;
     struct frame *frame = &c->frames[c->depth];
-    int r = 0;
+    int result = 0;
 
     if (c->depth == limit)
         return atls_fail(ATLS_E_LIMIT, NULL, "CBOR: nested deeper than %u, at byte %zu", limit,
@@ -374,21 +375,21 @@ static int open_frame(struct check *c, const struct atls_cbor_item *item)
     if (item->type == ATLS_CBOR_TAG) {
         frame->is_bignum =
             item->argument == TAG_POSITIVE_BIGNUM || item->argument == TAG_NEGATIVE_BIGNUM;
-        r = append_head(c, 6, item->argument);
+        result = append_head(c, 6, item->argument);
     } else {
         if (!item->indefinite)
-            r = count_content(c, item, &frame->left);
-        if (r == 0)
-            r = append_byte(c, item->type == ATLS_CBOR_MAP ? 0xbf : 0x9f);
+            result = count_content(c, item, &frame->left);
+        if (result == 0)
+            result = append_byte(c, item->type == ATLS_CBOR_MAP ? 0xbf : 0x9f);
     }
-    if (r)
-        return r;
+    if (result)
+        return result;
     c->at += item->size;
     c->depth++;
     if (frame->indefinite || frame->left > 0)
         return 0;
-    r = close_frame(c);
-    return r ? r : end_item(c);
+    result = close_frame(c);
+    return result ? result : end_item(c);
 }
 
 /* RFC 8949 section 3.4.3: no bignum for what fits an integer, and no leading zeroes. */
@@ -405,21 +406,21 @@ static int check_bignum(const struct check *c, const struct atls_cbor_item *item
 
 static int check_string(struct check *c, const struct atls_cbor_item *item)
 {
-    int r;
+    int result;
 
     if (item->indefinite) {
-        r = check_chunks(c, item->type);
-        return r ? r : end_item(c);
+        result = check_chunks(c, item->type);
+        return result ? result : end_item(c);
     }
-    r = check_utf8(c, item, c->at);
-    if (r == 0)
-        r = check_bignum(c, item);
-    if (r == 0)
-        r = append_head(c, item->type == ATLS_CBOR_TEXT ? 3 : 2, item->argument);
-    if (r == 0)
-        r = append(c, item->content);
+    result = check_utf8(c, item, c->at);
+    if (result == 0)
+        result = check_bignum(c, item);
+    if (result == 0)
+        result = append_head(c, item->type == ATLS_CBOR_TEXT ? 3 : 2, item->argument);
+    if (result == 0)
+        result = append(c, item->content);
     c->at += item->size;
-    return r ? r : end_item(c);
+    return result ? result : end_item(c);
 }
 
 /* Integers from -24 to 23, which most keys are: a byte that is also their canonical form. */
@@ -430,38 +431,39 @@ static bool at_small_integer(const struct check *c)
 
 static int check_small_integer(struct check *c)
 {
-    int r = count_item(c);
+    int result = count_item(c);
 
-    if (r == 0)
-        r = begin_item(c);
-    if (r == 0)
-        r = append_byte(c, c->in.data[c->at++]);
-    return r ? r : end_item(c);
+    if (result == 0)
+        result = begin_item(c);
+    if (result == 0)
+        result = append_byte(c, c->in.data[c->at++]);
+    return result ? result : end_item(c);
 }
 
 static int check_item(struct check *c)
 {
     struct atls_cbor_item item;
-    int r;
+    int result;
 
     if (at_small_integer(c))
         return check_small_integer(c);
-    r = atls_cbor_item_decode(c->in, c->at, &item);
-    if (r)
-        return r;
+    result = atls_cbor_item_decode(c->in, c->at, &item);
+    if (result)
+        return result;
     if (item.type == ATLS_CBOR_END)
         return check_break(c);
-    r = count_item(c);
-    if (r == 0 && item.indefinite && !c->rules->allow_indefinite)
-        r = atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 4.2.1",
+    result = count_item(c);
+    if (result == 0 && item.indefinite && !c->rules->allow_indefinite)
+        result =
+            atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 4.2.1",
                       "CBOR: expected a definite length, came %s of indefinite length at byte %zu",
                       atls_cbor_type_name(item.type), c->at);
-    if (r == 0)
-        r = check_preferred(c, &item, c->at);
-    if (r == 0)
-        r = begin_item(c);
-    if (r)
-        return r;
+    if (result == 0)
+        result = check_preferred(c, &item, c->at);
+    if (result == 0)
+        result = begin_item(c);
+    if (result)
+        return result;
     switch (item.type) {
     case ATLS_CBOR_BYTES:
     case ATLS_CBOR_TEXT:
@@ -471,9 +473,9 @@ static int check_item(struct check *c)
     case ATLS_CBOR_TAG:
         return open_frame(c, &item);
     default:
-        r = append_scalar(c, &item);
+        result = append_scalar(c, &item);
         c->at += item.size;
-        return r ? r : end_item(c);
+        return result ? result : end_item(c);
     }
 }
 
@@ -482,20 +484,20 @@ int atls_cbor_check(struct atls_bytes in, const struct atls_cbor_rules *rules,
 {
     struct frame frames[ATLS_CBOR_DEPTH_MAX];
     struct check c = {.in = in, .rules = rules, .frames = frames};
-    int r = 0;
+    int result = 0;
 
     if (in.size > rules->max_size)
         return atls_fail(ATLS_E_LIMIT, NULL, "CBOR: expected %zu bytes at most, came %zu",
                          rules->max_size, in.size);
-    while (r == 0 && !c.complete)
-        r = check_item(&c);
+    while (result == 0 && !c.complete)
+        result = check_item(&c);
     free(c.entries);
     free(c.canonical);
-    if (r == 0 && c.at != in.size)
-        r = atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 5.3.1",
-                      "CBOR: %zu bytes follow the item that ends at byte %zu", in.size - c.at,
-                      c.at);
-    if (r == 0)
+    if (result == 0 && c.at != in.size)
+        result = atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 5.3.1",
+                           "CBOR: %zu bytes follow the item that ends at byte %zu", in.size - c.at,
+                           c.at);
+    if (result == 0)
         *widestp = c.widest;
-    return r;
+    return result;
 }

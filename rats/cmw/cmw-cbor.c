@@ -28,13 +28,13 @@ static int parse_type(struct atls_cbor_reader *r, struct atls_cmw *record)
 {
     struct atls_bytes media_type;
     uint64_t content_format;
-    int code;
+    int result;
 
     switch (atls_cbor_peek(r)) {
     case ATLS_CBOR_UINT:
-        code = atls_cbor_read_uint(r, "content format", &content_format);
-        if (code)
-            return code;
+        result = atls_cbor_read_uint(r, "content format", &content_format);
+        if (result)
+            return result;
         if (content_format > UINT16_MAX)
             return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
                              "expected a content format of at most 65535, %llu came",
@@ -43,8 +43,8 @@ static int parse_type(struct atls_cbor_reader *r, struct atls_cmw *record)
         record->type.content_format = (uint16_t)content_format;
         return 0;
     case ATLS_CBOR_TEXT:
-        code = atls_cbor_read_text(r, "media type", &media_type);
-        return code ? code : atls_cmw_set_media_type(record, media_type);
+        result = atls_cbor_read_text(r, "media type", &media_type);
+        return result ? result : atls_cmw_set_media_type(record, media_type);
     default:
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
                          "expected a media type (text) or content format (unsigned) as the type of "
@@ -55,42 +55,42 @@ static int parse_type(struct atls_cbor_reader *r, struct atls_cmw *record)
 static int parse_value(struct atls_cbor_reader *r, const char *clause, struct atls_cmw *cmw)
 {
     struct atls_bytes value;
-    int code;
+    int result;
 
     r->clause = clause;
-    code = atls_cbor_read_bytes(r, "value of a CMW", &value);
-    return code ? code : atls_cmw_copy(value, &cmw->value);
+    result = atls_cbor_read_bytes(r, "value of a CMW", &value);
+    return result ? result : atls_cmw_copy(value, &cmw->value);
 }
 
 static int parse_indicator(struct atls_cbor_reader *r, struct atls_cmw *record)
 {
     uint64_t indicator;
-    int code = atls_cbor_read_uint(r, "indicator of a CMW record", &indicator);
+    int result = atls_cbor_read_uint(r, "indicator of a CMW record", &indicator);
 
-    return code ? code : atls_cmw_set_indicator(record, indicator);
+    return result ? result : atls_cmw_set_indicator(record, indicator);
 }
 
 static int parse_record(struct atls_cbor_reader *r, struct atls_cmw *record)
 {
     size_t left, members = 0;
-    int code;
+    int result;
 
     r->clause = ATLS_CMW_RECORD_CLAUSE;
-    code = atls_cbor_read_array(r, "CMW record", &left);
-    if (code)
-        return code;
+    result = atls_cbor_read_array(r, "CMW record", &left);
+    if (result)
+        return result;
     for (; atls_cbor_next(r, &left); members++) {
         if (members == 0)
-            code = parse_type(r, record);
+            result = parse_type(r, record);
         else if (members == 1)
-            code = parse_value(r, ATLS_CMW_RECORD_CLAUSE, record);
+            result = parse_value(r, ATLS_CMW_RECORD_CLAUSE, record);
         else if (members == 2)
-            code = parse_indicator(r, record);
+            result = parse_indicator(r, record);
         else
-            code = atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
-                             "expected 2 or 3 members in a CMW record, more came");
-        if (code)
-            return code;
+            result = atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
+                               "expected 2 or 3 members in a CMW record, more came");
+        if (result)
+            return result;
     }
     if (members < 2)
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
@@ -101,14 +101,14 @@ static int parse_record(struct atls_cbor_reader *r, struct atls_cmw *record)
 static int parse_tag(struct atls_cbor_reader *r, struct atls_cmw *tagged)
 {
     uint64_t tag;
-    int code;
+    int result;
 
     r->clause = ATLS_CMW_TAG_CLAUSE;
-    code = atls_cbor_read_tag(r, "CMW tag", &tag);
-    if (!code)
-        code = atls_cmw_tn_inverse(tag, &tagged->type.content_format);
-    if (code)
-        return code;
+    result = atls_cbor_read_tag(r, "CMW tag", &tag);
+    if (!result)
+        result = atls_cmw_tn_inverse(tag, &tagged->type.content_format);
+    if (result)
+        return result;
     tagged->type.is_content_format = true;
     return parse_value(r, ATLS_CMW_TAG_CLAUSE, tagged);
 }
@@ -119,51 +119,51 @@ static int parse_entry(struct atls_cbor_reader *r, unsigned depth, struct atls_c
     struct atls_bytes label = {NULL, 0};
     int64_t number = 0;
     bool is_text = false;
-    int code;
+    int result;
 
     r->clause = ATLS_CMW_COLLECTION_CLAUSE;
     switch (atls_cbor_peek(r)) {
     case ATLS_CBOR_TEXT:
         is_text = true;
-        code = atls_cbor_read_text(r, "label of a CMW collection", &label);
+        result = atls_cbor_read_text(r, "label of a CMW collection", &label);
         break;
     case ATLS_CBOR_UINT:
     case ATLS_CBOR_NINT:
-        code = atls_cbor_read_int(r, "label of a CMW collection", &number);
+        result = atls_cbor_read_int(r, "label of a CMW collection", &number);
         break;
     default:
-        code = atls_fail(ATLS_E_MALFORMED, ATLS_CMW_COLLECTION_CLAUSE,
-                         "expected text or an integer as a label of a CMW collection");
+        result = atls_fail(ATLS_E_MALFORMED, ATLS_CMW_COLLECTION_CLAUSE,
+                           "expected text or an integer as a label of a CMW collection");
     }
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (is_text && atls_bytes_is_text(label, ATLS_CMW_COLLECTION_TYPE)) {
-        code = atls_cbor_read_text(r, ATLS_CMW_COLLECTION_TYPE, &label);
-        return code ? code : atls_cmw_set_collection_type(collection, label);
+        result = atls_cbor_read_text(r, ATLS_CMW_COLLECTION_TYPE, &label);
+        return result ? result : atls_cmw_set_collection_type(collection, label);
     }
-    code = atls_cmw_add_entry(collection, &entry);
-    if (code)
-        return code;
+    result = atls_cmw_add_entry(collection, &entry);
+    if (result)
+        return result;
     entry->is_integer = !is_text;
     entry->integer_label = number;
     if (is_text)
-        code = atls_cmw_set_text_label(entry, label);
-    return code ? code : parse_node(r, depth + 1, &entry->cmw);
+        result = atls_cmw_set_text_label(entry, label);
+    return result ? result : parse_node(r, depth + 1, &entry->cmw);
 }
 
 static int parse_collection(struct atls_cbor_reader *r, unsigned depth, struct atls_cmw *collection)
 {
     size_t left;
-    int code;
+    int result;
 
     r->clause = ATLS_CMW_COLLECTION_CLAUSE;
-    code = atls_cbor_read_map(r, "CMW collection", &left);
-    if (code)
-        return code;
+    result = atls_cbor_read_map(r, "CMW collection", &left);
+    if (result)
+        return result;
     while (atls_cbor_next(r, &left)) {
-        code = parse_entry(r, depth, collection);
-        if (code)
-            return code;
+        result = parse_entry(r, depth, collection);
+        if (result)
+            return result;
     }
     return atls_cmw_check_collection(collection);
 }
@@ -172,10 +172,10 @@ static int parse_node(struct atls_cbor_reader *r, unsigned depth, struct atls_cm
 {
     enum atls_cbor_type type = atls_cbor_peek(r);
     struct atls_cmw *cmw;
-    int code = atls_cmw_check_depth(depth);
+    int result = atls_cmw_check_depth(depth);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (type != ATLS_CBOR_ARRAY && type != ATLS_CBOR_TAG && type != ATLS_CBOR_MAP)
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_COLLECTION_CLAUSE,
                          "expected a CMW: an array, a tag or a map");
@@ -186,14 +186,14 @@ static int parse_node(struct atls_cbor_reader *r, unsigned depth, struct atls_cm
     if (!cmw)
         return atls_fail(-ENOMEM, NULL, "no memory for a CMW");
     if (type == ATLS_CBOR_ARRAY)
-        code = parse_record(r, cmw);
+        result = parse_record(r, cmw);
     else if (type == ATLS_CBOR_TAG)
-        code = parse_tag(r, cmw);
+        result = parse_tag(r, cmw);
     else
-        code = parse_collection(r, depth, cmw);
-    if (code) {
+        result = parse_collection(r, depth, cmw);
+    if (result) {
         atls_cmw_free(cmw);
-        return code;
+        return result;
     }
     *cmwp = cmw;
     return 0;
@@ -203,16 +203,16 @@ int atls_cmw_parse_cbor(struct atls_bytes in, struct atls_cmw **cmwp)
 {
     struct atls_cbor_reader r;
     struct atls_cmw *cmw;
-    int code = atls_cbor_open(&r, in, &cmw_rules, "RFC 9999 section 3");
+    int result = atls_cbor_open(&r, in, &cmw_rules, "RFC 9999 section 3");
 
-    if (!code)
-        code = parse_node(&r, 1, &cmw);
-    if (code)
-        return code;
-    code = atls_cbor_close(&r);
-    if (code) {
+    if (!result)
+        result = parse_node(&r, 1, &cmw);
+    if (result)
+        return result;
+    result = atls_cbor_close(&r);
+    if (result) {
         atls_cmw_free(cmw);
-        return code;
+        return result;
     }
     *cmwp = cmw;
     return 0;
@@ -269,7 +269,7 @@ static int write_collection(struct atls_cbor_writer *w, const struct atls_cmw *c
     struct atls_bytes type = atls_bytes_of_text(ATLS_CMW_COLLECTION_TYPE);
     size_t count = collection->entry_count;
     struct label *labels = calloc(count + 1, sizeof *labels);
-    int code = 0;
+    int result = 0;
 
     if (!labels)
         return atls_fail(-ENOMEM, NULL, "no memory to sort the labels of a CMW collection");
@@ -279,18 +279,18 @@ static int write_collection(struct atls_cbor_writer *w, const struct atls_cmw *c
         labels[count++] = (struct label){3, type.size, type, NULL};
     qsort(labels, count, sizeof *labels, compare_labels);
     atls_cbor_write_map(w, count);
-    for (size_t i = 0; i < count && !code; i++)
-        code = write_entry(w, &labels[i], collection->collection_type, depth);
+    for (size_t i = 0; i < count && !result; i++)
+        result = write_entry(w, &labels[i], collection->collection_type, depth);
     free(labels);
-    return code;
+    return result;
 }
 
 static int write_node(struct atls_cbor_writer *w, const struct atls_cmw *cmw, unsigned depth)
 {
-    int code = atls_cmw_check_writable(cmw, depth);
+    int result = atls_cmw_check_writable(cmw, depth);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     switch (cmw->form) {
     case ATLS_CMW_RECORD:
         atls_cmw_write_record_type(w, &cmw->type, cmw->value, cmw->indicator);
@@ -310,25 +310,25 @@ int atls_cmw_serialize_cbor(const struct atls_cmw *cmw, uint8_t **outp, size_t *
     struct atls_bytes written;
     uint8_t *out;
     size_t size;
-    int code;
+    int result;
 
     atls_cbor_write_init(&w, NULL, 0);
-    code = write_node(&w, cmw, 1);
-    if (!code)
-        code = atls_cbor_write_done(&w, &written);
-    if (code)
-        return code;
+    result = write_node(&w, cmw, 1);
+    if (!result)
+        result = atls_cbor_write_done(&w, &written);
+    if (result)
+        return result;
     size = written.size;
     out = malloc(size);
     if (!out)
         return atls_fail(-ENOMEM, NULL, "no memory for a CMW of %zu bytes", size);
     atls_cbor_write_init(&w, out, size);
-    code = write_node(&w, cmw, 1);
-    if (!code)
-        code = atls_cbor_write_done(&w, &written);
-    if (code) {
+    result = write_node(&w, cmw, 1);
+    if (!result)
+        result = atls_cbor_write_done(&w, &written);
+    if (result) {
         free(out);
-        return code;
+        return result;
     }
     *outp = out;
     *sizep = size;

@@ -19,7 +19,7 @@ static int parse_value(const json_t *json, struct atls_cmw *record)
 {
     uint8_t *value;
     size_t size;
-    int code;
+    int result;
 
     if (!json_is_string(json))
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
@@ -27,12 +27,12 @@ static int parse_value(const json_t *json, struct atls_cmw *record)
     if (json_string_length(json) == 0) /* base64url-string is one character at least */
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
                          "the value of a JSON CMW record is empty");
-    code = atls_base64_decode(ATLS_BASE64URL, atls_json_bytes(json), &value, &size);
-    if (code == ATLS_E_MALFORMED)
-        return atls_fail(code, ATLS_CMW_RECORD_CLAUSE, "value of a JSON CMW record: %s",
+    result = atls_base64_decode(ATLS_BASE64URL, atls_json_bytes(json), &value, &size);
+    if (result == ATLS_E_MALFORMED)
+        return atls_fail(result, ATLS_CMW_RECORD_CLAUSE, "value of a JSON CMW record: %s",
                          atls_error_text());
-    if (code)
-        return code;
+    if (result)
+        return result;
     record->value = ATLS_BYTES(value, size);
     return 0;
 }
@@ -41,7 +41,7 @@ static int parse_record(const json_t *json, struct atls_cmw *record)
 {
     size_t members = json_array_size(json);
     const json_t *type = json_array_get(json, 0), *indicator = json_array_get(json, 2);
-    int code;
+    int result;
 
     if (members < 2 || members > 3)
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
@@ -50,11 +50,11 @@ static int parse_record(const json_t *json, struct atls_cmw *record)
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
                          "expected a media type as the type of a JSON CMW record (content formats "
                          "are not used in JSON)");
-    code = atls_cmw_set_media_type(record, atls_json_bytes(type));
-    if (!code)
-        code = parse_value(json_array_get(json, 1), record);
-    if (code || members == 2)
-        return code;
+    result = atls_cmw_set_media_type(record, atls_json_bytes(type));
+    if (!result)
+        result = parse_value(json_array_get(json, 1), record);
+    if (result || members == 2)
+        return result;
     if (!json_is_integer(indicator) || json_integer_value(indicator) < 0)
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
                          "expected an unsigned integer as the indicator of a CMW record");
@@ -65,7 +65,7 @@ static int parse_entry(const char *label, const json_t *json, unsigned depth,
                        struct atls_cmw *collection)
 {
     struct atls_cmw_entry *entry;
-    int code;
+    int result;
 
     if (strcmp(label, ATLS_CMW_COLLECTION_TYPE) == 0) {
         if (!json_is_string(json))
@@ -73,23 +73,23 @@ static int parse_entry(const char *label, const json_t *json, unsigned depth,
                              "expected text as " ATLS_CMW_COLLECTION_TYPE);
         return atls_cmw_set_collection_type(collection, atls_json_bytes(json));
     }
-    code = atls_cmw_add_entry(collection, &entry);
-    if (!code)
-        code = atls_cmw_set_text_label(entry, atls_bytes_of_text(label));
-    return code ? code : parse_node(json, depth + 1, &entry->cmw);
+    result = atls_cmw_add_entry(collection, &entry);
+    if (!result)
+        result = atls_cmw_set_text_label(entry, atls_bytes_of_text(label));
+    return result ? result : parse_node(json, depth + 1, &entry->cmw);
 }
 
 static int parse_collection(const json_t *json, unsigned depth, struct atls_cmw *collection)
 {
     const char *label;
     json_t *member;
-    int code;
+    int result;
 
     json_object_foreach((json_t *)json, label, member)
     {
-        code = parse_entry(label, member, depth, collection);
-        if (code)
-            return code;
+        result = parse_entry(label, member, depth, collection);
+        if (result)
+            return result;
     }
     return atls_cmw_check_collection(collection);
 }
@@ -97,20 +97,20 @@ static int parse_collection(const json_t *json, unsigned depth, struct atls_cmw 
 static int parse_node(const json_t *json, unsigned depth, struct atls_cmw **cmwp)
 {
     struct atls_cmw *cmw;
-    int code = atls_cmw_check_depth(depth);
+    int result = atls_cmw_check_depth(depth);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (!json_is_array(json) && !json_is_object(json))
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_COLLECTION_CLAUSE,
                          "expected a CMW: a JSON array or object");
     cmw = atls_cmw_new(json_is_array(json) ? ATLS_CMW_RECORD : ATLS_CMW_COLLECTION, ATLS_JSON);
     if (!cmw)
         return atls_fail(-ENOMEM, NULL, "no memory for a CMW");
-    code = json_is_array(json) ? parse_record(json, cmw) : parse_collection(json, depth, cmw);
-    if (code) {
+    result = json_is_array(json) ? parse_record(json, cmw) : parse_collection(json, depth, cmw);
+    if (result) {
         atls_cmw_free(cmw);
-        return code;
+        return result;
     }
     *cmwp = cmw;
     return 0;
@@ -119,13 +119,13 @@ static int parse_node(const json_t *json, unsigned depth, struct atls_cmw **cmwp
 int atls_cmw_parse_json(struct atls_bytes in, struct atls_cmw **cmwp)
 {
     json_t *json;
-    int code = atls_json_load(in, "JSON CMW", ATLS_CMW_COLLECTION_CLAUSE, &json);
+    int result = atls_json_load(in, "JSON CMW", ATLS_CMW_COLLECTION_CLAUSE, &json);
 
-    if (code)
-        return code;
-    code = parse_node(json, 1, cmwp);
+    if (result)
+        return result;
+    result = parse_node(json, 1, cmwp);
     json_decref(json);
-    return code;
+    return result;
 }
 
 static int make_node(const struct atls_cmw *cmw, unsigned depth, json_t **jsonp);
@@ -154,15 +154,15 @@ static int make_record(const struct atls_cmw *cmw, json_t **jsonp)
     struct atls_bytes media_type = {NULL, 0};
     json_t *json = json_array();
     char *value = NULL;
-    int code = media_type_of(cmw, &media_type);
+    int result = media_type_of(cmw, &media_type);
     bool made = json != NULL;
 
-    if (!code && cmw->value.size == 0)
-        code = atls_fail(ATLS_E_UNSUPPORTED, ATLS_CMW_RECORD_CLAUSE,
-                         "a CMW record without a message has no JSON form");
-    if (code) {
+    if (!result && cmw->value.size == 0)
+        result = atls_fail(ATLS_E_UNSUPPORTED, ATLS_CMW_RECORD_CLAUSE,
+                           "a CMW record without a message has no JSON form");
+    if (result) {
         json_decref(json);
-        return code;
+        return result;
     }
     value = atls_base64_encode(ATLS_BASE64URL, cmw->value);
     made = made && value &&
@@ -200,12 +200,12 @@ static int add_member(json_t *object, struct atls_bytes label, json_t *member)
 static int fill_collection(const struct atls_cmw *cmw, unsigned depth, json_t *object)
 {
     struct atls_bytes type = cmw->collection_type;
-    int code = 0;
+    int result = 0;
 
     if (type.size > 0)
-        code = add_member(object, atls_bytes_of_text(ATLS_CMW_COLLECTION_TYPE),
-                          json_stringn((const char *)type.data, type.size));
-    for (size_t i = 0; i < cmw->entry_count && !code; i++) {
+        result = add_member(object, atls_bytes_of_text(ATLS_CMW_COLLECTION_TYPE),
+                            json_stringn((const char *)type.data, type.size));
+    for (size_t i = 0; i < cmw->entry_count && !result; i++) {
         const struct atls_cmw_entry *entry = &cmw->entries[i];
         json_t *member;
 
@@ -213,29 +213,29 @@ static int fill_collection(const struct atls_cmw *cmw, unsigned depth, json_t *o
             return atls_fail(ATLS_E_UNSUPPORTED, ATLS_CMW_COLLECTION_CLAUSE,
                              "the integer label %lld has no JSON form",
                              (long long)entry->integer_label);
-        code = make_node(entry->cmw, depth + 1, &member);
-        if (!code)
-            code = add_member(object, entry->text_label, member);
+        result = make_node(entry->cmw, depth + 1, &member);
+        if (!result)
+            result = add_member(object, entry->text_label, member);
     }
-    return code;
+    return result;
 }
 
 static int make_node(const struct atls_cmw *cmw, unsigned depth, json_t **jsonp)
 {
     json_t *object;
-    int code = atls_cmw_check_writable(cmw, depth);
+    int result = atls_cmw_check_writable(cmw, depth);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (cmw->form != ATLS_CMW_COLLECTION)
         return make_record(cmw, jsonp);
     object = json_object();
     if (!object)
         return atls_fail(-ENOMEM, NULL, "no memory for a JSON CMW collection");
-    code = fill_collection(cmw, depth, object);
-    if (code) {
+    result = fill_collection(cmw, depth, object);
+    if (result) {
         json_decref(object);
-        return code;
+        return result;
     }
     *jsonp = object;
     return 0;
@@ -245,10 +245,10 @@ int atls_cmw_serialize_json(const struct atls_cmw *cmw, uint8_t **outp, size_t *
 {
     json_t *json;
     char *text;
-    int code = make_node(cmw, 1, &json);
+    int result = make_node(cmw, 1, &json);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(json);
     if (!text)

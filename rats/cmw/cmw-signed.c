@@ -47,15 +47,15 @@ static int check_content_type(const struct atls_cose_sign1 *message)
 int atls_cmw_cose_parse(struct atls_bytes in, struct atls_cmw_signed *messagep)
 {
     struct atls_cmw_signed message = {.serialization = ATLS_CBOR};
-    int r = atls_cose_sign1_parse(in, ATLS_COSE_TAG_EITHER, COSE, &message.cose);
+    int result = atls_cose_sign1_parse(in, ATLS_COSE_TAG_EITHER, COSE, &message.cose);
 
-    if (!r)
-        r = check_content_type(&message.cose);
-    if (!r)
-        r = atls_cmw_parse_as(ATLS_CBOR, message.cose.payload, &message.cmw);
-    if (!r)
+    if (!result)
+        result = check_content_type(&message.cose);
+    if (!result)
+        result = atls_cmw_parse_as(ATLS_CBOR, message.cose.payload, &message.cmw);
+    if (!result)
         *messagep = message;
-    return r;
+    return result;
 }
 
 /* Takes PROTECTED, PAYLOAD and SIGNATURE of a flattened JWS; they borrow from the object. */
@@ -64,20 +64,20 @@ static int take_flattened(struct atls_bytes in, struct atls_cmw_signed *message)
     const char *names[] = {"protected", "payload", "signature"};
     struct atls_bytes *parts[] = {&message->jws.header_part, &message->jws.payload_part,
                                   &message->jws.signature_part};
-    int r = atls_json_object(in, "JWS", &message->flattened);
+    int result = atls_json_object(in, "JWS", &message->flattened);
 
-    for (size_t i = 0; !r && i < 3; i++) {
+    for (size_t i = 0; !result && i < 3; i++) {
         const json_t *part = json_object_get(message->flattened, names[i]);
         *parts[i] = atls_json_bytes(part);
         if (part && !json_is_string(part))
-            r = atls_fail(ATLS_E_MALFORMED, FLATTENED, "JWS %s: expected a string", names[i]);
+            result = atls_fail(ATLS_E_MALFORMED, FLATTENED, "JWS %s: expected a string", names[i]);
         else if (parts[i]->size == 0)
-            r = atls_fail(ATLS_E_MISSING, FLATTENED, "JWS: no %s", names[i]);
+            result = atls_fail(ATLS_E_MISSING, FLATTENED, "JWS: no %s", names[i]);
     }
-    if (!r && json_object_get(message->flattened, "signatures"))
-        r = atls_fail(ATLS_E_MALFORMED, FLATTENED,
-                      "JWS: one signature was expected, \"signatures\" came");
-    return r;
+    if (!result && json_object_get(message->flattened, "signatures"))
+        result = atls_fail(ATLS_E_MALFORMED, FLATTENED,
+                           "JWS: one signature was expected, \"signatures\" came");
+    return result;
 }
 
 static int take_compact(struct atls_bytes in, struct atls_cmw_signed *message)
@@ -104,11 +104,11 @@ static int take_compact(struct atls_bytes in, struct atls_cmw_signed *message)
 /* Decodes a part; *DATAP is allocated. */
 static int decode(struct atls_bytes part, const char *what, uint8_t **datap, size_t *sizep)
 {
-    int r = atls_base64_decode(ATLS_BASE64URL, part, datap, sizep);
+    int result = atls_base64_decode(ATLS_BASE64URL, part, datap, sizep);
 
-    return r > 0 ? atls_fail(r, "RFC 7515 section 2", "JWS %s: base64url without padding expected",
-                             what)
-                 : r;
+    return result > 0 ? atls_fail(result, "RFC 7515 section 2",
+                                  "JWS %s: base64url without padding expected", what)
+                      : result;
 }
 
 /* The unprotected header of a flattened JWS: what is in it is not understood here, and is ignored
@@ -136,17 +136,17 @@ static int read_header(struct atls_cmw_signed *message)
 {
     uint8_t *text;
     size_t size;
-    int r = decode(message->jws.header_part, "protected header", &text, &size);
+    int result = decode(message->jws.header_part, "protected header", &text, &size);
 
-    if (r)
-        return r;
-    r = atls_json_object(ATLS_BYTES(text, size), "JWS protected header", &message->jws.header);
+    if (result)
+        return result;
+    result = atls_json_object(ATLS_BYTES(text, size), "JWS protected header", &message->jws.header);
     free(text);
-    if (r)
-        return r;
-    r = check_unprotected(message);
-    if (r)
-        return r;
+    if (result)
+        return result;
+    result = check_unprotected(message);
+    if (result)
+        return result;
     const char *alg = atls_json_text(json_object_get(message->jws.header, "alg"));
     const char *type = atls_json_text(json_object_get(message->jws.header, "cty"));
     if (!alg || !type)
@@ -165,21 +165,21 @@ int atls_cmw_jws_parse(struct atls_bytes in, struct atls_cmw_signed *messagep)
     bool flattened = text.size > 0 && text.data[0] == '{';
     uint8_t *payload = NULL, *signature = NULL;
     size_t size, signature_size;
-    int r = flattened ? take_flattened(text, &message) : take_compact(text, &message);
+    int result = flattened ? take_flattened(text, &message) : take_compact(text, &message);
 
-    if (!r)
-        r = read_header(&message);
-    if (!r)
-        r = decode(message.jws.signature_part, "signature", &signature, &signature_size);
-    if (!r)
-        r = decode(message.jws.payload_part, "payload", &payload, &size);
-    if (!r)
-        r = atls_cmw_parse_as(ATLS_JSON, ATLS_BYTES(payload, size), &message.cmw);
+    if (!result)
+        result = read_header(&message);
+    if (!result)
+        result = decode(message.jws.signature_part, "signature", &signature, &signature_size);
+    if (!result)
+        result = decode(message.jws.payload_part, "payload", &payload, &size);
+    if (!result)
+        result = atls_cmw_parse_as(ATLS_JSON, ATLS_BYTES(payload, size), &message.cmw);
     free(payload);
     free(signature);
-    if (r) {
+    if (result) {
         atls_cmw_signed_clear(&message);
-        return r;
+        return result;
     }
     *messagep = message;
     return 0;
@@ -190,22 +190,22 @@ int atls_cmw_signed_verify(const struct atls_cmw_signed *message, const struct a
     if (message->serialization == ATLS_CBOR)
         return atls_cose_sign1_verify(&message->cose, &atls_crypto_gnutls, key);
     json_t *jwk = atls_jwk_of_public_key(key);
-    int r =
+    int result =
         jwk ? atls_jws_verify(&message->jws, jwk) : atls_fail(-ENOMEM, NULL, "no memory for a key");
 
     json_decref(jwk);
-    return r;
+    return result;
 }
 
 /* What goes out as a CMW must be one. */
 static int check_cmw(enum atls_serialization serialization, struct atls_bytes cmw)
 {
     struct atls_cmw *parsed;
-    int r = atls_cmw_parse_as(serialization, cmw, &parsed);
+    int result = atls_cmw_parse_as(serialization, cmw, &parsed);
 
-    if (!r)
+    if (!result)
         atls_cmw_free(parsed);
-    return r;
+    return result;
 }
 
 int atls_cmw_cose_sign(struct atls_bytes cmw, const struct atls_crypto *crypto,
@@ -213,20 +213,20 @@ int atls_cmw_cose_sign(struct atls_bytes cmw, const struct atls_crypto *crypto,
 {
     struct atls_cbor_writer w;
     struct atls_bytes out;
-    int r = check_cmw(ATLS_CBOR, cmw);
+    int result = check_cmw(ATLS_CBOR, cmw);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     uint8_t *buffer = malloc(cmw.size + FRAME);
     if (!buffer)
         return atls_fail(-ENOMEM, NULL, "no memory for a signed CMW");
     atls_cbor_write_init(&w, buffer, cmw.size + FRAME);
-    r = atls_cose_sign1_write_as(&w, false, ATLS_MT_CMW_CBOR, cmw, crypto, signer);
-    if (!r)
-        r = atls_cbor_write_done(&w, &out);
-    if (r) {
+    result = atls_cose_sign1_write_as(&w, false, ATLS_MT_CMW_CBOR, cmw, crypto, signer);
+    if (!result)
+        result = atls_cbor_write_done(&w, &out);
+    if (result) {
         free(buffer);
-        return r;
+        return result;
     }
     *outp = buffer;
     *sizep = out.size;
@@ -236,26 +236,26 @@ int atls_cmw_cose_sign(struct atls_bytes cmw, const struct atls_crypto *crypto,
 int atls_cmw_jws_sign(struct atls_bytes cmw, const json_t *signer_jwk, bool flattened, char **outp)
 {
     char *compact = NULL, *text = NULL;
-    int r = check_cmw(ATLS_JSON, cmw);
+    int result = check_cmw(ATLS_JSON, cmw);
 
-    if (!r)
-        r = atls_jws_sign_as(cmw, "cty", ATLS_MT_CMW_JSON, signer_jwk, &compact);
-    if (r)
-        return r;
+    if (!result)
+        result = atls_jws_sign_as(cmw, "cty", ATLS_MT_CMW_JSON, signer_jwk, &compact);
+    if (result)
+        return result;
     if (flattened) {
         struct atls_cmw_signed parts = {.cmw = NULL};
-        r = take_compact(atls_bytes_of_text(compact), &parts);
+        result = take_compact(atls_bytes_of_text(compact), &parts);
         json_t *object =
-            r ? NULL
-              : json_pack("{s:s%, s:s%, s:s%}", "protected", parts.jws.header_part.data,
-                          parts.jws.header_part.size, "payload", parts.jws.payload_part.data,
-                          parts.jws.payload_part.size, "signature", parts.jws.signature_part.data,
-                          parts.jws.signature_part.size);
+            result ? NULL
+                   : json_pack("{s:s%, s:s%, s:s%}", "protected", parts.jws.header_part.data,
+                               parts.jws.header_part.size, "payload", parts.jws.payload_part.data,
+                               parts.jws.payload_part.size, "signature",
+                               parts.jws.signature_part.data, parts.jws.signature_part.size);
         text = object ? json_dumps(object, JSON_COMPACT) : NULL;
         json_decref(object);
         free(compact);
         if (!text)
-            return r ? r : atls_fail(-ENOMEM, NULL, "no memory for a signed CMW");
+            return result ? result : atls_fail(-ENOMEM, NULL, "no memory for a signed CMW");
         compact = text;
     }
     *outp = compact;
@@ -267,22 +267,22 @@ int atls_cmw_of_cwt(struct atls_bytes claims, struct atls_cmw **cmwp)
     struct atls_bytes item = {NULL, 0};
     struct atls_cbor_reader r;
     size_t left;
-    int code = atls_cbor_open(&r, claims, &atls_cbor_lenient, CLAIM);
+    int result = atls_cbor_open(&r, claims, &atls_cbor_lenient, CLAIM);
 
-    if (!code)
-        code = atls_cbor_read_map(&r, "claims", &left);
-    while (!code && !item.data && atls_cbor_next(&r, &left)) {
+    if (!result)
+        result = atls_cbor_read_map(&r, "claims", &left);
+    while (!result && !item.data && atls_cbor_next(&r, &left)) {
         int64_t key = INT64_MIN;
         enum atls_cbor_type type = atls_cbor_peek(&r);
         if ((type != ATLS_CBOR_UINT && type != ATLS_CBOR_NINT) ||
             atls_cbor_read_int(&r, "claim key", &key))
-            code = atls_cbor_skip(&r);
-        if (!code)
-            code = key == ATLS_CLAIM_CMW ? atls_cbor_read_encoded(&r, &item) : atls_cbor_skip(&r);
+            result = atls_cbor_skip(&r);
+        if (!result)
+            result = key == ATLS_CLAIM_CMW ? atls_cbor_read_encoded(&r, &item) : atls_cbor_skip(&r);
     }
-    if (!code && !item.data)
-        code = atls_fail(ATLS_E_MISSING, CLAIM, "expected the claim cmw (299), there is none");
-    return code ? code : atls_cmw_parse_as(ATLS_CBOR, item, cmwp);
+    if (!result && !item.data)
+        result = atls_fail(ATLS_E_MISSING, CLAIM, "expected the claim cmw (299), there is none");
+    return result ? result : atls_cmw_parse_as(ATLS_CBOR, item, cmwp);
 }
 
 int atls_cmw_of_jwt(const json_t *claims, struct atls_cmw **cmwp)
@@ -294,19 +294,19 @@ int atls_cmw_of_jwt(const json_t *claims, struct atls_cmw **cmwp)
     char *text = json_dumps(claim, JSON_COMPACT | JSON_ENCODE_ANY);
     if (!text)
         return atls_fail(-ENOMEM, NULL, "no memory for a claim");
-    int r = atls_cmw_parse_as(ATLS_JSON, atls_bytes_of_text(text), cmwp);
+    int result = atls_cmw_parse_as(ATLS_JSON, atls_bytes_of_text(text), cmwp);
     free(text);
-    return r;
+    return result;
 }
 
 int atls_cmw_claim_write(struct atls_cbor_writer *w, const struct atls_cmw *cmw)
 {
     uint8_t *encoded;
     size_t size;
-    int r = atls_cmw_serialize(cmw, ATLS_CBOR, &encoded, &size);
+    int result = atls_cmw_serialize(cmw, ATLS_CBOR, &encoded, &size);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     atls_cbor_write_uint(w, ATLS_CLAIM_CMW);
     atls_cbor_write_encoded(w, ATLS_BYTES(encoded, size));
     free(encoded);
@@ -317,10 +317,10 @@ int atls_cmw_claim_set(json_t *claims, const struct atls_cmw *cmw)
 {
     uint8_t *text;
     size_t size;
-    int r = atls_cmw_serialize(cmw, ATLS_JSON, &text, &size);
+    int result = atls_cmw_serialize(cmw, ATLS_JSON, &text, &size);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     json_t *claim = json_loadb((const char *)text, size, 0, NULL);
     free(text);
     return claim && json_object_set_new(claims, "cmw", claim) == 0

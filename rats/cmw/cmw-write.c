@@ -82,10 +82,10 @@ void atls_cmw_write_record_cf(struct atls_cbor_writer *w, uint16_t content_forma
 int atls_cmw_write_tag(struct atls_cbor_writer *w, uint16_t content_format, struct atls_bytes value)
 {
     uint32_t tag;
-    int code = atls_cmw_tn(content_format, &tag);
+    int result = atls_cmw_tn(content_format, &tag);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     atls_cbor_write_tag(w, tag);
     atls_cbor_write_bytes(w, value);
     return 0;

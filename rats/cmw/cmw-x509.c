@@ -29,9 +29,9 @@ static int check_cmw(enum atls_cmw_oid oid, enum atls_serialization serializatio
 
     if (serialization == ATLS_JSON && !atls_bytes_is_utf8(in))
         return atls_fail(ATLS_E_MALFORMED, CLAUSE, "a UTF8String holds UTF-8, this one does not");
-    int rc = atls_cmw_parse_as(serialization, in, &cmw);
-    if (rc)
-        return rc;
+    int result = atls_cmw_parse_as(serialization, in, &cmw);
+    if (result)
+        return result;
     bool collection = cmw->form == ATLS_CMW_COLLECTION;
     atls_cmw_free(cmw);
     if (collection && oid == ATLS_CMW_OID_TCG)
@@ -69,10 +69,10 @@ int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struc
     if (oid == ATLS_CMW_OID_PE)
         put_head(&sink, slot == ATLS_JSON ? UTF8_STRING : OCTET_STRING, cmw.size);
     atls_sink_bytes(&sink, cmw);
-    int rc = atls_sink_done(&sink, &out);
-    if (rc) {
+    int result = atls_sink_done(&sink, &out);
+    if (result) {
         free(data);
-        return rc;
+        return result;
     }
     *outp = data;
     *sizep = out.size;
@@ -83,10 +83,10 @@ int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t *
                          size_t *sizep)
 {
     enum atls_serialization serialization;
-    int rc = atls_cmw_sniff(cmw, &serialization);
+    int result = atls_cmw_sniff(cmw, &serialization);
 
-    rc = rc ? rc : check_cmw(oid, serialization, cmw);
-    return rc ? rc : atls_cmw_x509_put(oid, serialization, cmw, outp, sizep);
+    result = result ? result : check_cmw(oid, serialization, cmw);
+    return result ? result : atls_cmw_x509_put(oid, serialization, cmw, outp, sizep);
 }
 
 /* A definite length in as few bytes as possible. */
@@ -94,10 +94,10 @@ static int read_length(struct atls_cursor *c, size_t *sizep)
 {
     uint8_t first, byte;
     size_t size = 0;
-    int rc = atls_cursor_u8(c, "length", &first);
+    int result = atls_cursor_u8(c, "length", &first);
 
-    if (rc)
-        return rc;
+    if (result)
+        return result;
     if (first < 0x80) {
         *sizep = first;
         return 0;
@@ -107,9 +107,9 @@ static int read_length(struct atls_cursor *c, size_t *sizep)
                          "a definite length of at most four bytes was expected, 0x%02x came",
                          first);
     for (unsigned i = 0; i < (unsigned)first - 0x80; i++) {
-        rc = atls_cursor_u8(c, "length", &byte);
-        if (rc)
-            return rc;
+        result = atls_cursor_u8(c, "length", &byte);
+        if (result)
+            return result;
         if (i == 0 && byte == 0)
             size = SIZE_MAX; /* a zero in front: not the shortest */
         else if (size != SIZE_MAX)
@@ -129,18 +129,18 @@ static int read_choice(struct atls_bytes value, struct atls_bytes *cmwp,
     struct atls_bytes contents;
     uint8_t tag;
     size_t size = 0;
-    int rc = atls_cursor_u8(&c, "CHOICE of id-pe-cmw", &tag);
+    int result = atls_cursor_u8(&c, "CHOICE of id-pe-cmw", &tag);
 
-    if (rc)
-        return rc;
+    if (result)
+        return result;
     if (tag != OCTET_STRING && tag != UTF8_STRING)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE,
                          "OCTET STRING (04) or UTF8String (0c) was expected, tag %02x came", tag);
-    rc = read_length(&c, &size);
-    rc = rc ? rc : atls_cursor_take(&c, "CMW", size, &contents);
-    rc = rc ? rc : atls_cursor_end(&c, "id-pe-cmw");
-    if (rc)
-        return rc;
+    result = read_length(&c, &size);
+    result = result ? result : atls_cursor_take(&c, "CMW", size, &contents);
+    result = result ? result : atls_cursor_end(&c, "id-pe-cmw");
+    if (result)
+        return result;
     *cmwp = contents;
     *serializationp = tag == UTF8_STRING ? ATLS_JSON : ATLS_CBOR;
     return 0;
@@ -151,19 +151,19 @@ int atls_cmw_x509_decode(enum atls_cmw_oid oid, struct atls_bytes value, struct 
 {
     enum atls_serialization serialization;
     struct atls_bytes cmw;
-    int rc;
+    int result;
 
     /* No CMW begins like either tag of the CHOICE. */
     if (oid == ATLS_CMW_OID_TCG && value.size && value.data[0] != OCTET_STRING &&
         value.data[0] != UTF8_STRING) {
         cmw = value;
-        rc = atls_cmw_sniff(value, &serialization);
+        result = atls_cmw_sniff(value, &serialization);
     } else {
-        rc = read_choice(value, &cmw, &serialization);
+        result = read_choice(value, &cmw, &serialization);
     }
-    rc = rc ? rc : check_cmw(oid, serialization, cmw);
-    if (rc)
-        return rc;
+    result = result ? result : check_cmw(oid, serialization, cmw);
+    if (result)
+        return result;
     *cmwp = cmw;
     *serializationp = serialization;
     return 0;
@@ -184,11 +184,11 @@ static int open_certificate(struct atls_bytes certificate, gnutls_x509_crt_t *cr
         return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.1", "no certificate is so long");
     if (gnutls_x509_crt_init(&crt) < 0)
         return atls_fail(-ENOMEM, NULL, "no memory for a certificate");
-    int code = gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER);
-    if (code < 0) {
+    int result = gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER);
+    if (result < 0) {
         gnutls_x509_crt_deinit(crt);
         return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.1",
-                         "a certificate in DER was expected: %s", gnutls_strerror(code));
+                         "a certificate in DER was expected: %s", gnutls_strerror(result));
     }
     *crtp = crt;
     return 0;
@@ -204,14 +204,14 @@ static int find_extension(gnutls_x509_crt_t crt, enum atls_cmw_oid oid, int *pla
 
     for (unsigned i = 0;; i++) {
         size_t size = sizeof text;
-        int code = gnutls_x509_crt_get_extension_info(crt, i, text, &size, &critical);
-        if (code == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+        int result = gnutls_x509_crt_get_extension_info(crt, i, text, &size, &critical);
+        if (result == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
             break;
-        if (code == GNUTLS_E_SHORT_MEMORY_BUFFER)
+        if (result == GNUTLS_E_SHORT_MEMORY_BUFFER)
             continue; /* longer than those looked for */
-        if (code < 0)
+        if (result < 0)
             return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2", "extension %u: %s", i,
-                             gnutls_strerror(code));
+                             gnutls_strerror(result));
         if (strcmp(text, atls_cmw_oid_text(oid)) != 0)
             continue;
         if (place >= 0)
@@ -228,21 +228,21 @@ static int take_extension(gnutls_x509_crt_t crt, int place, struct atls_x509_cmw
 {
     gnutls_datum_t value = {NULL, 0};
     struct atls_bytes cmw;
-    int code = gnutls_x509_crt_get_extension_data2(crt, (unsigned)place, &value);
+    int result = gnutls_x509_crt_get_extension_data2(crt, (unsigned)place, &value);
 
-    if (code < 0)
+    if (result < 0)
         return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2", "the extension %s: %s",
-                         atls_cmw_oid_text(found->oid), gnutls_strerror(code));
-    int rc = atls_cmw_x509_decode(found->oid, ATLS_BYTES(value.data, value.size), &cmw,
+                         atls_cmw_oid_text(found->oid), gnutls_strerror(result));
+    result = atls_cmw_x509_decode(found->oid, ATLS_BYTES(value.data, value.size), &cmw,
                                   &found->serialization);
-    if (rc == 0 && !(found->cmw = malloc(cmw.size)))
-        rc = atls_fail(-ENOMEM, NULL, "no memory for a CMW");
-    if (rc == 0) {
+    if (result == 0 && !(found->cmw = malloc(cmw.size)))
+        result = atls_fail(-ENOMEM, NULL, "no memory for a CMW");
+    if (result == 0) {
         memcpy(found->cmw, cmw.data, cmw.size);
         found->size = cmw.size;
     }
     gnutls_free(value.data);
-    return rc;
+    return result;
 }
 
 int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foundp)
@@ -299,16 +299,16 @@ static bool all_critical_known(gnutls_x509_crt_t crt, const char *handled)
 {
     char text[OID_TEXT_MAX];
     unsigned critical = 0;
-    int code = 0;
+    int result = 0;
 
-    for (unsigned i = 0; code >= 0; i++) {
+    for (unsigned i = 0; result >= 0; i++) {
         size_t size = sizeof text;
-        code = gnutls_x509_crt_get_extension_info(crt, i, text, &size, &critical);
-        if (code >= 0 && critical && !library_knows(text) &&
+        result = gnutls_x509_crt_get_extension_info(crt, i, text, &size, &critical);
+        if (result >= 0 && critical && !library_knows(text) &&
             (!handled || strcmp(text, handled) != 0))
             return false;
     }
-    return code == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE; /* nothing was passed over */
+    return result == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE; /* nothing was passed over */
 }
 
 bool atls_x509_cmw_alone_is_critical(const struct atls_bytes *chain, size_t count)
@@ -349,14 +349,14 @@ int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public
         return atls_fail(-ENOMEM, NULL, "no memory for a key");
     unsigned bits = 0;
     const char *kind = "of a kind that GnuTLS does not know";
-    int code = gnutls_pubkey_import_x509(key, certificate, 0);
-    if (code == 0) {
+    int result = gnutls_pubkey_import_x509(key, certificate, 0);
+    if (result == 0) {
         kind =
             gnutls_pk_get_name((gnutls_pk_algorithm_t)gnutls_pubkey_get_pk_algorithm(key, &bits));
-        code = gnutls_pubkey_export(key, GNUTLS_X509_FMT_DER, spki, &size);
+        result = gnutls_pubkey_export(key, GNUTLS_X509_FMT_DER, spki, &size);
     }
     gnutls_pubkey_deinit(key);
-    if (code < 0 || !atls_spki_curve(ATLS_BYTES(spki, size), &curve))
+    if (result < 0 || !atls_spki_curve(ATLS_BYTES(spki, size), &curve))
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 5480 section 2",
                          "a certificate for a key of P-256 or P-384 was expected, the key is %s "
                          "(%u bits)",
@@ -367,13 +367,13 @@ int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public
 int atls_x509_public_key(struct atls_bytes certificate, struct atls_public_key *keyp)
 {
     gnutls_x509_crt_t crt = NULL;
-    int rc = open_certificate(certificate, &crt);
+    int result = open_certificate(certificate, &crt);
 
-    if (rc)
-        return rc;
-    rc = atls_x509_key_of(crt, keyp);
+    if (result)
+        return result;
+    result = atls_x509_key_of(crt, keyp);
     gnutls_x509_crt_deinit(crt);
-    return rc;
+    return result;
 }
 
 int atls_x509_challenge(const struct atls_crypto *crypto, const struct atls_public_key *key,
@@ -382,9 +382,9 @@ int atls_x509_challenge(const struct atls_crypto *crypto, const struct atls_publ
     enum atls_hash hash = atls_curve_hash(key->curve);
     uint8_t spki[ATLS_SPKI_MAX];
     struct atls_bytes part = ATLS_BYTES(spki, atls_spki_encode(key, spki));
-    int rc = crypto->hash(hash, &part, 1, challengep);
+    int result = crypto->hash(hash, &part, 1, challengep);
 
-    if (rc == 0)
+    if (result == 0)
         *sizep = atls_hash_size(hash);
-    return rc;
+    return result;
 }

@@ -122,21 +122,21 @@ int atls_cmw_set_collection_type(struct atls_cmw *collection, struct atls_bytes 
 {
     struct atls_bytes copy;
     const char *text;
-    int code = atls_cmw_copy(type, &copy);
+    int result = atls_cmw_copy(type, &copy);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     text = copy.data ? (const char *)copy.data : "";
     if (strlen(text) == type.size && (is_oid(text) || is_absolute_uri(text))) {
         collection->collection_type = copy;
         return 0;
     }
-    code = atls_fail(ATLS_E_MALFORMED, ATLS_CMW_COLLECTION_CLAUSE,
-                     "expected an absolute URI or object identifier as " ATLS_CMW_COLLECTION_TYPE
-                     ", \"%.100s\" came",
-                     text);
+    result = atls_fail(ATLS_E_MALFORMED, ATLS_CMW_COLLECTION_CLAUSE,
+                       "expected an absolute URI or object identifier as " ATLS_CMW_COLLECTION_TYPE
+                       ", \"%.100s\" came",
+                       text);
     free_bytes(copy);
-    return code;
+    return result;
 }
 
 int atls_cmw_add_entry(struct atls_cmw *collection, struct atls_cmw_entry **entryp)
@@ -186,10 +186,10 @@ int atls_cmw_check_depth(unsigned depth)
 static int check_writable_type(struct atls_bytes type)
 {
     struct atls_cmw scratch = {.form = ATLS_CMW_COLLECTION};
-    int code = type.size ? atls_cmw_set_collection_type(&scratch, type) : 0;
+    int result = type.size ? atls_cmw_set_collection_type(&scratch, type) : 0;
 
     free_bytes(scratch.collection_type);
-    return code == ATLS_E_MALFORMED ? -EINVAL : code;
+    return result == ATLS_E_MALFORMED ? -EINVAL : result;
 }
 
 static int check_writable_record(const struct atls_cmw *cmw)
@@ -206,10 +206,10 @@ static int check_writable_record(const struct atls_cmw *cmw)
 
 int atls_cmw_check_writable(const struct atls_cmw *cmw, unsigned depth)
 {
-    int code = atls_cmw_check_depth(depth);
+    int result = atls_cmw_check_depth(depth);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (cmw->form != ATLS_CMW_COLLECTION)
         return check_writable_record(cmw);
     if (cmw->entry_count == 0)
@@ -260,10 +260,10 @@ int atls_cmw_sniff(struct atls_bytes in, enum atls_serialization *serializationp
 int atls_cmw_parse(struct atls_bytes in, struct atls_cmw **cmwp)
 {
     enum atls_serialization serialization;
-    int code = atls_cmw_sniff(in, &serialization);
+    int result = atls_cmw_sniff(in, &serialization);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     return atls_cmw_parse_as(serialization, in, cmwp);
 }
 
@@ -271,10 +271,10 @@ int atls_cmw_parse_as(enum atls_serialization serialization, struct atls_bytes i
                       struct atls_cmw **cmwp)
 {
     enum atls_serialization seen;
-    int code = atls_cmw_sniff(in, &seen);
+    int result = atls_cmw_sniff(in, &seen);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (seen != serialization)
         return atls_fail(
             ATLS_E_MALFORMED, "RFC 9999 section 4.4", "expected a CMW in %s here, one in %s came",

@@ -375,14 +375,14 @@ static void changed_bytes_are_refused_or_understood(void **state)
     for (size_t at = 0; at < good.size; at++) {
         for (unsigned value = 0; value < 256; value++) {
             struct atls_cmw *cmw = NULL;
-            int code;
+            int result;
 
             memcpy(changed, good.data, good.size);
             changed[at] = (uint8_t)value;
-            code = atls_cmw_parse(ATLS_BYTES(changed, good.size), &cmw);
-            assert_true(code >= 0);
-            refused_count += code > 0;
-            if (code)
+            result = atls_cmw_parse(ATLS_BYTES(changed, good.size), &cmw);
+            assert_true(result >= 0);
+            refused_count += result > 0;
+            if (result)
                 continue;
             test_outcome(atls_cmw_serialize(cmw, ATLS_CBOR, &out, &size), 0, NULL);
             free(out);

@@ -132,10 +132,10 @@ static int write_comid(struct atls_cbor_writer *w, const struct atls_corim *cori
 {
     struct atls_bytes id = atls_bytes_of_text(corim->id);
     uint8_t uuid[ATLS_HASH_MAX];
-    int r = atls_crypto_gnutls.hash(ATLS_SHA256, &id, 1, uuid);
+    int result = atls_crypto_gnutls.hash(ATLS_SHA256, &id, 1, uuid);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     uuid[6] = (uuid[6] & 0x0f) | 0x80; /* RFC 9562 5.8: version 8, made by us */
     uuid[8] = (uuid[8] & 0x3f) | 0x80;
     atls_cbor_write_map(w, 2);
@@ -233,31 +233,31 @@ int atls_corim_write(const struct atls_corim *corim, uint8_t **outp, size_t *siz
     struct atls_bytes comid, out;
     uint8_t *inner = NULL, *outer = NULL;
     size_t inner_size, outer_size;
-    int r = check(corim);
+    int result = check(corim);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     inner_size = comid_bound(corim);
     outer_size = inner_size + 256 + strlen(corim->id) + (corim->entity ? strlen(corim->entity) : 0);
     inner = malloc(inner_size);
     outer = malloc(outer_size);
     if (!inner || !outer)
-        r = atls_fail(-ENOMEM, NULL, "CoRIM: out of memory");
-    if (!r) {
+        result = atls_fail(-ENOMEM, NULL, "CoRIM: out of memory");
+    if (!result) {
         atls_cbor_write_init(&w, inner, inner_size);
-        r = write_comid(&w, corim);
+        result = write_comid(&w, corim);
     }
-    if (!r)
-        r = atls_cbor_write_done(&w, &comid);
-    if (!r) {
+    if (!result)
+        result = atls_cbor_write_done(&w, &comid);
+    if (!result) {
         atls_cbor_write_init(&w, outer, outer_size);
         write_corim(&w, corim, comid);
-        r = atls_cbor_write_done(&w, &out);
+        result = atls_cbor_write_done(&w, &out);
     }
     free(inner);
-    if (r) {
+    if (result) {
         free(outer);
-        return r;
+        return result;
     }
     *outp = outer;
     *sizep = out.size;

@@ -372,13 +372,13 @@ static void test_faults(void **state)
         uint8_t buffer[8192];
         struct atls_bytes in = make_corim(buffer, sizeof(buffer), cases[i].fault);
         struct atls_corim corim;
-        int r = atls_corim_parse(in, &corim);
+        int result = atls_corim_parse(in, &corim);
 
-        if (r != cases[i].outcome || (r && !strstr(atls_error_text(), cases[i].text)))
+        if (result != cases[i].outcome || (result && !strstr(atls_error_text(), cases[i].text)))
             fail_msg("fault %d, %s: %s with \"%s\" expected, %s came: %s", cases[i].fault,
                      cases[i].clause, atls_error_name(cases[i].outcome), cases[i].text,
-                     atls_error_name(r), atls_error_text());
-        if (r)
+                     atls_error_name(result), atls_error_text());
+        if (result)
             continue;
         assert_int_equal(corim.reference_value_count, 1 + (cases[i].fault == TWO_DIGESTS));
         assert_int_equal(corim.trust_anchor_count, 1);
@@ -577,14 +577,14 @@ static void test_bad_vectors(void **state)
             char name[96];
             struct atls_corim corim;
             struct atls_bytes in;
-            int r;
+            int result;
 
             snprintf(name, sizeof(name), "corim/%s/corim-%s.cbor", dialect_names[dialect],
                      bad[i].name);
             in = test_vector(name);
-            r = atls_corim_parse(in, &corim);
-            if (r != bad[i].outcome || !strstr(atls_error_text(), bad[i].text))
-                fail_msg("%s: %s came: %s", name, atls_error_name(r), atls_error_text());
+            result = atls_corim_parse(in, &corim);
+            if (result != bad[i].outcome || !strstr(atls_error_text(), bad[i].text))
+                fail_msg("%s: %s came: %s", name, atls_error_name(result), atls_error_text());
             test_vector_free(in);
         }
     }

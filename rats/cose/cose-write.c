@@ -36,7 +36,7 @@ int atls_cose_sign1_write_as(struct atls_cbor_writer *w, bool tagged, const char
     enum atls_hash hash = atls_curve_hash(signer->curve);
     struct atls_cbor_writer header_writer;
     struct atls_bytes protected_header;
-    int r;
+    int result;
 
     atls_cbor_write_init(&header_writer, header, sizeof header);
     atls_cbor_write_map(&header_writer, content_type ? 2 : 1);
@@ -46,14 +46,15 @@ int atls_cose_sign1_write_as(struct atls_cbor_writer *w, bool tagged, const char
         atls_cbor_write_int(&header_writer, ATLS_COSE_LABEL_CONTENT_TYPE);
         atls_cbor_write_text(&header_writer, content_type);
     }
-    r = atls_cbor_write_done(&header_writer, &protected_header);
-    if (r == 0 && w->buffer) { /* who only counts needs no signature, nor has a payload yet */
-        r = atls_cose_sign1_digest(crypto, hash, protected_header, payload, digest);
-        if (r == 0)
-            r = signer->sign(signer->context, ATLS_BYTES(digest, atls_hash_size(hash)), signature);
+    result = atls_cbor_write_done(&header_writer, &protected_header);
+    if (result == 0 && w->buffer) { /* who only counts needs no signature, nor has a payload yet */
+        result = atls_cose_sign1_digest(crypto, hash, protected_header, payload, digest);
+        if (result == 0)
+            result =
+                signer->sign(signer->context, ATLS_BYTES(digest, atls_hash_size(hash)), signature);
     }
-    if (r)
-        return r;
+    if (result)
+        return result;
     if (tagged)
         atls_cbor_write_tag(w, ATLS_TAG_COSE_SIGN1);
     atls_cbor_write_array(w, 4);

@@ -237,14 +237,15 @@ int atls_cose_sign1_verify(const struct atls_cose_sign1 *message, const struct a
 {
     enum atls_hash hash = atls_curve_hash(key->curve);
     uint8_t digest[ATLS_HASH_MAX];
-    int r;
+    int result;
 
     if (message->alg != atls_curve_cose_alg(key->curve))
         return atls_fail(ATLS_E_MISMATCH, "RFC 9053 section 2.1",
                          "COSE_Sign1: the key's curve asks for alg %d, came %d",
                          atls_curve_cose_alg(key->curve), message->alg);
-    r = atls_cose_sign1_digest(crypto, hash, message->protected_header, message->payload, digest);
-    if (r)
-        return r;
+    result =
+        atls_cose_sign1_digest(crypto, hash, message->protected_header, message->payload, digest);
+    if (result)
+        return result;
     return crypto->verify(key, ATLS_BYTES(digest, atls_hash_size(hash)), message->signature);
 }

@@ -408,17 +408,17 @@ static void test_flipped_bits(void **state)
 
     for (size_t bit = 0; bit < 8 * out.size; bit++) {
         struct atls_cose_sign1 message;
-        int r;
+        int result;
 
         buffer[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        r = atls_cose_sign1_parse(out, EITHER, NULL, &message);
-        if (r == 0)
-            r = atls_cose_sign1_verify(&message, crypto, &key.public_key);
-        if (r == 0) {
+        result = atls_cose_sign1_parse(out, EITHER, NULL, &message);
+        if (result == 0)
+            result = atls_cose_sign1_verify(&message, crypto, &key.public_key);
+        if (result == 0) {
             assert_true(atls_bytes_is_text(message.payload, "the payload"));
             assert_true(bit / 8 < 2 || bit / 8 == 6);
         }
-        refused += r != 0;
+        refused += result != 0;
         buffer[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     assert_true(refused + 8 >= 8 * out.size);
@@ -592,11 +592,11 @@ static void test_keys(void **state)
         struct atls_bytes in = test_hex(keys[i].hex);
         struct atls_public_key key = {.curve = 77};
         char name[128];
-        int r = read_key(in, &key);
+        int result = read_key(in, &key);
 
         snprintf(name, sizeof name, "%s, %s", keys[i].clause, keys[i].name);
-        test_verdict(name, r, keys[i].verdict);
-        assert_int_equal(key.curve == 77, r != 0);
+        test_verdict(name, result, keys[i].verdict);
+        assert_int_equal(key.curve == 77, result != 0);
         test_vector_free(in);
     }
 }

@@ -90,10 +90,10 @@ static int sign(const struct atls_private_key *key, struct atls_bytes digest, ui
     uint8_t scalar[ATLS_COORDINATE_MAX];
     br_ec_private_key private_key = {curve_number(curve), scalar, size};
     size_t written;
-    int r = atls_digest_check(curve, digest);
+    int result = atls_digest_check(curve, digest);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     memcpy(scalar, key->d, size); /* BearSSL's pointer is not const */
     written = br_ecdsa_i31_sign_raw(implementation(curve),
                                     curve == ATLS_P384 ? &br_sha384_vtable : &br_sha256_vtable,
@@ -131,12 +131,12 @@ static int verify(const struct atls_public_key *key, struct atls_bytes digest,
     size_t size = atls_curve_size(key->curve);
     uint8_t point[POINT_MAX];
     br_ec_public_key public_key = {curve_number(key->curve), point, encode_point(key, point)};
-    int r = atls_digest_check(key->curve, digest);
+    int result = atls_digest_check(key->curve, digest);
 
-    if (r == 0)
-        r = check_point(key);
-    if (r)
-        return r;
+    if (result == 0)
+        result = check_point(key);
+    if (result)
+        return result;
     if (signature.size != 2 * size)
         return atls_fail(ATLS_E_SIGNATURE, "RFC 9053 section 2.1",
                          "ECDSA signature: expected %zu bytes, came %zu", 2 * size, signature.size);

@@ -50,36 +50,36 @@ static int hash(enum atls_hash alg, const struct atls_bytes *parts, size_t count
                                                         [ATLS_SHA384] = GNUTLS_DIG_SHA384,
                                                         [ATLS_SHA512] = GNUTLS_DIG_SHA512};
     gnutls_hash_hd_t handle;
-    int r = gnutls_hash_init(&handle, digests[alg]);
+    int result = gnutls_hash_init(&handle, digests[alg]);
 
-    if (r < 0)
-        return fail_fatal("hash", r);
-    for (size_t i = 0; i < count && r >= 0; i++)
+    if (result < 0)
+        return fail_fatal("hash", result);
+    for (size_t i = 0; i < count && result >= 0; i++)
         if (parts[i].size > 0)
-            r = gnutls_hash(handle, parts[i].data, parts[i].size);
-    gnutls_hash_deinit(handle, r < 0 ? NULL : digestp);
-    return r < 0 ? fail_fatal("hash", r) : 0;
+            result = gnutls_hash(handle, parts[i].data, parts[i].size);
+    gnutls_hash_deinit(handle, result < 0 ? NULL : digestp);
+    return result < 0 ? fail_fatal("hash", result) : 0;
 }
 
 static int hmac(struct atls_bytes key, const struct atls_bytes *parts, size_t count, uint8_t *macp)
 {
     gnutls_hmac_hd_t handle;
-    int r = gnutls_hmac_init(&handle, GNUTLS_MAC_SHA256, key.data, key.size);
+    int result = gnutls_hmac_init(&handle, GNUTLS_MAC_SHA256, key.data, key.size);
 
-    if (r < 0)
-        return fail_fatal("HMAC", r);
-    for (size_t i = 0; i < count && r >= 0; i++)
+    if (result < 0)
+        return fail_fatal("HMAC", result);
+    for (size_t i = 0; i < count && result >= 0; i++)
         if (parts[i].size > 0)
-            r = gnutls_hmac(handle, parts[i].data, parts[i].size);
-    gnutls_hmac_deinit(handle, r < 0 ? NULL : macp);
-    return r < 0 ? fail_fatal("HMAC", r) : 0;
+            result = gnutls_hmac(handle, parts[i].data, parts[i].size);
+    gnutls_hmac_deinit(handle, result < 0 ? NULL : macp);
+    return result < 0 ? fail_fatal("HMAC", result) : 0;
 }
 
 static int random_bytes(uint8_t *bytesp, size_t count)
 {
-    int r = gnutls_rnd(GNUTLS_RND_KEY, bytesp, count);
+    int result = gnutls_rnd(GNUTLS_RND_KEY, bytesp, count);
 
-    return r < 0 ? fail_fatal("random bytes", r) : 0;
+    return result < 0 ? fail_fatal("random bytes", result) : 0;
 }
 
 /* Big-endian, with leading zeroes to SIZE bytes; VALUE is known to fit. */
@@ -141,10 +141,10 @@ static int make_key(enum atls_curve curve, const uint8_t *seed, struct atls_priv
 static int flatten_signature(const gnutls_datum_t *der, size_t size, uint8_t *signaturep)
 {
     gnutls_datum_t numbers[2] = {{NULL, 0}, {NULL, 0}};
-    int r = gnutls_decode_rs_value(der, &numbers[0], &numbers[1]);
+    int result = gnutls_decode_rs_value(der, &numbers[0], &numbers[1]);
 
-    if (r < 0)
-        return fail_fatal("ECDSA signature", r);
+    if (result < 0)
+        return fail_fatal("ECDSA signature", result);
     for (int i = 0; i < 2; i++) {
         const uint8_t *data = numbers[i].data;
         size_t count = numbers[i].size;
@@ -165,23 +165,23 @@ static int sign(const struct atls_private_key *key, struct atls_bytes digest, ui
     gnutls_datum_t x = datum(key->public_key.x, size), y = datum(key->public_key.y, size);
     gnutls_datum_t d = datum(key->d, size), input = datum(digest.data, digest.size), der;
     gnutls_privkey_t handle;
-    int r = atls_digest_check(curve, digest);
+    int result = atls_digest_check(curve, digest);
 
-    if (r)
-        return r;
-    r = gnutls_privkey_init(&handle);
-    if (r < 0)
-        return fail_fatal("ECDSA key", r);
-    r = gnutls_privkey_import_ecc_raw(handle, gnutls_curve(curve), &x, &y, &d);
-    if (r >= 0)
-        r = gnutls_privkey_sign_hash2(handle, gnutls_signature(curve),
-                                      GNUTLS_PRIVKEY_FLAG_REPRODUCIBLE, &input, &der);
+    if (result)
+        return result;
+    result = gnutls_privkey_init(&handle);
+    if (result < 0)
+        return fail_fatal("ECDSA key", result);
+    result = gnutls_privkey_import_ecc_raw(handle, gnutls_curve(curve), &x, &y, &d);
+    if (result >= 0)
+        result = gnutls_privkey_sign_hash2(handle, gnutls_signature(curve),
+                                           GNUTLS_PRIVKEY_FLAG_REPRODUCIBLE, &input, &der);
     gnutls_privkey_deinit(handle);
-    if (r < 0)
-        return fail_fatal("ECDSA signature", r);
-    r = flatten_signature(&der, size, signaturep);
+    if (result < 0)
+        return fail_fatal("ECDSA signature", result);
+    result = flatten_signature(&der, size, signaturep);
     gnutls_free(der.data);
-    return r;
+    return result;
 }
 
 static int check_point(const struct atls_public_key *key)
@@ -210,19 +210,19 @@ static int verify_der(const struct atls_public_key *key, gnutls_datum_t digest,
     size_t size = atls_curve_size(key->curve);
     gnutls_datum_t x = datum(key->x, size), y = datum(key->y, size);
     gnutls_pubkey_t handle;
-    int r = gnutls_pubkey_init(&handle);
+    int result = gnutls_pubkey_init(&handle);
 
-    if (r < 0)
-        return fail_fatal("public key", r);
-    r = gnutls_pubkey_import_ecc_raw(handle, gnutls_curve(key->curve), &x, &y);
-    if (r >= 0)
-        r = gnutls_pubkey_verify_hash2(handle, gnutls_signature(key->curve), 0, &digest, der);
+    if (result < 0)
+        return fail_fatal("public key", result);
+    result = gnutls_pubkey_import_ecc_raw(handle, gnutls_curve(key->curve), &x, &y);
+    if (result >= 0)
+        result = gnutls_pubkey_verify_hash2(handle, gnutls_signature(key->curve), 0, &digest, der);
     gnutls_pubkey_deinit(handle);
-    if (r == GNUTLS_E_MEMORY_ERROR)
-        return fail_fatal("ECDSA verification", r);
-    if (r < 0) /* whatever else the library dislikes: not verified */
+    if (result == GNUTLS_E_MEMORY_ERROR)
+        return fail_fatal("ECDSA verification", result);
+    if (result < 0) /* whatever else the library dislikes: not verified */
         return atls_fail(ATLS_E_SIGNATURE, "RFC 9053 section 2.1",
-                         "ECDSA signature does not verify: %s", gnutls_strerror(r));
+                         "ECDSA signature does not verify: %s", gnutls_strerror(result));
     return 0;
 }
 
@@ -231,23 +231,23 @@ static int verify(const struct atls_public_key *key, struct atls_bytes digest,
 {
     size_t size = atls_curve_size(key->curve);
     gnutls_datum_t r_value, s_value, der;
-    int r = atls_digest_check(key->curve, digest);
+    int result = atls_digest_check(key->curve, digest);
 
-    if (r == 0)
-        r = check_point(key);
-    if (r)
-        return r;
+    if (result == 0)
+        result = check_point(key);
+    if (result)
+        return result;
     if (signature.size != 2 * size)
         return atls_fail(ATLS_E_SIGNATURE, "RFC 9053 section 2.1",
                          "ECDSA signature: expected %zu bytes, came %zu", 2 * size, signature.size);
     r_value = datum(signature.data, size);
     s_value = datum(signature.data + size, size);
-    r = gnutls_encode_rs_value(&der, &r_value, &s_value);
-    if (r < 0)
-        return fail_fatal("ECDSA signature", r);
-    r = verify_der(key, datum(digest.data, digest.size), &der);
+    result = gnutls_encode_rs_value(&der, &r_value, &s_value);
+    if (result < 0)
+        return fail_fatal("ECDSA signature", result);
+    result = verify_der(key, datum(digest.data, digest.size), &der);
     gnutls_free(der.data);
-    return r;
+    return result;
 }
 
 const struct atls_crypto atls_crypto_gnutls = {

@@ -65,33 +65,33 @@ int atls_key_candidate(const struct atls_crypto *crypto, enum atls_curve curve,
     const struct atls_bytes parts[] = {ATLS_BYTES(label, sizeof label)};
     uint8_t scalar[2 * 32]; /* whole blocks */
     size_t size = atls_curve_size(curve);
-    int r = 0;
+    int result = 0;
 
-    for (size_t done = 0; done < size && r == 0; done += 32) {
+    for (size_t done = 0; done < size && result == 0; done += 32) {
         label[sizeof label - 1] = (uint8_t)(done / 32);
-        r = crypto->hmac(ATLS_BYTES(seed, 32), parts, 1, scalar + done);
+        result = crypto->hmac(ATLS_BYTES(seed, 32), parts, 1, scalar + done);
     }
-    if (r == 0)
+    if (result == 0)
         memcpy(scalarp, scalar, size);
     explicit_bzero(scalar, sizeof scalar);
-    return r;
+    return result;
 }
 
 int atls_key_make(const struct atls_crypto *crypto, enum atls_curve curve, const uint8_t *seed,
                   bool (*complete)(struct atls_private_key *key), struct atls_private_key *keyp)
 {
     struct atls_private_key key;
-    int r;
+    int result;
 
     /* A candidate is outside the range with a chance of 2^-32 at most; ten in a row do not occur.
      */
     for (uint32_t n = 0; n < 10; n++) {
         memset(&key, 0, sizeof key);
         key.public_key.curve = curve;
-        r = seed ? atls_key_candidate(crypto, curve, seed, n, key.d)
-                 : crypto->random(key.d, atls_curve_size(curve));
-        if (r)
-            return r;
+        result = seed ? atls_key_candidate(crypto, curve, seed, n, key.d)
+                      : crypto->random(key.d, atls_curve_size(curve));
+        if (result)
+            return result;
         if (complete(&key)) {
             *keyp = key;
             explicit_bzero(&key, sizeof key);

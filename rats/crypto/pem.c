@@ -25,7 +25,7 @@ int atls_pem_read_public_key(struct atls_bytes text, struct atls_public_key *key
     char base64[BASE64_MAX];
     size_t used = 0, size;
     uint8_t *spki;
-    int r;
+    int result;
 
     if (!begin)
         return atls_fail(armour ? ATLS_E_UNSUPPORTED : ATLS_E_MALFORMED, PEM,
@@ -49,12 +49,12 @@ int atls_pem_read_public_key(struct atls_bytes text, struct atls_public_key *key
                              sizeof(base64));
         base64[used++] = *body;
     }
-    r = atls_base64_decode(ATLS_BASE64, ATLS_BYTES(base64, used), &spki, &size);
-    if (r)
-        return r;
-    r = atls_spki_decode(ATLS_BYTES(spki, size), keyp);
+    result = atls_base64_decode(ATLS_BASE64, ATLS_BYTES(base64, used), &spki, &size);
+    if (result)
+        return result;
+    result = atls_spki_decode(ATLS_BYTES(spki, size), keyp);
     free(spki);
-    return r;
+    return result;
 }
 
 char *atls_pem_write_public_key(const struct atls_public_key *key)

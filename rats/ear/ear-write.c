@@ -130,7 +130,7 @@ static bool is_complete(const struct atls_ear *ear)
 int atls_ear_write(const struct atls_ear *ear, const json_t *signer_jwk, char **jwtp)
 {
     json_t *claims;
-    int r;
+    int result;
 
     if (!is_complete(ear))
         return atls_fail(-EINVAL, "draft-ietf-rats-ear-03 section 3",
@@ -138,9 +138,9 @@ int atls_ear_write(const struct atls_ear *ear, const json_t *signer_jwk, char **
                          "trust claims from -128 to 127 expected");
     claims = json_object();
     if (claims && add_claims(claims, ear, &atls_ear_names[ear->dialect]))
-        r = atls_jws_sign(claims, signer_jwk, jwtp);
+        result = atls_jws_sign(claims, signer_jwk, jwtp);
     else
-        r = atls_fail(-ENOMEM, NULL, "EAR: out of memory, or a text that is not UTF-8");
+        result = atls_fail(-ENOMEM, NULL, "EAR: out of memory, or a text that is not UTF-8");
     json_decref(claims);
-    return r;
+    return result;
 }

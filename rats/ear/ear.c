@@ -216,7 +216,7 @@ static int read_nonce(const json_t *claims, struct atls_ear *ear)
 {
     const json_t *value = json_object_get(claims, "eat_nonce");
     struct atls_bytes text;
-    int r;
+    int result;
 
     if (!value)
         return 0;
@@ -225,11 +225,12 @@ static int read_nonce(const json_t *claims, struct atls_ear *ear)
     if (!json_is_string(value))
         return atls_fail(ATLS_E_MALFORMED, EAT_NONCE, "EAR eat_nonce: a string expected");
     text = atls_json_bytes(value);
-    r = atls_base64_decode(text.size && text.data[text.size - 1] == '=' ? ATLS_BASE64URL_PADDED
-                                                                        : ATLS_BASE64URL,
-                           text, &ear->nonce, &ear->nonce_size);
-    if (r)
-        return r < 0 ? r : atls_fail(r, EAT_NONCE, "EAR eat_nonce: base64url expected");
+    result = atls_base64_decode(text.size && text.data[text.size - 1] == '=' ? ATLS_BASE64URL_PADDED
+                                                                             : ATLS_BASE64URL,
+                                text, &ear->nonce, &ear->nonce_size);
+    if (result)
+        return result < 0 ? result
+                          : atls_fail(result, EAT_NONCE, "EAR eat_nonce: base64url expected");
     if (ear->nonce_size < 8 || ear->nonce_size > 64)
         return atls_fail(ATLS_E_MALFORMED, EAT_NONCE,
                          "EAR eat_nonce: 8 to 64 bytes expected, %zu came", ear->nonce_size);
@@ -317,7 +318,7 @@ static int read_key(const json_t *submod, const struct atls_ear_names *names,
     const json_t *akpub = json_object_get(value, "akpub");
     uint8_t *spki;
     size_t size;
-    int r;
+    int result;
 
     if (!value)
         return 0;
@@ -327,13 +328,13 @@ static int read_key(const json_t *submod, const struct atls_ear_names *names,
     if (!json_is_string(akpub))
         return atls_fail(akpub ? ATLS_E_MALFORMED : ATLS_E_MISSING, EAR,
                          "EAR %s: akpub, a string, expected", names->key_attestation);
-    r = atls_base64_decode(ATLS_BASE64_ANY, atls_json_bytes(akpub), &spki, &size);
-    if (r)
-        return r < 0 ? r : atls_fail(r, EAR, "EAR akpub: base64url expected");
-    r = atls_spki_decode(ATLS_BYTES(spki, size), &submodp->key);
+    result = atls_base64_decode(ATLS_BASE64_ANY, atls_json_bytes(akpub), &spki, &size);
+    if (result)
+        return result < 0 ? result : atls_fail(result, EAR, "EAR akpub: base64url expected");
+    result = atls_spki_decode(ATLS_BYTES(spki, size), &submodp->key);
     free(spki);
-    submodp->has_key = !r;
-    return r;
+    submodp->has_key = !result;
+    return result;
 }
 
 static int read_object(const json_t *submod, const char *name, json_t **objectp)
@@ -349,25 +350,25 @@ static int read_object(const json_t *submod, const char *name, json_t **objectp)
 static int read_submod(const char *name, const json_t *json, const struct atls_ear_names *names,
                        struct atls_ear_submod *submod)
 {
-    int r;
+    int result;
 
     if (!json_is_object(json))
         return atls_fail(ATLS_E_MALFORMED, EAR, "EAR submod %.64s: an object expected", name);
     submod->name = strdup(name);
     if (!submod->name)
         return no_memory();
-    r = read_status(json, names->status, &submod->status);
-    if (!r)
-        r = read_trust_vector(json, names->trust_vector, submod);
-    if (!r)
-        r = read_policy_id(json, names, submod);
-    if (!r)
-        r = read_key(json, names, submod);
-    if (!r)
-        r = read_object(json, names->policy_claims, &submod->policy_claims);
-    if (!r)
-        r = read_object(json, names->annotated_evidence, &submod->annotated_evidence);
-    return r;
+    result = read_status(json, names->status, &submod->status);
+    if (!result)
+        result = read_trust_vector(json, names->trust_vector, submod);
+    if (!result)
+        result = read_policy_id(json, names, submod);
+    if (!result)
+        result = read_key(json, names, submod);
+    if (!result)
+        result = read_object(json, names->policy_claims, &submod->policy_claims);
+    if (!result)
+        result = read_object(json, names->annotated_evidence, &submod->annotated_evidence);
+    return result;
 }
 
 static int read_submods(const json_t *claims, const struct atls_ear_names *names,
@@ -375,7 +376,7 @@ static int read_submods(const json_t *claims, const struct atls_ear_names *names
 {
     json_t *submods = json_object_get(claims, "submods"), *value;
     const char *name;
-    int r;
+    int result;
 
     if (!json_is_object(submods) || !json_object_size(submods))
         return atls_fail(submods ? ATLS_E_MALFORMED : ATLS_E_MISSING, EAR,
@@ -385,9 +386,9 @@ static int read_submods(const json_t *claims, const struct atls_ear_names *names
         return no_memory();
     json_object_foreach(submods, name, value)
     {
-        r = read_submod(name, value, names, &ear->submods[ear->submod_count++]);
-        if (r)
-            return r;
+        result = read_submod(name, value, names, &ear->submods[ear->submod_count++]);
+        if (result)
+            return result;
     }
     return 0;
 }
@@ -414,13 +415,13 @@ static int read_verifier_id(const json_t *claims, const struct atls_ear_names *n
                             struct atls_ear *ear)
 {
     const json_t *id = json_object_get(claims, names->verifier_id);
-    int r;
+    int result;
 
     if (!json_is_object(id))
         return atls_fail(id ? ATLS_E_MALFORMED : ATLS_E_MISSING, EAR,
                          "EAR: %s, an object, expected", names->verifier_id);
-    r = read_text(id, "developer", true, &ear->developer);
-    return r ? r : read_text(id, "build", true, &ear->build);
+    result = read_text(id, "developer", true, &ear->developer);
+    return result ? result : read_text(id, "build", true, &ear->build);
 }
 
 static int read_times(const json_t *claims, const struct atls_ear_names *names,
@@ -428,78 +429,78 @@ static int read_times(const json_t *claims, const struct atls_ear_names *names,
 {
     /* Of any EAT an iat in floating-point format is an error. Veraison's encoder writes it with an
      * exponent (1.666529184e+09), though, which is the integer that is meant. */
-    int r = read_time(claims, "iat", names->times_are_integers ? INTEGER : WHOLE,
-                      "RFC 9711 section 4.3.1", &ear->issued_at);
+    int result = read_time(claims, "iat", names->times_are_integers ? INTEGER : WHOLE,
+                           "RFC 9711 section 4.3.1", &ear->issued_at);
 
-    if (!r && !ear->issued_at)
+    if (!result && !ear->issued_at)
         return atls_fail(ATLS_E_MISSING, EAR, "EAR: iat is missing");
-    if (!r)
-        r = read_time(claims, "exp", names->times_are_integers ? INTEGER : FRACTION_DOWN, EAR,
-                      &ear->expires_at);
-    return r ? r : read_time(claims, "nbf", FRACTION_UP, NULL, &ear->not_before);
+    if (!result)
+        result = read_time(claims, "exp", names->times_are_integers ? INTEGER : FRACTION_DOWN, EAR,
+                           &ear->expires_at);
+    return result ? result : read_time(claims, "nbf", FRACTION_UP, NULL, &ear->not_before);
 }
 
 int atls_ear_parse_claims(const json_t *claims, struct atls_ear *earp)
 {
     struct atls_ear ear = {0};
     const struct atls_ear_names *names;
-    int r;
+    int result;
 
     if (!json_is_object(claims))
         return atls_fail(ATLS_E_MALFORMED, EAR, "EAR: a JSON object expected");
-    r = read_profile(claims, &ear.dialect);
-    if (r)
-        return r;
+    result = read_profile(claims, &ear.dialect);
+    if (result)
+        return result;
     names = &atls_ear_names[ear.dialect];
-    r = read_times(claims, names, &ear);
-    if (!r)
-        r = read_overall_status(claims, names, &ear);
-    if (!r)
-        r = read_audience(claims, &ear);
-    if (!r)
-        r = read_verifier_id(claims, names, &ear);
-    if (!r)
-        r = read_text(claims, "iss", false, &ear.issuer);
-    if (!r)
-        r = read_nonce(claims, &ear);
-    if (!r)
-        r = read_submods(claims, names, &ear);
-    if (r)
+    result = read_times(claims, names, &ear);
+    if (!result)
+        result = read_overall_status(claims, names, &ear);
+    if (!result)
+        result = read_audience(claims, &ear);
+    if (!result)
+        result = read_verifier_id(claims, names, &ear);
+    if (!result)
+        result = read_text(claims, "iss", false, &ear.issuer);
+    if (!result)
+        result = read_nonce(claims, &ear);
+    if (!result)
+        result = read_submods(claims, names, &ear);
+    if (result)
         atls_ear_clear(&ear);
     else
         *earp = ear;
-    return r;
+    return result;
 }
 
 int atls_ear_read_jws(const struct atls_jws *jws, const json_t *verifier_jwk, struct atls_ear *earp)
 {
-    int r = atls_jws_verify(jws, verifier_jwk);
+    int result = atls_jws_verify(jws, verifier_jwk);
 
-    return r ? r : atls_ear_parse_claims(jws->payload, earp);
+    return result ? result : atls_ear_parse_claims(jws->payload, earp);
 }
 
 int atls_ear_read(struct atls_bytes jwt, const json_t *verifier_jwk, struct atls_ear *earp)
 {
     struct atls_jws jws;
-    int r = atls_jws_parse(jwt, &jws);
+    int result = atls_jws_parse(jwt, &jws);
 
-    if (r)
-        return r;
-    r = atls_ear_read_jws(&jws, verifier_jwk, earp);
+    if (result)
+        return result;
+    result = atls_ear_read_jws(&jws, verifier_jwk, earp);
     atls_jws_clear(&jws);
-    return r;
+    return result;
 }
 
 int atls_ear_read_unverified(struct atls_bytes jwt, struct atls_ear *earp)
 {
     struct atls_jws jws;
-    int r = atls_jws_parse(jwt, &jws);
+    int result = atls_jws_parse(jwt, &jws);
 
-    if (r)
-        return r;
-    r = atls_ear_parse_claims(jws.payload, earp);
+    if (result)
+        return result;
+    result = atls_ear_parse_claims(jws.payload, earp);
     atls_jws_clear(&jws);
-    return r;
+    return result;
 }
 
 int atls_ear_check_time(const struct atls_ear *ear, int64_t now, int64_t leeway, int64_t max_age)

@@ -149,7 +149,7 @@ static void test_claims(void **state)
     for (size_t i = 0; i < sizeof(claim_cases) / sizeof(*claim_cases); i++) {
         json_t *claims = base_claims(), *object = claims;
         struct atls_ear ear;
-        int r;
+        int result;
 
         if (claim_cases[i].place != TOP)
             object = json_object_get(json_object_get(claims, "submods"), "PSA_IOT");
@@ -161,13 +161,13 @@ static void test_claims(void **state)
                 json_loads(claim_cases[i].value, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
         else
             json_object_del(object, claim_cases[i].name);
-        r = atls_ear_parse_claims(claims, &ear);
-        if (r != claim_cases[i].outcome)
+        result = atls_ear_parse_claims(claims, &ear);
+        if (result != claim_cases[i].outcome)
             fail_msg("%s, %s = %s: %s expected, %s came (%s)", claim_cases[i].clause,
                      claim_cases[i].name, claim_cases[i].value,
-                     atls_error_name(claim_cases[i].outcome), atls_error_name(r),
+                     atls_error_name(claim_cases[i].outcome), atls_error_name(result),
                      atls_error_text());
-        if (!r)
+        if (!result)
             atls_ear_clear(&ear);
         json_decref(claims);
     }
@@ -215,14 +215,15 @@ static void test_draft_03(void **state)
                       "developer", "d", "build", "b", "submods", "a", "ear_status", "affirming");
         json_t *own = json_loads(draft_rows[i].claims, 0, NULL);
         struct atls_ear ear;
-        int r;
+        int result;
 
         json_object_update(claims, own);
-        r = atls_ear_parse_claims(claims, &ear);
-        if (r != draft_rows[i].outcome)
+        result = atls_ear_parse_claims(claims, &ear);
+        if (result != draft_rows[i].outcome)
             fail_msg("%s: %s expected, %s came (%s)", draft_rows[i].name,
-                     atls_error_name(draft_rows[i].outcome), atls_error_name(r), atls_error_text());
-        if (!r) {
+                     atls_error_name(draft_rows[i].outcome), atls_error_name(result),
+                     atls_error_text());
+        if (!result) {
             if (atls_ear_worst_tier(&ear) != draft_rows[i].worst)
                 fail_msg("%s: %s expected, %s came", draft_rows[i].name,
                          atls_tier_name(draft_rows[i].worst),
@@ -350,12 +351,12 @@ static void test_headers(void **state)
         const char *payload = header_cases[i].payload ? header_cases[i].payload : claims_text;
         char *jwt = hand_made(header_cases[i].header, payload, header_cases[i].signature);
         struct atls_ear ear;
-        int r = atls_ear_read(atls_bytes_of_text(jwt), jwk, &ear);
+        int result = atls_ear_read(atls_bytes_of_text(jwt), jwk, &ear);
 
-        if (r != header_cases[i].outcome)
+        if (result != header_cases[i].outcome)
             fail_msg("%s, %s: %s expected, %s came (%s)", header_cases[i].clause,
                      header_cases[i].header, atls_error_name(header_cases[i].outcome),
-                     atls_error_name(r), atls_error_text());
+                     atls_error_name(result), atls_error_text());
         if (strstr(header_cases[i].header, "\"none\""))
             assert_string_equal(atls_error_clause(), "RFC 8725 section 3.2");
         free(jwt);
@@ -551,15 +552,15 @@ static void test_keys(void **state)
     for (size_t i = 0; i < sizeof(purposes) / sizeof(*purposes); i++) {
         json_t *jwk = public_of(signer),
                *own = json_loads(purposes[i].members, JSON_ALLOW_NUL, NULL);
-        int r;
+        int result;
 
         json_object_update(jwk, own);
         assert_int_equal(atls_jwk_to_verification_key(jwk, &key), purposes[i].outcome);
-        r = atls_ear_read(atls_bytes_of_text(jwt), jwk, &read);
-        if (r != purposes[i].outcome)
+        result = atls_ear_read(atls_bytes_of_text(jwt), jwk, &read);
+        if (result != purposes[i].outcome)
             fail_msg("%s, %s: %s expected, %s came", purposes[i].clause, purposes[i].members,
-                     atls_error_name(purposes[i].outcome), atls_error_name(r));
-        if (!r)
+                     atls_error_name(purposes[i].outcome), atls_error_name(result));
+        if (!result)
             atls_ear_clear(&read);
         json_decref(own);
         json_decref(jwk);
@@ -790,13 +791,13 @@ static void test_claim_vectors(void **state)
         struct atls_bytes text = test_vector(cases[i].name);
         struct atls_ear ear;
         json_t *claims;
-        int r;
+        int result;
 
         assert_int_equal(atls_json_object(text, cases[i].name, &claims), 0);
-        r = atls_ear_parse_claims(claims, &ear);
-        if (r != cases[i].outcome)
+        result = atls_ear_parse_claims(claims, &ear);
+        if (result != cases[i].outcome)
             fail_msg("%s: %s", cases[i].name, atls_error_text());
-        if (!r) {
+        if (!result) {
             assert_int_equal(atls_ear_worst_tier(&ear), cases[i].worst);
             atls_ear_clear(&ear);
         }

@@ -57,10 +57,10 @@ int atls_json_load(struct atls_bytes text, const char *what, const char *once, j
 int atls_json_object(struct atls_bytes text, const char *what, json_t **objectp)
 {
     json_t *json = NULL;
-    int r = atls_json_load(text, what, "RFC 8259 section 4", &json);
+    int result = atls_json_load(text, what, "RFC 8259 section 4", &json);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     if (!json_is_object(json)) {
         json_decref(json);
         return atls_fail(ATLS_E_MALFORMED, "RFC 8259 section 4", "%s: a JSON object expected",

@@ -28,31 +28,35 @@ static int decode_part(struct atls_bytes part, const char *what, json_t **object
 {
     uint8_t *data;
     size_t size;
-    int r = atls_base64_decode(ATLS_BASE64URL, part, &data, &size);
+    int result = atls_base64_decode(ATLS_BASE64URL, part, &data, &size);
 
-    if (r)
-        return r < 0 ? r : atls_fail(r, JWS, "JWS %s: base64url without padding expected", what);
-    r = atls_json_object(ATLS_BYTES(data, size), what, objectp);
+    if (result)
+        return result < 0
+                   ? result
+                   : atls_fail(result, JWS, "JWS %s: base64url without padding expected", what);
+    result = atls_json_object(ATLS_BYTES(data, size), what, objectp);
     free(data);
-    return r;
+    return result;
 }
 
 static int check_signature_part(struct atls_bytes part)
 {
     uint8_t *data;
     size_t size;
-    int r = atls_base64_decode(ATLS_BASE64URL, part, &data, &size);
+    int result = atls_base64_decode(ATLS_BASE64URL, part, &data, &size);
 
-    if (!r)
+    if (!result)
         free(data);
-    return r <= 0 ? r : atls_fail(r, JWS, "JWS signature: base64url without padding expected");
+    return result <= 0
+               ? result
+               : atls_fail(result, JWS, "JWS signature: base64url without padding expected");
 }
 
 int atls_jws_parse(struct atls_bytes jwt, struct atls_jws *jwsp)
 {
     struct atls_bytes rest = atls_text_trim(jwt), part[3];
     struct atls_jws jws = {0};
-    int r;
+    int result;
 
     if (rest.size > ATLS_JWS_MAX_SIZE)
         return atls_fail(ATLS_E_LIMIT, NULL, "JWS: at most %u bytes expected, %zu came",
@@ -70,14 +74,14 @@ int atls_jws_parse(struct atls_bytes jwt, struct atls_jws *jwsp)
     jws.header_part = part[0];
     jws.payload_part = part[1];
     jws.signature_part = part[2];
-    r = decode_part(part[0], "protected header", &jws.header);
-    if (!r)
-        r = decode_part(part[1], "payload", &jws.payload);
-    if (!r)
-        r = check_signature_part(part[2]);
-    if (r) {
+    result = decode_part(part[0], "protected header", &jws.header);
+    if (!result)
+        result = decode_part(part[1], "payload", &jws.payload);
+    if (!result)
+        result = check_signature_part(part[2]);
+    if (result) {
         atls_jws_clear(&jws);
-        return r;
+        return result;
     }
     *jwsp = jws;
     return 0;
@@ -140,14 +144,14 @@ int atls_jwk_to_verification_key(const json_t *jwk, struct atls_public_key *keyp
 {
     struct atls_public_key key;
     const char *alg, *use;
-    int r = atls_jwk_to_public_key(jwk, &key);
+    int result = atls_jwk_to_public_key(jwk, &key);
 
-    if (!r)
-        r = text_of(jwk, "JWK", "alg", "RFC 7517 section 4.4", &alg);
-    if (!r)
-        r = text_of(jwk, "JWK", "use", "RFC 7517 section 4.2", &use);
-    if (r)
-        return r;
+    if (!result)
+        result = text_of(jwk, "JWK", "alg", "RFC 7517 section 4.4", &alg);
+    if (!result)
+        result = text_of(jwk, "JWK", "use", "RFC 7517 section 4.2", &use);
+    if (result)
+        return result;
     const char *expected = curves[key.curve == ATLS_P384].alg;
     if (alg && strcmp(alg, expected) != 0)
         return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.4",
@@ -155,10 +159,10 @@ int atls_jwk_to_verification_key(const json_t *jwk, struct atls_public_key *keyp
     if (use && strcmp(use, "sig") != 0)
         return atls_fail(ATLS_E_UNTRUSTED, "RFC 7517 section 4.2",
                          "expected a key for signatures, its use is %.32s", use);
-    r = check_operations(jwk, use);
-    if (!r)
+    result = check_operations(jwk, use);
+    if (!result)
         *keyp = key;
-    return r;
+    return result;
 }
 
 bool atls_jws_is_unsecured(const struct atls_jws *jws)
@@ -170,10 +174,10 @@ static int check_header(const struct atls_jws *jws, const struct atls_public_key
 {
     const char *alg;
     size_t i;
-    int r = text_of(jws->header, "JWS header", "alg", "RFC 7515 section 4.1.1", &alg);
+    int result = text_of(jws->header, "JWS header", "alg", "RFC 7515 section 4.1.1", &alg);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     if (atls_jws_is_unsecured(jws))
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 8725 section 3.2",
                          "expected a signed JWS, came one with alg none, which nobody signed");
@@ -206,28 +210,28 @@ int atls_jws_verify(const struct atls_jws *jws, const json_t *jwk)
     struct atls_public_key key = {0};
     uint8_t digest[ATLS_HASH_MAX], *signature;
     size_t size;
-    int r = atls_jwk_to_verification_key(jwk, &key);
+    int result = atls_jwk_to_verification_key(jwk, &key);
 
-    if (!r)
-        r = check_header(jws, &key);
-    if (!r)
-        r = digest_parts(key.curve, jws->header_part, jws->payload_part, digest);
-    if (!r)
-        r = atls_base64_decode(ATLS_BASE64URL, jws->signature_part, &signature, &size);
-    if (r)
-        return r;
+    if (!result)
+        result = check_header(jws, &key);
+    if (!result)
+        result = digest_parts(key.curve, jws->header_part, jws->payload_part, digest);
+    if (!result)
+        result = atls_base64_decode(ATLS_BASE64URL, jws->signature_part, &signature, &size);
+    if (result)
+        return result;
     if (size != 2 * atls_curve_size(key.curve))
-        r = atls_fail(ATLS_E_SIGNATURE, "RFC 7518 section 3.4",
-                      "JWS signature: expected %zu bytes, came %zu", 2 * atls_curve_size(key.curve),
-                      size);
-    else if ((r = atls_crypto_gnutls.verify(
+        result = atls_fail(ATLS_E_SIGNATURE, "RFC 7518 section 3.4",
+                           "JWS signature: expected %zu bytes, came %zu",
+                           2 * atls_curve_size(key.curve), size);
+    else if ((result = atls_crypto_gnutls.verify(
                   &key, ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(key.curve))),
                   ATLS_BYTES(signature, size))) > 0)
-        r = atls_fail(ATLS_E_SIGNATURE, "RFC 7515 section 5.2",
-                      "JWS signature does not verify with the %s key given",
-                      curves[key.curve == ATLS_P384].alg);
+        result = atls_fail(ATLS_E_SIGNATURE, "RFC 7515 section 5.2",
+                           "JWS signature does not verify with the %s key given",
+                           curves[key.curve == ATLS_P384].alg);
     free(signature);
-    return r;
+    return result;
 }
 
 /* Base64url of JSON text; NULL where there is no memory. */
@@ -245,20 +249,21 @@ static int sign_parts(const struct atls_private_key *key, const char *header, co
 {
     enum atls_curve curve = key->public_key.curve;
     uint8_t digest[ATLS_HASH_MAX], signature[ATLS_SIGNATURE_MAX];
-    int r = digest_parts(curve, atls_bytes_of_text(header), atls_bytes_of_text(payload), digest);
+    int result =
+        digest_parts(curve, atls_bytes_of_text(header), atls_bytes_of_text(payload), digest);
 
-    if (!r)
-        r = atls_crypto_gnutls.sign(key, ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(curve))),
-                                    signature);
-    if (r)
-        return r;
+    if (!result)
+        result = atls_crypto_gnutls.sign(
+            key, ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(curve))), signature);
+    if (result)
+        return result;
     char *text =
         atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(signature, 2 * atls_curve_size(curve)));
     char *jwt;
-    r = text && asprintf(&jwt, "%s.%s.%s", header, payload, text) >= 0 ? 0 : -ENOMEM;
+    result = text && asprintf(&jwt, "%s.%s.%s", header, payload, text) >= 0 ? 0 : -ENOMEM;
     free(text);
-    if (r)
-        return atls_fail(r, NULL, "JWS: out of memory");
+    if (result)
+        return atls_fail(result, NULL, "JWS: out of memory");
     *jwtp = jwt;
     return 0;
 }
@@ -269,11 +274,11 @@ static int read_coordinate(const json_t *jwk, const char *name, enum atls_curve 
 int atls_jws_sign(const json_t *claims, const json_t *signer_jwk, char **jwtp)
 {
     char *text = json_dumps(claims, JSON_COMPACT);
-    int r = text ? atls_jws_sign_as(atls_bytes_of_text(text), "typ", "JWT", signer_jwk, jwtp)
-                 : atls_fail(-ENOMEM, NULL, "JWS: out of memory");
+    int result = text ? atls_jws_sign_as(atls_bytes_of_text(text), "typ", "JWT", signer_jwk, jwtp)
+                      : atls_fail(-ENOMEM, NULL, "JWS: out of memory");
 
     free(text);
-    return r;
+    return result;
 }
 
 int atls_jws_sign_as(struct atls_bytes payload, const char *name, const char *value,
@@ -291,13 +296,13 @@ int atls_jws_sign_as(struct atls_bytes payload, const char *name, const char *va
         header = encode_json(fields);
         part = atls_base64_encode(ATLS_BASE64URL, payload);
     }
-    int r = header && part ? sign_parts(&key, header, part, jwtp)
-                           : atls_fail(-ENOMEM, NULL, "JWS: out of memory");
+    int result = header && part ? sign_parts(&key, header, part, jwtp)
+                                : atls_fail(-ENOMEM, NULL, "JWS: out of memory");
     explicit_bzero(&key, sizeof key);
     json_decref(fields);
     free(header);
     free(part);
-    return r;
+    return result;
 }
 
 json_t *atls_jwk_of_public_key(const struct atls_public_key *key)
@@ -320,20 +325,22 @@ static int read_coordinate(const json_t *jwk, const char *name, enum atls_curve 
     const json_t *text = json_object_get(jwk, name);
     uint8_t *data;
     size_t size;
-    int r;
+    int result;
 
     if (!json_is_string(text))
         return atls_fail(ATLS_E_MISSING, JWK, "JWK: %s is missing", name);
-    r = atls_base64_decode(ATLS_BASE64URL, atls_json_bytes(text), &data, &size);
-    if (r)
-        return r < 0 ? r : atls_fail(r, JWK, "JWK %s: base64url without padding expected", name);
+    result = atls_base64_decode(ATLS_BASE64URL, atls_json_bytes(text), &data, &size);
+    if (result)
+        return result < 0
+                   ? result
+                   : atls_fail(result, JWK, "JWK %s: base64url without padding expected", name);
     if (size == atls_curve_size(curve))
         memcpy(coordinatep, data, size);
     else
-        r = atls_fail(ATLS_E_MALFORMED, JWK, "JWK %s: %zu bytes expected, %zu came", name,
-                      atls_curve_size(curve), size);
+        result = atls_fail(ATLS_E_MALFORMED, JWK, "JWK %s: %zu bytes expected, %zu came", name,
+                           atls_curve_size(curve), size);
     free(data);
-    return r;
+    return result;
 }
 
 int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp)
@@ -342,7 +349,7 @@ int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp)
     const char *crv = atls_json_text(json_object_get(jwk, "crv"));
     struct atls_public_key key = {0};
     size_t i;
-    int r;
+    int result;
 
     if (!kty)
         return atls_fail(ATLS_E_MALFORMED, "RFC 7517 section 4.1", "JWK: kty is missing");
@@ -354,8 +361,9 @@ int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp)
         return atls_fail(ATLS_E_UNSUPPORTED, JWK, "JWK crv: P-256 or P-384 expected, %.32s came",
                          crv ? crv : "nothing");
     key.curve = curves[i].curve;
-    r = read_coordinate(jwk, "x", key.curve, key.x);
-    if (!r)
-        r = read_coordinate(jwk, "y", key.curve, key.y);
-    return r ? r : atls_public_key_of(key.curve, key.x, key.y, "RFC 8725 section 3.4", keyp);
+    result = read_coordinate(jwk, "x", key.curve, key.x);
+    if (!result)
+        result = read_coordinate(jwk, "y", key.curve, key.y);
+    return result ? result
+                  : atls_public_key_of(key.curve, key.x, key.y, "RFC 8725 section 3.4", keyp);
 }

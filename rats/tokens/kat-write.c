@@ -39,12 +39,12 @@ int atls_kat_linkage(const struct atls_crypto *crypto, const struct atls_public_
     uint8_t buffer[ATLS_KAK_ENCODED_MAX];
     struct atls_cbor_writer w;
     struct atls_bytes encoded;
-    int code;
+    int result;
 
     atls_cbor_write_init(&w, buffer, sizeof buffer);
     atls_cose_key_write(&w, kak);
-    code = atls_cbor_write_done(&w, &encoded);
-    return code ? code : atls_kat_linkage_encoded(crypto, encoded, linkagep);
+    result = atls_cbor_write_done(&w, &encoded);
+    return result ? result : atls_kat_linkage_encoded(crypto, encoded, linkagep);
 }
 
 void atls_cab_write(struct atls_cbor_writer *w, struct atls_bytes kat, struct atls_bytes pat)

@@ -29,10 +29,10 @@ static int read_key(struct atls_cbor_reader *r, int64_t *keyp)
 static int read_nonce(struct atls_cbor_reader *r, struct atls_bytes *noncep)
 {
     struct atls_bytes nonce;
-    int code = atls_cbor_read_bytes(r, "eat_nonce", &nonce);
+    int result = atls_cbor_read_bytes(r, "eat_nonce", &nonce);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (nonce.size < ATLS_EAT_NONCE_MIN || nonce.size > ATLS_EAT_NONCE_MAX)
         return atls_fail(ATLS_E_MALFORMED, r->clause,
                          "expected an eat_nonce of %d to %d bytes, %zu came", ATLS_EAT_NONCE_MIN,
@@ -47,29 +47,29 @@ static int read_cnf(struct atls_cbor_reader *r, struct atls_public_key *keyp)
     bool found = false;
     int64_t key;
     size_t left;
-    int code = atls_cbor_read_map(r, "cnf", &left);
+    int result = atls_cbor_read_map(r, "cnf", &left);
 
-    while (!code && atls_cbor_next(r, &left)) {
-        code = read_key(r, &key);
-        if (!code && key != ATLS_CNF_COSE_KEY)
-            code = atls_fail(ATLS_E_UNSUPPORTED, ATLS_KAT_CLAUSE_CLAIMS,
-                             "expected only a COSE_Key (1) in cnf, another member came");
-        if (!code)
-            code = atls_cose_key_read(r, keyp);
+    while (!result && atls_cbor_next(r, &left)) {
+        result = read_key(r, &key);
+        if (!result && key != ATLS_CNF_COSE_KEY)
+            result = atls_fail(ATLS_E_UNSUPPORTED, ATLS_KAT_CLAUSE_CLAIMS,
+                               "expected only a COSE_Key (1) in cnf, another member came");
+        if (!result)
+            result = atls_cose_key_read(r, keyp);
         found = true;
     }
-    if (!code && !found)
+    if (!result && !found)
         return atls_fail(ATLS_E_MISSING, ATLS_KAT_CLAUSE_CLAIMS,
                          "expected a COSE_Key (1) in cnf, it is empty");
-    return code;
+    return result;
 }
 
 static int read_kak(struct atls_cbor_reader *r, struct atls_kat_claims *claims)
 {
     struct atls_cbor_reader before = *r;
-    int code = atls_cose_key_read(r, &claims->kak);
+    int result = atls_cose_key_read(r, &claims->kak);
 
-    return code ? code : atls_cbor_read_encoded(&before, &claims->linked);
+    return result ? result : atls_cbor_read_encoded(&before, &claims->linked);
 }
 
 int atls_kat_claims_parse(struct atls_bytes payload, struct atls_kat_claims *claimsp)
@@ -79,31 +79,31 @@ int atls_kat_claims_parse(struct atls_bytes payload, struct atls_kat_claims *cla
     struct atls_cbor_reader r;
     int64_t key;
     size_t left;
-    int code = atls_cbor_open(&r, payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_CLAIMS);
+    int result = atls_cbor_open(&r, payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_CLAIMS);
 
-    if (!code)
-        code = atls_cbor_read_map(&r, "KAT claims", &left);
-    while (!code && atls_cbor_next(&r, &left)) {
-        code = read_key(&r, &key);
-        if (code)
+    if (!result)
+        result = atls_cbor_read_map(&r, "KAT claims", &left);
+    while (!result && atls_cbor_next(&r, &left)) {
+        result = read_key(&r, &key);
+        if (result)
             break;
         if (key == ATLS_CLAIM_CNF) {
             has_cnf = true;
-            code = read_cnf(&r, &claims.identity_key);
+            result = read_cnf(&r, &claims.identity_key);
         } else if (key == ATLS_CLAIM_EAT_NONCE) {
             has_nonce = true;
-            code = read_nonce(&r, &claims.nonce);
+            result = read_nonce(&r, &claims.nonce);
         } else if (key == ATLS_CLAIM_KAK_PUB) {
             has_kak = true;
-            code = read_kak(&r, &claims);
+            result = read_kak(&r, &claims);
         } else if (atls_cwt_is_time(key)) {
-            code = atls_cwt_read_time(&r, key, &claims.times);
+            result = atls_cwt_read_time(&r, key, &claims.times);
         } else {
-            code = atls_cbor_skip(&r);
+            result = atls_cbor_skip(&r);
         }
     }
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (!has_cnf || !has_nonce || !has_kak)
         return atls_fail(ATLS_E_MISSING, ATLS_KAT_CLAUSE_CLAIMS, "a KAT without %s",
                          !has_nonce ? "eat_nonce (10)"
@@ -117,9 +117,9 @@ int atls_pat_nonce(struct atls_bytes pat_payload, struct atls_bytes *noncep)
 {
     struct atls_cbor_reader r;
     struct atls_cwt_times ignored;
-    int code = atls_cbor_open(&r, pat_payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_PAT);
+    int result = atls_cbor_open(&r, pat_payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_PAT);
 
-    return code ? code : atls_pat_read(&r, &ignored, noncep);
+    return result ? result : atls_pat_read(&r, &ignored, noncep);
 }
 
 int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
@@ -130,25 +130,25 @@ int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
     unsigned found = 0;
     int64_t key;
     size_t left;
-    int code;
+    int result;
 
     r->clause = ATLS_KAT_CLAUSE_PAT;
-    code = atls_cbor_read_map(r, "PAT claims", &left);
-    while (!code && atls_cbor_next(r, &left)) {
-        code = read_key(r, &key);
-        if (code)
+    result = atls_cbor_read_map(r, "PAT claims", &left);
+    while (!result && atls_cbor_next(r, &left)) {
+        result = read_key(r, &key);
+        if (result)
             break;
         if (key == ATLS_CLAIM_EAT_NONCE || key == LEGACY_PSA_NONCE) {
             found++;
-            code = read_nonce(r, &nonce);
+            result = read_nonce(r, &nonce);
         } else if (atls_cwt_is_time(key)) {
-            code = atls_cwt_read_time(r, key, &times);
+            result = atls_cwt_read_time(r, key, &times);
         } else {
-            code = atls_cbor_skip(r);
+            result = atls_cbor_skip(r);
         }
     }
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (found == 0)
         return atls_fail(ATLS_E_MISSING, ATLS_KAT_CLAUSE_PAT, "a PAT without eat_nonce (10)");
     if (found > 1) /* a reader of either profile would take its own */
@@ -164,21 +164,21 @@ int atls_pat_read_client(struct atls_cbor_reader *r, int64_t *clientp)
     int64_t key, client = 0;
     unsigned found = 0;
     size_t left;
-    int code;
+    int result;
 
     r->clause = PSA_CLAUSE_CLIENT;
-    code = atls_cbor_read_map(r, "PAT claims", &left);
-    while (!code && atls_cbor_next(r, &left)) {
-        code = read_key(r, &key);
-        if (!code && (key == PSA_CLIENT_ID || key == PSA1_CLIENT_ID)) {
+    result = atls_cbor_read_map(r, "PAT claims", &left);
+    while (!result && atls_cbor_next(r, &left)) {
+        result = read_key(r, &key);
+        if (!result && (key == PSA_CLIENT_ID || key == PSA1_CLIENT_ID)) {
             found++;
-            code = atls_cbor_read_int(r, "client id", &client);
-        } else if (!code) {
-            code = atls_cbor_skip(r);
+            result = atls_cbor_read_int(r, "client id", &client);
+        } else if (!result) {
+            result = atls_cbor_skip(r);
         }
     }
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (found == 0)
         return atls_fail(ATLS_E_MISSING, PSA_CLAUSE_CLIENT, "a PAT without client id (2394)");
     if (found > 1) /* a reader of either profile would take its own */
@@ -192,7 +192,7 @@ static int parse_member(const struct atls_cmw *cab, const char *label,
                         struct atls_cose_sign1 *messagep, struct atls_bytes *bytesp)
 {
     const struct atls_cmw *member = atls_cmw_find(cab, label);
-    int code;
+    int result;
 
     if (!member)
         return atls_fail(ATLS_E_MISSING, ATLS_KAT_CLAUSE_CAB, "a CAB without \"%s\"", label);
@@ -204,17 +204,17 @@ static int parse_member(const struct atls_cmw *cab, const char *label,
         return atls_fail(ATLS_E_MALFORMED, ATLS_KAT_CLAUSE_CAB,
                          "\"%s\" of a CAB says by its indicator (%u) that it is not evidence",
                          label, member->indicator);
-    code =
+    result =
         atls_cose_sign1_parse(member->value, ATLS_COSE_TAG_EITHER, ATLS_KAT_CLAUSE_CAB, messagep);
-    if (!code)
+    if (!result)
         *bytesp = member->value;
-    return code;
+    return result;
 }
 
 int atls_cab_parse(const struct atls_cmw *cmw, struct atls_cab *cabp)
 {
     struct atls_cab cab = {0};
-    int code;
+    int result;
 
     if (cmw->form != ATLS_CMW_COLLECTION)
         return atls_fail(ATLS_E_UNSUPPORTED, ATLS_KAT_CLAUSE_CAB,
@@ -224,30 +224,30 @@ int atls_cab_parse(const struct atls_cmw *cmw, struct atls_cab *cabp)
                          "expected a CMW collection of type " ATLS_CAB_TYPE ", \"%.*s\" came",
                          (int)(cmw->collection_type.size < 100 ? cmw->collection_type.size : 100),
                          cmw->collection_type.data ? (const char *)cmw->collection_type.data : "");
-    code = parse_member(cmw, "kat", &cab.kat, &cab.kat_bytes);
-    if (!code)
-        code = parse_member(cmw, "pat", &cab.pat, &cab.pat_bytes);
-    if (code)
-        return code;
+    result = parse_member(cmw, "kat", &cab.kat, &cab.kat_bytes);
+    if (!result)
+        result = parse_member(cmw, "pat", &cab.pat, &cab.pat_bytes);
+    if (result)
+        return result;
     if (cmw->entry_count != 2)
         return atls_fail(ATLS_E_MALFORMED, ATLS_KAT_CLAUSE_CAB,
                          "expected only \"kat\" and \"pat\" in a CAB, %zu members came",
                          cmw->entry_count);
-    code = atls_kat_claims_parse(cab.kat.payload, &cab.kat_claims);
-    if (code)
-        return code;
+    result = atls_kat_claims_parse(cab.kat.payload, &cab.kat_claims);
+    if (result)
+        return result;
     *cabp = cab;
     return 0;
 }
 
 int atls_cab_check_signature(const struct atls_cab *cab, const struct atls_crypto *crypto)
 {
-    int code = atls_cose_sign1_verify(&cab->kat, crypto, &cab->kat_claims.kak);
+    int result = atls_cose_sign1_verify(&cab->kat, crypto, &cab->kat_claims.kak);
 
-    if (code == ATLS_E_SIGNATURE)
-        return atls_fail(code, ATLS_KAT_CLAUSE_VERIFY,
+    if (result == ATLS_E_SIGNATURE)
+        return atls_fail(result, ATLS_KAT_CLAUSE_VERIFY,
                          "the KAT's signature does not verify under its kak-pub");
-    return code;
+    return result;
 }
 
 int atls_cab_check_nonce(const struct atls_cab *cab, struct atls_bytes nonce)
@@ -263,12 +263,12 @@ int atls_cab_check_linkage(const struct atls_cab *cab, const struct atls_crypto 
 {
     uint8_t linkage[ATLS_LINKAGE_SIZE];
     struct atls_bytes nonce = cab->pat_nonce;
-    int code = nonce.size ? 0 : atls_pat_nonce(cab->pat.payload, &nonce);
+    int result = nonce.size ? 0 : atls_pat_nonce(cab->pat.payload, &nonce);
 
-    if (!code)
-        code = atls_kat_linkage_encoded(crypto, cab->kat_claims.linked, linkage);
-    if (code)
-        return code;
+    if (!result)
+        result = atls_kat_linkage_encoded(crypto, cab->kat_claims.linked, linkage);
+    if (result)
+        return result;
     if (atls_bytes_equal_secret(nonce, ATLS_BYTES(linkage, sizeof linkage)))
         return 0;
     if (cab->prototype)
@@ -278,9 +278,9 @@ int atls_cab_check_linkage(const struct atls_cab *cab, const struct atls_crypto 
                          nonce.size);
     /* The draft does not say whose encoding is hashed: name the case where that is the difference.
      */
-    code = atls_kat_linkage(crypto, &cab->kat_claims.kak, linkage);
-    if (code)
-        return code;
+    result = atls_kat_linkage(crypto, &cab->kat_claims.kak, linkage);
+    if (result)
+        return result;
     if (atls_bytes_equal_secret(nonce, ATLS_BYTES(linkage, sizeof linkage)))
         return atls_fail(
             ATLS_E_MISMATCH, ATLS_KAT_CLAUSE_LINKAGE,
@@ -294,24 +294,24 @@ int atls_cab_check_linkage(const struct atls_cab *cab, const struct atls_crypto 
 int atls_cab_check_times(const struct atls_cab *cab, int64_t now)
 {
     struct atls_cwt_times times = cab->pat_times;
-    int code = atls_cwt_check_times(&cab->kat_claims.times, "KAT", now);
+    int result = atls_cwt_check_times(&cab->kat_claims.times, "KAT", now);
 
-    if (!code && !cab->pat_nonce.size) {
+    if (!result && !cab->pat_nonce.size) {
         struct atls_cbor_reader r;
         struct atls_bytes nonce;
 
-        code = atls_cbor_open(&r, cab->pat.payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_PAT);
-        code = code ? code : atls_pat_read(&r, &times, &nonce);
+        result = atls_cbor_open(&r, cab->pat.payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_PAT);
+        result = result ? result : atls_pat_read(&r, &times, &nonce);
     }
-    return code ? code : atls_cwt_check_times(&times, "PAT", now);
+    return result ? result : atls_cwt_check_times(&times, "PAT", now);
 }
 
 int atls_cab_check(const struct atls_cab *cab, const struct atls_crypto *crypto,
                    struct atls_bytes nonce)
 {
-    int code = atls_cab_check_signature(cab, crypto);
+    int result = atls_cab_check_signature(cab, crypto);
 
-    if (!code)
-        code = atls_cab_check_nonce(cab, nonce);
-    return code ? code : atls_cab_check_linkage(cab, crypto);
+    if (!result)
+        result = atls_cab_check_nonce(cab, nonce);
+    return result ? result : atls_cab_check_linkage(cab, crypto);
 }

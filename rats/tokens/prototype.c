@@ -12,19 +12,19 @@ int atls_prototype_bundle_split(struct atls_bytes bundle, struct atls_bytes *kat
     struct atls_cursor c = atls_cursor_of(bundle, CLAUSE);
     struct atls_bytes kat, pat;
     uint8_t version;
-    int code = atls_cursor_u8(&c, "version of the bundle", &version);
+    int result = atls_cursor_u8(&c, "version of the bundle", &version);
 
-    if (!code && version != ATLS_PROTOTYPE_VERSION)
-        code = atls_fail(ATLS_E_MALFORMED, CLAUSE, "a bundle of version %d was expected, came %u",
-                         ATLS_PROTOTYPE_VERSION, version);
-    if (!code)
-        code = atls_cursor_vector(&c, "KAT", 2, 1, UINT16_MAX, &kat);
-    if (!code)
-        code = atls_cursor_vector(&c, "PAT", 2, 1, UINT16_MAX, &pat);
-    if (!code)
-        code = atls_cursor_end(&c, "bundle");
-    if (code)
-        return code;
+    if (!result && version != ATLS_PROTOTYPE_VERSION)
+        result = atls_fail(ATLS_E_MALFORMED, CLAUSE, "a bundle of version %d was expected, came %u",
+                           ATLS_PROTOTYPE_VERSION, version);
+    if (!result)
+        result = atls_cursor_vector(&c, "KAT", 2, 1, UINT16_MAX, &kat);
+    if (!result)
+        result = atls_cursor_vector(&c, "PAT", 2, 1, UINT16_MAX, &pat);
+    if (!result)
+        result = atls_cursor_end(&c, "bundle");
+    if (result)
+        return result;
     *katp = kat;
     *patp = pat;
     return 0;
@@ -35,18 +35,18 @@ static int read_point(struct atls_cbor_reader *r, const char *what, struct atls_
                       struct atls_public_key *keyp)
 {
     struct atls_bytes point;
-    int code = atls_cbor_read_bytes(r, what, &point);
+    int result = atls_cbor_read_bytes(r, what, &point);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     for (enum atls_curve curve = ATLS_P256; curve <= ATLS_P384; curve++) {
         size_t size = atls_curve_size(curve);
         if (point.size != 1 + 2 * size || point.data[0] != 0x04)
             continue;
-        code = atls_public_key_of(curve, point.data + 1, point.data + 1 + size, CLAUSE, keyp);
-        if (!code)
+        result = atls_public_key_of(curve, point.data + 1, point.data + 1 + size, CLAUSE, keyp);
+        if (!result)
             *bytesp = point;
-        return code;
+        return result;
     }
     return atls_fail(ATLS_E_MALFORMED, CLAUSE,
                      "%s: expected a point of P-256 or P-384, 04 and two coordinates, came %zu "
@@ -57,15 +57,15 @@ static int read_point(struct atls_cbor_reader *r, const char *what, struct atls_
 static int read_nonce(struct atls_cbor_reader *r, struct atls_bytes *noncep)
 {
     struct atls_bytes nonce;
-    int code = atls_cbor_read_bytes(r, "eat_nonce", &nonce);
+    int result = atls_cbor_read_bytes(r, "eat_nonce", &nonce);
 
-    if (!code && (nonce.size < ATLS_EAT_NONCE_MIN || nonce.size > ATLS_EAT_NONCE_MAX))
-        code =
+    if (!result && (nonce.size < ATLS_EAT_NONCE_MIN || nonce.size > ATLS_EAT_NONCE_MAX))
+        result =
             atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected an eat_nonce of %d to %d bytes, %zu came",
                       ATLS_EAT_NONCE_MIN, ATLS_EAT_NONCE_MAX, nonce.size);
-    if (!code)
+    if (!result)
         *noncep = nonce;
-    return code;
+    return result;
 }
 
 /* One claim; what has no integer as its key is nobody's. */
@@ -74,13 +74,13 @@ static int read_claim(struct atls_cbor_reader *r, struct atls_kat_claims *claims
     enum atls_cbor_type type = atls_cbor_peek(r);
     struct atls_bytes ignored;
     int64_t key = INT64_MIN;
-    int code = (type == ATLS_CBOR_UINT || type == ATLS_CBOR_NINT) &&
-                       atls_cbor_read_int(r, "claim key", &key) == 0
-                   ? 0
-                   : atls_cbor_skip(r);
+    int result = (type == ATLS_CBOR_UINT || type == ATLS_CBOR_NINT) &&
+                         atls_cbor_read_int(r, "claim key", &key) == 0
+                     ? 0
+                     : atls_cbor_skip(r);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     switch (key) {
     case ATLS_CLAIM_EAT_NONCE:
         return read_nonce(r, &claims->nonce);
@@ -99,14 +99,14 @@ int atls_prototype_claims_parse(struct atls_bytes payload, struct atls_kat_claim
     struct atls_kat_claims claims = {.nonce = {NULL, 0}};
     struct atls_cbor_reader r;
     size_t left;
-    int code = atls_cbor_open(&r, payload, &atls_cbor_lenient, CLAUSE);
+    int result = atls_cbor_open(&r, payload, &atls_cbor_lenient, CLAUSE);
 
-    if (!code)
-        code = atls_cbor_read_map(&r, "KAT claims", &left);
-    while (!code && atls_cbor_next(&r, &left))
-        code = read_claim(&r, &claims);
-    if (code)
-        return code;
+    if (!result)
+        result = atls_cbor_read_map(&r, "KAT claims", &left);
+    while (!result && atls_cbor_next(&r, &left))
+        result = read_claim(&r, &claims);
+    if (result)
+        return result;
     if (!claims.nonce.data || !claims.linked.data || !claims.kak.curve)
         return atls_fail(ATLS_E_MISSING, CLAUSE, "a KAT without %s",
                          !claims.nonce.data    ? "eat_nonce (10)"
@@ -119,16 +119,16 @@ int atls_prototype_claims_parse(struct atls_bytes payload, struct atls_kat_claim
 int atls_prototype_bundle_parse(struct atls_bytes bundle, struct atls_cab *cabp)
 {
     struct atls_cab cab = {.prototype = true};
-    int code = atls_prototype_bundle_split(bundle, &cab.kat_bytes, &cab.pat_bytes);
+    int result = atls_prototype_bundle_split(bundle, &cab.kat_bytes, &cab.pat_bytes);
 
-    if (!code)
-        code = atls_cose_sign1_parse(cab.kat_bytes, ATLS_COSE_TAG_REQUIRED, CLAUSE, &cab.kat);
-    if (!code)
-        code = atls_cose_sign1_parse(cab.pat_bytes, ATLS_COSE_TAG_REQUIRED, CLAUSE, &cab.pat);
-    if (!code)
-        code = atls_prototype_claims_parse(cab.kat.payload, &cab.kat_claims);
-    if (code)
-        return code;
+    if (!result)
+        result = atls_cose_sign1_parse(cab.kat_bytes, ATLS_COSE_TAG_REQUIRED, CLAUSE, &cab.kat);
+    if (!result)
+        result = atls_cose_sign1_parse(cab.pat_bytes, ATLS_COSE_TAG_REQUIRED, CLAUSE, &cab.pat);
+    if (!result)
+        result = atls_prototype_claims_parse(cab.kat.payload, &cab.kat_claims);
+    if (result)
+        return result;
     *cabp = cab;
     return 0;
 }

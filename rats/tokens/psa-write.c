@@ -97,10 +97,10 @@ static int check_components(const struct atls_psa_component *components, size_t 
                          "expected 1 to %d software components, not %zu", ATLS_PSA_COMPONENTS_MAX,
                          count);
     for (size_t i = 0; i < count; i++) {
-        int code = check_component(&components[i], i);
+        int result = check_component(&components[i], i);
 
-        if (code)
-            return code;
+        if (result)
+            return result;
     }
     return 0;
 }
@@ -127,13 +127,13 @@ static int check_identity(const struct atls_psa_claims *claims)
 
 static int check_claims(const struct atls_psa_claims *claims)
 {
-    int code;
+    int result;
 
     if (claims->profile != ATLS_PSA_RFC9783 && claims->profile != ATLS_PSA_ARM_2)
         return atls_fail(-EINVAL, PSA_CLAUSE_PROFILE, "this PSA profile is only read");
-    code = check_identity(claims);
-    if (code)
-        return code;
+    result = check_identity(claims);
+    if (result)
+        return result;
     if (!atls_psa_lifecycle_valid(claims->lifecycle))
         return atls_fail(-EINVAL, PSA_CLAUSE_LIFECYCLE, "0x%04x is no security lifecycle",
                          claims->lifecycle);
@@ -180,10 +180,10 @@ static void write_component(struct atls_cbor_writer *w, const struct atls_psa_co
 int atls_psa_components_write(struct atls_cbor_writer *w,
                               const struct atls_psa_component *components, size_t count)
 {
-    int code = check_components(components, count);
+    int result = check_components(components, count);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     atls_cbor_write_array(w, count);
     for (size_t i = 0; i < count; i++)
         write_component(w, &components[i]);
@@ -192,10 +192,10 @@ int atls_psa_components_write(struct atls_cbor_writer *w,
 
 int atls_psa_claims_write(struct atls_cbor_writer *w, const struct atls_psa_claims *claims)
 {
-    int code = check_claims(claims);
+    int result = check_claims(claims);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     atls_cbor_write_map(w, 7 + (claims->boot_seed.size > 0) +
                                (claims->certification_reference.size > 0) +
                                (claims->verification_service.size > 0));
@@ -216,9 +216,9 @@ int atls_psa_claims_write(struct atls_cbor_writer *w, const struct atls_psa_clai
     if (claims->components_encoded.size > 0)
         atls_cbor_write_encoded(w, claims->components_encoded);
     else
-        code = atls_psa_components_write(w, claims->components, claims->component_count);
+        result = atls_psa_components_write(w, claims->components, claims->component_count);
     write_text(w, PSA_VERIFICATION_SERVICE, claims->verification_service);
-    return code;
+    return result;
 }
 
 int atls_psa_token_write(struct atls_cbor_writer *w, bool tagged,
@@ -227,11 +227,11 @@ int atls_psa_token_write(struct atls_cbor_writer *w, bool tagged,
 {
     struct atls_cbor_writer payload_writer;
     struct atls_bytes payload;
-    int code;
+    int result;
 
     atls_cbor_write_init(&payload_writer, scratch, scratch_size);
-    code = atls_psa_claims_write(&payload_writer, claims);
-    if (!code)
-        code = atls_cbor_write_done(&payload_writer, &payload);
-    return code ? code : atls_cose_sign1_write(w, tagged, payload, crypto, signer);
+    result = atls_psa_claims_write(&payload_writer, claims);
+    if (!result)
+        result = atls_cbor_write_done(&payload_writer, &payload);
+    return result ? result : atls_cose_sign1_write(w, tagged, payload, crypto, signer);
 }

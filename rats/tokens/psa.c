@@ -36,10 +36,10 @@ static struct atls_bytes *target(const struct claim *claim, struct parse *p)
 static int read_sized(struct atls_cbor_reader *r, const struct claim *claim, struct parse *p)
 {
     struct atls_bytes value;
-    int code = atls_cbor_read_bytes(r, claim->name, &value);
+    int result = atls_cbor_read_bytes(r, claim->name, &value);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (value.size < claim->least || value.size > claim->most)
         return atls_fail(ATLS_E_MALFORMED, claim->clause, "%s: expected %zu to %zu bytes, %zu came",
                          claim->name, claim->least, claim->most, value.size);
@@ -50,10 +50,10 @@ static int read_sized(struct atls_cbor_reader *r, const struct claim *claim, str
 static int read_hash(struct atls_cbor_reader *r, const char *name, struct atls_bytes *hashp)
 {
     struct atls_bytes hash;
-    int code = atls_cbor_read_bytes(r, name, &hash);
+    int result = atls_cbor_read_bytes(r, name, &hash);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (!atls_psa_hash_size_valid(hash.size))
         return atls_fail(ATLS_E_MALFORMED, r->clause, "%s: expected 32, 48 or 64 bytes, %zu came",
                          name, hash.size);
@@ -68,13 +68,13 @@ static int read_nonce(struct atls_cbor_reader *r, const struct claim *claim, str
 
 static int read_instance(struct atls_cbor_reader *r, const struct claim *claim, struct parse *p)
 {
-    int code = read_sized(r, claim, p);
+    int result = read_sized(r, claim, p);
 
-    if (!code && p->claims.instance_id.data[0] != PSA_UEID_RAND)
+    if (!result && p->claims.instance_id.data[0] != PSA_UEID_RAND)
         return atls_fail(ATLS_E_MALFORMED, claim->clause,
                          "%s: expected a UEID of type 01 (RAND), type %02x came", claim->name,
                          p->claims.instance_id.data[0]);
-    return code;
+    return result;
 }
 
 static int read_text(struct atls_cbor_reader *r, const struct claim *claim, struct parse *p)
@@ -85,10 +85,10 @@ static int read_text(struct atls_cbor_reader *r, const struct claim *claim, stru
 static int read_certification(struct atls_cbor_reader *r, const struct claim *claim,
                               struct parse *p)
 {
-    int code = read_text(r, claim, p);
+    int result = read_text(r, claim, p);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (p->claims.profile == ATLS_PSA_ARM_1
             ? !atls_psa_hardware_version_valid(*target(claim, p))
             : !atls_psa_certification_reference_valid(*target(claim, p)))
@@ -100,10 +100,10 @@ static int read_certification(struct atls_cbor_reader *r, const struct claim *cl
 static int read_client(struct atls_cbor_reader *r, const struct claim *claim, struct parse *p)
 {
     int64_t value;
-    int code = atls_cbor_read_int(r, claim->name, &value);
+    int result = atls_cbor_read_int(r, claim->name, &value);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (value < INT32_MIN || value > INT32_MAX || value == 0)
         return atls_fail(ATLS_E_MALFORMED, claim->clause,
                          "%s: expected a signed integer of 32 bits other than 0, %lld came",
@@ -115,10 +115,10 @@ static int read_client(struct atls_cbor_reader *r, const struct claim *claim, st
 static int read_lifecycle(struct atls_cbor_reader *r, const struct claim *claim, struct parse *p)
 {
     uint64_t value;
-    int code = atls_cbor_read_uint(r, claim->name, &value);
+    int result = atls_cbor_read_uint(r, claim->name, &value);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (!atls_psa_lifecycle_valid(value))
         return atls_fail(ATLS_E_MALFORMED, claim->clause,
                          "%s: expected 0x00xx to 0x60xx in steps of 0x1000, 0x%llx came",
@@ -131,15 +131,15 @@ static int read_component_member(struct atls_cbor_reader *r, struct atls_psa_com
 {
     enum atls_cbor_type type = atls_cbor_peek(r);
     uint64_t key;
-    int code;
+    int result;
 
     if (type != ATLS_CBOR_UINT) { /* a member of somebody else's */
-        code = atls_cbor_skip(r);
-        return code ? code : atls_cbor_skip(r);
+        result = atls_cbor_skip(r);
+        return result ? result : atls_cbor_skip(r);
     }
-    code = atls_cbor_read_uint(r, "software component key", &key);
-    if (code)
-        return code;
+    result = atls_cbor_read_uint(r, "software component key", &key);
+    if (result)
+        return result;
     switch (key) {
     case PSA_COMPONENT_TYPE:
         return atls_cbor_read_text(r, "measurement type", &component->type);
@@ -161,12 +161,12 @@ static int read_component(struct atls_cbor_reader *r, size_t index,
 {
     struct atls_psa_component component = {0};
     size_t left;
-    int code = atls_cbor_read_map(r, "software component", &left);
+    int result = atls_cbor_read_map(r, "software component", &left);
 
-    for (; !code && left > 0; left--)
-        code = read_component_member(r, &component);
-    if (code)
-        return code;
+    for (; !result && left > 0; left--)
+        result = read_component_member(r, &component);
+    if (result)
+        return result;
     if (component.value.size == 0 || component.signer_id.size == 0)
         return atls_fail(ATLS_E_MISSING, PSA_CLAUSE_COMPONENTS, "software component %zu has no %s",
                          index, component.value.size == 0 ? "measurement value" : "signer id");
@@ -178,23 +178,23 @@ static int read_component_array(struct atls_cbor_reader *r, struct atls_psa_comp
                                 size_t room, size_t *countp)
 {
     size_t count;
-    int code;
+    int result;
 
     r->clause = PSA_CLAUSE_COMPONENTS;
-    code = atls_cbor_read_array(r, "software components", &count);
-    if (code)
-        return code;
+    result = atls_cbor_read_array(r, "software components", &count);
+    if (result)
+        return result;
     if (count == 0)
         return atls_fail(ATLS_E_MALFORMED, PSA_CLAUSE_COMPONENTS,
                          "expected one software component at least, none came");
     if (count > room)
         return atls_fail(ATLS_E_LIMIT, PSA_CLAUSE_COMPONENTS,
                          "expected at most %zu software components, %zu came", room, count);
-    for (size_t i = 0; i < count && !code; i++)
-        code = read_component(r, i, &components[i]);
-    if (!code)
+    for (size_t i = 0; i < count && !result; i++)
+        result = read_component(r, i, &components[i]);
+    if (!result)
         *countp = count;
-    return code;
+    return result;
 }
 
 static int read_components(struct atls_cbor_reader *r, const struct claim *claim, struct parse *p)
@@ -207,10 +207,10 @@ static int read_no_measurements(struct atls_cbor_reader *r, const struct claim *
                                 struct parse *p)
 {
     uint64_t value;
-    int code = atls_cbor_read_uint(r, claim->name, &value);
+    int result = atls_cbor_read_uint(r, claim->name, &value);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (value != 1)
         return atls_fail(ATLS_E_MALFORMED, claim->clause, "%s: expected 1, %llu came", claim->name,
                          (unsigned long long)value);
@@ -314,10 +314,10 @@ static int search_claim(struct atls_cbor_reader *r, struct profile_search *searc
 {
     struct atls_bytes name;
     int64_t key;
-    int code = read_key(r, &key);
+    int result = read_key(r, &key);
 
-    if (code)
-        return code;
+    if (result)
+        return result;
     if (key == PSA_PROFILE && atls_cbor_peek(r) == ATLS_CBOR_BYTES)
         return atls_fail(ATLS_E_UNSUPPORTED, PSA_CLAUSE_PROFILE,
                          "expected a PSA profile, an object identifier came");
@@ -325,9 +325,9 @@ static int search_claim(struct atls_cbor_reader *r, struct profile_search *searc
         search->has_legacy_claim |= find_claim(key, ATLS_PSA_ARM_1) != NULL;
         return atls_cbor_skip(r);
     }
-    code = atls_cbor_read_text(r, "profile", &name);
-    if (code)
-        return code;
+    result = atls_cbor_read_text(r, "profile", &name);
+    if (result)
+        return result;
     search->has_profile |= key == PSA_PROFILE;
     search->has_legacy_profile |= key == PSA1_PROFILE;
     return profile_of_name(name, key == PSA1_PROFILE, &search->profile);
@@ -339,10 +339,10 @@ static int find_profile(struct atls_cbor_reader r, size_t left, enum atls_psa_pr
 
     r.clause = PSA_CLAUSE_PROFILE;
     for (; left > 0; left--) {
-        int code = search_claim(&r, &search);
+        int result = search_claim(&r, &search);
 
-        if (code)
-            return code;
+        if (result)
+            return result;
     }
     if (search.has_profile && search.has_legacy_profile)
         return atls_fail(ATLS_E_MALFORMED, PSA_CLAUSE_PROFILE, "a token of two profiles");
@@ -378,34 +378,34 @@ int atls_psa_claims_parse(struct atls_bytes payload, struct atls_psa_component *
     bool seen[CLAIMS] = {false};
     struct atls_cbor_reader r;
     size_t left;
-    int code = atls_cbor_open(&r, payload, &atls_psa_rules, PSA_CLAUSE_ENCODING);
+    int result = atls_cbor_open(&r, payload, &atls_psa_rules, PSA_CLAUSE_ENCODING);
 
-    if (!code)
-        code = atls_cbor_read_map(&r, "PSA claims", &left);
-    if (!code)
-        code = find_profile(r, left, &p.claims.profile);
-    for (; !code && left > 0; left--) {
+    if (!result)
+        result = atls_cbor_read_map(&r, "PSA claims", &left);
+    if (!result)
+        result = find_profile(r, left, &p.claims.profile);
+    for (; !result && left > 0; left--) {
         const struct claim *claim;
         int64_t key;
 
-        code = read_key(&r, &key);
-        if (code)
+        result = read_key(&r, &key);
+        if (result)
             break;
         claim = find_claim(key, p.claims.profile);
         if (!claim) {
-            code = atls_cwt_is_time(key) ? atls_cwt_read_time(&r, key, &p.claims.times)
-                                         : atls_cbor_skip(&r);
+            result = atls_cwt_is_time(key) ? atls_cwt_read_time(&r, key, &p.claims.times)
+                                           : atls_cbor_skip(&r);
             continue;
         }
         seen[claim - claims_table] = true;
         r.clause = claim->clause;
-        code = claim->read(&r, claim, &p);
+        result = claim->read(&r, claim, &p);
     }
-    if (!code)
-        code = check_complete(&p, seen);
-    if (!code)
+    if (!result)
+        result = check_complete(&p, seen);
+    if (!result)
         *claimsp = p.claims;
-    return code;
+    return result;
 }
 
 int atls_psa_components_parse(struct atls_bytes in, struct atls_psa_component *components,
@@ -413,15 +413,15 @@ int atls_psa_components_parse(struct atls_bytes in, struct atls_psa_component *c
 {
     struct atls_cbor_reader r;
     size_t found;
-    int code = atls_cbor_open(&r, in, &atls_cbor_strict, PSA_CLAUSE_COMPONENTS);
+    int result = atls_cbor_open(&r, in, &atls_cbor_strict, PSA_CLAUSE_COMPONENTS);
 
-    if (!code)
-        code = read_component_array(&r, components, count, &found);
-    if (!code)
-        code = atls_cbor_close(&r);
-    if (!code)
+    if (!result)
+        result = read_component_array(&r, components, count, &found);
+    if (!result)
+        result = atls_cbor_close(&r);
+    if (!result)
         *countp = found;
-    return code;
+    return result;
 }
 
 int atls_psa_token_parse(struct atls_bytes in, enum atls_cose_tagging tagging,
@@ -430,15 +430,15 @@ int atls_psa_token_parse(struct atls_bytes in, enum atls_cose_tagging tagging,
 {
     struct atls_cose_sign1 token;
     struct atls_cbor_reader r;
-    int code = atls_cbor_open(&r, in, &atls_psa_rules, PSA_CLAUSE_ENCODING);
+    int result = atls_cbor_open(&r, in, &atls_psa_rules, PSA_CLAUSE_ENCODING);
 
-    if (!code)
-        code = atls_cose_sign1_parse(in, tagging, PSA_CLAUSE_ENCODING, &token);
-    if (!code)
-        code = atls_cbor_open(&r, token.protected_header, &atls_psa_rules, PSA_CLAUSE_ENCODING);
-    if (!code)
-        code = atls_psa_claims_parse(token.payload, components, count, claimsp);
-    if (!code)
+    if (!result)
+        result = atls_cose_sign1_parse(in, tagging, PSA_CLAUSE_ENCODING, &token);
+    if (!result)
+        result = atls_cbor_open(&r, token.protected_header, &atls_psa_rules, PSA_CLAUSE_ENCODING);
+    if (!result)
+        result = atls_psa_claims_parse(token.payload, components, count, claimsp);
+    if (!result)
         *tokenp = token;
-    return code;
+    return result;
 }

@@ -628,15 +628,15 @@ static void notices_every_flipped_bit_of_the_kat(void **state)
     start = (size_t)((uint8_t *)memmem(b.cab, b.cab_size, cab.kat_bytes.data, size) - b.cab);
     atls_cmw_free(cmw);
     for (size_t i = 0; i < size; i++) {
-        int code;
+        int result;
 
         b.cab[start + i] ^= (uint8_t)(1 << (i % 8));
         test_outcome(atls_cmw_parse(ATLS_BYTES(b.cab, b.cab_size), &cmw), 0, NULL);
-        code = atls_cab_parse(cmw, &cab);
-        if (!code)
-            code = atls_cab_check(&cab, &atls_crypto_gnutls, challenge(&b));
-        if (code <= 0)
-            fail_msg("byte %zu of the KAT changed: %s", i, atls_error_name(code));
+        result = atls_cab_parse(cmw, &cab);
+        if (!result)
+            result = atls_cab_check(&cab, &atls_crypto_gnutls, challenge(&b));
+        if (result <= 0)
+            fail_msg("byte %zu of the KAT changed: %s", i, atls_error_name(result));
         atls_cmw_free(cmw);
         b.cab[start + i] ^= (uint8_t)(1 << (i % 8));
     }

@@ -65,12 +65,12 @@ static int write_claims(const struct atls_psa_claims *claims, uint8_t *buffer, s
                         struct atls_bytes *outp)
 {
     struct atls_cbor_writer w;
-    int code;
+    int result;
 
     atls_cbor_write_init(&w, buffer, size);
-    code = atls_psa_claims_write(&w, claims);
-    assert_true(code == 0 || w.used == 0);
-    return code ? code : atls_cbor_write_done(&w, outp);
+    result = atls_psa_claims_write(&w, claims);
+    assert_true(result == 0 || w.used == 0);
+    return result ? result : atls_cbor_write_done(&w, outp);
 }
 
 #define BEFORE_PROFILE "5820" H32("11") "1901005821 01" H32("22") "190109"

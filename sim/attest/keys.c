@@ -39,7 +39,7 @@ int atls_keys_create(struct atls_keys *keys, enum atls_curve curve, uint32_t *ha
                      struct atls_public_key *keyp)
 {
     struct atls_identity_key *slot = find(keys, 0);
-    int r;
+    int result;
     if (curve != ATLS_P256 && curve != ATLS_P384)
         return atls_fail(ATLS_E_REFUSED, "RFC 9053 section 7.1",
                          "expected curve 1 (P-256) or 2 (P-384), came %d", (int)curve);
@@ -47,8 +47,9 @@ int atls_keys_create(struct atls_keys *keys, enum atls_curve curve, uint32_t *ha
         return atls_fail(ATLS_E_REFUSED, NULL,
                          "all %zu identity keys of this device are in use: destroy one first",
                          keys->config.slot_count);
-    if ((r = atls_make_key_from(keys->config.crypto, &keys->config.entropy, curve, &slot->key)))
-        return r;
+    if ((result =
+             atls_make_key_from(keys->config.crypto, &keys->config.entropy, curve, &slot->key)))
+        return result;
     slot->handle = ++keys->last_handle;
     *handlep = slot->handle;
     *keyp = slot->key.public_key;
@@ -64,10 +65,10 @@ int atls_keys_look_up(struct atls_keys *keys, uint32_t handle)
 int atls_keys_destroy(struct atls_keys *keys, uint32_t handle)
 {
     struct atls_identity_key *slot = NULL;
-    int r = require(keys, handle, &slot);
-    if (!r)
+    int result = require(keys, handle, &slot);
+    if (!result)
         atls_erase(slot, sizeof *slot);
-    return r;
+    return result;
 }
 
 int atls_keys_sign(struct atls_keys *keys, uint32_t handle, struct atls_bytes digest,
@@ -75,16 +76,16 @@ int atls_keys_sign(struct atls_keys *keys, uint32_t handle, struct atls_bytes di
 {
     struct atls_identity_key *slot = NULL;
     enum atls_curve curve;
-    int r = require(keys, handle, &slot);
-    if (r)
-        return r;
+    int result = require(keys, handle, &slot);
+    if (result)
+        return result;
     curve = slot->key.public_key.curve;
     if (digest.size != atls_hash_size(atls_curve_hash(curve)))
         return atls_fail(ATLS_E_REFUSED, "RFC 8446 section 4.2.3",
                          "expected a digest of %zu bytes for this key, came %zu",
                          atls_hash_size(atls_curve_hash(curve)), digest.size);
-    if ((r = keys->config.crypto->sign(&slot->key, digest, signaturep)))
-        return r;
+    if ((result = keys->config.crypto->sign(&slot->key, digest, signaturep)))
+        return result;
     *sizep = 2 * atls_curve_size(curve);
     return 0;
 }
@@ -101,14 +102,15 @@ static int write_kat(struct atls_keys *keys, bool prototype,
     uint8_t encoded[KAT_CLAIMS_MAX];
     struct atls_cbor_writer w;
     struct atls_bytes payload;
-    int r;
+    int result;
     atls_cbor_write_init(&w, encoded, sizeof encoded);
-    r = prototype ? atls_prototype_claims_write(&w, &claims) : atls_kat_claims_write(&w, &claims);
-    if (r || (r = atls_cbor_write_done(&w, &payload)))
-        return r;
+    result =
+        prototype ? atls_prototype_claims_write(&w, &claims) : atls_kat_claims_write(&w, &claims);
+    if (result || (result = atls_cbor_write_done(&w, &payload)))
+        return result;
     atls_cbor_write_init(&w, out, capacity);
-    if ((r = atls_cose_sign1_write(&w, prototype, payload, keys->config.crypto, &signer)))
-        return r;
+    if ((result = atls_cose_sign1_write(&w, prototype, payload, keys->config.crypto, &signer)))
+        return result;
     return atls_cbor_write_done(&w, katp);
 }
 
@@ -118,11 +120,11 @@ static int write_pat(struct atls_keys *keys, const uint8_t linkage[ATLS_LINKAGE_
 {
     const struct atls_keys_config *config = &keys->config;
     struct atls_cbor_writer w;
-    int r;
+    int result;
     atls_cbor_write_init(&w, config->token, config->token_capacity);
-    r = config->platform.token(config->platform.context, ATLS_BYTES(linkage, ATLS_LINKAGE_SIZE),
-                               &w);
-    return r ? r : atls_cbor_write_done(&w, patp);
+    result = config->platform.token(config->platform.context,
+                                    ATLS_BYTES(linkage, ATLS_LINKAGE_SIZE), &w);
+    return result ? result : atls_cbor_write_done(&w, patp);
 }
 
 static int check_challenge(struct atls_bytes challenge)
@@ -139,13 +141,13 @@ int atls_keys_attest(struct atls_keys *keys, uint32_t handle, struct atls_bytes 
     uint8_t kat_buffer[KAT_MAX], linkage[ATLS_LINKAGE_SIZE];
     struct atls_identity_key *slot = NULL;
     struct atls_bytes kat, pat;
-    int r = require(keys, handle, &slot);
-    if (r || (r = check_challenge(challenge)) ||
-        (r = write_kat(keys, false, &slot->key.public_key, challenge, kat_buffer, sizeof kat_buffer,
-                       &kat)) ||
-        (r = atls_kat_linkage(keys->config.crypto, &keys->kak.public_key, linkage)) ||
-        (r = write_pat(keys, linkage, &pat)))
-        return r;
+    int result = require(keys, handle, &slot);
+    if (result || (result = check_challenge(challenge)) ||
+        (result = write_kat(keys, false, &slot->key.public_key, challenge, kat_buffer,
+                            sizeof kat_buffer, &kat)) ||
+        (result = atls_kat_linkage(keys->config.crypto, &keys->kak.public_key, linkage)) ||
+        (result = write_pat(keys, linkage, &pat)))
+        return result;
     atls_cab_write(w, kat, pat);
     return 0;
 }
@@ -156,13 +158,13 @@ int atls_keys_attest_prototype(struct atls_keys *keys, uint32_t handle, struct a
     uint8_t kat_buffer[KAT_MAX], linkage[ATLS_LINKAGE_SIZE];
     struct atls_identity_key *slot = NULL;
     struct atls_bytes kat, pat;
-    int r = require(keys, handle, &slot);
-    if (r || (r = check_challenge(challenge)) ||
-        (r = write_kat(keys, true, &slot->key.public_key, challenge, kat_buffer, sizeof kat_buffer,
-                       &kat)) ||
-        (r = atls_prototype_linkage(keys->config.crypto, &slot->key.public_key, linkage)) ||
-        (r = write_pat(keys, linkage, &pat)))
-        return r;
+    int result = require(keys, handle, &slot);
+    if (result || (result = check_challenge(challenge)) ||
+        (result = write_kat(keys, true, &slot->key.public_key, challenge, kat_buffer,
+                            sizeof kat_buffer, &kat)) ||
+        (result = atls_prototype_linkage(keys->config.crypto, &slot->key.public_key, linkage)) ||
+        (result = write_pat(keys, linkage, &pat)))
+        return result;
     return atls_prototype_bundle_write(sink, kat, pat);
 }
 

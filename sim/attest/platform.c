@@ -24,12 +24,12 @@ static int encode_components(struct atls_platform *platform)
     struct atls_cbor_writer w;
     struct atls_bytes encoded;
     uint8_t *place;
-    int r;
+    int result;
     atls_boot_record_components(config->record, config->components);
     atls_cbor_write_init(&w, config->claims, config->claims_capacity);
-    if ((r = atls_psa_components_write(&w, config->components, config->record->count)) ||
-        (r = atls_cbor_write_done(&w, &encoded)))
-        return r;
+    if ((result = atls_psa_components_write(&w, config->components, config->record->count)) ||
+        (result = atls_cbor_write_done(&w, &encoded)))
+        return result;
     place = config->claims + config->claims_capacity - encoded.size;
     memmove(place, encoded.data, encoded.size);
     platform->components = ATLS_BYTES(place, encoded.size);
@@ -41,21 +41,21 @@ int atls_platform_start(struct atls_platform *platform, const struct atls_platfo
                         const struct atls_entropy *entropy)
 {
     uint8_t pak_seed[32];
-    int r;
+    int result;
     if (!config->record->locked)
         return atls_fail(ATLS_E_REFUSED, "RFC 9783 section 4.4.1",
                          "the boot record is still open: the boot has not ended");
     *platform = (struct atls_platform){.config = *config};
-    if (!(r = atls_derive(config->crypto, seed, "platform attestation key", pak_seed)) &&
-        !(r = config->crypto->make_key(ATLS_P256, pak_seed, &platform->pak)) &&
-        !(r = set_instance_id(platform)))
-        r = entropy->fill(entropy->context, platform->boot_seed, sizeof platform->boot_seed);
-    if (!r)
-        r = encode_components(platform);
+    if (!(result = atls_derive(config->crypto, seed, "platform attestation key", pak_seed)) &&
+        !(result = config->crypto->make_key(ATLS_P256, pak_seed, &platform->pak)) &&
+        !(result = set_instance_id(platform)))
+        result = entropy->fill(entropy->context, platform->boot_seed, sizeof platform->boot_seed);
+    if (!result)
+        result = encode_components(platform);
     atls_erase(pak_seed, sizeof pak_seed);
-    if (r) {
+    if (result) {
         atls_platform_stop(platform);
-        return r;
+        return result;
     }
     return 0;
 }
@@ -67,10 +67,11 @@ static int place_claims(const struct atls_platform *platform, const struct atls_
     const struct atls_platform_config *config = &platform->config;
     struct atls_cbor_writer w;
     struct atls_bytes counted;
-    int r;
+    int result;
     atls_cbor_write_init(&w, NULL, 0);
-    if ((r = atls_psa_claims_write(&w, claims)) || (r = atls_cbor_write_done(&w, &counted)))
-        return r;
+    if ((result = atls_psa_claims_write(&w, claims)) ||
+        (result = atls_cbor_write_done(&w, &counted)))
+        return result;
     if (counted.size > config->claims_capacity)
         return atls_fail(ATLS_E_LIMIT, NULL, "PSA claims of %zu bytes, the buffer has %zu",
                          counted.size, config->claims_capacity);
@@ -98,12 +99,12 @@ int atls_platform_token(struct atls_platform *platform, int32_t client_id, struc
     struct atls_signer signer = atls_signer_local(&local);
     uint8_t *place = NULL;
     size_t size = 0;
-    int r;
+    int result;
     if (nonce.size != 32 && nonce.size != 48 && nonce.size != 64)
         return atls_fail(ATLS_E_REFUSED, "RFC 9783 section 4.1.1",
                          "expected a challenge of 32, 48 or 64 bytes, came %zu", nonce.size);
-    if ((r = place_claims(platform, &claims, &place, &size)))
-        return r;
+    if ((result = place_claims(platform, &claims, &place, &size)))
+        return result;
     return atls_psa_token_write(w, true, &claims, config->crypto, &signer, place, size);
 }
 

@@ -108,10 +108,10 @@ static void test_seeded_entropy_is_a_function_of_its_key(void **state)
 static int get_token(struct fixture *f, struct atls_bytes nonce, struct atls_bytes *tokenp)
 {
     struct atls_cbor_writer w;
-    int r;
+    int result;
     atls_cbor_write_init(&w, f->out, sizeof f->out);
-    r = atls_platform_token(&f->platform, ATLS_CLIENT_NON_SECURE, nonce, &w);
-    return r ? r : atls_cbor_write_done(&w, tokenp);
+    result = atls_platform_token(&f->platform, ATLS_CLIENT_NON_SECURE, nonce, &w);
+    return result ? result : atls_cbor_write_done(&w, tokenp);
 }
 
 static void test_token_says_what_booted(void **state)
@@ -239,10 +239,10 @@ static int get_cab(struct fixture *f, uint32_t handle, struct atls_bytes challen
                    struct atls_bytes *cabp)
 {
     struct atls_cbor_writer w;
-    int r;
+    int result;
     atls_cbor_write_init(&w, f->out, sizeof f->out);
-    r = atls_keys_attest(&f->keys, handle, challenge, &w);
-    return r ? r : atls_cbor_write_done(&w, cabp);
+    result = atls_keys_attest(&f->keys, handle, challenge, &w);
+    return result ? result : atls_cbor_write_done(&w, cabp);
 }
 
 /* KAT-06: KAT under the KAK, PAT under the PAK, linked by the hash of the KAK. */

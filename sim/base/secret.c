@@ -15,17 +15,17 @@ static int fill_seeded(void *context, uint8_t *bytes, size_t count)
     struct atls_seeded_entropy *seeded = context;
     uint8_t block[32], counter[8];
     struct atls_bytes part = ATLS_BYTES(counter, sizeof counter);
-    int r = 0;
-    for (size_t done = 0; !r && done < count;) {
+    int result = 0;
+    for (size_t done = 0; !result && done < count;) {
         size_t take = count - done < sizeof block ? count - done : sizeof block;
         put_u64(seeded->counter++, counter);
-        r = seeded->crypto->hmac(ATLS_BYTES(seeded->key, sizeof seeded->key), &part, 1, block);
-        if (!r)
+        result = seeded->crypto->hmac(ATLS_BYTES(seeded->key, sizeof seeded->key), &part, 1, block);
+        if (!result)
             memcpy(bytes + done, block, take);
         done += take;
     }
     atls_erase(block, sizeof block);
-    return r;
+    return result;
 }
 
 struct atls_entropy atls_entropy_seeded(struct atls_seeded_entropy *seeded)
@@ -55,11 +55,11 @@ int atls_make_key_from(const struct atls_crypto *crypto, const struct atls_entro
                        enum atls_curve curve, struct atls_private_key *keyp)
 {
     uint8_t seed[32];
-    int r = entropy->fill(entropy->context, seed, sizeof seed);
-    if (!r)
-        r = crypto->make_key(curve, seed, keyp);
+    int result = entropy->fill(entropy->context, seed, sizeof seed);
+    if (!result)
+        result = crypto->make_key(curve, seed, keyp);
     atls_erase(seed, sizeof seed);
-    return r;
+    return result;
 }
 
 void atls_erase(void *bytes, size_t count)

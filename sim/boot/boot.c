@@ -14,11 +14,11 @@ int atls_boot_measure(const struct atls_crypto *crypto, struct atls_bytes image,
 {
     struct atls_image parsed;
     uint8_t value[32];
-    int r;
-    if ((r = atls_image_parse(image, &parsed)) ||
-        (r = crypto->hash(ATLS_SHA256, &image, 1, value)) ||
-        (r = atls_boot_record_append(record, &parsed, value)))
-        return r;
+    int result;
+    if ((result = atls_image_parse(image, &parsed)) ||
+        (result = crypto->hash(ATLS_SHA256, &image, 1, value)) ||
+        (result = atls_boot_record_append(record, &parsed, value)))
+        return result;
     *imagep = parsed;
     return 0;
 }
@@ -34,9 +34,9 @@ static int measure(const struct atls_boot *boot, const char *who, size_t slot,
                    struct atls_bytes *namep)
 {
     struct atls_image image;
-    int r = atls_boot_measure(boot->crypto, boot->images[slot], boot->record, &image);
-    if (r)
-        return r;
+    int result = atls_boot_measure(boot->crypto, boot->images[slot], boot->record, &image);
+    if (result)
+        return result;
     trace(boot, ATLS_BOOT_MEASURED, who, image.name);
     *namep = image.name;
     return 0;
@@ -46,11 +46,11 @@ static int measure(const struct atls_boot *boot, const char *who, size_t slot,
 static int run_bootloader(const struct atls_boot *boot)
 {
     struct atls_bytes firmware, other;
-    int r = measure(boot, BOOTLOADER, 1, &firmware);
-    for (size_t slot = 2; !r && slot < boot->image_count; slot++)
-        r = measure(boot, BOOTLOADER, slot, &other);
-    if (r)
-        return r;
+    int result = measure(boot, BOOTLOADER, 1, &firmware);
+    for (size_t slot = 2; !result && slot < boot->image_count; slot++)
+        result = measure(boot, BOOTLOADER, slot, &other);
+    if (result)
+        return result;
     atls_boot_record_lock(boot->record);
     trace(boot, ATLS_BOOT_LOCKED, BOOTLOADER, (struct atls_bytes){0});
     trace(boot, ATLS_BOOT_HANDED_OVER, BOOTLOADER, firmware);
@@ -60,22 +60,22 @@ static int run_bootloader(const struct atls_boot *boot)
 static int run_rom(const struct atls_boot *boot)
 {
     struct atls_bytes bootloader;
-    int r = measure(boot, ROM, 0, &bootloader);
-    if (r)
-        return r;
+    int result = measure(boot, ROM, 0, &bootloader);
+    if (result)
+        return result;
     trace(boot, ATLS_BOOT_HANDED_OVER, ROM, bootloader);
     return run_bootloader(boot);
 }
 
 int atls_boot_run(const struct atls_boot *boot)
 {
-    int r;
+    int result;
     if (boot->image_count < 2)
         return atls_fail(-EINVAL, NULL,
                          "a device boots a bootloader and a firmware, not %zu images",
                          boot->image_count);
-    r = run_rom(boot);
-    if (r)
+    result = run_rom(boot);
+    if (result)
         atls_boot_record_lock(boot->record);
-    return r;
+    return result;
 }

@@ -22,7 +22,7 @@ int atls_fuses_write(const struct atls_fuses *fuses, uint8_t *out, size_t capaci
 {
     struct atls_sink s = atls_sink_of(out, capacity);
     struct atls_bytes written;
-    int r;
+    int result;
     atls_sink_u32(&s, FUSES_MAGIC);
     atls_sink_u16(&s, FORMAT);
     atls_sink_u16(&s, fuses->lifecycle);
@@ -32,11 +32,11 @@ int atls_fuses_write(const struct atls_fuses *fuses, uint8_t *out, size_t capaci
     atls_sink_bytes(&s, ATLS_BYTES(fuses->implementation_id, sizeof fuses->implementation_id));
     atls_sink_bytes(&s, ATLS_BYTES(fuses->seed, sizeof fuses->seed));
     atls_sink_bytes(&s, ATLS_BYTES(fuses->entropy, sizeof fuses->entropy));
-    if ((r = atls_sink_done(&s, &written)))
-        return r;
+    if ((result = atls_sink_done(&s, &written)))
+        return result;
     atls_sink_u32(&s, checksum(written.data, written.size));
-    if ((r = atls_sink_done(&s, &written)))
-        return r;
+    if ((result = atls_sink_done(&s, &written)))
+        return result;
     *sizep = written.size;
     return 0;
 }
@@ -46,18 +46,18 @@ static int parse_fuses(struct atls_cursor *c, struct atls_fuses *fuses)
     struct atls_bytes signer, implementation_id, seed, entropy;
     uint16_t format, profile, policy;
     uint32_t magic;
-    int r;
-    if ((r = atls_cursor_u32(c, "magic of the fuses", &magic)) ||
-        (r = atls_cursor_u16(c, "format of the fuses", &format)) ||
-        (r = atls_cursor_u16(c, "lifecycle", &fuses->lifecycle)) ||
-        (r = atls_cursor_u16(c, "profile of the tokens", &profile)) ||
-        (r = atls_cursor_u16(c, "boot policy", &policy)) ||
-        (r = atls_cursor_take(c, "signer", sizeof fuses->signer, &signer)) ||
-        (r = atls_cursor_take(c, "implementation id", sizeof fuses->implementation_id,
-                              &implementation_id)) ||
-        (r = atls_cursor_take(c, "seed", sizeof fuses->seed, &seed)) ||
-        (r = atls_cursor_take(c, "entropy", sizeof fuses->entropy, &entropy)))
-        return r;
+    int result;
+    if ((result = atls_cursor_u32(c, "magic of the fuses", &magic)) ||
+        (result = atls_cursor_u16(c, "format of the fuses", &format)) ||
+        (result = atls_cursor_u16(c, "lifecycle", &fuses->lifecycle)) ||
+        (result = atls_cursor_u16(c, "profile of the tokens", &profile)) ||
+        (result = atls_cursor_u16(c, "boot policy", &policy)) ||
+        (result = atls_cursor_take(c, "signer", sizeof fuses->signer, &signer)) ||
+        (result = atls_cursor_take(c, "implementation id", sizeof fuses->implementation_id,
+                                   &implementation_id)) ||
+        (result = atls_cursor_take(c, "seed", sizeof fuses->seed, &seed)) ||
+        (result = atls_cursor_take(c, "entropy", sizeof fuses->entropy, &entropy)))
+        return result;
     if (magic != FUSES_MAGIC || format != FORMAT)
         return atls_fail(ATLS_E_UNSUPPORTED, CLAUSE, "these are no fuses of format %d", FORMAT);
     if (profile > ATLS_PSA_ARM_2 || policy > ATLS_BOOT_ENFORCE)
@@ -77,9 +77,10 @@ int atls_fuses_parse(struct atls_bytes in, struct atls_fuses *fusesp)
     struct atls_cursor c = atls_cursor_of(in, CLAUSE);
     struct atls_fuses fuses = {0};
     uint32_t sum;
-    int r;
-    if ((r = parse_fuses(&c, &fuses)) || (r = atls_cursor_u32(&c, "checksum of the fuses", &sum)))
-        return r;
+    int result;
+    if ((result = parse_fuses(&c, &fuses)) ||
+        (result = atls_cursor_u32(&c, "checksum of the fuses", &sum)))
+        return result;
     if (sum != checksum(in.data, ATLS_FUSES_SIZE - 4))
         return atls_fail(ATLS_E_MALFORMED, CLAUSE, "the checksum of the fuses is wrong");
     *fusesp = fuses;
@@ -102,15 +103,15 @@ static int parse_state(const uint8_t *page, struct atls_boot_state *state)
 {
     struct atls_cursor c = atls_cursor_of(ATLS_BYTES(page, ATLS_BOOT_STATE_SIZE), CLAUSE);
     uint32_t magic, sum;
-    int r;
-    if ((r = atls_cursor_u32(&c, "magic", &magic)) ||
-        (r = atls_cursor_u32(&c, "sequence", &state->sequence)))
-        return r;
+    int result;
+    if ((result = atls_cursor_u32(&c, "magic", &magic)) ||
+        (result = atls_cursor_u32(&c, "sequence", &state->sequence)))
+        return result;
     for (unsigned i = 0; i < ATLS_COUNTERS; i++)
-        if ((r = atls_cursor_u32(&c, "security counter", &state->counters[i])))
-            return r;
-    if ((r = atls_cursor_u32(&c, "checksum", &sum)))
-        return r;
+        if ((result = atls_cursor_u32(&c, "security counter", &state->counters[i])))
+            return result;
+    if ((result = atls_cursor_u32(&c, "checksum", &sum)))
+        return result;
     return magic == STATE_MAGIC && sum == checksum(page, ATLS_BOOT_STATE_SIZE - 4)
                ? 0
                : atls_fail(ATLS_E_MALFORMED, CLAUSE, "a page of the boot state is not whole");

@@ -82,9 +82,9 @@ int atls_handover_read(struct atls_bytes in, struct atls_boot_record *record)
     struct atls_bytes entries = {0};
     bool locked = false;
     size_t count;
-    int r = check_header(in, &entries, &locked);
-    if (r)
-        return r;
+    int result = check_header(in, &entries, &locked);
+    if (result)
+        return result;
     count = entries.size / ATLS_HANDOVER_ENTRY;
     if (count > record->capacity)
         return atls_fail(ATLS_E_LIMIT, CLAUSE, "%zu components, there is room for %zu", count,

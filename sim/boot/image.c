@@ -27,9 +27,9 @@ bool atls_image_text_valid(struct atls_bytes text)
 static int take_text(struct atls_cursor *c, const char *what, struct atls_bytes *textp)
 {
     struct atls_bytes field, text;
-    int r = atls_cursor_take(c, what, TEXT_FIELD, &field);
-    if (r)
-        return r;
+    int result = atls_cursor_take(c, what, TEXT_FIELD, &field);
+    if (result)
+        return result;
     text = field;
     while (text.size > 0 && text.data[text.size - 1] == 0)
         text.size--;
@@ -44,9 +44,9 @@ static int take_text(struct atls_cursor *c, const char *what, struct atls_bytes 
 static int take_padding(struct atls_cursor *c, size_t size)
 {
     struct atls_bytes padding;
-    int r = atls_cursor_take(c, "padding of the image header", size, &padding);
-    if (r)
-        return r;
+    int result = atls_cursor_take(c, "padding of the image header", size, &padding);
+    if (result)
+        return result;
     for (size_t i = 0; i < padding.size; i++)
         if (padding.data[i] != 0)
             return atls_fail(ATLS_E_MALFORMED, CLAUSE,
@@ -59,16 +59,16 @@ static int take_preamble(struct atls_cursor *c, uint16_t *header_sizep, uint32_t
 {
     uint32_t magic, body_size;
     uint16_t format, header_size;
-    int r;
-    if ((r = atls_cursor_u32(c, "magic of the image", &magic)))
-        return r;
+    int result;
+    if ((result = atls_cursor_u32(c, "magic of the image", &magic)))
+        return result;
     if (magic != MAGIC)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected an image (\"ATLI\"), came 0x%08lx",
                          (unsigned long)magic);
-    if ((r = atls_cursor_u16(c, "format of the image", &format)) ||
-        (r = atls_cursor_u16(c, "size of the image header", &header_size)) ||
-        (r = atls_cursor_u32(c, "size of the image body", &body_size)))
-        return r;
+    if ((result = atls_cursor_u16(c, "format of the image", &format)) ||
+        (result = atls_cursor_u16(c, "size of the image header", &header_size)) ||
+        (result = atls_cursor_u32(c, "size of the image body", &body_size)))
+        return result;
     if (format != FORMAT)
         return atls_fail(ATLS_E_UNSUPPORTED, CLAUSE, "expected image format %d, came %u", FORMAT,
                          format);
@@ -87,9 +87,9 @@ int atls_image_size(struct atls_bytes in, size_t *sizep)
     struct atls_cursor c = atls_cursor_of(in, CLAUSE);
     uint16_t header_size = 0;
     uint32_t body_size = 0;
-    int r = take_preamble(&c, &header_size, &body_size);
-    if (r)
-        return r;
+    int result = take_preamble(&c, &header_size, &body_size);
+    if (result)
+        return result;
     if (header_size > in.size || body_size > in.size - header_size)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE,
                          "an image of %lu bytes does not fit into the %zu that are there",
@@ -104,16 +104,16 @@ int atls_image_parse(struct atls_bytes in, struct atls_image *imagep)
     struct atls_image image;
     uint16_t header_size = 0;
     uint32_t body_size = 0;
-    int r;
-    if ((r = take_preamble(&c, &header_size, &body_size)) ||
-        (r = take_text(&c, "name of the image", &image.name)) ||
-        (r = take_text(&c, "version of the image", &image.version)) ||
-        (r = atls_cursor_take(&c, "signer id of the image", ATLS_IMAGE_SIGNER_ID_SIZE,
-                              &image.signer_id)) ||
-        (r = take_padding(&c, header_size - FIXED_SIZE)) ||
-        (r = atls_cursor_take(&c, "body of the image", body_size, &image.body)) ||
-        (r = atls_cursor_end(&c, "image")))
-        return r;
+    int result;
+    if ((result = take_preamble(&c, &header_size, &body_size)) ||
+        (result = take_text(&c, "name of the image", &image.name)) ||
+        (result = take_text(&c, "version of the image", &image.version)) ||
+        (result = atls_cursor_take(&c, "signer id of the image", ATLS_IMAGE_SIGNER_ID_SIZE,
+                                   &image.signer_id)) ||
+        (result = take_padding(&c, header_size - FIXED_SIZE)) ||
+        (result = atls_cursor_take(&c, "body of the image", body_size, &image.body)) ||
+        (result = atls_cursor_end(&c, "image")))
+        return result;
     *imagep = image;
     return 0;
 }
@@ -129,7 +129,7 @@ int atls_image_write(const struct atls_image *image, uint8_t *out, size_t capaci
 {
     struct atls_sink s = atls_sink_of(out, capacity);
     struct atls_bytes written;
-    int r;
+    int result;
     if (!atls_image_text_valid(image->name) || !atls_image_text_valid(image->version) ||
         image->signer_id.size != ATLS_IMAGE_SIGNER_ID_SIZE || image->body.size > UINT32_MAX)
         return atls_fail(-EINVAL, CLAUSE,
@@ -146,8 +146,8 @@ int atls_image_write(const struct atls_image *image, uint8_t *out, size_t capaci
     for (size_t i = FIXED_SIZE; i < ATLS_IMAGE_HEADER_SIZE; i++)
         atls_sink_u8(&s, 0);
     atls_sink_bytes(&s, image->body);
-    if ((r = atls_sink_done(&s, &written)))
-        return r;
+    if ((result = atls_sink_done(&s, &written)))
+        return result;
     *sizep = written.size;
     return 0;
 }

@@ -36,9 +36,9 @@ int atls_boot_record_append(struct atls_boot_record *record, const struct atls_i
                             const uint8_t value[32])
 {
     struct atls_boot_entry entry = {0};
-    int r = may_append(record, image);
-    if (r)
-        return r;
+    int result = may_append(record, image);
+    if (result)
+        return result;
     if (!atls_image_text_valid(image->name) || !atls_image_text_valid(image->version) ||
         image->signer_id.size != sizeof entry.signer_id)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE, "an image without name, version or signer");

@@ -32,12 +32,12 @@ int atls_trailer_write(const struct atls_crypto *crypto, const struct atls_priva
 {
     struct atls_sink s = atls_sink_of(trailerp, ATLS_TRAILER_SIZE);
     uint8_t digest[32], signature[ATLS_SIGNATURE_MAX];
-    int r;
+    int result;
     atls_sink_u32(&s, MAGIC);
     atls_sink_u32(&s, counter);
-    if ((r = hash_signed(crypto, image, ATLS_BYTES(trailerp, SIGNED_SIZE), digest)) ||
-        (r = crypto->sign(key, ATLS_BYTES(digest, sizeof digest), signature)))
-        return r;
+    if ((result = hash_signed(crypto, image, ATLS_BYTES(trailerp, SIGNED_SIZE), digest)) ||
+        (result = crypto->sign(key, ATLS_BYTES(digest, sizeof digest), signature)))
+        return result;
     atls_sink_bytes(&s, ATLS_BYTES(key->public_key.x, COORDINATE));
     atls_sink_bytes(&s, ATLS_BYTES(key->public_key.y, COORDINATE));
     atls_sink_bytes(&s, ATLS_BYTES(signature, SIGNATURE));
@@ -49,14 +49,14 @@ static int parse_trailer(struct atls_bytes in, struct trailer *trailer)
     struct atls_cursor c = atls_cursor_of(in, CLAUSE);
     struct atls_bytes x, y;
     uint32_t magic;
-    int r;
+    int result;
     *trailer = (struct trailer){.covered = {in.data, SIGNED_SIZE}, .key.curve = ATLS_P256};
-    if ((r = atls_cursor_u32(&c, "magic of the trailer", &magic)) ||
-        (r = atls_cursor_u32(&c, "security counter", &trailer->counter)) ||
-        (r = atls_cursor_take(&c, "public key", COORDINATE, &x)) ||
-        (r = atls_cursor_take(&c, "public key", COORDINATE, &y)) ||
-        (r = atls_cursor_take(&c, "signature", SIGNATURE, &trailer->signature)))
-        return r;
+    if ((result = atls_cursor_u32(&c, "magic of the trailer", &magic)) ||
+        (result = atls_cursor_u32(&c, "security counter", &trailer->counter)) ||
+        (result = atls_cursor_take(&c, "public key", COORDINATE, &x)) ||
+        (result = atls_cursor_take(&c, "public key", COORDINATE, &y)) ||
+        (result = atls_cursor_take(&c, "signature", SIGNATURE, &trailer->signature)))
+        return result;
     if (magic != MAGIC)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected a trailer (\"ATLT\"), came 0x%08lx",
                          (unsigned long)magic);
@@ -69,9 +69,9 @@ static int parse_trailer(struct atls_bytes in, struct trailer *trailer)
 static int measure_slot(struct atls_bytes slot, size_t *sizep, struct atls_bytes *trailerp)
 {
     size_t size, at;
-    int r = atls_image_size(slot, &size);
-    if (r)
-        return r;
+    int result = atls_image_size(slot, &size);
+    if (result)
+        return result;
     at = (size + 3) / 4 * 4;
     if (at + ATLS_TRAILER_SIZE > slot.size)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE,
@@ -91,19 +91,19 @@ static int copy_image(const struct atls_slot_choice *choice, struct atls_bytes s
     struct atls_image parsed;
     size_t size, header;
     uint8_t *at;
-    int r = measure_slot(slot, &size, trailerp);
-    if (r)
-        return r;
-    if ((r = atls_image_parse(ATLS_BYTES(slot.data, size), &parsed)))
-        return r;
+    int result = measure_slot(slot, &size, trailerp);
+    if (result)
+        return result;
+    if ((result = atls_image_parse(ATLS_BYTES(slot.data, size), &parsed)))
+        return result;
     header = size - parsed.body.size;
     if (header > choice->body_at || choice->body_at + parsed.body.size > choice->window_size)
         return atls_fail(ATLS_E_LIMIT, CLAUSE, "an image of %zu bytes does not fit where it runs",
                          size);
     at = choice->window + choice->body_at - header;
     memcpy(at, slot.data, size);
-    if ((r = atls_image_parse(ATLS_BYTES(at, size), &parsed)))
-        return r;
+    if ((result = atls_image_parse(ATLS_BYTES(at, size), &parsed)))
+        return result;
     if (!atls_bytes_is_text(parsed.name, choice->component))
         return atls_fail(ATLS_E_MISMATCH, CLAUSE, "expected an image of %s, came %.*s",
                          choice->component, (int)parsed.name.size, (const char *)parsed.name.data);
@@ -116,9 +116,9 @@ static int check_key(const struct atls_slot_choice *choice, const struct trailer
 {
     uint8_t spki[ATLS_SPKI_MAX], hash[32];
     struct atls_bytes part = {spki, atls_spki_encode(&trailer->key, spki)};
-    int r = choice->crypto->hash(ATLS_SHA256, &part, 1, hash);
-    if (r)
-        return r;
+    int result = choice->crypto->hash(ATLS_SHA256, &part, 1, hash);
+    if (result)
+        return result;
     if (!atls_bytes_equal(ATLS_BYTES(hash, sizeof hash), ATLS_BYTES(choice->signer, sizeof hash)))
         return atls_fail(ATLS_E_UNTRUSTED, CLAUSE,
                          "the image is signed by a key that is not fused");
@@ -129,10 +129,10 @@ static int check_signature(const struct atls_slot_choice *choice, struct atls_by
                            const struct trailer *trailer)
 {
     uint8_t digest[32];
-    int r;
-    if ((r = check_key(choice, trailer)) ||
-        (r = hash_signed(choice->crypto, image, trailer->covered, digest)))
-        return r;
+    int result;
+    if ((result = check_key(choice, trailer)) ||
+        (result = hash_signed(choice->crypto, image, trailer->covered, digest)))
+        return result;
     return choice->crypto->verify(&trailer->key, ATLS_BYTES(digest, sizeof digest),
                                   trailer->signature);
 }
@@ -143,13 +143,13 @@ static int check_slot(const struct atls_slot_choice *choice, unsigned slot,
 {
     struct trailer trailer = {0};
     struct atls_bytes rest;
-    int r;
+    int result;
     *chosen = (struct atls_slot_chosen){.slot = slot};
-    if ((r = copy_image(choice, choice->slots[slot], &chosen->image, &chosen->body, &rest)))
-        return r;
-    if ((r = parse_trailer(rest, &trailer)) ||
-        (r = check_signature(choice, chosen->image, &trailer)))
-        return r;
+    if ((result = copy_image(choice, choice->slots[slot], &chosen->image, &chosen->body, &rest)))
+        return result;
+    if ((result = parse_trailer(rest, &trailer)) ||
+        (result = check_signature(choice, chosen->image, &trailer)))
+        return result;
     chosen->counter = trailer.counter;
     if (trailer.counter < choice->least_counter)
         return atls_fail(ATLS_E_EXPIRED, CLAUSE,

@@ -100,14 +100,14 @@ static void test_record_is_handed_over(void **state)
     assert_true(read.locked);
     assert_memory_equal(read_entries, entries, 2 * sizeof *entries);
     for (size_t bit = 0; bit < 8 * size; bit++) {
-        int r;
+        int result;
         memory[bit / 8] ^= (uint8_t)(1u << bit % 8);
         atls_boot_record_init(&read, read_entries, 3);
-        r = atls_handover_read(ATLS_BYTES(memory, sizeof memory), &read);
+        result = atls_handover_read(ATLS_BYTES(memory, sizeof memory), &read);
         if (bit == 16) /* locked: a record that is not locked is no evidence (platform.h) */
-            assert_true(r == 0 && !read.locked);
+            assert_true(result == 0 && !read.locked);
         else
-            assert_int_equal(r, ATLS_E_MALFORMED);
+            assert_int_equal(result, ATLS_E_MALFORMED);
         memory[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     atls_boot_record_init(&read, read_entries, 1);

@@ -147,12 +147,12 @@ static void test_every_flipped_bit(void **state)
     assert_ok(atls_image_size(ATLS_BYTES(genuine, SLOT), &image_size));
     for (size_t bit = 0; bit < 8 * fixture.stored; bit++) {
         struct atls_slot_chosen chosen;
-        int r;
+        int result;
         fixture.flash[0][bit / 8] ^= (uint8_t)(1u << bit % 8);
         assert_int_equal(choose(ATLS_BOOT_ENFORCE, 1, &chosen), ATLS_E_REFUSED);
-        r = choose(ATLS_BOOT_MEASURE, 1, &chosen);
-        if (r) {
-            assert_int_equal(r, ATLS_E_REFUSED);
+        result = choose(ATLS_BOOT_MEASURE, 1, &chosen);
+        if (result) {
+            assert_int_equal(result, ATLS_E_REFUSED);
             refused++;
         } else {
             assert_false(chosen.verified);

@@ -61,7 +61,7 @@ static int share(uint64_t seed, unsigned components, struct shared **sharedp)
 {
     struct atls_simulated_options options = atls_simulated_defaults;
     struct shared *shared = devices;
-    int r;
+    int result;
     while (shared && (shared->seed != seed || shared->components != components))
         shared = shared->next;
     if (!shared) {
@@ -70,9 +70,9 @@ static int share(uint64_t seed, unsigned components, struct shared **sharedp)
         options.has_seed = true;
         options.seed = shared->seed = seed;
         options.components = shared->components = components;
-        if ((r = atls_simulated_open(&options, &shared->device))) {
+        if ((result = atls_simulated_open(&options, &shared->device))) {
             free(shared);
-            return r;
+            return result;
         }
         /* It has booted: nobody here tampers with its flash any more, and a fleet needs the room.
          */
@@ -114,17 +114,17 @@ int atls_transport_inproc(const char *address, struct atls_transport **transport
     struct inproc *inproc;
     uint64_t seed = 0;
     unsigned components = 0;
-    int r = parse_address(address, &seed, &components);
-    if (r)
-        return r;
+    int result = parse_address(address, &seed, &components);
+    if (result)
+        return result;
     if (!(inproc = calloc(1, sizeof *inproc)))
         return -ENOMEM;
     pthread_mutex_lock(&lock);
-    r = share(seed, components, &inproc->shared);
+    result = share(seed, components, &inproc->shared);
     pthread_mutex_unlock(&lock);
-    if (r) {
+    if (result) {
         free(inproc);
-        return r;
+        return result;
     }
     inproc->transport = (struct atls_transport){exchange, close_inproc};
     *transportp = &inproc->transport;

@@ -81,11 +81,11 @@ static int send_request(struct stream *s, double end)
 {
     for (size_t done = 0; done < s->request_size;) {
         ssize_t n = send_some(s->fd, s->request + done, s->request_size - done);
-        int r;
+        int result;
         if (n >= 0)
             done += (size_t)n;
-        else if (errno == EAGAIN && (r = wait_until(s, POLLOUT, end)))
-            return r;
+        else if (errno == EAGAIN && (result = wait_until(s, POLLOUT, end)))
+            return result;
         else if (errno != EAGAIN && errno != EINTR)
             return fail_gone(s, strerror(errno));
     }
@@ -96,10 +96,10 @@ static int send_request(struct stream *s, double end)
 static int receive(struct stream *s, double end)
 {
     for (;;) {
-        int r = wait_until(s, POLLIN, end);
+        int result = wait_until(s, POLLIN, end);
         ssize_t n;
-        if (r)
-            return r;
+        if (result)
+            return result;
         n = read(s->fd, s->received, sizeof s->received);
         if (n == 0)
             return fail_gone(s, "it closed the connection");
@@ -130,11 +130,11 @@ static int await_answer(struct stream *s, double end, double quiet, unsigned *ga
     for (;;) {
         struct atls_bytes payload;
         double until = atls_now() + quiet;
-        int r = 0;
+        int result = 0;
         if (s->received_at == s->received_size)
-            r = receive(s, until < end ? until : end);
-        if (r)
-            return r;
+            result = receive(s, until < end ? until : end);
+        if (result)
+            return result;
         while (s->received_at < s->received_size) {
             uint8_t byte = s->received[s->received_at++];
             enum atls_frame_event event = atls_frame_push(&s->decoder, byte, &payload);
@@ -154,20 +154,20 @@ static int exchange(struct atls_transport *transport, struct atls_bytes request,
     struct stream *s = (struct stream *)transport;
     double end = atls_now() + s->timeout, quiet = s->quiet;
     unsigned attempts = 0, garbled = 0;
-    int r;
+    int result;
     if (s->gone)
         return fail_gone(s, "an earlier request found the connection closed");
     s->header.sequence++;
-    r = atls_link_encode(&s->header, request, s->request, sizeof s->request, &s->request_size);
-    if (r)
-        return r;
+    result = atls_link_encode(&s->header, request, s->request, sizeof s->request, &s->request_size);
+    if (result)
+        return result;
     do {
         attempts++;
-        if (!(r = send_request(s, end)))
-            r = await_answer(s, end, quiet, &garbled, answerp);
+        if (!(result = send_request(s, end)))
+            result = await_answer(s, end, quiet, &garbled, answerp);
         quiet = quiet < QUIET_MOST / 2 ? quiet * 2 : quiet < QUIET_MOST ? QUIET_MOST : quiet;
-    } while (r == ATLS_E_AGAIN && atls_now() < end && garbled < GARBLED_MOST);
-    return r == ATLS_E_AGAIN ? fail_timeout(s, attempts, garbled) : r;
+    } while (result == ATLS_E_AGAIN && atls_now() < end && garbled < GARBLED_MOST);
+    return result == ATLS_E_AGAIN ? fail_timeout(s, attempts, garbled) : result;
 }
 
 static void close_stream(struct atls_transport *transport)
@@ -181,10 +181,10 @@ int atls_transport_over_stream(int fd, unsigned timeout_ms, struct atls_transpor
 {
     struct stream *s = calloc(1, sizeof *s);
     if (!s || getrandom(&s->header.session, sizeof s->header.session, 0) < 0) {
-        int error = s ? errno : ENOMEM;
+        int result = s ? errno : ENOMEM;
         close(fd);
         free(s);
-        return atls_fail(-error, NULL, "a connection to the device: %s", strerror(error));
+        return atls_fail(-result, NULL, "a connection to the device: %s", strerror(result));
     }
     s->transport = (struct atls_transport){exchange, close_stream};
     s->fd = fd;

@@ -31,15 +31,16 @@ int atls_device_over(struct atls_transport *transport, struct atls_device **devi
 int atls_device_open(const char *address, unsigned timeout_ms, struct atls_device **devicep)
 {
     struct atls_transport *transport;
-    int r;
+    int result;
     if (!strncmp(address, "unix:", 5))
-        r = atls_transport_unix(address + 5, timeout_ms, &transport);
+        result = atls_transport_unix(address + 5, timeout_ms, &transport);
     else if (!strncmp(address, "inproc:", 7))
-        r = atls_transport_inproc(address + 7, &transport);
+        result = atls_transport_inproc(address + 7, &transport);
     else
-        r = atls_fail(ATLS_E_UNSUPPORTED, NULL,
+        result =
+            atls_fail(ATLS_E_UNSUPPORTED, NULL,
                       "device address: expected unix:PATH or inproc:SEED, came \"%s\"", address);
-    return r ? r : atls_device_over(transport, devicep);
+    return result ? result : atls_device_over(transport, devicep);
 }
 
 void atls_device_close(struct atls_device *device)
@@ -79,14 +80,14 @@ static int refusal(struct atls_cursor *c, uint8_t operation, uint8_t outcome)
 {
     static const char *const verbs[] = {"", "refused", "could not read", "failed at"};
     struct atls_bytes text, clause;
-    int r;
+    int result;
     if (outcome > ATLS_FAILED)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected an outcome of 0 to %d, came %u",
                          ATLS_FAILED, outcome);
-    if ((r = atls_cursor_vector(c, "reason", 2, 0, UINT16_MAX, &text)) ||
-        (r = atls_cursor_vector(c, "clause", 2, 0, UINT16_MAX, &clause)) ||
-        (r = atls_cursor_end(c, "answer")))
-        return r;
+    if ((result = atls_cursor_vector(c, "reason", 2, 0, UINT16_MAX, &text)) ||
+        (result = atls_cursor_vector(c, "clause", 2, 0, UINT16_MAX, &clause)) ||
+        (result = atls_cursor_end(c, "answer")))
+        return result;
     return atls_fail(ATLS_E_REFUSED, NULL, "the device %s %s: %.*s", verbs[outcome],
                      atls_operation_name(operation), (int)text.size, (const char *)text.data);
 }
@@ -96,14 +97,14 @@ static int finish(struct atls_device *device, struct call *call, struct atls_cur
 {
     struct atls_bytes request, answer;
     uint8_t operation, outcome;
-    int r;
-    if ((r = atls_sink_done(&call->sink, &request)) ||
-        (r = device->transport->exchange(device->transport, request, &answer)))
-        return r;
+    int result;
+    if ((result = atls_sink_done(&call->sink, &request)) ||
+        (result = device->transport->exchange(device->transport, request, &answer)))
+        return result;
     *c = atls_cursor_of(answer, CLAUSE);
-    if ((r = atls_cursor_u8(c, "operation", &operation)) ||
-        (r = atls_cursor_u8(c, "outcome", &outcome)))
-        return r;
+    if ((result = atls_cursor_u8(c, "operation", &operation)) ||
+        (result = atls_cursor_u8(c, "outcome", &outcome)))
+        return result;
     if (operation != call->operation && !(operation == 0 && outcome == ATLS_BAD_REQUEST))
         return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected the answer to %s, came %s",
                          atls_operation_name(call->operation), atls_operation_name(operation));
@@ -115,10 +116,10 @@ static int take_evidence(struct atls_cursor *c, const char *what, uint8_t **data
 {
     struct atls_bytes bytes;
     uint8_t *copy;
-    int r;
-    if ((r = atls_cursor_vector(c, what, 3, 1, ATLS_ANSWER_MAX, &bytes)) ||
-        (r = atls_cursor_end(c, "answer")))
-        return r;
+    int result;
+    if ((result = atls_cursor_vector(c, what, 3, 1, ATLS_ANSWER_MAX, &bytes)) ||
+        (result = atls_cursor_end(c, "answer")))
+        return result;
     copy = malloc(bytes.size);
     if (!copy)
         return -ENOMEM;
@@ -135,17 +136,17 @@ int atls_device_info(struct atls_device *device, struct atls_device_info *infop)
     struct atls_cursor c;
     struct call call;
     uint16_t count;
-    int r;
+    int result;
     begin(&call, ATLS_OP_INFO);
-    if ((r = finish(device, &call, &c)) ||
-        (r = atls_cursor_take(&c, "instance id", sizeof info.instance_id, &instance)) ||
-        (r = atls_cursor_take(&c, "implementation id", sizeof info.implementation_id,
-                              &implementation)) ||
-        (r = atls_cursor_u16(&c, "lifecycle", &info.lifecycle)) ||
-        (r = atls_protocol_take_key(&c, &info.pak)) ||
-        (r = atls_cursor_u16(&c, "number of components", &count)) ||
-        (r = atls_cursor_end(&c, "answer")))
-        return r;
+    if ((result = finish(device, &call, &c)) ||
+        (result = atls_cursor_take(&c, "instance id", sizeof info.instance_id, &instance)) ||
+        (result = atls_cursor_take(&c, "implementation id", sizeof info.implementation_id,
+                                   &implementation)) ||
+        (result = atls_cursor_u16(&c, "lifecycle", &info.lifecycle)) ||
+        (result = atls_protocol_take_key(&c, &info.pak)) ||
+        (result = atls_cursor_u16(&c, "number of components", &count)) ||
+        (result = atls_cursor_end(&c, "answer")))
+        return result;
     memcpy(info.instance_id, instance.data, instance.size);
     memcpy(info.implementation_id, implementation.data, implementation.size);
     info.component_count = count;
@@ -160,12 +161,12 @@ int atls_device_create_key(struct atls_device *device, enum atls_curve curve, ui
     struct atls_cursor c;
     struct call call;
     uint32_t handle;
-    int r;
+    int result;
     begin(&call, ATLS_OP_CREATE_KEY);
     atls_sink_u8(&call.sink, (uint8_t)curve);
-    if ((r = finish(device, &call, &c)) || (r = atls_cursor_u32(&c, "handle", &handle)) ||
-        (r = atls_protocol_take_key(&c, &key)) || (r = atls_cursor_end(&c, "answer")))
-        return r;
+    if ((result = finish(device, &call, &c)) || (result = atls_cursor_u32(&c, "handle", &handle)) ||
+        (result = atls_protocol_take_key(&c, &key)) || (result = atls_cursor_end(&c, "answer")))
+        return result;
     if (key.curve != curve)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected a key of curve %d, came curve %d",
                          (int)curve, (int)key.curve);
@@ -178,11 +179,11 @@ static int do_with_key(struct atls_device *device, uint8_t operation, uint32_t h
 {
     struct atls_cursor c;
     struct call call;
-    int r;
+    int result;
     begin(&call, operation);
     atls_sink_u32(&call.sink, handle);
-    r = finish(device, &call, &c);
-    return r ? r : atls_cursor_end(&c, "answer");
+    result = finish(device, &call, &c);
+    return result ? result : atls_cursor_end(&c, "answer");
 }
 
 int atls_device_keep_key(struct atls_device *device, uint32_t handle)
@@ -200,11 +201,11 @@ int atls_device_attest_key(struct atls_device *device, uint32_t handle, struct a
 {
     struct atls_cursor c;
     struct call call;
-    int r;
+    int result;
     begin(&call, ATLS_OP_ATTEST_KEY);
     atls_sink_u32(&call.sink, handle);
-    if ((r = put_vec8(&call, "challenge", challenge)) || (r = finish(device, &call, &c)))
-        return r;
+    if ((result = put_vec8(&call, "challenge", challenge)) || (result = finish(device, &call, &c)))
+        return result;
     return take_evidence(&c, "CAB", cabp, sizep);
 }
 
@@ -213,11 +214,11 @@ int atls_device_attest_prototype(struct atls_device *device, uint32_t handle,
 {
     struct atls_cursor c;
     struct call call;
-    int r;
+    int result;
     begin(&call, ATLS_OP_ATTEST_PROTOTYPE);
     atls_sink_u32(&call.sink, handle);
-    if ((r = put_vec8(&call, "challenge", challenge)) || (r = finish(device, &call, &c)))
-        return r;
+    if ((result = put_vec8(&call, "challenge", challenge)) || (result = finish(device, &call, &c)))
+        return result;
     return take_evidence(&c, "bundle", bundlep, sizep);
 }
 
@@ -226,10 +227,10 @@ int atls_device_attest_platform(struct atls_device *device, struct atls_bytes ch
 {
     struct atls_cursor c;
     struct call call;
-    int r;
+    int result;
     begin(&call, ATLS_OP_ATTEST_PLATFORM);
-    if ((r = put_vec8(&call, "challenge", challenge)) || (r = finish(device, &call, &c)))
-        return r;
+    if ((result = put_vec8(&call, "challenge", challenge)) || (result = finish(device, &call, &c)))
+        return result;
     return take_evidence(&c, "PSA token", tokenp, sizep);
 }
 
@@ -239,13 +240,13 @@ int atls_device_sign(struct atls_device *device, uint32_t handle, struct atls_by
     struct atls_bytes signature;
     struct atls_cursor c;
     struct call call;
-    int r;
+    int result;
     begin(&call, ATLS_OP_SIGN);
     atls_sink_u32(&call.sink, handle);
-    if ((r = put_vec8(&call, "digest", digest)) || (r = finish(device, &call, &c)) ||
-        (r = atls_cursor_vector(&c, "signature", 1, 64, ATLS_SIGNATURE_MAX, &signature)) ||
-        (r = atls_cursor_end(&c, "answer")))
-        return r;
+    if ((result = put_vec8(&call, "digest", digest)) || (result = finish(device, &call, &c)) ||
+        (result = atls_cursor_vector(&c, "signature", 1, 64, ATLS_SIGNATURE_MAX, &signature)) ||
+        (result = atls_cursor_end(&c, "answer")))
+        return result;
     memcpy(signaturep, signature.data, signature.size);
     *sizep = signature.size;
     return 0;
@@ -255,8 +256,8 @@ int atls_device_boot_record(struct atls_device *device, uint8_t **recordp, size_
 {
     struct atls_cursor c;
     struct call call;
-    int r;
+    int result;
     begin(&call, ATLS_OP_BOOT_RECORD);
-    r = finish(device, &call, &c);
-    return r ? r : take_evidence(&c, "boot record", recordp, sizep);
+    result = finish(device, &call, &c);
+    return result ? result : take_evidence(&c, "boot record", recordp, sizep);
 }

@@ -67,15 +67,15 @@ static int boot(struct atls_core *core, const struct atls_core_config *config)
 
 int atls_core_start(struct atls_core *core, const struct atls_core_config *config)
 {
-    int r;
+    int result;
     *core = (struct atls_core){0};
     atls_boot_record_init(&core->record, config->storage.entries,
                           config->storage.component_capacity);
-    if ((r = boot(core, config)) || (r = start_platform(core, config)))
-        return r;
-    if ((r = start_keys(core, config))) {
+    if ((result = boot(core, config)) || (result = start_platform(core, config)))
+        return result;
+    if ((result = start_keys(core, config))) {
         atls_platform_stop(&core->platform);
-        return r;
+        return result;
     }
     core->running = true;
     return 0;
@@ -97,9 +97,9 @@ typedef int operation(struct atls_core *core, struct atls_cursor *c, struct atls
 static int op_info(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
 {
     const struct atls_platform *platform = &core->platform;
-    int r = atls_cursor_end(c, "request info");
-    if (r)
-        return r;
+    int result = atls_cursor_end(c, "request info");
+    if (result)
+        return result;
     atls_sink_bytes(s, ATLS_BYTES(platform->instance_id, sizeof platform->instance_id));
     atls_sink_bytes(s, ATLS_BYTES(platform->config.implementation_id,
                                   sizeof platform->config.implementation_id));
@@ -114,11 +114,11 @@ static int op_create_key(struct atls_core *core, struct atls_cursor *c, struct a
     struct atls_public_key key;
     uint32_t handle;
     uint8_t curve;
-    int r;
-    if ((r = atls_cursor_u8(c, "curve", &curve)) ||
-        (r = atls_cursor_end(c, "request create-key")) ||
-        (r = atls_keys_create(&core->keys, (enum atls_curve)curve, &handle, &key)))
-        return r;
+    int result;
+    if ((result = atls_cursor_u8(c, "curve", &curve)) ||
+        (result = atls_cursor_end(c, "request create-key")) ||
+        (result = atls_keys_create(&core->keys, (enum atls_curve)curve, &handle, &key)))
+        return result;
     atls_sink_u32(s, handle);
     atls_protocol_put_key(s, &key);
     return 0;
@@ -127,11 +127,11 @@ static int op_create_key(struct atls_core *core, struct atls_cursor *c, struct a
 static int op_destroy_key(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
 {
     uint32_t handle;
-    int r;
+    int result;
     (void)s;
-    if ((r = atls_cursor_u32(c, "handle", &handle)) ||
-        (r = atls_cursor_end(c, "request destroy-key")))
-        return r;
+    if ((result = atls_cursor_u32(c, "handle", &handle)) ||
+        (result = atls_cursor_end(c, "request destroy-key")))
+        return result;
     return atls_keys_destroy(&core->keys, handle);
 }
 
@@ -139,10 +139,11 @@ static int op_destroy_key(struct atls_core *core, struct atls_cursor *c, struct 
 static int op_keep_key(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
 {
     uint32_t handle;
-    int r;
+    int result;
     (void)s;
-    if ((r = atls_cursor_u32(c, "handle", &handle)) || (r = atls_cursor_end(c, "request keep-key")))
-        return r;
+    if ((result = atls_cursor_u32(c, "handle", &handle)) ||
+        (result = atls_cursor_end(c, "request keep-key")))
+        return result;
     return atls_keys_look_up(&core->keys, handle);
 }
 
@@ -157,9 +158,9 @@ static void begin_evidence(struct atls_sink *s, struct atls_cbor_writer *w)
 static int end_evidence(struct atls_sink *s, struct atls_cbor_writer *w)
 {
     struct atls_bytes evidence;
-    int r = atls_cbor_write_done(w, &evidence);
-    if (r)
-        return r;
+    int result = atls_cbor_write_done(w, &evidence);
+    if (result)
+        return result;
     atls_sink_u24(s, (uint32_t)evidence.size);
     s->used += evidence.size; /* it lies there already */
     return 0;
@@ -170,14 +171,14 @@ static int op_attest_key(struct atls_core *core, struct atls_cursor *c, struct a
     struct atls_cbor_writer w;
     struct atls_bytes challenge;
     uint32_t handle;
-    int r;
-    if ((r = atls_cursor_u32(c, "handle", &handle)) ||
-        (r = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
-        (r = atls_cursor_end(c, "request attest-key")))
-        return r;
+    int result;
+    if ((result = atls_cursor_u32(c, "handle", &handle)) ||
+        (result = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
+        (result = atls_cursor_end(c, "request attest-key")))
+        return result;
     begin_evidence(s, &w);
-    r = atls_keys_attest(&core->keys, handle, challenge, &w);
-    return r ? r : end_evidence(s, &w);
+    result = atls_keys_attest(&core->keys, handle, challenge, &w);
+    return result ? result : end_evidence(s, &w);
 }
 
 static int op_attest_prototype(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
@@ -187,13 +188,13 @@ static int op_attest_prototype(struct atls_core *core, struct atls_cursor *c, st
         atls_sink_of(s->data + s->used + (left > 3 ? 3 : 0), left > 3 ? left - 3 : 0);
     struct atls_bytes challenge, written;
     uint32_t handle;
-    int r;
-    if ((r = atls_cursor_u32(c, "handle", &handle)) ||
-        (r = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
-        (r = atls_cursor_end(c, "request attest-prototype")) ||
-        (r = atls_keys_attest_prototype(&core->keys, handle, challenge, &bundle)) ||
-        (r = atls_sink_done(&bundle, &written)))
-        return r;
+    int result;
+    if ((result = atls_cursor_u32(c, "handle", &handle)) ||
+        (result = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
+        (result = atls_cursor_end(c, "request attest-prototype")) ||
+        (result = atls_keys_attest_prototype(&core->keys, handle, challenge, &bundle)) ||
+        (result = atls_sink_done(&bundle, &written)))
+        return result;
     atls_sink_u24(s, (uint32_t)written.size);
     s->used += written.size; /* it lies there already */
     return 0;
@@ -203,13 +204,13 @@ static int op_attest_platform(struct atls_core *core, struct atls_cursor *c, str
 {
     struct atls_cbor_writer w;
     struct atls_bytes challenge;
-    int r;
-    if ((r = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
-        (r = atls_cursor_end(c, "request attest-platform")))
-        return r;
+    int result;
+    if ((result = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
+        (result = atls_cursor_end(c, "request attest-platform")))
+        return result;
     begin_evidence(s, &w);
-    r = atls_platform_token(&core->platform, ATLS_CLIENT_NON_SECURE, challenge, &w);
-    return r ? r : end_evidence(s, &w);
+    result = atls_platform_token(&core->platform, ATLS_CLIENT_NON_SECURE, challenge, &w);
+    return result ? result : end_evidence(s, &w);
 }
 
 static int op_sign(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
@@ -218,12 +219,12 @@ static int op_sign(struct atls_core *core, struct atls_cursor *c, struct atls_si
     struct atls_bytes digest;
     uint32_t handle;
     size_t size;
-    int r;
-    if ((r = atls_cursor_u32(c, "handle", &handle)) ||
-        (r = atls_cursor_vector(c, "digest", 1, 0, UINT8_MAX, &digest)) ||
-        (r = atls_cursor_end(c, "request sign")) ||
-        (r = atls_keys_sign(&core->keys, handle, digest, signature, &size)))
-        return r;
+    int result;
+    if ((result = atls_cursor_u32(c, "handle", &handle)) ||
+        (result = atls_cursor_vector(c, "digest", 1, 0, UINT8_MAX, &digest)) ||
+        (result = atls_cursor_end(c, "request sign")) ||
+        (result = atls_keys_sign(&core->keys, handle, digest, signature, &size)))
+        return result;
     atls_sink_vector(s, 1, ATLS_BYTES(signature, size));
     return 0;
 }
@@ -231,9 +232,9 @@ static int op_sign(struct atls_core *core, struct atls_cursor *c, struct atls_si
 static int op_boot_record(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
 {
     struct atls_cbor_writer w;
-    int r = atls_cursor_end(c, "request boot-record");
-    if (r)
-        return r;
+    int result = atls_cursor_end(c, "request boot-record");
+    if (result)
+        return result;
     begin_evidence(s, &w);
     atls_cbor_write_encoded(&w, core->platform.components);
     return end_evidence(s, &w);
@@ -272,20 +273,20 @@ static int dispatch(struct atls_core *core, struct atls_bytes request, struct at
     struct atls_cursor c = atls_cursor_of(request, CLAUSE);
     struct atls_bytes written;
     uint8_t number;
-    int r;
+    int result;
     if (request.size > ATLS_REQUEST_MAX)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected at most %d bytes, came %zu",
                          ATLS_REQUEST_MAX, request.size);
-    if ((r = atls_cursor_u8(&c, "operation", &number)))
-        return r;
+    if ((result = atls_cursor_u8(&c, "operation", &number)))
+        return result;
     if (number < ATLS_OP_INFO || number > ATLS_OP_LAST)
         return atls_fail(ATLS_E_UNSUPPORTED, CLAUSE, "expected operation 1 to %d, came %u",
                          ATLS_OP_LAST, number);
     *operationp = number;
     atls_sink_u8(s, number);
     atls_sink_u8(s, ATLS_DONE);
-    r = operations[number](core, &c, s);
-    return r ? r : atls_sink_done(s, &written);
+    result = operations[number](core, &c, s);
+    return result ? result : atls_sink_done(s, &written);
 }
 
 struct atls_core_reply atls_core_handle(struct atls_core *core, struct atls_bytes request,
@@ -294,13 +295,13 @@ struct atls_core_reply atls_core_handle(struct atls_core *core, struct atls_byte
     struct atls_sink s = atls_sink_of(out, capacity);
     struct atls_bytes message = {0};
     uint8_t number = ATLS_OP_NONE;
-    int r = core->running ? dispatch(core, request, &s, &number)
-                          : atls_fail(ATLS_E_REFUSED, NULL, "the device is not running");
-    if (r) { /* whatever was written so far is overwritten */
+    int result = core->running ? dispatch(core, request, &s, &number)
+                               : atls_fail(ATLS_E_REFUSED, NULL, "the device is not running");
+    if (result) { /* whatever was written so far is overwritten */
         s = atls_sink_of(out, capacity);
-        atls_protocol_put_refusal(&s, number, answer_of(r));
+        atls_protocol_put_refusal(&s, number, answer_of(result));
     }
     (void)atls_sink_done(&s, &message);
     return (struct atls_core_reply){message, atls_operation_name(number),
-                                    atls_answer_name(answer_of(r))};
+                                    atls_answer_name(answer_of(result))};
 }

@@ -40,9 +40,9 @@ static int open_file(const char *path, const char *name, int flags, int *fdp)
 
 static int map_flash(struct atls_emulated *device, const char *path)
 {
-    int r = open_file(path, "flash", 0, &device->flash);
-    if (r)
-        return r;
+    int result = open_file(path, "flash", 0, &device->flash);
+    if (result)
+        return result;
     if (ftruncate(device->flash, ATLS_FLASH_SIZE))
         return atls_fail(-errno, NULL, "flash: %s", strerror(errno));
     device->mapped =
@@ -64,9 +64,9 @@ static int make_fuses(const struct atls_emulated_options *options, const uint8_t
     memcpy(fuses->implementation_id, atls_simulated_implementation_id,
            sizeof fuses->implementation_id);
     memcpy(fuses->seed, seed, sizeof fuses->seed);
-    int r = atls_images_signer_id(crypto, fuses->signer);
-    if (r)
-        return r;
+    int result = atls_images_signer_id(crypto, fuses->signer);
+    if (result)
+        return result;
     return options->simulated.has_seed ? atls_derive(crypto, seed, "entropy", fuses->entropy)
                                        : crypto->random(fuses->entropy, sizeof fuses->entropy);
 }
@@ -77,7 +77,7 @@ static int open_twin(struct atls_emulated *device, const struct atls_emulated_op
 {
     struct atls_simulated_options simulated = options->simulated;
     const char **tamper = calloc(simulated.tamper_count + 1, sizeof *tamper);
-    int r;
+    int result;
     if (!tamper)
         return -ENOMEM;
     simulated.tamper_count = 0;
@@ -85,25 +85,25 @@ static int open_twin(struct atls_emulated *device, const struct atls_emulated_op
         if (!atls_flash_is_flip(options->simulated.tamper[i]))
             tamper[simulated.tamper_count++] = options->simulated.tamper[i];
     simulated.tamper = tamper;
-    r = atls_simulated_open_with(&simulated, seed, &device->twin);
+    result = atls_simulated_open_with(&simulated, seed, &device->twin);
     free(tamper);
-    return r;
+    return result;
 }
 
 static int compose(struct atls_emulated *device, const struct atls_emulated_options *options,
                    const uint8_t *seed)
 {
     struct atls_fuses fuses;
-    int r;
-    if (!(r = make_fuses(options, seed, &fuses)))
-        r = atls_flash_compose(device->mapped, &fuses, &device->twin->images);
-    for (size_t i = 0; !r && i < options->update_count; i++)
-        r = atls_flash_update(device->mapped, &device->twin->images, options->update[i]);
-    for (size_t i = 0; !r && i < options->simulated.tamper_count; i++)
+    int result;
+    if (!(result = make_fuses(options, seed, &fuses)))
+        result = atls_flash_compose(device->mapped, &fuses, &device->twin->images);
+    for (size_t i = 0; !result && i < options->update_count; i++)
+        result = atls_flash_update(device->mapped, &device->twin->images, options->update[i]);
+    for (size_t i = 0; !result && i < options->simulated.tamper_count; i++)
         if (atls_flash_is_flip(options->simulated.tamper[i]))
-            r = atls_flash_flip(device->mapped, options->simulated.tamper[i]);
+            result = atls_flash_flip(device->mapped, options->simulated.tamper[i]);
     atls_erase(&fuses, sizeof fuses);
-    return r;
+    return result;
 }
 
 static void remember_failure(struct atls_emulated *device)
@@ -122,18 +122,18 @@ static int start(struct atls_emulated *device, const struct atls_emulated_option
         .flash = device->flash, .log = device->log, .debug = options->debug};
     double began = atls_now();
     char *rom = NULL;
-    int r;
+    int result;
     if (asprintf(&rom, "%s/rom.elf", options->simulated.firmware_directory) < 0)
         return -ENOMEM;
     qemu.rom = rom;
-    if (!(r = atls_qemu_start(&qemu, &device->qemu)) &&
-        (r = atls_qemu_await(device->qemu, options->boot_timeout_ms)) == ATLS_E_UNAVAILABLE) {
+    if (!(result = atls_qemu_start(&qemu, &device->qemu)) &&
+        (result = atls_qemu_await(device->qemu, options->boot_timeout_ms)) == ATLS_E_UNAVAILABLE) {
         remember_failure(device);
-        r = 0;
+        result = 0;
     }
     device->boot_ms = (atls_now() - began) * 1000;
     free(rom);
-    return r;
+    return result;
 }
 
 static int check_firmware(const char *directory)
@@ -157,26 +157,27 @@ int atls_emulated_open(const struct atls_emulated_options *options, struct atls_
 {
     uint8_t seed[ATLS_DEVICE_SEED_SIZE];
     struct atls_emulated *device;
-    int r = check_firmware(options->simulated.firmware_directory);
-    if (r)
-        return r;
+    int result = check_firmware(options->simulated.firmware_directory);
+    if (result)
+        return result;
     device = calloc(1, sizeof *device);
     if (!device)
         return -ENOMEM;
     device->flash = device->log = -1;
     device->events = events;
     device->noise_every = options->noise_every;
-    if (!(r = atls_simulated_seed(&options->simulated, seed)) &&
-        !(r = open_twin(device, options, seed)) && !(r = map_flash(device, options->flash)) &&
-        !(r = open_file(options->log, "log", O_TRUNC, &device->log)) &&
-        !(r = compose(device, options, seed)))
-        r = start(device, options);
+    if (!(result = atls_simulated_seed(&options->simulated, seed)) &&
+        !(result = open_twin(device, options, seed)) &&
+        !(result = map_flash(device, options->flash)) &&
+        !(result = open_file(options->log, "log", O_TRUNC, &device->log)) &&
+        !(result = compose(device, options, seed)))
+        result = start(device, options);
     atls_erase(seed, sizeof seed);
-    if (r)
+    if (result)
         atls_emulated_close(device);
     else
         *devicep = device;
-    return r;
+    return result;
 }
 
 /* In the words of the protocol, by the firmware's host. */
@@ -199,14 +200,14 @@ struct atls_core_reply atls_emulated_handle(void *context, struct atls_bytes req
     struct atls_emulated *device = context;
     struct atls_bytes answer = {0};
     if (!*device->failure) {
-        int r;
+        int result;
         if (device->noise_every && ++device->requests % device->noise_every == 0)
             atls_qemu_disturb(device->qemu);
-        r = atls_qemu_exchange(device->qemu, request, &answer);
-        if (!r && (answer.size < 2 || answer.size > capacity))
-            r = atls_fail(ATLS_E_MALFORMED, "sim/device/protocol.h",
-                          "the firmware gave an answer of %zu bytes", answer.size);
-        if (r)
+        result = atls_qemu_exchange(device->qemu, request, &answer);
+        if (!result && (answer.size < 2 || answer.size > capacity))
+            result = atls_fail(ATLS_E_MALFORMED, "sim/device/protocol.h",
+                               "the firmware gave an answer of %zu bytes", answer.size);
+        if (result)
             remember_failure(device);
     }
     if (*device->failure)

@@ -27,16 +27,16 @@ static int fill_reference_value(const struct atls_boot_entry *entry,
 static int fill_reference_values(const struct atls_simulated *device, struct atls_corim *corim)
 {
     const struct atls_boot_record *record = &device->pristine;
-    int r = 0;
+    int result = 0;
     corim->reference_values = calloc(record->count, sizeof *corim->reference_values);
     if (!corim->reference_values)
         return -ENOMEM;
     corim->reference_value_count = record->count;
-    for (size_t i = 0; !r && i < record->count; i++)
-        r = fill_reference_value(&record->entries[i],
-                                 device->core.platform.config.implementation_id,
-                                 &corim->reference_values[i]);
-    return r;
+    for (size_t i = 0; !result && i < record->count; i++)
+        result = fill_reference_value(&record->entries[i],
+                                      device->core.platform.config.implementation_id,
+                                      &corim->reference_values[i]);
+    return result;
 }
 
 static int fill_trust_anchor(const struct atls_simulated *device, struct atls_corim *corim)
@@ -70,10 +70,10 @@ int atls_simulated_endorse(const struct atls_simulated *device, enum atls_corim_
                            uint8_t **corimp, size_t *sizep)
 {
     struct atls_corim corim = {.dialect = dialect, .id = make_id(device), .entity = strdup(ENTITY)};
-    int r = corim.id && corim.entity ? 0 : -ENOMEM;
-    if (!r && !(r = fill_reference_values(device, &corim)) &&
-        !(r = fill_trust_anchor(device, &corim)))
-        r = atls_corim_write(&corim, corimp, sizep);
+    int result = corim.id && corim.entity ? 0 : -ENOMEM;
+    if (!result && !(result = fill_reference_values(device, &corim)) &&
+        !(result = fill_trust_anchor(device, &corim)))
+        result = atls_corim_write(&corim, corimp, sizep);
     atls_corim_clear(&corim);
-    return r;
+    return result;
 }

@@ -43,23 +43,23 @@ static int store(const struct atls_crypto *crypto, const struct atls_image_slot 
     size_t size = trailer_at(slot->size) + ATLS_TRAILER_SIZE;
     struct atls_private_key key;
     uint8_t *whole;
-    int r;
+    int result;
     if (size > capacity)
         return atls_fail(ATLS_E_LIMIT, NULL, "the image of %s has %zu bytes, its slot %zu",
                          slot->name, size, capacity);
-    if ((r = atls_images_signer(crypto, &key)))
-        return r;
+    if ((result = atls_images_signer(crypto, &key)))
+        return result;
     whole = calloc(1, size);
     if (!whole)
         return -ENOMEM;
     memcpy(whole, slot->data, slot->size);
-    r = atls_trailer_write(crypto, &key, ATLS_BYTES(slot->data, slot->size), counter,
-                           whole + trailer_at(slot->size));
-    if (!r)
+    result = atls_trailer_write(crypto, &key, ATLS_BYTES(slot->data, slot->size), counter,
+                                whole + trailer_at(slot->size));
+    if (!result)
         memcpy(out, whole, size < limit ? size : limit);
     atls_erase(&key, sizeof key);
     free(whole);
-    return r;
+    return result;
 }
 
 static int compose_data(uint8_t *flash, const struct atls_images *images)
@@ -98,20 +98,20 @@ int atls_flash_compose(uint8_t *flash, const struct atls_fuses *fuses,
                        const struct atls_images *images)
 {
     size_t size;
-    int r = atls_fuses_write(fuses, flash + ATLS_FLASH_FUSES, ATLS_FLASH_PAGE, &size);
-    for (size_t i = 0; !r && i < PLACES; i++)
+    int result = atls_fuses_write(fuses, flash + ATLS_FLASH_FUSES, ATLS_FLASH_PAGE, &size);
+    for (size_t i = 0; !result && i < PLACES; i++)
         memset(flash + places[i].at, 0, places[i].size * (places[i].has_second ? 2 : 1));
-    for (size_t i = 0; !r && i < images->count; i++) {
+    for (size_t i = 0; !result && i < images->count; i++) {
         const struct atls_image_slot *slot = &images->slots[i];
         const struct place *place = find_place(slot->name, strlen(slot->name));
         if (place)
-            r = store(images->crypto, slot, ATLS_FLASH_FIRST_COUNTER, flash + place->at,
-                      place->size, SIZE_MAX);
+            result = store(images->crypto, slot, ATLS_FLASH_FIRST_COUNTER, flash + place->at,
+                           place->size, SIZE_MAX);
     }
-    if (!r)
-        r = compose_data(flash, images);
+    if (!result)
+        result = compose_data(flash, images);
     make_state(flash);
-    return r;
+    return result;
 }
 
 static int take_update_apart(const char *order, char parts[4][ATLS_IMAGE_TEXT_MAX + 1],
@@ -140,23 +140,24 @@ int atls_flash_update(uint8_t *flash, const struct atls_images *images, const ch
     struct atls_image_slot other;
     uint64_t counter, limit = SIZE_MAX;
     size_t count = 0;
-    int r;
+    int result;
     if (take_update_apart(order, parts, &count) ||
         !(place = find_place(parts[0], strlen(parts[0]))) || !place->has_second)
         return atls_fail(-EINVAL, NULL,
                          "update: expected FW or APP:VERSION:COUNTER[:BYTES], came \"%s\"", order);
-    if ((r = atls_parse_number(parts[2], "security counter", 0, UINT32_MAX, &counter)) ||
-        (count == 4 && (r = atls_parse_number(parts[3], "bytes written", 0, place->size, &limit))))
-        return r;
+    if ((result = atls_parse_number(parts[2], "security counter", 0, UINT32_MAX, &counter)) ||
+        (count == 4 &&
+         (result = atls_parse_number(parts[3], "bytes written", 0, place->size, &limit))))
+        return result;
     for (size_t i = 0; i < images->count; i++) {
         if (strcmp(images->slots[i].name, parts[0]))
             continue;
-        if ((r = atls_images_reversion(images, &images->slots[i], parts[1], &other)))
-            return r;
-        r = store(images->crypto, &other, (uint32_t)counter, flash + place->at + place->size,
-                  place->size, (size_t)limit);
+        if ((result = atls_images_reversion(images, &images->slots[i], parts[1], &other)))
+            return result;
+        result = store(images->crypto, &other, (uint32_t)counter, flash + place->at + place->size,
+                       place->size, (size_t)limit);
         free(other.data);
-        return r;
+        return result;
     }
     return atls_fail(-EINVAL, NULL, "update: this device has no %s", parts[0]);
 }
@@ -172,8 +173,7 @@ static const char *behind(const char *order, const char *kind)
 bool atls_flash_is_flip(const char *order)
 {
     const char *component = behind(order, FLIP);
-    return behind(order, STORED) ||
-           (component && find_place(component, strcspn(component, ":")) != NULL);
+    return behind(order, STORED) || (component && find_place(component, strcspn(component, ":")));
 }
 
 int atls_flash_flip(uint8_t *flash, const char *order)
@@ -185,26 +185,26 @@ int atls_flash_flip(uint8_t *flash, const char *order)
     struct atls_image image;
     uint64_t bit;
     uint8_t *at;
-    int r;
+    int result;
     if (!place || component[length] != ':')
         return atls_fail(-EINVAL, NULL,
                          "tampering: expected stored: or flip:, BL, FW or APP, and :BIT, came "
                          "\"%s\"",
                          order);
     at = flash + place->at;
-    if ((r = atls_image_size(ATLS_BYTES(at, place->size), &size)))
-        return r;
+    if ((result = atls_image_size(ATLS_BYTES(at, place->size), &size)))
+        return result;
     if (!body_only) {
         size = trailer_at(size) + ATLS_TRAILER_SIZE;
     } else {
-        if ((r = atls_image_parse(ATLS_BYTES(at, size), &image)))
-            return r;
+        if ((result = atls_image_parse(ATLS_BYTES(at, size), &image)))
+            return result;
         first = size - image.body.size;
     }
-    r = atls_parse_number(component + length + 1, "bit to flip", 0,
-                          8 * (uint64_t)(size - first) - 1, &bit);
-    if (r)
-        return r;
+    result = atls_parse_number(component + length + 1, "bit to flip", 0,
+                               8 * (uint64_t)(size - first) - 1, &bit);
+    if (result)
+        return result;
     at[first + bit / 8] ^= (uint8_t)(1u << bit % 8);
     return 0;
 }

@@ -43,15 +43,16 @@ static int flip(struct atls_images *images, const struct order *order)
     struct atls_image_slot *slot;
     struct atls_image image;
     uint64_t bit;
-    int r;
-    if ((r = require(images, order->component, &slot)) ||
-        (r = atls_image_parse(ATLS_BYTES(slot->data, slot->size), &image)))
-        return r;
+    int result;
+    if ((result = require(images, order->component, &slot)) ||
+        (result = atls_image_parse(ATLS_BYTES(slot->data, slot->size), &image)))
+        return result;
     if (image.body.size == 0)
         return atls_fail(-EINVAL, NULL, "tampering: the body of %s is empty", order->component);
-    r = atls_parse_number(order->value, "bit to flip", 0, 8 * (uint64_t)image.body.size - 1, &bit);
-    if (r)
-        return r;
+    result =
+        atls_parse_number(order->value, "bit to flip", 0, 8 * (uint64_t)image.body.size - 1, &bit);
+    if (result)
+        return result;
     slot->data[(size_t)(image.body.data - slot->data) + bit / 8] ^= (uint8_t)(1u << bit % 8);
     return 0;
 }
@@ -59,10 +60,10 @@ static int flip(struct atls_images *images, const struct order *order)
 static int change_version(struct atls_images *images, const struct order *order)
 {
     struct atls_image_slot *slot, other;
-    int r;
-    if ((r = require(images, order->component, &slot)) ||
-        (r = atls_images_reversion(images, slot, order->value, &other)))
-        return r;
+    int result;
+    if ((result = require(images, order->component, &slot)) ||
+        (result = atls_images_reversion(images, slot, order->value, &other)))
+        return result;
     free(slot->data);
     *slot = other;
     return 0;
@@ -71,14 +72,14 @@ static int change_version(struct atls_images *images, const struct order *order)
 static int add_extra(struct atls_images *images, const struct order *order)
 {
     struct atls_image_slot slot;
-    int r;
+    int result;
     if (find(images, order->component))
         return atls_fail(-EINVAL, NULL, "tampering: there is a component %s already",
                          order->component);
-    r = atls_images_generate(images, order->component, EXTRA_VERSION, EXTRA_BODY, &slot);
-    if (!r && (r = atls_images_add(images, &slot)))
+    result = atls_images_generate(images, order->component, EXTRA_VERSION, EXTRA_BODY, &slot);
+    if (!result && (result = atls_images_add(images, &slot)))
         free(slot.data);
-    return r;
+    return result;
 }
 
 static const struct {

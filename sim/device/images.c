@@ -34,9 +34,9 @@ int atls_images_signer_id(const struct atls_crypto *crypto, uint8_t idp[ATLS_IMA
     struct atls_private_key key;
     uint8_t spki[ATLS_SPKI_MAX];
     struct atls_bytes part = {spki, 0};
-    int r = atls_images_signer(crypto, &key);
-    if (r)
-        return r;
+    int result = atls_images_signer(crypto, &key);
+    if (result)
+        return result;
     part.size = atls_spki_encode(&key.public_key, spki);
     atls_erase(&key, sizeof key);
     return crypto->hash(ATLS_SHA256, &part, 1, idp);
@@ -54,9 +54,9 @@ static int fill_body(const struct atls_images *images, const char *name, const c
                                  atls_bytes_of_text(name),
                                  {&separator, 1},
                                  atls_bytes_of_text(version)};
-    int r =
+    int result =
         images->crypto->hmac(ATLS_BYTES(images->seed, sizeof images->seed), parts, 5, stream.key);
-    return r ? r : entropy.fill(entropy.context, body, size);
+    return result ? result : entropy.fill(entropy.context, body, size);
 }
 
 /* Header and BODY as an image in a slot of its own. */
@@ -68,15 +68,15 @@ static int wrap(const struct atls_images *images, const char *name, const char *
     struct atls_image image = {atls_bytes_of_text(name), atls_bytes_of_text(version),
                                ATLS_BYTES(signer, sizeof signer), body};
     size_t capacity = ATLS_IMAGE_HEADER_SIZE + body.size;
-    int r = atls_images_signer_id(images->crypto, signer);
-    if (r)
-        return r;
+    int result = atls_images_signer_id(images->crypto, signer);
+    if (result)
+        return result;
     slot.data = malloc(capacity);
     if (!slot.data)
         return -ENOMEM;
-    if ((r = atls_image_write(&image, slot.data, capacity, &slot.size))) {
+    if ((result = atls_image_write(&image, slot.data, capacity, &slot.size))) {
         free(slot.data);
-        return r;
+        return result;
     }
     strcpy(slot.name, name); /* atls_image_write() has checked its length */
     *slotp = slot;
@@ -87,28 +87,28 @@ int atls_images_generate(const struct atls_images *images, const char *name, con
                          size_t body_size, struct atls_image_slot *slotp)
 {
     uint8_t *body = malloc(body_size);
-    int r = body ? fill_body(images, name, version, body, body_size) : -ENOMEM;
-    if (!r && !(r = wrap(images, name, version, ATLS_BYTES(body, body_size), slotp)))
+    int result = body ? fill_body(images, name, version, body, body_size) : -ENOMEM;
+    if (!result && !(result = wrap(images, name, version, ATLS_BYTES(body, body_size), slotp)))
         slotp->generated = true;
     free(body);
-    return r;
+    return result;
 }
 
 int atls_images_reversion(const struct atls_images *images, const struct atls_image_slot *slot,
                           const char *version, struct atls_image_slot *slotp)
 {
     struct atls_image image;
-    int r = atls_image_parse(ATLS_BYTES(slot->data, slot->size), &image);
-    if (r)
-        return r;
+    int result = atls_image_parse(ATLS_BYTES(slot->data, slot->size), &image);
+    if (result)
+        return result;
     if (slot->generated)
         return atls_images_generate(images, slot->name, version, image.body.size, slotp);
     if (!slot->built)
         return atls_fail(-EINVAL, NULL, "%s is a file, and another version of it is another file",
                          slot->name);
-    if (!(r = wrap(images, slot->name, version, image.body, slotp)))
+    if (!(result = wrap(images, slot->name, version, image.body, slotp)))
         slotp->built = true;
-    return r;
+    return result;
 }
 
 int atls_images_add(struct atls_images *images, const struct atls_image_slot *slot)
@@ -126,10 +126,10 @@ static int add_generated(struct atls_images *images, const char *name, const cha
                          size_t body_size)
 {
     struct atls_image_slot slot;
-    int r = atls_images_generate(images, name, version, body_size, &slot);
-    if (!r && (r = atls_images_add(images, &slot)))
+    int result = atls_images_generate(images, name, version, body_size, &slot);
+    if (!result && (result = atls_images_add(images, &slot)))
         free(slot.data);
-    return r;
+    return result;
 }
 
 /* DIRECTORY/NAME.img, which must hold an image of that name. */
@@ -137,41 +137,41 @@ static int read_slot(const char *directory, const char *name, struct atls_image_
 {
     struct atls_image image;
     char *path = NULL;
-    int r;
+    int result;
     if (asprintf(&path, "%s/%s.img", directory, name) < 0)
         return -ENOMEM;
-    r = atls_read_file(path, IMAGE_FILE_MAX, &slot->data, &slot->size);
-    if (!r)
-        r = atls_image_parse(ATLS_BYTES(slot->data, slot->size), &image);
-    if (!r && !atls_bytes_is_text(image.name, name))
-        r = atls_fail(-EINVAL, NULL, "%s: expected the image of %s, came %.*s", path, name,
-                      (int)image.name.size, (const char *)image.name.data);
+    result = atls_read_file(path, IMAGE_FILE_MAX, &slot->data, &slot->size);
+    if (!result)
+        result = atls_image_parse(ATLS_BYTES(slot->data, slot->size), &image);
+    if (!result && !atls_bytes_is_text(image.name, name))
+        result = atls_fail(-EINVAL, NULL, "%s: expected the image of %s, came %.*s", path, name,
+                           (int)image.name.size, (const char *)image.name.data);
     free(path);
-    if (r)
+    if (result)
         free(slot->data);
     else
         strcpy(slot->name, name);
-    return r;
+    return result;
 }
 
 static int add_file(struct atls_images *images, const char *directory, const char *name)
 {
     struct atls_image_slot slot = {0};
-    int r = read_slot(directory, name, &slot);
-    if (!r && (r = atls_images_add(images, &slot)))
+    int result = read_slot(directory, name, &slot);
+    if (!result && (result = atls_images_add(images, &slot)))
         free(slot.data);
-    return r;
+    return result;
 }
 
 static int add_more(struct atls_images *images, unsigned more)
 {
     char name[ATLS_IMAGE_TEXT_MAX + 1];
-    int r = 0;
-    for (unsigned i = 1; !r && i <= more; i++) {
+    int result = 0;
+    for (unsigned i = 1; !result && i <= more; i++) {
         snprintf(name, sizeof name, "M%04u", i);
-        r = add_generated(images, name, MORE_VERSION, MORE_BODY);
+        result = add_generated(images, name, MORE_VERSION, MORE_BODY);
     }
-    return r;
+    return result;
 }
 
 /* A device whose firmware is real has an application too. */
@@ -185,15 +185,15 @@ static bool has_application(const char *directory)
 
 static int fill_slots(struct atls_images *images, const char *directory)
 {
-    int r = 0;
-    for (size_t i = 0; !r && i < sizeof standard / sizeof *standard; i++) {
-        r = directory
-                ? add_file(images, directory, standard[i].name)
-                : add_generated(images, standard[i].name, standard[i].version, standard[i].body);
-        if (!r && directory && !strcmp(standard[i].name, "FW") && has_application(directory))
-            r = add_file(images, directory, APPLICATION);
+    int result = 0;
+    for (size_t i = 0; !result && i < sizeof standard / sizeof *standard; i++) {
+        result = directory ? add_file(images, directory, standard[i].name)
+                           : add_generated(images, standard[i].name, standard[i].version,
+                                           standard[i].body);
+        if (!result && directory && !strcmp(standard[i].name, "FW") && has_application(directory))
+            result = add_file(images, directory, APPLICATION);
     }
-    return r;
+    return result;
 }
 
 static int add_built(struct atls_images *images, const char *directory, const char *file,
@@ -203,18 +203,18 @@ static int add_built(struct atls_images *images, const char *directory, const ch
     uint8_t *body = NULL;
     char *path = NULL;
     size_t size;
-    int r;
+    int result;
     if (asprintf(&path, "%s/%s.bin", directory, file) < 0)
         return -ENOMEM;
-    if (!(r = atls_read_file(path, IMAGE_FILE_MAX, &body, &size)) &&
-        !(r = wrap(images, name, version, ATLS_BYTES(body, size), &slot))) {
+    if (!(result = atls_read_file(path, IMAGE_FILE_MAX, &body, &size)) &&
+        !(result = wrap(images, name, version, ATLS_BYTES(body, size), &slot))) {
         slot.built = true;
-        if ((r = atls_images_add(images, &slot)))
+        if ((result = atls_images_add(images, &slot)))
             free(slot.data);
     }
     free(body);
     free(path);
-    return r;
+    return result;
 }
 
 static int finish(struct atls_images *images, int r, struct atls_images *imagesp)
@@ -230,11 +230,11 @@ int atls_images_open(const struct atls_crypto *crypto, const uint8_t seed[ATLS_D
                      const char *directory, unsigned more, struct atls_images *imagesp)
 {
     struct atls_images images = {.crypto = crypto};
-    int r;
+    int result;
     memcpy(images.seed, seed, sizeof images.seed);
-    if (!(r = fill_slots(&images, directory)))
-        r = add_more(&images, more);
-    return finish(&images, r, imagesp);
+    if (!(result = fill_slots(&images, directory)))
+        result = add_more(&images, more);
+    return finish(&images, result, imagesp);
 }
 
 int atls_images_open_firmware(const struct atls_crypto *crypto,
@@ -242,27 +242,27 @@ int atls_images_open_firmware(const struct atls_crypto *crypto,
                               const char *application, unsigned more, struct atls_images *imagesp)
 {
     struct atls_images images = {.crypto = crypto};
-    int r;
+    int result;
     memcpy(images.seed, seed, sizeof images.seed);
-    if (!(r = add_built(&images, directory, "bootloader", "BL", standard[0].version)) &&
-        !(r = add_built(&images, directory, "secure", "FW", standard[1].version)) &&
-        !(r = add_built(&images, directory, application, APPLICATION, APPLICATION_VERSION)) &&
-        !(r = add_generated(&images, standard[2].name, standard[2].version, standard[2].body)))
-        r = add_more(&images, more);
-    return finish(&images, r, imagesp);
+    if (!(result = add_built(&images, directory, "bootloader", "BL", standard[0].version)) &&
+        !(result = add_built(&images, directory, "secure", "FW", standard[1].version)) &&
+        !(result = add_built(&images, directory, application, APPLICATION, APPLICATION_VERSION)) &&
+        !(result = add_generated(&images, standard[2].name, standard[2].version, standard[2].body)))
+        result = add_more(&images, more);
+    return finish(&images, result, imagesp);
 }
 
 int atls_images_save(const struct atls_images *images, const char *directory)
 {
-    int r = 0;
-    for (size_t i = 0; !r && i < images->count; i++) {
+    int result = 0;
+    for (size_t i = 0; !result && i < images->count; i++) {
         char *path = NULL;
         if (asprintf(&path, "%s/%s.img", directory, images->slots[i].name) < 0)
             return -ENOMEM;
-        r = atls_write_file(path, ATLS_BYTES(images->slots[i].data, images->slots[i].size));
+        result = atls_write_file(path, ATLS_BYTES(images->slots[i].data, images->slots[i].size));
         free(path);
     }
-    return r;
+    return result;
 }
 
 void atls_images_clear(struct atls_images *images)

@@ -12,13 +12,13 @@ int atls_link_encode(const struct atls_link_header *header, struct atls_bytes me
     uint8_t encoded[ATLS_LINK_HEADER_SIZE];
     struct atls_sink s = atls_sink_of(encoded, sizeof encoded);
     struct atls_bytes parts[2] = {{0}, message};
-    int r;
+    int result;
     atls_sink_u8(&s, ATLS_LINK_VERSION);
     atls_sink_u8(&s, (uint8_t)header->kind);
     atls_sink_u32(&s, header->session);
     atls_sink_u32(&s, header->sequence);
-    if ((r = atls_sink_done(&s, &parts[0])))
-        return r;
+    if ((result = atls_sink_done(&s, &parts[0])))
+        return result;
     return atls_frame_encode(parts, 2, out, capacity, sizep);
 }
 
@@ -28,12 +28,12 @@ int atls_link_decode(struct atls_bytes payload, struct atls_link_header *headerp
     struct atls_cursor c = atls_cursor_of(payload, CLAUSE);
     struct atls_link_header header;
     uint8_t version, kind;
-    int r;
-    if ((r = atls_cursor_u8(&c, "version of the link", &version)) ||
-        (r = atls_cursor_u8(&c, "kind of the frame", &kind)) ||
-        (r = atls_cursor_u32(&c, "session", &header.session)) ||
-        (r = atls_cursor_u32(&c, "sequence", &header.sequence)))
-        return r;
+    int result;
+    if ((result = atls_cursor_u8(&c, "version of the link", &version)) ||
+        (result = atls_cursor_u8(&c, "kind of the frame", &kind)) ||
+        (result = atls_cursor_u32(&c, "session", &header.session)) ||
+        (result = atls_cursor_u32(&c, "sequence", &header.sequence)))
+        return result;
     if (version != ATLS_LINK_VERSION)
         return atls_fail(ATLS_E_UNSUPPORTED, CLAUSE, "expected version %d, came %u",
                          ATLS_LINK_VERSION, version);

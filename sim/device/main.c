@@ -39,12 +39,12 @@ static int write_endorsements(const struct atls_simulated *device, enum atls_cor
 {
     uint8_t *corim;
     size_t size;
-    int r = atls_simulated_endorse(device, dialect, &corim, &size);
-    if (r)
-        return r;
-    r = atls_write_file(path, ATLS_BYTES(corim, size));
+    int result = atls_simulated_endorse(device, dialect, &corim, &size);
+    if (result)
+        return result;
+    result = atls_write_file(path, ATLS_BYTES(corim, size));
     free(corim);
-    return r;
+    return result;
 }
 
 static json_t *describe_component(const struct atls_boot_entry *entry)
@@ -106,36 +106,37 @@ static int run_simulated(const struct atls_device_options *options, struct atls_
 {
     struct atls_server_device served;
     struct atls_simulated *device;
-    int r = atls_simulated_open(&options->device.simulated, &device);
-    if (r)
-        return r;
+    int result = atls_simulated_open(&options->device.simulated, &device);
+    if (result)
+        return result;
     served = atls_server_core(&device->core);
     if (options->provision)
-        r = write_endorsements(device, options->dialect, options->provision);
-    if (!r) {
+        result = write_endorsements(device, options->dialect, options->provision);
+    if (!result) {
         tell_boot(events, device, options->device.simulated.lifecycle);
-        r = serve(options, &served, events);
+        result = serve(options, &served, events);
     }
     atls_simulated_close(device);
-    return r;
+    return result;
 }
 
 static int run_emulated(const struct atls_device_options *options, struct atls_events *events)
 {
     struct atls_server_device served = {.handle = atls_emulated_handle};
     struct atls_emulated *device;
-    int r = atls_emulated_open(&options->device, events, &device);
-    if (r)
-        return r;
+    int result = atls_emulated_open(&options->device, events, &device);
+    if (result)
+        return result;
     served.context = device;
     if (options->provision)
-        r = write_endorsements(atls_emulated_twin(device), options->dialect, options->provision);
-    if (!r) {
+        result =
+            write_endorsements(atls_emulated_twin(device), options->dialect, options->provision);
+    if (!result) {
         atls_emulated_tell(device);
-        r = serve(options, &served, events);
+        result = serve(options, &served, events);
     }
     atls_emulated_close(device);
-    return r;
+    return result;
 }
 
 static int command_run(const struct atls_device_options *options)
@@ -153,27 +154,27 @@ static int command_run(const struct atls_device_options *options)
 static int command_provision(const struct atls_device_options *options)
 {
     struct atls_simulated *device;
-    int r = atls_simulated_open(&options->device.simulated, &device);
-    if (r)
-        return r;
-    r = write_endorsements(device, options->dialect, options->output);
+    int result = atls_simulated_open(&options->device.simulated, &device);
+    if (result)
+        return result;
+    result = write_endorsements(device, options->dialect, options->output);
     atls_simulated_close(device);
-    return r;
+    return result;
 }
 
 static int command_images(const struct atls_device_options *options)
 {
     struct atls_simulated *device;
-    int r = atls_simulated_open(&options->device.simulated, &device);
-    if (r)
-        return r;
+    int result = atls_simulated_open(&options->device.simulated, &device);
+    if (result)
+        return result;
     if (mkdir(options->output, 0777) && errno != EEXIST)
-        r = atls_fail(errno == EINVAL ? -EIO : -errno, NULL, "cannot make %s: %s", options->output,
-                      strerror(errno));
+        result = atls_fail(errno == EINVAL ? -EIO : -errno, NULL, "cannot make %s: %s",
+                           options->output, strerror(errno));
     else
-        r = atls_images_save(&device->images, options->output);
+        result = atls_images_save(&device->images, options->output);
     atls_simulated_close(device);
-    return r;
+    return result;
 }
 
 int main(int argc, char **argv)
@@ -185,12 +186,12 @@ int main(int argc, char **argv)
     };
     struct rlimit no_core = {0, 0};
     struct atls_device_options options;
-    int r;
+    int result;
     atls_program_start("atls-device", 1);
     setrlimit(RLIMIT_CORE, &no_core); /* a core file would hold the keys */
-    r = atls_device_options_parse(argc, argv, &options);
-    if (!r)
-        r = commands[options.command](&options);
+    result = atls_device_options_parse(argc, argv, &options);
+    if (!result)
+        result = commands[options.command](&options);
     atls_device_options_clear(&options);
-    return complain(r);
+    return complain(result);
 }

@@ -171,33 +171,33 @@ static int add(char ***listp, size_t *countp, char *text)
 static int add_tamper(struct atls_device_options *options, char *text)
 {
     struct atls_simulated_options *device = &options->device.simulated;
-    int r = add(&options->tamper, &device->tamper_count, text);
+    int result = add(&options->tamper, &device->tamper_count, text);
     device->tamper = (const char *const *)options->tamper;
-    return r;
+    return result;
 }
 
 static int add_update(struct atls_device_options *options, char *text)
 {
-    int r = add(&options->update, &options->device.update_count, text);
+    int result = add(&options->update, &options->device.update_count, text);
     options->device.update = (const char *const *)options->update;
-    return r;
+    return result;
 }
 
 static int add_release(struct atls_device_options *options, char *text)
 {
     struct atls_simulated_options *device = &options->device.simulated;
-    int r = add(&options->release, &device->release_count, text);
+    int result = add(&options->release, &device->release_count, text);
     device->release = (const char *const *)options->release;
-    return r;
+    return result;
 }
 
 static int parse_boot_timeout(const char *text, unsigned *msp)
 {
     uint64_t ms;
-    int r = atls_parse_number(text, "--boot-timeout", 1, 3600000, &ms);
-    if (!r)
+    int result = atls_parse_number(text, "--boot-timeout", 1, 3600000, &ms);
+    if (!result)
         *msp = (unsigned)ms;
-    return r;
+    return result;
 }
 
 static int parse_backend(const char *text, bool *emulatedp)
@@ -219,10 +219,11 @@ static int parse_policy(const char *text, enum atls_boot_policy *policyp)
 static int parse_components(const char *text, unsigned *countp)
 {
     uint64_t count;
-    int r = atls_parse_number(text, "--components", 0, ATLS_SIMULATED_COMPONENTS_MAX - 3, &count);
-    if (!r)
+    int result =
+        atls_parse_number(text, "--components", 0, ATLS_SIMULATED_COMPONENTS_MAX - 3, &count);
+    if (!result)
         *countp = (unsigned)count;
-    return r;
+    return result;
 }
 
 static int parse_device_option(int key, char *text, struct atls_simulated_options *device)
@@ -322,7 +323,7 @@ struct parse {
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct parse *parse = state->input;
-    int r = 0;
+    int result = 0;
     if (parse->error)
         return 0;
     switch (key) {
@@ -331,7 +332,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_COMPONENTS:
     case OPT_LIFECYCLE:
     case OPT_PROFILE:
-        r = parse_device_option(key, text, &parse->options->device.simulated);
+        result = parse_device_option(key, text, &parse->options->device.simulated);
         break;
     case OPT_BACKEND:
     case OPT_FIRMWARE:
@@ -342,7 +343,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_FLASH:
     case OPT_LOG:
     case OPT_DEBUG:
-        r = parse_emulated_option(key, text, parse->options);
+        result = parse_emulated_option(key, text, parse->options);
         break;
     case OPT_LISTEN:
     case OPT_RELEASE:
@@ -352,17 +353,17 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_DIALECT:
     case OPT_OUTPUT:
     case OPT_PROVISION:
-        r = parse_own_option(key, text, parse->options);
+        result = parse_own_option(key, text, parse->options);
         break;
     case ARGP_KEY_ARG:
         if (state->arg_num > 0)
             argp_usage(state);
-        r = parse_command(text, &parse->options->command);
+        result = parse_command(text, &parse->options->command);
         break;
     default:
         return ARGP_ERR_UNKNOWN;
     }
-    parse->error = r;
+    parse->error = result;
     return 0;
 }
 
@@ -392,9 +393,9 @@ static int check_emulated(const struct atls_device_options *options)
 static int check(const struct atls_device_options *options)
 {
     const struct atls_simulated_options *simulated = &options->device.simulated;
-    int r = check_emulated(options);
-    if (r)
-        return r;
+    int result = check_emulated(options);
+    if (result)
+        return result;
     if (options->command == ATLS_DEVICE_RUN)
         return options->listen ? 0 : atls_fail(-EINVAL, NULL, "run needs --listen unix:PATH");
     if (!options->output)

@@ -62,16 +62,16 @@ int atls_protocol_take_key(struct atls_cursor *c, struct atls_public_key *keyp)
     struct atls_bytes x, y;
     uint8_t curve;
     size_t size;
-    int r = atls_cursor_u8(c, "curve of the key", &curve);
-    if (r)
-        return r;
+    int result = atls_cursor_u8(c, "curve of the key", &curve);
+    if (result)
+        return result;
     if (curve != ATLS_P256 && curve != ATLS_P384)
         return atls_fail(ATLS_E_MALFORMED, c->clause, "expected curve 1 or 2, came %u", curve);
     key.curve = (enum atls_curve)curve;
     size = atls_curve_size(key.curve);
-    if ((r = atls_cursor_take(c, "x of the key", size, &x)) ||
-        (r = atls_cursor_take(c, "y of the key", size, &y)))
-        return r;
+    if ((result = atls_cursor_take(c, "x of the key", size, &x)) ||
+        (result = atls_cursor_take(c, "y of the key", size, &y)))
+        return result;
     memcpy(key.x, x.data, size);
     memcpy(key.y, y.data, size);
     *keyp = key;

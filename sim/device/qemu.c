@@ -224,42 +224,42 @@ static int look(struct atls_qemu *qemu, bool last_look, unsigned timeout_ms, boo
 {
     const char *line;
     char *log = NULL;
-    int r = atls_qemu_log(qemu, &log);
-    if (r)
-        return r;
-    if (!(r = diagnose(qemu, log))) {
+    int result = atls_qemu_log(qemu, &log);
+    if (result)
+        return result;
+    if (!(result = diagnose(qemu, log))) {
         *readyp = find_line(log, "APP: ready", &line);
         if (!*readyp && last_look)
-            r = fail_hang(log, timeout_ms);
+            result = fail_hang(log, timeout_ms);
     }
     free(log);
-    return r;
+    return result;
 }
 
 int atls_qemu_await(struct atls_qemu *qemu, unsigned timeout_ms)
 {
     double end = atls_now() + timeout_ms / 1000.0;
     bool ready = false;
-    int r = 0;
-    while (!r && !ready) {
-        r = look(qemu, atls_now() > end, timeout_ms, &ready);
-        if (!r && !ready)
+    int result = 0;
+    while (!result && !ready) {
+        result = look(qemu, atls_now() > end, timeout_ms, &ready);
+        if (!result && !ready)
             poll(NULL, 0, 2);
     }
-    return r;
+    return result;
 }
 
 int atls_qemu_exchange(struct atls_qemu *qemu, struct atls_bytes request,
                        struct atls_bytes *answerp)
 {
-    int r = qemu->line->exchange(qemu->line, request, answerp);
+    int result = qemu->line->exchange(qemu->line, request, answerp);
     char *log = NULL;
-    if (r != ATLS_E_UNAVAILABLE || atls_qemu_log(qemu, &log))
-        return r;
-    if (!(r = diagnose(qemu, log)))
-        r = fail_hang(log, ANSWER_TIMEOUT_MS);
+    if (result != ATLS_E_UNAVAILABLE || atls_qemu_log(qemu, &log))
+        return result;
+    if (!(result = diagnose(qemu, log)))
+        result = fail_hang(log, ANSWER_TIMEOUT_MS);
     free(log);
-    return r;
+    return result;
 }
 
 void atls_qemu_disturb(struct atls_qemu *qemu)

@@ -34,9 +34,9 @@ static bool is_stale(const struct sockaddr_un *address)
 static int bind_for_owner(int fd, const struct sockaddr_un *address)
 {
     mode_t mask = umask(0177);
-    int r = bind(fd, (const struct sockaddr *)address, sizeof *address) ? -errno : 0;
+    int result = bind(fd, (const struct sockaddr *)address, sizeof *address) ? -errno : 0;
     umask(mask);
-    return r;
+    return result;
 }
 
 int atls_server_listen(const char *path, int *fdp)
@@ -69,7 +69,7 @@ int atls_server_fault_parse(const char *text, struct atls_server_faults *faults)
     static const char *const names[] = {"exit-after", "hang-after", "drop-every", "garble-every"};
     size_t length = strcspn(text, "="), i;
     uint64_t n;
-    int r;
+    int result;
     for (i = 0; i < 4; i++)
         if (strlen(names[i]) == length && !strncmp(names[i], text, length))
             break;
@@ -80,8 +80,8 @@ int atls_server_fault_parse(const char *text, struct atls_server_faults *faults)
                          text);
     if (text[length] != '=')
         return atls_fail(-EINVAL, NULL, "fault: expected %s=N, came \"%s\"", names[i], text);
-    if ((r = atls_parse_number(text + length + 1, names[i], i < 2 ? 0 : 1, INT32_MAX, &n)))
-        return r;
+    if ((result = atls_parse_number(text + length + 1, names[i], i < 2 ? 0 : 1, INT32_MAX, &n)))
+        return result;
     if (i == 0)
         faults->exit_after = (int64_t)n;
     else if (i == 1)

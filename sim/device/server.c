@@ -158,15 +158,15 @@ static void destroy_keys_of(struct server *server, const struct connection *c)
 static int do_request(struct server *server, struct connection *c, struct atls_bytes request)
 {
     struct atls_core_reply reply;
-    int r;
+    int result;
     if (is_hindered(server))
         return 0;
     reply = ask(server, c, request);
     atls_event(server->events, "request", "{s:s, s:s}", "operation", reply.operation, "outcome",
                reply.outcome);
-    r = atls_link_answer(&c->link, reply.message);
+    result = atls_link_answer(&c->link, reply.message);
     c->repeats = false;
-    return r ? r : begin_answer(server, c);
+    return result ? result : begin_answer(server, c);
 }
 
 static int take_byte(struct server *server, struct connection *c, uint8_t byte)
@@ -195,16 +195,16 @@ static int read_requests(struct server *server, struct connection *c)
     uint8_t bytes[1024];
     ssize_t n = recv(c->fd, bytes, sizeof bytes, MSG_PEEK);
     size_t taken = 0;
-    int r = 0;
+    int result = 0;
     if (n == 0)
         return -ECONNRESET;
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-    while (!r && !c->sending && !server->exiting && taken < (size_t)n)
-        r = take_byte(server, c, bytes[taken++]);
-    if (!r && recv(c->fd, bytes, taken, 0) != (ssize_t)taken)
-        r = -EIO;
-    return r;
+    while (!result && !c->sending && !server->exiting && taken < (size_t)n)
+        result = take_byte(server, c, bytes[taken++]);
+    if (!result && recv(c->fd, bytes, taken, 0) != (ssize_t)taken)
+        result = -EIO;
+    return result;
 }
 
 static void accept_connection(struct server *server, int listener)
@@ -239,12 +239,12 @@ static void drop_connection(struct server *server, size_t index)
 static void serve_connection(struct server *server, size_t index, short events)
 {
     struct connection *c = server->connections[index];
-    int r = 0;
+    int result = 0;
     if (c->sending && events)
-        r = continue_answer(server, c);
+        result = continue_answer(server, c);
     else if (events)
-        r = read_requests(server, c);
-    if (r)
+        result = read_requests(server, c);
+    if (result)
         drop_connection(server, index);
 }
 
@@ -287,13 +287,13 @@ int atls_server_run(const struct atls_server_device *device, int listener, int s
 {
     struct server *server = calloc(1, sizeof *server);
     bool exiting;
-    int r;
+    int result;
     if (!server)
         return -ENOMEM;
     server->device = *device;
     server->events = events;
     server->faults = *faults;
-    while ((r = turn(server, listener, stop_fd)) > 0)
+    while ((result = turn(server, listener, stop_fd)) > 0)
         ;
     exiting = server->exiting;
     if (exiting)
@@ -301,5 +301,5 @@ int atls_server_run(const struct atls_server_device *device, int listener, int s
     while (server->connection_count > 0)
         drop_connection(server, server->connection_count - 1);
     free(server);
-    return r ? r : exiting ? ATLS_E_UNAVAILABLE : 0;
+    return result ? result : exiting ? ATLS_E_UNAVAILABLE : 0;
 }

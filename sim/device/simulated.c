@@ -74,13 +74,13 @@ static int measure_pristine(struct atls_simulated *device)
                              .record = &device->pristine,
                              .image_count = device->images.count};
     struct atls_bytes *slots;
-    int r = collect(&device->images, &slots);
-    if (r)
-        return r;
+    int result = collect(&device->images, &slots);
+    if (result)
+        return result;
     boot.images = slots;
-    r = atls_boot_run(&boot);
+    result = atls_boot_run(&boot);
     free(slots);
-    return r;
+    return result;
 }
 
 static int boot(struct atls_simulated *device, const struct atls_simulated_options *options,
@@ -95,22 +95,22 @@ static int boot(struct atls_simulated *device, const struct atls_simulated_optio
         .storage = device->storage,
     };
     struct atls_bytes *slots;
-    int r = 0;
+    int result = 0;
     memcpy(config.seed, seed, sizeof config.seed);
     memcpy(config.implementation_id, atls_simulated_implementation_id,
            sizeof config.implementation_id);
     if (options->has_seed) {
         device->seeded.crypto = config.crypto;
-        r = atls_derive(config.crypto, seed, "entropy", device->seeded.key);
+        result = atls_derive(config.crypto, seed, "entropy", device->seeded.key);
         config.entropy = atls_entropy_seeded(&device->seeded);
     }
-    if (!r && !(r = collect(&device->images, &slots))) {
+    if (!result && !(result = collect(&device->images, &slots))) {
         config.images = slots;
-        r = atls_core_start(&device->core, &config);
+        result = atls_core_start(&device->core, &config);
         free(slots);
     }
     atls_erase(&config, sizeof config);
-    return r;
+    return result;
 }
 
 static int check_size(const struct atls_images *images)
@@ -124,34 +124,34 @@ static int check_size(const struct atls_images *images)
 /* Other versions than those that images are made with. */
 static int release(struct atls_simulated *device, const struct atls_simulated_options *options)
 {
-    int r = 0;
-    for (size_t i = 0; !r && i < options->release_count; i++) {
+    int result = 0;
+    for (size_t i = 0; !result && i < options->release_count; i++) {
         char *order = NULL;
         if (asprintf(&order, "version:%s", options->release[i]) < 0)
             return -ENOMEM;
-        r = atls_images_tamper(&device->images, order);
+        result = atls_images_tamper(&device->images, order);
         free(order);
     }
-    return r;
+    return result;
 }
 
 static int prepare(struct atls_simulated *device, const struct atls_simulated_options *options,
                    const uint8_t seed[ATLS_DEVICE_SEED_SIZE])
 {
-    int r =
+    int result =
         options->firmware_directory
             ? atls_images_open_firmware(&atls_crypto_gnutls, seed, options->firmware_directory,
                                         options->application, options->components, &device->images)
             : atls_images_open(&atls_crypto_gnutls, seed, options->images_directory,
                                options->components, &device->images);
-    if (r || (r = check_size(&device->images)) ||
-        (r = allocate(device, device->images.count + options->tamper_count)) ||
-        (r = release(device, options)) || (r = measure_pristine(device)))
-        return r;
+    if (result || (result = check_size(&device->images)) ||
+        (result = allocate(device, device->images.count + options->tamper_count)) ||
+        (result = release(device, options)) || (result = measure_pristine(device)))
+        return result;
     for (size_t i = 0; i < options->tamper_count; i++)
-        if ((r = atls_images_tamper(&device->images, options->tamper[i])))
-            return r;
-    return (r = check_size(&device->images)) ? r : boot(device, options, seed);
+        if ((result = atls_images_tamper(&device->images, options->tamper[i])))
+            return result;
+    return (result = check_size(&device->images)) ? result : boot(device, options, seed);
 }
 
 int atls_simulated_open_with(const struct atls_simulated_options *options,
@@ -159,26 +159,26 @@ int atls_simulated_open_with(const struct atls_simulated_options *options,
                              struct atls_simulated **devicep)
 {
     struct atls_simulated *device = calloc(1, sizeof *device);
-    int r;
+    int result;
     if (!device)
         return -ENOMEM;
-    r = prepare(device, options, seed);
-    if (r)
+    result = prepare(device, options, seed);
+    if (result)
         atls_simulated_close(device);
     else
         *devicep = device;
-    return r;
+    return result;
 }
 
 int atls_simulated_open(const struct atls_simulated_options *options,
                         struct atls_simulated **devicep)
 {
     uint8_t seed[ATLS_DEVICE_SEED_SIZE];
-    int r;
-    if (!(r = atls_simulated_seed(options, seed)))
-        r = atls_simulated_open_with(options, seed, devicep);
+    int result;
+    if (!(result = atls_simulated_seed(options, seed)))
+        result = atls_simulated_open_with(options, seed, devicep);
     atls_erase(seed, sizeof seed);
-    return r;
+    return result;
 }
 
 void atls_simulated_close(struct atls_simulated *device)

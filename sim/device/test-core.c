@@ -270,35 +270,35 @@ static int failing(void)
 static int failing_hash(enum atls_hash alg, const struct atls_bytes *parts, size_t count,
                         uint8_t *digestp)
 {
-    int r = failing();
-    return r ? r : atls_crypto_gnutls.hash(alg, parts, count, digestp);
+    int result = failing();
+    return result ? result : atls_crypto_gnutls.hash(alg, parts, count, digestp);
 }
 
 static int failing_hmac(struct atls_bytes key, const struct atls_bytes *parts, size_t count,
                         uint8_t *macp)
 {
-    int r = failing();
-    return r ? r : atls_crypto_gnutls.hmac(key, parts, count, macp);
+    int result = failing();
+    return result ? result : atls_crypto_gnutls.hmac(key, parts, count, macp);
 }
 
 static int failing_random(uint8_t *bytesp, size_t count)
 {
-    int r = failing();
-    return r ? r : atls_crypto_gnutls.random(bytesp, count);
+    int result = failing();
+    return result ? result : atls_crypto_gnutls.random(bytesp, count);
 }
 
 static int failing_make_key(enum atls_curve curve, const uint8_t *seed,
                             struct atls_private_key *keyp)
 {
-    int r = failing();
-    return r ? r : atls_crypto_gnutls.make_key(curve, seed, keyp);
+    int result = failing();
+    return result ? result : atls_crypto_gnutls.make_key(curve, seed, keyp);
 }
 
 static int failing_sign(const struct atls_private_key *key, struct atls_bytes digest,
                         uint8_t *signaturep)
 {
-    int r = failing();
-    return r ? r : atls_crypto_gnutls.sign(key, digest, signaturep);
+    int result = failing();
+    return result ? result : atls_crypto_gnutls.sign(key, digest, signaturep);
 }
 
 static const struct atls_crypto failing_crypto = {
@@ -342,21 +342,21 @@ static void test_start_fails_cleanly(void **state)
 {
     struct own_core own;
     long n = 0;
-    int r;
+    int result;
     do {
         prepare_own(&own, *state);
         calls_left = n++;
-        r = atls_core_start(&own.core, &own.config);
-        if (r) {
-            assert_int_equal(r, -EIO);
+        result = atls_core_start(&own.core, &own.config);
+        if (result) {
+            assert_int_equal(result, -EIO);
             assert_false(own.core.running);
             calls_left = 1000;
             assert_int_equal(atls_core_handle(&own.core, ATLS_BYTES("\2\1", 2), answer_buffer, 1024)
                                  .message.data[1],
                              ATLS_REFUSED);
         }
-    } while (r && n < 100);
-    assert_int_equal(r, 0);
+    } while (result && n < 100);
+    assert_int_equal(result, 0);
     assert_true(n > 8);
     atls_core_stop(&own.core);
 }

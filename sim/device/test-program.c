@@ -129,10 +129,10 @@ static void test_command_lines_refused(void **state)
         {"images --seed 7 --output @/no/c", "cannot make", 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int code = wait_for(spawn(cases[i].line));
-        if (code != cases[i].code || !strstr(contents("err"), cases[i].reason))
+        int result = wait_for(spawn(cases[i].line));
+        if (result != cases[i].code || !strstr(contents("err"), cases[i].reason))
             fail_msg("%s: expected %d (%s), came %d: %s", cases[i].line, cases[i].code,
-                     cases[i].reason, code, contents("err"));
+                     cases[i].reason, result, contents("err"));
         assert_int_not_equal(access(path_in("s"), F_OK), 0);
     }
 }

@@ -82,16 +82,16 @@ static inline int use(struct atls_device *device, uint32_t expected)
     struct atls_public_key key;
     uint32_t handle;
     size_t size;
-    int r = atls_device_create_key(device, ATLS_P256, &handle, &key);
-    if (r)
-        return r;
+    int result = atls_device_create_key(device, ATLS_P256, &handle, &key);
+    if (result)
+        return result;
     if (expected)
         assert_int_equal(handle, expected);
-    if ((r = atls_device_attest_key(device, handle, ATLS_BYTES(digest, 32), &cab, &size)))
-        return r;
+    if ((result = atls_device_attest_key(device, handle, ATLS_BYTES(digest, 32), &cab, &size)))
+        return result;
     free(cab);
-    if ((r = atls_device_sign(device, handle, ATLS_BYTES(digest, 32), signature, &size)))
-        return r;
+    if ((result = atls_device_sign(device, handle, ATLS_BYTES(digest, 32), signature, &size)))
+        return result;
     return atls_crypto_gnutls.verify(&key, ATLS_BYTES(digest, 32), ATLS_BYTES(signature, size));
 }
 

@@ -16,11 +16,11 @@ static int ask(const struct atls_sink *request, struct atls_cursor *c)
 {
     int32_t size = secure_request(request->data, request->used, answer, sizeof answer);
     uint8_t operation, outcome;
-    int r;
+    int result;
     *c = atls_cursor_of(ATLS_BYTES(answer, size > 0 ? (size_t)size : 0), "sim/device/protocol.h");
-    if ((r = atls_cursor_u8(c, "operation", &operation)) ||
-        (r = atls_cursor_u8(c, "outcome", &outcome)))
-        return r;
+    if ((result = atls_cursor_u8(c, "operation", &operation)) ||
+        (result = atls_cursor_u8(c, "outcome", &outcome)))
+        return result;
     return outcome == ATLS_DONE ? 0
                                 : atls_fail(ATLS_E_REFUSED, NULL, "outcome %u", (unsigned)outcome);
 }
@@ -30,10 +30,10 @@ static int create_key(uint32_t *handlep)
     uint8_t data[8];
     struct atls_sink request = atls_sink_of(data, sizeof data);
     struct atls_cursor c;
-    int r;
+    int result;
     atls_sink_u8(&request, ATLS_OP_CREATE_KEY);
     atls_sink_u8(&request, ATLS_P256);
-    return (r = ask(&request, &c)) ? r : atls_cursor_u32(&c, "handle", handlep);
+    return (result = ask(&request, &c)) ? result : atls_cursor_u32(&c, "handle", handlep);
 }
 
 /* Evidence (prefix 3) over a challenge, or a signature (prefix 1) over a digest: 32 bytes both. */
@@ -44,13 +44,14 @@ static int use_key(enum atls_operation operation, uint32_t handle, unsigned pref
     struct atls_sink request = atls_sink_of(data, sizeof data);
     struct atls_bytes given;
     struct atls_cursor c;
-    int r;
+    int result;
     atls_sink_u8(&request, (uint8_t)operation);
     atls_sink_u32(&request, handle);
     atls_sink_vector(&request, 1, ATLS_BYTES(challenge, sizeof challenge));
-    if ((r = ask(&request, &c)) ||
-        (r = atls_cursor_vector(&c, "evidence or signature", prefix, 1, sizeof answer, &given)))
-        return r;
+    if ((result = ask(&request, &c)) ||
+        (result =
+             atls_cursor_vector(&c, "evidence or signature", prefix, 1, sizeof answer, &given)))
+        return result;
     *sizep = given.size;
     return 0;
 }

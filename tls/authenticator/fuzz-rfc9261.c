@@ -85,13 +85,13 @@ static void request(struct atls_bytes in)
     struct atls_ea ea;
     uint8_t *made;
     size_t size;
-    int r;
+    int result;
 
     connection.side = ATLS_EA_SERVER;
     MUST(atls_ea_init(&ea, &connection) == 0);
-    r = atls_ea_take_request(&ea, in, &parsed);
-    settled(&ea, r);
-    if (r == 0) {
+    result = atls_ea_take_request(&ea, in, &parsed);
+    settled(&ea, result);
+    if (result == 0) {
         within(parsed.context, in);
         within(parsed.schemes, in);
         MUST(parsed.schemes.size >= 2 && parsed.schemes.size % 2 == 0);
@@ -101,9 +101,9 @@ static void request(struct atls_bytes in)
         MUST(atls_bytes_equal(context, parsed.context));
         MUST(atls_ea_take_request(&ea, in, &parsed) == ATLS_E_MISMATCH);
         identity.scheme = (uint16_t)(parsed.schemes.data[0] << 8 | parsed.schemes.data[1]);
-        r = atls_ea_answer(&ea, context, &identity, &made, &size);
-        MUST(r == 0 || r == ATLS_E_UNSUPPORTED); /* a scheme of TLS 1.2 */
-        if (r != 0)
+        result = atls_ea_answer(&ea, context, &identity, &made, &size);
+        MUST(result == 0 || result == ATLS_E_UNSUPPORTED); /* a scheme of TLS 1.2 */
+        if (result != 0)
             MUST(atls_ea_answer(&ea, context, NULL, &made, &size) == 0);
         free(made);
     }
@@ -114,10 +114,10 @@ static void validate(struct atls_ea *ea, struct atls_bytes in, const struct atls
 {
     struct atls_ea_authenticator a;
     struct atls_bytes found;
-    int r = atls_ea_validate(ea, in, context, &a);
+    int result = atls_ea_validate(ea, in, context, &a);
 
-    settled(ea, r);
-    if (r != 0)
+    settled(ea, result);
+    if (result != 0)
         return;
     MUST(a.entry_count > 0 && a.entry_count <= ATLS_EA_ENTRIES);
     MUST(atls_ea_get_context(in, &found) == 0 && atls_bytes_equal(found, a.context));
@@ -152,13 +152,13 @@ static void answer(struct atls_bytes in)
 static void unasked(struct atls_bytes hello, struct atls_bytes in)
 {
     struct atls_ea ea;
-    int r;
+    int result;
 
     connection.side = ATLS_EA_CLIENT;
     MUST(atls_ea_init(&ea, &connection) == 0);
-    r = atls_ea_hello(&ea, hello);
-    settled(&ea, r);
-    if (r == 0)
+    result = atls_ea_hello(&ea, hello);
+    settled(&ea, result);
+    if (result == 0)
         validate(&ea, in, NULL);
     atls_ea_clear(&ea);
 }

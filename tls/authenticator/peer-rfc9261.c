@@ -148,26 +148,26 @@ static int validate(char **words)
 {
     struct atls_bytes context = bytes_of(words[0][0] == '-' ? "." : words[0]);
     struct atls_ea_authenticator a;
-    int r =
+    int result =
         atls_ea_validate(&peer.ea, bytes_of(words[1]), words[0][0] == '-' ? NULL : &context, &a);
 
-    if (!r) {
+    if (!result) {
         printf("ok ");
         print_authenticator(&a);
     }
-    return r;
+    return result;
 }
 
 static int take(char **words)
 {
     struct atls_ea_request parsed;
-    int r = atls_ea_take_request(&peer.ea, bytes_of(words[0]), &parsed);
+    int result = atls_ea_take_request(&peer.ea, bytes_of(words[0]), &parsed);
 
-    if (!r) {
+    if (!result) {
         printf("ok ");
         print_bytes(parsed.context);
     }
-    return r;
+    return result;
 }
 
 /* One command with its words; false where there is no such command. */
@@ -176,7 +176,7 @@ static bool obey(const char *command, char **words, size_t count)
     struct atls_bytes first;
     uint8_t *made = NULL;
     size_t size = 0;
-    int r = 0;
+    int result = 0;
 
     if (strcmp(command, "identity") == 0 && count > 2) {
         read_identity(words, count);
@@ -186,28 +186,28 @@ static bool obey(const char *command, char **words, size_t count)
         kept_count = held_count;
         held_count = 0;
     } else if (strcmp(command, "validate") == 0 && count == 2) {
-        r = validate(words);
+        result = validate(words);
     } else if (strcmp(command, "take") == 0 && count == 1) {
-        r = take(words);
+        result = take(words);
     } else if (strcmp(command, "request") == 0 && count >= 1) {
-        r = request(words, count, &made, &size);
+        result = request(words, count, &made, &size);
     } else if (count != 1) {
         return false;
     } else {
         first = bytes_of(words[0]);
         if (strcmp(command, "hello") == 0)
-            r = atls_ea_hello(&peer.ea, first);
+            result = atls_ea_hello(&peer.ea, first);
         else if (strcmp(command, "answer") == 0)
-            r = atls_ea_answer(&peer.ea, first, &peer.identity, &made, &size);
+            result = atls_ea_answer(&peer.ea, first, &peer.identity, &made, &size);
         else if (strcmp(command, "refuse") == 0)
-            r = atls_ea_answer(&peer.ea, first, NULL, &made, &size);
+            result = atls_ea_answer(&peer.ea, first, NULL, &made, &size);
         else if (strcmp(command, "volunteer") == 0)
-            r = atls_ea_volunteer(&peer.ea, first, &peer.identity, &made, &size);
+            result = atls_ea_volunteer(&peer.ea, first, &peer.identity, &made, &size);
         else
             return false;
     }
-    if (r)
-        printf("refused %s %u %s", r < 0 ? "error" : atls_error_name(r), peer.ea.alert,
+    if (result)
+        printf("refused %s %u %s", result < 0 ? "error" : atls_error_name(result), peer.ea.alert,
                atls_error_clause());
     else if (made) {
         printf("ok ");

@@ -68,10 +68,10 @@ static int export_value(void *context, const char *label, struct atls_bytes cont
                         uint8_t *valuep, size_t size)
 {
     const struct atls_ea_gnutls *adapter = context;
-    int r = gnutls_prf_rfc5705(adapter->session, strlen(label), label, context_value.size,
-                               (const char *)context_value.data, size, (char *)valuep);
+    int result = gnutls_prf_rfc5705(adapter->session, strlen(label), label, context_value.size,
+                                    (const char *)context_value.data, size, (char *)valuep);
 
-    return r < 0 ? fail_library("exporter", r) : 0;
+    return result < 0 ? fail_library("exporter", result) : 0;
 }
 
 static int hash_parts(void *context, const struct atls_bytes *parts, size_t count, uint8_t *digestp)
@@ -93,20 +93,20 @@ static int read_key(struct atls_bytes certificate, gnutls_pubkey_t key)
 {
     gnutls_datum_t der = datum(certificate);
     gnutls_x509_crt_t crt;
-    int r = gnutls_x509_crt_init(&crt);
+    int result = gnutls_x509_crt_init(&crt);
 
-    if (r < 0)
-        return fail_library("certificate", r);
-    r = gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER);
-    if (r >= 0)
-        r = gnutls_pubkey_import_x509(key, crt, 0);
+    if (result < 0)
+        return fail_library("certificate", result);
+    result = gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER);
+    if (result >= 0)
+        result = gnutls_pubkey_import_x509(key, crt, 0);
     gnutls_x509_crt_deinit(crt);
-    if (r == GNUTLS_E_MEMORY_ERROR)
-        return fail_library("certificate", r);
-    if (r < 0)
+    if (result == GNUTLS_E_MEMORY_ERROR)
+        return fail_library("certificate", result);
+    if (result < 0)
         return atls_fail(ATLS_E_MALFORMED, "RFC 8446 section 4.4.2",
                          "the leaf is no X.509 certificate with a key that can be used: %s",
-                         gnutls_strerror(r));
+                         gnutls_strerror(result));
     return 0;
 }
 
@@ -117,29 +117,29 @@ static int verify(void *context, uint16_t scheme, struct atls_bytes certificate,
     gnutls_sign_algorithm_t algorithm = GNUTLS_SIGN_UNKNOWN;
     gnutls_pubkey_t key;
     unsigned bits = 0;
-    int r = find_scheme(scheme, &algorithm), verified, algorithm_of_key;
+    int result = find_scheme(scheme, &algorithm), verified, algorithm_of_key;
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     verified = gnutls_pubkey_init(&key);
     if (verified < 0)
         return fail_library("public key", verified);
-    r = read_key(certificate, key);
+    result = read_key(certificate, key);
     algorithm_of_key = gnutls_pubkey_get_pk_algorithm(key, &bits);
-    if (!r && !fits(scheme, algorithm_of_key, bits)) {
-        r = atls_fail(ATLS_E_SIGNATURE, "RFC 8446 section 4.2.3",
-                      "signature scheme 0x%04x: not one of the leaf's key", scheme);
-    } else if (!r) {
+    if (!result && !fits(scheme, algorithm_of_key, bits)) {
+        result = atls_fail(ATLS_E_SIGNATURE, "RFC 8446 section 4.2.3",
+                           "signature scheme 0x%04x: not one of the leaf's key", scheme);
+    } else if (!result) {
         verified = gnutls_pubkey_verify_data2(key, algorithm, 0, &data, &value);
         if (verified == GNUTLS_E_MEMORY_ERROR)
-            r = fail_library("CertificateVerify", verified);
+            result = fail_library("CertificateVerify", verified);
         else if (verified < 0) /* whatever else the library dislikes: not verified */
-            r = atls_fail(ATLS_E_SIGNATURE, "RFC 9261 section 5.2.2",
-                          "CertificateVerify does not verify by the leaf's key: %s",
-                          gnutls_strerror(verified));
+            result = atls_fail(ATLS_E_SIGNATURE, "RFC 9261 section 5.2.2",
+                               "CertificateVerify does not verify by the leaf's key: %s",
+                               gnutls_strerror(verified));
     }
     gnutls_pubkey_deinit(key);
-    return r;
+    return result;
 }
 
 int atls_ea_gnutls_sign(void *context, uint16_t scheme, struct atls_bytes content,
@@ -148,20 +148,20 @@ int atls_ea_gnutls_sign(void *context, uint16_t scheme, struct atls_bytes conten
     gnutls_datum_t data = datum(content), value;
     gnutls_sign_algorithm_t algorithm = GNUTLS_SIGN_UNKNOWN;
     unsigned bits = 0;
-    int r = find_scheme(scheme, &algorithm), algorithm_of_key;
+    int result = find_scheme(scheme, &algorithm), algorithm_of_key;
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     algorithm_of_key = gnutls_privkey_get_pk_algorithm(context, &bits);
-    r = GNUTLS_E_CONSTRAINT_ERROR;
+    result = GNUTLS_E_CONSTRAINT_ERROR;
     if (fits(scheme, algorithm_of_key, bits))
-        r = gnutls_privkey_sign_data2(context, algorithm, 0, &data, &value);
-    if (r == GNUTLS_E_INCOMPATIBLE_SIG_WITH_KEY || r == GNUTLS_E_CONSTRAINT_ERROR ||
-        r == GNUTLS_E_INVALID_REQUEST)
+        result = gnutls_privkey_sign_data2(context, algorithm, 0, &data, &value);
+    if (result == GNUTLS_E_INCOMPATIBLE_SIG_WITH_KEY || result == GNUTLS_E_CONSTRAINT_ERROR ||
+        result == GNUTLS_E_INVALID_REQUEST)
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 9261 section 5.2.2",
                          "signature scheme 0x%04x: not one of the identity's key", scheme);
-    if (r < 0)
-        return fail_library("CertificateVerify", r);
+    if (result < 0)
+        return fail_library("CertificateVerify", result);
     if (value.size > capacity) {
         gnutls_free(value.data);
         return atls_fail(ATLS_E_LIMIT, NULL, "a signature of %u bytes", value.size);

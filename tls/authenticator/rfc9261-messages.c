@@ -64,16 +64,16 @@ int atls_ea_read_message(struct atls_ea *ea, struct atls_cursor *c, const char *
 {
     const uint8_t *start = c->at;
     uint8_t came;
-    int r = atls_cursor_u8(c, what, &came);
+    int result = atls_cursor_u8(c, what, &came);
 
-    if (!r && came != type)
-        r = ATLS_EA_REFUSE(ea, UNEXPECTED_MESSAGE, ATLS_E_MALFORMED, c->clause,
-                           "%s: expected message type %u, came %u", what, type, came);
-    if (!r)
-        r = atls_cursor_vector(c, what, 3, 0, ATLS_EA_SIZE_MAX, bodyp);
-    if (!r)
+    if (!result && came != type)
+        result = ATLS_EA_REFUSE(ea, UNEXPECTED_MESSAGE, ATLS_E_MALFORMED, c->clause,
+                                "%s: expected message type %u, came %u", what, type, came);
+    if (!result)
+        result = atls_cursor_vector(c, what, 3, 0, ATLS_EA_SIZE_MAX, bodyp);
+    if (!result)
         *wholep = ATLS_BYTES(start, (size_t)(c->at - start));
-    return r;
+    return result;
 }
 
 int atls_ea_check_size(struct atls_bytes in)
@@ -90,41 +90,43 @@ static int read_extensions(struct atls_ea *ea, struct atls_bytes block,
 {
     struct atls_cursor c = atls_cursor_of(block, "RFC 8446 section 4.2");
     size_t count = 0;
-    int r = 0;
+    int result = 0;
 
-    while (!r && c.left) {
+    while (!result && c.left) {
         struct atls_ea_extension *e = &extensions[count];
 
         if (count == most)
             return atls_fail(ATLS_E_LIMIT, NULL, "extensions: more than %zu", most);
-        r = atls_cursor_u16(&c, "extension_type", &e->type);
-        if (!r)
-            r = atls_cursor_vector(&c, "extension_data", 2, 0, UINT16_MAX, &e->data);
-        for (size_t i = 0; !r && i < count; i++)
+        result = atls_cursor_u16(&c, "extension_type", &e->type);
+        if (!result)
+            result = atls_cursor_vector(&c, "extension_data", 2, 0, UINT16_MAX, &e->data);
+        for (size_t i = 0; !result && i < count; i++)
             if (extensions[i].type == e->type)
-                r = ATLS_EA_REFUSE(ea, ILLEGAL_PARAMETER, ATLS_E_MALFORMED, "RFC 8446 section 4.2",
+                result =
+                    ATLS_EA_REFUSE(ea, ILLEGAL_PARAMETER, ATLS_E_MALFORMED, "RFC 8446 section 4.2",
                                    "extension %u comes twice", e->type);
         count++;
     }
-    if (!r)
+    if (!result)
         *countp = count;
-    return r;
+    return result;
 }
 
 static int read_schemes(struct atls_bytes data, struct atls_bytes *schemesp)
 {
     struct atls_cursor c = atls_cursor_of(data, "RFC 8446 section 4.2.3");
     struct atls_bytes schemes;
-    int r = atls_cursor_vector(&c, "supported_signature_algorithms", 2, 2, 65534, &schemes);
+    int result = atls_cursor_vector(&c, "supported_signature_algorithms", 2, 2, 65534, &schemes);
 
-    if (!r)
-        r = atls_cursor_end(&c, "signature_algorithms");
-    if (!r && schemes.size % 2)
-        r = atls_fail(ATLS_E_MALFORMED, "RFC 8446 section 4.2.3",
+    if (!result)
+        result = atls_cursor_end(&c, "signature_algorithms");
+    if (!result && schemes.size % 2)
+        result =
+            atls_fail(ATLS_E_MALFORMED, "RFC 8446 section 4.2.3",
                       "supported_signature_algorithms: %zu bytes, an odd number", schemes.size);
-    if (!r)
+    if (!result)
         *schemesp = schemes;
-    return r;
+    return result;
 }
 
 /* What section 4 says of the extensions of a request. */
@@ -148,42 +150,43 @@ int atls_ea_read_request(struct atls_ea *ea, struct atls_bytes in, uint8_t type,
 {
     struct atls_cursor c = atls_cursor_of(in, "RFC 9261 section 4");
     struct atls_bytes body, whole, block, data;
-    int r = atls_ea_check_size(in);
+    int result = atls_ea_check_size(in);
 
-    if (!r)
-        r = atls_ea_read_message(ea, &c, "authenticator request", type, &body, &whole);
-    if (!r)
-        r = atls_cursor_end(&c, "authenticator request");
-    if (r)
-        return r;
+    if (!result)
+        result = atls_ea_read_message(ea, &c, "authenticator request", type, &body, &whole);
+    if (!result)
+        result = atls_cursor_end(&c, "authenticator request");
+    if (result)
+        return result;
     c = atls_cursor_of(body, "RFC 9261 section 4");
     memset(requestp, 0, sizeof *requestp);
-    r = atls_cursor_vector(&c, "certificate_request_context", 1, 0, ATLS_EA_CONTEXT_MAX,
-                           &requestp->context);
-    if (!r)
-        r = atls_cursor_vector(&c, "extensions", 2, lax ? 0 : 2, UINT16_MAX, &block);
-    if (!r)
-        r = atls_cursor_end(&c, "request");
-    if (!r)
-        r = read_extensions(ea, block, requestp->extensions, ATLS_EA_OFFERS,
-                            &requestp->extension_count);
-    if (!r && !lax)
+    result = atls_cursor_vector(&c, "certificate_request_context", 1, 0, ATLS_EA_CONTEXT_MAX,
+                                &requestp->context);
+    if (!result)
+        result = atls_cursor_vector(&c, "extensions", 2, lax ? 0 : 2, UINT16_MAX, &block);
+    if (!result)
+        result = atls_cursor_end(&c, "request");
+    if (!result)
+        result = read_extensions(ea, block, requestp->extensions, ATLS_EA_OFFERS,
+                                 &requestp->extension_count);
+    if (!result && !lax)
         return check_offers(ea, requestp);
-    if (!r && atls_ea_requested(requestp, ATLS_EA_SIGNATURE_ALGORITHMS, &data) == 0)
-        r = read_schemes(data, &requestp->schemes);
-    return r;
+    if (!result && atls_ea_requested(requestp, ATLS_EA_SIGNATURE_ALGORITHMS, &data) == 0)
+        result = read_schemes(data, &requestp->schemes);
+    return result;
 }
 
 int atls_ea_read_hello(struct atls_ea *ea, struct atls_bytes block, struct atls_ea_request *offerp)
 {
     struct atls_bytes data;
-    int r;
+    int result;
 
     memset(offerp, 0, sizeof *offerp);
-    r = read_extensions(ea, block, offerp->extensions, ATLS_EA_OFFERS, &offerp->extension_count);
-    if (!r && atls_ea_requested(offerp, ATLS_EA_SIGNATURE_ALGORITHMS, &data) == 0)
-        r = read_schemes(data, &offerp->schemes);
-    return r;
+    result =
+        read_extensions(ea, block, offerp->extensions, ATLS_EA_OFFERS, &offerp->extension_count);
+    if (!result && atls_ea_requested(offerp, ATLS_EA_SIGNATURE_ALGORITHMS, &data) == 0)
+        result = read_schemes(data, &offerp->schemes);
+    return result;
 }
 
 int atls_ea_read_certificate(struct atls_ea *ea, struct atls_bytes body,
@@ -191,30 +194,31 @@ int atls_ea_read_certificate(struct atls_ea *ea, struct atls_bytes body,
 {
     struct atls_cursor c = atls_cursor_of(body, "RFC 8446 section 4.4.2"), list;
     struct atls_bytes entries, block;
-    int r = atls_cursor_vector(&c, "certificate_request_context", 1, 0, ATLS_EA_CONTEXT_MAX,
-                               &a->context);
+    int result = atls_cursor_vector(&c, "certificate_request_context", 1, 0, ATLS_EA_CONTEXT_MAX,
+                                    &a->context);
 
-    if (!r)
-        r = atls_cursor_vector(&c, "certificate_list", 3, 0, 0xffffff, &entries);
-    if (!r)
-        r = atls_cursor_end(&c, "Certificate");
-    if (r)
-        return r;
+    if (!result)
+        result = atls_cursor_vector(&c, "certificate_list", 3, 0, 0xffffff, &entries);
+    if (!result)
+        result = atls_cursor_end(&c, "Certificate");
+    if (result)
+        return result;
     list = atls_cursor_of(entries, "RFC 8446 section 4.4.2");
-    while (!r && list.left) {
+    while (!result && list.left) {
         struct atls_ea_entry *e = &a->entries[a->entry_count];
 
         if (a->entry_count == ATLS_EA_ENTRIES)
             return atls_fail(ATLS_E_LIMIT, NULL, "certificate_list: more than %d entries",
                              ATLS_EA_ENTRIES);
-        r = atls_cursor_vector(&list, "cert_data", 3, 1, 0xffffff, &e->certificate);
-        if (!r)
-            r = atls_cursor_vector(&list, "extensions", 2, 0, UINT16_MAX, &block);
-        if (!r)
-            r = read_extensions(ea, block, e->extensions, ATLS_EA_EXTENSIONS, &e->extension_count);
+        result = atls_cursor_vector(&list, "cert_data", 3, 1, 0xffffff, &e->certificate);
+        if (!result)
+            result = atls_cursor_vector(&list, "extensions", 2, 0, UINT16_MAX, &block);
+        if (!result)
+            result =
+                read_extensions(ea, block, e->extensions, ATLS_EA_EXTENSIONS, &e->extension_count);
         a->entry_count++;
     }
-    return r;
+    return result;
 }
 
 int atls_ea_get_context(struct atls_bytes message, struct atls_bytes *contextp)
@@ -222,12 +226,12 @@ int atls_ea_get_context(struct atls_bytes message, struct atls_bytes *contextp)
     struct atls_cursor c = atls_cursor_of(message, "RFC 9261 section 7.2");
     struct atls_bytes body;
     uint8_t type;
-    int r = atls_cursor_u8(&c, "message type", &type);
+    int result = atls_cursor_u8(&c, "message type", &type);
 
-    if (!r)
-        r = atls_cursor_vector(&c, "message", 3, 0, ATLS_EA_SIZE_MAX, &body);
-    if (r)
-        return r;
+    if (!result)
+        result = atls_cursor_vector(&c, "message", 3, 0, ATLS_EA_SIZE_MAX, &body);
+    if (result)
+        return result;
     if (type == ATLS_EA_FINISHED)
         return atls_fail(ATLS_E_MISSING, "RFC 9261 section 6",
                          "an empty authenticator has no certificate_request_context");
@@ -347,14 +351,14 @@ static int check_block(const struct atls_ea_extension *extensions, size_t count,
 int atls_ea_request_size(struct atls_bytes context, const struct atls_ea_extension *extensions,
                          size_t count, size_t *sizep)
 {
-    int r = check_block(extensions, count, ATLS_EA_OFFERS);
+    int result = check_block(extensions, count, ATLS_EA_OFFERS);
 
-    if (!r && context.size > ATLS_EA_CONTEXT_MAX)
-        r = atls_fail(ATLS_E_LIMIT, "RFC 9261 section 4",
-                      "certificate_request_context of %zu bytes", context.size);
-    if (!r)
+    if (!result && context.size > ATLS_EA_CONTEXT_MAX)
+        result = atls_fail(ATLS_E_LIMIT, "RFC 9261 section 4",
+                           "certificate_request_context of %zu bytes", context.size);
+    if (!result)
         *sizep = ATLS_EA_HEADER + 1 + context.size + 2 + extensions_size(extensions, count);
-    return r;
+    return result;
 }
 
 void atls_ea_write_request(struct atls_sink *s, uint8_t type, struct atls_bytes context,
@@ -387,10 +391,10 @@ int atls_ea_list_size(const struct atls_ea_identity *identity, size_t *sizep)
                          identity->entry_count);
     for (size_t i = 0; i < identity->entry_count; i++) {
         const struct atls_ea_entry *e = &identity->entries[i];
-        int r = check_block(e->extensions, e->extension_count, ATLS_EA_EXTENSIONS);
+        int result = check_block(e->extensions, e->extension_count, ATLS_EA_EXTENSIONS);
 
-        if (r)
-            return r;
+        if (result)
+            return result;
         if (e->certificate.size == 0 || e->certificate.size > ATLS_EA_SIZE_MAX)
             return atls_fail(ATLS_E_LIMIT, "RFC 8446 section 4.4.2", "a certificate of %zu bytes",
                              e->certificate.size);

@@ -110,23 +110,23 @@ static int export_keys(struct atls_ea *ea)
                             "EXPORTER-server authenticator finished key"},
     };
     const struct atls_ea_connection *c = ea->connection;
-    int r = 0;
+    int result = 0;
 
-    for (int side = 0; side < 2 && !r; side++) {
-        r = c->exporter(c->context, labels[side][0], ATLS_BYTES(NULL, 0),
-                        ea->keys[side].handshake_context, c->hash_size);
-        if (!r)
-            r = c->exporter(c->context, labels[side][1], ATLS_BYTES(NULL, 0),
-                            ea->keys[side].finished_key, c->hash_size);
+    for (int side = 0; side < 2 && !result; side++) {
+        result = c->exporter(c->context, labels[side][0], ATLS_BYTES(NULL, 0),
+                             ea->keys[side].handshake_context, c->hash_size);
+        if (!result)
+            result = c->exporter(c->context, labels[side][1], ATLS_BYTES(NULL, 0),
+                                 ea->keys[side].finished_key, c->hash_size);
     }
-    return r;
+    return result;
 }
 
 int atls_ea_init(struct atls_ea *ea, const struct atls_ea_connection *connection)
 {
     uint16_t version = connection->version;
     bool old = version == 0x0303 || version == 0xfefd;
-    int r;
+    int result;
 
     memset(ea, 0, sizeof *ea);
     ea->connection = connection;
@@ -140,10 +140,10 @@ int atls_ea_init(struct atls_ea *ea, const struct atls_ea_connection *connection
     if (connection->hash_size == 0 || connection->hash_size > ATLS_EA_HASH_MAX)
         return settle(ea, atls_fail(-EINVAL, "RFC 9261 section 5.1", "a hash of %zu bytes",
                                     connection->hash_size));
-    r = export_keys(ea);
-    if (r)
+    result = export_keys(ea);
+    if (result)
         atls_ea_clear(ea);
-    return settle(ea, r);
+    return settle(ea, result);
 }
 
 void atls_ea_clear(struct atls_ea *ea)
@@ -159,12 +159,12 @@ int atls_ea_hello(struct atls_ea *ea, struct atls_bytes extensions)
 {
     struct atls_ea_request offer;
     uint8_t *copy;
-    int r;
+    int result;
 
     ea->alert = ATLS_EA_DECODE_ERROR;
-    r = atls_ea_read_hello(ea, extensions, &offer);
-    if (r)
-        return settle(ea, r);
+    result = atls_ea_read_hello(ea, extensions, &offer);
+    if (result)
+        return settle(ea, result);
     copy = malloc(extensions.size ? extensions.size : 1);
     if (!copy)
         return settle(ea, atls_fail(-ENOMEM, NULL, "no memory for a ClientHello"));
@@ -221,11 +221,11 @@ static int finished(struct atls_ea *ea, enum atls_ea_side sender, const struct a
 {
     const struct atls_ea_connection *c = ea->connection;
     uint8_t digest[ATLS_EA_HASH_MAX];
-    int r = transcript(ea, sender, x, messages, digest);
+    int result = transcript(ea, sender, x, messages, digest);
 
-    return r ? r
-             : c->hmac(c->context, ATLS_BYTES(ea->keys[sender].finished_key, c->hash_size),
-                       ATLS_BYTES(digest, c->hash_size), macp);
+    return result ? result
+                  : c->hmac(c->context, ATLS_BYTES(ea->keys[sender].finished_key, c->hash_size),
+                            ATLS_BYTES(digest, c->hash_size), macp);
 }
 
 static int make_request(struct atls_ea *ea, struct atls_bytes context,
@@ -235,16 +235,16 @@ static int make_request(struct atls_ea *ea, struct atls_bytes context,
     struct atls_sink s = atls_sink_of(message, size);
     struct atls_ea_request parsed;
     struct atls_bytes written;
-    int r;
+    int result;
 
     atls_ea_write_request(&s, ea->request_type, context, extensions, count);
-    r = atls_sink_done(&s, &written);
-    if (!r)
-        r = atls_ea_read_request(ea, written, ea->request_type, ea->lax, &parsed);
-    if (!r && !ea->lax)
-        r = check_new(ea, context);
-    if (r)
-        return r > 0 && r != ATLS_E_LIMIT ? -EINVAL : r; /* the text stays */
+    result = atls_sink_done(&s, &written);
+    if (!result)
+        result = atls_ea_read_request(ea, written, ea->request_type, ea->lax, &parsed);
+    if (!result && !ea->lax)
+        result = check_new(ea, context);
+    if (result)
+        return result > 0 && result != ATLS_E_LIMIT ? -EINVAL : result; /* the text stays */
     return remember(ea, ASKED_HERE, context, written);
 }
 
@@ -254,18 +254,18 @@ int atls_ea_make_request(struct atls_ea *ea, struct atls_bytes context,
 {
     uint8_t *message;
     size_t size;
-    int r = atls_ea_request_size(context, extensions, count, &size);
+    int result = atls_ea_request_size(context, extensions, count, &size);
 
     ea->alert = ATLS_EA_INTERNAL_ERROR;
-    if (r)
-        return settle(ea, r);
+    if (result)
+        return settle(ea, result);
     message = malloc(size);
     if (!message)
         return settle(ea, atls_fail(-ENOMEM, NULL, "no memory for a request"));
-    r = make_request(ea, context, extensions, count, message, size);
-    if (r) {
+    result = make_request(ea, context, extensions, count, message, size);
+    if (result) {
         free(message);
-        return settle(ea, r);
+        return settle(ea, result);
     }
     *requestp = message;
     *sizep = size;
@@ -276,28 +276,28 @@ int atls_ea_take_request(struct atls_ea *ea, struct atls_bytes request,
                          struct atls_ea_request *requestp)
 {
     struct atls_ea_request parsed;
-    int r;
+    int result;
 
     ea->alert = ATLS_EA_DECODE_ERROR;
-    r = atls_ea_read_request(ea, request, atls_ea_request_type(other_side(ea->connection->side)),
-                             false, &parsed);
-    if (!r)
-        r = check_new(ea, parsed.context);
-    if (!r)
-        r = remember(ea, ASKED_THERE, parsed.context, request);
-    if (!r)
+    result = atls_ea_read_request(
+        ea, request, atls_ea_request_type(other_side(ea->connection->side)), false, &parsed);
+    if (!result)
+        result = check_new(ea, parsed.context);
+    if (!result)
+        result = remember(ea, ASKED_THERE, parsed.context, request);
+    if (!result)
         *requestp = parsed;
-    return settle(ea, r);
+    return settle(ea, result);
 }
 
 static int write_finished(struct atls_ea *ea, const struct atls_ea_exchange *x,
                           struct atls_bytes messages, struct atls_sink *s)
 {
     uint8_t mac[ATLS_EA_HASH_MAX];
-    int r = finished(ea, ea->connection->side, x, messages, mac);
+    int result = finished(ea, ea->connection->side, x, messages, mac);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     atls_sink_u8(s, ATLS_EA_FINISHED);
     atls_sink_vector(s, 3, ATLS_BYTES(mac, ea->connection->hash_size));
     return 0;
@@ -307,15 +307,15 @@ static int write_finished(struct atls_ea *ea, const struct atls_ea_exchange *x,
 static int check_identity(struct atls_ea *ea, const struct atls_ea_identity *identity,
                           const struct atls_ea_request *offer)
 {
-    int r;
+    int result;
 
     if (ea->lax)
         return 0;
-    r = atls_ea_check_scheme(ea, identity->scheme, offer);
-    if (r)
-        return r;
-    r = atls_ea_check_entries(ea, identity->entries, identity->entry_count, offer);
-    return r > 0 ? -EINVAL : r; /* the text stays */
+    result = atls_ea_check_scheme(ea, identity->scheme, offer);
+    if (result)
+        return result;
+    result = atls_ea_check_entries(ea, identity->entries, identity->entry_count, offer);
+    return result > 0 ? -EINVAL : result; /* the text stays */
 }
 
 /* Certificate || CertificateVerify || Finished (section 5.2.4). */
@@ -326,23 +326,23 @@ static int write_authenticator(struct atls_ea *ea, const struct atls_ea_exchange
     uint8_t content[CONTENT_MAX], signature[ATLS_EA_SIGNATURE_MAX];
     struct atls_bytes written, to_sign;
     size_t size;
-    int r;
+    int result;
 
     atls_ea_write_certificate(s, context, identity, list);
-    r = atls_sink_done(s, &written);
-    if (!r)
-        r = signed_content(ea, ea->connection->side, x, written, content, &to_sign);
-    if (!r)
-        r = identity->sign(identity->context, identity->scheme, to_sign, signature,
-                           sizeof signature, &size);
-    if (r)
-        return r;
+    result = atls_sink_done(s, &written);
+    if (!result)
+        result = signed_content(ea, ea->connection->side, x, written, content, &to_sign);
+    if (!result)
+        result = identity->sign(identity->context, identity->scheme, to_sign, signature,
+                                sizeof signature, &size);
+    if (result)
+        return result;
     atls_sink_u8(s, ATLS_EA_CERTIFICATE_VERIFY);
     atls_sink_u24(s, (uint32_t)(2 + 2 + size));
     atls_sink_u16(s, identity->scheme);
     atls_sink_vector(s, 2, ATLS_BYTES(signature, size));
-    r = atls_sink_done(s, &written);
-    return r ? r : write_finished(ea, x, written, s);
+    result = atls_sink_done(s, &written);
+    return result ? result : write_finished(ea, x, written, s);
 }
 
 static int make_authenticator(struct atls_ea *ea, const struct atls_ea_exchange *x,
@@ -355,30 +355,30 @@ static int make_authenticator(struct atls_ea *ea, const struct atls_ea_exchange 
     struct atls_ea_request offer;
     struct atls_sink s;
     uint8_t *bytes;
-    int r = read_offer(ea, x, &offer);
+    int result = read_offer(ea, x, &offer);
 
-    if (!r)
-        r = identity ? atls_ea_list_size(identity, &list)
-                     : atls_ea_empty_certificate(context, empty, &written);
-    if (!r && identity)
-        r = check_identity(ea, identity, &offer);
+    if (!result)
+        result = identity ? atls_ea_list_size(identity, &list)
+                          : atls_ea_empty_certificate(context, empty, &written);
+    if (!result && identity)
+        result = check_identity(ea, identity, &offer);
     room = ATLS_EA_EMPTY_MAX + list + ATLS_EA_HEADER + 4 + ATLS_EA_SIGNATURE_MAX + ATLS_EA_HEADER +
            ATLS_EA_HASH_MAX;
-    if (!r && room > ATLS_EA_SIZE_MAX)
-        r = atls_fail(ATLS_E_LIMIT, NULL, "a chain of %zu bytes", list);
-    if (r)
-        return r;
+    if (!result && room > ATLS_EA_SIZE_MAX)
+        result = atls_fail(ATLS_E_LIMIT, NULL, "a chain of %zu bytes", list);
+    if (result)
+        return result;
     bytes = malloc(room);
     if (!bytes)
         return atls_fail(-ENOMEM, NULL, "no memory for an authenticator");
     s = atls_sink_of(bytes, room);
-    r = identity ? write_authenticator(ea, x, context, identity, list, &s)
-                 : write_finished(ea, x, written, &s);
-    if (!r)
-        r = atls_sink_done(&s, &written);
-    if (r) {
+    result = identity ? write_authenticator(ea, x, context, identity, list, &s)
+                      : write_finished(ea, x, written, &s);
+    if (!result)
+        result = atls_sink_done(&s, &written);
+    if (result) {
         free(bytes);
-        return r;
+        return result;
     }
     *authenticatorp = bytes;
     *sizep = written.size;
@@ -389,16 +389,16 @@ int atls_ea_answer(struct atls_ea *ea, struct atls_bytes context,
                    const struct atls_ea_identity *identity, uint8_t **authenticatorp, size_t *sizep)
 {
     struct atls_ea_exchange *x = exchange_of(ea, context);
-    int r;
+    int result;
 
     ea->alert = ATLS_EA_INTERNAL_ERROR;
     if (!x || x->kind != ASKED_THERE || x->done)
         return settle(ea, atls_fail(-EINVAL, "RFC 9261 section 5.2",
                                     "no request with this context waits for an answer"));
-    r = make_authenticator(ea, x, context, identity, authenticatorp, sizep);
-    if (!r)
+    result = make_authenticator(ea, x, context, identity, authenticatorp, sizep);
+    if (!result)
         finish_exchange(x);
-    return settle(ea, r);
+    return settle(ea, result);
 }
 
 int atls_ea_volunteer(struct atls_ea *ea, struct atls_bytes context,
@@ -407,24 +407,24 @@ int atls_ea_volunteer(struct atls_ea *ea, struct atls_bytes context,
 {
     uint8_t *made;
     size_t size;
-    int r = 0;
+    int result = 0;
 
     ea->alert = ATLS_EA_INTERNAL_ERROR;
     if (!identity || context.size > ATLS_EA_CONTEXT_MAX)
-        r = atls_fail(-EINVAL, "RFC 9261 section 6", "only a request is refused");
+        result = atls_fail(-EINVAL, "RFC 9261 section 6", "only a request is refused");
     else if (!ea->lax && ea->connection->side == ATLS_EA_CLIENT)
-        r = atls_fail(-EINVAL, "RFC 9261 section 5",
-                      "a client sends no authenticator that nobody asked for");
+        result = atls_fail(-EINVAL, "RFC 9261 section 5",
+                           "a client sends no authenticator that nobody asked for");
     else if (!ea->lax && check_new(ea, context) != 0)
-        r = -EINVAL; /* the text stays */
-    if (!r)
-        r = make_authenticator(ea, NULL, context, identity, &made, &size);
-    if (r)
-        return settle(ea, r);
-    r = remember(ea, UNASKED, context, ATLS_BYTES(NULL, 0));
-    if (r) {
+        result = -EINVAL; /* the text stays */
+    if (!result)
+        result = make_authenticator(ea, NULL, context, identity, &made, &size);
+    if (result)
+        return settle(ea, result);
+    result = remember(ea, UNASKED, context, ATLS_BYTES(NULL, 0));
+    if (result) {
         free(made);
-        return settle(ea, r);
+        return settle(ea, result);
     }
     *authenticatorp = made;
     *sizep = size;
@@ -437,14 +437,14 @@ static int check_finished(struct atls_ea *ea, const struct atls_ea_exchange *x,
 {
     size_t size = ea->connection->hash_size;
     uint8_t mac[ATLS_EA_HASH_MAX];
-    int r;
+    int result;
 
     if (verify_data.size != size)
         return atls_fail(ATLS_E_MALFORMED, "RFC 9261 section 5.2.3",
                          "Finished: expected %zu bytes, came %zu", size, verify_data.size);
-    r = finished(ea, other_side(ea->connection->side), x, messages, mac);
-    if (r)
-        return r;
+    result = finished(ea, other_side(ea->connection->side), x, messages, mac);
+    if (result)
+        return result;
     if (!atls_bytes_equal_secret(verify_data, ATLS_BYTES(mac, size)))
         return ATLS_EA_REFUSE(
             ea, DECRYPT_ERROR, ATLS_E_MISMATCH, "RFC 9261 section 5.2.3",
@@ -457,20 +457,20 @@ static int check_empty(struct atls_ea *ea, struct atls_ea_exchange *x, struct at
     struct atls_cursor c = atls_cursor_of(in, "RFC 9261 section 6");
     struct atls_bytes verify_data, whole, certificate;
     uint8_t buffer[ATLS_EA_EMPTY_MAX];
-    int r = atls_ea_read_message(ea, &c, "Finished", ATLS_EA_FINISHED, &verify_data, &whole);
+    int result = atls_ea_read_message(ea, &c, "Finished", ATLS_EA_FINISHED, &verify_data, &whole);
 
-    if (!r)
-        r = atls_cursor_end(&c, "empty authenticator");
-    if (!r && !x)
-        r = ATLS_EA_REFUSE(ea, UNEXPECTED_MESSAGE, ATLS_E_MALFORMED, "RFC 9261 section 6",
-                           "an empty authenticator that nobody asked for");
-    if (!r)
-        r = atls_ea_empty_certificate(ATLS_BYTES(x->context, x->context_size), buffer,
-                                      &certificate);
-    if (!r)
-        r = check_finished(ea, x, certificate, verify_data);
-    if (r)
-        return r;
+    if (!result)
+        result = atls_cursor_end(&c, "empty authenticator");
+    if (!result && !x)
+        result = ATLS_EA_REFUSE(ea, UNEXPECTED_MESSAGE, ATLS_E_MALFORMED, "RFC 9261 section 6",
+                                "an empty authenticator that nobody asked for");
+    if (!result)
+        result = atls_ea_empty_certificate(ATLS_BYTES(x->context, x->context_size), buffer,
+                                           &certificate);
+    if (!result)
+        result = check_finished(ea, x, certificate, verify_data);
+    if (result)
+        return result;
     finish_exchange(x);
     return ATLS_EA_REFUSE(ea, CERTIFICATE_REQUIRED, ATLS_E_REFUSED, "RFC 9261 section 6",
                           "the peer has no identity to answer with, or does not want to");
@@ -485,10 +485,10 @@ static int check_certificate(struct atls_ea *ea, const struct atls_ea_exchange *
         return ATLS_EA_REFUSE(ea, ILLEGAL_PARAMETER, ATLS_E_MISMATCH, "RFC 9261 section 5.2.1",
                               "certificate_request_context: not that of the request");
     if (!x) {
-        int r = check_new(ea, a->context);
+        int result = check_new(ea, a->context);
 
-        if (r)
-            return r;
+        if (result)
+            return result;
     }
     if (a->entry_count == 0)
         return atls_fail(ATLS_E_MALFORMED, "RFC 9261 section 6",
@@ -504,23 +504,23 @@ static int check_signature(struct atls_ea *ea, const struct atls_ea_exchange *x,
     struct atls_cursor c = atls_cursor_of(body, "RFC 9261 section 5.2.2");
     struct atls_bytes signature, content;
     uint8_t buffer[CONTENT_MAX];
-    int r = atls_cursor_u16(&c, "algorithm", &a->scheme);
+    int result = atls_cursor_u16(&c, "algorithm", &a->scheme);
 
-    if (!r)
-        r = atls_cursor_vector(&c, "signature", 2, 0, UINT16_MAX, &signature);
-    if (!r)
-        r = atls_cursor_end(&c, "CertificateVerify");
-    if (!r)
-        r = atls_ea_check_scheme(ea, a->scheme, offer);
-    if (!r)
-        r = signed_content(ea, other_side(connection->side), x, certificate, buffer, &content);
-    if (r)
-        return r;
-    r = connection->verify(connection->context, a->scheme, a->entries[0].certificate, content,
-                           signature);
-    if (r > 0)
-        ea->alert = r == ATLS_E_SIGNATURE ? ATLS_EA_DECRYPT_ERROR : ATLS_EA_BAD_CERTIFICATE;
-    return r;
+    if (!result)
+        result = atls_cursor_vector(&c, "signature", 2, 0, UINT16_MAX, &signature);
+    if (!result)
+        result = atls_cursor_end(&c, "CertificateVerify");
+    if (!result)
+        result = atls_ea_check_scheme(ea, a->scheme, offer);
+    if (!result)
+        result = signed_content(ea, other_side(connection->side), x, certificate, buffer, &content);
+    if (result)
+        return result;
+    result = connection->verify(connection->context, a->scheme, a->entries[0].certificate, content,
+                                signature);
+    if (result > 0)
+        ea->alert = result == ATLS_E_SIGNATURE ? ATLS_EA_DECRYPT_ERROR : ATLS_EA_BAD_CERTIFICATE;
+    return result;
 }
 
 static int check_authenticator(struct atls_ea *ea, const struct atls_ea_exchange *x,
@@ -529,26 +529,27 @@ static int check_authenticator(struct atls_ea *ea, const struct atls_ea_exchange
     struct atls_cursor c = atls_cursor_of(in, "RFC 9261 section 5.2");
     struct atls_bytes body, certificate, verify_body, verify, verify_data, whole;
     struct atls_ea_request offer;
-    int r = atls_ea_read_message(ea, &c, "Certificate", ATLS_EA_CERTIFICATE, &body, &certificate);
+    int result =
+        atls_ea_read_message(ea, &c, "Certificate", ATLS_EA_CERTIFICATE, &body, &certificate);
 
-    if (!r)
-        r = atls_ea_read_message(ea, &c, "CertificateVerify", ATLS_EA_CERTIFICATE_VERIFY,
-                                 &verify_body, &verify);
-    if (!r)
-        r = atls_ea_read_message(ea, &c, "Finished", ATLS_EA_FINISHED, &verify_data, &whole);
-    if (!r)
-        r = atls_cursor_end(&c, "authenticator");
-    if (!r)
-        r = atls_ea_read_certificate(ea, body, a);
-    if (!r)
-        r = read_offer(ea, x, &offer);
-    if (!r)
-        r = check_certificate(ea, x, &offer, a);
-    if (!r)
-        r = check_signature(ea, x, &offer, certificate, verify_body, a);
-    return r ? r
-             : check_finished(ea, x, ATLS_BYTES(in.data, certificate.size + verify.size),
-                              verify_data);
+    if (!result)
+        result = atls_ea_read_message(ea, &c, "CertificateVerify", ATLS_EA_CERTIFICATE_VERIFY,
+                                      &verify_body, &verify);
+    if (!result)
+        result = atls_ea_read_message(ea, &c, "Finished", ATLS_EA_FINISHED, &verify_data, &whole);
+    if (!result)
+        result = atls_cursor_end(&c, "authenticator");
+    if (!result)
+        result = atls_ea_read_certificate(ea, body, a);
+    if (!result)
+        result = read_offer(ea, x, &offer);
+    if (!result)
+        result = check_certificate(ea, x, &offer, a);
+    if (!result)
+        result = check_signature(ea, x, &offer, certificate, verify_body, a);
+    return result ? result
+                  : check_finished(ea, x, ATLS_BYTES(in.data, certificate.size + verify.size),
+                                   verify_data);
 }
 
 int atls_ea_validate(struct atls_ea *ea, struct atls_bytes authenticator,
@@ -556,7 +557,7 @@ int atls_ea_validate(struct atls_ea *ea, struct atls_bytes authenticator,
 {
     struct atls_ea_authenticator parsed = {.entry_count = 0};
     struct atls_ea_exchange *x = context ? exchange_of(ea, *context) : NULL;
-    int r;
+    int result;
 
     ea->alert = ATLS_EA_DECODE_ERROR;
     if (context && (!x || x->kind != ASKED_HERE))
@@ -569,15 +570,15 @@ int atls_ea_validate(struct atls_ea *ea, struct atls_bytes authenticator,
         return settle(ea,
                       ATLS_EA_REFUSE(ea, UNEXPECTED_MESSAGE, ATLS_E_MALFORMED, "RFC 9261 section 5",
                                      "a client's authenticator that nobody asked for"));
-    r = atls_ea_check_size(authenticator);
-    if (!r && authenticator.size && authenticator.data[0] == ATLS_EA_FINISHED)
+    result = atls_ea_check_size(authenticator);
+    if (!result && authenticator.size && authenticator.data[0] == ATLS_EA_FINISHED)
         return settle(ea, check_empty(ea, x, authenticator));
-    if (!r)
-        r = check_authenticator(ea, x, authenticator, &parsed);
-    if (!r && !x)
-        r = remember(ea, UNASKED, parsed.context, ATLS_BYTES(NULL, 0));
-    if (r)
-        return settle(ea, r);
+    if (!result)
+        result = check_authenticator(ea, x, authenticator, &parsed);
+    if (!result && !x)
+        result = remember(ea, UNASKED, parsed.context, ATLS_BYTES(NULL, 0));
+    if (result)
+        return settle(ea, result);
     if (x)
         finish_exchange(x);
     *authenticatorp = parsed;

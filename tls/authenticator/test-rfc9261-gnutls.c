@@ -64,9 +64,9 @@ static void close_end(struct end *end)
 
 static int start(struct end *end, enum atls_ea_side side)
 {
-    int r = atls_ea_gnutls_connection(end->session, side, &end->adapter, &end->connection);
+    int result = atls_ea_gnutls_connection(end->session, side, &end->adapter, &end->connection);
 
-    return r ? r : atls_ea_init(&end->ea, &end->connection);
+    return result ? result : atls_ea_init(&end->ea, &end->connection);
 }
 
 static const struct session_row {

@@ -173,12 +173,12 @@ static void places(void **state)
     uint8_t *made;
     char text[200];
     size_t size;
-    int r;
+    int result;
 
     assert_int_equal(atls_ea_init(&ea, &fake), 0);
-    r = atls_ea_make_request(&ea, context, extensions, 2, &made, &size);
-    assert_int_equal(r, row->in_request ? 0 : -EINVAL);
-    if (r != 0) {
+    result = atls_ea_make_request(&ea, context, extensions, 2, &made, &size);
+    assert_int_equal(result, row->in_request ? 0 : -EINVAL);
+    if (result != 0) {
         assert_string_equal(atls_error_clause(), "RFC 9261 section 4");
         ea.lax = true;
         assert_int_equal(atls_ea_make_request(&ea, context, extensions, 2, &made, &size), 0);
@@ -383,7 +383,7 @@ static void hellos(void **state)
 
     assert_int_equal(atls_ea_init(&ea, &fake), 0);
     test_outcome(atls_ea_hello(&ea, in), row->outcome, row->clause);
-    assert_int_equal(ea.hello == NULL, row->outcome != 0);
+    assert_int_equal(!ea.hello, row->outcome != 0);
     if (row->outcome == 0) /* where no scheme was offered, none can be right */
         test_outcome(atls_ea_validate(&ea, message, NULL, &a), in.size > 4 ? 0 : ATLS_E_UNSUPPORTED,
                      NULL);

@@ -437,7 +437,7 @@ static void answers(void **state)
     struct atls_ea_authenticator a;
     uint8_t *made;
     size_t size;
-    int r;
+    int result;
 
     test_identity(&other, &entries[1], NULL);
     identity.entry_count = 2;
@@ -449,10 +449,10 @@ static void answers(void **state)
         entries[row->entry].extension_count = 1;
     }
     take(&server.ea, request);
-    r = atls_ea_answer(&server.ea, context, &identity, &made, &size);
-    if (r != row->own)
-        fail_msg("its maker: expected %d, came %d (%s)", row->own, r, atls_error_text());
-    if (r != 0) {
+    result = atls_ea_answer(&server.ea, context, &identity, &made, &size);
+    if (result != row->own)
+        fail_msg("its maker: expected %d, came %d (%s)", row->own, result, atls_error_text());
+    if (result != 0) {
         server.ea.lax = true;
         test_outcome(atls_ea_answer(&server.ea, context, &identity, &made, &size), 0, NULL);
     }
@@ -528,13 +528,13 @@ static void versions(void **state)
     const struct version_row *row = *state;
     struct atls_ea_connection connection = client.connection;
     struct atls_ea ea;
-    int r;
+    int result;
 
     connection.version = row->version;
     connection.extended_master_secret = row->extended;
     connection.hash_size = row->hash_size;
-    r = atls_ea_init(&ea, &connection);
-    assert_int_equal(r, row->outcome);
+    result = atls_ea_init(&ea, &connection);
+    assert_int_equal(result, row->outcome);
     if (row->clause)
         assert_string_equal(atls_error_clause(), row->clause);
     atls_ea_clear(&ea);

@@ -70,7 +70,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
         o->at_once = (unsigned)number;
         return 0;
     case ARGP_KEY_END:
-        if (o->url == NULL)
+        if (!o->url)
             argp_error(state, "--verifier is needed");
         return 0;
     default:
@@ -125,9 +125,9 @@ static int run(struct appraisals *a)
     while (result == 0 && a->ended < a->options.count) {
         for (unsigned i = 0; result == 0 && i < a->options.at_once; i++) {
             struct exchange *x = &a->exchanges[i];
-            if (x->session == NULL && a->started < a->options.count)
+            if (!x->session && a->started < a->options.count)
                 result = begin(a, x);
-            else if (x->session != NULL)
+            else if (x->session)
                 result = step(a, x);
             if (result == ATLS_E_AGAIN)
                 result = 0;
@@ -166,10 +166,10 @@ int bench_appraisals_main(int argc, char **argv)
     a.wall = json_array();
     int result = measure(&a);
     for (unsigned i = 0; i < AT_ONCE_MAX; i++)
-        if (a.exchanges[i].session != NULL)
+        if (a.exchanges[i].session)
             atls_verifier_session_free(a.exchanges[i].session);
     atls_verifier_client_free(a.client);
-    if (a.device != NULL) {
+    if (a.device) {
         atls_device_destroy_key(a.device, a.key);
         atls_device_close(a.device);
     }

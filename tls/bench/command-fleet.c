@@ -66,12 +66,12 @@ static uint64_t resident(void)
 {
     char line[128] = "", *second = NULL;
     FILE *file = fopen("/proc/self/statm", "re");
-    if (file != NULL) {
-        if (fgets(line, sizeof line, file) != NULL)
+    if (file) {
+        if (fgets(line, sizeof line, file))
             second = strchr(line, ' ');
         fclose(file);
     }
-    return second != NULL ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    return second ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static void keep(json_t *array, uint64_t ns)
@@ -144,7 +144,7 @@ int bench_fleet_main(int argc, char **argv)
     struct fleet fleet = {.count = 0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     int result = bench_mode_parse(options.mode, &fleet.mode);
-    if (result == 0 && (fleet.mode.profile == NULL || !fleet.mode.attested[ATLS_CLIENT] ||
+    if (result == 0 && (!fleet.mode.profile || !fleet.mode.attested[ATLS_CLIENT] ||
                         fleet.mode.attested[ATLS_SERVER]))
         result = atls_fail(-EINVAL, NULL, "--mode %s: a mode with the client attested was expected",
                            options.mode);
@@ -155,10 +155,9 @@ int bench_fleet_main(int argc, char **argv)
     fleet.members = calloc(options.devices, sizeof *fleet.members);
     fleet.boot_ns = json_array();
     fleet.onboard_ns = json_array();
-    result = fleet.members != NULL
-                 ? run(&options, &fleet)
-                 : atls_fail(-ENOMEM, NULL, "no memory for %u devices", options.devices);
-    for (unsigned i = 0; fleet.members != NULL && i < fleet.count; i++)
+    result = fleet.members ? run(&options, &fleet)
+                           : atls_fail(-ENOMEM, NULL, "no memory for %u devices", options.devices);
+    for (unsigned i = 0; fleet.members && i < fleet.count; i++)
         atls_device_close(fleet.members[i].device);
     free(fleet.members);
     json_decref(fleet.boot_ns);

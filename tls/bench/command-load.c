@@ -132,7 +132,7 @@ static void serve(struct load *load, int ready)
     char port[8];
     bool complete = false;
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    int result = load->namespace != NULL ? enter_namespace(load->namespace) : 0;
+    int result = load->namespace ? enter_namespace(load->namespace) : 0;
     if (result == 0)
         result = choose_port(load->address_text, &load->address);
     if (result == 0 && write(ready, &load->address, sizeof load->address) < 0)
@@ -221,7 +221,7 @@ static int wait_all(struct load *load, struct curl_waitfd *waits)
     for (unsigned i = 0; i < load->at_once; i++) {
         struct slot *slot = &load->slots[i];
         slot->waits_at = count;
-        if (slot->session == NULL || slot->socket < 0 || slot->want == ATLS_WANT_VERIFIER)
+        if (!slot->session || slot->socket < 0 || slot->want == ATLS_WANT_VERIFIER)
             continue;
         waits[count++] = (struct curl_waitfd){
             .fd = slot->socket,
@@ -237,7 +237,7 @@ static int turn(struct load *load, struct curl_waitfd *waits)
     int result = wait_all(load, waits);
     for (unsigned i = 0; result == 0 && i < load->at_once; i++) {
         struct slot *slot = &load->slots[i];
-        if (slot->session == NULL)
+        if (!slot->session)
             continue;
         bool waits_for_peer = slot->socket >= 0 && slot->want != ATLS_WANT_VERIFIER;
         if (!waits_for_peer || waits[slot->waits_at].revents != 0)
@@ -249,12 +249,12 @@ static int turn(struct load *load, struct curl_waitfd *waits)
 static int drive(struct load *load)
 {
     struct curl_waitfd *waits = calloc(load->at_once, sizeof *waits);
-    int result = waits != NULL ? 0 : atls_fail(-ENOMEM, NULL, "no memory");
+    int result = waits ? 0 : atls_fail(-ENOMEM, NULL, "no memory");
     while (result == 0 && load->ended < load->count) {
         for (unsigned i = 0; result == 0 && i < load->at_once; i++) {
             struct slot *slot = &load->slots[i];
             /* One that fails at once makes room for the next. */
-            while (result == 0 && slot->session == NULL && load->started < load->count) {
+            while (result == 0 && !slot->session && load->started < load->count) {
                 result = begin(load, slot);
                 if (result == 0)
                     result = step(load, slot);
@@ -331,11 +331,11 @@ int bench_load_main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &load);
     raise_limit();
     int result = bench_mode_parse(load.mode_name, &load.mode);
-    if (result == 0 && load.mode.profile == NULL && load.mode.mutual)
+    if (result == 0 && !load.mode.profile && load.mode.mutual)
         result =
             atls_fail(-EINVAL, NULL, "--mode %s: plain/server or an attested mode was expected",
                       load.mode_name);
-    if (load.mode.profile == NULL) /* the same endpoint, in no role: nothing is negotiated */
+    if (!load.mode.profile) /* the same endpoint, in no role: nothing is negotiated */
         load.mode.profile = &atls_profile_ta_07;
     if (result == 0)
         result = bench_world_open(load.verifier, &load.world);
@@ -347,8 +347,8 @@ int bench_load_main(int argc, char **argv)
         result =
             bench_side_start(&load.world, &load.mode, (enum atls_side)i, i + 1, &load.sides[i]);
     if (result == 0)
-        result = load.slots != NULL ? run(&load) : atls_fail(-ENOMEM, NULL, "no memory");
-    for (unsigned i = 0; load.slots != NULL && i < load.at_once; i++)
+        result = load.slots ? run(&load) : atls_fail(-ENOMEM, NULL, "no memory");
+    for (unsigned i = 0; load.slots && i < load.at_once; i++)
         atls_session_free(load.slots[i].session);
     for (size_t i = 0; i < 2; i++)
         bench_side_stop(&load.sides[i]);

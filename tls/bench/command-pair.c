@@ -156,7 +156,7 @@ static int measure(struct options *o, struct bench_floor *floor, struct floor_sa
             if (result != 0)
                 return result;
         }
-        int result = floor != NULL && n >= o->warm_up ? sample_floor(floor, samples) : 0;
+        int result = floor && n >= o->warm_up ? sample_floor(floor, samples) : 0;
         if (result != 0)
             return result;
     }
@@ -202,7 +202,7 @@ static int open_row(const struct options *o, struct row *row)
     int result = bench_world_open(o->verifier, &row->world);
     if (result != 0)
         return result;
-    if (row->mode.cached && o->verifier != NULL)
+    if (row->mode.cached && o->verifier)
         return atls_fail(-EINVAL, NULL, "%s: a verifier over HTTP has --cache itself",
                          row->mode.name);
     if (row->mode.cached)
@@ -264,7 +264,7 @@ int bench_pair_main(int argc, char **argv)
 
 int bench_print(json_t *object)
 {
-    if (object == NULL)
+    if (!object)
         return atls_fail(-ENOMEM, NULL, "no memory for the figures");
     int result =
         json_dumpf(object, stdout, JSON_COMPACT) == 0 && putchar('\n') != EOF && fflush(stdout) == 0

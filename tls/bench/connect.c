@@ -14,7 +14,7 @@ static int refused(struct atls_session *const sessions[2])
     static const char *const names[] = {[ATLS_CLIENT] = "client", [ATLS_SERVER] = "server"};
     for (size_t i = 0; i < 2; i++) {
         const struct failure *failure = &sessions[i]->failure;
-        if (failure->reason != NULL && strcmp(failure->reason, "peer-alert") != 0)
+        if (failure->reason && strcmp(failure->reason, "peer-alert") != 0)
             return atls_fail(ATLS_E_REFUSED, failure->clause, "the %s says %s: %s", names[i],
                              failure->reason, failure->detail);
     }
@@ -66,7 +66,7 @@ int bench_sides_connect(struct bench_side *client, struct bench_side *server, un
     if (result == 0 && (!atls_session_complete(sessions[0]) || !atls_session_complete(sessions[1])))
         result = refused(sessions);
     for (size_t i = 0; i < 2; i++) {
-        if (sessions[i] != NULL && sessions[i]->credential.size > 0)
+        if (sessions[i] && sessions[i]->credential.size > 0)
             *credential_sizep = sessions[i]->credential.size;
         atls_session_free(sessions[i]);
     }

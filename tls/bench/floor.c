@@ -43,17 +43,17 @@ const char *bench_hash_name(enum bench_hash hash)
 
 static int make_key(gnutls_ecc_curve_t curve, struct ecdsa *ecdsa)
 {
-    int code = gnutls_privkey_init(&ecdsa->signer);
-    if (code == 0)
-        code =
+    int result = gnutls_privkey_init(&ecdsa->signer);
+    if (result == 0)
+        result =
             gnutls_privkey_generate(ecdsa->signer, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(curve), 0);
-    if (code == 0)
-        code = gnutls_pubkey_init(&ecdsa->verifier);
-    if (code == 0)
-        code = gnutls_pubkey_import_privkey(ecdsa->verifier, ecdsa->signer, 0, 0);
-    return code == 0 ? 0
-                     : atls_fail(ATLS_E_UNSUPPORTED, NULL, "a key for the floor: %s",
-                                 gnutls_strerror(code));
+    if (result == 0)
+        result = gnutls_pubkey_init(&ecdsa->verifier);
+    if (result == 0)
+        result = gnutls_pubkey_import_privkey(ecdsa->verifier, ecdsa->signer, 0, 0);
+    return result == 0 ? 0
+                       : atls_fail(ATLS_E_UNSUPPORTED, NULL, "a key for the floor: %s",
+                                   gnutls_strerror(result));
 }
 
 static int set_up(struct bench_floor *floor)
@@ -93,7 +93,7 @@ static int set_up(struct bench_floor *floor)
 int bench_floor_new(struct bench_floor **floorp)
 {
     struct bench_floor *floor = calloc(1, sizeof *floor);
-    if (floor == NULL)
+    if (!floor)
         return atls_fail(-ENOMEM, NULL, "no memory for the floor");
     int result = set_up(floor);
     if (result == 0)
@@ -105,17 +105,17 @@ int bench_floor_new(struct bench_floor **floorp)
 
 void bench_floor_free(struct bench_floor *floor)
 {
-    if (floor == NULL)
+    if (!floor)
         return;
-    if (floor->product.p != NULL) {
+    if (floor->product.p) {
         ecc_scalar_clear(&floor->multiplier);
         ecc_point_clear(&floor->product);
         ecc_point_clear(&floor->base);
     }
     for (size_t i = 0; i < 2; i++) {
-        if (floor->ecdsa[i].signer != NULL)
+        if (floor->ecdsa[i].signer)
             gnutls_privkey_deinit(floor->ecdsa[i].signer);
-        if (floor->ecdsa[i].verifier != NULL)
+        if (floor->ecdsa[i].verifier)
             gnutls_pubkey_deinit(floor->ecdsa[i].verifier);
     }
     free(floor);
@@ -127,16 +127,17 @@ static int sign_and_verify(const struct ecdsa *ecdsa, uint64_t ecdsa_ns[BENCH_OP
     static uint8_t bytes[ATLS_HASH_MAX] = {1};
     gnutls_datum_t digest = {bytes, (unsigned)ecdsa->digest_size}, signature;
     uint64_t begin = bench_now_ns();
-    int code = gnutls_privkey_sign_hash2(ecdsa->signer, ecdsa->algorithm,
-                                         GNUTLS_PRIVKEY_FLAG_REPRODUCIBLE, &digest, &signature);
+    int result = gnutls_privkey_sign_hash2(ecdsa->signer, ecdsa->algorithm,
+                                           GNUTLS_PRIVKEY_FLAG_REPRODUCIBLE, &digest, &signature);
     ecdsa_ns[ecdsa->sign] = bench_now_ns() - begin;
-    if (code < 0)
-        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "ECDSA: %s", gnutls_strerror(code));
+    if (result < 0)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "ECDSA: %s", gnutls_strerror(result));
     begin = bench_now_ns();
-    code = gnutls_pubkey_verify_hash2(ecdsa->verifier, ecdsa->algorithm, 0, &digest, &signature);
+    result = gnutls_pubkey_verify_hash2(ecdsa->verifier, ecdsa->algorithm, 0, &digest, &signature);
     ecdsa_ns[ecdsa->verify] = bench_now_ns() - begin;
     gnutls_free(signature.data);
-    return code >= 0 ? 0 : atls_fail(ATLS_E_UNSUPPORTED, NULL, "ECDSA: %s", gnutls_strerror(code));
+    return result >= 0 ? 0
+                       : atls_fail(ATLS_E_UNSUPPORTED, NULL, "ECDSA: %s", gnutls_strerror(result));
 }
 
 static int hash(const struct bench_floor *floor, enum atls_hash algorithm, size_t size,
@@ -156,20 +157,20 @@ static int encrypt(struct bench_floor *floor, uint64_t *nsp)
     static uint8_t key[32], nonce[12], out[RECORD + 16];
     gnutls_datum_t datum = {key, sizeof key};
     gnutls_aead_cipher_hd_t cipher;
-    int code = gnutls_aead_cipher_init(&cipher, GNUTLS_CIPHER_AES_256_GCM, &datum);
-    if (code < 0)
-        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "AES-256-GCM: %s", gnutls_strerror(code));
+    int result = gnutls_aead_cipher_init(&cipher, GNUTLS_CIPHER_AES_256_GCM, &datum);
+    if (result < 0)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "AES-256-GCM: %s", gnutls_strerror(result));
     uint64_t begin = bench_now_ns();
-    for (size_t at = 0; code == 0 && at < LARGE; at += RECORD) {
+    for (size_t at = 0; result == 0 && at < LARGE; at += RECORD) {
         size_t size = sizeof out;
-        code = gnutls_aead_cipher_encrypt(cipher, nonce, sizeof nonce, NULL, 0, 16,
-                                          floor->message + at, RECORD, out, &size);
+        result = gnutls_aead_cipher_encrypt(cipher, nonce, sizeof nonce, NULL, 0, 16,
+                                            floor->message + at, RECORD, out, &size);
     }
     *nsp = bench_now_ns() - begin;
     gnutls_aead_cipher_deinit(cipher);
-    return code == 0
+    return result == 0
                ? 0
-               : atls_fail(ATLS_E_UNSUPPORTED, NULL, "AES-256-GCM: %s", gnutls_strerror(code));
+               : atls_fail(ATLS_E_UNSUPPORTED, NULL, "AES-256-GCM: %s", gnutls_strerror(result));
 }
 
 int bench_floor_round(struct bench_floor *floor, uint64_t op_ns[BENCH_OPS],

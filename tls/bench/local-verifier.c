@@ -25,7 +25,7 @@ int bench_verifier_new(struct bench_verifier **verifierp)
     static const struct atls_sessions_limits limits = {LIFETIME_MS, SESSIONS_MAX,
                                                        SESSION_BYTES_MAX};
     struct bench_verifier *v = calloc(1, sizeof *v);
-    if (v == NULL)
+    if (!v)
         return atls_fail(-ENOMEM, NULL, "no memory for a verifier");
     v->api.crypto = &atls_crypto_gnutls;
     v->api.clock = atls_clock_of_system();
@@ -48,9 +48,9 @@ int bench_verifier_new(struct bench_verifier **verifierp)
 
 void bench_verifier_free(struct bench_verifier *v)
 {
-    if (v == NULL)
+    if (!v)
         return;
-    if (v->api.sessions != NULL)
+    if (v->api.sessions)
         atls_sessions_close(v->api.sessions);
     atls_platform_cache_close(v->api.cache);
     atls_store_close(v->api.store);
@@ -67,7 +67,7 @@ int bench_verifier_remember(struct bench_verifier *verifier)
 static char *query_value(const char *query, const char *name)
 {
     size_t length = strlen(name);
-    while (query != NULL && *query != '\0') {
+    while (query && *query != '\0') {
         const char *end = strchrnul(query, '&');
         if ((size_t)(end - query) > length && memcmp(query, name, length) == 0 &&
             query[length] == '=') {
@@ -85,7 +85,7 @@ static void answer(void *context, const struct atls_http_request *request,
 {
     const struct bench_verifier *v = context;
     const char *scheme = strstr(request->url, "://");
-    const char *path = strchrnul(scheme != NULL ? scheme + 3 : request->url, '/');
+    const char *path = strchrnul(scheme ? scheme + 3 : request->url, '/');
     const char *question = strchrnul(path, '?');
     char *plain = strndup(path, (size_t)(question - path));
     const char *query = *question == '?' ? question + 1 : NULL;
@@ -98,10 +98,10 @@ static void answer(void *context, const struct atls_http_request *request,
                                  .nonce_size = nonce_size,
                                  .body = request->body};
     struct atls_response response = {.status = 500};
-    if (plain != NULL)
+    if (plain)
         atls_api_answer(&v->api, &asked, &response);
     replyp->status = response.status;
-    replyp->content_type = response.content_type != NULL ? strdup(response.content_type) : NULL;
+    replyp->content_type = response.content_type ? strdup(response.content_type) : NULL;
     replyp->location = response.location;
     replyp->body = (uint8_t *)response.body;
     replyp->size = response.body_size;

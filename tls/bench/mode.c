@@ -46,11 +46,11 @@ static int take_option(const char *word, struct bench_mode *mode)
         mode->curve = ATLS_P384;
         return 0;
     }
-    if (mode->profile != NULL && strcmp(word, "psa") == 0) {
+    if (mode->profile && strcmp(word, "psa") == 0) {
         mode->format = ATLS_FORMAT_PSA;
         return 0;
     }
-    if (mode->profile != NULL && strcmp(word, "cert") == 0) {
+    if (mode->profile && strcmp(word, "cert") == 0) {
         mode->certificate = true;
         return 0;
     }
@@ -58,7 +58,7 @@ static int take_option(const char *word, struct bench_mode *mode)
         mode->cached = true;
         return 0;
     }
-    if (mode->profile != NULL && strncmp(word, "components=", 11) == 0) {
+    if (mode->profile && strncmp(word, "components=", 11) == 0) {
         int result =
             atls_parse_number(word + 11, "components", 0, ATLS_PSA_COMPONENTS_MAX, &number);
         if (result == 0)
@@ -71,7 +71,7 @@ static int take_option(const char *word, struct bench_mode *mode)
 static int take_profile(const char *word, struct bench_mode *mode)
 {
     mode->profile = atls_profile_by_name(word);
-    if (mode->profile == NULL)
+    if (!mode->profile)
         return atls_fail(ATLS_E_UNSUPPORTED, NULL, "%s: there is no profile \"%s\"", mode->name,
                          word);
     return 0;
@@ -84,20 +84,20 @@ static int take_words(char *words, struct bench_mode *mode)
     int result = 0;
     if (strcmp(word, "plain") == 0) {
         word = strsep(&rest, "/");
-        mode->mutual = word != NULL && strcmp(word, "mutual") == 0;
-        if (!mode->mutual && (word == NULL || strcmp(word, "server") != 0))
+        mode->mutual = word && strcmp(word, "mutual") == 0;
+        if (!mode->mutual && (!word || strcmp(word, "server") != 0))
             return atls_fail(-EINVAL, NULL, "%s: expected plain/server or plain/mutual",
                              mode->name);
     } else {
         result = take_profile(word, mode);
         word = result == 0 ? strsep(&rest, "/") : NULL;
         if (result == 0)
-            result = take_model(word != NULL ? word : "", mode);
+            result = take_model(word ? word : "", mode);
         word = result == 0 ? strsep(&rest, "/") : NULL;
         if (result == 0)
-            result = take_attester(word != NULL ? word : "", mode);
+            result = take_attester(word ? word : "", mode);
     }
-    while (result == 0 && (word = strsep(&rest, "/")) != NULL)
+    while (result == 0 && (word = strsep(&rest, "/")))
         result = take_option(word, mode);
     return result;
 }

@@ -22,12 +22,12 @@ int bench_pair_new(struct bench_world *world, const struct bench_mode *mode,
                    struct bench_pair **pairp)
 {
     struct bench_pair *pair = calloc(1, sizeof *pair);
-    if (pair == NULL)
+    if (!pair)
         return atls_fail(-ENOMEM, NULL, "no memory for a pair");
     pair->world = world;
     pair->mode = *mode;
-    int result = mode->profile == NULL ? bench_plain_new(&world->ca, mode, &pair->plain) : 0;
-    for (size_t i = 0; mode->profile != NULL && result == 0 && i < 2; i++)
+    int result = !mode->profile ? bench_plain_new(&world->ca, mode, &pair->plain) : 0;
+    for (size_t i = 0; mode->profile && result == 0 && i < 2; i++)
         result = bench_side_start(world, mode, (enum atls_side)i, i + 1, &pair->side[i]);
     if (result == 0)
         *pairp = pair;
@@ -38,10 +38,10 @@ int bench_pair_new(struct bench_world *world, const struct bench_mode *mode,
 
 void bench_pair_free(struct bench_pair *pair)
 {
-    if (pair == NULL)
+    if (!pair)
         return;
     bench_plain_free(pair->plain);
-    if (pair->mode.profile != NULL)
+    if (pair->mode.profile)
         for (size_t i = 0; i < 2; i++)
             bench_side_stop(&pair->side[i]);
     bench_wire_clear(&pair->wire);
@@ -60,10 +60,9 @@ int bench_pair_connect(struct bench_pair *pair, struct bench_sample *samplep)
     uint64_t cpu = bench_cpu_ns(), wall = bench_now_ns();
     bench_meter_start();
     int result =
-        pair->plain != NULL
-            ? bench_plain_connect(pair->plain, &pair->wire)
-            : bench_sides_connect(&pair->side[ATLS_CLIENT], &pair->side[ATLS_SERVER],
-                                  ++pair->connections, &pair->wire, &pair->credential_size);
+        pair->plain ? bench_plain_connect(pair->plain, &pair->wire)
+                    : bench_sides_connect(&pair->side[ATLS_CLIENT], &pair->side[ATLS_SERVER],
+                                          ++pair->connections, &pair->wire, &pair->credential_size);
     bench_meter_stop(&samplep->meter);
     samplep->wall_ns = bench_now_ns() - wall;
     samplep->cpu_ns = bench_cpu_ns() - cpu;

@@ -26,14 +26,14 @@ static int fill(gnutls_x509_crt_t crt, const char *name)
     time_t now = time(NULL);
     for (size_t i = sizeof serial; i-- > 1 && ++serial[i] == 0;)
         ;
-    int code = gnutls_x509_crt_set_version(crt, 3);
-    code = code ? code : gnutls_x509_crt_set_serial(crt, serial, sizeof serial);
-    code = code ? code : gnutls_x509_crt_set_activation_time(crt, now - DAY);
-    code = code ? code : gnutls_x509_crt_set_expiration_time(crt, now + DAY);
-    code = code ? code
-                : gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name,
-                                                (unsigned)strlen(name));
-    return check(code, "certificate");
+    int result = gnutls_x509_crt_set_version(crt, 3);
+    result = result ? result : gnutls_x509_crt_set_serial(crt, serial, sizeof serial);
+    result = result ? result : gnutls_x509_crt_set_activation_time(crt, now - DAY);
+    result = result ? result : gnutls_x509_crt_set_expiration_time(crt, now + DAY);
+    result = result ? result
+                    : gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name,
+                                                    (unsigned)strlen(name));
+    return check(result, "certificate");
 }
 
 int bench_ca_make(struct bench_ca *cap)
@@ -69,9 +69,9 @@ int bench_ca_make(struct bench_ca *cap)
 
 void bench_ca_clear(struct bench_ca *ca)
 {
-    if (ca->certificate != NULL)
+    if (ca->certificate)
         gnutls_x509_crt_deinit(ca->certificate);
-    if (ca->key != NULL)
+    if (ca->key)
         gnutls_x509_privkey_deinit(ca->key);
     *ca = (struct bench_ca){NULL, NULL};
 }

@@ -54,7 +54,7 @@ int bench_plain_new(const struct bench_ca *ca, const struct bench_mode *mode,
                     struct bench_plain **plainp)
 {
     struct bench_plain *plain = calloc(1, sizeof *plain);
-    if (plain == NULL)
+    if (!plain)
         return atls_fail(-ENOMEM, NULL, "no memory for plain TLS");
     plain->mutual = mode->mutual;
     int result = set_up(ca, mode, plain);
@@ -67,12 +67,12 @@ int bench_plain_new(const struct bench_ca *ca, const struct bench_mode *mode,
 
 void bench_plain_free(struct bench_plain *plain)
 {
-    if (plain == NULL)
+    if (!plain)
         return;
     for (size_t i = 0; i < 2; i++)
-        if (plain->credentials[i] != NULL)
+        if (plain->credentials[i])
             gnutls_certificate_free_credentials(plain->credentials[i]);
-    if (plain->priorities != NULL)
+    if (plain->priorities)
         gnutls_priority_deinit(plain->priorities);
     free(plain);
 }
@@ -141,7 +141,7 @@ int bench_plain_connect(struct bench_plain *plain, struct bench_wire *wire)
         gnutls_bye(tls[ATLS_SERVER], GNUTLS_SHUT_WR);
     }
     for (size_t i = 0; i < 2; i++)
-        if (tls[i] != NULL)
+        if (tls[i])
             gnutls_deinit(tls[i]);
     return result;
 }

@@ -20,7 +20,7 @@
 
 static void *next(void **cache, const char *name)
 {
-    if (*cache == NULL && (*cache = dlsym(RTLD_NEXT, name)) == NULL) {
+    if (!*cache && !(*cache = dlsym(RTLD_NEXT, name))) {
         fprintf(stderr, "%s: no shared library defines it, so it cannot be forwarded\n", name);
         abort();
     }

@@ -51,10 +51,10 @@ static int open_device(struct bench_side *side, const struct bench_mode *mode, u
 {
     const char *address = side->world->device[side->party.side];
     int result = 0;
-    if (address == NULL) {
+    if (!address) {
         snprintf(side->address, sizeof side->address, "inproc:%" PRIu64 ":%u", seed,
                  mode->components);
-        if (side->world->verifier != NULL)
+        if (side->world->verifier)
             result = bench_verifier_endorse(side->world->verifier, seed, mode->components);
     } else {
         snprintf(side->address, sizeof side->address, "%s", address);
@@ -188,7 +188,7 @@ void bench_side_stop(struct bench_side *side)
     atls_attester_free(side->party.attester);
     atls_relying_party_free(side->party.relying_party);
     atls_party_stop(&side->party);
-    if (side->device != NULL) {
+    if (side->device) {
         if (side->handle != 0)
             atls_device_destroy_key(side->device, side->handle);
         atls_device_close(side->device);

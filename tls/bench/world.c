@@ -17,7 +17,7 @@ static int write_anchors(struct bench_world *world)
 {
     gnutls_datum_t pem;
     strcpy(world->directory, "/tmp/atls-bench-XXXXXX");
-    if (mkdtemp(world->directory) == NULL) {
+    if (!mkdtemp(world->directory)) {
         int code = -errno;
         world->directory[0] = '\0';
         return atls_fail(code, NULL, "no temporary directory");
@@ -32,15 +32,15 @@ static int write_anchors(struct bench_world *world)
 
 int bench_world_open(const char *url, struct bench_world *worldp)
 {
-    struct bench_world world = {.verifier_url = url != NULL ? url : "http://verifier.invalid"};
+    struct bench_world world = {.verifier_url = url ? url : "http://verifier.invalid"};
     int result = bench_ca_make(&world.ca);
     if (result == 0)
         result = write_anchors(&world);
     if (result == 0)
         result = atls_verifier_client_new(VERIFIER_TIMEOUT_MS, &world.client);
-    if (result == 0 && url == NULL)
+    if (result == 0 && !url)
         result = bench_verifier_new(&world.verifier);
-    if (result == 0 && url == NULL)
+    if (result == 0 && !url)
         bench_verifier_serve(world.verifier, world.client);
     if (result == 0)
         *worldp = world;

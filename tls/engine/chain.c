@@ -29,10 +29,10 @@ static int import_chain(const struct atls_bytes *chain, size_t count, gnutls_x50
         if (gnutls_x509_crt_init(&imported[i]) < 0)
             return atls_fail(-ENOMEM, NULL, "no memory for a certificate");
         *countp = (unsigned)i + 1;
-        int code = gnutls_x509_crt_import(imported[i], &der, GNUTLS_X509_FMT_DER);
-        if (code < 0)
+        int result = gnutls_x509_crt_import(imported[i], &der, GNUTLS_X509_FMT_DER);
+        if (result < 0)
             return atls_fail(ATLS_E_MALFORMED, "RFC 8446 section 4.4.2",
-                             "entry %zu is no X.509 certificate: %s", i, gnutls_strerror(code));
+                             "entry %zu is no X.509 certificate: %s", i, gnutls_strerror(result));
     }
     return 0;
 }

@@ -98,7 +98,7 @@ static int put_extension(struct atls_session *s, struct atls_bytes cmw, struct a
     size_t place = 0;
     struct atls_bytes payload;
     answer->payload = malloc(prefix + cmw.size + 1);
-    if (answer->payload == NULL)
+    if (!answer->payload)
         return atls_fail(-ENOMEM, NULL, "no memory for cmw_attestation");
     struct atls_sink sink = atls_sink_of(answer->payload, prefix + cmw.size);
     if (prefix == 0)
@@ -139,10 +139,10 @@ static int attested_identity(struct atls_session *s, struct answer *answer)
 static int leaf_spki(const struct atls_session *s, uint8_t spki[ATLS_SPKI_MAX], size_t *sizep)
 {
     *sizep = ATLS_SPKI_MAX;
-    int code = gnutls_pubkey_export(s->party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, sizep);
-    return code == 0
+    int result = gnutls_pubkey_export(s->party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, sizep);
+    return result == 0
                ? 0
-               : atls_fail(ATLS_E_UNSUPPORTED, NULL, "the leaf's key: %s", gnutls_strerror(code));
+               : atls_fail(ATLS_E_UNSUPPORTED, NULL, "the leaf's key: %s", gnutls_strerror(result));
 }
 
 /* authenticator-other-connection: evidence that would do for an exporter of another connection. */
@@ -181,10 +181,10 @@ static int keep_credential(struct atls_session *s)
     struct atls_expat *x = s->expat;
     if (!faulty(s, "authenticator-old-evidence"))
         return 0;
-    uint8_t *copy = malloc(x->kept != NULL ? x->kept_size : s->credential.size);
-    if (copy == NULL)
+    uint8_t *copy = malloc(x->kept ? x->kept_size : s->credential.size);
+    if (!copy)
         return session_fail(s, "internal", -1, NULL, "no memory for evidence");
-    if (x->kept == NULL) {
+    if (!x->kept) {
         memcpy(copy, s->credential.cmw, s->credential.size);
         x->kept = copy;
         x->kept_size = s->credential.size;
@@ -203,21 +203,21 @@ static int make_credential(struct atls_session *s)
 {
     struct atls_attester *attester = s->party->attester;
     struct atls_bytes binding;
-    int code = bind_evidence(s);
-    if (code != 0)
-        return code;
+    int result = bind_evidence(s);
+    if (result != 0)
+        return result;
     if (s->has_credential)
         atls_credential_clear(&s->credential);
     s->has_credential = false;
     binding = ATLS_BYTES(s->expat->binding.value, s->expat->binding.size);
     if (s->party->as_attester.model[0] == ATLS_MODEL_BACKGROUND_CHECK)
-        code = atls_attester_bound_evidence(attester, s->conn, binding, &s->credential);
+        result = atls_attester_bound_evidence(attester, s->conn, binding, &s->credential);
     else if (session_result_answers(s->party))
-        code = atls_attester_bound_result(attester, s->conn, binding, &s->credential);
+        result = atls_attester_bound_result(attester, s->conn, binding, &s->credential);
     else
-        code = atls_attester_result(attester, s->conn, &s->credential);
-    if (code != 0)
-        return code == ATLS_E_AGAIN ? code : session_credential_failed(s, code);
+        result = atls_attester_result(attester, s->conn, &s->credential);
+    if (result != 0)
+        return result == ATLS_E_AGAIN ? result : session_credential_failed(s, result);
     s->has_credential = true;
     s->self_model = s->party->as_attester.model[0];
     s->signed_with_size = atls_spki_encode(&s->credential.key, s->signed_with);
@@ -273,15 +273,15 @@ bool expat_answer(struct atls_session *s)
     size_t size;
     if (!x->answering)
         return false;
-    int code = x->attests ? make_credential(s) : 0;
-    if (s->failure.reason != NULL || code == ATLS_E_AGAIN)
-        return s->failure.reason == NULL;
+    int result = x->attests ? make_credential(s) : 0;
+    if (s->failure.reason || result == ATLS_E_AGAIN)
+        return !s->failure.reason;
     x->answering = false;
-    code = make_answer(s, context, &bytes, &size);
-    if (code != 0) {
-        bool device = code == ATLS_E_REFUSED || code == ATLS_E_UNAVAILABLE;
+    result = make_answer(s, context, &bytes, &size);
+    if (result != 0) {
+        bool device = result == ATLS_E_REFUSED || result == ATLS_E_UNAVAILABLE;
         if (device)
-            session_credential_failed(s, code);
+            session_credential_failed(s, result);
         else
             session_fail(s, "internal", -1, NULL, NULL);
         return false;

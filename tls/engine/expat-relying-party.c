@@ -91,7 +91,7 @@ bool expat_judge(struct atls_session *s)
     struct atls_expat *x = s->expat;
     struct atls_verdict verdict;
     struct atls_bytes nonce;
-    while (s->failure.reason == NULL) {
+    while (!s->failure.reason) {
         int result = 0;
         switch (x->stage) {
         case EXPAT_BEGIN:
@@ -169,7 +169,7 @@ static enum atls_model model_of(const struct atls_session *s, struct atls_bytes 
         atls_cmw_type_is(parsed, ATLS_MT_EAT_JWT)) {
         model = ATLS_MODEL_PASSPORT;
         if (atls_ear_read_unverified(parsed->value, &ear) == 0) {
-            snprintf(issuer, size, "%s", ear.issuer != NULL ? ear.issuer : "");
+            snprintf(issuer, size, "%s", ear.issuer ? ear.issuer : "");
             atls_ear_clear(&ear);
         }
     }

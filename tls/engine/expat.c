@@ -29,7 +29,7 @@ static int append(struct expat_buffer *buffer, struct atls_bytes bytes)
         buffer->at = 0;
     }
     uint8_t *bigger = realloc(buffer->data, buffer->size + bytes.size + 1);
-    if (bigger == NULL)
+    if (!bigger)
         return atls_fail(-ENOMEM, NULL, "no memory for frames");
     buffer->data = bigger;
     if (bytes.size > 0)
@@ -64,16 +64,16 @@ int expat_bind(struct atls_session *s, struct atls_bytes spki, struct atls_bytes
     const char *label = atls_expat_label_text((enum atls_expat_label)variants->exporter_label);
     struct atls_expat *x = s->expat;
     uint8_t exported[ATLS_EXPAT_EXPORTED_SIZE];
-    int code =
+    int result =
         x->connection.exporter(x->connection.context, label, context, exported, sizeof exported);
-    if (code == 0)
-        code = atls_expat_binding(&atls_crypto_gnutls, x->adapter.hash,
-                                  (enum atls_expat_key)variants->public_key, spki,
-                                  ATLS_BYTES(exported, sizeof exported), bindingp->value);
+    if (result == 0)
+        result = atls_expat_binding(&atls_crypto_gnutls, x->adapter.hash,
+                                    (enum atls_expat_key)variants->public_key, spki,
+                                    ATLS_BYTES(exported, sizeof exported), bindingp->value);
     explicit_bzero(exported, sizeof exported);
-    if (code == 0)
+    if (result == 0)
         bindingp->size = atls_hash_size(x->adapter.hash);
-    return code == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
+    return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
 }
 
 int expat_refuse(struct atls_session *s, int outcome)
@@ -114,12 +114,12 @@ int session_expat_hook(struct atls_session *s, unsigned type, unsigned when,
 {
     struct atls_expat *x = s->expat;
     struct atls_bytes block;
-    if (x == NULL || type != GNUTLS_HANDSHAKE_CLIENT_HELLO || when != GNUTLS_HOOK_PRE)
+    if (!x || type != GNUTLS_HANDSHAKE_CLIENT_HELLO || when != GNUTLS_HOOK_PRE)
         return 0;
     if (hello_extensions(ATLS_BYTES(message->data, message->size), &block) != 0)
         return session_fail(s, "malformed-extension", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
     uint8_t *copy = malloc(block.size > 0 ? block.size : 1);
-    if (copy == NULL)
+    if (!copy)
         return session_fail(s, "internal", -1, NULL, "no memory for a ClientHello");
     if (block.size > 0)
         memcpy(copy, block.data, block.size);
@@ -134,13 +134,13 @@ int session_expat_new(struct atls_session *s)
     if (!session_attests_later(s))
         return 0;
     s->expat = calloc(1, sizeof *s->expat);
-    return s->expat != NULL ? 0 : atls_fail(-ENOMEM, NULL, "no memory for authenticators");
+    return s->expat ? 0 : atls_fail(-ENOMEM, NULL, "no memory for authenticators");
 }
 
 void session_expat_clear(struct atls_session *s)
 {
     struct atls_expat *x = s->expat;
-    if (x == NULL)
+    if (!x)
         return;
     if (x->started)
         atls_ea_clear(&x->ea);
@@ -269,7 +269,7 @@ static int take_frames(struct atls_session *s)
 static int receive(struct atls_session *s)
 {
     uint8_t record[RECORD_MAX];
-    while (!s->expat->peer_closed && s->failure.reason == NULL) {
+    while (!s->expat->peer_closed && !s->failure.reason) {
         ssize_t size = gnutls_record_recv(s->tls, record, sizeof record);
         if (size == GNUTLS_E_AGAIN || size == GNUTLS_E_INTERRUPTED)
             return 0;
@@ -321,9 +321,9 @@ static int say_done(struct atls_session *s)
 static void advance(struct atls_session *s)
 {
     struct atls_expat *x = s->expat;
-    if (s->failure.reason == NULL && !x->done_sent && x->stage == EXPAT_SATISFIED)
+    if (!s->failure.reason && !x->done_sent && x->stage == EXPAT_SATISFIED)
         say_done(s);
-    if (s->failure.reason != NULL || !x->done_sent || !x->done_received)
+    if (s->failure.reason || !x->done_sent || !x->done_received)
         return;
     if (!s->handshake_reported)
         s->seconds = atls_now() - s->started;
@@ -342,19 +342,19 @@ enum atls_want session_expat_step(struct atls_session *s)
     struct atls_expat *x = s->expat;
     for (;;) {
         /* What came is looked at before anything is said: a line that is early shows so. */
-        int code = receive(s);
+        int result = receive(s);
         bool waits = false;
-        if (code == 0 && s->failure.reason == NULL)
+        if (result == 0 && !s->failure.reason)
             waits = expat_answer(s);
-        if (code == 0 && s->failure.reason == NULL)
+        if (result == 0 && !s->failure.reason)
             waits = expat_judge(s) || waits;
-        if (code == 0)
+        if (result == 0)
             advance(s);
-        if (code == 0)
-            code = flush(s);
-        if (code != 0)
-            return session_failed(s, code);
-        if (s->failure.reason != NULL)
+        if (result == 0)
+            result = flush(s);
+        if (result != 0)
+            return session_failed(s, result);
+        if (s->failure.reason)
             return refuse(s);
         if (!flushed(x))
             return ATLS_WANT_WRITE;

@@ -37,11 +37,11 @@ static int leaf_key(const struct atls_party *party, struct atls_public_key *keyp
 {
     uint8_t spki[ATLS_SPKI_MAX];
     size_t size = sizeof spki;
-    int code = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, &size);
-    if (code < 0)
+    int result = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, &size);
+    if (result < 0)
         return atls_fail(ATLS_E_UNSUPPORTED, NULL,
                          "a certificate for a key of P-256 or P-384 was expected: %s",
-                         gnutls_strerror(code));
+                         gnutls_strerror(result));
     return atls_spki_decode(ATLS_BYTES(spki, size), keyp);
 }
 
@@ -50,7 +50,7 @@ static int use_device_key(struct atls_party *party, const char *spec)
     struct atls_public_key key;
     uint32_t handle;
     int result = atls_device_key_parse(spec, &handle);
-    if (result == 0 && party->device == NULL)
+    if (result == 0 && !party->device)
         result = atls_fail(-EINVAL, NULL, "%s needs the device's address", spec);
     if (result == 0)
         result = leaf_key(party, &key);
@@ -129,8 +129,8 @@ int atls_party_start(struct atls_party *party, const char *certificate, const ch
     if (code < 0)
         return atls_fail(-ENOMEM, NULL, "TLS credentials: %s", gnutls_strerror(code));
     gnutls_certificate_set_retrieve_function3(party->credentials, session_credential_retrieve);
-    int result = certificate != NULL ? load_credential(party, certificate, key) : 0;
-    if (result == 0 && trust_anchors != NULL)
+    int result = certificate ? load_credential(party, certificate, key) : 0;
+    if (result == 0 && trust_anchors)
         result = load_trust_anchors(party, trust_anchors);
     return result;
 }
@@ -155,11 +155,11 @@ void atls_party_stop(struct atls_party *party)
     for (unsigned i = 0; i < party->chain_size; i++)
         gnutls_pcert_deinit(&party->chain[i]);
     atls_x509_cmw_clear(&party->own);
-    if (party->key != NULL)
+    if (party->key)
         gnutls_privkey_deinit(party->key);
     atls_device_key_close(party->device_key);
-    if (party->credentials != NULL)
+    if (party->credentials)
         gnutls_certificate_free_credentials(party->credentials);
-    if (party->priorities != NULL)
+    if (party->priorities)
         gnutls_priority_deinit(party->priorities);
 }

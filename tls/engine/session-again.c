@@ -53,5 +53,5 @@ int session_again_library(struct atls_session *s)
     else if (result == 0 && s->party->side == ATLS_SERVER && !s->peer_accepted)
         session_fail(s, "internal", -1, NULL,
                      "the client was authenticated again without having been accepted");
-    return s->failure.reason == NULL ? result : GNUTLS_E_INTERNAL_ERROR;
+    return !s->failure.reason ? result : GNUTLS_E_INTERNAL_ERROR;
 }

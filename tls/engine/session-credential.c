@@ -76,7 +76,7 @@ void session_credential_set(struct atls_session *s)
     s->presented.cert.data = s->credential.cmw;
     s->presented.cert.size = withholds(s) ? 0 : (unsigned)s->credential.size;
     s->signed_with_size = atls_spki_encode(&s->credential.key, s->signed_with);
-    if (s->presented.pubkey == NULL &&
+    if (!s->presented.pubkey &&
         import_key(s->signed_with, s->signed_with_size, &s->presented.pubkey) < 0)
         session_fail(s, "internal", -1, NULL, "the attester's key is not on its curve");
 }
@@ -85,60 +85,60 @@ int session_credential_result(struct atls_session *s)
 {
     /* Before the first byte it need only be there; who presents it tells of it. */
     struct atls_attester *attester = s->party->attester;
-    int code;
+    int result;
     if (s->phase == PREPARING)
-        code = atls_attester_renew(attester);
+        result = atls_attester_renew(attester);
     else if (session_result_answers(s->party) && s->binder_size > 0) {
         /* While a result is waited for, the peer's binder may have come to stand in s->binder. */
-        code = session_entry_bind_self(s);
-        if (code == 0)
-            code = atls_attester_bound_result(
+        result = session_entry_bind_self(s);
+        if (result == 0)
+            result = atls_attester_bound_result(
                 attester, s->conn, ATLS_BYTES(s->binder, s->binder_size), &s->credential);
     } else
-        code = atls_attester_result(attester, s->conn, &s->credential);
-    if (code == ATLS_E_AGAIN)
-        return code;
+        result = atls_attester_result(attester, s->conn, &s->credential);
+    if (result == ATLS_E_AGAIN)
+        return result;
     s->waiting &= ~(unsigned)WAIT_RESULT;
-    if (code == 0 && s->phase != PREPARING)
+    if (result == 0 && s->phase != PREPARING)
         session_credential_set(s);
-    return code;
+    return result;
 }
 
 int session_credential_make(struct atls_session *s)
 {
     bool bound = session_carrier(s, s->party->side) == ATLS_IN_ENTRY;
-    int code = bound ? session_entry_bind_self(s) : 0;
-    if (code != 0)
-        return session_bind_failed(s, code);
+    int result = bound ? session_entry_bind_self(s) : 0;
+    if (result != 0)
+        return session_bind_failed(s, result);
     if (s->self_model == ATLS_MODEL_BACKGROUND_CHECK) {
         struct atls_bytes nonce = s->party->side == ATLS_CLIENT ? s->selections[ATLS_CLIENT].nonce
                                                                 : s->offers[ATLS_SERVER].nonce;
-        code = bound ? atls_attester_bound_evidence(s->party->attester, s->conn,
-                                                    ATLS_BYTES(s->binder, s->binder_size),
-                                                    &s->credential)
-                     : atls_attester_evidence(s->party->attester, s->conn, nonce, &s->credential);
-        if (code == 0)
+        result = bound ? atls_attester_bound_evidence(s->party->attester, s->conn,
+                                                      ATLS_BYTES(s->binder, s->binder_size),
+                                                      &s->credential)
+                       : atls_attester_evidence(s->party->attester, s->conn, nonce, &s->credential);
+        if (result == 0)
             session_credential_set(s);
     } else {
-        code = session_credential_result(s);
+        result = session_credential_result(s);
     }
-    if (code == ATLS_E_AGAIN) {
+    if (result == ATLS_E_AGAIN) {
         s->waiting |= WAIT_RESULT;
         if (!bound && stand_in(s) != 0)
             session_fail(s, "internal", -1, NULL, "no stand-in key");
-    } else if (code != 0) {
-        session_credential_failed(s, code);
+    } else if (result != 0) {
+        session_credential_failed(s, result);
     }
-    return s->failure.reason == NULL ? 0 : STOP;
+    return !s->failure.reason ? 0 : STOP;
 }
 
 void session_credential_clear(struct atls_session *s)
 {
     if (s->has_credential)
         atls_credential_clear(&s->credential);
-    if (s->presented.pubkey != NULL)
+    if (s->presented.pubkey)
         gnutls_pubkey_deinit(s->presented.pubkey);
-    if (s->signer != NULL)
+    if (s->signer)
         gnutls_privkey_deinit(s->signer);
     atls_appraisal_free(s->appraisal);
 }
@@ -207,7 +207,7 @@ int session_credential_retrieve(gnutls_session_t tls, const struct gnutls_cert_r
     if (!(beside && s->party->side == ATLS_SERVER) && !s->has_credential && s->waiting == 0 &&
         session_credential_make(s) != 0)
         return STOP;
-    if (s->signer == NULL) {
+    if (!s->signer) {
         if (gnutls_privkey_init(&s->signer) < 0 ||
             gnutls_privkey_import_ext4(s->signer, s, NULL, sign_hash, NULL, NULL, sign_info, 0) < 0)
             return session_fail(s, "internal", -1, NULL, "no private key object");
@@ -354,7 +354,7 @@ void session_note_peer_key(struct atls_session *s)
     if (s->verified_with_size > 0 || !s->peer_accepted)
         return;
     const gnutls_datum_t *peers = gnutls_certificate_get_peers(s->tls, &count);
-    if (peers == NULL || count == 0 || gnutls_x509_crt_init(&certificate) < 0)
+    if (!peers || count == 0 || gnutls_x509_crt_init(&certificate) < 0)
         return;
     if (gnutls_x509_crt_import(certificate, peers, GNUTLS_X509_FMT_DER) == 0 &&
         gnutls_pubkey_init(&key) == 0) {
@@ -372,7 +372,7 @@ static int look_at_chain(struct atls_session *s, unsigned *statusp)
     gnutls_typed_vdata_st data[2];
     unsigned count = atls_chain_wanted(s->party, data);
     gnutls_x509_trust_list_t trusted;
-    if (s->shim == NULL)
+    if (!s->shim)
         return gnutls_certificate_verify_peers(s->tls, data, count, statusp);
     gnutls_certificate_get_trust_list(s->party->credentials, &trusted);
     return atls_entry_shim_verify(s->shim, trusted, data, count, 0, statusp) == 0
@@ -385,7 +385,7 @@ int session_chain_refused(struct atls_session *s, unsigned status)
     gnutls_datum_t text = {NULL, 0};
     gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0);
     int result = session_fail(s, "certificate-untrusted", plain_alert(status), NULL,
-                              text.data != NULL ? (const char *)text.data : "not valid");
+                              text.data ? (const char *)text.data : "not valid");
     gnutls_free(text.data);
     return result;
 }
@@ -422,7 +422,7 @@ int session_credential_verify(gnutls_session_t tls)
 {
     struct atls_session *s = gnutls_session_get_ptr(tls);
     struct atls_verdict verdict;
-    if (s->failure.reason != NULL)
+    if (s->failure.reason)
         return STOP;
     if (s->waiting & WAIT_RESULT) /* a client's own, which its Certificate is about to carry */
         return GNUTLS_E_AGAIN;
@@ -434,7 +434,7 @@ int session_credential_verify(gnutls_session_t tls)
     } else if (s->peer_model == ATLS_MODEL_NONE) {
         return verify_plain(s);
     }
-    if (s->appraisal == NULL || s->verified_with_size == 0)
+    if (!s->appraisal || s->verified_with_size == 0)
         return session_fail(s, "internal", -1, NULL, "there is nothing to judge the peer by");
     int result = atls_appraisal_verdict(s->appraisal, &verdict);
     if (result == ATLS_E_AGAIN) {

@@ -64,7 +64,7 @@ int session_entry_begin(struct atls_session *s)
 
 void session_entry_clear(struct atls_session *s)
 {
-    if (s->shim == NULL)
+    if (!s->shim)
         return;
     atls_entry_shim_free(s->shim);
     atls_transcript_clear(&s->transcript);
@@ -91,7 +91,7 @@ int session_entry_hook(struct atls_session *s, unsigned type, unsigned when, uns
 {
     bool hello = type == GNUTLS_HANDSHAKE_CLIENT_HELLO || type == GNUTLS_HANDSHAKE_SERVER_HELLO ||
                  type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST;
-    if (s->shim == NULL)
+    if (!s->shim)
         return 0;
     if (hello && when == GNUTLS_HOOK_PRE)
         return keep_hello(s, type, message);
@@ -107,7 +107,7 @@ int session_bind(struct atls_session *s, enum atls_side attester,
     const struct atls_profile *profile = s->party->profile;
     uint8_t spki[ATLS_SPKI_MAX];
     struct atls_bytes secret = {NULL, 0}, hellos;
-    if (s->watch.secret != NULL) {
+    if (s->watch.secret) {
         enum atls_hash hash;
         int result = atls_handshake_secret_get(&s->secret, &hash, &secret, &hellos);
         if (result != 0)
@@ -151,7 +151,7 @@ int session_entry_request(struct atls_session *s)
     const struct atls_profile *profile = s->party->profile;
     uint8_t buffer[ATLS_HELLO_BODY_MAX];
     struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
-    if (profile->write_request == NULL || s->peer_model == ATLS_MODEL_NONE)
+    if (!profile->write_request || s->peer_model == ATLS_MODEL_NONE)
         return 0;
     int result = profile->write_request(profile, s->selections, &sink);
     const struct atls_entry_extension extension = {
@@ -169,7 +169,7 @@ int session_entry_requested(struct atls_session *s)
 {
     const struct atls_profile *profile = s->party->profile;
     const struct atls_entry_received *list;
-    if (profile->read_request == NULL)
+    if (!profile->read_request)
         return 0;
     size_t count = atls_entry_shim_requested(s->shim, &list);
     if (count == 0)
@@ -252,7 +252,7 @@ int session_entry_send(struct atls_session *s)
     unsigned prefix = session_prefix_size(s->party);
     size_t size = prefix + s->credential.size;
     uint8_t *payload = malloc(size > 0 ? size : 1);
-    if (payload == NULL)
+    if (!payload)
         return session_fail(s, "internal", -1, NULL, "out of memory");
     struct atls_sink sink = atls_sink_of(payload, size);
     struct atls_bytes cmw = ATLS_BYTES(s->credential.cmw, s->credential.size), out;
@@ -269,7 +269,7 @@ int session_entry_send(struct atls_session *s)
 int session_entry_send_unasked(struct atls_session *s)
 {
     static const uint8_t record[] = {0, 0, 4, 0x82, 0x01, 0x41, 0x00};
-    if (s->shim == NULL || s->party->chain_size == 0 ||
+    if (!s->shim || s->party->chain_size == 0 ||
         !atls_faults_has(s->party->faults, "entry-unasked", NULL))
         return 0;
     report_fault(s, "entry-unasked", "the extension, though nothing was negotiated");
@@ -369,7 +369,7 @@ int session_entry_received(struct atls_session *s)
 int session_entry_unexpected(struct atls_session *s)
 {
     const struct atls_entry_received *list;
-    if (s->shim == NULL || atls_entry_shim_received(s->shim, &list) == 0)
+    if (!s->shim || atls_entry_shim_received(s->shim, &list) == 0)
         return 0;
     return session_fail(s, "malformed-extension", ATLS_ALERT_UNSUPPORTED_EXTENSION,
                         "RFC 8446 section 4.2",

@@ -17,17 +17,17 @@ int session_fail(struct atls_session *s, const char *reason, int alert, const ch
 {
     struct failure *failure = &s->failure;
     const char *by_table;
-    if (failure->reason != NULL)
+    if (failure->reason)
         return GNUTLS_E_INTERNAL_ERROR;
     unsigned told =
         atls_profile_alert(s->party->profile, &s->party->code_points, reason, &by_table);
     failure->reason = reason;
     failure->due = alert >= 0 ? alert : (int)told;
-    if (clause == NULL && detail == NULL && atls_error_clause()[0] != '\0')
+    if (!clause && !detail && atls_error_clause()[0] != '\0')
         clause = atls_error_clause();
-    if (detail == NULL)
+    if (!detail)
         detail = atls_error_text();
-    clause = clause != NULL ? clause : by_table;
+    clause = clause ? clause : by_table;
     atls_printable(clause, strlen(clause), failure->clause, sizeof failure->clause);
     atls_printable(detail, strlen(detail), failure->detail, sizeof failure->detail);
     s->seconds = atls_now() - s->started;
@@ -116,7 +116,7 @@ static void fail_by_library(struct atls_session *s, int code)
 {
     bool attested = s->peer_model != ATLS_MODEL_NONE;
     bool proof = s->certificate_verify_seen && !s->peer_accepted && !AMONG(code, unread);
-    if (code == GNUTLS_E_PK_SIGN_FAILED && s->party->device_key != NULL) /* it said why */
+    if (code == GNUTLS_E_PK_SIGN_FAILED && s->party->device_key) /* it said why */
         session_fail(s, "device-unavailable", ATLS_ALERT_INTERNAL_ERROR, NULL, NULL);
     else if (AMONG(code, ours))
         session_fail(s, "internal", ATLS_ALERT_INTERNAL_ERROR, "RFC 8446 section 6.2",
@@ -154,7 +154,7 @@ static enum atls_want alert_received(struct atls_session *s)
 
 enum atls_want session_failed(struct atls_session *s, int code)
 {
-    if (s->failure.reason == NULL) {
+    if (!s->failure.reason) {
         if (code == GNUTLS_E_FATAL_ALERT_RECEIVED || code == GNUTLS_E_WARNING_ALERT_RECEIVED)
             return alert_received(s);
         if (code == GNUTLS_E_SESSION_EOF)

@@ -17,7 +17,7 @@
 static int keep_body(struct hello_body *body, struct atls_bytes bytes)
 {
     uint8_t *copy = malloc(bytes.size > 0 ? bytes.size : 1);
-    if (copy == NULL)
+    if (!copy)
         return GNUTLS_E_MEMORY_ERROR;
     if (bytes.size > 0)
         memcpy(copy, bytes.data, bytes.size);
@@ -40,10 +40,10 @@ static bool forced_body(const struct atls_session *s, size_t i, struct atls_byte
     const char *value;
     const char *name = atls_code_point_name(s->party->profile->extensions[i]);
     size_t size = strlen(name);
-    if (!atls_faults_has(s->party->faults, "extension", &value) || value == NULL ||
+    if (!atls_faults_has(s->party->faults, "extension", &value) || !value ||
         strncmp(value, name, size) != 0 || value[size] != ':')
         return false;
-    if (hexp != NULL)
+    if (hexp)
         *hexp = atls_bytes_of_text(value + size + 1);
     return true;
 }
@@ -82,7 +82,7 @@ static int build_bodies(struct atls_session *s)
 static struct atls_bytes challenge_to_send(struct atls_session *s, struct atls_bytes challenge)
 {
     const char *value;
-    if (!atls_faults_has(s->party->faults, "nonce-length", &value) || value == NULL)
+    if (!atls_faults_has(s->party->faults, "nonce-length", &value) || !value)
         return challenge;
     size_t size = (size_t)strtoul(value, NULL, 10);
     size = size < sizeof s->faulty_nonce ? size : sizeof s->faulty_nonce;

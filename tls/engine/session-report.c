@@ -62,11 +62,11 @@ static void report_role(struct atls_session *s, const char *role, enum atls_mode
         return;
     json_t *fields = json_pack("{s:I, s:s, s:s}", "conn", (json_int_t)s->conn, "role", role,
                                "model", atls_model_name(model));
-    if (fields != NULL && model == ATLS_MODEL_BACKGROUND_CHECK) {
+    if (fields && model == ATLS_MODEL_BACKGROUND_CHECK) {
         char type[320];
         atls_evidence_type_print(&selection->type, type, sizeof type);
         json_object_set_new(fields, "evidence_type", atls_json_printable(atls_bytes_of_text(type)));
-    } else if (fields != NULL) {
+    } else if (fields) {
         json_object_set_new(fields, "verifier_id", atls_json_printable(selection->verifier));
     }
     atls_event_object(s->party->events, "negotiated", fields);
@@ -87,7 +87,7 @@ void report_fault(struct atls_session *s, const char *name, const char *detail)
 
 static json_t *alert_of(const struct atls_session *s)
 {
-    if (s->failure.reason == NULL || s->failure.alert < 0)
+    if (!s->failure.reason || s->failure.alert < 0)
         return json_null();
     return json_pack("{s:s, s:i, s:s}", "direction",
                      s->failure.alert_received ? "received" : "sent", "code", s->failure.alert,
@@ -128,7 +128,7 @@ void report_line(struct atls_session *s, const char *direction, const char *text
         return;
     /* Its own words where they are UTF-8, as they are compared with what the other side sent. */
     json_t *line = json_stringn(text, size);
-    if (line == NULL)
+    if (!line)
         line = atls_json_printable(ATLS_BYTES(text, size));
     atls_event(s->party->events, "application-data", "{s:I, s:s, s:o}", "conn", (json_int_t)s->conn,
                "direction", direction, "text", line);
@@ -138,7 +138,7 @@ void report_line(struct atls_session *s, const char *direction, const char *text
 void report_closed(struct atls_session *s)
 {
     const struct failure *failure = &s->failure;
-    if (failure->reason == NULL)
+    if (!failure->reason)
         atls_event(s->party->events, "closed", "{s:I, s:s}", "conn", (json_int_t)s->conn, "outcome",
                    "complete");
     else

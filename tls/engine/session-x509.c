@@ -35,7 +35,7 @@ void session_x509_present(struct atls_session *s)
 {
     const struct atls_party *party = s->party;
     struct atls_bytes cmw = ATLS_BYTES(party->own.cmw, party->own.size);
-    if (party->as_attester.model_count == 0 || s->self_model != ATLS_MODEL_NONE || cmw.data == NULL)
+    if (party->as_attester.model_count == 0 || s->self_model != ATLS_MODEL_NONE || !cmw.data)
         return;
     s->self_model = model_of(&party->as_attester, cmw);
     if (party->own.has_key)
@@ -93,7 +93,7 @@ int session_x509_judge(struct atls_session *s)
     unsigned count = 0;
     struct atls_x509_cmw found;
     const gnutls_datum_t *peers = gnutls_certificate_get_peers(s->tls, &count);
-    if (peers == NULL || count == 0)
+    if (!peers || count == 0)
         return session_verify_chain(s); /* says what is missing */
     for (unsigned i = 0; i < count && i < CHAIN_MAX; i++)
         chain[i] = ATLS_BYTES(peers[i].data, peers[i].size);

@@ -18,7 +18,7 @@ static int keylog(gnutls_session_t tls, const char *label, const gnutls_datum_t 
 {
     struct atls_session *s = gnutls_session_get_ptr(tls);
     gnutls_datum_t random, server;
-    if (s->watch.secret != NULL)
+    if (s->watch.secret)
         atls_handshake_secret_keylog(s->watch.secret, label, secret);
     gnutls_session_get_random(tls, &random, &server);
     atls_keylog_add(s->party->keylog, label, ATLS_BYTES(random.data, random.size),
@@ -68,7 +68,7 @@ static int set_up(struct atls_session *s)
                                        session_hello_hook);
     if (party->side == ATLS_SERVER)
         gnutls_handshake_set_post_client_hello_function(s->tls, session_hello_received);
-    else if (party->peer_name != NULL && inet_pton(AF_INET, party->peer_name, &address) != 1 &&
+    else if (party->peer_name && inet_pton(AF_INET, party->peer_name, &address) != 1 &&
              inet_pton(AF_INET6, party->peer_name, &address) != 1)
         gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, party->peer_name, strlen(party->peer_name));
     result = session_entry_begin(s);
@@ -84,7 +84,7 @@ static int set_up(struct atls_session *s)
 int atls_session_new(const struct atls_party *party, unsigned conn, struct atls_session **sessionp)
 {
     struct atls_session *s = malloc(sizeof *s);
-    if (s == NULL)
+    if (!s)
         return atls_fail(-ENOMEM, NULL, "out of memory");
     memset(s, 0, offsetof(struct atls_session, offers));
     for (int side = 0; side < 2; side++)
@@ -108,15 +108,15 @@ int atls_session_new(const struct atls_party *party, unsigned conn, struct atls_
 
 void atls_session_free(struct atls_session *s)
 {
-    if (s == NULL)
+    if (!s)
         return;
-    if (s->tls != NULL)
+    if (s->tls)
         gnutls_deinit(s->tls);
     session_credential_clear(s);
     session_hello_clear(s);
     session_entry_clear(s);
     session_expat_clear(s);
-    if (s->party->attester != NULL)
+    if (s->party->attester)
         atls_attester_forget(s->party->attester, s->conn);
     free(s);
 }
@@ -144,7 +144,7 @@ gnutls_session_t atls_session_tls(struct atls_session *s)
 
 bool atls_session_complete(const struct atls_session *s)
 {
-    return s->phase == ENDED && s->failure.reason == NULL;
+    return s->phase == ENDED && !s->failure.reason;
 }
 
 enum atls_want session_end(struct atls_session *s)
@@ -197,7 +197,7 @@ static bool still_waiting(struct atls_session *s)
     if ((s->waiting & WAIT_VERDICT) &&
         atls_appraisal_verdict(s->appraisal, &verdict) != ATLS_E_AGAIN)
         s->waiting &= ~(unsigned)WAIT_VERDICT;
-    if (s->failure.reason != NULL)
+    if (s->failure.reason)
         s->waiting = 0;
     return s->waiting != 0;
 }
@@ -221,11 +221,11 @@ enum atls_want atls_session_prepare(struct atls_session *s)
             !session_result_answers(s->party))
             s->waiting |= WAIT_RESULT;
     }
-    if (s->failure.reason == NULL && still_waiting(s))
+    if (!s->failure.reason && still_waiting(s))
         return ATLS_WANT_VERIFIER;
-    if (s->failure.reason == NULL)
+    if (!s->failure.reason)
         session_hello_offer(s);
-    if (s->failure.reason != NULL) {
+    if (s->failure.reason) {
         return session_end(s); /* nobody is there to be told by an alert */
     }
     s->phase = HANDSHAKING;
@@ -263,7 +263,7 @@ static enum atls_want shake_hands(struct atls_session *s)
         if (s->waiting != 0 && still_waiting(s))
             return ATLS_WANT_VERIFIER;
         /* A ServerHello that waited is still in its queue: the alert is the first that is sent. */
-        if (s->failure.reason != NULL)
+        if (s->failure.reason)
             return session_send_alert(s);
         struct atls_interposed *before = atls_interpose_enter(&s->watch);
         int result = gnutls_handshake(s->tls);
@@ -283,8 +283,8 @@ static enum atls_want repeat(struct atls_session *s)
     for (;;) {
         if (s->waiting != 0 && still_waiting(s))
             return ATLS_WANT_VERIFIER;
-        int result = s->failure.reason == NULL ? session_again_library(s) : 0;
-        if (s->failure.reason != NULL)
+        int result = !s->failure.reason ? session_again_library(s) : 0;
+        if (s->failure.reason)
             return session_send_alert(s);
         if (result == 0) {
             s->phase = s->party->side == ATLS_CLIENT ? RECEIVING : SENDING;
@@ -358,7 +358,7 @@ static enum atls_want receive_line(struct atls_session *s)
         report_handshake(s); /* a client knows only now that the server accepted it */
         s->line_size += (size_t)size;
         const char *end_of_line = memchr(s->line, '\n', s->line_size);
-        if (end_of_line != NULL) {
+        if (end_of_line) {
             line_received(s, (size_t)(end_of_line - s->line));
             return ATLS_WANT_WRITE;
         }

@@ -92,7 +92,7 @@ static void add_cmw(gnutls_x509_crt_t leaf, const struct side *side, struct atls
     struct atls_credential credential = {.cmw = NULL};
     uint8_t challenge[ATLS_HASH_MAX], *value;
     size_t size;
-    if (side->der != NULL) {
+    if (side->der) {
         assert_int_equal(atls_hex_decode(atls_bytes_of_text(side->der), &value, &size), 0);
     } else {
         assert_int_equal(
@@ -192,7 +192,7 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
     snprintf(certificate, sizeof certificate, "%s.pem", name);
     snprintf(key, sizeof key, "%s.key", name);
     party->side = which;
-    party->profile = side->profile != NULL ? side->profile : &atls_profile_ta_07;
+    party->profile = side->profile ? side->profile : &atls_profile_ta_07;
     party->variants = side->variants;
     atls_code_points_default(&party->code_points);
     party->attestation_required = !side->optional;
@@ -202,13 +202,12 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
     party->hrr = side->hrr;
     party->reattest = side->reattest;
     party->faults = &end->faults;
-    if (side->fault != NULL)
+    if (side->fault)
         assert_int_equal(atls_faults_add(&end->faults, side->fault), 0);
-    assert_int_equal(
-        atls_evidence_type_parse(side->type != NULL ? side->type : "cf:273", &end->type), 0);
+    assert_int_equal(atls_evidence_type_parse(side->type ? side->type : "cf:273", &end->type), 0);
     end->type.credential_kind =
         side->certificate_kind ? ATLS_KIND_CERT_ATTESTATION : ATLS_KIND_ATTESTATION;
-    end->verifier = atls_bytes_of_text(side->verifier != NULL ? side->verifier : "v.example");
+    end->verifier = atls_bytes_of_text(side->verifier ? side->verifier : "v.example");
     set_models(&party->as_attester, side->attester, end);
     set_models(&party->as_relying_party, side->relying_party, end);
     if (party->as_attester.model_count > 0)
@@ -217,7 +216,7 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
         party->relying_party = test_relying_party_new();
     assert_int_equal(atls_events_open(NULL, own, &party->events), 0);
     bool beside =
-        party->attester != NULL && !side->stranger && !side->plain && !side->no_certificate &&
+        party->attester && !side->stranger && !side->plain && !side->no_certificate &&
         (party->profile->carrier != ATLS_IN_PLACE_OF_CERTIFICATE || side->certificate_kind);
     bool none = side->no_certificate || beside;
     assert_int_equal(atls_party_start(party, none ? NULL : test_pki_file(&test_pki, certificate),
@@ -267,8 +266,8 @@ void pump_ends(struct end *client, struct end *server)
 void check_end(const char *who, const struct end *end, const char *reason, int alert)
 {
     const struct failure *failure = &end->session->failure;
-    const char *came = failure->reason != NULL ? failure->reason : "complete";
-    const char *expected = reason != NULL ? reason : "complete";
+    const char *came = failure->reason ? failure->reason : "complete";
+    const char *expected = reason ? reason : "complete";
     if (end->want != ATLS_WANT_NOTHING)
         fail_msg("%s: did not end", who);
     if (strcmp(came, expected) != 0)
@@ -276,8 +275,8 @@ void check_end(const char *who, const struct end *end, const char *reason, int a
                  failure->clause);
     if (strcmp(failure->detail, STALE) == 0 || strcmp(failure->clause, STALE) == 0)
         fail_msg("%s: %s does not say why", who, came);
-    assert_int_equal(atls_session_complete(end->session), reason == NULL);
-    if (reason != NULL)
+    assert_int_equal(atls_session_complete(end->session), !reason);
+    if (reason)
         assert_int_equal(failure->alert, alert);
 }
 

@@ -281,17 +281,17 @@ static void a_stranger(void **state)
     gnutls_transport_set_pull_function(stranger, pull);
     for (int i = 0; i < STEPS_MAX && server.want != ATLS_WANT_NOTHING; i++) {
         shaken = shaken || gnutls_handshake(stranger) == 0;
-        if (shaken && frames != NULL && i % 10 == 9)
+        if (shaken && frames && i % 10 == 9)
             frames = speak(stranger, row, frames);
         step_end(&server);
     }
-    check_end("server", &server, row->reason, row->reason != NULL ? row->alert : -1);
+    check_end("server", &server, row->reason, row->reason ? row->alert : -1);
     assert_null(frames);
     char rest[4096];
-    while (row->reason == NULL && gnutls_record_recv(stranger, rest, sizeof rest) > 0)
+    while (!row->reason && gnutls_record_recv(stranger, rest, sizeof rest) > 0)
         continue;
     assert_int_equal(tickets, 0);
-    bool line = row->reason == NULL || strstr(row->frames, LINE LINE) != NULL;
+    bool line = !row->reason || strstr(row->frames, LINE LINE);
     assert_int_equal(server.session->expat->line_received, line);
     gnutls_deinit(stranger);
     gnutls_certificate_free_credentials(credentials);
@@ -363,7 +363,7 @@ static void a_ticket_is_thrown_away(void **state)
             spoke = true;
             assert_int_equal(gnutls_session_ticket_send(stranger, 2, 0), 0);
         }
-        if (shaken && frames != NULL && i % 10 == 9)
+        if (shaken && frames && i % 10 == 9)
             frames = speak(stranger, &row, frames);
     }
     check_end("client", &client, NULL, -1);

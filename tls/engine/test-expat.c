@@ -394,11 +394,11 @@ static void a_connection(void **state)
     pump_ends(&c.client, &c.server);
     check_end("server", &c.server, row->server_reason, row->server_alert);
     check_end("client", &c.client, row->client_reason, row->client_alert);
-    if (row->client_reason == NULL && row->server_reason == NULL)
+    if (!row->client_reason && !row->server_reason)
         check_complete(row, &c);
     /* Nothing of application data has got through where anything was refused (R-EX-19). */
-    assert_int_equal(c.server.session->expat->line_received, row->server_reason == NULL);
-    assert_int_equal(c.client.session->expat->line_received, row->client_reason == NULL);
+    assert_int_equal(c.server.session->expat->line_received, !row->server_reason);
+    assert_int_equal(c.client.session->expat->line_received, !row->client_reason);
     if (row->client_asked > 0)
         assert_int_equal(c.client.session->expat->asked, row->client_asked);
     if (row->server_asked > 0)

@@ -70,7 +70,7 @@ static void check_blame(const char *who, const struct end *end)
     if (end->want != ATLS_WANT_NOTHING)
         fail_msg("%s of %s, byte %zu, mask %02x: %s did not end", "flip", flip.message->name,
                  flip.at, flip.mask, who);
-    if (reason == NULL)
+    if (!reason)
         return;
     bool told = failure->alert >= 0 || strcmp(reason, "peer-closed") == 0;
     if (strcmp(reason, "internal") == 0 || reason[0] == '\0' || failure->detail[0] == '\0' || !told)
@@ -87,7 +87,7 @@ static void check_alerts(const struct end *client, const struct end *server)
     if (from->alert != to->alert || from->alert_received)
         fail_msg("flip of %s, byte %zu, mask %02x: alert %d was received, the other says %d (%s)",
                  flip.message->name, flip.at, flip.mask, to->alert, from->alert,
-                 from->reason != NULL ? from->reason : "complete");
+                 from->reason ? from->reason : "complete");
 }
 
 /* Is there such a byte? Then *FAILEDP tells whether anybody minded. */

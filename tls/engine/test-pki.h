@@ -71,12 +71,12 @@ static inline struct test_issuer test_pki_issue(const struct test_pki *pki, cons
                                               name, (unsigned)strlen(name)));
     TEST_PKI_OK(gnutls_x509_crt_set_activation_time(made.certificate, time(NULL) - 3600));
     TEST_PKI_OK(gnutls_x509_crt_set_expiration_time(made.certificate, time(NULL) + 86400));
-    TEST_PKI_OK(gnutls_x509_crt_set_ca_status(made.certificate, issuer == NULL));
+    TEST_PKI_OK(gnutls_x509_crt_set_ca_status(made.certificate, !issuer));
     TEST_PKI_OK(gnutls_x509_crt_set_subject_alt_name(made.certificate, GNUTLS_SAN_IPADDRESS,
                                                      address, 4, GNUTLS_FSAN_SET));
-    TEST_PKI_OK(gnutls_x509_crt_sign2(
-        made.certificate, issuer != NULL ? issuer->certificate : made.certificate,
-        issuer != NULL ? issuer->key : made.key, GNUTLS_DIG_SHA256, 0));
+    TEST_PKI_OK(gnutls_x509_crt_sign2(made.certificate,
+                                      issuer ? issuer->certificate : made.certificate,
+                                      issuer ? issuer->key : made.key, GNUTLS_DIG_SHA256, 0));
     TEST_PKI_OK(gnutls_x509_crt_export2(made.certificate, GNUTLS_X509_FMT_PEM, &pem));
     snprintf(file, sizeof file, "%s.pem", name);
     test_pki_write(pki, file, pem);
@@ -99,8 +99,8 @@ static inline void test_pki_make(struct test_pki *pki)
 {
     const char *parent = getenv("TMPDIR");
     snprintf(pki->directory, sizeof pki->directory, "%s/atls-XXXXXX",
-             parent != NULL && *parent != '\0' ? parent : P_tmpdir);
-    if (mkdtemp(pki->directory) == NULL)
+             parent && *parent != '\0' ? parent : P_tmpdir);
+    if (!mkdtemp(pki->directory))
         abort();
     struct test_issuer ca = test_pki_issue(pki, "ca", NULL);
     struct test_issuer other = test_pki_issue(pki, "other-ca", NULL);

@@ -51,7 +51,7 @@ static void check_transcript(const struct atls_session *s)
     struct atls_bytes secret, hellos;
     enum atls_hash hash;
     uint8_t digest[ATLS_HASH_MAX];
-    if (s->watch.secret == NULL)
+    if (!s->watch.secret)
         return;
     assert_int_equal(atls_handshake_secret_get(&s->secret, &hash, &secret, &hellos), 0);
     assert_int_equal(atls_transcript_hash_hellos(&s->transcript, &atls_crypto_gnutls,
@@ -70,7 +70,7 @@ void a_connection(void **state)
         pump_ends(&c.client, &c.server);
         check_end("server", &c.server, row->server_reason, row->server_alert);
         check_end("client", &c.client, row->client_reason, row->client_alert);
-        if (row->client_reason == NULL && row->server_reason == NULL) {
+        if (!row->client_reason && !row->server_reason) {
             check_complete(row, &c);
             check_transcript(c.client.session);
             check_transcript(c.server.session);

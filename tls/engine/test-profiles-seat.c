@@ -437,7 +437,7 @@ static void what_schemes_are_on_the_wire(void **state)
     check_end("client", &c.client, NULL, -1);
     check_end("server", &c.server, NULL, -1);
     same_body(&c.server.session->received[0], row->offer, none);
-    if (row->selection != NULL)
+    if (row->selection)
         same_body(&c.client.session->received[0], row->selection, none);
     else
         assert_false(c.client.session->received[0].present);

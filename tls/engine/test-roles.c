@@ -58,7 +58,7 @@ static int fails(struct atls_attester *attester, const char *reason)
 struct atls_attester *test_attester_new(enum atls_curve curve)
 {
     struct atls_attester *attester = calloc(1, sizeof *attester);
-    if (attester == NULL || atls_device_open("inproc:7", 1000, &attester->device) != 0 ||
+    if (!attester || atls_device_open("inproc:7", 1000, &attester->device) != 0 ||
         atls_device_create_key(attester->device, curve, &attester->handle, &attester->key) != 0 ||
         atls_device_create_key(attester->device, curve, &attester->other, &attester->other_key) !=
             0)
@@ -69,7 +69,7 @@ struct atls_attester *test_attester_new(enum atls_curve curve)
 
 void test_attester_free(struct atls_attester *attester)
 {
-    if (attester != NULL)
+    if (attester)
         atls_device_close(attester->device);
     free(attester);
 }
@@ -113,7 +113,7 @@ int atls_attester_evidence(struct atls_attester *attester, unsigned conn,
 {
     uint8_t *cab;
     size_t size;
-    if (test_roles.evidence_fails != NULL)
+    if (test_roles.evidence_fails)
         return fails(attester, test_roles.evidence_fails);
     if (challenge.size < ATLS_EAT_NONCE_MIN || challenge.size > ATLS_EAT_NONCE_MAX)
         return atls_fail(ATLS_E_LIMIT, "RFC 9711 section 4.1", "a nonce of %zu bytes",
@@ -141,7 +141,7 @@ int atls_attester_renew(struct atls_attester *attester)
 {
     if (wait_more(&test_roles.result_after))
         return ATLS_E_AGAIN;
-    return test_roles.result_fails != NULL ? fails(attester, test_roles.result_fails) : 0;
+    return test_roles.result_fails ? fails(attester, test_roles.result_fails) : 0;
 }
 
 int atls_attester_result(struct atls_attester *attester, unsigned conn,
@@ -154,7 +154,7 @@ int atls_attester_result(struct atls_attester *attester, unsigned conn,
     uint8_t *text = calloc(1, value), *cmw = malloc(size);
     struct atls_cbor_writer w;
     struct atls_bytes out;
-    if (text == NULL || cmw == NULL)
+    if (!text || !cmw)
         abort();
     atls_spki_encode(&attester->key, text);
     atls_cbor_write_init(&w, cmw, size);
@@ -182,7 +182,7 @@ int atls_attester_sign(struct atls_attester *attester, uint32_t key_handle,
                        struct atls_bytes digest, uint8_t signaturep[ATLS_SIGNATURE_MAX],
                        size_t *sizep)
 {
-    if (test_roles.sign_fails != NULL)
+    if (test_roles.sign_fails)
         return fails(attester, test_roles.sign_fails);
     return atls_device_sign(attester->device, key_handle, digest, signaturep, sizep);
 }
@@ -206,7 +206,7 @@ int atls_appraisal_begin(struct atls_relying_party *rp, unsigned conn, enum atls
                          struct atls_appraisal **appraisalp)
 {
     struct atls_appraisal *a = calloc(1, sizeof *a);
-    if (a == NULL)
+    if (!a)
         abort();
     a->model = model;
     a->challenge_after = test_roles.challenge_after;
@@ -248,7 +248,7 @@ int atls_appraisal_expect_key(struct atls_appraisal *a, const struct atls_public
 
 void atls_appraisal_free(struct atls_appraisal *a)
 {
-    if (a == NULL)
+    if (!a)
         return;
     atls_cmw_free(a->cmw);
     free(a->credential);
@@ -259,7 +259,7 @@ int atls_appraisal_challenge(struct atls_appraisal *a, struct atls_bytes *noncep
 {
     if (wait_more(&a->challenge_after))
         return ATLS_E_AGAIN;
-    if (test_roles.challenge_fails != NULL) {
+    if (test_roles.challenge_fails) {
         a->refused = test_roles.challenge_fails;
         return atls_fail(ATLS_E_UNAVAILABLE, NULL, "made to fail");
     }
@@ -296,7 +296,7 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
                               struct atls_public_key *keyp)
 {
     a->credential = malloc(cmw.size + 1);
-    if (a->credential == NULL)
+    if (!a->credential)
         abort();
     memcpy(a->credential, cmw.data, cmw.size);
     int result = parse(a, ATLS_BYTES(a->credential, cmw.size), keyp);
@@ -304,19 +304,19 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
         a->refused = "malformed-cmw";
     else if (a->has_leaf && !atls_public_key_equal(keyp, &a->leaf))
         a->refused = "key-mismatch";
-    return a->refused == NULL ? 0 : ATLS_E_MISMATCH;
+    return !a->refused ? 0 : ATLS_E_MISMATCH;
 }
 
 int atls_appraisal_verdict(struct atls_appraisal *a, struct atls_verdict *verdictp)
 {
-    if (a->refused == NULL && wait_more(&a->verdict_after))
+    if (!a->refused && wait_more(&a->verdict_after))
         return ATLS_E_AGAIN;
-    if (a->refused == NULL)
+    if (!a->refused)
         a->refused = test_roles.verdict_fails;
-    if (a->refused == NULL && a->model == ATLS_MODEL_BACKGROUND_CHECK &&
+    if (!a->refused && a->model == ATLS_MODEL_BACKGROUND_CHECK &&
         atls_cab_check(&a->cab, &atls_crypto_gnutls, ATLS_BYTES(a->nonce, a->nonce_size)) != 0)
         a->refused = "nonce-mismatch";
-    bool accepted = a->refused == NULL;
+    bool accepted = !a->refused;
     *verdictp =
         (struct atls_verdict){.tier = accepted ? ATLS_TIER_AFFIRMING : ATLS_TIER_NONE,
                               .accepted = accepted,

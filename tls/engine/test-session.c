@@ -455,7 +455,7 @@ static void a_connection(void **state)
     pump_ends(&client, &server);
     check_end("client", &client, row->client_reason, row->client_alert);
     check_end("server", &server, row->server_reason, row->server_alert);
-    if (row->client_reason == NULL && row->server_reason == NULL)
+    if (!row->client_reason && !row->server_reason)
         check_complete(row, &client, &server);
     assert_true(test_roles.waited >= row->roles.challenge_after || row->roles.challenge_after == 0);
     close_end(&client);

@@ -189,7 +189,7 @@ static int send_text(struct stranger *stranger, gnutls_buffer_t buffer, const ch
                      unsigned hello)
 {
     const char *hex = text[hello < 2 ? hello : 1];
-    if (hex == NULL)
+    if (!hex)
         return 0;
     struct atls_bytes body = test_hex(hex);
     assert_int_equal(gnutls_buffer_append_data(buffer, body.data, body.size), 0);
@@ -295,7 +295,7 @@ static void open_stranger(struct stranger *stranger, const struct row *row)
     stranger->row = row;
     load_credential(stranger);
     TEST_PKI_OK(gnutls_priority_init(&stranger->priorities,
-                                     row->priorities != NULL ? row->priorities : TLS13, NULL));
+                                     row->priorities ? row->priorities : TLS13, NULL));
     TEST_PKI_OK(gnutls_certificate_allocate_credentials(&stranger->credentials));
     gnutls_certificate_set_retrieve_function3(stranger->credentials, present);
     TEST_PKI_OK(gnutls_init(&stranger->tls, flags));

@@ -26,9 +26,9 @@ static int add_address(gnutls_x509_crq_t crq, const char *text)
     if (size == 0)
         return atls_fail(-EINVAL, "RFC 5280 section 4.2.1.6", "an IP address was expected, not %s",
                          text);
-    int code = gnutls_x509_crq_set_subject_alt_name(crq, GNUTLS_SAN_IPADDRESS, address, size,
-                                                    GNUTLS_FSAN_APPEND);
-    return code < 0 ? fails(code, text) : 0;
+    int result = gnutls_x509_crq_set_subject_alt_name(crq, GNUTLS_SAN_IPADDRESS, address, size,
+                                                      GNUTLS_FSAN_APPEND);
+    return result < 0 ? fails(result, text) : 0;
 }
 
 static int add_names(gnutls_x509_crq_t crq, const struct atls_csr_options *options)
@@ -52,42 +52,42 @@ static int set_key(gnutls_x509_crq_t crq, const struct atls_public_key *key)
     uint8_t spki[ATLS_SPKI_MAX];
     gnutls_datum_t der = {spki, (unsigned)atls_spki_encode(key, spki)};
     gnutls_pubkey_t pubkey;
-    int code = gnutls_pubkey_init(&pubkey);
-    if (code < 0)
-        return fails(code, "public key");
-    code = gnutls_pubkey_import(pubkey, &der, GNUTLS_X509_FMT_DER);
-    if (code >= 0)
-        code = gnutls_x509_crq_set_pubkey(crq, pubkey);
+    int result = gnutls_pubkey_init(&pubkey);
+    if (result < 0)
+        return fails(result, "public key");
+    result = gnutls_pubkey_import(pubkey, &der, GNUTLS_X509_FMT_DER);
+    if (result >= 0)
+        result = gnutls_x509_crq_set_pubkey(crq, pubkey);
     gnutls_pubkey_deinit(pubkey);
-    return code < 0 ? fails(code, "public key") : 0;
+    return result < 0 ? fails(result, "public key") : 0;
 }
 
 /* A device that does not answer says why by atls_fail(), in this very call. */
 static int sign(gnutls_x509_crq_t crq, gnutls_privkey_t signer, enum atls_curve curve)
 {
     atls_fail(ATLS_E_UNAVAILABLE, NULL, "the key did not sign");
-    int code = gnutls_x509_crq_privkey_sign(
+    int result = gnutls_x509_crq_privkey_sign(
         crq, signer, curve == ATLS_P384 ? GNUTLS_DIG_SHA384 : GNUTLS_DIG_SHA256, 0);
-    if (code == GNUTLS_E_PK_SIGN_FAILED)
+    if (result == GNUTLS_E_PK_SIGN_FAILED)
         return ATLS_E_UNAVAILABLE;
-    if (code < 0)
-        return fails(code, "the request's signature");
-    code = gnutls_x509_crq_verify(crq, 0);
-    return code < 0 ? atls_fail(ATLS_E_SIGNATURE, "RFC 2986 section 4.2",
-                                "the signature of the request does not verify: %s",
-                                gnutls_strerror(code))
-                    : 0;
+    if (result < 0)
+        return fails(result, "the request's signature");
+    result = gnutls_x509_crq_verify(crq, 0);
+    return result < 0 ? atls_fail(ATLS_E_SIGNATURE, "RFC 2986 section 4.2",
+                                  "the signature of the request does not verify: %s",
+                                  gnutls_strerror(result))
+                      : 0;
 }
 
 static int export_pem(gnutls_x509_crq_t crq, char **pemp)
 {
     gnutls_datum_t pem;
-    int code = gnutls_x509_crq_export2(crq, GNUTLS_X509_FMT_PEM, &pem);
-    if (code < 0)
-        return fails(code, "PEM");
+    int result = gnutls_x509_crq_export2(crq, GNUTLS_X509_FMT_PEM, &pem);
+    if (result < 0)
+        return fails(result, "PEM");
     char *text = strndup((const char *)pem.data, pem.size);
     gnutls_free(pem.data);
-    if (text == NULL)
+    if (!text)
         return atls_fail(-ENOMEM, NULL, "no memory for a request");
     *pemp = text;
     return 0;

@@ -57,7 +57,7 @@ int atls_device_key_open(const char *address, unsigned timeout_ms, uint32_t hand
                          const struct atls_public_key *key, struct atls_device_key **keyp)
 {
     struct atls_device_key *made = calloc(1, sizeof *made);
-    if (made == NULL)
+    if (!made)
         return atls_fail(-ENOMEM, NULL, "no memory for a key");
     made->handle = handle;
     made->public_key = *key;
@@ -74,9 +74,9 @@ int atls_device_key_open(const char *address, unsigned timeout_ms, uint32_t hand
 
 void atls_device_key_close(struct atls_device_key *key)
 {
-    if (key == NULL)
+    if (!key)
         return;
-    if (key->device != NULL)
+    if (key->device)
         atls_device_close(key->device);
     free(key);
 }

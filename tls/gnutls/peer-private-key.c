@@ -74,14 +74,14 @@ static void answer_key(bool made)
         y = number();
         d = number();
     }
-    int code = made ? gnutls_privkey_generate(key, algorithm->pk,
-                                              algorithm->pk == GNUTLS_PK_RSA
-                                                  ? algorithm->bits
-                                                  : GNUTLS_CURVE_TO_BITS(algorithm->curve),
-                                              0)
-                    : gnutls_privkey_import_ecc_raw(key, algorithm->curve, &x, &y, &d);
-    if (code < 0)
-        die(gnutls_strerror(code));
+    int result = made ? gnutls_privkey_generate(key, algorithm->pk,
+                                                algorithm->pk == GNUTLS_PK_RSA
+                                                    ? algorithm->bits
+                                                    : GNUTLS_CURVE_TO_BITS(algorithm->curve),
+                                                0)
+                      : gnutls_privkey_import_ecc_raw(key, algorithm->curve, &x, &y, &d);
+    if (result < 0)
+        die(gnutls_strerror(result));
     if (atls_private_key_encode(key, &der) != 0)
         die("encoding");
     tell(der);
@@ -95,9 +95,9 @@ static void answer_key(bool made)
 static void answer_signature(void)
 {
     gnutls_datum_t value = number(), der;
-    int code = gnutls_encode_rs_value(&der, &value, &value);
-    if (code < 0)
-        die(gnutls_strerror(code));
+    int result = gnutls_encode_rs_value(&der, &value, &value);
+    if (result < 0)
+        die(gnutls_strerror(result));
     tell(der);
     gnutls_free(der.data);
     free(value.data);

@@ -142,14 +142,14 @@ static int fixed_value(gnutls_privkey_t key, uint8_t valuep[VALUE_MAX], size_t *
 static int public_part(gnutls_privkey_t key, gnutls_datum_t *spkip)
 {
     gnutls_pubkey_t public_key;
-    int code = gnutls_pubkey_init(&public_key);
-    if (code < 0)
-        return fails(code, "a public key");
-    code = gnutls_pubkey_import_privkey(public_key, key, 0, 0);
-    if (code == 0)
-        code = gnutls_pubkey_export2(public_key, GNUTLS_X509_FMT_DER, spkip);
+    int result = gnutls_pubkey_init(&public_key);
+    if (result < 0)
+        return fails(result, "a public key");
+    result = gnutls_pubkey_import_privkey(public_key, key, 0, 0);
+    if (result == 0)
+        result = gnutls_pubkey_export2(public_key, GNUTLS_X509_FMT_DER, spkip);
     gnutls_pubkey_deinit(public_key);
-    return code < 0 ? fails(code, "a public key") : 0;
+    return result < 0 ? fails(result, "a public key") : 0;
 }
 
 static int encode_ec(gnutls_privkey_t key, gnutls_datum_t *derp)
@@ -181,11 +181,11 @@ int atls_private_key_encode(gnutls_privkey_t key, gnutls_datum_t *derp)
     if (gnutls_privkey_get_pk_algorithm(key, NULL) == GNUTLS_PK_ECDSA)
         return encode_ec(key, derp);
     gnutls_x509_privkey_t other = NULL;
-    int code = gnutls_privkey_export_x509(key, &other);
-    if (code == 0)
-        code = gnutls_x509_privkey_export2_pkcs8(other, GNUTLS_X509_FMT_DER, NULL,
-                                                 GNUTLS_PKCS_PLAIN, derp);
+    int result = gnutls_privkey_export_x509(key, &other);
+    if (result == 0)
+        result = gnutls_x509_privkey_export2_pkcs8(other, GNUTLS_X509_FMT_DER, NULL,
+                                                   GNUTLS_PKCS_PLAIN, derp);
     if (other)
         gnutls_x509_privkey_deinit(other);
-    return code < 0 ? fails(code, "a private key") : 0;
+    return result < 0 ? fails(result, "a private key") : 0;
 }

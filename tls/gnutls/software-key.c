@@ -53,8 +53,8 @@ static int generate(enum atls_curve curve, gnutls_privkey_t key)
 {
     unsigned bits = GNUTLS_CURVE_TO_BITS(curve == ATLS_P384 ? GNUTLS_ECC_CURVE_SECP384R1
                                                             : GNUTLS_ECC_CURVE_SECP256R1);
-    int code = gnutls_privkey_generate(key, GNUTLS_PK_ECDSA, bits, 0);
-    return code < 0 ? fails(code, "a private key") : 0;
+    int result = gnutls_privkey_generate(key, GNUTLS_PK_ECDSA, bits, 0);
+    return result < 0 ? fails(result, "a private key") : 0;
 }
 
 static void wipe(gnutls_datum_t *secret)
@@ -101,15 +101,15 @@ int atls_software_key_public(gnutls_privkey_t key, struct atls_public_key *publi
     uint8_t spki[ATLS_SPKI_MAX];
     size_t size = sizeof spki;
     gnutls_pubkey_t pubkey;
-    int code = gnutls_pubkey_init(&pubkey);
-    if (code < 0)
-        return fails(code, "a public key");
-    code = gnutls_pubkey_import_privkey(pubkey, key, 0, 0);
-    if (code == 0)
-        code = gnutls_pubkey_export(pubkey, GNUTLS_X509_FMT_DER, spki, &size);
+    int result = gnutls_pubkey_init(&pubkey);
+    if (result < 0)
+        return fails(result, "a public key");
+    result = gnutls_pubkey_import_privkey(pubkey, key, 0, 0);
+    if (result == 0)
+        result = gnutls_pubkey_export(pubkey, GNUTLS_X509_FMT_DER, spki, &size);
     gnutls_pubkey_deinit(pubkey);
-    if (code < 0)
+    if (result < 0)
         return atls_fail(ATLS_E_UNSUPPORTED, NULL, "a key of P-256 or P-384 was expected: %s",
-                         gnutls_strerror(code));
+                         gnutls_strerror(result));
     return atls_spki_decode(ATLS_BYTES(spki, size), publicp);
 }

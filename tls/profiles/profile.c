@@ -22,7 +22,7 @@ unsigned atls_profile_alert(const struct atls_profile *profile,
                             const char **clausep)
 {
     const struct atls_refusal *row = profile->refusals;
-    while (row->reason != NULL && strcmp(row->reason, reason) != 0)
+    while (row->reason && strcmp(row->reason, reason) != 0)
         row++;
     *clausep = row->clause;
     return row->point < ATLS_CODE_POINT_COUNT ? points->value[row->point] : row->number;

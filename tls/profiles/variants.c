@@ -172,7 +172,7 @@ char *atls_variants_describe(void)
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    if (out == NULL)
+    if (!out)
         return NULL;
     fputs("Variants (--variant NAME=READING, the first reading is the default):\n", out);
     for (size_t i = 0; i < COUNT; i++) {

@@ -128,19 +128,19 @@ static unsigned patience(struct argp_state *state, const char *text)
 
 static void check(struct argp_state *state, struct enrolment *e)
 {
-    bool attests = e->cmw != NULL && strcmp(e->cmw, "auto") == 0;
-    if (e->csr_file == NULL)
+    bool attests = e->cmw && strcmp(e->cmw, "auto") == 0;
+    if (!e->csr_file)
         argp_error(state, "--csr is needed");
-    if (e->attester.device == NULL && (e->key_file == NULL || attests))
+    if (!e->attester.device && (!e->key_file || attests))
         argp_error(state, "a --device is needed, but with --private-key and no --cmw auto");
-    if (e->key_file != NULL && e->format_given && e->attester.evidence_format == ATLS_FORMAT_CAB)
+    if (e->key_file && e->format_given && e->attester.evidence_format == ATLS_FORMAT_CAB)
         argp_error(state, "--private-key with --evidence-format cab: a KAT is about a key inside "
                           "the device, for one outside it there is none; use psa");
-    if (e->key_file != NULL)
+    if (e->key_file)
         e->attester.evidence_format = ATLS_FORMAT_PSA;
-    if (e->attester.verifier_url != NULL && atls_verifier_url_check(e->attester.verifier_url) != 0)
+    if (e->attester.verifier_url && atls_verifier_url_check(e->attester.verifier_url) != 0)
         argp_error(state, "--verifier: %s", atls_error_text());
-    if (e->model == ATLS_MODEL_PASSPORT && e->attester.verifier_url == NULL)
+    if (e->model == ATLS_MODEL_PASSPORT && !e->attester.verifier_url)
         argp_error(state, "a passport needs a --verifier");
     if (e->faults.count > 0 && !attests)
         argp_error(state, "a --fault is one of --cmw auto");
@@ -285,7 +285,7 @@ static int make_extension(struct enrolment *e)
     uint8_t challenge[ATLS_HASH_MAX], *file;
     struct atls_credential credential = {.cmw = NULL};
     size_t size;
-    if (e->cmw == NULL)
+    if (!e->cmw)
         return 0;
     if (strcmp(e->cmw, "auto") != 0) {
         int result = atls_read_file(e->cmw, ATLS_CMW_MAX_SIZE, &file, &size);
@@ -309,7 +309,7 @@ static void tell(const struct enrolment *e, bool to_stdout)
     uint8_t spki[ATLS_SPKI_MAX];
     char handle[32];
     snprintf(handle, sizeof handle, ATLS_DEVICE_KEY_PREFIX "%u", (unsigned)e->handle);
-    const char *name = e->key_file != NULL ? e->key_file : handle;
+    const char *name = e->key_file ? e->key_file : handle;
     atls_event(e->log, "enrolled", "{s:s, s:s, s:s, s:o}", "key", name, "curve",
                e->public_key.curve == ATLS_P384 ? "p384" : "p256", "csr", e->csr_file, "spki",
                atls_json_hex(ATLS_BYTES(spki, atls_spki_encode(&e->public_key, spki))));
@@ -333,9 +333,9 @@ static int make_device_key(struct enrolment *e)
 static int enrol(struct enrolment *e)
 {
     char *pem = NULL;
-    int result = e->key_file != NULL ? atls_software_key_make(e->attester.curve, e->key_file,
-                                                              &e->signer, &e->public_key)
-                                     : make_device_key(e);
+    int result = e->key_file ? atls_software_key_make(e->attester.curve, e->key_file, &e->signer,
+                                                      &e->public_key)
+                             : make_device_key(e);
     if (result == 0)
         result = make_extension(e);
     if (result == 0)
@@ -355,12 +355,12 @@ static void finish(struct enrolment *e, bool keep)
         (void)atls_device_destroy_key(e->device, e->handle);
         atls_fail(ATLS_E_REFUSED, NULL, "%s", text);
     }
-    if (!keep && e->key_file != NULL && e->signer != NULL)
+    if (!keep && e->key_file && e->signer)
         unlink(e->key_file);
-    if (e->signer != NULL)
+    if (e->signer)
         gnutls_privkey_deinit(e->signer);
     atls_device_key_close(e->key);
-    if (e->device != NULL)
+    if (e->device)
         atls_device_close(e->device);
     free(e->extension);
 }
@@ -389,7 +389,7 @@ int main(int argc, char **argv)
         result = enrol(&e);
     finish(&e, result == 0);
     if (result == 0)
-        tell(&e, e.events == NULL || strcmp(e.events, "-") != 0);
+        tell(&e, !e.events || strcmp(e.events, "-") != 0);
     else
         fprintf(stderr, "atls-enroll: %s\n", atls_error_text());
     bool whole = atls_events_close(e.log) == 0;

@@ -128,11 +128,11 @@ static bool make_room(struct endpoint *e)
     if (e->count + 1 + FIXED_FDS <= e->wait_capacity)
         return true;
     struct curl_waitfd *waits = realloc(e->waits, capacity * sizeof *waits);
-    if (waits == NULL)
+    if (!waits)
         return false;
     e->waits = waits;
     struct pollfd *polls = realloc(e->polls, capacity * sizeof *polls);
-    if (polls == NULL)
+    if (!polls)
         return false;
     e->polls = polls;
     e->wait_capacity = capacity;
@@ -147,7 +147,7 @@ static struct connection *free_place(struct endpoint *e)
     if (e->count == e->capacity) {
         size_t capacity = e->capacity == 0 ? 16 : e->capacity * 2;
         struct connection *bigger = realloc(e->connections, capacity * sizeof *bigger);
-        if (bigger == NULL)
+        if (!bigger)
             return NULL;
         e->connections = bigger;
         e->capacity = capacity;
@@ -161,7 +161,7 @@ static struct connection *free_place(struct endpoint *e)
 static struct connection *new_connection(struct endpoint *e)
 {
     struct connection *c = free_place(e);
-    if (c == NULL || atls_session_new(e->options->party, e->started + 1, &c->session) != 0)
+    if (!c || atls_session_new(e->options->party, e->started + 1, &c->session) != 0)
         return NULL;
     e->count++;
     e->started++;
@@ -229,10 +229,10 @@ static void begin_connect(struct endpoint *e, struct connection *c)
 
 static void end_connect(struct endpoint *e, struct connection *c)
 {
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
-        atls_session_abort(c->session, "peer-closed", strerror(error != 0 ? error : errno));
+    int result = 0;
+    socklen_t size = sizeof result;
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &result, &size) != 0 || result != 0) {
+        atls_session_abort(c->session, "peer-closed", strerror(result != 0 ? result : errno));
         begin_linger(e, c);
         return;
     }
@@ -340,7 +340,7 @@ static bool has_descriptors(const struct endpoint *e)
     size_t needed = e->open_before + SPARE_DESCRIPTORS + e->count + 1, talking = 1;
     for (size_t i = 0; i < e->count; i++)
         talking += e->connections[i].state != LINGER && e->connections[i].state != GONE;
-    needed += e->options->client != NULL ? talking : 0;
+    needed += e->options->client ? talking : 0;
     return e->count == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0 || needed <= limit.rlim_cur;
 }
 
@@ -359,7 +359,7 @@ static void accept_all(struct endpoint *e)
         }
         bool counted = e->options->connections > 0;
         struct connection *c = counted ? free_place(e) : new_connection(e);
-        if (c == NULL) {
+        if (!c) {
             close(fd);
             if (!e->scarcity_told)
                 fprintf(stderr, "server: clients are turned away: %s\n", atls_error_text());
@@ -430,7 +430,7 @@ static void sweep(struct endpoint *e)
 static void renew(struct endpoint *e, double now)
 {
     struct atls_attester *attester = e->options->party->attester;
-    if (attester == NULL || now < e->renew_at ||
+    if (!attester || now < e->renew_at ||
         e->options->party->profile->carrier == ATLS_IN_CERTIFICATE ||
         session_result_answers(e->options->party) || /* then each connection fetches its own */
         !atls_abilities_have(&e->options->party->as_attester, ATLS_MODEL_PASSPORT))
@@ -461,7 +461,7 @@ static int turn(struct endpoint *e)
     unsigned count = 0;
     collect(e, now, &count, &wake);
     int result, wait_ms = wake <= now ? 0 : (int)((wake - now) * 1000) + 1;
-    if (e->options->client != NULL)
+    if (e->options->client)
         result = atls_verifier_client_poll(e->options->client, e->waits, count, wait_ms);
     else
         result = wait_alone(e, count, wait_ms);
@@ -488,9 +488,9 @@ static unsigned open_descriptors(void)
 {
     unsigned count = 0;
     DIR *directory = opendir("/proc/self/fd");
-    while (directory != NULL && readdir(directory) != NULL)
+    while (directory && readdir(directory))
         count++;
-    if (directory != NULL)
+    if (directory)
         closedir(directory);
     return count > 0 ? count : 16; /* with "." and "..": a little more than there are */
 }
@@ -518,7 +518,7 @@ static int start(struct endpoint *e)
     e->open_before = open_descriptors();
     for (unsigned i = 0; result == 0 && is_client(e) && i < e->options->connections; i++) {
         struct connection *c = new_connection(e);
-        if (c == NULL)
+        if (!c)
             return -ENOMEM;
         prepare(e, c);
     }
@@ -540,7 +540,7 @@ static void finish(struct endpoint *e, int result)
              result == 0 ? "this program was told to end" : atls_error_text());
     for (size_t i = 0; i < e->count; i++) {
         struct connection *c = &e->connections[i];
-        if (c->session != NULL) {
+        if (c->session) {
             atls_session_abort(c->session, result == 0 ? "timeout" : "internal", why);
             atls_session_free(c->session);
         }
@@ -554,7 +554,7 @@ static void finish(struct endpoint *e, int result)
         close(e->listener);
     if (e->signals >= 0)
         close(e->signals);
-    if (e->address != NULL)
+    if (e->address)
         freeaddrinfo(e->address);
 }
 

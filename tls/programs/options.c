@@ -174,11 +174,11 @@ static bool split(struct atls_options *options, const char *text, int separator,
     if (options->storage_count == ATLS_LISTED_MAX)
         return false;
     char *copy = strdup(text);
-    if (copy == NULL)
+    if (!copy)
         return false;
     options->storage[options->storage_count++] = copy;
     char *at = last ? strrchr(copy, separator) : strchr(copy, separator);
-    if (at == NULL || at == copy || at[1] == '\0')
+    if (!at || at == copy || at[1] == '\0')
         return false;
     *at = '\0';
     *firstp = copy;
@@ -252,7 +252,7 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
     static const char *const tiers[] = {"affirming", "warning", NULL};
     switch (flag) {
     case PROFILE:
-        if ((o->profile = atls_profile_by_name(arg)) == NULL)
+        if (!(o->profile = atls_profile_by_name(arg)))
             atls_program_unsupported("profile", arg);
         break;
     case ATTESTER:
@@ -473,7 +473,7 @@ static void check_profile(struct argp_state *state, const struct atls_options *o
     bool again = o->side == ATLS_SERVER && o->variants.post_handshake != 0;
     if (!later && !again && o->reattest > 0)
         atls_program_unsupported("--reattest with profile", o->profile->name);
-    if ((beside(o) || inside || later) && o->attester_count > 0 && o->key == NULL)
+    if ((beside(o) || inside || later) && o->attester_count > 0 && !o->key)
         argp_error(state, "attestation beside or inside a certificate needs --cert and --key");
     if (o->key_attested && o->format_given && o->evidence_format == ATLS_FORMAT_CAB)
         argp_error(state, "--evidence-format cab needs --key device:HANDLE: a KAT is about a key "
@@ -504,41 +504,40 @@ static void check(struct argp_state *state, const struct atls_options *o)
 {
     /* In a certificate the result is there already. */
     bool attests_by_result = has(o->attester, o->attester_count, ATLS_MODEL_PASSPORT) &&
-                             (o->profile == NULL || o->profile->carrier != ATLS_IN_CERTIFICATE);
+                             (!o->profile || o->profile->carrier != ATLS_IN_CERTIFICATE);
     bool asks_verifier = has(o->relying_party, o->relying_party_count, ATLS_MODEL_BACKGROUND_CHECK);
     bool reads_results = has(o->relying_party, o->relying_party_count, ATLS_MODEL_PASSPORT);
-    if (o->profile == NULL) {
+    if (!o->profile) {
         argp_error(state, "--profile is needed");
         return;
     }
-    if (o->host == NULL)
+    if (!o->host)
         argp_error(state, o->side == ATLS_CLIENT ? "--connect is needed" : "--listen is needed");
-    if (o->attester_count > 0 && o->device == NULL &&
-        !(o->profile->carrier == ATLS_IN_CERTIFICATE && o->key != NULL &&
-          !atls_device_key_named(o->key)))
+    if (o->attester_count > 0 && !o->device &&
+        !(o->profile->carrier == ATLS_IN_CERTIFICATE && o->key && !atls_device_key_named(o->key)))
         argp_error(state, "an attester needs a --device");
-    if (o->verifier != NULL && atls_verifier_url_check(o->verifier) != 0)
+    if (o->verifier && atls_verifier_url_check(o->verifier) != 0)
         argp_error(state, "--verifier: %s", atls_error_text());
     for (size_t i = 0; i < o->trusted_count; i++)
-        if (strstr(o->trusted[i].source, "://") != NULL &&
+        if (strstr(o->trusted[i].source, "://") &&
             atls_verifier_url_check(o->trusted[i].source) != 0)
             argp_error(state, "--trust-verifier: %s", atls_error_text());
-    if ((attests_by_result || asks_verifier) && o->verifier == NULL)
+    if ((attests_by_result || asks_verifier) && !o->verifier)
         argp_error(state, "a passport attester and a background check need a --verifier");
-    if (attests_by_result && o->verifier_id == NULL)
+    if (attests_by_result && !o->verifier_id)
         argp_error(state, "a passport attester needs the --verifier-id of its verifier");
     if (reads_results && o->trusted_count == 0)
         argp_error(state, "a passport relying party needs a --trust-verifier");
-    if ((o->certificate == NULL) != (o->key == NULL))
+    if ((!o->certificate) != (!o->key))
         argp_error(state, "--cert and --key come together");
-    if (o->key != NULL && atls_device_key_named(o->key)) {
+    if (o->key && atls_device_key_named(o->key)) {
         uint32_t handle;
         if (atls_device_key_parse(o->key, &handle) != 0)
             argp_error(state, "--key: %s", atls_error_text());
-        if (o->device == NULL)
+        if (!o->device)
             argp_error(state, "--key %s needs a --device", o->key);
     }
-    if (strchr(o->message, '\n') != NULL || strlen(o->message) > 4000)
+    if (strchr(o->message, '\n') || strlen(o->message) > 4000)
         argp_error(state, "--message is one line of at most 4000 bytes");
     if ((attests_by_result || reads_results) && !o->profile->results)
         atls_program_unsupported("model passport with profile", o->profile->name);
@@ -552,7 +551,7 @@ static void check(struct argp_state *state, const struct atls_options *o)
 /* Is the key of a file the one that is attested? In a certificate the evidence is there already. */
 static void settle_key(struct atls_options *o)
 {
-    o->key_attested = o->profile != NULL && o->key != NULL && !atls_device_key_named(o->key) &&
+    o->key_attested = o->profile && o->key && !atls_device_key_named(o->key) &&
                       o->attester_count > 0 &&
                       (beside(o) || o->profile->carrier == ATLS_IN_AUTHENTICATOR);
     if (o->key_attested && !o->format_given)
@@ -562,7 +561,7 @@ static void settle_key(struct atls_options *o)
 static error_t parse(int flag, char *arg, struct argp_state *state)
 {
     struct atls_options *options = state->input;
-    if (flag == ARGP_KEY_INIT && state->child_inputs != NULL)
+    if (flag == ARGP_KEY_INIT && state->child_inputs)
         state->child_inputs[0] = options;
     if (flag == ARGP_KEY_ARG)
         argp_error(state, "unexpected: %s", arg);

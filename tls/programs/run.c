@@ -85,7 +85,7 @@ static int start_attester(struct program *p)
         .faults = &o->faults,
         .artifacts = o->artifacts};
     const struct atls_device_key *enrolled = p->party.device_key;
-    if (enrolled != NULL) { /* the certificate's key is the one to attest */
+    if (enrolled) { /* the certificate's key is the one to attest */
         attester.key_handle = atls_device_key_handle(enrolled);
         attester.key = *atls_device_key_public(enrolled);
         p->party.curve = attester.key.curve;
@@ -138,7 +138,7 @@ static int check_chain(const struct program *p)
 {
     const struct atls_party *party = &p->party;
     if (p->options.profile->carrier == ATLS_IN_CERTIFICATE && p->options.attester_count > 0 &&
-        party->own.cmw == NULL) {
+        !party->own.cmw) {
         struct atls_x509_cmw found; /* is not there: why? */
         if (atls_x509_cmw_find(ATLS_BYTES(party->chain[0].cert.data, party->chain[0].cert.size),
                                &found) == ATLS_E_MISSING)
@@ -162,18 +162,18 @@ static int start(struct program *p)
         result = atls_events_open(o->events, who, &p->party.events);
     if (result == 0)
         atls_events_in_words(p->party.events, stderr);
-    if (result == 0 && o->artifacts != NULL)
+    if (result == 0 && o->artifacts)
         result = check_artifacts(o->artifacts);
-    if (result == 0 && o->keylog != NULL)
+    if (result == 0 && o->keylog)
         result = atls_keylog_open(o->keylog, &p->party.keylog);
-    if (result == 0 && (o->verifier != NULL || o->trusted_count > 0))
+    if (result == 0 && (o->verifier || o->trusted_count > 0))
         result = atls_verifier_client_new(o->verifier_timeout_ms, &p->client);
     if (result == 0)
         result = atls_party_start(&p->party, o->certificate, o->key, o->trust_anchors);
     if (result == 0)
         result = check_chain(p);
     /* Inside of a certificate all evidence is there already, and the key may be anywhere. */
-    if (result == 0 && o->attester_count > 0 && o->device != NULL)
+    if (result == 0 && o->attester_count > 0 && o->device)
         result = start_attester(p);
     if (result == 0 && o->relying_party_count > 0)
         result = start_relying_party(p);

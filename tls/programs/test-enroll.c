@@ -148,10 +148,10 @@ static int enroll(struct fixture *f, const char *const *more, uint32_t *handlep)
             assert_string_equal(line, f->key_file);
         }
     }
-    int code = test_process_end(&process);
-    assert_int_equal(code == 0, line[0] != '\0'); /* a handle where there is a request */
-    assert_int_equal(code == 0, access(f->csr, F_OK) == 0);
-    return code;
+    int result = test_process_end(&process);
+    assert_int_equal(result == 0, line[0] != '\0'); /* a handle where there is a request */
+    assert_int_equal(result == 0, access(f->csr, F_OK) == 0);
+    return result;
 }
 
 /* Signs the request as it is, with all extensions that it asks for. Free with gnutls_free(). */
@@ -219,9 +219,9 @@ static int take(struct atls_appraisal *appraisal, struct atls_bytes der, int *fo
     if (*foundp) {
         return *foundp;
     }
-    int rc = atls_appraisal_credential(appraisal, ATLS_BYTES(found.cmw, found.size), keyp);
+    int result = atls_appraisal_credential(appraisal, ATLS_BYTES(found.cmw, found.size), keyp);
     atls_x509_cmw_clear(&found);
-    return rc;
+    return result;
 }
 
 static void appraise(struct fixture *f, enum atls_model model, gnutls_datum_t certificate,
@@ -232,7 +232,7 @@ static void appraise(struct fixture *f, enum atls_model model, gnutls_datum_t ce
     struct atls_verdict verdict;
     struct atls_public_key key, leaf;
     struct atls_bytes der = ATLS_BYTES(certificate.data, certificate.size);
-    int rc;
+    int result;
 
     assert_int_equal(atls_relying_party_new(&f->options, f->client, f->party.events, &rp), 0);
     assert_int_equal(
@@ -247,10 +247,10 @@ static void appraise(struct fixture *f, enum atls_model model, gnutls_datum_t ce
         assert_int_equal(atls_x509_public_key(der, &leaf), 0);
         assert_true(atls_public_key_equal(&key, &leaf));
     }
-    while ((rc = atls_appraisal_verdict(appraisal, &verdict)) == ATLS_E_AGAIN) {
+    while ((result = atls_appraisal_verdict(appraisal, &verdict)) == ATLS_E_AGAIN) {
         assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
     }
-    assert_int_equal(rc, 0);
+    assert_int_equal(result, 0);
     if (unreadable &&
         unreadable != ATLS_E_MISSING) { /* the endpoint refuses before any appraisal */
         assert_string_equal(reason, "malformed-cmw");
@@ -335,9 +335,9 @@ static void test_chain(void **state)
     uint32_t handle;
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        int code = enroll(f, rows[i].more, &handle);
-        if (code != 0) {
-            fail_msg("%s: atls-enroll ended with %d", rows[i].what, code);
+        int result = enroll(f, rows[i].more, &handle);
+        if (result != 0) {
+            fail_msg("%s: atls-enroll ended with %d", rows[i].what, result);
         }
         gnutls_datum_t certificate = issue(f);
         appraise(f, rows[i].model, certificate, rows[i].what, rows[i].reason);
@@ -405,9 +405,10 @@ static void test_refused(void **state)
     uint32_t handle;
 
     for (size_t i = 0; i < COUNT(refused); i++) {
-        int code = enroll(f, refused[i].more, &handle);
-        if (code != refused[i].code) {
-            fail_msg("%s: expected exit code %d, came %d", refused[i].what, refused[i].code, code);
+        int result = enroll(f, refused[i].more, &handle);
+        if (result != refused[i].code) {
+            fail_msg("%s: expected exit code %d, came %d", refused[i].what, refused[i].code,
+                     result);
         }
     }
 }

@@ -59,7 +59,7 @@ struct atls_entry_shim {
 int atls_entry_shim_new(struct atls_entry_shim **shimp)
 {
     struct atls_entry_shim *shim = calloc(1, sizeof *shim);
-    if (shim == NULL)
+    if (!shim)
         return atls_fail(-ENOMEM, NULL, "no memory for an entry shim");
     *shimp = shim;
     return 0;
@@ -80,7 +80,7 @@ static void disarm_request(struct request_to_send *r)
 
 static void clear_received(struct message_received *m)
 {
-    if (m->leaf != NULL)
+    if (m->leaf)
         gnutls_x509_crt_deinit(m->leaf);
     free(m->copy);
     *m = (struct message_received){.copy = NULL};
@@ -88,7 +88,7 @@ static void clear_received(struct message_received *m)
 
 void atls_entry_shim_free(struct atls_entry_shim *shim)
 {
-    if (shim == NULL)
+    if (!shim)
         return;
     disarm_certificate(&shim->certificate);
     disarm_request(&shim->request);
@@ -128,7 +128,7 @@ static int build_block(const struct atls_entry_extension *extensions, size_t cou
     if (!any)
         return 0;
     uint8_t *data = malloc(head + size > 0 ? head + size : 1);
-    if (data == NULL)
+    if (!data)
         return atls_fail(-ENOMEM, NULL, "no memory for an extension block");
     struct atls_sink sink = atls_sink_of(data + head, size);
     for (size_t i = 0; i < count; i++) {
@@ -165,7 +165,7 @@ int atls_entry_shim_send(struct atls_entry_shim *shim, const gnutls_pcert_st *ch
             disarm_certificate(c);
             return result;
         }
-        if (block->data == NULL)
+        if (!block->data)
             continue;
         struct atls_sink head = atls_sink_of(block->data, 2);
         atls_sink_u16(&head, (uint16_t)(block->size - 2));
@@ -194,10 +194,10 @@ int atls_entry_shim_request(struct atls_entry_shim *shim,
 static enum atls_append append_to_certificate(struct certificate_to_send *c, const void *dest,
                                               struct atls_bytes bytes, struct atls_bytes *morep)
 {
-    if (c->dest != NULL && c->dest == dest) {
+    if (c->dest && c->dest == dest) {
         const struct block *block = &c->blocks[c->entry++];
         c->dest = NULL;
-        if (block->data == NULL || bytes.size != 2 || bytes.data[0] != 0 || bytes.data[1] != 0)
+        if (!block->data || bytes.size != 2 || bytes.data[0] != 0 || bytes.data[1] != 0)
             return ATLS_APPEND_AS_IT_IS;
         c->replaced++;
         *morep = ATLS_BYTES(block->data, block->size);
@@ -329,7 +329,7 @@ static int keep_copy(struct message_received *m, const gnutls_datum_t *message)
 {
     clear_received(m);
     m->copy = malloc(message->size > 0 ? message->size : 1);
-    if (m->copy == NULL)
+    if (!m->copy)
         return atls_fail(-ENOMEM, NULL, "no memory for a handshake message");
     if (message->size > 0)
         memcpy(m->copy, message->data, message->size);
@@ -468,7 +468,7 @@ int atls_entry_shim_verify(struct atls_entry_shim *shim, gnutls_x509_trust_list_
             result = atls_fail(ATLS_E_UNTRUSTED, NULL, "the chain could not be verified: %s",
                                gnutls_strerror(came));
     }
-    bool kept = result == 0 && m->leaf == NULL;
+    bool kept = result == 0 && !m->leaf;
     if (kept)
         m->leaf = chain[0];
     for (unsigned i = kept; i < size; i++)

@@ -35,7 +35,7 @@ static void check_left(const struct atls_entry_shim *before, const gnutls_datum_
     const uint16_t types[] = {ATTESTATION};
     uint8_t *bytes = malloc(left->size);
     struct atls_entry_shim *after;
-    REQUIRE(bytes != NULL && atls_entry_shim_new(&after) == 0);
+    REQUIRE(bytes && atls_entry_shim_new(&after) == 0);
     memcpy(bytes, left->data, left->size);
     gnutls_datum_t again = {bytes, left->size};
     REQUIRE(atls_entry_shim_expect(after, types, 1) == 0);
@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool request = data[0] & 1;
     struct atls_bytes in = ATLS_BYTES(data + 1, size - 1);
     uint8_t *live = malloc(in.size);
-    REQUIRE(live != NULL && atls_entry_shim_new(&shim) == 0);
+    REQUIRE(live && atls_entry_shim_new(&shim) == 0);
     REQUIRE(atls_entry_shim_expect(shim, types, 1) == 0);
     memcpy(live, in.data, in.size);
     gnutls_datum_t message = {live, (unsigned)in.size};

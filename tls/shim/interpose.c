@@ -33,10 +33,10 @@ struct atls_interpose_calls atls_interpose_counted(void)
 static void *next_definition(_Atomic(void *) *cache, const char *name)
 {
     void *found = atomic_load_explicit(cache, memory_order_relaxed);
-    if (found != NULL)
+    if (found)
         return found;
     found = dlsym(RTLD_NEXT, name);
-    if (found == NULL) {
+    if (!found) {
         fprintf(stderr, "%s: no shared library defines it, so it cannot be forwarded\n", name);
         abort();
     }
@@ -49,13 +49,13 @@ int gnutls_buffer_append_data(gnutls_buffer_t dest, const void *data, size_t siz
     static _Atomic(void *) cache;
     append_function *real = (append_function *)next_definition(&cache, "gnutls_buffer_append_data");
     const struct atls_interposed *watch = current;
-    if (watch == NULL)
+    if (!watch)
         return real(dest, data, size);
     struct atls_bytes appended = ATLS_BYTES(data, size), more;
     calls.appends++;
-    if (watch->secret != NULL)
+    if (watch->secret)
         atls_handshake_secret_appended(watch->secret, appended);
-    if (watch->shim == NULL)
+    if (!watch->shim)
         return real(dest, data, size);
     enum atls_append what = atls_entry_shim_appending(watch->shim, dest, appended, &more);
     if (what == ATLS_APPEND_AS_IT_IS)
@@ -70,17 +70,17 @@ int gnutls_alert_send(gnutls_session_t session, gnutls_alert_level_t level,
     static _Atomic(void *) cache;
     alert_function *real = (alert_function *)next_definition(&cache, "gnutls_alert_send");
     int result = real(session, level, desc);
-    if (result == 0 && level == GNUTLS_AL_FATAL && current != NULL && current->alert != NULL)
+    if (result == 0 && level == GNUTLS_AL_FATAL && current && current->alert)
         *current->alert = (int)desc;
     return result;
 }
 
 static void key_set(size_t size, const uint8_t *key)
 {
-    if (current == NULL)
+    if (!current)
         return;
     calls.keys++;
-    if (current->secret != NULL)
+    if (current->secret)
         atls_handshake_secret_keyed(current->secret, ATLS_BYTES(key, size));
 }
 

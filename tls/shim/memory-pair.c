@@ -12,7 +12,7 @@ static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t s
     if (size > to->capacity - to->size) {
         size_t capacity = (to->size + size) * 2;
         uint8_t *grown = realloc(to->data, capacity);
-        if (grown == NULL) {
+        if (!grown) {
             gnutls_transport_set_errno(from->tls, ENOMEM);
             return -1;
         }

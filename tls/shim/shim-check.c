@@ -109,7 +109,7 @@ static int open_side(struct side *side, unsigned flags, const char *cipher, size
     side->watch = (struct atls_interposed){.secret = &side->secret};
     side->payload_size = payload_size;
     side->payload = malloc(payload_size);
-    if (side->payload == NULL || atls_entry_shim_new(&side->watch.shim) != 0 ||
+    if (!side->payload || atls_entry_shim_new(&side->watch.shim) != 0 ||
         atls_entry_shim_expect(side->watch.shim, types, 1) != 0)
         return GNUTLS_E_MEMORY_ERROR;
     snprintf(priorities, sizeof priorities,
@@ -136,13 +136,13 @@ static int open_side(struct side *side, unsigned flags, const char *cipher, size
 
 static void close_side(struct side *side)
 {
-    if (side->end.tls != NULL)
+    if (side->end.tls)
         gnutls_deinit(side->end.tls);
-    if (side->credentials != NULL)
+    if (side->credentials)
         gnutls_certificate_free_credentials(side->credentials);
-    if (side->certificate.pubkey != NULL)
+    if (side->certificate.pubkey)
         gnutls_pubkey_deinit(side->certificate.pubkey);
-    if (side->key != NULL)
+    if (side->key)
         gnutls_privkey_deinit(side->key);
     atls_entry_shim_free(side->watch.shim);
     atls_handshake_secret_wipe(&side->secret);
@@ -177,7 +177,7 @@ static void judge_entries(const struct side *client, const struct side *server,
     else if (atls_entry_shim_requested(client->watch.shim, &list) != 1 ||
              !atls_bytes_equal(list[0].payload, request))
         why = "the extension of CertificateRequest did not arrive as it was sent";
-    if (why != NULL && found.entry[0] == '\0')
+    if (why && found.entry[0] == '\0')
         snprintf(found.entry, sizeof found.entry, "%s", why);
 }
 

@@ -80,7 +80,7 @@ static void keep_key(const SSL *ssl, const char *line)
 {
     struct stranger *s = SSL_get_app_data(ssl);
     const char *value = strrchr(line, ' ');
-    if (strncmp(line, "CLIENT_HANDSHAKE_TRAFFIC_SECRET ", 32) != 0 || value == NULL)
+    if (strncmp(line, "CLIENT_HANDSHAKE_TRAFFIC_SECRET ", 32) != 0 || !value)
         return;
     struct atls_bytes secret = test_hex(value + 1);
     memcpy(s->traffic, secret.data, secret.size);
@@ -331,7 +331,7 @@ static void the_other_stack_refuses(void **state)
     struct stranger stranger = {.offers = true, .request = ATLS_BYTES("", 0)};
     char line[8];
     for (size_t i = 0; i < 2; i++)
-        if (row->raw[i] != NULL)
+        if (row->raw[i])
             plan.send[plan.send_count++] = (struct atls_entry_extension){
                 .entry = i, .raw = true, .payload = test_bytes(row->raw[i])};
     open_own(&own, row->own_is_server, &plan, false);

@@ -268,7 +268,7 @@ static void is_refused(void **state)
         for (unsigned n = 0; n < (i == 0 && row->repeat > 0 ? row->repeat : 1); n++)
             attester_plan.send[attester_plan.send_count++] =
                 extension(0, (unsigned)i, row->sizes[i]);
-    if (row->raw != NULL) {
+    if (row->raw) {
         raw = test_bytes(row->raw);
         attester_plan.send[attester_plan.send_count++] =
             (struct atls_entry_extension){.payload = raw, .raw = true};

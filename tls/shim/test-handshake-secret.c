@@ -156,7 +156,7 @@ static void is_believed_only_if_right(void **state)
     uint8_t derived[ATLS_TLS_HASH_MAX] = {0};
     enum atls_hash hash;
     size_t size = 0;
-    for (size_t i = 0; i < COUNT(row->steps) && row->steps[i] != NULL; i++)
+    for (size_t i = 0; i < COUNT(row->steps) && row->steps[i]; i++)
         tell(&secret, row->steps[i]);
     int came = atls_handshake_secret_derive(&secret, "h exp master", derived, &size);
     test_outcome(came, row->outcome, NULL);

@@ -44,8 +44,8 @@ static struct issued issue(const char *name, const struct issued *by, bool is_le
                                                 (unsigned)strlen(name), GNUTLS_FSAN_SET));
     else
         OK(gnutls_x509_crt_set_ca_status(made.certificate, 1));
-    OK(gnutls_x509_crt_sign2(made.certificate, by != NULL ? by->certificate : made.certificate,
-                             by != NULL ? by->key : made.key, GNUTLS_DIG_SHA256, 0));
+    OK(gnutls_x509_crt_sign2(made.certificate, by ? by->certificate : made.certificate,
+                             by ? by->key : made.key, GNUTLS_DIG_SHA256, 0));
     return made;
 }
 

@@ -65,10 +65,10 @@ int atls_hkdf_expand_label(enum atls_hash hash, struct atls_bytes secret, const 
     uint8_t info[2 + 1 + 255 + 1 + 255];
     struct atls_sink sink = atls_sink_of(info, sizeof info);
     struct atls_bytes written;
-    int r = need_size(hash, "secret of HKDF-Expand-Label", secret);
+    int result = need_size(hash, "secret of HKDF-Expand-Label", secret);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     if (label_size > 255 || context.size > 255 || size > 255 * atls_hash_size(hash))
         return atls_fail(ATLS_E_LIMIT, "RFC 8446 section 7.1",
                          "HKDF-Expand-Label: %zu bytes from a label of %zu and a context of %zu",
@@ -78,22 +78,22 @@ int atls_hkdf_expand_label(enum atls_hash hash, struct atls_bytes secret, const 
     atls_sink_bytes(&sink, atls_bytes_of_text(prefix));
     atls_sink_bytes(&sink, atls_bytes_of_text(label));
     atls_sink_vector(&sink, 1, context);
-    r = atls_sink_done(&sink, &written);
-    if (r)
-        return r;
+    result = atls_sink_done(&sink, &written);
+    if (result)
+        return result;
     info_datum = datum(written);
-    r = gnutls_hkdf_expand(mac_of(hash), &key, &info_datum, outp, size);
-    return r < 0 ? fail_library("HKDF-Expand", r) : 0;
+    result = gnutls_hkdf_expand(mac_of(hash), &key, &info_datum, outp, size);
+    return result < 0 ? fail_library("HKDF-Expand", result) : 0;
 }
 
 int atls_derive_secret(enum atls_hash hash, struct atls_bytes secret, const char *label,
                        struct atls_bytes transcript_hash, uint8_t *secretp)
 {
-    int r = need_size(hash, "transcript hash", transcript_hash);
+    int result = need_size(hash, "transcript hash", transcript_hash);
 
-    return r ? r
-             : atls_hkdf_expand_label(hash, secret, label, transcript_hash, secretp,
-                                      atls_hash_size(hash));
+    return result ? result
+                  : atls_hkdf_expand_label(hash, secret, label, transcript_hash, secretp,
+                                           atls_hash_size(hash));
 }
 
 int atls_tls_exporter(const struct atls_crypto *crypto, enum atls_hash hash,
@@ -102,24 +102,24 @@ int atls_tls_exporter(const struct atls_crypto *crypto, enum atls_hash hash,
 {
     uint8_t digest[ATLS_HASH_MAX], secret[ATLS_HASH_MAX];
     struct atls_bytes hashed = ATLS_BYTES(digest, atls_hash_size(hash));
-    int r = hash_one(crypto, hash, ATLS_BYTES(NULL, 0), digest);
+    int result = hash_one(crypto, hash, ATLS_BYTES(NULL, 0), digest);
 
-    if (!r)
-        r = atls_derive_secret(hash, exporter_secret, label, hashed, secret);
-    if (!r)
-        r = hash_one(crypto, hash, context, digest);
-    if (!r)
-        r = atls_hkdf_expand_label(hash, ATLS_BYTES(secret, hashed.size), "exporter", hashed, outp,
-                                   size);
+    if (!result)
+        result = atls_derive_secret(hash, exporter_secret, label, hashed, secret);
+    if (!result)
+        result = hash_one(crypto, hash, context, digest);
+    if (!result)
+        result = atls_hkdf_expand_label(hash, ATLS_BYTES(secret, hashed.size), "exporter", hashed,
+                                        outp, size);
     explicit_bzero(secret, sizeof secret);
-    return r;
+    return result;
 }
 
 int atls_hmac(enum atls_hash hash, struct atls_bytes key, struct atls_bytes data, uint8_t *macp)
 {
-    int r = gnutls_hmac_fast(mac_of(hash), key.data, key.size, data.data, data.size, macp);
+    int result = gnutls_hmac_fast(mac_of(hash), key.data, key.size, data.data, data.size, macp);
 
-    return r < 0 ? fail_library("HMAC", r) : 0;
+    return result < 0 ? fail_library("HMAC", result) : 0;
 }
 
 static const char *const variants[ATLS_VARIANT_COUNT][4] = {
@@ -161,14 +161,14 @@ int atls_ta03_challenge_map(struct atls_bytes nonce, struct atls_bytes fingerpri
                             struct atls_bytes *mapp)
 {
     struct atls_cbor_writer w;
-    int r = check_range("nonce", nonce, 8, 64);
+    int result = check_range("nonce", nonce, 8, 64);
 
-    if (!r)
-        r = check_range("fingerprint", fingerprint, 16, 64);
-    if (!r)
-        r = check_range("channel binder", channel_binder, 16, 64);
-    if (r)
-        return r;
+    if (!result)
+        result = check_range("fingerprint", fingerprint, 16, 64);
+    if (!result)
+        result = check_range("channel binder", channel_binder, 16, 64);
+    if (result)
+        return result;
     atls_cbor_write_init(&w, buffer, ATLS_TA03_MAP_MAX);
     atls_cbor_write_map(&w, 3);
     atls_cbor_write_uint(&w, 1);
@@ -186,9 +186,9 @@ int atls_ta03_challenge(const struct atls_crypto *crypto, enum atls_hash hash,
 {
     uint8_t buffer[ATLS_TA03_MAP_MAX];
     struct atls_bytes map;
-    int r = atls_ta03_challenge_map(nonce, fingerprint, channel_binder, buffer, &map);
+    int result = atls_ta03_challenge_map(nonce, fingerprint, channel_binder, buffer, &map);
 
-    return r ? r : hash_one(crypto, hash, map, challengep);
+    return result ? result : hash_one(crypto, hash, map, challengep);
 }
 
 int atls_ta04_channel_binder(const struct atls_crypto *crypto, enum atls_hash hash,
@@ -199,18 +199,19 @@ int atls_ta04_channel_binder(const struct atls_crypto *crypto, enum atls_hash ha
     struct atls_bytes zero = ATLS_BYTES(zeros, atls_hash_size(hash));
     gnutls_datum_t salt = datum(zero), key = datum(psk.size ? psk : zero);
     uint8_t early[ATLS_HASH_MAX], exporter[ATLS_HASH_MAX];
-    int r = gnutls_hkdf_extract(mac_of(hash), &key, &salt, early);
+    int result = gnutls_hkdf_extract(mac_of(hash), &key, &salt, early);
 
-    if (r < 0)
-        return fail_library("HKDF-Extract", r);
-    r = atls_derive_secret(hash, ATLS_BYTES(early, zero.size), "e exp master", client_hello_hash,
-                           exporter);
-    if (!r)
-        r = atls_tls_exporter(crypto, hash, ATLS_BYTES(exporter, zero.size), "attestation-binder",
+    if (result < 0)
+        return fail_library("HKDF-Extract", result);
+    result = atls_derive_secret(hash, ATLS_BYTES(early, zero.size), "e exp master",
+                                client_hello_hash, exporter);
+    if (!result)
+        result =
+            atls_tls_exporter(crypto, hash, ATLS_BYTES(exporter, zero.size), "attestation-binder",
                               ATLS_BYTES(NULL, 0), binderp, ATLS_TA04_BINDER_SIZE);
     explicit_bzero(early, sizeof early);
     explicit_bzero(exporter, sizeof exporter);
-    return r;
+    return result;
 }
 
 int atls_ta07_handshake_exporter_secret(enum atls_hash hash, struct atls_bytes handshake_secret,
@@ -229,21 +230,23 @@ int atls_ta07_binder(const struct atls_crypto *crypto, enum atls_hash hash,
     size_t size = as->length == ATLS_TA07_ADVERTISED_SIZE ? as->advertised_size : nonce.size;
     struct atls_bytes secret = handshake_secret;
     uint8_t exporter[ATLS_HASH_MAX];
-    int r = 0;
+    int result = 0;
 
     if (size == 0 || size > ATLS_TA07_BINDER_MAX)
         return atls_fail(ATLS_E_LIMIT, TA07, "channel binder: expected 1 to %d bytes, came %zu",
                          ATLS_TA07_BINDER_MAX, size);
     if (as->secret == ATLS_TA07_HANDSHAKE_EXPORTER_SECRET) {
-        r = atls_ta07_handshake_exporter_secret(hash, handshake_secret, transcript_hash, exporter);
+        result =
+            atls_ta07_handshake_exporter_secret(hash, handshake_secret, transcript_hash, exporter);
         secret = ATLS_BYTES(exporter, atls_hash_size(hash));
     }
-    if (!r)
-        r = atls_tls_exporter(crypto, hash, secret, "attestation-binder", nonce, binderp, size);
+    if (!result)
+        result =
+            atls_tls_exporter(crypto, hash, secret, "attestation-binder", nonce, binderp, size);
     explicit_bzero(exporter, sizeof exporter);
-    if (!r)
+    if (!result)
         *sizep = size;
-    return r;
+    return result;
 }
 
 int atls_seat_attest_base(enum atls_hash hash, struct atls_bytes transcript_hash, uint8_t *basep)
@@ -259,13 +262,14 @@ int atls_seat_binder(const struct atls_crypto *crypto, enum atls_hash hash, stru
 {
     uint8_t digest[ATLS_HASH_MAX];
     struct atls_bytes hashed = ATLS_BYTES(digest, atls_hash_size(hash));
-    int r = need_size(hash, "attest_base", base);
+    int result = need_size(hash, "attest_base", base);
 
-    if (!r && spki.size == 0)
-        r = atls_fail(-EINVAL, SEAT, "binder: no SubjectPublicKeyInfo");
-    if (!r)
-        r = hash_one(crypto, hash, spki, digest);
-    return r ? r : atls_hkdf_expand_label(hash, base, "attestation", hashed, binderp, hashed.size);
+    if (!result && spki.size == 0)
+        result = atls_fail(-EINVAL, SEAT, "binder: no SubjectPublicKeyInfo");
+    if (!result)
+        result = hash_one(crypto, hash, spki, digest);
+    return result ? result
+                  : atls_hkdf_expand_label(hash, base, "attestation", hashed, binderp, hashed.size);
 }
 
 const char *atls_expat_label_text(enum atls_expat_label label)
@@ -281,15 +285,15 @@ static int encode_key(enum atls_expat_key key, struct atls_bytes spki, uint8_t b
     struct atls_public_key point;
     struct atls_cbor_writer w;
     size_t size;
-    int r;
+    int result;
 
     if (key == ATLS_EXPAT_SPKI && spki.size > 0) {
         *encodedp = spki;
         return 0;
     }
-    r = atls_spki_decode(spki, &point);
-    if (r)
-        return r;
+    result = atls_spki_decode(spki, &point);
+    if (result)
+        return result;
     if (key == ATLS_EXPAT_COSE_KEY) {
         atls_cbor_write_init(&w, buffer, COSE_KEY_MAX);
         atls_cose_key_write(&w, &point);
@@ -308,13 +312,13 @@ int atls_expat_binding(const struct atls_crypto *crypto, enum atls_hash hash,
 {
     struct atls_bytes parts[2] = {{NULL, 0}, exported};
     uint8_t buffer[COSE_KEY_MAX];
-    int r;
+    int result;
 
     if (exported.size != ATLS_EXPAT_EXPORTED_SIZE)
         return atls_fail(-EINVAL, EXPAT, "exported value: expected %d bytes, came %zu",
                          ATLS_EXPAT_EXPORTED_SIZE, exported.size);
-    r = encode_key(key, spki, buffer, &parts[0]);
-    return r ? r : crypto->hash(hash, parts, 2, bindingp);
+    result = encode_key(key, spki, buffer, &parts[0]);
+    return result ? result : crypto->hash(hash, parts, 2, bindingp);
 }
 
 int atls_public_key_hash(const struct atls_crypto *crypto, enum atls_hash hash,
@@ -322,7 +326,7 @@ int atls_public_key_hash(const struct atls_crypto *crypto, enum atls_hash hash,
 {
     uint8_t buffer[COSE_KEY_MAX];
     struct atls_bytes encoded;
-    int r = encode_key(key, spki, buffer, &encoded);
+    int result = encode_key(key, spki, buffer, &encoded);
 
-    return r ? r : hash_one(crypto, hash, encoded, digestp);
+    return result ? result : hash_one(crypto, hash, encoded, digestp);
 }

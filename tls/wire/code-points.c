@@ -145,7 +145,7 @@ int atls_code_points_override(struct atls_code_points *points, struct atls_bytes
 {
     json_error_t error;
     json_t *root = json_loadb((const char *)json.data, json.size, JSON_REJECT_DUPLICATES, &error);
-    if (root == NULL)
+    if (!root)
         return atls_fail(ATLS_E_MALFORMED, "RFC 8259", "code points: %s (line %d)", error.text,
                          error.line);
     struct atls_code_points changed = *points;

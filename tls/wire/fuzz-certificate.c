@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (profile->find_credential(profile, ATLS_BYTES(data, size), &cmw, &at) != 0)
         return 0;
     uint8_t *message = malloc(size);
-    if (message == NULL)
+    if (!message)
         return 0;
     memcpy(message, data, size);
     size_t behind = at + cmw.size;

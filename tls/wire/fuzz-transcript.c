@@ -66,10 +66,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (atls_cursor_u8(&c, "type", &type) == 0 &&
            atls_cursor_vector(&c, "body", 3, 0, 0xffffff, &body) == 0) {
         size_t count = t.count, bytes = t.size;
-        int r = atls_transcript_add(&t, type, body);
+        int result = atls_transcript_add(&t, type, body);
 
-        MUST(r >= 0);
-        if (r != 0 || type == ATLS_HS_NEW_SESSION_TICKET || type == ATLS_HS_KEY_UPDATE)
+        MUST(result >= 0);
+        if (result != 0 || type == ATLS_HS_NEW_SESSION_TICKET || type == ATLS_HS_KEY_UPDATE)
             MUST(t.count == count && t.size == bytes);
         else
             MUST(t.count == count + 1 && t.size == bytes + 4 + body.size);

@@ -59,7 +59,7 @@ static struct atls_bytes name_of(const struct atls_evidence_type *type)
     if (!type->is_content_format)
         return type->media_type;
     const struct atls_media_type *known = atls_media_type_by_content_format(type->content_format);
-    return known != NULL ? atls_bytes_of_text(known->name) : ATLS_BYTES(NULL, 0);
+    return known ? atls_bytes_of_text(known->name) : ATLS_BYTES(NULL, 0);
 }
 
 bool atls_evidence_type_equivalent(const struct atls_evidence_type *a,
@@ -103,7 +103,7 @@ void atls_evidence_type_print(const struct atls_evidence_type *type, char *text,
         snprintf(text, size, "cf:%u", type->content_format);
     else
         snprintf(text, size, "%.*s", (int)type->media_type.size,
-                 type->media_type.data != NULL ? (const char *)type->media_type.data : "");
+                 type->media_type.data ? (const char *)type->media_type.data : "");
 }
 
 int atls_read_evidence_type(const struct atls_hello_layout *layout, struct atls_cursor *c,
@@ -170,14 +170,14 @@ int atls_read_evidence_offer(const struct atls_hello_layout *layout, struct atls
         types.count++;
     }
     struct atls_bytes nonce = {NULL, 0};
-    if (noncep != NULL && layout->nonce_most > 0)
+    if (noncep && layout->nonce_most > 0)
         result = read_nonce(layout, &c, &nonce);
     if (result == 0)
         result = atls_cursor_end(&c, "evidence extension of a ClientHello");
     if (result != 0)
         return result;
     *typesp = types;
-    if (noncep != NULL)
+    if (noncep)
         *noncep = nonce;
     return 0;
 }
@@ -189,14 +189,14 @@ int atls_read_evidence_selection(const struct atls_hello_layout *layout, struct 
     struct atls_evidence_type type;
     struct atls_bytes nonce = {NULL, 0};
     int result = atls_read_evidence_type(layout, &c, &type);
-    if (result == 0 && noncep != NULL && layout->nonce_most > 0)
+    if (result == 0 && noncep && layout->nonce_most > 0)
         result = read_nonce(layout, &c, &nonce);
     if (result == 0)
         result = atls_cursor_end(&c, "evidence extension of EncryptedExtensions");
     if (result != 0)
         return result;
     *typep = type;
-    if (noncep != NULL)
+    if (noncep)
         *noncep = nonce;
     return 0;
 }
@@ -283,7 +283,7 @@ int atls_write_evidence_offer(const struct atls_hello_layout *layout,
     for (size_t i = 0; i < count; i++)
         atls_write_evidence_type(layout, &types[i], &list);
     int result = write_list("evidence types", &list, sink);
-    if (result == 0 && nonce != NULL)
+    if (result == 0 && nonce)
         atls_sink_vector(sink, 1, *nonce);
     return result != 0 ? result : done("an evidence extension", sink);
 }
@@ -293,7 +293,7 @@ int atls_write_evidence_selection(const struct atls_hello_layout *layout,
                                   const struct atls_bytes *nonce, struct atls_sink *sink)
 {
     atls_write_evidence_type(layout, type, sink);
-    if (nonce != NULL)
+    if (nonce)
         atls_sink_vector(sink, 1, *nonce);
     return done("an evidence extension", sink);
 }

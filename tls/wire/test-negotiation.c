@@ -32,10 +32,10 @@ static void make(struct abilities *made, const struct side *side)
         a->model[a->model_count] = side->model[a->model_count];
         a->model_count++;
     }
-    snprintf(made->storage[0], 128, "%s", side->types != NULL ? side->types : "");
+    snprintf(made->storage[0], 128, "%s", side->types ? side->types : "");
     for (char *t = strtok_r(made->storage[0], ",", &rest); t; t = strtok_r(NULL, ",", &rest))
         assert_int_equal(atls_evidence_type_parse(t, &made->types[a->type_count++]), 0);
-    snprintf(made->storage[1], 128, "%s", side->verifiers != NULL ? side->verifiers : "");
+    snprintf(made->storage[1], 128, "%s", side->verifiers ? side->verifiers : "");
     for (char *v = strtok_r(made->storage[1], ",", &rest); v; v = strtok_r(NULL, ",", &rest))
         made->verifiers[a->verifier_count++] = atls_bytes_of_text(v);
 }

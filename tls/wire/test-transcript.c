@@ -26,18 +26,18 @@ static int add_all(struct atls_transcript *t, const char *text)
 {
     struct atls_bytes all = test_bytes(text);
     struct atls_cursor c = atls_cursor_of(all, NULL);
-    int r = 0;
+    int result = 0;
 
-    while (c.left && !r) {
+    while (c.left && !result) {
         struct atls_bytes body;
         uint8_t type;
 
         assert_int_equal(atls_cursor_u8(&c, "type", &type), 0);
         assert_int_equal(atls_cursor_vector(&c, "body", 3, 0, 0xffffff, &body), 0);
-        r = atls_transcript_add(t, type, body);
+        result = atls_transcript_add(t, type, body);
     }
     test_vector_free(all);
-    return r;
+    return result;
 }
 
 static struct atls_transcript made(const char *text)

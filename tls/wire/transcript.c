@@ -58,17 +58,17 @@ static int read_server_hello(struct atls_bytes body, uint16_t *suitep, bool *ret
     struct atls_cursor c = atls_cursor_of(body, "RFC 8446 section 4.1.3");
     struct atls_bytes random, session_id;
     uint16_t version;
-    int r = atls_cursor_u16(&c, "legacy_version", &version);
+    int result = atls_cursor_u16(&c, "legacy_version", &version);
 
-    if (!r)
-        r = atls_cursor_take(&c, "random", sizeof retry_random, &random);
-    if (!r)
-        r = atls_cursor_vector(&c, "legacy_session_id_echo", 1, 0, 32, &session_id);
-    if (!r)
-        r = atls_cursor_u16(&c, "cipher_suite", suitep);
-    if (!r)
+    if (!result)
+        result = atls_cursor_take(&c, "random", sizeof retry_random, &random);
+    if (!result)
+        result = atls_cursor_vector(&c, "legacy_session_id_echo", 1, 0, 32, &session_id);
+    if (!result)
+        result = atls_cursor_u16(&c, "cipher_suite", suitep);
+    if (!result)
         *retryp = atls_bytes_equal(random, ATLS_BYTES(retry_random, sizeof retry_random));
-    return r;
+    return result;
 }
 
 /* The message of TYPE at this place, and what it changes. */
@@ -78,7 +78,7 @@ static int check_order(const struct atls_transcript *t, unsigned type, struct at
     size_t hellos = t->retried ? 4 : 2;
     unsigned expected = t->count % 2 == 0 ? ATLS_HS_CLIENT_HELLO : ATLS_HS_SERVER_HELLO;
     bool retry = false;
-    int r;
+    int result;
 
     if (t->count >= hellos) {
         if (type == ATLS_HS_CLIENT_HELLO || type == ATLS_HS_SERVER_HELLO)
@@ -93,9 +93,9 @@ static int check_order(const struct atls_transcript *t, unsigned type, struct at
                          expected, type);
     if (type == ATLS_HS_CLIENT_HELLO)
         return 0;
-    r = read_server_hello(body, suitep, &retry);
-    if (r)
-        return r;
+    result = read_server_hello(body, suitep, &retry);
+    if (result)
+        return result;
     if (t->retried && retry)
         return atls_fail(ATLS_E_MALFORMED, "RFC 8446 section 4.1.4",
                          "expected a ServerHello, came a second HelloRetryRequest");
@@ -135,7 +135,7 @@ int atls_transcript_add(struct atls_transcript *t, unsigned type, struct atls_by
     uint16_t suite = t->suite;
     bool retried = t->retried;
     uint8_t *at;
-    int r;
+    int result;
 
     if (type == ATLS_HS_NEW_SESSION_TICKET || type == ATLS_HS_KEY_UPDATE)
         return 0;
@@ -144,11 +144,11 @@ int atls_transcript_add(struct atls_transcript *t, unsigned type, struct atls_by
     if (type > UINT8_MAX || type == ATLS_HS_MESSAGE_HASH || body.size > 0xffffff)
         return atls_fail(ATLS_E_MALFORMED, "RFC 8446 section 4",
                          "handshake message of type %u and %zu bytes", type, body.size);
-    r = check_order(t, type, body, &suite, &retried);
-    if (!r)
-        r = reserve(t, HEADER + body.size);
-    if (r)
-        return r;
+    result = check_order(t, type, body, &suite, &retried);
+    if (!result)
+        result = reserve(t, HEADER + body.size);
+    if (result)
+        return result;
     at = t->bytes + t->size;
     at[0] = (uint8_t)type;
     at[1] = (uint8_t)(body.size >> 16);
@@ -231,10 +231,10 @@ int atls_transcript_hash(const struct atls_transcript *t, const struct atls_cryp
     struct atls_bytes parts[2];
     enum atls_hash hash = ATLS_SHA256;
     size_t used = 0;
-    int r = atls_transcript_alg(t, &hash);
+    int result = atls_transcript_alg(t, &hash);
 
-    if (r)
-        return r;
+    if (result)
+        return result;
     if (count == 0 || count > t->count)
         return atls_fail(-EINVAL, NULL, "handshake transcript: %zu of %zu messages", count,
                          t->count);
@@ -244,9 +244,9 @@ int atls_transcript_hash(const struct atls_transcript *t, const struct atls_cryp
         struct atls_bytes hello = messages(t, 0, 1);
 
         first[3] = (uint8_t)atls_hash_size(hash);
-        r = crypto->hash(hash, &hello, 1, first + HEADER);
-        if (r)
-            return r;
+        result = crypto->hash(hash, &hello, 1, first + HEADER);
+        if (result)
+            return result;
         parts[used++] = ATLS_BYTES(first, HEADER + atls_hash_size(hash));
         parts[used++] = messages(t, 1, count);
     } else {
@@ -264,7 +264,7 @@ int atls_transcript_hash_hellos(const struct atls_transcript *t, const struct at
                                 enum atls_hello_retry reading, uint8_t *digestp)
 {
     size_t count = 0;
-    int r = atls_transcript_hellos(t, &count);
+    int result = atls_transcript_hellos(t, &count);
 
-    return r ? r : atls_transcript_hash(t, crypto, reading, count, digestp);
+    return result ? result : atls_transcript_hash(t, crypto, reading, count, digestp);
 }

@@ -123,10 +123,10 @@ static int condemn_malformed(struct atls_appraisal *out, int error, struct atls_
 static int parse_token(struct work *work, struct atls_bytes message, enum atls_cose_tagging tagging,
                        struct atls_cose_sign1 *tokenp)
 {
-    int error = atls_psa_token_parse(message, tagging, work->components, ATLS_PSA_COMPONENTS_MAX,
-                                     tokenp, &work->claims);
+    int result = atls_psa_token_parse(message, tagging, work->components, ATLS_PSA_COMPONENTS_MAX,
+                                      tokenp, &work->claims);
 
-    return error == 0 ? 0 : condemn_malformed(work->out, error, message, tagging);
+    return result == 0 ? 0 : condemn_malformed(work->out, result, message, tagging);
 }
 
 /* Does an endorsement count today? Notes when that changes. */
@@ -147,28 +147,28 @@ static int find_anchor(struct work *work, struct atls_public_key *keyp)
 {
     const struct atls_psa_claims *claims = &work->claims;
     struct atls_trust_anchor anchor;
-    int error = work->with->store->ops->find_trust_anchor(
+    int result = work->with->store->ops->find_trust_anchor(
         work->with->store, claims->implementation_id.data, claims->instance_id.data, &anchor);
 
-    if (error == 0 && !is_valid(work, &anchor.validity))
-        error =
+    if (result == 0 && !is_valid(work, &anchor.validity))
+        result =
             atls_fail(ATLS_E_MISSING, VALIDITY_CLAUSE,
                       "the trust anchor for this instance is outside of its validity (%lld to "
                       "%lld, in seconds since 1970)",
                       (long long)anchor.validity.not_before, (long long)anchor.validity.not_after);
-    if (error == ATLS_E_MISSING)
-        return condemn_with_error(work->out, error, "unknown-attestation-key");
-    if (error == 0)
+    if (result == ATLS_E_MISSING)
+        return condemn_with_error(work->out, result, "unknown-attestation-key");
+    if (result == 0)
         *keyp = anchor.key;
-    return error > 0 ? -EIO : error; /* the store's own contents are bad: no verdict */
+    return result > 0 ? -EIO : result; /* the store's own contents are bad: no verdict */
 }
 
 static int check_platform_signature(struct work *work, const struct atls_cose_sign1 *token,
                                     const struct atls_public_key *anchor)
 {
-    int error = atls_cose_sign1_verify(token, work->with->crypto, anchor);
+    int result = atls_cose_sign1_verify(token, work->with->crypto, anchor);
 
-    return error == 0 ? 0 : condemn_with_error(work->out, error, "pat-signature-invalid");
+    return result == 0 ? 0 : condemn_with_error(work->out, result, "pat-signature-invalid");
 }
 
 static int check_nonce(struct work *work, struct atls_bytes came, const char *clause)
@@ -185,9 +185,9 @@ static int check_nonce(struct work *work, struct atls_bytes came, const char *cl
 /* exp and nbf, which a token need not have: RFC 8392 section 3.1.4, "MUST NOT be accepted". */
 static int check_times(struct work *work, const struct atls_cwt_times *times, const char *what)
 {
-    int error = atls_cwt_check_times(times, what, work->with->now);
+    int result = atls_cwt_check_times(times, what, work->with->now);
 
-    return error == 0 ? 0 : condemn_with_error(work->out, error, "evidence-expired");
+    return result == 0 ? 0 : condemn_with_error(work->out, result, "evidence-expired");
 }
 
 /* Takes out what does not count today; says how many those were. */
@@ -214,18 +214,18 @@ static int appraise_software(struct work *work)
     struct atls_appraisal *out = work->out;
     size_t dropped = 0;
     struct atls_reference_set references = {0};
-    int error = work->with->store->ops->find_reference_values(
+    int result = work->with->store->ops->find_reference_values(
         work->with->store, work->claims.implementation_id.data, &references);
 
-    if (error == 0) {
+    if (result == 0) {
         dropped = drop_invalid(work, &references);
-        error = atls_match_components(&work->claims, &references, out);
+        result = atls_match_components(&work->claims, &references, out);
     }
-    if (error == 0 && dropped > 0 && out->reason)
+    if (result == 0 && dropped > 0 && out->reason)
         snprintf(out->detail + strlen(out->detail), sizeof out->detail - strlen(out->detail),
                  " (%zu reference values are outside of their validity)", dropped);
     atls_reference_set_clear(&references);
-    return error > 0 ? -EIO : error;
+    return result > 0 ? -EIO : result;
 }
 
 /* Debugging of non-secure code leaves the root of trust alone (RFC 9783 4.3.1). */
@@ -253,12 +253,12 @@ static void appraise_lifecycle(struct work *work)
 /* What genuine evidence says of its platform. */
 static int appraise_platform(struct work *work)
 {
-    int error;
+    int result;
 
     work->out->trust_vector[ATLS_HARDWARE] = TRUSTWORTHY;
-    error = appraise_software(work);
-    if (error != 0)
-        return error;
+    result = appraise_software(work);
+    if (result != 0)
+        return result;
     appraise_lifecycle(work);
     if (!work->with->annotates)
         return 0;
@@ -273,19 +273,19 @@ static int appraise_psa(struct work *work, const struct atls_evidence *evidence)
 {
     struct atls_cose_sign1 token;
     struct atls_public_key anchor;
-    int error = parse_token(work, evidence->value, ATLS_COSE_TAG_ALONE, &token);
+    int result = parse_token(work, evidence->value, ATLS_COSE_TAG_ALONE, &token);
 
-    if (error == 0)
-        error = find_anchor(work, &anchor);
-    if (error == 0)
-        error = check_nonce(work, work->claims.nonce, "RFC 9783 section 4.1.1");
-    if (error == 0)
-        error = check_platform_signature(work, &token, &anchor);
-    if (error == 0)
-        error = check_times(work, &work->claims.times, "PSA token");
-    if (error == 0)
-        error = appraise_platform(work);
-    return error;
+    if (result == 0)
+        result = find_anchor(work, &anchor);
+    if (result == 0)
+        result = check_nonce(work, work->claims.nonce, "RFC 9783 section 4.1.1");
+    if (result == 0)
+        result = check_platform_signature(work, &token, &anchor);
+    if (result == 0)
+        result = check_times(work, &work->claims.times, "PSA token");
+    if (result == 0)
+        result = appraise_platform(work);
+    return result;
 }
 
 /* The bundle of the prototype: broken itself, or one of its tokens. */
@@ -293,12 +293,12 @@ static int parse_prototype(struct work *work, const struct atls_evidence *eviden
                            struct atls_cab *cabp)
 {
     struct atls_bytes kat, pat;
-    int error = atls_evidence_cab(evidence, cabp);
+    int result = atls_evidence_cab(evidence, cabp);
     char text[sizeof work->out->detail], clause[sizeof work->out->clause];
     const char *word = "malformed-cmw";
 
-    if (error <= 0)
-        return error;
+    if (result <= 0)
+        return result;
     snprintf(text, sizeof text, "%s", atls_error_text());
     snprintf(clause, sizeof clause, "%s", atls_error_clause());
     if (atls_prototype_bundle_split(evidence->value, &kat, &pat) == 0) {
@@ -318,17 +318,17 @@ static int parse_cab(struct work *work, const struct atls_evidence *evidence, st
     const struct atls_cmw *kat = atls_cmw_find(evidence->cmw, "kat");
     const struct atls_cmw *pat = atls_cmw_find(evidence->cmw, "pat");
     struct atls_cose_sign1 token;
-    int error = atls_cab_parse(evidence->cmw, cabp);
+    int result = atls_cab_parse(evidence->cmw, cabp);
     const char *word;
 
-    if (error == 0)
+    if (result == 0)
         return 0;
     if (!kat || !pat || kat->form == ATLS_CMW_COLLECTION || pat->form == ATLS_CMW_COLLECTION)
-        return condemn_with_error(work->out, error, "malformed-cmw");
+        return condemn_with_error(work->out, result, "malformed-cmw");
     word = malformed_word(kat->value, ATLS_COSE_TAG_EITHER, &atls_cbor_lenient);
     if (!word && atls_cose_sign1_parse(pat->value, ATLS_COSE_TAG_EITHER, NULL, &token) > 0)
         word = malformed_word(pat->value, ATLS_COSE_TAG_EITHER, &atls_cbor_lenient);
-    return condemn_with_error(work->out, error, word ? word : "malformed-claims");
+    return condemn_with_error(work->out, result, word ? word : "malformed-claims");
 }
 
 /* The KAT is signed by the key attestation key that it names, and the PAT vouches for that key by
@@ -336,13 +336,13 @@ static int parse_cab(struct work *work, const struct atls_evidence *evidence, st
 static int check_linkage(struct work *work, const struct atls_cab *cab, struct atls_bytes pat_nonce)
 {
     uint8_t linkage[ATLS_LINKAGE_SIZE];
-    int error = atls_cose_sign1_verify(&cab->kat, work->with->crypto, &cab->kat_claims.kak);
+    int result = atls_cose_sign1_verify(&cab->kat, work->with->crypto, &cab->kat_claims.kak);
 
-    if (error != 0)
-        return condemn_with_error(work->out, error, "kat-signature-invalid");
-    error = atls_kat_linkage_encoded(work->with->crypto, cab->kat_claims.linked, linkage);
-    if (error != 0)
-        return condemn_with_error(work->out, error, "linkage-mismatch");
+    if (result != 0)
+        return condemn_with_error(work->out, result, "kat-signature-invalid");
+    result = atls_kat_linkage_encoded(work->with->crypto, cab->kat_claims.linked, linkage);
+    if (result != 0)
+        return condemn_with_error(work->out, result, "linkage-mismatch");
     if (!atls_bytes_equal_secret(pat_nonce, ATLS_BYTES(linkage, sizeof linkage))) {
         atls_appraisal_condemn(work->out, "linkage-mismatch",
                                cab->prototype ? ATLS_PROTOTYPE_CLAUSE : KAT_CLAUSE,
@@ -371,13 +371,13 @@ static int check_caller(struct work *work, int32_t client_id)
 static int appraise_kat(struct work *work, const struct atls_cab *cab, struct atls_bytes pat_nonce,
                         int32_t client_id)
 {
-    int error = check_linkage(work, cab, pat_nonce);
+    int result = check_linkage(work, cab, pat_nonce);
 
-    if (error == 0)
-        error = check_caller(work, client_id);
-    if (error == 0)
-        error = check_nonce(work, cab->kat_claims.nonce, KAT_CLAUSE);
-    return error == 0 ? check_times(work, &cab->kat_claims.times, "KAT") : error;
+    if (result == 0)
+        result = check_caller(work, client_id);
+    if (result == 0)
+        result = check_nonce(work, cab->kat_claims.nonce, KAT_CLAUSE);
+    return result == 0 ? check_times(work, &cab->kat_claims.times, "KAT") : result;
 }
 
 /* For a PAT of which nothing is known yet. */
@@ -385,17 +385,17 @@ static int appraise_tokens(struct work *work, const struct atls_cab *cab)
 {
     struct atls_cose_sign1 token;
     struct atls_public_key anchor;
-    int error = parse_token(work, cab->pat_bytes, ATLS_COSE_TAG_EITHER, &token);
+    int result = parse_token(work, cab->pat_bytes, ATLS_COSE_TAG_EITHER, &token);
 
-    if (error == 0)
-        error = find_anchor(work, &anchor);
-    if (error == 0)
-        error = check_platform_signature(work, &token, &anchor);
-    if (error == 0)
-        error = appraise_kat(work, cab, work->claims.nonce, work->claims.client_id);
-    if (error == 0)
-        error = check_times(work, &work->claims.times, "PAT");
-    return error == 0 ? appraise_platform(work) : error;
+    if (result == 0)
+        result = find_anchor(work, &anchor);
+    if (result == 0)
+        result = check_platform_signature(work, &token, &anchor);
+    if (result == 0)
+        result = appraise_kat(work, cab, work->claims.nonce, work->claims.client_id);
+    if (result == 0)
+        result = check_times(work, &work->claims.times, "PAT");
+    return result == 0 ? appraise_platform(work) : result;
 }
 
 /* What is wrong with a token is looked at anew each time, and so is one that has times. */
@@ -419,40 +419,40 @@ static int appraise_remembering(struct work *work, const struct atls_cab *cab)
     uint64_t revision = 0;
     uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE];
     struct atls_platform_verdict known;
-    int error = work->with->store->ops->revision(work->with->store, &revision);
+    int result = work->with->store->ops->revision(work->with->store, &revision);
 
-    if (error == 0)
-        error = work->with->crypto->hash(ATLS_SHA256, &cab->pat_bytes, 1, digest);
-    if (error != 0)
-        return error < 0 ? error : -EIO;
+    if (result == 0)
+        result = work->with->crypto->hash(ATLS_SHA256, &cab->pat_bytes, 1, digest);
+    if (result != 0)
+        return result < 0 ? result : -EIO;
     if (atls_platform_cache_find(work->with->cache, digest, revision, &known)) {
-        error =
+        result =
             appraise_kat(work, cab, ATLS_BYTES(known.nonce, sizeof known.nonce), known.client_id);
-        if (error == 0) {
+        if (result == 0) {
             memcpy(work->out->trust_vector, known.trust_vector, sizeof known.trust_vector);
             work->out->annotated_evidence = json_incref(known.summary);
         }
         json_decref(known.summary);
-        return error;
+        return result;
     }
-    error = appraise_tokens(work, cab);
-    if (error == 0)
+    result = appraise_tokens(work, cab);
+    if (result == 0)
         remember(work, digest, revision);
-    return error;
+    return result;
 }
 
 static int appraise_cab(struct work *work, const struct atls_evidence *evidence)
 {
     struct atls_cab cab;
-    int error = parse_cab(work, evidence, &cab);
+    int result = parse_cab(work, evidence, &cab);
 
-    if (error == 0)
-        error = work->with->cache ? appraise_remembering(work, &cab) : appraise_tokens(work, &cab);
-    if (error == 0) {
+    if (result == 0)
+        result = work->with->cache ? appraise_remembering(work, &cab) : appraise_tokens(work, &cab);
+    if (result == 0) {
         work->out->has_key = true;
         work->out->key = cab.kat_claims.identity_key;
     }
-    return error;
+    return result;
 }
 
 /* The worst of what is claimed; affirming only where every claim that this scheme makes was earned.
@@ -494,19 +494,19 @@ int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evid
 {
     struct atls_appraisal out = {.scheme = atls_evidence_scheme(evidence->kind)};
     struct work work = {.with = appraiser, .nonce = nonce, .out = &out, .holds_until = INT64_MAX};
-    int error;
+    int result;
 
     work.components = malloc(ATLS_PSA_COMPONENTS_MAX * sizeof *work.components); /* as they come */
     if (!work.components)
         return atls_fail(-ENOMEM, NULL, "no memory for software components");
-    error = evidence->kind == ATLS_EVIDENCE_PSA ? appraise_psa(&work, evidence)
-                                                : appraise_cab(&work, evidence);
+    result = evidence->kind == ATLS_EVIDENCE_PSA ? appraise_psa(&work, evidence)
+                                                 : appraise_cab(&work, evidence);
     free(work.components);
-    if (error == 0)
-        error = conclude(&out);
-    if (error < 0) {
+    if (result == 0)
+        result = conclude(&out);
+    if (result < 0) {
         atls_appraisal_clear(&out);
-        return error;
+        return result;
     }
     *appraisalp = out;
     return 0;

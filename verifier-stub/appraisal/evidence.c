@@ -88,17 +88,17 @@ static int unwrap_cmw(const char *content_type, struct atls_bytes body,
                       struct atls_evidence *evidence, const char **reasonp)
 {
     const char *type;
-    int error = atls_cmw_parse(body, &evidence->cmw);
+    int result = atls_cmw_parse(body, &evidence->cmw);
 
-    if (error != 0) {
+    if (result != 0) {
         struct atls_cbor_reader reader;
         bool cbor = body.size > 0 && body.data[0] >= 0x80; /* JSON begins with [ or { */
 
-        if (error > 0)
+        if (result > 0)
             *reasonp = cbor && atls_cbor_open(&reader, body, NULL, "RFC 8949") > 0
                            ? "malformed-cbor"
                            : "malformed-cmw";
-        return error < 0 ? error : ATLS_E_MALFORMED;
+        return result < 0 ? result : ATLS_E_MALFORMED;
     }
     if (evidence->cmw->form == ATLS_CMW_COLLECTION)
         return unwrap_collection(content_type, body, evidence);

@@ -129,20 +129,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct atls_appraisal appraisal;
     const char *reason = NULL;
     uint8_t nonce[32];
-    int error;
+    int result;
 
     if (size == 0)
         return 0;
     set_up();
     memset(nonce, 0x11, sizeof nonce);
-    error = atls_evidence_unwrap(data[0] & 1 ? ATLS_MT_PSA_TOKEN : ATLS_MT_CMW_CBOR,
-                                 ATLS_BYTES(data + 1, size - 1), &evidence, &reason);
-    demand(error >= 0);
-    if (error != 0)
+    result = atls_evidence_unwrap(data[0] & 1 ? ATLS_MT_PSA_TOKEN : ATLS_MT_CMW_CBOR,
+                                  ATLS_BYTES(data + 1, size - 1), &evidence, &reason);
+    demand(result >= 0);
+    if (result != 0)
         return 0;
     appraiser.crypto = data[0] & 2 ? &believing : &atls_crypto_gnutls;
-    error = atls_appraise(&appraiser, &evidence, ATLS_BYTES(nonce, sizeof nonce), &appraisal);
-    demand(error == 0);
+    result = atls_appraise(&appraiser, &evidence, ATLS_BYTES(nonce, sizeof nonce), &appraisal);
+    demand(result == 0);
     check_appraisal(&appraisal);
     if (appraiser.crypto == &believing)
         check_again(appraiser, &evidence, ATLS_BYTES(nonce, sizeof nonce), &appraisal);

@@ -238,31 +238,31 @@ static int find_missing(const struct atls_psa_claims *claims,
                         const struct atls_reference_set *references, struct atls_appraisal *out)
 {
     size_t at = 0;
-    int error = 0;
+    int result = 0;
 
     /* what could not be listed any more need not be looked for: the verdict stands */
-    for (size_t i = 0; error == 0 && i < references->count &&
+    for (size_t i = 0; result == 0 && i < references->count &&
                        json_array_size(out->mismatches) < ATLS_MISMATCHES_LISTED;
          i++)
-        error = references->values[i].name ? miss_named(claims, references, i, &at, out)
-                                           : miss_unnamed(claims, references, i, &at, out);
-    return error;
+        result = references->values[i].name ? miss_named(claims, references, i, &at, out)
+                                            : miss_unnamed(claims, references, i, &at, out);
+    return result;
 }
 
 int atls_match_components(const struct atls_psa_claims *claims,
                           const struct atls_reference_set *references, struct atls_appraisal *out)
 {
     size_t at = 0;
-    int error = 0;
+    int result = 0;
 
     out->trust_vector[ATLS_EXECUTABLES] = NOT_RECOGNIZED;
     if (claims->component_count == 0 && references->count == 0)
         complain(out, "unknown-component", "nothing was measured, and nothing is endorsed");
-    for (size_t i = 0; error == 0 && i < claims->component_count; i++)
-        error = match_one(&claims->components[i], references, &at, out);
-    if (error == 0)
-        error = find_missing(claims, references, out);
-    if (error == 0 && !out->mismatches && claims->component_count > 0)
+    for (size_t i = 0; result == 0 && i < claims->component_count; i++)
+        result = match_one(&claims->components[i], references, &at, out);
+    if (result == 0)
+        result = find_missing(claims, references, out);
+    if (result == 0 && !out->mismatches && claims->component_count > 0)
         out->trust_vector[ATLS_EXECUTABLES] = APPROVED;
-    return error;
+    return result;
 }

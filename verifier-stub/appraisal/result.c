@@ -64,7 +64,7 @@ int atls_result_write(const struct atls_appraisal *appraisal, struct atls_bytes 
         .submods = &submod,
         .submod_count = 1,
     };
-    int error;
+    int result;
 
     snprintf(policy_id, sizeof policy_id, "policy:%s", appraisal->scheme);
     fill_submod(appraisal, terse, policy_id, &submod);
@@ -73,21 +73,21 @@ int atls_result_write(const struct atls_appraisal *appraisal, struct atls_bytes 
         if (!submod.policy_claims)
             return atls_fail(-ENOMEM, NULL, "no memory for a result");
     }
-    error = atls_ear_write(&ear, rules->signer_jwk, jwtp);
+    result = atls_ear_write(&ear, rules->signer_jwk, jwtp);
     json_decref(submod.policy_claims);
-    return error;
+    return result;
 }
 
 /* Not by jose_jwk_gen(): OpenSSL, which libjose brings, takes longer to start than all else. */
 int atls_signing_key_make(json_t **jwkp)
 {
     struct atls_private_key key;
-    int error = atls_crypto_gnutls.make_key(ATLS_P256, NULL, &key);
+    int result = atls_crypto_gnutls.make_key(ATLS_P256, NULL, &key);
     json_t *jwk;
     char *d;
 
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     jwk = atls_jwk_of_public_key(&key.public_key);
     d = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key.d, atls_curve_size(ATLS_P256)));
     explicit_bzero(&key, sizeof key);
@@ -95,14 +95,14 @@ int atls_signing_key_make(json_t **jwkp)
         json_object_set_new(jwk, "alg", json_string("ES256")) != 0) {
         json_decref(jwk);
         jwk = NULL;
-        error = atls_fail(-ENOMEM, NULL, "no memory for a signing key");
+        result = atls_fail(-ENOMEM, NULL, "no memory for a signing key");
     }
     if (d)
         explicit_bzero(d, strlen(d));
     free(d);
-    if (error == 0)
+    if (result == 0)
         *jwkp = jwk;
-    return error;
+    return result;
 }
 
 static bool is_text(const json_t *jwk, const char *name, const char *value)
@@ -117,27 +117,27 @@ int atls_signing_key_parse(struct atls_bytes text, json_t **jwkp)
     json_error_t where;
     json_t *jwk = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &where);
     struct atls_public_key point;
-    int error = 0;
+    int result = 0;
 
     if (!jwk)
         return atls_fail(ATLS_E_MALFORMED, "RFC 7517 section 4", "signing key: line %d: %s",
                          where.line, where.text);
     if (!is_text(jwk, "kty", "EC") || !is_text(jwk, "crv", "P-256") ||
         (json_object_get(jwk, "alg") && !is_text(jwk, "alg", "ES256")))
-        error = atls_fail(ATLS_E_UNSUPPORTED, "RFC 7518 section 6.2",
-                          "signing key: expected EC, P-256, ES256");
+        result = atls_fail(ATLS_E_UNSUPPORTED, "RFC 7518 section 6.2",
+                           "signing key: expected EC, P-256, ES256");
     else if (!json_is_string(json_object_get(jwk, "d")))
-        error =
+        result =
             atls_fail(ATLS_E_MALFORMED, "RFC 7518 section 6.2.2", "signing key: no private part");
     else
-        error = atls_jwk_to_public_key(jwk, &point);
-    if (error == 0 && json_object_set_new(jwk, "alg", json_string("ES256")) != 0)
-        error = atls_fail(-ENOMEM, NULL, "no memory for a signing key");
-    if (error != 0)
+        result = atls_jwk_to_public_key(jwk, &point);
+    if (result == 0 && json_object_set_new(jwk, "alg", json_string("ES256")) != 0)
+        result = atls_fail(-ENOMEM, NULL, "no memory for a signing key");
+    if (result != 0)
         json_decref(jwk);
     else
         *jwkp = jwk;
-    return error;
+    return result;
 }
 
 json_t *atls_signing_key_public(const json_t *jwk)

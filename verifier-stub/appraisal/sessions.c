@@ -201,10 +201,10 @@ static int copy_session(const struct atls_session *from, struct atls_session *to
 static int make_id(const struct atls_crypto *crypto, char id[ATLS_SESSION_ID_SIZE + 1])
 {
     uint8_t u[16];
-    int error = crypto->random(u, sizeof u);
+    int result = crypto->random(u, sizeof u);
 
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     u[6] = (u[6] & 0x0f) | 0x40;
     u[8] = (u[8] & 0x3f) | 0x80;
     snprintf(id, ATLS_SESSION_ID_SIZE + 1,
@@ -230,17 +230,17 @@ int atls_sessions_create(struct atls_sessions *sessions, struct atls_bytes nonce
                          struct atls_session *sessionp)
 {
     struct entry *entry;
-    int error;
+    int result;
 
     if (nonce.size < ATLS_SESSION_NONCE_MIN || nonce.size > ATLS_SESSION_NONCE_MAX)
         return atls_fail(-EINVAL, NULL, "nonce of %zu bytes", nonce.size);
     entry = calloc(1, sizeof *entry);
     if (!entry)
         return atls_fail(-ENOMEM, NULL, "no memory for a session");
-    error = make_id(sessions->crypto, entry->session.id);
-    if (error != 0) {
+    result = make_id(sessions->crypto, entry->session.id);
+    if (result != 0) {
         free(entry);
-        return error;
+        return result;
     }
     memcpy(entry->session.nonce, nonce.data, nonce.size);
     entry->session.nonce_size = nonce.size;
@@ -253,33 +253,33 @@ int atls_sessions_create(struct atls_sessions *sessions, struct atls_bytes nonce
     make_room(sessions, entry);
     if (too_much(sessions)) {
         drop(sessions, entry);
-        error = atls_fail(ATLS_E_LIMIT, NULL, "%zu sessions are waiting already", sessions->count);
+        result = atls_fail(ATLS_E_LIMIT, NULL, "%zu sessions are waiting already", sessions->count);
     } else {
-        error = copy_session(&entry->session, sessionp);
+        result = copy_session(&entry->session, sessionp);
     }
     pthread_mutex_unlock(&sessions->lock);
-    return error;
+    return result;
 }
 
 /* NULL, and why, where there is none to be had. */
 static struct entry *find(struct atls_sessions *sessions, const char *id, int *errorp)
 {
     struct entry *entry = NULL;
-    int error = 0;
+    int result = 0;
 
     if (!atls_session_id_valid(id))
-        error = atls_fail(ATLS_E_MALFORMED, "RFC 9562 section 4", "not a UUID: \"%.64s\"", id);
+        result = atls_fail(ATLS_E_MALFORMED, "RFC 9562 section 4", "not a UUID: \"%.64s\"", id);
     else
         entry = *bucket_of(sessions, id);
     while (entry && strcasecmp(entry->session.id, id) != 0)
         entry = entry->next_in_bucket;
-    if (error == 0 && !entry)
-        error = atls_fail(ATLS_E_MISSING, NULL, "session not found for id=%s", id);
+    if (result == 0 && !entry)
+        result = atls_fail(ATLS_E_MISSING, NULL, "session not found for id=%s", id);
     if (entry && sessions->clock.steady(sessions->clock.context) >= entry->session.deadline) {
-        error = atls_fail(ATLS_E_EXPIRED, NULL, "session not found for id=%s: it has expired", id);
+        result = atls_fail(ATLS_E_EXPIRED, NULL, "session not found for id=%s: it has expired", id);
         entry = NULL;
     }
-    *errorp = error;
+    *errorp = result;
     return entry;
 }
 
@@ -305,16 +305,16 @@ int atls_sessions_begin(struct atls_sessions *sessions, const char *id,
                         struct atls_session *sessionp, bool *replayedp)
 {
     struct entry *entry;
-    int error;
+    int result;
 
     pthread_mutex_lock(&sessions->lock);
-    entry = find(sessions, id, &error);
+    entry = find(sessions, id, &result);
     if (entry)
-        error = note_evidence(entry, digest, replayedp);
-    if (error == 0)
-        error = copy_session(&entry->session, sessionp);
+        result = note_evidence(entry, digest, replayedp);
+    if (result == 0)
+        result = copy_session(&entry->session, sessionp);
     pthread_mutex_unlock(&sessions->lock);
-    return error;
+    return result;
 }
 
 int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
@@ -359,25 +359,25 @@ int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
 int atls_sessions_get(struct atls_sessions *sessions, const char *id, struct atls_session *sessionp)
 {
     struct entry *entry;
-    int error;
+    int result;
 
     pthread_mutex_lock(&sessions->lock);
-    entry = find(sessions, id, &error);
+    entry = find(sessions, id, &result);
     if (entry)
-        error = copy_session(&entry->session, sessionp);
+        result = copy_session(&entry->session, sessionp);
     pthread_mutex_unlock(&sessions->lock);
-    return error;
+    return result;
 }
 
 int atls_sessions_delete(struct atls_sessions *sessions, const char *id)
 {
     struct entry *entry;
-    int error;
+    int result;
 
     pthread_mutex_lock(&sessions->lock);
-    entry = find(sessions, id, &error);
+    entry = find(sessions, id, &result);
     if (entry)
         drop(sessions, entry);
     pthread_mutex_unlock(&sessions->lock);
-    return error == ATLS_E_MALFORMED ? error : 0;
+    return result == ATLS_E_MALFORMED ? result : 0;
 }

@@ -50,11 +50,11 @@ static int begin(struct atls_sessions *sessions, const char *id, uint8_t number,
 {
     uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE] = {number};
     struct atls_session session;
-    int error = atls_sessions_begin(sessions, id, digest, &session, replayedp);
+    int result = atls_sessions_begin(sessions, id, digest, &session, replayedp);
 
-    if (error == 0)
+    if (result == 0)
         atls_session_clear(&session);
-    return error;
+    return result;
 }
 
 static int finish(struct atls_sessions *sessions, const char *id, const char *result)
@@ -310,10 +310,11 @@ static void test_nonce_bounds(void **state)
     struct atls_session session;
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        int error = atls_sessions_create(sessions, ATLS_BYTES(long_nonce, table[i].size), &session);
+        int result =
+            atls_sessions_create(sessions, ATLS_BYTES(long_nonce, table[i].size), &session);
 
-        assert_int_equal(error == 0, table[i].good);
-        if (error == 0)
+        assert_int_equal(result == 0, table[i].good);
+        if (result == 0)
             atls_session_clear(&session);
     }
     atls_sessions_close(sessions);

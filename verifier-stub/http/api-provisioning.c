@@ -102,7 +102,7 @@ void atls_answer_submit_endorsements(const struct atls_api *api, const struct at
     };
     struct atls_store_import import = {0};
     char failure[512];
-    int error;
+    int result;
 
     if (!may_endorse(api, request, response))
         return;
@@ -124,17 +124,17 @@ void atls_answer_submit_endorsements(const struct atls_api *api, const struct at
         atls_answer_problem(response, 400, NULL, "empty body");
         return;
     }
-    error = atls_store_import_by(api->store, &rules, request->body, &import);
-    if (error < 0) {
+    result = atls_store_import_by(api->store, &rules, request->body, &import);
+    if (result < 0) {
         atls_answer_problem(response, 500, NULL, "%s", atls_error_text());
         return;
     }
     snprintf(failure, sizeof failure, "%s%s%s%s", atls_error_text(),
              *atls_error_clause() ? " [" : "", atls_error_clause(),
              *atls_error_clause() ? "]" : "");
-    if (error == 0)
+    if (result == 0)
         atls_event_object(api->events, "endorsed", atls_endorsed_fields(ATLS_PATH_SUBMIT, &import));
-    answer_submission(api, error == 0 ? NULL : failure, &import, response);
+    answer_submission(api, result == 0 ? NULL : failure, &import, response);
 }
 
 static json_t *verification_types(void)

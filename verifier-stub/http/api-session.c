@@ -106,13 +106,13 @@ static int take_given_nonce(const char *text, uint8_t *nonce, size_t *sizep)
     enum atls_base64 kind = strchr(text, '=') ? ATLS_BASE64URL_PADDED : ATLS_BASE64URL;
     uint8_t *data;
     size_t size;
-    int error;
+    int result;
 
-    error = atls_base64_decode(kind, encoded, &data, &size);
-    if (error > 0)
+    result = atls_base64_decode(kind, encoded, &data, &size);
+    if (result > 0)
         return atls_fail(ATLS_E_MALFORMED, NULL, "nonce must be valid base64");
-    if (error < 0)
-        return error;
+    if (result < 0)
+        return result;
     if (size < ATLS_SESSION_NONCE_MIN || size > ATLS_SESSION_NONCE_MAX) {
         free(data);
         return atls_fail(ATLS_E_LIMIT, NULL, "nonce must be between 8 and 64 bytes long; got %zu",
@@ -144,20 +144,20 @@ void atls_answer_new_session(const struct atls_api *api, const struct atls_reque
     uint8_t nonce[ATLS_SESSION_NONCE_MAX];
     struct atls_session session;
     size_t size = 0;
-    int error;
+    int result;
 
     if (!atls_answer_acceptable(request, SESSION_TYPE, response))
         return;
-    error = take_nonce(api, request, nonce, &size);
-    if (error != 0) {
-        atls_answer_problem(response, error > 0 ? 400 : 500,
-                            error == ATLS_E_LIMIT ? "nonce-length" : NULL,
+    result = take_nonce(api, request, nonce, &size);
+    if (result != 0) {
+        atls_answer_problem(response, result > 0 ? 400 : 500,
+                            result == ATLS_E_LIMIT ? "nonce-length" : NULL,
                             "failed handling nonce request: %s", atls_error_text());
         return;
     }
-    error = atls_sessions_create(api->sessions, ATLS_BYTES(nonce, size), &session);
-    if (error != 0) {
-        atls_answer_problem(response, error > 0 ? 503 : 500, NULL, "%s", atls_error_text());
+    result = atls_sessions_create(api->sessions, ATLS_BYTES(nonce, size), &session);
+    if (result != 0) {
+        atls_answer_problem(response, result > 0 ? 503 : 500, NULL, "%s", atls_error_text());
         return;
     }
     atls_event(api->events, "session", "{s:s, s:o}", "session", session.id, "nonce",
@@ -221,9 +221,9 @@ static void answer_appraisal(const struct atls_api *api, const struct atls_reque
 {
     struct atls_session finished;
     char *jwt = NULL;
-    int error = make_result(api, evidence, session, replayed, &jwt);
+    int result = make_result(api, evidence, session, replayed, &jwt);
 
-    if (error != 0) {
+    if (result != 0) {
         if (!replayed &&
             atls_sessions_finish(api->sessions, session->id, ATLS_SESSION_FAILED,
                                  evidence->media_type, evidence->value, NULL, &finished) == 0)
@@ -235,11 +235,11 @@ static void answer_appraisal(const struct atls_api *api, const struct atls_reque
         answer_replay(api, session, jwt, response);
         return;
     }
-    error = atls_sessions_finish(api->sessions, session->id, ATLS_SESSION_COMPLETE,
-                                 evidence->media_type, evidence->value, jwt, &finished);
+    result = atls_sessions_finish(api->sessions, session->id, ATLS_SESSION_COMPLETE,
+                                  evidence->media_type, evidence->value, jwt, &finished);
     free(jwt);
-    if (error != 0) {
-        answer_no_session(error, request->path, response);
+    if (result != 0) {
+        answer_no_session(result, request->path, response);
         return;
     }
     answer_session(api, 200, &finished, response);
@@ -269,7 +269,7 @@ void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_r
     struct atls_session session;
     const char *reason = NULL;
     bool replayed = false;
-    int error;
+    int result;
 
     if (!atls_answer_acceptable(request, SESSION_TYPE, response))
         return;
@@ -277,16 +277,16 @@ void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_r
         atls_answer_problem(response, 400, NULL, "unable to read evidence from the request body");
         return;
     }
-    error = atls_evidence_unwrap(request->content_type, request->body, &evidence, &reason);
-    if (error != 0) {
-        answer_bad_evidence(error, reason, response);
+    result = atls_evidence_unwrap(request->content_type, request->body, &evidence, &reason);
+    if (result != 0) {
+        answer_bad_evidence(result, reason, response);
         return;
     }
-    error = atls_evidence_digest(&evidence, api->crypto, digest);
-    if (error == 0)
-        error = atls_sessions_begin(api->sessions, id, digest, &session, &replayed);
-    if (error != 0) {
-        answer_no_session(error, request->path, response);
+    result = atls_evidence_digest(&evidence, api->crypto, digest);
+    if (result == 0)
+        result = atls_sessions_begin(api->sessions, id, digest, &session, &replayed);
+    if (result != 0) {
+        answer_no_session(result, request->path, response);
     } else {
         answer_appraisal(api, request, &evidence, &session, replayed, response);
         atls_session_clear(&session);
@@ -298,13 +298,13 @@ void atls_answer_get_session(const struct atls_api *api, const struct atls_reque
                              const char *id, struct atls_response *response)
 {
     struct atls_session session;
-    int error;
+    int result;
 
     if (!atls_answer_acceptable(request, SESSION_TYPE, response))
         return;
-    error = atls_sessions_get(api->sessions, id, &session);
-    if (error != 0) {
-        answer_no_session(error, request->path, response);
+    result = atls_sessions_get(api->sessions, id, &session);
+    if (result != 0) {
+        answer_no_session(result, request->path, response);
         return;
     }
     answer_session(api, 200, &session, response);
@@ -314,10 +314,10 @@ void atls_answer_get_session(const struct atls_api *api, const struct atls_reque
 void atls_answer_delete_session(const struct atls_api *api, const char *id,
                                 struct atls_response *response)
 {
-    int error = atls_sessions_delete(api->sessions, id);
+    int result = atls_sessions_delete(api->sessions, id);
 
-    if (error != 0)
-        answer_no_session(error, id, response);
+    if (result != 0)
+        answer_no_session(result, id, response);
     else
         response->status = 204;
 }

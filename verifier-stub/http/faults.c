@@ -66,35 +66,35 @@ static int parse_endpoint(const char *name, enum atls_endpoint *endpointp)
 static int parse_value(const char *name, const char *value, size_t index, unsigned *valuep)
 {
     uint64_t number = 0;
-    int error = 0;
+    int result = 0;
 
     if (faults[index].most == 0) {
         if (value)
             return atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s takes no value", name);
     } else {
-        error = atls_parse_number(value ? value : "", name, faults[index].least, faults[index].most,
-                                  &number);
+        result = atls_parse_number(value ? value : "", name, faults[index].least,
+                                   faults[index].most, &number);
     }
-    if (error == 0)
+    if (result == 0)
         *valuep = (unsigned)number;
-    return error;
+    return result;
 }
 
 int atls_verifier_fault_parse(const char *text, struct atls_verifier_fault *faultp)
 {
     struct atls_verifier_fault fault = {.endpoint = ATLS_ENDPOINT_SESSION};
     char copy[64], *value, *endpoint;
-    int error = 0;
+    int result = 0;
 
     if ((size_t)snprintf(copy, sizeof copy, "%s", text) >= sizeof copy)
         return atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault: unknown: \"%.80s\"", text);
     endpoint = strchr(copy, '@');
     if (endpoint) {
         *endpoint++ = 0;
-        error = parse_endpoint(endpoint, &fault.endpoint);
+        result = parse_endpoint(endpoint, &fault.endpoint);
     }
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     value = strchr(copy, '=');
     if (value)
         *value++ = 0;
@@ -102,10 +102,10 @@ int atls_verifier_fault_parse(const char *text, struct atls_verifier_fault *faul
         if (strcmp(copy, faults[i].name) != 0)
             continue;
         fault.kind = faults[i].kind;
-        error = parse_value(copy, value, i, &fault.value);
-        if (error == 0)
+        result = parse_value(copy, value, i, &fault.value);
+        if (result == 0)
             *faultp = fault;
-        return error;
+        return result;
     }
     return atls_fail(ATLS_E_UNSUPPORTED, NULL,
                      "fault: expected delay=MS, garbage, status=CODE, hang or close, got \"%s\"",

@@ -50,7 +50,7 @@ static void check(const struct atls_request *request, const struct atls_response
         known = known || statuses[i] == response->status;
     demand(known);
     demand((response->status == 201) == (response->location != NULL));
-    demand((response->status == 204) == (response->body == NULL));
+    demand((response->status == 204) == (!response->body));
     if (response->body && strstr(response->content_type, "json")) {
         json_t *json =
             json_loadb(response->body, response->body_size, JSON_REJECT_DUPLICATES, NULL);

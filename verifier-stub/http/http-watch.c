@@ -68,7 +68,7 @@ int atls_http_watch_start(unsigned seconds, struct atls_http_watch **watchp)
 {
     struct atls_http_watch *watch = calloc(1, sizeof *watch);
     pthread_condattr_t attributes;
-    int error;
+    int result;
 
     if (!watch)
         return atls_fail(-ENOMEM, NULL, "no memory for a watch of connections");
@@ -78,12 +78,12 @@ int atls_http_watch_start(unsigned seconds, struct atls_http_watch **watchp)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&watch->stop, &attributes);
     pthread_condattr_destroy(&attributes);
-    error = pthread_create(&watch->thread, NULL, run, watch);
-    if (error) {
+    result = pthread_create(&watch->thread, NULL, run, watch);
+    if (result) {
         pthread_cond_destroy(&watch->stop);
         pthread_mutex_destroy(&watch->lock);
         free(watch);
-        return atls_fail(-error, NULL, "a watch of connections: %s", strerror(error));
+        return atls_fail(-result, NULL, "a watch of connections: %s", strerror(result));
     }
     *watchp = watch;
     return 0;

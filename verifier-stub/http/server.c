@@ -106,7 +106,7 @@ static const struct atls_verifier_fault *fault_of(const struct atls_verifier *ve
 static void wait_here(struct atls_verifier *verifier, unsigned milliseconds)
 {
     struct timespec until;
-    int error = 0;
+    int result = 0;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += milliseconds / 1000;
@@ -116,11 +116,11 @@ static void wait_here(struct atls_verifier *verifier, unsigned milliseconds)
         until.tv_nsec -= 1000000000;
     }
     pthread_mutex_lock(&verifier->lock);
-    while (!verifier->stopping && error == 0) {
+    while (!verifier->stopping && result == 0) {
         if (milliseconds)
-            error = pthread_cond_timedwait(&verifier->stop, &verifier->lock, &until);
+            result = pthread_cond_timedwait(&verifier->stop, &verifier->lock, &until);
         else
-            error = pthread_cond_wait(&verifier->stop, &verifier->lock);
+            result = pthread_cond_wait(&verifier->stop, &verifier->lock);
     }
     pthread_mutex_unlock(&verifier->lock);
 }
@@ -333,21 +333,21 @@ static int parse_listen(const char *listen, struct sockaddr_storage *addressp)
     uint64_t port;
     char host[64];
     size_t size;
-    int error;
+    int result;
 
     if (!colon || colon == listen || (size_t)(colon - listen) >= sizeof host)
         return atls_fail(-EINVAL, NULL, "listen: expected ADDRESS:PORT, got \"%s\"", listen);
-    error = atls_parse_number(colon + 1, "listen: port", 0, 65535, &port); /* getaddrinfo wraps */
-    if (error != 0)
-        return error;
+    result = atls_parse_number(colon + 1, "listen: port", 0, 65535, &port); /* getaddrinfo wraps */
+    if (result != 0)
+        return result;
     size = (size_t)(colon - listen);
     if (listen[0] == '[' && listen[size - 1] == ']')
         snprintf(host, sizeof host, "%.*s", (int)size - 2, listen + 1);
     else
         snprintf(host, sizeof host, "%.*s", (int)size, listen);
-    error = getaddrinfo(host, colon + 1, &hints, &found);
-    if (error != 0)
-        return atls_fail(-EINVAL, NULL, "listen: \"%s\": %s", listen, gai_strerror(error));
+    result = getaddrinfo(host, colon + 1, &hints, &found);
+    if (result != 0)
+        return atls_fail(-EINVAL, NULL, "listen: \"%s\": %s", listen, gai_strerror(result));
     memcpy(addressp, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
     return 0;

@@ -845,11 +845,11 @@ static void test_faults(void **state)
 
     for (size_t i = 0; i < COUNT(table); i++) {
         struct atls_verifier_fault fault;
-        int error = atls_verifier_fault_parse(table[i].text, &fault);
+        int result = atls_verifier_fault_parse(table[i].text, &fault);
 
-        if (error != table[i].error)
-            fail_msg("\"%s\" gave %d", table[i].text, error);
-        if (error == 0)
+        if (result != table[i].error)
+            fail_msg("\"%s\" gave %d", table[i].text, result);
+        if (result == 0)
             assert_memory_equal(&fault, &table[i].fault, sizeof fault);
     }
 }

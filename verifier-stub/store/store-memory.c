@@ -107,9 +107,9 @@ static int batch_of(const struct atls_corim *corim, struct batch *batch)
         batch->values[i] = calloc(1, sizeof **batch->values);
         if (!batch->values[i])
             return no_memory();
-        int error = atls_reference_value_copy(&corim->reference_values[i], batch->values[i]);
-        if (error)
-            return error;
+        int result = atls_reference_value_copy(&corim->reference_values[i], batch->values[i]);
+        if (result)
+            return result;
     }
     for (size_t i = 0; i < batch->anchor_count; i++) {
         batch->anchors[i] = malloc(sizeof **batch->anchors);
@@ -138,16 +138,16 @@ static int list_value(struct memory_store *store, struct atls_reference_value *v
     struct implementation *fresh = calloc(1, sizeof *fresh), *known;
     void *found = NULL;
     bool added = false;
-    int error;
+    int result;
 
     if (!fresh)
         return no_memory();
     memcpy(fresh->id, value->implementation_id, sizeof fresh->id);
-    error = hang_up(&store->implementations, fresh, compare_implementations, &found, &added);
-    if (error || !added)
+    result = hang_up(&store->implementations, fresh, compare_implementations, &found, &added);
+    if (result || !added)
         free(fresh);
-    if (error)
-        return error;
+    if (result)
+        return result;
     known = found;
     if (known->count == known->capacity) {
         size_t capacity = known->capacity ? 2 * known->capacity : 8;
@@ -168,16 +168,16 @@ static int add_values(struct memory_store *store, struct batch *batch, size_t *a
         struct atls_reference_value *value = batch->values[i];
         void *found = NULL;
         bool added = false;
-        int error = hang_up(&store->values, value, compare_values, &found, &added);
+        int result = hang_up(&store->values, value, compare_values, &found, &added);
 
-        if (error)
-            return error;
+        if (result)
+            return result;
         if (!added)
             continue;
-        error = list_value(store, value);
-        if (error) {
+        result = list_value(store, value);
+        if (result) {
             tdelete(value, &store->values, compare_values);
-            return error;
+            return result;
         }
         /* those that the tree owns stand at the front, in the order of their coming */
         batch->values[i] = batch->values[*addedp];
@@ -192,10 +192,10 @@ static int add_anchors(struct memory_store *store, struct batch *batch, size_t *
         struct atls_trust_anchor *anchor = batch->anchors[i], *known;
         void *found = NULL;
         bool added = false;
-        int error = hang_up(&store->anchors, anchor, compare_anchors, &found, &added);
+        int result = hang_up(&store->anchors, anchor, compare_anchors, &found, &added);
 
-        if (error)
-            return error;
+        if (result)
+            return result;
         known = found;
         if (!added && !atls_public_key_equal(&known->key, &anchor->key))
             return atls_fail(ATLS_E_MISMATCH, NULL,
@@ -250,19 +250,19 @@ static int memory_add(struct atls_store *head, const struct atls_corim *corim)
     struct memory_store *store = of(head);
     size_t values = 0, anchors = 0;
     struct batch batch = {0};
-    int error = batch_of(corim, &batch);
+    int result = batch_of(corim, &batch);
 
-    if (error) {
+    if (result) {
         batch_free(&batch);
-        return error;
+        return result;
     }
     pthread_rwlock_wrlock(&store->lock);
-    error = add_anchors(store, &batch, &anchors);
-    if (!error)
-        error = add_values(store, &batch, &values);
-    if (!error)
-        error = check_limit(store, values, anchors);
-    if (error) {
+    result = add_anchors(store, &batch, &anchors);
+    if (!result)
+        result = add_values(store, &batch, &values);
+    if (!result)
+        result = check_limit(store, values, anchors);
+    if (result) {
         take_back(store, &batch, values, anchors);
     } else {
         extend_anchors(store, &batch, anchors);
@@ -276,7 +276,7 @@ static int memory_add(struct atls_store *head, const struct atls_corim *corim)
     pthread_rwlock_unlock(&store->lock);
     atomic_fetch_add(&store->revision, 1); /* whatever came of it */
     batch_free(&batch);
-    return error;
+    return result;
 }
 
 static int memory_find_trust_anchor(struct atls_store *head, const uint8_t implementation_id[32],
@@ -285,7 +285,7 @@ static int memory_find_trust_anchor(struct atls_store *head, const uint8_t imple
 {
     struct memory_store *store = of(head);
     struct atls_trust_anchor key, **found;
-    int error = 0;
+    int result = 0;
 
     memcpy(key.implementation_id, implementation_id, sizeof key.implementation_id);
     memcpy(key.instance_id, instance_id, sizeof key.instance_id);
@@ -294,9 +294,9 @@ static int memory_find_trust_anchor(struct atls_store *head, const uint8_t imple
     if (found)
         *anchorp = **found;
     else
-        error = atls_fail(ATLS_E_MISSING, NULL, "no trust anchor for this instance");
+        result = atls_fail(ATLS_E_MISSING, NULL, "no trust anchor for this instance");
     pthread_rwlock_unlock(&store->lock);
-    return error;
+    return result;
 }
 
 static int copy_values(const struct implementation *implementation, struct atls_reference_set *set)
@@ -305,10 +305,10 @@ static int copy_values(const struct implementation *implementation, struct atls_
     if (!set->values)
         return no_memory();
     for (size_t i = 0; i < implementation->count; i++) {
-        int error = atls_reference_value_copy(implementation->values[i], &set->values[i]);
+        int result = atls_reference_value_copy(implementation->values[i], &set->values[i]);
 
-        if (error)
-            return error;
+        if (result)
+            return result;
         set->count++;
     }
     return 0;
@@ -321,19 +321,19 @@ static int memory_find_reference_values(struct atls_store *head,
     struct memory_store *store = of(head);
     struct implementation key, **found;
     struct atls_reference_set set = {0};
-    int error = 0;
+    int result = 0;
 
     memcpy(key.id, implementation_id, sizeof key.id);
     pthread_rwlock_rdlock(&store->lock);
     found = tfind(&key, &store->implementations, compare_implementations);
     if (found)
-        error = copy_values(*found, &set);
+        result = copy_values(*found, &set);
     pthread_rwlock_unlock(&store->lock);
-    if (error)
+    if (result)
         atls_reference_set_clear(&set);
     else
         *setp = set;
-    return error;
+    return result;
 }
 
 static int memory_revision(struct atls_store *head, uint64_t *revisionp)

@@ -62,9 +62,9 @@ static struct sqlite_store *of(struct atls_store *store)
 static int sqlite_fail(const struct connection *store, const char *doing)
 {
     int code = sqlite3_errcode(store->database);
-    int error = code == SQLITE_NOMEM ? -ENOMEM : code == SQLITE_NOTADB ? ATLS_E_MALFORMED : -EIO;
+    int result = code == SQLITE_NOMEM ? -ENOMEM : code == SQLITE_NOTADB ? ATLS_E_MALFORMED : -EIO;
 
-    return atls_fail(error, NULL, "store: %s: %s", doing, sqlite3_errmsg(store->database));
+    return atls_fail(result, NULL, "store: %s: %s", doing, sqlite3_errmsg(store->database));
 }
 
 static void finalize(sqlite3_stmt **statement)
@@ -124,18 +124,18 @@ static int read_key(struct connection *store, sqlite3_stmt *statement, struct at
     struct atls_public_key key = {0};
     int curve = sqlite3_column_int(statement, 0);
     size_t size;
-    int error;
+    int result;
 
     if (curve != ATLS_P256 && curve != ATLS_P384)
         return atls_fail(ATLS_E_MALFORMED, NULL, "store: curve %d is unknown", curve);
     key.curve = (enum atls_curve)curve;
     size = atls_curve_size(key.curve);
-    error = read_blob(store, statement, 1, size, size, key.x, NULL);
-    if (error == 0)
-        error = read_blob(store, statement, 2, size, size, key.y, NULL);
-    if (error == 0)
+    result = read_blob(store, statement, 1, size, size, key.x, NULL);
+    if (result == 0)
+        result = read_blob(store, statement, 2, size, size, key.y, NULL);
+    if (result == 0)
         *keyp = key;
-    return error;
+    return result;
 }
 
 static int read_validity(sqlite3_stmt *statement, int column, struct atls_validity *validityp)
@@ -153,15 +153,15 @@ static int find_anchor(struct connection *store, const uint8_t *implementation_i
                        const uint8_t *instance_id, struct atls_trust_anchor *anchorp)
 {
     STATEMENT statement = NULL;
-    int error = prepare(store,
-                        "SELECT curve, x, y, not_before, not_after FROM trust_anchor"
-                        " WHERE implementation_id = ?1 AND instance_id = ?2",
-                        &statement);
+    int result = prepare(store,
+                         "SELECT curve, x, y, not_before, not_after FROM trust_anchor"
+                         " WHERE implementation_id = ?1 AND instance_id = ?2",
+                         &statement);
     struct atls_trust_anchor anchor = {0};
     int step;
 
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     bind_blob(statement, 1, implementation_id, 32);
     bind_blob(statement, 2, instance_id, 33);
     step = sqlite3_step(statement);
@@ -171,23 +171,23 @@ static int find_anchor(struct connection *store, const uint8_t *implementation_i
         return sqlite_fail(store, "find a trust anchor");
     memcpy(anchor.implementation_id, implementation_id, 32);
     memcpy(anchor.instance_id, instance_id, 33);
-    error = read_key(store, statement, &anchor.key);
-    if (error == 0)
-        error = read_validity(statement, 3, &anchor.validity);
-    if (error == 0)
+    result = read_key(store, statement, &anchor.key);
+    if (result == 0)
+        result = read_validity(statement, 3, &anchor.validity);
+    if (result == 0)
         *anchorp = anchor;
-    return error;
+    return result;
 }
 
 static int put_anchor(struct connection *store, const struct atls_trust_anchor *anchor)
 {
     STATEMENT statement = NULL;
     size_t size = atls_curve_size(anchor->key.curve);
-    int error =
+    int result =
         prepare(store, "REPLACE INTO trust_anchor VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", &statement);
 
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     bind_blob(statement, 1, anchor->implementation_id, 32);
     bind_blob(statement, 2, anchor->instance_id, 33);
     sqlite3_bind_int(statement, 3, (int)anchor->key.curve);
@@ -201,13 +201,13 @@ static int put_anchor(struct connection *store, const struct atls_trust_anchor *
 static int extend_anchor(struct connection *store, const struct atls_trust_anchor *anchor)
 {
     STATEMENT statement = NULL;
-    int error = prepare(store,
-                        "UPDATE trust_anchor SET not_before = ?3, not_after = ?4"
-                        " WHERE implementation_id = ?1 AND instance_id = ?2",
-                        &statement);
+    int result = prepare(store,
+                         "UPDATE trust_anchor SET not_before = ?3, not_after = ?4"
+                         " WHERE implementation_id = ?1 AND instance_id = ?2",
+                         &statement);
 
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     bind_blob(statement, 1, anchor->implementation_id, 32);
     bind_blob(statement, 2, anchor->instance_id, 33);
     sqlite3_bind_int64(statement, 3, anchor->validity.not_before);
@@ -218,12 +218,12 @@ static int extend_anchor(struct connection *store, const struct atls_trust_ancho
 static int add_anchor(struct connection *store, const struct atls_trust_anchor *anchor)
 {
     struct atls_trust_anchor known;
-    int error = find_anchor(store, anchor->implementation_id, anchor->instance_id, &known);
+    int result = find_anchor(store, anchor->implementation_id, anchor->instance_id, &known);
 
-    if (error == ATLS_E_MISSING)
+    if (result == ATLS_E_MISSING)
         return put_anchor(store, anchor);
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     if (!atls_public_key_equal(&known.key, &anchor->key))
         return atls_fail(ATLS_E_MISMATCH, NULL,
                          "trust anchor: this instance already has another key");
@@ -234,11 +234,11 @@ static int add_anchor(struct connection *store, const struct atls_trust_anchor *
 static int add_references(struct connection *store, const struct atls_corim *corim)
 {
     STATEMENT statement = NULL;
-    int error = prepare(
+    int result = prepare(
         store, "INSERT OR IGNORE INTO reference_value VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         &statement);
 
-    for (size_t i = 0; error == 0 && i < corim->reference_value_count; i++) {
+    for (size_t i = 0; result == 0 && i < corim->reference_value_count; i++) {
         const struct atls_reference_value *value = &corim->reference_values[i];
 
         bind_blob(statement, 1, value->implementation_id, sizeof value->implementation_id);
@@ -250,22 +250,22 @@ static int add_references(struct connection *store, const struct atls_corim *cor
         sqlite3_bind_int64(statement, 7, value->validity.not_before);
         sqlite3_bind_int64(statement, 8, value->validity.not_after);
         if (sqlite3_step(statement) != SQLITE_DONE)
-            error = sqlite_fail(store, "add a reference value");
+            result = sqlite_fail(store, "add a reference value");
         sqlite3_reset(statement);
     }
-    return error;
+    return result;
 }
 
 static int check_limit(struct connection *store)
 {
     STATEMENT statement = NULL;
-    int error = prepare(store,
-                        "SELECT max(ifnull((SELECT max(rowid) FROM reference_value), 0),"
-                        " ifnull((SELECT max(rowid) FROM trust_anchor), 0))",
-                        &statement);
+    int result = prepare(store,
+                         "SELECT max(ifnull((SELECT max(rowid) FROM reference_value), 0),"
+                         " ifnull((SELECT max(rowid) FROM trust_anchor), 0))",
+                         &statement);
 
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     if (sqlite3_step(statement) != SQLITE_ROW)
         return sqlite_fail(store, "count");
     if ((size_t)sqlite3_column_int64(statement, 0) > ATLS_STORE_MAX_ENTRIES)
@@ -284,32 +284,32 @@ static int execute(struct connection *store, const char *text)
 /* One transaction, which waits for those of other processes. */
 static int add_all(struct connection *store, const struct atls_corim *corim)
 {
-    int error = execute(store, "BEGIN IMMEDIATE");
+    int result = execute(store, "BEGIN IMMEDIATE");
 
-    if (error != 0)
-        return error;
-    for (size_t i = 0; error == 0 && i < corim->trust_anchor_count; i++)
-        error = add_anchor(store, &corim->trust_anchors[i]);
-    if (error == 0)
-        error = add_references(store, corim);
-    if (error == 0)
-        error = check_limit(store);
-    if (error == 0)
-        error = execute(store, "COMMIT");
-    if (error != 0)
+    if (result != 0)
+        return result;
+    for (size_t i = 0; result == 0 && i < corim->trust_anchor_count; i++)
+        result = add_anchor(store, &corim->trust_anchors[i]);
+    if (result == 0)
+        result = add_references(store, corim);
+    if (result == 0)
+        result = check_limit(store);
+    if (result == 0)
+        result = execute(store, "COMMIT");
+    if (result != 0)
         sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
-    return error;
+    return result;
 }
 
 static int sqlite_add(struct atls_store *head, const struct atls_corim *corim)
 {
     struct sqlite_store *store = of(head);
-    int error;
+    int result;
 
     pthread_mutex_lock(&store->writer.lock);
-    error = add_all(&store->writer, corim);
+    result = add_all(&store->writer, corim);
     pthread_mutex_unlock(&store->writer.lock);
-    return error;
+    return result;
 }
 
 static int sqlite_find_trust_anchor(struct atls_store *head, const uint8_t implementation_id[32],
@@ -317,12 +317,12 @@ static int sqlite_find_trust_anchor(struct atls_store *head, const uint8_t imple
                                     struct atls_trust_anchor *anchorp)
 {
     struct sqlite_store *store = of(head);
-    int error;
+    int result;
 
     pthread_mutex_lock(&store->reader.lock);
-    error = find_anchor(&store->reader, implementation_id, instance_id, anchorp);
+    result = find_anchor(&store->reader, implementation_id, instance_id, anchorp);
     pthread_mutex_unlock(&store->reader.lock);
-    return error;
+    return result;
 }
 
 static int read_reference(struct connection *store, sqlite3_stmt *statement,
@@ -330,27 +330,27 @@ static int read_reference(struct connection *store, sqlite3_stmt *statement,
 {
     struct atls_reference_value value = {0};
     int hash = sqlite3_column_int(statement, 3);
-    int error;
+    int result;
 
     memcpy(value.implementation_id, implementation_id, 32);
     if (hash != ATLS_SHA256 && hash != ATLS_SHA384 && hash != ATLS_SHA512)
         return atls_fail(ATLS_E_MALFORMED, NULL, "store: hash %d is unknown", hash);
     value.digest_hash = (enum atls_hash)hash;
-    error =
+    result =
         read_blob(store, statement, 2, 1, sizeof value.digest, value.digest, &value.digest_size);
-    if (error == 0)
-        error = read_blob(store, statement, 4, 0, sizeof value.signer_id, value.signer_id,
-                          &value.signer_id_size);
-    if (error == 0)
-        error = read_text(statement, 0, &value.name);
-    if (error == 0)
-        error = read_text(statement, 1, &value.version);
-    if (error == 0)
-        error = read_validity(statement, 5, &value.validity);
-    if (error != 0) {
+    if (result == 0)
+        result = read_blob(store, statement, 4, 0, sizeof value.signer_id, value.signer_id,
+                           &value.signer_id_size);
+    if (result == 0)
+        result = read_text(statement, 0, &value.name);
+    if (result == 0)
+        result = read_text(statement, 1, &value.version);
+    if (result == 0)
+        result = read_validity(statement, 5, &value.validity);
+    if (result != 0) {
         free(value.name);
         free(value.version);
-        return error;
+        return result;
     }
     *valuep = value;
     return 0;
@@ -376,24 +376,24 @@ static int read_references(struct connection *store, const uint8_t implementatio
 {
     STATEMENT statement = NULL;
     size_t capacity = 0;
-    int error = prepare(store,
-                        "SELECT name, version, digest, hash, signer_id, not_before, not_after"
-                        " FROM reference_value"
-                        " WHERE implementation_id = ?1 ORDER BY rowid",
-                        &statement);
+    int result = prepare(store,
+                         "SELECT name, version, digest, hash, signer_id, not_before, not_after"
+                         " FROM reference_value"
+                         " WHERE implementation_id = ?1 ORDER BY rowid",
+                         &statement);
     int step;
 
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     bind_blob(statement, 1, implementation_id, 32);
     while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
         struct atls_reference_value *place = next_place(set, &capacity);
 
         if (!place)
             return atls_fail(-ENOMEM, NULL, "no memory for reference values");
-        error = read_reference(store, statement, implementation_id, place);
-        if (error != 0)
-            return error;
+        result = read_reference(store, statement, implementation_id, place);
+        if (result != 0)
+            return result;
         set->count++;
     }
     return step == SQLITE_DONE ? 0 : sqlite_fail(store, "find reference values");
@@ -405,16 +405,16 @@ static int sqlite_find_reference_values(struct atls_store *head,
 {
     struct sqlite_store *store = of(head);
     struct atls_reference_set set = {0};
-    int error;
+    int result;
 
     pthread_mutex_lock(&store->reader.lock);
-    error = read_references(&store->reader, implementation_id, &set);
+    result = read_references(&store->reader, implementation_id, &set);
     pthread_mutex_unlock(&store->reader.lock);
-    if (error != 0)
+    if (result != 0)
         atls_reference_set_clear(&set);
     else
         *setp = set;
-    return error;
+    return result;
 }
 
 /* As the reader sees it: each commit of another connection, here or elsewhere, changes it. */
@@ -422,18 +422,18 @@ static int sqlite_revision(struct atls_store *head, uint64_t *revisionp)
 {
     struct connection *reader = &of(head)->reader;
     STATEMENT statement = NULL;
-    int error;
+    int result;
 
     pthread_mutex_lock(&reader->lock);
-    error = prepare(reader, "PRAGMA data_version", &statement);
-    if (error == 0 && sqlite3_step(statement) != SQLITE_ROW)
-        error = sqlite_fail(reader, "read the data's version");
-    if (error == 0)
+    result = prepare(reader, "PRAGMA data_version", &statement);
+    if (result == 0 && sqlite3_step(statement) != SQLITE_ROW)
+        result = sqlite_fail(reader, "read the data's version");
+    if (result == 0)
         *revisionp = (uint64_t)sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
     statement = NULL;
     pthread_mutex_unlock(&reader->lock);
-    return error;
+    return result;
 }
 
 static void sqlite_close(struct atls_store *head)
@@ -458,13 +458,13 @@ static const struct atls_store_ops sqlite_ops = {
 static int read_versions(struct connection *store, int *versionp, int *tablesp)
 {
     STATEMENT statement = NULL;
-    int error = prepare(store,
-                        "SELECT (SELECT user_version FROM pragma_user_version),"
-                        " (SELECT count(*) FROM sqlite_master)",
-                        &statement);
+    int result = prepare(store,
+                         "SELECT (SELECT user_version FROM pragma_user_version),"
+                         " (SELECT count(*) FROM sqlite_master)",
+                         &statement);
 
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     if (sqlite3_step(statement) != SQLITE_ROW)
         return sqlite_fail(store, "read the schema's version");
     *versionp = sqlite3_column_int(statement, 0);
@@ -477,35 +477,35 @@ static int read_versions(struct connection *store, int *versionp, int *tablesp)
 static int make_schema(struct connection *store)
 {
     int version = 0, tables = 0;
-    int error = read_versions(store, &version, &tables);
+    int result = read_versions(store, &version, &tables);
 
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     if (version != SCHEMA_VERSION && version != 1 && (version != 0 || tables != 0))
         return atls_fail(ATLS_E_MALFORMED, NULL,
                          "store: expected an empty database or schema version 1 or %d, got version "
                          "%d with %d tables and indexes",
                          SCHEMA_VERSION, version, tables);
     if (version == 1)
-        error = execute(store, from_version_1);
-    if (error == 0)
-        error = execute(store, schema);
-    return error == 0 ? execute(store, once) : error;
+        result = execute(store, from_version_1);
+    if (result == 0)
+        result = execute(store, schema);
+    return result == 0 ? execute(store, once) : result;
 }
 
 /* Under the lock of a writer: several processes may open the same new file at once. */
 static int set_up(struct connection *store)
 {
-    int error = execute(store, "BEGIN IMMEDIATE");
+    int result = execute(store, "BEGIN IMMEDIATE");
 
-    if (error != 0)
-        return error;
-    error = make_schema(store);
-    if (error == 0)
-        error = execute(store, "COMMIT");
-    if (error != 0)
+    if (result != 0)
+        return result;
+    result = make_schema(store);
+    if (result == 0)
+        result = execute(store, "COMMIT");
+    if (result != 0)
         sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
-    return error;
+    return result;
 }
 
 static int connect_to(const char *path, int patience, struct connection *store)
@@ -521,24 +521,24 @@ static int connect_to(const char *path, int patience, struct connection *store)
 int atls_store_open_sqlite(const char *path, struct atls_store **storep)
 {
     struct sqlite_store *store = calloc(1, sizeof *store);
-    int error;
+    int result;
 
     if (!store)
         return atls_fail(-ENOMEM, NULL, "no memory for a store");
     store->head.ops = &sqlite_ops;
     pthread_mutex_init(&store->reader.lock, NULL);
     pthread_mutex_init(&store->writer.lock, NULL);
-    error = connect_to(path, WRITE_PATIENCE_MS, &store->writer);
-    if (error == 0)
-        error = set_up(&store->writer);
+    result = connect_to(path, WRITE_PATIENCE_MS, &store->writer);
+    if (result == 0)
+        result = set_up(&store->writer);
     /* Where the file system cannot have it, the old journal stays, and readers wait for writers. */
-    if (error == 0)
+    if (result == 0)
         sqlite3_exec(store->writer.database, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
-    if (error == 0)
-        error = connect_to(path, READ_PATIENCE_MS, &store->reader);
-    if (error != 0) {
+    if (result == 0)
+        result = connect_to(path, READ_PATIENCE_MS, &store->reader);
+    if (result != 0) {
         sqlite_close(&store->head);
-        return error;
+        return result;
     }
     *storep = &store->head;
     return 0;

@@ -45,7 +45,7 @@ static int check_validity(const char *what, const struct atls_validity *validity
 static int check_signature(const struct atls_import_rules *rules,
                            const struct atls_corim_signed *corim)
 {
-    int error = 0;
+    int result = 0;
 
     if (rules->endorser_count == 0)
         return atls_fail(ATLS_E_UNTRUSTED, SIGNED_CLAUSE,
@@ -53,12 +53,12 @@ static int check_signature(const struct atls_import_rules *rules,
                          "(--endorser-key FILE)",
                          corim->signer);
     for (size_t i = 0; i < rules->endorser_count; i++) {
-        error = atls_cose_sign1_verify(&corim->message, rules->crypto, &rules->endorsers[i]);
-        if (error <= 0)
-            return error;
+        result = atls_cose_sign1_verify(&corim->message, rules->crypto, &rules->endorsers[i]);
+        if (result <= 0)
+            return result;
     }
     return rules->endorser_count == 1
-               ? error
+               ? result
                : atls_fail(
                      ATLS_E_SIGNATURE, SIGNED_CLAUSE,
                      "signed CoRIM by \"%.100s\": its signature verifies with none of the %zu "
@@ -81,13 +81,13 @@ static int add_valid(struct atls_store *store, const struct atls_import_rules *r
                      struct atls_corim *corim, const struct atls_validity *signature)
 {
     struct atls_validity validity = overlap(corim->validity, *signature);
-    int error = check_validity("CoRIM (rim-validity)", &corim->validity, rules->now);
+    int result = check_validity("CoRIM (rim-validity)", &corim->validity, rules->now);
 
     for (size_t i = 0; i < corim->reference_value_count; i++)
         corim->reference_values[i].validity = validity;
     for (size_t i = 0; i < corim->trust_anchor_count; i++)
         corim->trust_anchors[i].validity = validity;
-    return error ? error : store->ops->add(store, corim);
+    return result ? result : store->ops->add(store, corim);
 }
 
 static int import_unsigned(struct atls_store *store, const struct atls_import_rules *rules,
@@ -95,36 +95,36 @@ static int import_unsigned(struct atls_store *store, const struct atls_import_ru
                            struct atls_store_import *import)
 {
     struct atls_corim corim = {0};
-    int error = atls_corim_parse(in, &corim);
+    int result = atls_corim_parse(in, &corim);
 
-    if (error != 0)
-        return error;
-    error = add_valid(store, rules, &corim, signature);
+    if (result != 0)
+        return result;
+    result = add_valid(store, rules, &corim, signature);
     import->reference_values = corim.reference_value_count;
     import->trust_anchors = corim.trust_anchor_count;
     import->skipped = corim.skipped;
     atls_corim_clear(&corim);
-    return error;
+    return result;
 }
 
 static int import_signed(struct atls_store *store, const struct atls_import_rules *rules,
                          struct atls_bytes in, struct atls_store_import *import)
 {
     struct atls_corim_signed corim;
-    int error = atls_corim_signed_parse(in, &corim);
+    int result = atls_corim_signed_parse(in, &corim);
 
-    if (error != 0)
-        return error;
+    if (result != 0)
+        return result;
     import->is_signed = true;
     snprintf(import->signer, sizeof import->signer, "%s", corim.signer);
     atls_make_printable(import->signer);
-    error = check_signature(rules, &corim);
-    if (error == 0)
-        error = check_validity("signed CoRIM (signature-validity)", &corim.validity, rules->now);
-    if (error == 0)
-        error = import_unsigned(store, rules, corim.message.payload, &corim.validity, import);
+    result = check_signature(rules, &corim);
+    if (result == 0)
+        result = check_validity("signed CoRIM (signature-validity)", &corim.validity, rules->now);
+    if (result == 0)
+        result = import_unsigned(store, rules, corim.message.payload, &corim.validity, import);
     atls_corim_signed_clear(&corim);
-    return error;
+    return result;
 }
 
 /* By its first byte, before anything is parsed: tag 18 is that of COSE_Sign1, tag 501 of three. */
@@ -143,19 +143,19 @@ int atls_store_import_by(struct atls_store *store, const struct atls_import_rule
 {
     static const struct atls_validity for_ever = {0};
     struct atls_store_import import = {0};
-    int error;
+    int result;
 
     if (claims_to_be_signed(in))
-        error = import_signed(store, rules, in, &import);
+        result = import_signed(store, rules, in, &import);
     else if (rules->signed_only)
-        error = atls_fail(ATLS_E_UNTRUSTED, SIGNED_CLAUSE,
-                          "CoRIM: expected one that an endorser signed (COSE_Sign1, tag 18), an "
-                          "unsigned one came");
+        result = atls_fail(ATLS_E_UNTRUSTED, SIGNED_CLAUSE,
+                           "CoRIM: expected one that an endorser signed (COSE_Sign1, tag 18), an "
+                           "unsigned one came");
     else
-        error = import_unsigned(store, rules, in, &for_ever, &import);
-    if (error == 0)
+        result = import_unsigned(store, rules, in, &for_ever, &import);
+    if (result == 0)
         *importp = import;
-    return error;
+    return result;
 }
 
 int atls_store_import_corim(struct atls_store *store, struct atls_bytes in,

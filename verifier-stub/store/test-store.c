@@ -69,12 +69,12 @@ static int find_anchor(struct atls_store *store, const struct test_device *devic
                        struct atls_public_key *keyp)
 {
     struct atls_trust_anchor anchor;
-    int error = store->ops->find_trust_anchor(store, device->implementation_id, device->instance_id,
-                                              &anchor);
+    int result = store->ops->find_trust_anchor(store, device->implementation_id,
+                                               device->instance_id, &anchor);
 
-    if (error == 0)
+    if (result == 0)
         *keyp = anchor.key;
-    return error;
+    return result;
 }
 
 static void check_known(struct atls_store *store, size_t known)
@@ -83,10 +83,10 @@ static void check_known(struct atls_store *store, size_t known)
     struct atls_public_key key;
 
     for (size_t i = 0; i < 3; i++) {
-        int error = find_anchor(store, &devices[i], &key);
+        int result = find_anchor(store, &devices[i], &key);
 
-        assert_int_equal(error, i < known ? 0 : ATLS_E_MISSING);
-        if (error == 0)
+        assert_int_equal(result, i < known ? 0 : ATLS_E_MISSING);
+        if (result == 0)
             assert_true(atls_public_key_equal(&key, &devices[i].pak.public_key));
     }
     assert_int_equal(store->ops->find_reference_values(store, devices[0].implementation_id, &set),
@@ -213,11 +213,11 @@ static void test_vectors_of_veraison(void **state)
     store = open_fresh(*state);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct atls_bytes corim = test_vector(table[i].name);
-        int error = atls_store_import_corim(store, corim, &counts);
+        int result = atls_store_import_corim(store, corim, &counts);
 
-        if ((error != 0) != (table[i].error != 0))
-            fail_msg("%s gave %d: %s", table[i].name, error, atls_error_text());
-        if (error == 0) {
+        if ((result != 0) != (table[i].error != 0))
+            fail_msg("%s gave %d: %s", table[i].name, result, atls_error_text());
+        if (result == 0) {
             assert_true(counts.reference_values > 0);
             assert_true(counts.trust_anchors > 0);
         }
@@ -592,14 +592,14 @@ static void test_sqlite_damaged(void **state)
         struct atls_store *store = open_fresh(sqlite_spec);
         struct atls_reference_set set;
         struct atls_public_key key;
-        int error;
+        int result;
 
         import(store, devices, 1);
         execute(table[i].damage);
-        error = table[i].anchor
-                    ? find_anchor(store, &devices[0], &key)
-                    : store->ops->find_reference_values(store, devices[0].implementation_id, &set);
-        if (error == 0 || error == ATLS_E_MISSING)
+        result = table[i].anchor
+                     ? find_anchor(store, &devices[0], &key)
+                     : store->ops->find_reference_values(store, devices[0].implementation_id, &set);
+        if (result == 0 || result == ATLS_E_MISSING)
             fail_msg("%s was not noticed", table[i].damage);
         atls_store_close(store);
     }

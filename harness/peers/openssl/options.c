@@ -144,7 +144,7 @@ static void models(const char *what, const char *list, struct abilities *abiliti
 {
     char *copy = text_copy(text_bytes(list)), *rest = copy, *name;
     abilities->count = 0;
-    while (strcmp(list, "none") != 0 && (name = strsep(&rest, ",")) != NULL) {
+    while (strcmp(list, "none") != 0 && (name = strsep(&rest, ","))) {
         enum model model = strcmp(name, "background-check") == 0 ? MODEL_BACKGROUND_CHECK
                            : strcmp(name, "passport") == 0       ? MODEL_PASSPORT
                                                                  : MODEL_NONE;

@@ -25,7 +25,7 @@ static STACK_OF(X509) * load_certificates(const char *path)
     STACK_OF(X509) *list = sk_X509_new_null();
     FILE *file = fopen(path, "re");
     X509 *one;
-    while (file && list && (one = PEM_read_X509(file, NULL, NULL, NULL)) != NULL)
+    while (file && list && (one = PEM_read_X509(file, NULL, NULL, NULL)))
         sk_X509_push(list, one);
     if (file)
         fclose(file);
