@@ -2,10 +2,10 @@
 """results/vectors: the messages of the unit tests, with what a strict reader says of each.
 
 A unit test that is told a file (rats/test/test-publish.h) writes each message that it shows to a
-parser. What differs from run to run, as signatures by fresh keys do, is left out; so are good messages that
-no row of a table names, and of bad ones without a name all but the first with one complaint (a
-message cut at each of its bytes is many). The stage `vectors` of `./atls test` holds the published
-files to that.
+parser. What differs from run to run, as signatures by fresh keys do, is left out; so are good
+messages that no row of a table names, and of bad ones without a name all but the first with one
+complaint (a message cut at each of its bytes is many). The stage `vectors` of `./atls test` holds
+the published files to that.
 """
 
 from __future__ import annotations
