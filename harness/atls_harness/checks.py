@@ -23,6 +23,7 @@ from . import fresh, fuzzing, http_api, tools, usage, vectors
 from .build import compile_all, configure, jobs, meson
 from .errors import InfrastructureError, Unsupported
 from .mutants import stage as mutant_stage
+from .mutants.stage import Draw
 from .nearest import meant
 from .paths import FIRMWARE, PEERS, ROOT, SCENARIOS, default_build
 from .stage import Checks, Stage, StageFailed, Tally, chosen
@@ -217,10 +218,8 @@ def tidy(checks: Checks) -> None:
 def mutants(checks: Checks) -> None:
     """Lines of C changed one at a time: is there a unit test that notices?"""
     folder = checks.plain.parent / f"{checks.plain.name}-mutants"
-    played = mutant_stage.run(
-        tracked(), folder, jobs(), checks.say, checks.mutants, only=checks.mutant_files
-    )
-    checks.tell(played)
+    out = checks.logs / "mutants.json"
+    checks.tell(mutant_stage.run(tracked(), folder, out, jobs(), checks.say, checks.mutants))
 
 
 def published_vectors(checks: Checks) -> None:
@@ -430,8 +429,7 @@ def main(argv: Sequence[str]) -> int:
         plain,
         plain.parent / f"{plain.name}-sanitized",
         options.fuzz_seconds,
-        options.mutants,
-        tuple(options.mutants_of or ()),
+        Draw(options.mutants, options.mutants_seed, tuple(options.mutants_of or ())),
     )
     if options.coverage:
         return coverage(checks)

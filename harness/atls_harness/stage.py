@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
 from .errors import BuildError, HarnessError, Unsupported
+from .mutants.stage import Draw
 from .paths import ROOT
 
 TAIL = 60
@@ -29,8 +30,7 @@ class Checks:
     plain: Path
     sanitized: Path
     fuzz_seconds: int
-    mutants: int = 0  # so many, drawn by chance; 0: all
-    mutant_files: tuple[str, ...] = ()  # patterns; none: all that are listed
+    mutants: Draw = Draw()
     log: Path = field(init=False)
 
     def call(

@@ -277,7 +277,14 @@ def test() -> Parser:
         type=int,
         default=0,
         metavar="N",
-        help="stage mutants: N changed lines, always the same ones (0: all of them)",
+        help="stage mutants: N changed lines, drawn by chance (0: all of them)",
+    )
+    made.add_argument(
+        "--mutants-seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="stage mutants: which ones are drawn (1); what runs have found adds up",
     )
     made.add_argument(
         "--mutants-of",

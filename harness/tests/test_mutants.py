@@ -3,15 +3,22 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from atls_harness.checks import tracked
 from atls_harness.errors import HarnessError, InputError
-from atls_harness.mutants import stage
-from atls_harness.mutants.changes import changes, masked
+from atls_harness.mutants import judge, stage
+from atls_harness.mutants.changes import changes, functions, masked
 from atls_harness.mutants.judge import Mutant, Verdict, sample
-from atls_harness.mutants.reach import statement
+from atls_harness.mutants.ledger import Ledger
+from atls_harness.mutants.reach import identity, statement
+from atls_harness.mutants.workshop import UnitTest, Workshop, play
+from atls_harness.paths import ROOT
 
 SOURCE = """\
 /* if (never) changed; */
@@ -23,6 +30,12 @@ static int check(const struct thing *thing, size_t size)
     note(thing);
     free(thing->text);
     pthread_mutex_lock(&thing->lock);
+    if (thing->count < LEAST)
+        thing_free(thing);
+    if (thing->map) {
+        json_decref(thing->map);
+        close(thing->file);
+    }
     if (!copy)
         return atls_fail(-ENOMEM, NULL, "no memory");
     text = malloc(size);
@@ -46,9 +59,64 @@ def test_changes() -> None:
         'atls_fail(ATLS_E_LIMIT, "RFC 1 section 1", "if (size < %zu)", size);',
         (6, "the statement is left out"): "    (void)0;",
         (7, "the statement is left out"): "    (void)0;",
-        (12, "the statement is left out"): "    (void)0;",
-        (15, "false for true"): "    return false;",
+        (18, "the statement is left out"): "    (void)0;",
+        (21, "false for true"): "    return false;",
     }
+
+
+@pytest.mark.parametrize(
+    "guarded",
+    [
+        "        count_down(text);",
+        "        free(text);\n    else\n        keep(text);",
+        "    {\n        free(text);\n        text = NULL;\n    }",
+        "        while (more)\n            free(more);",
+    ],
+)
+def test_a_condition_that_guards_more_than_a_release(guarded: str) -> None:
+    found = changes(f"int f(char *text)\n{{\n    if (text)\n{guarded}\n}}\n")
+    assert (3, "the condition never holds") in {(one.line, one.kind) for one in found}
+
+
+TWICE = """\
+static const char *const names[] = {
+    "a",
+};
+
+static void first(struct thing *thing,
+                  size_t size)
+{
+    if (result == 0)
+        note(thing);
+    if (result == 0)
+        note(thing);
+}
+
+int second(void)
+{
+    if (result == 0)
+        note(NULL);
+    return a < b && c < d;
+}
+"""
+
+
+def test_a_change_names_its_one_place() -> None:
+    places = [(one.function, one.source, one.kind, one.which) for one in changes(TWICE)]
+    assert len(set(places)) == len(places) == 6
+    assert ("first", "if (result == 0)", "the condition never holds", 2) in places
+    assert ("second", "if (result == 0)", "the condition never holds", 1) in places
+    assert ("second", "return a < b && c < d;", "<= for <", 2) in places
+    assert [one.name for one in functions(masked(TWICE))] == ["first", "second"]
+
+
+def test_a_change_is_known_again_where_its_function_moved() -> None:
+    before = {one.key for one in changes(TWICE) if one.function == "second"}
+    moved = TWICE[: TWICE.index("static void")] + "int third(void);\n\n"
+    moved += TWICE[TWICE.index("int second") :]
+    assert {one.key for one in changes(moved)} == before and len(before) == 4
+    altered = {one.key for one in changes(moved.replace("note(", "tell("))}
+    assert not altered & before
 
 
 def test_masked_keeps_every_place() -> None:
@@ -77,23 +145,48 @@ def test_an_excuse_for_a_line_that_is_gone_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mutants.yaml"
     path.write_text(
         "files: [rats/cose/cose.c]\nequivalent:\n"
-        "  - {file: rats/cose/cose.c, line: no such line, change: x, reason: because it is so}\n",
+        "  - {file: rats/cose/cose.c, function: f, line: no such line, change: x, "
+        "reason: because it is so}\n",
         encoding="utf-8",
     )
     with pytest.raises(InputError, match="take the entry out"):
         stage.load(path)
 
 
+def test_an_excuse_for_one_of_several_places_says_which(tmp_path: Path) -> None:
+    path = tmp_path / "mutants.yaml"
+    several = next(
+        mutant
+        for mutant in judge.mutants_of(ROOT, stage.load().files(tracked()))
+        if mutant.change.which == 2
+    )
+    entry = {
+        "file": several.file,
+        "function": several.change.function,
+        "line": several.change.source,
+        "change": several.change.kind,
+        "reason": "because it is so",
+    }
+    path.write_text(json.dumps({"files": ["a.c"], "equivalent": [entry]}), "utf-8")
+    with pytest.raises(InputError, match="which: N says which"):
+        stage.load(path)
+    path.write_text(json.dumps({"files": ["a.c"], "equivalent": [{**entry, "which": 2}]}), "utf-8")
+    assert stage.load(path).excused(several)
+
+
 def conclude(folder: Path, *outcomes: str, excused: bool = False) -> str:
     change = changes(SOURCE)[0]
-    verdicts = [Verdict(Mutant("a.c", change), outcome) for outcome in outcomes]
-    excuse = stage.Excuse("a.c", change.kind, change.source, "for this test")
-    plan = stage.Plan(("a.c",), (excuse,) if excused else ())
-    return stage._conclude(verdicts, plan, [], folder, lambda text: None)
+    verdicts = [Verdict(Mutant("a/a.c", change), outcome) for outcome in outcomes]
+    excuse = stage.Excuse("a/a.c", change.function, change.kind, change.source, 0, "for this test")
+    plan = stage.Plan(("a/a.c",), (excuse,) if excused else ())
+    return stage._conclude(verdicts, plan, folder / "mutants.json", lambda text: None)
 
 
 def test_a_hole_fails(tmp_path: Path) -> None:
-    assert "100 noticed" in conclude(tmp_path, *["noticed"] * 100)
+    said = conclude(tmp_path, *["noticed"] * 100)
+    assert said.startswith("100 changes tried, 0 survived (0.0 %), 0 excused")
+    told = json.loads((tmp_path / "mutants.json").read_text("utf-8"))
+    assert told[0]["file"] == "a/a.c" and told[0]["line"] == 4 and told[0]["outcome"] == "noticed"
     for outcome in ("survived", "not-reached"):
         with pytest.raises(HarnessError, match="1 of 101 changed lines are noticed by no test"):
             conclude(tmp_path, outcome, *["noticed"] * 100)
@@ -101,6 +194,68 @@ def test_a_hole_fails(tmp_path: Path) -> None:
 
 def test_reasons_are_for_few(tmp_path: Path) -> None:
     said = conclude(tmp_path, "survived", "not-C", *["noticed"] * 99, excused=True)
-    assert "100 changes played" in said and "1 survived, 1 of these with a reason" in said
+    assert said.startswith("100 changes tried, 1 survived (1.0 %), 1 excused")
     with pytest.raises(HarnessError, match="expected at most 2% of 10 changes"):
         conclude(tmp_path, "survived", *["noticed"] * 9, excused=True)
+
+
+def test_what_was_found_adds_up(tmp_path: Path) -> None:
+    mutants = [Mutant("a.c", one) for one in changes(TWICE)]
+    plan = stage.Plan(("a.c",), ())
+    ledger = Ledger(tmp_path / "verdicts.jsonl")
+    for mutant in mutants:
+        ledger.add(Verdict(mutant, "survived"))
+    ledger.add(Verdict(mutants[0], "noticed", "a test"))
+    again = Ledger(tmp_path / "verdicts.jsonl")
+    known = again.of(mutants)
+    assert [one.outcome for one in known] == ["noticed", *["survived"] * (len(mutants) - 1)]
+    # A new draw: what was noticed is not played again, what survived is.
+    assert stage._to_play(mutants[:2], mutants, again, plan) == mutants[1:]
+    last = mutants[-1].change
+    excuse = stage.Excuse("a.c", last.function, last.kind, last.source, last.which, "for this test")
+    assert stage._to_play([], mutants, again, stage.Plan(("a.c",), (excuse,))) == mutants[1:-1]
+
+
+def unit_test(text: str) -> UnitTest:
+    return UnitTest("a/test", (sys.executable, "-c", text), {}, "/", ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("import time; time.sleep(60)", id="waits"),
+        pytest.param("while True: pass", id="spins"),
+        pytest.param("import os, time; os.fork() and os.wait(); time.sleep(60)", id="child waits"),
+    ],
+)
+def test_a_test_that_hangs_ends_soon(text: str) -> None:
+    began = time.monotonic()
+    assert not play(unit_test(text), 0.5)
+    assert time.monotonic() - began < 50  # the machine may be busy
+
+
+def test_a_test_that_only_needs_the_machine_is_not_ended() -> None:
+    # Half a second of work in ten processes that share two processors takes longer than its limit.
+    work = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass"
+    assert play(unit_test(work.format(0.6)), 1.5)
+
+
+def test_what_a_test_is_made_of(tmp_path: Path) -> None:
+    shop = Workshop.__new__(Workshop)
+    shop.source, shop.build = tmp_path / "src", tmp_path / "build"
+    for name in ("src/tls/test-a.py", "src/tls/beside.py", "src/tls/corpus/1", "build/tls/test-a"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name, "utf-8")
+    command = (
+        "/usr/bin/python3",
+        str(shop.source / "tls/test-a.py"),
+        str(shop.source / "tls/corpus"),
+    )
+    test = UnitTest("tls/a", command, {}, "/", ("tls/test-a",))
+    seen = {identity(shop, test)}
+    for name in ("src/tls/beside.py", "src/tls/corpus/1", "build/tls/test-a"):
+        (tmp_path / name).write_text("another", "utf-8")
+        seen.add(identity(shop, test))
+    (tmp_path / "src/tls/unrelated.txt").write_text("another", "utf-8")
+    seen.add(identity(shop, test))
+    assert len(seen) == 4

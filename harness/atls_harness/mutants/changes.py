@@ -4,18 +4,21 @@
 They are what a check that somebody took out, or a slip of the pen, looks like: a condition that
 never holds, a comparison that is off by its limit, "and" for "or", a statement that is left out, a
 failure that is returned as success. The file is read as text with comments and literals masked:
-clang-format has seen it, so an operator stands between blanks.
+clang-format has seen it, so an operator stands between blanks, and a function's braces stand at the
+beginning of a line.
 
 Left out on purpose: what only a lack of memory reaches (no test takes memory away), and statements
-that give something back or wipe it, which only the sanitizers' builds and valgrind can miss; and
-locks, which only threads that meet can miss.
+that give something back or wipe it, with the conditions that guard nothing else, which only the
+sanitizers' builds and valgrind can miss; and locks, which only threads that meet can miss.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import Counter
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Iterator, Sequence
 
 SWAPS = {
     "&&": "||",
@@ -39,6 +42,7 @@ _TIDYING = re.compile(
 _NO_MEMORY = re.compile(r"ENOMEM|ATLS_E_MEMORY|E_MEMORY_ERROR|(?:no|out of)[ _]memory")
 _TAKES_MEMORY = re.compile(r"\b(?:\w*alloc\w*|strn?dup)\(")
 _FAILURE = re.compile(r"\breturn (?=atls_fail\()")
+_NAME = re.compile(r"(\w+)\((?!\()")
 _TRUTH = re.compile(r"\breturn (true|false);")
 # Literals, comments and preprocessor lines, in the order in which C sees them.
 _MASKED = re.compile(
@@ -57,6 +61,9 @@ class Change:
     line: int  # from 1
     kind: str  # what a person calls it
     source: str  # the line as it is, without its indentation
+    function: str = ""  # whose it is
+    which: int = 1  # of those of the function that are told alike, in their order
+    key: str = ""  # the same as long as the function's text is, wherever that stands
 
     def apply(self, text: str) -> str:
         """The file with this change."""
@@ -78,12 +85,42 @@ def closing(code: str, opening: int) -> int:
     raise ValueError(f"expected a closing parenthesis for the one at {opening}, came the end")
 
 
+@dataclass(frozen=True)
+class Function:
+    """Where a function stands in a file, from its name to its closing brace."""
+
+    name: str
+    start: int
+    end: int
+
+
+def functions(code: str) -> list[Function]:
+    """The functions of a file whose comments and literals are masked."""
+    found = []
+    for opening in re.finditer(r"^\{$", code, re.M):
+        end = code.find("\n}", opening.end())
+        # The lines before it, back to what ends the thing before: a blank line, or a brace.
+        begin = max(
+            code.rfind(mark, 0, opening.start()) + len(mark) for mark in ("\n\n", "}\n", ";\n")
+        )
+        name = _NAME.search(code, begin, opening.start())
+        if name and end > 0:
+            found.append(Function(name.group(1), begin, end + 2))
+    return found
+
+
+def _holder(held: Sequence[Function], place: int) -> Function | None:
+    return next((one for one in held if one.start <= place < one.end), None)
+
+
 def changes(text: str) -> list[Change]:
     """Every change of a file, in the order of its lines."""
     code = masked(text)
+    held = functions(code)
     found = sorted(_all(text, code), key=lambda one: (one[0], one[3]))
     lines = text.splitlines()
     made = []
+    alike: Counter[tuple[str, str, str]] = Counter()
     for start, end, new, kind in found:
         line = text.count("\n", 0, start) + 1
         source = lines[line - 1].strip()
@@ -91,16 +128,42 @@ def changes(text: str) -> list[Change]:
             continue
         if source.startswith("if (!") and _TAKES_MEMORY.search(lines[line - 2]):
             continue
-        made.append(Change(start, end, new, line, kind, source))
+        holder = _holder(held, start)
+        name, body, offset = "", source, 0
+        if holder:
+            name, offset = holder.name, start - holder.start
+            body = text[holder.start : holder.end].strip()
+        key = hashlib.sha256(f"{body}\0{offset}\0{kind}".encode()).hexdigest()[:24]
+        alike[name, source, kind] += 1
+        which = alike[name, source, kind]
+        made.append(Change(start, end, new, line, kind, source, name, which, key))
     return made
 
 
+def _guards_a_release(code: str, end: int) -> bool:
+    """Whether all that the condition that closes at END guards is giving back or wiping."""
+    rest = code[end + 1 :]
+    block = re.match(r"\s*\{(?P<inside>[^{}]*)\}(?P<after>\s*else\b)?", rest)
+    single = re.match(r"\s*(?P<inside>[^;{}]*;)(?P<after>\s*else\b)?", rest)
+    found = block or single
+    if not found or found.group("after"):
+        return False
+    parts = [part.strip() for part in found.group("inside").split(";") if part.strip()]
+    return bool(parts) and all(_TIDYING.match(part) for part in parts)
+
+
 def _all(text: str, code: str) -> Iterator[tuple[int, int, str, str]]:
+    guards = []
     for found in _IF.finditer(code):
         start, end = found.end(), closing(code, found.end() - 1)
+        if _guards_a_release(code, end):
+            guards.append(range(start, end))
+            continue
         inside = text[start:end]
         yield start, end, f"0 && ({inside})", "the condition never holds"
     for found in _SWAP.finditer(code):
+        if any(found.start() in guard for guard in guards):
+            continue
         new = SWAPS[found.group()]
         yield found.start(), found.end(), new, f"{new} for {found.group()}"
     for found in _STATEMENT.finditer(code):

@@ -14,7 +14,9 @@ from .changes import Change, changes
 from .reach import Reach, statement
 from .workshop import Workshop, play
 
-PATIENCE = 10.0  # a test that takes this many times its time, and as many seconds more, hangs
+# A test hangs that takes so many seconds, and so many times its time, in which it could have run.
+SECONDS = 3.0
+TIMES = 4.0
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,13 @@ class Mutant:
     change: Change
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.change.line}: {self.change.kind}: {self.change.source}"
+        change = self.change
+        return f"{self.file}:{change.line}: {change.function}: {change.kind}: {change.source}"
+
+    @property
+    def key(self) -> str:
+        """Stays as long as the function's text does, wherever in the tree its file is."""
+        return f"{Path(self.file).name}:{self.change.key}"
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,11 @@ class Verdict:
     # noticed, survived, not-reached (no test runs the line) or not-C (it does not compile)
     outcome: str
     by: str = ""  # the test that noticed it
+
+    @property
+    def lives(self) -> bool:
+        """Whether nothing noticed it."""
+        return self.outcome in ("survived", "not-reached")
 
 
 def mutants_of(root: Path, files: Sequence[str]) -> list[Mutant]:
@@ -91,24 +104,28 @@ def judge_all(
     return sorted(verdicts, key=lambda one: (one.mutant.file, one.mutant.change.line))
 
 
-def judge(mutant: Mutant, shop: Workshop, reach: Sequence[Reach]) -> Verdict:
-    """One change: made, built, played, taken back."""
+def able(mutant: Mutant, reach: Sequence[Reach]) -> list[Reach]:
+    """The tests that run the line, the quickest first."""
     nothing: frozenset[int] = frozenset()
     known = nothing.union(*(one.known.get(mutant.file, nothing) for one in reach))
     line = statement(mutant.change.line, known)
-    able = [one for one in reach if line in one.lines.get(mutant.file, nothing)]
-    if not able:
+    return [one for one in reach if line in one.lines.get(mutant.file, nothing)]
+
+
+def judge(mutant: Mutant, shop: Workshop, reach: Sequence[Reach]) -> Verdict:
+    """One change: made, built, played, taken back."""
+    tests = able(mutant, reach)
+    if not tests:
         return Verdict(mutant, "not-reached")
-    here = {test.name: test for test in shop.tests()}
     path = shop.source / mutant.file
     text = path.read_text(encoding="utf-8")
     path.write_text(mutant.change.apply(text), encoding="utf-8")
     try:
-        for one in able:
-            test = here[one.test.name]
+        for one in tests:
+            test = shop.tests()[one.name]
             if not shop.compile(test.targets):
                 return Verdict(mutant, "not-C")
-            if not play(test, PATIENCE + PATIENCE * one.seconds):
+            if not play(test, SECONDS + TIMES * one.seconds):
                 return Verdict(mutant, "noticed", test.name)
         return Verdict(mutant, "survived")
     finally:

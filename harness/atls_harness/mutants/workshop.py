@@ -16,12 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Collection, Iterable, Mapping, Sequence
 
+from ..build import alone
 from ..errors import BuildError
 from ..paths import ROOT
 
 # -w: a changed line may leave something unused; that is no reason to call it noticed. What reads
 # one beyond the end of an array is ended, for else nothing but the sanitizers' builds would see it.
 FLAGS = "-w -fsanitize=bounds -fsanitize-undefined-trap-on-error"
+# How often, and how many seconds apart, one looks at a test that takes long.
+LOOKS = 4
+LOOK = 0.25
 SETTINGS = ("-Dwerror=false", f"-Dc_args={FLAGS}", "-Dbuildtype=plain")
 
 
@@ -42,6 +46,7 @@ class Workshop:
     def __init__(self, folder: Path, files: Iterable[str], options: Sequence[str] = ()) -> None:
         self.source = folder / "src"
         self.build = folder / "build"
+        self._tests: dict[str, UnitTest] = {}
         self._copy(files)
         if not (self.build / "build.ninja").exists():
             meson = ["/usr/bin/python3", str(shutil.which("meson")), "setup"]
@@ -71,17 +76,20 @@ class Workshop:
 
     def compile(self, targets: Sequence[str] = ()) -> bool:
         """Whether what is to be built compiles (all, where nothing is named)."""
-        argv = ["ninja", "-C", str(self.build), "-j2", *targets]
-        return (
-            subprocess.run(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
-            ).returncode
-            == 0
-        )
+        with alone(self.build):
+            done = subprocess.run(
+                ["ninja", "-C", str(self.build), "-j2", *targets],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.STDOUT,
+            )
+        return done.returncode == 0
 
-    def tests(self) -> list[UnitTest]:
-        """The unit tests of this build."""
-        return unit_tests(self.build)
+    def tests(self) -> Mapping[str, UnitTest]:
+        """The unit tests of this build, by name. A change in a line does not change them."""
+        if not self._tests:
+            self._tests = {test.name: test for test in unit_tests(self.build)}
+        return self._tests
 
 
 def unit_tests(build: Path) -> list[UnitTest]:
@@ -105,8 +113,9 @@ def play(
     more: Mapping[str, str] | None = None,
     without: Collection[str] = (),
 ) -> bool:
-    """Whether a unit test passes within LIMIT seconds; all its processes end with it. MORE is added
-    to its environment, WITHOUT is left out of it."""
+    """Whether a unit test passes within LIMIT seconds; all its processes end with it. Time in which
+    it wanted to run and the machine did not let it is not counted. MORE is added to its
+    environment, WITHOUT is left out of it."""
     environment = {**os.environ, **test.environment, **(more or {})}
     party = subprocess.Popen(
         test.command,
@@ -118,15 +127,48 @@ def play(
         start_new_session=True,
     )
     try:
-        return party.wait(limit) in (0, 77)
-    except subprocess.TimeoutExpired:
-        return False
+        patience = limit
+        while True:
+            try:
+                return party.wait(patience) in (0, 77)
+            except subprocess.TimeoutExpired:
+                waits, seconds = activity(party.pid)
+                if waits or seconds > limit:
+                    return False
+                patience = LOOK
     finally:
         try:
             os.killpg(party.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
         party.wait()
+
+
+def activity(session: int) -> tuple[bool, float]:
+    """Of the processes of a session: whether all of them wait for something, seen LOOKS times, and
+    the processor seconds that they have used."""
+    waits, seconds = True, 0.0
+    for look in range(LOOKS):
+        if look:
+            time.sleep(LOOK)
+        states, seconds = _states(session)
+        waits = waits and not states & {"R", "D"}
+        if not waits:
+            break
+    return waits, seconds
+
+
+def _states(session: int) -> tuple[set[str], float]:
+    states, ticks = set(), 0
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = place.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended
+        if int(fields[3]) == session:
+            states.add(fields[0])
+            ticks += sum(int(field) for field in fields[11:15])
+    return states, ticks / os.sysconf("SC_CLK_TCK")
 
 
 def timed(test: UnitTest, limit: float, more: Mapping[str, str]) -> tuple[bool, float]:
