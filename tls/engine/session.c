@@ -417,12 +417,12 @@ enum atls_want atls_session_step(struct atls_session *s)
 
 void atls_session_abort(struct atls_session *s, const char *reason, const char *detail)
 {
-    bool speaking =
-        s->phase != PREPARING && s->phase != ENDED && strcmp(reason, "peer-closed") != 0;
+    bool speaking = s->phase != PREPARING && strcmp(reason, "peer-closed") != 0;
     if (s->phase == ENDED)
         return;
     session_fail(s, reason, -1, "", detail);
     if (speaking)
         session_send_alert(s);
-    session_end(s);
+    if (s->phase != ENDED) /* the alert found no way out, or none was due */
+        session_end(s);
 }

@@ -3,11 +3,13 @@
 #include "tls/engine/test-ends.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 
 #include <gnutls/crypto.h>
 
 #include "rats/base/encoding.h"
 #include "rats/cmw/cmw-x509.h"
+#include "tls/engine/test-story.h"
 
 #define STEPS_MAX 4000
 
@@ -214,7 +216,11 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
         party->attester = test_attester_new(party->curve);
     if (party->as_relying_party.model_count > 0)
         party->relying_party = test_relying_party_new();
-    assert_int_equal(atls_events_open(NULL, own, &party->events), 0);
+    char told[32];
+    end->told = side->unheard ? -1 : memfd_create(own, MFD_CLOEXEC);
+    assert_true(side->unheard || end->told >= 0);
+    snprintf(told, sizeof told, "/proc/self/fd/%d", end->told);
+    assert_int_equal(atls_events_open(side->unheard ? NULL : told, own, &party->events), 0);
     bool beside =
         party->attester && !side->stranger && !side->plain && !side->no_certificate &&
         (party->profile->carrier != ATLS_IN_PLACE_OF_CERTIFICATE || side->certificate_kind);
@@ -239,7 +245,9 @@ void close_end(struct end *end)
     atls_party_stop(&end->party);
     test_attester_free(end->party.attester);
     test_relying_party_free(end->party.relying_party);
-    atls_events_close(end->party.events);
+    assert_int_equal(atls_events_close(end->party.events), 0);
+    if (end->told >= 0)
+        close(end->told);
 }
 
 /* What fails says why: what an earlier failure said is no answer. */
@@ -258,8 +266,11 @@ void pump_ends(struct end *client, struct end *server)
     for (int i = 0; i < STEPS_MAX; i++) {
         step_end(client);
         step_end(server);
-        if (client->want == ATLS_WANT_NOTHING && server->want == ATLS_WANT_NOTHING)
+        if (client->want == ATLS_WANT_NOTHING && server->want == ATLS_WANT_NOTHING) {
+            if (client->told >= 0 && server->told >= 0)
+                check_stories(client, server);
             return;
+        }
     }
 }
 

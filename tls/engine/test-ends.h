@@ -28,6 +28,7 @@ struct side { /* how one end is set up */
     const char *der; /* hexadecimal: contents of that extension instead of the CMW; "": none */
     struct atls_variants variants;
     unsigned reattest; /* rounds more, in expat-04 */
+    bool unheard;      /* nobody hears its events */
 };
 
 struct pipe {
@@ -45,6 +46,7 @@ struct end {
     const bool *peer_gone; /* an empty pipe is then at its end */
     enum atls_want want;
     bool gone;
+    int told; /* where its events are (test-story.h) */
 };
 
 extern struct test_pki test_pki; /* made by the test's main() */
@@ -53,7 +55,7 @@ extern struct test_pki test_pki; /* made by the test's main() */
 void open_end(struct end *end, enum atls_side which, const struct side *side, bool p384);
 void close_end(struct end *end);
 void step_end(struct end *end);
-/* Steps both until both have ended, or for long enough. */
+/* Steps both until both have ended, or for long enough; then compares what they told. */
 void pump_ends(struct end *client, struct end *server);
 /* Has it ended, for REASON (NULL: complete), with that alert sent or received (-1: none)? */
 void check_end(const char *who, const struct end *end, const char *reason, int alert);

@@ -7,9 +7,10 @@ failure that is returned as success. The file is read as text with comments and 
 clang-format has seen it, so an operator stands between blanks, and a function's braces stand at the
 beginning of a line.
 
-Left out on purpose: what only a lack of memory reaches (no test takes memory away), and statements
-that give something back or wipe it, with the conditions that guard nothing else, which only the
-sanitizers' builds and valgrind can miss; and locks, which only threads that meet can miss.
+Left out on purpose: what only a lack of memory or a library that cannot go on reaches (no test
+takes memory away; fail_fatal() tells the library's failures that no input brings about), and
+statements that give something back or wipe it, with the conditions that guard nothing else, which
+only the sanitizers' builds and valgrind can miss; and locks, which only threads that meet can miss.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ _TIDYING = re.compile(
     r"\w*(?:free|deinit|decref|clear|wipe|bzero|close|cleanup|destroy|finalize|va_end"
     r"|mutex|rwlock)\w*\("
 )
-_NO_MEMORY = re.compile(r"ENOMEM|ATLS_E_MEMORY|E_MEMORY_ERROR|(?:no|out of)[ _]memory")
+_NO_MEMORY = re.compile(
+    r"ENOMEM|ATLS_E_MEMORY|E_MEMORY_ERROR|(?:no|out of)[ _]memory|\bfail_fatal\("
+)
 _TAKES_MEMORY = re.compile(r"\b(?:\w*alloc\w*|strn?dup)\(")
 _FAILURE = re.compile(r"\breturn (?=atls_fail\()")
 _NAME = re.compile(r"(\w+)\((?!\()")

@@ -158,10 +158,11 @@ def _play(
     say: Callable[[str], None],
     ledger: Ledger,
 ) -> None:
+    # All copies first: the tree may be worked on while they are played with.
+    shops = [Workshop(folder / f"shop-{number}", tracked) for number in range(jobs)]
     covering = Workshop(folder / "reach", tracked, ("-Db_coverage=true",))
     reach = measure(covering, folder / "counters", folder / "reached", jobs)
     say(f"{len(reach)} unit tests")
-    shops = [Workshop(folder / f"shop-{number}", tracked) for number in range(jobs)]
     for shop in shops:
         if not shop.compile():
             raise HarnessError(f"{shop.source} does not compile: ninja -C {shop.build} says why")
