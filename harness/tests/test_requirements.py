@@ -266,7 +266,7 @@ def test_unit_tests_have_the_names_that_meson_gives_them(tmp_path: Path) -> None
     info = tmp_path / "meson-info"
     assert coverage.unit_test_names(tmp_path) == {}
     info.mkdir()
-    source = str(REQUIREMENTS.parents[3] / "rats" / "test-cmw.c")
+    source = str(REQUIREMENTS.parents[3] / "rats" / "cmw" / "test-cmw.c")
     target = {"filename": ["/b/test-cmw"], "target_sources": [{"sources": [source]}, {}]}
     (info / "intro-targets.json").write_text(json.dumps([target]))
     tests = [{"name": "rats/cmw", "cmd": ["/b/test-cmw"]}]
