@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Iterable, Mapping
 
 from . import untrusted
+from .contract import contract
 from .document import first_problem, load_schema
 from .errors import ContractError
 from .paths import EVENT_SCHEMA
@@ -18,31 +19,6 @@ Event = Mapping[str, Any]
 LINE_MAX = 1 << 20  # bytes; an extension of 64 KiB in hexadecimal is an eighth of it
 EVENTS_MAX = 200_000  # of a party
 PROBLEMS_MAX = 20
-
-ALERT_CODES = {
-    "close_notify": 0,
-    "unexpected_message": 10,
-    "handshake_failure": 40,
-    "bad_certificate": 42,
-    "unsupported_certificate": 43,
-    "certificate_expired": 45,
-    "certificate_unknown": 46,
-    "illegal_parameter": 47,
-    "unknown_ca": 48,
-    "access_denied": 49,
-    "decode_error": 50,
-    "decrypt_error": 51,
-    "protocol_version": 70,
-    "internal_error": 80,
-    "missing_extension": 109,
-    "unsupported_extension": 110,
-    "certificate_required": 116,
-    "unsupported_evidence": 224,
-    "unsupported_verifiers": 225,
-    "attestation_failed": 226,
-    "unsupported_attestation_schemes": 227,
-    "attestation_required": 228,
-}
 
 
 def read_events(path: Path, complete: bool = True) -> list[Event]:
@@ -125,7 +101,10 @@ def sound(events: Iterable[Event], who: str) -> tuple[list[Event], list[str]]:
             problems.append(f"event {event['event']!r}: t goes back from {last} to {event['t']}")
         last = event["t"]
         alert = event.get("alert")
-        if alert is not None and ALERT_CODES.get(alert["name"], alert["code"]) != alert["code"]:
+        if (
+            alert is not None
+            and contract().alerts.get(alert["name"], alert["code"]) != alert["code"]
+        ):
             problems.append(f"alert {cut(alert['name'], 60)} has the code {alert['code']}")
     if len(problems) > PROBLEMS_MAX:
         more = len(problems) - PROBLEMS_MAX

@@ -17,12 +17,13 @@ from typing import Any, Iterable, Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from .document import Document, load_schema
+from .contract import contract
+from .document import Document
 from .errors import InputError
 from .markdown import plain
 from .nearest import meant
 from .outcome import GOOD, UNPLAYED
-from .paths import PEER_SCHEMA, REQUIRED_SCHEMA, shown
+from .paths import REQUIRED_SCHEMA, shown
 from .profiles import ordered
 
 FIELDS = ("client", "server", "profile", "model", "attester")
@@ -123,7 +124,7 @@ ATTESTERS = ("client", "server", "both", "neither")
 
 def _words(peers: Iterable[str]) -> dict[str, list[str]]:
     """What each of FIELDS may be, where peers are known."""
-    profiles = load_schema(PEER_SCHEMA)["$defs"]["profile"]["enum"]
+    profiles = contract().profiles
     made = {"profile": list(profiles), "model": [*MODELS], "attester": [*ATTESTERS]}
     names = list(peers)
     return {**made, "client": names, "server": names} if names else made

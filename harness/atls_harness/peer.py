@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator
 
 from . import prepared
+from .contract import contract
 from .document import Document
 from .errors import PeerError
 from .paths import PEER_SCHEMA, ROOT
 from .scenario import SIDES, Case, other
 
 ENDPOINT_PROGRAMS = SIDES
-# Both where peer.yaml does not say: what came before these fields were there can do both.
-DEFAULTS = {"evidence-formats": ("cab", "psa"), "cmw-forms": ("record", "tag")}
-# Everything in application data is in frames there: who knows nothing of them cannot take part.
-FRAMED = ("expat-04",)
+# All of them where peer.yaml does not say: what came before these fields were there can do all.
+ALL_BY_DEFAULT = ("evidence-formats", "cmw-forms")
+ALL = "all"  # of a capability: every name that the contract has
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,18 @@ class Peer:
 
     def declared(self, capability: str, side: str = "", role: str = "") -> list[str]:
         """The values that it declares of a capability, for a side or a role where that matters."""
-        values = self.capabilities.get(capability, DEFAULTS.get(capability, ()))
+        default = contract().names(capability) if capability in ALL_BY_DEFAULT else ()
+        values = self.capabilities.get(capability, default)
         if isinstance(values, Mapping):
             values = values.get(role or side, ())
         return [str(value) for value in values]
+
+    def profiles(self, side: str) -> list[str]:
+        """The profiles that it plays; of a stack that knows nothing of attestation and says none,
+        all that such a stack can play."""
+        if self.unaware and "profiles" not in self.capabilities:
+            return [one.name for one in contract().profiles.values() if one.plain]
+        return self.declared("profiles", side)
 
     @property
     def device_keys(self) -> bool:
@@ -133,11 +141,7 @@ class Peer:
         profile = case.profile_of(side)
         if self.unaware:
             yield from (("role", role, ()) for role in roles)
-            known = self.capabilities.get("profiles")
-            if known is None and profile in FRAMED:
-                yield "profile", profile, ()
-        if not self.unaware or "profiles" in self.capabilities:
-            yield "profile", profile, self.declared("profiles", side)
+        yield "profile", profile, self.profiles(side)
         for role in roles:
             yield "role", role, self.capabilities.get("roles", {}).get(side, ())
             model = case.model(side if role == "attester" else other(side))
@@ -199,7 +203,10 @@ def load_peer(path: Path) -> Peer:
         value["description"],
         path,
         value["programs"],
-        value["capabilities"],
+        {
+            name: contract().names(name) if given == ALL else given
+            for name, given in value["capabilities"].items()
+        },
         value.get("install", ""),
         value.get("known-failures", []),
         value.get("setup", {}),

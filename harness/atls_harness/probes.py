@@ -14,6 +14,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Iterator
 
+from .contract import contract
 from .peer import Peer
 from .process import SANITIZERS, USAGE, UNSUPPORTED
 from .run import Run
@@ -33,8 +34,6 @@ class Probe:
 
 
 ENDPOINTS = ("client", "server")
-PROFILES = tuple("ta-02 ta-03 ta-07 poc-mbedtls seat-04 seat-06 expat-04 x509-cmw".split())
-MODELS = ("background-check", "passport")
 PROBES = (
     Probe("version", ROLES, ("--version",), 0),
     Probe("help", ROLES, ("--help",), 0),
@@ -54,17 +53,16 @@ def undeclared(peer: Peer, role: str) -> list[Probe]:
         return []
     made: list[Probe] = []
     flags: tuple[str, ...]
-    profiles = peer.declared("profiles", role)
-    if profiles or not peer.unaware:
-        for name in sorted(set(PROFILES) - set(profiles)):
-            flags = ("--profile", name)
-            made.append(Probe(f"undeclared-{name}", (role,), flags, UNSUPPORTED))
+    profiles = peer.profiles(role)
+    for name in sorted(set(contract().profiles) - set(profiles)):
+        flags = ("--profile", name)
+        made.append(Probe(f"undeclared-{name}", (role,), flags, UNSUPPORTED))
     if not profiles:
         return made
     roles = peer.capabilities.get("roles", {}).get(role, ())
     for one in ("attester", "relying-party"):
         models = peer.declared("models", role, one) if one in roles else []
-        for model in sorted(set(MODELS) - set(models)):
+        for model in sorted(set(contract().words["models"]) - set(models)):
             flags = ("--profile", profiles[0], f"--{one}", model)
             made.append(Probe(f"undeclared-{one}-{model}", (role,), flags, UNSUPPORTED))
     return made

@@ -5,29 +5,23 @@ from __future__ import annotations
 
 from typing import Iterable
 
-DOCUMENTS = {
-    "ta-07": "draft-fossati-tls-attestation-07",
-    "seat-06": "draft-fossati-seat-early-attestation-06",
-    "expat-04": "draft-fossati-seat-expat-04",
-    "x509-cmw": "RFC 9999",
-    "seat-04": "draft-fossati-seat-early-attestation-04",
-    "ta-03": "draft-fossati-tls-attestation-03",
-    "ta-02": "draft-fossati-tls-attestation-02",
-}
-PROTOTYPE = "poc-mbedtls"
+from .contract import contract
 
 
 def document(profile: str) -> str:
     """What a profile follows, or "" where that is not known."""
-    return "prototype of 2022, on Mbed TLS" if profile == PROTOTYPE else DOCUMENTS.get(profile, "")
+    known = contract().profiles
+    return known[profile].document if profile in known else ""
 
 
 def ordered(profiles: Iterable[str]) -> list[str]:
-    """Current drafts, older ones, what is not known by name, the prototype."""
-    known = list(DOCUMENTS)
+    """Current drafts, older ones (the newest first), what is not known by name, the prototype."""
+    known = contract().profiles
+    ranks = {"current": 0, "older": 1, "": 2, "prototype": 3}
 
-    def place(name: str) -> tuple[int, str]:
-        late = len(known) + (name == PROTOTYPE)
-        return (known.index(name) if name in known else late, name)
+    def place(name: str) -> tuple[int, int, str]:
+        status = known[name].status if name in known else ""
+        at = list(known).index(name) if name in known else 0
+        return (ranks[status], -at if status == "older" else at, name)
 
     return sorted(set(profiles), key=place)

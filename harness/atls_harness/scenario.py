@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator, Sequence
 
+from .contract import contract
 from .document import Document, complaint, first_problem, load_schema
 from .errors import ScenarioError
 from .nearest import meant
@@ -22,8 +23,6 @@ from .paths import SCENARIO_SCHEMA, shown
 from .requirements import requirements
 
 SIDES = ("client", "server")
-# Profiles whose credential stands beside an X.509 certificate for the attested key.
-BESIDE_X509 = ("seat-04", "seat-06", "expat-04", "x509-cmw")
 VARIABLE = re.compile(r"\$\(([a-z0-9-]+)\)")
 MATRIX_FIELDS = ("matrix", "exclude", "variants", "title", "description", "clauses", "ambiguity")
 
@@ -118,7 +117,8 @@ class Case:
         """Does SIDE attest a key for which it has a certificate as well, beside or inside it?"""
         kind = self.flags(side).get("credential-kind", "attestation")
         attests = "attester" in self.roles(side)
-        return attests and (self.profile_of(side) in BESIDE_X509 or kind == "cert")
+        profile = contract().profiles.get(self.profile_of(side))
+        return attests and (kind == "cert" or bool(profile and profile.beside_x509))
 
     def sides(self, role: str) -> list[str]:
         """The sides that have a ROLE (attester, relying-party), or the side of that name."""

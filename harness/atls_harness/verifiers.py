@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from . import ROOT_OF_TRUST, usage
+from .contract import contract
 from .errors import HarnessError
 from .peer import Peer
 from .run import Run
@@ -42,7 +43,7 @@ TIERS = {
 def evidence_formats(peer: Peer) -> list[str]:
     """What evidence its sessions take."""
     declared = peer.capabilities.get("verifier", {})
-    return [str(name) for name in declared.get("evidence-formats", ("cab", "psa"))]
+    return [str(name) for name in declared.get("evidence-formats", contract().evidence_formats)]
 
 
 def says_why(peer: Peer) -> bool:

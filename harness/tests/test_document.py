@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
 
-from atls_harness.document import first_problem, validator_for
+from atls_harness.document import first_problem, load_schema, validator_for
 from atls_harness.paths import EVENT_SCHEMA, RESULT_SCHEMA
 
 SCHEMAS = sorted([*EVENT_SCHEMA.parent.glob("*.json"), RESULT_SCHEMA])
@@ -38,7 +37,7 @@ def places(schema: Any, named: bool = False) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)
 def test_schemas_use_only_what_both_checkers_know(path: Path) -> None:
-    for schema in places(json.loads(path.read_text(encoding="utf-8"))):
+    for schema in places(load_schema(path)):
         assert set(schema) <= COMMON
         # In draft 7 whatever stands beside a reference is not looked at.
         assert "$ref" not in schema or set(schema) <= {"$ref", "description", "title"}

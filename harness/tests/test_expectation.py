@@ -13,7 +13,8 @@ from typing import Any, Callable
 
 import pytest
 
-from atls_harness.events import ALERT_CODES, check_event, check_stream
+from atls_harness.contract import contract
+from atls_harness.events import check_event, check_stream
 from atls_harness.expectation import CONFORMS, WITHSTOOD, compare, matches
 from atls_harness.parties import Observation, Party
 from atls_harness.scenario import Case, cases, load
@@ -362,7 +363,7 @@ def test_time_does_not_go_back_and_alerts_have_their_codes() -> None:
     failed = {"event": "handshake", "conn": 1, "outcome": "failed", "reason": "internal"}
     line = {"t": 0.0, "who": "client", **failed, "alert": alert}
     assert "decode_error has the code 1" in check_stream([line], "client")[0]
-    assert ALERT_CODES["attestation_failed"] == 226
+    assert contract().alerts["attestation_failed"] == 226
 
 
 def test_a_peers_own_fields_are_its_own() -> None:

@@ -5,26 +5,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..contract import contract
+
 SERVER, MUTUAL = "plain/server", "plain/mutual"
 
 # components= beside the standard ones, for evidence of about so many bytes (a PSA token in a CAB)
 SIZES = {2000: 13, 10000: 97, 60000: 590}
 
-PROFILES = {
-    "ta-02": ("background-check",),
-    "ta-03": ("background-check",),
-    "ta-07": ("background-check", "passport"),
-    "seat-04": ("background-check", "passport"),
-    "seat-06": ("background-check", "passport"),
-    "x509-cmw": ("background-check", "passport"),
-    "expat-04": ("background-check", "passport"),
-}
+_KNOWN = contract().profiles.values()
+PROFILES = {one.name: one.models for one in _KNOWN if not one.prototype}
+CURRENT = tuple(one.name for one in _KNOWN if one.status == "current")
 ATTESTERS = ("client", "server", "both")
 
 
 def _modes_quick() -> list[str]:
     modes = []
-    for profile in ("ta-07", "seat-06", "x509-cmw", "expat-04"):
+    for profile in CURRENT:
         for model in PROFILES[profile]:
             modes.append(f"{profile}/{model}/client")
     modes += ["ta-07/background-check/server", "ta-07/passport/both"]
@@ -95,7 +91,7 @@ INSTRUCTIONS = [
 DEVICES = ["ta-07/background-check/client", "seat-06/background-check/client"]
 NETWORK = [
     f"{profile}/{model}/{attester}"
-    for profile in ("ta-07", "seat-06", "x509-cmw", "expat-04")
+    for profile in CURRENT
     for model in PROFILES[profile]
     for attester in ("client", "server")
 ]

@@ -11,40 +11,25 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, NoReturn
 
+import yaml
+
 DONE, FAILED, USAGE, UNSUPPORTED = 0, 1, 2, 77
-PROFILES = ("ta-02", "ta-03", "ta-07", "seat-04", "seat-06", "x509-cmw")
-# Of the contract, and of no meaning to a stack that attests and asks for nothing.
-IGNORED = (
-    "artifacts keylog device second-device curve cmw-form evidence-format evidence-type verifier "
-    "verifier-id trust-verifier accept-tier nonce-size result-max-age clock-offset code-points "
-    "verifier-timeout policy ca"
-).split()
-ALERTS = {
-    10: "unexpected_message",
-    20: "bad_record_mac",
-    22: "record_overflow",
-    40: "handshake_failure",
-    42: "bad_certificate",
-    43: "unsupported_certificate",
-    46: "certificate_unknown",
-    47: "illegal_parameter",
-    48: "unknown_ca",
-    49: "access_denied",
-    50: "decode_error",
-    51: "decrypt_error",
-    70: "protocol_version",
-    80: "internal_error",
-    109: "missing_extension",
-    110: "unsupported_extension",
-    116: "certificate_required",
-    224: "unsupported_evidence",
-    225: "unsupported_verifiers",
-    226: "attestation_failed",
-    227: "unsupported_attestation_schemes",
-    228: "attestation_required",
-}
+# The names of the contract, where everybody has them from.
+DATA = Path(__file__).resolve().parents[2] / "atls_harness" / "data" / "contract.yaml"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+with DATA.open(encoding="utf-8") as _file:
+    CONTRACT = yaml.load(_file, Loader=LOADER)
+# What a stack can play that attests and asks for nothing: no frames, and not the prototype.
+PROFILES = tuple(
+    row["name"]
+    for row in CONTRACT["profiles"]
+    if row["carrier"] != "authenticator" and row["status"] != "prototype"
+)
+ALERTS = {row["code"]: row["name"] for row in CONTRACT["alerts"]}
+ALERTS |= {row["value"]: row["name"] for row in CONTRACT["code-points"] if row["kind"] == "alert"}
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 MESSAGE_MAX = 4000  # bytes
@@ -79,7 +64,8 @@ def unsupported(what: str) -> NoReturn:
 
 
 def flags_of(side: str, program: str, version: str, meant: tuple[str, ...]) -> Any:
-    """A parser of the contract's flags; those of IGNORED that are MEANT are left to the caller."""
+    """A parser of the contract's flags. Those that are MEANT are left to the caller; any other that
+    is not here by name means nothing to a stack that attests and asks for nothing."""
     parser = argparse.ArgumentParser(prog=program, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=version)
     parser.add_argument("--profile", required=True)
@@ -94,14 +80,17 @@ def flags_of(side: str, program: str, version: str, meant: tuple[str, ...]) -> A
         parser.add_argument(f"--{flag}", action="append", default=[])
     parser.add_argument("--reattest", default="0")
     parser.add_argument("--hrr", action="store_true")
-    for flag in set(IGNORED) - set(meant):
-        parser.add_argument(f"--{flag}", action="append")
     if side == "client":
         parser.add_argument("--connect", required=True)
         parser.add_argument("--connections", type=int, default=1)
     else:
         parser.add_argument("--listen", required=True)
         parser.add_argument("--max-connections", type=int, default=0)
+    for row in CONTRACT["flags"]:
+        name = f"--{row['name']}"
+        known = name in parser._option_string_actions or row["name"] in meant
+        if not known and not row.get("optional") and row["of"] in ("both", side):
+            parser.add_argument(name, action="append" if row["value"] else "store_true")
     return parser
 
 
