@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/contract.h"
 #include "program/program.h"
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
@@ -16,60 +17,11 @@
 
 enum value { NO_VALUE, NONCE, NUMBER, MESSAGE, LAYER, EXTENSION };
 
+#define ROW(name, value, by, where) {name, value},
 static const struct {
     const char *name;
     enum value value;
-} known[] = {
-    {"pat-signature", NO_VALUE},
-    {"kat-signature", NO_VALUE},
-    {"foreign-pat", NO_VALUE},
-    {"linkage", NO_VALUE},
-    {"non-secure-pat", NO_VALUE},
-    {"stale-nonce", NO_VALUE},
-    {"foreign-nonce", NONCE},
-    {"other-key", NO_VALUE},
-    {"attested-other-key", NO_VALUE},
-    {"empty-certificate", NO_VALUE},
-    {"result-without-key", NO_VALUE},
-    {"cmw", MESSAGE},
-    {"cmw-truncated", NO_VALUE},
-    {"cmw-trailing-byte", NO_VALUE},
-    {"cmw-empty-collection", NO_VALUE},
-    {"cmw-relative-type", NO_VALUE},
-    {"cmw-value-not-bytes", NO_VALUE},
-    {"cmw-indicator-zero", NO_VALUE},
-    {"cmw-missing-kat", NO_VALUE},
-    {"cbor-indefinite", LAYER},
-    {"cbor-duplicate-key", LAYER},
-    {"cbor-unpreferred", LAYER},
-    {"cbor-deep", LAYER},
-    {"cose-three-elements", NO_VALUE},
-    {"cose-unknown-alg", NO_VALUE},
-    {"cose-detached", NO_VALUE},
-    {"claims-no-cnf", NO_VALUE},
-    {"claims-cbor", NO_VALUE},
-    {"result-garbage", NO_VALUE},
-    {"result-signature", NO_VALUE},
-    {"result-algorithm-none", NO_VALUE},
-    {"nonce-length", NUMBER},
-    {"extension", EXTENSION},
-    {"also-extension", EXTENSION},
-    {"select-unoffered", NO_VALUE},
-    {"entry-missing", NO_VALUE},
-    {"entry-second", NO_VALUE},
-    {"entry-twice", NO_VALUE},
-    {"entry-unasked", NO_VALUE},
-    {"entry-payload", MESSAGE},
-    {"repeated-evidence", NO_VALUE},
-    {"authenticator-finished", NO_VALUE},
-    {"authenticator-context-reuse", NO_VALUE},
-    {"authenticator-other-connection", NO_VALUE},
-    {"authenticator-old-evidence", NO_VALUE},
-    {"authenticator-empty-later", NO_VALUE},
-    {"authenticator-second-entry", NO_VALUE},
-    {"authenticator-unsolicited", NO_VALUE},
-    {"application-data-early", NO_VALUE},
-};
+} known[] = {ATLS_CONTRACT_FAULTS(ROW)};
 
 static bool is_hex(const char *text, size_t least, size_t most)
 {

@@ -35,7 +35,7 @@ class Profile:
     title: str
     credential: str
     challenge: str
-    variants: tuple[str, ...]
+    variants: Sequence[str]
 
     @property
     def beside_x509(self) -> bool:
@@ -67,7 +67,7 @@ class Variant:
 
     name: str
     question: str
-    readings: tuple[str, ...]
+    readings: Sequence[str]
     what: str
 
 
@@ -146,14 +146,8 @@ def load_contract(path: Path) -> Contract:
     schema = json.loads(CONTRACT_SCHEMA.read_text(encoding="utf-8"))
     checker = jsonschema.Draft202012Validator(schema)
     file.hold(jsonschema.exceptions.best_match(checker.iter_errors(file.value)))
-    profiles = {
-        name: Profile(**{**row, "variants": tuple(row["variants"])})
-        for name, row in _rows(file, "profiles").items()
-    }
-    variants = {
-        name: Variant(**{**row, "readings": tuple(row["readings"])})
-        for name, row in _rows(file, "variants").items()
-    }
+    profiles = {name: Profile(**row) for name, row in _rows(file, "profiles").items()}
+    variants = {name: Variant(**row) for name, row in _rows(file, "variants").items()}
     points = {name: CodePoint(**row) for name, row in _rows(file, "code-points").items()}
     alerts = {name: int(row["code"]) for name, row in _rows(file, "alerts").items()}
     documents = {row["short"]: name for name, row in _rows(file, "documents").items()}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""YAML files with a JSON schema. Where a schema says {"x-list": NAME}, the names of that list of the
-peer contract (data/contract.yaml) are meant: none of them stands in a schema itself.
+"""YAML files with a JSON schema. Where a schema says {"x-list": NAME}, the names of that list of
+the peer contract (data/contract.yaml) are meant: none of them stands in a schema itself.
 """
 
 from __future__ import annotations

@@ -291,7 +291,7 @@ int session_check_type(struct atls_session *s, enum atls_side peer, struct atls_
     const struct atls_evidence_type *type = &s->selections[peer].type;
     struct atls_cmw *cmw;
     char text[320];
-    if (s->party->variants.type_match == 0 || s->peer_model != ATLS_MODEL_BACKGROUND_CHECK)
+    if (s->party->variants.evidence_type_match == 0 || s->peer_model != ATLS_MODEL_BACKGROUND_CHECK)
         return 0;
     if (atls_cmw_parse(in, &cmw) != 0)
         return session_fail(s, "malformed-cmw", -1, NULL, NULL);

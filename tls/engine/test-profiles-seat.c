@@ -380,7 +380,7 @@ static const struct profile_row rows[] = {
      BY_CLIENT("attestation-missing", 228)},
     {.name = "H20: the type is the CMW's",
      SEAT,
-     .client = {.relying_party = {BG}, .variants = {.type_match = 1}},
+     .client = {.relying_party = {BG}, .variants = {.evidence_type_match = 1}},
      .server = {.attester = {BG}}},
     {.name = "H20: the type is not the CMW's, and nobody minds",
      SEAT,
@@ -388,7 +388,7 @@ static const struct profile_row rows[] = {
      .server = {.attester = {BG}, .type = "cf:263"}},
     {.name = "H20: the type is not the CMW's, and the relying party minds",
      SEAT,
-     .client = {.relying_party = {BG}, .type = "cf:263", .variants = {.type_match = 1}},
+     .client = {.relying_party = {BG}, .type = "cf:263", .variants = {.evidence_type_match = 1}},
      .server = {.attester = {BG}, .type = "cf:263"},
      BY_CLIENT("malformed-cmw", 226)},
 };

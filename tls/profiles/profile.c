@@ -4,10 +4,13 @@
 
 #include <string.h>
 
-const struct atls_profile *const atls_profiles[] = {
-    &atls_profile_ta_02,    &atls_profile_ta_03,       &atls_profile_ta_07,
-    &atls_profile_seat_04,  &atls_profile_seat_06,     &atls_profile_x509_cmw,
-    &atls_profile_expat_04, &atls_profile_poc_mbedtls, NULL};
+#include "program/contract.h"
+
+/* A row of the contract is a profile here: one that no file defines is an error of the linker. */
+#define DECLARED(id, name) extern const struct atls_profile atls_profile_##id;
+#define LISTED(id, name) &atls_profile_##id,
+ATLS_CONTRACT_PROFILES(DECLARED)
+const struct atls_profile *const atls_profiles[] = {ATLS_CONTRACT_PROFILES(LISTED) NULL};
 
 const struct atls_profile *atls_profile_by_name(const char *name)
 {

@@ -6,120 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/contract.h"
 #include "rats/base/error.h"
 
-#define READINGS_MAX 4
-#define PROFILES_MAX 7
-
+/* A row of the contract without a member of struct atls_variants is an error of the compiler. */
+#define ROW(member, name, question, what, readings, profiles)                                      \
+    {name, question, what, offsetof(struct atls_variants, member), readings, profiles},
 static const struct {
     const char *name, *ambiguity, *what;
     size_t at; /* of the member */
-    const char *readings[READINGS_MAX + 1];
-    const char *profiles[PROFILES_MAX + 1]; /* that leave it open */
-} table[] = {
-    {"hello-retry",
-     "H5",
-     "what ClientHello to ServerHello is after HelloRetryRequest",
-     offsetof(struct atls_variants, hello_retry),
-     {"message-hash", "all", "first-hello", "second-hello"},
-     {"seat-04", "seat-06"}},
-    {"payload-prefix",
-     "H15",
-     "length ahead of the CMW in a CertificateEntry's extension",
-     offsetof(struct atls_variants, payload_prefix),
-     {"drafted", "none", "u16", "u24"},
-     {"ta-07", "seat-04", "seat-06", "expat-04"}},
-    {"no-common",
-     "H12",
-     "answer to an offer with nothing in common",
-     offsetof(struct atls_variants, no_common),
-     {"alert", "omit"},
-     {"ta-02", "ta-03", "ta-07", "seat-04", "seat-06"}},
-    {"evidence-type-match",
-     "H20",
-     "the CMW that comes must be of the evidence type that was selected",
-     offsetof(struct atls_variants, type_match),
-     {"off", "on"},
-     {"ta-02", "ta-03", "ta-07", "seat-04", "seat-06"}},
-    {"result-nonce",
-     "H11",
-     "a result must answer the binder (drafted: in seat-04)",
-     offsetof(struct atls_variants, result_nonce),
-     {"drafted", "free", "required"},
-     {"seat-04", "seat-06", "expat-04"}},
-    {"entry-code-point",
-     "H14",
-     "attestation_evidence: of private use, or the draft's 60",
-     offsetof(struct atls_variants, entry_extension),
-     {"private", "draft-literal"},
-     {"ta-07"}},
-    {"binder-length",
-     "H16",
-     "length of the binder; an advertised one is 32 bytes here",
-     offsetof(struct atls_variants, binder_length),
-     {"nonce-size", "advertised-size"},
-     {"ta-07"}},
-    {"binder-secret",
-     "H17",
-     "what the handshake exporter starts from",
-     offsetof(struct atls_variants, binder_secret),
-     {"handshake-exporter-secret", "handshake-secret"},
-     {"ta-07"}},
-    {"public-key",
-     "H6",
-     "bytes of the public key in the binding",
-     offsetof(struct atls_variants, public_key),
-     {"spki", "raw-point", "cose-key"},
-     {"expat-04"}},
-    {"exporter-label",
-     "H7",
-     "label of the exporter in the binding",
-     offsetof(struct atls_variants, exporter_label),
-     {"EXPORTER-cmw-attestation", "Attestation", "Attestation Binding"},
-     {"expat-04"}},
-    {"cmw-code-point",
-     "H8",
-     "number of cmw_attestation: of the Go implementation, or of that in Rust",
-     offsetof(struct atls_variants, cmw_code_point),
-     {"0xFF00", "0xFFFF"},
-     {"expat-04"}},
-    {"cab-appraisal",
-     "KAT-06 section 4",
-     "who checks a KAT; the relying party then hands on the PAT alone",
-     offsetof(struct atls_variants, cab_appraisal),
-     {"verifier", "relying-party"},
-     {"ta-02", "ta-03", "ta-07", "seat-04", "seat-06", "x509-cmw", "expat-04"}},
-    {"result-key",
-     "H10",
-     "a result names the attested key, or its nonce is the binder",
-     offsetof(struct atls_variants, result_key),
-     {"named", "bound"},
-     {"seat-04", "seat-06", "x509-cmw", "expat-04"}},
-    {"result-binding",
-     "RFC 9711 section 4.1",
-     "what a verifier's result must have: its session's nonce or an attested key, or neither",
-     offsetof(struct atls_variants, result_binding),
-     {"nonce-or-key", "none"},
-     {"ta-02", "ta-03", "ta-07", "seat-04", "seat-06", "x509-cmw", "expat-04"}},
-    {"certificate-challenge",
-     "H27",
-     "what evidence beside a certificate answers: the channel binder, or the nonce as it came",
-     offsetof(struct atls_variants, cert_challenge),
-     {"channel-binder", "wire-nonce"},
-     {"ta-07"}},
-    {"post-handshake",
-     "H28",
-     "client authentication after the handshake (a server's --reattest): none, or with its binder",
-     offsetof(struct atls_variants, post_handshake),
-     {"none", "handshake-binder"},
-     {"seat-06"}},
-    {"nonce",
-     "H4",
-     "what a relying party sends: the verifier's nonce, or 00..07 as the prototype always does",
-     offsetof(struct atls_variants, prototype_nonce),
-     {"fresh", "constant"},
-     {"poc-mbedtls"}},
-};
+    const char *readings[ATLS_CONTRACT_READINGS_MAX + 1];
+    const char *profiles[ATLS_CONTRACT_PROFILES_MAX + 1]; /* that leave it open */
+} table[] = {ATLS_CONTRACT_VARIANTS(ROW)};
 #define COUNT (sizeof table / sizeof *table)
 
 static unsigned *member(struct atls_variants *variants, size_t i)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/contract.h"
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "tls/gnutls/device-key.h"
@@ -57,9 +58,7 @@ enum flag {
 
 static const struct argp_option shared[] = {
     {0, 0, 0, 0, "Attestation:", 1},
-    {"profile", PROFILE, "NAME", 0,
-     "how attestation rides in TLS: ta-02, ta-03, ta-07, seat-04, seat-06, x509-cmw, expat-04, "
-     "poc-mbedtls",
+    {"profile", PROFILE, "NAME", 0, "how attestation rides in TLS: " ATLS_CONTRACT_PROFILE_NAMES,
      0},
     {"attester", ATTESTER, "MODELS", 0,
      "this side attests itself: none (default), or a list in order of preference of "
@@ -621,7 +620,7 @@ void atls_options_parse(enum atls_side side, int argc, char **argv, struct atls_
                                        &options.types[options.type_count++]);
     for (size_t i = 0; i < options.type_count; i++)
         options.types[i].credential_kind = (uint8_t)options.credential_kind;
-    if (options.variants.entry_extension != 0)
+    if (options.variants.entry_code_point != 0)
         options.code_points.value[ATLS_CP_ATTESTATION_EVIDENCE] = DRAFT_LITERAL;
     if (options.variants.cmw_code_point != 0)
         options.code_points.value[ATLS_CP_CMW_ATTESTATION] = RUST_CMW_ATTESTATION;

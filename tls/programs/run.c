@@ -111,7 +111,7 @@ static int start_relying_party(struct program *p)
         .result_max_age = o->result_max_age,
         .clock_offset = o->clock_offset,
         .prototype = o->profile->prototype,
-        .constant_nonce = o->variants.prototype_nonce != 0,
+        .constant_nonce = o->variants.nonce != 0,
         .result_answers = session_result_answers(&p->party),
         .result_bound = o->variants.result_key == ATLS_RESULT_KEY_BOUND,
         .result_unbound = o->variants.result_binding != 0,

@@ -2,12 +2,14 @@
 /* The table of code points, its overriding from JSON, and the names of alerts. */
 #include "tls/wire/code-points.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
+#include "program/contract.h"
 #include "program/program.h"
 #include "rats/base/error.h"
 
@@ -16,61 +18,21 @@
 
 enum kind { EXTENSION, CERTIFICATE_TYPE, ALERT };
 
+/* A row of the contract without a member of enum atls_code_point is an error of the compiler. */
+#define POINT(id, name, kind, number) [ATLS_CP_##id] = {name, kind, number},
 static const struct {
     const char *name;
     enum kind kind;
     uint16_t value;
-} table[ATLS_CODE_POINT_COUNT] = {
-    [ATLS_CP_EVIDENCE_REQUEST] = {"evidence_request", EXTENSION, 0xFF10},
-    [ATLS_CP_EVIDENCE_PROPOSAL] = {"evidence_proposal", EXTENSION, 0xFF11},
-    [ATLS_CP_RESULTS_REQUEST] = {"results_request", EXTENSION, 0xFF12},
-    [ATLS_CP_RESULTS_PROPOSAL] = {"results_proposal", EXTENSION, 0xFF13},
-    [ATLS_CP_ATTESTATION_EVIDENCE] = {"attestation_evidence", EXTENSION, 0xFF14},
-    [ATLS_CP_ATTESTATION] = {"attestation", EXTENSION, 0xFF15},
-    [ATLS_CP_REMOTE_ATTESTATION] = {"remoteAttestation", EXTENSION, 0xFF16},
-    [ATLS_CP_CMW_ATTESTATION] = {"cmw_attestation", EXTENSION, 0xFF00},
-    [ATLS_CP_POC_EVIDENCE_PROPOSAL] = {"poc_evidence_proposal", EXTENSION, 100},
-    [ATLS_CP_CERTIFICATE_TYPE_ATTESTATION] = {"certificate_type_attestation", CERTIFICATE_TYPE,
-                                              224},
-    [ATLS_CP_UNSUPPORTED_EVIDENCE] = {"unsupported_evidence", ALERT, 224},
-    [ATLS_CP_UNSUPPORTED_VERIFIERS] = {"unsupported_verifiers", ALERT, 225},
-    [ATLS_CP_ATTESTATION_FAILED] = {"attestation_failed", ALERT, 226},
-    [ATLS_CP_UNSUPPORTED_ATTESTATION_SCHEMES] = {"unsupported_attestation_schemes", ALERT, 227},
-    [ATLS_CP_ATTESTATION_REQUIRED] = {"attestation_required", ALERT, 228},
-};
+} table[] = {ATLS_CONTRACT_CODE_POINTS(POINT)};
+static_assert(sizeof table / sizeof *table == ATLS_CODE_POINT_COUNT,
+              "a code point without a row in contract.yaml");
 
+#define ALERT_NAME(number, name) {number, name},
 static const struct {
     uint8_t number;
     const char *name;
-} tls_alerts[] = {
-    {0, "close_notify"},
-    {10, "unexpected_message"},
-    {20, "bad_record_mac"},
-    {22, "record_overflow"},
-    {40, "handshake_failure"},
-    {42, "bad_certificate"},
-    {43, "unsupported_certificate"},
-    {44, "certificate_revoked"},
-    {45, "certificate_expired"},
-    {46, "certificate_unknown"},
-    {47, "illegal_parameter"},
-    {48, "unknown_ca"},
-    {49, "access_denied"},
-    {50, "decode_error"},
-    {51, "decrypt_error"},
-    {70, "protocol_version"},
-    {71, "insufficient_security"},
-    {80, "internal_error"},
-    {86, "inappropriate_fallback"},
-    {90, "user_canceled"},
-    {109, "missing_extension"},
-    {110, "unsupported_extension"},
-    {112, "unrecognized_name"},
-    {113, "bad_certificate_status_response"},
-    {115, "unknown_psk_identity"},
-    {116, "certificate_required"},
-    {120, "no_application_protocol"},
-};
+} tls_alerts[] = {ATLS_CONTRACT_ALERTS(ALERT_NAME)};
 
 void atls_code_points_default(struct atls_code_points *pointsp)
 {
