@@ -2,7 +2,7 @@
 /*
  * The table of faults: which there are and what value each may have. Carrying them out is the
  * affair of whoever holds what is to be broken; the malformations of messages are in faults-cab.c
- * and faults-result.c.
+ * and faults-cmw.c.
  */
 #include "roles/faults.h"
 

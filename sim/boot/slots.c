@@ -174,20 +174,16 @@ int atls_slot_choose(const struct atls_slot_choice *choice, struct atls_slot_cho
 {
     unsigned first = claimed_counter(choice->slots[1]) > claimed_counter(choice->slots[0]);
     struct atls_slot_chosen chosen;
-    int outcomes[2];
     for (unsigned i = 0; i < 2; i++) {
         unsigned slot = i ? !first : first;
-        outcomes[slot] =
-            choice->slots[slot].size ? check_slot(choice, slot, &chosen) : ATLS_E_MISSING;
-        if (outcomes[slot] == 0) {
+        if (choice->slots[slot].size && check_slot(choice, slot, &chosen) == 0) {
             *chosenp = chosen;
             return 0;
         }
     }
-    outcomes[0] = check_slot(choice, 0, &chosen); /* its text, and what the window now holds */
-    if (choice->policy != ATLS_BOOT_MEASURE || outcomes[0] == ATLS_E_EXPIRED || !chosen.body)
-        return outcomes[0] ? ATLS_E_REFUSED
-                           : atls_fail(ATLS_E_REFUSED, CLAUSE, "no image verified");
+    int result = check_slot(choice, 0, &chosen); /* its text, and what the window now holds */
+    if (choice->policy != ATLS_BOOT_MEASURE || result == ATLS_E_EXPIRED || !chosen.body)
+        return result ? ATLS_E_REFUSED : atls_fail(ATLS_E_REFUSED, CLAUSE, "no image verified");
     *chosenp = chosen;
     return 0;
 }

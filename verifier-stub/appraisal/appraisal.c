@@ -27,31 +27,31 @@ enum { NO_CLAIM = 0, TRUSTWORTHY = 2, CONTRAINDICATED = 96, VERIFICATION_FAILED 
 struct work {
     const struct atls_appraiser *with;
     struct atls_bytes nonce; /* the session's */
-    struct atls_appraisal *out;
+    struct atls_evidence_verdict *out;
     struct atls_psa_component *components;
     struct atls_psa_claims claims;
     int64_t holds_until; /* seconds: then some endorsement begins or ceases to be valid */
 };
 
-void atls_appraisal_clear(struct atls_appraisal *appraisal)
+void atls_evidence_verdict_clear(struct atls_evidence_verdict *appraisal)
 {
     json_decref(appraisal->mismatches);
     json_decref(appraisal->annotated_evidence);
-    *appraisal = (struct atls_appraisal){0};
+    *appraisal = (struct atls_evidence_verdict){0};
 }
 
-void atls_appraisal_say(struct atls_appraisal *out, const char *reason, const char *clause,
-                        const char *format, ...)
+void atls_evidence_verdict_say(struct atls_evidence_verdict *out, const char *reason,
+                               const char *clause, const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    atls_appraisal_say_va(out, reason, clause, format, arguments);
+    atls_evidence_verdict_say_va(out, reason, clause, format, arguments);
     va_end(arguments);
 }
 
-void atls_appraisal_say_va(struct atls_appraisal *out, const char *reason, const char *clause,
-                           const char *format, va_list arguments)
+void atls_evidence_verdict_say_va(struct atls_evidence_verdict *out, const char *reason,
+                                  const char *clause, const char *format, va_list arguments)
 {
     out->reason = reason;
     vsnprintf(out->detail, sizeof out->detail, format, arguments);
@@ -59,13 +59,13 @@ void atls_appraisal_say_va(struct atls_appraisal *out, const char *reason, const
     snprintf(out->clause, sizeof out->clause, "%s", clause ? clause : "");
 }
 
-void atls_appraisal_condemn(struct atls_appraisal *out, const char *reason, const char *clause,
-                            const char *format, ...)
+void atls_evidence_verdict_condemn(struct atls_evidence_verdict *out, const char *reason,
+                                   const char *clause, const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    atls_appraisal_say_va(out, reason, clause, format, arguments);
+    atls_evidence_verdict_say_va(out, reason, clause, format, arguments);
     va_end(arguments);
     for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++)
         out->trust_vector[i] = VERIFICATION_FAILED;
@@ -74,7 +74,7 @@ void atls_appraisal_condemn(struct atls_appraisal *out, const char *reason, cons
 }
 
 /* Condemns with what the failing parser said; an error of this machine passes through. */
-static int condemn_with_error(struct atls_appraisal *out, int error, const char *reason)
+static int condemn_with_error(struct atls_evidence_verdict *out, int error, const char *reason)
 {
     char text[sizeof out->detail];
     char clause[sizeof out->clause];
@@ -83,7 +83,7 @@ static int condemn_with_error(struct atls_appraisal *out, int error, const char 
         return error;
     snprintf(text, sizeof text, "%s", atls_error_text());
     snprintf(clause, sizeof clause, "%s", atls_error_clause());
-    atls_appraisal_condemn(out, reason, clause, "%s", text);
+    atls_evidence_verdict_condemn(out, reason, clause, "%s", text);
     return ATLS_E_REFUSED;
 }
 
@@ -104,8 +104,8 @@ static const char *malformed_word(struct atls_bytes message, enum atls_cose_tagg
     return NULL;
 }
 
-static int condemn_malformed(struct atls_appraisal *out, int error, struct atls_bytes message,
-                             enum atls_cose_tagging tagging)
+static int condemn_malformed(struct atls_evidence_verdict *out, int error,
+                             struct atls_bytes message, enum atls_cose_tagging tagging)
 {
     char text[sizeof out->detail];
     char clause[sizeof out->clause];
@@ -116,7 +116,7 @@ static int condemn_malformed(struct atls_appraisal *out, int error, struct atls_
     snprintf(text, sizeof text, "%s", atls_error_text());
     snprintf(clause, sizeof clause, "%s", atls_error_clause());
     word = malformed_word(message, tagging, &atls_psa_rules);
-    atls_appraisal_condemn(out, word ? word : "malformed-claims", clause, "%s", text);
+    atls_evidence_verdict_condemn(out, word ? word : "malformed-claims", clause, "%s", text);
     return ATLS_E_REFUSED;
 }
 
@@ -175,10 +175,11 @@ static int check_nonce(struct work *work, struct atls_bytes came, const char *cl
 {
     if (atls_bytes_equal_secret(came, work->nonce))
         return 0;
-    atls_appraisal_condemn(work->out, "nonce-mismatch", clause,
-                           "the evidence answers another challenge: its nonce (%zu bytes) is not "
-                           "the session's (%zu bytes)",
-                           came.size, work->nonce.size);
+    atls_evidence_verdict_condemn(
+        work->out, "nonce-mismatch", clause,
+        "the evidence answers another challenge: its nonce (%zu bytes) is not "
+        "the session's (%zu bytes)",
+        came.size, work->nonce.size);
     return ATLS_E_REFUSED;
 }
 
@@ -211,7 +212,7 @@ static size_t drop_invalid(struct work *work, struct atls_reference_set *set)
 
 static int appraise_software(struct work *work)
 {
-    struct atls_appraisal *out = work->out;
+    struct atls_evidence_verdict *out = work->out;
     size_t dropped = 0;
     struct atls_reference_set references = {0};
     int result = work->with->store->ops->find_reference_values(
@@ -245,9 +246,10 @@ static void appraise_lifecycle(struct work *work)
         work->out->trust_vector[moved[i]] = secured ? TRUSTWORTHY : CONTRAINDICATED;
     if (secured || work->out->reason)
         return;
-    atls_appraisal_say(work->out, "lifecycle-not-secured", "RFC 9783 section 4.3.1",
-                       "security lifecycle: expected secured or non-rot-debug, got %s (0x%04x)",
-                       atls_psa_lifecycle_name(work->claims.lifecycle), work->claims.lifecycle);
+    atls_evidence_verdict_say(
+        work->out, "lifecycle-not-secured", "RFC 9783 section 4.3.1",
+        "security lifecycle: expected secured or non-rot-debug, got %s (0x%04x)",
+        atls_psa_lifecycle_name(work->claims.lifecycle), work->claims.lifecycle);
 }
 
 /* What genuine evidence says of its platform. */
@@ -306,7 +308,7 @@ static int parse_prototype(struct work *work, const struct atls_evidence *eviden
         word = word ? word : malformed_word(pat, ATLS_COSE_TAG_REQUIRED, &atls_cbor_lenient);
         word = word ? word : "malformed-claims";
     }
-    atls_appraisal_condemn(work->out, word, clause, "%s", text);
+    atls_evidence_verdict_condemn(work->out, word, clause, "%s", text);
     return ATLS_E_REFUSED;
 }
 
@@ -344,10 +346,10 @@ static int check_linkage(struct work *work, const struct atls_cab *cab, struct a
     if (result != 0)
         return condemn_with_error(work->out, result, "linkage-mismatch");
     if (!atls_bytes_equal_secret(pat_nonce, ATLS_BYTES(linkage, sizeof linkage))) {
-        atls_appraisal_condemn(work->out, "linkage-mismatch",
-                               cab->prototype ? ATLS_PROTOTYPE_CLAUSE : KAT_CLAUSE,
-                               "the PAT's nonce is not the SHA-256 hash of %s in the KAT",
-                               cab->prototype ? "the identity key" : "kak-pub");
+        atls_evidence_verdict_condemn(work->out, "linkage-mismatch",
+                                      cab->prototype ? ATLS_PROTOTYPE_CLAUSE : KAT_CLAUSE,
+                                      "the PAT's nonce is not the SHA-256 hash of %s in the KAT",
+                                      cab->prototype ? "the identity key" : "kak-pub");
         return ATLS_E_REFUSED;
     }
     return 0;
@@ -360,10 +362,11 @@ static int check_caller(struct work *work, int32_t client_id)
 {
     if (client_id > 0)
         return 0;
-    atls_appraisal_condemn(work->out, "platform-token-caller", CLIENT_CLAUSE,
-                           "client id of the PAT: expected that of the key attestation service, "
-                           "which is positive, came %ld: a caller of the non-secure side",
-                           (long)client_id);
+    atls_evidence_verdict_condemn(
+        work->out, "platform-token-caller", CLIENT_CLAUSE,
+        "client id of the PAT: expected that of the key attestation service, "
+        "which is positive, came %ld: a caller of the non-secure side",
+        (long)client_id);
     return ATLS_E_REFUSED;
 }
 
@@ -478,21 +481,21 @@ static enum atls_tier tier_of(const int *trust_vector)
 }
 
 /* Evidence that passed, or did not pass, every check has its tier now, and a reason. */
-static int conclude(struct atls_appraisal *out)
+static int conclude(struct atls_evidence_verdict *out)
 {
     out->tier = tier_of(out->trust_vector);
     if ((out->tier == ATLS_TIER_AFFIRMING) == (out->reason != NULL))
         return atls_fail(-EINVAL, NULL, "an appraisal ended as %s with reason %s",
                          atls_tier_name(out->tier), out->reason ? out->reason : "none");
     if (out->tier == ATLS_TIER_AFFIRMING)
-        atls_appraisal_say(out, "ok", NULL, "every check passed");
+        atls_evidence_verdict_say(out, "ok", NULL, "every check passed");
     return 0;
 }
 
 int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evidence *evidence,
-                  struct atls_bytes nonce, struct atls_appraisal *appraisalp)
+                  struct atls_bytes nonce, struct atls_evidence_verdict *appraisalp)
 {
-    struct atls_appraisal out = {.scheme = atls_evidence_scheme(evidence->kind)};
+    struct atls_evidence_verdict out = {.scheme = atls_evidence_scheme(evidence->kind)};
     struct work work = {.with = appraiser, .nonce = nonce, .out = &out, .holds_until = INT64_MAX};
     int result;
 
@@ -505,7 +508,7 @@ int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evid
     if (result == 0)
         result = conclude(&out);
     if (result < 0) {
-        atls_appraisal_clear(&out);
+        atls_evidence_verdict_clear(&out);
         return result;
     }
     *appraisalp = out;

@@ -24,8 +24,8 @@
 
 #define ATLS_MISMATCHES_LISTED 64 /* a result names at most so many components */
 
-struct atls_appraisal { /* free the members with atls_appraisal_clear() */
-    const char *scheme; /* the EAR's submod: PSA_IOT, PSA_KAT ...; static */
+struct atls_evidence_verdict { /* free the members with atls_evidence_verdict_clear() */
+    const char *scheme;        /* the EAR's submod: PSA_IOT, PSA_KAT ...; static */
     enum atls_tier tier;
     int trust_vector[ATLS_TRUST_CLAIM_COUNT];
     const char *reason; /* a word of the peer contract; static; "ok" where affirmed, which is said
@@ -37,7 +37,7 @@ struct atls_appraisal { /* free the members with atls_appraisal_clear() */
     struct atls_public_key key; /* the attested key: the IK of a genuine KAT */
     json_t *annotated_evidence; /* summary of genuine evidence where it is wanted, or NULL */
 };
-void atls_appraisal_clear(struct atls_appraisal *appraisal);
+void atls_evidence_verdict_clear(struct atls_evidence_verdict *appraisal);
 
 struct atls_appraiser { /* what it appraises with; everything is borrowed */
     struct atls_store *store;
@@ -50,25 +50,26 @@ struct atls_appraiser { /* what it appraises with; everything is borrowed */
 
 /* 0 whatever the verdict; negative only where this machine, or its store, is at fault. */
 int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evidence *evidence,
-                  struct atls_bytes nonce, struct atls_appraisal *appraisalp);
+                  struct atls_bytes nonce, struct atls_evidence_verdict *appraisalp);
 
 /* A verdict that this evidence is bad, without looking at it (replays). */
-void atls_appraisal_condemn(struct atls_appraisal *appraisal, const char *reason,
-                            const char *clause, const char *format, ...)
+void atls_evidence_verdict_condemn(struct atls_evidence_verdict *appraisal, const char *reason,
+                                   const char *clause, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* Sets reason, detail (made printable) and clause, and nothing else. */
-void atls_appraisal_say(struct atls_appraisal *appraisal, const char *reason, const char *clause,
-                        const char *format, ...) __attribute__((format(printf, 4, 5)));
-void atls_appraisal_say_va(struct atls_appraisal *appraisal, const char *reason, const char *clause,
-                           const char *format, va_list arguments)
+void atls_evidence_verdict_say(struct atls_evidence_verdict *appraisal, const char *reason,
+                               const char *clause, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void atls_evidence_verdict_say_va(struct atls_evidence_verdict *appraisal, const char *reason,
+                                  const char *clause, const char *format, va_list arguments)
     __attribute__((format(printf, 4, 0)));
 
 /* reference-match.c: sets executables, and the reason where a component does not fit and there is
  * none yet. -ENOMEM. */
 int atls_match_components(const struct atls_psa_claims *claims,
                           const struct atls_reference_set *references,
-                          struct atls_appraisal *appraisal);
+                          struct atls_evidence_verdict *appraisal);
 /* evidence-summary.c: what is annotated in the result, in Veraison's names. NULL: no memory. */
 json_t *atls_evidence_summary(const struct atls_psa_claims *claims);
 

@@ -76,7 +76,7 @@ static void demand(bool condition)
 }
 
 /* The result must be one that a strict reader takes and that says the same. */
-static void check_result(const struct atls_appraisal *appraisal, struct atls_bytes nonce)
+static void check_result(const struct atls_evidence_verdict *appraisal, struct atls_bytes nonce)
 {
     struct atls_result_rules rules = {ATLS_EAR_VERAISON, NULL, 300, signer, NULL};
     struct atls_ear ear;
@@ -90,7 +90,7 @@ static void check_result(const struct atls_appraisal *appraisal, struct atls_byt
     free(jwt);
 }
 
-static void check_appraisal(const struct atls_appraisal *appraisal)
+static void check_appraisal(const struct atls_evidence_verdict *appraisal)
 {
     bool failed = appraisal->trust_vector[ATLS_HARDWARE] == 99;
 
@@ -103,9 +103,9 @@ static void check_appraisal(const struct atls_appraisal *appraisal)
 }
 
 static void check_again(struct atls_appraiser appraiser, const struct atls_evidence *evidence,
-                        struct atls_bytes nonce, const struct atls_appraisal *first)
+                        struct atls_bytes nonce, const struct atls_evidence_verdict *first)
 {
-    struct atls_appraisal again;
+    struct atls_evidence_verdict again;
 
     appraiser.cache = cache;
     for (int i = 0; i < 2; i++) {
@@ -114,7 +114,7 @@ static void check_again(struct atls_appraiser appraiser, const struct atls_evide
         demand(memcmp(again.trust_vector, first->trust_vector, sizeof again.trust_vector) == 0);
         demand(json_equal(again.annotated_evidence, first->annotated_evidence) ||
                !first->annotated_evidence);
-        atls_appraisal_clear(&again);
+        atls_evidence_verdict_clear(&again);
     }
 }
 
@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct atls_store store = {.ops = &ops};
     struct atls_appraiser appraiser = {.store = &store, .annotates = true};
     struct atls_evidence evidence;
-    struct atls_appraisal appraisal;
+    struct atls_evidence_verdict appraisal;
     const char *reason = NULL;
     uint8_t nonce[32];
     int result;
@@ -148,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_again(appraiser, &evidence, ATLS_BYTES(nonce, sizeof nonce), &appraisal);
     if (data[0] & 4)
         check_result(&appraisal, ATLS_BYTES(nonce, sizeof nonce));
-    atls_appraisal_clear(&appraisal);
+    atls_evidence_verdict_clear(&appraisal);
     atls_evidence_clear(&evidence);
     return 0;
 }

@@ -106,7 +106,7 @@ static json_t *text_json(struct atls_bytes text)
     return json_stringn((const char *)text.data, text.size);
 }
 
-static int add_mismatch(struct atls_appraisal *out, struct atls_bytes name,
+static int add_mismatch(struct atls_evidence_verdict *out, struct atls_bytes name,
                         struct atls_bytes measured, const struct atls_reference_set *references)
 {
     json_t *mismatch;
@@ -125,14 +125,14 @@ static int add_mismatch(struct atls_appraisal *out, struct atls_bytes name,
 
 /* The first component that does not fit gives the reason; all of them are listed. */
 __attribute__((format(printf, 3, 4))) static void
-complain(struct atls_appraisal *out, const char *reason, const char *format, ...)
+complain(struct atls_evidence_verdict *out, const char *reason, const char *format, ...)
 {
     va_list arguments;
 
     if (out->reason)
         return;
     va_start(arguments, format);
-    atls_appraisal_say_va(out, reason, CLAUSE, format, arguments);
+    atls_evidence_verdict_say_va(out, reason, CLAUSE, format, arguments);
     va_end(arguments);
 }
 
@@ -143,7 +143,7 @@ static int printed(struct atls_bytes text)
 
 static int match_one(const struct atls_psa_component *component,
                      const struct atls_reference_set *references, size_t *at,
-                     struct atls_appraisal *out)
+                     struct atls_evidence_verdict *out)
 {
     struct standing s = standing_of(component, references, at);
     const char *name = (const char *)component->type.data;
@@ -192,7 +192,7 @@ static bool named_before(const struct atls_reference_set *references, size_t ind
 
 static int miss_named(const struct atls_psa_claims *claims,
                       const struct atls_reference_set *references, size_t index, size_t *at,
-                      struct atls_appraisal *out)
+                      struct atls_evidence_verdict *out)
 {
     const char *name = references->values[index].name;
 
@@ -220,7 +220,7 @@ static bool value_is_measured(const struct atls_reference_value *value,
 
 static int miss_unnamed(const struct atls_psa_claims *claims,
                         const struct atls_reference_set *references, size_t index, size_t *at,
-                        struct atls_appraisal *out)
+                        struct atls_evidence_verdict *out)
 {
     const struct atls_reference_value *value = &references->values[index];
     const struct atls_reference_set alone = {references->values + index, 1};
@@ -235,7 +235,8 @@ static int miss_unnamed(const struct atls_psa_claims *claims,
 }
 
 static int find_missing(const struct atls_psa_claims *claims,
-                        const struct atls_reference_set *references, struct atls_appraisal *out)
+                        const struct atls_reference_set *references,
+                        struct atls_evidence_verdict *out)
 {
     size_t at = 0;
     int result = 0;
@@ -250,7 +251,8 @@ static int find_missing(const struct atls_psa_claims *claims,
 }
 
 int atls_match_components(const struct atls_psa_claims *claims,
-                          const struct atls_reference_set *references, struct atls_appraisal *out)
+                          const struct atls_reference_set *references,
+                          struct atls_evidence_verdict *out)
 {
     size_t at = 0;
     int result = 0;

@@ -15,7 +15,7 @@
 #define BUILD "atls-verifier " ATLS_VERSION
 
 /* Why; NULL where memory ran out. */
-static json_t *policy_claims(const struct atls_appraisal *appraisal)
+static json_t *policy_claims(const struct atls_evidence_verdict *appraisal)
 {
     json_t *claims =
         json_pack("{s:s, s:s}", "atls.reason", appraisal->reason, "atls.detail", appraisal->detail);
@@ -31,7 +31,7 @@ static json_t *policy_claims(const struct atls_appraisal *appraisal)
 
 /* All eight claims, as Veraison writes them; 0 says that no claim is made, and so does a terse
  * verifier's silence. */
-static void fill_submod(const struct atls_appraisal *appraisal, bool terse, char *policy_id,
+static void fill_submod(const struct atls_evidence_verdict *appraisal, bool terse, char *policy_id,
                         struct atls_ear_submod *submod)
 {
     submod->name = (char *)(uintptr_t)appraisal->scheme; /* only read */
@@ -46,8 +46,8 @@ static void fill_submod(const struct atls_appraisal *appraisal, bool terse, char
     submod->annotated_evidence = appraisal->annotated_evidence;
 }
 
-int atls_result_write(const struct atls_appraisal *appraisal, struct atls_bytes nonce, int64_t now,
-                      bool terse, const struct atls_result_rules *rules, char **jwtp)
+int atls_result_write(const struct atls_evidence_verdict *appraisal, struct atls_bytes nonce,
+                      int64_t now, bool terse, const struct atls_result_rules *rules, char **jwtp)
 {
     char developer[] = DEVELOPER, build[] = BUILD, policy_id[64];
     struct atls_ear_submod submod = {0};

@@ -19,8 +19,8 @@
 #define BUCKETS 4096
 
 struct entry {
-    struct atls_session session;
-    uint8_t seen[ATLS_SESSION_SUBMISSIONS][ATLS_EVIDENCE_DIGEST_SIZE];
+    struct atls_challenge_session session;
+    uint8_t seen[ATLS_CHALLENGE_SUBMISSIONS][ATLS_EVIDENCE_DIGEST_SIZE];
     size_t seen_count;
     struct entry *next_in_bucket;
     struct entry *older, *newer;
@@ -36,7 +36,7 @@ struct atls_sessions {
     size_t count, bytes;
 };
 
-const char *atls_session_status_name(enum atls_session_status status)
+const char *atls_challenge_status_name(enum atls_challenge_status status)
 {
     static const char *const names[] = {"waiting", "processing", "complete", "failed"};
 
@@ -64,12 +64,12 @@ struct atls_clock atls_clock_of_system(void)
     return (struct atls_clock){system_now, system_steady, NULL};
 }
 
-void atls_session_clear(struct atls_session *session)
+void atls_challenge_session_clear(struct atls_challenge_session *session)
 {
     free(session->evidence_type);
     free(session->evidence);
     free(session->result);
-    *session = (struct atls_session){0};
+    *session = (struct atls_challenge_session){0};
 }
 
 int atls_sessions_open(const struct atls_sessions_limits *limits, struct atls_clock clock,
@@ -87,11 +87,11 @@ int atls_sessions_open(const struct atls_sessions_limits *limits, struct atls_cl
     return 0;
 }
 
-bool atls_session_id_valid(const char *id)
+bool atls_challenge_session_id_valid(const char *id)
 {
-    if (strlen(id) != ATLS_SESSION_ID_SIZE)
+    if (strlen(id) != ATLS_CHALLENGE_ID_SIZE)
         return false;
-    for (size_t i = 0; i < ATLS_SESSION_ID_SIZE; i++) {
+    for (size_t i = 0; i < ATLS_CHALLENGE_ID_SIZE; i++) {
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;
 
         if (dash ? id[i] != '-' : !isxdigit((unsigned char)id[i]))
@@ -109,7 +109,7 @@ static struct entry **bucket_of(struct atls_sessions *sessions, const char *id)
     return &sessions->buckets[strtoul(digits, NULL, 16) % BUCKETS];
 }
 
-static size_t weight(const struct atls_session *session)
+static size_t weight(const struct atls_challenge_session *session)
 {
     return session->evidence_size + (session->result ? strlen(session->result) : 0);
 }
@@ -125,7 +125,7 @@ static void drop(struct atls_sessions *sessions, struct entry *entry)
     *(entry->newer ? &entry->newer->older : &sessions->newest) = entry->older;
     sessions->count--;
     sessions->bytes -= weight(&entry->session);
-    atls_session_clear(&entry->session);
+    atls_challenge_session_clear(&entry->session);
     free(entry);
 }
 
@@ -155,9 +155,9 @@ static bool too_much(const struct atls_sessions *sessions)
            sessions->bytes > sessions->limits.max_bytes;
 }
 
-static bool is_over(const struct atls_session *session)
+static bool is_over(const struct atls_challenge_session *session)
 {
-    return session->status == ATLS_SESSION_COMPLETE || session->status == ATLS_SESSION_FAILED;
+    return session->status == ATLS_CHALLENGE_COMPLETE || session->status == ATLS_CHALLENGE_FAILED;
 }
 
 /* Drops what is long expired, then as many completed sessions as the limits ask for, but KEEP. */
@@ -176,9 +176,10 @@ static void make_room(struct atls_sessions *sessions, const struct entry *keep)
     }
 }
 
-static int copy_session(const struct atls_session *from, struct atls_session *top)
+static int copy_session(const struct atls_challenge_session *from,
+                        struct atls_challenge_session *top)
 {
-    struct atls_session copy = *from;
+    struct atls_challenge_session copy = *from;
 
     copy.evidence_type = from->evidence_type ? strdup(from->evidence_type) : NULL;
     copy.result = from->result ? strdup(from->result) : NULL;
@@ -190,7 +191,7 @@ static int copy_session(const struct atls_session *from, struct atls_session *to
     }
     if ((from->evidence_type && !copy.evidence_type) || (from->result && !copy.result) ||
         (from->evidence && !copy.evidence)) {
-        atls_session_clear(&copy);
+        atls_challenge_session_clear(&copy);
         return atls_fail(-ENOMEM, NULL, "no memory for a session");
     }
     *top = copy;
@@ -198,7 +199,7 @@ static int copy_session(const struct atls_session *from, struct atls_session *to
 }
 
 /* A version 4 UUID (RFC 9562 section 5.4). */
-static int make_id(const struct atls_crypto *crypto, char id[ATLS_SESSION_ID_SIZE + 1])
+static int make_id(const struct atls_crypto *crypto, char id[ATLS_CHALLENGE_ID_SIZE + 1])
 {
     uint8_t u[16];
     int result = crypto->random(u, sizeof u);
@@ -207,7 +208,7 @@ static int make_id(const struct atls_crypto *crypto, char id[ATLS_SESSION_ID_SIZ
         return result;
     u[6] = (u[6] & 0x0f) | 0x40;
     u[8] = (u[8] & 0x3f) | 0x80;
-    snprintf(id, ATLS_SESSION_ID_SIZE + 1,
+    snprintf(id, ATLS_CHALLENGE_ID_SIZE + 1,
              "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
              u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14],
              u[15]);
@@ -227,12 +228,12 @@ static void insert(struct atls_sessions *sessions, struct entry *entry)
 }
 
 int atls_sessions_create(struct atls_sessions *sessions, struct atls_bytes nonce,
-                         struct atls_session *sessionp)
+                         struct atls_challenge_session *sessionp)
 {
     struct entry *entry;
     int result;
 
-    if (nonce.size < ATLS_SESSION_NONCE_MIN || nonce.size > ATLS_SESSION_NONCE_MAX)
+    if (nonce.size < ATLS_CHALLENGE_NONCE_MIN || nonce.size > ATLS_CHALLENGE_NONCE_MAX)
         return atls_fail(-EINVAL, NULL, "nonce of %zu bytes", nonce.size);
     entry = calloc(1, sizeof *entry);
     if (!entry)
@@ -267,7 +268,7 @@ static struct entry *find(struct atls_sessions *sessions, const char *id, int *e
     struct entry *entry = NULL;
     int result = 0;
 
-    if (!atls_session_id_valid(id))
+    if (!atls_challenge_session_id_valid(id))
         result = atls_fail(ATLS_E_MALFORMED, "RFC 9562 section 4", "not a UUID: \"%.64s\"", id);
     else
         entry = *bucket_of(sessions, id);
@@ -291,18 +292,18 @@ static int note_evidence(struct entry *entry, const uint8_t *digest, bool *repla
             return 0;
         }
     }
-    if (entry->seen_count == ATLS_SESSION_SUBMISSIONS)
+    if (entry->seen_count == ATLS_CHALLENGE_SUBMISSIONS)
         return atls_fail(ATLS_E_LIMIT, NULL, "more than %d submissions in one session",
-                         ATLS_SESSION_SUBMISSIONS);
+                         ATLS_CHALLENGE_SUBMISSIONS);
     memcpy(entry->seen[entry->seen_count++], digest, ATLS_EVIDENCE_DIGEST_SIZE);
-    entry->session.status = ATLS_SESSION_PROCESSING;
+    entry->session.status = ATLS_CHALLENGE_PROCESSING;
     *replayedp = false;
     return 0;
 }
 
 int atls_sessions_begin(struct atls_sessions *sessions, const char *id,
                         const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE],
-                        struct atls_session *sessionp, bool *replayedp)
+                        struct atls_challenge_session *sessionp, bool *replayedp)
 {
     struct entry *entry;
     int result;
@@ -318,19 +319,19 @@ int atls_sessions_begin(struct atls_sessions *sessions, const char *id,
 }
 
 int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
-                         enum atls_session_status status, const char *evidence_type,
+                         enum atls_challenge_status status, const char *evidence_type,
                          struct atls_bytes evidence, const char *result,
-                         struct atls_session *sessionp)
+                         struct atls_challenge_session *sessionp)
 {
     /* only read: copy_session() makes the copies */
-    struct atls_session outcome = {
+    struct atls_challenge_session outcome = {
         .status = status,
         .evidence_type = (char *)(uintptr_t)evidence_type,
         .evidence = (uint8_t *)(uintptr_t)evidence.data,
         .evidence_size = evidence.size,
         .result = (char *)(uintptr_t)result,
     };
-    struct atls_session kept = {0};
+    struct atls_challenge_session kept = {0};
     struct entry *entry;
     int error;
 
@@ -346,7 +347,7 @@ int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
     }
     if (entry && error == 0) { /* no entry is an error; the analyzer cannot know it */
         sessions->bytes -= weight(&entry->session);
-        atls_session_clear(&entry->session);
+        atls_challenge_session_clear(&entry->session);
         entry->session = kept;
         sessions->bytes += weight(&kept);
         make_room(sessions, entry);
@@ -356,7 +357,8 @@ int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
     return error;
 }
 
-int atls_sessions_get(struct atls_sessions *sessions, const char *id, struct atls_session *sessionp)
+int atls_sessions_get(struct atls_sessions *sessions, const char *id,
+                      struct atls_challenge_session *sessionp)
 {
     struct entry *entry;
     int result;

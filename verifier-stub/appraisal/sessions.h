@@ -10,18 +10,18 @@
 #include "rats/crypto/crypto.h"
 #include "verifier-stub/appraisal/evidence.h"
 
-#define ATLS_SESSION_ID_SIZE 36 /* text of a UUID */
-#define ATLS_SESSION_NONCE_MIN 8
-#define ATLS_SESSION_NONCE_MAX 64
-#define ATLS_SESSION_SUBMISSIONS 8 /* different evidence in one session */
+#define ATLS_CHALLENGE_ID_SIZE 36 /* text of a UUID */
+#define ATLS_CHALLENGE_NONCE_MIN 8
+#define ATLS_CHALLENGE_NONCE_MAX 64
+#define ATLS_CHALLENGE_SUBMISSIONS 8 /* different evidence in one session */
 
-enum atls_session_status {
-    ATLS_SESSION_WAITING,
-    ATLS_SESSION_PROCESSING,
-    ATLS_SESSION_COMPLETE,
-    ATLS_SESSION_FAILED
+enum atls_challenge_status {
+    ATLS_CHALLENGE_WAITING,
+    ATLS_CHALLENGE_PROCESSING,
+    ATLS_CHALLENGE_COMPLETE,
+    ATLS_CHALLENGE_FAILED
 };
-const char *atls_session_status_name(enum atls_session_status status);
+const char *atls_challenge_status_name(enum atls_challenge_status status);
 
 /* Both in milliseconds. A test brings its own. */
 struct atls_clock {
@@ -37,10 +37,10 @@ struct atls_sessions_limits {
     size_t max_bytes; /* evidence and results together */
 };
 
-struct atls_session { /* a copy; free the members with atls_session_clear() */
-    char id[ATLS_SESSION_ID_SIZE + 1];
-    enum atls_session_status status;
-    uint8_t nonce[ATLS_SESSION_NONCE_MAX];
+struct atls_challenge_session { /* a copy; free the members with atls_challenge_session_clear() */
+    char id[ATLS_CHALLENGE_ID_SIZE + 1];
+    enum atls_challenge_status status;
+    uint8_t nonce[ATLS_CHALLENGE_NONCE_MAX];
     size_t nonce_size;
     int64_t expiry;      /* milliseconds since 1970: what its client is told */
     int64_t deadline;    /* the same by the steady clock, which decides */
@@ -49,7 +49,7 @@ struct atls_session { /* a copy; free the members with atls_session_clear() */
     size_t evidence_size;
     char *result; /* NULL where there is none yet */
 };
-void atls_session_clear(struct atls_session *session);
+void atls_challenge_session_clear(struct atls_challenge_session *session);
 
 struct atls_sessions;
 int atls_sessions_open(const struct atls_sessions_limits *limits, struct atls_clock clock,
@@ -59,23 +59,23 @@ size_t atls_sessions_count(struct atls_sessions *sessions);
 
 /* Every ID below is text as the client sent it. ATLS_E_MALFORMED: no UUID (RFC 9562 section 4).
  * ATLS_E_MISSING: no such session. ATLS_E_EXPIRED: there was one. */
-bool atls_session_id_valid(const char *id);
+bool atls_challenge_session_id_valid(const char *id);
 
 /* A waiting session for a nonce of 8..64 bytes. ATLS_E_LIMIT: too many sessions wait. -errno. */
 int atls_sessions_create(struct atls_sessions *sessions, struct atls_bytes nonce,
-                         struct atls_session *sessionp);
+                         struct atls_challenge_session *sessionp);
 /* Evidence has come, DIGEST tells it from other evidence: the session is now processing, unless
  * *REPLAYEDP. ATLS_E_LIMIT: too many submissions in one session. */
 int atls_sessions_begin(struct atls_sessions *sessions, const char *id,
                         const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE],
-                        struct atls_session *sessionp, bool *replayedp);
+                        struct atls_challenge_session *sessionp, bool *replayedp);
 /* Ends the processing; what is given is copied, RESULT NULL where it failed. -ENOMEM. */
 int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
-                         enum atls_session_status status, const char *evidence_type,
+                         enum atls_challenge_status status, const char *evidence_type,
                          struct atls_bytes evidence, const char *result,
-                         struct atls_session *sessionp);
+                         struct atls_challenge_session *sessionp);
 int atls_sessions_get(struct atls_sessions *sessions, const char *id,
-                      struct atls_session *sessionp);
+                      struct atls_challenge_session *sessionp);
 /* 0 also where there is no such session, as at Veraison. */
 int atls_sessions_delete(struct atls_sessions *sessions, const char *id);
 

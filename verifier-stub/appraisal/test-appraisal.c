@@ -341,7 +341,7 @@ static struct test_recipe recipe_of(const struct row *row)
 #define TEST_NOW 1700000000 /* 6553f100 */
 
 static int appraise_with(struct atls_store *with, const char *media_type, struct atls_bytes body,
-                         struct atls_bytes expected, struct atls_appraisal *appraisalp)
+                         struct atls_bytes expected, struct atls_evidence_verdict *appraisalp)
 {
     struct atls_appraiser appraiser = {with, &atls_crypto_gnutls, NULL, true, TEST_NOW};
     struct atls_evidence evidence;
@@ -355,14 +355,14 @@ static int appraise_with(struct atls_store *with, const char *media_type, struct
 }
 
 static void appraise(const char *media_type, struct atls_bytes body,
-                     struct atls_appraisal *appraisalp)
+                     struct atls_evidence_verdict *appraisalp)
 {
     struct atls_bytes expected = ATLS_BYTES(nonce, sizeof nonce);
 
     assert_int_equal(appraise_with(store, media_type, body, expected, appraisalp), 0);
 }
 
-static void check_mismatches(const struct row *row, const struct atls_appraisal *appraisal)
+static void check_mismatches(const struct row *row, const struct atls_evidence_verdict *appraisal)
 {
     size_t count = 0;
 
@@ -383,7 +383,7 @@ static void test_row(void **state)
 {
     const struct row *row = *state;
     struct test_recipe recipe = recipe_of(row);
-    struct atls_appraisal appraisal;
+    struct atls_evidence_verdict appraisal;
     static uint8_t evidence[TEST_EVIDENCE_MAX];
     size_t size = row->psa ? test_psa_token(&recipe, evidence) : test_cab(&recipe, evidence);
 
@@ -407,14 +407,14 @@ static void test_row(void **state)
     if (appraisal.has_key)
         assert_true(atls_public_key_equal(&appraisal.key, &devices[row->device].ik.public_key));
     assert_true(appraisal.detail[0] != 0);
-    atls_appraisal_clear(&appraisal);
+    atls_evidence_verdict_clear(&appraisal);
 }
 
 static void test_expected_and_measured(void **state)
 {
     struct row row = {.components = {BL, {"FW", "2.3.0", 0xf3, 0x52}, CFG}};
     struct test_recipe recipe = recipe_of(&row);
-    struct atls_appraisal appraisal;
+    struct atls_evidence_verdict appraisal;
     uint8_t expected[32], measured[32];
     static uint8_t cab[TEST_EVIDENCE_MAX];
     json_t *wanted;
@@ -427,7 +427,7 @@ static void test_expected_and_measured(void **state)
                        atls_json_hex(ATLS_BYTES(measured, 32)));
     assert_true(json_equal(appraisal.mismatches, wanted));
     json_decref(wanted);
-    atls_appraisal_clear(&appraisal);
+    atls_evidence_verdict_clear(&appraisal);
 }
 
 /* A token by itself: "the signature structure MUST be a tagged (18) COSE_Sign1 ... The CWT CBOR tag
@@ -454,7 +454,7 @@ static void test_tags_of_a_token(void **state)
 
     recipe.profile = ATLS_PSA_RFC9783;
     for (size_t i = 0; i < COUNT(tags); i++) {
-        struct atls_appraisal appraisal;
+        struct atls_evidence_verdict appraisal;
         size_t size;
 
         recipe.untagged = tags[i].untagged;
@@ -465,7 +465,7 @@ static void test_tags_of_a_token(void **state)
         assert_string_equal(appraisal.reason, tags[i].reason);
         if (strcmp(appraisal.reason, "ok") != 0)
             assert_string_equal(appraisal.clause, "RFC 9783 section 5.1.1");
-        atls_appraisal_clear(&appraisal);
+        atls_evidence_verdict_clear(&appraisal);
     }
 }
 
@@ -497,7 +497,7 @@ static void test_times_of_tokens(void **state)
         struct row row = {.prototype = i % PLACES == PROTOTYPE_KAT};
         struct test_recipe recipe = recipe_of(&row);
         bool bare = i % PLACES == BARE, in_kat = i % PLACES == KAT || row.prototype;
-        struct atls_appraisal appraisal;
+        struct atls_evidence_verdict appraisal;
 
         *(in_kat ? &recipe.kat_pair : &recipe.pat_pair) =
             ATLS_BYTES(pairs[i / PLACES].pair, pairs[i / PLACES].size);
@@ -509,7 +509,7 @@ static void test_times_of_tokens(void **state)
             fail_msg("%s in %s: expected %s, came %s (%s, %s)", pairs[i / PLACES].what,
                      places[i % PLACES], pairs[i / PLACES].reason, appraisal.reason,
                      appraisal.detail, appraisal.clause);
-        atls_appraisal_clear(&appraisal);
+        atls_evidence_verdict_clear(&appraisal);
     }
 }
 
@@ -519,7 +519,7 @@ static void test_same_in_other_forms(void **state)
     struct row row = {.name = NULL};
     struct test_recipe recipe = recipe_of(&row);
     static uint8_t cab[TEST_EVIDENCE_MAX];
-    struct atls_appraisal appraisal;
+    struct atls_evidence_verdict appraisal;
     struct atls_cmw *cmw;
     uint8_t *json;
     size_t size;
@@ -532,13 +532,13 @@ static void test_same_in_other_forms(void **state)
     atls_cmw_free(cmw);
     appraise("application/vnd.veraison.cmw+json", ATLS_BYTES(json, size), &appraisal);
     assert_string_equal(appraisal.reason, "ok");
-    atls_appraisal_clear(&appraisal);
+    atls_evidence_verdict_clear(&appraisal);
     free(json);
     recipe.untagged = false;
     size = test_psa_token(&recipe, cab);
     appraise(ATLS_MT_PSA_RFC9783, ATLS_BYTES(cab, size), &appraisal);
     assert_string_equal(appraisal.reason, "ok");
-    atls_appraisal_clear(&appraisal);
+    atls_evidence_verdict_clear(&appraisal);
 }
 
 /* An empty body, whatever lies behind it, is no CMW and no bundle of the prototype. */
@@ -566,7 +566,7 @@ static void test_many_components(void **state)
     static uint8_t cab[TEST_EVIDENCE_MAX];
     struct row row = {.name = NULL};
     struct test_recipe recipe = recipe_of(&row);
-    struct atls_appraisal appraisal;
+    struct atls_evidence_verdict appraisal;
 
     for (size_t i = 0; i < 600; i++) {
         snprintf(names[i], sizeof names[i], "M%04zu", i);
@@ -580,7 +580,7 @@ static void test_many_components(void **state)
     assert_int_equal(json_integer_value(json_object_get(appraisal.annotated_evidence,
                                                         "atls.software-component-count")),
                      600);
-    atls_appraisal_clear(&appraisal);
+    atls_evidence_verdict_clear(&appraisal);
 }
 
 /* A fake store that fails: no verdict may come of it. */
@@ -615,7 +615,7 @@ static void test_broken_store(void **state)
     struct test_recipe recipe = recipe_of(&row);
     static uint8_t cab[TEST_EVIDENCE_MAX];
     size_t size = test_cab(&recipe, cab);
-    struct atls_appraisal appraisal = {.reason = "untouched"};
+    struct atls_evidence_verdict appraisal = {.reason = "untouched"};
 
     for (size_t i = 0; i < COUNT(broken); i++) {
         struct atls_store fake = {.ops = &broken[i]};
@@ -626,13 +626,13 @@ static void test_broken_store(void **state)
     }
 }
 
-static void check_match(struct atls_appraisal *appraisal, const char *reason)
+static void check_match(struct atls_evidence_verdict *appraisal, const char *reason)
 {
     bool fits = strcmp(reason, "ok") == 0;
 
     assert_string_equal(appraisal->reason ? appraisal->reason : "ok", reason);
     assert_int_equal(appraisal->trust_vector[ATLS_EXECUTABLES], fits ? 2 : 33);
-    atls_appraisal_clear(appraisal);
+    atls_evidence_verdict_clear(appraisal);
 }
 
 /* The references' own gaps: what a reference value does not give is not compared. */
@@ -667,7 +667,7 @@ static void test_partial_references(void **state)
                                              .digest_size = 32,
                                              .signer_id_size = table[i].signer_size};
         struct atls_reference_set set = {&value, 1};
-        struct atls_appraisal appraisal = {.reason = NULL};
+        struct atls_evidence_verdict appraisal = {.reason = NULL};
 
         memset(value.digest, table[i].fill, 32);
         assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
@@ -726,7 +726,7 @@ static void test_what_is_required(void **state)
         struct atls_reference_value values[3] = {0};
         struct atls_psa_claims claims = {.components = components};
         struct atls_reference_set set = {values, 0};
-        struct atls_appraisal appraisal = {.reason = NULL};
+        struct atls_evidence_verdict appraisal = {.reason = NULL};
 
         for (size_t j = 0; j < 3; j++) {
             memset(digests[j], table[i].measured[j], 32);
@@ -770,7 +770,7 @@ static void test_hash_algorithms(void **state)
                                                    atls_bytes_of_text(table[i].description)};
         struct atls_psa_claims claims = {.components = &component, .component_count = 1};
         struct atls_reference_set set = {&value, 1};
-        struct atls_appraisal appraisal = {.reason = NULL};
+        struct atls_evidence_verdict appraisal = {.reason = NULL};
 
         assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
         check_match(&appraisal, table[i].reason);
@@ -806,7 +806,7 @@ static void test_validity(void **state)
     size_t size = test_cab(&recipe, cab);
 
     for (size_t i = 0; i < COUNT(table); i++) {
-        struct atls_appraisal appraisal;
+        struct atls_evidence_verdict appraisal;
         struct atls_store *other;
         struct atls_corim corim;
         uint8_t *encoded;
@@ -829,7 +829,7 @@ static void test_validity(void **state)
                                     strstr(appraisal.detail, "outside of its validity")
                                 ? appraisal.detail
                                 : NULL);
-        atls_appraisal_clear(&appraisal);
+        atls_evidence_verdict_clear(&appraisal);
         atls_store_close(other);
         atls_corim_clear(&corim);
         free(encoded);
@@ -847,7 +847,7 @@ static void test_empty_store(void **state)
     assert_int_equal(atls_store_open("memory", &empty), 0);
     for (size_t psa = 0; psa < 2; psa++) {
         size_t size = psa ? test_psa_token(&recipe, evidence) : test_cab(&recipe, evidence);
-        struct atls_appraisal appraisal;
+        struct atls_evidence_verdict appraisal;
 
         assert_int_equal(appraise_with(empty, psa ? ATLS_MT_PSA_TOKEN : "application/cmw",
                                        ATLS_BYTES(evidence, size), ATLS_BYTES(nonce, 32),
@@ -856,7 +856,7 @@ static void test_empty_store(void **state)
         assert_string_equal(appraisal.reason, "unknown-attestation-key");
         assert_int_equal(appraisal.tier, ATLS_TIER_CONTRAINDICATED);
         assert_memory_equal(appraisal.trust_vector, vectors[FAILED], sizeof *vectors);
-        atls_appraisal_clear(&appraisal);
+        atls_evidence_verdict_clear(&appraisal);
     }
     atls_store_close(empty);
 }
@@ -878,7 +878,7 @@ static void test_vectors_of_veraison(void **state)
         struct atls_bytes token = test_vector("psa/services/psa.good.cose");
         struct atls_store_import import;
         struct atls_store *other;
-        struct atls_appraisal appraisal;
+        struct atls_evidence_verdict appraisal;
 
         assert_int_equal(atls_store_open("memory", &other), 0);
         assert_int_equal(atls_store_import_corim(other, corim, &import), 0);
@@ -889,7 +889,7 @@ static void test_vectors_of_veraison(void **state)
         assert_non_null(strstr(appraisal.detail, "endorsed, but for another signer"));
         assert_memory_equal(appraisal.trust_vector, vectors[EXECUTABLES], sizeof *vectors);
         assert_int_equal(json_array_size(appraisal.mismatches), 3);
-        atls_appraisal_clear(&appraisal);
+        atls_evidence_verdict_clear(&appraisal);
         atls_store_close(other);
         test_vector_free(corim);
         test_vector_free(token);
@@ -930,7 +930,7 @@ static void test_vectors_of_tf_m(void **state)
         struct atls_psa_component components[8];
         struct atls_psa_claims claims;
         struct atls_cose_sign1 message;
-        struct atls_appraisal appraisal;
+        struct atls_evidence_verdict appraisal;
 
         assert_int_equal(atls_cose_sign1_parse(token, ATLS_COSE_TAG_EITHER, NULL, &message), 0);
         assert_int_equal(atls_psa_claims_parse(message.payload, components, 8, &claims), 0);
@@ -939,7 +939,7 @@ static void test_vectors_of_tf_m(void **state)
         if (strcmp(appraisal.reason, "unknown-component") != 0)
             fail_msg("%s: %s: %s", names[i], appraisal.reason, appraisal.detail);
         assert_int_equal(appraisal.trust_vector[ATLS_HARDWARE], 2);
-        atls_appraisal_clear(&appraisal);
+        atls_evidence_verdict_clear(&appraisal);
         test_vector_free(token);
     }
 }
@@ -951,7 +951,7 @@ static void test_broken_prototypes(void **state)
     struct row row = {.prototype = true};
     struct test_recipe recipe = recipe_of(&row);
     struct atls_bytes kat, pat, broken;
-    struct atls_appraisal appraisal;
+    struct atls_evidence_verdict appraisal;
     size_t size = test_cab(&recipe, bundle);
     struct atls_sink sink = atls_sink_of(other, sizeof other);
 
@@ -960,7 +960,7 @@ static void test_broken_prototypes(void **state)
         appraise("application/cmw", ATLS_BYTES(bundle, wrong), &appraisal);
         assert_string_equal(appraisal.reason, "malformed-cmw");
         assert_int_equal(appraisal.tier, ATLS_TIER_CONTRAINDICATED);
-        atls_appraisal_clear(&appraisal);
+        atls_evidence_verdict_clear(&appraisal);
     }
     assert_int_equal(atls_prototype_bundle_split(ATLS_BYTES(bundle, size), &kat, &pat), 0);
     pat = ATLS_BYTES(pat.data + 1, pat.size - 1);
@@ -968,7 +968,7 @@ static void test_broken_prototypes(void **state)
     assert_int_equal(atls_sink_done(&sink, &broken), 0);
     appraise("application/cmw", broken, &appraisal);
     assert_string_equal(appraisal.reason, "malformed-cose");
-    atls_appraisal_clear(&appraisal);
+    atls_evidence_verdict_clear(&appraisal);
 }
 
 int main(void)

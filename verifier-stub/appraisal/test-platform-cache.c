@@ -84,7 +84,7 @@ static const struct row rows[] = {
 };
 
 static void appraise(const struct row *row, bool second, const struct atls_appraiser *appraiser,
-                     struct atls_appraisal *appraisalp)
+                     struct atls_evidence_verdict *appraisalp)
 {
     static uint8_t cab[TEST_EVIDENCE_MAX];
     uint8_t nonces[2][32];
@@ -128,14 +128,14 @@ static void test_row(void **state)
     const struct row *row = *state;
     struct atls_clock clock = {tell_now, tell_now, NULL};
     struct atls_appraiser appraiser = {.crypto = &counting, .annotates = true};
-    struct atls_appraisal appraisal;
+    struct atls_evidence_verdict appraisal;
 
     now = 1000;
     assert_int_equal(atls_store_open_memory(&appraiser.store), 0);
     assert_int_equal(atls_platform_cache_open(LIFETIME, clock, &appraiser.cache), 0);
     endorse(appraiser.store, devices, 2);
     appraise(row, false, &appraiser, &appraisal);
-    atls_appraisal_clear(&appraisal);
+    atls_evidence_verdict_clear(&appraisal);
     if (row->before == EXPIRY)
         now += LIFETIME * 1000;
     if (row->before == ENDORSEMENTS)
@@ -152,7 +152,7 @@ static void test_row(void **state)
     assert_int_equal(appraisal.annotated_evidence != NULL, row->hardware == 2);
     if (appraisal.has_key)
         assert_true(atls_public_key_equal(&appraisal.key, &devices[row->device].ik.public_key));
-    atls_appraisal_clear(&appraisal);
+    atls_evidence_verdict_clear(&appraisal);
     atls_platform_cache_close(appraiser.cache);
     atls_store_close(appraiser.store);
 }
@@ -181,7 +181,7 @@ static void test_validity(void **state)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct atls_clock clock = {tell_now, tell_now, NULL};
         struct atls_appraiser appraiser = {.crypto = &counting, .now = 1000};
-        struct atls_appraisal appraisal;
+        struct atls_evidence_verdict appraisal;
         struct atls_corim corim;
 
         now = 1000000;
@@ -195,14 +195,14 @@ static void test_validity(void **state)
         assert_int_equal(appraiser.store->ops->add(appraiser.store, &corim), 0);
         appraise(&row, false, &appraiser, &appraisal);
         assert_string_equal(appraisal.reason, "ok");
-        atls_appraisal_clear(&appraisal);
+        atls_evidence_verdict_clear(&appraisal);
         now += table[i].later * 1000;
         appraiser.now += table[i].later;
         appraise(&row, true, &appraiser, &appraisal);
         if (strcmp(appraisal.reason, table[i].reason) != 0 ||
             verifications != table[i].verifications)
             fail_msg("row %zu: %s, %u verifications", i, appraisal.reason, verifications);
-        atls_appraisal_clear(&appraisal);
+        atls_evidence_verdict_clear(&appraisal);
         atls_corim_clear(&corim);
         atls_platform_cache_close(appraiser.cache);
         atls_store_close(appraiser.store);
@@ -227,7 +227,7 @@ static void test_failures(void **state)
     static uint8_t cab[TEST_EVIDENCE_MAX];
     static const uint8_t nonce[32] = {1};
     struct atls_appraiser appraiser = {.crypto = &counting};
-    struct atls_appraisal appraisal = {.reason = "untouched"};
+    struct atls_evidence_verdict appraisal = {.reason = "untouched"};
     struct atls_crypto unable = atls_crypto_gnutls;
     struct atls_evidence evidence;
     const char *reason;

@@ -39,49 +39,49 @@ static struct atls_sessions *open_with(size_t max_sessions, size_t max_bytes)
 
 static void create(struct atls_sessions *sessions, char *id)
 {
-    struct atls_session session;
+    struct atls_challenge_session session;
 
     assert_int_equal(atls_sessions_create(sessions, ATLS_BYTES(nonce, 32), &session), 0);
     memcpy(id, session.id, sizeof session.id);
-    atls_session_clear(&session);
+    atls_challenge_session_clear(&session);
 }
 
 static int begin(struct atls_sessions *sessions, const char *id, uint8_t number, bool *replayedp)
 {
     uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE] = {number};
-    struct atls_session session;
+    struct atls_challenge_session session;
     int result = atls_sessions_begin(sessions, id, digest, &session, replayedp);
 
     if (result == 0)
-        atls_session_clear(&session);
+        atls_challenge_session_clear(&session);
     return result;
 }
 
 static int finish(struct atls_sessions *sessions, const char *id, const char *result)
 {
-    struct atls_session session;
+    struct atls_challenge_session session;
     int error =
-        atls_sessions_finish(sessions, id, result ? ATLS_SESSION_COMPLETE : ATLS_SESSION_FAILED,
+        atls_sessions_finish(sessions, id, result ? ATLS_CHALLENGE_COMPLETE : ATLS_CHALLENGE_FAILED,
                              "application/cmw", ATLS_BYTES("evidence", 8), result, &session);
 
     if (error == 0)
-        atls_session_clear(&session);
+        atls_challenge_session_clear(&session);
     return error;
 }
 
 static void test_life(void **state)
 {
     struct atls_sessions *sessions = open_with(10, 1000);
-    struct atls_session session;
-    char id[ATLS_SESSION_ID_SIZE + 1];
+    struct atls_challenge_session session;
+    char id[ATLS_CHALLENGE_ID_SIZE + 1];
     bool replayed = true;
 
     memset(nonce, 7, sizeof nonce);
     create(sessions, id);
-    assert_true(atls_session_id_valid(id));
+    assert_true(atls_challenge_session_id_valid(id));
     assert_int_equal(id[14], '4'); /* RFC 9562 5.4 */
     assert_int_equal(atls_sessions_get(sessions, id, &session), 0);
-    assert_int_equal(session.status, ATLS_SESSION_WAITING);
+    assert_int_equal(session.status, ATLS_CHALLENGE_WAITING);
     assert_int_equal(session.expiry, time_now + LIFETIME);
     assert_int_equal(session.nonce_size, 32);
     assert_memory_equal(session.nonce, nonce, 32);
@@ -90,17 +90,17 @@ static void test_life(void **state)
     assert_int_equal(begin(sessions, id, 1, &replayed), 0);
     assert_false(replayed);
     assert_int_equal(atls_sessions_get(sessions, id, &session), 0);
-    assert_int_equal(session.status, ATLS_SESSION_PROCESSING);
+    assert_int_equal(session.status, ATLS_CHALLENGE_PROCESSING);
     assert_int_equal(finish(sessions, id, "result"), 0);
     assert_int_equal(atls_sessions_get(sessions, id, &session), 0);
-    assert_int_equal(session.status, ATLS_SESSION_COMPLETE);
+    assert_int_equal(session.status, ATLS_CHALLENGE_COMPLETE);
     assert_string_equal(session.result, "result");
     assert_string_equal(session.evidence_type, "application/cmw");
     assert_memory_equal(session.evidence, "evidence", 8);
     assert_int_equal(session.expiry, time_now + LIFETIME); /* as it was opened */
     assert_int_equal(session.nonce_size, 32);
     assert_memory_equal(session.nonce, nonce, 32);
-    atls_session_clear(&session);
+    atls_challenge_session_clear(&session);
     assert_int_equal(atls_sessions_delete(sessions, id), 0);
     assert_int_equal(atls_sessions_get(sessions, id, &session), ATLS_E_MISSING);
     assert_int_equal(atls_sessions_delete(sessions, id), 0);
@@ -115,14 +115,14 @@ static void test_clock_is_set(void **state)
 
     for (size_t i = 0; i < 2; i++) {
         struct atls_sessions *sessions = open_with(10, 1000);
-        struct atls_session session;
-        char id[ATLS_SESSION_ID_SIZE + 1];
+        struct atls_challenge_session session;
+        char id[ATLS_CHALLENGE_ID_SIZE + 1];
 
         create(sessions, id);
         wall_offset = offsets[i];
         time_now += LIFETIME - 1;
         assert_int_equal(atls_sessions_get(sessions, id, &session), 0);
-        atls_session_clear(&session);
+        atls_challenge_session_clear(&session);
         time_now += 1;
         assert_int_equal(atls_sessions_get(sessions, id, &session), ATLS_E_EXPIRED);
         wall_offset = 0;
@@ -133,8 +133,8 @@ static void test_clock_is_set(void **state)
 static void test_expiry(void **state)
 {
     struct atls_sessions *sessions = open_with(10, 1000);
-    struct atls_session session;
-    char id[ATLS_SESSION_ID_SIZE + 1], other[ATLS_SESSION_ID_SIZE + 1];
+    struct atls_challenge_session session;
+    char id[ATLS_CHALLENGE_ID_SIZE + 1], other[ATLS_CHALLENGE_ID_SIZE + 1];
     bool replayed;
 
     create(sessions, id);
@@ -157,7 +157,7 @@ static void test_expiry(void **state)
 static void test_replay(void **state)
 {
     struct atls_sessions *sessions = open_with(10, 1000);
-    char id[ATLS_SESSION_ID_SIZE + 1], other[ATLS_SESSION_ID_SIZE + 1];
+    char id[ATLS_CHALLENGE_ID_SIZE + 1], other[ATLS_CHALLENGE_ID_SIZE + 1];
     bool replayed;
 
     create(sessions, id);
@@ -170,7 +170,7 @@ static void test_replay(void **state)
     assert_true(replayed);
     assert_int_equal(begin(sessions, other, 1, &replayed), 0);
     assert_false(replayed); /* its nonce will not fit, which is another matter */
-    for (uint8_t i = 2; i <= ATLS_SESSION_SUBMISSIONS; i++) {
+    for (uint8_t i = 2; i <= ATLS_CHALLENGE_SUBMISSIONS; i++) {
         assert_int_equal(begin(sessions, id, i, &replayed), 0);
         assert_false(replayed);
     }
@@ -183,8 +183,8 @@ static void test_replay(void **state)
 static void test_number_is_bounded(void **state)
 {
     struct atls_sessions *sessions = open_with(3, 1000);
-    struct atls_session session;
-    char id[4][ATLS_SESSION_ID_SIZE + 1];
+    struct atls_challenge_session session;
+    char id[4][ATLS_CHALLENGE_ID_SIZE + 1];
     bool replayed;
 
     for (size_t i = 0; i < 3; i++)
@@ -197,7 +197,7 @@ static void test_number_is_bounded(void **state)
     create(sessions, id[3]); /* the completed one makes room */
     assert_int_equal(atls_sessions_get(sessions, id[1], &session), ATLS_E_MISSING);
     assert_int_equal(atls_sessions_get(sessions, id[0], &session), 0);
-    atls_session_clear(&session);
+    atls_challenge_session_clear(&session);
     time_now += LIFETIME; /* all are expired: room again */
     create(sessions, id[1]);
     atls_sessions_close(sessions);
@@ -206,8 +206,8 @@ static void test_number_is_bounded(void **state)
 static void test_bytes_are_bounded(void **state)
 {
     struct atls_sessions *sessions = open_with(100, 40);
-    struct atls_session session;
-    char id[4][ATLS_SESSION_ID_SIZE + 1];
+    struct atls_challenge_session session;
+    char id[4][ATLS_CHALLENGE_ID_SIZE + 1];
     bool replayed;
 
     for (size_t i = 0; i < 4; i++) { /* 8 bytes of evidence and 6 of result each */
@@ -218,17 +218,17 @@ static void test_bytes_are_bounded(void **state)
     assert_int_equal(atls_sessions_count(sessions), 2);
     assert_int_equal(atls_sessions_get(sessions, id[1], &session), ATLS_E_MISSING);
     assert_int_equal(atls_sessions_get(sessions, id[3], &session), 0);
-    atls_session_clear(&session);
+    atls_challenge_session_clear(&session);
     assert_int_equal(finish(sessions, id[3], NULL), 0); /* failed: the result goes */
     assert_int_equal(atls_sessions_get(sessions, id[3], &session), 0);
-    assert_int_equal(session.status, ATLS_SESSION_FAILED);
+    assert_int_equal(session.status, ATLS_CHALLENGE_FAILED);
     assert_null(session.result);
-    atls_session_clear(&session);
+    atls_challenge_session_clear(&session);
     for (int i = 0; i < 9; i++) /* what takes the place of something else counts once */
         assert_int_equal(finish(sessions, id[3], "result"), 0);
     assert_int_equal(atls_sessions_count(sessions), 2);
     assert_int_equal(atls_sessions_get(sessions, id[2], &session), 0);
-    atls_session_clear(&session);
+    atls_challenge_session_clear(&session);
     atls_sessions_close(sessions);
 }
 
@@ -247,8 +247,8 @@ static void test_ids(void **state)
         " c5bd88b-c922-482b-ad9f-097e187b42a1",
     };
     struct atls_sessions *sessions = open_with(10, 1000);
-    struct atls_session session;
-    char id[ATLS_SESSION_ID_SIZE + 1], upper[ATLS_SESSION_ID_SIZE + 1] = {0};
+    struct atls_challenge_session session;
+    char id[ATLS_CHALLENGE_ID_SIZE + 1], upper[ATLS_CHALLENGE_ID_SIZE + 1] = {0};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(atls_sessions_get(sessions, bad[i], &session), ATLS_E_MALFORMED);
@@ -257,10 +257,10 @@ static void test_ids(void **state)
     assert_int_equal(atls_sessions_get(sessions, "5c5bd88b-c922-482b-ad9f-097e187b42a1", &session),
                      ATLS_E_MISSING);
     create(sessions, id);
-    for (size_t i = 0; i < ATLS_SESSION_ID_SIZE; i++)
+    for (size_t i = 0; i < ATLS_CHALLENGE_ID_SIZE; i++)
         upper[i] = id[i] >= 'a' && id[i] <= 'f' ? (char)(id[i] - 32) : id[i];
     assert_int_equal(atls_sessions_get(sessions, upper, &session), 0); /* RFC 9562 4 */
-    atls_session_clear(&session);
+    atls_challenge_session_clear(&session);
     atls_sessions_close(sessions);
 }
 
@@ -285,7 +285,7 @@ static void test_ids_are_of_version_4(void **state)
     struct atls_sessions_limits limits = {LIFETIME, 10, 1000};
     struct atls_crypto crypto = atls_crypto_gnutls;
     struct atls_sessions *sessions;
-    char id[ATLS_SESSION_ID_SIZE + 1];
+    char id[ATLS_CHALLENGE_ID_SIZE + 1];
 
     crypto.random = make_random;
     assert_int_equal(atls_sessions_open(&limits, (struct atls_clock){tell_time, tell_time, NULL},
@@ -307,7 +307,7 @@ static void test_nonce_bounds(void **state)
     } table[] = {{0, false}, {7, false}, {8, true}, {64, true}, {65, false}};
     struct atls_sessions *sessions = open_with(10, 1000);
     uint8_t long_nonce[65] = {0};
-    struct atls_session session;
+    struct atls_challenge_session session;
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         int result =
@@ -315,7 +315,7 @@ static void test_nonce_bounds(void **state)
 
         assert_int_equal(result == 0, table[i].good);
         if (result == 0)
-            atls_session_clear(&session);
+            atls_challenge_session_clear(&session);
     }
     atls_sessions_close(sessions);
 }

@@ -39,7 +39,7 @@ static json_t *accepted_types(void)
     return accept;
 }
 
-static json_t *evidence_json(const struct atls_session *session)
+static json_t *evidence_json(const struct atls_challenge_session *session)
 {
     return json_pack(
         "{s:s, s:o}", "type", session->evidence_type, "value",
@@ -48,10 +48,11 @@ static json_t *evidence_json(const struct atls_session *session)
 
 /* A terse verifier says what may be posted where that is still to be done, and repeats nothing. */
 static void answer_session(const struct atls_api *api, unsigned status,
-                           const struct atls_session *session, struct atls_response *response)
+                           const struct atls_challenge_session *session,
+                           struct atls_response *response)
 {
     json_t *json =
-        json_pack("{s:s, s:o}", "status", atls_session_status_name(session->status), "nonce",
+        json_pack("{s:s, s:o}", "status", atls_challenge_status_name(session->status), "nonce",
                   base64_json(api->nonce_dialect, ATLS_BYTES(session->nonce, session->nonce_size)));
 
     if (json && !(api->terse && session->result)) {
@@ -92,8 +93,8 @@ static int take_random_nonce(const struct atls_api *api, const char *text, uint8
     uint64_t size = DEFAULT_NONCE_SIZE;
 
     if (text && (!isdigit((unsigned char)text[0]) || strpbrk(text, "xX") ||
-                 atls_parse_number(text, "nonceSize", ATLS_SESSION_NONCE_MIN,
-                                   ATLS_SESSION_NONCE_MAX, &size) != 0))
+                 atls_parse_number(text, "nonceSize", ATLS_CHALLENGE_NONCE_MIN,
+                                   ATLS_CHALLENGE_NONCE_MAX, &size) != 0))
         return atls_fail(ATLS_E_LIMIT, NULL, "nonceSize must be in range 8..64");
     *sizep = (size_t)size;
     return api->crypto->random(nonce, (size_t)size);
@@ -113,7 +114,7 @@ static int take_given_nonce(const char *text, uint8_t *nonce, size_t *sizep)
         return atls_fail(ATLS_E_MALFORMED, NULL, "nonce must be valid base64");
     if (result < 0)
         return result;
-    if (size < ATLS_SESSION_NONCE_MIN || size > ATLS_SESSION_NONCE_MAX) {
+    if (size < ATLS_CHALLENGE_NONCE_MIN || size > ATLS_CHALLENGE_NONCE_MAX) {
         free(data);
         return atls_fail(ATLS_E_LIMIT, NULL, "nonce must be between 8 and 64 bytes long; got %zu",
                          size);
@@ -141,8 +142,8 @@ static int take_nonce(const struct atls_api *api, const struct atls_request *req
 void atls_answer_new_session(const struct atls_api *api, const struct atls_request *request,
                              struct atls_response *response)
 {
-    uint8_t nonce[ATLS_SESSION_NONCE_MAX];
-    struct atls_session session;
+    uint8_t nonce[ATLS_CHALLENGE_NONCE_MAX];
+    struct atls_challenge_session session;
     size_t size = 0;
     int result;
 
@@ -165,11 +166,11 @@ void atls_answer_new_session(const struct atls_api *api, const struct atls_reque
     answer_session(api, 201, &session, response);
     if (asprintf(&response->location, "session/%s", session.id) < 0)
         response->location = NULL;
-    atls_session_clear(&session);
+    atls_challenge_session_clear(&session);
 }
 
 static void tell_appraisal(const struct atls_api *api, const char *id, const char *media_type,
-                           const struct atls_appraisal *appraisal)
+                           const struct atls_evidence_verdict *appraisal)
 {
     if (!atls_events_heard(api->events))
         return;
@@ -184,50 +185,51 @@ static void tell_appraisal(const struct atls_api *api, const char *id, const cha
 
 /* The result for evidence that is posted to a session: *JWTP is allocated. */
 static int make_result(const struct atls_api *api, const struct atls_evidence *evidence,
-                       const struct atls_session *session, bool replayed, char **jwtp)
+                       const struct atls_challenge_session *session, bool replayed, char **jwtp)
 {
     struct atls_bytes nonce = ATLS_BYTES(session->nonce, session->nonce_size);
-    struct atls_appraisal appraisal = {.scheme = atls_evidence_scheme(evidence->kind)};
+    struct atls_evidence_verdict appraisal = {.scheme = atls_evidence_scheme(evidence->kind)};
     int64_t now = api->clock.now(api->clock.context) / 1000;
     struct atls_appraiser appraiser = {api->store, api->crypto, api->cache, !api->terse, now};
     int error = 0;
 
     if (replayed)
-        atls_appraisal_condemn(&appraisal, "evidence-replayed", NULL,
-                               "this evidence was posted to this session before");
+        atls_evidence_verdict_condemn(&appraisal, "evidence-replayed", NULL,
+                                      "this evidence was posted to this session before");
     else
         error = atls_appraise(&appraiser, evidence, nonce, &appraisal);
     if (error == 0) {
         tell_appraisal(api, session->id, evidence->media_type, &appraisal);
         error = atls_result_write(&appraisal, nonce, now, api->terse, &api->result, jwtp);
-        atls_appraisal_clear(&appraisal);
+        atls_evidence_verdict_clear(&appraisal);
     }
     return error > 0 ? -EIO : error;
 }
 
 /* A replay is answered with its own result and leaves the session as it was. */
-static void answer_replay(const struct atls_api *api, struct atls_session *session, char *jwt,
-                          struct atls_response *response)
+static void answer_replay(const struct atls_api *api, struct atls_challenge_session *session,
+                          char *jwt, struct atls_response *response)
 {
     free(session->result);
     session->result = jwt;
-    session->status = ATLS_SESSION_COMPLETE;
+    session->status = ATLS_CHALLENGE_COMPLETE;
     answer_session(api, 200, session, response);
 }
 
 static void answer_appraisal(const struct atls_api *api, const struct atls_request *request,
-                             const struct atls_evidence *evidence, struct atls_session *session,
-                             bool replayed, struct atls_response *response)
+                             const struct atls_evidence *evidence,
+                             struct atls_challenge_session *session, bool replayed,
+                             struct atls_response *response)
 {
-    struct atls_session finished;
+    struct atls_challenge_session finished;
     char *jwt = NULL;
     int result = make_result(api, evidence, session, replayed, &jwt);
 
     if (result != 0) {
         if (!replayed &&
-            atls_sessions_finish(api->sessions, session->id, ATLS_SESSION_FAILED,
+            atls_sessions_finish(api->sessions, session->id, ATLS_CHALLENGE_FAILED,
                                  evidence->media_type, evidence->value, NULL, &finished) == 0)
-            atls_session_clear(&finished);
+            atls_challenge_session_clear(&finished);
         atls_answer_problem(response, 500, NULL, "error encountered while processing evidence");
         return;
     }
@@ -235,7 +237,7 @@ static void answer_appraisal(const struct atls_api *api, const struct atls_reque
         answer_replay(api, session, jwt, response);
         return;
     }
-    result = atls_sessions_finish(api->sessions, session->id, ATLS_SESSION_COMPLETE,
+    result = atls_sessions_finish(api->sessions, session->id, ATLS_CHALLENGE_COMPLETE,
                                   evidence->media_type, evidence->value, jwt, &finished);
     free(jwt);
     if (result != 0) {
@@ -243,7 +245,7 @@ static void answer_appraisal(const struct atls_api *api, const struct atls_reque
         return;
     }
     answer_session(api, 200, &finished, response);
-    atls_session_clear(&finished);
+    atls_challenge_session_clear(&finished);
 }
 
 static void answer_bad_evidence(int error, const char *reason, struct atls_response *response)
@@ -266,7 +268,7 @@ void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_r
 {
     uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE];
     struct atls_evidence evidence;
-    struct atls_session session;
+    struct atls_challenge_session session;
     const char *reason = NULL;
     bool replayed = false;
     int result;
@@ -289,7 +291,7 @@ void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_r
         answer_no_session(result, request->path, response);
     } else {
         answer_appraisal(api, request, &evidence, &session, replayed, response);
-        atls_session_clear(&session);
+        atls_challenge_session_clear(&session);
     }
     atls_evidence_clear(&evidence);
 }
@@ -297,7 +299,7 @@ void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_r
 void atls_answer_get_session(const struct atls_api *api, const struct atls_request *request,
                              const char *id, struct atls_response *response)
 {
-    struct atls_session session;
+    struct atls_challenge_session session;
     int result;
 
     if (!atls_answer_acceptable(request, SESSION_TYPE, response))
@@ -308,7 +310,7 @@ void atls_answer_get_session(const struct atls_api *api, const struct atls_reque
         return;
     }
     answer_session(api, 200, &session, response);
-    atls_session_clear(&session);
+    atls_challenge_session_clear(&session);
 }
 
 void atls_answer_delete_session(const struct atls_api *api, const char *id,

@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct atls_bytes in = ATLS_BYTES(data, size);
     char *lines[LINES], path[128];
-    struct atls_session session;
+    struct atls_challenge_session session;
     struct atls_response response;
     struct atls_request request;
     struct atls_api api;

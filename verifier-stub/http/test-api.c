@@ -539,10 +539,10 @@ static void test_too_many_submissions(void **state)
     char path[128], body[16];
 
     open_session(path);
-    for (int i = 0; i <= ATLS_SESSION_SUBMISSIONS; i++) {
+    for (int i = 0; i <= ATLS_CHALLENGE_SUBMISSIONS; i++) {
         snprintf(body, sizeof body, "junk %d", i);
         ask("POST", path, "application/psa-attestation-token", atls_bytes_of_text(body),
-            i < ATLS_SESSION_SUBMISSIONS ? 200 : 429, &response);
+            i < ATLS_CHALLENGE_SUBMISSIONS ? 200 : 429, &response);
         atls_response_clear(&response);
     }
 }

@@ -227,12 +227,6 @@ int atls_reference_value_compare(const struct atls_reference_value *a,
     return order ? order : compare_number(a->validity.not_after, b->validity.not_after);
 }
 
-bool atls_reference_value_equal(const struct atls_reference_value *a,
-                                const struct atls_reference_value *b)
-{
-    return atls_reference_value_compare(a, b) == 0;
-}
-
 void atls_trust_anchor_extend(struct atls_trust_anchor *anchor,
                               const struct atls_validity *validity)
 {

@@ -68,11 +68,9 @@ int atls_store_import_by(struct atls_store *store, const struct atls_import_rule
 int atls_store_import_corim(struct atls_store *store, struct atls_bytes corim,
                             struct atls_store_import *importp);
 
-/* For backends. Copies what is borrowed; -ENOMEM. Equality is that of all fields. */
+/* For backends. Copies what is borrowed; -ENOMEM. */
 int atls_reference_value_copy(const struct atls_reference_value *from,
                               struct atls_reference_value *top);
-bool atls_reference_value_equal(const struct atls_reference_value *a,
-                                const struct atls_reference_value *b);
 /* An order over all fields, for trees; the implementation id comes first. */
 int atls_reference_value_compare(const struct atls_reference_value *a,
                                  const struct atls_reference_value *b);

@@ -175,8 +175,8 @@ static void test_odd_values(void **state)
     assert_int_equal(store->ops->find_reference_values(store, implementation_id, &set), 0);
     assert_int_equal(set.count, 3);
     for (size_t i = 0; i < 3; i++)
-        assert_true(atls_reference_value_equal(&set.values[i], &values[i]));
-    assert_false(atls_reference_value_equal(&set.values[0], &set.values[1]));
+        assert_int_equal(atls_reference_value_compare(&set.values[i], &values[i]), 0);
+    assert_int_not_equal(atls_reference_value_compare(&set.values[0], &set.values[1]), 0);
     atls_reference_set_clear(&set);
     atls_store_close(store);
 }
