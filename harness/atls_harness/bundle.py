@@ -21,6 +21,7 @@ from .errors import ContractError, HarnessError
 from .markdown import line, visible
 from .paths import ROOT
 from .process import to_its_end
+from .release import version
 from .run import Run
 from .scenario import Case
 from .untrusted import write_json
@@ -88,6 +89,7 @@ def write(record: Mapping[str, Any], case: Case, run: Run, played: Path, where: 
     manifest = {
         "version": RESULT_VERSION,
         "root_of_trust": ROOT_OF_TRUST,
+        "atls": version(),
         "case": case.id,
         "outcome": record["outcome"],
         "reason": record["reason"],

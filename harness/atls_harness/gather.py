@@ -22,6 +22,7 @@ from .collecting import find, is_case
 from .errors import Ended, HarnessError
 from .markdown import line
 from .paths import shown
+from .release import version
 from .run import Run
 from .selection import PEER_FILE, Selection
 
@@ -83,6 +84,11 @@ class Gatherer:
         self.done: set[str] = set()
         self.lost: list[str] = []  # ids of those that nobody told anything of
         self.empty = ""
+
+    def pytest_sessionstart(self) -> None:
+        xml = self.config.stash.get(xml_key, None)
+        if xml is not None:
+            xml.add_global_property("atls", version())
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._collect(item.nodeid for item in session.items)

@@ -19,6 +19,7 @@ from .outcome import GOOD, OUTCOMES, Record
 from .paths import RESULT_SCHEMA, ROOT
 from .peer import Peer
 from .process import to_its_end
+from .release import version as release
 from .run import Run, point_latest
 from .untrusted import cut, write_json
 
@@ -113,6 +114,7 @@ def make(
             "seconds": round(seconds, 3),
             "seed": run.seed,
             "repeat": run.repeat,
+            "atls": release(),
             "revision": revision(),
             "system": f"{platform.system()} {platform.machine()}",
             "cpus": os.cpu_count() or 1,
@@ -212,7 +214,7 @@ def summary(result: Mapping[str, Any]) -> str:
         "# Attested TLS interop run",
         "",
         f"**{outcomes(result['cases']) or 'no cases'}** in {run['seconds']:.1f} s, "
-        f"seed {run['seed']}, revision {run['revision'] or 'unknown'}, "
+        f"atls {run['atls']}, revision {run['revision'] or 'unknown'}, seed {run['seed']}, "
         f"{_who(run, result['cases'])}.",
         "",
         *([f"**{part[0].upper()}{part[1:]}.**", ""] if part else []),

@@ -170,6 +170,7 @@ def measured(build: Path) -> dict[str, Any]:
         "root_of_trust": "simulated",
         "command": "./atls bench",
         "started": "2026-01-01T00:00:00+00:00",
+        "atls": "1.2.3",
         "revision": "0",
         "full": False,
         "seconds": 1.0,

@@ -154,7 +154,13 @@ CASE = {
 
 def result(part: dict[str, Any], *outcomes: str) -> dict[str, Any]:
     cases = [{**CASE, "id": f"s[{n}]", "outcome": one} for n, one in enumerate(outcomes)]
-    run = {"seconds": 1.0, "seed": 1, "revision": "x", "started": "2026-01-01T00:00:00+00:00"}
+    run = {
+        "seconds": 1.0,
+        "seed": 1,
+        "atls": "1.2.3",
+        "revision": "x",
+        "started": "2026-01-01T00:00:00+00:00",
+    }
     run.update({"peers": CASE["peers"], "extent": part})
     clauses = coverage.clause_results(cases)
     base = {"version": 2, "root_of_trust": "simulated", "totals": {}}

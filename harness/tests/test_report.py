@@ -100,7 +100,14 @@ def result(*cases: Result, **changes: Any) -> Result:
         if one.get("outcome") in counted:
             counted[one["outcome"]] += 1
     run = {"command": "./atls run", "started": "2026-01-02T03:04:05+00:00", "seconds": 1.5}
-    run |= {"seed": 1, "repeat": 1, "revision": "abc+", "system": "Linux", "cpus": 2}
+    run |= {
+        "seed": 1,
+        "repeat": 1,
+        "atls": "1.2.3",
+        "revision": "abc+",
+        "system": "Linux",
+        "cpus": 2,
+    }
     made = {
         "version": RESULT_VERSION,
         "root_of_trust": "Simulated root of trust.",

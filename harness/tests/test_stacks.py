@@ -112,6 +112,7 @@ def test_the_section_is_as_the_schema_has_it(found: Mapping[str, Any], tmp_path:
         "root_of_trust": "simulated",
         "command": "./atls bench --only stacks",
         "started": "2026-01-01T00:00:00+00:00",
+        "atls": "1.2.3",
         "revision": "0",
         "full": False,
         "seconds": 1.0,

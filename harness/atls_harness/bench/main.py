@@ -19,6 +19,7 @@ from ..build import build_programs
 from ..document import first_problem
 from ..errors import HarnessError, InfrastructureError, Unsupported, UsageError
 from ..paths import BENCHMARK_SCHEMA, ROOT, default_build
+from ..release import version as release
 from ..results import revision
 from ..run import make_results, point_latest
 from ..usage import SECTIONS
@@ -116,6 +117,7 @@ def main(given: Sequence[str]) -> int:
         "root_of_trust": ROOT_OF_TRUST,
         "command": shlex.join(["./atls", "bench", *given]),
         "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "atls": release(),
         "revision": revision(),
         "full": options.full,
         "machine": machine.describe(),

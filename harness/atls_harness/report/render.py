@@ -120,6 +120,7 @@ def _run(report: Report) -> dict[str, Any]:
         pair = f"{len({(c.client, c.server) for c in report.cases})} pairs of {len(stacks)} stacks"
     about = {
         "started": moment(report.run.get("started")),
+        "atls": text(report.run.get("atls")),
         "revision": text(report.run.get("revision")),
     }
     return {**about, **who, "pair": pair, "facts": facts(report)}
@@ -183,7 +184,9 @@ def markdown(report: Report) -> str:
     run = report.run
     seconds = run.get("seconds")
     about = [f"{seconds:.1f} s" if isinstance(seconds, (int, float)) else ""]
-    about += [f"{key} {plain(str(run[key]))}" for key in ("seed", "revision") if run.get(key)]
+    about += [
+        f"{key} {plain(str(run[key]))}" for key in ("atls", "revision", "seed") if run.get(key)
+    ]
     whole = report.whole
     missed = whole.withstood.missed
     lines = [
@@ -291,6 +294,10 @@ def junit(report: Report) -> str:
     suite.set("failures", str(kinds["failure"]))
     suite.set("errors", str(kinds["error"]))
     suite.set("skipped", str(kinds["skipped"]))
+    if report.run.get("atls"):
+        properties = ElementTree.Element("properties")
+        ElementTree.SubElement(properties, "property", name="atls", value=text(report.run["atls"]))
+        suite.insert(0, properties)
     ElementTree.indent(suites)
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suites, "unicode") + "\n"

@@ -704,6 +704,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         (name.capitalize(), text(run.get(name)))
         for name in ("seed", "repeat", "revision", "system")
     ]
+    made.append(("atls", text(run.get("atls"))))
     made.append(("Processors", text(run.get("cpus"))))
     programs = mapping(run.get("programs"))
     made += [
