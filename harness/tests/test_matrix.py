@@ -334,7 +334,7 @@ def test_only_what_was_played_has_a_table_and_the_rest_is_summed_up() -> None:
 
 
 def test_headings_of_figures_do_not_break_inside_words() -> None:
-    result = json.loads((ROOT / "results" / "benchmark.json").read_text(encoding="utf-8"))
+    result = json.loads((Path(__file__).parent / "benchmark.json").read_text(encoding="utf-8"))
     for width in (100, 130):
         printed = tables.render(result, width, False)
         rows = [line for line in printed.splitlines() if "┃" in line or "│" in line]

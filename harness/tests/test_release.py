@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from atls_harness import release, report
+from atls_harness.document import first_problem
 from atls_harness.errors import InfrastructureError
 from atls_harness.paths import BENCHMARK_SCHEMA, RESULT_SCHEMA, ROOT
 from atls_harness.run import Run
@@ -49,6 +50,12 @@ def test_no_result_is_without_it(schema: Path) -> None:
     rules = json.loads(schema.read_text("utf-8"))
     where = rules["properties"]["run"] if "run" in rules["properties"] else rules
     assert "atls" in where["required"] and "pattern" in where["properties"]["atls"]
+
+
+def test_the_published_report_is_of_this_format() -> None:
+    """Where it is not: ./atls run --smoke --keep; ./atls report --publish --output results/smoke"""
+    published = json.loads((ROOT / "results/smoke/results.json").read_text("utf-8"))
+    assert first_problem(published, RESULT_SCHEMA) is None
 
 
 def test_all_that_a_run_leaves_says_it(
