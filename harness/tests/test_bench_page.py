@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page of a benchmark, of figures that were measured once: each plot has its table and colours."""
+"""The page of a benchmark, of figures measured once: each plot has its table, and its colours."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links in the project's Markdown lead somewhere: to a file that git has, to a heading that is there."""
+"""Links in the project's Markdown lead to a file that git has, and to a heading that is there."""
 
 from __future__ import annotations
 

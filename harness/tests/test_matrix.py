@@ -14,7 +14,7 @@ import yaml
 from atls_harness import ci, matrix, pairs, profiles, table
 from atls_harness.bench import tables
 from atls_harness.errors import InputError, UsageError
-from atls_harness.paths import INTEROP, PEERS, ROOT, SCENARIOS
+from atls_harness.paths import INTEROP, PEERS, SCENARIOS
 from atls_harness.peer import Peer, load_peers
 from atls_harness.scenario import Case, cases, load
 from atls_harness.selection import Chooser
