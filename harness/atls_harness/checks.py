@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Sequence
 
-from . import fresh, fuzzing, http_api, tools, usage, vectors
+from . import fresh, fuzz_coverage, fuzzing, http_api, tools, usage, vectors
 from .build import compile_all, configure, jobs, meson
 from .errors import InfrastructureError, Unsupported
 from .mutants import stage as mutant_stage
@@ -358,6 +358,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("valgrind", unit_valgrind, "unit tests under valgrind", ("build-gcc",)),
     Stage("fuzz", fuzzing.fuzz, "each fuzz target for a few seconds", ("build-clang-sanitized",)),
     Stage("fuzz-python", fuzzing.fuzz_python, "readers beside other libraries", ("build-gcc",)),
+    Stage("fuzz-coverage", fuzz_coverage.check, "lines that the seeds run", on_demand=True),
     Stage(
         "http-api",
         http_api.check,

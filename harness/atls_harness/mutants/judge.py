@@ -43,7 +43,7 @@ class Verdict:
     mutant: Mutant
     # noticed, survived, not-reached (no test runs the line) or not-C (it does not compile)
     outcome: str
-    by: str = ""  # the test that noticed it
+    by: str = ""  # the test that noticed it, or what the compiler said
 
     @property
     def lives(self) -> bool:
@@ -124,7 +124,7 @@ def judge(mutant: Mutant, shop: Workshop, reach: Sequence[Reach]) -> Verdict:
         for one in tests:
             test = shop.tests()[one.name]
             if not shop.compile(test.targets):
-                return Verdict(mutant, "not-C")
+                return Verdict(mutant, "not-C", shop.trouble)
             if not play(test, SECONDS + TIMES * one.seconds):
                 return Verdict(mutant, "noticed", test.name)
         return Verdict(mutant, "survived")

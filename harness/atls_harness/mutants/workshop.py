@@ -46,6 +46,7 @@ class Workshop:
     def __init__(self, folder: Path, files: Iterable[str], options: Sequence[str] = ()) -> None:
         self.source = folder / "src"
         self.build = folder / "build"
+        self.trouble = ""  # what the compiler said last
         self._tests: dict[str, UnitTest] = {}
         self._copy(files)
         if not (self.build / "build.ninja").exists():
@@ -80,9 +81,13 @@ class Workshop:
             done = subprocess.run(
                 ["ninja", "-C", str(self.build), "-j2", *targets],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
             )
+        told = done.stdout.splitlines()
+        self.trouble = next((line for line in told if "error" in line), "".join(told[-1:]))
         return done.returncode == 0
 
     def tests(self) -> Mapping[str, UnitTest]:
