@@ -49,11 +49,13 @@ static int read_signer(struct atls_cbor_reader *r, struct origin *origin)
     return e;
 }
 
-static int read_meta_members(struct atls_cbor_reader *r, struct origin *origin)
+static int read_meta(struct atls_cbor_reader *r, void *context)
 {
+    struct origin *origin = context;
     size_t pairs;
     int e = atls_cbor_read_map(r, "CoRIM meta", &pairs);
 
+    origin->is_there = true;
     while (!e && pairs--) {
         int64_t key;
 
@@ -62,26 +64,6 @@ static int read_meta_members(struct atls_cbor_reader *r, struct origin *origin)
             e = key == META_SIGNER ? read_signer(r, origin)
                                    : atls_corim_read_validity(r, &origin->validity);
     }
-    return e;
-}
-
-static int read_meta(struct atls_bytes in, struct origin *origin)
-{
-    struct atls_cbor_reader r, shape;
-    uint8_t *definite;
-    size_t size;
-    int e = atls_cbor_make_definite(in, &atls_cbor_lenient, &definite, &size);
-
-    if (e)
-        return e;
-    origin->is_there = true;
-    e = atls_cbor_open(&r, ATLS_BYTES(definite, size), &atls_corim_definite, SIGNED);
-    shape = r;
-    if (!e)
-        e = atls_corim_check_shape(&shape, &atls_corim_shape_meta);
-    if (!e)
-        e = read_meta_members(&r, origin);
-    free(definite);
     return e;
 }
 
@@ -136,7 +118,7 @@ static int read_header(struct atls_bytes header, struct origin *meta, struct ori
         if (label == LABEL_META) {
             e = atls_cbor_read_bytes(&r, "CoRIM meta (8)", &bytes);
             if (!e)
-                e = read_meta(bytes, meta);
+                e = atls_corim_read_wrapped(bytes, &atls_corim_shape_meta, SIGNED, read_meta, meta);
         } else if (label == LABEL_CWT_CLAIMS) {
             e = read_cwt_claims(&r, claims);
         } else {

@@ -118,9 +118,31 @@ static int read_entities(struct atls_cbor_reader *r, struct atls_corim *corim)
     return e;
 }
 
-/* Its shape was checked: what is left says what it means. */
-static int read_comid_members(struct atls_cbor_reader *r, struct atls_corim *corim)
+int atls_corim_read_wrapped(struct atls_bytes in, const struct atls_corim_shape *shape,
+                            const char *clause,
+                            int (*read)(struct atls_cbor_reader *r, void *context), void *context)
 {
+    struct atls_cbor_reader r, again;
+    uint8_t *definite;
+    size_t size;
+    int e = atls_cbor_make_definite(in, &atls_cbor_lenient, &definite, &size);
+
+    if (e)
+        return e;
+    e = atls_cbor_open(&r, ATLS_BYTES(definite, size), &atls_corim_definite, clause);
+    again = r;
+    if (!e)
+        e = atls_corim_check_shape(&r, shape);
+    if (!e)
+        e = read(&again, context);
+    free(definite);
+    return e;
+}
+
+/* Its shape was checked: what is left says what it means. */
+static int read_comid(struct atls_cbor_reader *r, void *context)
+{
+    struct atls_corim *corim = context;
     size_t pairs;
     int e = atls_cbor_read_map(r, "CoMID", &pairs);
 
@@ -144,25 +166,6 @@ static int read_comid_members(struct atls_cbor_reader *r, struct atls_corim *cor
     return e;
 }
 
-static int read_comid(struct atls_bytes in, struct atls_corim *corim)
-{
-    struct atls_cbor_reader r, shape;
-    uint8_t *definite;
-    size_t size;
-    int e = atls_cbor_make_definite(in, &atls_cbor_lenient, &definite, &size);
-
-    if (e)
-        return e;
-    e = atls_cbor_open(&r, ATLS_BYTES(definite, size), &atls_corim_definite, COMID);
-    shape = r;
-    if (!e)
-        e = atls_corim_check_shape(&shape, &atls_corim_shape_comid);
-    if (!e)
-        e = read_comid_members(&r, corim);
-    free(definite);
-    return e;
-}
-
 static int read_tags(struct atls_cbor_reader *r, struct atls_corim *corim)
 {
     size_t count;
@@ -181,7 +184,7 @@ static int read_tags(struct atls_cbor_reader *r, struct atls_corim *corim)
         if (!e)
             e = atls_cbor_read_bytes(r, "CoMID", &comid);
         if (!e)
-            e = read_comid(comid, corim);
+            e = atls_corim_read_wrapped(comid, &atls_corim_shape_comid, COMID, read_comid, corim);
     }
     return e;
 }

@@ -15,7 +15,6 @@
 #include "rats/base/error.h"
 #include "rats/tokens/kat.h"
 #include "rats/tokens/prototype.h"
-#include "verifier-stub/printable.h"
 
 #define KAT_CLAUSE "draft-bft-rats-kat-06 section 3"
 #define VALIDITY_CLAUSE "draft-ietf-rats-corim section 7.3"
@@ -53,9 +52,11 @@ void atls_evidence_verdict_say(struct atls_evidence_verdict *out, const char *re
 void atls_evidence_verdict_say_va(struct atls_evidence_verdict *out, const char *reason,
                                   const char *clause, const char *format, va_list arguments)
 {
+    char text[sizeof out->detail];
+
     out->reason = reason;
-    vsnprintf(out->detail, sizeof out->detail, format, arguments);
-    atls_make_printable(out->detail);
+    vsnprintf(text, sizeof text, format, arguments);
+    atls_printable(text, strlen(text), out->detail, sizeof out->detail);
     snprintf(out->clause, sizeof out->clause, "%s", clause ? clause : "");
 }
 

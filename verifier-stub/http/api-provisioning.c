@@ -6,7 +6,6 @@
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "verifier-stub/http/api-private.h"
-#include "verifier-stub/printable.h"
 
 #define SUBMIT_TYPE "application/vnd.veraison.provisioning-session+json"
 #define DISCOVERY_TYPE "application/vnd.veraison.discovery+json"
@@ -78,8 +77,7 @@ static void answer_submission(const struct atls_api *api, const char *failure,
     if (json && failure) {
         char text[512];
 
-        snprintf(text, sizeof text, "%s", failure);
-        atls_make_printable(text);
+        atls_printable(failure, strlen(failure), text, sizeof text);
         json_object_set_new(json, "failure-reason", json_string(text));
     }
     if (json && !failure && import->skipped)

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "rats/base/error.h"
 #include "verifier-stub/http/api-private.h"
-#include "verifier-stub/printable.h"
 
 #define DESCRIPTION_TYPE "application/vnd.oai.openapi+json"
 
@@ -61,14 +61,14 @@ static const char *title_of(unsigned status)
 void atls_answer_problem(struct atls_response *response, unsigned status, const char *reason,
                          const char *format, ...)
 {
-    char detail[600];
+    char text[600], detail[sizeof text];
     va_list arguments;
     json_t *problem;
 
     va_start(arguments, format);
-    vsnprintf(detail, sizeof detail, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    atls_make_printable(detail);
+    atls_printable(text, strlen(text), detail, sizeof detail);
     problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title_of(status),
                         "status", (int)status, "detail", detail);
     if (reason && problem)

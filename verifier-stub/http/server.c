@@ -21,7 +21,6 @@
 #include "rats/base/error.h"
 #include "verifier-stub/http/http-head.h"
 #include "verifier-stub/http/http-watch.h"
-#include "verifier-stub/printable.h"
 
 #define CONNECTIONS_MAX 4096
 #define IDLE_SECONDS 60
@@ -245,10 +244,8 @@ static void tell_request(const struct atls_verifier *verifier, const char *metho
 
     if (!atls_events_heard(verifier->config.api.events))
         return;
-    snprintf(path, sizeof path, "%s", url);
-    snprintf(verb, sizeof verb, "%s", method);
-    atls_make_printable(path);
-    atls_make_printable(verb);
+    atls_printable(url, strlen(url), path, sizeof path);
+    atls_printable(method, strlen(method), verb, sizeof verb);
     atls_event(verifier->config.api.events, "request", "{s:s, s:s, s:i}", "method", verb, "path",
                path, "status", (int)status);
 }

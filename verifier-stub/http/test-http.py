@@ -266,6 +266,13 @@ class Http(WithVerifier):
         event = self.verifier.wait_for("request")
         self.assertEqual((event["method"], event["status"]), ("GET", 404))
         self.assertNotIn("invalid", event)
+        # What is not printable is shown as everywhere: as \\xNN, and nothing else stands for it.
+        self.verifier.ask("GET", "/a%1b%c3%bcb")
+        end = time.monotonic() + PATIENCE
+        paths: List[str] = []
+        while len(paths) < 2 and time.monotonic() < end:
+            paths = [one["path"] for one in self.verifier.events() if one["event"] == "request"]
+        self.assertIn("/a\\x1b\\xc3\\xbcb", paths)
 
 
 # One request as it goes over the wire; how many answers come, and the first one's status. A request

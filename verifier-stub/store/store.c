@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include "rats/base/error.h"
-#include "verifier-stub/printable.h"
 
 #define SIGNED_CLAUSE "draft-ietf-rats-corim section 4.2"
 #define VALIDITY_CLAUSE "draft-ietf-rats-corim section 7.3"
@@ -116,8 +115,7 @@ static int import_signed(struct atls_store *store, const struct atls_import_rule
     if (result != 0)
         return result;
     import->is_signed = true;
-    snprintf(import->signer, sizeof import->signer, "%s", corim.signer);
-    atls_make_printable(import->signer);
+    atls_printable(corim.signer, strlen(corim.signer), import->signer, sizeof import->signer);
     result = check_signature(rules, &corim);
     if (result == 0)
         result = check_validity("signed CoRIM (signature-validity)", &corim.validity, rules->now);

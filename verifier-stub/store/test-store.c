@@ -427,6 +427,7 @@ static void test_endorsers(void **state)
 {
     enum { NOW = 1000 };
     static const char plain[] = "a100a1006141";
+    static const char strange[] = "a100a10065411b5bc3bc"; /* A, ESC, [, u with two dots */
     static const char until_999[] = "a200a100614101a101c11903e7";
     static const char until_1000[] = "a200a100614101a101c11903e8";
     static const char from_1001[] = "a200a100614101a200c11903e901c1190fff";
@@ -445,6 +446,7 @@ static void test_endorsers(void **state)
         {"unsigned where signed ones are asked for", NULL, 0, 0, 0, 1, true, false,
          ATLS_E_UNTRUSTED, 0},
         {"signed", plain, 0, 0, 0, 1, true, false, 0, 0},
+        {"signed by one of a strange name", strange, 0, 0, 0, 1, true, false, 0, 0},
         {"signed by the second endorser", plain, 0, 0, 1, 2, true, false, 0, 0},
         {"signed, no key known", plain, 0, 0, 0, 0, false, false, ATLS_E_UNTRUSTED, 0},
         {"signed by another", plain, 0, 0, 2, 1, true, false, ATLS_E_SIGNATURE, 0},
@@ -491,7 +493,9 @@ static void test_endorsers(void **state)
         assert_int_equal(set.count, result ? 0 : TEST_COMPONENTS);
         if (!result) {
             assert_int_equal(counts.is_signed, table[i].meta != NULL);
-            assert_string_equal(counts.signer, table[i].meta ? "A" : "");
+            assert_string_equal(counts.signer, table[i].meta == NULL      ? ""
+                                               : table[i].meta == strange ? "A\\x1b[\\xc3\\xbc"
+                                                                          : "A");
             assert_int_equal(set.values[0].validity.not_after, table[i].known_until);
         }
         atls_reference_set_clear(&set);
