@@ -66,8 +66,8 @@ int bench_sides_connect(struct bench_side *client, struct bench_side *server, un
     if (result == 0 && (!atls_session_complete(sessions[0]) || !atls_session_complete(sessions[1])))
         result = refused(sessions);
     for (size_t i = 0; i < 2; i++) {
-        if (sessions[i] && sessions[i]->credential.size > 0)
-            *credential_sizep = sessions[i]->credential.size;
+        if (sessions[i] && sessions[i]->self.credential.size > 0)
+            *credential_sizep = sessions[i]->self.credential.size;
         atls_session_free(sessions[i]);
     }
     return result;

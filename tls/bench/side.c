@@ -91,7 +91,7 @@ static int enrol(struct bench_side *side, const struct bench_mode *mode,
     struct atls_party *party = &side->party;
     struct atls_credential credential = {.cmw = NULL};
     int result = 0;
-    if (party->profile->carrier == ATLS_IN_CERTIFICATE)
+    if (atls_carrier_of_party(party)->enrolled)
         result = make_cmw(side, mode, key, &credential);
     if (result == 0)
         result = bench_leaf(&side->world->ca, key, ATLS_BYTES(credential.cmw, credential.size),
@@ -126,7 +126,7 @@ static int start_attester(struct bench_side *side, const struct bench_mode *mode
                                             .faults = &side->faults};
     result =
         atls_attester_new(&options, side->world->client, side->party.events, &side->party.attester);
-    bool beside = mode->profile->carrier != ATLS_IN_PLACE_OF_CERTIFICATE || mode->certificate;
+    bool beside = !atls_carrier_of_party(&side->party)->replaces || mode->certificate;
     return result == 0 && beside ? enrol(side, mode, &key) : result;
 }
 
@@ -146,14 +146,6 @@ static int start_relying_party(struct bench_side *side, const struct bench_mode 
                                   &side->party.relying_party);
 }
 
-static int check_library(const struct bench_mode *mode)
-{
-    int result = 0;
-    if (mode->certificate || mode->profile->carrier == ATLS_IN_ENTRY)
-        result = atls_entry_shim_check();
-    return result == 0 && mode->certificate ? atls_handshake_secret_check() : result;
-}
-
 int bench_side_start(struct bench_world *world, const struct bench_mode *mode, enum atls_side which,
                      uint64_t seed, struct bench_side *side)
 {
@@ -162,12 +154,12 @@ int bench_side_start(struct bench_world *world, const struct bench_mode *mode, e
     side->world = world;
     /* A server that trusts nobody asks for no certificate. */
     bool trusts = which == ATLS_CLIENT || mode->attested[ATLS_CLIENT];
-    int result = check_library(mode);
-    if (result == 0)
-        result = atls_evidence_type_parse("cf:273", &side->type);
+    int result = atls_evidence_type_parse("cf:273", &side->type);
     side->type.credential_kind =
         mode->certificate ? ATLS_KIND_CERT_ATTESTATION : ATLS_KIND_ATTESTATION;
     describe(side, mode, which);
+    if (result == 0)
+        result = atls_carriers_check(party);
     if (result == 0)
         result = atls_events_open(NULL, which == ATLS_CLIENT ? "client" : "server", &party->events);
     if (result == 0)

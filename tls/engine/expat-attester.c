@@ -45,7 +45,7 @@ static int sign_in_device(void *context, uint16_t scheme, struct atls_bytes cont
     size_t size;
     int result = atls_crypto_gnutls.hash(hash, &content, 1, digest);
     if (result == 0)
-        result = atls_attester_sign(s->party->attester, s->credential.key_handle,
+        result = atls_attester_sign(s->party->attester, s->self.credential.key_handle,
                                     ATLS_BYTES(digest, atls_hash_size(hash)), rs, &size);
     if (result != 0)
         return result == ATLS_E_UNSUPPORTED ? ATLS_E_REFUSED : result;
@@ -127,12 +127,13 @@ static int put_extension(struct atls_session *s, struct atls_bytes cmw, struct a
 static int attested_identity(struct atls_session *s, struct answer *answer)
 {
     plain_identity(s->party, answer);
-    if (s->credential.key_handle != 0) {
-        answer->identity.scheme = s->credential.key.curve == ATLS_P384 ? ECDSA_P384 : ECDSA_P256;
+    if (s->self.credential.key_handle != 0) {
+        answer->identity.scheme =
+            s->self.credential.key.curve == ATLS_P384 ? ECDSA_P384 : ECDSA_P256;
         answer->identity.sign = sign_in_device;
         answer->identity.context = s;
     }
-    return put_extension(s, ATLS_BYTES(s->credential.cmw, s->credential.size), answer);
+    return put_extension(s, ATLS_BYTES(s->self.credential.cmw, s->self.credential.size), answer);
 }
 
 /* The leaf's key, as DER. */
@@ -181,24 +182,24 @@ static int keep_credential(struct atls_session *s)
     struct atls_expat *x = s->expat;
     if (!faulty(s, "authenticator-old-evidence"))
         return 0;
-    uint8_t *copy = malloc(x->kept ? x->kept_size : s->credential.size);
+    uint8_t *copy = malloc(x->kept ? x->kept_size : s->self.credential.size);
     if (!copy)
         return session_fail(s, "internal", -1, NULL, "no memory for evidence");
     if (!x->kept) {
-        memcpy(copy, s->credential.cmw, s->credential.size);
+        memcpy(copy, s->self.credential.cmw, s->self.credential.size);
         x->kept = copy;
-        x->kept_size = s->credential.size;
+        x->kept_size = s->self.credential.size;
         return 0;
     }
     memcpy(copy, x->kept, x->kept_size);
-    free(s->credential.cmw);
-    s->credential.cmw = copy;
-    s->credential.size = x->kept_size;
+    free(s->self.credential.cmw);
+    s->self.credential.cmw = copy;
+    s->self.credential.size = x->kept_size;
     report_fault(s, "authenticator-old-evidence", "the evidence is that of the first round");
     return 0;
 }
 
-/* Into s->credential. ATLS_E_AGAIN, or a failure that is recorded. */
+/* Into s->self.credential. ATLS_E_AGAIN, or a failure that is recorded. */
 static int make_credential(struct atls_session *s)
 {
     struct atls_attester *attester = s->party->attester;
@@ -206,21 +207,21 @@ static int make_credential(struct atls_session *s)
     int result = bind_evidence(s);
     if (result != 0)
         return result;
-    if (s->has_credential)
-        atls_credential_clear(&s->credential);
-    s->has_credential = false;
+    if (s->self.has_credential)
+        atls_credential_clear(&s->self.credential);
+    s->self.has_credential = false;
     binding = ATLS_BYTES(s->expat->binding.value, s->expat->binding.size);
     if (s->party->as_attester.model[0] == ATLS_MODEL_BACKGROUND_CHECK)
-        result = atls_attester_bound_evidence(attester, s->conn, binding, &s->credential);
+        result = atls_attester_bound_evidence(attester, s->conn, binding, &s->self.credential);
     else if (session_result_answers(s->party))
-        result = atls_attester_bound_result(attester, s->conn, binding, &s->credential);
+        result = atls_attester_bound_result(attester, s->conn, binding, &s->self.credential);
     else
-        result = atls_attester_result(attester, s->conn, &s->credential);
+        result = atls_attester_result(attester, s->conn, &s->self.credential);
     if (result != 0)
         return result == ATLS_E_AGAIN ? result : session_credential_failed(s, result);
-    s->has_credential = true;
-    s->self_model = s->party->as_attester.model[0];
-    s->signed_with_size = atls_spki_encode(&s->credential.key, s->signed_with);
+    s->self.has_credential = true;
+    s->self.model = s->party->as_attester.model[0];
+    s->self.signed_with_size = atls_spki_encode(&s->self.credential.key, s->self.signed_with);
     return keep_credential(s);
 }
 

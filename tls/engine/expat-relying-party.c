@@ -58,12 +58,12 @@ static int begin(struct atls_session *s)
 {
     const struct atls_party *party = s->party;
     uint8_t context[CONTEXT_SIZE];
-    atls_appraisal_free(s->appraisal);
-    s->appraisal = NULL;
+    atls_appraisal_free(s->peer.appraisal);
+    s->peer.appraisal = NULL;
     if (has(s, ATLS_MODEL_BACKGROUND_CHECK)) {
         s->expat->stage = EXPAT_NONCE;
         return atls_appraisal_begin(party->relying_party, s->conn, ATLS_MODEL_BACKGROUND_CHECK,
-                                    &s->appraisal) == 0
+                                    &s->peer.appraisal) == 0
                    ? 0
                    : session_fail(s, "internal", -1, NULL, NULL);
     }
@@ -76,13 +76,13 @@ static void conclude(struct atls_session *s)
 {
     struct atls_verdict verdict;
     struct atls_expat *x = s->expat;
-    if (atls_appraisal_verdict(s->appraisal, &verdict) != 0 || !verdict.accepted) {
+    if (atls_appraisal_verdict(s->peer.appraisal, &verdict) != 0 || !verdict.accepted) {
         session_appraisal_failed(s);
         return;
     }
-    s->peer_model = x->judged;
-    memcpy(s->verified_with, x->leaf, x->leaf_size);
-    s->verified_with_size = x->leaf_size;
+    s->peer.model = x->judged;
+    memcpy(s->peer.verified_with, x->leaf, x->leaf_size);
+    s->peer.verified_with_size = x->leaf_size;
     x->stage = x->asked <= s->party->reattest ? EXPAT_BEGIN : EXPAT_SATISFIED;
 }
 
@@ -98,14 +98,14 @@ bool expat_judge(struct atls_session *s)
             begin(s);
             break;
         case EXPAT_NONCE:
-            result = atls_appraisal_challenge(s->appraisal, &nonce);
+            result = atls_appraisal_challenge(s->peer.appraisal, &nonce);
             if (result == 0)
                 ask(s, nonce);
             else if (result != ATLS_E_AGAIN)
                 session_appraisal_failed(s);
             break;
         case EXPAT_JUDGING:
-            result = atls_appraisal_verdict(s->appraisal, &verdict);
+            result = atls_appraisal_verdict(s->peer.appraisal, &verdict);
             if (result != ATLS_E_AGAIN)
                 conclude(s);
             break;
@@ -195,12 +195,13 @@ static int choose_appraisal(struct atls_session *s, struct atls_bytes cmw)
     s->expat->judged = model_of(s, cmw, issuer, sizeof issuer);
     if (s->expat->judged == ATLS_MODEL_BACKGROUND_CHECK)
         return 0;
-    atls_appraisal_free(s->appraisal);
-    s->appraisal = NULL;
-    int result = atls_appraisal_begin_with_challenge(
-        s->party->relying_party, s->conn, ATLS_MODEL_PASSPORT, ATLS_BYTES(NULL, 0), &s->appraisal);
+    atls_appraisal_free(s->peer.appraisal);
+    s->peer.appraisal = NULL;
+    int result =
+        atls_appraisal_begin_with_challenge(s->party->relying_party, s->conn, ATLS_MODEL_PASSPORT,
+                                            ATLS_BYTES(NULL, 0), &s->peer.appraisal);
     if (result == 0)
-        result = atls_appraisal_expect_verifier(s->appraisal, verifier_of(s, issuer));
+        result = atls_appraisal_expect_verifier(s->peer.appraisal, verifier_of(s, issuer));
     return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
 }
 
@@ -218,9 +219,10 @@ static int appraise(struct atls_session *s, const struct atls_public_key *leaf,
         result = choose_appraisal(s, cmw);
     if (result != 0)
         return result;
-    if (atls_appraisal_set_challenge(s->appraisal, ATLS_BYTES(binding.value, binding.size)) != 0 ||
-        atls_appraisal_expect_key(s->appraisal, leaf) != 0 ||
-        atls_appraisal_credential(s->appraisal, cmw, &attested) != 0)
+    if (atls_appraisal_set_challenge(s->peer.appraisal, ATLS_BYTES(binding.value, binding.size)) !=
+            0 ||
+        atls_appraisal_expect_key(s->peer.appraisal, leaf) != 0 ||
+        atls_appraisal_credential(s->peer.appraisal, cmw, &attested) != 0)
         return session_appraisal_failed(s);
     x->stage = EXPAT_JUDGING;
     return 0;
@@ -231,27 +233,12 @@ static int not_attested(struct atls_session *s, int alert, const char *clause, c
 {
     if (s->party->attestation_required)
         return session_fail(s, "attestation-missing", alert, clause, detail);
-    atls_appraisal_free(s->appraisal);
-    s->appraisal = NULL;
-    s->peer_model = ATLS_MODEL_NONE; /* what an earlier round found is no answer to this one */
-    s->verified_with_size = 0;
+    atls_appraisal_free(s->peer.appraisal);
+    s->peer.appraisal = NULL;
+    s->peer.model = ATLS_MODEL_NONE; /* what an earlier round found is no answer to this one */
+    s->peer.verified_with_size = 0;
     s->expat->stage = EXPAT_SATISFIED;
     return 0;
-}
-
-static int find_cmw(struct atls_session *s, struct atls_bytes payload, struct atls_bytes *cmwp)
-{
-    unsigned prefix = session_prefix_size(s->party);
-    struct atls_cursor c = atls_cursor_of(payload, DRAFT "section 3");
-    if (prefix == 0) {
-        *cmwp = payload;
-        return 0;
-    }
-    int result =
-        atls_cursor_vector(&c, "cmw_data", prefix, 1, prefix == 2 ? UINT16_MAX : 0xFFFFFF, cmwp);
-    if (result == 0)
-        result = atls_cursor_end(&c, "cmw_attestation");
-    return result == 0 ? 0 : session_fail(s, "malformed-extension", -1, NULL, NULL);
 }
 
 static int judge_entries(struct atls_session *s, const struct atls_ea_authenticator *a)
@@ -274,7 +261,7 @@ static int judge_entries(struct atls_session *s, const struct atls_ea_authentica
     result = atls_x509_public_key(a->entries[0].certificate, &leaf);
     if (result != 0)
         return session_leaf_key_refused(s, result);
-    result = find_cmw(s, payload, &cmw);
+    result = session_find_cmw(s, "cmw_attestation", "cmw_data", payload, &cmw);
     return result == 0 ? appraise(s, &leaf, cmw) : result;
 }
 

@@ -14,27 +14,27 @@
 bool session_again_wanted(const struct atls_session *s)
 {
     return s->party->side == ATLS_SERVER && s->party->variants.post_handshake != 0 &&
-           s->peer_model != ATLS_MODEL_NONE && s->rounds < s->party->reattest;
+           s->peer.model != ATLS_MODEL_NONE && s->self.rounds < s->party->reattest;
 }
 
 int session_again_begin(struct atls_session *s)
 {
-    s->rounds++;
-    if (s->party->side == ATLS_CLIENT && s->has_credential &&
+    s->self.rounds++;
+    if (s->party->side == ATLS_CLIENT && s->self.has_credential &&
         atls_faults_has(s->party->faults, "repeated-evidence", NULL)) {
         report_fault(s, "repeated-evidence", "the evidence of the handshake is presented again");
-        return session_entry_send(s);
+        return session_carrier(s, ATLS_CLIENT)->present(s);
     }
     if (s->party->side == ATLS_CLIENT) { /* what was presented answered another request */
-        if (s->has_credential)
-            atls_credential_clear(&s->credential);
-        s->has_credential = false;
+        if (s->self.has_credential)
+            atls_credential_clear(&s->self.credential);
+        s->self.has_credential = false;
         return 0;
     }
-    s->peer_accepted = false;
-    s->certificate_verify_seen = false;
-    s->verified_with_size = 0;
-    int result = session_appraisal_begin(s, s->peer_model);
+    s->peer.accepted = false;
+    s->peer.certificate_verify_seen = false;
+    s->peer.verified_with_size = 0;
+    int result = session_appraisal_begin(s, s->peer.model);
     return result == 0 ? session_entry_request(s) : result;
 }
 
@@ -50,7 +50,7 @@ int session_again_library(struct atls_session *s)
     else if (result == GNUTLS_E_GOT_APPLICATION_DATA)
         session_fail(s, "application-data-early", ATLS_ALERT_UNEXPECTED_MESSAGE, CLAUSE,
                      "application data came before the attestation that was asked for");
-    else if (result == 0 && s->party->side == ATLS_SERVER && !s->peer_accepted)
+    else if (result == 0 && s->party->side == ATLS_SERVER && !s->peer.accepted)
         session_fail(s, "internal", -1, NULL,
                      "the client was authenticated again without having been accepted");
     return !s->failure.reason ? result : GNUTLS_E_INTERNAL_ERROR;

@@ -28,7 +28,7 @@ int session_credential_failed(struct atls_session *s, int code)
                         NULL, NULL);
 }
 
-static int import_key(const uint8_t *spki, size_t size, gnutls_pubkey_t *keyp)
+int session_import_key(const uint8_t *spki, size_t size, gnutls_pubkey_t *keyp)
 {
     gnutls_datum_t der = {(unsigned char *)(uintptr_t)spki, (unsigned)size};
     int result = gnutls_pubkey_init(keyp);
@@ -43,42 +43,32 @@ static int stand_in(struct atls_session *s)
     int result = gnutls_privkey_init(&key);
     if (result < 0)
         return result;
-    s->presented.type = GNUTLS_CRT_X509;
+    s->self.presented.type = GNUTLS_CRT_X509;
     result = gnutls_privkey_generate2(key, GNUTLS_PK_ECDSA,
                                       GNUTLS_CURVE_TO_BITS(s->party->curve == ATLS_P384
                                                                ? GNUTLS_ECC_CURVE_SECP384R1
                                                                : GNUTLS_ECC_CURVE_SECP256R1),
                                       0, NULL, 0);
     if (result == 0)
-        result = gnutls_pubkey_init(&s->presented.pubkey);
+        result = gnutls_pubkey_init(&s->self.presented.pubkey);
     if (result == 0)
-        result = gnutls_pubkey_import_privkey(s->presented.pubkey, key, 0, 0);
+        result = gnutls_pubkey_import_privkey(s->self.presented.pubkey, key, 0, 0);
     gnutls_privkey_deinit(key);
     return result;
 }
 
-/* empty-certificate: a client sends no entry; of a server the library wants one, which has no
- * bytes. */
-static bool withholds(const struct atls_session *s)
+bool session_withholds(const struct atls_session *s)
 {
     return atls_faults_has(s->party->faults, "empty-certificate", NULL);
 }
 
-void session_credential_set(struct atls_session *s)
+/* Presents the credential that is there. */
+static void set_credential(struct atls_session *s)
 {
-    s->has_credential = true;
-    if (session_carrier(s, s->party->side) == ATLS_IN_ENTRY) {
-        s->signed_with_size = atls_spki_encode(&s->credential.key, s->signed_with);
-        session_entry_send(s);
-        return;
-    }
-    s->presented.type = GNUTLS_CRT_X509;
-    s->presented.cert.data = s->credential.cmw;
-    s->presented.cert.size = withholds(s) ? 0 : (unsigned)s->credential.size;
-    s->signed_with_size = atls_spki_encode(&s->credential.key, s->signed_with);
-    if (!s->presented.pubkey &&
-        import_key(s->signed_with, s->signed_with_size, &s->presented.pubkey) < 0)
-        session_fail(s, "internal", -1, NULL, "the attester's key is not on its curve");
+    struct own_credential *self = &s->self;
+    self->has_credential = true;
+    self->signed_with_size = atls_spki_encode(&self->credential.key, self->signed_with);
+    session_carrier(s, s->party->side)->present(s);
 }
 
 int session_credential_result(struct atls_session *s)
@@ -88,37 +78,40 @@ int session_credential_result(struct atls_session *s)
     int result;
     if (s->phase == PREPARING)
         result = atls_attester_renew(attester);
-    else if (session_result_answers(s->party) && s->binder_size > 0) {
-        /* While a result is waited for, the peer's binder may have come to stand in s->binder. */
-        result = session_entry_bind_self(s);
+    else if (session_result_answers(s->party) && session_carrier(s, s->party->side)->bound) {
+        struct binder binder;
+        result = session_bind_self(s, &binder);
         if (result == 0)
             result = atls_attester_bound_result(
-                attester, s->conn, ATLS_BYTES(s->binder, s->binder_size), &s->credential);
+                attester, s->conn, ATLS_BYTES(binder.value, binder.size), &s->self.credential);
     } else
-        result = atls_attester_result(attester, s->conn, &s->credential);
+        result = atls_attester_result(attester, s->conn, &s->self.credential);
     if (result == ATLS_E_AGAIN)
         return result;
     s->waiting &= ~(unsigned)WAIT_RESULT;
     if (result == 0 && s->phase != PREPARING)
-        session_credential_set(s);
+        set_credential(s);
     return result;
 }
 
 int session_credential_make(struct atls_session *s)
 {
-    bool bound = session_carrier(s, s->party->side) == ATLS_IN_ENTRY;
-    int result = bound ? session_entry_bind_self(s) : 0;
+    bool bound = session_carrier(s, s->party->side)->bound;
+    struct binder binder;
+    int result = bound ? session_bind_self(s, &binder) : 0;
     if (result != 0)
         return session_bind_failed(s, result);
-    if (s->self_model == ATLS_MODEL_BACKGROUND_CHECK) {
-        struct atls_bytes nonce = s->party->side == ATLS_CLIENT ? s->selections[ATLS_CLIENT].nonce
-                                                                : s->offers[ATLS_SERVER].nonce;
-        result = bound ? atls_attester_bound_evidence(s->party->attester, s->conn,
-                                                      ATLS_BYTES(s->binder, s->binder_size),
-                                                      &s->credential)
-                       : atls_attester_evidence(s->party->attester, s->conn, nonce, &s->credential);
+    if (s->self.model == ATLS_MODEL_BACKGROUND_CHECK) {
+        struct atls_bytes nonce = s->party->side == ATLS_CLIENT
+                                      ? s->hello.selections[ATLS_CLIENT].nonce
+                                      : s->hello.offers[ATLS_SERVER].nonce;
+        result =
+            bound ? atls_attester_bound_evidence(s->party->attester, s->conn,
+                                                 ATLS_BYTES(binder.value, binder.size),
+                                                 &s->self.credential)
+                  : atls_attester_evidence(s->party->attester, s->conn, nonce, &s->self.credential);
         if (result == 0)
-            session_credential_set(s);
+            set_credential(s);
     } else {
         result = session_credential_result(s);
     }
@@ -134,13 +127,13 @@ int session_credential_make(struct atls_session *s)
 
 void session_credential_clear(struct atls_session *s)
 {
-    if (s->has_credential)
-        atls_credential_clear(&s->credential);
-    if (s->presented.pubkey)
-        gnutls_pubkey_deinit(s->presented.pubkey);
-    if (s->signer)
-        gnutls_privkey_deinit(s->signer);
-    atls_appraisal_free(s->appraisal);
+    if (s->self.has_credential)
+        atls_credential_clear(&s->self.credential);
+    if (s->self.presented.pubkey)
+        gnutls_pubkey_deinit(s->self.presented.pubkey);
+    if (s->self.signer)
+        gnutls_privkey_deinit(s->self.signer);
+    atls_appraisal_free(s->peer.appraisal);
 }
 
 /* The device signs; what comes back as r || s goes out as Ecdsa-Sig-Value. */
@@ -150,9 +143,9 @@ static int sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, vo
     struct atls_session *s = context;
     uint8_t rs[ATLS_SIGNATURE_MAX];
     size_t size;
-    if (s->credential.key_handle == 0) /* no device's */
+    if (s->self.credential.key_handle == 0) /* no device's */
         return gnutls_privkey_sign_hash2(s->party->key, algorithm, 0, hash, signature);
-    int result = atls_attester_sign(s->party->attester, s->credential.key_handle,
+    int result = atls_attester_sign(s->party->attester, s->self.credential.key_handle,
                                     ATLS_BYTES(hash->data, hash->size), rs, &size);
     if (result != 0) {
         session_credential_failed(s, result == ATLS_E_LIMIT ? ATLS_E_REFUSED : result);
@@ -165,8 +158,8 @@ static int sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, vo
 static int sign_info(gnutls_privkey_t key, unsigned flags, void *context)
 {
     struct atls_session *s = context;
-    bool p384 =
-        s->has_credential ? s->credential.key.curve == ATLS_P384 : s->party->curve == ATLS_P384;
+    bool p384 = s->self.has_credential ? s->self.credential.key.curve == ATLS_P384
+                                       : s->party->curve == ATLS_P384;
     if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO)
         return GNUTLS_PK_ECDSA;
     if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS)
@@ -190,11 +183,10 @@ int session_credential_retrieve(gnutls_session_t tls, const struct gnutls_cert_r
     *ocsp = NULL;
     *ocsp_size = 0;
     *flags = 0; /* the library frees nothing of this */
-    bool beside =
-        s->self_model != ATLS_MODEL_NONE && session_carrier(s, s->party->side) == ATLS_IN_ENTRY;
-    if (s->party->profile->carrier == ATLS_IN_CERTIFICATE)
-        session_x509_present(s);
-    if (s->self_model == ATLS_MODEL_NONE || s->party->profile->carrier == ATLS_IN_CERTIFICATE) {
+    const struct atls_carrier *carrier = session_carrier(s, s->party->side);
+    if (carrier->enrolled)
+        carrier->present(s);
+    if (s->self.model == ATLS_MODEL_NONE || carrier->enrolled) {
         if (session_entry_send_unasked(s) != 0)
             return STOP;
         *chain = (gnutls_pcert_st *)(uintptr_t)s->party->chain;
@@ -204,35 +196,38 @@ int session_credential_retrieve(gnutls_session_t tls, const struct gnutls_cert_r
     }
     /* A client knows its challenge here; a server made its credential with the ClientHello, or
      * makes it when the binder is there. */
-    if (!(beside && s->party->side == ATLS_SERVER) && !s->has_credential && s->waiting == 0 &&
-        session_credential_make(s) != 0)
+    if (!(carrier->bound && s->party->side == ATLS_SERVER) && !s->self.has_credential &&
+        s->waiting == 0 && session_credential_make(s) != 0)
         return STOP;
-    if (!s->signer) {
-        if (gnutls_privkey_init(&s->signer) < 0 ||
-            gnutls_privkey_import_ext4(s->signer, s, NULL, sign_hash, NULL, NULL, sign_info, 0) < 0)
+    if (!s->self.signer) {
+        if (gnutls_privkey_init(&s->self.signer) < 0 ||
+            gnutls_privkey_import_ext4(s->self.signer, s, NULL, sign_hash, NULL, NULL, sign_info,
+                                       0) < 0)
             return session_fail(s, "internal", -1, NULL, "no private key object");
     }
-    bool none = withholds(s) && s->party->side == ATLS_CLIENT;
-    if (withholds(s))
+    bool none = session_withholds(s) && s->party->side == ATLS_CLIENT;
+    if (session_withholds(s))
         report_fault(s, "empty-certificate",
                      none ? "a Certificate without entries" : "a CertificateEntry without bytes");
-    *chain = beside ? (gnutls_pcert_st *)(uintptr_t)s->party->chain : &s->presented;
-    *chain_size = none ? 0 : beside ? s->party->chain_size : 1;
-    *key = s->signer;
+    *chain = carrier->replaces ? &s->self.presented : (gnutls_pcert_st *)(uintptr_t)s->party->chain;
+    *chain_size = none ? 0 : carrier->replaces ? 1 : s->party->chain_size;
+    *key = s->self.signer;
     return 0;
 }
 
 int session_appraisal_begin(struct atls_session *s, enum atls_model model)
 {
     enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
-    atls_appraisal_free(s->appraisal);
-    s->appraisal = NULL;
-    int result = s->party->profile->nonce
-                     ? atls_appraisal_begin(s->party->relying_party, s->conn, model, &s->appraisal)
-                     : atls_appraisal_begin_with_challenge(s->party->relying_party, s->conn, model,
-                                                           ATLS_BYTES(NULL, 0), &s->appraisal);
+    atls_appraisal_free(s->peer.appraisal);
+    s->peer.appraisal = NULL;
+    int result =
+        s->party->profile->nonce
+            ? atls_appraisal_begin(s->party->relying_party, s->conn, model, &s->peer.appraisal)
+            : atls_appraisal_begin_with_challenge(s->party->relying_party, s->conn, model,
+                                                  ATLS_BYTES(NULL, 0), &s->peer.appraisal);
     if (result == 0 && model == ATLS_MODEL_PASSPORT)
-        result = atls_appraisal_expect_verifier(s->appraisal, s->selections[peer].verifier);
+        result =
+            atls_appraisal_expect_verifier(s->peer.appraisal, s->hello.selections[peer].verifier);
     return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
 }
 
@@ -246,7 +241,7 @@ static int refuse_by(struct atls_session *s, const struct atls_verdict *verdict)
 int session_appraisal_failed(struct atls_session *s)
 {
     struct atls_verdict verdict;
-    if (atls_appraisal_verdict(s->appraisal, &verdict) != 0 || verdict.accepted)
+    if (atls_appraisal_verdict(s->peer.appraisal, &verdict) != 0 || verdict.accepted)
         return session_fail(s, "internal", -1, NULL, NULL);
     return refuse_by(s, &verdict);
 }
@@ -288,10 +283,10 @@ static bool is_of_type(const struct atls_cmw *cmw, const struct atls_evidence_ty
 
 int session_check_type(struct atls_session *s, enum atls_side peer, struct atls_bytes in)
 {
-    const struct atls_evidence_type *type = &s->selections[peer].type;
+    const struct atls_evidence_type *type = &s->hello.selections[peer].type;
     struct atls_cmw *cmw;
     char text[320];
-    if (s->party->variants.evidence_type_match == 0 || s->peer_model != ATLS_MODEL_BACKGROUND_CHECK)
+    if (s->party->variants.evidence_type_match == 0 || s->peer.model != ATLS_MODEL_BACKGROUND_CHECK)
         return 0;
     if (atls_cmw_parse(in, &cmw) != 0)
         return session_fail(s, "malformed-cmw", -1, NULL, NULL);
@@ -306,36 +301,18 @@ int session_check_type(struct atls_session *s, enum atls_side peer, struct atls_
     return session_fail(s, "malformed-cmw", -1, NULL, NULL);
 }
 
-int session_credential_received(struct atls_session *s, const gnutls_datum_t *message)
+int session_credential_received(struct atls_session *s, const struct session_message *message)
 {
-    struct atls_bytes in = ATLS_BYTES(message->data, message->size), cmw;
-    struct atls_public_key key;
-    size_t at;
     enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
-    if (s->peer_model != ATLS_MODEL_NONE && session_carrier(s, peer) == ATLS_IN_ENTRY)
-        return session_entry_received(s);
-    int result = session_entry_unexpected(s);
+    const struct atls_carrier *carrier = session_carrier(s, peer);
+    int result = 0;
+    if (s->peer.model == ATLS_MODEL_NONE || !carrier->in_entries)
+        result = session_entry_unexpected(s);
     if (result != 0)
         return result;
-    if (s->peer_model == ATLS_MODEL_NONE)
-        return plain_received(s, in);
-    result = s->party->profile->find_credential(s->party->profile, in, &cmw, &at);
-    if (result == ATLS_E_MISSING)
-        return session_fail(s, "attestation-missing",
-                            s->party->side == ATLS_SERVER ? ATLS_ALERT_CERTIFICATE_REQUIRED
-                                                          : ATLS_ALERT_DECODE_ERROR,
-                            NULL, NULL);
-    if (result != 0)
-        return session_fail(s, "malformed-cmw", -1, NULL, NULL);
-    result = session_check_type(s, peer, cmw);
-    if (result != 0)
-        return result;
-    if (atls_appraisal_credential(s->appraisal, cmw, &key) != 0)
-        return session_appraisal_failed(s);
-    s->verified_with_size = atls_spki_encode(&key, s->verified_with);
-    if (s->party->profile->put_key(&key, message->data + at, cmw.size) != 0)
-        return session_fail(s, "malformed-cmw", -1, NULL, NULL);
-    return 0;
+    return s->peer.model == ATLS_MODEL_NONE
+               ? plain_received(s, ATLS_BYTES(message->bytes->data, message->bytes->size))
+               : carrier->received(s, message);
 }
 
 static int plain_alert(unsigned status)
@@ -348,10 +325,10 @@ static int plain_alert(unsigned status)
 void session_note_peer_key(struct atls_session *s)
 {
     unsigned count;
-    size_t size = sizeof s->verified_with;
+    size_t size = sizeof s->peer.verified_with;
     gnutls_x509_crt_t certificate;
     gnutls_pubkey_t key;
-    if (s->verified_with_size > 0 || !s->peer_accepted)
+    if (s->peer.verified_with_size > 0 || !s->peer.accepted)
         return;
     const gnutls_datum_t *peers = gnutls_certificate_get_peers(s->tls, &count);
     if (!peers || count == 0 || gnutls_x509_crt_init(&certificate) < 0)
@@ -359,8 +336,8 @@ void session_note_peer_key(struct atls_session *s)
     if (gnutls_x509_crt_import(certificate, peers, GNUTLS_X509_FMT_DER) == 0 &&
         gnutls_pubkey_init(&key) == 0) {
         if (gnutls_pubkey_import_x509(key, certificate, 0) == 0 &&
-            gnutls_pubkey_export(key, GNUTLS_X509_FMT_DER, s->verified_with, &size) == 0)
-            s->verified_with_size = size; /* larger keys (RSA) are not told */
+            gnutls_pubkey_export(key, GNUTLS_X509_FMT_DER, s->peer.verified_with, &size) == 0)
+            s->peer.verified_with_size = size; /* larger keys (RSA) are not told */
         gnutls_pubkey_deinit(key);
     }
     gnutls_x509_crt_deinit(certificate);
@@ -372,10 +349,11 @@ static int look_at_chain(struct atls_session *s, unsigned *statusp)
     gnutls_typed_vdata_st data[2];
     unsigned count = atls_chain_wanted(s->party, data);
     gnutls_x509_trust_list_t trusted;
-    if (!s->shim)
+    struct atls_entry_shim *shim = session_entry_shim(s);
+    if (!shim)
         return gnutls_certificate_verify_peers(s->tls, data, count, statusp);
     gnutls_certificate_get_trust_list(s->party->credentials, &trusted);
-    return atls_entry_shim_verify(s->shim, trusted, data, count, 0, statusp) == 0
+    return atls_entry_shim_verify(shim, trusted, data, count, 0, statusp) == 0
                ? 0
                : GNUTLS_E_CERTIFICATE_ERROR;
 }
@@ -414,7 +392,7 @@ static int verify_plain(struct atls_session *s)
 {
     int result = session_verify_chain(s);
     if (result == 0)
-        s->peer_accepted = true;
+        s->peer.accepted = true;
     return result;
 }
 
@@ -426,17 +404,18 @@ int session_credential_verify(gnutls_session_t tls)
         return STOP;
     if (s->waiting & WAIT_RESULT) /* a client's own, which its Certificate is about to carry */
         return GNUTLS_E_AGAIN;
-    if (s->peer_model == ATLS_MODEL_NONE && s->party->profile->carrier == ATLS_IN_CERTIFICATE &&
+    const struct atls_carrier *carrier = atls_carrier_of_party(s->party);
+    if (s->peer.model == ATLS_MODEL_NONE && carrier->judge &&
         s->party->as_relying_party.model_count > 0) {
-        int result = session_x509_judge(s);
-        if (result != 0 || s->peer_accepted)
+        int result = carrier->judge(s);
+        if (result != 0 || s->peer.accepted)
             return result;
-    } else if (s->peer_model == ATLS_MODEL_NONE) {
+    } else if (s->peer.model == ATLS_MODEL_NONE) {
         return verify_plain(s);
     }
-    if (!s->appraisal || s->verified_with_size == 0)
+    if (!s->peer.appraisal || s->peer.verified_with_size == 0)
         return session_fail(s, "internal", -1, NULL, "there is nothing to judge the peer by");
-    int result = atls_appraisal_verdict(s->appraisal, &verdict);
+    int result = atls_appraisal_verdict(s->peer.appraisal, &verdict);
     if (result == ATLS_E_AGAIN) {
         s->waiting |= WAIT_VERDICT;
         return GNUTLS_E_AGAIN;
@@ -445,6 +424,6 @@ int session_credential_verify(gnutls_session_t tls)
         return session_fail(s, "internal", -1, NULL, NULL);
     if (!verdict.accepted)
         return refuse_by(s, &verdict);
-    s->peer_accepted = true;
+    s->peer.accepted = true;
     return 0;
 }

@@ -114,8 +114,8 @@ static int alert_of_library(const struct atls_session *s, int code)
 
 static void fail_by_library(struct atls_session *s, int code)
 {
-    bool attested = s->peer_model != ATLS_MODEL_NONE;
-    bool proof = s->certificate_verify_seen && !s->peer_accepted && !AMONG(code, unread);
+    bool attested = s->peer.model != ATLS_MODEL_NONE;
+    bool proof = s->peer.certificate_verify_seen && !s->peer.accepted && !AMONG(code, unread);
     if (code == GNUTLS_E_PK_SIGN_FAILED && s->party->device_key) /* it said why */
         session_fail(s, "device-unavailable", ATLS_ALERT_INTERNAL_ERROR, NULL, NULL);
     else if (AMONG(code, ours))

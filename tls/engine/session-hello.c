@@ -29,8 +29,8 @@ static int keep_body(struct hello_body *body, struct atls_bytes bytes)
 void session_hello_clear(struct atls_session *s)
 {
     for (size_t i = 0; i < ATLS_PROFILE_EXTENSIONS_MAX; i++) {
-        free(s->sent[i].data);
-        free(s->received[i].data);
+        free(s->hello.sent[i].data);
+        free(s->hello.received[i].data);
     }
 }
 
@@ -52,15 +52,16 @@ static bool forced_body(const struct atls_session *s, size_t i, struct atls_byte
 static int build_bodies(struct atls_session *s)
 {
     const struct atls_profile *profile = s->party->profile;
-    s->bodies_built = true;
+    s->hello.built = true;
     for (size_t i = 0; i < profile->extension_count; i++) {
         uint8_t buffer[ATLS_PROFILE_BODY_MAX];
         struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
         struct atls_bytes body, hex;
         int result =
             s->party->side == ATLS_CLIENT
-                ? profile->write_offer(profile, profile->extensions[i], s->offers, &sink)
-                : profile->write_selection(profile, profile->extensions[i], s->selections, &sink);
+                ? profile->write_offer(profile, profile->extensions[i], s->hello.offers, &sink)
+                : profile->write_selection(profile, profile->extensions[i], s->hello.selections,
+                                           &sink);
         if (result != 0)
             return session_fail(s, "internal", -1, NULL, NULL);
         if (forced_body(s, i, &hex)) {
@@ -68,10 +69,10 @@ static int build_bodies(struct atls_session *s)
             size_t size;
             if (atls_hex_decode(hex, &data, &size) != 0)
                 return session_fail(s, "internal", -1, NULL, NULL);
-            s->sent[i] = (struct hello_body){.data = data, .size = size, .present = true};
+            s->hello.sent[i] = (struct hello_body){.data = data, .size = size, .present = true};
             report_fault(s, "extension", atls_code_point_name(profile->extensions[i]));
         } else if (atls_sink_done(&sink, &body) == 0 && body.size > 0) {
-            if (keep_body(&s->sent[i], body) != 0)
+            if (keep_body(&s->hello.sent[i], body) != 0)
                 return session_fail(s, "internal", -1, NULL, "out of memory");
         }
     }
@@ -85,21 +86,22 @@ static struct atls_bytes challenge_to_send(struct atls_session *s, struct atls_b
     if (!atls_faults_has(s->party->faults, "nonce-length", &value) || !value)
         return challenge;
     size_t size = (size_t)strtoul(value, NULL, 10);
-    size = size < sizeof s->faulty_nonce ? size : sizeof s->faulty_nonce;
+    size = size < sizeof s->hello.faulty_nonce ? size : sizeof s->hello.faulty_nonce;
     for (size_t i = 0; i < size; i++)
-        s->faulty_nonce[i] = challenge.size > 0 ? challenge.data[i % challenge.size] : (uint8_t)i;
+        s->hello.faulty_nonce[i] =
+            challenge.size > 0 ? challenge.data[i % challenge.size] : (uint8_t)i;
     report_fault(s, "nonce-length", value);
-    return ATLS_BYTES(s->faulty_nonce, size);
+    return ATLS_BYTES(s->hello.faulty_nonce, size);
 }
 
 int session_hello_offer(struct atls_session *s)
 {
     struct atls_bytes nonce = {NULL, 0};
     if (s->party->profile->nonce &&
-        atls_abilities_have(&s->as_relying_party, ATLS_MODEL_BACKGROUND_CHECK))
-        nonce = challenge_to_send(s, s->challenge);
-    atls_negotiate_offer(&s->as_attester, ATLS_BYTES(NULL, 0), &s->offers[ATLS_CLIENT]);
-    atls_negotiate_offer(&s->as_relying_party, nonce, &s->offers[ATLS_SERVER]);
+        atls_abilities_have(&s->hello.as_relying_party, ATLS_MODEL_BACKGROUND_CHECK))
+        nonce = challenge_to_send(s, s->peer.challenge);
+    atls_negotiate_offer(&s->hello.as_attester, ATLS_BYTES(NULL, 0), &s->hello.offers[ATLS_CLIENT]);
+    atls_negotiate_offer(&s->hello.as_relying_party, nonce, &s->hello.offers[ATLS_SERVER]);
     return build_bodies(s);
 }
 
@@ -108,8 +110,8 @@ static int received(gnutls_session_t tls, size_t i, const unsigned char *data, s
 {
     struct atls_session *s = gnutls_session_get_ptr(tls);
     const struct atls_profile *profile = s->party->profile;
-    struct hello_body *body = &s->received[i];
-    if (s->party->side == ATLS_SERVER && s->hellos > 1) {
+    struct hello_body *body = &s->hello.received[i];
+    if (s->party->side == ATLS_SERVER && s->hello.count > 1) {
         body->repeated = true;
         if (!body->present ||
             !atls_bytes_equal(ATLS_BYTES(body->data, body->size), ATLS_BYTES(data, size)))
@@ -120,14 +122,15 @@ static int received(gnutls_session_t tls, size_t i, const unsigned char *data, s
     }
     if (keep_body(body, ATLS_BYTES(data, size)) != 0)
         return session_fail(s, "internal", -1, NULL, "out of memory");
-    if (s->party->side == ATLS_CLIENT && !s->sent[i].present)
+    if (s->party->side == ATLS_CLIENT && !s->hello.sent[i].present)
         return session_fail(s, "unexpected-selection", ATLS_ALERT_UNSUPPORTED_EXTENSION,
                             "RFC 8446 section 4.2",
                             "an extension came that was not in the ClientHello");
     struct atls_bytes in = ATLS_BYTES(body->data, body->size);
-    int result = s->party->side == ATLS_CLIENT
-                     ? profile->read_selection(profile, profile->extensions[i], in, s->selections)
-                     : profile->read_offer(profile, profile->extensions[i], in, s->offers);
+    int result =
+        s->party->side == ATLS_CLIENT
+            ? profile->read_selection(profile, profile->extensions[i], in, s->hello.selections)
+            : profile->read_offer(profile, profile->extensions[i], in, s->hello.offers);
     if (result == 0)
         return 0;
     return session_fail(s,
@@ -140,9 +143,9 @@ static int received(gnutls_session_t tls, size_t i, const unsigned char *data, s
 static int send_body(gnutls_session_t tls, size_t i, gnutls_buffer_t buffer)
 {
     struct atls_session *s = gnutls_session_get_ptr(tls);
-    if (!s->bodies_built && build_bodies(s) != 0)
+    if (!s->hello.built && build_bodies(s) != 0)
         return STOP;
-    const struct hello_body *body = &s->sent[i];
+    const struct hello_body *body = &s->hello.sent[i];
     if (!body->present)
         return 0;
     if (body->size == 0)
@@ -237,7 +240,7 @@ static void misselect(struct atls_session *s)
     if (!atls_faults_has(s->party->faults, "select-unoffered", NULL))
         return;
     for (size_t side = 0; side < 2; side++) {
-        struct atls_selection *selection = &s->selections[side];
+        struct atls_selection *selection = &s->hello.selections[side];
         if (selection->has_evidence) {
             selection->type =
                 (struct atls_evidence_type){.is_content_format = true, .content_format = 64999};
@@ -252,7 +255,7 @@ static void misselect(struct atls_session *s)
 static int repeated_whole(struct atls_session *s)
 {
     for (size_t i = 0; i < s->party->profile->extension_count; i++)
-        if (s->received[i].present && !s->received[i].repeated)
+        if (s->hello.received[i].present && !s->hello.received[i].repeated)
             return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
                                 "RFC 8446 section 4.1.2",
                                 "the second ClientHello leaves out an extension of the first");
@@ -263,8 +266,7 @@ static int repeated_whole(struct atls_session *s)
 static bool must_negotiate(const struct atls_party *party)
 {
     return party->as_relying_party.model_count > 0 && party->attestation_required &&
-           party->profile->carrier != ATLS_IN_CERTIFICATE &&
-           party->profile->carrier != ATLS_IN_AUTHENTICATOR;
+           atls_carrier_of_party(party)->negotiated;
 }
 
 /* The server as relying party: chooses how the client attests. */
@@ -272,21 +274,21 @@ static int select_peer(struct atls_session *s)
 {
     const struct atls_party *party = s->party;
     const char *reason;
-    int result = atls_negotiate_select(&party->as_relying_party, &s->offers[ATLS_CLIENT],
-                                       &s->selections[ATLS_CLIENT], &reason);
+    int result = atls_negotiate_select(&party->as_relying_party, &s->hello.offers[ATLS_CLIENT],
+                                       &s->hello.selections[ATLS_CLIENT], &reason);
     bool omit = party->variants.no_common != 0; /* H12 */
     if (result != 0 && party->attestation_required && !omit)
         return session_refuse(s, reason);
-    s->peer_model = atls_selection_model(&s->selections[ATLS_CLIENT]);
-    if (must_negotiate(party) && s->peer_model == ATLS_MODEL_NONE)
+    s->peer.model = atls_selection_model(&s->hello.selections[ATLS_CLIENT]);
+    if (must_negotiate(party) && s->peer.model == ATLS_MODEL_NONE)
         return session_fail(s, "attestation-missing", -1, NULL,
                             "attestation is required of the client, which proposes none");
     /* An authenticator brings its own X.509; where that may be missing, the handshake has it. */
-    bool later = session_attests_later(s) && party->as_relying_party.model_count > 0 &&
-                 party->attestation_required;
+    bool later = atls_carrier_of_party(party)->after_handshake &&
+                 party->as_relying_party.model_count > 0 && party->attestation_required;
     bool ask = !later && (party->as_relying_party.model_count > 0 || party->has_trust_anchors);
     gnutls_certificate_server_set_request(s->tls, ask ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
-    s->peer_accepted = !ask;
+    s->peer.accepted = !ask;
     return 0;
 }
 
@@ -294,12 +296,12 @@ static int select_peer(struct atls_session *s)
 static int select_self(struct atls_session *s)
 {
     const char *reason;
-    if (atls_negotiate_select(&s->party->as_attester, &s->offers[ATLS_SERVER],
-                              &s->selections[ATLS_SERVER], &reason) != 0 &&
+    if (atls_negotiate_select(&s->party->as_attester, &s->hello.offers[ATLS_SERVER],
+                              &s->hello.selections[ATLS_SERVER], &reason) != 0 &&
         s->party->variants.no_common == 0)
         return session_refuse(s, reason);
-    s->self_model = atls_selection_model(&s->selections[ATLS_SERVER]);
-    if (s->self_model == ATLS_MODEL_NONE && s->party->chain_size == 0)
+    s->self.model = atls_selection_model(&s->hello.selections[ATLS_SERVER]);
+    if (s->self.model == ATLS_MODEL_NONE && s->party->chain_size == 0)
         return session_fail(s, "attestation-missing", -1, NULL,
                             "the server has no X.509 credential for a client that asks for no "
                             "attestation");
@@ -309,10 +311,10 @@ static int select_self(struct atls_session *s)
 int session_hello_received(gnutls_session_t tls)
 {
     struct atls_session *s = gnutls_session_get_ptr(tls);
-    report_offer(s, "received", s->received);
-    if (s->settled)
+    report_offer(s, "received", s->hello.received);
+    if (s->hello.settled)
         return repeated_whole(s);
-    s->settled = true;
+    s->hello.settled = true;
     int result = select_peer(s);
     if (result == 0)
         result = select_self(s);
@@ -320,11 +322,11 @@ int session_hello_received(gnutls_session_t tls)
         return result;
     report_negotiated(s);
     /* What answers a binder is made once there is one: behind EncryptedExtensions. */
-    if (s->self_model != ATLS_MODEL_NONE && session_carrier(s, ATLS_SERVER) != ATLS_IN_ENTRY)
+    if (s->self.model != ATLS_MODEL_NONE && !session_carrier(s, ATLS_SERVER)->bound)
         result = session_credential_make(s);
-    if (result == 0 && s->peer_model != ATLS_MODEL_NONE)
-        result = session_appraisal_begin(s, s->peer_model);
-    if (result == 0 && s->peer_model == ATLS_MODEL_BACKGROUND_CHECK && s->party->profile->nonce)
+    if (result == 0 && s->peer.model != ATLS_MODEL_NONE)
+        result = session_appraisal_begin(s, s->peer.model);
+    if (result == 0 && s->peer.model == ATLS_MODEL_BACKGROUND_CHECK && s->party->profile->nonce)
         s->waiting |= WAIT_CHALLENGE;
     misselect(s);
     return result == 0 ? session_entry_request(s) : result;
@@ -333,34 +335,34 @@ int session_hello_received(gnutls_session_t tls)
 /* The client knows all answers once the message behind EncryptedExtensions comes. */
 static int settle(struct atls_session *s)
 {
-    if (s->settled)
+    if (s->hello.settled)
         return 0;
-    s->settled = true;
-    report_selected(s, "received", s->received);
+    s->hello.settled = true;
+    report_selected(s, "received", s->hello.received);
     for (size_t side = 0; side < 2; side++)
-        if (atls_negotiate_check(&s->offers[side], &s->selections[side]) != 0)
+        if (atls_negotiate_check(&s->hello.offers[side], &s->hello.selections[side]) != 0)
             return session_refuse(s, "unexpected-selection");
-    s->self_model = atls_selection_model(&s->selections[ATLS_CLIENT]);
-    s->peer_model = atls_selection_model(&s->selections[ATLS_SERVER]);
-    if (must_negotiate(s->party) && s->peer_model == ATLS_MODEL_NONE)
+    s->self.model = atls_selection_model(&s->hello.selections[ATLS_CLIENT]);
+    s->peer.model = atls_selection_model(&s->hello.selections[ATLS_SERVER]);
+    if (must_negotiate(s->party) && s->peer.model == ATLS_MODEL_NONE)
         return session_fail(s, "attestation-missing", -1, NULL,
                             "attestation is required of the server, which selects none");
     report_negotiated(s);
     /* A background check with a nonce began before the first byte. */
-    if (s->peer_model == ATLS_MODEL_PASSPORT ||
-        (s->peer_model == ATLS_MODEL_BACKGROUND_CHECK && !s->party->profile->nonce))
-        return session_appraisal_begin(s, s->peer_model);
+    if (s->peer.model == ATLS_MODEL_PASSPORT ||
+        (s->peer.model == ATLS_MODEL_BACKGROUND_CHECK && !s->party->profile->nonce))
+        return session_appraisal_begin(s, s->peer.model);
     return 0;
 }
 
 static int client_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming)
 {
     if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && !incoming && when == GNUTLS_HOOK_POST) {
-        report_offer(s, "sent", s->sent);
-        s->hellos++;
+        report_offer(s, "sent", s->hello.sent);
+        s->hello.count++;
     }
     if (type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST && incoming && when == GNUTLS_HOOK_PRE) {
-        s->certificate_requested = true;
+        s->hello.certificate_requested = true;
         int result = session_entry_requested(s);
         return result == 0 ? settle(s) : result;
     }
@@ -368,7 +370,7 @@ static int client_hook(struct atls_session *s, unsigned type, unsigned when, uns
         int result = settle(s);
         if (result != 0)
             return result;
-        if (s->self_model != ATLS_MODEL_NONE && !s->certificate_requested)
+        if (s->self.model != ATLS_MODEL_NONE && !s->hello.certificate_requested)
             return session_fail(s, "unexpected-selection", -1, NULL,
                                 "attestation of the client was selected without a "
                                 "CertificateRequest");
@@ -379,14 +381,14 @@ static int client_hook(struct atls_session *s, unsigned type, unsigned when, uns
 static int server_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming)
 {
     if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && incoming && when == GNUTLS_HOOK_PRE)
-        s->hellos++;
+        s->hello.count++;
     /* Here, behind EncryptedExtensions and before the verdict may the library be told to wait. */
     if (type == GNUTLS_HANDSHAKE_SERVER_HELLO && !incoming && when == GNUTLS_HOOK_POST &&
         s->waiting != 0)
         return GNUTLS_E_AGAIN;
     if (type == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && !incoming && when == GNUTLS_HOOK_POST) {
-        report_selected(s, "sent", s->sent);
-        if (s->self_model != ATLS_MODEL_NONE && session_carrier(s, ATLS_SERVER) == ATLS_IN_ENTRY) {
+        report_selected(s, "sent", s->hello.sent);
+        if (s->self.model != ATLS_MODEL_NONE && session_carrier(s, ATLS_SERVER)->bound) {
             int result = session_credential_make(s);
             return result == 0 && s->waiting != 0 ? GNUTLS_E_AGAIN : result;
         }
@@ -397,15 +399,15 @@ static int server_hook(struct atls_session *s, unsigned type, unsigned when, uns
 int session_hello_challenge(struct atls_session *s)
 {
     struct atls_bytes nonce;
-    int result = atls_appraisal_challenge(s->appraisal, &nonce);
+    int result = atls_appraisal_challenge(s->peer.appraisal, &nonce);
     if (result == ATLS_E_AGAIN)
         return result;
     s->waiting &= ~(unsigned)WAIT_CHALLENGE;
     if (result != 0)
         return result;
-    s->challenge = nonce;
+    s->peer.challenge = nonce;
     if (s->party->side == ATLS_SERVER)
-        s->selections[ATLS_CLIENT].nonce = challenge_to_send(s, nonce);
+        s->hello.selections[ATLS_CLIENT].nonce = challenge_to_send(s, nonce);
     return 0;
 }
 
@@ -414,12 +416,11 @@ int session_hello_hook(gnutls_session_t tls, unsigned type, unsigned when, unsig
 {
     struct atls_session *s = gnutls_session_get_ptr(tls);
     if (type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST)
-        s->hrr = true;
+        s->hello.hrr = true;
     if (type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && incoming)
-        s->certificate_verify_seen = true;
-    int result = session_entry_hook(s, type, when, incoming, message);
-    if (result == 0)
-        result = session_expat_hook(s, type, when, message);
+        s->peer.certificate_verify_seen = true;
+    const struct session_message hooked = {type, when, incoming, message};
+    int result = session_carriers_hello(s, &hooked);
     if (result == 0)
         result = s->party->side == ATLS_CLIENT ? client_hook(s, type, when, incoming)
                                                : server_hook(s, type, when, incoming);
@@ -429,6 +430,6 @@ int session_hello_hook(gnutls_session_t tls, unsigned type, unsigned when, unsig
     if (result != 0 || type != GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
         return result;
     if (incoming && when == GNUTLS_HOOK_POST)
-        return session_credential_received(s, message);
+        return session_credential_received(s, &hooked);
     return 0;
 }

@@ -2,12 +2,14 @@
 /*
  * The inside of a session, shared by its parts: session.c (life and phases), session-failure.c
  * (whose fault, which alert), session-strict.c (what the library lets pass), session-hello.c
- * (negotiation), session-credential.c (Certificate, CertificateVerify, verdict), session-entry.c
- * (attestation beside a certificate) and session-report.c (events).
+ * (negotiation), session-credential.c (Certificate, CertificateVerify, verdict), session-again.c
+ * (client authentication after the handshake), session-report.c (events), and the carriers
+ * (carrier.h), whose own state is theirs alone.
  */
 #ifndef ATLS_TLS_ENGINE_SESSION_INTERNAL_H
 #define ATLS_TLS_ENGINE_SESSION_INTERNAL_H
 
+#include "tls/engine/carrier.h"
 #include "tls/engine/session.h"
 #include "tls/shim/interpose.h"
 
@@ -39,8 +41,6 @@ struct hello_body { /* of one extension */
     bool present, repeated; /* repeated: seen in the second ClientHello as well */
 };
 
-struct atls_expat;
-
 struct failure {
     const char *reason; /* NULL: none */
     int due;            /* the alert for the peer */
@@ -49,63 +49,74 @@ struct failure {
     char detail[512], clause[160]; /* a detail has room for all of an error's text */
 };
 
-struct atls_session {
-    const struct atls_party *party;
-    unsigned conn;
-    gnutls_session_t tls;
-    int fd;            /* the transport, where that is a socket */
-    bool stream_ended; /* the peer will send no more: a read has said so */
-    enum phase phase;
-    unsigned waiting; /* enum waits */
-    bool resume;      /* step again at once, though the library was told to wait */
-    bool prepared;    /* the preparation was begun */
-    bool hrr;
-    struct failure failure;
-    double started, seconds;
+struct session_message { /* a handshake message, as the library's hook has it */
+    unsigned type, when, incoming;
+    const gnutls_datum_t *bytes;
+};
 
-    /* Negotiation; bodies by index into the profile's extensions. */
-    struct hello_body sent[ATLS_PROFILE_EXTENSIONS_MAX], received[ATLS_PROFILE_EXTENSIONS_MAX];
-    unsigned hellos; /* ClientHellos so far */
-    bool offer_reported, bodies_built, settled, certificate_requested;
-    struct atls_abilities as_attester, as_relying_party; /* what a client can offer just now */
-    struct atls_selection selections[2];
-    enum atls_model self_model, peer_model; /* what was agreed on */
-
-    /* As relying party. */
-    struct atls_appraisal *appraisal;
-    struct atls_bytes challenge; /* for the peer; the appraisal's */
-    uint8_t faulty_nonce[ATLS_WIRE_NONCE_MAX];
-    bool peer_accepted; /* by verdict or, where that suffices, by X.509 */
-    bool certificate_verify_seen;
-    uint8_t verified_with[ATLS_SPKI_MAX];
-    size_t verified_with_size; /* 0: none, or a key of another kind */
-
-    /* As attester. */
+/* As attester. */
+struct own_credential {
+    enum atls_model model; /* what was agreed on */
     struct atls_credential credential;
     bool has_credential;
     gnutls_pcert_st presented;
     gnutls_privkey_t signer;
     uint8_t signed_with[ATLS_SPKI_MAX];
     size_t signed_with_size;
-
-    /* Beside a certificate; SHIM is NULL where this party never attests or judges so. */
-    struct atls_entry_shim *shim;
-    struct atls_handshake_secret secret;
-    struct atls_interposed watch;
-    struct atls_transcript transcript;
-    uint8_t binder[ATLS_BINDER_MAX]; /* the newest that was computed */
-    size_t binder_size;
-
     unsigned rounds; /* of attestation after the handshake, by client authentication */
+};
 
-    struct atls_expat *expat; /* after the handshake, in authenticators; otherwise NULL */
+/* As relying party. */
+struct peer_credential {
+    enum atls_model model; /* what was agreed on */
+    struct atls_appraisal *appraisal;
+    struct atls_bytes challenge; /* for the peer; the appraisal's */
+    bool accepted;               /* by verdict or, where that suffices, by X.509 */
+    bool certificate_verify_seen;
+    uint8_t verified_with[ATLS_SPKI_MAX];
+    size_t verified_with_size; /* 0: none, or a key of another kind */
+};
 
-    size_t line_size, line_at;
-    bool handshake_reported, handshake_complete; /* complete: it was reported so */
+/* Negotiation; bodies by index into the profile's extensions. */
+struct hellos {
+    struct hello_body sent[ATLS_PROFILE_EXTENSIONS_MAX], received[ATLS_PROFILE_EXTENSIONS_MAX];
+    unsigned count; /* ClientHellos so far */
+    bool hrr, offer_reported, built, settled, certificate_requested;
+    struct atls_abilities as_attester, as_relying_party; /* what a client can offer just now */
+    struct atls_selection selections[2];
+    uint8_t faulty_nonce[ATLS_WIRE_NONCE_MAX];
+    struct atls_offer offers[2]; /* large, and not cleared at the start but made empty */
+};
 
-    /* Large, and not cleared at the start; the offers are made empty. */
-    struct atls_offer offers[2];
-    char line[ATLS_LINE_MAX];
+struct line { /* of application data, on its way */
+    size_t size, at;
+    char text[ATLS_LINE_MAX]; /* not cleared at the start */
+};
+
+struct entry_state; /* carrier-entry.c */
+struct atls_expat;  /* expat.h */
+
+struct atls_session {
+    const struct atls_party *party;
+    unsigned conn;
+    gnutls_session_t tls;
+    int fd;            /* the transport, where that is a socket */
+    bool stream_ended; /* the peer will send no more: a read has said so */
+    struct atls_interposed watch;
+    enum phase phase;
+    unsigned waiting; /* enum waits */
+    bool prepared;    /* the preparation was begun */
+    double started, seconds;
+    struct failure failure;
+    struct {
+        bool handshake, complete; /* complete: it was reported so */
+    } told;
+    struct own_credential self;
+    struct peer_credential peer;
+    struct entry_state *entry; /* of the carriers: NULL where that one is not in use */
+    struct atls_expat *expat;
+    struct hellos hello;
+    struct line line;
 };
 
 /* Records the first failure; later ones are its consequences. ALERT < 0: as the profile's table
@@ -138,12 +149,16 @@ int session_credential_make(struct atls_session *s); /* evidence or result, once
 int session_credential_result(struct atls_session *s);
 /* Records why the attester gave no credential; CODE is its answer. */
 int session_credential_failed(struct atls_session *s, int code);
-void session_credential_set(struct atls_session *s); /* presents what is in s->credential */
 int session_credential_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,
                                 gnutls_pcert_st **chain, unsigned *chain_size,
                                 gnutls_ocsp_data_st **ocsp, unsigned *ocsp_size,
                                 gnutls_privkey_t *key, unsigned *flags);
-int session_credential_received(struct atls_session *s, const gnutls_datum_t *message);
+int session_credential_received(struct atls_session *s, const struct session_message *message);
+/* empty-certificate: a client sends no entry; of a server the library wants one, which has no
+ * bytes. */
+bool session_withholds(const struct atls_session *s);
+/* A DER SubjectPublicKeyInfo as the library's; the library's code. */
+int session_import_key(const uint8_t *spki, size_t size, gnutls_pubkey_t *keyp);
 int session_credential_verify(gnutls_session_t tls);
 void session_credential_clear(struct atls_session *s);
 /* Begins judging the peer by MODEL; the passport's verifier is the one agreed on. */
@@ -163,47 +178,44 @@ int session_leaf_key_refused(struct atls_session *s, int code);
 /* Fails with certificate-untrusted, by what GnuTLS found wrong with a chain. */
 int session_chain_refused(struct atls_session *s, unsigned status);
 
-/* session-entry.c; what returns int returns 0 or what session_fail() gave, but for the binders */
-bool session_kind_is_certificate(const struct atls_party *party);
+/* carrier.c: the one of the credential of ATTESTER's side; and all that are in use */
+const struct atls_carrier *session_carrier(const struct atls_session *s, enum atls_side attester);
+int session_carriers_prepare(struct atls_session *s);
+void session_carriers_clear(struct atls_session *s);
+int session_carriers_hello(struct atls_session *s, const struct session_message *message);
+
+struct binder {
+    uint8_t value[ATLS_BINDER_MAX];
+    size_t size;
+};
+
+/* carrier-entry.c */
 /* Must a result answer the binder (H11)? */
 bool session_result_answers(const struct atls_party *party);
-enum atls_carrier session_carrier(const struct atls_session *s, enum atls_side attester);
-int session_entry_begin(struct atls_session *s); /* as atls_session_new() */
-void session_entry_clear(struct atls_session *s);
-int session_entry_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming,
-                       const gnutls_datum_t *message);
-/* The binder of the ATTESTER whose leaf has the key LEAF, into s->binder; as the profile's bind. */
+/* The binder of the ATTESTER whose leaf has the key LEAF; as the profile's bind. */
 int session_bind(struct atls_session *s, enum atls_side attester,
-                 const struct atls_public_key *leaf);
+                 const struct atls_public_key *leaf, struct binder *binderp);
+int session_bind_self(struct atls_session *s, struct binder *binderp); /* with the own leaf */
 int session_bind_failed(struct atls_session *s, int code);
-int session_entry_bind_self(struct atls_session *s);    /* with the own leaf */
-int session_entry_request(struct atls_session *s);      /* arms CertificateRequest */
-int session_entry_requested(struct atls_session *s);    /* reads the one that came */
-int session_entry_send(struct atls_session *s);         /* arms Certificate with s->credential */
-int session_entry_send_unasked(struct atls_session *s); /* a fault */
-int session_entry_received(struct atls_session *s);     /* a Certificate with attestation beside */
+/* Begins to judge CMW, which stands beside or inside of a certificate with the key LEAF. */
+int session_appraise(struct atls_session *s, const struct atls_public_key *leaf,
+                     struct atls_bytes cmw);
 /* Bytes of length ahead of the CMW in the extension. */
 unsigned session_prefix_size(const struct atls_party *party);
-int session_entry_unexpected(struct atls_session *s); /* refuses it where there should be none */
+/* What of the PAYLOAD of the extension WHAT is the CMW, its field NAME. */
+int session_find_cmw(struct atls_session *s, const char *what, const char *name,
+                     struct atls_bytes payload, struct atls_bytes *cmwp);
+/* Where an extension may be in the certificate's messages; 0 or what session_fail() gave. */
+int session_entry_request(struct atls_session *s);      /* arms CertificateRequest */
+int session_entry_requested(struct atls_session *s);    /* reads the one that came */
+int session_entry_send_unasked(struct atls_session *s); /* a fault */
+int session_entry_unexpected(struct atls_session *s);   /* refuses it where none should be */
+struct atls_entry_shim *session_entry_shim(const struct atls_session *s); /* NULL: none */
 
 /* session-again.c: post-handshake client authentication. Has the server to ask once more? */
 bool session_again_wanted(const struct atls_session *s);
 int session_again_begin(struct atls_session *s);   /* 0, or what session_fail() gave */
 int session_again_library(struct atls_session *s); /* goes on; the library's code */
-
-/* session-x509.c */
-void session_x509_present(struct atls_session *s); /* tells what the own leaf carries */
-int session_x509_judge(struct atls_session *s);    /* verifies the chain, and begins to appraise */
-
-/* expat.c: attestation after the handshake; what returns int returns 0 or what session_fail() gave
- */
-bool session_attests_later(const struct atls_session *s);
-int session_expat_new(struct atls_session *s); /* as atls_session_new() */
-void session_expat_clear(struct atls_session *s);
-int session_expat_hook(struct atls_session *s, unsigned type, unsigned when,
-                       const gnutls_datum_t *message);
-int session_expat_begin(struct atls_session *s);
-enum atls_want session_expat_step(struct atls_session *s); /* until both lines are through */
 
 /* session.c */
 enum atls_want session_end(struct atls_session *s);

@@ -26,11 +26,11 @@ static void report_bodies(struct atls_session *s, const char *name, const char *
 void report_offer(struct atls_session *s, const char *direction, const struct hello_body *bodies)
 {
     const char *also = NULL;
-    s->offer_reported = true;
+    s->hello.offer_reported = true;
     if (!atls_events_heard(s->party->events))
         return;
     json_t *extensions = bodies_of(s, bodies);
-    if (bodies == s->sent && atls_faults_has(s->party->faults, "also-extension", &also)) {
+    if (bodies == s->hello.sent && atls_faults_has(s->party->faults, "also-extension", &also)) {
         char name[48];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(also, ":"), also);
         json_object_set_new(extensions, name, json_string(strchr(also, ':') + 1));
@@ -75,8 +75,8 @@ static void report_role(struct atls_session *s, const char *role, enum atls_mode
 void report_negotiated(struct atls_session *s)
 {
     enum atls_side self = s->party->side, peer = self == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
-    report_role(s, "attester", s->self_model, &s->selections[self]);
-    report_role(s, "relying-party", s->peer_model, &s->selections[peer]);
+    report_role(s, "attester", s->self.model, &s->hello.selections[self]);
+    report_role(s, "relying-party", s->peer.model, &s->hello.selections[peer]);
 }
 
 void report_fault(struct atls_session *s, const char *name, const char *detail)
@@ -102,23 +102,23 @@ static void set_key(json_t *fields, const char *name, const uint8_t *spki, size_
 
 void report_handshake(struct atls_session *s)
 {
-    if (s->handshake_reported)
+    if (s->told.handshake)
         return;
     bool failed = s->failure.reason != NULL;
-    s->handshake_reported = true;
-    s->handshake_complete = !failed;
+    s->told.handshake = true;
+    s->told.complete = !failed;
     if (!atls_events_heard(s->party->events))
         return;
     json_t *fields =
         json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:b, s:f, s:s, s:s}", "conn", (json_int_t)s->conn,
                   "outcome", failed ? "failed" : "complete", "reason",
                   failed ? s->failure.reason : "ok", "detail", s->failure.detail, "clause",
-                  s->failure.clause, "alert", alert_of(s), "hrr", s->hrr, "seconds", s->seconds,
-                  "self_attested", atls_model_name(s->self_model), "peer_attested",
-                  atls_model_name(failed && !s->peer_accepted ? ATLS_MODEL_NONE : s->peer_model));
+                  s->failure.clause, "alert", alert_of(s), "hrr", s->hello.hrr, "seconds",
+                  s->seconds, "self_attested", atls_model_name(s->self.model), "peer_attested",
+                  atls_model_name(failed && !s->peer.accepted ? ATLS_MODEL_NONE : s->peer.model));
     session_note_peer_key(s);
-    set_key(fields, "signed_with", s->signed_with, s->signed_with_size);
-    set_key(fields, "verified_with", s->verified_with, s->verified_with_size);
+    set_key(fields, "signed_with", s->self.signed_with, s->self.signed_with_size);
+    set_key(fields, "verified_with", s->peer.verified_with, s->peer.verified_with_size);
     atls_event_object(s->party->events, "handshake", fields);
 }
 
@@ -145,5 +145,5 @@ void report_closed(struct atls_session *s)
         atls_event(s->party->events, "closed", "{s:I, s:s, s:s, s:s, s:s, s:o, s:b}", "conn",
                    (json_int_t)s->conn, "outcome", "failed", "reason", failure->reason, "detail",
                    failure->detail, "clause", failure->clause, "alert", alert_of(s),
-                   "x_after_handshake", (int)s->handshake_complete);
+                   "x_after_handshake", (int)s->told.complete);
 }

@@ -61,7 +61,7 @@ static int check_certificate(struct atls_session *s, struct atls_bytes message)
 {
     struct atls_certificate_message parsed;
     enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
-    bool attests = s->peer_model != ATLS_MODEL_NONE && session_carrier(s, peer) != ATLS_IN_ENTRY;
+    bool attests = s->peer.model != ATLS_MODEL_NONE && session_carrier(s, peer)->replaces;
     if (attests ||
         s->phase != HANDSHAKING) /* afterwards it has a context, which the library knows */
         return 0;

@@ -71,9 +71,7 @@ static int set_up(struct atls_session *s)
     else if (party->peer_name && inet_pton(AF_INET, party->peer_name, &address) != 1 &&
              inet_pton(AF_INET6, party->peer_name, &address) != 1)
         gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, party->peer_name, strlen(party->peer_name));
-    result = session_entry_begin(s);
-    if (result == 0)
-        result = session_expat_new(s);
+    result = session_carriers_prepare(s);
     if (result == 0)
         result = session_hello_register(s);
     if (result == 0 && party->side == ATLS_SERVER)
@@ -86,16 +84,17 @@ int atls_session_new(const struct atls_party *party, unsigned conn, struct atls_
     struct atls_session *s = malloc(sizeof *s);
     if (!s)
         return atls_fail(-ENOMEM, NULL, "out of memory");
-    memset(s, 0, offsetof(struct atls_session, offers));
+    memset(s, 0, offsetof(struct atls_session, hello.offers));
+    s->line.size = s->line.at = 0;
     for (int side = 0; side < 2; side++)
-        atls_offer_clear(&s->offers[side]);
+        atls_offer_clear(&s->hello.offers[side]);
     s->party = party;
     s->conn = conn;
     s->failure.alert = -1;
     s->watch.alert = &s->failure.alert;
     s->started = atls_now();
-    s->as_attester = party->as_attester;
-    s->as_relying_party = party->as_relying_party;
+    s->hello.as_attester = party->as_attester;
+    s->hello.as_relying_party = party->as_relying_party;
     int result = set_up(s);
     if (result != 0) {
         atls_session_free(s);
@@ -114,8 +113,7 @@ void atls_session_free(struct atls_session *s)
         gnutls_deinit(s->tls);
     session_credential_clear(s);
     session_hello_clear(s);
-    session_entry_clear(s);
-    session_expat_clear(s);
+    session_carriers_clear(s);
     if (s->party->attester)
         atls_attester_forget(s->party->attester, s->conn);
     free(s);
@@ -150,12 +148,12 @@ bool atls_session_complete(const struct atls_session *s)
 enum atls_want session_end(struct atls_session *s)
 {
     /* A failure inside of a hello comes before its events. */
-    if (s->party->side == ATLS_SERVER && s->hellos > 0 && !s->offer_reported)
-        report_offer(s, "received", s->received);
-    if (s->party->side == ATLS_CLIENT && !s->settled)
+    if (s->party->side == ATLS_SERVER && s->hello.count > 0 && !s->hello.offer_reported)
+        report_offer(s, "received", s->hello.received);
+    if (s->party->side == ATLS_CLIENT && !s->hello.settled)
         for (size_t i = 0; i < ATLS_PROFILE_EXTENSIONS_MAX; i++)
-            if (s->received[i].present) {
-                report_selected(s, "received", s->received);
+            if (s->hello.received[i].present) {
+                report_selected(s, "received", s->hello.received);
                 break;
             }
     report_handshake(s);
@@ -178,8 +176,8 @@ static bool still_waiting(struct atls_session *s)
         result = session_hello_challenge(s);
         if (result != 0 && result != ATLS_E_AGAIN) {
             if (s->phase == PREPARING &&
-                atls_abilities_have(&s->as_relying_party, ATLS_MODEL_PASSPORT))
-                s->as_relying_party.type_count = 0;
+                atls_abilities_have(&s->hello.as_relying_party, ATLS_MODEL_PASSPORT))
+                s->hello.as_relying_party.type_count = 0;
             else
                 session_appraisal_failed(s);
         }
@@ -188,14 +186,14 @@ static bool still_waiting(struct atls_session *s)
         result = session_credential_result(s);
         if (result != 0 && result != ATLS_E_AGAIN) {
             if (s->phase == PREPARING &&
-                atls_abilities_have(&s->as_attester, ATLS_MODEL_BACKGROUND_CHECK))
-                s->as_attester.verifier_count = 0;
+                atls_abilities_have(&s->hello.as_attester, ATLS_MODEL_BACKGROUND_CHECK))
+                s->hello.as_attester.verifier_count = 0;
             else
                 session_credential_failed(s, result);
         }
     }
     if ((s->waiting & WAIT_VERDICT) &&
-        atls_appraisal_verdict(s->appraisal, &verdict) != ATLS_E_AGAIN)
+        atls_appraisal_verdict(s->peer.appraisal, &verdict) != ATLS_E_AGAIN)
         s->waiting &= ~(unsigned)WAIT_VERDICT;
     if (s->failure.reason)
         s->waiting = 0;
@@ -213,11 +211,11 @@ enum atls_want atls_session_prepare(struct atls_session *s)
     if (!s->prepared) {
         s->prepared = true;
         if (s->party->profile->nonce &&
-            atls_abilities_have(&s->as_relying_party, ATLS_MODEL_BACKGROUND_CHECK) &&
+            atls_abilities_have(&s->hello.as_relying_party, ATLS_MODEL_BACKGROUND_CHECK) &&
             session_appraisal_begin(s, ATLS_MODEL_BACKGROUND_CHECK) == 0)
             s->waiting |= WAIT_CHALLENGE;
-        if (s->party->profile->carrier != ATLS_IN_CERTIFICATE &&
-            atls_abilities_have(&s->as_attester, ATLS_MODEL_PASSPORT) &&
+        if (!atls_carrier_of_party(s->party)->enrolled &&
+            atls_abilities_have(&s->hello.as_attester, ATLS_MODEL_PASSPORT) &&
             !session_result_answers(s->party))
             s->waiting |= WAIT_RESULT;
     }
@@ -238,20 +236,21 @@ static int handshake_done(struct atls_session *s)
 {
     const struct atls_party *party = s->party;
     s->seconds = atls_now() - s->started;
-    bool attested = s->peer_model != ATLS_MODEL_NONE;
-    if (s->peer_accepted && session_attests_later(s)) {
+    bool attested = s->peer.model != ATLS_MODEL_NONE;
+    const struct atls_carrier *carrier = atls_carrier_of_party(party);
+    if (s->peer.accepted && carrier->after_handshake) {
         s->phase = EXCHANGING;
-        return session_expat_begin(s);
+        return carrier->after_handshake(s);
     }
-    if (!s->peer_accepted ||
+    if (!s->peer.accepted ||
         (party->as_relying_party.model_count > 0 && party->attestation_required && !attested))
         return session_fail(s, "internal", -1, NULL,
                             "the handshake ended without the peer having been accepted");
-    snprintf(s->line, sizeof s->line, "%s\n", party->message);
-    s->line_size = strlen(s->line);
+    snprintf(s->line.text, sizeof s->line.text, "%s\n", party->message);
+    s->line.size = strlen(s->line.text);
     s->phase = party->side == ATLS_CLIENT ? SENDING : RECEIVING;
     if (party->side == ATLS_SERVER) {
-        s->line_size = 0;
+        s->line.size = 0;
         report_handshake(s);
     }
     return 0;
@@ -304,30 +303,31 @@ static enum atls_want repeat(struct atls_session *s)
 
 static enum atls_want send_line(struct atls_session *s)
 {
-    while (s->line_at < s->line_size) {
-        ssize_t sent = gnutls_record_send(s->tls, s->line + s->line_at, s->line_size - s->line_at);
+    while (s->line.at < s->line.size) {
+        ssize_t sent =
+            gnutls_record_send(s->tls, s->line.text + s->line.at, s->line.size - s->line.at);
         if (sent == GNUTLS_E_AGAIN || sent == GNUTLS_E_INTERRUPTED)
             return ATLS_WANT_WRITE;
         if (sent < 0)
             return session_failed(s, (int)sent);
-        s->line_at += (size_t)sent;
+        s->line.at += (size_t)sent;
     }
-    report_line(s, "sent", s->line, s->line_size - 1);
-    s->line_size = 0;
+    report_line(s, "sent", s->line.text, s->line.size - 1);
+    s->line.size = 0;
     s->phase = s->party->side == ATLS_CLIENT ? RECEIVING : LEAVING;
     return ATLS_WANT_READ;
 }
 
 static void line_received(struct atls_session *s, size_t size)
 {
-    report_line(s, "received", s->line, size);
+    report_line(s, "received", s->line.text, size);
     if (s->party->side == ATLS_CLIENT) {
         s->phase = LEAVING;
         return;
     }
-    snprintf(s->line, sizeof s->line, "%s\n", s->party->message);
-    s->line_size = strlen(s->line);
-    s->line_at = 0;
+    snprintf(s->line.text, sizeof s->line.text, "%s\n", s->party->message);
+    s->line.size = strlen(s->line.text);
+    s->line.at = 0;
     s->phase = SENDING;
     if (session_again_wanted(s)) {
         s->phase = REPEATING;
@@ -338,8 +338,8 @@ static void line_received(struct atls_session *s, size_t size)
 static enum atls_want receive_line(struct atls_session *s)
 {
     for (;;) {
-        ssize_t size =
-            gnutls_record_recv(s->tls, s->line + s->line_size, sizeof s->line - s->line_size);
+        ssize_t size = gnutls_record_recv(s->tls, s->line.text + s->line.size,
+                                          sizeof s->line.text - s->line.size);
         if (size == GNUTLS_E_AGAIN || size == GNUTLS_E_INTERRUPTED)
             return ATLS_WANT_READ;
         if (size == 0)
@@ -356,13 +356,13 @@ static enum atls_want receive_line(struct atls_session *s)
         if (size < 0)
             continue;
         report_handshake(s); /* a client knows only now that the server accepted it */
-        s->line_size += (size_t)size;
-        const char *end_of_line = memchr(s->line, '\n', s->line_size);
+        s->line.size += (size_t)size;
+        const char *end_of_line = memchr(s->line.text, '\n', s->line.size);
         if (end_of_line) {
-            line_received(s, (size_t)(end_of_line - s->line));
+            line_received(s, (size_t)(end_of_line - s->line.text));
             return ATLS_WANT_WRITE;
         }
-        if (s->line_size == sizeof s->line) {
+        if (s->line.size == sizeof s->line.text) {
             session_fail(s, "internal", -1, "", "a line of at most 4095 bytes was expected");
             return session_send_alert(s);
         }
@@ -399,7 +399,7 @@ enum atls_want atls_session_step(struct atls_session *s)
             want = repeat(s);
             break;
         case EXCHANGING:
-            want = session_expat_step(s);
+            want = atls_carrier_of_party(s->party)->exchange(s);
             break;
         case LEAVING:
             want = leave(s);

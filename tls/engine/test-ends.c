@@ -161,7 +161,7 @@ static void present_leaf(struct atls_party *party, const struct side *side)
     assert_int_equal(gnutls_x509_crt_set_expiration_time(leaf, time(NULL) + 86400), 0);
     assert_int_equal(
         gnutls_x509_crt_set_subject_alt_name(leaf, GNUTLS_SAN_IPADDRESS, address, 4, 0), 0);
-    if (party->profile->carrier == ATLS_IN_CERTIFICATE)
+    if (atls_carrier_of_party(party)->enrolled)
         add_cmw(leaf, side, party->attester, side->attester[0]);
     if (side->unknown_critical) /* of the enterprise number for examples, RFC 5612 */
         assert_int_equal(
@@ -221,9 +221,8 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
     assert_true(side->unheard || end->told >= 0);
     snprintf(told, sizeof told, "/proc/self/fd/%d", end->told);
     assert_int_equal(atls_events_open(side->unheard ? NULL : told, own, &party->events), 0);
-    bool beside =
-        party->attester && !side->stranger && !side->plain && !side->no_certificate &&
-        (party->profile->carrier != ATLS_IN_PLACE_OF_CERTIFICATE || side->certificate_kind);
+    bool beside = party->attester && !side->stranger && !side->plain && !side->no_certificate &&
+                  (!atls_carrier_of_party(party)->replaces || side->certificate_kind);
     bool none = side->no_certificate || beside;
     assert_int_equal(atls_party_start(party, none ? NULL : test_pki_file(&test_pki, certificate),
                                       none ? NULL : test_pki_file(&test_pki, key),
@@ -293,11 +292,11 @@ void check_end(const char *who, const struct end *end, const char *reason, int a
 
 static void check_key(const struct atls_session *signer, struct atls_session *verifier)
 {
-    if (signer->self_model == ATLS_MODEL_NONE)
+    if (signer->self.model == ATLS_MODEL_NONE)
         return;
     session_note_peer_key(verifier);
-    test_same_bytes(ATLS_BYTES(signer->signed_with, signer->signed_with_size),
-                    ATLS_BYTES(verifier->verified_with, verifier->verified_with_size));
+    test_same_bytes(ATLS_BYTES(signer->self.signed_with, signer->self.signed_with_size),
+                    ATLS_BYTES(verifier->peer.verified_with, verifier->peer.verified_with_size));
 }
 
 void check_keys(struct atls_session *client, struct atls_session *server)

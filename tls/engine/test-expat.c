@@ -360,27 +360,27 @@ static void check_hello(const struct atls_expat *x)
 static void check_complete(const struct row *row, const struct connection *c)
 {
     struct atls_session *client = c->client.session, *server = c->server.session;
-    assert_int_equal(client->hrr, row->client.hrr || row->server.hrr);
+    assert_int_equal(client->hello.hrr, row->client.hrr || row->server.hrr);
     check_fresh(c->client.session);
     check_fresh(c->server.session);
     check_hello(client->expat);
     test_same_bytes(ATLS_BYTES(server->expat->hello, server->expat->hello_size),
                     ATLS_BYTES(client->expat->hello, client->expat->hello_size));
     if (!row->client.optional) {
-        assert_int_equal(client->peer_model, server->self_model);
-        assert_int_equal(client->peer_model == ATLS_MODEL_NONE,
+        assert_int_equal(client->peer.model, server->self.model);
+        assert_int_equal(client->peer.model == ATLS_MODEL_NONE,
                          row->client.relying_party[0] == ATLS_MODEL_NONE);
     }
     if (!row->server.optional) {
-        assert_int_equal(server->peer_model, client->self_model);
-        assert_int_equal(server->peer_model == ATLS_MODEL_NONE,
+        assert_int_equal(server->peer.model, client->self.model);
+        assert_int_equal(server->peer.model == ATLS_MODEL_NONE,
                          row->server.relying_party[0] == ATLS_MODEL_NONE);
     }
     if (row->unattested) {
-        assert_int_equal(client->peer_model, ATLS_MODEL_NONE);
-        assert_int_equal(server->peer_model, ATLS_MODEL_NONE);
-        assert_int_equal(client->verified_with_size, 0);
-        assert_int_equal(server->verified_with_size, 0);
+        assert_int_equal(client->peer.model, ATLS_MODEL_NONE);
+        assert_int_equal(server->peer.model, ATLS_MODEL_NONE);
+        assert_int_equal(client->peer.verified_with_size, 0);
+        assert_int_equal(server->peer.verified_with_size, 0);
     } else {
         check_keys(client, server);
     }

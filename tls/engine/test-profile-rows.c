@@ -3,6 +3,7 @@
 #include "tls/engine/test-profile-rows.h"
 
 #include "rats/base/encoding.h"
+#include "tls/engine/carrier-entry.h"
 
 void open_connection(struct connection *c, const struct profile_row *row,
                      const struct atls_profile *profile)
@@ -30,18 +31,18 @@ void close_connection(struct connection *c)
 static void check_complete(const struct profile_row *row, const struct connection *c)
 {
     struct atls_session *client = c->client.session, *server = c->server.session;
-    assert_int_equal(client->hrr, row->client.hrr || row->server.hrr);
-    assert_int_equal(server->hrr, client->hrr);
+    assert_int_equal(client->hello.hrr, row->client.hrr || row->server.hrr);
+    assert_int_equal(server->hello.hrr, client->hello.hrr);
     /* What is in a certificate is there though nobody asks. */
-    bool inside = client->party->profile->carrier == ATLS_IN_CERTIFICATE;
+    bool inside = atls_carrier_of_party(client->party)->enrolled;
     if (!inside || row->server.relying_party[0] != ATLS_MODEL_NONE)
-        assert_int_equal(client->self_model, server->peer_model);
+        assert_int_equal(client->self.model, server->peer.model);
     if (!inside || row->client.relying_party[0] != ATLS_MODEL_NONE)
-        assert_int_equal(server->self_model, client->peer_model);
+        assert_int_equal(server->self.model, client->peer.model);
     if (!row->client.optional && row->client.relying_party[0] != ATLS_MODEL_NONE)
-        assert_int_not_equal(client->peer_model, ATLS_MODEL_NONE);
+        assert_int_not_equal(client->peer.model, ATLS_MODEL_NONE);
     if (!row->server.optional && row->server.relying_party[0] != ATLS_MODEL_NONE)
-        assert_int_not_equal(server->peer_model, ATLS_MODEL_NONE);
+        assert_int_not_equal(server->peer.model, ATLS_MODEL_NONE);
     check_keys(client, server);
 }
 
@@ -51,10 +52,10 @@ static void check_transcript(const struct atls_session *s)
     struct atls_bytes secret, hellos;
     enum atls_hash hash;
     uint8_t digest[ATLS_HASH_MAX];
-    if (!s->watch.secret)
+    if (!s->entry || !s->entry->with_secret)
         return;
-    assert_int_equal(atls_handshake_secret_get(&s->secret, &hash, &secret, &hellos), 0);
-    assert_int_equal(atls_transcript_hash_hellos(&s->transcript, &atls_crypto_gnutls,
+    assert_int_equal(atls_handshake_secret_get(&s->entry->secret, &hash, &secret, &hellos), 0);
+    assert_int_equal(atls_transcript_hash_hellos(&s->entry->transcript, &atls_crypto_gnutls,
                                                  ATLS_RETRY_MESSAGE_HASH, digest),
                      0);
     test_same_bytes(ATLS_BYTES(digest, atls_hash_size(hash)), hellos);

@@ -436,11 +436,11 @@ static void what_schemes_are_on_the_wire(void **state)
     pump_ends(&c.client, &c.server);
     check_end("client", &c.client, NULL, -1);
     check_end("server", &c.server, NULL, -1);
-    same_body(&c.server.session->received[0], row->offer, none);
+    same_body(&c.server.session->hello.received[0], row->offer, none);
     if (row->selection)
-        same_body(&c.client.session->received[0], row->selection, none);
+        same_body(&c.client.session->hello.received[0], row->selection, none);
     else
-        assert_false(c.client.session->received[0].present);
+        assert_false(c.client.session->hello.received[0].present);
     close_connection(&c);
 }
 
@@ -452,8 +452,8 @@ static void an_unoffered_request(void **state)
     struct connection c;
     open_connection(&c, &row, &atls_profile_seat_06);
     step_end(&c.client); /* the ClientHello is on its way: nothing of it was offered now */
-    assert_true(c.client.session->sent[0].present);
-    c.client.session->sent[0].present = false;
+    assert_true(c.client.session->hello.sent[0].present);
+    c.client.session->hello.sent[0].present = false;
     pump_ends(&c.client, &c.server);
     check_end("client", &c.client, "unexpected-selection", 110);
     check_end("server", &c.server, "peer-alert", 110);
@@ -469,11 +469,11 @@ static void data_before_repeated_attestation(void **state)
     for (unsigned early = 0; early < 2; early++) {
         struct connection c;
         open_connection(&c, &row, &atls_profile_seat_06);
-        for (int i = 0; i < 1000 && c.server.session->rounds == 0; i++) {
+        for (int i = 0; i < 1000 && c.server.session->self.rounds == 0; i++) {
             step_end(&c.client);
             step_end(&c.server);
         }
-        assert_int_equal(c.server.session->rounds, 1);
+        assert_int_equal(c.server.session->self.rounds, 1);
         if (early)
             assert_int_equal(gnutls_record_send(atls_session_tls(c.client.session), "x", 1), 1);
         pump_ends(&c.client, &c.server);

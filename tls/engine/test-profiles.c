@@ -410,10 +410,10 @@ static void what_is_on_the_wire(void **state)
     check_end("client", &c.client, NULL, -1);
     check_end("server", &c.server, NULL, -1);
     const struct atls_session *client = c.client.session, *server = c.server.session;
-    same_body(&server->received[0], row->proposal, none);
-    same_body(&server->received[1], row->request, client->challenge);
-    same_body(&client->received[0], row->proposal_answer, server->challenge);
-    same_body(&client->received[1], row->request_answer, none);
+    same_body(&server->hello.received[0], row->proposal, none);
+    same_body(&server->hello.received[1], row->request, client->peer.challenge);
+    same_body(&client->hello.received[0], row->proposal_answer, server->peer.challenge);
+    same_body(&client->hello.received[1], row->request_answer, none);
     close_connection(&c);
 }
 

@@ -427,19 +427,19 @@ static void check_complete(const struct row *row, const struct end *client,
 {
     struct atls_session *c = client->session, *s = server->session;
     bool retried = row->client.hrr || row->server.hrr;
-    assert_int_equal(c->hrr, retried);
-    assert_int_equal(s->hrr, retried);
-    assert_int_equal(c->self_model, s->peer_model);
-    assert_int_equal(s->self_model, c->peer_model);
+    assert_int_equal(c->hello.hrr, retried);
+    assert_int_equal(s->hello.hrr, retried);
+    assert_int_equal(c->self.model, s->peer.model);
+    assert_int_equal(s->self.model, c->peer.model);
     if (!row->client.optional && row->client.relying_party[0] != ATLS_MODEL_NONE)
-        assert_int_not_equal(c->peer_model, ATLS_MODEL_NONE);
+        assert_int_not_equal(c->peer.model, ATLS_MODEL_NONE);
     if (!row->server.optional && row->server.relying_party[0] != ATLS_MODEL_NONE)
-        assert_int_not_equal(s->peer_model, ATLS_MODEL_NONE);
+        assert_int_not_equal(s->peer.model, ATLS_MODEL_NONE);
     check_keys(c, s);
-    if (c->self_model == BG) /* the nonce that crossed is the verifier's */
-        test_same_bytes(c->selections[ATLS_CLIENT].nonce, s->challenge);
-    if (s->self_model == BG)
-        test_same_bytes(s->offers[ATLS_SERVER].nonce, c->challenge);
+    if (c->self.model == BG) /* the nonce that crossed is the verifier's */
+        test_same_bytes(c->hello.selections[ATLS_CLIENT].nonce, s->peer.challenge);
+    if (s->self.model == BG)
+        test_same_bytes(s->hello.offers[ATLS_SERVER].nonce, c->peer.challenge);
 }
 
 static void a_connection(void **state)

@@ -87,24 +87,24 @@ static void check_handshake(const struct atls_session *s, const json_t *event)
 {
     double seconds = json_real_value(json_object_get(event, "seconds"));
     assert_true(seconds >= 0 && seconds < 3600);
-    assert_int_equal(json_is_true(json_object_get(event, "hrr")), s->hrr);
-    if (!s->handshake_complete) {
+    assert_int_equal(json_is_true(json_object_get(event, "hrr")), s->hello.hrr);
+    if (!s->told.complete) {
         same_failure(s, event);
         same_text(event, "peer_attested",
-                  atls_model_name(s->peer_accepted ? s->peer_model : ATLS_MODEL_NONE));
+                  atls_model_name(s->peer.accepted ? s->peer.model : ATLS_MODEL_NONE));
     } else {
         same_text(event, "outcome", "complete");
         same_text(event, "reason", "ok");
         same_text(event, "detail", "");
         assert_true(json_is_null(json_object_get(event, "alert")));
     }
-    if (s->failure.reason != NULL && s->handshake_complete)
+    if (s->failure.reason != NULL && s->told.complete)
         return; /* what came behind it changed more than the event says */
-    same_text(event, "self_attested", atls_model_name(s->self_model));
-    same_key(event, "verified_with", s->verified_with, s->verified_with_size);
-    same_key(event, "signed_with", s->signed_with, s->signed_with_size);
-    if (s->handshake_complete)
-        same_text(event, "peer_attested", atls_model_name(s->peer_model));
+    same_text(event, "self_attested", atls_model_name(s->self.model));
+    same_key(event, "verified_with", s->peer.verified_with, s->peer.verified_with_size);
+    same_key(event, "signed_with", s->self.signed_with, s->self.signed_with_size);
+    if (s->told.complete)
+        same_text(event, "peer_attested", atls_model_name(s->peer.model));
 }
 
 static json_t *only_one(const json_t *story, const char *name)
@@ -136,7 +136,7 @@ void check_story(const struct end *end)
     if (s->failure.reason != NULL) {
         same_failure(s, closed);
         assert_int_equal(json_is_true(json_object_get(closed, "x_after_handshake")),
-                         s->handshake_complete);
+                         s->told.complete);
     } else {
         same_text(closed, "outcome", "complete");
     }
@@ -201,7 +201,7 @@ static void check_complete(const json_t *client, const json_t *server, const str
     json_t *came = select_events(client, "selected", "received");
     assert_int_equal(json_array_size(sent), json_array_size(received));
     assert_int_equal(json_array_size(selected), json_array_size(came));
-    assert_int_equal(json_array_size(sent), ends[0]->session->hrr ? 2 : 1);
+    assert_int_equal(json_array_size(sent), ends[0]->session->hello.hrr ? 2 : 1);
     assert_true(json_array_size(selected) >= 1);
     same_bodies("selection", selected, came, json_array_size(selected));
     same_roles(client, server);

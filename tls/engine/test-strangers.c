@@ -382,11 +382,11 @@ static void late(void **state)
     test_roles = (struct test_roles){.padding = 0};
     open_end(&own, ATLS_SERVER, &client.own, false);
     open_stranger(&stranger, &client);
-    for (int i = 0; i < STEPS_MAX && !own.session->handshake_complete; i++) {
+    for (int i = 0; i < STEPS_MAX && !own.session->told.complete; i++) {
         step_end(&own);
         step_stranger(&stranger);
     }
-    assert_true(own.session->handshake_complete);
+    assert_true(own.session->told.complete);
     assert_int_equal(gnutls_alert_send(stranger.tls, (gnutls_alert_level_t)row->level,
                                        (gnutls_alert_description_t)row->alert),
                      0);

@@ -22,13 +22,21 @@ static const struct atls_refusal refusals[] = {
     {NULL, BY_NUMBER, ATLS_ALERT_DECODE_ERROR, SOURCE},
 };
 
+static const struct atls_profile_limits limits = {
+    .evidence_format = "prototype", /* rats/tokens/prototype.h */
+    .credential = "a bundle",
+    .evidence_type = "cf:1",
+    .curve = "p256",
+    .only_clients_attest = true,
+};
+
 const struct atls_profile atls_profile_poc_mbedtls = {
     .name = "poc-mbedtls",
     .clause = SOURCE,
     .layout = &atls_layout_poc,
     .carrier = ATLS_IN_PLACE_OF_CERTIFICATE,
     .nonce = true,
-    .prototype = true,
+    .limits = &limits,
     .extensions = {ATLS_CP_POC_EVIDENCE_PROPOSAL},
     .extension_count = 1,
     .write_offer = atls_four_write_offer,

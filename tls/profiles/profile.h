@@ -39,7 +39,7 @@ struct atls_refusal {
 /* Where the credential is: the body of the one CertificateEntry; beside X.509, in an extension of
  * the first CertificateEntry; inside of X.509, in an extension of the leaf; or after the handshake,
  * in the first CertificateEntry of an authenticator. */
-enum atls_carrier {
+enum atls_carrier_name {
     ATLS_IN_PLACE_OF_CERTIFICATE,
     ATLS_IN_ENTRY,
     ATLS_IN_CERTIFICATE,
@@ -55,15 +55,25 @@ struct atls_binding {
     struct atls_bytes handshake_secret; /* empty where it was not asked for */
 };
 
+/* Where a profile has one way only, and nothing else can be asked of it. */
+struct atls_profile_limits {
+    const char
+        *evidence_format;      /* by name, as roles/attester.h has it; there is no CMW around it */
+    const char *credential;    /* what that is called in errors */
+    const char *evidence_type; /* what is offered where no --evidence-type says otherwise */
+    const char *curve;         /* of an attester's identity key, by name */
+    bool only_clients_attest;
+};
+
 struct atls_profile {
     const char *name;                       /* of --profile */
     const char *clause;                     /* the section that puts the credential where it is */
     const struct atls_hello_layout *layout; /* of an evidence type, and of the nonce */
-    enum atls_carrier carrier; /* but for credential kind CERT_ATTESTATION: ATLS_IN_ENTRY */
-    bool nonce;                /* the relying party sends one */
-    bool result_answers;       /* a result answers the binder, if nobody reads it otherwise (H11) */
-    bool results;              /* the draft has the passport model */
-    bool prototype;            /* only clients attest, with the bundle of rats/tokens/prototype.h */
+    enum atls_carrier_name carrier;         /* of atls_carrier_of() in tls/engine/carrier.h */
+    bool nonce;                             /* the relying party sends one */
+    bool result_answers; /* a result answers the binder, if nobody reads it otherwise (H11) */
+    bool results;        /* the draft has the passport model */
+    const struct atls_profile_limits *limits; /* NULL: the command line's choices are free */
 
     /* Hello extensions. Writers add nothing to SINK where the extension is to be left out. A
      * reader returns ATLS_E_MALFORMED, ATLS_E_LIMIT for a nonce of forbidden length, or

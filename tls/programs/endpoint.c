@@ -430,8 +430,7 @@ static void sweep(struct endpoint *e)
 static void renew(struct endpoint *e, double now)
 {
     struct atls_attester *attester = e->options->party->attester;
-    if (!attester || now < e->renew_at ||
-        e->options->party->profile->carrier == ATLS_IN_CERTIFICATE ||
+    if (!attester || now < e->renew_at || atls_carrier_of_party(e->options->party)->enrolled ||
         session_result_answers(e->options->party) || /* then each connection fetches its own */
         !atls_abilities_have(&e->options->party->as_attester, ATLS_MODEL_PASSPORT))
         return;

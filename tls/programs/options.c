@@ -10,6 +10,7 @@
 #include "program/contract.h"
 #include "program/program.h"
 #include "rats/base/error.h"
+#include "tls/engine/carrier.h"
 #include "tls/gnutls/device-key.h"
 
 #define RUST_CMW_ATTESTATION 0xFFFF /* cmw_attestation, as the Rust implementation has it */
@@ -238,6 +239,8 @@ static void add_fault(const char *text, struct atls_options *options)
         atls_program_unsupported("fault", text);
 }
 
+static const char *const curves[] = {"p256", "p384", NULL};
+
 /* Flags whose value is a word or a number. */
 static bool parse_choice(struct argp_state *state, struct atls_options *o, int flag,
                          const char *arg)
@@ -247,7 +250,6 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
     static const char *const formats[] = {"cab", "psa", NULL};
     static const char *const forms[] = {"record", "tag", NULL};
     static const char *const kinds[] = {"attestation", "cert", NULL};
-    static const char *const curves[] = {"p256", "p384", NULL};
     static const char *const tiers[] = {"affirming", "warning", NULL};
     switch (flag) {
     case PROFILE:
@@ -380,10 +382,10 @@ static bool has(const enum atls_model *model, size_t count, enum atls_model want
     return (count > 0 && model[0] == wanted) || (count > 1 && model[1] == wanted);
 }
 
-/* Does attestation ride in extensions of CertificateEntry? */
-static bool beside(const struct atls_options *o)
+/* How attestation rides, with the credential kind of the command line. */
+static const struct atls_carrier *carrier_of(const struct atls_options *o)
 {
-    return o->profile->carrier == ATLS_IN_ENTRY || o->credential_kind == ATLS_KIND_CERT_ATTESTATION;
+    return atls_carrier_of(o->profile, o->credential_kind);
 }
 
 /* A fault must be one that this side, in its roles and with this profile, can carry out. */
@@ -416,12 +418,12 @@ static void check_faults(const struct atls_options *o)
         atls_program_unsupported("fault", "select-unoffered (of a client)");
     static const char *const of_entries[] = {"entry-missing", "entry-second", "entry-twice",
                                              "entry-unasked", "entry-payload"};
-    for (size_t i = 0; i < sizeof of_entries / sizeof *of_entries && !beside(o); i++)
+    bool beside = carrier_of(o)->in_entries;
+    for (size_t i = 0; i < sizeof of_entries / sizeof *of_entries && !beside; i++)
         if (atls_faults_has(&o->faults, of_entries[i], NULL))
             atls_program_unsupported("without extensions in CertificateEntry: fault",
                                      of_entries[i]);
-    if (beside(o) && o->side == ATLS_SERVER &&
-        atls_faults_has(&o->faults, "empty-certificate", NULL))
+    if (beside && o->side == ATLS_SERVER && atls_faults_has(&o->faults, "empty-certificate", NULL))
         atls_program_unsupported("fault", "empty-certificate (of a server, beside X.509)");
 }
 
@@ -429,7 +431,7 @@ static void check_faults(const struct atls_options *o)
 static void check_expat_faults(const struct atls_options *o)
 {
     static const char *const unknown[] = {"nonce-length", "select-unoffered"};
-    bool later = o->profile->carrier == ATLS_IN_AUTHENTICATOR;
+    bool later = carrier_of(o)->after_handshake;
     for (size_t i = 0; i < o->faults.count; i++) {
         const char *name = o->faults.fault[i].name;
         bool of_attester = strcmp(name, "authenticator-context-reuse") != 0;
@@ -464,46 +466,62 @@ static void check_profile(struct argp_state *state, const struct atls_options *o
                                  "passport");
     if (atls_variants_check(&o->variants, o->profile->name) != 0)
         atls_program_unsupported("variant", atls_error_text());
-    bool inside = o->profile->carrier == ATLS_IN_CERTIFICATE;
-    if (inside &&
+    const struct atls_carrier *carrier = carrier_of(o);
+    if (carrier->enrolled &&
         o->faults.count > 0) /* atls-enroll makes the evidence, and what is wrong with it */
         atls_program_unsupported("in profile x509-cmw: fault", o->faults.fault[0].name);
-    bool later = o->profile->carrier == ATLS_IN_AUTHENTICATOR;
     bool again = o->side == ATLS_SERVER && o->variants.post_handshake != 0;
-    if (!later && !again && o->reattest > 0)
+    if (!carrier->after_handshake && !again && o->reattest > 0)
         atls_program_unsupported("--reattest with profile", o->profile->name);
-    if ((beside(o) || inside || later) && o->attester_count > 0 && !o->key)
+    if (!carrier->replaces && o->attester_count > 0 && !o->key)
         argp_error(state, "attestation beside or inside a certificate needs --cert and --key");
     if (o->key_attested && o->format_given && o->evidence_format == ATLS_FORMAT_CAB)
         argp_error(state, "--evidence-format cab needs --key device:HANDLE: a KAT is about a key "
                           "inside the device, for one in a file there is none; use psa");
 }
 
-/* The prototype is one choice of everything: its client attests, with a P-256 key and its bundle.
- */
-static void check_prototype(const struct atls_options *o)
+static void limited(const struct atls_options *o, const char *why, const char *what)
 {
-    if (o->side == ATLS_CLIENT ? o->relying_party_count > 0 : o->attester_count > 0)
-        atls_program_unsupported("in profile poc-mbedtls only a client attests:",
-                                 o->side == ATLS_CLIENT ? "--relying-party of a client"
-                                                        : "--attester of a server");
-    if (o->attester_count > 0 && o->curve != ATLS_P256)
-        atls_program_unsupported("--curve with profile poc-mbedtls:", "p384");
+    char text[128];
+    snprintf(text, sizeof text, "in profile %s%s:", o->profile->name, why);
+    atls_program_unsupported(text, what);
+}
+
+/* A profile that is one choice of everything takes no other. */
+static void check_limits(const struct atls_options *o, const struct atls_profile_limits *limits)
+{
+    if (limits->only_clients_attest &&
+        (o->side == ATLS_CLIENT ? o->relying_party_count > 0 : o->attester_count > 0))
+        limited(o, " only a client attests",
+                o->side == ATLS_CLIENT ? "--relying-party of a client" : "--attester of a server");
+    if (o->attester_count > 0 && strcmp(curves[o->curve == ATLS_P384], limits->curve) != 0)
+        limited(o, "", o->curve == ATLS_P384 ? "--curve p384" : "--curve p256");
     if (o->serialization != ATLS_CBOR || o->cmw_form != ATLS_CMW_RECORD)
-        atls_program_unsupported("in profile poc-mbedtls, which has no CMW:",
-                                 "--serialization json, --cmw-form tag");
+        limited(o, ", which has no CMW", "--serialization json, --cmw-form tag");
     if (o->format_given && o->evidence_format != ATLS_FORMAT_CAB)
-        atls_program_unsupported("--evidence-format with profile poc-mbedtls:",
-                                 atls_evidence_format_name(o->evidence_format));
+        limited(o, "",
+                o->evidence_format == ATLS_FORMAT_PSA ? "--evidence-format psa"
+                                                      : "--evidence-format");
     if (o->nonce_size > o->profile->layout->nonce_most)
-        atls_program_unsupported("in profile poc-mbedtls, beyond 32 bytes:", "--nonce-size");
+        limited(o, ", beyond 32 bytes", "--nonce-size");
+}
+
+static enum atls_evidence_format format_named(const char *name)
+{
+    static const enum atls_evidence_format formats[] = {ATLS_FORMAT_CAB, ATLS_FORMAT_PSA,
+                                                        ATLS_FORMAT_PROTOTYPE};
+    size_t i = 0;
+    while (i + 1 < sizeof formats / sizeof *formats &&
+           strcmp(atls_evidence_format_name(formats[i]), name) != 0)
+        i++;
+    return formats[i];
 }
 
 static void check(struct argp_state *state, const struct atls_options *o)
 {
     /* In a certificate the result is there already. */
     bool attests_by_result = has(o->attester, o->attester_count, ATLS_MODEL_PASSPORT) &&
-                             (!o->profile || o->profile->carrier != ATLS_IN_CERTIFICATE);
+                             (!o->profile || !carrier_of(o)->enrolled);
     bool asks_verifier = has(o->relying_party, o->relying_party_count, ATLS_MODEL_BACKGROUND_CHECK);
     bool reads_results = has(o->relying_party, o->relying_party_count, ATLS_MODEL_PASSPORT);
     if (!o->profile) {
@@ -513,7 +531,7 @@ static void check(struct argp_state *state, const struct atls_options *o)
     if (!o->host)
         argp_error(state, o->side == ATLS_CLIENT ? "--connect is needed" : "--listen is needed");
     if (o->attester_count > 0 && !o->device &&
-        !(o->profile->carrier == ATLS_IN_CERTIFICATE && o->key && !atls_device_key_named(o->key)))
+        !(carrier_of(o)->enrolled && o->key && !atls_device_key_named(o->key)))
         argp_error(state, "an attester needs a --device");
     if (o->verifier && atls_verifier_url_check(o->verifier) != 0)
         argp_error(state, "--verifier: %s", atls_error_text());
@@ -541,8 +559,8 @@ static void check(struct argp_state *state, const struct atls_options *o)
     if ((attests_by_result || reads_results) && !o->profile->results)
         atls_program_unsupported("model passport with profile", o->profile->name);
     check_profile(state, o);
-    if (o->profile->prototype)
-        check_prototype(o);
+    if (o->profile->limits)
+        check_limits(o, o->profile->limits);
     check_faults(o);
     check_expat_faults(o);
 }
@@ -551,8 +569,7 @@ static void check(struct argp_state *state, const struct atls_options *o)
 static void settle_key(struct atls_options *o)
 {
     o->key_attested = o->profile && o->key && !atls_device_key_named(o->key) &&
-                      o->attester_count > 0 &&
-                      (beside(o) || o->profile->carrier == ATLS_IN_AUTHENTICATOR);
+                      o->attester_count > 0 && !carrier_of(o)->replaces && !carrier_of(o)->enrolled;
     if (o->key_attested && !o->format_given)
         o->evidence_format = ATLS_FORMAT_PSA;
 }
@@ -615,9 +632,12 @@ void atls_options_parse(enum atls_side side, int argc, char **argv, struct atls_
     atls_code_points_default(&options.code_points);
     if (argp_parse(&argp, argc, argv, 0, NULL, &options) != 0)
         exit(ATLS_EXIT_USAGE);
+    const struct atls_profile_limits *limits = options.profile->limits;
     if (options.type_count == 0)
-        (void)atls_evidence_type_parse(options.profile->prototype ? "cf:1" : "cf:273",
+        (void)atls_evidence_type_parse(limits ? limits->evidence_type : "cf:273",
                                        &options.types[options.type_count++]);
+    if (limits)
+        options.evidence_format = format_named(limits->evidence_format);
     for (size_t i = 0; i < options.type_count; i++)
         options.types[i].credential_kind = (uint8_t)options.credential_kind;
     if (options.variants.entry_code_point != 0)

@@ -71,19 +71,18 @@ static void describe(struct program *p)
 static int start_attester(struct program *p)
 {
     const struct atls_options *o = &p->options;
-    struct atls_attester_options attester = {
-        .device = o->device,
-        .second_device = o->second_device,
-        .device_timeout_ms = DEVICE_TIMEOUT_MS,
-        .curve = o->curve,
-        .serialization = o->serialization,
-        .evidence_format = o->profile->prototype ? ATLS_FORMAT_PROTOTYPE : o->evidence_format,
-        .cmw_form = o->cmw_form,
-        .verifier_url = o->verifier,
-        .clock_offset = o->clock_offset,
-        .result_max_age = o->result_max_age,
-        .faults = &o->faults,
-        .artifacts = o->artifacts};
+    struct atls_attester_options attester = {.device = o->device,
+                                             .second_device = o->second_device,
+                                             .device_timeout_ms = DEVICE_TIMEOUT_MS,
+                                             .curve = o->curve,
+                                             .serialization = o->serialization,
+                                             .evidence_format = o->evidence_format,
+                                             .cmw_form = o->cmw_form,
+                                             .verifier_url = o->verifier,
+                                             .clock_offset = o->clock_offset,
+                                             .result_max_age = o->result_max_age,
+                                             .faults = &o->faults,
+                                             .artifacts = o->artifacts};
     const struct atls_device_key *enrolled = p->party.device_key;
     if (enrolled) { /* the certificate's key is the one to attest */
         attester.key_handle = atls_device_key_handle(enrolled);
@@ -110,7 +109,7 @@ static int start_relying_party(struct program *p)
         .nonce_size = o->nonce_size,
         .result_max_age = o->result_max_age,
         .clock_offset = o->clock_offset,
-        .prototype = o->profile->prototype,
+        .prototype = o->evidence_format == ATLS_FORMAT_PROTOTYPE,
         .constant_nonce = o->variants.nonce != 0,
         .result_answers = session_result_answers(&p->party),
         .result_bound = o->variants.result_key == ATLS_RESULT_KEY_BOUND,
@@ -124,20 +123,10 @@ static int start_relying_party(struct program *p)
                                   &p->party.relying_party);
 }
 
-/* What the library has no API for must work here before anybody is spoken to. */
-static int check_library(const struct program *p)
-{
-    bool secret = session_kind_is_certificate(&p->party);
-    int result = 0;
-    if (secret || p->options.profile->carrier == ATLS_IN_ENTRY)
-        result = atls_entry_shim_check();
-    return result == 0 && secret ? atls_handshake_secret_check() : result;
-}
-
 static int check_chain(const struct program *p)
 {
     const struct atls_party *party = &p->party;
-    if (p->options.profile->carrier == ATLS_IN_CERTIFICATE && p->options.attester_count > 0 &&
+    if (atls_carrier_of_party(party)->enrolled && p->options.attester_count > 0 &&
         !party->own.cmw) {
         struct atls_x509_cmw found; /* is not there: why? */
         if (atls_x509_cmw_find(ATLS_BYTES(party->chain[0].cert.data, party->chain[0].cert.size),
@@ -157,7 +146,7 @@ static int start(struct program *p)
     const struct atls_options *o = &p->options;
     const char *who = o->side == ATLS_CLIENT ? "client" : "server";
     describe(p);
-    int result = check_library(p);
+    int result = atls_carriers_check(&p->party);
     if (result == 0)
         result = atls_events_open(o->events, who, &p->party.events);
     if (result == 0)

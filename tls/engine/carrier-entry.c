@@ -4,8 +4,9 @@
  * the binder that both sides compute, the credential goes out and comes in through the entry shim,
  * and the chain is verified like any other.
  */
-#include "tls/engine/session-internal.h"
+#include "tls/engine/carrier-entry.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,18 +16,9 @@
 
 #define ENTRY_CLAUSE "RFC 8446 section 4.4.2"
 
-static bool has_certificate_kind(const struct atls_abilities *abilities)
+struct atls_entry_shim *session_entry_shim(const struct atls_session *s)
 {
-    for (size_t i = 0; i < abilities->type_count && abilities->model_count > 0; i++)
-        if (abilities->types[i].credential_kind == ATLS_KIND_CERT_ATTESTATION)
-            return true;
-    return false;
-}
-
-bool session_kind_is_certificate(const struct atls_party *party)
-{
-    return has_certificate_kind(&party->as_attester) ||
-           has_certificate_kind(&party->as_relying_party);
+    return s->entry ? s->entry->shim : NULL;
 }
 
 bool session_result_answers(const struct atls_party *party)
@@ -36,39 +28,41 @@ bool session_result_answers(const struct atls_party *party)
             party->profile->result_answers);
 }
 
-enum atls_carrier session_carrier(const struct atls_session *s, enum atls_side attester)
+/* What the library has no API for must work here before anybody is spoken to. */
+static int check(const struct atls_party *party)
 {
-    const struct atls_selection *selection = &s->selections[attester];
-    return selection->has_evidence && selection->type.credential_kind == ATLS_KIND_CERT_ATTESTATION
-               ? ATLS_IN_ENTRY
-               : s->party->profile->carrier;
+    int result = atls_entry_shim_check();
+    return result == 0 && atls_carrier_by_kind(party) ? atls_handshake_secret_check() : result;
 }
 
-int session_entry_begin(struct atls_session *s)
+static int prepare(struct atls_session *s)
 {
     const struct atls_party *party = s->party;
-    bool with_secret = session_kind_is_certificate(party);
-    if (party->profile->carrier != ATLS_IN_ENTRY && !with_secret)
-        return 0;
     uint16_t type = party->code_points.value[party->profile->entry_extension];
-    int result = atls_entry_shim_new(&s->shim);
+    s->entry = calloc(1, sizeof *s->entry);
+    if (!s->entry)
+        return atls_fail(-ENOMEM, NULL, "no memory for extensions of a CertificateEntry");
+    atls_transcript_init(&s->entry->transcript, ATLS_TRANSCRIPT_MAX);
+    int result = atls_entry_shim_new(&s->entry->shim);
     if (result == 0)
-        result = atls_entry_shim_expect(s->shim, &type, 1);
+        result = atls_entry_shim_expect(s->entry->shim, &type, 1);
     if (result != 0)
         return result;
-    atls_transcript_init(&s->transcript, ATLS_TRANSCRIPT_MAX);
-    s->watch.shim = s->shim;
-    s->watch.secret = with_secret ? &s->secret : NULL;
+    s->entry->with_secret = atls_carrier_by_kind(party);
+    s->watch.shim = s->entry->shim;
+    s->watch.secret = s->entry->with_secret ? &s->entry->secret : NULL;
     return 0;
 }
 
-void session_entry_clear(struct atls_session *s)
+static void clear(struct atls_session *s)
 {
-    if (!s->shim)
+    if (!s->entry)
         return;
-    atls_entry_shim_free(s->shim);
-    atls_transcript_clear(&s->transcript);
-    atls_handshake_secret_wipe(&s->secret);
+    atls_entry_shim_free(s->entry->shim);
+    atls_transcript_clear(&s->entry->transcript);
+    atls_handshake_secret_wipe(&s->entry->secret);
+    free(s->entry);
+    s->entry = NULL;
 }
 
 static int keep_hello(struct atls_session *s, unsigned type, const gnutls_datum_t *message)
@@ -77,7 +71,7 @@ static int keep_hello(struct atls_session *s, unsigned type, const gnutls_datum_
     if (type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST)
         type = ATLS_HS_HELLO_RETRY_REQUEST;
     int result =
-        atls_transcript_add(&s->transcript, type, ATLS_BYTES(message->data, message->size));
+        atls_transcript_add(&s->entry->transcript, type, ATLS_BYTES(message->data, message->size));
     if (result <= 0)
         return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
     return session_fail(s, "protocol-error",
@@ -86,42 +80,40 @@ static int keep_hello(struct atls_session *s, unsigned type, const gnutls_datum_
                         NULL, NULL);
 }
 
-int session_entry_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming,
-                       const gnutls_datum_t *message)
+static int hello(struct atls_session *s, const struct session_message *m)
 {
-    bool hello = type == GNUTLS_HANDSHAKE_CLIENT_HELLO || type == GNUTLS_HANDSHAKE_SERVER_HELLO ||
-                 type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST;
-    if (!s->shim)
-        return 0;
-    if (hello && when == GNUTLS_HOOK_PRE)
-        return keep_hello(s, type, message);
-    int result = atls_entry_shim_hook(s->shim, type, when, incoming, message);
+    bool is_hello = m->type == GNUTLS_HANDSHAKE_CLIENT_HELLO ||
+                    m->type == GNUTLS_HANDSHAKE_SERVER_HELLO ||
+                    m->type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST;
+    if (is_hello && m->when == GNUTLS_HOOK_PRE)
+        return keep_hello(s, m->type, m->bytes);
+    int result = atls_entry_shim_hook(s->entry->shim, m->type, m->when, m->incoming, m->bytes);
     if (result == ATLS_E_MALFORMED || result == ATLS_E_LIMIT)
         return session_fail(s, "malformed-extension", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
     return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
 }
 
 int session_bind(struct atls_session *s, enum atls_side attester,
-                 const struct atls_public_key *leaf)
+                 const struct atls_public_key *leaf, struct binder *binderp)
 {
     const struct atls_profile *profile = s->party->profile;
     uint8_t spki[ATLS_SPKI_MAX];
     struct atls_bytes secret = {NULL, 0}, hellos;
-    if (s->watch.secret) {
+    if (s->entry && s->entry->with_secret) {
         enum atls_hash hash;
-        int result = atls_handshake_secret_get(&s->secret, &hash, &secret, &hellos);
+        int result = atls_handshake_secret_get(&s->entry->secret, &hash, &secret, &hellos);
         if (result != 0)
             return result;
     }
     const struct atls_binding binding = {
-        .transcript = &s->transcript,
+        .transcript = s->entry ? &s->entry->transcript : NULL,
         .variants = &s->party->variants,
         .spki = ATLS_BYTES(spki, atls_spki_encode(leaf, spki)),
-        .nonce =
-            attester == ATLS_CLIENT ? s->selections[attester].nonce : s->offers[attester].nonce,
+        .nonce = attester == ATLS_CLIENT ? s->hello.selections[attester].nonce
+                                         : s->hello.offers[attester].nonce,
         .handshake_secret = secret,
     };
-    return profile->bind(&binding, s->binder, &s->binder_size);
+    return profile->bind(&binding, binderp->value, &binderp->size);
 }
 
 int session_bind_failed(struct atls_session *s, int code)
@@ -130,7 +122,7 @@ int session_bind_failed(struct atls_session *s, int code)
 }
 
 /* The attester's own binder. */
-int session_entry_bind_self(struct atls_session *s)
+int session_bind_self(struct atls_session *s, struct binder *binderp)
 {
     const struct atls_party *party = s->party;
     uint8_t spki[ATLS_SPKI_MAX];
@@ -143,7 +135,7 @@ int session_entry_bind_self(struct atls_session *s)
     if (code < 0)
         return atls_fail(ATLS_E_UNSUPPORTED, NULL, "the leaf's key: %s", gnutls_strerror(code));
     int result = atls_spki_decode(ATLS_BYTES(spki, size), &leaf);
-    return result == 0 ? session_bind(s, party->side, &leaf) : result;
+    return result == 0 ? session_bind(s, party->side, &leaf, binderp) : result;
 }
 
 int session_entry_request(struct atls_session *s)
@@ -151,14 +143,14 @@ int session_entry_request(struct atls_session *s)
     const struct atls_profile *profile = s->party->profile;
     uint8_t buffer[ATLS_HELLO_BODY_MAX];
     struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
-    if (!profile->write_request || s->peer_model == ATLS_MODEL_NONE)
+    if (!profile->write_request || s->peer.model == ATLS_MODEL_NONE)
         return 0;
-    int result = profile->write_request(profile, s->selections, &sink);
+    int result = profile->write_request(profile, s->hello.selections, &sink);
     const struct atls_entry_extension extension = {
         .type = s->party->code_points.value[profile->entry_extension],
         .payload = ATLS_BYTES(buffer, sink.used)};
     if (result == 0)
-        result = atls_entry_shim_request(s->shim, &extension, 1);
+        result = atls_entry_shim_request(s->entry->shim, &extension, 1);
     if (result != 0)
         return session_fail(s, "internal", -1, NULL, NULL);
     report_requested(s, "sent", extension.payload);
@@ -169,20 +161,20 @@ int session_entry_requested(struct atls_session *s)
 {
     const struct atls_profile *profile = s->party->profile;
     const struct atls_entry_received *list;
-    if (!profile->read_request)
+    if (!profile->read_request || !s->entry)
         return 0;
-    size_t count = atls_entry_shim_requested(s->shim, &list);
+    size_t count = atls_entry_shim_requested(s->entry->shim, &list);
     if (count == 0)
         return 0;
     report_requested(s, "received", list[0].payload);
     if (count > 1)
         return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
                             "RFC 8446 section 4.2", "an extension is twice in CertificateRequest");
-    if (!s->sent[0].present)
+    if (!s->hello.sent[0].present)
         return session_fail(s, "unexpected-selection", ATLS_ALERT_UNSUPPORTED_EXTENSION,
                             "RFC 8446 section 4.2",
                             "an extension came that was not in the ClientHello");
-    if (profile->read_request(profile, list[0].payload, s->selections) != 0)
+    if (profile->read_request(profile, list[0].payload, s->hello.selections) != 0)
         return session_fail(s, "malformed-extension", -1, NULL, NULL);
     return 0;
 }
@@ -241,21 +233,21 @@ static int send_payload(struct atls_session *s, struct atls_bytes payload)
         report_fault(s, "entry-payload", "other bytes in the extension");
     }
     size_t count = place(s, payload, extensions);
-    int result =
-        atls_entry_shim_send(s->shim, s->party->chain, s->party->chain_size, extensions, count);
+    int result = atls_entry_shim_send(s->entry->shim, s->party->chain, s->party->chain_size,
+                                      extensions, count);
     free(forced);
     return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
 }
 
-int session_entry_send(struct atls_session *s)
+static int present(struct atls_session *s)
 {
     unsigned prefix = session_prefix_size(s->party);
-    size_t size = prefix + s->credential.size;
+    size_t size = prefix + s->self.credential.size;
     uint8_t *payload = malloc(size > 0 ? size : 1);
     if (!payload)
         return session_fail(s, "internal", -1, NULL, "out of memory");
     struct atls_sink sink = atls_sink_of(payload, size);
-    struct atls_bytes cmw = ATLS_BYTES(s->credential.cmw, s->credential.size), out;
+    struct atls_bytes cmw = ATLS_BYTES(s->self.credential.cmw, s->self.credential.size), out;
     if (prefix == 0)
         atls_sink_bytes(&sink, cmw);
     else
@@ -269,7 +261,7 @@ int session_entry_send(struct atls_session *s)
 int session_entry_send_unasked(struct atls_session *s)
 {
     static const uint8_t record[] = {0, 0, 4, 0x82, 0x01, 0x41, 0x00};
-    if (!s->shim || s->party->chain_size == 0 ||
+    if (!s->entry || s->party->chain_size == 0 ||
         !atls_faults_has(s->party->faults, "entry-unasked", NULL))
         return 0;
     report_fault(s, "entry-unasked", "the extension, though nothing was negotiated");
@@ -280,7 +272,7 @@ int session_entry_send_unasked(struct atls_session *s)
 static int find_payload(struct atls_session *s, struct atls_bytes *payloadp)
 {
     const struct atls_entry_received *list;
-    size_t count = atls_entry_shim_received(s->shim, &list);
+    size_t count = atls_entry_shim_received(s->entry->shim, &list);
     for (size_t i = 0; i < count; i++)
         if (list[i].entry != 0)
             return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
@@ -301,8 +293,8 @@ static int find_payload(struct atls_session *s, struct atls_bytes *payloadp)
     return 0;
 }
 
-/* What of the extension is the CMW. */
-static int find_cmw(struct atls_session *s, struct atls_bytes payload, struct atls_bytes *cmwp)
+int session_find_cmw(struct atls_session *s, const char *what, const char *name,
+                     struct atls_bytes payload, struct atls_bytes *cmwp)
 {
     unsigned prefix = session_prefix_size(s->party);
     struct atls_cursor c = atls_cursor_of(payload, s->party->profile->clause);
@@ -310,10 +302,9 @@ static int find_cmw(struct atls_session *s, struct atls_bytes payload, struct at
         *cmwp = payload;
         return 0;
     }
-    int result =
-        atls_cursor_vector(&c, "cmw_payload", prefix, 1, prefix == 2 ? UINT16_MAX : 0xFFFFFF, cmwp);
+    int result = atls_cursor_vector(&c, name, prefix, 1, prefix == 2 ? UINT16_MAX : 0xFFFFFF, cmwp);
     if (result == 0)
-        result = atls_cursor_end(&c, "extension of a CertificateEntry");
+        result = atls_cursor_end(&c, what);
     return result == 0 ? 0 : session_fail(s, "malformed-extension", -1, NULL, NULL);
 }
 
@@ -325,54 +316,65 @@ static int empty_chain(struct atls_session *s)
                         "RFC 8446 section 4.4.2.4", "the Certificate is empty");
 }
 
-/* What the evidence must answer, and for which key. */
-static int expect(struct atls_session *s, const struct atls_public_key *leaf)
+int session_appraise(struct atls_session *s, const struct atls_public_key *leaf,
+                     struct atls_bytes cmw)
 {
     enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
-    int result = session_bind(s, peer, leaf);
+    struct atls_appraisal *appraisal = s->peer.appraisal;
+    struct atls_public_key attested;
+    struct binder binder;
+    int result = session_bind(s, peer, leaf, &binder);
     if (result != 0)
         return session_bind_failed(s, result);
-    if (atls_appraisal_set_challenge(s->appraisal, ATLS_BYTES(s->binder, s->binder_size)) != 0 ||
-        atls_appraisal_expect_key(s->appraisal, leaf) != 0)
+    if (atls_appraisal_set_challenge(appraisal, ATLS_BYTES(binder.value, binder.size)) != 0 ||
+        atls_appraisal_expect_key(appraisal, leaf) != 0 ||
+        atls_appraisal_credential(appraisal, cmw, &attested) != 0)
         return session_appraisal_failed(s);
     return 0;
 }
 
-int session_entry_received(struct atls_session *s)
+static int received(struct atls_session *s, const struct session_message *message)
 {
     const struct atls_bytes *chain;
     struct atls_bytes payload = {NULL, 0}, cmw = {NULL, 0};
-    struct atls_public_key leaf, attested;
-    if (atls_entry_shim_chain(s->shim, &chain) == 0)
+    struct atls_public_key leaf;
+    if (atls_entry_shim_chain(s->entry->shim, &chain) == 0)
         return empty_chain(s);
     int result = find_payload(s, &payload);
     if (result == 0)
-        result = find_cmw(s, payload, &cmw);
+        result =
+            session_find_cmw(s, "extension of a CertificateEntry", "cmw_payload", payload, &cmw);
     if (result == 0)
         result = session_verify_chain(s);
     if (result != 0)
         return result;
-    result = atls_x509_key_of(atls_entry_shim_leaf(s->shim), &leaf);
+    result = atls_x509_key_of(atls_entry_shim_leaf(s->entry->shim), &leaf);
     if (result != 0)
         return session_leaf_key_refused(s, result);
-    s->verified_with_size = atls_spki_encode(&leaf, s->verified_with);
+    s->peer.verified_with_size = atls_spki_encode(&leaf, s->peer.verified_with);
     result = session_check_type(s, s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT, cmw);
-    if (result == 0)
-        result = expect(s, &leaf);
-    if (result != 0)
-        return result;
-    return atls_appraisal_credential(s->appraisal, cmw, &attested) == 0
-               ? 0
-               : session_appraisal_failed(s);
+    return result == 0 ? session_appraise(s, &leaf, cmw) : result;
 }
 
 int session_entry_unexpected(struct atls_session *s)
 {
     const struct atls_entry_received *list;
-    if (!s->shim || atls_entry_shim_received(s->shim, &list) == 0)
+    if (!s->entry || atls_entry_shim_received(s->entry->shim, &list) == 0)
         return 0;
     return session_fail(s, "malformed-extension", ATLS_ALERT_UNSUPPORTED_EXTENSION,
                         "RFC 8446 section 4.2",
                         "an extension of attestation came in a CertificateEntry, and none was "
                         "negotiated");
 }
+
+const struct atls_carrier atls_carrier_entry = {
+    .in_entries = true,
+    .negotiated = true,
+    .bound = true,
+    .check = check,
+    .prepare = prepare,
+    .clear = clear,
+    .hello = hello,
+    .present = present,
+    .received = received,
+};

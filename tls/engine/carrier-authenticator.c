@@ -16,11 +16,6 @@
 #define DRAFT "draft-fossati-seat-expat-04 "
 #define RECORD_MAX 16384
 
-bool session_attests_later(const struct atls_session *s)
-{
-    return s->party->profile->carrier == ATLS_IN_AUTHENTICATOR;
-}
-
 static int append(struct expat_buffer *buffer, struct atls_bytes bytes)
 {
     if (buffer->at > 0) { /* what was used goes */
@@ -109,14 +104,13 @@ static int hello_extensions(struct atls_bytes hello, struct atls_bytes *blockp)
     return result == 0 ? atls_cursor_vector(&c, "extensions", 2, 0, UINT16_MAX, blockp) : result;
 }
 
-int session_expat_hook(struct atls_session *s, unsigned type, unsigned when,
-                       const gnutls_datum_t *message)
+static int hello(struct atls_session *s, const struct session_message *m)
 {
     struct atls_expat *x = s->expat;
     struct atls_bytes block;
-    if (!x || type != GNUTLS_HANDSHAKE_CLIENT_HELLO || when != GNUTLS_HOOK_PRE)
+    if (m->type != GNUTLS_HANDSHAKE_CLIENT_HELLO || m->when != GNUTLS_HOOK_PRE)
         return 0;
-    if (hello_extensions(ATLS_BYTES(message->data, message->size), &block) != 0)
+    if (hello_extensions(ATLS_BYTES(m->bytes->data, m->bytes->size), &block) != 0)
         return session_fail(s, "malformed-extension", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
     uint8_t *copy = malloc(block.size > 0 ? block.size : 1);
     if (!copy)
@@ -129,15 +123,13 @@ int session_expat_hook(struct atls_session *s, unsigned type, unsigned when,
     return 0;
 }
 
-int session_expat_new(struct atls_session *s)
+static int prepare(struct atls_session *s)
 {
-    if (!session_attests_later(s))
-        return 0;
     s->expat = calloc(1, sizeof *s->expat);
     return s->expat ? 0 : atls_fail(-ENOMEM, NULL, "no memory for authenticators");
 }
 
-void session_expat_clear(struct atls_session *s)
+static void clear(struct atls_session *s)
 {
     struct atls_expat *x = s->expat;
     if (!x)
@@ -163,7 +155,7 @@ static int send_line(struct atls_session *s)
     return 0;
 }
 
-int session_expat_begin(struct atls_session *s)
+static int begin(struct atls_session *s)
 {
     const struct atls_party *party = s->party;
     struct atls_expat *x = s->expat;
@@ -311,7 +303,7 @@ static int say_done(struct atls_session *s)
 {
     const struct atls_party *party = s->party;
     if (party->as_relying_party.model_count > 0 && party->attestation_required &&
-        s->peer_model == ATLS_MODEL_NONE)
+        s->peer.model == ATLS_MODEL_NONE)
         return session_fail(s, "internal", -1, NULL, "done without an accepted verdict");
     s->expat->done_sent = true;
     return expat_send(s, ATLS_FRAME_DONE, ATLS_BYTES(NULL, 0));
@@ -325,7 +317,7 @@ static void advance(struct atls_session *s)
         say_done(s);
     if (s->failure.reason || !x->done_sent || !x->done_received)
         return;
-    if (!s->handshake_reported)
+    if (!s->told.handshake)
         s->seconds = atls_now() - s->started;
     report_handshake(s);
     if (!x->line_sent && (s->party->side == ATLS_CLIENT || x->line_received))
@@ -337,7 +329,7 @@ static enum atls_want refuse(struct atls_session *s)
     return s->expat->failed_by_peer ? session_end(s) : session_send_alert(s);
 }
 
-enum atls_want session_expat_step(struct atls_session *s)
+static enum atls_want exchange(struct atls_session *s)
 {
     struct atls_expat *x = s->expat;
     for (;;) {
@@ -370,3 +362,11 @@ enum atls_want session_expat_step(struct atls_session *s)
         return waits ? ATLS_WANT_VERIFIER : ATLS_WANT_READ;
     }
 }
+
+const struct atls_carrier atls_carrier_authenticator = {
+    .prepare = prepare,
+    .clear = clear,
+    .hello = hello,
+    .after_handshake = begin,
+    .exchange = exchange,
+};

@@ -31,16 +31,17 @@ static enum atls_model model_of(const struct atls_abilities *abilities, struct a
     return atls_abilities_have(abilities, model) ? model : abilities->model[0];
 }
 
-void session_x509_present(struct atls_session *s)
+static int present(struct atls_session *s)
 {
     const struct atls_party *party = s->party;
     struct atls_bytes cmw = ATLS_BYTES(party->own.cmw, party->own.size);
-    if (party->as_attester.model_count == 0 || s->self_model != ATLS_MODEL_NONE || !cmw.data)
-        return;
-    s->self_model = model_of(&party->as_attester, cmw);
+    if (party->as_attester.model_count == 0 || s->self.model != ATLS_MODEL_NONE || !cmw.data)
+        return 0;
+    s->self.model = model_of(&party->as_attester, cmw);
     if (party->own.has_key)
-        s->signed_with_size = atls_spki_encode(&party->own.key, s->signed_with);
+        s->self.signed_with_size = atls_spki_encode(&party->own.key, s->self.signed_with);
     atls_report_credential(party->events, party->artifacts, s->conn, "sent", cmw);
+    return 0;
 }
 
 /* A leaf without a CMW: plain X.509, which was verified, where that suffices. */
@@ -48,7 +49,7 @@ static int without(struct atls_session *s)
 {
     if (s->party->attestation_required)
         return session_fail(s, "attestation-missing", -1, NULL, NULL);
-    s->peer_accepted = true;
+    s->peer.accepted = true;
     return 0;
 }
 
@@ -56,22 +57,12 @@ static int appraise(struct atls_session *s, const struct atls_public_key *leaf,
                     struct atls_bytes cmw)
 {
     enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
-    struct atls_public_key attested;
-    s->peer_model = model_of(&s->party->as_relying_party, cmw);
+    s->peer.model = model_of(&s->party->as_relying_party, cmw);
     /* No result was agreed on: it must be of the first verifier that is trusted. */
-    if (s->peer_model == ATLS_MODEL_PASSPORT)
-        s->selections[peer].verifier = s->party->as_relying_party.verifiers[0];
-    int result = session_appraisal_begin(s, s->peer_model);
-    if (result != 0)
-        return result;
-    result = session_bind(s, peer, leaf);
-    if (result != 0)
-        return session_bind_failed(s, result);
-    if (atls_appraisal_set_challenge(s->appraisal, ATLS_BYTES(s->binder, s->binder_size)) != 0 ||
-        atls_appraisal_expect_key(s->appraisal, leaf) != 0 ||
-        atls_appraisal_credential(s->appraisal, cmw, &attested) != 0)
-        return session_appraisal_failed(s);
-    return 0;
+    if (s->peer.model == ATLS_MODEL_PASSPORT)
+        s->hello.selections[peer].verifier = s->party->as_relying_party.verifiers[0];
+    int result = session_appraisal_begin(s, s->peer.model);
+    return result == 0 ? session_appraise(s, leaf, cmw) : result;
 }
 
 /* The chain as any other; but in the leaf the extension that is read here may be critical, of which
@@ -87,7 +78,7 @@ static int verify(struct atls_session *s, const struct atls_bytes *chain, size_t
     return status == 0 ? 0 : session_chain_refused(s, status);
 }
 
-int session_x509_judge(struct atls_session *s)
+static int judge(struct atls_session *s)
 {
     struct atls_bytes chain[CHAIN_MAX];
     unsigned count = 0;
@@ -106,7 +97,7 @@ int session_x509_judge(struct atls_session *s)
     if (result != 0)
         return session_fail(s, "malformed-cmw", -1, NULL, NULL);
     if (found.has_key) {
-        s->verified_with_size = atls_spki_encode(&found.key, s->verified_with);
+        s->peer.verified_with_size = atls_spki_encode(&found.key, s->peer.verified_with);
         result = appraise(s, &found.key, ATLS_BYTES(found.cmw, found.size));
     } else {
         result = session_leaf_key_refused(s, atls_x509_public_key(chain[0], &found.key));
@@ -114,3 +105,9 @@ int session_x509_judge(struct atls_session *s)
     atls_x509_cmw_clear(&found);
     return result;
 }
+
+const struct atls_carrier atls_carrier_certificate = {
+    .enrolled = true,
+    .present = present,
+    .judge = judge,
+};
