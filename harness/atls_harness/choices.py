@@ -21,6 +21,7 @@ from .nearest import meant
 from .paths import PEERS, default_build
 from .peer import Peer, load_peers
 from .selection import Chooser
+from .shown_by import meant_by
 from .usage import ROLES
 
 DEFAULT_PEER = "atls"
@@ -105,6 +106,8 @@ def settle(option: argparse.Namespace) -> Choices:
             option.keyword,
             option.ambiguities,
             looked_at,
+            meant_by(option.clause, option.section),
+            build,
         ),
     )
 

@@ -33,6 +33,7 @@ def run(given: Sequence[str]) -> int:
     from .pytest_options import Options
     from .run import check_writable
     from .setup import renew
+    from .shown_by import elsewhere
 
     known = Options()
     own, paths = known.split(given)
@@ -41,6 +42,8 @@ def run(given: Sequence[str]) -> int:
         paths = [*smoke.paths(), *paths]
     choices = settle(options)
     selected = choices.chooser.select(paths)
+    for words in elsewhere(choices.chooser.clauses, choices.build):
+        print(words, file=sys.stderr)
     if not (options.list or options.collectonly):
         check_writable(options.out)
         choices.check_helpers()

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any, Iterable, Mapping, Sequence
 
 from . import extent, usage
-from .errors import HarnessError, InputError, UsageError
-from .nearest import meant
+from .errors import HarnessError, InputError
 from .paths import SCENARIOS, default_build, shown
-from .requirements import MANDATORY, Requirement, UnitTest, requirements, unit_tests
+from .requirements import MANDATORY, Requirement, UnitTest, requested, requirements, unit_tests
 from .scenario import Scenario, load
 
 WIDTH = 80
@@ -276,28 +275,12 @@ def story(entry: Requirement, result: Mapping[str, Any], build: Path) -> str:
     return "\n".join(lines)
 
 
-def _selected(words: Sequence[str]) -> list[Requirement]:
-    known = requirements()
-    chosen: list[Requirement] = []
-    for word in words:
-        found = [entry for name, entry in known.items() if name == word]
-        found = found or [entry for name, entry in known.items() if name.startswith(word + "-")]
-        if not found:
-            families = sorted({name.rpartition("-")[0] for name in known})
-            hint = meant(word.upper(), [*known, *families])
-            if "did you mean" not in hint:
-                hint = f"; families of them are {', '.join(families)}"
-            raise UsageError(f"no requirement {word!r}{hint}")
-        chosen += found
-    return chosen
-
-
 def main(given: Sequence[str]) -> int:
     """`./atls clauses`."""
     options = usage.clauses().parse_args(given)
     result = latest(options.results)
     build = (options.build or default_build()).resolve()
-    chosen = _selected(options.id)
+    chosen = requested(options.id)
     clauses = clause_results(result["cases"])
     if options.list or (chosen and len(chosen) > len(options.id)):
         names = {entry.id for entry in chosen}

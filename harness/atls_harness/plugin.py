@@ -35,6 +35,7 @@ from .progress import Progress
 from .run import Run, make_results, make_work, remove_work
 from .scenario import Case
 from .selection import PEER_FILE, Chooser, all_ids, cases_in
+from .shown_by import shows
 from .vocabulary import Vocabulary
 
 WORKERS_LOST_MAX = 100  # each with one case; what a run bears before it is ended
@@ -284,6 +285,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item
             for item in items
             if isinstance(item, ScenarioItem) and item.case.scenario.ambiguity
+        ]
+    chosen = config.stash[CHOOSER].clauses
+    if chosen:
+        items[:] = [
+            item for item in items if isinstance(item, ScenarioItem) and shows(item.case, chosen)
         ]
     scenarios = [item for item in items if isinstance(item, ScenarioItem)]
     for one, case in zip(scenarios, apart([item.case for item in scenarios])):

@@ -13,14 +13,17 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterable, Iterator, Mapping
 
+from .contract import contract
 from .document import Document, excuse
-from .errors import InputError
+from .errors import InputError, UsageError
+from .nearest import meant
 from .paths import REQUIREMENT_SCHEMA, REQUIREMENTS, ROOT
 
 ID = re.compile(r"R-[A-Z]+(?:-[0-9]{2})+\b")
 PYTHON_LINE = re.compile(r"^\W*Clauses:(.*)$", re.MULTILINE)
+SECTION = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 MANDATORY = ("MUST", "MUST NOT")
 NO_ROOMS = ("harness", "out", "results", "scenarios")  # of C: what is tested here, or made
 
@@ -47,6 +50,11 @@ class Requirement:
     def mandatory(self) -> bool:
         return self.level in MANDATORY
 
+    @property
+    def sections(self) -> list[str]:
+        """Each by itself, where it is of several: 5.4/5.5."""
+        return SECTION.findall(self.section) or [self.section]
+
 
 def load_requirements(path: Path) -> dict[str, Requirement]:
     """The requirements in a file, by id, in its order."""
@@ -66,6 +74,54 @@ def load_requirements(path: Path) -> dict[str, Requirement]:
 def requirements() -> dict[str, Requirement]:
     """The requirements of the drafts, by id."""
     return load_requirements(REQUIREMENTS)
+
+
+def requested(words: Iterable[str]) -> list[Requirement]:
+    """Those that a person means by an id (R-SE-10), or by that of a family (R-SE)."""
+    known = requirements()
+    chosen: list[Requirement] = []
+    for word in words:
+        found = [entry for name, entry in known.items() if name == word]
+        found = found or [entry for name, entry in known.items() if name.startswith(word + "-")]
+        if not found:
+            families = sorted({name.rpartition("-")[0] for name in known})
+            hint = meant(word.upper(), [*known, *families])
+            if "did you mean" not in hint:
+                hint = f"; families of them are {', '.join(families)}"
+            raise UsageError(f"no requirement {word!r}{hint}")
+        chosen += found
+    return chosen
+
+
+def _document(word: str) -> str:
+    """The whole name of a document: WORD may be short (kat-06), or a profile that follows it."""
+    known = contract()
+    names = {name: name for name in known.documents.values()} | dict(known.documents)
+    names |= {one.name: one.document for one in known.profiles.values() if not one.prototype}
+    if word not in names:
+        short = [*known.documents, *(name for name in names if name in known.profiles)]
+        raise UsageError(f"no document {word!r}{meant(word, short)}")
+    return names[word]
+
+
+def of_section(word: str) -> list[Requirement]:
+    """The requirements of DOCUMENT:SECTION (ta-07:8.1), and of the sections below it."""
+    short, _, section = word.rpartition(":")
+    if not short or not section:
+        raise UsageError(f"expected DOCUMENT:SECTION, as ta-07:8.1, got {word!r}")
+    document = _document(short)
+    found = [one for one in requirements().values() if one.document == document]
+    if not found:
+        raise UsageError(f"of {document} no requirement is known here")
+    chosen = [
+        one
+        for one in found
+        if any(part == section or part.startswith(f"{section}.") for part in one.sections)
+    ]
+    if not chosen:
+        known = ", ".join(sorted({part for one in found for part in one.sections}))
+        raise UsageError(f"no requirement is of section {section} of {document}; there are {known}")
+    return chosen
 
 
 @dataclass(frozen=True)

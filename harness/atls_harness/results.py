@@ -21,6 +21,7 @@ from .peer import Peer
 from .process import to_its_end
 from .release import version as release
 from .run import Run, point_latest
+from .shown_by import texts
 from .untrusted import cut, write_json
 
 VERDICT_MARKS = {"not-asked": "–", "unknown": "?"}
@@ -238,6 +239,7 @@ def summary(result: Mapping[str, Any]) -> str:
     for case in bad:
         lines += [f"- **{plain(case['id'])}** ({case['outcome']}): {plain(case['reason'])}"]
         lines += [f"  {code(case['repeat'])}"]
+        lines += [f"  - {plain(words)}" for words in texts(case, result["clauses"])]
     others = [case for case in result["cases"] if case["outcome"] in GOOD[1:-1]]
     if len(matrix.pairs(result["cases"])) > 1:
         others = []  # the matrix has told them, each reason once

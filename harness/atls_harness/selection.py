@@ -26,6 +26,7 @@ from .paths import FIRMWARE, INTEROP, ROOT, SCENARIOS, shown
 from .peer import Peer
 from .probes import probes_of
 from .scenario import Case, cases, load
+from .shown_by import elsewhere, shows
 
 PEER_FILE = "peer.yaml"
 OPERATORS = ("and", "or", "not")
@@ -100,6 +101,8 @@ class Chooser:
     keyword: str
     ambiguities: bool
     peers: Mapping[Path, Peer]  # those whose contract is looked at, by peer.yaml
+    clauses: frozenset[str] = frozenset()  # only what shows one of these; empty: all
+    build: Path = Path()  # where unit tests are, for their names
 
     @property
     def default(self) -> list[Path]:
@@ -127,7 +130,8 @@ class Chooser:
         if closed and not kept:
             self._none(every)
         arguments = [node.argument for node in nodes]
-        if closed and (self.keyword or self.ambiguities) and not any(node.name for node in nodes):
+        fewer = self.keyword or self.ambiguities or self.clauses
+        if closed and fewer and not any(node.name for node in nodes):
             arguments = [str(path) for path in dict.fromkeys(item.node.path for item in kept)]
         return Selection(
             tuple(arguments),
@@ -172,6 +176,8 @@ class Chooser:
             return True
         if self.ambiguities and not (item.case and item.case.scenario.ambiguity):
             return False
+        if self.clauses and not (item.case and shows(item.case, self.clauses)):
+            return False
         if not self.keyword:
             return True
         names = [name.lower() for name in item.names()]
@@ -181,6 +187,8 @@ class Chooser:
 
     def _none(self, every: Sequence[Item]) -> None:
         """Says why no case is left."""
+        if self.clauses and not any(one.case and shows(one.case, self.clauses) for one in every):
+            raise UsageError(self._not_shown(every))
         if not self.keyword:
             raise UsageError("no case is left by this choice; ./atls run --list prints all")
         names = {name.lower() for item in every for name in item.names()}
@@ -197,6 +205,16 @@ class Chooser:
             f"-k {self.keyword!r}: no case of {count} is left, though each word is in some name; "
             "./atls run --list prints all"
         )
+
+    def _not_shown(self, every: Sequence[Item]) -> str:
+        """Why no case shows the requirements that were asked for."""
+        said = elsewhere(self.clauses, self.build)
+        if len(said) == len(self.clauses):
+            return "\n".join(said)
+        count = sum(item.case is not None for item in every)
+        names = ", ".join(sorted(self.clauses))
+        helps = f"./atls clauses {min(self.clauses)} says what does"
+        return f"none of {count} cases shows {names}; {helps}"
 
     def resolve(self, argument: str) -> list[Node]:
         """What an argument names. UsageError with the nearest where there is no such thing."""

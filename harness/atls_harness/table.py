@@ -15,6 +15,7 @@ from . import ROOT_OF_TRUST, blocks, matrix, timeline
 from .markdown import line
 from .outcome import GOOD
 from .results import by_scenario, missed, outcomes, tally
+from .shown_by import texts
 
 Case = Mapping[str, Any]
 INDENT = "    "
@@ -100,6 +101,8 @@ def story(case: Case) -> str:
             f"{difference['party']}: {difference['what']}: expected {difference['expected']}, "
             f"observed {difference['observed']}"
         )
+    for words in texts(case) if case["outcome"] not in GOOD else []:
+        lines += _wrapped(f"requirement {words}")
     lines.append(f"{INDENT}columns: " + ", ".join(f"{k} {v}" for k, v in case["columns"].items()))
     if case["bundle"]:
         lines.append(f"{INDENT}bundle: {case['bundle']}")

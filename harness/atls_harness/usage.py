@@ -130,6 +130,20 @@ RUN = (
         help="only what the drafts leave open: reading against reading, and what breaks",
     ),
     _option(
+        "--clause",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="only what shows this requirement (R-TA-37), or a family of them (R-TA); repeatable",
+    ),
+    _option(
+        "--section",
+        action="append",
+        default=[],
+        metavar="DOCUMENT:SECTION",
+        help="only what shows those of a section and of the sections below (ta-07:8.1); repeatable",
+    ),
+    _option(
         "--baseline",
         type=Path,
         default=None,
@@ -224,6 +238,7 @@ examples:
   ./atls run -k flipped                         the cases with "flipped" in their names, each told
   ./atls run scenarios/handshakes               one folder; or a scenario, or scenario.yaml::case
   ./atls run 'wrong-challenge[client-ta-07]'    one case, by the name that tables and reports have
+  ./atls run --clause R-TA-37                   what shows a requirement; --section ta-07:8.1
   ./atls run --peers all --client openssl       one row of the matrix
   ./atls run --device qemu                      the device as firmware on QEMU
 

@@ -17,6 +17,7 @@ from .. import ambiguities, extent
 from .. import coverage as requirements
 from ..markdown import code, plain, visible
 from ..profiles import document
+from ..shown_by import texts
 from . import beyond, evidence, sequence, view
 from .view import BAD, OK, WARN, Report, anchor, coverage, facts, mapping, moment, tally, text
 
@@ -86,6 +87,7 @@ def html(
             links=links,
             diagram=lambda name: sequence.draw(raw[name]),
             alike=_alike(report),
+            said_by=lambda case: _texts(case, report),
             tally=tally,
             grouped={
                 group: [case for one in many for case in one.cases]
@@ -234,10 +236,16 @@ def markdown(report: Report) -> str:
             lines.append(f"- **{plain(case.id)}** ({case.outcome}): {plain(case.reason)}")
             if not case.good and case.raw.get("repeat"):
                 lines.append(f"  {code(str(case.raw['repeat']))}")
+            lines += [f"  - {plain(words)}" for words in _texts(case, report)]
     if report.clauses:
         words = requirements.in_short(report.clauses)
         lines += ["", f"{words}; {requirements.outcome_line(report.clauses)}."]
     return "\n".join(lines) + "\n"
+
+
+def _texts(case: view.Case, report: Report) -> list[str]:
+    """What the requirements of a case that did not pass say."""
+    return [] if case.good else texts({**case.raw, "clauses": case.clauses}, report.clauses)
 
 
 def _pairs(report: Report) -> list[str]:
@@ -290,7 +298,8 @@ def junit(report: Report) -> str:
         kinds[kind] += 1
         reason = visible(case.reason) or case.outcome
         what = ElementTree.SubElement(one, kind, message=f"{case.outcome}: {reason}")
-        what.text = visible(str(case.raw.get("repeat") or ""))
+        words = [str(case.raw.get("repeat") or ""), *_texts(case, report)]
+        what.text = visible("\n".join(words))
     suite.set("failures", str(kinds["failure"]))
     suite.set("errors", str(kinds["error"]))
     suite.set("skipped", str(kinds["skipped"]))
