@@ -13,6 +13,7 @@
 #include "rats/corim/corim.h"
 #include "rats/crypto/pem.h"
 #include "rats/ear/ear.h"
+#include "rats/json/jws.h"
 #include "rats/tokens/kat.h"
 #include "rats/tokens/prototype.h"
 #include "rats/tokens/psa.h"

@@ -14,6 +14,7 @@
 #include "rats/base/error.h"
 #include "rats/ear/ear.h"
 #include "rats/json/json.h"
+#include "rats/json/jws.h"
 
 #define SESSION_CLAUSE "Veraison challenge-response API: session object"
 #define DISCOVERY_CLAUSE "Veraison discovery API: verification"

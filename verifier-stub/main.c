@@ -13,6 +13,7 @@
 #include "rats/base/error.h"
 #include "rats/crypto/pem.h"
 #include "rats/ear/ear.h"
+#include "rats/json/jws.h"
 #include "verifier-stub/http/server.h"
 
 #define ENDORSEMENTS_MAX 64

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Sequence
 
-from . import fresh, fuzz_coverage, fuzzing, http_api, tools, usage, vectors
+from . import dialect, fresh, fuzz_coverage, fuzzing, http_api, rooms, tools, usage, vectors
 from .build import compile_all, configure, jobs, meson
 from .errors import InfrastructureError, Unsupported
 from .mutants import stage as mutant_stage
@@ -93,10 +93,23 @@ def pinned(checks: Checks) -> Path:
 
 
 def check_format(checks: Checks) -> None:
-    """clang-format and black would change nothing."""
+    """clang-format and black would change nothing, and C is of STYLE.md's dialect."""
+    strange = dialect.offences(tracked(".c", ".h"), dialect.HELD)
+    if strange:
+        checks.say("\n".join(map(str, strange)))
+        raise StageFailed(f"{len(strange)} lines are not as STYLE.md has them")
     place = pinned(checks)
     checks.call([f"{place}/clang-format", "--dry-run", "--Werror", *tracked(".c", ".h")])
     checks.call([f"{place}/black", "--check", "--quiet", *tracked(".py")])
+
+
+def check_rooms(checks: Checks) -> None:
+    """No room of the C code includes one that data/rooms.yaml does not allow; each has a README."""
+    said, looked = rooms.check(tracked(".c", ".h"))
+    if said:
+        checks.say("\n".join(said))
+        raise StageFailed(f"{len(said)} in {looked}")
+    checks.tell(looked)
 
 
 def check_python(checks: Checks) -> None:
@@ -348,6 +361,7 @@ def _old_go(module: str) -> None:
 STAGES: tuple[Stage, ...] = (
     Stage("licence", check_licence, "every source says its licence"),
     Stage("format", check_format, "clang-format and black would change nothing"),
+    Stage("rooms", check_rooms, "which room of the C code may include which"),
     Stage("python", check_python, "flake8 and mypy --strict"),
     Stage("build-gcc", build_plain, "gcc, warnings are errors"),
     Stage("unit", unit_plain, "unit tests", ("build-gcc",)),

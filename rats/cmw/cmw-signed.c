@@ -10,8 +10,8 @@
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
-#include "rats/ear/ear.h"
 #include "rats/json/json.h"
+#include "rats/json/jws.h"
 
 #define COSE "RFC 9999 section 4.1"
 #define JWS "RFC 9999 section 4.2"

@@ -12,7 +12,7 @@
 
 #include "rats/base/media-types.h"
 #include "rats/cmw/cmw-signed.h"
-#include "rats/ear/ear.h"
+#include "rats/json/jws.h"
 
 #define EAT_CWT "73 6170706c69636174696f6e2f6561742b637774" /* "application/eat+cwt" */
 #define RECORD "82" EAT_CWT "42 0102"

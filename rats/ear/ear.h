@@ -89,13 +89,4 @@ bool atls_tier_is_worse(enum atls_tier first, enum atls_tier second);
  * anybody. */
 bool atls_ear_is_for(const struct atls_ear *ear, const char *const *names, size_t count);
 
-/* JWK of a public key, and back. */
-json_t *atls_jwk_of_public_key(const struct atls_public_key *key);
-int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp);
-/* The same of a key that is to verify signatures, as far as the JWK says what it is for: use is
- * "sig", key_ops has "verify", alg fits the curve (RFC 7517 sections 4.2 to 4.4); otherwise
- * ATLS_E_UNTRUSTED. ATLS_E_MALFORMED: one of them is of another type, or an operation is there
- * twice. */
-int atls_jwk_to_verification_key(const json_t *jwk, struct atls_public_key *keyp);
-
 #endif

@@ -12,7 +12,6 @@
 
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
-#include "rats/ear/ear.h"
 #include "rats/json/jws.h"
 
 #define JWS "RFC 7515 section 7.1"

@@ -40,4 +40,13 @@ int atls_jws_sign(const json_t *claims, const json_t *signer_jwk, char **jwtp);
 int atls_jws_sign_as(struct atls_bytes payload, const char *name, const char *value,
                      const json_t *signer_jwk, char **jwtp);
 
+/* JWK of a public key, and back. */
+json_t *atls_jwk_of_public_key(const struct atls_public_key *key);
+int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp);
+/* The same of a key that is to verify signatures, as far as the JWK says what it is for: use is
+ * "sig", key_ops has "verify", alg fits the curve (RFC 7517 sections 4.2 to 4.4); otherwise
+ * ATLS_E_UNTRUSTED. ATLS_E_MALFORMED: one of them is of another type, or an operation is there
+ * twice. */
+int atls_jwk_to_verification_key(const json_t *jwk, struct atls_public_key *keyp);
+
 #endif

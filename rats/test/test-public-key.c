@@ -14,6 +14,7 @@
 #include "rats/cose/cose.h"
 #include "rats/crypto/pem.h"
 #include "rats/ear/ear.h"
+#include "rats/json/jws.h"
 #include "rats/tokens/prototype.h"
 
 #define GOOD(call) assert_true((call) >= 0)

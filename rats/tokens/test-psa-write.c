@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "rats/crypto/pem.h"
-#include "rats/ear/ear.h"
+#include "rats/json/jws.h"
 #include "rats/tokens/psa.h"
 
 #define H16(byte) byte byte byte byte byte byte byte byte byte byte byte byte byte byte byte byte

@@ -10,6 +10,7 @@
 
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
+#include "rats/json/jws.h"
 
 #define DEVELOPER "atls verifier stub (simulated root of trust)"
 #define BUILD "atls-verifier " ATLS_VERSION

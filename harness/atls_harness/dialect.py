@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What STYLE.md asks of C files and no formatter can hold: one name for the result of a call, one
+way to ask for a pointer, one form of a sentence that refuses.
+
+The stage `format` of `./atls test` holds the rules of HELD; `python3 -m atls_harness.dialect` lists
+what breaks any of them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Iterable, Iterator, Sequence
+
+from .paths import ROOT
+
+TOKEN = re.compile(
+    r"(?P<comment>/\*.*?\*/|//[^\n]*)"
+    r'|(?P<text>(?:L|u8?|U)?"(?:\\.|[^"\\\n])*")'
+    r"|(?P<char>'(?:\\.|[^'\\\n])*')",
+    re.DOTALL,
+)
+TEXTS = re.compile(r'"(?:\\.|[^"\\\n])*"(?:\s*(?:"(?:\\.|[^"\\\n])*"|PRI[a-zA-Z0-9]+))*')
+POINTER = re.compile(r"[!=]=\s*NULL\b|\bNULL\s*[!=]=")
+# A variable of a function's body that takes what a call returned, under another name.
+RESULT = re.compile(
+    r"^[ \t]+(?:int|ssize_t)\s+(?P<name>r|rc|ret|res|rv|err|retval|status_code)\s*(?:=|;|,)",
+    re.MULTILINE,
+)
+MIXED = re.compile(
+    r"^[ \t]+(?:int|ssize_t)\s+(?P<name>code|error|outcome)\s*=\s*atls_\w+\(", re.MULTILINE
+)
+GOT = re.compile(r"\bexpected\b[^\n]*\bgot\b|\bgot\b[^\n]*\bexpected\b")
+PASSIVE = re.compile(r"(?<!as )\b(?:is|are|was|were|be) expected\b")
+LAST = re.compile(r"\w[^:;(]* (?<!than )(?<!as )(?<!was )expected(?:$|[,;.)]| \()")
+
+
+@dataclass(frozen=True)
+class Offence:
+    """Something that STYLE.md does not want."""
+
+    file: str
+    line: int
+    seen: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.seen}: {self.wanted} (STYLE.md)"
+
+
+def bare(text: str) -> str:
+    """TEXT without comments and literals, each character of which is a blank: lines stay."""
+
+    def blank(match: re.Match[str]) -> str:
+        return re.sub(r"[^\n]", " ", match[0])
+
+    return TOKEN.sub(blank, text)
+
+
+def without_comments(text: str) -> str:
+    """TEXT with its literals, without comments."""
+
+    def blank(match: re.Match[str]) -> str:
+        return re.sub(r"[^\n]", " ", match[0]) if match["comment"] else match[0]
+
+    return TOKEN.sub(blank, text)
+
+
+def _line(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1
+
+
+def pointers(name: str, text: str) -> Iterator[Offence]:
+    """`x == NULL`"""
+    code = bare(text)
+    for match in POINTER.finditer(code):
+        yield Offence(name, _line(code, match.start()), match[0], "expected !x or x")
+
+
+def results(name: str, text: str) -> Iterator[Offence]:
+    """`int r = f()`"""
+    code = bare(text)
+    for pattern in (RESULT, MIXED):
+        for match in pattern.finditer(code):
+            said = f"a result named {match['name']}"
+            yield Offence(name, _line(code, match.start("name")), said, "expected result")
+
+
+def sentences(name: str, text: str) -> Iterator[Offence]:
+    """ "X was expected", "X expected", "expected X, got Y"; tests name their rows as they like."""
+    if Path(name).name.startswith("test-"):
+        return
+    code = without_comments(text)
+    for match in TEXTS.finditer(code):
+        words = "".join(re.findall(r'"((?:\\.|[^"\\\n])*)"', match[0]))
+        if "expected" not in words:
+            continue
+        if GOT.search(words) or PASSIVE.search(words) or LAST.search(words):
+            seen = f'"{words[:70]}"'
+            yield Offence(name, _line(code, match.start()), seen, 'expected "expected X, came Y"')
+
+
+Rule = Callable[[str, str], Iterator[Offence]]
+RULES: tuple[Rule, ...] = (pointers, results, sentences)
+# Rules that every file keeps. A rule is put here once nothing breaks it any more.
+HELD: tuple[Rule, ...] = ()
+
+
+def offences(
+    files: Iterable[str], rules: Sequence[Rule] = RULES, root: Path = ROOT
+) -> list[Offence]:
+    """All that is to be mended in C files (names from ROOT)."""
+    found: list[Offence] = []
+    for name in files:
+        text = (root / name).read_text(encoding="utf-8", errors="replace")
+        for rule in rules:
+            found += rule(name, text)
+    return found
+
+
+def main() -> int:
+    """Lists what breaks any rule."""
+    from .checks import tracked
+
+    found = offences(tracked(".c", ".h"))
+    for one in found:
+        print(one)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
