@@ -21,9 +21,9 @@ from typing import Any, Iterable, Sequence
 
 from .build import compile_all, configure, jobs
 from .errors import Unsupported
-from .mutants.workshop import UnitTest, unit_tests
 from .paths import ROOT
 from .stage import Checks, StageFailed
+from .unit_tests import UnitTest, unit_tests
 
 FLAGS = "-fprofile-instr-generate -fcoverage-mapping"
 SETTINGS = (f"-Dc_args={FLAGS}", "-Dc_link_args=-fprofile-instr-generate", "-Dbuildtype=plain")

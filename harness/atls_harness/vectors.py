@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Iterable, Mapping
 
 from .errors import HarnessError
-from .mutants.workshop import UnitTest, play, unit_tests
 from .paths import ROOT
+from .unit_tests import UnitTest, play, unit_tests
 
 PUBLISHED = ROOT / "results" / "vectors"
 SCHEMA = "vector.schema.json"

@@ -17,8 +17,9 @@ from atls_harness.mutants.changes import changes, functions, masked
 from atls_harness.mutants.judge import Mutant, Verdict, sample
 from atls_harness.mutants.ledger import Ledger
 from atls_harness.mutants.reach import identity, statement
-from atls_harness.mutants.workshop import UnitTest, Workshop, play
+from atls_harness.mutants.workshop import Workshop
 from atls_harness.paths import ROOT
+from atls_harness.unit_tests import UnitTest, play
 
 SOURCE = """\
 /* if (never) changed; */

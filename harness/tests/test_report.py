@@ -20,11 +20,13 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from atls_harness import RESULT_VERSION, report, results
+from atls_harness import RESULT_VERSION, outcome, report, results
 from atls_harness.document import validator_for
 from atls_harness.errors import HarnessError, UsageError
 from atls_harness.paths import RESULT_SCHEMA
 from atls_harness.report import publish, render, view
+from atls_harness.report.cases import roles, tally
+from atls_harness.report.cells import Cell
 
 from conftest import OUTCOMES
 
@@ -95,7 +97,7 @@ def case(number: int = 1, **changes: Any) -> Result:
 
 def result(*cases: Result, **changes: Any) -> Result:
     """A result with these cases."""
-    counted = {name: 0 for name in view.OUTCOMES}
+    counted = {name: 0 for name in outcome.OUTCOMES}
     for one in cases:
         if one.get("outcome") in counted:
             counted[one["outcome"]] += 1
@@ -430,8 +432,8 @@ def test_columns_are_two(tmp_path: Path) -> None:
     cell = view.make(result(*cases)).matrix.profiles["ta-07"]["background-check"]["server"]
     assert (str(cell.conforms), cell.conforms.tone) == ("2/3", "bad")
     assert (str(cell.withstood), cell.withstood.tone) == ("1/2", "bad")
-    assert view.Cell(cases=[]).tone == "none"
-    assert str(view.tally(view.make(result(cases[3])).cases, "conforms")) == "?"
+    assert Cell(cases=[]).tone == "none"
+    assert str(tally(view.make(result(cases[3])).cases, "conforms")) == "?"
 
 
 @pytest.mark.parametrize(
@@ -448,7 +450,7 @@ def test_columns_are_two(tmp_path: Path) -> None:
 def test_where_a_case_stands_in_the_matrix(
     attested: dict[str, str], model: str, attester: str
 ) -> None:
-    assert view.roles(case(attested=attested)) == (model, attester)
+    assert roles(case(attested=attested)) == (model, attester)
 
 
 def test_what_is_published_is_a_result_without_places(tmp_path: Path) -> None:

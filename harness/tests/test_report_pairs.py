@@ -10,6 +10,8 @@ import pytest
 
 from atls_harness import RESULT_VERSION
 from atls_harness.report import beyond, publish, render, view
+from atls_harness.report.cells import Cell
+from atls_harness.report.values import BAD, OK
 
 
 def case(client: str, server: str, outcome: str, **more: Any) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def test_required_cells_that_are_not_green_come_first() -> None:
         {"cell": "client a, server b", "green": False, "reason": "it failed", "where": "f:3"},
     ]
     found = beyond.required(view.make({"cases": CASES, "run": {}, "required": held}))
-    assert [one["tone"] for one in found] == [view.BAD, view.OK]
+    assert [one["tone"] for one in found] == [BAD, OK]
     assert "it failed" in page(CASES, required=held)
     assert 'id="required"' not in page(CASES)
 
@@ -132,4 +134,4 @@ def test_plain_x509_is_told_from_attestation() -> None:
                 for n, (outcome, sides) in enumerate(outcomes)
             ]
         }
-        assert view.Cell(view.make(raw).cases).only_x509 is only, outcomes
+        assert Cell(view.make(raw).cases).only_x509 is only, outcomes

@@ -13,6 +13,7 @@ import pytest
 
 from atls_harness import RESULT_VERSION, baseline, report
 from atls_harness.report import render, view
+from atls_harness.report.values import WARN
 from conftest import OUTCOMES
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -92,9 +93,9 @@ def case(withstood: str, outcome: str = "xfail", name: str = "a") -> dict[str, A
 
 def test_no_tile_is_green_for_it() -> None:
     made = view.make({"version": RESULT_VERSION, "cases": [case("not-reached", "pass")]})
-    assert made.whole.withstood.tone == view.WARN
+    assert made.whole.withstood.tone == WARN
     assert str(made.whole.withstood) == "0/1"
-    assert made.whole.tone == view.WARN
+    assert made.whole.tone == WARN
     assert render.badge(made)["color"] == "yellow"
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Sequence
 
+from ..unit_tests import play
 from .changes import Change, changes
 from .reach import Reach, statement
-from .workshop import Workshop, play
+from .workshop import Workshop
 
 # A test hangs that takes so many seconds, and so many times its time, in which it could have run.
 SECONDS = 3.0

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Iterator, Mapping
 
 from ..errors import HarnessError
-from .workshop import UnitTest, Workshop, timed
+from ..unit_tests import UnitTest, timed
+from .workshop import Workshop
 
 LIMIT = 600.0  # seconds; a test of an unchanged tree that takes longer hangs
 

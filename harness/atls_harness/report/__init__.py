@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`./atls report`: what a run's results.json says, as files that people and machines read.
 
-view.py reads the result, sequence.py lays out the diagrams, evidence.py looks into the bundles,
-render.py writes; publish.py makes what goes into results/. Nothing is run anew.
+values.py reads the result, view.py has what it says (cases.py, cells.py, clauses.py), sequence.py
+lays out the diagrams, evidence.py looks into the bundles, render.py writes; publish.py makes what
+goes into results/. Nothing is run anew.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..document import first_problem
 from ..errors import HarnessError, UsageError
 from ..paths import RESULT_SCHEMA, ROOT, shown
 from . import evidence, publish, render, view
+from .values import load
 
 # Of decoded messages results/ has examples only.
 PUBLISHED_EVIDENCE = 30_000
@@ -23,7 +25,7 @@ PUBLISHED_EVIDENCE = 30_000
 
 def write(result: Path, target: Path) -> list[Path]:
     """The report on RESULT in the folder TARGET; returns what was written."""
-    raw = view.load(result)
+    raw = load(result)
     report = view.make(raw)
     folder = result if result.is_dir() else result.parent
     made = {
@@ -38,7 +40,7 @@ def write(result: Path, target: Path) -> list[Path]:
 
 def write_published(result: Path, target: Path) -> list[Path]:
     """The report that is published in the folder TARGET."""
-    raw = publish.trim(view.load(result))
+    raw = publish.trim(load(result))
     problem = first_problem(raw, RESULT_SCHEMA)
     if problem is not None:
         where = ".".join(str(part) for part in problem.absolute_path)
@@ -46,7 +48,7 @@ def write_published(result: Path, target: Path) -> list[Path]:
     report = view.make(raw)
     # The trimmed result names no bundles; what is in them is looked up by the one that was given.
     folder = result if result.is_dir() else result.parent
-    kept = evidence.gather(view.make(view.load(result)).cases, folder, PUBLISHED_EVIDENCE)
+    kept = evidence.gather(view.make(load(result)).cases, folder, PUBLISHED_EVIDENCE)
     made = {
         "report.html": render.html(report, target, target, kept=kept),
         "summary.md": render.markdown(report),

@@ -9,7 +9,8 @@ from typing import Any, Mapping
 
 from .. import ambiguities
 from ..baseline import KINDS
-from .view import BAD, OK, Report, listed, mapping, moment, text
+from .values import BAD, OK, listed, mapping, moment, text
+from .view import Report
 
 
 DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{12,}([0-9a-f]{4})\b")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from .view import Case
+from .cases import Case
 
 TEXT_MAX = 24_000
 FILES_MAX = 12

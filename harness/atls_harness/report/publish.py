@@ -13,7 +13,7 @@ import re
 from typing import Any, Mapping
 
 from ..outcome import GOOD
-from .view import listed, mapping, text
+from .values import listed, mapping, text
 
 WORK = re.compile(r"(?:/[^\s/'\"]+)*/atls-[^\s/'\"]+/c\d+-\d+")
 # --peers is a place where it is a folder, and who played where it is names.

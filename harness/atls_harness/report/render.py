@@ -19,7 +19,11 @@ from ..markdown import code, plain, visible
 from ..profiles import document
 from ..shown_by import texts
 from . import beyond, evidence, sequence, view
-from .view import BAD, OK, WARN, Report, anchor, coverage, facts, mapping, moment, tally, text
+from .cases import Case, tally
+from .cells import Cell
+from .clauses import coverage
+from .values import BAD, OK, WARN, anchor, mapping, moment, text
+from .view import Report, facts
 
 TEMPLATES = Path(__file__).parent / "templates"
 BADGE_COLORS = {OK: "brightgreen", WARN: "yellow", BAD: "red"}
@@ -243,7 +247,7 @@ def markdown(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _texts(case: view.Case, report: Report) -> list[str]:
+def _texts(case: Case, report: Report) -> list[str]:
     """What the requirements of a case that did not pass say."""
     return [] if case.good else texts({**case.raw, "clauses": case.clauses}, report.clauses)
 
@@ -264,7 +268,7 @@ def _pairs(report: Report) -> list[str]:
     return [*lines, ""]
 
 
-def _pair(cell: view.Cell) -> str:
+def _pair(cell: Cell) -> str:
     if not cell.cases:
         return ""
     more = f" +{cell.not_played}" if cell.played.asked and cell.not_played else ""

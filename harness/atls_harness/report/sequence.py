@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Mapping
 
-from .view import BAD, NONE, OK, WARN, listed, mapping, number, text
+from .values import BAD, NONE, OK, WARN, listed, mapping, number, text
 
 TOP, ROW, LEFT, EDGE = 46, 27, 52, 62
 LETTER = 6.3  # the width of a letter, about
