@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What STYLE.md asks of C files and no formatter can hold: one name for the result of a call, one
-way to ask for a pointer, one form of a sentence that refuses.
+way to ask for a pointer, one form of a sentence that refuses, comments that name files that exist.
 
 The stage `format` of `./atls test` holds the rules of HELD; `python3 -m atls_harness.dialect` lists
 what breaks any of them.
@@ -8,6 +8,8 @@ what breaks any of them.
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ RESULT = re.compile(
 MIXED = re.compile(
     r"^[ \t]+(?:int|ssize_t)\s+(?P<name>code|error|outcome)\s*=\s*atls_\w+\(", re.MULTILINE
 )
+NAMED = re.compile(r"[\w./-]*[\w-]\.(?:c|h|py|lua)\b")
 GOT = re.compile(r"\bexpected\b[^\n]*\bgot\b|\bgot\b[^\n]*\bexpected\b")
 PASSIVE = re.compile(r"(?<!as )\b(?:is|are|was|were|be) expected\b")
 LAST = re.compile(r"\w[^:;(]* (?<!than )(?<!as )(?<!was )expected(?:$|[,;.)]| \()")
@@ -102,10 +105,32 @@ def sentences(name: str, text: str) -> Iterator[Offence]:
             yield Offence(name, _line(code, match.start()), seen, 'expected "expected X, came Y"')
 
 
+@functools.cache
+def _files(root: Path) -> frozenset[str]:
+    """The names of all files below ROOT, without their folders, and with them."""
+    names = set()
+    for folder, below, files in os.walk(root):
+        below[:] = [one for one in below if not one.startswith((".", "build", "out"))]
+        for name in files:
+            names |= {name, os.path.relpath(os.path.join(folder, name), root)}
+    return frozenset(names)
+
+
+def names(name: str, text: str, root: Path = ROOT) -> Iterator[Offence]:
+    """A comment that names a file which is not there (any more)."""
+    for match in TOKEN.finditer(text):
+        for named in NAMED.findall(match["comment"] or ""):
+            if "/" in named and not (root / named.split("/")[0]).is_dir():
+                continue  # a file of somebody else's
+            if not any(known in _files(root) for known in (named, f"{Path(name).parent}/{named}")):
+                line = _line(text, match.start())
+                yield Offence(name, line, f"a comment names {named}", "expected a file that exists")
+
+
 Rule = Callable[[str, str], Iterator[Offence]]
-RULES: tuple[Rule, ...] = (pointers, results, sentences)
+RULES: tuple[Rule, ...] = (pointers, results, sentences, names)
 # Rules that every file keeps. A rule is put here once nothing breaks it any more.
-HELD: tuple[Rule, ...] = ()
+HELD: tuple[Rule, ...] = (names,)
 
 
 def offences(

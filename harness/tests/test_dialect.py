@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,21 @@ def test_a_line(line: str, wanted: str, tmp_path: Path) -> None:
     found = dialect.offences(["a.c"], root=tmp_path)
     assert [wanted in str(one) for one in found] == [True] * bool(wanted), found
     assert all(str(one).startswith("a.c:3: ") for one in found)
+
+
+def test_a_comment_names_files_that_exist(tmp_path: Path) -> None:
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room" / "b.h").write_text("")
+    text = "/* b.h, room/b.h, gone.c and\n * room/gone.h; library/eat.c of somebody */\n// gone.h\n"
+    (tmp_path / "room" / "a.c").write_text(text + 'char s[] = "gone.c";\n')
+    found = dialect.offences(
+        ["room/a.c"], [functools.partial(dialect.names, root=tmp_path)], tmp_path
+    )
+    assert [(one.line, one.seen.split()[-1]) for one in found] == [
+        (1, "gone.c"),
+        (1, "room/gone.h"),
+        (3, "gone.h"),
+    ]
 
 
 def test_tests_name_their_rows_as_they_like(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Media types and CoAP content formats of the field, in one table (wire.md 5; RFC 9782). */
+/* Media types and CoAP content formats of the field, in one table (RFC 9782). */
 #ifndef ATLS_RATS_BASE_MEDIA_TYPES_H
 #define ATLS_RATS_BASE_MEDIA_TYPES_H
 

@@ -97,7 +97,7 @@ class Wire(TLSConnection):  # type: ignore[misc] # the library has no types
 
 def parse(side: str, argv: list[str]) -> argparse.Namespace:
     """The flags; ends with 2 or 77."""
-    version = f"atls-adversary 1 (tlslite-ng {tlslite.__version__})"
+    version = f"atls-adversary (tlslite-ng {tlslite.__version__})"
     parser = contract.flags_of(side, f"adversary {side}", version, ())
     o: argparse.Namespace = parser.parse_args(argv)
     try:

@@ -13,7 +13,7 @@
 
 const char *library_version(void)
 {
-    return "atls-boringssl 1 (BoringSSL, Debian's android-libboringssl " BORINGSSL_PACKAGE ")";
+    return "atls-boringssl (BoringSSL, Debian's android-libboringssl " BORINGSSL_PACKAGE ")";
 }
 
 const char *library_cannot(const struct party *party)

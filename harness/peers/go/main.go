@@ -80,7 +80,7 @@ func main() {
 }
 
 func version() {
-	fmt.Printf("atls-go 1 (crypto/tls of %s)\n", runtime.Version())
+	fmt.Printf("atls-go (crypto/tls of %s)\n", runtime.Version())
 }
 
 func usage(to *os.File) {

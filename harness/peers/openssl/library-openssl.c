@@ -37,7 +37,7 @@ static int party_index;
 const char *library_version(void)
 {
     static char line[128];
-    snprintf(line, sizeof line, "atls-openssl 1 (%s)", OpenSSL_version(OPENSSL_VERSION));
+    snprintf(line, sizeof line, "atls-openssl (%s)", OpenSSL_version(OPENSSL_VERSION));
     return line;
 }
 

@@ -33,7 +33,7 @@ from tools import TOOLS, Started, Tool, Wanted  # noqa: E402
 
 def parse(tool: Tool, name: str, side: str, argv: list[str]) -> argparse.Namespace:
     """The flags; ends with 2 or 77."""
-    version = f"atls-plain 1 ({tool.version()})"
+    version = f"atls-plain ({tool.version()})"
     parser = contract.flags_of(side, f"{name} {side}", version, ("policy", "ca", "keylog"))
     parser.add_argument("--policy", choices=("required", "optional"))
     for flag in ("ca", "keylog"):

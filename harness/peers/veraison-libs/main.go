@@ -49,7 +49,7 @@ func main() {
 	defer guard()
 	for _, argument := range os.Args[1:] {
 		if argument == "--version" {
-			fmt.Println("atls-veraison-libs 1 (" + versions() + ")")
+			fmt.Println("atls-veraison-libs (" + versions() + ")")
 			return
 		}
 	}

@@ -63,10 +63,7 @@ fn run() -> Result<bool, Stop> {
 }
 
 pub fn version() {
-    println!(
-        "atls-rustls {} (rustls {RUSTLS})",
-        env!("CARGO_PKG_VERSION")
-    );
+    println!("atls-rustls (rustls {RUSTLS})");
 }
 
 fn main() -> ExitCode {

@@ -31,7 +31,7 @@ public final class Main implements Program.Stack {
     @Override
     public String version() {
         String version = new BouncyCastleProvider().getVersionStr();
-        return "atls-bouncycastle 1 (Bouncy Castle "
+        return "atls-bouncycastle (Bouncy Castle "
                 + version
                 + ", Java "
                 + Runtime.version()

@@ -28,7 +28,7 @@ public final class Main implements Program.Stack {
 
     @Override
     public String version() {
-        return "atls-jsse 1 (SunJSSE "
+        return "atls-jsse (SunJSSE "
                 + Security.getProvider("SunJSSE").getVersionStr()
                 + ", Java "
                 + Runtime.version()
