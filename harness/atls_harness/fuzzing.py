@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,12 @@ from .stage import Checks, StageFailed
 PYTHON = ROOT / "harness" / "fuzz"
 REQUIREMENTS = PYTHON / "requirements.txt"
 # Targets that are held to another library start from the seeds of the same reader's own target.
-SEEDS = {"cbor2-beside": ROOT / "rats" / "cbor" / "corpus" / "cbor"}
+SEEDS = {
+    "cbor2-beside": ROOT / "rats" / "cbor" / "corpus" / "cbor",
+    "dissector": ROOT / "rats" / "cmw" / "corpus" / "cmw",
+}
 SEEDLESS = {"pycose-beside"}  # makes and signs its own messages
+NEEDS = {"dissector": "tshark"}
 SHARED = "rats/liboracle.so"
 MEMORY_MIB = 2048
 
@@ -66,7 +71,8 @@ def targets_in_python(python: Path, build: Path) -> list[Target]:
     environment = {"PYTHONPATH": str(ROOT / "harness"), "ATLS_BUILD": str(build)}
     made = []
     for path in sorted(PYTHON.glob("*.py")):
-        if "atheris.Fuzz()" not in path.read_text(encoding="utf-8"):
+        text = path.read_text(encoding="utf-8")
+        if "atheris.Fuzz()" not in text and "-max_total_time" not in text:
             continue
         seeds = SEEDS.get(path.stem, PYTHON / "corpus" / path.stem)
         made.append(
@@ -125,4 +131,9 @@ def fuzz_python(checks: Checks) -> None:
     place = checks.plain.parent / f"{checks.plain.name}-fuzz-tools"
     python = tools.prepare(place, REQUIREMENTS, system_packages=True) / "python"
     compile_all(checks.plain, [SHARED])
-    run(checks, targets_in_python(python, checks.plain))
+    targets = targets_in_python(python, checks.plain)
+    for name, program in NEEDS.items():
+        if shutil.which(program) is None:
+            checks.tell(f"{name} is left out: {program} is not installed")
+            targets = [target for target in targets if target.name != name]
+    run(checks, targets)

@@ -5,8 +5,6 @@ messages that no endpoint of ours sends it shows what is in them; and nothing ma
 
 from __future__ import annotations
 
-import datetime
-import functools
 import json
 import os
 import random
@@ -17,57 +15,49 @@ from typing import Any, Callable, Iterable, Mapping
 
 import cbor2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from atls_harness.events import read_events, select
-from atls_harness.paths import ROOT
 from atls_harness.run import Run
 
+import dissected
 import sealed
+from dissected import (
+    ATTESTATION,
+    ATTESTATION_EVIDENCE,
+    CF_273,
+    CMW_ATTESTATION,
+    DISSECTOR,
+    EVIDENCE_REQUEST,
+    KAT,
+    LEGACY,
+    MISTAKES,
+    NONCE,
+    PAT,
+    RECORD,
+    REMOTE_ATTESTATION,
+    SEEDS,
+    X509,
+    damaged_connection,
+    der,
+    evidence_type,
+    no_superuser,
+    run_tshark,
+    self_signed,
+)
 from sealed import Connection, certificate, certificate_request, extension, proof, vector
 
-DISSECTOR = ROOT / "tls" / "wireshark" / "attested-tls.lua"
 Harness = Callable[..., subprocess.CompletedProcess[str]]
 Packets = list[dict[str, list[str]]]
 SEPARATOR = "\x1f"
 # An expert info of Wireshark 4.4's own, on every ClientHello of TLS 1.3 (RFC 8446 section 4.1.2).
 OF_WIRESHARK = "This legacy_version field MUST be ignored."
-MISTAKES = ("atls.mistake", "Lua Error", "stack traceback")
-
-EVIDENCE_REQUEST, EVIDENCE_PROPOSAL, RESULTS_REQUEST, RESULTS_PROPOSAL = range(0xFF10, 0xFF14)
-ATTESTATION_EVIDENCE, ATTESTATION, REMOTE_ATTESTATION = range(0xFF14, 0xFF17)
-CMW_ATTESTATION = 0xFF00
-NONCE = bytes(range(32))
-KEY = {1: 2, -1: 1, -2: b"\x11" * 32, -3: b"\x22" * 32}
-
-
-@functools.lru_cache(maxsize=None)
-def no_superuser() -> tuple[str, ...]:
-    """Wireshark 4.4 loads no Lua script for root: a user namespace in which root has another
-    number, with root's files. Where none can be made, tshark is started as it is."""
-    other = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        return ()
-    done = subprocess.run([*other, "true"], capture_output=True)
-    return other if done.returncode == 0 else ()
 
 
 def tshark(path: Path, *arguments: str) -> str:
     """tshark's standard output, with the dissector; no mistake of the dissector may show."""
     if shutil.which("tshark") is None:
         pytest.skip("tshark is not installed")
-    command = [*no_superuser(), "tshark", "-X", f"lua_script:{DISSECTOR}", "-r", str(path)]
-    command += arguments
-    done = subprocess.run(
-        command,
-        env=dict(os.environ, HOME=str(path.parent)),  # nobody's preferences
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=300,
-    )
+    done = run_tshark(path, *arguments)
     assert done.returncode == 0, done.stderr
     for word in MISTAKES:
         assert word not in done.stdout + done.stderr, (word, done.stdout[-2000:], done.stderr)
@@ -259,32 +249,6 @@ def test_real_malformed_messages_get_expert_infos(
     for where, words in zip(bundles(harness, real, tmp_path, *MALFORMED), MALFORMED.values()):
         infos = values(dissect(where / "connection.pcapng", []), "_ws.expert.message")
         assert any(words in info for info in infos), (where.name, words, infos)
-
-
-def evidence_type(*octets: int, tail: bytes) -> bytes:
-    """An EvidenceType: the octets in front, then its argument."""
-    return bytes(octets) + tail
-
-
-def token(claims: Mapping[Any, Any]) -> bytes:
-    """A COSE_Sign1 whose signature is none."""
-    made: bytes = cbor2.dumps([cbor2.dumps({1: -7}), {}, cbor2.dumps(claims), b"\x33" * 64])
-    return made
-
-
-KAT = token({10: NONCE, 8: {1: KEY}, 2500: KEY})
-PAT = token(
-    {
-        10: NONCE,
-        2395: 0x3000,
-        2396: b"\x44" * 32,
-        2399: [{1: "BL", 2: b"\x55" * 32, 5: b"\x66" * 32}],
-    }
-)
-LEGACY = token({-75008: NONCE, -75002: 0x3000, -75003: b"\x44" * 32, -75000: "PSA_IOT_PROFILE_1"})
-RECORD = cbor2.dumps(["application/eat+cwt", KAT, 4])
-CF_273 = (273).to_bytes(2, "big")
-X509 = b"\x30\x03\x02\x01\x05"  # a SEQUENCE is all that the dissector asks of it
 
 
 def test_layouts_of_older_drafts(tmp_path: Path) -> None:
@@ -482,24 +446,6 @@ def test_malformed_wrappers_get_expert_infos(tmp_path: Path) -> None:
         assert any(words in info for info in infos.get(number, [])), (cmw[:40], infos.get(number))
 
 
-def self_signed(oid: str, value: bytes) -> bytes:
-    """A certificate with an extension."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "device")])
-    now = datetime.datetime(2026, 1, 1)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now)
-        .add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value), False)
-        .sign(key, hashes.SHA256())
-    )
-    return made.public_bytes(serialization.Encoding.DER)
-
-
-def der(tag: int, content: bytes) -> bytes:
-    """A DER element of 128 to 65535 bytes."""
-    return bytes([tag, 0x82]) + vector(content, 2)
-
-
 def test_wrapper_in_x509(tmp_path: Path) -> None:
     pe_cmw, tcg = "1.3.6.1.5.5.7.1.35", "2.23.133.5.4.9"
     text = json.dumps(["application/eat-ucs+json", "e30"] + [4] * 1).encode().ljust(200)
@@ -606,53 +552,10 @@ def test_installed_as_a_plugin_it_works_and_only_once(tmp_path: Path) -> None:
 
 
 def test_no_bytes_make_it_stumble(tmp_path: Path) -> None:
-    """Every message, damaged in many ways; the same ones each time."""
+    """Every message, damaged in many ways; the same ones each time. Others each time:
+    harness/fuzz/dissector.py."""
     dice = random.Random(9999)
-    jwt = b"eyJhbGciOiJFUzI1NiJ9.eyJzdWJtb2RzIjp7ImEiOnsiZWFyLnN0YXR1cyI6Im5vbmUifX19.AAAA"
-    text = (
-        b'{"a":["application/cmw+cbor","ggFA"],"__cmwc_t":"tag:a","b":["application/json","e30"]}'
-    )
-    seeds = [RECORD, cbor2.dumps({"kat": ["application/eat+cwt", KAT], "pat": [263, PAT]}), text]
-    seeds += [cbor2.dumps([264, jwt]), b"\x01" + vector(KAT, 2) + vector(LEGACY, 2)]
-    seeds += [cbor2.dumps(cbor2.CBORTag(1668547091, RECORD)), cbor2.dumps([267, cbor2.dumps({})])]
-    offer = vector(evidence_type(0, 0, tail=CF_273), 1) + vector(NONCE, 1)
-    scheme = b"\x00\x00" + CF_273
-    seat = vector(scheme, 2) + vector(b"\x01" + vector(b"v", 2), 2)
-
-    def damaged(data: bytes) -> bytes:
-        changed = bytearray(data)
-        for _ in range(dice.choice((0, 1, 1, 2, 5))):
-            at = dice.randrange(len(changed)) if changed else 0
-            kind = dice.randrange(4)
-            if kind == 0 and changed:
-                changed[at] = dice.randrange(256)
-            elif kind == 1 and changed:
-                changed[at] ^= 1 << dice.randrange(8)
-            elif kind == 2:
-                del changed[at : at + dice.randrange(1, 30)]
-            else:
-                changed[at:at] = dice.randbytes(dice.randrange(1, 4))
-        return bytes(changed)
-
-    made = []
-    for number in range(250):
-        cmw = damaged(seeds[number % len(seeds)])
-        entry = extension(REMOTE_ATTESTATION, damaged(vector(cmw, 3)))
-        cert = certificate([(cmw, b""), (damaged(self_signed_once()), entry)])
-        authenticator = damaged(certificate([(X509, extension(CMW_ATTESTATION, cmw))]) + proof())
-        hello = extension(EVIDENCE_REQUEST, damaged(offer))
-        hello += extension(REMOTE_ATTESTATION, damaged(seat))
-        hello += extension(RESULTS_REQUEST, damaged(vector(vector(b"verifier", 2), 1)))
-        made.append(
-            Connection(
-                hello=hello,
-                encrypted=extension(EVIDENCE_PROPOSAL, damaged(offer)),
-                request=certificate_request(extension(REMOTE_ATTESTATION, damaged(scheme))),
-                server=cert + proof(),
-                client=damaged(cert),
-                after=[(sealed.CLIENT, sealed.APPLICATION_DATA, authenticator)],
-            )
-        )
+    made = [damaged_connection(SEEDS[number % len(SEEDS)], dice) for number in range(250)]
     path = sealed.write(tmp_path / "damaged.pcapng", made)
     shown = tshark(path, "-V", "-Y", "tls")
     assert shown.count("Attested TLS") > 500
@@ -661,11 +564,16 @@ def test_no_bytes_make_it_stumble(tmp_path: Path) -> None:
     tshark(path, "-2", "-T", "pdml", "-Y", "atls")
 
 
-def self_signed_once() -> bytes:
-    """One certificate for all damaged ones."""
-    if not _CERTIFICATE:
-        _CERTIFICATE.append(self_signed("1.3.6.1.5.5.7.1.35", der(4, RECORD)))
-    return _CERTIFICATE[0]
-
-
-_CERTIFICATE: list[bytes] = []
+def test_a_stumble_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """harness/fuzz/dissector.py looks by this function: a mistake in one branch is seen."""
+    copy = tmp_path / "wireshark"
+    shutil.copytree(DISSECTOR.parent, copy)
+    script = copy / DISSECTOR.name
+    text = script.read_text("utf-8")
+    branch = "    elseif kind == CERTIFICATE then\n"
+    assert text.count(branch) == 1
+    script.write_text(text.replace(branch, branch + "        local _ = (nil).x\n"), "utf-8")
+    made = [damaged_connection(SEEDS[0], random.Random(1))]
+    assert dissected.stumbles(made, tmp_path / "a.pcapng", "-V", "-Y", "tls") == ""
+    monkeypatch.setattr(dissected, "DISSECTOR", script)
+    assert dissected.stumbles(made, tmp_path / "a.pcapng", "-V", "-Y", "tls") in MISTAKES
