@@ -241,9 +241,59 @@ static void test_equality(void **state)
     assert_int_equal(atls_bytes_of_text(NULL).size, 0);
 }
 
+/* RFC 3629 section 4: the first and the last of each length, and what stands beside them. */
+static const struct {
+    const char *what, *hex;
+    bool valid;
+} utf8[] = {
+    {"U+0000", "00", true},
+    {"U+007F", "7f", true},
+    {"a byte that only goes on", "80", false},
+    {"overlong, two bytes", "c1bf", false},
+    {"U+0080", "c280", true},
+    {"U+07FF", "dfbf", true},
+    {"two bytes, the second begins another", "dfc0", false},
+    {"two bytes, the second is ASCII", "df7f", false},
+    {"two bytes, one is there", "df", false},
+    {"overlong, three bytes", "e09fbf", false},
+    {"U+0800", "e0a080", true},
+    {"U+1000", "e18080", true},
+    {"U+D7FF", "ed9fbf", true},
+    {"U+D800, a surrogate", "eda080", false},
+    {"U+E000", "ee8080", true},
+    {"U+FFFF", "efbfbf", true},
+    {"three bytes, the third begins another", "efbfc0", false},
+    {"three bytes, two are there", "efbf", false},
+    {"overlong, four bytes", "f08fbfbf", false},
+    {"U+10000", "f0908080", true},
+    {"U+40000", "f1808080", true},
+    {"U+10FFFF", "f48fbfbf", true},
+    {"U+110000", "f4908080", false},
+    {"four bytes, the fourth is ASCII", "f48fbf7f", false},
+    {"four bytes, three are there", "f48fbf", false},
+    {"beyond", "f5808080", false},
+    {"never there", "ff", false},
+    {"one behind the other", "61dfbf62", true},
+    {"the last one broken", "61dfbfdf", false},
+};
+
+static void test_utf8(void **state)
+{
+    for (size_t i = 0; i < sizeof utf8 / sizeof *utf8; i++) {
+        struct atls_bytes in = test_hex(utf8[i].hex);
+
+        if (atls_bytes_is_utf8(in) != utf8[i].valid)
+            fail_msg("%s (%s): expected %s", utf8[i].what, utf8[i].hex,
+                     utf8[i].valid ? "valid" : "not valid");
+        test_vector_free(in);
+    }
+    assert_true(atls_bytes_is_utf8(ATLS_BYTES(NULL, 0)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_cursor),
         cmocka_unit_test(test_cursor_of_nothing),
         cmocka_unit_test(test_sink),

@@ -131,6 +131,38 @@ static void test_base64_refusals(void **state)
         }
 }
 
+/* RFC 4648 section 3.3: which byte it was, counted from 0. */
+static const struct {
+    const char *text;
+    size_t at;
+    bool is_hex;
+} places[] = {
+    {"AAA!", 3, false},     {"!AAA", 0, false},   {"AAAA!AAA", 4, false}, {"AAAAAA!", 6, false},
+    {"Zm9!", 3, false},     {"-+AA", 1, false},   {"_AAA/AAA", 4, false}, {"+-AA", 1, false},
+    {"/AAA_AAA", 4, false}, {"AAAAA!", 5, false}, {"0g", 1, true},        {"g0", 0, true},
+    {"gg", 0, true},        {"000g", 3, true},    {"00ff0G", 5, true},    {"@0", 0, true},
+    {"0/", 1, true},        {"0:", 1, true},      {"a`", 1, true},
+};
+
+static void test_places(void **state)
+{
+    for (size_t i = 0; i < COUNT(places); i++) {
+        struct atls_bytes text = atls_bytes_of_text(places[i].text);
+        char at[32], byte[32];
+        uint8_t *data;
+        size_t size;
+        int result = places[i].is_hex ? atls_hex_decode(text, &data, &size)
+                                      : atls_base64_decode(ATLS_BASE64_ANY, text, &data, &size);
+
+        test_verdict(places[i].text, result, ATLS_E_MALFORMED);
+        snprintf(at, sizeof at, "offset %zu", places[i].at);
+        snprintf(byte, sizeof byte, "byte 0x%02x", text.data[places[i].at]);
+        if (!strstr(atls_error_text(), at) || !strstr(atls_error_text(), byte))
+            fail_msg("%s: expected %s and %s, came %s", places[i].text, at, byte,
+                     atls_error_text());
+    }
+}
+
 /* What stands before a text is not its padding. */
 static void test_base64_nothing(void **state)
 {
@@ -276,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_base64),
         cmocka_unit_test(test_base64_refusals),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_base64_zero_byte),
         cmocka_unit_test(test_base64_nothing),
         cmocka_unit_test(test_base64_is_canonical),

@@ -65,6 +65,12 @@ static const struct {
     {"a/b", true},
     {"application/vnd.veraison.cmw+cbor", true},
     {"!#$&-^_/.+", true},
+    {"0aAzZ9/9zZaA0", true},
+    {"a/b@", false},
+    {"a/b[", false},
+    {"a/`b", true}, /* a tchar */
+    {"a/{b", false},
+    {"a/b:", false},
     {"a/b;c=d", true},
     {"a/b ; c=d", true},
     {"a/b;c=\"d e\"", true},

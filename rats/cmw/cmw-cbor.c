@@ -156,7 +156,6 @@ static int parse_collection(struct atls_cbor_reader *r, unsigned depth, struct a
     size_t left;
     int result;
 
-    r->clause = ATLS_CMW_COLLECTION_CLAUSE;
     result = atls_cbor_read_map(r, "CMW collection", &left);
     if (result)
         return result;

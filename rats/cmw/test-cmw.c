@@ -183,6 +183,8 @@ static const struct refused refused_json[] = {
     {"R-CMW demux: JSON behind a vertical tab", "\v" JSON_RECORD, ATLS_E_MALFORMED, DEMUX_CLAUSE},
     {"R-CMW demux: JSON behind a no-break space", "\xc2\xa0" JSON_RECORD, ATLS_E_MALFORMED, DEMUX_CLAUSE},
     {"R-CMW demux: JSON behind a byte order mark", "\xef\xbb\xbf" JSON_RECORD, ATLS_E_MALFORMED, "RFC 8259 section 8.1"},
+    {"R-CMW demux: a byte order mark alone", "\xef\xbb\xbf", ATLS_E_MALFORMED, "RFC 8259 section 8.1"},
+    {"R-CMW demux: two bytes of a byte order mark", "\xef\xbb", ATLS_E_MALFORMED, DEMUX_CLAUSE},
     {"R-CMW demux: JSON behind a blank and a byte order mark", " \xef\xbb\xbf" JSON_RECORD, ATLS_E_MALFORMED, "RFC 8259 section 8.1"},
     {"R-CMW demux: white space alone", " \t\r\n", ATLS_E_MALFORMED, DEMUX_CLAUSE},
     {"R-CMW demux: JSON text", "\"a/b\"", ATLS_E_MALFORMED, DEMUX_CLAUSE},

@@ -262,6 +262,7 @@ static void writer_refuses_what_rfc9783_forbids(void **state)
         make_example(&e);
         break_claims(&e, fault);
         test_outcome(write_claims(&e.claims, buffer, sizeof buffer, &out), -EINVAL, NULL);
+        assert_int_equal(strstr(atls_error_text(), "profile is only read") != NULL, fault >= 14);
     }
     make_example(&e);
     e.claims.verification_service = ATLS_BYTES("\xff", 1);

@@ -204,6 +204,7 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
     party->hrr = side->hrr;
     party->reattest = side->reattest;
     party->faults = &end->faults;
+    end->fault = side->fault;
     if (side->fault)
         assert_int_equal(atls_faults_add(&end->faults, side->fault), 0);
     assert_int_equal(atls_evidence_type_parse(side->type ? side->type : "cf:273", &end->type), 0);

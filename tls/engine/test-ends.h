@@ -46,7 +46,8 @@ struct end {
     const bool *peer_gone; /* an empty pipe is then at its end */
     enum atls_want want;
     bool gone;
-    int told; /* where its events are (test-story.h) */
+    int told;          /* where its events are (test-story.h) */
+    const char *fault; /* that was ordered */
 };
 
 extern struct test_pki test_pki; /* made by the test's main() */

@@ -117,6 +117,20 @@ static json_t *only_one(const json_t *story, const char *name)
     return event;
 }
 
+/* Misbehaviour that was ordered is told where it is done: a test without it would show nothing. */
+static void check_fault(const json_t *story, const char *order)
+{
+    json_t *told = select_events(story, "fault", NULL), *event;
+    size_t i, size = strcspn(order, "=");
+    bool found = false;
+    json_array_foreach(told, i, event) found =
+        found || (strncmp(text_of(event, "name"), order, size) == 0 &&
+                  text_of(event, "name")[size] == '\0' && text_of(event, "detail")[0] != '\0');
+    json_decref(told);
+    if (!found)
+        fail_msg("fault %s is not told", order);
+}
+
 void check_story(const struct end *end)
 {
     const struct atls_session *s = end->session;
@@ -129,6 +143,8 @@ void check_story(const struct end *end)
             strcmp(text_of(event, "event"), "offer") == 0)
             assert_true(json_is_object(json_object_get(event, "extensions")));
     }
+    if (end->fault)
+        check_fault(story, end->fault);
     same_text(json_array_get(story, 0), "event", "connection");
     same_text(json_array_get(story, json_array_size(story) - 1), "event", "closed");
     json_t *handshake = only_one(story, "handshake"), *closed = only_one(story, "closed");

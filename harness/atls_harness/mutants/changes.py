@@ -43,7 +43,7 @@ _TIDYING = re.compile(
 _NO_MEMORY = re.compile(
     r"ENOMEM|ATLS_E_MEMORY|E_MEMORY_ERROR|(?:no|out of)[ _]memory|\bfail_fatal\("
 )
-_TAKES_MEMORY = re.compile(r"\b(?:\w*alloc\w*|strn?dup)\(")
+_TAKES_MEMORY = re.compile(r"\b(?:\w*alloc\w*|strn?dup|v?asprintf)\(")
 _FAILURE = re.compile(r"\breturn (?=atls_fail\()")
 _NAME = re.compile(r"(\w+)\((?!\()")
 _TRUTH = re.compile(r"\breturn (true|false);")
