@@ -33,7 +33,8 @@
     X(url)                                                                                         \
     X(url_cleanup)                                                                                 \
     X(url_get)                                                                                     \
-    X(url_set)
+    X(url_set)                                                                                     \
+    X(version_info)
 
 #define ATLS_CURL_MEMBER(name) __typeof__(curl_##name) *name;
 struct atls_curl { /* each as curl_NAME() */
@@ -72,5 +73,6 @@ const struct atls_curl *atls_curl(void);
 #define curl_url_cleanup atls_curl()->url_cleanup
 #define curl_url_get atls_curl()->url_get
 #define curl_url_set atls_curl()->url_set
+#define curl_version_info atls_curl()->version_info
 
 #endif

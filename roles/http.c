@@ -26,6 +26,7 @@ enum state { WAITING, RUNNING, ANSWERED, FAILED };
 struct atls_http {
     CURLM *multi;
     unsigned timeout_ms;
+    struct atls_http_access *access; /* NULL: as the machine has it */
     struct atls_http_exchange *first;
     atls_http_responder *responder; /* NULL: servers answer */
     void *responder_context;
@@ -46,9 +47,9 @@ struct atls_http_exchange {
     size_t size, capacity;
     struct atls_http_reply reply; /* where somebody answered locally */
     int failure;
-    const char *reason;
+    const char *reason, *clause; /* CLAUSE: NULL where there is none */
     char curl_error[CURL_ERROR_SIZE];
-    char text[CURL_ERROR_SIZE + 160];
+    char text[CURL_ERROR_SIZE + 240];
 };
 
 int atls_http_new(unsigned timeout_ms, struct atls_http **httpp)
@@ -93,6 +94,12 @@ static void destroy(struct atls_http_exchange *x)
     free(x->url);
     free(x->body);
     free(x);
+}
+
+void atls_http_use_access(struct atls_http *http, struct atls_http_access *access)
+{
+    atls_http_access_free(http->access);
+    http->access = access;
 }
 
 void atls_http_answer_locally(struct atls_http *http, atls_http_responder *responder, void *context)
@@ -170,7 +177,13 @@ static size_t take_body(char *data, size_t unit, size_t count, void *context)
 static void judge(struct atls_http_exchange *x, CURLcode code)
 {
     const char *what = x->curl_error[0] ? x->curl_error : curl_easy_strerror(code);
+    char text[CURL_ERROR_SIZE + 80];
 
+    x->clause = atls_http_access_failure(x->easy, code, what, text, sizeof text);
+    if (x->clause) {
+        fail(x, ATLS_E_UNAVAILABLE, "verifier-unreachable", text);
+        return;
+    }
     switch (code) {
     case CURLE_OK:
         x->state = ANSWERED;
@@ -219,8 +232,7 @@ static bool is_web_url(const char *url, bool *localp)
         curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
         curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
         web = strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0;
-        *localp = strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-                  strcmp(host, "[::1]") == 0;
+        *localp = atls_http_is_local(host);
     }
     curl_free(scheme);
     curl_free(host);
@@ -279,6 +291,7 @@ static bool set_up(struct atls_http_exchange *x, const struct atls_http_request 
         ok &= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
     }
     ok &= add_header(x, "Accept", request->accept);
+    ok &= atls_http_access_apply(x->http->access, easy, x->url);
     ok &= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->headers) == CURLE_OK;
     return ok;
 }
@@ -421,7 +434,7 @@ int atls_http_result(const struct atls_http_exchange *x, struct atls_http_answer
 
     if (x->state == FAILED) {
         *reasonp = x->reason;
-        return atls_fail(x->failure, NULL, "%s", x->text);
+        return atls_fail(x->failure, x->clause, "%s", x->text);
     }
     if (x->state != ANSWERED) {
         return ATLS_E_AGAIN;
@@ -484,5 +497,6 @@ void atls_http_free(struct atls_http *http)
     }
     curl_multi_cleanup(http->multi);
     curl_global_cleanup();
+    atls_http_access_free(http->access);
     free(http);
 }

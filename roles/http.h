@@ -9,7 +9,7 @@
 #define ATLS_ROLES_HTTP_H
 
 #include "rats/base/bytes.h"
-#include "roles/curl.h"
+#include "roles/http-access.h"
 
 #define ATLS_HTTP_BODY_MAX (1u << 20) /* bytes of an answer's body */
 
@@ -47,6 +47,9 @@ typedef void atls_http_responder(void *context, const struct atls_http_request *
  * verifier that is part of the program, as a benchmark's may be. */
 void atls_http_answer_locally(struct atls_http *http, atls_http_responder *responder,
                               void *context);
+/* From now on exchanges use ACCESS, which is taken over; without, the machine's CAs and no token.
+ */
+void atls_http_use_access(struct atls_http *http, struct atls_http_access *access);
 /* Exchanges in the background get half a second to end; all others are dropped. */
 void atls_http_free(struct atls_http *http);
 /* As atls_verifier_client_poll(). Returns at once where an exchange has ended since the last time.
@@ -59,8 +62,8 @@ int atls_http_poll(struct atls_http *http, struct curl_waitfd *extra, unsigned c
 int atls_http_start(struct atls_http *http, const struct atls_http_request *request,
                     struct atls_http_exchange **exchangep);
 /* 0 and the answer, whatever its status; ATLS_E_AGAIN; ATLS_E_UNAVAILABLE with the reason
- * verifier-unreachable or verifier-timeout; ATLS_E_MALFORMED with verifier-garbage where what came
- * is not HTTP or is too large. */
+ * verifier-unreachable (with nobody there, or nobody whom TLS trusts) or verifier-timeout;
+ * ATLS_E_MALFORMED with verifier-garbage where what came is not HTTP or is too large. */
 int atls_http_result(const struct atls_http_exchange *exchange, struct atls_http_answer *answerp,
                      const char **reasonp);
 void atls_http_drop(struct atls_http_exchange *exchange);       /* NULL is fine */

@@ -60,6 +60,17 @@ void atls_verifier_client_free(struct atls_verifier_client *client)
     free(client);
 }
 
+int atls_verifier_client_access(struct atls_verifier_client *client,
+                                const struct atls_http_access_options *options)
+{
+    struct atls_http_access *access;
+    int result = atls_http_access_new(options, &access);
+
+    if (!result)
+        atls_http_use_access(client->http, access);
+    return result;
+}
+
 void atls_verifier_client_answer_locally(struct atls_verifier_client *client,
                                          atls_http_responder *responder, void *context)
 {
@@ -104,10 +115,16 @@ int atls_failure_refused(struct atls_failure *failure, const struct atls_http_an
 {
     char problem[200];
 
+    const char *advice = "";
+
     atls_problem_text(answer->body, problem, sizeof problem);
+    if (answer->status == 401)
+        advice = " (it wants a token, or another one: --verifier-auth FILE)";
+    else if (answer->status / 100 == 3)
+        advice = " (a redirection, which is not followed: name the verifier where it is)";
     atls_fail(ATLS_E_REFUSED, "Veraison challenge-response API",
-              "%s: expected HTTP status %ld, came %ld%s%s", answer->url, expected, answer->status,
-              problem[0] ? ": " : "", problem);
+              "%s: expected HTTP status %ld, came %ld%s%s%s", answer->url, expected, answer->status,
+              advice, problem[0] ? ": " : "", problem);
     return atls_failure_keep(failure, ATLS_E_REFUSED, reason);
 }
 
@@ -253,13 +270,19 @@ void atls_verifier_key_renew(struct atls_verifier_client *client, const char *ur
 int atls_verifier_url_check(const char *url)
 {
     CURLU *parsed = curl_url();
-    char *scheme = NULL;
+    char *scheme = NULL, *password = NULL;
     bool good = parsed && curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == 0 &&
                 curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == 0 &&
                 (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    bool secret = good && curl_url_get(parsed, CURLUPART_PASSWORD, &password, 0) == 0;
 
     curl_free(scheme);
+    curl_free(password);
     curl_url_cleanup(parsed);
+    if (secret)
+        return atls_fail(-EINVAL, "RFC 9110 section 4.2.4",
+                         "a verifier's URL without a password was expected: a command line is no "
+                         "place for one");
     return good ? 0
                 : atls_fail(-EINVAL, "RFC 9110 section 4.2",
                             "a verifier's URL was expected (http://HOST:PORT or https://...), not "

@@ -18,6 +18,9 @@ struct atls_verifier_session; /* one exchange: nonce, evidence, result */
 /* TIMEOUT_MS bounds each HTTP request from its start. -errno. */
 int atls_verifier_client_new(unsigned timeout_ms, struct atls_verifier_client **clientp);
 void atls_verifier_client_free(struct atls_verifier_client *client);
+/* Its files are read now: see atls_http_access_new(). */
+int atls_verifier_client_access(struct atls_verifier_client *client,
+                                const struct atls_http_access_options *options);
 /* As atls_http_answer_locally(): a verifier in this process answers, whatever the URL. */
 void atls_verifier_client_answer_locally(struct atls_verifier_client *client,
                                          atls_http_responder *responder, void *context);
@@ -54,7 +57,7 @@ int atls_verifier_key(struct atls_verifier_client *client, const char *url, cons
  * atls_verifier_key() says ATLS_E_AGAIN; where it cannot be had, the one that was kept stands. */
 void atls_verifier_key_renew(struct atls_verifier_client *client, const char *url);
 
-/* Is it an address that can be asked: http or https, and a host? -EINVAL. */
+/* Is it an address that can be asked: http or https, a host, and no password in it? -EINVAL. */
 int atls_verifier_url_check(const char *url);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "program/bearer.h"
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "rats/crypto/pem.h"
@@ -18,8 +19,8 @@
 
 #define ENDORSEMENTS_MAX 64
 #define ENDORSERS_MAX 16
-#define TOKEN_MIN 16 /* characters: less could be guessed */
-#define TOKEN_MAX 4096
+#define TOKEN_MIN 16  /* characters: less could be guessed */
+#define PEM_MAX 65536 /* bytes of a certificate chain or a key */
 #define FILE_MAX ((size_t)16 << 20)
 #define SESSIONS_MAX 65536
 #define SESSION_BYTES_MAX ((size_t)256 << 20)
@@ -27,7 +28,8 @@
 
 struct options {
     const char *listen, *store, *identity, *key_file, *public_key_file, *events_file;
-    const char *provisioning_token_file;
+    const char *provisioning_token_file, *token_file;
+    const char *tls_certificate_file, *tls_key_file;
     const char *endorser_files[ENDORSERS_MAX];
     size_t endorser_count;
     const char *endorsements[ENDORSEMENTS_MAX];
@@ -50,7 +52,8 @@ struct parts { /* of a running verifier, in the order of their making */
     struct atls_platform_cache *cache;
     json_t *key;
     struct atls_public_key endorsers[ENDORSERS_MAX];
-    char *provisioning_token;
+    char *provisioning_token, *token;
+    char *tls_certificate, *tls_key; /* PEM */
     struct atls_verifier *verifier;
 };
 
@@ -58,6 +61,9 @@ enum {
     OPTION_STORE = 256,
     OPTION_ENDORSER_KEY,
     OPTION_PROVISIONING_TOKEN,
+    OPTION_TOKEN,
+    OPTION_TLS_CERTIFICATE,
+    OPTION_TLS_KEY,
     OPTION_NONCE_DIALECT,
     OPTION_EAR_DIALECT,
     OPTION_IDENTITY,
@@ -84,6 +90,11 @@ static const struct argp_option argp_options[] = {
      0},
     {"provisioning-token", OPTION_PROVISIONING_TOKEN, "FILE", 0,
      "Bearer token that the provisioning API asks for (default: it is open to anybody)", 0},
+    {"token", OPTION_TOKEN, "FILE", 0,
+     "Bearer token that the challenge-response API asks for (default: it is open to anybody)", 0},
+    {"tls-certificate", OPTION_TLS_CERTIFICATE, "FILE", 0,
+     "Serve HTTPS with this chain (PEM, its own certificate first; default: plain HTTP)", 0},
+    {"tls-key", OPTION_TLS_KEY, "FILE", 0, "The private key of that certificate (PEM)", 0},
     {"store", OPTION_STORE, "KIND", 0, "memory or sqlite:PATH (memory)", 0},
     {"nonce-dialect", OPTION_NONCE_DIALECT, "KIND", 0,
      "base64url (Veraison main) or base64 (releases to v0.0.2608)", 0},
@@ -189,6 +200,15 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_PROVISIONING_TOKEN:
         options->provisioning_token_file = value;
         break;
+    case OPTION_TOKEN:
+        options->token_file = value;
+        break;
+    case OPTION_TLS_CERTIFICATE:
+        options->tls_certificate_file = value;
+        break;
+    case OPTION_TLS_KEY:
+        options->tls_key_file = value;
+        break;
     case OPTION_NONCE_DIALECT:
         choose("--nonce-dialect", value, "base64url", "base64", &second);
         options->nonce_dialect = second ? ATLS_BASE64 : ATLS_BASE64URL;
@@ -242,6 +262,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected: %s", value);
         break;
+    case ARGP_KEY_END:
+        if (!options->tls_certificate_file != !options->tls_key_file)
+            argp_error(state, "--tls-certificate and --tls-key come together");
+        break;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -281,41 +305,15 @@ static int write_public_key(const char *path, const json_t *key)
     return result;
 }
 
-/* RFC 6750 section 2.1: b68token. */
-static bool is_token(const char *text)
-{
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                  "-._~+/";
-    size_t size = strspn(text, letters);
-
-    return size > 0 && text[size + strspn(text + size, "=")] == 0;
-}
-
-/* The first line of the file. */
-static int load_token(const char *path, char **tokenp)
+static int load_pem(const char *path, char **pemp)
 {
     uint8_t *data;
     size_t size;
-    char *text;
-    int result = atls_read_file(path, TOKEN_MAX, &data, &size);
+    int result = atls_read_file(path, PEM_MAX, &data, &size);
 
-    if (result != 0)
-        return result;
-    text = strndup((const char *)data, size);
-    explicit_bzero(data, size);
-    free(data);
-    if (!text)
-        return atls_fail(-ENOMEM, NULL, "no memory for a token");
-    text[strcspn(text, "\r\n")] = 0;
-    if (!is_token(text) || strlen(text) < TOKEN_MIN) {
-        free(text);
-        return atls_fail(ATLS_E_MALFORMED, "RFC 6750 section 2.1",
-                         "--provisioning-token %s: expected a line of %d characters or more, of "
-                         "letters, digits and -._~+/, with = at its end alone",
-                         path, TOKEN_MIN);
-    }
-    *tokenp = text;
-    return 0;
+    if (result == 0)
+        *pemp = (char *)data; /* zero-terminated */
+    return result;
 }
 
 static int read_public_key(struct atls_bytes in, struct atls_public_key *keyp)
@@ -411,7 +409,10 @@ static int start_server(const struct options *options, struct parts *parts)
                 .endorsers = parts->endorsers,
                 .endorser_count = options->endorser_count,
                 .provisioning_token = parts->provisioning_token,
+                .token = parts->token,
             },
+        .tls_certificate = parts->tls_certificate,
+        .tls_key = parts->tls_key,
         .faults = options->faults,
         .fault_count = options->fault_count,
         .request_seconds = options->request_seconds,
@@ -445,7 +446,14 @@ static int start(const struct options *options, struct parts *parts)
     if (result == 0)
         result = load_endorsers(options, parts);
     if (result == 0 && options->provisioning_token_file)
-        result = load_token(options->provisioning_token_file, &parts->provisioning_token);
+        result = atls_bearer_read("--provisioning-token", options->provisioning_token_file,
+                                  TOKEN_MIN, &parts->provisioning_token);
+    if (result == 0 && options->token_file)
+        result = atls_bearer_read("--token", options->token_file, TOKEN_MIN, &parts->token);
+    if (result == 0 && options->tls_certificate_file)
+        result = load_pem(options->tls_certificate_file, &parts->tls_certificate);
+    if (result == 0 && options->tls_key_file)
+        result = load_pem(options->tls_key_file, &parts->tls_key);
     if (result == 0)
         result = open_store(options, parts);
     if (result == 0)
@@ -467,9 +475,10 @@ static int stop(struct parts *parts)
     atls_platform_cache_close(parts->cache);
     atls_store_close(parts->store);
     json_decref(parts->key);
-    if (parts->provisioning_token)
-        explicit_bzero(parts->provisioning_token, strlen(parts->provisioning_token));
-    free(parts->provisioning_token);
+    atls_bearer_free(parts->provisioning_token);
+    atls_bearer_free(parts->token);
+    atls_bearer_free(parts->tls_key);
+    free(parts->tls_certificate);
     return atls_events_close(parts->events);
 }
 

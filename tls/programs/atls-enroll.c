@@ -33,7 +33,8 @@ struct enrolment {
     const char *key_file; /* where a key goes that is no device's; NULL: it is one of the device */
     bool format_given;
     unsigned verifier_timeout_ms;
-    int slot; /* of the CHOICE, or -1: the right one */
+    struct atls_http_access_options access; /* to the verifier */
+    int slot;                               /* of the CHOICE, or -1: the right one */
 
     struct atls_events *log;
     struct atls_device *device;
@@ -62,6 +63,8 @@ enum flag {
     SERIALIZATION,
     ATTESTER,
     VERIFIER,
+    VERIFIER_CA,
+    VERIFIER_AUTH,
     VERIFIER_TIMEOUT,
     FAULT,
     EVENTS,
@@ -95,6 +98,10 @@ static const struct argp_option table[] = {
      "KAT and PAT (default), or a bare PSA token (the only one with --private-key)", 0},
     {"serialization", SERIALIZATION, "cbor|json", 0, "of the CMW", 0},
     {"verifier", VERIFIER, "URL", 0, "where a passport gets its result", 0},
+    {"verifier-ca", VERIFIER_CA, "FILE", 0,
+     "who certifies an https verifier (PEM; default: the CAs of this machine)", 0},
+    {"verifier-auth", VERIFIER_AUTH, "FILE", 0,
+     "bearer token for --verifier: the first line of FILE", 0},
     {"verifier-timeout", VERIFIER_TIMEOUT, "MS", 0, "patience with it (5000)", 0},
     {0, 0, 0, 0, "What is seen and tried:", 3},
     {"events", EVENTS, "FILE", 0, "events, one JSON object a line (-: standard output)", 0},
@@ -208,6 +215,8 @@ static error_t parse(int flag, char *arg, struct argp_state *state)
         {CMW, &e->cmw},
         {EVENTS, &e->events},
         {VERIFIER, &e->attester.verifier_url},
+        {VERIFIER_CA, &e->access.ca_file},
+        {VERIFIER_AUTH, &e->access.token_file},
         {ARTIFACTS, &e->attester.artifacts},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -251,6 +260,9 @@ static int attest(struct enrolment *e, struct atls_bytes challenge,
     int result = 0;
     if (e->model == ATLS_MODEL_PASSPORT)
         result = atls_verifier_client_new(e->verifier_timeout_ms, &client);
+    e->access.token_for = e->attester.verifier_url;
+    if (result == 0 && client)
+        result = atls_verifier_client_access(client, &e->access);
     if (result == 0)
         result = atls_attester_new(&e->attester, client, e->log, &attester);
     if (result == 0 && e->model == ATLS_MODEL_BACKGROUND_CHECK) {

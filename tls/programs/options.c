@@ -32,6 +32,8 @@ enum flag {
     CMW_FORM,
     CURVE,
     VERIFIER,
+    VERIFIER_CA,
+    VERIFIER_AUTH,
     VERIFIER_ID,
     TRUST_VERIFIER,
     AUDIENCE,
@@ -89,6 +91,10 @@ static const struct argp_option shared[] = {
     {"curve", CURVE, "p256|p384", 0, "of the identity key", 0},
     {"verifier", VERIFIER, "URL", 0,
      "where a background check sends evidence, and where an attester gets its result", 0},
+    {"verifier-ca", VERIFIER_CA, "FILE", 0,
+     "who certifies https verifiers (PEM; default: the CAs of this machine)", 0},
+    {"verifier-auth", VERIFIER_AUTH, "FILE", 0,
+     "bearer token for --verifier: the first line of FILE", 0},
     {"verifier-id", VERIFIER_ID, "ID", 0, "identity of the verifier of the attester's result", 0},
     {"trust-verifier", TRUST_VERIFIER, "ID=SOURCE", 0,
      "a verifier whose results are trusted: SOURCE is a JWK file or the verifier's URL; "
@@ -332,6 +338,8 @@ static bool parse_text(struct argp_state *state, struct atls_options *o, int fla
         {DEVICE, &o->device},
         {VERIFIER, &o->verifier},
         {SECOND_DEVICE, &o->second_device},
+        {VERIFIER_CA, &o->verifier_ca},
+        {VERIFIER_AUTH, &o->verifier_auth},
         {VERIFIER_ID, &o->verifier_id},
         {CERT, &o->certificate},
         {KEY, &o->key},
@@ -539,6 +547,8 @@ static void check(struct argp_state *state, const struct atls_options *o)
         if (strstr(o->trusted[i].source, "://") &&
             atls_verifier_url_check(o->trusted[i].source) != 0)
             argp_error(state, "--trust-verifier: %s", atls_error_text());
+    if (o->verifier_auth && !o->verifier)
+        argp_error(state, "--verifier-auth is a token for the --verifier, which is not named");
     if ((attests_by_result || asks_verifier) && !o->verifier)
         argp_error(state, "a passport attester and a background check need a --verifier");
     if (attests_by_result && !o->verifier_id)

@@ -27,6 +27,7 @@ struct atls_options { /* strings are of argv, or of the options' own storage */
     enum atls_cmw_form cmw_form;
     enum atls_curve curve;
     const char *verifier, *verifier_id;
+    const char *verifier_ca, *verifier_auth; /* files */
     struct atls_trusted_verifier trusted[ATLS_LISTED_MAX];
     size_t trusted_count;
     const char *audience[ATLS_LISTED_MAX];

@@ -157,6 +157,11 @@ static int start(struct program *p)
         result = atls_keylog_open(o->keylog, &p->party.keylog);
     if (result == 0 && (o->verifier || o->trusted_count > 0))
         result = atls_verifier_client_new(o->verifier_timeout_ms, &p->client);
+    if (result == 0 && (o->verifier_ca || o->verifier_auth) && p->client)
+        result = atls_verifier_client_access(
+            p->client, &(struct atls_http_access_options){.ca_file = o->verifier_ca,
+                                                          .token_file = o->verifier_auth,
+                                                          .token_for = o->verifier});
     if (result == 0)
         result = atls_party_start(&p->party, o->certificate, o->key, o->trust_anchors);
     if (result == 0)

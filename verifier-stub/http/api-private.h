@@ -26,6 +26,11 @@ extern const size_t atls_routes_count;
 extern const char atls_openapi[];
 extern const size_t atls_openapi_size;
 
+struct atls_realm {              /* what a token is for; static texts */
+    const char *missing, *wrong; /* WWW-Authenticate */
+    const char *what;            /* "endorsements are taken" */
+};
+
 /* Takes JSON over. */
 void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,
                       json_t *json);
@@ -36,6 +41,10 @@ __attribute__((format(printf, 4, 5))) void atls_answer_problem(struct atls_respo
 /* True where the client takes TYPE; otherwise the answer is 406 already. */
 bool atls_answer_acceptable(const struct atls_request *request, const char *type,
                             struct atls_response *response);
+/* True where the request bears TOKEN, or TOKEN is NULL; otherwise the answer is 401 already (RFC
+ * 6750 section 3), as REALM says it. */
+bool atls_answer_authorized(const struct atls_request *request, const char *token,
+                            const struct atls_realm *realm, struct atls_response *response);
 bool atls_accepts(const char *accept, const char *type);
 /* RFC 3339 in UTC with milliseconds; a string or NULL. */
 json_t *atls_time_json(int64_t milliseconds);

@@ -10,37 +10,11 @@
 #define SUBMIT_TYPE "application/vnd.veraison.provisioning-session+json"
 #define DISCOVERY_TYPE "application/vnd.veraison.discovery+json"
 
-/* RFC 6750 section 2.1: "Bearer", blanks, and the token. The comparison takes as long for any token
- * of the right size; the size is no secret. */
-static bool bears(const char *authorization, const char *token)
-{
-    static const char scheme[] = "Bearer";
-    const char *given;
-
-    if (!authorization || strncasecmp(authorization, scheme, strlen(scheme)) != 0)
-        return false;
-    given = authorization + strlen(scheme);
-    if (*given != ' ')
-        return false;
-    given += strspn(given, " ");
-    return atls_bytes_equal_secret(atls_bytes_of_text(given), atls_bytes_of_text(token));
-}
-
-/* RFC 6750 section 3: what is missing is only asked for, what is wrong is called so. */
-static bool may_endorse(const struct atls_api *api, const struct atls_request *request,
-                        struct atls_response *response)
-{
-    if (!api->provisioning_token || bears(request->authorization, api->provisioning_token))
-        return true;
-    response->challenge = request->authorization
-                              ? "Bearer realm=\"endorsement provisioning\", error=\"invalid_token\""
-                              : "Bearer realm=\"endorsement provisioning\"";
-    atls_answer_problem(response, 401, NULL,
-                        "endorsements are taken from whoever bears this verifier's token: expected "
-                        "Authorization: Bearer TOKEN, %s",
-                        request->authorization ? "another one came" : "none came");
-    return false;
-}
+static const struct atls_realm realm = {
+    .missing = "Bearer realm=\"endorsement provisioning\"",
+    .wrong = "Bearer realm=\"endorsement provisioning\", error=\"invalid_token\"",
+    .what = "endorsements are taken",
+};
 
 static json_t *skipped_names(unsigned skipped)
 {
@@ -102,7 +76,7 @@ void atls_answer_submit_endorsements(const struct atls_api *api, const struct at
     char failure[512];
     int result;
 
-    if (!may_endorse(api, request, response))
+    if (!atls_answer_authorized(request, api->provisioning_token, &realm, response))
         return;
     if (!atls_answer_acceptable(request, SUBMIT_TYPE, response))
         return;

@@ -11,6 +11,12 @@
 #include "rats/base/error.h"
 #include "verifier-stub/http/api-private.h"
 
+static const struct atls_realm appraisal_realm = {
+    .missing = "Bearer realm=\"challenge-response\"",
+    .wrong = "Bearer realm=\"challenge-response\", error=\"invalid_token\"",
+    .what = "evidence is appraised that comes",
+};
+
 #define DESCRIPTION_TYPE "application/vnd.oai.openapi+json"
 
 void atls_response_clear(struct atls_response *response)
@@ -189,6 +195,36 @@ bool atls_answer_acceptable(const struct atls_request *request, const char *type
     return false;
 }
 
+/* RFC 6750 section 2.1: "Bearer", blanks, and the token. The comparison takes as long for any token
+ * of the right size; the size is no secret. */
+static bool bears(const char *authorization, const char *token)
+{
+    static const char scheme[] = "Bearer";
+    const char *given;
+
+    if (!authorization || strncasecmp(authorization, scheme, strlen(scheme)) != 0)
+        return false;
+    given = authorization + strlen(scheme);
+    if (*given != ' ')
+        return false;
+    given += strspn(given, " ");
+    return atls_bytes_equal_secret(atls_bytes_of_text(given), atls_bytes_of_text(token));
+}
+
+/* RFC 6750 section 3: what is missing is only asked for, what is wrong is called so. */
+bool atls_answer_authorized(const struct atls_request *request, const char *token,
+                            const struct atls_realm *realm, struct atls_response *response)
+{
+    if (!token || bears(request->authorization, token))
+        return true;
+    response->challenge = request->authorization ? realm->wrong : realm->missing;
+    atls_answer_problem(response, 401, NULL,
+                        "%s from whoever bears this verifier's token: expected Authorization: "
+                        "Bearer TOKEN, %s",
+                        realm->what, request->authorization ? "another one came" : "none came");
+    return false;
+}
+
 json_t *atls_time_json(int64_t milliseconds)
 {
     time_t seconds = (time_t)(milliseconds / 1000);
@@ -236,6 +272,13 @@ enum atls_endpoint atls_api_endpoint(const char *path)
 static bool answer_session(const struct atls_api *api, const struct atls_request *request,
                            const char *id, struct atls_response *response)
 {
+    static const char *const methods[] = {"POST", "GET", "DELETE"};
+    bool known = false;
+
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        known = known || strcmp(request->method, methods[i]) == 0;
+    if (known && !atls_answer_authorized(request, api->token, &appraisal_realm, response))
+        return true;
     if (strcmp(request->method, "POST") == 0)
         atls_answer_submit_evidence(api, request, id, response);
     else if (strcmp(request->method, "GET") == 0)
@@ -270,7 +313,7 @@ static bool dispatch(const struct atls_api *api, const struct atls_request *requ
 
     switch (endpoint) {
     case ATLS_ENDPOINT_NEW_SESSION:
-        if (post)
+        if (post && atls_answer_authorized(request, api->token, &appraisal_realm, response))
             atls_answer_new_session(api, request, response);
         return post;
     case ATLS_ENDPOINT_SESSION:

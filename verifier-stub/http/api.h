@@ -29,6 +29,7 @@ struct atls_api { /* everything is borrowed */
     const struct atls_public_key *endorsers; /* whose signed CoRIMs are taken */
     size_t endorser_count;                   /* not 0: and no unsigned ones */
     const char *provisioning_token; /* who endorses must bear it (RFC 6750); NULL: anybody */
+    const char *token;              /* the same of who asks for an appraisal */
 };
 
 struct atls_request { /* text is zero-terminated and NULL where absent */

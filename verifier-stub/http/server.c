@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -27,6 +28,7 @@
 #define REQUEST_SECONDS 60 /* for a request as a whole, however many pieces it comes in */
 #define THREADS_MAX 64
 #define BACKLOG 1024
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define DRAIN_MAX ((size_t)16 << 20) /* of a body that is too large: then the connection ends */
 
 struct atls_verifier {
@@ -415,15 +417,52 @@ static struct MHD_Daemon *start_daemon(struct atls_verifier *verifier, int fd)
     bool may_wait = verifier->config.fault_count > 0;
     unsigned threads = may_wait || cores < 2 ? 0 : cores > THREADS_MAX ? THREADS_MAX : cores;
 
+    struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
+    /* libmicrohttpd does not write to them. */
+    struct MHD_OptionItem secure[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)verifier->config.tls_certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)verifier->config.tls_key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL}};
+    bool tls = verifier->config.tls_certificate != NULL;
+
     return MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-            (may_wait ? MHD_USE_THREAD_PER_CONNECTION : 0),
+            (may_wait ? MHD_USE_THREAD_PER_CONNECTION : 0) | (tls ? MHD_USE_TLS : 0),
         0, NULL, NULL, handle, verifier, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
         exchange_free, verifier, MHD_OPTION_NOTIFY_CONNECTION, atls_http_watch_connection,
         verifier->watch, MHD_OPTION_URI_LOG_CALLBACK, begin, verifier, MHD_OPTION_UNESCAPE_CALLBACK,
         atls_http_unescape, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_THREAD_POOL_SIZE, threads,
-        MHD_OPTION_END);
+        MHD_OPTION_ARRAY, tls ? secure : plain, MHD_OPTION_END);
+}
+
+/* libmicrohttpd would only say that it does not start. */
+static int check_tls(const struct atls_verifier_config *config)
+{
+    gnutls_certificate_credentials_t credentials;
+    gnutls_datum_t certificate = {(uint8_t *)(uintptr_t)config->tls_certificate, 0};
+    gnutls_datum_t key = {(uint8_t *)(uintptr_t)config->tls_key, 0};
+    int code;
+
+    if (!config->tls_certificate)
+        return 0;
+    if (MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+        return atls_fail(-EIO, NULL, "this libmicrohttpd was built without TLS");
+    certificate.size = (unsigned)strlen(config->tls_certificate);
+    key.size = (unsigned)strlen(config->tls_key);
+    code = gnutls_certificate_allocate_credentials(&credentials);
+    if (code < 0)
+        return atls_fail(-ENOMEM, NULL, "no memory for a certificate");
+    code =
+        gnutls_certificate_set_x509_key_mem(credentials, &certificate, &key, GNUTLS_X509_FMT_PEM);
+    gnutls_certificate_free_credentials(credentials);
+    if (code < 0)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 7468",
+                         "--tls-certificate and --tls-key: expected a certificate chain and the "
+                         "private key of its first certificate, in PEM: %s",
+                         gnutls_strerror(code));
+    return 0;
 }
 
 int atls_verifier_start(const struct atls_verifier_config *config, const char *listen,
@@ -433,6 +472,8 @@ int atls_verifier_start(const struct atls_verifier_config *config, const char *l
     struct atls_verifier *verifier;
     int fd, error = parse_listen(listen, &address);
 
+    if (error == 0)
+        error = check_tls(config);
     if (error != 0)
         return error;
     fd = open_socket(&address);

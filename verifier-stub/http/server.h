@@ -11,12 +11,13 @@ struct atls_verifier_config { /* borrowed until atls_verifier_stop() */
     struct atls_api api;
     const struct atls_verifier_fault *faults;
     size_t fault_count;
-    unsigned request_seconds; /* for a request to come in; 0: 60 */
+    unsigned request_seconds;              /* for a request to come in; 0: 60 */
+    const char *tls_certificate, *tls_key; /* PEM; NULL: plain HTTP */
 };
 
 /* LISTEN: "ADDRESS:PORT", an IPv4 address or [IPv6]; port 0 picks one. Each connection has a
  * thread, so that no delay holds up another client. -EINVAL (no such address), -EADDRINUSE and
- * other -errno. */
+ * other -errno; ATLS_E_MALFORMED (certificate and key are none, or do not go together). */
 int atls_verifier_start(const struct atls_verifier_config *config, const char *listen,
                         struct atls_verifier **verifierp);
 uint16_t atls_verifier_port(const struct atls_verifier *verifier);

@@ -509,6 +509,52 @@ class Raw(WithVerifier):
                 connection.close()
         self.assertEqual(other.new_session().status, 201)
 
+    def test_token(self) -> None:
+        """RFC 6750 section 3: the token of who asks for an appraisal, at all that is about one. The
+        keys of results are for everybody, and endorsements have a token of their own."""
+        token = "a-token-of-the-tests-0123456789"
+        path = pathlib.Path(self.verifier.directory.name) / "token"
+        path.write_text(token)
+        other = Verifier("--token", str(path))
+        self.addCleanup(other.stop)
+        right = {"Authorization": f"Bearer {token}"}
+        connection = other.connect()
+        connection.request("POST", NEW, headers=right)
+        answer = connection.getresponse()
+        self.assertEqual(answer.status, 201)
+        session = "/challenge-response/v1/" + (answer.getheader("Location") or "")
+        answer.read()
+        corim = {"Content-Type": CORIM_TYPE}
+        submit = "/endorsement-provisioning/v1/submit"
+        known = "/.well-known/veraison/verification"
+        for method, target, headers, body, status in [
+            ("POST", NEW, {}, b"", 401),
+            ("POST", NEW, {"Accept": "text/plain"}, b"", 401),
+            ("POST", NEW, {"Authorization": "Bearer wrong"}, b"", 401),
+            ("GET", session, {}, b"", 401),
+            ("HEAD", session, {}, b"", 401),
+            ("POST", session, {"Content-Type": CAB_TYPE}, b"x", 401),
+            ("DELETE", session, {}, b"", 401),
+            ("OPTIONS", session, {}, b"", 204),
+            ("PUT", session, {}, b"", 405),
+            ("GET", known, {}, b"", 200),
+            ("POST", submit, corim, evidence("corim"), 200),
+            ("GET", session, right, b"", 200),
+            ("DELETE", session, right, b"", 204),
+        ]:
+            with self.subTest(method=method, target=target, headers=headers):
+                connection.request(method, target, body=body, headers=headers)
+                answer = connection.getresponse()
+                answer.read()
+                self.assertEqual(answer.status, status)
+                challenge = answer.getheader("WWW-Authenticate") or ""
+                expected = 'Bearer realm="challenge-response"' if status == 401 else ""
+                self.assertEqual(challenge.partition(",")[0], expected)
+                self.assertEqual(
+                    "invalid_token" in challenge, status == 401 and "Auth" in str(headers)
+                )
+        connection.close()
+
 
 # Which the requests of this test cannot bring about: own faults, and the two limits.
 NOT_PROVOKED = {"429", "500", "503"}
@@ -625,7 +671,7 @@ class Description(unittest.TestCase):
         for path, item in self.document["paths"].items():
             for method in item.keys() - {"parameters"}:
                 if "security" in item[method]:
-                    item[method]["responses"].pop("401")  # test_provisioning_token
+                    item[method]["responses"].pop("401")  # test_provisioning_token, test_token
                 self.walk(path, method.upper(), item[method])
 
     def test_other_methods(self) -> None:
