@@ -23,6 +23,14 @@ HEAD = """/* SPDX-License-Identifier: Apache-2.0 */
 """
 
 
+CARRIERS = {
+    "certificate": "ATLS_IN_PLACE_OF_CERTIFICATE",
+    "entry": "ATLS_IN_ENTRY",
+    "leaf": "ATLS_IN_CERTIFICATE",
+    "authenticator": "ATLS_IN_AUTHENTICATOR",
+}
+
+
 def identifier(name: str) -> str:
     """As a C identifier: ta-07 is ta_07, remoteAttestation remote_attestation."""
     return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).replace("-", "_").lower()
@@ -50,7 +58,19 @@ def header(known: Contract) -> str:
     coded = {point.name for point in points}
     parts = [
         HEAD,
-        macro("PROFILES", "id, name", ([identifier(n), text(n)] for n in known.profiles)),
+        macro(
+            "PROFILES",
+            "id, name, carrier, has it results",
+            (
+                [
+                    identifier(one.name),
+                    text(one.name),
+                    CARRIERS[one.carrier],
+                    str(one.results).lower(),
+                ]
+                for one in known.profiles.values()
+            ),
+        ),
         f'#define ATLS_CONTRACT_PROFILE_NAMES {text(", ".join(known.profiles))}\n',
         f"#define ATLS_CONTRACT_PROFILES_MAX {len(known.profiles)}\n",
         macro(

@@ -41,11 +41,11 @@ MISTAKES = {
         "'RFC 9998' is not among the documents; did you mean RFC 9999?",
     ),
     "unasked": ("    variants: [nonce]\n", "    variants: []\n", "no profile leaves nonce open"),
-    "field": ("    carrier: leaf\n", "    carier: leaf\n", "unknown field 'carier' in profiles.6"),
+    "field": ("    carrier: leaf\n", "    carier: leaf\n", "unknown field 'carier' in profiles."),
     "carrier": ("carrier: leaf", "carrier: leaves", "'leaves' is not one of certificate, entry"),
-    "value": ("value: nonce, by", "value: nonse, by", "faults.6.value: 'nonse' is not one of"),
+    "value": ("value: nonce, by", "value: nonse, by", ".value: 'nonse' is not one of none, nonce"),
     "name": ("- {name: linkage,", "- {name: Linkage,", "'Linkage' does not match"),
-    "reading": ("[fresh, constant]\n    what", "[fresh]\n    what", "variants.12.readings"),
+    "reading": ("[fresh, constant]\n    what", "[fresh]\n    what", ".readings: "),
     "alert": ("name: close_notify", "name: attestation_failed", "is among the alerts as well"),
 }
 
@@ -94,12 +94,12 @@ def test_no_schema_has_names_of_its_own() -> None:
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A contract with one profile and one reason more."""
-    row = re.search(r"(?ms)^  - name: x509-cmw\n.*?(?=^  - name: poc)", TEXT)
+    row = re.search(r"(?ms)^  - name: x509-cmw\n.*?(?=^  - name: )", TEXT)
     assert row
     path = tmp_path / "contract.yaml"
-    more = row.group().replace("x509-cmw", "toy-01") + "  - name: poc-mbedtls\n"
+    more = row.group().replace("x509-cmw", "zz-99") + "  - name: poc-mbedtls\n"
     text = TEXT.replace("  - name: poc-mbedtls\n", more, 1)
-    text = text.replace("reasons:\n", "reasons:\n  - {name: toy-broken, what: a toy}\n", 1)
+    text = text.replace("reasons:\n", "reasons:\n  - {name: zz-broken, what: a toy}\n", 1)
     path.write_text(text, encoding="utf-8")
     caches = (contract, load_schema, validator_for, _compiled)
     monkeypatch.setattr(data, "CONTRACT", path)
@@ -115,18 +115,18 @@ def test_a_row_is_enough(toy: None, tmp_path: Path) -> None:
     """Scenarios, peers, probes, expectations and the benchmark take a new name by itself."""
     story = tmp_path / "story.yaml"
     story.write_text(
-        "title: A new profile\nclauses: [R-TA-37]\nprofile: toy-01\nattester: client\n"
+        "title: A new profile\nclauses: [R-TA-37]\nprofile: zz-99\nattester: client\n"
         "roles: {attester: {certificate: trusted}}\n"
-        "expect: {outcome: refused, by: server, reason: toy-broken, alert: access_denied}\n"
+        "expect: {outcome: refused, by: server, reason: zz-broken, alert: access_denied}\n"
     )
     (case,) = cases(*load(story))
-    assert case.profile == "toy-01" and case.beside_x509("client")
+    assert case.profile == "zz-99" and case.beside_x509("client")
     own = load_peer(PEERS / "atls" / "peer.yaml")
     assert own.lacks(case, "client") == ""
-    assert "undeclared-toy-01" not in [probe.name for probe in undeclared(own, "client")]
+    assert "undeclared-zz-99" not in [probe.name for probe in undeclared(own, "client")]
     other = load_peer(PEERS / "openssl" / "peer.yaml")
-    assert "declares no profile toy-01" in other.lacks(case, "client")
-    assert "undeclared-toy-01" in [probe.name for probe in undeclared(other, "client")]
+    assert "declares no profile zz-99" in other.lacks(case, "client")
+    assert "undeclared-zz-99" in [probe.name for probe in undeclared(other, "client")]
     # A process of its own: what is measured is settled when the module is read.
     code = "import pathlib, sys, atls_harness.contract as c; c.CONTRACT = pathlib.Path(sys.argv[1])"
     code += "; from atls_harness.bench.plan import FULL; print(FULL.modes)"
@@ -136,9 +136,9 @@ def test_a_row_is_enough(toy: None, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert "toy-01/passport/both" in done.stdout, done.stderr
-    assert 'ROW(toy_01, "toy-01")' in header(contract())
-    assert any("`toy-01`" in words for words in outdated(contract()))
+    assert "zz-99/passport/both" in done.stdout, done.stderr
+    assert 'ROW(zz_99, "zz-99", ATLS_IN_CERTIFICATE, true)' in header(contract())
+    assert any("`zz-99`" in words for words in outdated(contract()))
 
 
 def test_the_tables_of_the_readmes_are_those_of_the_contract(tmp_path: Path) -> None:
@@ -280,6 +280,15 @@ def _in_c() -> str:
     rooms = [ROOT / name for name in ("roles", "tls", "verifier-stub")]
     paths = [path for room in rooms for path in room.rglob("*.[ch]")]
     return "\n".join(one.read_text() for one in paths if not one.name.startswith("test-"))
+
+
+def test_every_profile_file_has_its_row() -> None:
+    ids = {identifier(name) for name in KNOWN.profiles}
+    for path in (ROOT / "tls" / "profiles").glob("*.c"):
+        for name in re.findall(
+            r"^const struct atls_profile atls_profile_(\w+)", path.read_text(), re.M
+        ):
+            assert name in ids, f"{shown(path)}: {name} has no row in {shown(CONTRACT)}"
 
 
 @pytest.mark.parametrize("kind", ["reasons", "faults"])

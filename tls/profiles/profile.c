@@ -7,8 +7,8 @@
 #include "program/contract.h"
 
 /* A row of the contract is a profile here: one that no file defines is an error of the linker. */
-#define DECLARED(id, name) extern const struct atls_profile atls_profile_##id;
-#define LISTED(id, name) &atls_profile_##id,
+#define DECLARED(id, name, carrier, results) extern const struct atls_profile atls_profile_##id;
+#define LISTED(id, name, carrier, results) &atls_profile_##id,
 ATLS_CONTRACT_PROFILES(DECLARED)
 const struct atls_profile *const atls_profiles[] = {ATLS_CONTRACT_PROFILES(LISTED) NULL};
 
