@@ -61,10 +61,10 @@ static int make_fuses(const struct atls_emulated_options *options, const uint8_t
     *fuses = (struct atls_fuses){.lifecycle = options->simulated.lifecycle,
                                  .profile = options->simulated.profile,
                                  .policy = options->policy};
-    memcpy(fuses->implementation_id, atls_simulated_implementation_id,
-           sizeof fuses->implementation_id);
     memcpy(fuses->seed, seed, sizeof fuses->seed);
-    int result = atls_images_signer_id(crypto, fuses->signer);
+    int result = atls_simulated_implementation_id(&options->simulated, fuses->implementation_id);
+    if (!result)
+        result = atls_images_signer_id(crypto, fuses->signer);
     if (result)
         return result;
     return options->simulated.has_seed ? atls_derive(crypto, seed, "entropy", fuses->entropy)

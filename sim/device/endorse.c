@@ -54,25 +54,41 @@ static int fill_trust_anchor(const struct atls_simulated *device, struct atls_co
     return 0;
 }
 
-/* An id of its own for each instance: a store that keys on it keeps them apart. */
-static char *make_id(const struct atls_simulated *device)
+#define ID_STEM "atls-simulated-device-"
+#define ID_BYTES 8 /* of the hash, in hexadecimal behind the stem */
+
+/* The id of what is in it: another content, another id, and the same content the same. */
+static int make_id(struct atls_corim *corim)
 {
-    static const char stem[] = "atls-simulated-device-";
-    char id[sizeof stem + 16];
-    size_t at = sizeof stem - 1;
-    memcpy(id, stem, sizeof stem);
-    for (size_t i = 0; i < 8; i++, at += 2)
-        snprintf(id + at, 3, "%02x", device->core.platform.instance_id[1 + i]);
-    return strdup(id);
+    uint8_t hash[32], *written;
+    size_t size, at = sizeof ID_STEM - 1;
+    char id[sizeof ID_STEM + 2 * ID_BYTES] = ID_STEM;
+    corim->id = strdup("-");
+    int result = corim->id ? atls_corim_write(corim, &written, &size) : -ENOMEM;
+    if (result)
+        return result;
+    struct atls_bytes part = ATLS_BYTES(written, size);
+    result = atls_crypto_gnutls.hash(ATLS_SHA256, &part, 1, hash);
+    free(written);
+    for (size_t i = 0; i < ID_BYTES; i++, at += 2)
+        snprintf(id + at, 3, "%02x", hash[i]);
+    free(corim->id);
+    corim->id = strdup(id);
+    return result ? result : corim->id ? 0 : -ENOMEM;
 }
 
 int atls_simulated_endorse(const struct atls_simulated *device, enum atls_corim_dialect dialect,
-                           uint8_t **corimp, size_t *sizep)
+                           enum atls_endorsed_part part, uint8_t **corimp, size_t *sizep)
 {
-    struct atls_corim corim = {.dialect = dialect, .id = make_id(device), .entity = strdup(ENTITY)};
-    int result = corim.id && corim.entity ? 0 : -ENOMEM;
-    if (!result && !(result = fill_reference_values(device, &corim)) &&
-        !(result = fill_trust_anchor(device, &corim)))
+    struct atls_corim corim = {.dialect = dialect, .entity = strdup(ENTITY)};
+    int result = corim.entity ? 0 : -ENOMEM;
+    if (!result && part != ATLS_ENDORSED_ANCHOR)
+        result = fill_reference_values(device, &corim);
+    if (!result && part != ATLS_ENDORSED_VALUES)
+        result = fill_trust_anchor(device, &corim);
+    if (!result)
+        result = make_id(&corim);
+    if (!result)
         result = atls_corim_write(&corim, corimp, sizep);
     atls_corim_clear(&corim);
     return result;

@@ -34,12 +34,12 @@ static int complain(int r)
     return exit_code(r);
 }
 
-static int write_endorsements(const struct atls_simulated *device, enum atls_corim_dialect dialect,
-                              const char *path)
+static int write_endorsements(const struct atls_simulated *device,
+                              const struct atls_device_options *options, const char *path)
 {
     uint8_t *corim;
     size_t size;
-    int result = atls_simulated_endorse(device, dialect, &corim, &size);
+    int result = atls_simulated_endorse(device, options->dialect, options->part, &corim, &size);
     if (result)
         return result;
     result = atls_write_file(path, ATLS_BYTES(corim, size));
@@ -111,7 +111,7 @@ static int run_simulated(const struct atls_device_options *options, struct atls_
         return result;
     served = atls_server_core(&device->core);
     if (options->provision)
-        result = write_endorsements(device, options->dialect, options->provision);
+        result = write_endorsements(device, options, options->provision);
     if (!result) {
         tell_boot(events, device, options->device.simulated.lifecycle);
         result = serve(options, &served, events);
@@ -129,8 +129,7 @@ static int run_emulated(const struct atls_device_options *options, struct atls_e
         return result;
     served.context = device;
     if (options->provision)
-        result =
-            write_endorsements(atls_emulated_twin(device), options->dialect, options->provision);
+        result = write_endorsements(atls_emulated_twin(device), options, options->provision);
     if (!result) {
         atls_emulated_tell(device);
         result = serve(options, &served, events);
@@ -157,7 +156,7 @@ static int command_provision(const struct atls_device_options *options)
     int result = atls_simulated_open(&options->device.simulated, &device);
     if (result)
         return result;
-    result = write_endorsements(device, options->dialect, options->output);
+    result = write_endorsements(device, options, options->output);
     atls_simulated_close(device);
     return result;
 }

@@ -15,6 +15,7 @@
 enum {
     OPT_LISTEN = 0x100,
     OPT_SEED,
+    OPT_PRODUCT,
     OPT_IMAGES,
     OPT_COMPONENTS,
     OPT_LIFECYCLE,
@@ -23,6 +24,7 @@ enum {
     OPT_FAULT,
     OPT_EVENTS,
     OPT_DIALECT,
+    OPT_PART,
     OPT_OUTPUT,
     OPT_PROVISION,
     OPT_BACKEND,
@@ -41,6 +43,8 @@ static const struct argp_option option_table[] = {
     {"listen", OPT_LISTEN, "unix:PATH", 0, "run: where clients connect", 1},
     {"seed", OPT_SEED, "N", 0,
      "identity and generated images are a function of N (default: random)", 1},
+    {"product", OPT_PRODUCT, "NAME", 0,
+     "another product: implementation id and keys are a function of NAME, too", 1},
     {"images", OPT_IMAGES, "DIR", 0, "BL.img, FW.img and CFG.img instead of generated images", 1},
     {"components", OPT_COMPONENTS, "N", 0, "N more measured components, M0001...", 1},
     {"lifecycle", OPT_LIFECYCLE, "STATE", 0,
@@ -86,6 +90,10 @@ static const struct argp_option option_table[] = {
     {"provision", OPT_PROVISION, "FILE", 0,
      "run: write the endorsements of this device before it listens", 2},
     {"dialect", OPT_DIALECT, "NAME", 0, "of the CoRIM: main (default) or v0.0.2608", 3},
+    {"part", OPT_PART, "NAME", 0,
+     "of the endorsements: all (default), reference-values or trust-anchor, so that a new release "
+     "can be endorsed without its trust anchor once more",
+     3},
     {"output", OPT_OUTPUT, "PATH", 0, "provision: the CoRIM; images: a directory", 3},
     {0},
 };
@@ -147,6 +155,19 @@ static int parse_dialect(const char *text, enum atls_corim_dialect *dialectp)
         *dialectp = ATLS_CORIM_V0_2608;
     else
         return fail_unknown("dialect", text, "main or v0.0.2608");
+    return 0;
+}
+
+static int parse_part(const char *text, enum atls_endorsed_part *partp)
+{
+    if (!strcmp(text, "all"))
+        *partp = ATLS_ENDORSED_ALL;
+    else if (!strcmp(text, "reference-values"))
+        *partp = ATLS_ENDORSED_VALUES;
+    else if (!strcmp(text, "trust-anchor"))
+        *partp = ATLS_ENDORSED_ANCHOR;
+    else
+        return fail_unknown("part", text, "all, reference-values or trust-anchor");
     return 0;
 }
 
@@ -232,6 +253,9 @@ static int parse_device_option(int key, char *text, struct atls_simulated_option
     case OPT_SEED:
         device->has_seed = true;
         return atls_parse_number(text, "--seed", 0, UINT64_MAX, &device->seed);
+    case OPT_PRODUCT:
+        device->product = text;
+        return *text ? 0 : fail_unknown("product", text, "a name");
     case OPT_IMAGES:
         device->images_directory = text;
         return 0;
@@ -289,6 +313,8 @@ static int parse_own_option(int key, char *text, struct atls_device_options *opt
             return atls_parse_number(text + strlen(NOISE), "line-noise-every", 1, UINT32_MAX,
                                      &options->device.noise_every);
         return atls_server_fault_parse(text, &options->faults);
+    case OPT_PART:
+        return parse_part(text, &options->part);
     case OPT_DIALECT:
         return parse_dialect(text, &options->dialect);
     case OPT_EVENTS:
@@ -328,6 +354,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     switch (key) {
     case OPT_SEED:
+    case OPT_PRODUCT:
     case OPT_IMAGES:
     case OPT_COMPONENTS:
     case OPT_LIFECYCLE:
@@ -351,6 +378,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_FAULT:
     case OPT_EVENTS:
     case OPT_DIALECT:
+    case OPT_PART:
     case OPT_OUTPUT:
     case OPT_PROVISION:
         result = parse_own_option(key, text, parse->options);

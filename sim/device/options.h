@@ -14,6 +14,7 @@ struct atls_device_options { /* texts are argv's; free with atls_device_options_
     struct atls_emulated_options device;
     struct atls_server_faults faults;
     enum atls_corim_dialect dialect;
+    enum atls_endorsed_part part;
     const char *listen, *events, *output, *provision;
     char **tamper, **update, **release; /* what those of device point at */
 };

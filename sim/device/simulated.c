@@ -20,9 +20,18 @@ const struct atls_simulated_options atls_simulated_defaults = {
     .application = "application",
 };
 
-/* One product: every simulated device has the same implementation id, and its own instance id. */
-const uint8_t atls_simulated_implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE] = {
-    "atls-simulated-implementation-01"};
+int atls_simulated_implementation_id(const struct atls_simulated_options *options,
+                                     uint8_t idp[ATLS_PSA_IMPLEMENTATION_ID_SIZE])
+{
+    static const uint8_t of_all[ATLS_PSA_IMPLEMENTATION_ID_SIZE] = {
+        "atls-simulated-implementation-01"};
+    struct atls_bytes parts[] = {atls_bytes_of_text("atls simulated product"),
+                                 atls_bytes_of_text(options->product ? options->product : "")};
+    if (options->product)
+        return atls_crypto_gnutls.hash(ATLS_SHA256, parts, 2, idp);
+    memcpy(idp, of_all, sizeof of_all);
+    return 0;
+}
 
 int atls_simulated_seed(const struct atls_simulated_options *options,
                         uint8_t seedp[ATLS_DEVICE_SEED_SIZE])
@@ -30,12 +39,13 @@ int atls_simulated_seed(const struct atls_simulated_options *options,
     const struct atls_crypto *crypto = &atls_crypto_gnutls;
     uint8_t number[8];
     struct atls_bytes parts[] = {atls_bytes_of_text("atls simulated device"),
-                                 ATLS_BYTES(number, sizeof number)};
+                                 ATLS_BYTES(number, sizeof number),
+                                 atls_bytes_of_text(options->product ? options->product : "")};
     if (!options->has_seed)
         return crypto->random(seedp, ATLS_DEVICE_SEED_SIZE);
     for (unsigned i = 0; i < sizeof number; i++)
         number[i] = (uint8_t)(options->seed >> (56 - 8 * i));
-    return crypto->hash(ATLS_SHA256, parts, 2, seedp);
+    return crypto->hash(ATLS_SHA256, parts, 3, seedp);
 }
 
 static int allocate(struct atls_simulated *device, size_t components)
@@ -95,11 +105,9 @@ static int boot(struct atls_simulated *device, const struct atls_simulated_optio
         .storage = device->storage,
     };
     struct atls_bytes *slots;
-    int result = 0;
+    int result = atls_simulated_implementation_id(options, config.implementation_id);
     memcpy(config.seed, seed, sizeof config.seed);
-    memcpy(config.implementation_id, atls_simulated_implementation_id,
-           sizeof config.implementation_id);
-    if (options->has_seed) {
+    if (!result && options->has_seed) {
         device->seeded.crypto = config.crypto;
         result = atls_derive(config.crypto, seed, "entropy", device->seeded.key);
         config.entropy = atls_entropy_seeded(&device->seeded);

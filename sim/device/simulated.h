@@ -17,6 +17,8 @@
 struct atls_simulated_options {
     bool has_seed;
     uint64_t seed;
+    const char *product; /* another product: implementation id and seeded keys are of its name; or
+                            NULL */
     const char *images_directory;   /* NULL: generated images */
     const char *firmware_directory; /* not NULL: images that hold the firmware built there */
     const char *application;        /* of that firmware: "application" ... */
@@ -42,8 +44,9 @@ struct atls_simulated {
 /* 32 bytes of identity: of the seed where there is one, else random. */
 int atls_simulated_seed(const struct atls_simulated_options *options,
                         uint8_t seedp[ATLS_DEVICE_SEED_SIZE]);
-/* The implementation id of all simulated devices, ATLS_PSA_IMPLEMENTATION_ID_SIZE bytes. */
-extern const uint8_t atls_simulated_implementation_id[];
+/* The implementation id of all simulated devices of a product. */
+int atls_simulated_implementation_id(const struct atls_simulated_options *options,
+                                     uint8_t idp[ATLS_PSA_IMPLEMENTATION_ID_SIZE]);
 /* Prepares the flash and boots. Errors of images.h and core.h; -ENOMEM. */
 int atls_simulated_open(const struct atls_simulated_options *options,
                         struct atls_simulated **devicep);
@@ -53,10 +56,14 @@ int atls_simulated_open_with(const struct atls_simulated_options *options,
                              struct atls_simulated **devicep);
 /* Forgets every key. */
 void atls_simulated_close(struct atls_simulated *device);
+/* What of it is endorsed. A store may want a trust anchor once, and reference values anew with each
+ * release. */
+enum atls_endorsed_part { ATLS_ENDORSED_ALL, ATLS_ENDORSED_VALUES, ATLS_ENDORSED_ANCHOR };
 /* The endorsements of DEVICE as a CoRIM: its components before any tampering as reference values,
- * its PAK as trust anchor, and in the entity's name that the root of trust is simulated. *CORIMP is
- * allocated. -ENOMEM and the errors of atls_corim_write(). */
+ * its PAK as trust anchor, and in the entity's name that the root of trust is simulated. The
+ * CoRIM's id is a function of the rest: stores refuse another content under an id that they know.
+ * *CORIMP is allocated. -ENOMEM and the errors of atls_corim_write(). */
 int atls_simulated_endorse(const struct atls_simulated *device, enum atls_corim_dialect dialect,
-                           uint8_t **corimp, size_t *sizep);
+                           enum atls_endorsed_part part, uint8_t **corimp, size_t *sizep);
 
 #endif

@@ -291,7 +291,7 @@ static void check_endorsements(const struct atls_simulated *device,
     struct atls_corim corim;
     uint8_t *encoded;
     size_t size;
-    assert_ok(atls_simulated_endorse(device, dialect, &encoded, &size));
+    assert_ok(atls_simulated_endorse(device, dialect, ATLS_ENDORSED_ALL, &encoded, &size));
     assert_ok(atls_corim_parse(ATLS_BYTES(encoded, size), &corim));
     free(encoded);
     assert_int_equal(corim.dialect, dialect);

@@ -125,6 +125,8 @@ static void test_command_lines_refused(void **state)
         {"provision --output @/c", "--seed", 2},
         {"provision --seed 7 --output @/c --tamper extra:X", "tampered", 2},
         {"provision --seed 7 --output @/c --dialect x", "--dialect", 77},
+        {"provision --seed 7 --output @/c --part half", "--part", 77},
+        {"provision --seed 7 --output @/c --product=", "--product", 77},
         {"provision --seed 7 --output @/no/c", "cannot write", 1},
         {"images --seed 7 --output @/no/c", "cannot make", 1},
     };
@@ -233,6 +235,61 @@ static void test_endorsements_fit_the_device(void **state)
         assert_int_equal(wait_for(pid), 0);
         unlink(path_in("events"));
     }
+}
+
+/* A store refuses another content under an id that it has, or a trust anchor a second time: the id
+ * of a CoRIM is a function of its content, and either half of the endorsements can go by itself. */
+static void test_parts_and_products(void **state)
+{
+    static const struct {
+        const char *flags;
+        size_t values, anchors;
+        bool same_id, same_device; /* as the first row */
+    } table[] = {
+        {"", 3, 1, true, true},
+        {"", 3, 1, true, true},
+        {"--part all", 3, 1, true, true},
+        {"--release FW:9.9.9", 3, 1, false, true},
+        {"--components 1", 4, 1, false, true},
+        {"--dialect v0.0.2608", 3, 1, false, true},
+        {"--part reference-values", 3, 0, false, true},
+        {"--part trust-anchor", 0, 1, false, true},
+        {"--product other", 3, 1, false, false},
+        {"--product other --part trust-anchor", 0, 1, false, false},
+    };
+    struct atls_corim first = {0}, anchor = {0};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct atls_corim corim;
+        char line[128];
+        snprintf(line, sizeof line, "provision --seed 7 --output @/p %s", table[i].flags);
+        assert_int_equal(wait_for(spawn(line)), 0);
+        read_corim("p", i ? &corim : &first);
+        if (!i)
+            continue;
+        assert_int_equal(corim.reference_value_count, table[i].values);
+        assert_int_equal(corim.trust_anchor_count, table[i].anchors);
+        assert_int_equal(!strcmp(corim.id, first.id), table[i].same_id);
+        const uint8_t *id = corim.trust_anchor_count ? corim.trust_anchors[0].implementation_id
+                                                     : corim.reference_values[0].implementation_id;
+        assert_int_equal(!memcmp(id, first.trust_anchors[0].implementation_id, 32),
+                         table[i].same_device);
+        if (corim.trust_anchor_count)
+            assert_int_equal(
+                !memcmp(corim.trust_anchors[0].instance_id, first.trust_anchors[0].instance_id, 33),
+                table[i].same_device);
+        atls_corim_clear(&corim);
+    }
+    /* The anchor of one release is that of the next, to the byte. */
+    assert_int_equal(wait_for(spawn("provision --seed 7 --output @/p --part trust-anchor")), 0);
+    read_corim("p", &anchor);
+    assert_int_equal(wait_for(spawn("provision --seed 7 --output @/p --part trust-anchor --release "
+                                    "FW:9.9.9")),
+                     0);
+    atls_corim_clear(&first);
+    read_corim("p", &first);
+    assert_string_equal(first.id, anchor.id);
+    atls_corim_clear(&first);
+    atls_corim_clear(&anchor);
 }
 
 static void test_dialects(void **state)
@@ -381,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_help_and_version),
         cmocka_unit_test_setup(test_run_tells_its_events, forget_events),
         cmocka_unit_test_setup(test_endorsements_fit_the_device, forget_events),
+        cmocka_unit_test(test_parts_and_products),
         cmocka_unit_test_setup(test_dialects, forget_events),
         cmocka_unit_test(test_images_can_be_saved_and_booted),
         cmocka_unit_test_setup(test_killed_and_started_again, forget_events),

@@ -130,7 +130,7 @@ int bench_verifier_endorse(struct bench_verifier *verifier, uint64_t seed, unsig
     int result = atls_simulated_open(&options, &device);
     if (result != 0)
         return result;
-    result = atls_simulated_endorse(device, ATLS_CORIM_MAIN, &corim, &size);
+    result = atls_simulated_endorse(device, ATLS_CORIM_MAIN, ATLS_ENDORSED_ALL, &corim, &size);
     if (result == 0) {
         result = atls_store_import_corim(verifier->api.store, ATLS_BYTES(corim, size), &imported);
         free(corim);
