@@ -121,7 +121,7 @@ static int add_keys(struct options *options, struct atls_bytes in)
     int result;
 
     if (options->key_count == KEYS_MAX)
-        return atls_fail(ATLS_E_LIMIT, NULL, "at most %d keys expected", KEYS_MAX);
+        return atls_fail(ATLS_E_LIMIT, NULL, "expected at most %d keys", KEYS_MAX);
     if (format && !strcmp(format, "corim"))
         return add_corim_keys(options, in);
     result = read_key(in, &options->keys[options->key_count], &options->jwks[options->key_count]);
@@ -195,7 +195,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_FORMAT:
         if (set_form(options, argument))
-            argp_error(state, "--format: auto, binary, hex or base64 expected, not %s", argument);
+            argp_error(state, "--format: expected auto, binary, hex or base64, came %s", argument);
         return 0;
     case 'w':
         options->whole = true;
@@ -205,7 +205,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num)
-            argp_error(state, "one FILE expected");
+            argp_error(state, "expected one FILE");
         options->input = argument;
         return 0;
     default:

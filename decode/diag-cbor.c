@@ -30,7 +30,7 @@ static int decode(struct atls_diag *d, const struct atls_cbor_reader *r,
     int e;
 
     if (r->at >= r->in.size)
-        e = atls_fail(ATLS_E_MALFORMED, RFC8949, "CBOR ends at byte %zu, an item expected", r->at);
+        e = atls_fail(ATLS_E_MALFORMED, RFC8949, "CBOR ends at byte %zu, expected an item", r->at);
     else
         e = atls_cbor_item_decode(r->in, r->at, itemp);
     return e ? atls_diag_problem(d, e) : 0;

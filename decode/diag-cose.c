@@ -123,7 +123,7 @@ void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes no
     expected = atls_hex_encode(d->keys.nonce);
     came = atls_hex_encode(nonce);
     if (!expected || !came || !atls_bytes_equal(nonce, d->keys.nonce))
-        result = atls_fail(ATLS_E_MISMATCH, "RFC 9711 section 4.1", "%s expected, %s came",
+        result = atls_fail(ATLS_E_MISMATCH, "RFC 9711 section 4.1", "expected %s, came %s",
                            expected ? expected : "?", came ? came : "?");
     atls_diag_check(d, result, "nonce of %s%s", what, result ? "" : " is the expected one");
     free(expected);

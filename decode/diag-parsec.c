@@ -26,7 +26,7 @@ static int tpm_attest(struct atls_diag *d, struct atls_bytes in)
 
     if (!result && magic != TPM_MAGIC)
         result = atls_fail(ATLS_E_MALFORMED, TPM2,
-                           "TPMS_ATTEST: magic ff544347 expected, %08x came", magic);
+                           "TPMS_ATTEST: expected magic ff544347, came %08x", magic);
     if (!result)
         result = atls_cursor_u16(&c, "type", &type);
     if (!result)

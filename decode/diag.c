@@ -483,7 +483,7 @@ static void print_unknown(struct atls_diag *d, struct atls_bytes in)
         atls_diag_cbor(d, in, NULL, NULL);
     else
         atls_diag_problem(
-            d, atls_fail(ATLS_E_MALFORMED, NULL, "a message in CBOR, JSON or as a JWT expected"));
+            d, atls_fail(ATLS_E_MALFORMED, NULL, "expected a message in CBOR, JSON or as a JWT"));
 }
 
 static void print_checks(FILE *out, const struct atls_diag *d, const char *checks)

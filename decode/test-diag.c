@@ -103,8 +103,9 @@ static const struct {
      "cab",
      PAK | OTHER_NONCE,
      ATLS_E_MISMATCH,
-     {"FAILED      nonce of KAT: 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff "
-      "expected, 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f came"}},
+     {"FAILED      nonce of KAT: expected "
+      "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff, came "
+      "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"}},
     {"bad-linkage.cbor",
      "cab",
      PAK | NONCE,
@@ -226,7 +227,7 @@ static void test_cases(void **state)
         uint8_t *nonce;
         size_t nonce_size;
         char *text;
-        int r;
+        int result;
 
         if (given & OTHER_KEY)
             keys.keys = strstr(cases[i].name, "jwt") ? &pak : &verifier;
@@ -238,10 +239,10 @@ static void test_cases(void **state)
             keys.nonce = ATLS_BYTES(nonce, nonce_size);
         assert_true(in.size > 0);
         assert_string_equal(atls_diag_recognise(in), cases[i].word);
-        text = print(in, &keys, &r);
-        if (r != cases[i].result)
+        text = print(in, &keys, &result);
+        if (result != cases[i].result)
             fail_msg("%s: %s expected, %s came:\n%s", cases[i].name,
-                     atls_error_name(cases[i].result), atls_error_name(r), text);
+                     atls_error_name(cases[i].result), atls_error_name(result), text);
         for (size_t j = 0; j < 6; j++)
             expect_line(cases[i].name, text, cases[i].lines[j]);
         free(text);
@@ -325,15 +326,15 @@ static void test_small(void **state)
     for (size_t i = 0; i < sizeof(small) / sizeof(*small); i++) {
         const char *word = atls_diag_recognise(small[i].in);
         char *text;
-        int r;
+        int result;
 
         if (!word != !small[i].word || (word && strcmp(word, small[i].word)))
             fail_msg("case %zu: %s expected, %s came", i, small[i].word ? small[i].word : "nothing",
                      word ? word : "nothing");
-        text = print(small[i].in, NULL, &r);
-        if (r != small[i].result)
+        text = print(small[i].in, NULL, &result);
+        if (result != small[i].result)
             fail_msg("case %zu: %s expected, %s came:\n%s", i, atls_error_name(small[i].result),
-                     atls_error_name(r), text);
+                     atls_error_name(result), text);
         expect_line("small", text, small[i].line);
         free(text);
     }
@@ -402,17 +403,17 @@ static void test_cose(void **state)
         uint8_t *data;
         size_t size;
         char *text;
-        int r;
+        int result;
 
         for (const char *c = row->hex; *c; c++)
             if (*c != ' ')
                 packed[used++] = *c;
         assert_int_equal(atls_hex_decode(ATLS_BYTES(packed, used), &data, &size), 0);
         word = atls_diag_recognise(ATLS_BYTES(data, size));
-        text = print(ATLS_BYTES(data, size), NULL, &r);
-        if (!word || strcmp(word, row->word) || r != row->result)
+        text = print(ATLS_BYTES(data, size), NULL, &result);
+        if (!word || strcmp(word, row->word) || result != row->result)
             fail_msg("%s: expected %s and %s, came %s and %s:\n%s", row->name, row->word,
-                     atls_error_name(row->result), word ? word : "nothing", atls_error_name(r),
+                     atls_error_name(row->result), word ? word : "nothing", atls_error_name(result),
                      text);
         expect_line(row->name, text, row->line);
         free(text);
@@ -519,13 +520,13 @@ static void test_vector_files(void **state)
         struct atls_bytes in = test_vector(vectors[i].name);
         const char *word = atls_diag_recognise(in);
         char *text;
-        int r;
+        int result;
 
         if (!word || strcmp(word, vectors[i].word))
             fail_msg("%s: %s came", vectors[i].name, word ? word : "nothing");
-        text = print(in, NULL, &r);
-        if (r != vectors[i].result)
-            fail_msg("%s: %s came:\n%s", vectors[i].name, atls_error_name(r), text);
+        text = print(in, NULL, &result);
+        if (result != vectors[i].result)
+            fail_msg("%s: %s came:\n%s", vectors[i].name, atls_error_name(result), text);
         expect_line(vectors[i].name, text, vectors[i].line);
         free(text);
         test_vector_free(in);

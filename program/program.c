@@ -225,9 +225,9 @@ int atls_parse_number(const char *text, const char *what, uint64_t least, uint64
     value = strtoull(digits, NULL, hexadecimal ? 16 : 10);
     /* strtoull alone would take blanks, signs and a second prefix */
     if (digits[0] == 0 || digits[strspn(digits, alphabet)] != 0 || errno != 0)
-        return atls_fail(-EINVAL, NULL, "%s: expected a number, got \"%s\"", what, text);
+        return atls_fail(-EINVAL, NULL, "%s: expected a number, came \"%s\"", what, text);
     if (value < least || value > most)
-        return atls_fail(-EINVAL, NULL, "%s: expected %ju to %ju, got %s", what, (uintmax_t)least,
+        return atls_fail(-EINVAL, NULL, "%s: expected %ju to %ju, came %s", what, (uintmax_t)least,
                          (uintmax_t)most, text);
     *valuep = value;
     return 0;

@@ -124,7 +124,7 @@ static int check_format(const struct atls_attester *attester)
     if (options->key_outside && options->evidence_format != ATLS_FORMAT_PSA) {
         return atls_fail(ATLS_E_UNSUPPORTED, "draft-bft-rats-kat-06 section 4",
                          "a KAT is about a key inside the device, for one outside it there is "
-                         "none: a bare PSA token was expected (--evidence-format psa)");
+                         "none: expected a bare PSA token (--evidence-format psa)");
     }
     if (options->serialization == ATLS_JSON && !record) {
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 9999 section 3.2", "a CMW in JSON is no tag");

@@ -285,7 +285,7 @@ int atls_verifier_url_check(const char *url)
                          "place for one");
     return good ? 0
                 : atls_fail(-EINVAL, "RFC 9110 section 4.2",
-                            "a verifier's URL was expected (http://HOST:PORT or https://...), not "
+                            "expected a verifier's URL (http://HOST:PORT or https://...), came "
                             "%.200s",
                             url);
 }

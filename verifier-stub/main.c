@@ -134,7 +134,8 @@ static void choose(const char *flag, const char *value, const char *first, const
     *is_secondp = strcmp(value, second) == 0;
     if (*is_secondp || strcmp(value, first) == 0)
         return;
-    snprintf(text, sizeof text, "%s: expected %s or %s, got \"%.40s\"", flag, first, second, value);
+    snprintf(text, sizeof text, "%s: expected %s or %s, came \"%.40s\"", flag, first, second,
+             value);
     refuse_value(text);
 }
 
@@ -417,13 +418,13 @@ static int start_server(const struct options *options, struct parts *parts)
         .fault_count = options->fault_count,
         .request_seconds = options->request_seconds,
     };
-    int error = atls_verifier_start(&config, options->listen, &parts->verifier);
+    int result = atls_verifier_start(&config, options->listen, &parts->verifier);
 
-    if (error == 0)
+    if (result == 0)
         atls_event(parts->events, "ready", "{s:s, s:i}", "address",
                    atls_verifier_address(parts->verifier), "port",
                    (int)atls_verifier_port(parts->verifier));
-    return error;
+    return result;
 }
 
 static int start(const struct options *options, struct parts *parts)

@@ -78,7 +78,7 @@ def settle(option: argparse.Namespace) -> Choices:
             raise UsageError(f"--{role}: no peer {name!r}{meant(name, peers)}")
     matrix = pairs.chosen(peers, option.peers, option.pair, option.client, option.server)
     if option.repeat < 1:
-        raise UsageError(f"--repeat: expected a number from 1, got {option.repeat}")
+        raise UsageError(f"--repeat: expected a number from 1, came {option.repeat}")
     try:
         Expression.compile(option.keyword)
     except ParseError as problem:  # told once, here; a worker of xdist would only crash
@@ -129,4 +129,4 @@ def _seed(text: str) -> int:
     try:
         return int(text)
     except ValueError as problem:
-        raise UsageError(f"--seed: expected a number or random, got {text!r}") from problem
+        raise UsageError(f"--seed: expected a number or random, came {text!r}") from problem

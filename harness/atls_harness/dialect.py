@@ -25,7 +25,13 @@ TOKEN = re.compile(
     re.DOTALL,
 )
 TEXTS = re.compile(r'"(?:\\.|[^"\\\n])*"(?:\s*(?:"(?:\\.|[^"\\\n])*"|PRI[a-zA-Z0-9]+))*')
-POINTER = re.compile(r"[!=]=\s*NULL\b|\bNULL\s*[!=]=")
+# == anywhere; != in a condition. Where the truth is a value, as in bool known = x != NULL, it is
+# written out.
+POINTER = re.compile(
+    r"==\s*NULL\b|\bNULL\s*[!=]=|!=\s*NULL\s*(?:&&|\|\||\?|;[^;\n]*\)\s*(?:\{|$))"
+    r"|(?:&&|\|\|)\s*[^\s&|()]+\s*!=\s*NULL\b|\b(?:if|while)\s*\([^()]*!=\s*NULL\s*\)",
+    re.MULTILINE,
+)
 # A variable of a function's body that takes what a call returned, under another name.
 RESULT = re.compile(
     r"^[ \t]+(?:int|ssize_t)\s+(?P<name>r|rc|ret|res|rv|err|retval|status_code)\s*(?:=|;|,)",
@@ -79,7 +85,8 @@ def pointers(name: str, text: str) -> Iterator[Offence]:
     """`x == NULL`"""
     code = bare(text)
     for match in POINTER.finditer(code):
-        yield Offence(name, _line(code, match.start()), match[0], "expected !x or x")
+        seen = "== NULL" if "==" in match[0] else "!= NULL"
+        yield Offence(name, _line(code, match.start()), seen, "expected !x or x")
 
 
 def results(name: str, text: str) -> Iterator[Offence]:

@@ -81,7 +81,7 @@ def chosen(
     for text in pairs:
         left, colon, right = text.partition(":")
         if not colon:
-            raise UsageError(f"--pair: expected CLIENT:SERVER, got {text!r}")
+            raise UsageError(f"--pair: expected CLIENT:SERVER, came {text!r}")
         for one in _names(left, "client", "--pair", peers):
             made.update({(one, o): None for o in _names(right, "server", "--pair", peers)})
     found = [pair for pair in made if client in (None, pair[0]) and server in (None, pair[1])]

@@ -108,7 +108,7 @@ def of_section(word: str) -> list[Requirement]:
     """The requirements of DOCUMENT:SECTION (ta-07:8.1), and of the sections below it."""
     short, _, section = word.rpartition(":")
     if not short or not section:
-        raise UsageError(f"expected DOCUMENT:SECTION, as ta-07:8.1, got {word!r}")
+        raise UsageError(f"expected DOCUMENT:SECTION, as ta-07:8.1, came {word!r}")
     document = _document(short)
     found = [one for one in requirements().values() if one.document == document]
     if not found:

@@ -17,7 +17,12 @@ from atls_harness.checks import tracked
     [
         ("if (x == NULL)", "expected !x or x"),
         ("if (NULL != x->y)", "expected !x or x"),
-        ("return x!=NULL;", "expected !x or x"),
+        ("if (y && x!=NULL)", "expected !x or x"),
+        ("if (x != NULL || y)", "expected !x or x"),
+        ("return x != NULL ? 1 : 2;", "expected !x or x"),
+        ("for (i = 0; x[i] != NULL; i++)", "expected !x or x"),
+        ("return x != NULL;", ""),
+        ("bool known = x->y != NULL;", ""),
         ("x = NULL;", ""),
         ("if (x == NULLABLE)", ""),
         ('puts("x == NULL");', ""),

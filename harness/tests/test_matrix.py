@@ -63,7 +63,7 @@ def test_which_pairs(
     "values, given, words",
     [
         (["x"], [], "--peers: no peer 'x'"),
-        ([], ["a"], "--pair: expected CLIENT:SERVER, got 'a'"),
+        ([], ["a"], "--pair: expected CLIENT:SERVER, came 'a'"),
         ([], ["a:x"], "--pair: no peer 'x'"),
         (["v"], [], "no pair of a client and a server is left"),
     ],

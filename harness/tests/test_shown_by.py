@@ -83,7 +83,10 @@ REFUSED = {
         ["--section", "ta-07:8.9"],
         "no requirement is of section 8.9 of draft-fossati-tls",
     ),
-    "form": (["--section", "8.1"], "--section: expected DOCUMENT:SECTION, as ta-07:8.1, got '8.1'"),
+    "form": (
+        ["--section", "8.1"],
+        "--section: expected DOCUMENT:SECTION, as ta-07:8.1, came '8.1'",
+    ),
     "empty": (["--section", "ta-07:"], "expected DOCUMENT:SECTION"),
     "older": (["--section", "ta-02:4"], "of draft-fossati-tls-attestation-02 no requirement"),
     "untested": (["--clause", "R-TA-05"], "R-TA-05 has no test: A rule for authors"),

@@ -130,7 +130,7 @@ TYPED = [
     (["run", "--client", "opensll"], "--client: no peer 'opensll'; did you mean openssl?"),
     (["run", "--verifier", "veraison"], "did you mean veraison-libs?"),
     (["run", "--peers", "atls,opensll"], "no peer 'opensll'; did you mean openssl?"),
-    (["run", "--pair", "atls"], "--pair: expected CLIENT:SERVER, got 'atls'"),
+    (["run", "--pair", "atls"], "--pair: expected CLIENT:SERVER, came 'atls'"),
     (["run", "--pair", "atls:ns"], "no peer 'ns'; did you mean nss?"),
     (["run", "--repeat", "0"], "--repeat: expected a number from 1"),
     (["run", "--repeat", "x"], "argument --repeat: invalid int value: 'x'"),

@@ -171,7 +171,7 @@ static bool take_name(const struct rules *rules, struct atls_bytes *in, struct f
 
     if (rules->http)
         return take_while(in, is_token_character).size > 0 ||
-               flawed(flaw, rules->names, "a token was expected as type and as subtype");
+               flawed(flaw, rules->names, "expected a token as type and as subtype");
     name = take_while(in, is_name_character);
     if (in->size > 0 && is_token_character(in->data[0])) /* of HTTP's tokens */
         return flawed(flaw, rules->names,
@@ -179,7 +179,7 @@ static bool take_name(const struct rules *rules, struct atls_bytes *in, struct f
                       "came");
     if (name.size == 0 || !is_alphanumeric(name.data[0]))
         return flawed(flaw, rules->names,
-                      "type and subtype were expected, each of letters, digits and !#$&-^_.+ and "
+                      "expected type and subtype, each of letters, digits and !#$&-^_.+ and "
                       "with a letter or digit in front");
     return name.size <= NAME_MAX_SIZE ||
            flawed(flaw, rules->names, "type and subtype have at most 127 characters each");
@@ -197,14 +197,14 @@ static bool parse_parameter(const struct rules *rules, struct atls_bytes *in,
         (in->size == 0 || in->data[0] == ';' || is_blank(rules, in->data[0])))
         return true;
     if (parameter.name.size == 0 || !take_character(in, '='))
-        return flawed(flaw, rules->grammar, "a parameter, name=value, was expected behind \";\"");
+        return flawed(flaw, rules->grammar, "expected a parameter, name=value, behind \";\"");
     if (type->count == PARAMETERS_MAX)
         return flawed(flaw, NULL, "at most 16 parameters are read");
     parameter.value = in->size > 0 && in->data[0] == '"' ? take_quoted(rules, in)
                                                          : take_while(in, is_token_character);
     if (parameter.value.size == 0)
         return flawed(flaw, rules->grammar,
-                      "a token or a string in quotes was expected as the value of a parameter");
+                      "expected a token or a string in quotes as the value of a parameter");
     for (size_t i = 0; i < type->count; i++)
         if (equal_ignoring_case(type->parameters[i].name, parameter.name))
             return flawed(flaw, "RFC 6838 section 4.3", "a parameter came twice");
@@ -221,7 +221,7 @@ static bool parse_by(const struct rules *rules, struct atls_bytes in, struct med
     if (!take_name(rules, &in, flaw))
         return false;
     if (!take_character(&in, '/'))
-        return flawed(flaw, rules->grammar, "\"/\" was expected between type and subtype");
+        return flawed(flaw, rules->grammar, "expected \"/\" between type and subtype");
     if (!take_name(rules, &in, flaw))
         return false;
     type->essence = ATLS_BYTES(start.data, start.size - in.size);
@@ -229,7 +229,7 @@ static bool parse_by(const struct rules *rules, struct atls_bytes in, struct med
         skip_blanks(rules, &in);
         if (!take_character(&in, ';')) /* blanks at the end are of neither grammar */
             return flawed(flaw, rules->grammar,
-                          "\";\" and a parameter, or the end, was expected behind the subtype or "
+                          "expected \";\" and a parameter, or the end, behind the subtype or "
                           "a parameter");
         skip_blanks(rules, &in);
         if (!parse_parameter(rules, &in, type, flaw))

@@ -76,7 +76,7 @@ static int take_flattened(struct atls_bytes in, struct atls_cmw_signed *message)
     }
     if (!result && json_object_get(message->flattened, "signatures"))
         result = atls_fail(ATLS_E_MALFORMED, FLATTENED,
-                           "JWS: one signature was expected, \"signatures\" came");
+                           "JWS: expected one signature, came \"signatures\"");
     return result;
 }
 
@@ -86,14 +86,14 @@ static int take_compact(struct atls_bytes in, struct atls_cmw_signed *message)
                                   &message->jws.signature_part};
 
     if (in.size > ATLS_JWS_MAX_SIZE)
-        return atls_fail(ATLS_E_LIMIT, NULL, "JWS: at most %u bytes expected, %zu came",
+        return atls_fail(ATLS_E_LIMIT, NULL, "JWS: expected at most %u bytes, came %zu",
                          ATLS_JWS_MAX_SIZE, in.size);
     for (size_t i = 0; i < 3; i++) {
         const uint8_t *dot = in.size ? memchr(in.data, '.', in.size) : NULL;
         size_t size = dot ? (size_t)(dot - in.data) : in.size;
         if ((i < 2) != (dot != NULL) || size == 0)
             return atls_fail(ATLS_E_MALFORMED, "RFC 7515 section 7.1",
-                             "JWS: three parts with two dots expected");
+                             "JWS: expected three parts with two dots");
         *parts[i] = ATLS_BYTES(in.data, size);
         in.data += size + (dot != NULL);
         in.size -= size + (dot != NULL);
@@ -107,7 +107,7 @@ static int decode(struct atls_bytes part, const char *what, uint8_t **datap, siz
     int result = atls_base64_decode(ATLS_BASE64URL, part, datap, sizep);
 
     return result > 0 ? atls_fail(result, "RFC 7515 section 2",
-                                  "JWS %s: base64url without padding expected", what)
+                                  "JWS %s: expected base64url without padding", what)
                       : result;
 }
 
@@ -124,7 +124,7 @@ static int check_unprotected(const struct atls_cmw_signed *message)
     {
         if (strcmp(name, "crit") == 0)
             return atls_fail(ATLS_E_MALFORMED, "RFC 7515 section 4.1.11",
-                             "JWS: crit was expected in the protected header only");
+                             "JWS: expected crit in the protected header only");
         if (json_object_get(message->jws.header, name))
             return atls_fail(ATLS_E_MALFORMED, FLATTENED,
                              "JWS: %.40s is in the protected header and in the other", name);

@@ -104,8 +104,7 @@ static int read_length(struct atls_cursor *c, size_t *sizep)
     }
     if (first == 0x80 || first > 0x84)
         return atls_fail(ATLS_E_MALFORMED, DER_CLAUSE,
-                         "a definite length of at most four bytes was expected, 0x%02x came",
-                         first);
+                         "expected a definite length of at most four bytes, came 0x%02x", first);
     for (unsigned i = 0; i < (unsigned)first - 0x80; i++) {
         result = atls_cursor_u8(c, "length", &byte);
         if (result)
@@ -135,7 +134,7 @@ static int read_choice(struct atls_bytes value, struct atls_bytes *cmwp,
         return result;
     if (tag != OCTET_STRING && tag != UTF8_STRING)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE,
-                         "OCTET STRING (04) or UTF8String (0c) was expected, tag %02x came", tag);
+                         "expected OCTET STRING (04) or UTF8String (0c), came tag %02x", tag);
     result = read_length(&c, &size);
     result = result ? result : atls_cursor_take(&c, "CMW", size, &contents);
     result = result ? result : atls_cursor_end(&c, "id-pe-cmw");
@@ -188,7 +187,7 @@ static int open_certificate(struct atls_bytes certificate, gnutls_x509_crt_t *cr
     if (result < 0) {
         gnutls_x509_crt_deinit(crt);
         return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.1",
-                         "a certificate in DER was expected: %s", gnutls_strerror(result));
+                         "expected a certificate in DER: %s", gnutls_strerror(result));
     }
     *crtp = crt;
     return 0;
@@ -358,7 +357,7 @@ int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public
     gnutls_pubkey_deinit(key);
     if (result < 0 || !atls_spki_curve(ATLS_BYTES(spki, size), &curve))
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 5480 section 2",
-                         "a certificate for a key of P-256 or P-384 was expected, the key is %s "
+                         "expected a certificate for a key of P-256 or P-384, the key is %s "
                          "(%u bits)",
                          kind, bits);
     return atls_spki_decode(ATLS_BYTES(spki, size), keyp);

@@ -247,7 +247,7 @@ int atls_cmw_sniff(struct atls_bytes in, enum atls_serialization *serializationp
         *serializationp = ATLS_CBOR;
     else if (json.size >= 3 && memcmp(json.data, "\xef\xbb\xbf", 3) == 0)
         return atls_fail(ATLS_E_MALFORMED, "RFC 8259 section 8.1",
-                         "a CMW was expected, a byte order mark came in front");
+                         "expected a CMW, came a byte order mark in front");
     else
         return atls_fail(
             ATLS_E_MALFORMED, ATLS_CMW_DEMUX_CLAUSE,

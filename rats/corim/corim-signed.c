@@ -203,13 +203,13 @@ int atls_corim_signed_parse(struct atls_bytes in, struct atls_corim_signed *cori
     if (!e && (atls_cbor_peek(&r) != ATLS_CBOR_TAG || atls_cbor_read_tag(&r, "tag", &tag) ||
                tag != ATLS_TAG_COSE_SIGN1))
         e = atls_fail(ATLS_E_MALFORMED, "draft-ietf-rats-corim section 4.2",
-                      "signed CoRIM: COSE_Sign1 with tag 18 expected");
+                      "signed CoRIM: expected COSE_Sign1 with tag 18");
     if (!e)
         e = atls_cose_sign1_parse(ATLS_BYTES(corim.definite, size), ATLS_COSE_TAG_REQUIRED, SIGNED,
                                   &corim.message);
     if (!e && !atls_bytes_is_text(corim.message.content_type, CONTENT_TYPE))
         e = atls_fail(ATLS_E_UNSUPPORTED, SIGNED,
-                      "signed CoRIM: content type (3) %s expected in the protected header",
+                      "signed CoRIM: expected content type (3) %s in the protected header",
                       CONTENT_TYPE);
     if (!e)
         e = read_origin(&corim);

@@ -30,7 +30,7 @@ static int read_implementation_id(struct atls_cbor_reader *r, struct environment
 
     if (!e && id.size != sizeof(environment->implementation_id))
         e = atls_fail(ATLS_E_MALFORMED, PSA_ENVIRONMENT,
-                      "implementation id: 32 bytes expected, %zu came", id.size);
+                      "implementation id: expected 32 bytes, came %zu", id.size);
     if (e)
         return e;
     memcpy(environment->implementation_id, id.data, id.size);
@@ -45,7 +45,7 @@ static int read_instance_id(struct atls_cbor_reader *r, struct environment *envi
 
     if (!e && (id.size != sizeof(environment->instance_id) || id.data[0] != 1))
         e = atls_fail(ATLS_E_MALFORMED, PSA_ENVIRONMENT,
-                      "instance: a UEID of 33 bytes and type 01 expected, %zu bytes came", id.size);
+                      "instance: expected a UEID of 33 bytes and type 01, came %zu bytes", id.size);
     if (e)
         return e;
     memcpy(environment->instance_id, id.data, id.size);
@@ -99,7 +99,7 @@ static int read_environment(struct atls_cbor_reader *r, struct environment *envi
         return e;
     if (!environment.has_implementation)
         return atls_fail(ATLS_E_MISSING, PSA_ENVIRONMENT,
-                         "CoMID environment: class with an implementation id expected");
+                         "CoMID environment: expected class with an implementation id");
     *environmentp = environment;
     return 0;
 }
@@ -127,7 +127,7 @@ static int read_digest_alg(struct atls_cbor_reader *r, enum atls_hash *hashp)
     }
     return e ? e
              : atls_fail(ATLS_E_UNSUPPORTED, r->clause,
-                         "digest algorithm: sha-256 (1), sha-384 (7) or sha-512 (8) expected");
+                         "digest algorithm: expected sha-256 (1), sha-384 (7) or sha-512 (8)");
 }
 
 static const char *digest_name(enum atls_hash hash)
@@ -147,13 +147,13 @@ static int read_digest(struct atls_cbor_reader *r, struct digest *digestp)
     int e = atls_cbor_read_array(r, "digest", &count);
 
     if (!e && count != 2)
-        return atls_fail(ATLS_E_MALFORMED, r->clause, "digest: [algorithm, value] expected");
+        return atls_fail(ATLS_E_MALFORMED, r->clause, "digest: expected [algorithm, value]");
     if (!e)
         e = read_digest_alg(r, &digestp->hash);
     if (!e)
         e = atls_cbor_read_bytes(r, "digest value", &digestp->value);
     if (!e && digestp->value.size != atls_hash_size(digestp->hash))
-        e = atls_fail(ATLS_E_MALFORMED, r->clause, "digest value: %zu bytes expected, %zu came",
+        e = atls_fail(ATLS_E_MALFORMED, r->clause, "digest value: expected %zu bytes, came %zu",
                       atls_hash_size(digestp->hash), digestp->value.size);
     return e;
 }
@@ -198,12 +198,12 @@ static int read_signer(struct atls_cbor_reader *r, struct atls_bytes *signerp)
 
     if (!e && count != 1)
         return atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES,
-                         "cryptokeys: one signer id expected, %zu came", count);
+                         "cryptokeys: expected one signer id, came %zu", count);
     if (!e)
         e = read_tagged_bytes(r, "signer id", TAG_BYTES, signerp);
     if (!e && signerp->size != 32 && signerp->size != 48 && signerp->size != 64)
         e = atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES,
-                      "signer id: 32, 48 or 64 bytes expected, %zu came", signerp->size);
+                      "signer id: expected 32, 48 or 64 bytes, came %zu", signerp->size);
     return e;
 }
 
@@ -269,17 +269,17 @@ static int finish_measurement(const struct environment *environment, struct meas
                          "reference value: digests are missing");
     e = atls_cbor_read_array(&m->digests, "digests", &count);
     if (!e && !count)
-        e = atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES, "digests: at least one expected");
+        e = atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES, "digests: expected at least one");
     if (!e && count > 1 && !m->name)
         e = atls_fail(ATLS_E_UNSUPPORTED, PSA_REFERENCE_VALUES,
-                      "digests: one expected of a measurement without name (11), %zu came: nothing "
+                      "digests: expected one of a measurement without name (11), came %zu: nothing "
                       "would tell that they are of one component",
                       count);
     while (!e && count--) {
         e = read_digest(&m->digests, &digest);
         if (!e && seen[digest.hash])
             e = atls_fail(ATLS_E_MALFORMED, "draft-ietf-rats-corim section 7.7",
-                          "digests: each algorithm once expected, %s came again",
+                          "digests: expected each algorithm once, came %s again",
                           digest_name(digest.hash));
         seen[digest.hash] = true;
         if (!e)
@@ -295,11 +295,11 @@ static int read_mkey(struct atls_cbor_reader *r)
 
     if (atls_cbor_peek(r) != ATLS_CBOR_TEXT)
         return atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES,
-                         "measurement key: the text \"%s\" expected", MKEY_COMPONENT);
+                         "measurement key: expected the text \"%s\"", MKEY_COMPONENT);
     e = atls_cbor_read_text(r, "measurement key", &text);
     if (!e && !atls_bytes_is_text(text, MKEY_COMPONENT))
         e = atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES,
-                      "measurement key: \"%s\" expected, \"%.*s\" came", MKEY_COMPONENT,
+                      "measurement key: expected \"%s\", came \"%.*s\"", MKEY_COMPONENT,
                       (int)(text.size < 64 ? text.size : 64), (const char *)text.data);
     return e;
 }
@@ -356,13 +356,13 @@ static int open_triple(struct atls_cbor_reader *r, const char *what,
 
     if (!e && count != 2)
         return atls_fail(count == 3 ? ATLS_E_UNSUPPORTED : ATLS_E_MALFORMED, r->clause,
-                         "%s: [environment, items] expected, %zu elements came", what, count);
+                         "%s: expected [environment, items], came %zu elements", what, count);
     if (!e)
         e = read_environment(r, environmentp);
     if (!e)
         e = atls_cbor_read_array(r, what, countp);
     if (!e && !*countp)
-        e = atls_fail(ATLS_E_MALFORMED, r->clause, "%s: at least one item expected", what);
+        e = atls_fail(ATLS_E_MALFORMED, r->clause, "%s: expected at least one item", what);
     return e;
 }
 
@@ -374,7 +374,7 @@ static int read_reference_triple(struct atls_cbor_reader *r, struct atls_corim *
 
     if (!e && environment.has_instance)
         e = atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES,
-                      "reference triple: an environment without instance expected");
+                      "reference triple: expected an environment without instance");
     while (!e && count--)
         e = read_measurement(r, &environment, corim);
     return e;
@@ -390,9 +390,9 @@ static int read_key_triple(struct atls_cbor_reader *r, struct atls_corim *corim)
 
     if (!e && !environment.has_instance)
         e = atls_fail(ATLS_E_MISSING, PSA_ENVIRONMENT,
-                      "attestation key triple: an instance (UEID) expected");
+                      "attestation key triple: expected an instance (UEID)");
     if (!e && count != 1)
-        e = atls_fail(ATLS_E_MALFORMED, PSA_KEYS, "verification keys: one expected, %zu came",
+        e = atls_fail(ATLS_E_MALFORMED, PSA_KEYS, "verification keys: expected one, came %zu",
                       count);
     if (!e)
         e = atls_corim_expect_tag(r, "verification key (PKIX, base64)", TAG_PKIX_KEY);

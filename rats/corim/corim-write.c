@@ -209,9 +209,10 @@ static int check(const struct atls_corim *corim)
     for (size_t i = 0; good && i < corim->trust_anchor_count; i++)
         good = corim->trust_anchors[i].instance_id[0] == 1;
     return good ? 0
-                : atls_fail(-EINVAL, PSA_REFERENCE_VALUES,
-                            "CoRIM: an id, triples, digests of their hash's size, signer ids of "
-                            "32, 48 or 64 bytes and instance ids of type 01 expected");
+                : atls_fail(
+                      -EINVAL, PSA_REFERENCE_VALUES,
+                      "CoRIM: expected an id, triples, digests of their hash's size, signer ids of "
+                      "32, 48 or 64 bytes and instance ids of type 01");
 }
 
 /* Bytes that any CoMID of this size fits: every value of a structure with its heads. */

@@ -45,7 +45,7 @@ int atls_corim_read_text(struct atls_cbor_reader *r, const char *what, char **te
     if (e)
         return e;
     if (!text.size || memchr(text.data, 0, text.size))
-        return atls_fail(ATLS_E_MALFORMED, r->clause, "%s: a text without NUL, not empty, expected",
+        return atls_fail(ATLS_E_MALFORMED, r->clause, "%s: expected a text without NUL, not empty",
                          what);
     copy = strndup((const char *)text.data, text.size);
     if (!copy)
@@ -61,11 +61,11 @@ int atls_corim_expect_tag(struct atls_cbor_reader *r, const char *what, uint64_t
     int e;
 
     if (atls_cbor_peek(r) != ATLS_CBOR_TAG)
-        return atls_fail(ATLS_E_MALFORMED, r->clause, "%s: tag %llu expected, no tag came", what,
+        return atls_fail(ATLS_E_MALFORMED, r->clause, "%s: expected tag %llu, came no tag", what,
                          (unsigned long long)expected);
     e = atls_cbor_read_tag(r, what, &tag);
     if (!e && tag != expected)
-        e = atls_fail(ATLS_E_MALFORMED, r->clause, "%s: tag %llu expected, tag %llu came", what,
+        e = atls_fail(ATLS_E_MALFORMED, r->clause, "%s: expected tag %llu, came tag %llu", what,
                       (unsigned long long)expected, (unsigned long long)tag);
     return e;
 }
@@ -178,8 +178,7 @@ static int read_tags(struct atls_cbor_reader *r, struct atls_corim *corim)
         e = atls_cbor_read_tag(r, "tag of CoRIM", &tag);
         if (!e && tag != TAG_COMID)
             e = atls_fail(ATLS_E_UNSUPPORTED, CORIM,
-                          "CoRIM: CoMID (tag 506) expected, tag %llu "
-                          "came",
+                          "CoRIM: expected CoMID (tag 506), came tag %llu",
                           (unsigned long long)tag);
         if (!e)
             e = atls_cbor_read_bytes(r, "CoMID", &comid);
@@ -201,12 +200,12 @@ static int read_profile(struct atls_cbor_reader *r, struct atls_corim *corim)
         e = atls_cbor_read_tag(r, "profile", &tag);
     }
     if (!e && tag == TAG_OID)
-        return atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: %s expected, an OID came",
+        return atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: expected %s, came an OID",
                          ATLS_CORIM_PSA_PROFILE);
     if (!e)
         e = atls_cbor_read_text(r, "profile", &text);
     if (!e && !atls_bytes_is_text(text, ATLS_CORIM_PSA_PROFILE))
-        e = atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: %s expected, %.*s came",
+        e = atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: expected %s, came %.*s",
                       ATLS_CORIM_PSA_PROFILE, (int)(text.size < 128 ? text.size : 128),
                       (const char *)text.data);
     return e;
@@ -338,7 +337,7 @@ static int read_corim_map(struct atls_cbor_reader *r, struct atls_corim *corim)
     if (e)
         return e;
     if (!has_profile)
-        return atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: %s expected, none came",
+        return atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: expected %s, came none",
                          ATLS_CORIM_PSA_PROFILE);
     return read_tags(&tags, corim);
 }

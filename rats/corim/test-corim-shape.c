@@ -122,10 +122,10 @@ static const struct shape_row {
     /* digests */
     COMID_ROW("an algorithm twice", "7.7",
               TRIPLES("1", "0081" TRIPLE(NAMED("82" SHA256_DIGEST SHA256_DIGEST))), 2,
-              ATLS_E_MALFORMED, "sha-256 came again", 0),
+              ATLS_E_MALFORMED, "came sha-256 again", 0),
     COMID_ROW("an algorithm twice, once by its name", "7.7",
               TRIPLES("1", "0081" TRIPLE(NAMED("82" SHA256_DIGEST "82677368612d323536" B32))), 2,
-              ATLS_E_MALFORMED, "sha-256 came again", 0),
+              ATLS_E_MALFORMED, "came sha-256 again", 0),
     COMID_ROW("two algorithms without a name", "PSA 3.3",
               TRIPLES("1", "0081" TRIPLE(VALUES("82" SHA256_DIGEST SHA256_DIGEST))), 2,
               ATLS_E_UNSUPPORTED, "without name", 0),

@@ -29,7 +29,7 @@ int atls_pem_read_public_key(struct atls_bytes text, struct atls_public_key *key
 
     if (!begin)
         return atls_fail(armour ? ATLS_E_UNSUPPORTED : ATLS_E_MALFORMED, PEM,
-                         "PEM: \"PUBLIC KEY\" expected, %s came",
+                         "PEM: expected \"PUBLIC KEY\", came %s",
                          armour ? "another label" : "none");
     body = begin + strlen(BEGIN);
     end = memmem(body, text.size - (size_t)(body - in), END, strlen(END));
@@ -39,13 +39,13 @@ int atls_pem_read_public_key(struct atls_bytes text, struct atls_public_key *key
         armour < begin ? armour : memmem(body, text.size - (size_t)(body - in), "-----BEGIN ", 11);
     if (other)
         return atls_fail(ATLS_E_MALFORMED, PEM,
-                         "PEM: one block expected, a second one came at byte %zu",
+                         "PEM: expected one block, came a second one at byte %zu",
                          (size_t)(other == armour ? begin - in : other - in));
     for (; body < end; body++) {
         if (isspace((unsigned char)*body))
             continue;
         if (used == sizeof(base64))
-            return atls_fail(ATLS_E_LIMIT, PEM, "PEM: at most %zu characters expected",
+            return atls_fail(ATLS_E_LIMIT, PEM, "PEM: expected at most %zu characters",
                              sizeof(base64));
         base64[used++] = *body;
     }

@@ -133,9 +133,10 @@ int atls_ear_write(const struct atls_ear *ear, const json_t *signer_jwk, char **
     int result;
 
     if (!is_complete(ear))
-        return atls_fail(-EINVAL, "draft-ietf-rats-ear-03 section 3",
-                         "EAR: verifier id, iat, a submod with a name, 8 to 64 bytes of nonce and "
-                         "trust claims from -128 to 127 expected");
+        return atls_fail(
+            -EINVAL, "draft-ietf-rats-ear-03 section 3",
+            "EAR: expected verifier id, iat, a submod with a name, 8 to 64 bytes of nonce and "
+            "trust claims from -128 to 127");
     claims = json_object();
     if (claims && add_claims(claims, ear, &atls_ear_names[ear->dialect]))
         result = atls_jws_sign(claims, signer_jwk, jwtp);

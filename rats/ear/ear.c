@@ -221,19 +221,19 @@ static int read_nonce(const json_t *claims, struct atls_ear *ear)
     if (!value)
         return 0;
     if (json_is_array(value))
-        return atls_fail(ATLS_E_UNSUPPORTED, EAT_NONCE, "EAR eat_nonce: a single nonce expected");
+        return atls_fail(ATLS_E_UNSUPPORTED, EAT_NONCE, "EAR eat_nonce: expected a single nonce");
     if (!json_is_string(value))
-        return atls_fail(ATLS_E_MALFORMED, EAT_NONCE, "EAR eat_nonce: a string expected");
+        return atls_fail(ATLS_E_MALFORMED, EAT_NONCE, "EAR eat_nonce: expected a string");
     text = atls_json_bytes(value);
     result = atls_base64_decode(text.size && text.data[text.size - 1] == '=' ? ATLS_BASE64URL_PADDED
                                                                              : ATLS_BASE64URL,
                                 text, &ear->nonce, &ear->nonce_size);
     if (result)
         return result < 0 ? result
-                          : atls_fail(result, EAT_NONCE, "EAR eat_nonce: base64url expected");
+                          : atls_fail(result, EAT_NONCE, "EAR eat_nonce: expected base64url");
     if (ear->nonce_size < 8 || ear->nonce_size > 64)
         return atls_fail(ATLS_E_MALFORMED, EAT_NONCE,
-                         "EAR eat_nonce: 8 to 64 bytes expected, %zu came", ear->nonce_size);
+                         "EAR eat_nonce: expected 8 to 64 bytes, came %zu", ear->nonce_size);
     return 0;
 }
 
@@ -254,7 +254,7 @@ static int read_status(const json_t *object, const char *name, enum atls_tier *s
         }
     }
     return atls_fail(ATLS_E_MALFORMED, EAR,
-                     "EAR %s: none, affirming, warning or contraindicated expected, %.32s came",
+                     "EAR %s: expected none, affirming, warning or contraindicated, came %.32s",
                      name, text ? text : "another value");
 }
 
@@ -274,7 +274,7 @@ static int read_trust_vector(const json_t *submod, const char *name,
     if (!vector)
         return 0;
     if (!json_is_object(vector))
-        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR %s: an object expected", name);
+        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR %s: expected an object", name);
     json_object_foreach(vector, key, value)
     {
         size_t i = 0;
@@ -286,7 +286,7 @@ static int read_trust_vector(const json_t *submod, const char *name,
         if (!json_is_integer(value) || json_integer_value(value) < -128 ||
             json_integer_value(value) > 127)
             return atls_fail(ATLS_E_MALFORMED, AR4SI,
-                             "EAR %s.%s: an integer from -128 to 127 expected", name, key);
+                             "EAR %s.%s: expected an integer from -128 to 127", name, key);
         submodp->has_claim[i] = true;
         submodp->trust_vector[i] = (int)json_integer_value(value);
     }
@@ -303,7 +303,7 @@ static int read_policy_id(const json_t *submod, const struct atls_ear_names *nam
         return 0;
     if (names->policy_ids_are_array) {
         if (!json_is_array(value) || !json_array_size(value))
-            return atls_fail(ATLS_E_MALFORMED, EAR, "EAR %s: an array of strings expected",
+            return atls_fail(ATLS_E_MALFORMED, EAR, "EAR %s: expected an array of strings",
                              names->policy_id);
         value = json_array_get(value, 0);
     }
@@ -323,14 +323,14 @@ static int read_key(const json_t *submod, const struct atls_ear_names *names,
     if (!value)
         return 0;
     if (!json_is_object(value))
-        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR %s: an object expected",
+        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR %s: expected an object",
                          names->key_attestation);
     if (!json_is_string(akpub))
         return atls_fail(akpub ? ATLS_E_MALFORMED : ATLS_E_MISSING, EAR,
-                         "EAR %s: akpub, a string, expected", names->key_attestation);
+                         "EAR %s: expected akpub, a string", names->key_attestation);
     result = atls_base64_decode(ATLS_BASE64_ANY, atls_json_bytes(akpub), &spki, &size);
     if (result)
-        return result < 0 ? result : atls_fail(result, EAR, "EAR akpub: base64url expected");
+        return result < 0 ? result : atls_fail(result, EAR, "EAR akpub: expected base64url");
     result = atls_spki_decode(ATLS_BYTES(spki, size), &submodp->key);
     free(spki);
     submodp->has_key = !result;
@@ -342,7 +342,7 @@ static int read_object(const json_t *submod, const char *name, json_t **objectp)
     json_t *value = json_object_get(submod, name);
 
     if (value && !json_is_object(value))
-        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR %s: an object expected", name);
+        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR %s: expected an object", name);
     *objectp = json_incref(value);
     return 0;
 }
@@ -353,7 +353,7 @@ static int read_submod(const char *name, const json_t *json, const struct atls_e
     int result;
 
     if (!json_is_object(json))
-        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR submod %.64s: an object expected", name);
+        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR submod %.64s: expected an object", name);
     submod->name = strdup(name);
     if (!submod->name)
         return no_memory();
@@ -380,7 +380,7 @@ static int read_submods(const json_t *claims, const struct atls_ear_names *names
 
     if (!json_is_object(submods) || !json_object_size(submods))
         return atls_fail(submods ? ATLS_E_MALFORMED : ATLS_E_MISSING, EAR,
-                         "EAR submods: an object with at least one member expected");
+                         "EAR submods: expected an object with at least one member");
     ear->submods = calloc(json_object_size(submods), sizeof(*ear->submods));
     if (!ear->submods)
         return no_memory();
@@ -399,14 +399,14 @@ static int read_profile(const json_t *claims, enum atls_ear_dialect *dialectp)
 
     if (!json_is_string(profile))
         return atls_fail(profile ? ATLS_E_MALFORMED : ATLS_E_MISSING, EAR,
-                         "EAR: eat_profile, a string, expected");
+                         "EAR: expected eat_profile, a string");
     for (int i = ATLS_EAR_VERAISON; i <= ATLS_EAR_DRAFT_03; i++) {
         if (atls_json_is(profile, atls_ear_names[i].profile)) {
             *dialectp = i;
             return 0;
         }
     }
-    return atls_fail(ATLS_E_UNSUPPORTED, EAR, "EAR eat_profile: %s or %s expected, %.64s came",
+    return atls_fail(ATLS_E_UNSUPPORTED, EAR, "EAR eat_profile: expected %s or %s, came %.64s",
                      atls_ear_names[0].profile, atls_ear_names[1].profile,
                      json_string_value(profile));
 }
@@ -418,8 +418,8 @@ static int read_verifier_id(const json_t *claims, const struct atls_ear_names *n
     int result;
 
     if (!json_is_object(id))
-        return atls_fail(id ? ATLS_E_MALFORMED : ATLS_E_MISSING, EAR,
-                         "EAR: %s, an object, expected", names->verifier_id);
+        return atls_fail(id ? ATLS_E_MALFORMED : ATLS_E_MISSING, EAR, "EAR: expected %s, an object",
+                         names->verifier_id);
     result = read_text(id, "developer", true, &ear->developer);
     return result ? result : read_text(id, "build", true, &ear->build);
 }
@@ -447,7 +447,7 @@ int atls_ear_parse_claims(const json_t *claims, struct atls_ear *earp)
     int result;
 
     if (!json_is_object(claims))
-        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR: a JSON object expected");
+        return atls_fail(ATLS_E_MALFORMED, EAR, "EAR: expected a JSON object");
     result = read_profile(claims, &ear.dialect);
     if (result)
         return result;

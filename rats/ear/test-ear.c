@@ -375,14 +375,14 @@ static void test_compact_form(void **state)
         {".", "part 1 of 3 is empty"},
         {"..", "part 1 of 3 is empty"},
         {"a.b", "three parts"},
-        {"a.b.c", "protected header: base64url"},
+        {"a.b.c", "protected header: expected base64url"},
         {"e30.e30", "three parts"},
         {"e30..AAAA", "part 2 of 3 is empty"},
         {".e30.AAAA", "part 1 of 3 is empty"},
         {"e30..", "part 2 of 3 is empty"},
-        {"e30 .e30.AAAA", "protected header: base64url"},
-        {"e30.e30=.AAAA", "payload: base64url"},
-        {"e30.e30.A+AA", "signature: base64url"},
+        {"e30 .e30.AAAA", "protected header: expected base64url"},
+        {"e30.e30=.AAAA", "payload: expected base64url"},
+        {"e30.e30.A+AA", "signature: expected base64url"},
         {"e30.e30.AAAA.x", "three parts"},
     };
     char *large = malloc(ATLS_JWS_MAX_SIZE + 2);

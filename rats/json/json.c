@@ -30,7 +30,7 @@ static int explain(const char *what, const char *once, const json_error_t *error
         return atls_fail(ATLS_E_MALFORMED, once, "%s, at byte %d: expected each member once: %s",
                          what, error->position, error->text);
     default:
-        return atls_fail(ATLS_E_MALFORMED, "RFC 8259", "%s: JSON expected, at byte %d: %s", what,
+        return atls_fail(ATLS_E_MALFORMED, "RFC 8259", "%s: expected JSON, at byte %d: %s", what,
                          error->position, error->text);
     }
 }
@@ -41,7 +41,7 @@ int atls_json_load(struct atls_bytes text, const char *what, const char *once, j
     json_error_t error;
 
     if (text.size > ATLS_JSON_MAX_SIZE)
-        return atls_fail(ATLS_E_LIMIT, NULL, "%s: at most %u bytes expected, %zu came", what,
+        return atls_fail(ATLS_E_LIMIT, NULL, "%s: expected at most %u bytes, came %zu", what,
                          ATLS_JSON_MAX_SIZE, text.size);
     if (text.size >= sizeof mark && memcmp(text.data, mark, sizeof mark) == 0)
         return atls_fail(ATLS_E_MALFORMED, "RFC 8259 section 8.1",
@@ -63,7 +63,7 @@ int atls_json_object(struct atls_bytes text, const char *what, json_t **objectp)
         return result;
     if (!json_is_object(json)) {
         json_decref(json);
-        return atls_fail(ATLS_E_MALFORMED, "RFC 8259 section 4", "%s: a JSON object expected",
+        return atls_fail(ATLS_E_MALFORMED, "RFC 8259 section 4", "%s: expected a JSON object",
                          what);
     }
     *objectp = json;

@@ -32,7 +32,7 @@ static int decode_part(struct atls_bytes part, const char *what, json_t **object
     if (result)
         return result < 0
                    ? result
-                   : atls_fail(result, JWS, "JWS %s: base64url without padding expected", what);
+                   : atls_fail(result, JWS, "JWS %s: expected base64url without padding", what);
     result = atls_json_object(ATLS_BYTES(data, size), what, objectp);
     free(data);
     return result;
@@ -48,7 +48,7 @@ static int check_signature_part(struct atls_bytes part)
         free(data);
     return result <= 0
                ? result
-               : atls_fail(result, JWS, "JWS signature: base64url without padding expected");
+               : atls_fail(result, JWS, "JWS signature: expected base64url without padding");
 }
 
 int atls_jws_parse(struct atls_bytes jwt, struct atls_jws *jwsp)
@@ -58,12 +58,12 @@ int atls_jws_parse(struct atls_bytes jwt, struct atls_jws *jwsp)
     int result;
 
     if (rest.size > ATLS_JWS_MAX_SIZE)
-        return atls_fail(ATLS_E_LIMIT, NULL, "JWS: at most %u bytes expected, %zu came",
+        return atls_fail(ATLS_E_LIMIT, NULL, "JWS: expected at most %u bytes, came %zu",
                          ATLS_JWS_MAX_SIZE, rest.size);
     for (unsigned i = 0; i < 3; i++) {
         const uint8_t *dot = rest.size ? memchr(rest.data, '.', rest.size) : NULL;
         if ((i < 2) != (dot != NULL))
-            return atls_fail(ATLS_E_MALFORMED, JWS, "JWS: three parts with two dots expected");
+            return atls_fail(ATLS_E_MALFORMED, JWS, "JWS: expected three parts with two dots");
         part[i] = ATLS_BYTES(rest.data, dot ? (size_t)(dot - rest.data) : rest.size);
         if (!part[i].size && i < 2)
             return atls_fail(ATLS_E_MALFORMED, JWS, "JWS: part %u of 3 is empty", i + 1);
@@ -188,7 +188,7 @@ static int check_header(const struct atls_jws *jws, const struct atls_public_key
     for (i = 0; i < 2 && strcmp(alg, curves[i].alg) != 0; i++)
         ;
     if (i == 2)
-        return atls_fail(ATLS_E_UNSUPPORTED, JWA, "JWS alg: ES256 or ES384 expected, %.32s came",
+        return atls_fail(ATLS_E_UNSUPPORTED, JWA, "JWS alg: expected ES256 or ES384, came %.32s",
                          alg);
     if (curves[i].curve != key->curve)
         return atls_fail(ATLS_E_SIGNATURE, "RFC 7518 section 3.4",
@@ -288,7 +288,7 @@ int atls_jws_sign_as(struct atls_bytes payload, const char *name, const char *va
 
     if (atls_jwk_to_public_key(signer_jwk, &key.public_key) ||
         read_coordinate(signer_jwk, "d", key.public_key.curve, key.d))
-        return atls_fail(-EINVAL, JWK, "JWS: a private EC key on P-256 or P-384 expected");
+        return atls_fail(-EINVAL, JWK, "JWS: expected a private EC key on P-256 or P-384");
     json_t *fields =
         json_pack("{s:s, s:s}", "alg", curves[key.public_key.curve == ATLS_P384].alg, name, value);
     if (fields) {
@@ -332,11 +332,11 @@ static int read_coordinate(const json_t *jwk, const char *name, enum atls_curve 
     if (result)
         return result < 0
                    ? result
-                   : atls_fail(result, JWK, "JWK %s: base64url without padding expected", name);
+                   : atls_fail(result, JWK, "JWK %s: expected base64url without padding", name);
     if (size == atls_curve_size(curve))
         memcpy(coordinatep, data, size);
     else
-        result = atls_fail(ATLS_E_MALFORMED, JWK, "JWK %s: %zu bytes expected, %zu came", name,
+        result = atls_fail(ATLS_E_MALFORMED, JWK, "JWK %s: expected %zu bytes, came %zu", name,
                            atls_curve_size(curve), size);
     free(data);
     return result;
@@ -353,11 +353,11 @@ int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp)
     if (!kty)
         return atls_fail(ATLS_E_MALFORMED, "RFC 7517 section 4.1", "JWK: kty is missing");
     if (strcmp(kty, "EC") != 0)
-        return atls_fail(ATLS_E_UNSUPPORTED, JWK, "JWK kty: EC expected, %.32s came", kty);
+        return atls_fail(ATLS_E_UNSUPPORTED, JWK, "JWK kty: expected EC, came %.32s", kty);
     for (i = 0; crv && i < 2 && strcmp(crv, curves[i].crv) != 0; i++)
         ;
     if (!crv || i == 2)
-        return atls_fail(ATLS_E_UNSUPPORTED, JWK, "JWK crv: P-256 or P-384 expected, %.32s came",
+        return atls_fail(ATLS_E_UNSUPPORTED, JWK, "JWK crv: expected P-256 or P-384, came %.32s",
                          crv ? crv : "nothing");
     key.curve = curves[i].curve;
     result = read_coordinate(jwk, "x", key.curve, key.x);

@@ -15,7 +15,7 @@ int atls_prototype_bundle_split(struct atls_bytes bundle, struct atls_bytes *kat
     int result = atls_cursor_u8(&c, "version of the bundle", &version);
 
     if (!result && version != ATLS_PROTOTYPE_VERSION)
-        result = atls_fail(ATLS_E_MALFORMED, CLAUSE, "a bundle of version %d was expected, came %u",
+        result = atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected a bundle of version %d, came %u",
                            ATLS_PROTOTYPE_VERSION, version);
     if (!result)
         result = atls_cursor_vector(&c, "KAT", 2, 1, UINT16_MAX, &kat);

@@ -146,7 +146,7 @@ int bench_fleet_main(int argc, char **argv)
     int result = bench_mode_parse(options.mode, &fleet.mode);
     if (result == 0 && (!fleet.mode.profile || !fleet.mode.attested[ATLS_CLIENT] ||
                         fleet.mode.attested[ATLS_SERVER]))
-        result = atls_fail(-EINVAL, NULL, "--mode %s: a mode with the client attested was expected",
+        result = atls_fail(-EINVAL, NULL, "--mode %s: expected a mode with the client attested",
                            options.mode);
     if (result == 0)
         result = bench_world_open(NULL, &fleet.world);

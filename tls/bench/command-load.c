@@ -104,7 +104,7 @@ static int choose_port(const char *address, struct sockaddr_in *addressp)
     socklen_t size = sizeof *addressp;
     *addressp = (struct sockaddr_in){.sin_family = AF_INET};
     if (inet_pton(AF_INET, address, &addressp->sin_addr) != 1)
-        return atls_fail(-EINVAL, NULL, "--address %s: an IPv4 address was expected", address);
+        return atls_fail(-EINVAL, NULL, "--address %s: expected an IPv4 address", address);
     int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int result = probe >= 0 && bind(probe, (struct sockaddr *)addressp, sizeof *addressp) == 0 &&
                          getsockname(probe, (struct sockaddr *)addressp, &size) == 0
@@ -332,9 +332,8 @@ int bench_load_main(int argc, char **argv)
     raise_limit();
     int result = bench_mode_parse(load.mode_name, &load.mode);
     if (result == 0 && !load.mode.profile && load.mode.mutual)
-        result =
-            atls_fail(-EINVAL, NULL, "--mode %s: plain/server or an attested mode was expected",
-                      load.mode_name);
+        result = atls_fail(-EINVAL, NULL, "--mode %s: expected plain/server or an attested mode",
+                           load.mode_name);
     if (!load.mode.profile) /* the same endpoint, in no role: nothing is negotiated */
         load.mode.profile = &atls_profile_ta_07;
     if (result == 0)

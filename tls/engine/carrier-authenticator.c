@@ -191,7 +191,7 @@ static int line_received(struct atls_session *s, struct atls_bytes line)
         return session_fail(s, "application-data-early", -1, NULL,
                             "application data came before attestation was complete");
     if (x->line_received)
-        return unexpected(s, "one line was expected, another one came");
+        return unexpected(s, "expected one line, came another one");
     x->line_received = true;
     report_line(s, "received", (const char *)line.data, line.size);
     return 0;

@@ -130,7 +130,7 @@ int session_bind_self(struct atls_session *s, struct binder *binderp)
     struct atls_public_key leaf;
     if (party->chain_size == 0)
         return atls_fail(ATLS_E_MISSING, party->profile->clause,
-                         "an X.509 certificate for the identity key was expected, there is none");
+                         "expected an X.509 certificate for the identity key, came none");
     int code = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, &size);
     if (code < 0)
         return atls_fail(ATLS_E_UNSUPPORTED, NULL, "the leaf's key: %s", gnutls_strerror(code));
@@ -277,7 +277,7 @@ static int find_payload(struct atls_session *s, struct atls_bytes *payloadp)
         if (list[i].entry != 0)
             return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
                                 s->party->profile->clause,
-                                "the extension was expected in the first CertificateEntry only, "
+                                "expected the extension in the first CertificateEntry only, "
                                 "it came in another one");
     if (count > 1)
         return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,

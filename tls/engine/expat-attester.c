@@ -311,8 +311,7 @@ int expat_requested(struct atls_session *s, struct atls_bytes request)
                           &data) == 0;
     if (asked && data.size > 0 && party->as_attester.model_count > 0) {
         atls_fail(ATLS_E_MALFORMED, DRAFT "section 3.1",
-                  "cmw_attestation of a request was expected to be empty, it has %zu bytes",
-                  data.size);
+                  "cmw_attestation of a request: expected no bytes, came %zu", data.size);
         return session_fail(s, "malformed-extension", -1, NULL, NULL);
     }
     if (parsed.context.size > 0)

@@ -249,10 +249,10 @@ static int judge_entries(struct atls_session *s, const struct atls_ea_authentica
     int result = atls_ea_leaf_extension(
         a, party->code_points.value[party->profile->entry_extension], &payload);
     if (result == ATLS_E_MALFORMED)
-        return session_fail(
-            s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER, DRAFT "section 3",
-            "cmw_attestation was expected in the first CertificateEntry only, it is "
-            "in another one");
+        return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
+                            DRAFT "section 3",
+                            "expected cmw_attestation in the first CertificateEntry only, it is "
+                            "in another one");
     int chain = verify_chain(s, a);
     if (chain != 0)
         return chain;

@@ -40,7 +40,7 @@ static int leaf_key(const struct atls_party *party, struct atls_public_key *keyp
     int result = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, &size);
     if (result < 0)
         return atls_fail(ATLS_E_UNSUPPORTED, NULL,
-                         "a certificate for a key of P-256 or P-384 was expected: %s",
+                         "expected a certificate for a key of P-256 or P-384: %s",
                          gnutls_strerror(result));
     return atls_spki_decode(ATLS_BYTES(spki, size), keyp);
 }
@@ -111,7 +111,7 @@ static int load_trust_anchors(struct atls_party *party, const char *path)
         gnutls_certificate_set_x509_trust_mem(party->credentials, &pem, GNUTLS_X509_FMT_PEM);
     free(pem.data);
     if (count <= 0)
-        return atls_fail(ATLS_E_MALFORMED, NULL, "%s: trust anchors in PEM were expected: %s", path,
+        return atls_fail(ATLS_E_MALFORMED, NULL, "%s: expected trust anchors in PEM: %s", path,
                          gnutls_strerror(count));
     party->has_trust_anchors = true;
     return 0;

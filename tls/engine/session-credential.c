@@ -262,7 +262,7 @@ static int plain_received(struct atls_session *s, struct atls_bytes message)
                             "RFC 8446 section 4.4.2.4", "the Certificate is empty");
     if (certificate.first.data[0] != 0x30)
         return session_fail(s, "certificate-untrusted", -1, NULL,
-                            "an X.509 certificate was expected, as no attestation was negotiated; "
+                            "expected an X.509 certificate, as no attestation was negotiated; "
                             "something else came");
     return 0;
 }

@@ -77,7 +77,7 @@ int session_strict_hook(struct atls_session *s, unsigned type, unsigned when, un
     case COMPRESSED_CERTIFICATE: /* compress_certificate is never offered here */
         return session_fail(s, "protocol-error", ATLS_ALERT_UNEXPECTED_MESSAGE,
                             "RFC 8879 section 4",
-                            "a Certificate was expected, as compress_certificate was not offered; "
+                            "expected a Certificate, as compress_certificate was not offered; "
                             "a CompressedCertificate came");
     case GNUTLS_HANDSHAKE_NEW_SESSION_TICKET:
         return s->party->side == ATLS_CLIENT ? check_ticket(s, message) : 0;

@@ -363,7 +363,7 @@ static enum atls_want receive_line(struct atls_session *s)
             return ATLS_WANT_WRITE;
         }
         if (s->line.size == sizeof s->line.text) {
-            session_fail(s, "internal", -1, "", "a line of at most 4095 bytes was expected");
+            session_fail(s, "internal", -1, "", "expected a line of at most 4095 bytes");
             return session_send_alert(s);
         }
     }

@@ -24,7 +24,7 @@ static int add_address(gnutls_x509_crq_t crq, const char *text)
                     : inet_pton(AF_INET6, text, address) == 1 ? 16
                                                               : 0;
     if (size == 0)
-        return atls_fail(-EINVAL, "RFC 5280 section 4.2.1.6", "an IP address was expected, not %s",
+        return atls_fail(-EINVAL, "RFC 5280 section 4.2.1.6", "expected an IP address, came %s",
                          text);
     int result = gnutls_x509_crq_set_subject_alt_name(crq, GNUTLS_SAN_IPADDRESS, address, size,
                                                       GNUTLS_FSAN_APPEND);

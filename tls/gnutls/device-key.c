@@ -26,7 +26,7 @@ int atls_device_key_parse(const char *spec, uint32_t *handlep)
 {
     uint64_t handle;
     if (!atls_device_key_named(spec))
-        return atls_fail(-EINVAL, NULL, "device:HANDLE was expected, not %s", spec);
+        return atls_fail(-EINVAL, NULL, "expected device:HANDLE, came %s", spec);
     int result = atls_parse_number(spec + strlen(ATLS_DEVICE_KEY_PREFIX), "a key's handle", 1,
                                    UINT32_MAX, &handle);
     if (result == 0)

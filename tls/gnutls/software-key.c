@@ -109,7 +109,7 @@ int atls_software_key_public(gnutls_privkey_t key, struct atls_public_key *publi
         result = gnutls_pubkey_export(pubkey, GNUTLS_X509_FMT_DER, spki, &size);
     gnutls_pubkey_deinit(pubkey);
     if (result < 0)
-        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "a key of P-256 or P-384 was expected: %s",
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "expected a key of P-256 or P-384: %s",
                          gnutls_strerror(result));
     return atls_spki_decode(ATLS_BYTES(spki, size), publicp);
 }

@@ -118,7 +118,7 @@ static int read_offer(const struct atls_profile *profile, enum atls_code_point p
         result = read_schemes(profile, of_client, &offers[ATLS_CLIENT]);
     if (result == 0 && empty(&offers[ATLS_CLIENT]) && empty(&offers[ATLS_SERVER]))
         result = atls_fail(ATLS_E_UNSUPPORTED, DRAFT_06 "section 7.2",
-                           "at least one attestation scheme was expected, both lists are empty");
+                           "expected at least one attestation scheme, both lists are empty");
     return result;
 }
 

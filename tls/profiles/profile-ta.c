@@ -107,16 +107,16 @@ int atls_four_find_credential(const struct atls_profile *profile, struct atls_by
     if (certificate.entry_count == 0 ||
         (certificate.entry_count == 1 && certificate.first.size == 0))
         return atls_fail(ATLS_E_MISSING, profile->clause,
-                         "%s was expected in the Certificate, which is empty",
+                         "expected %s in the Certificate, which is empty",
                          profile->limits ? profile->limits->credential : "a CMW");
     if (certificate.entry_count > 1)
         return atls_fail(ATLS_E_MALFORMED, profile->clause,
-                         "one CertificateEntry with %s was expected, %zu entries came",
+                         "expected one CertificateEntry with %s, came %zu entries",
                          profile->limits ? profile->limits->credential : "a CMW",
                          certificate.entry_count);
     if (certificate.has_extensions)
         return atls_fail(ATLS_E_MALFORMED, profile->clause,
-                         "a CertificateEntry without extensions was expected");
+                         "expected a CertificateEntry without extensions");
     *cmwp = certificate.first;
     *atp = certificate.first_at;
     return 0;

@@ -14,7 +14,7 @@ const struct atls_profile *const atls_profiles[] = {ATLS_CONTRACT_PROFILES(LISTE
 
 const struct atls_profile *atls_profile_by_name(const char *name)
 {
-    for (size_t i = 0; atls_profiles[i] != NULL; i++)
+    for (size_t i = 0; atls_profiles[i]; i++)
         if (strcmp(atls_profiles[i]->name, name) == 0)
             return atls_profiles[i];
     return NULL;

@@ -27,7 +27,7 @@ static unsigned *member(struct atls_variants *variants, size_t i)
 
 static int set(struct atls_variants *variants, size_t i, const char *reading)
 {
-    for (unsigned r = 0; table[i].readings[r] != NULL; r++)
+    for (unsigned r = 0; table[i].readings[r]; r++)
         if (strcmp(table[i].readings[r], reading) == 0) {
             *member(variants, i) = r;
             return 0;
@@ -50,7 +50,7 @@ int atls_variants_check(const struct atls_variants *variants, const char *profil
     struct atls_variants copy = *variants;
     for (size_t i = 0; i < COUNT; i++) {
         bool open = false;
-        for (size_t p = 0; table[i].profiles[p] != NULL; p++)
+        for (size_t p = 0; table[i].profiles[p]; p++)
             open = open || strcmp(table[i].profiles[p], profile) == 0;
         if (!open && *member(&copy, i) != 0)
             return atls_fail(ATLS_E_UNSUPPORTED, NULL, "%s (%s) is no question in profile %s",
@@ -61,7 +61,7 @@ int atls_variants_check(const struct atls_variants *variants, const char *profil
 
 static void list(FILE *out, const char *const *words, const char *separator)
 {
-    for (size_t i = 0; words[i] != NULL; i++)
+    for (size_t i = 0; words[i]; i++)
         fprintf(out, "%s%s", i > 0 ? separator : "", words[i]);
 }
 

@@ -138,7 +138,7 @@ static const struct argp_option of_server[] = {
 /* The place of VALUE among WORDS; what is none of them is not supported. */
 static int word(const char *what, const char *value, const char *const *words)
 {
-    for (int i = 0; words[i] != NULL; i++)
+    for (int i = 0; words[i]; i++)
         if (strcmp(words[i], value) == 0)
             return i;
     atls_program_unsupported(what, value);
@@ -195,7 +195,7 @@ static bool split(struct atls_options *options, const char *text, int separator,
 static void address(struct argp_state *state, struct atls_options *options, const char *text)
 {
     if (!split(options, text, ':', true, &options->host, &options->port))
-        argp_error(state, "HOST:PORT was expected, not %s", text);
+        argp_error(state, "expected HOST:PORT, came %s", text);
     number(state, "port", options->port, options->side == ATLS_CLIENT, 65535);
     size_t size = strlen(options->host);
     if (options->host[0] == '[' && options->host[size - 1] == ']') { /* IPv6 */
@@ -219,7 +219,7 @@ static void trusted_verifier(struct argp_state *state, struct atls_options *opti
     char *id = NULL, *source = NULL;
     if (options->trusted_count == ATLS_LISTED_MAX ||
         !split(options, text, '=', false, &id, &source))
-        argp_error(state, "--trust-verifier: ID=SOURCE was expected, at most %d times",
+        argp_error(state, "--trust-verifier: expected ID=SOURCE, at most %d times",
                    ATLS_LISTED_MAX);
     options->trusted[options->trusted_count++] =
         (struct atls_trusted_verifier){.id = id, .source = source};
@@ -228,7 +228,7 @@ static void trusted_verifier(struct argp_state *state, struct atls_options *opti
 static void audience(struct argp_state *state, struct atls_options *options, const char *name)
 {
     if (options->audience_count == ATLS_LISTED_MAX || *name == '\0')
-        argp_error(state, "--audience: a name was expected, at most %d times", ATLS_LISTED_MAX);
+        argp_error(state, "--audience: expected a name, at most %d times", ATLS_LISTED_MAX);
     options->audience[options->audience_count++] = name;
 }
 

@@ -122,7 +122,7 @@ static int build_block(const struct atls_entry_extension *extensions, size_t cou
         size_t one = extensions[i].payload.size + (extensions[i].raw ? 0 : 4);
         if (extensions[i].payload.size > most || one > most - size)
             return atls_fail(ATLS_E_LIMIT, "RFC 8446 section 4.2",
-                             "an extension block of at most %zu bytes was expected", most);
+                             "expected an extension block of at most %zu bytes", most);
         size += one;
     }
     if (!any)
@@ -447,7 +447,7 @@ int atls_entry_shim_verify(struct atls_entry_shim *shim, gnutls_x509_trust_list_
     unsigned size = 0, status = 0;
     int result = m->chain_count > 0 ? 0
                                     : atls_fail(ATLS_E_MISSING, CERTIFICATE_CLAUSE,
-                                                "a certificate was expected, none came");
+                                                "expected a certificate, came none");
     while (result == 0 && size < m->chain_count) {
         gnutls_datum_t der = {(unsigned char *)(uintptr_t)m->chain[size].data,
                               (unsigned)m->chain[size].size};

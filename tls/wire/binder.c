@@ -143,8 +143,9 @@ int atls_variant_parse(enum atls_variant variant, const char *name, unsigned *va
             *valuep = i;
             return 0;
         }
-    return atls_fail(ATLS_E_UNSUPPORTED, NULL, "no such reading as \"%s\"; expected %s or another",
-                     name, atls_variant_name(variant, 0));
+    return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                     "expected no such reading as \"%s\"; expected %s or another", name,
+                     atls_variant_name(variant, 0));
 }
 
 static int check_range(const char *what, struct atls_bytes bytes, size_t least, size_t most)

@@ -151,6 +151,6 @@ int atls_certificate_synthesize(const struct atls_public_key *key, uint8_t *der,
             return 0;
         }
     return atls_fail(ATLS_E_LIMIT, NULL,
-                     "no certificate of %zu bytes can stand for the key: %d to %d were expected",
-                     size, ATLS_SYNTHETIC_CERTIFICATE_MIN, CERTIFICATE_MAX);
+                     "no certificate of %zu bytes can stand for the key: expected %d to %d", size,
+                     ATLS_SYNTHETIC_CERTIFICATE_MIN, CERTIFICATE_MAX);
 }

@@ -64,7 +64,7 @@ static int number_of(const char *name, const json_t *value, uint64_t *numberp)
         atls_parse_number(json_string_value(value), name, 0, UINT16_MAX, numberp) == 0)
         return 0;
     return atls_fail(ATLS_E_LIMIT, NULL,
-                     "code point %s: a number from 0 to 65535 or a text of one was expected", name);
+                     "code point %s: expected a number from 0 to 65535 or a text of one", name);
 }
 
 static int set(struct atls_code_points *points, const char *name, const json_t *value)
@@ -113,7 +113,7 @@ int atls_code_points_override(struct atls_code_points *points, struct atls_bytes
     struct atls_code_points changed = *points;
     int result = 0;
     if (!json_is_object(root))
-        result = atls_fail(ATLS_E_MALFORMED, NULL, "code points: a JSON object was expected");
+        result = atls_fail(ATLS_E_MALFORMED, NULL, "code points: expected a JSON object");
     const char *name;
     json_t *value;
     json_object_foreach(root, name, value) if (result == 0) result = set(&changed, name, value);

@@ -31,12 +31,11 @@ int atls_frame_read(struct atls_bytes in, struct atls_frame *framep, size_t *use
     if (result != 0)
         return result;
     if (type < ATLS_FRAME_REQUEST || type > ATLS_FRAME_ALERT)
-        return atls_fail(ATLS_E_MALFORMED, CLAUSE, "a frame of type 1 to 5 was expected, came %u",
+        return atls_fail(ATLS_E_MALFORMED, CLAUSE, "expected a frame of type 1 to 5, came %u",
                          type);
     if (size < bounds[type].least || size > bounds[type].most)
-        return atls_fail(ATLS_E_MALFORMED, CLAUSE,
-                         "frame %s: %u to %u bytes were expected, came %u", bounds[type].name,
-                         bounds[type].least, bounds[type].most, size);
+        return atls_fail(ATLS_E_MALFORMED, CLAUSE, "frame %s: expected %u to %u bytes, came %u",
+                         bounds[type].name, bounds[type].least, bounds[type].most, size);
     if (c.left < size)
         return atls_fail(ATLS_E_AGAIN, CLAUSE, "a frame is not whole yet");
     result = atls_cursor_take(&c, "frame body", size, &body);

@@ -171,7 +171,7 @@ int atls_negotiate_check(const struct atls_offer *offer, const struct atls_selec
     bool found = false;
     if (selection->has_evidence && selection->has_result)
         return atls_fail(ATLS_E_MISMATCH, DRAFT "section 8",
-                         "evidence or a result was expected of one attester, both were selected");
+                         "expected evidence or a result of one attester, both were selected");
     if (selection->has_evidence) {
         for (size_t i = 0; i < offer->evidence.count && !found; i++)
             found = atls_evidence_type_equal(&offer->evidence.type[i], &selection->type);

@@ -249,7 +249,7 @@ static void appraise_lifecycle(struct work *work)
         return;
     atls_evidence_verdict_say(
         work->out, "lifecycle-not-secured", "RFC 9783 section 4.3.1",
-        "security lifecycle: expected secured or non-rot-debug, got %s (0x%04x)",
+        "security lifecycle: expected secured or non-rot-debug, came %s (0x%04x)",
         atls_psa_lifecycle_name(work->claims.lifecycle), work->claims.lifecycle);
 }
 

@@ -76,7 +76,7 @@ static int unwrap_collection(const char *content_type, struct atls_bytes body,
 
     if (!atls_bytes_is_text(type, ATLS_CAB_TYPE))
         return atls_fail(ATLS_E_UNSUPPORTED, "draft-bft-rats-kat-06 section 5",
-                         "CMW collection: expected type \"%s\", got \"%.*s\"", ATLS_CAB_TYPE,
+                         "CMW collection: expected type \"%s\", came \"%.*s\"", ATLS_CAB_TYPE,
                          type.size < 200 ? (int)type.size : 200, (const char *)type.data);
     evidence->kind = ATLS_EVIDENCE_CAB;
     evidence->value = body;

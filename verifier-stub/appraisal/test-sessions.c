@@ -57,16 +57,16 @@ static int begin(struct atls_sessions *sessions, const char *id, uint8_t number,
     return result;
 }
 
-static int finish(struct atls_sessions *sessions, const char *id, const char *result)
+static int finish(struct atls_sessions *sessions, const char *id, const char *jwt)
 {
     struct atls_challenge_session session;
-    int error =
-        atls_sessions_finish(sessions, id, result ? ATLS_CHALLENGE_COMPLETE : ATLS_CHALLENGE_FAILED,
-                             "application/cmw", ATLS_BYTES("evidence", 8), result, &session);
+    int result =
+        atls_sessions_finish(sessions, id, jwt ? ATLS_CHALLENGE_COMPLETE : ATLS_CHALLENGE_FAILED,
+                             "application/cmw", ATLS_BYTES("evidence", 8), jwt, &session);
 
-    if (error == 0)
+    if (result == 0)
         atls_challenge_session_clear(&session);
-    return error;
+    return result;
 }
 
 static void test_life(void **state)

@@ -60,7 +60,7 @@ static int parse_endpoint(const char *name, enum atls_endpoint *endpointp)
         }
     }
     return atls_fail(ATLS_E_UNSUPPORTED, NULL,
-                     "fault: expected @new-session, @session or @discovery, got \"@%s\"", name);
+                     "fault: expected @new-session, @session or @discovery, came \"@%s\"", name);
 }
 
 static int parse_value(const char *name, const char *value, size_t index, unsigned *valuep)
@@ -108,6 +108,6 @@ int atls_verifier_fault_parse(const char *text, struct atls_verifier_fault *faul
         return result;
     }
     return atls_fail(ATLS_E_UNSUPPORTED, NULL,
-                     "fault: expected delay=MS, garbage, status=CODE, hang or close, got \"%s\"",
+                     "fault: expected delay=MS, garbage, status=CODE, hang or close, came \"%s\"",
                      copy);
 }

@@ -335,7 +335,7 @@ static int parse_listen(const char *listen, struct sockaddr_storage *addressp)
     int result;
 
     if (!colon || colon == listen || (size_t)(colon - listen) >= sizeof host)
-        return atls_fail(-EINVAL, NULL, "listen: expected ADDRESS:PORT, got \"%s\"", listen);
+        return atls_fail(-EINVAL, NULL, "listen: expected ADDRESS:PORT, came \"%s\"", listen);
     result = atls_parse_number(colon + 1, "listen: port", 0, 65535, &port); /* getaddrinfo wraps */
     if (result != 0)
         return result;

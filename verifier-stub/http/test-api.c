@@ -874,12 +874,12 @@ static void test_signing_keys(void **state)
     char *text;
 
     for (size_t i = 0; i < COUNT(table); i++) {
-        int error = atls_signing_key_parse(atls_bytes_of_text(table[i].text), &key);
+        int result = atls_signing_key_parse(atls_bytes_of_text(table[i].text), &key);
 
         assert_null(key); /* written on success only */
 
-        if (error != table[i].error)
-            fail_msg("%s gave %d: %s", table[i].text, error, atls_error_text());
+        if (result != table[i].error)
+            fail_msg("%s gave %d: %s", table[i].text, result, atls_error_text());
     }
     text = json_dumps(api.result.signer_jwk, 0);
     assert_int_equal(atls_signing_key_parse(atls_bytes_of_text(text), &key), 0);

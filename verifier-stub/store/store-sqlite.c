@@ -482,10 +482,11 @@ static int make_schema(struct connection *store)
     if (result != 0)
         return result;
     if (version != SCHEMA_VERSION && version != 1 && (version != 0 || tables != 0))
-        return atls_fail(ATLS_E_MALFORMED, NULL,
-                         "store: expected an empty database or schema version 1 or %d, got version "
-                         "%d with %d tables and indexes",
-                         SCHEMA_VERSION, version, tables);
+        return atls_fail(
+            ATLS_E_MALFORMED, NULL,
+            "store: expected an empty database or schema version 1 or %d, came version "
+            "%d with %d tables and indexes",
+            SCHEMA_VERSION, version, tables);
     if (version == 1)
         result = execute(store, from_version_1);
     if (result == 0)

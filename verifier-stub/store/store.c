@@ -21,7 +21,7 @@ int atls_store_open(const char *spec, struct atls_store **storep)
         return atls_store_open_memory(storep);
     if (strncmp(spec, sqlite, strlen(sqlite)) == 0 && spec[strlen(sqlite)] != 0)
         return atls_store_open_sqlite(spec + strlen(sqlite), storep);
-    return atls_fail(ATLS_E_UNSUPPORTED, NULL, "store: expected memory or sqlite:PATH, got \"%s\"",
+    return atls_fail(ATLS_E_UNSUPPORTED, NULL, "store: expected memory or sqlite:PATH, came \"%s\"",
                      spec);
 }
 

@@ -493,7 +493,7 @@ static void test_endorsers(void **state)
         assert_int_equal(set.count, result ? 0 : TEST_COMPONENTS);
         if (!result) {
             assert_int_equal(counts.is_signed, table[i].meta != NULL);
-            assert_string_equal(counts.signer, table[i].meta == NULL      ? ""
+            assert_string_equal(counts.signer, !table[i].meta             ? ""
                                                : table[i].meta == strange ? "A\\x1b[\\xc3\\xbc"
                                                                           : "A");
             assert_int_equal(set.values[0].validity.not_after, table[i].known_until);

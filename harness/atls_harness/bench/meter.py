@@ -266,7 +266,7 @@ class Setting:
         good = select_events(made, "handshake", outcome="complete", **expected)
         closed = select_events(events, "closed", outcome="complete")
         if len(good) != connections or len(made) != connections or len(closed) != connections:
-            raise ContractError(f"{connections} connections were expected, {_said(made, expected)}")
+            raise ContractError(f"expected {connections} connections, {_said(made, expected)}")
 
 
 def _said(handshakes: Sequence[Event], expected: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ def load(path: Path) -> dict[str, Any]:
         raise HarnessError(f"{path}: not a result: expected an object with a list of cases")
     if value.get("version") != RESULT_VERSION:
         came = value.get("version")
-        raise HarnessError(f"{path}: expected a result of version {RESULT_VERSION}, got {came!r}")
+        raise HarnessError(f"{path}: expected a result of version {RESULT_VERSION}, came {came!r}")
     return value
 
 

@@ -49,7 +49,7 @@ static void place_clear(struct place *place)
 static int find_place(const char *url, struct place *placep, struct why *why)
 {
     if (strncmp(url, SCHEME, strlen(SCHEME)) != 0)
-        return refuse(why, "verifier-garbage", NULL, "an http URL was expected, not %s", url);
+        return refuse(why, "verifier-garbage", NULL, "expected an http URL, came %s", url);
     const char *host = url + strlen(SCHEME);
     size_t size = strcspn(host, "/?");
     const char *colon = memrchr(host, ':', size);

@@ -153,7 +153,7 @@ static int judge(struct appraisal *a, struct bytes jwt, const json_t *jwk,
     bool other = a->passport && result.issuer && strcmp(result.issuer, a->expected->id) != 0;
     if (other)
         outcome = refuse(why, "verifier-untrusted", "RFC 7519 section 4.1.1",
-                         "a result of verifier %s was expected, came one of %s", a->expected->id,
+                         "expected a result of verifier %s, came one of %s", a->expected->id,
                          result.issuer);
     else if (result_verify(jwt, jwk, &seen) ||
              result_check_time(&result, now, a->party->result_max_age, &seen))
@@ -231,10 +231,10 @@ static int passport(struct appraisal *a, const struct cmw *cmw, struct why *why)
     json_t *jwk = NULL;
     if (!cmw_is(cmw, MT_EAT_JWT) || (cmw->indicator && !(cmw->indicator & CMW_RESULTS)))
         return refuse(why, "malformed-result", PASSPORT,
-                      "a result of type " MT_EAT_JWT " was expected, another CMW came");
+                      "expected a result of type " MT_EAT_JWT ", came another CMW");
     if (result_unsecured(jwt))
         return refuse(why, "result-signature-invalid", "RFC 8725 section 3.2",
-                      "a signed result was expected, came one with alg none");
+                      "expected a signed result, came one with alg none");
     if (a->expected->jwk)
         jwk = json_incref(a->expected->jwk);
     else if (verifier_key(a->expected->source, a->party->verifier_timeout_ms, &jwk, why))

@@ -73,8 +73,8 @@ static int take_message(struct cursor *c, const char *what, uint8_t type, struct
     if (take_number(c, what, 1, &came))
         return -1;
     if (came != type)
-        return refuse(c->why, c->reason, c->clause,
-                      "%s: a message of type %u was expected, came %u", what, type, (unsigned)came);
+        return refuse(c->why, c->reason, c->clause, "%s: expected a message of type %u, came %u",
+                      what, type, (unsigned)came);
     if (take_vector(c, what, 3, 0, AUTHENTICATOR_MAX, bodyp))
         return -1;
     *wholep = BYTES(start, (size_t)(c->left.data - start));
@@ -353,8 +353,7 @@ int ea_verify(const struct ea_keys *keys, enum side side, struct bytes request,
     blob_clear(&messages);
     if (ea->verify_data.size != keys->size)
         return refuse(why, "malformed-authenticator", "RFC 9261 section 5.2.3",
-                      "Finished: %zu bytes were expected, came %zu", keys->size,
-                      ea->verify_data.size);
+                      "Finished: expected %zu bytes, came %zu", keys->size, ea->verify_data.size);
     return bytes_equal(ea->verify_data, BYTES(mac, keys->size))
                ? 0
                : refuse(why, "authenticator-finished", "RFC 9261 section 5.2.3",

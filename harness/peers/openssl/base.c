@@ -49,8 +49,8 @@ void refuse_because(struct why *why, const char *reason, int alert, const char *
 int take(struct cursor *c, const char *what, size_t size, struct bytes *takenp)
 {
     if (c->left.size < size)
-        return refuse(c->why, c->reason, c->clause, "%s: %zu bytes were expected, %zu are there",
-                      what, size, c->left.size);
+        return refuse(c->why, c->reason, c->clause, "%s: expected %zu bytes, came %zu", what, size,
+                      c->left.size);
     *takenp = BYTES(c->left.data, size);
     if (size > 0)
         c->left = BYTES(c->left.data + size, c->left.size - size);
@@ -76,8 +76,8 @@ int take_vector(struct cursor *c, const char *what, unsigned width, size_t least
     if (take_number(c, what, width, &size))
         return -1;
     if (size < least || size > most)
-        return refuse(c->why, c->reason, c->clause, "%s: %zu to %zu bytes were expected, came %zu",
-                      what, least, most, (size_t)size);
+        return refuse(c->why, c->reason, c->clause, "%s: expected %zu to %zu bytes, came %zu", what,
+                      least, most, (size_t)size);
     return take(c, what, (size_t)size, takenp);
 }
 

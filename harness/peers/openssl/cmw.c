@@ -313,7 +313,7 @@ int cmw_parse(struct bytes in, struct cmw **cmwp, struct why *why)
 {
     const char *serialization = cmw_serialization_word(in);
     if (!serialization)
-        return BAD(why, "no CMW begins like this: a record, a tag or a collection was expected");
+        return BAD(why, "no CMW begins like this: expected a record, a tag or a collection");
     if (in.size > SIZE_LIMIT)
         return BAD(why, "a CMW of more than %u bytes", SIZE_LIMIT);
     if (strcmp(serialization, "cbor") == 0) {
@@ -403,7 +403,7 @@ int cmw_to_json(struct bytes cbor, struct blob *out, struct why *why)
     if (cmw_parse(cbor, &cmw, why))
         return -1;
     json_t *object = json_object();
-    int result = cmw->form == CMW_COLLECTION ? 0 : BAD(why, "a collection was expected");
+    int result = cmw->form == CMW_COLLECTION ? 0 : BAD(why, "expected a collection");
     if (cmw->collection_type)
         json_object_set_new(object, COLLECTION_TYPE, json_string(cmw->collection_type));
     for (size_t i = 0; i < cmw->count && !result; i++) {

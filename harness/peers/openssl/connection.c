@@ -171,7 +171,7 @@ static int judge_inside(struct connection *c, X509 *leaf)
         return 0;
     if (c->verified_with.size == 0)
         return refuse(&c->why, "key-mismatch", "RFC 5480 section 2",
-                      "a certificate for a key of P-256 or P-384 was expected");
+                      "expected a certificate for a key of P-256 or P-384");
     hash(key_hash(&c->verified_with), KEY_SPKI(&c->verified_with), challenge, &size);
     enum model model = appraisal_model(party, cmw);
     /* No result was agreed on: it must be of the first verifier that is trusted. */
@@ -222,7 +222,7 @@ static int receive_line(struct connection *c)
             return 0;
         }
         if (used == sizeof line)
-            return refuse(&c->why, "internal", NULL, "a line of at most 4095 bytes was expected");
+            return refuse(&c->why, "internal", NULL, "expected a line of at most 4095 bytes");
     }
 }
 

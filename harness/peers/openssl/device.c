@@ -95,7 +95,7 @@ int device_open(const char *address, struct device **devicep, struct why *why)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     if (strncmp(address, "unix:", 5) != 0 || strlen(address + 5) >= sizeof name.sun_path)
-        return refuse(why, "device-unavailable", NULL, "unix:PATH was expected, not %s", address);
+        return refuse(why, "device-unavailable", NULL, "expected unix:PATH, came %s", address);
     memcpy(name.sun_path, address + 5, strlen(address + 5));
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&name, sizeof name) != 0) {
@@ -293,5 +293,5 @@ int device_sign(struct device *device, uint32_t handle, struct bytes digest, str
         return -1;
     if (signature->size - before == 64 || signature->size - before == 96)
         return 0;
-    return refuse(why, "device-unavailable", CLAUSE, "a signature of 64 or 96 bytes was expected");
+    return refuse(why, "device-unavailable", CLAUSE, "expected a signature of 64 or 96 bytes");
 }

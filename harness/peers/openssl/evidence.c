@@ -56,14 +56,14 @@ static int read_sign1(struct bytes token, struct cbor_rules rules, struct sign1 
     if (item.major == CBOR_TAG && item.argument == COSE_SIGN1)
         item = cbor_item(&item.content);
     if (item.major != CBOR_ARRAY)
-        return bad_cose(why, "an array was expected, tagged 18 or not");
+        return bad_cose(why, "expected an array, tagged 18 or not");
     while (item.content.size > 0 && count < 5)
         parts[count++] = cbor_item(&item.content);
     if (count != 4)
-        return bad_cose(why, "four elements were expected");
+        return bad_cose(why, "expected four elements");
     if (parts[0].major != CBOR_BYTES || parts[1].major != CBOR_MAP ||
         parts[2].major != CBOR_BYTES || parts[3].major != CBOR_BYTES)
-        return bad_cose(why, "protected header, header, payload and signature were expected; a "
+        return bad_cose(why, "expected protected header, header, payload and signature; a "
                              "detached payload is not read");
     struct cbor_item twice;
     if (cbor_find(&parts[1], ALG, &twice))
@@ -85,7 +85,7 @@ static int read_key(const struct cbor_item *map, struct public_key *keyp, struct
     if (map->major != CBOR_MAP || !cbor_find(map, KTY, &kty) || !cbor_is_int(&kty, EC2) ||
         !cbor_find(map, CRV, &crv) || !cbor_find(map, X, &x) || !cbor_find(map, Y, &y) ||
         x.major != CBOR_BYTES || y.major != CBOR_BYTES)
-        return bad_claims(why, "a COSE_Key of type EC2 with crv, x and y was expected");
+        return bad_claims(why, "expected a COSE_Key of type EC2 with crv, x and y");
     unsigned size = cbor_is_int(&crv, 1) ? 32 : cbor_is_int(&crv, 2) ? 48 : 0;
     if (key_of_point(size, x.content, y.content, keyp))
         return bad_claims(why, "a COSE_Key holds no point of P-256 or P-384");
@@ -96,7 +96,7 @@ static int read_nonce(const struct cbor_item *value, struct bytes *noncep, struc
 {
     if (value->major != CBOR_BYTES || value->content.size < NONCE_LEAST ||
         value->content.size > NONCE_MOST)
-        return bad_claims(why, "an eat_nonce of 8 to 64 bytes was expected");
+        return bad_claims(why, "expected an eat_nonce of 8 to 64 bytes");
     *noncep = value->content;
     return 0;
 }
@@ -177,7 +177,7 @@ int evidence_read(const struct cmw *cmw, struct evidence *evidencep, struct why 
         result = read_cab(cmw, &e, why);
     else if (!is_token(cmw) || (cmw->indicator && !(cmw->indicator & CMW_EVIDENCE)))
         result = refuse(why, "malformed-cmw", KAT "5",
-                        "a CAB, or a PSA token, was expected as evidence; another CMW came");
+                        "expected a CAB or a PSA token as evidence, came another CMW");
     else
         result = read_token(BLOB_BYTES(cmw->value), &e, why);
     if (result == 0)

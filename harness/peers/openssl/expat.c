@@ -198,7 +198,7 @@ static int answer(struct connection *c, struct bytes request)
     bool attests = chain && parsed.has_cmw && party->attester.count > 0;
     if (attests && parsed.cmw.size > 0)
         return refuse(&c->why, "malformed-extension", DRAFT "3.1",
-                      "cmw_attestation of a request was expected to be empty");
+                      "expected cmw_attestation of a request to be empty");
     int result = attests ? make_payload(c, context, &payload) : 0;
     if (result == 0)
         result = ea_write(&x->keys, party, request, context, chain, cmw_point(c),
@@ -253,14 +253,14 @@ static int judge_entries(struct connection *c, const struct ea_authenticator *ea
     for (size_t i = 1; i < ea->count; i++)
         if (ea->entries[i].cmw.data)
             return refuse_alert(&c->why, "malformed-extension", SSL_AD_ILLEGAL_PARAMETER, DRAFT "3",
-                                "cmw_attestation was expected in the first CertificateEntry only");
+                                "expected cmw_attestation in the first CertificateEntry only");
     if (party_verify_chain(party, chain, &c->why))
         return -1;
     if (!ea->entries[0].cmw.data)
         return not_attested(c, -1, DRAFT "3.1", "the authenticator has no cmw_attestation");
     if (key_of_pkey(X509_get0_pubkey(sk_X509_value(chain, 0)), &leaf))
         return refuse(&c->why, "key-mismatch", "RFC 5480 section 2",
-                      "a certificate for a key of P-256 or P-384 was expected");
+                      "expected a certificate for a key of P-256 or P-384");
     struct cursor cursor = {ea->entries[0].cmw, "malformed-extension", DRAFT "3", &c->why};
     if (take_vector(&cursor, "cmw_data", 2, 1, UINT16_MAX, &cmw) ||
         take_end(&cursor, "cmw_attestation") || bind(c, &leaf, x->context, binding, &size))
@@ -358,7 +358,7 @@ static int line_received(struct connection *c, struct bytes line)
         return refuse(&c->why, "application-data-early", DRAFT "7.3",
                       "application data came before attestation was complete");
     if (x->line_received)
-        return unexpected(c, "one line was expected, another one came");
+        return unexpected(c, "expected one line, came another");
     x->line_received = true;
     connection_report_line(c, "received", line);
     return 0;
@@ -395,7 +395,7 @@ static int take_next(struct connection *c)
     uint8_t type = in->size ? in->data[0] : REQUEST;
     if (type < REQUEST || type > ALERT)
         return refuse(&c->why, "malformed-authenticator", CLAUSE,
-                      "a frame of type 1 to 5 was expected, came %u", type);
+                      "expected a frame of type 1 to 5, came %u", type);
     if (in->size < FRAME_HEADER)
         return 0;
     size_t size = (size_t)in->data[1] << 16 | (size_t)in->data[2] << 8 | in->data[3];

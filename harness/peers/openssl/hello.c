@@ -254,7 +254,7 @@ static int read_single(struct cursor c, struct offer offers[2])
     }
     if (is_empty(&offers[CLIENT]) && is_empty(&offers[SERVER]))
         return refuse(c.why, "no-common-evidence-type", c.clause,
-                      "at least one attestation scheme was expected, both lists are empty");
+                      "expected at least one attestation scheme, both lists are empty");
     return 0;
 }
 
@@ -382,7 +382,7 @@ int selection_read(const struct profile *profile, enum point point, bool request
         return -1;
     if (selections[side].model != MODEL_NONE)
         return refuse(why, "unexpected-selection", profile->clause,
-                      "evidence or a result was expected of one attester, both were selected");
+                      "expected evidence or a result of one attester, both were selected");
     selections[side] = selection;
     return 0;
 }

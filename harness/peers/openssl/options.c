@@ -135,7 +135,7 @@ static uint64_t number(const char *what, const char *text, uint64_t least, uint6
     char *end;
     unsigned long long value = strtoull(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || value < least || value > most)
-        usage("%s: %llu to %llu was expected, not %s", what, (unsigned long long)least,
+        usage("%s: expected %llu to %llu, came %s", what, (unsigned long long)least,
               (unsigned long long)most, text);
     return value;
 }
@@ -173,7 +173,7 @@ static void trusted_verifier(struct party *p, const char *text)
 {
     const char *at = strchr(text, '=');
     if (!at || at == text || !at[1] || p->trusted_count == LISTED_MAX)
-        usage("--trust-verifier: ID=SOURCE was expected, not %s", text);
+        usage("--trust-verifier: expected ID=SOURCE, came %s", text);
     p->trusted[p->trusted_count++] =
         (struct trusted){.id = text_copy(BYTES(text, (size_t)(at - text))), .source = at + 1};
 }
@@ -182,7 +182,7 @@ static void address(struct party *p, const char *text)
 {
     const char *colon = strrchr(text, ':');
     if (!colon || colon == text)
-        usage("HOST:PORT was expected, not %s", text);
+        usage("expected HOST:PORT, came %s", text);
     number("port", colon + 1, p->side == CLIENT ? 1 : 0, 65535);
     bool bracketed = text[0] == '[' && colon[-1] == ']';
     size_t size = (size_t)(colon - text);
@@ -196,7 +196,7 @@ static void code_points(struct party *p, const char *path)
     json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &error), *value;
     const char *name;
     if (!json_is_object(object))
-        usage("%s: %s", path, object ? "an object was expected" : error.text);
+        usage("%s: %s", path, object ? "expected an object" : error.text);
     json_object_foreach(object, name, value)
     {
         const char *text = json_string_value(value);
@@ -236,7 +236,7 @@ static void fault(struct party *p, const char *text)
         unsupported("fault", text);
     if (hex_read(text + sizeof name - 1, &p->foreign) || p->foreign.size < 8 ||
         p->foreign.size > 64)
-        usage("--fault foreign-nonce: 8 to 64 bytes in hexadecimal were expected");
+        usage("--fault foreign-nonce: expected 8 to 64 bytes in hexadecimal");
 }
 
 /* Why, of profiles that others have. */

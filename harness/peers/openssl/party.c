@@ -16,7 +16,7 @@
 
 static int say(const char *path, const char *what)
 {
-    fprintf(stderr, "%s: %s was expected\n", path, what);
+    fprintf(stderr, "%s: expected %s\n", path, what);
     return -1;
 }
 

@@ -119,7 +119,7 @@ static int read_time(const json_t *claims, const char *name, int64_t *timep, str
         return 0;
     double seconds = json_is_number(value) ? json_number_value(value) : -1;
     if (!(seconds >= 1 && seconds <= TIME_MOST))
-        return BAD(why, "%s: seconds since 1970 were expected", name);
+        return BAD(why, "%s: expected seconds since 1970", name);
     *timep = (int64_t)seconds;
     return 0;
 }
@@ -149,7 +149,7 @@ static int read_vector(const json_t *submod, const struct dialect *d, enum tier 
     json_t *vector = json_object_get(submod, d->vector), *value;
     const char *name;
     if (vector && !json_is_object(vector))
-        return BAD(why, "%s: an object was expected", d->vector);
+        return BAD(why, "%s: expected an object", d->vector);
     json_object_foreach(vector, name, value)
     {
         bool is_known = false;
@@ -179,8 +179,7 @@ static int read_key(const json_t *submod, const struct dialect *d, struct result
                 key_of_spki(BLOB_BYTES(spki), &key) == 0;
     blob_clear(&spki);
     if (!good)
-        return BAD(why, "%s: akpub, a SubjectPublicKeyInfo of P-256 or P-384, was expected",
-                   d->key);
+        return BAD(why, "%s: expected akpub, a SubjectPublicKeyInfo of P-256 or P-384", d->key);
     r->has_keys = r->has_keys || (r->has_key && !key_equal(&key, &r->key));
     r->has_key = true;
     r->key = key;
@@ -199,12 +198,12 @@ static int read_submod(const json_t *submod, const struct dialect *d, bool first
             tier++;
     }
     if (!status)
-        return BAD(why, "%s: none, affirming, warning or contraindicated was expected", d->status);
+        return BAD(why, "%s: expected none, affirming, warning or contraindicated", d->status);
     if (read_vector(submod, d, &tier, why) || read_key(submod, d, r, why))
         return -1;
     json_t *claims = json_object_get(submod, d->claims);
     if (claims && !json_is_object(claims))
-        return BAD(why, "%s: an object was expected", d->claims);
+        return BAD(why, "%s: expected an object", d->claims);
     if (first || badness(tier) > badness(r->tier)) {
         r->tier = tier;
         json_decref(r->policy_claims);
@@ -221,7 +220,7 @@ static int read_nonce(const json_t *claims, struct result *r, struct why *why)
     if (!json_is_string(nonce) ||
         base64_read(BYTES(json_string_value(nonce), json_string_length(nonce)), false, &r->nonce) ||
         r->nonce.size < 8 || r->nonce.size > 64)
-        return BAD(why, "eat_nonce: 8 to 64 bytes in base64url were expected");
+        return BAD(why, "eat_nonce: expected 8 to 64 bytes in base64url");
     return 0;
 }
 
@@ -234,10 +233,9 @@ static int read_claims(const json_t *claims, struct result *r, struct why *why)
     for (size_t i = 0; i < 2 && profile; i++)
         d = strcmp(dialects[i].profile, profile) == 0 ? &dialects[i] : d;
     if (!d)
-        return BAD(why, "eat_profile: %s or %s was expected", dialects[0].profile,
-                   dialects[1].profile);
+        return BAD(why, "eat_profile: expected %s or %s", dialects[0].profile, dialects[1].profile);
     if (issuer && !json_is_string(issuer))
-        return BAD(why, "iss: text was expected");
+        return BAD(why, "iss: expected text");
     r->issuer = issuer ? text_copy(text_bytes(json_string_value(issuer))) : NULL;
     if (read_time(claims, "iat", &r->issued, why) || read_time(claims, "exp", &r->expires, why) ||
         read_time(claims, "nbf", &r->not_before, why) || read_nonce(claims, r, why))
@@ -245,7 +243,7 @@ static int read_claims(const json_t *claims, struct result *r, struct why *why)
     if (!r->issued)
         return BAD(why, "iat is missing");
     if (!json_is_object(submods) || json_object_size(submods) == 0)
-        return BAD(why, "submods: an object with a member was expected");
+        return BAD(why, "submods: expected an object with a member");
     bool first = true;
     json_object_foreach(submods, name, submod)
     {
@@ -277,7 +275,7 @@ int result_read(struct bytes jwt, struct result *resultp, struct why *why)
     bool signed_ = json_is_string(json_object_get(header, "alg")) && parts.signature.size > 0 &&
                    base64_read(parts.signature, true, &signature) == 0;
     int result = signed_ && claims ? read_claims(claims, &r, why)
-                                   : BAD(why, "a signed JWT with a JSON object was expected");
+                                   : BAD(why, "expected a signed JWT with a JSON object");
     blob_clear(&signature);
     json_decref(header);
     json_decref(claims);

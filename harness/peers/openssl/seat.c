@@ -217,7 +217,7 @@ static int parse_entry(struct connection *c, struct bytes body, size_t place)
     if (place != 0)
         return refuse_alert(&c->why, "malformed-extension", SSL_AD_ILLEGAL_PARAMETER,
                             c->party->profile->clause,
-                            "the extension was expected in the first CertificateEntry only");
+                            "expected the extension in the first CertificateEntry only");
     put(&seat->payload, body);
     seat->has_payload = true;
     return 0;
@@ -349,7 +349,7 @@ int seat_judge(struct connection *c)
         return 0;
     if (c->verified_with.size == 0)
         return refuse(&c->why, "key-mismatch", "RFC 5480 section 2",
-                      "a certificate for a key of P-256 or P-384 was expected");
+                      "expected a certificate for a key of P-256 or P-384");
     for (size_t i = 0; i < party->trusted_count; i++)
         if (bytes_are(selection->verifier, party->trusted[i].id))
             expected = &party->trusted[i];

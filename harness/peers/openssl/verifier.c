@@ -50,7 +50,7 @@ static json_t *object_of(const struct answer *answer, const char *type)
 static int bad_status(struct why *why, const char *reason, const char *url, long expected,
                       const struct answer *answer)
 {
-    return refuse(why, reason, API, "%s: HTTP status %ld was expected, came %ld", url, expected,
+    return refuse(why, reason, API, "%s: expected HTTP status %ld, came %ld", url, expected,
                   answer->status);
 }
 
@@ -83,8 +83,7 @@ static int read_session(struct verifier_session *session, const char *url,
     json_decref(json);
     return good ? 0
                 : garbage(why, url,
-                          "a session with Location and the nonce that was asked for was "
-                          "expected");
+                          "expected a session with Location and the nonce that was asked for");
 }
 
 int verifier_open(const char *url, unsigned timeout_ms, struct bytes nonce, size_t nonce_size,
@@ -173,7 +172,7 @@ static int read_result(const struct verifier_session *session, const struct answ
         put(jwt, BYTES(json_string_value(result), json_string_length(result)));
         outcome = 0;
     } else
-        outcome = garbage(why, session->url, "a session with a status and its result was expected");
+        outcome = garbage(why, session->url, "expected a session with a status and its result");
     json_decref(json);
     return outcome;
 }
@@ -215,9 +214,7 @@ int verifier_key(const char *url, unsigned timeout_ms, json_t **jwkp, struct why
     json_t *json = result == 0 ? object_of(&answer, MT_DISCOVERY) : NULL;
     json_t *jwk = json_object_get(json, "ear-verification-key");
     if (result == 0 && !json_is_object(jwk))
-        result = garbage(why, address,
-                         "a discovery document with ear-verification-key was "
-                         "expected");
+        result = garbage(why, address, "expected a discovery document with ear-verification-key");
     if (result == 0)
         *jwkp = json_incref(jwk);
     json_decref(json);

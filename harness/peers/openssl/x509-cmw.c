@@ -40,12 +40,12 @@ static int read_choice(struct bytes value, struct bytes *cmwp, const char **seri
         return -1;
     if (tag != OCTET_STRING && tag != UTF8_STRING)
         return refuse(why, "malformed-cmw", CLAUSE,
-                      "OCTET STRING (04) or UTF8String (0c) was expected, tag %02x came",
+                      "expected OCTET STRING (04) or UTF8String (0c), came tag %02x",
                       (unsigned)tag);
     unsigned width = first < 0x80 ? 0 : (unsigned)first - 0x80;
     size = first;
     if (width > 4 || first == 0x80 || (width && take_number(&c, "length", width, &size)))
-        return refuse(why, "malformed-cmw", "X.690 section 10.1", "a definite length was expected");
+        return refuse(why, "malformed-cmw", "X.690 section 10.1", "expected a definite length");
     if (width && (size < 0x80 || (width > 1 && size >> (8 * (width - 1)) == 0)))
         return refuse(why, "malformed-cmw", "X.690 section 10.1",
                       "the length is not in as few bytes as possible");
@@ -60,7 +60,7 @@ static int check(struct bytes cmw, const char *serialization, bool tcg, struct w
     const char *seen = cmw_serialization_word(cmw);
     struct cmw *parsed;
     if (!seen || (serialization && strcmp(seen, serialization) != 0))
-        return refuse(why, "malformed-cmw", CLAUSE, "a CMW in %s was expected in this slot",
+        return refuse(why, "malformed-cmw", CLAUSE, "expected a CMW in %s in this slot",
                       serialization ? serialization : "CBOR or JSON");
     if (cmw_parse(cmw, &parsed, why))
         return -1;
