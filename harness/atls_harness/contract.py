@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from .paths import CONTRACT, CONTRACT_SCHEMA
 from .yaml_file import YamlFile
 
 MODELS = ("background-check", "passport")
+DOCUMENT = re.compile(r"draft-[a-z0-9-]+-[0-9]{2}|RFC [0-9]+")
 BESIDE_X509 = ("entry", "leaf", "authenticator")  # carriers
 
 
@@ -106,7 +108,7 @@ class CodePoint:
 class Contract:
     """All of it."""
 
-    documents: Mapping[str, str]  # by short name
+    documents: Mapping[str, str]  # by profile, and by short name
     profiles: Mapping[str, Profile]
     variants: Mapping[str, Variant]
     flags: Mapping[str, Flag]
@@ -120,7 +122,7 @@ class Contract:
     def names(self, which: str) -> list[str]:
         """The names of a list, as schemas ask for it: profiles, code-points, models, ..."""
         lists: Mapping[str, Iterable[str]] = {
-            "documents": self.documents.values(),
+            "documents": dict.fromkeys(self.documents.values()),
             "profiles": self.profiles,
             "variants": self.variants,
             "flags": self.flags,
@@ -150,8 +152,9 @@ def load_contract(path: Path) -> Contract:
     variants = {name: Variant(**row) for name, row in _rows(file, "variants").items()}
     points = {name: CodePoint(**row) for name, row in _rows(file, "code-points").items()}
     alerts = {name: int(row["code"]) for name, row in _rows(file, "alerts").items()}
-    documents = {row["short"]: name for name, row in _rows(file, "documents").items()}
-    _check_profiles(file, profiles, variants, documents)
+    documents = {one.name: one.document for one in profiles.values() if not one.prototype}
+    documents |= {row["short"]: name for name, row in _rows(file, "documents").items()}
+    _check_profiles(file, profiles, variants)
     for index, row in enumerate(file.value["code-points"]):
         if row["kind"] == "alert" and row["name"] in alerts:
             raise file.fail(("code-points", index), f"{row['name']} is among the alerts as well")
@@ -185,15 +188,12 @@ def _check_profiles(
     file: YamlFile,
     profiles: Mapping[str, Profile],
     variants: Mapping[str, Variant],
-    documents: Mapping[str, str],
 ) -> None:
     """What no schema can say: what a profile names must be there, and be named by one."""
     for index, one in enumerate(profiles.values()):
-        if not one.prototype and one.document not in documents.values():
-            words = f"{one.document!r} is not among the documents"
-            raise file.fail(
-                ("profiles", index, "document"), words + meant(one.document, documents.values())
-            )
+        if not one.prototype and not DOCUMENT.fullmatch(one.document):
+            words = f"expected a draft with its version or an RFC, got {one.document!r}"
+            raise file.fail(("profiles", index, "document"), words)
         for at, name in enumerate(one.variants):
             if name not in variants:
                 words = f"there is no variant {name!r}{meant(name, variants)}"

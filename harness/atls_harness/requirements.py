@@ -97,10 +97,8 @@ def _document(word: str) -> str:
     """The whole name of a document: WORD may be short (kat-06), or a profile that follows it."""
     known = contract()
     names = {name: name for name in known.documents.values()} | dict(known.documents)
-    names |= {one.name: one.document for one in known.profiles.values() if not one.prototype}
     if word not in names:
-        short = [*known.documents, *(name for name in names if name in known.profiles)]
-        raise UsageError(f"no document {word!r}{meant(word, short)}")
+        raise UsageError(f"no document {word!r}{meant(word, known.documents)}")
     return names[word]
 
 

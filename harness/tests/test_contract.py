@@ -4,6 +4,7 @@ held to the data file: a message names the place and the row that is missing the
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import subprocess
@@ -37,8 +38,8 @@ MISTAKES = {
     "variant": ("payload-prefix, no-common", "payload-prefx", "did you mean payload-prefix?"),
     "document": (
         "    document: RFC 9999",
-        "    document: RFC 9998",
-        "'RFC 9998' is not among the documents; did you mean RFC 9999?",
+        "    document: RFC-9999",
+        "expected a draft with its version or an RFC, got 'RFC-9999'",
     ),
     "unasked": ("    variants: [nonce]\n", "    variants: []\n", "no profile leaves nonce open"),
     "field": ("    carrier: leaf\n", "    carier: leaf\n", "unknown field 'carier' in profiles."),
@@ -298,6 +299,26 @@ def test_every_name_is_somebodys(kind: str) -> None:
     for name in KNOWN.names(kind):
         word = '"tier-' if name.startswith("tier-") else f'"{name}"'  # the rest is the tier's name
         assert word in text, f"{shown(CONTRACT)}: {kind}: no C source has {name!r}"
+
+
+LISTS = ("profiles", "variants", "flags", "faults", "reasons", "evidence-formats", *KNOWN.words)
+NAMES = {name for one in LISTS for name in KNOWN.names(one)}
+NAMES |= {reading for one in KNOWN.variants.values() for reading in one.readings}
+ROOMS = ("harness/peers", "roles", "tls", "verifier-stub")
+NEAR = 0.85  # a letter or two
+
+
+def test_no_source_misspells_a_name() -> None:
+    """Tables of other stacks repeat names: reasons, faults, readings. One that nobody knows, and
+    that is all but one of the contract's, is a mistake, and would never be seen."""
+    for path in (path for room in ROOMS for path in (ROOT / room).rglob("*")):
+        if path.suffix not in SUFFIXES or "test" in path.name or "target" in path.parts:
+            continue
+        text = path.read_text(encoding="utf-8")
+        for word in sorted({*re.findall(r'"([a-z0-9]+(?:-[a-z0-9]+)+)=?"', text)} - NAMES):
+            near = difflib.get_close_matches(word, [n for n in NAMES if "-" in n], 1, NEAR)
+            where = f"{shown(path)}: {word!r} has no row in {shown(CONTRACT)}"
+            assert not near, f"{where}; did you mean {near[0]}?"
 
 
 def test_variants_and_ambiguities_say_the_same() -> None:

@@ -21,12 +21,10 @@ static const struct {
 /* What harness and peers are told of a profile is what its file has. */
 static void test_profiles(void **state)
 {
-    size_t count = 0;
-    while (atls_profiles[count])
-        count++;
-    assert_int_equal(count, ROWS);
-    for (size_t i = 0; i < ROWS; i++) {
-        const struct atls_profile *profile = atls_profiles[i];
+    size_t i = 0;
+    for (const struct atls_profile *profile; (profile = atls_profiles[i]); i++) {
+        if (i == ROWS)
+            fail_msg("contract.yaml has no row for profile %s", profile->name);
         if (strcmp(profile->name, rows[i].name) != 0)
             fail_msg("contract.yaml: profile %s: its file has the name %s", rows[i].name,
                      profile->name);
@@ -37,6 +35,7 @@ static void test_profiles(void **state)
                      profile->results ? "" : "no ");
         assert_ptr_equal(atls_profile_by_name(rows[i].name), profile);
     }
+    assert_int_equal(i, ROWS);
 }
 
 static void test_code_points(void **state)
