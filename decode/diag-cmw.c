@@ -11,8 +11,6 @@
 #include "rats/base/media-types.h"
 #include "rats/json/json.h"
 #include "rats/json/jws.h"
-#include "rats/tokens/kat.h"
-#include "rats/tokens/prototype.h"
 
 static const struct atls_diag_shape collection = {
     .kind = DIAG_MAP, .what = "CMW collection", .item = &atls_diag_cmw_record};
@@ -92,48 +90,16 @@ static void print_tree(struct atls_diag *d, const char *label, const struct atls
         atls_diag_line(d, label, "%s, %s, %s%s", cmw->form == ATLS_CMW_TAG ? "tag" : "record",
                        serialization, type, indicator);
         d->depth++;
-        if (is_known_type(&cmw->type))
+        const struct atls_evidence_format *format = atls_diag_format_of(cmw);
+        if (format && format->print)
+            atls_diag_evidence(d, format->print, cmw->value);
+        else if (is_known_type(&cmw->type))
             atls_diag_message(d, NULL, cmw->value);
         else if (!atls_diag_guess(d, NULL, cmw->value)) /* its type is nobody's: opaque */
             atls_diag_bytes(d, NULL, cmw->value);
     }
     d->depth--;
     d->nested--;
-}
-
-void atls_diag_linkage(struct atls_diag *d, const struct atls_cab *cab)
-{
-    const char *of = cab->prototype ? "the identity key" : "kak-pub";
-    uint8_t linkage[ATLS_LINKAGE_SIZE];
-    struct atls_bytes nonce;
-    char *expected, *came;
-    int result = atls_pat_nonce(cab->pat.payload, &nonce);
-
-    if (!result)
-        result = atls_kat_linkage_encoded(d->keys.crypto, cab->kat_claims.linked, linkage);
-    if (result) {
-        atls_diag_check(d, result, "linkage of PAT to KAT");
-        return;
-    }
-    expected = atls_hex_encode(ATLS_BYTES(linkage, sizeof(linkage)));
-    came = atls_hex_encode(nonce);
-    if (!expected || !came || !atls_bytes_equal(nonce, ATLS_BYTES(linkage, sizeof(linkage))))
-        result = atls_fail(ATLS_E_MISMATCH,
-                           cab->prototype ? ATLS_PROTOTYPE_CLAUSE : ATLS_KAT_CLAUSE_LINKAGE,
-                           "the PAT's nonce is %s, SHA-256 of %s is %s", came ? came : "?", of,
-                           expected ? expected : "?");
-    atls_diag_check(d, result, "linkage of PAT to KAT%s%s%s%s",
-                    result ? "" : ": the PAT's nonce is SHA-256 of ", result ? "" : of,
-                    result ? "" : ", ", result ? "" : came);
-    free(expected);
-    free(came);
-}
-
-static bool is_cab(const struct atls_cmw *cmw)
-{
-    return cmw->form == ATLS_CMW_COLLECTION &&
-           (atls_bytes_is_text(cmw->collection_type, ATLS_CAB_TYPE) ||
-            (atls_cmw_find(cmw, "kat") && atls_cmw_find(cmw, "pat")));
 }
 
 static void print_malformed(struct atls_diag *d, struct atls_bytes in)
@@ -155,8 +121,8 @@ static void print_malformed(struct atls_diag *d, struct atls_bytes in)
 void atls_diag_cmw(struct atls_diag *d, struct atls_bytes in)
 {
     struct atls_cmw *cmw;
-    struct atls_cab cab;
-    bool was_in_cab = d->in_cab;
+    const struct atls_evidence_format *format;
+    bool was_inside = d->printer.inside;
     int result = atls_cmw_parse(in, &cmw);
 
     if (result) {
@@ -164,16 +130,12 @@ void atls_diag_cmw(struct atls_diag *d, struct atls_bytes in)
         print_malformed(d, in);
         return;
     }
-    d->in_cab = is_cab(cmw);
+    format = cmw->form == ATLS_CMW_COLLECTION ? atls_diag_format_of(cmw) : NULL;
+    d->printer.inside = format != NULL;
     print_tree(d, NULL, cmw);
-    if (d->in_cab) {
-        result = atls_cab_parse(cmw, &cab);
-        if (result)
-            atls_diag_problem(d, result);
-        else
-            atls_diag_linkage(d, &cab);
-    }
-    d->in_cab = was_in_cab;
+    if (format && format->check_collection)
+        format->check_collection(&d->printer, cmw);
+    d->printer.inside = was_inside;
     atls_cmw_free(cmw);
 }
 

@@ -10,51 +10,6 @@
 #include "rats/base/error.h"
 #include "rats/corim/corim.h"
 #include "rats/tokens/kat.h"
-#include "rats/tokens/prototype.h"
-#include "rats/tokens/psa-claims.h"
-
-/* Arm CCA's platform token has the PSA token's claims and two of its own; its rules differ. */
-enum { CCA_PLATFORM_CONFIG = 2401, CCA_PLATFORM_HASH = 2402 };
-
-/* Is there a key from LEAST to MOST in the map that IN begins with? As far as it is well-formed. */
-static bool has_key(struct atls_bytes in, int64_t least, int64_t most)
-{
-    struct atls_cbor_reader r = {.in = in, .rules = &atls_cbor_lenient};
-    size_t pairs;
-
-    if (atls_cbor_peek(&r) != ATLS_CBOR_MAP || atls_cbor_read_map(&r, "claims", &pairs))
-        return false;
-    while (pairs--) {
-        enum atls_cbor_type type = atls_cbor_peek(&r);
-        int64_t key;
-
-        if (type == ATLS_CBOR_END)
-            return false;
-        if (type != ATLS_CBOR_UINT && type != ATLS_CBOR_NINT) {
-            if (atls_cbor_skip(&r))
-                return false;
-        } else if (atls_cbor_read_int(&r, "key", &key)) {
-            return false;
-        } else if (key >= least && key <= most) {
-            return true;
-        }
-        if (atls_cbor_skip(&r))
-            return false;
-    }
-    return false;
-}
-
-bool atls_diag_is_kat_payload(struct atls_bytes payload)
-{
-    return has_key(payload, ATLS_CLAIM_KAK_PUB, ATLS_CLAIM_KAK_PUB);
-}
-
-bool atls_diag_is_psa_payload(struct atls_bytes payload)
-{
-    return has_key(payload, PSA1_VERIFICATION_SERVICE, PSA1_PROFILE) ||
-           (has_key(payload, PSA_CLIENT_ID, PSA_VERIFICATION_SERVICE) &&
-            !has_key(payload, CCA_PLATFORM_CONFIG, CCA_PLATFORM_HASH));
-}
 
 bool atls_diag_is_map(struct atls_bytes in)
 {
@@ -77,8 +32,7 @@ void atls_diag_payload(struct atls_diag *d, const char *label, struct atls_bytes
 {
     char extended[ATLS_DIAG_LABEL + 32];
 
-    if (atls_diag_is_kat_payload(content) || atls_diag_is_psa_payload(content) ||
-        atls_diag_is_map(content)) {
+    if (atls_diag_token_of(content) || atls_diag_is_map(content)) {
         snprintf(extended, sizeof extended, "%s <%zu bytes>", label ? label : "payload",
                  content.size);
         atls_diag_cbor(d, content, extended, &atls_diag_claims);
@@ -130,61 +84,17 @@ void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes no
     free(came);
 }
 
-static void check_kat(struct atls_diag *d, const struct atls_cose_sign1 *message)
-{
-    struct atls_kat_claims claims;
-    int result = d->prototype ? atls_prototype_claims_parse(message->payload, &claims)
-                              : atls_kat_claims_parse(message->payload, &claims);
-    char name[ATLS_DIAG_KEY_NAME], reason[ATLS_DIAG_REASON];
-
-    if (result == ATLS_E_UNSUPPORTED) {
-        atls_diag_finding(d, "not checked", "KAT: %s", atls_diag_reason(reason));
-        return;
-    }
-    if (result) {
-        atls_diag_problem(d, result);
-        return;
-    }
-    result = atls_cose_sign1_verify(message, d->keys.crypto, &claims.kak);
-    atls_diag_check(d, result, "signature of KAT%s", result ? "" : " verifies with its kak-pub");
-    atls_diag_nonce(d, "KAT", claims.nonce);
-    atls_diag_finding(d, "key", "identity key (cnf) %s",
-                      atls_diag_key_name(d, &claims.identity_key, name));
-    atls_diag_finding(d, "key", "kak-pub %s", atls_diag_key_name(d, &claims.kak, name));
-}
-
-/* The claims as the profile wants them; their nonce, where it is the challenge's place. */
-void atls_diag_psa_claims(struct atls_diag *d, struct atls_bytes payload)
-{
-    struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof(*components));
-    struct atls_psa_claims claims;
-    char reason[ATLS_DIAG_REASON];
-    int result;
-
-    if (!components) {
-        atls_diag_finding(d, "not checked", "PSA claims: out of memory");
-        return;
-    }
-    result = atls_psa_claims_parse(payload, components, ATLS_PSA_COMPONENTS_MAX, &claims);
-    if (result == ATLS_E_UNSUPPORTED)
-        atls_diag_finding(d, "not checked", "PSA claims: %s", atls_diag_reason(reason));
-    else
-        atls_diag_check(d, result, "PSA claims%s%s", result ? "" : " as profile ",
-                        result ? "" : atls_psa_profile_name(claims.profile));
-    if (!result && !d->in_cab)
-        atls_diag_nonce(d, "PSA token", claims.nonce);
-    free(components);
-}
-
-/* The claims of a message that is no KAT, if such are in it. Returns what the message is then. */
+/* The claims of a token whose key they do not say, if such are in it. Returns what it is then. */
 static const char *check_claims(struct atls_diag *d, struct atls_bytes payload, const char *what)
 {
+    const struct atls_evidence_token *token = atls_diag_token_of(payload);
     struct atls_bytes nonce;
 
-    if (atls_diag_is_psa_payload(payload)) {
-        atls_diag_psa_claims(d, payload);
-        what = d->in_cab ? "PAT (PSA token)" : "PSA token";
-    } else if (!d->in_cab && atls_diag_is_map(payload) && !atls_pat_nonce(payload, &nonce)) {
+    if (token && token->check_claims) {
+        token->check_claims(&d->printer, payload);
+        what = d->printer.inside ? token->name_inside : token->name;
+    } else if (!d->printer.inside && atls_diag_is_map(payload) &&
+               !atls_pat_nonce(payload, &nonce)) {
         atls_diag_nonce(d, what, nonce);
     }
     if (atls_diag_is_map(payload))
@@ -229,14 +139,16 @@ static bool read_message(struct atls_diag *d, struct atls_bytes in, unsigned tag
 
 void atls_diag_cose(struct atls_diag *d, struct atls_bytes in)
 {
-    const char *what = d->in_cab ? "PAT" : "COSE_Sign1";
+    const char *what = d->printer.inside ? "PAT" : "COSE_Sign1";
+    const struct atls_evidence_token *token;
     struct atls_cose_sign1 message;
 
     if (atls_diag_cbor(d, in, NULL, &atls_diag_cose_sign1) ||
         !read_message(d, in, ATLS_TAG_COSE_SIGN1, &message))
         return;
-    if (atls_diag_is_kat_payload(message.payload) && !atls_cose_sign1_check(&message, NULL))
-        check_kat(d, &message);
+    token = atls_diag_token_of(message.payload);
+    if (token && token->check && !atls_cose_sign1_check(&message, NULL))
+        token->check(&d->printer, &message);
     else
         check_signature(d, check_claims(d, message.payload, what), &message);
 }

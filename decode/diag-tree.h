@@ -8,14 +8,15 @@
 #define ATLS_DECODE_DIAG_TREE_H
 
 #include "decode/diag.h"
+#include "formats/format.h"
 #include "rats/cbor/cbor-read.h"
 #include "rats/cose/cose.h"
-#include "rats/tokens/kat.h"
 
 #define ATLS_DIAG_DEPTH 64 /* items, tags and messages inside one another */
 #define ATLS_DIAG_LABEL 160
 
 struct atls_diag {
+    struct atls_printer printer; /* what formats print with; its first member, see atls_diag_of() */
     FILE *out;
     struct atls_diag_keys keys; /* crypto is never NULL here */
     unsigned depth;             /* indentation */
@@ -23,8 +24,7 @@ struct atls_diag {
     int problem;                /* first outcome that was not 0 */
     FILE *checks;               /* lines that follow the tree */
     bool has_checks;
-    bool in_cab;    /* the nonce expected is the KAT's, not the PAT's */
-    bool prototype; /* and the KAT is as the prototype of 2022 has it */
+    char reason[1024]; /* of the newest failure, as a format is told it */
 };
 
 /* diag-out.c: one line each. LABEL may be NULL. */
@@ -53,7 +53,7 @@ const char *atls_diag_escape(char *buffer, size_t size, struct atls_bytes text);
 #define ATLS_DIAG_REASON 1024
 const char *atls_diag_reason(char reason[ATLS_DIAG_REASON]);
 /* First half of the SHA-256 of the key's SPKI in hex: how keys are named. */
-#define ATLS_DIAG_KEY_NAME 40
+#define ATLS_DIAG_KEY_NAME ATLS_PRINTED_KEY_MAX
 const char *atls_diag_key_name(const struct atls_diag *d, const struct atls_public_key *key,
                                char name[ATLS_DIAG_KEY_NAME]);
 
@@ -118,9 +118,14 @@ void atls_diag_jwt(struct atls_diag *d, struct atls_bytes in);
 void atls_diag_ear_claims(struct atls_diag *d, const json_t *claims);
 void atls_diag_jwk(struct atls_diag *d, const json_t *jwk);
 
+/* diag-formats.c: evidence formats (formats/format.h) print themselves. */
+extern const struct atls_printer_ops atls_diag_printer_ops;
+/* The token that has these claims, or NULL. */
+const struct atls_evidence_token *atls_diag_token_of(struct atls_bytes claims);
+/* The format of this media type or collection, NULL where none prints it. */
+const struct atls_evidence_format *atls_diag_format_of(const struct atls_cmw *cmw);
+
 /* diag-cose.c */
-bool atls_diag_is_kat_payload(struct atls_bytes payload);
-bool atls_diag_is_psa_payload(struct atls_bytes payload);
 void atls_diag_cose(struct atls_diag *d, struct atls_bytes in);
 void atls_diag_cose_mac0(struct atls_diag *d, struct atls_bytes in);
 void atls_diag_cose_sign(struct atls_diag *d, struct atls_bytes in);
@@ -129,7 +134,6 @@ void atls_diag_corim_signed(struct atls_diag *d, struct atls_bytes in);
 void atls_diag_payload(struct atls_diag *d, const char *label, struct atls_bytes content);
 /* A well-formed map, as claims are? */
 bool atls_diag_is_map(struct atls_bytes in);
-void atls_diag_psa_claims(struct atls_diag *d, struct atls_bytes payload);
 /* Signature of MESSAGE with each key that was given. */
 void atls_diag_signature(struct atls_diag *d, const char *what,
                          const struct atls_cose_sign1 *message);
@@ -138,7 +142,6 @@ void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes no
 /* diag-cmw.c */
 void atls_diag_cmw(struct atls_diag *d, struct atls_bytes in);
 bool atls_diag_looks_like_cmw(struct atls_bytes in);
-void atls_diag_linkage(struct atls_diag *d, const struct atls_cab *cab);
 
 /* diag-signed.c */
 bool atls_diag_is_cmw_cose(struct atls_bytes in);
@@ -148,10 +151,6 @@ void atls_diag_cmw_jws(struct atls_diag *d, struct atls_bytes in);
 /* The claim cmw, where there is one. */
 void atls_diag_cmw_claim(struct atls_diag *d, struct atls_bytes claims);
 void atls_diag_json_cmw_claim(struct atls_diag *d, const json_t *claims);
-
-/* diag-prototype.c */
-bool atls_diag_is_prototype(struct atls_bytes in);
-void atls_diag_prototype(struct atls_diag *d, struct atls_bytes in);
 
 /* diag-parsec.c */
 void atls_diag_tpm_attest(struct atls_diag *d, const char *label, struct atls_bytes in);
@@ -165,6 +164,9 @@ void atls_diag_certificate(struct atls_diag *d, struct atls_bytes in);
 /* diag.c: a message whose format is known and whose grammar holds, where nobody said that it is
  * one. False, and nothing printed, for anything else. */
 bool atls_diag_guess(struct atls_diag *d, const char *label, struct atls_bytes in);
+/* diag.c: evidence whose media type says what it is. */
+void atls_diag_evidence(struct atls_diag *d, const struct atls_evidence_print *evidence,
+                        struct atls_bytes in);
 /* diag.c: any message inside another. LABEL stands before the word of its format. */
 void atls_diag_message(struct atls_diag *d, const char *label, struct atls_bytes in);
 

@@ -66,18 +66,6 @@ static bool cose_payload(struct atls_bytes in, struct atls_bytes *payloadp)
     return tagged || atls_cbor_peek(&r) == ATLS_CBOR_BYTES; /* no signature: another of COSE's */
 }
 
-static bool is_kat(struct atls_bytes in)
-{
-    struct atls_bytes payload;
-    return cose_payload(in, &payload) && atls_diag_is_kat_payload(payload);
-}
-
-static bool is_psa_token(struct atls_bytes in)
-{
-    struct atls_bytes payload;
-    return cose_payload(in, &payload) && atls_diag_is_psa_payload(payload);
-}
-
 static bool is_cose(struct atls_bytes in)
 {
     struct atls_bytes payload;
@@ -111,12 +99,6 @@ static bool is_cose_sign(struct atls_bytes in)
 static bool is_corim(struct atls_bytes in)
 {
     return starts_with_tag(in, TAG_UNSIGNED_CORIM);
-}
-
-static bool is_cab(struct atls_bytes in)
-{
-    return atls_diag_looks_like_cmw(in) &&
-           memmem(in.data, in.size, ATLS_CAB_TYPE, strlen(ATLS_CAB_TYPE));
 }
 
 static bool is_parsec_tpm(struct atls_bytes in)
@@ -293,8 +275,10 @@ static void print_boot_record(struct atls_diag *d, struct atls_bytes in)
 
 static void print_claims(struct atls_diag *d, struct atls_bytes in)
 {
-    if (!atls_diag_cbor(d, in, NULL, &atls_diag_claims) && atls_diag_is_psa_payload(in))
-        atls_diag_psa_claims(d, in);
+    const struct atls_evidence_token *token = atls_diag_token_of(in);
+
+    if (!atls_diag_cbor(d, in, NULL, &atls_diag_claims) && token && token->check_claims)
+        token->check_claims(&d->printer, in);
 }
 
 static void print_ear_claims(struct atls_diag *d, struct atls_bytes in)
@@ -364,53 +348,111 @@ static void print_pem(struct atls_diag *d, struct atls_bytes in)
     atls_diag_finding(d, "key", "%s", atls_diag_key_name(d, &key, name));
 }
 
-static const struct format {
+/* How evidence formats are told: by the type of a collection or by bytes of their own, by the
+ * claims behind a signature, by claims alone. A row with one of these stands for all of them. */
+enum told_by { ITSELF, MESSAGE, TOKEN, CLAIMS };
+
+struct format {
     const char *word, *what;
     bool (*fits)(struct atls_bytes in);
     void (*print)(struct atls_diag *d, struct atls_bytes in);
-} formats[] = {
-    {"pem", "public key in PEM", is_pem, print_pem},
-    {"cmw-jws", "signed CMW (JWS)", atls_diag_is_cmw_jws, atls_diag_cmw_jws},
-    {"ear", "EAT attestation result (EAR) in a JWT", is_jwt_ear, atls_diag_jwt},
-    {"jwt", "JWT", is_jwt, atls_diag_jwt},
-    {"cab", "key attestation bundle (CAB)", is_cab, atls_diag_cmw},
-    {"kat-prototype", "KAT and PAT of the prototype of 2022 (Mbed TLS)", atls_diag_is_prototype,
-     atls_diag_prototype},
-    {"cmw", "conceptual message wrapper (CMW)", atls_diag_looks_like_cmw, atls_diag_cmw},
-    {"jwk", "JSON web key", is_jwk, print_jwk},
-    {"ear", "EAR claims in JSON", is_json_ear, print_json_ear},
-    {"session", "verifier's session", is_session, print_json},
-    {"json", "JSON", is_json, print_json},
-    {"certificate", "X.509 certificate", atls_diag_is_certificate, atls_diag_certificate},
-    {"corim", "CoRIM", is_corim, print_corim},
-    {"corim-signed", "signed CoRIM (COSE_Sign1)", atls_corim_is_signed, atls_diag_corim_signed},
-    {"cmw-cose", "signed CMW (COSE_Sign1)", atls_diag_is_cmw_cose, atls_diag_cmw_cose},
-    {"kat", "key attestation token (KAT)", is_kat, atls_diag_cose},
-    {"psa-token", "PSA attestation token", is_psa_token, atls_diag_cose},
-    {"cose-sign1", "COSE_Sign1", is_cose, atls_diag_cose},
-    {"cose-mac0", "COSE_Mac0", is_mac0, atls_diag_cose_mac0},
-    {"cose-sign", "COSE_Sign", is_cose_sign, atls_diag_cose_sign},
-    {"ear", "EAR claims in CBOR", is_cbor_ear, print_ear_claims},
-    {"kat-claims", "claims of a KAT", atls_diag_is_kat_payload, print_claims},
-    {"psa-claims", "claims of a PSA token", atls_diag_is_psa_payload, print_claims},
-    {"parsec-tpm", "Parsec TPM key attestation", is_parsec_tpm, atls_diag_parsec},
-    {"parsec-cca", "Parsec CCA key attestation", is_parsec_cca, atls_diag_parsec},
-    {"boot-record", "boot record", is_boot_record, print_boot_record},
-    {"cbor", "CBOR", is_cbor, print_cbor},
+    enum told_by told_by;
+    const struct atls_evidence_print *evidence; /* prints it instead */
 };
 
-static const struct format *recognise(struct atls_bytes in)
+#define EVIDENCE(told_by)                                                                          \
+    {                                                                                              \
+        NULL, NULL, NULL, NULL, told_by, NULL                                                      \
+    }
+#define OTHER(word, what, fits, print)                                                             \
+    {                                                                                              \
+        word, what, fits, print, ITSELF, NULL                                                      \
+    }
+static const struct format formats[] = {
+    OTHER("pem", "public key in PEM", is_pem, print_pem),
+    OTHER("cmw-jws", "signed CMW (JWS)", atls_diag_is_cmw_jws, atls_diag_cmw_jws),
+    OTHER("ear", "EAT attestation result (EAR) in a JWT", is_jwt_ear, atls_diag_jwt),
+    OTHER("jwt", "JWT", is_jwt, atls_diag_jwt),
+    EVIDENCE(MESSAGE),
+    OTHER("cmw", "conceptual message wrapper (CMW)", atls_diag_looks_like_cmw, atls_diag_cmw),
+    OTHER("jwk", "JSON web key", is_jwk, print_jwk),
+    OTHER("ear", "EAR claims in JSON", is_json_ear, print_json_ear),
+    OTHER("session", "verifier's session", is_session, print_json),
+    OTHER("json", "JSON", is_json, print_json),
+    OTHER("certificate", "X.509 certificate", atls_diag_is_certificate, atls_diag_certificate),
+    OTHER("corim", "CoRIM", is_corim, print_corim),
+    OTHER("corim-signed", "signed CoRIM (COSE_Sign1)", atls_corim_is_signed,
+          atls_diag_corim_signed),
+    OTHER("cmw-cose", "signed CMW (COSE_Sign1)", atls_diag_is_cmw_cose, atls_diag_cmw_cose),
+    EVIDENCE(TOKEN),
+    OTHER("cose-sign1", "COSE_Sign1", is_cose, atls_diag_cose),
+    OTHER("cose-mac0", "COSE_Mac0", is_mac0, atls_diag_cose_mac0),
+    OTHER("cose-sign", "COSE_Sign", is_cose_sign, atls_diag_cose_sign),
+    OTHER("ear", "EAR claims in CBOR", is_cbor_ear, print_ear_claims),
+    EVIDENCE(CLAIMS),
+    OTHER("parsec-tpm", "Parsec TPM key attestation", is_parsec_tpm, atls_diag_parsec),
+    OTHER("parsec-cca", "Parsec CCA key attestation", is_parsec_cca, atls_diag_parsec),
+    OTHER("boot-record", "boot record", is_boot_record, print_boot_record),
+    OTHER("cbor", "CBOR", is_cbor, print_cbor),
+};
+
+static bool is_collection_of(const struct atls_evidence_format *format, struct atls_bytes in)
 {
-    for (size_t i = 0; in.size && i < sizeof(formats) / sizeof(*formats); i++)
-        if (formats[i].fits(in))
-            return &formats[i];
-    return NULL;
+    return format->collection_word && atls_diag_looks_like_cmw(in) &&
+           memmem(in.data, in.size, format->collection_type, strlen(format->collection_type));
+}
+
+static bool is_message_of(const struct atls_evidence_format *format, struct atls_bytes in,
+                          struct format *foundp)
+{
+    const struct atls_evidence_print *print = format->print;
+
+    if (is_collection_of(format, in))
+        *foundp = (struct format){.word = format->collection_word,
+                                  .what = format->collection_what,
+                                  .print = atls_diag_cmw};
+    else if (print && print->fits(in))
+        *foundp = (struct format){.word = print->word, .what = print->what, .evidence = print};
+    return foundp->word != NULL;
+}
+
+/* Which evidence is it, of those that are told so? */
+static bool is_evidence(enum told_by told_by, struct atls_bytes in, struct format *foundp)
+{
+    const struct atls_evidence_token *token = NULL;
+    struct atls_bytes payload;
+
+    for (size_t i = 0; told_by == MESSAGE && atls_evidence_formats[i]; i++)
+        if (is_message_of(atls_evidence_formats[i], in, foundp))
+            return true;
+    if (told_by == TOKEN && cose_payload(in, &payload) && (token = atls_diag_token_of(payload)))
+        *foundp =
+            (struct format){.word = token->word, .what = token->what, .print = atls_diag_cose};
+    if (told_by == CLAIMS && (token = atls_diag_token_of(in)))
+        *foundp = (struct format){
+            .word = token->claims_word, .what = token->claims_what, .print = print_claims};
+    return token != NULL;
+}
+
+static bool recognise(struct atls_bytes in, struct format *foundp)
+{
+    *foundp = (struct format){.word = NULL};
+    for (size_t i = 0; in.size && i < sizeof formats / sizeof *formats; i++) {
+        if (formats[i].told_by != ITSELF && is_evidence(formats[i].told_by, in, foundp))
+            return true;
+        if (formats[i].fits && formats[i].fits(in)) {
+            *foundp = formats[i];
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *atls_diag_recognise(struct atls_bytes in)
 {
-    const struct format *format = recognise(in);
-    return format ? format->word : NULL;
+    struct format format;
+
+    return recognise(in, &format) ? format.word : NULL;
 }
 
 static void print(struct atls_diag *d, const char *label, const struct format *format,
@@ -420,20 +462,32 @@ static void print(struct atls_diag *d, const char *label, const struct format *f
         return;
     atls_diag_line(d, label, "%s, %zu bytes", format->what, in.size);
     d->depth++;
-    format->print(d, in);
+    if (format->evidence)
+        format->evidence->print(&d->printer, in);
+    else
+        format->print(d, in);
     d->depth--;
     d->nested--;
+}
+
+void atls_diag_evidence(struct atls_diag *d, const struct atls_evidence_print *evidence,
+                        struct atls_bytes in)
+{
+    const struct format format = {.what = evidence->what, .evidence = evidence};
+
+    print(d, NULL, &format, in);
 }
 
 /* A few arbitrary bytes are often well-formed CBOR: inside others it must be more than a scalar. */
 void atls_diag_message(struct atls_diag *d, const char *label, struct atls_bytes in)
 {
-    const struct format *format = recognise(in);
+    struct format format;
 
-    if (!format || (!strcmp(format->word, "cbor") && (in.data[0] >> 5 < 4 || in.data[0] >> 5 == 7)))
+    if (!recognise(in, &format) ||
+        (!strcmp(format.word, "cbor") && (in.data[0] >> 5 < 4 || in.data[0] >> 5 == 7)))
         atls_diag_bytes(d, label, in);
     else
-        print(d, label, format, in);
+        print(d, label, &format, in);
 }
 
 static bool is_whole_text(struct atls_bytes in)
@@ -467,12 +521,12 @@ static bool is_whole_cbor(struct atls_bytes in)
 
 bool atls_diag_guess(struct atls_diag *d, const char *label, struct atls_bytes in)
 {
-    const struct format *format = recognise(in);
+    struct format format;
 
-    if (!format ||
+    if (!recognise(in, &format) ||
         !(is_text(in) ? is_whole_text(in) : is_whole_cbor(in) || atls_diag_is_certificate(in)))
         return false;
-    print(d, label, format, in);
+    print(d, label, &format, in);
     return true;
 }
 
@@ -494,8 +548,9 @@ static void print_checks(FILE *out, const struct atls_diag *d, const char *check
 
 int atls_diag_print(FILE *out, struct atls_bytes in, const struct atls_diag_keys *keys)
 {
-    const struct format *format = recognise(in);
-    struct atls_diag d = {.out = out};
+    struct format format;
+    bool known = recognise(in, &format);
+    struct atls_diag d = {.printer = {.ops = &atls_diag_printer_ops}, .out = out};
     char *checks = NULL;
     size_t size;
 
@@ -506,8 +561,9 @@ int atls_diag_print(FILE *out, struct atls_bytes in, const struct atls_diag_keys
     d.checks = open_memstream(&checks, &size);
     if (!d.checks)
         return atls_fail(-ENOMEM, NULL, "printer: out of memory");
-    if (format)
-        print(&d, NULL, format, in);
+    d.printer.crypto = d.keys.crypto;
+    if (known)
+        print(&d, NULL, &format, in);
     else
         print_unknown(&d, in);
     if (fclose(d.checks) == 0)

@@ -9,8 +9,6 @@
 #include <time.h>
 
 #include "rats/base/error.h"
-#include "rats/base/media-types.h"
-#include "rats/tokens/prototype.h"
 #include "roles/relying-party-private.h"
 
 /* The session whose nonce the evidence must answer: one of the verifier's making, or CHALLENGE. */
@@ -168,7 +166,7 @@ int atls_appraisal_challenge(struct atls_appraisal *a, struct atls_bytes *noncep
         memcpy(a->verifier_nonce, nonce.data, nonce.size);
         a->verifier_nonce_size = nonce.size;
         if (a->rp->options.constant_nonce) {
-            nonce = ATLS_BYTES(atls_prototype_nonce, ATLS_PROTOTYPE_NONCE_SIZE);
+            nonce = a->rp->options.evidence->constant_nonce->nonce;
         }
         memcpy(a->challenge, nonce.data, nonce.size);
         a->challenge_size = nonce.size;
@@ -217,9 +215,10 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
     }
     a->credential_size = cmw.size;
     int result =
-        a->rp->options.prototype
-            ? atls_received_parse_prototype(ATLS_BYTES(a->credential, a->credential_size),
-                                            &a->received, &reason)
+        a->rp->options.evidence
+            ? atls_received_parse_format(a->rp->options.evidence,
+                                         ATLS_BYTES(a->credential, a->credential_size),
+                                         &a->received, &reason)
             : atls_received_parse_beside(a->model, a->has_leaf ? &a->leaf : NULL,
                                          a->rp->options.result_bound, cmw, &a->received, &reason);
     if (result) {
@@ -230,94 +229,52 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
     return 0;
 }
 
-/* Does the evidence answer what this endpoint computed? */
-static bool check_binder(struct atls_appraisal *a, struct atls_bytes nonce)
-{
-    if (atls_bytes_equal_secret(nonce, ATLS_BYTES(a->challenge, a->challenge_size))) {
-        return true;
-    }
-    atls_appraisal_refuse_binder(a, "evidence", nonce, false);
-    return false;
-}
-
-static bool check_cab(struct atls_appraisal *a)
-{
-    const struct atls_cab *cab = &a->received.cab;
-    struct atls_bytes challenge = ATLS_BYTES(a->challenge, a->challenge_size);
-    const char *reason = NULL;
-    int result;
-
-    if ((result = atls_cab_check_signature(cab, &atls_crypto_gnutls))) {
-        reason = "kat-signature-invalid";
-    } else if (a->computed && !check_binder(a, cab->kat_claims.nonce)) {
-        return false;
-    } else if (cab->prototype && atls_prototype_nonce_is(cab->kat_claims.nonce)) {
-        result = atls_fail(ATLS_E_MISMATCH, ATLS_PROTOTYPE_CLAUSE,
-                           "the evidence answers 0001020304050607, the nonce that the prototype's "
-                           "server sends in every connection: it may be of any age");
-        reason = "nonce-constant";
-    } else if ((result = atls_cab_check_nonce(cab, challenge))) {
-        reason = "nonce-mismatch";
-    } else if ((result = atls_cab_check_linkage(cab, &atls_crypto_gnutls))) {
-        reason = "linkage-mismatch";
-    } else if (a->received.pat_client <= 0) {
-        /* A device signs a PAT over whatever hash its caller brings, that of a key outside of it
-         * too. */
-        result =
-            atls_fail(ATLS_E_UNTRUSTED, "RFC 9783 section 4.1.2",
-                      "client id of the PAT: expected that of the key attestation service, which "
-                      "is positive, came %lld%s",
-                      (long long)a->received.pat_client,
-                      a->received.pat_client ? ": a caller of the non-secure side"
-                                             : " or none: nobody says who asked for it");
-        reason = "platform-token-caller";
-    } else if ((result = atls_cab_check_times(cab, time(NULL)))) {
-        reason = result == ATLS_E_EXPIRED ? "evidence-expired" : "malformed-claims";
-    } else if (a->has_leaf && !atls_public_key_equal(&a->received.key, &a->leaf)) {
-        result = atls_fail(ATLS_E_MISMATCH, "KAT-06 section 4",
-                           "the KAT attests another key than that of the certificate");
-        reason = "key-mismatch";
-    }
-    if (result) {
-        atls_appraisal_refuse(a, ATLS_TIER_NONE, result < 0 ? "internal" : reason, false);
-    }
-    return result == 0;
-}
-
 /* What only the relying party can know. False where that was the end. */
 static bool check_locally(struct atls_appraisal *a)
 {
+    const struct atls_evidence_format *format = a->received.evidence.format;
+    struct atls_evidence_question question = {
+        .crypto = &atls_crypto_gnutls,
+        .challenge = ATLS_BYTES(a->challenge, a->challenge_size),
+        .computed = a->computed,
+        .binder_clause = a->rp->options.binder_clause,
+        .now = time(NULL),
+    };
+    const char *reason = "internal";
+
     if (!a->challenge_told) {
         atls_fail(ATLS_E_MISMATCH, "KAT-06 section 3", "evidence came before any challenge");
         atls_appraisal_refuse(a, ATLS_TIER_NONE, a->computed ? "internal" : "nonce-mismatch",
                               false);
         return false;
     }
-    if (a->received.format != ATLS_FORMAT_PSA) {
-        return check_cab(a);
-    }
-    if (!a->computed) { /* a nonce of the verifier's alone says nothing of any key */
+    if (!format->key_in && !a->computed) {
+        /* a nonce of the verifier's alone says nothing of any key */
         atls_fail(ATLS_E_MISSING, a->rp->options.binder_clause,
-                  "a bare PSA token names no key, and nothing binds it to the certificate's");
+                  "%s names no key, and nothing binds it to the certificate's", format->what);
         atls_appraisal_refuse(a, ATLS_TIER_NONE, "key-mismatch", false);
         return false;
     }
-    if (!check_binder(a, a->received.token_nonce)) {
-        return false;
+    int result = format->check(&a->received.evidence, &question, &reason);
+    if (!result && format->key_in && a->has_leaf &&
+        !atls_public_key_equal(&a->received.key, &a->leaf)) {
+        result =
+            atls_fail(ATLS_E_MISMATCH, format->key_clause,
+                      "the %s attests another key than that of the certificate", format->key_in);
+        reason = "key-mismatch";
     }
-    if (atls_cwt_check_times(&a->received.token_times, "PSA token", time(NULL))) {
-        atls_appraisal_refuse(a, ATLS_TIER_NONE, "evidence-expired", false);
-        return false;
+    if (result) {
+        atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, false);
     }
-    return true;
+    return result == 0;
 }
 
-/* A verifier that knows nothing of CABs may know the PAT's format: it gets the PAT alone, in a
- * session whose nonce is the linkage hash that the PAT must answer. KAT and linkage were checked
+/* A verifier that does not know this evidence may know the platform's token in it (of a CAB: the
+ * PAT): it gets that alone, in a session whose nonce is what it must answer. The rest was checked
  * here already. */
 static int open_for_pat(struct atls_appraisal *a)
 {
-    struct atls_bytes nonce = a->received.cab.pat_nonce;
+    struct atls_bytes nonce = a->received.evidence.platform_nonce;
     int result;
 
     atls_verifier_session_free(a->session);
@@ -330,44 +287,29 @@ static int open_for_pat(struct atls_appraisal *a)
     return result ? result : ATLS_E_AGAIN;
 }
 
-/* A PSA token by itself: of a CAB, or all the evidence there is. */
-static int submit_token(struct atls_appraisal *a, struct atls_bytes token)
-{
-    static const char *const types[] = {ATLS_MT_PSA_TOKEN, ATLS_MT_PSA_VERAISON,
-                                        ATLS_MT_PSA_RFC9783};
-    int result = ATLS_E_UNSUPPORTED;
-
-    for (size_t i = 0; result == ATLS_E_UNSUPPORTED && i < sizeof types / sizeof *types; i++) {
-        result = atls_verifier_session_submit(a->session, types[i], token);
-    }
-    return result;
-}
-
 /* Hands the evidence over; ATLS_E_AGAIN while the session is not there. */
 static int submit(struct atls_appraisal *a)
 {
-    const char *type = ATLS_MT_CMW; /* as the prototype calls what is none */
-    struct atls_bytes nonce;
+    const struct atls_evidence_read *evidence = &a->received.evidence;
+    const struct atls_cmw *cmw = a->received.cmw;
+    const char *const *types = evidence->format->media_types;
+    struct atls_bytes nonce, whole = ATLS_BYTES(a->credential, a->credential_size);
     int result = atls_verifier_session_nonce(a->session, &nonce);
 
     if (result) {
         return result;
     }
     if (a->pat_alone) {
-        return submit_token(a, a->received.cab.pat_bytes);
+        return atls_verifier_session_submit_as(
+            a->session, atls_evidence_format_without_key()->media_types, evidence->platform_token);
     }
-    if (a->received.format == ATLS_FORMAT_PSA) {
-        return submit_token(a, a->received.token);
-    }
-    if (a->rp->options.pat_alone && a->received.cmw) {
+    if (a->rp->options.pat_alone && cmw && evidence->platform_token.size) {
         return open_for_pat(a);
     }
-    if (a->received.cmw) {
-        type = a->received.cmw->serialization == ATLS_JSON ? ATLS_MT_CMW_JSON : ATLS_MT_CMW_CBOR;
-    }
-    result = atls_verifier_session_submit(a->session, type,
-                                          ATLS_BYTES(a->credential, a->credential_size));
-    return result == ATLS_E_UNSUPPORTED ? open_for_pat(a) : result;
+    result = types ? atls_verifier_session_submit_as(a->session, types, evidence->value)
+                   : atls_verifier_session_submit_as(
+                         a->session, atls_verifier_cmw_types(cmw->serialization), whole);
+    return result == ATLS_E_UNSUPPORTED && evidence->platform_token.size ? open_for_pat(a) : result;
 }
 
 static void refuse_for_verifier(struct atls_appraisal *a, int code)

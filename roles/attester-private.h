@@ -4,7 +4,6 @@
 #ifndef ATLS_ROLES_ATTESTER_PRIVATE_H
 #define ATLS_ROLES_ATTESTER_PRIVATE_H
 
-#include "rats/tokens/kat.h"
 #include "roles/attester.h"
 #include "roles/report.h"
 
@@ -37,6 +36,8 @@ struct atls_bound_result { /* a result that is fetched for one connection and it
 
 struct atls_attester {
     struct atls_attester_options options;
+    const struct atls_evidence_format *format;
+    const struct atls_evidence_faults *breaks;
     struct atls_faults inner, wrapper; /* what is broken inside a CMW, and the CMW itself */
     struct atls_verifier_client *client;
     struct atls_events *events;
@@ -56,34 +57,43 @@ void atls_attester_tell_fault(struct atls_attester *attester, unsigned conn, con
 int atls_attester_fails(struct atls_attester *attester, int code, const char *reason);
 /* A device's failure, with its reason. */
 int atls_attester_device_fails(struct atls_attester *attester, int code);
-/* Evidence with the inner faults carried out: a CAB in CBOR whose wrapper is sound. */
-int atls_attester_make_cab(struct atls_attester *attester, unsigned conn,
-                           struct atls_bytes challenge, uint8_t **cabp, size_t *sizep);
-/* A sound CAB in the serialization that was asked for. Takes CAB over. */
-int atls_attester_serialize_cab(struct atls_attester *attester, uint8_t *cab, size_t size,
+/* Evidence of FORMAT over CHALLENGE by a device for an identity key of its own. */
+int atls_attester_ask(const struct atls_evidence_format *format, struct atls_device *device,
+                      const struct atls_attester_identity *identity, struct atls_bytes challenge,
+                      uint8_t **evidencep, size_t *sizep);
+/* Evidence over CHALLENGE with the inner faults carried out; its wrapper is sound. The reason is
+ * set on failure: nonce-length where the format cannot answer it. */
+int atls_attester_make(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
+                       uint8_t **evidencep, size_t *sizep);
+/* That evidence as it goes into a credential, in the serialization and form that were asked for.
+ * Takes EVIDENCE over. */
+int atls_attester_wrap_evidence(struct atls_attester *attester, uint8_t *evidence, size_t size,
                                 uint8_t **outp, size_t *outsizep);
-/* ATLS_E_UNSUPPORTED for a fault that a bare PSA token, or the CMW around it, cannot have. */
-int atls_attester_check_token_faults(const struct atls_attester *attester);
-/* A bare PSA token over CHALLENGE (32, 48 or 64 bytes, else ATLS_E_LIMIT with reason nonce-length)
- * with the inner faults carried out. */
-int atls_attester_make_token(struct atls_attester *attester, unsigned conn,
-                             struct atls_bytes challenge, uint8_t **tokenp, size_t *sizep);
-/* attester-prototype.c: the device's bundle as a CAB in CBOR, and the bundle again. As
- * atls_device_attest_key(), and what parsing says. */
-int atls_attester_prototype_evidence(struct atls_device *device, uint32_t handle,
-                                     struct atls_bytes challenge, uint8_t **cabp, size_t *sizep);
-int atls_attester_prototype_bundle(struct atls_bytes cab, uint8_t **bundlep, size_t *sizep);
-/* ATLS_E_UNSUPPORTED for a fault of the CMW, which a bundle is not. */
-int atls_attester_check_prototype_faults(const struct atls_attester *attester);
-/* The others on a bundle: as atls_faults_mutate_cab(). */
-int atls_attester_break_bundle(const struct atls_faults *wrapper, struct atls_bytes bundle,
-                               uint8_t **outp, size_t *sizep, const char **namep);
-/* One message as a record or tag, in the serialization that was asked for. */
-int atls_attester_wrap(struct atls_attester *attester, uint16_t content_format,
+/* One message as a record or tag, in the serialization that was asked for; CONTENT_FORMAT is that
+ * of the type, for a tag. */
+int atls_attester_wrap(struct atls_attester *attester, const char *media_type, int content_format,
                        struct atls_bytes value, unsigned indicator, uint8_t **cmwp, size_t *sizep);
-/* The device's evidence over CHALLENGE, or what faults of the nonce make of it. */
-int atls_attester_ask_device(struct atls_attester *attester, unsigned conn,
-                             struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep);
+
+/* faults-evidence.c: what can be broken in evidence, by its format. */
+struct atls_evidence_faults {
+    const struct atls_evidence_format *format; /* NULL: any other */
+    /* ATLS_E_UNSUPPORTED for a fault that this evidence cannot have. */
+    int (*check)(const struct atls_attester *attester);
+    /* Breaks EVIDENCE, tells of it, and sets the reason where it cannot; NULL: there is nothing. */
+    int (*carry_out)(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
+                     uint8_t **evidencep, size_t *sizep);
+    /* The faults of a collection in CBOR: as atls_faults_mutate_cab(); NULL: those of any bytes. */
+    int (*break_collection)(const struct atls_faults *wrapper, struct atls_bytes cmw,
+                            uint8_t **outp, size_t *sizep, const char **namep);
+};
+const struct atls_evidence_faults *
+atls_evidence_faults_of(const struct atls_evidence_format *format);
+/* The wrapper of a credential: evidence, or a result. */
+int atls_attester_break_wrapper(const struct atls_attester *attester, enum atls_model model,
+                                struct atls_bytes cmw, uint8_t **outp, size_t *sizep,
+                                const char **namep);
+/* ATLS_E_UNSUPPORTED for a fault that neither the evidence nor what is around it can have. */
+int atls_attester_check_faults(const struct atls_attester *attester);
 /* The credential to present: CMW (taken over, also on failure) with its wrapper broken where a
  * fault says so, reported. */
 int atls_attester_present(struct atls_attester *attester, unsigned conn, enum atls_model model,

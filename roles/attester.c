@@ -14,17 +14,9 @@
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "rats/tokens/kat.h"
-#include "rats/tokens/prototype.h"
 #include "roles/attester-private.h"
 
 #define STALE_CHALLENGE_SIZE 32
-
-const char *atls_evidence_format_name(enum atls_evidence_format format)
-{
-    return format == ATLS_FORMAT_PSA         ? "psa"
-           : format == ATLS_FORMAT_PROTOTYPE ? "prototype"
-                                             : "cab";
-}
 
 void atls_credential_clear(struct atls_credential *credential)
 {
@@ -104,6 +96,99 @@ static int start_identity(struct atls_attester *attester)
     return result;
 }
 
+/* A device and one of its keys, as a format asks them. */
+struct source {
+    struct atls_evidence_source lent;
+    struct atls_device *device;
+    uint32_t handle;
+};
+
+static const struct source *source_of(const struct atls_evidence_source *lent)
+{
+    return (const struct source *)(const void *)lent;
+}
+
+static int attest_key(const struct atls_evidence_source *lent, struct atls_bytes challenge,
+                      uint8_t **cabp, size_t *sizep)
+{
+    const struct source *source = source_of(lent);
+
+    return atls_device_attest_key(source->device, source->handle, challenge, cabp, sizep);
+}
+
+static int attest_key_of_2022(const struct atls_evidence_source *lent, struct atls_bytes challenge,
+                              uint8_t **bundlep, size_t *sizep)
+{
+    const struct source *source = source_of(lent);
+
+    return atls_device_attest_prototype(source->device, source->handle, challenge, bundlep, sizep);
+}
+
+static int attest_platform(const struct atls_evidence_source *lent, struct atls_bytes challenge,
+                           uint8_t **tokenp, size_t *sizep)
+{
+    return atls_device_attest_platform(source_of(lent)->device, challenge, tokenp, sizep);
+}
+
+static int sign(const struct atls_evidence_source *lent, struct atls_bytes digest,
+                uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep)
+{
+    const struct source *source = source_of(lent);
+
+    if (!source->handle) {
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "the attested key is not the device's");
+    }
+    return atls_device_sign(source->device, source->handle, digest, signaturep, sizep);
+}
+
+int atls_attester_ask(const struct atls_evidence_format *format, struct atls_device *device,
+                      const struct atls_attester_identity *identity, struct atls_bytes challenge,
+                      uint8_t **evidencep, size_t *sizep)
+{
+    static const struct atls_evidence_source_ops ops = {attest_key, attest_key_of_2022,
+                                                        attest_platform, sign};
+    struct source source = {
+        .lent = {.ops = &ops, .key = &identity->key}, .device = device, .handle = identity->handle};
+
+    return format->make(&source.lent, challenge, evidencep, sizep);
+}
+
+/* The device's evidence over CHALLENGE, or what faults of the nonce make of it. Evidence that names
+ * no key may as well be the second device's. */
+static int ask_device(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
+                      uint8_t **evidencep, size_t *sizep)
+{
+    bool second = attester->second && !attester->format->key_in;
+    const char *hex;
+    uint8_t *foreign = NULL;
+
+    if (attester->stale) {
+        uint8_t *copy = malloc(attester->stale_size);
+        if (!copy) {
+            return atls_fail(-ENOMEM, NULL, "no memory for evidence");
+        }
+        memcpy(copy, attester->stale, attester->stale_size);
+        *evidencep = copy;
+        *sizep = attester->stale_size;
+        atls_attester_tell_fault(attester, conn, "stale-nonce",
+                                 "the evidence was made before the challenge");
+        return 0;
+    }
+    if (atls_faults_has(&attester->inner, "foreign-nonce", &hex)) {
+        int result = atls_hex_decode(atls_bytes_of_text(hex), &foreign, &challenge.size);
+        if (result) {
+            return result;
+        }
+        challenge.data = foreign;
+        atls_attester_tell_fault(attester, conn, "foreign-nonce",
+                                 "the evidence is over another session's nonce");
+    }
+    int result = atls_attester_ask(attester->format, second ? attester->second : attester->device,
+                                   &attester->attested, challenge, evidencep, sizep);
+    free(foreign);
+    return result;
+}
+
 static int make_stale(struct atls_attester *attester)
 {
     uint8_t bytes[STALE_CHALLENGE_SIZE];
@@ -111,40 +196,31 @@ static int make_stale(struct atls_attester *attester)
     int result = atls_crypto_gnutls.random(bytes, sizeof bytes);
 
     return result ? result
-                  : atls_attester_ask_device(attester, 0, challenge, &attester->stale,
-                                             &attester->stale_size);
+                  : ask_device(attester, 0, challenge, &attester->stale, &attester->stale_size);
 }
 
 /* What cannot be had in the format, form and serialization that were asked for. */
 static int check_format(const struct atls_attester *attester)
 {
     const struct atls_attester_options *options = &attester->options;
+    const struct atls_evidence_format *format = attester->format;
     bool record = options->cmw_form == ATLS_CMW_RECORD;
 
-    if (options->key_outside && options->evidence_format != ATLS_FORMAT_PSA) {
-        return atls_fail(ATLS_E_UNSUPPORTED, "draft-bft-rats-kat-06 section 4",
-                         "a KAT is about a key inside the device, for one outside it there is "
-                         "none: expected a bare PSA token (--evidence-format psa)");
+    if (options->key_outside && format->key_in) {
+        const struct atls_evidence_format *without = atls_evidence_format_without_key();
+        return atls_fail(ATLS_E_UNSUPPORTED, format->key_clause,
+                         "a %s is about a key inside the device, for one outside it there is "
+                         "none: expected %s (--evidence-format %s)",
+                         format->key_in, without->what, without->name);
     }
     if (options->serialization == ATLS_JSON && !record) {
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 9999 section 3.2", "a CMW in JSON is no tag");
     }
-    for (size_t i = 0; i < attester->wrapper.count; i++) {
-        if (options->serialization == ATLS_JSON &&
-            strncmp(attester->wrapper.fault[i].name, "cbor-", 5) == 0) {
-            return atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s=cmw has no meaning in JSON",
-                             attester->wrapper.fault[i].name);
-        }
+    if (!record && format->wrapping == ATLS_IN_CMW && format->content_format < 0) {
+        return atls_fail(ATLS_E_UNSUPPORTED, "RFC 9999 section 3.2",
+                         "a tag is made of a content format, and %s has none", format->record_type);
     }
-    switch (options->evidence_format) {
-    case ATLS_FORMAT_PSA:
-        return atls_attester_check_token_faults(attester);
-    case ATLS_FORMAT_PROTOTYPE:
-        return atls_attester_check_prototype_faults(attester);
-    case ATLS_FORMAT_CAB:
-        break;
-    }
-    return 0;
+    return atls_attester_check_faults(attester);
 }
 
 /* What the faults need from before the first connection. */
@@ -181,6 +257,9 @@ int atls_attester_new(const struct atls_attester_options *options,
         return atls_fail(-ENOMEM, NULL, "no memory for an attester");
     }
     attester->options = *options;
+    attester->format =
+        options->evidence_format ? options->evidence_format : atls_evidence_formats[0];
+    attester->breaks = atls_evidence_faults_of(attester->format);
     attester->inner = atls_faults_of_wrapper(options->faults, false);
     attester->wrapper = atls_faults_of_wrapper(options->faults, true);
     attester->client = client;
@@ -231,202 +310,93 @@ void atls_attester_free(struct atls_attester *attester)
     free(attester);
 }
 
-/* A CAB, or the prototype's tokens as one. */
-static int attest_key(const struct atls_attester *attester, struct atls_device *device,
-                      uint32_t handle, struct atls_bytes challenge, uint8_t **cabp, size_t *sizep)
+int atls_attester_make(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
+                       uint8_t **evidencep, size_t *sizep)
 {
-    return attester->options.evidence_format == ATLS_FORMAT_PROTOTYPE
-               ? atls_attester_prototype_evidence(device, handle, challenge, cabp, sizep)
-               : atls_device_attest_key(device, handle, challenge, cabp, sizep);
-}
+    const struct atls_evidence_format *format = attester->format;
+    uint8_t *evidence = NULL;
+    size_t size;
 
-/* The PAT that this device makes for whoever asks: over another hash than the KAT wants, or over
- * the right one (and then only the client id says that it is not the key attestation service's). */
-static int ask_for_pat(struct atls_attester *attester, struct atls_bytes cab, bool linked,
-                       uint8_t **patp, size_t *sizep)
-{
-    uint8_t hash[ATLS_LINKAGE_SIZE];
-    struct atls_cmw *cmw = NULL;
-    struct atls_cab parsed;
-    int result;
-
-    if (!linked) {
-        result = atls_crypto_gnutls.random(hash, sizeof hash);
-    } else if (attester->options.evidence_format == ATLS_FORMAT_PROTOTYPE) {
-        result = atls_prototype_linkage(&atls_crypto_gnutls, &attester->attested.key, hash);
-    } else {
-        result = atls_cmw_parse_as(ATLS_CBOR, cab, &cmw);
-        result = result ? result : atls_cab_parse(cmw, &parsed);
-        result =
-            result ? result
-                   : atls_kat_linkage_encoded(&atls_crypto_gnutls, parsed.kat_claims.linked, hash);
-        atls_cmw_free(cmw);
-    }
-    return result ? result
-                  : atls_device_attest_platform(attester->device, ATLS_BYTES(hash, sizeof hash),
-                                                patp, sizep);
-}
-
-/* Puts another PAT into the CAB: of another device, over another hash, or made for another caller.
- * All are as their device signed them. */
-static int splice(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
-                  uint8_t **cabp, size_t *sizep)
-{
-    bool foreign = atls_faults_has(&attester->inner, "foreign-pat", NULL);
-    bool linked = !atls_faults_has(&attester->inner, "linkage", NULL);
-    uint8_t *other = NULL, *spliced;
-    size_t size, spliced_size;
-    struct atls_cmw *cmw = NULL;
-    struct atls_bytes pat;
-    int result;
-
-    if (foreign) {
-        result = attest_key(attester, attester->second, attester->second_identity.handle, challenge,
-                            &other, &size);
-        result = result ? result : atls_cmw_parse_as(ATLS_CBOR, ATLS_BYTES(other, size), &cmw);
-        if (!result) {
-            const struct atls_cmw *record = atls_cmw_find(cmw, "pat");
-            pat = record ? record->value : (struct atls_bytes){NULL, 0};
-        }
-    } else {
-        result = ask_for_pat(attester, ATLS_BYTES(*cabp, *sizep), linked, &other, &size);
-        if (!result) {
-            pat = ATLS_BYTES(other, size);
-        }
-    }
-    result = result ? result
-                    : atls_faults_splice(ATLS_BYTES(*cabp, *sizep), pat, &spliced, &spliced_size);
-    atls_cmw_free(cmw);
-    free(other);
-    if (result) {
-        return result;
-    }
-    free(*cabp);
-    *cabp = spliced;
-    *sizep = spliced_size;
-    atls_attester_tell_fault(attester, conn,
-                             foreign  ? "foreign-pat"
-                             : linked ? "non-secure-pat"
-                                      : "linkage",
-                             foreign  ? "the PAT is the second device's"
-                             : linked ? "the PAT is over the right hash, but made for the "
-                                        "non-secure side"
-                                      : "the PAT is over another hash");
-    return 0;
-}
-
-int atls_attester_ask_device(struct atls_attester *attester, unsigned conn,
-                             struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep)
-{
-    bool token = attester->options.evidence_format == ATLS_FORMAT_PSA;
-    const char *hex;
-    uint8_t *foreign = NULL;
-
-    if (attester->stale) {
-        uint8_t *copy = malloc(attester->stale_size);
-        if (!copy) {
-            return atls_fail(-ENOMEM, NULL, "no memory for evidence");
-        }
-        memcpy(copy, attester->stale, attester->stale_size);
-        *evidencep = copy;
-        *sizep = attester->stale_size;
-        atls_attester_tell_fault(attester, conn, "stale-nonce",
-                                 "the evidence was made before the challenge");
-        return 0;
-    }
-    if (atls_faults_has(&attester->inner, "foreign-nonce", &hex)) {
-        int result = atls_hex_decode(atls_bytes_of_text(hex), &foreign, &challenge.size);
+    if (format->check_challenge) {
+        int result = format->check_challenge(challenge);
         if (result) {
-            return result;
+            return atls_attester_fails(attester, result, "nonce-length");
         }
-        challenge.data = foreign;
-        atls_attester_tell_fault(attester, conn, "foreign-nonce",
-                                 "the evidence is over another session's nonce");
     }
-    int result =
-        token ? atls_device_attest_platform(attester->second ? attester->second : attester->device,
-                                            challenge, evidencep, sizep)
-              : attest_key(attester, attester->device, attester->attested.handle, challenge,
-                           evidencep, sizep);
-    free(foreign);
-    return result;
-}
-
-int atls_attester_make_cab(struct atls_attester *attester, unsigned conn,
-                           struct atls_bytes challenge, uint8_t **cabp, size_t *sizep)
-{
-    uint8_t *cab = NULL, *mutated;
-    size_t size, mutated_size;
-    const char *name;
-    int result = atls_attester_ask_device(attester, conn, challenge, &cab, &size);
-
-    if (!result && (atls_faults_has(&attester->inner, "foreign-pat", NULL) ||
-                    atls_faults_has(&attester->inner, "linkage", NULL) ||
-                    atls_faults_has(&attester->inner, "non-secure-pat", NULL))) {
-        result = splice(attester, conn, challenge, &cab, &size);
-    }
+    int result = ask_device(attester, conn, challenge, &evidence, &size);
     if (result) {
-        free(cab);
         return atls_attester_device_fails(attester, result);
     }
-    result = atls_faults_mutate_cab(&attester->inner, ATLS_BYTES(cab, size), &mutated,
-                                    &mutated_size, &name);
-    if (result) {
-        free(cab);
-        return atls_attester_fails(attester, result, "internal");
-    }
-    if (name) {
-        atls_attester_tell_fault(attester, conn, name, "evidence was changed after it was made");
-        free(cab);
-        cab = mutated;
-        size = mutated_size;
+    if (attester->breaks->carry_out && attester->inner.count) {
+        result = attester->breaks->carry_out(attester, conn, challenge, &evidence, &size);
+        if (result) {
+            free(evidence);
+            return result;
+        }
     }
     if (attester->attested.handle != attester->identity.handle) {
         atls_attester_tell_fault(attester, conn, "attested-other-key",
                                  "the KAT is about a key that is not presented");
     }
-    *cabp = cab;
+    *evidencep = evidence;
     *sizep = size;
     return 0;
 }
 
-int atls_attester_serialize_cab(struct atls_attester *attester, uint8_t *cab, size_t size,
-                                uint8_t **outp, size_t *outsizep)
+/* A collection in CBOR, byte for byte what the device made, or in JSON. */
+static int serialize(const struct atls_attester *attester, struct atls_bytes collection,
+                     uint8_t **outp, size_t *sizep)
 {
     struct atls_cmw *cmw;
+    int result = atls_cmw_parse_as(ATLS_CBOR, collection, &cmw);
 
-    if (attester->options.evidence_format == ATLS_FORMAT_PROTOTYPE) {
-        int result = atls_attester_prototype_bundle(ATLS_BYTES(cab, size), outp, outsizep);
-        free(cab);
-        return result ? atls_attester_fails(attester, result, "internal") : 0;
+    if (!result) {
+        result = atls_cmw_serialize(cmw, ATLS_JSON, outp, sizep);
+        atls_cmw_free(cmw);
     }
-    if (attester->options.serialization == ATLS_CBOR) { /* byte for byte what the device made */
-        *outp = cab;
+    return result;
+}
+
+int atls_attester_wrap_evidence(struct atls_attester *attester, uint8_t *evidence, size_t size,
+                                uint8_t **outp, size_t *outsizep)
+{
+    const struct atls_evidence_format *format = attester->format;
+    struct atls_bytes bytes = ATLS_BYTES(evidence, size);
+    int result;
+
+    if (format->wrapping == ATLS_NO_CMW ||
+        (format->wrapping == ATLS_IS_CMW && attester->options.serialization == ATLS_CBOR)) {
+        *outp = evidence;
         *outsizep = size;
         return 0;
     }
-    int result = atls_cmw_parse_as(ATLS_CBOR, ATLS_BYTES(cab, size), &cmw);
-    if (!result) {
-        result = atls_cmw_serialize(cmw, ATLS_JSON, outp, outsizep);
-        atls_cmw_free(cmw);
+    if (format->wrapping == ATLS_IS_CMW) {
+        result = serialize(attester, bytes, outp, outsizep);
+        result = result ? atls_attester_fails(attester, result, "internal") : 0;
+    } else {
+        result = atls_attester_wrap(attester, format->record_type, format->content_format, bytes,
+                                    ATLS_IND_EVIDENCE, outp, outsizep);
     }
-    free(cab);
-    return result ? atls_attester_fails(attester, result, "internal") : 0;
+    free(evidence);
+    return result;
 }
 
-static int break_wrapper(struct atls_attester *attester, enum atls_model model,
-                         struct atls_bytes cmw, uint8_t **outp, size_t *sizep, const char **namep)
+int atls_attester_wrap(struct atls_attester *attester, const char *media_type, int content_format,
+                       struct atls_bytes value, unsigned indicator, uint8_t **cmwp, size_t *sizep)
 {
-    if (attester->options.evidence_format == ATLS_FORMAT_PROTOTYPE) {
-        return atls_attester_break_bundle(&attester->wrapper, cmw, outp, sizep, namep);
+    struct atls_cmw message = {.form = attester->options.cmw_form,
+                               .serialization = attester->options.serialization,
+                               .value = value};
+
+    if (message.form == ATLS_CMW_TAG) { /* it has no room for an indicator */
+        message.type = (struct atls_cmw_type){.is_content_format = true,
+                                              .content_format = (uint16_t)content_format};
+    } else {
+        message.type.media_type = atls_bytes_of_text(media_type);
+        message.indicator = indicator;
     }
-    if (attester->options.serialization == ATLS_JSON) {
-        return atls_faults_mutate_json(&attester->wrapper, cmw, outp, sizep, namep);
-    }
-    if (model == ATLS_MODEL_PASSPORT || attester->options.evidence_format == ATLS_FORMAT_PSA) {
-        return atls_faults_mutate_record(&attester->wrapper, cmw, outp, sizep, namep);
-    }
-    return atls_faults_mutate_cab(&attester->wrapper, cmw, outp, sizep, namep);
+    int result = atls_cmw_serialize(&message, attester->options.serialization, cmwp, sizep);
+    return result ? atls_attester_fails(attester, result, "internal") : 0;
 }
 
 int atls_attester_present(struct atls_attester *attester, unsigned conn, enum atls_model model,
@@ -437,8 +407,8 @@ int atls_attester_present(struct atls_attester *attester, unsigned conn, enum at
     uint8_t *broken;
     size_t broken_size;
     const char *name;
-    int result =
-        break_wrapper(attester, model, ATLS_BYTES(cmw, size), &broken, &broken_size, &name);
+    int result = atls_attester_break_wrapper(attester, model, ATLS_BYTES(cmw, size), &broken,
+                                             &broken_size, &name);
 
     if (result) {
         free(cmw);
@@ -464,49 +434,26 @@ int atls_attester_present(struct atls_attester *attester, unsigned conn, enum at
     return 0;
 }
 
-/* Evidence as the CMW that goes into a credential, wrapper still sound. */
-static int make_cmw(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
-                    uint8_t **cmwp, size_t *sizep)
-{
-    uint8_t *evidence;
-    size_t size;
-    int result;
-
-    if (attester->options.evidence_format != ATLS_FORMAT_PSA) {
-        result = atls_attester_make_cab(attester, conn, challenge, &evidence, &size);
-        return result ? result : atls_attester_serialize_cab(attester, evidence, size, cmwp, sizep);
-    }
-    result = atls_attester_make_token(attester, conn, challenge, &evidence, &size);
-    if (result) {
-        return result;
-    }
-    result = atls_attester_wrap(attester, ATLS_CF_EAT_CWT, ATLS_BYTES(evidence, size),
-                                ATLS_IND_EVIDENCE, cmwp, sizep);
-    free(evidence);
-    return result;
-}
-
 static int make_evidence(struct atls_attester *attester, unsigned conn, const char *direction,
                          struct atls_bytes challenge, struct atls_credential *credentialp)
 {
+    const struct atls_constant_nonce *constant = attester->format->constant_nonce;
     uint8_t *cmw;
     size_t size;
 
     atls_event(attester->events, "challenge", "{s:i, s:s, s:o}", "conn", (int)conn, "direction",
                direction, "nonce", atls_json_hex(challenge));
-    if (attester->options.evidence_format == ATLS_FORMAT_PROTOTYPE &&
-        atls_prototype_nonce_is(challenge)) {
+    if (constant && atls_bytes_equal(challenge, constant->nonce)) {
         atls_event(attester->events, "defect", "{s:i, s:s, s:s}", "conn", (int)conn, "name",
-                   "constant-nonce", "detail",
-                   "the nonce is the one that the prototype of 2022 sends in every connection: "
-                   "evidence over it can be replayed at any time");
+                   "constant-nonce", "detail", constant->defect);
     }
     if (challenge.size < ATLS_EAT_NONCE_MIN || challenge.size > ATLS_EAT_NONCE_MAX) {
         atls_fail(ATLS_E_LIMIT, "RFC 9711 section 4.1", "a nonce has 8 to 64 bytes, %zu came",
                   challenge.size);
         return atls_attester_fails(attester, ATLS_E_LIMIT, "nonce-length");
     }
-    int result = make_cmw(attester, conn, challenge, &cmw, &size);
+    int result = atls_attester_make(attester, conn, challenge, &cmw, &size);
+    result = result ? result : atls_attester_wrap_evidence(attester, cmw, size, &cmw, &size);
     return result ? result
                   : atls_attester_present(attester, conn, ATLS_MODEL_BACKGROUND_CHECK, cmw, size,
                                           credentialp);

@@ -8,6 +8,7 @@
 #ifndef ATLS_ROLES_ATTESTER_H
 #define ATLS_ROLES_ATTESTER_H
 
+#include "formats/format.h"
 #include "program/events.h"
 #include "rats/base/model.h"
 #include "rats/cmw/cmw.h"
@@ -16,24 +17,15 @@
 #include "roles/verifier-client.h"
 #include "sim/device/device.h"
 
-/* What evidence is: a choice of its own, independent of profile and model. */
-enum atls_evidence_format {
-    ATLS_FORMAT_CAB, /* KAT and PAT in a collection: it names the attested key */
-    ATLS_FORMAT_PSA, /* a bare PSA token: its only tie to a key is a nonce that was made of one */
-    ATLS_FORMAT_PROTOTYPE, /* KAT and PAT as the prototype of 2022 bundled them: no CMW */
-};
-const char *
-atls_evidence_format_name(enum atls_evidence_format format); /* "cab", "psa", "prototype" */
-
 struct atls_attester_options {
     const char *device, *second_device; /* addresses; second NULL where none */
     unsigned device_timeout_ms;
     enum atls_curve curve;
     enum atls_serialization serialization;
-    enum atls_evidence_format evidence_format;
-    enum atls_cmw_form cmw_form; /* of a PSA token and of a result: record, or (CBOR) tag */
+    const struct atls_evidence_format *evidence_format; /* NULL: the first of the table */
+    enum atls_cmw_form cmw_form; /* of what is no collection: record, or (CBOR) tag */
     uint32_t key_handle;         /* 0: make an identity key; else one that was enrolled, */
-    bool key_outside;            /* or the key is no device's: a PSA token is all there is, */
+    bool key_outside;            /* or the key is no device's: then evidence names no key, */
     struct atls_public_key key;  /* and this is its public part; it outlives the attester */
     const char *verifier_url;    /* passport: who issues the result; NULL where none */
     int64_t clock_offset;        /* seconds */
@@ -54,8 +46,8 @@ void atls_credential_clear(struct atls_credential *credential);
 struct atls_attester;
 /* Opens the device and makes an identity key, or uses the enrolled one, having seen that the device
  * has it (ATLS_E_MISMATCH: the handle's key is another one). As atls_device_open().
- * ATLS_E_UNSUPPORTED: a tag in JSON, a fault that has no meaning for this format, or a CAB for a
- * key outside the device. */
+ * ATLS_E_UNSUPPORTED: a tag in JSON or of a type without content format, a fault that has no
+ * meaning for this format, or a format that names a key for one outside the device. */
 int atls_attester_new(const struct atls_attester_options *options,
                       struct atls_verifier_client *client, struct atls_events *events,
                       struct atls_attester **attesterp);
@@ -65,8 +57,8 @@ void atls_attester_free(struct atls_attester *attester);
 int atls_attester_evidence(struct atls_attester *attester, unsigned conn,
                            struct atls_bytes challenge, struct atls_credential *credentialp);
 /* The same over a binder that this endpoint computed instead of receiving: the event challenge says
- * computed. A bare PSA token carries 32, 48 or 64 bytes only (else ATLS_E_LIMIT, nonce-length). It
- * may be called again in a connection, for re-attestation. */
+ * computed. A format may carry certain sizes only (else ATLS_E_LIMIT, nonce-length). It may be
+ * called again in a connection, for re-attestation. */
 int atls_attester_bound_evidence(struct atls_attester *attester, unsigned conn,
                                  struct atls_bytes binder, struct atls_credential *credentialp);
 /* The attestation result, fetched where none is kept or the kept one is about to expire:

@@ -138,8 +138,7 @@ static int write_record(struct atls_sink *s, const char *name, const struct atls
     bool indefinite = is(name, "cbor-indefinite");
     unsigned indicator = is(name, "cmw-indicator-zero") ? 0 : record->indicator;
     bool with_indicator = record->indicator || is(name, "cmw-indicator-zero");
-    const char *type =
-        atls_cmw_type_is(record, ATLS_MT_EAT_JWT) ? ATLS_MT_EAT_JWT : ATLS_MT_EAT_CWT;
+    struct atls_bytes type = record->type.media_type;
 
     if (record->form != ATLS_CMW_RECORD && !is(name, "cmw-empty-collection")) {
         return no_such_flaw(name, "a tag");
@@ -162,9 +161,11 @@ static int write_record(struct atls_sink *s, const char *name, const struct atls
         atls_raw_head(s, ATLS_RAW_ARRAY, with_indicator ? 3 : 2);
     }
     if (is(name, "cmw-relative-type")) {
-        type = strchr(type, '/') + 1;
+        const uint8_t *slash = memchr(type.data, '/', type.size);
+        size_t cut = slash ? (size_t)(slash + 1 - type.data) : 0;
+        type = ATLS_BYTES(type.data + cut, type.size - cut);
     }
-    atls_raw_text(s, type);
+    atls_raw_string(s, ATLS_RAW_TEXT, type);
     atls_raw_string(s, is(name, "cmw-value-not-bytes") ? ATLS_RAW_TEXT : ATLS_RAW_BYTES,
                     record->value);
     if (with_indicator) {

@@ -19,14 +19,17 @@ static void parse(enum atls_model model, const struct atls_public_key *leaf, str
         }
         return;
     }
-    if (model == ATLS_MODEL_BACKGROUND_CHECK && received.format == ATLS_FORMAT_PSA) {
-        if (!leaf || !atls_public_key_equal(&received.key, leaf)) {
-            abort(); /* a token names no key of its own */
+    if (model == ATLS_MODEL_BACKGROUND_CHECK) {
+        const struct atls_evidence_format *format = received.evidence.format;
+        const struct atls_evidence_question question = {
+            .crypto = &atls_crypto_gnutls, .challenge = ATLS_BYTES(challenge, sizeof challenge)};
+        if (!format->key_in && (!leaf || !atls_public_key_equal(&received.key, leaf))) {
+            abort(); /* it names no key of its own */
         }
-    } else if (model == ATLS_MODEL_BACKGROUND_CHECK) {
-        (void)atls_cab_check_signature(&received.cab, &atls_crypto_gnutls);
-        (void)atls_cab_check_nonce(&received.cab, ATLS_BYTES(challenge, sizeof challenge));
-        (void)atls_cab_check_linkage(&received.cab, &atls_crypto_gnutls);
+        if (format->check(&received.evidence, &question, &reason) &&
+            (!reason || strcmp(reason, "ok") == 0)) {
+            abort();
+        }
     }
     atls_received_clear(&received);
 }

@@ -13,14 +13,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct atls_received received;
     const char *reason = NULL;
 
-    if (atls_received_parse_prototype(ATLS_BYTES(data, size), &received, &reason)) {
+    if (atls_received_parse_format(&atls_format_prototype, ATLS_BYTES(data, size), &received,
+                                   &reason)) {
         if (!reason || strcmp(reason, "ok") == 0)
             abort(); /* every refusal has its reason */
         return 0;
     }
-    (void)atls_cab_check_signature(&received.cab, &atls_crypto_gnutls);
-    (void)atls_cab_check_nonce(&received.cab, ATLS_BYTES(challenge, sizeof challenge));
-    (void)atls_cab_check_linkage(&received.cab, &atls_crypto_gnutls);
+    const struct atls_evidence_question question = {
+        .crypto = &atls_crypto_gnutls, .challenge = ATLS_BYTES(challenge, sizeof challenge)};
+    if (atls_format_prototype.check(&received.evidence, &question, &reason) == 0)
+        abort(); /* nobody was asked this */
     atls_received_clear(&received);
     return 0;
 }

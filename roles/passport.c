@@ -117,60 +117,59 @@ static int session_failed(struct atls_attester *attester, struct atls_passport *
     return fetch_failed(attester, passport, code, atls_verifier_session_reason(passport->session));
 }
 
-/* A bare PSA token names no key, so the result of its appraisal cannot either. */
-static int submit_token(struct atls_attester *attester, struct atls_passport *passport,
-                        unsigned conn, struct atls_bytes nonce)
+/* What a verifier answers to evidence that it cannot take is told as its error. */
+static int submission_failed(struct atls_attester *attester, struct atls_passport *passport,
+                             int code)
 {
-    bool asked_for = attester->options.evidence_format == ATLS_FORMAT_PSA;
-    static const char *const types[] = {ATLS_MT_PSA_TOKEN, ATLS_MT_PSA_VERAISON,
-                                        ATLS_MT_PSA_RFC9783};
+    return fetch_failed(attester, passport, code, code < 0 ? "internal" : "verifier-error");
+}
+
+/* Evidence that names no key, of whatever format the attester is: no result of its appraisal names
+ * one either. */
+static int submit_without_key(struct atls_attester *attester, struct atls_passport *passport,
+                              unsigned conn, struct atls_bytes nonce)
+{
+    const struct atls_evidence_format *format = atls_evidence_format_without_key();
     uint8_t *token;
     size_t size;
-    int result = asked_for ? atls_attester_make_token(attester, conn, nonce, &token, &size)
-                           : atls_device_attest_platform(attester->device, nonce, &token, &size);
+    int result =
+        atls_attester_ask(format, attester->device, &attester->attested, nonce, &token, &size);
 
     if (result) {
         return fetch_failed(attester, passport, result,
-                            asked_for    ? attester->reason
-                            : result < 0 ? "internal"
-                                         : "device-unavailable");
+                            result < 0 ? "internal" : "device-unavailable");
     }
-    result = ATLS_E_UNSUPPORTED;
-    for (size_t i = 0; result == ATLS_E_UNSUPPORTED && i < sizeof types / sizeof *types; i++) {
-        result = atls_verifier_session_submit(passport->session, types[i], ATLS_BYTES(token, size));
-    }
+    result = atls_verifier_session_submit_as(passport->session, format->media_types,
+                                             ATLS_BYTES(token, size));
     free(token);
-    if (!result && !asked_for) {
+    if (!result) {
         atls_attester_tell_fault(attester, conn, "result-without-key",
                                  "the verifier got a bare platform token");
     }
-    return result ? fetch_failed(attester, passport, result,
-                                 result < 0 ? "internal" : "verifier-error")
-                  : 0;
+    return result ? submission_failed(attester, passport, result) : 0;
 }
 
 static int submit(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
                   struct atls_bytes nonce)
 {
-    bool json = attester->options.serialization == ATLS_JSON;
-    uint8_t *cab, *cmw;
+    const char *const *types = attester->format->media_types;
+    uint8_t *evidence;
     size_t size;
 
-    if (attester->options.evidence_format == ATLS_FORMAT_PSA ||
-        atls_faults_has(&attester->inner, "result-without-key", NULL)) {
-        return submit_token(attester, passport, conn, nonce);
+    if (attester->format->key_in && atls_faults_has(&attester->inner, "result-without-key", NULL)) {
+        return submit_without_key(attester, passport, conn, nonce);
     }
-    int result = atls_attester_make_cab(attester, conn, nonce, &cab, &size);
-    result = result ? result : atls_attester_serialize_cab(attester, cab, size, &cmw, &size);
+    int result = atls_attester_make(attester, conn, nonce, &evidence, &size);
+    if (!result && !types) {
+        types = atls_verifier_cmw_types(attester->options.serialization);
+        result = atls_attester_wrap_evidence(attester, evidence, size, &evidence, &size);
+    }
     if (result) {
         return fetch_failed(attester, passport, result, attester->reason);
     }
-    result = atls_verifier_session_submit(
-        passport->session, json ? ATLS_MT_CMW_JSON : ATLS_MT_CMW_CBOR, ATLS_BYTES(cmw, size));
-    free(cmw);
-    return result ? fetch_failed(attester, passport, result,
-                                 result < 0 ? "internal" : "verifier-error")
-                  : 0;
+    result = atls_verifier_session_submit_as(passport->session, types, ATLS_BYTES(evidence, size));
+    free(evidence);
+    return result ? submission_failed(attester, passport, result) : 0;
 }
 
 /* Keeps the result. Only its times are read, unverified: they say when to fetch the next one. */
@@ -272,8 +271,8 @@ static int wrap(struct atls_attester *attester, const struct atls_passport *pass
         atls_attester_tell_fault(attester, conn, name, "the result was changed");
         jwt = ATLS_BYTES(broken, size);
     }
-    result = atls_attester_wrap(attester, ATLS_CF_EAT_JWT, jwt, ATLS_IND_ATTESTATION_RESULTS, cmwp,
-                                sizep);
+    result = atls_attester_wrap(attester, ATLS_MT_EAT_JWT, ATLS_CF_EAT_JWT, jwt,
+                                ATLS_IND_ATTESTATION_RESULTS, cmwp, sizep);
     free(broken);
     return result;
 }

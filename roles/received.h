@@ -8,39 +8,35 @@
 
 #include "rats/ear/ear.h"
 #include "rats/json/jws.h"
-#include "rats/tokens/kat.h"
 #include "roles/attester.h"
 
 struct atls_received { /* free the members with atls_received_clear() */
     struct atls_cmw *cmw;
-    enum atls_evidence_format format; /* background check */
-    struct atls_cab cab;              /* background check with a CAB: borrows from the CMW */
-    int64_t pat_client;               /* client id of its PAT, 0 (which nobody has): none is told */
-    struct atls_bytes token;          /* background check with a bare PSA token: borrows likewise */
-    struct atls_bytes token_nonce;
-    struct atls_cwt_times token_times;
-    struct atls_bytes jwt;      /* passport: borrows from the CMW */
-    struct atls_jws jws;        /* passport: its parts */
-    char *issuer;               /* passport: iss, NULL where absent */
-    bool unnamed;               /* passport: the result names no key */
-    struct atls_public_key key; /* the IK of the KAT, or the result's akpub; or the leaf's */
+    struct atls_evidence_read evidence; /* background check: borrows from the CMW, or IN */
+    struct atls_bytes jwt;              /* passport: borrows from the CMW */
+    struct atls_jws jws;                /* passport: its parts */
+    char *issuer;                       /* passport: iss, NULL where absent */
+    bool unnamed;                       /* passport: the result names no key */
+    struct atls_public_key
+        key; /* the one that the evidence names, or the result's akpub; or the leaf's */
 };
 void atls_received_clear(struct atls_received *received);
 
-/* MODEL says what must be there: a CAB, or an attestation result as application/eat+jwt. On failure
- * *REASONP is malformed-cmw, malformed-cbor, malformed-cose, malformed-claims, malformed-result,
- * result-without-key, result-signature-invalid (an unsecured JWS) or internal. ATLS_E_MALFORMED,
- * ATLS_E_UNSUPPORTED, ATLS_E_LIMIT, ATLS_E_MISSING, ATLS_E_SIGNATURE, -ENOMEM. */
+/* MODEL says what must be there: evidence that names a key, or an attestation result as
+ * application/eat+jwt. On failure *REASONP is malformed-cmw, malformed-cbor, malformed-cose,
+ * malformed-claims, malformed-result, result-without-key, result-signature-invalid (an unsecured
+ * JWS) or internal. ATLS_E_MALFORMED, ATLS_E_UNSUPPORTED, ATLS_E_LIMIT, ATLS_E_MISSING,
+ * ATLS_E_SIGNATURE, -ENOMEM. */
 int atls_received_parse(enum atls_model model, struct atls_bytes in,
                         struct atls_received *receivedp, const char **reasonp);
-/* The same of what stands beside a certificate for LEAF: there evidence may also be a bare PSA
- * token, as a record or tag; KEY is then LEAF, which the token itself does not name. With UNNAMED
- * a result may name none either, and whoever judges it must find the leaf's key in its nonce. */
+/* The same of what stands beside a certificate for LEAF: there evidence may also name no key; KEY
+ * is then LEAF. With UNNAMED a result may name none either, and whoever judges it must find the
+ * leaf's key in its nonce. */
 int atls_received_parse_beside(enum atls_model model, const struct atls_public_key *leaf,
                                bool unnamed, struct atls_bytes in, struct atls_received *receivedp,
                                const char **reasonp);
-/* The bundle of the prototype of 2022: CAB is then that, CMW NULL, and all borrows from IN. */
-int atls_received_parse_prototype(struct atls_bytes in, struct atls_received *receivedp,
-                                  const char **reasonp);
+/* Evidence of one format that is no CMW; CMW is then NULL. As atls_received_parse(). */
+int atls_received_parse_format(const struct atls_evidence_format *format, struct atls_bytes in,
+                               struct atls_received *receivedp, const char **reasonp);
 
 #endif

@@ -53,7 +53,7 @@ int atls_relying_party_key(struct atls_relying_party *rp, const struct atls_trus
 /* Ends the appraisal with a refusal that the newest atls_fail() describes, and tells it. */
 void atls_appraisal_refuse(struct atls_appraisal *appraisal, enum atls_tier tier,
                            const char *reason, bool verifier_at_fault);
-/* Refuses evidence or a result that CAME as the answer to the computed challenge, WHAT it is. */
+/* Refuses a result that CAME as the answer to the computed challenge, WHAT it is. */
 void atls_appraisal_refuse_binder(struct atls_appraisal *appraisal, const char *what,
                                   struct atls_bytes came, bool verifier_at_fault);
 /* Judges a result with the verifier's key: signature, times, nonce, key, tier; then it is

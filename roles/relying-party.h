@@ -22,15 +22,15 @@ struct atls_relying_party_options {
     size_t trusted_count;
     enum atls_tier accept_tier; /* affirming or warning */
     size_t nonce_size;
-    int64_t result_max_age, clock_offset; /* seconds */
-    bool prototype;                       /* evidence is the bundle of the prototype of 2022, and */
-    bool constant_nonce; /* the peer is sent the nonce that its server sends always */
+    int64_t result_max_age, clock_offset;        /* seconds */
+    const struct atls_evidence_format *evidence; /* the only one, which is no CMW; NULL: any CMW */
+    bool constant_nonce; /* the peer is sent the nonce that somebody always sends for it */
     bool result_answers; /* H11: a result must answer the binder, result-nonce=required */
     bool result_bound;   /* H10: one that names no key will do where it answers the binder */
     bool result_unbound; /* one that neither answers the session nor names a key will do */
     const char *const *audience; /* who this relying party is, to results with aud */
     size_t audience_count;
-    bool pat_alone; /* the verifier gets the PAT of a CAB, whose KAT is checked here */
+    bool pat_alone; /* the verifier gets the platform's token alone; the rest is checked here */
     const char
         *binder_clause; /* where the profile's draft says what evidence must answer, or NULL */
     const char *artifacts;

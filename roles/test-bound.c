@@ -95,17 +95,17 @@ static void test_forms(void **state)
 {
     struct test_appraisal *f = *state;
     static const struct {
-        enum atls_evidence_format format;
+        const struct atls_evidence_format *format;
         enum atls_cmw_form form, seen;
         enum atls_serialization serialization;
         unsigned indicator;
     } rows[] = {
-        {ATLS_FORMAT_CAB, ATLS_CMW_RECORD, ATLS_CMW_COLLECTION, ATLS_CBOR, 0},
-        {ATLS_FORMAT_CAB, ATLS_CMW_RECORD, ATLS_CMW_COLLECTION, ATLS_JSON, 0},
-        {ATLS_FORMAT_CAB, ATLS_CMW_TAG, ATLS_CMW_COLLECTION, ATLS_CBOR, 0},
-        {ATLS_FORMAT_PSA, ATLS_CMW_RECORD, ATLS_CMW_RECORD, ATLS_CBOR, ATLS_IND_EVIDENCE},
-        {ATLS_FORMAT_PSA, ATLS_CMW_RECORD, ATLS_CMW_RECORD, ATLS_JSON, ATLS_IND_EVIDENCE},
-        {ATLS_FORMAT_PSA, ATLS_CMW_TAG, ATLS_CMW_TAG, ATLS_CBOR, 0},
+        {&atls_format_cab, ATLS_CMW_RECORD, ATLS_CMW_COLLECTION, ATLS_CBOR, 0},
+        {&atls_format_cab, ATLS_CMW_RECORD, ATLS_CMW_COLLECTION, ATLS_JSON, 0},
+        {&atls_format_cab, ATLS_CMW_TAG, ATLS_CMW_COLLECTION, ATLS_CBOR, 0},
+        {&atls_format_psa, ATLS_CMW_RECORD, ATLS_CMW_RECORD, ATLS_CBOR, ATLS_IND_EVIDENCE},
+        {&atls_format_psa, ATLS_CMW_RECORD, ATLS_CMW_RECORD, ATLS_JSON, ATLS_IND_EVIDENCE},
+        {&atls_format_psa, ATLS_CMW_TAG, ATLS_CMW_TAG, ATLS_CBOR, 0},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -141,7 +141,7 @@ static void test_token_sizes(void **state)
     struct test_appraisal *f = *state;
     static const size_t sizes[] = {0, 7, 8, 16, 31, 33, 40, 47, 49, 63};
 
-    f->attester_options.evidence_format = ATLS_FORMAT_PSA;
+    f->attester_options.evidence_format = &atls_format_psa;
     renew(f, NULL);
     for (size_t i = 0; i < COUNT(sizes); i++) {
         assert_int_equal(evidence(f, sizes[i]), ATLS_E_LIMIT);
@@ -186,7 +186,7 @@ static void test_faults_without_meaning(void **state)
         {ATLS_CMW_TAG, "cmw=a0", true},
     };
 
-    f->attester_options.evidence_format = ATLS_FORMAT_PSA;
+    f->attester_options.evidence_format = &atls_format_psa;
     for (size_t i = 0; i < COUNT(rows); i++) {
         f->attester_options.cmw_form = rows[i].form;
         f->faults.count = 0;
@@ -208,37 +208,37 @@ static void test_faults_without_meaning(void **state)
 #define TOKEN_WITHOUT_CLAIMS "584a 84 43a10126 a0 41a0 5840" ZEROS_16 ZEROS_16 ZEROS_16 ZEROS_16
 
 static const struct {
-    enum atls_evidence_format format;
+    const struct atls_evidence_format *format;
     const char *fault, *reason;
 } check_rows[] = {
-    {ATLS_FORMAT_CAB, NULL, "ok"},
-    {ATLS_FORMAT_CAB, FOREIGN, "binder-mismatch"},
-    {ATLS_FORMAT_CAB, "foreign-nonce=7768617420626f7468", "binder-mismatch"}, /* a prefix */
-    {ATLS_FORMAT_CAB, "stale-nonce", "binder-mismatch"},
-    {ATLS_FORMAT_CAB, "attested-other-key", "key-mismatch"},
-    {ATLS_FORMAT_CAB, "kat-signature", "kat-signature-invalid"},
-    {ATLS_FORMAT_CAB, "linkage", "linkage-mismatch"},
-    {ATLS_FORMAT_CAB, "foreign-pat", "linkage-mismatch"},
-    {ATLS_FORMAT_CAB, "claims-no-cnf", "malformed-claims"},
-    {ATLS_FORMAT_CAB, "cose-detached", "malformed-cose"},
-    {ATLS_FORMAT_CAB, "cbor-deep", "malformed-cbor"},
-    {ATLS_FORMAT_CAB, "cmw-missing-kat", "malformed-cmw"},
-    {ATLS_FORMAT_CAB, "cmw-truncated", "malformed-cmw"},
-    {ATLS_FORMAT_PSA, NULL, "ok"},
-    {ATLS_FORMAT_PSA, FOREIGN, "binder-mismatch"},
-    {ATLS_FORMAT_PSA, "stale-nonce", "binder-mismatch"},
-    {ATLS_FORMAT_PSA, "cmw-truncated", "malformed-cmw"},
-    {ATLS_FORMAT_PSA, "cmw-trailing-byte", "malformed-cmw"},
-    {ATLS_FORMAT_PSA, "cmw-empty-collection", "malformed-cmw"},
-    {ATLS_FORMAT_PSA, "cmw-relative-type", "malformed-cmw"},
-    {ATLS_FORMAT_PSA, "cmw-value-not-bytes", "malformed-cmw"},
-    {ATLS_FORMAT_PSA, "cmw-indicator-zero", "malformed-cmw"},
+    {&atls_format_cab, NULL, "ok"},
+    {&atls_format_cab, FOREIGN, "binder-mismatch"},
+    {&atls_format_cab, "foreign-nonce=7768617420626f7468", "binder-mismatch"}, /* a prefix */
+    {&atls_format_cab, "stale-nonce", "binder-mismatch"},
+    {&atls_format_cab, "attested-other-key", "key-mismatch"},
+    {&atls_format_cab, "kat-signature", "kat-signature-invalid"},
+    {&atls_format_cab, "linkage", "linkage-mismatch"},
+    {&atls_format_cab, "foreign-pat", "linkage-mismatch"},
+    {&atls_format_cab, "claims-no-cnf", "malformed-claims"},
+    {&atls_format_cab, "cose-detached", "malformed-cose"},
+    {&atls_format_cab, "cbor-deep", "malformed-cbor"},
+    {&atls_format_cab, "cmw-missing-kat", "malformed-cmw"},
+    {&atls_format_cab, "cmw-truncated", "malformed-cmw"},
+    {&atls_format_psa, NULL, "ok"},
+    {&atls_format_psa, FOREIGN, "binder-mismatch"},
+    {&atls_format_psa, "stale-nonce", "binder-mismatch"},
+    {&atls_format_psa, "cmw-truncated", "malformed-cmw"},
+    {&atls_format_psa, "cmw-trailing-byte", "malformed-cmw"},
+    {&atls_format_psa, "cmw-empty-collection", "malformed-cmw"},
+    {&atls_format_psa, "cmw-relative-type", "malformed-cmw"},
+    {&atls_format_psa, "cmw-value-not-bytes", "malformed-cmw"},
+    {&atls_format_psa, "cmw-indicator-zero", "malformed-cmw"},
     /* clang-format off */
-    {ATLS_FORMAT_PSA, RECORD_OF("41ff", "04"), "malformed-cbor"},
-    {ATLS_FORMAT_PSA, RECORD_OF("41a0", "04"), "malformed-cose"},
-    {ATLS_FORMAT_PSA, RECORD_OF(TOKEN_WITHOUT_CLAIMS, "04"), "malformed-claims"},
-    {ATLS_FORMAT_PSA, RECORD_OF(TOKEN_WITHOUT_CLAIMS, "08"), "malformed-cmw"}, /* a result, it says */
-    {ATLS_FORMAT_PSA, "cmw=8373 6170706c69636174696f6e2f6561742b6a7774 4165 04", "malformed-cmw"},
+    {&atls_format_psa, RECORD_OF("41ff", "04"), "malformed-cbor"},
+    {&atls_format_psa, RECORD_OF("41a0", "04"), "malformed-cose"},
+    {&atls_format_psa, RECORD_OF(TOKEN_WITHOUT_CLAIMS, "04"), "malformed-claims"},
+    {&atls_format_psa, RECORD_OF(TOKEN_WITHOUT_CLAIMS, "08"), "malformed-cmw"}, /* a result, it says */
+    {&atls_format_psa, "cmw=8373 6170706c69636174696f6e2f6561742b6a7774 4165 04", "malformed-cmw"},
     /* clang-format on */
 };
 
@@ -304,7 +304,7 @@ static void test_what_the_verifier_gets(void **state)
 
     for (unsigned format = 0; format < 2; format++) {
         for (size_t s = 0; s < COUNT(token_sizes); s++) {
-            f->attester_options.evidence_format = (enum atls_evidence_format)format;
+            f->attester_options.evidence_format = atls_evidence_formats[format];
             renew(f, NULL);
             assert_int_equal(evidence(f, token_sizes[s]), 0);
             begin(f, ATLS_MODEL_BACKGROUND_CHECK, BINDER(token_sizes[s]));
@@ -326,22 +326,22 @@ static void test_what_the_verifier_gets(void **state)
 
 static const struct {
     const char *what;
-    enum atls_evidence_format format;
+    const struct atls_evidence_format *format;
     struct test_result result;
     unsigned key; /* in the result: 0 none, 1 the leaf's, 2 another */
     const char *reason;
     bool at_fault;
 } result_rows[] = {
     /* clang-format off */
-    {"the leaf's key in it", ATLS_FORMAT_PSA, {.tier = ATLS_TIER_AFFIRMING}, 1, "ok", false},
-    {"another key in it", ATLS_FORMAT_PSA, {.tier = ATLS_TIER_AFFIRMING}, 2, "key-mismatch", true},
-    {"another key in a CAB's", ATLS_FORMAT_CAB, {.tier = ATLS_TIER_AFFIRMING}, 2, "key-mismatch", true},
-    {"another session's", ATLS_FORMAT_PSA, {.tier = ATLS_TIER_AFFIRMING, .foreign_nonce = true}, 0, "nonce-mismatch", true},
-    {"warning", ATLS_FORMAT_PSA, {.tier = ATLS_TIER_WARNING}, 0, "tier-warning", false},
-    {"none", ATLS_FORMAT_PSA, {.tier = ATLS_TIER_NONE}, 0, "tier-none", false},
-    {"contraindicated", ATLS_FORMAT_PSA, {.tier = ATLS_TIER_CONTRAINDICATED}, 0, "tier-contraindicated", false},
-    {"wrong signer", ATLS_FORMAT_PSA, {.tier = ATLS_TIER_AFFIRMING, .wrong_signer = true}, 0, "result-signature-invalid", true},
-    {"expired", ATLS_FORMAT_PSA, {.tier = ATLS_TIER_AFFIRMING, .age = 100, .lifetime = 50}, 0, "result-expired", true},
+    {"the leaf's key in it", &atls_format_psa, {.tier = ATLS_TIER_AFFIRMING}, 1, "ok", false},
+    {"another key in it", &atls_format_psa, {.tier = ATLS_TIER_AFFIRMING}, 2, "key-mismatch", true},
+    {"another key in a CAB's", &atls_format_cab, {.tier = ATLS_TIER_AFFIRMING}, 2, "key-mismatch", true},
+    {"another session's", &atls_format_psa, {.tier = ATLS_TIER_AFFIRMING, .foreign_nonce = true}, 0, "nonce-mismatch", true},
+    {"warning", &atls_format_psa, {.tier = ATLS_TIER_WARNING}, 0, "tier-warning", false},
+    {"none", &atls_format_psa, {.tier = ATLS_TIER_NONE}, 0, "tier-none", false},
+    {"contraindicated", &atls_format_psa, {.tier = ATLS_TIER_CONTRAINDICATED}, 0, "tier-contraindicated", false},
+    {"wrong signer", &atls_format_psa, {.tier = ATLS_TIER_AFFIRMING, .wrong_signer = true}, 0, "result-signature-invalid", true},
+    {"expired", &atls_format_psa, {.tier = ATLS_TIER_AFFIRMING, .age = 100, .lifetime = 50}, 0, "result-expired", true},
     /* clang-format on */
 };
 
@@ -428,7 +428,7 @@ static void test_token_without_binder(void **state)
     struct test_appraisal *f = *state;
     struct atls_bytes nonce;
 
-    f->attester_options.evidence_format = ATLS_FORMAT_PSA;
+    f->attester_options.evidence_format = &atls_format_psa;
     for (unsigned with_key = 0; with_key < 2; with_key++) {
         renew(f, NULL);
         assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_BACKGROUND_CHECK, &f->appraisal),
@@ -498,33 +498,33 @@ static const struct {
     struct atls_bytes answered, expected; /* the binder of the result, and the relying party's */
     unsigned key;                         /* as above */
     bool no_nonce;
-    enum atls_evidence_format format;
+    const struct atls_evidence_format *format;
     const char *reason;
     bool unnamed; /* a result without a key will do where it answers the binder (H10) */
 } passport_rows[] = {
     /* clang-format off */
-    {"H11 ignored, a kept result", false, false, {NULL, 0}, BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok", false},
-    {"H11 ignored, one over the binder", false, true, BINDER(32), BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok", false},
-    {"H11 ignored, one over another binder", false, true, BINDER(48), BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok", false},
-    {"H11 required, a kept result", true, false, {NULL, 0}, BINDER(32), 1, false, ATLS_FORMAT_CAB, "binder-mismatch", false},
-    {"H11 required, one over the binder", true, true, BINDER(32), BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok", false},
-    {"H11 required, 48 bytes", true, true, BINDER(48), BINDER(48), 1, false, ATLS_FORMAT_CAB, "ok", false},
-    {"H11 required, one over another binder", true, true, BINDER(48), BINDER(32), 1, false, ATLS_FORMAT_CAB, "binder-mismatch", false},
-    {"H11 required, one without a nonce", true, true, BINDER(32), BINDER(32), 1, true, ATLS_FORMAT_CAB, "binder-mismatch", false},
-    {"H11 required, no binder computed", true, true, BINDER(32), {NULL, 0}, 1, false, ATLS_FORMAT_CAB, "internal", false},
-    {"another key than the leaf's", false, false, {NULL, 0}, BINDER(32), 2, false, ATLS_FORMAT_CAB, "key-mismatch", false},
-    {"another key, though over the binder", true, true, BINDER(32), BINDER(32), 2, false, ATLS_FORMAT_CAB, "key-mismatch", false},
-    {"no key", false, false, {NULL, 0}, BINDER(32), 0, false, ATLS_FORMAT_CAB, "result-without-key", false},
-    {"of a bare token: no key", false, false, {NULL, 0}, BINDER(32), 0, false, ATLS_FORMAT_PSA, "result-without-key", false},
-    {"of a bare token, over the binder: no key", true, true, BINDER(32), BINDER(32), 0, false, ATLS_FORMAT_PSA, "result-without-key", false},
-    {"H10 bound, no key, over the binder", false, true, BINDER(32), BINDER(32), 0, false, ATLS_FORMAT_PSA, "ok", true},
-    {"H10 bound, no key, of a CAB", false, true, BINDER(48), BINDER(48), 0, false, ATLS_FORMAT_CAB, "ok", true},
-    {"H10 bound, no key, over another binder", false, true, BINDER(48), BINDER(32), 0, false, ATLS_FORMAT_PSA, "result-without-key", true},
-    {"H10 bound, no key, over nothing of this connection", false, false, {NULL, 0}, BINDER(32), 0, false, ATLS_FORMAT_PSA, "result-without-key", true},
-    {"H10 bound, no key, no nonce", false, true, BINDER(32), BINDER(32), 0, true, ATLS_FORMAT_PSA, "result-without-key", true},
-    {"H10 bound, no key, no binder computed", false, true, BINDER(32), {NULL, 0}, 0, false, ATLS_FORMAT_PSA, "result-without-key", true},
-    {"H10 bound, another key, though over the binder", false, true, BINDER(32), BINDER(32), 2, false, ATLS_FORMAT_CAB, "key-mismatch", true},
-    {"H10 bound, the key, over another binder", false, true, BINDER(48), BINDER(32), 1, false, ATLS_FORMAT_CAB, "ok", true},
+    {"H11 ignored, a kept result", false, false, {NULL, 0}, BINDER(32), 1, false, &atls_format_cab, "ok", false},
+    {"H11 ignored, one over the binder", false, true, BINDER(32), BINDER(32), 1, false, &atls_format_cab, "ok", false},
+    {"H11 ignored, one over another binder", false, true, BINDER(48), BINDER(32), 1, false, &atls_format_cab, "ok", false},
+    {"H11 required, a kept result", true, false, {NULL, 0}, BINDER(32), 1, false, &atls_format_cab, "binder-mismatch", false},
+    {"H11 required, one over the binder", true, true, BINDER(32), BINDER(32), 1, false, &atls_format_cab, "ok", false},
+    {"H11 required, 48 bytes", true, true, BINDER(48), BINDER(48), 1, false, &atls_format_cab, "ok", false},
+    {"H11 required, one over another binder", true, true, BINDER(48), BINDER(32), 1, false, &atls_format_cab, "binder-mismatch", false},
+    {"H11 required, one without a nonce", true, true, BINDER(32), BINDER(32), 1, true, &atls_format_cab, "binder-mismatch", false},
+    {"H11 required, no binder computed", true, true, BINDER(32), {NULL, 0}, 1, false, &atls_format_cab, "internal", false},
+    {"another key than the leaf's", false, false, {NULL, 0}, BINDER(32), 2, false, &atls_format_cab, "key-mismatch", false},
+    {"another key, though over the binder", true, true, BINDER(32), BINDER(32), 2, false, &atls_format_cab, "key-mismatch", false},
+    {"no key", false, false, {NULL, 0}, BINDER(32), 0, false, &atls_format_cab, "result-without-key", false},
+    {"of a bare token: no key", false, false, {NULL, 0}, BINDER(32), 0, false, &atls_format_psa, "result-without-key", false},
+    {"of a bare token, over the binder: no key", true, true, BINDER(32), BINDER(32), 0, false, &atls_format_psa, "result-without-key", false},
+    {"H10 bound, no key, over the binder", false, true, BINDER(32), BINDER(32), 0, false, &atls_format_psa, "ok", true},
+    {"H10 bound, no key, of a CAB", false, true, BINDER(48), BINDER(48), 0, false, &atls_format_cab, "ok", true},
+    {"H10 bound, no key, over another binder", false, true, BINDER(48), BINDER(32), 0, false, &atls_format_psa, "result-without-key", true},
+    {"H10 bound, no key, over nothing of this connection", false, false, {NULL, 0}, BINDER(32), 0, false, &atls_format_psa, "result-without-key", true},
+    {"H10 bound, no key, no nonce", false, true, BINDER(32), BINDER(32), 0, true, &atls_format_psa, "result-without-key", true},
+    {"H10 bound, no key, no binder computed", false, true, BINDER(32), {NULL, 0}, 0, false, &atls_format_psa, "result-without-key", true},
+    {"H10 bound, another key, though over the binder", false, true, BINDER(32), BINDER(32), 2, false, &atls_format_cab, "key-mismatch", true},
+    {"H10 bound, the key, over another binder", false, true, BINDER(48), BINDER(32), 1, false, &atls_format_cab, "ok", true},
     /* clang-format on */
 };
 

@@ -83,7 +83,7 @@ static void judged(struct test_appraisal *f, const struct row *row, unsigned for
     struct atls_bytes claim = test_bytes(row->claim);
     struct atls_public_key key;
 
-    f->attester_options.evidence_format = (enum atls_evidence_format)format;
+    f->attester_options.evidence_format = atls_evidence_formats[format];
     test_renew(f);
     assert_int_equal(
         atls_attester_bound_evidence(f->attester, 1, ATLS_BYTES(binder, 32), &f->credential), 0);

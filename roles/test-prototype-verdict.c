@@ -30,8 +30,8 @@ static void test_prototype(void **state)
     struct test_appraisal *f = *state;
     unsigned posts = 0;
 
-    f->attester_options.evidence_format = ATLS_FORMAT_PROTOTYPE;
-    f->options.prototype = true;
+    f->attester_options.evidence_format = &atls_format_prototype;
+    f->options.evidence = &atls_format_prototype;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *what = rows[i].fault ? rows[i].fault : rows[i].reason;
         f->faults.count = 0;

@@ -30,13 +30,19 @@ static const char *const verifier_reasons[] = {
     "malformed-cbor",           "malformed-cose",
     "malformed-claims"};
 
+/* What of the evidence names the attested key; NULL: nothing does, or there is no evidence. */
+static const char *key_in(const struct atls_appraisal *a)
+{
+    return a->received.evidence.format ? a->received.evidence.format->key_in : NULL;
+}
+
 /* What says which key is attested. */
 static const char *key_from(const struct atls_appraisal *a)
 {
-    return a->received.unnamed                     ? "binder"
-           : a->model == ATLS_MODEL_PASSPORT       ? "result"
-           : a->received.format == ATLS_FORMAT_PSA ? "binder"
-                                                   : "evidence";
+    return a->received.unnamed               ? "binder"
+           : a->model == ATLS_MODEL_PASSPORT ? "result"
+           : key_in(a)                       ? "evidence"
+                                             : "binder";
 }
 
 static void conclude(struct atls_appraisal *a, enum atls_tier tier, bool accepted,
@@ -77,15 +83,14 @@ void atls_appraisal_refuse(struct atls_appraisal *a, enum atls_tier tier, const 
 void atls_appraisal_refuse_binder(struct atls_appraisal *a, const char *what,
                                   struct atls_bytes came, bool verifier_at_fault)
 {
-    char *expected = atls_hex_encode(ATLS_BYTES(a->challenge, a->challenge_size));
-    char *seen = atls_hex_encode(came);
+    const struct atls_evidence_question question = {.challenge =
+                                                        ATLS_BYTES(a->challenge, a->challenge_size),
+                                                    .computed = true,
+                                                    .binder_clause = a->rp->options.binder_clause};
+    const char *reason = "binder-mismatch";
 
-    atls_fail(ATLS_E_MISMATCH, a->rp->options.binder_clause,
-              "%s answers another binder: expected %s, came %s", what, expected ? expected : "?",
-              seen && *seen ? seen : "none");
-    free(expected);
-    free(seen);
-    atls_appraisal_refuse(a, ATLS_TIER_NONE, "binder-mismatch", verifier_at_fault);
+    (void)atls_evidence_check_binder(&question, what, came, &reason);
+    atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, verifier_at_fault);
 }
 
 /* The verifier's fault where it came from there, the peer's where that presented it. */
@@ -231,9 +236,9 @@ static bool check_key(struct atls_appraisal *a, const struct atls_ear *ear)
         if (ear->submods[i].has_key &&
             !atls_public_key_equal(&ear->submods[i].key, &a->received.key)) {
             atls_fail(ATLS_E_MISMATCH, "KAT-06 section 4",
-                      a->received.format == ATLS_FORMAT_PSA
-                          ? "the verifier's result attests another key than the certificate's"
-                          : "the verifier's result attests another key than the one in the KAT");
+                      "the verifier's result attests another key than %s%s",
+                      key_in(a) ? "the one in the " : "the certificate's",
+                      key_in(a) ? key_in(a) : "");
             refuse_result(a, "key-mismatch");
             return false;
         }
@@ -339,7 +344,7 @@ static const char *tie_of(const struct atls_appraisal *a, const struct atls_ear 
         return named ? "it attests the key, and answers no session"
                      : "nothing in it ties it to this session (result-binding=none)";
     }
-    if (a->received.format == ATLS_FORMAT_PSA) {
+    if (!key_in(a)) {
         return "it answers this session; the evidence names no key: only its nonce, which the "
                "binder is, ties it to the certificate's (H10)";
     }

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "rats/base/bytes.h"
+#include "rats/cmw/cmw.h"
 #include "roles/http.h"
 
 struct atls_verifier_client;  /* one for a process */
@@ -42,6 +43,11 @@ int atls_verifier_session_nonce(struct atls_verifier_session *session, struct at
  * not in the session's accept list. */
 int atls_verifier_session_submit(struct atls_verifier_session *session, const char *media_type,
                                  struct atls_bytes evidence);
+/* The same under the first of these media types (NULL at the end) that the session takes. */
+int atls_verifier_session_submit_as(struct atls_verifier_session *session,
+                                    const char *const *media_types, struct atls_bytes evidence);
+/* Those of a CMW in this serialization. */
+const char *const *atls_verifier_cmw_types(enum atls_serialization serialization);
 /* 0 and the EAR's JWT (borrowed); ATLS_E_AGAIN; else the failure. */
 int atls_verifier_session_result(struct atls_verifier_session *session, struct atls_bytes *jwtp);
 /* The failure of nonce() or result(): ATLS_E_UNAVAILABLE or ATLS_E_REFUSED or ATLS_E_MALFORMED with

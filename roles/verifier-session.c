@@ -324,6 +324,25 @@ int atls_verifier_session_submit(struct atls_verifier_session *session, const ch
     return 0;
 }
 
+int atls_verifier_session_submit_as(struct atls_verifier_session *session,
+                                    const char *const *media_types, struct atls_bytes evidence)
+{
+    int result = ATLS_E_UNSUPPORTED;
+
+    for (size_t i = 0; result == ATLS_E_UNSUPPORTED && media_types[i]; i++) {
+        result = atls_verifier_session_submit(session, media_types[i], evidence);
+    }
+    return result;
+}
+
+const char *const *atls_verifier_cmw_types(enum atls_serialization serialization)
+{
+    static const char *const cbor[] = {ATLS_MT_CMW_CBOR, NULL};
+    static const char *const json[] = {ATLS_MT_CMW_JSON, NULL};
+
+    return serialization == ATLS_JSON ? json : cbor;
+}
+
 int atls_verifier_session_result(struct atls_verifier_session *session, struct atls_bytes *jwtp)
 {
     step(session);

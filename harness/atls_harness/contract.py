@@ -163,7 +163,7 @@ def load_contract(path: Path) -> Contract:
         documents,
         profiles,
         variants,
-        {name: Flag(**row) for name, row in _rows(file, "flags").items()},
+        {name: _flag(file, row) for name, row in _rows(file, "flags").items()},
         {name: Fault(**row) for name, row in _rows(file, "faults").items()},
         {name: row["what"] for name, row in _rows(file, "reasons").items()},
         alerts,
@@ -171,6 +171,14 @@ def load_contract(path: Path) -> Contract:
         _rows(file, "evidence-formats"),
         file.value["words"],
     )
+
+
+def _flag(file: YamlFile, row: Mapping[str, Any]) -> Flag:
+    """One whose value is one of a list has the list's name in braces."""
+    value = row["value"]
+    if value.startswith("{"):
+        value = "|".join(_rows(file, value.strip("{}")))
+    return Flag(**{**row, "value": value})
 
 
 def _rows(file: YamlFile, field: str) -> dict[str, Mapping[str, Any]]:

@@ -120,7 +120,15 @@ def header(known: Contract) -> str:
                 for one in points
             ),
         ),
-        macro("EVIDENCE_FORMATS", "name", ([text(name)] for name in known.evidence_formats)),
+        macro(
+            "EVIDENCE_FORMATS",
+            "id, name, what, media types",
+            (
+                [identifier(name), text(name), text(row["what"]), listed(row["media-types"])]
+                for name, row in known.evidence_formats.items()
+            ),
+        ),
+        f'#define ATLS_CONTRACT_EVIDENCE_FORMAT_NAMES {text("|".join(known.evidence_formats))}\n',
         "#endif\n",
     ]
     return "\n".join(parts)

@@ -278,7 +278,7 @@ def test_the_dissector_knows_all_code_points() -> None:
 
 
 def _in_c() -> str:
-    rooms = [ROOT / name for name in ("roles", "tls", "verifier-stub")]
+    rooms = [ROOT / name for name in ("formats", "roles", "tls", "verifier-stub")]
     paths = [path for room in rooms for path in room.rglob("*.[ch]")]
     return "\n".join(one.read_text() for one in paths if not one.name.startswith("test-"))
 

@@ -9,7 +9,6 @@
 #include "rats/base/media-types.h"
 #include "rats/cbor/cbor-read.h"
 #include "rats/tokens/kat.h"
-#include "rats/tokens/prototype.h"
 #include "rats/tokens/psa-claims.h"
 
 enum { LEGACY_PSA_NONCE = -75008 };
@@ -211,9 +210,35 @@ static int parse_member(const struct atls_cmw *cab, const char *label,
     return result;
 }
 
+/* The draft does not say whose encoding is hashed: name the case where that is the difference. */
+static int linkage_differs(const struct atls_cab *cab, const struct atls_crypto *crypto,
+                           struct atls_bytes nonce)
+{
+    uint8_t linkage[ATLS_LINKAGE_SIZE];
+    int result = atls_kat_linkage(crypto, &cab->kat_claims.kak, linkage);
+
+    if (result)
+        return result;
+    if (atls_bytes_equal_secret(nonce, ATLS_BYTES(linkage, sizeof linkage)))
+        return atls_fail(
+            ATLS_E_MISMATCH, ATLS_KAT_CLAUSE_LINKAGE,
+            "the PAT's eat_nonce is the hash of kak-pub in deterministic encoding, but "
+            "the KAT holds kak-pub in another one");
+    return atls_fail(ATLS_E_MISMATCH, ATLS_KAT_CLAUSE_LINKAGE,
+                     "the PAT's eat_nonce (%zu bytes) is not the SHA-256 hash of the KAT's kak-pub",
+                     nonce.size);
+}
+
+const struct atls_kat_dialect atls_kat_of_draft = {
+    .linked = "kak-pub",
+    .linkage_clause = ATLS_KAT_CLAUSE_LINKAGE,
+    .parse_claims = atls_kat_claims_parse,
+    .linkage_differs = linkage_differs,
+};
+
 int atls_cab_parse(const struct atls_cmw *cmw, struct atls_cab *cabp)
 {
-    struct atls_cab cab = {0};
+    struct atls_cab cab = {.dialect = &atls_kat_of_draft};
     int result;
 
     if (cmw->form != ATLS_CMW_COLLECTION)
@@ -271,24 +296,7 @@ int atls_cab_check_linkage(const struct atls_cab *cab, const struct atls_crypto 
         return result;
     if (atls_bytes_equal_secret(nonce, ATLS_BYTES(linkage, sizeof linkage)))
         return 0;
-    if (cab->prototype)
-        return atls_fail(ATLS_E_MISMATCH, ATLS_PROTOTYPE_CLAUSE,
-                         "the PAT's eat_nonce (%zu bytes) is not the SHA-256 hash of the KAT's "
-                         "identity key (04 || x || y)",
-                         nonce.size);
-    /* The draft does not say whose encoding is hashed: name the case where that is the difference.
-     */
-    result = atls_kat_linkage(crypto, &cab->kat_claims.kak, linkage);
-    if (result)
-        return result;
-    if (atls_bytes_equal_secret(nonce, ATLS_BYTES(linkage, sizeof linkage)))
-        return atls_fail(
-            ATLS_E_MISMATCH, ATLS_KAT_CLAUSE_LINKAGE,
-            "the PAT's eat_nonce is the hash of kak-pub in deterministic encoding, but "
-            "the KAT holds kak-pub in another one");
-    return atls_fail(ATLS_E_MISMATCH, ATLS_KAT_CLAUSE_LINKAGE,
-                     "the PAT's eat_nonce (%zu bytes) is not the SHA-256 hash of the KAT's kak-pub",
-                     nonce.size);
+    return cab->dialect->linkage_differs(cab, crypto, nonce);
 }
 
 int atls_cab_check_times(const struct atls_cab *cab, int64_t now)

@@ -47,6 +47,18 @@ int atls_kat_linkage_encoded(const struct atls_crypto *crypto, struct atls_bytes
 /* The CAB as a CBOR collection of two application/eat+cwt records, one item of W. */
 void atls_cab_write(struct atls_cbor_writer *w, struct atls_bytes kat, struct atls_bytes pat);
 
+/* A key attestation as one document has it. */
+struct atls_cab;
+struct atls_kat_dialect {
+    const char *linked;         /* what the PAT vouches for: "kak-pub" */
+    const char *linkage_clause; /* and by which clause */
+    int (*parse_claims)(struct atls_bytes payload, struct atls_kat_claims *claimsp);
+    /* Says how the linkage hash differs from NONCE. ATLS_E_MISMATCH, -errno. */
+    int (*linkage_differs)(const struct atls_cab *cab, const struct atls_crypto *crypto,
+                           struct atls_bytes nonce);
+};
+extern const struct atls_kat_dialect atls_kat_of_draft; /* draft-bft-rats-kat */
+
 struct atls_cab { /* borrows from the CMW it was read from */
     struct atls_cose_sign1 kat;
     struct atls_cose_sign1 pat;
@@ -54,7 +66,7 @@ struct atls_cab { /* borrows from the CMW it was read from */
     struct atls_kat_claims kat_claims;
     struct atls_cwt_times pat_times; /* to go with pat_nonce */
     struct atls_bytes pat_nonce; /* for who reads the PAT's claims anyway to put here; or empty */
-    bool prototype;              /* not a CAB, but the bundle of prototype.h */
+    const struct atls_kat_dialect *dialect; /* the draft's, or that of prototype.h */
 };
 /*
  * Collection type, both members, both COSE, the KAT's claims (the PAT's are its format's affair).

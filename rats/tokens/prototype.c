@@ -116,9 +116,25 @@ int atls_prototype_claims_parse(struct atls_bytes payload, struct atls_kat_claim
     return 0;
 }
 
+static int linkage_differs(const struct atls_cab *cab, const struct atls_crypto *crypto,
+                           struct atls_bytes nonce)
+{
+    return atls_fail(ATLS_E_MISMATCH, CLAUSE,
+                     "the PAT's eat_nonce (%zu bytes) is not the SHA-256 hash of the KAT's "
+                     "identity key (04 || x || y)",
+                     nonce.size);
+}
+
+const struct atls_kat_dialect atls_kat_of_2022 = {
+    .linked = "the identity key",
+    .linkage_clause = CLAUSE,
+    .parse_claims = atls_prototype_claims_parse,
+    .linkage_differs = linkage_differs,
+};
+
 int atls_prototype_bundle_parse(struct atls_bytes bundle, struct atls_cab *cabp)
 {
-    struct atls_cab cab = {.prototype = true};
+    struct atls_cab cab = {.dialect = &atls_kat_of_2022};
     int result = atls_prototype_bundle_split(bundle, &cab.kat_bytes, &cab.pat_bytes);
 
     if (!result)

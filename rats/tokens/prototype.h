@@ -41,9 +41,10 @@ int atls_prototype_bundle_split(struct atls_bytes bundle, struct atls_bytes *kat
 /* The claims of a KAT. Unknown claims are ignored, duplicates refused. As atls_kat_claims_parse().
  */
 int atls_prototype_claims_parse(struct atls_bytes payload, struct atls_kat_claims *claimsp);
-/* All of a bundle; CAB then says that it is a prototype's, and the checks of kat.h are made as the
- * prototype has them. It borrows from BUNDLE. ATLS_E_MALFORMED, ATLS_E_MISSING, ATLS_E_UNSUPPORTED,
- * ATLS_E_LIMIT, -ENOMEM. */
+extern const struct atls_kat_dialect atls_kat_of_2022;
+/* All of a bundle, in that dialect: the checks of kat.h are made as the prototype has them. It
+ * borrows from BUNDLE. ATLS_E_MALFORMED, ATLS_E_MISSING, ATLS_E_UNSUPPORTED, ATLS_E_LIMIT, -ENOMEM.
+ */
 int atls_prototype_bundle_parse(struct atls_bytes bundle, struct atls_cab *cabp);
 
 #endif

@@ -268,7 +268,7 @@ static void checks_times(void **state)
     const struct times_row *row = *state;
     char text[2048];
     struct atls_bytes kat, pat;
-    struct atls_cab cab = {.prototype = false};
+    struct atls_cab cab = {.dialect = &atls_kat_of_draft};
     int outcome;
 
     snprintf(text, sizeof text, "%s" CNF EAT_NONCE KAK_PUB "%s", row->kat[0] ? "a4" : "a3",

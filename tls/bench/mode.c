@@ -46,8 +46,8 @@ static int take_option(const char *word, struct bench_mode *mode)
         mode->curve = ATLS_P384;
         return 0;
     }
-    if (mode->profile && strcmp(word, "psa") == 0) {
-        mode->format = ATLS_FORMAT_PSA;
+    if (mode->profile && atls_evidence_format_by_name(word)) {
+        mode->format = atls_evidence_format_by_name(word);
         return 0;
     }
     if (mode->profile && strcmp(word, "cert") == 0) {
@@ -104,7 +104,7 @@ static int take_words(char *words, struct bench_mode *mode)
 
 int bench_mode_parse(const char *name, struct bench_mode *modep)
 {
-    struct bench_mode mode = {.name = name, .curve = ATLS_P256, .format = ATLS_FORMAT_CAB};
+    struct bench_mode mode = {.name = name, .curve = ATLS_P256};
     char words[NAME_MAX_SIZE];
     if (strlen(name) >= sizeof words)
         return atls_fail(-EINVAL, NULL, "the name of a mode is longer than %zu bytes",

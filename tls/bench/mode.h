@@ -13,7 +13,7 @@ struct bench_mode {
     bool attested[2]; /* by enum atls_side */
     bool mutual;      /* both sides have a key; only without attestation is this a choice */
     bool certificate; /* credential kind CERT_ATTESTATION of ta-07 */
-    enum atls_evidence_format format;
+    const struct atls_evidence_format *format; /* NULL: the first */
     enum atls_curve curve;
     unsigned components; /* measured ones beside those that every device has */
     bool cached;         /* the verifier in this process remembers platform tokens */

@@ -23,7 +23,7 @@ static const struct atls_refusal refusals[] = {
 };
 
 static const struct atls_profile_limits limits = {
-    .evidence_format = "prototype", /* rats/tokens/prototype.h */
+    .evidence_format = &atls_format_prototype,
     .credential = "a bundle",
     .evidence_type = "cf:1",
     .curve = "p256",

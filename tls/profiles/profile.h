@@ -7,6 +7,7 @@
 #ifndef ATLS_TLS_PROFILES_PROFILE_H
 #define ATLS_TLS_PROFILES_PROFILE_H
 
+#include "formats/format.h"
 #include "tls/profiles/variants.h"
 #include "tls/wire/code-points.h"
 #include "tls/wire/negotiation.h"
@@ -57,9 +58,8 @@ struct atls_binding {
 
 /* Where a profile has one way only, and nothing else can be asked of it. */
 struct atls_profile_limits {
-    const char
-        *evidence_format;      /* by name, as roles/attester.h has it; there is no CMW around it */
-    const char *credential;    /* what that is called in errors */
+    const struct atls_evidence_format *evidence_format; /* there is no CMW around it */
+    const char *credential;                             /* what that is called in errors */
     const char *evidence_type; /* what is offered where no --evidence-type says otherwise */
     const char *curve;         /* of an attester's identity key, by name */
     bool only_clients_attest;

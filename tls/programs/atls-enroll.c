@@ -31,7 +31,6 @@ struct enrolment {
     enum atls_model model;
     const char *events, *csr_file, *cmw;
     const char *key_file; /* where a key goes that is no device's; NULL: it is one of the device */
-    bool format_given;
     unsigned verifier_timeout_ms;
     struct atls_http_access_options access; /* to the verifier */
     int slot;                               /* of the CHOICE, or -1: the right one */
@@ -91,11 +90,12 @@ static const struct argp_option table[] = {
     {"cmw-critical", CMW_CRITICAL, 0, 0, "marks it critical, which RFC 9999 says it should not be",
      0},
     {"cmw-slot", CMW_SLOT, "cbor|json", 0, "puts it into that slot of the CHOICE, unchecked", 0},
-    {"cmw-form", CMW_FORM, "record|tag", 0, "of a PSA token and of a result", 0},
+    {"cmw-form", CMW_FORM, "record|tag", 0, "of evidence that is no collection, and of a result",
+     0},
     {"attester", ATTESTER, "MODEL", 0, "background-check (default): evidence; passport: a result",
      0},
-    {"evidence-format", EVIDENCE_FORMAT, "cab|psa", 0,
-     "KAT and PAT (default), or a bare PSA token (the only one with --private-key)", 0},
+    /* its text is atls_evidence_formats_help() */
+    {"evidence-format", EVIDENCE_FORMAT, ATLS_CONTRACT_EVIDENCE_FORMAT_NAMES, 0, "", 0},
     {"serialization", SERIALIZATION, "cbor|json", 0, "of the CMW", 0},
     {"verifier", VERIFIER, "URL", 0, "where a passport gets its result", 0},
     {"verifier-ca", VERIFIER_CA, "FILE", 0,
@@ -140,11 +140,15 @@ static void check(struct argp_state *state, struct enrolment *e)
         argp_error(state, "--csr is needed");
     if (!e->attester.device && (!e->key_file || attests))
         argp_error(state, "a --device is needed, but with --private-key and no --cmw auto");
-    if (e->key_file && e->format_given && e->attester.evidence_format == ATLS_FORMAT_CAB)
-        argp_error(state, "--private-key with --evidence-format cab: a KAT is about a key inside "
-                          "the device, for one outside it there is none; use psa");
-    if (e->key_file)
-        e->attester.evidence_format = ATLS_FORMAT_PSA;
+    const struct atls_evidence_format *format = e->attester.evidence_format;
+    const struct atls_evidence_format *without = atls_evidence_format_without_key();
+    if (e->key_file && format && format->key_in)
+        argp_error(state,
+                   "--private-key with --evidence-format %s: a %s is about a key inside the "
+                   "device, for one outside it there is none; use %s",
+                   format->name, format->key_in, without->name);
+    if (e->key_file && !format)
+        e->attester.evidence_format = without;
     if (e->attester.verifier_url && atls_verifier_url_check(e->attester.verifier_url) != 0)
         argp_error(state, "--verifier: %s", atls_error_text());
     if (e->model == ATLS_MODEL_PASSPORT && !e->attester.verifier_url)
@@ -177,9 +181,8 @@ static bool parse_choice(struct enrolment *e, int flag, const char *arg)
             second("--cmw-form", arg, "record", "tag") ? ATLS_CMW_TAG : ATLS_CMW_RECORD;
         break;
     case EVIDENCE_FORMAT:
-        e->attester.evidence_format =
-            second("--evidence-format", arg, "cab", "psa") ? ATLS_FORMAT_PSA : ATLS_FORMAT_CAB;
-        e->format_given = true;
+        if (!(e->attester.evidence_format = atls_evidence_format_by_name(arg)))
+            atls_program_unsupported("--evidence-format", arg);
         break;
     case SERIALIZATION:
         e->attester.serialization =
@@ -245,6 +248,11 @@ static error_t parse(int flag, char *arg, struct argp_state *state)
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+static char *help(int key, const char *text, void *input)
+{
+    return key == EVIDENCE_FORMAT ? atls_evidence_formats_help() : (char *)(uintptr_t)text;
 }
 
 /* Evidence for the key, or the result of its appraisal; nobody else waits meanwhile. */
@@ -387,6 +395,7 @@ int main(int argc, char **argv)
                           .verifier_timeout_ms = 5000,
                           .slot = -1};
     const struct argp argp = {
+        .help_filter = help,
         .options = table,
         .parser = parse,
         .doc = "Makes a key in a device and a request for its certificate; prints device:HANDLE, "

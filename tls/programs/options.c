@@ -77,11 +77,10 @@ static const struct argp_option shared[] = {
      "preference (default cf:273; in poc-mbedtls cf:1)",
      0},
     {"serialization", SERIALIZATION, "cbor|json", 0, "of the CMW that the attester sends", 0},
-    {"evidence-format", EVIDENCE_FORMAT, "cab|psa", 0,
-     "evidence that the attester makes: KAT and PAT (default), or a bare PSA token (default where "
-     "--key is a file)",
+    /* its text is atls_evidence_formats_help() */
+    {"evidence-format", EVIDENCE_FORMAT, ATLS_CONTRACT_EVIDENCE_FORMAT_NAMES, 0, "", 0},
+    {"cmw-form", CMW_FORM, "record|tag", 0, "of evidence that is no collection, and of a result",
      0},
-    {"cmw-form", CMW_FORM, "record|tag", 0, "of a PSA token and of a result", 0},
     {"credential-kind", CREDENTIAL_KIND, "attestation|cert", 0,
      "of ta-07: evidence in place of the certificate (default), or beside it", 0},
     {"reattest", REATTEST, "N", 0,
@@ -253,7 +252,6 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
 {
     static const char *const policies[] = {"optional", "required", NULL};
     static const char *const serializations[] = {"cbor", "json", NULL};
-    static const char *const formats[] = {"cab", "psa", NULL};
     static const char *const forms[] = {"record", "tag", NULL};
     static const char *const kinds[] = {"attestation", "cert", NULL};
     static const char *const tiers[] = {"affirming", "warning", NULL};
@@ -276,8 +274,8 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
             word("--serialization", arg, serializations) == 0 ? ATLS_CBOR : ATLS_JSON;
         break;
     case EVIDENCE_FORMAT:
-        o->evidence_format =
-            word("--evidence-format", arg, formats) == 0 ? ATLS_FORMAT_CAB : ATLS_FORMAT_PSA;
+        if (!(o->evidence_format = atls_evidence_format_by_name(arg)))
+            atls_program_unsupported("--evidence-format", arg);
         o->format_given = true;
         break;
     case CMW_FORM:
@@ -483,9 +481,12 @@ static void check_profile(struct argp_state *state, const struct atls_options *o
         atls_program_unsupported("--reattest with profile", o->profile->name);
     if (!carrier->replaces && o->attester_count > 0 && !o->key)
         argp_error(state, "attestation beside or inside a certificate needs --cert and --key");
-    if (o->key_attested && o->format_given && o->evidence_format == ATLS_FORMAT_CAB)
-        argp_error(state, "--evidence-format cab needs --key device:HANDLE: a KAT is about a key "
-                          "inside the device, for one in a file there is none; use psa");
+    if (o->key_attested && o->format_given && o->evidence_format->key_in)
+        argp_error(state,
+                   "--evidence-format %s needs --key device:HANDLE: a %s is about a key inside the "
+                   "device, for one in a file there is none; use %s",
+                   o->evidence_format->name, o->evidence_format->key_in,
+                   atls_evidence_format_without_key()->name);
 }
 
 static void limited(const struct atls_options *o, const char *why, const char *what)
@@ -506,23 +507,13 @@ static void check_limits(const struct atls_options *o, const struct atls_profile
         limited(o, "", o->curve == ATLS_P384 ? "--curve p384" : "--curve p256");
     if (o->serialization != ATLS_CBOR || o->cmw_form != ATLS_CMW_RECORD)
         limited(o, ", which has no CMW", "--serialization json, --cmw-form tag");
-    if (o->format_given && o->evidence_format != ATLS_FORMAT_CAB)
-        limited(o, "",
-                o->evidence_format == ATLS_FORMAT_PSA ? "--evidence-format psa"
-                                                      : "--evidence-format");
+    if (o->format_given && o->evidence_format != atls_evidence_formats[0]) {
+        char text[64];
+        snprintf(text, sizeof text, "--evidence-format %s", o->evidence_format->name);
+        limited(o, "", text);
+    }
     if (o->nonce_size > o->profile->layout->nonce_most)
         limited(o, ", beyond 32 bytes", "--nonce-size");
-}
-
-static enum atls_evidence_format format_named(const char *name)
-{
-    static const enum atls_evidence_format formats[] = {ATLS_FORMAT_CAB, ATLS_FORMAT_PSA,
-                                                        ATLS_FORMAT_PROTOTYPE};
-    size_t i = 0;
-    while (i + 1 < sizeof formats / sizeof *formats &&
-           strcmp(atls_evidence_format_name(formats[i]), name) != 0)
-        i++;
-    return formats[i];
 }
 
 static void check(struct argp_state *state, const struct atls_options *o)
@@ -581,7 +572,7 @@ static void settle_key(struct atls_options *o)
     o->key_attested = o->profile && o->key && !atls_device_key_named(o->key) &&
                       o->attester_count > 0 && !carrier_of(o)->replaces && !carrier_of(o)->enrolled;
     if (o->key_attested && !o->format_given)
-        o->evidence_format = ATLS_FORMAT_PSA;
+        o->evidence_format = atls_evidence_format_without_key();
 }
 
 static error_t parse(int flag, char *arg, struct argp_state *state)
@@ -602,7 +593,9 @@ static error_t parse(int flag, char *arg, struct argp_state *state)
 
 static char *help(int key, const char *text, void *input)
 {
-    return key == ARGP_KEY_HELP_EXTRA ? atls_variants_describe() : (char *)(uintptr_t)text;
+    return key == ARGP_KEY_HELP_EXTRA ? atls_variants_describe()
+           : key == EVIDENCE_FORMAT   ? atls_evidence_formats_help()
+                                      : (char *)(uintptr_t)text;
 }
 
 static error_t parse_own(int flag, char *arg, struct argp_state *state)
@@ -630,6 +623,7 @@ void atls_options_parse(enum atls_side side, int argc, char **argv, struct atls_
         .side = side,
         .required = true,
         .serialization = ATLS_CBOR,
+        .evidence_format = atls_evidence_formats[0],
         .curve = ATLS_P256,
         .accept_tier = ATLS_TIER_AFFIRMING,
         .nonce_size = 32,
@@ -647,7 +641,7 @@ void atls_options_parse(enum atls_side side, int argc, char **argv, struct atls_
         (void)atls_evidence_type_parse(limits ? limits->evidence_type : "cf:273",
                                        &options.types[options.type_count++]);
     if (limits)
-        options.evidence_format = format_named(limits->evidence_format);
+        options.evidence_format = limits->evidence_format;
     for (size_t i = 0; i < options.type_count; i++)
         options.types[i].credential_kind = (uint8_t)options.credential_kind;
     if (options.variants.entry_code_point != 0)

@@ -22,7 +22,7 @@ struct atls_options { /* strings are of argv, or of the options' own storage */
     struct atls_evidence_type types[ATLS_LISTED_MAX];
     size_t type_count;
     enum atls_serialization serialization;
-    enum atls_evidence_format evidence_format;
+    const struct atls_evidence_format *evidence_format;
     bool format_given;
     enum atls_cmw_form cmw_form;
     enum atls_curve curve;

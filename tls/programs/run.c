@@ -109,7 +109,7 @@ static int start_relying_party(struct program *p)
         .nonce_size = o->nonce_size,
         .result_max_age = o->result_max_age,
         .clock_offset = o->clock_offset,
-        .prototype = o->evidence_format == ATLS_FORMAT_PROTOTYPE,
+        .evidence = o->profile->limits ? o->profile->limits->evidence_format : NULL,
         .constant_nonce = o->variants.nonce != 0,
         .result_answers = session_result_answers(&p->party),
         .result_bound = o->variants.result_key == ATLS_RESULT_KEY_BOUND,

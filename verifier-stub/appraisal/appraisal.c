@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The order of checks is the order of trust: form, trust anchor, signatures, linkage, freshness,
- * and only then what the evidence says. The first failure gives the reason. A verdict begins with
+ * and only then what the evidence says; a format (formats/format.h) makes them with what is lent to
+ * it here. The first failure gives the reason. A verdict begins with
  * nothing claimed, which is no verdict: each trust claim is earned by the check that stands for it.
  */
 #include "verifier-stub/appraisal/appraisal.h"
@@ -13,29 +14,39 @@
 #include <string.h>
 
 #include "rats/base/error.h"
-#include "rats/tokens/kat.h"
-#include "rats/tokens/prototype.h"
 
-#define KAT_CLAUSE "draft-bft-rats-kat-06 section 3"
 #define VALIDITY_CLAUSE "draft-ietf-rats-corim section 7.3"
-#define CLIENT_CLAUSE "RFC 9783 section 4.1.2"
 
 /* AR4SI values used here */
 enum { NO_CLAIM = 0, TRUSTWORTHY = 2, CONTRAINDICATED = 96, VERIFICATION_FAILED = 99 };
 
 struct work {
+    struct atls_judge judge; /* what is lent to the format; its first member, see work_of() */
     const struct atls_appraiser *with;
-    struct atls_bytes nonce; /* the session's */
+    const struct atls_evidence_format *format;
     struct atls_evidence_verdict *out;
     struct atls_psa_component *components;
-    struct atls_psa_claims claims;
     int64_t holds_until; /* seconds: then some endorsement begins or ceases to be valid */
 };
 
+static struct work *work_of(struct atls_judge *judge)
+{
+    return (struct work *)(void *)judge;
+}
+
+void atls_evidence_verdict_open(const struct atls_evidence_format *format,
+                                struct atls_evidence_verdict *verdictp)
+{
+    *verdictp = (struct atls_evidence_verdict){.submod_count = format->submod_count};
+    for (size_t i = 0; i < format->submod_count; i++)
+        verdictp->submods[i].name = format->submods[i].name;
+}
+
 void atls_evidence_verdict_clear(struct atls_evidence_verdict *appraisal)
 {
+    for (size_t i = 0; i < ATLS_SUBMODS_MAX; i++)
+        json_decref(appraisal->submods[i].annotated_evidence);
     json_decref(appraisal->mismatches);
-    json_decref(appraisal->annotated_evidence);
     *appraisal = (struct atls_evidence_verdict){0};
 }
 
@@ -68,66 +79,37 @@ void atls_evidence_verdict_condemn(struct atls_evidence_verdict *out, const char
     va_start(arguments, format);
     atls_evidence_verdict_say_va(out, reason, clause, format, arguments);
     va_end(arguments);
-    for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++)
-        out->trust_vector[i] = VERIFICATION_FAILED;
+    for (size_t i = 0; i < out->submod_count; i++) {
+        for (size_t j = 0; j < ATLS_TRUST_CLAIM_COUNT; j++)
+            out->submods[i].trust_vector[j] = VERIFICATION_FAILED;
+        out->submods[i].tier = ATLS_TIER_CONTRAINDICATED;
+    }
     out->tier = ATLS_TIER_CONTRAINDICATED;
     out->has_key = false;
 }
 
-/* Condemns with what the failing parser said; an error of this machine passes through. */
-static int condemn_with_error(struct atls_evidence_verdict *out, int error, const char *reason)
+static int condemn(struct atls_judge *judge, const char *reason, const char *clause,
+                   const char *text)
 {
-    char text[sizeof out->detail];
-    char clause[sizeof out->clause];
-
-    if (error < 0)
-        return error;
-    snprintf(text, sizeof text, "%s", atls_error_text());
-    snprintf(clause, sizeof clause, "%s", atls_error_clause());
-    atls_evidence_verdict_condemn(out, reason, clause, "%s", text);
+    atls_evidence_verdict_condemn(work_of(judge)->out, reason, clause, "%s", text);
     return ATLS_E_REFUSED;
 }
 
-/* The word for bytes that should have been a signed map of claims and are not: at which of its
- * layers do they break? NULL where only the claims themselves are wrong. */
-static const char *malformed_word(struct atls_bytes message, enum atls_cose_tagging tagging,
-                                  const struct atls_cbor_rules *rules)
+static int parse_token(struct work *work, const struct atls_judge_token *token,
+                       struct atls_cose_sign1 *messagep, struct atls_psa_claims *claimsp)
 {
-    struct atls_cbor_reader reader;
-    struct atls_cose_sign1 token;
-
-    if (atls_cbor_open(&reader, message, rules, "RFC 8949") > 0)
-        return "malformed-cbor";
-    if (atls_cose_sign1_parse(message, tagging, NULL, &token) > 0)
-        return "malformed-cose";
-    if (atls_cbor_open(&reader, token.payload, rules, "RFC 8949") > 0)
-        return "malformed-cbor";
-    return NULL;
-}
-
-static int condemn_malformed(struct atls_evidence_verdict *out, int error,
-                             struct atls_bytes message, enum atls_cose_tagging tagging)
-{
-    char text[sizeof out->detail];
-    char clause[sizeof out->clause];
+    char text[sizeof work->out->detail];
+    char clause[sizeof work->out->clause];
     const char *word;
+    int result = atls_psa_token_parse(token->token, token->tagging, work->components,
+                                      ATLS_PSA_COMPONENTS_MAX, messagep, claimsp);
 
-    if (error < 0)
-        return error;
+    if (result <= 0)
+        return result;
     snprintf(text, sizeof text, "%s", atls_error_text());
     snprintf(clause, sizeof clause, "%s", atls_error_clause());
-    word = malformed_word(message, tagging, &atls_psa_rules);
-    atls_evidence_verdict_condemn(out, word ? word : "malformed-claims", clause, "%s", text);
-    return ATLS_E_REFUSED;
-}
-
-static int parse_token(struct work *work, struct atls_bytes message, enum atls_cose_tagging tagging,
-                       struct atls_cose_sign1 *tokenp)
-{
-    int result = atls_psa_token_parse(message, tagging, work->components, ATLS_PSA_COMPONENTS_MAX,
-                                      tokenp, &work->claims);
-
-    return result == 0 ? 0 : condemn_malformed(work->out, result, message, tagging);
+    word = atls_judge_malformed(token->token, token->tagging, &atls_psa_rules);
+    return condemn(&work->judge, word ? word : "malformed-claims", clause, text);
 }
 
 /* Does an endorsement count today? Notes when that changes. */
@@ -144,12 +126,15 @@ static bool is_valid(struct work *work, const struct atls_validity *validity)
     return valid;
 }
 
-static int find_anchor(struct work *work, struct atls_public_key *keyp)
+static int find_anchor(struct atls_judge *judge,
+                       const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
+                       const uint8_t instance_id[ATLS_PSA_INSTANCE_ID_SIZE],
+                       struct atls_public_key *keyp)
 {
-    const struct atls_psa_claims *claims = &work->claims;
+    struct work *work = work_of(judge);
     struct atls_trust_anchor anchor;
-    int result = work->with->store->ops->find_trust_anchor(
-        work->with->store, claims->implementation_id.data, claims->instance_id.data, &anchor);
+    int result = work->with->store->ops->find_trust_anchor(work->with->store, implementation_id,
+                                                           instance_id, &anchor);
 
     if (result == 0 && !is_valid(work, &anchor.validity))
         result =
@@ -158,7 +143,7 @@ static int find_anchor(struct work *work, struct atls_public_key *keyp)
                       "%lld, in seconds since 1970)",
                       (long long)anchor.validity.not_before, (long long)anchor.validity.not_after);
     if (result == ATLS_E_MISSING)
-        return condemn_with_error(work->out, result, "unknown-attestation-key");
+        return atls_judge_fail(judge, result, "unknown-attestation-key");
     if (result == 0)
         *keyp = anchor.key;
     return result > 0 ? -EIO : result; /* the store's own contents are bad: no verdict */
@@ -169,27 +154,7 @@ static int check_platform_signature(struct work *work, const struct atls_cose_si
 {
     int result = atls_cose_sign1_verify(token, work->with->crypto, anchor);
 
-    return result == 0 ? 0 : condemn_with_error(work->out, result, "pat-signature-invalid");
-}
-
-static int check_nonce(struct work *work, struct atls_bytes came, const char *clause)
-{
-    if (atls_bytes_equal_secret(came, work->nonce))
-        return 0;
-    atls_evidence_verdict_condemn(
-        work->out, "nonce-mismatch", clause,
-        "the evidence answers another challenge: its nonce (%zu bytes) is not "
-        "the session's (%zu bytes)",
-        came.size, work->nonce.size);
-    return ATLS_E_REFUSED;
-}
-
-/* exp and nbf, which a token need not have: RFC 8392 section 3.1.4, "MUST NOT be accepted". */
-static int check_times(struct work *work, const struct atls_cwt_times *times, const char *what)
-{
-    int result = atls_cwt_check_times(times, what, work->with->now);
-
-    return result == 0 ? 0 : condemn_with_error(work->out, result, "evidence-expired");
+    return result == 0 ? 0 : atls_judge_fail(&work->judge, result, "pat-signature-invalid");
 }
 
 /* Takes out what does not count today; says how many those were. */
@@ -211,17 +176,17 @@ static size_t drop_invalid(struct work *work, struct atls_reference_set *set)
     return all - kept;
 }
 
-static int appraise_software(struct work *work)
+static int appraise_software(struct work *work, const struct atls_psa_claims *claims)
 {
     struct atls_evidence_verdict *out = work->out;
     size_t dropped = 0;
     struct atls_reference_set references = {0};
     int result = work->with->store->ops->find_reference_values(
-        work->with->store, work->claims.implementation_id.data, &references);
+        work->with->store, claims->implementation_id.data, &references);
 
     if (result == 0) {
         dropped = drop_invalid(work, &references);
-        result = atls_match_components(&work->claims, &references, out);
+        result = atls_match_components(claims, &references, out);
     }
     if (result == 0 && dropped > 0 && out->reason)
         snprintf(out->detail + strlen(out->detail), sizeof out->detail - strlen(out->detail),
@@ -237,235 +202,158 @@ static bool lifecycle_is_secured(uint16_t lifecycle)
            (lifecycle & 0xff00) == ATLS_PSA_NON_ROT_DEBUG;
 }
 
-static void appraise_lifecycle(struct work *work)
+static void claim(struct atls_judge *judge, enum atls_trust_claim claimed, int value)
+{
+    struct atls_evidence_verdict *out = work_of(judge)->out;
+
+    out->submods[out->submod].trust_vector[claimed] = value;
+}
+
+static int match(struct atls_judge *judge,
+                 const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
+                 const struct atls_psa_component *components, size_t count)
+{
+    const struct atls_psa_claims claims = {
+        .implementation_id = {implementation_id, ATLS_PSA_IMPLEMENTATION_ID_SIZE},
+        .components = components,
+        .component_count = count,
+    };
+
+    return appraise_software(work_of(judge), &claims);
+}
+
+static void appraise_lifecycle(struct work *work, uint16_t lifecycle)
 {
     static const enum atls_trust_claim moved[] = {ATLS_INSTANCE_IDENTITY, ATLS_RUNTIME_OPAQUE,
                                                   ATLS_STORAGE_OPAQUE};
-    bool secured = lifecycle_is_secured(work->claims.lifecycle);
+    bool secured = lifecycle_is_secured(lifecycle);
 
     for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
-        work->out->trust_vector[moved[i]] = secured ? TRUSTWORTHY : CONTRAINDICATED;
+        claim(&work->judge, moved[i], secured ? TRUSTWORTHY : CONTRAINDICATED);
     if (secured || work->out->reason)
         return;
     atls_evidence_verdict_say(
         work->out, "lifecycle-not-secured", "RFC 9783 section 4.3.1",
         "security lifecycle: expected secured or non-rot-debug, came %s (0x%04x)",
-        atls_psa_lifecycle_name(work->claims.lifecycle), work->claims.lifecycle);
+        atls_psa_lifecycle_name(lifecycle), lifecycle);
 }
 
 /* What genuine evidence says of its platform. */
-static int appraise_platform(struct work *work)
+static int appraise_platform(struct work *work, const struct atls_psa_claims *claims)
 {
+    struct atls_submod_verdict *submod = &work->out->submods[work->out->submod];
     int result;
 
-    work->out->trust_vector[ATLS_HARDWARE] = TRUSTWORTHY;
-    result = appraise_software(work);
+    claim(&work->judge, ATLS_HARDWARE, TRUSTWORTHY);
+    result = appraise_software(work, claims);
     if (result != 0)
         return result;
-    appraise_lifecycle(work);
+    appraise_lifecycle(work, claims->lifecycle);
     if (!work->with->annotates)
         return 0;
-    work->out->annotated_evidence = atls_evidence_summary(&work->claims);
-    if (!work->out->annotated_evidence)
+    submod->annotated_evidence = atls_evidence_summary(claims);
+    if (!submod->annotated_evidence)
         return atls_fail(-ENOMEM, NULL, "no memory for a summary of evidence");
     return 0;
 }
 
 /* Veraison's order: trust anchor, nonce, signature. */
-static int appraise_psa(struct work *work, const struct atls_evidence *evidence)
+static int appraise_unknown(struct work *work, const struct atls_judge_token *token,
+                            struct atls_psa_claims *claimsp)
 {
-    struct atls_cose_sign1 token;
+    struct atls_cose_sign1 message;
     struct atls_public_key anchor;
-    int result = parse_token(work, evidence->value, ATLS_COSE_TAG_ALONE, &token);
+    int result = parse_token(work, token, &message, claimsp);
 
     if (result == 0)
-        result = find_anchor(work, &anchor);
+        result = find_anchor(&work->judge, claimsp->implementation_id.data,
+                             claimsp->instance_id.data, &anchor);
+    if (result == 0 && token->first)
+        result = token->first(&work->judge, claimsp, token->context);
     if (result == 0)
-        result = check_nonce(work, work->claims.nonce, "RFC 9783 section 4.1.1");
+        result = check_platform_signature(work, &message, &anchor);
+    if (result == 0 && token->then)
+        result = token->then(&work->judge, claimsp->nonce, claimsp->client_id, token->context);
     if (result == 0)
-        result = check_platform_signature(work, &token, &anchor);
-    if (result == 0)
-        result = check_times(work, &work->claims.times, "PSA token");
-    if (result == 0)
-        result = appraise_platform(work);
-    return result;
-}
-
-/* The bundle of the prototype: broken itself, or one of its tokens. */
-static int parse_prototype(struct work *work, const struct atls_evidence *evidence,
-                           struct atls_cab *cabp)
-{
-    struct atls_bytes kat, pat;
-    int result = atls_evidence_cab(evidence, cabp);
-    char text[sizeof work->out->detail], clause[sizeof work->out->clause];
-    const char *word = "malformed-cmw";
-
-    if (result <= 0)
-        return result;
-    snprintf(text, sizeof text, "%s", atls_error_text());
-    snprintf(clause, sizeof clause, "%s", atls_error_clause());
-    if (atls_prototype_bundle_split(evidence->value, &kat, &pat) == 0) {
-        word = malformed_word(kat, ATLS_COSE_TAG_REQUIRED, &atls_cbor_lenient);
-        word = word ? word : malformed_word(pat, ATLS_COSE_TAG_REQUIRED, &atls_cbor_lenient);
-        word = word ? word : "malformed-claims";
-    }
-    atls_evidence_verdict_condemn(work->out, word, clause, "%s", text);
-    return ATLS_E_REFUSED;
-}
-
-static int parse_cab(struct work *work, const struct atls_evidence *evidence, struct atls_cab *cabp)
-{
-    if (evidence->kind == ATLS_EVIDENCE_PROTOTYPE)
-        return parse_prototype(work, evidence, cabp);
-
-    const struct atls_cmw *kat = atls_cmw_find(evidence->cmw, "kat");
-    const struct atls_cmw *pat = atls_cmw_find(evidence->cmw, "pat");
-    struct atls_cose_sign1 token;
-    int result = atls_cab_parse(evidence->cmw, cabp);
-    const char *word;
-
-    if (result == 0)
-        return 0;
-    if (!kat || !pat || kat->form == ATLS_CMW_COLLECTION || pat->form == ATLS_CMW_COLLECTION)
-        return condemn_with_error(work->out, result, "malformed-cmw");
-    word = malformed_word(kat->value, ATLS_COSE_TAG_EITHER, &atls_cbor_lenient);
-    if (!word && atls_cose_sign1_parse(pat->value, ATLS_COSE_TAG_EITHER, NULL, &token) > 0)
-        word = malformed_word(pat->value, ATLS_COSE_TAG_EITHER, &atls_cbor_lenient);
-    return condemn_with_error(work->out, result, word ? word : "malformed-claims");
-}
-
-/* The KAT is signed by the key attestation key that it names, and the PAT vouches for that key by
- * carrying its hash as nonce; in the prototype it vouches for the identity key itself. */
-static int check_linkage(struct work *work, const struct atls_cab *cab, struct atls_bytes pat_nonce)
-{
-    uint8_t linkage[ATLS_LINKAGE_SIZE];
-    int result = atls_cose_sign1_verify(&cab->kat, work->with->crypto, &cab->kat_claims.kak);
-
-    if (result != 0)
-        return condemn_with_error(work->out, result, "kat-signature-invalid");
-    result = atls_kat_linkage_encoded(work->with->crypto, cab->kat_claims.linked, linkage);
-    if (result != 0)
-        return condemn_with_error(work->out, result, "linkage-mismatch");
-    if (!atls_bytes_equal_secret(pat_nonce, ATLS_BYTES(linkage, sizeof linkage))) {
-        atls_evidence_verdict_condemn(work->out, "linkage-mismatch",
-                                      cab->prototype ? ATLS_PROTOTYPE_CLAUSE : KAT_CLAUSE,
-                                      "the PAT's nonce is not the SHA-256 hash of %s in the KAT",
-                                      cab->prototype ? "the identity key" : "kak-pub");
-        return ATLS_E_REFUSED;
-    }
-    return 0;
-}
-
-/* A device signs a PAT over whatever hash its caller brings, that of a key of the caller's own too.
- * Only the client id says that it was a service of the secure side, which keeps the key attestation
- * key, and not the application. */
-static int check_caller(struct work *work, int32_t client_id)
-{
-    if (client_id > 0)
-        return 0;
-    atls_evidence_verdict_condemn(
-        work->out, "platform-token-caller", CLIENT_CLAUSE,
-        "client id of the PAT: expected that of the key attestation service, "
-        "which is positive, came %ld: a caller of the non-secure side",
-        (long)client_id);
-    return ATLS_E_REFUSED;
-}
-
-/* Everything that the PAT does not say of its platform. */
-static int appraise_kat(struct work *work, const struct atls_cab *cab, struct atls_bytes pat_nonce,
-                        int32_t client_id)
-{
-    int result = check_linkage(work, cab, pat_nonce);
-
-    if (result == 0)
-        result = check_caller(work, client_id);
-    if (result == 0)
-        result = check_nonce(work, cab->kat_claims.nonce, KAT_CLAUSE);
-    return result == 0 ? check_times(work, &cab->kat_claims.times, "KAT") : result;
-}
-
-/* For a PAT of which nothing is known yet. */
-static int appraise_tokens(struct work *work, const struct atls_cab *cab)
-{
-    struct atls_cose_sign1 token;
-    struct atls_public_key anchor;
-    int result = parse_token(work, cab->pat_bytes, ATLS_COSE_TAG_EITHER, &token);
-
-    if (result == 0)
-        result = find_anchor(work, &anchor);
-    if (result == 0)
-        result = check_platform_signature(work, &token, &anchor);
-    if (result == 0)
-        result = appraise_kat(work, cab, work->claims.nonce, work->claims.client_id);
-    if (result == 0)
-        result = check_times(work, &work->claims.times, "PAT");
-    return result == 0 ? appraise_platform(work) : result;
+        result = atls_judge_times(&work->judge, &claimsp->times, token->what);
+    return result == 0 ? appraise_platform(work, claimsp) : result;
 }
 
 /* What is wrong with a token is looked at anew each time, and so is one that has times. */
-static void remember(const struct work *work, const uint8_t *digest, uint64_t revision)
+static void remember(const struct work *work, const struct atls_psa_claims *claims,
+                     const uint8_t *digest, uint64_t revision)
 {
-    struct atls_platform_verdict verdict = {.summary = work->out->annotated_evidence,
-                                            .client_id = work->claims.client_id};
+    const struct atls_submod_verdict *submod = &work->out->submods[work->out->submod];
+    struct atls_platform_verdict verdict = {.summary = submod->annotated_evidence,
+                                            .client_id = claims->client_id};
 
-    if (work->claims.times.has_exp || work->claims.times.has_nbf || work->claims.times.has_iat)
+    if (claims->times.has_exp || claims->times.has_nbf || claims->times.has_iat)
         return;
-    if (work->out->reason || work->claims.nonce.size != sizeof verdict.nonce)
+    if (work->out->reason || claims->nonce.size != sizeof verdict.nonce)
         return;
-    memcpy(verdict.nonce, work->claims.nonce.data, sizeof verdict.nonce);
-    memcpy(verdict.trust_vector, work->out->trust_vector, sizeof verdict.trust_vector);
+    memcpy(verdict.nonce, claims->nonce.data, sizeof verdict.nonce);
+    memcpy(verdict.trust_vector, submod->trust_vector, sizeof verdict.trust_vector);
     atls_platform_cache_keep(work->with->cache, digest, revision,
                              work->holds_until - work->with->now, &verdict);
 }
 
-static int appraise_remembering(struct work *work, const struct atls_cab *cab)
+static int appraise_remembering(struct work *work, const struct atls_judge_token *token)
 {
+    struct atls_submod_verdict *submod = &work->out->submods[work->out->submod];
     uint64_t revision = 0;
     uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE];
     struct atls_platform_verdict known;
+    struct atls_psa_claims claims;
     int result = work->with->store->ops->revision(work->with->store, &revision);
 
     if (result == 0)
-        result = work->with->crypto->hash(ATLS_SHA256, &cab->pat_bytes, 1, digest);
+        result = work->with->crypto->hash(ATLS_SHA256, &token->token, 1, digest);
     if (result != 0)
         return result < 0 ? result : -EIO;
     if (atls_platform_cache_find(work->with->cache, digest, revision, &known)) {
-        result =
-            appraise_kat(work, cab, ATLS_BYTES(known.nonce, sizeof known.nonce), known.client_id);
+        if (token->then)
+            result = token->then(&work->judge, ATLS_BYTES(known.nonce, sizeof known.nonce),
+                                 known.client_id, token->context);
         if (result == 0) {
-            memcpy(work->out->trust_vector, known.trust_vector, sizeof known.trust_vector);
-            work->out->annotated_evidence = json_incref(known.summary);
+            memcpy(submod->trust_vector, known.trust_vector, sizeof known.trust_vector);
+            submod->annotated_evidence = json_incref(known.summary);
         }
         json_decref(known.summary);
         return result;
     }
-    result = appraise_tokens(work, cab);
+    result = appraise_unknown(work, token, &claims);
     if (result == 0)
-        remember(work, digest, revision);
+        remember(work, &claims, digest, revision);
     return result;
 }
 
-static int appraise_cab(struct work *work, const struct atls_evidence *evidence)
+static int appraise_token(struct atls_judge *judge, const struct atls_judge_token *token)
 {
-    struct atls_cab cab;
-    int result = parse_cab(work, evidence, &cab);
+    struct work *work = work_of(judge);
+    struct atls_psa_claims claims;
 
-    if (result == 0)
-        result = work->with->cache ? appraise_remembering(work, &cab) : appraise_tokens(work, &cab);
-    if (result == 0) {
-        work->out->has_key = true;
-        work->out->key = cab.kat_claims.identity_key;
-    }
-    return result;
+    return work->with->cache && !token->first ? appraise_remembering(work, token)
+                                              : appraise_unknown(work, token, &claims);
 }
 
-/* The worst of what is claimed; affirming only where every claim that this scheme makes was earned.
+static void submod(struct atls_judge *judge, size_t index)
+{
+    work_of(judge)->out->submod = index;
+}
+
+static void attest(struct atls_judge *judge, const struct atls_public_key *key)
+{
+    work_of(judge)->out->has_key = true;
+    work_of(judge)->out->key = *key;
+}
+
+static const struct atls_judge_ops judge_ops = {condemn, appraise_token, find_anchor, match,
+                                                claim,   submod,         attest};
+
+/* The worst of what is claimed; affirming only where every claim that this submod makes was earned.
  */
-static enum atls_tier tier_of(const int *trust_vector)
+static enum atls_tier tier_of(const int *trust_vector, unsigned made)
 {
-    static const enum atls_trust_claim made[] = {ATLS_INSTANCE_IDENTITY, ATLS_EXECUTABLES,
-                                                 ATLS_HARDWARE, ATLS_RUNTIME_OPAQUE,
-                                                 ATLS_STORAGE_OPAQUE};
     enum atls_tier worst = ATLS_TIER_AFFIRMING;
 
     for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++) {
@@ -474,17 +362,25 @@ static enum atls_tier tier_of(const int *trust_vector)
         if (trust_vector[i] != NO_CLAIM && tier > worst)
             worst = tier;
     }
-    for (size_t i = 0; worst == ATLS_TIER_AFFIRMING && i < sizeof made / sizeof *made; i++) {
-        if (atls_trust_claim_tier(trust_vector[made[i]]) != ATLS_TIER_AFFIRMING)
+    for (size_t i = 0; worst == ATLS_TIER_AFFIRMING && i < ATLS_TRUST_CLAIM_COUNT; i++) {
+        if ((made >> i & 1) != 0 && atls_trust_claim_tier(trust_vector[i]) != ATLS_TIER_AFFIRMING)
             worst = ATLS_TIER_NONE;
     }
     return worst;
 }
 
 /* Evidence that passed, or did not pass, every check has its tier now, and a reason. */
-static int conclude(struct atls_evidence_verdict *out)
+static int conclude(struct work *work)
 {
-    out->tier = tier_of(out->trust_vector);
+    struct atls_evidence_verdict *out = work->out;
+
+    for (size_t i = 0; i < out->submod_count; i++) {
+        struct atls_submod_verdict *verdict = &out->submods[i];
+
+        verdict->tier = tier_of(verdict->trust_vector, work->format->submods[i].claims);
+        if (i == 0 || atls_tier_is_worse(verdict->tier, out->tier))
+            out->tier = verdict->tier;
+    }
     if ((out->tier == ATLS_TIER_AFFIRMING) == (out->reason != NULL))
         return atls_fail(-EINVAL, NULL, "an appraisal ended as %s with reason %s",
                          atls_tier_name(out->tier), out->reason ? out->reason : "none");
@@ -496,18 +392,25 @@ static int conclude(struct atls_evidence_verdict *out)
 int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evidence *evidence,
                   struct atls_bytes nonce, struct atls_evidence_verdict *appraisalp)
 {
-    struct atls_evidence_verdict out = {.scheme = atls_evidence_scheme(evidence->kind)};
-    struct work work = {.with = appraiser, .nonce = nonce, .out = &out, .holds_until = INT64_MAX};
+    const struct atls_evidence_message message = {evidence->cmw, evidence->value};
+    struct atls_evidence_verdict out;
+    struct work work = {
+        .judge = {&judge_ops, appraiser->crypto, nonce, appraiser->now},
+        .with = appraiser,
+        .format = evidence->format,
+        .out = &out,
+        .holds_until = INT64_MAX,
+    };
     int result;
 
     work.components = malloc(ATLS_PSA_COMPONENTS_MAX * sizeof *work.components); /* as they come */
     if (!work.components)
         return atls_fail(-ENOMEM, NULL, "no memory for software components");
-    result = evidence->kind == ATLS_EVIDENCE_PSA ? appraise_psa(&work, evidence)
-                                                 : appraise_cab(&work, evidence);
+    atls_evidence_verdict_open(evidence->format, &out);
+    result = evidence->format->appraise(&work.judge, &message);
     free(work.components);
     if (result == 0)
-        result = conclude(&out);
+        result = conclude(&work);
     if (result < 0) {
         atls_evidence_verdict_clear(&out);
         return result;

@@ -24,19 +24,28 @@
 
 #define ATLS_MISMATCHES_LISTED 64 /* a result names at most so many components */
 
-struct atls_evidence_verdict { /* free the members with atls_evidence_verdict_clear() */
-    const char *scheme;        /* the EAR's submod: PSA_IOT, PSA_KAT ...; static */
+struct atls_submod_verdict { /* of one of the format's submods */
+    const char *name;        /* PSA_IOT, PSA_KAT ...; static */
     enum atls_tier tier;
     int trust_vector[ATLS_TRUST_CLAIM_COUNT];
+    json_t *annotated_evidence; /* summary of genuine evidence where it is wanted, or NULL */
+};
+
+struct atls_evidence_verdict { /* free the members with atls_evidence_verdict_clear() */
+    struct atls_submod_verdict submods[ATLS_SUBMODS_MAX];
+    size_t submod_count, submod; /* and the one that is being appraised */
+    enum atls_tier tier;         /* the worst of them */
     const char *reason; /* a word of the peer contract; static; "ok" where affirmed, which is said
                          * at the very end: NULL until then */
     char detail[512];   /* a sentence for people */
     char clause[96];    /* "" where none */
     json_t *mismatches; /* [{"component","expected":[hex],"measured":hex}] or NULL */
     bool has_key;
-    struct atls_public_key key; /* the attested key: the IK of a genuine KAT */
-    json_t *annotated_evidence; /* summary of genuine evidence where it is wanted, or NULL */
+    struct atls_public_key key; /* the attested key */
 };
+/* Nothing is claimed yet of evidence of FORMAT. */
+void atls_evidence_verdict_open(const struct atls_evidence_format *format,
+                                struct atls_evidence_verdict *verdictp);
 void atls_evidence_verdict_clear(struct atls_evidence_verdict *appraisal);
 
 struct atls_appraiser { /* what it appraises with; everything is borrowed */

@@ -3,22 +3,16 @@
 #include "verifier-stub/appraisal/evidence.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "rats/cbor/cbor-read.h"
-#include "rats/cose/cose.h"
-#include "rats/tokens/kat.h"
-#include "rats/tokens/prototype.h"
 
-/* Exactly Veraison's list of the PSA_IOT scheme, then its CMW types (a client that reads the list
- * must find the one it sends). */
-const char *const atls_evidence_media_types[] = {
-    ATLS_MT_PSA_TOKEN,
-    ATLS_MT_PSA_VERAISON,
-    ATLS_MT_PSA_RFC9783,
+/* Exactly Veraison's list (a client that reads it must find the one it sends). */
+static const char *const cmw_types[] = {
     ATLS_MT_CMW_CBOR,
     ATLS_MT_CMW_JSON,
     ATLS_MT_CMW,
@@ -26,21 +20,27 @@ const char *const atls_evidence_media_types[] = {
     "application/vnd.veraison.cmw+cbor",
     "application/vnd.veraison.cmw+json",
 };
-const size_t atls_evidence_media_types_count =
-    sizeof atls_evidence_media_types / sizeof *atls_evidence_media_types;
-#define FIRST_CMW_TYPE 3 /* those before are types of evidence */
+#define CMW_TYPES (sizeof cmw_types / sizeof *cmw_types)
 
-const char *atls_evidence_scheme(enum atls_evidence_kind kind)
+static bool is_cmw_type(struct atls_bytes type)
 {
-    switch (kind) {
-    case ATLS_EVIDENCE_CAB:
-        return "PSA_KAT";
-    case ATLS_EVIDENCE_PROTOTYPE:
-        return "PSA_KAT_PROTOTYPE";
-    case ATLS_EVIDENCE_PSA:
-        break;
+    for (size_t i = 0; i < CMW_TYPES; i++)
+        if (atls_media_type_equal(type, atls_bytes_of_text(cmw_types[i])))
+            return true;
+    return false;
+}
+
+const char *atls_evidence_media_type(size_t index)
+{
+    for (size_t i = 0; atls_evidence_formats[i]; i++) {
+        const char *const *types = atls_evidence_formats[i]->media_types;
+        bool own = atls_evidence_formats[i]->wrapping != ATLS_NO_CMW;
+
+        for (size_t j = 0; own && types && types[j]; j++)
+            if (index-- == 0)
+                return types[j];
     }
-    return "PSA_IOT";
+    return index < CMW_TYPES ? cmw_types[index] : NULL;
 }
 
 void atls_evidence_clear(struct atls_evidence *evidence)
@@ -50,44 +50,35 @@ void atls_evidence_clear(struct atls_evidence *evidence)
     *evidence = (struct atls_evidence){0};
 }
 
-static int advertised_index(struct atls_bytes media_type)
+static int refuse_collection(struct atls_bytes type)
 {
-    for (size_t i = 0; i < atls_evidence_media_types_count; i++) {
-        if (atls_media_type_equal(media_type, atls_bytes_of_text(atls_evidence_media_types[i])))
-            return (int)i;
+    char list[400] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; atls_evidence_formats[i]; i++) {
+        const char *known = atls_evidence_formats[i]->collection_type;
+        if (known && used < sizeof list)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s\"%s\"",
+                                     used ? " or " : "", known);
     }
-    return -1;
+    return atls_fail(ATLS_E_UNSUPPORTED, "draft-bft-rats-kat-06 section 5",
+                     "CMW collection: expected type %s, came \"%.*s\"", list,
+                     type.size < 200 ? (int)type.size : 200, (const char *)type.data);
 }
 
 /* A record's or a tag's type may be a content format: it means the media type it stands for. */
-static const char *psa_type_of(const struct atls_cmw *cmw)
+static const char *type_of(const struct atls_evidence_format *format, const struct atls_cmw *cmw)
 {
-    for (size_t i = 0; i < FIRST_CMW_TYPE; i++) {
-        if (atls_cmw_type_is(cmw, atls_evidence_media_types[i]))
-            return atls_evidence_media_types[i];
-    }
-    return NULL;
-}
+    const char *const *types = format->media_types;
 
-static int unwrap_collection(const char *content_type, struct atls_bytes body,
-                             struct atls_evidence *evidence)
-{
-    struct atls_bytes type = evidence->cmw->collection_type;
-
-    if (!atls_bytes_is_text(type, ATLS_CAB_TYPE))
-        return atls_fail(ATLS_E_UNSUPPORTED, "draft-bft-rats-kat-06 section 5",
-                         "CMW collection: expected type \"%s\", came \"%.*s\"", ATLS_CAB_TYPE,
-                         type.size < 200 ? (int)type.size : 200, (const char *)type.data);
-    evidence->kind = ATLS_EVIDENCE_CAB;
-    evidence->value = body;
-    evidence->media_type = strdup(content_type);
-    return 0;
+    while (types[1] && !atls_cmw_type_is(cmw, *types))
+        types++;
+    return *types;
 }
 
 static int unwrap_cmw(const char *content_type, struct atls_bytes body,
                       struct atls_evidence *evidence, const char **reasonp)
 {
-    const char *type;
     int result = atls_cmw_parse(body, &evidence->cmw);
 
     if (result != 0) {
@@ -100,15 +91,29 @@ static int unwrap_cmw(const char *content_type, struct atls_bytes body,
                            : "malformed-cmw";
         return result < 0 ? result : ATLS_E_MALFORMED;
     }
-    if (evidence->cmw->form == ATLS_CMW_COLLECTION)
-        return unwrap_collection(content_type, body, evidence);
-    type = psa_type_of(evidence->cmw);
-    if (!type)
+    evidence->format = atls_evidence_format_of_cmw(evidence->cmw, false);
+    if (evidence->cmw->form == ATLS_CMW_COLLECTION) {
+        evidence->value = body;
+        evidence->media_type = strdup(content_type);
+        return evidence->format ? 0 : refuse_collection(evidence->cmw->collection_type);
+    }
+    if (!evidence->format)
         return atls_fail(ATLS_E_UNSUPPORTED, NULL, "no appraisal for the type in this CMW");
-    evidence->kind = ATLS_EVIDENCE_PSA;
     evidence->value = evidence->cmw->value;
-    evidence->media_type = strdup(type);
+    evidence->media_type = strdup(type_of(evidence->format, evidence->cmw));
     return 0;
+}
+
+/* The format that is posted by itself under this type: where others share it, by its bytes. */
+static const struct atls_evidence_format *format_of(struct atls_bytes type, struct atls_bytes body)
+{
+    for (size_t i = 0; atls_evidence_formats[i]; i++) {
+        const struct atls_evidence_format *format = atls_evidence_formats[i];
+
+        if ((!format->is || format->is(body)) && atls_evidence_format_media_type(format, type))
+            return format;
+    }
+    return NULL;
 }
 
 int atls_evidence_unwrap(const char *content_type, struct atls_bytes body,
@@ -117,7 +122,7 @@ int atls_evidence_unwrap(const char *content_type, struct atls_bytes body,
     struct atls_evidence evidence = {0};
     const char *reason = "malformed-cmw";
     struct atls_bytes type;
-    int index, error = 0;
+    int error = 0;
 
     if (!content_type)
         content_type = "";
@@ -127,21 +132,15 @@ int atls_evidence_unwrap(const char *content_type, struct atls_bytes body,
         return atls_fail(ATLS_E_MALFORMED, "RFC 9110 section 8.3.1", "not a media type: \"%.200s\"",
                          content_type);
     }
-    index = advertised_index(type);
-    if (index < 0)
-        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "no active plugin found for %.200s",
-                         content_type);
-    if (strcmp(atls_evidence_media_types[index], ATLS_MT_CMW) == 0 && body.size > 0 &&
-        body.data[0] == ATLS_PROTOTYPE_VERSION) {
-        evidence.kind = ATLS_EVIDENCE_PROTOTYPE;
+    evidence.format = format_of(type, body);
+    if (evidence.format) {
         evidence.value = body;
         evidence.media_type = strdup(content_type);
-    } else if (index >= FIRST_CMW_TYPE) {
+    } else if (is_cmw_type(type)) {
         error = unwrap_cmw(content_type, body, &evidence, &reason);
     } else {
-        evidence.kind = ATLS_EVIDENCE_PSA;
-        evidence.value = body;
-        evidence.media_type = strdup(content_type);
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "no active plugin found for %.200s",
+                         content_type);
     }
     if (error == 0 && !evidence.media_type)
         error = atls_fail(-ENOMEM, NULL, "no memory for evidence");
@@ -155,29 +154,17 @@ int atls_evidence_unwrap(const char *content_type, struct atls_bytes body,
     return 0;
 }
 
-int atls_evidence_cab(const struct atls_evidence *evidence, struct atls_cab *cabp)
-{
-    return evidence->kind == ATLS_EVIDENCE_PROTOTYPE
-               ? atls_prototype_bundle_parse(evidence->value, cabp)
-               : atls_cab_parse(evidence->cmw, cabp);
-}
-
 int atls_evidence_digest(const struct atls_evidence *evidence, const struct atls_crypto *crypto,
                          uint8_t digestp[ATLS_EVIDENCE_DIGEST_SIZE])
 {
+    const struct atls_evidence_message message = {evidence->cmw, evidence->value};
     uint8_t boundary[4] = {0};
     struct atls_sink sink = atls_sink_of(boundary, sizeof boundary);
     struct atls_bytes parts[3] = {ATLS_BYTES(boundary, sizeof boundary), evidence->value, {0}};
-    struct atls_cose_sign1 token;
-    struct atls_cab cab;
+    size_t count =
+        evidence->format->signed_parts ? evidence->format->signed_parts(&message, parts + 1) : 0;
 
-    if (evidence->kind != ATLS_EVIDENCE_PSA && atls_evidence_cab(evidence, &cab) == 0) {
-        atls_sink_u32(&sink, (uint32_t)cab.kat.payload.size);
-        parts[1] = cab.kat.payload;
-        parts[2] = cab.pat.payload;
-    } else if (evidence->kind == ATLS_EVIDENCE_PSA &&
-               atls_cose_sign1_parse(evidence->value, ATLS_COSE_TAG_EITHER, NULL, &token) == 0) {
-        parts[1] = token.payload;
-    }
+    if (count == 2)
+        atls_sink_u32(&sink, (uint32_t)parts[1].size);
     return crypto->hash(ATLS_SHA256, parts, 3, digestp);
 }

@@ -6,41 +6,28 @@
 #ifndef ATLS_VERIFIER_STUB_APPRAISAL_EVIDENCE_H
 #define ATLS_VERIFIER_STUB_APPRAISAL_EVIDENCE_H
 
-#include "rats/cmw/cmw.h"
-#include "rats/crypto/crypto.h"
-#include "rats/tokens/kat.h"
+#include "formats/format.h"
 
 #define ATLS_EVIDENCE_DIGEST_SIZE 32
 
-enum atls_evidence_kind {
-    ATLS_EVIDENCE_PSA,       /* a bare PSA token: scheme PSA_IOT */
-    ATLS_EVIDENCE_CAB,       /* KAT and PAT in a CMW collection: scheme PSA_KAT */
-    ATLS_EVIDENCE_PROTOTYPE, /* the bundle of rats/tokens/prototype.h: scheme PSA_KAT_PROTOTYPE */
-};
-const char *atls_evidence_scheme(enum atls_evidence_kind kind);
-
 struct atls_evidence { /* free the members with atls_evidence_clear(); borrows from the body */
-    enum atls_evidence_kind kind;
+    const struct atls_evidence_format *format;
     struct atls_cmw *cmw;    /* the tree that it came in, NULL where it came bare */
     char *media_type;        /* of VALUE: what a session reports */
-    struct atls_bytes value; /* the token, or the whole body of a CAB; lives as long as the body
-                                and CMW */
+    struct atls_bytes value; /* of a record or tag what is in it, otherwise the whole body; lives as
+                                long as the body and CMW */
 };
 void atls_evidence_clear(struct atls_evidence *evidence);
 
-/* The advertised media types, in the order of the session's "accept". */
-extern const char *const atls_evidence_media_types[];
-extern const size_t atls_evidence_media_types_count;
+/* The advertised media types, in the order of the session's "accept": those of each format, then
+ * those of a CMW. NULL behind the last. */
+const char *atls_evidence_media_type(size_t index);
 
 /* 0; ATLS_E_MALFORMED (a CMW that breaks RFC 9999: *REASONP is then a word of the peer contract; or
  * no media type: *REASONP is NULL); ATLS_E_UNSUPPORTED (another type of evidence); -ENOMEM. As at
- * Veraison, a CMW's serialization is told by its first byte, whatever the Content-Type says. With
- * "application/cmw" the prototype of 2022 posted its bundle, whose first byte no CMW has. */
+ * Veraison, a CMW's serialization is told by its first byte, whatever the Content-Type says. */
 int atls_evidence_unwrap(const char *content_type, struct atls_bytes body,
                          struct atls_evidence *evidencep, const char **reasonp);
-
-/* The two tokens of a CAB or of a prototype's bundle: as atls_cab_parse(). */
-int atls_evidence_cab(const struct atls_evidence *evidence, struct atls_cab *cabp);
 
 /* SHA-256 over what was signed. Signatures and wrappings do not count: they can be changed without
  * making the evidence another. Where nothing can be parsed, over the value. -errno. */

@@ -92,14 +92,14 @@ static void check_result(const struct atls_evidence_verdict *appraisal, struct a
 
 static void check_appraisal(const struct atls_evidence_verdict *appraisal)
 {
-    bool failed = appraisal->trust_vector[ATLS_HARDWARE] == 99;
+    bool failed = appraisal->submods[0].trust_vector[ATLS_HARDWARE] == 99;
 
     demand((strcmp(appraisal->reason, "ok") == 0) == (appraisal->tier == ATLS_TIER_AFFIRMING));
     demand(appraisal->detail[0] != 0);
     demand(!failed || !appraisal->has_key);
-    demand(failed == !appraisal->annotated_evidence);
+    demand(failed == !appraisal->submods[0].annotated_evidence);
     for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++)
-        demand((appraisal->trust_vector[i] == 99) == failed);
+        demand((appraisal->submods[0].trust_vector[i] == 99) == failed);
 }
 
 static void check_again(struct atls_appraiser appraiser, const struct atls_evidence *evidence,
@@ -111,9 +111,11 @@ static void check_again(struct atls_appraiser appraiser, const struct atls_evide
     for (int i = 0; i < 2; i++) {
         demand(atls_appraise(&appraiser, evidence, nonce, &again) == 0);
         demand(strcmp(again.reason, first->reason) == 0 && again.tier == first->tier);
-        demand(memcmp(again.trust_vector, first->trust_vector, sizeof again.trust_vector) == 0);
-        demand(json_equal(again.annotated_evidence, first->annotated_evidence) ||
-               !first->annotated_evidence);
+        demand(memcmp(again.submods[0].trust_vector, first->submods[0].trust_vector,
+                      sizeof again.submods[0].trust_vector) == 0);
+        demand(
+            json_equal(again.submods[0].annotated_evidence, first->submods[0].annotated_evidence) ||
+            !first->submods[0].annotated_evidence);
         atls_evidence_verdict_clear(&again);
     }
 }

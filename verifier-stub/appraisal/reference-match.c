@@ -257,7 +257,7 @@ int atls_match_components(const struct atls_psa_claims *claims,
     size_t at = 0;
     int result = 0;
 
-    out->trust_vector[ATLS_EXECUTABLES] = NOT_RECOGNIZED;
+    out->submods[out->submod].trust_vector[ATLS_EXECUTABLES] = NOT_RECOGNIZED;
     if (claims->component_count == 0 && references->count == 0)
         complain(out, "unknown-component", "nothing was measured, and nothing is endorsed");
     for (size_t i = 0; result == 0 && i < claims->component_count; i++)
@@ -265,6 +265,6 @@ int atls_match_components(const struct atls_psa_claims *claims,
     if (result == 0)
         result = find_missing(claims, references, out);
     if (result == 0 && !out->mismatches && claims->component_count > 0)
-        out->trust_vector[ATLS_EXECUTABLES] = APPROVED;
+        out->submods[out->submod].trust_vector[ATLS_EXECUTABLES] = APPROVED;
     return result;
 }

@@ -32,26 +32,37 @@ static json_t *policy_claims(const struct atls_evidence_verdict *appraisal)
 
 /* All eight claims, as Veraison writes them; 0 says that no claim is made, and so does a terse
  * verifier's silence. */
-static void fill_submod(const struct atls_evidence_verdict *appraisal, bool terse, char *policy_id,
+static void fill_submod(const struct atls_submod_verdict *verdict, bool terse, char *policy_id,
                         struct atls_ear_submod *submod)
 {
-    submod->name = (char *)(uintptr_t)appraisal->scheme; /* only read */
-    submod->status = appraisal->tier;
+    submod->name = (char *)(uintptr_t)verdict->name; /* only read */
+    submod->status = verdict->tier;
     for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++) {
-        submod->has_claim[i] = appraisal->trust_vector[i] != 0 || !terse;
-        submod->trust_vector[i] = appraisal->trust_vector[i];
+        submod->has_claim[i] = verdict->trust_vector[i] != 0 || !terse;
+        submod->trust_vector[i] = verdict->trust_vector[i];
     }
     submod->policy_id = terse ? NULL : policy_id;
-    submod->has_key = appraisal->has_key;
-    submod->key = appraisal->key;
-    submod->annotated_evidence = appraisal->annotated_evidence;
+    submod->annotated_evidence = verdict->annotated_evidence;
+}
+
+/* Why stands in each submod that made the tier what it is. */
+static int explain(const struct atls_evidence_verdict *appraisal, struct atls_ear_submod *submods)
+{
+    for (size_t i = 0; i < appraisal->submod_count; i++) {
+        if (appraisal->submods[i].tier != appraisal->tier)
+            continue;
+        submods[i].policy_claims = policy_claims(appraisal);
+        if (!submods[i].policy_claims)
+            return atls_fail(-ENOMEM, NULL, "no memory for a result");
+    }
+    return 0;
 }
 
 int atls_result_write(const struct atls_evidence_verdict *appraisal, struct atls_bytes nonce,
                       int64_t now, bool terse, const struct atls_result_rules *rules, char **jwtp)
 {
-    char developer[] = DEVELOPER, build[] = BUILD, policy_id[64];
-    struct atls_ear_submod submod = {0};
+    char developer[] = DEVELOPER, build[] = BUILD, policy_ids[ATLS_SUBMODS_MAX][64];
+    struct atls_ear_submod submods[ATLS_SUBMODS_MAX] = {0};
     struct atls_ear ear = {
         .dialect = rules->dialect,
         .issued_at = now,
@@ -62,20 +73,22 @@ int atls_result_write(const struct atls_evidence_verdict *appraisal, struct atls
         .build = build,
         .nonce = (uint8_t *)(uintptr_t)nonce.data,
         .nonce_size = nonce.size,
-        .submods = &submod,
-        .submod_count = 1,
+        .submods = submods,
+        .submod_count = appraisal->submod_count,
     };
-    int result;
+    int result = 0;
 
-    snprintf(policy_id, sizeof policy_id, "policy:%s", appraisal->scheme);
-    fill_submod(appraisal, terse, policy_id, &submod);
-    if (!terse || appraisal->tier != ATLS_TIER_AFFIRMING) {
-        submod.policy_claims = policy_claims(appraisal);
-        if (!submod.policy_claims)
-            return atls_fail(-ENOMEM, NULL, "no memory for a result");
+    for (size_t i = 0; i < appraisal->submod_count; i++) {
+        snprintf(policy_ids[i], sizeof policy_ids[i], "policy:%s", appraisal->submods[i].name);
+        fill_submod(&appraisal->submods[i], terse, policy_ids[i], &submods[i]);
     }
-    result = atls_ear_write(&ear, rules->signer_jwk, jwtp);
-    json_decref(submod.policy_claims);
+    submods[0].has_key = appraisal->has_key;
+    submods[0].key = appraisal->key;
+    if (!terse || appraisal->tier != ATLS_TIER_AFFIRMING)
+        result = explain(appraisal, submods);
+    result = result ? result : atls_ear_write(&ear, rules->signer_jwk, jwtp);
+    for (size_t i = 0; i < appraisal->submod_count; i++)
+        json_decref(submods[i].policy_claims);
     return result;
 }
 

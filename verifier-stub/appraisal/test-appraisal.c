@@ -393,17 +393,17 @@ static void test_row(void **state)
              ATLS_BYTES(evidence, size), &appraisal);
     if (strcmp(appraisal.reason, row->reason) != 0)
         fail_msg("expected %s, came %s: %s", row->reason, appraisal.reason, appraisal.detail);
-    assert_memory_equal(appraisal.trust_vector, vectors[row->vector], sizeof *vectors);
+    assert_memory_equal(appraisal.submods[0].trust_vector, vectors[row->vector], sizeof *vectors);
     assert_int_equal(appraisal.tier, row->vector == AFFIRMED      ? ATLS_TIER_AFFIRMING
                                      : row->vector == EXECUTABLES ? ATLS_TIER_WARNING
                                                                   : ATLS_TIER_CONTRAINDICATED);
-    assert_string_equal(appraisal.scheme, row->psa         ? "PSA_IOT"
-                                          : row->prototype ? "PSA_KAT_PROTOTYPE"
-                                                           : "PSA_KAT");
+    assert_string_equal(appraisal.submods[0].name, row->psa         ? "PSA_IOT"
+                                                   : row->prototype ? "PSA_KAT_PROTOTYPE"
+                                                                    : "PSA_KAT");
     check_mismatches(row, &appraisal);
     /* only a genuine KAT names an attested key, and only genuine evidence is repeated */
     assert_int_equal(appraisal.has_key, row->vector != FAILED && !row->psa);
-    assert_int_equal(appraisal.annotated_evidence != NULL, row->vector != FAILED);
+    assert_int_equal(appraisal.submods[0].annotated_evidence != NULL, row->vector != FAILED);
     if (appraisal.has_key)
         assert_true(atls_public_key_equal(&appraisal.key, &devices[row->device].ik.public_key));
     assert_true(appraisal.detail[0] != 0);
@@ -546,8 +546,8 @@ static void test_nothing(void **state)
 {
     static const uint8_t behind[] = {ATLS_PROTOTYPE_VERSION};
 
-    for (size_t i = 0; i < atls_evidence_media_types_count; i++) {
-        const char *type = atls_evidence_media_types[i], *reason = NULL;
+    for (size_t i = 0; atls_evidence_media_type(i); i++) {
+        const char *type = atls_evidence_media_type(i), *reason = NULL;
         struct atls_evidence evidence;
 
         if (!strstr(type, "cmw"))
@@ -577,7 +577,7 @@ static void test_many_components(void **state)
     appraise("application/cmw+cbor", ATLS_BYTES(cab, test_cab(&recipe, cab)), &appraisal);
     assert_string_equal(appraisal.reason, "unknown-component");
     assert_int_equal(json_array_size(appraisal.mismatches), ATLS_MISMATCHES_LISTED);
-    assert_int_equal(json_integer_value(json_object_get(appraisal.annotated_evidence,
+    assert_int_equal(json_integer_value(json_object_get(appraisal.submods[0].annotated_evidence,
                                                         "atls.software-component-count")),
                      600);
     atls_evidence_verdict_clear(&appraisal);
@@ -631,7 +631,7 @@ static void check_match(struct atls_evidence_verdict *appraisal, const char *rea
     bool fits = strcmp(reason, "ok") == 0;
 
     assert_string_equal(appraisal->reason ? appraisal->reason : "ok", reason);
-    assert_int_equal(appraisal->trust_vector[ATLS_EXECUTABLES], fits ? 2 : 33);
+    assert_int_equal(appraisal->submods[0].trust_vector[ATLS_EXECUTABLES], fits ? 2 : 33);
     atls_evidence_verdict_clear(appraisal);
 }
 
@@ -855,7 +855,7 @@ static void test_empty_store(void **state)
                          0);
         assert_string_equal(appraisal.reason, "unknown-attestation-key");
         assert_int_equal(appraisal.tier, ATLS_TIER_CONTRAINDICATED);
-        assert_memory_equal(appraisal.trust_vector, vectors[FAILED], sizeof *vectors);
+        assert_memory_equal(appraisal.submods[0].trust_vector, vectors[FAILED], sizeof *vectors);
         atls_evidence_verdict_clear(&appraisal);
     }
     atls_store_close(empty);
@@ -887,7 +887,8 @@ static void test_vectors_of_veraison(void **state)
                          0);
         assert_string_equal(appraisal.reason, "reference-value-mismatch");
         assert_non_null(strstr(appraisal.detail, "endorsed, but for another signer"));
-        assert_memory_equal(appraisal.trust_vector, vectors[EXECUTABLES], sizeof *vectors);
+        assert_memory_equal(appraisal.submods[0].trust_vector, vectors[EXECUTABLES],
+                            sizeof *vectors);
         assert_int_equal(json_array_size(appraisal.mismatches), 3);
         atls_evidence_verdict_clear(&appraisal);
         atls_store_close(other);
@@ -938,7 +939,7 @@ static void test_vectors_of_tf_m(void **state)
                          0);
         if (strcmp(appraisal.reason, "unknown-component") != 0)
             fail_msg("%s: %s: %s", names[i], appraisal.reason, appraisal.detail);
-        assert_int_equal(appraisal.trust_vector[ATLS_HARDWARE], 2);
+        assert_int_equal(appraisal.submods[0].trust_vector[ATLS_HARDWARE], 2);
         atls_evidence_verdict_clear(&appraisal);
         test_vector_free(token);
     }

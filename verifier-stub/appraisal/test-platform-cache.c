@@ -146,10 +146,10 @@ static void test_row(void **state)
         assert_string_not_equal(appraisal.reason, "ok");
     else
         assert_string_equal(appraisal.reason, row->reason);
-    assert_int_equal(appraisal.trust_vector[ATLS_HARDWARE], row->hardware);
+    assert_int_equal(appraisal.submods[0].trust_vector[ATLS_HARDWARE], row->hardware);
     assert_int_equal(appraisal.tier == ATLS_TIER_AFFIRMING, strcmp(row->reason, "ok") == 0);
     assert_int_equal(appraisal.has_key, row->hardware == 2);
-    assert_int_equal(appraisal.annotated_evidence != NULL, row->hardware == 2);
+    assert_int_equal(appraisal.submods[0].annotated_evidence != NULL, row->hardware == 2);
     if (appraisal.has_key)
         assert_true(atls_public_key_equal(&appraisal.key, &devices[row->device].ik.public_key));
     atls_evidence_verdict_clear(&appraisal);

@@ -113,8 +113,8 @@ static json_t *verification_types(void)
 {
     json_t *types = json_array();
 
-    for (size_t i = 0; i < atls_evidence_media_types_count; i++)
-        json_array_append_new(types, json_string(atls_evidence_media_types[i]));
+    for (size_t i = 0; atls_evidence_media_type(i); i++)
+        json_array_append_new(types, json_string(atls_evidence_media_type(i)));
     return types;
 }
 

@@ -34,8 +34,8 @@ static json_t *accepted_types(void)
 {
     json_t *accept = json_array();
 
-    for (size_t i = 0; i < atls_evidence_media_types_count; i++)
-        json_array_append_new(accept, json_string(atls_evidence_media_types[i]));
+    for (size_t i = 0; atls_evidence_media_type(i); i++)
+        json_array_append_new(accept, json_string(atls_evidence_media_type(i)));
     return accept;
 }
 
@@ -188,11 +188,12 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
                        const struct atls_challenge_session *session, bool replayed, char **jwtp)
 {
     struct atls_bytes nonce = ATLS_BYTES(session->nonce, session->nonce_size);
-    struct atls_evidence_verdict appraisal = {.scheme = atls_evidence_scheme(evidence->kind)};
+    struct atls_evidence_verdict appraisal;
     int64_t now = api->clock.now(api->clock.context) / 1000;
     struct atls_appraiser appraiser = {api->store, api->crypto, api->cache, !api->terse, now};
     int error = 0;
 
+    atls_evidence_verdict_open(evidence->format, &appraisal);
     if (replayed)
         atls_evidence_verdict_condemn(&appraisal, "evidence-replayed", NULL,
                                       "this evidence was posted to this session before");

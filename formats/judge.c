@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What formats share in being appraised. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "formats/format.h"
+#include "rats/base/error.h"
+#include "rats/cbor/cbor-read.h"
+
+#define TEXT_MAX 512
+#define CLAUSE_MAX 96
+
+int atls_judge_condemn(struct atls_judge *judge, const char *reason, const char *clause,
+                       const char *format, ...)
+{
+    char text[TEXT_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return judge->ops->condemn(judge, reason, clause, text);
+}
+
+int atls_judge_fail(struct atls_judge *judge, int code, const char *reason)
+{
+    char text[TEXT_MAX], clause[CLAUSE_MAX];
+
+    if (code < 0)
+        return code;
+    snprintf(text, sizeof text, "%s", atls_error_text());
+    snprintf(clause, sizeof clause, "%s", atls_error_clause());
+    return judge->ops->condemn(judge, reason, clause, text);
+}
+
+int atls_judge_nonce(struct atls_judge *judge, struct atls_bytes came, const char *clause)
+{
+    if (atls_bytes_equal_secret(came, judge->nonce))
+        return 0;
+    return atls_judge_condemn(judge, "nonce-mismatch", clause,
+                              "the evidence answers another challenge: its nonce (%zu bytes) is "
+                              "not the session's (%zu bytes)",
+                              came.size, judge->nonce.size);
+}
+
+/* exp and nbf, which a token need not have: RFC 8392 section 3.1.4, "MUST NOT be accepted". */
+int atls_judge_times(struct atls_judge *judge, const struct atls_cwt_times *times, const char *what)
+{
+    int result = atls_cwt_check_times(times, what, judge->now);
+
+    return result ? atls_judge_fail(judge, result, "evidence-expired") : 0;
+}
+
+const char *atls_judge_malformed(struct atls_bytes message, enum atls_cose_tagging tagging,
+                                 const struct atls_cbor_rules *rules)
+{
+    struct atls_cbor_reader reader;
+    struct atls_cose_sign1 token;
+
+    if (atls_cbor_open(&reader, message, rules, "RFC 8949") > 0)
+        return "malformed-cbor";
+    if (atls_cose_sign1_parse(message, tagging, NULL, &token) > 0)
+        return "malformed-cose";
+    if (atls_cbor_open(&reader, token.payload, rules, "RFC 8949") > 0)
+        return "malformed-cbor";
+    return NULL;
+}

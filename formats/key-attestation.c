@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The checks of KAT and PAT, as a relying party, a verifier and the decoder make them. */
+#include "formats/key-attestation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "rats/base/encoding.h"
+#include "rats/base/error.h"
+
+#define KAT_CLAUSE "draft-bft-rats-kat-06 section 3"
+#define CLIENT_CLAUSE "RFC 9783 section 4.1.2"
+
+int atls_key_attestation_read_pat(struct atls_cbor_reader claims, struct atls_key_attestation *kap,
+                                  const char **reasonp)
+{
+    struct atls_cbor_reader again = claims;
+    struct atls_cwt_times times;
+    struct atls_bytes nonce;
+    int64_t client = 0;
+    /* What cannot be read names nobody, and is judged as that. */
+    int result = atls_pat_read_client(&again, &client);
+
+    if (result < 0)
+        return atls_evidence_refuse(result, "internal", reasonp);
+    result = atls_pat_read(&claims, &times, &nonce);
+    if (result)
+        return atls_evidence_refuse(result, "malformed-claims", reasonp);
+    kap->pat_client = client;
+    kap->cab.pat_nonce = nonce;
+    kap->cab.pat_times = times;
+    return 0;
+}
+
+int atls_key_attestation_keep(const struct atls_key_attestation *ka,
+                              struct atls_evidence_read *readp, const char **reasonp)
+{
+    struct atls_key_attestation *kept = malloc(sizeof *kept);
+
+    if (!kept)
+        return atls_evidence_refuse(atls_fail(-ENOMEM, NULL, "no memory for evidence"), "internal",
+                                    reasonp);
+    *kept = *ka;
+    readp->parsed = kept;
+    readp->key = ka->cab.kat_claims.identity_key;
+    readp->platform_token = ka->cab.pat_bytes;
+    readp->platform_nonce = ka->cab.pat_nonce;
+    return 0;
+}
+
+/* A device signs a PAT over whatever hash its caller brings, that of a key outside of it too. */
+static int check_caller(int64_t client)
+{
+    if (client > 0)
+        return 0;
+    return atls_fail(ATLS_E_UNTRUSTED, CLIENT_CLAUSE,
+                     "client id of the PAT: expected that of the key attestation service, which is "
+                     "positive, came %lld%s",
+                     (long long)client,
+                     client ? ": a caller of the non-secure side"
+                            : " or none: nobody says who asked for it");
+}
+
+int atls_key_attestation_check(const struct atls_evidence_read *read,
+                               const struct atls_evidence_question *question, const char **reasonp)
+{
+    const struct atls_key_attestation *ka = read->parsed;
+    const struct atls_cab *cab = &ka->cab;
+    const struct atls_constant_nonce *constant = read->format->constant_nonce;
+    struct atls_bytes nonce = cab->kat_claims.nonce;
+    const char *reason = "kat-signature-invalid";
+    int result = atls_cab_check_signature(cab, question->crypto);
+
+    if (!result) {
+        result = atls_evidence_check_binder(question, "evidence", nonce, reasonp);
+        if (result)
+            return result;
+        reason = "nonce-constant";
+        if (constant && atls_bytes_equal(nonce, constant->nonce))
+            result = atls_fail(ATLS_E_MISMATCH, constant->clause, "%s", constant->refusal);
+    }
+    if (!result) {
+        reason = "nonce-mismatch";
+        result = atls_cab_check_nonce(cab, question->challenge);
+    }
+    if (!result) {
+        reason = "linkage-mismatch";
+        result = atls_cab_check_linkage(cab, question->crypto);
+    }
+    if (!result) {
+        reason = "platform-token-caller";
+        result = check_caller(ka->pat_client);
+    }
+    if (!result) {
+        result = atls_cab_check_times(cab, question->now);
+        reason = result == ATLS_E_EXPIRED ? "evidence-expired" : "malformed-claims";
+    }
+    return result ? atls_evidence_refuse(result, reason, reasonp) : 0;
+}
+
+/* The KAT is signed by the key attestation key that it names, and the PAT vouches for that key by
+ * carrying its hash as nonce; in the prototype it vouches for the identity key itself. */
+static int judge_linkage(struct atls_judge *judge, const struct atls_cab *cab,
+                         struct atls_bytes pat_nonce)
+{
+    bool draft = cab->dialect == &atls_kat_of_draft;
+    uint8_t linkage[ATLS_LINKAGE_SIZE];
+    int result = atls_cose_sign1_verify(&cab->kat, judge->crypto, &cab->kat_claims.kak);
+
+    if (result)
+        return atls_judge_fail(judge, result, "kat-signature-invalid");
+    result = atls_kat_linkage_encoded(judge->crypto, cab->kat_claims.linked, linkage);
+    if (result)
+        return atls_judge_fail(judge, result, "linkage-mismatch");
+    if (atls_bytes_equal_secret(pat_nonce, ATLS_BYTES(linkage, sizeof linkage)))
+        return 0;
+    return atls_judge_condemn(
+        judge, "linkage-mismatch", draft ? KAT_CLAUSE : cab->dialect->linkage_clause,
+        "the PAT's nonce is not the SHA-256 hash of %s in the KAT", cab->dialect->linked);
+}
+
+/* A device signs a PAT over whatever hash its caller brings, that of a key of the caller's own too.
+ * Only the client id says that it was a service of the secure side, which keeps the key attestation
+ * key, and not the application. */
+static int judge_caller(struct atls_judge *judge, int32_t client_id)
+{
+    if (client_id > 0)
+        return 0;
+    return atls_judge_condemn(judge, "platform-token-caller", CLIENT_CLAUSE,
+                              "client id of the PAT: expected that of the key attestation service, "
+                              "which is positive, came %ld: a caller of the non-secure side",
+                              (long)client_id);
+}
+
+/* Everything that the PAT does not say of its platform. */
+static int judge_kat(struct atls_judge *judge, struct atls_bytes pat_nonce, int32_t client_id,
+                     const void *context)
+{
+    const struct atls_cab *cab = context;
+    int result = judge_linkage(judge, cab, pat_nonce);
+
+    if (!result)
+        result = judge_caller(judge, client_id);
+    if (!result)
+        result = atls_judge_nonce(judge, cab->kat_claims.nonce, KAT_CLAUSE);
+    return result ? result : atls_judge_times(judge, &cab->kat_claims.times, "KAT");
+}
+
+int atls_key_attestation_appraise(struct atls_judge *judge, const struct atls_cab *cab)
+{
+    struct atls_judge_token pat = {.token = cab->pat_bytes,
+                                   .tagging = ATLS_COSE_TAG_EITHER,
+                                   .what = "PAT",
+                                   .then = judge_kat,
+                                   .context = cab};
+    int result = judge->ops->appraise_token(judge, &pat);
+
+    if (!result)
+        judge->ops->attest(judge, &cab->kat_claims.identity_key);
+    return result;
+}
+
+void atls_key_attestation_print_linkage(struct atls_printer *printer, const struct atls_cab *cab)
+{
+    const char *of = cab->dialect->linked;
+    uint8_t linkage[ATLS_LINKAGE_SIZE];
+    struct atls_bytes nonce;
+    char *expected, *came;
+    int result = atls_pat_nonce(cab->pat.payload, &nonce);
+
+    if (!result)
+        result = atls_kat_linkage_encoded(printer->crypto, cab->kat_claims.linked, linkage);
+    if (result) {
+        atls_print_check(printer, result, "linkage of PAT to KAT");
+        return;
+    }
+    expected = atls_hex_encode(ATLS_BYTES(linkage, sizeof linkage));
+    came = atls_hex_encode(nonce);
+    if (!expected || !came || !atls_bytes_equal(nonce, ATLS_BYTES(linkage, sizeof linkage)))
+        result = atls_fail(ATLS_E_MISMATCH, cab->dialect->linkage_clause,
+                           "the PAT's nonce is %s, SHA-256 of %s is %s", came ? came : "?", of,
+                           expected ? expected : "?");
+    atls_print_check(printer, result, "linkage of PAT to KAT%s%s%s%s",
+                     result ? "" : ": the PAT's nonce is SHA-256 of ", result ? "" : of,
+                     result ? "" : ", ", result ? "" : came);
+    free(expected);
+    free(came);
+}

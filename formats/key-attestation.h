@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A KAT and the PAT that vouches for it, whatever they travel in: what the formats cab and
+ * prototype have in common.
+ */
+#ifndef ATLS_FORMATS_KEY_ATTESTATION_H
+#define ATLS_FORMATS_KEY_ATTESTATION_H
+
+#include "formats/format.h"
+
+struct atls_key_attestation { /* what atls_evidence_read.parsed is */
+    struct atls_cab cab;
+    int64_t pat_client; /* client id of its PAT, 0 (which nobody has): none is told */
+};
+
+/* Of the PAT: who asked for it, its times, what it answers; CLAIMS stands before its claims. */
+int atls_key_attestation_read_pat(struct atls_cbor_reader claims, struct atls_key_attestation *kap,
+                                  const char **reasonp);
+/* Fills READ from KA, which is copied. -ENOMEM with its reason. */
+int atls_key_attestation_keep(const struct atls_key_attestation *ka,
+                              struct atls_evidence_read *readp, const char **reasonp);
+int atls_key_attestation_check(const struct atls_evidence_read *read,
+                               const struct atls_evidence_question *question, const char **reasonp);
+int atls_key_attestation_appraise(struct atls_judge *judge, const struct atls_cab *cab);
+/* The PAT's nonce beside the linkage hash, as a check. */
+void atls_key_attestation_print_linkage(struct atls_printer *printer, const struct atls_cab *cab);
+
+/* What must be earned beside a key: what Veraison's PSA scheme claims. */
+#define ATLS_PSA_CLAIMS                                                                            \
+    (1u << ATLS_INSTANCE_IDENTITY | 1u << ATLS_EXECUTABLES | 1u << ATLS_HARDWARE |                 \
+     1u << ATLS_RUNTIME_OPAQUE | 1u << ATLS_STORAGE_OPAQUE)
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What formats share in reading and checking evidence for a relying party. */
+#include <stdlib.h>
+
+#include "formats/format.h"
+#include "rats/base/encoding.h"
+#include "rats/base/error.h"
+#include "rats/cbor/cbor-read.h"
+
+int atls_evidence_refuse(int code, const char *reason, const char **reasonp)
+{
+    *reasonp = code < 0 ? "internal" : reason;
+    return code;
+}
+
+int atls_evidence_read_token(struct atls_bytes token, bool strict, enum atls_cose_tagging tagging,
+                             struct atls_cbor_reader *claimsp, const char **reasonp)
+{
+    const struct atls_cbor_rules *rules = strict ? &atls_cbor_strict : &atls_cbor_lenient;
+    const char *clause = strict ? "RFC 8949 section 4.1" : "RFC 8949 section 3";
+    struct atls_cose_sign1 message;
+    struct atls_cbor_reader r;
+    int result = atls_cbor_open(&r, token, rules, clause);
+
+    if (result)
+        return atls_evidence_refuse(result, "malformed-cbor", reasonp);
+    result = atls_cose_sign1_parse(token, tagging, NULL, &message);
+    if (result)
+        return atls_evidence_refuse(result, "malformed-cose", reasonp);
+    result = atls_cbor_open(claimsp, message.payload, rules, clause);
+    return result ? atls_evidence_refuse(result, "malformed-cbor", reasonp) : 0;
+}
+
+int atls_evidence_check_binder(const struct atls_evidence_question *question, const char *what,
+                               struct atls_bytes nonce, const char **reasonp)
+{
+    if (!question->computed || atls_bytes_equal_secret(nonce, question->challenge))
+        return 0;
+
+    char *expected = atls_hex_encode(question->challenge), *came = atls_hex_encode(nonce);
+
+    atls_fail(ATLS_E_MISMATCH, question->binder_clause,
+              "%s answers another binder: expected %s, came %s", what, expected ? expected : "?",
+              came && *came ? came : "none");
+    free(expected);
+    free(came);
+    return atls_evidence_refuse(ATLS_E_MISMATCH, "binder-mismatch", reasonp);
+}
