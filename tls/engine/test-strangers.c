@@ -6,10 +6,15 @@
 #include <errno.h>
 
 #include "tls/engine/test-ends.h"
+#include "tls/engine/test-story.h"
 
 #define STEPS_MAX 200
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-X25519:+GROUP-SECP384R1"
 #define HRR TLS13 ":-GROUP-ALL:+GROUP-SECP521R1:+GROUP-X25519"
+
+/* ticket_lifetime of an hour, ticket_age_add, ticket_nonce, ticket: what comes before extensions */
+#define TICKET "00000e1012345678 020102 0004 01020304 "
+#define BROKEN(member) .reason = "protocol-error", .alert = 50, .detail = (member)
 
 enum credential { X509, BLOB, TWO_BLOBS, BLOB_WITH_STATUS, NO_BYTES, NOTHING };
 
@@ -21,7 +26,8 @@ static const struct row {
     /* its bodies of evidence_proposal, evidence_request in each of its hellos; NULL: none */
     const char *proposal[2], *request[2];
     enum credential credential;
-    bool ask; /* for a client certificate */
+    bool ask;     /* for a client certificate */
+    bool tickets; /* a server that sends them */
     const char *reason;
     int alert;
 } rows[] = {
@@ -288,7 +294,7 @@ static void load_credential(struct stranger *stranger)
 static void open_stranger(struct stranger *stranger, const struct row *row)
 {
     unsigned flags =
-        GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS |
+        GNUTLS_NONBLOCK | (row->tickets ? 0 : GNUTLS_NO_TICKETS) |
         (row->stranger_is_server ? GNUTLS_SERVER : GNUTLS_CLIENT | GNUTLS_KEY_SHARE_TOP);
     unsigned extension = GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_EE | GNUTLS_EXT_FLAG_TLS |
                          GNUTLS_EXT_FLAG_IGNORE_CLIENT_REQUEST;
@@ -310,6 +316,12 @@ static void open_stranger(struct stranger *stranger, const struct row *row)
                                             received, send_proposal, NULL, NULL, NULL, extension));
     TEST_PKI_OK(gnutls_session_ext_register(stranger->tls, "request", 0xFF10, GNUTLS_EXT_TLS,
                                             received, send_request, NULL, NULL, NULL, extension));
+    gnutls_datum_t secret;
+    if (row->tickets) {
+        TEST_PKI_OK(gnutls_session_ticket_key_generate(&secret));
+        TEST_PKI_OK(gnutls_session_ticket_enable_server(stranger->tls, &secret));
+        gnutls_free(secret.data);
+    }
     gnutls_transport_set_ptr(stranger->tls, stranger);
     gnutls_transport_set_push_function(stranger->tls, push);
     gnutls_transport_set_pull_function(stranger->tls, pull);
@@ -401,6 +413,129 @@ static void late(void **state)
     free(back.data);
 }
 
+/* A NewSessionTicket of a GnuTLS server as it comes to the client, and what is wrong with it. It is
+ * altered on its way to the hook that looks at messages ahead of the library. */
+static const struct ticket_row {
+    const char *name, *message; /* hexadecimal; NULL: the server's own */
+    size_t cut;                 /* of the server's own: its first bytes alone */
+    const char *reason;         /* NULL: complete */
+    int alert;
+    const char *detail;
+} ticket_rows[] = {
+    {.name = "the server's own"},
+    {.name = "one of another library, without extensions", .message = TICKET "0000"},
+    {.name = "for seven days", .message = "00093a8000000000 00 0001aa 0000"},
+    {.name = "with an extension that nobody knows", .message = TICKET "0005 aaaa0001bb"},
+    {.name = "for a second more than seven days",
+     .message = "00093a8100000000 00 0001aa 0000",
+     .reason = "protocol-error",
+     .alert = 47,
+     .detail = "ticket_lifetime"},
+    {.name = "nothing", .message = "", BROKEN("ticket_lifetime")},
+    {.name = "half a lifetime", .message = "0000", BROKEN("ticket_lifetime")},
+    {.name = "no ticket_age_add", .message = "00000e10", BROKEN("ticket_age_add")},
+    {.name = "no ticket_nonce", .message = "00000e1000000000", BROKEN("ticket_nonce")},
+    {.name = "a nonce longer than the rest",
+     .message = "00000e1000000000 ff 00",
+     BROKEN("ticket_nonce")},
+    {.name = "no ticket", .message = "00000e1000000000 00", BROKEN("ticket")},
+    {.name = "an empty ticket", .message = "00000e1000000000 00 0000 0000", BROKEN("ticket")},
+    {.name = "a ticket longer than the rest",
+     .message = "00000e1000000000 00 0002aa",
+     BROKEN("ticket")},
+    {.name = "no extensions", .message = TICKET, BROKEN("extensions")},
+    {.name = "half an extension", .message = TICKET "0002 002a", BROKEN("extension_data")},
+    {.name = "an extension longer than its block",
+     .message = TICKET "0005 002a0004 00",
+     BROKEN("extension_data")},
+    {.name = "a byte behind it", .message = TICKET "0000 00", BROKEN("NewSessionTicket")},
+    {.name = "the server's own, cut in its ticket", .cut = 40, BROKEN("ticket")},
+};
+
+static struct {
+    const struct ticket_row *row;
+    unsigned seen;
+} altered;
+
+static int alter(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
+                 const gnutls_datum_t *message)
+{
+    gnutls_datum_t other = *message;
+    struct atls_bytes bytes = {NULL, 0};
+    if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET && when == GNUTLS_HOOK_PRE) {
+        altered.seen++;
+        if (altered.row->message) {
+            bytes = test_bytes(altered.row->message);
+            other = (gnutls_datum_t){(uint8_t *)(uintptr_t)bytes.data, (unsigned)bytes.size};
+        } else if (altered.row->cut > 0) {
+            assert_true(message->size > altered.row->cut);
+            other.size = (unsigned)altered.row->cut;
+        }
+    }
+    int result = session_hello_hook(tls, type, when, incoming, &other);
+    test_vector_free(bytes);
+    return result;
+}
+
+/* A GnuTLS server sends tickets only to a client that names PSK key exchange modes, and this
+ * project's does not: here it is made to, by an external PSK that the server does not know. */
+static gnutls_psk_client_credentials_t name_psk_modes(gnutls_session_t tls)
+{
+    static const gnutls_datum_t key = {(unsigned char *)(uintptr_t) "0102030405060708", 16};
+    gnutls_psk_client_credentials_t psk;
+    TEST_PKI_OK(gnutls_psk_allocate_client_credentials(&psk));
+    TEST_PKI_OK(gnutls_psk_set_client_credentials(psk, "nobody", &key, GNUTLS_PSK_KEY_HEX));
+    TEST_PKI_OK(gnutls_credentials_set(tls, GNUTLS_CRD_PSK, psk));
+    TEST_PKI_OK(gnutls_priority_set_direct(tls, TLS13 ":+DHE-PSK:+ECDHE-PSK:+PSK", NULL));
+    return psk;
+}
+
+/* RFC 8446 section 4.6.1: a broken one is the server's fault, and the client says so. */
+static void a_ticket(void **state)
+{
+    const struct row server = {.stranger_is_server = true, .credential = X509, .tickets = true};
+    struct pipe there = {NULL, 0, 0}, back = {NULL, 0, 0};
+    struct end own = {.in = &back, .out = &there};
+    struct stranger stranger = {.in = &there, .out = &back, .peer_gone = &own.gone};
+    own.peer_gone = &stranger.gone;
+    altered.row = *state;
+    altered.seen = 0;
+    test_roles = (struct test_roles){.padding = 0};
+    open_end(&own, ATLS_CLIENT, &server.own, false);
+    gnutls_handshake_set_hook_function(atls_session_tls(own.session), GNUTLS_HANDSHAKE_ANY,
+                                       GNUTLS_HOOK_BOTH, alter);
+    gnutls_psk_client_credentials_t psk = name_psk_modes(atls_session_tls(own.session));
+    open_stranger(&stranger, &server);
+    int shaken = -1;
+    for (int i = 0; i < STEPS_MAX && !own.gone; i++) {
+        step_end(&own);
+        if (shaken != 0)
+            shaken = gnutls_handshake(stranger.tls);
+        if (shaken == 0 && altered.seen == 0)
+            TEST_PKI_OK(gnutls_session_ticket_send(stranger.tls, 1, 0));
+        if (shaken == 0 && altered.seen > 0 && !own.session->failure.reason) {
+            char line[64];
+            ssize_t size = gnutls_record_recv(stranger.tls, line, sizeof line);
+            if (size > 0)
+                TEST_PKI_OK(gnutls_record_send(stranger.tls, line, (size_t)size));
+        }
+    }
+    assert_true(altered.seen > 0);
+    check_end("client", &own, altered.row->reason, altered.row->alert);
+    if (altered.row->reason) {
+        assert_false(own.session->failure.alert_received);
+        assert_string_equal(own.session->failure.clause, "RFC 8446 section 4.6.1");
+        if (!strstr(own.session->failure.detail, altered.row->detail))
+            fail_msg("expected %s, came %s", altered.row->detail, own.session->failure.detail);
+    }
+    check_story(&own);
+    close_stranger(&stranger);
+    close_end(&own);
+    gnutls_psk_free_client_credentials(psk);
+    free(there.data);
+    free(back.data);
+}
+
 /* What is no TLS at all, and what ends in the middle. */
 static const struct bytes_row {
     const char *name, *bytes, *reason;
@@ -449,6 +584,7 @@ int main(void)
     test_pki_make(&test_pki);
     TEST_ADD_ROWS(&list, a_stranger, rows);
     TEST_ADD_ROWS(&list, late, late_rows);
+    TEST_ADD_ROWS(&list, a_ticket, ticket_rows);
     TEST_ADD_ROWS(&list, bytes_that_are_no_handshake, bytes_rows);
     int result = test_run("strangers", &list);
     test_pki_remove(&test_pki);
