@@ -659,9 +659,33 @@ static void test_poll_descriptors(void **state)
     close(ends[1]);
 }
 
+/* RFC 9711 section 4.1: of whatever length a nonce is asked for, nobody is asked for another. */
+static void test_nonce_bounds(void **state)
+{
+    static const uint8_t given[65] = {1};
+    static const size_t sizes[] = {1, 7, 8, 64, 65};
+    struct atls_verifier_client *client;
+
+    assert_int_equal(atls_verifier_client_new(1000, &client), 0);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int own = 0; own < 2; own++) {
+            struct atls_verifier_session *session = NULL;
+            size_t size = sizes[i];
+            int result = atls_verifier_session_open(client, "http://127.0.0.1:1", own ? 32 : size,
+                                                    ATLS_BYTES(given, own ? size : 0), &session);
+
+            assert_int_equal(result, size < 8 || size > 64 ? -EINVAL : 0);
+            if (result)
+                assert_string_equal(atls_error_clause(), "RFC 9711 section 4.1");
+            atls_verifier_session_free(session);
+        }
+    atls_verifier_client_free(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nonce_bounds),
         cmocka_unit_test_setup_teardown(test_new_session, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_evidence, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_result_later, set_up, tear_down),

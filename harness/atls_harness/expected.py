@@ -16,6 +16,7 @@ from .document import Document
 from .errors import InputError, UsageError
 from .nearest import nearest
 from .paths import EXPECTED_SCHEMA, shown
+from .peer import Peer
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,19 @@ def load_expected(path: Path) -> tuple[ExpectedFailure, ...]:
         where = f"{shown(path)}:{document.line(('expected-failures', index))}"
         made.append(ExpectedFailure(entry["case"], entry["reason"], where))
     return tuple(made)
+
+
+def of_peers(peers: Iterable[Peer]) -> list[ExpectedFailure]:
+    """What peers say of themselves: known-failures of peer.yaml."""
+    return [
+        ExpectedFailure(
+            entry["case"].replace("[[]", "["),
+            entry["reason"],
+            f"{shown(peer.path)}: known-failures",
+        )
+        for peer in peers
+        for entry in peer.known_failures
+    ]
 
 
 def check_expected(expected: Iterable[ExpectedFailure], known: Iterable[str]) -> None:

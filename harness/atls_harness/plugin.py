@@ -23,12 +23,12 @@ from .capture import Loopback
 from .choices import DEFAULT_PEER
 from .collecting import apart
 from .errors import HarnessError, InputError
-from .expected import check_expected
+from .expected import check_expected, of_peers
 from .gather import WORKER, Count, Gatherer
 from .guard import Guard
 from .isolation import isolate
 from .parties import CASE_TIMEOUT
-from .paths import shown
+from .paths import PEERS, shown
 from .peer import Peer, load_peer
 from .probes import Probe, ask, probes_of
 from .progress import Progress
@@ -70,9 +70,12 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         made = choices.settle(option)
         selected = None if worker else made.chooser.select(config.args)
-        if selected and made.expected:
+        # Peers of somebody's own: those of the project are held to it by a test.
+        theirs = [one for one in made.peers.values() if not one.path.is_relative_to(PEERS)]
+        expected = [*made.expected, *of_peers(theirs)]
+        if selected and expected:
             ids = [case.id for case in selected.cases.values()]
-            check_expected(made.expected, [*ids, *all_ids()])
+            check_expected(expected, [*ids, *all_ids()])
         folder = make_results(option.out) if playing else Path(os.devnull)
     except HarnessError as problem:
         raise pytest.UsageError(str(problem)) from problem

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -260,3 +261,29 @@ def test_what_a_test_is_made_of(tmp_path: Path) -> None:
     (tmp_path / "src/tls/unrelated.txt").write_text("another", "utf-8")
     seen.add(identity(shop, test))
     assert len(seen) == 4
+
+
+def test_a_ninja_that_was_left_behind_is_waited_for(tmp_path: Path) -> None:
+    shop = Workshop.__new__(Workshop)
+    shop.source, shop.build, shop.trouble = tmp_path, tmp_path / "build", ""
+    shop.build.mkdir()
+    (shop.build / "build.ninja").write_text(
+        "rule slow\n  command = sleep 2 && echo done > $out\nbuild out: slow\nbuild other: phony\n",
+        "utf-8",
+    )
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\nfrom pathlib import Path\n"
+        "from atls_harness.mutants.workshop import Workshop\n"
+        "shop = Workshop.__new__(Workshop)\nshop.build, shop.trouble = Path(sys.argv[2]), ''\n"
+        "print('begun', flush=True)\nshop.compile(['out'])\n"
+    )
+    where = str(ROOT / "harness")
+    party = subprocess.Popen(
+        [sys.executable, "-c", code, where, str(shop.build)], stdout=subprocess.PIPE
+    )
+    assert party.stdout and party.stdout.readline() == b"begun\n"
+    time.sleep(0.5)  # ninja has begun, or begins when nobody is left: either way it is waited for
+    party.kill()
+    party.wait()
+    assert shop.compile(["other"])
+    assert (shop.build / "out").exists()

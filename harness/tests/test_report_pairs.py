@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -45,6 +46,13 @@ CASES = [
 def page(cases: list[dict[str, Any]], **more: Any) -> str:
     raw = {"version": RESULT_VERSION, "run": {}, "cases": cases, **more}
     return render.html(view.make(raw), Path("."), Path("."))
+
+
+def test_each_pair_has_a_name_of_its_own_in_junit() -> None:
+    tree = ElementTree.fromstring(render.junit(view.make({"cases": CASES, "run": {}})))
+    names = [(one.get("classname"), one.get("name")) for one in tree.iter("testcase")]
+    assert names == [("interop.story", str(one["id"])) for one in CASES]
+    assert len(set(names)) == len(CASES)
 
 
 def test_each_pair_has_its_cell_and_each_empty_one_its_reason() -> None:

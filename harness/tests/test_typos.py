@@ -4,6 +4,7 @@ missed it, a case would be skipped, or would pass, in silence."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Callable
 
@@ -11,11 +12,12 @@ import pytest
 
 from atls_harness.document import Document
 from atls_harness.errors import HarnessError, InputError, PeerError, ScenarioError, UsageError
-from atls_harness.expected import check_expected, load_expected
+from atls_harness.expected import check_expected, load_expected, of_peers
 from atls_harness.matrix import load_required
-from atls_harness.paths import PEERS
+from atls_harness.paths import PEERS, ROOT
 from atls_harness.peer import load_peer, load_peers
 from atls_harness.scenario import cases, load
+from atls_harness.selection import all_ids
 from atls_harness.vocabulary import Vocabulary
 
 STORY = """title: A story with one word that is wrong
@@ -148,6 +150,36 @@ def test_expected_failures(tmp_path: Path) -> None:
     for bad in ("helo-retry-request[*]", "hello-retry-request[cleint]", "interop-plian[x]@a:b"):
         with pytest.raises(UsageError, match=r":2: no case is named .*; did you mean"):
             check(bad)
+
+
+def test_known_failures_of_a_peer_of_somebody(tmp_path: Path) -> None:
+    known = ["hello-retry-request[client]", "seat-extension-elsewhere[seat-06-server]"]
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    text = (PEERS / "rustls" / "peer.yaml").read_text("utf-8")
+    assert "known-failures" not in text
+
+    def check(case: str) -> None:
+        entry = f"known-failures:\n  - {{case: '{case}', reason: a known one}}\n"
+        named = re.sub(r"^name: .*$", "name: mine", text, flags=re.M)
+        (folder / "peer.yaml").write_text(named + entry, "utf-8")
+        check_expected(of_peers(load_peers([tmp_path]).values()), known)
+
+    for good in ("hello-*", "seat-extension-elsewhere[[]*-server]", "seat-*?seat-0?-server?"):
+        check(good)
+    for bad in ("helo-retry-request[*]", "seat-extension-elsewhere[[]seat-06-sever]"):
+        with pytest.raises(UsageError, match=r"peer.yaml: known-failures: no case is named"):
+            check(bad)
+
+
+def test_every_known_failure_of_the_project_is_of_a_case() -> None:
+    stray = sorted((ROOT / "harness" / "adversary").glob("*.yaml"))
+    known = [case.id for path in stray for case in cases(*load(path))]
+    known += all_ids()
+    entries = of_peers(load_peers([PEERS]).values())
+    assert len(entries) > 5
+    for one in entries:
+        assert any(one.means(name) for name in known), f"{one.where}: {one.case}: no such case"
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(

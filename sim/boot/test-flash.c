@@ -3,6 +3,8 @@
  */
 #include "sim/test-support.h"
 
+#include "rats/base/error.h"
+#include "sim/base/frame.h"
 #include "sim/boot/flash.h"
 #include "sim/boot/handover.h"
 
@@ -116,9 +118,83 @@ static void test_record_is_handed_over(void **state)
     assert_int_equal(atls_handover_write(&record, memory, size - 1), ATLS_E_LIMIT);
 }
 
+/* A page whose checksum is right, and that is no page of fuses all the same. */
+static void test_other_fuses(void **state)
+{
+    static const struct {
+        const char *what;
+        size_t at; /* of the byte that is another */
+        int result;
+    } rows[] = {
+        {"nothing", SIZE_MAX, 0},
+        {"the magic", 0, ATLS_E_UNSUPPORTED},
+        {"the end of the magic", 3, ATLS_E_UNSUPPORTED},
+        {"the format", 5, ATLS_E_UNSUPPORTED},
+        {"the profile", 8, ATLS_E_UNSUPPORTED},
+        {"the boot policy", 10, ATLS_E_UNSUPPORTED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct atls_fuses fuses = sample_fuses(), read;
+        uint8_t page[ATLS_FUSES_SIZE];
+        size_t size;
+        assert_ok(atls_fuses_write(&fuses, page, sizeof page, &size));
+        if (rows[i].at != SIZE_MAX)
+            page[rows[i].at] ^= 0x40;
+        struct atls_bytes covered = ATLS_BYTES(page, size - 4);
+        uint32_t sum = atls_crc32(&covered, 1);
+        for (size_t k = 0; k < 4; k++)
+            page[size - 4 + k] = (uint8_t)(sum >> (24 - 8 * k));
+        int result = atls_fuses_parse(ATLS_BYTES(page, size), &read);
+        if (result != rows[i].result)
+            fail_msg("%s: expected %s, came %s: %s", rows[i].what, atls_error_name(rows[i].result),
+                     atls_error_name(result), atls_error_text());
+    }
+}
+
+static void put_u32(uint8_t *at, uint32_t value)
+{
+    for (size_t i = 0; i < 4; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
+}
+
+/* The same of a boot record: the type, the length and the texts of an entry. */
+static void test_other_records(void **state)
+{
+    enum { ENTRY = ATLS_HANDOVER_HEADER, TEXT = ENTRY + 4 };
+    static const struct {
+        const char *what;
+        size_t at;
+        uint8_t value;
+        int result;
+    } rows[] = {
+        {"nothing", TEXT, 'B', 0},
+        {"the type of an entry", ENTRY, 0x7f, ATLS_E_MALFORMED},
+        {"the length of an entry", ENTRY + 2, 0x7f, ATLS_E_MALFORMED},
+        {"no text at all", TEXT, 0, ATLS_E_MALFORMED},
+        {"a byte that is no text", TEXT, 0xff, ATLS_E_MALFORMED},
+        {"no end of the text", TEXT + ATLS_IMAGE_TEXT_MAX, 'x', ATLS_E_MALFORMED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct atls_boot_entry entries[1] = {{"BL", "1.2.0", {1}, {9}}}, read_entries[1];
+        struct atls_boot_record record = {entries, 1, 1, true}, read;
+        uint8_t memory[ATLS_HANDOVER_HEADER + ATLS_HANDOVER_ENTRY];
+        assert_ok(atls_handover_write(&record, memory, sizeof memory));
+        memory[rows[i].at] = rows[i].value;
+        struct atls_bytes covered = ATLS_BYTES(memory + ENTRY, ATLS_HANDOVER_ENTRY);
+        put_u32(memory + 8, atls_crc32(&covered, 1));
+        atls_boot_record_init(&read, read_entries, 1);
+        int result = atls_handover_read(ATLS_BYTES(memory, sizeof memory), &read);
+        if (result != rows[i].result)
+            fail_msg("%s: expected %s, came %s: %s", rows[i].what, atls_error_name(rows[i].result),
+                     atls_error_name(result), atls_error_text());
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_other_fuses),
+        cmocka_unit_test(test_other_records),
         cmocka_unit_test(test_fuses),
         cmocka_unit_test(test_state_survives_power_cuts),
         cmocka_unit_test(test_state_is_never_forgotten),

@@ -5,6 +5,7 @@
  */
 #include "rats/test/test-table.h"
 #include "tls/engine/test-ends.h"
+#include "tls/engine/test-story.h"
 
 static const struct row {
     const char *name;
@@ -493,12 +494,65 @@ static void a_timeout(void **state)
     free(back.data);
 }
 
+/* Given up from outside, wherever it is: one end, one reason, and an alert where somebody hears it.
+ */
+static const struct abort_row {
+    const char *name, *reason;
+    bool client;
+    int steps, alert; /* of both ends before; sent: -1: none */
+} abort_rows[] = {
+    {"a client before its first byte", "timeout", true, 0, -1},
+    {"a client that waits for its nonce", "timeout", true, 3, -1},
+    {"a server before the first byte", "timeout", false, 1, 80},
+    {"a server in the handshake", "timeout", false, 50, 80},
+    {"a server whose descriptors are used up", "internal", false, 50, 80},
+    {"a server whose client has gone", "peer-closed", false, 50, -1},
+    {"a client in the handshake", "timeout", true, 50, 80},
+    {"a client whose server has gone", "peer-closed", true, 50, -1},
+};
+
+static void given_up(void **state)
+{
+    const struct abort_row *row = *state;
+    struct row both = {.client = {.attester = {BG}, .relying_party = {BG}},
+                       .server = {.attester = {BG}, .relying_party = {BG}}};
+    struct pipe there = {NULL, 0, 0}, back = {NULL, 0, 0};
+    struct end client = {.in = &back, .out = &there}, server = {.in = &there, .out = &back};
+    struct end *end = row->client ? &client : &server;
+    client.peer_gone = &server.gone;
+    server.peer_gone = &client.gone;
+    test_roles = (struct test_roles){.challenge_after = row->steps < 50 ? UINT32_MAX : 0,
+                                     .verdict_after = UINT32_MAX};
+    open_end(&client, ATLS_CLIENT, &both.client, false);
+    open_end(&server, ATLS_SERVER, &both.server, false);
+    for (int i = 0; i < row->steps; i++) {
+        step_end(&client);
+        step_end(&server);
+    }
+    assert_int_not_equal(end->want, ATLS_WANT_NOTHING);
+    size_t sent = end->out->size;
+    for (int twice = 0; twice < 2; twice++) /* the second time says nothing more */
+        atls_session_abort(end->session, twice ? "internal" : row->reason, "as the test wants it");
+    end->want = ATLS_WANT_NOTHING;
+    end->gone = true;
+    check_end(row->name, end, row->reason, row->alert);
+    assert_string_equal(end->session->failure.detail, "as the test wants it");
+    assert_int_equal(end->out->size > sent, row->alert >= 0);
+    assert_int_equal(atls_session_step(end->session), ATLS_WANT_NOTHING);
+    check_story(end);
+    close_end(&client);
+    close_end(&server);
+    free(there.data);
+    free(back.data);
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
     test_pki_make(&test_pki);
     TEST_ADD_ROWS(&list, a_connection, rows);
     TEST_ADD(&list, a_timeout);
+    TEST_ADD_ROWS(&list, given_up, abort_rows);
     int result = test_run("session", &list);
     test_pki_remove(&test_pki);
     return result;

@@ -3,6 +3,9 @@
 #include <errno.h>
 
 #include "rats/test/test-table.h"
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "tls/wire/code-points.h"
 
 struct row {
@@ -74,6 +77,46 @@ static void defaults_are_distinct_and_private(void **state)
     assert_string_equal(atls_code_point_name(ATLS_CODE_POINT_COUNT), "unknown");
 }
 
+static void extensions_have_names(void **state)
+{
+    static const char name[] = "remoteAttestation";
+    for (enum atls_code_point i = ATLS_CP_EVIDENCE_REQUEST; i <= ATLS_CP_CMW_ATTESTATION; i++) {
+        const char *known = atls_code_point_name(i);
+        assert_int_equal(atls_extension_by_name(known, strlen(known)), i);
+    }
+    /* Not by a part, not with more behind it, and not what names an alert. */
+    assert_int_equal(atls_extension_by_name(name, sizeof name - 2), ATLS_CODE_POINT_COUNT);
+    assert_int_equal(atls_extension_by_name(name, sizeof name), ATLS_CODE_POINT_COUNT);
+    assert_int_equal(atls_extension_by_name("remoteattestation", 17), ATLS_CODE_POINT_COUNT);
+    assert_int_equal(atls_extension_by_name("attestation_failed", 18), ATLS_CODE_POINT_COUNT);
+    assert_int_equal(atls_extension_by_name("", 0), ATLS_CODE_POINT_COUNT);
+}
+
+static void a_file(void **state)
+{
+    static const struct {
+        const char *text;
+        int result;
+    } files[] = {
+        {"{\"remoteAttestation\": 65400}", 0},
+        {"{\"remoteAttestation\": 65400}\n", 0},
+        {"{\"nobody\": 65300}", ATLS_E_MALFORMED},
+        {"", ATLS_E_MALFORMED},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct atls_code_points points;
+        char path[64];
+        int fd = memfd_create("code-points", MFD_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, files[i].text, strlen(files[i].text)), strlen(files[i].text));
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        atls_code_points_default(&points);
+        assert_int_equal(atls_code_points_load(&points, path), files[i].result);
+        assert_int_equal(points.value[ATLS_CP_REMOTE_ATTESTATION] == 65400, files[i].result == 0);
+        close(fd);
+    }
+}
+
 static void alerts_have_names(void **state)
 {
     struct atls_code_points points;
@@ -97,6 +140,8 @@ int main(void)
 {
     struct test_list list = {.count = 0};
     TEST_ADD(&list, defaults_are_distinct_and_private);
+    TEST_ADD(&list, extensions_have_names);
+    TEST_ADD(&list, a_file);
     TEST_ADD(&list, alerts_have_names);
     TEST_ADD(&list, a_file_that_is_not_there);
     TEST_ADD_ROWS(&list, overridden, rows);

@@ -6,6 +6,7 @@ The tree that a person works in is never touched: the copy lies under the build 
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -59,7 +60,10 @@ class Workshop:
 
     def compile(self, targets: Sequence[str] = ()) -> bool:
         """Whether what is to be built compiles (all, where nothing is named)."""
-        with alone(self.build):
+        with alone(self.build), (self.build / "compiling").open("w", encoding="utf-8") as lock:
+            # ninja holds this lock as well: where what started it is killed, it goes on for a
+            # while, and nothing else may write here meanwhile.
+            fcntl.flock(lock, fcntl.LOCK_EX)
             done = subprocess.run(
                 ["ninja", "-C", str(self.build), "-j2", *targets],
                 stdin=subprocess.DEVNULL,
@@ -67,9 +71,10 @@ class Workshop:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
+                pass_fds=(lock.fileno(),),
             )
         told = done.stdout.splitlines()
-        self.trouble = next((line for line in told if "error" in line), "".join(told[-1:]))
+        self.trouble = next((line for line in told if "error: " in line), "".join(told[-1:]))
         return done.returncode == 0
 
     def tests(self) -> Mapping[str, UnitTest]:

@@ -293,7 +293,7 @@ def junit(report: Report) -> str:
             suite,
             "testcase",
             classname=visible(f"{case.group}.{case.scenario}"),
-            name=visible(case.name),
+            name=visible(case.id),  # with its pair, where it has one
             time=f"{case.seconds:.3f}",
         )
         if case.outcome == "pass":
