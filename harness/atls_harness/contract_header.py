@@ -14,7 +14,7 @@ from typing import Iterable, Sequence
 from .contract import Contract
 
 HEAD = """/* SPDX-License-Identifier: Apache-2.0 */
-/* Made of harness/atls_harness/data/contract.yaml by harness/contract.py: not to be edited. */
+/* Made of harness/atls_harness/data/contract.yaml by harness/from-contract.py: not to be edited. */
 #ifndef ATLS_CONTRACT_H
 #define ATLS_CONTRACT_H
 

@@ -17,7 +17,7 @@ from .profiles import ordered
 
 FILES = (ROOT / "README.md", PEERS / "README.md")
 BLOCK = re.compile(r"(<!-- contract: ([a-z-]+) -->\n)(.*?)(<!-- /contract -->)", re.DOTALL)
-RENEW = "python3 harness/contract.py tables --write"
+RENEW = "python3 harness/from-contract.py tables --write"
 VALUES = {
     "none": "",
     "nonce": "=HEX",

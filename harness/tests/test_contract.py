@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -348,12 +349,13 @@ def test_models_are_those_that_profiles_have() -> None:
 
 def test_peers_in_python_take_the_names_from_there() -> None:
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import contract, json\n"
+        "import sys; sys.path.append(sys.argv[1]); import contract, json\n"
         "p = contract.flags_of('client', 'x', '1', ())\n"
         "print(json.dumps([contract.PROFILES, contract.ALERTS, list(p._option_string_actions)]))"
     )
     done = subprocess.run(
         [sys.executable, "-B", "-c", code, str(PEERS / "python")],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "harness")},  # as ./atls has it
         capture_output=True,
         text=True,
         check=True,

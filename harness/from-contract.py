@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is made of atls_harness/data/contract.yaml.
 
-contract.py header FILE    the C header of its names; the build calls it
-contract.py tables         are the tables in the READMEs as they should be? exit 1 where not
-contract.py tables --write writes them
+from-contract.py header FILE     the C header of its names; the build calls it
+from-contract.py tables          are the tables in the READMEs as they should be? exit 1 where not
+from-contract.py tables --write writes them
 """
 
 from __future__ import annotations
