@@ -3,6 +3,7 @@
 #include "rats/base/error.h"
 #include "tls/bench/side.h"
 #include "tls/engine/session-internal.h"
+#include "tls/gnutls/stack.h"
 
 #include <string.h>
 

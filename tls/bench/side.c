@@ -11,6 +11,7 @@
 #include "tls/bench/local-verifier.h"
 #include "tls/engine/session-internal.h"
 #include "tls/gnutls/device-key.h"
+#include "tls/gnutls/stack.h"
 
 #define DEVICE_TIMEOUT_MS 20000
 #define WAIT_MS 20000
@@ -34,6 +35,7 @@ static void describe(struct bench_side *side, const struct bench_mode *mode, enu
     atls_code_points_default(&party->code_points);
     side->verifier_id = atls_bytes_of_text(VERIFIER_ID);
     party->side = which;
+    party->stack = &atls_stack_gnutls;
     party->profile = mode->profile;
     party->attestation_required = true;
     party->curve = mode->curve;

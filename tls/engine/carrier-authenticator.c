@@ -104,13 +104,13 @@ static int hello_extensions(struct atls_bytes hello, struct atls_bytes *blockp)
     return result == 0 ? atls_cursor_vector(&c, "extensions", 2, 0, UINT16_MAX, blockp) : result;
 }
 
-static int hello(struct atls_session *s, const struct session_message *m)
+static int hello(struct atls_session *s, enum atls_handshake_type type, struct atls_bytes message)
 {
     struct atls_expat *x = s->expat;
     struct atls_bytes block;
-    if (m->type != GNUTLS_HANDSHAKE_CLIENT_HELLO || m->when != GNUTLS_HOOK_PRE)
+    if (type != ATLS_HS_CLIENT_HELLO)
         return 0;
-    if (hello_extensions(ATLS_BYTES(m->bytes->data, m->bytes->size), &block) != 0)
+    if (hello_extensions(message, &block) != 0)
         return session_fail(s, "malformed-extension", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
     uint8_t *copy = malloc(block.size > 0 ? block.size : 1);
     if (!copy)
@@ -155,12 +155,23 @@ static int send_line(struct atls_session *s)
     return 0;
 }
 
+static int export_value(void *context, const char *label, struct atls_bytes value, uint8_t *valuep,
+                        size_t size)
+{
+    const struct atls_expat *x = context;
+    return session_stack(x->s)->exporter(x->s->connection, label, value, valuep, size);
+}
+
 static int begin(struct atls_session *s)
 {
     const struct atls_party *party = s->party;
     struct atls_expat *x = s->expat;
     enum atls_ea_side side = party->side == ATLS_CLIENT ? ATLS_EA_CLIENT : ATLS_EA_SERVER;
-    int result = atls_ea_gnutls_connection(s->tls, side, &x->adapter, &x->connection);
+    enum atls_hash hash = ATLS_SHA256;
+    int result = session_stack(s)->hash(s->connection, &hash);
+    atls_ea_gnutls_callbacks(&x->adapter, side, hash, &x->connection);
+    x->connection.exporter = export_value;
+    x->s = s;
     if (result == 0)
         result = atls_ea_init(&x->ea, &x->connection);
     if (result != 0)
@@ -213,10 +224,7 @@ static int alert_received(struct atls_session *s, uint8_t alert)
     char detail[96];
     snprintf(detail, sizeof detail, "the peer ended the connection with %s (%u), in a frame",
              atls_alert_name(&s->party->code_points, alert), alert);
-    session_fail(s, "peer-alert", alert, "", detail);
-    s->failure.alert = alert;
-    s->failure.alert_received = s->expat->failed_by_peer = true;
-    return GNUTLS_E_FATAL_ALERT_RECEIVED;
+    return session_ended(s, "peer-alert", alert, detail);
 }
 
 static int take_frame(struct atls_session *s, const struct atls_frame *frame)
@@ -256,41 +264,43 @@ static int take_frames(struct atls_session *s)
     }
 }
 
-/* Everything that is there. Frames are bounded, and so is what is kept of them. A code of the
- * library, or 0. */
-static int receive(struct atls_session *s)
+/* Everything that is there. Frames are bounded, and so is what is kept of them. False: the
+ * connection has failed. */
+static bool receive(struct atls_session *s)
 {
     uint8_t record[RECORD_MAX];
     while (!s->expat->peer_closed && !s->failure.reason) {
-        ssize_t size = gnutls_record_recv(s->tls, record, sizeof record);
-        if (size == GNUTLS_E_AGAIN || size == GNUTLS_E_INTERRUPTED)
-            return 0;
-        if (size < 0 && session_is_over((int)size))
-            return (int)size;
-        if (size < 0)
-            continue;
-        if (size == 0)
+        size_t size = 0;
+        enum atls_stack_answer answer =
+            session_stack(s)->receive(s->connection, record, sizeof record, &size);
+        if (answer == ATLS_STACK_READ || answer == ATLS_STACK_WRITE)
+            return true;
+        if (answer == ATLS_STACK_FAILED)
+            return false;
+        if (answer == ATLS_STACK_CLOSED)
             s->expat->peer_closed = true;
-        else if (append(&s->expat->in, ATLS_BYTES(record, (size_t)size)) != 0)
+        else if (answer == ATLS_STACK_DONE && append(&s->expat->in, ATLS_BYTES(record, size)) != 0)
             session_fail(s, "internal", -1, NULL, NULL);
-        else
+        else if (answer == ATLS_STACK_DONE)
             take_frames(s);
     }
-    return 0;
+    return true;
 }
 
-static int flush(struct atls_session *s)
+static bool flush(struct atls_session *s)
 {
     struct expat_buffer *out = &s->expat->out;
     while (out->at < out->size) {
-        ssize_t sent = gnutls_record_send(s->tls, out->data + out->at, out->size - out->at);
-        if (sent == GNUTLS_E_AGAIN || sent == GNUTLS_E_INTERRUPTED)
-            return 0;
-        if (sent < 0)
-            return (int)sent;
-        out->at += (size_t)sent;
+        size_t sent = 0;
+        enum atls_stack_answer answer = session_stack(s)->send(
+            s->connection, ATLS_BYTES(out->data + out->at, out->size - out->at), &sent);
+        if (answer == ATLS_STACK_FAILED)
+            return false;
+        if (answer != ATLS_STACK_DONE)
+            return true;
+        out->at += sent;
     }
-    return 0;
+    return true;
 }
 
 static bool flushed(const struct atls_expat *x)
@@ -324,9 +334,19 @@ static void advance(struct atls_session *s)
         send_line(s);
 }
 
+/* An alert of any number goes in a frame, where the library lets none be chosen. */
 static enum atls_want refuse(struct atls_session *s)
 {
-    return s->expat->failed_by_peer ? session_end(s) : session_send_alert(s);
+    struct atls_expat *x = s->expat;
+    const uint8_t alert = (uint8_t)s->failure.due;
+    if (s->failure.by_peer || session_stack(s)->alerts_later)
+        return session_failed(s);
+    if (!x->alert_queued && expat_send(s, ATLS_FRAME_ALERT, ATLS_BYTES(&alert, 1)) == 0)
+        s->failure.alert = alert;
+    x->alert_queued = true;
+    if (flush(s) && !flushed(x))
+        return ATLS_WANT_WRITE;
+    return session_end(s);
 }
 
 static enum atls_want exchange(struct atls_session *s)
@@ -334,18 +354,15 @@ static enum atls_want exchange(struct atls_session *s)
     struct atls_expat *x = s->expat;
     for (;;) {
         /* What came is looked at before anything is said: a line that is early shows so. */
-        int result = receive(s);
-        bool waits = false;
-        if (result == 0 && !s->failure.reason)
+        bool whole = receive(s), waits = false;
+        if (whole && !s->failure.reason)
             waits = expat_answer(s);
-        if (result == 0 && !s->failure.reason)
+        if (whole && !s->failure.reason)
             waits = expat_judge(s) || waits;
-        if (result == 0)
+        if (whole)
             advance(s);
-        if (result == 0)
-            result = flush(s);
-        if (result != 0)
-            return session_failed(s, result);
+        if (!whole || !flush(s))
+            return session_failed(s);
         if (s->failure.reason)
             return refuse(s);
         if (!flushed(x))
@@ -355,8 +372,7 @@ static enum atls_want exchange(struct atls_session *s)
             return ATLS_WANT_WRITE;
         }
         if (x->peer_closed && !x->line_received)
-            return session_peer_ended(s, "peer-closed", ATLS_ALERT_CLOSE_NOTIFY,
-                                      "the peer left before its line was whole");
+            return session_left(s);
         if (x->stage == EXPAT_BEGIN) /* the next round */
             continue;
         return waits ? ATLS_WANT_VERIFIER : ATLS_WANT_READ;

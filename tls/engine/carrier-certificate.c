@@ -7,15 +7,10 @@
 
 #include <string.h>
 
-#include <gnutls/x509.h>
-
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "rats/cmw/cmw-x509.h"
 #include "roles/report.h"
-#include "tls/engine/chain.h"
-
-#define CHAIN_MAX 16
 
 /* The model of what was found: of a relying party's models the one that fits, or its first, which
  * will then say what it expected. */
@@ -56,11 +51,11 @@ static int without(struct atls_session *s)
 static int appraise(struct atls_session *s, const struct atls_public_key *leaf,
                     struct atls_bytes cmw)
 {
-    enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
     s->peer.model = model_of(&s->party->as_relying_party, cmw);
     /* No result was agreed on: it must be of the first verifier that is trusted. */
     if (s->peer.model == ATLS_MODEL_PASSPORT)
-        s->hello.selections[peer].verifier = s->party->as_relying_party.verifiers[0];
+        s->hello.selections[session_peer_side(s)].verifier =
+            s->party->as_relying_party.verifiers[0];
     int result = session_appraisal_begin(s, s->peer.model);
     return result == 0 ? session_appraise(s, leaf, cmw) : result;
 }
@@ -69,26 +64,19 @@ static int appraise(struct atls_session *s, const struct atls_public_key *leaf,
  * the library knows nothing. */
 static int verify(struct atls_session *s, const struct atls_bytes *chain, size_t count)
 {
-    unsigned status = 0;
     if (!s->party->has_trust_anchors || !atls_x509_cmw_alone_is_critical(chain, count))
         return session_verify_chain(s);
-    if (atls_chain_verify(s->party, chain, count, GNUTLS_VERIFY_IGNORE_UNKNOWN_CRIT_EXTENSIONS,
-                          &status) != 0)
-        return session_fail(s, "certificate-untrusted", -1, NULL, NULL);
-    return status == 0 ? 0 : session_chain_refused(s, status);
+    return session_verify(s, chain, count, true);
 }
 
 static int judge(struct atls_session *s)
 {
-    struct atls_bytes chain[CHAIN_MAX];
-    unsigned count = 0;
+    struct atls_bytes chain[ATLS_PEER_CHAIN_MAX];
     struct atls_x509_cmw found;
-    const gnutls_datum_t *peers = gnutls_certificate_get_peers(s->tls, &count);
-    if (!peers || count == 0)
+    size_t count = session_stack(s)->peers(s->connection, chain);
+    if (count == 0)
         return session_verify_chain(s); /* says what is missing */
-    for (unsigned i = 0; i < count && i < CHAIN_MAX; i++)
-        chain[i] = ATLS_BYTES(peers[i].data, peers[i].size);
-    int result = count <= CHAIN_MAX ? verify(s, chain, count) : session_verify_chain(s);
+    int result = verify(s, chain, count);
     if (result != 0)
         return result;
     result = atls_x509_cmw_find(chain[0], &found);

@@ -16,11 +16,6 @@
 
 #define ENTRY_CLAUSE "RFC 8446 section 4.4.2"
 
-struct atls_entry_shim *session_entry_shim(const struct atls_session *s)
-{
-    return s->entry ? s->entry->shim : NULL;
-}
-
 bool session_result_answers(const struct atls_party *party)
 {
     return party->variants.result_nonce == ATLS_RESULT_REQUIRED ||
@@ -28,29 +23,18 @@ bool session_result_answers(const struct atls_party *party)
             party->profile->result_answers);
 }
 
-/* What the library has no API for must work here before anybody is spoken to. */
+/* Not every library can, and it must work here before anybody is spoken to. */
 static int check(const struct atls_party *party)
 {
-    int result = atls_entry_shim_check();
-    return result == 0 && atls_carrier_by_kind(party) ? atls_handshake_secret_check() : result;
+    return party->stack->check ? party->stack->check(atls_carrier_by_kind(party)) : 0;
 }
 
 static int prepare(struct atls_session *s)
 {
-    const struct atls_party *party = s->party;
-    uint16_t type = party->code_points.value[party->profile->entry_extension];
-    s->entry = calloc(1, sizeof *s->entry);
+    s->entry = malloc(sizeof *s->entry);
     if (!s->entry)
-        return atls_fail(-ENOMEM, NULL, "no memory for extensions of a CertificateEntry");
+        return atls_fail(-ENOMEM, NULL, "no memory for the hellos");
     atls_transcript_init(&s->entry->transcript, ATLS_TRANSCRIPT_MAX);
-    int result = atls_entry_shim_new(&s->entry->shim);
-    if (result == 0)
-        result = atls_entry_shim_expect(s->entry->shim, &type, 1);
-    if (result != 0)
-        return result;
-    s->entry->with_secret = atls_carrier_by_kind(party);
-    s->watch.shim = s->entry->shim;
-    s->watch.secret = s->entry->with_secret ? &s->entry->secret : NULL;
     return 0;
 }
 
@@ -58,20 +42,14 @@ static void clear(struct atls_session *s)
 {
     if (!s->entry)
         return;
-    atls_entry_shim_free(s->entry->shim);
     atls_transcript_clear(&s->entry->transcript);
-    atls_handshake_secret_wipe(&s->entry->secret);
     free(s->entry);
     s->entry = NULL;
 }
 
-static int keep_hello(struct atls_session *s, unsigned type, const gnutls_datum_t *message)
+static int hello(struct atls_session *s, enum atls_handshake_type type, struct atls_bytes message)
 {
-    /* The library has a number of its own for what is a ServerHello on the wire. */
-    if (type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST)
-        type = ATLS_HS_HELLO_RETRY_REQUEST;
-    int result =
-        atls_transcript_add(&s->entry->transcript, type, ATLS_BYTES(message->data, message->size));
+    int result = atls_transcript_add(&s->entry->transcript, type, message);
     if (result <= 0)
         return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
     return session_fail(s, "protocol-error",
@@ -80,31 +58,17 @@ static int keep_hello(struct atls_session *s, unsigned type, const gnutls_datum_
                         NULL, NULL);
 }
 
-static int hello(struct atls_session *s, const struct session_message *m)
-{
-    bool is_hello = m->type == GNUTLS_HANDSHAKE_CLIENT_HELLO ||
-                    m->type == GNUTLS_HANDSHAKE_SERVER_HELLO ||
-                    m->type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST;
-    if (is_hello && m->when == GNUTLS_HOOK_PRE)
-        return keep_hello(s, m->type, m->bytes);
-    int result = atls_entry_shim_hook(s->entry->shim, m->type, m->when, m->incoming, m->bytes);
-    if (result == ATLS_E_MALFORMED || result == ATLS_E_LIMIT)
-        return session_fail(s, "malformed-extension", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
-    return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
-}
-
 int session_bind(struct atls_session *s, enum atls_side attester,
                  const struct atls_public_key *leaf, struct binder *binderp)
 {
     const struct atls_profile *profile = s->party->profile;
     uint8_t spki[ATLS_SPKI_MAX];
-    struct atls_bytes secret = {NULL, 0}, hellos;
-    if (s->entry && s->entry->with_secret) {
-        enum atls_hash hash;
-        int result = atls_handshake_secret_get(&s->entry->secret, &hash, &secret, &hellos);
-        if (result != 0)
-            return result;
-    }
+    struct atls_bytes secret = {NULL, 0};
+    int result = 0;
+    if (s->entry && atls_carrier_by_kind(s->party))
+        result = session_stack(s)->handshake_secret(s->connection, &secret);
+    if (result != 0)
+        return result;
     const struct atls_binding binding = {
         .transcript = s->entry ? &s->entry->transcript : NULL,
         .variants = &s->party->variants,
@@ -150,21 +114,18 @@ int session_entry_request(struct atls_session *s)
         .type = s->party->code_points.value[profile->entry_extension],
         .payload = ATLS_BYTES(buffer, sink.used)};
     if (result == 0)
-        result = atls_entry_shim_request(s->entry->shim, &extension, 1);
+        result = session_stack(s)->put_request(s->connection, &extension, 1);
     if (result != 0)
         return session_fail(s, "internal", -1, NULL, NULL);
     report_requested(s, "sent", extension.payload);
     return 0;
 }
 
-int session_entry_requested(struct atls_session *s)
+int session_entry_requested(struct atls_session *s, const struct atls_entry_received *list,
+                            size_t count)
 {
     const struct atls_profile *profile = s->party->profile;
-    const struct atls_entry_received *list;
-    if (!profile->read_request || !s->entry)
-        return 0;
-    size_t count = atls_entry_shim_requested(s->entry->shim, &list);
-    if (count == 0)
+    if (!profile->read_request || count == 0)
         return 0;
     report_requested(s, "received", list[0].payload);
     if (count > 1)
@@ -233,8 +194,7 @@ static int send_payload(struct atls_session *s, struct atls_bytes payload)
         report_fault(s, "entry-payload", "other bytes in the extension");
     }
     size_t count = place(s, payload, extensions);
-    int result = atls_entry_shim_send(s->entry->shim, s->party->chain, s->party->chain_size,
-                                      extensions, count);
+    int result = session_stack(s)->put_entries(s->connection, extensions, count);
     free(forced);
     return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
 }
@@ -269,10 +229,9 @@ int session_entry_send_unasked(struct atls_session *s)
 }
 
 /* The extension is where it may be, once, and no more than what was agreed on. */
-static int find_payload(struct atls_session *s, struct atls_bytes *payloadp)
+static int find_payload(struct atls_session *s, const struct atls_entry_received *list,
+                        size_t count, struct atls_bytes *payloadp)
 {
-    const struct atls_entry_received *list;
-    size_t count = atls_entry_shim_received(s->entry->shim, &list);
     for (size_t i = 0; i < count; i++)
         if (list[i].entry != 0)
             return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
@@ -319,11 +278,10 @@ static int empty_chain(struct atls_session *s)
 int session_appraise(struct atls_session *s, const struct atls_public_key *leaf,
                      struct atls_bytes cmw)
 {
-    enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
     struct atls_appraisal *appraisal = s->peer.appraisal;
     struct atls_public_key attested;
     struct binder binder;
-    int result = session_bind(s, peer, leaf, &binder);
+    int result = session_bind(s, session_peer_side(s), leaf, &binder);
     if (result != 0)
         return session_bind_failed(s, result);
     if (atls_appraisal_set_challenge(appraisal, ATLS_BYTES(binder.value, binder.size)) != 0 ||
@@ -333,14 +291,13 @@ int session_appraise(struct atls_session *s, const struct atls_public_key *leaf,
     return 0;
 }
 
-static int received(struct atls_session *s, const struct session_message *message)
+static int received(struct atls_session *s, const struct session_certificate *certificate)
 {
-    const struct atls_bytes *chain;
     struct atls_bytes payload = {NULL, 0}, cmw = {NULL, 0};
     struct atls_public_key leaf;
-    if (atls_entry_shim_chain(s->entry->shim, &chain) == 0)
+    if (certificate->chain_size == 0)
         return empty_chain(s);
-    int result = find_payload(s, &payload);
+    int result = find_payload(s, certificate->extensions, certificate->extension_count, &payload);
     if (result == 0)
         result =
             session_find_cmw(s, "extension of a CertificateEntry", "cmw_payload", payload, &cmw);
@@ -348,23 +305,12 @@ static int received(struct atls_session *s, const struct session_message *messag
         result = session_verify_chain(s);
     if (result != 0)
         return result;
-    result = atls_x509_key_of(atls_entry_shim_leaf(s->entry->shim), &leaf);
+    result = session_stack(s)->leaf_key(s->connection, &leaf);
     if (result != 0)
         return session_leaf_key_refused(s, result);
     s->peer.verified_with_size = atls_spki_encode(&leaf, s->peer.verified_with);
-    result = session_check_type(s, s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT, cmw);
+    result = session_check_type(s, session_peer_side(s), cmw);
     return result == 0 ? session_appraise(s, &leaf, cmw) : result;
-}
-
-int session_entry_unexpected(struct atls_session *s)
-{
-    const struct atls_entry_received *list;
-    if (!s->entry || atls_entry_shim_received(s->entry->shim, &list) == 0)
-        return 0;
-    return session_fail(s, "malformed-extension", ATLS_ALERT_UNSUPPORTED_EXTENSION,
-                        "RFC 8446 section 4.2",
-                        "an extension of attestation came in a CertificateEntry, and none was "
-                        "negotiated");
 }
 
 const struct atls_carrier atls_carrier_entry = {

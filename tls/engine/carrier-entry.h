@@ -6,9 +6,6 @@
 #include "tls/engine/session-internal.h"
 
 struct entry_state {
-    struct atls_entry_shim *shim;
-    struct atls_handshake_secret secret;
-    bool with_secret;
     struct atls_transcript transcript;
 };
 

@@ -10,24 +10,22 @@
 static int present(struct atls_session *s)
 {
     struct own_credential *self = &s->self;
-    self->presented.type = GNUTLS_CRT_X509;
-    self->presented.cert.data = self->credential.cmw;
-    self->presented.cert.size = session_withholds(s) ? 0 : (unsigned)self->credential.size;
-    if (!self->presented.pubkey &&
-        session_import_key(self->signed_with, self->signed_with_size, &self->presented.pubkey) < 0)
+    struct atls_bytes body =
+        ATLS_BYTES(self->credential.cmw, session_withholds(s) ? 0 : self->credential.size);
+    if (session_stack(s)->put_certificate(
+            s->connection, body, ATLS_BYTES(self->signed_with, self->signed_with_size)) != 0)
         return session_fail(s, "internal", -1, NULL, "the attester's key is not on its curve");
     return 0;
 }
 
-static int received(struct atls_session *s, const struct session_message *message)
+static int received(struct atls_session *s, const struct session_certificate *certificate)
 {
     const struct atls_profile *profile = s->party->profile;
-    enum atls_side peer = s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
     struct atls_bytes cmw;
     struct atls_public_key key;
     size_t at;
     int result = profile->find_credential(
-        profile, ATLS_BYTES(message->bytes->data, message->bytes->size), &cmw, &at);
+        profile, ATLS_BYTES(certificate->message, certificate->size), &cmw, &at);
     if (result == ATLS_E_MISSING)
         return session_fail(s, "attestation-missing",
                             s->party->side == ATLS_SERVER ? ATLS_ALERT_CERTIFICATE_REQUIRED
@@ -35,13 +33,13 @@ static int received(struct atls_session *s, const struct session_message *messag
                             NULL, NULL);
     if (result != 0)
         return session_fail(s, "malformed-cmw", -1, NULL, NULL);
-    result = session_check_type(s, peer, cmw);
+    result = session_check_type(s, session_peer_side(s), cmw);
     if (result != 0)
         return result;
     if (atls_appraisal_credential(s->peer.appraisal, cmw, &key) != 0)
         return session_appraisal_failed(s);
     s->peer.verified_with_size = atls_spki_encode(&key, s->peer.verified_with);
-    if (profile->put_key(&key, message->bytes->data + at, cmw.size) != 0)
+    if (profile->put_key(&key, certificate->message + at, cmw.size) != 0)
         return session_fail(s, "malformed-cmw", -1, NULL, NULL);
     return 0;
 }

@@ -83,13 +83,14 @@ void session_carriers_clear(struct atls_session *s)
             carriers[i]->clear(s);
 }
 
-int session_carriers_hello(struct atls_session *s, const struct session_message *message)
+int session_carriers_hello(struct atls_session *s, enum atls_handshake_type type,
+                           struct atls_bytes message)
 {
     const struct atls_carrier *carriers[ATLS_CARRIERS_MAX];
     size_t count = atls_carriers(s->party, carriers);
     int result = 0;
     for (size_t i = 0; result == 0 && i < count; i++)
         if (carriers[i]->hello)
-            result = carriers[i]->hello(s, message);
+            result = carriers[i]->hello(s, type, message);
     return result;
 }

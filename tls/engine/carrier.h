@@ -10,7 +10,7 @@
 
 #include "tls/engine/session.h"
 
-struct session_message;
+struct session_certificate;
 
 struct atls_carrier {
     bool replaces;   /* the Certificate is the credential; with the others X.509 goes along */
@@ -27,12 +27,12 @@ struct atls_carrier {
      * there is nothing to do. */
     int (*prepare)(struct atls_session *s); /* at the beginning: its own state; as atls_fail() */
     void (*clear)(struct atls_session *s);
-    /* A handshake message passes by. */
-    int (*hello)(struct atls_session *s, const struct session_message *message);
+    /* A hello passes by, either way. */
+    int (*hello)(struct atls_session *s, enum atls_handshake_type type, struct atls_bytes message);
     /* The own credential is to go out with the next Certificate. */
     int (*present)(struct atls_session *s);
     /* A Certificate came that is to have the peer's credential; the library has not read it yet. */
-    int (*received)(struct atls_session *s, const struct session_message *message);
+    int (*received)(struct atls_session *s, const struct session_certificate *certificate);
     /* X.509 that came though nothing was negotiated: what is in it? NULL: nothing is looked for. */
     int (*judge)(struct atls_session *s);
     /* What follows the handshake, until both lines are through; NULL: the lines do. */

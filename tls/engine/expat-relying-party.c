@@ -14,7 +14,6 @@
 #include "rats/base/media-types.h"
 #include "rats/cmw/cmw-x509.h"
 #include "rats/ear/ear.h"
-#include "tls/engine/chain.h"
 
 #define DRAFT "draft-fossati-seat-expat-04 "
 #define CONTEXT_SIZE 32
@@ -143,15 +142,9 @@ static int unsolicited(struct atls_session *s, struct atls_bytes authenticator)
 static int verify_chain(struct atls_session *s, const struct atls_ea_authenticator *a)
 {
     struct atls_bytes chain[ATLS_EA_ENTRIES];
-    unsigned status = 0;
-    if (!s->party->has_trust_anchors)
-        return session_fail(s, "certificate-untrusted", ATLS_ALERT_UNKNOWN_CA, NULL,
-                            "X.509 came, and no trust anchors were given");
     for (size_t i = 0; i < a->entry_count; i++)
         chain[i] = a->entries[i].certificate;
-    if (atls_chain_verify(s->party, chain, a->entry_count, 0, &status) != 0)
-        return session_fail(s, "certificate-untrusted", -1, NULL, NULL);
-    return status == 0 ? 0 : session_chain_refused(s, status);
+    return session_verify(s, chain, a->entry_count, false);
 }
 
 /* What nobody negotiated: a result, or evidence? Of results: who says that it made it? */

@@ -32,7 +32,8 @@ struct expat_binding {
 };
 
 struct atls_expat {
-    struct atls_ea_gnutls adapter;
+    struct atls_ea_gnutls adapter; /* the context of the callbacks: it is the first member */
+    struct atls_session *s;
     struct atls_ea_connection connection;
     struct atls_ea ea;
     bool started;   /* EA is there */
@@ -40,7 +41,7 @@ struct atls_expat {
     size_t hello_size;
 
     struct expat_buffer in, out;
-    bool peer_closed, failed_by_peer;
+    bool peer_closed, alert_queued;
     bool done_sent, done_received, line_sent, line_received;
 
     /* As relying party. */

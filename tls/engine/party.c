@@ -15,13 +15,6 @@
 
 #define PEM_MAX (1 << 20)
 
-#define BASE "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:"
-#define GROUPS BASE "+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
-/* A client's only share is for a group that a server of this program has not; a server has only a
- * group for which a client of it sends no share. */
-#define HRR_CLIENT BASE "+GROUP-SECP521R1:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
-#define HRR_SERVER BASE "+GROUP-SECP384R1"
-
 static int load(const char *path, gnutls_datum_t *datum)
 {
     uint8_t *data;
@@ -101,38 +94,12 @@ static int load_credential(struct atls_party *party, const char *certificate, co
     return 0;
 }
 
-static int load_trust_anchors(struct atls_party *party, const char *path)
-{
-    gnutls_datum_t pem = {NULL, 0};
-    int result = load(path, &pem);
-    if (result != 0)
-        return result;
-    int count =
-        gnutls_certificate_set_x509_trust_mem(party->credentials, &pem, GNUTLS_X509_FMT_PEM);
-    free(pem.data);
-    if (count <= 0)
-        return atls_fail(ATLS_E_MALFORMED, NULL, "%s: expected trust anchors in PEM: %s", path,
-                         gnutls_strerror(count));
-    party->has_trust_anchors = true;
-    return 0;
-}
-
 int atls_party_start(struct atls_party *party, const char *certificate, const char *key,
                      const char *trust_anchors)
 {
-    const char *priorities = !party->hrr                  ? GROUPS
-                             : party->side == ATLS_CLIENT ? HRR_CLIENT
-                                                          : HRR_SERVER;
-    int code = gnutls_priority_init(&party->priorities, priorities, NULL);
-    if (code == 0)
-        code = gnutls_certificate_allocate_credentials(&party->credentials);
-    if (code < 0)
-        return atls_fail(-ENOMEM, NULL, "TLS credentials: %s", gnutls_strerror(code));
-    gnutls_certificate_set_retrieve_function3(party->credentials, session_credential_retrieve);
     int result = certificate ? load_credential(party, certificate, key) : 0;
-    if (result == 0 && trust_anchors)
-        result = load_trust_anchors(party, trust_anchors);
-    return result;
+    party->has_trust_anchors = trust_anchors != NULL;
+    return result == 0 ? party->stack->start(party, trust_anchors) : result;
 }
 
 int atls_party_own_key(const struct atls_party *party, struct atls_public_key *keyp)
@@ -158,8 +125,6 @@ void atls_party_stop(struct atls_party *party)
     if (party->key)
         gnutls_privkey_deinit(party->key);
     atls_device_key_close(party->device_key);
-    if (party->credentials)
-        gnutls_certificate_free_credentials(party->credentials);
-    if (party->priorities)
-        gnutls_priority_deinit(party->priorities);
+    if (party->stack)
+        party->stack->stop(party);
 }

@@ -9,12 +9,12 @@
 #include <stdio.h>
 
 #include <gnutls/abstract.h>
-#include <gnutls/gnutls.h>
 
 #include "program/events.h"
 #include "program/keylog.h"
 #include "rats/cmw/cmw-x509.h"
 #include "roles/relying-party.h"
+#include "tls/engine/stack.h"
 #include "tls/profiles/profile.h"
 
 struct atls_device_key;
@@ -40,8 +40,9 @@ struct atls_party {
     unsigned reattest;          /* how often a relying party repeats its request (expat-04) */
     bool hrr;                   /* bring about a HelloRetryRequest */
 
-    gnutls_certificate_credentials_t credentials;
-    gnutls_priority_t priorities;
+    const struct atls_stack *stack;
+    void *tls;                             /* the stack's */
+    struct atls_verifier_client *client;   /* for stacks that do not pause; or NULL */
     gnutls_pcert_st chain[ATLS_CHAIN_MAX]; /* plain X.509, none where chain_size is 0 */
     unsigned chain_size;
     struct atls_x509_cmw own; /* what the leaf carries; .cmw is NULL where that is nothing */
@@ -52,7 +53,7 @@ struct atls_party {
     bool has_trust_anchors;
 };
 
-/* Makes the TLS part of PARTY (whose other members are set): priorities and credentials, from PEM
+/* Makes the TLS part of PARTY (whose other members are set) with its stack, from PEM
  * files where they are not NULL. CERTIFICATE and KEY come together; KEY may be "device:HANDLE".
  * ATLS_E_MISMATCH: the device's key is not that of the certificate. ATLS_E_MALFORMED: a file is not
  * what it should be; as atls_read_file() besides. */

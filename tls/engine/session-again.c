@@ -7,10 +7,6 @@
  */
 #include "tls/engine/session-internal.h"
 
-#include "rats/base/error.h"
-
-#define CLAUSE "draft-fossati-seat-early-attestation-06 section 5.4.1"
-
 bool session_again_wanted(const struct atls_session *s)
 {
     return s->party->side == ATLS_SERVER && s->party->variants.post_handshake != 0 &&
@@ -32,26 +28,16 @@ int session_again_begin(struct atls_session *s)
         return 0;
     }
     s->peer.accepted = false;
-    s->peer.certificate_verify_seen = false;
     s->peer.verified_with_size = 0;
     int result = session_appraisal_begin(s, s->peer.model);
     return result == 0 ? session_entry_request(s) : result;
 }
 
-int session_again_library(struct atls_session *s)
+enum atls_stack_answer session_again_library(struct atls_session *s)
 {
-    struct atls_interposed *before = atls_interpose_enter(&s->watch);
-    int result = gnutls_reauth(s->tls, 0);
-    atls_interpose_enter(before);
-    if (result == GNUTLS_E_INVALID_REQUEST && s->party->side == ATLS_SERVER)
-        session_fail(s, "attestation-missing", ATLS_ALERT_MISSING_EXTENSION, CLAUSE,
-                     "attestation is to be repeated, and the client did not offer "
-                     "post_handshake_auth");
-    else if (result == GNUTLS_E_GOT_APPLICATION_DATA)
-        session_fail(s, "application-data-early", ATLS_ALERT_UNEXPECTED_MESSAGE, CLAUSE,
-                     "application data came before the attestation that was asked for");
-    else if (result == 0 && s->party->side == ATLS_SERVER && !s->peer.accepted)
+    enum atls_stack_answer answer = session_stack(s)->again(s->connection);
+    if (answer == ATLS_STACK_DONE && s->party->side == ATLS_SERVER && !s->peer.accepted)
         session_fail(s, "internal", -1, NULL,
                      "the client was authenticated again without having been accepted");
-    return !s->failure.reason ? result : GNUTLS_E_INTERNAL_ERROR;
+    return !s->failure.reason ? answer : ATLS_STACK_FAILED;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Negotiation inside the TLS library: the profile's extensions are registered for each session, the
- * offers are settled where the whole ClientHello (a server) or all of EncryptedExtensions (a
- * client) is known, and one handshake hook serves everything, as the library has room for one.
+ * Negotiation: the offers are settled where the whole ClientHello (a server) or all of
+ * EncryptedExtensions (a client) is known.
  */
 #include "tls/engine/session-internal.h"
 
@@ -12,13 +11,11 @@
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
 
-#define STOP GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER
-
 static int keep_body(struct hello_body *body, struct atls_bytes bytes)
 {
     uint8_t *copy = malloc(bytes.size > 0 ? bytes.size : 1);
     if (!copy)
-        return GNUTLS_E_MEMORY_ERROR;
+        return -1;
     if (bytes.size > 0)
         memcpy(copy, bytes.data, bytes.size);
     free(body->data);
@@ -106,27 +103,25 @@ int session_hello_offer(struct atls_session *s)
 }
 
 /* What a received extension says. An offer must be the same in both ClientHellos. */
-static int received(gnutls_session_t tls, size_t i, const unsigned char *data, size_t size)
+int session_hello_body(struct atls_session *s, size_t i, struct atls_bytes in)
 {
-    struct atls_session *s = gnutls_session_get_ptr(tls);
     const struct atls_profile *profile = s->party->profile;
     struct hello_body *body = &s->hello.received[i];
     if (s->party->side == ATLS_SERVER && s->hello.count > 1) {
         body->repeated = true;
-        if (!body->present ||
-            !atls_bytes_equal(ATLS_BYTES(body->data, body->size), ATLS_BYTES(data, size)))
+        if (!body->present || !atls_bytes_equal(ATLS_BYTES(body->data, body->size), in))
             return session_fail(s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
                                 "RFC 8446 section 4.1.2",
                                 "the second ClientHello has another body of this extension");
         return 0;
     }
-    if (keep_body(body, ATLS_BYTES(data, size)) != 0)
+    if (keep_body(body, in) != 0)
         return session_fail(s, "internal", -1, NULL, "out of memory");
     if (s->party->side == ATLS_CLIENT && !s->hello.sent[i].present)
         return session_fail(s, "unexpected-selection", ATLS_ALERT_UNSUPPORTED_EXTENSION,
                             "RFC 8446 section 4.2",
                             "an extension came that was not in the ClientHello");
-    struct atls_bytes in = ATLS_BYTES(body->data, body->size);
+    in = ATLS_BYTES(body->data, body->size);
     int result =
         s->party->side == ATLS_CLIENT
             ? profile->read_selection(profile, profile->extensions[i], in, s->hello.selections)
@@ -140,97 +135,14 @@ static int received(gnutls_session_t tls, size_t i, const unsigned char *data, s
                         -1, NULL, NULL);
 }
 
-static int send_body(gnutls_session_t tls, size_t i, gnutls_buffer_t buffer)
+bool session_hello_forced(const struct atls_session *s, size_t i)
 {
-    struct atls_session *s = gnutls_session_get_ptr(tls);
-    if (!s->hello.built && build_bodies(s) != 0)
-        return STOP;
-    const struct hello_body *body = &s->hello.sent[i];
-    if (!body->present)
-        return 0;
-    if (body->size == 0)
-        return GNUTLS_E_INT_RET_0; /* the library's word for: present, and empty */
-    int result = gnutls_buffer_append_data(buffer, body->data, body->size);
-    return result < 0 ? result : (int)body->size;
+    return forced_body(s, i, NULL);
 }
 
-/* The library tells a callback the session, not the extension: one pair for each index. */
-#define CALLBACKS(i)                                                                               \
-    static int received_##i(gnutls_session_t tls, const unsigned char *data, size_t size)          \
-    {                                                                                              \
-        return received(tls, i, data, size);                                                       \
-    }                                                                                              \
-    static int send_##i(gnutls_session_t tls, gnutls_buffer_t buffer)                              \
-    {                                                                                              \
-        return send_body(tls, i, buffer);                                                          \
-    }
-CALLBACKS(0)
-CALLBACKS(1)
-CALLBACKS(2)
-CALLBACKS(3)
-
-static const struct {
-    gnutls_ext_recv_func received;
-    gnutls_ext_send_func send;
-} callbacks[ATLS_PROFILE_EXTENSIONS_MAX] = {
-    {received_0, send_0}, {received_1, send_1}, {received_2, send_2}, {received_3, send_3}};
-
-/* also-extension=NAME:HEX: one of another draft, which this one knows nothing of. */
-static int send_also(gnutls_session_t tls, gnutls_buffer_t out)
+const struct hello_body *session_hello_own(struct atls_session *s, size_t i)
 {
-    struct atls_session *s = gnutls_session_get_ptr(tls);
-    const char *value = NULL;
-    uint8_t *data;
-    size_t size;
-    if (!atls_faults_has(s->party->faults, "also-extension", &value) ||
-        atls_hex_decode(atls_bytes_of_text(strchr(value, ':') + 1), &data, &size) != 0)
-        return 0;
-    report_fault(s, "also-extension", value);
-    int result = gnutls_buffer_append_data(out, data, size);
-    free(data);
-    return result < 0 ? result : size > 0 ? (int)size : GNUTLS_E_INT_RET_0;
-}
-
-/* It was not meant, so its answer means nothing. */
-static int ignore_also(gnutls_session_t tls, const unsigned char *data, size_t size)
-{
-    return 0;
-}
-
-static int register_also(struct atls_session *s)
-{
-    const char *value = NULL;
-    if (!atls_faults_has(s->party->faults, "also-extension", &value))
-        return 0;
-    enum atls_code_point point = atls_extension_by_name(value, strcspn(value, ":"));
-    int result = gnutls_session_ext_register(
-        s->tls, atls_code_point_name(point), s->party->code_points.value[point],
-        GNUTLS_EXT_APPLICATION, ignore_also, send_also, NULL, NULL, NULL,
-        GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_EE | GNUTLS_EXT_FLAG_TLS);
-    return result < 0 ? atls_fail(ATLS_E_UNSUPPORTED, NULL, "extension %s: %s",
-                                  atls_code_point_name(point), gnutls_strerror(result))
-                      : 0;
-}
-
-int session_hello_register(struct atls_session *s)
-{
-    const struct atls_profile *profile = s->party->profile;
-    for (size_t i = 0; i < profile->extension_count; i++) {
-        unsigned flags = GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_EE | GNUTLS_EXT_FLAG_TLS;
-        /* A client judges unsolicited answers itself; a server sends one only as a fault. */
-        if (s->party->side == ATLS_CLIENT || forced_body(s, i, NULL))
-            flags |= GNUTLS_EXT_FLAG_IGNORE_CLIENT_REQUEST;
-        int result = gnutls_session_ext_register(
-            s->tls, atls_code_point_name(profile->extensions[i]),
-            s->party->code_points.value[profile->extensions[i]], GNUTLS_EXT_APPLICATION,
-            callbacks[i].received, callbacks[i].send, NULL, NULL, NULL, flags);
-        if (result < 0)
-            return atls_fail(ATLS_E_UNSUPPORTED, NULL, "extension %s (%u): %s",
-                             atls_code_point_name(profile->extensions[i]),
-                             s->party->code_points.value[profile->extensions[i]],
-                             gnutls_strerror(result));
-    }
-    return register_also(s);
+    return s->hello.built || build_bodies(s) == 0 ? &s->hello.sent[i] : NULL;
 }
 
 /* select-unoffered: an element that is none of the client's. */
@@ -269,6 +181,15 @@ static bool must_negotiate(const struct atls_party *party)
            atls_carrier_of_party(party)->negotiated;
 }
 
+bool session_asks(const struct atls_session *s)
+{
+    const struct atls_party *party = s->party;
+    /* An authenticator brings its own X.509; where that may be missing, the handshake has it. */
+    bool later = atls_carrier_of_party(party)->after_handshake &&
+                 party->as_relying_party.model_count > 0 && party->attestation_required;
+    return !later && (party->as_relying_party.model_count > 0 || party->has_trust_anchors);
+}
+
 /* The server as relying party: chooses how the client attests. */
 static int select_peer(struct atls_session *s)
 {
@@ -283,11 +204,8 @@ static int select_peer(struct atls_session *s)
     if (must_negotiate(party) && s->peer.model == ATLS_MODEL_NONE)
         return session_fail(s, "attestation-missing", -1, NULL,
                             "attestation is required of the client, which proposes none");
-    /* An authenticator brings its own X.509; where that may be missing, the handshake has it. */
-    bool later = atls_carrier_of_party(party)->after_handshake &&
-                 party->as_relying_party.model_count > 0 && party->attestation_required;
-    bool ask = !later && (party->as_relying_party.model_count > 0 || party->has_trust_anchors);
-    gnutls_certificate_server_set_request(s->tls, ask ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
+    bool ask = session_asks(s);
+    session_stack(s)->request_certificate(s->connection, ask);
     s->peer.accepted = !ask;
     return 0;
 }
@@ -308,9 +226,8 @@ static int select_self(struct atls_session *s)
     return 0;
 }
 
-int session_hello_received(gnutls_session_t tls)
+int session_client_hello(struct atls_session *s)
 {
-    struct atls_session *s = gnutls_session_get_ptr(tls);
     report_offer(s, "received", s->hello.received);
     if (s->hello.settled)
         return repeated_whole(s);
@@ -333,7 +250,7 @@ int session_hello_received(gnutls_session_t tls)
 }
 
 /* The client knows all answers once the message behind EncryptedExtensions comes. */
-static int settle(struct atls_session *s)
+int session_answered(struct atls_session *s)
 {
     if (s->hello.settled)
         return 0;
@@ -355,45 +272,28 @@ static int settle(struct atls_session *s)
     return 0;
 }
 
-static int client_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming)
+int session_requested(struct atls_session *s, const struct atls_entry_received *list, size_t count)
 {
-    if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && !incoming && when == GNUTLS_HOOK_POST) {
-        report_offer(s, "sent", s->hello.sent);
-        s->hello.count++;
-    }
-    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_REQUEST && incoming && when == GNUTLS_HOOK_PRE) {
-        s->hello.certificate_requested = true;
-        int result = session_entry_requested(s);
-        return result == 0 ? settle(s) : result;
-    }
-    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && incoming && when == GNUTLS_HOOK_PRE) {
-        int result = settle(s);
-        if (result != 0)
-            return result;
-        if (s->self.model != ATLS_MODEL_NONE && !s->hello.certificate_requested)
-            return session_fail(s, "unexpected-selection", -1, NULL,
-                                "attestation of the client was selected without a "
-                                "CertificateRequest");
-    }
-    return 0;
+    int result = session_entry_requested(s, list, count);
+    return result == 0 ? session_answered(s) : result;
 }
 
-static int server_hook(struct atls_session *s, unsigned type, unsigned when, unsigned incoming)
+int session_not_requested(struct atls_session *s)
 {
-    if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO && incoming && when == GNUTLS_HOOK_PRE)
-        s->hello.count++;
-    /* Here, behind EncryptedExtensions and before the verdict may the library be told to wait. */
-    if (type == GNUTLS_HANDSHAKE_SERVER_HELLO && !incoming && when == GNUTLS_HOOK_POST &&
-        s->waiting != 0)
-        return GNUTLS_E_AGAIN;
-    if (type == GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS && !incoming && when == GNUTLS_HOOK_POST) {
-        report_selected(s, "sent", s->hello.sent);
-        if (s->self.model != ATLS_MODEL_NONE && session_carrier(s, ATLS_SERVER)->bound) {
-            int result = session_credential_make(s);
-            return result == 0 && s->waiting != 0 ? GNUTLS_E_AGAIN : result;
-        }
-    }
-    return 0;
+    return s->self.model == ATLS_MODEL_NONE
+               ? 0
+               : session_fail(s, "unexpected-selection", -1, NULL,
+                              "attestation of the client was selected without a "
+                              "CertificateRequest");
+}
+
+int session_selected(struct atls_session *s)
+{
+    report_selected(s, "sent", s->hello.sent);
+    if (s->self.model == ATLS_MODEL_NONE || !session_carrier(s, ATLS_SERVER)->bound)
+        return 0;
+    int result = session_credential_make(s);
+    return result == 0 ? session_pause(s) : result;
 }
 
 int session_hello_challenge(struct atls_session *s)
@@ -411,25 +311,14 @@ int session_hello_challenge(struct atls_session *s)
     return 0;
 }
 
-int session_hello_hook(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
-                       const gnutls_datum_t *message)
+int session_hello_message(struct atls_session *s, enum atls_handshake_type type,
+                          struct atls_bytes message)
 {
-    struct atls_session *s = gnutls_session_get_ptr(tls);
-    if (type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST)
-        s->hello.hrr = true;
-    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && incoming)
-        s->peer.certificate_verify_seen = true;
-    const struct session_message hooked = {type, when, incoming, message};
-    int result = session_carriers_hello(s, &hooked);
-    if (result == 0)
-        result = s->party->side == ATLS_CLIENT ? client_hook(s, type, when, incoming)
-                                               : server_hook(s, type, when, incoming);
-    if (result == 0)
-        result =
-            session_strict_hook(s, type, when, incoming, ATLS_BYTES(message->data, message->size));
-    if (result != 0 || type != GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
-        return result;
-    if (incoming && when == GNUTLS_HOOK_POST)
-        return session_credential_received(s, &hooked);
-    return 0;
+    s->hello.hrr = s->hello.hrr || type == ATLS_HS_HELLO_RETRY_REQUEST;
+    if (type == ATLS_HS_CLIENT_HELLO)
+        s->hello.count++;
+    int result = session_carriers_hello(s, type, message);
+    if (type == ATLS_HS_CLIENT_HELLO && s->party->side == ATLS_CLIENT)
+        report_offer(s, "sent", s->hello.sent);
+    return result;
 }

@@ -5,78 +5,71 @@
  */
 #include "tls/engine/session-internal.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "program/program.h"
 #include "rats/base/error.h"
+#include "roles/verifier-client.h"
 
-static int keylog(gnutls_session_t tls, const char *label, const gnutls_datum_t *secret)
+#define TURN_MS 20 /* of waiting inside of a library that cannot wait */
+
+const struct atls_party *session_party(const struct atls_session *s)
 {
-    struct atls_session *s = gnutls_session_get_ptr(tls);
-    gnutls_datum_t random, server;
-    if (s->watch.secret)
-        atls_handshake_secret_keylog(s->watch.secret, label, secret);
-    gnutls_session_get_random(tls, &random, &server);
-    atls_keylog_add(s->party->keylog, label, ATLS_BYTES(random.data, random.size),
-                    ATLS_BYTES(secret->data, secret->size));
-    return 0;
+    return s->party;
 }
 
-static ssize_t not_yet(gnutls_transport_ptr_t transport, void *data, size_t size)
+const struct atls_stack *session_stack(const struct atls_session *s)
 {
-    errno = EAGAIN;
-    return -1;
+    return s->party->stack;
 }
 
-/* What the library makes of an alert as the first record depends on whether it has waited for a
- * record before: a server's first look is made here, and finds nothing, so that it always has. */
-static void look_once(struct atls_session *s)
+enum atls_side session_peer_side(const struct atls_session *s)
 {
-    gnutls_transport_set_pull_function(s->tls, not_yet);
-    (void)gnutls_handshake(s->tls);
+    return s->party->side == ATLS_CLIENT ? ATLS_SERVER : ATLS_CLIENT;
 }
 
-/* Resumption would leave out the Certificate, and so the attestation: no tickets. A client sends
- * the share of one group only, so that either side can bring about a HelloRetryRequest. */
+bool session_has_failed(const struct atls_session *s)
+{
+    return s->failure.reason != NULL;
+}
+
+bool session_waits(const struct atls_session *s)
+{
+    return s->waiting != 0;
+}
+
+bool session_peer_attests(const struct atls_session *s)
+{
+    return s->peer.model != ATLS_MODEL_NONE;
+}
+
+bool session_peer_accepted(const struct atls_session *s)
+{
+    return s->peer.accepted;
+}
+
+bool session_certificate_replaced(const struct atls_session *s)
+{
+    return s->peer.model != ATLS_MODEL_NONE && session_carrier(s, session_peer_side(s))->replaces;
+}
+
+int *session_alert(struct atls_session *s)
+{
+    return &s->failure.alert;
+}
+
+void session_keylog(struct atls_session *s, const char *label, struct atls_bytes random,
+                    struct atls_bytes secret)
+{
+    atls_keylog_add(s->party->keylog, label, random, secret);
+}
+
 static int set_up(struct atls_session *s)
 {
-    const struct atls_party *party = s->party;
-    unsigned flags =
-        GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS | GNUTLS_NO_AUTO_SEND_TICKET | GNUTLS_NO_SIGNAL |
-        (party->side == ATLS_CLIENT ? GNUTLS_CLIENT | GNUTLS_KEY_SHARE_TOP : GNUTLS_SERVER);
-    if (party->variants.post_handshake != 0)
-        flags |= GNUTLS_POST_HANDSHAKE_AUTH;
-    struct in6_addr address;
-    int result = gnutls_init(&s->tls, flags);
-    if (result < 0)
-        return atls_fail(-ENOMEM, NULL, "TLS session: %s", gnutls_strerror(result));
-    gnutls_session_set_ptr(s->tls, s);
-    result = gnutls_priority_set(s->tls, party->priorities);
-    if (result == 0)
-        result = gnutls_credentials_set(s->tls, GNUTLS_CRD_CERTIFICATE, party->credentials);
-    if (result < 0)
-        return atls_fail(-EINVAL, NULL, "TLS session: %s", gnutls_strerror(result));
-    gnutls_handshake_set_timeout(s->tls, GNUTLS_INDEFINITE_TIMEOUT); /* the caller keeps time */
-    gnutls_handshake_set_max_packet_length(s->tls, ATLS_HANDSHAKE_MAX);
-    gnutls_session_set_verify_function(s->tls, session_credential_verify);
-    gnutls_session_set_keylog_function(s->tls, keylog);
-    gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_BOTH,
-                                       session_hello_hook);
-    if (party->side == ATLS_SERVER)
-        gnutls_handshake_set_post_client_hello_function(s->tls, session_hello_received);
-    else if (party->peer_name && inet_pton(AF_INET, party->peer_name, &address) != 1 &&
-             inet_pton(AF_INET6, party->peer_name, &address) != 1)
-        gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, party->peer_name, strlen(party->peer_name));
-    result = session_carriers_prepare(s);
-    if (result == 0)
-        result = session_hello_register(s);
-    if (result == 0 && party->side == ATLS_SERVER)
-        look_once(s);
-    return result;
+    int result = session_carriers_prepare(s);
+    return result == 0 ? session_stack(s)->open(s, &s->connection) : result;
 }
 
 int atls_session_new(const struct atls_party *party, unsigned conn, struct atls_session **sessionp)
@@ -91,7 +84,6 @@ int atls_session_new(const struct atls_party *party, unsigned conn, struct atls_
     s->party = party;
     s->conn = conn;
     s->failure.alert = -1;
-    s->watch.alert = &s->failure.alert;
     s->started = atls_now();
     s->hello.as_attester = party->as_attester;
     s->hello.as_relying_party = party->as_relying_party;
@@ -109,9 +101,9 @@ void atls_session_free(struct atls_session *s)
 {
     if (!s)
         return;
-    if (s->tls)
-        gnutls_deinit(s->tls);
+    session_stack(s)->close(s->connection);
     session_credential_clear(s);
+    session_judge_clear(s);
     session_hello_clear(s);
     session_carriers_clear(s);
     if (s->party->attester)
@@ -119,25 +111,14 @@ void atls_session_free(struct atls_session *s)
     free(s);
 }
 
-static ssize_t receive(gnutls_transport_ptr_t transport, void *data, size_t size)
-{
-    struct atls_session *s = transport;
-    ssize_t received = recv(s->fd, data, size, 0);
-    if (received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR))
-        s->stream_ended = true;
-    return received;
-}
-
 void atls_session_use_socket(struct atls_session *s, int fd)
 {
-    s->fd = fd;
-    gnutls_transport_set_ptr2(s->tls, s, (gnutls_transport_ptr_t)(intptr_t)fd);
-    gnutls_transport_set_pull_function(s->tls, receive);
+    session_stack(s)->use_socket(s->connection, fd);
 }
 
-gnutls_session_t atls_session_tls(struct atls_session *s)
+void *atls_session_connection(struct atls_session *s)
 {
-    return s->tls;
+    return s->connection;
 }
 
 bool atls_session_complete(const struct atls_session *s)
@@ -162,13 +143,7 @@ enum atls_want session_end(struct atls_session *s)
     return ATLS_WANT_NOTHING;
 }
 
-static enum atls_want want_of_transport(const struct atls_session *s)
-{
-    return gnutls_record_get_direction(s->tls) ? ATLS_WANT_WRITE : ATLS_WANT_READ;
-}
-
-/* What the verifier owed has come, or never will. True while anything is still awaited. */
-static bool still_waiting(struct atls_session *s)
+bool session_still_waiting(struct atls_session *s)
 {
     struct atls_verdict verdict;
     int result;
@@ -200,6 +175,17 @@ static bool still_waiting(struct atls_session *s)
     return s->waiting != 0;
 }
 
+int session_pause(struct atls_session *s)
+{
+    while (s->waiting != 0 && session_still_waiting(s)) {
+        if (session_stack(s)->pauses)
+            return ATLS_E_AGAIN;
+        if (atls_verifier_client_poll(s->party->client, NULL, 0, TURN_MS) != 0)
+            return session_fail(s, "internal", -1, NULL, NULL);
+    }
+    return s->failure.reason ? -1 : 0;
+}
+
 enum atls_want atls_session_prepare(struct atls_session *s)
 {
     if (s->phase != PREPARING)
@@ -219,7 +205,7 @@ enum atls_want atls_session_prepare(struct atls_session *s)
             !session_result_answers(s->party))
             s->waiting |= WAIT_RESULT;
     }
-    if (!s->failure.reason && still_waiting(s))
+    if (!s->failure.reason && session_still_waiting(s))
         return ATLS_WANT_VERIFIER;
     if (!s->failure.reason)
         session_hello_offer(s);
@@ -256,23 +242,37 @@ static int handshake_done(struct atls_session *s)
     return 0;
 }
 
+/* What a stack's answer means where nothing else does. */
+static enum atls_want want_of(struct atls_session *s, enum atls_stack_answer answer)
+{
+    switch (answer) {
+    case ATLS_STACK_READ:
+        return ATLS_WANT_READ;
+    case ATLS_STACK_WRITE:
+        return ATLS_WANT_WRITE;
+    default:
+        return session_failed(s);
+    }
+}
+
+static bool waits_for_peer(enum atls_stack_answer answer)
+{
+    return answer == ATLS_STACK_READ || answer == ATLS_STACK_WRITE;
+}
+
 static enum atls_want shake_hands(struct atls_session *s)
 {
     for (;;) {
-        if (s->waiting != 0 && still_waiting(s))
+        if (s->waiting != 0 && session_still_waiting(s))
             return ATLS_WANT_VERIFIER;
         /* A ServerHello that waited is still in its queue: the alert is the first that is sent. */
         if (s->failure.reason)
             return session_send_alert(s);
-        struct atls_interposed *before = atls_interpose_enter(&s->watch);
-        int result = gnutls_handshake(s->tls);
-        atls_interpose_enter(before);
-        if (result == 0)
+        enum atls_stack_answer answer = session_stack(s)->handshake(s->connection);
+        if (answer == ATLS_STACK_DONE)
             return handshake_done(s) == 0 ? ATLS_WANT_WRITE : session_send_alert(s);
-        if ((result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) && s->waiting == 0)
-            return want_of_transport(s);
-        if (session_is_over(result))
-            return session_failed(s, result);
+        if (answer == ATLS_STACK_FAILED || (waits_for_peer(answer) && s->waiting == 0))
+            return want_of(s, answer);
     }
 }
 
@@ -280,12 +280,12 @@ static enum atls_want shake_hands(struct atls_session *s)
 static enum atls_want repeat(struct atls_session *s)
 {
     for (;;) {
-        if (s->waiting != 0 && still_waiting(s))
+        if (s->waiting != 0 && session_still_waiting(s))
             return ATLS_WANT_VERIFIER;
-        int result = !s->failure.reason ? session_again_library(s) : 0;
         if (s->failure.reason)
             return session_send_alert(s);
-        if (result == 0) {
+        enum atls_stack_answer answer = session_again_library(s);
+        if (answer == ATLS_STACK_DONE) {
             s->phase = s->party->side == ATLS_CLIENT ? RECEIVING : SENDING;
             if (!session_again_wanted(s))
                 return ATLS_WANT_WRITE;
@@ -294,23 +294,22 @@ static enum atls_want repeat(struct atls_session *s)
                 return session_send_alert(s);
             continue;
         }
-        if ((result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) && s->waiting == 0)
-            return want_of_transport(s);
-        if (session_is_over(result))
-            return session_failed(s, result);
+        if (answer == ATLS_STACK_FAILED || (waits_for_peer(answer) && s->waiting == 0))
+            return want_of(s, answer);
     }
 }
 
 static enum atls_want send_line(struct atls_session *s)
 {
     while (s->line.at < s->line.size) {
-        ssize_t sent =
-            gnutls_record_send(s->tls, s->line.text + s->line.at, s->line.size - s->line.at);
-        if (sent == GNUTLS_E_AGAIN || sent == GNUTLS_E_INTERRUPTED)
-            return ATLS_WANT_WRITE;
-        if (sent < 0)
-            return session_failed(s, (int)sent);
-        s->line.at += (size_t)sent;
+        size_t sent = 0;
+        enum atls_stack_answer answer = session_stack(s)->send(
+            s->connection, ATLS_BYTES(s->line.text + s->line.at, s->line.size - s->line.at), &sent);
+        if (answer == ATLS_STACK_AGAIN)
+            continue;
+        if (answer != ATLS_STACK_DONE)
+            return want_of(s, answer);
+        s->line.at += sent;
     }
     report_line(s, "sent", s->line.text, s->line.size - 1);
     s->line.size = 0;
@@ -338,25 +337,24 @@ static void line_received(struct atls_session *s, size_t size)
 static enum atls_want receive_line(struct atls_session *s)
 {
     for (;;) {
-        ssize_t size = gnutls_record_recv(s->tls, s->line.text + s->line.size,
-                                          sizeof s->line.text - s->line.size);
-        if (size == GNUTLS_E_AGAIN || size == GNUTLS_E_INTERRUPTED)
-            return ATLS_WANT_READ;
-        if (size == 0)
-            return session_peer_ended(s, "peer-closed", ATLS_ALERT_CLOSE_NOTIFY,
-                                      "the peer left before its line was whole");
-        if (size == GNUTLS_E_REAUTH_REQUEST) { /* it accepted what it had, and wants more */
+        size_t size = 0;
+        enum atls_stack_answer answer =
+            session_stack(s)->receive(s->connection, (uint8_t *)s->line.text + s->line.size,
+                                      sizeof s->line.text - s->line.size, &size);
+        if (answer == ATLS_STACK_AGAIN)
+            continue;
+        if (answer == ATLS_STACK_CLOSED)
+            return session_left(s);
+        if (answer == ATLS_STACK_REPEAT) { /* it accepted what it had, and wants more */
             report_handshake(s);
             s->phase = REPEATING;
             session_again_begin(s);
             return ATLS_WANT_WRITE;
         }
-        if (size < 0 && session_is_over((int)size))
-            return session_failed(s, (int)size);
-        if (size < 0)
-            continue;
+        if (answer != ATLS_STACK_DONE)
+            return want_of(s, answer);
         report_handshake(s); /* a client knows only now that the server accepted it */
-        s->line.size += (size_t)size;
+        s->line.size += size;
         const char *end_of_line = memchr(s->line.text, '\n', s->line.size);
         if (end_of_line) {
             line_received(s, (size_t)(end_of_line - s->line.text));
@@ -371,8 +369,8 @@ static enum atls_want receive_line(struct atls_session *s)
 
 static enum atls_want leave(struct atls_session *s)
 {
-    int result = gnutls_bye(s->tls, GNUTLS_SHUT_WR);
-    if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED)
+    enum atls_stack_answer answer = session_stack(s)->bye(s->connection);
+    if (answer == ATLS_STACK_WRITE || answer == ATLS_STACK_AGAIN)
         return ATLS_WANT_WRITE;
     return session_end(s); /* both lines are through: how the other side hangs up is its affair */
 }

@@ -25,8 +25,8 @@ int atls_session_new(const struct atls_party *party, unsigned conn, struct atls_
 void atls_session_free(struct atls_session *session);
 /* The session's transport is to be FD, which stays the caller's. */
 void atls_session_use_socket(struct atls_session *session, int fd);
-/* To set another transport of: its pointer and both its functions. */
-gnutls_session_t atls_session_tls(struct atls_session *session);
+/* The stack's connection. */
+void *atls_session_connection(struct atls_session *session);
 /* Fetches what must be there before the first byte (a client's nonce, its result): until this gives
  * ATLS_WANT_READ no connection is needed. ATLS_WANT_VERIFIER; ATLS_WANT_NOTHING where it failed. */
 enum atls_want atls_session_prepare(struct atls_session *session);

@@ -194,6 +194,7 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
     snprintf(certificate, sizeof certificate, "%s.pem", name);
     snprintf(key, sizeof key, "%s.key", name);
     party->side = which;
+    party->stack = &atls_stack_gnutls;
     party->profile = side->profile ? side->profile : &atls_profile_ta_07;
     party->variants = side->variants;
     atls_code_points_default(&party->code_points);

@@ -8,6 +8,7 @@
 #include "tls/engine/session-internal.h"
 #include "tls/engine/test-pki.h"
 #include "tls/engine/test-roles.h"
+#include "tls/gnutls/stack.h"
 
 #define BG ATLS_MODEL_BACKGROUND_CHECK
 #define PP ATLS_MODEL_PASSPORT

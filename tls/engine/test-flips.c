@@ -53,7 +53,7 @@ static struct {
 static int change(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
                   const gnutls_datum_t *datum)
 {
-    int result = session_hello_hook(tls, type, when, incoming, datum);
+    int result = atls_gnutls_hook(tls, type, when, incoming, datum);
     if (incoming || when != GNUTLS_HOOK_PRE || type != flip.message->type || flip.changed)
         return result;
     flip.too_far = flip.at >= datum->size;

@@ -3,6 +3,7 @@
  * any packet, so that a mistake is told as one. */
 #include "tls/programs/run.h"
 
+#include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,7 @@ static int start(struct program *p)
             p->client, &(struct atls_http_access_options){.ca_file = o->verifier_ca,
                                                           .token_file = o->verifier_auth,
                                                           .token_for = o->verifier});
+    p->party.client = p->client;
     if (result == 0)
         result = atls_party_start(&p->party, o->certificate, o->key, o->trust_anchors);
     if (result == 0)
@@ -187,12 +189,25 @@ static int stop(struct program *p)
     return events != 0 ? events : keylog;
 }
 
-int atls_run(const char *name, enum atls_side side, int argc, char **argv)
+static void check_support(const struct atls_program *program, const struct atls_options *o)
+{
+    const char *lacks = program->lacks ? program->lacks(o) : NULL;
+    if (!lacks)
+        return;
+    fprintf(stderr, "%s: not supported: %s\n", program->name, lacks);
+    exit(ATLS_EXIT_UNSUPPORTED);
+}
+
+int atls_run(const struct atls_program *program, enum atls_side side, int argc, char **argv)
 {
     struct program p = {.client = NULL};
     bool complete = false;
-    atls_program_start(name, side == ATLS_SERVER);
+    atls_program_start(program->name, side == ATLS_SERVER);
+    if (program->version)
+        argp_program_version = program->version;
     atls_options_parse(side, argc, argv, &p.options);
+    check_support(program, &p.options);
+    p.party.stack = program->stack;
     struct atls_endpoint_options endpoint = {.party = &p.party,
                                              .host = p.options.host,
                                              .port = p.options.port,
@@ -203,7 +218,7 @@ int atls_run(const char *name, enum atls_side side, int argc, char **argv)
     if (result == 0)
         result = atls_endpoint_run(&endpoint, &complete);
     if (result != 0)
-        fprintf(stderr, "%s: %s\n", name, atls_error_text());
+        fprintf(stderr, "%s: %s\n", program->name, atls_error_text());
     bool whole = stop(&p) == 0;
     return result == ATLS_E_UNSUPPORTED       ? ATLS_EXIT_UNSUPPORTED
            : result == 0 && complete && whole ? ATLS_EXIT_DONE

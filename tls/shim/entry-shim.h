@@ -28,24 +28,11 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
-#include "rats/base/bytes.h"
+#include "tls/wire/entry-extension.h"
 
 #define ATLS_ENTRY_PAYLOAD_MAX 65531 /* bytes: what an extension block of 65535 leaves for one */
 #define ATLS_ENTRIES_MAX 16          /* of a Certificate that is received */
 #define ATLS_ENTRY_EXTENSIONS_MAX 16 /* looked for and found in one message */
-
-struct atls_entry_extension { /* to be sent */
-    size_t entry; /* in which CertificateEntry, from 0; of no meaning in CertificateRequest */
-    uint16_t type;
-    struct atls_bytes payload; /* extension_data */
-    bool raw;                  /* PAYLOAD goes into the block as it is, without type and length */
-};
-
-struct atls_entry_received {
-    size_t entry; /* in which CertificateEntry it was, from 0 */
-    uint16_t type;
-    struct atls_bytes payload; /* extension_data; the shim's */
-};
 
 struct atls_entry_shim;
 

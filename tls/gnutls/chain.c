@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The chain of a peer's certificate, on GnuTLS. */
-#include "tls/engine/chain.h"
+#include "tls/gnutls/chain.h"
 
 #include <errno.h>
 
 #include <gnutls/x509.h>
 
 #include "rats/base/error.h"
+#include "tls/gnutls/stack-internal.h"
 
 #define CERTIFICATES_MAX 16
 
@@ -49,7 +50,8 @@ int atls_chain_verify(const struct atls_party *party, const struct atls_bytes *c
                          "expected 1 to %d certificates, %zu came", CERTIFICATES_MAX, count);
     int result = import_chain(chain, count, imported, &have);
     if (result == 0) {
-        gnutls_certificate_get_trust_list(party->credentials, &trusted);
+        gnutls_certificate_get_trust_list(((const struct gnutls_party *)party->tls)->credentials,
+                                          &trusted);
         int code = gnutls_x509_trust_list_verify_crt2(trusted, imported, have, wanted,
                                                       atls_chain_wanted(party, wanted), flags,
                                                       &status, NULL);

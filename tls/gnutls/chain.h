@@ -4,8 +4,8 @@
  * peer's side, and of a server the name by which it was called. One place says so for handshakes
  * and for authenticators.
  */
-#ifndef ATLS_TLS_ENGINE_CHAIN_H
-#define ATLS_TLS_ENGINE_CHAIN_H
+#ifndef ATLS_TLS_GNUTLS_CHAIN_H
+#define ATLS_TLS_GNUTLS_CHAIN_H
 
 #include <gnutls/gnutls.h>
 
