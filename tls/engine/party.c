@@ -99,7 +99,7 @@ int atls_party_start(struct atls_party *party, const char *certificate, const ch
 {
     int result = certificate ? load_credential(party, certificate, key) : 0;
     party->has_trust_anchors = trust_anchors != NULL;
-    return result == 0 ? party->stack->start(party, trust_anchors) : result;
+    return result == 0 ? party->stack->start(party, certificate, trust_anchors) : result;
 }
 
 int atls_party_own_key(const struct atls_party *party, struct atls_public_key *keyp)

@@ -55,6 +55,11 @@ bool session_certificate_replaced(const struct atls_session *s)
     return s->peer.model != ATLS_MODEL_NONE && session_carrier(s, session_peer_side(s))->replaces;
 }
 
+int session_due_alert(const struct atls_session *s)
+{
+    return s->failure.due;
+}
+
 int *session_alert(struct atls_session *s)
 {
     return &s->failure.alert;

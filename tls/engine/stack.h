@@ -42,8 +42,9 @@ struct atls_stack {
     /* Can extensions of certificates be had here, and with SECRET the Handshake Secret? NULL: as
      * far as anybody asks. ATLS_E_UNSUPPORTED. */
     int (*check)(bool secret);
-    /* A party's credentials and trust anchors, into party->tls. As atls_party_start(). */
-    int (*start)(struct atls_party *party, const char *trust_anchors);
+    /* What a party needs, into party->tls: its chain and key are there already, and come from the
+     * file CERTIFICATE, where there is one. As atls_party_start(). */
+    int (*start)(struct atls_party *party, const char *certificate, const char *trust_anchors);
     void (*stop)(struct atls_party *party);
 
     /* A connection, *CONNECTIONP; close() is called with whatever open() left there. */
@@ -102,6 +103,8 @@ bool session_peer_accepted(const struct atls_session *s);
 bool session_certificate_replaced(const struct atls_session *s);
 /* Is a client asked for a certificate, as far as that is known before the hellos? */
 bool session_asks(const struct atls_session *s);
+/* The alert that is due for the failure. */
+int session_due_alert(const struct atls_session *s);
 /* The fatal alert that went over the wire, -1 for none: a stack writes it. */
 int *session_alert(struct atls_session *s);
 

@@ -49,7 +49,7 @@ static int load_trust_anchors(struct gnutls_party *own, const char *path)
     return 0;
 }
 
-static int start(struct atls_party *party, const char *trust_anchors)
+static int start(struct atls_party *party, const char *certificate, const char *trust_anchors)
 {
     const char *priorities = !party->hrr                  ? GROUPS
                              : party->side == ATLS_CLIENT ? HRR_CLIENT

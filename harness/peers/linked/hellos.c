@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The hellos, read from what the transport carries: until ServerHello all of TLS is in the open
- * (RFC 8446 section 5.1), so that any library whose transport the adapter brings shows them.
- */
+/* Records into messages, up to ServerHello. */
+#include "harness/peers/linked/hellos.h"
+
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/peers/linked/peer.h"
 #include "rats/base/error.h"
 
 #define RECORD_HANDSHAKE 22
 #define HELLO_MAX (1u << 18) /* bytes of one handshake message */
 #define HEADER 4
+#define STOPPED INT_MIN /* by the session, which knows why */
 
 /* RFC 8446 section 4.1.3: a ServerHello with this random is a HelloRetryRequest. */
 static const uint8_t retry_random[32] = {
@@ -26,7 +26,7 @@ static int append(struct hello_stream *stream, const uint8_t *data, size_t size)
     if (stream->size + size > stream->capacity) {
         size_t capacity = stream->size + size + 1024;
         uint8_t *bigger = realloc(stream->data, capacity);
-        if (bigger == NULL)
+        if (!bigger)
             return atls_fail(-ENOMEM, NULL, "no memory for a hello");
         stream->data = bigger;
         stream->capacity = capacity;
@@ -43,9 +43,9 @@ static bool is_retry(unsigned type, struct atls_bytes body)
 }
 
 /* Every whole message of STREAM goes to the transcript. */
-static int take_messages(struct connection *c, struct hello_stream *stream)
+static int take_messages(struct wire_hellos *hellos, struct hello_stream *stream)
 {
-    while (!c->hellos_over && stream->size >= HEADER) {
+    while (!hellos->over && stream->size >= HEADER) {
         size_t size =
             (size_t)stream->data[1] << 16 | (size_t)stream->data[2] << 8 | stream->data[3];
         if (size > HELLO_MAX - HEADER)
@@ -56,19 +56,22 @@ static int take_messages(struct connection *c, struct hello_stream *stream)
         unsigned type = stream->data[0];
         struct atls_bytes body = ATLS_BYTES(stream->data + HEADER, size);
         bool retry = is_retry(type, body);
-        int result =
-            atls_transcript_add(&c->hellos, retry ? ATLS_HS_HELLO_RETRY_REQUEST : type, body);
+        enum atls_handshake_type hello =
+            retry ? ATLS_HS_HELLO_RETRY_REQUEST : (enum atls_handshake_type)type;
+        int result = atls_transcript_add(&hellos->transcript, hello, body);
         if (result != 0)
             return result;
-        c->hrr = c->hrr || retry;
-        c->hellos_over = type == ATLS_HS_SERVER_HELLO && !retry;
+        hellos->clients += type == ATLS_HS_CLIENT_HELLO;
+        if (session_hello_message(hellos->s, hello, body) != 0)
+            return STOPPED;
+        hellos->over = type == ATLS_HS_SERVER_HELLO && !retry;
         stream->size -= HEADER + size;
         memmove(stream->data, stream->data + HEADER + size, stream->size);
     }
     return 0;
 }
 
-static int take_record(struct connection *c, struct hello_stream *stream, const uint8_t **atp,
+static int take_record(struct wire_hellos *hellos, struct hello_stream *stream, const uint8_t **atp,
                        size_t *leftp)
 {
     size_t part = *leftp < stream->record_left ? *leftp : stream->record_left;
@@ -76,18 +79,18 @@ static int take_record(struct connection *c, struct hello_stream *stream, const 
     *atp += part;
     *leftp -= part;
     stream->record_left -= part;
-    return result == 0 && stream->handshake ? take_messages(c, stream) : result;
+    return result == 0 && stream->handshake ? take_messages(hellos, stream) : result;
 }
 
-int hellos_feed(struct connection *c, bool sent, struct atls_bytes bytes)
+int hellos_feed(struct wire_hellos *hellos, bool sent, struct atls_bytes bytes)
 {
-    struct hello_stream *stream = &c->streams[sent];
+    struct hello_stream *stream = &hellos->streams[sent];
     const uint8_t *at = bytes.data;
     size_t left = bytes.size;
     int result = 0;
-    while (result == 0 && left > 0 && !c->hellos_over) {
+    while (result == 0 && left > 0 && !hellos->over) {
         if (stream->record_left > 0) {
-            result = take_record(c, stream, &at, &left);
+            result = take_record(hellos, stream, &at, &left);
             continue;
         }
         stream->record[stream->record_have++] = *at++;
@@ -99,17 +102,18 @@ int hellos_feed(struct connection *c, bool sent, struct atls_bytes bytes)
         stream->record_left = (size_t)stream->record[3] << 8 | stream->record[4];
     }
     /* A broken hello is the library's to refuse; it only has no binder. */
+    if (result == STOPPED)
+        return -1;
     if (result < 0)
-        return connection_fail(c, "internal", -1, NULL, NULL);
+        return session_fail(hellos->s, "internal", -1, NULL, NULL);
     if (result != 0)
-        c->hellos_over = true;
+        hellos->over = true;
     return 0;
 }
 
-int hellos_client(const struct connection *c, struct atls_bytes *randomp,
-                  struct atls_bytes *extensionsp)
+int hellos_random(const struct wire_hellos *hellos, struct atls_bytes *randomp)
 {
-    const struct atls_transcript *t = &c->hellos;
+    const struct atls_transcript *t = &hellos->transcript;
     size_t which = t->retried && t->count > 2 ? 2 : 0;
     if (t->count <= which)
         return atls_fail(ATLS_E_MISSING, NULL, "a ClientHello was expected, none was seen");
@@ -119,15 +123,18 @@ int hellos_client(const struct connection *c, struct atls_bytes *randomp,
                        "RFC 8446 section 4.1.2");
     struct atls_bytes skipped;
     int result = atls_cursor_take(&cursor, "version", 2, &skipped);
-    if (result == 0)
-        result = atls_cursor_take(&cursor, "random", 32, randomp);
-    if (result == 0)
-        result = atls_cursor_vector(&cursor, "legacy_session_id", 1, 0, 32, &skipped);
-    if (result == 0)
-        result = atls_cursor_vector(&cursor, "cipher_suites", 2, 2, UINT16_MAX, &skipped);
-    if (result == 0)
-        result = atls_cursor_vector(&cursor, "legacy_compression_methods", 1, 1, 255, &skipped);
-    if (result == 0)
-        result = atls_cursor_vector(&cursor, "extensions", 2, 0, UINT16_MAX, extensionsp);
-    return result;
+    return result == 0 ? atls_cursor_take(&cursor, "random", 32, randomp) : result;
+}
+
+void hellos_init(struct wire_hellos *hellos, struct atls_session *s)
+{
+    *hellos = (struct wire_hellos){.s = s};
+    atls_transcript_init(&hellos->transcript, ATLS_TRANSCRIPT_MAX);
+}
+
+void hellos_clear(struct wire_hellos *hellos)
+{
+    for (size_t i = 0; i < 2; i++)
+        free(hellos->streams[i].data);
+    atls_transcript_clear(&hellos->transcript);
 }

@@ -11,15 +11,30 @@
 
 #include <cmocka.h>
 
-#include "harness/peers/linked/peer.h"
+#include "harness/peers/linked/hellos.h"
 #include "rats/base/error.h"
 
-/* hellos.c calls this where there is no memory. */
-int connection_fail(struct connection *c, const char *reason, int alert, const char *clause,
-                    const char *detail)
+/* The session, which hellos.c tells of each hello. */
+struct atls_session {
+    unsigned told[ATLS_TRANSCRIPT_MESSAGES];
+    size_t count;
+    bool refuses; /* the first one that it is told of */
+    const char *reason;
+};
+static struct atls_session session;
+
+int session_fail(struct atls_session *s, const char *reason, int alert, const char *clause,
+                 const char *detail)
 {
-    c->failure.reason = reason;
+    s->reason = reason;
     return -1;
+}
+
+int session_hello_message(struct atls_session *s, enum atls_handshake_type type,
+                          struct atls_bytes message)
+{
+    s->told[s->count++] = type;
+    return s->refuses ? -1 : 0;
 }
 
 static const uint8_t extensions[] = {0xff, 0x10, 0, 1, 7};
@@ -62,7 +77,7 @@ static size_t server_hello(uint8_t *out, bool retry)
 }
 
 /* MESSAGE in records of PART bytes, handed over in reads of STEP bytes. */
-static void feed(struct connection *c, bool sent, const uint8_t *message, size_t size, size_t part,
+static void feed(struct wire_hellos *c, bool sent, const uint8_t *message, size_t size, size_t part,
                  size_t step)
 {
     uint8_t stream[2048];
@@ -81,17 +96,10 @@ static void feed(struct connection *c, bool sent, const uint8_t *message, size_t
             0);
 }
 
-static void clear(struct connection *c)
+static void start(struct wire_hellos *c)
 {
-    free(c->streams[0].data);
-    free(c->streams[1].data);
-    atls_transcript_clear(&c->hellos);
-}
-
-static void start(struct connection *c)
-{
-    *c = (struct connection){.fd = -1};
-    atls_transcript_init(&c->hellos, ATLS_TRANSCRIPT_MAX);
+    session = (struct atls_session){.count = 0};
+    hellos_init(c, &session);
 }
 
 static void test_cut(void **state)
@@ -101,63 +109,80 @@ static void test_cut(void **state)
     size_t hello_size = client_hello(hello, 0x11), answer_size = server_hello(answer, false);
     for (size_t part = 1; part <= hello_size; part += 7)
         for (size_t step = 1; step <= 64; step += 9) {
-            struct connection c;
-            struct atls_bytes random, block;
+            struct wire_hellos c;
+            struct atls_bytes random;
             start(&c);
             feed(&c, true, hello, hello_size, part, step);
-            assert_false(c.hellos_over);
+            assert_false(c.over);
             assert_int_equal(
                 hellos_feed(&c, false, ATLS_BYTES(change_cipher_spec, sizeof change_cipher_spec)),
                 0);
             feed(&c, false, answer, answer_size, part, step);
-            assert_true(c.hellos_over);
-            assert_false(c.hrr);
-            assert_int_equal(c.hellos.size, hello_size + answer_size);
-            assert_memory_equal(c.hellos.bytes, hello, hello_size);
-            assert_int_equal(hellos_client(&c, &random, &block), 0);
+            assert_true(c.over);
+            assert_int_equal(session.count, 2);
+            assert_int_equal(session.told[0], ATLS_HS_CLIENT_HELLO);
+            assert_int_equal(session.told[1], ATLS_HS_SERVER_HELLO);
+            assert_int_equal(c.transcript.size, hello_size + answer_size);
+            assert_memory_equal(c.transcript.bytes, hello, hello_size);
+            assert_int_equal(hellos_random(&c, &random), 0);
             assert_int_equal(random.data[0], 0x11);
-            assert_true(atls_bytes_equal(block, ATLS_BYTES(extensions, sizeof extensions)));
-            clear(&c);
+            hellos_clear(&c);
         }
 }
 
 static void test_retry(void **state)
 {
     uint8_t hello[256], answer[256];
-    struct connection c;
-    struct atls_bytes random, block;
+    struct wire_hellos c;
+    struct atls_bytes random;
     start(&c);
     feed(&c, false, hello, client_hello(hello, 0x11), 100, 50);
     feed(&c, true, answer, server_hello(answer, true), 100, 50);
-    assert_true(c.hrr);
-    assert_false(c.hellos_over);
+    assert_int_equal(session.told[1], ATLS_HS_HELLO_RETRY_REQUEST);
+    assert_false(c.over);
     feed(&c, false, hello, client_hello(hello, 0x22), 100, 50);
     feed(&c, true, answer, server_hello(answer, false), 100, 50);
-    assert_true(c.hellos_over);
-    assert_int_equal(c.hellos.count, 4);
-    assert_int_equal(hellos_client(&c, &random, &block), 0);
+    assert_true(c.over);
+    assert_int_equal(c.transcript.count, 4);
+    assert_int_equal(hellos_random(&c, &random), 0);
     assert_int_equal(random.data[0], 0x22); /* the newest */
-    clear(&c);
+    hellos_clear(&c);
+}
+
+/* What the session refuses ends the connection. */
+static void test_refused(void **state)
+{
+    uint8_t hello[256], record[261] = {22, 3, 3, 0, 0};
+    struct wire_hellos c;
+    size_t size = client_hello(hello, 0x11);
+    start(&c);
+    session.refuses = true;
+    record[4] = (uint8_t)size;
+    memcpy(record + 5, hello, size);
+    assert_int_equal(hellos_feed(&c, false, ATLS_BYTES(record, 5 + size)), -1);
+    assert_int_equal(session.count, 1);
+    hellos_clear(&c);
 }
 
 static void test_broken(void **state)
 {
     static const uint8_t huge[] = {22, 3, 3, 0, 4, 1, 0xff, 0xff, 0xff};
     uint8_t answer[256];
-    struct connection c;
-    struct atls_bytes random, block;
+    struct wire_hellos c;
+    struct atls_bytes random;
     start(&c);
-    assert_int_equal(hellos_client(&c, &random, &block), ATLS_E_MISSING);
+    assert_int_equal(hellos_random(&c, &random), ATLS_E_MISSING);
     assert_int_equal(hellos_feed(&c, false, ATLS_BYTES(huge, sizeof huge)), 0);
-    assert_true(c.hellos_over);
-    assert_int_equal(c.hellos.count, 0);
-    clear(&c);
+    assert_true(c.over);
+    assert_int_equal(c.transcript.count, 0);
+    hellos_clear(&c);
     start(&c); /* a ServerHello ahead of any ClientHello */
     feed(&c, false, answer, server_hello(answer, false), 100, 50);
-    assert_true(c.hellos_over);
-    assert_int_equal(c.hellos.count, 0);
-    assert_null(c.failure.reason);
-    clear(&c);
+    assert_true(c.over);
+    assert_int_equal(c.transcript.count, 0);
+    assert_null(session.reason);
+    assert_int_equal(session.count, 0);
+    hellos_clear(&c);
 }
 
 int main(void)
@@ -165,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_retry),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,20 +12,22 @@
  */
 #include "harness/peers/nss/stack.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rats/base/error.h"
 
 #define RECORD_MAX 16384
 
-static bool is_server(const struct connection *c)
+static bool is_server(const struct nss_connection *c)
 {
-    return c->peer->options.side == ATLS_SERVER;
+    return c->party->side == ATLS_SERVER;
 }
 
 static bool is_entry(const struct nss_hook *hook)
 {
-    const struct atls_profile *profile = hook->c->peer->options.profile;
+    const struct atls_profile *profile = hook->c->party->profile;
     return hook->index < 0 || profile->extensions[hook->index] == profile->entry_extension;
 }
 
@@ -33,31 +35,39 @@ static bool is_entry(const struct nss_hook *hook)
 static SECStatus server_hello(PRFileDesc *fd, PRUint16 epoch, SSLContentType type,
                               const PRUint8 *data, unsigned size, void *argument)
 {
-    struct connection *c = argument;
+    struct nss_connection *c = argument;
     uint8_t header[5] = {(uint8_t)type, 3, 3, (uint8_t)(size >> 8), (uint8_t)size};
     struct atls_bytes parts[] = {{header, sizeof header}, {data, size}};
     SSL_RecordLayerWriteCallback(fd, NULL, NULL);
     if (epoch != 0 || size > RECORD_MAX) {
-        connection_fail(c, "internal", -1, "", "a ServerHello was expected of NSS");
+        session_fail(c->s, "internal", -1, "", "a ServerHello was expected of NSS");
         return SECFailure;
     }
     for (size_t i = 0; i < 2; i++)
-        if (peer_send(c, parts[i]) != 0) {
+        if (wire_send(&c->wire, parts[i]) != 0) {
             PR_SetError(PR_CONNECT_RESET_ERROR, 0);
             return SECFailure;
         }
     return SECSuccess;
 }
 
-/* A hook that never has an extension: it only sees that a ServerHello is being made. */
+/* A hook that never has an extension: it only sees which message is being made, ahead of the hooks
+ * that have one. */
 static PRBool watch(PRFileDesc *fd, SSLHandshakeType message, PRUint8 *data, unsigned *size,
                     unsigned most, void *argument)
 {
     const struct nss_hook *hook = argument;
-    struct connection *c = hook->c;
-    if (message == ssl_hs_server_hello && c->failure.reason == NULL &&
+    struct nss_connection *c = hook->c;
+    bool answers = message == ssl_hs_server_hello || message == ssl_hs_hello_retry_request;
+    if (session_has_failed(c->s))
+        return PR_FALSE;
+    if (answers && session_client_hello(c->s) != 0)
+        return PR_FALSE;
+    if (message == ssl_hs_server_hello &&
         SSL_RecordLayerWriteCallback(fd, server_hello, c) != SECSuccess)
-        connection_fail(c, "internal", -1, "", "NSS shows no ServerHello");
+        session_fail(c->s, "internal", -1, "", "NSS shows no ServerHello");
+    if (message == ssl_hs_certificate_request || message == ssl_hs_certificate)
+        (void)nss_selected(c);
     return PR_FALSE;
 }
 
@@ -77,38 +87,56 @@ static PRBool put(const struct hello_body *body, PRUint8 *data, unsigned *size, 
     return PR_TRUE;
 }
 
-static PRBool put_entry(struct connection *c, PRUint8 *data, unsigned *size, unsigned most)
+int nss_put_entries(void *connection, const struct atls_entry_extension *extensions, size_t count)
 {
-    size_t made;
-    if (!negotiate_entry_due(c) || negotiate_entry(c, data, most, &made) != 0)
+    struct nss_connection *c = connection;
+    free(c->payload);
+    c->payload = NULL;
+    if (count == 0)
+        return 0;
+    struct atls_bytes payload = extensions[0].payload;
+    c->payload = malloc(payload.size > 0 ? payload.size : 1);
+    if (!c->payload)
+        return atls_fail(-ENOMEM, NULL, "no memory for an extension");
+    if (payload.size > 0)
+        memcpy(c->payload, payload.data, payload.size);
+    c->payload_size = payload.size;
+    return 0;
+}
+
+static PRBool put_entry(struct nss_connection *c, PRUint8 *data, unsigned *size, unsigned most)
+{
+    if (nss_present(c) != 0 || !c->payload)
         return PR_FALSE;
-    *size = (unsigned)made;
+    if (c->payload_size > most) {
+        session_fail(c->s, "internal", -1, "", "NSS has no room for the extension");
+        return PR_FALSE;
+    }
+    memcpy(data, c->payload, c->payload_size);
+    *size = (unsigned)c->payload_size;
     return PR_TRUE;
+}
+
+static PRBool put_own(const struct nss_hook *hook, PRUint8 *data, unsigned *size, unsigned most)
+{
+    const struct hello_body *body = session_hello_own(hook->c->s, (size_t)hook->index);
+    return body && put(body, data, size, most);
 }
 
 static PRBool write_extension(PRFileDesc *fd, SSLHandshakeType message, PRUint8 *data,
                               unsigned *size, unsigned most, void *argument)
 {
     const struct nss_hook *hook = argument;
-    struct connection *c = hook->c;
-    if (c->failure.reason != NULL)
+    struct nss_connection *c = hook->c;
+    if (session_has_failed(c->s))
         return PR_FALSE;
     switch (message) {
     case ssl_hs_client_hello:
-        if (hook->index == 0)
-            negotiate_report_offer(c, "sent", c->sent);
         /* NSS takes no extension of a CertificateEntry that its ClientHello has not. */
-        return hook->index < 0 ? c->as_relying_party.model_count > 0
-                               : put(&c->sent[hook->index], data, size, most);
-    case ssl_hs_server_hello:
-    case ssl_hs_hello_retry_request:
-        if (hook->index == 0) /* the whole ClientHello is known */
-            (void)negotiate_select(c);
-        return PR_FALSE;
+        return hook->index < 0 ? c->party->as_relying_party.model_count > 0
+                               : put_own(hook, data, size, most);
     case ssl_hs_encrypted_extensions:
-        if (hook->index == 0)
-            negotiate_report_selected(c, "sent", c->sent);
-        return hook->index >= 0 && put(&c->sent[hook->index], data, size, most);
+        return hook->index >= 0 && put_own(hook, data, size, most);
     case ssl_hs_certificate:
         return is_entry(hook) && put_entry(c, data, size, most);
     default:
@@ -116,30 +144,39 @@ static PRBool write_extension(PRFileDesc *fd, SSLHandshakeType message, PRUint8 
     }
 }
 
-int nss_settle(struct connection *c)
+static int keep_entry(struct nss_connection *c, struct atls_bytes body)
 {
-    return c->peer->options.profile->carrier == ATLS_IN_ENTRY ? negotiate_settle(c) : 0;
+    if (c->came_count == NSS_CAME_MAX)
+        return 0; /* there are too many already */
+    uint8_t *copy = malloc(body.size > 0 ? body.size : 1);
+    if (!copy)
+        return session_fail(c->s, "internal", -1, NULL, "no memory for an extension");
+    if (body.size > 0)
+        memcpy(copy, body.data, body.size);
+    c->came[c->came_count] = copy;
+    c->extensions[c->came_count++] =
+        (struct atls_entry_received){.payload = ATLS_BYTES(copy, body.size)};
+    return 0;
 }
 
 static int take(const struct nss_hook *hook, SSLHandshakeType message, struct atls_bytes body)
 {
-    struct connection *c = hook->c;
+    struct nss_connection *c = hook->c;
+    const struct atls_entry_received one = {.payload = body};
     int result = 0;
     switch (message) {
     case ssl_hs_client_hello:
     case ssl_hs_encrypted_extensions:
-        return hook->index >= 0 ? negotiate_received(c, (size_t)hook->index, body) : 0;
+        return hook->index >= 0 ? session_hello_body(c->s, (size_t)hook->index, body) : 0;
     case ssl_hs_certificate_request:
-        if (is_entry(hook))
-            result = negotiate_requested(c, body);
-        return result == 0 ? nss_settle(c) : result;
+        return session_requested(c->s, &one, is_entry(hook));
     case ssl_hs_certificate:
-        result = nss_settle(c);
-        return result == 0 && is_entry(hook) ? negotiate_entry_received(c, body) : result;
+        result = session_answered(c->s);
+        return result == 0 && is_entry(hook) ? keep_entry(c, body) : result;
     default:
-        return connection_fail(c, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
-                               "RFC 8446 section 4.2",
-                               "an extension of attestation is in a message where it may not be");
+        return session_fail(c->s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
+                            "RFC 8446 section 4.2",
+                            "an extension of attestation is in a message where it may not be");
     }
 }
 
@@ -147,50 +184,40 @@ static SECStatus handle_extension(PRFileDesc *fd, SSLHandshakeType message, cons
                                   unsigned size, SSLAlertDescription *alert, void *argument)
 {
     const struct nss_hook *hook = argument;
-    struct nss_connection *nss = hook->c->tls;
     if (take(hook, message, ATLS_BYTES(data, size)) == 0)
         return SECSuccess;
-    *alert = (SSLAlertDescription)hook->c->failure.alert;
-    nss->by_library = true;
+    *alert = (SSLAlertDescription)session_due_alert(hook->c->s);
+    hook->c->by_library = true;
     return SECFailure;
 }
 
-static int install(struct connection *c, size_t at, int index, enum atls_code_point point,
+static int install(struct nss_connection *c, size_t at, int index, enum atls_code_point point,
                    SSLExtensionWriter writer, SSLExtensionHandler handler)
 {
-    struct nss_connection *nss = c->tls;
-    uint16_t type = c->peer->options.code_points.value[point];
-    nss->hooks[at] = (struct nss_hook){.c = c, .index = index};
-    if (SSL_InstallExtensionHooks(nss->fd, type, writer, &nss->hooks[at], handler,
-                                  &nss->hooks[at]) == SECSuccess)
+    uint16_t type = c->party->code_points.value[point];
+    c->hooks[at] = (struct nss_hook){.c = c, .index = index};
+    if (SSL_InstallExtensionHooks(c->fd, type, writer, &c->hooks[at], handler, &c->hooks[at]) ==
+        SECSuccess)
         return 0;
-    atls_fail(ATLS_E_UNSUPPORTED, NULL, "NSS takes no hook for the extension %s (%u)",
-              atls_code_point_name(point), type);
-    return connection_fail(c, "internal", -1, NULL, NULL);
+    return atls_fail(ATLS_E_UNSUPPORTED, NULL, "NSS takes no hook for the extension %s (%u)",
+                     atls_code_point_name(point), type);
 }
 
-int nss_install_hooks(struct connection *c)
+int nss_install_hooks(struct nss_connection *c)
 {
-    const struct atls_profile *profile = c->peer->options.profile;
-    bool among = false;
+    const struct atls_profile *profile = c->party->profile;
+    bool among = false, entries = atls_carrier_of_party(c->party)->in_entries;
     int result = 0;
     size_t at = 0;
-    if (profile->carrier == ATLS_IN_ENTRY) {
-        if (!is_server(c))
-            result = negotiate_offer(c);
-        for (; result == 0 && at < profile->extension_count; at++) {
-            among = among || profile->extensions[at] == profile->entry_extension;
-            result =
-                install(c, at, (int)at, profile->extensions[at], write_extension, handle_extension);
-        }
-        if (result == 0 && !among) {
-            result =
-                install(c, at, -1, profile->entry_extension, write_extension, handle_extension);
-            at++;
-        }
+    /* Hooks are asked in their order: this is ahead of all answers. */
+    if (is_server(c))
+        result = install(c, at++, -1, ATLS_CP_POC_EVIDENCE_PROPOSAL, watch, ignore);
+    for (size_t i = 0; result == 0 && entries && i < profile->extension_count; i++) {
+        among = among || profile->extensions[i] == profile->entry_extension;
+        result =
+            install(c, at++, (int)i, profile->extensions[i], write_extension, handle_extension);
     }
-    /* Hooks are asked in their order: this is behind the choice. */
-    if (result == 0 && is_server(c))
-        result = install(c, at, -1, ATLS_CP_POC_EVIDENCE_PROPOSAL, watch, ignore);
+    if (result == 0 && entries && !among)
+        result = install(c, at, -1, profile->entry_extension, write_extension, handle_extension);
     return result;
 }

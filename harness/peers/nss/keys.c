@@ -15,12 +15,12 @@
 
 #include <gnutls/crypto.h>
 
-#include "harness/peers/linked/credential.h"
 #include "rats/base/error.h"
+#include "tls/gnutls/private-key.h"
 
 #define MODULE "atls-nss-device.so"
 
-_Thread_local struct connection *nss_shaking;
+_Thread_local struct nss_connection *nss_shaking;
 
 static SECItem item_of(struct atls_bytes bytes)
 {
@@ -50,18 +50,16 @@ int nss_import_certificates(const struct atls_bytes *der, size_t count, CERTCert
 }
 
 /* The point of the certificate's key is what NSS makes an imported key's identifier of. */
-static int import_key(struct peer *peer)
+static int import_key(struct nss *nss)
 {
-    struct nss *nss = peer->tls;
     PK11SlotInfo *slot = PK11_GetInternalSlot();
     SECKEYPublicKey *public_key = CERT_ExtractPublicKey(nss->chain[0]);
-    uint8_t *der = NULL;
-    size_t size;
-    int result = credential_private_key(peer, &der, &size);
+    gnutls_datum_t der = {NULL, 0};
+    int result = atls_private_key_encode(nss->party->key, &der);
     if (result == 0 && (slot == NULL || public_key == NULL))
         result = nss_fail("key");
     if (result == 0) {
-        SECItem item = item_of(ATLS_BYTES(der, size));
+        SECItem item = item_of(ATLS_BYTES(der.data, der.size));
         SECItem *value = public_key->keyType == ecKey ? &public_key->u.ec.publicValue
                                                       : &public_key->u.rsa.modulus;
         if (PK11_ImportDERPrivateKeyInfoAndReturnKey(slot, &item, NULL, value, PR_FALSE, PR_TRUE,
@@ -69,9 +67,9 @@ static int import_key(struct peer *peer)
                                                      NULL) != SECSuccess)
             result = nss_fail("private key");
     }
-    if (der != NULL) {
-        explicit_bzero(der, size);
-        gnutls_free(der);
+    if (der.data) {
+        explicit_bzero(der.data, der.size);
+        gnutls_free(der.data);
     }
     if (public_key != NULL)
         SECKEY_DestroyPublicKey(public_key);
@@ -83,10 +81,11 @@ static int import_key(struct peer *peer)
 /* NSS tells a hash; what comes back is r || s, as PKCS#11 has it. */
 static int sign_in_device(void *context, struct atls_bytes digest, uint8_t *signaturep)
 {
-    struct peer *peer = context;
+    struct nss *nss = context;
     gnutls_datum_t der, r, s;
-    size_t size = atls_curve_size(peer->leaf.curve);
-    int result = credential_sign(peer, nss_shaking, digest, &der);
+    size_t size = atls_curve_size(nss->credential.leaf.curve);
+    int result = credential_sign(nss->party, nss_shaking ? nss_shaking->s : NULL,
+                                 nss->credential.leaf.curve == ATLS_P384, digest, &der);
     if (result != 0)
         return result;
     int code = gnutls_decode_rs_value(&der, &r, &s);
@@ -117,9 +116,8 @@ static int module_path(char path[PATH_MAX])
     return 0;
 }
 
-static int load_module(struct peer *peer)
+static int load_module(struct nss *nss)
 {
-    struct nss *nss = peer->tls;
     char path[PATH_MAX], spec[PATH_MAX + 64];
     int result = module_path(path);
     if (result != 0)
@@ -131,7 +129,7 @@ static int load_module(struct peer *peer)
     device_module_use_function *use;
     memcpy(&use, &entry, sizeof use);
     nss->device = (struct device_module_key){
-        .curve = peer->leaf.curve, .sign = sign_in_device, .context = peer};
+        .curve = nss->credential.leaf.curve, .sign = sign_in_device, .context = nss};
     use(&nss->device);
     snprintf(spec, sizeof spec, "library=\"%s\" name=\"%s\"", path, DEVICE_MODULE_TOKEN);
     nss->module = SECMOD_LoadUserModule(spec, NULL, PR_FALSE);
@@ -140,11 +138,10 @@ static int load_module(struct peer *peer)
     return 0;
 }
 
-static int find_device_key(struct peer *peer)
+static int find_device_key(struct nss *nss)
 {
-    struct nss *nss = peer->tls;
     SECItem id = item_of(atls_bytes_of_text(DEVICE_MODULE_ID));
-    int result = load_module(peer);
+    int result = load_module(nss);
     if (result != 0)
         return result;
     PK11SlotInfo *slot = PK11_FindSlotByName(DEVICE_MODULE_TOKEN);
@@ -155,55 +152,74 @@ static int find_device_key(struct peer *peer)
     return nss->key != NULL ? 0 : nss_fail("the device's key");
 }
 
-int nss_start(struct peer *peer)
+static int start_library(enum atls_side side)
 {
-    struct nss *nss = calloc(1, sizeof *nss);
-    if (nss == NULL)
-        return atls_fail(-ENOMEM, NULL, "no memory for NSS");
-    peer->tls = nss;
     if (NSS_NoDB_Init(NULL) != SECSuccess || NSS_SetDomesticPolicy() != SECSuccess)
         return nss_fail("start");
-    if (peer->options.side == ATLS_SERVER &&
-        SSL_ConfigServerSessionIDCache(16, 1, 1, NULL) != SECSuccess)
-        return nss_fail("session cache");
-    int result = nss_import_certificates(peer->chain, peer->chain_size, nss->chain);
-    if (result == 0)
-        result = nss_import_certificates(peer->anchors, peer->anchor_count, nss->anchors);
-    if (result == 0 && (nss->trusted = CERT_NewCertList()) == NULL)
+    return side == ATLS_SERVER && SSL_ConfigServerSessionIDCache(16, 1, 1, NULL) != SECSuccess
+               ? nss_fail("session cache")
+               : 0;
+}
+
+static int trust(struct nss *nss)
+{
+    const struct credential *own = &nss->credential;
+    int result = nss_import_certificates(own->anchors, own->anchor_count, nss->anchors);
+    if (result == 0 && !(nss->trusted = CERT_NewCertList()))
         result = nss_fail("trust anchors");
-    for (size_t i = 0; result == 0 && i < peer->anchor_count; i++)
+    for (size_t i = 0; result == 0 && i < own->anchor_count; i++)
         if (CERT_AddCertToListTail(nss->trusted, CERT_DupCertificate(nss->anchors[i])) !=
             SECSuccess)
             result = nss_fail("trust anchors");
-    if (result == 0 && peer->chain_size > 0)
-        result = peer->device_key != NULL ? find_device_key(peer) : import_key(peer);
     return result;
 }
 
-void nss_stop(struct peer *peer)
+int nss_start(struct atls_party *party, const char *certificate, const char *trust_anchors)
 {
-    struct nss *nss = peer->tls;
-    if (nss == NULL)
+    struct nss *nss = calloc(1, sizeof *nss);
+    if (!nss)
+        return atls_fail(-ENOMEM, NULL, "no memory for NSS");
+    party->tls = nss;
+    nss->party = party;
+    int result = start_library(party->side);
+    if (result == 0)
+        result = credential_load(party, trust_anchors, &nss->credential);
+    if (result == 0)
+        result =
+            nss_import_certificates(nss->credential.chain, nss->credential.chain_size, nss->chain);
+    if (result == 0)
+        result = trust(nss);
+    if (result == 0 && party->chain_size > 0)
+        result = party->device_key ? find_device_key(nss) : import_key(nss);
+    return result;
+}
+
+void nss_stop(struct atls_party *party)
+{
+    struct nss *nss = party->tls;
+    if (!nss)
         return;
-    if (nss->key != NULL)
+    if (nss->key)
         SECKEY_DestroyPrivateKey(nss->key);
-    if (nss->trusted != NULL)
+    if (nss->trusted)
         CERT_DestroyCertList(nss->trusted);
-    for (size_t i = 0; i < PEER_CERTIFICATES_MAX; i++) {
-        if (nss->chain[i] != NULL)
+    for (size_t i = 0; i < ATLS_CHAIN_MAX; i++)
+        if (nss->chain[i])
             CERT_DestroyCertificate(nss->chain[i]);
-        if (nss->anchors[i] != NULL)
+    for (size_t i = 0; i < CREDENTIAL_CERTIFICATES_MAX; i++)
+        if (nss->anchors[i])
             CERT_DestroyCertificate(nss->anchors[i]);
-    }
     SSL_ClearSessionCache();
-    if (nss->module != NULL) {
+    if (nss->module) {
         SECMOD_UnloadUserModule(nss->module);
         SECMOD_DestroyModule(nss->module);
     }
-    if (peer->options.side == ATLS_SERVER)
+    if (party->side == ATLS_SERVER)
         SSL_ShutdownServerSessionIDCache();
     NSS_Shutdown();
-    if (nss->library != NULL)
+    if (nss->library)
         dlclose(nss->library);
+    credential_unload(&nss->credential);
     free(nss);
+    party->tls = NULL;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The layer under NSS: a socket with a deadline, which shows the hellos to whoever computes
- * binders. And alerts: NSS lets an application choose one only where an extension is at fault, and
- * maps the others from its own errors; the alerts of the drafts are in none of these.
+ * The layer under NSS: a socket that is not waited for, which shows the hellos. And alerts: NSS
+ * lets an application choose one only where an extension is at fault, and maps the others from its
+ * own errors; the alerts of the drafts are in none of these.
  */
 #include "harness/peers/nss/stack.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #define RECORD_ALERT 21
@@ -16,33 +18,35 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static PRDescIdentity identity;
 static PRIOMethods methods;
 
-static struct connection *connection_of(PRFileDesc *fd)
+static struct nss_connection *connection_of(PRFileDesc *fd)
 {
-    return (struct connection *)(void *)fd->secret;
+    return (struct nss_connection *)(void *)fd->secret;
 }
 
 static PRInt32 take(PRFileDesc *fd, void *buffer, PRInt32 amount, PRIntn flags,
                     PRIntervalTime timeout)
 {
-    struct connection *c = connection_of(fd);
-    size_t size;
-    int error = peer_receive(c, buffer, (size_t)amount, &size);
-    if (error == 0)
+    struct nss_connection *c = connection_of(fd);
+    ssize_t size = wire_receive(&c->wire, buffer, (size_t)amount);
+    if (size >= 0)
         return (PRInt32)size;
-    PR_SetError(c->failure.reason == NULL ? PR_CONNECT_RESET_ERROR : PR_IO_ERROR, error);
+    PR_SetError(size == -EAGAIN            ? PR_WOULD_BLOCK_ERROR
+                : session_has_failed(c->s) ? PR_IO_ERROR
+                                           : PR_CONNECT_RESET_ERROR,
+                0);
     return -1;
 }
 
-/* Where this side has refused, nothing more of NSS goes out but the alert that it may have. */
+/* Where this side has refused in the handshake, nothing more of NSS goes out but the alert that it
+ * may have. */
 static PRInt32 give(PRFileDesc *fd, const void *buffer, PRInt32 amount, PRIntn flags,
                     PRIntervalTime timeout)
 {
-    struct connection *c = connection_of(fd);
-    struct nss_connection *nss = c->tls;
-    struct atls_bytes bytes = ATLS_BYTES(buffer, (size_t)amount);
-    if ((c->failure.reason == NULL || nss->by_library) && peer_send(c, bytes) == 0)
+    struct nss_connection *c = connection_of(fd);
+    bool refuses = session_has_failed(c->s) && !c->by_library && !c->established;
+    if (!refuses && wire_send(&c->wire, ATLS_BYTES(buffer, (size_t)amount)) == 0)
         return amount;
-    PR_SetError(c->failure.reason == NULL ? PR_CONNECT_RESET_ERROR : PR_IO_ERROR, 0);
+    PR_SetError(session_has_failed(c->s) ? PR_IO_ERROR : PR_CONNECT_RESET_ERROR, 0);
     return -1;
 }
 
@@ -84,7 +88,7 @@ static PRStatus get_option(PRFileDesc *fd, PRSocketOptionData *data)
         PR_SetError(PR_OPERATION_NOT_SUPPORTED_ERROR, 0);
         return PR_FAILURE;
     }
-    data->value.non_blocking = PR_FALSE;
+    data->value.non_blocking = PR_TRUE;
     return PR_SUCCESS;
 }
 
@@ -109,7 +113,7 @@ static void make_methods(void)
     methods.setsocketoption = set_option;
 }
 
-PRFileDesc *nss_transport(struct connection *c)
+PRFileDesc *nss_transport(struct nss_connection *c)
 {
     if (pthread_once(&once, make_methods) != 0)
         return NULL;
@@ -119,72 +123,80 @@ PRFileDesc *nss_transport(struct connection *c)
     return fd;
 }
 
-static void log_secret(struct connection *c, PRUint16 epoch, bool of_client, PK11SymKey *secret)
+static void log_secret(struct nss_connection *c, PRUint16 epoch, bool of_client, PK11SymKey *secret)
 {
-    struct atls_bytes random, extensions;
+    struct atls_bytes random;
     const char *label =
         epoch == 2
             ? of_client ? "CLIENT_HANDSHAKE_TRAFFIC_SECRET" : "SERVER_HANDSHAKE_TRAFFIC_SECRET"
         : epoch == 3 ? of_client ? "CLIENT_TRAFFIC_SECRET_0" : "SERVER_TRAFFIC_SECRET_0"
                      : NULL;
-    if (label == NULL || c->peer->keylog == NULL || hellos_client(c, &random, &extensions) != 0 ||
+    if (!label || !c->party->keylog || hellos_random(&c->wire.hellos, &random) != 0 ||
         PK11_ExtractKeyValue(secret) != SECSuccess)
         return;
     const SECItem *value = PK11_GetKeyData(secret);
     /* All log lines have the random of the first ClientHello, which the second repeats. */
-    peer_keylog(c->peer, label, random, ATLS_BYTES(value->data, value->len));
+    session_keylog(c->s, label, random, ATLS_BYTES(value->data, value->len));
 }
 
 void nss_secret(PRFileDesc *fd, PRUint16 epoch, SSLSecretDirection direction, PK11SymKey *secret,
                 void *argument)
 {
-    struct connection *c = argument;
-    struct nss_connection *nss = c->tls;
+    struct nss_connection *c = argument;
     bool writing = direction == ssl_secret_write;
-    bool client = c->peer->options.side == ATLS_CLIENT;
+    bool client = c->party->side == ATLS_CLIENT;
     log_secret(c, epoch, writing == client, secret);
     /* Until a client's flight is out, the server knows nothing of later keys. */
     if (!writing || epoch < 2 || (client && epoch > 2))
         return;
-    if (nss->write_secret != NULL)
-        PK11_FreeSymKey(nss->write_secret);
-    nss->write_secret = PK11_ReferenceSymKey(secret);
+    if (c->write_secret != NULL)
+        PK11_FreeSymKey(c->write_secret);
+    c->write_secret = PK11_ReferenceSymKey(secret);
 }
 
-static bool alert_in_the_open(struct connection *c, uint8_t alert)
+static bool alert_in_the_open(struct nss_connection *c, uint8_t alert)
 {
     const uint8_t record[] = {RECORD_ALERT, 3, 3, 0, 2, ALERT_FATAL, alert};
-    return peer_send(c, ATLS_BYTES(record, sizeof record)) == 0;
+    return wire_send(&c->wire, ATLS_BYTES(record, sizeof record)) == 0;
 }
 
 /* RFC 8446 section 5.2: the alert and its content type, sealed; the header is what goes along. */
-static bool alert_sealed(struct connection *c, uint8_t alert)
+static bool alert_sealed(struct nss_connection *c, uint8_t alert)
 {
-    struct nss_connection *nss = c->tls;
     const uint8_t inner[] = {ALERT_FATAL, alert, RECORD_ALERT};
     uint8_t record[5 + sizeof inner + 16] = {RECORD_APPLICATION_DATA, 3, 3, 0, sizeof inner + 16};
     unsigned size = 0;
     SSLPreliminaryChannelInfo info;
     SSLAeadContext *aead = NULL;
-    if (SSL_GetPreliminaryChannelInfo(nss->fd, &info, sizeof info) != SECSuccess ||
-        SSL_MakeAead(SSL_LIBRARY_VERSION_TLS_1_3, info.cipherSuite, nss->write_secret, "", 0,
+    if (SSL_GetPreliminaryChannelInfo(c->fd, &info, sizeof info) != SECSuccess ||
+        SSL_MakeAead(SSL_LIBRARY_VERSION_TLS_1_3, info.cipherSuite, c->write_secret, "", 0,
                      &aead) != SECSuccess)
         return false;
     bool sealed = SSL_AeadEncrypt(aead, 0, record, 5, inner, sizeof inner, record + 5, &size,
                                   sizeof record - 5) == SECSuccess &&
                   size == sizeof record - 5;
     (void)SSL_DestroyAead(aead);
-    return sealed && peer_send(c, ATLS_BYTES(record, sizeof record)) == 0;
+    return sealed && wire_send(&c->wire, ATLS_BYTES(record, sizeof record)) == 0;
 }
 
-bool nss_alert(struct connection *c, int alert)
+static bool tell(struct nss_connection *c, uint8_t alert)
 {
-    struct nss_connection *nss = c->tls;
-    if (nss == NULL || nss->fd == NULL)
-        return false;
-    if (nss->told || c->established)
-        return nss->sent == alert;
-    nss->told = true;
-    return !c->hellos_over || nss->write_secret == NULL ? alert_in_the_open(c, (uint8_t)alert)
-                                                        : alert_sealed(c, (uint8_t)alert);
+    if (c->told || c->established || c->silent)
+        return c->sent == alert;
+    c->told = true;
+    bool went = !c->wire.hellos.over || !c->write_secret ? alert_in_the_open(c, alert)
+                                                         : alert_sealed(c, alert);
+    c->sent = went ? alert : -1;
+    return went;
+}
+
+enum atls_stack_answer nss_alert(void *connection, unsigned alert)
+{
+    struct nss_connection *c = connection;
+    bool went = tell(c, (uint8_t)alert);
+    if (wire_flush(&c->wire) == -EAGAIN)
+        return ATLS_STACK_WRITE;
+    if (went)
+        *session_alert(c->s) = (int)alert;
+    return ATLS_STACK_DONE;
 }

@@ -21,14 +21,34 @@
 #include <wolfssl/wolfio.h>
 
 #include "harness/peers/linked/credential.h"
+#include "harness/peers/linked/peer.h"
+#include "harness/peers/linked/wire.h"
 #include "program/program.h"
 #include "rats/base/error.h"
+#include "rats/cmw/cmw-x509.h"
+#include "tls/engine/carrier.h"
 
-enum { P256_SIZE = 32, P384_SIZE = 48, P256_SPKI_SIZE = 91 /* RFC 5480 section 2 */ };
+enum { P256_SIZE = 32, P384_SIZE = 48 };
 
-struct wolf { /* of a peer */
+struct wolf { /* of a party */
     WOLFSSL_CTX *context;
     WOLFSSL_CERT_MANAGER *manager; /* the same trust anchors, for authenticators */
+    struct credential credential;
+};
+
+struct wolf_connection {
+    struct atls_session *s;
+    const struct atls_party *party;
+    struct wire wire;
+    WOLFSSL *ssl;
+    unsigned answered; /* ClientHellos */
+    bool selected;     /* a server's answers are told */
+    bool bye;          /* close_notify is said */
+    size_t owed;       /* bytes that wolfSSL has taken, and the socket not yet */
+    struct atls_bytes peers[ATLS_PEER_CHAIN_MAX];
+    size_t peer_count;
+    uint8_t peer_key[ATLS_SPKI_MAX];
+    size_t peer_key_size;
 };
 
 static void describe_version(char *text, size_t size)
@@ -48,28 +68,54 @@ static int fail_library(const char *what, int code)
     return atls_fail(-EIO, NULL, "wolfSSL, %s: %s (%d)", what, text_of(code), code);
 }
 
+static struct wolf_connection *connection_of(void *context)
+{
+    return context;
+}
+
 /* The transport: what is refused here sends nothing more but the alert that is wolfSSL's own. */
 static int take(WOLFSSL *ssl, char *buffer, int capacity, void *context)
 {
-    struct connection *c = context;
-    size_t size = 0;
-    if (peer_receive(c, buffer, (size_t)capacity, &size) != 0)
-        return c->failure.reason != NULL ? WOLFSSL_CBIO_ERR_GENERAL : WOLFSSL_CBIO_ERR_CONN_RST;
+    struct wolf_connection *c = connection_of(context);
+    ssize_t size = wire_receive(&c->wire, buffer, (size_t)capacity);
+    if (size == -EAGAIN)
+        return WOLFSSL_CBIO_ERR_WANT_READ;
+    if (size < 0)
+        return session_has_failed(c->s) ? WOLFSSL_CBIO_ERR_GENERAL : WOLFSSL_CBIO_ERR_CONN_RST;
     return size > 0 ? (int)size : WOLFSSL_CBIO_ERR_CONN_CLOSE;
+}
+
+/* wolfSSL shows no hellos: a server answers each ClientHello with what it makes next. */
+static int answer_hello(struct wolf_connection *c)
+{
+    if (c->party->side == ATLS_CLIENT || c->answered == c->wire.hellos.clients)
+        return 0;
+    c->answered = c->wire.hellos.clients;
+    return session_client_hello(c->s);
 }
 
 static int give(WOLFSSL *ssl, char *buffer, int size, void *context)
 {
-    struct connection *c = context;
-    return peer_send(c, ATLS_BYTES(buffer, (size_t)size)) == 0 ? size : WOLFSSL_CBIO_ERR_CONN_RST;
+    struct wolf_connection *c = connection_of(context);
+    if (answer_hello(c) != 0 || wire_send(&c->wire, ATLS_BYTES(buffer, (size_t)size)) != 0)
+        return WOLFSSL_CBIO_ERR_CONN_RST;
+    if (c->party->side == ATLS_SERVER && c->wire.hellos.over && !c->selected) {
+        c->selected = true;
+        if (session_selected(c->s) != 0)
+            return WOLFSSL_CBIO_ERR_GENERAL;
+    }
+    return size;
 }
 
 static int sign(WOLFSSL *ssl, const unsigned char *in, unsigned in_size, unsigned char *out,
                 word32 *size, const unsigned char *key, unsigned key_size, void *context)
 {
-    struct connection *c = context;
+    struct wolf_connection *c = connection_of(context);
+    const struct wolf *wolf = c->party->tls;
+    struct session_presented presented;
     gnutls_datum_t der;
-    if (credential_sign(c->peer, c, ATLS_BYTES(in, in_size), &der) != 0)
+    if (credential_sign(c->party, c->s, wolf->credential.leaf.curve == ATLS_P384,
+                        ATLS_BYTES(in, in_size), &der) != 0)
         return WC_HW_E;
     bool fits = der.size <= *size;
     if (fits) {
@@ -77,71 +123,99 @@ static int sign(WOLFSSL *ssl, const unsigned char *in, unsigned in_size, unsigne
         *size = der.size;
     }
     gnutls_free(der.data);
-    /* Its Certificate is made, and goes out with this signature. */
-    if (c->peer->options.profile->carrier != ATLS_IN_AUTHENTICATOR)
-        connection_presented(c);
+    /* Its Certificate is made, and goes out with this signature; a server's ServerHello too. */
+    if (answer_hello(c) != 0 || session_present(c->s, &presented) != 0)
+        return WC_HW_E;
     return fits ? 0 : BUFFER_E;
 }
 
-static int verify_chain(struct connection *c, const struct atls_bytes *chain, size_t count,
-                        const char **detailp, int *alertp)
+static int refused(struct wolf_connection *c, int alert, const char *detail)
 {
-    const struct wolf *wolf = c->peer->tls;
-    bool of_server = c->peer->options.side == ATLS_CLIENT;
-    const char *host = c->peer->options.host;
-    *detailp = "a certificate issued by a trust anchor was expected";
+    return session_fail(c->s, "certificate-untrusted", alert, NULL, detail);
+}
+
+static bool is_unknown_issuer(int code)
+{
+    return code == ASN_NO_SIGNER_E || code == ASN_SELF_SIGNED_E;
+}
+
+static int verify_chain(void *connection, const struct atls_bytes *chain, size_t count,
+                        bool critical)
+{
+    struct wolf_connection *c = connection_of(connection);
+    const struct wolf *wolf = c->party->tls;
+    bool of_server = c->party->side == ATLS_CLIENT;
+    const char *host = c->party->peer_name;
+    if (count == 0) {
+        chain = c->peers;
+        count = c->peer_count;
+    }
     if (count == 0)
-        return -1;
+        return refused(c, ATLS_ALERT_BAD_CERTIFICATE,
+                       "a certificate issued by a trust anchor was expected");
     int code = wolfSSL_CertManagerVerifyBuffer(wolf->manager, chain[0].data, (long)chain[0].size,
                                                WOLFSSL_FILETYPE_ASN1);
-    if (code != WOLFSSL_SUCCESS) {
-        *detailp = text_of(code);
-        if (code == ASN_NO_SIGNER_E || code == ASN_SELF_SIGNED_E)
-            *alertp = ATLS_ALERT_UNKNOWN_CA;
-        return -1;
-    }
+    if (code != WOLFSSL_SUCCESS)
+        return refused(c,
+                       is_unknown_issuer(code) ? ATLS_ALERT_UNKNOWN_CA : ATLS_ALERT_BAD_CERTIFICATE,
+                       text_of(code));
     WOLFSSL_X509 *leaf = wolfSSL_X509_load_certificate_buffer(chain[0].data, (int)chain[0].size,
                                                               WOLFSSL_FILETYPE_ASN1);
-    if (leaf == NULL)
-        return -1;
+    if (!leaf)
+        return refused(c, ATLS_ALERT_BAD_CERTIFICATE,
+                       "a certificate issued by a trust anchor was expected");
     unsigned usage = wolfSSL_X509_get_extended_key_usage(leaf);
     bool purpose =
         usage == 0 || (usage & (XKU_ANYEKU | (of_server ? XKU_SSL_SERVER : XKU_SSL_CLIENT)));
     bool named = !of_server || wolfSSL_X509_check_host(leaf, host, strlen(host), 0, NULL) == 1 ||
                  wolfSSL_X509_check_ip_asc(leaf, host, 0) == 1;
     wolfSSL_X509_free(leaf);
-    if (!purpose || !named)
-        *detailp = purpose ? "a certificate for the server's name was expected"
-                           : "a certificate for this side of TLS was expected";
-    return purpose && named ? 0 : -1;
+    if (purpose && named)
+        return 0;
+    return refused(c, ATLS_ALERT_BAD_CERTIFICATE,
+                   purpose ? "a certificate for the server's name was expected"
+                           : "a certificate for this side of TLS was expected");
+}
+
+/* The key of the peer's leaf, which is wolfSSL's only as long as it asks for the judgement. */
+static void note_key(struct wolf_connection *c)
+{
+    struct atls_public_key key;
+    if (atls_x509_public_key(c->peers[0], &key) == 0)
+        c->peer_key_size = atls_spki_encode(&key, c->peer_key);
 }
 
 /* wolfSSL asks once for each certificate of the chain, the leaf last. */
 static int judge(int verified, WOLFSSL_X509_STORE_CTX *store)
 {
-    struct connection *c = store->userCtx;
-    struct atls_bytes chain[PEER_CERTIFICATES_MAX];
-    size_t count = 0;
-    if (!verified) {
-        bool unknown = store->error == ASN_NO_SIGNER_E || store->error == ASN_SELF_SIGNED_E;
-        connection_fail(c, "certificate-untrusted",
-                        unknown ? ATLS_ALERT_UNKNOWN_CA : ATLS_ALERT_BAD_CERTIFICATE, NULL,
-                        text_of(store->error));
-        return 0;
-    }
-    if (store->error_depth > 0)
-        return 1;
-    for (int i = 0; i < store->totalCerts && count < PEER_CERTIFICATES_MAX; i++)
-        chain[count++] = ATLS_BYTES(store->certs[i].buffer, store->certs[i].length);
-    if (count == 0)
-        return connection_fail(c, "certificate-untrusted", -1, NULL, "no certificate came") == 0;
-    return connection_certificate(c, chain, count) == 0;
+    struct wolf_connection *c = connection_of(store->userCtx);
+    int result = 0;
+    if (c->party->side == ATLS_CLIENT)
+        result = session_answered(c->s);
+    if (result == 0 && !verified)
+        result = refused(
+            c, is_unknown_issuer(store->error) ? ATLS_ALERT_UNKNOWN_CA : ATLS_ALERT_BAD_CERTIFICATE,
+            text_of(store->error));
+    if (result != 0 || store->error_depth > 0)
+        return result == 0;
+    c->peer_count = 0;
+    for (int i = 0; i < store->totalCerts && c->peer_count < ATLS_PEER_CHAIN_MAX; i++)
+        c->peers[c->peer_count++] = ATLS_BYTES(store->certs[i].buffer, store->certs[i].length);
+    if (c->peer_count == 0)
+        return refused(c, -1, "no certificate came") == 0;
+    note_key(c);
+    const struct session_certificate came = {.chain = c->peers, .chain_size = c->peer_count};
+    result = session_certificate(c->s, &came);
+    if (result == 0)
+        result = session_judge(c->s);
+    c->peer_count = 0; /* they were wolfSSL's */
+    return result == 0;
 }
 
-static int load_anchors(const struct peer *peer, struct wolf *wolf)
+static int load_anchors(struct wolf *wolf)
 {
-    for (size_t i = 0; i < peer->anchor_count; i++) {
-        struct atls_bytes der = peer->anchors[i];
+    for (size_t i = 0; i < wolf->credential.anchor_count; i++) {
+        struct atls_bytes der = wolf->credential.anchors[i];
         int code = wolfSSL_CTX_load_verify_buffer(wolf->context, der.data, (long)der.size,
                                                   WOLFSSL_FILETYPE_ASN1);
         if (code == WOLFSSL_SUCCESS)
@@ -153,17 +227,16 @@ static int load_anchors(const struct peer *peer, struct wolf *wolf)
     return 0;
 }
 
-static int set_groups(const struct peer *peer, struct wolf *wolf)
+static int set_groups(const struct atls_party *party, struct wolf *wolf)
 {
     static int all[] = {WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1};
     /* As the project's own endpoint has it: what one side offers first, the other has not. */
     static int of_client[] = {WOLFSSL_ECC_SECP521R1, WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1,
                               WOLFSSL_ECC_SECP384R1};
     static int of_server[] = {WOLFSSL_ECC_SECP384R1};
-    const struct atls_options *o = &peer->options;
-    int code = !o->hrr                  ? wolfSSL_CTX_set_groups(wolf->context, all, 3)
-               : o->side == ATLS_CLIENT ? wolfSSL_CTX_set_groups(wolf->context, of_client, 4)
-                                        : wolfSSL_CTX_set_groups(wolf->context, of_server, 1);
+    int code = !party->hrr                  ? wolfSSL_CTX_set_groups(wolf->context, all, 3)
+               : party->side == ATLS_CLIENT ? wolfSSL_CTX_set_groups(wolf->context, of_client, 4)
+                                            : wolfSSL_CTX_set_groups(wolf->context, of_server, 1);
     return code == WOLFSSL_SUCCESS ? 0 : fail_library("groups", code);
 }
 
@@ -171,10 +244,10 @@ static int set_groups(const struct peer *peer, struct wolf *wolf)
  * A key that signs nothing, of the size of the certificate's: the callback signs. wolfSSL 5.7.2
  * takes the length of a signature from it, and ends with "need the private key" without one.
  */
-static int load_stand_in(const struct peer *peer, struct wolf *wolf)
+static int load_stand_in(struct wolf *wolf)
 {
     unsigned char der[256]; /* of P-384: 167 bytes, RFC 5915 section 3 */
-    int size = peer->spki_size > P256_SPKI_SIZE ? P384_SIZE : P256_SIZE;
+    int size = wolf->credential.leaf.curve == ATLS_P384 ? P384_SIZE : P256_SIZE;
     WC_RNG random;
     ecc_key key;
     int code = wc_InitRng(&random);
@@ -193,33 +266,33 @@ static int load_stand_in(const struct peer *peer, struct wolf *wolf)
     return code == WOLFSSL_SUCCESS ? 0 : fail_library("stand-in for the key", code);
 }
 
-static int load_credential(const struct peer *peer, struct wolf *wolf)
+static int load_credential(const char *certificate, struct wolf *wolf)
 {
-    if (peer->chain_size == 0)
+    if (wolf->credential.chain_size == 0)
         return 0;
-    if (peer->spki_size == 0)
+    if (wolf->credential.other_kind)
         return atls_fail(ATLS_E_UNSUPPORTED, NULL,
                          "this adapter takes certificates for keys of P-256 and P-384");
-    int code = wolfSSL_CTX_use_certificate_chain_file(wolf->context, peer->options.certificate);
+    int code = wolfSSL_CTX_use_certificate_chain_file(wolf->context, certificate);
     if (code != WOLFSSL_SUCCESS)
         return fail_library("certificate", code);
     wolfSSL_CTX_SetEccSignCb(wolf->context, sign);
-    return load_stand_in(peer, wolf);
+    return load_stand_in(wolf);
 }
 
-static int start(struct peer *peer)
+static int start(struct atls_party *party, const char *certificate, const char *trust_anchors)
 {
     struct wolf *wolf = calloc(1, sizeof *wolf);
-    bool client = peer->options.side == ATLS_CLIENT;
-    if (wolf == NULL)
+    bool client = party->side == ATLS_CLIENT;
+    if (!wolf)
         return atls_fail(-ENOMEM, NULL, "no memory for wolfSSL");
-    peer->tls = wolf;
+    party->tls = wolf;
     if (wolfSSL_Init() != WOLFSSL_SUCCESS)
         return atls_fail(-EIO, NULL, "wolfSSL does not start");
     wolf->context =
         wolfSSL_CTX_new(client ? wolfTLSv1_3_client_method() : wolfTLSv1_3_server_method());
     wolf->manager = wolfSSL_CertManagerNew();
-    if (wolf->context == NULL || wolf->manager == NULL)
+    if (!wolf->context || !wolf->manager)
         return atls_fail(-ENOMEM, NULL, "no memory for wolfSSL");
     wolfSSL_CTX_SetIORecv(wolf->context, take);
     wolfSSL_CTX_SetIOSend(wolf->context, give);
@@ -227,55 +300,53 @@ static int start(struct peer *peer)
     /* Resumption would leave out the Certificate, and so the attestation. */
     if (!client && wolfSSL_CTX_no_ticket_TLSv13(wolf->context) != 0)
         return atls_fail(-EIO, NULL, "wolfSSL cannot leave out tickets");
-    int result = load_anchors(peer, wolf);
+    int result = credential_load(party, trust_anchors, &wolf->credential);
     if (result == 0)
-        result = set_groups(peer, wolf);
-    return result == 0 ? load_credential(peer, wolf) : result;
+        result = load_anchors(wolf);
+    if (result == 0)
+        result = set_groups(party, wolf);
+    return result == 0 ? load_credential(certificate, wolf) : result;
 }
 
-static void stop(struct peer *peer)
+static void stop(struct atls_party *party)
 {
-    struct wolf *wolf = peer->tls;
-    if (wolf == NULL)
+    struct wolf *wolf = party->tls;
+    if (!wolf)
         return;
     wolfSSL_CTX_free(wolf->context);
     wolfSSL_CertManagerFree(wolf->manager);
     wolfSSL_Cleanup();
+    credential_unload(&wolf->credential);
     free(wolf);
+    party->tls = NULL;
 }
 
-/* An authenticator brings its own X.509; where that may be missing, the handshake has it. */
-static bool asks_for_certificate(const struct connection *c)
+static int open_connection(struct atls_session *s, void **connectionp)
 {
-    const struct atls_options *o = &c->peer->options;
-    bool later =
-        o->profile->carrier == ATLS_IN_AUTHENTICATOR && o->relying_party_count > 0 && o->required;
-    return o->side == ATLS_CLIENT ||
-           (!later && (o->relying_party_count > 0 || c->peer->anchor_count > 0));
-}
-
-static int set_up(struct connection *c)
-{
-    const struct wolf *wolf = c->peer->tls;
-    bool client = c->peer->options.side == ATLS_CLIENT, ask = asks_for_certificate(c);
-    WOLFSSL *ssl = wolfSSL_new(wolf->context);
-    if (ssl == NULL)
-        return connection_fail(c, "internal", -1, "", "wolfSSL makes no connection");
-    c->tls = ssl;
-    c->peer_accepted = !ask;
-    wolfSSL_SetIOReadCtx(ssl, c);
-    wolfSSL_SetIOWriteCtx(ssl, c);
-    wolfSSL_SetEccSignCtx(ssl, c);
-    wolfSSL_SetCertCbCtx(ssl, c);
-    wolfSSL_KeepArrays(ssl); /* for the exporter */
-    wolfSSL_set_verify(
-        ssl, ask ? WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT : WOLFSSL_VERIFY_NONE,
-        judge);
-    if (client) {
-        int group = c->peer->options.hrr ? WOLFSSL_ECC_SECP521R1 : WOLFSSL_ECC_X25519;
-        if (wolfSSL_UseKeyShare(ssl, (word16)group) != WOLFSSL_SUCCESS)
-            return connection_fail(c, "internal", -1, "", "wolfSSL makes no key share");
-    }
+    struct wolf_connection *c = calloc(1, sizeof *c);
+    if (!c)
+        return atls_fail(-ENOMEM, NULL, "no memory for a connection");
+    *connectionp = c;
+    c->s = s;
+    c->party = session_party(s);
+    wire_init(&c->wire, s);
+    const struct wolf *wolf = c->party->tls;
+    bool client = c->party->side == ATLS_CLIENT, ask = client || session_asks(s);
+    c->ssl = wolfSSL_new(wolf->context);
+    if (!c->ssl)
+        return atls_fail(-ENOMEM, NULL, "wolfSSL makes no connection");
+    wolfSSL_SetIOReadCtx(c->ssl, c);
+    wolfSSL_SetIOWriteCtx(c->ssl, c);
+    wolfSSL_SetEccSignCtx(c->ssl, c);
+    wolfSSL_SetCertCbCtx(c->ssl, c);
+    wolfSSL_KeepArrays(c->ssl); /* for the exporter */
+    wolfSSL_set_verify(c->ssl,
+                       ask ? WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT
+                           : WOLFSSL_VERIFY_NONE,
+                       judge);
+    int group = c->party->hrr ? WOLFSSL_ECC_SECP521R1 : WOLFSSL_ECC_X25519;
+    if (client && wolfSSL_UseKeyShare(c->ssl, (word16)group) != WOLFSSL_SUCCESS)
+        return atls_fail(-EIO, NULL, "wolfSSL makes no key share");
     return 0;
 }
 
@@ -289,124 +360,203 @@ static int alert_sent(WOLFSSL *ssl)
                : -1;
 }
 
-static int failed_in_library(struct connection *c, int code)
+/* ERROR of wolfSSL, in words of the contract. */
+static enum atls_stack_answer failed(struct wolf_connection *c, int error)
 {
-    WOLFSSL *ssl = c->tls;
     WOLFSSL_ALERT_HISTORY history;
-    int error = wolfSSL_get_error(ssl, code);
-    if (c->failure.reason != NULL)
-        return -1;
-    if (wolfSSL_get_alert_history(ssl, &history) == WOLFSSL_SUCCESS &&
-        history.last_rx.level == alert_fatal)
-        return connection_ended(c, "peer-alert", history.last_rx.code);
+    if (session_has_failed(c->s))
+        return ATLS_STACK_FAILED;
+    if (wolfSSL_get_alert_history(c->ssl, &history) == WOLFSSL_SUCCESS &&
+        history.last_rx.level == alert_fatal) {
+        session_alert_received(c->s, (unsigned)history.last_rx.code);
+        return ATLS_STACK_FAILED;
+    }
     if (error == SOCKET_PEER_CLOSED_E || error == SOCKET_ERROR_E ||
-        error == WOLFSSL_ERROR_SYSCALL || error == WOLFSSL_ERROR_ZERO_RETURN)
-        return connection_ended(c, "peer-closed", -1);
+        error == WOLFSSL_ERROR_SYSCALL || error == WOLFSSL_ERROR_ZERO_RETURN) {
+        session_ended(c->s, "peer-closed", -1, "the peer closed the connection");
+        return ATLS_STACK_FAILED;
+    }
     bool proof = error == VERIFY_SIGN_ERROR || error == SIG_VERIFY_E || error == VERIFY_CERT_ERROR;
     bool bad = error == NO_PEER_CERT || error == ASN_CRIT_EXT_E || error == ASN_PARSE_E;
-    const char *reason = proof && c->peer_model != ATLS_MODEL_NONE ? "key-mismatch"
-                         : proof || bad                            ? "certificate-untrusted"
-                                                                   : "internal";
-    int sent = alert_sent(ssl);
-    connection_fail(c, reason, sent, "", text_of(error));
-    if (sent < 0)
-        c->failure.alert = -1;
-    return -1;
+    const char *reason = proof && session_peer_attests(c->s) ? "key-mismatch"
+                         : proof || bad                      ? "certificate-untrusted"
+                                                             : "internal";
+    session_fail(c->s, reason, alert_sent(c->ssl), "", text_of(error));
+    return ATLS_STACK_FAILED;
 }
 
-static int handshake(struct connection *c)
+/* All that wolfSSL was given has to be on its way before it gets more. */
+static enum atls_stack_answer flush(struct wolf_connection *c)
 {
-    if (set_up(c) != 0)
-        return -1;
-    WOLFSSL *ssl = c->tls;
-    int code = c->peer->options.side == ATLS_CLIENT ? wolfSSL_connect(ssl) : wolfSSL_accept(ssl);
-    return code == WOLFSSL_SUCCESS && c->failure.reason == NULL ? 0 : failed_in_library(c, code);
+    int result = wire_flush(&c->wire);
+    return result == 0         ? ATLS_STACK_DONE
+           : result == -EAGAIN ? ATLS_STACK_WRITE
+                               : failed(c, SOCKET_ERROR_E);
 }
 
-static int send_bytes(struct connection *c, struct atls_bytes bytes)
+/* CODE is what one of wolfSSL's functions returned. */
+static enum atls_stack_answer answer(struct wolf_connection *c, int code)
 {
-    while (bytes.size > 0) {
-        int part = bytes.size > 16384 ? 16384 : (int)bytes.size;
-        int size = wolfSSL_write(c->tls, bytes.data, part);
+    int error = wolfSSL_get_error(c->ssl, code);
+    if (session_has_failed(c->s))
+        return ATLS_STACK_FAILED;
+    if (error != WOLFSSL_ERROR_WANT_READ && error != WOLFSSL_ERROR_WANT_WRITE)
+        return failed(c, error);
+    enum atls_stack_answer left = flush(c);
+    return left == ATLS_STACK_DONE ? ATLS_STACK_READ : left;
+}
+
+static void use_socket(void *connection, int fd)
+{
+    connection_of(connection)->wire.fd = fd;
+}
+
+static enum atls_stack_answer handshake(void *connection)
+{
+    struct wolf_connection *c = connection_of(connection);
+    int code = c->party->side == ATLS_CLIENT ? wolfSSL_connect(c->ssl) : wolfSSL_accept(c->ssl);
+    if (code != WOLFSSL_SUCCESS || session_has_failed(c->s))
+        return answer(c, code);
+    return ATLS_STACK_DONE;
+}
+
+static enum atls_stack_answer send_bytes(void *connection, struct atls_bytes bytes, size_t *sentp)
+{
+    struct wolf_connection *c = connection_of(connection);
+    if (c->owed == 0) {
+        int size = wolfSSL_write(c->ssl, bytes.data, bytes.size > 16384 ? 16384 : (int)bytes.size);
         if (size <= 0)
-            return failed_in_library(c, size);
-        bytes = ATLS_BYTES(bytes.data + size, bytes.size - (size_t)size);
+            return answer(c, size);
+        c->owed = (size_t)size;
     }
-    return 0;
+    enum atls_stack_answer left = flush(c);
+    if (left != ATLS_STACK_DONE)
+        return left;
+    *sentp = c->owed;
+    c->owed = 0;
+    return ATLS_STACK_DONE;
 }
 
-static int receive(struct connection *c, uint8_t *buffer, size_t capacity, size_t *sizep)
+static enum atls_stack_answer receive(void *connection, uint8_t *buffer, size_t capacity,
+                                      size_t *sizep)
 {
-    int size = wolfSSL_read(c->tls, buffer, (int)capacity);
-    *sizep = 0;
+    struct wolf_connection *c = connection_of(connection);
+    int size = wolfSSL_read(c->ssl, buffer, (int)capacity);
+    *sizep = size > 0 ? (size_t)size : 0;
     if (size > 0)
-        *sizep = (size_t)size;
-    else if (wolfSSL_get_error(c->tls, size) != WOLFSSL_ERROR_ZERO_RETURN)
-        return failed_in_library(c, size);
-    return 0;
+        return ATLS_STACK_DONE;
+    return wolfSSL_get_error(c->ssl, size) == WOLFSSL_ERROR_ZERO_RETURN ? ATLS_STACK_CLOSED
+                                                                        : answer(c, size);
 }
 
-static int export_value(struct connection *c, const char *label, struct atls_bytes context,
+static enum atls_stack_answer say_bye(void *connection)
+{
+    struct wolf_connection *c = connection_of(connection);
+    if (!c->bye)
+        wolfSSL_shutdown(c->ssl);
+    c->bye = true;
+    return wire_flush(&c->wire) == -EAGAIN ? ATLS_STACK_WRITE : ATLS_STACK_DONE;
+}
+
+static int export_value(void *connection, const char *label, struct atls_bytes context,
                         uint8_t *valuep, size_t size)
 {
-    return wolfSSL_export_keying_material(c->tls, valuep, size, label, strlen(label), context.data,
-                                          context.size, context.size > 0) == WOLFSSL_SUCCESS
+    return wolfSSL_export_keying_material(connection_of(connection)->ssl, valuep, size, label,
+                                          strlen(label), context.data, context.size,
+                                          context.size > 0) == WOLFSSL_SUCCESS
                ? 0
                : atls_fail(-EIO, NULL, "wolfSSL exports no keying material");
 }
 
-/* wolfSSL has told, by an alert of its own choice, whatever its callbacks refused; which is what
- * is reported. Where it told nothing, nothing is. */
-static bool tell_alert(struct connection *c, int alert)
+static int hash(void *connection, enum atls_hash *hashp)
 {
-    int sent = c->tls != NULL ? alert_sent(c->tls) : -1;
-    if (sent >= 0)
-        c->failure.alert = sent;
-    return sent >= 0;
+    return atls_transcript_alg(&connection_of(connection)->wire.hellos.transcript, hashp);
 }
 
-static void close_connection(struct connection *c)
+/* wolfSSL has told, by an alert of its own choice, whatever its callbacks refused; which is what
+ * is reported. Where it told nothing, nothing is. */
+static enum atls_stack_answer tell_alert(void *connection, unsigned alert)
 {
-    if (c->tls == NULL)
+    struct wolf_connection *c = connection_of(connection);
+    if (wire_flush(&c->wire) == -EAGAIN)
+        return ATLS_STACK_WRITE;
+    *session_alert(c->s) = alert_sent(c->ssl);
+    return ATLS_STACK_DONE;
+}
+
+/* wolfSSL was told so before the hellos. */
+static void request_certificate(void *connection, bool ask)
+{
+}
+
+static size_t peers(void *connection, struct atls_bytes chain[ATLS_PEER_CHAIN_MAX])
+{
+    const struct wolf_connection *c = connection_of(connection);
+    memcpy(chain, c->peers, c->peer_count * sizeof *chain);
+    return c->peer_count;
+}
+
+static bool peer_key(void *connection, uint8_t spki[ATLS_SPKI_MAX], size_t *sizep)
+{
+    const struct wolf_connection *c = connection_of(connection);
+    memcpy(spki, c->peer_key, c->peer_key_size);
+    *sizep = c->peer_key_size;
+    return *sizep > 0;
+}
+
+static void close_connection(void *connection)
+{
+    struct wolf_connection *c = connection_of(connection);
+    if (!c)
         return;
-    if (c->failure.reason == NULL)
-        wolfSSL_shutdown(c->tls);
-    wolfSSL_free(c->tls);
-    c->tls = NULL;
+    c->wire.fd = -1; /* what was to be said has been said */
+    wolfSSL_free(c->ssl);
     wc_ecc_fp_free(); /* a cache of points, of each thread: 1.6 MB */
+    wire_clear(&c->wire);
+    free(c);
 }
 
 /* Why wolfSSL cannot do it, before any packet. */
 static const char *lacks(const struct atls_options *o)
 {
-    if (o->profile->carrier == ATLS_IN_PLACE_OF_CERTIFICATE)
+    const struct atls_carrier *carrier = atls_carrier_of(o->profile, ATLS_KIND_ATTESTATION);
+    if (carrier->replaces)
         return "profiles ta-*: a certificate of wolfSSL is X.509";
-    if (o->profile->carrier == ATLS_IN_ENTRY)
+    if (carrier->in_entries)
         return "profiles seat-*: wolfSSL has no extensions of an application";
-    if (o->side == ATLS_SERVER && o->key == NULL)
+    if (o->side == ATLS_SERVER && !o->key)
         return "a server without X.509 (--cert and --key)";
     return NULL;
 }
 
 static const char *const faults[] = {PEER_FAULTS, NULL};
 
-static const struct peer_stack stack = {
-    .program = "atls-wolfssl",
-    .version = describe_version,
-    .faults = faults,
-    .lacks = lacks,
+static const struct atls_stack stack = {
+    .name = "wolfSSL",
     .start = start,
     .stop = stop,
+    .open = open_connection,
+    .close = close_connection,
+    .use_socket = use_socket,
     .handshake = handshake,
     .send = send_bytes,
     .receive = receive,
-    .exporter = export_value,
-    .verify_chain = verify_chain,
     .alert = tell_alert,
-    .close = close_connection,
+    .bye = say_bye,
+    .exporter = export_value,
+    .hash = hash,
+    .request_certificate = request_certificate,
+    .verify_chain = verify_chain,
+    .peers = peers,
+    .peer_key = peer_key,
 };
 
 int main(int argc, char **argv)
 {
-    return peer_program(&stack, argc, argv);
+    static const struct peer_program program = {.name = "atls-wolfssl",
+                                                .stack = &stack,
+                                                .library = describe_version,
+                                                .faults = faults,
+                                                .lacks = lacks};
+    return peer_run(&program, argc, argv);
 }
