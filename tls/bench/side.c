@@ -10,7 +10,7 @@
 #include "rats/base/error.h"
 #include "tls/bench/local-verifier.h"
 #include "tls/engine/session-internal.h"
-#include "tls/gnutls/device-key.h"
+#include "tls/keys/device-key.h"
 #include "tls/gnutls/stack.h"
 
 #define DEVICE_TIMEOUT_MS 20000

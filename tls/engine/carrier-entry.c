@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Attestation beside X.509, in an extension of the first CertificateEntry: the hellos are kept for
- * the binder that both sides compute, the credential goes out and comes in through the entry shim,
- * and the chain is verified like any other.
+ * the binder that both sides compute, the credential goes out and comes in where the stack can put
+ * and see extensions, and the chain is verified like any other.
  */
 #include "tls/engine/carrier-entry.h"
 

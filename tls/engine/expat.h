@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * expat-04's part of a session: what follows an ordinary handshake, until both lines are through.
- * Its parts are expat.c (frames, who is done, lines), expat-attester.c (answers requests) and
- * expat-relying-party.c (makes requests and judges answers). A side may have either role, or both.
+ * Its parts are carrier-authenticator.c (frames, who is done, lines), expat-attester.c (answers
+ * requests) and expat-relying-party.c (makes requests and judges answers). A side may have either
+ * role, or both.
  */
 #ifndef ATLS_TLS_ENGINE_EXPAT_H
 #define ATLS_TLS_ENGINE_EXPAT_H

@@ -10,8 +10,8 @@
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "tls/engine/session-internal.h"
-#include "tls/gnutls/device-key.h"
-#include "tls/gnutls/software-key.h"
+#include "tls/keys/device-key.h"
+#include "tls/keys/software-key.h"
 
 #define PEM_MAX (1 << 20)
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of a session, shared by its parts: session.c (life and phases), session-failure.c
- * (whose fault, which alert), session-strict.c (what the library lets pass), session-hello.c
- * (negotiation), session-credential.c (Certificate, CertificateVerify, verdict), session-again.c
- * (client authentication after the handshake), session-report.c (events), and the carriers
- * (carrier.h), whose own state is theirs alone.
+ * (whose fault, which alert), session-hello.c (negotiation), session-credential.c (the own
+ * Certificate), session-judge.c (the peer's, and the verdict), session-again.c (client
+ * authentication after the handshake), session-report.c (events), and the carriers (carrier.h),
+ * whose own state is theirs alone.
  */
 #ifndef ATLS_TLS_ENGINE_SESSION_INTERNAL_H
 #define ATLS_TLS_ENGINE_SESSION_INTERNAL_H

@@ -48,7 +48,7 @@ static const int unread[] = {
 static int alert_of_library(const struct gnutls_connection *c, int code)
 {
     /* The Certificate that was asked for is missing: another message came in its place. An empty
-     * one has been refused before (session-strict.c). */
+     * one has been refused before (stack-strict.c). */
     if (code == GNUTLS_E_NO_CERTIFICATE_FOUND && c->party->side == ATLS_SERVER)
         return ATLS_ALERT_UNEXPECTED_MESSAGE;
     int level, alert = gnutls_error_to_alert(code, &level);

@@ -2,7 +2,8 @@
 /*
  * draft-fossati-seat-expat-04: the handshake is ordinary TLS 1.3 with X.509, and attestation
  * follows in exported authenticators (RFC 9261), in an extension of their first CertificateEntry.
- * Nothing is negotiated in the hellos. The exchange itself is in expat.c.
+ * Nothing is negotiated in the hellos. The exchange itself is in
+ * tls/engine/carrier-authenticator.c.
  */
 #include "tls/profiles/profile.h"
 

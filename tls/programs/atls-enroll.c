@@ -17,9 +17,9 @@
 #include "rats/base/error.h"
 #include "rats/cmw/cmw-x509.h"
 #include "roles/attester.h"
-#include "tls/gnutls/csr.h"
-#include "tls/gnutls/device-key.h"
-#include "tls/gnutls/software-key.h"
+#include "tls/keys/csr.h"
+#include "tls/keys/device-key.h"
+#include "tls/keys/software-key.h"
 
 #define DEVICE_TIMEOUT_MS 2000
 #define CONN 1 /* of events: an enrolment is one exchange */

@@ -11,7 +11,7 @@
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "tls/engine/carrier.h"
-#include "tls/gnutls/device-key.h"
+#include "tls/keys/device-key.h"
 
 #define RUST_CMW_ATTESTATION 0xFFFF /* cmw_attestation, as the Rust implementation has it */
 #define DRAFT_LITERAL 60 /* attestation_evidence, where tls-attestation puts a number to it */

@@ -13,7 +13,7 @@
 #include "rats/base/error.h"
 #include "rats/cmw/cmw-x509.h"
 #include "tls/engine/session-internal.h"
-#include "tls/gnutls/device-key.h"
+#include "tls/keys/device-key.h"
 #include "tls/programs/endpoint.h"
 #include "tls/programs/options.h"
 

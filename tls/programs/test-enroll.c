@@ -19,8 +19,8 @@
 #include "rats/cmw/cmw-x509.h"
 #include "roles/relying-party.h"
 #include "roles/test-party.h"
-#include "tls/gnutls/device-key.h"
-#include "tls/gnutls/software-key.h"
+#include "tls/keys/device-key.h"
+#include "tls/keys/software-key.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define VERIFIER_ID "verifier.example"

@@ -16,7 +16,7 @@
 #include <gnutls/crypto.h>
 
 #include "rats/base/error.h"
-#include "tls/gnutls/private-key.h"
+#include "tls/keys/private-key.h"
 
 #define MODULE "atls-nss-device.so"
 

@@ -3,69 +3,28 @@
  * The stack over wolfSSL. A certificate's key signs by the callback for ECDSA, wherever it is. PKIX
  * and the judgement of the peer are made in the callback for verification, which may wait.
  */
+#include "harness/peers/wolfssl/stack.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* How wolfSSL was built: ahead of all its headers. */
-#include <wolfssl/options.h>
-
-#include <wolfssl/ssl.h>
 
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/openssl/x509v3.h>
 #include <wolfssl/wolfcrypt/asn.h>
 #include <wolfssl/wolfcrypt/ecc.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
-#include <wolfssl/wolfcrypt/random.h>
 #include <wolfssl/wolfio.h>
 
-#include "harness/peers/linked/credential.h"
 #include "harness/peers/linked/peer.h"
-#include "harness/peers/linked/wire.h"
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "rats/cmw/cmw-x509.h"
 #include "tls/engine/carrier.h"
 
-enum { P256_SIZE = 32, P384_SIZE = 48 };
-
-struct wolf { /* of a party */
-    WOLFSSL_CTX *context;
-    WOLFSSL_CERT_MANAGER *manager; /* the same trust anchors, for authenticators */
-    struct credential credential;
-};
-
-struct wolf_connection {
-    struct atls_session *s;
-    const struct atls_party *party;
-    struct wire wire;
-    WOLFSSL *ssl;
-    unsigned answered; /* ClientHellos */
-    bool selected;     /* a server's answers are told */
-    bool bye;          /* close_notify is said */
-    size_t owed;       /* bytes that wolfSSL has taken, and the socket not yet */
-    struct atls_bytes peers[ATLS_PEER_CHAIN_MAX];
-    size_t peer_count;
-    uint8_t peer_key[ATLS_SPKI_MAX];
-    size_t peer_key_size;
-};
-
 static void describe_version(char *text, size_t size)
 {
     snprintf(text, size, "wolfSSL %s", wolfSSL_lib_version());
-}
-
-static const char *text_of(int code)
-{
-    static _Thread_local char text[WOLFSSL_MAX_ERROR_SZ];
-    wolfSSL_ERR_error_string((unsigned long)code, text);
-    return text;
-}
-
-static int fail_library(const char *what, int code)
-{
-    return atls_fail(-EIO, NULL, "wolfSSL, %s: %s (%d)", what, text_of(code), code);
 }
 
 static struct wolf_connection *connection_of(void *context)
@@ -74,7 +33,7 @@ static struct wolf_connection *connection_of(void *context)
 }
 
 /* The transport: what is refused here sends nothing more but the alert that is wolfSSL's own. */
-static int take(WOLFSSL *ssl, char *buffer, int capacity, void *context)
+int wolf_take(WOLFSSL *ssl, char *buffer, int capacity, void *context)
 {
     struct wolf_connection *c = connection_of(context);
     ssize_t size = wire_receive(&c->wire, buffer, (size_t)capacity);
@@ -94,7 +53,7 @@ static int answer_hello(struct wolf_connection *c)
     return session_client_hello(c->s);
 }
 
-static int give(WOLFSSL *ssl, char *buffer, int size, void *context)
+int wolf_give(WOLFSSL *ssl, char *buffer, int size, void *context)
 {
     struct wolf_connection *c = connection_of(context);
     if (answer_hello(c) != 0 || wire_send(&c->wire, ATLS_BYTES(buffer, (size_t)size)) != 0)
@@ -107,8 +66,8 @@ static int give(WOLFSSL *ssl, char *buffer, int size, void *context)
     return size;
 }
 
-static int sign(WOLFSSL *ssl, const unsigned char *in, unsigned in_size, unsigned char *out,
-                word32 *size, const unsigned char *key, unsigned key_size, void *context)
+int wolf_sign(WOLFSSL *ssl, const unsigned char *in, unsigned in_size, unsigned char *out,
+              word32 *size, const unsigned char *key, unsigned key_size, void *context)
 {
     struct wolf_connection *c = connection_of(context);
     const struct wolf *wolf = c->party->tls;
@@ -158,7 +117,7 @@ static int verify_chain(void *connection, const struct atls_bytes *chain, size_t
     if (code != WOLFSSL_SUCCESS)
         return refused(c,
                        is_unknown_issuer(code) ? ATLS_ALERT_UNKNOWN_CA : ATLS_ALERT_BAD_CERTIFICATE,
-                       text_of(code));
+                       wolf_text(code));
     WOLFSSL_X509 *leaf = wolfSSL_X509_load_certificate_buffer(chain[0].data, (int)chain[0].size,
                                                               WOLFSSL_FILETYPE_ASN1);
     if (!leaf)
@@ -195,7 +154,7 @@ static int judge(int verified, WOLFSSL_X509_STORE_CTX *store)
     if (result == 0 && !verified)
         result = refused(
             c, is_unknown_issuer(store->error) ? ATLS_ALERT_UNKNOWN_CA : ATLS_ALERT_BAD_CERTIFICATE,
-            text_of(store->error));
+            wolf_text(store->error));
     if (result != 0 || store->error_depth > 0)
         return result == 0;
     c->peer_count = 0;
@@ -210,115 +169,6 @@ static int judge(int verified, WOLFSSL_X509_STORE_CTX *store)
         result = session_judge(c->s);
     c->peer_count = 0; /* they were wolfSSL's */
     return result == 0;
-}
-
-static int load_anchors(struct wolf *wolf)
-{
-    for (size_t i = 0; i < wolf->credential.anchor_count; i++) {
-        struct atls_bytes der = wolf->credential.anchors[i];
-        int code = wolfSSL_CTX_load_verify_buffer(wolf->context, der.data, (long)der.size,
-                                                  WOLFSSL_FILETYPE_ASN1);
-        if (code == WOLFSSL_SUCCESS)
-            code = wolfSSL_CertManagerLoadCABuffer(wolf->manager, der.data, (long)der.size,
-                                                   WOLFSSL_FILETYPE_ASN1);
-        if (code != WOLFSSL_SUCCESS)
-            return fail_library("trust anchors", code);
-    }
-    return 0;
-}
-
-static int set_groups(const struct atls_party *party, struct wolf *wolf)
-{
-    static int all[] = {WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1};
-    /* As the project's own endpoint has it: what one side offers first, the other has not. */
-    static int of_client[] = {WOLFSSL_ECC_SECP521R1, WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1,
-                              WOLFSSL_ECC_SECP384R1};
-    static int of_server[] = {WOLFSSL_ECC_SECP384R1};
-    int code = !party->hrr                  ? wolfSSL_CTX_set_groups(wolf->context, all, 3)
-               : party->side == ATLS_CLIENT ? wolfSSL_CTX_set_groups(wolf->context, of_client, 4)
-                                            : wolfSSL_CTX_set_groups(wolf->context, of_server, 1);
-    return code == WOLFSSL_SUCCESS ? 0 : fail_library("groups", code);
-}
-
-/*
- * A key that signs nothing, of the size of the certificate's: the callback signs. wolfSSL 5.7.2
- * takes the length of a signature from it, and ends with "need the private key" without one.
- */
-static int load_stand_in(struct wolf *wolf)
-{
-    unsigned char der[256]; /* of P-384: 167 bytes, RFC 5915 section 3 */
-    int size = wolf->credential.leaf.curve == ATLS_P384 ? P384_SIZE : P256_SIZE;
-    WC_RNG random;
-    ecc_key key;
-    int code = wc_InitRng(&random);
-    if (code != 0)
-        return fail_library("random numbers", code);
-    code = wc_ecc_init(&key);
-    if (code == 0)
-        code = wc_ecc_make_key(&random, size, &key);
-    if (code == 0)
-        code = wc_EccKeyToDer(&key, der, sizeof der);
-    wc_ecc_free(&key);
-    wc_FreeRng(&random);
-    if (code <= 0)
-        return fail_library("stand-in for the key", code);
-    code = wolfSSL_CTX_use_PrivateKey_buffer(wolf->context, der, code, WOLFSSL_FILETYPE_ASN1);
-    return code == WOLFSSL_SUCCESS ? 0 : fail_library("stand-in for the key", code);
-}
-
-static int load_credential(const char *certificate, struct wolf *wolf)
-{
-    if (wolf->credential.chain_size == 0)
-        return 0;
-    if (wolf->credential.other_kind)
-        return atls_fail(ATLS_E_UNSUPPORTED, NULL,
-                         "this adapter takes certificates for keys of P-256 and P-384");
-    int code = wolfSSL_CTX_use_certificate_chain_file(wolf->context, certificate);
-    if (code != WOLFSSL_SUCCESS)
-        return fail_library("certificate", code);
-    wolfSSL_CTX_SetEccSignCb(wolf->context, sign);
-    return load_stand_in(wolf);
-}
-
-static int start(struct atls_party *party, const char *certificate, const char *trust_anchors)
-{
-    struct wolf *wolf = calloc(1, sizeof *wolf);
-    bool client = party->side == ATLS_CLIENT;
-    if (!wolf)
-        return atls_fail(-ENOMEM, NULL, "no memory for wolfSSL");
-    party->tls = wolf;
-    if (wolfSSL_Init() != WOLFSSL_SUCCESS)
-        return atls_fail(-EIO, NULL, "wolfSSL does not start");
-    wolf->context =
-        wolfSSL_CTX_new(client ? wolfTLSv1_3_client_method() : wolfTLSv1_3_server_method());
-    wolf->manager = wolfSSL_CertManagerNew();
-    if (!wolf->context || !wolf->manager)
-        return atls_fail(-ENOMEM, NULL, "no memory for wolfSSL");
-    wolfSSL_CTX_SetIORecv(wolf->context, take);
-    wolfSSL_CTX_SetIOSend(wolf->context, give);
-    (void)wolfSSL_CTX_set_session_cache_mode(wolf->context, WOLFSSL_SESS_CACHE_OFF);
-    /* Resumption would leave out the Certificate, and so the attestation. */
-    if (!client && wolfSSL_CTX_no_ticket_TLSv13(wolf->context) != 0)
-        return atls_fail(-EIO, NULL, "wolfSSL cannot leave out tickets");
-    int result = credential_load(party, trust_anchors, &wolf->credential);
-    if (result == 0)
-        result = load_anchors(wolf);
-    if (result == 0)
-        result = set_groups(party, wolf);
-    return result == 0 ? load_credential(certificate, wolf) : result;
-}
-
-static void stop(struct atls_party *party)
-{
-    struct wolf *wolf = party->tls;
-    if (!wolf)
-        return;
-    wolfSSL_CTX_free(wolf->context);
-    wolfSSL_CertManagerFree(wolf->manager);
-    wolfSSL_Cleanup();
-    credential_unload(&wolf->credential);
-    free(wolf);
-    party->tls = NULL;
 }
 
 static int open_connection(struct atls_session *s, void **connectionp)
@@ -381,7 +231,7 @@ static enum atls_stack_answer failed(struct wolf_connection *c, int error)
     const char *reason = proof && session_peer_attests(c->s) ? "key-mismatch"
                          : proof || bad                      ? "certificate-untrusted"
                                                              : "internal";
-    session_fail(c->s, reason, alert_sent(c->ssl), "", text_of(error));
+    session_fail(c->s, reason, alert_sent(c->ssl), "", wolf_text(error));
     return ATLS_STACK_FAILED;
 }
 
@@ -533,8 +383,8 @@ static const char *const faults[] = {PEER_FAULTS, NULL};
 
 static const struct atls_stack stack = {
     .name = "wolfSSL",
-    .start = start,
-    .stop = stop,
+    .start = wolf_start,
+    .stop = wolf_stop,
     .open = open_connection,
     .close = close_connection,
     .use_socket = use_socket,

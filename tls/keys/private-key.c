@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An EC key is put together here, from its number and from its SubjectPublicKeyInfo, which GnuTLS
  * writes right; all other keys are left to GnuTLS. */
-#include "tls/gnutls/private-key.h"
+#include "tls/keys/private-key.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GnuTLS makes the key; whoever runs the program owns the file. */
-#include "tls/gnutls/software-key.h"
+#include "tls/keys/software-key.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <gnutls/x509.h>
 
 #include "rats/base/error.h"
-#include "tls/gnutls/private-key.h"
+#include "tls/keys/private-key.h"
 
 static int fails(int code, const char *what)
 {

@@ -4,8 +4,8 @@
  * (atls-enroll), so that there is a certificate for it, and it is named by its handle:
  * "device:HANDLE".
  */
-#ifndef ATLS_TLS_GNUTLS_DEVICE_KEY_H
-#define ATLS_TLS_GNUTLS_DEVICE_KEY_H
+#ifndef ATLS_TLS_KEYS_DEVICE_KEY_H
+#define ATLS_TLS_KEYS_DEVICE_KEY_H
 
 #include <gnutls/abstract.h>
 

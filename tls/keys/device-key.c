@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The external private key: a digest goes to the device, Ecdsa-Sig-Value comes back. */
-#include "tls/gnutls/device-key.h"
+#include "tls/keys/device-key.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  * zero octets of an EC private value, or puts one before it; RFC 5915 section 3 fixes the length,
  * and strict readers refuse any other.
  */
-#ifndef ATLS_TLS_GNUTLS_PRIVATE_KEY_H
-#define ATLS_TLS_GNUTLS_PRIVATE_KEY_H
+#ifndef ATLS_TLS_KEYS_PRIVATE_KEY_H
+#define ATLS_TLS_KEYS_PRIVATE_KEY_H
 
 #include <gnutls/abstract.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The request is GnuTLS's; the signature is the key's, wherever that is. */
-#include "tls/gnutls/csr.h"
+#include "tls/keys/csr.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

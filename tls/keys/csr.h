@@ -4,8 +4,8 @@
  * request (PKCS#10, RFC 2986) that the key signs, with the names wanted and, as a requested
  * extension, a CMW.
  */
-#ifndef ATLS_TLS_GNUTLS_CSR_H
-#define ATLS_TLS_GNUTLS_CSR_H
+#ifndef ATLS_TLS_KEYS_CSR_H
+#define ATLS_TLS_KEYS_CSR_H
 
 #include <gnutls/abstract.h>
 

@@ -15,7 +15,7 @@
 
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
-#include "tls/gnutls/private-key.h"
+#include "tls/keys/private-key.h"
 
 static const struct algorithm {
     const char *name;

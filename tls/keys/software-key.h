@@ -3,8 +3,8 @@
  * An identity key that is no device's: for TLS libraries that cannot have a signature made
  * elsewhere. A device attests its platform beside such a key, never the key itself.
  */
-#ifndef ATLS_TLS_GNUTLS_SOFTWARE_KEY_H
-#define ATLS_TLS_GNUTLS_SOFTWARE_KEY_H
+#ifndef ATLS_TLS_KEYS_SOFTWARE_KEY_H
+#define ATLS_TLS_KEYS_SOFTWARE_KEY_H
 
 #include <gnutls/abstract.h>
 
