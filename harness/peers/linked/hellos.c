@@ -22,7 +22,7 @@ static const uint8_t retry_random[32] = {
 static int append(struct hello_stream *stream, const uint8_t *data, size_t size)
 {
     if (stream->size + size > HELLO_MAX)
-        return atls_fail(ATLS_E_LIMIT, NULL, "a hello of at most %u bytes was expected", HELLO_MAX);
+        return atls_fail(ATLS_E_LIMIT, NULL, "expected a hello of at most %u bytes", HELLO_MAX);
     if (stream->size + size > stream->capacity) {
         size_t capacity = stream->size + size + 1024;
         uint8_t *bigger = realloc(stream->data, capacity);
@@ -49,8 +49,7 @@ static int take_messages(struct wire_hellos *hellos, struct hello_stream *stream
         size_t size =
             (size_t)stream->data[1] << 16 | (size_t)stream->data[2] << 8 | stream->data[3];
         if (size > HELLO_MAX - HEADER)
-            return atls_fail(ATLS_E_LIMIT, NULL, "a hello of at most %u bytes was expected",
-                             HELLO_MAX);
+            return atls_fail(ATLS_E_LIMIT, NULL, "expected a hello of at most %u bytes", HELLO_MAX);
         if (stream->size < HEADER + size)
             return 0;
         unsigned type = stream->data[0];
@@ -116,7 +115,7 @@ int hellos_random(const struct wire_hellos *hellos, struct atls_bytes *randomp)
     const struct atls_transcript *t = &hellos->transcript;
     size_t which = t->retried && t->count > 2 ? 2 : 0;
     if (t->count <= which)
-        return atls_fail(ATLS_E_MISSING, NULL, "a ClientHello was expected, none was seen");
+        return atls_fail(ATLS_E_MISSING, NULL, "expected a ClientHello, none was seen");
     size_t from = which == 0 ? 0 : t->end[which - 1];
     struct atls_cursor cursor =
         atls_cursor_of(ATLS_BYTES(t->bytes + from + HEADER, t->end[which] - from - HEADER),

@@ -17,7 +17,7 @@ int nss_verify_chain(void *connection, const struct atls_bytes *chain, size_t co
     struct nss_connection *c = connection;
     const struct nss *nss = c->party->tls;
     bool of_server = c->party->side == ATLS_CLIENT;
-    const char *detail = "a chain of at most 8 certificates was expected";
+    const char *detail = "expected a chain of at most 8 certificates";
     int alert = ATLS_ALERT_BAD_CERTIFICATE;
     CERTCertificate *certificates[ATLS_CHAIN_MAX] = {NULL};
     /* Without a word on revocation libpkix refuses trust anchors as invalid arguments. */

@@ -40,7 +40,7 @@ static SECStatus server_hello(PRFileDesc *fd, PRUint16 epoch, SSLContentType typ
     struct atls_bytes parts[] = {{header, sizeof header}, {data, size}};
     SSL_RecordLayerWriteCallback(fd, NULL, NULL);
     if (epoch != 0 || size > RECORD_MAX) {
-        session_fail(c->s, "internal", -1, "", "a ServerHello was expected of NSS");
+        session_fail(c->s, "internal", -1, "", "expected a ServerHello of NSS");
         return SECFailure;
     }
     for (size_t i = 0; i < 2; i++)

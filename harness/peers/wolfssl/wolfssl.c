@@ -111,7 +111,7 @@ static int verify_chain(void *connection, const struct atls_bytes *chain, size_t
     }
     if (count == 0)
         return refused(c, ATLS_ALERT_BAD_CERTIFICATE,
-                       "a certificate issued by a trust anchor was expected");
+                       "expected a certificate issued by a trust anchor");
     int code = wolfSSL_CertManagerVerifyBuffer(wolf->manager, chain[0].data, (long)chain[0].size,
                                                WOLFSSL_FILETYPE_ASN1);
     if (code != WOLFSSL_SUCCESS)
@@ -122,7 +122,7 @@ static int verify_chain(void *connection, const struct atls_bytes *chain, size_t
                                                               WOLFSSL_FILETYPE_ASN1);
     if (!leaf)
         return refused(c, ATLS_ALERT_BAD_CERTIFICATE,
-                       "a certificate issued by a trust anchor was expected");
+                       "expected a certificate issued by a trust anchor");
     unsigned usage = wolfSSL_X509_get_extended_key_usage(leaf);
     bool purpose =
         usage == 0 || (usage & (XKU_ANYEKU | (of_server ? XKU_SSL_SERVER : XKU_SSL_CLIENT)));
@@ -132,8 +132,8 @@ static int verify_chain(void *connection, const struct atls_bytes *chain, size_t
     if (purpose && named)
         return 0;
     return refused(c, ATLS_ALERT_BAD_CERTIFICATE,
-                   purpose ? "a certificate for the server's name was expected"
-                           : "a certificate for this side of TLS was expected");
+                   purpose ? "expected a certificate for the server's name"
+                           : "expected a certificate for this side of TLS");
 }
 
 /* The key of the peer's leaf, which is wolfSSL's only as long as it asks for the judgement. */
