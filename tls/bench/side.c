@@ -10,8 +10,8 @@
 #include "rats/base/error.h"
 #include "tls/bench/local-verifier.h"
 #include "tls/engine/session-internal.h"
-#include "tls/keys/device-key.h"
 #include "tls/gnutls/stack.h"
+#include "tls/keys/device-key.h"
 
 #define DEVICE_TIMEOUT_MS 20000
 #define WAIT_MS 20000
