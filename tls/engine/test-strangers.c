@@ -472,7 +472,7 @@ static int alter(gnutls_session_t tls, unsigned type, unsigned when, unsigned in
             other.size = (unsigned)altered.row->cut;
         }
     }
-    int result = session_hello_hook(tls, type, when, incoming, &other);
+    int result = atls_gnutls_hook(tls, type, when, incoming, &other);
     test_vector_free(bytes);
     return result;
 }
