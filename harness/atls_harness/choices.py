@@ -14,6 +14,7 @@ from _pytest.mark.expression import Expression, ParseError
 
 from . import pairs
 from .baseline import load_baseline
+from .deployment import description, learning
 from .errors import InfrastructureError, UsageError
 from .expected import ExpectedFailure, load_expected
 from .matrix import Required, load_required
@@ -41,6 +42,7 @@ class Choices:
     expected: tuple[ExpectedFailure, ...]
     before: dict[str, Any] | None
     chooser: Chooser
+    deployment: description.Deployment | None = None  # that --verifier names by its URL
 
     @property
     def plays_atls(self) -> bool:
@@ -71,8 +73,12 @@ def _peers(folders: tuple[Path, ...]) -> dict[str, Peer]:
 def settle(option: argparse.Namespace) -> Choices:
     """Looks at all options. HarnessError (UsageError where a person mistyped)."""
     folders = tuple(pairs.folders(option.peers))
-    peers = _peers(folders)
+    peers = dict(_peers(folders))
     roles = {role: getattr(option, role) or DEFAULT_PEER for role in ROLES}
+    deployment = _deployment(option)
+    if deployment is not None:
+        peers[deployment.name] = learning.placeholder(deployment)
+        roles["verifier"] = deployment.name
     for role, name in roles.items():
         if name not in peers:
             raise UsageError(f"--{role}: no peer {name!r}{meant(name, peers)}")
@@ -88,7 +94,7 @@ def settle(option: argparse.Namespace) -> Choices:
     looked_at = {
         peer.path: peer
         for name, peer in peers.items()
-        if name in used or (not matrix and _is_there(peer, build))
+        if peer.path != learning.PLACE and (name in used or (not matrix and _is_there(peer, build)))
     }
     return Choices(
         folders,
@@ -109,7 +115,17 @@ def settle(option: argparse.Namespace) -> Choices:
             meant_by(option.clause, option.section),
             build,
         ),
+        deployment,
     )
+
+
+def _deployment(option: argparse.Namespace) -> description.Deployment | None:
+    """What --verifier names, where that is no peer."""
+    if option.verifier and description.is_deployment(option.verifier):
+        return description.read(option.verifier, option.verifier_ca, option.verifier_auth)
+    if option.verifier_ca or option.verifier_auth:
+        raise UsageError("--verifier-ca and --verifier-auth are for a --verifier with a URL")
+    return None
 
 
 def _used(roles: Mapping[str, str], matrix: Sequence[pairs.Pair]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping
 
+from .deployment.learning import PARTS
 from .enrol import Enrolment
 from .run import Run
 from .scenario import SIDES, Case, other
@@ -70,7 +71,10 @@ def device_flags(case: Case, run: Run, name: str) -> dict[str, Any]:
     """A device's flags, but for where it listens."""
     block = dict(case.story.get("second-device" if name == "second-device" else "device", {}))
     offset = SEED_OFFSETS[name] + 4 * int(block.pop("seed-offset", 0))
-    return {"seed": run.seed * SEEDS_PER_RUN + offset, **block}
+    flags: dict[str, Any] = {"seed": run.seed * SEEDS_PER_RUN + offset, **block}
+    if run.product:  # on a verifier that keeps what it has, each case has devices of its own
+        flags["product"] = f"{run.product}/{case.id}"
+    return flags
 
 
 def endorsement_flags(case: Case, run: Run, verifier: str) -> list[list[str]]:
@@ -87,7 +91,12 @@ def endorsement_flags(case: Case, run: Run, verifier: str) -> list[list[str]]:
             kept["components"] = block["endorse-components"]
         if "dialect" in block:
             kept["dialect"] = block["dialect"]
-        made.append(plain(kept))
+        if not run.product:
+            made.append(plain(kept))
+            continue
+        kept.setdefault("dialect", run.peer("verifier").capabilities["verifier"]["dialect"])
+        for part in PARTS:
+            made.append(plain({**kept, "part": part}))
     return made
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import json
 import os
 import signal
 import time
@@ -19,6 +20,7 @@ from _pytest.terminal import TerminalReporter
 
 from . import ambiguities, baseline, expected, extent, family, matrix, outcome, results, table
 from .collecting import find, is_case
+from .deployment import learning
 from .errors import Ended, HarnessError
 from .markdown import line
 from .paths import shown
@@ -72,6 +74,7 @@ class Gatherer:
         self.ended = ""  # what ended the run before its time
         self.probes: dict[str, str] = {}  # of the peer contract: outcome by name
         self.problem = ""  # why the results could not be written
+        self.left = ""  # what stays at a deployment
         self.run = run
         self.before = before
         self.required = required
@@ -249,6 +252,11 @@ class Gatherer:
             self.held,
             self._extent(),
         )
+        left = learning.provisioned(self.run.work)
+        if left:
+            path = self.run.results / "provisioned.json"
+            path.write_text(json.dumps(left, indent=1) + "\n", encoding="utf-8")
+            self.left = learning.summary(left, path)
         self.comparison = result.get("baseline")
         results.write(result, self.run.results)
 
@@ -281,6 +289,8 @@ class Gatherer:
             terminalreporter.write(table.footer(self.records, where, part, self._probed()))
             for glob in expected.unused(self.run.expected, self.records):
                 terminalreporter.write(f"expected failure of no case of this run: {glob}\n")
+        if self.left:
+            terminalreporter.write(self.left)
         if self.problem:
             terminalreporter.write(f"{self.problem}\n", red=True, bold=True)
         if self.lost:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from . import bundle, devices, timeline, verifiers
+from .deployment import served
 from .document import first_problem
 from .errors import ContractError, HarnessError, Unsupported
 from .events import Event, select
@@ -124,7 +125,7 @@ def _keep(made: Record, case: Case, run: Run, folder: Path) -> None:
 
 def declared_lack(case: Case, run: Run) -> str:
     """What a peer does not declare, or a program that is not there, or ""."""
-    unable = verifiers.lacks(case, run) or _helpers_lack(run)
+    unable = verifiers.lacks(case, run) or served.lacks(case, run) or _helpers_lack(run)
     if unable:
         return unable
     for side in SIDES:
@@ -159,11 +160,12 @@ def other_alerts(case: Case, run: Run) -> list[str]:
 
 def _as_this_run(case: Case, run: Run) -> Case:
     """CASE with what this device and this verifier can be held to."""
-    return verifiers.as_told(devices.as_endorsed(case, run), run)
+    return verifiers.as_told(served.as_counted(devices.as_endorsed(case, run), run), run)
 
 
 def attempt_once(case: Case, run: Run, folder: Path) -> Attempt:
     """Plays a case once."""
+    case = served.as_served(case, run)
     began = time.monotonic()
     seen: Observation | None = None
     try:

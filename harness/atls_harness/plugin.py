@@ -21,6 +21,7 @@ import pytest
 from . import choices, family, outcome, patience, table, usage
 from .capture import Loopback
 from .choices import DEFAULT_PEER
+from .deployment import learning
 from .collecting import apart
 from .errors import HarnessError, InputError
 from .expected import check_expected, of_peers
@@ -85,7 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker:
         work, folder = Path(worker["work"]), Path(worker["results"])
     elif playing:
-        if "ATLS_COMMAND" in os.environ and not made.folders:
+        if "ATLS_COMMAND" in os.environ and not made.folders and not made.deployment:
             isolate()  # a peer of somebody's own may need the machine's network
         try:
             work = make_work()
@@ -102,7 +103,9 @@ def pytest_configure(config: pytest.Config) -> None:
             print(f"no packets are kept: {lack}", file=sys.stderr)
     fixed = ("device", "verifier") if made.pairs else usage.ROLES
     repeated = [
-        f" --{role} {made.roles[role]}" for role in fixed if made.roles[role] != DEFAULT_PEER
+        f" --{role} {_as_given(option, made, role)}"
+        for role in fixed
+        if made.roles[role] != DEFAULT_PEER
     ]
     repeated += [f" --peers {shlex.quote(str(path))}" for path in made.folders]
     if option.expected_failures:
@@ -110,6 +113,21 @@ def pytest_configure(config: pytest.Config) -> None:
         repeated.append(f" --expected-failures {shlex.quote(str(path))}")
     if option.build:
         repeated.append(f" --build {shlex.quote(str(made.build))}")
+    for name in ("verifier_ca", "verifier_auth"):
+        if getattr(option, name):
+            path = getattr(option, name).resolve()
+            repeated.append(f" --{name.replace('_', '-')} {shlex.quote(str(path))}")
+    peers, product = dict(made.peers), ""
+    if made.deployment and (playing or worker):
+        try:
+            if playing:
+                device = peers[made.roles["device"]]
+                argv = [device.command(one, made.build) for one in usage.DEVICE_PROGRAMS]
+                learning.learn(made.deployment, learning.Programs(*argv), work)
+            peer, product = learning.learnt_peer(work)
+        except (HarnessError, KeyError) as problem:
+            pytest.exit(f"--verifier {made.deployment.verification}: {problem}", 1)
+        peers[peer.name] = peer
     config.stash[CHOOSER] = made.chooser
     config.stash[WORDS] = Vocabulary(made.peers.values())
     config.stash[RUN] = Run(
@@ -120,10 +138,11 @@ def pytest_configure(config: pytest.Config) -> None:
         option.keep or option.packets,
         option.repeat,
         made.roles,
-        made.peers,
+        peers,
         "".join(repeated),
         made.expected,
         made.pairs,
+        product,
     )
     if playing and option.numprocesses and option.maxworkerrestart is None:
         option.maxworkerrestart = WORKERS_LOST_MAX + 4 * option.numprocesses
@@ -138,6 +157,14 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.register(Progress(config, selected.items), "atls-progress")
     if worker:
         (work / f"{WORKER}{os.getpid()}").touch()
+
+
+def _as_given(option: Any, made: choices.Choices, role: str) -> str:
+    """A role's option, for the command that repeats a case."""
+    if role != "verifier" or made.deployment is None:
+        return made.roles[role]
+    text = str(option.verifier)
+    return shlex.quote(text if "://" in text else str(Path(text).resolve()))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -22,6 +22,7 @@ from .paths import ROOT
 USAGE = 2
 WIDTH = 88
 ROLES = ("client", "server", "device", "verifier")
+DEVICE_PROGRAMS = ("device", "provision", "enroll")  # of the device's peer
 SEED = 1
 FUZZ_SECONDS = 10
 SIMULATED = "The root of trust is simulated: nothing here says anything about real hardware."
@@ -185,7 +186,28 @@ RUN = (
         _option(
             f"--{role}", default=None, metavar="PEER", help=f"the peer that is the {role} (atls)"
         )
-        for role in ROLES
+        for role in ROLES[:-1]
+    ),
+    _option(
+        "--verifier",
+        default=None,
+        metavar="PEER|URL|FILE.yaml",
+        help="the peer that is the verifier (atls), or one that is running somewhere: its URL, or "
+        "a file that says more (harness/README.md)",
+    ),
+    _option(
+        "--verifier-ca",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="who certifies that URL (PEM; default: the CAs of this machine)",
+    ),
+    _option(
+        "--verifier-auth",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="bearer token for that URL: the first line of FILE",
     ),
     _option(
         "--peers",
