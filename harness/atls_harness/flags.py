@@ -94,7 +94,7 @@ def endorsement_flags(case: Case, run: Run, verifier: str) -> list[list[str]]:
         if not run.product:
             made.append(plain(kept))
             continue
-        kept.setdefault("dialect", run.peer("verifier").capabilities["verifier"]["dialect"])
+        kept.setdefault("dialect", run.peer("verifier").capabilities["verifier"]["dialects"][0])
         for part in PARTS:
             made.append(plain({**kept, "part": part}))
     return made

@@ -61,7 +61,7 @@ def check_url(url: str, where: str) -> str:
     """URL, or UsageError."""
     try:
         parts = urllib.parse.urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         good = None
     if not good or parts.query or parts.fragment:
@@ -114,6 +114,11 @@ def _of_file(path: Path) -> Deployment:
 
     verification = check_url(given["verification"], f"{path}: verification")
     oauth2 = dict(given.get("oauth2", {}))
+    for block, pair in ((given, ("certificate", "key")), (oauth2, ("username", "password"))):
+        if len(block.keys() & set(pair)) == 1:
+            raise UsageError(f"{path}: {' and '.join(pair)} go together")
+    if oauth2:
+        check_url(oauth2["token-url"], f"{path}: oauth2: token-url")
     for name in ("client-secret", "password"):
         if name in oauth2:
             oauth2[name] = file_of(name, oauth2)

@@ -70,7 +70,7 @@ def learnt_peer(work: Path) -> tuple[Peer, str]:
 
 
 def learn(deployment: Deployment, programs: Programs, work: Path) -> None:
-    """Asks and tries; writes what was learnt. InfrastructureError where it cannot be played with."""
+    """Asks and tries; writes what was learnt. InfrastructureError where it is of no use."""
     folder = work / "deployment"
     folder.mkdir()
     asker = Asker(deployment, work)
@@ -78,7 +78,7 @@ def learn(deployment: Deployment, programs: Programs, work: Path) -> None:
     known["product"] = f"atls-{secrets.token_hex(8)}"
     known["reasons"] = list(contract().names("reasons"))
     trial = Trial(deployment, programs, work, folder, known)
-    known["dialect"] = trial.dialect()
+    known["dialects"] = trial.dialects()
     appraised = {one: trial.appraised(one, (), ()) for one in FORMATS}
     formats = [one for one, said in appraised.items() if said.get("status") == "affirming"]
     if not formats:
@@ -93,7 +93,7 @@ def learn(deployment: Deployment, programs: Programs, work: Path) -> None:
         "evidence-formats": [one for one in contract().evidence_formats if one in formats],
         "reasons": bool(first.get("x_says_why")),
         "counts": False,
-        "dialect": known["dialect"],
+        "dialects": known["dialects"],
         "issuer": known["issuer"],
         "nonce-dialect": known["nonce-dialect"],
         "psa-profiles": [one for one in PSA_PROFILES if trial.affirms(("--psa-profile", one))],
@@ -190,20 +190,22 @@ class Trial:
         argv += ["--events", str(self._folder / f"{name}.events.jsonl")]
         return Process(name, "verifier", argv, self._folder, True)
 
-    def dialect(self) -> str:
-        """The dialect of CoRIM that it takes."""
-        said = []
+    def dialects(self) -> list[str]:
+        """The dialects of CoRIM that it takes."""
+        said, taken = [], []
         for dialect in DIALECTS:
             product = f"{self._known['product']}/dialect-{dialect}"
             gateway = self._gateway(f"dialect-{dialect}", self._corims(product, dialect, ()))
             try:
                 gateway.ready()
-                return dialect
+                taken.append(dialect)
             except (ContractError, Unsupported):
                 said.append(f"{dialect}: {gateway.last_words()}")
             finally:
                 gateway.stop()
-        raise InfrastructureError(f"no dialect of CoRIM is taken: {'; '.join(said)}")
+        if not taken:
+            raise InfrastructureError(f"no dialect of CoRIM is taken: {'; '.join(said)}")
+        return taken
 
     def affirms(self, device: Sequence[str], endorsed: Sequence[str] | None = None) -> bool:
         """Does it affirm a PSA token (or, of one that takes none, a CAB) of such a device?"""
@@ -220,7 +222,7 @@ class Trial:
         self._count += 1
         name = f"trial-{self._count}"
         product = f"{self._known['product']}/{name}"
-        gateway = self._gateway(name, self._corims(product, self._known["dialect"], endorsed))
+        gateway = self._gateway(name, self._corims(product, self._known["dialects"][0], endorsed))
         socket = self._folder / f"{name}.sock"
         argv = [*self._programs.device, "--listen", f"unix:{socket}", "--seed", "1"]
         argv += ["--product", product, *device, "--events"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 from typing import Any, Iterator, Mapping
 
 from ..run import Run
@@ -15,6 +16,7 @@ from ..scenario import SIDES, Case
 
 # What only whoever runs a verifier can set.
 SET_BY_OTHERS = ("audience", "result-lifetime", "session-lifetime")
+IDENTITY = "verifier.example"  # of verifiers that are started here, and so in stories
 COUNTS = ("reference_values", "trust_anchors")
 
 
@@ -46,14 +48,22 @@ def unset(case: Case, declared: Mapping[str, Any]) -> str:
     block = case.story.get("verifier", {})
     for name in SET_BY_OTHERS:
         if name in block:
-            return f"is not ours to give a {name}"
-    fixed = {"ear-dialect": "veraison", "store": "memory", "identity": declared.get("issuer")}
-    for name in ("nonce-dialect", "dialect"):
-        fixed[name] = declared.get(name)
+            return f"is not ours to set {name}"
+    issuer = declared.get("issuer")
+    if issuer not in (None, "", IDENTITY) and IDENTITY.encode().hex() in json.dumps(case.story):
+        return f"has identity {issuer}, the case wants {IDENTITY} in bytes"
+    if block.get("store", "memory") != "memory":
+        return "has a store of its own"
+    fixed = {
+        "ear-dialect": ["veraison"],
+        "identity": [issuer, IDENTITY] if issuer else [],
+        "nonce-dialect": [declared["nonce-dialect"]] if "nonce-dialect" in declared else [],
+        "dialect": declared.get("dialects", []),
+    }
     for name, own in fixed.items():
-        if own and block.get(name, own) != own:
-            what = "endorsements in dialect" if name == "dialect" else name
-            return f"has {what} {own}, the case wants {block[name]}"
+        if own and block.get(name, own[0]) not in own:
+            what = "takes endorsements in" if name == "dialect" else f"has {name}"
+            return f"{what} {own[0]}, the case wants {block[name]}"
     return ""
 
 
@@ -66,12 +76,22 @@ def lacks(case: Case, run: Run) -> str:
 
 
 def as_served(case: Case, run: Run) -> Case:
-    """CASE with the identity that a deployment has, and which parties must be told."""
+    """CASE with the identity that a deployment has, which parties are told, where the story names
+    the one that verifiers have here."""
     issuer = run.peer("verifier").capabilities.get("verifier", {}).get("issuer", "")
     if not run.product or not issuer:
         return case
-    story = {**case.story, "verifier": {"identity": issuer, **case.story.get("verifier", {})}}
+    story = _renamed(case.story, issuer)
+    story["verifier"] = {"identity": issuer, **story.get("verifier", {})}
     return dataclasses.replace(case, story=story)
+
+
+def _renamed(block: Any, issuer: str) -> Any:
+    if isinstance(block, dict):
+        return {key: _renamed(value, issuer) for key, value in block.items()}
+    if isinstance(block, list):
+        return [_renamed(value, issuer) for value in block]
+    return issuer if block == IDENTITY else block
 
 
 def as_counted(case: Case, run: Run) -> Case:
