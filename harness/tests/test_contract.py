@@ -265,6 +265,55 @@ def test_numbers_of_others_are_those_of_the_contract(path: Path) -> None:
         assert NUMBERS[name] in numbers, f"{shown(path)}: {name} is {NUMBERS[name]} in the contract"
 
 
+def test_numbers_in_documents_are_those_of_the_contract() -> None:
+    """attestation_failed (226), as the tables of alerts say it."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    pages += [path for room in (*ROOMS, "harness") for path in (ROOT / room).rglob("*.md")]
+    count = 0
+    for path in pages:
+        for name, code in re.findall(r"\b([a-z]+(?:_[a-z]+)+) \(([0-9]+)\)", path.read_text()):
+            if name in NUMBERS:
+                count += 1
+                assert NUMBERS[name] == int(code), f"{shown(path)}: {name} is {NUMBERS[name]}"
+    assert count > 20
+
+
+# What the README calls the stacks, in its table of what each carries.
+STACKS = {
+    "OpenSSL": "openssl",
+    "NSS": "nss",
+    "Bouncy Castle": "bouncycastle",
+    "BoringSSL": "boringssl",
+    "wolfSSL": "wolfssl",
+    "Go crypto/tls": "go",
+    "rustls": "rustls",
+    "Java's JSSE": "jsse",
+}
+
+
+def test_the_readme_says_which_profiles_each_stack_carries() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text.partition("| stack | carries |")[2].partition("\n\n")[0]
+    peers = {one.name: one for one in FOREIGN}
+    seen = set()
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        known = [name for label, name in STACKS.items() if label in cells[0].split(", ")]
+        seen |= {*known}
+        said = {name for name in KNOWN.profiles if re.search(rf"(?<![\w-]){name}(?![\w-])", line)}
+        declared = {
+            profile
+            for name in known
+            for side in ("client", "server")
+            for profile in peers[name].declared("profiles", side)
+        }
+        assert not known or said == declared, f"README.md: {cells[0]}: {sorted(said ^ declared)}"
+    attesting = {
+        one.name for one in FOREIGN if not one.unaware and {"client", "server"} & {*one.programs}
+    }
+    assert seen == {*STACKS.values()} == attesting, "README.md: a stack is in no row of the table"
+
+
 def test_the_dissector_knows_all_code_points() -> None:
     path = ROOT / "tls" / "wireshark" / "attested-tls.lua"
     text = path.read_text(encoding="utf-8")
