@@ -40,7 +40,7 @@ _TIDYING = re.compile(
     r"\w*(?:free|deinit|decref|clear|wipe|bzero|close|cleanup|destroy|finalize|va_end"
     r"|mutex|rwlock)\w*\("
 )
-_NO_MEMORY = re.compile(
+NO_MEMORY = re.compile(
     r"ENOMEM|ATLS_E_MEMORY|E_MEMORY_ERROR|(?:no|out of)[ _]memory|\bfail_fatal\("
 )
 _TAKES_MEMORY = re.compile(r"\b(?:\w*alloc\w*|strn?dup|v?asprintf)\(")
@@ -127,7 +127,7 @@ def changes(text: str) -> list[Change]:
     for start, end, new, kind in found:
         line = text.count("\n", 0, start) + 1
         source = lines[line - 1].strip()
-        if any(_NO_MEMORY.search(near) for near in lines[line - 1 : line + 1]):
+        if any(NO_MEMORY.search(near) for near in lines[line - 1 : line + 1]):
             continue
         if source.startswith("if (!") and _TAKES_MEMORY.search(lines[line - 2]):
             continue
