@@ -485,6 +485,24 @@ static void data_before_repeated_attestation(void **state)
     }
 }
 
+/* H28: where the binder is that of the handshake, what answered it once answers it again. */
+static void evidence_that_is_presented_again(void **state)
+{
+    static const struct profile_row row = {
+        .client = {.attester = {BG},
+                   .fault = "repeated-evidence",
+                   .variants = {.post_handshake = 1}},
+        .server = {.relying_party = {BG}, .reattest = 1, .variants = {.post_handshake = 1}}};
+    struct connection c;
+    open_connection(&c, &row, &atls_profile_seat_06);
+    pump_ends(&c.client, &c.server);
+    check_end("server", &c.server, NULL, -1);
+    check_end("client", &c.client, NULL, -1);
+    assert_int_equal(c.server.session->self.rounds, 1);
+    assert_int_equal(test_roles.evidence_made, 1);
+    close_connection(&c);
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
@@ -493,6 +511,7 @@ int main(void)
     TEST_ADD_ROWS(&list, what_schemes_are_on_the_wire, scheme_rows);
     TEST_ADD(&list, an_unoffered_request);
     TEST_ADD(&list, data_before_repeated_attestation);
+    TEST_ADD(&list, evidence_that_is_presented_again);
     int result = test_run("profiles-seat", &list);
     test_pki_remove(&test_pki);
     return result;
