@@ -53,10 +53,11 @@ def undeclared(peer: Peer, role: str) -> list[Probe]:
         return []
     made: list[Probe] = []
     flags: tuple[str, ...]
-    profiles = peer.profiles(role)
-    for name in sorted(set(contract().profiles) - set(profiles)):
-        flags = ("--profile", name)
-        made.append(Probe(f"undeclared-{name}", (role,), flags, UNSUPPORTED))
+    profiles = peer.declared("profiles", role)
+    if profiles or not peer.unaware:
+        for name in sorted(set(contract().profiles) - set(profiles)):
+            flags = ("--profile", name)
+            made.append(Probe(f"undeclared-{name}", (role,), flags, UNSUPPORTED))
     if not profiles:
         return made
     roles = peer.capabilities.get("roles", {}).get(role, ())

@@ -415,3 +415,22 @@ def test_peers_in_python_take_the_names_from_there() -> None:
     for one in KNOWN.flags.values():
         due = one.of in ("both", "client") and not one.optional
         assert (f"--{one.name}" in flags) == due, f"harness/peers/python: --{one.name}"
+
+
+@pytest.mark.parametrize("name", [*KNOWN.profiles, "no-such-profile"])
+def test_peers_in_python_refuse_what_a_plain_stack_cannot_play(name: str) -> None:
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); import contract\n"
+        "p = contract.flags_of('client', 'x', '1', ())\n"
+        "o = p.parse_args(['--profile', sys.argv[2], '--connect', '127.0.0.1:1'])\n"
+        "contract.check_plain(p, 'client', o)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code, str(PEERS / "python"), name],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "harness")},
+        capture_output=True,
+        text=True,
+    )
+    plain = name in KNOWN.profiles and KNOWN.profiles[name].plain
+    assert done.returncode == (0 if plain else 77), done.stderr
+    assert plain or f"not supported: profile {name}" in done.stderr
