@@ -179,6 +179,9 @@ static void test_refuses_what_does_not_fit(void **state)
     assert_int_equal(atls_slot_choose(&choice, &chosen), ATLS_E_REFUSED);
     choice.window_size = BODY_AT + BODY;
     assert_ok(atls_slot_choose(&choice, &chosen));
+    choice.body_at = ATLS_IMAGE_HEADER_SIZE; /* the header at the window's begin */
+    assert_ok(atls_slot_choose(&choice, &chosen));
+    assert_ptr_equal(chosen.image.data, fixture.window);
     choice.body_at = ATLS_IMAGE_HEADER_SIZE - 4;
     assert_int_equal(atls_slot_choose(&choice, &chosen), ATLS_E_REFUSED);
     choice.body_at = BODY_AT;

@@ -93,6 +93,7 @@ static void check_known(struct atls_store *store, size_t known)
                      0);
     assert_int_equal(set.count, known ? TEST_COMPONENTS : 0);
     for (size_t i = 0; i < set.count; i++) {
+        assert_memory_equal(set.values[i].implementation_id, devices[0].implementation_id, 32);
         assert_string_equal(set.values[i].name, test_components[i].name);
         assert_string_equal(set.values[i].version, test_components[i].version);
         assert_int_equal(set.values[i].digest_size, 32);
