@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which carrier a profile and a credential kind choose, and what each is like: the draft's own
+ * words beside what the rest of the engine, the options and the stacks read of it.
+ */
+#include "rats/test/test-table.h"
+#include "tls/engine/carrier.h"
+
+static const struct row {
+    const char *name, *clause, *profile;
+    enum atls_credential_kind kind;
+    bool replaces, in_entries, enrolled, negotiated, bound, later;
+} rows[] = {
+    {"the body of the one CertificateEntry", "draft-fossati-tls-attestation-02", "ta-02",
+     ATLS_KIND_ATTESTATION, true, false, false, true, false, false},
+    {"the same a version later", "draft-fossati-tls-attestation-03", "ta-03", ATLS_KIND_ATTESTATION,
+     true, false, false, true, false, false},
+    {"credential kind attestation", "draft-fossati-tls-attestation-07 section 6.1", "ta-07",
+     ATLS_KIND_ATTESTATION, true, false, false, true, false, false},
+    {"credential kind cert", "draft-fossati-tls-attestation-07 section 6.1", "ta-07",
+     ATLS_KIND_CERT_ATTESTATION, false, true, false, true, true, false},
+    {"an extension of the first entry", "draft-fossati-seat-early-attestation-04 section 4",
+     "seat-04", ATLS_KIND_ATTESTATION, false, true, false, true, true, false},
+    {"the same, asked for twice", "draft-fossati-seat-early-attestation-06 section 4.1", "seat-06",
+     ATLS_KIND_ATTESTATION, false, true, false, true, true, false},
+    {"an extension of the leaf", "RFC 9999 section 4.4", "x509-cmw", ATLS_KIND_ATTESTATION, false,
+     false, true, false, false, false},
+    {"an authenticator", "draft-fossati-seat-expat-04 section 3", "expat-04", ATLS_KIND_ATTESTATION,
+     false, false, false, false, false, true},
+    {"a bundle in place of the certificate", "prototype of 2022, ssl_tls13_generic.c",
+     "poc-mbedtls", ATLS_KIND_ATTESTATION, true, false, false, true, false, false},
+};
+
+static void a_carrier(void **state)
+{
+    const struct row *row = *state;
+    const struct atls_profile *profile = atls_profile_by_name(row->profile);
+    assert_non_null(profile);
+    assert_string_equal(profile->clause, row->clause);
+    const struct atls_carrier *carrier = atls_carrier_of(profile, row->kind);
+    assert_int_equal(carrier->replaces, row->replaces);
+    assert_int_equal(carrier->in_entries, row->in_entries);
+    assert_int_equal(carrier->enrolled, row->enrolled);
+    assert_int_equal(carrier->negotiated, row->negotiated);
+    assert_int_equal(carrier->bound, row->bound);
+    assert_int_equal(carrier->after_handshake != NULL, row->later);
+    assert_int_equal(carrier->exchange != NULL, row->later);
+    /* Whoever has state of its own gives it back; what hellos bring about can be sent and read. */
+    assert_int_equal(carrier->prepare != NULL, carrier->clear != NULL);
+    if (row->negotiated) {
+        assert_non_null(carrier->present);
+        assert_non_null(carrier->received);
+    }
+}
+
+static void of_a_party(void **state)
+{
+    const struct atls_evidence_type beside = {.credential_kind = ATLS_KIND_CERT_ATTESTATION};
+    const struct atls_carrier *carriers[ATLS_CARRIERS_MAX];
+    struct atls_party party = {.profile = &atls_profile_ta_07};
+    assert_int_equal(atls_carriers(&party, carriers), 1);
+    assert_true(carriers[0]->replaces);
+    /* The kind is an evidence type's: either may be selected. */
+    party.as_attester = (struct atls_abilities){.model = {ATLS_MODEL_BACKGROUND_CHECK},
+                                                .model_count = 1,
+                                                .types = &beside,
+                                                .type_count = 1};
+    assert_true(atls_carrier_by_kind(&party));
+    assert_int_equal(atls_carriers(&party, carriers), 2);
+    assert_true(carriers[0]->replaces && carriers[1]->in_entries);
+    /* Types of a role that the party has not are nothing. */
+    party.as_attester.model_count = 0;
+    assert_false(atls_carrier_by_kind(&party));
+    party.as_relying_party = (struct atls_abilities){.model = {ATLS_MODEL_BACKGROUND_CHECK},
+                                                     .model_count = 1,
+                                                     .types = &beside,
+                                                     .type_count = 1};
+    assert_int_equal(atls_carriers(&party, carriers), 2);
+}
+
+int main(void)
+{
+    struct test_list list = {.count = 0};
+    TEST_ADD_ROWS(&list, a_carrier, rows);
+    TEST_ADD(&list, of_a_party);
+    return test_run("carrier", &list);
+}
