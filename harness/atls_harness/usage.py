@@ -466,11 +466,26 @@ def verifiers() -> Parser:
     made = Parser(
         prog="./atls verifiers",
         description="Where two verifiers answer differently: what each said, and what the "
-        "relying party made of it. First play the same cases with each: ./atls run, "
-        "and ./atls run --verifier NAME.",
+        "relying party made of it. Verifiers that are running somewhere are named by their "
+        "URLs, and played with; for others play the same cases first: ./atls run, and "
+        "./atls run --verifier NAME.",
     )
-    made.add_argument("first", type=Path, help="results.json of a run, or its folder")
-    made.add_argument("second", type=Path, help="the same with another verifier")
+    what = (
+        "URL of a verifier, or a YAML file that says more; or results.json of a run, or its folder"
+    )
+    made.add_argument("first", help=what)
+    made.add_argument("second", help="the same of another verifier")
+    made.add_argument(
+        "--case",
+        action="append",
+        default=[],
+        metavar="CASE",
+        help="of URLs: this scenario or case (repeatable; default: all)",
+    )
+    for name, what in (("ca", "who certifies the URLs"), ("auth", "bearer token for the URLs")):
+        made.add_argument(f"--verifier-{name}", type=Path, metavar="FILE", help=what)
+    made.add_argument("--build", type=Path, metavar="DIR", help="build directory")
+    made.add_argument("--out", type=Path, metavar="DIR", help="results go below DIR (default: out)")
     return made
 
 

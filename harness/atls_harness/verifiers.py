@@ -5,16 +5,22 @@ A verifier in use knows platform tokens, and no CABs; its results say how good, 
 says so in `capabilities.verifier`. The same scenarios hold for it: the relying party checks the KAT
 itself, and where a story expects a reason that only a verifier knows, the tier will do.
 
-`./atls verifiers A B` sets two runs of the same cases with different verifiers side by side.
+`./atls verifiers A B` sets two runs of the same cases with different verifiers side by side, and
+plays them first where A and B are URLs of verifiers.
 """
 
 from __future__ import annotations
 
+import argparse
 import copy
 import dataclasses
 import json
+import os
+import shlex
 import shutil
+import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any, Mapping, Sequence
@@ -24,7 +30,9 @@ from rich.table import Table
 
 from . import ROOT_OF_TRUST, usage
 from .contract import contract
-from .errors import HarnessError
+from .deployment.description import is_deployment
+from .errors import HarnessError, UsageError
+from .paths import ROOT
 from .peer import Peer
 from .run import Run
 from .scenario import SIDES, Case
@@ -137,6 +145,26 @@ def compared(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, A
     return made
 
 
+def _played(which: str, options: argparse.Namespace) -> Path:
+    """The results of a run: those that WHICH names, or of one with the verifier that it names."""
+    if not is_deployment(which):
+        return Path(which)
+    argv = ["run", "--verifier", which, *options.case]
+    for name in ("verifier_ca", "verifier_auth", "build", "out"):
+        value = getattr(options, name)
+        if value and not (name.startswith("verifier") and "://" not in which):
+            argv += [f"--{name.replace('_', '-')}", str(value.resolve())]
+    print(f"./atls {shlex.join(argv)}", flush=True)
+    began = time.time()
+    done = subprocess.run([sys.executable, "-m", __package__, *argv])
+    made = (options.out or ROOT / "out") / "latest"
+    file = made / "results.json"
+    # Cases that fail are what is compared; a run that wrote nothing is none.
+    if done.returncode not in (0, 1) or not file.exists() or os.path.getmtime(file) < began:
+        raise HarnessError(f"{which} could not be played with (see above)")
+    return made.resolve()
+
+
 def _load(path: Path) -> tuple[str, list[Mapping[str, Any]]]:
     """The verifier of a run, and its cases."""
     path = path / "results.json" if path.is_dir() else path
@@ -153,8 +181,10 @@ def _load(path: Path) -> tuple[str, list[Mapping[str, Any]]]:
 def main(given: Sequence[str]) -> int:
     """The table of `./atls verifiers`."""
     options = usage.verifiers().parse_args(given)
-    one, cases = _load(options.first)
-    two, others = _load(options.second)
+    both = (options.first, options.second)
+    if options.case and not any(is_deployment(one) for one in both):
+        raise UsageError("--case is for verifiers with a URL: of results there is what was played")
+    (one, cases), (two, others) = (_load(_played(which, options)) for which in both)
     made = compared(cases, others)
     table = Table(pad_edge=False, show_edge=False, show_lines=True)
     for name in (one, two, "cases", "scenarios"):

@@ -5,7 +5,9 @@ with a private CA and a bearer token, and which keeps what earlier cases and run
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -98,6 +100,32 @@ def test_cases_against_a_deployment(
         assert TOKEN not in done.stdout + done.stderr
         for path in (tmp_path / "latest").rglob("*"):
             assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), path
+
+
+def test_two_deployments_side_by_side(
+    deployed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same one twice has the same answers; each by a file, the second with another name."""
+    monkeypatch.setenv("ATLS_NO_INSTALL", "1")
+    port = deployed["--verifier"].rpartition(":")[2]
+    for name in ("127.0.0.1", "localhost"):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"verification: https://{name}:{port}\nca: ca.pem\ntoken: token\n"
+        )
+    argv = ["verifiers", *(str(tmp_path / f"{one}.yaml") for one in ("127.0.0.1", "localhost"))]
+    argv += ["--build", deployed["--build"], "--out", str(tmp_path / "out")]
+    for one in (PLAYED[0], PLAYED[-1]):
+        argv += ["--case", str(SCENARIOS / one)]
+    done = subprocess.run(
+        [sys.executable, "-m", "atls_harness", *argv],
+        env={**os.environ, "ATLS_BUILD": deployed["--build"]},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 cases played with both: the same answer in 2" in done.stdout
+    assert f"localhost:{port}" in done.stdout and TOKEN not in done.stdout
 
 
 @pytest.mark.parametrize(
