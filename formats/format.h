@@ -99,6 +99,8 @@ struct atls_judge_ops {
                  const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
                  const struct atls_psa_component *components, size_t count);
     void (*claim)(struct atls_judge *judge, enum atls_trust_claim claim, int value);
+    /* Why a claim that CLAIM has set is no trust; the first thing that is said stands. */
+    void (*say)(struct atls_judge *judge, const char *reason, const char *clause, const char *text);
     /* What follows is about this submod of the format, the first one until it is called. */
     void (*submod)(struct atls_judge *judge, size_t index);
     /* The key that genuine evidence attests. */

@@ -198,6 +198,11 @@ static void claim(struct atls_judge *judge, enum atls_trust_claim claimed, int v
     fail_msg("garbage earned a claim");
 }
 
+static void say(struct atls_judge *judge, const char *reason, const char *clause, const char *text)
+{
+    fail_msg("garbage is not to be explained, but condemned");
+}
+
 static void submod(struct atls_judge *judge, size_t index)
 {
 }
@@ -210,8 +215,8 @@ static void attest(struct atls_judge *judge, const struct atls_public_key *key)
 static void refuses(const struct atls_evidence_format *f,
                     const struct atls_evidence_message *message)
 {
-    static const struct atls_judge_ops ops = {condemn, appraise_token, find_anchor, match,
-                                              claim,   submod,         attest};
+    static const struct atls_judge_ops ops = {condemn, appraise_token, find_anchor, match, claim,
+                                              say,     submod,         attest};
     struct atls_judge judge = {.ops = &ops, .crypto = &atls_crypto_gnutls, .now = 1700000000};
     struct atls_evidence_read read = {.format = f, .value = message->value};
     const char *reason = NULL;

@@ -336,6 +336,14 @@ static int appraise_token(struct atls_judge *judge, const struct atls_judge_toke
                                               : appraise_unknown(work, token, &claims);
 }
 
+static void say(struct atls_judge *judge, const char *reason, const char *clause, const char *text)
+{
+    struct atls_evidence_verdict *out = work_of(judge)->out;
+
+    if (!out->reason)
+        atls_evidence_verdict_say(out, reason, clause, "%s", text);
+}
+
 static void submod(struct atls_judge *judge, size_t index)
 {
     work_of(judge)->out->submod = index;
@@ -347,8 +355,8 @@ static void attest(struct atls_judge *judge, const struct atls_public_key *key)
     work_of(judge)->out->key = *key;
 }
 
-static const struct atls_judge_ops judge_ops = {condemn, appraise_token, find_anchor, match,
-                                                claim,   submod,         attest};
+static const struct atls_judge_ops judge_ops = {condemn, appraise_token, find_anchor, match, claim,
+                                                say,     submod,         attest};
 
 /* The worst of what is claimed; affirming only where every claim that this submod makes was earned.
  */
