@@ -33,7 +33,7 @@ def test_the_scenario_is_one(tmp_path: Path) -> None:
     assert [case.name for case in cases(*load(path))] == ["client", "server"]
 
 
-@pytest.mark.parametrize("page", ["adding-a-profile.md"])
+@pytest.mark.parametrize("page", ["adding-a-profile.md", "adding-an-evidence-format.md"])
 def test_the_c_of_a_page_compiles(page: str, real: Run, tmp_path: Path) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
