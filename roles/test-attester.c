@@ -263,13 +263,13 @@ static void test_new_refuses(void **state)
 
 static int result(struct fixture *f, unsigned conn)
 {
-    int rc;
+    int result;
 
     atls_credential_clear(&f->credential);
-    while ((rc = atls_attester_result(f->attester, conn, &f->credential)) == ATLS_E_AGAIN) {
+    while ((result = atls_attester_result(f->attester, conn, &f->credential)) == ATLS_E_AGAIN) {
         assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
     }
-    return rc;
+    return result;
 }
 
 static void test_result(void **state)
@@ -320,9 +320,9 @@ static void test_result_is_kept(void **state)
     while (done < 20) {
         for (unsigned i = 0; i < 20; i++) {
             if (!credentials[i].cmw) {
-                int rc = atls_attester_result(f->attester, i + 1, &credentials[i]);
-                assert_true(rc == 0 || rc == ATLS_E_AGAIN);
-                done += rc == 0;
+                int result = atls_attester_result(f->attester, i + 1, &credentials[i]);
+                assert_true(result == 0 || result == ATLS_E_AGAIN);
+                done += result == 0;
             }
         }
         assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, done < 20 ? 1000 : 0), 0);
@@ -407,14 +407,14 @@ static void test_result_failures(void **state)
     for (size_t i = 0; i < sizeof failure_rows / sizeof *failure_rows; i++) {
         renew(f);
         *test_server_answer(f->server, failure_rows[i].endpoint) = failure_rows[i].answer;
-        int rc = result(f, 1);
+        int first = result(f, 1);
         const char *reason = atls_attester_reason(f->attester);
-        if (rc <= 0 || strcmp(reason, failure_rows[i].reason) != 0) {
+        if (first <= 0 || strcmp(reason, failure_rows[i].reason) != 0) {
             fail_msg("%s: expected %s, came %s", failure_rows[i].what, failure_rows[i].reason,
                      reason);
         }
         unsigned asked = test_server_count(f->server, TEST_NEW_SESSION);
-        assert_int_equal(result(f, 2), rc); /* who waited for the same fetch hears the same */
+        assert_int_equal(result(f, 2), first); /* who waited for the same fetch hears the same */
         assert_int_equal(test_server_count(f->server, TEST_NEW_SESSION), asked);
         *test_server_answer(f->server, failure_rows[i].endpoint) =
             (struct test_answer){.status = 0};
@@ -471,13 +471,13 @@ static void test_result_faults(void **state)
 static void test_renew(void **state)
 {
     struct fixture *f = *state;
-    int rc;
+    int renewed;
 
     renew(f);
-    while ((rc = atls_attester_renew(f->attester)) == ATLS_E_AGAIN) {
+    while ((renewed = atls_attester_renew(f->attester)) == ATLS_E_AGAIN) {
         assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
     }
-    assert_int_equal(rc, 0);
+    assert_int_equal(renewed, 0);
     assert_int_equal(result(f, 1), 0);
     assert_int_equal(test_server_count(f->server, TEST_POST), 1);
     json_t *event = test_event(&f->party, "result", 0);

@@ -482,14 +482,15 @@ static void test_misuse(void **state)
 
 static int result(struct test_appraisal *f, bool bound, struct atls_bytes binder, unsigned conn)
 {
-    int rc;
+    int result;
 
     atls_credential_clear(&f->credential);
-    while ((rc = bound ? atls_attester_bound_result(f->attester, conn, binder, &f->credential)
-                       : atls_attester_result(f->attester, conn, &f->credential)) == ATLS_E_AGAIN) {
+    while ((result = bound ? atls_attester_bound_result(f->attester, conn, binder, &f->credential)
+                           : atls_attester_result(f->attester, conn, &f->credential)) ==
+           ATLS_E_AGAIN) {
         test_poll_once(f);
     }
-    return rc;
+    return result;
 }
 
 static const struct {
@@ -574,16 +575,17 @@ static void test_bound_results(void **state)
     assert_int_equal(atls_attester_bound_result(f->attester, 3, BINDER(32), &second), ATLS_E_AGAIN);
     atls_attester_forget(f->attester, 3);
     atls_attester_forget(f->attester, 4); /* never asked: nothing happens */
-    int rc;
-    while ((rc = atls_attester_bound_result(f->attester, 1, BINDER(32), &first)) == ATLS_E_AGAIN) {
+    int got;
+    while ((got = atls_attester_bound_result(f->attester, 1, BINDER(32), &first)) == ATLS_E_AGAIN) {
         test_poll_once(f);
     }
-    assert_int_equal(rc, 0);
+    assert_int_equal(got, 0);
     assert_memory_equal(first.cmw, "\xda\x63\x74\x02\x0a", 5); /* TN(264) */
-    while ((rc = atls_attester_bound_result(f->attester, 2, BINDER(32), &second)) == ATLS_E_AGAIN) {
+    while ((got = atls_attester_bound_result(f->attester, 2, BINDER(32), &second)) ==
+           ATLS_E_AGAIN) {
         test_poll_once(f);
     }
-    assert_int_equal(rc, 0);
+    assert_int_equal(got, 0);
     assert_int_equal(test_server_count(f->server, TEST_POST), 2);
     atls_credential_clear(&first);
     atls_credential_clear(&second);

@@ -281,8 +281,8 @@ int atls_verifier_url_check(const char *url)
     curl_url_cleanup(parsed);
     if (secret)
         return atls_fail(-EINVAL, "RFC 9110 section 4.2.4",
-                         "a verifier's URL without a password was expected: a command line is no "
-                         "place for one");
+                         "expected a verifier's URL without a password, came one with it: a "
+                         "command line is no place for one");
     return good ? 0
                 : atls_fail(-EINVAL, "RFC 9110 section 4.2",
                             "expected a verifier's URL (http://HOST:PORT or https://...), came "

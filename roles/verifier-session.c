@@ -201,24 +201,24 @@ static int answered(struct atls_verifier_session *session, const struct atls_htt
     if (atls_verifier_check_type(answer, ATLS_MT_SESSION)) {
         return atls_failure_garbage(failure, answer->url);
     }
-    int rc = atls_session_document_parse(answer->body, &document);
-    if (rc) {
-        return rc < 0 ? atls_failure_keep(failure, rc, "internal")
-                      : atls_failure_garbage(failure, answer->url);
+    int result = atls_session_document_parse(answer->body, &document);
+    if (result) {
+        return result < 0 ? atls_failure_keep(failure, result, "internal")
+                          : atls_failure_garbage(failure, answer->url);
     }
     if (document.status == ATLS_SESSION_COMPLETE) {
         session->result = strndup((const char *)document.result.data, document.result.size);
-        rc = session->result ? 0 : atls_fail(-ENOMEM, NULL, "no memory for a result");
-        rc = rc ? atls_failure_keep(failure, rc, "internal") : 0;
+        result = session->result ? 0 : atls_fail(-ENOMEM, NULL, "no memory for a result");
+        result = result ? atls_failure_keep(failure, result, "internal") : 0;
     } else if (document.status == ATLS_SESSION_FAILED) {
         atls_fail(ATLS_E_REFUSED, "Veraison challenge-response API",
                   "%s: expected a complete session, it failed", session->url);
-        rc = atls_failure_keep(failure, ATLS_E_REFUSED, "verifier-error");
+        result = atls_failure_keep(failure, ATLS_E_REFUSED, "verifier-error");
     } else {
-        rc = look_again(session);
+        result = look_again(session);
     }
     atls_session_document_clear(&document);
-    return rc;
+    return result;
 }
 
 /* Moves the session as far as the answers that have come allow. */

@@ -51,8 +51,8 @@ static void a_frame(void **state)
     struct atls_bytes in = test_bytes(row->in);
     struct atls_frame frame;
     size_t used;
-    int outcome = atls_frame_read(in, &frame, &used);
-    test_outcome(outcome, row->outcome, NULL);
+    int result = atls_frame_read(in, &frame, &used);
+    test_outcome(result, row->outcome, NULL);
     if (row->outcome == 0) {
         uint8_t header[ATLS_FRAME_HEADER];
         assert_int_equal(frame.type, row->type);

@@ -15,7 +15,7 @@ static json_t *read_story(const struct end *end)
     assert_non_null(text);
     assert_int_equal(pread(end->told, text, (size_t)about.st_size, 0), about.st_size);
     json_t *story = json_array();
-    for (char *save = NULL, *line = strtok_r(text, "\n", &save); line != NULL;
+    for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
          line = strtok_r(NULL, "\n", &save)) {
         json_t *event = json_loads(line, 0, NULL);
         assert_non_null(event);
@@ -29,7 +29,7 @@ static json_t *read_story(const struct end *end)
 static const char *text_of(const json_t *event, const char *field)
 {
     const char *text = json_string_value(json_object_get(event, field));
-    return text != NULL ? text : "";
+    return text ? text : "";
 }
 
 /* Those of NAME, and of DIRECTION where that is given. */
@@ -37,9 +37,9 @@ static json_t *select_events(const json_t *story, const char *name, const char *
 {
     json_t *found = json_array(), *event;
     size_t i;
-    json_array_foreach(story, i, event) if (strcmp(text_of(event, "event"), name) == 0 &&
-                                            (direction == NULL ||
-                                             strcmp(text_of(event, "direction"), direction) == 0))
+    json_array_foreach(
+        story, i, event) if (strcmp(text_of(event, "event"), name) == 0 &&
+                             (!direction || strcmp(text_of(event, "direction"), direction) == 0))
         json_array_append(found, event);
     return found;
 }
@@ -98,7 +98,7 @@ static void check_handshake(const struct atls_session *s, const json_t *event)
         same_text(event, "detail", "");
         assert_true(json_is_null(json_object_get(event, "alert")));
     }
-    if (s->failure.reason != NULL && s->told.complete)
+    if (s->failure.reason && s->told.complete)
         return; /* what came behind it changed more than the event says */
     same_text(event, "self_attested", atls_model_name(s->self.model));
     same_key(event, "verified_with", s->peer.verified_with, s->peer.verified_with_size);
@@ -149,7 +149,7 @@ void check_story(const struct end *end)
     same_text(json_array_get(story, json_array_size(story) - 1), "event", "closed");
     json_t *handshake = only_one(story, "handshake"), *closed = only_one(story, "closed");
     check_handshake(s, handshake);
-    if (s->failure.reason != NULL) {
+    if (s->failure.reason) {
         same_failure(s, closed);
         assert_int_equal(json_is_true(json_object_get(closed, "x_after_handshake")),
                          s->told.complete);
@@ -240,11 +240,11 @@ void check_stories(const struct end *client, const struct end *server)
     json_t *received = select_events(told[1], "offer", "received");
     size_t hellos = json_array_size(sent);
     /* What a server did not read whole it tells as far as it came. */
-    if (strcmp(server->session->failure.reason != NULL ? server->session->failure.reason : "",
+    if (strcmp(server->session->failure.reason ? server->session->failure.reason : "",
                "malformed-extension") != 0)
         same_bodies("offer", sent, received,
                     hellos < json_array_size(received) ? hellos : json_array_size(received));
-    if (client->session->failure.reason == NULL && server->session->failure.reason == NULL)
+    if (!client->session->failure.reason && !server->session->failure.reason)
         check_complete(told[0], told[1], ends);
     json_decref(sent);
     json_decref(received);

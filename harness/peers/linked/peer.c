@@ -31,7 +31,7 @@ int peer_run(const struct peer_program *peer, int argc, char **argv)
     static char version[160];
     char library[128];
     peer->library(library, sizeof library);
-    snprintf(version, sizeof version, "%s 1 (%s)", peer->name, library);
+    snprintf(version, sizeof version, "%s %s (%s)", peer->name, ATLS_VERSION, library);
     running = peer;
     const struct atls_program program = {
         .name = peer->name, .version = version, .stack = peer->stack, .lacks = lacks};

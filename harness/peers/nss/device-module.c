@@ -54,7 +54,7 @@ static CK_RV unsupported(void)
 
 static CK_RV initialize(CK_VOID_PTR arguments)
 {
-    return key != NULL ? CKR_OK : CKR_GENERAL_ERROR;
+    return key ? CKR_OK : CKR_GENERAL_ERROR;
 }
 
 static CK_RV finalize(CK_VOID_PTR reserved)
@@ -75,8 +75,8 @@ static CK_RV get_info(CK_INFO_PTR info)
 
 static CK_RV get_slot_list(CK_BBOOL present, CK_SLOT_ID_PTR list, CK_ULONG_PTR count)
 {
-    CK_RV result = list != NULL && *count < 1 ? CKR_BUFFER_TOO_SMALL : CKR_OK;
-    if (list != NULL && result == CKR_OK)
+    CK_RV result = list && *count < 1 ? CKR_BUFFER_TOO_SMALL : CKR_OK;
+    if (list && result == CKR_OK)
         list[0] = SLOT;
     *count = 1;
     return result;
@@ -111,10 +111,10 @@ static CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info)
 
 static CK_RV get_mechanism_list(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR list, CK_ULONG_PTR count)
 {
-    CK_RV result = list != NULL && *count < 1 ? CKR_BUFFER_TOO_SMALL : CKR_OK;
+    CK_RV result = list && *count < 1 ? CKR_BUFFER_TOO_SMALL : CKR_OK;
     if (slot != SLOT)
         return CKR_SLOT_ID_INVALID;
-    if (list != NULL && result == CKR_OK)
+    if (list && result == CKR_OK)
         list[0] = CKM_ECDSA;
     *count = 1;
     return result;
@@ -152,10 +152,10 @@ static CK_RV close_session(CK_SESSION_HANDLE handle)
 {
     pthread_mutex_lock(&lock);
     struct session *session = session_of(handle);
-    if (session != NULL)
+    if (session)
         session->open = false;
     pthread_mutex_unlock(&lock);
-    return session != NULL ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
+    return session ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
 }
 
 static CK_RV close_all_sessions(CK_SLOT_ID slot)
@@ -166,7 +166,7 @@ static CK_RV close_all_sessions(CK_SLOT_ID slot)
 static CK_RV get_session_info(CK_SESSION_HANDLE handle, CK_SESSION_INFO_PTR info)
 {
     pthread_mutex_lock(&lock);
-    bool there = session_of(handle) != NULL;
+    bool there = session_of(handle);
     pthread_mutex_unlock(&lock);
     *info = (CK_SESSION_INFO){SLOT, CKS_RO_PUBLIC_SESSION, CKF_SERIAL_SESSION, 0};
     return there ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
@@ -222,15 +222,14 @@ static CK_RV get_attribute_value(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE obje
         return CKR_OBJECT_HANDLE_INVALID;
     for (CK_ULONG i = 0; i < count; i++) {
         struct value value = attribute(template[i].type);
-        bool fits = template[i].pValue == NULL || template[i].ulValueLen >= value.size;
-        if (value.data != NULL && fits && template[i].pValue != NULL)
+        bool fits = !template[i].pValue || template[i].ulValueLen >= value.size;
+        if (value.data && fits && template[i].pValue)
             memcpy(template[i].pValue, value.data, value.size);
-        if (value.data == NULL)
+        if (!value.data)
             result = CKR_ATTRIBUTE_TYPE_INVALID;
         else if (!fits && result == CKR_OK)
             result = CKR_BUFFER_TOO_SMALL;
-        template[i].ulValueLen =
-            value.data != NULL &&fits ? value.size : CK_UNAVAILABLE_INFORMATION;
+        template[i].ulValueLen = value.data &&fits ? value.size : CK_UNAVAILABLE_INFORMATION;
     }
     return result;
 }
@@ -239,7 +238,7 @@ static bool matches(const CK_ATTRIBUTE *template, CK_ULONG count)
 {
     for (CK_ULONG i = 0; i < count; i++) {
         struct value value = attribute(template[i].type);
-        if (value.data == NULL || value.size != template[i].ulValueLen ||
+        if (!value.data || value.size != template[i].ulValueLen ||
             memcmp(value.data, template[i].pValue, value.size) != 0)
             return false;
     }
@@ -250,12 +249,12 @@ static CK_RV find_objects_init(CK_SESSION_HANDLE handle, CK_ATTRIBUTE_PTR templa
 {
     pthread_mutex_lock(&lock);
     struct session *session = session_of(handle);
-    if (session != NULL) {
+    if (session) {
         session->searching = true;
         session->found = matches(template, count);
     }
     pthread_mutex_unlock(&lock);
-    return session != NULL ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
+    return session ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
 }
 
 static CK_RV find_objects(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE_PTR objects, CK_ULONG most,
@@ -264,7 +263,7 @@ static CK_RV find_objects(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE_PTR objects
     CK_RV result = CKR_OPERATION_NOT_INITIALIZED;
     pthread_mutex_lock(&lock);
     struct session *session = session_of(handle);
-    if (session != NULL && session->searching) {
+    if (session && session->searching) {
         *count = session->found && most > 0 ? 1 : 0;
         if (*count == 1)
             objects[0] = KEY;
@@ -279,10 +278,10 @@ static CK_RV find_objects_final(CK_SESSION_HANDLE handle)
 {
     pthread_mutex_lock(&lock);
     struct session *session = session_of(handle);
-    if (session != NULL)
+    if (session)
         session->searching = false;
     pthread_mutex_unlock(&lock);
-    return session != NULL ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
+    return session ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
 }
 
 static CK_RV sign_init(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism,
@@ -293,7 +292,7 @@ static CK_RV sign_init(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism,
         return CKR_KEY_HANDLE_INVALID;
     pthread_mutex_lock(&lock);
     struct session *session = session_of(handle);
-    if (session == NULL)
+    if (!session)
         result = CKR_SESSION_HANDLE_INVALID;
     else if (result == CKR_OK)
         session->signing = true;
@@ -308,8 +307,8 @@ static CK_RV sign(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG size, CK_
     CK_RV result = CKR_OPERATION_NOT_INITIALIZED;
     pthread_mutex_lock(&lock);
     struct session *session = session_of(handle);
-    if (session != NULL && session->signing) {
-        if (signature == NULL)
+    if (session && session->signing) {
+        if (!signature)
             result = CKR_OK;
         else if (*signature_size < needed)
             result = CKR_BUFFER_TOO_SMALL;
@@ -317,7 +316,7 @@ static CK_RV sign(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG size, CK_
             result = key->sign(key->context, ATLS_BYTES(data, size), signature) == 0
                          ? CKR_OK
                          : CKR_DEVICE_ERROR;
-        session->signing = signature == NULL || result == CKR_BUFFER_TOO_SMALL;
+        session->signing = !signature || result == CKR_BUFFER_TOO_SMALL;
         *signature_size = needed;
     }
     pthread_mutex_unlock(&lock);

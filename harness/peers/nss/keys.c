@@ -30,7 +30,7 @@ static SECItem item_of(struct atls_bytes bytes)
 const char *nss_text(void)
 {
     const char *text = PR_ErrorToString(PR_GetError(), PR_LANGUAGE_I_DEFAULT);
-    return text != NULL && text[0] != '\0' ? text : "unknown error";
+    return text && text[0] != '\0' ? text : "unknown error";
 }
 
 int nss_fail(const char *what)
@@ -43,7 +43,7 @@ int nss_import_certificates(const struct atls_bytes *der, size_t count, CERTCert
     for (size_t i = 0; i < count; i++) {
         SECItem item = item_of(der[i]);
         made[i] = CERT_NewTempCertificate(CERT_GetDefaultCertDB(), &item, NULL, PR_FALSE, PR_TRUE);
-        if (made[i] == NULL)
+        if (!made[i])
             return nss_fail("certificate");
     }
     return 0;
@@ -56,7 +56,7 @@ static int import_key(struct nss *nss)
     SECKEYPublicKey *public_key = CERT_ExtractPublicKey(nss->chain[0]);
     gnutls_datum_t der = {NULL, 0};
     int result = atls_private_key_encode(nss->party->key, &der);
-    if (result == 0 && (slot == NULL || public_key == NULL))
+    if (result == 0 && (!slot || !public_key))
         result = nss_fail("key");
     if (result == 0) {
         SECItem item = item_of(ATLS_BYTES(der.data, der.size));
@@ -71,9 +71,9 @@ static int import_key(struct nss *nss)
         explicit_bzero(der.data, der.size);
         gnutls_free(der.data);
     }
-    if (public_key != NULL)
+    if (public_key)
         SECKEY_DestroyPublicKey(public_key);
-    if (slot != NULL)
+    if (slot)
         PK11_FreeSlot(slot);
     return result;
 }
@@ -123,8 +123,8 @@ static int load_module(struct nss *nss)
     if (result != 0)
         return result;
     nss->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    void *entry = nss->library != NULL ? dlsym(nss->library, DEVICE_MODULE_ENTRY) : NULL;
-    if (entry == NULL)
+    void *entry = nss->library ? dlsym(nss->library, DEVICE_MODULE_ENTRY) : NULL;
+    if (!entry)
         return atls_fail(-ENOENT, NULL, "%s: %s", path, dlerror());
     device_module_use_function *use;
     memcpy(&use, &entry, sizeof use);
@@ -133,7 +133,7 @@ static int load_module(struct nss *nss)
     use(&nss->device);
     snprintf(spec, sizeof spec, "library=\"%s\" name=\"%s\"", path, DEVICE_MODULE_TOKEN);
     nss->module = SECMOD_LoadUserModule(spec, NULL, PR_FALSE);
-    if (nss->module == NULL || !nss->module->loaded)
+    if (!nss->module || !nss->module->loaded)
         return nss_fail("the device's module");
     return 0;
 }
@@ -145,11 +145,11 @@ static int find_device_key(struct nss *nss)
     if (result != 0)
         return result;
     PK11SlotInfo *slot = PK11_FindSlotByName(DEVICE_MODULE_TOKEN);
-    if (slot != NULL) {
+    if (slot) {
         nss->key = PK11_FindKeyByKeyID(slot, &id, NULL);
         PK11_FreeSlot(slot);
     }
-    return nss->key != NULL ? 0 : nss_fail("the device's key");
+    return nss->key ? 0 : nss_fail("the device's key");
 }
 
 static int start_library(enum atls_side side)

@@ -118,7 +118,7 @@ PRFileDesc *nss_transport(struct nss_connection *c)
     if (pthread_once(&once, make_methods) != 0)
         return NULL;
     PRFileDesc *fd = PR_CreateIOLayerStub(identity, &methods);
-    if (fd != NULL)
+    if (fd)
         fd->secret = (PRFilePrivate *)(void *)c;
     return fd;
 }
@@ -149,7 +149,7 @@ void nss_secret(PRFileDesc *fd, PRUint16 epoch, SSLSecretDirection direction, PK
     /* Until a client's flight is out, the server knows nothing of later keys. */
     if (!writing || epoch < 2 || (client && epoch > 2))
         return;
-    if (c->write_secret != NULL)
+    if (c->write_secret)
         PK11_FreeSymKey(c->write_secret);
     c->write_secret = PK11_ReferenceSymKey(secret);
 }
