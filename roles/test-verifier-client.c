@@ -375,21 +375,32 @@ static void test_result_later(void **state)
     assert_true(memchr(jwt.data, '.', jwt.size) != NULL);
 }
 
+#define PSA "application/eat-cwt; profile=\"http://arm.com/psa/2.0.0\""
 static const struct {
     const char *what, *accept, *type;
     int code;
+    const char *sent; /* NULL: TYPE */
 } accept_rows[] = {
-    {"listed", "[\"application/cmw+cbor\"]", "application/cmw+cbor", 0},
-    {"letter case", "[\"Application/CMW+CBOR\"]", "application/cmw+cbor", 0},
-    {"parameter quoted", "[\"application/eat-cwt; profile=http://arm.com/psa/2.0.0\"]",
-     "application/eat-cwt; profile=\"http://arm.com/psa/2.0.0\"", 0},
-    {"second of two", "[\"a/b\", \"application/cmw+cbor\"]", "application/cmw+cbor", 0},
-    {"empty list says nothing", "[]", "application/cmw+cbor", 0},
-    {"another type", "[\"a/b\"]", "application/cmw+cbor", ATLS_E_UNSUPPORTED},
+    {"listed", "[\"application/cmw+cbor\"]", "application/cmw+cbor", 0, NULL},
+    {"letter case", "[\"Application/CMW+CBOR\"]", "application/cmw+cbor", 0,
+     "Application/CMW+CBOR"},
+    {"parameter without quotes", "[\"application/eat-cwt; profile=http://arm.com/psa/2.0.0\"]", PSA,
+     0, "application/eat-cwt; profile=http://arm.com/psa/2.0.0"},
+    {"without a blank", "[\"application/eat-cwt;profile=\\\"http://arm.com/psa/2.0.0\\\"\"]", PSA,
+     0, "application/eat-cwt;profile=\"http://arm.com/psa/2.0.0\""},
+    {"the same spelling later in the list",
+     "[\"application/eat-cwt;profile=\\\"http://arm.com/psa/2.0.0\\\"\", "
+     "\"application/eat-cwt; profile=\\\"http://arm.com/psa/2.0.0\\\"\"]",
+     PSA, 0, NULL},
+    {"second of two", "[\"a/b\", \"application/cmw+cbor\"]", "application/cmw+cbor", 0, NULL},
+    {"empty list says nothing", "[]", "application/cmw+cbor", 0, NULL},
+    {"another type", "[\"a/b\"]", "application/cmw+cbor", ATLS_E_UNSUPPORTED, NULL},
     {"another parameter", "[\"application/eat-cwt; profile=x\"]",
-     "application/eat-cwt; profile=\"y\"", ATLS_E_UNSUPPORTED},
+     "application/eat-cwt; profile=\"y\"", ATLS_E_UNSUPPORTED, NULL},
     {"a prefix is not the type", "[\"application/cmw\"]", "application/cmw+cbor",
-     ATLS_E_UNSUPPORTED},
+     ATLS_E_UNSUPPORTED, NULL},
+    {"a line of its own", "[\"application/cmw+cbor;\\r\\nX: y\"]", "application/cmw+cbor",
+     ATLS_E_UNSUPPORTED, NULL},
 };
 
 static void test_accept(void **state)
@@ -411,6 +422,8 @@ static void test_accept(void **state)
                                                           atls_bytes_of_text("x")),
                              -EINVAL);
             assert_int_equal(await_result(f, &jwt), 0);
+            assert_string_equal(test_server_evidence_type(f->server),
+                                accept_rows[i].sent ? accept_rows[i].sent : accept_rows[i].type);
         }
     }
 }

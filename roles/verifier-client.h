@@ -39,8 +39,9 @@ void atls_verifier_session_free(
     struct atls_verifier_session *session); /* DELETEs it in the background */
 /* 0 and the nonce (borrowed); ATLS_E_AGAIN while it is under way; else the failure, see below. */
 int atls_verifier_session_nonce(struct atls_verifier_session *session, struct atls_bytes *noncep);
-/* Starts the POST of evidence (copied). Returns at once. ATLS_E_UNSUPPORTED where MEDIA_TYPE is
- * not in the session's accept list. */
+/* Starts the POST of evidence (copied). Returns at once. It goes as the type of the session's
+ * accept list that MEDIA_TYPE is, spelt as there. ATLS_E_UNSUPPORTED where it is not in that list.
+ */
 int atls_verifier_session_submit(struct atls_verifier_session *session, const char *media_type,
                                  struct atls_bytes evidence);
 /* The same under the first of these media types (NULL at the end) that the session takes. */
