@@ -165,8 +165,9 @@ int atls_appraisal_challenge(struct atls_appraisal *a, struct atls_bytes *noncep
         }
         memcpy(a->verifier_nonce, nonce.data, nonce.size);
         a->verifier_nonce_size = nonce.size;
-        if (a->rp->options.constant_nonce) {
-            nonce = a->rp->options.evidence->constant_nonce->nonce;
+        const struct atls_evidence_format *evidence = a->rp->options.evidence;
+        if (a->rp->options.constant_nonce && evidence && evidence->constant_nonce) {
+            nonce = evidence->constant_nonce->nonce;
         }
         memcpy(a->challenge, nonce.data, nonce.size);
         a->challenge_size = nonce.size;
