@@ -40,6 +40,7 @@ _TIDYING = re.compile(
     r"\w*(?:free|deinit|decref|clear|wipe|bzero|close|cleanup|destroy|finalize|va_end"
     r"|mutex|rwlock)\w*\("
 )
+_GIVES_BACK = re.compile(rf"\s*(?:{_TIDYING.pattern}|[\w>.\-]+ = NULL;)")
 NO_MEMORY = re.compile(
     r"ENOMEM|ATLS_E_MEMORY|E_MEMORY_ERROR|(?:no|out of)[ _]memory|\bfail_fatal\("
 )
@@ -127,7 +128,9 @@ def changes(text: str) -> list[Change]:
     for start, end, new, kind in found:
         line = text.count("\n", 0, start) + 1
         source = lines[line - 1].strip()
-        if any(NO_MEMORY.search(near) for near in lines[line - 1 : line + 1]):
+        # A block may give something back first.
+        further = 2 if source.endswith("{") and _GIVES_BACK.match(lines[line]) else 1
+        if any(NO_MEMORY.search(near) for near in lines[line - 1 : line + further]):
             continue
         if source.startswith("if (!") and _TAKES_MEMORY.search(lines[line - 2]):
             continue
