@@ -22,7 +22,8 @@ struct atls_route {
 extern const struct atls_route atls_routes[];
 extern const size_t atls_routes_count;
 
-/* openapi.json, made into C when the program is built */
+/* openapi.json, made into C when the program is built; what is asked for has the types of evidence
+ * besides */
 extern const char atls_openapi[];
 extern const size_t atls_openapi_size;
 

@@ -290,18 +290,31 @@ static bool answer_session(const struct atls_api *api, const struct atls_request
     return true;
 }
 
+/* openapi.json, with the types of evidence that are taken, which the formats say; NULL: no memory.
+ */
+static json_t *description(void)
+{
+    json_t *whole = json_loadb(atls_openapi, atls_openapi_size, JSON_REJECT_DUPLICATES, NULL),
+           *types;
+    bool complete =
+        json_unpack(whole, "{s:{s:{s:{s:{s:o}}}}}", "paths", ATLS_PATH_SESSION "{session}", "post",
+                    "requestBody", "content", &types) == 0;
+
+    for (size_t i = 0; complete && atls_evidence_media_type(i); i++)
+        complete = json_object_set_new(types, atls_evidence_media_type(i),
+                                       json_pack("{s:{}}", "schema")) == 0;
+    if (complete)
+        return whole;
+    json_decref(whole);
+    return NULL;
+}
+
 static void answer_description(const struct atls_request *request, struct atls_response *response)
 {
     if (!atls_accepts(request->accept, "application/json") &&
         !atls_answer_acceptable(request, DESCRIPTION_TYPE, response))
         return;
-    response->body = malloc(atls_openapi_size);
-    response->status = response->body ? 200 : 500;
-    if (!response->body)
-        return;
-    memcpy(response->body, atls_openapi, atls_openapi_size);
-    response->body_size = atls_openapi_size;
-    response->content_type = DESCRIPTION_TYPE;
+    atls_answer_json(response, 200, DESCRIPTION_TYPE, description());
 }
 
 /* False: not with this method. */

@@ -792,9 +792,11 @@ static void test_description(void **state)
 /* The types in the description of a path's body are those that are taken. */
 static void test_described_types(void **state)
 {
-    json_t *json = json_loadb(atls_openapi, atls_openapi_size, JSON_REJECT_DUPLICATES, NULL);
-    json_t *post, *types;
+    struct atls_response response;
+    json_t *json, *post, *types;
 
+    ask("GET", ATLS_PATH_DESCRIPTION, NULL, ATLS_BYTES(NULL, 0), 200, &response);
+    json = json_of(&response);
     post = json_object_get(json_object_get(json_object_get(json, "paths"), SESSION "{session}"),
                            "post");
     types = json_object_get(json_object_get(post, "requestBody"), "content");
@@ -807,6 +809,7 @@ static void test_described_types(void **state)
     assert_non_null(json_object_get(types, ATLS_MT_CORIM));
     assert_non_null(json_object_get(types, ATLS_MT_CORIM_SIGNED));
     json_decref(json);
+    atls_response_clear(&response);
 }
 
 /* The Accept header of a 415 is the list that sessions show. */
