@@ -218,7 +218,8 @@ extern const struct atls_evidence_format *const atls_evidence_formats[]; /* NULL
 
 /* That can be asked for by NAME, or NULL. */
 const struct atls_evidence_format *atls_evidence_format_by_name(const char *name);
-/* The first that names no key: it attests whatever key its challenge was made of. */
+/* The first that names no key: it attests whatever key its challenge was made of. There is
+ * one (a test holds it); NULL otherwise. */
 const struct atls_evidence_format *atls_evidence_format_without_key(void);
 /* That of a CMW, by its type; NULL: of none. RECORD_TYPE too, which says less than a media type? */
 const struct atls_evidence_format *atls_evidence_format_of_cmw(const struct atls_cmw *cmw,

@@ -30,7 +30,7 @@ const struct atls_evidence_format *atls_evidence_format_without_key(void)
 {
     size_t i = 0;
 
-    while (atls_evidence_formats[i]->key_in)
+    while (atls_evidence_formats[i] && atls_evidence_formats[i]->key_in)
         i++;
     return atls_evidence_formats[i];
 }

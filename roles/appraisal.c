@@ -307,6 +307,11 @@ static int submit(struct atls_appraisal *a)
     if (a->rp->options.pat_alone && cmw && evidence->platform_token.size) {
         return open_for_pat(a);
     }
+    if (!types && !cmw) {
+        return atls_fail(ATLS_E_UNSUPPORTED, "RFC 9999 section 3",
+                         "expected a CMW or a media type for %s, there is neither",
+                         evidence->format->what);
+    }
     result = types ? atls_verifier_session_submit_as(a->session, types, evidence->value)
                    : atls_verifier_session_submit_as(
                          a->session, atls_verifier_cmw_types(cmw->serialization), whole);
