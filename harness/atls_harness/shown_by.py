@@ -55,7 +55,7 @@ def texts(case: Mapping[str, Any], clauses: Iterable[Mapping[str, Any]] = ()) ->
         return []
     known: dict[str, Mapping[str, Any]] = {one["id"]: one for one in clauses}
     known = known or {name: vars(one) for name, one in requirements().items()}
-    names = [name for name in case["clauses"] if known.get(name, {}).get("text")]
+    names = [name for name in case.get("clauses", ()) if known.get(name, {}).get("text")]
     lines = [
         f"{name} ({known[name]['level']}, {known[name]['document']} section "
         f"{known[name]['section']}): {known[name]['text']}"
