@@ -31,12 +31,11 @@ static void find_tokens(const struct atls_cmw *cmw, const struct atls_cmw **katp
 static int read_cab(const struct atls_evidence_message *message, struct atls_evidence_read *readp,
                     const char **reasonp)
 {
-    struct atls_key_attestation ka = {.pat_client = 0};
-    struct atls_cwt_times times;
-    struct atls_bytes nonce;
+    struct atls_key_attestation_pat said = {.client = 0}; /* by the PAT; without one it is no CAB */
     const struct atls_cmw *kat, *pat;
     struct atls_cbor_reader payload;
     struct atls_kat_claims claims;
+    struct atls_cab cab;
     int result = 0;
 
     find_tokens(message->cmw, &kat, &pat);
@@ -52,18 +51,14 @@ static int read_cab(const struct atls_evidence_message *message, struct atls_evi
     if (pat) {
         result =
             atls_evidence_read_token(pat->value, false, ATLS_COSE_TAG_EITHER, &payload, reasonp);
-        result = result ? result : atls_key_attestation_read_pat(payload, &ka, reasonp);
+        result = result ? result : atls_key_attestation_read_pat(payload, &said, reasonp);
         if (result)
             return result;
     }
-    times = ka.cab.pat_times;
-    nonce = ka.cab.pat_nonce;
-    result = atls_cab_parse(message->cmw, &ka.cab);
+    result = atls_cab_parse(message->cmw, &cab);
     if (result)
         return atls_evidence_refuse(result, "malformed-cmw", reasonp);
-    ka.cab.pat_times = times;
-    ka.cab.pat_nonce = nonce;
-    return atls_key_attestation_keep(&ka, readp, reasonp);
+    return atls_key_attestation_keep(&cab, &said, readp, reasonp);
 }
 
 static int appraise(struct atls_judge *judge, const struct atls_evidence_message *message)

@@ -232,6 +232,9 @@ char *atls_evidence_formats_help(void);
 
 /* read.c, for READ and CHECK: a refusal, with its reason unless it is this machine's fault. */
 int atls_evidence_refuse(int code, const char *reason, const char **reasonp);
+/* What READ found, SIZE bytes at PARSED, copied to READP. internal. */
+int atls_evidence_keep(const void *parsed, size_t size, struct atls_evidence_read *readp,
+                       const char **reasonp);
 /* A COSE_Sign1 and the CBOR in its payload; STRICT: preferred encoding and definite lengths only,
  * which a format needs that hashes an encoding. *CLAIMSP stands before the claims, which need no
  * second check. malformed-cbor, malformed-cose. */

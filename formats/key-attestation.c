@@ -2,7 +2,6 @@
 /* The checks of KAT and PAT, as a relying party, a verifier and the decoder make them. */
 #include "formats/key-attestation.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "rats/base/encoding.h"
@@ -11,40 +10,37 @@
 #define KAT_CLAUSE "draft-bft-rats-kat-06 section 3"
 #define CLIENT_CLAUSE "RFC 9783 section 4.1.2"
 
-int atls_key_attestation_read_pat(struct atls_cbor_reader claims, struct atls_key_attestation *kap,
-                                  const char **reasonp)
+int atls_key_attestation_read_pat(struct atls_cbor_reader claims,
+                                  struct atls_key_attestation_pat *patp, const char **reasonp)
 {
     struct atls_cbor_reader again = claims;
-    struct atls_cwt_times times;
-    struct atls_bytes nonce;
-    int64_t client = 0;
+    struct atls_key_attestation_pat pat = {.client = 0};
     /* What cannot be read names nobody, and is judged as that. */
-    int result = atls_pat_read_client(&again, &client);
+    int result = atls_pat_read_client(&again, &pat.client);
 
     if (result < 0)
         return atls_evidence_refuse(result, "internal", reasonp);
-    result = atls_pat_read(&claims, &times, &nonce);
+    result = atls_pat_read(&claims, &pat.times, &pat.nonce);
     if (result)
         return atls_evidence_refuse(result, "malformed-claims", reasonp);
-    kap->pat_client = client;
-    kap->cab.pat_nonce = nonce;
-    kap->cab.pat_times = times;
+    *patp = pat;
     return 0;
 }
 
-int atls_key_attestation_keep(const struct atls_key_attestation *ka,
+int atls_key_attestation_keep(const struct atls_cab *cab,
+                              const struct atls_key_attestation_pat *pat,
                               struct atls_evidence_read *readp, const char **reasonp)
 {
-    struct atls_key_attestation *kept = malloc(sizeof *kept);
+    struct atls_key_attestation ka = {.cab = *cab, .pat_client = pat->client};
 
-    if (!kept)
-        return atls_evidence_refuse(atls_fail(-ENOMEM, NULL, "no memory for evidence"), "internal",
-                                    reasonp);
-    *kept = *ka;
-    readp->parsed = kept;
-    readp->key = ka->cab.kat_claims.identity_key;
-    readp->platform_token = ka->cab.pat_bytes;
-    readp->platform_nonce = ka->cab.pat_nonce;
+    ka.cab.pat_times = pat->times;
+    ka.cab.pat_nonce = pat->nonce;
+    int result = atls_evidence_keep(&ka, sizeof ka, readp, reasonp);
+    if (result)
+        return result;
+    readp->key = cab->kat_claims.identity_key;
+    readp->platform_token = cab->pat_bytes;
+    readp->platform_nonce = pat->nonce;
     return 0;
 }
 

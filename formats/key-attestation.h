@@ -13,11 +13,17 @@ struct atls_key_attestation { /* what atls_evidence_read.parsed is */
     int64_t pat_client; /* client id of its PAT, 0 (which nobody has): none is told */
 };
 
-/* Of the PAT: who asked for it, its times, what it answers; CLAIMS stands before its claims. */
-int atls_key_attestation_read_pat(struct atls_cbor_reader claims, struct atls_key_attestation *kap,
-                                  const char **reasonp);
-/* Fills READ from KA, which is copied. -ENOMEM with its reason. */
-int atls_key_attestation_keep(const struct atls_key_attestation *ka,
+struct atls_key_attestation_pat { /* of the PAT, as its claims are read once: */
+    int64_t client;               /* who asked for it, */
+    struct atls_cwt_times times;  /* its times, */
+    struct atls_bytes nonce;      /* what it answers */
+};
+/* CLAIMS stands before the claims of the PAT. */
+int atls_key_attestation_read_pat(struct atls_cbor_reader claims,
+                                  struct atls_key_attestation_pat *patp, const char **reasonp);
+/* Fills READ from both, which are copied. -ENOMEM with its reason. */
+int atls_key_attestation_keep(const struct atls_cab *cab,
+                              const struct atls_key_attestation_pat *pat,
                               struct atls_evidence_read *readp, const char **reasonp);
 int atls_key_attestation_check(const struct atls_evidence_read *read,
                                const struct atls_evidence_question *question, const char **reasonp);

@@ -29,10 +29,10 @@ static bool is_bundle(struct atls_bytes in)
 static int read_bundle(const struct atls_evidence_message *message,
                        struct atls_evidence_read *readp, const char **reasonp)
 {
-    struct atls_key_attestation ka = {.pat_client = 0};
-    struct atls_cwt_times times;
-    struct atls_bytes kat, pat, nonce;
+    struct atls_key_attestation_pat said;
+    struct atls_bytes kat, pat;
     struct atls_cbor_reader payload;
+    struct atls_cab cab;
     int result = atls_prototype_bundle_split(message->value, &kat, &pat);
 
     if (result)
@@ -42,17 +42,13 @@ static int read_bundle(const struct atls_evidence_message *message,
     if (!result)
         result = atls_evidence_read_token(pat, false, ATLS_COSE_TAG_REQUIRED, &payload, reasonp);
     if (!result)
-        result = atls_key_attestation_read_pat(payload, &ka, reasonp);
+        result = atls_key_attestation_read_pat(payload, &said, reasonp);
     if (result)
         return result;
-    times = ka.cab.pat_times;
-    nonce = ka.cab.pat_nonce;
-    result = atls_prototype_bundle_parse(message->value, &ka.cab);
+    result = atls_prototype_bundle_parse(message->value, &cab);
     if (result)
         return atls_evidence_refuse(result, "malformed-claims", reasonp);
-    ka.cab.pat_times = times;
-    ka.cab.pat_nonce = nonce;
-    return atls_key_attestation_keep(&ka, readp, reasonp);
+    return atls_key_attestation_keep(&cab, &said, readp, reasonp);
 }
 
 /* Broken itself, or one of its tokens. */

@@ -3,7 +3,6 @@
  * A PSA token by itself (RFC 9783). It names no key of TLS: what it proves of a connection lies in
  * its nonce alone, which some profiles make of the key.
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "formats/key-attestation.h"
@@ -41,7 +40,7 @@ static int read_token(const struct atls_evidence_message *message, struct atls_e
                       const char **reasonp)
 {
     struct atls_cbor_reader payload;
-    struct parsed parsed, *kept;
+    struct parsed parsed;
     int result =
         atls_evidence_read_token(message->value, false, ATLS_COSE_TAG_EITHER, &payload, reasonp);
 
@@ -50,13 +49,7 @@ static int read_token(const struct atls_evidence_message *message, struct atls_e
     result = atls_pat_read(&payload, &parsed.times, &parsed.nonce);
     if (result)
         return atls_evidence_refuse(result, "malformed-claims", reasonp);
-    kept = malloc(sizeof *kept);
-    if (!kept)
-        return atls_evidence_refuse(atls_fail(-ENOMEM, NULL, "no memory for evidence"), "internal",
-                                    reasonp);
-    *kept = parsed;
-    readp->parsed = kept;
-    return 0;
+    return atls_evidence_keep(&parsed, sizeof parsed, readp, reasonp);
 }
 
 static int check(const struct atls_evidence_read *read,

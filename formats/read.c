@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What formats share in reading and checking evidence for a relying party. */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "formats/format.h"
 #include "rats/base/encoding.h"
@@ -11,6 +13,18 @@ int atls_evidence_refuse(int code, const char *reason, const char **reasonp)
 {
     *reasonp = code < 0 ? "internal" : reason;
     return code;
+}
+
+int atls_evidence_keep(const void *parsed, size_t size, struct atls_evidence_read *readp,
+                       const char **reasonp)
+{
+    void *kept = malloc(size);
+
+    if (!kept)
+        return atls_evidence_refuse(atls_fail(-ENOMEM, NULL, "no memory for evidence"), "internal",
+                                    reasonp);
+    readp->parsed = memcpy(kept, parsed, size);
+    return 0;
 }
 
 int atls_evidence_read_token(struct atls_bytes token, bool strict, enum atls_cose_tagging tagging,
