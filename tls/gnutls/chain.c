@@ -9,8 +9,6 @@
 #include "rats/base/error.h"
 #include "tls/gnutls/stack-internal.h"
 
-#define CERTIFICATES_MAX 16
-
 unsigned atls_chain_wanted(const struct atls_party *party, gnutls_typed_vdata_st wanted[2])
 {
     bool of_server = party->side == ATLS_CLIENT;
@@ -41,13 +39,13 @@ static int import_chain(const struct atls_bytes *chain, size_t count, gnutls_x50
 int atls_chain_verify(const struct atls_party *party, const struct atls_bytes *chain, size_t count,
                       unsigned flags, unsigned *statusp)
 {
-    gnutls_x509_crt_t imported[CERTIFICATES_MAX];
+    gnutls_x509_crt_t imported[ATLS_PEER_CHAIN_MAX];
     gnutls_x509_trust_list_t trusted;
     gnutls_typed_vdata_st wanted[2];
     unsigned have = 0, status = 0;
-    if (count == 0 || count > CERTIFICATES_MAX)
+    if (count == 0 || count > ATLS_PEER_CHAIN_MAX)
         return atls_fail(ATLS_E_LIMIT, "RFC 8446 section 4.4.2",
-                         "expected 1 to %d certificates, %zu came", CERTIFICATES_MAX, count);
+                         "expected 1 to %d certificates, %zu came", ATLS_PEER_CHAIN_MAX, count);
     int result = import_chain(chain, count, imported, &have);
     if (result == 0) {
         gnutls_certificate_get_trust_list(((const struct gnutls_party *)party->tls)->credentials,
