@@ -16,6 +16,11 @@ from typing import Any, Mapping
 from ..errors import HarnessError, UsageError
 
 VERIFICATION, PROVISIONING = "verification", "provisioning"
+# The paths of both APIs, below their endpoints.
+NEW_SESSION = "/challenge-response/v1/newSession"
+SESSION = "/challenge-response/v1/session/"
+SUBMIT = "/endorsement-provisioning/v1/submit"
+WELL_KNOWN = "/.well-known/veraison/"
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 

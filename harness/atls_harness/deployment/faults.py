@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Iterable
 
+from .description import NEW_SESSION, SESSION, WELL_KNOWN
+
 ENDPOINTS = ("new-session", "session", "discovery")
 VALUES = {"delay": (1, 600000), "status": (400, 599), "garbage": None, "hang": None, "close": None}
 GARBAGE = b"\xff\xfe{]garbage, not JSON"
@@ -47,11 +49,11 @@ def parse(text: str) -> Fault:
 
 def endpoint_of(path: str) -> str:
     """Which of the ENDPOINTS a path is, or ""."""
-    if path == "/challenge-response/v1/newSession":
+    if path == NEW_SESSION:
         return "new-session"
-    if path.startswith("/challenge-response/v1/session/"):
+    if path.startswith(SESSION):
         return "session"
-    return "discovery" if path.startswith("/.well-known/veraison/") else ""
+    return "discovery" if path.startswith(WELL_KNOWN) else ""
 
 
 def at(faults: Iterable[Fault], path: str) -> dict[str, Fault]:

@@ -25,12 +25,18 @@ from typing import Any, NoReturn, Sequence
 from ..errors import HarnessError, InfrastructureError
 from . import answers, faults
 from .asking import Answer, Asker
-from .description import PROVISIONING, VERIFICATION, Deployment, from_json
+from .description import (
+    PROVISIONING,
+    SESSION,
+    SUBMIT,
+    VERIFICATION,
+    WELL_KNOWN,
+    Deployment,
+    from_json,
+)
 
 DONE, REFUSED, UNSUPPORTED = 0, 1, 77
-SUBMIT = "/endorsement-provisioning/v1/submit"
-SESSION = "/challenge-response/v1/session/"
-DISCOVERY = "/.well-known/veraison/verification"
+DISCOVERY = WELL_KNOWN + VERIFICATION
 KNOWN_ALREADY = "already in store"
 PROVISIONED = "provisioned.jsonl"  # in the run's folder: what was left at the deployment
 BODY_MAX = 1 << 20

@@ -22,17 +22,16 @@ from ..peer import Peer
 from ..process import Process, to_its_end
 from . import answers
 from .asking import Asker
-from .description import PROVISIONING, VERIFICATION, Deployment, from_json
+from .description import NEW_SESSION, PROVISIONING, VERIFICATION, Deployment, from_json
 from .gateway import DISCOVERY, DISCOVERY_TYPE, PROVISIONED
 
 FILE = "deployment.json"
 PLACE = Path(__file__)
 LIMIT = 60.0
 SESSION_TYPE = "application/vnd.veraison.challenge-response-session+json"
-NEW_SESSION = "/challenge-response/v1/newSession?nonceSize=32"
+NONCE = "?nonceSize=32"
 PSA_CORIM = 'application/rim+cbor; profile="tag:arm.com,2025:psa#1.0.0"'
 DIALECTS = ("main", "v0.0.2608")  # of a CoRIM's profile: as a URI, or as text
-FORMATS = ("psa", "cab")
 PSA_PROFILES = ("arm-2", "rfc9783")
 PARTS = ("reference-values", "trust-anchor")
 
@@ -44,6 +43,11 @@ class Programs:
     device: Sequence[str]
     provision: Sequence[str]
     enroll: Sequence[str]
+
+
+def _formats() -> list[str]:
+    """The contract's evidence formats, a bare PSA token first: most deployments take one."""
+    return sorted(contract().evidence_formats, key=lambda one: one != "psa")
 
 
 def placeholder(deployment: Deployment) -> Peer:
@@ -79,10 +83,10 @@ def learn(deployment: Deployment, programs: Programs, work: Path) -> None:
     known["reasons"] = list(contract().names("reasons"))
     trial = Trial(deployment, programs, work, folder, known)
     known["dialects"] = trial.dialects()
-    appraised = {one: trial.appraised(one, (), ()) for one in FORMATS}
+    appraised = {one: trial.appraised(one, (), ()) for one in _formats()}
     formats = [one for one, said in appraised.items() if said.get("status") == "affirming"]
     if not formats:
-        said = "; ".join(f"{one}: {trial.words(appraised[one])}" for one in FORMATS)
+        said = "; ".join(f"{one}: {trial.words(came)}" for one, came in appraised.items())
         raise InfrastructureError(
             f"{deployment.name} took the endorsements of a device and affirms no evidence of it: "
             f"{said}"
@@ -120,7 +124,7 @@ def _discovered(deployment: Deployment, asker: Asker) -> dict[str, Any]:
     if offered and not corims:
         raise InfrastructureError(f"{url}: no CoRIM of the PSA profile is taken there: {offered}")
     accept = {"Accept": SESSION_TYPE}
-    opened = asker.ask(VERIFICATION, "POST", NEW_SESSION, b"", accept)
+    opened = asker.ask(VERIFICATION, "POST", NEW_SESSION + NONCE, b"", accept)
     session = answers.as_object(opened.body)
     if opened.status != 201 or not session.get("nonce"):
         wanted = " (it wants a token, or another one)" if opened.status == 401 else ""
@@ -209,7 +213,7 @@ class Trial:
 
     def affirms(self, device: Sequence[str], endorsed: Sequence[str] | None = None) -> bool:
         """Does it affirm a PSA token (or, of one that takes none, a CAB) of such a device?"""
-        for one in FORMATS:
+        for one in _formats():
             if self.appraised(one, device, device if endorsed is None else endorsed):
                 said = self._last
                 return bool(said.get("status") == "affirming")
