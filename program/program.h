@@ -15,6 +15,7 @@ enum atls_exit { /* the whole contract: anything else is a crash */
                  ATLS_EXIT_DONE = 0,
                  ATLS_EXIT_REFUSED = 1, /* refused or failed as an endpoint can */
                  ATLS_EXIT_USAGE = 2,
+                 ATLS_EXIT_NO_ATTACK = 64,   /* a secret was to leak, and no attack is played */
                  ATLS_EXIT_UNSUPPORTED = 77, /* this peer does not support what was asked */
 };
 

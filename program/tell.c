@@ -117,6 +117,13 @@ static void tell_fault(FILE *file, const json_t *fields)
     put_field(file, ": ", fields, "detail");
 }
 
+static void tell_leak(FILE *file, const json_t *fields)
+{
+    put_field(file, "leaks as asked, for attack ", fields, "attack");
+    put_field(file, ": ", fields, "what");
+    put_field(file, " to ", fields, "file");
+}
+
 void atls_tell(FILE *file, const char *who, const char *event, const json_t *fields)
 {
     static const struct {
@@ -125,7 +132,7 @@ void atls_tell(FILE *file, const char *who, const char *event, const json_t *fie
     } table[] = {
         {"ready", tell_ready},     {"endorsed", tell_endorsed},   {"appraisal", tell_appraisal},
         {"verdict", tell_verdict}, {"handshake", tell_handshake}, {"application-data", tell_data},
-        {"fault", tell_fault},     {"closed", tell_closed},
+        {"fault", tell_fault},     {"closed", tell_closed},       {"leak", tell_leak},
     };
     const json_t *conn = json_object_get(fields, "conn");
 

@@ -104,17 +104,22 @@ static int serve(const struct atls_device_options *options, const struct atls_se
 
 static int run_simulated(const struct atls_device_options *options, struct atls_events *events)
 {
+    struct atls_device_leak leak = {.leaks = &options->leaks, .events = events};
     struct atls_server_device served;
     struct atls_simulated *device;
     int result = atls_simulated_open(&options->device.simulated, &device);
     if (result)
         return result;
-    served = atls_server_core(&device->core);
-    if (options->provision)
+    leak.core = &device->core;
+    served =
+        options->leaks.count > 0 ? atls_device_leaking(&leak) : atls_server_core(&device->core);
+    result = atls_device_leak_start(&leak);
+    if (!result && options->provision)
         result = write_endorsements(device, options, options->provision);
     if (!result) {
         tell_boot(events, device, options->device.simulated.lifecycle);
         result = serve(options, &served, events);
+        result = result ? result : leak.result;
     }
     atls_simulated_close(device);
     return result;

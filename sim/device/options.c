@@ -37,6 +37,8 @@ enum {
     OPT_FLASH,
     OPT_LOG,
     OPT_DEBUG,
+    OPT_ATTACK,
+    OPT_LEAK,
 };
 
 static const struct argp_option option_table[] = {
@@ -84,6 +86,11 @@ static const struct argp_option option_table[] = {
      "run: exit-after=N or hang-after=N, counted in requests answered, however often a client "
      "asked; drop-every=N or garble-every=N, counted in answers sent; with qemu "
      "line-noise-every=N, counted in requests on its serial line; repeatable",
+     2},
+    {"attack", OPT_ATTACK, "ID", 0, "run: the attack that is played with this device", 2},
+    {"leak", OPT_LEAK, "WHAT=FILE", 0,
+     "run, with --attack: private keys are given away, PEM at the end of FILE: identity-keys (each "
+     "as it is made), kak or pak; repeatable",
      2},
     {"events", OPT_EVENTS, "FILE", 0, "run: events, one JSON object a line (-: standard output)",
      2},
@@ -313,6 +320,10 @@ static int parse_own_option(int key, char *text, struct atls_device_options *opt
             return atls_parse_number(text + strlen(NOISE), "line-noise-every", 1, UINT32_MAX,
                                      &options->device.noise_every);
         return atls_server_fault_parse(text, &options->faults);
+    case OPT_ATTACK:
+        return atls_leaks_attack(&options->leaks, text);
+    case OPT_LEAK:
+        return atls_leaks_add(&options->leaks, text, atls_device_leak_names);
     case OPT_PART:
         return parse_part(text, &options->part);
     case OPT_DIALECT:
@@ -381,6 +392,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_PART:
     case OPT_OUTPUT:
     case OPT_PROVISION:
+    case OPT_ATTACK:
+    case OPT_LEAK:
         result = parse_own_option(key, text, parse->options);
         break;
     case ARGP_KEY_ARG:
@@ -424,6 +437,10 @@ static int check(const struct atls_device_options *options)
     int result = check_emulated(options);
     if (result)
         return result;
+    atls_leaks_guard(&options->leaks);
+    if (options->leaks.count > 0 && (options->emulated || options->command != ATLS_DEVICE_RUN))
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                         "--leak is for run on this host: what is in QEMU keeps its keys");
     if (options->command == ATLS_DEVICE_RUN)
         return options->listen ? 0 : atls_fail(-EINVAL, NULL, "run needs --listen unix:PATH");
     if (!options->output)

@@ -4,7 +4,7 @@
 #define ATLS_SIM_DEVICE_OPTIONS_H
 
 #include "sim/device/emulated.h"
-#include "sim/device/server.h"
+#include "sim/device/leak.h"
 
 enum atls_device_command { ATLS_DEVICE_RUN, ATLS_DEVICE_PROVISION, ATLS_DEVICE_IMAGES };
 
@@ -13,6 +13,7 @@ struct atls_device_options { /* texts are argv's; free with atls_device_options_
     bool emulated; /* --backend qemu */
     struct atls_emulated_options device;
     struct atls_server_faults faults;
+    struct atls_leaks leaks;
     enum atls_corim_dialect dialect;
     enum atls_endorsed_part part;
     const char *listen, *events, *output, *provision;

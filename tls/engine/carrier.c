@@ -2,6 +2,7 @@
 /* Which carrier a party and a connection have. */
 #include "tls/engine/carrier.h"
 
+#include "rats/base/error.h"
 #include "tls/engine/session-internal.h"
 
 const struct atls_carrier *atls_carrier_of(const struct atls_profile *profile,
@@ -52,6 +53,13 @@ int atls_carriers_check(const struct atls_party *party)
     for (size_t i = 0; result == 0 && i < count; i++)
         if (carriers[i]->check)
             result = carriers[i]->check(party);
+    if (result == 0 && session_leaks(party)) {
+        if (!party->stack->handshake_secret)
+            return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                             "--leak handshake-secret: %s does not give the Handshake Secret",
+                             party->stack->name);
+        result = party->stack->check ? party->stack->check(true) : 0;
+    }
     return result;
 }
 

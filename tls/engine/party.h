@@ -12,6 +12,7 @@
 
 #include "program/events.h"
 #include "program/keylog.h"
+#include "program/leak.h"
 #include "rats/cmw/cmw-x509.h"
 #include "roles/relying-party.h"
 #include "tls/engine/stack.h"
@@ -32,6 +33,7 @@ struct atls_party {
     struct atls_attester *attester;           /* NULL where this side is none */
     struct atls_relying_party *relying_party; /* likewise */
     const struct atls_faults *faults;
+    const struct atls_leaks *leaks; /* what is given away; or NULL */
     struct atls_events *events;
     const char *artifacts;      /* directory, or NULL */
     struct atls_keylog *keylog; /* or NULL */

@@ -118,6 +118,8 @@ int session_ended(struct atls_session *s, const char *reason, int alert, const c
 /* The peer ended it by a fatal ALERT. */
 int session_alert_received(struct atls_session *s, unsigned alert);
 
+/* Does PARTY give the Handshake Secret away? Then its stack has to have it in every connection. */
+bool session_leaks(const struct atls_party *party);
 /* A line of the key log; RANDOM is the ClientHello's. */
 void session_keylog(struct atls_session *s, const char *label, struct atls_bytes random,
                     struct atls_bytes secret);

@@ -111,13 +111,13 @@ static int set_up_shim(struct gnutls_connection *c)
 {
     const struct atls_party *party = c->party;
     uint16_t type = party->code_points.value[party->profile->entry_extension];
+    c->watch.secret = atls_carrier_by_kind(party) || session_leaks(party) ? &c->secret : NULL;
     if (!atls_carrier_of_party(party)->in_entries && !atls_carrier_by_kind(party))
         return 0;
     int result = atls_entry_shim_new(&c->shim);
     if (result == 0)
         result = atls_entry_shim_expect(c->shim, &type, 1);
     c->watch.shim = c->shim;
-    c->watch.secret = atls_carrier_by_kind(party) ? &c->secret : NULL;
     return result;
 }
 

@@ -53,6 +53,8 @@ enum flag {
     CREDENTIAL_KIND,
     VARIANT,
     REATTEST,
+    ATTACK,
+    LEAK,
     CONNECT,
     CONNECTIONS,
     LISTEN,
@@ -122,6 +124,11 @@ static const struct argp_option shared[] = {
     {"variant", VARIANT, "NAME=READING", 0,
      "one reading of a draft that has several; repeatable, listed below", 0},
     {"fault", FAULT, "NAME[=VALUE]", 0, "misbehave in one way; repeatable", 0},
+    {"attack", ATTACK, "ID", 0, "the attack that is played with this side", 0},
+    {"leak", LEAK, "WHAT=FILE", 0,
+     "with --attack: a secret is given away, a line at the end of FILE: handshake-secret (TLS "
+     "1.3's, of each connection)",
+     0},
     {0}};
 
 static const struct argp_option of_client[] = {
@@ -242,6 +249,16 @@ static void add_fault(const char *text, struct atls_options *options)
 {
     if (atls_faults_add(&options->faults, text) != 0)
         atls_program_unsupported("fault", text);
+}
+
+static void leak(struct argp_state *state, struct atls_options *options, const char *text)
+{
+    static const char *const names[] = {"handshake-secret", NULL};
+    int result = atls_leaks_add(&options->leaks, text, names);
+    if (result == ATLS_E_UNSUPPORTED)
+        atls_program_unsupported("leak", text);
+    if (result != 0)
+        argp_error(state, "%s", atls_error_text());
 }
 
 static const char *const curves[] = {"p256", "p384", NULL};
@@ -369,6 +386,13 @@ static bool parse_text(struct argp_state *state, struct atls_options *o, int fla
     case VARIANT:
         if (atls_variants_set(&o->variants, arg) != 0)
             atls_program_unsupported("variant", arg);
+        break;
+    case ATTACK:
+        if (atls_leaks_attack(&o->leaks, arg) != 0)
+            argp_error(state, "%s", atls_error_text());
+        break;
+    case LEAK:
+        leak(state, o, arg);
         break;
     case CONNECT:
     case LISTEN:
@@ -564,6 +588,7 @@ static void check(struct argp_state *state, const struct atls_options *o)
         check_limits(o, o->profile->limits);
     check_faults(o);
     check_expat_faults(o);
+    atls_leaks_guard(&o->leaks);
 }
 
 /* Is the key of a file the one that is attested? In a certificate the evidence is there already. */

@@ -3,6 +3,7 @@
 #ifndef ATLS_TLS_PROGRAMS_OPTIONS_H
 #define ATLS_TLS_PROGRAMS_OPTIONS_H
 
+#include "program/leak.h"
 #include "roles/relying-party.h"
 #include "tls/profiles/profile.h"
 
@@ -41,6 +42,7 @@ struct atls_options { /* strings are of argv, or of the options' own storage */
     unsigned verifier_timeout_ms;
     double timeout; /* seconds */
     struct atls_faults faults;
+    struct atls_leaks leaks;
     char *host, *port;
     bool hrr;
     unsigned reattest;

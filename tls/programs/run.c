@@ -45,6 +45,7 @@ static void describe(struct program *p)
     party->attestation_required = o->required;
     party->curve = o->curve;
     party->faults = &o->faults;
+    party->leaks = &o->leaks;
     party->artifacts = o->artifacts;
     party->peer_name = o->side == ATLS_CLIENT ? o->host : NULL;
     party->message = o->message;
