@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys, bounds and clauses that the writer and the reader of PSA tokens share; for these two only.
- */
+/* Keys, bounds and clauses that the writer and the reader of PSA tokens share with each other, and
+ * some with those of CCA tokens. */
 #ifndef ATLS_RATS_TOKENS_PSA_CLAIMS_H
 #define ATLS_RATS_TOKENS_PSA_CLAIMS_H
 
@@ -63,6 +63,9 @@ enum { /* keys inside a software component, RFC 9783 section 4.4.1 */
 /* One of the seven states in the high byte; the low byte is the implementation's. */
 bool atls_psa_lifecycle_valid(uint64_t lifecycle);
 bool atls_psa_hash_size_valid(size_t size);
+/* The array, as the next item of R, whose clause its errors name. */
+int atls_psa_components_read(struct atls_cbor_reader *r, struct atls_psa_component *components,
+                             size_t room, size_t *countp);
 /* 13 digits, "-", 5 digits */
 bool atls_psa_certification_reference_valid(struct atls_bytes text);
 bool atls_psa_hardware_version_valid(struct atls_bytes text);

@@ -168,27 +168,25 @@ static int read_component(struct atls_cbor_reader *r, size_t index,
     if (result)
         return result;
     if (component.value.size == 0 || component.signer_id.size == 0)
-        return atls_fail(ATLS_E_MISSING, PSA_CLAUSE_COMPONENTS, "software component %zu has no %s",
-                         index, component.value.size == 0 ? "measurement value" : "signer id");
+        return atls_fail(ATLS_E_MISSING, r->clause, "software component %zu has no %s", index,
+                         component.value.size == 0 ? "measurement value" : "signer id");
     *componentp = component;
     return 0;
 }
 
-static int read_component_array(struct atls_cbor_reader *r, struct atls_psa_component *components,
-                                size_t room, size_t *countp)
+int atls_psa_components_read(struct atls_cbor_reader *r, struct atls_psa_component *components,
+                             size_t room, size_t *countp)
 {
     size_t count;
-    int result;
+    int result = atls_cbor_read_array(r, "software components", &count);
 
-    r->clause = PSA_CLAUSE_COMPONENTS;
-    result = atls_cbor_read_array(r, "software components", &count);
     if (result)
         return result;
     if (count == 0)
-        return atls_fail(ATLS_E_MALFORMED, PSA_CLAUSE_COMPONENTS,
+        return atls_fail(ATLS_E_MALFORMED, r->clause,
                          "expected one software component at least, none came");
     if (count > room)
-        return atls_fail(ATLS_E_LIMIT, PSA_CLAUSE_COMPONENTS,
+        return atls_fail(ATLS_E_LIMIT, r->clause,
                          "expected at most %zu software components, %zu came", room, count);
     for (size_t i = 0; i < count && !result; i++)
         result = read_component(r, i, &components[i]);
@@ -199,8 +197,9 @@ static int read_component_array(struct atls_cbor_reader *r, struct atls_psa_comp
 
 static int read_components(struct atls_cbor_reader *r, const struct claim *claim, struct parse *p)
 {
+    r->clause = PSA_CLAUSE_COMPONENTS;
     p->claims.components = p->components;
-    return read_component_array(r, p->components, p->room, &p->claims.component_count);
+    return atls_psa_components_read(r, p->components, p->room, &p->claims.component_count);
 }
 
 static int read_no_measurements(struct atls_cbor_reader *r, const struct claim *claim,
@@ -416,7 +415,7 @@ int atls_psa_components_parse(struct atls_bytes in, struct atls_psa_component *c
     int result = atls_cbor_open(&r, in, &atls_cbor_strict, PSA_CLAUSE_COMPONENTS);
 
     if (!result)
-        result = read_component_array(&r, components, count, &found);
+        result = atls_psa_components_read(&r, components, count, &found);
     if (!result)
         result = atls_cbor_close(&r);
     if (!result)
