@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verifier client against a verifier that answers well, badly, late, or not at all. */
-#include "roles/test-server.h"
+#include "roles/test-client.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,278 +11,6 @@
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
-
-#define SESSION_TYPE "application/vnd.veraison.challenge-response-session+json"
-#define TIMEOUT_MS 1500
-#define NONCE32 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-#define WAITING(nonce) "{\"status\":\"waiting\",\"nonce\":\"" nonce "\"}"
-#define NO_NONCE ((struct atls_bytes){NULL, 0})
-
-struct fixture {
-    struct test_server *server;
-    struct atls_verifier_client *client;
-    struct atls_verifier_session *session;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    f->server = test_server_start();
-    assert_int_equal(atls_verifier_client_new(TIMEOUT_MS, &f->client), 0);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    atls_verifier_session_free(f->session);
-    atls_verifier_client_free(f->client);
-    test_server_stop(f->server);
-    free(f);
-    return 0;
-}
-
-/* A failure says why, and by which clause or for which address: what an earlier one said is no
- * answer. */
-#define STALE "the text of an earlier failure"
-
-static void forget(void)
-{
-    atls_fail(ATLS_E_MISMATCH, STALE, STALE);
-}
-
-static int says_why(int code)
-{
-    if (code) {
-        assert_string_not_equal(atls_error_text(), "");
-        assert_null(strstr(atls_error_text(), STALE));
-        assert_string_not_equal(atls_error_clause(), STALE);
-    }
-    return code;
-}
-
-static int await_nonce(struct fixture *f, struct atls_bytes *noncep)
-{
-    int result;
-
-    while (forget(), (result = atls_verifier_session_nonce(f->session, noncep)) == ATLS_E_AGAIN) {
-        forget();
-        assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
-    }
-    return says_why(result);
-}
-
-static int await_result(struct fixture *f, struct atls_bytes *jwtp)
-{
-    int result;
-
-    while (forget(), (result = atls_verifier_session_result(f->session, jwtp)) == ATLS_E_AGAIN) {
-        forget();
-        assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
-    }
-    return says_why(result);
-}
-
-static int await_key(struct fixture *f, const char *url, const json_t **jwkp, const char **reasonp)
-{
-    int result;
-
-    while ((result = atls_verifier_key(f->client, url, jwkp, reasonp)) == ATLS_E_AGAIN) {
-        assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 1000), 0);
-    }
-    return result;
-}
-
-static void open_session(struct fixture *f, const char *url, size_t size, struct atls_bytes nonce)
-{
-    atls_verifier_session_free(f->session);
-    f->session = NULL;
-    assert_int_equal(atls_verifier_session_open(f->client, url, size, nonce, &f->session), 0);
-}
-
-static const struct {
-    const char *what;
-    struct test_answer answer;
-    int code;
-    const char *reason;
-} new_session_rows[] = {
-    {"unpadded base64url", {201, SESSION_TYPE, "session/1", WAITING(NONCE32), 0, false}, 0, "ok"},
-    {"padded base64", {201, SESSION_TYPE, "session/1", WAITING(NONCE32 "="), 0, false}, 0, "ok"},
-    {"base64url alphabet",
-     {201, SESSION_TYPE, "session/1", WAITING("_-__________________________________________8"), 0,
-      false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"base64 alphabet",
-     {201, SESSION_TYPE, "session/1", WAITING("/+/////////////////////////////////////////8="), 0,
-      false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"expiry is a number (RFC 3339 is text)",
-     {201, SESSION_TYPE, "session/1",
-      "{\"status\":\"waiting\",\"accept\":[\"a/b\"],\"expiry\":1,\"nonce\":\"" NONCE32 "\"}", 0,
-      false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"base64url alphabet, 32 bytes",
-     {201, SESSION_TYPE, "session/1", WAITING("__________________________________________8"), 0,
-      false},
-     0,
-     "ok"},
-    {"base64 alphabet, 32 bytes",
-     {201, SESSION_TYPE, "session/1", WAITING("//////////////////////////////////////////8="), 0,
-      false},
-     0,
-     "ok"},
-    {"plain JSON with a charset",
-     {201, "application/json; charset=utf-8", "session/1", WAITING(NONCE32), 0, false},
-     0,
-     "ok"},
-    {"no content type", {201, NULL, "session/1", WAITING(NONCE32), 0, false}, 0, "ok"},
-    {"accept is null",
-     {201, NULL, "session/1", "{\"status\":\"waiting\",\"accept\":null,\"nonce\":\"" NONCE32 "\"}",
-      0, false},
-     0,
-     "ok"},
-    {"unknown members",
-     {201, NULL, "session/1",
-      "{\"status\":\"waiting\",\"x\":{\"y\":[1]},\"nonce\":\"" NONCE32 "\"}", 0, false},
-     0,
-     "ok"},
-    {"HTML",
-     {201, "text/html", "session/1", "<html></html>", 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"right body, wrong type",
-     {201, "text/plain", "session/1", WAITING(NONCE32), 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"no Location",
-     {201, SESSION_TYPE, NULL, WAITING(NONCE32), 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"Location to a file",
-     {201, SESSION_TYPE, "file:///etc/passwd", WAITING(NONCE32), 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"Location to gopher",
-     {201, SESSION_TYPE, "gopher://127.0.0.1/1", WAITING(NONCE32), 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"empty body",
-     {201, SESSION_TYPE, "session/1", "", 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"not JSON",
-     {201, SESSION_TYPE, "session/1", "{\"status\"", 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"trailing text",
-     {201, SESSION_TYPE, "session/1", WAITING(NONCE32) "x", 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"an array",
-     {201, SESSION_TYPE, "session/1", "[]", 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"duplicate member",
-     {201, SESSION_TYPE, "session/1",
-      "{\"status\":\"waiting\",\"nonce\":\"" NONCE32 "\",\"nonce\":\"" NONCE32 "\"}", 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"no nonce",
-     {201, SESSION_TYPE, "session/1", "{\"status\":\"waiting\"}", 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"nonce is a number",
-     {201, SESSION_TYPE, "session/1", "{\"status\":\"waiting\",\"nonce\":1}", 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"nonce is not base64",
-     {201, SESSION_TYPE, "session/1", WAITING("!!!!!!!!!!!!"), 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"nonce of 7 bytes",
-     {201, SESSION_TYPE, "session/1", WAITING("AAECAwQFBg=="), 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"nonce of another size than asked",
-     {201, SESSION_TYPE, "session/1", WAITING("AAECAwQFBgc="), 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"unknown status",
-     {201, SESSION_TYPE, "session/1", "{\"status\":\"fine\",\"nonce\":\"" NONCE32 "\"}", 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"no status",
-     {201, SESSION_TYPE, "session/1", "{\"nonce\":\"" NONCE32 "\"}", 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"accept is a text",
-     {201, SESSION_TYPE, "session/1",
-      "{\"status\":\"waiting\",\"accept\":\"x\",\"nonce\":\"" NONCE32 "\"}", 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"accept holds a number",
-     {201, SESSION_TYPE, "session/1",
-      "{\"status\":\"waiting\",\"accept\":[1],\"nonce\":\"" NONCE32 "\"}", 0, false},
-     ATLS_E_MALFORMED,
-     "verifier-garbage"},
-    {"status 200 instead of 201",
-     {200, SESSION_TYPE, "session/1", WAITING(NONCE32), 0, false},
-     ATLS_E_REFUSED,
-     "verifier-error"},
-    {"a redirect is not followed",
-     {302, SESSION_TYPE, "/.well-known/veraison/verification", "", 0, false},
-     ATLS_E_REFUSED,
-     "verifier-error"},
-    {"status 400",
-     {400, "application/problem+json", NULL, "{\"title\":\"Bad Request\"}", 0, false},
-     ATLS_E_REFUSED,
-     "verifier-error"},
-    {"status 500", {500, NULL, NULL, "", 0, false}, ATLS_E_REFUSED, "verifier-error"},
-    {"status 503", {503, NULL, NULL, "", 0, false}, ATLS_E_REFUSED, "verifier-error"},
-    {"connection closed",
-     {0, NULL, NULL, NULL, 0, true},
-     ATLS_E_UNAVAILABLE,
-     "verifier-unreachable"},
-    {"too late",
-     {0, NULL, NULL, NULL, 2 * TIMEOUT_MS, false},
-     ATLS_E_UNAVAILABLE,
-     "verifier-timeout"},
-};
-
-static void test_new_session(void **state)
-{
-    struct fixture *f = *state;
-    struct atls_bytes nonce;
-
-    for (size_t i = 0; i < sizeof new_session_rows / sizeof *new_session_rows; i++) {
-        *test_server_answer(f->server, TEST_NEW_SESSION) = new_session_rows[i].answer;
-        open_session(f, test_server_url(f->server), 32, NO_NONCE);
-        int result = await_nonce(f, &nonce);
-        const char *reason = atls_verifier_session_reason(f->session);
-        if (result != new_session_rows[i].code || strcmp(reason, new_session_rows[i].reason) != 0) {
-            fail_msg("%s: expected %s, came %s: %s", new_session_rows[i].what,
-                     new_session_rows[i].reason, reason, atls_error_text());
-        }
-        if (result) { /* whoever asks again hears the same */
-            char text[400], clause[96];
-            snprintf(text, sizeof text, "%s", atls_error_text());
-            snprintf(clause, sizeof clause, "%s", atls_error_clause());
-            assert_true(result == ATLS_E_UNAVAILABLE || clause[0]);
-            forget();
-            assert_int_equal(atls_verifier_session_nonce(f->session, &nonce), result);
-            assert_string_equal(atls_error_text(), text);
-            assert_string_equal(atls_error_clause(), clause);
-        } else {
-            assert_int_equal(nonce.size, 32);
-        }
-    }
-}
 
 static const struct {
     const char *what;
@@ -337,18 +65,18 @@ static const struct {
 
 static void test_evidence(void **state)
 {
-    struct fixture *f = *state;
+    struct test_client *f = *state;
     struct atls_bytes nonce, jwt;
 
     for (size_t i = 0; i < sizeof evidence_rows / sizeof *evidence_rows; i++) {
         *test_server_answer(f->server, TEST_POST) = evidence_rows[i].answer;
         *test_server_answer(f->server, TEST_GET) = evidence_rows[i].answer;
-        open_session(f, test_server_url(f->server), 32, NO_NONCE);
-        assert_int_equal(await_nonce(f, &nonce), 0);
+        test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
+        assert_int_equal(test_await_nonce(f, &nonce), 0);
         assert_int_equal(atls_verifier_session_submit(f->session, ATLS_MT_CMW_CBOR,
                                                       atls_bytes_of_text("evidence")),
                          0);
-        int result = await_result(f, &jwt);
+        int result = test_await_result(f, &jwt);
         const char *reason = atls_verifier_session_reason(f->session);
         if (result != evidence_rows[i].code || strcmp(reason, evidence_rows[i].reason) != 0) {
             fail_msg("%s: expected %s, came %s: %s", evidence_rows[i].what, evidence_rows[i].reason,
@@ -361,16 +89,16 @@ static void test_evidence(void **state)
 
 static void test_result_later(void **state)
 {
-    struct fixture *f = *state;
+    struct test_client *f = *state;
     struct atls_bytes nonce, jwt;
 
     *test_server_answer(f->server, TEST_POST) = (struct test_answer){
         202, SESSION_TYPE, NULL, "{\"status\":\"processing\",\"nonce\":\"" NONCE32 "\"}", 0, false};
-    open_session(f, test_server_url(f->server), 32, NO_NONCE);
-    assert_int_equal(await_nonce(f, &nonce), 0);
+    test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
+    assert_int_equal(test_await_nonce(f, &nonce), 0);
     assert_int_equal(
         atls_verifier_session_submit(f->session, ATLS_MT_CMW_CBOR, atls_bytes_of_text("x")), 0);
-    assert_int_equal(await_result(f, &jwt), 0);
+    assert_int_equal(test_await_result(f, &jwt), 0);
     assert_int_equal(test_server_count(f->server, TEST_GET), 1);
     assert_true(memchr(jwt.data, '.', jwt.size) != NULL);
 }
@@ -405,13 +133,13 @@ static const struct {
 
 static void test_accept(void **state)
 {
-    struct fixture *f = *state;
+    struct test_client *f = *state;
     struct atls_bytes nonce, jwt;
 
     for (size_t i = 0; i < sizeof accept_rows / sizeof *accept_rows; i++) {
         test_server_accept(f->server, accept_rows[i].accept);
-        open_session(f, test_server_url(f->server), 32, NO_NONCE);
-        assert_int_equal(await_nonce(f, &nonce), 0);
+        test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
+        assert_int_equal(test_await_nonce(f, &nonce), 0);
         int result =
             atls_verifier_session_submit(f->session, accept_rows[i].type, atls_bytes_of_text("x"));
         if (result != accept_rows[i].code) {
@@ -421,64 +149,16 @@ static void test_accept(void **state)
             assert_int_equal(atls_verifier_session_submit(f->session, accept_rows[i].type,
                                                           atls_bytes_of_text("x")),
                              -EINVAL);
-            assert_int_equal(await_result(f, &jwt), 0);
+            assert_int_equal(test_await_result(f, &jwt), 0);
             assert_string_equal(test_server_evidence_type(f->server),
                                 accept_rows[i].sent ? accept_rows[i].sent : accept_rows[i].type);
         }
     }
 }
 
-static void test_locations(void **state)
-{
-    struct fixture *f = *state;
-    struct atls_bytes nonce, jwt;
-    char absolute[128];
-    const char *prefixes[] = {"session/",       "./session/",
-                              "../v1/session/", "/challenge-response/v1/session/",
-                              "/other/place/",  absolute};
-
-    snprintf(absolute, sizeof absolute, "%s/challenge-response/v1/session/",
-             test_server_url(f->server));
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        test_server_location(f->server, prefixes[i]);
-        open_session(f, test_server_url(f->server), 32, NO_NONCE);
-        assert_int_equal(await_nonce(f, &nonce), 0);
-        assert_int_equal(
-            atls_verifier_session_submit(f->session, ATLS_MT_CMW_CBOR, atls_bytes_of_text("x")), 0);
-        assert_int_equal(await_result(f, &jwt), 0);
-    }
-    assert_int_equal(test_server_count(f->server, TEST_POST), sizeof prefixes / sizeof *prefixes);
-}
-
-static void test_given_nonce(void **state)
-{
-    struct fixture *f = *state;
-    uint8_t wanted[64];
-    struct atls_bytes nonce;
-
-    memset(wanted, 0xfb, sizeof wanted); /* "-" and "_" in base64url */
-    for (size_t size = 8; size <= 64; size += 7) {
-        open_session(f, test_server_url(f->server), 0, ATLS_BYTES(wanted, size));
-        assert_int_equal(await_nonce(f, &nonce), 0);
-        assert_true(atls_bytes_equal(nonce, ATLS_BYTES(wanted, size)));
-    }
-    *test_server_answer(f->server, TEST_NEW_SESSION) =
-        (struct test_answer){201, NULL, "session/1", WAITING(NONCE32), 0, false};
-    open_session(f, test_server_url(f->server), 0, ATLS_BYTES(wanted, 32));
-    assert_int_equal(await_nonce(f, &nonce), ATLS_E_MALFORMED); /* another one of that size */
-    static const size_t bad[] = {0, 1, 7, 65, 255};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct atls_verifier_session *none = NULL;
-        assert_int_equal(
-            atls_verifier_session_open(f->client, "http://127.0.0.1:1", bad[i], NO_NONCE, &none),
-            -EINVAL);
-        assert_null(none);
-    }
-}
-
 static void test_unreachable(void **state)
 {
-    struct fixture *f = *state;
+    struct test_client *f = *state;
     struct atls_bytes nonce;
     const struct {
         const char *url, *reason;
@@ -495,8 +175,8 @@ static void test_unreachable(void **state)
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        open_session(f, rows[i].url, 32, NO_NONCE);
-        assert_true(await_nonce(f, &nonce) > 0);
+        test_open_session(f, rows[i].url, 32, NO_NONCE);
+        assert_true(test_await_nonce(f, &nonce) > 0);
         assert_string_equal(atls_verifier_session_reason(f->session), rows[i].reason);
         free((void *)(uintptr_t)rows[i].url);
     }
@@ -505,7 +185,7 @@ static void test_unreachable(void **state)
 
 static void test_body_bound(void **state)
 {
-    struct fixture *f = *state;
+    struct test_client *f = *state;
     struct atls_bytes nonce;
     size_t size = (1u << 20) + 1;
     char *body = malloc(size + 1);
@@ -515,22 +195,22 @@ static void test_body_bound(void **state)
     memcpy(body, WAITING(NONCE32), strlen(WAITING(NONCE32)));
     struct test_answer *answer = test_server_answer(f->server, TEST_NEW_SESSION);
     *answer = (struct test_answer){201, SESSION_TYPE, "session/1", body, 0, false};
-    open_session(f, test_server_url(f->server), 32, NO_NONCE);
-    assert_int_equal(await_nonce(f, &nonce), ATLS_E_MALFORMED);
+    test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
+    assert_int_equal(test_await_nonce(f, &nonce), ATLS_E_MALFORMED);
     assert_string_equal(atls_verifier_session_reason(f->session), "verifier-garbage");
     body[size - 1] = '\0'; /* 1 MiB exactly, blanks behind the object */
-    open_session(f, test_server_url(f->server), 32, NO_NONCE);
-    assert_int_equal(await_nonce(f, &nonce), 0);
+    test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
+    assert_int_equal(test_await_nonce(f, &nonce), 0);
     free(body);
 }
 
 static void test_delete(void **state)
 {
-    struct fixture *f = *state;
+    struct test_client *f = *state;
     struct atls_bytes nonce;
 
-    open_session(f, test_server_url(f->server), 32, NO_NONCE);
-    assert_int_equal(await_nonce(f, &nonce), 0);
+    test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
+    assert_int_equal(test_await_nonce(f, &nonce), 0);
     atls_verifier_session_free(f->session);
     f->session = NULL;
     atls_verifier_client_free(f->client); /* ends what is in the background */
@@ -563,7 +243,7 @@ static const struct {
 
 static void test_key_failures(void **state)
 {
-    struct fixture *f = *state;
+    struct test_client *f = *state;
     const json_t *jwk;
     const char *reason, *base = test_server_url(f->server);
 
@@ -571,7 +251,7 @@ static void test_key_failures(void **state)
         char url[128]; /* each row is another verifier to the client */
         snprintf(url, sizeof url, "%s%.*s", base, (int)i, "//////////////////");
         *test_server_answer(f->server, TEST_DISCOVERY) = key_rows[i].answer;
-        assert_true(await_key(f, url, &jwk, &reason) > 0);
+        assert_true(test_await_key(f, url, &jwk, &reason) > 0);
         if (strcmp(reason, key_rows[i].reason) != 0) {
             fail_msg("%s: expected %s, came %s", key_rows[i].what, key_rows[i].reason, reason);
         }
@@ -580,26 +260,26 @@ static void test_key_failures(void **state)
 
 static void test_key(void **state)
 {
-    struct fixture *f = *state;
+    struct test_client *f = *state;
     const json_t *jwk;
     const char *reason, *url = test_server_url(f->server);
     json_t *expected = test_server_key(f->server, false);
 
     test_server_answer(f->server, TEST_DISCOVERY)->close = true;
-    assert_int_equal(await_key(f, url, &jwk, &reason), ATLS_E_UNAVAILABLE);
+    assert_int_equal(test_await_key(f, url, &jwk, &reason), ATLS_E_UNAVAILABLE);
     unsigned asked = test_server_count(f->server, TEST_DISCOVERY);
     assert_int_equal(atls_verifier_key(f->client, url, &jwk, &reason), ATLS_E_UNAVAILABLE);
     assert_string_equal(reason, "verifier-unreachable");
     assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), asked); /* it stands a while */
     test_server_answer(f->server, TEST_DISCOVERY)->close = false;
     usleep(1100000);
-    assert_int_equal(await_key(f, url, &jwk, &reason), 0); /* and is tried anew */
+    assert_int_equal(test_await_key(f, url, &jwk, &reason), 0); /* and is tried anew */
     assert_true(json_equal(jwk, expected));
     asked = test_server_count(f->server, TEST_DISCOVERY);
     assert_int_equal(atls_verifier_key(f->client, url, &jwk, &reason), 0); /* kept */
     assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), asked);
     /* kept beside that of another verifier, too */
-    assert_int_equal(await_key(f, test_nobody(), &jwk, &reason), ATLS_E_UNAVAILABLE);
+    assert_int_equal(test_await_key(f, test_nobody(), &jwk, &reason), ATLS_E_UNAVAILABLE);
     assert_int_equal(atls_verifier_key(f->client, url, &jwk, &reason), 0);
     assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), asked);
     json_decref(expected);
@@ -609,7 +289,7 @@ static void test_key(void **state)
 static void test_many(void **state)
 {
     enum { MANY = 200 };
-    struct fixture *f = *state;
+    struct test_client *f = *state;
     struct atls_verifier_session *sessions[MANY];
     unsigned open = MANY;
     bool submitted[MANY] = {false}, done[MANY] = {false};
@@ -656,7 +336,7 @@ static void test_many(void **state)
 
 static void test_poll_descriptors(void **state)
 {
-    struct fixture *f = *state;
+    struct test_client *f = *state;
     int ends[2];
     double start = atls_now();
 
@@ -672,46 +352,23 @@ static void test_poll_descriptors(void **state)
     close(ends[1]);
 }
 
-/* RFC 9711 section 4.1: of whatever length a nonce is asked for, nobody is asked for another. */
-static void test_nonce_bounds(void **state)
-{
-    static const uint8_t given[65] = {1};
-    static const size_t sizes[] = {1, 7, 8, 64, 65};
-    struct atls_verifier_client *client;
-
-    assert_int_equal(atls_verifier_client_new(1000, &client), 0);
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        for (int own = 0; own < 2; own++) {
-            struct atls_verifier_session *session = NULL;
-            size_t size = sizes[i];
-            int result = atls_verifier_session_open(client, "http://127.0.0.1:1", own ? 32 : size,
-                                                    ATLS_BYTES(given, own ? size : 0), &session);
-
-            assert_int_equal(result, size < 8 || size > 64 ? -EINVAL : 0);
-            if (result)
-                assert_string_equal(atls_error_clause(), "RFC 9711 section 4.1");
-            atls_verifier_session_free(session);
-        }
-    atls_verifier_client_free(client);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nonce_bounds),
-        cmocka_unit_test_setup_teardown(test_new_session, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_evidence, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_result_later, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_accept, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_locations, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_given_nonce, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_unreachable, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_body_bound, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_delete, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_key_failures, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_key, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_poll_descriptors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_evidence, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_result_later, test_client_set_up,
+                                        test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_accept, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_unreachable, test_client_set_up,
+                                        test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_body_bound, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_delete, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_key_failures, test_client_set_up,
+                                        test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_key, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_many, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_poll_descriptors, test_client_set_up,
+                                        test_client_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

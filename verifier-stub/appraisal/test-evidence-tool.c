@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Evidence for test-http.py, which has no COSE: writes to standard output the CoRIM of the test's
- * device, or evidence of it over a nonce. Usage: test-evidence-tool corim | cab NONCE | psa NONCE |
- * flipped NONCE, NONCE in hexadecimal.
+ * Evidence for the tests in Python, which have no COSE: writes to standard output the CoRIM of the
+ * test device, or evidence of it over a nonce. Usage: test-evidence-tool corim | cab NONCE |
+ * psa NONCE | flipped NONCE, NONCE in hexadecimal.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -270,3 +270,36 @@ size_t test_corim(const struct test_device *devices, size_t count, enum atls_cor
     must(atls_corim_write(&corim, outp, &size), "CoRIM");
     return size;
 }
+
+struct test_recipe test_recipe_good(const struct test_device *device, struct atls_bytes nonce)
+{
+    return (struct test_recipe){
+        .device = device, .nonce = nonce, .lifecycle = ATLS_PSA_SECURED, .profile = ATLS_PSA_ARM_2};
+}
+
+struct atls_store *test_store(const struct test_device *devices, size_t count)
+{
+    struct atls_store_import import;
+    struct atls_store *store;
+    uint8_t *corim;
+    size_t size = test_corim(devices, count, ATLS_CORIM_MAIN, &corim);
+
+    must(atls_store_open("memory", &store), "store");
+    must(atls_store_import_corim(store, ATLS_BYTES(corim, size), &import), "import");
+    free(corim);
+    return store;
+}
+
+int test_appraise(struct atls_store *store, const char *media_type, struct atls_bytes body,
+                  struct atls_bytes nonce, struct atls_evidence_verdict *verdictp)
+{
+    struct atls_appraiser appraiser = {store, &atls_crypto_gnutls, NULL, true, TEST_NOW};
+    struct atls_evidence evidence;
+    const char *reason;
+    int result;
+
+    must(atls_evidence_unwrap(media_type, body, &evidence, &reason), "unwrapping");
+    result = atls_appraise(&appraiser, &evidence, nonce, verdictp);
+    atls_evidence_clear(&evidence);
+    return result;
+}

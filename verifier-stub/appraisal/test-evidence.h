@@ -10,9 +10,11 @@
 #include "rats/tokens/kat.h"
 #include "rats/tokens/prototype.h"
 #include "rats/tokens/psa.h"
+#include "verifier-stub/appraisal/appraisal.h"
 
 #define TEST_COMPONENTS 3
 #define TEST_EVIDENCE_MAX 65536
+#define TEST_NOW 1700000000 /* 6553f100 */
 
 enum test_wrong { /* ways to be wrong that no field of the recipe expresses */
                   TEST_RIGHT,
@@ -60,6 +62,8 @@ struct test_recipe {
     bool untagged;
     bool prototype; /* instead of a CAB the bundle of rats/tokens/prototype.h */
 };
+/* What is good in every way. */
+struct test_recipe test_recipe_good(const struct test_device *device, struct atls_bytes nonce);
 /* Sizes of what is written to OUT (TEST_EVIDENCE_MAX bytes); they abort where it cannot be. */
 size_t test_cab(const struct test_recipe *recipe, uint8_t *out);
 size_t test_psa_token(const struct test_recipe *recipe, uint8_t *out);
@@ -67,5 +71,11 @@ size_t test_psa_token(const struct test_recipe *recipe, uint8_t *out);
  * device's trust anchor. *OUTP is allocated. */
 size_t test_corim(const struct test_device *devices, size_t count, enum atls_corim_dialect dialect,
                   uint8_t **outp);
+
+/* A store in memory in which the devices are endorsed by a CoRIM. */
+struct atls_store *test_store(const struct test_device *devices, size_t count);
+/* Unwraps what BODY is as evidence, which must succeed, and appraises it at TEST_NOW. */
+int test_appraise(struct atls_store *store, const char *media_type, struct atls_bytes body,
+                  struct atls_bytes nonce, struct atls_evidence_verdict *verdictp);
 
 #endif

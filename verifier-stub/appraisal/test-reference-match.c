@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Software components against reference values: what must be measured, and what is not compared. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rats/test/test-support.h"
+#include "verifier-stub/appraisal/appraisal.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static void check_match(struct atls_evidence_verdict *appraisal, const char *reason)
+{
+    bool fits = strcmp(reason, "ok") == 0;
+
+    assert_string_equal(appraisal->reason ? appraisal->reason : "ok", reason);
+    assert_int_equal(appraisal->submods[0].trust_vector[ATLS_EXECUTABLES], fits ? 2 : 33);
+    atls_evidence_verdict_clear(appraisal);
+}
+
+/* The references' own gaps: what a reference value does not give is not compared. */
+static void test_partial_references(void **state)
+{
+    uint8_t digest[32];
+    struct atls_psa_component component = {.type = atls_bytes_of_text("FW"),
+                                           .value = ATLS_BYTES(digest, sizeof digest),
+                                           .version = atls_bytes_of_text("2")};
+    struct atls_psa_claims claims = {.components = &component, .component_count = 1};
+    char name[] = "FW", other[] = "BL", version[] = "1";
+    static const char mismatch[] = "reference-value-mismatch";
+    const struct {
+        char *name, *version;
+        size_t signer_size;
+        uint8_t fill;
+        const char *reason, *words;
+    } table[] = {
+        {NULL, NULL, 0, 7, "ok", ""},
+        {name, NULL, 0, 7, "ok", ""},
+        {NULL, version, 0, 7, "version-not-endorsed", "is not among the endorsed ones"},
+        {NULL, NULL, 0, 8, mismatch, "is no reference value"},
+        {name, NULL, 0, 8, mismatch, "is no reference value"},
+        {name, NULL, 32, 7, mismatch, "for another signer"}, /* one is endorsed, none measured */
+        {other, NULL, 0, 7, "unknown-component", "no reference value has this name"},
+    };
+
+    memset(digest, 7, sizeof digest);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct atls_reference_value value = {.name = table[i].name,
+                                             .version = table[i].version,
+                                             .digest_size = 32,
+                                             .signer_id_size = table[i].signer_size};
+        struct atls_reference_set set = {&value, 1};
+        struct atls_evidence_verdict appraisal = {.reason = NULL};
+
+        memset(value.digest, table[i].fill, 32);
+        assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+        if (!strstr(appraisal.detail, table[i].words))
+            fail_msg("expected \"%s\", came \"%s\"", table[i].words, appraisal.detail);
+        check_match(&appraisal, table[i].reason);
+    }
+}
+
+/* Executables are approved for what was measured, never for what was not. */
+static void test_what_is_required(void **state)
+{
+    char bl[] = "BL", fw[] = "FW", version[] = "2";
+    static const char mismatch[] = "reference-value-mismatch";
+    const struct reference {
+        char *name, *version;
+        uint8_t fill;
+    } A = {.fill = 1}, B = {.fill = 2}, BL_1 = {bl, NULL, 1}, BL_2 = {bl, NULL, 2},
+      FW_2 = {fw, NULL, 2}, A_2 = {NULL, version, 1};
+    const struct {
+        const char *what;
+        uint8_t measured[3]; /* bytes of BL, FW and a third one; 0: not there */
+        const struct reference *endorsed[3];
+        const char *reason;
+        size_t mismatches;
+    } table[] = {
+        {"nothing measured, nothing endorsed", {0}, {NULL}, "unknown-component", 0},
+        {"nothing measured, a name endorsed", {0}, {&BL_1}, mismatch, 1},
+        {"nothing measured, a value without name endorsed", {0}, {&A}, mismatch, 1},
+        {"nothing measured, two of them", {0}, {&A, &B}, mismatch, 2},
+        {"nothing endorsed of this implementation", {1, 2}, {NULL}, "unknown-component", 2},
+        {"all measured, without names", {1, 2}, {&A, &B}, "ok", 0},
+        {"one without name left out", {1}, {&A, &B}, mismatch, 1},
+        {"the other left out", {0, 2}, {&A, &B}, mismatch, 1},
+        {"one without name measured under another version", {1}, {&A_2}, "version-not-endorsed", 2},
+        {"with and without name", {1, 2}, {&BL_1, &B}, "ok", 0},
+        {"named one measured, the other left out", {1}, {&BL_1, &B}, mismatch, 1},
+        {"the other measured, named one left out", {0, 2}, {&BL_1, &B}, mismatch, 1},
+        {"alternatives of one name", {2}, {&BL_1, &BL_2}, "ok", 0},
+        {"one value, measured under two names", {1, 1}, {&A}, "ok", 0},
+        {"a name endorsed twice, another left out", {1}, {&BL_1, &BL_2, &FW_2}, mismatch, 1},
+        {"what is endorsed, and more", {1, 2, 3}, {&A, &B}, mismatch, 1},
+        {"alternatives of one name, none measured: one component",
+         {0},
+         {&BL_1, &BL_2},
+         mismatch,
+         1},
+        {"two names endorsed, none measured", {0}, {&BL_1, &FW_2}, mismatch, 2},
+        {"alternatives beside a value without name", {0}, {&A, &BL_1, &BL_2}, mismatch, 2},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        static const char *const names[] = {"BL", "FW", "CFG"};
+        uint8_t digests[3][32];
+        struct atls_psa_component components[3] = {0};
+        struct atls_reference_value values[3] = {0};
+        struct atls_psa_claims claims = {.components = components};
+        struct atls_reference_set set = {values, 0};
+        struct atls_evidence_verdict appraisal = {.reason = NULL};
+
+        for (size_t j = 0; j < 3; j++) {
+            memset(digests[j], table[i].measured[j], 32);
+            if (table[i].measured[j])
+                components[claims.component_count++] = (struct atls_psa_component){
+                    .type = atls_bytes_of_text(names[j]), .value = ATLS_BYTES(digests[j], 32)};
+            if (!table[i].endorsed[j])
+                continue;
+            values[set.count].name = table[i].endorsed[j]->name;
+            values[set.count].version = table[i].endorsed[j]->version;
+            values[set.count].digest_size = 32;
+            memset(values[set.count++].digest, table[i].endorsed[j]->fill, 32);
+        }
+        assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+        if (json_array_size(appraisal.mismatches) != table[i].mismatches)
+            fail_msg("%s: %zu mismatches", table[i].what, json_array_size(appraisal.mismatches));
+        check_match(&appraisal, table[i].reason);
+    }
+}
+
+/* RFC 9783 4.4.1: the description names the hash algorithm, in the words of IANA's registry. */
+static void test_hash_algorithms(void **state)
+{
+    static const struct {
+        const char *description;
+        enum atls_hash hash;
+        const char *reason;
+    } table[] = {
+        {"sha-256", ATLS_SHA256, "ok"},
+        {"", ATLS_SHA256, "ok"},
+        {"TF-M_SHA256MemPreXIP", ATLS_SHA256, "ok"}, /* says nothing that is compared */
+        {"sha-512", ATLS_SHA256, "reference-value-mismatch"},
+        {"sha-256", ATLS_SHA384, "reference-value-mismatch"},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct atls_reference_value value = {.digest_size = 32, .digest_hash = table[i].hash};
+        struct atls_psa_component component = {.type = atls_bytes_of_text("BL"),
+                                               .value = ATLS_BYTES(value.digest, 32),
+                                               .description =
+                                                   atls_bytes_of_text(table[i].description)};
+        struct atls_psa_claims claims = {.components = &component, .component_count = 1};
+        struct atls_reference_set set = {&value, 1};
+        struct atls_evidence_verdict appraisal = {.reason = NULL};
+
+        assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+        check_match(&appraisal, table[i].reason);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_partial_references),
+        cmocka_unit_test(test_what_is_required),
+        cmocka_unit_test(test_hash_algorithms),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
