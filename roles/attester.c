@@ -130,6 +130,14 @@ static int attest_platform(const struct atls_evidence_source *lent, struct atls_
     return atls_device_attest_platform(source_of(lent)->device, challenge, tokenp, sizep);
 }
 
+static int attest_as(const struct atls_evidence_source *lent, const char *kind,
+                     struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep)
+{
+    const struct source *source = source_of(lent);
+
+    return atls_device_attest_as(source->device, kind, source->handle, challenge, evidencep, sizep);
+}
+
 static int sign(const struct atls_evidence_source *lent, struct atls_bytes digest,
                 uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep)
 {
@@ -146,7 +154,7 @@ int atls_attester_ask(const struct atls_evidence_format *format, struct atls_dev
                       uint8_t **evidencep, size_t *sizep)
 {
     static const struct atls_evidence_source_ops ops = {attest_key, attest_key_of_2022,
-                                                        attest_platform, sign};
+                                                        attest_platform, attest_as, sign};
     struct source source = {
         .lent = {.ops = &ops, .key = &identity->key}, .device = device, .handle = identity->handle};
 

@@ -14,6 +14,7 @@ from _pytest.mark.expression import Expression, ParseError
 
 from . import pairs
 from .baseline import load_baseline
+from .contract import contract
 from .deployment import description, learning
 from .errors import InfrastructureError, UsageError
 from .expected import ExpectedFailure, load_expected
@@ -37,6 +38,7 @@ class Choices:
     roles: Mapping[str, str]
     pairs: tuple[pairs.Pair, ...]
     seed: int
+    root: str
     build: Path
     required: tuple[Required, ...]
     expected: tuple[ExpectedFailure, ...]
@@ -102,6 +104,7 @@ def settle(option: argparse.Namespace) -> Choices:
         roles,
         tuple(matrix),
         _seed(option.seed),
+        _root(option.root),
         build,
         load_required(option.required, peers) if option.required else (),
         load_expected(option.expected_failures) if option.expected_failures else (),
@@ -137,6 +140,13 @@ def _used(roles: Mapping[str, str], matrix: Sequence[pairs.Pair]) -> list[str]:
 
 def _is_there(peer: Peer, build: Path) -> bool:
     return any(role in peer.programs and not peer.missing(role, build) for role in ROLES)
+
+
+def _root(name: str) -> str:
+    known = contract().roots
+    if name not in known:
+        raise UsageError(f"--root: no root of trust {name!r}{meant(name, known)}")
+    return name
 
 
 def _seed(text: str) -> int:

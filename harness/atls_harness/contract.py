@@ -117,6 +117,7 @@ class Contract:
     alerts: Mapping[str, int]  # with those that are code points
     code_points: Mapping[str, CodePoint]
     evidence_formats: Mapping[str, Mapping[str, Any]]
+    roots: Mapping[str, Mapping[str, Any]]  # of trust, of the project's device
     words: Mapping[str, Sequence[str]]
 
     def names(self, which: str) -> list[str]:
@@ -131,6 +132,7 @@ class Contract:
             "alerts": self.alerts,
             "code-points": self.code_points,
             "evidence-formats": self.evidence_formats,
+            "roots": self.roots,
             **self.words,
         }
         if which not in lists:
@@ -169,6 +171,7 @@ def load_contract(path: Path) -> Contract:
         alerts,
         points,
         _rows(file, "evidence-formats"),
+        _rows(file, "roots"),
         file.value["words"],
     )
 

@@ -129,6 +129,20 @@ def header(known: Contract) -> str:
             ),
         ),
         f'#define ATLS_CONTRACT_EVIDENCE_FORMAT_NAMES {text("|".join(known.evidence_formats))}\n',
+        macro(
+            "ROOTS",
+            "id, name, what, evidence formats (NULL behind the last)",
+            (
+                [
+                    identifier(name),
+                    text(name),
+                    text(row["what"]),
+                    f"ATLS_CONTRACT_LIST({', '.join(map(text, row['evidence-formats']))}, NULL)",
+                ]
+                for name, row in known.roots.items()
+            ),
+        ),
+        f'#define ATLS_CONTRACT_ROOT_NAMES {text(", ".join(known.roots))}\n',
         "#endif\n",
     ]
     return "\n".join(parts)

@@ -18,6 +18,7 @@ from .profiles import ordered
 FILES = (ROOT / "README.md", PEERS / "README.md")
 BLOCK = re.compile(r"(<!-- contract: ([a-z-]+) -->\n)(.*?)(<!-- /contract -->)", re.DOTALL)
 RENEW = "python3 harness/from-contract.py tables --write"
+ROOT_FIELDS = ("evidence-formats", "curves", "without")
 VALUES = {
     "none": "",
     "nonce": "=HEX",
@@ -100,6 +101,15 @@ def _reasons(known: Contract) -> str:
     return _table(("reason", "who says it when"), rows)
 
 
+def _roots(known: Contract) -> str:
+    head = ("root", "what", "evidence formats", "identity keys", "without")
+    rows = (
+        (f"`{name}`", row["what"], *(", ".join(row[field]) for field in ROOT_FIELDS))
+        for name, row in known.roots.items()
+    )
+    return _table(head, rows)
+
+
 def _code_points(known: Contract) -> str:
     rows = (
         (f"`{one.name}`", one.kind.replace("-", " "), f"{one.value} (0x{one.value:X})")
@@ -115,6 +125,7 @@ TABLES: Mapping[str, Callable[[Contract], str]] = {
     "flags": _flags,
     "faults": _faults,
     "reasons": _reasons,
+    "roots": _roots,
     "code-points": _code_points,
 }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping
 
+from . import roots
 from .deployment.learning import PARTS
 from .enrol import Enrolment
 from .run import Run
@@ -71,7 +72,7 @@ def device_flags(case: Case, run: Run, name: str) -> dict[str, Any]:
     """A device's flags, but for where it listens."""
     block = dict(case.story.get("second-device" if name == "second-device" else "device", {}))
     offset = SEED_OFFSETS[name] + 4 * int(block.pop("seed-offset", 0))
-    flags: dict[str, Any] = {"seed": run.seed * SEEDS_PER_RUN + offset, **block}
+    flags: dict[str, Any] = {"seed": run.seed * SEEDS_PER_RUN + offset, **block, **roots.flags(run)}
     if run.product:  # on a verifier that keeps what it has, each case has devices of its own
         flags["product"] = f"{run.product}/{case.id}"
     return flags

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import bundle, devices, timeline, verifiers
+from . import bundle, devices, roots, timeline, verifiers
 from .deployment import served
 from .document import first_problem
 from .errors import ContractError, HarnessError, Unsupported
@@ -75,6 +75,7 @@ def broken(case: Case, run: Run, reason: str, began: float | None = None) -> Rec
 
 
 def _play(case: Case, run: Run, number: int, began: float) -> Record:
+    case = roots.as_attested(case, run)
     unsupported = declared_lack(case, run)
     if "skip" in case.story:
         return record(case, run, "skipped", str(case.story["skip"]), began)
@@ -125,7 +126,12 @@ def _keep(made: Record, case: Case, run: Run, folder: Path) -> None:
 
 def declared_lack(case: Case, run: Run) -> str:
     """What a peer does not declare, or a program that is not there, or ""."""
-    unable = verifiers.lacks(case, run) or served.lacks(case, run) or _helpers_lack(run)
+    unable = (
+        roots.lacks(case, run)
+        or verifiers.lacks(case, run)
+        or served.lacks(case, run)
+        or _helpers_lack(run)
+    )
     if unable:
         return unable
     for side in SIDES:

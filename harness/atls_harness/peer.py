@@ -19,8 +19,11 @@ from .paths import PEER_SCHEMA, ROOT
 from .scenario import SIDES, Case, other
 
 ENDPOINT_PROGRAMS = SIDES
-# All of them where peer.yaml does not say: what came before these fields were there can do all.
-ALL_BY_DEFAULT = ("evidence-formats", "cmw-forms")
+# Where peer.yaml does not say: what came before these fields were there can do all that was there.
+BY_DEFAULT = {
+    "evidence-formats": tuple(contract().roots["psa"]["evidence-formats"]),
+    "cmw-forms": tuple(contract().names("cmw-forms")),
+}
 ALL = "all"  # of a capability: every name that the contract has
 
 
@@ -89,8 +92,7 @@ class Peer:
 
     def declared(self, capability: str, side: str = "", role: str = "") -> list[str]:
         """The values that it declares of a capability, for a side or a role where that matters."""
-        default = contract().names(capability) if capability in ALL_BY_DEFAULT else ()
-        values = self.capabilities.get(capability, default)
+        values = self.capabilities.get(capability, BY_DEFAULT.get(capability, ()))
         if isinstance(values, Mapping):
             values = values.get(role or side, ())
         return [str(value) for value in values]

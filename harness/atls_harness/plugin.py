@@ -18,7 +18,7 @@ from typing import Any, Generator, Iterator
 
 import pytest
 
-from . import choices, family, outcome, patience, table, usage
+from . import choices, family, outcome, patience, roots, table, usage
 from .capture import Loopback
 from .choices import DEFAULT_PEER
 from .deployment import learning
@@ -107,6 +107,7 @@ def pytest_configure(config: pytest.Config) -> None:
         for role in fixed
         if made.roles[role] != DEFAULT_PEER
     ]
+    repeated += [f" --root {made.root}"] if made.root != roots.PSA else []
     repeated += [f" --peers {shlex.quote(str(path))}" for path in made.folders]
     if option.expected_failures:
         path = option.expected_failures.resolve()
@@ -142,6 +143,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "".join(repeated),
         made.expected,
         made.pairs,
+        made.root,
         product,
     )
     if playing and option.numprocesses and option.maxworkerrestart is None:

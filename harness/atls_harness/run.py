@@ -48,6 +48,7 @@ class Run:
     options: str  # what a command must repeat, beside the case
     expected: tuple[ExpectedFailure, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()  # of a matrix: client, server
+    root: str = "psa"  # of trust, of every device: a row of the contract
     product: str = ""  # of all devices of the run, where the verifier is a deployment
 
     def of_pair(self, client: str, server: str) -> "Run":

@@ -117,6 +117,12 @@ RUN = (
         help=f"seed of the simulated devices (default: {SEED})",
     ),
     _option(
+        "--root",
+        default="psa",
+        metavar="psa|tpm|cca",
+        help="root of trust of the devices, which makes the evidence (default: psa)",
+    ),
+    _option(
         "--keep", action="store_true", help="keep the bundle of every case, not of failed ones"
     ),
     _option(

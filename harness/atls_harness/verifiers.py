@@ -33,7 +33,7 @@ from .contract import contract
 from .deployment.description import is_deployment
 from .errors import HarnessError, UsageError
 from .paths import ROOT
-from .peer import Peer
+from .peer import ALL, BY_DEFAULT, Peer
 from .run import Run
 from .scenario import SIDES, Case
 
@@ -50,8 +50,9 @@ TIERS = {
 
 def evidence_formats(peer: Peer) -> list[str]:
     """What evidence its sessions take."""
-    declared = peer.capabilities.get("verifier", {})
-    return [str(name) for name in declared.get("evidence-formats", contract().evidence_formats)]
+    default = BY_DEFAULT["evidence-formats"]
+    declared = peer.capabilities.get("verifier", {}).get("evidence-formats", default)
+    return [str(name) for name in (contract().evidence_formats if declared == ALL else declared)]
 
 
 def says_why(peer: Peer) -> bool:
@@ -63,9 +64,12 @@ def lacks(case: Case, run: Run) -> str:
     """What the run's verifier cannot do of what CASE wants, or ""."""
     peer = run.peer("verifier")
     for side in SIDES:
-        if "attester" not in case.roles(side) or case.model(side) != "passport":
+        if "attester" not in case.roles(side):
             continue
         evidence = str(case.flags(side).get("evidence-format", "cab"))
+        # A relying party may do without for a CAB: it checks the KAT itself, and hands on the PAT.
+        if case.model(side) == "background-check" and evidence in BY_DEFAULT["evidence-formats"]:
+            continue
         if evidence not in evidence_formats(peer):
             return f"{peer.name} (verifier) makes no results about evidence of format {evidence}"
     return ""

@@ -158,7 +158,15 @@ def test_the_tables_of_the_readmes_are_those_of_the_contract(tmp_path: Path) -> 
 def test_no_table_of_the_readmes_is_gone() -> None:
     text = (PEERS / "README.md").read_text(encoding="utf-8")
     names = {name for _, name, _, _ in BLOCK.findall(text)}
-    assert names == {"credentials", "variants", "flags", "faults", "reasons", "code-points"}
+    assert names == {
+        "credentials",
+        "variants",
+        "flags",
+        "faults",
+        "reasons",
+        "roots",
+        "code-points",
+    }
 
 
 def _options(words: str) -> set[str]:

@@ -56,10 +56,13 @@ int atls_keys_create(struct atls_keys *keys, enum atls_curve curve, uint32_t *ha
     return 0;
 }
 
-int atls_keys_look_up(struct atls_keys *keys, uint32_t handle)
+int atls_keys_look_up(struct atls_keys *keys, uint32_t handle, struct atls_public_key *keyp)
 {
     struct atls_identity_key *slot = NULL;
-    return require(keys, handle, &slot);
+    int result = require(keys, handle, &slot);
+    if (!result)
+        *keyp = slot->key.public_key;
+    return result;
 }
 
 int atls_keys_destroy(struct atls_keys *keys, uint32_t handle)

@@ -44,8 +44,8 @@ int atls_keys_start(struct atls_keys *keys, const struct atls_keys_config *confi
  * use. */
 int atls_keys_create(struct atls_keys *keys, enum atls_curve curve, uint32_t *handlep,
                      struct atls_public_key *keyp);
-/* 0 where there is an IK with this handle, otherwise ATLS_E_REFUSED. */
-int atls_keys_look_up(struct atls_keys *keys, uint32_t handle);
+/* The public part of the IK with this handle; ATLS_E_REFUSED where there is none. */
+int atls_keys_look_up(struct atls_keys *keys, uint32_t handle, struct atls_public_key *keyp);
 /* Forgets an IK. ATLS_E_REFUSED for a handle that is none. */
 int atls_keys_destroy(struct atls_keys *keys, uint32_t handle);
 /* r || s over DIGEST, which must have exactly the size of the curve's hash: nothing else can be

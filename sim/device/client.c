@@ -234,6 +234,21 @@ int atls_device_attest_platform(struct atls_device *device, struct atls_bytes ch
     return take_evidence(&c, "PSA token", tokenp, sizep);
 }
 
+int atls_device_attest_as(struct atls_device *device, const char *kind, uint32_t handle,
+                          struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep)
+{
+    struct atls_cursor c;
+    struct call call;
+    int result;
+    begin(&call, ATLS_OP_ATTEST_AS);
+    if ((result = put_vec8(&call, "kind of evidence", atls_bytes_of_text(kind))))
+        return result;
+    atls_sink_u32(&call.sink, handle);
+    if ((result = put_vec8(&call, "challenge", challenge)) || (result = finish(device, &call, &c)))
+        return result;
+    return take_evidence(&c, kind, evidencep, sizep);
+}
+
 int atls_device_sign(struct atls_device *device, uint32_t handle, struct atls_bytes digest,
                      uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep)
 {

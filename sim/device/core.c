@@ -94,17 +94,66 @@ void atls_core_stop(struct atls_core *core)
  * answer to S. */
 typedef int operation(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s);
 
+/* Identity keys are kept by the root of trust, or by the service that comes with PSA. */
+static int create_key(struct atls_core *core, enum atls_curve curve, uint32_t *handlep,
+                      struct atls_public_key *keyp)
+{
+    const struct atls_root *root = &core->root;
+    if (root->ops && root->ops->create)
+        return root->ops->create(root->context, curve, handlep, keyp);
+    return atls_keys_create(&core->keys, curve, handlep, keyp);
+}
+
+static int destroy_key(struct atls_core *core, uint32_t handle)
+{
+    const struct atls_root *root = &core->root;
+    if (root->ops && root->ops->destroy)
+        return root->ops->destroy(root->context, handle);
+    return atls_keys_destroy(&core->keys, handle);
+}
+
+static int look_up_key(struct atls_core *core, uint32_t handle, struct atls_public_key *keyp)
+{
+    const struct atls_root *root = &core->root;
+    if (root->ops && root->ops->look_up)
+        return root->ops->look_up(root->context, handle, keyp);
+    return atls_keys_look_up(&core->keys, handle, keyp);
+}
+
+static int sign_digest(struct atls_core *core, uint32_t handle, struct atls_bytes digest,
+                       uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep)
+{
+    const struct atls_root *root = &core->root;
+    if (root->ops && root->ops->sign)
+        return root->ops->sign(root->context, handle, digest, signaturep, sizep);
+    return atls_keys_sign(&core->keys, handle, digest, signaturep, sizep);
+}
+
+/* What PSA makes, a device with another root of trust does not. */
+static int require_psa(const struct atls_core *core, const char *what)
+{
+    if (!core->root.ops)
+        return 0;
+    return atls_fail(ATLS_E_REFUSED, NULL,
+                     "the root of trust of this device is %s: expected attest-as, came a request "
+                     "for a %s, which a device with --root psa makes",
+                     core->root.ops->name, what);
+}
+
 static int op_info(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
 {
     const struct atls_platform *platform = &core->platform;
     int result = atls_cursor_end(c, "request info");
     if (result)
         return result;
-    atls_sink_bytes(s, ATLS_BYTES(platform->instance_id, sizeof platform->instance_id));
+    const uint8_t *instance_id =
+        core->root.instance_id ? core->root.instance_id : platform->instance_id;
+    atls_sink_bytes(s, ATLS_BYTES(instance_id, sizeof platform->instance_id));
     atls_sink_bytes(s, ATLS_BYTES(platform->config.implementation_id,
                                   sizeof platform->config.implementation_id));
     atls_sink_u16(s, platform->config.lifecycle);
-    atls_protocol_put_key(s, &platform->pak.public_key);
+    atls_protocol_put_key(s, core->root.attestation_key ? core->root.attestation_key
+                                                        : &platform->pak.public_key);
     atls_sink_u16(s, (uint16_t)core->record.count);
     return 0;
 }
@@ -117,7 +166,7 @@ static int op_create_key(struct atls_core *core, struct atls_cursor *c, struct a
     int result;
     if ((result = atls_cursor_u8(c, "curve", &curve)) ||
         (result = atls_cursor_end(c, "request create-key")) ||
-        (result = atls_keys_create(&core->keys, (enum atls_curve)curve, &handle, &key)))
+        (result = create_key(core, (enum atls_curve)curve, &handle, &key)))
         return result;
     atls_sink_u32(s, handle);
     atls_protocol_put_key(s, &key);
@@ -132,19 +181,20 @@ static int op_destroy_key(struct atls_core *core, struct atls_cursor *c, struct 
     if ((result = atls_cursor_u32(c, "handle", &handle)) ||
         (result = atls_cursor_end(c, "request destroy-key")))
         return result;
-    return atls_keys_destroy(&core->keys, handle);
+    return destroy_key(core, handle);
 }
 
 /* Whose a key is, the server of the connections knows; here it has only to be there. */
 static int op_keep_key(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
 {
+    struct atls_public_key key;
     uint32_t handle;
     int result;
     (void)s;
     if ((result = atls_cursor_u32(c, "handle", &handle)) ||
         (result = atls_cursor_end(c, "request keep-key")))
         return result;
-    return atls_keys_look_up(&core->keys, handle);
+    return look_up_key(core, handle, &key);
 }
 
 /* A vec24 that is written straight into what is left of the answer, by a CBOR writer. */
@@ -174,7 +224,7 @@ static int op_attest_key(struct atls_core *core, struct atls_cursor *c, struct a
     int result;
     if ((result = atls_cursor_u32(c, "handle", &handle)) ||
         (result = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
-        (result = atls_cursor_end(c, "request attest-key")))
+        (result = atls_cursor_end(c, "request attest-key")) || (result = require_psa(core, "CAB")))
         return result;
     begin_evidence(s, &w);
     result = atls_keys_attest(&core->keys, handle, challenge, &w);
@@ -192,6 +242,7 @@ static int op_attest_prototype(struct atls_core *core, struct atls_cursor *c, st
     if ((result = atls_cursor_u32(c, "handle", &handle)) ||
         (result = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
         (result = atls_cursor_end(c, "request attest-prototype")) ||
+        (result = require_psa(core, "bundle of the prototype")) ||
         (result = atls_keys_attest_prototype(&core->keys, handle, challenge, &bundle)) ||
         (result = atls_sink_done(&bundle, &written)))
         return result;
@@ -206,7 +257,8 @@ static int op_attest_platform(struct atls_core *core, struct atls_cursor *c, str
     struct atls_bytes challenge;
     int result;
     if ((result = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
-        (result = atls_cursor_end(c, "request attest-platform")))
+        (result = atls_cursor_end(c, "request attest-platform")) ||
+        (result = require_psa(core, "PSA token")))
         return result;
     begin_evidence(s, &w);
     result = atls_platform_token(&core->platform, ATLS_CLIENT_NON_SECURE, challenge, &w);
@@ -223,9 +275,56 @@ static int op_sign(struct atls_core *core, struct atls_cursor *c, struct atls_si
     if ((result = atls_cursor_u32(c, "handle", &handle)) ||
         (result = atls_cursor_vector(c, "digest", 1, 0, UINT8_MAX, &digest)) ||
         (result = atls_cursor_end(c, "request sign")) ||
-        (result = atls_keys_sign(&core->keys, handle, digest, signature, &size)))
+        (result = sign_digest(core, handle, digest, signature, &size)))
         return result;
     atls_sink_vector(s, 1, ATLS_BYTES(signature, size));
+    return 0;
+}
+
+/* The name of an evidence format, as a text that can be shown. */
+static int take_kind(struct atls_cursor *c, char kindp[ATLS_EVIDENCE_KIND_MAX + 1])
+{
+    struct atls_bytes name;
+    int result = atls_cursor_vector(c, "kind", 1, 1, ATLS_EVIDENCE_KIND_MAX, &name);
+    if (result)
+        return result;
+    for (size_t i = 0; i < name.size; i++) {
+        uint8_t byte = name.data[i];
+        if (byte != '-' && (byte < '0' || byte > '9') && (byte < 'a' || byte > 'z'))
+            return atls_fail(ATLS_E_MALFORMED, CLAUSE,
+                             "kind: expected letters, digits and hyphens, came byte 0x%02x", byte);
+    }
+    memcpy(kindp, name.data, name.size);
+    kindp[name.size] = '\0';
+    return 0;
+}
+
+static int op_attest_as(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
+{
+    const struct atls_root *root = &core->root;
+    size_t left = s->capacity - s->used;
+    struct atls_sink evidence =
+        atls_sink_of(s->data + s->used + (left > 3 ? 3 : 0), left > 3 ? left - 3 : 0);
+    char kind[ATLS_EVIDENCE_KIND_MAX + 1];
+    struct atls_root_key key = {0};
+    struct atls_bytes challenge, written;
+    int result;
+    if ((result = take_kind(c, kind)) || (result = atls_cursor_u32(c, "handle", &key.handle)) ||
+        (result = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
+        (result = atls_cursor_end(c, "request attest-as")))
+        return result;
+    if (!root->ops || !root->ops->makes(kind))
+        return atls_fail(ATLS_E_REFUSED, NULL,
+                         "the root of trust of this device is %s, which makes no %s: "
+                         "atls-device --help says which --root does",
+                         root->ops ? root->ops->name : "psa", kind);
+    if (key.handle && (result = look_up_key(core, key.handle, &key.public_key)))
+        return result;
+    if ((result = root->ops->attest(root->context, kind, &key, challenge, &evidence)) ||
+        (result = atls_sink_done(&evidence, &written)))
+        return result;
+    atls_sink_u24(s, (uint32_t)written.size);
+    s->used += written.size; /* it lies there already */
     return 0;
 }
 
@@ -250,6 +349,7 @@ static operation *const operations[] = {
     [ATLS_OP_BOOT_RECORD] = op_boot_record,
     [ATLS_OP_ATTEST_PROTOTYPE] = op_attest_prototype,
     [ATLS_OP_KEEP_KEY] = op_keep_key,
+    [ATLS_OP_ATTEST_AS] = op_attest_as,
 };
 
 static enum atls_answer answer_of(int r)

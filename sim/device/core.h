@@ -10,6 +10,7 @@
 
 #include "sim/attest/keys.h"
 #include "sim/attest/platform.h"
+#include "sim/attest/root.h"
 #include "sim/boot/boot.h"
 #include "sim/device/protocol.h"
 
@@ -42,6 +43,7 @@ struct atls_core {
     struct atls_boot_record record;
     struct atls_platform platform;
     struct atls_keys keys;
+    struct atls_root root; /* PSA unless whoever started it has put another one here */
     bool running;
 };
 

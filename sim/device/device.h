@@ -49,6 +49,10 @@ int atls_device_attest_prototype(struct atls_device *device, uint32_t handle,
 /* A bare PSA token over CHALLENGE (32, 48 or 64 bytes). *TOKENP is allocated. */
 int atls_device_attest_platform(struct atls_device *device, struct atls_bytes challenge,
                                 uint8_t **tokenp, size_t *sizep);
+/* Evidence of another KIND ("parsec-tpm"), which the device's root of trust makes, or it refuses;
+ * HANDLE is 0 where no key is attested. *EVIDENCEP is allocated. */
+int atls_device_attest_as(struct atls_device *device, const char *kind, uint32_t handle,
+                          struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep);
 /* ECDSA over a digest (its size must be that of the curve's hash) with the IK: r || s. */
 int atls_device_sign(struct atls_device *device, uint32_t handle, struct atls_bytes digest,
                      uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep);

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an endorser would say of a simulated device; see simulated.h. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim/device/simulated.h"
-
-#define ENTITY "atls simulated device: the root of trust is simulated, trust it in tests only"
 
 static int fill_reference_value(const struct atls_boot_entry *entry,
                                 const uint8_t implementation_id[32],
@@ -54,42 +51,19 @@ static int fill_trust_anchor(const struct atls_simulated *device, struct atls_co
     return 0;
 }
 
-#define ID_STEM "atls-simulated-device-"
-#define ID_BYTES 8 /* of the hash, in hexadecimal behind the stem */
-
-/* The id of what is in it: another content, another id, and the same content the same. */
-static int make_id(struct atls_corim *corim)
-{
-    uint8_t hash[32], *written;
-    size_t size, at = sizeof ID_STEM - 1;
-    char id[sizeof ID_STEM + 2 * ID_BYTES] = ID_STEM;
-    corim->id = strdup("-");
-    int result = corim->id ? atls_corim_write(corim, &written, &size) : -ENOMEM;
-    if (result)
-        return result;
-    struct atls_bytes part = ATLS_BYTES(written, size);
-    result = atls_crypto_gnutls.hash(ATLS_SHA256, &part, 1, hash);
-    free(written);
-    for (size_t i = 0; i < ID_BYTES; i++, at += 2)
-        snprintf(id + at, 3, "%02x", hash[i]);
-    free(corim->id);
-    corim->id = strdup(id);
-    return result ? result : corim->id ? 0 : -ENOMEM;
-}
-
 int atls_simulated_endorse(const struct atls_simulated *device, enum atls_corim_dialect dialect,
                            enum atls_endorsed_part part, uint8_t **corimp, size_t *sizep)
 {
-    struct atls_corim corim = {.dialect = dialect, .entity = strdup(ENTITY)};
-    int result = corim.entity ? 0 : -ENOMEM;
-    if (!result && part != ATLS_ENDORSED_ANCHOR)
+    if (device->root_kind)
+        return device->root_kind->endorse(&device->core.root, dialect, part, corimp, sizep);
+    struct atls_corim corim = {.dialect = dialect};
+    int result = 0;
+    if (part != ATLS_ENDORSED_ANCHOR)
         result = fill_reference_values(device, &corim);
     if (!result && part != ATLS_ENDORSED_VALUES)
         result = fill_trust_anchor(device, &corim);
     if (!result)
-        result = make_id(&corim);
-    if (!result)
-        result = atls_corim_write(&corim, corimp, sizep);
+        result = atls_endorsements_write(&corim, corimp, sizep);
     atls_corim_clear(&corim);
     return result;
 }

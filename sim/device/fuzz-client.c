@@ -48,7 +48,7 @@ static void ask(struct atls_device *device, uint8_t which)
     size_t size = 0;
     int result;
 
-    switch (which % 8) {
+    switch (which % 9) {
     case 0:
         result = atls_device_info(device, &info);
         break;
@@ -72,8 +72,11 @@ static void ask(struct atls_device *device, uint8_t which)
         result = atls_device_sign(device, 1, nonce, signature, &size);
         expect(result || size <= sizeof signature);
         break;
-    default:
+    case 7:
         result = atls_device_boot_record(device, &bytes, &size);
+        break;
+    default:
+        result = atls_device_attest_as(device, "parsec-tpm", 1, nonce, &bytes, &size);
     }
     if (result)
         expect(atls_error_text()[0] != '\0');

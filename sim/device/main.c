@@ -157,8 +157,10 @@ static int command_run(const struct atls_device_options *options)
 
 static int command_provision(const struct atls_device_options *options)
 {
+    struct atls_simulated_options simulated = options->device.simulated;
     struct atls_simulated *device;
-    int result = atls_simulated_open(&options->device.simulated, &device);
+    simulated.endorses_only = true;
+    int result = atls_simulated_open(&simulated, &device);
     if (result)
         return result;
     result = write_endorsements(device, options, options->output);

@@ -20,6 +20,8 @@ enum {
     OPT_COMPONENTS,
     OPT_LIFECYCLE,
     OPT_PROFILE,
+    OPT_ROOT,
+    OPT_TCTI,
     OPT_TAMPER,
     OPT_FAULT,
     OPT_EVENTS,
@@ -54,6 +56,9 @@ static const struct argp_option option_table[] = {
      "rot-provisioning, decommissioned or unknown",
      1},
     {"psa-profile", OPT_PROFILE, "NAME", 0, "of the PSA token: arm-2 (default) or rfc9783", 1},
+    {"root", OPT_ROOT, "NAME", 0, "", 1},
+    {"tcti", OPT_TCTI, "STRING", 0,
+     "tpm: where the TPM is (swtpm:path=FILE, device:/dev/tpmrm0, ...); there is no default", 1},
     {"release", OPT_RELEASE, "COMPONENT:VERSION", 0,
      "the genuine version of a component, also for provision; repeatable", 1},
     {"tamper", OPT_TAMPER, "ORDER", 0,
@@ -268,6 +273,11 @@ static int parse_device_option(int key, char *text, struct atls_simulated_option
         return 0;
     case OPT_COMPONENTS:
         return parse_components(text, &device->components);
+    case OPT_ROOT:
+        return atls_root_kind_by_name(text, &device->root);
+    case OPT_TCTI:
+        device->tcti = text;
+        return *text ? 0 : fail_unknown("tcti", text, "a TCTI, as swtpm:path=FILE");
     case OPT_LIFECYCLE:
         return parse_lifecycle(text, &device->lifecycle);
     default:
@@ -370,6 +380,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_COMPONENTS:
     case OPT_LIFECYCLE:
     case OPT_PROFILE:
+    case OPT_ROOT:
+    case OPT_TCTI:
         result = parse_device_option(key, text, &parse->options->device.simulated);
         break;
     case OPT_BACKEND:
@@ -424,6 +436,14 @@ static int check_emulated(const struct atls_device_options *options)
         return atls_fail(-EINVAL, NULL, "--backend qemu needs --firmware DIR");
     if (options->emulated && device->simulated.images_directory)
         return atls_fail(-EINVAL, NULL, "--backend qemu boots the firmware's own images");
+    if (options->emulated && device->simulated.root)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                         "--root %s: the firmware has the root of trust psa, and its machine no "
+                         "other",
+                         device->simulated.root->name);
+    if (device->simulated.tcti &&
+        (!device->simulated.root || strcmp(device->simulated.root->name, "tpm")))
+        return atls_fail(-EINVAL, NULL, "--tcti is for a device with a TPM: --root tpm");
     if (!options->emulated && wants_firmware(device))
         return atls_fail(ATLS_E_UNSUPPORTED, NULL,
                          "--firmware, --application, --boot-policy, --update, --flash, --boot-log "
@@ -456,8 +476,7 @@ static int check(const struct atls_device_options *options)
 
 int atls_device_options_parse(int argc, char **argv, struct atls_device_options *optionsp)
 {
-    static const struct argp argp = {
-        .options = option_table,
+    struct argp argp = {
         .parser = parse_option,
         .args_doc = "[run|provision|images]",
         .doc = "A simulated device: measured boot, attestation services and identity keys behind a "
@@ -466,10 +485,20 @@ int atls_device_options_parse(int argc, char **argv, struct atls_device_options 
                "The root of trust is simulated: whoever knows the seed knows every key.",
     };
     struct parse parse = {.options = optionsp};
+    struct argp_option table[sizeof option_table / sizeof *option_table];
+    char *roots = atls_roots_help();
+    if (!roots)
+        return -ENOMEM;
+    memcpy(table, option_table, sizeof table);
+    for (size_t i = 0; table[i].key; i++)
+        if (table[i].key == OPT_ROOT)
+            table[i].doc = roots;
+    argp.options = table;
     *optionsp = (struct atls_device_options){.device.simulated = atls_simulated_defaults,
                                              .device.boot_timeout_ms = 30000,
                                              .faults = ATLS_SERVER_NO_FAULTS};
     argp_parse(&argp, argc, argv, 0, NULL, &parse);
+    free(roots);
     return parse.error ? parse.error : check(optionsp);
 }
 

@@ -12,11 +12,15 @@
 static uint32_t handle_in(struct atls_bytes request)
 {
     struct atls_cursor c = atls_cursor_of(request, CLAUSE);
+    struct atls_bytes kind;
     uint8_t operation;
     uint32_t handle;
     if (atls_cursor_u8(&c, "operation", &operation))
         return 0;
+    if (operation == ATLS_OP_ATTEST_AS && atls_cursor_vector(&c, "kind", 1, 0, UINT8_MAX, &kind))
+        return 0;
     switch (operation) {
+    case ATLS_OP_ATTEST_AS:
     case ATLS_OP_DESTROY_KEY:
     case ATLS_OP_ATTEST_KEY:
     case ATLS_OP_SIGN:

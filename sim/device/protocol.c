@@ -20,6 +20,7 @@ const char *atls_operation_name(unsigned operation)
         [ATLS_OP_BOOT_RECORD] = "boot-record",
         [ATLS_OP_ATTEST_PROTOTYPE] = "attest-prototype",
         [ATLS_OP_KEEP_KEY] = "keep-key",
+        [ATLS_OP_ATTEST_AS] = "attest-as",
     };
     if (operation < ATLS_OP_INFO || operation > ATLS_OP_LAST)
         return "unknown";

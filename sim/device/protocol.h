@@ -15,10 +15,16 @@
  *   7 boot-record       -                                  software components, CBOR (vec24)
  *   8 attest-prototype  handle (4), challenge (vec8)       bundle of the prototype of 2022 (vec24)
  *   9 keep-key          handle (4)                         -
+ *  10 attest-as         kind (vec8), handle (4: 0 where
+ *                       no key is attested), challenge
+ *                       (vec8)                             evidence of that kind (vec24)
  *
  * A key belongs to the connection that created it: no other one can use or destroy it, and it is
  * destroyed when that connection ends. keep-key ends this: for a key that was enrolled, to be used
  * by other programs until it is destroyed or the device starts anew.
+ *
+ * The kind is the name of an evidence format; which ones a device makes, its root of trust decides.
+ * One whose root of trust is not PSA makes no tokens of PSA, and refuses 4, 5 and 8.
  *
  *   key: curve (1: 1 P-256, 2 P-384), x, y (32 or 48 bytes each)
  *
@@ -47,11 +53,13 @@ enum atls_operation {
     ATLS_OP_BOOT_RECORD,
     ATLS_OP_ATTEST_PROTOTYPE,
     ATLS_OP_KEEP_KEY,
-    ATLS_OP_LAST = ATLS_OP_KEEP_KEY
+    ATLS_OP_ATTEST_AS,
+    ATLS_OP_LAST = ATLS_OP_ATTEST_AS
 };
 enum atls_answer { ATLS_DONE = 0, ATLS_REFUSED = 1, ATLS_BAD_REQUEST = 2, ATLS_FAILED = 3 };
 
-#define ATLS_REQUEST_MAX 512 /* bytes of a request: a device need not hold more */
+#define ATLS_EVIDENCE_KIND_MAX 64 /* characters of its name */
+#define ATLS_REQUEST_MAX 512      /* bytes of a request: a device need not hold more */
 /* Bytes of an answer: a CAB with ATLS_PSA_COMPONENTS_MAX components and to spare. Firmware with
  * few components has a smaller buffer, and says "failed" to what does not fit. */
 #define ATLS_ANSWER_MAX (256u * 1024)

@@ -93,6 +93,29 @@ static int measure_pristine(struct atls_simulated *device)
     return result;
 }
 
+/* Puts the root of trust that was asked for beside the booted core. */
+static int open_root(struct atls_simulated *device, const struct atls_simulated_options *options,
+                     const struct atls_core_config *config)
+{
+    const struct atls_root_start start = {
+        .crypto = config->crypto,
+        .entropy = config->entropy,
+        .seed = config->seed,
+        .implementation_id = device->core.platform.config.implementation_id,
+        .lifecycle = config->lifecycle,
+        .record = &device->core.record,
+        .pristine = &device->pristine,
+        .endorses_only = options->endorses_only,
+        .tcti = options->tcti,
+    };
+    if (!options->root)
+        return 0;
+    int result = options->root->open(&start, &device->core.root);
+    if (!result)
+        device->root_kind = options->root;
+    return result;
+}
+
 static int boot(struct atls_simulated *device, const struct atls_simulated_options *options,
                 const uint8_t seed[ATLS_DEVICE_SEED_SIZE])
 {
@@ -117,6 +140,8 @@ static int boot(struct atls_simulated *device, const struct atls_simulated_optio
         result = atls_core_start(&device->core, &config);
         free(slots);
     }
+    if (!result)
+        result = open_root(device, options, &config);
     atls_erase(&config, sizeof config);
     return result;
 }
@@ -193,6 +218,8 @@ void atls_simulated_close(struct atls_simulated *device)
 {
     if (!device)
         return;
+    if (device->root_kind)
+        device->root_kind->close(&device->core.root);
     atls_core_stop(&device->core);
     atls_images_clear(&device->images);
     free(device->pristine.entries);

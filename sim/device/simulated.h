@@ -10,6 +10,7 @@
 #include "rats/corim/corim.h"
 #include "sim/device/core.h"
 #include "sim/device/images.h"
+#include "sim/roots/kind.h"
 
 #define ATLS_SIMULATED_COMPONENTS_MAX ATLS_PSA_COMPONENTS_MAX
 #define ATLS_SIMULATED_KEYS 512 /* identity keys that exist at a time */
@@ -29,6 +30,9 @@ struct atls_simulated_options {
     size_t release_count;
     const char *const *tamper; /* orders of atls_images_tamper(), in turn */
     size_t tamper_count;
+    const struct atls_root_kind *root; /* the root of trust; NULL: PSA */
+    bool endorses_only;                /* it need not boot in that root, which may do without */
+    const char *tcti;                  /* where its TPM is, or NULL */
 };
 /* Secured, the profile that Veraison takes, generated images, no tampering, random. */
 extern const struct atls_simulated_options atls_simulated_defaults;
@@ -39,6 +43,7 @@ struct atls_simulated {
     struct atls_images images;        /* as booted */
     struct atls_boot_record pristine; /* what would have been measured without tampering */
     struct atls_core_storage storage;
+    const struct atls_root_kind *root_kind; /* of core.root; NULL: PSA */
 };
 
 /* 32 bytes of identity: of the seed where there is one, else random. */
@@ -56,13 +61,10 @@ int atls_simulated_open_with(const struct atls_simulated_options *options,
                              struct atls_simulated **devicep);
 /* Forgets every key. */
 void atls_simulated_close(struct atls_simulated *device);
-/* What of it is endorsed. A store may want a trust anchor once, and reference values anew with each
- * release. */
-enum atls_endorsed_part { ATLS_ENDORSED_ALL, ATLS_ENDORSED_VALUES, ATLS_ENDORSED_ANCHOR };
-/* The endorsements of DEVICE as a CoRIM: its components before any tampering as reference values,
- * its PAK as trust anchor, and in the entity's name that the root of trust is simulated. The
- * CoRIM's id is a function of the rest: stores refuse another content under an id that they know.
- * *CORIMP is allocated. -ENOMEM and the errors of atls_corim_write(). */
+/* The endorsements of DEVICE as a CoRIM; of PSA: its components before any tampering as reference
+ * values, its PAK as trust anchor, and in the entity's name that the root of trust is simulated.
+ * The CoRIM's id is a function of the rest: stores refuse another content under an id that they
+ * know. *CORIMP is allocated. -ENOMEM and the errors of atls_corim_write(). */
 int atls_simulated_endorse(const struct atls_simulated *device, enum atls_corim_dialect dialect,
                            enum atls_endorsed_part part, uint8_t **corimp, size_t *sizep);
 

@@ -48,8 +48,8 @@ static void test_requests_refused(void **state)
         const char *reason; /* part of it */
     } cases[] = {
         {"empty", "", 0, ATLS_BAD_REQUEST, "operation"},
-        {"operation 0", "\0", 1, ATLS_BAD_REQUEST, "expected operation 1 to 9, came 0"},
-        {"operation 10", "\x0a", 1, ATLS_BAD_REQUEST, "came 10"},
+        {"operation 0", "\0", 1, ATLS_BAD_REQUEST, "expected operation 1 to 10, came 0"},
+        {"operation 11", "\x0b", 1, ATLS_BAD_REQUEST, "came 11"},
         {"operation 255", "\xff", 1, ATLS_BAD_REQUEST, "came 255"},
         {"info with a field", "\1x", 2, ATLS_BAD_REQUEST, "info"},
         {"create-key without curve", "\2", 1, ATLS_BAD_REQUEST, "curve"},
@@ -104,6 +104,19 @@ static void test_requests_refused(void **state)
         {"keep-key cut in the handle", "\x09\0\0\0", 4, ATLS_BAD_REQUEST, "handle"},
         {"keep-key, trailing byte", "\x09\0\0\0\1x", 6, ATLS_BAD_REQUEST, "keep-key"},
         {"keep-key, unknown handle", "\x09\0\0\0\2", 5, ATLS_REFUSED, "handle 2"},
+        {"attest-as without kind", "\n", 1, ATLS_BAD_REQUEST, "kind"},
+        {"attest-as, a kind of no name", "\n\0\0\0\0\1\0", 7, ATLS_BAD_REQUEST, "kind"},
+        {"attest-as, a kind that cannot be shown", "\n\3a\x1b[\0\0\0\1\0", 10, ATLS_BAD_REQUEST,
+         "came byte 0x1b"},
+        {"attest-as, a zero byte in the kind", "\n\3a\0b\0\0\0\1\0", 10, ATLS_BAD_REQUEST,
+         "came byte 0x00"},
+        {"attest-as cut in the handle", "\n\3cab\0\0\0", 8, ATLS_BAD_REQUEST, "handle"},
+        {"attest-as without challenge", "\n\3cab\0\0\0\1", 9, ATLS_BAD_REQUEST, "challenge"},
+        {"attest-as, trailing byte", "\n\3cab\0\0\0\1\1aa", 12, ATLS_BAD_REQUEST, "attest-as"},
+        {"attest-as, of another root of trust", "\n\x0aparsec-tpm\0\0\0\1\1a", 18, ATLS_REFUSED,
+         "root of trust of this device is psa, which makes no parsec-tpm"},
+        {"attest-as, what PSA has requests of its own for", "\n\3cab\0\0\0\1\1a", 11, ATLS_REFUSED,
+         "makes no cab"},
         {"boot-record with a field", "\7x", 2, ATLS_BAD_REQUEST, "boot-record"},
     };
     struct atls_simulated *device = *state;
@@ -182,14 +195,14 @@ static void test_no_answer_holds_a_secret(void **state)
             random = random * 1664525 + 1013904223;
             request[i] = (uint8_t)(random >> 24);
         }
-        request[0] = (uint8_t)(round % 10);
+        request[0] = (uint8_t)(round % (ATLS_OP_LAST + 1));
         size = 1 + request[20] % (sizeof request - 1);
-        if (round % 10 == ATLS_OP_CREATE_KEY) {
-            request[1] = (uint8_t)(1 + round / 10 % 2);
+        if (request[0] == ATLS_OP_CREATE_KEY) {
+            request[1] = (uint8_t)(1 + round / (ATLS_OP_LAST + 1) % 2);
             size = 2;
         } else if (round % 3) { /* aim at a key that exists, with a fitting digest or challenge */
             request[1] = request[2] = request[3] = 0;
-            request[4] = (uint8_t)(1 + round / 10);
+            request[4] = (uint8_t)(1 + round / (ATLS_OP_LAST + 1));
             request[5] = round % 2 ? 32 : 48;
             size = 6u + request[5];
         }
@@ -197,12 +210,102 @@ static void test_no_answer_holds_a_secret(void **state)
     }
 }
 
+/* A root of trust that makes evidence of kind "toy": the handle, and the challenge. */
+static bool toy_makes(const char *kind)
+{
+    return !strcmp(kind, "toy");
+}
+
+static int toy_attest(void *context, const char *kind, const struct atls_root_key *key,
+                      struct atls_bytes challenge, struct atls_sink *sink)
+{
+    if (challenge.size > 8)
+        return atls_fail(ATLS_E_REFUSED, NULL, "expected a challenge of at most 8 bytes, came %zu",
+                         challenge.size);
+    atls_sink_u32(sink, key->handle);
+    atls_sink_bytes(sink, ATLS_BYTES(key->public_key.x, key->handle ? 32 : 0));
+    atls_sink_bytes(sink, challenge);
+    return 0;
+}
+
+static int toy_create(void *context, enum atls_curve curve, uint32_t *handlep,
+                      struct atls_public_key *keyp)
+{
+    *keyp = (struct atls_public_key){.curve = curve, .x = {7}, .y = {9}};
+    *handlep = ++*(uint32_t *)context;
+    return 0;
+}
+
+static int toy_look_up(void *context, uint32_t handle, struct atls_public_key *keyp)
+{
+    if (handle == 0 || handle > *(uint32_t *)context)
+        return atls_fail(ATLS_E_REFUSED, NULL, "the toy has no key %u", handle);
+    *keyp = (struct atls_public_key){.curve = ATLS_P256, .x = {7}, .y = {9}};
+    return 0;
+}
+
+static const struct atls_root_ops toy_with_core_keys = {
+    .name = "toy", .makes = toy_makes, .attest = toy_attest};
+static const struct atls_root_ops toy_with_keys = {.name = "toy",
+                                                   .create = toy_create,
+                                                   .look_up = toy_look_up,
+                                                   .makes = toy_makes,
+                                                   .attest = toy_attest};
+
+/* What is not the root's, PSA's services do; what is PSA's evidence, it refuses. */
+static void test_another_root_of_trust(void **state)
+{
+    static const struct {
+        const char *what, *request;
+        size_t size;
+        enum atls_answer outcome;
+        const char *holds;
+    } cases[] = {
+        {"attest-as with a key", "\n\3toy\0\0\0\1\3abc", 13, ATLS_DONE, "abc"},
+        {"attest-as without a key", "\n\3toy\0\0\0\0\3abc", 13, ATLS_DONE, "\0\0\0\0abc"},
+        {"attest-as, no such key", "\n\3toy\0\0\0\2\3abc", 13, ATLS_REFUSED, ""},
+        {"attest-as, challenge",
+         "\n\3toy\0\0\0\1\x09"
+         "123456789",
+         19, ATLS_REFUSED, "came 9"},
+        {"attest-as, kind", "\n\3cab\0\0\0\1\3abc", 13, ATLS_REFUSED, "is toy, which makes no cab"},
+        {"attest-key",
+         "\4\0\0\0\1\x08"
+         "12345678",
+         14, ATLS_REFUSED, "came a request for a CAB"},
+        {"attest-platform",
+         "\5\x20"
+         "12345678901234567890123456789012",
+         34, ATLS_REFUSED, "came a request for a PSA token"},
+        {"attest-prototype",
+         "\x08\0\0\0\1\x08"
+         "12345678",
+         14, ATLS_REFUSED, "for a bundle"},
+    };
+    struct atls_simulated *device = *state;
+    uint32_t count = 0;
+    for (int round = 0; round < 2; round++) {
+        device->core.root.ops = round ? &toy_with_keys : &toy_with_core_keys;
+        device->core.root.context = &count;
+        assert_int_equal(ask(device, "\2\1", 2).data[1], ATLS_DONE);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            struct atls_bytes answer = ask(device, cases[i].request, cases[i].size);
+            size_t size = *cases[i].holds ? strlen(cases[i].holds) : 7;
+            assert_case(cases[i].what, answer.data[1], (int)cases[i].outcome);
+            if (*cases[i].holds || !cases[i].outcome)
+                assert_true(test_contains(answer, cases[i].holds, size));
+        }
+    }
+    assert_int_equal(count, 1); /* the second round's key is the toy's */
+}
+
 static void test_all_operations_are_scanned(void **state)
 {
     struct atls_simulated *device = *state;
     uint8_t request[64] = {0};
     static const uint8_t sizes[] = {[1] = 1, 2, 5, 38, 34, 38, 1, 38, 5};
-    for (unsigned operation = 1; operation <= ATLS_OP_LAST; operation++) {
+    /* attest-as is refused by PSA, and scanned above */
+    for (unsigned operation = 1; operation < ATLS_OP_ATTEST_AS; operation++) {
         unsigned round = operation == ATLS_OP_DESTROY_KEY ? ATLS_OP_CREATE_KEY : operation;
         memset(request, 0, sizeof request);
         request[0] = (uint8_t)round;
@@ -409,6 +512,7 @@ int main(void)
         WITH_DEVICE(test_request_too_long),
         WITH_DEVICE(test_challenge_sizes),
         WITH_DEVICE(test_no_answer_holds_a_secret),
+        WITH_DEVICE(test_another_root_of_trust),
         WITH_DEVICE(test_all_operations_are_scanned),
         WITH_DEVICE(test_keys_run_out_and_come_back),
         WITH_DEVICE(test_small_answer_buffer),
