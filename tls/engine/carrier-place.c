@@ -7,6 +7,28 @@
 #include "rats/base/error.h"
 #include "tls/engine/session-internal.h"
 
+static int check(const struct atls_party *party)
+{
+    if (party->stack->put_raw_key || !party->relying_party ||
+        !atls_profile_signs_raw(party->profile, &party->variants))
+        return 0;
+    return atls_fail(ATLS_E_UNSUPPORTED, party->profile->clause,
+                     "%s cannot verify r || s in CertificateVerify: expected --variant "
+                     "signature=der",
+                     party->stack->name);
+}
+
+/* The key, over the credential that was found, in the shape in which the library will ask for it.
+ */
+static int put_key(struct atls_session *s, const struct atls_public_key *key, uint8_t *credential,
+                   size_t size)
+{
+    const struct atls_party *party = s->party;
+    if (atls_profile_signs_raw(party->profile, &party->variants))
+        return session_stack(s)->put_raw_key(s->connection, key, credential, size);
+    return party->profile->put_key(key, credential, size);
+}
+
 static int present(struct atls_session *s)
 {
     struct own_credential *self = &s->self;
@@ -39,14 +61,15 @@ static int received(struct atls_session *s, const struct session_certificate *ce
     if (atls_appraisal_credential(s->peer.appraisal, cmw, &key) != 0)
         return session_appraisal_failed(s);
     s->peer.verified_with_size = atls_spki_encode(&key, s->peer.verified_with);
-    if (profile->put_key(&key, certificate->message + at, cmw.size) != 0)
-        return session_fail(s, "malformed-cmw", -1, NULL, NULL);
-    return 0;
+    result = put_key(s, &key, certificate->message + at, cmw.size);
+    return result == 0 ? 0
+                       : session_fail(s, result < 0 ? "internal" : "malformed-cmw", -1, NULL, NULL);
 }
 
 const struct atls_carrier atls_carrier_place = {
     .replaces = true,
     .negotiated = true,
+    .check = check,
     .present = present,
     .received = received,
 };

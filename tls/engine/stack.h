@@ -81,6 +81,12 @@ struct atls_stack {
     /* BODY goes out in place of X.509, and the key SPKI signs; borrowed until close(). */
     int (*put_certificate)(void *connection, struct atls_bytes body, struct atls_bytes spki);
 
+    /* As put_key() of the profile, for a peer whose CertificateVerify has r || s: the stack
+     * verifies that itself, with KEY, or fails as key-mismatch. NULL: it cannot.
+     * ATLS_E_UNSUPPORTED: not with such a key; ATLS_E_LIMIT; -errno. */
+    int (*put_raw_key)(void *connection, const struct atls_public_key *key, uint8_t *credential,
+                       size_t size);
+
     /* PKIX for CHAIN, or (COUNT 0) for the peer's of this handshake: 0, or what session_fail()
      * gave. CRITICAL: the session has read the one extension that is critical. */
     int (*verify_chain)(void *connection, const struct atls_bytes *chain, size_t count,

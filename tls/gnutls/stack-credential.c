@@ -46,7 +46,7 @@ static int stand_in(struct gnutls_connection *c)
     return result;
 }
 
-/* The device signs; what comes back as r || s goes out as Ecdsa-Sig-Value. */
+/* The device signs; what comes back as r || s goes out as Ecdsa-Sig-Value, or as it is. */
 static int sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, void *context,
                      unsigned flags, const gnutls_datum_t *hash, gnutls_datum_t *signature)
 {
@@ -58,6 +58,8 @@ static int sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, vo
         return gnutls_privkey_sign_hash2(c->party->key, algorithm, 0, hash, signature);
     if (result != 0)
         return GNUTLS_E_PK_SIGN_FAILED;
+    if (atls_profile_signs_raw(c->party->profile, &c->party->variants))
+        return stack_raw_encode(ATLS_BYTES(rs, size), signature);
     gnutls_datum_t r = {rs, (unsigned)size / 2}, v = {rs + size / 2, (unsigned)size / 2};
     return gnutls_encode_rs_value(signature, &r, &v);
 }

@@ -118,6 +118,12 @@ int stack_client_hello(gnutls_session_t tls)
     return stack_code(session_client_hello(c->s));
 }
 
+enum atls_handshake_type stack_handshake_type(unsigned type)
+{
+    return type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST ? ATLS_HS_HELLO_RETRY_REQUEST
+                                                        : (enum atls_handshake_type)type;
+}
+
 static bool is_hello(unsigned type)
 {
     return type == GNUTLS_HANDSHAKE_CLIENT_HELLO || type == GNUTLS_HANDSHAKE_SERVER_HELLO ||
@@ -129,11 +135,8 @@ static int look(struct gnutls_connection *c, unsigned type, unsigned when, unsig
                 const gnutls_datum_t *message)
 {
     if (is_hello(type) && when == GNUTLS_HOOK_PRE) {
-        /* The library has a number of its own for what is a ServerHello on the wire. */
-        enum atls_handshake_type hello = type == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST
-                                             ? ATLS_HS_HELLO_RETRY_REQUEST
-                                             : (enum atls_handshake_type)type;
-        return session_hello_message(c->s, hello, ATLS_BYTES(message->data, message->size));
+        return session_hello_message(c->s, stack_handshake_type(type),
+                                     ATLS_BYTES(message->data, message->size));
     }
     int result = c->shim ? atls_entry_shim_hook(c->shim, type, when, incoming, message) : 0;
     if (result == ATLS_E_MALFORMED || result == ATLS_E_LIMIT)
@@ -185,6 +188,8 @@ int atls_gnutls_hook(gnutls_session_t tls, unsigned type, unsigned when, unsigne
     if (type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && incoming)
         c->certificate_verify_seen = true;
     int result = look(c, type, when, incoming, message);
+    if (result == 0)
+        result = stack_raw_message(c, type, when, incoming, message);
     if (result == 0)
         result = c->party->side == ATLS_CLIENT ? client_hook(c, type, when, incoming)
                                                : server_hook(c, type, when, incoming);

@@ -26,6 +26,8 @@
  * group for which a client of it sends no share. */
 #define HRR_CLIENT BASE "+GROUP-SECP521R1:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
 #define HRR_SERVER BASE "+GROUP-SECP384R1"
+#define NO_CHANGE_CIPHER_SPEC ":%DISABLE_TLS13_COMPAT_MODE"
+#define RAW_SIGNATURES ":+SIGN-EDDSA-ED25519" /* stack-signature.c; among NORMAL's anyway */
 
 static int check(bool secret)
 {
@@ -51,13 +53,17 @@ static int load_trust_anchors(struct gnutls_party *own, const char *path)
 
 static int start(struct atls_party *party, const char *certificate, const char *trust_anchors)
 {
-    const char *priorities = !party->hrr                  ? GROUPS
-                             : party->side == ATLS_CLIENT ? HRR_CLIENT
-                                                          : HRR_SERVER;
+    const char *groups = !party->hrr                  ? GROUPS
+                         : party->side == ATLS_CLIENT ? HRR_CLIENT
+                                                      : HRR_SERVER;
+    char priorities[256];
     struct gnutls_party *own = calloc(1, sizeof *own);
     if (!own)
         return atls_fail(-ENOMEM, NULL, "TLS credentials: out of memory");
     party->tls = own;
+    snprintf(priorities, sizeof priorities, "%s%s%s", groups,
+             party->profile->no_change_cipher_spec ? NO_CHANGE_CIPHER_SPEC : "",
+             party->profile->raw_signatures ? RAW_SIGNATURES : "");
     int code = gnutls_priority_init(&own->priorities, priorities, NULL);
     if (code == 0)
         code = gnutls_certificate_allocate_credentials(&own->credentials);
@@ -175,6 +181,8 @@ static int open_connection(struct atls_session *s, void **connectionp)
     c->party = session_party(s);
     c->watch.alert = session_alert(s);
     int result = set_up_shim(c);
+    if (result == 0)
+        result = stack_raw_open(c);
     return result == 0 ? set_up(c) : result;
 }
 
@@ -187,6 +195,7 @@ static void close_connection(void *connection)
         gnutls_deinit(c->tls);
     atls_entry_shim_free(c->shim);
     atls_handshake_secret_wipe(&c->secret);
+    stack_raw_close(c);
     if (c->presented.pubkey)
         gnutls_pubkey_deinit(c->presented.pubkey);
     if (c->signer)
@@ -363,6 +372,7 @@ const struct atls_stack atls_stack_gnutls = {
     .put_request = put_request,
     .put_entries = put_entries,
     .put_certificate = stack_put_certificate,
+    .put_raw_key = stack_put_raw_key,
     .verify_chain = stack_verify_chain,
     .peers = stack_peers,
     .leaf_key = stack_leaf_key,

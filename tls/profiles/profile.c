@@ -20,6 +20,12 @@ const struct atls_profile *atls_profile_by_name(const char *name)
     return NULL;
 }
 
+bool atls_profile_signs_raw(const struct atls_profile *profile,
+                            const struct atls_variants *variants)
+{
+    return profile->raw_signatures && variants->signature == ATLS_SIGNATURE_RAW;
+}
+
 unsigned atls_profile_alert(const struct atls_profile *profile,
                             const struct atls_code_points *points, const char *reason,
                             const char **clausep)

@@ -73,6 +73,10 @@ struct atls_profile {
     bool nonce;                             /* the relying party sends one */
     bool result_answers; /* a result answers the binder, if nobody reads it otherwise (H11) */
     bool results;        /* the draft has the passport model */
+    /* Of a prototype: no ChangeCipherSpec goes out (RFC 8446 appendix D.4 leaves that open), as its
+     * peers end the connection on one; and CertificateVerify is r || s, if nobody reads it
+     * otherwise (signature=der). */
+    bool no_change_cipher_spec, raw_signatures;
     const struct atls_profile_limits *limits; /* NULL: the command line's choices are free */
 
     /* Hello extensions. Writers add nothing to SINK where the extension is to be left out. A
@@ -119,6 +123,9 @@ extern const struct atls_profile atls_profile_expat_04, atls_profile_x509_cmw;
 extern const struct atls_profile *const atls_profiles[];
 /* NULL where there is none of that name (exit 77). */
 const struct atls_profile *atls_profile_by_name(const char *name);
+/* Has CertificateVerify r || s in place of DER? */
+bool atls_profile_signs_raw(const struct atls_profile *profile,
+                            const struct atls_variants *variants);
 /* The alert that tells REASON. */
 unsigned atls_profile_alert(const struct atls_profile *profile,
                             const struct atls_code_points *points, const char *reason,

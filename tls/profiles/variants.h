@@ -27,6 +27,10 @@ enum atls_result_key { ATLS_RESULT_KEY_NAMED, ATLS_RESULT_KEY_BOUND };
 /* H11: must a result answer the binder? */
 enum atls_result_nonce { ATLS_RESULT_AS_DRAFTED, ATLS_RESULT_FREE, ATLS_RESULT_REQUIRED };
 
+/* How CertificateVerify has ECDSA's r and s: one behind the other, as PSA's interface gives them,
+ * or as RFC 8446 wants them. */
+enum atls_signature_reading { ATLS_SIGNATURE_RAW, ATLS_SIGNATURE_DER };
+
 struct atls_variants {              /* all zero: the defaults */
     unsigned hello_retry;           /* H5: enum atls_hello_retry */
     unsigned payload_prefix;        /* H15: enum atls_payload_prefix */
@@ -45,6 +49,7 @@ struct atls_variants {              /* all zero: the defaults */
     unsigned certificate_challenge; /* H27: 0 the channel binder, 1 the nonce of the wire */
     unsigned post_handshake;        /* H28: 1 the client can be authenticated after the handshake */
     unsigned nonce;                 /* poc-mbedtls: 0 a fresh one, 1 the prototype's constant */
+    unsigned signature;             /* poc-mbedtls: enum atls_signature_reading */
 };
 
 /* Takes "NAME=READING". ATLS_E_UNSUPPORTED: no such name or reading. */

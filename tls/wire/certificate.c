@@ -78,10 +78,9 @@ static const uint8_t validity[] = {0x30, 0x20, 0x17, 0x0d, '7', '0',  '0',  '1',
 static const uint8_t version_3[] = {0xa0, 0x03, 0x02, 0x01, 0x02};
 
 /* TBSCertificate (RFC 5280 section 4.1) with a serial number of SERIAL bytes. */
-static struct atls_bytes make_tbs(const struct atls_public_key *key, size_t serial,
-                                  uint8_t buffer[TBS_MAX])
+static struct atls_bytes make_tbs(struct atls_bytes spki, size_t serial, uint8_t buffer[TBS_MAX])
 {
-    uint8_t inner[TBS_MAX], spki[ATLS_SPKI_MAX], digits[20];
+    uint8_t inner[TBS_MAX], digits[20];
     struct atls_sink in = atls_sink_of(inner, sizeof inner);
     memset(digits, 0x11, sizeof digits);
     atls_sink_bytes(&in, ATLS_BYTES(version_3, sizeof version_3));
@@ -91,7 +90,7 @@ static struct atls_bytes make_tbs(const struct atls_public_key *key, size_t seri
     atls_sink_bytes(&in, ATLS_BYTES(name, sizeof name));
     atls_sink_bytes(&in, ATLS_BYTES(validity, sizeof validity));
     atls_sink_bytes(&in, ATLS_BYTES(name, sizeof name));
-    atls_sink_bytes(&in, ATLS_BYTES(spki, atls_spki_encode(key, spki)));
+    atls_sink_bytes(&in, spki);
     struct atls_sink out = atls_sink_of(buffer, TBS_MAX);
     put_head(&out, 0x30, in.used);
     atls_sink_bytes(&out, ATLS_BYTES(inner, in.used));
@@ -134,9 +133,10 @@ static void put_certificate(struct atls_bytes tbs, const struct shape *shape, ui
     memset(der + out.used, 0, shape->value);
 }
 
-int atls_certificate_synthesize(const struct atls_public_key *key, uint8_t *der, size_t size)
+int atls_certificate_around(struct atls_bytes spki, uint8_t *der, size_t size)
 {
-    bool possible = size >= ATLS_SYNTHETIC_CERTIFICATE_MIN && size <= CERTIFICATE_MAX;
+    bool possible = spki.size <= ATLS_SPKI_MAX && size >= ATLS_SYNTHETIC_CERTIFICATE_MIN &&
+                    size <= CERTIFICATE_MAX;
     /* A serial number of another length reaches the totals that one length passes over, where the
      * signature's length field grows. 259 and 65540 bytes no DER of one SEQUENCE can have: only
      * there the outermost length is not the shortest one, which the library reads all the same. */
@@ -144,7 +144,7 @@ int atls_certificate_synthesize(const struct atls_public_key *key, uint8_t *der,
         for (size_t serial = 1; serial <= 8; serial++) {
             uint8_t buffer[TBS_MAX];
             struct shape shape;
-            struct atls_bytes tbs = make_tbs(key, serial, buffer);
+            struct atls_bytes tbs = make_tbs(spki, serial, buffer);
             if (!find_shape(tbs.size, size, spare, &shape))
                 continue;
             put_certificate(tbs, &shape, der, size);
@@ -153,4 +153,10 @@ int atls_certificate_synthesize(const struct atls_public_key *key, uint8_t *der,
     return atls_fail(ATLS_E_LIMIT, NULL,
                      "no certificate of %zu bytes can stand for the key: expected %d to %d", size,
                      ATLS_SYNTHETIC_CERTIFICATE_MIN, CERTIFICATE_MAX);
+}
+
+int atls_certificate_synthesize(const struct atls_public_key *key, uint8_t *der, size_t size)
+{
+    uint8_t spki[ATLS_SPKI_MAX];
+    return atls_certificate_around(ATLS_BYTES(spki, atls_spki_encode(key, spki)), der, size);
 }

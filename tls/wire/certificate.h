@@ -28,5 +28,7 @@ int atls_certificate_parse(struct atls_bytes message, struct atls_certificate_me
 /* Writes a DER certificate for KEY of exactly SIZE bytes to DER. ATLS_E_LIMIT where SIZE is below
  * ATLS_SYNTHETIC_CERTIFICATE_MIN or beyond 2^24-1. */
 int atls_certificate_synthesize(const struct atls_public_key *key, uint8_t *der, size_t size);
+/* The same for a key of any kind, as SubjectPublicKeyInfo of at most ATLS_SPKI_MAX bytes. */
+int atls_certificate_around(struct atls_bytes spki, uint8_t *der, size_t size);
 
 #endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CertificateVerify with r || s in place of DER (profile poc-mbedtls), on a library that can
+ * neither write nor read it. Writing is easy: the bytes that a key of the program's own gives go
+ * out as they are. What comes is verified here, over a transcript of our own; then the message is
+ * written over with a signature of the same 64 bytes that the library can verify: Ed25519, by a key
+ * made for this connection alone, whose certificate was put into the peer's Certificate. The
+ * library has hashed the bytes of the wire before, so Finished covers what the peer sent.
+ */
+#include "tls/gnutls/stack-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gnutls/crypto.h>
+
+#include "rats/base/error.h"
+#include "rats/cmw/cmw.h"
+#include "tls/wire/certificate.h"
+
+#define CLAUSE "RFC 8446 section 4.4.3"
+#define ED25519 0x0807
+#define ECDSA_P256 0x0403
+#define RAW_SIZE 64 /* of r || s on P-256, and of Ed25519 */
+#define CONTENT_HEAD 64
+#define CONTENT_MAX (CONTENT_HEAD + 34 + ATLS_TLS_HASH_MAX)
+
+struct raw_signature {
+    struct atls_transcript transcript;
+    struct atls_public_key attested; /* what the peer is to sign with */
+    gnutls_privkey_t stand_in;       /* what the library is told it signed with; or NULL */
+};
+
+int stack_raw_open(struct gnutls_connection *c)
+{
+    const struct atls_party *party = c->party;
+    if (!atls_profile_signs_raw(party->profile, &party->variants) || !party->relying_party)
+        return 0;
+    c->raw = calloc(1, sizeof *c->raw);
+    if (!c->raw)
+        return atls_fail(-ENOMEM, NULL, "no memory for a transcript");
+    atls_transcript_init(&c->raw->transcript, ATLS_CMW_MAX_SIZE * 2 + 65536);
+    return 0;
+}
+
+void stack_raw_close(struct gnutls_connection *c)
+{
+    if (!c->raw)
+        return;
+    atls_transcript_clear(&c->raw->transcript);
+    if (c->raw->stand_in)
+        gnutls_privkey_deinit(c->raw->stand_in);
+    free(c->raw);
+}
+
+int stack_raw_encode(struct atls_bytes rs, gnutls_datum_t *signature)
+{
+    signature->data = gnutls_malloc(rs.size);
+    if (!signature->data)
+        return GNUTLS_E_MEMORY_ERROR;
+    memcpy(signature->data, rs.data, rs.size);
+    signature->size = (unsigned)rs.size;
+    return 0;
+}
+
+static int make_stand_in(gnutls_privkey_t *keyp, uint8_t spki[ATLS_SPKI_MAX], size_t *sizep)
+{
+    gnutls_pubkey_t public_key = NULL;
+    int result = gnutls_privkey_init(keyp);
+    if (result == 0)
+        result = gnutls_privkey_generate(*keyp, GNUTLS_PK_EDDSA_ED25519, 0, 0);
+    if (result == 0)
+        result = gnutls_pubkey_init(&public_key);
+    if (result == 0)
+        result = gnutls_pubkey_import_privkey(public_key, *keyp, 0, 0);
+    if (result == 0)
+        result = gnutls_pubkey_export(public_key, GNUTLS_X509_FMT_DER, spki, sizep);
+    if (public_key)
+        gnutls_pubkey_deinit(public_key);
+    return result;
+}
+
+int stack_put_raw_key(void *connection, const struct atls_public_key *key, uint8_t *body,
+                      size_t size)
+{
+    struct gnutls_connection *c = connection;
+    uint8_t spki[ATLS_SPKI_MAX];
+    size_t spki_size = sizeof spki;
+    if (!c->raw || c->raw->stand_in)
+        return atls_fail(-EINVAL, NULL, "no raw signature was expected here");
+    if (key->curve != ATLS_P256)
+        return atls_fail(ATLS_E_UNSUPPORTED, CLAUSE,
+                         "raw signatures: expected a key of P-256, came another one");
+    int result = make_stand_in(&c->raw->stand_in, spki, &spki_size);
+    if (result < 0)
+        return atls_fail(-EIO, NULL, "a key that stands in for the attested one: %s",
+                         gnutls_strerror(result));
+    c->raw->attested = *key;
+    return atls_certificate_around(ATLS_BYTES(spki, spki_size), body, size);
+}
+
+/* What CertificateVerify of a client signs. */
+static int signed_content(const struct atls_transcript *t, uint8_t content[CONTENT_MAX],
+                          struct atls_bytes *contentp)
+{
+    static const char context[] = "TLS 1.3, client CertificateVerify"; /* with its 0 */
+    uint8_t digest[ATLS_HASH_MAX];
+    enum atls_hash hash;
+    int result = atls_transcript_alg(t, &hash);
+    if (result == 0)
+        result =
+            atls_transcript_hash(t, &atls_crypto_gnutls, ATLS_RETRY_MESSAGE_HASH, t->count, digest);
+    if (result != 0)
+        return result;
+    struct atls_sink sink = atls_sink_of(content, CONTENT_MAX);
+    memset(content, 0x20, CONTENT_HEAD);
+    sink.used = CONTENT_HEAD;
+    atls_sink_bytes(&sink, ATLS_BYTES(context, sizeof context));
+    atls_sink_bytes(&sink, ATLS_BYTES(digest, atls_hash_size(hash)));
+    *contentp = ATLS_BYTES(content, sink.used);
+    return 0;
+}
+
+static int read_raw(struct atls_bytes message, struct atls_bytes *signaturep)
+{
+    struct atls_cursor at = atls_cursor_of(message, CLAUSE);
+    uint16_t scheme;
+    int result = atls_cursor_u16(&at, "algorithm", &scheme);
+    if (result == 0)
+        result = atls_cursor_vector(&at, "signature", 2, 0, UINT16_MAX, signaturep);
+    if (result == 0)
+        result = atls_cursor_end(&at, "CertificateVerify");
+    if (result != 0)
+        return result;
+    if (scheme != ECDSA_P256)
+        return atls_fail(ATLS_E_SIGNATURE, CLAUSE,
+                         "CertificateVerify: expected ecdsa_secp256r1_sha256 (0x0403), came 0x%04x",
+                         scheme);
+    if (signaturep->size != RAW_SIZE)
+        return atls_fail(ATLS_E_SIGNATURE, CLAUSE,
+                         "CertificateVerify: expected r || s of 64 bytes (signature=raw), came %zu "
+                         "bytes; for a peer that writes DER there is --variant signature=der",
+                         signaturep->size);
+    return 0;
+}
+
+static int verify_raw(const struct raw_signature *raw, struct atls_bytes content,
+                      struct atls_bytes signature)
+{
+    uint8_t digest[ATLS_HASH_MAX];
+    int result = atls_crypto_gnutls.hash(ATLS_SHA256, &content, 1, digest);
+    if (result == 0)
+        result = atls_crypto_gnutls.verify(
+            &raw->attested, ATLS_BYTES(digest, atls_hash_size(ATLS_SHA256)), signature);
+    return result == ATLS_E_SIGNATURE
+               ? atls_fail(ATLS_E_SIGNATURE, CLAUSE,
+                           "CertificateVerify (r || s) does not verify with the attested key")
+               : result;
+}
+
+static int write_stand_in(const struct raw_signature *raw, struct atls_bytes content,
+                          uint8_t *message, size_t size)
+{
+    gnutls_datum_t in = {(unsigned char *)(uintptr_t)content.data, (unsigned)content.size};
+    gnutls_datum_t out = {NULL, 0};
+    int result = gnutls_privkey_sign_data2(raw->stand_in, GNUTLS_SIGN_EDDSA_ED25519, 0, &in, &out);
+    if (result < 0 || out.size != RAW_SIZE) {
+        gnutls_free(out.data);
+        return atls_fail(-EIO, NULL, "the stand-in for the attested key does not sign: %s",
+                         gnutls_strerror(result));
+    }
+    struct atls_sink sink = atls_sink_of(message, size);
+    atls_sink_u16(&sink, ED25519);
+    atls_sink_vector(&sink, 2, ATLS_BYTES(out.data, out.size));
+    gnutls_free(out.data);
+    return 0;
+}
+
+static int certificate_verify(struct gnutls_connection *c, const gnutls_datum_t *message)
+{
+    const struct raw_signature *raw = c->raw;
+    uint8_t buffer[CONTENT_MAX];
+    struct atls_bytes signature, content;
+    int result = read_raw(ATLS_BYTES(message->data, message->size), &signature);
+    if (result == ATLS_E_MALFORMED)
+        return session_fail(c->s, "protocol-error", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
+    if (result == 0)
+        result = signed_content(&raw->transcript, buffer, &content);
+    if (result == 0)
+        result = verify_raw(raw, content, signature);
+    if (result == 0)
+        result = write_stand_in(raw, content, message->data, message->size);
+    if (result == ATLS_E_SIGNATURE)
+        return session_fail(c->s, "key-mismatch", ATLS_ALERT_DECRYPT_ERROR, NULL, NULL);
+    return result == 0 ? 0 : session_fail(c->s, "internal", -1, NULL, NULL);
+}
+
+int stack_raw_message(struct gnutls_connection *c, unsigned type, unsigned when, unsigned incoming,
+                      const gnutls_datum_t *message)
+{
+    if (!c->raw || c->shaken || (c->certificate_verify_seen && type != ATLS_HS_CERTIFICATE_VERIFY))
+        return 0;
+    if (type == ATLS_HS_CERTIFICATE_VERIFY && incoming)
+        return when == GNUTLS_HOOK_POST && c->raw->stand_in ? certificate_verify(c, message) : 0;
+    if (when != GNUTLS_HOOK_PRE)
+        return 0;
+    int result = atls_transcript_add(&c->raw->transcript, stack_handshake_type(type),
+                                     ATLS_BYTES(message->data, message->size));
+    return result == 0 ? 0 : session_fail(c->s, "internal", -1, NULL, NULL);
+}
