@@ -17,14 +17,10 @@
 
 #include "rats/base/error.h"
 #include "rats/cmw/cmw.h"
+#include "tls/wire/certificate-verify.h"
 #include "tls/wire/certificate.h"
 
-#define CLAUSE "RFC 8446 section 4.4.3"
 #define ED25519 0x0807
-#define ECDSA_P256 0x0403
-#define RAW_SIZE 64 /* of r || s on P-256, and of Ed25519 */
-#define CONTENT_HEAD 64
-#define CONTENT_MAX (CONTENT_HEAD + 34 + ATLS_TLS_HASH_MAX)
 
 struct raw_signature {
     struct atls_transcript transcript;
@@ -40,7 +36,7 @@ int stack_raw_open(struct gnutls_connection *c)
     c->raw = calloc(1, sizeof *c->raw);
     if (!c->raw)
         return atls_fail(-ENOMEM, NULL, "no memory for a transcript");
-    atls_transcript_init(&c->raw->transcript, ATLS_CMW_MAX_SIZE * 2 + 65536);
+    atls_transcript_init(&c->raw->transcript, ATLS_TRANSCRIPT_MAX);
     return 0;
 }
 
@@ -90,7 +86,7 @@ int stack_put_raw_key(void *connection, const struct atls_public_key *key, uint8
     if (!c->raw || c->raw->stand_in)
         return atls_fail(-EINVAL, NULL, "no raw signature was expected here");
     if (key->curve != ATLS_P256)
-        return atls_fail(ATLS_E_UNSUPPORTED, CLAUSE,
+        return atls_fail(ATLS_E_UNSUPPORTED, "RFC 8446 section 4.2.3",
                          "raw signatures: expected a key of P-256, came another one");
     int result = make_stand_in(&c->raw->stand_in, spki, &spki_size);
     if (result < 0)
@@ -100,72 +96,13 @@ int stack_put_raw_key(void *connection, const struct atls_public_key *key, uint8
     return atls_certificate_around(ATLS_BYTES(spki, spki_size), body, size);
 }
 
-/* What CertificateVerify of a client signs. */
-static int signed_content(const struct atls_transcript *t, uint8_t content[CONTENT_MAX],
-                          struct atls_bytes *contentp)
-{
-    static const char context[] = "TLS 1.3, client CertificateVerify"; /* with its 0 */
-    uint8_t digest[ATLS_HASH_MAX];
-    enum atls_hash hash;
-    int result = atls_transcript_alg(t, &hash);
-    if (result == 0)
-        result =
-            atls_transcript_hash(t, &atls_crypto_gnutls, ATLS_RETRY_MESSAGE_HASH, t->count, digest);
-    if (result != 0)
-        return result;
-    struct atls_sink sink = atls_sink_of(content, CONTENT_MAX);
-    memset(content, 0x20, CONTENT_HEAD);
-    sink.used = CONTENT_HEAD;
-    atls_sink_bytes(&sink, ATLS_BYTES(context, sizeof context));
-    atls_sink_bytes(&sink, ATLS_BYTES(digest, atls_hash_size(hash)));
-    *contentp = ATLS_BYTES(content, sink.used);
-    return 0;
-}
-
-static int read_raw(struct atls_bytes message, struct atls_bytes *signaturep)
-{
-    struct atls_cursor at = atls_cursor_of(message, CLAUSE);
-    uint16_t scheme;
-    int result = atls_cursor_u16(&at, "algorithm", &scheme);
-    if (result == 0)
-        result = atls_cursor_vector(&at, "signature", 2, 0, UINT16_MAX, signaturep);
-    if (result == 0)
-        result = atls_cursor_end(&at, "CertificateVerify");
-    if (result != 0)
-        return result;
-    if (scheme != ECDSA_P256)
-        return atls_fail(ATLS_E_SIGNATURE, CLAUSE,
-                         "CertificateVerify: expected ecdsa_secp256r1_sha256 (0x0403), came 0x%04x",
-                         scheme);
-    if (signaturep->size != RAW_SIZE)
-        return atls_fail(ATLS_E_SIGNATURE, CLAUSE,
-                         "CertificateVerify: expected r || s of 64 bytes (signature=raw), came %zu "
-                         "bytes; for a peer that writes DER there is --variant signature=der",
-                         signaturep->size);
-    return 0;
-}
-
-static int verify_raw(const struct raw_signature *raw, struct atls_bytes content,
-                      struct atls_bytes signature)
-{
-    uint8_t digest[ATLS_HASH_MAX];
-    int result = atls_crypto_gnutls.hash(ATLS_SHA256, &content, 1, digest);
-    if (result == 0)
-        result = atls_crypto_gnutls.verify(
-            &raw->attested, ATLS_BYTES(digest, atls_hash_size(ATLS_SHA256)), signature);
-    return result == ATLS_E_SIGNATURE
-               ? atls_fail(ATLS_E_SIGNATURE, CLAUSE,
-                           "CertificateVerify (r || s) does not verify with the attested key")
-               : result;
-}
-
-static int write_stand_in(const struct raw_signature *raw, struct atls_bytes content,
+static int write_stand_in(const struct raw_signature *raw, struct atls_signed_content *content,
                           uint8_t *message, size_t size)
 {
-    gnutls_datum_t in = {(unsigned char *)(uintptr_t)content.data, (unsigned)content.size};
+    gnutls_datum_t in = {content->bytes, (unsigned)content->size};
     gnutls_datum_t out = {NULL, 0};
     int result = gnutls_privkey_sign_data2(raw->stand_in, GNUTLS_SIGN_EDDSA_ED25519, 0, &in, &out);
-    if (result < 0 || out.size != RAW_SIZE) {
+    if (result < 0 || out.size != ATLS_RAW_SIGNATURE_SIZE) {
         gnutls_free(out.data);
         return atls_fail(-EIO, NULL, "the stand-in for the attested key does not sign: %s",
                          gnutls_strerror(result));
@@ -180,17 +117,15 @@ static int write_stand_in(const struct raw_signature *raw, struct atls_bytes con
 static int certificate_verify(struct gnutls_connection *c, const gnutls_datum_t *message)
 {
     const struct raw_signature *raw = c->raw;
-    uint8_t buffer[CONTENT_MAX];
-    struct atls_bytes signature, content;
-    int result = read_raw(ATLS_BYTES(message->data, message->size), &signature);
+    struct atls_signed_content content;
+    int result = atls_signed_content_of(&raw->transcript, &atls_crypto_gnutls, &content);
+    if (result == 0)
+        result = atls_raw_signature_verify(&atls_crypto_gnutls, &raw->attested, &content,
+                                           ATLS_BYTES(message->data, message->size));
     if (result == ATLS_E_MALFORMED)
         return session_fail(c->s, "protocol-error", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
     if (result == 0)
-        result = signed_content(&raw->transcript, buffer, &content);
-    if (result == 0)
-        result = verify_raw(raw, content, signature);
-    if (result == 0)
-        result = write_stand_in(raw, content, message->data, message->size);
+        result = write_stand_in(raw, &content, message->data, message->size);
     if (result == ATLS_E_SIGNATURE)
         return session_fail(c->s, "key-mismatch", ATLS_ALERT_DECRYPT_ERROR, NULL, NULL);
     return result == 0 ? 0 : session_fail(c->s, "internal", -1, NULL, NULL);

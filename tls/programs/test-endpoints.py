@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -27,6 +28,48 @@ PROGRAMS: argparse.Namespace
 def connected(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     return socket.create_connection((host, int(port)), PATIENCE)
+
+
+CHANGE_CIPHER_SPEC, APPLICATION_DATA = 20, 23  # content types of records, RFC 8446 section 5.1
+
+
+def kinds_of_records(stream: bytes) -> list[int]:
+    kinds = []
+    while stream:
+        kinds.append(stream[0])
+        stream = stream[5 + int.from_bytes(stream[3:5], "big") :]
+    return kinds
+
+
+class Recorder:
+    """A relay of one connection that keeps what passes."""
+
+    def __init__(self, server: str) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.server = server
+        self.sent, self.answered = bytearray(), bytearray()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self) -> None:
+        with self.listener, self.listener.accept()[0] as client, connected(self.server) as server:
+            back = threading.Thread(target=self.pass_on, args=(server, client, self.answered))
+            back.start()
+            self.pass_on(client, server, self.sent)
+            back.join()
+
+    @staticmethod
+    def pass_on(source: socket.socket, to: socket.socket, seen: bytearray) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                seen += data
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+
+    def join(self) -> tuple[bytes, bytes]:
+        self.thread.join(PATIENCE)
+        return bytes(self.sent), bytes(self.answered)
 
 
 class Endpoints(unittest.TestCase):
@@ -226,6 +269,50 @@ class Endpoints(unittest.TestCase):
                 self.assertEqual(silent.recv(1), b"")
         self.assertEqual(self.handshake(server)["outcome"], "complete")
         self.assertEqual([e["conn"] for e in server.events("connection")], [1])
+
+    def record_types(self, profile: str, device: list[str]) -> tuple[list[int], list[int]]:
+        """What kinds of record a client sent, and a server, seen by a relay between them."""
+        server = self.start(
+            "server",
+            [PROGRAMS.server, "--profile", profile, "--listen", "127.0.0.1:0"]
+            + ["--max-connections", "1", *self.relying_party("background-check"), *self.x509()],
+        )
+        relay = Recorder(f"127.0.0.1:{server.ready()['port']}")
+        client = self.start(
+            "client",
+            [PROGRAMS.client, "--profile", profile, "--connect", relay.address]
+            + [
+                *self.attester("background-check", device),
+                "--ca",
+                str(self.folder / "c.pem"),
+            ],
+        )
+        self.assertEqual([client.exit_code(), server.exit_code()], [0, 0])
+        sent, answered = relay.join()
+        return kinds_of_records(sent), kinds_of_records(answered)
+
+    def x509(self) -> list[str]:
+        """A certificate of localhost for whoever does not attest, which is its own authority."""
+        key, certificate = self.folder / "k.pem", self.folder / "c.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+            + ["-nodes", "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost"]
+            + ["-addext", "subjectAltName=IP:127.0.0.1"],
+            check=True,
+            capture_output=True,
+        )
+        return ["--cert", str(certificate), "--key", str(key)]
+
+    def test_the_prototype_is_sent_no_change_cipher_spec(self) -> None:
+        """RFC 8446 appendix D.4: middlebox compatibility is a choice, which the prototype ends the
+        connection on; everybody else is sent one from each side."""
+        self.verifier()
+        device = self.device(1)
+        for profile, expected in (("poc-mbedtls", 0), ("ta-07", 1)):
+            with self.subTest(profile=profile):
+                for kinds in self.record_types(profile, device):
+                    self.assertEqual(kinds.count(CHANGE_CIPHER_SPEC), expected)
+                    self.assertIn(APPLICATION_DATA, kinds)
 
     def test_who_gives_up_before_its_hello_is_the_peer(self) -> None:
         server, address = self.server([])

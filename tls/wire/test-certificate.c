@@ -129,6 +129,32 @@ static void certificates_of_every_length(void **state)
     free(der);
 }
 
+/* An Ed25519 key, of which this program has no other shape (RFC 8410 section 10.1). */
+static void certificates_around_a_key_of_another_kind(void **state)
+{
+    struct atls_bytes spki = test_bytes("302a300506032b6570032100"
+                                        "19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad"
+                                        "703166e1");
+    uint8_t long_spki[ATLS_SPKI_MAX + 1] = {0}, *der = malloc(1200), came[ATLS_SPKI_MAX];
+    assert_non_null(der);
+    for (size_t size = ATLS_SYNTHETIC_CERTIFICATE_MIN; size < 1200; size++) {
+        gnutls_datum_t datum = {der, (unsigned)size};
+        size_t came_size = sizeof came;
+        gnutls_pcert_st certificate;
+        test_outcome(atls_certificate_around(spki, der, size), 0, NULL);
+        assert_int_equal(gnutls_pcert_import_x509_raw(&certificate, &datum, GNUTLS_X509_FMT_DER, 0),
+                         0);
+        assert_int_equal(
+            gnutls_pubkey_export(certificate.pubkey, GNUTLS_X509_FMT_DER, came, &came_size), 0);
+        gnutls_pcert_deinit(&certificate);
+        test_same_bytes(ATLS_BYTES(came, came_size), spki);
+    }
+    test_outcome(atls_certificate_around(ATLS_BYTES(long_spki, sizeof long_spki), der, 1000),
+                 ATLS_E_LIMIT, NULL);
+    test_vector_free(spki);
+    free(der);
+}
+
 static void certificates_beyond_three_length_bytes(void **state)
 {
     struct atls_private_key key;
@@ -161,6 +187,7 @@ int main(void)
     TEST_ADD_ROWS(&list, parsed, parse_rows);
     TEST_ADD(&list, what_a_certificate_says);
     TEST_ADD(&list, certificates_of_every_length);
+    TEST_ADD(&list, certificates_around_a_key_of_another_kind);
     TEST_ADD(&list, certificates_beyond_three_length_bytes);
     TEST_ADD(&list, no_certificate_is_shorter_than_its_key);
     return test_run("certificate", &list);
