@@ -177,7 +177,10 @@ static int begin(struct atls_session *s)
     if (result != 0)
         return session_fail(s, "internal", -1, NULL, NULL);
     x->started = true;
-    if (atls_ea_hello(&x->ea, ATLS_BYTES(x->hello, x->hello_size)) != 0)
+    result = atls_ea_hello(&x->ea, ATLS_BYTES(x->hello, x->hello_size));
+    if (result > 0 && party->side == ATLS_SERVER) /* the client's, and longer than is kept */
+        return session_fail(s, "malformed-extension", (int)x->ea.alert, NULL, NULL);
+    if (result != 0)
         return session_fail(s, "internal", -1, NULL, NULL);
     x->stage = party->as_relying_party.model_count > 0 ? EXPAT_BEGIN : EXPAT_SATISFIED;
     if (atls_faults_has(party->faults, "application-data-early", NULL)) {

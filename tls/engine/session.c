@@ -400,7 +400,8 @@ static enum atls_want receive_line(struct atls_session *s)
             return ATLS_WANT_WRITE;
         }
         if (s->line.size == sizeof s->line.text) {
-            session_fail(s, "internal", -1, "", "expected a line of at most 4095 bytes");
+            session_fail(s, "protocol-error", ATLS_ALERT_DECODE_ERROR, "RFC 8446 section 6.2",
+                         "expected a line of at most 4095 bytes, came more");
             return session_send_alert(s);
         }
     }

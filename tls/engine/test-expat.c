@@ -444,6 +444,40 @@ static void context_is_the_nonce(void **state)
     close_connection(&c);
 }
 
+/* A ClientHello may have more extensions than are kept: that is not this side's fault. RFC 8446
+ * section 4.2 bounds only their bytes. */
+static void a_long_hello(void **state)
+{
+    static const struct {
+        size_t count;
+        const char *server, *client;
+        int alert;
+    } table[] = {{ATLS_EA_OFFERS, NULL, NULL, -1},
+                 {ATLS_EA_OFFERS + 1, "malformed-extension", "peer-alert", 50}};
+    static const struct row row = {.name = NULL};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct connection c;
+        open_connection(&c, &row);
+        while (c.server.session->expat->hello_size == 0) {
+            step_end(&c.client);
+            step_end(&c.server);
+        }
+        struct atls_expat *x = c.server.session->expat;
+        free(x->hello);
+        x->hello_size = 4 * table[i].count;
+        x->hello = calloc(table[i].count, 4); /* extensions of other types, without data */
+        assert_non_null(x->hello);
+        for (size_t j = 0; j < table[i].count; j++) {
+            x->hello[4 * j] = 0x7f;
+            x->hello[4 * j + 1] = (uint8_t)j;
+        }
+        pump_ends(&c.client, &c.server);
+        check_end("server", &c.server, table[i].server, table[i].alert);
+        check_end("client", &c.client, table[i].client, table[i].alert);
+        close_connection(&c);
+    }
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
@@ -451,6 +485,7 @@ int main(void)
     TEST_ADD_ROWS(&list, a_connection, rows);
     TEST_ADD(&list, another_code_point);
     TEST_ADD(&list, context_is_the_nonce);
+    TEST_ADD(&list, a_long_hello);
     int result = test_run("expat", &list);
     test_pki_remove(&test_pki);
     return result;

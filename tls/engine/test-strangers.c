@@ -375,13 +375,39 @@ static void a_stranger(void **state)
 /* What a client does once the server has reported its handshake as complete: it is in `closed`. */
 static const struct late_row {
     const char *name;
-    int level, alert; /* that it sends */
+    int level, alert; /* that it sends; else that it gets */
     const char *reason;
+    size_t text; /* bytes of a line instead of an alert */
+    bool whole;  /* the last one ends the line */
 } late_rows[] = {
-    {"a late alert (RFC 8446 section 6.2)", GNUTLS_AL_FATAL, 116, "peer-alert"},
-    {"a late alert, called a warning", GNUTLS_AL_WARNING, 42, "peer-alert"},
-    {"close_notify before any line (RFC 8446 section 6.1)", GNUTLS_AL_WARNING, 0, "peer-closed"},
+    {"a late alert (RFC 8446 section 6.2)", GNUTLS_AL_FATAL, 116, "peer-alert", 0, false},
+    {"a late alert, called a warning", GNUTLS_AL_WARNING, 42, "peer-alert", 0, false},
+    {"close_notify before any line (RFC 8446 section 6.1)", GNUTLS_AL_WARNING, 0, "peer-closed", 0,
+     false},
+    {"a line of 4095 bytes", 0, -1, NULL, 4096, true},
+    {"a line of 4096 bytes (RFC 8446 section 6.2)", 0, 50, "protocol-error", 4097, true},
+    {"4096 bytes that are no line", 0, 50, "protocol-error", 4096, false},
+    {"two records that are no line", 0, 50, "protocol-error", 20000, false},
 };
+
+static void send_late(const struct stranger *stranger, const struct late_row *row)
+{
+    char text[20000];
+    if (row->text == 0) {
+        assert_int_equal(gnutls_alert_send(stranger->tls, (gnutls_alert_level_t)row->level,
+                                           (gnutls_alert_description_t)row->alert),
+                         0);
+        return;
+    }
+    memset(text, 'x', sizeof text);
+    if (row->whole)
+        text[row->text - 1] = '\n';
+    for (size_t sent = 0; sent < row->text;) {
+        ssize_t more = gnutls_record_send(stranger->tls, text + sent, row->text - sent);
+        assert_true(more > 0);
+        sent += (size_t)more;
+    }
+}
 
 static void late(void **state)
 {
@@ -399,14 +425,12 @@ static void late(void **state)
         step_stranger(&stranger);
     }
     assert_true(own.session->told.complete);
-    assert_int_equal(gnutls_alert_send(stranger.tls, (gnutls_alert_level_t)row->level,
-                                       (gnutls_alert_description_t)row->alert),
-                     0);
+    send_late(&stranger, row);
     for (int i = 0; i < STEPS_MAX && !own.gone; i++)
         step_end(&own);
     check_end("server", &own, row->reason, row->alert);
-    assert_true(own.session->failure.alert_received);
-    assert_true(own.session->failure.detail[0] != '\0');
+    assert_int_equal(own.session->failure.alert_received, row->text == 0);
+    assert_int_equal(own.session->failure.detail[0] != '\0', row->reason != NULL);
     close_stranger(&stranger);
     close_end(&own);
     free(there.data);

@@ -202,6 +202,8 @@ func ended(err error) *failure {
 		return fail("timeout", "", "%v", err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &operation):
 		return fail("peer-closed", "", "%v", err)
+	case strings.HasPrefix(err.Error(), "tls: ") && !strings.HasPrefix(err.Error(), "tls: internal"):
+		return fail("protocol-error", "RFC 8446", "%v", err)
 	}
 	return fail("internal", "", "%v", err)
 }
@@ -257,7 +259,7 @@ func (s *session) receiveLine() *failure {
 			return ended(err)
 		}
 		if len(line) >= lineMax {
-			return fail("internal", "", "a line of at most %d bytes was expected", lineMax-1)
+			return fail("protocol-error", "RFC 8446 section 6.2", "expected a line of at most %d bytes, came more", lineMax-1)
 		}
 	}
 }

@@ -222,7 +222,8 @@ static int receive_line(struct connection *c)
             return 0;
         }
         if (used == sizeof line)
-            return refuse(&c->why, "internal", NULL, "expected a line of at most 4095 bytes");
+            return refuse(&c->why, "protocol-error", NULL,
+                          "expected a line of at most 4095 bytes, came more");
     }
 }
 

@@ -94,14 +94,16 @@ static bool was_used(const struct expat *x, struct bytes context)
     return false;
 }
 
-static int use(struct connection *c, struct bytes context, struct bytes *keptp)
+/* MANY: whose fault it is that there are too many. */
+static int use(struct connection *c, struct bytes context, const char *many, struct bytes *keptp)
 {
     struct expat *x = c->expat;
     if (was_used(x, context))
         return refuse(&c->why, "authenticator-context", "RFC 9261 section 5.2.1",
                       "a certificate_request_context was used before");
     if (x->context_count == CONTEXTS_MAX)
-        return refuse(&c->why, "internal", NULL, "more requests than are kept");
+        return refuse(&c->why, many, "RFC 9261 section 4",
+                      "expected at most %d requests, came more", CONTEXTS_MAX);
     struct blob *kept = &x->contexts[x->context_count++];
     put(kept, context);
     *keptp = BLOB_BYTES(*kept);
@@ -150,7 +152,7 @@ static int ask(struct connection *c)
     struct blob context = {NULL, 0, 0};
     int result = make_context(c, &context);
     if (result == 0)
-        result = use(c, BLOB_BYTES(context), &x->context);
+        result = use(c, BLOB_BYTES(context), "internal", &x->context);
     blob_clear(&context);
     if (result)
         return -1;
@@ -191,7 +193,7 @@ static int answer(struct connection *c, struct bytes request)
     struct blob payload = {NULL, 0, 0}, authenticator = {NULL, 0, 0};
     struct bytes context;
     if (ea_request_read(other(party->side), request, cmw_point(c), &parsed, &c->why) ||
-        use(c, parsed.context, &context))
+        use(c, parsed.context, "malformed-authenticator", &context))
         return -1;
     report(c, "received", "request", ++x->requests, context, request.size);
     bool chain = party->chain && ea_request_has_scheme(&parsed, ea_scheme(party));

@@ -260,7 +260,12 @@ impl Authenticators {
             ));
         }
         if self.exchanges.len() == EXCHANGES_MAX {
-            return Err(Refusal::internal("too many authenticators on a connection"));
+            let many = "too many authenticators on a connection";
+            return Err(if mine {
+                Refusal::internal(many)
+            } else {
+                Refusal::new("malformed-authenticator", "RFC 9261 section 4", many)
+            });
         }
         self.exchanges.push(Exchange {
             mine,

@@ -229,11 +229,10 @@ impl Session {
         }
         let refusal = self.handshake.take_failure();
         let refusal = refusal.unwrap_or_else(|| {
-            let certificate = matches!(problem, Error::NoCertificatesPresented);
-            let reason = if certificate {
-                "certificate-untrusted"
-            } else {
-                "internal"
+            let reason = match (&problem, alert_of(&problem)) {
+                (Error::NoCertificatesPresented, _) => "certificate-untrusted",
+                (_, Some(_)) => "protocol-error",
+                (_, None) => "internal",
             };
             Refusal {
                 alert: alert_of(&problem),
@@ -334,9 +333,12 @@ impl Session {
                 break self.waiting.drain(..=end).collect::<Vec<u8>>();
             }
             if self.waiting.len() >= LINE_MAX {
-                return Err(Refusal::internal(
-                    "a line of at most 4095 bytes was expected",
-                ));
+                return Err(Refusal::new(
+                    "protocol-error",
+                    "RFC 8446 section 6.2",
+                    "expected a line of at most 4095 bytes, came more",
+                )
+                .with_alert(50));
             }
             if self.peer_closed {
                 return Err(gone());

@@ -299,7 +299,10 @@ public final class Conversation {
             reportHandshake(); // a client knows only now that the server accepted it
             if (line.size() == LINE_MAX) {
                 throw new Refusal(
-                        "internal", "a line of at most " + LINE_MAX + " bytes was expected", "");
+                                "protocol-error",
+                                "expected a line of at most " + LINE_MAX + " bytes, came more",
+                                "RFC 8446 section 6.2")
+                        .withAlert(DECODE_ERROR);
             }
             line.write(octet);
         }

@@ -125,7 +125,8 @@ final class Rfc9261 {
         return out.done();
     }
 
-    private void checkNew(byte[] context) throws Refusal {
+    /** MANY: whose fault it is that there are too many. */
+    private void checkNew(byte[] context, String many) throws Refusal {
         if (exchanges.containsKey(Bytes.hex(context))) {
             throw new Refusal(
                     "authenticator-context",
@@ -134,7 +135,7 @@ final class Rfc9261 {
         }
         if (exchanges.size() == EXCHANGES_MAX) {
             throw new Refusal(
-                    "internal",
+                    many,
                     "more than " + EXCHANGES_MAX + " authenticators on a connection",
                     "");
         }
@@ -152,7 +153,7 @@ final class Rfc9261 {
     byte[] ask(byte[] context, Map<Integer, byte[]> extensions) throws Refusal {
         byte[] body = new Bytes.Writer().vector(1, context).vector(2, block(extensions)).done();
         byte[] request = message(client ? REQUEST_OF_CLIENT : REQUEST_OF_SERVER, body);
-        checkNew(context);
+        checkNew(context, "internal");
         remember(true, request, parse(request, client));
         return request;
     }
@@ -160,7 +161,7 @@ final class Rfc9261 {
     /** A request of the peer's. */
     Request asked(byte[] request) throws Refusal {
         Request parsed = parse(request, !client);
-        checkNew(parsed.context);
+        checkNew(parsed.context, MALFORMED);
         remember(false, request, parsed);
         return parsed;
     }
@@ -355,7 +356,7 @@ final class Rfc9261 {
                     "RFC 9261 section 5.2.1");
         }
         if (exchange == null) {
-            checkNew(parsed.context);
+            checkNew(parsed.context, MALFORMED);
         }
         if (parsed.entries.isEmpty()) {
             throw malformed(
