@@ -46,6 +46,7 @@ NOT_UNDER_VALGRIND = (
     "sim/program",
     "roles/attester",
     "roles/interop",
+    "roles/new-session",
     "roles/relying-party",
     "roles/verifier-client",
 )

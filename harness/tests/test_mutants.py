@@ -18,6 +18,7 @@ from atls_harness.mutants.changes import changes, functions, masked
 from atls_harness.mutants.judge import Mutant, Verdict, sample
 from atls_harness.mutants.ledger import Ledger
 from atls_harness.mutants.reach import identity, statement
+from atls_harness.mutants.relink import Relinker
 from atls_harness.mutants.workshop import Workshop
 from atls_harness.paths import ROOT
 from atls_harness.unit_tests import UnitTest, play
@@ -291,3 +292,52 @@ def test_a_ninja_that_was_left_behind_is_waited_for(tmp_path: Path) -> None:
     party.wait()
     assert shop.compile(["other"])
     assert (shop.build / "out").exists()
+
+
+NINJA = """\
+rule cc
+  command = cc -c -o $out $in
+rule ar
+  command = rm -f $out && ar csrDT $out $in
+rule link
+  command = cc -o $out $in
+build a.o: cc ../src/a.c
+build b.o: cc ../src/b.c
+build main.o: cc ../src/main.c
+build lib.a: ar a.o b.o
+build program: link main.o lib.a
+build plain: link main.o a.o b.o
+build other: phony main.o
+"""
+
+
+def test_a_change_is_compiled_and_linked_without_ninja(tmp_path: Path) -> None:
+    source, build = tmp_path / "src", tmp_path / "build"
+    texts = {
+        "a.c": "int a(void) { return 1; }",
+        "b.c": "int b(void) { return 2; }",
+        "main.c": "int a(void), b(void);\nint main(void) { return 10 * a() + b(); }",
+    }
+    for folder in (source, build):
+        folder.mkdir()
+    for name, text in texts.items():
+        (source / name).write_text(text + "\n", "utf-8")
+    (build / "build.ninja").write_text(NINJA, "utf-8")
+    subprocess.run(["ninja", "-C", str(build)], check=True, stdout=subprocess.DEVNULL)
+    relinker = Relinker(build, source)
+    assert relinker.can(["program", "plain"]) and not relinker.can(["program", "other"])
+    assert relinker.parts("program") == relinker.parts("plain") == {"a.o", "b.o", "main.o"}
+
+    def says(name: str) -> int:
+        return subprocess.run([build / name]).returncode
+
+    (source / "a.c").write_text("int a(void) { return 5; }\n", "utf-8")
+    assert relinker.compile("a.c") and relinker.link(["program"])
+    assert (says("program"), says("plain")) == (52, 12)
+    (source / "a.c").write_text("int a(void) { return x; }\n", "utf-8")
+    assert not relinker.compile("a.c") and "error: " in relinker.trouble
+    # Another file's turn: the first one is what it was, in programs of before too.
+    (source / "a.c").write_text(texts["a.c"] + "\n", "utf-8")
+    (source / "b.c").write_text("int b(void) { return 7; }\n", "utf-8")
+    assert relinker.compile("b.c") and relinker.link(["program", "plain"])
+    assert (says("program"), says("plain")) == (17, 17)

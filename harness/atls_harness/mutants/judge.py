@@ -121,12 +121,17 @@ def judge(mutant: Mutant, shop: Workshop, reach: Sequence[Reach]) -> Verdict:
     path = shop.source / mutant.file
     text = path.read_text(encoding="utf-8")
     path.write_text(mutant.change.apply(text), encoding="utf-8")
+    # What noticed something in this file before is likely to notice this as well.
+    tests.sort(key=lambda one: -shop.noticed[mutant.file, one.name])
     try:
+        if not shop.change(mutant.file):
+            return Verdict(mutant, "not-C", shop.trouble)
         for one in tests:
             test = shop.tests()[one.name]
-            if not shop.compile(test.targets):
+            if not shop.renew(test.targets):
                 return Verdict(mutant, "not-C", shop.trouble)
             if not play(test, SECONDS + TIMES * one.seconds):
+                shop.noticed[mutant.file, test.name] += 1
                 return Verdict(mutant, "noticed", test.name)
         return Verdict(mutant, "survived")
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Iterable, Mapping, Sequence
 
@@ -16,6 +17,7 @@ from ..build import alone, meson
 from ..errors import BuildError
 from ..paths import ROOT
 from ..unit_tests import UnitTest, unit_tests
+from .relink import Relinker
 
 # -w: a changed line may leave something unused; that is no reason to call it noticed. What reads
 # one beyond the end of an array is ended, for else nothing but the sanitizers' builds would see it.
@@ -30,7 +32,9 @@ class Workshop:
         self.source = folder / "src"
         self.build = folder / "build"
         self.trouble = ""  # what the compiler said last
+        self.noticed: Counter[tuple[str, str]] = Counter()  # in a file, by a test
         self._tests: dict[str, UnitTest] = {}
+        self._relinker: Relinker | None = None
         self._copy(files)
         if not (self.build / "build.ninja").exists():
             command = [*meson(), "setup", str(self.build), str(self.source), *SETTINGS, *options]
@@ -76,6 +80,22 @@ class Workshop:
         told = done.stdout.splitlines()
         self.trouble = next((line for line in told if "error: " in line), "".join(told[-1:]))
         return done.returncode == 0
+
+    def change(self, file: str) -> bool:
+        """Whether FILE, which was changed, compiles. Everything was built before."""
+        if not self._relinker:
+            self._relinker = Relinker(self.build, self.source)
+        good = self._relinker.compile(file)
+        self.trouble = self._relinker.trouble
+        return good
+
+    def renew(self, targets: Sequence[str]) -> bool:
+        """Whether TARGETS link with what was changed last."""
+        if not self._relinker or not self._relinker.can(targets):
+            return self.compile(targets)
+        good = self._relinker.link(targets)
+        self.trouble = self._relinker.trouble
+        return good
 
     def tests(self) -> Mapping[str, UnitTest]:
         """The unit tests of this build, by name. A change in a line does not change them."""
