@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decode/diag-tree.h"
 #include "decode/diag.h"
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
@@ -103,12 +104,12 @@ static int copy(struct atls_bytes text, uint8_t **datap, size_t *sizep)
     return 0;
 }
 
-/* JSON, JWT, PEM keys: messages that are text. */
+/* JSON, JWT, PEM of several blocks and of keys: messages that are text. */
 static bool is_message_as_it_is(struct atls_bytes text)
 {
     return !text.size || text.data[0] == '{' || text.data[0] == '[' ||
            (text.size > 3 && !memcmp(text.data, "eyJ", 3) && memchr(text.data, '.', text.size)) ||
-           memmem(text.data, text.size, "-----BEGIN PUBLIC KEY-----", 26);
+           memmem(text.data, text.size, "KEY-----", 8) || atls_diag_pem_blocks(text) > 1;
 }
 
 /* The first reading that gives a known message; failing that, the first that is one at all. */
@@ -143,8 +144,10 @@ static int find_out(struct atls_bytes text, uint8_t **datap, size_t *sizep,
             free(data);
         }
     }
-    if (!first)
+    if (!first || (!known && atls_diag_is_armoured(text))) {
+        free(first);
         return copy(text, datap, sizep);
+    }
     *datap = first;
     *sizep = first_size;
     *formp = first_form;

@@ -194,7 +194,7 @@ static bool is_json_record(const json_t *json)
 {
     return json_is_array(json) && json_array_size(json) >= 2 && json_array_size(json) <= 3 &&
            json_is_string(json_array_get(json, 0)) && json_is_string(json_array_get(json, 1)) &&
-           strchr(json_string_value(json_array_get(json, 0)), '/');
+           atls_media_type_valid(atls_json_bytes(json_array_get(json, 0)));
 }
 
 static bool is_json_cmw(struct atls_bytes in)

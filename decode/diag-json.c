@@ -165,8 +165,13 @@ void atls_diag_json(struct atls_diag *d, const char *label, const json_t *json)
 void atls_diag_ear_claims(struct atls_diag *d, const json_t *claims)
 {
     struct atls_ear ear;
+    char reason[ATLS_DIAG_REASON];
     int result = atls_ear_parse_claims(claims, &ear);
 
+    if (result == ATLS_E_UNSUPPORTED) {
+        atls_diag_finding(d, "not checked", "EAR claims: %s", atls_diag_reason(reason));
+        return;
+    }
     atls_diag_check(d, result, "EAR claims%s",
                     result                             ? ""
                     : ear.dialect == ATLS_EAR_VERAISON ? " in Veraison's dialect"

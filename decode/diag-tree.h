@@ -161,6 +161,15 @@ bool atls_diag_is_parsec(struct atls_bytes in, bool *is_ccap);
 bool atls_diag_is_certificate(struct atls_bytes in);
 void atls_diag_certificate(struct atls_diag *d, struct atls_bytes in);
 
+/* diag-pem.c: does a block of PEM begin in a text? Whole blocks in it; the text; the text of one
+ * public key; DER of one SEQUENCE. */
+bool atls_diag_is_armoured(struct atls_bytes text);
+size_t atls_diag_pem_blocks(struct atls_bytes text);
+void atls_diag_pem(struct atls_diag *d, struct atls_bytes in);
+void atls_diag_pem_key(struct atls_diag *d, struct atls_bytes in);
+bool atls_diag_is_der(struct atls_bytes in);
+void atls_diag_der(struct atls_diag *d, struct atls_bytes in);
+
 /* diag.c: a message whose format is known and whose grammar holds, where nobody said that it is
  * one. False, and nothing printed, for anything else. */
 bool atls_diag_guess(struct atls_diag *d, const char *label, struct atls_bytes in);

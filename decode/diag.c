@@ -190,9 +190,14 @@ static bool object_has(struct atls_bytes in, const char *first, const char *seco
     return has;
 }
 
+/* RFC 7517 section 4.1: kty is a string, which no member of a CMW collection is. */
 static bool is_jwk(struct atls_bytes in)
 {
-    return object_has(in, "kty", "kty");
+    json_t *object = load_object(in);
+    bool is = json_is_string(json_object_get(object, "kty"));
+
+    json_decref(object);
+    return is;
 }
 
 static bool is_json_ear(struct atls_bytes in)
@@ -226,7 +231,12 @@ static bool is_jwt_ear(struct atls_bytes in)
 
 static bool is_pem(struct atls_bytes in)
 {
-    return is_text(in) && !is_json(in) &&
+    return is_text(in) && !is_json(in) && atls_diag_is_armoured(in);
+}
+
+static bool is_pem_key(struct atls_bytes in)
+{
+    return is_pem(in) && atls_diag_pem_blocks(in) == 1 &&
            memmem(in.data, in.size, "-----BEGIN PUBLIC KEY-----", 26);
 }
 
@@ -297,13 +307,22 @@ static void print_cbor(struct atls_diag *d, struct atls_bytes in)
 /* Strictly first; with a complaint, but in full, where only strictness stood in the way. */
 static json_t *load_with_complaint(struct atls_diag *d, struct atls_bytes in)
 {
+    json_error_t error;
     json_t *json;
     int result = atls_json_load(in, "JSON", "RFC 8259 section 4", &json);
 
     if (!result)
         return json;
-    atls_diag_problem(d, result);
-    return json_loadb((const char *)in.data, in.size, JSON_ALLOW_NUL, NULL);
+    json = json_loadb((const char *)in.data, in.size, JSON_ALLOW_NUL, &error);
+    /* RFC 8259 section 6: a number may be of any size; here it is rounded where it has to be. */
+    if (!json && json_error_code(&error) == json_error_numeric_overflow)
+        json = json_loadb((const char *)in.data, in.size,
+                          JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
+    if (json && json_error_code(&error) == json_error_numeric_overflow)
+        atls_diag_note(d, "an integer has more than 64 bits: all are shown as rounded to 53 bits");
+    else
+        atls_diag_problem(d, result);
+    return json;
 }
 
 static void print_json(struct atls_diag *d, struct atls_bytes in)
@@ -332,22 +351,6 @@ static void print_jwk(struct atls_diag *d, struct atls_bytes in)
     json_decref(json);
 }
 
-static void print_pem(struct atls_diag *d, struct atls_bytes in)
-{
-    struct atls_public_key key;
-    char name[ATLS_DIAG_KEY_NAME];
-    int result = atls_pem_read_public_key(in, &key);
-
-    if (result) {
-        atls_diag_problem(d, result);
-        return;
-    }
-    atls_diag_line(d, "curve", key.curve == ATLS_P256 ? "P-256" : "P-384");
-    atls_diag_bytes(d, "x", ATLS_BYTES(key.x, atls_curve_size(key.curve)));
-    atls_diag_bytes(d, "y", ATLS_BYTES(key.y, atls_curve_size(key.curve)));
-    atls_diag_finding(d, "key", "%s", atls_diag_key_name(d, &key, name));
-}
-
 /* How evidence formats are told: by the type of a collection or by bytes of their own, by the
  * claims behind a signature, by claims alone. A row with one of these stands for all of them. */
 enum told_by { ITSELF, MESSAGE, TOKEN, CLAIMS };
@@ -369,17 +372,19 @@ struct format {
         word, what, fits, print, ITSELF, NULL                                                      \
     }
 static const struct format formats[] = {
-    OTHER("pem", "public key in PEM", is_pem, print_pem),
+    OTHER("pem", "public key in PEM", is_pem_key, atls_diag_pem_key),
+    OTHER("pem", "PEM", is_pem, atls_diag_pem),
     OTHER("cmw-jws", "signed CMW (JWS)", atls_diag_is_cmw_jws, atls_diag_cmw_jws),
     OTHER("ear", "EAT attestation result (EAR) in a JWT", is_jwt_ear, atls_diag_jwt),
     OTHER("jwt", "JWT", is_jwt, atls_diag_jwt),
     EVIDENCE(MESSAGE),
-    OTHER("cmw", "conceptual message wrapper (CMW)", atls_diag_looks_like_cmw, atls_diag_cmw),
     OTHER("jwk", "JSON web key", is_jwk, print_jwk),
+    OTHER("cmw", "conceptual message wrapper (CMW)", atls_diag_looks_like_cmw, atls_diag_cmw),
     OTHER("ear", "EAR claims in JSON", is_json_ear, print_json_ear),
     OTHER("session", "verifier's session", is_session, print_json),
     OTHER("json", "JSON", is_json, print_json),
     OTHER("certificate", "X.509 certificate", atls_diag_is_certificate, atls_diag_certificate),
+    OTHER("der", "ASN.1 DER", atls_diag_is_der, atls_diag_der),
     OTHER("corim", "CoRIM", is_corim, print_corim),
     OTHER("corim-signed", "signed CoRIM (COSE_Sign1)", atls_corim_is_signed,
           atls_diag_corim_signed),
@@ -478,12 +483,13 @@ void atls_diag_evidence(struct atls_diag *d, const struct atls_evidence_print *e
     print(d, NULL, &format, in);
 }
 
-/* A few arbitrary bytes are often well-formed CBOR: inside others it must be more than a scalar. */
+/* A few arbitrary bytes are often well-formed CBOR: inside others it must be more than a scalar.
+ * DER that is not looked into says less than its bytes do. */
 void atls_diag_message(struct atls_diag *d, const char *label, struct atls_bytes in)
 {
     struct format format;
 
-    if (!recognise(in, &format) ||
+    if (!recognise(in, &format) || !strcmp(format.word, "der") ||
         (!strcmp(format.word, "cbor") && (in.data[0] >> 5 < 4 || in.data[0] >> 5 == 7)))
         atls_diag_bytes(d, label, in);
     else
