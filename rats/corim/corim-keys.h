@@ -10,10 +10,13 @@
 #define PSA_ENVIRONMENT "draft-fdb-rats-psa-endorsements section 3.2"
 #define PSA_REFERENCE_VALUES "draft-fdb-rats-psa-endorsements section 3.3"
 #define PSA_KEYS "draft-fdb-rats-psa-endorsements section 3.4"
+/* Nobody has written this profile down but Veraison, in the validators of its scheme. */
+#define PARSEC_TPM "Veraison, scheme parsec-tpm, CoRIM profile"
 #define MKEY_COMPONENT "psa.software-component"
 
 enum corim_tag {
     TAG_URI = 32,
+    TAG_UUID = 37,
     TAG_OID = 111,
     TAG_UNSIGNED_CORIM = 501,
     TAG_COSWID = 505,

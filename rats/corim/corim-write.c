@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing CoRIM with the PSA profile: one CoMID with all triples, in the form that Veraison reads
- * in either of its dialects. Deterministic, the CoMID's UUID included (made from the CoRIM's id).
+ * Writing CoRIM with one of the profiles: one CoMID with all triples, in the form that Veraison
+ * reads in either of its dialects. Deterministic, the CoMID's UUID included (made from the CoRIM's
+ * id).
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rats/base/error.h"
-#include "rats/cbor/cbor-write.h"
-#include "rats/corim/corim-keys.h"
+#include "rats/corim/corim-read.h"
 #include "rats/crypto/pem.h"
 
 const struct atls_corim_digest atls_corim_digests[] = {
     {1, "sha-256", ATLS_SHA256}, {7, "sha-384", ATLS_SHA384}, {8, "sha-512", ATLS_SHA512}};
 const size_t atls_corim_digests_count = sizeof(atls_corim_digests) / sizeof(*atls_corim_digests);
 
-static void write_tagged_bytes(struct atls_cbor_writer *w, uint64_t tag, const uint8_t *data,
-                               size_t size)
+void atls_corim_write_tagged_bytes(struct atls_cbor_writer *w, uint64_t tag, const uint8_t *data,
+                                   size_t size)
 {
     atls_cbor_write_tag(w, tag);
     atls_cbor_write_bytes(w, ATLS_BYTES(data, size));
 }
 
-static void write_class(struct atls_cbor_writer *w, const uint8_t implementation_id[32])
+static void write_class(struct atls_cbor_writer *w, const struct atls_corim_profile_rules *rules,
+                        const uint8_t class_id[32])
 {
     atls_cbor_write_uint(w, ENVIRONMENT_CLASS);
     atls_cbor_write_map(w, 1);
     atls_cbor_write_uint(w, CLASS_ID);
-    write_tagged_bytes(w, TAG_BYTES, implementation_id, 32);
+    rules->write_class_id(w, class_id);
 }
 
 static int digest_number(enum atls_hash hash)
@@ -39,51 +40,33 @@ static int digest_number(enum atls_hash hash)
     return 0;
 }
 
-static void write_measurement(struct atls_cbor_writer *w, const struct atls_reference_value *value)
+void atls_corim_write_digest(struct atls_cbor_writer *w, const struct atls_reference_value *value)
 {
-    atls_cbor_write_map(w, 2);
-    atls_cbor_write_uint(w, MEASUREMENT_KEY);
-    atls_cbor_write_text(w, MKEY_COMPONENT);
-    atls_cbor_write_uint(w, MEASUREMENT_VALUE);
-    atls_cbor_write_map(w, 2 + (value->version != NULL) + (value->name != NULL));
-    if (value->version) {
-        atls_cbor_write_uint(w, MVAL_VERSION);
-        atls_cbor_write_map(w, 1);
-        atls_cbor_write_uint(w, VERSION_TEXT);
-        atls_cbor_write_text(w, value->version);
-    }
-    atls_cbor_write_uint(w, MVAL_DIGESTS);
-    atls_cbor_write_array(w, 1);
     atls_cbor_write_array(w, 2);
     atls_cbor_write_int(w, digest_number(value->digest_hash));
     atls_cbor_write_bytes(w, ATLS_BYTES(value->digest, value->digest_size));
-    if (value->name) {
-        atls_cbor_write_uint(w, MVAL_NAME);
-        atls_cbor_write_text(w, value->name);
-    }
-    atls_cbor_write_uint(w, MVAL_CRYPTOKEYS);
-    atls_cbor_write_array(w, 1);
-    write_tagged_bytes(w, TAG_BYTES, value->signer_id, value->signer_id_size);
 }
 
-static bool same_implementation(const struct atls_corim *corim, size_t a, size_t b)
+bool atls_corim_same_triple(const struct atls_reference_value *a,
+                            const struct atls_reference_value *b)
 {
-    return !memcmp(corim->reference_values[a].implementation_id,
-                   corim->reference_values[b].implementation_id, 32);
+    return !memcmp(a->implementation_id, b->implementation_id, sizeof a->implementation_id) &&
+           !memcmp(a->set, b->set, sizeof a->set);
 }
 
-/* Is it the first value of its implementation id? Those lead a triple each. */
+/* Is it the first value of its triple? */
 static bool leads(const struct atls_corim *corim, size_t index)
 {
     for (size_t i = 0; i < index; i++)
-        if (same_implementation(corim, i, index))
+        if (atls_corim_same_triple(&corim->reference_values[i], &corim->reference_values[index]))
             return false;
     return true;
 }
 
 static void write_reference_triples(struct atls_cbor_writer *w, const struct atls_corim *corim)
 {
-    size_t count = corim->reference_value_count, triples = 0, members;
+    const struct atls_corim_profile_rules *rules = atls_corim_profile_rules(corim->profile);
+    size_t count = corim->reference_value_count, triples = 0;
 
     for (size_t i = 0; i < count; i++)
         triples += leads(corim, i);
@@ -94,19 +77,15 @@ static void write_reference_triples(struct atls_cbor_writer *w, const struct atl
             continue;
         atls_cbor_write_array(w, 2);
         atls_cbor_write_map(w, 1);
-        write_class(w, corim->reference_values[i].implementation_id);
-        members = 0;
-        for (size_t j = i; j < count; j++)
-            members += same_implementation(corim, i, j);
-        atls_cbor_write_array(w, members);
-        for (size_t j = i; j < count; j++)
-            if (same_implementation(corim, i, j))
-                write_measurement(w, &corim->reference_values[j]);
+        write_class(w, rules, corim->reference_values[i].implementation_id);
+        rules->write_measurements(w, corim, i);
     }
 }
 
 static int write_key_triples(struct atls_cbor_writer *w, const struct atls_corim *corim)
 {
+    const struct atls_corim_profile_rules *rules = atls_corim_profile_rules(corim->profile);
+
     atls_cbor_write_uint(w, TRIPLES_ATTEST_KEY);
     atls_cbor_write_array(w, corim->trust_anchor_count);
     for (size_t i = 0; i < corim->trust_anchor_count; i++) {
@@ -117,9 +96,9 @@ static int write_key_triples(struct atls_cbor_writer *w, const struct atls_corim
             return atls_fail(-ENOMEM, NULL, "CoRIM: out of memory");
         atls_cbor_write_array(w, 2);
         atls_cbor_write_map(w, 2);
-        write_class(w, anchor->implementation_id);
+        write_class(w, rules, anchor->implementation_id);
         atls_cbor_write_uint(w, ENVIRONMENT_INSTANCE);
-        write_tagged_bytes(w, TAG_UEID, anchor->instance_id, sizeof(anchor->instance_id));
+        rules->write_instance(w, anchor);
         atls_cbor_write_array(w, 1);
         atls_cbor_write_tag(w, TAG_PKIX_KEY);
         atls_cbor_write_text(w, pem);
@@ -173,11 +152,11 @@ static void write_corim(struct atls_cbor_writer *w, const struct atls_corim *cor
     atls_cbor_write_text(w, corim->id);
     atls_cbor_write_uint(w, CORIM_TAGS);
     atls_cbor_write_array(w, 1);
-    write_tagged_bytes(w, TAG_COMID, comid.data, comid.size);
+    atls_corim_write_tagged_bytes(w, TAG_COMID, comid.data, comid.size);
     atls_cbor_write_uint(w, CORIM_PROFILE);
     if (corim->dialect == ATLS_CORIM_MAIN)
         atls_cbor_write_tag(w, TAG_URI);
-    atls_cbor_write_text(w, ATLS_CORIM_PSA_PROFILE);
+    atls_cbor_write_text(w, atls_corim_profile_uri(corim->profile));
     if (corim->validity.not_after)
         write_validity(w, &corim->validity);
     if (corim->entity) {
@@ -195,24 +174,25 @@ static void write_corim(struct atls_cbor_writer *w, const struct atls_corim *cor
 /* What the profile demands, before anything is written. */
 static int check(const struct atls_corim *corim)
 {
+    const struct atls_corim_profile_rules *rules = atls_corim_profile_rules(corim->profile);
     bool good = corim->id && *corim->id && (!corim->entity || *corim->entity) &&
                 (corim->reference_value_count || corim->trust_anchor_count);
 
     for (size_t i = 0; good && i < corim->reference_value_count; i++) {
         const struct atls_reference_value *value = &corim->reference_values[i];
-        size_t signer = value->signer_id_size;
 
-        good = value->digest_size == atls_hash_size(value->digest_hash) &&
-               (signer == 32 || signer == 48 || signer == 64) && (!value->name || *value->name) &&
-               (!value->version || *value->version);
+        good = value->profile == corim->profile &&
+               value->digest_size == atls_hash_size(value->digest_hash) &&
+               rules->value_is_good(value);
     }
     for (size_t i = 0; good && i < corim->trust_anchor_count; i++)
-        good = corim->trust_anchors[i].instance_id[0] == 1;
+        good = corim->trust_anchors[i].profile == corim->profile &&
+               rules->anchor_is_good(&corim->trust_anchors[i]);
     return good ? 0
-                : atls_fail(
-                      -EINVAL, PSA_REFERENCE_VALUES,
-                      "CoRIM: expected an id, triples, digests of their hash's size, signer ids of "
-                      "32, 48 or 64 bytes and instance ids of type 01");
+                : atls_fail(-EINVAL, rules->values,
+                            "CoRIM: expected an id, triples of its profile, digests of their "
+                            "hash's size, %s",
+                            rules->good);
 }
 
 /* Bytes that any CoMID of this size fits: every value of a structure with its heads. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading CoRIM with the PSA profile. First the CDDL, as tables (corim-shape.c), then what it says.
- * An endorsement widens what a verifier accepts, so whatever could narrow it (a linked tag, a
+ * Reading CoRIM with one of the profiles. First the CDDL, as tables (corim-shape.c), then what it
+ * says. An endorsement widens what a verifier accepts, so whatever could narrow it (a linked tag, a
  * condition, a measured value that nothing here compares) and is not understood is refused, never
  * skipped. Triples of other kinds only add: they are skipped, and that is told.
  */
@@ -188,9 +188,16 @@ static int read_tags(struct atls_cbor_reader *r, struct atls_corim *corim)
     return e;
 }
 
+/* WHAT came in its place. */
+static int other_profile(const char *what, int size, const char *came)
+{
+    return atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: expected %s or %s, came %s%.*s",
+                     ATLS_CORIM_PSA_PROFILE, ATLS_CORIM_PARSEC_TPM_PROFILE, what, size, came);
+}
+
 static int read_profile(struct atls_cbor_reader *r, struct atls_corim *corim)
 {
-    struct atls_bytes text;
+    struct atls_bytes text = {0};
     uint64_t tag = 0;
     int e = 0;
 
@@ -200,15 +207,18 @@ static int read_profile(struct atls_cbor_reader *r, struct atls_corim *corim)
         e = atls_cbor_read_tag(r, "profile", &tag);
     }
     if (!e && tag == TAG_OID)
-        return atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: expected %s, came an OID",
-                         ATLS_CORIM_PSA_PROFILE);
+        return other_profile("an OID", 0, "");
     if (!e)
         e = atls_cbor_read_text(r, "profile", &text);
-    if (!e && !atls_bytes_is_text(text, ATLS_CORIM_PSA_PROFILE))
-        e = atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: expected %s, came %.*s",
-                      ATLS_CORIM_PSA_PROFILE, (int)(text.size < 128 ? text.size : 128),
-                      (const char *)text.data);
-    return e;
+    if (e)
+        return e;
+    for (int i = 0; i < ATLS_CORIM_PROFILES; i++) {
+        if (atls_bytes_is_text(text, atls_corim_profile_uri((enum atls_corim_profile)i))) {
+            corim->profile = (enum atls_corim_profile)i;
+            return 0;
+        }
+    }
+    return other_profile("", (int)(text.size < 128 ? text.size : 128), (const char *)text.data);
 }
 
 /* Whole seconds: a fraction makes the time shorter, never longer. Times before 1971, which only an
@@ -337,8 +347,7 @@ static int read_corim_map(struct atls_cbor_reader *r, struct atls_corim *corim)
     if (e)
         return e;
     if (!has_profile)
-        return atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: expected %s, came none",
-                         ATLS_CORIM_PSA_PROFILE);
+        return other_profile("none", 0, "");
     return read_tags(&tags, corim);
 }
 

@@ -1,13 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CoRIM (draft-ietf-rats-corim) with the PSA profile: reference values and trust anchors. */
+/* CoRIM (draft-ietf-rats-corim) with the profiles of PSA and of Parsec on a TPM 2.0: reference
+ * values and trust anchors. */
 #ifndef ATLS_RATS_CORIM_CORIM_H
 #define ATLS_RATS_CORIM_CORIM_H
 
 #include "rats/cose/cose.h"
 
 #define ATLS_CORIM_PSA_PROFILE "tag:arm.com,2025:psa#1.0.0"
+#define ATLS_CORIM_PARSEC_TPM_PROFILE "tag:github.com/parallaxsecond,2023-03-03:tpm"
 #define ATLS_MT_CORIM "application/rim+cbor; profile=\"" ATLS_CORIM_PSA_PROFILE "\""
 #define ATLS_MT_CORIM_SIGNED "application/rim+cose; profile=\"" ATLS_CORIM_PSA_PROFILE "\""
+#define ATLS_MT_CORIM_PARSEC_TPM                                                                   \
+    "application/rim+cbor; profile=\"" ATLS_CORIM_PARSEC_TPM_PROFILE "\""
+
+/* Who is endorsed, and by what it is found, is another thing in each. */
+enum atls_corim_profile {
+    ATLS_CORIM_PSA,
+    ATLS_CORIM_PARSEC_TPM,
+    ATLS_CORIM_PROFILES /* how many */
+};
+const char *atls_corim_profile_uri(enum atls_corim_profile profile);
+/* Does an instance alone say which trust anchor is meant? Evidence then names no class: the anchor
+ * does. */
+bool atls_corim_found_by_instance(enum atls_corim_profile profile);
 
 enum atls_corim_dialect {
     ATLS_CORIM_MAIN,    /* profile as tag 32 (URI): Veraison main of 2026-08 */
@@ -20,10 +35,17 @@ struct atls_validity {
 };
 bool atls_validity_holds(const struct atls_validity *validity, int64_t now);
 
-struct atls_reference_value { /* one measured component that is allowed */
-    uint8_t implementation_id[32];
-    char *name;    /* "BL", NULL where absent */
-    char *version; /* NULL where absent */
+/* One measured component that is allowed; with ATLS_CORIM_PARSEC_TPM one PCR's value, without name,
+ * version and signer. */
+#define ATLS_PCRS_MAX 32 /* in a bank */
+#define ATLS_UUID_SIZE 16
+struct atls_reference_value {
+    enum atls_corim_profile profile;
+    uint8_t implementation_id[32]; /* the class: of a TPM a UUID, and zeros behind it */
+    unsigned pcr;
+    uint8_t set[32]; /* which PCRs belong together: those of a triple; zeros elsewhere */
+    char *name;      /* "BL", NULL where absent */
+    char *version;   /* NULL where absent */
     uint8_t digest[64];
     size_t digest_size;
     enum atls_hash digest_hash;
@@ -32,12 +54,15 @@ struct atls_reference_value { /* one measured component that is allowed */
     struct atls_validity validity;
 };
 struct atls_trust_anchor {
-    uint8_t implementation_id[32];
-    uint8_t instance_id[33];
+    enum atls_corim_profile profile;
+    uint8_t implementation_id[32]; /* as above */
+    uint8_t instance_id[33]; /* a UEID; of a TPM the AK's key id, which may be shorter: then */
+    size_t instance_id_size; /* zeros are behind it. 0 of PSA, where it has all of them */
     struct atls_public_key key;
     struct atls_validity validity;
 };
 struct atls_corim { /* free the members with atls_corim_clear() */
+    enum atls_corim_profile profile;
     enum atls_corim_dialect dialect;
     char *id;
     char *entity; /* who made it and, for the simulator, that its root is simulated; or NULL */
@@ -71,7 +96,8 @@ const char *atls_corim_skipped_name(enum atls_corim_skipped what); /* "endorsed-
  * ATLS_E_MALFORMED, ATLS_E_UNSUPPORTED (another profile; what is not understood), ATLS_E_MISSING
  * (mandatory members), ATLS_E_LIMIT. -ENOMEM. */
 int atls_corim_parse(struct atls_bytes in, struct atls_corim *corimp);
-/* *OUTP is allocated. Groups reference values by implementation id. Deterministic. -EINVAL for what
+/* *OUTP is allocated. Groups reference values by implementation id (and set), all of which are of
+ * the CoRIM's profile. Deterministic. -EINVAL for what
  * the profile forbids, -ENOMEM. */
 int atls_corim_write(const struct atls_corim *corim, uint8_t **outp, size_t *sizep);
 

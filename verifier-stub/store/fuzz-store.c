@@ -21,24 +21,37 @@ static void expect(bool condition)
         abort();
 }
 
-static void read_all(const char *path)
+static void read_profile(struct atls_store *store, enum atls_corim_profile profile)
 {
-    static const uint8_t implementation[32], instance[33] = {1};
+    const struct atls_trust_anchor sought = {.profile = profile, .instance_id = {1}};
     struct atls_reference_set set = {0};
     struct atls_trust_anchor anchor;
+
+    if (store->ops->find_values_of(store, profile, sought.implementation_id, &set) == 0) {
+        for (size_t i = 0; i < set.count; i++)
+            expect(set.values[i].digest_size <= sizeof set.values[i].digest &&
+                   set.values[i].signer_id_size <= sizeof set.values[i].signer_id &&
+                   set.values[i].pcr < ATLS_PCRS_MAX);
+        atls_reference_set_clear(&set);
+    }
+    if (store->ops->find_anchor_of(store, &sought, &anchor) == 0)
+        expect(anchor.key.curve == ATLS_P256 || anchor.key.curve == ATLS_P384);
+}
+
+static void read_all(const char *path)
+{
     struct atls_store *store;
 
     if (atls_store_open_sqlite(path, &store))
         return;
-    if (store->ops->find_reference_values(store, implementation, &set) == 0) {
-        for (size_t i = 0; i < set.count; i++)
-            expect(set.values[i].digest_size <= sizeof set.values[i].digest &&
-                   set.values[i].signer_id_size <= sizeof set.values[i].signer_id);
-        atls_reference_set_clear(&set);
-    }
-    if (store->ops->find_trust_anchor(store, implementation, instance, &anchor) == 0)
-        expect(anchor.key.curve == ATLS_P256 || anchor.key.curve == ATLS_P384);
+    for (int profile = 0; profile < ATLS_CORIM_PROFILES; profile++)
+        read_profile(store, (enum atls_corim_profile)profile);
     atls_store_close(store);
+}
+
+static bool is_profile(sqlite3_stmt *columns, int column)
+{
+    return column && strcmp((const char *)sqlite3_column_text(columns, 1), "profile") == 0;
 }
 
 /* Fills the columns of a table with pieces of REST as blobs, or as text where a piece begins
@@ -47,13 +60,16 @@ static void fill(sqlite3 *database, const char *table, struct atls_bytes rest)
 {
     char sql[256];
     sqlite3_stmt *columns = NULL, *row = NULL;
-    int count = 0;
+    int count = 0, profile = 0;
     size_t at = 0;
 
     snprintf(sql, sizeof sql, "PRAGMA table_info(%s)", table);
     expect(sqlite3_prepare_v2(database, sql, -1, &columns, NULL) == SQLITE_OK);
-    while (sqlite3_step(columns) == SQLITE_ROW)
+    while (sqlite3_step(columns) == SQLITE_ROW) {
         count++;
+        if (is_profile(columns, count))
+            profile = count;
+    }
     sqlite3_finalize(columns);
     snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO %s VALUES (?", table);
     for (int i = 1; i < count; i++)
@@ -73,6 +89,8 @@ static void fill(sqlite3 *database, const char *table, struct atls_bytes rest)
             piece = left;
         if (i == 1) /* the implementation id that is asked for */
             sqlite3_bind_blob(row, i, zero, 32, SQLITE_STATIC);
+        else if (i == profile)
+            sqlite3_bind_int(row, i, (int)(piece % ATLS_CORIM_PROFILES));
         else if (piece % 3 == 0)
             sqlite3_bind_text(row, i, (const char *)from, (int)piece, SQLITE_STATIC);
         else if (piece % 3 == 1)

@@ -16,6 +16,7 @@
 #include "rats/base/error.h"
 
 struct implementation { /* and the values that are endorsed for it */
+    enum atls_corim_profile profile;
     uint8_t id[32];
     struct atls_reference_value **values; /* the tree owns them */
     size_t count, capacity;
@@ -39,18 +40,30 @@ static int compare_values(const void *a, const void *b)
     return atls_reference_value_compare(a, b);
 }
 
-static int compare_implementations(const void *a, const void *b)
+static int compare_profiles(enum atls_corim_profile a, enum atls_corim_profile b)
 {
-    return memcmp(((const struct implementation *)a)->id, ((const struct implementation *)b)->id,
-                  32);
+    return (a > b) - (a < b);
+}
+
+static int compare_implementations(const void *left, const void *right)
+{
+    const struct implementation *a = left, *b = right;
+    int order = memcmp(a->id, b->id, sizeof a->id);
+
+    return order ? order : compare_profiles(a->profile, b->profile);
 }
 
 static int compare_anchors(const void *left, const void *right)
 {
     const struct atls_trust_anchor *a = left, *b = right;
-    int order = memcmp(a->implementation_id, b->implementation_id, sizeof a->implementation_id);
+    int order = compare_profiles(a->profile, b->profile);
 
-    return order ? order : memcmp(a->instance_id, b->instance_id, sizeof a->instance_id);
+    if (!order && !atls_corim_found_by_instance(a->profile))
+        order = memcmp(a->implementation_id, b->implementation_id, sizeof a->implementation_id);
+    order = order ? order : memcmp(a->instance_id, b->instance_id, sizeof a->instance_id);
+    return order ? order
+                 : (a->instance_id_size > b->instance_id_size) -
+                       (a->instance_id_size < b->instance_id_size);
 }
 
 static void free_value(void *node)
@@ -142,6 +155,7 @@ static int list_value(struct memory_store *store, struct atls_reference_value *v
 
     if (!fresh)
         return no_memory();
+    fresh->profile = value->profile;
     memcpy(fresh->id, value->implementation_id, sizeof fresh->id);
     result = hang_up(&store->implementations, fresh, compare_implementations, &found, &added);
     if (result || !added)
@@ -197,11 +211,12 @@ static int add_anchors(struct memory_store *store, struct batch *batch, size_t *
         if (result)
             return result;
         known = found;
-        if (!added && !atls_public_key_equal(&known->key, &anchor->key))
-            return atls_fail(ATLS_E_MISMATCH, NULL,
-                             "trust anchor: this instance already has another key");
-        if (!added)
+        if (!added) {
+            result = atls_trust_anchor_agrees(known, anchor);
+            if (result)
+                return result;
             continue;
+        }
         batch->anchors[i] = batch->anchors[*addedp];
         batch->anchors[(*addedp)++] = anchor;
     }
@@ -222,7 +237,7 @@ static void take_back(struct memory_store *store, const struct batch *batch, siz
 {
     while (values > 0) {
         struct atls_reference_value *value = batch->values[--values];
-        struct implementation key;
+        struct implementation key = {.profile = value->profile};
 
         memcpy(key.id, value->implementation_id, sizeof key.id);
         struct implementation **of_value =
@@ -279,24 +294,30 @@ static int memory_add(struct atls_store *head, const struct atls_corim *corim)
     return result;
 }
 
-static int memory_find_trust_anchor(struct atls_store *head, const uint8_t implementation_id[32],
-                                    const uint8_t instance_id[33],
-                                    struct atls_trust_anchor *anchorp)
+static int memory_find_anchor_of(struct atls_store *head, const struct atls_trust_anchor *sought,
+                                 struct atls_trust_anchor *anchorp)
 {
     struct memory_store *store = of(head);
-    struct atls_trust_anchor key, **found;
+    struct atls_trust_anchor **found;
     int result = 0;
 
-    memcpy(key.implementation_id, implementation_id, sizeof key.implementation_id);
-    memcpy(key.instance_id, instance_id, sizeof key.instance_id);
     pthread_rwlock_rdlock(&store->lock);
-    found = tfind(&key, &store->anchors, compare_anchors);
+    found = tfind(sought, &store->anchors, compare_anchors);
     if (found)
         *anchorp = **found;
     else
         result = atls_fail(ATLS_E_MISSING, NULL, "no trust anchor for this instance");
     pthread_rwlock_unlock(&store->lock);
     return result;
+}
+
+static int memory_find_trust_anchor(struct atls_store *head, const uint8_t implementation_id[32],
+                                    const uint8_t instance_id[33],
+                                    struct atls_trust_anchor *anchorp)
+{
+    const struct atls_trust_anchor sought = atls_psa_anchor(implementation_id, instance_id);
+
+    return memory_find_anchor_of(head, &sought, anchorp);
 }
 
 static int copy_values(const struct implementation *implementation, struct atls_reference_set *set)
@@ -314,12 +335,12 @@ static int copy_values(const struct implementation *implementation, struct atls_
     return 0;
 }
 
-static int memory_find_reference_values(struct atls_store *head,
-                                        const uint8_t implementation_id[32],
-                                        struct atls_reference_set *setp)
+static int memory_find_values_of(struct atls_store *head, enum atls_corim_profile profile,
+                                 const uint8_t implementation_id[32],
+                                 struct atls_reference_set *setp)
 {
     struct memory_store *store = of(head);
-    struct implementation key, **found;
+    struct implementation key = {.profile = profile}, **found;
     struct atls_reference_set set = {0};
     int result = 0;
 
@@ -334,6 +355,13 @@ static int memory_find_reference_values(struct atls_store *head,
     else
         *setp = set;
     return result;
+}
+
+static int memory_find_reference_values(struct atls_store *head,
+                                        const uint8_t implementation_id[32],
+                                        struct atls_reference_set *setp)
+{
+    return memory_find_values_of(head, ATLS_CORIM_PSA, implementation_id, setp);
 }
 
 static int memory_revision(struct atls_store *head, uint64_t *revisionp)
@@ -359,6 +387,8 @@ static const struct atls_store_ops memory_ops = {
     .find_reference_values = memory_find_reference_values,
     .revision = memory_revision,
     .close = memory_close,
+    .find_anchor_of = memory_find_anchor_of,
+    .find_values_of = memory_find_values_of,
 };
 
 int atls_store_open_memory(struct atls_store **storep)

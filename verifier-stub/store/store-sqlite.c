@@ -15,7 +15,7 @@
 
 #include "rats/base/error.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define READ_PATIENCE_MS 5000   /* a reader waits for a check-point only */
 #define WRITE_PATIENCE_MS 60000 /* for the transactions of others, which are short */
 
@@ -29,30 +29,46 @@ struct sqlite_store {
     struct connection reader, writer;
 };
 
+#define ANCHOR_TABLE                                                                               \
+    "CREATE TABLE IF NOT EXISTS trust_anchor ("                                                    \
+    " implementation_id BLOB NOT NULL, instance_id BLOB NOT NULL,"                                 \
+    " curve INTEGER NOT NULL, x BLOB NOT NULL, y BLOB NOT NULL,"                                   \
+    " not_before INTEGER NOT NULL DEFAULT 0, not_after INTEGER NOT NULL DEFAULT 0,"                \
+    " profile INTEGER NOT NULL DEFAULT 0,"                                                         \
+    " PRIMARY KEY (profile, instance_id, implementation_id));"
+
 /* Rows are never deleted, so the newest row's number is how many there are. */
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS reference_value ("
     " implementation_id BLOB NOT NULL, name TEXT, version TEXT,"
     " digest BLOB NOT NULL, hash INTEGER NOT NULL, signer_id BLOB NOT NULL,"
-    " not_before INTEGER NOT NULL DEFAULT 0, not_after INTEGER NOT NULL DEFAULT 0);"
-    "CREATE INDEX IF NOT EXISTS reference_value_of ON reference_value (implementation_id);"
-    "CREATE TABLE IF NOT EXISTS trust_anchor ("
-    " implementation_id BLOB NOT NULL, instance_id BLOB NOT NULL,"
-    " curve INTEGER NOT NULL, x BLOB NOT NULL, y BLOB NOT NULL,"
     " not_before INTEGER NOT NULL DEFAULT 0, not_after INTEGER NOT NULL DEFAULT 0,"
-    " PRIMARY KEY (implementation_id, instance_id));";
+    " profile INTEGER NOT NULL DEFAULT 0, pcr INTEGER NOT NULL DEFAULT 0,"
+    " pcr_set BLOB NOT NULL DEFAULT x'');"
+    "CREATE INDEX IF NOT EXISTS reference_value_of ON reference_value "
+    "(implementation_id);" ANCHOR_TABLE;
 /* Version 1 knew no validity, and looked for each value among all. */
 static const char from_version_1[] =
     "ALTER TABLE reference_value ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE reference_value ADD COLUMN not_after INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE trust_anchor ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE trust_anchor ADD COLUMN not_after INTEGER NOT NULL DEFAULT 0;";
+/* Version 2 knew one profile, that of PSA. */
+static const char from_version_2[] =
+    "ALTER TABLE reference_value ADD COLUMN profile INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE reference_value ADD COLUMN pcr INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE reference_value ADD COLUMN pcr_set BLOB NOT NULL DEFAULT x'';"
+    "DROP INDEX IF EXISTS reference_value_once;"
+    "ALTER TABLE trust_anchor RENAME TO trust_anchor_2;" ANCHOR_TABLE
+    "INSERT INTO trust_anchor SELECT implementation_id, instance_id, curve, x, y, not_before,"
+    " not_after, 0 FROM trust_anchor_2;"
+    "DROP TABLE trust_anchor_2;";
 /* NULL differs from every text, and in an index from itself too: a blob stands for it. */
 static const char once[] =
     "CREATE UNIQUE INDEX IF NOT EXISTS reference_value_once ON reference_value ("
     " digest, implementation_id, ifnull(name, x''), ifnull(version, x''), hash, signer_id,"
-    " not_before, not_after);"
-    "PRAGMA user_version = 2;";
+    " not_before, not_after, profile, pcr, pcr_set);"
+    "PRAGMA user_version = 3;";
 
 static struct sqlite_store *of(struct atls_store *store)
 {
@@ -149,29 +165,39 @@ static int read_validity(sqlite3_stmt *statement, int column, struct atls_validi
     return 0;
 }
 
-static int find_anchor(struct connection *store, const uint8_t *implementation_id,
-                       const uint8_t *instance_id, struct atls_trust_anchor *anchorp)
+static size_t instance_size(const struct atls_trust_anchor *anchor)
+{
+    return anchor->instance_id_size ? anchor->instance_id_size : sizeof anchor->instance_id;
+}
+
+static int find_anchor(struct connection *store, const struct atls_trust_anchor *sought,
+                       struct atls_trust_anchor *anchorp)
 {
     STATEMENT statement = NULL;
     int result = prepare(store,
-                         "SELECT curve, x, y, not_before, not_after FROM trust_anchor"
-                         " WHERE implementation_id = ?1 AND instance_id = ?2",
+                         "SELECT curve, x, y, not_before, not_after, implementation_id"
+                         " FROM trust_anchor"
+                         " WHERE profile = ?1 AND instance_id = ?2"
+                         " AND (?3 IS NULL OR implementation_id = ?3)",
                          &statement);
-    struct atls_trust_anchor anchor = {0};
+    struct atls_trust_anchor anchor = *sought;
     int step;
 
     if (result != 0)
         return result;
-    bind_blob(statement, 1, implementation_id, 32);
-    bind_blob(statement, 2, instance_id, 33);
+    sqlite3_bind_int(statement, 1, (int)sought->profile);
+    bind_blob(statement, 2, sought->instance_id, instance_size(sought));
+    if (!atls_corim_found_by_instance(sought->profile))
+        bind_blob(statement, 3, sought->implementation_id, sizeof sought->implementation_id);
     step = sqlite3_step(statement);
     if (step == SQLITE_DONE)
         return atls_fail(ATLS_E_MISSING, NULL, "no trust anchor for this instance");
     if (step != SQLITE_ROW)
         return sqlite_fail(store, "find a trust anchor");
-    memcpy(anchor.implementation_id, implementation_id, 32);
-    memcpy(anchor.instance_id, instance_id, 33);
     result = read_key(store, statement, &anchor.key);
+    if (result == 0)
+        result = read_blob(store, statement, 5, sizeof anchor.implementation_id,
+                           sizeof anchor.implementation_id, anchor.implementation_id, NULL);
     if (result == 0)
         result = read_validity(statement, 3, &anchor.validity);
     if (result == 0)
@@ -183,18 +209,19 @@ static int put_anchor(struct connection *store, const struct atls_trust_anchor *
 {
     STATEMENT statement = NULL;
     size_t size = atls_curve_size(anchor->key.curve);
-    int result =
-        prepare(store, "REPLACE INTO trust_anchor VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", &statement);
+    int result = prepare(store, "REPLACE INTO trust_anchor VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                         &statement);
 
     if (result != 0)
         return result;
     bind_blob(statement, 1, anchor->implementation_id, 32);
-    bind_blob(statement, 2, anchor->instance_id, 33);
+    bind_blob(statement, 2, anchor->instance_id, instance_size(anchor));
     sqlite3_bind_int(statement, 3, (int)anchor->key.curve);
     bind_blob(statement, 4, anchor->key.x, size);
     bind_blob(statement, 5, anchor->key.y, size);
     sqlite3_bind_int64(statement, 6, anchor->validity.not_before);
     sqlite3_bind_int64(statement, 7, anchor->validity.not_after);
+    sqlite3_bind_int(statement, 8, (int)anchor->profile);
     return sqlite3_step(statement) == SQLITE_DONE ? 0 : sqlite_fail(store, "add a trust anchor");
 }
 
@@ -203,13 +230,14 @@ static int extend_anchor(struct connection *store, const struct atls_trust_ancho
     STATEMENT statement = NULL;
     int result = prepare(store,
                          "UPDATE trust_anchor SET not_before = ?3, not_after = ?4"
-                         " WHERE implementation_id = ?1 AND instance_id = ?2",
+                         " WHERE implementation_id = ?1 AND instance_id = ?2 AND profile = ?5",
                          &statement);
 
     if (result != 0)
         return result;
     bind_blob(statement, 1, anchor->implementation_id, 32);
-    bind_blob(statement, 2, anchor->instance_id, 33);
+    bind_blob(statement, 2, anchor->instance_id, instance_size(anchor));
+    sqlite3_bind_int(statement, 5, (int)anchor->profile);
     sqlite3_bind_int64(statement, 3, anchor->validity.not_before);
     sqlite3_bind_int64(statement, 4, anchor->validity.not_after);
     return sqlite3_step(statement) == SQLITE_DONE ? 0 : sqlite_fail(store, "extend a trust anchor");
@@ -218,15 +246,14 @@ static int extend_anchor(struct connection *store, const struct atls_trust_ancho
 static int add_anchor(struct connection *store, const struct atls_trust_anchor *anchor)
 {
     struct atls_trust_anchor known;
-    int result = find_anchor(store, anchor->implementation_id, anchor->instance_id, &known);
+    int result = find_anchor(store, anchor, &known);
 
     if (result == ATLS_E_MISSING)
         return put_anchor(store, anchor);
+    if (result == 0)
+        result = atls_trust_anchor_agrees(&known, anchor);
     if (result != 0)
         return result;
-    if (!atls_public_key_equal(&known.key, &anchor->key))
-        return atls_fail(ATLS_E_MISMATCH, NULL,
-                         "trust anchor: this instance already has another key");
     atls_trust_anchor_extend(&known, &anchor->validity);
     return extend_anchor(store, &known);
 }
@@ -235,7 +262,9 @@ static int add_references(struct connection *store, const struct atls_corim *cor
 {
     STATEMENT statement = NULL;
     int result = prepare(
-        store, "INSERT OR IGNORE INTO reference_value VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        store,
+        "INSERT OR IGNORE INTO reference_value VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+        " ?11)",
         &statement);
 
     for (size_t i = 0; result == 0 && i < corim->reference_value_count; i++) {
@@ -249,6 +278,10 @@ static int add_references(struct connection *store, const struct atls_corim *cor
         bind_blob(statement, 6, value->signer_id, value->signer_id_size);
         sqlite3_bind_int64(statement, 7, value->validity.not_before);
         sqlite3_bind_int64(statement, 8, value->validity.not_after);
+        sqlite3_bind_int(statement, 9, (int)value->profile);
+        sqlite3_bind_int(statement, 10, (int)value->pcr);
+        bind_blob(statement, 11, value->set,
+                  value->profile == ATLS_CORIM_PARSEC_TPM ? sizeof value->set : 0);
         if (sqlite3_step(statement) != SQLITE_DONE)
             result = sqlite_fail(store, "add a reference value");
         sqlite3_reset(statement);
@@ -312,23 +345,43 @@ static int sqlite_add(struct atls_store *head, const struct atls_corim *corim)
     return result;
 }
 
-static int sqlite_find_trust_anchor(struct atls_store *head, const uint8_t implementation_id[32],
-                                    const uint8_t instance_id[33],
-                                    struct atls_trust_anchor *anchorp)
+static int sqlite_find_anchor_of(struct atls_store *head, const struct atls_trust_anchor *sought,
+                                 struct atls_trust_anchor *anchorp)
 {
     struct sqlite_store *store = of(head);
     int result;
 
     pthread_mutex_lock(&store->reader.lock);
-    result = find_anchor(&store->reader, implementation_id, instance_id, anchorp);
+    result = find_anchor(&store->reader, sought, anchorp);
     pthread_mutex_unlock(&store->reader.lock);
     return result;
 }
 
-static int read_reference(struct connection *store, sqlite3_stmt *statement,
-                          const uint8_t implementation_id[32], struct atls_reference_value *valuep)
+static int sqlite_find_trust_anchor(struct atls_store *head, const uint8_t implementation_id[32],
+                                    const uint8_t instance_id[33],
+                                    struct atls_trust_anchor *anchorp)
 {
-    struct atls_reference_value value = {0};
+    const struct atls_trust_anchor sought = atls_psa_anchor(implementation_id, instance_id);
+
+    return sqlite_find_anchor_of(head, &sought, anchorp);
+}
+
+static int read_pcr(struct connection *store, sqlite3_stmt *statement,
+                    struct atls_reference_value *value)
+{
+    sqlite3_int64 pcr = sqlite3_column_int64(statement, 7);
+
+    if (pcr < 0 || pcr >= ATLS_PCRS_MAX)
+        return atls_fail(ATLS_E_MALFORMED, NULL, "store: PCR %lld is none", (long long)pcr);
+    value->pcr = (unsigned)pcr;
+    return read_blob(store, statement, 8, 0, sizeof value->set, value->set, NULL);
+}
+
+static int read_reference(struct connection *store, sqlite3_stmt *statement,
+                          enum atls_corim_profile profile, const uint8_t implementation_id[32],
+                          struct atls_reference_value *valuep)
+{
+    struct atls_reference_value value = {.profile = profile};
     int hash = sqlite3_column_int(statement, 3);
     int result;
 
@@ -347,6 +400,8 @@ static int read_reference(struct connection *store, sqlite3_stmt *statement,
         result = read_text(statement, 1, &value.version);
     if (result == 0)
         result = read_validity(statement, 5, &value.validity);
+    if (result == 0)
+        result = read_pcr(store, statement, &value);
     if (result != 0) {
         free(value.name);
         free(value.version);
@@ -371,27 +426,28 @@ static struct atls_reference_value *next_place(struct atls_reference_set *set, s
     return &grown[set->count];
 }
 
-static int read_references(struct connection *store, const uint8_t implementation_id[32],
-                           struct atls_reference_set *set)
+static int read_references(struct connection *store, enum atls_corim_profile profile,
+                           const uint8_t implementation_id[32], struct atls_reference_set *set)
 {
     STATEMENT statement = NULL;
     size_t capacity = 0;
     int result = prepare(store,
-                         "SELECT name, version, digest, hash, signer_id, not_before, not_after"
-                         " FROM reference_value"
-                         " WHERE implementation_id = ?1 ORDER BY rowid",
+                         "SELECT name, version, digest, hash, signer_id, not_before, not_after,"
+                         " pcr, pcr_set FROM reference_value"
+                         " WHERE implementation_id = ?1 AND profile = ?2 ORDER BY rowid",
                          &statement);
     int step;
 
     if (result != 0)
         return result;
     bind_blob(statement, 1, implementation_id, 32);
+    sqlite3_bind_int(statement, 2, (int)profile);
     while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
         struct atls_reference_value *place = next_place(set, &capacity);
 
         if (!place)
             return atls_fail(-ENOMEM, NULL, "no memory for reference values");
-        result = read_reference(store, statement, implementation_id, place);
+        result = read_reference(store, statement, profile, implementation_id, place);
         if (result != 0)
             return result;
         set->count++;
@@ -399,22 +455,29 @@ static int read_references(struct connection *store, const uint8_t implementatio
     return step == SQLITE_DONE ? 0 : sqlite_fail(store, "find reference values");
 }
 
-static int sqlite_find_reference_values(struct atls_store *head,
-                                        const uint8_t implementation_id[32],
-                                        struct atls_reference_set *setp)
+static int sqlite_find_values_of(struct atls_store *head, enum atls_corim_profile profile,
+                                 const uint8_t implementation_id[32],
+                                 struct atls_reference_set *setp)
 {
     struct sqlite_store *store = of(head);
     struct atls_reference_set set = {0};
     int result;
 
     pthread_mutex_lock(&store->reader.lock);
-    result = read_references(&store->reader, implementation_id, &set);
+    result = read_references(&store->reader, profile, implementation_id, &set);
     pthread_mutex_unlock(&store->reader.lock);
     if (result != 0)
         atls_reference_set_clear(&set);
     else
         *setp = set;
     return result;
+}
+
+static int sqlite_find_reference_values(struct atls_store *head,
+                                        const uint8_t implementation_id[32],
+                                        struct atls_reference_set *setp)
+{
+    return sqlite_find_values_of(head, ATLS_CORIM_PSA, implementation_id, setp);
 }
 
 /* As the reader sees it: each commit of another connection, here or elsewhere, changes it. */
@@ -453,6 +516,8 @@ static const struct atls_store_ops sqlite_ops = {
     .find_reference_values = sqlite_find_reference_values,
     .revision = sqlite_revision,
     .close = sqlite_close,
+    .find_anchor_of = sqlite_find_anchor_of,
+    .find_values_of = sqlite_find_values_of,
 };
 
 static int read_versions(struct connection *store, int *versionp, int *tablesp)
@@ -481,14 +546,15 @@ static int make_schema(struct connection *store)
 
     if (result != 0)
         return result;
-    if (version != SCHEMA_VERSION && version != 1 && (version != 0 || tables != 0))
-        return atls_fail(
-            ATLS_E_MALFORMED, NULL,
-            "store: expected an empty database or schema version 1 or %d, came version "
-            "%d with %d tables and indexes",
-            SCHEMA_VERSION, version, tables);
+    if (version < 0 || version > SCHEMA_VERSION || (version == 0 && tables != 0))
+        return atls_fail(ATLS_E_MALFORMED, NULL,
+                         "store: expected an empty database or schema version 1 to %d, came "
+                         "version %d with %d tables and indexes",
+                         SCHEMA_VERSION, version, tables);
     if (version == 1)
         result = execute(store, from_version_1);
+    if (result == 0 && (version == 1 || version == 2))
+        result = execute(store, from_version_2);
     if (result == 0)
         result = execute(store, schema);
     return result == 0 ? execute(store, once) : result;

@@ -212,6 +212,9 @@ int atls_reference_value_compare(const struct atls_reference_value *a,
 {
     int order = memcmp(a->implementation_id, b->implementation_id, sizeof a->implementation_id);
 
+    order = order ? order : compare_number((int64_t)a->profile, (int64_t)b->profile);
+    order = order ? order : memcmp(a->set, b->set, sizeof a->set);
+    order = order ? order : compare_number(a->pcr, b->pcr);
     order = order ? order
                   : compare_bytes(ATLS_BYTES(a->digest, a->digest_size),
                                   ATLS_BYTES(b->digest, b->digest_size));
@@ -223,6 +226,29 @@ int atls_reference_value_compare(const struct atls_reference_value *a,
                                   ATLS_BYTES(b->signer_id, b->signer_id_size));
     order = order ? order : compare_number(a->validity.not_before, b->validity.not_before);
     return order ? order : compare_number(a->validity.not_after, b->validity.not_after);
+}
+
+struct atls_trust_anchor atls_psa_anchor(const uint8_t implementation_id[32],
+                                         const uint8_t instance_id[33])
+{
+    struct atls_trust_anchor sought = {.profile = ATLS_CORIM_PSA};
+
+    memcpy(sought.implementation_id, implementation_id, sizeof sought.implementation_id);
+    memcpy(sought.instance_id, instance_id, sizeof sought.instance_id);
+    return sought;
+}
+
+int atls_trust_anchor_agrees(const struct atls_trust_anchor *known,
+                             const struct atls_trust_anchor *anchor)
+{
+    if (!atls_public_key_equal(&known->key, &anchor->key))
+        return atls_fail(ATLS_E_MISMATCH, NULL,
+                         "trust anchor: this instance already has another key");
+    if (memcmp(known->implementation_id, anchor->implementation_id,
+               sizeof known->implementation_id) != 0)
+        return atls_fail(ATLS_E_MISMATCH, NULL,
+                         "trust anchor: this instance is already of another class");
+    return 0;
 }
 
 void atls_trust_anchor_extend(struct atls_trust_anchor *anchor,

@@ -11,7 +11,8 @@
 
 #define ATLS_STORE_MAX_ENTRIES ((size_t)1 << 16) /* reference values, and trust anchors */
 
-/* The reference values of one implementation id; free the members with atls_reference_set_clear().
+/* The reference values of one implementation id (class); free the members with
+ * atls_reference_set_clear().
  */
 struct atls_reference_set {
     struct atls_reference_value *values;
@@ -24,7 +25,7 @@ struct atls_store_ops {
     /* All of a CoRIM or nothing of it. What is there already is not added again. ATLS_E_MISMATCH:
      * another key is already the trust anchor of that instance. ATLS_E_LIMIT. -errno. */
     int (*add)(struct atls_store *store, const struct atls_corim *corim);
-    /* 0, ATLS_E_MISSING, -errno. */
+    /* Of the PSA profile. 0, ATLS_E_MISSING, -errno. */
     int (*find_trust_anchor)(struct atls_store *store, const uint8_t implementation_id[32],
                              const uint8_t instance_id[33], struct atls_trust_anchor *anchorp);
     /* 0 (an empty set where nothing is known), -errno. */
@@ -33,6 +34,12 @@ struct atls_store_ops {
     /* Another number once endorsements were added, by whatever process. 0, -errno. */
     int (*revision)(struct atls_store *store, uint64_t *revisionp);
     void (*close)(struct atls_store *store);
+    /* The same two, of any profile. SOUGHT has profile, implementation id (which is not looked at
+     * where atls_corim_found_by_instance()) and instance id. */
+    int (*find_anchor_of)(struct atls_store *store, const struct atls_trust_anchor *sought,
+                          struct atls_trust_anchor *anchorp);
+    int (*find_values_of)(struct atls_store *store, enum atls_corim_profile profile,
+                          const uint8_t implementation_id[32], struct atls_reference_set *setp);
 };
 struct atls_store { /* the head of each backend's own object */
     const struct atls_store_ops *ops;
@@ -74,6 +81,12 @@ int atls_reference_value_copy(const struct atls_reference_value *from,
 /* An order over all fields, for trees; the implementation id comes first. */
 int atls_reference_value_compare(const struct atls_reference_value *a,
                                  const struct atls_reference_value *b);
+/* What is sought of the PSA profile. */
+struct atls_trust_anchor atls_psa_anchor(const uint8_t implementation_id[32],
+                                         const uint8_t instance_id[33]);
+/* Is it the same endorsement: the same key of the same class? ATLS_E_MISMATCH. */
+int atls_trust_anchor_agrees(const struct atls_trust_anchor *known,
+                             const struct atls_trust_anchor *anchor);
 /* The same key is endorsed again: for as long as either said. */
 void atls_trust_anchor_extend(struct atls_trust_anchor *anchor,
                               const struct atls_validity *validity);

@@ -205,7 +205,7 @@ static void test_vectors_of_veraison(void **state)
         {"corim/main/corim-psa-bad-instance.cbor", 1},
         {"corim/main/corim-psa-bad-ta-no-instance.cbor", 1},
         {"corim/main/corim-psa-bad-ta-cert.cbor", 1},
-        {"corim/main/corim-parsec-tpm-valid.cbor", 1}, /* another profile */
+        {"corim/main/corim-parsec-cca-valid.cbor", 1}, /* another profile */
     };
     struct atls_store *store;
     struct atls_store_import counts;
@@ -538,7 +538,7 @@ static void test_sqlite_of_others(void **state)
     execute("CREATE TABLE something (else_ TEXT)");
     assert_int_equal(atls_store_open(sqlite_spec, &store), ATLS_E_MALFORMED);
     assert_int_equal(truncate(path, 0), 0);
-    execute("PRAGMA user_version = 3");
+    execute("PRAGMA user_version = 4");
     assert_int_equal(atls_store_open(sqlite_spec, &store), ATLS_E_MALFORMED);
 }
 
@@ -588,6 +588,9 @@ static void test_sqlite_damaged(void **state)
         {"UPDATE reference_value SET signer_id = zeroblob(65)", false},
         {"UPDATE reference_value SET hash = 9", false},
         {"UPDATE reference_value SET not_after = -1", false},
+        {"UPDATE reference_value SET pcr = 32", false},
+        {"UPDATE reference_value SET pcr = -1", false},
+        {"UPDATE reference_value SET pcr_set = zeroblob(33)", false},
         {"UPDATE trust_anchor SET not_before = -1", true},
         {"DROP TABLE reference_value", false},
         {"DROP TABLE trust_anchor", true},
