@@ -260,11 +260,11 @@ static void print_corim(struct atls_diag *d, struct atls_bytes in)
         return;
     }
     if (result) {
-        atls_diag_check(d, result, "CoRIM with the PSA profile");
+        atls_diag_check(d, result, "CoRIM");
         return;
     }
-    atls_diag_check(d, 0,
-                    "CoRIM with the PSA profile (%s): %zu reference values, %zu trust anchors",
+    atls_diag_check(d, 0, "CoRIM with the profile %s (%s): %zu reference values, %zu trust anchors",
+                    atls_corim_profile_uri(corim.profile),
                     corim.dialect == ATLS_CORIM_MAIN ? "as a URI" : "as plain text",
                     corim.reference_value_count, corim.trust_anchor_count);
     atls_corim_clear(&corim);

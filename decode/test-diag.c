@@ -539,7 +539,11 @@ static const struct {
      "ok          link of CCA token to KAT: the realm's challenge is SHA-512 of the KAT", 0},
     {"corim/main/corim-psa-valid.cbor", "corim", "3 reference values, 2 trust anchors", 0},
     {"corim/v0.0.2608/corim-psa-valid.cbor", "corim", "as plain text", 0},
-    {"corim/main/corim-parsec-tpm-valid.cbor", "corim", "not checked CoRIM", 0},
+    {"corim/main/corim-parsec-tpm-valid.cbor", "corim",
+     "ok          CoRIM with the profile tag:github.com/parallaxsecond,2023-03-03:tpm (as a URI): "
+     "6 "
+     "reference values, 1 trust anchors",
+     0},
     {"corim/main/corim-psa-bad-ta-cert.cbor", "corim", "FAILED      CoRIM", ATLS_E_MALFORMED},
     {"ear/c-ear/ear.jwt", "ear", "the worst tier is affirming", 0},
     {"ear/veraison-ear/ear-claims-tv-ok.json", "ear", "executables: 3 affirming", 0},

@@ -10,6 +10,8 @@
 #define ATLS_CORIM_PARSEC_TPM_PROFILE "tag:github.com/parallaxsecond,2023-03-03:tpm"
 #define ATLS_MT_CORIM "application/rim+cbor; profile=\"" ATLS_CORIM_PSA_PROFILE "\""
 #define ATLS_MT_CORIM_SIGNED "application/rim+cose; profile=\"" ATLS_CORIM_PSA_PROFILE "\""
+#define ATLS_MT_CORIM_PARSEC_TPM_SIGNED                                                            \
+    "application/rim+cose; profile=\"" ATLS_CORIM_PARSEC_TPM_PROFILE "\""
 #define ATLS_MT_CORIM_PARSEC_TPM                                                                   \
     "application/rim+cbor; profile=\"" ATLS_CORIM_PARSEC_TPM_PROFILE "\""
 

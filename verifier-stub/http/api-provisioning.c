@@ -16,6 +16,28 @@ static const struct atls_realm realm = {
     .what = "endorsements are taken",
 };
 
+static const struct {
+    const char *name;
+    enum atls_corim_profile profile;
+} corim_types[] = {
+    {ATLS_MT_CORIM, ATLS_CORIM_PSA},
+    {ATLS_MT_CORIM_SIGNED, ATLS_CORIM_PSA},
+    {ATLS_MT_CORIM_PARSEC_TPM, ATLS_CORIM_PARSEC_TPM},
+    {ATLS_MT_CORIM_PARSEC_TPM_SIGNED, ATLS_CORIM_PARSEC_TPM},
+};
+#define CORIM_TYPES                                                                                \
+    ATLS_MT_CORIM ", " ATLS_MT_CORIM_SIGNED ", " ATLS_MT_CORIM_PARSEC_TPM                          \
+                  ", " ATLS_MT_CORIM_PARSEC_TPM_SIGNED
+
+/* The profile that TYPE says; NULL: it is no CoRIM's. */
+static const enum atls_corim_profile *profile_of(struct atls_bytes type)
+{
+    for (size_t i = 0; i < sizeof corim_types / sizeof *corim_types; i++)
+        if (atls_media_type_equal(type, atls_bytes_of_text(corim_types[i].name)))
+            return &corim_types[i].profile;
+    return NULL;
+}
+
 static json_t *skipped_names(unsigned skipped)
 {
     json_t *names = json_array();
@@ -71,6 +93,7 @@ void atls_answer_submit_endorsements(const struct atls_api *api, const struct at
         .endorsers = api->endorsers,
         .endorser_count = api->endorser_count,
         .signed_only = api->endorser_count > 0,
+        .profile = profile_of(type),
     };
     struct atls_store_import import = {0};
     char failure[512];
@@ -85,9 +108,8 @@ void atls_answer_submit_endorsements(const struct atls_api *api, const struct at
                             (const char *)type.data);
         return;
     }
-    if (!atls_media_type_equal(type, atls_bytes_of_text(ATLS_MT_CORIM)) &&
-        !atls_media_type_equal(type, atls_bytes_of_text(ATLS_MT_CORIM_SIGNED))) {
-        response->accept = ATLS_MT_CORIM ", " ATLS_MT_CORIM_SIGNED;
+    if (!rules.profile) {
+        response->accept = CORIM_TYPES;
         atls_answer_problem(response, 415, NULL, "no active plugin found for %.200s",
                             (const char *)type.data);
         return;
@@ -127,9 +149,9 @@ void atls_answer_discovery(const struct atls_api *api, const struct atls_request
         !atls_answer_acceptable(request, DISCOVERY_TYPE, response))
         return;
     if (provisioning)
-        json = json_pack("{s:[s], s:s, s:s, s:{s:s}}", "media-types", ATLS_MT_CORIM, "version",
-                         ATLS_VERSION, "service-state", "READY", "api-endpoints",
-                         "provisioningSubmit", ATLS_PATH_SUBMIT);
+        json = json_pack("{s:[s, s], s:s, s:s, s:{s:s}}", "media-types", ATLS_MT_CORIM,
+                         ATLS_MT_CORIM_PARSEC_TPM, "version", ATLS_VERSION, "service-state",
+                         "READY", "api-endpoints", "provisioningSubmit", ATLS_PATH_SUBMIT);
     else
         json = json_pack("{s:o, s:o, s:s, s:s, s:{s:s}}", "ear-verification-key",
                          atls_signing_key_public(api->result.signer_jwk), "media-types",

@@ -52,6 +52,40 @@ static void test_provisioning(void **state)
     assert_true(atls_public_key_equal(&anchor.key, &other.pak.public_key));
 }
 
+/* The profile of the media type is that of the CoRIM: each goes to the scheme it is meant for. */
+static void test_profiles(void **state)
+{
+    static const struct {
+        const char *type;
+        unsigned status;
+        const char *says;
+    } table[] = {
+        {ATLS_MT_CORIM, 200, "success"},
+        {ATLS_MT_CORIM_PARSEC_TPM, 200, "failed"},
+        {ATLS_MT_CORIM_PARSEC_TPM_SIGNED, 200, "failed"},
+        {"application/rim+cbor", 415, NULL},
+        {"application/rim+cbor; profile=\"tag:github.com/parallaxsecond,2023-03-03:cca\"", 415,
+         NULL},
+    };
+    uint8_t *corim;
+    size_t size = test_corim(&test_api_device, 1, ATLS_CORIM_MAIN, &corim);
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct atls_response response;
+
+        test_ask("POST", SUBMIT, table[i].type, ATLS_BYTES(corim, size), table[i].status,
+                 &response);
+        if (table[i].says) {
+            json_t *json = test_json_of(&response);
+
+            assert_string_equal(test_text_of(json, "status"), table[i].says);
+            json_decref(json);
+        }
+        atls_response_clear(&response);
+    }
+    free(corim);
+}
+
 /* RFC 6750 section 2.1: endorsements are taken from whoever bears the token; section 3: what is
  * missing is asked for, what is wrong is called so. */
 static void test_provisioning_token(void **state)
@@ -127,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_provisioning),
+        cmocka_unit_test(test_profiles),
         cmocka_unit_test(test_provisioning_token),
         cmocka_unit_test(test_endorsed_fields),
     };

@@ -284,9 +284,11 @@ static void test_described_types(void **state)
         assert_non_null(json_object_get(types, atls_evidence_media_type(i)));
     post = json_object_get(json_object_get(json_object_get(json, "paths"), SUBMIT), "post");
     types = json_object_get(json_object_get(post, "requestBody"), "content");
-    assert_int_equal(json_object_size(types), 2);
+    assert_int_equal(json_object_size(types), 4);
     assert_non_null(json_object_get(types, ATLS_MT_CORIM));
     assert_non_null(json_object_get(types, ATLS_MT_CORIM_SIGNED));
+    assert_non_null(json_object_get(types, ATLS_MT_CORIM_PARSEC_TPM));
+    assert_non_null(json_object_get(types, ATLS_MT_CORIM_PARSEC_TPM_SIGNED));
     json_decref(json);
     atls_response_clear(&response);
 }

@@ -11,6 +11,7 @@
 #include "rats/base/error.h"
 
 #define SIGNED_CLAUSE "draft-ietf-rats-corim section 4.2"
+#define PROFILE_CLAUSE "draft-ietf-rats-corim section 4.1.4"
 #define VALIDITY_CLAUSE "draft-ietf-rats-corim section 7.3"
 
 int atls_store_open(const char *spec, struct atls_store **storep)
@@ -98,7 +99,13 @@ static int import_unsigned(struct atls_store *store, const struct atls_import_ru
 
     if (result != 0)
         return result;
-    result = add_valid(store, rules, &corim, signature);
+    if (rules->profile && *rules->profile != corim.profile)
+        result = atls_fail(ATLS_E_MISMATCH, PROFILE_CLAUSE,
+                           "CoRIM: expected the profile of its media type, %s, came %s",
+                           atls_corim_profile_uri(*rules->profile),
+                           atls_corim_profile_uri(corim.profile));
+    else
+        result = add_valid(store, rules, &corim, signature);
     import->reference_values = corim.reference_value_count;
     import->trust_anchors = corim.trust_anchor_count;
     import->skipped = corim.skipped;

@@ -58,6 +58,7 @@ struct atls_import_rules {
     const struct atls_public_key *endorsers; /* whose signatures count */
     size_t endorser_count;
     bool signed_only;
+    const enum atls_corim_profile *profile; /* what its media type says; NULL: any */
 };
 struct atls_store_import { /* what a CoRIM held, new or not */
     size_t reference_values, trust_anchors;
@@ -68,7 +69,7 @@ struct atls_store_import { /* what a CoRIM held, new or not */
 /* Parses a CoRIM, signed or not, and adds it: the errors of atls_corim_parse(),
  * atls_corim_signed_parse() and add(); ATLS_E_UNTRUSTED (signed, and no endorser's key is known, or
  * unsigned against the rules), ATLS_E_SIGNATURE (by none of the endorsers), ATLS_E_EXPIRED (outside
- * of its validity). */
+ * of its validity), ATLS_E_MISMATCH (another profile than the rules'). */
 int atls_store_import_by(struct atls_store *store, const struct atls_import_rules *rules,
                          struct atls_bytes corim, struct atls_store_import *importp);
 /* The same by this machine's clock, without any endorser's key. */

@@ -467,8 +467,8 @@ static void test_endorsers(void **state)
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct atls_store *store = open_fresh("memory");
-        struct atls_import_rules rules = {NOW, &atls_crypto_gnutls, keys, table[i].endorsers,
-                                          table[i].signed_only};
+        struct atls_import_rules rules = {
+            NOW, &atls_crypto_gnutls, keys, table[i].endorsers, table[i].signed_only, NULL};
         struct atls_store_import counts = {0};
         struct atls_reference_set set;
         struct atls_corim corim;
