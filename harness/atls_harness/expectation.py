@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
+from . import bindings
 from .errors import ContractError
 from .events import Event, select
 from .parties import Observation, Party, credentials_in
@@ -25,7 +26,7 @@ from .scenario import SIDES, Case, other
 from .untrusted import read
 
 # What is observed there is a sentence of its own.
-SENTENCES = ("course", "contract")
+SENTENCES = ("course", "contract", "binding")
 HEX_DIGEST = re.compile("[0-9a-f]{64}")
 CONFORMS, WITHSTOOD = "conforms", "withstood"
 BEGUN = ("ready", "connection")  # whoever has said one of these supports what it was asked
@@ -100,6 +101,10 @@ def compare(case: Case, seen: Observation, alerts: Sequence[str] = ()) -> list[D
         found += _fails_closed(case, seen, side)
         found += _same_bytes(case, seen, side)
     found += _alerts_agree(seen)
+    found += [
+        Difference("case", "binding", "of one connection", text, WITHSTOOD)
+        for text in bindings.violations(seen.parties.values())
+    ]
     found += _named(case, seen)
     found += _mismatches(case, seen)
     if not case.refused:

@@ -317,6 +317,7 @@ int session_hello_message(struct atls_session *s, enum atls_handshake_type type,
     s->hello.hrr = s->hello.hrr || type == ATLS_HS_HELLO_RETRY_REQUEST;
     if (type == ATLS_HS_CLIENT_HELLO)
         s->hello.count++;
+    session_note_shares(s, type, message);
     int result = session_carriers_hello(s, type, message);
     if (type == ATLS_HS_CLIENT_HELLO && s->party->side == ATLS_CLIENT)
         report_offer(s, "sent", s->hello.sent);

@@ -72,6 +72,19 @@ struct hellos {
     struct atls_offer offers[2]; /* large, and not cleared at the start but made empty */
 };
 
+/* session-shares.c: what tells a key exchange from another */
+#define HELLO_SHARES_MAX 8 /* of a client; what comes behind is not looked at */
+struct hello_share {
+    uint16_t group;
+    uint8_t hash[32]; /* SHA-256 of key_exchange */
+};
+struct hello_shares {
+    struct hello_share client[HELLO_SHARES_MAX], server;
+    size_t count; /* of the client's */
+    bool has_random, has_server;
+    uint8_t random[32]; /* of the ClientHello */
+};
+
 struct line { /* of application data, on its way */
     size_t size, at;
     char text[ATLS_LINE_MAX]; /* not cleared at the start */
@@ -96,6 +109,7 @@ struct atls_session {
     struct peer_credential peer;
     struct entry_state *entry; /* of the carriers: NULL where that one is not in use */
     struct atls_expat *expat;
+    struct hello_shares shares;
     struct hellos hello;
     struct line line;
 };
@@ -195,6 +209,11 @@ enum atls_want session_send_alert(struct atls_session *s);
 enum atls_want session_failed(struct atls_session *s); /* what was recorded */
 /* The peer left before its line was whole. */
 enum atls_want session_left(struct atls_session *s);
+
+/* session-shares.c: a hello passes by; and what was seen, into the FIELDS of an event. */
+void session_note_shares(struct atls_session *s, enum atls_handshake_type type,
+                         struct atls_bytes message);
+void report_shares(const struct atls_session *s, json_t *fields);
 
 /* session-report.c */
 void report_offer(struct atls_session *s, const char *direction, const struct hello_body *bodies);

@@ -117,6 +117,7 @@ void report_handshake(struct atls_session *s)
                   s->seconds, "self_attested", atls_model_name(s->self.model), "peer_attested",
                   atls_model_name(failed && !s->peer.accepted ? ATLS_MODEL_NONE : s->peer.model));
     session_note_peer_key(s);
+    report_shares(s, fields);
     set_key(fields, "signed_with", s->self.signed_with, s->self.signed_with_size);
     set_key(fields, "verified_with", s->peer.verified_with, s->peer.verified_with_size);
     atls_event_object(s->party->events, "handshake", fields);

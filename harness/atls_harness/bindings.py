@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is what a relying party accepted bound to its own connection? A monitor over every case.
+
+Three goals that the formal models of attested TLS state, asked of what was executed. Wherever one
+end has accepted a credential that another end has sent, and both have completed, then (G1) both
+have the same key exchange, g^xy; (G2) the same handshake secrets; (G3) the same application
+secrets. An ordinary case in which one of them does not hold fails: somebody stands between the two.
+In an attack it is what the judge of the attack looks at.
+
+It is judged by what both ends say and by their key logs, never by the word of whoever is between.
+Key shares stand for g^xy: two ends with the same two shares computed the same value (RFC 8446
+section 7.4). A result may be presented in many connections, so one sender with equal secrets
+suffices. What a party does not tell (an older peer has no `key_shares`, a connection no key log) is
+not known, and an unknown is no violation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterable
+
+from . import untrusted
+from .events import Event, select
+from .errors import ContractError
+from .parties import Party
+
+HANDSHAKE = ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET")
+APPLICATION = ("CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0")
+GOALS = ("G1", "G2", "G3")
+WHAT = {"G1": "key exchange", "G2": "handshake secrets", "G3": "application secrets"}
+Secrets = dict[str, str]  # label to secret, of one connection
+
+
+@dataclass(frozen=True)
+class End:
+    """One connection of a party, as it ended."""
+
+    party: str
+    who: str
+    conn: int
+    shares: tuple[str, ...]
+    secrets: Secrets
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A credential that one end accepted, and the end that sent it. `holds`: of each goal whether
+    it was seen to hold; None where that is not known."""
+
+    credential: str
+    accepted: End
+    sent: End
+    holds: dict[str, bool | None]
+
+    @property
+    def broken(self) -> list[str]:
+        """The goals that do not hold."""
+        return [goal for goal in GOALS if self.holds[goal] is False]
+
+    def __str__(self) -> str:
+        ends = f"{self.accepted.party} accepted a credential that {self.sent.party} sent"
+        if not self.broken:
+            return f"{ends}, in the same connection as far as it is known"
+        said = ", ".join(f"{goal} ({WHAT[goal]})" for goal in self.broken)
+        return f"{ends}, both completed, and they differ in {said}: somebody is between them"
+
+
+def keylog_of(party: Party) -> dict[str, Secrets]:
+    """The key log that a party was told to write: secrets by the random of the ClientHello."""
+    if "--keylog" not in party.argv:
+        return {}
+    found: dict[str, Secrets] = {}
+    try:
+        text = untrusted.read(Path(party.argv[party.argv.index("--keylog") + 1]))
+    except (FileNotFoundError, ContractError):
+        return {}
+    for line in text.decode("ascii", errors="replace").splitlines():
+        words = line.split()
+        if len(words) == 3 and not line.startswith("#"):
+            found.setdefault(words[1].lower(), {})[words[0]] = words[2].lower()
+    return found
+
+
+def _end(party: Party, event: Event, log: dict[str, Secrets]) -> End:
+    random = event.get("random")
+    if random is None and len(log) == 1:  # then it is this one
+        random = next(iter(log))
+    secrets = log.get(str(random), {})
+    return End(party.name, party.who, event["conn"], tuple(event.get("key_shares", ())), secrets)
+
+
+def _credentials(events: Iterable[Event], direction: str, conn: int) -> list[str]:
+    return [e["sha256"] for e in select(events, "credential", direction=direction, conn=conn)]
+
+
+def ends(parties: Iterable[Party]) -> tuple[list[tuple[End, str]], list[tuple[End, str]]]:
+    """The ends that completed: those that accepted a credential, and those that sent one."""
+    accepted, sent = [], []
+    for party in parties:
+        if party.who not in ("client", "server"):
+            continue
+        log = keylog_of(party)
+        for event in select(party.events, "handshake", outcome="complete"):
+            end = _end(party, event, log)
+            if select(party.events, "verdict", conn=end.conn, accepted=True):
+                accepted += [(end, one) for one in _credentials(party.events, "received", end.conn)]
+            sent += [(end, one) for one in _credentials(party.events, "sent", end.conn)]
+    return accepted, sent
+
+
+def _same_secrets(one: Secrets, other: Secrets, labels: tuple[str, ...]) -> bool | None:
+    known = [label for label in labels if label in one and label in other]
+    return all(one[label] == other[label] for label in known) if known else None
+
+
+def _compare(credential: str, accepted: End, sent: End) -> Binding:
+    shares = accepted.shares == sent.shares if accepted.shares and sent.shares else None
+    handshake = _same_secrets(accepted.secrets, sent.secrets, HANDSHAKE)
+    if shares is None and handshake:
+        shares = True  # they are derived from it
+    application = _same_secrets(accepted.secrets, sent.secrets, APPLICATION)
+    return Binding(credential, accepted, sent, {"G1": shares, "G2": handshake, "G3": application})
+
+
+def observe(parties: Iterable[Party]) -> list[Binding]:
+    """Each credential that an end accepted, against who sent it: of several senders the one that
+    it fits best. Nothing of a credential that no end of these has sent."""
+    accepted, sent = ends(parties)
+    found = []
+    for end, credential in accepted:
+        others = [one for one, name in sent if name == credential and one.who != end.who]
+        compared = [_compare(credential, end, one) for one in others]
+        if compared:
+            found.append(min(compared, key=lambda one: len(one.broken)))
+    return found
+
+
+def violations(parties: Iterable[Party]) -> list[str]:
+    """A sentence for each credential that was accepted outside of its connection."""
+    return [str(one) for one in observe(parties) if one.broken]

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The monitor of the goals G1 to G3: real programs, honest and with a stolen key, and made-up ends.
+
+Clauses: RFC 8446 sections 4.2.8 and 7.1; draft-ietf-seat-use-cases-01 sections 3.3.2 and 4.1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+from atls_harness import bindings
+from atls_harness.credentials import make_credentials
+from atls_harness.enrol import Enrolment, enrol
+from atls_harness.expectation import WITHSTOOD, compare
+from atls_harness.parties import Party
+from atls_harness.process import Process
+from atls_harness.run import Run
+from test_expectation import COMPLETE, case_of, observed
+
+SHA, OTHER = "22" * 32, "44" * 32
+SHARES, OTHERS = ("aa" * 32, "bb" * 32), ("cc" * 32, "dd" * 32)
+LABELS = (*bindings.HANDSHAKE, *bindings.APPLICATION)
+
+
+def events(sent: bool, sha: str = SHA, **changes: Any) -> list[dict[str, Any]]:
+    """One connection of a party that sent a credential, or accepted one."""
+    conn = changes.pop("conn", 1)
+    outcome, accepted = changes.pop("outcome", "complete"), changes.pop("accepted", True)
+    direction = "sent" if sent else "received"
+    made: list[dict[str, Any]] = [
+        {"event": "credential", "conn": conn, "direction": direction, "sha256": sha}
+    ]
+    if not sent:
+        made.append({"event": "verdict", "conn": conn, "accepted": accepted})
+    shown = {"random": f"{conn:064x}", "key_shares": list(SHARES)} | changes
+    shown = {key: value for key, value in shown.items() if value is not None}
+    return [*made, {"event": "handshake", "conn": conn, "outcome": outcome, **shown}]
+
+
+def party(folder: Path, who: str, log: dict[int, str] | None, *lists: Any, name: str = "") -> Party:
+    """LOG: by connection the secrets of its labels, a word each: the same word, the same secret."""
+    path = folder / f"{name or who}.keylog"
+    lines = [
+        f"{label} {conn:064x} {hashlib.sha256((label + word).encode()).hexdigest()}"
+        for conn, words in (log or {}).items()
+        for label, word in zip(LABELS, words.split())
+    ]
+    if log is not None:
+        path.write_text("# made up\n" + "".join(f"{line}\n" for line in lines), encoding="ascii")
+    made = [event for one in lists for event in one]
+    return Party(name or who, who, [who, "--keylog", str(path)], 0, False, made)
+
+
+HONEST = {1: "a b c d"}
+TABLE: dict[str, tuple[Any, Any, list[dict[str, bool | None]]]] = {
+    "one connection": (
+        (HONEST, [events(False)]),
+        (HONEST, [events(True)]),
+        [{"G1": True, "G2": True, "G3": True}],
+    ),
+    "relayed: nothing is the same": (
+        (HONEST, [events(False)]),
+        ({2: "e f g h"}, [events(True, conn=2, key_shares=list(OTHERS))]),
+        [{"G1": False, "G2": False, "G3": False}],
+    ),
+    "spliced behind ServerHello: only the application secrets differ": (
+        (HONEST, [events(False)]),
+        ({1: "a b g h"}, [events(True)]),
+        [{"G1": True, "G2": True, "G3": False}],
+    ),
+    "another hello over the same shares": (
+        (HONEST, [events(False)]),
+        ({2: "e f g h"}, [events(True, conn=2)]),
+        [{"G1": True, "G2": False, "G3": False}],
+    ),
+    "one direction alone differs": (
+        (HONEST, [events(False)]),
+        ({1: "a f c d"}, [events(True)]),
+        [{"G1": True, "G2": False, "G3": True}],
+    ),
+    "a result in two connections": (
+        ({1: "a b c d", 2: "e f g h"}, [events(False), events(False, conn=2)]),
+        ({1: "a b c d", 2: "e f g h"}, [events(True), events(True, conn=2)]),
+        [{"G1": True, "G2": True, "G3": True}] * 2,
+    ),
+    "no key shares told": (
+        (HONEST, [events(False, key_shares=None)]),
+        (HONEST, [events(True)]),
+        [{"G1": True, "G2": True, "G3": True}],
+    ),
+    "no key shares told, and other secrets": (
+        (HONEST, [events(False, key_shares=None)]),
+        ({2: "e f g h"}, [events(True, conn=2)]),
+        [{"G1": None, "G2": False, "G3": False}],
+    ),
+    "no random told, one connection in the log": (
+        (HONEST, [events(False, random=None)]),
+        ({2: "e f g h"}, [events(True, conn=2)]),
+        [{"G1": True, "G2": False, "G3": False}],
+    ),
+    "no random told, two connections in the log": (
+        ({1: "a b c d", 2: "e f g h"}, [events(False, random=None)]),
+        (HONEST, [events(True)]),
+        [{"G1": True, "G2": None, "G3": None}],
+    ),
+    "no key log": (
+        (None, [events(False)]),
+        (HONEST, [events(True, key_shares=list(OTHERS))]),
+        [{"G1": False, "G2": None, "G3": None}],
+    ),
+    "another credential": ((HONEST, [events(False)]), (HONEST, [events(True, sha=OTHER)]), []),
+    "not accepted": ((HONEST, [events(False, accepted=False)]), ({2: "e"}, [events(True)]), []),
+    "accepted, but not completed": (
+        (HONEST, [events(False, outcome="failed")]),
+        ({2: "e f g h"}, [events(True, conn=2)]),
+        [],
+    ),
+    "the sender did not complete": (
+        (HONEST, [events(False)]),
+        ({2: "e f g h"}, [events(True, conn=2, outcome="failed")]),
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_goals(tmp_path: Path, name: str, who: str) -> None:
+    accepts, sends, expected = TABLE[name]
+    other = "server" if who == "client" else "client"
+    ends = [party(tmp_path, who, accepts[0], *accepts[1])]
+    ends.append(party(tmp_path, other, sends[0], *sends[1]))
+    found = bindings.observe(ends)
+    assert [one.holds for one in found] == expected
+    sentences = bindings.violations(ends)
+    assert len(sentences) == sum(False in one.values() for one in expected)
+    for one, sentence in zip(found, sentences):
+        assert f"{who} accepted a credential that {other} sent" in sentence
+        assert all(f"{goal} ({bindings.WHAT[goal]})" in sentence for goal in one.broken)
+
+
+def test_two_ends_of_one_side_are_no_pair(tmp_path: Path) -> None:
+    ends = [party(tmp_path, "client", HONEST, events(False))]
+    ends.append(party(tmp_path, "client", {2: "e f g h"}, events(True, conn=2), name="client-2"))
+    assert bindings.observe(ends) == []
+
+
+@pytest.mark.parametrize("bad", [b"\xff\x00 1 2\n", b"LABEL one\n", b"", b"a b c d\n"])
+def test_a_key_log_that_is_none(tmp_path: Path, bad: bytes) -> None:
+    one = party(tmp_path, "client", None, events(False))
+    (tmp_path / "client.keylog").write_bytes(bad)
+    (found,) = bindings.observe([one, party(tmp_path, "server", HONEST, events(True))])
+    assert found.holds == {"G1": True, "G2": None, "G3": None}
+    (tmp_path / "client.keylog").unlink()
+    (tmp_path / "client.keylog").mkdir()
+    assert bindings.keylog_of(one) == {}
+
+
+def test_an_ordinary_case_fails(tmp_path: Path) -> None:
+    """Both complete, all events as they must be, and the shares are not the same."""
+    case, seen = case_of(tmp_path, COMPLETE), observed(False)
+    for who, shares in (("client", SHARES), ("server", OTHERS)):
+        for event in seen.parties[who].events:
+            if event["event"] == "handshake":
+                event["key_shares"] = list(shares)  # type: ignore[index]
+    (found,) = compare(case, seen)
+    assert (found.what, found.column) == ("binding", WITHSTOOD)
+    assert str(found).startswith("server accepted a credential that client sent, both completed")
+    assert "G1 (key exchange)" in str(found)
+
+
+class Stage:
+    """Real programs, each with its events and its key log."""
+
+    def __init__(self, real: Run, folder: Path) -> None:
+        self.real, self.folder = real, folder
+        self.running: list[Process] = []
+        make_credentials(folder)
+
+    def start(self, name: str, who: str, program: str, *flags: str, listening: bool = True) -> str:
+        """Its address, where it listens."""
+        argv = [*self.real.command("device", program), *flags]
+        if who in ("client", "server"):
+            artifacts = self.folder / f"{name}.artifacts"
+            artifacts.mkdir()
+            argv += ["--keylog", str(self.folder / f"{name}.keylog")]
+            argv += ["--artifacts", str(artifacts)]
+        argv += ["--events", str(self.folder / f"{name}.events.jsonl")]
+        process = Process(name, who, argv, self.folder, listening)
+        self.running.append(process)
+        return str(process.ready()["address"]) if listening else ""
+
+    def ended(self, name: str) -> Party:
+        (process,) = [one for one in self.running if one.name == name]
+        assert process.wait(60), f"{name} did not end"
+        return Party(name, process.who, process.argv, process.exit, False, process.events())
+
+
+@pytest.fixture
+def stage(real: Run, tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(real, tmp_path)
+    try:
+        yield made
+    finally:
+        for process in made.running:
+            process.stop()
+
+
+def _enrolled(stage: Stage) -> tuple[Enrolment, str]:
+    """A certificate with a CMW in it for a key in a file, and the URL of a verifier."""
+    address = (
+        f"unix:{stage.real.work / hashlib.sha256(str(stage.folder).encode()).hexdigest()[:12]}"
+    )
+    corim = stage.folder / "corim"
+    stage.start("device", "device", "device", "--listen", address, "--provision", str(corim))
+    url = stage.start(
+        "verifier", "verifier", "verifier", "--listen", "127.0.0.1:0", "--endorsements", str(corim)
+    )
+    command = stage.real.command("device", "enroll")
+    flags = ("--cmw", "auto", "--evidence-format", "psa")
+    made = enrol(command, address, stage.folder, stage.folder, "leaf", flags, True)
+    return made, f"http://{url}"
+
+
+@pytest.mark.parametrize("stolen", [False, True])
+def test_real_programs(stage: Stage, stolen: bool) -> None:
+    """RFC 9999 in a certificate binds to the key alone: whoever has the key stands between. The
+    honest run, and the same with a second server of the same key, which the client takes for the
+    first."""
+    enrolled, url = _enrolled(stage)
+    serving = ["--profile", "x509-cmw", "--listen", "127.0.0.1:0", "--max-connections", "1"]
+    serving += ["--attester", "background-check", "--evidence-format", "psa"]
+    serving += ["--cert", str(enrolled.certificate), "--key", str(enrolled.key)]
+    asking = ["--profile", "x509-cmw", "--relying-party", "background-check", "--verifier", url]
+    asking += ["--ca", str(stage.folder / "ca.pem")]
+    genuine = stage.start("server", "server", "server", *serving)
+    target = stage.start("thief", "server", "server", *serving) if stolen else genuine
+    stage.start("client", "client", "client", *asking, "--connect", target, listening=False)
+    client = stage.ended("client")
+    if stolen:
+        stage.start("bystander", "client", "client", *asking, "--connect", genuine, listening=False)
+        assert stage.ended("bystander").exit == 0
+    server = stage.ended("server")
+    assert (client.exit, server.exit) == (0, 0)
+    (found,) = bindings.observe([client, server])
+    assert found.holds == dict.fromkeys(bindings.GOALS, not stolen)
