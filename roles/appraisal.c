@@ -128,6 +128,16 @@ int atls_appraisal_expect_key(struct atls_appraisal *a, const struct atls_public
     return 0;
 }
 
+int atls_appraisal_own_key(struct atls_appraisal *a, const struct atls_public_key *own)
+{
+    if (a->credential || a->concluded || a->own_count == ATLS_OWN_KEYS_MAX) {
+        return atls_fail(-EINVAL, NULL, "own keys must be known before the credential, %d at most",
+                         ATLS_OWN_KEYS_MAX);
+    }
+    a->own[a->own_count++] = *own;
+    return 0;
+}
+
 void atls_appraisal_free(struct atls_appraisal *a)
 {
     if (!a) {
@@ -196,6 +206,40 @@ int atls_appraisal_expect_verifier(struct atls_appraisal *a, struct atls_bytes v
                      "the agreed verifier is none of the trusted ones");
 }
 
+/* A key that is this side's own, in what the peer presents: its own evidence was sent back to it.
+ */
+static bool is_own(const struct atls_appraisal *a)
+{
+    bool own = false;
+
+    for (size_t i = 0; i < a->own_count; i++) {
+        own = own || atls_public_key_equal(&a->own[i], &a->received.key) ||
+              (a->has_leaf && atls_public_key_equal(&a->own[i], &a->leaf));
+    }
+    return own;
+}
+
+/* What this relying party does not take, whatever it proves. */
+static int check_wanted(struct atls_appraisal *a, const char **reasonp)
+{
+    const struct atls_evidence_format *format = a->received.evidence.format;
+
+    if (is_own(a)) {
+        *reasonp = "own-key";
+        return atls_fail(ATLS_E_MISMATCH, "draft-many-seat-architecture",
+                         "expected another side's key, came this side's own: what it has sent "
+                         "itself may have come back");
+    }
+    if (a->rp->options.named_only && format && !format->key_in) {
+        *reasonp = "evidence-without-key";
+        return atls_fail(ATLS_E_MISSING, "draft-ietf-seat-use-cases-01 section 3.4",
+                         "expected evidence that names the key it attests, came %s, which any "
+                         "device would make for any key",
+                         format->what);
+    }
+    return 0;
+}
+
 int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
                               struct atls_public_key *keyp)
 {
@@ -222,6 +266,9 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
                                          &a->received, &reason)
             : atls_received_parse_beside(a->model, a->has_leaf ? &a->leaf : NULL,
                                          a->rp->options.result_bound, cmw, &a->received, &reason);
+    if (!result) {
+        result = check_wanted(a, &reason);
+    }
     if (result) {
         atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, false);
         return result;

@@ -21,6 +21,7 @@ struct atls_relying_party {
     size_t trusted_count;
 };
 
+#define ATLS_OWN_KEYS_MAX 2
 struct atls_appraisal {
     struct atls_relying_party *rp;
     unsigned conn;
@@ -32,9 +33,11 @@ struct atls_appraisal {
                                                    linkage where it gets the PAT alone */
     size_t verifier_nonce_size;
     bool challenge_told, pat_alone, checked, submitted, result_told;
-    bool computed;                     /* the challenge is the endpoint's own */
-    bool has_leaf;                     /* a certificate stands beside the credential: */
-    struct atls_public_key leaf;       /* its key */
+    bool computed;                                 /* the challenge is the endpoint's own */
+    bool has_leaf;                                 /* a certificate stands beside the credential: */
+    struct atls_public_key leaf;                   /* its key */
+    struct atls_public_key own[ATLS_OWN_KEYS_MAX]; /* that a peer cannot have */
+    size_t own_count;
     const struct atls_trust *expected; /* passport */
     uint8_t *credential;               /* as it came, NULL until then */
     size_t credential_size;

@@ -28,6 +28,7 @@ struct atls_relying_party_options {
     bool result_answers; /* H11: a result must answer the binder, result-nonce=required */
     bool result_bound;   /* H10: one that names no key will do where it answers the binder */
     bool result_unbound; /* one that neither answers the session nor names a key will do */
+    bool named_only;     /* evidence that names no key will not do, whatever it answers */
     const char *const *audience; /* who this relying party is, to results with aud */
     size_t audience_count;
     bool pat_alone; /* the verifier gets the platform's token alone; the rest is checked here */
@@ -77,6 +78,10 @@ int atls_appraisal_set_challenge(struct atls_appraisal *appraisal, struct atls_b
  * challenge that was made of it (H10; without a computed challenge it is refused). A result without
  * a key is refused as ever. -EINVAL: too late. */
 int atls_appraisal_expect_key(struct atls_appraisal *appraisal, const struct atls_public_key *leaf);
+/* A key of this side's own: a credential that attests it, or stands beside a certificate for it, is
+ * one that came back (own-key). Two at most, before atls_appraisal_credential(). -EINVAL: too many,
+ * or too late. */
+int atls_appraisal_own_key(struct atls_appraisal *appraisal, const struct atls_public_key *own);
 void atls_appraisal_free(struct atls_appraisal *appraisal);
 /* Background check: the nonce for the peer (borrowed). ATLS_E_AGAIN, or the verifier's failure,
  * which is then also the verdict. The first success writes the event challenge (sent). */

@@ -296,6 +296,52 @@ static void test_background_check(void **state)
     json_decref(event);
 }
 
+/* What proves itself, and is not taken (own-key=refused, bare-token=off): the verifier never hears
+ * of it. */
+static void test_what_is_not_wanted(void **state)
+{
+    struct test_appraisal *f = *state;
+    static const struct {
+        const char *what;
+        const struct atls_evidence_format *format;
+        bool named_only, own, foreign;
+        const char *reason;
+    } rows[] = {
+        {"a CAB", &atls_format_cab, true, false, true, "ok"},
+        {"a PSA token", &atls_format_psa, false, false, true, "ok"},
+        {"a PSA token that names no key", &atls_format_psa, true, false, false,
+         "evidence-without-key"},
+        {"a CAB of the own key", &atls_format_cab, false, true, false, "own-key"},
+        {"a token beside the own key", &atls_format_psa, false, true, false, "own-key"},
+        {"the own key is the second one", &atls_format_cab, false, true, true, "own-key"},
+    };
+    unsigned posts = test_server_count(f->server, TEST_POST);
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct atls_public_key other;
+        f->attester_options.evidence_format = rows[i].format;
+        f->options.named_only = rows[i].named_only;
+        renew(f, NULL);
+        assert_int_equal(evidence(f, 32), 0);
+        other = f->credential.key;
+        other.x[0] ^= 1;
+        begin(f, ATLS_MODEL_BACKGROUND_CHECK, BINDER(32));
+        assert_int_equal(atls_appraisal_expect_key(f->appraisal, &f->credential.key), 0);
+        if (rows[i].foreign) {
+            assert_int_equal(atls_appraisal_own_key(f->appraisal, &other), 0);
+        }
+        if (rows[i].own) {
+            assert_int_equal(atls_appraisal_own_key(f->appraisal, &f->credential.key), 0);
+        }
+        take_credential(f);
+        assert_int_equal(atls_appraisal_own_key(f->appraisal, &other), -EINVAL);
+        test_await_verdict(f);
+        check(f, rows[i].what, rows[i].reason, false);
+        posts += f->verdict.accepted;
+    }
+    assert_int_equal(test_server_count(f->server, TEST_POST), posts);
+}
+
 /* The verifier is asked for a session over the binder, and gets the evidence in its type (R-SE-14).
  */
 static void test_what_the_verifier_gets(void **state)
@@ -612,6 +658,7 @@ int main(void)
         TEST(test_token_sizes),
         TEST(test_faults_without_meaning),
         TEST(test_background_check),
+        TEST(test_what_is_not_wanted),
         TEST(test_what_the_verifier_gets),
         TEST(test_results),
         TEST(test_verifier_fails),

@@ -36,7 +36,7 @@ def shown() -> list[Case]:
 
 
 def test_every_ambiguity_is_there_and_shown_or_excused() -> None:
-    assert list(ambiguities()) == [f"H{number}" for number in range(1, 33)]
+    assert list(ambiguities()) == [f"H{number}" for number in range(1, 34)]
     names = {case.scenario.ambiguity for case in shown()}
     capabilities = load_peers([PEERS])["atls"].capabilities
     assert problems(ambiguities(), names, capabilities) == []
@@ -214,7 +214,7 @@ def test_the_table_says_what_is_not_shown() -> None:
     assert "decode_error (50)" in printed and "\x1b" not in printed
     left = unseen([record()])
     numbered = sum(len(text.split(", ")) if "not in this run" in text else 1 for text in left)
-    assert numbered == 31 and "not in this run: H1, H2, H4" in left[-1]
+    assert numbered == 32 and "not in this run: H1, H2, H4" in left[-1]
     assert "Not shown:" in printed and "H32 Certificate compression" in printed
     text = "\n".join(markdown([record()]))
     assert "malformed-extension: one \\| two" in text and "- H32 Certificate compression" in text

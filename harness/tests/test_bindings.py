@@ -13,12 +13,10 @@ from typing import Any, Iterator
 import pytest
 
 from atls_harness import bindings
-from atls_harness.credentials import make_credentials
-from atls_harness.enrol import Enrolment, enrol
 from atls_harness.expectation import WITHSTOOD, compare
 from atls_harness.parties import Party
-from atls_harness.process import Process
 from atls_harness.run import Run
+from stage import Stage, enrolled
 from test_expectation import COMPLETE, case_of, observed
 
 SHA, OTHER = "22" * 32, "44" * 32
@@ -173,33 +171,6 @@ def test_an_ordinary_case_fails(tmp_path: Path) -> None:
     assert "G1 (key exchange)" in str(found)
 
 
-class Stage:
-    """Real programs, each with its events and its key log."""
-
-    def __init__(self, real: Run, folder: Path) -> None:
-        self.real, self.folder = real, folder
-        self.running: list[Process] = []
-        make_credentials(folder)
-
-    def start(self, name: str, who: str, program: str, *flags: str, listening: bool = True) -> str:
-        """Its address, where it listens."""
-        argv = [*self.real.command("device", program), *flags]
-        if who in ("client", "server"):
-            artifacts = self.folder / f"{name}.artifacts"
-            artifacts.mkdir()
-            argv += ["--keylog", str(self.folder / f"{name}.keylog")]
-            argv += ["--artifacts", str(artifacts)]
-        argv += ["--events", str(self.folder / f"{name}.events.jsonl")]
-        process = Process(name, who, argv, self.folder, listening)
-        self.running.append(process)
-        return str(process.ready()["address"]) if listening else ""
-
-    def ended(self, name: str) -> Party:
-        (process,) = [one for one in self.running if one.name == name]
-        assert process.wait(60), f"{name} did not end"
-        return Party(name, process.who, process.argv, process.exit, False, process.events())
-
-
 @pytest.fixture
 def stage(real: Run, tmp_path: Path) -> Iterator[Stage]:
     made = Stage(real, tmp_path)
@@ -210,31 +181,15 @@ def stage(real: Run, tmp_path: Path) -> Iterator[Stage]:
             process.stop()
 
 
-def _enrolled(stage: Stage) -> tuple[Enrolment, str]:
-    """A certificate with a CMW in it for a key in a file, and the URL of a verifier."""
-    address = (
-        f"unix:{stage.real.work / hashlib.sha256(str(stage.folder).encode()).hexdigest()[:12]}"
-    )
-    corim = stage.folder / "corim"
-    stage.start("device", "device", "device", "--listen", address, "--provision", str(corim))
-    url = stage.start(
-        "verifier", "verifier", "verifier", "--listen", "127.0.0.1:0", "--endorsements", str(corim)
-    )
-    command = stage.real.command("device", "enroll")
-    flags = ("--cmw", "auto", "--evidence-format", "psa")
-    made = enrol(command, address, stage.folder, stage.folder, "leaf", flags, True)
-    return made, f"http://{url}"
-
-
 @pytest.mark.parametrize("stolen", [False, True])
 def test_real_programs(stage: Stage, stolen: bool) -> None:
     """RFC 9999 in a certificate binds to the key alone: whoever has the key stands between. The
     honest run, and the same with a second server of the same key, which the client takes for the
     first."""
-    enrolled, url = _enrolled(stage)
+    leaf, _, url = enrolled(stage, "--cmw", "auto", "--evidence-format", "psa", own_key=True)
     serving = ["--profile", "x509-cmw", "--listen", "127.0.0.1:0", "--max-connections", "1"]
     serving += ["--attester", "background-check", "--evidence-format", "psa"]
-    serving += ["--cert", str(enrolled.certificate), "--key", str(enrolled.key)]
+    serving += ["--cert", str(leaf.certificate), "--key", str(leaf.key)]
     asking = ["--profile", "x509-cmw", "--relying-party", "background-check", "--verifier", url]
     asking += ["--ca", str(stage.folder / "ca.pem")]
     genuine = stage.start("server", "server", "server", *serving)

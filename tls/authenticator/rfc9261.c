@@ -195,9 +195,12 @@ static int transcript(struct atls_ea *ea, enum atls_ea_side sender,
                       uint8_t digestp[ATLS_EA_HASH_MAX])
 {
     const struct atls_ea_connection *c = ea->connection;
+    size_t skipped = ea->headless && x && x->request_size >= ATLS_EA_HEADER ? ATLS_EA_HEADER : 0;
     const struct atls_bytes parts[] = {
         ATLS_BYTES(ea->keys[sender].handshake_context, c->hash_size),
-        x ? ATLS_BYTES(x->request, x->request_size) : ATLS_BYTES(NULL, 0), messages};
+        x && x->request ? ATLS_BYTES(x->request + skipped, x->request_size - skipped)
+                        : ATLS_BYTES(NULL, 0),
+        messages};
 
     return c->hash(c->context, parts, 3, digestp);
 }

@@ -115,6 +115,7 @@ struct atls_ea { /* the authenticators of one connection */
     size_t exchange_count;
     unsigned alert;       /* of the last outcome that was not 0 */
     uint8_t request_type; /* of requests made here; a test may set another */
+    bool headless;        /* H33: transcripts have the request without its handshake header */
     bool lax;             /* makes what the clauses forbid, where told to: to test peers */
 };
 

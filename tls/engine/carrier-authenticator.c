@@ -177,6 +177,7 @@ static int begin(struct atls_session *s)
     if (result != 0)
         return session_fail(s, "internal", -1, NULL, NULL);
     x->started = true;
+    x->ea.headless = party->variants.request_transcript != 0;
     result = atls_ea_hello(&x->ea, ATLS_BYTES(x->hello, x->hello_size));
     if (result > 0 && party->side == ATLS_SERVER) /* the client's, and longer than is kept */
         return session_fail(s, "malformed-extension", (int)x->ea.alert, NULL, NULL);

@@ -72,6 +72,7 @@ int session_bind(struct atls_session *s, enum atls_side attester,
     const struct atls_binding binding = {
         .transcript = s->entry ? &s->entry->transcript : NULL,
         .variants = &s->party->variants,
+        .attester = attester,
         .spki = ATLS_BYTES(spki, atls_spki_encode(leaf, spki)),
         .nonce = attester == ATLS_CLIENT ? s->hello.selections[attester].nonce
                                          : s->hello.offers[attester].nonce,
@@ -285,7 +286,7 @@ int session_appraise(struct atls_session *s, const struct atls_public_key *leaf,
     if (result != 0)
         return session_bind_failed(s, result);
     if (atls_appraisal_set_challenge(appraisal, ATLS_BYTES(binder.value, binder.size)) != 0 ||
-        atls_appraisal_expect_key(appraisal, leaf) != 0 ||
+        atls_appraisal_expect_key(appraisal, leaf) != 0 || session_name_own_keys(s) != 0 ||
         atls_appraisal_credential(appraisal, cmw, &attested) != 0)
         return session_appraisal_failed(s);
     return 0;

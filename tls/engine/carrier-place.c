@@ -58,7 +58,8 @@ static int received(struct atls_session *s, const struct session_certificate *ce
     result = session_check_type(s, session_peer_side(s), cmw);
     if (result != 0)
         return result;
-    if (atls_appraisal_credential(s->peer.appraisal, cmw, &key) != 0)
+    if (session_name_own_keys(s) != 0 ||
+        atls_appraisal_credential(s->peer.appraisal, cmw, &key) != 0)
         return session_appraisal_failed(s);
     s->peer.verified_with_size = atls_spki_encode(&key, s->peer.verified_with);
     result = put_key(s, &key, certificate->message + at, cmw.size);

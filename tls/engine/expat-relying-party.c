@@ -214,7 +214,7 @@ static int appraise(struct atls_session *s, const struct atls_public_key *leaf,
         return result;
     if (atls_appraisal_set_challenge(s->peer.appraisal, ATLS_BYTES(binding.value, binding.size)) !=
             0 ||
-        atls_appraisal_expect_key(s->peer.appraisal, leaf) != 0 ||
+        atls_appraisal_expect_key(s->peer.appraisal, leaf) != 0 || session_name_own_keys(s) != 0 ||
         atls_appraisal_credential(s->peer.appraisal, cmw, &attested) != 0)
         return session_appraisal_failed(s);
     x->stage = EXPAT_JUDGING;

@@ -146,6 +146,9 @@ bool session_withholds(const struct atls_session *s);
 /* session-judge.c: the peer's */
 /* Begins judging the peer by MODEL; the passport's verifier is the one agreed on. */
 int session_appraisal_begin(struct atls_session *s, enum atls_model model);
+/* Tells the appraisal which keys are this side's own, where a peer with one of them is refused
+ * (own-key=refused); before its credential. As atls_fail(). */
+int session_name_own_keys(struct atls_session *s);
 /* Records why the verifier gave no nonce or verdict. */
 int session_appraisal_failed(struct atls_session *s);
 void session_judge_clear(struct atls_session *s);

@@ -180,6 +180,9 @@ static int make_binder(const struct atls_binding *b, uint8_t challengep[ATLS_BIN
                        size_t *sizep)
 {
     uint8_t hellos[ATLS_HASH_MAX], base[ATLS_HASH_MAX];
+    enum atls_seat_role role = !b->variants->binder_role    ? ATLS_SEAT_SHARED
+                               : b->attester == ATLS_CLIENT ? ATLS_SEAT_CLIENT
+                                                            : ATLS_SEAT_SERVER;
     enum atls_hash hash;
     int result = atls_transcript_alg(b->transcript, &hash);
     if (result != 0)
@@ -190,7 +193,7 @@ static int make_binder(const struct atls_binding *b, uint8_t challengep[ATLS_BIN
     if (result == 0)
         result = atls_seat_attest_base(hash, ATLS_BYTES(hellos, size), base);
     if (result == 0)
-        result = atls_seat_binder(&atls_crypto_gnutls, hash, ATLS_BYTES(base, size), b->spki,
+        result = atls_seat_binder(&atls_crypto_gnutls, hash, ATLS_BYTES(base, size), b->spki, role,
                                   challengep);
     if (result == 0)
         *sizep = size;

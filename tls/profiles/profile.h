@@ -51,6 +51,7 @@ enum atls_carrier_name {
 struct atls_binding {
     const struct atls_transcript *transcript; /* ClientHello to ServerHello, or more */
     const struct atls_variants *variants;
+    enum atls_side attester;            /* whose evidence answers it */
     struct atls_bytes spki;             /* DER SubjectPublicKeyInfo of the attester's leaf */
     struct atls_bytes nonce;            /* of the relying party; empty where the profile has none */
     struct atls_bytes handshake_secret; /* empty where it was not asked for */

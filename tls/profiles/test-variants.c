@@ -40,6 +40,16 @@ static const struct row {
     {"cab-appraisal=relying-party", 0, "x509-cmw", 0},
     {"cab-appraisal=nobody", ATLS_E_UNSUPPORTED, NULL, 0},
     {"result-key=bound", 0, "expat-04", 0},
+    {"binder-role=separate", 0, "seat-04", 0},
+    {"binder-role=separate", 0, "expat-04", ATLS_E_UNSUPPORTED},
+    {"binder-role=client", ATLS_E_UNSUPPORTED, NULL, 0},
+    {"request-transcript=body", 0, "expat-04", 0},
+    {"request-transcript=body", 0, "seat-06", ATLS_E_UNSUPPORTED},
+    {"own-key=refused", 0, "ta-02", 0},
+    {"own-key=refused", 0, "poc-mbedtls", ATLS_E_UNSUPPORTED},
+    {"bare-token=off", 0, "x509-cmw", 0},
+    {"bare-token=off", 0, "poc-mbedtls", ATLS_E_UNSUPPORTED},
+    {"bare-token=none", ATLS_E_UNSUPPORTED, NULL, 0},
     {"result-key=bound", 0, "ta-07", ATLS_E_UNSUPPORTED},
 };
 

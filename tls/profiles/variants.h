@@ -48,6 +48,10 @@ struct atls_variants {              /* all zero: the defaults */
     unsigned result_binding;        /* 1 a result with neither nonce nor key will do */
     unsigned certificate_challenge; /* H27: 0 the channel binder, 1 the nonce of the wire */
     unsigned post_handshake;        /* H28: 1 the client can be authenticated after the handshake */
+    unsigned binder_role;           /* H9: 1 a binder of its own for each side */
+    unsigned request_transcript;    /* H33: 1 without the request's handshake header */
+    unsigned own_key;               /* 1 a peer with this side's own key is refused */
+    unsigned bare_token;            /* 1 what names no key is refused */
     unsigned nonce;                 /* poc-mbedtls: 0 a fresh one, 1 the prototype's constant */
     unsigned signature;             /* poc-mbedtls: enum atls_signature_reading */
 };

@@ -114,7 +114,9 @@ static int start_relying_party(struct program *p)
         .evidence = o->profile->limits ? o->profile->limits->evidence_format : NULL,
         .constant_nonce = o->variants.nonce != 0,
         .result_answers = session_result_answers(&p->party),
-        .result_bound = o->variants.result_key == ATLS_RESULT_KEY_BOUND,
+        .result_bound =
+            o->variants.result_key == ATLS_RESULT_KEY_BOUND && o->variants.bare_token == 0,
+        .named_only = o->variants.bare_token != 0,
         .result_unbound = o->variants.result_binding != 0,
         .audience = o->audience,
         .audience_count = o->audience_count,

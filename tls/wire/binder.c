@@ -259,8 +259,11 @@ int atls_seat_attest_base(enum atls_hash hash, struct atls_bytes transcript_hash
 }
 
 int atls_seat_binder(const struct atls_crypto *crypto, enum atls_hash hash, struct atls_bytes base,
-                     struct atls_bytes spki, uint8_t *binderp)
+                     struct atls_bytes spki, enum atls_seat_role role, uint8_t *binderp)
 {
+    static const char *const labels[] = {[ATLS_SEAT_SHARED] = "attestation",
+                                         [ATLS_SEAT_CLIENT] = "attestation client",
+                                         [ATLS_SEAT_SERVER] = "attestation server"};
     uint8_t digest[ATLS_HASH_MAX];
     struct atls_bytes hashed = ATLS_BYTES(digest, atls_hash_size(hash));
     int result = need_size(hash, "attest_base", base);
@@ -270,7 +273,7 @@ int atls_seat_binder(const struct atls_crypto *crypto, enum atls_hash hash, stru
     if (!result)
         result = hash_one(crypto, hash, spki, digest);
     return result ? result
-                  : atls_hkdf_expand_label(hash, base, "attestation", hashed, binderp, hashed.size);
+                  : atls_hkdf_expand_label(hash, base, labels[role], hashed, binderp, hashed.size);
 }
 
 const char *atls_expat_label_text(enum atls_expat_label label)

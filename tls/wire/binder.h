@@ -101,10 +101,14 @@ int atls_ta07_binder(const struct atls_crypto *crypto, enum atls_hash hash,
 /* attest_base from Hash(ClientHello..ServerHello). It is not secret: whoever saw the hellos has it.
  */
 int atls_seat_attest_base(enum atls_hash hash, struct atls_bytes transcript_hash, uint8_t *basep);
-/* The binder of either side, whose leaf certificate has the DER SubjectPublicKeyInfo SPKI. Both
- * sides have the same label, so that equal keys have equal binders (H9). */
+/* H9: whose binder it is, which the drafts' one label does not say. */
+enum atls_seat_role { ATLS_SEAT_SHARED, ATLS_SEAT_CLIENT, ATLS_SEAT_SERVER };
+/* The binder of either side, whose leaf certificate has the DER SubjectPublicKeyInfo SPKI. SHARED:
+ * both sides have the same label, so that equal keys have equal binders. Else the attester's side
+ * stands in the label, "attestation client" or "attestation server", and one side's binder is never
+ * the other's. */
 int atls_seat_binder(const struct atls_crypto *crypto, enum atls_hash hash, struct atls_bytes base,
-                     struct atls_bytes spki, uint8_t *binderp);
+                     struct atls_bytes spki, enum atls_seat_role role, uint8_t *binderp);
 
 /* draft-fossati-seat-expat-01 to -04, section 5. */
 

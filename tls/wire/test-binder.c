@@ -215,8 +215,9 @@ static void seat_as_known(void **state) /* R-SE-10 */
     assert_int_equal(
         atls_public_key_hash(&atls_crypto_gnutls, ATLS_SHA256, ATLS_EXPAT_SPKI, spki, other), 0);
     expect("seat_early_attestation", "spki_hash", other);
-    assert_int_equal(
-        atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, ATLS_BYTES(base, 32), spki, binder), 0);
+    assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, ATLS_BYTES(base, 32), spki,
+                                      ATLS_SEAT_SHARED, binder),
+                     0);
     expect("seat_early_attestation", "binder", binder);
 
     /* The transcript hash hashed again, as a Derive-Secret that takes messages would. */
@@ -224,8 +225,9 @@ static void seat_as_known(void **state) /* R-SE-10 */
     assert_int_equal(atls_seat_attest_base(ATLS_SHA256, ATLS_BYTES(twice, 32), other), 0);
     expect("seat_early_attestation", "wrong_base_if_hashed_twice", other);
     assert_memory_not_equal(base, other, 32);
-    assert_int_equal(
-        atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, ATLS_BYTES(other, 32), spki, other), 0);
+    assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, ATLS_BYTES(other, 32), spki,
+                                      ATLS_SEAT_SHARED, other),
+                     0);
     assert_memory_not_equal(binder, other, 32);
     test_vector_free(spki);
 }
@@ -238,10 +240,32 @@ static void seat_sha384(void **state)
     expect_hex(base, "c04eee913548d760f276fbc582593114e32422e3f03f6fcb5fc14ac930d006e6bbb48e13"
                      "ded8376bd830ce46340877e1");
     assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA384, ATLS_BYTES(base, 48),
-                                      sha384.spki, binder),
+                                      sha384.spki, ATLS_SEAT_SHARED, binder),
                      0);
     expect_hex(binder, "10b33a1be4ef71a57097f250178f857410a569cf9482353cd9ef9f6c94fa6d13c0b86067"
                        "8ad941847326e316728e6f78");
+}
+
+/* H9: separate binders are those of their own labels, and neither is the shared one. */
+static void seat_roles(void **state)
+{
+    static const char *const labels[] = {"attestation", "attestation client", "attestation server"};
+    uint8_t base[ATLS_HASH_MAX], binder[COUNT(labels)][ATLS_HASH_MAX], expected[ATLS_HASH_MAX];
+    uint8_t digest[ATLS_HASH_MAX];
+
+    assert_int_equal(atls_seat_attest_base(ATLS_SHA256, sha256.transcript_hash, base), 0);
+    assert_int_equal(atls_crypto_gnutls.hash(ATLS_SHA256, &sha256.spki, 1, digest), 0);
+    for (unsigned i = 0; i < COUNT(labels); i++) {
+        assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, ATLS_BYTES(base, 32),
+                                          sha256.spki, (enum atls_seat_role)i, binder[i]),
+                         0);
+        assert_int_equal(atls_hkdf_expand_label(ATLS_SHA256, ATLS_BYTES(base, 32), labels[i],
+                                                ATLS_BYTES(digest, 32), expected, 32),
+                         0);
+        assert_memory_equal(binder[i], expected, 32);
+        for (unsigned j = 0; j < i; j++)
+            assert_memory_not_equal(binder[i], binder[j], 32);
+    }
 }
 
 /* Every reading of a HelloRetryRequest is another binder (H5); the same key on both sides is not
@@ -267,7 +291,7 @@ static void seat_readings(void **state)
             0);
         assert_int_equal(atls_seat_attest_base(ATLS_SHA256, ATLS_BYTES(digest, 32), base), 0);
         assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, ATLS_BYTES(base, 32),
-                                          sha256.spki, binder[i]),
+                                          sha256.spki, ATLS_SEAT_SHARED, binder[i]),
                          0);
         for (int j = 0; j < i; j++)
             assert_memory_not_equal(binder[i], binder[j], 32);
@@ -458,11 +482,12 @@ static void refuses_other_sizes(void **state)
     assert_int_equal(atls_derive_secret(ATLS_SHA256, hash_32, "x", hash_31, out), -EINVAL);
     assert_int_equal(atls_derive_secret(ATLS_SHA384, hash_32, "x", hash_32, out), -EINVAL);
     assert_int_equal(atls_seat_attest_base(ATLS_SHA384, hash_32, out), -EINVAL);
-    assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, hash_31, hash_32, out),
-                     -EINVAL);
     assert_int_equal(
-        atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, hash_32, ATLS_BYTES(NULL, 0), out),
+        atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, hash_31, hash_32, ATLS_SEAT_SHARED, out),
         -EINVAL);
+    assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, hash_32,
+                                      ATLS_BYTES(NULL, 0), ATLS_SEAT_SHARED, out),
+                     -EINVAL);
     test_outcome(atls_hkdf_expand_label(ATLS_SHA256, hash_32, label, hash_32, out, 32),
                  ATLS_E_LIMIT, "RFC 8446 section 7.1");
     test_outcome(atls_hkdf_expand_label(ATLS_SHA256, hash_32, label + 1, hash_32, out, 32), 0,
@@ -541,6 +566,7 @@ int main(void)
     TEST_ADD_ROWS(&list, ta07_binders_computed, ta07_rows);
     TEST_ADD(&list, seat_as_known);
     TEST_ADD(&list, seat_sha384);
+    TEST_ADD(&list, seat_roles);
     TEST_ADD(&list, seat_readings);
     TEST_ADD_ROWS(&list, expat_bindings, expat_rows);
     TEST_ADD(&list, expat_labels);
