@@ -461,6 +461,11 @@ static int check(const struct atls_device_options *options)
     if (options->leaks.count > 0 && (options->emulated || options->command != ATLS_DEVICE_RUN))
         return atls_fail(ATLS_E_UNSUPPORTED, NULL,
                          "--leak is for run on this host: what is in QEMU keeps its keys");
+    if (options->leaks.count > 0 && simulated->root)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                         "--leak gives keys of the PSA services away: those of the root of trust "
+                         "%s stay in it",
+                         simulated->root->name);
     if (options->command == ATLS_DEVICE_RUN)
         return options->listen ? 0 : atls_fail(-EINVAL, NULL, "run needs --listen unix:PATH");
     if (!options->output)

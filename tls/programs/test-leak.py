@@ -229,6 +229,7 @@ class Leaks(unittest.TestCase):
             ([*client, "--leak", f"handshake-secret={file}"], 64, "--attack"),
             ([*device, *attack, "--leak", f"seed={file}"], 77, "seed"),
             ([*server, *attack, "--leak", f"kak={file}"], 77, "kak"),
+            ([*device, *attack, "--root", "tpm", "--leak", f"kak={file}"], 77, "root"),
             ([*device, *attack, "--leak", "kak"], 2, "kak=FILE"),
             ([*device, *attack, "--leak", "kak="], 2, "kak=FILE"),
             ([*device, *attack, "--leak", f"kak={file}", "--leak", f"kak={file}"], 2, "once"),
