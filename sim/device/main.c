@@ -55,14 +55,33 @@ static json_t *describe_component(const struct atls_boot_entry *entry)
                      atls_json_hex(ATLS_BYTES(entry->signer_id, sizeof entry->signer_id)));
 }
 
+static int write_event_log(const struct atls_simulated *device, const char *path)
+{
+    uint8_t *log;
+    size_t size;
+    int result = device->root_kind->write_log(&device->core.root, &log, &size);
+    if (result)
+        return result;
+    result = atls_write_file(path, ATLS_BYTES(log, size));
+    free(log);
+    return result;
+}
+
 static void tell_boot(struct atls_events *events, const struct atls_simulated *device,
                       uint16_t lifecycle)
 {
     json_t *components = json_array();
     for (size_t i = 0; i < device->core.record.count; i++)
         json_array_append_new(components, describe_component(&device->core.record.entries[i]));
-    atls_event(events, "boot", "{s:o, s:s}", "components", components, "lifecycle",
-               atls_lifecycle_word(lifecycle));
+    json_t *fields = json_pack("{s:o, s:s}", "components", components, "lifecycle",
+                               atls_lifecycle_word(lifecycle));
+    const struct atls_root_kind *kind = device->root_kind;
+    if (kind && kind->describe) {
+        json_t *more = kind->describe(&device->core.root);
+        json_object_update(fields, more);
+        json_decref(more);
+    }
+    atls_event_object(events, "boot", fields);
 }
 
 /* Readable when the program is asked to end. */
@@ -118,6 +137,10 @@ static int run_simulated(const struct atls_device_options *options, struct atls_
         result = write_endorsements(device, options, options->provision);
     if (!result) {
         tell_boot(events, device, options->device.simulated.lifecycle);
+        if (options->event_log)
+            result = write_event_log(device, options->event_log);
+    }
+    if (!result) {
         result = serve(options, &served, events);
         result = result ? result : leak.result;
     }

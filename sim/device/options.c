@@ -22,6 +22,8 @@ enum {
     OPT_PROFILE,
     OPT_ROOT,
     OPT_TCTI,
+    OPT_FIRST_PCR,
+    OPT_EVENT_LOG,
     OPT_TAMPER,
     OPT_FAULT,
     OPT_EVENTS,
@@ -59,6 +61,11 @@ static const struct argp_option option_table[] = {
     {"root", OPT_ROOT, "NAME", 0, "", 1},
     {"tcti", OPT_TCTI, "STRING", 0,
      "tpm: where the TPM is (swtpm:path=FILE, device:/dev/tpmrm0, ...); there is no default", 1},
+    {"first-pcr", OPT_FIRST_PCR, "N", 0,
+     "tpm: the boot extends the PCRs N, N+1 and N+2 (default 0; a machine of its own uses these)",
+     1},
+    {"event-log", OPT_EVENT_LOG, "FILE", 0,
+     "tpm: run: write what was measured (TCG's log, which tpm2_eventlog reads)", 1},
     {"release", OPT_RELEASE, "COMPONENT:VERSION", 0,
      "the genuine version of a component, also for provision; repeatable", 1},
     {"tamper", OPT_TAMPER, "ORDER", 0,
@@ -249,6 +256,15 @@ static int parse_policy(const char *text, enum atls_boot_policy *policyp)
     return 0;
 }
 
+static int parse_first_pcr(const char *text, unsigned *pcrp)
+{
+    uint64_t pcr;
+    int result = atls_parse_number(text, "--first-pcr", 0, 21, &pcr);
+    if (!result)
+        *pcrp = (unsigned)pcr;
+    return result;
+}
+
 static int parse_components(const char *text, unsigned *countp)
 {
     uint64_t count;
@@ -275,6 +291,8 @@ static int parse_device_option(int key, char *text, struct atls_simulated_option
         return parse_components(text, &device->components);
     case OPT_ROOT:
         return atls_root_kind_by_name(text, &device->root);
+    case OPT_FIRST_PCR:
+        return parse_first_pcr(text, &device->first_pcr);
     case OPT_TCTI:
         device->tcti = text;
         return *text ? 0 : fail_unknown("tcti", text, "a TCTI, as swtpm:path=FILE");
@@ -341,6 +359,9 @@ static int parse_own_option(int key, char *text, struct atls_device_options *opt
     case OPT_EVENTS:
         options->events = text;
         return 0;
+    case OPT_EVENT_LOG:
+        options->event_log = text;
+        return 0;
     case OPT_PROVISION:
         options->provision = text;
         return 0;
@@ -382,6 +403,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_PROFILE:
     case OPT_ROOT:
     case OPT_TCTI:
+    case OPT_FIRST_PCR:
         result = parse_device_option(key, text, &parse->options->device.simulated);
         break;
     case OPT_BACKEND:
@@ -404,6 +426,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_PART:
     case OPT_OUTPUT:
     case OPT_PROVISION:
+    case OPT_EVENT_LOG:
     case OPT_ATTACK:
     case OPT_LEAK:
         result = parse_own_option(key, text, parse->options);
@@ -441,9 +464,11 @@ static int check_emulated(const struct atls_device_options *options)
                          "--root %s: the firmware has the root of trust psa, and its machine no "
                          "other",
                          device->simulated.root->name);
-    if (device->simulated.tcti &&
+    if ((device->simulated.tcti || device->simulated.first_pcr || options->event_log) &&
         (!device->simulated.root || strcmp(device->simulated.root->name, "tpm")))
-        return atls_fail(-EINVAL, NULL, "--tcti is for a device with a TPM: --root tpm");
+        return atls_fail(-EINVAL, NULL,
+                         "--tcti, --first-pcr and --event-log are for a device with a TPM: --root "
+                         "tpm");
     if (!options->emulated && wants_firmware(device))
         return atls_fail(ATLS_E_UNSUPPORTED, NULL,
                          "--firmware, --application, --boot-policy, --update, --flash, --boot-log "

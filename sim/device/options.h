@@ -16,7 +16,7 @@ struct atls_device_options { /* texts are argv's; free with atls_device_options_
     struct atls_leaks leaks;
     enum atls_corim_dialect dialect;
     enum atls_endorsed_part part;
-    const char *listen, *events, *output, *provision;
+    const char *listen, *events, *output, *provision, *event_log;
     char **tamper, **update, **release; /* what those of device point at */
 };
 

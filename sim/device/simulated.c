@@ -107,6 +107,7 @@ static int open_root(struct atls_simulated *device, const struct atls_simulated_
         .pristine = &device->pristine,
         .endorses_only = options->endorses_only,
         .tcti = options->tcti,
+        .first_pcr = options->first_pcr,
     };
     if (!options->root)
         return 0;

@@ -33,6 +33,7 @@ struct atls_simulated_options {
     const struct atls_root_kind *root; /* the root of trust; NULL: PSA */
     bool endorses_only;                /* it need not boot in that root, which may do without */
     const char *tcti;                  /* where its TPM is, or NULL */
+    unsigned first_pcr;                /* of those that its boot extends */
 };
 /* Secured, the profile that Veraison takes, generated images, no tampering, random. */
 extern const struct atls_simulated_options atls_simulated_defaults;

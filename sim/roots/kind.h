@@ -7,6 +7,8 @@
 #ifndef ATLS_SIM_ROOTS_KIND_H
 #define ATLS_SIM_ROOTS_KIND_H
 
+#include <jansson.h>
+
 #include "rats/corim/corim.h"
 #include "sim/attest/root.h"
 #include "sim/base/secret.h"
@@ -27,6 +29,7 @@ struct atls_root_start {
     const struct atls_boot_record *pristine; /* and what would have without tampering */
     bool endorses_only; /* nothing boots: only what is endorsed will be asked */
     const char *tcti;   /* where a TPM is, or NULL */
+    unsigned first_pcr; /* of the PCRs that the boot extends */
 };
 
 struct atls_root_kind {
@@ -39,7 +42,14 @@ struct atls_root_kind {
     /* A CoRIM of what an endorser would say. *CORIMP is allocated. */
     int (*endorse)(const struct atls_root *root, enum atls_corim_dialect dialect,
                    enum atls_endorsed_part part, uint8_t **corimp, size_t *sizep);
+    /* The event log of the boot; NULL: it has none. *OUTP is allocated. */
+    int (*write_log)(const struct atls_root *root, uint8_t **outp, size_t *sizep);
+    /* Members that the event boot has besides, all x_; NULL: none. */
+    json_t *(*describe)(const struct atls_root *root);
 };
+#ifdef ATLS_HAVE_TPM
+extern const struct atls_root_kind atls_root_tpm;
+#endif
 
 /* By the name that --root has. NULL for psa. ATLS_E_UNSUPPORTED: there is no such root, or none in
  * this program, and the text says why. */

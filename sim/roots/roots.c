@@ -11,7 +11,14 @@
 /* Those that are in this program, or why one is not. psa has no row: it is what there is without.
  */
 static const struct atls_root_kind *const kinds[] = {
-    &(const struct atls_root_kind){.name = "tpm", .lack = "not in this program yet"},
+#ifdef ATLS_HAVE_TPM
+    &atls_root_tpm,
+#else
+    &(const struct atls_root_kind){
+        .name = "tpm",
+        .lack = "this program was built without libtss2-esys (Debian: libtss2-dev); "
+                "./atls setup --root tpm installs it"},
+#endif
     &(const struct atls_root_kind){.name = "cca", .lack = "not in this program yet"},
 };
 
