@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -117,8 +118,19 @@ def programs(build: Path) -> list[str]:
     return found
 
 
-def build_programs(build: Path) -> None:
-    """What `./atls run` needs."""
+def _found(build: Path, library: str) -> bool:
+    """Was a library there when BUILD was configured?"""
+    try:
+        told = json.loads((build / "meson-info" / "intro-dependencies.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return any(one.get("name") == library for one in told)
+
+
+def build_programs(build: Path, needs: str = "") -> None:
+    """What `./atls run` needs; and with a library that may have come since."""
     with alone(build):
         configure(build)
+        if needs and not _found(build, needs):
+            _run([*meson(), "setup", "--reconfigure", str(build), str(ROOT)])
         compile_all(build, programs(build))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
-from . import family, patience
+from . import family, patience, tpm
 from .enrol import Enrolment, enrol
 from .errors import ContractError, Unsupported
 from .events import Event, read_events, scan, select, sound
@@ -100,6 +100,7 @@ class Play:
         self._deadline = self._began + self._limit
         self._problems: list[str] = []
         self._before: set[int] = set()
+        self._tpms: list[tpm.Tpm] = []
 
     def __enter__(self) -> "Play":
         family.become_reaper()
@@ -123,10 +124,15 @@ class Play:
     def start_helpers(self) -> None:
         """Verifiers and devices, all at once. Returns when the devices listen."""
         devices = {}
-        for name in device_names(self.case):
+        described = {
+            name: device_flags(self.case, self.run, name) for name in device_names(self.case)
+        }
+        for name, flags in described.items():
+            if flags.get("root") == "tpm":
+                described[name] = self._with_tpm(name, flags)
+        for name, flags in described.items():
             address = f"unix:{self.folder / name}.sock"
-            flags = {"listen": address, **device_flags(self.case, self.run, name)}
-            self.start(name, "device", "device", plain(flags))
+            self.start(name, "device", "device", plain({"listen": address, **flags}))
             devices[name.removesuffix("-device")] = address
         keys = {}
         started = {}
@@ -155,6 +161,14 @@ class Play:
             if self.case.beside_x509(side)
         }
         self.addresses = Addresses(self.folder, verifiers, keys, devices, enrolled)
+
+    def _with_tpm(self, name: str, flags: dict[str, Any]) -> dict[str, Any]:
+        """A device's flags, with a TPM of its own."""
+        state = tpm.state_of(self.run.work, tpm.which(plain(flags)))
+        made = tpm.Tpm(self.folder, f"{name}.tpm", state)
+        self._tpms.append(made)
+        made.await_sockets()
+        return {**flags, "tcti": made.tcti}
 
     def _enrol(
         self, side: str, devices: Mapping[str, str], verifiers: Mapping[str, str]
@@ -253,6 +267,8 @@ class Play:
             process.stop()
             if process.left_behind():
                 self._problems.append(f"{process.name} left a process behind")
+        for helper in self._tpms:
+            helper.stop()
         for name in family.end_strangers(self._before):
             self._problems.append(f"a process was left behind in a session of its own: {name}")
         if self._down is not None:

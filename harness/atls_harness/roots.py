@@ -16,6 +16,8 @@ from .run import Run
 from .scenario import SIDES, Case, merge
 
 PSA = "psa"  # what a device has that was told nothing
+# What the programs must have been built with; the launcher installs it where the root is asked for.
+LIBRARIES = {"tpm": "tss2-esys"}
 
 
 def row(root: str) -> Mapping[str, Any]:
@@ -31,6 +33,11 @@ def formats(root: str) -> list[str]:
 def declared(peer: Peer) -> list[str]:
     """The roots that a peer's device can have."""
     return [str(name) for name in peer.capabilities.get("device", {}).get("roots", [PSA])]
+
+
+def library(root: str) -> str:
+    """What the programs have to be built with, by the name that meson knows; or ""."""
+    return LIBRARIES.get(root, "")
 
 
 def flags(run: Run) -> dict[str, str]:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, Mapping
 
+from . import tpm
 from .credentials import make_credentials
 from .errors import InfrastructureError, Unsupported
 from .expected import ExpectedFailure
@@ -92,8 +93,9 @@ class Run:
         path = self.work / f"{name}.corim"
         with self._lock(name):
             if not path.exists():
-                argv = self.command("device", "provision") + flags + ["--output", str(path)]
-                done = to_its_end(argv, "provisioning", PROVISION_LIMIT)
+                with tpm.beside(self.work, flags) as whole:
+                    argv = self.command("device", "provision") + whole + ["--output", str(path)]
+                    done = to_its_end(argv, "provisioning", PROVISION_LIMIT)
                 if done.returncode == UNSUPPORTED:
                     raise Unsupported(f"provisioning: {done.stderr.strip()}")
                 if done.returncode != 0 or not path.exists():

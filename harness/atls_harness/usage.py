@@ -23,6 +23,7 @@ USAGE = 2
 WIDTH = 88
 ROLES = ("client", "server", "device", "verifier")
 DEVICE_PROGRAMS = ("device", "provision", "enroll")  # of the device's peer
+ROOTS = ("psa", "tpm", "cca")  # of trust: the contract's, which nobody can read here yet
 SEED = 1
 FUZZ_SECONDS = 10
 SIMULATED = "The root of trust is simulated: nothing here says anything about real hardware."
@@ -118,8 +119,8 @@ RUN = (
     ),
     _option(
         "--root",
-        default="psa",
-        metavar="psa|tpm|cca",
+        default=ROOTS[0],
+        metavar="|".join(ROOTS),
         help="root of trust of the devices, which makes the evidence (default: psa)",
     ),
     _option(
@@ -569,6 +570,13 @@ def setup() -> Parser:
         default=[],
         metavar="DIR",
         help="another folder of peers",
+    )
+    made.add_argument(
+        "--root",
+        type=one_of("root of trust", ROOTS),
+        default=ROOTS[0],
+        metavar="|".join(ROOTS),
+        help="also what devices with this root of trust need (tpm: libtss2-dev, swtpm)",
     )
     made.add_argument(
         "--again", action="store_true", help="even where nothing has changed since the last time"

@@ -16,6 +16,7 @@ from typing import Any, Iterator
 import pytest
 
 from atls_harness import contract as data
+from atls_harness import usage
 from atls_harness.ambiguities import ambiguities
 from atls_harness.contract import contract, load_contract
 from atls_harness.contract_header import header, identifier
@@ -167,6 +168,10 @@ def test_no_table_of_the_readmes_is_gone() -> None:
         "roots",
         "code-points",
     }
+
+
+def test_the_command_line_has_the_contracts_roots() -> None:
+    assert list(usage.ROOTS) == KNOWN.names("roots")
 
 
 def _options(words: str) -> set[str]:

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simulated TPMs (swtpm): one for each device with the root of trust tpm, ended with its case.
+
+A TPM's identity is in its state, which no seed can make: the state of a device's TPM is made once a
+run, and each case has a copy of it. So a device is the same one in all cases of a run, as it is
+with the other roots, and what endorses it is written once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import socket
+import time
+from pathlib import Path
+from typing import Iterator, Sequence
+
+from . import patience
+from .errors import InfrastructureError, Unsupported
+from .process import Process
+
+PROGRAM = "swtpm"
+STATE = "tpm2-00.permall"
+READY_TIMEOUT = 20.0
+PAUSE = 0.005
+
+
+class Tpm(Process):
+    """A TPM that was reset now: its PCRs are zero."""
+
+    def __init__(self, folder: Path, name: str, state: Path | None) -> None:
+        self.home = folder / f"{name}.d"
+        self.home.mkdir()
+        self.socket = folder / f"{name}.sock"
+        if state is not None:
+            shutil.copy(state, self.home / STATE)
+        argv = [PROGRAM, "socket", "--tpm2", "--tpmstate", f"dir={self.home}"]
+        # libtss2 looks for the control channel there.
+        argv += ["--server", f"type=unixio,path={self.socket}"]
+        argv += ["--ctrl", f"type=unixio,path={self.socket}.ctrl"]
+        argv += ["--flags", "not-need-init,startup-clear"]
+        super().__init__(name, "tpm", argv, folder, listening=True)
+
+    @property
+    def tcti(self) -> str:
+        """How a device finds it."""
+        return f"swtpm:path={self.socket}"
+
+    def await_sockets(self) -> None:
+        """Returns when it can be asked."""
+        deadline = time.monotonic() + READY_TIMEOUT * patience.factor()
+        places = (self.socket, Path(f"{self.socket}.ctrl"))
+        while not (all(map(_listening, places)) and (self.home / STATE).exists()):
+            if self.wait(0) or time.monotonic() > deadline:
+                raise InfrastructureError(
+                    f"{self.name}: {PROGRAM} did not begin: {self.last_words()}"
+                )
+            time.sleep(PAUSE)
+
+
+def _listening(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as tried:
+        return tried.connect_ex(str(path)) == 0
+
+
+def check_there() -> None:
+    """Unsupported, with what to do, where there is no program."""
+    if shutil.which(PROGRAM) is None:
+        raise Unsupported(f"{PROGRAM} is not installed: ./atls setup --root tpm installs it")
+
+
+def state_of(work: Path, which: Sequence[str]) -> Path:
+    """The state of the TPM of the device that WHICH tells from others, made on first use."""
+    check_there()
+    name = hashlib.sha256("\0".join(which).encode()).hexdigest()[:16]
+    state = work / f"tpm-{name}.state"
+    with (work / f"tpm-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not state.exists():
+            folder = work / f"tpm-{name}"
+            folder.mkdir()
+            tpm = Tpm(folder, "tpm", None)
+            try:
+                tpm.await_sockets()
+            finally:
+                tpm.stop()
+            new = state.with_suffix(".new")
+            shutil.copy(tpm.home / STATE, new)
+            new.replace(state)
+            shutil.rmtree(folder)
+    return state
+
+
+def which(flags: Sequence[str]) -> list[str]:
+    """What tells the device with these flags from others."""
+    return [value for name, value in zip(flags, flags[1:]) if name in ("--seed", "--product")]
+
+
+@contextlib.contextmanager
+def beside(work: Path, flags: Sequence[str]) -> Iterator[list[str]]:
+    """FLAGS of `provision` with the TPM of its device, where it has one, while that runs."""
+    if ("--root", "tpm") not in zip(flags, flags[1:]):
+        yield list(flags)
+        return
+    state = state_of(work, which(flags))
+    folder = work / f"endorsed-{os.getpid()}-{time.monotonic_ns()}"
+    folder.mkdir()
+    tpm = Tpm(folder, "tpm", state)
+    try:
+        tpm.await_sockets()
+        yield [*flags, "--tcti", tpm.tcti]
+    finally:
+        tpm.stop()
+        shutil.rmtree(folder, ignore_errors=True)
