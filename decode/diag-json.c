@@ -164,6 +164,8 @@ void atls_diag_json(struct atls_diag *d, const char *label, const json_t *json)
 
 void atls_diag_ear_claims(struct atls_diag *d, const json_t *claims)
 {
+    static const char *const dialects[ATLS_EAR_DIALECTS] = {
+        " in Veraison's dialect", " of draft-ietf-rats-ear-03", " of draft-ietf-rats-ear-04"};
     struct atls_ear ear;
     char reason[ATLS_DIAG_REASON];
     int result = atls_ear_parse_claims(claims, &ear);
@@ -172,10 +174,7 @@ void atls_diag_ear_claims(struct atls_diag *d, const json_t *claims)
         atls_diag_finding(d, "not checked", "EAR claims: %s", atls_diag_reason(reason));
         return;
     }
-    atls_diag_check(d, result, "EAR claims%s",
-                    result                             ? ""
-                    : ear.dialect == ATLS_EAR_VERAISON ? " in Veraison's dialect"
-                                                       : " of draft-ietf-rats-ear-03");
+    atls_diag_check(d, result, "EAR claims%s", result ? "" : dialects[ear.dialect]);
     if (result)
         return;
     atls_diag_finding(d, "result", "the worst tier is %s",

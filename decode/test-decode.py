@@ -98,7 +98,7 @@ def key_cases(samples: Path) -> Iterator[Case]:
     )
     yield Case("cut PAT", [at("bad-pat.cbor")], b"", REFUSED, ["! malformed"])
     result = "ok          signature of JWT verifies with the verifier's key"
-    for dialect in ("veraison", "draft-03"):
+    for dialect in ("veraison", "draft-03", "draft-04"):
         arguments = ["-v", at("verifier.jwk"), at(f"ear-{dialect}.jwt")]
         yield Case(f"EAR {dialect}", arguments, b"", DONE, [result, "contraindicated"])
     discovery = samples / "discovery.json"

@@ -515,6 +515,8 @@ int test_samples_make(struct test_samples *samples)
     if (!result)
         result = make_ear(samples, &world, ATLS_EAR_DRAFT_03, "ear-draft-03.jwt");
     if (!result)
+        result = make_ear(samples, &world, ATLS_EAR_DRAFT_04, "ear-draft-04.jwt");
+    if (!result)
         result = make_other_results(samples, &world);
     return result ? result : make_keys(samples, &world);
 }

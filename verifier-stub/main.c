@@ -98,7 +98,7 @@ static const struct argp_option argp_options[] = {
     {"store", OPTION_STORE, "KIND", 0, "memory or sqlite:PATH (memory)", 0},
     {"nonce-dialect", OPTION_NONCE_DIALECT, "KIND", 0,
      "base64url (Veraison main) or base64 (releases to v0.0.2608)", 0},
-    {"ear-dialect", OPTION_EAR_DIALECT, "KIND", 0, "veraison or draft-03 (veraison)", 0},
+    {"ear-dialect", OPTION_EAR_DIALECT, "KIND", 0, "veraison, draft-03 or draft-04 (veraison)", 0},
     {"identity", OPTION_IDENTITY, "ID", 0, "The result's iss", 0},
     {"audience", OPTION_AUDIENCE, "NAME", 0,
      "Whom results are for (aud, RFC 7519 section 4.1.3); repeatable (default: anybody)", 0},
@@ -136,6 +136,18 @@ static void choose(const char *flag, const char *value, const char *first, const
         return;
     snprintf(text, sizeof text, "%s: expected %s or %s, came \"%.40s\"", flag, first, second,
              value);
+    refuse_value(text);
+}
+
+static enum atls_ear_dialect ear_dialect(const char *value)
+{
+    char text[160];
+
+    for (int i = 0; i < ATLS_EAR_DIALECTS; i++)
+        if (strcmp(value, atls_ear_dialect_name((enum atls_ear_dialect)i)) == 0)
+            return (enum atls_ear_dialect)i;
+    snprintf(text, sizeof text,
+             "--ear-dialect: expected veraison, draft-03 or draft-04, came \"%.40s\"", value);
     refuse_value(text);
 }
 
@@ -215,8 +227,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         options->nonce_dialect = second ? ATLS_BASE64 : ATLS_BASE64URL;
         break;
     case OPTION_EAR_DIALECT:
-        choose("--ear-dialect", value, "veraison", "draft-03", &second);
-        options->ear_dialect = second ? ATLS_EAR_DRAFT_03 : ATLS_EAR_VERAISON;
+        options->ear_dialect = ear_dialect(value);
         break;
     case OPTION_IDENTITY:
         if (!is_utf8(value) || !value[0])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names in which the two JSON dialects of EAR differ: one row a dialect. */
+/* The names in which the JSON dialects of EAR differ: one row a dialect. */
 #ifndef ATLS_RATS_EAR_EAR_NAMES_H
 #define ATLS_RATS_EAR_EAR_NAMES_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading attestation results. The two dialects differ in names only, so one table of names a
+ * Reading attestation results. The dialects differ in names only, so one table of names a
  * dialect drives one parser; what a relying party decides by (status, trust vector, attested key,
  * nonce, times) is read strictly, everything else is left alone.
  */
@@ -19,16 +19,26 @@
 #define EAT_NONCE "RFC 9711 section 4.1"
 #define TIME_MAX 9007199254740991.0 /* 2^53 - 1: what JSON numbers carry exactly (RFC 8259 6) */
 
+/* What -04 has of its own is the tag: the names are those of -03. */
+#define DRAFT_NAMES                                                                                \
+    "ear_verifier_id", "ear_status", "ear_trustworthiness_vector", "ear_appraisal_policy_ids",     \
+        "ear_veraison_annotated_evidence", "ear_veraison_policy_claims",                           \
+        "ear_veraison_key_attestation", true, true
+
 const struct atls_ear_names atls_ear_names[] = {
     [ATLS_EAR_VERAISON] = {"tag:github.com,2023:veraison/ear", "ear.verifier-id", "ear.status",
                            "ear.trustworthiness-vector", "ear.appraisal-policy-id",
                            "ear.veraison.annotated-evidence", "ear.veraison.policy-claims",
                            "ear.veraison.key-attestation", false, false},
-    [ATLS_EAR_DRAFT_03] = {"tag:ietf.org,2026:rats/ear#03", "ear_verifier_id", "ear_status",
-                           "ear_trustworthiness_vector", "ear_appraisal_policy_ids",
-                           "ear_veraison_annotated_evidence", "ear_veraison_policy_claims",
-                           "ear_veraison_key_attestation", true, true},
+    [ATLS_EAR_DRAFT_03] = {"tag:ietf.org,2026:rats/ear#03", DRAFT_NAMES},
+    [ATLS_EAR_DRAFT_04] = {"tag:ietf.org,2026:rats/ear#04", DRAFT_NAMES},
 };
+
+const char *atls_ear_dialect_name(enum atls_ear_dialect dialect)
+{
+    static const char *const names[ATLS_EAR_DIALECTS] = {"veraison", "draft-03", "draft-04"};
+    return (unsigned)dialect < ATLS_EAR_DIALECTS ? names[dialect] : NULL;
+}
 
 static const char *const claim_names[ATLS_TRUST_CLAIM_COUNT] = {
     "instance-identity", "configuration",  "executables",    "file-system",
@@ -400,15 +410,15 @@ static int read_profile(const json_t *claims, enum atls_ear_dialect *dialectp)
     if (!json_is_string(profile))
         return atls_fail(profile ? ATLS_E_MALFORMED : ATLS_E_MISSING, EAR,
                          "EAR: expected eat_profile, a string");
-    for (int i = ATLS_EAR_VERAISON; i <= ATLS_EAR_DRAFT_03; i++) {
+    for (int i = 0; i < ATLS_EAR_DIALECTS; i++) {
         if (atls_json_is(profile, atls_ear_names[i].profile)) {
             *dialectp = i;
             return 0;
         }
     }
-    return atls_fail(ATLS_E_UNSUPPORTED, EAR, "EAR eat_profile: expected %s or %s, came %.64s",
+    return atls_fail(ATLS_E_UNSUPPORTED, EAR, "EAR eat_profile: expected %s, %s or %s, came %.64s",
                      atls_ear_names[0].profile, atls_ear_names[1].profile,
-                     json_string_value(profile));
+                     atls_ear_names[2].profile, json_string_value(profile));
 }
 
 static int read_verifier_id(const json_t *claims, const struct atls_ear_names *names,

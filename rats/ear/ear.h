@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* EAT attestation result (EAR) as a JWT signed with ES256: Veraison's dialect and that of
- * draft-ietf-rats-ear-03; both are read, either is written. */
+ * draft-ietf-rats-ear-03 and -04; all are read, any is written. */
 #ifndef ATLS_RATS_EAR_EAR_H
 #define ATLS_RATS_EAR_EAR_H
 
@@ -10,7 +10,14 @@
 
 struct atls_jws;
 
-enum atls_ear_dialect { ATLS_EAR_VERAISON, ATLS_EAR_DRAFT_03 };
+enum atls_ear_dialect {
+    ATLS_EAR_VERAISON,
+    ATLS_EAR_DRAFT_03,
+    ATLS_EAR_DRAFT_04,
+    ATLS_EAR_DIALECTS
+};
+/* "veraison", "draft-03", "draft-04"; NULL for other numbers. */
+const char *atls_ear_dialect_name(enum atls_ear_dialect dialect);
 enum atls_tier {
     ATLS_TIER_NONE = 0,
     ATLS_TIER_AFFIRMING = 2,

@@ -99,6 +99,10 @@ static const struct {
     {"EAR 3", TOP, "eat_profile", "7", ATLS_E_MALFORMED},
     {"EAR 3", TOP, "eat_profile", "\"tag:example.com,2023:other\"", ATLS_E_UNSUPPORTED},
     {"EAR 3", TOP, "eat_profile", "\"tag:ietf.org,2026:rats/ear#03\"", ATLS_E_MISSING},
+    {"EAR-04 3", TOP, "eat_profile", "\"tag:ietf.org,2026:rats/ear#04\"", ATLS_E_MISSING},
+    {"EAR-04 3", TOP, "eat_profile", "\"tag:ietf.org,2026:rats/ear#05\"", ATLS_E_UNSUPPORTED},
+    {"EAR-04 3", TOP, "eat_profile", "\"tag:ietf.org,2026:rats/ear#4\"", ATLS_E_UNSUPPORTED},
+    {"EAR-04 3", TOP, "eat_profile", "\"tag:ietf.org,2026:rats/ear\"", ATLS_E_UNSUPPORTED},
     {"RFC7519 4.1.6", TOP, "iat", NULL, ATLS_E_MISSING},
     {"RFC7519 2", TOP, "iat", "\"1700000000\"", ATLS_E_MALFORMED},
     {"RFC7519 2", TOP, "iat", "-1", ATLS_E_MALFORMED},
@@ -206,13 +210,12 @@ static const struct {
     {"exp, an integer", "{\"exp\":1700000000}", 0, ATLS_TIER_AFFIRMING},
 };
 
-static void test_draft_03(void **state)
+static void read_draft(const char *profile, enum atls_ear_dialect dialect)
 {
     for (size_t i = 0; i < sizeof(draft_rows) / sizeof(*draft_rows); i++) {
-        json_t *claims =
-            json_pack("{s:s, s:i, s:{s:s, s:s}, s:{s:{s:s}}}", "eat_profile",
-                      "tag:ietf.org,2026:rats/ear#03", "iat", 1700000000, "ear_verifier_id",
-                      "developer", "d", "build", "b", "submods", "a", "ear_status", "affirming");
+        json_t *claims = json_pack("{s:s, s:i, s:{s:s, s:s}, s:{s:{s:s}}}", "eat_profile", profile,
+                                   "iat", 1700000000, "ear_verifier_id", "developer", "d", "build",
+                                   "b", "submods", "a", "ear_status", "affirming");
         json_t *own = json_loads(draft_rows[i].claims, 0, NULL);
         struct atls_ear ear;
         int result;
@@ -224,6 +227,7 @@ static void test_draft_03(void **state)
                      atls_error_name(draft_rows[i].outcome), atls_error_name(result),
                      atls_error_text());
         if (!result) {
+            assert_int_equal(ear.dialect, dialect);
             if (atls_ear_worst_tier(&ear) != draft_rows[i].worst)
                 fail_msg("%s: %s expected, %s came", draft_rows[i].name,
                          atls_tier_name(draft_rows[i].worst),
@@ -233,6 +237,12 @@ static void test_draft_03(void **state)
         json_decref(own);
         json_decref(claims);
     }
+}
+
+static void test_drafts(void **state)
+{
+    read_draft("tag:ietf.org,2026:rats/ear#03", ATLS_EAR_DRAFT_03);
+    read_draft("tag:ietf.org,2026:rats/ear#04", ATLS_EAR_DRAFT_04);
 }
 
 /* RFC 7519 section 2: fractions are rounded so that a result is valid for less long. */
@@ -486,6 +496,8 @@ static void test_round_trips(void **state)
     round_trip(ATLS_EAR_VERAISON, "ES384");
     round_trip(ATLS_EAR_DRAFT_03, "ES256");
     round_trip(ATLS_EAR_DRAFT_03, "ES384");
+    round_trip(ATLS_EAR_DRAFT_04, "ES256");
+    round_trip(ATLS_EAR_DRAFT_04, "ES384");
 }
 
 static void test_keys(void **state)
@@ -849,7 +861,7 @@ static void test_libjose_agrees(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_claims),          cmocka_unit_test(test_draft_03),
+        cmocka_unit_test(test_claims),          cmocka_unit_test(test_drafts),
         cmocka_unit_test(test_fractions),       cmocka_unit_test(test_audience),
         cmocka_unit_test(test_signature_sizes), cmocka_unit_test(test_alg_of_another_curve),
         cmocka_unit_test(test_headers),         cmocka_unit_test(test_compact_form),

@@ -296,7 +296,7 @@ static void test_too_many_submissions(void **state)
     }
 }
 
-static void test_draft_dialect(void **state)
+static void check_draft(enum atls_ear_dialect dialect)
 {
     static uint8_t cab[TEST_EVIDENCE_MAX];
     size_t size = make_cab(cab);
@@ -305,17 +305,23 @@ static void test_draft_dialect(void **state)
     json_t *session;
     char path[128];
 
-    test_api.result.dialect = ATLS_EAR_DRAFT_03;
+    test_api.result.dialect = dialect;
     open_session(path);
     test_ask("POST", path, "application/cmw", ATLS_BYTES(cab, size), 200, &response);
     test_api.result.dialect = ATLS_EAR_VERAISON;
     session = test_json_of(&response);
     read_result(session, &ear);
-    assert_int_equal(ear.dialect, ATLS_EAR_DRAFT_03);
+    assert_int_equal(ear.dialect, dialect);
     check_affirming(&ear);
     atls_ear_clear(&ear);
     json_decref(session);
     atls_response_clear(&response);
+}
+
+static void test_draft_dialects(void **state)
+{
+    check_draft(ATLS_EAR_DRAFT_03);
+    check_draft(ATLS_EAR_DRAFT_04);
 }
 
 static int damaged_trust_anchor(struct atls_store *store, const uint8_t implementation_id[32],
@@ -351,10 +357,10 @@ static void test_store_that_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_session_json),  cmocka_unit_test(test_evidence_to_result),
-        cmocka_unit_test(test_replay),        cmocka_unit_test(test_reasons_of_no_cmw),
-        cmocka_unit_test(test_expired),       cmocka_unit_test(test_too_many_submissions),
-        cmocka_unit_test(test_draft_dialect), cmocka_unit_test(test_store_that_fails),
+        cmocka_unit_test(test_session_json),   cmocka_unit_test(test_evidence_to_result),
+        cmocka_unit_test(test_replay),         cmocka_unit_test(test_reasons_of_no_cmw),
+        cmocka_unit_test(test_expired),        cmocka_unit_test(test_too_many_submissions),
+        cmocka_unit_test(test_draft_dialects), cmocka_unit_test(test_store_that_fails),
     };
 
     return cmocka_run_group_tests(tests, test_api_set_up, test_api_tear_down);

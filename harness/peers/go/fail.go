@@ -47,7 +47,7 @@ var alertNames = map[int]string{
 	80: "internal_error", 86: "inappropriate_fallback", 90: "user_canceled",
 	109: "missing_extension", 110: "unsupported_extension", 112: "unrecognized_name",
 	113: "bad_certificate_status_response", 115: "unknown_psk_identity",
-	116: "certificate_required", 120: "no_application_protocol", 224: "unsupported_evidence",
+	116: "certificate_required", 117: "general_error", 120: "no_application_protocol", 224: "unsupported_evidence",
 	225: "unsupported_verifiers", 226: "attestation_failed",
 	227: "unsupported_attestation_schemes", 228: "attestation_required",
 }

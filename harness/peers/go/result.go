@@ -27,6 +27,7 @@ const (
 	clauseEAR       = "draft-ietf-rats-ear-03 section 3"
 	profileVeraison = "tag:github.com,2023:veraison/ear"
 	profileDraft03  = "tag:ietf.org,2026:rats/ear#03"
+	profileDraft04  = "tag:ietf.org,2026:rats/ear#04" // with -03's names
 	leeway          = 2 // seconds by which clocks may differ
 )
 
@@ -129,7 +130,7 @@ func readClaims(payload []byte) (*attestationResult, error) {
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return nil, err
 	}
-	if claims["eat_profile"] == profileDraft03 {
+	if claims["eat_profile"] == profileDraft03 || claims["eat_profile"] == profileDraft04 {
 		translate(claims)
 	}
 	text, err := json.Marshal(claims)

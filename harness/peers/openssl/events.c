@@ -149,6 +149,7 @@ const char *alert_name(unsigned alert)
         {110, "unsupported_extension"},
         {112, "unrecognized_name"},
         {116, "certificate_required"},
+        {117, "general_error"},
         {120, "no_application_protocol"},
         {224, "unsupported_evidence"},
         {225, "unsupported_verifiers"},

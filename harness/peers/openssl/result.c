@@ -19,6 +19,8 @@ static const struct dialect {
      "ear.veraison.key-attestation", "ear.veraison.policy-claims"},
     {"tag:ietf.org,2026:rats/ear#03", "ear_status", "ear_trustworthiness_vector",
      "ear_veraison_key_attestation", "ear_veraison_policy_claims"},
+    {"tag:ietf.org,2026:rats/ear#04", "ear_status", "ear_trustworthiness_vector",
+     "ear_veraison_key_attestation", "ear_veraison_policy_claims"},
 };
 static const char *const tiers[] = {"none", "affirming", "warning", "contraindicated"};
 

@@ -68,7 +68,7 @@ struct Names {
     key_attestation: &'static str,
 }
 
-const DIALECTS: [Names; 2] = [
+const DIALECTS: [Names; 3] = [
     Names {
         profile: "tag:github.com,2023:veraison/ear",
         status: "ear.status",
@@ -79,6 +79,14 @@ const DIALECTS: [Names; 2] = [
     },
     Names {
         profile: "tag:ietf.org,2026:rats/ear#03",
+        status: "ear_status",
+        vector: "ear_trustworthiness_vector",
+        verifier_id: "ear_verifier_id",
+        policy_claims: "ear_veraison_policy_claims",
+        key_attestation: "ear_veraison_key_attestation",
+    },
+    Names {
+        profile: "tag:ietf.org,2026:rats/ear#04",
         status: "ear_status",
         vector: "ear_trustworthiness_vector",
         verifier_id: "ear_verifier_id",

@@ -124,6 +124,7 @@ pub fn alert_name(code: u8) -> &'static str {
         113 => "bad_certificate_status_response",
         115 => "unknown_psk_identity",
         116 => "certificate_required",
+        117 => "general_error",
         120 => "no_application_protocol",
         _ => "unknown",
     }

@@ -19,7 +19,7 @@ public final class CodePoints {
                         + " 80 internal_error 86 inappropriate_fallback 90 user_canceled"
                         + " 109 missing_extension 110 unsupported_extension 112 unrecognized_name"
                         + " 113 bad_certificate_status_response 115 unknown_psk_identity"
-                        + " 116 certificate_required 120 no_application_protocol";
+                        + " 116 certificate_required 117 general_error 120 no_application_protocol";
         String[] words = names.split(" ");
         for (int i = 0; i < words.length; i += 2) {
             TLS_ALERTS.put(Integer.valueOf(words[i]), words[i + 1]);

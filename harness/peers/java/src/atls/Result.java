@@ -57,6 +57,13 @@ public final class Result {
                             "ear_status",
                             "ear_trustworthiness_vector",
                             "ear_veraison_policy_claims",
+                            "ear_veraison_key_attestation"),
+                    new Names(
+                            "tag:ietf.org,2026:rats/ear#04",
+                            "ear_verifier_id",
+                            "ear_status",
+                            "ear_trustworthiness_vector",
+                            "ear_veraison_policy_claims",
                             "ear_veraison_key_attestation"));
 
     /** What one part of the attester was judged to be. */
