@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must come of an attack, deduced from the profiles' binders: a bounded checker.
+
+Each profile's binder is a term; what an attacker has is a set of terms; what devices, verifiers and
+genuine attesters do for whoever asks are rules. The checker asks, for every key that the attacker
+could present and both ways to stand in the connection (as its end, or behind the hellos of another
+one), whether all that the victim demands can be deduced. Three sessions at most: the victim's, one
+with the genuine attester, and an earlier one.
+
+It is bounded, and it is no proof: terms are what is written here, a hash has no collisions, a
+signature is made by its key alone, and nobody but the attacker misbehaves. What it is for: a table
+of executed attacks that differs from it means that one of the two is wrong, and which one is worth
+an hour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Callable, Collection, Iterable, Mapping
+
+SUCCEEDED, WITHSTOOD = "succeeded", "withstood"
+Term = tuple[object, ...]
+
+# Keys. TIK: the genuine attester's. VICTIM: the victim's own, where it attests as well.
+TIK, OWN, DEVICE_KEY, ORACLE_KEY, MACHINE_KEY, VICTIM_KEY = (
+    "tik",
+    "own-key",
+    "own-device-key",
+    "key-in-oracle",
+    "key-of-tampered-machine",
+    "victim-key",
+)
+KEYS = (TIK, OWN, DEVICE_KEY, MACHINE_KEY, VICTIM_KEY)
+# Devices, with the key attestation keys (KAK) that they have.
+GENUINE, OWN_DEVICE, TAMPERED, VICTIM = "genuine", "own-device", "tampered", "victim"
+GOOD, BAD = "good", "bad"
+TARGET, ELSEWHERE = "target-name", "attackers-name"
+
+
+@dataclass(frozen=True)
+class Session:
+    """One connection, by what is unlike in others: HELLOS stands for ClientHello to ServerHello and
+    all that follows from them (g^xy, the handshake secret, the handshake exporter), WHOLE for the
+    transcript up to the server's Finished (the exporter)."""
+
+    name: str
+    hellos: str
+    nonce: str
+    side: str  # that attests
+
+    @property
+    def whole(self) -> str:
+        return self.name
+
+
+Binder = Callable[[Session, str, bool], Term]
+
+
+def _nonce(s: Session, key: str, separate: bool) -> Term:
+    return ("nonce", s.nonce)
+
+
+def _channel_binder(s: Session, key: str, separate: bool) -> Term:
+    return ("handshake-exporter", s.hellos, s.nonce)
+
+
+def _attest_base(s: Session, key: str, separate: bool) -> Term:
+    return ("hellos-and-key", s.hellos, key, s.side if separate else "either")
+
+
+def _exporter(s: Session, key: str, separate: bool) -> Term:
+    return ("exporter-and-key", s.whole, key, s.nonce)
+
+
+def _key(s: Session, key: str, separate: bool) -> Term:
+    return ("hash", key)
+
+
+# column: the binder, whether X.509 stands beside it, whether a result must answer the binder
+PROFILES: Mapping[str, tuple[Binder, bool, bool]] = {
+    "ta-02": (_nonce, False, False),
+    "ta-03": (_nonce, False, False),
+    "ta-07": (_nonce, False, False),
+    "ta-07-cert": (_channel_binder, True, False),
+    "seat-04": (_attest_base, True, True),
+    "seat-06": (_attest_base, True, False),
+    "expat-04": (_exporter, True, False),
+    "x509-cmw": (_key, True, False),
+}
+# Whose challenge is a nonce of the verifier alone: a token that names no key is then refused.
+NO_KEY_IN_BINDER = ("ta-02", "ta-03", "ta-07")
+FORMATS = ("cab", "psa", "key-binding")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A cell of the table, and what the attacker has in it."""
+
+    column: str
+    side: str
+    model: str
+    format: str
+    held: frozenset[str]
+    variants: Mapping[str, str] = field(default_factory=dict)
+    changed: bool = False  # the genuine machine was tampered with since
+    mutual: bool = False  # the victim attests, too
+
+    @property
+    def binder(self) -> Binder:
+        return PROFILES[self.column][0]
+
+    @property
+    def certificate(self) -> bool:
+        return PROFILES[self.column][1]
+
+    @property
+    def separate(self) -> bool:
+        return self.variants.get("binder-role") == "separate"
+
+    @property
+    def result_answers(self) -> bool:
+        wanted = self.variants.get("result-nonce", "drafted")
+        return wanted == "required" or (wanted == "drafted" and PROFILES[self.column][2])
+
+    @property
+    def result_bound(self) -> bool:
+        return self.variants.get("result-key") == "bound" and not self.named_only
+
+    @property
+    def named_only(self) -> bool:
+        return self.variants.get("bare-token") == "off"
+
+    def binds_key(self) -> bool:
+        """Does the challenge name the key that signs, or the channel in which it does?"""
+        return self.column not in NO_KEY_IN_BINDER
+
+
+class Attacker:
+    """What is known, and what can be made of it on demand."""
+
+    def __init__(self, question: Question, spliced: bool) -> None:
+        self.q = question
+        self.spliced = spliced
+        hellos = "of-both" if spliced else "of-victim"
+        self.victim = Session("victim", hellos, "victim-nonce", question.side)
+        # The attacker is the genuine attester's peer, and chooses what that has to answer.
+        theirs = "of-both" if spliced else "of-genuine"
+        nonces = ("victim-nonce", "attackers-nonce")
+        self.genuine = [Session("genuine", theirs, nonce, question.side) for nonce in nonces]
+        self.earlier = Session("earlier", "of-earlier", "earlier-nonce", question.side)
+        self.known: set[Term] = set()
+        self._initial()
+
+    def _initial(self) -> None:
+        q, held = self.q, self.q.held
+        self._know(("private", OWN), ("certificate", ELSEWHERE, OWN))
+        if "tik" in held:
+            self._know(("private", VICTIM_KEY if q.mutual else TIK))
+        if "own-device" in held:
+            self._know(("private", DEVICE_KEY), ("certificate", ELSEWHERE, DEVICE_KEY))
+        if "kak" in held:
+            self._know(("private-kak", GENUINE))
+        if "host-name" in held:
+            self._know(("certificate", TARGET, OWN), ("certificate", TARGET, DEVICE_KEY))
+        if q.changed:  # the machine as it is now is the attacker's
+            self._know(("private", MACHINE_KEY), ("certificate", TARGET, MACHINE_KEY))
+        if not self.spliced or "handshake-secret" in held:
+            self._know(("handshake-secret", self.victim.hellos))
+        if q.mutual:
+            self._reflected()
+        else:
+            self._from_genuine()
+
+    def _know(self, *terms: Term) -> None:
+        self.known.update(terms)
+
+    def _from_genuine(self) -> None:
+        """What the genuine attester has shown to those who asked: now, where it is still good, and
+        earlier, where somebody has kept it."""
+        self._know(("certificate", TARGET, TIK))
+        sessions = [] if self.q.changed else list(self.genuine)
+        if "old-credential" in self.q.held:
+            sessions.append(self.earlier)
+        for session in sessions:
+            challenge = self.q.binder(session, TIK, self.q.separate)
+            self._know(*evidence(self.q.format, GENUINE, TIK, challenge, GOOD))
+            if self.q.model == "passport":
+                answers = challenge if self.q.result_answers or self.q.format == "psa" else ()
+                named = "" if self.q.format == "psa" else TIK
+                self._know(("result", named, answers or ("nonce", "of-its-own"), GOOD))
+
+    def _reflected(self) -> None:
+        """What the victim itself has shown in this connection, before it is the attacker's turn.
+        As a client it shows nothing before; with authenticators its request comes first, and a
+        context that was used is refused."""
+        self._know(("certificate", TARGET, VICTIM_KEY))
+        other = "server" if self.q.side == "client" else "client"
+        if other == "client" or self.q.column in ("expat-04", *NO_KEY_IN_BINDER):
+            return
+        # A nonce of the attacker's choice, made before the victim's was seen.
+        mine = Session("victim", self.victim.hellos, "attackers-nonce", other)
+        challenge = self.q.binder(mine, VICTIM_KEY, self.q.separate)
+        self._know(*evidence(self.q.format, VICTIM, VICTIM_KEY, challenge, GOOD))
+
+    # Rules: each asks for what it needs, so that no term is made that nobody wants.
+
+    def has(self, term: Term) -> bool:
+        """Can TERM be deduced?"""
+        rules: Mapping[object, Callable[[Term], bool]] = {
+            "kat": self._kat,
+            "pat": self._pat,
+            "token": self._token,
+            "result": self._result,
+        }
+        rule = rules.get(term[0])
+        return term in self.known or (rule is not None and rule(term))
+
+    def _kat(self, term: Term) -> bool:
+        """By whoever has the KAK; a device attests its own keys to whoever asks."""
+        _, kak, key, _ = term
+        if kak == OWN or ("private-kak", kak) in self.known:
+            return True  # of a key of its own nobody but its own platform vouches
+        if kak == OWN_DEVICE:
+            return "own-device" in self.q.held and key == DEVICE_KEY
+        if kak == TAMPERED or (kak == GENUINE and self.q.changed):
+            return self.q.changed and key == MACHINE_KEY and kak == TAMPERED
+        return kak == GENUINE and "oracle" in self.q.held and key == ORACLE_KEY
+
+    def _asked(self, device: object, state: object) -> bool:
+        """Does DEVICE answer this attacker?"""
+        if device == OWN_DEVICE:
+            return "own-device" in self.q.held and state == GOOD
+        if device == TAMPERED:
+            return self.q.changed and state == BAD
+        return device == GENUINE and "oracle" in self.q.held and state == GOOD
+
+    def _pat(self, term: Term) -> bool:
+        """The platform vouches for the KAK of its own key service, and of nobody else's."""
+        _, device, kak, _, state = term
+        return device == kak and self._asked(device, state)
+
+    def _token(self, term: Term) -> bool:
+        """A bare token over whatever challenge somebody brings."""
+        _, device, _, state = term
+        return self._asked(device, state)
+
+    def _result(self, term: Term) -> bool:
+        """A verifier gives one to whoever has evidence for it."""
+        _, key, challenge, state = term
+        if key == "":
+            return any(self.has(("token", device, challenge, state)) for device in DEVICES)
+        assert isinstance(key, str) and isinstance(challenge, tuple)
+        return self.q.format != "psa" and self.attests(key, challenge, GOOD)
+
+    def attests(self, key: str, challenge: Term, state: str) -> bool:
+        """Is there evidence of some endorsed device that attests KEY over CHALLENGE?"""
+        if self.q.format == "psa":
+            return any(self.has(("token", device, challenge, state)) for device in DEVICES)
+        return any(
+            all(self.has(part) for part in evidence(self.q.format, device, key, challenge, state))
+            for device in DEVICES
+        )
+
+    # The victim.
+
+    def accepted(self, key: str) -> bool:
+        """Does the victim take the attacker for its peer, with KEY in CertificateVerify?"""
+        q = self.q
+        if q.variants.get("own-key") == "refused" and key == VICTIM_KEY:
+            return False
+        if ("private", key) not in self.known:
+            return False
+        if ("handshake-secret", self.victim.hellos) not in self.known:
+            return False
+        names = (TARGET,) if q.side == "server" else (TARGET, ELSEWHERE)
+        if q.certificate and not any(("certificate", name, key) in self.known for name in names):
+            return False
+        challenge = q.binder(self.victim, key, q.separate)
+        if q.model == "passport":
+            return self._result_accepted(key, challenge)
+        if q.format == "psa" and (q.named_only or not q.binds_key()):
+            return False
+        return self.attests(key, challenge, GOOD)
+
+    def _result_accepted(self, key: str, challenge: Term) -> bool:
+        nonces: Iterable[Term] = (challenge,)
+        if not self.q.result_answers:
+            nonces = (challenge, ("nonce", "of-its-own"), ("nonce", "of-the-attacker"))
+        if any(self.has(("result", key, nonce, GOOD)) for nonce in nonces):
+            return True
+        return self.q.result_bound and self.has(("result", "", challenge, GOOD))
+
+
+DEVICES = (GENUINE, OWN_DEVICE, VICTIM)  # that are endorsed, in a good state
+
+
+def evidence(form: str, device: str, key: str, challenge: Term, state: str) -> list[Term]:
+    """The signed parts of evidence in a format. A PAT of KAT-06 answers the KAK and no challenge;
+    in draft-reddy-rats-key-binding it answers the challenge, too."""
+    if form == "psa":
+        return [("token", device, challenge, state)]
+    over = challenge if form == "key-binding" else ()
+    return [("kat", device, key, challenge), ("pat", device, device, over, state)]
+
+
+# The attacks that this is about, and what each of them takes for granted. Others are about what is
+# no term here: what a server offers, what a group or a signature is worth, who reads what.
+CHANGED, MUTUAL, SPLICED = "target-changed", "mutual", "spliced"
+ATTACKS: Mapping[str, tuple[str, ...]] = {
+    "A01": (),
+    "A02": (SPLICED,),
+    "A03": (),
+    "A04": (),
+    "A05": (),
+    "A06": (CHANGED,),
+    "A07": (CHANGED,),
+    "A08": (MUTUAL,),
+    "A19": (CHANGED,),
+    "A31": (),
+    "A32": (),
+}
+
+
+def readings(column: str, model: str, form: str) -> dict[str, str]:
+    """With which a cell is played: a result about a token that names no key is only taken by who
+    lets the binder do for that."""
+    if model != "passport" or form != "psa":
+        return {}
+    made = {"result-key": "bound"}
+    if column in ("seat-06", "expat-04"):
+        made["result-nonce"] = "required"
+    return made
+
+
+def predict(
+    attack: str,
+    column: str,
+    side: str,
+    model: str,
+    form: str,
+    held: Collection[str],
+    variants: Mapping[str, str] | None = None,
+) -> str | None:
+    """SUCCEEDED or WITHSTOOD; None for an attack, a profile or a format that this knows nothing of.
+    FORM is the evidence format, SIDE the one that attests, HELD the attacker's capabilities."""
+    if attack not in ATTACKS or column not in PROFILES or form not in FORMATS:
+        return None
+    assumed = ATTACKS[attack]
+    question = Question(
+        column,
+        side,
+        model,
+        form,
+        frozenset(held),
+        readings(column, model, form) | dict(variants or {}),
+        changed=CHANGED in assumed,
+        mutual=MUTUAL in assumed,
+    )
+    ways = [True] if SPLICED in assumed else [False]
+    found = any(
+        attacker.accepted(key)
+        for attacker in (Attacker(question, spliced) for spliced in ways)
+        for key in KEYS
+    )
+    return SUCCEEDED if found else WITHSTOOD
+
+
+def disagreements(records: Iterable[Mapping[str, object]]) -> list[str]:
+    """A sentence for each executed cell of which something else is deduced. RECORDS: plays of the
+    attack lab, with `attack`, `column`, `side`, `model`, `format`, `held`, `outcome`, and
+    `variants` where some were set beside the story's. A play that came to neither of the two
+    outcomes, or was honest, says nothing."""
+    found = []
+    for record in records:
+        if record.get("honest") or record["outcome"] not in (SUCCEEDED, WITHSTOOD):
+            continue
+        held, variants = record["held"], record.get("variants") or {}
+        if isinstance(variants, (list, tuple)):  # as NAME=READING
+            variants = dict(str(one).split("=", 1) for one in variants)
+        assert isinstance(held, (list, tuple)) and isinstance(variants, Mapping)
+        names = ("attack", "column", "side", "model", "format")
+        attack, column, side, model, form = (str(record[name]) for name in names)
+        expected = predict(attack, column, side, model, form, held, variants)
+        if expected is not None and expected != record["outcome"]:
+            holding = "{" + ", ".join(map(str, held)) + "}"
+            found.append(
+                f"{attack} in {column}, {side} attests, {model}, {form}, with {holding}: "
+                f"it {record['outcome']}, and it is deduced that it {expected}: "
+                "one of play and prediction is wrong"
+            )
+    return found

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bounded checker against what was executed by hand, and against what provers have found.
+
+EXECUTED was written down before the checker was: attacks carried out with the programs of this
+project, server attested and client attested, with all capabilities and with one less. PROVED: the
+binders in the published ProVerif model (github.com/CCC-Attestation, intra-handshake.fail), asked
+whether an attacker with the leaked identity key gets the victim's application key.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from atls_harness import prediction
+from atls_harness.contract import contract
+from atls_harness.prediction import SUCCEEDED, WITHSTOOD, disagreements, predict
+
+COLUMNS = ("ta-07", "ta-07-cert", "seat-04", "seat-06", "expat-04", "x509-cmw")
+# attack, model, format, held: by column what comes of it, server attested and client attested
+# (S succeeded, w withstood, - not played).
+EXECUTED: list[tuple[str, str, str, str, tuple[str, ...]]] = [
+    ("A01", "background-check", "cab", "tik", ("SS", "ww", "ww", "ww", "ww", "SS")),
+    ("A01", "background-check", "cab", "", ("ww", "ww", "ww", "ww", "ww", "ww")),
+    (
+        "A02",
+        "background-check",
+        "cab",
+        "tik handshake-secret",
+        ("--", "S-", "S-", "S-", "w-", "--"),
+    ),
+    ("A02", "background-check", "cab", "tik", ("--", "w-", "w-", "w-", "w-", "--")),
+    ("A03", "background-check", "cab", "own-device", ("SS", "wS", "wS", "wS", "wS", "wS")),
+    ("A03", "passport", "cab", "own-device", ("SS", "--", "wS", "wS", "wS", "wS")),
+    ("A03", "background-check", "cab", "", ("ww", "ww", "ww", "ww", "ww", "ww")),
+    ("A04", "background-check", "psa", "tik own-device", ("--", "SS", "SS", "SS", "SS", "--")),
+    ("A04", "passport", "psa", "tik own-device", ("--", "--", "SS", "SS", "SS", "--")),
+    ("A05", "background-check", "psa", "oracle host-name", ("--", "SS", "SS", "SS", "SS", "SS")),
+    ("A05", "passport", "psa", "oracle host-name", ("--", "--", "SS", "SS", "SS", "SS")),
+    ("A05", "background-check", "psa", "host-name", ("--", "ww", "ww", "ww", "ww", "ww")),
+    ("A06", "background-check", "cab", "tik old-credential", ("ww", "ww", "ww", "ww", "ww", "SS")),
+    ("A06", "background-check", "cab", "old-credential", ("ww", "ww", "ww", "ww", "ww", "ww")),
+    ("A07", "passport", "cab", "tik old-credential", ("SS", "--", "ww", "SS", "SS", "SS")),
+    ("A07", "passport", "cab", "old-credential", ("ww", "--", "ww", "ww", "ww", "ww")),
+    ("A08", "background-check", "cab", "tik", ("--", "-w", "-S", "-S", "-w", "-S")),
+    ("A08", "background-check", "cab", "", ("--", "-w", "-w", "-w", "-w", "-w")),
+    ("A19", "background-check", "cab", "kak old-credential", ("SS", "SS", "SS", "SS", "SS", "SS")),
+    ("A19", "background-check", "cab", "old-credential", ("ww", "ww", "ww", "ww", "ww", "ww")),
+    ("A31", "background-check", "cab", "oracle", ("ww", "ww", "ww", "ww", "ww", "ww")),
+]
+SIDES = ("server", "client")
+WORDS = {"S": SUCCEEDED, "w": WITHSTOOD}
+
+
+@pytest.mark.parametrize("row", EXECUTED, ids=lambda row: " ".join(row[:4]))
+def test_what_was_executed(row: Any) -> None:
+    attack, model, form, held, cells = row
+    for column, cell in zip(COLUMNS, cells):
+        for side, letter in zip(SIDES, cell):
+            if letter in WORDS:
+                found = predict(attack, column, side, model, form, held.split())
+                assert found == WORDS[letter], f"{attack} {column} {side}"
+
+
+@pytest.mark.parametrize("column", ["ta-02", "ta-03"])
+def test_older_versions_are_as_ta_07(column: str) -> None:
+    for side in SIDES:
+        assert predict("A01", column, side, "background-check", "cab", ["tik"]) == SUCCEEDED
+        assert predict("A01", column, side, "background-check", "cab", []) == WITHSTOOD
+
+
+# Secrecy of the client's application key with the identity and the certificate key leaked, unless a
+# weak group, a bad share or the attestation key is at fault: binder, the column that has it.
+PROVED = [
+    ("b6: nonce and key", "ta-07", False),
+    ("b4: key alone", "x509-cmw", False),
+    ("handshake exporter and nonce", "ta-07-cert", True),
+    ("hash of the hellos and key", "seat-06", True),
+    ("exporter and key", "expat-04", True),
+]
+
+
+@pytest.mark.parametrize("binder, column, secret", PROVED, ids=lambda one: str(one))
+def test_what_provers_have_found(binder: str, column: str, secret: bool) -> None:
+    found = predict("A01", column, "server", "background-check", "cab", ["tik"])
+    assert (found == WITHSTOOD) == secret, binder
+
+
+# What closes what: attack, column, model, format, held, and the reading that does.
+DEFENCES = [
+    ("A08", "seat-04", "background-check", "cab", "tik", "binder-role=separate"),
+    ("A08", "seat-06", "background-check", "cab", "tik", "binder-role=separate"),
+    ("A08", "seat-06", "background-check", "cab", "tik", "own-key=refused"),
+    ("A08", "x509-cmw", "background-check", "cab", "tik", "own-key=refused"),
+    ("A07", "seat-06", "passport", "cab", "tik old-credential", "result-nonce=required"),
+    ("A07", "expat-04", "passport", "cab", "tik old-credential", "result-nonce=required"),
+    ("A04", "seat-06", "background-check", "psa", "tik own-device", "bare-token=off"),
+    ("A04", "expat-04", "passport", "psa", "tik own-device", "bare-token=off"),
+    ("A05", "x509-cmw", "background-check", "psa", "oracle host-name", "bare-token=off"),
+    ("A05", "seat-04", "passport", "psa", "oracle host-name", "bare-token=off"),
+]
+
+
+@pytest.mark.parametrize("row", DEFENCES, ids=lambda row: f"{row[0]} {row[1]} {row[5]}")
+def test_defences(row: tuple[str, ...]) -> None:
+    attack, column, model, form, held, reading = row
+    name, _, value = reading.partition("=")
+    assert value in contract().variants[name].readings
+    assert predict(attack, column, "client", model, form, held.split()) == SUCCEEDED
+    with_it = predict(attack, column, "client", model, form, held.split(), {name: value})
+    assert with_it == WITHSTOOD
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_pat_over_the_verifiers_nonce_does_not_live_for_ever(column: str) -> None:
+    """draft-reddy-rats-key-binding-02 section 4.1, step 2."""
+    held = ["kak", "old-credential"]
+    for side, form, expected in itertools.product(
+        SIDES, ("cab", "key-binding"), (SUCCEEDED, WITHSTOOD)
+    ):
+        if (form == "cab") == (expected == SUCCEEDED):
+            assert predict("A19", column, side, "background-check", form, held) == expected
+
+
+def test_more_capabilities_never_help_the_victim() -> None:
+    """Deduction is monotonous: what succeeds with some succeeds with more."""
+    names = (
+        "tik",
+        "handshake-secret",
+        "kak",
+        "own-device",
+        "oracle",
+        "old-credential",
+        "host-name",
+    )
+    for attack, column, side in itertools.product(prediction.ATTACKS, COLUMNS, SIDES):
+        for form, model in itertools.product(("cab", "psa"), ("background-check", "passport")):
+            for size in range(3):
+                for held in itertools.combinations(names, size):
+                    if predict(attack, column, side, model, form, held) == WITHSTOOD:
+                        continue
+                    for more in set(names) - set(held):
+                        bigger = predict(attack, column, side, model, form, [*held, more])
+                        assert bigger == SUCCEEDED, (attack, column, side, form, model, held, more)
+
+
+def test_what_it_knows_nothing_of() -> None:
+    assert predict("A30", "seat-06", "server", "background-check", "cab", []) is None
+    assert predict("A01", "poc-mbedtls", "client", "background-check", "cab", []) is None
+    assert predict("A01", "ta-07", "client", "background-check", "ra-tls", []) is None
+    known = {column.removesuffix("-cert") for column in prediction.PROFILES}
+    assert known == set(contract().profiles) - {"poc-mbedtls"}
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {"attack": "A01", "column": "seat-06", "side": "server"}
+    made |= {"model": "background-check", "format": "cab", "held": ["tik"], "honest": False}
+    return made | {"outcome": WITHSTOOD} | changes
+
+
+@pytest.mark.parametrize(
+    "changes, complains",
+    [
+        ({}, False),
+        ({"outcome": SUCCEEDED}, True),
+        ({"outcome": "not carried out"}, False),
+        ({"outcome": "unsupported"}, False),
+        ({"outcome": SUCCEEDED, "honest": True}, False),
+        ({"attack": "A30", "outcome": SUCCEEDED}, False),
+        ({"column": "ta-07"}, True),
+        ({"column": "ta-07", "outcome": SUCCEEDED}, False),
+        ({"attack": "A08", "side": "client"}, True),
+        ({"attack": "A08", "side": "client", "variants": ["binder-role=separate"]}, False),
+        ({"attack": "A08", "side": "client", "variants": {"own-key": "refused"}}, False),
+    ],
+)
+def test_where_play_and_prediction_differ(changes: dict[str, Any], complains: bool) -> None:
+    found = disagreements([record(**changes)])
+    assert len(found) == complains
+    if complains:
+        one = record(**changes)
+        assert found[0].startswith(f"{one['attack']} in {one['column']}, {one['side']} attests")
+        assert "one of play and prediction is wrong" in found[0]
