@@ -359,6 +359,14 @@ def _old_go(module: str) -> None:
         raise Unsupported(f"{module} wants go {wanted}, there is {told.stdout.strip()}")
 
 
+def attacks(checks: Checks) -> None:
+    """Every attack of the catalogue comes out as it is known, and every honest run completes."""
+    build = ["--build", str(checks.plain), "--out", str(checks.logs)]
+    checks.call([sys.executable, "-m", "atls_harness", "attacks", "run", *build], _PATH)
+
+
+_PATH = {"PYTHONPATH": str(ROOT / "harness")}
+
 STAGES: tuple[Stage, ...] = (
     Stage("licence", check_licence, "every source says its licence"),
     Stage("format", check_format, "clang-format and black would change nothing"),
@@ -388,6 +396,7 @@ STAGES: tuple[Stage, ...] = (
         "all scenarios under the sanitizers",
         ("build-clang-sanitized",),
     ),
+    Stage("attacks", attacks, "each attack comes out as it is known", ("build-gcc",)),
     Stage("firmware", firmware, "the device as firmware on QEMU", ("build-gcc",)),
     Stage("peers", peers, "other people's stacks against this one", ("build-gcc",)),
     Stage("go-peers", go_peers, "what is written in Go, and its verifier", ("build-gcc",)),

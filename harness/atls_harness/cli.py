@@ -123,6 +123,7 @@ def _main_of(module: str) -> Callable[[Sequence[str]], int]:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": run,
     "decode": decode,
+    "attacks": _main_of(".attacks"),
     "test": _main_of(".checks"),
     "clauses": _main_of(".coverage"),
     "report": _main_of(".report"),

@@ -15,7 +15,7 @@ from typing import Any, Iterable, Mapping, Sequence
 
 from . import extent, usage
 from .errors import HarnessError, InputError
-from .paths import SCENARIOS, default_build, shown
+from .paths import default_build, shown, story_files
 from .requirements import MANDATORY, Requirement, UnitTest, requested, requirements, unit_tests
 from .scenario import Scenario, load
 
@@ -34,7 +34,7 @@ WORDS = {NOT_RUN: "have no case in it", UNIT_TESTS: "are shown by unit tests alo
 def all_scenarios() -> list[Scenario]:
     """The project's scenarios, those about ambiguities aside: they show no requirement."""
     made = []
-    for path in sorted(SCENARIOS.glob("*/*.yaml")):
+    for path in story_files():
         # One that is wrong fails when it is collected; a run of others is not to be lost for it.
         with contextlib.suppress(InputError):
             made.append(load(path)[0])

@@ -23,7 +23,12 @@ REQUIRED_SCHEMA = SCHEMAS / "required.schema.json"
 EXPECTED_SCHEMA = SCHEMAS / "expected-failures.schema.json"
 AMBIGUITIES = PACKAGE / "data" / "ambiguities.yaml"
 AMBIGUITY_SCHEMA = SCHEMAS / "ambiguities.schema.json"
+ATTACK_CATALOGUE = PACKAGE / "data" / "attacks.yaml"
+ATTACK_SCHEMA = SCHEMAS / "attacks.schema.json"
+ATTACK_STORY_SCHEMA = SCHEMAS / "attack-story.schema.json"
+ATTACK_RESULT_SCHEMA = ROOT / "results" / "attacks.schema.json"
 SCENARIOS = ROOT / "scenarios"
+ATTACKS = SCENARIOS / "attacks"  # stories with a cast of their own: ./atls attacks
 INTEROP = SCENARIOS / "interop"  # what any two stacks are played with
 FIRMWARE = SCENARIOS / "firmware"  # what only a device that is firmware can do: --device qemu
 PEERS = ROOT / "harness" / "peers"
@@ -32,6 +37,11 @@ PEERS = ROOT / "harness" / "peers"
 def default_build() -> Path:
     """The build directory: $ATLS_BUILD, else build/ in the tree."""
     return Path(os.environ.get("ATLS_BUILD") or ROOT / "build").resolve()
+
+
+def story_files() -> list[Path]:
+    """The project's scenarios, but for attacks, whose stories are of another kind."""
+    return sorted(path for path in SCENARIOS.glob("*/*.yaml") if path.parent != ATTACKS)
 
 
 def shown(path: Path) -> str:

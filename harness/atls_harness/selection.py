@@ -22,7 +22,7 @@ from .errors import InputError, UsageError
 from .nearest import meant, nearest
 from .pairs import MARK, Pair
 from .pairs import shown as shown_pair
-from .paths import FIRMWARE, INTEROP, ROOT, SCENARIOS, shown
+from .paths import ATTACKS, FIRMWARE, INTEROP, ROOT, SCENARIOS, shown, story_files
 from .peer import Peer
 from .probes import probes_of
 from .scenario import Case, cases, load
@@ -44,7 +44,7 @@ def cases_in(path: Path) -> tuple[Case, ...]:
 @functools.lru_cache(maxsize=None)
 def stories() -> Mapping[str, Path]:
     """The project's scenarios by GROUP/STORY."""
-    found = sorted(SCENARIOS.glob("*/*.yaml"))
+    found = story_files()
     return {f"{path.parent.name}/{path.stem}": path for path in found}
 
 
@@ -113,6 +113,8 @@ class Chooser:
         """Is a file part of it? NAMED are the paths of the command line."""
         if path.name == PEER_FILE:
             return path in self.peers or path in named
+        if ATTACKS in path.parents:  # stories of another kind: ./atls attacks
+            return False
         if FIRMWARE in path.parents and not self.firmware:
             return any(FIRMWARE in (one, *one.parents) for one in named)
         return path.suffix == ".yaml" and (SCENARIOS in path.parents or path in named)

@@ -623,8 +623,58 @@ def decode() -> Parser:
     return made
 
 
+def attacks() -> Parser:
+    """`./atls attacks`."""
+    made = Parser(
+        prog="./atls attacks",
+        usage="./atls attacks [list | run [OPTIONS] | ID]",
+        description="Known attacks on a binding of attestation and TLS: lists them, tells of one "
+        "(its id, such as A01), or plays them. Each is played on loopback with real processes, "
+        "with every subset of the capabilities that it asks for; whether it succeeded is judged "
+        "from the victims' events and key logs.",
+        epilog="exit status: 0 all came out as it is known (an attack that succeeds is a finding,\n"
+        "no failure); 1 something changed, or could not be carried out; 2 wrong usage\n\n"
+        "The attackers reach parties of their own run on loopback, and nobody else.\n" + SIMULATED,
+    )
+    made.add_argument("what", nargs="?", default="list", metavar="list|run|ID", help="(list)")
+    made.add_argument(
+        "-k",
+        dest="keyword",
+        default="",
+        metavar="EXPRESSION",
+        help="run: only those whose names match: A01, A07 and seat-06",
+    )
+    made.add_argument(
+        "-n", dest="numprocesses", type=int, default=0, metavar="N", help="N plays at once"
+    )
+    made.add_argument("-v", "--verbose", action="store_true", help="a line for each play")
+    made.add_argument("--keep", action="store_true", help="keep events and logs of every play")
+    made.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"of devices ({SEED})")
+    made.add_argument(
+        "--victim", default="atls", metavar="PEER", help="whose endpoints are the victims (atls)"
+    )
+    made.add_argument(
+        "--peers",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="another folder of peers",
+    )
+    made.add_argument("--build", type=Path, default=None, metavar="DIR", help="build directory")
+    made.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "out",
+        metavar="DIR",
+        help="where results go (default: out)",
+    )
+    return made
+
+
 PARSERS: Mapping[str, Callable[[], Parser]] = {
     "run": run,
+    "attacks": attacks,
     "test": test,
     "clauses": clauses,
     "report": report,

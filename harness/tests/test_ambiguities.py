@@ -22,7 +22,7 @@ from atls_harness.ambiguities import (
     unseen,
 )
 from atls_harness.errors import InputError, ScenarioError
-from atls_harness.paths import AMBIGUITIES, PEERS, SCENARIOS
+from atls_harness.paths import AMBIGUITIES, PEERS, SCENARIOS, story_files
 from atls_harness.peer import load_peers
 from atls_harness.scenario import Case, cases, load
 
@@ -31,7 +31,7 @@ Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 
 def shown() -> list[Case]:
     """The cases of the project that are about an ambiguity."""
-    made = [case for path in SCENARIOS.glob("*/*.yaml") for case in cases(*load(path))]
+    made = [case for path in story_files() for case in cases(*load(path))]
     return [case for case in made if case.scenario.ambiguity]
 
 

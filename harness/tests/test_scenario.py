@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies
 
 from atls_harness.errors import PeerError, ScenarioError
-from atls_harness.paths import PEERS, SCENARIOS
+from atls_harness.paths import PEERS, story_files
 from atls_harness.peer import load_peer, load_peers
 from atls_harness.requirements import requirements
 from atls_harness.scenario import Case, cases, load, merge, substitute
@@ -145,7 +145,7 @@ def test_roles(
 
 
 def all_cases() -> list[Case]:
-    return [case for path in SCENARIOS.glob("*/*.yaml") for case in cases(*load(path))]
+    return [case for path in story_files() for case in cases(*load(path))]
 
 
 def test_every_scenario_loads_and_names_requirements_that_exist() -> None:
@@ -157,7 +157,7 @@ def test_every_scenario_loads_and_names_requirements_that_exist() -> None:
 
 def test_no_scenario_knows_a_peer_by_name() -> None:
     names = load_peers([PEERS])
-    for path in SCENARIOS.glob("*/*.yaml"):
+    for path in story_files():
         told = dict(load(path)[1].value)
         for prose in ("title", "description"):  # "go" is a word, too
             told.pop(prose, None)

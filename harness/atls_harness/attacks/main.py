@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`./atls attacks`: the catalogue, one attack, and playing them."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shlex
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any, Sequence
+
+from _pytest.mark.expression import Expression, ParseError
+
+from .. import ROOT_OF_TRUST, release, usage
+from ..build import build_programs, jobs
+from ..document import first_problem
+from ..errors import HarnessError, UsageError
+from ..nearest import meant
+from ..paths import ATTACK_RESULT_SCHEMA, PEERS, default_build
+from ..peer import load_peers
+from ..run import Run, make_results, point_latest
+from . import page, table
+from .catalogue import catalogue
+from .run import UNSUPPORTED, play_all
+from .story import Play, Story, plays, stories
+
+VERSION = 1
+WIDTH = 100
+# Plays mostly wait for processes.
+WORKERS = 3
+
+
+def _listed() -> int:
+    played = {one.attack.id for one in stories()}
+    for one in catalogue().values():
+        mark = "played" if one.id in played else "known"
+        print(f"{one.id}  {mark:<7} {one.name}  ({', '.join(one.capabilities)})")
+    return 0
+
+
+def _told(name: str) -> int:
+    """One attack, whole."""
+    known = catalogue()
+    if name not in known:
+        raise UsageError(f"no attack {name!r}{meant(name, known)}")
+    value = known[name].value
+    print(f"{name}: {value['name']}")
+    print(f"capabilities: {', '.join(value['capabilities'])}; goals {', '.join(value['goals'])}")
+    for key in ("targeted-assurance", "preconditions", "why-validation-succeeds", "mitigation"):
+        print(
+            textwrap.fill(f"{key.replace('-', ' ')}: {value[key]}", WIDTH, subsequent_indent="  ")
+        )
+    for source in value["sources"]:
+        words = f"{source['source']} ({source['kind']}): {source['says']}"
+        print(textwrap.fill(f"- {words}", WIDTH, subsequent_indent="  "))
+    for story in stories():
+        if story.attack.id == name:
+            print(f"{story.name}: {len(story.cells())} cells; ./atls attacks run -k {story.name}")
+    return 0
+
+
+def _chosen(expression: str) -> list[Play]:
+    """The plays that match, with their controls: the honest run, and fewer capabilities."""
+    try:
+        compiled = Expression.compile(expression) if expression else None
+    except ParseError as problem:
+        raise UsageError(f"-k {expression!r}: {problem}") from problem
+
+    def wanted(play: Play) -> bool:
+        text = f"{play.story.name} {play.cell.name}"
+        return compiled is None or bool(compiled.evaluate(lambda word: word in text))
+
+    found = [play for story in stories() for play in plays(story) if wanted(play)]
+    if not found:
+        raise UsageError(f"-k {expression!r}: no play is left; ./atls attacks list has the attacks")
+    honest: dict[Any, Play] = {}
+    for play in found:
+        cell = _plain(play.story, play)
+        honest.setdefault(cell, Play(play.story, cell, (), True))
+    return [*honest.values(), *found]
+
+
+def _plain(story: Story, play: Play) -> Any:
+    """The cell of the honest run that belongs to a play."""
+    import dataclasses
+
+    return dataclasses.replace(play.cell, case="")
+
+
+def _play(options: Any) -> int:
+    began = time.monotonic()
+    started = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    chosen = _chosen(options.keyword)
+    peers = load_peers([PEERS, *options.peers])
+    victim = options.victim
+    if victim not in peers:
+        raise UsageError(f"--victim: no peer {victim!r}{meant(victim, peers)}")
+    build = (options.build or default_build()).resolve()
+    build_programs(build)
+    roles = {"client": victim, "server": victim, "device": "atls", "verifier": "atls"}
+    folder = make_results(options.out, "attacks")
+    run = Run(Path(os.devnull), folder, build, options.seed, options.keep, 1, roles, peers, "")
+    count = [0]
+
+    def tell(record: dict[str, Any]) -> None:
+        count[0] += 1
+        words = table.complaint(record) if not _excused(record, victim) else ""
+        if words or options.verbose:
+            print(f"{record['id']}: {words or record['outcome']} {record['reason']}", flush=True)
+        elif count[0] % 50 == 0:
+            print(f"{count[0]} of {len(chosen)} played", flush=True)
+
+    workers = options.numprocesses or WORKERS * jobs()
+    records = play_all(chosen, run, workers, tell)
+    value = {
+        "version": VERSION,
+        "run": {
+            "command": shlex.join(["./atls", "attacks", *options.given]),
+            "started": started,
+            "seconds": round(time.monotonic() - began, 1),
+            "atls": release.version(),
+            "seed": options.seed,
+            "victim": victim,
+            "root_of_trust": ROOT_OF_TRUST,
+        },
+        "plays": records,
+        "smallest": table.by_column(records),
+        "goals": table.goal_rows(records),
+        "changed": [words for one in records for words in [table.complaint(one)] if words],
+    }
+    problem = first_problem(value, ATTACK_RESULT_SCHEMA)
+    if problem is not None:
+        raise HarnessError(f"attacks.json is not as its schema says: {problem.message}")
+    (folder / "attacks.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    (folder / "summary.md").write_text(page.markdown(value), encoding="utf-8")
+    (folder / "index.html").write_text(page.html(value), encoding="utf-8")
+    point_latest(folder, "latest-attacks")
+    print(page.text(value))
+    print(f"report: {folder / 'index.html'}")
+    changed = [one for one in records if not _excused(one, victim) and table.complaint(one)]
+    return 1 if changed else 0
+
+
+def _excused(record: dict[str, Any], victim: str) -> bool:
+    """Is another stack than the project's own held to nothing here? What it does is a finding."""
+    return record["outcome"] == UNSUPPORTED or victim != "atls"
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command."""
+    parser = usage.attacks()
+    options = parser.parse_args(argv)
+    options.given = list(argv)
+    if options.what == "list":
+        return _listed()
+    if options.what == "run":
+        return _play(options)
+    try:
+        return _told(options.what)
+    finally:
+        sys.stdout.flush()

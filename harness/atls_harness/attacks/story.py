@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stories of scenarios/attacks: who plays in an attack, and in which cells it is played.
+
+A cell is a column (a profile, and of ta-07 its credential kind), the side that attests, a model and
+an evidence format. A play is a cell with the capabilities that the attacker has in it; a story has
+a play for each subset of its capabilities.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Collection, Iterator, Mapping
+
+from ..contract import contract
+from ..document import Document
+from ..errors import ScenarioError
+from ..nearest import meant
+from ..paths import ATTACKS, ATTACK_STORY_SCHEMA
+from ..scenario import merge
+from .catalogue import Attack, catalogue
+
+AXES = ("column", "side", "model", "format")
+CERT = "-cert"  # behind ta-07: evidence beside the certificate
+CASE = "case"  # an axis of a story's own: what is changed in it has a name
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where an attack is played."""
+
+    column: str
+    side: str  # that attests
+    model: str
+    format: str
+    case: str = ""
+
+    @property
+    def profile(self) -> str:
+        return self.column.removesuffix(CERT)
+
+    @property
+    def kind(self) -> str:
+        """--credential-kind, where the profile has one."""
+        return "cert" if self.column.endswith(CERT) else ""
+
+    @property
+    def beside_x509(self) -> bool:
+        """Is there a certificate for the attested key?"""
+        return bool(self.kind) or contract().profiles[self.profile].beside_x509
+
+    @property
+    def name(self) -> str:
+        words = (self.column, self.side, self.model, self.format, self.case)
+        return "-".join(word for word in words if word)
+
+    def axes(self) -> dict[str, str]:
+        """As tables and results have it."""
+        return {name: getattr(self, name) for name in (*AXES, CASE)}
+
+
+@dataclass(frozen=True)
+class Story:
+    """An attack, as it is played."""
+
+    path: Path
+    attack: Attack
+    title: str
+    value: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The capabilities whose subsets are played."""
+        return tuple(self.value["attack"]["capabilities"])
+
+    def cells(self) -> list[Cell]:
+        """In the order of the file."""
+        made = []
+        for block in self.value["cells"]:
+            lists = [one if isinstance(one, list) else [one] for one in map(block.get, AXES)]
+            cases = block.get(CASE, [""])
+            made += [Cell(*one) for one in itertools.product(*lists, cases)]
+        return list(dict.fromkeys(made))
+
+    def cast(self, cell: Cell, held: frozenset[str]) -> dict[str, dict[str, Any]]:
+        """The members of a play, with what the attacker lacks taken away."""
+        cast: dict[str, Any] = dict(self.value["cast"])
+        for change in self.value.get("when", []):
+            if applies(change, cell, held):
+                cast = merge(cast, change.get("cast", {}))
+        made = {}
+        for name, member in cast.items():
+            if member is None:
+                continue
+            fields = {key: value for key, value in member.items() if key != "without"}
+            for capability, change in member.get("without", {}).items():
+                if capability not in held:
+                    fields = merge(fields, change)
+            if not fields.pop("absent", False):
+                made[name] = filled_case(fields, cell)
+        return made
+
+    def last_step(self, cell: Cell, held: frozenset[str]) -> Mapping[str, str]:
+        """The event by which the attacker has come to its last step: party, event, fields."""
+        found: Mapping[str, str] = self.value["last-step"]
+        for change in self.value.get("when", []):
+            if "last-step" in change and applies(change, cell, held):
+                found = change["last-step"]
+        return found
+
+    @property
+    def property(self) -> str:
+        """What is broken where it succeeds: how that is judged."""
+        return str(self.value["attack"]["property"])
+
+
+@dataclass(frozen=True)
+class Play:
+    """A cell, and what the attacker has in it."""
+
+    story: Story
+    cell: Cell
+    held: tuple[str, ...]
+    honest: bool = False
+
+    @property
+    def id(self) -> str:
+        if self.honest:
+            return f"honest[{self.cell.name}]"
+        return f"{self.story.name}[{self.cell.name}]{{{','.join(self.held)}}}"
+
+    @property
+    def whole(self) -> bool:
+        """Does the attacker have all that the attack asks for?"""
+        return self.held == self.story.varied
+
+    def cast(self) -> dict[str, dict[str, Any]]:
+        """The members."""
+        if self.honest:
+            return honest(self.cell)
+        return self.story.cast(self.cell, frozenset(self.held))
+
+
+# Who plays where nobody attacks: it must complete, or an attack that is refused shows nothing.
+HONEST: dict[str, dict[str, Any]] = {
+    "verifier": {"is": "verifier", "endorses": ["genuine"]},
+    "machine": {"is": "device", "seed": "genuine"},
+    "identity": {"is": "enrolment", "device": "machine"},
+    "genuine": {
+        "is": "attester",
+        "by": "genuine",
+        "device": "machine",
+        "identity": "identity",
+        "meets": "victim",
+    },
+    "victim": {"is": "relying-party", "by": "victim", "meets": "genuine"},
+}
+
+
+def honest(cell: Cell) -> dict[str, dict[str, Any]]:
+    """HONEST, as a cell has it: a result about a bare PSA token names no key, and is taken only by
+    those who let the binder do for that."""
+    cast = HONEST
+    if cell.model == "passport" and cell.format == "psa":
+        bound = {"variant": ["result-key=bound"]}
+        cast = merge(cast, {"victim": {"flags": bound}})
+        if cell.column in ("seat-06", "expat-04"):
+            must = {"variant": ["result-key=bound", "result-nonce=required"]}
+            cast = merge(cast, {"victim": {"flags": must}})
+            cast = merge(cast, {"genuine": {"flags": {"variant": ["result-nonce=required"]}}})
+    return cast
+
+
+def applies(change: Mapping[str, Any], cell: Cell, held: Collection[str]) -> bool:
+    """Is a change, or a row, of this cell, where the attacker has HELD? An axis that it does not
+    name is any; `held` is all of it, `has` and `lacks` are some."""
+    if "held" in change and set(change["held"]) != set(held):
+        return False
+    if any(name not in held for name in change.get("has", ())):
+        return False
+    if any(name in held for name in change.get("lacks", ())):
+        return False
+    for axis in (*AXES, CASE):
+        if axis in change:
+            wanted = change[axis] if isinstance(change[axis], list) else [change[axis]]
+            if getattr(cell, axis) not in wanted:
+                return False
+    return True
+
+
+def filled_case(value: Any, cell: Cell) -> Any:
+    """VALUE with the name of the cell's case in place of {case}."""
+    if isinstance(value, Mapping):
+        return {key: filled_case(below, cell) for key, below in value.items()}
+    if isinstance(value, list):
+        return [filled_case(below, cell) for below in value]
+    return value.replace("{case}", cell.case) if isinstance(value, str) else value
+
+
+def subsets(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """All of them, the whole first."""
+    for size in range(len(names), -1, -1):
+        yield from itertools.combinations(names, size)
+
+
+def load(path: Path) -> Story:
+    """Reads a story. ScenarioError where it is wrong."""
+    document = Document(path, ScenarioError)
+    document.check(ATTACK_STORY_SCHEMA)
+    value = document.value
+    known = catalogue()
+    attack = value["attack"]["id"]
+    if attack not in known:
+        raise document.fail(("attack", "id"), f"no attack {attack!r}{meant(attack, known)}")
+    found = known[attack]
+    for index, name in enumerate(value["attack"]["capabilities"]):
+        if name not in found.capabilities:
+            words = f"{attack} has no capability {name!r}{meant(name, found.capabilities)}"
+            raise document.fail(("attack", "capabilities", index), words)
+    for name, member in value["cast"].items():
+        for capability in (member or {}).get("without", {}):
+            if capability not in value["attack"]["capabilities"]:
+                words = f"the attack has no capability {capability!r}"
+                raise document.fail(("cast", name, "without", capability), words)
+    return Story(path, found, value["title"], value)
+
+
+@functools.lru_cache(maxsize=None)
+def stories() -> tuple[Story, ...]:
+    """All of them."""
+    return tuple(load(path) for path in sorted(ATTACKS.glob("*.yaml")))
+
+
+def plays(story: Story) -> list[Play]:
+    """Every cell with every subset of the capabilities."""
+    return [Play(story, cell, held) for cell in story.cells() for held in subsets(story.varied)]

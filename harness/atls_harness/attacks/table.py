@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What plays come to: cells, smallest sets of capabilities, what is not as it is known, goals."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from .catalogue import NOT_CARRIED_OUT, SUCCEEDED, WITHSTOOD
+from .catalogue import capabilities, catalogue, goals, published
+from .judge import HONEST
+from .run import UNSUPPORTED
+
+Record = Mapping[str, Any]
+MARKS = {SUCCEEDED: "S", WITHSTOOD: "w", NOT_CARRIED_OUT: "?", UNSUPPORTED: "-"}
+AXES = ("column", "side", "model", "format", "case")
+# The columns in the order in which tables have them.
+COLUMNS = ("ta-02", "ta-03", "ta-07", "ta-07-cert", "seat-04", "seat-06", "expat-04", "x509-cmw")
+
+
+def where(record: Record) -> tuple[str, ...]:
+    """The cell of a play."""
+    return tuple(record[axis] for axis in AXES)
+
+
+def cell_name(record: Record) -> str:
+    """For people."""
+    words = [record["column"], f"{record['side']} attests", record["model"], record["format"]]
+    return ", ".join(filter(None, [*words, record["case"]]))
+
+
+def holding(names: Sequence[str]) -> str:
+    """A set of capabilities."""
+    return "{" + ", ".join(names) + "}"
+
+
+def complaint(record: Record) -> str:
+    """A sentence that names the cell, where what came of it is not what is known; or ""."""
+    if record["outcome"] == UNSUPPORTED:
+        return ""
+    title = f"{record['attack'] or 'the honest run'} in {cell_name(record)}"
+    if not record["honest"]:
+        title += f" with {holding(record['held'])}"
+    known = record["known"]
+    if known is None:
+        return f"{title}: nothing is known of this cell; it {_said(record)}"
+    if record["outcome"] == known["outcome"]:
+        return ""
+    return f"{title}: known as {known['outcome']}; now it {_said(record)}"
+
+
+def _said(record: Record) -> str:
+    words = {
+        SUCCEEDED: "succeeded",
+        WITHSTOOD: "is withstood",
+        NOT_CARRIED_OUT: "was not carried out",
+        HONEST: "completes",
+    }
+    made = words.get(record["outcome"], record["outcome"])
+    if record["outcome"] == WITHSTOOD:
+        return f"{made} ({record['reason']})"
+    return f"{made}: {record['detail']}" if record["detail"] else made
+
+
+def smallest(records: Sequence[Record]) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
+    """For each attack and cell the smallest sets of capabilities with which it succeeds."""
+    found: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for record in records:
+        if record["honest"]:
+            continue
+        sets = found.setdefault((record["attack"], *where(record)), [])
+        if record["outcome"] == SUCCEEDED:
+            sets.append(tuple(record["held"]))
+    return {key: _minimal(sets) for key, sets in found.items()}
+
+
+def _minimal(sets: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return [one for one in sets if not any(set(other) < set(one) for other in sets if other != one)]
+
+
+def by_column(records: Sequence[Record]) -> dict[str, dict[str, list[str]]]:
+    """What the lab is for: for each column and side the smallest sets that break anything, with
+    the attacks that need no more.
+
+    What is assumed of an attack and not varied (a target that changed, a path) belongs to the set;
+    the network is everybody's, and left out.
+    """
+    found: dict[str, dict[frozenset[str], list[str]]] = {}
+    for key, sets in smallest(records).items():
+        attack, place = key[0], f"{key[1]}, {key[2]} attests"
+        varied = _varied(records, attack)
+        assumed = frozenset(catalogue()[attack].capabilities) - varied - {"network"}
+        for one in sets:
+            attacks = found.setdefault(place, {}).setdefault(assumed.union(one), [])
+            if attack not in attacks:
+                attacks.append(attack)
+    made: dict[str, dict[str, list[str]]] = {}
+    for place in sorted(found, key=_order):
+        least = [one for one in found[place] if not any(other < one for other in found[place])]
+        least.sort(key=lambda one: (len(one), found[place][one]))
+        made[place] = {holding(_in_order(one)): found[place][one] for one in least}
+    return made
+
+
+def _order(place: str) -> tuple[int, str]:
+    column, _, side = place.partition(", ")
+    return COLUMNS.index(column), side
+
+
+def _in_order(names: Collection[str]) -> list[str]:
+    """As the catalogue lists them."""
+    return [one for one in capabilities() if one in names]
+
+
+def _varied(records: Sequence[Record], attack: str) -> set[str]:
+    return {name for one in records if one["attack"] == attack for name in one["held"]}
+
+
+def grid(records: Sequence[Record]) -> list[list[str]]:
+    """Attack by column: what comes of it with all capabilities, sides and models in a word each."""
+    rows = []
+    for attack in catalogue():
+        row = [attack]
+        for column in COLUMNS:
+            whole = [
+                one
+                for one in records
+                if one["attack"] == attack and one["column"] == column and _is_whole(one, records)
+            ]
+            row.append(_in_a_word(whole))
+        if any(row[1:]):
+            rows.append(row)
+    return rows
+
+
+def _is_whole(record: Record, records: Sequence[Record]) -> bool:
+    return set(record["held"]) == _varied(records, record["attack"])
+
+
+def _in_a_word(records: Sequence[Record]) -> str:
+    """ "S", "w", or by what they differ: "S (passport), w (background-check)"."""
+    marks = {MARKS.get(one["outcome"], "?") for one in records}
+    if len(marks) < 2:
+        return "".join(marks)
+    for axes in (("side",), ("model",), ("format",), ("case",), ("side", "model")):
+        groups: dict[str, set[str]] = {}
+        for one in records:
+            name = " ".join(one[axis] for axis in axes)
+            groups.setdefault(name, set()).add(MARKS.get(one["outcome"], "?"))
+        if all(len(found) == 1 for found in groups.values()):
+            by_mark: dict[str, list[str]] = {}
+            for name, found in groups.items():
+                by_mark.setdefault("".join(found), []).append(name)
+            return ", ".join(f"{mark} {'/'.join(names)}" for mark, names in sorted(by_mark.items()))
+    counted = {mark: sum(MARKS.get(one["outcome"]) == mark for one in records) for mark in marks}
+    return ", ".join(f"{mark} {count}" for mark, count in sorted(counted.items()))
+
+
+def goal_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """The working group's goals by column: broken by which attack with what, fulfilled as far as
+    was played, or not shown; and what was published beside it."""
+    made = []
+    least = smallest(records)
+    for section, words in goals().items():
+        for column in COLUMNS:
+            tried: set[str] = set()
+            broken: dict[str, list[str]] = {}
+            for key, sets in least.items():
+                if key[1] == column and section in catalogue()[key[0]].goals:
+                    tried.add(key[0])
+                    if sets:
+                        held = broken.setdefault(key[0], [])
+                        held += [holding(one) for one in sets if holding(one) not in held]
+            verdict = "broken" if broken else "withstood what was tried" if tried else "not shown"
+            made.append(
+                {
+                    "goal": section,
+                    "title": words,
+                    "column": column,
+                    "verdict": verdict,
+                    "attacks": sorted(tried),
+                    "broken": {name: broken[name] for name in sorted(broken)},
+                    "published": [_beside(one, records) for one in _published(section, column)],
+                }
+            )
+    return made
+
+
+def _published(section: str, column: str) -> list[Mapping[str, Any]]:
+    return [one for one in published() if section in one["goals"] and column in one["columns"]]
+
+
+def _beside(claim: Mapping[str, Any], records: Sequence[Record]) -> dict[str, str]:
+    """A published verdict, and whether execution agrees with it."""
+    held = sorted(claim["held"])
+    cells = [
+        one
+        for one in records
+        if one["attack"] == claim["attack"]
+        and one["column"] in claim["columns"]
+        and sorted(one["held"]) == held
+        and one["side"] in claim.get("sides", [one["side"]])
+        and one["model"] in claim.get("models", [one["model"]])
+    ]
+    outcomes = {one["outcome"] for one in cells} & {SUCCEEDED, WITHSTOOD}
+    agrees = "not executed"
+    if outcomes:
+        agrees = "agrees" if outcomes == {claim["verdict"]} else "disagrees"
+    return {
+        "source": claim["source"],
+        "kind": claim["kind"],
+        "says": claim["says"],
+        "verdict": claim["verdict"],
+        "execution": agrees,
+        "case": cells[0]["id"] if cells else "",
+    }

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The attacker's device: it speaks the device protocol (sim/device/protocol.h) upwards and has
+another device behind it, whose keys it uses; evidence comes from elsewhere.
+
+  answer   where evidence is asked for, tells the challenge and gives what it is then told
+  old-pat  in a CAB of the device behind, the PAT is exchanged for an older one
+  foreign-pat  the same, for one that another device makes over the same nonce
+  pass     changes nothing
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import zlib
+from pathlib import Path
+from typing import Sequence
+
+from bounds import connect, listen
+from party import NotTold, Party, begin, parser
+
+ATTEST_KEY, ATTEST_PLATFORM = 4, 5
+DONE = 0
+HEADER = 10  # of a frame: version, kind, session, sequence (sim/device/link.h)
+ANSWER = 2
+PAT = b"\x63pat"
+
+
+def decoded(data: bytes) -> bytes:
+    """COBS, undone."""
+    made = bytearray()
+    at = 0
+    while at < len(data):
+        count = data[at]
+        if count == 0:
+            raise ValueError("expected no zero within a frame, came one")
+        made += data[at + 1 : at + count]
+        at += count
+        if count < 255 and at < len(data):
+            made.append(0)
+    return bytes(made)
+
+
+def encoded(data: bytes) -> bytes:
+    """COBS."""
+    made = bytearray()
+    for part in data.split(b"\0"):
+        while len(part) >= 254:
+            made += b"\xff" + part[:254]
+            part = part[254:]
+        made += bytes([len(part) + 1]) + part
+    return bytes(made)
+
+
+def frame(payload: bytes) -> bytes:
+    """A payload with its checksum, as it goes over the line."""
+    return b"\0" + encoded(payload + zlib.crc32(payload).to_bytes(4, "big")) + b"\0"
+
+
+class Line:
+    """Frames off a stream."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self.stream = stream
+        self._rest = b""
+
+    def read(self) -> bytes | None:
+        """The payload of the next frame; None at the end of the stream."""
+        while True:
+            while b"\0" in self._rest:
+                one, self._rest = self._rest.split(b"\0", 1)
+                if one:
+                    payload = decoded(one)
+                    if zlib.crc32(payload[:-4]).to_bytes(4, "big") != payload[-4:]:
+                        raise ValueError("expected a frame with a good checksum, came a bad one")
+                    return payload[:-4]
+            data = self.stream.recv(65536)
+            if not data:
+                return None
+            self._rest += data
+
+
+def item(data: bytes, at: int) -> tuple[int, int, int]:
+    """Major type and argument of a CBOR item, and where its content begins (RFC 8949 3)."""
+    kind, short = data[at] >> 5, data[at] & 31
+    if short < 24:
+        return kind, short, at + 1
+    if short > 27:
+        raise ValueError("expected CBOR of definite length, came another")
+    width = 1 << (short - 24)
+    return kind, int.from_bytes(data[at + 1 : at + 1 + width], "big"), at + 1 + width
+
+
+def behind(data: bytes, at: int) -> int:
+    """Where the CBOR item that begins at AT ends."""
+    kind, count, at = item(data, at)
+    if kind in (2, 3):
+        return at + count
+    for _ in range({4: count, 5: 2 * count, 6: 1}.get(kind, 0)):
+        at = behind(data, at)
+    return at
+
+
+def entries(cab: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """The head of a CAB (a CMW collection, a map), and its keys with their values."""
+    kind, count, at = item(cab, 0)
+    if kind != 5:
+        raise ValueError("expected a CMW collection (RFC 9999 3.3), came something else")
+    head, found = cab[:at], []
+    for _ in range(count):
+        middle = behind(cab, at)
+        end = behind(cab, middle)
+        found.append((cab[at:middle], cab[middle:end]))
+        at = end
+    return head, found
+
+
+def with_pat(cab: bytes, pat: bytes) -> bytes:
+    """CAB, with another PAT (an entry's value, as it is encoded)."""
+    head, parts = entries(cab)
+    return head + b"".join(key + (pat if key == PAT else value) for key, value in parts)
+
+
+def pat_of(cab: bytes) -> bytes:
+    """The value of its entry."""
+    return dict(entries(cab)[1])[PAT]
+
+
+def byte_string(data: bytes) -> bytes:
+    """CBOR's (RFC 8949 3.1), in its shortest form."""
+    size = len(data)
+    if size < 24:
+        return bytes([0x40 | size]) + data
+    width = 0 if size < 1 << 8 else 1
+    return bytes([0x58 + width]) + size.to_bytes(1 << width, "big") + data
+
+
+def nonce_of(token: bytes) -> bytes:
+    """The nonce of a PSA token, a COSE_Sign1 (RFC 9052 4.2): claim 10, or the older -75008."""
+    at = 1 if token[0] >> 5 == 6 else 0
+    _, _, at = item(token, at)
+    at = behind(token, behind(token, at))  # protected and unprotected headers
+    _, size, at = item(token, at)
+    payload = token[at : at + size]
+    _, count, at = item(payload, 0)
+    for _ in range(count):
+        kind, number, _ = item(payload, at)
+        at = behind(payload, at)
+        if (kind, number) in ((0, 10), (1, 75007)):
+            _, size, begin = item(payload, at)
+            return payload[begin : begin + size]
+        at = behind(payload, at)
+    raise ValueError("expected a PSA token with a nonce, came one without")
+
+
+def inner(cmw: bytes) -> bytes:
+    """The value of a CMW record (RFC 9999 3.1); a collection as it is."""
+    if item(cmw, 0)[0] != 4:
+        return cmw
+    at = behind(cmw, item(cmw, 0)[2])
+    _, size, at = item(cmw, at)
+    return cmw[at : at + size]
+
+
+def record_with(record: bytes, value: bytes) -> bytes:
+    """A CMW record with another value."""
+    at = behind(record, item(record, 0)[2])
+    return record[:at] + byte_string(value) + record[behind(record, at) :]
+
+
+class Device:
+    """Serves one client of the device protocol at a time."""
+
+    def __init__(self, party: Party, mode: str, upstream: str, oracle: str) -> None:
+        self.party = party
+        self.mode = mode
+        self.upstream = upstream
+        self.oracle = oracle
+
+    def serve(self, client: socket.socket) -> None:
+        """One client."""
+        above = Line(client)
+        below = Line(connect(self.upstream, self.party.folder, self.party.timeout))
+        last, last_answer = b"", b""
+        while True:
+            request = above.read()
+            if request is None:
+                break
+            if request[:HEADER] != last:  # else it is repeated, and so is the answer
+                last, last_answer = request[:HEADER], self.answer(request, below)
+            client.sendall(frame(last_answer))
+        below.stream.close()
+        client.close()
+
+    def answer(self, request: bytes, below: Line) -> bytes:
+        """The answer to a request, as a payload."""
+        operation = request[HEADER]
+        wanted = operation in (ATTEST_KEY, ATTEST_PLATFORM)
+        if wanted and self.mode == "answer":
+            at = HEADER + (5 if operation == ATTEST_KEY else 1)
+            challenge = request[at + 1 : at + 1 + request[at]]
+            self.party.step("challenge", "evidence is asked for over this challenge", challenge)
+            given = inner(bytes.fromhex(self.party.told("evidence")))
+            self.party.step("evidence-given", f"gives {len(given)} bytes that it was told", given)
+            body = bytes([operation, DONE]) + len(given).to_bytes(3, "big") + given
+            return request[:1] + bytes([ANSWER]) + request[2:HEADER] + body
+        below.stream.sendall(frame(request))
+        got = below.read()
+        if got is None:
+            raise ValueError("expected an answer of the device behind, came the end of the stream")
+        changes = {"old-pat": self._old_pat, "foreign-pat": self._foreign_pat}
+        if operation == ATTEST_KEY and self.mode in changes and got[HEADER + 1] == DONE:
+            made = changes[self.mode](got[HEADER + 5 :])
+            self.party.step("pat-exchanged", "the CAB has another PAT in place of its own", made)
+            return got[: HEADER + 2] + len(made).to_bytes(3, "big") + made
+        return got
+
+    def _old_pat(self, cab: bytes) -> bytes:
+        return with_pat(cab, pat_of(bytes.fromhex(self.party.told("evidence"))))
+
+    def _foreign_pat(self, cab: bytes) -> bytes:
+        """Asks the other device, as any of its clients may, for a token over the PAT's nonce."""
+        pat = pat_of(cab)
+        nonce = nonce_of(inner(pat))
+        line = Line(connect(self.oracle, self.party.folder, self.party.timeout))
+        request = bytes([1, 1]) + os.urandom(4) + bytes([0, 0, 0, 1])
+        request += bytes([ATTEST_PLATFORM, len(nonce)]) + nonce
+        line.stream.sendall(frame(request))
+        got = line.read()
+        line.stream.close()
+        if got is None or got[HEADER : HEADER + 2] != bytes([ATTEST_PLATFORM, DONE]):
+            raise ValueError("expected a token of the other device, came a refusal")
+        return with_pat(cab, record_with(pat, got[HEADER + 5 :]))
+
+
+def main(argv: Sequence[str]) -> int:
+    made = parser("The attacker's device.")
+    made.add_argument("mode", choices=("answer", "old-pat", "foreign-pat", "pass"))
+    made.add_argument("--oracle", default="", metavar="ADDRESS", help="foreign-pat: who is asked")
+    made.add_argument("--upstream", required=True, metavar="ADDRESS", help="the device behind")
+    party, options = begin(made, argv)
+    server, address = listen(options.listen, party.folder)
+    device = Device(party, options.mode, options.upstream, options.oracle)
+
+    def one(client: socket.socket) -> None:
+        try:
+            device.serve(client)
+        except (OSError, ValueError, NotTold) as problem:
+            print(f"device of the attacker: {problem}", file=sys.stderr)
+            client.close()
+
+    party.ready(f"unix:{Path(address.removeprefix('unix:'))}")
+    while True:
+        client, _ = server.accept()
+        threading.Thread(target=one, args=(client,), daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

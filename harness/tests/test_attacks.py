@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The attack lab: attackers that reach nobody but their own run, outcomes that are earned, tables.
+
+Judgements are made of events and key logs that stand here, so that each way to be wrong about an
+outcome has a row; that the stories themselves come out as it is known is the stage `attacks`.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atls_harness.attacks import cast, catalogue, judge, story, table
+from atls_harness.attacks.cast import Seen
+from atls_harness.attacks.catalogue import NOT_CARRIED_OUT, SUCCEEDED, WITHSTOOD, Known
+from atls_harness.attacks.story import Cell, Play, Story
+from atls_harness.paths import ATTACKS, PEERS, ROOT
+
+sys.path.insert(0, str(PEERS / "attacker"))
+import bounds  # noqa: E402
+import device  # noqa: E402
+import tls13  # noqa: E402
+
+EVERY = story.stories()
+CELL = Cell("seat-06", "server", "background-check", "cab")
+
+
+# Whom an attacker reaches.
+
+
+def announced(folder: Path, address: str) -> None:
+    """A party of the run says that it listens there."""
+    line = json.dumps({"t": 0, "who": "server", "event": "ready", "address": address})
+    (folder / "server.events.jsonl").write_text(line + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "192.0.2.1:443",  # RFC 5737
+        "[2001:db8::1]:443",  # RFC 3849
+        "0.0.0.0:443",
+        "localhost:443",  # no name is looked up
+        "example.com:443",
+        "127.0.0.1.example.com:443",
+        "127.1:443",
+        "2130706433:443",
+        "[::ffff:192.0.2.1]:443",
+        "127.0.0.1:http",
+        "127.0.0.1:65536",
+        "127.0.0.1",
+        "",
+        "unix:/etc/passwd",
+        "unix:../elsewhere.sock",
+    ],
+)
+def test_an_attacker_reaches_nothing_but_this_machine(tmp_path: Path, address: str) -> None:
+    announced(tmp_path, address)  # not even where somebody claims to be there
+    with pytest.raises(bounds.OutOfBounds):
+        bounds.connect(address, tmp_path, 1)
+    with pytest.raises(bounds.OutOfBounds):
+        bounds.listen(address, tmp_path)
+
+
+def test_an_attacker_reaches_parties_of_its_own_run_alone(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(bounds.OutOfBounds):  # on loopback, and a stranger's
+            bounds.connect(address, tmp_path, 1)
+        announced(tmp_path, address)
+        bounds.connect(address, tmp_path, 1).close()
+
+
+def test_every_connection_of_an_attacker_is_checked() -> None:
+    """No attacker opens a socket but through bounds.py; HTTP's are checked where they are made."""
+    for path in (PEERS / "attacker").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if path.name != "bounds.py":
+            assert ".connect((" not in text and "create_connection" not in text, path
+        if "HTTPConnection(" in text:
+            before = text[: text.index("HTTPConnection(")].splitlines()[-3:]
+            assert any("check(" in line for line in before), path
+
+
+# What attackers do to bytes.
+
+
+@pytest.mark.parametrize("size", [0, 1, 253, 254, 255, 300, 508, 907, 5000])
+def test_frames_go_through(size: int) -> None:
+    for data in (bytes(size), bytes(i % 255 + 1 for i in range(size)), bytes(range(256)) * 4):
+        assert b"\0" not in device.encoded(data)
+        assert device.decoded(device.encoded(data)) == data
+
+
+def test_a_hello_without_an_extension() -> None:
+    body = b"\3\3" + bytes(32) + b"\0" + tls13.vector(2, b"\x13\x01") + b"\1\0"
+    hello = tls13.message(tls13.CLIENT_HELLO, body + tls13.vector(2, b""))
+    wanted = [(43, b"\2\3\4"), (0xFF16, b"offer")]
+    made = tls13.with_extensions(hello, wanted)
+    assert list(tls13.extensions(made)) == wanted
+    assert tls13.with_extensions(made, []) == hello
+
+
+def test_key_schedule_of_rfc_8448() -> None:
+    """RFC 8448 section 3: from the handshake secret to traffic secrets and keys."""
+    suite = tls13.SUITES[0x1301]
+    secret = bytes.fromhex("1dc826e93606aa6fdc0aadc12f741b01046aa6b99f691ed221a9f0ca043fbeac")
+    master = bytes.fromhex("18df06843d13a08bf2a449844c5f8a478001bc4d4c627984d5a41da8d0402919")
+    assert suite.master(secret) == master
+    traffic = bytes.fromhex("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38")
+    key = suite.expand(traffic, b"key", b"", 16)
+    assert key.hex() == "3fce516009c21727d0f2e4e86ee403bc"
+    assert suite.expand(traffic, b"iv", b"", 12).hex() == "5d313eb2671276ee13000b30"
+
+
+# Stories and catalogue.
+
+
+@pytest.mark.parametrize("one", EVERY, ids=lambda one: one.name)
+def test_a_story_is_whole(one: Story) -> None:
+    """Every member that is spoken of is there, and something is known of every play."""
+    assert one.name.startswith(f"{one.attack.id}-")
+    for play in story.plays(one):
+        members = play.cast()
+        cast.check(members)
+        assert any(member.get("by") == "victim" for member in members.values())
+        assert len(members) > 2
+        known = one.attack.known(play.cell, play.held)
+        assert known is not None, play.id
+        assert (known.outcome == WITHSTOOD) == bool(known.reasons), play.id
+        step = one.last_step(play.cell, frozenset(play.held))
+        assert step["party"] in members, play.id
+
+
+def test_every_play_with_less_is_a_control() -> None:
+    """Each attack is played with one capability less, and with at most eight sets."""
+    for one in EVERY:
+        held = {play.held for play in story.plays(one)}
+        assert len(held) == 2 ** len(one.varied) <= 8
+        if one.varied:
+            assert any(len(names) == len(one.varied) - 1 for names in held)
+
+
+def test_what_is_in_the_catalogue() -> None:
+    known = catalogue.catalogue()
+    assert list(known) == sorted(known)
+    assert {f"A{number:02}" for number in range(1, 34)} <= set(known)
+    played = {one.attack.id for one in EVERY}
+    for attack in known.values():
+        assert (attack.id in played) == bool(attack.value.get("known")), attack.id
+        assert (attack.id in played) != bool(attack.value.get("not-played")), attack.id
+        assert set(attack.capabilities) <= set(catalogue.capabilities())
+        assert set(attack.goals) <= set(catalogue.goals())
+        assert attack.id not in played or attack.value.get("reading"), attack.id
+    for claim in catalogue.published():
+        assert claim["attack"] in played and set(claim["goals"]) <= set(catalogue.goals())
+
+
+def test_rows_of_the_catalogue_are_reached() -> None:
+    """A row that no play comes to says nothing, and hides that it is wrong."""
+    for attack in catalogue.catalogue().values():
+        rows = attack.value.get("known", [])
+        plays = [play for one in EVERY if one.attack is attack for play in story.plays(one)]
+        used = set()
+        for play in plays:
+            of = [story.applies(row, play.cell, play.held) for row in rows]
+            used.add(of.index(True))
+        assert used == set(range(len(rows))), f"{attack.id}: rows {set(range(len(rows))) - used}"
+
+
+def test_attackers_are_named_where_the_stories_are() -> None:
+    assert sorted(path.stem for path in ATTACKS.glob("*.yaml")) == [one.name for one in EVERY]
+
+
+# What is judged.
+
+
+def party(name: str, by: str, who: str, *events: dict[str, Any], secret: str = "") -> Seen:
+    """One that has said these."""
+    made = Seen(name, by, who)
+    made.events = [{"t": 0.0, "who": who, **event} for event in events]
+    made.exit = 0
+    return made
+
+
+def keylog(tmp_path: Path, seen: Seen, random: str, secret: str) -> Seen:
+    path = tmp_path / f"{seen.name}.keylog"
+    path.write_text(f"{judge.APPLICATION} {random} {secret}\n", encoding="ascii")
+    seen.keylog = path
+    return seen
+
+
+ACCEPTED = {"event": "verdict", "conn": 1, "accepted": True, "reason": "ok"}
+COMPLETE = {"event": "handshake", "conn": 1, "outcome": "complete", "reason": "ok", "alert": None}
+GOT = {"event": "application-data", "conn": 1, "direction": "received", "text": "hello"}
+WENT_ON = [ACCEPTED, COMPLETE, GOT]
+SENT = {"event": "credential", "conn": 1, "direction": "sent"}
+REFUSED = {
+    "event": "handshake",
+    "conn": 1,
+    "outcome": "failed",
+    "reason": "binder-mismatch",
+    "detail": "",
+    "alert": {"direction": "sent", "code": 42, "name": "bad_certificate"},
+}
+RELAY = Play(next(one for one in EVERY if one.attack.id == "A01"), CELL, ("tik",))
+ALLOWED = Known(WITHSTOOD, ("binder-mismatch",), ())
+
+
+@pytest.mark.parametrize(
+    "victim, attacker, genuine, allowed, outcome",
+    [
+        pytest.param([ACCEPTED, COMPLETE, GOT], [SENT], "", ALLOWED, SUCCEEDED, id="goes-on"),
+        pytest.param([ACCEPTED, COMPLETE, GOT], [], "", ALLOWED, SUCCEEDED, id="whatever-he-says"),
+        pytest.param([*WENT_ON], [SENT], "aa", ALLOWED, NOT_CARRIED_OUT, id="genuine"),
+        pytest.param([*WENT_ON], [SENT], "bb", ALLOWED, SUCCEEDED, id="other-secrets"),
+        pytest.param([ACCEPTED, COMPLETE], [SENT], "", ALLOWED, NOT_CARRIED_OUT, id="no-data"),
+        pytest.param([COMPLETE, GOT], [SENT], "", ALLOWED, NOT_CARRIED_OUT, id="no-verdict"),
+        pytest.param([REFUSED], [SENT], "", ALLOWED, WITHSTOOD, id="refused"),
+        pytest.param([REFUSED], [], "", ALLOWED, NOT_CARRIED_OUT, id="last-step-not-reached"),
+        pytest.param(
+            [REFUSED],
+            [SENT],
+            "",
+            Known(WITHSTOOD, ("nonce-mismatch",), ()),
+            NOT_CARRIED_OUT,
+            id="another-reason",
+        ),
+        pytest.param(
+            [REFUSED],
+            [SENT],
+            "",
+            Known(WITHSTOOD, ("binder-mismatch",), ("decrypt_error",)),
+            NOT_CARRIED_OUT,
+            id="another-alert",
+        ),
+        pytest.param([], [SENT], "", ALLOWED, NOT_CARRIED_OUT, id="silence"),
+    ],
+)
+def test_outcomes_are_earned(
+    tmp_path: Path,
+    victim: list[dict[str, Any]],
+    attacker: list[dict[str, Any]],
+    genuine: str,
+    allowed: Known,
+    outcome: str,
+) -> None:
+    parties = {
+        "victim": keylog(tmp_path, party("victim", "victim", "client", *victim), "01", "aa"),
+        "attacker": party("attacker", "attacker", "server", *attacker),
+        "genuine": party("genuine", "genuine", "server"),
+    }
+    if genuine:
+        keylog(tmp_path, parties["genuine"], "01", genuine)
+    assert judge.judge(RELAY, parties, [], allowed).outcome == outcome
+
+
+def test_an_honest_run_has_to_complete_with_the_genuine_party(tmp_path: Path) -> None:
+    play = Play(RELAY.story, CELL, (), True)
+    victim = keylog(
+        tmp_path, party("victim", "victim", "client", ACCEPTED, COMPLETE, GOT), "01", "aa"
+    )
+    genuine = party("genuine", "genuine", "server")
+    parties = {"victim": victim, "genuine": genuine}
+    assert judge.judge(play, parties, [], None).outcome == NOT_CARRIED_OUT
+    keylog(tmp_path, genuine, "01", "aa")
+    assert judge.judge(play, parties, [], None).outcome == judge.HONEST
+
+
+# Tables.
+
+
+def record(outcome: str, held: tuple[str, ...], known: str | None, **more: Any) -> dict[str, Any]:
+    made = {
+        "id": "x",
+        "attack": "A02",
+        **CELL.axes(),
+        "held": list(held),
+        "honest": False,
+        "outcome": outcome,
+        "reason": "binder-mismatch" if outcome == WITHSTOOD else "",
+        "detail": "",
+        "known": {"outcome": known} if known else None,
+    }
+    return {**made, **more}
+
+
+@pytest.mark.parametrize(
+    "outcome, known, words",
+    [
+        (SUCCEEDED, SUCCEEDED, ""),
+        (WITHSTOOD, WITHSTOOD, ""),
+        (SUCCEEDED, WITHSTOOD, "known as withstood; now it succeeded"),
+        (WITHSTOOD, SUCCEEDED, "known as succeeded; now it is withstood (binder-mismatch)"),
+        (NOT_CARRIED_OUT, SUCCEEDED, "known as succeeded; now it was not carried out"),
+        (SUCCEEDED, None, "nothing is known of this cell; it succeeded"),
+        ("unsupported", SUCCEEDED, ""),
+    ],
+)
+def test_a_change_is_a_sentence_that_names_the_cell(
+    outcome: str, known: str | None, words: str
+) -> None:
+    said = table.complaint(record(outcome, ("tik",), known))
+    assert said.endswith(words)
+    if words:
+        assert said.startswith("A02 in seat-06, server attests, background-check, cab with {tik}:")
+
+
+def test_smallest_sets() -> None:
+    both, one = ("tik", "handshake-secret"), ("tik",)
+    records = [
+        record(SUCCEEDED, both, SUCCEEDED),
+        record(WITHSTOOD, one, WITHSTOOD),
+        record(WITHSTOOD, ("handshake-secret",), WITHSTOOD),
+        record(WITHSTOOD, (), WITHSTOOD),
+    ]
+    (sets,) = table.smallest(records).values()
+    assert sets == [both]
+    found = table.by_column(records)
+    assert found == {"seat-06, server attests": {"{tik, handshake-secret}": ["A02"]}}
+    records[1] = record(SUCCEEDED, one, SUCCEEDED)
+    (sets,) = table.smallest(records).values()
+    assert sets == [one]
+
+
+def test_goals_say_what_was_published_beside_them() -> None:
+    held = {"attack": "A01"}
+    rows = {
+        (row["goal"], row["column"]): row
+        for row in table.goal_rows([record(WITHSTOOD, ("tik",), WITHSTOOD, **held)])
+    }
+    row = rows["4.1", "seat-06"]
+    assert row["verdict"] == "withstood what was tried"
+    said = {one["source"]: one["execution"] for one in row["published"]}
+    assert said["draft-intra-handshake-fail-03"] == "disagrees"
+    assert rows["4.10", "seat-06"]["verdict"] == "not shown"
+    broken = table.goal_rows([record(SUCCEEDED, ("tik",), SUCCEEDED, **held)])
+    row = next(one for one in broken if (one["goal"], one["column"]) == ("4.1", "seat-06"))
+    assert (row["verdict"], row["broken"]) == ("broken", {"A01": ["{tik}"]})
+
+
+def test_readme_says_who_is_reached() -> None:
+    text = (ROOT / "harness" / "peers" / "attacker" / "README.md").read_text(encoding="utf-8")
+    assert "loopback" in text and "parties of their own run" in " ".join(text.split())
