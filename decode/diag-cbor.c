@@ -113,9 +113,6 @@ static void bytes(struct atls_diag *d, const char *label, const struct atls_diag
     case DIAG_PAYLOAD:
         atls_diag_payload(d, label, content);
         break;
-    case DIAG_TPM:
-        atls_diag_tpm_attest(d, label, content);
-        break;
     case DIAG_NAMED: /* bytes where crv has a name: k of a symmetric key has the same label */
     case DIAG_SECRET:
         atls_diag_line(d, label, "private, not shown (%zu bytes)", content.size);

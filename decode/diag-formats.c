@@ -54,8 +54,20 @@ static const char *key_name(struct atls_printer *printer, const struct atls_publ
     return atls_diag_key_name(diag_of(printer), key, name);
 }
 
+static void indent(struct atls_printer *printer, int by)
+{
+    struct atls_diag *d = diag_of(printer);
+
+    d->depth = (unsigned)((int)d->depth + by);
+}
+
+static void cbor(struct atls_printer *printer, const char *label, struct atls_bytes in)
+{
+    atls_diag_cbor(diag_of(printer), in, label, NULL);
+}
+
 const struct atls_printer_ops atls_diag_printer_ops = {
-    line, bytes, message, check, finding, problem, reason, nonce, key_name,
+    line, bytes, message, check, finding, problem, reason, nonce, key_name, indent, cbor,
 };
 
 const struct atls_evidence_token *atls_diag_token_of(struct atls_bytes claims)

@@ -41,7 +41,7 @@ const char *atls_diag_name_of(const struct atls_diag_name *names, int64_t value)
 /* Simple values */
 SHAPE time_value = {.kind = DIAG_TIME}, lifecycle = {.kind = DIAG_LIFECYCLE},
       tier = {.kind = DIAG_TIER}, uuid = {.kind = DIAG_UUID}, secret = {.kind = DIAG_SECRET},
-      message = {.kind = DIAG_MESSAGE}, tpm = {.kind = DIAG_TPM};
+      message = {.kind = DIAG_MESSAGE};
 
 /* COSE */
 const struct atls_diag_name atls_diag_algs[] = {{-7, "ES256"},           {-35, "ES384"},
@@ -300,16 +300,12 @@ FIELDS corim_fields[] = {{0, "id", &uuid, false},
 const struct atls_diag_shape atls_diag_corim = MAP("CoRIM", corim_fields);
 
 /* Parsec key attestation: names of the members are in the message */
-FIELDS tpm_fields[] = {{0, "certInfo", &tpm, true}, {0, "attestInfo", &tpm, true}};
-SHAPE tpm_half = {
-    .kind = DIAG_MAP, .what = "TPM attestation", .fields = tpm_fields, .count = COUNT(tpm_fields)};
-FIELDS parsec_tpm_fields[] = {{0, "kat", &tpm_half, true}, {0, "pat", &tpm_half, true}};
-const struct atls_diag_shape atls_diag_parsec_tpm = MAP("Parsec TPM evidence", parsec_tpm_fields);
 FIELDS cca_fields[] = {{44234, "cca-platform-token", &message, false},
                        {44241, "cca-realm-delegated-token", &message, false}};
 SHAPE cca_token = MAP("CCA token", cca_fields);
 FIELDS parsec_cca_fields[] = {{0, "kat", &atls_diag_claims, true}, {0, "pat", &cca_token, true}};
-const struct atls_diag_shape atls_diag_parsec_cca = MAP("Parsec CCA evidence", parsec_cca_fields);
+const struct atls_diag_shape atls_diag_parsec_cca_shape =
+    MAP("Parsec CCA evidence", parsec_cca_fields);
 
 static const struct atls_diag_tag tags[] = {
     {0, "date and time", NULL},

@@ -72,7 +72,6 @@ enum atls_diag_kind {
     DIAG_TIER,      /* value whose tier matters */
     DIAG_UUID,      /* 16 bytes */
     DIAG_SECRET,    /* never shown */
-    DIAG_TPM,       /* TPMS_ATTEST in a byte string */
 };
 struct atls_diag_name {
     int64_t value;
@@ -103,7 +102,7 @@ const char *atls_diag_name_of(const struct atls_diag_name *names, int64_t value)
 extern const struct atls_diag_name atls_diag_algs[];
 extern const struct atls_diag_shape atls_diag_claims, atls_diag_cose_key, atls_diag_cose_sign1,
     atls_diag_cose_mac0_shape, atls_diag_cose_sign_shape, atls_diag_components,
-    atls_diag_cmw_record, atls_diag_corim, atls_diag_parsec_tpm, atls_diag_parsec_cca;
+    atls_diag_cmw_record, atls_diag_corim, atls_diag_parsec_cca_shape;
 
 /* diag-cbor.c: walks one item; prints where it breaks off. 0 or the outcome. */
 int atls_diag_cbor_item(struct atls_diag *d, struct atls_cbor_reader *r, const char *label,
@@ -153,9 +152,8 @@ void atls_diag_cmw_claim(struct atls_diag *d, struct atls_bytes claims);
 void atls_diag_json_cmw_claim(struct atls_diag *d, const json_t *claims);
 
 /* diag-parsec.c */
-void atls_diag_tpm_attest(struct atls_diag *d, const char *label, struct atls_bytes in);
-void atls_diag_parsec(struct atls_diag *d, struct atls_bytes in);
-bool atls_diag_is_parsec(struct atls_bytes in, bool *is_ccap);
+void atls_diag_parsec_cca(struct atls_diag *d, struct atls_bytes in);
+bool atls_diag_is_parsec_cca(struct atls_bytes in);
 
 /* diag-x509.c: a certificate in DER, with the CMW in it. */
 bool atls_diag_is_certificate(struct atls_bytes in);

@@ -101,18 +101,6 @@ static bool is_corim(struct atls_bytes in)
     return starts_with_tag(in, TAG_UNSIGNED_CORIM);
 }
 
-static bool is_parsec_tpm(struct atls_bytes in)
-{
-    bool is_cca;
-    return atls_diag_is_parsec(in, &is_cca) && !is_cca;
-}
-
-static bool is_parsec_cca(struct atls_bytes in)
-{
-    bool is_cca;
-    return atls_diag_is_parsec(in, &is_cca) && is_cca;
-}
-
 /* CBOR claims of an EAR: a profile, and 266 submods holding a map. */
 static bool is_cbor_ear(struct atls_bytes in)
 {
@@ -395,8 +383,8 @@ static const struct format formats[] = {
     OTHER("cose-sign", "COSE_Sign", is_cose_sign, atls_diag_cose_sign),
     OTHER("ear", "EAR claims in CBOR", is_cbor_ear, print_ear_claims),
     EVIDENCE(CLAIMS),
-    OTHER("parsec-tpm", "Parsec TPM key attestation", is_parsec_tpm, atls_diag_parsec),
-    OTHER("parsec-cca", "Parsec CCA key attestation", is_parsec_cca, atls_diag_parsec),
+    OTHER("parsec-cca", "Parsec CCA key attestation", atls_diag_is_parsec_cca,
+          atls_diag_parsec_cca),
     OTHER("boot-record", "boot record", is_boot_record, print_boot_record),
     OTHER("cbor", "CBOR", is_cbor, print_cbor),
 };

@@ -15,6 +15,7 @@
 #include "rats/ear/ear.h"
 #include "rats/tokens/kat.h"
 #include "rats/tokens/psa.h"
+#include "rats/tokens/tpm.h"
 
 struct atls_evidence_format;
 
@@ -60,6 +61,7 @@ struct atls_evidence_question {
     struct atls_bytes challenge;
     bool computed;             /* both sides computed the challenge: it is a binder, */
     const char *binder_clause; /* by this clause (or NULL) */
+    bool quote_of_nonce;       /* a TPM's quote answers the challenge, not the KAT */
     int64_t now;
 };
 
@@ -108,6 +110,15 @@ struct atls_judge_ops {
     void (*submod)(struct atls_judge *judge, size_t index);
     /* The key that genuine evidence attests. */
     void (*attest)(struct atls_judge *judge, const struct atls_public_key *key);
+    /* For formats whose evidence names an instance and no class: the key that is endorsed for it by
+     * this PROFILE of CoRIM (its URI), and its class; or condemned as unknown-attestation-key. */
+    int (*find_instance)(struct atls_judge *judge, const char *profile,
+                         struct atls_bytes instance_id, struct atls_public_key *keyp,
+                         uint8_t class_idp[ATLS_PSA_IMPLEMENTATION_ID_SIZE]);
+    /* A quote's PCRs against reference values of a class: the claim executables, and the reason. */
+    int (*match_pcrs)(struct atls_judge *judge, const char *profile,
+                      const uint8_t class_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
+                      const struct atls_tpm_attest *quote);
 };
 #define ATLS_SUBMODS_MAX 4
 struct atls_evidence_submod {
@@ -135,6 +146,8 @@ struct atls_printer_ops {
     void (*nonce)(struct atls_printer *printer, const char *what, struct atls_bytes nonce);
     const char *(*key_name)(struct atls_printer *printer, const struct atls_public_key *key,
                             char name[ATLS_PRINTED_KEY_MAX]);
+    void (*indent)(struct atls_printer *printer, int by); /* what follows, by so many levels */
+    void (*cbor)(struct atls_printer *printer, const char *label, struct atls_bytes bytes);
 };
 /* A message that is told by its own bytes. */
 struct atls_evidence_print {

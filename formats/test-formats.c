@@ -212,11 +212,26 @@ static void attest(struct atls_judge *judge, const struct atls_public_key *key)
     fail_msg("garbage attested a key");
 }
 
+static int find_instance(struct atls_judge *judge, const char *profile,
+                         struct atls_bytes instance_id, struct atls_public_key *keyp,
+                         uint8_t *class_idp)
+{
+    return condemn(judge, "unknown-attestation-key", "", "nobody's");
+}
+
+static int match_pcrs(struct atls_judge *judge, const char *profile, const uint8_t *class_id,
+                      const struct atls_tpm_attest *quote)
+{
+    fail_msg("garbage was matched");
+    return -EINVAL;
+}
+
 static void refuses(const struct atls_evidence_format *f,
                     const struct atls_evidence_message *message)
 {
-    static const struct atls_judge_ops ops = {condemn, appraise_token, find_anchor, match, claim,
-                                              say,     submod,         attest};
+    static const struct atls_judge_ops ops = {
+        condemn, appraise_token, find_anchor, match,         claim,
+        say,     submod,         attest,      find_instance, match_pcrs};
     struct atls_judge judge = {.ops = &ops, .crypto = &atls_crypto_gnutls, .now = 1700000000};
     struct atls_evidence_read read = {.format = f, .value = message->value};
     const char *reason = NULL;

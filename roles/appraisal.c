@@ -286,6 +286,7 @@ static bool check_locally(struct atls_appraisal *a)
         .challenge = ATLS_BYTES(a->challenge, a->challenge_size),
         .computed = a->computed,
         .binder_clause = a->rp->options.binder_clause,
+        .quote_of_nonce = a->rp->options.quote_of_nonce,
         .now = time(NULL),
     };
     const char *reason = "internal";

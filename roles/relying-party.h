@@ -32,6 +32,7 @@ struct atls_relying_party_options {
     const char *const *audience; /* who this relying party is, to results with aud */
     size_t audience_count;
     bool pat_alone; /* the verifier gets the platform's token alone; the rest is checked here */
+    bool quote_of_nonce; /* tpm-quote=nonce: a TPM's quote answers the challenge itself */
     const char
         *binder_clause; /* where the profile's draft says what evidence must answer, or NULL */
     const char *artifacts;

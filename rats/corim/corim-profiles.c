@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The profiles of CoRIM that are read and written here, a row each. */
+#include <string.h>
+
 #include "rats/corim/corim-read.h"
 
 static const struct atls_corim_profile_rules *const rows[ATLS_CORIM_PROFILES] = {
@@ -15,6 +17,17 @@ const struct atls_corim_profile_rules *atls_corim_profile_rules(enum atls_corim_
 bool atls_corim_found_by_instance(enum atls_corim_profile profile)
 {
     return rows[profile]->by_instance;
+}
+
+bool atls_corim_profile_of(const char *uri, enum atls_corim_profile *profilep)
+{
+    for (int i = 0; i < ATLS_CORIM_PROFILES; i++) {
+        if (!strcmp(rows[i]->uri, uri)) {
+            *profilep = (enum atls_corim_profile)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *atls_corim_profile_uri(enum atls_corim_profile profile)

@@ -44,6 +44,7 @@ struct atls_variants {              /* all zero: the defaults */
     unsigned exporter_label;        /* H7: enum atls_expat_label */
     unsigned cmw_code_point;        /* H8: 0 is 0xFF00, 1 is 0xFFFF */
     unsigned cab_appraisal;         /* enum atls_cab_appraisal */
+    unsigned tpm_quote;             /* 1 a TPM's quote answers the challenge itself */
     unsigned result_key;            /* H10: enum atls_result_key */
     unsigned result_binding;        /* 1 a result with neither nonce nor key will do */
     unsigned certificate_challenge; /* H27: 0 the channel binder, 1 the nonce of the wire */

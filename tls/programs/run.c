@@ -121,6 +121,7 @@ static int start_relying_party(struct program *p)
         .audience = o->audience,
         .audience_count = o->audience_count,
         .pat_alone = o->variants.cab_appraisal == ATLS_CAB_BY_RELYING_PARTY,
+        .quote_of_nonce = o->variants.tpm_quote != 0,
         .binder_clause = o->profile->binder_clause,
         .artifacts = o->artifacts};
     return atls_relying_party_new(&relying_party, p->client, p->party.events,

@@ -126,6 +126,20 @@ static bool is_valid(struct work *work, const struct atls_validity *validity)
     return valid;
 }
 
+/* What the store said of a trust anchor, and whether it counts today. */
+static int judge_anchor(struct work *work, int result, const struct atls_trust_anchor *anchor)
+{
+    if (result == 0 && !is_valid(work, &anchor->validity))
+        result = atls_fail(ATLS_E_MISSING, VALIDITY_CLAUSE,
+                           "the trust anchor for this instance is outside of its validity (%lld to "
+                           "%lld, in seconds since 1970)",
+                           (long long)anchor->validity.not_before,
+                           (long long)anchor->validity.not_after);
+    if (result == ATLS_E_MISSING)
+        return atls_judge_fail(&work->judge, result, "unknown-attestation-key");
+    return result > 0 ? -EIO : result; /* the store's own contents are bad: no verdict */
+}
+
 static int find_anchor(struct atls_judge *judge,
                        const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
                        const uint8_t instance_id[ATLS_PSA_INSTANCE_ID_SIZE],
@@ -136,17 +150,31 @@ static int find_anchor(struct atls_judge *judge,
     int result = work->with->store->ops->find_trust_anchor(work->with->store, implementation_id,
                                                            instance_id, &anchor);
 
-    if (result == 0 && !is_valid(work, &anchor.validity))
-        result =
-            atls_fail(ATLS_E_MISSING, VALIDITY_CLAUSE,
-                      "the trust anchor for this instance is outside of its validity (%lld to "
-                      "%lld, in seconds since 1970)",
-                      (long long)anchor.validity.not_before, (long long)anchor.validity.not_after);
-    if (result == ATLS_E_MISSING)
-        return atls_judge_fail(judge, result, "unknown-attestation-key");
+    result = judge_anchor(work, result, &anchor);
     if (result == 0)
         *keyp = anchor.key;
-    return result > 0 ? -EIO : result; /* the store's own contents are bad: no verdict */
+    return result;
+}
+
+static int find_instance(struct atls_judge *judge, const char *profile,
+                         struct atls_bytes instance_id, struct atls_public_key *keyp,
+                         uint8_t class_idp[ATLS_PSA_IMPLEMENTATION_ID_SIZE])
+{
+    struct work *work = work_of(judge);
+    struct atls_trust_anchor sought = {.instance_id_size = instance_id.size}, anchor;
+    int result;
+
+    if (!atls_corim_profile_of(profile, &sought.profile) ||
+        instance_id.size > sizeof sought.instance_id)
+        return atls_fail(-EINVAL, NULL, "no such instance can be endorsed: %s", profile);
+    memcpy(sought.instance_id, instance_id.data, instance_id.size);
+    result = work->with->store->ops->find_anchor_of(work->with->store, &sought, &anchor);
+    result = judge_anchor(work, result, &anchor);
+    if (result == 0) {
+        *keyp = anchor.key;
+        memcpy(class_idp, anchor.implementation_id, sizeof anchor.implementation_id);
+    }
+    return result;
 }
 
 static int check_platform_signature(struct work *work, const struct atls_cose_sign1 *token,
@@ -176,6 +204,14 @@ static size_t drop_invalid(struct work *work, struct atls_reference_set *set)
     return all - kept;
 }
 
+/* What there is to say beside a reason: how many DROPPED. */
+static void tell_dropped(struct atls_evidence_verdict *out, size_t dropped)
+{
+    if (dropped > 0 && out->reason)
+        snprintf(out->detail + strlen(out->detail), sizeof out->detail - strlen(out->detail),
+                 " (%zu reference values are outside of their validity)", dropped);
+}
+
 static int appraise_software(struct work *work, const struct atls_psa_claims *claims)
 {
     struct atls_evidence_verdict *out = work->out;
@@ -188,9 +224,31 @@ static int appraise_software(struct work *work, const struct atls_psa_claims *cl
         dropped = drop_invalid(work, &references);
         result = atls_match_components(claims, &references, out);
     }
-    if (result == 0 && dropped > 0 && out->reason)
-        snprintf(out->detail + strlen(out->detail), sizeof out->detail - strlen(out->detail),
-                 " (%zu reference values are outside of their validity)", dropped);
+    if (result == 0)
+        tell_dropped(out, dropped);
+    atls_reference_set_clear(&references);
+    return result > 0 ? -EIO : result;
+}
+
+static int match_pcrs(struct atls_judge *judge, const char *profile,
+                      const uint8_t class_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
+                      const struct atls_tpm_attest *quote)
+{
+    struct work *work = work_of(judge);
+    struct atls_reference_set references = {0};
+    enum atls_corim_profile of = ATLS_CORIM_PSA;
+    size_t dropped = 0;
+    int result = atls_corim_profile_of(profile, &of) ? 0 : -EINVAL;
+
+    if (result == 0)
+        result =
+            work->with->store->ops->find_values_of(work->with->store, of, class_id, &references);
+    if (result == 0) {
+        dropped = drop_invalid(work, &references);
+        result = atls_match_pcrs(quote, &references, work->with->crypto, work->out);
+    }
+    if (result == 0)
+        tell_dropped(work->out, dropped);
     atls_reference_set_clear(&references);
     return result > 0 ? -EIO : result;
 }
@@ -355,8 +413,9 @@ static void attest(struct atls_judge *judge, const struct atls_public_key *key)
     work_of(judge)->out->key = *key;
 }
 
-static const struct atls_judge_ops judge_ops = {condemn, appraise_token, find_anchor, match, claim,
-                                                say,     submod,         attest};
+static const struct atls_judge_ops judge_ops = {
+    condemn, appraise_token, find_anchor, match,         claim,
+    say,     submod,         attest,      find_instance, match_pcrs};
 
 /* The worst of what is claimed; affirming only where every claim that this submod makes was earned.
  */

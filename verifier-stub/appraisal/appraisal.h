@@ -3,7 +3,7 @@
  * Appraisal: evidence, the session's nonce and the endorsements go in, a verdict comes out. Nothing
  * here knows of HTTP, sessions or clocks, so the benchmark and the fuzzer call it as it is.
  *
- * Trust claims are those that Veraison's PSA scheme makes (AR4SI values): hardware 2 once the
+ * Trust claims are those that Veraison's schemes make (AR4SI values), of PSA: hardware 2 once the
  * signatures hold; executables 2, or 33 ("not recognized") for any component without a fitting
  * reference value; instance-identity, runtime-opaque and storage-opaque 2 in a secured lifecycle,
  * otherwise 96; and every claim 99 where signature, freshness or form fails or the attestation key
@@ -79,6 +79,10 @@ void atls_evidence_verdict_say_va(struct atls_evidence_verdict *appraisal, const
 int atls_match_components(const struct atls_psa_claims *claims,
                           const struct atls_reference_set *references,
                           struct atls_evidence_verdict *appraisal);
+/* reference-pcrs.c: the same for the PCRs of a TPM's quote. */
+int atls_match_pcrs(const struct atls_tpm_attest *quote,
+                    const struct atls_reference_set *references, const struct atls_crypto *crypto,
+                    struct atls_evidence_verdict *appraisal);
 /* evidence-summary.c: what is annotated in the result, in Veraison's names. NULL: no memory. */
 json_t *atls_evidence_summary(const struct atls_psa_claims *claims);
 
