@@ -28,7 +28,8 @@ static const char *const verifier_reasons[] = {
     "lifecycle-not-secured",    "evidence-replayed",
     "evidence-expired",         "malformed-cmw",
     "malformed-cbor",           "malformed-cose",
-    "malformed-claims"};
+    "malformed-claims",         "attestation-key-mismatch",
+    "key-name-mismatch",        "key-unprotected"};
 
 /* What of the evidence names the attested key; NULL: nothing does, or there is no evidence. */
 static const char *key_in(const struct atls_appraisal *a)

@@ -304,6 +304,7 @@ var verifierReasons = map[string]bool{
 	"reference-value-mismatch": true, "unknown-component": true, "version-not-endorsed": true,
 	"unknown-attestation-key": true, "pat-signature-invalid": true, "kat-signature-invalid": true,
 	"linkage-mismatch": true, "platform-token-caller": true, "nonce-mismatch": true,
+	"attestation-key-mismatch": true, "key-name-mismatch": true, "key-unprotected": true,
 	"nonce-length": true, "lifecycle-not-secured": true, "evidence-replayed": true,
 	"evidence-expired": true, "malformed-cmw": true,
 	"malformed-cbor": true, "malformed-cose": true, "malformed-claims": true,

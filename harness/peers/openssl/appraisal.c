@@ -25,16 +25,26 @@ struct appraisal {
 };
 
 /* Words that a verifier may give as its reason. */
-static const char *const verifier_reasons[] = {
-    "reference-value-mismatch", "unknown-component",
-    "version-not-endorsed",     "unknown-attestation-key",
-    "pat-signature-invalid",    "kat-signature-invalid",
-    "linkage-mismatch",         "platform-token-caller",
-    "nonce-mismatch",           "nonce-length",
-    "lifecycle-not-secured",    "evidence-replayed",
-    "evidence-expired",         "malformed-cmw",
-    "malformed-cbor",           "malformed-cose",
-    "malformed-claims"};
+static const char *const verifier_reasons[] = {"reference-value-mismatch",
+                                               "unknown-component",
+                                               "version-not-endorsed",
+                                               "unknown-attestation-key",
+                                               "pat-signature-invalid",
+                                               "kat-signature-invalid",
+                                               "linkage-mismatch",
+                                               "platform-token-caller",
+                                               "attestation-key-mismatch",
+                                               "key-name-mismatch",
+                                               "key-unprotected",
+                                               "nonce-mismatch",
+                                               "nonce-length",
+                                               "lifecycle-not-secured",
+                                               "evidence-replayed",
+                                               "evidence-expired",
+                                               "malformed-cmw",
+                                               "malformed-cbor",
+                                               "malformed-cose",
+                                               "malformed-claims"};
 
 static const char *known_reason(const char *word)
 {

@@ -20,7 +20,7 @@ use crate::verifier::{Session, Verifier};
 
 const MISMATCHES_MAX: usize = 64;
 /// Words that a verifier may give as its reason.
-const VERIFIER_REASONS: [&str; 15] = [
+const VERIFIER_REASONS: [&str; 20] = [
     "reference-value-mismatch",
     "unknown-component",
     "version-not-endorsed",
@@ -29,6 +29,9 @@ const VERIFIER_REASONS: [&str; 15] = [
     "kat-signature-invalid",
     "linkage-mismatch",
     "platform-token-caller",
+    "attestation-key-mismatch",
+    "key-name-mismatch",
+    "key-unprotected",
     "nonce-mismatch",
     "nonce-length",
     "lifecycle-not-secured",
