@@ -43,12 +43,12 @@ static int check_whole(const struct atls_tpm_evidence *evidence, const struct at
 
     *reasonp = "attestation-key-mismatch";
     if (!result) {
-        *reasonp = "key-name-mismatch";
-        result = atls_tpm_check_name(evidence, crypto);
-    }
-    if (!result) {
         *reasonp = "key-unprotected";
         result = atls_tpm_public_check(&evidence->key);
+    }
+    if (!result) {
+        *reasonp = "key-name-mismatch";
+        result = atls_tpm_check_name(evidence, crypto);
     }
     return result;
 }

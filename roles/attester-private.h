@@ -86,6 +86,10 @@ struct atls_evidence_faults {
     int (*break_collection)(const struct atls_faults *wrapper, struct atls_bytes cmw,
                             uint8_t **outp, size_t *sizep, const char **namep);
 };
+/* faults-tpm.c: those of evidence of a TPM. */
+int atls_attester_check_tpm(const struct atls_attester *attester);
+int atls_attester_break_tpm(struct atls_attester *attester, unsigned conn,
+                            struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep);
 const struct atls_evidence_faults *
 atls_evidence_faults_of(const struct atls_evidence_format *format);
 /* The wrapper of a credential: evidence, or a result. */

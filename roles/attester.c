@@ -246,7 +246,8 @@ static int prepare_faults(struct atls_attester *attester)
         result =
             result ? result : make_identity(attester, attester->second, &attester->second_identity);
     }
-    if (!result && atls_faults_has(faults, "other-key", NULL)) {
+    if (!result &&
+        (atls_faults_has(faults, "other-key", NULL) || atls_faults_has(faults, "tpm-name", NULL))) {
         result = make_identity(attester, attester->device, &attester->other);
     }
     if (!result && atls_faults_has(faults, "stale-nonce", NULL)) {

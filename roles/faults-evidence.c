@@ -293,6 +293,7 @@ static const struct atls_evidence_faults rows[] = {
     {&atls_format_cab, check_nothing, break_cab, atls_faults_mutate_cab},
     {&atls_format_psa, check_token, break_token, NULL},
     {&atls_format_prototype, check_nothing, break_bundle, NULL},
+    {&atls_format_parsec_tpm, atls_attester_check_tpm, atls_attester_break_tpm, NULL},
     {NULL, check_other, NULL, NULL},
 };
 
@@ -338,6 +339,19 @@ static int check_wrapper(const struct atls_attester *attester, const char *name)
     return 0;
 }
 
+/* Those whose name begins with the kind of evidence are of that alone. */
+static int check_kind(const struct atls_attester *attester)
+{
+    for (size_t i = 0; i < attester->inner.count; i++) {
+        if (strncmp(attester->inner.fault[i].name, "tpm-", 4) == 0 &&
+            attester->format != &atls_format_parsec_tpm) {
+            return atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s is of a TPM: %s has none",
+                             attester->inner.fault[i].name, attester->format->what);
+        }
+    }
+    return 0;
+}
+
 int atls_attester_check_faults(const struct atls_attester *attester)
 {
     for (size_t i = 0; i < attester->wrapper.count; i++) {
@@ -346,7 +360,8 @@ int atls_attester_check_faults(const struct atls_attester *attester)
             return result;
         }
     }
-    return attester->breaks->check(attester);
+    int result = check_kind(attester);
+    return result ? result : attester->breaks->check(attester);
 }
 
 /* The faults of any bytes. */
