@@ -2,6 +2,7 @@
 /* The challenge-response API: sessions, and evidence posted to them. */
 #include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,17 @@
 #define DEFAULT_NONCE_SIZE 32
 
 /* "a, b, c" of everything that is taken: the Accept header of a 415. */
-static const char accept_list[] =
-    ATLS_MT_PSA_TOKEN ", " ATLS_MT_PSA_VERAISON ", " ATLS_MT_PSA_RFC9783 ", " ATLS_MT_CMW_CBOR
-                      ", " ATLS_MT_CMW_JSON ", application/cmw, application/vnd.veraison.cmw, "
-                      "application/vnd.veraison.cmw+cbor, application/vnd.veraison.cmw+json";
+static char accept_list[2048];
+static pthread_once_t accept_once = PTHREAD_ONCE_INIT;
+
+static void make_accept_list(void)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; atls_evidence_media_type(i) && used < sizeof accept_list; i++)
+        used += (size_t)snprintf(accept_list + used, sizeof accept_list - used, "%s%s",
+                                 i ? ", " : "", atls_evidence_media_type(i));
+}
 
 static json_t *base64_json(enum atls_base64 kind, struct atls_bytes bytes)
 {
@@ -252,6 +260,7 @@ static void answer_appraisal(const struct atls_api *api, const struct atls_reque
 static void answer_bad_evidence(int error, const char *reason, struct atls_response *response)
 {
     if (error == ATLS_E_UNSUPPORTED) {
+        pthread_once(&accept_once, make_accept_list);
         response->accept = accept_list;
         atls_answer_problem(response, 415, NULL, "%s", atls_error_text());
     } else if (error < 0) {

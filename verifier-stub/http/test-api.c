@@ -297,7 +297,7 @@ static void test_described_types(void **state)
 static void test_one_list(void **state)
 {
     struct atls_response response;
-    char joined[1024] = "";
+    char joined[2048] = "";
     size_t used = 0;
 
     for (size_t i = 0; atls_evidence_media_type(i); i++)
