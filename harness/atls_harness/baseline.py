@@ -22,7 +22,7 @@ KINDS = {
     "new_failures": "fails, and did not before",
     "fixed": "passes, and failed before",
     "newly_unsupported": "is no longer tried",
-    "no_longer_reached": "withstood the attack, and does not get as far any more",
+    "no_longer_reached": "refused as it must, and does not get as far any more",
     "still_failing": "failed before, and does still",
     "new": "was not there before",
     "gone": "was there before, and is not in this run",

@@ -168,7 +168,7 @@ def missed(cases: Sequence[Mapping[str, Any]]) -> str:
         return ""
     return (
         f"{count} of {len(cases)} cases: not reached; who had to refuse did not get as far as what "
-        "it had to refuse, and has withstood nothing"
+        "it had to refuse, and has refused nothing"
     )
 
 
@@ -221,7 +221,7 @@ def summary(result: Mapping[str, Any]) -> str:
         *([f"**{part[0].upper()}{part[1:]}.**", ""] if part else []),
         result["root_of_trust"],
         "",
-        "| scenario | cases | conforms on the wire | withstood the attack |",
+        "| scenario | cases | conforms on the wire | refused as it must |",
         "|---|---|---|---|",
     ]
     for (group, name), cases in by_scenario(result["cases"]).items():

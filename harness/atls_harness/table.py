@@ -43,7 +43,7 @@ def render(cases: Sequence[Case], width: int, color: bool) -> str:
     table.add_column("scenario", overflow="fold")
     table.add_column("cases", no_wrap=True)
     table.add_column("conforms\non the wire", justify="right")
-    table.add_column("withstood\nthe attack", justify="right")
+    table.add_column("refused\nas it must", justify="right")
     table.add_column("s", justify="right")
     group_before = ""
     for (group, name), members in by_scenario(cases).items():

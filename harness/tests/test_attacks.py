@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from atls_harness.attacks import cast, catalogue, judge, story, table
+from atls_harness.attacks import cast, catalogue, diagram, judge, page, story, table
 from atls_harness.attacks.cast import Seen
 from atls_harness.attacks.catalogue import NOT_CARRIED_OUT, SUCCEEDED, WITHSTOOD, Known
 from atls_harness.attacks.story import Cell, Play, Story
@@ -168,7 +168,11 @@ def test_rows_of_the_catalogue_are_reached() -> None:
         plays = [play for one in EVERY if one.attack is attack for play in story.plays(one)]
         used = set()
         for play in plays:
-            of = [story.applies(row, play.cell, play.held) for row in rows]
+            of = [
+                play.cell.defence in row.get("defence", [""])
+                and story.applies(row, play.cell, play.held)
+                for row in rows
+            ]
             used.add(of.index(True))
         assert used == set(range(len(rows))), f"{attack.id}: rows {set(range(len(rows))) - used}"
 
@@ -342,6 +346,76 @@ def test_goals_say_what_was_published_beside_them() -> None:
     broken = table.goal_rows([record(SUCCEEDED, ("tik",), SUCCEEDED, **held)])
     row = next(one for one in broken if (one["goal"], one["column"]) == ("4.1", "seat-06"))
     assert (row["verdict"], row["broken"]) == ("broken", {"A01": ["{tik}"]})
+
+
+def result(*records: dict[str, Any]) -> dict[str, Any]:
+    """What attacks.json holds, of some plays."""
+    return {
+        "version": 1,
+        "run": {
+            "command": "./atls attacks run",
+            "started": "2026-11-29T22:00:00+00:00",
+            "seconds": 1.0,
+            "atls": "0.2.0",
+            "seed": 1,
+            "victim": "<b>atls</b>",
+            "root_of_trust": "Simulated.",
+        },
+        "plays": list(records),
+        "smallest": table.by_column(records),
+        "goals": table.goal_rows(records),
+        "changed": ["a cell <script>changed</script>"],
+    }
+
+
+PLAYED = record(
+    SUCCEEDED,
+    ("tik", "handshake-secret"),
+    SUCCEEDED,
+    story="A02-splice",
+    parties=[
+        {"name": "victim", "who": "client", "by": "victim", "exit": 0, "peer": "wire"},
+        {"name": "wire", "who": "attacker", "by": "attacker", "exit": 0, "peer": ""},
+        {"name": "genuine", "who": "server", "by": "genuine", "exit": 0, "peer": "wire"},
+    ],
+    timeline=[
+        {"at": 0.1, "party": "victim", "event": "offer", "direction": "sent"},
+        {"at": 0.2, "party": "wire", "event": "step", "name": "x", "detail": "<img src=x>"},
+        {"at": 0.3, "party": "victim", "event": "verdict", "accepted": True, "reason": "ok"},
+        {"at": 0.4, "party": "victim", "event": "handshake", "outcome": "complete"},
+    ],
+)
+
+
+def test_a_diagram_has_a_lane_for_each_party() -> None:
+    drawn = diagram.draw(PLAYED)
+    assert drawn is not None
+    assert [lane.name for lane in drawn.lanes] == ["victim", "wire", "genuine"]
+    arrow, note, verdict, _ = drawn.steps
+    assert (arrow.x, arrow.x2) == (drawn.lanes[0].x, drawn.lanes[1].x)
+    assert (note.x2, note.tone) == (None, "warn")
+    assert verdict.tone == "bad"  # that the victim accepts is what must not be
+    assert diagram.draw({**PLAYED, "timeline": []}) is None
+
+
+def test_the_page_and_what_is_beside_it() -> None:
+    value = result(PLAYED)
+    shown = page.html(value)
+    for name in catalogue.catalogue():
+        assert f'id="{name}"' in shown
+    assert "<svg" in shown and "<script>" not in shown and "<img" not in shown
+    assert "<b>atls</b>" not in shown
+    for words in (page.markdown(value), page.text(value)):
+        assert "tik, handshake-secret" in words and "(A02)" in words
+    assert "## Goals of draft-ietf-seat-use-cases-01" in page.markdown(value)
+
+
+def test_an_outcome_that_is_not_deduced_is_told() -> None:
+    from atls_harness.prediction import disagreements
+
+    assert disagreements([record(SUCCEEDED, ("tik", "handshake-secret"), SUCCEEDED)]) == []
+    (said,) = disagreements([record(SUCCEEDED, ("tik",), SUCCEEDED)])
+    assert "A02 in seat-06" in said
 
 
 def test_readme_says_who_is_reached() -> None:

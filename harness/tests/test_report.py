@@ -230,7 +230,7 @@ def test_what_a_person_wants_to_see_is_there(tmp_path: Path) -> None:
     for wanted in (
         "imulated root of trust",
         "conform on the wire",
-        "withstood the attack",
+        "refused as it must",
         "KAT, decoded",
         "client: received.cbor, client: sent.cbor",
         "Expected against observed",

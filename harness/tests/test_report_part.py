@@ -70,17 +70,17 @@ def test_tiles_and_badge(
     report = made(*cases)
     html = page(report)
     assert tile(html, "conform on the wire").split('"')[0] == conforms
-    assert tile(html, "withstood the attack").split('"')[0] == withstood
+    assert tile(html, "refused as it must").split('"')[0] == withstood
     assert render.badge(report)["color"] == badge
 
 
 def test_not_reached_is_said_everywhere() -> None:
     report = made(("pass", REACHED), ("pass", MISSED))
     html, text = page(report), render.markdown(report)
-    assert "1 not reached: who had to refuse" in tile(html, "withstood the attack")
+    assert "1 not reached: who had to refuse" in tile(html, "refused as it must")
     assert '<b class="warn">not reached</b>' in html
     assert 'class="cell warn"' in html and 'class="cell ok"' not in html
-    assert "withstood the attack 1/2, 1 not reached." in text and "2/2, 1/2 ⚠" in text
+    assert "refused as it must 1/2, 1 not reached." in text and "2/2, 1/2 ⚠" in text
     assert render.badge(report)["message"] == "2/2 pass, 1 not reached"
 
 

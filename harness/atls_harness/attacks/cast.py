@@ -23,7 +23,7 @@ from ..paths import PEERS
 from ..process import UNSUPPORTED, Process
 from ..run import Run
 from .references import REFERENCE, Waiting, filled
-from .story import Play
+from .story import OF_VICTIMS, Play
 
 LIMIT = 40.0  # seconds of a play, on an idle machine
 GLANCE = 0.01
@@ -231,6 +231,7 @@ class Stage:
             "run-folder": str(self.folder),
             "told": str(self.folder / f"{name}.told"),
             "timeout": LIMIT / 2 * self._patience,
+            "began": time.monotonic(),
             **self._flags(member),
         }
         program = str(PEERS / "attacker" / TOOLS[member["is"]])
@@ -262,6 +263,9 @@ class Stage:
         else:
             flags["connect"] = self.value(member["meets"], "address")
         flags.update(self._flags(member))
+        defence = cell.defence
+        if defence and (member["by"] != "attacker" or not defence.startswith(OF_VICTIMS)):
+            flags["variant"] = [*flags.get("variant", []), defence]
         artifacts = self.folder / f"{name}.artifacts"
         artifacts.mkdir(exist_ok=True)
         flags.update({"keylog": str(self.folder / f"{name}.keylog"), "artifacts": str(artifacts)})

@@ -52,7 +52,8 @@ class Attack:
         from .story import applies
 
         for row in self.value.get("known", []):
-            if applies(row, cell, held):
+            # What is known without a defence is not known with one.
+            if cell.defence in row.get("defence", [""]) and applies(row, cell, held):
                 return Known(
                     row["outcome"], tuple(row.get("reasons", ())), tuple(row.get("alerts", ()))
                 )

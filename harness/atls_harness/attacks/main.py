@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import os
@@ -22,11 +23,12 @@ from ..errors import HarnessError, UsageError
 from ..nearest import meant
 from ..paths import ATTACK_RESULT_SCHEMA, PEERS, default_build
 from ..peer import load_peers
+from ..prediction import disagreements
 from ..run import Run, make_results, point_latest
 from . import page, table
 from .catalogue import catalogue
 from .run import UNSUPPORTED, play_all
-from .story import Play, Story, plays, stories
+from .story import NO_BARE_TOKEN, Cell, Play, plays, stories
 
 VERSION = 1
 WIDTH = 100
@@ -77,18 +79,18 @@ def _chosen(expression: str) -> list[Play]:
     found = [play for story in stories() for play in plays(story) if wanted(play)]
     if not found:
         raise UsageError(f"-k {expression!r}: no play is left; ./atls attacks list has the attacks")
-    honest: dict[Any, Play] = {}
+    honest: dict[Cell, Play] = {}
     for play in found:
-        cell = _plain(play.story, play)
+        cell = _plain(play)
         honest.setdefault(cell, Play(play.story, cell, (), True))
     return [*honest.values(), *found]
 
 
-def _plain(story: Story, play: Play) -> Any:
-    """The cell of the honest run that belongs to a play."""
-    import dataclasses
-
-    return dataclasses.replace(play.cell, case="")
+def _plain(play: Play) -> Cell:
+    """The cell of the honest run that belongs to a play. Where bare tokens are not taken, an
+    honest attester sends another kind of evidence."""
+    cell = dataclasses.replace(play.cell, case="")
+    return dataclasses.replace(cell, format="cab") if cell.defence == NO_BARE_TOKEN else cell
 
 
 def _play(options: Any) -> int:
@@ -116,6 +118,8 @@ def _play(options: Any) -> int:
 
     workers = options.numprocesses or WORKERS * jobs()
     records = play_all(chosen, run, workers, tell)
+    held = [one for one in records if not _excused(one, victim)]
+    changed = [words for words in map(table.complaint, held) if words] + disagreements(held)
     value = {
         "version": VERSION,
         "run": {
@@ -130,7 +134,7 @@ def _play(options: Any) -> int:
         "plays": records,
         "smallest": table.by_column(records),
         "goals": table.goal_rows(records),
-        "changed": [words for one in records for words in [table.complaint(one)] if words],
+        "changed": changed,
     }
     problem = first_problem(value, ATTACK_RESULT_SCHEMA)
     if problem is not None:
@@ -141,7 +145,6 @@ def _play(options: Any) -> int:
     point_latest(folder, "latest-attacks")
     print(page.text(value))
     print(f"report: {folder / 'index.html'}")
-    changed = [one for one in records if not _excused(one, victim) and table.complaint(one)]
     return 1 if changed else 0
 
 

@@ -3,13 +3,21 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Mapping
 
+from markupsafe import Markup
+
 from ..markdown import plain
-from . import table
-from .catalogue import catalogue
+from ..report import render
+from ..report.values import BAD, NONE, OK, WARN
+from . import diagram, table
+from .catalogue import SUCCEEDED, catalogue
+from .story import stories
 
 Value = Mapping[str, Any]
+LEGEND = "S: succeeds, w: is withstood, ?: was not carried out."
+VERDICTS = {"broken": BAD, "withstood what was tried": OK, "not shown": NONE}
 
 
 def counts(value: Value) -> str:
@@ -20,22 +28,38 @@ def counts(value: Value) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counted.items()))
 
 
+def _columns(value: Value) -> list[str]:
+    """Those in which something was played."""
+    return [one for one in table.COLUMNS if any(p["column"] == one for p in value["plays"])]
+
+
+def _grid(value: Value) -> list[list[str]]:
+    """The table, with these columns."""
+    kept = [1 + table.COLUMNS.index(one) for one in _columns(value)]
+    return [[row[0], *(row[index] for index in kept)] for row in table.grid(value["plays"])]
+
+
+def _least(value: Value) -> list[tuple[str, str]]:
+    """Column and side, and what it falls to."""
+    return [
+        (place, "; ".join(f"{name} ({', '.join(attacks)})" for name, attacks in sets.items()))
+        for place, sets in value["smallest"].items()
+    ]
+
+
 def text(value: Value) -> str:
     """For the terminal."""
+    rows = [["", *_columns(value)], *_grid(value)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
     lines = [""]
-    columns = [one for one in table.COLUMNS if any(p["column"] == one for p in value["plays"])]
-    rows = [
-        [row[0], *(row[1 + table.COLUMNS.index(one)] for one in columns)]
-        for row in table.grid(value["plays"])
-    ]
-    widths = [max(len(row[i]) for row in [["", *columns], *rows]) for i in range(len(columns) + 1)]
-    for row in [["", *columns], *rows]:
+    for row in rows:
         lines.append("  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip())
-    lines += ["", "S: succeeds, w: is withstood, ?: was not carried out.", ""]
-    lines.append("Smallest sets of capabilities that break something:")
-    for column, sets in value["smallest"].items():
-        words = "; ".join(f"{name} ({', '.join(attacks)})" for name, attacks in sets.items())
-        lines.append(f"  {column}: {words}")
+    lines += ["", LEGEND, "", "What each falls to, the smallest sets of capabilities:"]
+    lines += [f"  {place}: {words}" for place, words in _least(value)]
+    said = published(value)
+    apart = [one for one in said if one["execution"] == "disagrees"]
+    lines += ["", f"{len(said)} published verdicts, of which {len(apart)} disagree with execution"]
+    lines += [f"  {one['column']}: {one['source']}: {one['says']}" for one in apart]
     lines += ["", f"{len(value['plays'])} plays: {counts(value)}; {value['run']['seconds']} s"]
     if value["changed"]:
         lines += ["", "What is not as it is known:"]
@@ -43,32 +67,144 @@ def text(value: Value) -> str:
     return "\n".join(lines)
 
 
+def published(value: Value) -> list[Mapping[str, str]]:
+    """What was published, each claim once a column, with what execution says."""
+    found: dict[tuple[str, str, str], Mapping[str, str]] = {}
+    for row in value["goals"]:
+        for one in row["published"]:
+            key = (row["column"], one["source"], one["says"])
+            found.setdefault(key, {**one, "column": row["column"]})
+    return list(found.values())
+
+
+def _line(words: list[str]) -> str:
+    return "| " + " | ".join(map(plain, words)) + " |"
+
+
 def markdown(value: Value) -> str:
     """The summary."""
-    columns = list(table.COLUMNS)
+    columns = _columns(value)
+    rule = "|---" * (len(columns) + 1) + "|"
     lines = [
         "<!-- SPDX-License-Identifier: Apache-2.0 -->",
-        "# Attacks",
+        "# Attacks on bindings of attestation and TLS",
         "",
-        f"{counts(value)}. {value['run']['root_of_trust']}",
+        f"{counts(value)}; victims: {plain(value['run']['victim'])}. "
+        + plain(value["run"]["root_of_trust"]),
         "",
-        "| attack | " + " | ".join(columns) + " |",
-        "|---" * (len(columns) + 1) + "|",
+        _line(["attack", *columns]),
+        rule,
     ]
-    for row in table.grid(value["plays"]):
-        name = catalogue()[row[0]].name
-        lines.append(f"| {row[0]} {plain(name)} | " + " | ".join(map(plain, row[1:])) + " |")
-    lines += ["", "S: succeeds; w: withstood; ?: not carried out.", ""]
-    lines += ["## What each needs at least", ""]
-    for column, sets in value["smallest"].items():
-        words = "; ".join(f"{name} ({', '.join(attacks)})" for name, attacks in sets.items())
-        lines.append(f"- {plain(column)}: {plain(words)}")
+    for row in _grid(value):
+        name = catalogue()[row[0]].name if row[0] in catalogue() else ""
+        lines.append(_line([f"{row[0]} {name}".strip(), *row[1:]]))
+    lines += ["", LEGEND, "", "## What each falls to", ""]
+    lines += [f"- {plain(place)}: {plain(words)}" for place, words in _least(value)]
+    lines += ["", "## Goals of draft-ietf-seat-use-cases-01", "", _line(["goal", *columns]), rule]
+    for goal in _goals(value):
+        cells = ["; ".join([one["words"], *one["lines"]]) for one in goal["cells"]]
+        lines.append(_line([f"{goal['goal']} {goal['title']}", *cells]))
+    lines += ["", "## Beside what was published", ""]
+    for one in published(value):
+        words = f"{one['column']}: {one['source']} ({one['kind']}): {one['says']}"
+        lines.append(f"- {plain(words)}: execution {plain(one['execution'])}")
     if value["changed"]:
         lines += ["", "## Not as it is known", ""]
         lines += [f"- {plain(words)}" for words in value["changed"]]
     return "\n".join(lines) + "\n"
 
 
+def _goals(value: Value) -> list[dict[str, Any]]:
+    """The goals, a row each."""
+    columns = _columns(value)
+    rows: dict[str, dict[str, Any]] = {}
+    for one in value["goals"]:
+        if one["column"] not in columns:
+            continue
+        made = rows.setdefault(
+            one["goal"], {"goal": one["goal"], "title": one["title"], "cells": []}
+        )
+        lines = [f"{name} {' or '.join(sets)}" for name, sets in one["broken"].items()]
+        words, tone = one["verdict"], VERDICTS[one["verdict"]]
+        made["cells"].append({"words": words, "tone": tone, "lines": lines})
+    return list(rows.values())
+
+
+def _cell(words: str) -> dict[str, str]:
+    marks = {part[:1] for part in words.split(", ") if part}
+    tone = BAD if "S" in marks else WARN if "?" in marks else OK if marks else "plain"
+    return {"words": words, "tone": tone}
+
+
+def _attack(name: str, value: Value) -> dict[str, Any]:
+    """One attack, for the page."""
+    known = catalogue()[name].value
+    about = {one.name: one.value.get("description", "") for one in stories()}
+    shown = []
+    for one in value["plays"]:
+        if one["attack"] != name or one["outcome"] != SUCCEEDED:
+            continue
+        drawn = diagram.draw(one)
+        if drawn is not None:
+            words = f"{one['story']} and {one['column']} and {one['side']} and {one['model']}"
+            shown.append(
+                {
+                    "id": one["id"],
+                    "title": table.cell_name(one),
+                    "held": table.holding(one["held"]),
+                    "story": about.get(one["story"], ""),
+                    "diagram": drawn,
+                    "again": f"./atls attacks run -k '{words}'",
+                }
+            )
+    return {
+        "id": name,
+        "name": known["name"],
+        "reading": known.get("reading", ""),
+        "capabilities": ", ".join(known["capabilities"]) or "nothing",
+        "assurance": known["targeted-assurance"],
+        "preconditions": known["preconditions"],
+        "why": known["why-validation-succeeds"],
+        "mitigation": known["mitigation"],
+        "section": known["section"] or "not named there",
+        "sources": known["sources"],
+        "not_played": known.get("not-played", ""),
+        "succeeded": shown,
+    }
+
+
+@functools.lru_cache(maxsize=1)
+def _style() -> str:
+    return render._source("style.css")
+
+
 def html(value: Value) -> str:
-    """The page."""
-    return f"<!doctype html><title>Attacks</title><pre>{text(value)}</pre>"
+    """The page: one file, without scripts."""
+    policy = f"default-src 'none'; style-src {render._hash(_style())}; "
+    policy += "base-uri 'none'; form-action 'none'"
+    grid = [
+        {
+            "name": row[0],
+            "anchor": row[0] if row[0] in catalogue() else "",
+            "cells": [_cell(words) for words in row[1:]],
+        }
+        for row in _grid(value)
+    ]
+    page: str = (
+        render._environment()
+        .get_template("attacks.html.j2")
+        .render(
+            policy=policy,
+            style=Markup(_style()),
+            run=value["run"],
+            counts=counts(value),
+            changed=value["changed"],
+            columns=_columns(value),
+            grid=grid,
+            smallest=value["smallest"],
+            goals=_goals(value),
+            published=published(value),
+            attacks=[_attack(name, value) for name in catalogue()],
+        )
+    )
+    return page

@@ -13,9 +13,10 @@ from typing import Any, Callable, Mapping, Sequence
 from ..errors import HarnessError, Unsupported
 from ..guard import Guard
 from ..isolation import isolate
+from ..prediction import predict
 from ..run import Run, make_work, remove_work
 from .cast import Seen, Stage
-from .catalogue import NOT_CARRIED_OUT, Known
+from .catalogue import NOT_CARRIED_OUT, SUCCEEDED, Known
 from .judge import HONEST, Judgement, judge
 from .story import Play
 
@@ -93,6 +94,7 @@ def _record(
         "story": "" if play.honest else play.story.name,
         **play.cell.axes(),
         "held": list(play.held),
+        "variants": [play.cell.defence] if play.cell.defence else [],
         "honest": play.honest,
         "outcome": found.outcome,
         "reason": found.reason,
@@ -100,6 +102,7 @@ def _record(
         "detail": found.detail,
         "reached": found.reached,
         "known": None if known is None else dataclasses.asdict(known),
+        "predicted": _predicted(play),
         "attempts": attempts,
         "seconds": round(seconds, 3),
         "problems": found.problems[:10],
@@ -109,11 +112,35 @@ def _record(
                 "who": one.who,
                 "by": one.by or _by(cast[one.name]),
                 "exit": one.exit,
+                "peer": _peer(one.name, cast),
             }
             for one in parties.values()
         ],
-        "timeline": _timeline(parties),
+        "timeline": _timeline(parties) if found.outcome == SUCCEEDED else [],
     }
+
+
+def _predicted(play: Play) -> str | None:
+    """What is deduced (prediction.py); None where it knows nothing of it."""
+    if play.honest:
+        return None
+    cell, variants = play.cell, dict([play.cell.defence.split("=")]) if play.cell.defence else {}
+    attack = play.story.attack.id
+    return predict(attack, cell.column, cell.side, cell.model, cell.format, play.held, variants)
+
+
+def _peer(name: str, cast: Mapping[str, Mapping[str, Any]]) -> str:
+    """Who is at the other end of a party's connection; "" where nobody, or several."""
+    meets = str(cast[name].get("meets", ""))
+    found = [meets] if meets else []
+    for other, member in cast.items():
+        if member.get("meets") == name:
+            found.append(other)
+        elif member["is"] == "wire" and f"{{{name}.address}}" in repr(member):
+            found.append(other)
+        elif member["is"] == "told" and member["value"] == f"{{{name}.address}}":
+            found.append(str(member["to"]))
+    return found[-1] if found else ""
 
 
 def _by(member: Mapping[str, Any]) -> str:

@@ -25,6 +25,10 @@ from .catalogue import Attack, catalogue
 AXES = ("column", "side", "model", "format")
 CERT = "-cert"  # behind ta-07: evidence beside the certificate
 CASE = "case"  # an axis of a story's own: what is changed in it has a name
+DEFENCE = "defence"  # NAME=READING of a variant that no draft has, and that closes an attack
+# A judgement of one side alone: the attacker's endpoints do without it.
+OF_VICTIMS = ("own-key", "bare-token")
+NO_BARE_TOKEN = "bare-token=off"
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Cell:
     model: str
     format: str
     case: str = ""
+    defence: str = ""
 
     @property
     def profile(self) -> str:
@@ -53,12 +58,12 @@ class Cell:
 
     @property
     def name(self) -> str:
-        words = (self.column, self.side, self.model, self.format, self.case)
+        words = (self.column, self.side, self.model, self.format, self.case, self.defence)
         return "-".join(word for word in words if word)
 
     def axes(self) -> dict[str, str]:
         """As tables and results have it."""
-        return {name: getattr(self, name) for name in (*AXES, CASE)}
+        return {name: getattr(self, name) for name in (*AXES, CASE, DEFENCE)}
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,8 @@ class Story:
         made = []
         for block in self.value["cells"]:
             lists = [one if isinstance(one, list) else [one] for one in map(block.get, AXES)]
-            cases = block.get(CASE, [""])
-            made += [Cell(*one) for one in itertools.product(*lists, cases)]
+            more = [block.get(name, [""]) for name in (CASE, DEFENCE)]
+            made += [Cell(*one) for one in itertools.product(*lists, *more)]
         return list(dict.fromkeys(made))
 
     def cast(self, cell: Cell, held: frozenset[str]) -> dict[str, dict[str, Any]]:
@@ -186,7 +191,7 @@ def applies(change: Mapping[str, Any], cell: Cell, held: Collection[str]) -> boo
         return False
     if any(name in held for name in change.get("lacks", ())):
         return False
-    for axis in (*AXES, CASE):
+    for axis in (*AXES, CASE, DEFENCE):
         if axis in change:
             wanted = change[axis] if isinstance(change[axis], list) else [change[axis]]
             if getattr(cell, axis) not in wanted:
@@ -238,5 +243,9 @@ def stories() -> tuple[Story, ...]:
 
 
 def plays(story: Story) -> list[Play]:
-    """Every cell with every subset of the capabilities."""
-    return [Play(story, cell, held) for cell in story.cells() for held in subsets(story.varied)]
+    """Every cell with every subset of the capabilities; with a defence, the whole set alone."""
+    return [
+        Play(story, cell, held)
+        for cell in story.cells()
+        for held in ([story.varied] if cell.defence else subsets(story.varied))
+    ]

@@ -13,7 +13,7 @@ from .run import UNSUPPORTED
 
 Record = Mapping[str, Any]
 MARKS = {SUCCEEDED: "S", WITHSTOOD: "w", NOT_CARRIED_OUT: "?", UNSUPPORTED: "-"}
-AXES = ("column", "side", "model", "format", "case")
+AXES = ("column", "side", "model", "format", "case", "defence")
 # The columns in the order in which tables have them.
 COLUMNS = ("ta-02", "ta-03", "ta-07", "ta-07-cert", "seat-04", "seat-06", "expat-04", "x509-cmw")
 
@@ -26,7 +26,7 @@ def where(record: Record) -> tuple[str, ...]:
 def cell_name(record: Record) -> str:
     """For people."""
     words = [record["column"], f"{record['side']} attests", record["model"], record["format"]]
-    return ", ".join(filter(None, [*words, record["case"]]))
+    return ", ".join(filter(None, [*words, record["case"], record["defence"]]))
 
 
 def holding(names: Sequence[str]) -> str:
@@ -66,7 +66,7 @@ def smallest(records: Sequence[Record]) -> dict[tuple[str, ...], list[tuple[str,
     """For each attack and cell the smallest sets of capabilities with which it succeeds."""
     found: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for record in records:
-        if record["honest"]:
+        if record["honest"] or record["defence"]:
             continue
         sets = found.setdefault((record["attack"], *where(record)), [])
         if record["outcome"] == SUCCEEDED:
@@ -117,18 +117,15 @@ def _varied(records: Sequence[Record], attack: str) -> set[str]:
 
 
 def grid(records: Sequence[Record]) -> list[list[str]]:
-    """Attack by column: what comes of it with all capabilities, sides and models in a word each."""
+    """Attack by column: what comes of it with all capabilities, sides and models in a word each;
+    below an attack a row for each defence that was tried against it."""
     rows = []
     for attack in catalogue():
-        row = [attack]
-        for column in COLUMNS:
-            whole = [
-                one
-                for one in records
-                if one["attack"] == attack and one["column"] == column and _is_whole(one, records)
-            ]
-            row.append(_in_a_word(whole))
-        if any(row[1:]):
+        of = [one for one in records if one["attack"] == attack and _is_whole(one, records)]
+        for defence in sorted({one["defence"] for one in of}):
+            found = [one for one in of if one["defence"] == defence]
+            row = [f"{attack} {defence}".strip()]
+            row += [_in_a_word([one for one in found if one["column"] == c]) for c in COLUMNS]
             rows.append(row)
     return rows
 
@@ -197,6 +194,7 @@ def _beside(claim: Mapping[str, Any], records: Sequence[Record]) -> dict[str, st
         one
         for one in records
         if one["attack"] == claim["attack"]
+        and not one["defence"]
         and one["column"] in claim["columns"]
         and sorted(one["held"]) == held
         and one["side"] in claim.get("sides", [one["side"]])

@@ -200,7 +200,7 @@ def markdown(report: Report) -> str:
         "# Attested TLS interop report",
         "",
         f"**{whole.outcomes or 'no cases'}** ({', '.join(filter(None, about))}): "
-        f"conforms on the wire {whole.conforms}, withstood the attack {whole.withstood}"
+        f"conforms on the wire {whole.conforms}, refused as it must {whole.withstood}"
         f"{f', {missed} not reached' if missed else ''}.",
         "",
         plain(report.root_of_trust),
@@ -222,10 +222,10 @@ def markdown(report: Report) -> str:
             ]
             lines.append(f"| {plain(model)} | " + " | ".join(row) + " |")
         lines.append("")
-    lines += ["In a cell: conforms on the wire, withstood the attack (– where none was tried).", ""]
+    lines += ["In a cell: conforms on the wire, refused as it must (– where none was tried).", ""]
     lines += _pairs(report)
     lines += [
-        "| scenarios | cases | conforms on the wire | withstood the attack |",
+        "| scenarios | cases | conforms on the wire | refused as it must |",
         "|---|---|---|---|",
     ]
     for group, scenarios in report.groups.items():

@@ -36,7 +36,7 @@ class Party:
         self.folder = Path(options.run_folder)
         self.timeout = float(options.timeout)
         self._told = Path(options.told)
-        self._began = time.monotonic()
+        self._began = options.began or time.monotonic()
         self._lock = threading.Lock()
         self._events = open(options.events, "a", encoding="utf-8")
 
@@ -77,6 +77,9 @@ def parser(description: str) -> argparse.ArgumentParser:
     made.add_argument("--run-folder", required=True, metavar="DIR", help="of the run's parties")
     made.add_argument("--told", required=True, metavar="PREFIX", help="where answers appear")
     made.add_argument("--timeout", default=20.0, type=float, metavar="S")
+    made.add_argument(
+        "--began", default=0.0, type=float, metavar="S", help="when t is 0, monotonic"
+    )
     return made
 
 
