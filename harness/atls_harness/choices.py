@@ -12,7 +12,7 @@ from typing import Any, Mapping, Sequence
 
 from _pytest.mark.expression import Expression, ParseError
 
-from . import pairs
+from . import pairs, shard
 from .baseline import load_baseline
 from .contract import contract
 from .deployment import description, learning
@@ -74,6 +74,7 @@ def _peers(folders: tuple[Path, ...]) -> dict[str, Peer]:
 
 def settle(option: argparse.Namespace) -> Choices:
     """Looks at all options. HarnessError (UsageError where a person mistyped)."""
+    part = _shard(option)
     folders = tuple(pairs.folders(option.peers))
     peers = dict(_peers(folders))
     roles = {role: getattr(option, role) or DEFAULT_PEER for role in ROLES}
@@ -117,6 +118,7 @@ def settle(option: argparse.Namespace) -> Choices:
             looked_at,
             meant_by(option.clause, option.section),
             build,
+            part,
         ),
         deployment,
     )
@@ -129,6 +131,15 @@ def _deployment(option: argparse.Namespace) -> description.Deployment | None:
     if option.verifier_ca or option.verifier_auth:
         raise UsageError("--verifier-ca and --verifier-auth are for a --verifier with a URL")
     return None
+
+
+def _shard(option: argparse.Namespace) -> shard.Shard | None:
+    """The part that is played; what is said of a whole run is said where the parts are joined."""
+    part = shard.read(option.shard)
+    whole = [name for name in ("required", "baseline") if part and getattr(option, name)]
+    if whole:
+        raise UsageError(f"--{whole[0]} is said of a whole run: give it to ./atls merge")
+    return part
 
 
 def _used(roles: Mapping[str, str], matrix: Sequence[pairs.Pair]) -> list[str]:

@@ -43,6 +43,10 @@ def run(given: Sequence[str]) -> int:
         paths = [*smoke.paths(), *paths]
     choices = settle(options)
     selected = choices.chooser.select(paths)
+    if options.scheduler:
+        from .scheduler import play
+
+        return play(given, options, choices, selected)
     for words in elsewhere(choices.chooser.clauses, choices.build):
         print(words, file=sys.stderr)
     if not (options.list or options.collectonly):
@@ -127,6 +131,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "test": _main_of(".checks"),
     "clauses": _main_of(".coverage"),
     "report": _main_of(".report"),
+    "merge": _main_of(".merge"),
     "verifiers": _main_of(".verifiers"),
     "device": _main_of(".firmware.main"),
     "setup": _main_of(".setup"),

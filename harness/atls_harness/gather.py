@@ -18,8 +18,19 @@ import pytest
 from _pytest.junitxml import xml_key
 from _pytest.terminal import TerminalReporter
 
-from . import ambiguities, baseline, expected, extent, family, matrix, outcome, results, table
-from .collecting import find, is_case
+from . import (
+    ambiguities,
+    baseline,
+    expected,
+    extent,
+    family,
+    matrix,
+    outcome,
+    results,
+    shard,
+    table,
+)
+from .collecting import apart, find, is_case
 from .deployment import learning
 from .errors import Ended, HarnessError
 from .markdown import line
@@ -194,6 +205,15 @@ class Gatherer:
         made = {"all": max(every, chosen), "chosen": chosen, "played": played}
         return {**made, "ended": self.ended}
 
+    def _shard(self) -> dict[str, Any] | None:
+        """Which part of a run this was, for whoever joins the parts."""
+        if self.selection is None or not self.selection.whole:
+            return None
+        part = shard.read(self.config.option.shard)
+        assert part is not None
+        ids = [case.id for case in apart(self.selection.whole)]
+        return shard.written(part, ids, self.run.options)
+
     def _why_empty(self) -> str:
         """Why no case was played, if there were any to play; or ""."""
         if (
@@ -251,6 +271,7 @@ class Gatherer:
             self.before,
             self.held,
             self._extent(),
+            self._shard(),
         )
         left = learning.provisioned(self.run.work)
         if left:

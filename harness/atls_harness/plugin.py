@@ -326,6 +326,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     scenarios = [item for item in items if isinstance(item, ScenarioItem)]
     for one, case in zip(scenarios, apart([item.case for item in scenarios])):
         one.case = case
+    part = config.stash[CHOOSER].shard
+    if part:
+        named = (ScenarioItem, ProbeItem, NotSetUp)
+        items[:] = [one for one in items if not isinstance(one, named) or part.takes(one.nodeid)]
     items.sort(
         key=lambda item: hashlib.sha256(item.nodeid.encode()).digest()
         if isinstance(item, ScenarioItem)

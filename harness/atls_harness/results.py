@@ -97,6 +97,7 @@ def make(
     before: Mapping[str, Any] | None = None,
     required: Sequence[Mapping[str, Any]] = (),
     covers: Mapping[str, Any] | None = None,
+    shard: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The whole result, checked against its schema; BEFORE is an earlier one, with its file."""
     cases = []
@@ -129,10 +130,21 @@ def make(
     }
     if covers is not None:
         made["run"]["extent"] = dict(covers)
+    if shard is not None:
+        made["run"]["shard"] = dict(shard)
+    return complete(made, before, required)
+
+
+def complete(
+    made: dict[str, Any],
+    before: Mapping[str, Any] | None,
+    required: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """A result, with what is said of a whole run. HarnessError where it breaks its schema."""
     if required:
         made["required"] = list(required)
     if before is not None:
-        made["baseline"] = baseline.compare(before, cases)
+        made["baseline"] = baseline.compare(before, made["cases"])
     problem = first_problem(made, RESULT_SCHEMA)
     if problem is not None:
         where = ".".join(str(part) for part in problem.absolute_path)

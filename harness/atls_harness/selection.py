@@ -26,6 +26,7 @@ from .paths import ATTACKS, FIRMWARE, INTEROP, ROOT, SCENARIOS, shown, story_fil
 from .peer import Peer
 from .probes import probes_of
 from .scenario import Case, cases, load
+from .shard import Shard
 from .shown_by import elsewhere, shows
 
 PEER_FILE = "peer.yaml"
@@ -66,6 +67,11 @@ class Node:
     def argument(self) -> str:
         return f"{self.path}::{self.name}" if self.name else str(self.path)
 
+    @property
+    def id(self) -> str:
+        """As pytest names the item."""
+        return f"{shown(self.path)}::{self.name}"
+
 
 @dataclass(frozen=True)
 class Item:
@@ -90,6 +96,7 @@ class Selection:
     cases: Mapping[str, Case]  # by node, as pytest names them
     all: int  # cases that are played where nothing is chosen
     items: int | None  # how many pytest will find; None where only pytest knows
+    whole: tuple[Case, ...] = ()  # of a part of a run: the cases of all its parts
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,7 @@ class Chooser:
     peers: Mapping[Path, Peer]  # those whose contract is looked at, by peer.yaml
     clauses: frozenset[str] = frozenset()  # only what shows one of these; empty: all
     build: Path = Path()  # where unit tests are, for their names
+    shard: Shard | None = None  # only this part of them
 
     @property
     def default(self) -> list[Path]:
@@ -135,12 +143,31 @@ class Chooser:
         fewer = self.keyword or self.ambiguities or self.clauses
         if closed and fewer and not any(node.name for node in nodes):
             arguments = [str(path) for path in dict.fromkeys(item.node.path for item in kept)]
+        whole: tuple[Case, ...] = ()
+        if self.shard:  # the arguments stay those of all parts: pytest's plugin takes its own
+            whole = tuple(item.case for item in kept if item.case is not None)
+            kept = self._part(kept, closed)
+            chosen = {item.node.argument: item.case for item in kept if item.case is not None}
         return Selection(
             tuple(arguments),
             chosen,
             len({*chosen, *(item.node.argument for item in known)}),
             len(kept) if closed else None,
+            whole,
         )
+
+    def _part(self, kept: Sequence[Item], closed: bool) -> list[Item]:
+        """Those of --shard."""
+        assert self.shard is not None
+        if not closed:
+            raise UsageError("--shard: tests in Python are not cases, and have no parts")
+        part = [item for item in kept if not item.node.name or self.shard.takes(item.node.id)]
+        if not any(item.case for item in part):
+            count = sum(item.case is not None for item in kept)
+            raise UsageError(
+                f"--shard {self.shard}: no case of {count} is in this part; take fewer parts"
+            )
+        return part
 
     def _items(self, nodes: Sequence[Node]) -> Iterator[Item]:
         named = [node.path for node in nodes]

@@ -124,6 +124,18 @@ RUN = (
         help="root of trust of the devices, which makes the evidence (default: psa)",
     ),
     _option(
+        "--shard",
+        default="",
+        metavar="K/N",
+        help="only the part K of N of the cases; ./atls merge makes one result of all parts",
+    ),
+    _option(
+        "--scheduler",
+        default="",
+        metavar="URL",
+        help="play on the workers of Dask's scheduler there (tcp://HOST:PORT), and join the parts",
+    ),
+    _option(
         "--keep", action="store_true", help="keep the bundle of every case, not of failed ones"
     ),
     _option(
@@ -395,6 +407,36 @@ def report() -> Parser:
     made.add_argument(
         "--publish", action="store_true", help="write what this repository publishes in results/"
     )
+    return made
+
+
+def merge() -> Parser:
+    """`./atls merge`."""
+    made = Parser(
+        prog="./atls merge",
+        description="Makes one result of the parts of a run (./atls run --shard K/N). Refuses "
+        "parts that do not belong together (other revision, versions, peers, seed or cases), a "
+        "part or a case that is missing, and one that is there twice. Ends as the whole run would "
+        "have.",
+        epilog="examples:\n"
+        "  ./atls run --shard 1/2        on one machine, and 2/2 on another\n"
+        "  ./atls merge first/results.json second/results.json\n"
+        "  ./atls run --scheduler tcp://host:8786    both at once, on the workers of Dask",
+    )
+    made.add_argument(
+        "part", nargs="+", type=Path, help="results.json of each part, or the folder of its run"
+    )
+    made.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "out",
+        metavar="DIR",
+        help="the joined result is a new folder below DIR (default: out)",
+    )
+    same_as_run = ("--baseline", "--required")
+    for one in RUN:
+        if one.names[0] in same_as_run:
+            made.add_argument(*one.names, **one.settings)
     return made
 
 
@@ -678,6 +720,7 @@ PARSERS: Mapping[str, Callable[[], Parser]] = {
     "test": test,
     "clauses": clauses,
     "report": report,
+    "merge": merge,
     "verifiers": verifiers,
     "device": device,
     "decode": decode,
