@@ -169,7 +169,8 @@ def test_test_needs_more_than_run(tmp_path: Path) -> None:
     done = launch("test", "--no-install", "--only", "licence", path=path)
     assert done.returncode == 1
     missing = [line.split()[0] for line in done.stderr.splitlines() if line.startswith("  ")]
-    assert missing == list(dict.fromkeys(packages("test") + packages("bench")))
+    needed = packages("test") + packages("tpm") + packages("bench")
+    assert missing == list(dict.fromkeys(needed))
 
 
 @pytest.mark.parametrize(
