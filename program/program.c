@@ -51,6 +51,14 @@ void atls_program_start(const char *name, int exit_with_parent)
         die_with_parent();
 }
 
+void atls_program_stay(int stay)
+{
+    if (stay)
+        signal(SIGHUP, SIG_IGN);
+    else
+        die_with_parent();
+}
+
 void atls_program_unsupported(const char *what, const char *value)
 {
     fprintf(stderr, "%s: not supported: %s %s\n", program_invocation_short_name, what, value);

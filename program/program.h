@@ -23,6 +23,9 @@ enum atls_exit { /* the whole contract: anything else is a crash */
  * for the next connection, and (where EXIT_WITH_PARENT) asks the kernel for SIGTERM when the parent
  * dies, leaving at once if it is already gone. */
 void atls_program_start(const char *name, int exit_with_parent);
+/* The last of these alone, for a program whose flags decide it; otherwise (STAY) it outlives its
+ * parent and its terminal (SIGHUP). */
+void atls_program_stay(int stay);
 /* Says that this program cannot do what it was asked for, WHAT of that VALUE, and ends with 77. */
 void atls_program_unsupported(const char *what, const char *value) __attribute__((noreturn));
 /* A file whole, at most LIMIT bytes. "-" is standard input. *DATAP is allocated. -errno or

@@ -15,7 +15,9 @@
 #include "rats/crypto/pem.h"
 #include "rats/ear/ear.h"
 #include "rats/json/jws.h"
+#include "verifier-stub/http/manners.h"
 #include "verifier-stub/http/server.h"
+#include "verifier-stub/store/manifests.h"
 
 #define ENDORSEMENTS_MAX 64
 #define ENDORSERS_MAX 16
@@ -39,7 +41,9 @@ struct options {
     enum atls_base64 nonce_dialect;
     enum atls_ear_dialect ear_dialect;
     json_t *audience; /* NULL: none */
-    bool terse, quiet;
+    bool terse, quiet, stay;
+    const struct atls_manners *as; /* NULL: its own manners */
+    const char *own; /* a flag that does not go with those of another */
     unsigned result_lifetime, session_lifetime;
     unsigned cache_lifetime;  /* 0: no cache */
     unsigned request_seconds; /* 0: the server's default */
@@ -48,6 +52,7 @@ struct options {
 struct parts { /* of a running verifier, in the order of their making */
     struct atls_events *events;
     struct atls_store *store;
+    struct atls_manifests *manifests;
     struct atls_sessions *sessions;
     struct atls_platform_cache *cache;
     json_t *key;
@@ -76,6 +81,8 @@ enum {
     OPTION_REQUEST_TIMEOUT,
     OPTION_TERSE,
     OPTION_QUIET,
+    OPTION_AS,
+    OPTION_STAY,
     OPTION_FAULT,
     OPTION_EVENTS
 };
@@ -95,6 +102,14 @@ static const struct argp_option argp_options[] = {
     {"tls-certificate", OPTION_TLS_CERTIFICATE, "FILE", 0,
      "Serve HTTPS with this chain (PEM, its own certificate first; default: plain HTTP)", 0},
     {"tls-key", OPTION_TLS_KEY, "FILE", 0, "The private key of that certificate (PEM)", 0},
+    {"as", OPTION_AS, "VERIFIER", 0,
+     "Answer as another does, in status, words and verdicts: veraison-main or veraison-v0.0.2608. "
+     "Less strict: see verifier-stub/README.md (default: its own way)",
+     0},
+    {"stay", OPTION_STAY, NULL, 0,
+     "Stay when whoever started it ends. Without it the verifier ends with its parent: a script "
+     "that starts it and goes on to end takes it along",
+     0},
     {"store", OPTION_STORE, "KIND", 0, "memory or sqlite:PATH (memory)", 0},
     {"nonce-dialect", OPTION_NONCE_DIALECT, "KIND", 0,
      "base64url (Veraison main) or base64 (releases to v0.0.2608)", 0},
@@ -222,19 +237,31 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_TLS_KEY:
         options->tls_key_file = value;
         break;
+    case OPTION_AS:
+        options->as = atls_manners_named(value);
+        if (!options->as)
+            atls_program_unsupported("--as", value);
+        break;
+    case OPTION_STAY:
+        options->stay = true;
+        break;
     case OPTION_NONCE_DIALECT:
+        options->own = "--nonce-dialect";
         choose("--nonce-dialect", value, "base64url", "base64", &second);
         options->nonce_dialect = second ? ATLS_BASE64 : ATLS_BASE64URL;
         break;
     case OPTION_EAR_DIALECT:
+        options->own = "--ear-dialect";
         options->ear_dialect = ear_dialect(value);
         break;
     case OPTION_IDENTITY:
+        options->own = "--identity";
         if (!is_utf8(value) || !value[0])
             argp_error(state, "--identity: expected a name in UTF-8");
         options->identity = value;
         break;
     case OPTION_AUDIENCE:
+        options->own = "--audience";
         if (!is_utf8(value) || !value[0])
             argp_error(state, "--audience: expected a name in UTF-8");
         options->audience = options->audience ? options->audience : json_array();
@@ -248,6 +275,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         options->public_key_file = value;
         break;
     case OPTION_RESULT_LIFETIME:
+        options->own = "--result-lifetime";
         options->result_lifetime = seconds(value, "--result-lifetime", state);
         break;
     case OPTION_SESSION_LIFETIME:
@@ -263,6 +291,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         options->cache_lifetime = seconds(value, "--cache", state);
         break;
     case OPTION_TERSE:
+        options->own = "--terse";
         options->terse = true;
         break;
     case OPTION_QUIET:
@@ -275,6 +304,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         argp_error(state, "unexpected: %s", value);
         break;
     case ARGP_KEY_END:
+        if (options->as && options->own)
+            argp_error(state, "%s does not go with --as, which says it itself", options->own);
         if (!options->tls_certificate_file != !options->tls_key_file)
             argp_error(state, "--tls-certificate and --tls-key come together");
         break;
@@ -408,15 +439,19 @@ static int start_server(const struct options *options, struct parts *parts)
     struct atls_verifier_config config = {
         .api =
             {
+                .as = options->as,
+                .manifests = parts->manifests,
                 .store = parts->store,
                 .sessions = parts->sessions,
                 .cache = parts->cache,
                 .crypto = &atls_crypto_gnutls,
                 .clock = atls_clock_of_system(),
                 .events = options->quiet ? NULL : parts->events,
-                .result = {options->ear_dialect, options->identity, options->result_lifetime,
-                           parts->key, options->audience},
-                .nonce_dialect = options->nonce_dialect,
+                .result = {options->ear_dialect, options->identity,
+                           options->as ? 0 : options->result_lifetime, parts->key,
+                           options->audience, options->as ? &atls_appraisal_veraison : NULL},
+                .nonce_dialect =
+                    options->as ? options->as->nonce_dialect : options->nonce_dialect,
                 .terse = options->terse,
                 .endorsers = parts->endorsers,
                 .endorser_count = options->endorser_count,
@@ -444,6 +479,9 @@ static int start(const struct options *options, struct parts *parts)
         .lifetime_ms = options->session_lifetime * 1000,
         .max_sessions = SESSIONS_MAX,
         .max_bytes = SESSION_BYTES_MAX,
+        .renews = options->as != NULL,
+        .repeats = options->as != NULL,
+        .dated_ids = options->as != NULL,
     };
     int result = atls_events_open(options->events_file, WHO, &parts->events);
 
@@ -466,6 +504,8 @@ static int start(const struct options *options, struct parts *parts)
         result = load_pem(options->tls_certificate_file, &parts->tls_certificate);
     if (result == 0 && options->tls_key_file)
         result = load_pem(options->tls_key_file, &parts->tls_key);
+    if (result == 0 && options->as)
+        result = atls_manifests_open(&parts->manifests);
     if (result == 0)
         result = open_store(options, parts);
     if (result == 0)
@@ -486,6 +526,7 @@ static int stop(struct parts *parts)
     atls_sessions_close(parts->sessions);
     atls_platform_cache_close(parts->cache);
     atls_store_close(parts->store);
+    atls_manifests_close(parts->manifests);
     json_decref(parts->key);
     atls_bearer_free(parts->provisioning_token);
     atls_bearer_free(parts->token);
@@ -528,8 +569,9 @@ int main(int argc, char **argv)
     sigset_t signals;
     int result, signal_number;
 
-    atls_program_start("atls-verifier", 1);
+    atls_program_start("atls-verifier", 0);
     argp_parse(&argp, argc, argv, 0, NULL, &options);
+    atls_program_stay(options.stay);
     allow_many_connections();
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

@@ -192,7 +192,8 @@ static int close_map(struct check *c, const struct frame *frame)
     for (size_t i = 1; i < count; i++) {
         size_t first = entries[i - 1].at, second = entries[i].at;
 
-        if (compare_entries(&entries[i - 1], &entries[i], c->canonical) == 0)
+        if (!c->rules->allow_repeated_keys &&
+            compare_entries(&entries[i - 1], &entries[i], c->canonical) == 0)
             return atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 5.6",
                              "CBOR: the map key at byte %zu is the same as that at byte %zu",
                              first > second ? first : second, first > second ? second : first);

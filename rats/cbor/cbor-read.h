@@ -17,6 +17,8 @@ struct atls_cbor_rules {
     bool allow_indefinite;  /* indefinite lengths, where a format does not forbid them */
     bool allow_unpreferred; /* longer heads, floats and bignums than needed, for what others signed
                              */
+    bool allow_repeated_keys; /* which RFC 8949 section 5.6 calls not valid: only to find out what
+                               * somebody else makes of it */
 };
 extern const struct atls_cbor_rules atls_cbor_strict;  /* 1 MiB, depth 16, 65536 items */
 extern const struct atls_cbor_rules atls_cbor_lenient; /* the same, both allowances */

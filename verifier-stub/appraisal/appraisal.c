@@ -14,18 +14,22 @@
 #include <string.h>
 
 #include "rats/base/error.h"
+#include "verifier-stub/appraisal/manners.h"
+#include "verifier-stub/store/manifests.h"
 
 #define VALIDITY_CLAUSE "draft-ietf-rats-corim section 7.3"
 
 /* AR4SI values used here */
-enum { NO_CLAIM = 0, TRUSTWORTHY = 2, CONTRAINDICATED = 96, VERIFICATION_FAILED = 99 };
+enum { NO_CLAIM = 0, TRUSTWORTHY = 2, CONTRAINDICATED = 96 };
 
 struct work {
     struct atls_judge judge; /* what is lent to the format; its first member, see work_of() */
     const struct atls_appraiser *with;
     const struct atls_evidence_format *format;
     struct atls_evidence_verdict *out;
+    const struct atls_appraisal_manners *manners;
     struct atls_psa_component *components;
+    uint8_t *kept; /* what a token's claims borrow from */
     int64_t holds_until; /* seconds: then some endorsement begins or ceases to be valid */
 };
 
@@ -81,7 +85,7 @@ void atls_evidence_verdict_condemn(struct atls_evidence_verdict *out, const char
     va_end(arguments);
     for (size_t i = 0; i < out->submod_count; i++) {
         for (size_t j = 0; j < ATLS_TRUST_CLAIM_COUNT; j++)
-            out->submods[i].trust_vector[j] = VERIFICATION_FAILED;
+            out->submods[i].trust_vector[j] = ATLS_VERIFICATION_FAILED;
         out->submods[i].tier = ATLS_TIER_CONTRAINDICATED;
     }
     out->tier = ATLS_TIER_CONTRAINDICATED;
@@ -95,15 +99,54 @@ static int condemn(struct atls_judge *judge, const char *reason, const char *cla
     return ATLS_E_REFUSED;
 }
 
+static int parse_own(struct atls_bytes in, enum atls_cose_tagging tagging,
+                     struct atls_psa_component *components, size_t count, uint8_t **keptp,
+                     struct atls_cose_sign1 *messagep, struct atls_psa_claims *claimsp)
+{
+    *keptp = NULL;
+    return atls_psa_token_parse(in, tagging, components, count, messagep, claimsp);
+}
+
+/* Why; NULL where memory ran out. */
+static json_t *explain_own(const struct atls_evidence_verdict *appraisal, struct atls_bytes nonce)
+{
+    json_t *claims =
+        json_pack("{s:s, s:s}", "atls.reason", appraisal->reason, "atls.detail", appraisal->detail);
+
+    if (claims && appraisal->clause[0])
+        json_object_set_new(claims, "atls.clause", json_string(appraisal->clause));
+    if (claims)
+        json_object_set_new(claims, "atls.mismatches",
+                            appraisal->mismatches ? json_incref(appraisal->mismatches)
+                                                  : json_array());
+    return claims;
+}
+
+const struct atls_appraisal_manners atls_appraisal_own = {
+    .parse_token = parse_own,
+    .match = atls_match_components,
+    .times_count = true,
+    .explain = explain_own,
+};
+
 static int parse_token(struct work *work, const struct atls_judge_token *token,
                        struct atls_cose_sign1 *messagep, struct atls_psa_claims *claimsp)
 {
     char text[sizeof work->out->detail];
     char clause[sizeof work->out->clause];
     const char *word;
-    int result = atls_psa_token_parse(token->token, token->tagging, work->components,
-                                      ATLS_PSA_COMPONENTS_MAX, messagep, claimsp);
+    int result;
 
+    free(work->kept);
+    work->kept = NULL;
+    result =
+        work->manners->parse_token(token->token, token->tagging, work->components,
+                                   ATLS_PSA_COMPONENTS_MAX, &work->kept, messagep, claimsp);
+    if (result == 0 && claimsp->nonce.size <= sizeof work->out->nonce) {
+        memcpy(work->out->nonce, claimsp->nonce.data, claimsp->nonce.size);
+        work->out->nonce_size = claimsp->nonce.size;
+        work->out->has_algorithm = messagep->alg != 0;
+    }
     if (result <= 0)
         return result;
     snprintf(text, sizeof text, "%s", atls_error_text());
@@ -147,6 +190,12 @@ static int find_anchor(struct atls_judge *judge,
 {
     struct work *work = work_of(judge);
     struct atls_trust_anchor anchor;
+    size_t count = work->with->manifests ? atls_manifests_anchors(work->with->manifests,
+                                                                  implementation_id, instance_id)
+                                         : 1;
+
+    if (count > 1)
+        return atls_fail(-EIO, NULL, "expected exactly 1 trust anchor; got %zu", count);
     int result = work->with->store->ops->find_trust_anchor(work->with->store, implementation_id,
                                                            instance_id, &anchor);
 
@@ -222,7 +271,7 @@ static int appraise_software(struct work *work, const struct atls_psa_claims *cl
 
     if (result == 0) {
         dropped = drop_invalid(work, &references);
-        result = atls_match_components(claims, &references, out);
+        result = work->manners->match(claims, &references, out);
     }
     if (result == 0)
         tell_dropped(out, dropped);
@@ -250,7 +299,7 @@ static int match_pcrs(struct atls_judge *judge, const char *profile,
     if (result == 0)
         tell_dropped(work->out, dropped);
     atls_reference_set_clear(&references);
-    return result > 0 ? -EIO : result;
+    return result > 0 && result != ATLS_E_REFUSED ? -EIO : result;
 }
 
 /* Debugging of non-secure code leaves the root of trust alone (RFC 9783 4.3.1). */
@@ -304,6 +353,8 @@ static int appraise_platform(struct work *work, const struct atls_psa_claims *cl
 
     claim(&work->judge, ATLS_HARDWARE, TRUSTWORTHY);
     result = appraise_software(work, claims);
+    if (result == ATLS_E_REFUSED) /* nothing is claimed */
+        memset(submod->trust_vector, 0, sizeof submod->trust_vector);
     if (result != 0)
         return result;
     appraise_lifecycle(work, claims->lifecycle);
@@ -332,7 +383,7 @@ static int appraise_unknown(struct work *work, const struct atls_judge_token *to
         result = check_platform_signature(work, &message, &anchor);
     if (result == 0 && token->then)
         result = token->then(&work->judge, claimsp->nonce, claimsp->client_id, token->context);
-    if (result == 0)
+    if (result == 0 && work->manners->times_count)
         result = atls_judge_times(&work->judge, &claimsp->times, token->what);
     return result == 0 ? appraise_platform(work, claimsp) : result;
 }
@@ -465,6 +516,7 @@ int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evid
         .judge = {&judge_ops, appraiser->crypto, nonce, appraiser->now},
         .with = appraiser,
         .format = evidence->format,
+        .manners = appraiser->manners ? appraiser->manners : &atls_appraisal_own,
         .out = &out,
         .holds_until = INT64_MAX,
     };
@@ -476,6 +528,7 @@ int atls_appraise(const struct atls_appraiser *appraiser, const struct atls_evid
     atls_evidence_verdict_open(evidence->format, &out);
     result = evidence->format->appraise(&work.judge, &message);
     free(work.components);
+    free(work.kept);
     if (result == 0)
         result = conclude(&work);
     if (result < 0) {

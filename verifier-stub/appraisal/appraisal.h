@@ -22,7 +22,10 @@
 #include "verifier-stub/appraisal/platform-cache.h"
 #include "verifier-stub/store/store.h"
 
+#define ATLS_VERDICT_NONCE_MAX 64
 #define ATLS_MISMATCHES_LISTED 64 /* a result names at most so many components */
+
+enum { ATLS_VERIFICATION_FAILED = 99 }; /* AR4SI: a claim of what is not genuine */
 
 struct atls_submod_verdict { /* of one of the format's submods */
     const char *name;        /* PSA_IOT, PSA_KAT ...; static */
@@ -42,11 +45,17 @@ struct atls_evidence_verdict { /* free the members with atls_evidence_verdict_cl
     json_t *mismatches; /* [{"component","expected":[hex],"measured":hex}] or NULL */
     bool has_key;
     struct atls_public_key key; /* the attested key */
+    uint8_t nonce[ATLS_VERDICT_NONCE_MAX]; /* that came, in a PSA token by itself */
+    size_t nonce_size;
+    bool has_algorithm; /* that token's protected header says how it was signed */
 };
 /* Nothing is claimed yet of evidence of FORMAT. */
 void atls_evidence_verdict_open(const struct atls_evidence_format *format,
                                 struct atls_evidence_verdict *verdictp);
 void atls_evidence_verdict_clear(struct atls_evidence_verdict *appraisal);
+
+struct atls_appraisal_manners; /* manners.h */
+struct atls_manifests;         /* verifier-stub/store/manifests.h */
 
 struct atls_appraiser { /* what it appraises with; everything is borrowed */
     struct atls_store *store;
@@ -55,6 +64,8 @@ struct atls_appraiser { /* what it appraises with; everything is borrowed */
     bool annotates;                    /* a summary of genuine evidence is wanted */
     int64_t
         now; /* seconds since 1970, for exp and nbf of tokens and the validity of endorsements */
+    const struct atls_appraisal_manners *manners; /* NULL: this verifier's own */
+    struct atls_manifests *manifests; /* where an anchor may be one too many, or NULL */
 };
 
 /* 0 whatever the verdict; negative only where this machine, or its store, is at fault. */
@@ -83,6 +94,11 @@ int atls_match_components(const struct atls_psa_claims *claims,
 int atls_match_pcrs(const struct atls_tpm_attest *quote,
                     const struct atls_reference_set *references, const struct atls_crypto *crypto,
                     struct atls_evidence_verdict *appraisal);
+/* veraison-token.c: as atls_psa_token_parse() does, by Veraison's rules; the claims borrow from IN
+ * and from *KEPTP, which is for free(). */
+int atls_veraison_token_parse(struct atls_bytes in, enum atls_cose_tagging tagging,
+                              struct atls_psa_component *components, size_t count, uint8_t **keptp,
+                              struct atls_cose_sign1 *messagep, struct atls_psa_claims *claimsp);
 /* evidence-summary.c: what is annotated in the result, in Veraison's names. NULL: no memory. */
 json_t *atls_evidence_summary(const struct atls_psa_claims *claims);
 

@@ -11,24 +11,10 @@
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/json/jws.h"
+#include "verifier-stub/appraisal/manners.h"
 
 #define DEVELOPER "atls verifier stub (simulated root of trust)"
 #define BUILD "atls-verifier " ATLS_VERSION
-
-/* Why; NULL where memory ran out. */
-static json_t *policy_claims(const struct atls_evidence_verdict *appraisal)
-{
-    json_t *claims =
-        json_pack("{s:s, s:s}", "atls.reason", appraisal->reason, "atls.detail", appraisal->detail);
-
-    if (claims && appraisal->clause[0])
-        json_object_set_new(claims, "atls.clause", json_string(appraisal->clause));
-    if (claims)
-        json_object_set_new(claims, "atls.mismatches",
-                            appraisal->mismatches ? json_incref(appraisal->mismatches)
-                                                  : json_array());
-    return claims;
-}
 
 /* All eight claims, as Veraison writes them; 0 says that no claim is made, and so does a terse
  * verifier's silence. */
@@ -45,16 +31,18 @@ static void fill_submod(const struct atls_submod_verdict *verdict, bool terse, c
     submod->annotated_evidence = verdict->annotated_evidence;
 }
 
-/* Why stands in each submod that made the tier what it is. */
-static int explain(const struct atls_evidence_verdict *appraisal, struct atls_ear_submod *submods)
+/* Why stands in each submod that made the tier what it is, where there is something to say. */
+static int explain(const struct atls_evidence_verdict *appraisal, struct atls_bytes nonce,
+                   const struct atls_appraisal_manners *manners, struct atls_ear_submod *submods)
 {
-    for (size_t i = 0; i < appraisal->submod_count; i++) {
-        if (appraisal->submods[i].tier != appraisal->tier)
-            continue;
-        submods[i].policy_claims = policy_claims(appraisal);
-        if (!submods[i].policy_claims)
-            return atls_fail(-ENOMEM, NULL, "no memory for a result");
-    }
+    json_t *why = manners->explain(appraisal, nonce);
+
+    for (size_t i = 0; i < appraisal->submod_count; i++)
+        if (appraisal->submods[i].tier == appraisal->tier)
+            submods[i].policy_claims = json_incref(why);
+    json_decref(why);
+    if (!why && manners == &atls_appraisal_own)
+        return atls_fail(-ENOMEM, NULL, "no memory for a result");
     return 0;
 }
 
@@ -66,7 +54,7 @@ int atls_result_write(const struct atls_evidence_verdict *appraisal, struct atls
     struct atls_ear ear = {
         .dialect = rules->dialect,
         .issued_at = now,
-        .expires_at = now + rules->lifetime,
+        .expires_at = rules->lifetime ? now + rules->lifetime : 0,
         .issuer = (char *)(uintptr_t)rules->identity,
         .audience = rules->audience,
         .developer = developer,
@@ -85,7 +73,8 @@ int atls_result_write(const struct atls_evidence_verdict *appraisal, struct atls
     submods[0].has_key = appraisal->has_key;
     submods[0].key = appraisal->key;
     if (!terse || appraisal->tier != ATLS_TIER_AFFIRMING)
-        result = explain(appraisal, submods);
+        result = explain(appraisal, nonce, rules->manners ? rules->manners : &atls_appraisal_own,
+                         submods);
     result = result ? result : atls_ear_write(&ear, rules->signer_jwk, jwtp);
     for (size_t i = 0; i < appraisal->submod_count; i++)
         json_decref(submods[i].policy_claims);

@@ -8,9 +8,10 @@
 struct atls_result_rules {
     enum atls_ear_dialect dialect;
     const char *identity;     /* iss, NULL: none */
-    unsigned lifetime;        /* seconds from iat to exp */
+    unsigned lifetime;        /* seconds from iat to exp; 0: no exp */
     const json_t *signer_jwk; /* private */
     json_t *audience;         /* aud: an array of names, NULL: none */
+    const struct atls_appraisal_manners *manners; /* how why is said; NULL: this verifier's own */
 };
 
 /* *JWTP is allocated, zero-terminated. NOW in seconds since 1970. TERSE: without claims of 0, and

@@ -198,16 +198,41 @@ static int copy_session(const struct atls_challenge_session *from,
     return 0;
 }
 
-/* A version 4 UUID (RFC 9562 section 5.4). */
-static int make_id(const struct atls_crypto *crypto, char id[ATLS_CHALLENGE_ID_SIZE + 1])
+/* A version 4 UUID (RFC 9562 section 5.4), of random bytes. */
+static void make_random(uint8_t u[16])
+{
+    u[6] = (u[6] & 0x0f) | 0x40;
+    u[8] = (u[8] & 0x3f) | 0x80;
+}
+
+/* A version 1 UUID (RFC 9562 section 5.1): 100 ns since 15 October 1582, and a node that is random,
+ * which its first bit says (section 6.10). */
+static void make_dated(uint8_t u[16], int64_t milliseconds)
+{
+    const uint64_t epoch = 0x01b21dd213814000;
+    uint64_t time = epoch + (uint64_t)milliseconds * 10000 + ((u[0] << 8 | u[1]) % 10000);
+
+    for (size_t i = 0; i < 4; i++)
+        u[i] = (uint8_t)(time >> (24 - 8 * i));
+    u[4] = (uint8_t)(time >> 40);
+    u[5] = (uint8_t)(time >> 32);
+    u[6] = (uint8_t)((time >> 56 & 0x0f) | 0x10);
+    u[7] = (uint8_t)(time >> 48);
+    u[8] = (u[8] & 0x3f) | 0x80;
+    u[10] |= 1;
+}
+
+static int make_id(const struct atls_sessions *sessions, char id[ATLS_CHALLENGE_ID_SIZE + 1])
 {
     uint8_t u[16];
-    int result = crypto->random(u, sizeof u);
+    int result = sessions->crypto->random(u, sizeof u);
 
     if (result != 0)
         return result;
-    u[6] = (u[6] & 0x0f) | 0x40;
-    u[8] = (u[8] & 0x3f) | 0x80;
+    if (sessions->limits.dated_ids)
+        make_dated(u, sessions->clock.now(sessions->clock.context));
+    else
+        make_random(u);
     snprintf(id, ATLS_CHALLENGE_ID_SIZE + 1,
              "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
              u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14],
@@ -238,7 +263,7 @@ int atls_sessions_create(struct atls_sessions *sessions, struct atls_bytes nonce
     entry = calloc(1, sizeof *entry);
     if (!entry)
         return atls_fail(-ENOMEM, NULL, "no memory for a session");
-    result = make_id(sessions->crypto, entry->session.id);
+    result = make_id(sessions, entry->session.id);
     if (result != 0) {
         free(entry);
         return result;
@@ -262,6 +287,21 @@ int atls_sessions_create(struct atls_sessions *sessions, struct atls_bytes nonce
     return result;
 }
 
+/* Its deadline is the latest now, so it goes to the end of the list. */
+static void renew(struct atls_sessions *sessions, struct entry *entry)
+{
+    entry->session.deadline =
+        sessions->clock.steady(sessions->clock.context) + sessions->limits.lifetime_ms;
+    if (!entry->newer)
+        return;
+    *(entry->older ? &entry->older->newer : &sessions->oldest) = entry->newer;
+    entry->newer->older = entry->older;
+    entry->older = sessions->newest;
+    entry->newer = NULL;
+    sessions->newest->newer = entry;
+    sessions->newest = entry;
+}
+
 /* NULL, and why, where there is none to be had. */
 static struct entry *find(struct atls_sessions *sessions, const char *id, int *errorp)
 {
@@ -280,12 +320,20 @@ static struct entry *find(struct atls_sessions *sessions, const char *id, int *e
         result = atls_fail(ATLS_E_EXPIRED, NULL, "session not found for id=%s: it has expired", id);
         entry = NULL;
     }
+    if (entry && sessions->limits.renews)
+        renew(sessions, entry);
     *errorp = result;
     return entry;
 }
 
-static int note_evidence(struct entry *entry, const uint8_t *digest, bool *replayedp)
+static int note_evidence(const struct atls_sessions *sessions, struct entry *entry,
+                         const uint8_t *digest, bool *replayedp)
 {
+    if (sessions->limits.repeats) {
+        entry->session.status = ATLS_CHALLENGE_PROCESSING;
+        *replayedp = false;
+        return 0;
+    }
     for (size_t i = 0; i < entry->seen_count; i++) {
         if (memcmp(entry->seen[i], digest, ATLS_EVIDENCE_DIGEST_SIZE) == 0) {
             *replayedp = true;
@@ -311,7 +359,7 @@ int atls_sessions_begin(struct atls_sessions *sessions, const char *id,
     pthread_mutex_lock(&sessions->lock);
     entry = find(sessions, id, &result);
     if (entry)
-        result = note_evidence(entry, digest, replayedp);
+        result = note_evidence(sessions, entry, digest, replayedp);
     if (result == 0)
         result = copy_session(&entry->session, sessionp);
     pthread_mutex_unlock(&sessions->lock);

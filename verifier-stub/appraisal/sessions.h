@@ -35,6 +35,9 @@ struct atls_sessions_limits {
     unsigned lifetime_ms;
     size_t max_sessions;
     size_t max_bytes; /* evidence and results together */
+    bool renews;      /* a session lives anew from each look at it; what is said of it stays */
+    bool repeats;     /* any number of submissions, and the same again */
+    bool dated_ids;   /* UUIDs of version 1 (RFC 9562 section 5.1), with a node made up */
 };
 
 struct atls_challenge_session { /* a copy; free the members with atls_challenge_session_clear() */

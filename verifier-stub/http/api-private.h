@@ -47,6 +47,7 @@ bool atls_answer_acceptable(const struct atls_request *request, const char *type
 bool atls_answer_authorized(const struct atls_request *request, const char *token,
                             const struct atls_realm *realm, struct atls_response *response);
 bool atls_accepts(const char *accept, const char *type);
+void atls_answer_unknown_path(struct atls_response *response);
 /* RFC 3339 in UTC with milliseconds; a string or NULL. */
 json_t *atls_time_json(int64_t milliseconds);
 
@@ -56,8 +57,8 @@ void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_r
                                  const char *id, struct atls_response *response);
 void atls_answer_get_session(const struct atls_api *api, const struct atls_request *request,
                              const char *id, struct atls_response *response);
-void atls_answer_delete_session(const struct atls_api *api, const char *id,
-                                struct atls_response *response);
+void atls_answer_delete_session(const struct atls_api *api, const struct atls_request *request,
+                                const char *id, struct atls_response *response);
 void atls_answer_submit_endorsements(const struct atls_api *api, const struct atls_request *request,
                                      struct atls_response *response);
 void atls_answer_discovery(const struct atls_api *api, const struct atls_request *request,

@@ -6,6 +6,7 @@
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "verifier-stub/http/api-private.h"
+#include "verifier-stub/http/manners.h"
 
 #define SUBMIT_TYPE "application/vnd.veraison.provisioning-session+json"
 #define DISCOVERY_TYPE "application/vnd.veraison.discovery+json"
@@ -37,6 +38,13 @@ static const enum atls_corim_profile *profile_of(struct atls_bytes type)
             return &corim_types[i].profile;
     return NULL;
 }
+
+/* Veraison's. */
+static const struct atls_realm veraison_realm = {
+    .missing = "Basic realm=veraison",
+    .wrong = "Basic realm=veraison",
+    .what = "endorsements are taken",
+};
 
 static json_t *skipped_names(unsigned skipped)
 {
@@ -99,8 +107,13 @@ void atls_answer_submit_endorsements(const struct atls_api *api, const struct at
     char failure[512];
     int result;
 
-    if (!atls_answer_authorized(request, api->provisioning_token, &realm, response))
+    if (!atls_answer_authorized(request, api->provisioning_token,
+                                api->as ? &veraison_realm : &realm, response))
         return;
+    if (api->as) {
+        atls_veraison_endorse(api, request, response);
+        return;
+    }
     if (!atls_answer_acceptable(request, SUBMIT_TYPE, response))
         return;
     if (!atls_media_type_valid(type)) {
@@ -143,19 +156,25 @@ static json_t *verification_types(void)
 void atls_answer_discovery(const struct atls_api *api, const struct atls_request *request,
                            bool provisioning, struct atls_response *response)
 {
+    const char *version = api->as ? api->as->version : ATLS_VERSION;
     json_t *json;
 
-    if (!atls_accepts(request->accept, "application/json") &&
+    if ((api->as || !atls_accepts(request->accept, "application/json")) &&
         !atls_answer_acceptable(request, DISCOVERY_TYPE, response))
         return;
     if (provisioning)
-        json = json_pack("{s:[s, s], s:s, s:s, s:{s:s}}", "media-types", ATLS_MT_CORIM,
-                         ATLS_MT_CORIM_PARSEC_TPM, "version", ATLS_VERSION, "service-state",
-                         "READY", "api-endpoints", "provisioningSubmit", ATLS_PATH_SUBMIT);
+        json = json_pack("{s:o, s:s, s:s, s:{s:s}}", "media-types",
+                         api->as ? atls_veraison_types(true, api->crypto)
+                                 : json_pack("[s, s]", ATLS_MT_CORIM, ATLS_MT_CORIM_PARSEC_TPM),
+                         "version", version, "service-state", "READY", "api-endpoints",
+                         "provisioningSubmit", ATLS_PATH_SUBMIT);
     else
         json = json_pack("{s:o, s:o, s:s, s:s, s:{s:s}}", "ear-verification-key",
                          atls_signing_key_public(api->result.signer_jwk), "media-types",
-                         verification_types(), "version", ATLS_VERSION, "service-state", "READY",
-                         "api-endpoints", "newChallengeResponseSession", ATLS_PATH_NEW_SESSION);
+                         api->as ? atls_veraison_types(false, api->crypto) : verification_types(),
+                         "version", version, "service-state", "READY", "api-endpoints",
+                         "newChallengeResponseSession", ATLS_PATH_NEW_SESSION);
+    if (api->as)
+        atls_veraison_expires(api->clock.now(api->clock.context), response);
     atls_answer_json(response, 200, DISCOVERY_TYPE, json);
 }

@@ -12,6 +12,7 @@
 #include "rats/base/media-types.h"
 #include "verifier-stub/appraisal/appraisal.h"
 #include "verifier-stub/http/api-private.h"
+#include "verifier-stub/http/manners.h"
 
 #define SESSION_TYPE "application/vnd.veraison.challenge-response-session+json"
 #define DEFAULT_NONCE_SIZE 32
@@ -54,6 +55,15 @@ static json_t *evidence_json(const struct atls_challenge_session *session)
         base64_json(ATLS_BASE64, ATLS_BYTES(session->evidence, session->evidence_size)));
 }
 
+/* Nanoseconds are made of the nonce: nobody can tell, and a session says the same each time. */
+static json_t *expiry_json(const struct atls_api *api, const struct atls_challenge_session *session)
+{
+    return api->as ? atls_veraison_time(session->expiry,
+                                        (unsigned)(session->nonce[0] << 16 |
+                                                   session->nonce[1] << 8 | session->nonce[2]))
+                   : atls_time_json(session->expiry);
+}
+
 /* A terse verifier says what may be posted where that is still to be done, and repeats nothing. */
 static void answer_session(const struct atls_api *api, unsigned status,
                            const struct atls_challenge_session *session,
@@ -64,14 +74,28 @@ static void answer_session(const struct atls_api *api, unsigned status,
                   base64_json(api->nonce_dialect, ATLS_BYTES(session->nonce, session->nonce_size)));
 
     if (json && !(api->terse && session->result)) {
-        json_object_set_new(json, "expiry", atls_time_json(session->expiry));
-        json_object_set_new(json, "accept", accepted_types());
+        json_object_set_new(json, "expiry", expiry_json(api, session));
+        json_object_set_new(json, "accept",
+                            api->as ? atls_veraison_types(false, api->crypto) : accepted_types());
     }
     if (json && session->evidence && !api->terse)
         json_object_set_new(json, "evidence", evidence_json(session));
     if (json && session->result)
         json_object_set_new(json, "result", json_string(session->result));
     atls_answer_json(response, status, SESSION_TYPE, json);
+}
+
+/* The same, at a verifier that this one stands in for. */
+static void answer_no_veraison_session(int error, const char *path, const char *id,
+                                       struct atls_response *response)
+{
+    if (error == ATLS_E_MALFORMED)
+        atls_answer_problem(response, 400, NULL, "invalid session id (%s) in path segment: %s",
+                            path, atls_error_text());
+    else if (error > 0)
+        atls_answer_problem(response, 404, NULL, "session not found for (id, tenant)=(%s, 0)", id);
+    else
+        atls_answer_problem(response, 500, NULL, "%s", atls_error_text());
 }
 
 /* The answer where a session could not be had. */
@@ -108,6 +132,19 @@ static int take_random_nonce(const struct atls_api *api, const char *text, uint8
     return api->crypto->random(nonce, (size_t)size);
 }
 
+static int take_veraison_nonce(const struct atls_api *api, const char *text, uint8_t *nonce,
+                               size_t *sizep)
+{
+    int result = atls_veraison_nonce(api->as, text, nonce, ATLS_CHALLENGE_NONCE_MAX, sizep);
+
+    if (result != 0)
+        return result;
+    if (*sizep >= ATLS_CHALLENGE_NONCE_MIN && *sizep <= ATLS_CHALLENGE_NONCE_MAX)
+        return 0;
+    return atls_fail(ATLS_E_LIMIT, NULL, "nonce must be between 8 and 64 bytes long; got %zu",
+                     *sizep);
+}
+
 /* The URL-safe alphabet, padded (every release of Veraison) or not (main). */
 static int take_given_nonce(const char *text, uint8_t *nonce, size_t *sizep)
 {
@@ -142,6 +179,8 @@ static int take_nonce(const struct atls_api *api, const struct atls_request *req
 
     if (given && size)
         return atls_fail(ATLS_E_MALFORMED, NULL, "nonce and nonceSize are mutually exclusive");
+    if (given && api->as)
+        return take_veraison_nonce(api, given, nonce, sizep);
     if (given)
         return take_given_nonce(given, nonce, sizep);
     return take_random_nonce(api, size, nonce, sizep);
@@ -160,7 +199,7 @@ void atls_answer_new_session(const struct atls_api *api, const struct atls_reque
     result = take_nonce(api, request, nonce, &size);
     if (result != 0) {
         atls_answer_problem(response, result > 0 ? 400 : 500,
-                            result == ATLS_E_LIMIT ? "nonce-length" : NULL,
+                            result == ATLS_E_LIMIT && !api->as ? "nonce-length" : NULL,
                             "failed handling nonce request: %s", atls_error_text());
         return;
     }
@@ -198,7 +237,15 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
     struct atls_bytes nonce = ATLS_BYTES(session->nonce, session->nonce_size);
     struct atls_evidence_verdict appraisal;
     int64_t now = api->clock.now(api->clock.context) / 1000;
-    struct atls_appraiser appraiser = {api->store, api->crypto, api->cache, !api->terse, now};
+    struct atls_appraiser appraiser = {
+        .store = api->store,
+        .crypto = api->crypto,
+        .cache = api->cache,
+        .annotates = !api->terse,
+        .now = now,
+        .manners = api->as ? &atls_appraisal_veraison : NULL,
+        .manifests = api->manifests,
+    };
     int error = 0;
 
     atls_evidence_verdict_open(evidence->format, &appraisal);
@@ -273,6 +320,40 @@ static void answer_bad_evidence(int error, const char *reason, struct atls_respo
     }
 }
 
+/* As Veraison does: what it would not find by its raw media type ends the session. */
+static void submit_as_another(const struct atls_api *api, const struct atls_request *request,
+                              const char *text, struct atls_response *response)
+{
+    static const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE]; /* any evidence may come again */
+    struct atls_challenge_session session, finished;
+    struct atls_veraison_evidence given;
+    char id[ATLS_CHALLENGE_ID_SIZE + 1] = "";
+    bool replayed;
+    int result;
+
+    if (!atls_veraison_unwrap(api, request, &given, response))
+        return;
+    result = atls_veraison_session_id(text, id);
+    if (result == 0)
+        result = atls_sessions_begin(api->sessions, id, digest, &session, &replayed);
+    if (result != 0) {
+        answer_no_veraison_session(result, request->path, id, response);
+    } else if (!given.is_looked_up) {
+        if (atls_sessions_finish(api->sessions, id, ATLS_CHALLENGE_FAILED, NULL,
+                                 ATLS_BYTES(NULL, 0), NULL, &finished) == 0)
+            atls_challenge_session_clear(&finished);
+        atls_answer_problem(response, 500, NULL, "error encountered while processing evidence");
+        atls_challenge_session_clear(&session);
+    } else {
+        free(given.evidence.media_type);
+        given.evidence.media_type = given.media_type;
+        given.media_type = NULL;
+        answer_appraisal(api, request, &given.evidence, &session, false, response);
+        atls_challenge_session_clear(&session);
+    }
+    atls_veraison_evidence_clear(&given);
+}
+
 void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_request *request,
                                  const char *id, struct atls_response *response)
 {
@@ -287,6 +368,10 @@ void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_r
         return;
     if (request->body.size == 0) {
         atls_answer_problem(response, 400, NULL, "unable to read evidence from the request body");
+        return;
+    }
+    if (api->as) {
+        submit_as_another(api, request, id, response);
         return;
     }
     result = atls_evidence_unwrap(request->content_type, request->body, &evidence, &reason);
@@ -312,23 +397,34 @@ void atls_answer_get_session(const struct atls_api *api, const struct atls_reque
     struct atls_challenge_session session;
     int result;
 
+    char plain[ATLS_CHALLENGE_ID_SIZE + 1] = "";
+
     if (!atls_answer_acceptable(request, SESSION_TYPE, response))
         return;
-    result = atls_sessions_get(api->sessions, id, &session);
-    if (result != 0) {
+    result = api->as ? atls_veraison_session_id(id, plain) : 0;
+    if (result == 0)
+        result = atls_sessions_get(api->sessions, api->as ? plain : id, &session);
+    if (result != 0 && api->as)
+        answer_no_veraison_session(result, request->path, plain, response);
+    else if (result != 0)
         answer_no_session(result, request->path, response);
+    if (result != 0)
         return;
-    }
     answer_session(api, 200, &session, response);
     atls_challenge_session_clear(&session);
 }
 
-void atls_answer_delete_session(const struct atls_api *api, const char *id,
-                                struct atls_response *response)
+void atls_answer_delete_session(const struct atls_api *api, const struct atls_request *request,
+                                const char *id, struct atls_response *response)
 {
-    int result = atls_sessions_delete(api->sessions, id);
+    char plain[ATLS_CHALLENGE_ID_SIZE + 1] = "";
+    int result = api->as ? atls_veraison_session_id(id, plain) : 0;
 
-    if (result != 0)
+    if (result == 0)
+        result = atls_sessions_delete(api->sessions, api->as ? plain : id);
+    if (result != 0 && api->as)
+        answer_no_veraison_session(result, request->path, plain, response);
+    else if (result != 0)
         answer_no_session(result, id, response);
     else
         response->status = 204;

@@ -10,6 +10,7 @@
 
 #include "rats/base/error.h"
 #include "verifier-stub/http/api-private.h"
+#include "verifier-stub/http/manners.h"
 
 static const struct atls_realm appraisal_realm = {
     .missing = "Bearer realm=\"challenge-response\"",
@@ -22,6 +23,7 @@ static const struct atls_realm appraisal_realm = {
 void atls_response_clear(struct atls_response *response)
 {
     free(response->location);
+    free(response->accept_list);
     free(response->body);
     *response = (struct atls_response){0};
 }
@@ -189,7 +191,7 @@ bool atls_accepts(const char *accept, const char *type)
 bool atls_answer_acceptable(const struct atls_request *request, const char *type,
                             struct atls_response *response)
 {
-    if (atls_accepts(request->accept, type))
+    if ((request->accepts ? request->accepts : atls_accepts)(request->accept, type))
         return true;
     atls_answer_problem(response, 406, NULL, "the only supported output format is %s", type);
     return false;
@@ -284,7 +286,7 @@ static bool answer_session(const struct atls_api *api, const struct atls_request
     else if (strcmp(request->method, "GET") == 0)
         atls_answer_get_session(api, request, id, response);
     else if (strcmp(request->method, "DELETE") == 0)
-        atls_answer_delete_session(api, id, response);
+        atls_answer_delete_session(api, request, id, response);
     else
         return false;
     return true;
@@ -350,12 +352,26 @@ static bool dispatch(const struct atls_api *api, const struct atls_request *requ
     }
 }
 
-static void answer_unknown_path(struct atls_response *response)
+void atls_answer_unknown_path(struct atls_response *response)
 {
     response->status = 404;
     response->body = strdup("404 page not found");
     response->body_size = response->body ? strlen(response->body) : 0;
     response->content_type = "text/plain";
+}
+
+/* The same endpoints behind the doors of a verifier that this one stands in for. */
+static void answer_as_another(const struct atls_api *api, const struct atls_request *request,
+                              struct atls_response *responsep)
+{
+    struct atls_request asked = *request;
+    struct atls_response response = {0};
+
+    asked.accepts = atls_veraison_accepts;
+    if (!atls_veraison_route(&asked, &response))
+        dispatch(api, &asked, atls_api_endpoint(asked.path), &response);
+    response.chunked = ATLS_VERAISON_CHUNKED;
+    *responsep = response;
 }
 
 void atls_api_answer(const struct atls_api *api, const struct atls_request *request,
@@ -365,11 +381,15 @@ void atls_api_answer(const struct atls_api *api, const struct atls_request *requ
     struct atls_request asked = *request;
     struct atls_response response = {0};
 
+    if (api->as) {
+        answer_as_another(api, request, responsep);
+        return;
+    }
     /* RFC 9110 section 9.3.2: as GET; whoever sends the answer leaves out its body */
     if (strcmp(asked.method, "HEAD") == 0)
         asked.method = "GET";
     if (!route) {
-        answer_unknown_path(&response);
+        atls_answer_unknown_path(&response);
     } else if (strcmp(asked.method, "OPTIONS") == 0) {
         response.status = 204;
         response.allow = route->methods;

@@ -22,6 +22,7 @@
 #include "rats/base/error.h"
 #include "verifier-stub/http/http-head.h"
 #include "verifier-stub/http/http-watch.h"
+#include "verifier-stub/http/manners.h"
 
 #define CONNECTIONS_MAX 4096
 #define IDLE_SECONDS 60
@@ -50,10 +51,15 @@ struct exchange { /* one request while it comes */
     size_t received; /* all of it, kept or not */
 };
 
-static bool exchange_add(struct exchange *exchange, const char *data, size_t size)
+static size_t body_max(const struct atls_verifier *verifier)
+{
+    return verifier->config.api.as ? ATLS_VERAISON_BODY_MAX : ATLS_BODY_MAX;
+}
+
+static bool exchange_add(struct exchange *exchange, size_t most, const char *data, size_t size)
 {
     exchange->received += size;
-    if (exchange->received > ATLS_BODY_MAX)
+    if (exchange->received > most)
         return exchange->received <= DRAIN_MAX;
     if (exchange->size + size > exchange->capacity) {
         size_t capacity = exchange->capacity ? exchange->capacity * 2 : 4096;
@@ -160,7 +166,7 @@ static void answer(const struct atls_verifier *verifier, struct MHD_Connection *
         .body = ATLS_BYTES(exchange->body, exchange->size),
     };
 
-    if (exchange->received > ATLS_BODY_MAX)
+    if (exchange->received > body_max(verifier))
         atls_api_problem(responsep, 413, "a body has at most 1 MiB");
     else if (failed)
         atls_api_problem(responsep, 500, "no memory for a request");
@@ -212,12 +218,45 @@ static bool carry_out_faults(struct atls_verifier *verifier, enum atls_endpoint 
     return true;
 }
 
+struct chunks { /* of a body whose length is not told */
+    size_t size;
+    char body[];
+};
+
+static ssize_t next_chunk(void *context, uint64_t at, char *out, size_t room)
+{
+    const struct chunks *chunks = context;
+    size_t size = chunks->size - (size_t)at < room ? chunks->size - (size_t)at : room;
+
+    memcpy(out, chunks->body + at, size);
+    return size ? (ssize_t)size : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static struct MHD_Response *chunked_response(const struct atls_response *response)
+{
+    struct chunks *chunks = malloc(sizeof *chunks + response->body_size);
+    struct MHD_Response *out;
+
+    if (!chunks)
+        return NULL;
+    chunks->size = response->body_size;
+    memcpy(chunks->body, response->body, chunks->size);
+    out = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, next_chunk, chunks, free);
+    if (!out)
+        free(chunks);
+    return out;
+}
+
 static enum MHD_Result send_response(struct MHD_Connection *connection,
                                      struct atls_response *response, bool is_last)
 {
-    struct MHD_Response *out = MHD_create_response_from_buffer(
-        response->body_size, response->body_size ? response->body : (void *)(uintptr_t) "",
-        MHD_RESPMEM_MUST_COPY);
+    bool chunked = response->chunked && response->body_size > response->chunked;
+    struct MHD_Response *out =
+        chunked ? chunked_response(response)
+                : MHD_create_response_from_buffer(
+                      response->body_size,
+                      response->body_size ? response->body : (void *)(uintptr_t) "",
+                      MHD_RESPMEM_MUST_COPY);
     enum MHD_Result result;
 
     if (!out)
@@ -226,8 +265,13 @@ static enum MHD_Result send_response(struct MHD_Connection *connection,
         MHD_add_response_header(out, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type);
     if (response->location)
         MHD_add_response_header(out, MHD_HTTP_HEADER_LOCATION, response->location);
-    if (response->accept)
-        MHD_add_response_header(out, MHD_HTTP_HEADER_ACCEPT, response->accept);
+    if (response->accept || response->accept_list)
+        MHD_add_response_header(out, MHD_HTTP_HEADER_ACCEPT,
+                                response->accept ? response->accept : response->accept_list);
+    if (response->cache_control)
+        MHD_add_response_header(out, MHD_HTTP_HEADER_CACHE_CONTROL, response->cache_control);
+    if (response->expires[0])
+        MHD_add_response_header(out, MHD_HTTP_HEADER_EXPIRES, response->expires);
     if (response->allow)
         MHD_add_response_header(out, MHD_HTTP_HEADER_ALLOW, response->allow);
     if (is_last)
@@ -314,7 +358,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         return flaw.status ? refuse(verifier, connection, path, method, &flaw) : MHD_YES;
     }
     if (*upload_size > 0) {
-        bool more = exchange_add(exchange, upload, *upload_size);
+        bool more = exchange_add(exchange, body_max(verifier), upload, *upload_size);
 
         *upload_size = 0;
         return more ? MHD_YES : MHD_NO;
