@@ -43,7 +43,7 @@ struct options {
     json_t *audience; /* NULL: none */
     bool terse, quiet, stay;
     const struct atls_manners *as; /* NULL: its own manners */
-    const char *own; /* a flag that does not go with those of another */
+    const char *own;               /* a flag that does not go with those of another */
     unsigned result_lifetime, session_lifetime;
     unsigned cache_lifetime;  /* 0: no cache */
     unsigned request_seconds; /* 0: the server's default */
@@ -450,8 +450,7 @@ static int start_server(const struct options *options, struct parts *parts)
                 .result = {options->ear_dialect, options->identity,
                            options->as ? 0 : options->result_lifetime, parts->key,
                            options->audience, options->as ? &atls_appraisal_veraison : NULL},
-                .nonce_dialect =
-                    options->as ? options->as->nonce_dialect : options->nonce_dialect,
+                .nonce_dialect = options->as ? options->as->nonce_dialect : options->nonce_dialect,
                 .terse = options->terse,
                 .endorsers = parts->endorsers,
                 .endorser_count = options->endorser_count,

@@ -98,12 +98,17 @@ def components() -> list[dict[int, Any]]:
     ]
 
 
-def corim(identity: str = "recorded", dialect: str = "main", more: Claims | None = None) -> bytes:
+def corim(
+    identity: str = "recorded",
+    dialect: str = "main",
+    more: Claims | None = None,
+    implementation: bytes = IMPLEMENTATION,
+) -> bytes:
     """Of the one device, in Veraison's form; MORE is what else it says."""
     pem = KEY.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    environment = {0: {0: cbor2.CBORTag(560, IMPLEMENTATION)}}
+    environment = {0: {0: cbor2.CBORTag(560, implementation)}}
     measured = [
         {
             0: "psa.software-component",
@@ -289,7 +294,9 @@ def _cose_cases() -> Iterator[tuple[str, Submission]]:
     again = bytes([plain[0] + 1]) + plain[1:] + cbor2.dumps(10) + cbor2.dumps(NONCE)
     yield "duplicate nonce claim", Submission(sign(again))
     client = cbor2.dumps(2394)
-    yield "payload not shortest", Submission(sign(plain.replace(client + b"\1", client + b"\x18\1")))
+    yield "payload not shortest", Submission(
+        sign(plain.replace(client + b"\1", client + b"\x18\1"))
+    )
 
 
 BARE = (

@@ -22,8 +22,8 @@ struct bench_verifier {
 
 int bench_verifier_new(struct bench_verifier **verifierp)
 {
-    static const struct atls_sessions_limits limits = {LIFETIME_MS, SESSIONS_MAX,
-                                                       SESSION_BYTES_MAX};
+    static const struct atls_sessions_limits limits = {
+        .lifetime_ms = LIFETIME_MS, .max_sessions = SESSIONS_MAX, .max_bytes = SESSION_BYTES_MAX};
     struct bench_verifier *v = calloc(1, sizeof *v);
     if (!v)
         return atls_fail(-ENOMEM, NULL, "no memory for a verifier");

@@ -29,7 +29,7 @@ struct work {
     struct atls_evidence_verdict *out;
     const struct atls_appraisal_manners *manners;
     struct atls_psa_component *components;
-    uint8_t *kept; /* what a token's claims borrow from */
+    uint8_t *kept;       /* what a token's claims borrow from */
     int64_t holds_until; /* seconds: then some endorsement begins or ceases to be valid */
 };
 
@@ -139,9 +139,8 @@ static int parse_token(struct work *work, const struct atls_judge_token *token,
 
     free(work->kept);
     work->kept = NULL;
-    result =
-        work->manners->parse_token(token->token, token->tagging, work->components,
-                                   ATLS_PSA_COMPONENTS_MAX, &work->kept, messagep, claimsp);
+    result = work->manners->parse_token(token->token, token->tagging, work->components,
+                                        ATLS_PSA_COMPONENTS_MAX, &work->kept, messagep, claimsp);
     if (result == 0 && claimsp->nonce.size <= sizeof work->out->nonce) {
         memcpy(work->out->nonce, claimsp->nonce.data, claimsp->nonce.size);
         work->out->nonce_size = claimsp->nonce.size;

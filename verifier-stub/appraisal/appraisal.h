@@ -44,7 +44,7 @@ struct atls_evidence_verdict { /* free the members with atls_evidence_verdict_cl
     char clause[96];    /* "" where none */
     json_t *mismatches; /* [{"component","expected":[hex],"measured":hex}] or NULL */
     bool has_key;
-    struct atls_public_key key; /* the attested key */
+    struct atls_public_key key;            /* the attested key */
     uint8_t nonce[ATLS_VERDICT_NONCE_MAX]; /* that came, in a PSA token by itself */
     size_t nonce_size;
     bool has_algorithm; /* that token's protected header says how it was signed */
@@ -65,7 +65,7 @@ struct atls_appraiser { /* what it appraises with; everything is borrowed */
     int64_t
         now; /* seconds since 1970, for exp and nbf of tokens and the validity of endorsements */
     const struct atls_appraisal_manners *manners; /* NULL: this verifier's own */
-    struct atls_manifests *manifests; /* where an anchor may be one too many, or NULL */
+    struct atls_manifests *manifests;             /* where an anchor may be one too many, or NULL */
 };
 
 /* 0 whatever the verdict; negative only where this machine, or its store, is at fault. */

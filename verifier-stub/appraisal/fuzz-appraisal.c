@@ -78,7 +78,8 @@ static void demand(bool condition)
 /* The result must be one that a strict reader takes and that says the same. */
 static void check_result(const struct atls_evidence_verdict *appraisal, struct atls_bytes nonce)
 {
-    struct atls_result_rules rules = {ATLS_EAR_VERAISON, NULL, 300, signer, NULL};
+    struct atls_result_rules rules = {
+        .dialect = ATLS_EAR_VERAISON, .lifetime = 300, .signer_jwk = signer};
     struct atls_ear ear;
     char *jwt;
 

@@ -7,10 +7,10 @@
 
 struct atls_result_rules {
     enum atls_ear_dialect dialect;
-    const char *identity;     /* iss, NULL: none */
-    unsigned lifetime;        /* seconds from iat to exp; 0: no exp */
-    const json_t *signer_jwk; /* private */
-    json_t *audience;         /* aud: an array of names, NULL: none */
+    const char *identity;                         /* iss, NULL: none */
+    unsigned lifetime;                            /* seconds from iat to exp; 0: no exp */
+    const json_t *signer_jwk;                     /* private */
+    json_t *audience;                             /* aud: an array of names, NULL: none */
     const struct atls_appraisal_manners *manners; /* how why is said; NULL: this verifier's own */
 };
 

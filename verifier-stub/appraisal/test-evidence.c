@@ -293,7 +293,8 @@ struct atls_store *test_store(const struct test_device *devices, size_t count)
 int test_appraise(struct atls_store *store, const char *media_type, struct atls_bytes body,
                   struct atls_bytes nonce, struct atls_evidence_verdict *verdictp)
 {
-    struct atls_appraiser appraiser = {store, &atls_crypto_gnutls, NULL, true, TEST_NOW};
+    struct atls_appraiser appraiser = {
+        .store = store, .crypto = &atls_crypto_gnutls, .annotates = true, .now = TEST_NOW};
     struct atls_evidence evidence;
     const char *reason;
     int result;

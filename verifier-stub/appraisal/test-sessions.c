@@ -28,7 +28,8 @@ static int64_t tell_wall_time(void *context)
 
 static struct atls_sessions *open_with(size_t max_sessions, size_t max_bytes)
 {
-    struct atls_sessions_limits limits = {LIFETIME, max_sessions, max_bytes};
+    struct atls_sessions_limits limits = {
+        .lifetime_ms = LIFETIME, .max_sessions = max_sessions, .max_bytes = max_bytes};
     struct atls_clock clock = {tell_wall_time, tell_time, NULL};
     struct atls_sessions *sessions;
 
@@ -282,7 +283,8 @@ static void test_ids_are_of_version_4(void **state)
         {0x00, "00000000-0000-4000-8000-000000000000"},
         {0xff, "ffffffff-ffff-4fff-bfff-ffffffffffff"},
     };
-    struct atls_sessions_limits limits = {LIFETIME, 10, 1000};
+    struct atls_sessions_limits limits = {
+        .lifetime_ms = LIFETIME, .max_sessions = 10, .max_bytes = 1000};
     struct atls_crypto crypto = atls_crypto_gnutls;
     struct atls_sessions *sessions;
     char id[ATLS_CHALLENGE_ID_SIZE + 1];

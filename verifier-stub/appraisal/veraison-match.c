@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Veraison's way of appraising a PSA token (scheme/psa-iot of its services, since v0.0.2603), beside
- * reference-match.c, which is this verifier's own. A component is looked up by its measurement
- * alone; then its name and version must be those that are endorsed with it, where any are. Its
- * signer is never looked at, and what is endorsed but was not measured is not missed.
+ * Veraison's way of appraising a PSA token (scheme/psa-iot of its services, since v0.0.2603),
+ * beside reference-match.c, which is this verifier's own. A component is looked up by its
+ * measurement alone; then its name and version must be those that are endorsed with it, where any
+ * are. Its signer is never looked at, and what is endorsed but was not measured is not missed.
  */
 #include <stdio.h>
 #include <string.h>
@@ -43,21 +43,22 @@ static int match(const struct atls_psa_claims *claims, const struct atls_referen
         const struct atls_reference_value *value;
 
         if (component->type.size == 0 || component->version.size == 0) {
-            atls_evidence_verdict_say(out, "tier-none", NULL,
-                                      "component %zu has no %s: Veraison's appraisal ends there, and "
-                                      "its result claims nothing",
-                                      i, component->type.size == 0 ? "measurement type" : "version");
+            atls_evidence_verdict_say(
+                out, "tier-none", NULL,
+                "component %zu has no %s: Veraison's appraisal ends there, and "
+                "its result claims nothing",
+                i, component->type.size == 0 ? "measurement type" : "version");
             return ATLS_E_REFUSED;
         }
         value = find(references, component->value);
         if (value && fits(value->name, component->type) && fits(value->version, component->version))
             continue;
-        atls_evidence_verdict_say(
-            out, value ? "reference-value-mismatch" : "unknown-component", NULL,
-            "component \"%.*s\": %s", component->type.size < 64 ? (int)component->type.size : 64,
-            (const char *)component->type.data,
-            value ? "its measurement is endorsed for another name or version"
-                  : "its measurement is no reference value");
+        atls_evidence_verdict_say(out, value ? "reference-value-mismatch" : "unknown-component",
+                                  NULL, "component \"%.*s\": %s",
+                                  component->type.size < 64 ? (int)component->type.size : 64,
+                                  (const char *)component->type.data,
+                                  value ? "its measurement is endorsed for another name or version"
+                                        : "its measurement is no reference value");
         return 0;
     }
     *executables = APPROVED;

@@ -19,7 +19,7 @@
 struct atls_manners;   /* manners.h */
 struct atls_manifests; /* verifier-stub/store/manifests.h */
 
-struct atls_api { /* everything is borrowed */
+struct atls_api {                     /* everything is borrowed */
     const struct atls_manners *as;    /* the verifier that this one stands in for, or NULL */
     struct atls_manifests *manifests; /* of such a one, or NULL */
     struct atls_store *store;
@@ -46,15 +46,15 @@ struct atls_request { /* text is zero-terminated and NULL where absent */
 };
 struct atls_response { /* free the members with atls_response_clear() */
     unsigned status;
-    const char *content_type; /* NULL where there is no body */
-    char *location;           /* NULL: no such header */
-    const char *accept;       /* NULL: no such header */
-    char *accept_list;        /* the same, where it is made for this answer */
+    const char *content_type;  /* NULL where there is no body */
+    char *location;            /* NULL: no such header */
+    const char *accept;        /* NULL: no such header */
+    char *accept_list;         /* the same, where it is made for this answer */
     const char *cache_control; /* NULL: no such header */
-    char expires[40];         /* "": no such header */
-    size_t chunked;           /* from so many bytes on its length is not told; 0: always */
-    const char *allow;        /* NULL: no such header */
-    const char *challenge;    /* WWW-Authenticate; NULL: no such header */
+    char expires[40];          /* "": no such header */
+    size_t chunked;            /* from so many bytes on its length is not told; 0: always */
+    const char *allow;         /* NULL: no such header */
+    const char *challenge;     /* WWW-Authenticate; NULL: no such header */
     char *body;
     size_t body_size;
 };

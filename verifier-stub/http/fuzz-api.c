@@ -62,7 +62,8 @@ static void check(const struct atls_request *request, const struct atls_response
 
 static void make_parts(struct atls_api *api)
 {
-    static const struct atls_sessions_limits limits = {150000, 100, 1 << 22};
+    static const struct atls_sessions_limits limits = {
+        .lifetime_ms = 150000, .max_sessions = 100, .max_bytes = 1 << 22};
     static json_t *key;
 
     if (!key)

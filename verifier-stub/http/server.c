@@ -253,10 +253,10 @@ static enum MHD_Result send_response(struct MHD_Connection *connection,
     bool chunked = response->chunked && response->body_size > response->chunked;
     struct MHD_Response *out =
         chunked ? chunked_response(response)
-                : MHD_create_response_from_buffer(
-                      response->body_size,
-                      response->body_size ? response->body : (void *)(uintptr_t) "",
-                      MHD_RESPMEM_MUST_COPY);
+                : MHD_create_response_from_buffer(response->body_size,
+                                                  response->body_size ? response->body
+                                                                      : (void *)(uintptr_t) "",
+                                                  MHD_RESPMEM_MUST_COPY);
     enum MHD_Result result;
 
     if (!out)

@@ -19,7 +19,8 @@ static int64_t tell_time(void *context)
 
 int test_api_set_up(void **state)
 {
-    static const struct atls_sessions_limits limits = {150000, 1000, 1 << 20};
+    static const struct atls_sessions_limits limits = {
+        .lifetime_ms = 150000, .max_sessions = 1000, .max_bytes = 1 << 20};
     json_t *key;
 
     test_device_make(&test_api_device, 1);
@@ -30,8 +31,10 @@ int test_api_set_up(void **state)
         atls_signing_key_make(&key) != 0 ||
         atls_sessions_open(&limits, test_api.clock, test_api.crypto, &test_api.sessions) != 0)
         return -1;
-    test_api.result =
-        (struct atls_result_rules){ATLS_EAR_VERAISON, "https://verifier.example", 300, key, NULL};
+    test_api.result = (struct atls_result_rules){.dialect = ATLS_EAR_VERAISON,
+                                                 .identity = "https://verifier.example",
+                                                 .lifetime = 300,
+                                                 .signer_jwk = key};
     test_api.store = test_store(&test_api_device, 1);
     return 0;
 }

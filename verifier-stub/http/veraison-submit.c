@@ -149,8 +149,7 @@ static void refuse_cmw(const struct atls_request *request, int error,
                             "could not unwrap the CMW: unknown start symbol for CMW: [0x%02x ...]",
                             request->body.data[0]);
     else
-        atls_answer_problem(response, 400, NULL, "could not unwrap the CMW: %s",
-                            atls_error_text());
+        atls_answer_problem(response, 400, NULL, "could not unwrap the CMW: %s", atls_error_text());
 }
 
 /* Veraison advertises more schemes than there are here. */
@@ -232,8 +231,8 @@ static int read_oid(struct atls_cbor_reader *r)
             used = (size_t)snprintf(text, sizeof text, "%llu.%llu", (unsigned long long)first,
                                     (unsigned long long)(arc - 40 * first));
         } else {
-            used += (size_t)snprintf(text + used, sizeof text - used, ".%llu",
-                                     (unsigned long long)arc);
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, ".%llu", (unsigned long long)arc);
         }
         arc = 0;
     }
@@ -291,8 +290,7 @@ static int find_profile(const struct atls_manners *as, struct atls_bytes in,
         if (result == 0)
             result = atls_cbor_skip(&r);
     }
-    return result ? result
-                  : atls_fail(ATLS_E_MISSING, NULL, RPC_FAILED "profile not set in CoRIM");
+    return result ? result : atls_fail(ATLS_E_MISSING, NULL, RPC_FAILED "profile not set in CoRIM");
 }
 
 /* The profile in the media type, between its quotes. */
@@ -320,11 +318,10 @@ static int check_profile(const struct atls_manners *as, const char *listed, stru
         return result;
     if (atls_bytes_equal(expected, came))
         return 0;
-    return atls_fail(
-        ATLS_E_UNSUPPORTED, NULL,
-        RPC_FAILED "CoRIM profile (%.*s) does not match media type profile (%.*s)",
-        came.size < 200 ? (int)came.size : 200, (const char *)came.data, (int)expected.size,
-        (const char *)expected.data);
+    return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                     RPC_FAILED "CoRIM profile (%.*s) does not match media type profile (%.*s)",
+                     came.size < 200 ? (int)came.size : 200, (const char *)came.data,
+                     (int)expected.size, (const char *)expected.data);
 }
 
 /* What Veraison checks a signature with are a chain of certificates in the CoRIM and the CAs of its
@@ -362,16 +359,17 @@ static int open_signed(const struct atls_manners *as, struct atls_bytes in)
 static int add(const struct atls_api *api, struct atls_bytes in)
 {
     struct atls_corim corim = {0};
+    bool another_key = false;
     int result = atls_corim_parse(in, &corim);
 
     if (result != 0)
         return result;
     result = atls_manifests_add(api->manifests, api->crypto, in, &corim);
-    if (result == 0)
+    if (result == 0) {
         result = api->store->ops->add(api->store, &corim);
-    if (result == ATLS_E_MISMATCH && atls_manifests_anchors(api->manifests,
-                                                            corim.trust_anchors[0].implementation_id,
-                                                            corim.trust_anchors[0].instance_id)) {
+        another_key = result == ATLS_E_MISMATCH;
+    }
+    if (another_key) {
         size_t anchors = corim.trust_anchor_count;
 
         corim.trust_anchor_count = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What Veraison's web framework (gin) and Go's library make of a request: content negotiation, paths,
- * UUIDs, base64, media types; and the tables of its schemes. As recorded from its services, main of
- * August 2026 and release v0.0.2608.
+ * What Veraison's web framework (gin) and Go's library make of a request: content negotiation,
+ * paths, UUIDs, base64, media types; and the tables of its schemes. As recorded from its services,
+ * main of August 2026 and release v0.0.2608.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -92,8 +92,8 @@ char *atls_veraison_type_list(bool provisioning, const struct atls_crypto *crypt
         free(text);
         return NULL;
     }
-    json_array_foreach(types, i, type) fprintf(list, "%s%s", i ? ", " : "",
-                                               json_string_value(type));
+    json_array_foreach(types, i, type)
+        fprintf(list, "%s%s", i ? ", " : "", json_string_value(type));
     fclose(list);
     json_decref(types);
     return text;
@@ -323,8 +323,8 @@ json_t *atls_veraison_time(int64_t milliseconds, unsigned nanoseconds)
 
     if (!utc_of(milliseconds, &utc) || strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &utc) == 0)
         return NULL;
-    size = (size_t)snprintf(fraction, sizeof fraction, ".%03u%06u",
-                            (unsigned)(milliseconds % 1000), nanoseconds % 1000000);
+    size = (size_t)snprintf(fraction, sizeof fraction, ".%03u%06u", (unsigned)(milliseconds % 1000),
+                            nanoseconds % 1000000);
     while (size > 0 && strchr("0.", fraction[size - 1])) { /* as RFC3339Nano has it */
         bool point = fraction[--size] == '.';
 
@@ -340,8 +340,7 @@ void atls_veraison_expires(int64_t milliseconds, struct atls_response *response)
     struct tm utc;
 
     response->cache_control = "max-age=60";
-    if (!utc_of(milliseconds + 60000, &utc) ||
-        strftime(response->expires, sizeof response->expires, "%a, %d %b %Y %H:%M:%S UTC",
-                 &utc) == 0)
+    if (!utc_of(milliseconds + 60000, &utc) || strftime(response->expires, sizeof response->expires,
+                                                        "%a, %d %b %Y %H:%M:%S UTC", &utc) == 0)
         response->expires[0] = 0;
 }

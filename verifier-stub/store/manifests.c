@@ -109,8 +109,8 @@ static int note_manifest(struct atls_manifests *manifests, const struct manifest
         return atls_fail(ATLS_E_LIMIT, NULL, "the store holds %zu CoRIMs already",
                          manifests->count);
     copy.id = strdup(wanted->id);
-    if (copy.id && node_of(&manifests->manifests, &copy, sizeof copy, compare_manifests,
-                           &manifests->count))
+    if (copy.id &&
+        node_of(&manifests->manifests, &copy, sizeof copy, compare_manifests, &manifests->count))
         return 0;
     free(copy.id);
     return no_memory();
@@ -146,8 +146,8 @@ int atls_manifests_add(struct atls_manifests *manifests, const struct atls_crypt
     return result;
 }
 
-size_t atls_manifests_anchors(struct atls_manifests *manifests,
-                              const uint8_t implementation_id[32], const uint8_t instance_id[33])
+size_t atls_manifests_anchors(struct atls_manifests *manifests, const uint8_t implementation_id[32],
+                              const uint8_t instance_id[33])
 {
     struct anchor wanted = {0};
     void **found;

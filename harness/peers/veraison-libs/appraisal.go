@@ -7,15 +7,16 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/veraison/ear"
 	"github.com/veraison/psatoken"
 )
 
-// Appraisal of a PSA token as Veraison's PSA_IOT scheme does it. Two things that it does not do, and
-// that a relying party or its policy must know of: a component that no reference value names is not
-// looked at, and the result says nothing of why.
+// Appraisal of a PSA token as Veraison's PSA_IOT scheme does it since v0.0.2603. Three things that it
+// does not do, and that a relying party or its policy must know of: an endorsed component that was not
+// measured is not missed, nobody looks at a signer, and the result says nothing of why.
 
 const (
 	schemeName = "PSA_IOT"
@@ -50,6 +51,14 @@ func (a *appraisal) refused(reason, format string, args ...any) *appraisal {
 	return a
 }
 
+// nothing: Veraison's appraisal ends at a component without name or version, and claims nothing.
+func (a *appraisal) nothing() *appraisal {
+	*a.submod().TrustVector = ear.TrustVector{}
+	a.submod().UpdateStatusFromTrustVector()
+	a.reason, a.detail = "tier-none", "a component has no measurement type or no version"
+	return a
+}
+
 func appraise(s *store, token, nonce []byte) *appraisal {
 	a := newAppraisal(nonce)
 	evidence, err := psatoken.DecodeEvidenceFromCOSE(token)
@@ -73,7 +82,9 @@ func appraise(s *store, token, nonce []byte) *appraisal {
 		return a.refused("pat-signature-invalid", "psatoken: %v", err)
 	}
 	a.platform(claims)
-	a.software(claims, s.references(implementation))
+	if !a.software(claims, s.references(implementation)) {
+		return a.nothing()
+	}
 	a.submod().UpdateStatusFromTrustVector()
 	if annotated, err := annotate(claims); err == nil {
 		a.submod().VeraisonAnnotatedEvidence = &annotated
@@ -98,79 +109,57 @@ func (a *appraisal) platform(claims psatoken.IClaims) {
 	a.reason, a.detail = "lifecycle-not-secured", "the lifecycle is "+state.String()
 }
 
-// software: every endorsed name must be met by a component, found by its measurement. Several
-// reference values of one name are alternatives; components that no value names do not count.
-func (a *appraisal) software(claims psatoken.IClaims, wanted []referenceValue) {
-	components, err := claims.GetSoftwareComponents()
-	a.submod().TrustVector.Executables = ear.ApprovedRuntimeClaim
-	met, expected := map[string]bool{}, map[string][]string{}
+// software: every measured component must have a reference value of its measurement, and then its
+// name and version, where that has any. The first that has none ends it, as there.
+func (a *appraisal) software(claims psatoken.IClaims, wanted []referenceValue) bool {
+	values := map[string]referenceValue{}
 	for _, reference := range wanted {
-		met[reference.name] = met[reference.name] || meets(components, reference)
-		expected[reference.name] = append(expected[reference.name],
-			hex.EncodeToString(reference.digest))
+		values[string(reference.digest)] = reference
 	}
-	for name := range met {
-		if !met[name] {
-			a.mismatches = append(a.mismatches, fields{"component": name,
-				"expected": expected[name], "measured": measured(components, name)})
+	components, err := claims.GetSoftwareComponents()
+	if err != nil {
+		return false
+	}
+	a.submod().TrustVector.Executables = ear.ApprovedRuntimeClaim
+	for _, one := range components {
+		value, first := one.GetMeasurementValue()
+		name, second := one.GetMeasurementType()
+		version, third := one.GetVersion()
+		if errors.Join(first, second, third) != nil {
+			return false
 		}
+		reference, there := values[string(value)]
+		if there && (reference.name == "" || reference.name == name) &&
+			(reference.version == "" || reference.version == version) {
+			continue
+		}
+		a.unrecognized(name, version, value, wanted)
+		break
 	}
-	if err == nil && len(wanted) > 0 && len(a.mismatches) == 0 {
-		return
-	}
+	return true
+}
+
+// unrecognized: a component that nobody endorsed so, told as the reasons of the contract have it.
+func (a *appraisal) unrecognized(name, version string, value []byte, wanted []referenceValue) {
 	a.submod().TrustVector.Executables = ear.UnrecognizedRuntimeClaim
+	digests, ofVersion := []string{}, false
+	for _, reference := range wanted {
+		if reference.name == "" || reference.name == name {
+			digests = append(digests, hex.EncodeToString(reference.digest))
+			ofVersion = ofVersion || reference.version == "" || reference.version == version
+		}
+	}
+	reason, detail := "reference-value-mismatch", "its measurement is not endorsed with its name and version"
+	if len(digests) == 0 {
+		reason, detail = "unknown-component", "no reference value has its name"
+	} else if !ofVersion {
+		reason, detail = "version-not-endorsed", fmt.Sprintf("version %q is not endorsed", version)
+	}
 	if a.reason == "ok" {
-		a.reason = "reference-value-mismatch"
-		if len(a.mismatches) == 1 && otherVersion(components, wanted, a.mismatches[0]["component"]) {
-			a.reason = "version-not-endorsed"
-		}
-		a.detail = fmt.Sprintf("%d of %d endorsed components are not met", len(a.mismatches), len(met))
+		a.reason, a.detail = reason, fmt.Sprintf("component %q: %s", name, detail)
 	}
-}
-
-func meets(components []psatoken.ISwComponent, reference referenceValue) bool {
-	for _, one := range components {
-		value, err := one.GetMeasurementValue()
-		if err != nil || !bytes.Equal(value, reference.digest) {
-			continue
-		}
-		name, _ := one.GetMeasurementType()
-		version, _ := one.GetVersion()
-		signer, _ := one.GetSignerID()
-		return (reference.name == "" || reference.name == name) &&
-			(reference.version == "" || reference.version == version) &&
-			(reference.signer == nil || bytes.Equal(reference.signer, signer))
-	}
-	return false
-}
-
-// otherVersion: is the component of that name of a version that is not endorsed?
-func otherVersion(components []psatoken.ISwComponent, wanted []referenceValue, name any) bool {
-	for _, one := range components {
-		came, _ := one.GetMeasurementType()
-		version, err := one.GetVersion()
-		if came != name || err != nil {
-			continue
-		}
-		for _, reference := range wanted {
-			if reference.name == came && (reference.version == "" || reference.version == version) {
-				return false
-			}
-		}
-		return true
-	}
-	return false
-}
-
-// measured: what a component of that name was measured as, for people.
-func measured(components []psatoken.ISwComponent, wanted string) string {
-	for _, one := range components {
-		if name, err := one.GetMeasurementType(); err == nil && name == wanted {
-			value, _ := one.GetMeasurementValue()
-			return hex.EncodeToString(value)
-		}
-	}
-	return ""
+	a.mismatches = append(a.mismatches, fields{"component": name, "expected": digests,
+		"measured": hex.EncodeToString(value)})
 }
 
 // annotate: the claims as psatoken's JSON has them.
