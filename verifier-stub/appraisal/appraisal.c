@@ -275,7 +275,7 @@ static int appraise_software(struct work *work, const struct atls_psa_claims *cl
     if (result == 0)
         tell_dropped(out, dropped);
     atls_reference_set_clear(&references);
-    return result > 0 ? -EIO : result;
+    return result > 0 && result != ATLS_E_REFUSED ? -EIO : result;
 }
 
 static int match_pcrs(struct atls_judge *judge, const char *profile,
@@ -298,7 +298,7 @@ static int match_pcrs(struct atls_judge *judge, const char *profile,
     if (result == 0)
         tell_dropped(work->out, dropped);
     atls_reference_set_clear(&references);
-    return result > 0 && result != ATLS_E_REFUSED ? -EIO : result;
+    return result > 0 ? -EIO : result;
 }
 
 /* Debugging of non-secure code leaves the root of trust alone (RFC 9783 4.3.1). */
