@@ -81,6 +81,9 @@ PAT = token(
 )
 LEGACY = token({-75008: NONCE, -75002: 0x3000, -75003: b"\x44" * 32, -75000: "PSA_IOT_PROFILE_1"})
 RECORD = cbor2.dumps(["application/eat+cwt", KAT, 4])
+# Evidence that a software TPM made.
+TPM_EVIDENCE = (ROOT / "rats" / "tokens" / "corpus" / "tpm" / "evidence").read_bytes()
+TPM = cbor2.dumps(["application/vnd.parallaxsecond.key-attestation.tpm", TPM_EVIDENCE])
 CF_273 = (273).to_bytes(2, "big")
 X509 = b"\x30\x03\x02\x01\x05"  # a SEQUENCE is all that the dissector asks of it
 
@@ -114,6 +117,7 @@ SEEDS = (
     b"\x01" + vector(KAT, 2) + vector(LEGACY, 2),
     cbor2.dumps(cbor2.CBORTag(1668547091, RECORD)),
     cbor2.dumps([267, cbor2.dumps({})]),
+    TPM,
 )
 OFFER = vector(evidence_type(0, 0, tail=CF_273), 1) + vector(NONCE, 1)
 SCHEME = b"\x00\x00" + CF_273

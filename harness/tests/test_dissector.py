@@ -36,6 +36,8 @@ from dissected import (
     RECORD,
     REMOTE_ATTESTATION,
     SEEDS,
+    TPM,
+    TPM_EVIDENCE,
     X509,
     damaged_connection,
     der,
@@ -412,6 +414,29 @@ def test_other_things_in_a_wrapper(tmp_path: Path) -> None:
     assert len(shown) == len(cases)
     for (name, expected), packet in zip(cases.values(), shown):
         assert packet[name] == expected
+
+
+def test_evidence_of_a_tpm(tmp_path: Path) -> None:
+    torn = cbor2.loads(TPM_EVIDENCE)
+    torn["pat"]["attestInfo"] = torn["pat"]["attestInfo"][:-1]
+    torn["kat"]["certInfo"] = b"\x00" + torn["kat"]["certInfo"][1:]
+    kind = "application/vnd.parallaxsecond.key-attestation.tpm"
+    path = in_place_of_the_certificate(
+        tmp_path / "tpm.pcapng", TPM, cbor2.dumps([kind, cbor2.dumps(torn)])
+    )
+    names = ("type", "extra_data", "name", "pcrs", "pcr_digest", "attributes")
+    whole, broken = dissect(path, [f"atls.tpm.{name}" for name in names], "-Y", "atls.tpm")
+    nonce = "041fcfadcf04a503e0dfae1380ec06eec0716c1460ccec336e98a502009b26a3"
+    assert whole["atls.tpm.type"] == ["certify (0x8017)", "quote (0x8018)"]
+    assert whole["atls.tpm.extra_data"] == [nonce, nonce]
+    assert whole["atls.tpm.pcrs"] == ["sha256: 0, 1, 2"]
+    assert whole["atls.tpm.name"][0].startswith("000bbf499aab")
+    assert whole["atls.tpm.pcr_digest"][0].startswith("cebd6365")
+    shown = "0x00040072 fixedTPM fixedParent sensitiveDataOrigin userWithAuth sign"
+    assert whole["atls.tpm.attributes"] == [shown]
+    assert all("BER" in info for info in whole["_ws.expert.message"])  # of Wireshark's own
+    assert any("magic" in info for info in broken["_ws.expert.message"])
+    assert any("pcrDigest" in info for info in broken["_ws.expert.message"])
 
 
 WRONG = {  # RFC 9999: what a reader must refuse, and what the expert info says of it

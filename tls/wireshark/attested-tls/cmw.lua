@@ -2,7 +2,7 @@
 -- The conceptual message wrapper (RFC 9999) in its three forms and two encodings, told apart by the
 -- first byte as in its section 3.4, and what is wrapped. Also the length-prefixed bundle that a
 -- prototype of 2022 sends in its place.
-return function(codec, Place, names, tokens, results)
+return function(codec, Place, names, tokens, results, tpm)
     local F, E = names.fields, names.experts
     local complain = tokens.complain
     local M = {}
@@ -32,6 +32,7 @@ return function(codec, Place, names, tokens, results)
         ["application/eat+cwt"] = "cose", ["application/cwt"] = "cose",
         ["application/cose"] = "cose", ["application/cmw+cose"] = "cose",
         ["application/psa-attestation-token"] = "cose",
+        ["application/vnd.parallaxsecond.key-attestation.tpm"] = "tpm",
         ["application/eat+jwt"] = "jws", ["application/cmw+jws"] = "jws",
         ["application/eat-ucs+cbor"] = "claims", ["application/eat-ucs+json"] = "json",
         ["application/json"] = "json",
@@ -60,7 +61,9 @@ return function(codec, Place, names, tokens, results)
         if reader == "cose" and value.data:find("^eyJ") then
             reader = "jws"
         end
-        if reader == "cose" then
+        if reader == "tpm" and tpm.evidence(tree, value) then
+            return
+        elseif reader == "cose" then
             tokens.cose(tree, value)
         elseif reader == "jws" then
             results.jws(tree, value, pinfo)
