@@ -311,24 +311,39 @@ class Stage:
                     reason = f"{name} waits for {what}"
                     continue
                 except ContractError as problem:
+                    self._unsupported(SETTLE * self._patience)  # may be why
                     self._problems.append(str(problem))
                     return self.observe()
                 del waiting[name]
                 started = True
             if not started:
+                self._unsupported()
                 if self._victims_ended():
                     break
                 time.sleep(GLANCE)
+        self._unsupported()
         if waiting:
             self._problems.append(reason)
         quiet_since = time.monotonic()
-        while time.monotonic() < limit and not (self._victims_ended() and self._settled()):
-            if not self._settled():
+        while time.monotonic() < limit:
+            ended, settled = self._victims_ended(), self._settled()
+            if ended and settled:
+                break
+            # A server whose client never comes; who stands between ends that have both gone.
+            if not (ended or settled):
                 quiet_since = time.monotonic()
             elif time.monotonic() - quiet_since > SETTLE * self._patience:
-                break  # a server whose client never comes
+                break
             time.sleep(GLANCE)
+        self._unsupported()
         return self.observe()
+
+    def _unsupported(self, patience: float = 0.0) -> None:
+        """Unsupported where a victim cannot play this at all."""
+        for name in self._victims():
+            process = self.processes.get(name)
+            if process is not None and process.wait(patience) and process.exit == UNSUPPORTED:
+                raise Unsupported(f"{name}: {process.last_words()}")
 
     def _victims(self) -> list[str]:
         return [name for name, member in self.cast.items() if member.get("by") == "victim"]

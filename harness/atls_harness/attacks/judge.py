@@ -104,9 +104,13 @@ def last_step(play: Play, parties: Mapping[str, Seen]) -> bool:
 
 
 def judge(
-    play: Play, parties: Mapping[str, Seen], problems: list[str], known: Known | None
+    play: Play,
+    parties: Mapping[str, Seen],
+    problems: list[str],
+    known: Known | None,
+    tells_alerts: bool = True,
 ) -> Judgement:
-    """What came of it."""
+    """What came of it. TELLS_ALERTS: the victim's stack always knows which alert it sent."""
     wrong = list(problems)
     for party in parties.values():
         wrong += [f"{party.name}: {one}" for one in party.problems]
@@ -126,7 +130,7 @@ def judge(
         if not reached:
             words = "the attacker did not come to its last step"
             return _not(f"{words}; the victim says {said.reason}: {said.detail}", wrong, said)
-        if known is not None and not _allowed(said, known):
+        if known is not None and not _allowed(said, known, tells_alerts):
             words = f"refused for a reason that the catalogue does not allow here: {said.reason}"
             return _not(f"{words} ({said.alert or 'no alert'}): {said.detail}", wrong, said)
         said.problems = wrong
@@ -145,10 +149,11 @@ def _refused(event: Event, victim: Seen) -> Judgement:
     )
 
 
-def _allowed(said: Judgement, known: Known) -> bool:
+def _allowed(said: Judgement, known: Known, tells_alerts: bool) -> bool:
     if known.reasons and said.reason not in known.reasons:
         return False
-    return not known.alerts or said.alert in known.alerts
+    untold = not said.alert and not tells_alerts
+    return untold or not known.alerts or said.alert in known.alerts
 
 
 def _not(words: str, wrong: list[str], said: Judgement | None = None) -> Judgement:

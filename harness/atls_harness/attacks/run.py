@@ -47,7 +47,8 @@ def _once(play: Play, run: Run, number: int) -> tuple[Judgement, dict[str, Seen]
                 parties = stage.perform()
             finally:
                 problems = stage.problems
-            return judge(play, parties, problems, known), parties
+            tells_alerts = run.chosen["client"] == "atls"
+            return judge(play, parties, problems, known, tells_alerts), parties
     except Unsupported as problem:
         return Judgement(UNSUPPORTED, detail=str(problem)), parties
     except (HarnessError, OSError) as problem:

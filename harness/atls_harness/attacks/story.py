@@ -18,7 +18,8 @@ from ..contract import contract
 from ..document import Document
 from ..errors import ScenarioError
 from ..nearest import meant
-from ..paths import ATTACKS, ATTACK_STORY_SCHEMA
+from ..paths import ATTACK_STORY_SCHEMA, ATTACKS
+from ..requirements import requirements
 from ..scenario import merge
 from .catalogue import Attack, catalogue
 
@@ -228,6 +229,10 @@ def load(path: Path) -> Story:
         if name not in found.capabilities:
             words = f"{attack} has no capability {name!r}{meant(name, found.capabilities)}"
             raise document.fail(("attack", "capabilities", index), words)
+    for index, clause in enumerate(value["clauses"]):
+        if clause not in requirements():
+            words = f"there is no requirement {clause!r}{meant(clause, requirements())}"
+            raise document.fail(("clauses", index), words)
     for name, member in value["cast"].items():
         for capability in (member or {}).get("without", {}):
             if capability not in value["attack"]["capabilities"]:
