@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "rats/base/error.h"
+#include "rats/tokens/kat.h"
+#include "rats/tokens/key-binding.h"
 #include "rats/tokens/psa-claims.h"
 
 const char *atls_psa_profile_name(enum atls_psa_profile profile)
@@ -196,9 +198,14 @@ int atls_psa_claims_write(struct atls_cbor_writer *w, const struct atls_psa_clai
 
     if (result)
         return result;
-    atls_cbor_write_map(w, 7 + (claims->boot_seed.size > 0) +
+    atls_cbor_write_map(w, 7 + (claims->cnf.size > 0) + (claims->key_attributes.size > 0) +
+                               (claims->boot_seed.size > 0) +
                                (claims->certification_reference.size > 0) +
                                (claims->verification_service.size > 0));
+    if (claims->cnf.size > 0) {
+        atls_cbor_write_uint(w, ATLS_CLAIM_CNF);
+        atls_cbor_write_encoded(w, claims->cnf);
+    }
     write_bytes(w, PSA_NONCE, claims->nonce);
     write_bytes(w, PSA_INSTANCE_ID, claims->instance_id);
     write_text(w, PSA_PROFILE, atls_bytes_of_text(atls_psa_profile_name(claims->profile)));
@@ -218,6 +225,10 @@ int atls_psa_claims_write(struct atls_cbor_writer *w, const struct atls_psa_clai
     else
         result = atls_psa_components_write(w, claims->components, claims->component_count);
     write_text(w, PSA_VERIFICATION_SERVICE, claims->verification_service);
+    if (claims->key_attributes.size > 0) {
+        atls_cbor_write_int(w, ATLS_CLAIM_KEY_ATTRIBUTES);
+        atls_cbor_write_encoded(w, claims->key_attributes);
+    }
     return result;
 }
 

@@ -57,6 +57,9 @@ struct atls_psa_claims {
     const struct atls_psa_component *components;
     size_t component_count;      /* 0 only in ARM_1: it says "no software measurements" */
     struct atls_cwt_times times; /* read, not judged, and not written */
+    /* To write as well, or empty: values of cnf (8) and of key-attributes (key-binding.h), encoded.
+     */
+    struct atls_bytes cnf, key_attributes;
     /* To write, instead of components: the array as atls_psa_components_write() wrote it. */
     struct atls_bytes components_encoded;
 };

@@ -3,6 +3,7 @@
 #include "sim/attest/keys.h"
 
 #include "rats/base/error.h"
+#include "rats/tokens/key-binding.h"
 #include "rats/tokens/prototype.h"
 
 #define CLAUSE "draft-bft-rats-kat-06 section 4"
@@ -125,8 +126,9 @@ static int write_pat(struct atls_keys *keys, const uint8_t linkage[ATLS_LINKAGE_
     struct atls_cbor_writer w;
     int result;
     atls_cbor_write_init(&w, config->token, config->token_capacity);
-    result = config->platform.token(config->platform.context,
-                                    ATLS_BYTES(linkage, ATLS_LINKAGE_SIZE), &w);
+    result =
+        config->platform.token(config->platform.context, ATLS_BYTES(linkage, ATLS_LINKAGE_SIZE),
+                               (struct atls_bytes){0}, (struct atls_bytes){0}, &w);
     return result ? result : atls_cbor_write_done(&w, patp);
 }
 
@@ -152,6 +154,64 @@ int atls_keys_attest(struct atls_keys *keys, uint32_t handle, struct atls_bytes 
         (result = write_pat(keys, linkage, &pat)))
         return result;
     atls_cab_write(w, kat, pat);
+    return 0;
+}
+
+static int write_bound_kat(struct atls_keys *keys, const struct atls_public_key *identity_key,
+                           struct atls_bytes challenge, uint8_t *out, size_t capacity,
+                           struct atls_bytes *katp)
+{
+    struct atls_local_signer local = {keys->config.crypto, &keys->kak};
+    struct atls_signer signer = atls_signer_local(&local);
+    uint8_t encoded[KAT_CLAIMS_MAX];
+    struct atls_cbor_writer w;
+    struct atls_bytes payload;
+    int result;
+    atls_cbor_write_init(&w, encoded, sizeof encoded);
+    if ((result = atls_key_binding_kat_write(&w, challenge, identity_key)) ||
+        (result = atls_cbor_write_done(&w, &payload)))
+        return result;
+    atls_cbor_write_init(&w, out, capacity);
+    if ((result = atls_cose_sign1_write(&w, false, payload, keys->config.crypto, &signer)))
+        return result;
+    return atls_cbor_write_done(&w, katp);
+}
+
+/* The PAT that names the KAK, over the challenge itself. */
+static int write_bound_pat(struct atls_keys *keys, struct atls_bytes challenge,
+                           struct atls_bytes *patp)
+{
+    const struct atls_keys_config *config = &keys->config;
+    uint8_t key[ATLS_KEY_BINDING_CNF_MAX], attributes[ATLS_KEY_BINDING_ATTRIBUTES_MAX];
+    struct atls_bytes cnf, others;
+    struct atls_cbor_writer w;
+    int result;
+    atls_cbor_write_init(&w, key, sizeof key);
+    atls_key_binding_cnf_write(&w, &keys->kak.public_key);
+    if ((result = atls_cbor_write_done(&w, &cnf)))
+        return result;
+    atls_cbor_write_init(&w, attributes, sizeof attributes);
+    atls_key_binding_attributes_write(&w);
+    if ((result = atls_cbor_write_done(&w, &others)))
+        return result;
+    atls_cbor_write_init(&w, config->token, config->token_capacity);
+    result = config->platform.token(config->platform.context, challenge, cnf, others, &w);
+    return result ? result : atls_cbor_write_done(&w, patp);
+}
+
+int atls_keys_attest_binding(struct atls_keys *keys, uint32_t handle, struct atls_bytes challenge,
+                             struct atls_cbor_writer *w)
+{
+    uint8_t kat_buffer[KAT_MAX];
+    struct atls_identity_key *slot = NULL;
+    struct atls_bytes kat, pat;
+    int result = require(keys, handle, &slot);
+    if (result || (result = check_challenge(challenge)) ||
+        (result = write_bound_kat(keys, &slot->key.public_key, challenge, kat_buffer,
+                                  sizeof kat_buffer, &kat)) ||
+        (result = write_bound_pat(keys, challenge, &pat)))
+        return result;
+    atls_key_binding_write(w, kat, pat);
     return 0;
 }
 

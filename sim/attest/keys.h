@@ -11,9 +11,11 @@
 #include "rats/tokens/kat.h"
 #include "sim/base/secret.h"
 
-/* What this service may ask of the platform attestation service: a token over NONCE. */
+/* What this service may ask of the platform attestation service: a token over NONCE, which vouches
+ * for a key of its own where CNF is not empty. */
 struct atls_token_source {
-    int (*token)(void *context, struct atls_bytes nonce, struct atls_cbor_writer *w);
+    int (*token)(void *context, struct atls_bytes nonce, struct atls_bytes cnf,
+                 struct atls_bytes attributes, struct atls_cbor_writer *w);
     void *context;
 };
 
@@ -56,6 +58,11 @@ int atls_keys_sign(struct atls_keys *keys, uint32_t handle, struct atls_bytes di
  * what did not fit is seen when W is done. ATLS_E_REFUSED, and the errors of the token source. */
 int atls_keys_attest(struct atls_keys *keys, uint32_t handle, struct atls_bytes challenge,
                      struct atls_cbor_writer *w);
+/* The same as draft-reddy-rats-key-binding-02 has it (rats/tokens/key-binding.h): the PAT answers
+ * CHALLENGE as well, and names the KAK. ATLS_E_REFUSED besides: a challenge that is not 32, 48 or
+ * 64 bytes. */
+int atls_keys_attest_binding(struct atls_keys *keys, uint32_t handle, struct atls_bytes challenge,
+                             struct atls_cbor_writer *w);
 /* The same as the prototype of 2022 has it (rats/tokens/prototype.h): its bundle, whose PAT is over
  * the hash of the IK. ATLS_E_LIMIT besides: a PAT that the bundle has no room for. */
 int atls_keys_attest_prototype(struct atls_keys *keys, uint32_t handle, struct atls_bytes challenge,

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "rats/base/error.h"
+#include "rats/tokens/key-binding.h"
+
+#define LABEL_SIZE 5 /* bytes of that of key-attributes */
 
 /* The instance id is a hash of the PAK's public part (RFC 9783 section 4.2.1): a UEID of type
  * RAND, one octet 0x01 and 32 octets. */
@@ -16,8 +19,8 @@ static int set_instance_id(struct atls_platform *platform)
     return platform->config.crypto->hash(ATLS_SHA256, &part, 1, platform->instance_id + 1);
 }
 
-/* Encodes what booted, once, to where it stands in each set of claims: at the end of the storage.
- */
+/* Encodes what booted, once, to where it stands in each set of claims: at the end of the storage,
+ * but for the attributes of a key that may come behind it. */
 static int encode_components(struct atls_platform *platform)
 {
     const struct atls_platform_config *config = &platform->config;
@@ -30,7 +33,11 @@ static int encode_components(struct atls_platform *platform)
     if ((result = atls_psa_components_write(&w, config->components, config->record->count)) ||
         (result = atls_cbor_write_done(&w, &encoded)))
         return result;
-    place = config->claims + config->claims_capacity - encoded.size;
+    if (encoded.size + ATLS_KEY_BINDING_ATTRIBUTES_MAX > config->claims_capacity)
+        return atls_fail(ATLS_E_LIMIT, NULL, "components of %zu bytes, the buffer has %zu",
+                         encoded.size, config->claims_capacity);
+    place =
+        config->claims + config->claims_capacity - ATLS_KEY_BINDING_ATTRIBUTES_MAX - encoded.size;
     memmove(place, encoded.data, encoded.size);
     platform->components = ATLS_BYTES(place, encoded.size);
     return 0;
@@ -72,16 +79,28 @@ static int place_claims(const struct atls_platform *platform, const struct atls_
     if ((result = atls_psa_claims_write(&w, claims)) ||
         (result = atls_cbor_write_done(&w, &counted)))
         return result;
-    if (counted.size > config->claims_capacity)
+    /* what is behind the components */
+    size_t behind = claims->key_attributes.size ? LABEL_SIZE + claims->key_attributes.size : 0;
+    const uint8_t *end = platform->components.data + platform->components.size + behind;
+    if (behind > ATLS_KEY_BINDING_ATTRIBUTES_MAX || counted.size > config->claims_capacity ||
+        counted.size > (size_t)(end - config->claims))
         return atls_fail(ATLS_E_LIMIT, NULL, "PSA claims of %zu bytes, the buffer has %zu",
                          counted.size, config->claims_capacity);
-    *placep = config->claims + config->claims_capacity - counted.size;
+    *placep = config->claims + (size_t)(end - config->claims) - counted.size;
     *sizep = counted.size;
     return 0;
 }
 
 int atls_platform_token(struct atls_platform *platform, int32_t client_id, struct atls_bytes nonce,
                         struct atls_cbor_writer *w)
+{
+    return atls_platform_token_with(platform, client_id, nonce, (struct atls_bytes){0},
+                                    (struct atls_bytes){0}, w);
+}
+
+int atls_platform_token_with(struct atls_platform *platform, int32_t client_id,
+                             struct atls_bytes nonce, struct atls_bytes cnf,
+                             struct atls_bytes attributes, struct atls_cbor_writer *w)
 {
     const struct atls_platform_config *config = &platform->config;
     struct atls_psa_claims claims = {
@@ -94,6 +113,8 @@ int atls_platform_token(struct atls_platform *platform, int32_t client_id, struc
         .lifecycle = config->lifecycle,
         .boot_seed = ATLS_BYTES(platform->boot_seed, sizeof platform->boot_seed),
         .components_encoded = platform->components,
+        .cnf = cnf,
+        .key_attributes = attributes,
     };
     struct atls_local_signer local = {config->crypto, &platform->pak};
     struct atls_signer signer = atls_signer_local(&local);

@@ -48,6 +48,12 @@ int atls_platform_start(struct atls_platform *platform, const struct atls_platfo
  * or 64 bytes (RFC 9783 section 4.1.1). */
 int atls_platform_token(struct atls_platform *platform, int32_t client_id, struct atls_bytes nonce,
                         struct atls_cbor_writer *w);
+/* The same with a key that the platform then vouches for: the values of cnf and of key-attributes
+ * (at most ATLS_KEY_BINDING_ATTRIBUTES_MAX bytes with its label). For callers of the secure side
+ * alone. */
+int atls_platform_token_with(struct atls_platform *platform, int32_t client_id,
+                             struct atls_bytes nonce, struct atls_bytes cnf,
+                             struct atls_bytes attributes, struct atls_cbor_writer *w);
 /* Forgets the PAK. */
 void atls_platform_stop(struct atls_platform *platform);
 

@@ -2,6 +2,7 @@
 /* The two attestation services: what they sign, what they refuse, and what they forget. */
 #include "sim/test-support.h"
 
+#include "rats/tokens/key-binding.h"
 #include "rats/tokens/prototype.h"
 #include "sim/attest/keys.h"
 #include "sim/attest/platform.h"
@@ -25,9 +26,11 @@ struct fixture {
 
 static const uint8_t device_seed[ATLS_DEVICE_SEED_SIZE] = "a seed of a device";
 
-static int token_source(void *context, struct atls_bytes nonce, struct atls_cbor_writer *w)
+static int token_source(void *context, struct atls_bytes nonce, struct atls_bytes cnf,
+                        struct atls_bytes attributes, struct atls_cbor_writer *w)
 {
-    return atls_platform_token(context, ATLS_CLIENT_KEY_ATTESTATION, nonce, w);
+    return atls_platform_token_with(context, ATLS_CLIENT_KEY_ATTESTATION, nonce, cnf, attributes,
+                                    w);
 }
 
 static void fill_record(struct fixture *f)
@@ -281,6 +284,50 @@ static void test_cab(void **state)
     assert_int_equal(get_cab(f, h384, ATLS_BYTES(challenge, 65), &cab), ATLS_E_REFUSED);
 }
 
+/* draft-reddy-rats-key-binding-02 section 5.1: the PAT, which is a PSA token as any, names the KAK,
+ * and answers the challenge as the KAT does. */
+static void test_binding(void **state)
+{
+    struct fixture *f = *state;
+    static const enum atls_curve curves[] = {ATLS_P256, ATLS_P384};
+    uint8_t bytes[65] = {7};
+    for (size_t i = 0; i < 2; i++) {
+        struct atls_public_key key;
+        uint32_t handle;
+        assert_ok(atls_keys_create(&f->keys, curves[i], &handle, &key));
+        for (size_t size = 0; size < sizeof bytes; size++) {
+            struct atls_psa_component components[2];
+            struct atls_key_binding_bundle bundle;
+            struct atls_psa_claims claims;
+            struct atls_bytes written, challenge = ATLS_BYTES(bytes, size);
+            struct atls_cbor_writer w;
+            struct atls_cmw *cmw;
+            int expected = size == 32 || size == 48 || size == 64 ? 0 : ATLS_E_REFUSED;
+            atls_cbor_write_init(&w, f->out, sizeof f->out);
+            assert_case("RFC 9783 section 4.1.1",
+                        atls_keys_attest_binding(&f->keys, handle, challenge, &w), expected);
+            if (expected)
+                continue;
+            assert_ok(atls_cbor_write_done(&w, &written));
+            assert_ok(atls_cmw_parse(written, &cmw));
+            assert_ok(atls_key_binding_parse(cmw, &bundle));
+            assert_ok(atls_key_binding_check_signature(&bundle, crypto));
+            assert_ok(atls_key_binding_check_nonces(&bundle, challenge));
+            assert_true(atls_public_key_equal(&bundle.of_kat.key, &key));
+            assert_true(atls_public_key_equal(&bundle.of_pat.key, &f->keys.kak.public_key));
+            assert_ok(atls_cose_sign1_verify(&bundle.pat, crypto, &f->platform.pak.public_key));
+            assert_ok(atls_psa_claims_parse(bundle.pat.payload, components, 2, &claims));
+            assert_int_equal(claims.component_count, 2);
+            assert_int_equal(claims.client_id, ATLS_CLIENT_KEY_ATTESTATION);
+            atls_cmw_free(cmw);
+        }
+    }
+    struct atls_cbor_writer w;
+    atls_cbor_write_init(&w, f->out, sizeof f->out);
+    assert_int_equal(atls_keys_attest_binding(&f->keys, 99, ATLS_BYTES(bytes, 32), &w),
+                     ATLS_E_REFUSED);
+}
+
 /* The two roots are apart: neither service's memory holds the other's keys. */
 /* The bundle of 2022: the PAT vouches for the identity key itself. */
 static void test_prototype_bundle(void **state)
@@ -358,6 +405,7 @@ int main(void)
         WITH_SERVICES(test_signatures_verify),
         WITH_SERVICES(test_handles),
         WITH_SERVICES(test_cab),
+        WITH_SERVICES(test_binding),
         WITH_SERVICES(test_prototype_bundle),
         WITH_SERVICES(test_services_hold_only_their_own_keys),
         WITH_SERVICES(test_keys_are_forgotten),

@@ -10,9 +10,11 @@
 #define CLAUSE "request, sim/device/protocol.h"
 
 /* The key attestation service's only door to the platform attestation service. */
-static int token_for_keys(void *context, struct atls_bytes nonce, struct atls_cbor_writer *w)
+static int token_for_keys(void *context, struct atls_bytes nonce, struct atls_bytes cnf,
+                          struct atls_bytes attributes, struct atls_cbor_writer *w)
 {
-    return atls_platform_token(context, ATLS_CLIENT_KEY_ATTESTATION, nonce, w);
+    return atls_platform_token_with(context, ATLS_CLIENT_KEY_ATTESTATION, nonce, cnf, attributes,
+                                    w);
 }
 
 static int start_platform(struct atls_core *core, const struct atls_core_config *config)
@@ -299,6 +301,22 @@ static int take_kind(struct atls_cursor *c, char kindp[ATLS_EVIDENCE_KIND_MAX + 
     return 0;
 }
 
+/* What the PSA services make, of the kinds that have no operation of their own. */
+static int attest_by_psa(struct atls_core *core, const char *kind, uint32_t handle,
+                         struct atls_bytes challenge, struct atls_sink *s)
+{
+    struct atls_cbor_writer w;
+    int result;
+    if (strcmp(kind, "key-binding"))
+        return atls_fail(ATLS_E_REFUSED, NULL,
+                         "the root of trust of this device is psa, which makes no %s: "
+                         "atls-device --help says which --root does",
+                         kind);
+    begin_evidence(s, &w);
+    result = atls_keys_attest_binding(&core->keys, handle, challenge, &w);
+    return result ? result : end_evidence(s, &w);
+}
+
 static int op_attest_as(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
 {
     const struct atls_root *root = &core->root;
@@ -313,11 +331,13 @@ static int op_attest_as(struct atls_core *core, struct atls_cursor *c, struct at
         (result = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
         (result = atls_cursor_end(c, "request attest-as")))
         return result;
-    if (!root->ops || !root->ops->makes(kind))
+    if (!root->ops)
+        return attest_by_psa(core, kind, key.handle, challenge, s);
+    if (!root->ops->makes(kind))
         return atls_fail(ATLS_E_REFUSED, NULL,
                          "the root of trust of this device is %s, which makes no %s: "
                          "atls-device --help says which --root does",
-                         root->ops ? root->ops->name : "psa", kind);
+                         root->ops->name, kind);
     if (key.handle && (result = look_up_key(core, key.handle, &key.public_key)))
         return result;
     if ((result = root->ops->attest(root->context, kind, &key, challenge, &evidence)) ||

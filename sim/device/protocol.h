@@ -23,8 +23,9 @@
  * destroyed when that connection ends. keep-key ends this: for a key that was enrolled, to be used
  * by other programs until it is destroyed or the device starts anew.
  *
- * The kind is the name of an evidence format; which ones a device makes, its root of trust decides.
- * One whose root of trust is not PSA makes no tokens of PSA, and refuses 4, 5 and 8.
+ * The kind is the name of an evidence format (of PSA: key-binding, as the others have operations);
+ * which ones a device makes, its root of trust decides. One whose root of trust is not PSA makes no
+ * tokens of PSA, and refuses 4, 5 and 8.
  *
  *   key: curve (1: 1 P-256, 2 P-384), x, y (32 or 48 bytes each)
  *
