@@ -3,7 +3,7 @@
  * One end of exported authenticators as a program, for an implementation in another language to
  * talk to (test-rfc9261.py). Exported values come from the command line: there is no connection.
  *
- * peer-rfc9261 client|server sha256|sha384 LABEL=HEX...
+ * peer-rfc9261 client|server sha256|sha384 LABEL=HEX... [headless]
  *
  * It reads a command a line and answers each with a line: "ok" and what was made, or "refused" with
  * the outcome, the alert and the clause. Bytes are in hexadecimal, "." are none; an entry is
@@ -227,7 +227,8 @@ int main(int argc, char **argv)
     size_t capacity = 0;
 
     if (argc < 3) {
-        fprintf(stderr, "usage: peer-rfc9261 client|server sha256|sha384 LABEL=HEX...\n");
+        fprintf(stderr,
+                "usage: peer-rfc9261 client|server sha256|sha384 LABEL=HEX... [headless]\n");
         return 2;
     }
     atls_ea_gnutls_callbacks(
@@ -238,6 +239,7 @@ int main(int argc, char **argv)
     peer.exported_count = argc - 3;
     if (atls_ea_init(&peer.ea, &peer.connection))
         die("exporter");
+    peer.ea.headless = argc > 3 && strcmp(argv[argc - 1], "headless") == 0; /* H33 */
     while (getline(&line, &capacity, stdin) > 0) {
         char *command = strtok(line, " \n"), *word;
         size_t count = 0;

@@ -61,6 +61,7 @@ class Reading:
     key_is_base_key: bool = False
     empty_has_certificate: bool = True
     as_other_side: bool = False
+    request_skips: int = 0  # octets of the request that no transcript has: 4 are its header (H33)
 
 
 def vector(prefix: int, data: bytes) -> bytes:
@@ -122,7 +123,7 @@ class Connection:
         """What CertificateVerify signs: section 5.2.2."""
         how = self.reading
         covered = self.context(sender) if how.signs_context else b""
-        covered += request if how.signs_request else b""
+        covered += request[how.request_skips :] if how.signs_request else b""
         return b" " * how.spaces + how.text + how.separator + self.hash(covered + certificate)
 
     def finished(self, sender: str, request: bytes, messages: bytes) -> bytes:
@@ -130,7 +131,7 @@ class Connection:
         key = self.export(f"EXPORTER-{self.side(sender)} authenticator finished key")
         if self.reading.key_is_base_key:
             key = expand_label(self.hash_name, key, b"finished")
-        covered = self.context(sender) + request + messages
+        covered = self.context(sender) + request[self.reading.request_skips :] + messages
         covered = self.hash(covered) if self.reading.finishes_hash else covered
         return message(FINISHED, hmac.new(key, covered, self.hash_name).digest())
 
@@ -226,7 +227,8 @@ class Peer:
     def __init__(self, program: str, side: str, connection: Connection) -> None:
         exported = [f"{label}={connection.export(label).hex()}" for label in connection.labels()]
         self.process = subprocess.Popen(
-            [program, side, connection.hash_name, *exported],
+            [program, side, connection.hash_name, *exported]
+            + ["headless"] * (connection.reading.request_skips == 4),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -374,6 +376,8 @@ FLAWS = (
          Reading(signs_request=False)),
     Flaw("the handshake context not signed", "signature", DECRYPT_ERROR, SIGNED,
          Reading(signs_context=False)),
+    Flaw("the request without its header (H33)", "signature", DECRYPT_ERROR, SIGNED,
+         Reading(request_skips=4)),
     Flaw("the labels of the other side", "signature", DECRYPT_ERROR, SIGNED,
          Reading(as_other_side=True)),
     Flaw("another connection", "signature", DECRYPT_ERROR, SIGNED, number=2),
@@ -445,6 +449,8 @@ def main() -> int:
         connection = Connection(hash_name)
         for who in identities:
             count += exchanges(program, connection, who)
+        headless = replace(connection, reading=Reading(request_skips=4))
+        count += exchanges(program, headless, identities[0])
         count += flaws(program, connection, p256)
     print(f"{count} exchanges agree")
     return 0

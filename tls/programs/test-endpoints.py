@@ -348,6 +348,19 @@ class Endpoints(unittest.TestCase):
             (77, ["--profile", "ta-03", *connect[2:], "--relying-party", "passport"] + trust),
             (77, ["--profile", "seat-06", *connect[2:], "--credential-kind", "cert"]),
             (77, [*connect, "--credential-kind", "raw-public-key"]),
+            # a result would come in place of the certificate that was asked for, and its name
+            (77, [*connect, "--relying-party", "passport", *trust, "--credential-kind", "cert"]),
+            (
+                77,
+                [*connect, "--relying-party", "background-check,passport", "--verifier"]
+                + ["http://a:1", *trust, "--credential-kind", "cert"],
+            ),
+            (
+                77,
+                [*connect, "--attester", "passport", "--device", "unix:/x", "--verifier"]
+                + ["http://a:1", "--verifier-id", "v", "--cert", "some.pem", "--key", "some.key"]
+                + ["--credential-kind", "cert"],
+            ),
             (77, [*connect, "--variant", "hello-retry=message-hash,all"]),
             (77, [*connect, "--variant", "hello-retry=all"]),
             (77, [*connect, "--variant", "hello-retry"]),
