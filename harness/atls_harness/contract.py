@@ -109,6 +109,7 @@ class Contract:
     """All of it."""
 
     documents: Mapping[str, str]  # by profile, and by short name
+    successors: Mapping[str, str]  # of documents that clauses cite
     profiles: Mapping[str, Profile]
     variants: Mapping[str, Variant]
     flags: Mapping[str, Flag]
@@ -163,6 +164,7 @@ def load_contract(path: Path) -> Contract:
     alerts |= {point.name: point.value for point in points.values() if point.kind == "alert"}
     return Contract(
         documents,
+        {name: str(row["by"]) for name, row in _rows(file, "successors").items()},
         profiles,
         variants,
         {name: _flag(file, row) for name, row in _rows(file, "flags").items()},
@@ -218,3 +220,12 @@ def _check_profiles(
 def contract() -> Contract:
     """The contract of this project."""
     return load_contract(CONTRACT)
+
+
+def cited(clause: str) -> str:
+    """A clause for people: with what has replaced its document, whose sections may have other
+    numbers."""
+    for name, by in contract().successors.items():
+        if re.search(rf"{re.escape(name)}(?!\d)", clause) and by not in clause:
+            clause += f", now {by}"
+    return clause

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import ROOT_OF_TRUST, blocks, matrix, timeline
+from .contract import cited
 from .markdown import line
 from .outcome import GOOD
 from .results import by_scenario, missed, outcomes, tally
@@ -118,7 +119,7 @@ def _happened(name: str, kind: str, event: Mapping[str, Any]) -> list[str]:
     if kind == "handshake":
         return _wrapped(f"{name}: handshake {event['outcome']}, {_how(event)}")
     accepted = "accepted" if event["accepted"] else "not accepted"
-    clause = f" ({event['clause']})" if event.get("clause") else ""
+    clause = f" ({cited(str(event['clause']))})" if event.get("clause") else ""
     verdict = f"{event['tier']}, {accepted}, {event['reason']}{detail}{clause}"
     lines = _wrapped(f"{name}: verdict {verdict}")
     for mismatch in event.get("mismatches", []):

@@ -18,7 +18,7 @@ import pytest
 from atls_harness import contract as data
 from atls_harness import usage
 from atls_harness.ambiguities import ambiguities
-from atls_harness.contract import contract, load_contract
+from atls_harness.contract import cited, contract, load_contract
 from atls_harness.contract_header import header, identifier
 from atls_harness.contract_tables import BLOCK, outdated, renew
 from atls_harness.document import load_schema, validator_for, _compiled
@@ -447,3 +447,19 @@ def test_peers_in_python_refuse_what_a_plain_stack_cannot_play(name: str) -> Non
     plain = name in KNOWN.profiles and KNOWN.profiles[name].plain
     assert done.returncode == (0 if plain else 77), done.stderr
     assert plain or f"not supported: profile {name}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "clause, shown",
+    [
+        ("RFC 8446 section 4.4.2", "RFC 8446 section 4.4.2, now RFC 9846"),
+        ("RFC 8446 appendix B.4 and RFC 9261", "RFC 8446 appendix B.4 and RFC 9261, now RFC 9846"),
+        ("RFC 9846 section 6", "RFC 9846 section 6"),
+        ("RFC 8446 (RFC 9846) section 6", "RFC 8446 (RFC 9846) section 6"),
+        ("RFC 84461 section 1", "RFC 84461 section 1"),
+        ("draft-fossati-tls-attestation-07", "draft-fossati-tls-attestation-07"),
+        ("", ""),
+    ],
+)
+def test_a_clause_is_shown_with_what_has_replaced_it(clause: str, shown: str) -> None:
+    assert cited(clause) == shown

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping
 
+from ..contract import cited
 from ..outcome import GOOD, NOT_PLAYED, OUTCOMES, UNPLAYED
 from .values import BAD, NONE, OK, WARN, anchor, listed, mapping, number, text
 
@@ -267,7 +268,7 @@ def _details(event: Mapping[str, Any]) -> tuple[str, ...]:
     if event.get("detail"):
         made.append(text(event["detail"], 2000))
     if event.get("clause"):
-        made.append(text(event["clause"]))
+        made.append(cited(text(event["clause"])))
     for mismatch in map(mapping, listed(event.get("mismatches"))):
         made.append(f"component {text(mismatch.get('component'))} does not match")
         made += [f"expected {text(digest)}" for digest in listed(mismatch.get("expected"))]
