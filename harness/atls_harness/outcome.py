@@ -75,7 +75,7 @@ def broken(case: Case, run: Run, reason: str, began: float | None = None) -> Rec
 
 
 def _play(case: Case, run: Run, number: int, began: float) -> Record:
-    case = roots.as_attested(case, run)
+    case = verifiers.as_appraised(roots.as_attested(case, run), run)
     unsupported = declared_lack(case, run)
     if "skip" in case.story:
         return record(case, run, "skipped", str(case.story["skip"]), began)

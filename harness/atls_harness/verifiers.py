@@ -28,14 +28,14 @@ from typing import Any, Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from . import ROOT_OF_TRUST, usage
+from . import ROOT_OF_TRUST, roots, usage
 from .contract import contract
 from .deployment.description import is_deployment
 from .errors import HarnessError, UsageError
 from .paths import ROOT
 from .peer import ALL, BY_DEFAULT, Peer
 from .run import Run
-from .scenario import SIDES, Case
+from .scenario import SIDES, Case, merge
 
 # Reasons that only a verifier can know, and the tier that its results have for them.
 TIERS = {
@@ -46,6 +46,10 @@ TIERS = {
     "pat-signature-invalid": "tier-contraindicated",
     "lifecycle-not-secured": "tier-contraindicated",
 }
+
+TOKEN = "psa"
+# How a result that names no key is tied to its connection (H10), for who makes it and who takes it.
+BOUND = {"attester": "result-nonce=required", "relying-party": "result-key=bound"}
 
 
 def evidence_formats(peer: Peer) -> list[str]:
@@ -71,8 +75,42 @@ def lacks(case: Case, run: Run) -> str:
         if case.model(side) == "background-check" and evidence in BY_DEFAULT["evidence-formats"]:
             continue
         if evidence not in evidence_formats(peer):
-            return f"{peer.name} (verifier) makes no results about evidence of format {evidence}"
+            why = ""
+            if evidence == "cab" and TOKEN in evidence_formats(peer):
+                why = (
+                    f" (and {case.profile_of(side)} ties no result about a platform token to a key)"
+                )
+            return (
+                f"{peer.name} (verifier) makes no results about evidence of format {evidence}{why}"
+            )
     return ""
+
+
+def as_appraised(case: Case, run: Run) -> Case:
+    """CASE with a platform token in the passport model, where the story names no evidence, the
+    verifier knows no CABs, and the profile can tie a result without a key to the connection."""
+    taken = evidence_formats(run.peer("verifier"))
+    if "cab" in taken or TOKEN not in taken or run.root != roots.PSA:
+        return case
+    for side in SIDES:
+        profile = contract().profiles.get(case.profile_of(side))
+        named = profile.variants if profile else ()
+        if (
+            not case.attests(side)
+            or case.model(side) != "passport"
+            or "evidence-format" in case.flags(side)
+            or "result-key" not in named
+        ):
+            continue
+        other = SIDES[1 - SIDES.index(side)]
+        changes: dict[str, Any] = {side: {"evidence-format": TOKEN}}
+        for party, role in ((side, "attester"), (other, "relying-party")):
+            name = BOUND[role].split("=")[0]
+            given = list(case.flags(party).get("variant", []))
+            if name in named and not any(one.startswith(f"{name}=") for one in given):
+                changes.setdefault(party, {})["variant"] = [*given, BOUND[role]]
+        case = dataclasses.replace(case, story=merge(case.story, changes))
+    return case
 
 
 def as_told(case: Case, run: Run) -> Case:

@@ -14,6 +14,7 @@
 #include "sim/device/device.h"
 #include "tls/bench/commands.h"
 #include "tls/bench/meter.h"
+#include "tls/bench/side.h"
 
 #define TIMEOUT_MS 20000
 #define NONCE_SIZE 32
@@ -21,6 +22,7 @@
 
 struct options {
     const char *url, *device;
+    struct atls_http_access_options access; /* to the verifier */
     unsigned count, at_once;
 };
 
@@ -42,6 +44,7 @@ struct appraisals {
 
 static const struct argp_option argp_options[] = {
     {"verifier", 'v', "URL", 0, "Of the verifier, which endorses the device", 0},
+    BENCH_ACCESS_OPTIONS,
     {"device", 'd', "ADDRESS", 0, "Of the device (inproc:1)", 0},
     {"count", 'n', "N", 0, "How many appraisals (1000)", 0},
     {"at-once", 'c', "N", 0, "How many of them at once (8)", 0},
@@ -56,6 +59,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
         atls_parse_number(value, key == 'n' ? "--count" : "--at-once", 1,
                           key == 'n' ? 1000000 : AT_ONCE_MAX, &number) != 0)
         argp_error(state, "%s", atls_error_text());
+    if (bench_access_parse(key, value, &o->access))
+        return 0;
     switch (key) {
     case 'v':
         o->url = value;
@@ -142,6 +147,8 @@ static int measure(struct appraisals *a)
 {
     struct atls_public_key key;
     int result = atls_verifier_client_new(TIMEOUT_MS, &a->client);
+    if (result == 0)
+        result = bench_access(a->client, a->options.url, &a->options.access);
     if (result == 0)
         result = atls_device_open(a->options.device, TIMEOUT_MS, &a->device);
     if (result == 0)

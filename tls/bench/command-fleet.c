@@ -149,7 +149,7 @@ int bench_fleet_main(int argc, char **argv)
         result = atls_fail(-EINVAL, NULL, "--mode %s: expected a mode with the client attested",
                            options.mode);
     if (result == 0)
-        result = bench_world_open(NULL, &fleet.world);
+        result = bench_world_open(NULL, NULL, &fleet.world);
     if (result != 0)
         return result;
     fleet.members = calloc(options.devices, sizeof *fleet.members);

@@ -44,6 +44,7 @@ struct slot {
 
 struct load {
     const char *mode_name, *verifier, *address_text, *namespace;
+    struct atls_http_access_options access; /* to the verifier */
     unsigned count, at_once;
     struct bench_world world;
     struct bench_mode mode;
@@ -61,6 +62,7 @@ static const struct argp_option argp_options[] = {
     {"address", 'a', "ADDRESS", 0, "The server's IPv4 address (127.0.0.1)", 0},
     {"server-namespace", 's', "NAME", 0, "Network namespace of the server (see ip-netns)", 0},
     {"verifier", 'v', "URL", 0, "Over HTTP (default: in each process)", 0},
+    BENCH_ACCESS_OPTIONS,
     {"count", 'n', "N", 0, "How many connections (1000)", 0},
     {"at-once", 'c', "N", 0, "How many of them at once (10)", 0},
     {0},
@@ -74,6 +76,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
         atls_parse_number(value, key == 'n' ? "--count" : "--at-once", 1,
                           key == 'n' ? 10000000 : AT_ONCE_MAX, &number) != 0)
         argp_error(state, "%s", atls_error_text());
+    if (bench_access_parse(key, value, &load->access))
+        return 0;
     switch (key) {
     case 'm':
         load->mode_name = value;
@@ -337,7 +341,7 @@ int bench_load_main(int argc, char **argv)
     if (!load.mode.profile) /* the same endpoint, in no role: nothing is negotiated */
         load.mode.profile = &atls_profile_ta_07;
     if (result == 0)
-        result = bench_world_open(load.verifier, &load.world);
+        result = bench_world_open(load.verifier, &load.access, &load.world);
     if (result != 0)
         return result;
     load.wall = json_array();

@@ -30,6 +30,7 @@ struct options {
     size_t count;
     unsigned samples, warm_up, latency_ms, endorsed;
     const char *verifier, *client_device, *server_device;
+    struct atls_http_access_options access; /* to the verifier */
     bool floor;
 };
 
@@ -42,6 +43,7 @@ static const struct argp_option argp_options[] = {
     {"samples", 'n', "N", 0, "Connections of each mode (100)", 0},
     {"warm-up", 'w', "N", 0, "Connections before that (5)", 0},
     {"verifier", 'v', "URL", 0, "Over HTTP (default: in this process)", 0},
+    BENCH_ACCESS_OPTIONS,
     {"client-device", 'c', "ADDRESS", 0, "Device of an attested client (default: in this process)",
      0},
     {"server-device", 's', "ADDRESS", 0, "Device of an attested server", 0},
@@ -79,6 +81,8 @@ static void add_mode(struct options *o, const char *name, struct argp_state *sta
 static error_t parse(int key, char *value, struct argp_state *state)
 {
     struct options *o = state->input;
+    if (bench_access_parse(key, value, &o->access))
+        return 0;
     switch (key) {
     case 'm':
         add_mode(o, value, state);
@@ -199,7 +203,7 @@ static int open_row(const struct options *o, struct row *row)
 {
     row->wall = json_array();
     row->cpu = json_array();
-    int result = bench_world_open(o->verifier, &row->world);
+    int result = bench_world_open(o->verifier, &o->access, &row->world);
     if (result != 0)
         return result;
     if (row->mode.cached && o->verifier)

@@ -19,7 +19,27 @@ struct bench_world { /* what all sides share; borrowed by them */
     const char *device[2];               /* addresses by side; NULL: in this process */
 };
 /* URL NULL: a verifier in this process. -errno and ATLS_E_UNSUPPORTED. */
-int bench_world_open(const char *url, struct bench_world *worldp);
+/* URL: of a verifier; NULL: one in this process. ACCESS: its CA and a token for it, or NULL. */
+int bench_world_open(const char *url, const struct atls_http_access_options *access,
+                     struct bench_world *worldp);
+
+/* The flags of every command that talks to a verifier. */
+enum { BENCH_VERIFIER_CA = 256, BENCH_VERIFIER_AUTH };
+#define BENCH_ACCESS_OPTIONS                                                                       \
+    {"verifier-ca",                                                                                \
+     BENCH_VERIFIER_CA,                                                                            \
+     "FILE",                                                                                       \
+     0,                                                                                            \
+     "Who certifies the verifier at that URL, in PEM (whom this machine trusts)",                  \
+     0},                                                                                           \
+    {                                                                                              \
+        "verifier-auth", BENCH_VERIFIER_AUTH, "FILE", 0,                                           \
+            "A bearer token for it, in the first line", 0                                          \
+    }
+/* True where KEY is one of them. */
+bool bench_access_parse(int key, const char *value, struct atls_http_access_options *access);
+int bench_access(struct atls_verifier_client *client, const char *url,
+                 const struct atls_http_access_options *access);
 void bench_world_close(struct bench_world *world);
 
 struct bench_side {

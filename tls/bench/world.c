@@ -30,7 +30,30 @@ static int write_anchors(struct bench_world *world)
     return result;
 }
 
-int bench_world_open(const char *url, struct bench_world *worldp)
+bool bench_access_parse(int key, const char *value, struct atls_http_access_options *access)
+{
+    if (key == BENCH_VERIFIER_CA)
+        access->ca_file = value;
+    else if (key == BENCH_VERIFIER_AUTH)
+        access->token_file = value;
+    else
+        return false;
+    return true;
+}
+
+int bench_access(struct atls_verifier_client *client, const char *url,
+                 const struct atls_http_access_options *access)
+{
+    struct atls_http_access_options given = access ? *access : (struct atls_http_access_options){0};
+
+    given.token_for = url;
+    if (!url && (given.ca_file || given.token_file))
+        return atls_fail(-EINVAL, NULL, "--verifier-ca and --verifier-auth go with --verifier");
+    return url ? atls_verifier_client_access(client, &given) : 0;
+}
+
+int bench_world_open(const char *url, const struct atls_http_access_options *access,
+                     struct bench_world *worldp)
 {
     struct bench_world world = {.verifier_url = url ? url : "http://verifier.invalid"};
     int result = bench_ca_make(&world.ca);
@@ -38,6 +61,8 @@ int bench_world_open(const char *url, struct bench_world *worldp)
         result = write_anchors(&world);
     if (result == 0)
         result = atls_verifier_client_new(VERIFIER_TIMEOUT_MS, &world.client);
+    if (result == 0)
+        result = bench_access(world.client, url, access);
     if (result == 0 && !url)
         result = bench_verifier_new(&world.verifier);
     if (result == 0 && !url)

@@ -41,6 +41,9 @@ REFUSALS = {
     62: "its certificate is for another name",
     64: "its certificate is for another address",
 }
+# Alerts about a client's certificate, as OpenSSL names them.
+ALERTS = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "UNSUPPORTED_CERTIFICATE", "UNKNOWN_CA")
+ALERTS += ("CERTIFICATE_REVOKED", "CERTIFICATE_EXPIRED", "CERTIFICATE_UNKNOWN", "ACCESS_DENIED")
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,13 @@ def why(problem: Exception) -> str:
     if isinstance(problem, ssl.SSLCertVerificationError):
         words = REFUSALS.get(problem.verify_code, problem.verify_message)
         return f"the server cannot be trusted: {words} (RFC 9110 section 4.3.4)"
+    alert = str(getattr(problem, "reason", "")).rpartition("_ALERT_")[2]
+    if isinstance(problem, ssl.SSLError) and alert in ALERTS:
+        wants = "wants a" if alert == "CERTIFICATE_REQUIRED" else "does not take the"
+        return (
+            f"the server {wants} client certificate (certificate and key in the file; alert "
+            f"{alert.lower()}, RFC 8446 section 6.2)"
+        )
     if isinstance(problem, ssl.SSLError):
         return f"expected TLS (is it https there, or http?): {problem.reason or problem}"
     if isinstance(problem, (socket.timeout, TimeoutError)):
