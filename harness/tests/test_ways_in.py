@@ -237,7 +237,7 @@ def test_two_suites_at_once(real: Run, stub: Callable[..., str], tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "ca, words", [("ca.pem", ""), ("strange-ca.pem", "not known"), ("", "not known")]
+    "ca, words", [("ca.pem", ""), ("stranger.pem", "not known"), ("", "not known")]
 )
 def test_the_benchmark_too(
     real: Run, stub: Callable[..., str], tmp_path: Path, ca: str, words: str
