@@ -44,8 +44,29 @@ void atls_diag_payload(struct atls_diag *d, const char *label, struct atls_bytes
     }
 }
 
+struct cose_signature {
+    const struct atls_crypto *crypto;
+    const struct atls_cose_sign1 *message;
+};
+
+static int verify_cose(const void *context, const struct atls_public_key *key)
+{
+    const struct cose_signature *signature = context;
+
+    return atls_cose_sign1_verify(signature->message, signature->crypto, key);
+}
+
 void atls_diag_signature(struct atls_diag *d, const char *what,
                          const struct atls_cose_sign1 *message)
+{
+    const struct cose_signature signature = {d->keys.crypto, message};
+
+    atls_diag_signature_by(d, what, "RFC 9052 section 4.4", verify_cose, &signature);
+}
+
+void atls_diag_signature_by(struct atls_diag *d, const char *what, const char *clause,
+                            int (*verify)(const void *context, const struct atls_public_key *key),
+                            const void *context)
 {
     char name[ATLS_DIAG_KEY_NAME];
 
@@ -54,14 +75,14 @@ void atls_diag_signature(struct atls_diag *d, const char *what,
         return;
     }
     for (size_t i = 0; i < d->keys.key_count; i++) {
-        if (atls_cose_sign1_verify(message, d->keys.crypto, &d->keys.keys[i]))
+        if (verify(context, &d->keys.keys[i]))
             continue;
         atls_diag_check(d, 0, "signature of %s verifies with key %zu, %s", what, i + 1,
                         atls_diag_key_name(d, &d->keys.keys[i], name));
         return;
     }
     atls_diag_check(d,
-                    atls_fail(ATLS_E_SIGNATURE, "RFC 9052 section 4.4",
+                    atls_fail(ATLS_E_SIGNATURE, clause,
                               "it does not verify with any of the %zu keys given",
                               d->keys.key_count),
                     "signature of %s", what);

@@ -66,8 +66,15 @@ static void cbor(struct atls_printer *printer, const char *label, struct atls_by
     atls_diag_cbor(diag_of(printer), in, label, NULL);
 }
 
+static void signature(struct atls_printer *printer, const char *what, const char *clause,
+                      int (*verify)(const void *context, const struct atls_public_key *key),
+                      const void *context)
+{
+    atls_diag_signature_by(diag_of(printer), what, clause, verify, context);
+}
+
 const struct atls_printer_ops atls_diag_printer_ops = {
-    line, bytes, message, check, finding, problem, reason, nonce, key_name, indent, cbor,
+    line, bytes, message, check, finding, problem, reason, nonce, key_name, indent, cbor, signature,
 };
 
 const struct atls_evidence_token *atls_diag_token_of(struct atls_bytes claims)

@@ -136,6 +136,10 @@ bool atls_diag_is_map(struct atls_bytes in);
 /* Signature of MESSAGE with each key that was given. */
 void atls_diag_signature(struct atls_diag *d, const char *what,
                          const struct atls_cose_sign1 *message);
+/* The same of any signature that VERIFY knows how to verify with a key. */
+void atls_diag_signature_by(struct atls_diag *d, const char *what, const char *clause,
+                            int (*verify)(const void *context, const struct atls_public_key *key),
+                            const void *context);
 void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes nonce);
 
 /* diag-cmw.c */

@@ -14,6 +14,7 @@
 #include "rats/crypto/pem.h"
 #include "rats/ear/ear.h"
 #include "rats/json/jws.h"
+#include "rats/test/test-tpm.h"
 
 static struct test_samples samples;
 
@@ -502,6 +503,56 @@ static void test_damage(void **state)
     }
 }
 
+/* Evidence of a TPM with one thing wrong: what is said of it, without its attestation key and with
+ * it (or another). */
+static void test_tpm_evidence_checks(void **state)
+{
+    static const uint8_t asked[32] = {0x71}, other[32] = {0x72};
+    static const struct {
+        const char *line;
+        bool with_key, other_key, of_nonce, replayed, other_name, unfixed, flip;
+    } table[] = {
+        {"ok          TPM quote: answers SHA-256 of the kat map", .with_key = false},
+        {"ok          TPM quote: answers what the certification answers", .of_nonce = true},
+        {"ok          attestation key: kid and qualified signer are the same", .with_key = false},
+        {"ok          attested key: made in its TPM", .with_key = false},
+        {"not checked signature of TPM quote: no key given", .with_key = false},
+        {"not checked pcrDigest", .with_key = false},
+        {"ok          signature of TPM certification verifies with key 1", .with_key = true},
+        {"ok          signature of TPM quote verifies with key 1", .with_key = true},
+        {"FAILED      signature of TPM certification", .other_key = true},
+        {"FAILED      signature of TPM quote", .with_key = true, .flip = true},
+        {"FAILED      TPM quote", .replayed = true},
+        {"FAILED      TPM certification", .other_name = true},
+        {"FAILED      attested key", .unfixed = true},
+        {"PCRs: sha256: 0, 1, 2", .with_key = false},
+        {"objectAttributes: 0x00040072 fixedTPM fixedParent", .with_key = false},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        uint8_t buffer[TEST_TPM_EVIDENCE_MAX];
+        struct atls_diag_keys keys = {.key_count = table[i].with_key || table[i].other_key};
+        struct test_tpm tpm;
+        struct atls_bytes in;
+        char *text;
+        int result;
+
+        test_tpm_init(&tpm, 1, ATLS_BYTES(asked, sizeof asked));
+        if (table[i].of_nonce || table[i].replayed)
+            tpm.quoted = ATLS_BYTES(table[i].replayed ? other : asked, sizeof other);
+        tpm.other_name = table[i].other_name;
+        tpm.attributes ^= table[i].unfixed ? ATLS_TPM_FIXED_TPM : 0;
+        tpm.flip_quote = table[i].flip;
+        in = test_tpm_evidence(&tpm, buffer);
+        keys.keys = table[i].other_key ? &tpm.ik.public_key : &tpm.ak.public_key;
+        assert_string_equal(atls_diag_recognise(in), "parsec-tpm");
+        text = print(in, &keys, &result);
+        expect_line("TPM", text, table[i].line);
+        assert_int_equal(result != 0, strncmp(table[i].line, "FAILED", 6) == 0);
+        free(text);
+    }
+}
+
 static void test_whole(void **state)
 {
     uint8_t bytes[103] = {0x58, 100};
@@ -575,9 +626,13 @@ static void test_vector_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),        cmocka_unit_test(test_small),
-        cmocka_unit_test(test_cose),         cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_damage),       cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_small),
+        cmocka_unit_test(test_cose),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_tpm_evidence_checks),
         cmocka_unit_test(test_vector_files),
     };
     int result;

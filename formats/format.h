@@ -148,6 +148,10 @@ struct atls_printer_ops {
                             char name[ATLS_PRINTED_KEY_MAX]);
     void (*indent)(struct atls_printer *printer, int by); /* what follows, by so many levels */
     void (*cbor)(struct atls_printer *printer, const char *label, struct atls_bytes bytes);
+    /* With each key that the decoder was given; VERIFY returns 0 for the one it is by. */
+    void (*signature)(struct atls_printer *printer, const char *what, const char *clause,
+                      int (*verify)(const void *context, const struct atls_public_key *key),
+                      const void *context);
 };
 /* A message that is told by its own bytes. */
 struct atls_evidence_print {

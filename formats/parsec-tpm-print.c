@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Evidence of a TPM, printed: its structures member by member, and what can be checked of them
- * without the attestation key (AK), which no evidence carries.
+ * Evidence of a TPM, printed: its structures member by member, and what can be checked of them. The
+ * signatures are by the attestation key (AK), which no evidence carries: the decoder is given it,
+ * or they are not checked.
  */
 #include <stdio.h>
 
@@ -162,8 +163,23 @@ static void print_linkage(struct atls_printer *printer, const struct atls_tpm_ev
     atls_print_check(printer, result, "%s", result ? "TPM quote" : text);
 }
 
+struct by_ak {
+    const struct atls_crypto *crypto;
+    const struct atls_tpm_signature *signature;
+    struct atls_bytes signed_bytes;
+};
+
+static int verify(const void *context, const struct atls_public_key *key)
+{
+    const struct by_ak *by = context;
+
+    return atls_tpm_signature_verify(by->signature, by->crypto, by->signed_bytes, key);
+}
+
 static void print_checks(struct atls_printer *printer, const struct atls_tpm_evidence *e)
 {
+    const struct by_ak kat = {printer->crypto, &e->kat_signature, e->kat.cert_info};
+    const struct by_ak pat = {printer->crypto, &e->pat_signature, e->pat.attest_info};
     char name[ATLS_PRINTED_KEY_MAX];
     int result = atls_tpm_check_signer(e);
 
@@ -181,8 +197,8 @@ static void print_checks(struct atls_printer *printer, const struct atls_tpm_evi
         printer->ops->nonce(printer, "TPM certification", e->certify.extra);
     atls_print_finding(printer, "key", "attested %s",
                        printer->ops->key_name(printer, &e->key.key, name));
-    atls_print_finding(printer, "not checked",
-                       "signatures of Parsec TPM evidence: the AK's key is not in it");
+    printer->ops->signature(printer, "TPM certification", ATLS_TPM_CLAUSE_SIGNATURE, verify, &kat);
+    printer->ops->signature(printer, "TPM quote", ATLS_TPM_CLAUSE_SIGNATURE, verify, &pat);
     atls_print_finding(printer, "not checked", "pcrDigest: what the PCRs should hold is not in it");
 }
 
