@@ -43,7 +43,11 @@ MISTAKES = {
         "    document: RFC-9999",
         "expected a draft with its version or an RFC, got 'RFC-9999'",
     ),
-    "unasked": ("    variants: [nonce]\n", "    variants: []\n", "no profile leaves nonce open"),
+    "unasked": (
+        "    variants: [nonce, signature]\n",
+        "    variants: [signature]\n",
+        "no profile leaves nonce open",
+    ),
     "field": ("    carrier: leaf\n", "    carier: leaf\n", "unknown field 'carier' in profiles."),
     "carrier": ("carrier: leaf", "carrier: leaves", "'leaves' is not one of certificate, entry"),
     "value": ("value: nonce, by", "value: nonse, by", ".value: 'nonse' is not one of none, nonce"),
