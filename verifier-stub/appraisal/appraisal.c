@@ -278,6 +278,16 @@ static int appraise_software(struct work *work, const struct atls_psa_claims *cl
     return result > 0 && result != ATLS_E_REFUSED ? -EIO : result;
 }
 
+static int repeat_quote(struct work *work, const struct atls_tpm_attest *quote)
+{
+    struct atls_submod_verdict *submod = &work->out->submods[work->out->submod];
+
+    if (!work->with->annotates)
+        return 0;
+    submod->annotated_evidence = atls_quote_summary(quote);
+    return submod->annotated_evidence ? 0 : atls_fail(-ENOMEM, NULL, "no memory for a summary");
+}
+
 static int match_pcrs(struct atls_judge *judge, const char *profile,
                       const uint8_t class_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
                       const struct atls_tpm_attest *quote)
@@ -295,6 +305,8 @@ static int match_pcrs(struct atls_judge *judge, const char *profile,
         dropped = drop_invalid(work, &references);
         result = atls_match_pcrs(quote, &references, work->with->crypto, work->out);
     }
+    if (result == 0)
+        result = repeat_quote(work, quote);
     if (result == 0)
         tell_dropped(work->out, dropped);
     atls_reference_set_clear(&references);

@@ -101,5 +101,7 @@ int atls_veraison_token_parse(struct atls_bytes in, enum atls_cose_tagging taggi
                               struct atls_cose_sign1 *messagep, struct atls_psa_claims *claimsp);
 /* evidence-summary.c: what is annotated in the result, in Veraison's names. NULL: no memory. */
 json_t *atls_evidence_summary(const struct atls_psa_claims *claims);
+/* Of a TPM's quote, in names of Part 2. */
+json_t *atls_quote_summary(const struct atls_tpm_attest *quote);
 
 #endif

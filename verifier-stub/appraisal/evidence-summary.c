@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a result repeats of genuine evidence, in the names that Veraison gives to PSA claims. */
+/* What a result repeats of genuine evidence, in the names that Veraison gives to PSA claims; of a
+ * TPM what was quoted. */
 #include <stdlib.h>
 
 #include "rats/base/encoding.h"
@@ -66,5 +67,26 @@ json_t *atls_evidence_summary(const struct atls_psa_claims *claims)
     if (claims->component_count > COMPONENTS_REPEATED)
         json_object_set_new(summary, "atls.software-component-count",
                             json_integer((json_int_t)claims->component_count));
+    return summary;
+}
+
+json_t *atls_quote_summary(const struct atls_tpm_attest *quote)
+{
+    const struct atls_tpm_selection *bank = &quote->banks[0];
+    json_t *summary =
+        json_pack("{s:s, s:I, s:I, s:I, s:b}", "pcr-bank", atls_tpm_hash_name(bank->alg), "clock",
+                  (json_int_t)quote->clock, "reset-count", (json_int_t)quote->resets,
+                  "restart-count", (json_int_t)quote->restarts, "safe", quote->safe);
+    json_t *pcrs = json_array();
+
+    for (unsigned i = 0; i < ATLS_TPM_PCRS; i++)
+        if (bank->pcrs >> i & 1)
+            json_array_append_new(pcrs, json_integer(i));
+    if (summary)
+        set_bytes(summary, "pcr-digest", quote->pcr_digest);
+    if (!summary || json_object_set_new(summary, "pcrs", pcrs) != 0) {
+        json_decref(summary);
+        return NULL;
+    }
     return summary;
 }

@@ -75,7 +75,7 @@ static struct atls_evidence_verdict appraise(struct atls_store *store, const cha
                                              struct atls_bytes in, struct atls_bytes asked)
 {
     const struct atls_appraiser with = {
-        .store = store, .crypto = &atls_crypto_gnutls, .now = 1700000000};
+        .store = store, .crypto = &atls_crypto_gnutls, .annotates = true, .now = 1700000000};
     struct atls_evidence_verdict verdict;
     struct atls_evidence evidence;
     const char *reason;
@@ -101,6 +101,11 @@ static void check_affirmed(const struct atls_evidence_verdict *verdict,
             vector[i],
             i == ATLS_HARDWARE || i == ATLS_EXECUTABLES || i == ATLS_INSTANCE_IDENTITY ? 2 : 0);
     assert_true(verdict->has_key && atls_public_key_equal(&verdict->key, key));
+    assert_string_equal(
+        json_string_value(json_object_get(verdict->submods[0].annotated_evidence, "pcr-bank")),
+        "sha256");
+    assert_true(json_array_size(json_object_get(verdict->submods[0].annotated_evidence, "pcrs")));
+    assert_non_null(json_object_get(verdict->submods[0].annotated_evidence, "pcr-digest"));
 }
 
 /* clang-format off */
@@ -193,6 +198,7 @@ static void judges_row(void **state)
     assert_int_equal(verdict.submods[0].trust_vector[ATLS_EXECUTABLES], row->executables);
     assert_int_equal(verdict.submods[0].trust_vector[ATLS_HARDWARE], row->hardware);
     assert_int_equal(json_array_size(verdict.mismatches), row->mismatch);
+    assert_int_equal(verdict.submods[0].annotated_evidence != NULL, row->hardware == 2);
     if (strcmp(row->reason, "ok") == 0)
         check_affirmed(&verdict, &tpm.ik.public_key);
     else
