@@ -7,6 +7,7 @@ outcome has a row; that the stories themselves come out as it is known is the st
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 import sys
@@ -14,11 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from atls_harness.attacks import main
 from atls_harness.attacks import cast, catalogue, diagram, judge, page, story, table
 from atls_harness.attacks.cast import Seen
 from atls_harness.attacks.catalogue import NOT_CARRIED_OUT, SUCCEEDED, WITHSTOOD, Known
 from atls_harness.attacks.story import Cell, Play, Story
+from atls_harness.errors import UsageError
 from atls_harness.paths import ATTACKS, PEERS, ROOT
 
 sys.path.insert(0, str(PEERS / "attacker"))
@@ -408,6 +414,43 @@ def test_the_page_and_what_is_beside_it() -> None:
     for words in (page.markdown(value), page.text(value)):
         assert "tik, handshake-secret" in words and "(A02)" in words
     assert "## Goals of draft-ietf-seat-use-cases-01" in page.markdown(value)
+
+
+@pytest.mark.parametrize("name", ["A02", "A18"])
+def test_one_attack_is_told(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"{name}: ") and "mitigation" in said
+    assert ("seat-06, server attests: {tik, handshake-secret}" in said) == (name == "A02")
+    assert ("not played" in said) == (name == "A18")
+
+
+def test_every_attack_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(catalogue.catalogue())
+
+
+def test_a_strange_attack_is_told_at_once() -> None:
+    with pytest.raises(UsageError, match="no attack 'A99'"):
+        main(["A99"])
+    with pytest.raises(UsageError, match="no play is left"):
+        main(["run", "-k", "nothing-of-that-name"])
+
+
+def test_a_leaked_key_signs(tmp_path: Path) -> None:
+    """python3-cryptography verifies what the attacker's device makes of the newest key."""
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    file = tmp_path / "keys"
+    kind = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    pem = [key.private_bytes(serialization.Encoding.PEM, *kind) for key in keys]
+    file.write_bytes(b"".join(pem))
+    key = device.leaked_key(file)
+    assert key.private_numbers() == keys[1].private_numbers()
+    made = device.signature(key, hashlib.sha256(b"data").digest())
+    r, s = (int.from_bytes(made[at : at + 32], "big") for at in (0, 32))
+    der = encode_dss_signature(r, s)
+    keys[1].public_key().verify(der, b"data", ec.ECDSA(hashes.SHA256()))
 
 
 def test_an_outcome_that_is_not_deduced_is_told() -> None:

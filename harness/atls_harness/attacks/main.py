@@ -26,7 +26,7 @@ from ..peer import load_peers
 from ..prediction import disagreements
 from ..run import Run, make_results, point_latest
 from . import page, table
-from .catalogue import catalogue
+from .catalogue import NOT_CARRIED_OUT, catalogue
 from .run import play_all
 from .story import NO_BARE_TOKEN, Cell, Play, plays, stories
 
@@ -59,10 +59,33 @@ def _told(name: str) -> int:
     for source in value["sources"]:
         words = f"{source['source']} ({source['kind']}): {source['says']}"
         print(textwrap.fill(f"- {words}", WIDTH, subsequent_indent="  "))
-    for story in stories():
-        if story.attack.id == name:
-            print(f"{story.name}: {len(story.cells())} cells; ./atls attacks run -k {story.name}")
+    if "reading" in value:
+        print(textwrap.fill(value["reading"], WIDTH))
+    told = [play for one in stories() if one.attack.id == name for play in plays(one)]
+    if not told:
+        print(f"not played: {value['not-played']}")
+        return 0
+    print("\nWhat is known, and held to by ./atls attacks run -k " + name + ":")
+    as_known = [_as_known(play) for play in told]
+    for row in table.grid(as_known):
+        cells = zip(table.COLUMNS, row[1:])
+        print(f"  {row[0]}: " + "; ".join(f"{column} {words}" for column, words in cells if words))
+    for place, sets in table.by_column(as_known).items():
+        print(f"  {place}: {' or '.join(sets)}")
+    print(page.LEGEND)
     return 0
+
+
+def _as_known(play: Play) -> dict[str, Any]:
+    """What came of a play, were it as it is known."""
+    known = play.story.attack.known(play.cell, play.held)
+    return {
+        "attack": play.story.attack.id,
+        **play.cell.axes(),
+        "held": list(play.held),
+        "honest": False,
+        "outcome": known.outcome if known else NOT_CARRIED_OUT,
+    }
 
 
 def _chosen(expression: str) -> list[Play]:

@@ -5,6 +5,7 @@ another device behind it, whose keys it uses; evidence comes from elsewhere.
   answer   where evidence is asked for, tells the challenge and gives what it is then told
   old-pat  in a CAB of the device behind, the PAT is exchanged for an older one
   foreign-pat  the same, for one that another device makes over the same nonce
+  leaked   keys that it makes are the newest one that leaked, and it signs with that
   pass     changes nothing
 """
 
@@ -18,10 +19,15 @@ import zlib
 from pathlib import Path
 from typing import Sequence
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from bounds import connect, listen
 from party import NotTold, Party, begin, parser
 
-ATTEST_KEY, ATTEST_PLATFORM = 4, 5
+CREATE_KEY, ATTEST_KEY, ATTEST_PLATFORM, SIGN = 2, 4, 5, 6
 DONE = 0
 HEADER = 10  # of a frame: version, kind, session, sequence (sim/device/link.h)
 ANSWER = 2
@@ -52,6 +58,21 @@ def encoded(data: bytes) -> bytes:
             part = part[254:]
         made += bytes([len(part) + 1]) + part
     return bytes(made)
+
+
+def leaked_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """The newest key of a file to which a device leaks its keys (PEM, one behind the other)."""
+    pem = path.read_bytes()
+    key = load_pem_private_key(pem[pem.rindex(b"-----BEGIN") :], None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise ValueError("expected a leaked key of P-256, came another")
+    return key
+
+
+def signature(key: ec.EllipticCurvePrivateKey, digest: bytes) -> bytes:
+    """r and s, as the device protocol has them."""
+    der = key.sign(digest, ec.ECDSA(Prehashed(SHA256())))
+    return b"".join(number.to_bytes(32, "big") for number in decode_dss_signature(der))
 
 
 def frame(payload: bytes) -> bytes:
@@ -173,11 +194,12 @@ def record_with(record: bytes, value: bytes) -> bytes:
 class Device:
     """Serves one client of the device protocol at a time."""
 
-    def __init__(self, party: Party, mode: str, upstream: str, oracle: str) -> None:
+    def __init__(self, party: Party, mode: str, upstream: str, oracle: str, keys: str) -> None:
         self.party = party
         self.mode = mode
         self.upstream = upstream
         self.oracle = oracle
+        self.keys = keys
 
     def serve(self, client: socket.socket) -> None:
         """One client."""
@@ -206,10 +228,21 @@ class Device:
             self.party.step("evidence-given", f"gives {len(given)} bytes that it was told", given)
             body = bytes([operation, DONE]) + len(given).to_bytes(3, "big") + given
             return request[:1] + bytes([ANSWER]) + request[2:HEADER] + body
+        if operation == SIGN and self.mode == "leaked":
+            at = HEADER + 5
+            digest = request[at + 1 : at + 1 + request[at]]
+            made = signature(leaked_key(Path(self.keys)), digest)
+            self.party.step("signed", "signs with the key that leaked")
+            body = bytes([SIGN, DONE, len(made)]) + made
+            return request[:1] + bytes([ANSWER]) + request[2:HEADER] + body
         below.stream.sendall(frame(request))
         got = below.read()
         if got is None:
             raise ValueError("expected an answer of the device behind, came the end of the stream")
+        if operation == CREATE_KEY and self.mode == "leaked" and got[HEADER + 1] == DONE:
+            public = leaked_key(Path(self.keys)).public_key().public_numbers()
+            point = public.x.to_bytes(32, "big") + public.y.to_bytes(32, "big")
+            return got[: HEADER + 7] + point  # handle and curve as they are
         changes = {"old-pat": self._old_pat, "foreign-pat": self._foreign_pat}
         if operation == ATTEST_KEY and self.mode in changes and got[HEADER + 1] == DONE:
             made = changes[self.mode](got[HEADER + 5 :])
@@ -237,12 +270,13 @@ class Device:
 
 def main(argv: Sequence[str]) -> int:
     made = parser("The attacker's device.")
-    made.add_argument("mode", choices=("answer", "old-pat", "foreign-pat", "pass"))
+    made.add_argument("mode", choices=("answer", "old-pat", "foreign-pat", "leaked", "pass"))
     made.add_argument("--oracle", default="", metavar="ADDRESS", help="foreign-pat: who is asked")
     made.add_argument("--upstream", required=True, metavar="ADDRESS", help="the device behind")
+    made.add_argument("--keys", default="", metavar="FILE", help="leaked: to which keys leaked")
     party, options = begin(made, argv)
     server, address = listen(options.listen, party.folder)
-    device = Device(party, options.mode, options.upstream, options.oracle)
+    device = Device(party, options.mode, options.upstream, options.oracle, options.keys)
 
     def one(client: socket.socket) -> None:
         try:
