@@ -411,7 +411,7 @@ int atls_attester_wrap(struct atls_attester *attester, const char *media_type, i
 int atls_attester_present(struct atls_attester *attester, unsigned conn, enum atls_model model,
                           uint8_t *cmw, size_t size, struct atls_credential *credentialp)
 {
-    bool other = attester->other.handle != 0;
+    bool other = atls_faults_has(attester->options.faults, "other-key", NULL);
     const struct atls_attester_identity *identity = other ? &attester->other : &attester->identity;
     uint8_t *broken;
     size_t broken_size;

@@ -17,6 +17,7 @@ from typing import Iterator, Mapping, Sequence
 from .errors import BuildError
 from .paths import ROOT, shown
 
+OPTIONAL = "tss2-esys"  # what can do without, is built without: a TPM as root of trust
 # Directories that this process builds in now.
 _HELD: set[Path] = set()
 
@@ -86,10 +87,23 @@ def unwritable(build: Path, problem: OSError) -> str:
     )
 
 
+def _has_come(build: Path, library: str) -> bool:
+    """Is a library there now that was not when BUILD was configured?"""
+    try:
+        told = json.loads((build / "meson-info" / "intro-dependencies.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    asked = ["pkg-config", "--exists", library]
+    found = any(one.get("name") == library for one in told)
+    return not found and bool(shutil.which(asked[0])) and subprocess.run(asked).returncode == 0
+
+
 def configure(build: Path, options: Sequence[str] = (), compiler: str = "") -> None:
     """Sets a build directory up, where that has not been done."""
     with alone(build):
         if (build / "build.ninja").exists():
+            if _has_come(build, OPTIONAL):
+                _run([*meson(), "setup", "--reconfigure", str(build), str(ROOT)])
             return
         command = [*meson(), "setup", str(build), str(ROOT), *options]
         print(f"building in {shown(build)} (the first time: about a minute)", file=sys.stderr)
@@ -118,19 +132,8 @@ def programs(build: Path) -> list[str]:
     return found
 
 
-def _found(build: Path, library: str) -> bool:
-    """Was a library there when BUILD was configured?"""
-    try:
-        told = json.loads((build / "meson-info" / "intro-dependencies.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    return any(one.get("name") == library for one in told)
-
-
-def build_programs(build: Path, needs: str = "") -> None:
-    """What `./atls run` needs; and with a library that may have come since."""
+def build_programs(build: Path) -> None:
+    """What `./atls run` needs."""
     with alone(build):
         configure(build)
-        if needs and not _found(build, needs):
-            _run([*meson(), "setup", "--reconfigure", str(build), str(ROOT)])
         compile_all(build, programs(build))

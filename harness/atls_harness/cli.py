@@ -28,7 +28,6 @@ def run(given: Sequence[str]) -> int:
     """Builds what has changed and plays the scenarios."""
     import pytest
 
-    from . import roots
     from .build import build_programs, jobs
     from .choices import settle
     from .pytest_options import Options
@@ -53,7 +52,7 @@ def run(given: Sequence[str]) -> int:
         check_writable(options.out)
         choices.check_helpers()
         if choices.plays_atls:
-            build_programs(choices.build, roots.library(choices.root))
+            build_programs(choices.build)
         renew(choices.others, choices.build)
     if options.numprocesses is None:
         workers = WORKERS * jobs()

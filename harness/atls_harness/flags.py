@@ -72,7 +72,11 @@ def device_flags(case: Case, run: Run, name: str) -> dict[str, Any]:
     """A device's flags, but for where it listens."""
     block = dict(case.story.get("second-device" if name == "second-device" else "device", {}))
     offset = SEED_OFFSETS[name] + 4 * int(block.pop("seed-offset", 0))
-    flags: dict[str, Any] = {"seed": run.seed * SEEDS_PER_RUN + offset, **block, **roots.flags(run)}
+    flags: dict[str, Any] = {
+        "seed": run.seed * SEEDS_PER_RUN + offset,
+        **block,
+        **roots.flags(case, run),
+    }
     if run.product:  # on a verifier that keeps what it has, each case has devices of its own
         flags["product"] = f"{run.product}/{case.id}"
     return flags
@@ -92,11 +96,12 @@ def endorsement_flags(case: Case, run: Run, verifier: str) -> list[list[str]]:
             kept["components"] = block["endorse-components"]
         if "dialect" in block:
             kept["dialect"] = block["dialect"]
+        parts = roots.endorsements(case, run)
         if not run.product:
-            made.append(plain(kept))
+            made += [plain(kept if part == "all" else {**kept, "part": part}) for part in parts]
             continue
         kept.setdefault("dialect", run.peer("verifier").capabilities["verifier"]["dialects"][0])
-        for part in PARTS:
+        for part in (*PARTS, *(part for part in parts if part != "all")):
             made.append(plain({**kept, "part": part}))
     return made
 

@@ -166,7 +166,8 @@ def other_alerts(case: Case, run: Run) -> list[str]:
 
 def _as_this_run(case: Case, run: Run) -> Case:
     """CASE with what this device and this verifier can be held to."""
-    return verifiers.as_told(served.as_counted(devices.as_endorsed(case, run), run), run)
+    case = roots.as_told(devices.as_endorsed(case, run), run)
+    return verifiers.as_told(served.as_counted(case, run), run)
 
 
 def attempt_once(case: Case, run: Run, folder: Path) -> Attempt:

@@ -7,6 +7,7 @@ the first one of the run's root.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any, Mapping
 
@@ -16,8 +17,6 @@ from .run import Run
 from .scenario import SIDES, Case, merge
 
 PSA = "psa"  # what a device has that was told nothing
-# What the programs must have been built with; the launcher installs it where the root is asked for.
-LIBRARIES = {"tpm": "tss2-esys"}
 
 
 def row(root: str) -> Mapping[str, Any]:
@@ -35,46 +34,82 @@ def declared(peer: Peer) -> list[str]:
     return [str(name) for name in peer.capabilities.get("device", {}).get("roots", [PSA])]
 
 
-def library(root: str) -> str:
-    """What the programs have to be built with, by the name that meson knows; or ""."""
-    return LIBRARIES.get(root, "")
+def root_of(case: Case, run: Run) -> str:
+    """The root of the devices of CASE: the run's, or the one that its story is about."""
+    return run.root if run.root != PSA else str(case.story.get("device", {}).get("root", PSA))
 
 
-def flags(run: Run) -> dict[str, str]:
-    """What the device is told."""
-    return {} if run.root == PSA else {"root": run.root}
+def flags(case: Case, run: Run) -> dict[str, str]:
+    """What the devices of CASE are told."""
+    root = root_of(case, run)
+    return {} if root == PSA else {"root": root}
+
+
+def endorsements(case: Case, run: Run) -> list[str]:
+    """The parts (`--part`) of what is endorsed of each device, a CoRIM each."""
+    return [str(part) for part in row(root_of(case, run)).get("endorsements", ["all"])]
 
 
 def as_attested(case: Case, run: Run) -> Case:
     """CASE with the evidence of the run's root where the story asks for none by name."""
-    if run.root == PSA:
+    root = root_of(case, run)
+    if root == PSA:
         return case
     story: Any = case.story
     for side in SIDES:
         if case.attests(side) and "evidence-format" not in case.flags(side):
-            story = merge(story, {side: {"evidence-format": formats(run.root)[0]}})
+            story = merge(story, {side: {"evidence-format": formats(root)[0]}})
     return dataclasses.replace(case, story=story)
 
 
 def lacks(case: Case, run: Run) -> str:
     """What the run's root of trust cannot do of what CASE wants, or ""."""
     peer = run.peer("device")
-    if run.root not in declared(peer):
-        return f"{peer.name} (device) declares no root of trust {run.root}"
-    if run.root == PSA:
+    root = root_of(case, run)
+    story = str(case.story.get("device", {}).get("root", root))
+    if story != root:
+        return f"its story is about the root of trust {story}, and the run about {root}"
+    if root not in declared(peer):
+        return f"{peer.name} (device) declares no root of trust {root}"
+    if root == PSA:
         return ""
-    a_device = f"a device with the root of trust {run.root}"
+    a_device = f"a device with the root of trust {root}"
     for side in SIDES:
         if not case.attests(side):
             continue
         evidence = str(case.flags(side)["evidence-format"])
-        if evidence not in formats(run.root):
+        if evidence not in formats(root):
             return f"{a_device} makes no evidence of format {evidence}"
         curve = str(case.flags(side).get("curve", case.story.get("curve", "p256")))
-        if curve not in row(run.root)["curves"]:
+        if curve not in row(root)["curves"]:
             return f"{a_device} has no identity keys of curve {curve}"
-        for block in ("device", "second-device"):
-            for name in row(run.root)["without"]:
-                if name in case.story.get(block, {}):
-                    return f"{a_device} says nothing of its {name}"
+        for name in row(root)["without"]:
+            if any(name in case.story.get(block, {}) for block in ("device", "second-device")):
+                return f"{a_device} says nothing of its {name}"
+            if name in case.flags(side).get("fault", []):
+                return f"{a_device} makes nothing that the fault {name} could present"
     return ""
+
+
+def as_told(case: Case, run: Run) -> Case:
+    """CASE with what evidence of the run's root can tell, in place of what a CAB does."""
+    told = row(run.root).get("told")
+    if told is None:
+        return case
+    story = copy.deepcopy(case.story)
+    if told["reasons"]:
+        story["expect"].pop("mismatches", None)
+    return dataclasses.replace(case, story={**story, "expect": _told(story["expect"], told)})
+
+
+def _told(value: Any, told: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_told(one, told) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    made = {key: _told(below, told) for key, below in value.items()}
+    if isinstance(made.get("reason"), str) and made["reason"] in told["reasons"]:
+        made["reason"] = {"one-of": told["reasons"][made["reason"]]}
+    if made.get("form") == "collection":
+        made["form"] = told["form"]
+    return made

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable, Iterator, Mapping, Sequence
 
-from . import roots, usage
+from . import usage
 from . import prepared
 from .build import build_programs
 from .errors import HarnessError, InfrastructureError, UsageError
@@ -257,7 +257,7 @@ def main(argv: Sequence[str]) -> int:
     build = (options.build or default_build()).resolve()
     peers = load_peers([PEERS, *(folder.resolve() for folder in options.peers)])
     chosen = choose(options.peer, peers)
-    build_programs(build, roots.library(options.root))
+    build_programs(build)
     print(f"built in {build}", flush=True)
     bad = []
     for peer in chosen:

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Roots of trust: what a case becomes with one, what it lacks, and whose TPM it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atls_harness import roots, tpm
+from atls_harness.contract import contract
+from atls_harness.errors import Unsupported
+from atls_harness.peer import BY_DEFAULT, load_peers
+from atls_harness.paths import PEERS
+from atls_harness.run import Run
+from atls_harness.scenario import Case, cases, load
+
+STORY = "title: A story of a root of trust\nclauses: [R-TA-37]\nattester: both\n"
+COMPLETE = "expect: {outcome: complete}\n"
+
+
+def run_with(root: str, device: str = "atls") -> Run:
+    chosen = {"client": "atls", "server": "atls", "device": device, "verifier": "atls"}
+    where = Path("/nowhere")
+    return Run(where, where, where, 1, False, 1, chosen, load_peers([PEERS]), "", root=root)
+
+
+def case_of(tmp_path: Path, words: str) -> Case:
+    path = tmp_path / "story.yaml"
+    path.write_text(STORY + words, encoding="utf-8")
+    (case,) = cases(*load(path))
+    return case
+
+
+@pytest.mark.parametrize(
+    "root, words, evidence",
+    [
+        ("psa", "", [None, None]),
+        ("tpm", "", ["parsec-tpm", "parsec-tpm"]),
+        ("tpm", "client: {evidence-format: psa}\n", ["psa", "parsec-tpm"]),
+        ("tpm", "roles: {attester: {evidence-format: cab}}\n", ["cab", "cab"]),
+        ("psa", "device: {root: tpm}\n", ["parsec-tpm", "parsec-tpm"]),
+        ("cca", "", ["parsec-cca", "parsec-cca"]),
+    ],
+)
+def test_the_evidence_is_the_roots_unless_the_story_names_one(
+    tmp_path: Path, root: str, words: str, evidence: list[str | None]
+) -> None:
+    case = roots.as_attested(case_of(tmp_path, words + COMPLETE), run_with(root))
+    came = [case.flags(side).get("evidence-format") for side in ("client", "server")]
+    assert came == evidence
+
+
+@pytest.mark.parametrize(
+    "words, reason",
+    [
+        ("", ""),
+        ("client: {evidence-format: psa}\n", "makes no evidence of format psa"),
+        ("server: {evidence-format: cab}\n", "makes no evidence of format cab"),
+        ("curve: p384\n", "has no identity keys of curve p384"),
+        ("server: {curve: p384}\n", "has no identity keys of curve p384"),
+        ("device: {lifecycle: unknown}\n", "says nothing of its lifecycle"),
+        ("device: {psa-profile: rfc9783}\n", "says nothing of its psa-profile"),
+        ("second-device: {components: 5}\n", "says nothing of its components"),
+        ("client: {fault: [result-without-key]}\n", "the fault result-without-key could present"),
+        ("client: {fault: [stale-nonce]}\n", ""),
+        (
+            "device: {root: cca}\n",
+            "its story is about the root of trust cca, and the run about tpm",
+        ),
+        ("device: {root: tpm}\n", ""),
+    ],
+)
+def test_what_a_tpm_lacks_is_told(tmp_path: Path, words: str, reason: str) -> None:
+    run = run_with("tpm")
+    case = roots.as_attested(case_of(tmp_path, words + COMPLETE), run)
+    said = roots.lacks(case, run)
+    assert reason in said and bool(reason) == bool(said)
+
+
+def test_a_device_without_that_root_is_unsupported(tmp_path: Path) -> None:
+    run = run_with("tpm", "qemu")
+    case = roots.as_attested(case_of(tmp_path, COMPLETE), run)
+    assert roots.lacks(case, run) == "qemu (device) declares no root of trust tpm"
+
+
+def test_what_a_quote_cannot_tell_is_not_expected(tmp_path: Path) -> None:
+    words = "expect: {outcome: refused, by: server, reason: unknown-component, mismatches: [X],"
+    words += " client: {required: [{event: credential, form: collection}]}}\nclient: {}\n"
+    case = case_of(tmp_path, words)
+    assert roots.as_told(case, run_with("psa")).story == case.story
+    expect: Any = roots.as_told(case, run_with("tpm")).story["expect"]
+    assert expect["reason"] == {"one-of": ["reference-value-mismatch"]}
+    assert "mismatches" not in expect
+    assert expect["client"]["required"] == [{"event": "credential", "form": "record"}]
+
+
+def test_the_contracts_rows_are_of_one_piece() -> None:
+    known = contract()
+    made = [name for root in known.roots for name in roots.formats(root)]
+    assert len(made) == len(set(made)), "an evidence format is of one root"
+    assert list(BY_DEFAULT["evidence-formats"]) == roots.formats(roots.PSA)
+    for row in known.roots.values():
+        assert set(row["curves"]) <= set(known.names("curves"))
+        for reasons in row.get("told", {}).get("reasons", {}).values():
+            assert set(reasons) <= set(known.reasons)
+
+
+def test_without_swtpm_is_said_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unsupported, match="./atls setup --root tpm installs it"):
+        tpm.state_of(tmp_path, ["1"])
+
+
+def test_a_device_has_one_tpm_in_a_run(tmp_path: Path) -> None:
+    if shutil.which(tpm.PROGRAM) is None:
+        pytest.skip("swtpm is not installed (./atls setup --root tpm)")
+    flags = ["--seed", "17", "--root", "tpm", "--tamper", "flip:FW:1"]
+    genuine = ["--seed", "17", "--root", "tpm"]
+    assert tpm.which(flags) == tpm.which(genuine)
+    first = tpm.state_of(tmp_path, tpm.which(flags))
+    assert tpm.state_of(tmp_path, tpm.which(genuine)) == first
+    other = tpm.state_of(tmp_path, ["18"])
+    assert other != first and other.read_bytes() != first.read_bytes()
+    with tpm.beside(tmp_path, genuine) as whole:
+        assert whole[: len(genuine)] == genuine and whole[-2] == "--tcti"
+        socket = Path(whole[-1].removeprefix("swtpm:path="))
+        assert socket.exists()
+    assert not socket.exists()  # it has ended, and nothing of it is left
+    with tpm.beside(tmp_path, ["--seed", "17"]) as whole:
+        assert whole == ["--seed", "17"]  # it has none
+
+
+def test_a_run_is_a_value() -> None:
+    assert dataclasses.replace(run_with("psa"), root="tpm") == run_with("tpm")
