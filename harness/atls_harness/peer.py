@@ -21,7 +21,7 @@ from .scenario import SIDES, Case, other
 ENDPOINT_PROGRAMS = SIDES
 # Where peer.yaml does not say: what came before these fields were there can do all that was there.
 BY_DEFAULT = {
-    "evidence-formats": tuple(contract().roots["psa"]["evidence-formats"]),
+    "evidence-formats": ("cab", "psa"),
     "cmw-forms": tuple(contract().names("cmw-forms")),
 }
 ALL = "all"  # of a capability: every name that the contract has

@@ -102,7 +102,7 @@ def test_the_contracts_rows_are_of_one_piece() -> None:
     known = contract()
     made = [name for root in known.roots for name in roots.formats(root)]
     assert len(made) == len(set(made)), "an evidence format is of one root"
-    assert list(BY_DEFAULT["evidence-formats"]) == roots.formats(roots.PSA)
+    assert set(BY_DEFAULT["evidence-formats"]) <= set(roots.formats(roots.PSA))
     for row in known.roots.values():
         assert set(row["curves"]) <= set(known.names("curves"))
         for reasons in row.get("told", {}).get("reasons", {}).values():

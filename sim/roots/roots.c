@@ -20,6 +20,7 @@ static const struct atls_root_kind *const kinds[] = {
                 "./atls setup --root tpm installs it"},
 #endif
     &(const struct atls_root_kind){.name = "cca", .lack = "not in this program yet"},
+    NULL,
 };
 
 static const struct {
@@ -37,7 +38,7 @@ int atls_root_kind_by_name(const char *name, const struct atls_root_kind **kindp
         *kindp = NULL;
         return 0;
     }
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    for (size_t i = 0; kinds[i]; i++) {
         if (strcmp(kinds[i]->name, name))
             continue;
         if (kinds[i]->lack)

@@ -19,18 +19,21 @@
     (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |            \
      TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA)
 
+static int is_lost(const struct tpm *tpm)
+{
+    return atls_fail(ATLS_E_UNAVAILABLE, NULL, "the TPM at %s %s", tpm->where, tpm->lost);
+}
+
 static int lose(struct tpm *tpm, const char *why)
 {
     if (!*tpm->lost)
         snprintf(tpm->lost, sizeof tpm->lost, "%s", why);
-    return tpm_here(tpm);
+    return is_lost(tpm);
 }
 
 int tpm_here(const struct tpm *tpm)
 {
-    if (!*tpm->lost)
-        return 0;
-    return atls_fail(ATLS_E_UNAVAILABLE, NULL, "the TPM at %s %s", tpm->where, tpm->lost);
+    return *tpm->lost ? is_lost(tpm) : 0;
 }
 
 int tpm_fails(struct tpm *tpm, TSS2_RC rc, const char *what)
