@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from bounds import connect, listen
 from party import NotTold, Party, begin, parser
 
-CREATE_KEY, ATTEST_KEY, ATTEST_PLATFORM, SIGN = 2, 4, 5, 6
+CREATE_KEY, ATTEST_KEY, ATTEST_PLATFORM, SIGN, ATTEST_AS = 2, 4, 5, 6, 10
 DONE = 0
 HEADER = 10  # of a frame: version, kind, session, sequence (sim/device/link.h)
 ANSWER = 2
@@ -244,7 +244,8 @@ class Device:
             point = public.x.to_bytes(32, "big") + public.y.to_bytes(32, "big")
             return got[: HEADER + 7] + point  # handle and curve as they are
         changes = {"old-pat": self._old_pat, "foreign-pat": self._foreign_pat}
-        if operation == ATTEST_KEY and self.mode in changes and got[HEADER + 1] == DONE:
+        of_key = operation in (ATTEST_KEY, ATTEST_AS)
+        if of_key and self.mode in changes and got[HEADER + 1] == DONE:
             made = changes[self.mode](got[HEADER + 5 :])
             self.party.step("pat-exchanged", "the CAB has another PAT in place of its own", made)
             return got[: HEADER + 2] + len(made).to_bytes(3, "big") + made
