@@ -268,6 +268,10 @@ def test_outcomes_are_earned(
     if genuine:
         keylog(tmp_path, parties["genuine"], "01", genuine)
     assert judge.judge(RELAY, parties, [], allowed).outcome == outcome
+    # Without the victim's key log nobody can tell who is at the other end: no success is earned.
+    parties["victim"].keylog = None
+    bare = judge.judge(RELAY, parties, [], allowed)
+    assert bare.outcome == (NOT_CARRIED_OUT if outcome == SUCCEEDED else outcome)
 
 
 def test_an_honest_run_has_to_complete_with_the_genuine_party(tmp_path: Path) -> None:

@@ -120,6 +120,9 @@ def judge(
     reached = last_step(play, parties)
     test = PROPERTIES[play.story.property]
     for victim in victims:
+        if completed(victim) and not secrets([victim], APPLICATION):
+            words = "without application secrets in its key log nobody can tell who is there"
+            return _not(f"{victim.name} completed, and {words}", wrong)
         if test(victim, parties):
             return Judgement(SUCCEEDED, reached=reached, problems=wrong)
     for victim in victims:
@@ -167,6 +170,8 @@ def _honest(victims: list[Seen], parties: Mapping[str, Seen], wrong: list[str]) 
         if not (completed(victim) and accepted(victim) and with_genuine(victim, parties)):
             event = refusal(victim)
             words = f"{event['reason']}: {event.get('detail', '')}" if event else ""
+            if completed(victim) and not secrets([victim], APPLICATION):
+                words = "there are no application secrets in the victim's key log"
             return _not(words or (wrong[0] if wrong else "it did not complete"), wrong)
     if not victims:
         return _not("there is no victim", wrong)

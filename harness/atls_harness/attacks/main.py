@@ -19,7 +19,7 @@ from _pytest.mark.expression import Expression, ParseError
 from .. import ROOT_OF_TRUST, release, usage
 from ..build import build_programs, jobs
 from ..document import first_problem
-from ..errors import HarnessError, UsageError
+from ..errors import HarnessError, InfrastructureError, UsageError
 from ..nearest import meant
 from ..paths import ATTACK_RESULT_SCHEMA, PEERS, default_build
 from ..peer import load_peers
@@ -126,6 +126,10 @@ def _play(options: Any) -> int:
         raise UsageError(f"--victim: no peer {victim!r}{meant(victim, peers)}")
     build = (options.build or default_build()).resolve()
     build_programs(build)
+    for side in ("client", "server"):
+        lack = peers[victim].missing(side, build)
+        if lack:
+            raise InfrastructureError(f"--victim {lack}")
     roles = {"client": victim, "server": victim, "device": "atls", "verifier": "atls"}
     folder = make_results(options.out, "attacks")
     run = Run(Path(os.devnull), folder, build, options.seed, options.keep, 1, roles, peers, "")
