@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as KAT claims, PAT claims, CAB, and the prototype's bundle. The crypto is a fake that
- * finds every signature good, so that what lies behind the signature check is reached.
+ * Any bytes as KAT claims, PAT claims, CAB, tokens over one nonce, and the prototype's bundle. The
+ * crypto is a fake that finds every signature good, so that what lies behind the signature check is
+ * reached.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "rats/tokens/key-binding.h"
 #include "rats/tokens/prototype.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -47,6 +49,18 @@ static void check_claims(struct atls_bytes in)
         abort();
 }
 
+/* What a token over one nonce says is within its bounds. */
+static void check_binding(struct atls_bytes in)
+{
+    struct atls_key_binding binding;
+
+    if (atls_key_binding_read(in, &binding))
+        return;
+    if (binding.nonce.size < ATLS_EAT_NONCE_MIN || binding.nonce.size > ATLS_EAT_NONCE_MAX ||
+        (binding.attributes & ~binding.given) != 0 || binding.given > 15)
+        abort();
+}
+
 /* What is read of a bundle, written again, is the bundle. */
 static void check_prototype(struct atls_bytes in)
 {
@@ -68,10 +82,12 @@ static void check_prototype(struct atls_bytes in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct atls_bytes in = ATLS_BYTES(data, size), nonce;
+    struct atls_key_binding_bundle bundle;
     struct atls_cab cab;
     struct atls_cmw *cmw;
 
     check_claims(in);
+    check_binding(in);
     check_prototype(in);
     if (atls_pat_nonce(in, &nonce) == 0 &&
         (nonce.size < ATLS_EAT_NONCE_MIN || nonce.size > ATLS_EAT_NONCE_MAX))
@@ -83,6 +99,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (atls_cab_check(&cab, &fake, cab.kat_claims.nonce) < 0)
             abort();
     }
+    if (atls_key_binding_parse(cmw, &bundle) == 0 &&
+        (atls_key_binding_check_signature(&bundle, &fake) < 0 ||
+         atls_key_binding_check_nonces(&bundle, bundle.of_pat.nonce) < 0))
+        abort();
     atls_cmw_free(cmw);
     return 0;
 }
