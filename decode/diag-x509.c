@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A certificate: whose it is, and the CMW that it carries (RFC 9999 section 4.4). */
+#include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
 #include "decode/diag-tree.h"
 #include "rats/base/error.h"
 #include "rats/cmw/cmw-x509.h"
+#include "rats/tokens/ra-tls.h"
 
 static gnutls_x509_crt_t open_certificate(struct atls_bytes in)
 {
@@ -46,6 +48,32 @@ static void print_names(struct atls_diag *d, struct atls_bytes in)
     gnutls_x509_crt_deinit(crt);
 }
 
+/* RA-TLS's evidence, which stands in the extension by itself, and its hash of the key. */
+static void print_bare(struct atls_diag *d, struct atls_bytes in, const struct atls_x509_cmw *found)
+{
+    gnutls_x509_crt_t crt = open_certificate(in);
+    gnutls_pubkey_t key = NULL;
+    gnutls_datum_t spki = {NULL, 0};
+    struct atls_ra_tls ra_tls;
+    struct atls_cmw *cmw;
+
+    if (crt && gnutls_pubkey_init(&key) == 0 && gnutls_pubkey_import_x509(key, crt, 0) == 0)
+        (void)gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, &spki);
+    if (!atls_cmw_parse(ATLS_BYTES(found->cmw, found->size), &cmw)) {
+        atls_diag_message(d, NULL, cmw->value);
+        if (spki.data && !atls_ra_tls_parse(cmw->value, &ra_tls))
+            atls_diag_check(
+                d, atls_ra_tls_check_key(&ra_tls, d->keys.crypto, ATLS_BYTES(spki.data, spki.size)),
+                "pubkey-hash is that of the certificate's key");
+        atls_cmw_free(cmw);
+    }
+    gnutls_free(spki.data);
+    if (key)
+        gnutls_pubkey_deinit(key);
+    if (crt)
+        gnutls_x509_crt_deinit(crt);
+}
+
 void atls_diag_certificate(struct atls_diag *d, struct atls_bytes in)
 {
     char name[ATLS_DIAG_KEY_NAME], reason[ATLS_DIAG_REASON];
@@ -72,6 +100,9 @@ void atls_diag_certificate(struct atls_diag *d, struct atls_bytes in)
     }
     atls_diag_line(d, "extension", "%s%s", atls_cmw_oid_text(found.oid),
                    found.critical ? ", critical" : "");
-    atls_diag_message(d, NULL, ATLS_BYTES(found.cmw, found.size));
+    if (found.bare)
+        print_bare(d, in, &found);
+    else
+        atls_diag_message(d, NULL, ATLS_BYTES(found.cmw, found.size));
     atls_x509_cmw_clear(&found);
 }

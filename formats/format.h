@@ -200,6 +200,9 @@ struct atls_evidence_format {
     const char *key_in, *key_clause; /* what names it: "KAT"; NULL: nothing does, and only a
                                       * challenge that was made of a key ties the two */
     const struct atls_constant_nonce *constant_nonce; /* or NULL */
+    bool of_certificate;    /* its challenge is the hash of a certificate's key and nothing else, so
+                             * that only profiles have it in which that is the challenge */
+    const char *replayable; /* a sentence for the relying party that is shown it; or NULL */
 
     /* Attester. ATLS_E_LIMIT: it cannot answer so many bytes (of 8 to 64; NULL: any). */
     int (*check_challenge)(struct atls_bytes challenge);

@@ -240,6 +240,16 @@ static int check_wanted(struct atls_appraisal *a, const char **reasonp)
     return 0;
 }
 
+static void tell_replayable(const struct atls_appraisal *a)
+{
+    const struct atls_evidence_format *format = a->received.evidence.format;
+
+    if (format && format->replayable) {
+        atls_event(a->rp->events, "defect", "{s:i, s:s, s:s}", "conn", (int)a->conn, "name",
+                   "replayable", "detail", format->replayable);
+    }
+}
+
 int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
                               struct atls_public_key *keyp)
 {
@@ -273,6 +283,7 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
         atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, false);
         return result;
     }
+    tell_replayable(a);
     *keyp = a->received.key;
     return 0;
 }

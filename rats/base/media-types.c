@@ -28,6 +28,7 @@ const struct atls_media_type atls_media_types[] = {
      "PSA attestation token (PSA_IOT_PROFILE_1)"},
     {ATLS_MT_PSA_VERAISON, -1, "PSA attestation token (http://arm.com/psa/2.0.0)"},
     {ATLS_MT_PSA_TOKEN, -1, "PSA attestation token"},
+    {ATLS_MT_RA_TLS, -1, "interoperable RA-TLS evidence"},
     {ATLS_MT_PARSEC_TPM, -1, "Parsec key attestation, TPM"},
     {"application/vnd.parallaxsecond.key-attestation.cca", -1, "Parsec key attestation, CCA"},
     {"application/rim+cbor", -1, "CoRIM"},

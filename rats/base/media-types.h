@@ -13,6 +13,8 @@
 #define ATLS_MT_PSA_TOKEN "application/psa-attestation-token"
 #define ATLS_MT_PSA_VERAISON "application/eat-cwt; profile=\"http://arm.com/psa/2.0.0\""
 #define ATLS_MT_PSA_RFC9783 "application/eat+cwt; eat_profile=\"tag:psacertified.org,2023:psa#tfm\""
+/* Nobody has registered one for RA-TLS, which has it in certificates under tags of its own. */
+#define ATLS_MT_RA_TLS "application/vnd.atls.ra-tls+cbor"
 #define ATLS_MT_PARSEC_TPM "application/vnd.parallaxsecond.key-attestation.tpm"
 #define ATLS_CF_EAT_CWT 263
 #define ATLS_CF_EAT_JWT 264

@@ -10,12 +10,17 @@
 #include <gnutls/x509.h>
 
 #include "rats/base/error.h"
+#include "rats/base/media-types.h"
+#include "rats/cbor/cbor-read.h"
+#include "rats/cbor/cbor-write.h"
 
 #define CLAUSE "RFC 9999 section 4.4"
 #define DER_CLAUSE "X.690 section 10.1"
 #define OCTET_STRING 0x04
 #define UTF8_STRING 0x0c
 #define OID_TEXT_MAX 128
+#define TAG_RA_TLS 60000 /* to 60002: IANA, CBOR tags */
+#define TAG_RA_TLS_LAST 60002
 
 const char *atls_cmw_oid_text(enum atls_cmw_oid oid)
 {
@@ -79,14 +84,43 @@ int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struc
     return 0;
 }
 
+bool atls_cmw_x509_is_bare(struct atls_bytes value)
+{
+    struct atls_cbor_reader r;
+    uint64_t tag;
+
+    return atls_cbor_open(&r, value, &atls_cbor_lenient, NULL) == 0 &&
+           atls_cbor_peek(&r) == ATLS_CBOR_TAG && atls_cbor_read_tag(&r, "tag", &tag) == 0 &&
+           tag >= TAG_RA_TLS && tag <= TAG_RA_TLS_LAST;
+}
+
+/* A record of RA-TLS goes into TCG's extension as what is in it, without the record. */
+static int encode_bare(struct atls_bytes in, uint8_t **outp, size_t *sizep, bool *donep)
+{
+    struct atls_cmw *cmw;
+    int result = atls_cmw_parse(in, &cmw);
+
+    if (result)
+        return result;
+    *donep = cmw->form == ATLS_CMW_RECORD && atls_cmw_type_is(cmw, ATLS_MT_RA_TLS) &&
+             atls_cmw_x509_is_bare(cmw->value);
+    if (*donep)
+        result = atls_cmw_x509_put(ATLS_CMW_OID_TCG, ATLS_CBOR, cmw->value, outp, sizep);
+    atls_cmw_free(cmw);
+    return result;
+}
+
 int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t **outp,
                          size_t *sizep)
 {
     enum atls_serialization serialization;
+    bool done = false;
     int result = atls_cmw_sniff(cmw, &serialization);
 
     result = result ? result : check_cmw(oid, serialization, cmw);
-    return result ? result : atls_cmw_x509_put(oid, serialization, cmw, outp, sizep);
+    if (!result && oid == ATLS_CMW_OID_TCG)
+        result = encode_bare(cmw, outp, sizep, &done);
+    return result || done ? result : atls_cmw_x509_put(oid, serialization, cmw, outp, sizep);
 }
 
 /* A definite length in as few bytes as possible. */
@@ -223,6 +257,31 @@ static int find_extension(gnutls_x509_crt_t crt, enum atls_cmw_oid oid, int *pla
     return 0;
 }
 
+static int wrap_bare(struct atls_bytes value, struct atls_x509_cmw *found)
+{
+    size_t room = value.size + sizeof ATLS_MT_RA_TLS + 16;
+    struct atls_cbor_writer w;
+    struct atls_bytes record;
+    int result;
+
+    found->serialization = ATLS_CBOR;
+    found->cmw = malloc(room);
+    if (!found->cmw)
+        return atls_fail(-ENOMEM, NULL, "no memory for a CMW");
+    atls_cbor_write_init(&w, found->cmw, room);
+    atls_cbor_write_array(&w, 2);
+    atls_cbor_write_text(&w, ATLS_MT_RA_TLS);
+    atls_cbor_write_bytes(&w, value);
+    result = atls_cbor_write_done(&w, &record);
+    if (result) {
+        free(found->cmw);
+        found->cmw = NULL;
+        return result;
+    }
+    found->size = record.size;
+    return 0;
+}
+
 static int take_extension(gnutls_x509_crt_t crt, int place, struct atls_x509_cmw *found)
 {
     gnutls_datum_t value = {NULL, 0};
@@ -232,6 +291,13 @@ static int take_extension(gnutls_x509_crt_t crt, int place, struct atls_x509_cmw
     if (result < 0)
         return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2", "the extension %s: %s",
                          atls_cmw_oid_text(found->oid), gnutls_strerror(result));
+    found->bare =
+        found->oid == ATLS_CMW_OID_TCG && atls_cmw_x509_is_bare(ATLS_BYTES(value.data, value.size));
+    if (found->bare) {
+        result = wrap_bare(ATLS_BYTES(value.data, value.size), found);
+        gnutls_free(value.data);
+        return result;
+    }
     result = atls_cmw_x509_decode(found->oid, ATLS_BYTES(value.data, value.size), &cmw,
                                   &found->serialization);
     if (result == 0 && !(found->cmw = malloc(cmw.size)))

@@ -4,7 +4,9 @@
  *     CMW ::= CHOICE { json UTF8String, cbor OCTET STRING }
  * in DER; and TCG's tcg-dice-conceptual-message-wrapper, which has records and tags but no
  * collections, and whose value is the CMW as it is. (TCG's is also met with the CHOICE around it:
- * that is read too, never written.) What a slot holds must be of the slot's serialization.
+ * that is read too, never written.) TCG's extension is also where interoperable RA-TLS has its
+ * evidence, an array with one of three tags that are no CMW's; inside of the programs that is a
+ * record of ATLS_MT_RA_TLS. What a slot holds must be of the slot's serialization.
  */
 #ifndef ATLS_RATS_CMW_CMW_X509_H
 #define ATLS_RATS_CMW_CMW_X509_H
@@ -25,6 +27,8 @@ int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t *
  * -ENOMEM. */
 int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struct atls_bytes cmw,
                       uint8_t **outp, size_t *sizep);
+/* Is it a CBOR item with one of RA-TLS's tags, 60000 to 60002? */
+bool atls_cmw_x509_is_bare(struct atls_bytes value);
 /* The CMW in the contents of extnValue (borrowed from them), which has been parsed strictly in the
  * slot's serialization. ATLS_E_MALFORMED: no DER of the CHOICE, bytes behind it, no UTF-8, the
  * wrong slot; what atls_cmw_parse_as() says besides; ATLS_E_UNSUPPORTED as above. */
@@ -34,6 +38,7 @@ int atls_cmw_x509_decode(enum atls_cmw_oid oid, struct atls_bytes value, struct 
 struct atls_x509_cmw { /* free the member with atls_x509_cmw_clear() */
     enum atls_cmw_oid oid;
     enum atls_serialization serialization;
+    bool bare;     /* RA-TLS's tagged array stood there by itself; .cmw is a record around it */
     bool critical; /* the emitter SHOULD NOT; see atls_x509_cmw_alone_is_critical() */
     uint8_t *cmw;
     size_t size;

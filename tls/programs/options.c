@@ -505,6 +505,9 @@ static void check_profile(struct argp_state *state, const struct atls_options *o
         atls_program_unsupported("--reattest with profile", o->profile->name);
     if (!carrier->replaces && o->attester_count > 0 && !o->key)
         argp_error(state, "attestation beside or inside a certificate needs --cert and --key");
+    if (o->format_given && o->evidence_format->of_certificate && !carrier->enrolled)
+        atls_program_unsupported("outside of profile x509-cmw: --evidence-format",
+                                 o->evidence_format->name);
     if (o->key_attested && o->format_given && o->evidence_format->key_in)
         argp_error(state,
                    "--evidence-format %s needs --key device:HANDLE: a %s is about a key inside the "
