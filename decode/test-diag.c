@@ -602,6 +602,20 @@ static const struct {
     {"ear/veraison-ear/pkey.json", "jwk", "crv: \"P-256\"", 0},
     {"ear/veraison-ear/skey.json", "jwk", "d: private, not shown", 0},
     {"keys/vts-ear-skey.jwk", "jwk", "this file holds a private key", 0},
+    {"ra-tls/gramine-cert.pem", "pem", "ok          pubkey-hash is that of the certificate's key",
+     0},
+    {"ra-tls/gramine-cert.pem", "pem", "ok          report data is SHA-256 of the claims buffer",
+     0},
+    {"ra-tls/intel-sgxsdk-cert.pem", "pem",
+     "ok          pubkey-hash is that of the certificate's key", 0},
+    {"ra-tls/intel-sgxsdk-cert.pem", "pem",
+     "ok          report data is SHA-256 of the claims buffer", 0},
+    {"ra-tls/rats-tls-cert.pem", "pem", "ok          pubkey-hash is that of the certificate's key",
+     0},
+    {"ra-tls/rats-tls-cert.pem", "pem", "ok          report data is SHA-256 of the claims buffer",
+     0},
+    {"prototype/bundle-of-mbedtls-01d71917e.bin", "kat-prototype",
+     "ok          linkage of PAT to KAT", 0},
 };
 
 static void test_vector_files(void **state)

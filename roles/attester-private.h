@@ -96,6 +96,10 @@ atls_evidence_faults_of(const struct atls_evidence_format *format);
 int atls_attester_break_wrapper(const struct atls_attester *attester, enum atls_model model,
                                 struct atls_bytes cmw, uint8_t **outp, size_t *sizep,
                                 const char **namep);
+/* faults-quote.c: as the functions of a row. */
+int atls_faults_check_quote(const struct atls_attester *attester);
+int atls_faults_break_quote(struct atls_attester *attester, unsigned conn,
+                            struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep);
 /* ATLS_E_UNSUPPORTED for a fault that neither the evidence nor what is around it can have. */
 int atls_attester_check_faults(const struct atls_attester *attester);
 /* The credential to present: CMW (taken over, also on failure) with its wrapper broken where a

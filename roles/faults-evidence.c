@@ -294,6 +294,7 @@ static const struct atls_evidence_faults rows[] = {
     {&atls_format_psa, check_token, break_token, NULL},
     {&atls_format_prototype, check_nothing, break_bundle, NULL},
     {&atls_format_parsec_tpm, atls_attester_check_tpm, atls_attester_break_tpm, NULL},
+    {&atls_format_ra_tls, atls_faults_check_quote, atls_faults_break_quote, NULL},
     {NULL, check_other, NULL, NULL},
 };
 
@@ -342,11 +343,20 @@ static int check_wrapper(const struct atls_attester *attester, const char *name)
 /* Those whose name begins with the kind of evidence are of that alone. */
 static int check_kind(const struct atls_attester *attester)
 {
+    static const struct {
+        const char *prefix, *what;
+        const struct atls_evidence_format *format;
+    } kinds[] = {{"tpm-", "a TPM", &atls_format_parsec_tpm},
+                 {"quote-", "a quote", &atls_format_ra_tls}};
+
     for (size_t i = 0; i < attester->inner.count; i++) {
-        if (strncmp(attester->inner.fault[i].name, "tpm-", 4) == 0 &&
-            attester->format != &atls_format_parsec_tpm) {
-            return atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s is of a TPM: %s has none",
-                             attester->inner.fault[i].name, attester->format->what);
+        const char *name = attester->inner.fault[i].name;
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+            if (strncmp(name, kinds[k].prefix, strlen(kinds[k].prefix)) == 0 &&
+                attester->format != kinds[k].format) {
+                return atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s is of %s: %s has none", name,
+                                 kinds[k].what, attester->format->what);
+            }
         }
     }
     return 0;

@@ -227,6 +227,12 @@ static const struct {
     {&atls_format_psa, NULL, "ok"},
     {&atls_format_psa, FOREIGN, "binder-mismatch"},
     {&atls_format_psa, "stale-nonce", "binder-mismatch"},
+    {&atls_format_ra_tls, NULL, "ok"},
+    {&atls_format_ra_tls, FOREIGN, "binder-mismatch"},
+    {&atls_format_ra_tls, "stale-nonce", "binder-mismatch"},
+    {&atls_format_ra_tls, "quote-report-data", "linkage-mismatch"},
+    {&atls_format_ra_tls, "quote-size", "malformed-claims"},
+    {&atls_format_ra_tls, "cmw-truncated", "malformed-cmw"},
     {&atls_format_psa, "cmw-truncated", "malformed-cmw"},
     {&atls_format_psa, "cmw-trailing-byte", "malformed-cmw"},
     {&atls_format_psa, "cmw-empty-collection", "malformed-cmw"},
@@ -283,7 +289,9 @@ static void test_background_check(void **state)
             posts += f->verdict.accepted;
         }
     }
-    assert_int_equal(posts, 4);
+    assert_int_equal(posts, 6);
+    /* Said of all evidence that could be read and is RA-TLS's. */
+    assert_int_equal(test_event_count(&f->party, "defect"), 8);
     assert_int_equal(test_server_count(f->server, TEST_POST), posts);
     test_event_says(&f->party, "challenge", 0, "direction", "computed");
     test_event_says(&f->party, "verdict", 0, "key_from", "evidence");

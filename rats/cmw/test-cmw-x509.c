@@ -138,6 +138,56 @@ static void accepts(void **state)
     test_vector_free(expected);
 }
 
+/* RA-TLS's tags stand in TCG's extension by themselves, inside of the programs as a record: 60000
+ * ([h'aa', h'']) as application/vnd.atls.ra-tls+cbor. */
+#define BARE "d9ea60 82 41aa 40"
+#define BARE_RECORD                                                                                \
+    "82 7820 6170706c69636174696f6e2f766e642e61746c732e72612d746c732b63626f72 47" BARE
+static const struct bare_row {
+    const char *name;
+    enum atls_cmw_oid oid;
+    const char *cmw, *value;
+} bare_rows[] = {
+    {"encode: RA-TLS for TCG's extension", TCG, BARE_RECORD, BARE},
+    {"encode: RA-TLS for id-pe-cmw, as any record", PE, BARE_RECORD, "04 2b" BARE_RECORD},
+    {"encode: its type, and no tag of its own", TCG,
+     "82 7820 6170706c69636174696f6e2f766e642e61746c732e72612d746c732b63626f72 41a0",
+     "82 7820 6170706c69636174696f6e2f766e642e61746c732e72612d746c732b63626f72 41a0"},
+};
+
+static void stands_by_itself(void **state)
+{
+    const struct bare_row *row = *state;
+    struct atls_bytes cmw = test_bytes(row->cmw), value = test_bytes(row->value);
+    uint8_t *out;
+    size_t size;
+
+    test_outcome(atls_cmw_x509_encode(row->oid, cmw, &out, &size), 0, NULL);
+    test_same_bytes(ATLS_BYTES(out, size), value);
+    free(out);
+    test_vector_free(cmw);
+    test_vector_free(value);
+}
+
+static const struct tags_row {
+    const char *name, *value;
+    bool bare;
+} tags_rows[] = {
+    {"tag 60000", "d9ea60 80", true},           {"tag 60001", "d9ea61 80", true},
+    {"tag 60002", "d9ea62 80", true},           {"tag 59999", "d9ea5f 80", false},
+    {"tag 60003", "d9ea63 80", false},          {"tag 60000, cut off", "d9ea60", false},
+    {"bytes behind it", "d9ea60 80 00", false}, {"no tag", "80", false},
+};
+
+static void told_by_its_tag(void **state)
+{
+    const struct tags_row *row = *state;
+    struct atls_bytes value = test_bytes(row->value);
+
+    assert_int_equal(atls_cmw_x509_is_bare(value), row->bare);
+    test_vector_free(value);
+}
+
 static void does_not_write(void **state)
 {
     const struct refused *row = *state;
@@ -480,6 +530,8 @@ int main(void)
     TEST_ADD_ROWS(&list, refuses, refused);
     TEST_ADD_ROWS(&list, accepts, accepted);
     TEST_ADD_ROWS(&list, does_not_write, unwritable);
+    TEST_ADD_ROWS(&list, stands_by_itself, bare_rows);
+    TEST_ADD_ROWS(&list, told_by_its_tag, tags_rows);
     TEST_ADD_ROWS(&list, finds, in_certificates);
     TEST_ADD_ROWS(&list, critical_in_chain, in_chains);
     TEST_ADD(&list, lengths);
