@@ -7,7 +7,10 @@
 
 #include <errno.h>
 
+#include <jansson.h>
+
 #include "rats/tokens/prototype.h"
+#include "rats/tokens/psa.h"
 
 #define CLAUSE "prototype of 2022, eat.c"
 #define X "d7cc072de2205bdc1537a543d53c60a6acb62eccd890c7fa27c9e354089bbe13"
@@ -250,6 +253,62 @@ static void tokens_fit_their_lengths(void **state)
     test_outcome(atls_prototype_bundle_write(&sink, most, more), ATLS_E_LIMIT, CLAUSE);
 }
 
+static struct atls_bytes text_of(const json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    assert_non_null(text);
+    return test_hex(text);
+}
+
+/* What the prototype's own client and server sent (rats/testdata): what is taken of it, and what is
+ * refused, and why. */
+static void a_recorded_exchange(void **state)
+{
+    const char *directory = getenv("ATLS_TESTDATA");
+    struct atls_psa_component components[4];
+    struct atls_psa_claims claims;
+    struct atls_public_key key;
+    uint8_t linkage[ATLS_LINKAGE_SIZE];
+    struct atls_cab cab;
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/prototype-of-2022.json", directory ? directory : ".");
+    json_t *json = json_load_file(path, 0, NULL);
+    assert_non_null(json);
+    struct atls_bytes spki = text_of(json_object_get(json, "attested_key")),
+                      server = text_of(json_object_get(json, "encrypted_extensions")),
+                      asked = text_of(json_array_get(json_object_get(json, "messages"), 2)),
+                      sent = text_of(json_array_get(json_object_get(json, "messages"), 7));
+    /* Header, context, length of the list and of the entry; behind it no extensions. */
+    struct atls_bytes bundle = {sent.data + 11, sent.size - 13}, kat, pat;
+
+    test_outcome(atls_prototype_bundle_split(bundle, &kat, &pat), 0, NULL);
+    assert_memory_equal(kat.data, "\xd8\x3d\xd2", 3); /* tag 61 around tag 18 */
+    assert_memory_equal(pat.data, kat.data, 3);
+    test_outcome(atls_prototype_bundle_parse(bundle, &cab), 0, NULL);
+    assert_int_equal(atls_spki_decode(spki, &key), 0);
+    assert_true(atls_public_key_equal(&key, &cab.kat_claims.identity_key));
+    /* It answers the nonce that it was asked, which ends the hello's extension. */
+    test_same_bytes(cab.kat_claims.nonce, ATLS_BYTES(asked.data + asked.size - 32, 32));
+    assert_false(atls_prototype_nonce_is(cab.kat_claims.nonce));
+    /* Its server asks for the constant one. */
+    assert_true(atls_prototype_nonce_is(ATLS_BYTES(
+        server.data + server.size - ATLS_PROTOTYPE_NONCE_SIZE, ATLS_PROTOTYPE_NONCE_SIZE)));
+    /* {10: the hash of its key, 11: "ueid_ueid"}: linked, and no PSA token, so no verifier of PSA
+     * can affirm it. */
+    test_outcome(atls_prototype_linkage(&atls_crypto_gnutls, &key, linkage), 0, NULL);
+    assert_in_range(cab.pat.payload.size, 4 + ATLS_LINKAGE_SIZE, 64);
+    test_same_bytes(ATLS_BYTES(cab.pat.payload.data + 4, ATLS_LINKAGE_SIZE),
+                    ATLS_BYTES(linkage, sizeof linkage));
+    assert_true(atls_psa_claims_parse(cab.pat.payload, components, COUNT(components), &claims) > 0);
+    test_vector_free(spki);
+    test_vector_free(server);
+    test_vector_free(asked);
+    test_vector_free(sent);
+    json_decref(json);
+}
+
 int main(void)
 {
     static struct test_list list;
@@ -261,5 +320,6 @@ int main(void)
     TEST_ADD(&list, writes_claims_exactly);
     TEST_ADD(&list, links_by_the_hash_of_the_point);
     TEST_ADD(&list, tokens_fit_their_lengths);
+    TEST_ADD(&list, a_recorded_exchange);
     return test_run("prototype", &list);
 }

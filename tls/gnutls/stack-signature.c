@@ -84,7 +84,7 @@ int stack_put_raw_key(void *connection, const struct atls_public_key *key, uint8
     uint8_t spki[ATLS_SPKI_MAX];
     size_t spki_size = sizeof spki;
     if (!c->raw || c->raw->stand_in)
-        return atls_fail(-EINVAL, NULL, "no raw signature was expected here");
+        return atls_fail(-EINVAL, NULL, "raw signature: expected none here, came a key for one");
     if (key->curve != ATLS_P256)
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 8446 section 4.2.3",
                          "raw signatures: expected a key of P-256, came another one");
