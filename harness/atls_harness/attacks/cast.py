@@ -122,6 +122,10 @@ class Stage:
             if name not in self.enrolled:
                 raise Waiting(name)
             return str(getattr(self.enrolled[name], what))
+        if what == "told":
+            if name not in self.told:
+                raise Waiting(f"{name}: that it is told")
+            return ""
         if what == "ended":
             if name not in self.processes or not self.processes[name].wait(0):
                 raise Waiting(f"{name}: its end")
