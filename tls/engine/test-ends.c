@@ -14,10 +14,21 @@
 #define STEPS_MAX 4000
 
 struct test_pki test_pki;
+size_t test_room;
+const struct atls_stack *test_stack = &atls_stack_gnutls;
 
 static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t size)
 {
-    struct pipe *out = ((struct end *)transport)->out;
+    struct end *end = transport;
+    struct pipe *out = end->out;
+    if (test_room > 0 && !*end->peer_gone) { /* who is gone is no longer waited for */
+        size_t room = test_room - (out->size - out->at);
+        if (room == 0) {
+            gnutls_transport_set_errno(atls_session_tls(end->session), EAGAIN);
+            return -1;
+        }
+        size = size < room ? size : room;
+    }
     out->data = realloc(out->data, out->size + size);
     assert_non_null(out->data);
     memcpy(out->data + out->size, data, size);
@@ -194,7 +205,7 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
     snprintf(certificate, sizeof certificate, "%s.pem", name);
     snprintf(key, sizeof key, "%s.key", name);
     party->side = which;
-    party->stack = &atls_stack_gnutls;
+    party->stack = test_stack;
     party->profile = side->profile ? side->profile : &atls_profile_ta_07;
     party->variants = side->variants;
     atls_code_points_default(&party->code_points);

@@ -52,6 +52,9 @@ struct end {
 };
 
 extern struct test_pki test_pki; /* made by the test's main() */
+/* How many bytes a pipe takes before somebody has to read; 0: as many as come. */
+extern size_t test_room;
+extern const struct atls_stack *test_stack;
 
 /* Opens END as the side WHICH; its pipes are set already. */
 void open_end(struct end *end, enum atls_side which, const struct side *side, bool p384);

@@ -406,6 +406,27 @@ static void a_connection(void **state)
     close_connection(&c);
 }
 
+/* The same through pipes that are full all the time. */
+static void a_narrow_connection(void **state)
+{
+    test_room = 301;
+    a_connection(state);
+    test_room = 0;
+}
+
+/* The same where the library lets no alert be chosen after the handshake: it goes in a frame. */
+static void an_alert_in_a_frame(void **state)
+{
+    struct atls_stack stack = atls_stack_gnutls;
+    stack.alerts_later = false;
+    test_stack = &stack;
+    a_connection(state);
+    test_room = 61;
+    a_connection(state);
+    test_room = 0;
+    test_stack = &atls_stack_gnutls;
+}
+
 /* R-EX-02: hellos and the handshake's Certificate say nothing of attestation; another number at one
  * side is then no request at all (H8). */
 static void another_code_point(void **state)
@@ -483,6 +504,8 @@ int main(void)
     struct test_list list = {.count = 0};
     test_pki_make(&test_pki);
     TEST_ADD_ROWS(&list, a_connection, rows);
+    TEST_ADD_ROWS(&list, a_narrow_connection, rows);
+    TEST_ADD_ROWS(&list, an_alert_in_a_frame, rows);
     TEST_ADD(&list, another_code_point);
     TEST_ADD(&list, context_is_the_nonce);
     TEST_ADD(&list, a_long_hello);

@@ -82,6 +82,13 @@ void a_connection(void **state)
     }
 }
 
+void a_narrow_connection(void **state)
+{
+    test_room = 301;
+    a_connection(state);
+    test_room = 0;
+}
+
 void same_body(const struct hello_body *body, const char *expected, struct atls_bytes nonce)
 {
     uint8_t *head;

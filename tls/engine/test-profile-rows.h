@@ -41,5 +41,7 @@ void close_connection(struct connection *c);
 void same_body(const struct hello_body *body, const char *expected, struct atls_bytes nonce);
 /* The test of a row: the handshake under each of its profiles. */
 void a_connection(void **state);
+/* The same through pipes that are full all the time. */
+void a_narrow_connection(void **state);
 
 #endif

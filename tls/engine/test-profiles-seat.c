@@ -508,6 +508,7 @@ int main(void)
     struct test_list list = {.count = 0};
     test_pki_make(&test_pki);
     TEST_ADD_ROWS(&list, a_connection, rows);
+    TEST_ADD_ROWS(&list, a_narrow_connection, rows);
     TEST_ADD_ROWS(&list, what_schemes_are_on_the_wire, scheme_rows);
     TEST_ADD(&list, an_unoffered_request);
     TEST_ADD(&list, data_before_repeated_attestation);

@@ -422,6 +422,7 @@ int main(void)
     struct test_list list = {.count = 0};
     test_pki_make(&test_pki);
     TEST_ADD_ROWS(&list, a_connection, rows);
+    TEST_ADD_ROWS(&list, a_narrow_connection, rows);
     TEST_ADD_ROWS(&list, what_is_on_the_wire, bytes_rows);
     int result = test_run("profiles", &list);
     test_pki_remove(&test_pki);

@@ -466,6 +466,14 @@ static void a_connection(void **state)
 }
 
 /* A connection given up from outside: whoever waits for the verifier tells the peer. */
+/* The same through pipes that are full all the time. */
+static void a_narrow_connection(void **state)
+{
+    test_room = 301;
+    a_connection(state);
+    test_room = 0;
+}
+
 static void a_timeout(void **state)
 {
     struct row row = {.client = {.attester = {BG}}, .server = {.relying_party = {BG}}};
@@ -551,6 +559,7 @@ int main(void)
     struct test_list list = {.count = 0};
     test_pki_make(&test_pki);
     TEST_ADD_ROWS(&list, a_connection, rows);
+    TEST_ADD_ROWS(&list, a_narrow_connection, rows);
     TEST_ADD(&list, a_timeout);
     TEST_ADD_ROWS(&list, given_up, abort_rows);
     int result = test_run("session", &list);

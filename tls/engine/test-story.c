@@ -209,6 +209,36 @@ static void same_roles(const json_t *from, const json_t *to)
     json_decref(theirs);
 }
 
+/* Requests and authenticators: what one side says that it sent, the other received. */
+static void same_authenticators(const json_t *from, const json_t *to)
+{
+    static const char *const texts[] = {"message", "context"};
+    json_t *sent = select_events(from, "authenticator", "sent"), *event;
+    json_t *received = select_events(to, "authenticator", "received");
+    size_t i;
+    assert_int_equal(json_array_size(sent), json_array_size(received));
+    json_array_foreach(sent, i, event)
+    {
+        const json_t *other = json_array_get(received, i);
+        for (size_t t = 0; t < 2; t++)
+            same_text(other, texts[t], text_of(event, texts[t]));
+        assert_true(json_equal(json_object_get(event, "bytes"), json_object_get(other, "bytes")));
+    }
+    json_decref(sent);
+    json_decref(received);
+}
+
+/* A credential that was made beforehand is told where it is presented; all others by the attester.
+ */
+static void check_presented(const json_t *story, const struct end *end)
+{
+    json_t *sent = select_events(story, "credential", "sent");
+    bool presented =
+        atls_carrier_of_party(&end->party)->enrolled && end->session->self.model != ATLS_MODEL_NONE;
+    assert_int_equal(json_array_size(sent), presented);
+    json_decref(sent);
+}
+
 static void check_complete(const json_t *client, const json_t *server, const struct end *ends[2])
 {
     json_t *sent = select_events(client, "offer", "sent");
@@ -224,6 +254,10 @@ static void check_complete(const json_t *client, const json_t *server, const str
     same_roles(server, client);
     same_lines(client, server, "client");
     same_lines(server, client, "server");
+    same_authenticators(client, server);
+    same_authenticators(server, client);
+    check_presented(client, ends[0]);
+    check_presented(server, ends[1]);
     json_decref(sent);
     json_decref(received);
     json_decref(selected);

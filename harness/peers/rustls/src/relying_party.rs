@@ -20,7 +20,7 @@ use crate::verifier::{Session, Verifier};
 
 const MISMATCHES_MAX: usize = 64;
 /// Words that a verifier may give as its reason.
-const VERIFIER_REASONS: [&str; 20] = [
+const VERIFIER_REASONS: &[&str] = &[
     "reference-value-mismatch",
     "unknown-component",
     "version-not-endorsed",
