@@ -223,6 +223,35 @@ def test_what_was_found_adds_up(tmp_path: Path) -> None:
     assert stage._to_play([], mutants, again, stage.Plan(("a.c",), (excuse,))) == mutants[1:-1]
 
 
+SAME = """\
+static int copy(struct thing *thing, struct bytes in)
+{
+    if (in.size > 0)
+        memcpy(thing->text, in.data, in.size);
+    if (in.size > 0)
+        note(thing);
+    if (in.size > 1)
+        memcpy(thing->text, in.data, in.size);
+    free(thing->other);
+    thing->other = NULL;
+    thing->text = NULL;
+    note(thing);
+    if (crypto->random(thing->key, 32) != 0)
+        return 1;
+    result = crypto->random(thing->key, 32);
+    return 0;
+}
+"""
+
+
+def test_what_no_test_can_notice_is_left_out() -> None:
+    made = {(one.line, one.kind) for one in changes(SAME)}
+    more, never, out = ">= for >", "the condition never holds", "the statement is left out"
+    assert {line for line, kind in made if kind == more} == {5, 7}
+    assert {line for line, kind in made if kind == never} == {3, 5, 7}
+    assert {line for line, kind in made if kind == out} == {11, 15}
+
+
 def unit_test(text: str) -> UnitTest:
     return UnitTest("a/test", (sys.executable, "-c", text), {}, "/", ())
 

@@ -8,9 +8,10 @@ clang-format has seen it, so an operator stands between blanks, and a function's
 beginning of a line.
 
 Left out on purpose: what only a lack of memory or a library that cannot go on reaches (no test
-takes memory away; fail_fatal() tells the library's failures that no input brings about), and
-statements that give something back or wipe it, with the conditions that guard nothing else, which
-only the sanitizers' builds and valgrind can miss; and locks, which only threads that meet can miss.
+takes memory away; fail_fatal() tells the library's failures that no input brings about, and random
+numbers never fail), and statements that give something back, wipe or forget it, with the conditions
+that guard nothing else, which only the sanitizers' builds and valgrind can miss; locks, which only
+threads that meet can miss; and "no bytes or more" before a copy of so many bytes, which is the same.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ _TIDYING = re.compile(
 _GIVES_BACK = re.compile(rf"\s*(?:{_TIDYING.pattern}|[\w>.\-]+ = NULL;)")
 NO_MEMORY = re.compile(
     r"ENOMEM|ATLS_E_MEMORY|E_MEMORY_ERROR|(?:no|out of)[ _]memory|\bfail_fatal\("
+    r"|\bif \(.*\brandom\("
 )
+_FORGETS = re.compile(r"[\w>.\-]+ = NULL$")
+_COPIES = re.compile(r"\)\s*\{?\s*(?:memcpy|memmove)\(")
 _TAKES_MEMORY = re.compile(r"\b(?:\w*alloc\w*|strn?dup|v?asprintf)\(")
 _FAILURE = re.compile(r"\breturn (?=atls_fail\()")
 _NAME = re.compile(r"(\w+)\((?!\()")
@@ -170,11 +174,17 @@ def _all(text: str, code: str) -> Iterator[tuple[int, int, str, str]]:
     for found in _SWAP.finditer(code):
         if any(found.start() in guard for guard in guards):
             continue
+        rest = code[found.end() :]
+        if found.group() == ">" and rest.startswith(" 0)") and _COPIES.match(rest, 2):
+            continue
         new = SWAPS[found.group()]
         yield found.start(), found.end(), new, f"{new} for {found.group()}"
     for found in _STATEMENT.finditer(code):
         body = found.group("body")
         if _TIDYING.match(body):
+            continue
+        before = code[: found.start()].rstrip().rpartition("\n")[2].strip()
+        if _FORGETS.match(body) and _TIDYING.match(before):
             continue
         if _CALL.match(body) or _ASSIGNMENT.match(body):
             yield found.start("body"), found.end("body"), "(void)0", "the statement is left out"

@@ -61,7 +61,7 @@ class Plan:
             name
             for name in tracked
             if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
-            and not Path(name).name.startswith(("test-", "fuzz-"))
+            and not Path(name).name.startswith(("test-", "fuzz-", "peer-"))
         ]
         return sorted(found)
 
