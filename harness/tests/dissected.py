@@ -47,8 +47,10 @@ def no_superuser() -> tuple[str, ...]:
 
 
 def run_tshark(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """tshark with the dissector, on a capture."""
+    """tshark with the dissector, on a capture. Ports come by chance, and some have an owner whose
+    dissector would take the connection for its own."""
     command = [*no_superuser(), "tshark", "-X", f"lua_script:{DISSECTOR}", "-r", str(path)]
+    command += ["-o", "tcp.try_heuristic_first:TRUE"]
     return subprocess.run(
         [*command, *arguments],
         env=dict(os.environ, HOME=str(path.parent)),  # nobody's preferences

@@ -232,6 +232,18 @@ def test_every_profile_of_real_endpoints(
     assert values(everything, "atls.malformed") == [], everything
 
 
+@pytest.mark.parametrize("port", [443, 34980, 44321, 44818, 48049, 48898, 57000])
+def test_a_port_that_has_an_owner(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: int
+) -> None:
+    # Those of Wireshark's table tcp.port that the kernel may give to a server or a client.
+    monkeypatch.setattr(sealed, "PORT", port)
+    record = cbor2.dumps({"kat": ["application/eat+cwt", KAT], "pat": [263, PAT]})
+    server = certificate([(record, b"")]) + proof(True)
+    path = sealed.write(tmp_path / "port.pcapng", [Connection(server=server)])
+    assert values(dissect(path, ["atls.kat.nonce"]), "atls.kat.nonce") == [NONCE.hex()]
+
+
 MALFORMED = {
     "scenarios/malformed/cose.yaml::server-background-check-cose-three-elements": (
         "COSE_Sign1 is an array of four"
