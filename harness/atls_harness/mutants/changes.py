@@ -9,9 +9,10 @@ beginning of a line.
 
 Left out on purpose: what only a lack of memory or a library that cannot go on reaches (no test
 takes memory away; fail_fatal() tells the library's failures that no input brings about, and random
-numbers never fail), and statements that give something back, wipe or forget it, with the conditions
-that guard nothing else, which only the sanitizers' builds and valgrind can miss; locks, which only
-threads that meet can miss; and "no bytes or more" before a copy of so many bytes, which is the same.
+numbers never fail), and statements that give something back, wipe or forget it, with the
+conditions that guard nothing else, which only the sanitizers' builds and valgrind can miss; locks,
+which only threads that meet can miss; and "no bytes or more" before a copy of so many bytes, which
+is the same.
 """
 
 from __future__ import annotations
