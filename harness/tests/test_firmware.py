@@ -134,6 +134,21 @@ def test_intruder(tools: Tools, short: Path, application: str) -> None:
         assert "SecureFault in the non-secure world" in board.failure()
         assert "an access to memory of the secure world" in board.failure()
         assert "READ 0x" not in log
+        # What it writes is one line, and marked: not the bootloader's refusal.
+        forged = "APP: first.BL: refused: a line of another.FW: fault: none..[2J\n"
+        assert forged in log and "refused to boot" not in board.failure()
+        lines = log.splitlines()
+        assert all(each.startswith(("ROM: ", "BL: ", "FW: ", "APP: ")) for each in lines)
+
+
+def test_a_request_in_the_middle_of_another(tools: Tools, short: Path) -> None:
+    with Board(tools, short, [*SEED, "--application", "reenter"]) as board:
+        board.wait()
+        assert board.failure() == ""
+        told = (
+            "APP: in the middle of a request: refused, 0 entered, 0 logged; of 20 answers 0 wrong"
+        )
+        assert told in board.log()
 
 
 def test_application_asks_for_itself(tools: Tools, short: Path) -> None:

@@ -29,7 +29,7 @@ struct atls_kat_claims {
     struct atls_public_key kak;          /* kak-pub (2500) */
     struct atls_bytes linked;    /* as received, the bytes that the linkage hashes (H22): kak-pub
                                   * (in prototype.h the identity key) */
-    struct atls_cwt_times times; /* read, not judged, and not written */
+    struct atls_cwt_times times; /* not judged where they are read */
 };
 
 /* Deterministic encoding. 0, or -EINVAL for a nonce of another size (then nothing was written). */

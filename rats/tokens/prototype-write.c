@@ -35,7 +35,8 @@ int atls_prototype_claims_write(struct atls_cbor_writer *w, const struct atls_ka
     if (claims->nonce.size < ATLS_EAT_NONCE_MIN || claims->nonce.size > ATLS_EAT_NONCE_MAX)
         return atls_fail(-EINVAL, ATLS_KAT_CLAUSE_CLAIMS, "a KAT nonce has %d to %d bytes, not %zu",
                          ATLS_EAT_NONCE_MIN, ATLS_EAT_NONCE_MAX, claims->nonce.size);
-    atls_cbor_write_map(w, 3);
+    atls_cbor_write_map(w, 3 + atls_cwt_times_count(&claims->times));
+    atls_cwt_write_times(w, &claims->times);
     atls_cbor_write_uint(w, ATLS_CLAIM_CNF);
     write_point(w, &claims->identity_key);
     atls_cbor_write_uint(w, ATLS_CLAIM_EAT_NONCE);

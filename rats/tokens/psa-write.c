@@ -198,10 +198,11 @@ int atls_psa_claims_write(struct atls_cbor_writer *w, const struct atls_psa_clai
 
     if (result)
         return result;
-    atls_cbor_write_map(w, 7 + (claims->cnf.size > 0) + (claims->key_attributes.size > 0) +
-                               (claims->boot_seed.size > 0) +
+    atls_cbor_write_map(w, 7 + atls_cwt_times_count(&claims->times) + (claims->cnf.size > 0) +
+                               (claims->key_attributes.size > 0) + (claims->boot_seed.size > 0) +
                                (claims->certification_reference.size > 0) +
                                (claims->verification_service.size > 0));
+    atls_cwt_write_times(w, &claims->times);
     if (claims->cnf.size > 0) {
         atls_cbor_write_uint(w, ATLS_CLAIM_CNF);
         atls_cbor_write_encoded(w, claims->cnf);

@@ -56,7 +56,7 @@ struct atls_psa_claims {
     struct atls_bytes verification_service;    /* text or empty */
     const struct atls_psa_component *components;
     size_t component_count;      /* 0 only in ARM_1: it says "no software measurements" */
-    struct atls_cwt_times times; /* read, not judged, and not written */
+    struct atls_cwt_times times; /* not judged where they are read */
     /* To write as well, or empty: values of cnf (8) and of key-attributes (key-binding.h), encoded.
      */
     struct atls_bytes cnf, key_attributes;

@@ -100,7 +100,11 @@ static int write_kat(struct atls_keys *keys, bool prototype,
                      uint8_t *out, size_t capacity, struct atls_bytes *katp)
 {
     struct atls_kat_claims claims = {
-        .nonce = challenge, .identity_key = *identity_key, .kak = keys->kak.public_key};
+        .nonce = challenge,
+        .identity_key = *identity_key,
+        .kak = keys->kak.public_key,
+        .times = keys->config.times,
+    };
     struct atls_local_signer local = {keys->config.crypto, &keys->kak};
     struct atls_signer signer = atls_signer_local(&local);
     uint8_t encoded[KAT_CLAIMS_MAX];

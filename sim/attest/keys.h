@@ -32,6 +32,7 @@ struct atls_keys_config {
     size_t slot_count;
     uint8_t *token; /* storage for one PAT */
     size_t token_capacity;
+    struct atls_cwt_times times; /* of every KAT; a KAT usually has none */
 };
 
 struct atls_keys {

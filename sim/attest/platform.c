@@ -115,6 +115,7 @@ int atls_platform_token_with(struct atls_platform *platform, int32_t client_id,
         .components_encoded = platform->components,
         .cnf = cnf,
         .key_attributes = attributes,
+        .times = config->times,
     };
     struct atls_local_signer local = {config->crypto, &platform->pak};
     struct atls_signer signer = atls_signer_local(&local);

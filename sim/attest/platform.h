@@ -26,6 +26,7 @@ struct atls_platform_config {
     struct atls_psa_component *components; /* storage for record->count components */
     uint8_t *claims; /* storage for one claims set; its components stay there, at the end */
     size_t claims_capacity;
+    struct atls_cwt_times times; /* of every token; a PSA token usually has none */
 };
 
 struct atls_platform {

@@ -27,6 +27,7 @@ static int start_platform(struct atls_core *core, const struct atls_core_config 
         .components = config->storage.components,
         .claims = config->storage.claims,
         .claims_capacity = config->storage.evidence_capacity,
+        .times = config->pat_times,
     };
     memcpy(platform.implementation_id, config->implementation_id,
            sizeof platform.implementation_id);
@@ -43,6 +44,7 @@ static int start_keys(struct atls_core *core, const struct atls_core_config *con
         .slot_count = config->storage.slot_count,
         .token = config->storage.token,
         .token_capacity = config->storage.evidence_capacity,
+        .times = config->kat_times,
     };
     return atls_keys_start(&core->keys, &keys);
 }

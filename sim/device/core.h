@@ -31,7 +31,8 @@ struct atls_core_config {
     uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE];
     uint16_t lifecycle; /* enum atls_psa_lifecycle */
     enum atls_psa_profile profile;
-    const struct atls_bytes *images; /* as in boot.h; needed during the start only */
+    struct atls_cwt_times kat_times, pat_times; /* that its tokens have; usually none */
+    const struct atls_bytes *images;            /* as in boot.h; needed during the start only */
     size_t image_count;
     /* Where a bootloader of its own has booted this core: what it measured (images are NULL then);
      * must be locked, and is copied into the storage's entries. */

@@ -37,6 +37,7 @@ enum {
     OPT_POLICY,
     OPT_UPDATE,
     OPT_RELEASE,
+    OPT_TOKEN_TIME,
     OPT_BOOT_TIMEOUT,
     OPT_FLASH,
     OPT_LOG,
@@ -58,6 +59,10 @@ static const struct argp_option option_table[] = {
      "rot-provisioning, decommissioned or unknown",
      1},
     {"psa-profile", OPT_PROFILE, "NAME", 0, "of the PSA token: arm-2 (default) or rfc9783", 1},
+    {"token-time", OPT_TOKEN_TIME, "TOKEN:CLAIM:SECONDS", 0,
+     "a time in every kat or pat (a bare PSA token is a pat): exp, nbf or iat, in seconds since "
+     "1970 (RFC 8392 section 3.1); repeatable",
+     1},
     {"root", OPT_ROOT, "NAME", 0, "", 1},
     {"tcti", OPT_TCTI, "STRING", 0,
      "tpm: where the TPM is (swtpm:path=FILE, device:/dev/tpmrm0, ...); there is no default", 1},
@@ -77,8 +82,8 @@ static const struct argp_option option_table[] = {
      1},
     {"firmware", OPT_FIRMWARE, "DIR", 0, "qemu: where the firmware was built", 1},
     {"application", OPT_APPLICATION, "NAME", 0,
-     "qemu: of the non-secure world: application (default), thing, intruder, intruder-alias or "
-     "intruder-flash",
+     "qemu: of the non-secure world: application (default), thing, reenter, intruder, "
+     "intruder-alias or intruder-flash",
      1},
     {"boot-policy", OPT_POLICY, "NAME", 0,
      "qemu: what the boot does with an image whose signature does not verify: measure (default) "
@@ -275,6 +280,33 @@ static int parse_components(const char *text, unsigned *countp)
     return result;
 }
 
+/* kat:exp:1 and its like. */
+static int parse_token_time(const char *text, struct atls_simulated_options *device)
+{
+    static const char want[] = "kat:exp:N, kat:nbf:N, kat:iat:N or the same of pat";
+    bool kat = !strncmp(text, "kat:", 4);
+    struct atls_cwt_times *times = kat ? &device->kat_times : &device->pat_times;
+    const char *claim = text + 4;
+    uint64_t seconds;
+    int result;
+    if ((!kat && strncmp(text, "pat:", 4)) ||
+        (strncmp(claim, "exp:", 4) && strncmp(claim, "nbf:", 4) && strncmp(claim, "iat:", 4)))
+        return fail_unknown("token-time", text, want);
+    if ((result = atls_parse_number(claim + 4, "--token-time", 0, UINT32_MAX, &seconds)))
+        return result;
+    if (*claim == 'e') {
+        times->has_exp = true;
+        times->exp = (double)seconds;
+    } else if (*claim == 'n') {
+        times->has_nbf = true;
+        times->nbf = (double)seconds;
+    } else {
+        times->has_iat = true;
+        times->iat = (double)seconds;
+    }
+    return 0;
+}
+
 static int parse_device_option(int key, char *text, struct atls_simulated_options *device)
 {
     switch (key) {
@@ -293,6 +325,8 @@ static int parse_device_option(int key, char *text, struct atls_simulated_option
         return atls_root_kind_by_name(text, &device->root);
     case OPT_FIRST_PCR:
         return parse_first_pcr(text, &device->first_pcr);
+    case OPT_TOKEN_TIME:
+        return parse_token_time(text, device);
     case OPT_TCTI:
         device->tcti = text;
         return *text ? 0 : fail_unknown("tcti", text, "a TCTI, as swtpm:path=FILE");
@@ -404,6 +438,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_ROOT:
     case OPT_TCTI:
     case OPT_FIRST_PCR:
+    case OPT_TOKEN_TIME:
         result = parse_device_option(key, text, &parse->options->device.simulated);
         break;
     case OPT_BACKEND:
@@ -457,6 +492,10 @@ static int check_emulated(const struct atls_device_options *options)
     const struct atls_emulated_options *device = &options->device;
     if (options->emulated && !device->simulated.firmware_directory)
         return atls_fail(-EINVAL, NULL, "--backend qemu needs --firmware DIR");
+    if (options->emulated && (atls_cwt_times_count(&device->simulated.kat_times) ||
+                              atls_cwt_times_count(&device->simulated.pat_times)))
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                         "--token-time: the tokens of the firmware have no times");
     if (options->emulated && device->simulated.images_directory)
         return atls_fail(-EINVAL, NULL, "--backend qemu boots the firmware's own images");
     if (options->emulated && device->simulated.root)

@@ -169,16 +169,21 @@ int atls_qemu_log(const struct atls_qemu *qemu, char **textp)
     return 0;
 }
 
-/* The rest of the log's first line that has WORD in it, up to its end; false where there is none.
- */
+#define MARK "APP: " /* before the application's lines: sim/firmware/secure.c */
+
+/* The log's first line of the device itself that has WORD in it (of the application: that begins
+ * with it, the mark included); false where there is none. */
 static bool find_line(char *log, const char *word, const char **linep)
 {
+    bool marked = strncmp(word, MARK, strlen(MARK)) == 0;
     for (char *line = log, *end; *line; line = end + 1) {
         end = strchrnul(line, '\n');
         if (!*end)
             return false; /* not whole yet */
         *end = 0;
-        if (strstr(line, word)) {
+        bool of_application = strncmp(line, MARK, strlen(MARK)) == 0;
+        if (marked ? strncmp(line, word, strlen(word)) == 0
+                   : !of_application && strstr(line, word)) {
             *linep = line;
             return true;
         }

@@ -125,6 +125,8 @@ static int boot(struct atls_simulated *device, const struct atls_simulated_optio
         .entropy = atls_entropy_platform(device->images.crypto),
         .lifecycle = options->lifecycle,
         .profile = options->profile,
+        .kat_times = options->kat_times,
+        .pat_times = options->pat_times,
         .image_count = device->images.count,
         .storage = device->storage,
     };

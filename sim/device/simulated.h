@@ -26,6 +26,7 @@ struct atls_simulated_options {
     unsigned components;            /* M0001... */
     uint16_t lifecycle;             /* enum atls_psa_lifecycle */
     enum atls_psa_profile profile;
+    struct atls_cwt_times kat_times, pat_times; /* that its tokens have; usually none */
     const char *const *release; /* COMPONENT:VERSION, genuine and endorsed: what is current */
     size_t release_count;
     const char *const *tamper; /* orders of atls_images_tamper(), in turn */

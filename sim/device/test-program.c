@@ -13,7 +13,9 @@
 #include <jansson.h>
 
 #include "program/program.h"
+#include "rats/cmw/cmw.h"
 #include "rats/corim/corim.h"
+#include "rats/tokens/kat.h"
 #include "rats/tokens/psa.h"
 #include "sim/device/device.h"
 
@@ -109,6 +111,14 @@ static void test_command_lines_refused(void **state)
         {"run --listen unix:@/s --components 1022", "--components", 2},
         {"run --listen unix:@/s --lifecycle open", "--lifecycle", 77},
         {"run --listen unix:@/s --psa-profile arm-3", "--psa-profile", 77},
+        {"run --listen unix:@/s --token-time sat:exp:1", "--token-time", 77},
+        {"run --listen unix:@/s --token-time kat:aud:1", "--token-time", 77},
+        {"run --listen unix:@/s --token-time kat", "--token-time", 77},
+        {"run --listen unix:@/s --token-time kat:exp:", "--token-time", 2},
+        {"run --listen unix:@/s --token-time pat:nbf:1.5", "--token-time", 2},
+        {"run --listen unix:@/s --token-time pat:iat:4294967296", "--token-time", 2},
+        {"run --listen unix:@/s --backend qemu --firmware @ --token-time kat:exp:1", "no times",
+         77},
         {"run --listen unix:@/s --dialect v1", "--dialect", 77},
         {"run --listen unix:@/s --tamper melt:FW", "tampering", 77},
         {"run --listen unix:@/s --tamper flip:FW", "flip:COMPONENT:BIT", 2},
@@ -337,6 +347,58 @@ static void test_dialects(void **state)
     }
 }
 
+static void check_times(const struct atls_cwt_times *times, int exp, int nbf, int iat)
+{
+    assert_int_equal(times->has_exp ? (int)times->exp : 0, exp);
+    assert_int_equal(times->has_nbf ? (int)times->nbf : 0, nbf);
+    assert_int_equal(times->has_iat ? (int)times->iat : 0, iat);
+}
+
+/* Times that were ordered are in every token, and no others (RFC 8392 section 3.1). */
+static void test_token_times(void **state)
+{
+    static const uint8_t challenge[32];
+    static const struct {
+        const char *line;
+        int kat[3], pat[3];
+    } rows[] = {
+        {"run --listen unix:@/s --events @/events", {0}, {0}},
+        {"run --listen unix:@/s --events @/events --token-time kat:exp:7 --token-time kat:iat:9",
+         {7, 0, 9},
+         {0}},
+        {"run --listen unix:@/s --events @/events --token-time pat:nbf:5 --token-time pat:nbf:6 "
+         "--token-time kat:nbf:8 --token-time pat:exp:2000000000",
+         {0, 8, 0},
+         {2000000000, 6, 0}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        pid_t pid = spawn(rows[i].line);
+        struct atls_device *device = await_device();
+        struct atls_psa_component components[4];
+        struct atls_public_key key;
+        struct atls_psa_claims claims;
+        struct atls_cab cab;
+        struct atls_cmw *cmw;
+        uint32_t handle;
+        uint8_t *evidence;
+        size_t size;
+        assert_ok(atls_device_create_key(device, ATLS_P256, &handle, &key));
+        assert_ok(
+            atls_device_attest_key(device, handle, ATLS_BYTES(challenge, 32), &evidence, &size));
+        assert_ok(atls_cmw_parse(ATLS_BYTES(evidence, size), &cmw));
+        assert_ok(atls_cab_parse(cmw, &cab));
+        check_times(&cab.kat_claims.times, rows[i].kat[0], rows[i].kat[1], rows[i].kat[2]);
+        assert_ok(atls_psa_claims_parse(cab.pat.payload, components, 4, &claims));
+        check_times(&claims.times, rows[i].pat[0], rows[i].pat[1], rows[i].pat[2]);
+        atls_cmw_free(cmw);
+        free(evidence);
+        atls_device_close(device);
+        kill(pid, SIGTERM);
+        assert_int_equal(wait_for(pid), 0);
+        unlink(path_in("events"));
+    }
+}
+
 static void test_images_can_be_saved_and_booted(void **state)
 {
     uint8_t *a, *b;
@@ -440,6 +502,7 @@ int main(void)
         cmocka_unit_test_setup(test_endorsements_fit_the_device, forget_events),
         cmocka_unit_test(test_parts_and_products),
         cmocka_unit_test_setup(test_dialects, forget_events),
+        cmocka_unit_test_setup(test_token_times, forget_events),
         cmocka_unit_test(test_images_can_be_saved_and_booted),
         cmocka_unit_test_setup(test_killed_and_started_again, forget_events),
         cmocka_unit_test_setup(test_exit_after, forget_events),

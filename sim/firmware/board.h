@@ -40,6 +40,11 @@
 /* Arm v8-M */
 #define BOARD_VTOR BOARD_REGISTER(0xE000ED08u)
 #define BOARD_VTOR_NS BOARD_REGISTER(0xE002ED08u)
+#define BOARD_AIRCR BOARD_REGISTER(0xE000ED0Cu)
+#define BOARD_AIRCR_KEY 0x05FA0000u    /* without it a write is ignored */
+#define BOARD_AIRCR_PRIS (1u << 14)    /* the other world's interrupts come behind this one's */
+#define BOARD_AIRCR_PRIGROUP (7u << 8) /* what of the register has to be written back */
+#define BOARD_AIRCR_BFHFNMINS (1u << 13)
 #define BOARD_SHCSR BOARD_REGISTER(0xE000ED24u)
 #define BOARD_CFSR BOARD_REGISTER(0xE000ED28u)
 #define BOARD_SFSR BOARD_REGISTER(0xE000EDE4u)

@@ -26,6 +26,7 @@ void stage_main(void)
     tell("an answer larger than the address space",
          secure_request(request, sizeof request, own, 0xffffffffu));
     tell("a line of the log in secure memory", secure_log((const char *)target, 64));
+    stage_log("first\nBL: refused: a line of another\nFW: fault: none\r\x1b[2J");
     stage_log("reading 0x%08lx", (unsigned long)(uintptr_t)target);
     seen = *(volatile uint8_t *)target;
     stage_log("READ 0x%02x of secure memory", seen);

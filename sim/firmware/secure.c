@@ -5,6 +5,7 @@
  * the application's calls, and otherwise sleeps.
  */
 #include <arm_cmse.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "rats/base/error.h"
@@ -20,6 +21,7 @@
 #define IDENTITY_KEYS 512
 #define EVIDENCE_MAX (COMPONENTS * 190 + 1024)
 #define LOG_LINE_MAX 256
+#define LOG_MARK "APP: " /* whose line it is */
 
 const char stage_name[] = "FW";
 
@@ -29,6 +31,9 @@ static struct atls_identity_key slots[IDENTITY_KEYS];
 static uint8_t claims[EVIDENCE_MAX], token[EVIDENCE_MAX], answer_buffer[ATLS_ANSWER_MAX];
 static struct atls_seeded_entropy seeded;
 static struct atls_core core;
+/* A call of the other world is under way: its interrupts may come into the middle of it, and what
+ * is static here is one call's. */
+static bool under_way;
 
 service_request secure_request;
 service_log secure_log;
@@ -85,6 +90,8 @@ static void divide_worlds(void)
         {0x40000000u, 0x4fffffffu, 0}, /* peripherals, as far as their controllers let them */
         {(uint32_t)(uintptr_t)stage_veneers, (uint32_t)(uintptr_t)stage_veneers_end - 1, 2},
     };
+    BOARD_AIRCR = BOARD_AIRCR_KEY | BOARD_AIRCR_PRIS |
+                  (BOARD_AIRCR & (BOARD_AIRCR_PRIGROUP | BOARD_AIRCR_BFHFNMINS));
     BOARD_SHCSR |= 1u << 19; /* SecureFault is not a HardFault */
     for (uint32_t i = 0; i < sizeof regions / sizeof *regions; i++) {
         BOARD_SAU_RNR = i;
@@ -109,6 +116,17 @@ static void enter_application(void)
     ((application *)(vectors[1] & ~1u))();
 }
 
+static bool begin_call(void)
+{
+    return !__atomic_exchange_n(&under_way, true, __ATOMIC_ACQUIRE);
+}
+
+static int32_t end_call(int32_t result)
+{
+    __atomic_store_n(&under_way, false, __ATOMIC_RELEASE);
+    return result;
+}
+
 /* Copied before it is read: the application cannot change it under the reader. */
 int32_t __attribute__((cmse_nonsecure_entry))
 secure_request(const uint8_t *request, uint32_t size, uint8_t *answer, uint32_t capacity)
@@ -120,23 +138,33 @@ secure_request(const uint8_t *request, uint32_t size, uint8_t *answer, uint32_t 
                                   CMSE_NONSECURE | CMSE_MPU_READ) ||
         !cmse_check_address_range(answer, capacity, CMSE_NONSECURE | CMSE_MPU_READWRITE))
         return -1;
+    if (!begin_call())
+        return SERVICE_BUSY;
     memcpy(copy, request, size);
     reply = atls_core_handle(&core, ATLS_BYTES(copy, size), answer_buffer, sizeof answer_buffer);
     if (reply.message.size > capacity)
-        return -1;
+        return end_call(-1);
     memcpy(answer, reply.message.data, reply.message.size);
-    return (int32_t)reply.message.size;
+    return end_call((int32_t)reply.message.size);
 }
 
+/* One line, and marked: what the application writes can be taken for nobody else's. */
 int32_t __attribute__((cmse_nonsecure_entry)) secure_log(const char *line, uint32_t size)
 {
-    char copy[LOG_LINE_MAX];
-    if (size > sizeof copy ||
+    char copy[sizeof LOG_MARK + LOG_LINE_MAX] = LOG_MARK;
+    size_t used = sizeof LOG_MARK - 1;
+    if (size > LOG_LINE_MAX ||
         !cmse_check_address_range((void *)(uintptr_t)line, size, CMSE_NONSECURE | CMSE_MPU_READ))
         return -1;
-    memcpy(copy, line, size);
-    stage_put(copy, size);
-    return 0;
+    if (!begin_call())
+        return SERVICE_BUSY;
+    for (uint32_t i = 0; i < size; i++) {
+        char c = line[i];
+        copy[used++] = (char)(c < ' ' || c > '~' ? '.' : c);
+    }
+    copy[used++] = '\n';
+    stage_put(copy, used);
+    return end_call(0);
 }
 
 void stage_main(void)

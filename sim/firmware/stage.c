@@ -42,7 +42,7 @@ void stage_log(const char *format, ...)
 {
     char line[LINE_MAX];
     va_list arguments;
-    int start = snprintf(line, sizeof line, "%s: ", stage_name), size;
+    int start = snprintf(line, sizeof line, stage_name[0] ? "%s: " : "", stage_name), size;
     va_start(arguments, format);
     size = vsnprintf(line + start, sizeof line - (size_t)start - 1, format, arguments);
     va_end(arguments);

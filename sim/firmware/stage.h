@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-extern const char stage_name[]; /* "ROM", "BL", "FW", "APP" */
+extern const char stage_name[]; /* "ROM", "BL", "FW"; "" of an application */
 void stage_main(void) __attribute__((noreturn));
 
-/* One line "NAME: ..." for people. */
+/* One line "NAME: ..." for people; of an application the secure world puts "APP: " before it. */
 void stage_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Where a line goes: to the log's UART, or through a veneer. The stage brings it. */
 void stage_put(const char *line, size_t size);

@@ -74,8 +74,13 @@ class Board:
 
     def settled(self) -> bool:
         """Has the boot ended, one way or another, as far as the log tells?"""
-        log = self.log() if self.log_path.exists() else ""
-        return any(word in log for word in (": refused: ", ": fault: ", "APP: ready"))
+        lines = self.log().splitlines() if self.log_path.exists() else []
+        return any(
+            line.startswith("APP: ready")
+            or not line.startswith("APP: ")  # which say whatever the application says
+            and (": refused: " in line or ": fault: " in line)
+            for line in lines
+        )
 
     def boot_ms(self) -> float:
         """Milliseconds from the start of QEMU to the application's line."""
