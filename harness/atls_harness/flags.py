@@ -91,7 +91,11 @@ def endorsement_flags(case: Case, run: Run, verifier: str) -> list[list[str]]:
         if ("second-device" if name == "second-device" else "device") not in endorsed:
             continue
         flags = device_flags(case, run, name)
-        kept = {key: value for key, value in flags.items() if key not in ("tamper", "fault", "token-time")}
+        kept = {
+            key: value
+            for key, value in flags.items()
+            if key not in ("tamper", "fault", "token-time")
+        }
         if "endorse-components" in block:
             kept["components"] = block["endorse-components"]
         if "dialect" in block:
