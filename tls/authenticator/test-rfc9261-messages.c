@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "rats/test/test-table.h"
+#include "tls/authenticator/rfc9261-messages.h"
 #include "tls/authenticator/rfc9261.h"
 
 /* A hash of two bytes, always zero, keeps the tables short. */
@@ -127,6 +128,23 @@ static void requests(void **state)
             expect(&ea, atls_ea_take_request(&ea, ATLS_BYTES(in.data, cut), &request),
                    ATLS_E_MALFORMED, "RFC 9261 section 4", ATLS_EA_DECODE_ERROR);
     }
+    atls_ea_clear(&ea);
+    test_vector_free(in);
+}
+
+/* A request of whoever is lax may have no schemes: none are then told of, whatever was there. */
+static void a_request_without_schemes(void **state)
+{
+    struct atls_bytes in = test_bytes("0d 000003 00 0000");
+    struct atls_ea_request request;
+    struct atls_ea ea;
+
+    memset(&request, 0xff, sizeof request);
+    assert_int_equal(atls_ea_init(&ea, &fake), 0);
+    assert_int_equal(atls_ea_read_request(&ea, in, in.data[0], true, &request), 0);
+    assert_int_equal(request.schemes.size, 0);
+    assert_int_equal(request.extension_count, 0);
+    assert_int_equal(request.context.size, 0);
     atls_ea_clear(&ea);
     test_vector_free(in);
 }
@@ -432,6 +450,7 @@ int main(void)
     static struct test_list list;
 
     TEST_ADD_ROWS(&list, requests, request_rows);
+    TEST_ADD(&list, a_request_without_schemes);
     TEST_ADD_ROWS(&list, places, place_rows);
     TEST_ADD_ROWS(&list, authenticators, authenticator_rows);
     TEST_ADD(&list, counts);

@@ -96,6 +96,7 @@ static void check_handshake(const struct atls_session *s, const json_t *event)
         same_text(event, "outcome", "complete");
         same_text(event, "reason", "ok");
         same_text(event, "detail", "");
+        assert_true(seconds > 0);
         assert_true(json_is_null(json_object_get(event, "alert")));
     }
     if (s->failure.reason && s->told.complete)
@@ -142,6 +143,9 @@ void check_story(const struct end *end)
         if (strcmp(text_of(event, "event"), "selected") == 0 ||
             strcmp(text_of(event, "event"), "offer") == 0)
             assert_true(json_is_object(json_object_get(event, "extensions")));
+        if (json_object_get(event,
+                            "x_message")) /* a CertificateRequest is told for its extension */
+            assert_int_equal(json_object_size(json_object_get(event, "extensions")), 1);
     }
     if (end->fault)
         check_fault(story, end->fault);

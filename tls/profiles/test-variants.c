@@ -85,6 +85,7 @@ static void described(void **state)
         "H17", "H20", "hello-retry=message-hash|all|first-hello|second-hello"};
     char *text = atls_variants_describe();
     assert_non_null(text);
+    assert_memory_equal(text, "Variants (--variant NAME=READING", 32);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         assert_non_null(strstr(text, words[i]));
     free(text);

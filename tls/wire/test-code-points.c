@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "tls/wire/code-points.h"
 
 struct row {
@@ -57,6 +59,11 @@ static void overridden(void **state)
     untouched = points;
     int came = atls_code_points_override(&points, atls_bytes_of_text(row->json));
     test_outcome(came, row->outcome, NULL);
+    if (came == ATLS_E_MALFORMED) { /* what is no JSON is called so, and nothing else is */
+        json_t *json = json_loads(row->json, JSON_REJECT_DUPLICATES, NULL);
+        assert_int_equal(strcmp(atls_error_clause(), "RFC 8259") == 0, !json);
+        json_decref(json);
+    }
     if (came == 0)
         assert_int_equal(points.value[row->point], row->value);
     else

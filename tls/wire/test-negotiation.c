@@ -191,6 +191,40 @@ static void a_choice(void **state)
     selected(*state, ATLS_SERVER);
 }
 
+/* Both lists are told where they have nothing in common, each element once and in its order. */
+static void what_is_told_of_both_lists(void **state)
+{
+    static const struct {
+        struct side client, server;
+        const char *text;
+    } table[] = {
+        {{{PP}, NULL, "a,bb,c"},
+         {{PP}, NULL, "d,e"},
+         "no verifier in common: expected one of (d, e), offered were (a, bb, c)"},
+        {{{PP}, NULL, "a"},
+         {{BG}, "cf:273", "v"},
+         "no verifier in common: expected one of (), offered were (a)"},
+        {{{BG}, "cf:9,a/b", NULL},
+         {{BG}, "cf:273,cf:274", NULL},
+         "no evidence type in common: expected one of (cf:273, cf:274), offered were (cf:9, a/b)"},
+        {{{BG}, "cf:9", NULL},
+         {{PP}, "cf:273", "v"},
+         "no evidence type in common: expected one of (), offered were (cf:9)"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct abilities client, server;
+        struct atls_offer offer;
+        struct atls_selection selection;
+        const char *reason;
+        make(&client, &table[i].client);
+        make(&server, &table[i].server);
+        atls_negotiate_offer(&client.abilities, ATLS_BYTES(NULL, 0), &offer);
+        assert_int_equal(atls_negotiate_select(&server.abilities, &offer, &selection, &reason),
+                         ATLS_E_UNSUPPORTED);
+        assert_string_equal(atls_error_text(), table[i].text);
+    }
+}
+
 static void the_client_checks_the_choice(void **state)
 {
     struct abilities own;
@@ -358,6 +392,7 @@ int main(void)
 {
     struct test_list list = {.count = 0};
     TEST_ADD_ROWS(&list, a_choice, select_rows);
+    TEST_ADD(&list, what_is_told_of_both_lists);
     TEST_ADD(&list, the_client_checks_the_choice);
     TEST_ADD_ROWS(&list, what_is_left_out, omit_rows);
     TEST_ADD_ROWS(&list, an_alert, alert_rows);
