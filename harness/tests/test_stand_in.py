@@ -147,6 +147,16 @@ def test_endorsements_of_another_time(
     assert came["problem"] == "no trust anchor for evidence"
 
 
+@pytest.mark.parametrize("member", [{99: "x"}, {7: [1]}])
+def test_members_of_a_corim_that_it_does_not_know(
+    member: dict[int, Any], started: Callable[[str], Verifier]
+) -> None:
+    """Veraison skips them; this verifier's own way is to refuse what it does not understand."""
+    made = recorded.corim("unknown member", more=member)
+    assert recorded.endorsed(started(MAIN), made)["status"] == "success"
+    assert "not handled here" in recorded.endorsed(started(OWN), made)["reason"]
+
+
 def test_sessions_by_other_names(started: Callable[[str], Verifier]) -> None:
     """google/uuid reads four forms of a UUID; a slash more is led back."""
     verifier = started(MAIN)

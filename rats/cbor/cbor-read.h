@@ -19,6 +19,8 @@ struct atls_cbor_rules {
                              */
     bool allow_repeated_keys; /* which RFC 8949 section 5.6 calls not valid: only to find out what
                                * somebody else makes of it */
+    bool skip_unknown; /* for readers above: members of a map that they do not know are skipped, not
+                        * refused. CBOR itself is the same */
 };
 extern const struct atls_cbor_rules atls_cbor_strict;  /* 1 MiB, depth 16, 65536 items */
 extern const struct atls_cbor_rules atls_cbor_lenient; /* the same, both allowances */

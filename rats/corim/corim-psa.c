@@ -211,7 +211,7 @@ static int read_measurement(struct atls_cbor_reader *r,
     struct measurement m = {0};
     int e = read_measurement_members(r, &m);
 
-    if (!e)
+    if (!e && (m.has_digests || !r->rules->skip_unknown))
         e = finish_measurement(environment, &m, corim);
     free(m.name);
     free(m.version);

@@ -382,6 +382,8 @@ static int check_member(struct atls_cbor_reader *r, shape *s, bool *seen)
         seen[i] = true;
         return atls_corim_check_shape(r, s->members[i].shape);
     }
+    if (r->rules->skip_unknown)
+        return atls_cbor_skip(r);
     return atls_fail(ATLS_E_UNSUPPORTED, r->clause, "%s: key %lld is not handled here", s->name,
                      (long long)number_of_key);
 }

@@ -118,7 +118,8 @@ static int read_header(struct atls_bytes header, struct origin *meta, struct ori
         if (label == LABEL_META) {
             e = atls_cbor_read_bytes(&r, "CoRIM meta (8)", &bytes);
             if (!e)
-                e = atls_corim_read_wrapped(bytes, &atls_corim_shape_meta, SIGNED, read_meta, meta);
+                e = atls_corim_read_wrapped(bytes, &atls_corim_definite, &atls_corim_shape_meta,
+                                            SIGNED, read_meta, meta);
         } else if (label == LABEL_CWT_CLAIMS) {
             e = read_cwt_claims(&r, claims);
         } else {

@@ -174,6 +174,11 @@ static int read_reference_triple(struct atls_cbor_reader *r, struct atls_corim *
     size_t count = 0, first = corim->reference_value_count;
     int e = open_triple(r, rules, "reference triple", &environment, &count);
 
+    if (!e && environment.has_instance && r->rules->skip_unknown) {
+        while (!e && count--)
+            e = atls_cbor_skip(r);
+        return e;
+    }
     if (!e && environment.has_instance)
         e = atls_fail(ATLS_E_MALFORMED, rules->values,
                       "reference triple: expected an environment without instance");
@@ -219,17 +224,23 @@ static int read_key_triple(struct atls_cbor_reader *r, struct atls_corim *corim)
 /* Those that only add, and are skipped; their shape was checked. */
 static unsigned skipped_bit(int64_t key)
 {
-    static const enum atls_corim_skipped names[] = {
-        [TRIPLES_ENDORSED] = ATLS_SKIPPED_ENDORSED,
-        [TRIPLES_IDENTITY] = ATLS_SKIPPED_IDENTITY,
-        [TRIPLES_DEPENDENCY] = ATLS_SKIPPED_DEPENDENCY,
-        [TRIPLES_MEMBERSHIP] = ATLS_SKIPPED_MEMBERSHIP,
-        [TRIPLES_COSWID] = ATLS_SKIPPED_COSWID,
-        [TRIPLES_SERIES] = ATLS_SKIPPED_SERIES,
-        [TRIPLES_CONDITIONAL] = ATLS_SKIPPED_CONDITIONAL,
+    static const struct {
+        int64_t key;
+        enum atls_corim_skipped what;
+    } kinds[] = {
+        {TRIPLES_ENDORSED, ATLS_SKIPPED_ENDORSED},
+        {TRIPLES_IDENTITY, ATLS_SKIPPED_IDENTITY},
+        {TRIPLES_DEPENDENCY, ATLS_SKIPPED_DEPENDENCY},
+        {TRIPLES_MEMBERSHIP, ATLS_SKIPPED_MEMBERSHIP},
+        {TRIPLES_COSWID, ATLS_SKIPPED_COSWID},
+        {TRIPLES_SERIES, ATLS_SKIPPED_SERIES},
+        {TRIPLES_CONDITIONAL, ATLS_SKIPPED_CONDITIONAL},
     };
 
-    return 1u << names[key];
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].key == key)
+            return 1u << kinds[i].what;
+    return 0;
 }
 
 int atls_corim_read_triples(struct atls_cbor_reader *r, struct atls_corim *corim)
@@ -242,7 +253,7 @@ int atls_corim_read_triples(struct atls_cbor_reader *r, struct atls_corim *corim
 
         e = atls_cbor_read_int(r, "key of triples", &key);
         if (!e && key != TRIPLES_REFERENCE && key != TRIPLES_ATTEST_KEY) {
-            corim->skipped |= skipped_bit(key);
+            corim->skipped |= skipped_bit(key); /* 0 of what the shape has let pass */
             e = atls_cbor_skip(r);
             continue;
         }

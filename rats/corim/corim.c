@@ -17,6 +17,11 @@
 
 const struct atls_cbor_rules atls_corim_definite = {
     .max_size = (size_t)2 << 20, .max_depth = 16, .max_items = 65536, .allow_unpreferred = true};
+const struct atls_cbor_rules atls_corim_lax = {.max_size = (size_t)2 << 20,
+                                               .max_depth = 16,
+                                               .max_items = 65536,
+                                               .allow_unpreferred = true,
+                                               .skip_unknown = true};
 
 void atls_corim_clear(struct atls_corim *corim)
 {
@@ -70,8 +75,10 @@ int atls_corim_expect_tag(struct atls_cbor_reader *r, const char *what, uint64_t
     return e;
 }
 
-int atls_corim_unknown_key(const struct atls_cbor_reader *r, const char *what, int64_t key)
+int atls_corim_unknown_key(struct atls_cbor_reader *r, const char *what, int64_t key)
 {
+    if (r->rules->skip_unknown)
+        return atls_cbor_skip(r);
     return atls_fail(ATLS_E_UNSUPPORTED, r->clause, "%s: key %lld is not handled here", what,
                      (long long)key);
 }
@@ -118,8 +125,8 @@ static int read_entities(struct atls_cbor_reader *r, struct atls_corim *corim)
     return e;
 }
 
-int atls_corim_read_wrapped(struct atls_bytes in, const struct atls_corim_shape *shape,
-                            const char *clause,
+int atls_corim_read_wrapped(struct atls_bytes in, const struct atls_cbor_rules *rules,
+                            const struct atls_corim_shape *shape, const char *clause,
                             int (*read)(struct atls_cbor_reader *r, void *context), void *context)
 {
     struct atls_cbor_reader r, again;
@@ -129,7 +136,7 @@ int atls_corim_read_wrapped(struct atls_bytes in, const struct atls_corim_shape 
 
     if (e)
         return e;
-    e = atls_cbor_open(&r, ATLS_BYTES(definite, size), &atls_corim_definite, clause);
+    e = atls_cbor_open(&r, ATLS_BYTES(definite, size), rules, clause);
     again = r;
     if (!e)
         e = atls_corim_check_shape(&r, shape);
@@ -156,7 +163,7 @@ static int read_comid(struct atls_cbor_reader *r, void *context)
             e = atls_corim_read_triples(r, corim);
         else if (key == COMID_ENTITIES)
             e = read_entities(r, corim);
-        else if (key == COMID_LINKED)
+        else if (key == COMID_LINKED && !r->rules->skip_unknown)
             e = atls_fail(ATLS_E_UNSUPPORTED, "draft-ietf-rats-corim section 5.1.3",
                           "CoMID: linked tags (3) are not handled here: a tag that supplements or "
                           "replaces another would be taken as if it stood alone");
@@ -183,7 +190,8 @@ static int read_tags(struct atls_cbor_reader *r, struct atls_corim *corim)
         if (!e)
             e = atls_cbor_read_bytes(r, "CoMID", &comid);
         if (!e)
-            e = atls_corim_read_wrapped(comid, &atls_corim_shape_comid, COMID, read_comid, corim);
+            e = atls_corim_read_wrapped(comid, r->rules, &atls_corim_shape_comid, COMID, read_comid,
+                                        corim);
     }
     return e;
 }
@@ -265,6 +273,10 @@ int atls_corim_read_validity(struct atls_cbor_reader *r, struct atls_validity *v
         int64_t key;
 
         e = atls_cbor_read_int(r, "key of validity", &key);
+        if (!e && key != 0 && key != 1) {
+            e = atls_cbor_skip(r); /* what the shape has let pass */
+            continue;
+        }
         if (!e)
             e = atls_corim_expect_tag(r, "time", 1);
         if (!e)
@@ -351,10 +363,11 @@ static int read_corim_map(struct atls_cbor_reader *r, struct atls_corim *corim)
     return read_tags(&tags, corim);
 }
 
-static int read_corim(struct atls_bytes in, struct atls_corim *corim)
+static int read_corim(struct atls_bytes in, const struct atls_cbor_rules *rules,
+                      struct atls_corim *corim)
 {
     struct atls_cbor_reader r, shape;
-    int e = atls_cbor_open(&r, in, &atls_corim_definite, CORIM);
+    int e = atls_cbor_open(&r, in, rules, CORIM);
 
     if (!e)
         e = atls_corim_expect_tag(&r, "unsigned CoRIM", TAG_UNSIGNED_CORIM);
@@ -371,7 +384,8 @@ static int read_corim(struct atls_bytes in, struct atls_corim *corim)
     return e;
 }
 
-int atls_corim_parse(struct atls_bytes in, struct atls_corim *corimp)
+static int parse(struct atls_bytes in, const struct atls_cbor_rules *rules,
+                 struct atls_corim *corimp)
 {
     struct atls_corim corim = {0};
     uint8_t *definite;
@@ -380,11 +394,21 @@ int atls_corim_parse(struct atls_bytes in, struct atls_corim *corimp)
 
     if (e)
         return e;
-    e = read_corim(ATLS_BYTES(definite, size), &corim);
+    e = read_corim(ATLS_BYTES(definite, size), rules, &corim);
     free(definite);
     if (e)
         atls_corim_clear(&corim);
     else
         *corimp = corim;
     return e;
+}
+
+int atls_corim_parse(struct atls_bytes in, struct atls_corim *corimp)
+{
+    return parse(in, &atls_corim_definite, corimp);
+}
+
+int atls_corim_parse_lax(struct atls_bytes in, struct atls_corim *corimp)
+{
+    return parse(in, &atls_corim_lax, corimp);
 }

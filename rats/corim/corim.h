@@ -100,6 +100,9 @@ const char *atls_corim_skipped_name(enum atls_corim_skipped what); /* "endorsed-
  * ATLS_E_MALFORMED, ATLS_E_UNSUPPORTED (another profile; what is not understood), ATLS_E_MISSING
  * (mandatory members), ATLS_E_LIMIT. -ENOMEM. */
 int atls_corim_parse(struct atls_bytes in, struct atls_corim *corimp);
+/* The same for who stands in for a verifier that skips whatever it does not know, and what it will
+ * never look up: unknown members, reference values of one instance or without a digest. */
+int atls_corim_parse_lax(struct atls_bytes in, struct atls_corim *corimp);
 /* *OUTP is allocated. Groups reference values by implementation id (and set), all of which are of
  * the CoRIM's profile. Deterministic. -EINVAL for what
  * the profile forbids, -ENOMEM. */

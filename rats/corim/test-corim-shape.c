@@ -370,6 +370,18 @@ static void test_row(void **state)
         fail_msg("%s [%s]: expected %s with \"%s\", came %s: %s [%s]", row->what, row->clause,
                  atls_error_name(row->outcome), row->text, atls_error_name(result),
                  atls_error_text(), atls_error_clause());
+    /* what only is not understood is skipped by a reader that does so; what it stands for may then
+     * be missing */
+    if (result == ATLS_E_UNSUPPORTED && strstr(atls_error_text(), "handled here")) {
+        result = atls_corim_parse_lax(make(row, false, buffer), &corim);
+        if (result == ATLS_E_MISSING)
+            return;
+        if (result)
+            fail_msg("%s: skipped, came %s: %s", row->what, atls_error_name(result),
+                     atls_error_text());
+        atls_corim_clear(&corim);
+        return;
+    }
     if (result)
         return;
     assert_int_equal(corim.skipped, row->skipped);

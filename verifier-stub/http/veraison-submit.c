@@ -360,7 +360,7 @@ static int add(const struct atls_api *api, struct atls_bytes in)
 {
     struct atls_corim corim = {0};
     bool another_key = false;
-    int result = atls_corim_parse(in, &corim);
+    int result = atls_corim_parse_lax(in, &corim);
 
     if (result != 0)
         return result;
