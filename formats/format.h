@@ -30,6 +30,7 @@ struct atls_evidence_message {
 struct atls_evidence_source {
     const struct atls_evidence_source_ops *ops;
     const struct atls_public_key *key; /* that is to be attested */
+    bool challenge_hashed;             /* as struct atls_evidence_question has it */
 };
 struct atls_evidence_source_ops {
     int (*attest_key)(const struct atls_evidence_source *source, struct atls_bytes challenge,
@@ -62,6 +63,8 @@ struct atls_evidence_question {
     bool computed;             /* both sides computed the challenge: it is a binder, */
     const char *binder_clause; /* by this clause (or NULL) */
     bool quote_of_nonce;       /* a TPM's quote answers the challenge, not the KAT */
+    bool challenge_hashed;     /* what holds exactly 64 bytes has the SHA-512 of a shorter one, and
+                                * is not padded with zeros: realm-challenge=sha-512 */
     int64_t now;
 };
 
@@ -87,6 +90,11 @@ struct atls_judge_token {
     int (*then)(struct atls_judge *judge, struct atls_bytes nonce, int32_t client_id,
                 const void *context);
     const void *context;
+};
+struct atls_judge_realm { /* the measurements of an Arm CCA realm */
+    struct atls_bytes initial, personalization;
+    const struct atls_bytes *extensible;
+    size_t extensible_count;
 };
 struct atls_judge_ops {
     /* Says why, makes every trust claim of every submod "verification failed". */
@@ -119,6 +127,18 @@ struct atls_judge_ops {
     int (*match_pcrs)(struct atls_judge *judge, const char *profile,
                       const uint8_t class_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
                       const struct atls_tpm_attest *quote);
+    /* For what is endorsed by another PROFILE of CoRIM (its URI) than PSA's. As find_anchor(). */
+    int (*find_key)(struct atls_judge *judge, const char *profile,
+                    const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
+                    const uint8_t instance_id[ATLS_PSA_INSTANCE_ID_SIZE],
+                    struct atls_public_key *keyp);
+    /* As match(), and its CONFIG: the claim configuration. */
+    int (*match_platform)(struct atls_judge *judge, const char *profile,
+                          const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
+                          const struct atls_psa_component *components, size_t count,
+                          struct atls_bytes config);
+    /* What runs in a realm against reference values: the claim executables, and the reason. */
+    int (*match_realm)(struct atls_judge *judge, const struct atls_judge_realm *realm);
 };
 #define ATLS_SUBMODS_MAX 4
 struct atls_evidence_submod {

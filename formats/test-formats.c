@@ -219,8 +219,29 @@ static int find_instance(struct atls_judge *judge, const char *profile,
     return condemn(judge, "unknown-attestation-key", "", "nobody's");
 }
 
+static int find_key(struct atls_judge *judge, const char *profile, const uint8_t *implementation_id,
+                    const uint8_t *instance_id, struct atls_public_key *keyp)
+{
+    return condemn(judge, "unknown-attestation-key", "", "nobody's");
+}
+
 static int match_pcrs(struct atls_judge *judge, const char *profile, const uint8_t *class_id,
                       const struct atls_tpm_attest *quote)
+{
+    fail_msg("garbage was matched");
+    return -EINVAL;
+}
+
+static int match_platform(struct atls_judge *judge, const char *profile,
+                          const uint8_t *implementation_id,
+                          const struct atls_psa_component *components, size_t count,
+                          struct atls_bytes config)
+{
+    fail_msg("garbage was matched");
+    return -EINVAL;
+}
+
+static int match_realm(struct atls_judge *judge, const struct atls_judge_realm *realm)
 {
     fail_msg("garbage was matched");
     return -EINVAL;
@@ -230,8 +251,8 @@ static void refuses(const struct atls_evidence_format *f,
                     const struct atls_evidence_message *message)
 {
     static const struct atls_judge_ops ops = {
-        condemn, appraise_token, find_anchor, match,         claim,
-        say,     submod,         attest,      find_instance, match_pcrs};
+        condemn, appraise_token, find_anchor, match,    claim,          say,        submod,
+        attest,  find_instance,  match_pcrs,  find_key, match_platform, match_realm};
     struct atls_judge judge = {.ops = &ops, .crypto = &atls_crypto_gnutls, .now = 1700000000};
     struct atls_evidence_read read = {.format = f, .value = message->value};
     const char *reason = NULL;

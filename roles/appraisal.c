@@ -298,6 +298,7 @@ static bool check_locally(struct atls_appraisal *a)
         .computed = a->computed,
         .binder_clause = a->rp->options.binder_clause,
         .quote_of_nonce = a->rp->options.quote_of_nonce,
+        .challenge_hashed = a->rp->options.challenge_hashed,
         .now = time(NULL),
     };
     const char *reason = "internal";

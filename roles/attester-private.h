@@ -58,7 +58,8 @@ int atls_attester_fails(struct atls_attester *attester, int code, const char *re
 /* A device's failure, with its reason. */
 int atls_attester_device_fails(struct atls_attester *attester, int code);
 /* Evidence of FORMAT over CHALLENGE by a device for an identity key of its own. */
-int atls_attester_ask(const struct atls_evidence_format *format, struct atls_device *device,
+int atls_attester_ask(const struct atls_attester *attester,
+                      const struct atls_evidence_format *format, struct atls_device *device,
                       const struct atls_attester_identity *identity, struct atls_bytes challenge,
                       uint8_t **evidencep, size_t *sizep);
 /* Evidence over CHALLENGE with the inner faults carried out; its wrapper is sound. The reason is

@@ -149,14 +149,18 @@ static int sign(const struct atls_evidence_source *lent, struct atls_bytes diges
     return atls_device_sign(source->device, source->handle, digest, signaturep, sizep);
 }
 
-int atls_attester_ask(const struct atls_evidence_format *format, struct atls_device *device,
+int atls_attester_ask(const struct atls_attester *attester,
+                      const struct atls_evidence_format *format, struct atls_device *device,
                       const struct atls_attester_identity *identity, struct atls_bytes challenge,
                       uint8_t **evidencep, size_t *sizep)
 {
     static const struct atls_evidence_source_ops ops = {attest_key, attest_key_of_2022,
                                                         attest_platform, attest_as, sign};
-    struct source source = {
-        .lent = {.ops = &ops, .key = &identity->key}, .device = device, .handle = identity->handle};
+    struct source source = {.lent = {.ops = &ops,
+                                     .key = &identity->key,
+                                     .challenge_hashed = attester->options.challenge_hashed},
+                            .device = device,
+                            .handle = identity->handle};
 
     return format->make(&source.lent, challenge, evidencep, sizep);
 }
@@ -191,8 +195,9 @@ static int ask_device(struct atls_attester *attester, unsigned conn, struct atls
         atls_attester_tell_fault(attester, conn, "foreign-nonce",
                                  "the evidence is over another session's nonce");
     }
-    int result = atls_attester_ask(attester->format, second ? attester->second : attester->device,
-                                   &attester->attested, challenge, evidencep, sizep);
+    int result =
+        atls_attester_ask(attester, attester->format, second ? attester->second : attester->device,
+                          &attester->attested, challenge, evidencep, sizep);
     free(foreign);
     return result;
 }

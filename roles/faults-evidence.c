@@ -104,8 +104,8 @@ static int splice(struct atls_attester *attester, unsigned conn, const struct bu
     int result;
 
     if (foreign) {
-        result = atls_attester_ask(attester->format, attester->second, &attester->second_identity,
-                                   challenge, &other, &size);
+        result = atls_attester_ask(attester, attester->format, attester->second,
+                                   &attester->second_identity, challenge, &other, &size);
         result = result ? result : convert(bundling->open, &other, &size);
         result = result ? result : atls_cmw_parse_as(ATLS_CBOR, ATLS_BYTES(other, size), &cmw);
         if (!result) {

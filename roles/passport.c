@@ -132,8 +132,8 @@ static int submit_without_key(struct atls_attester *attester, struct atls_passpo
     const struct atls_evidence_format *format = atls_evidence_format_without_key();
     uint8_t *token;
     size_t size;
-    int result =
-        atls_attester_ask(format, attester->device, &attester->attested, nonce, &token, &size);
+    int result = atls_attester_ask(attester, format, attester->device, &attester->attested, nonce,
+                                   &token, &size);
 
     if (result) {
         return fetch_failed(attester, passport, result,

@@ -31,6 +31,7 @@ struct atls_relying_party_options {
     bool named_only;     /* evidence that names no key will not do, whatever it answers */
     const char *const *audience; /* who this relying party is, to results with aud */
     size_t audience_count;
+    bool challenge_hashed; /* realm-challenge=sha-512: struct atls_evidence_question */
     bool pat_alone; /* the verifier gets the platform's token alone; the rest is checked here */
     bool quote_of_nonce; /* tpm-quote=nonce: a TPM's quote answers the challenge itself */
     const char

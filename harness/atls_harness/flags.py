@@ -180,6 +180,8 @@ def enrolment_flags(
     if "second" in devices:
         flags["second-device"] = devices["second"]
     flags.update({name: story[name] for name in ENROLLED_FLAGS if name in story})
+    if "variant" in story:  # an endpoint has readings of its own besides
+        flags["variant"] = story["variant"]
     return flags
 
 

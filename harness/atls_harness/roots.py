@@ -93,7 +93,7 @@ def lacks(case: Case, run: Run) -> str:
 
 def as_told(case: Case, run: Run) -> Case:
     """CASE with what evidence of the run's root can tell, in place of what a CAB does."""
-    told = row(run.root).get("told")
+    told = row(root_of(case, run)).get("told")
     if told is None:
         return case
     story = copy.deepcopy(case.story)

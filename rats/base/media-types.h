@@ -16,6 +16,8 @@
 /* Nobody has registered one for RA-TLS, which has it in certificates under tags of its own. */
 #define ATLS_MT_RA_TLS "application/vnd.atls.ra-tls+cbor"
 #define ATLS_MT_PARSEC_TPM "application/vnd.parallaxsecond.key-attestation.tpm"
+#define ATLS_MT_CCA_TOKEN "application/eat-collection; profile=\"http://arm.com/CCA-SSD/1.0.0\""
+#define ATLS_MT_PARSEC_CCA "application/vnd.parallaxsecond.key-attestation.cca"
 #define ATLS_CF_EAT_CWT 263
 #define ATLS_CF_EAT_JWT 264
 #define ATLS_CF_CMW_CBOR 273

@@ -13,6 +13,7 @@
 /* Nobody has written this profile down but Veraison, in the validators of its scheme. */
 #define PARSEC_TPM "Veraison, scheme parsec-tpm, CoRIM profile"
 #define MKEY_COMPONENT "psa.software-component"
+#define MKEY_CCA_COMPONENT "cca.software-component"
 
 enum corim_tag {
     TAG_URI = 32,
@@ -53,6 +54,8 @@ enum measurement_key { MEASUREMENT_KEY, MEASUREMENT_VALUE };
 enum mval_key {
     MVAL_VERSION = 0,
     MVAL_DIGESTS = 2,
+    MVAL_RAW = 4,
+    MVAL_RAW_MASK = 5,
     MVAL_NAME = 11,
     MVAL_CRYPTOKEYS = 13,
     MVAL_PSA_CERT_NUM = 100

@@ -7,6 +7,9 @@
 static const struct atls_corim_profile_rules *const rows[ATLS_CORIM_PROFILES] = {
     [ATLS_CORIM_PSA] = &atls_corim_psa,
     [ATLS_CORIM_PARSEC_TPM] = &atls_corim_parsec_tpm,
+    [ATLS_CORIM_CCA_PLATFORM] = &atls_corim_cca_platform,
+    [ATLS_CORIM_CCA_REALM] = &atls_corim_cca_realm,
+    [ATLS_CORIM_PARSEC_CCA] = &atls_corim_parsec_cca,
 };
 
 const struct atls_corim_profile_rules *atls_corim_profile_rules(enum atls_corim_profile profile)

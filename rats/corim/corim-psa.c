@@ -158,23 +158,24 @@ static int finish_measurement(const struct atls_corim_environment *environment,
     return e;
 }
 
-static int read_mkey(struct atls_cbor_reader *r)
+static int read_mkey(struct atls_cbor_reader *r, const char *mkey)
 {
     struct atls_bytes text;
     int e;
 
     if (atls_cbor_peek(r) != ATLS_CBOR_TEXT)
         return atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES,
-                         "measurement key: expected the text \"%s\"", MKEY_COMPONENT);
+                         "measurement key: expected the text \"%s\"", mkey);
     e = atls_cbor_read_text(r, "measurement key", &text);
-    if (!e && !atls_bytes_is_text(text, MKEY_COMPONENT))
+    if (!e && !atls_bytes_is_text(text, mkey))
         e = atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES,
-                      "measurement key: expected \"%s\", came \"%.*s\"", MKEY_COMPONENT,
+                      "measurement key: expected \"%s\", came \"%.*s\"", mkey,
                       (int)(text.size < 64 ? text.size : 64), (const char *)text.data);
     return e;
 }
 
-static int read_measurement_members(struct atls_cbor_reader *r, struct measurement *m)
+static int read_measurement_members(struct atls_cbor_reader *r, const char *mkey,
+                                    struct measurement *m)
 {
     bool has_key = false;
     size_t pairs;
@@ -187,7 +188,7 @@ static int read_measurement_members(struct atls_cbor_reader *r, struct measureme
         e = atls_cbor_read_int(r, "key of measurement", &key);
         if (!e && key == MEASUREMENT_KEY) {
             has_key = true;
-            e = read_mkey(r);
+            e = read_mkey(r, mkey);
         } else if (!e && key == MEASUREMENT_VALUE) {
             e = atls_cbor_read_map(r, "measurement values", &values);
             while (!e && values--) {
@@ -204,18 +205,25 @@ static int read_measurement_members(struct atls_cbor_reader *r, struct measureme
     return e;
 }
 
-static int read_measurement(struct atls_cbor_reader *r,
-                            const struct atls_corim_environment *environment,
-                            struct atls_corim *corim)
+int atls_corim_read_component(struct atls_cbor_reader *r, const char *mkey,
+                              const struct atls_corim_environment *environment,
+                              struct atls_corim *corim)
 {
     struct measurement m = {0};
-    int e = read_measurement_members(r, &m);
+    int e = read_measurement_members(r, mkey, &m);
 
     if (!e && (m.has_digests || !r->rules->skip_unknown))
         e = finish_measurement(environment, &m, corim);
     free(m.name);
     free(m.version);
     return e;
+}
+
+static int read_measurement(struct atls_cbor_reader *r,
+                            const struct atls_corim_environment *environment,
+                            struct atls_corim *corim)
+{
+    return atls_corim_read_component(r, MKEY_COMPONENT, environment, corim);
 }
 
 static void write_class_id(struct atls_cbor_writer *w, const uint8_t class_id[32])
@@ -228,11 +236,12 @@ static void write_instance(struct atls_cbor_writer *w, const struct atls_trust_a
     atls_corim_write_tagged_bytes(w, TAG_UEID, anchor->instance_id, sizeof anchor->instance_id);
 }
 
-static void write_measurement(struct atls_cbor_writer *w, const struct atls_reference_value *value)
+void atls_corim_write_component(struct atls_cbor_writer *w, const char *mkey,
+                                const struct atls_reference_value *value)
 {
     atls_cbor_write_map(w, 2);
     atls_cbor_write_uint(w, MEASUREMENT_KEY);
-    atls_cbor_write_text(w, MKEY_COMPONENT);
+    atls_cbor_write_text(w, mkey);
     atls_cbor_write_uint(w, MEASUREMENT_VALUE);
     atls_cbor_write_map(w, 2 + (value->version != NULL) + (value->name != NULL));
     if (value->version) {
@@ -264,7 +273,7 @@ static void write_measurements(struct atls_cbor_writer *w, const struct atls_cor
     atls_cbor_write_array(w, members);
     for (size_t i = first; i < corim->reference_value_count; i++)
         if (atls_corim_same_triple(&values[first], &values[i]))
-            write_measurement(w, &values[i]);
+            atls_corim_write_component(w, MKEY_COMPONENT, &values[i]);
 }
 
 static bool value_is_good(const struct atls_reference_value *value)

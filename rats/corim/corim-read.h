@@ -57,10 +57,12 @@ struct atls_corim_profile_rules {
     void (*write_measurements)(struct atls_cbor_writer *w, const struct atls_corim *corim,
                                size_t first);
     bool (*value_is_good)(const struct atls_reference_value *value);
+    bool (*is_raw)(const struct atls_reference_value *value); /* no digest; NULL: none is */
     bool (*anchor_is_good)(const struct atls_trust_anchor *anchor);
     const char *good; /* of both, in words */
 };
-extern const struct atls_corim_profile_rules atls_corim_psa, atls_corim_parsec_tpm;
+extern const struct atls_corim_profile_rules atls_corim_psa, atls_corim_parsec_tpm,
+    atls_corim_cca_platform, atls_corim_cca_realm, atls_corim_parsec_cca;
 const struct atls_corim_profile_rules *atls_corim_profile_rules(enum atls_corim_profile profile);
 int atls_corim_read_tagged_bytes(struct atls_cbor_reader *r, const char *what, uint64_t tag,
                                  struct atls_bytes *bytesp);
@@ -75,6 +77,12 @@ bool atls_corim_same_triple(const struct atls_reference_value *a,
                             const struct atls_reference_value *b);
 void atls_corim_write_tagged_bytes(struct atls_cbor_writer *w, uint64_t tag, const uint8_t *data,
                                    size_t size);
+/* corim-psa.c, for profiles with components like PSA's: one measurement with this MKEY. */
+int atls_corim_read_component(struct atls_cbor_reader *r, const char *mkey,
+                              const struct atls_corim_environment *environment,
+                              struct atls_corim *corim);
+void atls_corim_write_component(struct atls_cbor_writer *w, const char *mkey,
+                                const struct atls_reference_value *value);
 void atls_corim_write_digest(struct atls_cbor_writer *w, const struct atls_reference_value *value);
 
 /* Adds the reference values and trust anchors of a triples-map to CORIM. */

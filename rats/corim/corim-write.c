@@ -182,7 +182,8 @@ static int check(const struct atls_corim *corim)
         const struct atls_reference_value *value = &corim->reference_values[i];
 
         good = value->profile == corim->profile &&
-               value->digest_size == atls_hash_size(value->digest_hash) &&
+               (value->digest_size == atls_hash_size(value->digest_hash) ||
+                (rules->is_raw && rules->is_raw(value))) &&
                rules->value_is_good(value);
     }
     for (size_t i = 0; good && i < corim->trust_anchor_count; i++)

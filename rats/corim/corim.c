@@ -199,8 +199,10 @@ static int read_tags(struct atls_cbor_reader *r, struct atls_corim *corim)
 /* WHAT came in its place. */
 static int other_profile(const char *what, int size, const char *came)
 {
-    return atls_fail(ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: expected %s or %s, came %s%.*s",
-                     ATLS_CORIM_PSA_PROFILE, ATLS_CORIM_PARSEC_TPM_PROFILE, what, size, came);
+    return atls_fail(
+        ATLS_E_UNSUPPORTED, CORIM, "CoRIM profile: expected %s, %s, %s, %s or %s, came %s%.*s",
+        ATLS_CORIM_PSA_PROFILE, ATLS_CORIM_PARSEC_TPM_PROFILE, ATLS_CORIM_CCA_PLATFORM_PROFILE,
+        ATLS_CORIM_CCA_REALM_PROFILE, ATLS_CORIM_PARSEC_CCA_PROFILE, what, size, came);
 }
 
 static int read_profile(struct atls_cbor_reader *r, struct atls_corim *corim)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CoRIM (draft-ietf-rats-corim) with the profiles of PSA and of Parsec on a TPM 2.0: reference
- * values and trust anchors. */
+/* CoRIM (draft-ietf-rats-corim) with the profiles of PSA, of Parsec on a TPM 2.0 and of Arm CCA:
+ * reference values and trust anchors. */
 #ifndef ATLS_RATS_CORIM_CORIM_H
 #define ATLS_RATS_CORIM_CORIM_H
 
@@ -8,6 +8,9 @@
 
 #define ATLS_CORIM_PSA_PROFILE "tag:arm.com,2025:psa#1.0.0"
 #define ATLS_CORIM_PARSEC_TPM_PROFILE "tag:github.com/parallaxsecond,2023-03-03:tpm"
+#define ATLS_CORIM_CCA_PLATFORM_PROFILE "tag:arm.com,2025:cca_platform#1.0.0"
+#define ATLS_CORIM_CCA_REALM_PROFILE "tag:arm.com,2025:cca_realm#1.0.0"
+#define ATLS_CORIM_PARSEC_CCA_PROFILE "tag:github.com/parallaxsecond,2023-03-03:cca"
 #define ATLS_MT_CORIM "application/rim+cbor; profile=\"" ATLS_CORIM_PSA_PROFILE "\""
 #define ATLS_MT_CORIM_SIGNED "application/rim+cose; profile=\"" ATLS_CORIM_PSA_PROFILE "\""
 #define ATLS_MT_CORIM_PARSEC_TPM_SIGNED                                                            \
@@ -19,6 +22,9 @@
 enum atls_corim_profile {
     ATLS_CORIM_PSA,
     ATLS_CORIM_PARSEC_TPM,
+    ATLS_CORIM_CCA_PLATFORM,
+    ATLS_CORIM_CCA_REALM,
+    ATLS_CORIM_PARSEC_CCA,
     ATLS_CORIM_PROFILES /* how many */
 };
 const char *atls_corim_profile_uri(enum atls_corim_profile profile);
@@ -27,6 +33,19 @@ bool atls_corim_profile_of(const char *uri, enum atls_corim_profile *profilep);
 /* Does an instance alone say which trust anchor is meant? Evidence then names no class: the anchor
  * does. */
 bool atls_corim_found_by_instance(enum atls_corim_profile profile);
+
+/* What is measured of Arm CCA: struct atls_reference_value.pcr. */
+enum atls_cca_measured {
+    ATLS_CCA_COMPONENT, /* of a platform, as with PSA */
+    ATLS_CCA_CONFIG,    /* its configuration: in place of a digest the value itself */
+    ATLS_CCA_RIM,       /* of a realm: its initial measurement, which is also its class, */
+    ATLS_CCA_REM,       /* its four extensible ones, */
+    ATLS_CCA_RPV = ATLS_CCA_REM + 4, /* and its personalization value, itself */
+    ATLS_CCA_MEASURED                /* how many */
+};
+/* The class of a realm with this initial measurement: itself, or SHA-256 of a longer one. -errno.
+ */
+int atls_corim_realm_class(struct atls_bytes rim, uint8_t class_id[32]);
 
 enum atls_corim_dialect {
     ATLS_CORIM_MAIN,    /* profile as tag 32 (URI): Veraison main of 2026-08 */
@@ -40,14 +59,15 @@ struct atls_validity {
 bool atls_validity_holds(const struct atls_validity *validity, int64_t now);
 
 /* One measured component that is allowed; with ATLS_CORIM_PARSEC_TPM one PCR's value, without name,
- * version and signer. */
+ * version and signer, and so with what is measured of Arm CCA beside components. */
 #define ATLS_PCRS_MAX 32 /* in a bank */
 #define ATLS_UUID_SIZE 16
 struct atls_reference_value {
     enum atls_corim_profile profile;
     uint8_t implementation_id[32]; /* the class: of a TPM a UUID, and zeros behind it */
-    unsigned pcr;
-    uint8_t set[32]; /* which PCRs belong together: those of a triple; zeros elsewhere */
+    unsigned pcr;                  /* its number; of Arm CCA one of enum atls_cca_measured */
+    uint8_t set[32]; /* which PCRs, or values of a realm, belong together: those of a triple;
+                      * zeros elsewhere */
     char *name;      /* "BL", NULL where absent */
     char *version;   /* NULL where absent */
     uint8_t digest[64];

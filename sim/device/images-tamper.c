@@ -32,8 +32,8 @@ static int require(const struct atls_images *images, const char *name,
     *slotp = find(images, name);
     if (!*slotp)
         return atls_fail(-EINVAL, NULL,
-                         "tampering: this device has no component %s (it has BL, FW, CFG and, with "
-                         "--components, M0001 and so on)",
+                         "tampering: this device has no component %s (it has BL, FW, CFG, with "
+                         "--components M0001 and so on, and with --root cca REALM)",
                          name);
     return 0;
 }

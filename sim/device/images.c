@@ -15,6 +15,7 @@
 #define IMAGE_FILE_MAX (16u << 20)
 #define MORE_VERSION "1.0.0"
 #define MORE_BODY 256
+#define WORKLOAD_BODY 4096
 #define APPLICATION "APP"
 #define APPLICATION_VERSION "1.0.0"
 
@@ -130,6 +131,11 @@ static int add_generated(struct atls_images *images, const char *name, const cha
     if (!result && (result = atls_images_add(images, &slot)))
         free(slot.data);
     return result;
+}
+
+int atls_images_add_workload(struct atls_images *images, const char *name)
+{
+    return add_generated(images, name, MORE_VERSION, WORKLOAD_BODY);
 }
 
 /* DIRECTORY/NAME.img, which must hold an image of that name. */

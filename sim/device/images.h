@@ -35,6 +35,8 @@ int atls_images_open(const struct atls_crypto *crypto, const uint8_t seed[ATLS_D
 int atls_images_open_firmware(const struct atls_crypto *crypto,
                               const uint8_t seed[ATLS_DEVICE_SEED_SIZE], const char *directory,
                               const char *application, unsigned more, struct atls_images *imagesp);
+/* One more, generated image: what runs in a realm. */
+int atls_images_add_workload(struct atls_images *images, const char *name);
 /* The key with which all simulated images are signed; everybody can derive it. */
 int atls_images_signer(const struct atls_crypto *crypto, struct atls_private_key *keyp);
 /* Hash of its public key: signer id of the images, and what a device has in its fuses. */

@@ -190,8 +190,14 @@ static int parse_part(const char *text, enum atls_endorsed_part *partp)
         *partp = ATLS_ENDORSED_VALUES;
     else if (!strcmp(text, "trust-anchor"))
         *partp = ATLS_ENDORSED_ANCHOR;
+    else if (!strcmp(text, "realm"))
+        *partp = ATLS_ENDORSED_REALM;
+    else if (!strcmp(text, "parsec"))
+        *partp = ATLS_ENDORSED_PARSEC;
     else
-        return fail_unknown("part", text, "all, reference-values or trust-anchor");
+        return fail_unknown("part", text,
+                            "all, reference-values or trust-anchor; of --root cca also realm or "
+                            "parsec");
     return 0;
 }
 

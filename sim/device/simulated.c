@@ -180,6 +180,8 @@ static int prepare(struct atls_simulated *device, const struct atls_simulated_op
                                         options->application, options->components, &device->images)
             : atls_images_open(&atls_crypto_gnutls, seed, options->images_directory,
                                options->components, &device->images);
+    if (!result && options->root && options->root->workload)
+        result = atls_images_add_workload(&device->images, options->root->workload);
     if (result || (result = check_size(&device->images)) ||
         (result = allocate(device, device->images.count + options->tamper_count)) ||
         (result = release(device, options)) || (result = measure_pristine(device)))

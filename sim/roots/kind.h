@@ -16,7 +16,13 @@
 
 /* What of a device is endorsed. A store may want a trust anchor once, and reference values anew
  * with each release. */
-enum atls_endorsed_part { ATLS_ENDORSED_ALL, ATLS_ENDORSED_VALUES, ATLS_ENDORSED_ANCHOR };
+enum atls_endorsed_part {
+    ATLS_ENDORSED_ALL,
+    ATLS_ENDORSED_VALUES,
+    ATLS_ENDORSED_ANCHOR,
+    ATLS_ENDORSED_REALM, /* cca: what runs in the realm; the others are its platform */
+    ATLS_ENDORSED_PARSEC /* cca: the platform again, for verifiers of Parsec's evidence */
+};
 
 /* What a root is started with. What is pointed at outlives it, but for the seed. */
 struct atls_root_start {
@@ -34,6 +40,7 @@ struct atls_root_start {
 
 struct atls_root_kind {
     const char *name;
+    const char *workload; /* an image that it measures besides the device's own, or NULL */
     const char *lack; /* why this program has none of this kind, or NULL */
     /* ATLS_E_UNSUPPORTED, ATLS_E_UNAVAILABLE, ATLS_E_REFUSED, -EINVAL (an option is missing),
      * -errno. */

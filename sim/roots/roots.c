@@ -6,7 +6,7 @@
 
 #include "program/contract.h"
 #include "rats/base/error.h"
-#include "sim/roots/kind.h"
+#include "sim/roots/cca.h"
 
 /* Those that are in this program, or why one is not. psa has no row: it is what there is without.
  */
@@ -19,7 +19,7 @@ static const struct atls_root_kind *const kinds[] = {
         .lack = "this program was built without libtss2-esys (Debian: libtss2-dev); "
                 "./atls setup --root tpm installs it"},
 #endif
-    &(const struct atls_root_kind){.name = "cca", .lack = "not in this program yet"},
+    &atls_root_cca,
     NULL,
 };
 

@@ -31,22 +31,23 @@ enum atls_result_nonce { ATLS_RESULT_AS_DRAFTED, ATLS_RESULT_FREE, ATLS_RESULT_R
  * or as RFC 8446 wants them. */
 enum atls_signature_reading { ATLS_SIGNATURE_RAW, ATLS_SIGNATURE_DER };
 
-struct atls_variants {              /* all zero: the defaults */
-    unsigned hello_retry;           /* H5: enum atls_hello_retry */
-    unsigned payload_prefix;        /* H15: enum atls_payload_prefix */
-    unsigned no_common;             /* H12: 0 a fatal alert, 1 the extension is omitted */
-    unsigned evidence_type_match;   /* H20: 1 the CMW must be of the type that was selected */
-    unsigned result_nonce;          /* H11: enum atls_result_nonce */
-    unsigned entry_code_point;      /* H14: 0 of private use, 1 the draft's 60 */
-    unsigned binder_length;         /* H16: enum atls_ta07_length */
-    unsigned binder_secret;         /* H17: enum atls_ta07_secret */
-    unsigned public_key;            /* H6: enum atls_expat_key */
-    unsigned exporter_label;        /* H7: enum atls_expat_label */
-    unsigned cmw_code_point;        /* H8: 0 is 0xFF00, 1 is 0xFFFF */
-    unsigned cab_appraisal;         /* enum atls_cab_appraisal */
-    unsigned tpm_quote;             /* 1 a TPM's quote answers the challenge itself */
-    unsigned result_key;            /* H10: enum atls_result_key */
-    unsigned result_binding;        /* 1 a result with neither nonce nor key will do */
+struct atls_variants {            /* all zero: the defaults */
+    unsigned hello_retry;         /* H5: enum atls_hello_retry */
+    unsigned payload_prefix;      /* H15: enum atls_payload_prefix */
+    unsigned no_common;           /* H12: 0 a fatal alert, 1 the extension is omitted */
+    unsigned evidence_type_match; /* H20: 1 the CMW must be of the type that was selected */
+    unsigned result_nonce;        /* H11: enum atls_result_nonce */
+    unsigned entry_code_point;    /* H14: 0 of private use, 1 the draft's 60 */
+    unsigned binder_length;       /* H16: enum atls_ta07_length */
+    unsigned binder_secret;       /* H17: enum atls_ta07_secret */
+    unsigned public_key;          /* H6: enum atls_expat_key */
+    unsigned exporter_label;      /* H7: enum atls_expat_label */
+    unsigned cmw_code_point;      /* H8: 0 is 0xFF00, 1 is 0xFFFF */
+    unsigned cab_appraisal;       /* enum atls_cab_appraisal */
+    unsigned tpm_quote;           /* 1 a TPM's quote answers the challenge itself */
+    unsigned result_key;          /* H10: enum atls_result_key */
+    unsigned result_binding;      /* 1 a result with neither nonce nor key will do */
+    unsigned realm_challenge;     /* 0 padded with zeros, 1 its SHA-512: enum atls_cca_challenge */
     unsigned certificate_challenge; /* H27: 0 the channel binder, 1 the nonce of the wire */
     unsigned post_handshake;        /* H28: 1 the client can be authenticated after the handshake */
     unsigned binder_role;           /* H9: 1 a binder of its own for each side */

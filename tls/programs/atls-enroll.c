@@ -20,6 +20,7 @@
 #include "tls/keys/csr.h"
 #include "tls/keys/device-key.h"
 #include "tls/keys/software-key.h"
+#include "tls/profiles/variants.h"
 
 #define DEVICE_TIMEOUT_MS 2000
 #define CONN 1 /* of events: an enrolment is one exchange */
@@ -28,6 +29,7 @@ struct enrolment {
     struct atls_attester_options attester;
     struct atls_csr_options csr;
     struct atls_faults faults;
+    struct atls_variants variants;
     enum atls_model model;
     const char *events, *csr_file, *cmw;
     const char *key_file; /* where a key goes that is no device's; NULL: it is one of the device */
@@ -59,6 +61,7 @@ enum flag {
     CMW_SLOT,
     CMW_FORM,
     EVIDENCE_FORMAT,
+    VARIANT,
     SERIALIZATION,
     ATTESTER,
     VERIFIER,
@@ -96,6 +99,8 @@ static const struct argp_option table[] = {
      0},
     /* its text is atls_evidence_formats_help() */
     {"evidence-format", EVIDENCE_FORMAT, ATLS_CONTRACT_EVIDENCE_FORMAT_NAMES, 0, "", 0},
+    {"variant", VARIANT, "NAME=READING", 0,
+     "one reading of what evidence answers (realm-challenge); others are the endpoint's", 0},
     {"serialization", SERIALIZATION, "cbor|json", 0, "of the CMW", 0},
     {"verifier", VERIFIER, "URL", 0, "where a passport gets its result", 0},
     {"verifier-ca", VERIFIER_CA, "FILE", 0,
@@ -183,6 +188,12 @@ static bool parse_choice(struct enrolment *e, int flag, const char *arg)
     case EVIDENCE_FORMAT:
         if (!(e->attester.evidence_format = atls_evidence_format_by_name(arg)))
             atls_program_unsupported("--evidence-format", arg);
+        break;
+    case VARIANT:
+        if (atls_variants_set(&e->variants, arg) != 0 ||
+            atls_variants_check(&e->variants, "x509-cmw") != 0)
+            atls_program_unsupported("variant", arg);
+        e->attester.challenge_hashed = e->variants.realm_challenge != 0;
         break;
     case SERIALIZATION:
         e->attester.serialization =

@@ -225,6 +225,24 @@ static int find_instance(struct atls_judge *judge, const char *profile,
     return result;
 }
 
+static int find_key(struct atls_judge *judge, const char *profile,
+                    const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
+                    const uint8_t instance_id[ATLS_PSA_INSTANCE_ID_SIZE],
+                    struct atls_public_key *keyp)
+{
+    struct work *work = work_of(judge);
+    struct atls_trust_anchor sought = atls_psa_anchor(implementation_id, instance_id), anchor;
+    int result;
+
+    if (!atls_corim_profile_of(profile, &sought.profile))
+        return atls_fail(-EINVAL, NULL, "no CoRIM profile \"%s\"", profile);
+    result = work->with->store->ops->find_anchor_of(work->with->store, &sought, &anchor);
+    result = judge_anchor(work, result, &anchor);
+    if (result == 0)
+        *keyp = anchor.key;
+    return result;
+}
+
 static int check_platform_signature(struct work *work, const struct atls_cose_sign1 *token,
                                     const struct atls_public_key *anchor)
 {
@@ -307,6 +325,56 @@ static int match_pcrs(struct atls_judge *judge, const char *profile,
     }
     if (result == 0)
         result = repeat_quote(work, quote);
+    if (result == 0)
+        tell_dropped(work->out, dropped);
+    atls_reference_set_clear(&references);
+    return result > 0 ? -EIO : result;
+}
+
+static int match_platform(struct atls_judge *judge, const char *profile,
+                          const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
+                          const struct atls_psa_component *components, size_t count,
+                          struct atls_bytes config)
+{
+    struct work *work = work_of(judge);
+    const struct atls_psa_claims claims = {
+        .implementation_id = {implementation_id, ATLS_PSA_IMPLEMENTATION_ID_SIZE},
+        .components = components,
+        .component_count = count,
+    };
+    struct atls_reference_set references = {0};
+    enum atls_corim_profile of = ATLS_CORIM_PSA;
+    size_t dropped = 0;
+    int result = atls_corim_profile_of(profile, &of) ? 0 : -EINVAL;
+
+    if (result == 0)
+        result = work->with->store->ops->find_values_of(work->with->store, of, implementation_id,
+                                                        &references);
+    if (result == 0) {
+        dropped = drop_invalid(work, &references);
+        result = atls_match_cca_platform(&claims, config, &references, work->out);
+    }
+    if (result == 0)
+        tell_dropped(work->out, dropped);
+    atls_reference_set_clear(&references);
+    return result > 0 ? -EIO : result;
+}
+
+static int match_realm(struct atls_judge *judge, const struct atls_judge_realm *realm)
+{
+    struct work *work = work_of(judge);
+    struct atls_reference_set references = {0};
+    uint8_t class_id[32];
+    size_t dropped = 0;
+    int result = atls_corim_realm_class(realm->initial, class_id);
+
+    if (result == 0)
+        result = work->with->store->ops->find_values_of(work->with->store, ATLS_CORIM_CCA_REALM,
+                                                        class_id, &references);
+    if (result == 0) {
+        dropped = drop_invalid(work, &references);
+        result = atls_match_realm(realm, &references, work->out);
+    }
     if (result == 0)
         tell_dropped(work->out, dropped);
     atls_reference_set_clear(&references);
@@ -476,8 +544,8 @@ static void attest(struct atls_judge *judge, const struct atls_public_key *key)
 }
 
 static const struct atls_judge_ops judge_ops = {
-    condemn, appraise_token, find_anchor, match,         claim,
-    say,     submod,         attest,      find_instance, match_pcrs};
+    condemn, appraise_token, find_anchor, match,    claim,          say,        submod,
+    attest,  find_instance,  match_pcrs,  find_key, match_platform, match_realm};
 
 /* The worst of what is claimed; affirming only where every claim that this submod makes was earned.
  */

@@ -99,6 +99,17 @@ int atls_match_pcrs(const struct atls_tpm_attest *quote,
 int atls_veraison_token_parse(struct atls_bytes in, enum atls_cose_tagging tagging,
                               struct atls_psa_component *components, size_t count, uint8_t **keptp,
                               struct atls_cose_sign1 *messagep, struct atls_psa_claims *claimsp);
+/* cca-match.c: the same of an Arm CCA platform, whose CONFIG is the claim configuration; and what
+ * runs in a realm: REFERENCES are those of its initial measurement. */
+int atls_match_cca_platform(const struct atls_psa_claims *claims, struct atls_bytes config,
+                            const struct atls_reference_set *references,
+                            struct atls_evidence_verdict *appraisal);
+int atls_match_realm(const struct atls_judge_realm *realm,
+                     const struct atls_reference_set *references,
+                     struct atls_evidence_verdict *appraisal);
+/* reference-match.c, for these two: a component that does not fit, for people. -ENOMEM. */
+int atls_note_mismatch(struct atls_evidence_verdict *appraisal, const char *component,
+                       const struct atls_reference_set *expected, struct atls_bytes measured);
 /* evidence-summary.c: what is annotated in the result, in Veraison's names. NULL: no memory. */
 json_t *atls_evidence_summary(const struct atls_psa_claims *claims);
 /* Of a TPM's quote, in names of Part 2. */

@@ -123,6 +123,12 @@ static int add_mismatch(struct atls_evidence_verdict *out, struct atls_bytes nam
     return 0;
 }
 
+int atls_note_mismatch(struct atls_evidence_verdict *out, const char *component,
+                       const struct atls_reference_set *expected, struct atls_bytes measured)
+{
+    return add_mismatch(out, atls_bytes_of_text(component), measured, expected);
+}
+
 /* The first component that does not fit gives the reason; all of them are listed. */
 __attribute__((format(printf, 3, 4))) static void
 complain(struct atls_evidence_verdict *out, const char *reason, const char *format, ...)

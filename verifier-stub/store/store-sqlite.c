@@ -281,7 +281,9 @@ static int add_references(struct connection *store, const struct atls_corim *cor
         sqlite3_bind_int(statement, 9, (int)value->profile);
         sqlite3_bind_int(statement, 10, (int)value->pcr);
         bind_blob(statement, 11, value->set,
-                  value->profile == ATLS_CORIM_PARSEC_TPM ? sizeof value->set : 0);
+                  value->profile == ATLS_CORIM_PARSEC_TPM || value->profile == ATLS_CORIM_CCA_REALM
+                      ? sizeof value->set
+                      : 0);
         if (sqlite3_step(statement) != SQLITE_DONE)
             result = sqlite_fail(store, "add a reference value");
         sqlite3_reset(statement);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a verifier appraises CCA tokens: as Veraison's schemes ARM_CCA and PARSEC_CCA, in the order
+ * of trust. Platform and realm are a submod each; the realm is nobody's until its key was found in
+ * the platform's token.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "formats/cca-token.h"
+#include "rats/base/error.h"
+
+enum { PLATFORM, REALM };                       /* submods */
+enum { TRUSTWORTHY = 2, CONTRAINDICATED = 96 }; /* AR4SI */
+
+static int check_signatures(struct atls_judge *judge, const struct atls_cca_token *token,
+                            const struct atls_public_key *anchor)
+{
+    int result = atls_cose_sign1_verify(&token->platform, judge->crypto, anchor);
+
+    if (!result)
+        result = atls_cca_check_realm_signature(token, judge->crypto);
+    if (result)
+        return atls_judge_fail(judge, result, "pat-signature-invalid");
+    result = atls_cca_check_binding(token, judge->crypto);
+    return result ? atls_judge_fail(judge, result, "linkage-mismatch") : 0;
+}
+
+static int check_times(struct atls_judge *judge, const struct atls_cca_token *token)
+{
+    int result = atls_judge_times(judge, &token->platform_claims.times, "CCA platform token");
+
+    return result ? result : atls_judge_times(judge, &token->realm_claims.times, "CCA realm token");
+}
+
+static void judge_lifecycle(struct atls_judge *judge, uint16_t lifecycle)
+{
+    static const enum atls_trust_claim moved[] = {ATLS_INSTANCE_IDENTITY, ATLS_RUNTIME_OPAQUE,
+                                                  ATLS_STORAGE_OPAQUE};
+    uint16_t state = lifecycle & 0xff00;
+    bool secured = state == ATLS_PSA_SECURED || state == ATLS_PSA_NON_ROT_DEBUG;
+    char text[128];
+
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
+        judge->ops->claim(judge, moved[i], secured ? TRUSTWORTHY : CONTRAINDICATED);
+    if (secured)
+        return;
+    snprintf(text, sizeof text,
+             "security lifecycle: expected secured or non-rot-debug, came %s (0x%04x)",
+             atls_psa_lifecycle_name(lifecycle), lifecycle);
+    judge->ops->say(judge, "lifecycle-not-secured", ATLS_CCA_CLAUSE_LIFECYCLE, text);
+}
+
+static int judge_platform(struct atls_judge *judge, const struct atls_cca_platform *claims,
+                          const char *profile)
+{
+    int result;
+
+    judge->ops->submod(judge, PLATFORM);
+    judge->ops->claim(judge, ATLS_HARDWARE, TRUSTWORTHY);
+    result =
+        judge->ops->match_platform(judge, profile, claims->implementation_id.data,
+                                   claims->components, claims->component_count, claims->config);
+    if (!result)
+        judge_lifecycle(judge, claims->lifecycle);
+    return result;
+}
+
+static int judge_realm(struct atls_judge *judge, const struct atls_cca_realm *claims)
+{
+    const struct atls_judge_realm realm = {
+        .initial = claims->initial,
+        .extensible = claims->extensible,
+        .extensible_count = ATLS_CCA_EXTENSIBLE_COUNT,
+        .personalization = claims->personalization,
+    };
+
+    judge->ops->submod(judge, REALM);
+    judge->ops->claim(judge, ATLS_INSTANCE_IDENTITY, TRUSTWORTHY);
+    return judge->ops->match_realm(judge, &realm);
+}
+
+static int
+judge_token(struct atls_judge *judge, const struct atls_parsec_cca *evidence, const char *profile,
+            int (*fresh)(struct atls_judge *judge, const struct atls_parsec_cca *evidence))
+{
+    const struct atls_cca_token *token = &evidence->token;
+    struct atls_public_key anchor;
+    int result = judge->ops->find_key(judge, profile, token->platform_claims.implementation_id.data,
+                                      token->platform_claims.instance_id.data, &anchor);
+
+    if (!result)
+        result = fresh(judge, evidence);
+    if (!result)
+        result = check_signatures(judge, token, &anchor);
+    if (!result)
+        result = check_times(judge, token);
+    if (!result)
+        result = judge_platform(judge, &token->platform_claims, profile);
+    return result ? result : judge_realm(judge, &token->realm_claims);
+}
+
+/* With the newest atls_fail(), of the parser. */
+static int condemn_malformed(struct atls_judge *judge, atls_cca_parser *parse, struct atls_bytes in)
+{
+    char text[512], clause[96];
+
+    snprintf(text, sizeof text, "%s", atls_error_text());
+    snprintf(clause, sizeof clause, "%s", atls_error_clause());
+    return atls_judge_condemn(judge, atls_cca_malformed(parse, in), clause, "%s", text);
+}
+
+int atls_cca_evidence_appraise(struct atls_judge *judge, atls_cca_parser *parse,
+                               const struct atls_evidence_message *message, const char *profile,
+                               int (*fresh)(struct atls_judge *judge,
+                                            const struct atls_parsec_cca *evidence))
+{
+    struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof *components);
+    struct atls_parsec_cca evidence;
+    int result;
+
+    if (!components)
+        return atls_fail(-ENOMEM, NULL, "no memory for software components");
+    result = parse(message->value, components, ATLS_PSA_COMPONENTS_MAX, &evidence);
+    if (!result)
+        result = judge_token(judge, &evidence, profile, fresh);
+    else if (result > 0)
+        result = condemn_malformed(judge, parse, message->value);
+    free(components);
+    return result;
+}
