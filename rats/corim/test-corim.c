@@ -568,7 +568,6 @@ static void test_bad_vectors(void **state)
         {"psa-bad-refval-instance", ATLS_E_MALFORMED, "an environment without instance"},
         {"psa-bad-ta-cert", ATLS_E_MALFORMED, "expected tag 554, came tag 555"},
         {"psa-bad-ta-no-instance", ATLS_E_MISSING, "expected an instance (UEID)"},
-        {"parsec-cca-valid", ATLS_E_UNSUPPORTED, "tag:github.com/parallaxsecond"},
     };
 
     for (int dialect = ATLS_CORIM_MAIN; dialect <= ATLS_CORIM_V0_2608; dialect++) {
