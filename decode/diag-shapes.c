@@ -299,14 +299,6 @@ FIELDS corim_fields[] = {{0, "id", &uuid, false},
                          {5, "entities", &corim_entities, false}};
 const struct atls_diag_shape atls_diag_corim = MAP("CoRIM", corim_fields);
 
-/* Parsec key attestation: names of the members are in the message */
-FIELDS cca_fields[] = {{44234, "cca-platform-token", &message, false},
-                       {44241, "cca-realm-delegated-token", &message, false}};
-SHAPE cca_token = MAP("CCA token", cca_fields);
-FIELDS parsec_cca_fields[] = {{0, "kat", &atls_diag_claims, true}, {0, "pat", &cca_token, true}};
-const struct atls_diag_shape atls_diag_parsec_cca_shape =
-    MAP("Parsec CCA evidence", parsec_cca_fields);
-
 static const struct atls_diag_tag tags[] = {
     {0, "date and time", NULL},
     {1, "epoch time", &time_value},
@@ -321,7 +313,7 @@ static const struct atls_diag_tag tags[] = {
     {97, "COSE_Mac", NULL},
     {98, "COSE_Sign", &atls_diag_cose_sign_shape},
     {111, "OID", NULL},
-    {399, "CCA token", &cca_token},
+    {399, "CCA token", NULL},
     {501, "unsigned CoRIM", &atls_diag_corim},
     {502, "signed CoRIM", &atls_diag_cose_sign1},
     {505, "CoSWID", NULL},
@@ -336,6 +328,7 @@ static const struct atls_diag_tag tags[] = {
     {558, "COSE_Key", NULL},
     {560, "bytes", NULL},
     {601, "UCCS", &atls_diag_claims},
+    {907, "CCA token", NULL},
 };
 
 const struct atls_diag_tag *atls_diag_tag(uint64_t tag)

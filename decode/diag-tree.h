@@ -102,7 +102,7 @@ const char *atls_diag_name_of(const struct atls_diag_name *names, int64_t value)
 extern const struct atls_diag_name atls_diag_algs[];
 extern const struct atls_diag_shape atls_diag_claims, atls_diag_cose_key, atls_diag_cose_sign1,
     atls_diag_cose_mac0_shape, atls_diag_cose_sign_shape, atls_diag_components,
-    atls_diag_cmw_record, atls_diag_corim, atls_diag_parsec_cca_shape;
+    atls_diag_cmw_record, atls_diag_corim;
 
 /* diag-cbor.c: walks one item; prints where it breaks off. 0 or the outcome. */
 int atls_diag_cbor_item(struct atls_diag *d, struct atls_cbor_reader *r, const char *label,
@@ -154,10 +154,6 @@ void atls_diag_cmw_jws(struct atls_diag *d, struct atls_bytes in);
 /* The claim cmw, where there is one. */
 void atls_diag_cmw_claim(struct atls_diag *d, struct atls_bytes claims);
 void atls_diag_json_cmw_claim(struct atls_diag *d, const json_t *claims);
-
-/* diag-parsec.c */
-void atls_diag_parsec_cca(struct atls_diag *d, struct atls_bytes in);
-bool atls_diag_is_parsec_cca(struct atls_bytes in);
 
 /* diag-x509.c: a certificate in DER, with the CMW in it. */
 bool atls_diag_is_certificate(struct atls_bytes in);

@@ -383,8 +383,6 @@ static const struct format formats[] = {
     OTHER("cose-sign", "COSE_Sign", is_cose_sign, atls_diag_cose_sign),
     OTHER("ear", "EAR claims in CBOR", is_cbor_ear, print_ear_claims),
     EVIDENCE(CLAIMS),
-    OTHER("parsec-cca", "Parsec CCA key attestation", atls_diag_is_parsec_cca,
-          atls_diag_parsec_cca),
     OTHER("boot-record", "boot record", is_boot_record, print_boot_record),
     OTHER("cbor", "CBOR", is_cbor, print_cbor),
 };

@@ -93,6 +93,10 @@ int atls_attester_break_tpm(struct atls_attester *attester, unsigned conn,
                             struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep);
 const struct atls_evidence_faults *
 atls_evidence_faults_of(const struct atls_evidence_format *format);
+/* faults-cca.c: the two functions of a row, for the formats cca and parsec-cca. */
+int atls_faults_check_cca(const struct atls_attester *attester);
+int atls_faults_break_cca(struct atls_attester *attester, unsigned conn,
+                          struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep);
 /* The wrapper of a credential: evidence, or a result. */
 int atls_attester_break_wrapper(const struct atls_attester *attester, enum atls_model model,
                                 struct atls_bytes cmw, uint8_t **outp, size_t *sizep,

@@ -29,9 +29,9 @@ static bool is_listed(const char *name, const char *const *names)
 static bool is_of_kat(const char *name)
 {
     static const char *const of_kat[] = {
-        "kat-signature",    "linkage",     "non-secure-pat",      "attested-other-key",
-        "claims-no-cnf",    "claims-cbor", "cose-three-elements", "cose-detached",
-        "cose-unknown-alg", NULL};
+        "kat-signature",      "realm-signature",  "linkage",     "non-secure-pat",
+        "attested-other-key", "claims-no-cnf",    "claims-cbor", "cose-three-elements",
+        "cose-detached",      "cose-unknown-alg", NULL};
 
     return strncmp(name, "cbor-", 5) == 0 || is_listed(name, of_kat);
 }
@@ -276,7 +276,7 @@ static int break_token(struct atls_attester *attester, unsigned conn, struct atl
 
 static int check_other(const struct atls_attester *attester)
 {
-    static const char *const of_pat[] = {"pat-signature", "foreign-pat", NULL};
+    static const char *const of_pat[] = {"pat-signature", "foreign-pat", "realm-signature", NULL};
 
     for (size_t i = 0; i < attester->inner.count; i++) {
         const char *name = attester->inner.fault[i].name;
@@ -295,6 +295,8 @@ static const struct atls_evidence_faults rows[] = {
     {&atls_format_prototype, check_nothing, break_bundle, NULL},
     {&atls_format_parsec_tpm, atls_attester_check_tpm, atls_attester_break_tpm, NULL},
     {&atls_format_ra_tls, atls_faults_check_quote, atls_faults_break_quote, NULL},
+    {&atls_format_parsec_cca, atls_faults_check_cca, atls_faults_break_cca, NULL},
+    {&atls_format_cca, atls_faults_check_cca, atls_faults_break_cca, NULL},
     {NULL, check_other, NULL, NULL},
 };
 

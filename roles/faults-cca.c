@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What faults do to Arm CCA evidence, alone or under Parsec's KAT: a signature broken in either
+ * token, another platform's token in place of its own, and a KAT about a key that the realm does
+ * not vouch for. All else stays as the device made it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/error.h"
+#include "rats/cbor/cbor-read.h"
+#include "rats/tokens/cca.h"
+#include "roles/attester-private.h"
+
+#define WRAPPING 256 /* bytes around the tokens, and to spare */
+
+struct parts {             /* they borrow from the evidence */
+    struct atls_bytes kat; /* empty where there is none */
+    struct atls_bytes platform, realm;
+    enum atls_cca_tag tag;
+};
+
+int atls_faults_check_cca(const struct atls_attester *attester)
+{
+    bool has_kat = attester->format->key_in != NULL;
+
+    for (size_t i = 0; i < attester->inner.count; i++) {
+        const char *name = attester->inner.fault[i].name;
+        bool never = strncmp(name, "cbor-", 5) == 0 || strncmp(name, "cose-", 5) == 0 ||
+                     strncmp(name, "claims-", 7) == 0 || strcmp(name, "kat-signature") == 0 ||
+                     strcmp(name, "non-secure-pat") == 0;
+        bool of_kat = strcmp(name, "linkage") == 0 || strcmp(name, "attested-other-key") == 0;
+
+        if (never || (of_kat && !has_kat)) {
+            return atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s is not known of %s", name,
+                             attester->format->what);
+        }
+    }
+    return 0;
+}
+
+static int take_apart(const struct atls_attester *attester, struct atls_bytes evidence,
+                      struct parts *partsp)
+{
+    struct parts parts = {.tag = ATLS_CCA_TAG_CMW};
+    struct atls_bytes pat = evidence, name;
+    struct atls_cbor_reader r;
+    size_t left = 0;
+    int result = 0;
+
+    if (attester->format->key_in) {
+        result = atls_cbor_open(&r, evidence, NULL, ATLS_PARSEC_CCA_CLAUSE);
+        result = result ? result : atls_cbor_read_map(&r, "Parsec evidence", &left);
+        for (; !result && left > 0; left--) {
+            result = atls_cbor_read_text(&r, "member", &name);
+            if (!result) {
+                result =
+                    atls_cbor_read_encoded(&r, atls_bytes_is_text(name, "kat") ? &parts.kat : &pat);
+            }
+        }
+    }
+    result =
+        result ? result : atls_cca_collection_split(pat, &parts.tag, &parts.platform, &parts.realm);
+    if (!result) {
+        *partsp = parts;
+    }
+    return result;
+}
+
+static int put_together(const struct parts *parts, uint8_t **evidencep, size_t *sizep)
+{
+    size_t room = parts->kat.size + parts->platform.size + parts->realm.size + WRAPPING;
+    uint8_t *token = malloc(room), *out = malloc(2 * room);
+    struct atls_bytes written = {NULL, 0};
+    struct atls_cbor_writer w;
+    int result = token && out ? 0 : atls_fail(-ENOMEM, NULL, "no memory for evidence");
+
+    if (!result) {
+        atls_cbor_write_init(&w, token, room);
+        atls_cca_collection_write(&w, parts->tag, parts->platform, parts->realm);
+        result = atls_cbor_write_done(&w, &written);
+    }
+    if (!result) {
+        atls_cbor_write_init(&w, out, 2 * room);
+        if (parts->kat.size) {
+            atls_parsec_cca_write(&w, parts->kat, written);
+        } else {
+            atls_cbor_write_encoded(&w, written);
+        }
+        result = atls_cbor_write_done(&w, &written);
+    }
+    free(token);
+    if (result) {
+        free(out);
+        return result;
+    }
+    *evidencep = out;
+    *sizep = written.size;
+    return 0;
+}
+
+/* The KAT about a key of nobody's, over the same challenge: nothing signs it. */
+static int write_other_kat(struct atls_bytes challenge, uint8_t *buffer, size_t size,
+                           struct atls_bytes *katp)
+{
+    struct atls_private_key key;
+    struct atls_cbor_writer w;
+    int result = atls_crypto_gnutls.make_key(ATLS_P256, NULL, &key);
+
+    if (result) {
+        return result;
+    }
+    atls_cbor_write_init(&w, buffer, size);
+    result = atls_parsec_cca_kat_write(&w, challenge, &key.public_key);
+    explicit_bzero(&key, sizeof key);
+    return result ? result : atls_cbor_write_done(&w, katp);
+}
+
+/* The platform's token of the second device, which vouches for another realm manager's key. */
+static int ask_second(struct atls_attester *attester, struct atls_bytes challenge,
+                      uint8_t **evidencep, struct atls_bytes *platformp)
+{
+    struct parts parts;
+    size_t size;
+    int result = atls_attester_ask(attester, attester->format, attester->second,
+                                   &attester->second_identity, challenge, evidencep, &size);
+
+    result = result ? result : take_apart(attester, ATLS_BYTES(*evidencep, size), &parts);
+    if (!result) {
+        *platformp = parts.platform;
+    }
+    return result;
+}
+
+static void flip(struct atls_bytes token, const uint8_t *evidence, uint8_t *writable)
+{
+    writable[(size_t)(token.data - evidence) + token.size - 1] ^= 1;
+}
+
+static int rebuild(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
+                   uint8_t **evidencep, size_t *sizep)
+{
+    bool foreign = atls_faults_has(&attester->inner, "foreign-pat", NULL);
+    uint8_t kat[256], *other = NULL, *made = NULL;
+    struct parts parts;
+    size_t size = 0;
+    int result = take_apart(attester, ATLS_BYTES(*evidencep, *sizep), &parts);
+
+    if (!result && foreign) {
+        result = ask_second(attester, challenge, &other, &parts.platform);
+    } else if (!result) {
+        result = write_other_kat(challenge, kat, sizeof kat, &parts.kat);
+    }
+    result = result ? result : put_together(&parts, &made, &size);
+    free(other);
+    if (result) {
+        return atls_attester_device_fails(attester, result);
+    }
+    free(*evidencep);
+    *evidencep = made;
+    *sizep = size;
+    atls_attester_tell_fault(attester, conn, foreign ? "foreign-pat" : "linkage",
+                             foreign ? "the platform token is the second device's"
+                                     : "the KAT is about another key than the realm vouches for");
+    return 0;
+}
+
+int atls_faults_break_cca(struct atls_attester *attester, unsigned conn,
+                          struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep)
+{
+    bool platform = atls_faults_has(&attester->inner, "pat-signature", NULL);
+    bool realm = atls_faults_has(&attester->inner, "realm-signature", NULL);
+    bool whole = attester->second && !attester->format->key_in; /* it is the second device's */
+    struct parts parts;
+    int result = 0;
+
+    if (whole) {
+        atls_attester_tell_fault(attester, conn, "foreign-pat", "the token is the second device's");
+    } else if (atls_faults_has(&attester->inner, "foreign-pat", NULL) ||
+               atls_faults_has(&attester->inner, "linkage", NULL)) {
+        result = rebuild(attester, conn, challenge, evidencep, sizep);
+    }
+    if (result || !(platform || realm)) {
+        return result;
+    }
+    result = take_apart(attester, ATLS_BYTES(*evidencep, *sizep), &parts);
+    if (result) {
+        return atls_attester_fails(attester, result, "internal");
+    }
+    flip(platform ? parts.platform : parts.realm, *evidencep, *evidencep);
+    atls_attester_tell_fault(attester, conn, platform ? "pat-signature" : "realm-signature",
+                             "evidence was changed after it was made");
+    return 0;
+}
