@@ -59,8 +59,8 @@ static int ask_other(struct atls_attester *attester, struct atls_device *device,
                      struct parts *parts, struct atls_tpm_evidence *otherp)
 {
     size_t size;
-    int result =
-        atls_attester_ask(attester->format, device, identity, challenge, &parts->other, &size);
+    int result = atls_attester_ask(attester, attester->format, device, identity, challenge,
+                                   &parts->other, &size);
 
     return result ? result : atls_tpm_evidence_split(ATLS_BYTES(parts->other, size), otherp);
 }
