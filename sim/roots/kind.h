@@ -41,7 +41,7 @@ struct atls_root_start {
 struct atls_root_kind {
     const char *name;
     const char *workload; /* an image that it measures besides the device's own, or NULL */
-    const char *lack; /* why this program has none of this kind, or NULL */
+    const char *lack;     /* why this program has none of this kind, or NULL */
     /* ATLS_E_UNSUPPORTED, ATLS_E_UNAVAILABLE, ATLS_E_REFUSED, -EINVAL (an option is missing),
      * -errno. */
     int (*open)(const struct atls_root_start *start, struct atls_root *rootp);
