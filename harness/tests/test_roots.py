@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
 
@@ -115,22 +116,29 @@ def test_without_swtpm_is_said_what_to_do(tmp_path: Path, monkeypatch: pytest.Mo
         tpm.state_of(tmp_path, ["1"])
 
 
-def test_a_device_has_one_tpm_in_a_run(tmp_path: Path) -> None:
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's name, as that of a run does (unix(7))."""
+    with tempfile.TemporaryDirectory(prefix="atls-", dir="/tmp") as made:
+        yield Path(made)
+
+
+def test_a_device_has_one_tpm_in_a_run(short: Path) -> None:
     if shutil.which(tpm.PROGRAM) is None:
         pytest.skip("swtpm is not installed (./atls setup --root tpm)")
     flags = ["--seed", "17", "--root", "tpm", "--tamper", "flip:FW:1"]
     genuine = ["--seed", "17", "--root", "tpm"]
     assert tpm.which(flags) == tpm.which(genuine)
-    first = tpm.state_of(tmp_path, tpm.which(flags))
-    assert tpm.state_of(tmp_path, tpm.which(genuine)) == first
-    other = tpm.state_of(tmp_path, ["18"])
+    first = tpm.state_of(short, tpm.which(flags))
+    assert tpm.state_of(short, tpm.which(genuine)) == first
+    other = tpm.state_of(short, ["18"])
     assert other != first and other.read_bytes() != first.read_bytes()
-    with tpm.beside(tmp_path, genuine) as whole:
+    with tpm.beside(short, genuine) as whole:
         assert whole[: len(genuine)] == genuine and whole[-2] == "--tcti"
         socket = Path(whole[-1].removeprefix("swtpm:path="))
         assert socket.exists()
     assert not socket.exists()  # it has ended, and nothing of it is left
-    with tpm.beside(tmp_path, ["--seed", "17"]) as whole:
+    with tpm.beside(short, ["--seed", "17"]) as whole:
         assert whole == ["--seed", "17"]  # it has none
 
 
