@@ -543,7 +543,8 @@ def bench() -> Parser:
     made = Parser(
         prog="./atls bench",
         description="What attestation costs, beside TLS without it: in memory, by whose code, "
-        "over sockets, under load, over a network, with many devices.",
+        "over sockets, under load, over a network, with many devices.\n\nWith --plan nothing is "
+        "measured: what 100,000 or 10^9 devices cost is computed from what was.",
     )
     made.add_argument("--full", action="store_true", help="everything, with many samples")
     made.add_argument(
@@ -565,6 +566,19 @@ def bench() -> Parser:
         help="recorded instruction counts: more than 5 %% off is a failure",
     )
     made.add_argument("--record", type=Path, metavar="FILE", help="write instruction counts there")
+    made.add_argument(
+        "--plan",
+        type=Path,
+        metavar="FILE",
+        help="what many devices cost, by the assumptions in FILE (docs/capacity.yaml is one)",
+    )
+    made.add_argument(
+        "--from",
+        type=Path,
+        dest="source",
+        metavar="FILE",
+        help="--plan: from this benchmark.json (default: the latest of out, else a recorded one)",
+    )
     made.add_argument("--shards", type=int, default=2, metavar="N", help="shards: how many (2)")
     made.add_argument(
         "--scheduler", default="", metavar="URL", help="shards: of Dask, for several machines"

@@ -23,7 +23,7 @@ from ..release import version as release
 from ..results import revision
 from ..run import make_results, point_latest
 from ..usage import SECTIONS
-from . import compare, goals, machine, network, page, sections, stacks, tables
+from . import capacity_page, compare, goals, machine, network, page, sections, stacks, tables
 from .plan import FULL, QUICK, Plan
 
 VERSION = 2
@@ -98,6 +98,10 @@ def _record(path: Path, result: dict[str, Any]) -> None:
 def main(given: Sequence[str]) -> int:
     """Measures, prints, keeps."""
     options = usage.bench().parse_args(given)
+    if options.plan:
+        return capacity_page.main(options, given)
+    if options.source:
+        raise UsageError("--from FILE is what --plan computes from: expected --plan FILE beside it")
     before = None
     if options.compare:
         try:

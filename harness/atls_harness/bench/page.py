@@ -17,7 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 from ..paths import PACKAGE
-from . import tables
+from . import published, tables
 
 TEMPLATES = PACKAGE / "bench" / "templates"
 STYLE = PACKAGE / "report" / "templates" / "style.css"
@@ -226,6 +226,19 @@ def _listings(result: Mapping[str, Any]) -> Iterable[tuple[str, list[str], list[
             yield str(table.title), heads, [list(row) for row in zip(*columns)]
 
 
+def fill(template: str, **values: Any) -> str:
+    """A template with its values, and the style of the report."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = Markup(STYLE.read_text(encoding="utf-8").strip())
+    return environment.get_template(template).render(style=style, **values)
+
+
 def write(result: Mapping[str, Any], folder: Path) -> None:
     """benchmark.html in FOLDER."""
     plots = []
@@ -236,19 +249,12 @@ def write(result: Mapping[str, Any], folder: Path) -> None:
         plots.append(scaling(result["load"]))
     if "network" in result:
         plots.append(distance(result["network"]))
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    environment = jinja2.Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("benchmark.html.j2").render(
+    text = fill(
+        "benchmark.html.j2",
         result=result,
         plots=plots,
-        style=Markup(STYLE.read_text(encoding="utf-8").strip()),
         listings=list(_listings(result)),
+        published=(published.TITLE, published.COLUMNS, published.rows()),
         notes=tables.stack_notes(result["stacks"]) if "stacks" in result else [],
     )
     (folder / "benchmark.html").write_text(text, encoding="utf-8")

@@ -22,7 +22,7 @@ from .histogram import Histogram, ratio_interval, summary
 from .plan import MUTUAL, SERVER, Plan, baseline_of
 
 COUNTED = "bench_counted"  # the function of atls-bench within which callgrind counts
-SIMULATED_QUOTE_MS = 39  # what a discrete TPM was seen to take for one quote
+SIMULATED_QUOTE_MS = 39  # what a quote of Intel TDX was seen to take: data/published.yaml
 
 
 def _modes(names: Sequence[str]) -> list[str]:

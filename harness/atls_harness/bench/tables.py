@@ -24,7 +24,7 @@ def ratio(value: Mapping[str, float]) -> str:
     return f"{value['value']:.2f} ({value['low']:.2f}–{value['high']:.2f})"
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Row]) -> Table:
+def table(title: str, columns: Sequence[str], rows: Sequence[Row]) -> Table:
     table = Table(title=title, title_justify="left", pad_edge=False, show_edge=False)
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
@@ -53,18 +53,18 @@ def _pair(found: Mapping[str, Any]) -> list[Table]:
     columns = ["a connection in memory, µs", "min", "median", "p95", "p99"]
     columns += ["÷ plain (95 %)", "÷ floor (95 %)", "bytes", "credential"]
     samples = found["modes"][0]["wall_ns"]["samples"]
-    made = [_table(f"Both endpoints in one thread, {samples} samples each, in turn", columns, rows)]
+    made = [table(f"Both endpoints in one thread, {samples} samples each, in turn", columns, rows)]
     phases = list(found["modes"][0]["phases_ns"])
     rows = [
         [row["mode"], *(micro(row["phases_ns"][name]) for name in phases)] for row in found["modes"]
     ]
-    made.append(_table("Where the time goes, µs (mean)", ["mode", *phases], rows))
+    made.append(table("Where the time goes, µs (mean)", ["mode", *phases], rows))
     rows = [
         [name, *(f"{one[what] / 1000:,.1f}" for what in ("min", "median", "p95"))]
         for name, one in found["operations_ns"].items()
     ]
     made.append(
-        _table("Single operations, µs: the floor", ["operation", "min", "median", "p95"], rows)
+        table("Single operations, µs: the floor", ["operation", "min", "median", "p95"], rows)
     )
     return made
 
@@ -83,7 +83,7 @@ def _instructions(found: Mapping[str, Any]) -> list[Table]:
         for mode, one in found.items()
     ]
     columns = ["mode", "all", "crypto", "GnuTLS", "own", "own share", "without verifier"]
-    return [_table("Instructions of a connection (callgrind)", columns, rows)]
+    return [table("Instructions of a connection (callgrind)", columns, rows)]
 
 
 def _devices(found: Sequence[Mapping[str, Any]]) -> list[Table]:
@@ -100,7 +100,7 @@ def _devices(found: Sequence[Mapping[str, Any]]) -> list[Table]:
         for row in found
     ]
     columns = ["mode", "device", "verifier", "median", "evidence", "signature", "verifier µs"]
-    return [_table("Where device and verifier are, µs", columns, rows)]
+    return [table("Where device and verifier are, µs", columns, rows)]
 
 
 def _verifier(found: Sequence[Mapping[str, Any]]) -> list[Table]:
@@ -124,7 +124,7 @@ def _verifier(found: Sequence[Mapping[str, Any]]) -> list[Table]:
         "a second and core",
         "signatures µs",
     ]
-    return [_table("The verifier over HTTP, 16 at once", [*columns, "of what they allow"], rows)]
+    return [table("The verifier over HTTP, 16 at once", [*columns, "of what they allow"], rows)]
 
 
 def _load(found: Sequence[Mapping[str, Any]]) -> list[Table]:
@@ -145,7 +145,7 @@ def _load(found: Sequence[Mapping[str, Any]]) -> list[Table]:
     columns = ["mode", "at once", "a second", "per server core", "per client core"]
     columns += ["median ms", "p99 ms", "server MB", "failed"]
     return [
-        _table("Clients at once over loopback, client and server on this machine", columns, rows)
+        table("Clients at once over loopback, client and server on this machine", columns, rows)
     ]
 
 
@@ -168,7 +168,7 @@ def _fleet(found: Mapping[str, Any]) -> list[Table]:
         "kB each",
         "peak MB",
     ]
-    return [_table("A fleet in one process, all alive", columns, rows)]
+    return [table("A fleet in one process, all alive", columns, rows)]
 
 
 def _shards(found: Mapping[str, Any]) -> list[Table]:
@@ -182,7 +182,7 @@ def _shards(found: Mapping[str, Any]) -> list[Table]:
         ]
     ]
     columns = ["shards", "one alone, a second", "all, a second", "speed-up", "of plain TLS"]
-    return [_table(f"Shards of {found['mode']}", columns, rows)]
+    return [table(f"Shards of {found['mode']}", columns, rows)]
 
 
 def _network(found: Mapping[str, Any]) -> list[Table]:
@@ -204,7 +204,7 @@ def _network(found: Mapping[str, Any]) -> list[Table]:
         f"{delay:g} ms" + (f", {loss:g} % lost" if loss else "") for delay, loss in settings
     ]
     title = "Over a network: TCP, handshake, a line each way; ms by round-trip time"
-    return [_table(title, columns, rows)]
+    return [table(title, columns, rows)]
 
 
 def _stack_cell(cell: Mapping[str, Any]) -> list[str]:
@@ -228,7 +228,7 @@ def _stacks(found: Mapping[str, Any]) -> list[Table]:
             rows.append([row["stack"], *cells])
         roles = ", ".join(f"{side} {one['rows'][0][side]['role']}" for side in ("client", "server"))
         title = f"{one['mode']} by stack, each against atls ({roles}): processor time, µs"
-        made.append(_table(title, columns, rows))
+        made.append(table(title, columns, rows))
     return made
 
 
@@ -279,7 +279,7 @@ def _cases(found: Mapping[str, Any]) -> list[Table]:
             f"{found['seconds_beyond'] * 1000:.0f}",
         ]
     ]
-    return [_table("The scenario runner", ["cases", "ms each", "ms beyond the handshake"], rows)]
+    return [table("The scenario runner", ["cases", "ms each", "ms beyond the handshake"], rows)]
 
 
 def _goals(found: Sequence[Mapping[str, Any]]) -> list[Table]:
@@ -288,7 +288,7 @@ def _goals(found: Sequence[Mapping[str, Any]]) -> list[Table]:
         for one in found
         if one["measured"] is not None
     ]
-    return [_table("Goals", ["goal", "wanted", "measured", ""], rows)] if rows else []
+    return [table("Goals", ["goal", "wanted", "measured", ""], rows)] if rows else []
 
 
 SECTIONS: dict[str, Callable[[Any], list[Table]]] = {
@@ -331,7 +331,7 @@ def render_comparison(rows: Sequence[Mapping[str, Any]], width: int, color: bool
     console = Console(file=out, width=width, force_terminal=color, no_color=not color)
     lines = [[row["mode"], ratio({**row, "value": row["ratio"]}), row["verdict"]] for row in rows]
     for part in within(
-        _table("Now over before, medians", ["mode", "ratio (95 %)", ""], lines), width
+        table("Now over before, medians", ["mode", "ratio (95 %)", ""], lines), width
     ):
         console.print(part)
     return out.getvalue()
