@@ -18,6 +18,7 @@
 #include "rats/tokens/tpm.h"
 
 struct atls_evidence_format;
+struct atls_constant_nonce;
 
 /* Evidence as it came: the CMW that is around it or that it is itself (NULL: none), and its bytes:
  * those in the record or tag, otherwise all. */
@@ -65,6 +66,7 @@ struct atls_evidence_question {
     bool quote_of_nonce;       /* a TPM's quote answers the challenge, not the KAT */
     bool challenge_hashed;     /* what holds exactly 64 bytes has the SHA-512 of a shorter one, and
                                 * is not padded with zeros: realm-challenge=sha-512 */
+    const struct atls_constant_nonce *constant_nonce; /* that is no answer; or NULL */
     int64_t now;
 };
 
@@ -196,6 +198,7 @@ struct atls_constant_nonce {
     const char *defect;           /* a sentence for the attester that is asked it, */
     const char *refusal, *clause; /* and for the relying party that is answered it */
 };
+extern const struct atls_constant_nonce atls_constant_nonce_of_2022; /* prototype.c */
 
 enum atls_evidence_wrapping {
     ATLS_IS_CMW, /* a collection */
@@ -219,7 +222,6 @@ struct atls_evidence_format {
     /* Which key it attests. */
     const char *key_in, *key_clause; /* what names it: "KAT"; NULL: nothing does, and only a
                                       * challenge that was made of a key ties the two */
-    const struct atls_constant_nonce *constant_nonce; /* or NULL */
     bool of_certificate;    /* its challenge is the hash of a certificate's key and nothing else, so
                              * that only profiles have it in which that is the challenge */
     const char *replayable; /* a sentence for the relying party that is shown it; or NULL */
@@ -286,6 +288,9 @@ int atls_evidence_read_token(struct atls_bytes token, bool strict, enum atls_cos
 /* Where the challenge is a binder: is NONCE the answer? binder-mismatch. */
 int atls_evidence_check_binder(const struct atls_evidence_question *question, const char *what,
                                struct atls_bytes nonce, const char **reasonp);
+/* Is NONCE one that somebody sends in every connection? nonce-constant. */
+int atls_evidence_check_constant(const struct atls_evidence_question *question,
+                                 struct atls_bytes nonce, const char **reasonp);
 
 /* judge.c, for APPRAISE. */
 int atls_judge_condemn(struct atls_judge *judge, const char *reason, const char *clause,

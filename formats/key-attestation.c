@@ -62,18 +62,15 @@ int atls_key_attestation_check(const struct atls_evidence_read *read,
 {
     const struct atls_key_attestation *ka = read->parsed;
     const struct atls_cab *cab = &ka->cab;
-    const struct atls_constant_nonce *constant = read->format->constant_nonce;
     struct atls_bytes nonce = cab->kat_claims.nonce;
     const char *reason = "kat-signature-invalid";
     int result = atls_cab_check_signature(cab, question->crypto);
 
     if (!result) {
         result = atls_evidence_check_binder(question, "evidence", nonce, reasonp);
+        result = result ? result : atls_evidence_check_constant(question, nonce, reasonp);
         if (result)
             return result;
-        reason = "nonce-constant";
-        if (constant && atls_bytes_equal(nonce, constant->nonce))
-            result = atls_fail(ATLS_E_MISMATCH, constant->clause, "%s", constant->refusal);
     }
     if (!result) {
         reason = "nonce-mismatch";

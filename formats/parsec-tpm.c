@@ -62,6 +62,8 @@ static int check(const struct atls_evidence_read *read,
     int result =
         atls_evidence_check_binder(question, "the certification", evidence->certify.extra, reasonp);
 
+    result =
+        result ? result : atls_evidence_check_constant(question, evidence->certify.extra, reasonp);
     if (result)
         return result;
     if (!atls_bytes_equal_secret(evidence->certify.extra, question->challenge)) {

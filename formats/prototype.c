@@ -136,7 +136,8 @@ static const struct atls_evidence_print printed = {
     .fits = looks_like_bundle,
     .print = print,
 };
-static const struct atls_constant_nonce constant_nonce = {
+
+const struct atls_constant_nonce atls_constant_nonce_of_2022 = {
     .nonce = {atls_prototype_nonce, ATLS_PROTOTYPE_NONCE_SIZE},
     .defect = "the nonce is the one that the prototype of 2022 sends in every connection: evidence "
               "over it can be replayed at any time",
@@ -154,7 +155,6 @@ const struct atls_evidence_format atls_format_prototype = {
     .is = is_bundle,
     .key_in = "KAT",
     .key_clause = "KAT-06 section 4",
-    .constant_nonce = &constant_nonce,
     .make = make,
     .read = read_bundle,
     .check = atls_key_attestation_check,

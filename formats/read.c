@@ -60,3 +60,15 @@ int atls_evidence_check_binder(const struct atls_evidence_question *question, co
     free(came);
     return atls_evidence_refuse(ATLS_E_MISMATCH, "binder-mismatch", reasonp);
 }
+
+int atls_evidence_check_constant(const struct atls_evidence_question *question,
+                                 struct atls_bytes nonce, const char **reasonp)
+{
+    const struct atls_constant_nonce *constant = question->constant_nonce;
+
+    if (!constant || !atls_bytes_equal(nonce, constant->nonce))
+        return 0;
+    return atls_evidence_refuse(
+        atls_fail(ATLS_E_MISMATCH, constant->clause, "%s", constant->refusal), "nonce-constant",
+        reasonp);
+}

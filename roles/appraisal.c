@@ -175,9 +175,8 @@ int atls_appraisal_challenge(struct atls_appraisal *a, struct atls_bytes *noncep
         }
         memcpy(a->verifier_nonce, nonce.data, nonce.size);
         a->verifier_nonce_size = nonce.size;
-        const struct atls_evidence_format *evidence = a->rp->options.evidence;
-        if (a->rp->options.constant_nonce && evidence && evidence->constant_nonce) {
-            nonce = evidence->constant_nonce->nonce;
+        if (a->rp->options.constant_nonce && a->rp->options.send_constant_nonce) {
+            nonce = a->rp->options.constant_nonce->nonce;
         }
         memcpy(a->challenge, nonce.data, nonce.size);
         a->challenge_size = nonce.size;
@@ -271,7 +270,7 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
     a->credential_size = cmw.size;
     int result =
         a->rp->options.evidence
-            ? atls_received_parse_format(a->rp->options.evidence,
+            ? atls_received_parse_format(a->rp->options.evidence, a->rp->options.evidence_in_cmw,
                                          ATLS_BYTES(a->credential, a->credential_size),
                                          &a->received, &reason)
             : atls_received_parse_beside(a->model, a->has_leaf ? &a->leaf : NULL,
@@ -299,6 +298,7 @@ static bool check_locally(struct atls_appraisal *a)
         .binder_clause = a->rp->options.binder_clause,
         .quote_of_nonce = a->rp->options.quote_of_nonce,
         .challenge_hashed = a->rp->options.challenge_hashed,
+        .constant_nonce = a->rp->options.constant_nonce,
         .now = time(NULL),
     };
     const char *reason = "internal";

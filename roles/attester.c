@@ -407,7 +407,7 @@ int atls_attester_wrap(struct atls_attester *attester, const char *media_type, i
                                               .content_format = (uint16_t)content_format};
     } else {
         message.type.media_type = atls_bytes_of_text(media_type);
-        message.indicator = indicator;
+        message.indicator = attester->options.no_indicator ? 0 : indicator;
     }
     int result = atls_cmw_serialize(&message, attester->options.serialization, cmwp, sizep);
     return result ? atls_attester_fails(attester, result, "internal") : 0;
@@ -451,7 +451,7 @@ int atls_attester_present(struct atls_attester *attester, unsigned conn, enum at
 static int make_evidence(struct atls_attester *attester, unsigned conn, const char *direction,
                          struct atls_bytes challenge, struct atls_credential *credentialp)
 {
-    const struct atls_constant_nonce *constant = attester->format->constant_nonce;
+    const struct atls_constant_nonce *constant = attester->options.constant_nonce;
     uint8_t *cmw;
     size_t size;
 

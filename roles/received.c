@@ -6,6 +6,7 @@
  */
 #include "roles/received.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,6 +109,19 @@ static int read_evidence(const struct atls_evidence_format *format,
     return format->read(message, readp, reasonp);
 }
 
+static int check_indicator(const struct atls_evidence_format *format, const struct atls_cmw *cmw,
+                           const char **reasonp)
+{
+    if (format->wrapping != ATLS_IN_CMW || !cmw->indicator ||
+        (cmw->indicator & ATLS_IND_EVIDENCE)) {
+        return 0;
+    }
+    return atls_evidence_refuse(
+        atls_fail(ATLS_E_UNSUPPORTED, "RFC 9999 section 3.1",
+                  "expected evidence (ind 4), the record says that it is none"),
+        "malformed-cmw", reasonp);
+}
+
 /* By its type; what has none of those types was to be of the first format, which says what is wrong
  * with it. Evidence that names no key needs the leaf's. */
 static int parse_evidence(struct atls_received *received, const struct atls_public_key *leaf,
@@ -127,29 +141,59 @@ static int parse_evidence(struct atls_received *received, const struct atls_publ
                                               format->what),
                                     "malformed-cmw", reasonp);
     }
-    if (format->wrapping == ATLS_IN_CMW && cmw->indicator &&
-        !(cmw->indicator & ATLS_IND_EVIDENCE)) {
-        return atls_evidence_refuse(
-            atls_fail(ATLS_E_UNSUPPORTED, "RFC 9999 section 3.1",
-                      "expected evidence (ind 4), the record says that it is none"),
-            "malformed-cmw", reasonp);
-    }
+    int result = check_indicator(format, cmw, reasonp);
     struct atls_evidence_message message = {cmw, collection ? in : cmw->value};
-    int result = read_evidence(format, &message, &received->evidence, reasonp);
+    result = result ? result : read_evidence(format, &message, &received->evidence, reasonp);
     if (!result) {
         received->key = names_key ? received->evidence.key : *leaf;
     }
     return result;
 }
 
-int atls_received_parse_format(const struct atls_evidence_format *format, struct atls_bytes in,
+/* A CMW of FORMAT; OTHER is what could have come in its place. */
+static int parse_in_cmw(const struct atls_evidence_format *format,
+                        const struct atls_evidence_format *other, struct atls_bytes in,
+                        struct atls_received *received, const char **reasonp)
+{
+    enum atls_serialization serialization;
+    int result = atls_cmw_sniff(in, &serialization);
+
+    if (result || serialization != ATLS_CBOR) {
+        char first[] = "00";
+        snprintf(first, sizeof first, "%02x", in.size ? in.data[0] : 0);
+        return atls_evidence_refuse(
+            atls_fail(ATLS_E_MALFORMED, "RFC 9999 section 3.4",
+                      "expected %s, or a CMW in CBOR with %s, came what begins with the byte %s",
+                      other->what, format->what, in.size ? first : "of nothing"),
+            "malformed-cmw", reasonp);
+    }
+    result = atls_cmw_parse_as(ATLS_CBOR, in, &received->cmw);
+    result = result ? result : check_wrapper(in, received->cmw);
+    if (!result && atls_evidence_format_of_cmw(received->cmw, true) != format) {
+        result = atls_fail(ATLS_E_UNSUPPORTED, "RFC 9999 section 3",
+                           "expected %s, or a CMW of the type %s, came a CMW of another type",
+                           other->what, format->record_type);
+    }
+    if (result) {
+        return atls_evidence_refuse(result, "malformed-cmw", reasonp);
+    }
+    result = check_indicator(format, received->cmw, reasonp);
+    struct atls_evidence_message message = {received->cmw, received->cmw->value};
+    return result ? result : read_evidence(format, &message, &received->evidence, reasonp);
+}
+
+int atls_received_parse_format(const struct atls_evidence_format *format,
+                               const struct atls_evidence_format *in_cmw, struct atls_bytes in,
                                struct atls_received *receivedp, const char **reasonp)
 {
     struct atls_received received = {.cmw = NULL};
     struct atls_evidence_message message = {NULL, in};
-    int result = read_evidence(format, &message, &received.evidence, reasonp);
+    int result = in_cmw && !format->is(in)
+                     ? parse_in_cmw(in_cmw, format, in, &received, reasonp)
+                     : read_evidence(format, &message, &received.evidence, reasonp);
 
     if (result) {
+        atls_received_clear(&received);
         return result;
     }
     received.key = received.evidence.key;

@@ -35,8 +35,10 @@ int atls_received_parse(enum atls_model model, struct atls_bytes in,
 int atls_received_parse_beside(enum atls_model model, const struct atls_public_key *leaf,
                                bool unnamed, struct atls_bytes in, struct atls_received *receivedp,
                                const char **reasonp);
-/* Evidence of one format that is no CMW; CMW is then NULL. As atls_received_parse(). */
-int atls_received_parse_format(const struct atls_evidence_format *format, struct atls_bytes in,
+/* Evidence of one format that is no CMW (CMW is then NULL), or of IN_CMW (NULL: none) in a CMW in
+ * CBOR; the first byte tells which. As atls_received_parse(). */
+int atls_received_parse_format(const struct atls_evidence_format *format,
+                               const struct atls_evidence_format *in_cmw, struct atls_bytes in,
                                struct atls_received *receivedp, const char **reasonp);
 
 #endif

@@ -24,7 +24,9 @@ struct atls_relying_party_options {
     size_t nonce_size;
     int64_t result_max_age, clock_offset;        /* seconds */
     const struct atls_evidence_format *evidence; /* the only one, which is no CMW; NULL: any CMW */
-    bool constant_nonce; /* the peer is sent what somebody always sends for it, if anybody */
+    const struct atls_evidence_format *evidence_in_cmw; /* or this one, in a CMW; or NULL */
+    const struct atls_constant_nonce *constant_nonce;   /* what answers it is refused; or NULL */
+    bool send_constant_nonce;                           /* and it is what the peer is sent */
     bool result_answers; /* H11: a result must answer the binder, result-nonce=required */
     bool result_bound;   /* H10: one that names no key will do where it answers the binder */
     bool result_unbound; /* one that neither answers the session nor names a key will do */

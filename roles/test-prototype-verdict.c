@@ -16,6 +16,7 @@ static const struct row {
     {NULL, true, "nonce-constant"},
     {"stale-nonce", false, "nonce-mismatch"},
     {"foreign-nonce=00112233445566778899", false, "nonce-mismatch"},
+    {"foreign-nonce=0001020304050607", false, "nonce-constant"},
     {"kat-signature", false, "kat-signature-invalid"},
     {"linkage", false, "linkage-mismatch"},
     {"foreign-pat", false, "linkage-mismatch"},
@@ -23,6 +24,8 @@ static const struct row {
     {"cmw-truncated", false, "malformed-cmw"},
     {"cmw-trailing-byte", false, "malformed-cmw"},
     {"cmw=83", false, "malformed-cmw"},
+    {"cmw=02", false, "malformed-cmw"},
+    {"cmw=8219010741d2", false, "malformed-cmw"},
 };
 
 static void test_prototype(void **state)
@@ -32,12 +35,14 @@ static void test_prototype(void **state)
 
     f->attester_options.evidence_format = &atls_format_prototype;
     f->options.evidence = &atls_format_prototype;
+    f->options.evidence_in_cmw = &atls_format_parsec_tpm;
+    f->options.constant_nonce = &atls_constant_nonce_of_2022;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *what = rows[i].fault ? rows[i].fault : rows[i].reason;
         f->faults.count = 0;
         if (rows[i].fault)
             assert_int_equal(atls_faults_add(&f->faults, rows[i].fault), 0);
-        f->options.constant_nonce = rows[i].constant;
+        f->options.send_constant_nonce = rows[i].constant;
         test_renew(f);
         test_background_check_once(f);
         if (strcmp(rows[i].reason, "ok") == 0)

@@ -3,8 +3,9 @@
  * poc-mbedtls: the attested TLS prototype on Mbed TLS of 2022, so that it can be met. Its client
  * attests itself, nobody else: one extension of number 100, laid out as tls-attestation-02 has it,
  * with content format 1 for what CoAP has no number for, and in place of the certificate a bundle
- * that is no CMW (rats/tokens/prototype.h). Its server sends the same nonce in every connection:
- * evidence that answers that one is of any age, and is refused for it here.
+ * that is no CMW (rats/tokens/prototype.h), or, of the client of 2023, a CMW record with what
+ * Parsec makes of a TPM. Its server sends the same nonce in every connection: evidence that answers
+ * that one is of any age, and is refused for it here.
  */
 #include "tls/profiles/profile-four.h"
 #include "tls/wire/certificate.h"
@@ -24,7 +25,9 @@ static const struct atls_refusal refusals[] = {
 
 static const struct atls_profile_limits limits = {
     .evidence_format = &atls_format_prototype,
-    .credential = "a bundle",
+    .evidence_in_cmw = &atls_format_parsec_tpm,
+    .constant_nonce = &atls_constant_nonce_of_2022,
+    .credential = "a bundle or a CMW",
     .evidence_type = "cf:1",
     .curve = "p256",
     .only_clients_attest = true,

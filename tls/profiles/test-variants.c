@@ -47,6 +47,7 @@ static const struct row {
     {"request-transcript=body", 0, "seat-06", ATLS_E_UNSUPPORTED},
     {"own-key=refused", 0, "ta-02", 0},
     {"own-key=refused", 0, "poc-mbedtls", ATLS_E_UNSUPPORTED},
+    {"tpm-quote=nonce", 0, "poc-mbedtls", 0},
     {"bare-token=off", 0, "x509-cmw", 0},
     {"bare-token=off", 0, "poc-mbedtls", ATLS_E_UNSUPPORTED},
     {"bare-token=none", ATLS_E_UNSUPPORTED, NULL, 0},

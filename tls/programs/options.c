@@ -523,6 +523,13 @@ static void limited(const struct atls_options *o, const char *why, const char *w
     atls_program_unsupported(text, what);
 }
 
+/* What it has for KAT and PAT is the profile's own; what is in a CMW there is asked for by name. */
+static bool has_format(const struct atls_options *o, const struct atls_profile_limits *limits)
+{
+    return o->evidence_format == atls_evidence_formats[0] ||
+           o->evidence_format == limits->evidence_in_cmw;
+}
+
 /* A profile that is one choice of everything takes no other. */
 static void check_limits(const struct atls_options *o, const struct atls_profile_limits *limits)
 {
@@ -533,11 +540,14 @@ static void check_limits(const struct atls_options *o, const struct atls_profile
     if (o->attester_count > 0 && strcmp(curves[o->curve == ATLS_P384], limits->curve) != 0)
         limited(o, "", o->curve == ATLS_P384 ? "--curve p384" : "--curve p256");
     if (o->serialization != ATLS_CBOR || o->cmw_form != ATLS_CMW_RECORD)
-        limited(o, ", which has no CMW", "--serialization json, --cmw-form tag");
-    if (o->format_given && o->evidence_format != atls_evidence_formats[0]) {
-        char text[64];
-        snprintf(text, sizeof text, "--evidence-format %s", o->evidence_format->name);
-        limited(o, "", text);
+        limited(o, ", which has no CMW but a record in CBOR",
+                "--serialization json, --cmw-form tag");
+    if (o->format_given && !has_format(o, limits)) {
+        char why[96];
+        snprintf(why, sizeof why, " expected --evidence-format %s (%s) or %s, came",
+                 atls_evidence_formats[0]->name, limits->evidence_format->what,
+                 limits->evidence_in_cmw->name);
+        limited(o, why, o->evidence_format->name);
     }
     if (o->nonce_size > o->profile->layout->nonce_most)
         limited(o, ", beyond 32 bytes", "--nonce-size");
@@ -668,7 +678,7 @@ void atls_options_parse(enum atls_side side, int argc, char **argv, struct atls_
     if (options.type_count == 0)
         (void)atls_evidence_type_parse(limits ? limits->evidence_type : "cf:273",
                                        &options.types[options.type_count++]);
-    if (limits)
+    if (limits && options.evidence_format != limits->evidence_in_cmw)
         options.evidence_format = limits->evidence_format;
     for (size_t i = 0; i < options.type_count; i++)
         options.types[i].credential_kind = (uint8_t)options.credential_kind;

@@ -73,6 +73,7 @@ static void describe(struct program *p)
 static int start_attester(struct program *p)
 {
     const struct atls_options *o = &p->options;
+    const struct atls_profile_limits *limits = o->profile->limits;
     struct atls_attester_options attester = {.device = o->device,
                                              .second_device = o->second_device,
                                              .device_timeout_ms = DEVICE_TIMEOUT_MS,
@@ -80,6 +81,9 @@ static int start_attester(struct program *p)
                                              .serialization = o->serialization,
                                              .evidence_format = o->evidence_format,
                                              .cmw_form = o->cmw_form,
+                                             .constant_nonce =
+                                                 limits ? limits->constant_nonce : NULL,
+                                             .no_indicator = limits != NULL,
                                              .challenge_hashed = o->variants.realm_challenge != 0,
                                              .verifier_url = o->verifier,
                                              .clock_offset = o->clock_offset,
@@ -104,6 +108,7 @@ static int start_attester(struct program *p)
 static int start_relying_party(struct program *p)
 {
     const struct atls_options *o = &p->options;
+    const struct atls_profile_limits *limits = o->profile->limits;
     struct atls_relying_party_options relying_party = {
         .verifier_url = o->verifier,
         .trusted = o->trusted,
@@ -112,8 +117,10 @@ static int start_relying_party(struct program *p)
         .nonce_size = o->nonce_size,
         .result_max_age = o->result_max_age,
         .clock_offset = o->clock_offset,
-        .evidence = o->profile->limits ? o->profile->limits->evidence_format : NULL,
-        .constant_nonce = o->variants.nonce != 0,
+        .evidence = limits ? limits->evidence_format : NULL,
+        .evidence_in_cmw = limits ? limits->evidence_in_cmw : NULL,
+        .constant_nonce = limits ? limits->constant_nonce : NULL,
+        .send_constant_nonce = o->variants.nonce != 0,
         .result_answers = session_result_answers(&p->party),
         .result_bound =
             o->variants.result_key == ATLS_RESULT_KEY_BOUND && o->variants.bare_token == 0,
