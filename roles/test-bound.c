@@ -99,13 +99,15 @@ static void test_forms(void **state)
         enum atls_cmw_form form, seen;
         enum atls_serialization serialization;
         unsigned indicator;
+        bool no_indicator;
     } rows[] = {
-        {&atls_format_cab, ATLS_CMW_RECORD, ATLS_CMW_COLLECTION, ATLS_CBOR, 0},
-        {&atls_format_cab, ATLS_CMW_RECORD, ATLS_CMW_COLLECTION, ATLS_JSON, 0},
-        {&atls_format_cab, ATLS_CMW_TAG, ATLS_CMW_COLLECTION, ATLS_CBOR, 0},
-        {&atls_format_psa, ATLS_CMW_RECORD, ATLS_CMW_RECORD, ATLS_CBOR, ATLS_IND_EVIDENCE},
-        {&atls_format_psa, ATLS_CMW_RECORD, ATLS_CMW_RECORD, ATLS_JSON, ATLS_IND_EVIDENCE},
-        {&atls_format_psa, ATLS_CMW_TAG, ATLS_CMW_TAG, ATLS_CBOR, 0},
+        {&atls_format_cab, ATLS_CMW_RECORD, ATLS_CMW_COLLECTION, ATLS_CBOR, 0, false},
+        {&atls_format_cab, ATLS_CMW_RECORD, ATLS_CMW_COLLECTION, ATLS_JSON, 0, false},
+        {&atls_format_cab, ATLS_CMW_TAG, ATLS_CMW_COLLECTION, ATLS_CBOR, 0, false},
+        {&atls_format_psa, ATLS_CMW_RECORD, ATLS_CMW_RECORD, ATLS_CBOR, ATLS_IND_EVIDENCE, false},
+        {&atls_format_psa, ATLS_CMW_RECORD, ATLS_CMW_RECORD, ATLS_CBOR, 0, true},
+        {&atls_format_psa, ATLS_CMW_RECORD, ATLS_CMW_RECORD, ATLS_JSON, ATLS_IND_EVIDENCE, false},
+        {&atls_format_psa, ATLS_CMW_TAG, ATLS_CMW_TAG, ATLS_CBOR, 0, false},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -113,6 +115,7 @@ static void test_forms(void **state)
         f->attester_options.evidence_format = rows[i].format;
         f->attester_options.cmw_form = rows[i].form;
         f->attester_options.serialization = rows[i].serialization;
+        f->attester_options.no_indicator = rows[i].no_indicator;
         renew(f, NULL);
         for (size_t s = 0; s < COUNT(token_sizes); s++) {
             assert_int_equal(evidence(f, token_sizes[s]), 0);

@@ -44,7 +44,7 @@ MISTAKES = {
         "expected a draft with its version or an RFC, got 'RFC-9999'",
     ),
     "unasked": (
-        "    variants: [nonce, signature]\n",
+        "    variants: [nonce, signature, tpm-quote]\n",
         "    variants: [signature]\n",
         "no profile leaves nonce open",
     ),

@@ -26,6 +26,7 @@ static const struct atls_refusal refusals[] = {
 static const struct atls_profile_limits limits = {
     .evidence_format = &atls_format_prototype,
     .evidence_in_cmw = &atls_format_parsec_tpm,
+    .no_indicator = true,
     .constant_nonce = &atls_constant_nonce_of_2022,
     .credential = "a bundle or a CMW",
     .evidence_type = "cf:1",

@@ -60,7 +60,8 @@ struct atls_binding {
 /* Where a profile has one way only, and nothing else can be asked of it. */
 struct atls_profile_limits {
     const struct atls_evidence_format *evidence_format; /* there is no CMW around it */
-    const struct atls_evidence_format *evidence_in_cmw; /* or this one, in a record */
+    const struct atls_evidence_format *evidence_in_cmw; /* or this one, in a record, */
+    bool no_indicator;                                  /* which says nothing of what it is */
     const struct atls_constant_nonce *constant_nonce;   /* that a peer of it sends */
     const char *credential;                             /* what that is called in errors */
     const char *evidence_type; /* what is offered where no --evidence-type says otherwise */

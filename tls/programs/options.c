@@ -505,7 +505,8 @@ static void check_profile(struct argp_state *state, const struct atls_options *o
         atls_program_unsupported("--reattest with profile", o->profile->name);
     if (!carrier->replaces && o->attester_count > 0 && !o->key)
         argp_error(state, "attestation beside or inside a certificate needs --cert and --key");
-    if (o->format_given && o->evidence_format->of_certificate && !carrier->enrolled)
+    if (o->format_given && o->evidence_format->of_certificate && !carrier->enrolled &&
+        !o->profile->limits)
         atls_program_unsupported("outside of profile x509-cmw: --evidence-format",
                                  o->evidence_format->name);
     if (o->key_attested && o->format_given && o->evidence_format->key_in)

@@ -83,7 +83,7 @@ static int start_attester(struct program *p)
                                              .cmw_form = o->cmw_form,
                                              .constant_nonce =
                                                  limits ? limits->constant_nonce : NULL,
-                                             .no_indicator = limits != NULL,
+                                             .no_indicator = limits && limits->no_indicator,
                                              .challenge_hashed = o->variants.realm_challenge != 0,
                                              .verifier_url = o->verifier,
                                              .clock_offset = o->clock_offset,

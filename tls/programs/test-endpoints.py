@@ -380,7 +380,7 @@ class Endpoints(unittest.TestCase):
             (77, [*prototype, "--relying-party", "background-check", "--verifier", "http://a:1"]),
             (77, [*prototype[:2], *attester, "--curve", "p384"]),
             (77, [*prototype[:2], *attester, "--serialization", "json"]),
-            (77, [*prototype[:2], *attester, "--evidence-format", "psa"]),
+            (77, [*prototype[:2], *attester, "--evidence-format", "parsec-tpm", "--cmw-form", "tag"]),
             (77, [*prototype[:2], *attester, "--nonce-size", "33"]),
             (77, [*prototype, "--variant", "hello-retry=all"]),
             (77, [*connect, "--variant", "nonce=constant"]),
@@ -431,6 +431,8 @@ class Endpoints(unittest.TestCase):
             (1, [*connect, "--cert", "/nonexistent", "--key", "/nonexistent"]),
             (1, [*connect, "--cert", "/nonexistent", "--key", "device:1", "--device", "unix:/x"]),
             (1, [*connect, "--attester", "background-check", "--device", "unix:/nonexistent"]),
+            (1, [*prototype[:2], *attester, "--evidence-format", "parsec-tpm"]),
+            (1, [*prototype[:2], *attester, "--evidence-format", "cab"]),
             (0, ["--help"]),
             (0, ["--version"]),
         ]
@@ -441,6 +443,25 @@ class Endpoints(unittest.TestCase):
                 )
                 self.assertEqual(done.returncode, code, done.stderr.decode())
                 self.assertTrue(done.stdout if code == 0 else done.stderr)
+
+    def test_the_prototype_names_the_evidence_that_it_has(self) -> None:
+        """Its bundle of 2022, and a TPM's in the CMW of 2023: any other is refused with both."""
+        flags = ["--profile", "poc-mbedtls", "--connect", "127.0.0.1:1", "--device", "unix:/none"]
+        for name in ("psa", "key-binding", "ra-tls", "parsec-cca", "cca"):
+            with self.subTest(name=name):
+                done = subprocess.run(
+                    [PROGRAMS.client, *flags, "--attester", "background-check"]
+                    + ["--evidence-format", name],
+                    capture_output=True,
+                    check=False,
+                    timeout=PATIENCE,
+                )
+                self.assertEqual(done.returncode, 77, done.stderr.decode())
+                self.assertIn(
+                    "expected --evidence-format cab (the prototype's bundle) or parsec-tpm, "
+                    f"came: {name}",
+                    done.stderr.decode(),
+                )
 
 
 def main() -> None:
