@@ -24,7 +24,7 @@ struct atls_attester_options {
     enum atls_serialization serialization;
     const struct atls_evidence_format *evidence_format; /* NULL: the first of the table */
     const struct atls_constant_nonce *constant_nonce;   /* told where it is asked; or NULL */
-    bool no_indicator;           /* a record says of nothing that it is evidence */
+    bool no_indicator;                                  /* records go out without one */
     bool challenge_hashed;       /* realm-challenge=sha-512: struct atls_evidence_question */
     enum atls_cmw_form cmw_form; /* of what is no collection: record, or (CBOR) tag */
     uint32_t key_handle;         /* 0: make an identity key; else one that was enrolled, */

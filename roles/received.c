@@ -163,8 +163,8 @@ static int parse_in_cmw(const struct atls_evidence_format *format,
         snprintf(first, sizeof first, "%02x", in.size ? in.data[0] : 0);
         return atls_evidence_refuse(
             atls_fail(ATLS_E_MALFORMED, "RFC 9999 section 3.4",
-                      "expected %s, or a CMW in CBOR with %s, came what begins with the byte %s",
-                      other->what, format->what, in.size ? first : "of nothing"),
+                      "expected %s, or a CMW in CBOR with %s, came %s%s", other->what, format->what,
+                      in.size ? "what begins with the byte " : "nothing", in.size ? first : ""),
             "malformed-cmw", reasonp);
     }
     result = atls_cmw_parse_as(ATLS_CBOR, in, &received->cmw);

@@ -11,7 +11,7 @@
 
 #define CMW_MAX (TEST_TPM_EVIDENCE_MAX + 128)
 
-enum frame { RECORD, JSON_RECORD, BARE, CUT, TRAILING, COLLECTION, LONG_HEAD };
+enum frame { RECORD, JSON_RECORD, BARE, NOTHING, CUT, TRAILING, COLLECTION, LONG_HEAD };
 
 static const struct row {
     const char *name;
@@ -35,6 +35,7 @@ static const struct row {
     {"in JSON", JSON_RECORD, ATLS_MT_PARSEC_TPM, 0, false, "malformed-cmw",
      "came what begins with the byte 5b"},
     {"without a CMW around it", BARE, NULL, 0, false, "malformed-cmw", "expected a CMW"},
+    {"nothing", NOTHING, NULL, 0, false, "malformed-cmw", "came nothing"},
     {"cut short", CUT, ATLS_MT_PARSEC_TPM, 0, false, "malformed-cmw", NULL},
     {"with a byte behind it", TRAILING, ATLS_MT_PARSEC_TPM, 0, false, "malformed-cmw", NULL},
     {"with a longer head than it needs", LONG_HEAD, ATLS_MT_PARSEC_TPM, 0, false, "malformed-cmw",
@@ -51,8 +52,8 @@ static struct atls_bytes frame(const struct row *row, struct atls_bytes evidence
     uint8_t *made = NULL;
     size_t at = 0, size = 0;
 
-    if (row->frame == BARE)
-        return evidence;
+    if (row->frame == BARE || row->frame == NOTHING)
+        return ATLS_BYTES(evidence.data, row->frame == BARE ? evidence.size : 0);
     record.type.media_type = atls_bytes_of_text(row->type);
     assert_int_equal(atls_cmw_serialize(&record, record.serialization, &made, &size), 0);
     assert_true(size + 4 <= CMW_MAX);

@@ -380,7 +380,10 @@ class Endpoints(unittest.TestCase):
             (77, [*prototype, "--relying-party", "background-check", "--verifier", "http://a:1"]),
             (77, [*prototype[:2], *attester, "--curve", "p384"]),
             (77, [*prototype[:2], *attester, "--serialization", "json"]),
-            (77, [*prototype[:2], *attester, "--evidence-format", "parsec-tpm", "--cmw-form", "tag"]),
+            (
+                77,
+                [*prototype[:2], *attester, "--evidence-format", "parsec-tpm", "--cmw-form", "tag"],
+            ),
             (77, [*prototype[:2], *attester, "--nonce-size", "33"]),
             (77, [*prototype, "--variant", "hello-retry=all"]),
             (77, [*connect, "--variant", "nonce=constant"]),
