@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What faults do to Arm CCA evidence, alone or under Parsec's KAT: a signature broken in either
- * token, another platform's token in place of its own, and a KAT about a key that the realm does
- * not vouch for. All else stays as the device made it.
+ * token, another platform's token in place of its own, and a KAT that is not the one the realm
+ * vouches for. All else stays as the device made it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -100,21 +100,23 @@ static int put_together(const struct parts *parts, uint8_t **evidencep, size_t *
     return 0;
 }
 
-/* The KAT about a key of nobody's, over the same challenge: nothing signs it. */
-static int write_other_kat(struct atls_bytes challenge, uint8_t *buffer, size_t size,
-                           struct atls_bytes *katp)
+/* The same KAT with one claim more (cti, RFC 8392 section 3.1.7), which nobody signs: nonce and key
+ * stay as they are, and its hash is not what the realm vouches for. */
+static int add_claim(struct atls_bytes kat, uint8_t *buffer, size_t size, struct atls_bytes *katp)
 {
-    struct atls_private_key key;
-    struct atls_cbor_writer w;
-    int result = atls_crypto_gnutls.make_key(ATLS_P256, NULL, &key);
+    static const uint8_t head[] = {0xd9, 0x02, 0x59, 0xa2}; /* tag 601, a map of two */
+    static const uint8_t claim[] = {0x07, 0x41, 0x00};
 
-    if (result) {
-        return result;
+    if (kat.size < sizeof head || memcmp(kat.data, head, sizeof head) ||
+        kat.size + sizeof claim > size) {
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                         "fault linkage: expected a KAT of two claims, came another one");
     }
-    atls_cbor_write_init(&w, buffer, size);
-    result = atls_parsec_cca_kat_write(&w, challenge, &key.public_key);
-    explicit_bzero(&key, sizeof key);
-    return result ? result : atls_cbor_write_done(&w, katp);
+    memcpy(buffer, kat.data, kat.size);
+    buffer[sizeof head - 1]++;
+    memcpy(buffer + kat.size, claim, sizeof claim);
+    *katp = ATLS_BYTES(buffer, kat.size + sizeof claim);
+    return 0;
 }
 
 /* The platform's token of the second device, which vouches for another realm manager's key. */
@@ -150,7 +152,7 @@ static int rebuild(struct atls_attester *attester, unsigned conn, struct atls_by
     if (!result && foreign) {
         result = ask_second(attester, challenge, &other, &parts.platform);
     } else if (!result) {
-        result = write_other_kat(challenge, kat, sizeof kat, &parts.kat);
+        result = add_claim(parts.kat, kat, sizeof kat, &parts.kat);
     }
     result = result ? result : put_together(&parts, &made, &size);
     free(other);
@@ -161,8 +163,9 @@ static int rebuild(struct atls_attester *attester, unsigned conn, struct atls_by
     *evidencep = made;
     *sizep = size;
     atls_attester_tell_fault(attester, conn, foreign ? "foreign-pat" : "linkage",
-                             foreign ? "the platform token is the second device's"
-                                     : "the KAT is about another key than the realm vouches for");
+                             foreign
+                                 ? "the platform token is the second device's"
+                                 : "the KAT has a claim more than the one the realm vouches for");
     return 0;
 }
 

@@ -22,11 +22,12 @@ static void check_platform(const struct atls_cca_platform *claims, size_t size)
     struct atls_cca_platform again;
     uint8_t *buffer = malloc(size + 64); /* the profile may be the longer one */
     struct atls_cbor_writer w;
-    struct atls_bytes out;
+    struct atls_bytes out = {NULL, 0};
 
     require(buffer && claims->component_count > 0 && claims->component_count <= ROOM);
     atls_cbor_write_init(&w, buffer, size + 64);
-    require(!atls_cca_platform_write(&w, claims) && !atls_cbor_write_done(&w, &out));
+    require(!atls_cca_platform_write(&w, claims));
+    require(!atls_cbor_write_done(&w, &out));
     require(!atls_cca_platform_parse(out, components, ROOM, &again));
     require(atls_bytes_equal(claims->challenge, again.challenge) &&
             atls_bytes_equal(claims->config, again.config) &&
@@ -40,11 +41,12 @@ static void check_realm(const struct atls_cca_realm *claims)
     struct atls_cca_realm again;
     uint8_t *buffer = malloc(WRITTEN + claims->hash_algorithm.size);
     struct atls_cbor_writer w;
-    struct atls_bytes out;
+    struct atls_bytes out = {NULL, 0};
 
     require(buffer);
     atls_cbor_write_init(&w, buffer, WRITTEN + claims->hash_algorithm.size);
-    require(!atls_cca_realm_write(&w, claims) && !atls_cbor_write_done(&w, &out));
+    require(!atls_cca_realm_write(&w, claims));
+    require(!atls_cbor_write_done(&w, &out));
     require(!atls_cca_realm_parse(out, &again));
     require(atls_bytes_equal(claims->challenge, again.challenge) &&
             atls_bytes_equal(claims->initial, again.initial) &&

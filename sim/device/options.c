@@ -116,7 +116,7 @@ static const struct argp_option option_table[] = {
     {"dialect", OPT_DIALECT, "NAME", 0, "of the CoRIM: main (default) or v0.0.2608", 3},
     {"part", OPT_PART, "NAME", 0,
      "of the endorsements: all (default), reference-values or trust-anchor, so that a new release "
-     "can be endorsed without its trust anchor once more",
+     "can be endorsed without its trust anchor once more; of --root cca also realm or parsec",
      3},
     {"output", OPT_OUTPUT, "PATH", 0, "provision: the CoRIM; images: a directory", 3},
     {0},
