@@ -140,20 +140,25 @@ static int read_measurement(struct atls_cbor_reader *r,
     return e ? e : add_digests(environment, &m, corim);
 }
 
+/* A reference value, and what orders it among others. */
+struct ranked {
+    unsigned rank;
+    const struct atls_reference_value *value;
+};
+
 static int order(const void *a, const void *b)
 {
-    const struct atls_reference_value *const *left = a, *const *right = b;
-    unsigned one = (*left)->pcr << 2 | (unsigned)(*left)->digest_hash;
-    unsigned other = (*right)->pcr << 2 | (unsigned)(*right)->digest_hash;
+    const struct ranked *left = a, *right = b;
 
-    return (one > other) - (one < other);
+    return (left->rank > right->rank) - (left->rank < right->rank);
 }
 
 /* The name of the set is made of what is in it, in order, so that who endorses the same twice, in
  * whatever order, endorses it once. */
 static int finish_values(struct atls_corim *corim, size_t first)
 {
-    struct atls_reference_value *values = corim->reference_values + first, *sorted[VALUES_MAX];
+    struct atls_reference_value *values = corim->reference_values + first;
+    struct ranked sorted[VALUES_MAX];
     uint8_t heads[VALUES_MAX][2], set[ATLS_HASH_MAX];
     struct atls_bytes parts[2 * VALUES_MAX];
     size_t count = corim->reference_value_count - first;
@@ -162,18 +167,21 @@ static int finish_values(struct atls_corim *corim, size_t first)
     if (count > VALUES_MAX)
         return atls_fail(ATLS_E_LIMIT, PARSEC_TPM, "reference triple: expected %zu digests at most",
                          VALUES_MAX);
-    for (size_t i = 0; i < count; i++)
-        sorted[i] = &values[i];
-    qsort(sorted, count, sizeof *sorted, order);
     for (size_t i = 0; i < count; i++) {
-        if (i && !order(&sorted[i - 1], &sorted[i]))
+        sorted[i].value = &values[i];
+        sorted[i].rank = values[i].pcr << 2 | (unsigned)values[i].digest_hash;
+    }
+    qsort(sorted, count, sizeof sorted[0], order);
+    for (size_t i = 0; i < count; i++) {
+        const struct atls_reference_value *value = sorted[i].value;
+
+        if (i && sorted[i].rank == sorted[i - 1].rank)
             return atls_fail(ATLS_E_MALFORMED, PARSEC_TPM,
-                             "reference triple: expected each PCR once, came %u again",
-                             sorted[i]->pcr);
-        heads[i][0] = (uint8_t)sorted[i]->pcr;
-        heads[i][1] = (uint8_t)sorted[i]->digest_hash;
+                             "reference triple: expected each PCR once, came %u again", value->pcr);
+        heads[i][0] = (uint8_t)value->pcr;
+        heads[i][1] = (uint8_t)value->digest_hash;
         parts[2 * i] = ATLS_BYTES(heads[i], 2);
-        parts[2 * i + 1] = ATLS_BYTES(sorted[i]->digest, sorted[i]->digest_size);
+        parts[2 * i + 1] = ATLS_BYTES(value->digest, value->digest_size);
     }
     e = atls_crypto_gnutls.hash(ATLS_SHA256, parts, 2 * count, set);
     for (size_t i = 0; !e && i < count; i++)

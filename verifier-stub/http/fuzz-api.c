@@ -71,7 +71,7 @@ static void make_parts(struct atls_api *api)
     *api = (struct atls_api){
         .crypto = &atls_crypto_gnutls,
         .clock = {tell_time, tell_time, NULL},
-        .result = {ATLS_EAR_VERAISON, NULL, 300, key, NULL},
+        .result = {.dialect = ATLS_EAR_VERAISON, .lifetime = 300, .signer_jwk = key},
         .nonce_dialect = ATLS_BASE64URL,
     };
     demand(atls_store_open("memory", &api->store) == 0);

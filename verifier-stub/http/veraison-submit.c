@@ -96,19 +96,19 @@ static int read_json_record(struct atls_bytes in, char **typep, uint8_t **valuep
 }
 
 /* What stands in a record or tag; of a collection the type that it came with. */
-static int unwrap_cmw(const struct atls_request *request, struct atls_veraison_evidence *out,
+static int unwrap_cmw(struct atls_bytes body, const char *type, struct atls_veraison_evidence *out,
                       struct atls_bytes *valuep)
 {
     const struct atls_media_type *known;
     struct atls_cmw *cmw;
     size_t size = 0;
-    int result = atls_cmw_parse(request->body, &out->evidence.cmw);
+    int result = atls_cmw_parse(body, &out->evidence.cmw);
 
     cmw = out->evidence.cmw;
     if (result > 0) {
-        bool json = request->body.data[0] == '[';
-        int again = json ? read_json_record(request->body, &out->media_type, &out->value, &size)
-                         : read_cbor_record(request->body, &out->media_type, &out->value, &size);
+        bool json = body.data[0] == '[';
+        int again = json ? read_json_record(body, &out->media_type, &out->value, &size)
+                         : read_cbor_record(body, &out->media_type, &out->value, &size);
 
         if (again == 0)
             *valuep = ATLS_BYTES(out->value, size);
@@ -117,7 +117,7 @@ static int unwrap_cmw(const struct atls_request *request, struct atls_veraison_e
     if (result != 0)
         return result;
     if (cmw->form == ATLS_CMW_COLLECTION) {
-        out->media_type = strdup(request->content_type);
+        out->media_type = strdup(type);
     } else if (cmw->type.is_content_format) {
         known = atls_media_type_by_content_format(cmw->type.content_format);
         out->media_type = strdup(known ? known->name : "");
@@ -185,7 +185,7 @@ bool atls_veraison_unwrap(const struct atls_api *api, const struct atls_request 
     int result = 0;
 
     if (is_cmw_type(type)) {
-        result = unwrap_cmw(request, &out, &value);
+        result = unwrap_cmw(value, type, &out, &value);
     } else {
         out.media_type = strdup(type);
         result = out.media_type ? 0 : atls_fail(-ENOMEM, NULL, "no memory for evidence");
