@@ -127,6 +127,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": run,
     "decode": decode,
     "attacks": _main_of(".attacks"),
+    "probe": _main_of(".probe"),
     "test": _main_of(".checks"),
     "clauses": _main_of(".coverage"),
     "report": _main_of(".report"),

@@ -728,9 +728,102 @@ def attacks() -> Parser:
     return made
 
 
+def probe() -> Parser:
+    """`./atls probe`."""
+    made = Parser(
+        prog="./atls probe",
+        usage="./atls probe [OPTIONS] HOST:PORT",
+        description="What a server somewhere speaks of attested TLS, what it asks of a client, "
+        "what it presents, and what it lets pass. Connects as relying party and as attester with "
+        "each profile, model and evidence format, then with every misbehaviour of a client that "
+        "a scenario is about, one connection at a time. It reaches for that server alone, and "
+        "for verifiers that you name.",
+        epilog="exit status: 0 nothing that is required failed; 1 something did (it let a "
+        "misbehaviour pass,\nsent another alert than is due, presented what does not hold, or "
+        "speaks no profile), or nothing\nanswers; 2 wrong usage\n\n"
+        "Probe servers of your own, or of those who asked you to.\n" + SIMULATED,
+    )
+    made.add_argument("address", metavar="HOST:PORT", help="the server; of IPv6 [ADDRESS]:PORT")
+    made.add_argument(
+        "--profile",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this one, which the server has to speak (repeatable; default: all, of which it "
+        "has to speak one)",
+    )
+    made.add_argument("--ca", type=Path, metavar="FILE", help="who certifies the server (PEM)")
+    for name, what in (
+        ("cert", "X.509 certificate of the client where it does not attest (PEM)"),
+        ("key", "its private key (PEM)"),
+    ):
+        made.add_argument(f"--client-{name}", type=Path, metavar="FILE", help=what)
+    made.add_argument(
+        "--client-ca",
+        type=Path,
+        metavar="DIR",
+        help="DIR/ca.pem certifies the client's attested keys: for the server to trust. Made there "
+        "where it is not, valid for two days (default: another CA each time)",
+    )
+    made.add_argument(
+        "--endorsements",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="CoRIM of the server's device: then signatures are checked, too (repeatable)",
+    )
+    made.add_argument(
+        "--verifier", default="", metavar="URL", help="ask this verifier, not one of our own"
+    )
+    made.add_argument(
+        "--trust-verifier",
+        action="append",
+        default=[],
+        metavar="ID=SOURCE",
+        help="whose results the client takes: SOURCE is a JWK file or a URL (repeatable)",
+    )
+    made.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME=READING",
+        help="one reading of a draft that has several (repeatable)",
+    )
+    made.add_argument(
+        "--code-points", type=Path, metavar="FILE", help="JSON: numbers that no draft has yet"
+    )
+    made.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"of our device ({SEED})")
+    made.add_argument(
+        "--pace", type=float, default=0.1, metavar="S", help="pause between connections (0.1 s)"
+    )
+    made.add_argument(
+        "--limit", type=int, default=400, metavar="N", help="connections at most (400)"
+    )
+    made.add_argument(
+        "--time", type=float, default=600, metavar="S", help="all of it at most (600 s)"
+    )
+    made.add_argument(
+        "--patience", type=int, default=5, metavar="S", help="for one handshake (5 s)"
+    )
+    made.add_argument("-v", "--verbose", action="store_true", help="a line for each connection")
+    made.add_argument("--json", type=Path, metavar="FILE", help="all of it, as JSON, there as well")
+    made.add_argument("--junit", type=Path, metavar="FILE", help="the same for JUnit's readers")
+    made.add_argument("--build", type=Path, default=None, metavar="DIR", help="build directory")
+    made.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "out",
+        metavar="DIR",
+        help="where results go (default: out)",
+    )
+    return made
+
+
 PARSERS: Mapping[str, Callable[[], Parser]] = {
     "run": run,
     "attacks": attacks,
+    "probe": probe,
     "test": test,
     "clauses": clauses,
     "report": report,
