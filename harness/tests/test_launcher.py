@@ -184,7 +184,11 @@ def test_help_and_lists_of_stages_install_nothing(tmp_path: Path, arguments: lis
     assert done.stdout and not (tmp_path / "apt.log").exists()
 
 
-@pytest.mark.parametrize("arguments", [["run", "--list"], ["clauses"], ["report"], ["verifiers"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["run", "--list"], ["clauses"], ["report"], ["verifiers"], ["bench", "--plan", "none.yaml"]],
+    ids=" ".join,
+)
 def test_what_builds_nothing_needs_no_compiler(tmp_path: Path, arguments: list[str]) -> None:
     done = launch(*arguments, "--no-install", path=fake_tools(tmp_path, packages("python")))
     assert "not installed" not in done.stderr
