@@ -276,6 +276,20 @@ def test_the_benchmarks_readme_has_what_others_published() -> None:
     assert shown == wanted
 
 
+def test_each_column_of_a_table_has_a_head(made: dict[str, Any]) -> None:
+    first = made["deployments"][0]
+    for _, columns, rows in (
+        capacity_page.sizes(first),
+        capacity_page.storage(first),
+        capacity_page.costs(first),
+        capacity_page.checked(made["check"], made["correction"]["value"]),
+        capacity_page.points(made["check"]),
+        capacity_page.assumed(made["assumptions"]),
+        ("", published.COLUMNS, published.rows()),
+    ):
+        assert rows and all(len(row) == len(columns) for row in rows)
+
+
 def test_a_name_is_text_in_terminal_and_page(tmp_path: Path) -> None:
     path = changed(tmp_path, "name: passport\n", 'name: "[bold]x [/] <b>y</b>"\n')
     made = capacity_page.make(path, RECORDED_BENCHMARK, "")

@@ -112,12 +112,8 @@ def checked(found: Sequence[Mapping[str, Any]], correction: float) -> Listing:
         cells = [f"{statistics.median(offs):+.0%}", f"{offs[0]:+.0%} to {offs[-1]:+.0%}"]
         cells.append(_corrected(kind, statistics.median(offs), correction))
         rows.append([kind, str(len(points)), *cells])
-    columns = [
-        "against what was measured",
-        "points",
-        "computed is off by, median",
-        "least to greatest",
-    ]
+    columns = ["against what was measured", "points", "computed is off by, median"]
+    columns += ["least to greatest", "corrected, median"]
     return "Costs of one connection in memory, against processes and sockets", columns, rows
 
 
