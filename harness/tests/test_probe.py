@@ -11,6 +11,7 @@ import json
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -36,14 +37,11 @@ PATIENCE = 10
 
 
 @pytest.fixture
-def started(real: Run, tmp_path: Path) -> Iterator[Callable[..., Play]]:
+def started(real: Run) -> Iterator[Callable[..., Play]]:
     """Starts a server of the project's own, with its device and its verifier."""
     with contextlib.ExitStack() as stack:
-        count = 0
 
         def start(profile: str, attester: str, **story: Any) -> Play:
-            nonlocal count
-            count += 1
             told = {
                 "profile": profile,
                 "attester": attester,
@@ -52,7 +50,7 @@ def started(real: Run, tmp_path: Path) -> Iterator[Callable[..., Play]]:
                 **story,
             }
             case = Case(Scenario(Path("server.yaml"), "", "", (), told), "server", {}, told)
-            folder = real.work / f"probed-{tmp_path.name[-12:]}-{count}"
+            folder = Path(tempfile.mkdtemp(prefix="s", dir=real.work))  # other workers have theirs
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             play = stack.enter_context(Play(case, real, folder))
             play.start_helpers()
