@@ -22,6 +22,7 @@ import pytest
 from atls_harness import patience
 from atls_harness.contract import contract
 from atls_harness.errors import InfrastructureError, UsageError
+from atls_harness.flags import device_flags, plain
 from atls_harness.parties import Play
 from atls_harness.probe import command, judge, plan, show
 from atls_harness.probe.command import address_of, first_look, main
@@ -168,10 +169,18 @@ def test_evidence_is_shown_and_signatures_are_not_checked_without_endorsements(
     assert presented["form"] == "collection" and presented["decoded"]
     shown = capsys.readouterr().out
     assert "signatures of evidence: not checked" in shown and presented["decoded"] in shown
+    corim = play.run.endorsements(plain(device_flags(play.case, play.run, "server-device")))
     url = play.addresses.verifiers["main"]
-    code, value = probe(play.port, "--profile", "ta-07", "--limit", "3", "--verifier", url)
-    (first,) = of(value, attests=SERVER, model="background-check", fault="", hrr=False)[:1]
-    assert code == 0 and set(first["checks"].values()) == {"passed"}
+    for known in (["--verifier", url], ["--endorsements", str(corim)]):
+        code, value = probe(play.port, "--profile", "ta-07", "--limit", "3", *known)
+        (first,) = of(value, attests=SERVER, model="background-check", fault="", hrr=False)[:1]
+        assert code == 0 and set(first["checks"].values()) == {"passed"}, known
+    stranger = play.run.endorsements(plain({"seed": 4242}))
+    known = ["--endorsements", str(stranger)]
+    code, value = probe(play.port, "--profile", "ta-07", "--limit", "1", *known)
+    (only,) = value["connections"]
+    assert (code, only["reason"]) == (1, "unknown-attestation-key")
+    assert only["checks"][judge.SIGNATURES] == "failed"
 
 
 @pytest.mark.parametrize(
