@@ -18,6 +18,7 @@ MOST = 20
 SAMPLE = 0.02  # seconds of work
 # What the contract says a program's patience is where no flag says another.
 DEFAULTS = {"timeout": 20, "verifier-timeout": 5000}
+LONGEST = {"timeout": 3600, "verifier-timeout": 3_600_000}  # an hour, as the programs have it
 
 
 @functools.lru_cache(maxsize=None)
@@ -43,7 +44,7 @@ def stretched(flags: Mapping[str, Any], by: int) -> dict[str, Any]:
         return made
     for name in DEFAULTS:
         if name in made:
-            made[name] = int(made[name]) * by
+            made[name] = min(int(made[name]) * by, max(LONGEST[name], int(made[name])))
     if isinstance(made.get("fault"), list):
         made["fault"] = [_delayed(str(fault), by) for fault in made["fault"]]
     return made

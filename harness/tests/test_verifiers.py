@@ -69,7 +69,7 @@ def test_what_is_not_asked_of_a_verifier(
 ) -> None:
     lack = verifiers.lacks(story(tmp_path, more + COMPLETE), run_with(tmp_path, declared))
     assert (lack == "") == able, lack
-    assert able or "other (verifier) makes no results about evidence of format cab" == lack
+    assert able or lack.startswith("other (verifier) makes no results about evidence of format cab")
 
 
 @pytest.mark.parametrize("reason", sorted(verifiers.TIERS))

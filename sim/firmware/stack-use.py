@@ -34,7 +34,7 @@ CALLEES = {
     r"br_ecdsa_i31_sign_raw|br_ecdsa_i31_vrfy_raw": rf"{CURVE}|{HASH}",
     r"br_hmac_.*|hmac\.c:.*": HASH,
     r"crypto\.c:sign_locally": r"crypto-bearssl\.c:sign",
-    r"keys\.c:write_pat": r"core\.c:token_for_keys",
+    r"keys\.c:write_(bound_)?pat|atls_keys_attest_binding": r"core\.c:token_for_keys",
     r"media-types\.c:take_while": r"media-types\.c:is_(token|name)_character",
     r"secret\.c:fill_from_platform": r"atls_bearssl_random",
     r"secret\.c:fill_seeded|atls_derive|atls_key_candidate": r"crypto-bearssl\.c:hmac",

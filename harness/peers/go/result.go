@@ -28,7 +28,7 @@ const (
 	profileVeraison = "tag:github.com,2023:veraison/ear"
 	profileDraft03  = "tag:ietf.org,2026:rats/ear#03"
 	profileDraft04  = "tag:ietf.org,2026:rats/ear#04" // with -03's names
-	leeway          = 2 // seconds by which clocks may differ
+	leeway          = 2                               // seconds by which clocks may differ
 )
 
 var draft03Names = map[string]string{
