@@ -63,7 +63,7 @@ static int create_key(void *context, enum atls_curve curve, uint32_t *handlep,
 static int look_up(void *context, uint32_t handle, struct atls_public_key *publicp)
 {
     struct tpm_key *key = NULL;
-    size_t at;
+    size_t at = 0;
     int result = find(context, handle, &key, &at);
     if (!result)
         *publicp = key->public_key;
@@ -81,7 +81,7 @@ static int destroy_key(void *context, uint32_t handle)
 {
     struct tpm *tpm = context;
     struct tpm_key *key = NULL;
-    size_t at;
+    size_t at = 0;
     int result = find(tpm, handle, &key, &at);
     if (result)
         return result;
@@ -95,7 +95,7 @@ static int sign(void *context, uint32_t handle, struct atls_bytes digest,
 {
     struct tpm *tpm = context;
     struct tpm_key *key = NULL;
-    size_t at;
+    size_t at = 0;
     int result = find(tpm, handle, &key, &at);
     if (result)
         return result;
@@ -147,7 +147,7 @@ static int attest(void *context, const char *kind, const struct atls_root_key *a
     struct atls_cbor_writer w;
     struct atls_bytes kat, evidence;
     struct tpm_key *key = NULL;
-    size_t at;
+    size_t at = 0;
     (void)kind; /* there is one */
     if (!attested->handle)
         return atls_fail(ATLS_E_REFUSED, NULL,
