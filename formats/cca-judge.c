@@ -101,16 +101,6 @@ judge_token(struct atls_judge *judge, const struct atls_parsec_cca *evidence, co
     return result ? result : judge_realm(judge, &token->realm_claims);
 }
 
-/* With the newest atls_fail(), of the parser. */
-static int condemn_malformed(struct atls_judge *judge, atls_cca_parser *parse, struct atls_bytes in)
-{
-    char text[512], clause[96];
-
-    snprintf(text, sizeof text, "%s", atls_error_text());
-    snprintf(clause, sizeof clause, "%s", atls_error_clause());
-    return atls_judge_condemn(judge, atls_cca_malformed(parse, in), clause, "%s", text);
-}
-
 int atls_cca_evidence_appraise(struct atls_judge *judge, atls_cca_parser *parse,
                                const struct atls_evidence_message *message, const char *profile,
                                int (*fresh)(struct atls_judge *judge,
@@ -123,10 +113,8 @@ int atls_cca_evidence_appraise(struct atls_judge *judge, atls_cca_parser *parse,
     if (!components)
         return atls_fail(-ENOMEM, NULL, "no memory for software components");
     result = parse(message->value, components, ATLS_PSA_COMPONENTS_MAX, &evidence);
-    if (!result)
-        result = judge_token(judge, &evidence, profile, fresh);
-    else if (result > 0)
-        result = condemn_malformed(judge, parse, message->value);
+    result = result ? atls_judge_fail(judge, result, atls_cca_malformed(parse, message->value))
+                    : judge_token(judge, &evidence, profile, fresh);
     free(components);
     return result;
 }

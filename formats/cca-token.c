@@ -3,7 +3,6 @@
 #include "formats/cca-token.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "rats/base/error.h"
@@ -47,15 +46,13 @@ static const char *word_of(struct atls_bytes in)
     return word ? word : "malformed-claims";
 }
 
-/* Of Parsec evidence too, whose PAT may be what is wrong. */
-const char *atls_cca_malformed(atls_cca_parser *parse, struct atls_bytes in)
+/* Of Parsec evidence its PAT may be what is wrong. */
+static const char *word_of_parsec(struct atls_bytes in)
 {
-    struct atls_cbor_reader r = {.in = in, .rules = &atls_psa_rules};
+    struct atls_cbor_reader r;
     struct atls_bytes name, member;
     size_t left;
 
-    if (parse == atls_cca_alone_parse)
-        return word_of(in);
     if (atls_cbor_open(&r, in, &atls_psa_rules, "RFC 8949") > 0)
         return "malformed-cbor";
     if (atls_cbor_read_map(&r, "Parsec evidence", &left))
@@ -67,6 +64,16 @@ const char *atls_cca_malformed(atls_cca_parser *parse, struct atls_bytes in)
     return "malformed-claims";
 }
 
+const char *atls_cca_malformed(atls_cca_parser *parse, struct atls_bytes in)
+{
+    struct atls_error kept;
+
+    atls_error_keep(&kept);
+    const char *word = parse == atls_cca_alone_parse ? word_of(in) : word_of_parsec(in);
+    atls_error_restore(&kept);
+    return word;
+}
+
 int atls_cca_evidence_read(atls_cca_parser *parse, const struct atls_evidence_message *message,
                            struct atls_evidence_read *readp, const char **reasonp)
 {
@@ -76,15 +83,8 @@ int atls_cca_evidence_read(atls_cca_parser *parse, const struct atls_evidence_me
                             : -ENOMEM;
 
     free(components);
-    if (result) {
-        char text[512], clause[96];
-
-        snprintf(text, sizeof text, "%s", atls_error_text());
-        snprintf(clause, sizeof clause, "%s", atls_error_clause());
-        const char *word = result > 0 ? atls_cca_malformed(parse, message->value) : "internal";
-        atls_fail(result, clause[0] ? clause : NULL, "%s", text);
-        return atls_evidence_refuse(result, word, reasonp);
-    }
+    if (result)
+        return atls_evidence_refuse(result, atls_cca_malformed(parse, message->value), reasonp);
     evidence.token.platform_claims.components = NULL;
     evidence.token.platform_claims.component_count = 0;
     return atls_evidence_keep(&evidence, sizeof evidence, readp, reasonp);

@@ -15,7 +15,8 @@ typedef int atls_cca_parser(struct atls_bytes in, struct atls_psa_component *com
 int atls_cca_alone_parse(struct atls_bytes in, struct atls_psa_component *components, size_t count,
                          struct atls_parsec_cca *evidencep);
 
-/* The word for bytes that PARSE has refused: at which of its layers do they break? */
+/* The word for bytes that PARSE has refused: at which of its layers do they break? The error stays
+ * PARSE's. */
 const char *atls_cca_malformed(atls_cca_parser *parse, struct atls_bytes in);
 
 /* READ of both formats: keeps a struct atls_parsec_cca, whose software components are the

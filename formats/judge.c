@@ -8,7 +8,6 @@
 #include "rats/cbor/cbor-read.h"
 
 #define TEXT_MAX 512
-#define CLAUSE_MAX 96
 
 int atls_judge_condemn(struct atls_judge *judge, const char *reason, const char *clause,
                        const char *format, ...)
@@ -24,13 +23,12 @@ int atls_judge_condemn(struct atls_judge *judge, const char *reason, const char 
 
 int atls_judge_fail(struct atls_judge *judge, int code, const char *reason)
 {
-    char text[TEXT_MAX], clause[CLAUSE_MAX];
+    struct atls_error error; /* condemning may fail in its turn */
 
     if (code < 0)
         return code;
-    snprintf(text, sizeof text, "%s", atls_error_text());
-    snprintf(clause, sizeof clause, "%s", atls_error_clause());
-    return judge->ops->condemn(judge, reason, clause, text);
+    atls_error_keep(&error);
+    return judge->ops->condemn(judge, reason, error.clause, error.text);
 }
 
 int atls_judge_nonce(struct atls_judge *judge, struct atls_bytes came, const char *clause)

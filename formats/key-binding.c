@@ -7,7 +7,6 @@
  * which ones suffice is a policy that nobody here has.
  */
 #include <errno.h>
-#include <stdio.h>
 
 #include "formats/key-attestation.h"
 #include "rats/base/error.h"
@@ -37,23 +36,23 @@ static int make(const struct atls_evidence_source *source, struct atls_bytes cha
     return source->ops->attest_as(source, "key-binding", challenge, evidencep, sizep);
 }
 
-/* What is wrong with a token of the collection, layer by layer; NULL: it is no token, or its claims
- * are wrong. */
-static const char *malformed(const struct atls_cmw *cmw)
+/* What is wrong with a token of the collection, layer by layer. The error stays what it was. */
+static const char *word_for(const struct atls_cmw *cmw)
 {
     static const char *const labels[] = {"kat", "pat"};
+    const char *word = NULL;
+    struct atls_error kept;
 
-    for (size_t i = 0; i < 2; i++) {
+    atls_error_keep(&kept);
+    for (size_t i = 0; !word && i < 2; i++) {
         const struct atls_cmw *token = atls_cmw_find(cmw, labels[i]);
-        const char *word =
-            token && token->form != ATLS_CMW_COLLECTION
-                ? atls_judge_malformed(token->value, ATLS_COSE_TAG_EITHER, &atls_cbor_lenient)
-                : "malformed-cmw";
 
-        if (word)
-            return word;
+        word = token && token->form != ATLS_CMW_COLLECTION
+                   ? atls_judge_malformed(token->value, ATLS_COSE_TAG_EITHER, &atls_cbor_lenient)
+                   : "malformed-cmw";
     }
-    return cmw->entry_count == 2 ? NULL : "malformed-cmw";
+    atls_error_restore(&kept);
+    return word ? word : cmw->entry_count == 2 ? "malformed-claims" : "malformed-cmw";
 }
 
 static int read_bundle(const struct atls_evidence_message *message,
@@ -63,18 +62,8 @@ static int read_bundle(const struct atls_evidence_message *message,
     struct atls_cbor_reader claims;
     int result = atls_key_binding_parse(message->cmw, &parsed.bundle);
 
-    if (result) {
-        char text[512], clause[128];
-        const char *word;
-
-        if (result < 0)
-            return atls_evidence_refuse(result, "internal", reasonp);
-        snprintf(text, sizeof text, "%s", atls_error_text());
-        snprintf(clause, sizeof clause, "%s", atls_error_clause());
-        word = malformed(message->cmw);
-        atls_fail(result, clause, "%s", text);
-        return atls_evidence_refuse(result, word ? word : "malformed-claims", reasonp);
-    }
+    if (result)
+        return atls_evidence_refuse(result, word_for(message->cmw), reasonp);
     /* The KAT's encoding is held to one form, as that of a CAB. */
     result = atls_evidence_read_token(parsed.bundle.kat_bytes, true, ATLS_COSE_TAG_EITHER, &claims,
                                       reasonp);
@@ -161,17 +150,8 @@ static int appraise(struct atls_judge *judge, const struct atls_evidence_message
     struct atls_key_binding_bundle bundle;
     int result = atls_key_binding_parse(message->cmw, &bundle);
 
-    if (result > 0) {
-        const char *word = NULL;
-        char text[512], clause[128];
-
-        snprintf(text, sizeof text, "%s", atls_error_text());
-        snprintf(clause, sizeof clause, "%s", atls_error_clause());
-        word = malformed(message->cmw);
-        return atls_judge_condemn(judge, word ? word : "malformed-claims", clause, "%s", text);
-    }
     if (result)
-        return result;
+        return atls_judge_fail(judge, result, word_for(message->cmw));
     struct atls_judge_token pat = {.token = bundle.pat_bytes,
                                    .tagging = ATLS_COSE_TAG_EITHER,
                                    .what = "PAT",

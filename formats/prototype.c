@@ -51,29 +51,32 @@ static int read_bundle(const struct atls_evidence_message *message,
     return atls_key_attestation_keep(&cab, &said, readp, reasonp);
 }
 
-/* Broken itself, or one of its tokens. */
-static int appraise(struct atls_judge *judge, const struct atls_evidence_message *message)
+/* Broken itself, or one of its tokens. The error stays what it was. */
+static const char *word_for(struct atls_bytes bundle)
 {
     struct atls_bytes kat, pat;
-    struct atls_cab cab;
-    char text[512], clause[96]; /* looking for the word overwrites them */
     const char *word = "malformed-cmw";
-    int result = atls_prototype_bundle_parse(message->value, &cab);
+    struct atls_error kept;
 
-    if (!result)
-        return atls_key_attestation_appraise(judge, &cab);
-    if (result < 0)
-        return result;
-    snprintf(text, sizeof text, "%s", atls_error_text());
-    snprintf(clause, sizeof clause, "%s", atls_error_clause());
-    if (!atls_prototype_bundle_split(message->value, &kat, &pat)) {
+    atls_error_keep(&kept);
+    if (!atls_prototype_bundle_split(bundle, &kat, &pat)) {
         word = atls_judge_malformed(kat, ATLS_COSE_TAG_REQUIRED, &atls_cbor_lenient);
         if (!word)
             word = atls_judge_malformed(pat, ATLS_COSE_TAG_REQUIRED, &atls_cbor_lenient);
         if (!word)
             word = "malformed-claims";
     }
-    return atls_judge_condemn(judge, word, clause, "%s", text);
+    atls_error_restore(&kept);
+    return word;
+}
+
+static int appraise(struct atls_judge *judge, const struct atls_evidence_message *message)
+{
+    struct atls_cab cab;
+    int result = atls_prototype_bundle_parse(message->value, &cab);
+
+    return result ? atls_judge_fail(judge, result, word_for(message->value))
+                  : atls_key_attestation_appraise(judge, &cab);
 }
 
 static size_t signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])

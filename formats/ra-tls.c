@@ -116,19 +116,16 @@ static int parse(struct atls_bytes value, struct parsed *parsedp)
                                           &parsedp->report);
 }
 
-/* Which layer broke? */
+/* Which layer broke? The error stays what it was. */
 static const char *word_for(struct atls_bytes value)
 {
-    static const struct atls_cbor_rules *const lenient = &atls_cbor_lenient;
     struct atls_cbor_reader r;
-    char text[512], clause[96]; /* looking for the word overwrites them */
+    struct atls_error kept;
 
-    snprintf(text, sizeof text, "%s", atls_error_text());
-    snprintf(clause, sizeof clause, "%s", atls_error_clause());
-    const char *word =
-        atls_cbor_open(&r, value, lenient, NULL) ? "malformed-cbor" : "malformed-claims";
-    (void)atls_fail(ATLS_E_MALFORMED, clause, "%s", text);
-    return word;
+    atls_error_keep(&kept);
+    bool malformed = atls_cbor_open(&r, value, &atls_cbor_lenient, NULL) != 0;
+    atls_error_restore(&kept);
+    return malformed ? "malformed-cbor" : "malformed-claims";
 }
 
 static int read_evidence(const struct atls_evidence_message *message,

@@ -18,8 +18,7 @@
 #define PER_THREAD _Thread_local
 #endif
 
-static PER_THREAD char newest_text[512];
-static PER_THREAD char newest_clause[96];
+static PER_THREAD struct atls_error newest;
 
 static const char *const outcome_names[] = {
     [ATLS_E_MALFORMED] = "malformed", [ATLS_E_UNSUPPORTED] = "unsupported",
@@ -66,8 +65,8 @@ void atls_printable(const char *from, size_t size, char *to, size_t capacity)
 int atls_fail(int code, const char *clause, const char *format, ...)
 {
     /* Built apart, so that the previous text or clause may be among the arguments. */
-    char text[sizeof newest_text];
-    char clause_copy[sizeof newest_clause];
+    char text[sizeof newest.text];
+    char clause_copy[sizeof newest.clause];
     va_list arguments;
 
     va_start(arguments, format);
@@ -75,19 +74,29 @@ int atls_fail(int code, const char *clause, const char *format, ...)
         text[0] = '\0';
     va_end(arguments);
     snprintf(clause_copy, sizeof clause_copy, "%s", clause ? clause : "");
-    atls_printable(text, strlen(text), newest_text, sizeof newest_text);
-    atls_printable(clause_copy, strlen(clause_copy), newest_clause, sizeof newest_clause);
+    atls_printable(text, strlen(text), newest.text, sizeof newest.text);
+    atls_printable(clause_copy, strlen(clause_copy), newest.clause, sizeof newest.clause);
     return code;
 }
 
 const char *atls_error_text(void)
 {
-    return newest_text;
+    return newest.text;
 }
 
 const char *atls_error_clause(void)
 {
-    return newest_clause;
+    return newest.clause;
+}
+
+void atls_error_keep(struct atls_error *keptp)
+{
+    *keptp = newest;
+}
+
+void atls_error_restore(const struct atls_error *kept)
+{
+    newest = *kept;
 }
 
 const char *atls_error_name(int code)

@@ -48,6 +48,16 @@ void atls_printable(const char *from, size_t size, char *to, size_t capacity);
 const char *atls_error_text(void);
 const char *atls_error_clause(void);
 
+/* Both of them, put aside and back: for who looks into the same bytes again, which may fail anew,
+ * and then tells the first failure. */
+#define ATLS_ERROR_TEXT_MAX 512
+#define ATLS_ERROR_CLAUSE_MAX 96
+struct atls_error {
+    char text[ATLS_ERROR_TEXT_MAX], clause[ATLS_ERROR_CLAUSE_MAX];
+};
+void atls_error_keep(struct atls_error *keptp);
+void atls_error_restore(const struct atls_error *kept);
+
 /* Name of a code, for logs: "malformed", "signature", ... or the errno's text. Static storage. */
 const char *atls_error_name(int code);
 

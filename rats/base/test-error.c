@@ -107,6 +107,20 @@ static void test_threads_are_apart(void **state)
     assert_string_equal(atls_error_text(), "ours");
 }
 
+/* Looking into the same bytes again does not hide what was wrong with them first. */
+static void test_is_kept_and_restored(void **state)
+{
+    struct atls_error first;
+
+    atls_fail(ATLS_E_MALFORMED, "clause 1", "the first\n");
+    atls_error_keep(&first);
+    atls_fail(ATLS_E_LIMIT, NULL, "another");
+    assert_string_equal(first.text, "the first\\x0a");
+    atls_error_restore(&first);
+    assert_string_equal(atls_error_text(), "the first\\x0a");
+    assert_string_equal(atls_error_clause(), "clause 1");
+}
+
 static void test_names(void **state)
 {
     static const struct {
@@ -140,6 +154,7 @@ int main(void)
         cmocka_unit_test(test_may_quote_itself),
         cmocka_unit_test(test_cuts_long_texts),
         cmocka_unit_test(test_threads_are_apart),
+        cmocka_unit_test(test_is_kept_and_restored),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_shows_a_peers_text),
         cmocka_unit_test(test_cuts_between_characters),
