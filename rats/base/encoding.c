@@ -50,6 +50,22 @@ char *atls_hex_encode(struct atls_bytes in)
     return text;
 }
 
+int atls_bytes_expect(const char *clause, const char *what, struct atls_bytes expected,
+                      struct atls_bytes came)
+{
+    char *one, *other;
+
+    if (atls_bytes_equal_secret(expected, came))
+        return 0;
+    one = atls_hex_encode(expected);
+    other = atls_hex_encode(came);
+    atls_fail(ATLS_E_MISMATCH, clause, "%s: expected %s, came %s", what, one ? one : "?",
+              other ? (*other ? other : "nothing") : "?");
+    free(one);
+    free(other);
+    return ATLS_E_MISMATCH;
+}
+
 char *atls_base64_encode(enum atls_base64 kind, struct atls_bytes in)
 {
     const char *alphabet = kind == ATLS_BASE64 ? standard_alphabet : url_alphabet;

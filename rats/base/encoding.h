@@ -19,6 +19,10 @@ struct atls_bytes atls_text_trim(struct atls_bytes text);
 /* Both allocate a zero-terminated string (free() it); NULL where memory ran out. */
 char *atls_hex_encode(struct atls_bytes in);
 char *atls_base64_encode(enum atls_base64 kind, struct atls_bytes in);
+/* 0: they are equal, as atls_bytes_equal_secret() has it. ATLS_E_MISMATCH: WHAT they are, and both
+ * in hex. */
+int atls_bytes_expect(const char *clause, const char *what, struct atls_bytes expected,
+                      struct atls_bytes came);
 
 /* Both allocate *DATAP (free() it). 0, -ENOMEM or ATLS_E_MALFORMED. */
 int atls_hex_decode(struct atls_bytes text, uint8_t **datap, size_t *sizep);

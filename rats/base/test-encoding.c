@@ -286,6 +286,31 @@ static void test_hex_texts(void **state)
     }
 }
 
+static void test_expected_bytes(void **state)
+{
+    static const struct {
+        const char *expected, *came, *text; /* NULL: they are equal */
+    } cases[] = {
+        {"", "", NULL},
+        {"ab", "ab", NULL},
+        {"ab", "ac", "nonce: expected 6162, came 6163"},
+        {"ab", "abc", "nonce: expected 6162, came 616263"},
+        {"ab", "a", "nonce: expected 6162, came 61"},
+        {"ab", "", "nonce: expected 6162, came nothing"},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        int result = atls_bytes_expect("clause 1", "nonce", atls_bytes_of_text(cases[i].expected),
+                                       atls_bytes_of_text(cases[i].came));
+
+        assert_int_equal(result, cases[i].text ? ATLS_E_MISMATCH : 0);
+        if (!cases[i].text)
+            continue;
+        assert_string_equal(atls_error_text(), cases[i].text);
+        assert_string_equal(atls_error_clause(), "clause 1");
+    }
+}
+
 /* RFC 8259 section 2: these four and no others; a C library's isspace() knows two more. */
 static void test_trim(void **state)
 {
@@ -314,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_base64_is_canonical),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_hex_texts),
+        cmocka_unit_test(test_expected_bytes),
     };
 
     return cmocka_run_group_tests_name("encoding", tests, NULL, NULL);

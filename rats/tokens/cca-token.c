@@ -2,9 +2,6 @@
 /* The collection of platform and realm token, what ties them, and Parsec's key attestation. */
 #include "rats/tokens/cca.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
@@ -138,22 +135,6 @@ int atls_cca_check_realm_signature(const struct atls_cca_token *token,
     return atls_cose_sign1_verify(&token->realm, crypto, &token->realm_claims.rak);
 }
 
-static int differs(const char *clause, const char *what, struct atls_bytes expected,
-                   struct atls_bytes came)
-{
-    char *expected_hex, *came_hex;
-
-    if (atls_bytes_equal_secret(expected, came))
-        return 0;
-    expected_hex = atls_hex_encode(expected);
-    came_hex = atls_hex_encode(came);
-    atls_fail(ATLS_E_MISMATCH, clause, "%s: expected %s, came %s", what,
-              expected_hex ? expected_hex : "?", came_hex ? came_hex : "?");
-    free(expected_hex);
-    free(came_hex);
-    return ATLS_E_MISMATCH;
-}
-
 int atls_cca_check_binding(const struct atls_cca_token *token, const struct atls_crypto *crypto)
 {
     const struct atls_cca_realm *realm = &token->realm_claims;
@@ -161,10 +142,10 @@ int atls_cca_check_binding(const struct atls_cca_token *token, const struct atls
     int result = crypto->hash(realm->rak_hash, &realm->rak_encoded, 1, hash);
 
     return result ? result
-                  : differs(ATLS_CCA_CLAUSE_BINDING,
-                            "CCA platform challenge, the hash of the realm's key",
-                            ATLS_BYTES(hash, atls_hash_size(realm->rak_hash)),
-                            token->platform_claims.challenge);
+                  : atls_bytes_expect(ATLS_CCA_CLAUSE_BINDING,
+                                      "CCA platform challenge, the hash of the realm's key",
+                                      ATLS_BYTES(hash, atls_hash_size(realm->rak_hash)),
+                                      token->platform_claims.challenge);
 }
 
 static int read_cnf(struct atls_cbor_reader *r, struct atls_public_key *keyp)
@@ -276,7 +257,8 @@ int atls_parsec_cca_check_kat(const struct atls_parsec_cca *evidence,
     int result = crypto->hash(ATLS_SHA512, &evidence->kat, 1, hash);
 
     return result ? result
-                  : differs(ATLS_PARSEC_CCA_CLAUSE, "realm challenge, the SHA-512 of the KAT",
-                            ATLS_BYTES(hash, ATLS_CCA_CHALLENGE_SIZE),
-                            evidence->token.realm_claims.challenge);
+                  : atls_bytes_expect(ATLS_PARSEC_CCA_CLAUSE,
+                                      "realm challenge, the SHA-512 of the KAT",
+                                      ATLS_BYTES(hash, ATLS_CCA_CHALLENGE_SIZE),
+                                      evidence->token.realm_claims.challenge);
 }

@@ -4,10 +4,6 @@
  * checked without the attestation key. Parsec's document says which members there are and leaves
  * the rest open; what is taken here is said in tpm.h.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/cbor/cbor-read.h"
@@ -245,29 +241,16 @@ int atls_tpm_evidence_parse(struct atls_bytes in, struct atls_tpm_evidence *evid
     return result;
 }
 
-/* What differs, in hex; WHAT has two %s, for what was expected and what came. */
-static int differs(const char *clause, const char *what, struct atls_bytes expected,
-                   struct atls_bytes came)
-{
-    char *one = atls_hex_encode(expected), *other = atls_hex_encode(came);
-
-    atls_fail(ATLS_E_MISMATCH, clause, "%s: expected %s, came %s", what, one ? one : "?",
-              other ? (*other ? other : "nothing") : "?");
-    free(one);
-    free(other);
-    return ATLS_E_MISMATCH;
-}
-
 int atls_tpm_check_signer(const struct atls_tpm_evidence *e)
 {
-    if (!atls_bytes_equal(e->kat.kid, e->pat.kid))
-        return differs(ATLS_TPM_CLAUSE_EVIDENCE, "kid of pat, which is that of kat", e->kat.kid,
-                       e->pat.kid);
-    if (!atls_bytes_equal(e->certify.signer, e->quote.signer))
-        return differs(ATLS_TPM_CLAUSE_ATTEST,
-                       "qualifiedSigner of the quote, which is that of the certification",
-                       e->certify.signer, e->quote.signer);
-    return 0;
+    int result = atls_bytes_expect(ATLS_TPM_CLAUSE_EVIDENCE, "kid of pat, which is that of kat",
+                                   e->kat.kid, e->pat.kid);
+
+    return result ? result
+                  : atls_bytes_expect(
+                        ATLS_TPM_CLAUSE_ATTEST,
+                        "qualifiedSigner of the quote, which is that of the certification",
+                        e->certify.signer, e->quote.signer);
 }
 
 int atls_tpm_check_name(const struct atls_tpm_evidence *e, const struct atls_crypto *crypto)
@@ -276,10 +259,10 @@ int atls_tpm_check_name(const struct atls_tpm_evidence *e, const struct atls_cry
     size_t size;
     int result = atls_tpm_name(crypto, e->key.name_hash, e->kat.pub_area, name, &size);
 
-    if (result || atls_bytes_equal(e->certify.name, ATLS_BYTES(name, size)))
-        return result;
-    return differs(ATLS_TPM_CLAUSE_CERTIFY, "certified Name, which is that of pubArea",
-                   ATLS_BYTES(name, size), e->certify.name);
+    return result ? result
+                  : atls_bytes_expect(ATLS_TPM_CLAUSE_CERTIFY,
+                                      "certified Name, which is that of pubArea",
+                                      ATLS_BYTES(name, size), e->certify.name);
 }
 
 int atls_tpm_check_linkage(const struct atls_tpm_evidence *e, const struct atls_crypto *crypto,
@@ -290,10 +273,9 @@ int atls_tpm_check_linkage(const struct atls_tpm_evidence *e, const struct atls_
     int result = by_kat ? atls_tpm_linkage(crypto, e->kat_encoded, linkage) : 0;
     struct atls_bytes expected = by_kat ? ATLS_BYTES(linkage, sizeof linkage) : challenge;
 
-    if (result || atls_bytes_equal_secret(e->quote.extra, expected))
-        return result;
-    return differs(ATLS_TPM_CLAUSE_QUOTE,
-                   by_kat ? "extraData of the quote, which is SHA-256 of the kat map"
-                          : "extraData of the quote, which is the challenge",
-                   expected, e->quote.extra);
+    const char *what = by_kat ? "extraData of the quote, which is SHA-256 of the kat map"
+                              : "extraData of the quote, which is the challenge";
+
+    return result ? result
+                  : atls_bytes_expect(ATLS_TPM_CLAUSE_QUOTE, what, expected, e->quote.extra);
 }
