@@ -150,14 +150,10 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keeps_newest),
-        cmocka_unit_test(test_may_quote_itself),
-        cmocka_unit_test(test_cuts_long_texts),
-        cmocka_unit_test(test_threads_are_apart),
-        cmocka_unit_test(test_is_kept_and_restored),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_shows_a_peers_text),
-        cmocka_unit_test(test_cuts_between_characters),
+        cmocka_unit_test(test_keeps_newest),         cmocka_unit_test(test_may_quote_itself),
+        cmocka_unit_test(test_cuts_long_texts),      cmocka_unit_test(test_threads_are_apart),
+        cmocka_unit_test(test_is_kept_and_restored), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_shows_a_peers_text),   cmocka_unit_test(test_cuts_between_characters),
     };
 
     return cmocka_run_group_tests_name("error", tests, NULL, NULL);
