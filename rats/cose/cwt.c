@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When a token may be believed. */
+/* Whose claim it is, and when a token may be believed. */
 #include "rats/cose/cwt.h"
 
 #include <math.h>
@@ -9,6 +9,17 @@
 #include "rats/cbor/cbor-item.h"
 
 #define NUMERIC_DATE "RFC 8392 section 2"
+
+int atls_cwt_read_key(struct atls_cbor_reader *r, int64_t *keyp)
+{
+    enum atls_cbor_type type = atls_cbor_peek(r);
+
+    if ((type == ATLS_CBOR_UINT || type == ATLS_CBOR_NINT) &&
+        atls_cbor_read_int(r, "claim key", keyp) == 0)
+        return 0;
+    *keyp = INT64_MIN;
+    return atls_cbor_skip(r);
+}
 
 bool atls_cwt_is_time(int64_t key)
 {

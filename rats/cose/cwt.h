@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The times of a CBOR Web Token (RFC 8392 section 3.1.4 to 3.1.6), as KAT, PAT and PSA token may
- * have them beside their own claims. */
+/* What the readers of claims share: keys, and the times of a CBOR Web Token (RFC 8392 section 3.1.4
+ * to 3.1.6), as KAT, PAT, PSA and CCA tokens may have them beside their own claims. */
 #ifndef ATLS_RATS_COSE_CWT_H
 #define ATLS_RATS_COSE_CWT_H
 
@@ -16,6 +16,9 @@ struct atls_cwt_times { /* seconds since 1970; NumericDate may have a fraction *
     double exp, nbf, iat;
 };
 
+/* Reads the key of a claim. One that is no integer of 64 bits is nobody's here: INT64_MIN stands
+ * for it. ATLS_E_MALFORMED, of what is no item. */
+int atls_cwt_read_key(struct atls_cbor_reader *r, int64_t *keyp);
 /* Is KEY one of the three? Then its value is to be read: an integer or a finite float without tag 1
  * (RFC 8392 section 2); iat an integer (RFC 9711 section 4.3.1). ATLS_E_MALFORMED. */
 bool atls_cwt_is_time(int64_t key);

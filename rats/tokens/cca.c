@@ -235,19 +235,13 @@ static const struct table realm = {realm_claims, sizeof realm_claims / sizeof *r
 static int read_claim(struct atls_cbor_reader *r, const struct table *table, bool *seen,
                       struct parse *p)
 {
-    enum atls_cbor_type type = atls_cbor_peek(r);
     struct atls_cwt_times *times = table == &platform ? &p->platform.times : &p->realm.times;
-    int64_t key = 0;
-    int result;
+    int64_t key;
+    int result = atls_cwt_read_key(r, &key);
 
-    if ((type != ATLS_CBOR_UINT && type != ATLS_CBOR_NINT) ||
-        atls_cbor_read_int(r, "claim key", &key) != 0) {
-        key = 0; /* a name of somebody else's, or a number that none of ours is */
-        result = atls_cbor_skip(r);
-        if (result)
-            return result;
-    }
-    for (size_t i = 0; key != 0 && i < table->count; i++)
+    if (result)
+        return result;
+    for (size_t i = 0; i < table->count; i++)
         if (table->claims[i].key == key) {
             seen[i] = true;
             r->clause = table->claims[i].clause;

@@ -13,18 +13,6 @@
 
 enum { LEGACY_PSA_NONCE = -75008 };
 
-/* Reads a map key. One that is no integer of 64 bits is nobody's here: INT64_MIN stands for it. */
-static int read_key(struct atls_cbor_reader *r, int64_t *keyp)
-{
-    enum atls_cbor_type type = atls_cbor_peek(r);
-
-    if ((type == ATLS_CBOR_UINT || type == ATLS_CBOR_NINT) &&
-        atls_cbor_read_int(r, "claim key", keyp) == 0)
-        return 0;
-    *keyp = INT64_MIN;
-    return atls_cbor_skip(r);
-}
-
 static int read_nonce(struct atls_cbor_reader *r, struct atls_bytes *noncep)
 {
     struct atls_bytes nonce;
@@ -49,7 +37,7 @@ static int read_cnf(struct atls_cbor_reader *r, struct atls_public_key *keyp)
     int result = atls_cbor_read_map(r, "cnf", &left);
 
     while (!result && atls_cbor_next(r, &left)) {
-        result = read_key(r, &key);
+        result = atls_cwt_read_key(r, &key);
         if (!result && key != ATLS_CNF_COSE_KEY)
             result = atls_fail(ATLS_E_UNSUPPORTED, ATLS_KAT_CLAUSE_CLAIMS,
                                "expected only a COSE_Key (1) in cnf, another member came");
@@ -83,7 +71,7 @@ int atls_kat_claims_parse(struct atls_bytes payload, struct atls_kat_claims *cla
     if (!result)
         result = atls_cbor_read_map(&r, "KAT claims", &left);
     while (!result && atls_cbor_next(&r, &left)) {
-        result = read_key(&r, &key);
+        result = atls_cwt_read_key(&r, &key);
         if (result)
             break;
         if (key == ATLS_CLAIM_CNF) {
@@ -134,7 +122,7 @@ int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
     r->clause = ATLS_KAT_CLAUSE_PAT;
     result = atls_cbor_read_map(r, "PAT claims", &left);
     while (!result && atls_cbor_next(r, &left)) {
-        result = read_key(r, &key);
+        result = atls_cwt_read_key(r, &key);
         if (result)
             break;
         if (key == ATLS_CLAIM_EAT_NONCE || key == LEGACY_PSA_NONCE) {
@@ -168,7 +156,7 @@ int atls_pat_read_client(struct atls_cbor_reader *r, int64_t *clientp)
     r->clause = PSA_CLAUSE_CLIENT;
     result = atls_cbor_read_map(r, "PAT claims", &left);
     while (!result && atls_cbor_next(r, &left)) {
-        result = read_key(r, &key);
+        result = atls_cwt_read_key(r, &key);
         if (!result && (key == PSA_CLIENT_ID || key == PSA1_CLIENT_ID)) {
             found++;
             result = atls_cbor_read_int(r, "client id", &client);

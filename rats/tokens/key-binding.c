@@ -94,18 +94,6 @@ static int read_attributes(struct atls_cbor_reader *r, struct atls_key_binding *
     return result;
 }
 
-/* The key of a pair; one that is no integer of 64 bits is nobody's here. */
-static int read_label(struct atls_cbor_reader *r, int64_t *labelp)
-{
-    enum atls_cbor_type type = atls_cbor_peek(r);
-
-    if ((type == ATLS_CBOR_UINT || type == ATLS_CBOR_NINT) &&
-        atls_cbor_read_int(r, "claim key", labelp) == 0)
-        return 0;
-    *labelp = INT64_MIN;
-    return atls_cbor_skip(r);
-}
-
 int atls_key_binding_read(struct atls_bytes payload, struct atls_key_binding *bindingp)
 {
     struct atls_key_binding binding = {.given = 0};
@@ -118,7 +106,7 @@ int atls_key_binding_read(struct atls_bytes payload, struct atls_key_binding *bi
     if (!result)
         result = atls_cbor_read_map(&r, "claims", &left);
     while (!result && atls_cbor_next(&r, &left)) {
-        result = read_label(&r, &label);
+        result = atls_cwt_read_key(&r, &label);
         if (result)
             break;
         if (label == ATLS_CLAIM_EAT_NONCE) {

@@ -260,18 +260,6 @@ static const struct claim claims_table[] = {
 /* clang-format on */
 #define CLAIMS (sizeof claims_table / sizeof *claims_table)
 
-/* Reads a key of the claims map; 0, which is no claim here, stands for all that are not ours. */
-static int read_key(struct atls_cbor_reader *r, int64_t *keyp)
-{
-    enum atls_cbor_type type = atls_cbor_peek(r);
-
-    if ((type == ATLS_CBOR_UINT || type == ATLS_CBOR_NINT) &&
-        atls_cbor_read_int(r, "claim key", keyp) == 0)
-        return 0;
-    *keyp = 0;
-    return atls_cbor_skip(r);
-}
-
 static const struct claim *find_claim(int64_t key, enum atls_psa_profile profile)
 {
     bool legacy = profile == ATLS_PSA_ARM_1;
@@ -313,7 +301,7 @@ static int search_claim(struct atls_cbor_reader *r, struct profile_search *searc
 {
     struct atls_bytes name;
     int64_t key;
-    int result = read_key(r, &key);
+    int result = atls_cwt_read_key(r, &key);
 
     if (result)
         return result;
@@ -387,7 +375,7 @@ int atls_psa_claims_parse(struct atls_bytes payload, struct atls_psa_component *
         const struct claim *claim;
         int64_t key;
 
-        result = read_key(&r, &key);
+        result = atls_cwt_read_key(&r, &key);
         if (result)
             break;
         claim = find_claim(key, p.claims.profile);
