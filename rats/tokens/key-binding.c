@@ -15,15 +15,6 @@ static const struct {
                   {"sensitive", ATLS_KEY_SENSITIVE},
                   {"local", ATLS_KEY_LOCAL}};
 
-static int once(bool *seenp, const char *what)
-{
-    if (*seenp)
-        return atls_fail(ATLS_E_MALFORMED, ATLS_KEY_BINDING_CLAUSE, "expected one %s, came two",
-                         what);
-    *seenp = true;
-    return 0;
-}
-
 static int read_nonce(struct atls_cbor_reader *r, struct atls_key_binding *binding)
 {
     int result = atls_cbor_read_bytes(r, "eat_nonce", &binding->nonce);
@@ -110,14 +101,14 @@ int atls_key_binding_read(struct atls_bytes payload, struct atls_key_binding *bi
         if (result)
             break;
         if (label == ATLS_CLAIM_EAT_NONCE) {
-            result = once(&has_nonce, "eat_nonce (10)");
-            result = result ? result : read_nonce(&r, &binding);
+            has_nonce = true;
+            result = read_nonce(&r, &binding);
         } else if (label == ATLS_CLAIM_CNF) {
-            result = once(&has_key, "cnf (8)");
-            result = result ? result : read_cnf(&r, &binding);
+            has_key = true;
+            result = read_cnf(&r, &binding);
         } else if (label == ATLS_CLAIM_KEY_ATTRIBUTES) {
-            result = once(&has_attributes, "key-attributes");
-            result = result ? result : read_attributes(&r, &binding);
+            has_attributes = true;
+            result = read_attributes(&r, &binding);
         } else if (atls_cwt_is_time(label)) {
             result = atls_cwt_read_time(&r, label, &binding.times);
         } else {
