@@ -4,8 +4,6 @@
 
 #include <stddef.h>
 
-enum { EXP = 4, NBF = 5, IAT = 6 }; /* RFC 8392 section 4 */
-
 size_t atls_cwt_times_count(const struct atls_cwt_times *times)
 {
     return (size_t)times->has_exp + times->has_nbf + times->has_iat;
@@ -21,7 +19,7 @@ static void write_time(struct atls_cbor_writer *w, unsigned key, bool there, dou
 
 void atls_cwt_write_times(struct atls_cbor_writer *w, const struct atls_cwt_times *times)
 {
-    write_time(w, EXP, times->has_exp, times->exp);
-    write_time(w, NBF, times->has_nbf, times->nbf);
-    write_time(w, IAT, times->has_iat, times->iat);
+    write_time(w, ATLS_CLAIM_EXP, times->has_exp, times->exp);
+    write_time(w, ATLS_CLAIM_NBF, times->has_nbf, times->nbf);
+    write_time(w, ATLS_CLAIM_IAT, times->has_iat, times->iat);
 }
