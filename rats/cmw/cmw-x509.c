@@ -19,8 +19,6 @@
 #define OCTET_STRING 0x04
 #define UTF8_STRING 0x0c
 #define OID_TEXT_MAX 128
-#define TAG_RA_TLS 60000 /* to 60002: IANA, CBOR tags */
-#define TAG_RA_TLS_LAST 60002
 
 const char *atls_cmw_oid_text(enum atls_cmw_oid oid)
 {
@@ -91,7 +89,7 @@ bool atls_cmw_x509_is_bare(struct atls_bytes value)
 
     return atls_cbor_open(&r, value, &atls_cbor_lenient, NULL) == 0 &&
            atls_cbor_peek(&r) == ATLS_CBOR_TAG && atls_cbor_read_tag(&r, "tag", &tag) == 0 &&
-           tag >= TAG_RA_TLS && tag <= TAG_RA_TLS_LAST;
+           tag >= ATLS_TAG_TEE_QUOTE && tag <= ATLS_TAG_SGX_REPORT;
 }
 
 /* A record of RA-TLS goes into TCG's extension as what is in it, without the record. */
@@ -269,9 +267,7 @@ static int wrap_bare(struct atls_bytes value, struct atls_x509_cmw *found)
     if (!found->cmw)
         return atls_fail(-ENOMEM, NULL, "no memory for a CMW");
     atls_cbor_write_init(&w, found->cmw, room);
-    atls_cbor_write_array(&w, 2);
-    atls_cbor_write_text(&w, ATLS_MT_RA_TLS);
-    atls_cbor_write_bytes(&w, value);
+    atls_cmw_write_record(&w, ATLS_MT_RA_TLS, value, 0);
     result = atls_cbor_write_done(&w, &record);
     if (result) {
         free(found->cmw);

@@ -27,7 +27,13 @@ int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t *
  * -ENOMEM. */
 int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struct atls_bytes cmw,
                       uint8_t **outp, size_t *sizep);
-/* Is it a CBOR item with one of RA-TLS's tags, 60000 to 60002? */
+/* RA-TLS's tags (IANA, CBOR tags). */
+enum atls_ra_tls_tag {
+    ATLS_TAG_TEE_QUOTE = 60000,
+    ATLS_TAG_TEE_REPORT = 60001,
+    ATLS_TAG_SGX_REPORT = 60002
+};
+/* Is it a CBOR item with one of them? */
 bool atls_cmw_x509_is_bare(struct atls_bytes value);
 /* The CMW in the contents of extnValue (borrowed from them), which has been parsed strictly in the
  * slot's serialization. ATLS_E_MALFORMED: no DER of the CHOICE, bytes behind it, no UTF-8, the

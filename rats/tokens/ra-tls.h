@@ -12,18 +12,13 @@
 #define ATLS_RATS_TOKENS_RA_TLS_H
 
 #include "rats/cbor/cbor-write.h"
+#include "rats/cmw/cmw-x509.h"
 #include "rats/cose/cose.h"
 
 #define ATLS_RA_TLS_CLAUSE "Interoperable RA-TLS, evidence formats"
 #define ATLS_QUOTE_CLAUSE "Intel SGX and TDX DCAP, quote format"
 #define ATLS_REPORT_DATA_SIZE 64
 #define ATLS_QUOTE_VENDOR_SIZE 16
-
-enum atls_ra_tls_tag { /* IANA, CBOR tags */
-                       ATLS_TAG_TEE_QUOTE = 60000,
-                       ATLS_TAG_TEE_REPORT = 60001,
-                       ATLS_TAG_SGX_REPORT = 60002
-};
 
 struct atls_ra_tls { /* borrows from what it was read of */
     enum atls_ra_tls_tag tag;
