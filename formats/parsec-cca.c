@@ -13,6 +13,7 @@
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "rats/cbor/cbor-read.h"
+#include "rats/tokens/cca-claims.h"
 
 #define NONCE_CLAUSE "RFC 9711 section 4.1"
 
@@ -121,7 +122,7 @@ static bool looks_like(struct atls_bytes in)
         return false;
     r.in = kat;
     return atls_cbor_peek(&r) == ATLS_CBOR_TAG && !atls_cbor_read_tag(&r, "tag", &tag) &&
-           tag == 601;
+           tag == PARSEC_TAG_UCCS;
 }
 
 static void print(struct atls_printer *printer, struct atls_bytes in)

@@ -9,12 +9,10 @@
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "rats/cbor/cbor-read.h"
+#include "rats/tokens/cca-claims.h"
 #include "rats/tokens/psa-claims.h"
 
 #define NONCE_CLAUSE "RFC 9783 section 4.1.1"
-
-/* Arm CCA's platform token has the PSA token's claims and two of its own; its rules differ. */
-enum { CCA_PLATFORM_CONFIG = 2401, CCA_PLATFORM_HASH = 2402 };
 
 struct parsed {
     struct atls_bytes nonce;
@@ -90,11 +88,12 @@ static size_t signed_parts(const struct atls_evidence_message *message, struct a
     return 1;
 }
 
+/* Arm CCA's platform token has the PSA token's claims and two of its own; its rules differ. */
 static bool is_psa(struct atls_bytes claims)
 {
     return atls_claims_have(claims, PSA1_VERIFICATION_SERVICE, PSA1_PROFILE) ||
            (atls_claims_have(claims, PSA_CLIENT_ID, PSA_VERIFICATION_SERVICE) &&
-            !atls_claims_have(claims, CCA_PLATFORM_CONFIG, CCA_PLATFORM_HASH));
+            !atls_claims_have(claims, CCA_CONFIG, CCA_HASH_ALGORITHM));
 }
 
 /* The claims as the profile wants them; their nonce, where it is the challenge's place. */

@@ -4,6 +4,7 @@
 #define ATLS_RATS_TOKENS_CCA_CLAIMS_H
 
 #include "rats/tokens/cca.h"
+#include "rats/tokens/kat.h"
 
 enum { /* of both tokens, of EAT */
        CCA_CHALLENGE = 10,
@@ -30,14 +31,7 @@ enum { /* of the collection */
        CCA_PLATFORM_TOKEN = 44234,
        CCA_REALM_TOKEN = 44241,
 };
-enum { /* of Parsec's KAT */
-       PARSEC_TAG_UCCS = 601,
-       PARSEC_CNF = 8,
-       PARSEC_NONCE = 10,
-       PARSEC_CNF_COSE_KEY = 1,
-};
-#define CCA_NONCE_MIN 8 /* eat_nonce, RFC 9711 section 4.1 */
-#define CCA_NONCE_MAX 64
+enum { PARSEC_TAG_UCCS = 601 }; /* of Parsec's KAT, whose claims are those of kat.h */
 
 /* "sha-256" ...; NULL for no hash of these. */
 const char *atls_cca_hash_name(enum atls_hash hash);

@@ -159,7 +159,7 @@ static int read_cnf(struct atls_cbor_reader *r, struct atls_public_key *keyp)
                          "cnf of KAT: expected one member, came %zu", members);
     if (!result)
         result = atls_cbor_read_int(r, "cnf of KAT", &member);
-    if (!result && member != PARSEC_CNF_COSE_KEY)
+    if (!result && member != ATLS_CNF_COSE_KEY)
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 8747 section 3.1",
                          "cnf of KAT: expected a COSE_Key (1), came %lld", (long long)member);
     return result ? result : atls_cose_key_read(r, keyp);
@@ -176,9 +176,9 @@ static int read_kat_claim(struct atls_cbor_reader *r, struct atls_parsec_cca *ev
 
     if (result)
         return result;
-    if (key == PARSEC_NONCE)
+    if (key == ATLS_CLAIM_EAT_NONCE)
         return atls_cbor_read_bytes(r, "nonce of KAT", &evidence->nonce);
-    if (key != PARSEC_CNF)
+    if (key != ATLS_CLAIM_CNF)
         return atls_cbor_skip(r);
     *has_keyp = true;
     return read_cnf(r, &evidence->key);
@@ -206,11 +206,12 @@ static int read_kat(struct atls_bytes in, struct atls_parsec_cca *evidence)
         return result;
     if (!evidence->nonce.data || !has_key)
         return atls_fail(ATLS_E_MISSING, ATLS_PARSEC_CCA_CLAUSE,
-                         "KAT: expected claim %d, came none", has_key ? PARSEC_NONCE : PARSEC_CNF);
-    if (evidence->nonce.size < CCA_NONCE_MIN || evidence->nonce.size > CCA_NONCE_MAX)
+                         "KAT: expected claim %d, came none",
+                         has_key ? ATLS_CLAIM_EAT_NONCE : ATLS_CLAIM_CNF);
+    if (evidence->nonce.size < ATLS_EAT_NONCE_MIN || evidence->nonce.size > ATLS_EAT_NONCE_MAX)
         return atls_fail(ATLS_E_MALFORMED, "RFC 9711 section 4.1",
-                         "nonce of KAT: expected %d to %d bytes, came %zu", CCA_NONCE_MIN,
-                         CCA_NONCE_MAX, evidence->nonce.size);
+                         "nonce of KAT: expected %d to %d bytes, came %zu", ATLS_EAT_NONCE_MIN,
+                         ATLS_EAT_NONCE_MAX, evidence->nonce.size);
     return 0;
 }
 

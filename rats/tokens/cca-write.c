@@ -169,17 +169,17 @@ int atls_cca_challenge_of(const struct atls_crypto *crypto, enum atls_cca_challe
 int atls_parsec_cca_kat_write(struct atls_cbor_writer *w, struct atls_bytes nonce,
                               const struct atls_public_key *key)
 {
-    if (nonce.size < CCA_NONCE_MIN || nonce.size > CCA_NONCE_MAX)
+    if (nonce.size < ATLS_EAT_NONCE_MIN || nonce.size > ATLS_EAT_NONCE_MAX)
         return atls_fail(-EINVAL, "RFC 9711 section 4.1",
-                         "nonce of a KAT: expected %d to %d bytes, came %zu", CCA_NONCE_MIN,
-                         CCA_NONCE_MAX, nonce.size);
+                         "nonce of a KAT: expected %d to %d bytes, came %zu", ATLS_EAT_NONCE_MIN,
+                         ATLS_EAT_NONCE_MAX, nonce.size);
     atls_cbor_write_tag(w, PARSEC_TAG_UCCS);
     atls_cbor_write_map(w, 2);
-    atls_cbor_write_uint(w, PARSEC_CNF);
+    atls_cbor_write_uint(w, ATLS_CLAIM_CNF);
     atls_cbor_write_map(w, 1);
-    atls_cbor_write_uint(w, PARSEC_CNF_COSE_KEY);
+    atls_cbor_write_uint(w, ATLS_CNF_COSE_KEY);
     atls_cose_key_write(w, key);
-    write_bytes(w, PARSEC_NONCE, nonce);
+    write_bytes(w, ATLS_CLAIM_EAT_NONCE, nonce);
     return 0;
 }
 
