@@ -176,9 +176,7 @@ int atls_parsec_cca_kat_write(struct atls_cbor_writer *w, struct atls_bytes nonc
     atls_cbor_write_tag(w, PARSEC_TAG_UCCS);
     atls_cbor_write_map(w, 2);
     atls_cbor_write_uint(w, ATLS_CLAIM_CNF);
-    atls_cbor_write_map(w, 1);
-    atls_cbor_write_uint(w, ATLS_CNF_COSE_KEY);
-    atls_cose_key_write(w, key);
+    atls_cnf_write(w, key);
     write_bytes(w, ATLS_CLAIM_EAT_NONCE, nonce);
     return 0;
 }

@@ -10,6 +10,13 @@
 #include "rats/base/media-types.h"
 #include "rats/tokens/kat.h"
 
+void atls_cnf_write(struct atls_cbor_writer *w, const struct atls_public_key *key)
+{
+    atls_cbor_write_map(w, 1);
+    atls_cbor_write_uint(w, ATLS_CNF_COSE_KEY);
+    atls_cose_key_write(w, key);
+}
+
 int atls_kat_claims_write(struct atls_cbor_writer *w, const struct atls_kat_claims *claims)
 {
     if (claims->nonce.size < ATLS_EAT_NONCE_MIN || claims->nonce.size > ATLS_EAT_NONCE_MAX)
@@ -18,9 +25,7 @@ int atls_kat_claims_write(struct atls_cbor_writer *w, const struct atls_kat_clai
     atls_cbor_write_map(w, 3 + atls_cwt_times_count(&claims->times));
     atls_cwt_write_times(w, &claims->times);
     atls_cbor_write_uint(w, ATLS_CLAIM_CNF);
-    atls_cbor_write_map(w, 1);
-    atls_cbor_write_uint(w, ATLS_CNF_COSE_KEY);
-    atls_cose_key_write(w, &claims->identity_key);
+    atls_cnf_write(w, &claims->identity_key);
     atls_cbor_write_uint(w, ATLS_CLAIM_EAT_NONCE);
     atls_cbor_write_bytes(w, claims->nonce);
     atls_cbor_write_uint(w, ATLS_CLAIM_KAK_PUB);
@@ -48,7 +53,8 @@ int atls_kat_linkage(const struct atls_crypto *crypto, const struct atls_public_
     return result ? result : atls_kat_linkage_encoded(crypto, encoded, linkagep);
 }
 
-void atls_cab_write(struct atls_cbor_writer *w, struct atls_bytes kat, struct atls_bytes pat)
+void atls_kat_bundle_write(struct atls_cbor_writer *w, const char *type, struct atls_bytes kat,
+                           struct atls_bytes pat)
 {
     atls_cbor_write_map(w, 3);
     atls_cbor_write_text(w, "kat");
@@ -56,5 +62,10 @@ void atls_cab_write(struct atls_cbor_writer *w, struct atls_bytes kat, struct at
     atls_cbor_write_text(w, "pat");
     atls_cmw_write_record(w, ATLS_MT_EAT_CWT, pat, 0);
     atls_cbor_write_text(w, ATLS_CMW_COLLECTION_TYPE);
-    atls_cbor_write_text(w, ATLS_CAB_TYPE);
+    atls_cbor_write_text(w, type);
+}
+
+void atls_cab_write(struct atls_cbor_writer *w, struct atls_bytes kat, struct atls_bytes pat)
+{
+    atls_kat_bundle_write(w, ATLS_CAB_TYPE, kat, pat);
 }

@@ -44,7 +44,12 @@ int atls_kat_linkage(const struct atls_crypto *crypto, const struct atls_public_
 int atls_kat_linkage_encoded(const struct atls_crypto *crypto, struct atls_bytes kak_encoded,
                              uint8_t linkagep[ATLS_LINKAGE_SIZE]);
 
-/* The CAB as a CBOR collection of two application/eat+cwt records, one item of W. */
+/* The value of cnf: a COSE_Key and nothing else. */
+void atls_cnf_write(struct atls_cbor_writer *w, const struct atls_public_key *key);
+/* KAT and PAT as a CBOR collection of TYPE, of two application/eat+cwt records: one item of W. */
+void atls_kat_bundle_write(struct atls_cbor_writer *w, const char *type, struct atls_bytes kat,
+                           struct atls_bytes pat);
+/* The same of the type of a CAB. */
 void atls_cab_write(struct atls_cbor_writer *w, struct atls_bytes kat, struct atls_bytes pat);
 
 /* A key attestation as one document has it. */

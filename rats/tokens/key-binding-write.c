@@ -3,16 +3,8 @@
 #include <errno.h>
 
 #include "rats/base/error.h"
-#include "rats/base/media-types.h"
 #include "rats/tokens/kat.h"
 #include "rats/tokens/key-binding.h"
-
-void atls_key_binding_cnf_write(struct atls_cbor_writer *w, const struct atls_public_key *key)
-{
-    atls_cbor_write_map(w, 1);
-    atls_cbor_write_int(w, ATLS_CNF_COSE_KEY);
-    atls_cose_key_write(w, key);
-}
 
 void atls_key_binding_attributes_write(struct atls_cbor_writer *w)
 {
@@ -36,7 +28,7 @@ int atls_key_binding_kat_write(struct atls_cbor_writer *w, struct atls_bytes non
                          ATLS_EAT_NONCE_MAX, nonce.size);
     atls_cbor_write_map(w, 3);
     atls_cbor_write_int(w, ATLS_CLAIM_CNF);
-    atls_key_binding_cnf_write(w, key);
+    atls_cnf_write(w, key);
     atls_cbor_write_int(w, ATLS_CLAIM_EAT_NONCE);
     atls_cbor_write_bytes(w, nonce);
     atls_cbor_write_int(w, ATLS_CLAIM_KEY_ATTRIBUTES);
@@ -47,11 +39,5 @@ int atls_key_binding_kat_write(struct atls_cbor_writer *w, struct atls_bytes non
 void atls_key_binding_write(struct atls_cbor_writer *w, struct atls_bytes kat,
                             struct atls_bytes pat)
 {
-    atls_cbor_write_map(w, 3);
-    atls_cbor_write_text(w, "kat");
-    atls_cmw_write_record(w, ATLS_MT_EAT_CWT, kat, 0);
-    atls_cbor_write_text(w, "pat");
-    atls_cmw_write_record(w, ATLS_MT_EAT_CWT, pat, 0);
-    atls_cbor_write_text(w, ATLS_CMW_COLLECTION_TYPE);
-    atls_cbor_write_text(w, ATLS_KEY_BINDING_TYPE);
+    atls_kat_bundle_write(w, ATLS_KEY_BINDING_TYPE, kat, pat);
 }

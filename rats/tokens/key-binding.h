@@ -35,8 +35,7 @@ struct atls_key_binding {
     struct atls_cwt_times times;
 };
 
-/* The values of cnf, and of key-attributes of a key that was made in here and never leaves it. */
-void atls_key_binding_cnf_write(struct atls_cbor_writer *w, const struct atls_public_key *key);
+/* The value of key-attributes of a key that was made in here and never leaves it. */
 void atls_key_binding_attributes_write(struct atls_cbor_writer *w);
 /* The claims of a KAT. -EINVAL for a nonce of another size; then nothing was written. */
 int atls_key_binding_kat_write(struct atls_cbor_writer *w, struct atls_bytes nonce,

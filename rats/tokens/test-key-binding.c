@@ -43,7 +43,7 @@ static struct atls_bytes pat_claims(uint8_t *out, size_t capacity, struct atls_b
     atls_cbor_write_init(&w, out, capacity);
     atls_cbor_write_map(&w, 4);
     atls_cbor_write_int(&w, ATLS_CLAIM_CNF);
-    atls_key_binding_cnf_write(&w, key);
+    atls_cnf_write(&w, key);
     atls_cbor_write_int(&w, ATLS_CLAIM_EAT_NONCE);
     atls_cbor_write_bytes(&w, nonce);
     atls_cbor_write_int(&w, 2394);
@@ -209,7 +209,7 @@ static void test_writing(void **state)
     }
     /* the longest there are */
     atls_cbor_write_init(&w, out, ATLS_KEY_BINDING_CNF_MAX);
-    atls_key_binding_cnf_write(&w, &subject.public_key);
+    atls_cnf_write(&w, &subject.public_key);
     assert_int_equal(atls_cbor_write_done(&w, &written), 0);
     atls_cbor_write_init(&w, out, ATLS_KEY_BINDING_ATTRIBUTES_MAX - 5);
     atls_key_binding_attributes_write(&w);

@@ -191,7 +191,7 @@ static int write_bound_pat(struct atls_keys *keys, struct atls_bytes challenge,
     struct atls_cbor_writer w;
     int result;
     atls_cbor_write_init(&w, key, sizeof key);
-    atls_key_binding_cnf_write(&w, &keys->kak.public_key);
+    atls_cnf_write(&w, &keys->kak.public_key);
     if ((result = atls_cbor_write_done(&w, &cnf)))
         return result;
     atls_cbor_write_init(&w, attributes, sizeof attributes);

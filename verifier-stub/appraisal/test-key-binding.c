@@ -72,7 +72,7 @@ static struct atls_bytes make_pat(const struct test_recipe *recipe, bool attribu
     claims[0]++;
     claims[size++] = 8;
     atls_cbor_write_init(&w, value, sizeof value);
-    atls_key_binding_cnf_write(&w, &device.kak.public_key);
+    atls_cnf_write(&w, &device.kak.public_key);
     assert_int_equal(atls_cbor_write_done(&w, &written), 0);
     memcpy(claims + size, written.data, written.size);
     size += written.size;
