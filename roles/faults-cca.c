@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "rats/base/error.h"
-#include "rats/cbor/cbor-read.h"
 #include "rats/tokens/cca.h"
 #include "roles/attester-private.h"
 
@@ -44,22 +43,9 @@ static int take_apart(const struct atls_attester *attester, struct atls_bytes ev
                       struct parts *partsp)
 {
     struct parts parts = {.tag = ATLS_CCA_TAG_CMW};
-    struct atls_bytes pat = evidence, name;
-    struct atls_cbor_reader r;
-    size_t left = 0;
-    int result = 0;
+    struct atls_bytes pat = evidence;
+    int result = attester->format->key_in ? atls_parsec_cca_split(evidence, &parts.kat, &pat) : 0;
 
-    if (attester->format->key_in) {
-        result = atls_cbor_open(&r, evidence, NULL, ATLS_PARSEC_CCA_CLAUSE);
-        result = result ? result : atls_cbor_read_map(&r, "Parsec evidence", &left);
-        for (; !result && left > 0; left--) {
-            result = atls_cbor_read_text(&r, "member", &name);
-            if (!result) {
-                result =
-                    atls_cbor_read_encoded(&r, atls_bytes_is_text(name, "kat") ? &parts.kat : &pat);
-            }
-        }
-    }
     result =
         result ? result : atls_cca_collection_split(pat, &parts.tag, &parts.platform, &parts.realm);
     if (!result) {
@@ -135,9 +121,10 @@ static int ask_second(struct atls_attester *attester, struct atls_bytes challeng
     return result;
 }
 
-static void flip(struct atls_bytes token, const uint8_t *evidence, uint8_t *writable)
+/* The last byte of a token of the evidence: of its signature. */
+static void flip(uint8_t *evidence, struct atls_bytes token)
 {
-    writable[(size_t)(token.data - evidence) + token.size - 1] ^= 1;
+    evidence[(size_t)(token.data - evidence) + token.size - 1] ^= 1;
 }
 
 static int rebuild(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
@@ -191,7 +178,7 @@ int atls_faults_break_cca(struct atls_attester *attester, unsigned conn,
     if (result) {
         return atls_attester_fails(attester, result, "internal");
     }
-    flip(platform ? parts.platform : parts.realm, *evidencep, *evidencep);
+    flip(*evidencep, platform ? parts.platform : parts.realm);
     atls_attester_tell_fault(attester, conn, platform ? "pat-signature" : "realm-signature",
                              "evidence was changed after it was made");
     return 0;

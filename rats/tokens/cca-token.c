@@ -215,12 +215,10 @@ static int read_kat(struct atls_bytes in, struct atls_parsec_cca *evidence)
     return 0;
 }
 
-int atls_parsec_cca_parse(struct atls_bytes in, struct atls_psa_component *components, size_t count,
-                          struct atls_parsec_cca *evidencep)
+int atls_parsec_cca_split(struct atls_bytes in, struct atls_bytes *katp, struct atls_bytes *patp)
 {
-    struct atls_parsec_cca evidence = {0};
+    struct atls_bytes name, kat = {0}, pat = {0};
     struct atls_cbor_reader r;
-    struct atls_bytes name;
     size_t left = 0;
     int result = atls_cbor_open(&r, in, &atls_psa_rules, ATLS_PARSEC_CCA_CLAUSE);
 
@@ -229,19 +227,32 @@ int atls_parsec_cca_parse(struct atls_bytes in, struct atls_psa_component *compo
     for (; !result && left > 0; left--) {
         result = atls_cbor_read_text(&r, "member of Parsec evidence", &name);
         if (!result && atls_bytes_is_text(name, "kat"))
-            result = atls_cbor_read_encoded(&r, &evidence.kat);
+            result = atls_cbor_read_encoded(&r, &kat);
         else if (!result && atls_bytes_is_text(name, "pat"))
-            result = atls_cbor_read_encoded(&r, &evidence.pat);
+            result = atls_cbor_read_encoded(&r, &pat);
         else if (!result)
             result = atls_fail(ATLS_E_UNSUPPORTED, ATLS_PARSEC_CCA_CLAUSE,
                                "Parsec evidence: expected kat and pat, came \"%.*s\": nothing "
                                "binds it to them",
                                (int)(name.size < 40 ? name.size : 40), (const char *)name.data);
     }
-    if (!result && (evidence.kat.size == 0 || evidence.pat.size == 0))
-        result = atls_fail(ATLS_E_MISSING, ATLS_PARSEC_CCA_CLAUSE,
-                           "Parsec evidence: expected a %s, came none",
-                           evidence.kat.size == 0 ? "kat" : "pat");
+    if (!result && (kat.size == 0 || pat.size == 0))
+        result =
+            atls_fail(ATLS_E_MISSING, ATLS_PARSEC_CCA_CLAUSE,
+                      "Parsec evidence: expected a %s, came none", kat.size == 0 ? "kat" : "pat");
+    if (result)
+        return result;
+    *katp = kat;
+    *patp = pat;
+    return 0;
+}
+
+int atls_parsec_cca_parse(struct atls_bytes in, struct atls_psa_component *components, size_t count,
+                          struct atls_parsec_cca *evidencep)
+{
+    struct atls_parsec_cca evidence = {0};
+    int result = atls_parsec_cca_split(in, &evidence.kat, &evidence.pat);
+
     if (!result)
         result = read_kat(evidence.kat, &evidence);
     if (!result)

@@ -119,8 +119,10 @@ struct atls_parsec_cca {
     struct atls_bytes pat;
     struct atls_cca_token token;
 };
-/* ATLS_E_MALFORMED, ATLS_E_MISSING, ATLS_E_UNSUPPORTED (the kind of key), what
- * atls_cca_token_parse() says. */
+/* Its two members, as encoded. ATLS_E_MALFORMED, ATLS_E_MISSING, ATLS_E_UNSUPPORTED (a third one),
+ * ATLS_E_LIMIT, -ENOMEM. */
+int atls_parsec_cca_split(struct atls_bytes in, struct atls_bytes *katp, struct atls_bytes *patp);
+/* As above; ATLS_E_UNSUPPORTED (the kind of key), what atls_cca_token_parse() says. */
 int atls_parsec_cca_parse(struct atls_bytes in, struct atls_psa_component *components, size_t count,
                           struct atls_parsec_cca *evidencep);
 /* ATLS_E_MISMATCH: the realm answers another KAT than this. */
