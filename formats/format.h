@@ -305,6 +305,9 @@ int atls_judge_times(struct atls_judge *judge, const struct atls_cwt_times *time
  * layers do they break? NULL where only the claims themselves are wrong. */
 const char *atls_judge_malformed(struct atls_bytes message, enum atls_cose_tagging tagging,
                                  const struct atls_cbor_rules *rules);
+/* The same for bytes that are no signed map, and that their parser has refused: never NULL. The
+ * error stays the parser's. */
+const char *atls_judge_malformed_map(struct atls_bytes in, const struct atls_cbor_rules *rules);
 
 /* print.c */
 void atls_print_line(struct atls_printer *printer, const char *label, const char *format, ...)

@@ -49,6 +49,17 @@ int atls_judge_times(struct atls_judge *judge, const struct atls_cwt_times *time
     return result ? atls_judge_fail(judge, result, "evidence-expired") : 0;
 }
 
+const char *atls_judge_malformed_map(struct atls_bytes in, const struct atls_cbor_rules *rules)
+{
+    struct atls_cbor_reader reader;
+    struct atls_error kept;
+
+    atls_error_keep(&kept);
+    bool malformed = atls_cbor_open(&reader, in, rules, "RFC 8949") != 0;
+    atls_error_restore(&kept);
+    return malformed ? "malformed-cbor" : "malformed-claims";
+}
+
 const char *atls_judge_malformed(struct atls_bytes message, enum atls_cose_tagging tagging,
                                  const struct atls_cbor_rules *rules)
 {

@@ -21,14 +21,11 @@ static int read_evidence(const struct atls_evidence_message *message,
                          struct atls_evidence_read *readp, const char **reasonp)
 {
     struct atls_tpm_evidence evidence;
-    struct atls_cbor_reader r;
-    int result = atls_cbor_open(&r, message->value, &atls_cbor_strict, ATLS_TPM_CLAUSE_EVIDENCE);
+    int result = atls_tpm_evidence_parse(message->value, &evidence);
 
     if (result)
-        return atls_evidence_refuse(result, "malformed-cbor", reasonp);
-    result = atls_tpm_evidence_parse(message->value, &evidence);
-    if (result)
-        return atls_evidence_refuse(result, "malformed-claims", reasonp);
+        return atls_evidence_refuse(
+            result, atls_judge_malformed_map(message->value, &atls_cbor_strict), reasonp);
     result = atls_evidence_keep(&evidence, sizeof evidence, readp, reasonp);
     if (!result)
         readp->key = evidence.key.key;
@@ -147,13 +144,10 @@ static int judge_evidence(struct atls_judge *judge, const struct atls_tpm_eviden
 static int appraise(struct atls_judge *judge, const struct atls_evidence_message *message)
 {
     struct atls_tpm_evidence evidence;
-    struct atls_cbor_reader r;
-    int result = atls_cbor_open(&r, message->value, &atls_cbor_strict, ATLS_TPM_CLAUSE_EVIDENCE);
+    int result = atls_tpm_evidence_parse(message->value, &evidence);
 
-    if (result)
-        return atls_judge_fail(judge, result, "malformed-cbor");
-    result = atls_tpm_evidence_parse(message->value, &evidence);
-    return result ? atls_judge_fail(judge, result, "malformed-claims")
+    return result ? atls_judge_fail(judge, result,
+                                    atls_judge_malformed_map(message->value, &atls_cbor_strict))
                   : judge_evidence(judge, &evidence);
 }
 

@@ -116,18 +116,6 @@ static int parse(struct atls_bytes value, struct parsed *parsedp)
                                           &parsedp->report);
 }
 
-/* Which layer broke? The error stays what it was. */
-static const char *word_for(struct atls_bytes value)
-{
-    struct atls_cbor_reader r;
-    struct atls_error kept;
-
-    atls_error_keep(&kept);
-    bool malformed = atls_cbor_open(&r, value, &atls_cbor_lenient, NULL) != 0;
-    atls_error_restore(&kept);
-    return malformed ? "malformed-cbor" : "malformed-claims";
-}
-
 static int read_evidence(const struct atls_evidence_message *message,
                          struct atls_evidence_read *readp, const char **reasonp)
 {
@@ -135,7 +123,8 @@ static int read_evidence(const struct atls_evidence_message *message,
     int result = parse(message->value, &parsed);
 
     if (result)
-        return atls_evidence_refuse(result, word_for(message->value), reasonp);
+        return atls_evidence_refuse(
+            result, atls_judge_malformed_map(message->value, &atls_cbor_lenient), reasonp);
     return atls_evidence_keep(&parsed, sizeof parsed, readp, reasonp);
 }
 
@@ -181,7 +170,8 @@ static int appraise(struct atls_judge *judge, const struct atls_evidence_message
     int result = parse(message->value, &parsed);
 
     if (result)
-        return atls_judge_fail(judge, result, result > 0 ? word_for(message->value) : NULL);
+        return atls_judge_fail(judge, result,
+                               atls_judge_malformed_map(message->value, &atls_cbor_lenient));
     result = atls_judge_nonce(judge, parsed.ra_tls.key_hash, CLAIMS_CLAUSE);
     if (result)
         return result;
