@@ -18,7 +18,6 @@
 #include "rats/cbor/cbor-read.h"
 #include "rats/tokens/ra-tls.h"
 
-#define CLAIMS_CLAUSE "Interoperable RA-TLS, evidence custom claims"
 #define HEADER_SIZE 48
 #define BODY_SIZE 384
 #define SIGNED_SIZE (HEADER_SIZE + BODY_SIZE)
@@ -38,7 +37,7 @@ static int check_challenge(struct atls_bytes challenge)
 {
     if (challenge.size == 32 || challenge.size == 48)
         return 0;
-    return atls_fail(ATLS_E_LIMIT, CLAIMS_CLAUSE,
+    return atls_fail(ATLS_E_LIMIT, ATLS_RA_TLS_CLAUSE_CLAIMS,
                      "expected the hash of a certificate's key, of 32 or 48 bytes, came %zu bytes",
                      challenge.size);
 }
@@ -172,7 +171,7 @@ static int appraise(struct atls_judge *judge, const struct atls_evidence_message
     if (result)
         return atls_judge_fail(judge, result,
                                atls_judge_malformed_map(message->value, &atls_cbor_lenient));
-    result = atls_judge_nonce(judge, parsed.ra_tls.key_hash, CLAIMS_CLAUSE);
+    result = atls_judge_nonce(judge, parsed.ra_tls.key_hash, ATLS_RA_TLS_CLAUSE_CLAIMS);
     if (result)
         return result;
     result = atls_ra_tls_check_report(&parsed.ra_tls, judge->crypto, &parsed.report);

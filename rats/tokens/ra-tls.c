@@ -10,7 +10,6 @@
 
 #define KEY_CLAIM "pubkey-hash"
 #define NONCE_CLAIM "nonce"
-#define CLAIMS_CLAUSE "Interoperable RA-TLS, evidence custom claims"
 
 /* "definite-length encoded"; nothing is said of preferred encoding. */
 static const struct atls_cbor_rules rules = {
@@ -36,11 +35,11 @@ static int read_hash(struct atls_bytes value, struct atls_ra_tls *parsed)
     struct atls_cbor_reader r;
     size_t count;
     uint64_t id;
-    int result = atls_cbor_open(&r, value, &rules, CLAIMS_CLAUSE);
+    int result = atls_cbor_open(&r, value, &rules, ATLS_RA_TLS_CLAUSE_CLAIMS);
 
     result = result ? result : atls_cbor_read_array(&r, KEY_CLAIM, &count);
     if (!result && count != 2)
-        return atls_fail(ATLS_E_MALFORMED, CLAIMS_CLAUSE,
+        return atls_fail(ATLS_E_MALFORMED, ATLS_RA_TLS_CLAUSE_CLAIMS,
                          KEY_CLAIM ": expected [algorithm, hash], came %zu elements", count);
     result = result ? result : atls_cbor_read_uint(&r, "hash-alg-id", &id);
     result = result ? result : atls_cbor_read_bytes(&r, "hash-value", &parsed->key_hash);
@@ -52,11 +51,11 @@ static int read_hash(struct atls_bytes value, struct atls_ra_tls *parsed)
             parsed->hash = hashes[i].hash;
             if (parsed->key_hash.size == atls_hash_size(parsed->hash))
                 return 0;
-            return atls_fail(ATLS_E_MALFORMED, CLAIMS_CLAUSE,
+            return atls_fail(ATLS_E_MALFORMED, ATLS_RA_TLS_CLAUSE_CLAIMS,
                              KEY_CLAIM ": expected a hash of %zu bytes, came %zu",
                              atls_hash_size(parsed->hash), parsed->key_hash.size);
         }
-    return atls_fail(ATLS_E_UNSUPPORTED, CLAIMS_CLAUSE,
+    return atls_fail(ATLS_E_UNSUPPORTED, ATLS_RA_TLS_CLAUSE_CLAIMS,
                      KEY_CLAIM ": expected sha-256 (1), sha-384 (7) or sha-512 (8), came %llu",
                      (unsigned long long)id);
 }
@@ -82,14 +81,15 @@ static int read_claims(struct atls_ra_tls *parsed)
 {
     struct atls_cbor_reader r;
     size_t count = 0;
-    int result = atls_cbor_open(&r, parsed->claims_buffer, &rules, CLAIMS_CLAUSE);
+    int result = atls_cbor_open(&r, parsed->claims_buffer, &rules, ATLS_RA_TLS_CLAUSE_CLAIMS);
 
     result = result ? result : atls_cbor_read_map(&r, "claims buffer", &count);
     while (!result && atls_cbor_next(&r, &count))
         result = read_claim(&r, parsed);
     result = result ? result : atls_cbor_close(&r);
     if (!result && !parsed->key_hash.data)
-        result = atls_fail(ATLS_E_MISSING, CLAIMS_CLAUSE, "expected a claim " KEY_CLAIM);
+        result =
+            atls_fail(ATLS_E_MISSING, ATLS_RA_TLS_CLAUSE_CLAIMS, "expected a claim " KEY_CLAIM);
     return result;
 }
 
@@ -133,7 +133,7 @@ int atls_ra_tls_check_key(const struct atls_ra_tls *ra_tls, const struct atls_cr
         return result;
     if (!atls_bytes_equal_secret(ATLS_BYTES(digest, atls_hash_size(ra_tls->hash)),
                                  ra_tls->key_hash))
-        return atls_fail(ATLS_E_MISMATCH, CLAIMS_CLAUSE,
+        return atls_fail(ATLS_E_MISMATCH, ATLS_RA_TLS_CLAUSE_CLAIMS,
                          KEY_CLAIM ": expected the hash of the certificate's key, came another");
     return 0;
 }

@@ -16,6 +16,7 @@
 #include "rats/cose/cose.h"
 
 #define ATLS_RA_TLS_CLAUSE "Interoperable RA-TLS, evidence formats"
+#define ATLS_RA_TLS_CLAUSE_CLAIMS "Interoperable RA-TLS, evidence custom claims"
 #define ATLS_QUOTE_CLAUSE "Intel SGX and TDX DCAP, quote format"
 #define ATLS_REPORT_DATA_SIZE 64
 #define ATLS_QUOTE_VENDOR_SIZE 16
