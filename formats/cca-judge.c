@@ -106,12 +106,12 @@ int atls_cca_evidence_appraise(struct atls_judge *judge, atls_cca_parser *parse,
                                int (*fresh)(struct atls_judge *judge,
                                             const struct atls_parsec_cca *evidence))
 {
-    struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof *components);
+    struct atls_psa_component *components = atls_cca_components();
     struct atls_parsec_cca evidence;
     int result;
 
     if (!components)
-        return atls_fail(-ENOMEM, NULL, "no memory for software components");
+        return -ENOMEM;
     result = parse(message->value, components, ATLS_PSA_COMPONENTS_MAX, &evidence);
     result = result ? atls_judge_fail(judge, result, atls_cca_malformed(parse, message->value))
                     : judge_token(judge, &evidence, profile, fresh);

@@ -20,7 +20,7 @@ int atls_cca_alone_parse(struct atls_bytes in, struct atls_psa_component *compon
     return result;
 }
 
-static struct atls_psa_component *room_for_components(void)
+struct atls_psa_component *atls_cca_components(void)
 {
     struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof *components);
 
@@ -77,7 +77,7 @@ const char *atls_cca_malformed(atls_cca_parser *parse, struct atls_bytes in)
 int atls_cca_evidence_read(atls_cca_parser *parse, const struct atls_evidence_message *message,
                            struct atls_evidence_read *readp, const char **reasonp)
 {
-    struct atls_psa_component *components = room_for_components();
+    struct atls_psa_component *components = atls_cca_components();
     struct atls_parsec_cca evidence;
     int result = components ? parse(message->value, components, ATLS_PSA_COMPONENTS_MAX, &evidence)
                             : -ENOMEM;
@@ -128,7 +128,7 @@ bool atls_cca_looks_like(struct atls_bytes in)
 
 void atls_cca_print(struct atls_printer *printer, struct atls_bytes in)
 {
-    struct atls_psa_component *components = room_for_components();
+    struct atls_psa_component *components = atls_cca_components();
     bool was_inside = printer->inside;
     struct atls_bytes platform, realm;
     struct atls_cca_token token;
@@ -167,7 +167,7 @@ static bool is_platform(struct atls_bytes claims)
 
 static void check_platform(struct atls_printer *printer, struct atls_bytes payload)
 {
-    struct atls_psa_component *components = room_for_components();
+    struct atls_psa_component *components = atls_cca_components();
     struct atls_cca_platform claims;
     int result =
         components ? atls_cca_platform_parse(payload, components, ATLS_PSA_COMPONENTS_MAX, &claims)

@@ -8,6 +8,8 @@
 #include "formats/format.h"
 #include "rats/tokens/cca.h"
 
+/* Room for ATLS_PSA_COMPONENTS_MAX, to be freed; NULL, and said so: there is no memory. */
+struct atls_psa_component *atls_cca_components(void);
 /* One of the two readers of cca.h, as a function of its own for atls_cca_evidence_read(). */
 typedef int atls_cca_parser(struct atls_bytes in, struct atls_psa_component *components,
                             size_t count, struct atls_parsec_cca *evidencep);

@@ -127,12 +127,12 @@ static bool looks_like(struct atls_bytes in)
 
 static void print(struct atls_printer *printer, struct atls_bytes in)
 {
-    struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof *components);
+    struct atls_psa_component *components = atls_cca_components();
     bool was_inside = printer->inside;
     struct atls_parsec_cca evidence;
     char name[ATLS_PRINTED_KEY_MAX];
     struct atls_bytes kat, pat;
-    int result = components ? 0 : atls_fail(-ENOMEM, NULL, "no memory for software components");
+    int result = components ? 0 : -ENOMEM;
 
     if (find_member(in, "kat", &kat) && find_member(in, "pat", &pat)) {
         printer->inside = true;
