@@ -50,18 +50,12 @@ static const char *word_of(struct atls_bytes in)
 static const char *word_of_parsec(struct atls_bytes in)
 {
     struct atls_cbor_reader r;
-    struct atls_bytes name, member;
-    size_t left;
+    struct atls_bytes pat;
 
     if (atls_cbor_open(&r, in, &atls_psa_rules, "RFC 8949") > 0)
         return "malformed-cbor";
-    if (atls_cbor_read_map(&r, "Parsec evidence", &left))
-        return "malformed-claims";
-    while (left-- > 0 && !atls_cbor_read_text(&r, "member", &name) &&
-           !atls_cbor_read_encoded(&r, &member))
-        if (atls_bytes_is_text(name, "pat"))
-            return word_of(member);
-    return "malformed-claims";
+    return atls_map_find(&r, "pat") && !atls_cbor_read_encoded(&r, &pat) ? word_of(pat)
+                                                                         : "malformed-claims";
 }
 
 const char *atls_cca_malformed(atls_cca_parser *parse, struct atls_bytes in)

@@ -318,5 +318,7 @@ void atls_print_finding(struct atls_printer *printer, const char *word, const ch
     __attribute__((format(printf, 3, 4)));
 /* Is there a key from LEAST to MOST in the map that IN begins with? As far as it is well-formed. */
 bool atls_claims_have(struct atls_bytes in, int64_t least, int64_t most);
+/* The member NAME of the map that R stands before; then R stands before its value. */
+bool atls_map_find(struct atls_cbor_reader *r, const char *name);
 
 #endif

@@ -80,20 +80,8 @@ static int appraise(struct atls_judge *judge, const struct atls_evidence_message
 static bool find_member(struct atls_bytes in, const char *name, struct atls_bytes *memberp)
 {
     struct atls_cbor_reader r = {.in = in, .rules = &atls_cbor_lenient};
-    struct atls_bytes text;
-    size_t left;
 
-    if (atls_cbor_peek(&r) != ATLS_CBOR_MAP || atls_cbor_read_map(&r, "map", &left) ||
-        left == SIZE_MAX)
-        return false;
-    while (left-- > 0) {
-        if (atls_cbor_peek(&r) != ATLS_CBOR_TEXT || atls_cbor_read_text(&r, "name", &text) ||
-            atls_cbor_read_encoded(&r, memberp))
-            return false;
-        if (atls_bytes_is_text(text, name))
-            return true;
-    }
-    return false;
+    return atls_map_find(&r, name) && !atls_cbor_read_encoded(&r, memberp);
 }
 
 /* The realm's challenge is the KAT's hash, and the platform's token is of each boot. */

@@ -220,25 +220,6 @@ static void print(struct atls_printer *printer, struct atls_bytes in)
         print_checks(printer, &e);
 }
 
-/* The member NAME of a map; R stands before its value then. */
-static bool find(struct atls_cbor_reader *r, const char *name)
-{
-    struct atls_bytes text;
-    size_t pairs;
-
-    if (atls_cbor_peek(r) != ATLS_CBOR_MAP || atls_cbor_read_map(r, "map", &pairs))
-        return false;
-    while (atls_cbor_next(r, &pairs)) {
-        if (atls_cbor_peek(r) != ATLS_CBOR_TEXT || atls_cbor_read_text(r, "name", &text))
-            return false;
-        if (atls_bytes_is_text(text, name))
-            return true;
-        if (atls_cbor_skip(r))
-            return false;
-    }
-    return false;
-}
-
 /* {"kat": {"certInfo": ...}, "pat": ...}, whatever else is wrong with it. */
 static bool fits(struct atls_bytes in)
 {
@@ -247,7 +228,8 @@ static bool fits(struct atls_bytes in)
     if (atls_cbor_open(&kat, in, &atls_cbor_lenient, NULL))
         return false;
     pat = kat;
-    return find(&kat, "kat") && find(&kat, "certInfo") && find(&pat, "pat");
+    return atls_map_find(&kat, "kat") && atls_map_find(&kat, "certInfo") &&
+           atls_map_find(&pat, "pat");
 }
 
 const struct atls_evidence_print atls_parsec_tpm_print = {

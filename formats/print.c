@@ -67,3 +67,21 @@ bool atls_claims_have(struct atls_bytes in, int64_t least, int64_t most)
     }
     return false;
 }
+
+bool atls_map_find(struct atls_cbor_reader *r, const char *name)
+{
+    struct atls_bytes text;
+    size_t pairs;
+
+    if (atls_cbor_peek(r) != ATLS_CBOR_MAP || atls_cbor_read_map(r, "map", &pairs))
+        return false;
+    while (atls_cbor_next(r, &pairs)) {
+        if (atls_cbor_peek(r) != ATLS_CBOR_TEXT || atls_cbor_read_text(r, "name", &text))
+            return false;
+        if (atls_bytes_is_text(text, name))
+            return true;
+        if (atls_cbor_skip(r))
+            return false;
+    }
+    return false;
+}
