@@ -195,8 +195,8 @@ static int find_anchor(struct atls_judge *judge,
 
     if (count > 1)
         return atls_fail(-EIO, NULL, "expected exactly 1 trust anchor; got %zu", count);
-    int result = work->with->store->ops->find_trust_anchor(work->with->store, implementation_id,
-                                                           instance_id, &anchor);
+    const struct atls_trust_anchor sought = atls_psa_anchor(implementation_id, instance_id);
+    int result = work->with->store->ops->find_trust_anchor(work->with->store, &sought, &anchor);
 
     result = judge_anchor(work, result, &anchor);
     if (result == 0)
@@ -216,7 +216,7 @@ static int find_instance(struct atls_judge *judge, const char *profile,
         instance_id.size > sizeof sought.instance_id)
         return atls_fail(-EINVAL, NULL, "no such instance can be endorsed: %s", profile);
     memcpy(sought.instance_id, instance_id.data, instance_id.size);
-    result = work->with->store->ops->find_anchor_of(work->with->store, &sought, &anchor);
+    result = work->with->store->ops->find_trust_anchor(work->with->store, &sought, &anchor);
     result = judge_anchor(work, result, &anchor);
     if (result == 0) {
         *keyp = anchor.key;
@@ -236,7 +236,7 @@ static int find_key(struct atls_judge *judge, const char *profile,
 
     if (!atls_corim_profile_of(profile, &sought.profile))
         return atls_fail(-EINVAL, NULL, "no CoRIM profile \"%s\"", profile);
-    result = work->with->store->ops->find_anchor_of(work->with->store, &sought, &anchor);
+    result = work->with->store->ops->find_trust_anchor(work->with->store, &sought, &anchor);
     result = judge_anchor(work, result, &anchor);
     if (result == 0)
         *keyp = anchor.key;
@@ -284,7 +284,7 @@ static int appraise_software(struct work *work, const struct atls_psa_claims *cl
     size_t dropped = 0;
     struct atls_reference_set references = {0};
     int result = work->with->store->ops->find_reference_values(
-        work->with->store, claims->implementation_id.data, &references);
+        work->with->store, ATLS_CORIM_PSA, claims->implementation_id.data, &references);
 
     if (result == 0) {
         dropped = drop_invalid(work, &references);
@@ -317,8 +317,8 @@ static int match_pcrs(struct atls_judge *judge, const char *profile,
     int result = atls_corim_profile_of(profile, &of) ? 0 : -EINVAL;
 
     if (result == 0)
-        result =
-            work->with->store->ops->find_values_of(work->with->store, of, class_id, &references);
+        result = work->with->store->ops->find_reference_values(work->with->store, of, class_id,
+                                                               &references);
     if (result == 0) {
         dropped = drop_invalid(work, &references);
         result = atls_match_pcrs(quote, &references, work->with->crypto, work->out);
@@ -348,8 +348,8 @@ static int match_platform(struct atls_judge *judge, const char *profile,
     int result = atls_corim_profile_of(profile, &of) ? 0 : -EINVAL;
 
     if (result == 0)
-        result = work->with->store->ops->find_values_of(work->with->store, of, implementation_id,
-                                                        &references);
+        result = work->with->store->ops->find_reference_values(work->with->store, of,
+                                                               implementation_id, &references);
     if (result == 0) {
         dropped = drop_invalid(work, &references);
         result = atls_match_cca_platform(&claims, config, &references, work->out);
@@ -369,8 +369,8 @@ static int match_realm(struct atls_judge *judge, const struct atls_judge_realm *
     int result = atls_corim_realm_class(realm->initial, class_id);
 
     if (result == 0)
-        result = work->with->store->ops->find_values_of(work->with->store, ATLS_CORIM_CCA_REALM,
-                                                        class_id, &references);
+        result = work->with->store->ops->find_reference_values(
+            work->with->store, ATLS_CORIM_CCA_REALM, class_id, &references);
     if (result == 0) {
         dropped = drop_invalid(work, &references);
         result = atls_match_realm(realm, &references, work->out);

@@ -25,8 +25,8 @@ static int believe(const struct atls_public_key *key, struct atls_bytes digest,
     return 0;
 }
 
-static int find_trust_anchor(struct atls_store *store, const uint8_t implementation_id[32],
-                             const uint8_t instance_id[33], struct atls_trust_anchor *anchorp)
+static int find_trust_anchor(struct atls_store *store, const struct atls_trust_anchor *sought,
+                             struct atls_trust_anchor *anchorp)
 {
     *anchorp = (struct atls_trust_anchor){.key = device.pak.public_key};
     return 0;
@@ -38,7 +38,8 @@ static int revision(struct atls_store *store, uint64_t *revisionp)
     return 0;
 }
 
-static int find_reference_values(struct atls_store *store, const uint8_t implementation_id[32],
+static int find_reference_values(struct atls_store *store, enum atls_corim_profile profile,
+                                 const uint8_t implementation_id[32],
                                  struct atls_reference_set *setp)
 {
     struct atls_reference_set set = {calloc(TEST_COMPONENTS, sizeof *set.values), 0};
@@ -55,18 +56,6 @@ static int find_reference_values(struct atls_store *store, const uint8_t impleme
     }
     *setp = set;
     return 0;
-}
-
-static int find_anchor_of(struct atls_store *store, const struct atls_trust_anchor *sought,
-                          struct atls_trust_anchor *anchorp)
-{
-    return find_trust_anchor(store, sought->implementation_id, sought->instance_id, anchorp);
-}
-
-static int find_values_of(struct atls_store *store, enum atls_corim_profile profile,
-                          const uint8_t class_id[32], struct atls_reference_set *setp)
-{
-    return find_reference_values(store, class_id, setp);
 }
 
 static void set_up(void)
@@ -137,9 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct atls_store_ops ops = {.find_trust_anchor = find_trust_anchor,
                                               .find_reference_values = find_reference_values,
-                                              .revision = revision,
-                                              .find_anchor_of = find_anchor_of,
-                                              .find_values_of = find_values_of};
+                                              .revision = revision};
     struct atls_store store = {.ops = &ops};
     struct atls_appraiser appraiser = {.store = &store, .annotates = true};
     struct atls_evidence evidence;

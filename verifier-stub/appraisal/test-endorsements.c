@@ -28,21 +28,21 @@ static int set_up(void **state)
 }
 
 /* A fake store that fails: no verdict may come of it. */
-static int failing_find_trust_anchor(struct atls_store *s, const uint8_t implementation_id[32],
-                                     const uint8_t instance_id[33],
+static int failing_find_trust_anchor(struct atls_store *s, const struct atls_trust_anchor *sought,
                                      struct atls_trust_anchor *anchorp)
 {
     return atls_fail(ATLS_E_MALFORMED, NULL, "the file is damaged");
 }
 
-static int good_find_trust_anchor(struct atls_store *s, const uint8_t implementation_id[32],
-                                  const uint8_t instance_id[33], struct atls_trust_anchor *anchorp)
+static int good_find_trust_anchor(struct atls_store *s, const struct atls_trust_anchor *sought,
+                                  struct atls_trust_anchor *anchorp)
 {
     *anchorp = (struct atls_trust_anchor){.key = device.pak.public_key};
     return 0;
 }
 
-static int failing_find_reference_values(struct atls_store *s, const uint8_t implementation_id[32],
+static int failing_find_reference_values(struct atls_store *s, enum atls_corim_profile profile,
+                                         const uint8_t implementation_id[32],
                                          struct atls_reference_set *setp)
 {
     return atls_fail(ATLS_E_MALFORMED, NULL, "the file is damaged");

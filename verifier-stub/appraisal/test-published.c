@@ -56,15 +56,15 @@ static void test_vectors_of_veraison(void **state)
 
 static struct atls_public_key tf_m_key;
 
-static int tf_m_find_trust_anchor(struct atls_store *s, const uint8_t implementation_id[32],
-                                  const uint8_t instance_id[33], struct atls_trust_anchor *anchorp)
+static int tf_m_find_trust_anchor(struct atls_store *s, const struct atls_trust_anchor *sought,
+                                  struct atls_trust_anchor *anchorp)
 {
     *anchorp = (struct atls_trust_anchor){.key = tf_m_key};
     return 0;
 }
 
-static int no_reference_values(struct atls_store *s, const uint8_t implementation_id[32],
-                               struct atls_reference_set *setp)
+static int no_reference_values(struct atls_store *s, enum atls_corim_profile profile,
+                               const uint8_t implementation_id[32], struct atls_reference_set *setp)
 {
     *setp = (struct atls_reference_set){0};
     return 0;

@@ -31,7 +31,7 @@ static void check_submission(struct atls_bytes corim, const char *status)
 static void test_provisioning(void **state)
 {
     struct test_device other, thief;
-    struct atls_trust_anchor anchor;
+    struct atls_trust_anchor anchor, sought;
     uint8_t *corim;
     size_t size;
 
@@ -46,9 +46,8 @@ static void test_provisioning(void **state)
     size = test_corim(&thief, 1, ATLS_CORIM_MAIN, &corim);
     check_submission(ATLS_BYTES(corim, size), "failed");
     free(corim);
-    assert_int_equal(test_api.store->ops->find_trust_anchor(test_api.store, other.implementation_id,
-                                                            other.instance_id, &anchor),
-                     0);
+    sought = atls_psa_anchor(other.implementation_id, other.instance_id);
+    assert_int_equal(test_api.store->ops->find_trust_anchor(test_api.store, &sought, &anchor), 0);
     assert_true(atls_public_key_equal(&anchor.key, &other.pak.public_key));
 }
 

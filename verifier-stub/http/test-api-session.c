@@ -324,8 +324,8 @@ static void test_draft_dialects(void **state)
     check_draft(ATLS_EAR_DRAFT_04);
 }
 
-static int damaged_trust_anchor(struct atls_store *store, const uint8_t implementation_id[32],
-                                const uint8_t instance_id[33], struct atls_trust_anchor *anchorp)
+static int damaged_trust_anchor(struct atls_store *store, const struct atls_trust_anchor *sought,
+                                struct atls_trust_anchor *anchorp)
 {
     return atls_fail(ATLS_E_MALFORMED, NULL, "the file is damaged");
 }

@@ -27,14 +27,14 @@ static void read_profile(struct atls_store *store, enum atls_corim_profile profi
     struct atls_reference_set set = {0};
     struct atls_trust_anchor anchor;
 
-    if (store->ops->find_values_of(store, profile, sought.implementation_id, &set) == 0) {
+    if (store->ops->find_reference_values(store, profile, sought.implementation_id, &set) == 0) {
         for (size_t i = 0; i < set.count; i++)
             expect(set.values[i].digest_size <= sizeof set.values[i].digest &&
                    set.values[i].signer_id_size <= sizeof set.values[i].signer_id &&
                    set.values[i].pcr < ATLS_PCRS_MAX);
         atls_reference_set_clear(&set);
     }
-    if (store->ops->find_anchor_of(store, &sought, &anchor) == 0)
+    if (store->ops->find_trust_anchor(store, &sought, &anchor) == 0)
         expect(anchor.key.curve == ATLS_P256 || anchor.key.curve == ATLS_P384);
 }
 

@@ -294,8 +294,8 @@ static int memory_add(struct atls_store *head, const struct atls_corim *corim)
     return result;
 }
 
-static int memory_find_anchor_of(struct atls_store *head, const struct atls_trust_anchor *sought,
-                                 struct atls_trust_anchor *anchorp)
+static int memory_find_trust_anchor(struct atls_store *head, const struct atls_trust_anchor *sought,
+                                    struct atls_trust_anchor *anchorp)
 {
     struct memory_store *store = of(head);
     struct atls_trust_anchor **found;
@@ -309,15 +309,6 @@ static int memory_find_anchor_of(struct atls_store *head, const struct atls_trus
         result = atls_fail(ATLS_E_MISSING, NULL, "no trust anchor for this instance");
     pthread_rwlock_unlock(&store->lock);
     return result;
-}
-
-static int memory_find_trust_anchor(struct atls_store *head, const uint8_t implementation_id[32],
-                                    const uint8_t instance_id[33],
-                                    struct atls_trust_anchor *anchorp)
-{
-    const struct atls_trust_anchor sought = atls_psa_anchor(implementation_id, instance_id);
-
-    return memory_find_anchor_of(head, &sought, anchorp);
 }
 
 static int copy_values(const struct implementation *implementation, struct atls_reference_set *set)
@@ -335,9 +326,9 @@ static int copy_values(const struct implementation *implementation, struct atls_
     return 0;
 }
 
-static int memory_find_values_of(struct atls_store *head, enum atls_corim_profile profile,
-                                 const uint8_t implementation_id[32],
-                                 struct atls_reference_set *setp)
+static int memory_find_reference_values(struct atls_store *head, enum atls_corim_profile profile,
+                                        const uint8_t implementation_id[32],
+                                        struct atls_reference_set *setp)
 {
     struct memory_store *store = of(head);
     struct implementation key = {.profile = profile}, **found;
@@ -355,13 +346,6 @@ static int memory_find_values_of(struct atls_store *head, enum atls_corim_profil
     else
         *setp = set;
     return result;
-}
-
-static int memory_find_reference_values(struct atls_store *head,
-                                        const uint8_t implementation_id[32],
-                                        struct atls_reference_set *setp)
-{
-    return memory_find_values_of(head, ATLS_CORIM_PSA, implementation_id, setp);
 }
 
 static int memory_revision(struct atls_store *head, uint64_t *revisionp)
@@ -387,8 +371,6 @@ static const struct atls_store_ops memory_ops = {
     .find_reference_values = memory_find_reference_values,
     .revision = memory_revision,
     .close = memory_close,
-    .find_anchor_of = memory_find_anchor_of,
-    .find_values_of = memory_find_values_of,
 };
 
 int atls_store_open_memory(struct atls_store **storep)

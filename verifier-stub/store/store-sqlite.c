@@ -258,6 +258,14 @@ static int add_anchor(struct connection *store, const struct atls_trust_anchor *
     return extend_anchor(store, &known);
 }
 
+/* Zeros: it is of no set. */
+static size_t set_size(const struct atls_reference_value *value)
+{
+    static const uint8_t none[sizeof value->set];
+
+    return memcmp(value->set, none, sizeof none) == 0 ? 0 : sizeof value->set;
+}
+
 static int add_references(struct connection *store, const struct atls_corim *corim)
 {
     STATEMENT statement = NULL;
@@ -280,10 +288,7 @@ static int add_references(struct connection *store, const struct atls_corim *cor
         sqlite3_bind_int64(statement, 8, value->validity.not_after);
         sqlite3_bind_int(statement, 9, (int)value->profile);
         sqlite3_bind_int(statement, 10, (int)value->pcr);
-        bind_blob(statement, 11, value->set,
-                  value->profile == ATLS_CORIM_PARSEC_TPM || value->profile == ATLS_CORIM_CCA_REALM
-                      ? sizeof value->set
-                      : 0);
+        bind_blob(statement, 11, value->set, set_size(value));
         if (sqlite3_step(statement) != SQLITE_DONE)
             result = sqlite_fail(store, "add a reference value");
         sqlite3_reset(statement);
@@ -347,8 +352,8 @@ static int sqlite_add(struct atls_store *head, const struct atls_corim *corim)
     return result;
 }
 
-static int sqlite_find_anchor_of(struct atls_store *head, const struct atls_trust_anchor *sought,
-                                 struct atls_trust_anchor *anchorp)
+static int sqlite_find_trust_anchor(struct atls_store *head, const struct atls_trust_anchor *sought,
+                                    struct atls_trust_anchor *anchorp)
 {
     struct sqlite_store *store = of(head);
     int result;
@@ -357,15 +362,6 @@ static int sqlite_find_anchor_of(struct atls_store *head, const struct atls_trus
     result = find_anchor(&store->reader, sought, anchorp);
     pthread_mutex_unlock(&store->reader.lock);
     return result;
-}
-
-static int sqlite_find_trust_anchor(struct atls_store *head, const uint8_t implementation_id[32],
-                                    const uint8_t instance_id[33],
-                                    struct atls_trust_anchor *anchorp)
-{
-    const struct atls_trust_anchor sought = atls_psa_anchor(implementation_id, instance_id);
-
-    return sqlite_find_anchor_of(head, &sought, anchorp);
 }
 
 static int read_pcr(struct connection *store, sqlite3_stmt *statement,
@@ -457,9 +453,9 @@ static int read_references(struct connection *store, enum atls_corim_profile pro
     return step == SQLITE_DONE ? 0 : sqlite_fail(store, "find reference values");
 }
 
-static int sqlite_find_values_of(struct atls_store *head, enum atls_corim_profile profile,
-                                 const uint8_t implementation_id[32],
-                                 struct atls_reference_set *setp)
+static int sqlite_find_reference_values(struct atls_store *head, enum atls_corim_profile profile,
+                                        const uint8_t implementation_id[32],
+                                        struct atls_reference_set *setp)
 {
     struct sqlite_store *store = of(head);
     struct atls_reference_set set = {0};
@@ -473,13 +469,6 @@ static int sqlite_find_values_of(struct atls_store *head, enum atls_corim_profil
     else
         *setp = set;
     return result;
-}
-
-static int sqlite_find_reference_values(struct atls_store *head,
-                                        const uint8_t implementation_id[32],
-                                        struct atls_reference_set *setp)
-{
-    return sqlite_find_values_of(head, ATLS_CORIM_PSA, implementation_id, setp);
 }
 
 /* As the reader sees it: each commit of another connection, here or elsewhere, changes it. */
@@ -518,8 +507,6 @@ static const struct atls_store_ops sqlite_ops = {
     .find_reference_values = sqlite_find_reference_values,
     .revision = sqlite_revision,
     .close = sqlite_close,
-    .find_anchor_of = sqlite_find_anchor_of,
-    .find_values_of = sqlite_find_values_of,
 };
 
 static int read_versions(struct connection *store, int *versionp, int *tablesp)

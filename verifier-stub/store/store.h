@@ -25,21 +25,17 @@ struct atls_store_ops {
     /* All of a CoRIM or nothing of it. What is there already is not added again. ATLS_E_MISMATCH:
      * another key is already the trust anchor of that instance. ATLS_E_LIMIT. -errno. */
     int (*add)(struct atls_store *store, const struct atls_corim *corim);
-    /* Of the PSA profile. 0, ATLS_E_MISSING, -errno. */
-    int (*find_trust_anchor)(struct atls_store *store, const uint8_t implementation_id[32],
-                             const uint8_t instance_id[33], struct atls_trust_anchor *anchorp);
+    /* SOUGHT has profile, implementation id (which is not looked at where
+     * atls_corim_found_by_instance()) and instance id. 0, ATLS_E_MISSING, -errno. */
+    int (*find_trust_anchor)(struct atls_store *store, const struct atls_trust_anchor *sought,
+                             struct atls_trust_anchor *anchorp);
     /* 0 (an empty set where nothing is known), -errno. */
-    int (*find_reference_values)(struct atls_store *store, const uint8_t implementation_id[32],
+    int (*find_reference_values)(struct atls_store *store, enum atls_corim_profile profile,
+                                 const uint8_t implementation_id[32],
                                  struct atls_reference_set *setp);
     /* Another number once endorsements were added, by whatever process. 0, -errno. */
     int (*revision)(struct atls_store *store, uint64_t *revisionp);
     void (*close)(struct atls_store *store);
-    /* The same two, of any profile. SOUGHT has profile, implementation id (which is not looked at
-     * where atls_corim_found_by_instance()) and instance id. */
-    int (*find_anchor_of)(struct atls_store *store, const struct atls_trust_anchor *sought,
-                          struct atls_trust_anchor *anchorp);
-    int (*find_values_of)(struct atls_store *store, enum atls_corim_profile profile,
-                          const uint8_t implementation_id[32], struct atls_reference_set *setp);
 };
 struct atls_store { /* the head of each backend's own object */
     const struct atls_store_ops *ops;

@@ -104,7 +104,7 @@ static int find(struct atls_store *store, const struct endorsed *of,
                                        .instance_id_size = of->kid_size};
 
     memcpy(sought.instance_id, of->kid, of->kid_size);
-    return store->ops->find_anchor_of(store, &sought, anchorp);
+    return store->ops->find_trust_anchor(store, &sought, anchorp);
 }
 
 static size_t count_values(struct atls_store *store, enum atls_corim_profile profile,
@@ -114,7 +114,7 @@ static size_t count_values(struct atls_store *store, enum atls_corim_profile pro
     struct atls_reference_set set = {0};
     size_t count;
 
-    assert_int_equal(store->ops->find_values_of(store, profile, id, &set), 0);
+    assert_int_equal(store->ops->find_reference_values(store, profile, id, &set), 0);
     for (size_t i = 0; i < set.count; i++) {
         assert_int_equal(set.values[i].profile, profile);
         assert_int_equal(set.values[i].pcr, profile == ATLS_CORIM_PSA ? 0 : i % 2);
@@ -192,7 +192,7 @@ static void keeps_profiles_apart(void **state)
     static struct test_device device;
     struct endorsed same = {.digest = 0xaa, .kid_size = 33, .key = 9};
     struct atls_store_import counts;
-    struct atls_trust_anchor anchor;
+    struct atls_trust_anchor anchor, sought;
     uint8_t *corim;
     size_t size;
 
@@ -201,17 +201,14 @@ static void keeps_profiles_apart(void **state)
     device.implementation_id[0] = 1;
     same.class_id = 1;
     memcpy(same.kid, device.instance_id, 33);
+    sought = atls_psa_anchor(device.implementation_id, device.instance_id);
     assert_int_equal(import(store, &same), 0);
-    assert_int_equal(
-        store->ops->find_trust_anchor(store, device.implementation_id, device.instance_id, &anchor),
-        ATLS_E_MISSING);
+    assert_int_equal(store->ops->find_trust_anchor(store, &sought, &anchor), ATLS_E_MISSING);
     assert_int_equal(count_values(store, ATLS_CORIM_PSA, 1), 0);
     size = test_corim(&device, 1, ATLS_CORIM_MAIN, &corim);
     assert_int_equal(atls_store_import_corim(store, ATLS_BYTES(corim, size), &counts), 0);
     free(corim);
-    assert_int_equal(
-        store->ops->find_trust_anchor(store, device.implementation_id, device.instance_id, &anchor),
-        0);
+    assert_int_equal(store->ops->find_trust_anchor(store, &sought, &anchor), 0);
     assert_true(atls_public_key_equal(&anchor.key, &device.pak.public_key));
     assert_int_equal(count_values(store, ATLS_CORIM_PSA, 1), TEST_COMPONENTS);
     assert_int_equal(find(store, &same, &anchor), 0);
@@ -232,8 +229,8 @@ static void execute(const char *sql)
 static void opens_version_2(void **state)
 {
     struct atls_store *store;
+    const struct atls_trust_anchor sought = {.profile = ATLS_CORIM_PSA, .instance_id = {1}};
     struct atls_trust_anchor anchor;
-    uint8_t implementation_id[32] = {0}, instance_id[33] = {1};
 
     assert_int_equal(truncate(path, 0), 0);
     execute("CREATE TABLE reference_value (implementation_id BLOB NOT NULL, name TEXT,"
@@ -258,8 +255,7 @@ static void opens_version_2(void **state)
         assert_int_equal(import(store, &one), 0);
         assert_int_equal(count_values(store, ATLS_CORIM_PSA, 0), 1);
         assert_int_equal(count_values(store, ATLS_CORIM_PARSEC_TPM, 1), 2);
-        assert_int_equal(
-            store->ops->find_trust_anchor(store, implementation_id, instance_id, &anchor), 0);
+        assert_int_equal(store->ops->find_trust_anchor(store, &sought, &anchor), 0);
         assert_int_equal(anchor.validity.not_after, 77);
         atls_store_close(store);
     }

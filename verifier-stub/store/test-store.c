@@ -68,9 +68,10 @@ static void import(struct atls_store *store, const struct test_device *first, si
 static int find_anchor(struct atls_store *store, const struct test_device *device,
                        struct atls_public_key *keyp)
 {
+    const struct atls_trust_anchor sought =
+        atls_psa_anchor(device->implementation_id, device->instance_id);
     struct atls_trust_anchor anchor;
-    int result = store->ops->find_trust_anchor(store, device->implementation_id,
-                                               device->instance_id, &anchor);
+    int result = store->ops->find_trust_anchor(store, &sought, &anchor);
 
     if (result == 0)
         *keyp = anchor.key;
@@ -89,7 +90,8 @@ static void check_known(struct atls_store *store, size_t known)
         if (result == 0)
             assert_true(atls_public_key_equal(&key, &devices[i].pak.public_key));
     }
-    assert_int_equal(store->ops->find_reference_values(store, devices[0].implementation_id, &set),
+    assert_int_equal(store->ops->find_reference_values(store, ATLS_CORIM_PSA,
+                                                       devices[0].implementation_id, &set),
                      0);
     assert_int_equal(set.count, known ? TEST_COMPONENTS : 0);
     for (size_t i = 0; i < set.count; i++) {
@@ -132,7 +134,8 @@ static void test_keys_are_whole(void **state)
     other = devices[0];
     other.implementation_id[31] ^= 1;
     assert_int_equal(find_anchor(store, &other, &key), ATLS_E_MISSING);
-    assert_int_equal(store->ops->find_reference_values(store, other.implementation_id, &set), 0);
+    assert_int_equal(
+        store->ops->find_reference_values(store, ATLS_CORIM_PSA, other.implementation_id, &set), 0);
     assert_int_equal(set.count, 0);
     atls_reference_set_clear(&set);
     atls_store_close(store);
@@ -173,7 +176,8 @@ static void test_odd_values(void **state)
 
     for (int twice = 0; twice < 2; twice++)
         assert_int_equal(store->ops->add(store, &corim), 0);
-    assert_int_equal(store->ops->find_reference_values(store, implementation_id, &set), 0);
+    assert_int_equal(
+        store->ops->find_reference_values(store, ATLS_CORIM_PSA, implementation_id, &set), 0);
     assert_int_equal(set.count, 3);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(atls_reference_value_compare(&set.values[i], &values[i]), 0);
@@ -258,7 +262,8 @@ static void test_limit(void **state)
     last.reference_value_count = 1;
     for (int twice = 0; twice < 2; twice++)
         assert_int_equal(store->ops->add(store, &last), 0);
-    assert_int_equal(store->ops->find_reference_values(store, implementation_id, &set), 0);
+    assert_int_equal(
+        store->ops->find_reference_values(store, ATLS_CORIM_PSA, implementation_id, &set), 0);
     assert_int_equal(set.count, ATLS_STORE_MAX_ENTRIES);
     for (size_t i = 0; i < set.count; i += 4099) /* in the order of their coming */
         assert_memory_equal(set.values[i].digest, &i, sizeof i);
@@ -289,12 +294,11 @@ static void test_validity_is_kept(void **state)
         corim.reference_values[0].validity = anchor.validity = table[i].added;
         for (int twice = 0; twice < 2; twice++)
             assert_int_equal(store->ops->add(store, &corim), 0);
-        assert_int_equal(store->ops->find_trust_anchor(store, anchor.implementation_id,
-                                                       anchor.instance_id, &known),
-                         0);
+        assert_int_equal(store->ops->find_trust_anchor(store, &anchor, &known), 0);
         assert_int_equal(known.validity.not_before, table[i].anchor.not_before);
         assert_int_equal(known.validity.not_after, table[i].anchor.not_after);
-        assert_int_equal(store->ops->find_reference_values(store, anchor.implementation_id, &set),
+        assert_int_equal(store->ops->find_reference_values(store, ATLS_CORIM_PSA,
+                                                           anchor.implementation_id, &set),
                          0);
         assert_int_equal(set.count, i + 1); /* the same value for another time is another one */
         assert_int_equal(set.values[i].validity.not_before, table[i].added.not_before);
@@ -381,7 +385,8 @@ static void test_adding_at_once(void **state)
         assert_int_equal(pthread_join(threads[i], &failed), 0);
         assert_null(failed);
     }
-    assert_int_equal(store->ops->find_reference_values(store, implementation_id, &set), 0);
+    assert_int_equal(
+        store->ops->find_reference_values(store, ATLS_CORIM_PSA, implementation_id, &set), 0);
     assert_int_equal(set.count, 4 * 20 * 100);
     atls_reference_set_clear(&set);
     if (other != store)
@@ -489,8 +494,9 @@ static void test_endorsers(void **state)
         if (result != table[i].outcome)
             fail_msg("%s: expected %s, came %s: %s", table[i].what,
                      atls_error_name(table[i].outcome), atls_error_name(result), atls_error_text());
-        assert_int_equal(
-            store->ops->find_reference_values(store, devices[0].implementation_id, &set), 0);
+        assert_int_equal(store->ops->find_reference_values(store, ATLS_CORIM_PSA,
+                                                           devices[0].implementation_id, &set),
+                         0);
         assert_int_equal(set.count, result ? 0 : TEST_COMPONENTS);
         if (!result) {
             assert_int_equal(counts.is_signed, table[i].meta != NULL);
@@ -565,7 +571,8 @@ static void test_sqlite_of_version_1(void **state)
         assert_int_equal(atls_store_open(sqlite_spec, &store), 0);
         import(store, devices, 2);
         check_known(store, 2);
-        assert_int_equal(store->ops->find_reference_values(store, implementation_id, &set), 0);
+        assert_int_equal(
+            store->ops->find_reference_values(store, ATLS_CORIM_PSA, implementation_id, &set), 0);
         assert_int_equal(set.count, 1);
         assert_string_equal(set.values[0].version, "1");
         atls_reference_set_clear(&set);
@@ -604,9 +611,9 @@ static void test_sqlite_damaged(void **state)
 
         import(store, devices, 1);
         execute(table[i].damage);
-        result = table[i].anchor
-                     ? find_anchor(store, &devices[0], &key)
-                     : store->ops->find_reference_values(store, devices[0].implementation_id, &set);
+        result = table[i].anchor ? find_anchor(store, &devices[0], &key)
+                                 : store->ops->find_reference_values(
+                                       store, ATLS_CORIM_PSA, devices[0].implementation_id, &set);
         if (result == 0 || result == ATLS_E_MISSING)
             fail_msg("%s was not noticed", table[i].damage);
         atls_store_close(store);
