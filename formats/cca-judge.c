@@ -11,8 +11,8 @@
 #include "formats/cca-token.h"
 #include "rats/base/error.h"
 
-enum { PLATFORM, REALM };                       /* submods */
-enum { TRUSTWORTHY = 2, CONTRAINDICATED = 96 }; /* AR4SI */
+enum { PLATFORM, REALM }; /* submods */
+enum { TRUSTWORTHY = 2 }; /* AR4SI */
 
 static int check_signatures(struct atls_judge *judge, const struct atls_cca_token *token,
                             const struct atls_public_key *anchor)
@@ -34,24 +34,6 @@ static int check_times(struct atls_judge *judge, const struct atls_cca_token *to
     return result ? result : atls_judge_times(judge, &token->realm_claims.times, "CCA realm token");
 }
 
-static void judge_lifecycle(struct atls_judge *judge, uint16_t lifecycle)
-{
-    static const enum atls_trust_claim moved[] = {ATLS_INSTANCE_IDENTITY, ATLS_RUNTIME_OPAQUE,
-                                                  ATLS_STORAGE_OPAQUE};
-    uint16_t state = lifecycle & 0xff00;
-    bool secured = state == ATLS_PSA_SECURED || state == ATLS_PSA_NON_ROT_DEBUG;
-    char text[128];
-
-    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
-        judge->ops->claim(judge, moved[i], secured ? TRUSTWORTHY : CONTRAINDICATED);
-    if (secured)
-        return;
-    snprintf(text, sizeof text,
-             "security lifecycle: expected secured or non-rot-debug, came %s (0x%04x)",
-             atls_psa_lifecycle_name(lifecycle), lifecycle);
-    judge->ops->say(judge, "lifecycle-not-secured", ATLS_CCA_CLAUSE_LIFECYCLE, text);
-}
-
 static int judge_platform(struct atls_judge *judge, const struct atls_cca_platform *claims,
                           const char *profile)
 {
@@ -63,7 +45,7 @@ static int judge_platform(struct atls_judge *judge, const struct atls_cca_platfo
         judge->ops->match_platform(judge, profile, claims->implementation_id.data,
                                    claims->components, claims->component_count, claims->config);
     if (!result)
-        judge_lifecycle(judge, claims->lifecycle);
+        atls_judge_lifecycle(judge, claims->lifecycle, ATLS_CCA_CLAUSE_LIFECYCLE);
     return result;
 }
 
@@ -87,8 +69,9 @@ judge_token(struct atls_judge *judge, const struct atls_parsec_cca *evidence, co
 {
     const struct atls_cca_token *token = &evidence->token;
     struct atls_public_key anchor;
-    int result = judge->ops->find_key(judge, profile, token->platform_claims.implementation_id.data,
-                                      token->platform_claims.instance_id.data, &anchor);
+    int result =
+        judge->ops->find_anchor(judge, profile, token->platform_claims.implementation_id.data,
+                                token->platform_claims.instance_id.data, &anchor);
 
     if (!result)
         result = fresh(judge, evidence);

@@ -103,9 +103,9 @@ struct atls_judge_ops {
     int (*condemn)(struct atls_judge *judge, const char *reason, const char *clause,
                    const char *text);
     int (*appraise_token)(struct atls_judge *judge, const struct atls_judge_token *token);
-    /* For formats without a PSA token. The key that is endorsed for this instance, or condemned as
-     * unknown-attestation-key. */
-    int (*find_anchor)(struct atls_judge *judge,
+    /* For formats without a PSA token. The key that is endorsed for this instance by this PROFILE
+     * of CoRIM (its URI), or condemned as unknown-attestation-key. */
+    int (*find_anchor)(struct atls_judge *judge, const char *profile,
                        const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
                        const uint8_t instance_id[ATLS_PSA_INSTANCE_ID_SIZE],
                        struct atls_public_key *keyp);
@@ -120,8 +120,8 @@ struct atls_judge_ops {
     void (*submod)(struct atls_judge *judge, size_t index);
     /* The key that genuine evidence attests. */
     void (*attest)(struct atls_judge *judge, const struct atls_public_key *key);
-    /* For formats whose evidence names an instance and no class: the key that is endorsed for it by
-     * this PROFILE of CoRIM (its URI), and its class; or condemned as unknown-attestation-key. */
+    /* As find_anchor(), for formats whose evidence names an instance and no class: gives the class,
+     * too. */
     int (*find_instance)(struct atls_judge *judge, const char *profile,
                          struct atls_bytes instance_id, struct atls_public_key *keyp,
                          uint8_t class_idp[ATLS_PSA_IMPLEMENTATION_ID_SIZE]);
@@ -129,11 +129,6 @@ struct atls_judge_ops {
     int (*match_pcrs)(struct atls_judge *judge, const char *profile,
                       const uint8_t class_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
                       const struct atls_tpm_attest *quote);
-    /* For what is endorsed by another PROFILE of CoRIM (its URI) than PSA's. As find_anchor(). */
-    int (*find_key)(struct atls_judge *judge, const char *profile,
-                    const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
-                    const uint8_t instance_id[ATLS_PSA_INSTANCE_ID_SIZE],
-                    struct atls_public_key *keyp);
     /* As match(), and its CONFIG: the claim configuration. */
     int (*match_platform)(struct atls_judge *judge, const char *profile,
                           const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
@@ -301,6 +296,9 @@ int atls_judge_nonce(struct atls_judge *judge, struct atls_bytes came, const cha
 /* evidence-expired */
 int atls_judge_times(struct atls_judge *judge, const struct atls_cwt_times *times,
                      const char *what);
+/* What a security lifecycle is worth: instance-identity, runtime-opaque, storage-opaque, and the
+ * reason lifecycle-not-secured. */
+void atls_judge_lifecycle(struct atls_judge *judge, uint16_t lifecycle, const char *clause);
 /* The word for bytes that should have been a signed map of claims and are not: at which of its
  * layers do they break? NULL where only the claims themselves are wrong. */
 const char *atls_judge_malformed(struct atls_bytes message, enum atls_cose_tagging tagging,

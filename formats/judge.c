@@ -9,6 +9,8 @@
 
 #define TEXT_MAX 512
 
+enum { TRUSTWORTHY = 2, CONTRAINDICATED = 96 }; /* AR4SI */
+
 int atls_judge_condemn(struct atls_judge *judge, const char *reason, const char *clause,
                        const char *format, ...)
 {
@@ -58,6 +60,25 @@ const char *atls_judge_malformed_map(struct atls_bytes in, const struct atls_cbo
     bool malformed = atls_cbor_open(&reader, in, rules, "RFC 8949") != 0;
     atls_error_restore(&kept);
     return malformed ? "malformed-cbor" : "malformed-claims";
+}
+
+/* Debugging of non-secure code leaves the root of trust alone (RFC 9783 section 4.3.1). */
+void atls_judge_lifecycle(struct atls_judge *judge, uint16_t lifecycle, const char *clause)
+{
+    static const enum atls_trust_claim moved[] = {ATLS_INSTANCE_IDENTITY, ATLS_RUNTIME_OPAQUE,
+                                                  ATLS_STORAGE_OPAQUE};
+    uint16_t state = lifecycle & 0xff00;
+    bool secured = state == ATLS_PSA_SECURED || state == ATLS_PSA_NON_ROT_DEBUG;
+    char text[128];
+
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
+        judge->ops->claim(judge, moved[i], secured ? TRUSTWORTHY : CONTRAINDICATED);
+    if (secured)
+        return;
+    snprintf(text, sizeof text,
+             "security lifecycle: expected secured or non-rot-debug, came %s (0x%04x)",
+             atls_psa_lifecycle_name(lifecycle), lifecycle);
+    judge->ops->say(judge, "lifecycle-not-secured", clause, text);
 }
 
 const char *atls_judge_malformed(struct atls_bytes message, enum atls_cose_tagging tagging,

@@ -180,8 +180,9 @@ static int appraise_token(struct atls_judge *judge, const struct atls_judge_toke
     return condemn(judge, "malformed-cbor", "", "no token");
 }
 
-static int find_anchor(struct atls_judge *judge, const uint8_t *implementation_id,
-                       const uint8_t *instance_id, struct atls_public_key *keyp)
+static int find_anchor(struct atls_judge *judge, const char *profile,
+                       const uint8_t *implementation_id, const uint8_t *instance_id,
+                       struct atls_public_key *keyp)
 {
     return condemn(judge, "unknown-attestation-key", "", "nobody's");
 }
@@ -219,12 +220,6 @@ static int find_instance(struct atls_judge *judge, const char *profile,
     return condemn(judge, "unknown-attestation-key", "", "nobody's");
 }
 
-static int find_key(struct atls_judge *judge, const char *profile, const uint8_t *implementation_id,
-                    const uint8_t *instance_id, struct atls_public_key *keyp)
-{
-    return condemn(judge, "unknown-attestation-key", "", "nobody's");
-}
-
 static int match_pcrs(struct atls_judge *judge, const char *profile, const uint8_t *class_id,
                       const struct atls_tpm_attest *quote)
 {
@@ -251,8 +246,8 @@ static void refuses(const struct atls_evidence_format *f,
                     const struct atls_evidence_message *message)
 {
     static const struct atls_judge_ops ops = {
-        condemn, appraise_token, find_anchor, match,    claim,          say,        submod,
-        attest,  find_instance,  match_pcrs,  find_key, match_platform, match_realm};
+        condemn, appraise_token, find_anchor,   match,      claim,          say,
+        submod,  attest,         find_instance, match_pcrs, match_platform, match_realm};
     struct atls_judge judge = {.ops = &ops, .crypto = &atls_crypto_gnutls, .now = 1700000000};
     struct atls_evidence_read read = {.format = f, .value = message->value};
     const char *reason = NULL;

@@ -20,7 +20,7 @@
 #define VALIDITY_CLAUSE "draft-ietf-rats-corim section 7.3"
 
 /* AR4SI values used here */
-enum { NO_CLAIM = 0, TRUSTWORTHY = 2, CONTRAINDICATED = 96 };
+enum { NO_CLAIM = 0, TRUSTWORTHY = 2 };
 
 struct work {
     struct atls_judge judge; /* what is lent to the format; its first member, see work_of() */
@@ -182,23 +182,36 @@ static int judge_anchor(struct work *work, int result, const struct atls_trust_a
     return result > 0 ? -EIO : result; /* the store's own contents are bad: no verdict */
 }
 
-static int find_anchor(struct atls_judge *judge,
+/* Veraison keeps documents, so that an anchor may be one too many. */
+static int check_manifests(const struct work *work, const struct atls_psa_claims *claims)
+{
+    struct atls_manifests *manifests = work->with->manifests;
+    size_t count = manifests ? atls_manifests_anchors(manifests, claims->implementation_id.data,
+                                                      claims->instance_id.data)
+                             : 1;
+
+    return count > 1 ? atls_fail(-EIO, NULL, "expected exactly 1 trust anchor; got %zu", count) : 0;
+}
+
+/* Of the instance and class that *ANCHORP has already, as far as its profile needs them. */
+static int find_endorsed(struct work *work, const char *profile, struct atls_trust_anchor *anchorp)
+{
+    struct atls_store *store = work->with->store;
+    struct atls_trust_anchor sought = *anchorp;
+
+    if (!atls_corim_profile_of(profile, &sought.profile))
+        return atls_fail(-EINVAL, NULL, "no CoRIM profile \"%s\"", profile);
+    return judge_anchor(work, store->ops->find_trust_anchor(store, &sought, anchorp), anchorp);
+}
+
+static int find_anchor(struct atls_judge *judge, const char *profile,
                        const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
                        const uint8_t instance_id[ATLS_PSA_INSTANCE_ID_SIZE],
                        struct atls_public_key *keyp)
 {
-    struct work *work = work_of(judge);
-    struct atls_trust_anchor anchor;
-    size_t count = work->with->manifests ? atls_manifests_anchors(work->with->manifests,
-                                                                  implementation_id, instance_id)
-                                         : 1;
+    struct atls_trust_anchor anchor = atls_psa_anchor(implementation_id, instance_id);
+    int result = find_endorsed(work_of(judge), profile, &anchor);
 
-    if (count > 1)
-        return atls_fail(-EIO, NULL, "expected exactly 1 trust anchor; got %zu", count);
-    const struct atls_trust_anchor sought = atls_psa_anchor(implementation_id, instance_id);
-    int result = work->with->store->ops->find_trust_anchor(work->with->store, &sought, &anchor);
-
-    result = judge_anchor(work, result, &anchor);
     if (result == 0)
         *keyp = anchor.key;
     return result;
@@ -208,38 +221,17 @@ static int find_instance(struct atls_judge *judge, const char *profile,
                          struct atls_bytes instance_id, struct atls_public_key *keyp,
                          uint8_t class_idp[ATLS_PSA_IMPLEMENTATION_ID_SIZE])
 {
-    struct work *work = work_of(judge);
-    struct atls_trust_anchor sought = {.instance_id_size = instance_id.size}, anchor;
+    struct atls_trust_anchor anchor = {.instance_id_size = instance_id.size};
     int result;
 
-    if (!atls_corim_profile_of(profile, &sought.profile) ||
-        instance_id.size > sizeof sought.instance_id)
+    if (instance_id.size > sizeof anchor.instance_id)
         return atls_fail(-EINVAL, NULL, "no such instance can be endorsed: %s", profile);
-    memcpy(sought.instance_id, instance_id.data, instance_id.size);
-    result = work->with->store->ops->find_trust_anchor(work->with->store, &sought, &anchor);
-    result = judge_anchor(work, result, &anchor);
+    memcpy(anchor.instance_id, instance_id.data, instance_id.size);
+    result = find_endorsed(work_of(judge), profile, &anchor);
     if (result == 0) {
         *keyp = anchor.key;
         memcpy(class_idp, anchor.implementation_id, sizeof anchor.implementation_id);
     }
-    return result;
-}
-
-static int find_key(struct atls_judge *judge, const char *profile,
-                    const uint8_t implementation_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE],
-                    const uint8_t instance_id[ATLS_PSA_INSTANCE_ID_SIZE],
-                    struct atls_public_key *keyp)
-{
-    struct work *work = work_of(judge);
-    struct atls_trust_anchor sought = atls_psa_anchor(implementation_id, instance_id), anchor;
-    int result;
-
-    if (!atls_corim_profile_of(profile, &sought.profile))
-        return atls_fail(-EINVAL, NULL, "no CoRIM profile \"%s\"", profile);
-    result = work->with->store->ops->find_trust_anchor(work->with->store, &sought, &anchor);
-    result = judge_anchor(work, result, &anchor);
-    if (result == 0)
-        *keyp = anchor.key;
     return result;
 }
 
@@ -278,22 +270,45 @@ static void tell_dropped(struct atls_evidence_verdict *out, size_t dropped)
                  " (%zu reference values are outside of their validity)", dropped);
 }
 
+/* What is endorsed of a class and counts today. */
+struct endorsed {
+    struct atls_reference_set values;
+    size_t dropped; /* and how many do not */
+};
+
+static int find_values(struct work *work, const char *profile, const uint8_t *class_id,
+                       struct endorsed *endorsedp)
+{
+    struct atls_store *store = work->with->store;
+    enum atls_corim_profile of = ATLS_CORIM_PSA;
+    int result;
+
+    if (!atls_corim_profile_of(profile, &of))
+        return atls_fail(-EINVAL, NULL, "no CoRIM profile \"%s\"", profile);
+    result = store->ops->find_reference_values(store, of, class_id, &endorsedp->values);
+    if (result == 0)
+        endorsedp->dropped = drop_invalid(work, &endorsedp->values);
+    return result;
+}
+
+/* What has come of a comparison with what is endorsed. */
+static int conclude_match(struct work *work, int result, struct endorsed *endorsed)
+{
+    if (result == 0)
+        tell_dropped(work->out, endorsed->dropped);
+    atls_reference_set_clear(&endorsed->values);
+    return result > 0 && result != ATLS_E_REFUSED ? -EIO : result;
+}
+
 static int appraise_software(struct work *work, const struct atls_psa_claims *claims)
 {
-    struct atls_evidence_verdict *out = work->out;
-    size_t dropped = 0;
-    struct atls_reference_set references = {0};
-    int result = work->with->store->ops->find_reference_values(
-        work->with->store, ATLS_CORIM_PSA, claims->implementation_id.data, &references);
+    struct endorsed endorsed = {0};
+    int result =
+        find_values(work, ATLS_CORIM_PSA_PROFILE, claims->implementation_id.data, &endorsed);
 
-    if (result == 0) {
-        dropped = drop_invalid(work, &references);
-        result = work->manners->match(claims, &references, out);
-    }
     if (result == 0)
-        tell_dropped(out, dropped);
-    atls_reference_set_clear(&references);
-    return result > 0 && result != ATLS_E_REFUSED ? -EIO : result;
+        result = work->manners->match(claims, &endorsed.values, work->out);
+    return conclude_match(work, result, &endorsed);
 }
 
 static int repeat_quote(struct work *work, const struct atls_tpm_attest *quote)
@@ -311,24 +326,14 @@ static int match_pcrs(struct atls_judge *judge, const char *profile,
                       const struct atls_tpm_attest *quote)
 {
     struct work *work = work_of(judge);
-    struct atls_reference_set references = {0};
-    enum atls_corim_profile of = ATLS_CORIM_PSA;
-    size_t dropped = 0;
-    int result = atls_corim_profile_of(profile, &of) ? 0 : -EINVAL;
+    struct endorsed endorsed = {0};
+    int result = find_values(work, profile, class_id, &endorsed);
 
     if (result == 0)
-        result = work->with->store->ops->find_reference_values(work->with->store, of, class_id,
-                                                               &references);
-    if (result == 0) {
-        dropped = drop_invalid(work, &references);
-        result = atls_match_pcrs(quote, &references, work->with->crypto, work->out);
-    }
+        result = atls_match_pcrs(quote, &endorsed.values, work->with->crypto, work->out);
     if (result == 0)
         result = repeat_quote(work, quote);
-    if (result == 0)
-        tell_dropped(work->out, dropped);
-    atls_reference_set_clear(&references);
-    return result > 0 ? -EIO : result;
+    return conclude_match(work, result, &endorsed);
 }
 
 static int match_platform(struct atls_judge *judge, const char *profile,
@@ -342,50 +347,26 @@ static int match_platform(struct atls_judge *judge, const char *profile,
         .components = components,
         .component_count = count,
     };
-    struct atls_reference_set references = {0};
-    enum atls_corim_profile of = ATLS_CORIM_PSA;
-    size_t dropped = 0;
-    int result = atls_corim_profile_of(profile, &of) ? 0 : -EINVAL;
+    struct endorsed endorsed = {0};
+    int result = find_values(work, profile, implementation_id, &endorsed);
 
     if (result == 0)
-        result = work->with->store->ops->find_reference_values(work->with->store, of,
-                                                               implementation_id, &references);
-    if (result == 0) {
-        dropped = drop_invalid(work, &references);
-        result = atls_match_cca_platform(&claims, config, &references, work->out);
-    }
-    if (result == 0)
-        tell_dropped(work->out, dropped);
-    atls_reference_set_clear(&references);
-    return result > 0 ? -EIO : result;
+        result = atls_match_cca_platform(&claims, config, &endorsed.values, work->out);
+    return conclude_match(work, result, &endorsed);
 }
 
 static int match_realm(struct atls_judge *judge, const struct atls_judge_realm *realm)
 {
     struct work *work = work_of(judge);
-    struct atls_reference_set references = {0};
-    uint8_t class_id[32];
-    size_t dropped = 0;
+    struct endorsed endorsed = {0};
+    uint8_t class_id[ATLS_PSA_IMPLEMENTATION_ID_SIZE];
     int result = atls_corim_realm_class(realm->initial, class_id);
 
     if (result == 0)
-        result = work->with->store->ops->find_reference_values(
-            work->with->store, ATLS_CORIM_CCA_REALM, class_id, &references);
-    if (result == 0) {
-        dropped = drop_invalid(work, &references);
-        result = atls_match_realm(realm, &references, work->out);
-    }
+        result = find_values(work, ATLS_CORIM_CCA_REALM_PROFILE, class_id, &endorsed);
     if (result == 0)
-        tell_dropped(work->out, dropped);
-    atls_reference_set_clear(&references);
-    return result > 0 ? -EIO : result;
-}
-
-/* Debugging of non-secure code leaves the root of trust alone (RFC 9783 4.3.1). */
-static bool lifecycle_is_secured(uint16_t lifecycle)
-{
-    return (lifecycle & 0xff00) == ATLS_PSA_SECURED ||
-           (lifecycle & 0xff00) == ATLS_PSA_NON_ROT_DEBUG;
+        result = atls_match_realm(realm, &endorsed.values, work->out);
+    return conclude_match(work, result, &endorsed);
 }
 
 static void claim(struct atls_judge *judge, enum atls_trust_claim claimed, int value)
@@ -408,22 +389,6 @@ static int match(struct atls_judge *judge,
     return appraise_software(work_of(judge), &claims);
 }
 
-static void appraise_lifecycle(struct work *work, uint16_t lifecycle)
-{
-    static const enum atls_trust_claim moved[] = {ATLS_INSTANCE_IDENTITY, ATLS_RUNTIME_OPAQUE,
-                                                  ATLS_STORAGE_OPAQUE};
-    bool secured = lifecycle_is_secured(lifecycle);
-
-    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
-        claim(&work->judge, moved[i], secured ? TRUSTWORTHY : CONTRAINDICATED);
-    if (secured || work->out->reason)
-        return;
-    atls_evidence_verdict_say(
-        work->out, "lifecycle-not-secured", "RFC 9783 section 4.3.1",
-        "security lifecycle: expected secured or non-rot-debug, came %s (0x%04x)",
-        atls_psa_lifecycle_name(lifecycle), lifecycle);
-}
-
 /* What genuine evidence says of its platform. */
 static int appraise_platform(struct work *work, const struct atls_psa_claims *claims)
 {
@@ -436,7 +401,7 @@ static int appraise_platform(struct work *work, const struct atls_psa_claims *cl
         memset(submod->trust_vector, 0, sizeof submod->trust_vector);
     if (result != 0)
         return result;
-    appraise_lifecycle(work, claims->lifecycle);
+    atls_judge_lifecycle(&work->judge, claims->lifecycle, "RFC 9783 section 4.3.1");
     if (!work->with->annotates)
         return 0;
     submod->annotated_evidence = atls_evidence_summary(claims);
@@ -454,7 +419,9 @@ static int appraise_unknown(struct work *work, const struct atls_judge_token *to
     int result = parse_token(work, token, &message, claimsp);
 
     if (result == 0)
-        result = find_anchor(&work->judge, claimsp->implementation_id.data,
+        result = check_manifests(work, claimsp);
+    if (result == 0)
+        result = find_anchor(&work->judge, ATLS_CORIM_PSA_PROFILE, claimsp->implementation_id.data,
                              claimsp->instance_id.data, &anchor);
     if (result == 0 && token->first)
         result = token->first(&work->judge, claimsp, token->context);
@@ -544,8 +511,8 @@ static void attest(struct atls_judge *judge, const struct atls_public_key *key)
 }
 
 static const struct atls_judge_ops judge_ops = {
-    condemn, appraise_token, find_anchor, match,    claim,          say,        submod,
-    attest,  find_instance,  match_pcrs,  find_key, match_platform, match_realm};
+    condemn, appraise_token, find_anchor,   match,      claim,          say,
+    submod,  attest,         find_instance, match_pcrs, match_platform, match_realm};
 
 /* The worst of what is claimed; affirming only where every claim that this submod makes was earned.
  */
