@@ -94,58 +94,61 @@ static int peek_measured(struct atls_cbor_reader r, const char *clause, unsigned
 }
 
 struct value {
+    const char *clause;
     struct atls_bytes raw;
     struct atls_corim_digest_read digest;
     bool has_digest;
 };
 
-static int read_one_digest(struct atls_cbor_reader *r, const char *clause, struct value *value)
+static int read_one_digest(struct atls_cbor_reader *r, struct value *value)
 {
     bool seen[ATLS_SHA512 + 1] = {false};
     size_t count;
     int e = atls_cbor_read_array(r, "digests", &count);
 
     if (!e && count != 1)
-        return atls_fail(ATLS_E_MALFORMED, clause, "digests: expected one, came %zu", count);
+        return atls_fail(ATLS_E_MALFORMED, value->clause, "digests: expected one, came %zu", count);
     value->has_digest = true;
     return e ? e : atls_corim_read_digest(r, seen, &value->digest);
 }
 
 /* A mask would let other values pass as well: the value is compared as a whole, and it is left. */
-static int read_values(struct atls_cbor_reader *r, const char *clause, struct value *value)
+/* A mask would let other values pass as well: the value is compared as a whole, and it is left. */
+static int read_value(struct atls_cbor_reader *r, int64_t key, void *context)
 {
+    struct value *value = context;
     struct atls_bytes text;
-    size_t pairs;
-    int64_t key;
-    int e = atls_cbor_read_map(r, "measurement values", &pairs);
 
-    while (!e && pairs--) {
-        e = atls_cbor_read_int(r, "key of measurement values", &key);
-        if (!e && key == MVAL_DIGESTS)
-            e = read_one_digest(r, clause, value);
-        else if (!e && key == MVAL_RAW)
-            e = atls_corim_read_tagged_bytes(r, "raw value", TAG_BYTES, &value->raw);
-        else if (!e && key == MVAL_RAW_MASK)
-            e = atls_cbor_skip(r);
-        else if (!e && key == MVAL_NAME) /* for people */
-            e = atls_cbor_read_text(r, "name", &text);
-        else if (!e)
-            e = atls_corim_unknown_key(r, "measurement values", key);
+    switch (key) {
+    case MVAL_DIGESTS:
+        return read_one_digest(r, value);
+    case MVAL_RAW:
+        return atls_corim_read_tagged_bytes(r, "raw value", TAG_BYTES, &value->raw);
+    case MVAL_RAW_MASK:
+        return atls_cbor_skip(r);
+    case MVAL_NAME: /* for people */
+        return atls_cbor_read_text(r, "name", &text);
     }
-    return e;
+    return atls_corim_unknown_key(r, "measurement values", key);
+}
+
+/* peek_measured() has read it. */
+static int skip_key(struct atls_cbor_reader *r, void *context)
+{
+    return atls_cbor_skip(r);
 }
 
 static int add_value(const struct atls_corim_environment *environment, unsigned which,
-                     const struct value *value, const char *clause, struct atls_corim *corim)
+                     const struct value *value, struct atls_corim *corim)
 {
     struct atls_bytes bytes = measured[which].raw ? value->raw : value->digest.value;
     struct atls_reference_value *added;
 
     if (measured[which].raw ? !bytes.data : !value->has_digest)
-        return atls_fail(ATLS_E_MISSING, clause, "%s: expected a %s, came none",
+        return atls_fail(ATLS_E_MISSING, value->clause, "%s: expected a %s, came none",
                          measured[which].mkey, measured[which].raw ? "raw value" : "digest");
     if (bytes.size == 0 || bytes.size > sizeof added->digest)
-        return atls_fail(ATLS_E_LIMIT, clause, "%s: expected 1 to %zu bytes, came %zu",
+        return atls_fail(ATLS_E_LIMIT, value->clause, "%s: expected 1 to %zu bytes, came %zu",
                          measured[which].mkey, sizeof added->digest, bytes.size);
     added = atls_corim_add_value(environment, corim);
     if (!added)
@@ -160,21 +163,10 @@ static int add_value(const struct atls_corim_environment *environment, unsigned 
 static int read_other(struct atls_cbor_reader *r, unsigned which, const char *clause,
                       const struct atls_corim_environment *environment, struct atls_corim *corim)
 {
-    struct value value = {.has_digest = false};
-    size_t pairs;
-    int64_t key;
-    int e = atls_cbor_read_map(r, "measurement", &pairs);
+    struct value value = {.clause = clause};
+    int e = atls_corim_read_measurement(r, skip_key, read_value, &value);
 
-    while (!e && pairs--) {
-        e = atls_cbor_read_int(r, "key of measurement", &key);
-        if (!e && key == MEASUREMENT_KEY)
-            e = atls_cbor_skip(r);
-        else if (!e && key == MEASUREMENT_VALUE)
-            e = read_values(r, clause, &value);
-        else if (!e)
-            e = atls_corim_unknown_key(r, "measurement", key);
-    }
-    return e ? e : add_value(environment, which, &value, clause, corim);
+    return e ? e : add_value(environment, which, &value, corim);
 }
 
 static int read_platform(struct atls_cbor_reader *r,
@@ -237,8 +229,12 @@ static int finish_realm(struct atls_corim *corim, size_t first)
     return e;
 }
 
-static void write_other(struct atls_cbor_writer *w, const struct atls_reference_value *value)
+static void write_measurement(struct atls_cbor_writer *w, const struct atls_reference_value *value)
 {
+    if (value->pcr == ATLS_CCA_COMPONENT) {
+        atls_corim_write_component(w, MKEY_CCA_COMPONENT, value);
+        return;
+    }
     atls_cbor_write_map(w, 2);
     atls_cbor_write_uint(w, MEASUREMENT_KEY);
     atls_cbor_write_text(w, measured[value->pcr].mkey);
@@ -257,26 +253,13 @@ static void write_other(struct atls_cbor_writer *w, const struct atls_reference_
 static void write_measurements(struct atls_cbor_writer *w, const struct atls_corim *corim,
                                size_t first)
 {
-    const struct atls_reference_value *values = corim->reference_values;
-    size_t members = 0;
-
-    for (size_t i = first; i < corim->reference_value_count; i++)
-        members += atls_corim_same_triple(&values[first], &values[i]);
-    atls_cbor_write_array(w, members);
-    for (size_t i = first; i < corim->reference_value_count; i++) {
-        if (!atls_corim_same_triple(&values[first], &values[i]))
-            continue;
-        if (values[i].pcr == ATLS_CCA_COMPONENT)
-            atls_corim_write_component(w, MKEY_CCA_COMPONENT, &values[i]);
-        else
-            write_other(w, &values[i]);
-    }
+    atls_corim_write_each(w, corim, first, write_measurement);
 }
 
 static bool is_value_of_platform(const struct atls_reference_value *value)
 {
     return value->pcr == ATLS_CCA_COMPONENT
-               ? atls_corim_psa.value_is_good(value)
+               ? atls_corim_psa_value_is_good(value)
                : value->pcr == ATLS_CCA_CONFIG && value->digest_size > 0 && !value->signer_id_size;
 }
 
@@ -301,46 +284,18 @@ static void write_no_instance(struct atls_cbor_writer *w, const struct atls_trus
 {
 }
 
-static void write_class(struct atls_cbor_writer *w, const uint8_t class_id[32])
-{
-    atls_corim_write_tagged_bytes(w, TAG_BYTES, class_id, 32);
-}
-
 static bool is_raw(const struct atls_reference_value *value)
 {
     return value->pcr < ATLS_CCA_MEASURED && measured[value->pcr].raw;
 }
 
-static int read_platform_class(struct atls_cbor_reader *r,
-                               struct atls_corim_environment *environment)
-{
-    return atls_corim_psa.read_class_id(r, environment);
-}
-
-static int read_platform_instance(struct atls_cbor_reader *r,
-                                  struct atls_corim_environment *environment)
-{
-    return atls_corim_psa.read_instance(r, environment);
-}
-
-static void write_platform_instance(struct atls_cbor_writer *w,
-                                    const struct atls_trust_anchor *anchor)
-{
-    atls_corim_psa.write_instance(w, anchor);
-}
-
-static bool is_anchor_of_platform(const struct atls_trust_anchor *anchor)
-{
-    return atls_corim_psa.anchor_is_good(anchor);
-}
-
 #define PLATFORM_RULES                                                                             \
     .environment = CCA_PLATFORM, .values = CCA_PLATFORM, .keys = CCA_PLATFORM,                     \
-    .read_class_id = read_platform_class, .read_instance = read_platform_instance,                 \
-    .read_measurement = read_platform, .write_class_id = write_class,                              \
-    .write_instance = write_platform_instance, .write_measurements = write_measurements,           \
+    .read_class_id = atls_corim_psa_read_class, .read_instance = atls_corim_psa_read_instance,     \
+    .read_measurement = read_platform, .write_class_id = atls_corim_psa_write_class,               \
+    .write_instance = atls_corim_psa_write_instance, .write_measurements = write_measurements,     \
     .value_is_good = is_value_of_platform, .is_raw = is_raw,                                       \
-    .anchor_is_good = is_anchor_of_platform,                                                       \
+    .anchor_is_good = atls_corim_psa_anchor_is_good,                                               \
     .good = "software components with signer ids of 32, 48 or 64 bytes, a configuration, and "     \
             "instance ids of type 01"
 
@@ -358,7 +313,7 @@ const struct atls_corim_profile_rules atls_corim_cca_realm = {
     .read_instance = no_instance,
     .read_measurement = read_realm,
     .finish_values = finish_realm,
-    .write_class_id = write_class,
+    .write_class_id = atls_corim_psa_write_class,
     .write_instance = write_no_instance,
     .write_measurements = write_measurements,
     .value_is_good = is_value_of_realm,

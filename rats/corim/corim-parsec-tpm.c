@@ -51,8 +51,9 @@ struct measurement {
     struct atls_cbor_reader digests; /* stands before the array */
 };
 
-static int read_pcr(struct atls_cbor_reader *r, struct measurement *m)
+static int read_pcr(struct atls_cbor_reader *r, void *context)
 {
+    struct measurement *m = context;
     int e;
 
     if (atls_cbor_peek(r) != ATLS_CBOR_UINT)
@@ -67,26 +68,20 @@ static int read_pcr(struct atls_cbor_reader *r, struct measurement *m)
     return e;
 }
 
-static int read_values(struct atls_cbor_reader *r, struct measurement *m)
+static int read_value(struct atls_cbor_reader *r, int64_t key, void *context)
 {
+    struct measurement *m = context;
     struct atls_bytes text;
-    size_t pairs;
-    int64_t key;
-    int e = atls_cbor_read_map(r, "measurement values", &pairs);
 
-    while (!e && pairs--) {
-        e = atls_cbor_read_int(r, "key of measurement values", &key);
-        if (!e && key == MVAL_DIGESTS) {
-            m->digests = *r;
-            m->has_digests = true;
-            e = atls_cbor_skip(r);
-        } else if (!e && key == MVAL_NAME) { /* for people */
-            e = atls_cbor_read_text(r, "name of a PCR", &text);
-        } else if (!e) {
-            e = atls_corim_unknown_key(r, "measurement values", key);
-        }
+    switch (key) {
+    case MVAL_DIGESTS:
+        m->digests = *r;
+        m->has_digests = true;
+        return atls_cbor_skip(r);
+    case MVAL_NAME: /* for people */
+        return atls_cbor_read_text(r, "name of a PCR", &text);
     }
-    return e;
+    return atls_corim_unknown_key(r, "measurement values", key);
 }
 
 static int add_digests(const struct atls_corim_environment *environment, struct measurement *m,
@@ -118,19 +113,8 @@ static int read_measurement(struct atls_cbor_reader *r,
                             struct atls_corim *corim)
 {
     struct measurement m = {0};
-    size_t pairs;
-    int64_t key;
-    int e = atls_cbor_read_map(r, "measurement", &pairs);
+    int e = atls_corim_read_measurement(r, read_pcr, read_value, &m);
 
-    while (!e && pairs--) {
-        e = atls_cbor_read_int(r, "key of measurement", &key);
-        if (!e && key == MEASUREMENT_KEY)
-            e = read_pcr(r, &m);
-        else if (!e && key == MEASUREMENT_VALUE)
-            e = read_values(r, &m);
-        else if (!e)
-            e = atls_corim_unknown_key(r, "measurement", key);
-    }
     if (!e && !m.has_pcr)
         e = atls_fail(ATLS_E_MISSING, PARSEC_TPM,
                       "measurement: expected a key (the number of a PCR), came none");

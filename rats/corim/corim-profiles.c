@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The profiles of CoRIM that are read and written here, a row each. */
-#include <string.h>
-
 #include "rats/corim/corim-read.h"
 
 static const struct atls_corim_profile_rules *const rows[ATLS_CORIM_PROFILES] = {
@@ -22,10 +20,10 @@ bool atls_corim_found_by_instance(enum atls_corim_profile profile)
     return rows[profile]->by_instance;
 }
 
-bool atls_corim_profile_of(const char *uri, enum atls_corim_profile *profilep)
+bool atls_corim_profile_of(struct atls_bytes uri, enum atls_corim_profile *profilep)
 {
     for (int i = 0; i < ATLS_CORIM_PROFILES; i++) {
-        if (!strcmp(rows[i]->uri, uri)) {
+        if (atls_bytes_is_text(uri, rows[i]->uri)) {
             *profilep = (enum atls_corim_profile)i;
             return true;
         }

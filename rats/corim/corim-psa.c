@@ -9,8 +9,8 @@
 #include "rats/base/error.h"
 #include "rats/corim/corim-read.h"
 
-static int read_implementation_id(struct atls_cbor_reader *r,
-                                  struct atls_corim_environment *environment)
+int atls_corim_psa_read_class(struct atls_cbor_reader *r,
+                              struct atls_corim_environment *environment)
 {
     struct atls_bytes id = {0};
     int e = atls_corim_read_tagged_bytes(r, "class id (implementation id)", TAG_BYTES, &id);
@@ -25,7 +25,8 @@ static int read_implementation_id(struct atls_cbor_reader *r,
     return 0;
 }
 
-static int read_instance_id(struct atls_cbor_reader *r, struct atls_corim_environment *environment)
+int atls_corim_psa_read_instance(struct atls_cbor_reader *r,
+                                 struct atls_corim_environment *environment)
 {
     struct atls_bytes id = {0};
     int e = atls_corim_read_tagged_bytes(r, "instance (UEID)", TAG_UEID, &id);
@@ -42,6 +43,8 @@ static int read_instance_id(struct atls_cbor_reader *r, struct atls_corim_enviro
 
 /* One measurement may have several digests: each becomes a reference value of its own. */
 struct measurement {
+    const char *mkey; /* that it must have */
+    bool has_key;
     char *name, *version;
     struct atls_bytes signer_id;
     struct atls_cbor_reader digests; /* stands before the array, where there is one */
@@ -89,8 +92,10 @@ static int read_signer(struct atls_cbor_reader *r, struct atls_bytes *signerp)
     return e;
 }
 
-static int read_measured_value(struct atls_cbor_reader *r, int64_t key, struct measurement *m)
+static int read_measured_value(struct atls_cbor_reader *r, int64_t key, void *context)
 {
+    struct measurement *m = context;
+
     switch (key) {
     case MVAL_VERSION:
         return read_version(r, &m->version);
@@ -158,50 +163,21 @@ static int finish_measurement(const struct atls_corim_environment *environment,
     return e;
 }
 
-static int read_mkey(struct atls_cbor_reader *r, const char *mkey)
+static int read_mkey(struct atls_cbor_reader *r, void *context)
 {
+    struct measurement *m = context;
     struct atls_bytes text;
     int e;
 
+    m->has_key = true;
     if (atls_cbor_peek(r) != ATLS_CBOR_TEXT)
         return atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES,
-                         "measurement key: expected the text \"%s\"", mkey);
+                         "measurement key: expected the text \"%s\"", m->mkey);
     e = atls_cbor_read_text(r, "measurement key", &text);
-    if (!e && !atls_bytes_is_text(text, mkey))
+    if (!e && !atls_bytes_is_text(text, m->mkey))
         e = atls_fail(ATLS_E_MALFORMED, PSA_REFERENCE_VALUES,
-                      "measurement key: expected \"%s\", came \"%.*s\"", mkey,
+                      "measurement key: expected \"%s\", came \"%.*s\"", m->mkey,
                       (int)(text.size < 64 ? text.size : 64), (const char *)text.data);
-    return e;
-}
-
-static int read_measurement_members(struct atls_cbor_reader *r, const char *mkey,
-                                    struct measurement *m)
-{
-    bool has_key = false;
-    size_t pairs;
-    int e = atls_cbor_read_map(r, "measurement", &pairs);
-
-    while (!e && pairs--) {
-        size_t values;
-        int64_t key;
-
-        e = atls_cbor_read_int(r, "key of measurement", &key);
-        if (!e && key == MEASUREMENT_KEY) {
-            has_key = true;
-            e = read_mkey(r, mkey);
-        } else if (!e && key == MEASUREMENT_VALUE) {
-            e = atls_cbor_read_map(r, "measurement values", &values);
-            while (!e && values--) {
-                e = atls_cbor_read_int(r, "key of measurement values", &key);
-                if (!e)
-                    e = read_measured_value(r, key, m);
-            }
-        } else if (!e) {
-            e = atls_corim_unknown_key(r, "measurement", key);
-        }
-    }
-    if (!e && !has_key)
-        e = atls_fail(ATLS_E_MISSING, PSA_REFERENCE_VALUES, "measurement: its key is missing");
     return e;
 }
 
@@ -209,9 +185,11 @@ int atls_corim_read_component(struct atls_cbor_reader *r, const char *mkey,
                               const struct atls_corim_environment *environment,
                               struct atls_corim *corim)
 {
-    struct measurement m = {0};
-    int e = read_measurement_members(r, mkey, &m);
+    struct measurement m = {.mkey = mkey};
+    int e = atls_corim_read_measurement(r, read_mkey, read_measured_value, &m);
 
+    if (!e && !m.has_key)
+        e = atls_fail(ATLS_E_MISSING, PSA_REFERENCE_VALUES, "measurement: its key is missing");
     if (!e && (m.has_digests || !r->rules->skip_unknown))
         e = finish_measurement(environment, &m, corim);
     free(m.name);
@@ -226,12 +204,13 @@ static int read_measurement(struct atls_cbor_reader *r,
     return atls_corim_read_component(r, MKEY_COMPONENT, environment, corim);
 }
 
-static void write_class_id(struct atls_cbor_writer *w, const uint8_t class_id[32])
+void atls_corim_psa_write_class(struct atls_cbor_writer *w, const uint8_t class_id[32])
 {
     atls_corim_write_tagged_bytes(w, TAG_BYTES, class_id, 32);
 }
 
-static void write_instance(struct atls_cbor_writer *w, const struct atls_trust_anchor *anchor)
+void atls_corim_psa_write_instance(struct atls_cbor_writer *w,
+                                   const struct atls_trust_anchor *anchor)
 {
     atls_corim_write_tagged_bytes(w, TAG_UEID, anchor->instance_id, sizeof anchor->instance_id);
 }
@@ -262,21 +241,18 @@ void atls_corim_write_component(struct atls_cbor_writer *w, const char *mkey,
     atls_corim_write_tagged_bytes(w, TAG_BYTES, value->signer_id, value->signer_id_size);
 }
 
+static void write_measurement(struct atls_cbor_writer *w, const struct atls_reference_value *value)
+{
+    atls_corim_write_component(w, MKEY_COMPONENT, value);
+}
+
 static void write_measurements(struct atls_cbor_writer *w, const struct atls_corim *corim,
                                size_t first)
 {
-    const struct atls_reference_value *values = corim->reference_values;
-    size_t members = 0;
-
-    for (size_t i = first; i < corim->reference_value_count; i++)
-        members += atls_corim_same_triple(&values[first], &values[i]);
-    atls_cbor_write_array(w, members);
-    for (size_t i = first; i < corim->reference_value_count; i++)
-        if (atls_corim_same_triple(&values[first], &values[i]))
-            atls_corim_write_component(w, MKEY_COMPONENT, &values[i]);
+    atls_corim_write_each(w, corim, first, write_measurement);
 }
 
-static bool value_is_good(const struct atls_reference_value *value)
+bool atls_corim_psa_value_is_good(const struct atls_reference_value *value)
 {
     size_t signer = value->signer_id_size;
 
@@ -284,7 +260,7 @@ static bool value_is_good(const struct atls_reference_value *value)
            (!value->version || *value->version);
 }
 
-static bool anchor_is_good(const struct atls_trust_anchor *anchor)
+bool atls_corim_psa_anchor_is_good(const struct atls_trust_anchor *anchor)
 {
     return anchor->instance_id[0] == 1;
 }
@@ -296,13 +272,13 @@ const struct atls_corim_profile_rules atls_corim_psa = {
     .keys = PSA_KEYS,
     .class_id = "an implementation id",
     .instance = "UEID",
-    .read_class_id = read_implementation_id,
-    .read_instance = read_instance_id,
+    .read_class_id = atls_corim_psa_read_class,
+    .read_instance = atls_corim_psa_read_instance,
     .read_measurement = read_measurement,
-    .write_class_id = write_class_id,
-    .write_instance = write_instance,
+    .write_class_id = atls_corim_psa_write_class,
+    .write_instance = atls_corim_psa_write_instance,
     .write_measurements = write_measurements,
-    .value_is_good = value_is_good,
-    .anchor_is_good = anchor_is_good,
+    .value_is_good = atls_corim_psa_value_is_good,
+    .anchor_is_good = atls_corim_psa_anchor_is_good,
     .good = "signer ids of 32, 48 or 64 bytes and instance ids of type 01",
 };

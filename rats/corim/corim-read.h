@@ -64,6 +64,10 @@ struct atls_corim_profile_rules {
 extern const struct atls_corim_profile_rules atls_corim_psa, atls_corim_parsec_tpm,
     atls_corim_cca_platform, atls_corim_cca_realm, atls_corim_parsec_cca;
 const struct atls_corim_profile_rules *atls_corim_profile_rules(enum atls_corim_profile profile);
+/* One measurement: READ_KEY is at its key, READ_VALUE at one of its values. */
+int atls_corim_read_measurement(
+    struct atls_cbor_reader *r, int (*read_key)(struct atls_cbor_reader *r, void *context),
+    int (*read_value)(struct atls_cbor_reader *r, int64_t key, void *context), void *context);
 int atls_corim_read_tagged_bytes(struct atls_cbor_reader *r, const char *what, uint64_t tag,
                                  struct atls_bytes *bytesp);
 /* SEEN: which algorithms there were in this measurement. */
@@ -75,6 +79,10 @@ struct atls_reference_value *atls_corim_add_value(const struct atls_corim_enviro
 /* Do both stand in one triple? */
 bool atls_corim_same_triple(const struct atls_reference_value *a,
                             const struct atls_reference_value *b);
+/* The measurements of the triple that value FIRST leads, one of WRITE for each value. */
+void atls_corim_write_each(struct atls_cbor_writer *w, const struct atls_corim *corim, size_t first,
+                           void (*write)(struct atls_cbor_writer *w,
+                                         const struct atls_reference_value *value));
 void atls_corim_write_tagged_bytes(struct atls_cbor_writer *w, uint64_t tag, const uint8_t *data,
                                    size_t size);
 /* corim-psa.c, for profiles with components like PSA's: one measurement with this MKEY. */
@@ -83,6 +91,16 @@ int atls_corim_read_component(struct atls_cbor_reader *r, const char *mkey,
                               struct atls_corim *corim);
 void atls_corim_write_component(struct atls_cbor_writer *w, const char *mkey,
                                 const struct atls_reference_value *value);
+/* And their class and instance: implementation ids and UEIDs. */
+int atls_corim_psa_read_class(struct atls_cbor_reader *r,
+                              struct atls_corim_environment *environment);
+int atls_corim_psa_read_instance(struct atls_cbor_reader *r,
+                                 struct atls_corim_environment *environment);
+void atls_corim_psa_write_class(struct atls_cbor_writer *w, const uint8_t class_id[32]);
+void atls_corim_psa_write_instance(struct atls_cbor_writer *w,
+                                   const struct atls_trust_anchor *anchor);
+bool atls_corim_psa_value_is_good(const struct atls_reference_value *value);
+bool atls_corim_psa_anchor_is_good(const struct atls_trust_anchor *anchor);
 void atls_corim_write_digest(struct atls_cbor_writer *w, const struct atls_reference_value *value);
 
 /* Adds the reference values and trust anchors of a triples-map to CORIM. */

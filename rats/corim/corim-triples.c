@@ -92,6 +92,42 @@ static int read_environment(struct atls_cbor_reader *r,
     return 0;
 }
 
+static int read_measured(struct atls_cbor_reader *r,
+                         int (*read_value)(struct atls_cbor_reader *r, int64_t key, void *context),
+                         void *context)
+{
+    size_t pairs;
+    int64_t key;
+    int e = atls_cbor_read_map(r, "measurement values", &pairs);
+
+    while (!e && pairs--) {
+        e = atls_cbor_read_int(r, "key of measurement values", &key);
+        if (!e)
+            e = read_value(r, key, context);
+    }
+    return e;
+}
+
+int atls_corim_read_measurement(
+    struct atls_cbor_reader *r, int (*read_key)(struct atls_cbor_reader *r, void *context),
+    int (*read_value)(struct atls_cbor_reader *r, int64_t key, void *context), void *context)
+{
+    size_t pairs;
+    int64_t key;
+    int e = atls_cbor_read_map(r, "measurement", &pairs);
+
+    while (!e && pairs--) {
+        e = atls_cbor_read_int(r, "key of measurement", &key);
+        if (!e && key == MEASUREMENT_KEY)
+            e = read_key(r, context);
+        else if (!e && key == MEASUREMENT_VALUE)
+            e = read_measured(r, read_value, context);
+        else if (!e)
+            e = atls_corim_unknown_key(r, "measurement", key);
+    }
+    return e;
+}
+
 static int read_digest_alg(struct atls_cbor_reader *r, enum atls_hash *hashp)
 {
     struct atls_bytes name = {0};

@@ -54,6 +54,21 @@ bool atls_corim_same_triple(const struct atls_reference_value *a,
            !memcmp(a->set, b->set, sizeof a->set);
 }
 
+void atls_corim_write_each(struct atls_cbor_writer *w, const struct atls_corim *corim, size_t first,
+                           void (*write)(struct atls_cbor_writer *w,
+                                         const struct atls_reference_value *value))
+{
+    const struct atls_reference_value *values = corim->reference_values;
+    size_t members = 0;
+
+    for (size_t i = first; i < corim->reference_value_count; i++)
+        members += atls_corim_same_triple(&values[first], &values[i]);
+    atls_cbor_write_array(w, members);
+    for (size_t i = first; i < corim->reference_value_count; i++)
+        if (atls_corim_same_triple(&values[first], &values[i]))
+            write(w, &values[i]);
+}
+
 /* Is it the first value of its triple? */
 static bool leads(const struct atls_corim *corim, size_t index)
 {

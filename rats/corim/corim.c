@@ -222,12 +222,8 @@ static int read_profile(struct atls_cbor_reader *r, struct atls_corim *corim)
         e = atls_cbor_read_text(r, "profile", &text);
     if (e)
         return e;
-    for (int i = 0; i < ATLS_CORIM_PROFILES; i++) {
-        if (atls_bytes_is_text(text, atls_corim_profile_uri((enum atls_corim_profile)i))) {
-            corim->profile = (enum atls_corim_profile)i;
-            return 0;
-        }
-    }
+    if (atls_corim_profile_of(text, &corim->profile))
+        return 0;
     return other_profile("", (int)(text.size < 128 ? text.size : 128), (const char *)text.data);
 }
 

@@ -29,7 +29,7 @@ enum atls_corim_profile {
 };
 const char *atls_corim_profile_uri(enum atls_corim_profile profile);
 /* That of this URI; false: of none that is known here. */
-bool atls_corim_profile_of(const char *uri, enum atls_corim_profile *profilep);
+bool atls_corim_profile_of(struct atls_bytes uri, enum atls_corim_profile *profilep);
 /* Does an instance alone say which trust anchor is meant? Evidence then names no class: the anchor
  * does. */
 bool atls_corim_found_by_instance(enum atls_corim_profile profile);

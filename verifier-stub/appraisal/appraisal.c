@@ -199,7 +199,7 @@ static int find_endorsed(struct work *work, const char *profile, struct atls_tru
     struct atls_store *store = work->with->store;
     struct atls_trust_anchor sought = *anchorp;
 
-    if (!atls_corim_profile_of(profile, &sought.profile))
+    if (!atls_corim_profile_of(atls_bytes_of_text(profile), &sought.profile))
         return atls_fail(-EINVAL, NULL, "no CoRIM profile \"%s\"", profile);
     return judge_anchor(work, store->ops->find_trust_anchor(store, &sought, anchorp), anchorp);
 }
@@ -283,7 +283,7 @@ static int find_values(struct work *work, const char *profile, const uint8_t *cl
     enum atls_corim_profile of = ATLS_CORIM_PSA;
     int result;
 
-    if (!atls_corim_profile_of(profile, &of))
+    if (!atls_corim_profile_of(atls_bytes_of_text(profile), &of))
         return atls_fail(-EINVAL, NULL, "no CoRIM profile \"%s\"", profile);
     result = store->ops->find_reference_values(store, of, class_id, &endorsedp->values);
     if (result == 0)
