@@ -107,8 +107,8 @@ static int parse_own(struct atls_bytes in, enum atls_cose_tagging tagging,
     return atls_psa_token_parse(in, tagging, components, count, messagep, claimsp);
 }
 
-/* Why; NULL where memory ran out. */
-static json_t *explain_own(const struct atls_evidence_verdict *appraisal, struct atls_bytes nonce)
+static int explain_own(const struct atls_evidence_verdict *appraisal, struct atls_bytes nonce,
+                       json_t **whyp)
 {
     json_t *claims =
         json_pack("{s:s, s:s}", "atls.reason", appraisal->reason, "atls.detail", appraisal->detail);
@@ -119,7 +119,8 @@ static json_t *explain_own(const struct atls_evidence_verdict *appraisal, struct
         json_object_set_new(claims, "atls.mismatches",
                             appraisal->mismatches ? json_incref(appraisal->mismatches)
                                                   : json_array());
-    return claims;
+    *whyp = claims;
+    return claims ? 0 : atls_fail(-ENOMEM, NULL, "no memory for a result");
 }
 
 const struct atls_appraisal_manners atls_appraisal_own = {

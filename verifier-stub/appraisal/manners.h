@@ -18,8 +18,10 @@ struct atls_appraisal_manners {
     int (*match)(const struct atls_psa_claims *claims, const struct atls_reference_set *references,
                  struct atls_evidence_verdict *verdict);
     bool times_count; /* exp, nbf and iat are looked at */
-    /* Why, for the result (ear.veraison.policy-claims): an object. NONCE is the session's. */
-    json_t *(*explain)(const struct atls_evidence_verdict *verdict, struct atls_bytes nonce);
+    /* Why, for the result (ear.veraison.policy-claims): an object, or NULL where nothing is said.
+     * NONCE is the session's. -ENOMEM. */
+    int (*explain)(const struct atls_evidence_verdict *verdict, struct atls_bytes nonce,
+                   json_t **whyp);
 };
 extern const struct atls_appraisal_manners atls_appraisal_own, atls_appraisal_veraison;
 

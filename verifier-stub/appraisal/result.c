@@ -35,15 +35,14 @@ static void fill_submod(const struct atls_submod_verdict *verdict, bool terse, c
 static int explain(const struct atls_evidence_verdict *appraisal, struct atls_bytes nonce,
                    const struct atls_appraisal_manners *manners, struct atls_ear_submod *submods)
 {
-    json_t *why = manners->explain(appraisal, nonce);
+    json_t *why = NULL;
+    int result = manners->explain(appraisal, nonce, &why);
 
     for (size_t i = 0; i < appraisal->submod_count; i++)
         if (appraisal->submods[i].tier == appraisal->tier)
             submods[i].policy_claims = json_incref(why);
     json_decref(why);
-    if (!why && manners == &atls_appraisal_own)
-        return atls_fail(-ENOMEM, NULL, "no memory for a result");
-    return 0;
+    return result;
 }
 
 int atls_result_write(const struct atls_evidence_verdict *appraisal, struct atls_bytes nonce,

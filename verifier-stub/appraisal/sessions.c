@@ -114,6 +114,21 @@ static size_t weight(const struct atls_challenge_session *session)
     return session->evidence_size + (session->result ? strlen(session->result) : 0);
 }
 
+/* Of the list, which is in the order of deadlines. */
+static void take_out(struct atls_sessions *sessions, struct entry *entry)
+{
+    *(entry->older ? &entry->older->newer : &sessions->oldest) = entry->newer;
+    *(entry->newer ? &entry->newer->older : &sessions->newest) = entry->older;
+}
+
+static void put_last(struct atls_sessions *sessions, struct entry *entry)
+{
+    entry->newer = NULL;
+    entry->older = sessions->newest;
+    *(sessions->newest ? &sessions->newest->newer : &sessions->oldest) = entry;
+    sessions->newest = entry;
+}
+
 static void drop(struct atls_sessions *sessions, struct entry *entry)
 {
     struct entry **link = bucket_of(sessions, entry->session.id);
@@ -121,8 +136,7 @@ static void drop(struct atls_sessions *sessions, struct entry *entry)
     while (*link != entry)
         link = &(*link)->next_in_bucket;
     *link = entry->next_in_bucket;
-    *(entry->older ? &entry->older->newer : &sessions->oldest) = entry->newer;
-    *(entry->newer ? &entry->newer->older : &sessions->newest) = entry->older;
+    take_out(sessions, entry);
     sessions->count--;
     sessions->bytes -= weight(&entry->session);
     atls_challenge_session_clear(&entry->session);
@@ -246,9 +260,7 @@ static void insert(struct atls_sessions *sessions, struct entry *entry)
 
     entry->next_in_bucket = *bucket;
     *bucket = entry;
-    entry->older = sessions->newest;
-    *(sessions->newest ? &sessions->newest->newer : &sessions->oldest) = entry;
-    sessions->newest = entry;
+    put_last(sessions, entry);
     sessions->count++;
 }
 
@@ -292,14 +304,8 @@ static void renew(struct atls_sessions *sessions, struct entry *entry)
 {
     entry->session.deadline =
         sessions->clock.steady(sessions->clock.context) + sessions->limits.lifetime_ms;
-    if (!entry->newer)
-        return;
-    *(entry->older ? &entry->older->newer : &sessions->oldest) = entry->newer;
-    entry->newer->older = entry->older;
-    entry->older = sessions->newest;
-    entry->newer = NULL;
-    sessions->newest->newer = entry;
-    sessions->newest = entry;
+    take_out(sessions, entry);
+    put_last(sessions, entry);
 }
 
 /* NULL, and why, where there is none to be had. */

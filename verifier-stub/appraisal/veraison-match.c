@@ -5,6 +5,7 @@
  * measurement alone; then its name and version must be those that are endorsed with it, where any
  * are. Its signer is never looked at, and what is endorsed but was not measured is not missed.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -95,7 +96,8 @@ static void say_integrity(const struct atls_evidence_verdict *verdict, struct at
 }
 
 /* A sentence where evidence is not genuine, and nothing otherwise. */
-static json_t *explain(const struct atls_evidence_verdict *verdict, struct atls_bytes nonce)
+static int explain(const struct atls_evidence_verdict *verdict, struct atls_bytes nonce,
+                   json_t **whyp)
 {
     char text[600] = "";
 
@@ -105,7 +107,8 @@ static json_t *explain(const struct atls_evidence_verdict *verdict, struct atls_
         snprintf(text, sizeof text, "no trust anchor for evidence");
     else if (verdict->submods[0].trust_vector[ATLS_HARDWARE] == ATLS_VERIFICATION_FAILED)
         say_integrity(verdict, nonce, text, sizeof text);
-    return text[0] ? json_pack("{s:s}", "problem", text) : NULL;
+    *whyp = text[0] ? json_pack("{s:s}", "problem", text) : NULL;
+    return text[0] && !*whyp ? atls_fail(-ENOMEM, NULL, "no memory for a result") : 0;
 }
 
 const struct atls_appraisal_manners atls_appraisal_veraison = {

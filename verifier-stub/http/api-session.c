@@ -243,7 +243,7 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
         .cache = api->cache,
         .annotates = !api->terse,
         .now = now,
-        .manners = api->as ? &atls_appraisal_veraison : NULL,
+        .manners = api->result.manners,
         .manifests = api->manifests,
     };
     int error = 0;
