@@ -11,12 +11,12 @@
 #define ATLS_CORIM_CCA_PLATFORM_PROFILE "tag:arm.com,2025:cca_platform#1.0.0"
 #define ATLS_CORIM_CCA_REALM_PROFILE "tag:arm.com,2025:cca_realm#1.0.0"
 #define ATLS_CORIM_PARSEC_CCA_PROFILE "tag:github.com/parallaxsecond,2023-03-03:cca"
-#define ATLS_MT_CORIM "application/rim+cbor; profile=\"" ATLS_CORIM_PSA_PROFILE "\""
-#define ATLS_MT_CORIM_SIGNED "application/rim+cose; profile=\"" ATLS_CORIM_PSA_PROFILE "\""
-#define ATLS_MT_CORIM_PARSEC_TPM_SIGNED                                                            \
-    "application/rim+cose; profile=\"" ATLS_CORIM_PARSEC_TPM_PROFILE "\""
-#define ATLS_MT_CORIM_PARSEC_TPM                                                                   \
-    "application/rim+cbor; profile=\"" ATLS_CORIM_PARSEC_TPM_PROFILE "\""
+#define ATLS_MT_CORIM_OF(profile) "application/rim+cbor; profile=\"" profile "\""
+#define ATLS_MT_CORIM_SIGNED_OF(profile) "application/rim+cose; profile=\"" profile "\""
+#define ATLS_MT_CORIM ATLS_MT_CORIM_OF(ATLS_CORIM_PSA_PROFILE)
+#define ATLS_MT_CORIM_SIGNED ATLS_MT_CORIM_SIGNED_OF(ATLS_CORIM_PSA_PROFILE)
+#define ATLS_MT_CORIM_PARSEC_TPM ATLS_MT_CORIM_OF(ATLS_CORIM_PARSEC_TPM_PROFILE)
+#define ATLS_MT_CORIM_PARSEC_TPM_SIGNED ATLS_MT_CORIM_SIGNED_OF(ATLS_CORIM_PARSEC_TPM_PROFILE)
 
 /* Who is endorsed, and by what it is found, is another thing in each. */
 enum atls_corim_profile {

@@ -5,6 +5,7 @@
 
 #include "verifier-stub/http/api.h"
 
+#define ATLS_SUBMIT_TYPE "application/vnd.veraison.provisioning-session+json"
 #define ATLS_PATH_SESSION "/challenge-response/v1/session/"
 #define ATLS_PATH_NEW_SESSION "/challenge-response/v1/newSession"
 #define ATLS_PATH_SUBMIT "/endorsement-provisioning/v1/submit"
@@ -21,6 +22,8 @@ struct atls_route {
 };
 extern const struct atls_route atls_routes[];
 extern const size_t atls_routes_count;
+/* NULL: there is no such path. */
+const struct atls_route *atls_route_of(const char *path, size_t size);
 
 /* openapi.json, made into C when the program is built; what is asked for has the types of evidence
  * besides */
@@ -35,6 +38,10 @@ struct atls_realm {              /* what a token is for; static texts */
 /* Takes JSON over. */
 void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,
                       json_t *json);
+/* "a, b, c" of them, which it takes over: the Accept header of a 415. NULL: no memory. */
+char *atls_type_list(json_t *types);
+/* The types of evidence that are taken. NULL: no memory. */
+json_t *atls_evidence_types(const struct atls_api *api);
 /* RFC 9457. REASON is a word of the peer contract, added as the member atls.reason, or NULL. */
 __attribute__((format(printf, 4, 5))) void atls_answer_problem(struct atls_response *response,
                                                                unsigned status, const char *reason,
@@ -56,9 +63,9 @@ void atls_answer_new_session(const struct atls_api *api, const struct atls_reque
 void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_request *request,
                                  const char *id, struct atls_response *response);
 void atls_answer_get_session(const struct atls_api *api, const struct atls_request *request,
-                             const char *id, struct atls_response *response);
+                             const char *text, struct atls_response *response);
 void atls_answer_delete_session(const struct atls_api *api, const struct atls_request *request,
-                                const char *id, struct atls_response *response);
+                                const char *text, struct atls_response *response);
 void atls_answer_submit_endorsements(const struct atls_api *api, const struct atls_request *request,
                                      struct atls_response *response);
 void atls_answer_discovery(const struct atls_api *api, const struct atls_request *request,

@@ -8,7 +8,6 @@
 #include "verifier-stub/http/api-private.h"
 #include "verifier-stub/http/manners.h"
 
-#define SUBMIT_TYPE "application/vnd.veraison.provisioning-session+json"
 #define DISCOVERY_TYPE "application/vnd.veraison.discovery+json"
 
 static const struct atls_realm realm = {
@@ -18,25 +17,32 @@ static const struct atls_realm realm = {
 };
 
 static const struct {
-    const char *name;
+    const char *types[2]; /* unsigned, signed */
     enum atls_corim_profile profile;
-} corim_types[] = {
-    {ATLS_MT_CORIM, ATLS_CORIM_PSA},
-    {ATLS_MT_CORIM_SIGNED, ATLS_CORIM_PSA},
-    {ATLS_MT_CORIM_PARSEC_TPM, ATLS_CORIM_PARSEC_TPM},
-    {ATLS_MT_CORIM_PARSEC_TPM_SIGNED, ATLS_CORIM_PARSEC_TPM},
+} corims[] = {
+    {{ATLS_MT_CORIM, ATLS_MT_CORIM_SIGNED}, ATLS_CORIM_PSA},
+    {{ATLS_MT_CORIM_PARSEC_TPM, ATLS_MT_CORIM_PARSEC_TPM_SIGNED}, ATLS_CORIM_PARSEC_TPM},
 };
-#define CORIM_TYPES                                                                                \
-    ATLS_MT_CORIM ", " ATLS_MT_CORIM_SIGNED ", " ATLS_MT_CORIM_PARSEC_TPM                          \
-                  ", " ATLS_MT_CORIM_PARSEC_TPM_SIGNED
 
 /* The profile that TYPE says; NULL: it is no CoRIM's. */
 static const enum atls_corim_profile *profile_of(struct atls_bytes type)
 {
-    for (size_t i = 0; i < sizeof corim_types / sizeof *corim_types; i++)
-        if (atls_media_type_equal(type, atls_bytes_of_text(corim_types[i].name)))
-            return &corim_types[i].profile;
+    for (size_t i = 0; i < sizeof corims / sizeof *corims; i++)
+        for (size_t j = 0; j < 2; j++)
+            if (atls_media_type_equal(type, atls_bytes_of_text(corims[i].types[j])))
+                return &corims[i].profile;
     return NULL;
+}
+
+/* Of each profile the first type, or both. */
+static json_t *corim_types(size_t most)
+{
+    json_t *types = json_array();
+
+    for (size_t i = 0; i < sizeof corims / sizeof *corims; i++)
+        for (size_t j = 0; j < most; j++)
+            json_array_append_new(types, json_string(corims[i].types[j]));
+    return types;
 }
 
 /* Veraison's. */
@@ -88,7 +94,7 @@ static void answer_submission(const struct atls_api *api, const char *failure,
         json_object_set_new(json, "atls.skipped", skipped_names(import->skipped));
     if (json && !failure && import->is_signed)
         json_object_set_new(json, "atls.signer", json_string(import->signer));
-    atls_answer_json(response, 200, SUBMIT_TYPE, json);
+    atls_answer_json(response, 200, ATLS_SUBMIT_TYPE, json);
 }
 
 void atls_answer_submit_endorsements(const struct atls_api *api, const struct atls_request *request,
@@ -114,7 +120,7 @@ void atls_answer_submit_endorsements(const struct atls_api *api, const struct at
         atls_veraison_endorse(api, request, response);
         return;
     }
-    if (!atls_answer_acceptable(request, SUBMIT_TYPE, response))
+    if (!atls_answer_acceptable(request, ATLS_SUBMIT_TYPE, response))
         return;
     if (!atls_media_type_valid(type)) {
         atls_answer_problem(response, 400, NULL, "not a media type: \"%.200s\"",
@@ -122,7 +128,7 @@ void atls_answer_submit_endorsements(const struct atls_api *api, const struct at
         return;
     }
     if (!rules.profile) {
-        response->accept = CORIM_TYPES;
+        response->accept = atls_type_list(corim_types(2));
         atls_answer_problem(response, 415, NULL, "no active plugin found for %.200s",
                             (const char *)type.data);
         return;
@@ -144,15 +150,6 @@ void atls_answer_submit_endorsements(const struct atls_api *api, const struct at
     answer_submission(api, result == 0 ? NULL : failure, &import, response);
 }
 
-static json_t *verification_types(void)
-{
-    json_t *types = json_array();
-
-    for (size_t i = 0; atls_evidence_media_type(i); i++)
-        json_array_append_new(types, json_string(atls_evidence_media_type(i)));
-    return types;
-}
-
 void atls_answer_discovery(const struct atls_api *api, const struct atls_request *request,
                            bool provisioning, struct atls_response *response)
 {
@@ -164,16 +161,14 @@ void atls_answer_discovery(const struct atls_api *api, const struct atls_request
         return;
     if (provisioning)
         json = json_pack("{s:o, s:s, s:s, s:{s:s}}", "media-types",
-                         api->as ? atls_veraison_types(true, api->crypto)
-                                 : json_pack("[s, s]", ATLS_MT_CORIM, ATLS_MT_CORIM_PARSEC_TPM),
+                         api->as ? atls_veraison_types(true, api->crypto) : corim_types(1),
                          "version", version, "service-state", "READY", "api-endpoints",
                          "provisioningSubmit", ATLS_PATH_SUBMIT);
     else
         json = json_pack("{s:o, s:o, s:s, s:s, s:{s:s}}", "ear-verification-key",
                          atls_signing_key_public(api->result.signer_jwk), "media-types",
-                         api->as ? atls_veraison_types(false, api->crypto) : verification_types(),
-                         "version", version, "service-state", "READY", "api-endpoints",
-                         "newChallengeResponseSession", ATLS_PATH_NEW_SESSION);
+                         atls_evidence_types(api), "version", version, "service-state", "READY",
+                         "api-endpoints", "newChallengeResponseSession", ATLS_PATH_NEW_SESSION);
     if (api->as)
         atls_veraison_expires(api->clock.now(api->clock.context), response);
     atls_answer_json(response, 200, DISCOVERY_TYPE, json);

@@ -2,7 +2,6 @@
 /* The challenge-response API: sessions, and evidence posted to them. */
 #include <ctype.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,19 +16,6 @@
 #define SESSION_TYPE "application/vnd.veraison.challenge-response-session+json"
 #define DEFAULT_NONCE_SIZE 32
 
-/* "a, b, c" of everything that is taken: the Accept header of a 415. */
-static char accept_list[2048];
-static pthread_once_t accept_once = PTHREAD_ONCE_INIT;
-
-static void make_accept_list(void)
-{
-    size_t used = 0;
-
-    for (size_t i = 0; atls_evidence_media_type(i) && used < sizeof accept_list; i++)
-        used += (size_t)snprintf(accept_list + used, sizeof accept_list - used, "%s%s",
-                                 i ? ", " : "", atls_evidence_media_type(i));
-}
-
 static json_t *base64_json(enum atls_base64 kind, struct atls_bytes bytes)
 {
     char *text = atls_base64_encode(kind, bytes);
@@ -39,13 +25,16 @@ static json_t *base64_json(enum atls_base64 kind, struct atls_bytes bytes)
     return string;
 }
 
-static json_t *accepted_types(void)
+json_t *atls_evidence_types(const struct atls_api *api)
 {
-    json_t *accept = json_array();
+    json_t *types;
 
+    if (api->as)
+        return atls_veraison_types(false, api->crypto);
+    types = json_array();
     for (size_t i = 0; atls_evidence_media_type(i); i++)
-        json_array_append_new(accept, json_string(atls_evidence_media_type(i)));
-    return accept;
+        json_array_append_new(types, json_string(atls_evidence_media_type(i)));
+    return types;
 }
 
 static json_t *evidence_json(const struct atls_challenge_session *session)
@@ -75,8 +64,7 @@ static void answer_session(const struct atls_api *api, unsigned status,
 
     if (json && !(api->terse && session->result)) {
         json_object_set_new(json, "expiry", expiry_json(api, session));
-        json_object_set_new(json, "accept",
-                            api->as ? atls_veraison_types(false, api->crypto) : accepted_types());
+        json_object_set_new(json, "accept", atls_evidence_types(api));
     }
     if (json && session->evidence && !api->terse)
         json_object_set_new(json, "evidence", evidence_json(session));
@@ -85,7 +73,7 @@ static void answer_session(const struct atls_api *api, unsigned status,
     atls_answer_json(response, status, SESSION_TYPE, json);
 }
 
-/* The same, at a verifier that this one stands in for. */
+/* At a verifier that this one stands in for. */
 static void answer_no_veraison_session(int error, const char *path, const char *id,
                                        struct atls_response *response)
 {
@@ -99,8 +87,13 @@ static void answer_no_veraison_session(int error, const char *path, const char *
 }
 
 /* The answer where a session could not be had. */
-static void answer_no_session(int error, const char *path, struct atls_response *response)
+static void answer_no_session(const struct atls_api *api, int error, const char *path,
+                              const char *id, struct atls_response *response)
 {
+    if (api->as) {
+        answer_no_veraison_session(error, path, id, response);
+        return;
+    }
     switch (error) {
     case ATLS_E_MALFORMED:
         atls_answer_problem(response, 400, NULL, "invalid session id (%s) in path segment", path);
@@ -117,6 +110,15 @@ static void answer_no_session(int error, const char *path, struct atls_response 
     default:
         atls_answer_problem(response, 500, NULL, "%s", atls_error_text());
     }
+}
+
+/* The id of the session that TEXT in a path means; *IDP borrows from it, or is PLAIN. */
+static int take_id(const struct atls_api *api, const char *text,
+                   char plain[ATLS_CHALLENGE_ID_SIZE + 1], const char **idp)
+{
+    plain[0] = 0;
+    *idp = api->as ? plain : text;
+    return api->as ? atls_veraison_session_id(text, plain) : 0;
 }
 
 static int take_random_nonce(const struct atls_api *api, const char *text, uint8_t *nonce,
@@ -297,18 +299,18 @@ static void answer_appraisal(const struct atls_api *api, const struct atls_reque
                                   evidence->media_type, evidence->value, jwt, &finished);
     free(jwt);
     if (result != 0) {
-        answer_no_session(result, request->path, response);
+        answer_no_session(api, result, request->path, session->id, response);
         return;
     }
     answer_session(api, 200, &finished, response);
     atls_challenge_session_clear(&finished);
 }
 
-static void answer_bad_evidence(int error, const char *reason, struct atls_response *response)
+static void answer_bad_evidence(const struct atls_api *api, int error, const char *reason,
+                                struct atls_response *response)
 {
     if (error == ATLS_E_UNSUPPORTED) {
-        pthread_once(&accept_once, make_accept_list);
-        response->accept = accept_list;
+        response->accept = atls_type_list(atls_evidence_types(api));
         atls_answer_problem(response, 415, NULL, "%s", atls_error_text());
     } else if (error < 0) {
         atls_answer_problem(response, 500, NULL, "%s", atls_error_text());
@@ -337,7 +339,7 @@ static void submit_as_another(const struct atls_api *api, const struct atls_requ
     if (result == 0)
         result = atls_sessions_begin(api->sessions, id, digest, &session, &replayed);
     if (result != 0) {
-        answer_no_veraison_session(result, request->path, id, response);
+        answer_no_session(api, result, request->path, id, response);
     } else if (!given.is_looked_up) {
         if (atls_sessions_finish(api->sessions, id, ATLS_CHALLENGE_FAILED, NULL,
                                  ATLS_BYTES(NULL, 0), NULL, &finished) == 0)
@@ -376,14 +378,14 @@ void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_r
     }
     result = atls_evidence_unwrap(request->content_type, request->body, &evidence, &reason);
     if (result != 0) {
-        answer_bad_evidence(result, reason, response);
+        answer_bad_evidence(api, result, reason, response);
         return;
     }
     result = atls_evidence_digest(&evidence, api->crypto, digest);
     if (result == 0)
         result = atls_sessions_begin(api->sessions, id, digest, &session, &replayed);
     if (result != 0) {
-        answer_no_session(result, request->path, response);
+        answer_no_session(api, result, request->path, id, response);
     } else {
         answer_appraisal(api, request, &evidence, &session, replayed, response);
         atls_challenge_session_clear(&session);
@@ -392,40 +394,37 @@ void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_r
 }
 
 void atls_answer_get_session(const struct atls_api *api, const struct atls_request *request,
-                             const char *id, struct atls_response *response)
+                             const char *text, struct atls_response *response)
 {
     struct atls_challenge_session session;
+    char plain[ATLS_CHALLENGE_ID_SIZE + 1];
+    const char *id;
     int result;
-
-    char plain[ATLS_CHALLENGE_ID_SIZE + 1] = "";
 
     if (!atls_answer_acceptable(request, SESSION_TYPE, response))
         return;
-    result = api->as ? atls_veraison_session_id(id, plain) : 0;
+    result = take_id(api, text, plain, &id);
     if (result == 0)
-        result = atls_sessions_get(api->sessions, api->as ? plain : id, &session);
-    if (result != 0 && api->as)
-        answer_no_veraison_session(result, request->path, plain, response);
-    else if (result != 0)
-        answer_no_session(result, request->path, response);
-    if (result != 0)
+        result = atls_sessions_get(api->sessions, id, &session);
+    if (result != 0) {
+        answer_no_session(api, result, request->path, id, response);
         return;
+    }
     answer_session(api, 200, &session, response);
     atls_challenge_session_clear(&session);
 }
 
 void atls_answer_delete_session(const struct atls_api *api, const struct atls_request *request,
-                                const char *id, struct atls_response *response)
+                                const char *text, struct atls_response *response)
 {
-    char plain[ATLS_CHALLENGE_ID_SIZE + 1] = "";
-    int result = api->as ? atls_veraison_session_id(id, plain) : 0;
+    char plain[ATLS_CHALLENGE_ID_SIZE + 1];
+    const char *id;
+    int result = take_id(api, text, plain, &id);
 
     if (result == 0)
-        result = atls_sessions_delete(api->sessions, api->as ? plain : id);
-    if (result != 0 && api->as)
-        answer_no_veraison_session(result, request->path, plain, response);
-    else if (result != 0)
-        answer_no_session(result, id, response);
+        result = atls_sessions_delete(api->sessions, id);
+    if (result != 0)
+        answer_no_session(api, result, api->as ? request->path : id, id, response);
     else
         response->status = 204;
 }

@@ -23,7 +23,7 @@ static const struct atls_realm appraisal_realm = {
 void atls_response_clear(struct atls_response *response)
 {
     free(response->location);
-    free(response->accept_list);
+    free(response->accept);
     free(response->body);
     *response = (struct atls_response){0};
 }
@@ -38,6 +38,22 @@ void atls_answer_json(struct atls_response *response, unsigned status, const cha
     response->content_type = text ? content_type : NULL;
     response->body = text;
     response->body_size = text ? strlen(text) : 0;
+}
+
+char *atls_type_list(json_t *types)
+{
+    char *text = NULL;
+    size_t size = 0, i;
+    FILE *list = types ? open_memstream(&text, &size) : NULL;
+    json_t *type;
+
+    if (list) {
+        json_array_foreach(types, i, type)
+            fprintf(list, "%s%s", i ? ", " : "", json_string_value(type));
+        fclose(list);
+    }
+    json_decref(types);
+    return text;
 }
 
 static const char *title_of(unsigned status)
@@ -251,14 +267,15 @@ const struct atls_route atls_routes[] = {
 };
 const size_t atls_routes_count = sizeof atls_routes / sizeof *atls_routes;
 
-static const struct atls_route *route_of(const char *path)
+const struct atls_route *atls_route_of(const char *path, size_t size)
 {
     for (size_t i = 0; i < atls_routes_count; i++) {
         const struct atls_route *route = &atls_routes[i];
-        size_t size = strlen(route->path);
+        size_t length = strlen(route->path);
 
-        if (strncmp(path, route->path, size) == 0 &&
-            (route->has_id ? path[size] && !strchr(path + size, '/') : path[size] == 0))
+        if (size >= length && memcmp(path, route->path, length) == 0 &&
+            (route->has_id ? size > length && !memchr(path + length, '/', size - length)
+                           : size == length))
             return route;
     }
     return NULL;
@@ -266,7 +283,7 @@ static const struct atls_route *route_of(const char *path)
 
 enum atls_endpoint atls_api_endpoint(const char *path)
 {
-    const struct atls_route *route = route_of(path);
+    const struct atls_route *route = atls_route_of(path, strlen(path));
 
     return route ? route->endpoint : ATLS_ENDPOINT_NONE;
 }
@@ -377,7 +394,7 @@ static void answer_as_another(const struct atls_api *api, const struct atls_requ
 void atls_api_answer(const struct atls_api *api, const struct atls_request *request,
                      struct atls_response *responsep)
 {
-    const struct atls_route *route = route_of(request->path);
+    const struct atls_route *route = atls_route_of(request->path, strlen(request->path));
     struct atls_request asked = *request;
     struct atls_response response = {0};
 

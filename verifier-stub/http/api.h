@@ -48,8 +48,7 @@ struct atls_response { /* free the members with atls_response_clear() */
     unsigned status;
     const char *content_type;  /* NULL where there is no body */
     char *location;            /* NULL: no such header */
-    const char *accept;        /* NULL: no such header */
-    char *accept_list;         /* the same, where it is made for this answer */
+    char *accept;              /* NULL: no such header */
     const char *cache_control; /* NULL: no such header */
     char expires[40];          /* "": no such header */
     size_t chunked;            /* from so many bytes on its length is not told; 0: always */

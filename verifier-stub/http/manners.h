@@ -23,6 +23,8 @@ extern const struct atls_manners atls_manners_table[];
 extern const size_t atls_manners_count;
 
 #define ATLS_VERAISON_BODY_MAX ((size_t)16 << 20) /* Veraison has no bound; some there must be */
+#define ATLS_VERAISON_MT_PSA_LEGACY                                                                \
+    "application/eat+cwt; eat_profile=\"tag:psacertified.org,2019:psa#legacy\""
 #define ATLS_VERAISON_CHUNKED 2048 /* bytes of an answer from which on it comes in chunks */
 
 /* veraison.c: what its web framework does, and its tables. */
@@ -41,7 +43,6 @@ const char *atls_veraison_type_flaw(const char *type);
 const char *atls_veraison_type(bool provisioning, const char *type);
 /* All of its tables, beginning with another scheme each time. NULL: no memory. */
 json_t *atls_veraison_types(bool provisioning, const struct atls_crypto *crypto);
-char *atls_veraison_type_list(bool provisioning, const struct atls_crypto *crypto);
 /* RFC 3339 with nanoseconds, as Go writes it; a string or NULL. */
 json_t *atls_veraison_time(int64_t milliseconds, unsigned nanoseconds);
 void atls_veraison_expires(int64_t milliseconds, struct atls_response *response);

@@ -265,9 +265,8 @@ static enum MHD_Result send_response(struct MHD_Connection *connection,
         MHD_add_response_header(out, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type);
     if (response->location)
         MHD_add_response_header(out, MHD_HTTP_HEADER_LOCATION, response->location);
-    if (response->accept || response->accept_list)
-        MHD_add_response_header(out, MHD_HTTP_HEADER_ACCEPT,
-                                response->accept ? response->accept : response->accept_list);
+    if (response->accept)
+        MHD_add_response_header(out, MHD_HTTP_HEADER_ACCEPT, response->accept);
     if (response->cache_control)
         MHD_add_response_header(out, MHD_HTTP_HEADER_CACHE_CONTROL, response->cache_control);
     if (response->expires[0])

@@ -17,13 +17,11 @@
 #include "verifier-stub/http/manners.h"
 #include "verifier-stub/store/manifests.h"
 
-#define SUBMIT_TYPE "application/vnd.veraison.provisioning-session+json"
 #define SUBMIT_FAILED "submit endorsement returned error: submit endorsements failed: "
 #define RPC_FAILED "rpc error: code = Unknown desc = "
 #define TAG_OID 111
 #define UNSIGNED "\xd9\x01\xf5" /* tag 501 */
 #define KEY_PROFILE 3
-#define LEGACY_PSA "application/eat+cwt; eat_profile=\"tag:psacertified.org,2019:psa#legacy\""
 
 void atls_veraison_evidence_clear(struct atls_veraison_evidence *evidence)
 {
@@ -158,8 +156,9 @@ static bool find_format(struct atls_veraison_evidence *out, const char *listed,
 {
     const char *reason = NULL;
     struct atls_evidence evidence;
-    int result = atls_evidence_unwrap(strcmp(listed, LEGACY_PSA) == 0 ? ATLS_MT_PSA_TOKEN : listed,
-                                      value, &evidence, &reason);
+    int result = atls_evidence_unwrap(
+        strcmp(listed, ATLS_VERAISON_MT_PSA_LEGACY) == 0 ? ATLS_MT_PSA_TOKEN : listed, value,
+        &evidence, &reason);
 
     if (result == 0) {
         evidence.cmw = out->evidence.cmw;
@@ -200,7 +199,7 @@ bool atls_veraison_unwrap(const struct atls_api *api, const struct atls_request 
                             "validation failed for  (%s)",
                             flaw);
     } else if (!listed) {
-        response->accept_list = atls_veraison_type_list(false, api->crypto);
+        response->accept = atls_type_list(atls_evidence_types(api));
         atls_answer_problem(response, 415, NULL, "no active plugin found for %.300s",
                             out.media_type);
     } else if (find_format(&out, listed, value, response)) {
@@ -409,7 +408,7 @@ static void answer_import(const struct atls_api *api, int result, struct atls_re
         atls_printable(text, strlen(text), printable, sizeof printable);
         json_object_set_new(json, "failure-reason", json_string(printable));
     }
-    atls_answer_json(response, 200, SUBMIT_TYPE, json);
+    atls_answer_json(response, 200, ATLS_SUBMIT_TYPE, json);
 }
 
 void atls_veraison_endorse(const struct atls_api *api, const struct atls_request *request,
@@ -419,7 +418,7 @@ void atls_veraison_endorse(const struct atls_api *api, const struct atls_request
     const char *flaw = atls_veraison_type_flaw(type);
     const char *listed = flaw ? NULL : atls_veraison_type(true, type);
 
-    if (!atls_answer_acceptable(request, SUBMIT_TYPE, response))
+    if (!atls_answer_acceptable(request, ATLS_SUBMIT_TYPE, response))
         return;
     if (flaw) {
         atls_answer_problem(response, 400, NULL,
@@ -427,7 +426,7 @@ void atls_veraison_endorse(const struct atls_api *api, const struct atls_request
                             "parameter: validation failed for %.200s (%s)",
                             type, flaw);
     } else if (!listed) {
-        response->accept_list = atls_veraison_type_list(true, api->crypto);
+        response->accept = atls_type_list(atls_veraison_types(true, api->crypto));
         atls_answer_problem(response, 415, NULL, "no active plugin found for %.300s", type);
     } else if (request->body.size == 0) {
         atls_answer_problem(response, 400, NULL, "empty body");

@@ -32,29 +32,19 @@ const struct atls_manners *atls_manners_named(const char *name)
 
 /* A scheme's types of evidence, and the profiles of its CoRIMs. */
 #define PER_SCHEME 5
+#define CORIMS_OF(profile) ATLS_MT_CORIM_OF(profile), ATLS_MT_CORIM_SIGNED_OF(profile)
 static const struct scheme {
     const char *evidence[PER_SCHEME], *corim[PER_SCHEME];
 } schemes[] = {
-    {{"application/vnd.parallaxsecond.key-attestation.tpm"},
-     {"application/rim+cbor; profile=\"tag:github.com/parallaxsecond,2023-03-03:tpm\"",
-      "application/rim+cose; profile=\"tag:github.com/parallaxsecond,2023-03-03:tpm\""}},
-    {{ATLS_MT_PSA_TOKEN, ATLS_MT_PSA_VERAISON, ATLS_MT_PSA_RFC9783,
-      "application/eat+cwt; eat_profile=\"tag:psacertified.org,2019:psa#legacy\""},
-     {ATLS_MT_CORIM, ATLS_MT_CORIM_SIGNED}},
-    {{"application/vnd.parallaxsecond.key-attestation.cca"},
-     {"application/rim+cbor; profile=\"tag:github.com/parallaxsecond,2023-03-03:cca\"",
-      "application/rim+cose; profile=\"tag:github.com/parallaxsecond,2023-03-03:cca\""}},
-    {{"application/pem-certificate-chain"},
-     {"application/rim+cbor; profile=\"tag:veraison-project.com,2026:riot\"",
-      "application/rim+cose; profile=\"tag:veraison-project.com,2026:riot\""}},
-    {{"application/eat-collection; profile=\"http://arm.com/CCA-SSD/1.0.0\""},
-     {"application/rim+cbor; profile=\"tag:arm.com,2025:cca_platform#1.0.0\"",
-      "application/rim+cose; profile=\"tag:arm.com,2025:cca_platform#1.0.0\"",
-      "application/rim+cbor; profile=\"tag:arm.com,2025:cca_realm#1.0.0\"",
-      "application/rim+cose; profile=\"tag:arm.com,2025:cca_realm#1.0.0\""}},
+    {{ATLS_MT_PARSEC_TPM}, {CORIMS_OF(ATLS_CORIM_PARSEC_TPM_PROFILE)}},
+    {{ATLS_MT_PSA_TOKEN, ATLS_MT_PSA_VERAISON, ATLS_MT_PSA_RFC9783, ATLS_VERAISON_MT_PSA_LEGACY},
+     {CORIMS_OF(ATLS_CORIM_PSA_PROFILE)}},
+    {{ATLS_MT_PARSEC_CCA}, {CORIMS_OF(ATLS_CORIM_PARSEC_CCA_PROFILE)}},
+    {{"application/pem-certificate-chain"}, {CORIMS_OF("tag:veraison-project.com,2026:riot")}},
+    {{ATLS_MT_CCA_TOKEN},
+     {CORIMS_OF(ATLS_CORIM_CCA_PLATFORM_PROFILE), CORIMS_OF(ATLS_CORIM_CCA_REALM_PROFILE)}},
     {{"application/vnd.enacttrust.tpm-evidence"},
-     {"application/rim+cbor; profile=\"https://enacttrust.com/veraison/1.0.0\"",
-      "application/rim+cose; profile=\"https://enacttrust.com/veraison/1.0.0\""}},
+     {CORIMS_OF("https://enacttrust.com/veraison/1.0.0")}},
 };
 #define SCHEMES (sizeof schemes / sizeof *schemes)
 
@@ -76,27 +66,6 @@ json_t *atls_veraison_types(bool provisioning, const struct atls_crypto *crypto)
             json_array_append_new(types, json_string(all[j]));
     }
     return types;
-}
-
-char *atls_veraison_type_list(bool provisioning, const struct atls_crypto *crypto)
-{
-    json_t *types = atls_veraison_types(provisioning, crypto), *type;
-    char *text = NULL;
-    size_t size = 0, i;
-    FILE *list = open_memstream(&text, &size);
-
-    if (!list || !types) {
-        json_decref(types);
-        if (list)
-            fclose(list);
-        free(text);
-        return NULL;
-    }
-    json_array_foreach(types, i, type)
-        fprintf(list, "%s%s", i ? ", " : "", json_string_value(type));
-    fclose(list);
-    json_decref(types);
-    return text;
 }
 
 const char *atls_veraison_type(bool provisioning, const char *type)
@@ -173,29 +142,17 @@ bool atls_veraison_accepts(const char *accept, const char *type)
     return !any;
 }
 
-static const struct {
-    const char *path, *methods;
-} routes[] = {
-    {ATLS_PATH_NEW_SESSION, "POST"},
-    {ATLS_PATH_SESSION, "POST GET DELETE"},
-    {ATLS_PATH_SUBMIT, "POST"},
-    {ATLS_PATH_DISCOVERY_VERIFICATION, "GET"},
-    {ATLS_PATH_DISCOVERY_PROVISIONING, "GET"},
-};
-
+/* Nobody asks for HEAD or OPTIONS there, and nothing describes itself. */
 static bool is_route(const char *path, size_t size, const char *method)
 {
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        size_t length = strlen(routes[i].path);
-        bool has_id = routes[i].path[length - 1] == '/';
+    static const char *const methods[] = {"POST", "GET", "DELETE"};
+    const struct atls_route *route = atls_route_of(path, size);
+    bool known = false;
 
-        if (strncmp(path, routes[i].path, length < size ? length : size) == 0 &&
-            (has_id ? size > length && !memchr(path + length, '/', size - length)
-                    : size == length) &&
-            strstr(routes[i].methods, method))
-            return true;
-    }
-    return false;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        known = known || strcmp(method, methods[i]) == 0;
+    return known && route && route->endpoint != ATLS_ENDPOINT_DESCRIPTION &&
+           strstr(route->methods, method);
 }
 
 static void redirect(const struct atls_request *request, size_t size,
