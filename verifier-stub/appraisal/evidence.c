@@ -22,12 +22,12 @@ static const char *const cmw_types[] = {
 };
 #define CMW_TYPES (sizeof cmw_types / sizeof *cmw_types)
 
-static bool is_cmw_type(struct atls_bytes type)
+const char *atls_evidence_cmw_type(struct atls_bytes type)
 {
     for (size_t i = 0; i < CMW_TYPES; i++)
         if (atls_media_type_equal(type, atls_bytes_of_text(cmw_types[i])))
-            return true;
-    return false;
+            return cmw_types[i];
+    return NULL;
 }
 
 const char *atls_evidence_media_type(size_t index)
@@ -136,7 +136,7 @@ int atls_evidence_unwrap(const char *content_type, struct atls_bytes body,
     if (evidence.format) {
         evidence.value = body;
         evidence.media_type = strdup(content_type);
-    } else if (is_cmw_type(type)) {
+    } else if (atls_evidence_cmw_type(type)) {
         error = unwrap_cmw(content_type, body, &evidence, &reason);
     } else {
         return atls_fail(ATLS_E_UNSUPPORTED, NULL, "no active plugin found for %.200s",

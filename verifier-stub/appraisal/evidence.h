@@ -22,6 +22,8 @@ void atls_evidence_clear(struct atls_evidence *evidence);
 /* The advertised media types, in the order of the session's "accept": those of each format, then
  * those of a CMW. NULL behind the last. */
 const char *atls_evidence_media_type(size_t index);
+/* The one of a CMW that TYPE is, or NULL. */
+const char *atls_evidence_cmw_type(struct atls_bytes type);
 
 /* 0; ATLS_E_MALFORMED (a CMW that breaks RFC 9999: *REASONP is then a word of the peer contract; or
  * no media type: *REASONP is NULL); ATLS_E_UNSUPPORTED (another type of evidence); -ENOMEM. As at

@@ -347,9 +347,6 @@ static void submit_as_another(const struct atls_api *api, const struct atls_requ
         atls_answer_problem(response, 500, NULL, "error encountered while processing evidence");
         atls_challenge_session_clear(&session);
     } else {
-        free(given.evidence.media_type);
-        given.evidence.media_type = given.media_type;
-        given.media_type = NULL;
         answer_appraisal(api, request, &given.evidence, &session, false, response);
         atls_challenge_session_clear(&session);
     }

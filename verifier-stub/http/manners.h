@@ -48,11 +48,10 @@ json_t *atls_veraison_time(int64_t milliseconds, unsigned nanoseconds);
 void atls_veraison_expires(int64_t milliseconds, struct atls_response *response);
 
 /* veraison-submit.c: evidence and endorsements, from the request to what is stored or appraised. */
-struct atls_veraison_evidence { /* free the members with atls_veraison_evidence_clear() */
-    struct atls_evidence evidence;
-    char *media_type; /* as it came: only letter for letter that of the tables is looked up */
-    bool is_looked_up;
-    uint8_t *value; /* where the evidence has no other owner */
+struct atls_veraison_evidence {    /* free the members with atls_veraison_evidence_clear() */
+    struct atls_evidence evidence; /* its media type as it came: */
+    bool is_looked_up;             /* only letter for letter that of the tables is */
+    uint8_t *value;                /* where the evidence has no other owner */
 };
 void atls_veraison_evidence_clear(struct atls_veraison_evidence *evidence);
 /* False: the answer is given already. */

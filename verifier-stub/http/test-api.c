@@ -12,6 +12,7 @@
 
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
+#include "verifier-stub/http/manners.h"
 #include "verifier-stub/http/test-api-support.h"
 
 static size_t media_type_count(void)
@@ -308,6 +309,41 @@ static void test_one_list(void **state)
     atls_response_clear(&response);
 }
 
+/* At a verifier that this one stands in for no method is taken but those that it has. */
+static void test_methods_as_another(void **state)
+{
+    static const struct {
+        const char *method, *path;
+        unsigned status;
+    } table[] = {
+        {"POST", NEW, 201},
+        {"OST", NEW, 404},
+        {"GET", NEW, 404},
+        {"OPTIONS", NEW, 404},
+        {"POST", NEW "/", 307},
+        {"OST", NEW "/", 404},
+        {"GET", ATLS_PATH_DISCOVERY_VERIFICATION, 200},
+        {"ET", ATLS_PATH_DISCOVERY_VERIFICATION, 404},
+        {"", ATLS_PATH_DISCOVERY_VERIFICATION, 404},
+        {"HEAD", ATLS_PATH_DISCOVERY_VERIFICATION, 404},
+        {"GET", ATLS_PATH_DISCOVERY_VERIFICATION "/", 301},
+        {"DELETE", SESSION UUID, 204},
+        {"DELETE", SESSION, 404},
+        {"PUT", SESSION UUID, 404},
+        {"GET", ATLS_PATH_DESCRIPTION, 404},
+        {"GET", ATLS_PATH_DESCRIPTION "/", 404},
+    };
+    struct atls_response response;
+
+    test_api.as = atls_manners_named("veraison-main");
+    for (size_t i = 0; i < COUNT(table); i++) {
+        test_ask(table[i].method, table[i].path, NULL, ATLS_BYTES(NULL, 0), table[i].status,
+                 &response);
+        atls_response_clear(&response);
+    }
+    test_api.as = NULL;
+}
+
 /* RFC 9110 sections 12.4.2 and 12.5.1: weights, and the closest range decides. */
 static void test_accepts(void **state)
 {
@@ -361,7 +397,7 @@ int main(void)
     const struct CMUnitTest others[] = {
         cmocka_unit_test(test_discovery),       cmocka_unit_test(test_description),
         cmocka_unit_test(test_described_types), cmocka_unit_test(test_one_list),
-        cmocka_unit_test(test_accepts),
+        cmocka_unit_test(test_accepts),         cmocka_unit_test(test_methods_as_another),
     };
     static struct CMUnitTest tests[COUNT(rows) + COUNT(others)];
 

@@ -26,24 +26,8 @@
 void atls_veraison_evidence_clear(struct atls_veraison_evidence *evidence)
 {
     atls_evidence_clear(&evidence->evidence);
-    free(evidence->media_type);
     free(evidence->value);
     *evidence = (struct atls_veraison_evidence){0};
-}
-
-static bool is_cmw_type(const char *type)
-{
-    static const char *const types[] = {ATLS_MT_CMW,
-                                        ATLS_MT_CMW_JSON,
-                                        ATLS_MT_CMW_CBOR,
-                                        "application/vnd.veraison.cmw",
-                                        "application/vnd.veraison.cmw+cbor",
-                                        "application/vnd.veraison.cmw+json"};
-
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(type, types[i]) == 0) /* letter for letter */
-            return true;
-    return false;
 }
 
 /* A record whose type may be any text, and whose indicator any number. */
@@ -94,38 +78,37 @@ static int read_json_record(struct atls_bytes in, char **typep, uint8_t **valuep
 }
 
 /* What stands in a record or tag; of a collection the type that it came with. */
-static int unwrap_cmw(struct atls_bytes body, const char *type, struct atls_veraison_evidence *out,
-                      struct atls_bytes *valuep)
+static int unwrap_cmw(struct atls_bytes body, const char *type, struct atls_veraison_evidence *out)
 {
+    struct atls_evidence *evidence = &out->evidence;
     const struct atls_media_type *known;
-    struct atls_cmw *cmw;
+    const struct atls_cmw *cmw;
     size_t size = 0;
-    int result = atls_cmw_parse(body, &out->evidence.cmw);
+    int result = atls_cmw_parse(body, &evidence->cmw);
 
-    cmw = out->evidence.cmw;
+    cmw = evidence->cmw;
     if (result > 0) {
         bool json = body.data[0] == '[';
-        int again = json ? read_json_record(body, &out->media_type, &out->value, &size)
-                         : read_cbor_record(body, &out->media_type, &out->value, &size);
+        int again = json ? read_json_record(body, &evidence->media_type, &out->value, &size)
+                         : read_cbor_record(body, &evidence->media_type, &out->value, &size);
 
-        if (again == 0)
-            *valuep = ATLS_BYTES(out->value, size);
+        evidence->value = ATLS_BYTES(out->value, size);
         return again > 0 ? result : again;
     }
     if (result != 0)
         return result;
     if (cmw->form == ATLS_CMW_COLLECTION) {
-        out->media_type = strdup(type);
+        evidence->media_type = strdup(type);
     } else if (cmw->type.is_content_format) {
         known = atls_media_type_by_content_format(cmw->type.content_format);
-        out->media_type = strdup(known ? known->name : "");
-        *valuep = cmw->value;
+        evidence->media_type = strdup(known ? known->name : "");
+        evidence->value = cmw->value;
     } else {
-        out->media_type =
+        evidence->media_type =
             strndup((const char *)cmw->type.media_type.data, cmw->type.media_type.size);
-        *valuep = cmw->value;
+        evidence->value = cmw->value;
     }
-    return out->media_type ? 0 : -ENOMEM;
+    return evidence->media_type ? 0 : -ENOMEM;
 }
 
 static bool begins_a_cmw(struct atls_bytes in)
@@ -151,18 +134,18 @@ static void refuse_cmw(const struct atls_request *request, int error,
 }
 
 /* Veraison advertises more schemes than there are here. */
-static bool find_format(struct atls_veraison_evidence *out, const char *listed,
-                        struct atls_bytes value, struct atls_response *response)
+static bool find_format(struct atls_evidence *evidence, const char *listed,
+                        struct atls_response *response)
 {
     const char *reason = NULL;
-    struct atls_evidence evidence;
+    struct atls_evidence found;
     int result = atls_evidence_unwrap(
-        strcmp(listed, ATLS_VERAISON_MT_PSA_LEGACY) == 0 ? ATLS_MT_PSA_TOKEN : listed, value,
-        &evidence, &reason);
+        strcmp(listed, ATLS_VERAISON_MT_PSA_LEGACY) == 0 ? ATLS_MT_PSA_TOKEN : listed,
+        evidence->value, &found, &reason);
 
     if (result == 0) {
-        evidence.cmw = out->evidence.cmw;
-        out->evidence = evidence;
+        evidence->format = found.format;
+        atls_evidence_clear(&found);
         return true;
     }
     if (result < 0)
@@ -178,19 +161,20 @@ static bool find_format(struct atls_veraison_evidence *out, const char *listed,
 bool atls_veraison_unwrap(const struct atls_api *api, const struct atls_request *request,
                           struct atls_veraison_evidence *evidencep, struct atls_response *response)
 {
-    const char *type = request->content_type ? request->content_type : "", *flaw, *listed;
-    struct atls_veraison_evidence out = {0};
-    struct atls_bytes value = request->body;
+    const char *type = request->content_type ? request->content_type : "", *flaw = NULL, *listed;
+    const char *cmw_type = atls_evidence_cmw_type(atls_bytes_of_text(type));
+    struct atls_veraison_evidence out = {.evidence.value = request->body};
     int result = 0;
 
-    if (is_cmw_type(type)) {
-        result = unwrap_cmw(value, type, &out, &value);
+    if (cmw_type && strcmp(type, cmw_type) == 0) { /* letter for letter */
+        result = unwrap_cmw(request->body, type, &out);
     } else {
-        out.media_type = strdup(type);
-        result = out.media_type ? 0 : atls_fail(-ENOMEM, NULL, "no memory for evidence");
+        out.evidence.media_type = strdup(type);
+        if (!out.evidence.media_type)
+            result = atls_fail(-ENOMEM, NULL, "no memory for evidence");
     }
-    flaw = result == 0 ? atls_veraison_type_flaw(out.media_type) : NULL;
-    listed = result == 0 && !flaw ? atls_veraison_type(false, out.media_type) : NULL;
+    flaw = result == 0 ? atls_veraison_type_flaw(out.evidence.media_type) : NULL;
+    listed = result == 0 && !flaw ? atls_veraison_type(false, out.evidence.media_type) : NULL;
     if (result != 0) {
         refuse_cmw(request, result, response);
     } else if (flaw) {
@@ -201,9 +185,9 @@ bool atls_veraison_unwrap(const struct atls_api *api, const struct atls_request 
     } else if (!listed) {
         response->accept = atls_type_list(atls_evidence_types(api));
         atls_answer_problem(response, 415, NULL, "no active plugin found for %.300s",
-                            out.media_type);
-    } else if (find_format(&out, listed, value, response)) {
-        out.is_looked_up = strcmp(listed, out.media_type) == 0;
+                            out.evidence.media_type);
+    } else if (find_format(&out.evidence, listed, response)) {
+        out.is_looked_up = strcmp(listed, out.evidence.media_type) == 0;
         *evidencep = out;
         return true;
     }
