@@ -10,6 +10,8 @@
 #include "rats/base/bytes.h"
 #include "rats/crypto/crypto.h"
 
+struct atls_cbor_writer;
+
 /* An identity key that evidence is to be about. */
 struct atls_root_key {
     uint32_t handle; /* 0: none */
@@ -27,10 +29,10 @@ struct atls_root_ops {
                 uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep);
     /* Does it make evidence of this kind (the name of an evidence format)? */
     bool (*makes)(const char *kind);
-    /* Evidence of such a kind over CHALLENGE, written to SINK. ATLS_E_REFUSED: a challenge or key
-     * that this kind cannot be about; what does not fit is seen when SINK is done. */
+    /* Evidence of such a kind over CHALLENGE, written to W. ATLS_E_REFUSED: a challenge or key that
+     * this kind cannot be about; what does not fit is seen when W is done. */
     int (*attest)(void *context, const char *kind, const struct atls_root_key *key,
-                  struct atls_bytes challenge, struct atls_sink *sink);
+                  struct atls_bytes challenge, struct atls_cbor_writer *w);
 };
 
 struct atls_root {

@@ -303,51 +303,35 @@ static int take_kind(struct atls_cursor *c, char kindp[ATLS_EVIDENCE_KIND_MAX + 
     return 0;
 }
 
-/* What the PSA services make, of the kinds that have no operation of their own. */
-static int attest_by_psa(struct atls_core *core, const char *kind, uint32_t handle,
-                         struct atls_bytes challenge, struct atls_sink *s)
+/* Of the kinds that have no operation of their own the PSA services make one. */
+static bool makes(const struct atls_root *root, const char *kind)
 {
-    struct atls_cbor_writer w;
-    int result;
-    if (strcmp(kind, "key-binding"))
-        return atls_fail(ATLS_E_REFUSED, NULL,
-                         "the root of trust of this device is psa, which makes no %s: "
-                         "atls-device --help says which --root does",
-                         kind);
-    begin_evidence(s, &w);
-    result = atls_keys_attest_binding(&core->keys, handle, challenge, &w);
-    return result ? result : end_evidence(s, &w);
+    return root->ops ? root->ops->makes(kind) : !strcmp(kind, "key-binding");
 }
 
 static int op_attest_as(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
 {
     const struct atls_root *root = &core->root;
-    size_t left = s->capacity - s->used;
-    struct atls_sink evidence =
-        atls_sink_of(s->data + s->used + (left > 3 ? 3 : 0), left > 3 ? left - 3 : 0);
     char kind[ATLS_EVIDENCE_KIND_MAX + 1];
     struct atls_root_key key = {0};
-    struct atls_bytes challenge, written;
+    struct atls_cbor_writer w;
+    struct atls_bytes challenge;
     int result;
     if ((result = take_kind(c, kind)) || (result = atls_cursor_u32(c, "handle", &key.handle)) ||
         (result = atls_cursor_vector(c, "challenge", 1, 0, UINT8_MAX, &challenge)) ||
         (result = atls_cursor_end(c, "request attest-as")))
         return result;
-    if (!root->ops)
-        return attest_by_psa(core, kind, key.handle, challenge, s);
-    if (!root->ops->makes(kind))
+    if (!makes(root, kind))
         return atls_fail(ATLS_E_REFUSED, NULL,
                          "the root of trust of this device is %s, which makes no %s: "
                          "atls-device --help says which --root does",
-                         root->ops->name, kind);
+                         root->ops ? root->ops->name : "psa", kind);
     if (key.handle && (result = look_up_key(core, key.handle, &key.public_key)))
         return result;
-    if ((result = root->ops->attest(root->context, kind, &key, challenge, &evidence)) ||
-        (result = atls_sink_done(&evidence, &written)))
-        return result;
-    atls_sink_u24(s, (uint32_t)written.size);
-    s->used += written.size; /* it lies there already */
-    return 0;
+    begin_evidence(s, &w);
+    result = root->ops ? root->ops->attest(root->context, kind, &key, challenge, &w)
+                       : atls_keys_attest_binding(&core->keys, key.handle, challenge, &w);
+    return result ? result : end_evidence(s, &w);
 }
 
 static int op_boot_record(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)

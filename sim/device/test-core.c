@@ -217,14 +217,17 @@ static bool toy_makes(const char *kind)
 }
 
 static int toy_attest(void *context, const char *kind, const struct atls_root_key *key,
-                      struct atls_bytes challenge, struct atls_sink *sink)
+                      struct atls_bytes challenge, struct atls_cbor_writer *w)
 {
+    uint8_t bytes[4 + 32 + 8];
+    struct atls_sink sink = atls_sink_of(bytes, sizeof bytes);
     if (challenge.size > 8)
         return atls_fail(ATLS_E_REFUSED, NULL, "expected a challenge of at most 8 bytes, came %zu",
                          challenge.size);
-    atls_sink_u32(sink, key->handle);
-    atls_sink_bytes(sink, ATLS_BYTES(key->public_key.x, key->handle ? 32 : 0));
-    atls_sink_bytes(sink, challenge);
+    atls_sink_u32(&sink, key->handle);
+    atls_sink_bytes(&sink, ATLS_BYTES(key->public_key.x, key->handle ? 32 : 0));
+    atls_sink_bytes(&sink, challenge);
+    atls_cbor_write_bytes(w, ATLS_BYTES(bytes, sink.used));
     return 0;
 }
 

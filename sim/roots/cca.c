@@ -264,25 +264,10 @@ static bool makes(const char *kind)
 }
 
 static int attest(void *context, const char *kind, const struct atls_root_key *key,
-                  struct atls_bytes challenge, struct atls_sink *sink)
+                  struct atls_bytes challenge, struct atls_cbor_writer *w)
 {
-    const struct cca *cca = context;
-    size_t room = cca->platform_token_size + 4096;
-    uint8_t *buffer = malloc(room);
-    struct atls_cbor_writer w;
-    struct atls_bytes evidence;
-    int result;
-
-    if (!buffer)
-        return atls_fail(-ENOMEM, NULL, "no memory for evidence");
-    atls_cbor_write_init(&w, buffer, room);
-    result = strcmp(kind, "cca") == 0 ? write_token(cca, ATLS_CCA_TAG_CMW, challenge, &w)
-                                      : write_key_attestation(cca, key, challenge, &w);
-    result = result ? result : atls_cbor_write_done(&w, &evidence);
-    if (!result)
-        atls_sink_bytes(sink, evidence);
-    free(buffer);
-    return result;
+    return strcmp(kind, "cca") == 0 ? write_token(context, ATLS_CCA_TAG_CMW, challenge, w)
+                                    : write_key_attestation(context, key, challenge, w);
 }
 
 static const struct atls_root_ops ops = {.name = "cca", .makes = makes, .attest = attest};

@@ -46,14 +46,15 @@ static int ask(struct atls_simulated *device, const char *kind, const struct atl
 {
     static const uint8_t challenge[80] = {0x77};
     const struct atls_root *root = &device->core.root;
-    struct atls_sink sink = atls_sink_of(evidence->bytes, sizeof evidence->bytes);
+    struct atls_cbor_writer w;
     struct atls_bytes out;
-    int result =
-        root->ops->attest(root->context, kind, key, ATLS_BYTES(challenge, challenge_size), &sink);
+    int result;
 
+    atls_cbor_write_init(&w, evidence->bytes, sizeof evidence->bytes);
+    result = root->ops->attest(root->context, kind, key, ATLS_BYTES(challenge, challenge_size), &w);
     if (result)
         return result;
-    assert_int_equal(atls_sink_done(&sink, &out), 0);
+    assert_int_equal(atls_cbor_write_done(&w, &out), 0);
     if (strcmp(kind, "cca") == 0)
         return atls_cca_token_parse(out, evidence->components, COMPONENTS, &evidence->read.token);
     return atls_parsec_cca_parse(out, evidence->components, COMPONENTS, &evidence->read);

@@ -139,13 +139,12 @@ static int write_kat(struct tpm *tpm, const struct tpm_key *key, struct atls_byt
 }
 
 static int attest(void *context, const char *kind, const struct atls_root_key *attested,
-                  struct atls_bytes challenge, struct atls_sink *sink)
+                  struct atls_bytes challenge, struct atls_cbor_writer *w)
 {
     struct tpm *tpm = context;
     uint8_t kat_buffer[KAT_MAX], linkage[ATLS_TPM_LINKAGE_SIZE];
     struct tpm_attestation quoted;
-    struct atls_cbor_writer w;
-    struct atls_bytes kat, evidence;
+    struct atls_bytes kat;
     struct tpm_key *key = NULL;
     size_t at = 0;
     (void)kind; /* there is one */
@@ -161,11 +160,7 @@ static int attest(void *context, const char *kind, const struct atls_root_key *a
         .sig = ATLS_BYTES(quoted.signature, quoted.signature_size),
         .attest_info = ATLS_BYTES(quoted.info, quoted.info_size),
     };
-    atls_cbor_write_init(&w, sink->data + sink->used, sink->capacity - sink->used);
-    atls_tpm_evidence_write(&w, kat, &pat);
-    if ((result = atls_cbor_write_done(&w, &evidence)))
-        return result;
-    sink->used += evidence.size; /* it lies there already */
+    atls_tpm_evidence_write(w, kat, &pat);
     return 0;
 }
 
