@@ -94,6 +94,23 @@ int atls_keys_sign(struct atls_keys *keys, uint32_t handle, struct atls_bytes di
     return 0;
 }
 
+/* CLAIMS, which are in it, as a token of the KAK in OUT. */
+static int sign_kat(struct atls_keys *keys, bool tagged, struct atls_cbor_writer *claims,
+                    uint8_t *out, size_t capacity, struct atls_bytes *katp)
+{
+    struct atls_local_signer local = {keys->config.crypto, &keys->kak};
+    struct atls_signer signer = atls_signer_local(&local);
+    struct atls_cbor_writer w;
+    struct atls_bytes payload;
+    int result = atls_cbor_write_done(claims, &payload);
+    if (result)
+        return result;
+    atls_cbor_write_init(&w, out, capacity);
+    if ((result = atls_cose_sign1_write(&w, tagged, payload, keys->config.crypto, &signer)))
+        return result;
+    return atls_cbor_write_done(&w, katp);
+}
+
 /* PROTOTYPE: as the prototype of 2022 has it. */
 static int write_kat(struct atls_keys *keys, bool prototype,
                      const struct atls_public_key *identity_key, struct atls_bytes challenge,
@@ -105,35 +122,32 @@ static int write_kat(struct atls_keys *keys, bool prototype,
         .kak = keys->kak.public_key,
         .times = keys->config.times,
     };
-    struct atls_local_signer local = {keys->config.crypto, &keys->kak};
-    struct atls_signer signer = atls_signer_local(&local);
     uint8_t encoded[KAT_CLAIMS_MAX];
     struct atls_cbor_writer w;
-    struct atls_bytes payload;
     int result;
     atls_cbor_write_init(&w, encoded, sizeof encoded);
     result =
         prototype ? atls_prototype_claims_write(&w, &claims) : atls_kat_claims_write(&w, &claims);
-    if (result || (result = atls_cbor_write_done(&w, &payload)))
-        return result;
-    atls_cbor_write_init(&w, out, capacity);
-    if ((result = atls_cose_sign1_write(&w, prototype, payload, keys->config.crypto, &signer)))
-        return result;
-    return atls_cbor_write_done(&w, katp);
+    return result ? result : sign_kat(keys, prototype, &w, out, capacity, katp);
+}
+
+static int write_token(struct atls_keys *keys, struct atls_bytes nonce, struct atls_bytes cnf,
+                       struct atls_bytes attributes, struct atls_bytes *patp)
+{
+    const struct atls_keys_config *config = &keys->config;
+    struct atls_cbor_writer w;
+    int result;
+    atls_cbor_write_init(&w, config->token, config->token_capacity);
+    result = config->platform.token(config->platform.context, nonce, cnf, attributes, &w);
+    return result ? result : atls_cbor_write_done(&w, patp);
 }
 
 /* The PAT, over the hash that is the linkage of the two tokens. */
 static int write_pat(struct atls_keys *keys, const uint8_t linkage[ATLS_LINKAGE_SIZE],
                      struct atls_bytes *patp)
 {
-    const struct atls_keys_config *config = &keys->config;
-    struct atls_cbor_writer w;
-    int result;
-    atls_cbor_write_init(&w, config->token, config->token_capacity);
-    result =
-        config->platform.token(config->platform.context, ATLS_BYTES(linkage, ATLS_LINKAGE_SIZE),
-                               (struct atls_bytes){0}, (struct atls_bytes){0}, &w);
-    return result ? result : atls_cbor_write_done(&w, patp);
+    return write_token(keys, ATLS_BYTES(linkage, ATLS_LINKAGE_SIZE), (struct atls_bytes){0},
+                       (struct atls_bytes){0}, patp);
 }
 
 static int check_challenge(struct atls_bytes challenge)
@@ -165,27 +179,18 @@ static int write_bound_kat(struct atls_keys *keys, const struct atls_public_key 
                            struct atls_bytes challenge, uint8_t *out, size_t capacity,
                            struct atls_bytes *katp)
 {
-    struct atls_local_signer local = {keys->config.crypto, &keys->kak};
-    struct atls_signer signer = atls_signer_local(&local);
     uint8_t encoded[KAT_CLAIMS_MAX];
     struct atls_cbor_writer w;
-    struct atls_bytes payload;
     int result;
     atls_cbor_write_init(&w, encoded, sizeof encoded);
-    if ((result = atls_key_binding_kat_write(&w, challenge, identity_key)) ||
-        (result = atls_cbor_write_done(&w, &payload)))
-        return result;
-    atls_cbor_write_init(&w, out, capacity);
-    if ((result = atls_cose_sign1_write(&w, false, payload, keys->config.crypto, &signer)))
-        return result;
-    return atls_cbor_write_done(&w, katp);
+    result = atls_key_binding_kat_write(&w, challenge, identity_key);
+    return result ? result : sign_kat(keys, false, &w, out, capacity, katp);
 }
 
 /* The PAT that names the KAK, over the challenge itself. */
 static int write_bound_pat(struct atls_keys *keys, struct atls_bytes challenge,
                            struct atls_bytes *patp)
 {
-    const struct atls_keys_config *config = &keys->config;
     uint8_t key[ATLS_KEY_BINDING_CNF_MAX], attributes[ATLS_KEY_BINDING_ATTRIBUTES_MAX];
     struct atls_bytes cnf, others;
     struct atls_cbor_writer w;
@@ -196,11 +201,8 @@ static int write_bound_pat(struct atls_keys *keys, struct atls_bytes challenge,
         return result;
     atls_cbor_write_init(&w, attributes, sizeof attributes);
     atls_key_binding_attributes_write(&w);
-    if ((result = atls_cbor_write_done(&w, &others)))
-        return result;
-    atls_cbor_write_init(&w, config->token, config->token_capacity);
-    result = config->platform.token(config->platform.context, challenge, cnf, others, &w);
-    return result ? result : atls_cbor_write_done(&w, patp);
+    result = atls_cbor_write_done(&w, &others);
+    return result ? result : write_token(keys, challenge, cnf, others, patp);
 }
 
 int atls_keys_attest_binding(struct atls_keys *keys, uint32_t handle, struct atls_bytes challenge,

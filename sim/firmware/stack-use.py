@@ -34,13 +34,13 @@ CALLEES = {
     r"br_ecdsa_i31_sign_raw|br_ecdsa_i31_vrfy_raw": rf"{CURVE}|{HASH}",
     r"br_hmac_.*|hmac\.c:.*": HASH,
     r"crypto\.c:sign_locally": r"crypto-bearssl\.c:sign",
-    r"keys\.c:write_(bound_)?pat|atls_keys_attest_binding": r"core\.c:token_for_keys",
+    r"keys\.c:write_token": r"core\.c:token_for_keys",
     r"media-types\.c:take_while": r"media-types\.c:is_(token|name)_character",
     r"secret\.c:fill_from_platform": r"atls_bearssl_random",
     r"secret\.c:fill_seeded|atls_derive|atls_key_candidate": r"crypto-bearssl\.c:hmac",
     r"boot\.c:trace": r"-",  # the firmware gives no such function
     # of another root of trust, which the firmware has none of
-    r"core\.c:(look_up_key|op_(attest_as|create_key|destroy_key|sign))": r"-",
+    r"core\.c:(makes|look_up_key|op_(attest_as|create_key|destroy_key|sign))": r"-",
     r"slots\.c:.*": r"crypto-bearssl\.c:(hash|verify)",
     r"atls_boot_measure|atls_kat_linkage.*|atls_prototype_.*": r"crypto-bearssl\.c:hash",
     r"atls_core_handle": r"core\.c:op_.*",
