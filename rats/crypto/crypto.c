@@ -123,6 +123,16 @@ size_t atls_spki_encode(const struct atls_public_key *key, uint8_t spkip[ATLS_SP
     return head + 2 * size;
 }
 
+int atls_ueid_of_key(const struct atls_crypto *crypto, const struct atls_public_key *key,
+                     uint8_t ueidp[1 + 32])
+{
+    uint8_t spki[ATLS_SPKI_MAX];
+    struct atls_bytes part = {spki, atls_spki_encode(key, spki)};
+
+    ueidp[0] = 0x01;
+    return crypto->hash(ATLS_SHA256, &part, 1, ueidp + 1);
+}
+
 static int sign_locally(void *context, struct atls_bytes digest, uint8_t *signaturep)
 {
     const struct atls_local_signer *local = context;

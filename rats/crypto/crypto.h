@@ -83,6 +83,11 @@ int atls_spki_decode(struct atls_bytes spki, struct atls_public_key *keyp);
 /* Is it the SubjectPublicKeyInfo of a key of P-256 or P-384, whatever its coordinates are? */
 bool atls_spki_curve(struct atls_bytes spki, enum atls_curve *curvep);
 
+/* What names a key: a UEID of type RAND (RFC 9711 section 4.2.1.1), 01 and SHA-256 of its
+ * SubjectPublicKeyInfo. */
+int atls_ueid_of_key(const struct atls_crypto *crypto, const struct atls_public_key *key,
+                     uint8_t ueidp[1 + 32]);
+
 /* What a signer needs: the key may be elsewhere (a device behind a socket). */
 struct atls_signer {
     enum atls_curve curve;

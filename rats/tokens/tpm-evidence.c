@@ -50,11 +50,7 @@ void atls_tpm_evidence_write(struct atls_cbor_writer *w, struct atls_bytes kat_e
 int atls_tpm_kid(const struct atls_crypto *crypto, const struct atls_public_key *ak,
                  uint8_t kidp[ATLS_TPM_KID_SIZE])
 {
-    uint8_t spki[ATLS_SPKI_MAX];
-    struct atls_bytes encoded = {spki, atls_spki_encode(ak, spki)};
-
-    kidp[0] = 1;
-    return crypto->hash(ATLS_SHA256, &encoded, 1, kidp + 1);
+    return atls_ueid_of_key(crypto, ak, kidp);
 }
 
 int atls_tpm_linkage(const struct atls_crypto *crypto, struct atls_bytes kat_encoded,

@@ -9,16 +9,6 @@
 
 #define LABEL_SIZE 5 /* bytes of that of key-attributes */
 
-/* The instance id is a hash of the PAK's public part (RFC 9783 section 4.2.1): a UEID of type
- * RAND, one octet 0x01 and 32 octets. */
-static int set_instance_id(struct atls_platform *platform)
-{
-    uint8_t spki[ATLS_SPKI_MAX];
-    struct atls_bytes part = {spki, atls_spki_encode(&platform->pak.public_key, spki)};
-    platform->instance_id[0] = 0x01;
-    return platform->config.crypto->hash(ATLS_SHA256, &part, 1, platform->instance_id + 1);
-}
-
 /* Encodes what booted, once, to where it stands in each set of claims: at the end of the storage,
  * but for the attributes of a key that may come behind it. */
 static int encode_components(struct atls_platform *platform)
@@ -55,7 +45,9 @@ int atls_platform_start(struct atls_platform *platform, const struct atls_platfo
     *platform = (struct atls_platform){.config = *config};
     if (!(result = atls_derive(config->crypto, seed, "platform attestation key", pak_seed)) &&
         !(result = config->crypto->make_key(ATLS_P256, pak_seed, &platform->pak)) &&
-        !(result = set_instance_id(platform)))
+        /* the instance id is a hash of the PAK's public part: RFC 9783 section 4.2.1 */
+        !(result =
+              atls_ueid_of_key(config->crypto, &platform->pak.public_key, platform->instance_id)))
         result = entropy->fill(entropy->context, platform->boot_seed, sizeof platform->boot_seed);
     if (!result)
         result = encode_components(platform);

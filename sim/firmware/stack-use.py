@@ -43,12 +43,13 @@ CALLEES = {
     r"core\.c:(makes|look_up_key|op_(attest_as|create_key|destroy_key|sign))": r"-",
     r"slots\.c:.*": r"crypto-bearssl\.c:(hash|verify)",
     r"atls_boot_measure|atls_kat_linkage.*|atls_prototype_.*": r"crypto-bearssl\.c:hash",
+    r"atls_ueid_of_key": r"crypto-bearssl\.c:hash",
     r"atls_core_handle": r"core\.c:op_.*",
     r"atls_cose_sign1_digest": r"crypto-bearssl\.c:hash",
     r"atls_cose_sign1_write_as": r"crypto\.c:sign_locally",
     r"atls_keys_sign": r"crypto-bearssl\.c:sign",
     r"atls_make_key_from": r"crypto-bearssl\.c:make_key|secret\.c:fill_seeded",
-    r"atls_platform_start": r"crypto-bearssl\.c:(make_key|hash)|secret\.c:fill_seeded",
+    r"atls_platform_start": r"crypto-bearssl\.c:make_key|secret\.c:fill_seeded",
     r"atls_trailer_write": r"crypto-bearssl\.c:(hash|sign)",
     # The application runs on a stack of its own, and calls back through the veneers; a call into
     # the secure world takes nothing of the application's stack.

@@ -156,16 +156,6 @@ static int make_platform_token(struct cca *cca)
     return result;
 }
 
-/* 0x01 and a hash of the CPAK: a UEID of type RAND. */
-static int set_instance_id(struct cca *cca)
-{
-    uint8_t spki[ATLS_SPKI_MAX];
-    struct atls_bytes part = {spki, atls_spki_encode(&cca->cpak.public_key, spki)};
-
-    cca->instance_id[0] = 0x01;
-    return cca->start.crypto->hash(ATLS_SHA256, &part, 1, cca->instance_id + 1);
-}
-
 static int make_keys(struct cca *cca)
 {
     const struct atls_root_start *start = &cca->start;
@@ -176,7 +166,7 @@ static int make_keys(struct cca *cca)
         result = start->crypto->make_key(ATLS_P384, secret, &cca->cpak);
     atls_erase(secret, sizeof secret);
     if (!result)
-        result = set_instance_id(cca);
+        result = atls_ueid_of_key(start->crypto, &cca->cpak.public_key, cca->instance_id);
     return result ? result
                   : atls_make_key_from(start->crypto, &start->entropy, ATLS_P384, &cca->rak);
 }
