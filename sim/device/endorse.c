@@ -6,21 +6,6 @@
 
 #include "sim/device/simulated.h"
 
-static int fill_reference_value(const struct atls_boot_entry *entry,
-                                const uint8_t implementation_id[32],
-                                struct atls_reference_value *value)
-{
-    memcpy(value->implementation_id, implementation_id, sizeof value->implementation_id);
-    value->name = strdup(entry->type);
-    value->version = strdup(entry->version);
-    value->digest_hash = ATLS_SHA256;
-    value->digest_size = sizeof entry->value;
-    memcpy(value->digest, entry->value, sizeof entry->value);
-    value->signer_id_size = sizeof entry->signer_id;
-    memcpy(value->signer_id, entry->signer_id, sizeof entry->signer_id);
-    return value->name && value->version ? 0 : -ENOMEM;
-}
-
 static int fill_reference_values(const struct atls_simulated *device, struct atls_corim *corim)
 {
     const struct atls_boot_record *record = &device->pristine;
@@ -30,25 +15,10 @@ static int fill_reference_values(const struct atls_simulated *device, struct atl
         return -ENOMEM;
     corim->reference_value_count = record->count;
     for (size_t i = 0; !result && i < record->count; i++)
-        result = fill_reference_value(&record->entries[i],
-                                      device->core.platform.config.implementation_id,
-                                      &corim->reference_values[i]);
+        result = atls_endorsements_component(&record->entries[i],
+                                             device->core.platform.config.implementation_id,
+                                             &corim->reference_values[i]);
     return result;
-}
-
-static int fill_trust_anchor(const struct atls_simulated *device, struct atls_corim *corim)
-{
-    const struct atls_platform *platform = &device->core.platform;
-    struct atls_trust_anchor *anchor = calloc(1, sizeof *anchor);
-    if (!anchor)
-        return -ENOMEM;
-    memcpy(anchor->implementation_id, platform->config.implementation_id,
-           sizeof anchor->implementation_id);
-    memcpy(anchor->instance_id, platform->instance_id, sizeof anchor->instance_id);
-    anchor->key = platform->pak.public_key;
-    corim->trust_anchors = anchor;
-    corim->trust_anchor_count = 1;
-    return 0;
 }
 
 int atls_simulated_endorse(const struct atls_simulated *device, enum atls_corim_dialect dialect,
@@ -56,12 +26,18 @@ int atls_simulated_endorse(const struct atls_simulated *device, enum atls_corim_
 {
     if (device->root_kind)
         return device->root_kind->endorse(&device->core.root, dialect, part, corimp, sizep);
+    const struct atls_platform *platform = &device->core.platform;
     struct atls_corim corim = {.dialect = dialect};
     int result = 0;
     if (part != ATLS_ENDORSED_ANCHOR)
         result = fill_reference_values(device, &corim);
     if (!result && part != ATLS_ENDORSED_VALUES)
-        result = fill_trust_anchor(device, &corim);
+        result = atls_endorsements_anchor(
+            &corim,
+            ATLS_BYTES(platform->config.implementation_id,
+                       sizeof platform->config.implementation_id),
+            ATLS_BYTES(platform->instance_id, sizeof platform->instance_id),
+            &platform->pak.public_key);
     if (!result)
         result = atls_endorsements_write(&corim, corimp, sizep);
     atls_corim_clear(&corim);

@@ -330,18 +330,12 @@ static int add_measured(const uint8_t class_id[HASH_SIZE], unsigned which, struc
 static int add_component(const struct cca *cca, const struct atls_boot_entry *entry,
                          struct atls_corim *corim)
 {
-    struct atls_reference_value *value;
-    int result = add_measured(cca->start.implementation_id, ATLS_CCA_COMPONENT,
-                              ATLS_BYTES(entry->value, sizeof entry->value), corim);
+    struct atls_reference_value *value = add_value(corim);
 
-    if (result)
-        return result;
-    value = &corim->reference_values[corim->reference_value_count - 1];
-    value->name = strdup(entry->type);
-    value->version = strdup(entry->version);
-    value->signer_id_size = sizeof entry->signer_id;
-    memcpy(value->signer_id, entry->signer_id, sizeof entry->signer_id);
-    return value->name && value->version ? 0 : -ENOMEM;
+    if (!value)
+        return -ENOMEM;
+    value->pcr = ATLS_CCA_COMPONENT;
+    return atls_endorsements_component(entry, cca->start.implementation_id, value);
 }
 
 static int endorse_platform(const struct cca *cca, struct atls_corim *corim)
@@ -374,22 +368,6 @@ static int endorse_realm(const struct cca *cca, struct atls_corim *corim)
                                  corim);
 }
 
-static int endorse_key(const struct cca *cca, struct atls_corim *corim)
-{
-    struct atls_trust_anchor *anchor = calloc(1, sizeof *anchor);
-
-    if (!anchor)
-        return -ENOMEM;
-    anchor->profile = corim->profile;
-    memcpy(anchor->implementation_id, cca->start.implementation_id,
-           sizeof anchor->implementation_id);
-    memcpy(anchor->instance_id, cca->instance_id, sizeof anchor->instance_id);
-    anchor->key = cca->cpak.public_key;
-    corim->trust_anchors = anchor;
-    corim->trust_anchor_count = 1;
-    return 0;
-}
-
 /* A profile is one CoRIM's: platform, realm, and the platform once more for Parsec's scheme. */
 static int endorse(const struct atls_root *root, enum atls_corim_dialect dialect,
                    enum atls_endorsed_part part, uint8_t **corimp, size_t *sizep)
@@ -404,7 +382,9 @@ static int endorse(const struct atls_root *root, enum atls_corim_dialect dialect
                                                 : 0;
 
     if (!result && part != ATLS_ENDORSED_REALM && part != ATLS_ENDORSED_VALUES)
-        result = endorse_key(cca, &corim);
+        result = atls_endorsements_anchor(
+            &corim, ATLS_BYTES(cca->start.implementation_id, ATLS_PSA_IMPLEMENTATION_ID_SIZE),
+            ATLS_BYTES(cca->instance_id, sizeof cca->instance_id), &cca->cpak.public_key);
     if (!result)
         result = atls_endorsements_write(&corim, corimp, sizep);
     atls_corim_clear(&corim);

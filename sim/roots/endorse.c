@@ -11,6 +11,36 @@
 #define ID_STEM "atls-simulated-device-"
 #define ID_BYTES 8 /* of the hash, in hexadecimal behind the stem */
 
+int atls_endorsements_component(const struct atls_boot_entry *entry, const uint8_t class_id[32],
+                                struct atls_reference_value *value)
+{
+    memcpy(value->implementation_id, class_id, sizeof value->implementation_id);
+    value->name = strdup(entry->type);
+    value->version = strdup(entry->version);
+    value->digest_hash = ATLS_SHA256;
+    value->digest_size = sizeof entry->value;
+    memcpy(value->digest, entry->value, sizeof entry->value);
+    value->signer_id_size = sizeof entry->signer_id;
+    memcpy(value->signer_id, entry->signer_id, sizeof entry->signer_id);
+    return value->name && value->version ? 0 : -ENOMEM;
+}
+
+int atls_endorsements_anchor(struct atls_corim *corim, struct atls_bytes class_id,
+                             struct atls_bytes instance, const struct atls_public_key *key)
+{
+    struct atls_trust_anchor *anchor = calloc(1, sizeof *anchor);
+    if (!anchor)
+        return -ENOMEM;
+    anchor->profile = corim->profile;
+    memcpy(anchor->implementation_id, class_id.data, class_id.size);
+    memcpy(anchor->instance_id, instance.data, instance.size);
+    anchor->instance_id_size = instance.size;
+    anchor->key = *key;
+    corim->trust_anchors = anchor;
+    corim->trust_anchor_count = 1;
+    return 0;
+}
+
 /* The id of what is in it: another content, another id, and the same content the same. */
 static int make_id(struct atls_corim *corim)
 {

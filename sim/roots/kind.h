@@ -64,7 +64,15 @@ int atls_root_kind_by_name(const char *name, const struct atls_root_kind **kindp
 /* For --help: "the root of trust: psa (...), tpm (...)". Allocated; NULL: no memory. */
 char *atls_roots_help(void);
 
-/* endorse.c: CORIM, whose entity and id are given here, as bytes. The id is a function of the rest:
+/* endorse.c */
+/* What booted as ENTRY, as an endorsed component of the class: VALUE, zero before but for its
+ * profile. -ENOMEM. */
+int atls_endorsements_component(const struct atls_boot_entry *entry, const uint8_t class_id[32],
+                                struct atls_reference_value *value);
+/* KEY of INSTANCE, in a class of at most 32 bytes, as CORIM's one trust anchor. -ENOMEM. */
+int atls_endorsements_anchor(struct atls_corim *corim, struct atls_bytes class_id,
+                             struct atls_bytes instance, const struct atls_public_key *key);
+/* CORIM, whose entity and id are given here, as bytes. The id is a function of the rest:
  * stores refuse another content under an id that they know. *CORIMP is allocated. -ENOMEM and the
  * errors of atls_corim_write(). */
 int atls_endorsements_write(struct atls_corim *corim, uint8_t **corimp, size_t *sizep);

@@ -25,30 +25,17 @@ static int fill_values(const struct tpm *tpm, struct atls_corim *corim)
     return 0;
 }
 
-static int fill_anchor(const struct tpm *tpm, struct atls_corim *corim)
-{
-    struct atls_trust_anchor *anchor = calloc(1, sizeof *anchor);
-    if (!anchor)
-        return -ENOMEM;
-    corim->trust_anchors = anchor;
-    corim->trust_anchor_count = 1;
-    anchor->profile = ATLS_CORIM_PARSEC_TPM;
-    memcpy(anchor->implementation_id, tpm->class_id, sizeof tpm->class_id);
-    memcpy(anchor->instance_id, tpm->kid, sizeof tpm->kid);
-    anchor->instance_id_size = sizeof tpm->kid;
-    anchor->key = tpm->ak_key;
-    return 0;
-}
-
 int tpm_endorse(const struct atls_root *root, enum atls_corim_dialect dialect,
                 enum atls_endorsed_part part, uint8_t **corimp, size_t *sizep)
 {
+    const struct tpm *tpm = root->context;
     struct atls_corim corim = {.profile = ATLS_CORIM_PARSEC_TPM, .dialect = dialect};
     int result = 0;
     if (part != ATLS_ENDORSED_ANCHOR)
-        result = fill_values(root->context, &corim);
+        result = fill_values(tpm, &corim);
     if (!result && part != ATLS_ENDORSED_VALUES)
-        result = fill_anchor(root->context, &corim);
+        result = atls_endorsements_anchor(&corim, ATLS_BYTES(tpm->class_id, sizeof tpm->class_id),
+                                          ATLS_BYTES(tpm->kid, sizeof tpm->kid), &tpm->ak_key);
     if (!result)
         result = atls_endorsements_write(&corim, corimp, sizep);
     atls_corim_clear(&corim);
