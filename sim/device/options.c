@@ -63,7 +63,7 @@ static const struct argp_option option_table[] = {
      "a time in every kat or pat (a bare PSA token is a pat): exp, nbf or iat, in seconds since "
      "1970 (RFC 8392 section 3.1); repeatable",
      1},
-    {"root", OPT_ROOT, "NAME", 0, "", 1},
+    {"root", OPT_ROOT, "NAME", 0, "", 1}, /* its text is atls_roots_help() */
     {"tcti", OPT_TCTI, "STRING", 0,
      "tpm: where the TPM is (swtpm:path=FILE, device:/dev/tpmrm0, ...); there is no default", 1},
     {"first-pcr", OPT_FIRST_PCR, "N", 0,
@@ -549,31 +549,28 @@ static int check(const struct atls_device_options *options)
     return 0;
 }
 
+static char *help(int key, const char *text, void *input)
+{
+    return key == OPT_ROOT ? atls_roots_help() : (char *)(uintptr_t)text;
+}
+
 int atls_device_options_parse(int argc, char **argv, struct atls_device_options *optionsp)
 {
-    struct argp argp = {
+    static const struct argp argp = {
+        .options = option_table,
         .parser = parse_option,
         .args_doc = "[run|provision|images]",
         .doc = "A simulated device: measured boot, attestation services and identity keys behind a "
                "unix socket (run, the default); its endorsements as a CoRIM (provision); its "
                "images as files (images).\v"
                "The root of trust is simulated: whoever knows the seed knows every key.",
+        .help_filter = help,
     };
     struct parse parse = {.options = optionsp};
-    struct argp_option table[sizeof option_table / sizeof *option_table];
-    char *roots = atls_roots_help();
-    if (!roots)
-        return -ENOMEM;
-    memcpy(table, option_table, sizeof table);
-    for (size_t i = 0; table[i].key; i++)
-        if (table[i].key == OPT_ROOT)
-            table[i].doc = roots;
-    argp.options = table;
     *optionsp = (struct atls_device_options){.device.simulated = atls_simulated_defaults,
                                              .device.boot_timeout_ms = 30000,
                                              .faults = ATLS_SERVER_NO_FAULTS};
     argp_parse(&argp, argc, argv, 0, NULL, &parse);
-    free(roots);
     return parse.error ? parse.error : check(optionsp);
 }
 
