@@ -19,6 +19,8 @@
     (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |            \
      TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA)
 
+#define RESET "was reset, and with it its PCRs: start the device anew"
+
 static int is_lost(const struct tpm *tpm)
 {
     return atls_fail(ATLS_E_UNAVAILABLE, NULL, "the TPM at %s %s", tpm->where, tpm->lost);
@@ -29,11 +31,6 @@ static int lose(struct tpm *tpm, const char *why)
     if (!*tpm->lost)
         snprintf(tpm->lost, sizeof tpm->lost, "%s", why);
     return is_lost(tpm);
-}
-
-int tpm_here(const struct tpm *tpm)
-{
-    return *tpm->lost ? is_lost(tpm) : 0;
 }
 
 int tpm_fails(struct tpm *tpm, TSS2_RC rc, const char *what)
@@ -47,7 +44,7 @@ int tpm_fails(struct tpm *tpm, TSS2_RC rc, const char *what)
                          "it; restart it, or use a resource manager (device:/dev/tpmrm0)",
                          tpm->where);
     if (layer == TSS2_TPM_RC_LAYER && (code & 0xbf) == TPM2_RC_INTEGRITY)
-        return lose(tpm, "was reset, and with it its PCRs: start the device anew");
+        return lose(tpm, RESET);
     return atls_fail(ATLS_E_REFUSED, "TPM 2.0 Part 2, TPM_RC", "the TPM at %s, asked to %s: %s",
                      tpm->where, what, Tss2_RC_Decode(rc));
 }
@@ -66,9 +63,8 @@ int tpm_connect(struct tpm *tpm)
 
 int tpm_load(struct tpm *tpm, const TPMS_CONTEXT *context, ESYS_TR *objectp)
 {
-    int result = tpm_here(tpm);
-    if (result)
-        return result;
+    if (*tpm->lost)
+        return is_lost(tpm);
     TSS2_RC rc = Esys_ContextLoad(tpm->esys, context, objectp);
     return rc ? tpm_fails(tpm, rc, "load a key") : 0;
 }
@@ -295,7 +291,7 @@ static int check_clock(struct tpm *tpm, const struct tpm_attestation *quote)
     if (result)
         return result;
     if (attest.resets != tpm->resets || attest.restarts != tpm->restarts)
-        return lose(tpm, "was reset, and with it its PCRs: start the device anew");
+        return lose(tpm, RESET);
     return 0;
 }
 

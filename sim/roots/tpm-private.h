@@ -46,14 +46,13 @@ struct tpm {
 /* The error of RC, which WHAT came to: ATLS_E_UNAVAILABLE (no TPM answers, or it was reset: LOST is
  * then set), ATLS_E_REFUSED (it said no). */
 int tpm_fails(struct tpm *tpm, TSS2_RC rc, const char *what);
-/* ATLS_E_UNAVAILABLE where it is lost. */
-int tpm_here(const struct tpm *tpm);
 /* Connects, and sees that it was started. */
 int tpm_connect(struct tpm *tpm);
 /* The AK and the parent of identity keys, each a primary key: the same one comes of a TPM's seed.
  */
 int tpm_make_primaries(struct tpm *tpm);
 int tpm_make_key(struct tpm *tpm, struct tpm_key *keyp);
+/* ATLS_E_UNAVAILABLE where the TPM is lost. */
 int tpm_load(struct tpm *tpm, const TPMS_CONTEXT *context, ESYS_TR *objectp);
 void tpm_flush(struct tpm *tpm, ESYS_TR object);
 int tpm_sign_with(struct tpm *tpm, const struct tpm_key *key, const uint8_t digest[32],

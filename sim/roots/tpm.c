@@ -31,6 +31,13 @@ static int find(struct tpm *tpm, uint32_t handle, struct tpm_key **keyp, size_t 
                      (unsigned long)handle);
 }
 
+/* What the TPM has encrypted is all that there is of a key between two requests. */
+static void forget(struct tpm_key *key)
+{
+    Esys_Free(key->context);
+    free(key);
+}
+
 static int create_key(void *context, enum atls_curve curve, uint32_t *handlep,
                       struct atls_public_key *publicp)
 {
@@ -49,8 +56,7 @@ static int create_key(void *context, enum atls_curve curve, uint32_t *handlep,
         return atls_fail(-ENOMEM, NULL, "no memory for an identity key");
     int result = tpm_make_key(tpm, key);
     if (result) {
-        Esys_Free(key->context);
-        free(key);
+        forget(key);
         return result;
     }
     key->handle = ++tpm->last_handle;
@@ -68,13 +74,6 @@ static int look_up(void *context, uint32_t handle, struct atls_public_key *publi
     if (!result)
         *publicp = key->public_key;
     return result;
-}
-
-/* What the TPM has encrypted is all that there is of a key between two requests. */
-static void forget(struct tpm_key *key)
-{
-    Esys_Free(key->context);
-    free(key);
 }
 
 static int destroy_key(void *context, uint32_t handle)
