@@ -44,21 +44,28 @@ int atls_keylog_open(const char *path, struct atls_keylog **keylogp)
     return 0;
 }
 
-static int append(const struct atls_keylog *log, const char *label, struct atls_bytes random,
-                  struct atls_bytes secret)
+char *atls_keylog_line(const char *label, struct atls_bytes random, struct atls_bytes secret)
 {
     char *of_random = atls_hex_encode(random), *of_secret = atls_hex_encode(secret), *line = NULL;
-    int result = -ENOMEM;
 
-    if (of_random && of_secret && asprintf(&line, "%s %s %s\n", label, of_random, of_secret) >= 0) {
-        result = atls_write_line(log->fd, line);
-        explicit_bzero(line, strlen(line));
-        free(line);
-    }
+    if (of_random && of_secret && asprintf(&line, "%s %s %s\n", label, of_random, of_secret) < 0)
+        line = NULL;
     if (of_secret)
         explicit_bzero(of_secret, strlen(of_secret));
     free(of_secret);
     free(of_random);
+    return line;
+}
+
+static int append(const struct atls_keylog *log, const char *label, struct atls_bytes random,
+                  struct atls_bytes secret)
+{
+    char *line = atls_keylog_line(label, random, secret);
+    int result = line ? atls_write_line(log->fd, line) : -ENOMEM;
+
+    if (line)
+        explicit_bzero(line, strlen(line));
+    free(line);
     return result;
 }
 

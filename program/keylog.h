@@ -16,6 +16,8 @@ int atls_keylog_open(const char *path, struct atls_keylog **keylogp);
  * thread may call it. */
 void atls_keylog_add(struct atls_keylog *log, const char *label, struct atls_bytes random,
                      struct atls_bytes secret);
+/* Such a line by itself, for another file: allocated, to be erased and freed. NULL: no memory. */
+char *atls_keylog_line(const char *label, struct atls_bytes random, struct atls_bytes secret);
 /* -errno where a line could not be written, which a program's exit code has to tell. */
 int atls_keylog_close(struct atls_keylog *log);
 

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "program/program.h"
-#include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "roles/verifier-client.h"
 
@@ -75,24 +74,16 @@ bool session_leaks(const struct atls_party *party)
 static void leak_handshake_secret(struct atls_session *s, struct atls_bytes random)
 {
     struct atls_bytes secret;
-    char *of_random = NULL, *of_secret = NULL, *line = NULL;
+    char *line = NULL;
     int result = session_stack(s)->handshake_secret(s->connection, &secret);
-    if (result == 0) {
-        of_random = atls_hex_encode(random);
-        of_secret = atls_hex_encode(secret);
+    if (result == 0 && !(line = atls_keylog_line("HANDSHAKE_SECRET", random, secret)))
         result = -ENOMEM;
-    }
-    if (of_random && of_secret &&
-        asprintf(&line, "HANDSHAKE_SECRET %s %s\n", of_random, of_secret) >= 0)
+    if (result == 0)
         result = atls_leak(s->party->leaks, "handshake-secret", line, s->party->events,
                            json_pack("{s:I}", "conn", (json_int_t)s->conn));
-    if (of_secret)
-        explicit_bzero(of_secret, strlen(of_secret));
     if (line)
         explicit_bzero(line, strlen(line));
     free(line);
-    free(of_secret);
-    free(of_random);
     if (result != 0)
         session_fail(s, "internal", -1, NULL, NULL);
 }
