@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable
+from typing import Iterable, Iterator
 
 from . import untrusted
 from .events import Event, select
@@ -66,19 +66,29 @@ class Binding:
         return f"{ends}, both completed, and they differ in {said}: somebody is between them"
 
 
-def keylog_of(party: Party) -> dict[str, Secrets]:
-    """The key log that a party was told to write: secrets by the random of the ClientHello."""
+def key_log(party: Party) -> Iterator[tuple[str, str, str]]:
+    """The key log that a party was told to write (NSS key log format): label, random of the
+    ClientHello, secret. Nothing where there is none; ContractError where it is no file to read."""
     if "--keylog" not in party.argv:
-        return {}
-    found: dict[str, Secrets] = {}
+        return
     try:
         text = untrusted.read(Path(party.argv[party.argv.index("--keylog") + 1]))
-    except (FileNotFoundError, ContractError):
-        return {}
+    except FileNotFoundError:
+        return
     for line in text.decode("ascii", errors="replace").splitlines():
         words = line.split()
         if len(words) == 3 and not line.startswith("#"):
-            found.setdefault(words[1].lower(), {})[words[0]] = words[2].lower()
+            yield words[0], words[1].lower(), words[2].lower()
+
+
+def keylog_of(party: Party) -> dict[str, Secrets]:
+    """Its secrets by the random of the ClientHello; none where that is not to be read."""
+    found: dict[str, Secrets] = {}
+    try:
+        for label, random, secret in key_log(party):
+            found.setdefault(random, {})[label] = secret
+    except ContractError:
+        return {}
     return found
 
 

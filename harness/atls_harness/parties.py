@@ -11,7 +11,7 @@ import socket
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any, Collection, Iterable, Iterator, Mapping, Self, Sequence
 
 from . import family, patience, tpm
 from .enrol import Enrolment, enrol
@@ -48,6 +48,24 @@ class Party:
     problems: list[str] = field(default_factory=list)
     started: float = 0.0  # seconds since the case began
     words: str = ""  # the end of its standard error
+
+    @classmethod
+    def of(cls, process: Process, began: float) -> Self:
+        """What a program that has ended said, held to the schema of events."""
+        written, problems = scan(process.events_path)
+        events, wrong = sound(written, process.who)
+        ended = process.verdict_on_exit()
+        return cls(
+            process.name,
+            process.who,
+            process.argv,
+            process.exit,
+            process.stopped,
+            events,
+            problems + wrong + ([ended] if ended else []),
+            process.started - began,
+            process.last_words(),
+        )
 
 
 @dataclass
@@ -179,22 +197,10 @@ class Play:
             raise Unsupported(missing)
         flags: dict[str, Any] = {"curve": self.case.story.get("curve", "p256")}
         flags.update(enrolment_flags(self.case, side, devices, verifiers))
-        command = self.run.command("device", "enroll")
-        name = f"{side}-enrolment"
-        made = enrol(
-            command,
-            devices[side],
-            self.run.work,
-            self.folder,
-            name,
-            plain(flags),
-            not self.run.peer(side).device_keys,
-            self.case.flags(side).get("certificate") == "other-name",
-        )
-        # The CA's own certificate comes along, so that there is an entry behind the first.
-        with made.certificate.open("ab") as chain:
-            chain.write((self.run.work / "ca.pem").read_bytes())
-        return made
+        own_key = not self.run.peer(side).device_keys
+        elsewhere = self.case.flags(side).get("certificate") == "other-name"
+        where = (devices[side], self.folder, f"{side}-enrolment")
+        return enrolled(self.run, *where, plain(flags), own_key, elsewhere)
 
     def start_server(self) -> None:
         """The server; returns once it listens, and every verifier, which it may not have needed."""
@@ -261,16 +267,7 @@ class Play:
 
     def stop(self) -> None:
         """Stops whatever still runs."""
-        for process in self.processes.values():
-            process.ask_to_end()
-        for process in self.processes.values():
-            process.stop()
-            if process.left_behind():
-                self._problems.append(f"{process.name} left a process behind")
-        for helper in self._tpms:
-            helper.stop()
-        for name in family.end_strangers(self._before):
-            self._problems.append(f"a process was left behind in a session of its own: {name}")
+        self._problems += end_all(self.processes.values(), self._before, self._tpms)
         if self._down is not None:
             self._down.close()
             self._down = None
@@ -293,25 +290,45 @@ class Play:
         seconds = time.monotonic() - self._began
         observation = Observation(self.folder, {}, seconds, list(self._problems))
         for process in self.processes.values():
-            written, problems = scan(process.events_path)
-            events, wrong = sound(written, process.who)
-            problems += wrong
-            ended = process.verdict_on_exit()
-            if ended:
-                problems.append(ended)
-            party = Party(
-                process.name,
-                process.who,
-                process.argv,
-                process.exit,
-                process.stopped,
-                events,
-                problems,
-                process.started - self._began,
-                process.last_words(),
-            )
-            observation.parties[process.name] = party
+            observation.parties[process.name] = Party.of(process, self._began)
         return observation
+
+
+def end_all(
+    processes: Collection[Process], before: set[int], helpers: Iterable[tpm.Tpm] = ()
+) -> list[str]:
+    """Ends what still runs, HELPERS behind it, and every child that was not there BEFORE. What was
+    left behind, a sentence each."""
+    found = []
+    for process in processes:
+        process.ask_to_end()
+    for process in processes:
+        process.stop()
+        if process.left_behind():
+            found.append(f"{process.name} left a process behind")
+    for helper in helpers:
+        helper.stop()
+    for name in family.end_strangers(before):
+        found.append(f"a process was left behind in a session of its own: {name}")
+    return found
+
+
+def enrolled(
+    run: Run,
+    device: str,
+    folder: Path,
+    name: str,
+    flags: Sequence[str],
+    own_key: bool,
+    elsewhere: bool,
+) -> Enrolment:
+    """A key of the device at DEVICE, and a certificate for it from the run's CA (see enrol). The
+    CA's own certificate comes along, so that there is an entry behind the first."""
+    command = run.command("device", "enroll")
+    made = enrol(command, device, run.work, folder, name, flags, own_key, elsewhere)
+    with made.certificate.open("ab") as chain:
+        chain.write((run.work / "ca.pem").read_bytes())
+    return made
 
 
 def credentials_in(party: Party) -> list[tuple[Event, Path]]:

@@ -192,16 +192,14 @@ def test_attackers_are_named_where_the_stories_are() -> None:
 
 def party(name: str, by: str, who: str, *events: dict[str, Any], secret: str = "") -> Seen:
     """One that has said these."""
-    made = Seen(name, by, who)
-    made.events = [{"t": 0.0, "who": who, **event} for event in events]
-    made.exit = 0
-    return made
+    said = [{"t": 0.0, "who": who, **event} for event in events]
+    return Seen(name, who, [], 0, False, said, by=by)
 
 
 def keylog(tmp_path: Path, seen: Seen, random: str, secret: str) -> Seen:
     path = tmp_path / f"{seen.name}.keylog"
     path.write_text(f"{judge.APPLICATION} {random} {secret}\n", encoding="ascii")
-    seen.keylog = path
+    seen.argv = ["--keylog", str(path)]
     return seen
 
 
@@ -269,7 +267,7 @@ def test_outcomes_are_earned(
         keylog(tmp_path, parties["genuine"], "01", genuine)
     assert judge.judge(RELAY, parties, [], allowed).outcome == outcome
     # Without the victim's key log nobody can tell who is at the other end: no success is earned.
-    parties["victim"].keylog = None
+    parties["victim"].argv = []
     bare = judge.judge(RELAY, parties, [], allowed)
     assert bare.outcome == (NOT_CARRIED_OUT if outcome == SUCCEEDED else outcome)
 

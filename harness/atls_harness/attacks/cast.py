@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Mapping
 
 from .. import family, patience, untrusted
-from ..enrol import Enrolment, enrol
+from ..enrol import Enrolment
 from ..errors import ContractError, Unsupported, UsageError
-from ..events import Event, scan, select, sound
+from ..events import Event, scan, select
 from ..flags import SEEDS_PER_RUN, plain
+from ..parties import Party, end_all, enrolled
 from ..paths import PEERS
 from ..process import UNSUPPORTED, Process
 from ..run import Run
@@ -34,20 +36,11 @@ IDENTITY = "verifier.example"
 ENDPOINTS = ("attester", "relying-party", "both")
 
 
-class Seen:
+@dataclass
+class Seen(Party):
     """What became of a member."""
 
-    def __init__(self, name: str, by: str, who: str) -> None:
-        self.name = name
-        self.by = by
-        self.who = who
-        self.events: list[Event] = []
-        self.problems: list[str] = []
-        self.exit: int | None = None
-        self.stopped = False
-        self.started = 0.0
-        self.words = ""
-        self.keylog: Path | None = None
+    by: str = ""  # victim, attacker, genuine, bystander; nobody's where it only serves
 
 
 class Stage:
@@ -165,13 +158,12 @@ class Stage:
         made: dict[str, Any] = filled(member.get("flags", {}), self.value)
         return {name: value for name, value in made.items() if value is not None}
 
-    def _device_flags(self, name: str) -> dict[str, Any]:
-        member = self.cast.get(name, {"seed": name})
-        seed = self.run.seed * SEEDS_PER_RUN + SEEDS[member["seed"]]
-        return {"seed": seed}
+    def _seed(self, which: str) -> dict[str, Any]:
+        """Which device of the run it is, for whoever makes or endorses one."""
+        return {"seed": self.run.seed * SEEDS_PER_RUN + SEEDS[which]}
 
     def _device(self, name: str, member: Mapping[str, Any]) -> None:
-        flags = {"listen": f"unix:{self.folder / name}.sock", **self._device_flags(name)}
+        flags = {"listen": f"unix:{self.folder / name}.sock", **self._seed(member["seed"])}
         flags.update(self._flags(member))
         self._run(name, "device", self.run.command("device", "device") + plain(flags))
 
@@ -181,12 +173,7 @@ class Stage:
             "public-key": str(self.folder / f"{name}.jwk"),
             "identity": IDENTITY,
             "endorsements": [
-                str(
-                    self.run.endorsements(
-                        plain({"seed": self.run.seed * SEEDS_PER_RUN + SEEDS[one]})
-                    )
-                )
-                for one in member["endorses"]
+                str(self.run.endorsements(plain(self._seed(one)))) for one in member["endorses"]
             ],
         }
         flags = patience.stretched({**flags, **self._flags(member)}, self._patience)
@@ -205,18 +192,9 @@ class Stage:
             if cell.format != "cab":
                 flags["evidence-format"] = cell.format
         flags.update(self._flags(member))
-        self.enrolled[name] = enrol(
-            self.run.command("device", "enroll"),
-            address,
-            self.run.work,
-            self.folder,
-            name,
-            plain(flags),
-            bool(member.get("software", False)),
-            member.get("names") == "elsewhere",
-        )
-        with self.enrolled[name].certificate.open("ab") as chain:
-            chain.write((self.run.work / "ca.pem").read_bytes())
+        own_key, elsewhere = bool(member.get("software")), member.get("names") == "elsewhere"
+        where = (address, self.folder, name)
+        self.enrolled[name] = enrolled(self.run, *where, plain(flags), own_key, elsewhere)
 
     def _told(self, name: str, member: Mapping[str, Any]) -> None:
         value = filled(member["value"], self.value)
@@ -370,18 +348,14 @@ class Stage:
         self.stop()
         made: dict[str, Seen] = {}
         for name, process in self.processes.items():
-            seen = Seen(name, self.cast[name].get("by", ""), process.who)
-            written, problems = scan(process.events_path)
-            seen.events, wrong = sound(written, process.who)
-            ended = process.verdict_on_exit()
-            seen.problems = problems + wrong + ([ended] if ended else [])
-            seen.exit, seen.stopped = process.exit, process.stopped
-            seen.started = process.started - self._began
-            seen.words = process.last_words()
-            keylog = self.folder / f"{name}.keylog"
-            seen.keylog = keylog if keylog.exists() else None
-            made[name] = seen
+            made[name] = Seen.of(process, self._began)
+            made[name].by = self._by(name)
         return made
+
+    def _by(self, name: str) -> str:
+        """Whose it is."""
+        tool = self.cast[name]["is"] in TOOLS
+        return str(self.cast[name].get("by") or ("attacker" if tool else ""))
 
     @property
     def problems(self) -> list[str]:
@@ -389,14 +363,7 @@ class Stage:
 
     def stop(self) -> None:
         """Stops whatever still runs."""
-        for process in self.processes.values():
-            process.ask_to_end()
-        for process in self.processes.values():
-            process.stop()
-            if process.left_behind():
-                self._problems.append(f"{process.name} left a process behind")
-        for name in family.end_strangers(self._before):
-            self._problems.append(f"a process was left behind in a session of its own: {name}")
+        self._problems += end_all(self.processes.values(), self._before)
 
 
 def check(cast: Mapping[str, Mapping[str, Any]]) -> None:

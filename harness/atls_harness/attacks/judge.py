@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Iterable, Mapping
 
 from .. import untrusted
+from ..bindings import key_log
 from ..events import Event, select
 from .cast import Seen
 from .catalogue import NOT_CARRIED_OUT, SUCCEEDED, WITHSTOOD, Known
@@ -38,12 +39,9 @@ def secrets(seen: Iterable[Seen], label: str) -> dict[str, set[str]]:
     """Of some parties: by client random, what their key logs hold under a label."""
     found: dict[str, set[str]] = {}
     for party in seen:
-        if party.keylog is None:
-            continue
-        for line in untrusted.read(party.keylog).decode("ascii", "replace").splitlines():
-            words = line.split()
-            if len(words) == 3 and words[0] == label:
-                found.setdefault(words[1], set()).add(words[2])
+        for name, random, secret in key_log(party):
+            if name == label:
+                found.setdefault(random, set()).add(secret)
     return found
 
 

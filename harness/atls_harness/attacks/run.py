@@ -111,7 +111,7 @@ def _record(
             {
                 "name": one.name,
                 "who": one.who,
-                "by": one.by or _by(cast[one.name]),
+                "by": one.by,
                 "exit": one.exit,
                 "peer": _peer(one.name, cast),
             }
@@ -142,10 +142,6 @@ def _peer(name: str, cast: Mapping[str, Mapping[str, Any]]) -> str:
         elif member["is"] == "told" and member["value"] == f"{{{name}.address}}":
             found.append(str(member["to"]))
     return found[-1] if found else ""
-
-
-def _by(member: Mapping[str, Any]) -> str:
-    return "attacker" if member["is"] in ("wire", "path", "attacker-device") else ""
 
 
 def _timeline(parties: Mapping[str, Seen]) -> list[dict[str, Any]]:
