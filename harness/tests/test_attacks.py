@@ -31,6 +31,7 @@ sys.path.insert(0, str(PEERS / "attacker"))
 import bounds  # noqa: E402
 import device  # noqa: E402
 import tls13  # noqa: E402
+import messages  # noqa: E402  (of peers/python, where tls13 has it from)
 
 EVERY = story.stories()
 CELL = Cell("seat-06", "server", "background-check", "cab")
@@ -104,8 +105,8 @@ def test_frames_go_through(size: int) -> None:
 
 
 def test_a_hello_without_an_extension() -> None:
-    body = b"\3\3" + bytes(32) + b"\0" + tls13.vector(2, b"\x13\x01") + b"\1\0"
-    hello = tls13.message(tls13.CLIENT_HELLO, body + tls13.vector(2, b""))
+    body = b"\3\3" + bytes(32) + b"\0" + messages.vector(2, b"\x13\x01") + b"\1\0"
+    hello = messages.message(messages.CLIENT_HELLO, body + messages.vector(2, b""))
     wanted = [(43, b"\2\3\4"), (0xFF16, b"offer")]
     made = tls13.with_extensions(hello, wanted)
     assert list(tls13.extensions(made)) == wanted

@@ -35,8 +35,9 @@ from tlslite.messages import Message  # type: ignore[import]
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "python"))
 import contract  # noqa: E402
-from contract import ALERTS, DONE, FAILED, USAGE, Events, address_of  # noqa: E402
-from contract import die_with_parent, unsupported  # noqa: E402
+from contract import ALERTS, DONE, FAILED, USAGE, address_of  # noqa: E402
+from contract import unsupported  # noqa: E402
+from events import Events, die_with_parent  # noqa: E402
 from wire import (  # noqa: E402
     CLIENT_HELLO,
     ENCRYPTED_EXTENSIONS,

@@ -11,10 +11,11 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import Callable
 
-ALERT, HANDSHAKE, APPLICATION_DATA = 21, 22, 23
-CLIENT_HELLO, SERVER_HELLO, ENCRYPTED_EXTENSIONS = 1, 2, 8
-CERTIFICATE, CERTIFICATE_VERIFY, FINISHED = 11, 15, 20
-COMPRESSED_CERTIFICATE = 25
+from messages import ALERT, APPLICATION_DATA, HANDSHAKE
+from messages import CERTIFICATE, CERTIFICATE_VERIFY, CLIENT_HELLO, COMPRESSED_CERTIFICATE
+from messages import ENCRYPTED_EXTENSIONS, FINISHED, SERVER_HELLO
+from messages import block_at, message, vector
+
 ZLIB = 1  # RFC 8879 section 7.3
 
 # Code points of the project (harness/peers/README.md, Variants), by the names of its events.
@@ -30,29 +31,6 @@ NAMES = {
 EVIDENCE_TYPE = bytes.fromhex("00000111")  # ATTESTATION, content format 273
 
 Sent = list[tuple[int, bytes]]  # content type and bytes
-
-
-def vector(width: int, data: bytes) -> bytes:
-    """Behind its length."""
-    return len(data).to_bytes(width, "big") + data
-
-
-def message(kind: int, body: bytes) -> bytes:
-    """A handshake message."""
-    return bytes([kind]) + vector(3, body)
-
-
-def block_at(whole: bytes) -> int:
-    """Where a hello's or EncryptedExtensions' block of extensions begins (at its length)."""
-    kind, at = whole[0], 4
-    if kind == ENCRYPTED_EXTENSIONS:
-        return at
-    at += 2 + 32
-    at += 1 + whole[at]  # session id
-    if kind == SERVER_HELLO:
-        return at + 2 + 1
-    at += 2 + int.from_bytes(whole[at : at + 2], "big")  # cipher suites
-    return at + 1 + whole[at]  # compression methods
 
 
 def extensions(whole: bytes) -> dict[str, str]:

@@ -12,16 +12,15 @@ else has to get first) is told through files: --told PREFIX, and PREFIX.NAME app
 from __future__ import annotations
 
 import argparse
-import ctypes
-import json
 import os
-import signal
-import threading
+import sys
 import time
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Sequence
 
-PR_SET_PDEATHSIG = 1
+sys.path.append(str(Path(__file__).resolve().parents[1] / "python"))
+from events import Events, die_with_parent  # noqa: E402
+
 GLANCE = 0.01
 
 
@@ -36,27 +35,18 @@ class Party:
         self.folder = Path(options.run_folder)
         self.timeout = float(options.timeout)
         self._told = Path(options.told)
-        self._began = options.began or time.monotonic()
-        self._lock = threading.Lock()
-        self._events = open(options.events, "a", encoding="utf-8")
-
-    def event(self, event: str, /, **fields: Any) -> None:
-        """A line of --events."""
-        made = {"t": round(time.monotonic() - self._began, 6), "who": "attacker", "event": event}
-        with self._lock:
-            self._events.write(json.dumps({**made, **fields}) + "\n")
-            self._events.flush()
+        self._events = Events("attacker", options.events, options.began)
 
     def ready(self, address: str) -> None:
         """It listens."""
         port = address.rpartition(":")[2]
         more = {"port": int(port)} if port.isdigit() else {}
-        self.event("ready", address=address, **more)
+        self._events.tell("ready", address=address, **more)
 
     def step(self, name: str, detail: str, data: bytes | None = None) -> None:
         """Something that it does, and what it has in hand then."""
         more = {} if data is None else {"data": data.hex()}
-        self.event("step", name=name, detail=detail, **more)
+        self._events.tell("step", name=name, detail=detail, **more)
 
     def told(self, name: str) -> str:
         """What the harness says under a name; waits for it."""
@@ -87,7 +77,7 @@ def begin(made: argparse.ArgumentParser, argv: Sequence[str]) -> tuple[Party, ar
     """Reads the flags; from now on this process ends with its parent."""
     options = made.parse_args(argv)
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    die_with_parent()
     if os.getppid() != parent:
         os._exit(1)
     return Party(options), options

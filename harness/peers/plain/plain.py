@@ -25,8 +25,8 @@ from typing import Any, NoReturn
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "python"))
 import contract  # noqa: E402
-from contract import ALERTS, DONE, FAILED, USAGE, Events, address_of  # noqa: E402
-from contract import die_with_parent  # noqa: E402
+from contract import ALERTS, DONE, FAILED, USAGE, address_of  # noqa: E402
+from events import Events, die_with_parent  # noqa: E402
 from relay import Relay, free_port  # noqa: E402
 from tools import TOOLS, Started, Tool, Wanted  # noqa: E402
 

@@ -1,16 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What peers written in Python share of the peer contract (harness/peers/README.md): exit codes,
-the flags that mean nothing to a stack without attestation, events, and dying with the parent."""
+the flags that mean nothing to a stack without attestation. Events are events.py."""
 
 from __future__ import annotations
 
 import argparse
-import ctypes
-import json
-import signal
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,31 +25,7 @@ PROFILES = tuple(
 )
 ALERTS = {row["code"]: row["name"] for row in CONTRACT["alerts"]}
 ALERTS |= {row["value"]: row["name"] for row in CONTRACT["code-points"] if row["kind"] == "alert"}
-PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None)
 MESSAGE_MAX = 4000  # bytes
-
-
-class Events:
-    """One JSON object a line; times never go back."""
-
-    def __init__(self, who: str, path: str | None) -> None:
-        self._who = who
-        self._began = time.monotonic()
-        self._lock = threading.Lock()
-        self._file = None
-        if path is not None:
-            self._file = sys.stdout if path == "-" else open(path, "a", encoding="utf-8")
-
-    def tell(self, event: str, **fields: Any) -> None:
-        """Writes one event."""
-        if self._file is None:
-            return
-        with self._lock:
-            t = round(time.monotonic() - self._began, 6)
-            self._file.write(json.dumps({"t": t, "who": self._who, "event": event, **fields}))
-            self._file.write("\n")
-            self._file.flush()
 
 
 def unsupported(what: str) -> NoReturn:
@@ -127,8 +98,3 @@ def address_of(text: str) -> tuple[str, int]:
         print(f"HOST:PORT was expected, not {text}", file=sys.stderr)
         sys.exit(USAGE)
     return host.strip("[]"), int(port)
-
-
-def die_with_parent() -> None:
-    """Of this process, or of a program before it becomes one."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
