@@ -49,12 +49,18 @@ def loopback(address: str) -> tuple[str, int]:
     return str(number), int(port)
 
 
+def _socket(address: str, folder: Path) -> Path:
+    """The path of unix:PATH. OutOfBounds where that is not in FOLDER."""
+    path = Path(address.removeprefix(UNIX)).resolve()
+    if folder.resolve() not in path.parents:
+        raise OutOfBounds(f"expected a socket in {folder}, came {path}")
+    return path
+
+
 def check(address: str, folder: Path) -> None:
     """OutOfBounds where ADDRESS is not one of a party of the run in FOLDER."""
     if address.startswith(UNIX):
-        path = Path(address.removeprefix(UNIX)).resolve()
-        if folder.resolve() not in path.parents:
-            raise OutOfBounds(f"expected a socket in {folder}, came {path}")
+        _socket(address, folder)
     else:
         loopback(address)
     if address not in _announced(folder):
@@ -75,9 +81,7 @@ def connect(address: str, folder: Path, timeout: float) -> socket.socket:
 def listen(address: str, folder: Path) -> tuple[socket.socket, str]:
     """A listening socket on loopback, or in FOLDER, and its address."""
     if address.startswith(UNIX):
-        path = Path(address.removeprefix(UNIX)).resolve()
-        if folder.resolve() not in path.parents:
-            raise OutOfBounds(f"expected a socket in {folder}, came {path}")
+        path = _socket(address, folder)
         made = socket.socket(socket.AF_UNIX)
         made.bind(str(path))
         made.listen(8)

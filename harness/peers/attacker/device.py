@@ -22,9 +22,9 @@ from typing import Sequence
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bounds import connect, listen
+from leaks import leaked_key
 from party import NotTold, Party, begin, parser
 
 CREATE_KEY, ATTEST_KEY, ATTEST_PLATFORM, SIGN, ATTEST_AS = 2, 4, 5, 6, 10
@@ -60,15 +60,6 @@ def encoded(data: bytes) -> bytes:
     return bytes(made)
 
 
-def leaked_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """The newest key of a file to which a device leaks its keys (PEM, one behind the other)."""
-    pem = path.read_bytes()
-    key = load_pem_private_key(pem[pem.rindex(b"-----BEGIN") :], None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-        raise ValueError("expected a leaked key of P-256, came another")
-    return key
-
-
 def signature(key: ec.EllipticCurvePrivateKey, digest: bytes) -> bytes:
     """r and s, as the device protocol has them."""
     der = key.sign(digest, ec.ECDSA(Prehashed(SHA256())))
@@ -78,6 +69,12 @@ def signature(key: ec.EllipticCurvePrivateKey, digest: bytes) -> bytes:
 def frame(payload: bytes) -> bytes:
     """A payload with its checksum, as it goes over the line."""
     return b"\0" + encoded(payload + zlib.crc32(payload).to_bytes(4, "big")) + b"\0"
+
+
+def answered(request: bytes, fields: bytes) -> bytes:
+    """The payload that says to a request: done, and these fields."""
+    header = request[:1] + bytes([ANSWER]) + request[2:HEADER]
+    return header + bytes([request[HEADER], DONE]) + fields
 
 
 class Line:
@@ -226,15 +223,13 @@ class Device:
             self.party.step("challenge", "evidence is asked for over this challenge", challenge)
             given = inner(bytes.fromhex(self.party.told("evidence")))
             self.party.step("evidence-given", f"gives {len(given)} bytes that it was told", given)
-            body = bytes([operation, DONE]) + len(given).to_bytes(3, "big") + given
-            return request[:1] + bytes([ANSWER]) + request[2:HEADER] + body
+            return answered(request, len(given).to_bytes(3, "big") + given)
         if operation == SIGN and self.mode == "leaked":
             at = HEADER + 5
             digest = request[at + 1 : at + 1 + request[at]]
             made = signature(leaked_key(Path(self.keys)), digest)
             self.party.step("signed", "signs with the key that leaked")
-            body = bytes([SIGN, DONE, len(made)]) + made
-            return request[:1] + bytes([ANSWER]) + request[2:HEADER] + body
+            return answered(request, bytes([len(made)]) + made)
         below.stream.sendall(frame(request))
         got = below.read()
         if got is None:

@@ -16,9 +16,9 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 import tls13
+from leaks import leaked_key
 from party import Party
 
 import messages  # of peers/python, where tls13 has it from
@@ -44,10 +44,7 @@ class Splice:
         """The leaked identity key; where none leaked, one of the attacker's own."""
         if not self.key_file:
             return ec.generate_private_key(ec.SECP256R1())
-        pem = Path(self.key_file).read_bytes()
-        key = load_pem_private_key(pem[pem.rindex(b"-----BEGIN") :], None)  # the newest
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
-        return key
+        return leaked_key(Path(self.key_file))
 
     def _handshake_secret(self, client_random: bytes, size: int) -> bytes:
         """The one that leaked for this connection; where none did, a guess."""
