@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 from .contract import contract
 from .document import Document, complaint, first_problem, load_schema
@@ -37,18 +37,25 @@ def merge(base: Any, change: Any) -> Any:
     return change
 
 
+def with_texts(value: Any, change: Callable[[str], Any]) -> Any:
+    """VALUE with each text in it, however deep, as CHANGE has it; names stay."""
+    if isinstance(value, Mapping):
+        return {key: with_texts(below, change) for key, below in value.items()}
+    if isinstance(value, list):
+        return [with_texts(below, change) for below in value]
+    return change(value) if isinstance(value, str) else value
+
+
 def substitute(value: Any, variables: Mapping[str, Any]) -> Any:
     """VALUE with each $(name) replaced; a whole scalar keeps the type of what it stands for."""
-    if isinstance(value, Mapping):
-        return {key: substitute(below, variables) for key, below in value.items()}
-    if isinstance(value, list):
-        return [substitute(below, variables) for below in value]
-    if isinstance(value, str):
-        whole = VARIABLE.fullmatch(value)
+
+    def replaced(text: str) -> Any:
+        whole = VARIABLE.fullmatch(text)
         if whole:
             return variables[whole.group(1)]
-        return VARIABLE.sub(lambda match: str(variables[match.group(1)]), value)
-    return value
+        return VARIABLE.sub(lambda match: str(variables[match.group(1)]), text)
+
+    return with_texts(value, replaced)
 
 
 @dataclass(frozen=True)
@@ -206,15 +213,20 @@ def _applies(when: Mapping[str, Any], parameters: Mapping[str, str]) -> bool:
     )
 
 
+def check_clauses(document: Document) -> None:
+    """What a story names must be there to be shown."""
+    for index, clause in enumerate(document.value["clauses"]):
+        if clause not in requirements():
+            words = f"there is no requirement {clause!r}{meant(clause, requirements())}"
+            raise document.fail(("clauses", index), words)
+
+
 def load(path: Path) -> tuple[Scenario, Document]:
     """Reads a scenario and checks it, without its cases."""
     document = Document(path, ScenarioError)
     document.check(SCENARIO_SCHEMA)
     value = document.value
-    for index, clause in enumerate(value["clauses"]):
-        if clause not in requirements():
-            words = f"there is no requirement {clause!r}{meant(clause, requirements())}"
-            raise document.fail(("clauses", index), words)
+    check_clauses(document)
     if value.get("ambiguity", "H") not in (*ambiguities(), "H"):
         name = value["ambiguity"]
         words = f"there is no ambiguity {name!r}{meant(name, ambiguities())}"

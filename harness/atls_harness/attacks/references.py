@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Mapping
+from typing import Any, Callable
+
+from ..scenario import with_texts
 
 REFERENCE = re.compile(r"\{([a-z][a-z0-9-]*\.[a-z0-9.:_-]+)\}", re.IGNORECASE)
 
@@ -15,10 +17,8 @@ class Waiting(Exception):
 
 def filled(value: Any, of: Callable[[str, str], str]) -> Any:
     """VALUE with each reference replaced. Waiting where one of them is not there yet."""
-    if isinstance(value, Mapping):
-        return {key: filled(below, of) for key, below in value.items()}
-    if isinstance(value, list):
-        return [filled(below, of) for below in value]
-    if isinstance(value, str):
-        return REFERENCE.sub(lambda found: of(*found.group(1).split(".", 1)), value)
-    return value
+
+    def replaced(text: str) -> str:
+        return REFERENCE.sub(lambda found: of(*found.group(1).split(".", 1)), text)
+
+    return with_texts(value, replaced)

@@ -19,8 +19,7 @@ from ..document import Document
 from ..errors import ScenarioError
 from ..nearest import meant
 from ..paths import ATTACK_STORY_SCHEMA, ATTACKS
-from ..requirements import requirements
-from ..scenario import merge
+from ..scenario import check_clauses, merge, with_texts
 from .catalogue import Attack, catalogue
 
 AXES = ("column", "side", "model", "format")
@@ -109,7 +108,7 @@ class Story:
                 if capability not in held:
                     fields = merge(fields, change)
             if not fields.pop("absent", False):
-                made[name] = filled_case(fields, cell)
+                made[name] = with_texts(fields, lambda text: text.replace("{case}", cell.case))
         return made
 
     def last_step(self, cell: Cell, held: frozenset[str]) -> Mapping[str, str]:
@@ -200,15 +199,6 @@ def applies(change: Mapping[str, Any], cell: Cell, held: Collection[str]) -> boo
     return True
 
 
-def filled_case(value: Any, cell: Cell) -> Any:
-    """VALUE with the name of the cell's case in place of {case}."""
-    if isinstance(value, Mapping):
-        return {key: filled_case(below, cell) for key, below in value.items()}
-    if isinstance(value, list):
-        return [filled_case(below, cell) for below in value]
-    return value.replace("{case}", cell.case) if isinstance(value, str) else value
-
-
 def subsets(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """All of them, the whole first."""
     for size in range(len(names), -1, -1):
@@ -229,10 +219,7 @@ def load(path: Path) -> Story:
         if name not in found.capabilities:
             words = f"{attack} has no capability {name!r}{meant(name, found.capabilities)}"
             raise document.fail(("attack", "capabilities", index), words)
-    for index, clause in enumerate(value["clauses"]):
-        if clause not in requirements():
-            words = f"there is no requirement {clause!r}{meant(clause, requirements())}"
-            raise document.fail(("clauses", index), words)
+    check_clauses(document)
     for name, member in value["cast"].items():
         for capability in (member or {}).get("without", {}):
             if capability not in value["attack"]["capabilities"]:
