@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from ..document import Document
 from ..errors import InputError
 from ..paths import ATTACK_CATALOGUE, ATTACK_SCHEMA
-
-if TYPE_CHECKING:
-    from .story import Cell
+from .cell import Cell, applies
 
 SUCCEEDED, WITHSTOOD, NOT_CARRIED_OUT = "succeeded", "withstood", "not carried out"
 OUTCOMES = (SUCCEEDED, WITHSTOOD, NOT_CARRIED_OUT)
@@ -47,10 +45,8 @@ class Attack:
         """Sections of the use cases' goals that are broken where it succeeds."""
         return tuple(self.value["goals"])
 
-    def known(self, cell: "Cell", held: Sequence[str]) -> Known | None:
+    def known(self, cell: Cell, held: Sequence[str]) -> Known | None:
         """What is known of a play: the first row that it is of."""
-        from .story import applies
-
         for row in self.value.get("known", []):
             # What is known without a defence is not known with one.
             if cell.defence in row.get("defence", [""]) and applies(row, cell, held):

@@ -28,7 +28,8 @@ from ..run import Run, make_results, point_latest
 from . import page, table
 from .catalogue import NOT_CARRIED_OUT, catalogue
 from .run import play_all
-from .story import NO_BARE_TOKEN, Cell, Play, plays, stories
+from .cell import Cell
+from .story import NO_BARE_TOKEN, Play, plays, stories
 
 VERSION = 1
 WIDTH = 100

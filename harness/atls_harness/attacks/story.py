@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stories of scenarios/attacks: who plays in an attack, and in which cells it is played.
 
-A cell is a column (a profile, and of ta-07 its credential kind), the side that attests, a model and
-an evidence format. A play is a cell with the capabilities that the attacker has in it; a story has
-a play for each subset of its capabilities.
+A play is a cell (cell.py) with the capabilities that the attacker has in it; a story has a play for
+each subset of its capabilities.
 """
 
 from __future__ import annotations
@@ -12,58 +11,20 @@ import functools
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Collection, Iterator, Mapping
+from typing import Any, Iterator, Mapping
 
-from ..contract import contract
 from ..document import Document
 from ..errors import ScenarioError
 from ..nearest import meant
 from ..paths import ATTACK_STORY_SCHEMA, ATTACKS
+from ..prediction import readings
 from ..scenario import check_clauses, merge, with_texts
 from .catalogue import Attack, catalogue
+from .cell import AXES, MORE_AXES, Cell, applies
 
-AXES = ("column", "side", "model", "format")
-CERT = "-cert"  # behind ta-07: evidence beside the certificate
-CASE = "case"  # an axis of a story's own: what is changed in it has a name
-DEFENCE = "defence"  # NAME=READING of a variant that no draft has, and that closes an attack
 # A judgement of one side alone: the attacker's endpoints do without it.
 OF_VICTIMS = ("own-key", "bare-token")
 NO_BARE_TOKEN = "bare-token=off"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Where an attack is played."""
-
-    column: str
-    side: str  # that attests
-    model: str
-    format: str
-    case: str = ""
-    defence: str = ""
-
-    @property
-    def profile(self) -> str:
-        return self.column.removesuffix(CERT)
-
-    @property
-    def kind(self) -> str:
-        """--credential-kind, where the profile has one."""
-        return "cert" if self.column.endswith(CERT) else ""
-
-    @property
-    def beside_x509(self) -> bool:
-        """Is there a certificate for the attested key?"""
-        return bool(self.kind) or contract().profiles[self.profile].beside_x509
-
-    @property
-    def name(self) -> str:
-        words = (self.column, self.side, self.model, self.format, self.case, self.defence)
-        return "-".join(word for word in words if word)
-
-    def axes(self) -> dict[str, str]:
-        """As tables and results have it."""
-        return {name: getattr(self, name) for name in (*AXES, CASE, DEFENCE)}
 
 
 @dataclass(frozen=True)
@@ -89,7 +50,7 @@ class Story:
         made = []
         for block in self.value["cells"]:
             lists = [one if isinstance(one, list) else [one] for one in map(block.get, AXES)]
-            more = [block.get(name, [""]) for name in (CASE, DEFENCE)]
+            more = [block.get(name, [""]) for name in MORE_AXES]
             made += [Cell(*one) for one in itertools.product(*lists, *more)]
         return list(dict.fromkeys(made))
 
@@ -169,34 +130,16 @@ HONEST: dict[str, dict[str, Any]] = {
 
 
 def honest(cell: Cell) -> dict[str, dict[str, Any]]:
-    """HONEST, as a cell has it: a result about a bare PSA token names no key, and is taken only by
-    those who let the binder do for that."""
-    cast = HONEST
-    if cell.model == "passport" and cell.format == "psa":
-        bound = {"variant": ["result-key=bound"]}
-        cast = merge(cast, {"victim": {"flags": bound}})
-        if cell.column in ("seat-06", "expat-04"):
-            must = {"variant": ["result-key=bound", "result-nonce=required"]}
-            cast = merge(cast, {"victim": {"flags": must}})
-            cast = merge(cast, {"genuine": {"flags": {"variant": ["result-nonce=required"]}}})
+    """HONEST, with the readings with which a cell is played."""
+    must = readings(cell.column, cell.model, cell.format)
+    # That a result answers the binder is the attester's affair, too.
+    asked = {name: reading for name, reading in must.items() if name == "result-nonce"}
+    cast: dict[str, Any] = HONEST
+    for who, told in (("victim", must), ("genuine", asked)):
+        if told:
+            variant = [f"{name}={reading}" for name, reading in told.items()]
+            cast = merge(cast, {who: {"flags": {"variant": variant}}})
     return cast
-
-
-def applies(change: Mapping[str, Any], cell: Cell, held: Collection[str]) -> bool:
-    """Is a change, or a row, of this cell, where the attacker has HELD? An axis that it does not
-    name is any; `held` is all of it, `has` and `lacks` are some."""
-    if "held" in change and set(change["held"]) != set(held):
-        return False
-    if any(name not in held for name in change.get("has", ())):
-        return False
-    if any(name in held for name in change.get("lacks", ())):
-        return False
-    for axis in (*AXES, CASE, DEFENCE):
-        if axis in change:
-            wanted = change[axis] if isinstance(change[axis], list) else [change[axis]]
-            if getattr(cell, axis) not in wanted:
-                return False
-    return True
 
 
 def subsets(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -8,19 +8,19 @@ from typing import Any
 
 from .catalogue import NOT_CARRIED_OUT, SUCCEEDED, WITHSTOOD
 from .catalogue import capabilities, catalogue, goals, published
+from .cell import AXES, MORE_AXES
 from .judge import HONEST
 from .run import UNSUPPORTED
 
 Record = Mapping[str, Any]
 MARKS = {SUCCEEDED: "S", WITHSTOOD: "w", NOT_CARRIED_OUT: "?", UNSUPPORTED: "-"}
-AXES = ("column", "side", "model", "format", "case", "defence")
 # The columns in the order in which tables have them.
 COLUMNS = ("ta-02", "ta-03", "ta-07", "ta-07-cert", "seat-04", "seat-06", "expat-04", "x509-cmw")
 
 
 def where(record: Record) -> tuple[str, ...]:
     """The cell of a play."""
-    return tuple(record[axis] for axis in AXES)
+    return tuple(record[axis] for axis in (*AXES, *MORE_AXES))
 
 
 def cell_name(record: Record) -> str:
