@@ -16,7 +16,7 @@ an hour.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Collection, Iterable, Mapping
+from typing import Any, Callable, Collection, Iterable, Mapping
 
 SUCCEEDED, WITHSTOOD = "succeeded", "withstood"
 Term = tuple[object, ...]
@@ -32,8 +32,7 @@ TIK, OWN, DEVICE_KEY, ORACLE_KEY, MACHINE_KEY, VICTIM_KEY = (
 )
 KEYS = (TIK, OWN, DEVICE_KEY, MACHINE_KEY, VICTIM_KEY)
 # Devices, with the key attestation keys (KAK) that they have.
-GENUINE, OWN_DEVICE, TAMPERED, VICTIM = "genuine", "own-device", "tampered", "victim"
-GOOD, BAD = "good", "bad"
+GENUINE, OWN_DEVICE, VICTIM = "genuine", "own-device", "victim"
 TARGET, ELSEWHERE = "target-name", "attackers-name"
 
 
@@ -183,11 +182,11 @@ class Attacker:
             sessions.append(self.earlier)
         for session in sessions:
             challenge = self.q.binder(session, TIK, self.q.separate)
-            self._know(*evidence(self.q.format, GENUINE, TIK, challenge, GOOD))
+            self._know(*evidence(self.q.format, GENUINE, TIK, challenge))
             if self.q.model == "passport":
                 answers = challenge if self.q.result_answers or self.q.format == "psa" else ()
                 named = "" if self.q.format == "psa" else TIK
-                self._know(("result", named, answers or ("nonce", "of-its-own"), GOOD))
+                self._know(("result", named, answers or ("nonce", "of-its-own")))
 
     def _reflected(self) -> None:
         """What the victim itself has shown in this connection, before it is the attacker's turn.
@@ -200,7 +199,7 @@ class Attacker:
         # A nonce of the attacker's choice, made before the victim's was seen.
         mine = Session("victim", self.victim.hellos, "attackers-nonce", other)
         challenge = self.q.binder(mine, VICTIM_KEY, self.q.separate)
-        self._know(*evidence(self.q.format, VICTIM, VICTIM_KEY, challenge, GOOD))
+        self._know(*evidence(self.q.format, VICTIM, VICTIM_KEY, challenge))
 
     # Rules: each asks for what it needs, so that no term is made that nobody wants.
 
@@ -218,46 +217,38 @@ class Attacker:
     def _kat(self, term: Term) -> bool:
         """By whoever has the KAK; a device attests its own keys to whoever asks."""
         _, kak, key, _ = term
-        if kak == OWN or ("private-kak", kak) in self.known:
-            return True  # of a key of its own nobody but its own platform vouches
+        if ("private-kak", kak) in self.known:
+            return True
         if kak == OWN_DEVICE:
             return "own-device" in self.q.held and key == DEVICE_KEY
-        if kak == TAMPERED or (kak == GENUINE and self.q.changed):
-            return self.q.changed and key == MACHINE_KEY and kak == TAMPERED
-        return kak == GENUINE and "oracle" in self.q.held and key == ORACLE_KEY
+        asked = kak == GENUINE and "oracle" in self.q.held and not self.q.changed
+        return asked and key == ORACLE_KEY
 
-    def _asked(self, device: object, state: object) -> bool:
+    def _asked(self, device: object) -> bool:
         """Does DEVICE answer this attacker?"""
-        if device == OWN_DEVICE:
-            return "own-device" in self.q.held and state == GOOD
-        if device == TAMPERED:
-            return self.q.changed and state == BAD
-        return device == GENUINE and "oracle" in self.q.held and state == GOOD
+        return {OWN_DEVICE: "own-device", GENUINE: "oracle"}.get(str(device)) in self.q.held
 
     def _pat(self, term: Term) -> bool:
         """The platform vouches for the KAK of its own key service, and of nobody else's."""
-        _, device, kak, _, state = term
-        return device == kak and self._asked(device, state)
+        _, device, kak, _ = term
+        return device == kak and self._asked(device)
 
     def _token(self, term: Term) -> bool:
         """A bare token over whatever challenge somebody brings."""
-        _, device, _, state = term
-        return self._asked(device, state)
+        return self._asked(term[1])
 
     def _result(self, term: Term) -> bool:
         """A verifier gives one to whoever has evidence for it."""
-        _, key, challenge, state = term
+        _, key, challenge = term
         if key == "":
-            return any(self.has(("token", device, challenge, state)) for device in DEVICES)
+            return any(self.has(("token", device, challenge)) for device in DEVICES)
         assert isinstance(key, str) and isinstance(challenge, tuple)
-        return self.q.format != "psa" and self.attests(key, challenge, GOOD)
+        return self.q.format != "psa" and self.attests(key, challenge)
 
-    def attests(self, key: str, challenge: Term, state: str) -> bool:
+    def attests(self, key: str, challenge: Term) -> bool:
         """Is there evidence of some endorsed device that attests KEY over CHALLENGE?"""
-        if self.q.format == "psa":
-            return any(self.has(("token", device, challenge, state)) for device in DEVICES)
         return any(
-            all(self.has(part) for part in evidence(self.q.format, device, key, challenge, state))
+            all(map(self.has, evidence(self.q.format, device, key, challenge)))
             for device in DEVICES
         )
 
@@ -280,27 +271,28 @@ class Attacker:
             return self._result_accepted(key, challenge)
         if q.format == "psa" and (q.named_only or not q.binds_key()):
             return False
-        return self.attests(key, challenge, GOOD)
+        return self.attests(key, challenge)
 
     def _result_accepted(self, key: str, challenge: Term) -> bool:
         nonces: Iterable[Term] = (challenge,)
         if not self.q.result_answers:
             nonces = (challenge, ("nonce", "of-its-own"), ("nonce", "of-the-attacker"))
-        if any(self.has(("result", key, nonce, GOOD)) for nonce in nonces):
+        if any(self.has(("result", key, nonce)) for nonce in nonces):
             return True
-        return self.q.result_bound and self.has(("result", "", challenge, GOOD))
+        return self.q.result_bound and self.has(("result", "", challenge))
 
 
-DEVICES = (GENUINE, OWN_DEVICE, VICTIM)  # that are endorsed, in a good state
+# Those that are endorsed, in a good state. What a tampered machine says of itself is refused.
+DEVICES = (GENUINE, OWN_DEVICE, VICTIM)
 
 
-def evidence(form: str, device: str, key: str, challenge: Term, state: str) -> list[Term]:
+def evidence(form: str, device: str, key: str, challenge: Term) -> list[Term]:
     """The signed parts of evidence in a format. A PAT of KAT-06 answers the KAK and no challenge;
     in draft-reddy-rats-key-binding it answers the challenge, too."""
     if form == "psa":
-        return [("token", device, challenge, state)]
+        return [("token", device, challenge)]
     over = challenge if form == "key-binding" else ()
-    return [("kat", device, key, challenge), ("pat", device, device, over, state)]
+    return [("kat", device, key, challenge), ("pat", device, device, over)]
 
 
 # The attacks that this is about, and what each of them takes for granted. Others are about what is
@@ -356,36 +348,34 @@ def predict(
         changed=CHANGED in assumed,
         mutual=MUTUAL in assumed,
     )
-    ways = [True] if SPLICED in assumed else [False]
-    found = any(
-        attacker.accepted(key)
-        for attacker in (Attacker(question, spliced) for spliced in ways)
-        for key in KEYS
-    )
-    return SUCCEEDED if found else WITHSTOOD
+    attacker = Attacker(question, SPLICED in assumed)
+    return SUCCEEDED if any(map(attacker.accepted, KEYS)) else WITHSTOOD
 
 
-def disagreements(records: Iterable[Mapping[str, object]]) -> list[str]:
-    """A sentence for each executed cell of which something else is deduced. RECORDS: plays of the
-    attack lab, with `attack`, `column`, `side`, `model`, `format`, `held`, `outcome`, and
-    `variants` where some were set beside the story's. A play that came to neither of the two
-    outcomes, or was honest, says nothing."""
+def predicted(record: Mapping[str, Any]) -> str | None:
+    """The same for a play of the attack lab, by `attack`, `column`, `side`, `model`, `format`,
+    `held`, and `variants` (NAME=READING, or a mapping) where some were set beside the story's.
+    None for an honest one, too."""
+    if record.get("honest"):
+        return None
+    variants = record.get("variants") or {}
+    if not isinstance(variants, Mapping):
+        variants = dict(str(one).split("=", 1) for one in variants)
+    attack, column, side, model = (record[name] for name in ("attack", "column", "side", "model"))
+    return predict(attack, column, side, model, record["format"], record["held"], variants)
+
+
+def disagreements(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence for each executed cell of which something else is deduced. RECORDS: as for
+    predicted(), with `outcome`. A play that came to neither of the two outcomes says nothing."""
     found = []
     for record in records:
-        if record.get("honest") or record["outcome"] not in (SUCCEEDED, WITHSTOOD):
-            continue
-        held, variants = record["held"], record.get("variants") or {}
-        if isinstance(variants, (list, tuple)):  # as NAME=READING
-            variants = dict(str(one).split("=", 1) for one in variants)
-        assert isinstance(held, (list, tuple)) and isinstance(variants, Mapping)
-        names = ("attack", "column", "side", "model", "format")
-        attack, column, side, model, form = (str(record[name]) for name in names)
-        expected = predict(attack, column, side, model, form, held, variants)
-        if expected is not None and expected != record["outcome"]:
-            holding = "{" + ", ".join(map(str, held)) + "}"
+        outcome, expected = record["outcome"], predicted(record)
+        if expected not in (None, outcome) and outcome in (SUCCEEDED, WITHSTOOD):
             found.append(
-                f"{attack} in {column}, {side} attests, {model}, {form}, with {holding}: "
-                f"it {record['outcome']}, and it is deduced that it {expected}: "
+                f"{record['attack']} in {record['column']}, {record['side']} attests, "
+                f"{record['model']}, {record['format']}, with {{{', '.join(record['held'])}}}: "
+                f"it {outcome}, and it is deduced that it {expected}: "
                 "one of play and prediction is wrong"
             )
     return found

@@ -13,7 +13,7 @@ from typing import Any, Callable, Mapping, Sequence
 from ..errors import HarnessError, Unsupported
 from ..guard import Guard
 from ..isolation import isolate
-from ..prediction import predict
+from ..prediction import predicted
 from ..run import Run, make_work, remove_work
 from .cast import Seen, Stage
 from .catalogue import NOT_CARRIED_OUT, SUCCEEDED, Known
@@ -89,7 +89,7 @@ def _record(
     seconds: float,
 ) -> dict[str, Any]:
     cast = play.cast()
-    return {
+    made = {
         "id": play.id,
         "attack": "" if play.honest else play.story.attack.id,
         "story": "" if play.honest else play.story.name,
@@ -103,7 +103,6 @@ def _record(
         "detail": found.detail,
         "reached": found.reached,
         "known": None if known is None else dataclasses.asdict(known),
-        "predicted": _predicted(play),
         "attempts": attempts,
         "seconds": round(seconds, 3),
         "problems": found.problems[:10],
@@ -119,15 +118,7 @@ def _record(
         ],
         "timeline": _timeline(parties) if found.outcome == SUCCEEDED else [],
     }
-
-
-def _predicted(play: Play) -> str | None:
-    """What is deduced (prediction.py); None where it knows nothing of it."""
-    if play.honest:
-        return None
-    cell, variants = play.cell, dict([play.cell.defence.split("=")]) if play.cell.defence else {}
-    attack = play.story.attack.id
-    return predict(attack, cell.column, cell.side, cell.model, cell.format, play.held, variants)
+    return {**made, "predicted": predicted(made)}
 
 
 def _peer(name: str, cast: Mapping[str, Mapping[str, Any]]) -> str:
