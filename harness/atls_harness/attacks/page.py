@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, Mapping
-
-from markupsafe import Markup
 
 from ..markdown import plain
 from ..report import render
@@ -173,15 +170,8 @@ def _attack(name: str, value: Value) -> dict[str, Any]:
     }
 
 
-@functools.lru_cache(maxsize=1)
-def _style() -> str:
-    return render._source("style.css")
-
-
 def html(value: Value) -> str:
     """The page: one file, without scripts."""
-    policy = f"default-src 'none'; style-src {render._hash(_style())}; "
-    policy += "base-uri 'none'; form-action 'none'"
     grid = [
         {
             "name": row[0],
@@ -190,21 +180,15 @@ def html(value: Value) -> str:
         }
         for row in _grid(value)
     ]
-    page: str = (
-        render._environment()
-        .get_template("attacks.html.j2")
-        .render(
-            policy=policy,
-            style=Markup(_style()),
-            run=value["run"],
-            counts=counts(value),
-            changed=value["changed"],
-            columns=_columns(value),
-            grid=grid,
-            smallest=value["smallest"],
-            goals=_goals(value),
-            published=published(value),
-            attacks=[_attack(name, value) for name in catalogue()],
-        )
+    return render.page(
+        "attacks.html.j2",
+        run=value["run"],
+        counts=counts(value),
+        changed=value["changed"],
+        columns=_columns(value),
+        grid=grid,
+        smallest=value["smallest"],
+        goals=_goals(value),
+        published=published(value),
+        attacks=[_attack(name, value) for name in catalogue()],
     )
-    return page

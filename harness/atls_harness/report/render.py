@@ -56,6 +56,17 @@ def _source(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8").strip()
 
 
+def page(template: str, *scripts: str, **values: Any) -> str:
+    """A page that is one file: TEMPLATE with the style of all, and with SCRIPTS, which alone may run
+    in it."""
+    style, script = _source("style.css"), "".join(map(_source, scripts))
+    policy = f"default-src 'none'; style-src {_hash(style)}; "
+    policy += f"script-src {_hash(script)}; " if scripts else ""
+    policy += "base-uri 'none'; form-action 'none'"
+    made = _environment().get_template(template)
+    return made.render(style=Markup(style), script=Markup(script), policy=policy, **values)
+
+
 def html(
     report: Report,
     folder: Path,
@@ -65,9 +76,6 @@ def html(
     """The page. FOLDER is that of the results and their bundles, TARGET that of the page; KEPT has
     the evidence where that is not in the bundles.
     """
-    style, script = _source("style.css"), _source("script.js")
-    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
-    policy += "base-uri 'none'; form-action 'none'"
     links = {}
     for case in report.cases:
         bundle = evidence.bundle_of(case, folder)
@@ -78,40 +86,35 @@ def html(
         documents.setdefault(clause["document"], []).append(clause)
     scenarios = [one for many in report.groups.values() for one in many]
     raw = {case.anchor: case.raw for case in report.cases}
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            report=report,
-            run=_run(report),
-            style=Markup(style),
-            script=Markup(script),
-            policy=policy,
-            evidence=evidence.gather(report.cases, folder) if kept is None else kept,
-            links=links,
-            diagram=lambda name: sequence.draw(raw[name]),
-            alike=_alike(report),
-            said_by=lambda case: _texts(case, report),
-            tally=tally,
-            grouped={
-                group: [case for one in many for case in one.cases]
-                for group, many in report.groups.items()
-            },
-            group_anchors={group: anchor("group", group) for group in report.groups},
-            choices=_choices(report),
-            coverage=_coverage(report),
-            documents=documents,
-            follows=document,
-            document_anchors={name: anchor("document", name) for name in documents},
-            scenario_anchors={f"{one.group}/{one.name}": one.anchor for one in scenarios},
-            clause_anchors={clause["id"]: clause["anchor"] for clause in report.clauses},
-            badge=badge(report),
-            part=extent.words(extent.of(report.raw)),
-            baseline=beyond.baseline(report),
-            required=beyond.required(report),
-            readings=beyond.readings(report),
-            not_shown=ambiguities.unseen(map(mapping, report.raw["cases"])),
-        )
+    return page(
+        "report.html.j2",
+        "script.js",
+        report=report,
+        run=_run(report),
+        evidence=evidence.gather(report.cases, folder) if kept is None else kept,
+        links=links,
+        diagram=lambda name: sequence.draw(raw[name]),
+        alike=_alike(report),
+        said_by=lambda case: _texts(case, report),
+        tally=tally,
+        grouped={
+            group: [case for one in many for case in one.cases]
+            for group, many in report.groups.items()
+        },
+        group_anchors={group: anchor("group", group) for group in report.groups},
+        choices=_choices(report),
+        coverage=_coverage(report),
+        documents=documents,
+        follows=document,
+        document_anchors={name: anchor("document", name) for name in documents},
+        scenario_anchors={f"{one.group}/{one.name}": one.anchor for one in scenarios},
+        clause_anchors={clause["id"]: clause["anchor"] for clause in report.clauses},
+        badge=badge(report),
+        part=extent.words(extent.of(report.raw)),
+        baseline=beyond.baseline(report),
+        required=beyond.required(report),
+        readings=beyond.readings(report),
+        not_shown=ambiguities.unseen(map(mapping, report.raw["cases"])),
     )
 
 
