@@ -139,19 +139,21 @@ class Play:
         self.processes[name] = process
         return process
 
-    def start_helpers(self) -> None:
-        """Verifiers and devices, all at once. Returns when the devices listen."""
+    def start_devices(self, names: Iterable[str]) -> dict[str, str]:
+        """Those of the case that are named; where they will listen, without "-device"."""
         devices = {}
-        described = {
-            name: device_flags(self.case, self.run, name) for name in device_names(self.case)
-        }
-        for name, flags in described.items():
+        for name in names:
+            flags = device_flags(self.case, self.run, name)
             if flags.get("root") == "tpm":
-                described[name] = self._with_tpm(name, flags)
-        for name, flags in described.items():
+                flags = self._with_tpm(name, flags)
             address = f"unix:{self.folder / name}.sock"
             self.start(name, "device", "device", plain({"listen": address, **flags}))
             devices[name.removesuffix("-device")] = address
+        return devices
+
+    def start_helpers(self) -> None:
+        """Verifiers and devices, all at once. Returns when the devices listen."""
+        devices = self.start_devices(device_names(self.case))
         keys = {}
         started = {}
         for which, name in (("main", "verifier"), ("other", "other-verifier")):
@@ -220,14 +222,17 @@ class Play:
             raise ContractError("the server's ready event has no port")
         self.port = port
 
-    def start_client(self, number: int = 1) -> Process:
-        """The client."""
-        name = "client" if number == 1 else f"client-{number}"
-        flags = {
+    def client_flags(self) -> dict[str, Any]:
+        """What the client is told, but for events and files."""
+        return {
             "connect": f"127.0.0.1:{self.port}",
             **endpoint_flags(self.case, self.run, "client", self.addresses),
         }
-        flags = patience.of_endpoint(flags, self._patience)
+
+    def start_client(self, number: int = 1) -> Process:
+        """The client."""
+        name = "client" if number == 1 else f"client-{number}"
+        flags = patience.of_endpoint(self.client_flags(), self._patience)
         argv = plain(flags) + self._files(name)
         return self.start(name, "client", "client", argv, listening=False)
 

@@ -86,13 +86,8 @@ class Meeting(Play):
 
     def start_helpers(self) -> None:
         """The client's devices, and a verifier where none was named."""
-        devices = {}
         names = [name for name in device_names(self.case) if name != SERVER_DEVICE]
-        for name in names:
-            address = f"unix:{self.folder / name}.sock"
-            told = {"listen": address, **device_flags(self.case, self.run, name)}
-            self.start(name, "device", "device", plain(told))
-            devices[name.removesuffix("-device")] = address
+        devices = self.start_devices(names)
         started: dict[str, Process] = {}
         known: dict[str, str] = {}
         flags = patience.stretched(
@@ -116,8 +111,8 @@ class Meeting(Play):
         keys = {"main": Path(flags["public-key"])}
         self.addresses = Addresses(self.folder, verifiers, keys, devices, enrolled)
 
-    def start_client(self, number: int = 1) -> Process:
-        """The client, on its way to the server."""
+    def client_flags(self) -> dict[str, Any]:
+        """Those of a client on its way to the server."""
         target = self.target
         flags = endpoint_flags(self.case, self.run, "client", self.addresses)
         flags.update({"connect": target.address, "ca": str(target.ca), "timeout": target.timeout})
@@ -132,8 +127,7 @@ class Meeting(Play):
             flags["variant"] = list(target.variants)
         if target.code_points:
             flags["code-points"] = str(target.code_points)
-        argv = plain(patience.of_endpoint(flags, self._patience)) + self._files("client")
-        return self.start("client", "client", "client", argv, listening=False)
+        return flags
 
     def meet(self, keep: Path, name: str) -> Seen:
         """The whole connection; what the server sent is copied to KEEP."""
