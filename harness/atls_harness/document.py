@@ -14,9 +14,19 @@ import fastjsonschema  # type: ignore[import]
 import jsonschema
 
 from .contract import contract
-from .yaml_file import YamlFile, complaint
+from .errors import HarnessError
+from .yaml_file import YamlFile, complaint, where_of
 
-__all__ = ("Document", "complaint", "excuse", "first_problem", "load_schema", "validator_for")
+__all__ = (
+    "Document",
+    "complaint",
+    "excuse",
+    "first_problem",
+    "hold",
+    "load_schema",
+    "validator_for",
+    "where_of",
+)
 LIST, MORE = "x-list", "x-more"
 
 
@@ -75,6 +85,14 @@ def first_problem(
         problem: jsonschema.ValidationError | None = jsonschema.exceptions.best_match(errors)
         return problem
     return None
+
+
+def hold(value: Any, path: Path, words: str) -> None:
+    """HarnessError, which begins with WORDS, where VALUE is not as a schema file has it: what is
+    written is held to what readers are promised."""
+    problem = first_problem(value, path)
+    if problem is not None:
+        raise HarnessError(f"{words}: {problem.message}")
 
 
 @functools.lru_cache(maxsize=None)

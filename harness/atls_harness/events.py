@@ -10,7 +10,7 @@ from typing import Any, Iterable, Mapping
 
 from . import untrusted
 from .contract import contract
-from .document import first_problem, load_schema
+from .document import first_problem, load_schema, where_of
 from .errors import ContractError
 from .paths import EVENT_SCHEMA
 from .untrusted import cut, quoted
@@ -80,7 +80,7 @@ def check_event(event: Event, who: str) -> str | None:
     problem = first_problem(event, EVENT_SCHEMA, kind)
     if problem is None:
         return None
-    where = ".".join(str(part) for part in problem.absolute_path)
+    where = where_of(problem)
     words = cut(problem.message, 2 * untrusted.QUOTE_MAX)
     return f"event {name!r}: {cut(where) + ': ' if where else ''}{words}"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from . import baseline, coverage, extent, matrix, report, results, table, usage
-from .document import first_problem
+from .document import first_problem, where_of
 from .errors import HarnessError
 from .outcome import GOOD
 from .paths import PEERS, RESULT_SCHEMA, shown
@@ -70,10 +70,8 @@ def read(place: Path) -> Part:
     result = load(place)
     problem = first_problem(result, RESULT_SCHEMA)
     if problem is not None:
-        where = ".".join(str(part) for part in problem.absolute_path)
-        raise HarnessError(
-            f"{shown(place)}: breaks the schema of a result: {where}: {problem.message}"
-        )
+        words = f"breaks the schema of a result: {where_of(problem)}: {problem.message}"
+        raise HarnessError(f"{shown(place)}: {words}")
     if "shard" not in result["run"]:
         raise HarnessError(f"{shown(place)}: not a part of a run: it was played without --shard")
     return Part(place, result)

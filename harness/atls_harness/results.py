@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Iterable, Mapping, Sequence
 
 from . import RESULT_VERSION, ROOT_OF_TRUST, ambiguities, baseline, coverage, extent, matrix
-from .document import first_problem
+from .document import first_problem, where_of
 from .errors import HarnessError, InfrastructureError
 from .markdown import code, plain
 from .outcome import GOOD, OUTCOMES, Record
@@ -147,8 +147,9 @@ def complete(
         made["baseline"] = baseline.compare(before, made["cases"])
     problem = first_problem(made, RESULT_SCHEMA)
     if problem is not None:
-        where = ".".join(str(part) for part in problem.absolute_path)
-        raise HarnessError(f"the result breaks its own schema: {where}: {problem.message}")
+        raise HarnessError(
+            f"the result breaks its own schema: {where_of(problem)}: {problem.message}"
+        )
     return made
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
 from .contract import contract
-from .document import Document, complaint, first_problem, load_schema
+from .document import Document, complaint, first_problem, load_schema, where_of
 from .errors import ScenarioError
 from .nearest import meant
 from .ambiguities import ambiguities
@@ -276,10 +276,8 @@ def cases(scenario: Scenario, document: Document) -> Iterator[Case]:
         whole = dict(story, title=scenario.title, clauses=list(scenario.clauses))
         problem = first_problem(whole, SCENARIO_SCHEMA)
         if problem is not None:
-            where = ".".join(str(part) for part in problem.absolute_path)
-            raise document.fail(
-                list(problem.absolute_path), f"case {name}: {where}: {complaint(problem)}"
-            )
+            words = f"case {name}: {where_of(problem)}: {complaint(problem)}"
+            raise document.fail(list(problem.absolute_path), words)
         case = Case(scenario, name, parameters, story)
         problem_text = _contradiction(case)
         if problem_text:

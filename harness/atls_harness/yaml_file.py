@@ -149,7 +149,7 @@ class YamlFile:
         if problem is None:
             return
         location, message = list(problem.absolute_path), complaint(problem)
-        where = ".".join(str(part) for part in location) or "the file"
+        where = where_of(problem) or "the file"
         if str(problem.validator) == "additionalProperties" and isinstance(
             problem.instance, Mapping
         ):
@@ -161,6 +161,11 @@ class YamlFile:
                 f"known: {', '.join(known)}",
             )
         raise self.fail(location, f"{where}: {message}")
+
+
+def where_of(problem: jsonschema.ValidationError) -> str:
+    """Where in a value a schema error is, as a.0.b; "" for all of it."""
+    return ".".join(str(part) for part in problem.absolute_path)
 
 
 def complaint(problem: jsonschema.ValidationError) -> str:

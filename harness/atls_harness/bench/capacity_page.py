@@ -20,8 +20,8 @@ from rich.markup import escape
 
 from .. import ROOT_OF_TRUST
 from ..blocks import within
-from ..document import first_problem
-from ..errors import HarnessError, UsageError
+from ..document import first_problem, hold, where_of
+from ..errors import UsageError
 from ..paths import BENCHMARK_SCHEMA, CAPACITY_RESULT_SCHEMA, RECORDED_BENCHMARK, ROOT, shown
 from ..release import version as release
 from ..results import revision
@@ -168,10 +168,10 @@ def _benchmark(given: Path | None) -> tuple[Path, dict[str, Any]]:
         result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         raise UsageError(f"--from {path}: {problem}") from problem
-    problem_found = first_problem(result, BENCHMARK_SCHEMA)
-    if problem_found is not None:
-        where = ".".join(map(str, problem_found.absolute_path)) or "the file"
-        words = f"expected a benchmark.json, came at {where}: {problem_found.message[:200]}"
+    wrong = first_problem(result, BENCHMARK_SCHEMA)
+    if wrong is not None:
+        where = where_of(wrong) or "the file"
+        words = f"expected a benchmark.json, came at {where}: {wrong.message[:200]}"
         raise UsageError(f"--from {path}: {words}")
     return path, result
 
@@ -198,9 +198,7 @@ def make(file: Path, source: Path | None, command: str) -> dict[str, Any]:
         **result,
         "notes": notes(given.value, result),
     }
-    problem = first_problem(made, CAPACITY_RESULT_SCHEMA)
-    if problem is not None:
-        raise HarnessError(f"the figures are not as their schema has them: {problem.message}")
+    hold(made, CAPACITY_RESULT_SCHEMA, "the figures are not as their schema has them")
     return made
 
 

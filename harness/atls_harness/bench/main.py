@@ -16,8 +16,8 @@ from typing import Any, Callable, Sequence
 
 from .. import ROOT_OF_TRUST, usage
 from ..build import build_programs
-from ..document import first_problem
-from ..errors import HarnessError, InfrastructureError, Unsupported, UsageError
+from ..document import hold
+from ..errors import InfrastructureError, Unsupported, UsageError
 from ..paths import BENCHMARK_SCHEMA, ROOT, default_build
 from ..release import version as release
 from ..results import revision
@@ -142,9 +142,7 @@ def _tell(
         rows = compare.compare(result, before)
         result["comparison"] = rows
         print(tables.render_comparison(rows, max(width, 100), color))
-    problem = first_problem(result, BENCHMARK_SCHEMA)
-    if problem is not None:
-        raise HarnessError(f"the figures are not as their schema has them: {problem.message}")
+    hold(result, BENCHMARK_SCHEMA, "the figures are not as their schema has them")
     folder = make_results(options.out, "bench")
     path = folder / "benchmark.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -20,8 +20,8 @@ from .. import ROOT_OF_TRUST, release, usage
 from ..build import build_programs
 from ..contract import contract
 from ..credentials import make_credentials
-from ..document import first_problem
-from ..errors import HarnessError, InfrastructureError, UsageError
+from ..document import hold
+from ..errors import InfrastructureError, UsageError
 from ..flags import SEED_OFFSETS, SEEDS_PER_RUN, plain
 from ..nearest import meant
 from ..paths import PEERS, PROBE_SCHEMA, default_build
@@ -252,9 +252,7 @@ def _value(
 
 
 def _write(options: Any, folder: Path, value: dict[str, Any]) -> None:
-    problem = first_problem(value, PROBE_SCHEMA)
-    if problem is not None:
-        raise HarnessError(f"probe.json is not as its schema says: {problem.message}")
+    hold(value, PROBE_SCHEMA, "probe.json is not as its schema says")
     text = write_json(value)
     (folder / "probe.json").write_text(text, encoding="utf-8")
     if options.json:

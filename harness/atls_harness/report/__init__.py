@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Sequence
 
 from .. import usage
-from ..document import first_problem
+from ..document import first_problem, where_of
 from ..errors import HarnessError, UsageError
 from ..paths import RESULT_SCHEMA, ROOT, shown
 from . import evidence, publish, render, view
@@ -43,8 +43,7 @@ def write_published(result: Path, target: Path) -> list[Path]:
     raw = publish.trim(load(result))
     problem = first_problem(raw, RESULT_SCHEMA)
     if problem is not None:
-        where = ".".join(str(part) for part in problem.absolute_path)
-        raise HarnessError(f"{result}: not published: {where}: {problem.message}")
+        raise HarnessError(f"{result}: not published: {where_of(problem)}: {problem.message}")
     report = view.make(raw)
     # The trimmed result names no bundles; what is in them is looked up by the one that was given.
     folder = result if result.is_dir() else result.parent
