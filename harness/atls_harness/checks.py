@@ -262,12 +262,18 @@ def scenarios_sanitized(checks: Checks) -> None:
     )
 
 
+def _atls(checks: Checks, *words: str) -> None:
+    """A command of ./atls, without the launcher, which installs and builds."""
+    environment = {"PYTHONPATH": str(ROOT / "harness")}
+    checks.call([sys.executable, "-m", "atls_harness", *words], environment)
+
+
 def instructions(checks: Checks) -> None:
     """Instructions of a connection are within 5 % of what was recorded with these tools."""
-    argv = [sys.executable, "-m", "atls_harness", "bench", "--only", "instructions"]
+    argv = ["bench", "--only", "instructions"]
     argv += ["--instructions-of", str(ROOT / "harness" / "ci" / "instructions.json")]
     argv += ["--build", str(checks.plain), "--out", str(checks.logs / "bench")]
-    checks.call(argv, {"PYTHONPATH": str(ROOT / "harness")})
+    _atls(checks, *argv)
     for line in checks.log.read_text(encoding="utf-8", errors="replace").splitlines():
         if "not compared" in line:
             raise Unsupported(line)
@@ -362,11 +368,8 @@ def _old_go(module: str) -> None:
 
 def attacks(checks: Checks) -> None:
     """Every attack of the catalogue comes out as it is known, and every honest run completes."""
-    build = ["--build", str(checks.plain), "--out", str(checks.logs)]
-    checks.call([sys.executable, "-m", "atls_harness", "attacks", "run", *build], _PATH)
+    _atls(checks, "attacks", "run", "--build", str(checks.plain), "--out", str(checks.logs))
 
-
-_PATH = {"PYTHONPATH": str(ROOT / "harness")}
 
 STAGES: tuple[Stage, ...] = (
     Stage("licence", check_licence, "every source says its licence"),

@@ -207,12 +207,10 @@ class Gatherer:
 
     def _shard(self) -> dict[str, Any] | None:
         """Which part of a run this was, for whoever joins the parts."""
-        if self.selection is None or not self.selection.whole:
+        if self.selection is None or self.selection.shard is None:
             return None
-        part = shard.read(self.config.option.shard)
-        assert part is not None
         ids = [case.id for case in apart(self.selection.whole)]
-        return shard.written(part, ids, self.run.options)
+        return shard.written(self.selection.shard, ids, self.run.options)
 
     def _why_empty(self) -> str:
         """Why no case was played, if there were any to play; or ""."""

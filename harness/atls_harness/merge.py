@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from . import baseline, coverage, extent, matrix, report, results, table, usage
+from . import baseline, extent, matrix, report, results, table, usage
 from .document import first_problem, where_of
 from .errors import HarnessError
-from .outcome import GOOD
+from .outcome import GOOD, Record
 from .paths import PEERS, RESULT_SCHEMA, shown
 from .peer import load_peers
 from .report.values import load
@@ -142,8 +142,9 @@ def _stacks(parts: Sequence[Part]) -> dict[str, Any]:
     return made
 
 
-def join(parts: Sequence[Part], command: str) -> dict[str, Any]:
-    """One result of all parts, which check() has seen; bundles are where carry() puts them."""
+def join(parts: Sequence[Part], command: str) -> tuple[dict[str, Any], list[Record]]:
+    """The run of all parts, which check() has seen, and its cases; bundles are where carry() puts
+    them."""
     cases = sorted(
         (dict(case) for part in parts for case in part.result["cases"]),
         key=lambda one: str(one["id"]),
@@ -178,14 +179,7 @@ def join(parts: Sequence[Part], command: str) -> dict[str, Any]:
         }
         for part in sorted(parts, key=lambda one: int(one.shard["index"]))
     ]
-    return {
-        "version": parts[0].result["version"],
-        "root_of_trust": parts[0].result["root_of_trust"],
-        "run": run,
-        "totals": results.totals(cases),
-        "clauses": coverage.clause_results(cases),
-        "cases": cases,
-    }
+    return run, cases
 
 
 def carry(parts: Sequence[Part], folder: Path) -> None:
@@ -208,11 +202,11 @@ def write(
     """Joins the parts, and writes what a run writes into a new folder below OUT."""
     parts = [read(place) for place in places]
     check(parts)
-    made = join(parts, command)
+    run, cases = join(parts, command)
     cells: Sequence[Mapping[str, Any]] = ()
     if required:
-        cells = matrix.held(matrix.load_required(required, load_peers([PEERS])), made["cases"])
-    results.complete(made, baseline.load_baseline(before) if before else None, cells)
+        cells = matrix.held(matrix.load_required(required, load_peers([PEERS])), cases)
+    made = results.complete(run, cases, baseline.load_baseline(before) if before else None, cells)
     folder = make_results(out)
     carry(parts, folder)
     results.write(made, folder)

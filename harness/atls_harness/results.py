@@ -107,44 +107,47 @@ def make(
         if case["bundle"]:
             case["bundle"] = os.path.relpath(case["bundle"], run.results)
         cases.append(case)
-    made: dict[str, Any] = {
-        "version": RESULT_VERSION,
-        "root_of_trust": ROOT_OF_TRUST,
-        "run": {
-            "command": argv,
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": round(seconds, 3),
-            "seed": run.seed,
-            "repeat": run.repeat,
-            "atls": release(),
-            "revision": revision(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "cpus": os.cpu_count() or 1,
-            "peers": dict(run.chosen),
-            "programs": program_versions(run, known),
-            "stacks": known,
-        },
-        "totals": totals(records),
-        "clauses": coverage.clause_results(cases),
-        "cases": cases,
+    told: dict[str, Any] = {
+        "command": argv,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "seed": run.seed,
+        "repeat": run.repeat,
+        "atls": release(),
+        "revision": revision(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpus": os.cpu_count() or 1,
+        "peers": dict(run.chosen),
+        "programs": program_versions(run, known),
+        "stacks": known,
     }
     if covers is not None:
-        made["run"]["extent"] = dict(covers)
+        told["extent"] = dict(covers)
     if shard is not None:
-        made["run"]["shard"] = dict(shard)
-    return complete(made, before, required)
+        told["shard"] = dict(shard)
+    return complete(told, cases, before, required)
 
 
 def complete(
-    made: dict[str, Any],
+    run: Mapping[str, Any],
+    cases: Sequence[Record],
     before: Mapping[str, Any] | None,
     required: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """A result, with what is said of a whole run. HarnessError where it breaks its schema."""
+    """A result of a RUN and its CASES, with what follows from them. HarnessError where it breaks
+    its schema."""
+    made: dict[str, Any] = {
+        "version": RESULT_VERSION,
+        "root_of_trust": ROOT_OF_TRUST,
+        "run": run,
+        "totals": totals(cases),
+        "clauses": coverage.clause_results(cases),
+        "cases": cases,
+    }
     if required:
         made["required"] = list(required)
     if before is not None:
-        made["baseline"] = baseline.compare(before, made["cases"])
+        made["baseline"] = baseline.compare(before, cases)
     problem = first_problem(made, RESULT_SCHEMA)
     if problem is not None:
         raise HarnessError(

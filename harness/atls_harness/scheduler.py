@@ -9,7 +9,6 @@ plays it from its beginning: only one answer to each part is ever joined.
 
 from __future__ import annotations
 
-import importlib
 import io
 import shlex
 import subprocess
@@ -20,7 +19,8 @@ from typing import Any, Sequence
 
 from . import merge
 from .choices import Choices
-from .errors import HarnessError, Unsupported, UsageError
+from .dask import connect
+from .errors import HarnessError, UsageError
 from .paths import ROOT
 from .pytest_options import Options
 from .selection import Selection
@@ -28,7 +28,6 @@ from .shard import Shard
 
 PARTS_OF_A_WORKER = 4
 CASES_OF_A_PART = 8  # fewer are not worth the start of a process
-CONNECT_LIMIT = 20  # seconds
 WELL = (0, 1)  # a run that has results: all is well, or a case failed
 ARCHIVE_MAX = 1 << 30  # bytes of a part's results, unpacked
 # What is ours to decide, or makes no sense of a part.
@@ -72,19 +71,6 @@ def parts_for(workers: int, cases: int) -> int:
     return max(1, min(PARTS_OF_A_WORKER * workers, cases // CASES_OF_A_PART))
 
 
-def _connect(url: str) -> Any:
-    try:
-        distributed: Any = importlib.import_module("distributed")
-    except ImportError as problem:
-        raise Unsupported("python3-distributed is not there; ./atls setup bench") from problem
-    try:
-        return distributed.Client(url, timeout=CONNECT_LIMIT)
-    except (OSError, ValueError, TimeoutError) as problem:
-        raise HarnessError(
-            f"--scheduler {url}: no scheduler of Dask answers: {problem}"
-        ) from problem
-
-
 def rest_of(given: Sequence[str]) -> list[str]:
     """The command line of a part: without what is ours. UsageError where it cannot be divided."""
     known = Options()
@@ -109,7 +95,7 @@ def play(given: Sequence[str], options: Any, choices: Choices, selected: Selecti
     rest = [*rest_of(given), "--seed", str(choices.seed)]
     if choices.deployment is not None:
         raise UsageError("--verifier with a URL is for a run on this machine, not for --scheduler")
-    with _connect(options.scheduler) as client, tempfile.TemporaryDirectory() as scratch:
+    with connect(options.scheduler) as client, tempfile.TemporaryDirectory() as scratch:
         workers = len(client.scheduler_info()["workers"])
         if not workers:
             raise HarnessError(

@@ -96,7 +96,8 @@ class Selection:
     cases: Mapping[str, Case]  # by node, as pytest names them
     all: int  # cases that are played where nothing is chosen
     items: int | None  # how many pytest will find; None where only pytest knows
-    whole: tuple[Case, ...] = ()  # of a part of a run: the cases of all its parts
+    shard: Shard | None = None  # the part of a run that this is
+    whole: tuple[Case, ...] = ()  # and then the cases of all its parts
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ class Chooser:
             chosen,
             len({*chosen, *(item.node.argument for item in known)}),
             len(kept) if closed else None,
+            self.shard,
             whole,
         )
 

@@ -20,11 +20,10 @@ from typing import Iterator, Sequence
 
 from . import patience
 from .errors import InfrastructureError, Unsupported
-from .process import Process
+from .process import READY_TIMEOUT, Process
 
 PROGRAM = "swtpm"
 STATE = "tpm2-00.permall"
-READY_TIMEOUT = 20.0
 PAUSE = 0.005
 
 
@@ -43,6 +42,12 @@ class Tpm(Process):
         argv += ["--ctrl", f"type=unixio,path={self.socket}.ctrl"]
         argv += ["--flags", "not-need-init,startup-clear"]
         super().__init__(name, "tpm", argv, folder, listening=True)
+
+    def __enter__(self) -> Tpm:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     @property
     def tcti(self) -> str:
@@ -82,11 +87,8 @@ def state_of(work: Path, which: Sequence[str]) -> Path:
         if not state.exists():
             folder = work / f"tpm-{name}"
             folder.mkdir()
-            tpm = Tpm(folder, "tpm", None)
-            try:
+            with Tpm(folder, "tpm", None) as tpm:
                 tpm.await_sockets()
-            finally:
-                tpm.stop()
             new = state.with_suffix(".new")
             shutil.copy(tpm.home / STATE, new)
             new.replace(state)
@@ -108,10 +110,9 @@ def beside(work: Path, flags: Sequence[str]) -> Iterator[list[str]]:
     state = state_of(work, which(flags))
     folder = work / f"endorsed-{os.getpid()}-{time.monotonic_ns()}"
     folder.mkdir()
-    tpm = Tpm(folder, "tpm", state)
     try:
-        tpm.await_sockets()
-        yield [*flags, "--tcti", tpm.tcti]
+        with Tpm(folder, "tpm", state) as tpm:
+            tpm.await_sockets()
+            yield [*flags, "--tcti", tpm.tcti]
     finally:
-        tpm.stop()
         shutil.rmtree(folder, ignore_errors=True)

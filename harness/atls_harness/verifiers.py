@@ -35,7 +35,7 @@ from .errors import HarnessError, UsageError
 from .paths import ROOT
 from .peer import ALL, BY_DEFAULT, Peer
 from .run import Run
-from .scenario import SIDES, Case, merge
+from .scenario import SIDES, Case, merge, other
 
 # Reasons that only a verifier can know, and the tier that its results have for them.
 TIERS = {
@@ -102,9 +102,8 @@ def as_appraised(case: Case, run: Run) -> Case:
             or "result-key" not in named
         ):
             continue
-        other = SIDES[1 - SIDES.index(side)]
         changes: dict[str, Any] = {side: {"evidence-format": TOKEN}}
-        for party, role in ((side, "attester"), (other, "relying-party")):
+        for party, role in ((side, "attester"), (other(side), "relying-party")):
             name = BOUND[role].split("=")[0]
             given = list(case.flags(party).get("variant", []))
             if name in named and not any(one.startswith(f"{name}=") for one in given):

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies
 
+from atls_harness import dask
 from atls_harness.bench import callgrind, compare, goals, machine, network, page, plan, program
 from atls_harness.bench import sections, tables
 from atls_harness.bench.histogram import Histogram, bucket, ratio_interval
@@ -331,7 +332,7 @@ def test_what_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, build: Path)
     def absent(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(sections.importlib, "import_module", absent)
+    monkeypatch.setattr(dask.importlib, "import_module", absent)
     with pytest.raises(Unsupported, match="setup bench"):
         sections.shards(build, plan.QUICK, "", 2)
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import random
@@ -13,7 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from ..errors import InfrastructureError, Unsupported
+from .. import dask
+from ..errors import InfrastructureError
 from ..events import read_events
 from ..paths import PEERS
 from ..peer import load_peers
@@ -306,17 +306,14 @@ def shards(build: Path, plan: Plan, scheduler: str, count: int) -> dict[str, Any
     the machines behind SCHEDULER ("tcp://HOST:PORT"), where the programs are built in the same
     place. In rounds, of which the speed-up is the median, beside the same of TLS without
     attestation: cores are not at all times alike, and what they share is the machine's affair."""
-    try:
-        distributed: Any = importlib.import_module("distributed")
-    except ImportError as problem:
-        raise Unsupported("python3-distributed is not there; ./atls setup bench") from problem
+    library = dask.distributed()
     mode = "ta-07/background-check/client"
     cores: list[int | None] = [None] if scheduler else [*sorted(os.sched_getaffinity(0))]
-    where: Any = scheduler or distributed.LocalCluster(
+    where: Any = scheduler or library.LocalCluster(
         n_workers=count, threads_per_worker=1, dashboard_address=None
     )
     rounds: dict[str, list[Any]] = {mode: [], MUTUAL: []}
-    with distributed.Client(where) as client:
+    with dask.connect(scheduler) if scheduler else library.Client(where) as client:
         for _ in range(plan.shard_rounds):
             for name, found in rounds.items():
                 ask = [str(build), name, plan.shard_samples]

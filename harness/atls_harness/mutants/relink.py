@@ -86,10 +86,15 @@ class Relinker:
                 errors="replace",
             )
             if done.returncode != 0:
-                told = done.stdout.splitlines()
-                self.trouble = next((one for one in told if "error: " in one), "".join(told[-1:]))
+                self.trouble = complaint(done.stdout)
                 return False
         return True
+
+
+def complaint(said: str) -> str:
+    """What was wrong, of what compilers and linkers SAID: their first error, or the last line."""
+    told = said.splitlines()
+    return next((line for line in told if "error: " in line), "".join(told[-1:]))
 
 
 def _steps(build: Path) -> Sequence[Mapping[str, str]]:

@@ -17,7 +17,7 @@ from ..build import alone, meson
 from ..errors import BuildError
 from ..paths import ROOT
 from ..unit_tests import UnitTest, unit_tests
-from .relink import Relinker
+from .relink import Relinker, complaint
 
 # -w: a changed line may leave something unused; that is no reason to call it noticed. What reads
 # one beyond the end of an array is ended, for else nothing but the sanitizers' builds would see it.
@@ -77,8 +77,7 @@ class Workshop:
                 errors="replace",
                 pass_fds=(lock.fileno(),),
             )
-        told = done.stdout.splitlines()
-        self.trouble = next((line for line in told if "error: " in line), "".join(told[-1:]))
+        self.trouble = complaint(done.stdout)
         return done.returncode == 0
 
     def change(self, file: str) -> bool:

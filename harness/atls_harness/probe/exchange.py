@@ -24,6 +24,7 @@ from ..flags import (
     plain,
     verifier_flags,
 )
+from ..markdown import visible
 from ..parties import Listening, Party, Play, credentials_in
 from ..process import REFUSED, UNSUPPORTED, Process, to_its_end
 from ..run import Run
@@ -170,7 +171,7 @@ def decoded(run: Run, path: Path) -> dict[str, str]:
         return {"format": "unknown", "decoded": cut(str(problem))}
     finally:
         events.unlink(missing_ok=True)
-    path.with_suffix(".txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    path.with_suffix(".txt").write_text(visible(done.stdout + done.stderr), encoding="utf-8")
     first = cut(done.stdout.strip().partition("\n")[0], 200) or "nothing"
     words = first if done.returncode == 0 else f"{first} (not well-formed)"
     return {"format": cut(str(told[0].get("format")), 40) if told else "unknown", "decoded": words}

@@ -95,7 +95,7 @@ def _cell(records: Sequence[Record], who: str) -> Text:
     return Text("\n").join(models) if models else Text("-")
 
 
-def tables(value: Mapping[str, Any]) -> list[Table]:
+def overview(value: Mapping[str, Any]) -> Table:
     """What it speaks, and how it took misbehaviours."""
     records = value["connections"]
     table = Table(pad_edge=False, show_edge=False)
@@ -112,7 +112,7 @@ def tables(value: Mapping[str, Any]) -> list[Table]:
             for name, count in zip((PASS, FAIL, UNSEEN), counted)
         ]
         table.add_row(profile, _cell(mine, SERVER), _cell(mine, CLIENT), *numbers)
-    return [table]
+    return table
 
 
 def _presented(records: Sequence[Record]) -> list[str]:
@@ -140,8 +140,7 @@ def show(console: Console, value: Mapping[str, Any], verbose: bool) -> None:
             say(f"{_title(one)}: {one['outcome']}: {one['words']}", STYLES[one["outcome"]])
         for name, outcome in value["requirements"].items():
             say(f"{name}: {outcome}", STYLES[outcome])
-    for table in tables(value):
-        console.print(table)
+    console.print(overview(value))
     for line in _presented(records):
         say(f"presented: {line}", "bold red" if FAILED in line else "")
     for text in value["failed"][:FAILURES_MAX]:
