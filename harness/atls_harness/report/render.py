@@ -57,8 +57,8 @@ def _source(name: str) -> str:
 
 
 def page(template: str, *scripts: str, **values: Any) -> str:
-    """A page that is one file: TEMPLATE with the style of all, and with SCRIPTS, which alone may run
-    in it."""
+    """A page that is one file: TEMPLATE with the style of all, and with SCRIPTS, which alone may
+    run in it."""
     style, script = _source("style.css"), "".join(map(_source, scripts))
     policy = f"default-src 'none'; style-src {_hash(style)}; "
     policy += f"script-src {_hash(script)}; " if scripts else ""
