@@ -11,7 +11,7 @@ import random
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 import cbor2
 import pytest
@@ -614,3 +614,30 @@ def test_a_stumble_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert dissected.stumbles(made, tmp_path / "a.pcapng", "-V", "-Y", "tls") == ""
     monkeypatch.setattr(dissected, "DISSECTOR", script)
     assert dissected.stumbles(made, tmp_path / "a.pcapng", "-V", "-Y", "tls") in MISTAKES
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_tshark_that_falls_is_no_stumble(
+    alone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A capture that ends tshark without the dissector says nothing of it, and hides nothing that
+    stands beside it; one that ends it with the dissector alone is a finding."""
+
+    def run(path: Path, *_: str, dissector: bool = True) -> subprocess.CompletedProcess[str]:
+        count = path.read_bytes().count(b"falls")
+        falls = count > 0 and (alone or dissector)
+        shown = MISTAKES[0] if dissector and b"stumbles" in path.read_bytes() else ""
+        return subprocess.CompletedProcess([], -11 if falls else 0, "" if falls else shown, "")
+
+    def write(path: Path, made: Sequence[str]) -> Path:
+        path.write_text(" ".join(made), "utf-8")
+        return path
+
+    monkeypatch.setattr(dissected, "run_tshark", run)
+    monkeypatch.setattr(dissected.sealed, "write", write)
+    path = tmp_path / "a.pcapng"
+    look: Any = dissected.stumbles  # a word stands for a connection
+    assert bool(look(["falls"], path, "-V")) is not alone
+    assert bool(look(["whole", "falls"], path, "-V")) is not alone
+    assert look(["whole", "falls", "stumbles"], path, "-V") != ""
+    assert ("ends with -11 too" in capsys.readouterr().err) is alone
