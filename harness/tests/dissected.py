@@ -90,6 +90,16 @@ RECORD = cbor2.dumps(["application/eat+cwt", KAT, 4])
 # Evidence that a software TPM made.
 TPM_EVIDENCE = (ROOT / "rats" / "tokens" / "corpus" / "tpm" / "evidence").read_bytes()
 TPM = cbor2.dumps(["application/vnd.parallaxsecond.key-attestation.tpm", TPM_EVIDENCE])
+# Evidence of a simulated Arm CCA platform and realm, in its three forms.
+CCA_SEEDS = ROOT / "rats" / "tokens" / "corpus" / "cca"
+CCA_KINDS = {
+    "token-907": 'application/eat-collection; profile="http://arm.com/CCA-SSD/1.0.0"',
+    "token-399": 'application/eat-collection; profile="http://arm.com/CCA-SSD/1.0.0"',
+    "parsec": "application/vnd.parallaxsecond.key-attestation.cca",
+}
+CCA = {
+    name: cbor2.dumps([kind, (CCA_SEEDS / name).read_bytes()]) for name, kind in CCA_KINDS.items()
+}
 CF_273 = (273).to_bytes(2, "big")
 X509 = b"\x30\x03\x02\x01\x05"  # a SEQUENCE is all that the dissector asks of it
 
@@ -124,6 +134,7 @@ SEEDS = (
     cbor2.dumps(cbor2.CBORTag(1668547091, RECORD)),
     cbor2.dumps([267, cbor2.dumps({})]),
     TPM,
+    *CCA.values(),
 )
 OFFER = vector(evidence_type(0, 0, tail=CF_273), 1) + vector(NONCE, 1)
 SCHEME = b"\x00\x00" + CF_273

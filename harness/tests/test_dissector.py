@@ -22,6 +22,9 @@ from atls_harness.run import Run
 import dissected
 import sealed
 from dissected import (
+    CCA,
+    CCA_KINDS,
+    CCA_SEEDS,
     ATTESTATION,
     ATTESTATION_EVIDENCE,
     CF_273,
@@ -449,6 +452,59 @@ def test_evidence_of_a_tpm(tmp_path: Path) -> None:
     assert all("BER" in info for info in whole["_ws.expert.message"])  # of Wireshark's own
     assert any("magic" in info for info in broken["_ws.expert.message"])
     assert any("pcrDigest" in info for info in broken["_ws.expert.message"])
+
+
+def _claims_of_cca(name: str) -> tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any]]:
+    """Platform's and realm's claims of a seed and Parsec's KAT (or none), as cbor2 reads them."""
+    read = cbor2.loads((CCA_SEEDS / name).read_bytes())
+    kat, tokens = ({}, read) if name != "parsec" else (read["kat"].value, read["pat"])
+    signed = [tokens.value[label] for label in (44234, 44241)]
+    payloads = [cbor2.loads(one[1] if isinstance(one, list) else one).value[2] for one in signed]
+    return cbor2.loads(payloads[0]), cbor2.loads(payloads[1]), kat
+
+
+@pytest.mark.parametrize("name", list(CCA))
+def test_evidence_of_arm_cca(name: str, tmp_path: Path) -> None:
+    """Claims of both tokens by draft-ffm-rats-cca-token, and of Parsec's KAT."""
+    platform, realm, kat = _claims_of_cca(name)
+    path = in_place_of_the_certificate(tmp_path / "cca.pcapng", CCA[name])
+    expected = {
+        "atls.cca.challenge": [realm[10].hex()],
+        "atls.cca.personalization": [realm[44235].hex()],
+        "atls.cca.initial_measurement": [realm[44238].hex()],
+        "atls.cca.extensible_measurement": [one.hex() for one in realm[44239]],
+        "atls.cca.hash_algorithm": [platform[2402], realm[44236]],
+        "atls.cca.platform_config": [platform[2401].hex()],
+        "atls.psa.nonce": [platform[10].hex()],
+        "atls.psa.implementation_id": [platform[2396].hex()],
+        "atls.kat.nonce": [kat[10].hex()] if kat else [],
+    }
+    (shown,) = dissect(path, [*expected, "_ws.expert.message"], "-Y", "atls.cca")
+    assert {field: shown[field] for field in expected} == expected
+    assert all("BER" in info for info in shown["_ws.expert.message"])  # of Wireshark's own
+
+
+@pytest.mark.parametrize(
+    "changed, complaint",
+    [
+        (cbor2.CBORTag(907, [1, 2]), "a collection is a map"),
+        (cbor2.CBORTag(399, {44234: 1, 44241: b""}), "a token in a byte string was expected"),
+        (cbor2.CBORTag(907, {44234: [263, b"\x80"]}), "COSE_Sign1 is an array of four"),
+        (
+            cbor2.CBORTag(907, {44241: [263, dissected.token({44239: 1})]}),
+            "measurements are an array",
+        ),
+        (cbor2.CBORTag(907, {44241: [263, dissected.token({44237: 1})]}), "a COSE_Key is a map"),
+    ],
+    ids=["no-map", "no-token", "no-cose", "no-measurements", "no-key"],
+)
+def test_evidence_of_arm_cca_that_is_none(
+    changed: cbor2.CBORTag, complaint: str, tmp_path: Path
+) -> None:
+    made = cbor2.dumps([CCA_KINDS["token-907"], cbor2.dumps(changed)])
+    path = in_place_of_the_certificate(tmp_path / "torn.pcapng", made)
+    (shown,) = dissect(path, ["_ws.expert.message"], "-Y", "atls.cca")
+    assert any(complaint in info for info in shown["_ws.expert.message"])
 
 
 WRONG = {  # RFC 9999: what a reader must refuse, and what the expert info says of it

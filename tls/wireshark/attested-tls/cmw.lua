@@ -2,7 +2,7 @@
 -- The conceptual message wrapper (RFC 9999) in its three forms and two encodings, told apart by the
 -- first byte as in its section 3.4, and what is wrapped. Also the length-prefixed bundle that a
 -- prototype of 2022 sends in its place.
-return function(codec, Place, names, tokens, results, tpm)
+return function(codec, Place, names, tokens, results, tpm, cca)
     local F, E = names.fields, names.experts
     local complain = tokens.complain
     local M = {}
@@ -33,6 +33,8 @@ return function(codec, Place, names, tokens, results, tpm)
         ["application/cose"] = "cose", ["application/cmw+cose"] = "cose",
         ["application/psa-attestation-token"] = "cose",
         ["application/vnd.parallaxsecond.key-attestation.tpm"] = "tpm",
+        ["application/vnd.parallaxsecond.key-attestation.cca"] = "cca",
+        ["application/eat-collection"] = "cca",
         ["application/eat+jwt"] = "jws", ["application/cmw+jws"] = "jws",
         ["application/eat-ucs+cbor"] = "claims", ["application/eat-ucs+json"] = "json",
         ["application/json"] = "json",
@@ -61,7 +63,8 @@ return function(codec, Place, names, tokens, results, tpm)
         if reader == "cose" and value.data:find("^eyJ") then
             reader = "jws"
         end
-        if reader == "tpm" and tpm.evidence(tree, value) then
+        local packed = reader == "tpm" and tpm or reader == "cca" and cca
+        if packed and packed.evidence(tree, value) then
             return
         elseif reader == "cose" then
             tokens.cose(tree, value)

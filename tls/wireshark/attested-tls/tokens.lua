@@ -192,6 +192,34 @@ return function(codec, Place, names)
         [10] = { as_bytes, F.kat_nonce }, [8] = { confirmation },
         [2500] = { cose_key, F.kat_attestation_key },
     }
+    -- draft-ffm-rats-cca-token: the platform's claims are PSA's and these; the realm has its own.
+    local CCA_PLATFORM = {
+        [2401] = { as_bytes, F.cca_config }, [2402] = { as_text, F.cca_hash },
+    }
+    for key, reader in pairs(PSA) do
+        CCA_PLATFORM[key] = CCA_PLATFORM[key] or reader
+    end
+    local function measurements(tree, place, node, field)
+        if node.kind ~= "array" then
+            return complain(tree, E.malformed, "extensible measurements are an array")
+        end
+        for _, item in ipairs(node.items) do
+            as_bytes(tree, place, item, field)
+        end
+    end
+    local function realm_key(tree, place, node, field) -- a COSE_Key in a byte string, or a point
+        local inner = node.kind == "byte" and node.value_at and codec.cbor(node.value)
+        if inner and inner.kind == "map" then
+            return cose_key(tree, place:part(node.value_at, #node.value), inner, field)
+        end
+        cose_key(tree, place, node, field)
+    end
+    local CCA_REALM = {
+        [10] = { as_bytes, F.cca_challenge }, [265] = { as_text, F.eat_profile },
+        [44235] = { as_bytes, F.cca_personalization }, [44236] = { as_text, F.cca_hash },
+        [44237] = { realm_key, F.cca_rak }, [44238] = { as_bytes, F.cca_initial },
+        [44239] = { measurements, F.cca_extensible }, [44240] = { as_text, F.cca_rak_hash },
+    }
     local EAT = { [10] = { as_bytes, F.eat_nonce }, [265] = { as_text, F.eat_profile } }
 
     local function shape_of(node)
@@ -205,14 +233,18 @@ return function(codec, Place, names)
         end
         if has(2500, 8) then
             return KAT, "key attestation token (KAT)"
+        elseif has(44235, 44236, 44237, 44238, 44239) then
+            return CCA_REALM, "CCA realm token"
+        elseif has(2401, 2402) then
+            return CCA_PLATFORM, "CCA platform token"
         elseif has(2395, 2396, 2399, -75002, -75003, -75006) then
             return PSA, "PSA attestation token"
         end
         return EAT, "EAT claims"
     end
 
-    -- A claims set in CBOR; NODE is a map.
-    local function claims(tree, place, node)
+    -- A claims set in CBOR; NODE is a map. UNSIGNED: a KAT of Parsec's, which names no KAK.
+    local function claims(tree, place, node, unsigned)
         if node.kind ~= "map" then
             complain(tree, E.malformed, "claims are a map (RFC 8392 section 3)")
             return M.generic(tree, place, node, "payload")
@@ -227,10 +259,14 @@ return function(codec, Place, names)
                 M.generic(sub, place, pair.value, shown(pair.key))
             end
         end
-        if shape == KAT and not (codec.member(node, 8) and codec.member(node, 2500)) then
+        if shape == KAT and not unsigned and not (codec.member(node, 8) and codec.member(node, 2500)) then
             complain(sub, E.malformed, "a KAT has cnf and kak-pub (draft-bft-rats-kat section 3.1)")
         end
         return title
+    end
+
+    function M.unsigned_claims(tree, place, node)
+        return claims(tree, place, node, true)
     end
 
     -- CBOR in PLACE, or nil and a complaint; notes go to the same item.
