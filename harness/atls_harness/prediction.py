@@ -22,15 +22,16 @@ SUCCEEDED, WITHSTOOD = "succeeded", "withstood"
 Term = tuple[object, ...]
 
 # Keys. TIK: the genuine attester's. VICTIM: the victim's own, where it attests as well.
-TIK, OWN, DEVICE_KEY, ORACLE_KEY, MACHINE_KEY, VICTIM_KEY = (
+TIK, OWN, DEVICE_KEY, ORACLE_KEY, MACHINE_KEY, VICTIM_KEY, BESIDE_KEY = (
     "tik",
     "own-key",
     "own-device-key",
     "key-in-oracle",
     "key-of-tampered-machine",
     "victim-key",
+    "key-of-program-beside",
 )
-KEYS = (TIK, OWN, DEVICE_KEY, MACHINE_KEY, VICTIM_KEY)
+KEYS = (TIK, OWN, DEVICE_KEY, MACHINE_KEY, VICTIM_KEY, BESIDE_KEY)
 # Devices, with the key attestation keys (KAK) that they have.
 GENUINE, OWN_DEVICE, VICTIM = "genuine", "own-device", "victim"
 TARGET, ELSEWHERE = "target-name", "attackers-name"
@@ -103,6 +104,8 @@ class Question:
     variants: Mapping[str, str] = field(default_factory=dict)
     changed: bool = False  # the genuine machine was tampered with since
     mutual: bool = False  # the victim attests, too
+    moved: bool = False  # the genuine attester is not asked
+    path: bool = False  # what the verifier answers goes through the attacker's hands
 
     @property
     def binder(self) -> Binder:
@@ -160,7 +163,9 @@ class Attacker:
         if "kak" in held:
             self._know(("private-kak", GENUINE))
         if "host-name" in held:
-            self._know(("certificate", TARGET, OWN), ("certificate", TARGET, DEVICE_KEY))
+            self._know(*(("certificate", TARGET, key) for key in (OWN, DEVICE_KEY, BESIDE_KEY)))
+        if "co-resident" in held:  # the device makes a key for it, as for any of its clients
+            self._know(("private", BESIDE_KEY), ("certificate", ELSEWHERE, BESIDE_KEY))
         if q.changed:  # the machine as it is now is the attacker's
             self._know(("private", MACHINE_KEY), ("certificate", TARGET, MACHINE_KEY))
         if not self.spliced or "handshake-secret" in held:
@@ -177,12 +182,14 @@ class Attacker:
         """What the genuine attester has shown to those who asked: now, where it is still good, and
         earlier, where somebody has kept it."""
         self._know(("certificate", TARGET, TIK))
-        sessions = [] if self.q.changed else list(self.genuine)
+        sessions = [] if self.q.changed or self.q.moved else list(self.genuine)
         if "old-credential" in self.q.held:
             sessions.append(self.earlier)
         for session in sessions:
             challenge = self.q.binder(session, TIK, self.q.separate)
             self._know(*evidence(self.q.format, GENUINE, TIK, challenge))
+            if self.q.path:
+                self._know(("result", TIK, challenge))
             if self.q.model == "passport":
                 answers = challenge if self.q.result_answers or self.q.format == "psa" else ()
                 named = "" if self.q.format == "psa" else TIK
@@ -221,12 +228,16 @@ class Attacker:
             return True
         if kak == OWN_DEVICE:
             return "own-device" in self.q.held and key == DEVICE_KEY
-        asked = kak == GENUINE and "oracle" in self.q.held and not self.q.changed
-        return asked and key == ORACLE_KEY
+        if kak != GENUINE or self.q.changed:
+            return False
+        # An oracle, or a genuine server of a profile whose nonce the peer chooses, attests its own.
+        if key == ORACLE_KEY:
+            return bool({"oracle", "malicious-peer"} & self.q.held)
+        return key == BESIDE_KEY and "co-resident" in self.q.held
 
     def _asked(self, device: object) -> bool:
         """Does DEVICE answer this attacker?"""
-        return {OWN_DEVICE: "own-device", GENUINE: "oracle"}.get(str(device)) in self.q.held
+        return bool(ASKED.get(str(device), frozenset()) & self.q.held)
 
     def _pat(self, term: Term) -> bool:
         """The platform vouches for the KAK of its own key service, and of nobody else's."""
@@ -267,11 +278,18 @@ class Attacker:
         if q.certificate and not any(("certificate", name, key) in self.known for name in names):
             return False
         challenge = q.binder(self.victim, key, q.separate)
+        if q.path:  # it gives whatever result there is, and makes none
+            return self.has(("result", key, challenge))
         if q.model == "passport":
             return self._result_accepted(key, challenge)
         if q.format == "psa" and (q.named_only or not q.binds_key()):
             return False
         return self.attests(key, challenge)
+
+    def downgraded(self) -> bool:
+        """Does the victim go on where the attacker took the offer out of the ClientHello? Finished
+        is over the ClientHello that its sender knows (RFC 8446 section 4.4.4)."""
+        return ("handshake-secret", self.victim.hellos) in self.known
 
     def _result_accepted(self, key: str, challenge: Term) -> bool:
         nonces: Iterable[Term] = (challenge,)
@@ -284,6 +302,11 @@ class Attacker:
 
 # Those that are endorsed, in a good state. What a tampered machine says of itself is refused.
 DEVICES = (GENUINE, OWN_DEVICE, VICTIM)
+# What makes a device answer the attacker's challenge.
+ASKED: Mapping[str, frozenset[str]] = {
+    OWN_DEVICE: frozenset({"own-device"}),
+    GENUINE: frozenset({"oracle", "malicious-peer", "co-resident"}),
+}
 
 
 def evidence(form: str, device: str, key: str, challenge: Term) -> list[Term]:
@@ -295,22 +318,44 @@ def evidence(form: str, device: str, key: str, challenge: Term) -> list[Term]:
     return [("kat", device, key, challenge), ("pat", device, device, over)]
 
 
-# The attacks that this is about, and what each of them takes for granted. Others are about what is
-# no term here: what a server offers, what a group or a signature is worth, who reads what.
-CHANGED, MUTUAL, SPLICED = "target-changed", "mutual", "spliced"
+# The attacks that this is about, and what each of them takes for granted. MOVED: the genuine
+# attester is not asked, and its stolen key is what is presented, where there is one. Others are
+# about what is no term here: who reads what, what a device is after it attested, what a state
+# machine lets pass.
+CHANGED, MUTUAL, SPLICED, PATH, MOVED = "changed", "mutual", "spliced", "path", "moved"
 ATTACKS: Mapping[str, tuple[str, ...]] = {
     "A01": (),
     "A02": (SPLICED,),
     "A03": (),
-    "A04": (),
+    "A04": (MOVED,),
     "A05": (),
     "A06": (CHANGED,),
     "A07": (CHANGED,),
     "A08": (MUTUAL,),
+    "A11": (CHANGED, PATH),
+    "A12": (PATH,),
+    "A13": (SPLICED,),
     "A19": (CHANGED,),
+    "A20": (),
+    "A29": (),
     "A31": (),
     "A32": (),
+    "A33": (CHANGED, PATH),
 }
+NEGOTIATION, KEY_SHARE = "A13", "A30"
+# Shares with which everybody knows the secret, or that are no point of the group. A stack that
+# keeps RFC 8446 4.2.8.2 and 7.4.2 takes none, so that nothing is known of any secret.
+DEGENERATE = frozenset(
+    {
+        "x25519-zero",
+        "x25519-one",
+        "x25519-p-minus-1",
+        "p256-zero",
+        "p256-off-curve",
+        "p256-infinity",
+        "p256-short",
+    }
+)
 
 
 def readings(column: str, model: str, form: str) -> dict[str, str]:
@@ -332,9 +377,15 @@ def predict(
     form: str,
     held: Collection[str],
     variants: Mapping[str, str] | None = None,
+    case: str = "",
 ) -> str | None:
     """SUCCEEDED or WITHSTOOD; None for an attack, a profile or a format that this knows nothing of.
-    FORM is the evidence format, SIDE the one that attests, HELD the attacker's capabilities."""
+    FORM is the evidence format, SIDE the one that attests, HELD the attacker's capabilities, CASE
+    what a story changes."""
+    if attack == KEY_SHARE and case in DEGENERATE:
+        return WITHSTOOD
+    if attack == NEGOTIATION and "network" not in held:
+        return None  # nothing is done, and nothing comes of it
     if attack not in ATTACKS or column not in PROFILES or form not in FORMATS:
         return None
     assumed = ATTACKS[attack]
@@ -347,14 +398,21 @@ def predict(
         readings(column, model, form) | dict(variants or {}),
         changed=CHANGED in assumed,
         mutual=MUTUAL in assumed,
+        moved=MOVED in assumed,
+        path=PATH in assumed,
     )
     attacker = Attacker(question, SPLICED in assumed)
-    return SUCCEEDED if any(map(attacker.accepted, KEYS)) else WITHSTOOD
+    keys = (TIK,) if question.moved and "tik" in held else KEYS
+    if attack == NEGOTIATION:
+        broken = attacker.downgraded()
+    else:
+        broken = any(map(attacker.accepted, keys))
+    return SUCCEEDED if broken else WITHSTOOD
 
 
 def predicted(record: Mapping[str, Any]) -> str | None:
     """The same for a play of the attack lab, by `attack`, `column`, `side`, `model`, `format`,
-    `held`, and `variants` (NAME=READING, or a mapping) where some were set beside the story's.
+    `held`, and `case` and `variants` (NAME=READING, or a mapping) where there are some.
     None for an honest one, too."""
     if record.get("honest"):
         return None
@@ -362,7 +420,8 @@ def predicted(record: Mapping[str, Any]) -> str | None:
     if not isinstance(variants, Mapping):
         variants = dict(str(one).split("=", 1) for one in variants)
     attack, column, side, model = (record[name] for name in ("attack", "column", "side", "model"))
-    return predict(attack, column, side, model, record["format"], record["held"], variants)
+    more = (record["held"], variants, record.get("case", ""))
+    return predict(attack, column, side, model, record["format"], *more)
 
 
 def disagreements(records: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -9,6 +9,8 @@ middle can wait for a message of one connection before another begins.
 
 from __future__ import annotations
 
+import concurrent.futures
+import dataclasses
 import sys
 import time
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from ..parties import Party, end_all, enrolled
 from ..paths import PEERS
 from ..process import UNSUPPORTED, Process
 from ..run import Run
+from .cell import Cell
 from .references import REFERENCE, Waiting, filled
 from .story import OF_VICTIMS, Play
 
@@ -34,6 +37,7 @@ TOOLS = {"wire": "wire.py", "path": "path.py", "attacker-device": "device.py"}
 SEEDS = {"genuine": 1, "attacker": 2, "other": 3}
 IDENTITY = "verifier.example"
 ENDPOINTS = ("attester", "relying-party", "both")
+OF_OTHERS = "background-check"  # the model of those who speak another profile than the cell's
 
 
 @dataclass
@@ -53,6 +57,9 @@ class Stage:
         self.cast = play.cast()
         self.processes: dict[str, Process] = {}
         self.enrolled: dict[str, Enrolment] = {}
+        # A device may wait for something that another member has to do first.
+        self._enrolling: dict[str, concurrent.futures.Future[Enrolment]] = {}
+        self._threads = concurrent.futures.ThreadPoolExecutor()
         self.told: set[str] = set()
         self._events: dict[str, tuple[int, list[Event]]] = {}
         self._patience = patience.factor()
@@ -105,6 +112,8 @@ class Stage:
 
     def value(self, name: str, what: str) -> str:
         """{NAME.WHAT} of a field."""
+        if what.startswith("size."):
+            return f"{len(bytes.fromhex(self.value(name, what.removeprefix('size.')))):02x}"
         if what == "address":
             return str(self.said(name, "ready")["address"])
         if what == "url":
@@ -180,10 +189,20 @@ class Stage:
         self._run(name, "verifier", self.run.command("verifier", "verifier") + plain(flags))
 
     def _enrolment(self, name: str, member: Mapping[str, Any]) -> None:
-        cell = self.play.cell
-        if not cell.beside_x509 and not member.get("always"):
+        if not self.play.cell.beside_x509 and not member.get("always"):
             return
-        address = self.value(member["device"], "address")
+        if name not in self._enrolling:
+            where = (self.value(member["device"], "address"), self.folder, name)
+            own_key, elsewhere = bool(member.get("software")), member.get("names") == "elsewhere"
+            rest = (plain(self._enrolment_flags(member)), own_key, elsewhere)
+            made = self._threads.submit(enrolled, self.run, *where, *rest)
+            self._enrolling[name] = made
+        if not self._enrolling[name].done():
+            raise Waiting(f"{name}: its certificate")
+        self.enrolled[name] = self._enrolling[name].result()
+
+    def _enrolment_flags(self, member: Mapping[str, Any]) -> dict[str, Any]:
+        cell = self.play.cell
         flags: dict[str, Any] = {"curve": "p256"}
         if cell.profile == "x509-cmw":
             flags.update({"cmw": "auto", "attester": cell.model})
@@ -192,9 +211,7 @@ class Stage:
             if cell.format != "cab":
                 flags["evidence-format"] = cell.format
         flags.update(self._flags(member))
-        own_key, elsewhere = bool(member.get("software")), member.get("names") == "elsewhere"
-        where = (address, self.folder, name)
-        self.enrolled[name] = enrolled(self.run, *where, plain(flags), own_key, elsewhere)
+        return flags
 
     def _told(self, name: str, member: Mapping[str, Any]) -> None:
         value = filled(member["value"], self.value)
@@ -221,6 +238,8 @@ class Stage:
 
     def _endpoint(self, name: str, member: Mapping[str, Any]) -> None:
         cell = self.play.cell
+        if "profile" in member:
+            cell = dataclasses.replace(cell, column=member["profile"], model=OF_OTHERS)
         attests = member["is"] in ("attester", "both")
         relies = member["is"] in ("relying-party", "both")
         side = member.get("side") or (
@@ -237,7 +256,7 @@ class Stage:
             flags["cert"] = str(self.run.work / f"{side}.pem")
             flags["key"] = str(self.run.work / f"{side}.key")
         if attests:
-            flags.update(self._attester(cell.model, member))
+            flags.update(self._attester(cell, member))
         if relies:
             flags.update(self._relying_party(cell.model, member))
         if side == "server":
@@ -255,8 +274,7 @@ class Stage:
         flags = patience.of_endpoint(flags, self._patience)
         self._run(name, side, self.run.command(role, side) + plain(flags), side == "server")
 
-    def _attester(self, model: str, member: Mapping[str, Any]) -> dict[str, Any]:
-        cell = self.play.cell
+    def _attester(self, cell: Cell, member: Mapping[str, Any]) -> dict[str, Any]:
         flags: dict[str, Any] = {"device": self.value(member["device"], "address")}
         if cell.beside_x509:
             identity = filled(member["identity"], self.value)
@@ -265,7 +283,7 @@ class Stage:
             flags["key"] = self.value(key or certificate, "key")
         if cell.format != "cab" and cell.profile != "x509-cmw":
             flags["evidence-format"] = cell.format
-        if model == "passport":
+        if cell.model == "passport":
             flags["verifier"] = self.value(member.get("verifier", "verifier"), "url")
             flags["verifier-id"] = IDENTITY
         return flags
@@ -364,6 +382,7 @@ class Stage:
     def stop(self) -> None:
         """Stops whatever still runs."""
         self._problems += end_all(self.processes.values(), self._before)
+        self._threads.shutdown()
 
 
 def check(cast: Mapping[str, Mapping[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from .run import UNSUPPORTED
 
 Record = Mapping[str, Any]
 MARKS = {SUCCEEDED: "S", WITHSTOOD: "w", NOT_CARRIED_OUT: "?", UNSUPPORTED: "-"}
+STRONG = "cab"  # evidence that names the key
 # The columns in the order in which tables have them.
 COLUMNS = ("ta-02", "ta-03", "ta-07", "ta-07-cert", "seat-04", "seat-06", "expat-04", "x509-cmw")
 
@@ -83,17 +84,22 @@ def by_column(records: Sequence[Record]) -> dict[str, dict[str, list[str]]]:
     the attacks that need no more.
 
     What is assumed of an attack and not varied (a target that changed, a path) belongs to the set;
-    the network is everybody's, and left out.
+    the network is everybody's, and left out. An attack that needs evidence of a weaker format than
+    a CAB has that format behind its name.
     """
     found: dict[str, dict[frozenset[str], list[str]]] = {}
-    for key, sets in smallest(records).items():
+    least_of = smallest(records)
+    for key in sorted(least_of, key=lambda one: one[4] != STRONG):
+        sets = least_of[key]
         attack, place = key[0], f"{key[1]}, {key[2]} attests"
         varied = _varied(records, attack)
         assumed = frozenset(catalogue()[attack].capabilities) - varied - {"network"}
         for one in sets:
             attacks = found.setdefault(place, {}).setdefault(assumed.union(one), [])
-            if attack not in attacks:
-                attacks.append(attack)
+            named = attack if key[4] == STRONG else f"{attack} {key[4]}"
+            if attack not in attacks and named not in attacks:
+                attacks.append(named)
+                attacks.sort()
     made: dict[str, dict[str, list[str]]] = {}
     for place in sorted(found, key=_order):
         least = [one for one in found[place] if not any(other < one for other in found[place])]
