@@ -12,6 +12,7 @@
 #include "rats/tokens/cca.h"
 #include "roles/attester-private.h"
 
+#define CHANGED "evidence was changed after it was made"
 #define WRAPPING 256 /* bytes around the tokens, and to spare */
 
 struct parts {             /* they borrow from the evidence */
@@ -178,8 +179,13 @@ int atls_faults_break_cca(struct atls_attester *attester, unsigned conn,
     if (result) {
         return atls_attester_fails(attester, result, "internal");
     }
-    flip(*evidencep, platform ? parts.platform : parts.realm);
-    atls_attester_tell_fault(attester, conn, platform ? "pat-signature" : "realm-signature",
-                             "evidence was changed after it was made");
+    if (platform) {
+        flip(*evidencep, parts.platform);
+        atls_attester_tell_fault(attester, conn, "pat-signature", CHANGED);
+    }
+    if (realm) {
+        flip(*evidencep, parts.realm);
+        atls_attester_tell_fault(attester, conn, "realm-signature", CHANGED);
+    }
     return 0;
 }

@@ -276,7 +276,7 @@ static int break_token(struct atls_attester *attester, unsigned conn, struct atl
 
 static int check_other(const struct atls_attester *attester)
 {
-    static const char *const of_pat[] = {"pat-signature", "foreign-pat", "realm-signature", NULL};
+    static const char *const of_pat[] = {"pat-signature", "foreign-pat", NULL};
 
     for (size_t i = 0; i < attester->inner.count; i++) {
         const char *name = attester->inner.fault[i].name;
@@ -347,15 +347,16 @@ static int check_kind(const struct atls_attester *attester)
 {
     static const struct {
         const char *prefix, *what;
-        const struct atls_evidence_format *format;
-    } kinds[] = {{"tpm-", "a TPM", &atls_format_parsec_tpm},
-                 {"quote-", "a quote", &atls_format_ra_tls}};
+        const struct atls_evidence_format *format, *other; /* other: NULL where there is one */
+    } kinds[] = {{"tpm-", "a TPM", &atls_format_parsec_tpm, NULL},
+                 {"quote-", "a quote", &atls_format_ra_tls, NULL},
+                 {"realm-", "a realm", &atls_format_cca, &atls_format_parsec_cca}};
 
     for (size_t i = 0; i < attester->inner.count; i++) {
         const char *name = attester->inner.fault[i].name;
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
             if (strncmp(name, kinds[k].prefix, strlen(kinds[k].prefix)) == 0 &&
-                attester->format != kinds[k].format) {
+                attester->format != kinds[k].format && attester->format != kinds[k].other) {
                 return atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s is of %s: %s has none", name,
                                  kinds[k].what, attester->format->what);
             }
