@@ -347,16 +347,16 @@ static int check_kind(const struct atls_attester *attester)
 {
     static const struct {
         const char *prefix, *what;
-        const struct atls_evidence_format *format, *other; /* other: NULL where there is one */
-    } kinds[] = {{"tpm-", "a TPM", &atls_format_parsec_tpm, NULL},
-                 {"quote-", "a quote", &atls_format_ra_tls, NULL},
+        const struct atls_evidence_format *format, *or_of; /* the same where there is but one */
+    } kinds[] = {{"tpm-", "a TPM", &atls_format_parsec_tpm, &atls_format_parsec_tpm},
+                 {"quote-", "a quote", &atls_format_ra_tls, &atls_format_ra_tls},
                  {"realm-", "a realm", &atls_format_cca, &atls_format_parsec_cca}};
 
     for (size_t i = 0; i < attester->inner.count; i++) {
         const char *name = attester->inner.fault[i].name;
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
             if (strncmp(name, kinds[k].prefix, strlen(kinds[k].prefix)) == 0 &&
-                attester->format != kinds[k].format && attester->format != kinds[k].other) {
+                attester->format != kinds[k].format && attester->format != kinds[k].or_of) {
                 return atls_fail(ATLS_E_UNSUPPORTED, NULL, "fault %s is of %s: %s has none", name,
                                  kinds[k].what, attester->format->what);
             }
