@@ -19,12 +19,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from atls_harness import report
 from atls_harness.attacks import main
 from atls_harness.attacks import cast, catalogue, diagram, judge, page, story, table
 from atls_harness.attacks.cast import Seen
 from atls_harness.attacks.catalogue import NOT_CARRIED_OUT, SUCCEEDED, WITHSTOOD, Known
 from atls_harness.attacks.story import Cell, Play, Story
-from atls_harness.errors import UsageError
+from atls_harness.errors import HarnessError, UsageError
 from atls_harness.paths import ATTACKS, PEERS, ROOT
 
 sys.path.insert(0, str(PEERS / "attacker"))
@@ -417,6 +418,64 @@ def test_the_page_and_what_is_beside_it() -> None:
     for words in (page.markdown(value), page.text(value)):
         assert "tik, handshake-secret" in words and "(A02)" in words
     assert "## Goals of draft-ietf-seat-use-cases-01" in page.markdown(value)
+
+
+def whole(*records: dict[str, Any]) -> dict[str, Any]:
+    """What attacks.json holds, with nothing left out."""
+    more = {"variants": [], "alert": "", "reached": True, "problems": [], "predicted": None}
+    more |= {"attempts": [SUCCEEDED], "seconds": 1.0}
+    known = {"outcome": SUCCEEDED, "reasons": [], "alerts": []}
+    return result(*({**more, **one, "known": known} for one in records))
+
+
+def test_attacks_are_a_part_of_the_report_of_a_run(tmp_path: Path) -> None:
+    """./atls report --attacks: the same data as in the page and the summary of the attacks."""
+    value = whole(PLAYED)
+    (tmp_path / "attacks.json").write_text(json.dumps(value), encoding="utf-8")
+    out = tmp_path / "report"
+    given = [str(ROOT / "results" / "smoke"), "--output", str(out)]
+    assert report.main([*given, "--attacks", str(tmp_path)]) == 0
+    shown = (out / "report.html").read_text(encoding="utf-8")
+    assert '<section id="attacks">' in shown and 'href="attacks.html#A02"' in shown
+    assert "<script>changed" not in shown and "<b>atls</b>" not in shown
+    assert (out / "attacks.html").read_text(encoding="utf-8") == page.html(value)
+    summary = (out / "report.md").read_text(encoding="utf-8")
+    lines = page.markdown(value).split("\n")
+    own = [one for one in lines if one.startswith(("| ", "- ")) and not one.startswith("| attack")]
+    assert own and all(one in summary for one in own)
+    for line in summary.splitlines():
+        assert not line.startswith("# ") or line == "# Attested TLS interop report"
+    assert report.main([*given, "--publish", "--attacks", str(tmp_path / "attacks.json")]) == 0
+    assert summary.split("## Attacks")[1] in (out / "summary.md").read_text(encoding="utf-8")
+
+
+def test_a_report_without_attacks_says_nothing_of_them(tmp_path: Path) -> None:
+    assert report.main([str(ROOT / "results" / "smoke"), "--output", str(tmp_path)]) == 0
+    assert 'id="attacks"' not in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "attacks.html").exists()
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        pytest.param(None, "there is none", id="no-file"),
+        pytest.param("{", "attacks.json: ", id="no-json"),
+        pytest.param("[" * 100000, "attacks.json: ", id="deep"),
+        pytest.param("[]", "expected what ./atls attacks run writes", id="no-object"),
+        pytest.param({"version": 2}, "version", id="another-version"),
+        pytest.param({"plays": [{}]}, "plays", id="an-empty-play"),
+        pytest.param({"plays": [{**PLAYED, "outcome": "won"}]}, "plays", id="a-strange-outcome"),
+        pytest.param({"run": {"command": ["rm"]}}, "run", id="a-run-of-another-kind"),
+        pytest.param({"cases": []}, "cases", id="a-result-of-atls-run"),
+    ],
+)
+def test_what_is_no_result_of_attacks_is_refused(tmp_path: Path, change: Any, words: str) -> None:
+    """The file may come from anywhere."""
+    text = json.dumps({**whole(PLAYED), **change}) if isinstance(change, dict) else change
+    if text is not None:
+        (tmp_path / "attacks.json").write_text(text, encoding="utf-8")
+    with pytest.raises(HarnessError, match=words):
+        page.load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["A02", "A18"])

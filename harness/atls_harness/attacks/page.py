@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, Mapping
 
+from ..document import first_problem, where_of
+from ..errors import HarnessError
 from ..markdown import plain
-from ..report import render
+from ..paths import ATTACK_RESULT_SCHEMA
+from ..report import Attacks, render
 from ..report.values import BAD, NONE, OK, WARN
 from . import diagram, table
 from .catalogue import SUCCEEDED, catalogue
@@ -80,35 +85,54 @@ def _line(words: list[str]) -> str:
 
 def markdown(value: Value) -> str:
     """The summary."""
-    columns = _columns(value)
-    rule = "|---" * (len(columns) + 1) + "|"
+    about = f"{counts(value)}; victims: {plain(value['run']['victim'])}. "
     lines = [
         "<!-- SPDX-License-Identifier: Apache-2.0 -->",
         "# Attacks on bindings of attestation and TLS",
         "",
-        f"{counts(value)}; victims: {plain(value['run']['victim'])}. "
-        + plain(value["run"]["root_of_trust"]),
+        about + plain(value["run"]["root_of_trust"]),
         "",
-        _line(["attack", *columns]),
-        rule,
+        *_lines(value, "##"),
     ]
+    return "\n".join(lines) + "\n"
+
+
+def part_of_report(value: Value) -> Attacks:
+    """The same, as a part of the report on a run."""
+    run = value["run"]
+    lines = [
+        "## Attacks on bindings of attestation and TLS",
+        "",
+        f"{counts(value)}; victims: {plain(run['victim'])}; a run of its own (atls "
+        f"{plain(run['atls'])}, seed {run['seed']}, {plain(run['started'])}).",
+        "",
+        *_lines(value, "###"),
+    ]
+    return Attacks(section(value), "\n".join(lines) + "\n", html(value))
+
+
+def _lines(value: Value, heading: str) -> list[str]:
+    columns = _columns(value)
+    rule = "|---" * (len(columns) + 1) + "|"
+    lines = [_line(["attack", *columns]), rule]
     for row in _grid(value):
         name = catalogue()[row[0]].name if row[0] in catalogue() else ""
         lines.append(_line([f"{row[0]} {name}".strip(), *row[1:]]))
-    lines += ["", LEGEND, "", "## What each falls to", ""]
+    lines += ["", LEGEND, "", f"{heading} What each falls to", ""]
     lines += [f"- {plain(place)}: {plain(words)}" for place, words in _least(value)]
-    lines += ["", "## Goals of draft-ietf-seat-use-cases-01", "", _line(["goal", *columns]), rule]
+    lines += ["", f"{heading} Goals of draft-ietf-seat-use-cases-01", ""]
+    lines += [_line(["goal", *columns]), rule]
     for goal in _goals(value):
         cells = ["; ".join([one["words"], *one["lines"]]) for one in goal["cells"]]
         lines.append(_line([f"{goal['goal']} {goal['title']}", *cells]))
-    lines += ["", "## Beside what was published", ""]
+    lines += ["", f"{heading} Beside what was published", ""]
     for one in published(value):
         words = f"{one['column']}: {one['source']} ({one['kind']}): {one['says']}"
         lines.append(f"- {plain(words)}: execution {plain(one['execution'])}")
     if value["changed"]:
-        lines += ["", "## Not as it is known", ""]
+        lines += ["", f"{heading} Not as it is known", ""]
         lines += [f"- {plain(words)}" for words in value["changed"]]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _goals(value: Value) -> list[dict[str, Any]]:
@@ -170,25 +194,47 @@ def _attack(name: str, value: Value) -> dict[str, Any]:
     }
 
 
-def html(value: Value) -> str:
-    """The page: one file, without scripts."""
+def section(value: Value) -> dict[str, Any]:
+    """What the page says of all, and the report of a run as well."""
     grid = [
         {
             "name": row[0],
             "anchor": row[0] if row[0] in catalogue() else "",
+            "title": catalogue()[row[0].split()[0]].name,
             "cells": [_cell(words) for words in row[1:]],
         }
         for row in _grid(value)
     ]
-    return render.page(
-        "attacks.html.j2",
-        run=value["run"],
-        counts=counts(value),
-        changed=value["changed"],
-        columns=_columns(value),
-        grid=grid,
-        smallest=value["smallest"],
-        goals=_goals(value),
-        published=published(value),
-        attacks=[_attack(name, value) for name in catalogue()],
-    )
+    return {
+        "run": value["run"],
+        "counts": counts(value),
+        "changed": value["changed"],
+        "columns": _columns(value),
+        "grid": grid,
+        "smallest": value["smallest"],
+        "goals": _goals(value),
+        "published": published(value),
+    }
+
+
+def html(value: Value) -> str:
+    """The page: one file, without scripts."""
+    attacks = [_attack(name, value) for name in catalogue()]
+    return render.page("attacks.html.j2", section=section(value), attacks=attacks)
+
+
+def load(path: Path) -> Value:
+    """An attacks.json; a folder stands for the one in it. HarnessError where it is none."""
+    path = path / "attacks.json" if path.is_dir() else path
+    try:
+        value: Value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as problem:
+        words = f"{path}: expected an attacks.json, there is none; ./atls attacks run makes one"
+        raise HarnessError(words) from problem
+    except (OSError, ValueError, RecursionError) as problem:
+        raise HarnessError(f"{path}: {problem}") from problem
+    wrong = first_problem(value, ATTACK_RESULT_SCHEMA)
+    if wrong is not None:
+        words = f"{path}: expected what ./atls attacks run writes, came something else"
+        raise HarnessError(f"{words}: {where_of(wrong)}: {wrong.message}")
+    return value

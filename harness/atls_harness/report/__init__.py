@@ -9,8 +9,9 @@ goes into results/. Nothing is run anew.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Mapping, Sequence
 
 from .. import usage
 from ..document import first_problem, where_of
@@ -21,24 +22,35 @@ from .values import load
 
 # Of decoded messages results/ has examples only.
 PUBLISHED_EVIDENCE = 30_000
+ATTACKS_PAGE = "attacks.html"
 
 
-def write(result: Path, target: Path) -> list[Path]:
+@dataclass(frozen=True)
+class Attacks:
+    """What a run of attacks came to, for the report of a run (attacks/page.py makes it)."""
+
+    section: Mapping[str, Any]  # of the page
+    summary: str  # in Markdown
+    page: str  # all of it, a file of its own
+
+
+def write(result: Path, target: Path, attacks: Attacks | None = None) -> list[Path]:
     """The report on RESULT in the folder TARGET; returns what was written."""
     raw = load(result)
     report = view.make(raw)
     folder = result if result.is_dir() else result.parent
     made = {
-        "report.html": render.html(report, folder, target),
-        "report.md": render.markdown(report),
+        "report.html": render.html(report, folder, target, attacks=_section(attacks)),
+        "report.md": render.markdown(report) + _summary(attacks),
         "badge.json": json.dumps(render.badge(report)) + "\n",
+        **_page(attacks),
     }
     if not (target / "junit.xml").exists() or target.resolve() != folder.resolve():
         made["junit.xml"] = render.junit(report)
     return _save(made, target)
 
 
-def write_published(result: Path, target: Path) -> list[Path]:
+def write_published(result: Path, target: Path, attacks: Attacks | None = None) -> list[Path]:
     """The report that is published in the folder TARGET."""
     raw = publish.trim(load(result))
     problem = first_problem(raw, RESULT_SCHEMA)
@@ -49,12 +61,25 @@ def write_published(result: Path, target: Path) -> list[Path]:
     folder = result if result.is_dir() else result.parent
     kept = evidence.gather(view.make(load(result)).cases, folder, PUBLISHED_EVIDENCE)
     made = {
-        "report.html": render.html(report, target, target, kept=kept),
-        "summary.md": render.markdown(report),
+        "report.html": render.html(report, target, target, kept, _section(attacks)),
+        "summary.md": render.markdown(report) + _summary(attacks),
         "badge.json": json.dumps(render.badge(report)) + "\n",
         "results.json": publish.dump(publish.data(raw)),
+        **_page(attacks),
     }
     return _save(made, target)
+
+
+def _section(attacks: Attacks | None) -> Mapping[str, Any] | None:
+    return {**attacks.section, "page": ATTACKS_PAGE} if attacks else None
+
+
+def _summary(attacks: Attacks | None) -> str:
+    return "\n" + attacks.summary if attacks else ""
+
+
+def _page(attacks: Attacks | None) -> dict[str, str]:
+    return {ATTACKS_PAGE: attacks.page} if attacks else {}
 
 
 def _save(made: dict[str, str], target: Path) -> list[Path]:
@@ -73,8 +98,14 @@ def main(given: Sequence[str]) -> int:
     result: Path = options.result
     folder = result if result.is_dir() else result.parent
     output: Path = options.output or (ROOT / "results" if options.publish else folder.resolve())
+    attacks = None
+    if options.attacks:
+        from ..attacks import page  # which draws with this package
+
+        known = page.load(options.attacks)
+        attacks = page.part_of_report(publish.scrubbed(known) if options.publish else known)
     try:
-        paths = (write_published if options.publish else write)(result, output)
+        paths = (write_published if options.publish else write)(result, output, attacks)
     except OSError as problem:
         raise UsageError(f"--output: {output} cannot be written: {problem.strerror}") from problem
     for path in paths:

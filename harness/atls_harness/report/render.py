@@ -72,9 +72,10 @@ def html(
     folder: Path,
     target: Path,
     kept: Mapping[str, list[evidence.Evidence]] | None = None,
+    attacks: Mapping[str, Any] | None = None,
 ) -> str:
     """The page. FOLDER is that of the results and their bundles, TARGET that of the page; KEPT has
-    the evidence where that is not in the bundles.
+    the evidence where that is not in the bundles, ATTACKS what came of attacks (attacks/page.py).
     """
     links = {}
     for case in report.cases:
@@ -115,6 +116,7 @@ def html(
         required=beyond.required(report),
         readings=beyond.readings(report),
         not_shown=ambiguities.unseen(map(mapping, report.raw["cases"])),
+        attacks=attacks,
     )
 
 

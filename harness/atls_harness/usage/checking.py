@@ -106,6 +106,8 @@ def report() -> Parser:
         prog="./atls report",
         description="Writes what a run came to: report.html (one page, which needs no network), "
         "report.md, badge.json, and junit.xml where there is none. Nothing is run.",
+        epilog="example, with the attacks in it:\n"
+        "  ./atls report --attacks out/latest-attacks\n",
     )
     made.add_argument(
         "result",
@@ -120,6 +122,13 @@ def report() -> Parser:
         default=None,
         metavar="DIR",
         help="where (default: beside the result)",
+    )
+    made.add_argument(
+        "--attacks",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="with what a run of ./atls attacks came to: an attacks.json, or its folder",
     )
     made.add_argument(
         "--publish", action="store_true", help="write what this repository publishes in results/"
