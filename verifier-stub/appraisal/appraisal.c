@@ -244,25 +244,6 @@ static int check_platform_signature(struct work *work, const struct atls_cose_si
     return result == 0 ? 0 : atls_judge_fail(&work->judge, result, "pat-signature-invalid");
 }
 
-/* Takes out what does not count today; says how many those were. */
-static size_t drop_invalid(struct work *work, struct atls_reference_set *set)
-{
-    size_t kept = 0, all = set->count;
-
-    for (size_t i = 0; i < all; i++) {
-        struct atls_reference_value *value = &set->values[i];
-
-        if (is_valid(work, &value->validity)) {
-            set->values[kept++] = *value;
-        } else {
-            free(value->name);
-            free(value->version);
-        }
-    }
-    set->count = kept;
-    return all - kept;
-}
-
 /* What there is to say beside a reason: how many DROPPED. */
 static void tell_dropped(struct atls_evidence_verdict *out, size_t dropped)
 {
@@ -282,14 +263,20 @@ static int find_values(struct work *work, const char *profile, const uint8_t *cl
 {
     struct atls_store *store = work->with->store;
     enum atls_corim_profile of = ATLS_CORIM_PSA;
+    int64_t until;
     int result;
 
     if (!atls_corim_profile_of(atls_bytes_of_text(profile), &of))
         return atls_fail(-EINVAL, NULL, "no CoRIM profile \"%s\"", profile);
     result = store->ops->find_reference_values(store, of, class_id, &endorsedp->values);
-    if (result == 0)
-        endorsedp->dropped = drop_invalid(work, &endorsedp->values);
-    return result;
+    if (result != 0)
+        return result;
+    endorsedp->values.times_count = true;
+    endorsedp->values.now = work->with->now;
+    atls_reference_times(&endorsedp->values, work->with->now, &endorsedp->dropped, &until);
+    if (until < work->holds_until)
+        work->holds_until = until;
+    return 0;
 }
 
 /* What has come of a comparison with what is endorsed. */

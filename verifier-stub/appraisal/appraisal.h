@@ -107,9 +107,10 @@ int atls_match_cca_platform(const struct atls_psa_claims *claims, struct atls_by
 int atls_match_realm(const struct atls_judge_realm *realm,
                      const struct atls_reference_set *references,
                      struct atls_evidence_verdict *appraisal);
-/* reference-match.c, for these two: a component that does not fit, for people. -ENOMEM. */
+/* reference-match.c, for these two: a component that does not fit, for people; EXPECTED, digests as
+ * hexadecimal texts, is taken over. -ENOMEM. */
 int atls_note_mismatch(struct atls_evidence_verdict *appraisal, const char *component,
-                       const struct atls_reference_set *expected, struct atls_bytes measured);
+                       json_t *expected, struct atls_bytes measured);
 /* evidence-summary.c: what is annotated in the result, in Veraison's names. NULL: no memory. */
 json_t *atls_evidence_summary(const struct atls_psa_claims *claims);
 /* Of a TPM's quote, in names of Part 2. */

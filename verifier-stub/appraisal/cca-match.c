@@ -7,9 +7,9 @@
  * while Veraison goes by the initial measurement.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "program/events.h"
 #include "rats/base/error.h"
 #include "verifier-stub/appraisal/appraisal.h"
 
@@ -32,49 +32,39 @@ static void complain(struct atls_evidence_verdict *out, const char *reason, cons
         atls_evidence_verdict_say(out, reason, clause, "%s", text);
 }
 
-/* The configuration is one value; several that are endorsed are alternatives. */
-static int match_config(struct atls_bytes config, const struct atls_reference_set *endorsed,
+/* The configuration is one value; several that are endorsed are alternatives, of which the newest
+ * are listed. */
+static int match_config(struct atls_bytes config, const struct atls_reference_set *references,
                         struct atls_evidence_verdict *out)
 {
+    const struct atls_reference_key key = {.what = ATLS_CCA_CONFIG, .digest = config};
     int *claim = &out->submods[out->submod].trust_vector[ATLS_CONFIGURATION];
+    const struct atls_reference_entry *entry;
+    json_t *expected;
 
     *claim = UNSAFE_CONFIG;
-    for (size_t i = 0; i < endorsed->count; i++)
-        if (atls_bytes_equal(value_of(&endorsed->values[i]), config)) {
-            *claim = APPROVED;
-            return 0;
-        }
+    if (atls_reference_find(references, ATLS_REFERENCE_BY_DIGEST, &key)) {
+        *claim = APPROVED;
+        return 0;
+    }
+    expected = json_array();
+    entry = atls_reference_find(references, ATLS_REFERENCE_BY_NAME, &key);
     complain(out, "reference-value-mismatch", CONFIG_CLAUSE,
-             endorsed->count
-                 ? "platform configuration: expected one that is endorsed, came another"
-                 : "platform configuration: expected one that is endorsed, and none is");
-    return atls_note_mismatch(out, "cca.platform-config", endorsed, config);
+             entry ? "platform configuration: expected one that is endorsed, came another"
+                   : "platform configuration: expected one that is endorsed, and none is");
+    for (; entry && json_array_size(expected) < ATLS_MISMATCHES_LISTED;
+         entry = atls_reference_next(references, ATLS_REFERENCE_BY_NAME, entry))
+        json_array_append_new(expected, atls_json_hex(value_of(&entry->value)));
+    return atls_note_mismatch(out, "cca.platform-config", expected, config);
 }
 
 int atls_match_cca_platform(const struct atls_psa_claims *claims, struct atls_bytes config,
                             const struct atls_reference_set *references,
                             struct atls_evidence_verdict *out)
 {
-    /* Both sets borrow from REFERENCES: components from the front, configurations from the back. */
-    struct atls_reference_value *all = calloc(references->count + 1, sizeof *all);
-    struct atls_reference_set components = {all, 0}, configs = {all + references->count, 0};
-    int result;
+    int result = atls_match_components(claims, references, out);
 
-    if (!all)
-        return atls_fail(-ENOMEM, NULL, "no memory for reference values");
-    for (size_t i = 0; i < references->count; i++) {
-        if (references->values[i].pcr == ATLS_CCA_CONFIG) {
-            *--configs.values = references->values[i];
-            configs.count++;
-        } else {
-            all[components.count++] = references->values[i];
-        }
-    }
-    result = atls_match_components(claims, &components, out);
-    if (!result)
-        result = match_config(config, &configs, out);
-    free(all);
-    return result;
+    return result ? result : match_config(config, references, out);
 }
 
 static struct atls_bytes measured_of(const struct atls_judge_realm *realm, unsigned which)
@@ -93,29 +83,39 @@ static bool fits(const struct atls_reference_value *value, const struct atls_jud
            atls_bytes_equal(value_of(value), measured_of(realm, value->pcr));
 }
 
-/* Does the state that LEADER is of fit in everything? BUT_REMS: in all but extensible ones. */
-static bool state_fits(const struct atls_judge_realm *realm,
-                       const struct atls_reference_set *references,
-                       const struct atls_reference_value *leader, bool but_rems)
-{
-    for (size_t i = 0; i < references->count; i++) {
-        const struct atls_reference_value *value = &references->values[i];
-        bool is_rem = value->pcr >= ATLS_CCA_REM && value->pcr < ATLS_CCA_RPV;
+/* How one endorsed state stands with the realm: in all that it gives, and in all but the extensible
+ * measurements. */
+struct state {
+    bool counts, fits, fits_but_rems;
+};
 
-        if (memcmp(value->set, leader->set, sizeof value->set) == 0 && !(but_rems && is_rem) &&
-            !fits(value, realm))
-            return false;
-    }
-    return true;
+static bool is_rem(const struct atls_reference_value *value)
+{
+    return value->pcr >= ATLS_CCA_REM && value->pcr < ATLS_CCA_RPV;
 }
 
-static bool any_fits(const struct atls_judge_realm *realm,
-                     const struct atls_reference_set *references, bool but_rems)
+/* Of the state that *AT stands at; moves behind it. Values of a state came together, so they stand
+ * together. */
+static struct state next_state(const struct atls_judge_realm *realm,
+                               const struct atls_reference_set *references, size_t *at)
 {
-    for (size_t i = 0; i < references->count; i++)
-        if (state_fits(realm, references, &references->values[i], but_rems))
-            return true;
-    return false;
+    const struct atls_reference_value *first = &references->values[*at]->value;
+    struct state state = {false, true, true};
+
+    for (; *at < references->count; ++*at) {
+        const struct atls_reference_entry *entry = references->values[*at];
+
+        if (memcmp(entry->value.set, first->set, sizeof first->set) != 0)
+            break;
+        if (!atls_reference_counts(references, entry))
+            continue;
+        state.counts = true;
+        if (fits(&entry->value, realm))
+            continue;
+        state.fits = false;
+        state.fits_but_rems = state.fits_but_rems && is_rem(&entry->value);
+    }
+    return state.counts ? state : (struct state){false, false, false};
 }
 
 /* What of the realm is in no state that is endorsed. */
@@ -130,20 +130,15 @@ static int list_mismatches(const struct atls_judge_realm *realm,
     int result = 0;
 
     for (unsigned which = ATLS_CCA_RIM; !result && which <= ATLS_CCA_RPV; which++) {
-        const struct atls_reference_value *expected = NULL;
-        bool fitting = false;
+        const struct atls_reference_key key = {.what = which, .digest = measured_of(realm, which)};
+        const struct atls_reference_entry *expected =
+            atls_reference_find(references, ATLS_REFERENCE_BY_NAME, &key);
 
-        for (size_t i = 0; i < references->count; i++) {
-            if (references->values[i].pcr != which)
-                continue;
-            expected = &references->values[i];
-            fitting = fitting || fits(expected, realm);
-        }
-        if (!expected || fitting)
+        if (!expected || atls_reference_find(references, ATLS_REFERENCE_BY_DIGEST, &key))
             continue;
-        const struct atls_reference_set alone = {(struct atls_reference_value *)(uintptr_t)expected,
-                                                 1};
-        result = atls_note_mismatch(out, names[which], &alone, measured_of(realm, which));
+        result = atls_note_mismatch(out, names[which],
+                                    json_pack("[o]", atls_json_hex(value_of(&expected->value))),
+                                    key.digest);
     }
     return result;
 }
@@ -151,20 +146,27 @@ static int list_mismatches(const struct atls_judge_realm *realm,
 int atls_match_realm(const struct atls_judge_realm *realm,
                      const struct atls_reference_set *references, struct atls_evidence_verdict *out)
 {
-    static const struct atls_reference_set none = {NULL, 0};
     int *claim = &out->submods[out->submod].trust_vector[ATLS_EXECUTABLES];
+    struct state best = {false, false, false};
 
-    if (any_fits(realm, references, false)) {
+    for (size_t at = 0; !best.fits && at < references->count;) {
+        struct state state = next_state(realm, references, &at);
+
+        best.counts = best.counts || state.counts;
+        best.fits = state.fits;
+        best.fits_but_rems = best.fits_but_rems || state.fits_but_rems;
+    }
+    if (best.fits) {
         *claim = APPROVED;
         return 0;
     }
     *claim = NOT_RECOGNIZED;
-    if (references->count == 0) {
+    if (!best.counts) {
         complain(out, "unknown-component", REALM_CLAUSE,
                  "realm: no reference value is its initial measurement");
-        return atls_note_mismatch(out, "cca.rim", &none, realm->initial);
+        return atls_note_mismatch(out, "cca.rim", json_array(), realm->initial);
     }
-    if (any_fits(realm, references, true)) {
+    if (best.fits_but_rems) {
         complain(out, "reference-value-mismatch", REM_CLAUSE,
                  "realm: its initial measurement is endorsed, its extensible measurements are not");
     } else {

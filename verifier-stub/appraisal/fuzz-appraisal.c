@@ -42,20 +42,15 @@ static int find_reference_values(struct atls_store *store, enum atls_corim_profi
                                  const uint8_t implementation_id[32],
                                  struct atls_reference_set *setp)
 {
-    struct atls_reference_set set = {calloc(TEST_COMPONENTS, sizeof *set.values), 0};
+    struct atls_reference_value values[TEST_COMPONENTS] = {{.pcr = 0}};
 
-    if (!set.values)
-        abort();
-    for (; set.count < TEST_COMPONENTS; set.count++) {
-        struct atls_reference_value *value = &set.values[set.count];
-
-        value->name = strdup(test_components[set.count].name);
-        value->version = strdup(test_components[set.count].version);
-        value->digest_size = 32;
-        memset(value->digest, test_components[set.count].fill, 32);
+    for (size_t i = 0; i < TEST_COMPONENTS; i++) {
+        values[i].name = (char *)(uintptr_t)test_components[i].name;
+        values[i].version = (char *)(uintptr_t)test_components[i].version;
+        values[i].digest_size = 32;
+        memset(values[i].digest, test_components[i].fill, 32);
     }
-    *setp = set;
-    return 0;
+    return atls_reference_set_of(values, TEST_COMPONENTS, setp);
 }
 
 static void set_up(void)

@@ -7,8 +7,13 @@
  * component out of the boot record must not be a way round its reference value. Of reference values
  * without a name nothing says which are alternatives, so each of them must be among what was
  * measured. Executables are approved only where something was measured and all of it fits.
+ *
+ * Each component is looked up, so that what it takes grows with what was measured and hardly with
+ * what is endorsed. Values of other things than components (struct atls_reference_value.pcr) are
+ * passed over.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "program/events.h"
@@ -20,18 +25,26 @@ enum { APPROVED = 2, NOT_RECOGNIZED = 33 };
 
 #define CLAUSE "RFC 9783 section 4.4.1"
 
-/* Where a component stands with those reference values that may be meant for it. */
-struct standing {
-    bool matched;
-    bool name_known;    /* some reference value has its name, or has none */
-    bool version_given; /* and some of those have a version */
-    bool version_known; /* and one of those has this one, or has none */
-    bool digest_known;  /* one of this version has its digest: then the signer is another */
+/* What the components are matched with, and what has been found. */
+struct match {
+    const struct atls_reference_set *references;
+    bool *measured; /* of references->required */
+    struct atls_evidence_verdict *out;
 };
 
-static bool given_and_differs(const char *given, struct atls_bytes text)
+/* Of this name or without one, of this version or without one: who may be meant for a component. */
+static const struct {
+    bool named, versioned;
+} kinds[] = {{true, true}, {true, false}, {false, true}, {false, false}};
+enum { KINDS = 4, UNNAMED_KINDS = 2 /* the first that is without a name */ };
+
+static struct atls_reference_key key_of(const struct atls_psa_component *component, size_t kind)
 {
-    return given && !atls_bytes_is_text(text, given);
+    return (struct atls_reference_key){.named = kinds[kind].named,
+                                       .versioned = kinds[kind].versioned,
+                                       .name = component->type,
+                                       .version = component->version,
+                                       .digest = component->value};
 }
 
 /* The description may name the hash algorithm, which then must be that of the reference value;
@@ -46,13 +59,6 @@ static bool hash_fits(const struct atls_reference_value *value,
     return true;
 }
 
-static bool digest_fits(const struct atls_reference_value *value,
-                        const struct atls_psa_component *component)
-{
-    return hash_fits(value, component) &&
-           atls_bytes_equal(ATLS_BYTES(value->digest, value->digest_size), component->value);
-}
-
 static bool signer_fits(const struct atls_reference_value *value,
                         const struct atls_psa_component *component)
 {
@@ -61,43 +67,96 @@ static bool signer_fits(const struct atls_reference_value *value,
                             component->signer_id);
 }
 
-/* Looks from *AT on, round to where it began, and leaves *AT behind what matched: endorsements tend
- * to be in the order of measurement, and then each component is found at the first look. */
-static struct standing standing_of(const struct atls_psa_component *component,
-                                   const struct atls_reference_set *references, size_t *at)
+static void note_measured(struct match *match, size_t required)
 {
-    struct standing s = {0};
-
-    for (size_t i = 0; i < references->count && !s.matched; i++) {
-        const struct atls_reference_value *value = &references->values[*at];
-        *at = (*at + 1) % references->count;
-        bool version_fits = !given_and_differs(value->version, component->version);
-
-        if (given_and_differs(value->name, component->type))
-            continue;
-        s.name_known = true;
-        s.version_given |= value->version != NULL;
-        s.version_known |= version_fits;
-        if (version_fits && digest_fits(value, component)) {
-            s.digest_known = true;
-            s.matched = signer_fits(value, component);
-        }
-    }
-    return s;
+    if (required < match->references->required_count)
+        match->measured[required] = true;
 }
 
+/* Does a value fit that is meant for this component? All of those without a name that do are
+ * measured; of those with one the name is. */
+static bool find(struct match *match, const struct atls_psa_component *component)
+{
+    bool found = false;
+
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        const struct atls_reference_key key = key_of(component, kind);
+        const struct atls_reference_entry *entry =
+            atls_reference_find(match->references, ATLS_REFERENCE_BY_ALL, &key);
+
+        for (; entry && !(found && kinds[kind].named);
+             entry = atls_reference_next(match->references, ATLS_REFERENCE_BY_ALL, entry)) {
+            if (!hash_fits(&entry->value, component) || !signer_fits(&entry->value, component))
+                continue;
+            found = true;
+            if (!kinds[kind].named)
+                note_measured(match, entry->required);
+        }
+    }
+    return found;
+}
+
+/* Is any endorsed that agrees with the component in BY? */
+static const struct atls_reference_entry *any(const struct match *match, enum atls_reference_by by,
+                                              const struct atls_psa_component *component,
+                                              size_t kind)
+{
+    const struct atls_reference_key key = key_of(component, kind);
+
+    return atls_reference_find(match->references, by, &key);
+}
+
+static bool name_is_known(const struct match *match, const struct atls_psa_component *component)
+{
+    return any(match, ATLS_REFERENCE_BY_NAME, component, 0) ||
+           any(match, ATLS_REFERENCE_BY_NAME, component, UNNAMED_KINDS);
+}
+
+static bool version_is_known(const struct match *match, const struct atls_psa_component *component)
+{
+    for (size_t kind = 0; kind < KINDS; kind++)
+        if (any(match, ATLS_REFERENCE_BY_VERSION, component, kind))
+            return true;
+    return false;
+}
+
+/* Then its signer is another. */
+static bool digest_is_known(const struct match *match, const struct atls_psa_component *component)
+{
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        const struct atls_reference_entry *entry =
+            any(match, ATLS_REFERENCE_BY_ALL, component, kind);
+
+        for (; entry; entry = atls_reference_next(match->references, ATLS_REFERENCE_BY_ALL, entry))
+            if (hash_fits(&entry->value, component))
+                return true;
+    }
+    return false;
+}
+
+/* Those of one name, or of none. The newest come first, and are listed in the order of their
+ * coming. */
+static void list_digests(json_t *digests, const struct atls_reference_set *references,
+                         const struct atls_reference_key *key)
+{
+    size_t place = json_array_size(digests);
+    const struct atls_reference_entry *entry =
+        atls_reference_find(references, ATLS_REFERENCE_BY_NAME, key);
+
+    for (; entry && json_array_size(digests) < ATLS_MISMATCHES_LISTED;
+         entry = atls_reference_next(references, ATLS_REFERENCE_BY_NAME, entry))
+        json_array_insert_new(
+            digests, place,
+            atls_json_hex(ATLS_BYTES(entry->value.digest, entry->value.digest_size)));
+}
+
+/* What is endorsed for this name, or for none; the newest of many. */
 static json_t *expected_digests(struct atls_bytes name, const struct atls_reference_set *references)
 {
     json_t *digests = json_array();
 
-    for (size_t i = 0; i < references->count && json_array_size(digests) < ATLS_MISMATCHES_LISTED;
-         i++) {
-        const struct atls_reference_value *value = &references->values[i];
-
-        if (!given_and_differs(value->name, name))
-            json_array_append_new(digests,
-                                  atls_json_hex(ATLS_BYTES(value->digest, value->digest_size)));
-    }
+    list_digests(digests, references, &(struct atls_reference_key){.named = true, .name = name});
+    list_digests(digests, references, &(struct atls_reference_key){.named = false});
     return digests;
 }
 
@@ -106,25 +165,33 @@ static json_t *text_json(struct atls_bytes text)
     return json_stringn((const char *)text.data, text.size);
 }
 
+static bool all_listed(const struct atls_evidence_verdict *out)
+{
+    return json_array_size(out->mismatches) >= ATLS_MISMATCHES_LISTED;
+}
+
+/* Takes EXPECTED over. */
 static int add_mismatch(struct atls_evidence_verdict *out, struct atls_bytes name,
-                        struct atls_bytes measured, const struct atls_reference_set *references)
+                        struct atls_bytes measured, json_t *expected)
 {
     json_t *mismatch;
 
     if (!out->mismatches)
         out->mismatches = json_array();
-    if (json_array_size(out->mismatches) >= ATLS_MISMATCHES_LISTED)
+    if (all_listed(out)) {
+        json_decref(expected);
         return 0;
+    }
     mismatch = json_pack("{s:o, s:o, s:o}", "component",
                          name.size ? text_json(name) : json_string("(unnamed)"), "expected",
-                         expected_digests(name, references), "measured", atls_json_hex(measured));
+                         expected, "measured", atls_json_hex(measured));
     if (!mismatch || json_array_append_new(out->mismatches, mismatch) != 0)
         return atls_fail(-ENOMEM, NULL, "no memory for mismatches");
     return 0;
 }
 
-int atls_note_mismatch(struct atls_evidence_verdict *out, const char *component,
-                       const struct atls_reference_set *expected, struct atls_bytes measured)
+int atls_note_mismatch(struct atls_evidence_verdict *out, const char *component, json_t *expected,
+                       struct atls_bytes measured)
 {
     return add_mismatch(out, atls_bytes_of_text(component), measured, expected);
 }
@@ -147,112 +214,83 @@ static int printed(struct atls_bytes text)
     return text.size < 64 ? (int)text.size : 64;
 }
 
-static int match_one(const struct atls_psa_component *component,
-                     const struct atls_reference_set *references, size_t *at,
-                     struct atls_evidence_verdict *out)
+static void complain_of(const struct match *match, const struct atls_psa_component *component)
 {
-    struct standing s = standing_of(component, references, at);
     const char *name = (const char *)component->type.data;
     int size = printed(component->type);
 
-    if (s.matched)
-        return 0;
-    if (!s.name_known)
-        complain(out, "unknown-component", "component \"%.*s\": no reference value has this name",
-                 size, name);
-    else if (s.version_given && !s.version_known)
-        complain(out, "version-not-endorsed",
+    if (match->out->reason)
+        return;
+    if (!name_is_known(match, component))
+        complain(match->out, "unknown-component",
+                 "component \"%.*s\": no reference value has this name", size, name);
+    else if (!version_is_known(match, component))
+        complain(match->out, "version-not-endorsed",
                  "component \"%.*s\": version \"%.*s\" is not among the endorsed ones", size, name,
                  printed(component->version), (const char *)component->version.data);
-    else if (s.digest_known)
-        complain(out, "reference-value-mismatch",
+    else if (digest_is_known(match, component))
+        complain(match->out, "reference-value-mismatch",
                  "component \"%.*s\": its measurement is endorsed, but for another signer", size,
                  name);
     else
-        complain(out, "reference-value-mismatch",
+        complain(match->out, "reference-value-mismatch",
                  "component \"%.*s\": its measurement is no reference value", size, name);
-    return add_mismatch(out, component->type, component->value, references);
 }
 
-/* As standing_of(): from *AT on. */
-static bool is_measured(const char *name, const struct atls_psa_claims *claims, size_t *at)
+static int match_one(struct match *match, const struct atls_psa_component *component)
 {
-    for (size_t i = 0; i < claims->component_count; i++) {
-        const struct atls_psa_component *component = &claims->components[*at];
-        *at = (*at + 1) % claims->component_count;
-        if (atls_bytes_is_text(component->type, name))
-            return true;
-    }
-    return false;
-}
+    const struct atls_reference_key key = key_of(component, 0);
 
-static bool named_before(const struct atls_reference_set *references, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (references->values[i].name &&
-            strcmp(references->values[i].name, references->values[index].name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static int miss_named(const struct atls_psa_claims *claims,
-                      const struct atls_reference_set *references, size_t index, size_t *at,
-                      struct atls_evidence_verdict *out)
-{
-    const char *name = references->values[index].name;
-
-    if (is_measured(name, claims, at) || named_before(references, index))
+    note_measured(match, atls_reference_required(match->references, &key));
+    if (find(match, component))
         return 0;
-    complain(out, "reference-value-mismatch",
+    complain_of(match, component);
+    if (all_listed(match->out))
+        return 0;
+    return add_mismatch(match->out, component->type, component->value,
+                        expected_digests(component->type, match->references));
+}
+
+static int miss_named(const struct match *match, const char *name)
+{
+    const struct atls_reference_key key = {.named = true, .name = atls_bytes_of_text(name)};
+
+    if (!atls_reference_find(match->references, ATLS_REFERENCE_BY_NAME, &key))
+        return 0; /* none of this name counts today */
+    complain(match->out, "reference-value-mismatch",
              "component \"%.64s\" is endorsed but was not measured", name);
-    return add_mismatch(out, atls_bytes_of_text(name), ATLS_BYTES(NULL, 0), references);
+    return add_mismatch(match->out, key.name, ATLS_BYTES(NULL, 0),
+                        expected_digests(key.name, match->references));
 }
 
-/* As standing_of(): from *AT on. */
-static bool value_is_measured(const struct atls_reference_value *value,
-                              const struct atls_psa_claims *claims, size_t *at)
+static int miss_unnamed(const struct match *match, const struct atls_reference_entry *entry)
 {
-    for (size_t i = 0; i < claims->component_count; i++) {
-        const struct atls_psa_component *component = &claims->components[*at];
+    const struct atls_reference_value *value = &entry->value;
 
-        *at = (*at + 1) % claims->component_count;
-        if (!given_and_differs(value->version, component->version) &&
-            digest_fits(value, component) && signer_fits(value, component))
-            return true;
-    }
-    return false;
-}
-
-static int miss_unnamed(const struct atls_psa_claims *claims,
-                        const struct atls_reference_set *references, size_t index, size_t *at,
-                        struct atls_evidence_verdict *out)
-{
-    const struct atls_reference_value *value = &references->values[index];
-    const struct atls_reference_set alone = {references->values + index, 1};
-
-    if (value_is_measured(value, claims, at))
+    if (!atls_reference_counts(match->references, entry))
         return 0;
-    complain(out, "reference-value-mismatch",
+    complain(match->out, "reference-value-mismatch",
              "a component without a name is endorsed (%zu bytes of digest, %02x%02x...) but was "
              "not measured",
              value->digest_size, value->digest[0], value->digest[1]);
-    return add_mismatch(out, ATLS_BYTES(NULL, 0), ATLS_BYTES(NULL, 0), &alone);
+    return add_mismatch(
+        match->out, ATLS_BYTES(NULL, 0), ATLS_BYTES(NULL, 0),
+        json_pack("[o]", atls_json_hex(ATLS_BYTES(value->digest, value->digest_size))));
 }
 
-static int find_missing(const struct atls_psa_claims *claims,
-                        const struct atls_reference_set *references,
-                        struct atls_evidence_verdict *out)
+static int find_missing(const struct match *match)
 {
-    size_t at = 0;
     int result = 0;
 
     /* what could not be listed any more need not be looked for: the verdict stands */
-    for (size_t i = 0; result == 0 && i < references->count &&
-                       json_array_size(out->mismatches) < ATLS_MISMATCHES_LISTED;
-         i++)
-        result = references->values[i].name ? miss_named(claims, references, i, &at, out)
-                                            : miss_unnamed(claims, references, i, &at, out);
+    for (size_t i = 0;
+         result == 0 && i < match->references->required_count && !all_listed(match->out); i++) {
+        const struct atls_reference_entry *entry = match->references->required[i];
+
+        if (!match->measured[i])
+            result = entry->value.name ? miss_named(match, entry->value.name)
+                                       : miss_unnamed(match, entry);
+    }
     return result;
 }
 
@@ -260,16 +298,19 @@ int atls_match_components(const struct atls_psa_claims *claims,
                           const struct atls_reference_set *references,
                           struct atls_evidence_verdict *out)
 {
-    size_t at = 0;
+    struct match match = {references, calloc(references->required_count + 1, sizeof(bool)), out};
     int result = 0;
 
+    if (!match.measured)
+        return atls_fail(-ENOMEM, NULL, "no memory for what was measured");
     out->submods[out->submod].trust_vector[ATLS_EXECUTABLES] = NOT_RECOGNIZED;
-    if (claims->component_count == 0 && references->count == 0)
-        complain(out, "unknown-component", "nothing was measured, and nothing is endorsed");
     for (size_t i = 0; result == 0 && i < claims->component_count; i++)
-        result = match_one(&claims->components[i], references, &at, out);
+        result = match_one(&match, &claims->components[i]);
     if (result == 0)
-        result = find_missing(claims, references, out);
+        result = find_missing(&match);
+    free(match.measured);
+    if (result == 0 && claims->component_count == 0 && !out->mismatches)
+        complain(out, "unknown-component", "nothing was measured, and nothing is endorsed");
     if (result == 0 && !out->mismatches && claims->component_count > 0)
         out->submods[out->submod].trust_vector[ATLS_EXECUTABLES] = APPROVED;
     return result;

@@ -29,15 +29,16 @@ struct state {
 static struct state next_state(const struct atls_reference_set *references, enum atls_hash hash,
                                size_t *at)
 {
-    const struct atls_reference_value *first = &references->values[*at];
+    const struct atls_reference_value *first = &references->values[*at]->value;
     struct state state = {0};
 
     for (; *at < references->count; ++*at) {
-        const struct atls_reference_value *value = &references->values[*at];
+        const struct atls_reference_value *value = &references->values[*at]->value;
 
         if (memcmp(value->set, first->set, sizeof value->set) != 0)
             break;
-        if (value->digest_hash != hash || value->pcr >= ATLS_PCRS_MAX)
+        if (value->digest_hash != hash || value->pcr >= ATLS_PCRS_MAX ||
+            !atls_reference_counts(references, references->values[*at]))
             continue;
         state.pcrs |= (uint32_t)1 << value->pcr;
         state.values[value->pcr] = ATLS_BYTES(value->digest, value->digest_size);

@@ -145,10 +145,11 @@ static void check_match(void **state)
     const struct atls_bytes extensible[4] = {measurement, measurement, measurement, measurement};
     const struct atls_judge_realm realm = {measurement, {bytes, 64}, extensible, 4};
     struct atls_reference_value values[12] = {{.pcr = 0}};
-    struct atls_reference_set set = {values, match->values * (match->two_states ? 2 : 1)};
+    const size_t count = match->values * (match->two_states ? 2 : 1);
+    struct atls_reference_set set;
     struct atls_evidence_verdict verdict;
 
-    for (size_t i = 0; i < set.count; i++) {
+    for (size_t i = 0; i < count; i++) {
         unsigned which = ATLS_CCA_RIM + (unsigned)(i % match->values);
         bool first = i < match->values;
 
@@ -158,6 +159,7 @@ static void check_match(void **state)
         memcpy(values[i].digest, bytes, 64);
         values[i].digest[1] = first && which == match->changed;
     }
+    assert_int_equal(atls_reference_set_of(values, count, &set), 0);
     atls_evidence_verdict_open(&atls_format_cca, &verdict);
     verdict.submod = 1;
     assert_int_equal(atls_match_realm(&realm, &set, &verdict), 0);
@@ -170,6 +172,7 @@ static void check_match(void **state)
         assert_string_equal(
             json_string_value(json_object_get(json_array_get(verdict.mismatches, 0), "component")),
             match->listed);
+    atls_reference_set_clear(&set);
     atls_evidence_verdict_clear(&verdict);
 }
 
@@ -182,10 +185,11 @@ static void matches_the_configuration(void **state)
     struct atls_reference_value values[2] = {
         {.pcr = ATLS_CCA_CONFIG, .digest_size = 4, .digest = {0, 0, 0, 1}},
         {.pcr = ATLS_CCA_COMPONENT, .digest_size = 32, .digest = {5}, .signer_id = {5}}};
-    const struct atls_reference_set set = {values, 2};
+    struct atls_reference_set set;
     struct atls_evidence_verdict verdict;
 
     values[1].signer_id_size = 32;
+    assert_int_equal(atls_reference_set_of(values, 2, &set), 0);
     atls_evidence_verdict_open(&atls_format_cca, &verdict);
     assert_int_equal(atls_match_cca_platform(&claims, ATLS_BYTES(config, 4), &set, &verdict), 0);
     assert_null(verdict.reason);
@@ -194,6 +198,7 @@ static void matches_the_configuration(void **state)
     assert_int_equal(atls_match_cca_platform(&claims, ATLS_BYTES(config, 3), &set, &verdict), 0);
     assert_string_equal(verdict.reason, "reference-value-mismatch");
     assert_int_equal(verdict.submods[0].trust_vector[ATLS_CONFIGURATION], 32);
+    atls_reference_set_clear(&set);
     atls_evidence_verdict_clear(&verdict);
 }
 

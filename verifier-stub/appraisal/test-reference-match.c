@@ -23,6 +23,16 @@ static void check_match(struct atls_evidence_verdict *appraisal, const char *rea
     atls_evidence_verdict_clear(appraisal);
 }
 
+static void match(const struct atls_psa_claims *claims, const struct atls_reference_value *values,
+                  size_t count, struct atls_evidence_verdict *appraisal)
+{
+    struct atls_reference_set set;
+
+    assert_int_equal(atls_reference_set_of(values, count, &set), 0);
+    assert_int_equal(atls_match_components(claims, &set, appraisal), 0);
+    atls_reference_set_clear(&set);
+}
+
 /* The references' own gaps: what a reference value does not give is not compared. */
 static void test_partial_references(void **state)
 {
@@ -54,11 +64,10 @@ static void test_partial_references(void **state)
                                              .version = table[i].version,
                                              .digest_size = 32,
                                              .signer_id_size = table[i].signer_size};
-        struct atls_reference_set set = {&value, 1};
         struct atls_evidence_verdict appraisal = {.reason = NULL};
 
         memset(value.digest, table[i].fill, 32);
-        assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+        match(&claims, &value, 1, &appraisal);
         if (!strstr(appraisal.detail, table[i].words))
             fail_msg("expected \"%s\", came \"%s\"", table[i].words, appraisal.detail);
         check_match(&appraisal, table[i].reason);
@@ -113,7 +122,7 @@ static void test_what_is_required(void **state)
         struct atls_psa_component components[3] = {0};
         struct atls_reference_value values[3] = {0};
         struct atls_psa_claims claims = {.components = components};
-        struct atls_reference_set set = {values, 0};
+        size_t count = 0;
         struct atls_evidence_verdict appraisal = {.reason = NULL};
 
         for (size_t j = 0; j < 3; j++) {
@@ -123,12 +132,12 @@ static void test_what_is_required(void **state)
                     .type = atls_bytes_of_text(names[j]), .value = ATLS_BYTES(digests[j], 32)};
             if (!table[i].endorsed[j])
                 continue;
-            values[set.count].name = table[i].endorsed[j]->name;
-            values[set.count].version = table[i].endorsed[j]->version;
-            values[set.count].digest_size = 32;
-            memset(values[set.count++].digest, table[i].endorsed[j]->fill, 32);
+            values[count].name = table[i].endorsed[j]->name;
+            values[count].version = table[i].endorsed[j]->version;
+            values[count].digest_size = 32;
+            memset(values[count++].digest, table[i].endorsed[j]->fill, 32);
         }
-        assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+        match(&claims, values, count, &appraisal);
         if (json_array_size(appraisal.mismatches) != table[i].mismatches)
             fail_msg("%s: %zu mismatches", table[i].what, json_array_size(appraisal.mismatches));
         check_match(&appraisal, table[i].reason);
@@ -157,11 +166,85 @@ static void test_hash_algorithms(void **state)
                                                .description =
                                                    atls_bytes_of_text(table[i].description)};
         struct atls_psa_claims claims = {.components = &component, .component_count = 1};
-        struct atls_reference_set set = {&value, 1};
         struct atls_evidence_verdict appraisal = {.reason = NULL};
 
-        assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+        match(&claims, &value, 1, &appraisal);
         check_match(&appraisal, table[i].reason);
+    }
+}
+
+/* What an appraisal looks at grows with what was measured, not with what is endorsed: a class of
+ * 30,000 values costs what one of 100 does, whether or not the evidence fits. */
+enum { MEASURED = 3, LOOKS_MAX = 8 * MEASURED + 4 * ATLS_MISMATCHES_LISTED };
+
+struct crowd {
+    const char *what;
+    bool named, versioned; /* the endorsed ones; else all are without */
+    bool own_names;        /* each has another name, and none of them is measured */
+    bool expired;          /* but those that are measured */
+    const char *reason;
+};
+
+static const struct crowd crowds[] = {
+    {"alternatives of three names", true, true, false, false, "ok"},
+    {"alternatives without versions", true, false, false, false, "ok"},
+    {"as many names, not measured", true, true, true, false, "reference-value-mismatch"},
+    {"as many without a name, not measured", false, false, false, false,
+     "reference-value-mismatch"},
+    {"alternatives that expired before", true, true, false, true, "ok"},
+};
+
+static size_t looks_among(const struct crowd *crowd, size_t count)
+{
+    static const char *const names[MEASURED] = {"BL", "FW", "CFG"};
+    struct atls_reference_value *values = calloc(count, sizeof *values);
+    char(*texts)[16] = calloc(count, sizeof *texts);
+    struct atls_psa_component components[MEASURED] = {0};
+    struct atls_psa_claims claims = {.components = components, .component_count = MEASURED};
+    struct atls_evidence_verdict appraisal = {.reason = NULL};
+    struct atls_reference_set set;
+    char version[] = "1";
+    size_t looks = 0;
+
+    assert_non_null(values);
+    assert_non_null(texts);
+    for (size_t i = 0; i < count; i++) {
+        bool measured = i >= count - MEASURED;
+
+        snprintf(texts[i], sizeof texts[i], crowd->own_names && !measured ? "%s-%zu" : "%s",
+                 names[(count - 1 - i) % MEASURED], i);
+        values[i].name = crowd->named || measured ? texts[i] : NULL;
+        values[i].version = crowd->versioned || measured ? version : NULL;
+        values[i].digest_size = 32;
+        values[i].validity.not_after = crowd->expired && !measured ? 1 : 0;
+        memcpy(values[i].digest, &i, sizeof i);
+        if (measured)
+            components[count - 1 - i] =
+                (struct atls_psa_component){.type = atls_bytes_of_text(values[i].name),
+                                            .version = atls_bytes_of_text(version),
+                                            .value = {values[i].digest, 32}};
+    }
+    assert_int_equal(atls_reference_set_of(values, count, &set), 0);
+    set.times_count = true;
+    set.now = 2;
+    set.visits = &looks;
+    assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+    check_match(&appraisal, crowd->reason);
+    atls_reference_set_clear(&set);
+    free(values);
+    free(texts);
+    return looks;
+}
+
+static void test_looks_are_few(void **state)
+{
+    for (size_t i = 0; i < COUNT(crowds); i++) {
+        const size_t few = looks_among(&crowds[i], 100), many = looks_among(&crowds[i], 30000);
+
+        if (few != many || many > LOOKS_MAX)
+            fail_msg("%s: expected at most %d looks in either class, came %zu among 100 and %zu "
+                     "among 30,000",
+                     crowds[i].what, LOOKS_MAX, few, many);
     }
 }
 
@@ -171,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_partial_references),
         cmocka_unit_test(test_what_is_required),
         cmocka_unit_test(test_hash_algorithms),
+        cmocka_unit_test(test_looks_are_few),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

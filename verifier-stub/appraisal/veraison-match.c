@@ -19,13 +19,11 @@ enum { APPROVED = 2, NOT_RECOGNIZED = 33 };
 static const struct atls_reference_value *find(const struct atls_reference_set *references,
                                                struct atls_bytes measured)
 {
-    for (size_t i = references->count; i > 0; i--) {
-        const struct atls_reference_value *value = &references->values[i - 1];
+    const struct atls_reference_key key = {.digest = measured};
+    const struct atls_reference_entry *entry =
+        atls_reference_find(references, ATLS_REFERENCE_BY_DIGEST, &key);
 
-        if (atls_bytes_equal(ATLS_BYTES(value->digest, value->digest_size), measured))
-            return value;
-    }
-    return NULL;
+    return entry ? &entry->value : NULL;
 }
 
 static bool fits(const char *endorsed, struct atls_bytes measured)

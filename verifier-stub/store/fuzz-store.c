@@ -29,9 +29,9 @@ static void read_profile(struct atls_store *store, enum atls_corim_profile profi
 
     if (store->ops->find_reference_values(store, profile, sought.implementation_id, &set) == 0) {
         for (size_t i = 0; i < set.count; i++)
-            expect(set.values[i].digest_size <= sizeof set.values[i].digest &&
-                   set.values[i].signer_id_size <= sizeof set.values[i].signer_id &&
-                   set.values[i].pcr < ATLS_PCRS_MAX);
+            expect(set.values[i]->value.digest_size <= sizeof set.values[i]->value.digest &&
+                   set.values[i]->value.signer_id_size <= sizeof set.values[i]->value.signer_id &&
+                   set.values[i]->value.pcr < ATLS_PCRS_MAX);
         atls_reference_set_clear(&set);
     }
     if (store->ops->find_trust_anchor(store, &sought, &anchor) == 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The store in memory: balanced trees (POSIX tsearch) of what is known, and for each implementation
- * id a list of its reference values in the order of their coming. What a CoRIM adds is copied
- * before the lock is taken and only hung up under it, so that appraisals hardly wait.
+ * id an index of its reference values (references.h), which is lent under the lock. What a CoRIM
+ * adds is copied before the lock is taken and only hung up under it, so that appraisals hardly
+ * wait.
  */
 #include "verifier-stub/store/store.h"
 
@@ -18,26 +19,20 @@
 struct implementation { /* and the values that are endorsed for it */
     enum atls_corim_profile profile;
     uint8_t id[32];
-    struct atls_reference_value **values; /* the tree owns them */
-    size_t count, capacity;
+    struct atls_reference_index *index;
 };
 
 struct memory_store {
     struct atls_store head;
     pthread_rwlock_t lock;
     atomic_ullong revision;
-    void *values, *implementations, *anchors; /* trees */
+    void *implementations, *anchors; /* trees */
     size_t value_count, anchor_count;
 };
 
 static struct memory_store *of(struct atls_store *store)
 {
     return (struct memory_store *)store;
-}
-
-static int compare_values(const void *a, const void *b)
-{
-    return atls_reference_value_compare(a, b);
 }
 
 static int compare_profiles(enum atls_corim_profile a, enum atls_corim_profile b)
@@ -66,26 +61,15 @@ static int compare_anchors(const void *left, const void *right)
                        (a->instance_id_size < b->instance_id_size);
 }
 
-static void free_value(void *node)
-{
-    struct atls_reference_value *value = node;
-
-    if (!value)
-        return;
-    free(value->name);
-    free(value->version);
-    free(value);
-}
-
 static void free_implementation(void *node)
 {
-    free(((struct implementation *)node)->values);
+    atls_reference_index_close(((struct implementation *)node)->index);
     free(node);
 }
 
 /* What a CoRIM may add, copied; what is known already stays here and is freed. */
 struct batch {
-    struct atls_reference_value **values;
+    struct atls_reference_entry **values;
     size_t value_count;
     struct atls_trust_anchor **anchors;
     size_t anchor_count;
@@ -94,7 +78,7 @@ struct batch {
 static void batch_free(struct batch *batch)
 {
     for (size_t i = 0; i < batch->value_count; i++)
-        free_value(batch->values[i]);
+        atls_reference_entry_free(batch->values[i]);
     for (size_t i = 0; i < batch->anchor_count; i++)
         free(batch->anchors[i]);
     free(batch->values);
@@ -110,17 +94,15 @@ static int batch_of(const struct atls_corim *corim, struct batch *batch)
 {
     batch->value_count = corim->reference_value_count;
     batch->anchor_count = corim->trust_anchor_count;
-    batch->values = calloc(batch->value_count + 1, sizeof(struct atls_reference_value *));
+    batch->values = calloc(batch->value_count + 1, sizeof(struct atls_reference_entry *));
     batch->anchors = calloc(batch->anchor_count + 1, sizeof(struct atls_trust_anchor *));
     if (!batch->values || !batch->anchors) {
         batch->value_count = batch->anchor_count = 0;
         return no_memory();
     }
     for (size_t i = 0; i < batch->value_count; i++) {
-        batch->values[i] = calloc(1, sizeof **batch->values);
-        if (!batch->values[i])
-            return no_memory();
-        int result = atls_reference_value_copy(&corim->reference_values[i], batch->values[i]);
+        int result = atls_reference_entry_new(&corim->reference_values[i], &batch->values[i]);
+
         if (result)
             return result;
     }
@@ -146,54 +128,56 @@ static int hang_up(void **tree, void *node, int (*compare)(const void *, const v
     return 0;
 }
 
-static int list_value(struct memory_store *store, struct atls_reference_value *value)
+static struct implementation *find_implementation(const struct memory_store *store,
+                                                  enum atls_corim_profile profile,
+                                                  const uint8_t id[32])
 {
-    struct implementation *fresh = calloc(1, sizeof *fresh), *known;
-    void *found = NULL;
-    bool added = false;
+    struct implementation key = {.profile = profile}, **found;
+
+    memcpy(key.id, id, sizeof key.id);
+    found = tfind(&key, &store->implementations, compare_implementations);
+    return found ? *found : NULL;
+}
+
+static int open_implementation(struct memory_store *store, const struct atls_reference_value *value,
+                               struct implementation **implementationp)
+{
+    struct implementation *fresh;
     int result;
 
+    *implementationp = find_implementation(store, value->profile, value->implementation_id);
+    if (*implementationp)
+        return 0;
+    fresh = calloc(1, sizeof *fresh);
     if (!fresh)
         return no_memory();
     fresh->profile = value->profile;
     memcpy(fresh->id, value->implementation_id, sizeof fresh->id);
-    result = hang_up(&store->implementations, fresh, compare_implementations, &found, &added);
-    if (result || !added)
-        free(fresh);
+    result = atls_reference_index_open(&fresh->index);
+    if (!result && !tsearch(fresh, &store->implementations, compare_implementations))
+        result = no_memory();
     if (result)
-        return result;
-    known = found;
-    if (known->count == known->capacity) {
-        size_t capacity = known->capacity ? 2 * known->capacity : 8;
-        void *grown = realloc(known->values, capacity * sizeof(struct atls_reference_value *));
-
-        if (!grown)
-            return no_memory();
-        known->values = grown;
-        known->capacity = capacity;
-    }
-    known->values[known->count++] = value;
-    return 0;
+        free_implementation(fresh);
+    else
+        *implementationp = fresh;
+    return result;
 }
 
 static int add_values(struct memory_store *store, struct batch *batch, size_t *addedp)
 {
     for (size_t i = 0; i < batch->value_count; i++) {
-        struct atls_reference_value *value = batch->values[i];
-        void *found = NULL;
+        struct atls_reference_entry *value = batch->values[i];
+        struct implementation *implementation;
         bool added = false;
-        int result = hang_up(&store->values, value, compare_values, &found, &added);
+        int result = open_implementation(store, &value->value, &implementation);
 
+        if (!result)
+            result = atls_reference_index_add(implementation->index, value, &added);
         if (result)
             return result;
         if (!added)
             continue;
-        result = list_value(store, value);
-        if (result) {
-            tdelete(value, &store->values, compare_values);
-            return result;
-        }
-        /* those that the tree owns stand at the front, in the order of their coming */
+        /* those that the index owns stand at the front, in the order of their coming */
         batch->values[i] = batch->values[*addedp];
         batch->values[(*addedp)++] = value;
     }
@@ -225,25 +209,23 @@ static int add_anchors(struct memory_store *store, struct batch *batch, size_t *
 
 static int check_limit(const struct memory_store *store, size_t values, size_t anchors)
 {
-    if (store->value_count + values > ATLS_STORE_MAX_ENTRIES ||
-        store->anchor_count + anchors > ATLS_STORE_MAX_ENTRIES)
-        return atls_fail(ATLS_E_LIMIT, NULL, "the store holds at most %zu entries",
-                         ATLS_STORE_MAX_ENTRIES);
+    size_t most = atls_store_most(&store->head);
+
+    if (store->value_count + values > most || store->anchor_count + anchors > most)
+        return atls_fail(ATLS_E_LIMIT, NULL, "the store holds at most %zu entries", most);
     return 0;
 }
 
-static void take_back(struct memory_store *store, const struct batch *batch, size_t values,
+static void take_back(struct memory_store *store, struct batch *batch, size_t values,
                       size_t anchors)
 {
     while (values > 0) {
-        struct atls_reference_value *value = batch->values[--values];
-        struct implementation key = {.profile = value->profile};
+        const struct atls_reference_value *value = &batch->values[--values]->value;
 
-        memcpy(key.id, value->implementation_id, sizeof key.id);
-        struct implementation **of_value =
-            tfind(&key, &store->implementations, compare_implementations);
-        (*of_value)->count--; /* it was the last: values are taken back in reverse */
-        tdelete(value, &store->values, compare_values);
+        /* it was the last of its index: values are taken back in reverse */
+        atls_reference_index_take_back(
+            find_implementation(store, value->profile, value->implementation_id)->index);
+        batch->values[values] = NULL;
     }
     while (anchors > 0)
         tdelete(batch->anchors[--anchors], &store->anchors, compare_anchors);
@@ -284,7 +266,7 @@ static int memory_add(struct atls_store *head, const struct atls_corim *corim)
         store->value_count += values;
         store->anchor_count += anchors;
         for (size_t i = 0; i < values; i++)
-            batch.values[i] = NULL; /* the tree's now */
+            batch.values[i] = NULL; /* the index's now */
         for (size_t i = 0; i < anchors; i++)
             batch.anchors[i] = NULL;
     }
@@ -311,41 +293,23 @@ static int memory_find_trust_anchor(struct atls_store *head, const struct atls_t
     return result;
 }
 
-static int copy_values(const struct implementation *implementation, struct atls_reference_set *set)
-{
-    set->values = calloc(implementation->count + 1, sizeof *set->values);
-    if (!set->values)
-        return no_memory();
-    for (size_t i = 0; i < implementation->count; i++) {
-        int result = atls_reference_value_copy(implementation->values[i], &set->values[i]);
-
-        if (result)
-            return result;
-        set->count++;
-    }
-    return 0;
-}
-
 static int memory_find_reference_values(struct atls_store *head, enum atls_corim_profile profile,
                                         const uint8_t implementation_id[32],
                                         struct atls_reference_set *setp)
 {
     struct memory_store *store = of(head);
-    struct implementation key = {.profile = profile}, **found;
-    struct atls_reference_set set = {0};
-    int result = 0;
+    const struct implementation *found;
 
-    memcpy(key.id, implementation_id, sizeof key.id);
+    *setp = (struct atls_reference_set){0};
     pthread_rwlock_rdlock(&store->lock);
-    found = tfind(&key, &store->implementations, compare_implementations);
-    if (found)
-        result = copy_values(*found, &set);
-    pthread_rwlock_unlock(&store->lock);
-    if (result)
-        atls_reference_set_clear(&set);
-    else
-        *setp = set;
-    return result;
+    found = find_implementation(store, profile, implementation_id);
+    if (!found) {
+        pthread_rwlock_unlock(&store->lock);
+        return 0;
+    }
+    atls_reference_set_lend(found->index, setp);
+    setp->lock = &store->lock;
+    return 0;
 }
 
 static int memory_revision(struct atls_store *head, uint64_t *revisionp)
@@ -359,7 +323,6 @@ static void memory_close(struct atls_store *head)
     struct memory_store *store = of(head);
 
     tdestroy(store->implementations, free_implementation);
-    tdestroy(store->values, free_value);
     tdestroy(store->anchors, free);
     pthread_rwlock_destroy(&store->lock);
     free(store);

@@ -3,97 +3,43 @@
  * The store in a sqlite database, which outlives the program, and which several processes may
  * share. Its journal is a write-ahead log, and additions have a connection of their own, so that
  * appraisals read on while a CoRIM is added, here or elsewhere. What is read back is checked like
- * anything from outside: the file may be somebody else's.
+ * anything from outside: the file may be somebody else's. The reference values of a class are read
+ * once, when they are first asked for, into an index (references.h); after that only rows that came
+ * since, unless rows were changed or removed, which the database notes, whoever does it.
  */
-#include "verifier-stub/store/store.h"
+#include "verifier-stub/store/store-sqlite-private.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <search.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rats/base/error.h"
 
-#define SCHEMA_VERSION 3
 #define READ_PATIENCE_MS 5000   /* a reader waits for a check-point only */
 #define WRITE_PATIENCE_MS 60000 /* for the transactions of others, which are short */
 
-struct connection {
-    pthread_mutex_t lock;
-    sqlite3 *database;
+/* A class as it was read. */
+struct kept {
+    enum atls_corim_profile profile;
+    uint8_t id[32];
+    struct atls_reference_index *index;    /* NULL: to be read from the start */
+    sqlite3_int64 row;                     /* up to this one, */
+    sqlite3_int64 revision, edits, schema; /* when these were the database's */
 };
 
 struct sqlite_store {
     struct atls_store head;
-    struct connection reader, writer;
+    struct atls_sqlite_connection reader, writer;
+    pthread_rwlock_t lock; /* of the indexes, within the reader's */
+    void *kept;            /* tree */
 };
-
-#define ANCHOR_TABLE                                                                               \
-    "CREATE TABLE IF NOT EXISTS trust_anchor ("                                                    \
-    " implementation_id BLOB NOT NULL, instance_id BLOB NOT NULL,"                                 \
-    " curve INTEGER NOT NULL, x BLOB NOT NULL, y BLOB NOT NULL,"                                   \
-    " not_before INTEGER NOT NULL DEFAULT 0, not_after INTEGER NOT NULL DEFAULT 0,"                \
-    " profile INTEGER NOT NULL DEFAULT 0,"                                                         \
-    " PRIMARY KEY (profile, instance_id, implementation_id));"
-
-/* Rows are never deleted, so the newest row's number is how many there are. */
-static const char schema[] =
-    "CREATE TABLE IF NOT EXISTS reference_value ("
-    " implementation_id BLOB NOT NULL, name TEXT, version TEXT,"
-    " digest BLOB NOT NULL, hash INTEGER NOT NULL, signer_id BLOB NOT NULL,"
-    " not_before INTEGER NOT NULL DEFAULT 0, not_after INTEGER NOT NULL DEFAULT 0,"
-    " profile INTEGER NOT NULL DEFAULT 0, pcr INTEGER NOT NULL DEFAULT 0,"
-    " pcr_set BLOB NOT NULL DEFAULT x'');"
-    "CREATE INDEX IF NOT EXISTS reference_value_of ON reference_value "
-    "(implementation_id);" ANCHOR_TABLE;
-/* Version 1 knew no validity, and looked for each value among all. */
-static const char from_version_1[] =
-    "ALTER TABLE reference_value ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE reference_value ADD COLUMN not_after INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE trust_anchor ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE trust_anchor ADD COLUMN not_after INTEGER NOT NULL DEFAULT 0;";
-/* Version 2 knew one profile, that of PSA. */
-static const char from_version_2[] =
-    "ALTER TABLE reference_value ADD COLUMN profile INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE reference_value ADD COLUMN pcr INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE reference_value ADD COLUMN pcr_set BLOB NOT NULL DEFAULT x'';"
-    "DROP INDEX IF EXISTS reference_value_once;"
-    "ALTER TABLE trust_anchor RENAME TO trust_anchor_2;" ANCHOR_TABLE
-    "INSERT INTO trust_anchor SELECT implementation_id, instance_id, curve, x, y, not_before,"
-    " not_after, 0 FROM trust_anchor_2;"
-    "DROP TABLE trust_anchor_2;";
-/* NULL differs from every text, and in an index from itself too: a blob stands for it. */
-static const char once[] =
-    "CREATE UNIQUE INDEX IF NOT EXISTS reference_value_once ON reference_value ("
-    " digest, implementation_id, ifnull(name, x''), ifnull(version, x''), hash, signer_id,"
-    " not_before, not_after, profile, pcr, pcr_set);"
-    "PRAGMA user_version = 3;";
 
 static struct sqlite_store *of(struct atls_store *store)
 {
     return (struct sqlite_store *)store;
-}
-
-static int sqlite_fail(const struct connection *store, const char *doing)
-{
-    int code = sqlite3_errcode(store->database);
-    int result = code == SQLITE_NOMEM ? -ENOMEM : code == SQLITE_NOTADB ? ATLS_E_MALFORMED : -EIO;
-
-    return atls_fail(result, NULL, "store: %s: %s", doing, sqlite3_errmsg(store->database));
-}
-
-static void finalize(sqlite3_stmt **statement)
-{
-    sqlite3_finalize(*statement);
-}
-#define STATEMENT __attribute__((cleanup(finalize))) sqlite3_stmt *
-
-static int prepare(struct connection *store, const char *text, sqlite3_stmt **statementp)
-{
-    if (sqlite3_prepare_v2(store->database, text, -1, statementp, NULL) != SQLITE_OK)
-        return sqlite_fail(store, "prepare");
-    return 0;
 }
 
 static void bind_blob(sqlite3_stmt *statement, int index, const uint8_t *data, size_t size)
@@ -108,8 +54,8 @@ static void bind_text(sqlite3_stmt *statement, int index, const char *text)
 }
 
 /* A column's bytes, which must be of a size within the bounds. */
-static int read_blob(struct connection *store, sqlite3_stmt *statement, int column, size_t least,
-                     size_t most, uint8_t *datap, size_t *sizep)
+static int read_blob(struct atls_sqlite_connection *store, sqlite3_stmt *statement, int column,
+                     size_t least, size_t most, uint8_t *datap, size_t *sizep)
 {
     const void *data = sqlite3_column_blob(statement, column);
     size_t size = (size_t)sqlite3_column_bytes(statement, column);
@@ -135,7 +81,8 @@ static int read_text(sqlite3_stmt *statement, int column, char **textp)
     return *textp ? 0 : atls_fail(-ENOMEM, NULL, "no memory for a reference value");
 }
 
-static int read_key(struct connection *store, sqlite3_stmt *statement, struct atls_public_key *keyp)
+static int read_key(struct atls_sqlite_connection *store, sqlite3_stmt *statement,
+                    struct atls_public_key *keyp)
 {
     struct atls_public_key key = {0};
     int curve = sqlite3_column_int(statement, 0);
@@ -170,16 +117,16 @@ static size_t instance_size(const struct atls_trust_anchor *anchor)
     return anchor->instance_id_size ? anchor->instance_id_size : sizeof anchor->instance_id;
 }
 
-static int find_anchor(struct connection *store, const struct atls_trust_anchor *sought,
+static int find_anchor(struct atls_sqlite_connection *store, const struct atls_trust_anchor *sought,
                        struct atls_trust_anchor *anchorp)
 {
     STATEMENT statement = NULL;
-    int result = prepare(store,
-                         "SELECT curve, x, y, not_before, not_after, implementation_id"
-                         " FROM trust_anchor"
-                         " WHERE profile = ?1 AND instance_id = ?2"
-                         " AND (?3 IS NULL OR implementation_id = ?3)",
-                         &statement);
+    int result = atls_sqlite_prepare(store,
+                                     "SELECT curve, x, y, not_before, not_after, implementation_id"
+                                     " FROM trust_anchor"
+                                     " WHERE profile = ?1 AND instance_id = ?2"
+                                     " AND (?3 IS NULL OR implementation_id = ?3)",
+                                     &statement);
     struct atls_trust_anchor anchor = *sought;
     int step;
 
@@ -193,7 +140,7 @@ static int find_anchor(struct connection *store, const struct atls_trust_anchor 
     if (step == SQLITE_DONE)
         return atls_fail(ATLS_E_MISSING, NULL, "no trust anchor for this instance");
     if (step != SQLITE_ROW)
-        return sqlite_fail(store, "find a trust anchor");
+        return atls_sqlite_fail(store, "find a trust anchor");
     result = read_key(store, statement, &anchor.key);
     if (result == 0)
         result = read_blob(store, statement, 5, sizeof anchor.implementation_id,
@@ -205,12 +152,12 @@ static int find_anchor(struct connection *store, const struct atls_trust_anchor 
     return result;
 }
 
-static int put_anchor(struct connection *store, const struct atls_trust_anchor *anchor)
+static int put_anchor(struct atls_sqlite_connection *store, const struct atls_trust_anchor *anchor)
 {
     STATEMENT statement = NULL;
     size_t size = atls_curve_size(anchor->key.curve);
-    int result = prepare(store, "REPLACE INTO trust_anchor VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                         &statement);
+    int result = atls_sqlite_prepare(
+        store, "REPLACE INTO trust_anchor VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &statement);
 
     if (result != 0)
         return result;
@@ -222,16 +169,19 @@ static int put_anchor(struct connection *store, const struct atls_trust_anchor *
     sqlite3_bind_int64(statement, 6, anchor->validity.not_before);
     sqlite3_bind_int64(statement, 7, anchor->validity.not_after);
     sqlite3_bind_int(statement, 8, (int)anchor->profile);
-    return sqlite3_step(statement) == SQLITE_DONE ? 0 : sqlite_fail(store, "add a trust anchor");
+    return sqlite3_step(statement) == SQLITE_DONE ? 0
+                                                  : atls_sqlite_fail(store, "add a trust anchor");
 }
 
-static int extend_anchor(struct connection *store, const struct atls_trust_anchor *anchor)
+static int extend_anchor(struct atls_sqlite_connection *store,
+                         const struct atls_trust_anchor *anchor)
 {
     STATEMENT statement = NULL;
-    int result = prepare(store,
-                         "UPDATE trust_anchor SET not_before = ?3, not_after = ?4"
-                         " WHERE implementation_id = ?1 AND instance_id = ?2 AND profile = ?5",
-                         &statement);
+    int result =
+        atls_sqlite_prepare(store,
+                            "UPDATE trust_anchor SET not_before = ?3, not_after = ?4"
+                            " WHERE implementation_id = ?1 AND instance_id = ?2 AND profile = ?5",
+                            &statement);
 
     if (result != 0)
         return result;
@@ -240,10 +190,12 @@ static int extend_anchor(struct connection *store, const struct atls_trust_ancho
     sqlite3_bind_int(statement, 5, (int)anchor->profile);
     sqlite3_bind_int64(statement, 3, anchor->validity.not_before);
     sqlite3_bind_int64(statement, 4, anchor->validity.not_after);
-    return sqlite3_step(statement) == SQLITE_DONE ? 0 : sqlite_fail(store, "extend a trust anchor");
+    return sqlite3_step(statement) == SQLITE_DONE
+               ? 0
+               : atls_sqlite_fail(store, "extend a trust anchor");
 }
 
-static int add_anchor(struct connection *store, const struct atls_trust_anchor *anchor)
+static int add_anchor(struct atls_sqlite_connection *store, const struct atls_trust_anchor *anchor)
 {
     struct atls_trust_anchor known;
     int result = find_anchor(store, anchor, &known);
@@ -266,10 +218,10 @@ static size_t set_size(const struct atls_reference_value *value)
     return memcmp(value->set, none, sizeof none) == 0 ? 0 : sizeof value->set;
 }
 
-static int add_references(struct connection *store, const struct atls_corim *corim)
+static int add_references(struct atls_sqlite_connection *store, const struct atls_corim *corim)
 {
     STATEMENT statement = NULL;
-    int result = prepare(
+    int result = atls_sqlite_prepare(
         store,
         "INSERT OR IGNORE INTO reference_value VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
         " ?11)",
@@ -290,41 +242,35 @@ static int add_references(struct connection *store, const struct atls_corim *cor
         sqlite3_bind_int(statement, 10, (int)value->pcr);
         bind_blob(statement, 11, value->set, set_size(value));
         if (sqlite3_step(statement) != SQLITE_DONE)
-            result = sqlite_fail(store, "add a reference value");
+            result = atls_sqlite_fail(store, "add a reference value");
         sqlite3_reset(statement);
     }
     return result;
 }
 
-static int check_limit(struct connection *store)
+static int check_limit(struct atls_sqlite_connection *store, size_t most)
 {
     STATEMENT statement = NULL;
-    int result = prepare(store,
-                         "SELECT max(ifnull((SELECT max(rowid) FROM reference_value), 0),"
-                         " ifnull((SELECT max(rowid) FROM trust_anchor), 0))",
-                         &statement);
+    int result =
+        atls_sqlite_prepare(store,
+                            "SELECT max(ifnull((SELECT max(rowid) FROM reference_value), 0),"
+                            " ifnull((SELECT max(rowid) FROM trust_anchor), 0))",
+                            &statement);
 
     if (result != 0)
         return result;
     if (sqlite3_step(statement) != SQLITE_ROW)
-        return sqlite_fail(store, "count");
-    if ((size_t)sqlite3_column_int64(statement, 0) > ATLS_STORE_MAX_ENTRIES)
-        return atls_fail(ATLS_E_LIMIT, NULL, "the store holds at most %zu entries",
-                         ATLS_STORE_MAX_ENTRIES);
-    return 0;
-}
-
-static int execute(struct connection *store, const char *text)
-{
-    if (sqlite3_exec(store->database, text, NULL, NULL, NULL) != SQLITE_OK)
-        return sqlite_fail(store, text);
+        return atls_sqlite_fail(store, "count");
+    if ((size_t)sqlite3_column_int64(statement, 0) > most)
+        return atls_fail(ATLS_E_LIMIT, NULL, "the store holds at most %zu entries", most);
     return 0;
 }
 
 /* One transaction, which waits for those of other processes. */
-static int add_all(struct connection *store, const struct atls_corim *corim)
+static int add_all(struct atls_sqlite_connection *store, const struct atls_corim *corim,
+                   size_t most)
 {
-    int result = execute(store, "BEGIN IMMEDIATE");
+    int result = atls_sqlite_execute(store, "BEGIN IMMEDIATE");
 
     if (result != 0)
         return result;
@@ -333,9 +279,9 @@ static int add_all(struct connection *store, const struct atls_corim *corim)
     if (result == 0)
         result = add_references(store, corim);
     if (result == 0)
-        result = check_limit(store);
+        result = check_limit(store, most);
     if (result == 0)
-        result = execute(store, "COMMIT");
+        result = atls_sqlite_execute(store, "COMMIT");
     if (result != 0)
         sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
     return result;
@@ -347,7 +293,7 @@ static int sqlite_add(struct atls_store *head, const struct atls_corim *corim)
     int result;
 
     pthread_mutex_lock(&store->writer.lock);
-    result = add_all(&store->writer, corim);
+    result = add_all(&store->writer, corim, atls_store_most(head));
     pthread_mutex_unlock(&store->writer.lock);
     return result;
 }
@@ -364,7 +310,7 @@ static int sqlite_find_trust_anchor(struct atls_store *head, const struct atls_t
     return result;
 }
 
-static int read_pcr(struct connection *store, sqlite3_stmt *statement,
+static int read_pcr(struct atls_sqlite_connection *store, sqlite3_stmt *statement,
                     struct atls_reference_value *value)
 {
     sqlite3_int64 pcr = sqlite3_column_int64(statement, 7);
@@ -375,7 +321,7 @@ static int read_pcr(struct connection *store, sqlite3_stmt *statement,
     return read_blob(store, statement, 8, 0, sizeof value->set, value->set, NULL);
 }
 
-static int read_reference(struct connection *store, sqlite3_stmt *statement,
+static int read_reference(struct atls_sqlite_connection *store, sqlite3_stmt *statement,
                           enum atls_corim_profile profile, const uint8_t implementation_id[32],
                           struct atls_reference_value *valuep)
 {
@@ -409,48 +355,162 @@ static int read_reference(struct connection *store, sqlite3_stmt *statement,
     return 0;
 }
 
-/* The place for one more value; NULL: no memory. */
-static struct atls_reference_value *next_place(struct atls_reference_set *set, size_t *capacity)
-{
-    struct atls_reference_value *grown;
-
-    if (set->count < *capacity)
-        return &set->values[set->count];
-    *capacity = *capacity ? *capacity * 2 : 16;
-    grown = realloc(set->values, *capacity * sizeof *grown);
-    if (!grown)
-        return NULL;
-    set->values = grown;
-    return &grown[set->count];
-}
-
-static int read_references(struct connection *store, enum atls_corim_profile profile,
-                           const uint8_t implementation_id[32], struct atls_reference_set *set)
+static int read_number(struct atls_sqlite_connection *store, const char *text,
+                       sqlite3_int64 *numberp)
 {
     STATEMENT statement = NULL;
-    size_t capacity = 0;
-    int result = prepare(store,
-                         "SELECT name, version, digest, hash, signer_id, not_before, not_after,"
-                         " pcr, pcr_set FROM reference_value"
-                         " WHERE implementation_id = ?1 AND profile = ?2 ORDER BY rowid",
-                         &statement);
+    int result = atls_sqlite_prepare(store, text, &statement);
+
+    if (result != 0)
+        return result;
+    if (sqlite3_step(statement) != SQLITE_ROW)
+        return atls_sqlite_fail(store, text);
+    *numberp = sqlite3_column_int64(statement, 0);
+    return 0;
+}
+
+static int keep_reference(struct kept *kept, const struct atls_reference_value *value)
+{
+    struct atls_reference_entry *entry;
+    bool added = false;
+    int result = atls_reference_entry_new(value, &entry);
+
+    if (result != 0)
+        return result;
+    result = atls_reference_index_add(kept->index, entry, &added);
+    if (!added)
+        atls_reference_entry_free(entry);
+    return result;
+}
+
+/* Those that came after the row that was read last. */
+static int read_references(struct atls_sqlite_connection *store, struct kept *kept)
+{
+    STATEMENT statement = NULL;
+    int result =
+        atls_sqlite_prepare(store,
+                            "SELECT name, version, digest, hash, signer_id, not_before, not_after,"
+                            " pcr, pcr_set, rowid FROM reference_value"
+                            " WHERE implementation_id = ?1 AND rowid > ?3 AND profile = ?2"
+                            " ORDER BY rowid",
+                            &statement);
     int step;
 
     if (result != 0)
         return result;
-    bind_blob(statement, 1, implementation_id, 32);
-    sqlite3_bind_int(statement, 2, (int)profile);
+    bind_blob(statement, 1, kept->id, sizeof kept->id);
+    sqlite3_bind_int(statement, 2, (int)kept->profile);
+    sqlite3_bind_int64(statement, 3, kept->row);
     while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
-        struct atls_reference_value *place = next_place(set, &capacity);
+        struct atls_reference_value value;
 
-        if (!place)
-            return atls_fail(-ENOMEM, NULL, "no memory for reference values");
-        result = read_reference(store, statement, profile, implementation_id, place);
+        result = read_reference(store, statement, kept->profile, kept->id, &value);
         if (result != 0)
             return result;
-        set->count++;
+        result = keep_reference(kept, &value);
+        free(value.name);
+        free(value.version);
+        if (result != 0)
+            return result;
+        kept->row = sqlite3_column_int64(statement, 9);
     }
-    return step == SQLITE_DONE ? 0 : sqlite_fail(store, "find reference values");
+    return step == SQLITE_DONE ? 0 : atls_sqlite_fail(store, "find reference values");
+}
+
+static int compare_kept(const void *left, const void *right)
+{
+    const struct kept *a = left, *b = right;
+    int order = memcmp(a->id, b->id, sizeof a->id);
+
+    return order ? order : (a->profile > b->profile) - (a->profile < b->profile);
+}
+
+static int find_kept(struct sqlite_store *store, enum atls_corim_profile profile,
+                     const uint8_t id[32], struct kept **keptp)
+{
+    struct kept key = {.profile = profile}, *fresh, **found;
+
+    memcpy(key.id, id, sizeof key.id);
+    found = tfind(&key, &store->kept, compare_kept);
+    if (found) {
+        *keptp = *found;
+        return 0;
+    }
+    fresh = malloc(sizeof *fresh);
+    if (fresh)
+        *fresh = key;
+    if (!fresh || !tsearch(fresh, &store->kept, compare_kept)) {
+        free(fresh);
+        return atls_fail(-ENOMEM, NULL, "no memory for reference values");
+    }
+    *keptp = fresh;
+    return 0;
+}
+
+/* VACUUM gives rows other numbers, and the schema another version. */
+static int read_state(struct atls_sqlite_connection *store, struct kept *statep)
+{
+    int result = read_number(store, "PRAGMA data_version", &statep->revision);
+
+    if (result == 0)
+        result = read_number(store, "SELECT max(count) FROM reference_edit", &statep->edits);
+    return result == 0 ? read_number(store, "PRAGMA schema_version", &statep->schema) : result;
+}
+
+static void forget(struct kept *kept)
+{
+    atls_reference_index_close(kept->index);
+    kept->index = NULL;
+    kept->row = 0;
+}
+
+/* Brings what is kept up to what the database has now: under the lock for writing. */
+static int refresh(struct atls_sqlite_connection *store, struct kept *kept)
+{
+    struct kept state = {.row = 0};
+    int result = read_state(store, &state);
+
+    if (result == 0 && (kept->edits != state.edits || kept->schema != state.schema))
+        forget(kept);
+    if (result == 0 && !kept->index)
+        result = atls_reference_index_open(&kept->index);
+    if (result == 0)
+        result = read_references(store, kept);
+    if (result != 0) {
+        forget(kept);
+        return result;
+    }
+    kept->revision = state.revision;
+    kept->edits = state.edits;
+    kept->schema = state.schema;
+    return 0;
+}
+
+static bool is_current(struct atls_sqlite_connection *store, const struct kept *kept)
+{
+    sqlite3_int64 revision;
+
+    return kept->index && read_number(store, "PRAGMA data_version", &revision) == 0 &&
+           kept->revision == revision;
+}
+
+static int lend(struct sqlite_store *store, enum atls_corim_profile profile, const uint8_t id[32],
+                struct atls_reference_set *setp)
+{
+    struct kept *kept = NULL;
+    int result = find_kept(store, profile, id, &kept);
+
+    if (result == 0 && !is_current(&store->reader, kept)) {
+        pthread_rwlock_wrlock(&store->lock);
+        result = refresh(&store->reader, kept);
+        pthread_rwlock_unlock(&store->lock);
+    }
+    if (result != 0)
+        return result;
+    pthread_rwlock_rdlock(&store->lock);
+    atls_reference_set_lend(kept->index, setp);
+    setp->lock = &store->lock;
+    return 0;
 }
 
 static int sqlite_find_reference_values(struct atls_store *head, enum atls_corim_profile profile,
@@ -458,36 +518,33 @@ static int sqlite_find_reference_values(struct atls_store *head, enum atls_corim
                                         struct atls_reference_set *setp)
 {
     struct sqlite_store *store = of(head);
-    struct atls_reference_set set = {0};
     int result;
 
     pthread_mutex_lock(&store->reader.lock);
-    result = read_references(&store->reader, profile, implementation_id, &set);
+    result = lend(store, profile, implementation_id, setp);
     pthread_mutex_unlock(&store->reader.lock);
-    if (result != 0)
-        atls_reference_set_clear(&set);
-    else
-        *setp = set;
     return result;
 }
 
 /* As the reader sees it: each commit of another connection, here or elsewhere, changes it. */
 static int sqlite_revision(struct atls_store *head, uint64_t *revisionp)
 {
-    struct connection *reader = &of(head)->reader;
-    STATEMENT statement = NULL;
+    struct atls_sqlite_connection *reader = &of(head)->reader;
+    sqlite3_int64 revision = 0;
     int result;
 
     pthread_mutex_lock(&reader->lock);
-    result = prepare(reader, "PRAGMA data_version", &statement);
-    if (result == 0 && sqlite3_step(statement) != SQLITE_ROW)
-        result = sqlite_fail(reader, "read the data's version");
-    if (result == 0)
-        *revisionp = (uint64_t)sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    statement = NULL;
+    result = read_number(reader, "PRAGMA data_version", &revision);
     pthread_mutex_unlock(&reader->lock);
+    if (result == 0)
+        *revisionp = (uint64_t)revision;
     return result;
+}
+
+static void free_kept(void *node)
+{
+    atls_reference_index_close(((struct kept *)node)->index);
+    free(node);
 }
 
 static void sqlite_close(struct atls_store *head)
@@ -498,6 +555,8 @@ static void sqlite_close(struct atls_store *head)
     sqlite3_close(store->writer.database);
     pthread_mutex_destroy(&store->reader.lock);
     pthread_mutex_destroy(&store->writer.lock);
+    tdestroy(store->kept, free_kept);
+    pthread_rwlock_destroy(&store->lock);
     free(store);
 }
 
@@ -509,62 +568,7 @@ static const struct atls_store_ops sqlite_ops = {
     .close = sqlite_close,
 };
 
-static int read_versions(struct connection *store, int *versionp, int *tablesp)
-{
-    STATEMENT statement = NULL;
-    int result = prepare(store,
-                         "SELECT (SELECT user_version FROM pragma_user_version),"
-                         " (SELECT count(*) FROM sqlite_master)",
-                         &statement);
-
-    if (result != 0)
-        return result;
-    if (sqlite3_step(statement) != SQLITE_ROW)
-        return sqlite_fail(store, "read the schema's version");
-    *versionp = sqlite3_column_int(statement, 0);
-    *tablesp = sqlite3_column_int(statement, 1);
-    return 0;
-}
-
-/* A new file gets the schema, an older one is brought up to it; one of a later version, or of
- * another program, is refused. */
-static int make_schema(struct connection *store)
-{
-    int version = 0, tables = 0;
-    int result = read_versions(store, &version, &tables);
-
-    if (result != 0)
-        return result;
-    if (version < 0 || version > SCHEMA_VERSION || (version == 0 && tables != 0))
-        return atls_fail(ATLS_E_MALFORMED, NULL,
-                         "store: expected an empty database or schema version 1 to %d, came "
-                         "version %d with %d tables and indexes",
-                         SCHEMA_VERSION, version, tables);
-    if (version == 1)
-        result = execute(store, from_version_1);
-    if (result == 0 && (version == 1 || version == 2))
-        result = execute(store, from_version_2);
-    if (result == 0)
-        result = execute(store, schema);
-    return result == 0 ? execute(store, once) : result;
-}
-
-/* Under the lock of a writer: several processes may open the same new file at once. */
-static int set_up(struct connection *store)
-{
-    int result = execute(store, "BEGIN IMMEDIATE");
-
-    if (result != 0)
-        return result;
-    result = make_schema(store);
-    if (result == 0)
-        result = execute(store, "COMMIT");
-    if (result != 0)
-        sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
-    return result;
-}
-
-static int connect_to(const char *path, int patience, struct connection *store)
+static int connect_to(const char *path, int patience, struct atls_sqlite_connection *store)
 {
     if (sqlite3_open_v2(path, &store->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
         SQLITE_OK)
@@ -584,9 +588,10 @@ int atls_store_open_sqlite(const char *path, struct atls_store **storep)
     store->head.ops = &sqlite_ops;
     pthread_mutex_init(&store->reader.lock, NULL);
     pthread_mutex_init(&store->writer.lock, NULL);
+    pthread_rwlock_init(&store->lock, NULL);
     result = connect_to(path, WRITE_PATIENCE_MS, &store->writer);
     if (result == 0)
-        result = set_up(&store->writer);
+        result = atls_sqlite_set_up(&store->writer);
     /* Where the file system cannot have it, the old journal stays, and readers wait for writers. */
     if (result == 0)
         sqlite3_exec(store->writer.database, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);

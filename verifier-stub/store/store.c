@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the store's backends share: choosing one, importing a CoRIM, copying reference values. */
+/* What the store's backends share: choosing one, importing a CoRIM, when trust anchors agree. */
 #include "verifier-stub/store/store.h"
 
 #include <errno.h>
@@ -171,68 +171,9 @@ int atls_store_import_corim(struct atls_store *store, struct atls_bytes in,
     return atls_store_import_by(store, &rules, in, importp);
 }
 
-void atls_reference_set_clear(struct atls_reference_set *set)
+size_t atls_store_most(const struct atls_store *store)
 {
-    for (size_t i = 0; i < set->count; i++) {
-        free(set->values[i].name);
-        free(set->values[i].version);
-    }
-    free(set->values);
-    *set = (struct atls_reference_set){0};
-}
-
-int atls_reference_value_copy(const struct atls_reference_value *from,
-                              struct atls_reference_value *top)
-{
-    struct atls_reference_value copy = *from;
-
-    copy.name = from->name ? strdup(from->name) : NULL;
-    copy.version = from->version ? strdup(from->version) : NULL;
-    if ((from->name && !copy.name) || (from->version && !copy.version)) {
-        free(copy.name);
-        free(copy.version);
-        return atls_fail(-ENOMEM, NULL, "no memory for a reference value");
-    }
-    *top = copy;
-    return 0;
-}
-
-static int compare_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) : (a != NULL) - (b != NULL);
-}
-
-static int compare_number(int64_t a, int64_t b)
-{
-    return (a > b) - (a < b);
-}
-
-static int compare_bytes(struct atls_bytes a, struct atls_bytes b)
-{
-    return a.size != b.size ? compare_number((int64_t)a.size, (int64_t)b.size)
-           : a.size         ? memcmp(a.data, b.data, a.size)
-                            : 0;
-}
-
-int atls_reference_value_compare(const struct atls_reference_value *a,
-                                 const struct atls_reference_value *b)
-{
-    int order = memcmp(a->implementation_id, b->implementation_id, sizeof a->implementation_id);
-
-    order = order ? order : compare_number((int64_t)a->profile, (int64_t)b->profile);
-    order = order ? order : memcmp(a->set, b->set, sizeof a->set);
-    order = order ? order : compare_number(a->pcr, b->pcr);
-    order = order ? order
-                  : compare_bytes(ATLS_BYTES(a->digest, a->digest_size),
-                                  ATLS_BYTES(b->digest, b->digest_size));
-    order = order ? order : compare_text(a->name, b->name);
-    order = order ? order : compare_text(a->version, b->version);
-    order = order ? order : compare_number(a->digest_hash, b->digest_hash);
-    order = order ? order
-                  : compare_bytes(ATLS_BYTES(a->signer_id, a->signer_id_size),
-                                  ATLS_BYTES(b->signer_id, b->signer_id_size));
-    order = order ? order : compare_number(a->validity.not_before, b->validity.not_before);
-    return order ? order : compare_number(a->validity.not_after, b->validity.not_after);
+    return store->most ? store->most : ATLS_STORE_MAX_ENTRIES;
 }
 
 struct atls_trust_anchor atls_psa_anchor(const uint8_t implementation_id[32],

@@ -7,18 +7,9 @@
 #ifndef ATLS_VERIFIER_STUB_STORE_STORE_H
 #define ATLS_VERIFIER_STUB_STORE_STORE_H
 
-#include "rats/corim/corim.h"
+#include "verifier-stub/store/references.h"
 
-#define ATLS_STORE_MAX_ENTRIES ((size_t)1 << 16) /* reference values, and trust anchors */
-
-/* The reference values of one implementation id (class); free the members with
- * atls_reference_set_clear().
- */
-struct atls_reference_set {
-    struct atls_reference_value *values;
-    size_t count;
-};
-void atls_reference_set_clear(struct atls_reference_set *set);
+#define ATLS_STORE_MAX_ENTRIES ((size_t)1 << 20) /* reference values, and trust anchors */
 
 struct atls_store;
 struct atls_store_ops {
@@ -29,7 +20,8 @@ struct atls_store_ops {
      * atls_corim_found_by_instance()) and instance id. 0, ATLS_E_MISSING, -errno. */
     int (*find_trust_anchor)(struct atls_store *store, const struct atls_trust_anchor *sought,
                              struct atls_trust_anchor *anchorp);
-    /* 0 (an empty set where nothing is known), -errno. */
+    /* 0 (an empty set where nothing is known), -errno. The set is lent, not copied: whoever adds
+     * waits until it is given back. */
     int (*find_reference_values)(struct atls_store *store, enum atls_corim_profile profile,
                                  const uint8_t implementation_id[32],
                                  struct atls_reference_set *setp);
@@ -39,6 +31,7 @@ struct atls_store_ops {
 };
 struct atls_store { /* the head of each backend's own object */
     const struct atls_store_ops *ops;
+    size_t most; /* entries of either kind; 0: ATLS_STORE_MAX_ENTRIES */
 };
 
 /* SPEC: "memory" or "sqlite:PATH". ATLS_E_UNSUPPORTED (another kind), ATLS_E_MALFORMED (a file that
@@ -72,12 +65,8 @@ int atls_store_import_by(struct atls_store *store, const struct atls_import_rule
 int atls_store_import_corim(struct atls_store *store, struct atls_bytes corim,
                             struct atls_store_import *importp);
 
-/* For backends. Copies what is borrowed; -ENOMEM. */
-int atls_reference_value_copy(const struct atls_reference_value *from,
-                              struct atls_reference_value *top);
-/* An order over all fields, for trees; the implementation id comes first. */
-int atls_reference_value_compare(const struct atls_reference_value *a,
-                                 const struct atls_reference_value *b);
+/* For backends: how many entries of either kind there may be. */
+size_t atls_store_most(const struct atls_store *store);
 /* What is sought of the PSA profile. */
 struct atls_trust_anchor atls_psa_anchor(const uint8_t implementation_id[32],
                                          const uint8_t instance_id[33]);

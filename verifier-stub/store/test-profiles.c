@@ -116,9 +116,9 @@ static size_t count_values(struct atls_store *store, enum atls_corim_profile pro
 
     assert_int_equal(store->ops->find_reference_values(store, profile, id, &set), 0);
     for (size_t i = 0; i < set.count; i++) {
-        assert_int_equal(set.values[i].profile, profile);
-        assert_int_equal(set.values[i].pcr, profile == ATLS_CORIM_PSA ? 0 : i % 2);
-        assert_memory_equal(set.values[i].set, set.values[i - i % 2].set, 32);
+        assert_int_equal(set.values[i]->value.profile, profile);
+        assert_int_equal(set.values[i]->value.pcr, profile == ATLS_CORIM_PSA ? 0 : i % 2);
+        assert_memory_equal(set.values[i]->value.set, set.values[i - i % 2]->value.set, 32);
     }
     count = set.count;
     atls_reference_set_clear(&set);

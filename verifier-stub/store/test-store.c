@@ -95,14 +95,15 @@ static void check_known(struct atls_store *store, size_t known)
                      0);
     assert_int_equal(set.count, known ? TEST_COMPONENTS : 0);
     for (size_t i = 0; i < set.count; i++) {
-        assert_memory_equal(set.values[i].implementation_id, devices[0].implementation_id, 32);
-        assert_string_equal(set.values[i].name, test_components[i].name);
-        assert_string_equal(set.values[i].version, test_components[i].version);
-        assert_int_equal(set.values[i].digest_size, 32);
-        assert_int_equal(set.values[i].digest[31], test_components[i].fill);
-        assert_int_equal(set.values[i].signer_id_size, 32);
-        assert_int_equal(set.values[i].signer_id[0], test_components[i].signer);
-        assert_int_equal(set.values[i].digest_hash, ATLS_SHA256);
+        assert_memory_equal(set.values[i]->value.implementation_id, devices[0].implementation_id,
+                            32);
+        assert_string_equal(set.values[i]->value.name, test_components[i].name);
+        assert_string_equal(set.values[i]->value.version, test_components[i].version);
+        assert_int_equal(set.values[i]->value.digest_size, 32);
+        assert_int_equal(set.values[i]->value.digest[31], test_components[i].fill);
+        assert_int_equal(set.values[i]->value.signer_id_size, 32);
+        assert_int_equal(set.values[i]->value.signer_id[0], test_components[i].signer);
+        assert_int_equal(set.values[i]->value.digest_hash, ATLS_SHA256);
     }
     atls_reference_set_clear(&set);
 }
@@ -180,8 +181,9 @@ static void test_odd_values(void **state)
         store->ops->find_reference_values(store, ATLS_CORIM_PSA, implementation_id, &set), 0);
     assert_int_equal(set.count, 3);
     for (size_t i = 0; i < 3; i++)
-        assert_int_equal(atls_reference_value_compare(&set.values[i], &values[i]), 0);
-    assert_int_not_equal(atls_reference_value_compare(&set.values[0], &set.values[1]), 0);
+        assert_int_equal(atls_reference_value_compare(&set.values[i]->value, &values[i]), 0);
+    assert_int_not_equal(atls_reference_value_compare(&set.values[0]->value, &set.values[1]->value),
+                         0);
     atls_reference_set_clear(&set);
     atls_store_close(store);
 }
@@ -252,11 +254,13 @@ static struct atls_corim many_values(size_t first, size_t count)
 static void test_limit(void **state)
 {
     struct atls_store *store = open_fresh(*state);
-    struct atls_corim most = many_values(0, ATLS_STORE_MAX_ENTRIES - 1);
-    struct atls_corim last = many_values(ATLS_STORE_MAX_ENTRIES - 1, 2);
+    enum { MOST = 20000 };
+    struct atls_corim most = many_values(0, MOST - 1);
+    struct atls_corim last = many_values(MOST - 1, 2);
     struct atls_reference_set set;
     uint8_t implementation_id[32] = {0};
 
+    store->most = MOST;
     assert_int_equal(store->ops->add(store, &most), 0);
     assert_int_equal(store->ops->add(store, &last), ATLS_E_LIMIT);
     last.reference_value_count = 1;
@@ -264,9 +268,9 @@ static void test_limit(void **state)
         assert_int_equal(store->ops->add(store, &last), 0);
     assert_int_equal(
         store->ops->find_reference_values(store, ATLS_CORIM_PSA, implementation_id, &set), 0);
-    assert_int_equal(set.count, ATLS_STORE_MAX_ENTRIES);
+    assert_int_equal(set.count, MOST);
     for (size_t i = 0; i < set.count; i += 4099) /* in the order of their coming */
-        assert_memory_equal(set.values[i].digest, &i, sizeof i);
+        assert_memory_equal(set.values[i]->value.digest, &i, sizeof i);
     atls_reference_set_clear(&set);
     free(most.reference_values);
     free(last.reference_values);
@@ -301,8 +305,8 @@ static void test_validity_is_kept(void **state)
                                                            anchor.implementation_id, &set),
                          0);
         assert_int_equal(set.count, i + 1); /* the same value for another time is another one */
-        assert_int_equal(set.values[i].validity.not_before, table[i].added.not_before);
-        assert_int_equal(set.values[i].validity.not_after, table[i].added.not_after);
+        assert_int_equal(set.values[i]->value.validity.not_before, table[i].added.not_before);
+        assert_int_equal(set.values[i]->value.validity.not_after, table[i].added.not_after);
         atls_reference_set_clear(&set);
     }
     free(corim.reference_values);
@@ -503,7 +507,7 @@ static void test_endorsers(void **state)
             assert_string_equal(counts.signer, !table[i].meta             ? ""
                                                : table[i].meta == strange ? "A\\x1b[\\xc3\\xbc"
                                                                           : "A");
-            assert_int_equal(set.values[0].validity.not_after, table[i].known_until);
+            assert_int_equal(set.values[0]->value.validity.not_after, table[i].known_until);
         }
         atls_reference_set_clear(&set);
         atls_corim_clear(&corim);
@@ -574,8 +578,47 @@ static void test_sqlite_of_version_1(void **state)
         assert_int_equal(
             store->ops->find_reference_values(store, ATLS_CORIM_PSA, implementation_id, &set), 0);
         assert_int_equal(set.count, 1);
-        assert_string_equal(set.values[0].version, "1");
+        assert_string_equal(set.values[0]->value.version, "1");
         atls_reference_set_clear(&set);
+        atls_store_close(store);
+    }
+}
+
+/* What was read before is no longer believed when somebody changes or removes it, or when rows get
+ * other numbers: with sqlite3 on the file, say. */
+static void test_sqlite_edited(void **state)
+{
+    static const struct {
+        const char *edit;
+        size_t left; /* of the three values */
+    } table[] = {
+        {"DELETE FROM reference_value WHERE name = 'BL'", 2},
+        {"DELETE FROM reference_value", 0},
+        {"UPDATE reference_value SET implementation_id = zeroblob(32) WHERE name = 'BL'", 2},
+        {"DELETE FROM reference_value WHERE name = 'BL'; VACUUM", 2},
+        {"VACUUM", 3},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct atls_store *store = open_fresh(sqlite_spec);
+        struct atls_corim more = many_values(1, 1);
+        struct atls_reference_set set;
+
+        import(store, devices, 1);
+        check_known(store, 1);
+        execute(table[i].edit);
+        for (size_t added = 0; added < 2; added++) { /* and once more has come after that */
+            assert_int_equal(store->ops->find_reference_values(store, ATLS_CORIM_PSA,
+                                                               devices[0].implementation_id, &set),
+                             0);
+            if (set.count != table[i].left + added)
+                fail_msg("%s: expected %zu values, came %zu", table[i].edit, table[i].left + added,
+                         set.count);
+            atls_reference_set_clear(&set);
+            memcpy(more.reference_values[0].implementation_id, devices[0].implementation_id, 32);
+            assert_int_equal(store->ops->add(store, &more), 0);
+        }
+        free(more.reference_values);
         atls_store_close(store);
     }
 }
@@ -656,6 +699,7 @@ int main(void)
         BOTH(test_vectors_of_veraison),
         cmocka_unit_test(test_sqlite_outlives),
         cmocka_unit_test(test_sqlite_of_others),
+        cmocka_unit_test(test_sqlite_edited),
         cmocka_unit_test(test_sqlite_damaged),
         cmocka_unit_test(test_kinds),
     };
