@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of sessions: a hash table for finding them, and a list in the order of their creation,
- * which is the order of their expiry too since all live equally long. An expired session stays
- * known for one more lifetime, so that a late client learns what happened.
+ * which is the order of their expiry too since all live equally long. Another list has those that
+ * are over, in the order in which they ended: room is made at its front, so that nobody walks over
+ * those that wait. An expired session stays known for one more lifetime, so that a late client
+ * learns what happened.
  */
 #include "verifier-stub/appraisal/sessions.h"
 
@@ -16,14 +18,26 @@
 
 #include "rats/base/error.h"
 
-#define BUCKETS 4096
+#define BUCKETS_MIN 256
+#define BUCKETS_MAX ((size_t)1 << 20)
+
+enum order { BY_DEADLINE, BY_END, ORDERS };
+
+struct entry;
+struct list {
+    struct entry *oldest, *newest;
+};
+struct place {
+    struct entry *older, *newer;
+};
 
 struct entry {
     struct atls_challenge_session session;
     uint8_t seen[ATLS_CHALLENGE_SUBMISSIONS][ATLS_EVIDENCE_DIGEST_SIZE];
     size_t seen_count;
     struct entry *next_in_bucket;
-    struct entry *older, *newer;
+    struct place places[ORDERS];
+    bool has_ended; /* it is in the list by end */
 };
 
 struct atls_sessions {
@@ -31,8 +45,9 @@ struct atls_sessions {
     struct atls_clock clock;
     const struct atls_crypto *crypto;
     pthread_mutex_t lock;
-    struct entry *buckets[BUCKETS];
-    struct entry *oldest, *newest;
+    struct entry **buckets;
+    size_t bucket_count; /* as many as there may be sessions, about */
+    struct list lists[ORDERS];
     size_t count, bytes;
 };
 
@@ -76,9 +91,17 @@ int atls_sessions_open(const struct atls_sessions_limits *limits, struct atls_cl
                        const struct atls_crypto *crypto, struct atls_sessions **sessionsp)
 {
     struct atls_sessions *sessions = calloc(1, sizeof *sessions);
+    size_t buckets = BUCKETS_MIN;
 
-    if (!sessions)
+    while (buckets < limits->max_sessions && buckets < BUCKETS_MAX)
+        buckets *= 2;
+    if (sessions)
+        sessions->buckets = calloc(buckets, sizeof(struct entry *));
+    if (!sessions || !sessions->buckets) {
+        free(sessions);
         return atls_fail(-ENOMEM, NULL, "no memory for sessions");
+    }
+    sessions->bucket_count = buckets;
     sessions->limits = *limits;
     sessions->clock = clock;
     sessions->crypto = crypto;
@@ -106,7 +129,7 @@ static struct entry **bucket_of(struct atls_sessions *sessions, const char *id)
     char digits[9] = {0};
 
     memcpy(digits, id, 8);
-    return &sessions->buckets[strtoul(digits, NULL, 16) % BUCKETS];
+    return &sessions->buckets[strtoul(digits, NULL, 16) % sessions->bucket_count];
 }
 
 static size_t weight(const struct atls_challenge_session *session)
@@ -114,19 +137,37 @@ static size_t weight(const struct atls_challenge_session *session)
     return session->evidence_size + (session->result ? strlen(session->result) : 0);
 }
 
-/* Of the list, which is in the order of deadlines. */
-static void take_out(struct atls_sessions *sessions, struct entry *entry)
+static void take_out(struct atls_sessions *sessions, struct entry *entry, enum order order)
 {
-    *(entry->older ? &entry->older->newer : &sessions->oldest) = entry->newer;
-    *(entry->newer ? &entry->newer->older : &sessions->newest) = entry->older;
+    struct list *list = &sessions->lists[order];
+    const struct place place = entry->places[order];
+
+    *(place.older ? &place.older->places[order].newer : &list->oldest) = place.newer;
+    *(place.newer ? &place.newer->places[order].older : &list->newest) = place.older;
 }
 
-static void put_last(struct atls_sessions *sessions, struct entry *entry)
+static void put_last(struct atls_sessions *sessions, struct entry *entry, enum order order)
 {
-    entry->newer = NULL;
-    entry->older = sessions->newest;
-    *(sessions->newest ? &sessions->newest->newer : &sessions->oldest) = entry;
-    sessions->newest = entry;
+    struct list *list = &sessions->lists[order];
+
+    entry->places[order] = (struct place){.older = list->newest};
+    *(list->newest ? &list->newest->places[order].newer : &list->oldest) = entry;
+    list->newest = entry;
+}
+
+static bool is_over(const struct atls_challenge_session *session)
+{
+    return session->status == ATLS_CHALLENGE_COMPLETE || session->status == ATLS_CHALLENGE_FAILED;
+}
+
+/* Its status may have changed, or come about anew. */
+static void note_end(struct atls_sessions *sessions, struct entry *entry)
+{
+    if (entry->has_ended)
+        take_out(sessions, entry, BY_END);
+    entry->has_ended = is_over(&entry->session);
+    if (entry->has_ended)
+        put_last(sessions, entry, BY_END);
 }
 
 static void drop(struct atls_sessions *sessions, struct entry *entry)
@@ -136,7 +177,9 @@ static void drop(struct atls_sessions *sessions, struct entry *entry)
     while (*link != entry)
         link = &(*link)->next_in_bucket;
     *link = entry->next_in_bucket;
-    take_out(sessions, entry);
+    take_out(sessions, entry, BY_DEADLINE);
+    if (entry->has_ended)
+        take_out(sessions, entry, BY_END);
     sessions->count--;
     sessions->bytes -= weight(&entry->session);
     atls_challenge_session_clear(&entry->session);
@@ -147,9 +190,10 @@ void atls_sessions_close(struct atls_sessions *sessions)
 {
     if (!sessions)
         return;
-    while (sessions->oldest)
-        drop(sessions, sessions->oldest);
+    while (sessions->lists[BY_DEADLINE].oldest)
+        drop(sessions, sessions->lists[BY_DEADLINE].oldest);
     pthread_mutex_destroy(&sessions->lock);
+    free(sessions->buckets);
     free(sessions);
 }
 
@@ -169,25 +213,29 @@ static bool too_much(const struct atls_sessions *sessions)
            sessions->bytes > sessions->limits.max_bytes;
 }
 
-static bool is_over(const struct atls_challenge_session *session)
+/* What may go first: the oldest that has expired, or else what ended first; not KEEP. NULL. */
+static struct entry *first_to_go(const struct atls_sessions *sessions, const struct entry *keep,
+                                 int64_t now)
 {
-    return session->status == ATLS_CHALLENGE_COMPLETE || session->status == ATLS_CHALLENGE_FAILED;
+    struct entry *oldest = sessions->lists[BY_DEADLINE].oldest;
+    struct entry *ended = sessions->lists[BY_END].oldest;
+
+    if (oldest && oldest != keep && now >= oldest->session.deadline)
+        return oldest;
+    return ended && ended == keep ? ended->places[BY_END].newer : ended;
 }
 
 /* Drops what is long expired, then as many completed sessions as the limits ask for, but KEEP. */
 static void make_room(struct atls_sessions *sessions, const struct entry *keep)
 {
     int64_t now = sessions->clock.steady(sessions->clock.context);
-    struct entry *entry, *newer;
+    struct entry *entry = sessions->lists[BY_DEADLINE].oldest;
 
-    while (sessions->oldest && sessions->oldest != keep &&
-           now >= sessions->oldest->session.deadline + sessions->limits.lifetime_ms)
-        drop(sessions, sessions->oldest);
-    for (entry = sessions->oldest; entry && too_much(sessions); entry = newer) {
-        newer = entry->newer;
-        if (entry != keep && (is_over(&entry->session) || now >= entry->session.deadline))
-            drop(sessions, entry);
-    }
+    for (; entry && entry != keep && now >= entry->session.deadline + sessions->limits.lifetime_ms;
+         entry = sessions->lists[BY_DEADLINE].oldest)
+        drop(sessions, entry);
+    while (too_much(sessions) && (entry = first_to_go(sessions, keep, now)))
+        drop(sessions, entry);
 }
 
 static int copy_session(const struct atls_challenge_session *from,
@@ -260,7 +308,7 @@ static void insert(struct atls_sessions *sessions, struct entry *entry)
 
     entry->next_in_bucket = *bucket;
     *bucket = entry;
-    put_last(sessions, entry);
+    put_last(sessions, entry, BY_DEADLINE);
     sessions->count++;
 }
 
@@ -304,8 +352,8 @@ static void renew(struct atls_sessions *sessions, struct entry *entry)
 {
     entry->session.deadline =
         sessions->clock.steady(sessions->clock.context) + sessions->limits.lifetime_ms;
-    take_out(sessions, entry);
-    put_last(sessions, entry);
+    take_out(sessions, entry, BY_DEADLINE);
+    put_last(sessions, entry, BY_DEADLINE);
 }
 
 /* NULL, and why, where there is none to be had. */
@@ -367,6 +415,8 @@ int atls_sessions_begin(struct atls_sessions *sessions, const char *id,
     if (entry)
         result = note_evidence(sessions, entry, digest, replayedp);
     if (result == 0)
+        note_end(sessions, entry);
+    if (result == 0)
         result = copy_session(&entry->session, sessionp);
     pthread_mutex_unlock(&sessions->lock);
     return result;
@@ -404,6 +454,7 @@ int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
         atls_challenge_session_clear(&entry->session);
         entry->session = kept;
         sessions->bytes += weight(&kept);
+        note_end(sessions, entry);
         make_room(sessions, entry);
         error = copy_session(&kept, sessionp);
     }
