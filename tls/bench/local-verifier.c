@@ -12,7 +12,6 @@
 
 #define LIFETIME_MS 150000
 #define RESULT_LIFETIME 300
-#define SESSIONS_MAX 65536
 #define SESSION_BYTES_MAX ((size_t)256 << 20)
 
 struct bench_verifier {
@@ -22,8 +21,9 @@ struct bench_verifier {
 
 int bench_verifier_new(struct bench_verifier **verifierp)
 {
-    static const struct atls_sessions_limits limits = {
-        .lifetime_ms = LIFETIME_MS, .max_sessions = SESSIONS_MAX, .max_bytes = SESSION_BYTES_MAX};
+    static const struct atls_sessions_limits limits = {.lifetime_ms = LIFETIME_MS,
+                                                       .max_sessions = BENCH_SESSIONS_MAX,
+                                                       .max_bytes = SESSION_BYTES_MAX};
     struct bench_verifier *v = calloc(1, sizeof *v);
     if (!v)
         return atls_fail(-ENOMEM, NULL, "no memory for a verifier");
@@ -56,6 +56,22 @@ void bench_verifier_free(struct bench_verifier *v)
     atls_store_close(v->api.store);
     json_decref(v->key);
     free(v);
+}
+
+const struct atls_api *bench_verifier_api(const struct bench_verifier *verifier)
+{
+    return &verifier->api;
+}
+
+int bench_verifier_limit(struct bench_verifier *verifier, size_t sessions)
+{
+    const struct atls_sessions_limits limits = {
+        .lifetime_ms = LIFETIME_MS, .max_sessions = sessions, .max_bytes = SESSION_BYTES_MAX};
+
+    atls_sessions_close(verifier->api.sessions);
+    verifier->api.sessions = NULL;
+    return atls_sessions_open(&limits, verifier->api.clock, verifier->api.crypto,
+                              &verifier->api.sessions);
 }
 
 int bench_verifier_remember(struct bench_verifier *verifier)

@@ -6,6 +6,8 @@
 
 #include "roles/verifier-client.h"
 
+#define BENCH_SESSIONS_MAX ((size_t)1 << 20)
+
 struct bench_verifier;
 /* A verifier with an empty store and a key of its own. -errno. */
 int bench_verifier_new(struct bench_verifier **verifierp);
@@ -16,5 +18,10 @@ void bench_verifier_serve(struct bench_verifier *verifier, struct atls_verifier_
 int bench_verifier_remember(struct bench_verifier *verifier);
 /* Endorses the device "inproc:SEED[:COMPONENTS]". As atls_simulated_endorse() and the store. */
 int bench_verifier_endorse(struct bench_verifier *verifier, uint64_t seed, unsigned components);
+
+/* It as an API, without a client. */
+const struct atls_api *bench_verifier_api(const struct bench_verifier *verifier);
+/* From now on it keeps so many sessions, and none of those that it had. -ENOMEM. */
+int bench_verifier_limit(struct bench_verifier *verifier, size_t sessions);
 
 #endif

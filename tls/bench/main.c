@@ -18,13 +18,14 @@ static const char doc[] =
     "  load   connections at once to servers that are running\n"
     "  fleet  simulated devices that are onboarded\n"
     "  appraisals  evidence posted to a verifier that is running\n"
+    "  sizes  appraisals, endorsing and sessions, by how much there is already\n"
     "atls-bench COMMAND --help tells its options.\v"
     "Modes: plain/server, plain/mutual, or PROFILE/MODEL/ATTESTER with MODEL background-check or "
     "passport, ATTESTER client, server or both; /psa, /cert, /p384 and /components=N behind it.";
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: atls-bench pair|load|fleet|appraisals [OPTION...]\n");
+    fprintf(stderr, "usage: atls-bench pair|load|fleet|appraisals|sizes [OPTION...]\n");
     return ATLS_EXIT_USAGE;
 }
 
@@ -36,7 +37,8 @@ int main(int argc, char **argv)
     } commands[] = {{"pair", bench_pair_main},
                     {"load", bench_load_main},
                     {"fleet", bench_fleet_main},
-                    {"appraisals", bench_appraisals_main}};
+                    {"appraisals", bench_appraisals_main},
+                    {"sizes", bench_sizes_main}};
     static const struct argp argp = {NULL, NULL, "COMMAND", doc, NULL, NULL, NULL};
     atls_program_start("atls-bench", 1);
     if (argc < 2)
