@@ -128,6 +128,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "decode": decode,
     "attacks": _main_of(".attacks"),
     "probe": _main_of(".probe"),
+    "lab": _main_of(".lab"),
     "test": _main_of(".checks"),
     "clauses": _main_of(".coverage"),
     "report": _main_of(".report"),

@@ -14,6 +14,7 @@ from .checking import SECTIONS, bench, clauses, decode, merge, report, setup, te
 from .parser import SIMULATED, USAGE, Parser, unknown
 from .playing import DEVICE_PROGRAMS, attacks, device, probe, run, verifiers
 from .run_options import PYTEST, ROLES, ROOTS, RUN
+from .table import lab
 
 __all__ = (
     "DEVICE_PROGRAMS",
@@ -30,6 +31,7 @@ __all__ = (
     "clauses",
     "decode",
     "device",
+    "lab",
     "merge",
     "overview",
     "probe",
@@ -45,6 +47,7 @@ PARSERS: Mapping[str, Callable[[], Parser]] = {
     "run": run,
     "attacks": attacks,
     "probe": probe,
+    "lab": lab,
     "test": test,
     "clauses": clauses,
     "report": report,

@@ -1,0 +1,416 @@
+# SPDX-License-Identifier: Apache-2.0
+"""./atls lab with real programs: servers of all profiles, the project's client, OpenSSL's, and
+whoever else comes; its page, its store, and what it refuses to do."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from atls_harness.contract import contract
+from atls_harness.paths import ROOT
+from atls_harness.run import Run
+
+pytest.importorskip("aiohttp", reason="unsupported: python3-aiohttp is not there; ./atls setup lab")
+
+LIMIT = 120.0
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Lab:
+    """A lab that runs, as a person meets it."""
+
+    def __init__(self, run: Run, state: Path, *arguments: str) -> None:
+        self.run = run
+        self.state = state
+        self.arguments = arguments
+        self.ports: dict[str, int] = {}
+        self.process = self._start()
+
+    def _start(self) -> "subprocess.Popen[str]":
+        argv = [sys.executable, "-m", "atls_harness", "lab", "--listen", "127.0.0.1:0"]
+        argv += ["--state", str(self.state), "--build", str(self.run.build), *self.arguments]
+        process = subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env={**os.environ, "ATLS_NO_INSTALL": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("the lab is open: "):
+                self.url = line.split()[-1]
+            found = re.match(r"  ([0-9]+) +(\S+): the (client|server) attests", line)
+            if found:
+                self.ports[f"{found[2]}-{found[3]}-attests"] = int(found[1])
+            if line.startswith("Simulated root of trust"):
+                return process
+        raise AssertionError("".join(said))
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """Ends it."""
+        self.process.send_signal(how)
+        code = self.process.wait(60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+    def again(self) -> None:
+        """Starts it on what it kept."""
+        self.process = self._start()
+
+    def get(self, path: str, **headers: str) -> bytes:
+        request = urllib.request.Request(urllib.parse.urljoin(self.url, path), headers=headers)
+        with OPENER.open(request, timeout=60) as answer:
+            data: bytes = answer.read()
+        return data
+
+    def page(self, path: str) -> str:
+        return self.get(path).decode("utf-8")
+
+    def status(self, path: str, data: bytes | None = None, **headers: str) -> tuple[int, str]:
+        """Of a request that may be refused."""
+        request = urllib.request.Request(
+            urllib.parse.urljoin(self.url, path),
+            data,
+            {name.replace("_", "-"): value for name, value in headers.items()},
+        )
+        try:
+            with OPENER.open(request, timeout=60) as answer:
+                return answer.status, answer.read().decode("utf-8", "replace")
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, refusal.read().decode("utf-8", "replace")
+
+    def rows(self, participant: str) -> list[dict[str, Any]]:
+        """The connections of a participant, the newest first, with all that is known of each."""
+        page = self.page(f"participant/{participant}")
+        found = re.findall(r'<tr id="c([0-9a-f]{12})"', page)
+        return [json.loads(self.get(f"connection/{one}.json")) for one in found]
+
+    def last(self, participant: str) -> dict[str, Any]:
+        """The newest of a participant's connections, when it has ended."""
+        return self.await_(lambda: [one for one in self.rows(participant)[:1] if ended(one)])[0]
+
+    @staticmethod
+    def await_(look: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + LIMIT
+        while not (found := look()):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        return found
+
+
+def ended(one: dict[str, Any]) -> bool:
+    return bool(one["connection"]["state"] == "ended")
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="atls-lab-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[dict[str, Any]]:
+    """The one lab of this module, where it has been started."""
+    found: dict[str, Any] = {}
+    yield found
+    if "lab" in found:
+        assert found["lab"].stop() == 0
+
+
+@pytest.fixture
+def lab(real: Run, kept: Path, opened: dict[str, Any]) -> Lab:
+    if "lab" not in opened:
+        opened["lab"] = Lab(real, kept)
+    made: Lab = opened["lab"]
+    return made
+
+
+@pytest.fixture
+def device(real: Run, tmp_path: Path) -> Iterator[Callable[[int], str]]:
+    """Starts a device with a seed; its address."""
+    with contextlib.ExitStack() as stack:
+
+        def start(seed: int) -> str:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atls-d")))
+            argv = real.command("device", "device")
+            argv += ["--seed", str(seed), "--listen", f"unix:{folder}/d", "--events", "-"]
+            process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert any('"ready"' in line for line in iter(process.stdout.readline, ""))
+            return f"unix:{folder}/d"
+
+        yield start
+
+
+def client(lab: Lab, place: str, *flags: str) -> "subprocess.CompletedProcess[str]":
+    """The project's own client, at a port of the lab."""
+    profile = re.sub(r"-(client|server)-attests\Z", "", place)
+    argv = lab.run.command("client", "client")
+    argv += ["--profile", profile, "--connect", f"127.0.0.1:{lab.ports[place]}"]
+    argv += ["--ca", str(lab.state / "ca.pem"), "--timeout", "60", *flags]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT)
+
+
+def s_client(lab: Lab, place: str, name: str, *flags: str) -> str:
+    """`openssl s_client` as it comes."""
+    if shutil.which("openssl") is None:
+        pytest.skip("unsupported: no program openssl")
+    argv = ["openssl", "s_client", "-connect", f"127.0.0.1:{lab.ports[place]}"]
+    argv += ["-servername", name, "-CAfile", str(lab.state / "ca.pem"), "-quiet", *flags]
+    done = subprocess.run(argv, input="hello\n", capture_output=True, text=True, timeout=LIMIT)
+    return done.stdout + done.stderr
+
+
+PROFILES = [name for name, one in contract().profiles.items() if not one.prototype]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_relying_party_comes_to_every_profile(lab: Lab, profile: str) -> None:
+    place = f"{profile}-server-attests"
+    verifier = re.search(r"--verifier ([^\s<]+)", lab.page(f"port/{place}"))
+    assert verifier is not None
+    flags = ["--relying-party", "background-check", "--verifier", verifier[1]]
+    done = client(lab, place, *flags)
+    assert done.returncode == 0, done.stderr
+    told = lab.last("127.0.0.1")
+    row = told["connection"]
+    assert (row["place"], row["outcome"]) == (place, "attested")
+    assert told["hello"]["random"] and not told["hello"]["problem"]
+    assert told["showed"], "an honest connection shows requirements"
+    page = lab.page(f"connection/{row['id']}")
+    assert "<svg" in page and "the client went on" in page
+    if profile != "x509-cmw":  # there no event names the credential that is in the certificate
+        assert "CMW" in page and "eat_nonce" in page
+
+
+@pytest.mark.parametrize("profile", contract().profiles)
+def test_an_attester_comes_to_every_profile(
+    lab: Lab, profile: str, device: Callable[[int], str], tmp_path: Path
+) -> None:
+    place = f"{profile}-client-attests"
+    address = device(1)
+    flags = ["--attester", "background-check", "--device", address]
+    known = contract().profiles[profile]
+    if known.beside_x509:
+        request = tmp_path / "key.csr"
+        more = ["--cmw", "auto"] if known.carrier == "leaf" else []
+        argv = lab.run.command("device", "enroll")
+        argv += ["--device", address, "--csr", str(request), *more]
+        handle = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+        code, pem = lab.status("enrol", request.read_bytes())
+        assert code == 200, pem
+        (tmp_path / "key.pem").write_text(pem)
+        flags += ["--cert", str(tmp_path / "key.pem"), "--key", handle]
+    done = client(lab, place, *flags)
+    assert done.returncode == 0, done.stderr
+    told = lab.last("127.0.0.1")
+    assert (told["connection"]["place"], told["connection"]["outcome"]) == (place, "attested")
+    assert any(one["event"] == "appraisal" for one in told["verifier"])
+
+
+def test_openssl_as_it_comes_is_told_what_is_missing(lab: Lab) -> None:
+    s_client(lab, "ta-07-client-attests", "lacks.client")
+    told = lab.last("lacks")
+    row = told["connection"]
+    assert (row["outcome"], row["reason"]) == ("refused", "attestation-missing")
+    assert told["hello"]["server_name"] == "lacks.client" and not told["hello"]["attestation"]
+    assert any("Try next" == name for name, _ in told["facts"])
+    said = s_client(lab, "ta-07-server-attests", "plain.client")
+    assert "hello from the lab, ta-07-server-attests" in said
+    assert lab.last("plain")["connection"]["outcome"] == "plain"
+
+
+def unzipped(data: bytes, folder: Path) -> Path:
+    with zipfile.ZipFile(io.BytesIO(data)) as found:
+        found.extractall(folder)
+        (first, *_) = found.namelist()
+    return folder / first.partition("/")[0]
+
+
+def test_with_the_kit_openssl_attests_itself(lab: Lab, tmp_path: Path) -> None:
+    kit = unzipped(lab.get("kit.zip"), tmp_path)
+    files = ["-cert", str(kit / "attester.pem"), "-key", str(kit / "attester.key")]
+    said = s_client(lab, "x509-cmw-client-attests", "kit.client", *files)
+    assert "hello from the lab" in said
+    assert lab.last("kit")["connection"]["outcome"] == "attested"
+    words = (kit / "README.md").read_text()
+    for place in lab.ports.values():
+        assert str(place) in words
+    assert "PRIVATE" not in words
+
+
+def test_evidence_for_a_nonce(lab: Lab, tmp_path: Path) -> None:
+    nonce = os.urandom(32).hex()
+    (tmp_path / "evidence.cmw").write_bytes(lab.get(f"evidence?nonce={nonce}"))
+    (tmp_path / "device.corim").write_bytes(lab.get("kit/device.corim"))
+    argv = lab.run.command("device", "decode")
+    argv += ["-n", nonce, "-k", str(tmp_path / "device.corim"), str(tmp_path / "evidence.cmw")]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 0 and "PSA attestation token" in done.stdout, done.stdout
+    for wrong in ("", "00", "zz" * 32, nonce[:-1], nonce * 3, f"{nonce}&form=x"):
+        code, words = lab.status(f"evidence?nonce={wrong}")
+        assert (code, words[:8]) == (400, "expected"), wrong
+
+
+def test_a_device_of_their_own_is_known_to_their_connections_alone(
+    lab: Lab, device: Callable[[int], str], tmp_path: Path
+) -> None:
+    """Participants are told apart by the server name: so is whose endorsements count."""
+    path = tmp_path / "own.corim"
+    argv = lab.run.command("device", "provision") + ["--seed", "4711", "--output", str(path)]
+    subprocess.run(argv, check=True, capture_output=True)
+    address = device(4711)
+    flags = ["--attester", "background-check", "--device", address]
+    assert client(lab, "ta-07-client-attests", *flags).returncode == 1
+    assert lab.last("127.0.0.1")["connection"]["reason"] == "unknown-attestation-key"
+    code, words = lab.status("participant/127.0.0.1/endorsements", b"\xa1\x01")
+    assert code == 400 and "was not taken" in words
+    assert lab.status("participant/other/endorsements", path.read_bytes())[0] == 200
+    assert client(lab, "ta-07-client-attests", *flags).returncode == 1
+    assert lab.status("participant/127.0.0.1/endorsements", path.read_bytes())[0] == 200
+    assert client(lab, "ta-07-client-attests", *flags).returncode == 0
+    assert lab.last("127.0.0.1")["connection"]["outcome"] == "attested"
+
+
+STRANGERS = [
+    (b"", "no-tls", "before it sent anything"),
+    (b"GET / HTTP/1.1\r\n\r\n", "no-tls", "HTTP"),
+    (b"\x1b]0;owned\x07<script>alert(1)</script>\r\n", "no-tls", "no TLS"),
+    (b"\x16\x03\x01\x00\x00", "refused", "record of 1 to"),
+    (b"\x16\x03\x01\x40\x00" + bytes(16384), "refused", "expected a ClientHello"),
+    (b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", "refused", "legacy_version"),
+    (b"\x16\x03\x01\x00", "left", "not whole"),
+]
+
+
+@pytest.mark.parametrize("sent, outcome, words", STRANGERS)
+def test_who_speaks_otherwise_is_shown_as_text(
+    lab: Lab, sent: bytes, outcome: str, words: str
+) -> None:
+    before = {one["connection"]["id"] for one in lab.rows("127.0.0.1")}
+    with socket.create_connection(("127.0.0.1", lab.ports["seat-06-client-attests"])) as one:
+        one.sendall(sent)
+        one.shutdown(socket.SHUT_WR)
+        while True:
+            try:
+                if not one.recv(4096):
+                    break
+            except OSError:
+                break
+    told = lab.await_(
+        lambda: [
+            row
+            for row in lab.rows("127.0.0.1")
+            if ended(row) and row["connection"]["id"] not in before
+        ]
+    )[0]
+    assert told["connection"]["outcome"] == outcome, told["connection"]
+    page = lab.page(f"connection/{told['connection']['id']}")
+    assert words in page
+    assert "<script>alert" not in page and "\x1b" not in page and "\x07" not in page
+
+
+def test_bundle_and_packets_are_what_they_say(lab: Lab, tmp_path: Path) -> None:
+    verifier = re.search(r"--verifier ([^\s<]+)", lab.page("port/ta-07-server-attests"))
+    assert verifier is not None
+    flags = ["--relying-party", "background-check", "--verifier", verifier[1]]
+    client(lab, "ta-07-server-attests", *flags)
+    row = lab.last("127.0.0.1")["connection"]
+    folder = unzipped(lab.get(f"connection/{row['id']}.zip"), tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["outcome"] == "attested" and manifest["link"].endswith(row["id"])
+    assert {"connection.pcapng", "server.keylog", "server.events.jsonl"} <= set(manifest["files"])
+    assert not any(path.suffix == ".key" for path in folder.rglob("*"))
+    assert (folder / "connection.pcapng").read_bytes() == lab.get(f"connection/{row['id']}.pcapng")
+    tshark = shutil.which("tshark")
+    if tshark is None:
+        pytest.skip("unsupported: no program tshark")
+    argv = [tshark, "-r", str(folder / "connection.pcapng"), "-o", "tcp.check_checksum:TRUE"]
+    argv += ["-d", f"tcp.port=={lab.ports['ta-07-server-attests']},tls", "-T", "fields"]
+    argv += ["-e", "tls.handshake.type", "-e", "tcp.checksum.status", "-e", "data.data"]
+    said = subprocess.run(argv, capture_output=True, text=True).stdout
+    kinds = set(re.findall(r"[0-9]+", " ".join(line.split("\t")[0] for line in said.splitlines())))
+    assert {"1", "2", "8", "11", "15", "20"} <= kinds, "decrypted (RFC 8446 section 4)"
+    assert {line.split("\t")[1] for line in said.splitlines()} == {"1"}, "checksums are good"
+
+
+def test_the_page_tells_browsers_to_be_careful(lab: Lab) -> None:
+    with OPENER.open(lab.url) as answer:
+        headers = answer.headers
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff" and "Set-Cookie" not in headers
+    assert lab.status("/", Host="evil.example")[0] == 421
+    assert lab.status("/", Host="localhost")[0] == 200
+    form = b"address=127.0.0.1:1"
+    assert lab.status("probe", form, Origin="http://evil.example")[0] == 403
+    assert lab.status("probe", form, Sec_Fetch_Site="cross-site")[0] == 403
+    for path in ("connection/ffffffffffff", "connection/../../etc/passwd", "port/x", "kit/ca.key"):
+        assert lab.status(path)[0] == 404, path
+
+
+def test_nothing_is_lost_when_it_starts_again(lab: Lab) -> None:
+    s_client(lab, "seat-06-client-attests", "before.client")
+    before = lab.last("before")
+    # One that is under way when it is killed is known to have been.
+    with socket.create_connection(("127.0.0.1", lab.ports["seat-06-client-attests"])):
+        lab.await_(lambda: "under way" in lab.page("/"))
+        time.sleep(1)  # it commits several times a second
+        lab.stop(signal.SIGKILL)
+    lab.again()
+    identity = before["connection"]["id"]
+    assert json.loads(lab.get(f"connection/{identity}.json")) == before
+    assert "the lab was stopped before this connection ended" in lab.page("/")
+    s_client(lab, "seat-06-client-attests", "behind.client")
+    assert lab.last("behind")["connection"]["number"] > before["connection"]["number"]
+
+
+def test_a_second_lab_is_refused_the_same_folder(lab: Lab, real: Run) -> None:
+    argv = [sys.executable, "-m", "atls_harness", "lab", "--state", str(lab.state)]
+    argv += ["--build", str(real.build), "--listen", "127.0.0.1:0"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 1 and "another lab runs on" in done.stderr
+
+
+def test_a_server_is_probed_and_the_page_shows_it(lab: Lab) -> None:
+    port = lab.ports["ta-03-client-attests"]
+    form = urllib.parse.urlencode({"address": f"127.0.0.1:{port}", "profile": "ta-03"}).encode()
+    code, page = lab.status("probe", form)
+    assert code == 200, page
+    found = re.search(r"/probe/([0-9a-f]{12})", page) or re.search(
+        r"/probe/([0-9a-f]{12})", lab.page("probe")
+    )
+    assert found is not None
+    lab.await_(lambda: ">Done<" in lab.page(f"probe/{found[1]}"))
+    page = lab.page(f"probe/{found[1]}")
+    assert "client background-check" in page
+    value = json.loads(lab.get(f"probe/{found[1]}.json"))
+    assert value["speaks"] == {"ta-03": ["client background-check"]}
