@@ -59,9 +59,12 @@ int atls_keys_create(struct atls_keys *keys, enum atls_curve curve, uint32_t *ha
 
 int atls_keys_look_up(struct atls_keys *keys, uint32_t handle, struct atls_public_key *keyp)
 {
+    const struct atls_key_store *elsewhere = &keys->elsewhere;
     struct atls_identity_key *slot = NULL;
-    int result = require(keys, handle, &slot);
-    if (!result)
+    int result;
+    if (elsewhere->look_up)
+        return elsewhere->look_up(elsewhere->context, handle, keyp);
+    if (!(result = require(keys, handle, &slot)))
         *keyp = slot->key.public_key;
     return result;
 }
@@ -162,12 +165,12 @@ int atls_keys_attest(struct atls_keys *keys, uint32_t handle, struct atls_bytes 
                      struct atls_cbor_writer *w)
 {
     uint8_t kat_buffer[KAT_MAX], linkage[ATLS_LINKAGE_SIZE];
-    struct atls_identity_key *slot = NULL;
+    struct atls_public_key identity_key;
     struct atls_bytes kat, pat;
-    int result = require(keys, handle, &slot);
+    int result = atls_keys_look_up(keys, handle, &identity_key);
     if (result || (result = check_challenge(challenge)) ||
-        (result = write_kat(keys, false, &slot->key.public_key, challenge, kat_buffer,
-                            sizeof kat_buffer, &kat)) ||
+        (result = write_kat(keys, false, &identity_key, challenge, kat_buffer, sizeof kat_buffer,
+                            &kat)) ||
         (result = atls_kat_linkage(keys->config.crypto, &keys->kak.public_key, linkage)) ||
         (result = write_pat(keys, linkage, &pat)))
         return result;
@@ -209,12 +212,12 @@ int atls_keys_attest_binding(struct atls_keys *keys, uint32_t handle, struct atl
                              struct atls_cbor_writer *w)
 {
     uint8_t kat_buffer[KAT_MAX];
-    struct atls_identity_key *slot = NULL;
+    struct atls_public_key identity_key;
     struct atls_bytes kat, pat;
-    int result = require(keys, handle, &slot);
+    int result = atls_keys_look_up(keys, handle, &identity_key);
     if (result || (result = check_challenge(challenge)) ||
-        (result = write_bound_kat(keys, &slot->key.public_key, challenge, kat_buffer,
-                                  sizeof kat_buffer, &kat)) ||
+        (result = write_bound_kat(keys, &identity_key, challenge, kat_buffer, sizeof kat_buffer,
+                                  &kat)) ||
         (result = write_bound_pat(keys, challenge, &pat)))
         return result;
     atls_key_binding_write(w, kat, pat);
@@ -225,13 +228,13 @@ int atls_keys_attest_prototype(struct atls_keys *keys, uint32_t handle, struct a
                                struct atls_sink *sink)
 {
     uint8_t kat_buffer[KAT_MAX], linkage[ATLS_LINKAGE_SIZE];
-    struct atls_identity_key *slot = NULL;
+    struct atls_public_key identity_key;
     struct atls_bytes kat, pat;
-    int result = require(keys, handle, &slot);
+    int result = atls_keys_look_up(keys, handle, &identity_key);
     if (result || (result = check_challenge(challenge)) ||
-        (result = write_kat(keys, true, &slot->key.public_key, challenge, kat_buffer,
-                            sizeof kat_buffer, &kat)) ||
-        (result = atls_prototype_linkage(keys->config.crypto, &slot->key.public_key, linkage)) ||
+        (result = write_kat(keys, true, &identity_key, challenge, kat_buffer, sizeof kat_buffer,
+                            &kat)) ||
+        (result = atls_prototype_linkage(keys->config.crypto, &identity_key, linkage)) ||
         (result = write_pat(keys, linkage, &pat)))
         return result;
     return atls_prototype_bundle_write(sink, kat, pat);

@@ -24,6 +24,13 @@ struct atls_identity_key { /* one slot of the key store */
     struct atls_private_key key;
 };
 
+/* Where identity keys are that this service does not keep itself: it vouches for them all the same.
+ * LOOK_UP as atls_keys_look_up(). */
+struct atls_key_store {
+    int (*look_up)(void *context, uint32_t handle, struct atls_public_key *keyp);
+    void *context;
+};
+
 struct atls_keys_config {
     const struct atls_crypto *crypto;
     struct atls_entropy entropy;
@@ -39,6 +46,7 @@ struct atls_keys {
     struct atls_keys_config config;
     uint32_t last_handle;
     struct atls_private_key kak;
+    struct atls_key_store elsewhere; /* look_up NULL: it keeps them, in its slots */
 };
 
 /* Makes the KAK (P-256). -errno of the crypto. */

@@ -27,12 +27,15 @@ struct atls_root_ops {
     int (*destroy)(void *context, uint32_t handle);
     int (*sign)(void *context, uint32_t handle, struct atls_bytes digest,
                 uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep);
-    /* Does it make evidence of this kind (the name of an evidence format)? */
+    /* Does it make evidence of this kind (the name of an evidence format)? Both this and attest
+     * NULL: it keeps keys only, and the PSA services make the evidence, about its keys as well. */
     bool (*makes)(const char *kind);
     /* Evidence of such a kind over CHALLENGE, written to W. ATLS_E_REFUSED: a challenge or key that
      * this kind cannot be about; what does not fit is seen when W is done. */
     int (*attest)(void *context, const char *kind, const struct atls_root_key *key,
                   struct atls_bytes challenge, struct atls_cbor_writer *w);
+    /* Why it makes none of a kind that somebody might expect of it, or NULL. NULL: no such kind. */
+    const char *(*lack)(const char *kind);
 };
 
 struct atls_root {

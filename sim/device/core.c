@@ -133,10 +133,16 @@ static int sign_digest(struct atls_core *core, uint32_t handle, struct atls_byte
     return atls_keys_sign(&core->keys, handle, digest, signaturep, sizep);
 }
 
+/* Do the PSA services make the evidence of this device? */
+static bool is_psa(const struct atls_root *root)
+{
+    return !root->ops || !root->ops->attest;
+}
+
 /* What PSA makes, a device with another root of trust does not. */
 static int require_psa(const struct atls_core *core, const char *what)
 {
-    if (!core->root.ops)
+    if (is_psa(&core->root))
         return 0;
     return atls_fail(ATLS_E_REFUSED, NULL,
                      "the root of trust of this device is %s: expected attest-as, came a request "
@@ -306,7 +312,16 @@ static int take_kind(struct atls_cursor *c, char kindp[ATLS_EVIDENCE_KIND_MAX + 
 /* Of the kinds that have no operation of their own the PSA services make one. */
 static bool makes(const struct atls_root *root, const char *kind)
 {
-    return root->ops ? root->ops->makes(kind) : !strcmp(kind, "key-binding");
+    return is_psa(root) ? !strcmp(kind, "key-binding") : root->ops->makes(kind);
+}
+
+static int refuse_kind(const struct atls_root *root, const char *kind)
+{
+    const char *why = root->ops && root->ops->lack ? root->ops->lack(kind) : NULL;
+    return atls_fail(ATLS_E_REFUSED, NULL,
+                     "the root of trust of this device is %s, which makes no %s: %s",
+                     root->ops ? root->ops->name : "psa", kind,
+                     why ? why : "atls-device --help says which --root does");
 }
 
 static int op_attest_as(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
@@ -322,15 +337,12 @@ static int op_attest_as(struct atls_core *core, struct atls_cursor *c, struct at
         (result = atls_cursor_end(c, "request attest-as")))
         return result;
     if (!makes(root, kind))
-        return atls_fail(ATLS_E_REFUSED, NULL,
-                         "the root of trust of this device is %s, which makes no %s: "
-                         "atls-device --help says which --root does",
-                         root->ops ? root->ops->name : "psa", kind);
+        return refuse_kind(root, kind);
     if (key.handle && (result = look_up_key(core, key.handle, &key.public_key)))
         return result;
     begin_evidence(s, &w);
-    result = root->ops ? root->ops->attest(root->context, kind, &key, challenge, &w)
-                       : atls_keys_attest_binding(&core->keys, key.handle, challenge, &w);
+    result = is_psa(root) ? atls_keys_attest_binding(&core->keys, key.handle, challenge, &w)
+                          : root->ops->attest(root->context, kind, &key, challenge, &w);
     return result ? result : end_evidence(s, &w);
 }
 

@@ -24,7 +24,7 @@ static int fill_reference_values(const struct atls_simulated *device, struct atl
 int atls_simulated_endorse(const struct atls_simulated *device, enum atls_corim_dialect dialect,
                            enum atls_endorsed_part part, uint8_t **corimp, size_t *sizep)
 {
-    if (device->root_kind)
+    if (device->root_kind && device->root_kind->endorse)
         return device->root_kind->endorse(&device->core.root, dialect, part, corimp, sizep);
     const struct atls_platform *platform = &device->core.platform;
     struct atls_corim corim = {.dialect = dialect};

@@ -24,6 +24,7 @@ enum {
     OPT_TCTI,
     OPT_FIRST_PCR,
     OPT_EVENT_LOG,
+    OPT_PARSEC_SOCKET,
     OPT_TAMPER,
     OPT_FAULT,
     OPT_EVENTS,
@@ -71,6 +72,8 @@ static const struct argp_option option_table[] = {
      1},
     {"event-log", OPT_EVENT_LOG, "FILE", 0,
      "tpm: run: write what was measured (TCG's log, which tpm2_eventlog reads)", 1},
+    {"parsec-socket", OPT_PARSEC_SOCKET, "PATH", 0,
+     "parsec: the unix socket of Parsec (default: $PARSEC_SERVICE_ENDPOINT, as unix:PATH)", 1},
     {"release", OPT_RELEASE, "COMPONENT:VERSION", 0,
      "the genuine version of a component, also for provision; repeatable", 1},
     {"tamper", OPT_TAMPER, "ORDER", 0,
@@ -336,6 +339,9 @@ static int parse_device_option(int key, char *text, struct atls_simulated_option
     case OPT_TCTI:
         device->tcti = text;
         return *text ? 0 : fail_unknown("tcti", text, "a TCTI, as swtpm:path=FILE");
+    case OPT_PARSEC_SOCKET:
+        device->parsec_socket = text;
+        return *text ? 0 : fail_unknown("parsec-socket", text, "the path of a unix socket");
     case OPT_LIFECYCLE:
         return parse_lifecycle(text, &device->lifecycle);
     default:
@@ -444,6 +450,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case OPT_ROOT:
     case OPT_TCTI:
     case OPT_FIRST_PCR:
+    case OPT_PARSEC_SOCKET:
     case OPT_TOKEN_TIME:
         result = parse_device_option(key, text, &parse->options->device.simulated);
         break;
@@ -514,6 +521,10 @@ static int check_emulated(const struct atls_device_options *options)
         return atls_fail(-EINVAL, NULL,
                          "--tcti, --first-pcr and --event-log are for a device with a TPM: --root "
                          "tpm");
+    if (device->simulated.parsec_socket &&
+        (!device->simulated.root || strcmp(device->simulated.root->name, "parsec")))
+        return atls_fail(-EINVAL, NULL,
+                         "--parsec-socket is for a device whose keys are in Parsec: --root parsec");
     if (!options->emulated && wants_firmware(device))
         return atls_fail(ATLS_E_UNSUPPORTED, NULL,
                          "--firmware, --application, --boot-policy, --update, --flash, --boot-log "

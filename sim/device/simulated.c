@@ -108,13 +108,18 @@ static int open_root(struct atls_simulated *device, const struct atls_simulated_
         .endorses_only = options->endorses_only,
         .tcti = options->tcti,
         .first_pcr = options->first_pcr,
+        .parsec_socket = options->parsec_socket,
     };
     if (!options->root)
         return 0;
-    int result = options->root->open(&start, &device->core.root);
-    if (!result)
-        device->root_kind = options->root;
-    return result;
+    struct atls_root *root = &device->core.root;
+    int result = options->root->open(&start, root);
+    if (result)
+        return result;
+    device->root_kind = options->root;
+    if (root->ops->look_up && !root->ops->attest)
+        device->core.keys.elsewhere = (struct atls_key_store){root->ops->look_up, root->context};
+    return 0;
 }
 
 static int boot(struct atls_simulated *device, const struct atls_simulated_options *options,

@@ -35,6 +35,7 @@ struct atls_simulated_options {
     bool endorses_only;                /* it need not boot in that root, which may do without */
     const char *tcti;                  /* where its TPM is, or NULL */
     unsigned first_pcr;                /* of those that its boot extends */
+    const char *parsec_socket;         /* where its Parsec is, or NULL */
 };
 /* Secured, the profile that Veraison takes, generated images, no tampering, random. */
 extern const struct atls_simulated_options atls_simulated_defaults;

@@ -33,9 +33,10 @@ struct atls_root_start {
     uint16_t lifecycle;                      /* enum atls_psa_lifecycle */
     const struct atls_boot_record *record;   /* what has booted, */
     const struct atls_boot_record *pristine; /* and what would have without tampering */
-    bool endorses_only; /* nothing boots: only what is endorsed will be asked */
-    const char *tcti;   /* where a TPM is, or NULL */
-    unsigned first_pcr; /* of the PCRs that the boot extends */
+    bool endorses_only;        /* nothing boots: only what is endorsed will be asked */
+    const char *tcti;          /* where a TPM is, or NULL */
+    unsigned first_pcr;        /* of the PCRs that the boot extends */
+    const char *parsec_socket; /* where Parsec listens, or NULL */
 };
 
 struct atls_root_kind {
@@ -46,7 +47,8 @@ struct atls_root_kind {
      * -errno. */
     int (*open)(const struct atls_root_start *start, struct atls_root *rootp);
     void (*close)(struct atls_root *root); /* and forgets every key */
-    /* A CoRIM of what an endorser would say. *CORIMP is allocated. */
+    /* A CoRIM of what an endorser would say; NULL: what one says of the PSA services. *CORIMP is
+     * allocated. */
     int (*endorse)(const struct atls_root *root, enum atls_corim_dialect dialect,
                    enum atls_endorsed_part part, uint8_t **corimp, size_t *sizep);
     /* The event log of the boot; NULL: it has none. *OUTP is allocated. */
@@ -56,6 +58,9 @@ struct atls_root_kind {
 };
 #ifdef ATLS_HAVE_TPM
 extern const struct atls_root_kind atls_root_tpm;
+#endif
+#ifdef ATLS_HAVE_PARSEC
+extern const struct atls_root_kind atls_root_parsec;
 #endif
 
 /* By the name that --root has. NULL for psa. ATLS_E_UNSUPPORTED: there is no such root, or none in

@@ -20,6 +20,14 @@ static const struct atls_root_kind *const kinds[] = {
                 "./atls setup --root tpm installs it"},
 #endif
     &atls_root_cca,
+#ifdef ATLS_HAVE_PARSEC
+    &atls_root_parsec,
+#else
+    &(const struct atls_root_kind){
+        .name = "parsec",
+        .lack = "this program was built without protobuf-c (Debian: libprotobuf-c-dev, "
+                "protobuf-c-compiler, protobuf-compiler); ./atls setup --root parsec installs it"},
+#endif
     NULL,
 };
 
