@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Collection, Iterable, Iterator, Mapping, Self, Sequence
 
-from . import family, patience, tpm
+from . import family, parsec, patience, tpm
 from .enrol import Enrolment, enrol
 from .errors import ContractError, Unsupported
 from .events import Event, read_events, scan, select, sound
@@ -118,7 +118,7 @@ class Play:
         self._deadline = self._began + self._limit
         self._problems: list[str] = []
         self._before: set[int] = set()
-        self._tpms: list[tpm.Tpm] = []
+        self._helpers: list[Process] = []  # of devices: what their roots of trust are behind
 
     def __enter__(self) -> "Play":
         family.become_reaper()
@@ -146,6 +146,8 @@ class Play:
             flags = device_flags(self.case, self.run, name)
             if flags.get("root") == "tpm":
                 flags = self._with_tpm(name, flags)
+            if flags.get("root") == "parsec":
+                flags = self._with_parsec(name, flags)
             address = f"unix:{self.folder / name}.sock"
             self.start(name, "device", "device", plain({"listen": address, **flags}))
             devices[name.removesuffix("-device")] = address
@@ -186,9 +188,18 @@ class Play:
         """A device's flags, with a TPM of its own."""
         state = tpm.state_of(self.run.work, tpm.which(plain(flags)))
         made = tpm.Tpm(self.folder, f"{name}.tpm", state)
-        self._tpms.append(made)
+        self._helpers.append(made)
         made.await_sockets()
         return {**flags, "tcti": made.tcti}
+
+    def _with_parsec(self, name: str, flags: dict[str, Any]) -> dict[str, Any]:
+        """A device's flags, with a Parsec of its own, and a TPM behind that."""
+        command = self.run.peers[parsec.PEER].command(parsec.SERVICE, self.run.build)
+        state = tpm.state_of(self.run.work, tpm.which(plain(flags)))
+        made = parsec.Parsec(command, self.folder, f"{name}.parsec", state)
+        self._helpers.append(made)
+        made.await_socket()
+        return {**flags, "parsec-socket": str(made.socket)}
 
     def _enrol(
         self, side: str, devices: Mapping[str, str], verifiers: Mapping[str, str]
@@ -272,7 +283,7 @@ class Play:
 
     def stop(self) -> None:
         """Stops whatever still runs."""
-        self._problems += end_all(self.processes.values(), self._before, self._tpms)
+        self._problems += end_all(self.processes.values(), self._before, self._helpers)
         if self._down is not None:
             self._down.close()
             self._down = None
@@ -300,7 +311,7 @@ class Play:
 
 
 def end_all(
-    processes: Collection[Process], before: set[int], helpers: Iterable[tpm.Tpm] = ()
+    processes: Collection[Process], before: set[int], helpers: Iterable[Process] = ()
 ) -> list[str]:
     """Ends what still runs, HELPERS behind it, and every child that was not there BEFORE. What was
     left behind, a sentence each."""

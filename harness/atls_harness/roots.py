@@ -50,10 +50,15 @@ def endorsements(case: Case, run: Run) -> list[str]:
     return [str(part) for part in row(root_of(case, run)).get("endorsements", ["all"])]
 
 
+def _is_default(root: str) -> bool:
+    """Does an attester make evidence of this root that was told nothing?"""
+    return formats(root)[0] == formats(PSA)[0]
+
+
 def as_attested(case: Case, run: Run) -> Case:
     """CASE with the evidence of the run's root where the story asks for none by name."""
     root = root_of(case, run)
-    if root == PSA:
+    if _is_default(root):
         return case
     story: Any = case.story
     for side in SIDES:
@@ -73,13 +78,17 @@ def lacks(case: Case, run: Run) -> str:
         return f"{peer.name} (device) declares no root of trust {root}"
     if root == PSA:
         return ""
+    service = row(root).get("service")
+    if service and (missing := run.peers[service].missing("service", run.build)):
+        return missing
     a_device = f"a device with the root of trust {root}"
     for side in SIDES:
         if not case.attests(side):
             continue
-        evidence = str(case.flags(side)["evidence-format"])
+        evidence = str(case.flags(side).get("evidence-format", formats(root)[0]))
         if evidence not in formats(root):
-            return f"{a_device} makes no evidence of format {evidence}"
+            why = row(root).get("cannot", {}).get(evidence)
+            return f"{a_device} makes no evidence of format {evidence}" + (f": {why}" if why else "")
         curve = str(case.flags(side).get("curve", case.story.get("curve", "p256")))
         if curve not in row(root)["curves"]:
             return f"{a_device} has no identity keys of curve {curve}"

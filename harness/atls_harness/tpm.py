@@ -25,21 +25,31 @@ from .process import READY_TIMEOUT, Process
 PROGRAM = "swtpm"
 STATE = "tpm2-00.permall"
 PAUSE = 0.005
+Address = str | tuple[str, int]  # of a unix socket, or host and port
 
 
 class Tpm(Process):
     """A TPM that was reset now: its PCRs are zero."""
 
-    def __init__(self, folder: Path, name: str, state: Path | None) -> None:
+    def __init__(
+        self, folder: Path, name: str, state: Path | None, place: tuple[str, int] | None = None
+    ) -> None:
         self.home = folder / f"{name}.d"
         self.home.mkdir()
         self.socket = folder / f"{name}.sock"
         if state is not None:
             shutil.copy(state, self.home / STATE)
         argv = [PROGRAM, "socket", "--tpm2", "--tpmstate", f"dir={self.home}"]
-        # libtss2 looks for the control channel there.
-        argv += ["--server", f"type=unixio,path={self.socket}"]
-        argv += ["--ctrl", f"type=unixio,path={self.socket}.ctrl"]
+        # libtss2 looks for the control channel there: beside the socket, or at the next port.
+        if place is None:
+            self.channels: tuple[Address, ...] = (str(self.socket), f"{self.socket}.ctrl")
+            argv += ["--server", f"type=unixio,path={self.channels[0]}"]
+            argv += ["--ctrl", f"type=unixio,path={self.channels[1]}"]
+        else:
+            host, port = place
+            self.channels = (place, (host, port + 1))
+            argv += ["--server", f"type=tcp,port={port},bindaddr={host}"]
+            argv += ["--ctrl", f"type=tcp,port={port + 1},bindaddr={host}"]
         argv += ["--flags", "not-need-init,startup-clear"]
         super().__init__(name, "tpm", argv, folder, listening=True)
 
@@ -57,8 +67,7 @@ class Tpm(Process):
     def await_sockets(self) -> None:
         """Returns when it can be asked."""
         deadline = time.monotonic() + READY_TIMEOUT * patience.factor()
-        places = (self.socket, Path(f"{self.socket}.ctrl"))
-        while not (all(map(_listening, places)) and (self.home / STATE).exists()):
+        while not (all(map(listening, self.channels)) and (self.home / STATE).exists()):
             if self.wait(0) or time.monotonic() > deadline:
                 raise InfrastructureError(
                     f"{self.name}: {PROGRAM} did not begin: {self.last_words()}"
@@ -66,9 +75,11 @@ class Tpm(Process):
             time.sleep(PAUSE)
 
 
-def _listening(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as tried:
-        return tried.connect_ex(str(path)) == 0
+def listening(where: Address) -> bool:
+    """Does somebody listen at a unix socket, or at a host's port?"""
+    family = socket.AF_INET if isinstance(where, tuple) else socket.AF_UNIX
+    with socket.socket(family) as tried:
+        return tried.connect_ex(where) == 0
 
 
 def check_there() -> None:

@@ -244,7 +244,8 @@ def setup() -> Parser:
         type=one_of("root of trust", ROOTS),
         default=ROOTS[0],
         metavar="|".join(ROOTS),
-        help="also what devices with this root of trust need (tpm: libtss2-dev, swtpm)",
+        help="also what devices with this root of trust need (tpm: libtss2-dev, swtpm; "
+        "parsec: these, protobuf-c, and the peer parsec)",
     )
     made.add_argument(
         "--again", action="store_true", help="even where nothing has changed since the last time"

@@ -10,7 +10,7 @@ from .parser import OUT, option
 
 
 ROLES = ("client", "server", "device", "verifier")
-ROOTS = ("psa", "tpm", "cca")  # of trust: the contract's, which nobody can read here yet
+ROOTS = ("psa", "tpm", "cca", "parsec")  # of trust: the contract's, which nobody can read here yet
 SEED = 1
 # What of the project's own. Keep harness/README.md beside it.
 RUN = (
