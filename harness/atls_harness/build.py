@@ -17,7 +17,8 @@ from typing import Iterator, Mapping, Sequence
 from .errors import BuildError
 from .paths import ROOT, shown
 
-OPTIONAL = "tss2-esys"  # what can do without, is built without: a TPM as root of trust
+# What can do without, is built without: a TPM as root of trust, identity keys in Parsec.
+OPTIONAL = ("tss2-esys", "libprotobuf-c")
 # Directories that this process builds in now.
 _HELD: set[Path] = set()
 
@@ -102,7 +103,7 @@ def configure(build: Path, options: Sequence[str] = (), compiler: str = "") -> N
     """Sets a build directory up, where that has not been done."""
     with alone(build):
         if (build / "build.ninja").exists():
-            if _has_come(build, OPTIONAL):
+            if any(_has_come(build, library) for library in OPTIONAL):
                 _run([*meson(), "setup", "--reconfigure", str(build), str(ROOT)])
             return
         command = [*meson(), "setup", str(build), str(ROOT), *options]

@@ -37,7 +37,7 @@ KINDS = {
     ".txt": "diagnostic text",
 }
 # Private keys among them: a bundle is shown to others.
-LEFT_OUT = ("*.sock", "*.db", "*.db-*", "*.key")
+LEFT_OUT = ("*.sock", "*.db", "*.db-*", "*.key", "*.permall", "*.sqlite3", "*.sqlite3-*")
 
 
 # Ids of which no two have the same name.

@@ -88,7 +88,9 @@ def lacks(case: Case, run: Run) -> str:
         evidence = str(case.flags(side).get("evidence-format", formats(root)[0]))
         if evidence not in formats(root):
             why = row(root).get("cannot", {}).get(evidence)
-            return f"{a_device} makes no evidence of format {evidence}" + (f": {why}" if why else "")
+            return f"{a_device} makes no evidence of format {evidence}" + (
+                f": {why}" if why else ""
+            )
         curve = str(case.flags(side).get("curve", case.story.get("curve", "p256")))
         if curve not in row(root)["curves"]:
             return f"{a_device} has no identity keys of curve {curve}"

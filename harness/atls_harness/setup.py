@@ -26,6 +26,7 @@ from typing import Iterable, Iterator, Mapping, Sequence
 from . import usage
 from . import prepared
 from .build import build_programs
+from .contract import contract
 from .errors import HarnessError, InfrastructureError, UsageError
 from .nearest import meant
 from .paths import PEERS, ROOT, default_build
@@ -256,7 +257,8 @@ def main(argv: Sequence[str]) -> int:
     options = usage.setup().parse_args(argv)
     build = (options.build or default_build()).resolve()
     peers = load_peers([PEERS, *(folder.resolve() for folder in options.peers)])
-    chosen = choose(options.peer, peers)
+    service = contract().roots[options.root].get("service")
+    chosen = choose([*options.peer, *([service] if service else [])], peers)
     build_programs(build)
     print(f"built in {build}", flush=True)
     bad = []

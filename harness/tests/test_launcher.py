@@ -169,7 +169,7 @@ def test_test_needs_more_than_run(tmp_path: Path) -> None:
     done = launch("test", "--no-install", "--only", "licence", path=path)
     assert done.returncode == 1
     missing = [line.split()[0] for line in done.stderr.splitlines() if line.startswith("  ")]
-    needed = packages("test") + packages("tpm") + packages("bench")
+    needed = packages("test") + packages("tpm") + packages("parsec") + packages("bench")
     assert missing == list(dict.fromkeys(needed))
 
 
@@ -288,3 +288,23 @@ def test_results_that_cannot_be_written_are_told_before_a_key_is_made(tmp_path: 
     assert "cannot write results to" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert not list(tmp_path.glob("atls-*")), "no keys of a run that never was"
+
+
+@pytest.mark.parametrize(
+    "words, also",
+    [
+        (["run", "--root", "parsec"], ("tpm", "parsec")),
+        (["run", "--root=tpm"], ("tpm",)),
+        (["setup", "--peer", "parsec"], ("tpm", "parsec")),
+        (["setup", "--root=parsec"], ("tpm", "parsec")),
+        (["run", "-k", "parsec"], ()),
+        (["setup", "--peer", "rustls"], ()),
+    ],
+)
+def test_a_root_of_trust_brings_its_packages_where_it_is_asked_for(
+    tmp_path: Path, words: list[str], also: tuple[str, ...]
+) -> None:
+    path = fake_tools(tmp_path, [name for name in packages(*RUN) if name != "meson"])
+    done = launch(*words, "--no-install", path=path)
+    missing = [line.split()[0] for line in done.stderr.splitlines() if line.startswith("  ")]
+    assert sorted(missing) == sorted({"meson", *packages(*also)})

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,7 +16,7 @@ from atls_harness import roots, tpm
 from atls_harness.contract import contract
 from atls_harness.errors import Unsupported
 from atls_harness.peer import BY_DEFAULT, load_peers
-from atls_harness.paths import PEERS
+from atls_harness.paths import PEERS, ROOT
 from atls_harness.run import Run
 from atls_harness.scenario import Case, cases, load
 
@@ -45,6 +46,9 @@ def case_of(tmp_path: Path, words: str) -> Case:
         ("tpm", "roles: {attester: {evidence-format: cab}}\n", ["cab", "cab"]),
         ("psa", "device: {root: tpm}\n", ["parsec-tpm", "parsec-tpm"]),
         ("cca", "", ["parsec-cca", "parsec-cca"]),
+        ("parsec", "", [None, None]),
+        ("psa", "device: {root: parsec}\n", [None, None]),
+        ("parsec", "server: {evidence-format: psa}\n", [None, "psa"]),
     ],
 )
 def test_the_evidence_is_the_roots_unless_the_story_names_one(
@@ -101,13 +105,42 @@ def test_what_a_quote_cannot_tell_is_not_expected(tmp_path: Path) -> None:
 
 def test_the_contracts_rows_are_of_one_piece() -> None:
     known = contract()
-    made = [name for root in known.roots for name in roots.formats(root)]
+    of_psa = roots.formats(roots.PSA)
+    own = [one for one in known.roots if one == roots.PSA or roots.formats(one)[0] != of_psa[0]]
+    made = [name for root in own for name in roots.formats(root)]
     assert len(made) == len(set(made)), "an evidence format is of one root"
+    for root in set(known.roots) - set(own):  # whose evidence the PSA services make
+        assert set(roots.formats(root)) <= set(of_psa)
     assert set(BY_DEFAULT["evidence-formats"]) <= set(roots.formats(roots.PSA))
     for row in known.roots.values():
         assert set(row["curves"]) <= set(known.names("curves"))
         for reasons in row.get("told", {}).get("reasons", {}).values():
             assert set(reasons) <= set(known.reasons)
+        cannot = set(row.get("cannot", {}))
+        assert cannot <= set(known.evidence_formats) - set(row["evidence-formats"])
+        if "service" in row:
+            assert "service" in load_peers([PEERS])[row["service"]].programs
+
+
+def test_evidence_that_parsec_does_not_make_is_told_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_with("parsec")
+    words = "server: {evidence-format: parsec-tpm}\n"
+    plain = roots.as_attested(case_of(tmp_path, COMPLETE), run)
+    asked = roots.as_attested(case_of(tmp_path, words + COMPLETE), run)
+    assert "./atls setup --peer parsec" in roots.lacks(plain, run)  # nothing is built in /nowhere
+    monkeypatch.setattr("atls_harness.peer.Peer.missing", lambda *_: "")
+    assert roots.lacks(plain, run) == ""
+    said = roots.lacks(asked, run)
+    assert (
+        "makes no evidence of format parsec-tpm: released Parsec (1.5) does neither TPM2_" in said
+    )
+    device = (ROOT / "sim" / "roots" / "parsec.c").read_text(encoding="utf-8")
+    own_words = "".join(
+        re.findall(r'"(.*?)"', device.split("#define NO_CERTIFY")[1].split("\n\n")[0])
+    )
+    assert own_words.startswith(said.rpartition(": ")[2])  # the device itself says the same
 
 
 def test_without_swtpm_is_said_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

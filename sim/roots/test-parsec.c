@@ -2,7 +2,7 @@
 /*
  * The client of Parsec, and a device whose keys are in one: against bytes of Parsec's own tests and
  * of a parsec-service, against answers that do harm, and against a service of this file, which
- * keeps keys as Parsec does. test-parsec-live.c has the real one.
+ * keeps keys as Parsec does. Those that speak to a real one are scenarios/parsec.
  */
 #include "sim/test-support.h"
 
