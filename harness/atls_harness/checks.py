@@ -25,7 +25,7 @@ from .errors import InfrastructureError, Unsupported
 from .mutants import stage as mutant_stage
 from .mutants.stage import Draw
 from .nearest import meant
-from .paths import FIRMWARE, PEERS, ROOT, SCENARIOS, default_build
+from .paths import FIRMWARE, PARSEC, PEERS, ROOT, SCENARIOS, default_build
 from .stage import Checks, Stage, StageFailed, Tally, chosen
 
 SUFFIXES = (".c", ".h", ".py", ".yaml", ".yml", ".toml", ".cfg", ".sh", ".build", ".options", ".md")
@@ -297,6 +297,18 @@ def firmware(checks: Checks) -> None:
     checks.call([*command, "--device", "qemu"], {"ATLS_COMMAND": "./atls test"})
 
 
+def parsec(checks: Checks) -> None:
+    """Devices with their keys in a real Parsec. Unsupported where that was not set up: it takes ten
+    minutes to build."""
+    from .peer import load_peers
+
+    missing = load_peers([PEERS])["parsec"].missing("service", checks.plain)
+    if missing:
+        raise Unsupported(missing)
+    command = pytest_command(checks, checks.plain, "parsec", str(PARSEC))
+    checks.call(command, {"ATLS_COMMAND": "./atls test"})
+
+
 def peers(checks: Checks) -> None:
     """Foreign stacks, set up here, against the project's own: harness/ci/required.yaml."""
     from . import ci
@@ -402,6 +414,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage("attacks", attacks, "each attack comes out as it is known", ("build-gcc",)),
     Stage("firmware", firmware, "the device as firmware on QEMU", ("build-gcc",)),
+    Stage("parsec", parsec, "keys in a real Parsec, where that is set up", ("build-gcc",)),
     Stage("peers", peers, "other people's stacks against this one", ("build-gcc",)),
     Stage("go-peers", go_peers, "what is written in Go, and its verifier", ("build-gcc",)),
     Stage("fresh", fresh.check, "fresh Debian 12 and 13, as a new user (two to ten minutes)"),

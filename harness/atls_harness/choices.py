@@ -20,7 +20,7 @@ from .errors import InfrastructureError, UsageError
 from .expected import ExpectedFailure, load_expected
 from .matrix import Required, load_required
 from .nearest import meant
-from .paths import PEERS, default_build
+from .paths import PARSEC, PEERS, default_build
 from .peer import Peer, load_peers
 from .selection import Chooser
 from .shown_by import meant_by
@@ -119,6 +119,7 @@ def settle(option: argparse.Namespace) -> Choices:
             meant_by(option.clause, option.section),
             build,
             part,
+            option.root == PARSEC.name,
         ),
         deployment,
     )

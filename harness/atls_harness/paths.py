@@ -37,6 +37,7 @@ SCENARIOS = ROOT / "scenarios"
 ATTACKS = SCENARIOS / "attacks"  # stories with a cast of their own: ./atls attacks
 INTEROP = SCENARIOS / "interop"  # what any two stacks are played with
 FIRMWARE = SCENARIOS / "firmware"  # what only a device that is firmware can do: --device qemu
+PARSEC = SCENARIOS / "parsec"  # what needs a parsec-service, which is built for it: --root parsec
 PEERS = ROOT / "harness" / "peers"
 
 

@@ -22,7 +22,7 @@ from .errors import InputError, UsageError
 from .nearest import meant, nearest
 from .pairs import MARK, Pair
 from .pairs import shown as shown_pair
-from .paths import ATTACKS, FIRMWARE, INTEROP, ROOT, SCENARIOS, shown, story_files
+from .paths import ATTACKS, FIRMWARE, INTEROP, PARSEC, ROOT, SCENARIOS, shown, story_files
 from .peer import Peer
 from .probes import probes_of
 from .scenario import Case, cases, load
@@ -112,6 +112,7 @@ class Chooser:
     clauses: frozenset[str] = frozenset()  # only what shows one of these; empty: all
     build: Path = Path()  # where unit tests are, for their names
     shard: Shard | None = None  # only this part of them
+    parsec: bool = False  # are those of devices with keys in Parsec meant, too?
 
     @property
     def default(self) -> list[Path]:
@@ -124,8 +125,9 @@ class Chooser:
             return path in self.peers or path in named
         if ATTACKS in path.parents:  # stories of another kind: ./atls attacks
             return False
-        if FIRMWARE in path.parents and not self.firmware:
-            return any(FIRMWARE in (one, *one.parents) for one in named)
+        for folder, meant in ((FIRMWARE, self.firmware), (PARSEC, self.parsec)):
+            if folder in path.parents and not meant:
+                return any(folder in (one, *one.parents) for one in named)
         return path.suffix == ".yaml" and (SCENARIOS in path.parents or path in named)
 
     def select(self, given: Sequence[str]) -> Selection:

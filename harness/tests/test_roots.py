@@ -16,9 +16,10 @@ from atls_harness import roots, tpm
 from atls_harness.contract import contract
 from atls_harness.errors import Unsupported
 from atls_harness.peer import BY_DEFAULT, load_peers
-from atls_harness.paths import PEERS, ROOT
+from atls_harness.paths import PARSEC, PEERS, ROOT, SCENARIOS
 from atls_harness.run import Run
 from atls_harness.scenario import Case, cases, load
+from atls_harness.selection import Chooser
 
 STORY = "title: A story of a root of trust\nclauses: [R-TA-37]\nattester: both\n"
 COMPLETE = "expect: {outcome: complete}\n"
@@ -141,6 +142,20 @@ def test_evidence_that_parsec_does_not_make_is_told_with_the_reason(
         re.findall(r'"(.*?)"', device.split("#define NO_CERTIFY")[1].split("\n\n")[0])
     )
     assert own_words.startswith(said.rpartition(": ")[2])  # the device itself says the same
+
+
+def test_stories_of_parsec_are_played_where_they_are_meant() -> None:
+    story = PARSEC / "attested.yaml"
+    for parsec, named, taken in (
+        (False, [SCENARIOS], False),  # all that needs nothing but this project
+        (True, [SCENARIOS], True),
+        (False, [PARSEC], True),
+        (False, [story], True),
+        (False, [SCENARIOS / "tpm"], False),
+    ):
+        chooser = Chooser((), False, "", False, {}, parsec=parsec)
+        assert chooser.takes(story, named) == taken
+        assert chooser.takes(SCENARIOS / "tpm" / "attested.yaml", named)
 
 
 def test_without_swtpm_is_said_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
