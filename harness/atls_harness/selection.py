@@ -125,8 +125,8 @@ class Chooser:
             return path in self.peers or path in named
         if ATTACKS in path.parents:  # stories of another kind: ./atls attacks
             return False
-        for folder, meant in ((FIRMWARE, self.firmware), (PARSEC, self.parsec)):
-            if folder in path.parents and not meant:
+        for folder, wanted in ((FIRMWARE, self.firmware), (PARSEC, self.parsec)):
+            if folder in path.parents and not wanted:
                 return any(folder in (one, *one.parents) for one in named)
         return path.suffix == ".yaml" and (SCENARIOS in path.parents or path in named)
 
