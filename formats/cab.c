@@ -159,6 +159,7 @@ const struct atls_evidence_format atls_format_cab = {
     .make = make,
     .read = read_cab,
     .check = atls_key_attestation_check,
+    .recognize = atls_key_attestation_recognize,
     .submods = submods,
     .submod_count = 1,
     .appraise = appraise,

@@ -9,6 +9,7 @@
 #ifndef ATLS_FORMATS_FORMAT_H
 #define ATLS_FORMATS_FORMAT_H
 
+#include "formats/diagnosis.h"
 #include "formats/list.h"
 #include "rats/cmw/cmw.h"
 #include "rats/cose/cose.h"
@@ -232,6 +233,11 @@ struct atls_evidence_format {
                 const char **reasonp);
     int (*check)(const struct atls_evidence_read *read,
                  const struct atls_evidence_question *question, const char **reasonp);
+    /* Where CHECK said linkage-mismatch: is the platform's token linked to the key by another hash
+     * that is known? Adds it to DIAGNOSIS. NULL: no other is. */
+    void (*recognize)(const struct atls_evidence_read *read,
+                      const struct atls_evidence_question *question,
+                      struct atls_diagnosis *diagnosis);
 
     /* Verifier. */
     const struct atls_evidence_submod *submods;

@@ -3,9 +3,11 @@
 #include "formats/key-attestation.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
+#include "rats/cbor/cbor-write.h"
 
 #define KAT_CLAUSE "draft-bft-rats-kat-06 section 3"
 #define CLIENT_CLAUSE "RFC 9783 section 4.1.2"
@@ -89,6 +91,107 @@ int atls_key_attestation_check(const struct atls_evidence_read *read,
         reason = result == ATLS_E_EXPIRED ? "evidence-expired" : "malformed-claims";
     }
     return result ? atls_evidence_refuse(result, reason, reasonp) : 0;
+}
+
+struct image { /* of a key, or of what names it */
+    const char *what, *clause;
+    uint8_t buffer[256];
+    struct atls_bytes bytes;
+};
+
+static void write_cose_key(struct image *image, const struct atls_public_key *key, bool wrapped)
+{
+    struct atls_cbor_writer w;
+    uint8_t plain[128];
+    struct atls_bytes encoded;
+
+    atls_cbor_write_init(&w, plain, sizeof plain);
+    atls_cose_key_write(&w, key);
+    if (atls_cbor_write_done(&w, &encoded))
+        return;
+    atls_cbor_write_init(&w, image->buffer, sizeof image->buffer);
+    if (wrapped)
+        atls_cbor_write_bytes(&w, encoded);
+    else
+        atls_cose_key_write(&w, key);
+    (void)atls_cbor_write_done(&w, &image->bytes);
+}
+
+static void write_point(struct image *image, const struct atls_public_key *key)
+{
+    size_t size = atls_curve_size(key->curve);
+
+    image->buffer[0] = 4; /* uncompressed: SEC 1 section 2.3.3 */
+    memcpy(image->buffer + 1, key->x, size);
+    memcpy(image->buffer + 1 + size, key->y, size);
+    image->bytes = ATLS_BYTES(image->buffer, 1 + 2 * size);
+}
+
+static void write_spki(struct image *image, const struct atls_public_key *key)
+{
+    image->bytes = ATLS_BYTES(image->buffer, atls_spki_encode(key, image->buffer));
+}
+
+#define IMAGES 9
+#define POC "prototype of 2022, eat.c"
+#define PARSEC "Parsec on Arm CCA"
+
+/* What drafts and implementations hash, or might by the draft's words (H22). */
+static void make_images(const struct atls_cab *cab, struct image images[IMAGES])
+{
+    const struct atls_public_key *kak = &cab->kat_claims.kak, *ik = &cab->kat_claims.identity_key;
+    static const char *const what[IMAGES][2] = {
+        {"kak-pub as the KAT holds it", KAT_CLAUSE},
+        {"kak-pub in deterministic encoding", KAT_CLAUSE},
+        {"kak-pub in a byte string", KAT_CLAUSE},
+        {"the point of kak-pub", POC},
+        {"the SubjectPublicKeyInfo of kak-pub", KAT_CLAUSE},
+        {"the identity key as a COSE_Key", KAT_CLAUSE},
+        {"the point of the identity key", POC},
+        {"the SubjectPublicKeyInfo of the identity key", KAT_CLAUSE},
+        {"the whole KAT", PARSEC},
+    };
+
+    for (size_t i = 0; i < IMAGES; i++)
+        images[i] = (struct image){.what = what[i][0], .clause = what[i][1]};
+    images[0].bytes = cab->kat_claims.linked;
+    write_cose_key(&images[1], kak, false);
+    write_cose_key(&images[2], kak, true);
+    write_point(&images[3], kak);
+    write_spki(&images[4], kak);
+    write_cose_key(&images[5], ik, false);
+    write_point(&images[6], ik);
+    write_spki(&images[7], ik);
+    images[8].bytes = cab->kat_bytes;
+}
+
+void atls_key_attestation_recognize(const struct atls_evidence_read *read,
+                                    const struct atls_evidence_question *question,
+                                    struct atls_diagnosis *diagnosis)
+{
+    static const struct {
+        enum atls_hash hash;
+        const char *name;
+    } hashes[] = {{ATLS_SHA256, "SHA-256"}, {ATLS_SHA384, "SHA-384"}, {ATLS_SHA512, "SHA-512"}};
+    const struct atls_key_attestation *ka = read->parsed;
+    struct atls_bytes nonce = ka->cab.pat_nonce;
+    struct image images[IMAGES];
+    uint8_t digest[ATLS_HASH_MAX];
+
+    make_images(&ka->cab, images);
+    for (size_t i = 0; i < IMAGES; i++)
+        for (size_t h = 0; h < sizeof hashes / sizeof *hashes; h++) {
+            if (images[i].bytes.size == 0 ||
+                question->crypto->hash(hashes[h].hash, &images[i].bytes, 1, digest) ||
+                !atls_bytes_equal(nonce, ATLS_BYTES(digest, atls_hash_size(hashes[h].hash))))
+                continue;
+            atls_diagnosis_add_reading(diagnosis, "H22", "B", images[i].clause,
+                                       "the PAT answers %s of %s", hashes[h].name, images[i].what);
+            return;
+        }
+    if (atls_bytes_equal(nonce, question->challenge))
+        atls_diagnosis_add_reading(diagnosis, "H22", "B", "Parsec on a TPM",
+                                   "the PAT answers the challenge, and is linked to no key");
 }
 
 /* The KAT is signed by the key attestation key that it names, and the PAT vouches for that key by

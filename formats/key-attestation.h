@@ -27,6 +27,9 @@ int atls_key_attestation_keep(const struct atls_cab *cab,
                               struct atls_evidence_read *readp, const char **reasonp);
 int atls_key_attestation_check(const struct atls_evidence_read *read,
                                const struct atls_evidence_question *question, const char **reasonp);
+void atls_key_attestation_recognize(const struct atls_evidence_read *read,
+                                    const struct atls_evidence_question *question,
+                                    struct atls_diagnosis *diagnosis);
 int atls_key_attestation_appraise(struct atls_judge *judge, const struct atls_cab *cab);
 /* The PAT's nonce beside the linkage hash, as a check. */
 void atls_key_attestation_print_linkage(struct atls_printer *printer, const struct atls_cab *cab);

@@ -161,6 +161,7 @@ const struct atls_evidence_format atls_format_prototype = {
     .make = make,
     .read = read_bundle,
     .check = atls_key_attestation_check,
+    .recognize = atls_key_attestation_recognize,
     .submods = submods,
     .submod_count = 1,
     .appraise = appraise,

@@ -113,6 +113,7 @@ int atls_appraisal_set_challenge(struct atls_appraisal *a, struct atls_bytes cha
     a->verifier_nonce_size = challenge.size;
     a->challenge_told = true;
     a->computed = true;
+    atls_appraisal_remember(a);
     atls_event(a->rp->events, "challenge", "{s:i, s:s, s:o}", "conn", (int)a->conn, "direction",
                "computed", "nonce", atls_json_hex(challenge));
     return 0;
@@ -180,11 +181,15 @@ int atls_appraisal_challenge(struct atls_appraisal *a, struct atls_bytes *noncep
         }
         memcpy(a->challenge, nonce.data, nonce.size);
         a->challenge_size = nonce.size;
+        memcpy(a->sent, nonce.data, nonce.size);
+        a->sent_size = nonce.size;
         a->challenge_told = true;
+        atls_appraisal_remember(a);
         atls_event(a->rp->events, "challenge", "{s:i, s:s, s:o}", "conn", (int)a->conn, "direction",
                    "sent", "nonce", atls_json_hex(nonce));
     }
-    *noncep = ATLS_BYTES(a->challenge, a->challenge_size);
+    *noncep = a->computed ? ATLS_BYTES(a->challenge, a->challenge_size)
+                          : ATLS_BYTES(a->sent, a->sent_size);
     return 0;
 }
 
@@ -287,11 +292,9 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
     return 0;
 }
 
-/* What only the relying party can know. False where that was the end. */
-static bool check_locally(struct atls_appraisal *a)
+struct atls_evidence_question atls_appraisal_question(const struct atls_appraisal *a)
 {
-    const struct atls_evidence_format *format = a->received.evidence.format;
-    struct atls_evidence_question question = {
+    return (struct atls_evidence_question){
         .crypto = &atls_crypto_gnutls,
         .challenge = ATLS_BYTES(a->challenge, a->challenge_size),
         .computed = a->computed,
@@ -301,6 +304,13 @@ static bool check_locally(struct atls_appraisal *a)
         .constant_nonce = a->rp->options.constant_nonce,
         .now = time(NULL),
     };
+}
+
+/* What only the relying party can know. False where that was the end. */
+static bool check_locally(struct atls_appraisal *a)
+{
+    const struct atls_evidence_format *format = a->received.evidence.format;
+    const struct atls_evidence_question question = atls_appraisal_question(a);
     const char *reason = "internal";
 
     if (!a->challenge_told) {

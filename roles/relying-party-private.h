@@ -13,12 +13,21 @@ struct atls_trust { /* a verifier that is trusted */
     json_t *jwk; /* NULL where the source is a URL: then the client fetches and keeps it */
 };
 
+#define ATLS_ASKED_MAX 32
+struct atls_asked { /* a challenge of one of this process' connections, for a diagnosis */
+    unsigned conn;
+    uint8_t challenge[ATLS_EAT_NONCE_MAX];
+    size_t size;
+};
+
 struct atls_relying_party {
     struct atls_relying_party_options options;
     struct atls_verifier_client *client;
     struct atls_events *events;
     struct atls_trust *trusted;
     size_t trusted_count;
+    struct atls_asked asked[ATLS_ASKED_MAX]; /* the newest ones, in a ring */
+    unsigned asked_count;                    /* ever */
 };
 
 #define ATLS_OWN_KEYS_MAX 2
@@ -29,6 +38,9 @@ struct atls_appraisal {
     struct atls_verifier_session *session; /* background check */
     uint8_t challenge[ATLS_EAT_NONCE_MAX]; /* what the peer was asked to answer */
     size_t challenge_size;
+    uint8_t sent[ATLS_EAT_NONCE_MAX]; /* the nonce that was handed out, which stays what it is where
+                                         a challenge is then computed of it */
+    size_t sent_size;
     uint8_t verifier_nonce[ATLS_EAT_NONCE_MAX]; /* what the verifier answers: the challenge, or the
                                                    linkage where it gets the PAT alone */
     size_t verifier_nonce_size;
@@ -42,7 +54,10 @@ struct atls_appraisal {
     uint8_t *credential;               /* as it came, NULL until then */
     size_t credential_size;
     struct atls_received received;
-    bool key_renewed; /* the verifier's key was fetched again, once */
+    bool of_result; /* what did not match is what a result answers: */
+    uint8_t answered[ATLS_EAT_NONCE_MAX];
+    size_t answered_size; /* 0: nothing */
+    bool key_renewed;     /* the verifier's key was fetched again, once */
     bool concluded;
     struct atls_verdict verdict;
     char reason[40], detail[640], clause[96];
@@ -64,5 +79,10 @@ void atls_appraisal_refuse_binder(struct atls_appraisal *appraisal, const char *
  * the JWT's parts, or NULL. */
 void atls_appraisal_judge(struct atls_appraisal *appraisal, struct atls_bytes jwt,
                           const struct atls_jws *parsed, const json_t *jwk);
+
+/* diagnosis.c: remembers the challenge for those of other connections. */
+void atls_appraisal_remember(struct atls_appraisal *appraisal);
+/* What this relying party asks of evidence. */
+struct atls_evidence_question atls_appraisal_question(const struct atls_appraisal *appraisal);
 
 #endif

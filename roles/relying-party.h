@@ -103,4 +103,14 @@ int atls_appraisal_credential(struct atls_appraisal *appraisal, struct atls_byte
  * (background check) and verdict, once each. */
 int atls_appraisal_verdict(struct atls_appraisal *appraisal, struct atls_verdict *verdictp);
 
+/* Once there is a refusal: what of the credential did not match, and by which known reading it
+ * does: the challenge of another connection of this relying party, another hash, another form of a
+ * signature. Of a challenge the connection knows more: COMPUTED, or NULL, is asked first. It
+ * changes nothing of the verdict. */
+void atls_appraisal_diagnose(struct atls_appraisal *appraisal,
+                             void (*computed)(void *context, struct atls_diagnosis *diagnosis),
+                             void *context, struct atls_diagnosis *diagnosisp);
+/* Would the credential have answered CHALLENGE? */
+bool atls_appraisal_answers(struct atls_appraisal *appraisal, struct atls_bytes challenge);
+
 #endif

@@ -155,6 +155,15 @@ static bool check_issuer(struct atls_appraisal *a, const struct atls_ear *ear)
     return false;
 }
 
+/* For the diagnosis: what the result answers, of which nothing is left when it is concluded. */
+static void keep_answered(struct atls_appraisal *a, struct atls_bytes nonce)
+{
+    a->of_result = true;
+    a->answered_size = nonce.size <= sizeof a->answered ? nonce.size : 0;
+    if (a->answered_size)
+        memcpy(a->answered, nonce.data, a->answered_size);
+}
+
 static bool check_nonce(struct atls_appraisal *a, const struct atls_ear *ear)
 {
     struct atls_bytes nonce = ATLS_BYTES(ear->nonce, ear->nonce_size);
@@ -167,6 +176,7 @@ static bool check_nonce(struct atls_appraisal *a, const struct atls_ear *ear)
         }
         if (!ear->nonce ||
             !atls_bytes_equal_secret(nonce, ATLS_BYTES(a->challenge, a->challenge_size))) {
+            keep_answered(a, nonce);
             atls_appraisal_refuse_binder(a, "the result", nonce, false);
             return false;
         }
@@ -178,6 +188,7 @@ static bool check_nonce(struct atls_appraisal *a, const struct atls_ear *ear)
     }
     atls_fail(ATLS_E_MISMATCH, "RFC 9711 section 4.1",
               "the verifier's result is about another session: its eat_nonce is not the session's");
+    keep_answered(a, nonce);
     refuse_result(a, "nonce-mismatch");
     return false;
 }

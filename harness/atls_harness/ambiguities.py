@@ -115,6 +115,8 @@ def broke(case: Mapping[str, Any]) -> tuple[str, str, str]:
     alert = event.get("alert")
     name = f"{alert['name']} ({alert['code']})" if alert else "none"
     what = event["reason"] + (f": {event['detail']}" if event.get("detail") else "")
+    if event.get("diagnosis"):
+        what += f"; diagnosis: it {event['diagnosis']['text']}"
     return what, party, name
 
 

@@ -71,6 +71,9 @@ class Variant:
     question: str
     readings: Sequence[str]
     what: str
+    binder: bool = False  # its readings are other values that evidence answers
+    told: Sequence[str] = ()  # what a diagnosis says of each reading
+    letters: Sequence[str] = ()  # of the readings, in ambiguities.yaml
 
 
 @dataclass(frozen=True)
@@ -211,9 +214,15 @@ def _check_profiles(
             if name not in variants:
                 words = f"there is no variant {name!r}{meant(name, variants)}"
                 raise file.fail(("profiles", index, "variants", at), words)
-    for index, name in enumerate(variants):
+    for index, (name, variant) in enumerate(variants.items()):
         if not any(name in one.variants for one in profiles.values()):
             raise file.fail(("variants", index), f"no profile leaves {name} open")
+        for key, row in (("told", variant.told), ("letters", variant.letters)):
+            if row and len(row) != len(variant.readings):
+                words = f"expected {len(variant.readings)}, one for each reading, came {len(row)}"
+                raise file.fail(("variants", index, key), words)
+        if variant.binder and not variant.told:
+            raise file.fail(("variants", index, "binder"), "expected a list `told` beside it")
 
 
 @functools.lru_cache(maxsize=None)

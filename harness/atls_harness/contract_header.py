@@ -86,6 +86,22 @@ def header(known: Contract) -> str:
                 for one in known.variants.values()
             ),
         ),
+        macro(
+            "TOLD",
+            "variant, reading, question, letter, is it a binder's, what a diagnosis says",
+            (
+                [
+                    text(one.name),
+                    text(reading),
+                    text(one.question),
+                    text(one.letters[place] if one.letters else ""),
+                    str(one.binder).lower(),
+                    text(told),
+                ]
+                for one in known.variants.values()
+                for place, (reading, told) in enumerate(zip(one.readings, one.told))
+            ),
+        ),
         f"#define ATLS_CONTRACT_READINGS_MAX "
         f"{max(len(one.readings) for one in known.variants.values())}\n",
         macro(

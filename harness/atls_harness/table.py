@@ -117,7 +117,10 @@ def _happened(name: str, kind: str, event: Mapping[str, Any]) -> list[str]:
     if kind == "appraisal":
         return _wrapped(f"{name}: appraisal {event['status']}, {event['reason']}{detail}")
     if kind == "handshake":
-        return _wrapped(f"{name}: handshake {event['outcome']}, {_how(event)}")
+        lines = _wrapped(f"{name}: handshake {event['outcome']}, {_how(event)}")
+        if event.get("diagnosis"):
+            lines += _wrapped(f"{name}: diagnosis: it {event['diagnosis']['text']}")
+        return lines
     accepted = "accepted" if event["accepted"] else "not accepted"
     clause = f" ({cited(str(event['clause']))})" if event.get("clause") else ""
     verdict = f"{event['tier']}, {accepted}, {event['reason']}{detail}{clause}"

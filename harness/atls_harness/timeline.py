@@ -33,7 +33,7 @@ STEP = 1e-6  # what lies at least between cause and effect, in seconds
 # Of no interest in a picture: they say where things are, or repeat what others say.
 SKIPPED = ("ready", "connection", "endorsed")
 LEFT_OUT = {"t", "who", "event", "file", "sha256", "session", "signed_with", "verified_with"}
-LEFT_OUT |= {"clause", "detail", "mismatches", "seconds", "random", "key_shares"}
+LEFT_OUT |= {"clause", "detail", "diagnosis", "mismatches", "seconds", "random", "key_shares"}
 MESSAGES = ("offer", "selected", "credential", "application-data", "handshake", "authenticator")
 # Written when the message has gone, or when it has been dealt with: of no use to set a clock by.
 LATE = ("selected",)

@@ -158,6 +158,28 @@ static int flatten_signature(const gnutls_datum_t *der, size_t size, uint8_t *si
     return 0;
 }
 
+int atls_signature_of_der(enum atls_curve curve, struct atls_bytes der,
+                          uint8_t signaturep[ATLS_SIGNATURE_MAX])
+{
+    size_t size = atls_curve_size(curve);
+    gnutls_datum_t in = datum(der.data, der.size), out = {NULL, 0}, numbers[2] = {{NULL, 0}};
+    int result = gnutls_decode_rs_value(&in, &numbers[0], &numbers[1]);
+    /* The library is lenient; only what it would write itself is taken. */
+    if (result >= 0)
+        result = gnutls_encode_rs_value(&out, &numbers[0], &numbers[1]);
+    bool fits = result >= 0 && out.size == der.size && memcmp(out.data, der.data, der.size) == 0 &&
+                numbers[0].size <= size + 1 && numbers[1].size <= size + 1;
+
+    for (int i = 0; fits && i < 2; i++)
+        fits = numbers[i].size <= size || numbers[i].data[0] == 0;
+    gnutls_free(numbers[0].data);
+    gnutls_free(numbers[1].data);
+    gnutls_free(out.data);
+    return fits ? flatten_signature(&in, size, signaturep)
+                : atls_fail(ATLS_E_MALFORMED, "RFC 3279 section 2.2.3",
+                            "expected an Ecdsa-Sig-Value in DER, came %zu other bytes", der.size);
+}
+
 static int sign(const struct atls_private_key *key, struct atls_bytes digest, uint8_t *signaturep)
 {
     enum atls_curve curve = key->public_key.curve;

@@ -54,6 +54,10 @@ struct atls_crypto {
 };
 
 extern const struct atls_crypto atls_crypto_gnutls; /* crypto-gnutls.c; host only */
+/* The Ecdsa-Sig-Value DER (RFC 3279 section 2.2.3) as r || s of CURVE, for who wants to say that it
+ * came in place of that. ATLS_E_MALFORMED: it is none, or its numbers are too large. Host only. */
+int atls_signature_of_der(enum atls_curve curve, struct atls_bytes der,
+                          uint8_t signaturep[ATLS_SIGNATURE_MAX]);
 
 /* Candidate number N of a private scalar: HMAC-SHA-256(seed, "atls key" || curve || n || block)
  * blocks to the coordinate's size; the first candidate in [1, order-1] is the key. CURVE is one

@@ -555,6 +555,24 @@ static int check_authenticator(struct atls_ea *ea, const struct atls_ea_exchange
                                    verify_data);
 }
 
+bool atls_ea_fits(const struct atls_ea *ea, struct atls_bytes authenticator,
+                  struct atls_bytes context, bool headless,
+                  int (*verify)(void *context, uint16_t scheme, struct atls_bytes certificate,
+                                struct atls_bytes content, struct atls_bytes signature))
+{
+    struct atls_ea_connection connection = *ea->connection;
+    struct atls_ea other = *ea; /* whose exchanges are only read */
+    struct atls_ea_authenticator parsed = {.entry_count = 0};
+    const struct atls_ea_exchange *x = exchange_of(&other, context);
+
+    connection.verify = verify;
+    other.connection = &connection;
+    other.headless = headless;
+    return x && x->kind == ASKED_HERE && authenticator.size > 0 &&
+           authenticator.data[0] != ATLS_EA_FINISHED &&
+           check_authenticator(&other, x, authenticator, &parsed) == 0;
+}
+
 int atls_ea_validate(struct atls_ea *ea, struct atls_bytes authenticator,
                      const struct atls_bytes *context, struct atls_ea_authenticator *authenticatorp)
 {

@@ -151,6 +151,14 @@ int atls_ea_volunteer(struct atls_ea *ea, struct atls_bytes context,
                       const struct atls_ea_identity *identity, uint8_t **authenticatorp,
                       size_t *sizep);
 
+/* For a diagnosis: would AUTHENTICATOR be valid, as the answer to the request with CONTEXT, if
+ * transcripts had the request's header or not (HEADLESS), and VERIFY verified? Nothing is used up.
+ */
+bool atls_ea_fits(const struct atls_ea *ea, struct atls_bytes authenticator,
+                  struct atls_bytes context, bool headless,
+                  int (*verify)(void *context, uint16_t scheme, struct atls_bytes certificate,
+                                struct atls_bytes content, struct atls_bytes signature));
+
 /* "validate" of section 7.4. CONTEXT is that of the request of this side which is answered, or NULL
  * for an authenticator that nobody asked for. Success uses up the context, and so does
  * ATLS_E_REFUSED: an empty authenticator that is authentic. After any other outcome the request

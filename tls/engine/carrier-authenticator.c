@@ -52,22 +52,29 @@ void expat_report(struct atls_session *s, const char *direction, const char *mes
                (json_int_t)round, "context", atls_json_hex(context), "bytes", (json_int_t)bytes);
 }
 
-int expat_bind(struct atls_session *s, struct atls_bytes spki, struct atls_bytes context,
-               struct expat_binding *bindingp)
+int expat_bind_by(struct atls_session *s, const struct atls_variants *variants, enum atls_hash hash,
+                  struct atls_bytes spki, struct atls_bytes context, struct expat_binding *bindingp)
 {
-    const struct atls_variants *variants = &s->party->variants;
     const char *label = atls_expat_label_text((enum atls_expat_label)variants->exporter_label);
     struct atls_expat *x = s->expat;
     uint8_t exported[ATLS_EXPAT_EXPORTED_SIZE];
     int result =
         x->connection.exporter(x->connection.context, label, context, exported, sizeof exported);
     if (result == 0)
-        result = atls_expat_binding(&atls_crypto_gnutls, x->adapter.hash,
-                                    (enum atls_expat_key)variants->public_key, spki,
-                                    ATLS_BYTES(exported, sizeof exported), bindingp->value);
+        result =
+            atls_expat_binding(&atls_crypto_gnutls, hash, (enum atls_expat_key)variants->public_key,
+                               spki, ATLS_BYTES(exported, sizeof exported), bindingp->value);
     explicit_bzero(exported, sizeof exported);
     if (result == 0)
-        bindingp->size = atls_hash_size(x->adapter.hash);
+        bindingp->size = atls_hash_size(hash);
+    return result;
+}
+
+int expat_bind(struct atls_session *s, struct atls_bytes spki, struct atls_bytes context,
+               struct expat_binding *bindingp)
+{
+    int result =
+        expat_bind_by(s, &s->party->variants, s->expat->adapter.hash, spki, context, bindingp);
     return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
 }
 

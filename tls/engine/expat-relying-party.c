@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gnutls/crypto.h>
+
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "rats/cmw/cmw-x509.h"
@@ -258,6 +260,45 @@ static int judge_entries(struct atls_session *s, const struct atls_ea_authentica
     return result == 0 ? appraise(s, &leaf, cmw) : result;
 }
 
+/* r || s in place of DER (IEEE P1363 has it so). */
+static int verify_raw(void *context, uint16_t scheme, struct atls_bytes certificate,
+                      struct atls_bytes content, struct atls_bytes signature)
+{
+    const struct atls_expat *x = context;
+    unsigned size = (unsigned)signature.size / 2;
+    gnutls_datum_t r = {(uint8_t *)(uintptr_t)signature.data, size}, v = {r.data + size, size}, der;
+    if (signature.size % 2 != 0 || size == 0 || gnutls_encode_rs_value(&der, &r, &v) < 0)
+        return ATLS_E_SIGNATURE;
+    int result =
+        x->connection.verify(context, scheme, certificate, content, ATLS_BYTES(der.data, der.size));
+    gnutls_free(der.data);
+    return result;
+}
+
+/* Behind a refusal for CertificateVerify or Finished. */
+static void diagnose_signature(struct atls_session *s, struct atls_bytes authenticator,
+                               struct atls_bytes context)
+{
+    const struct atls_ea *ea = &s->expat->ea;
+    struct atls_diagnosis d = {.of = ATLS_WRONG_SIGNATURE};
+    struct atls_error kept;
+    atls_error_keep(&kept);
+    for (unsigned way = 1; d.count == 0 && way < 4; way++) { /* bits: what is read otherwise */
+        bool headless = ((way & 1) != 0) != ea->headless, raw = (way & 2) != 0;
+        if (!atls_ea_fits(ea, authenticator, context, headless,
+                          raw ? verify_raw : s->expat->connection.verify))
+            continue;
+        if (headless != ea->headless)
+            atls_diagnosis_add_variant(&d, "request-transcript", headless ? "body" : "message",
+                                       "RFC 9261 section 5.2.2");
+        if (raw)
+            atls_diagnosis_add(&d, "another encoding", "RFC 8446 section 4.2.3",
+                               "expected an Ecdsa-Sig-Value in DER, came r || s, which verifies");
+    }
+    session_diagnose(s, &d);
+    atls_error_restore(&kept);
+}
+
 int expat_authenticated(struct atls_session *s, struct atls_bytes authenticator)
 {
     struct atls_expat *x = s->expat;
@@ -276,5 +317,11 @@ int expat_authenticated(struct atls_session *s, struct atls_bytes authenticator)
     if (result == ATLS_E_REFUSED)
         return not_attested(s, ATLS_ALERT_CERTIFICATE_REQUIRED, "RFC 9261 section 6",
                             "the peer answered with an empty authenticator");
-    return result == 0 ? judge_entries(s, &parsed) : expat_refuse(s, result);
+    if (result == 0)
+        return judge_entries(s, &parsed);
+    expat_refuse(s, result);
+    if (result == ATLS_E_SIGNATURE ||
+        (result == ATLS_E_MISMATCH && x->ea.alert == ATLS_EA_DECRYPT_ERROR))
+        diagnose_signature(s, authenticator, context);
+    return -1;
 }

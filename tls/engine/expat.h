@@ -74,6 +74,10 @@ void expat_report(struct atls_session *s, const char *direction, const char *mes
 /* Hash(public_key || exporter) for the DER SubjectPublicKeyInfo SPKI and CONTEXT. */
 int expat_bind(struct atls_session *s, struct atls_bytes spki, struct atls_bytes context,
                struct expat_binding *bindingp);
+/* The same by VARIANTS, and HASH; as atls_fail(), with nothing refused. */
+int expat_bind_by(struct atls_session *s, const struct atls_variants *variants, enum atls_hash hash,
+                  struct atls_bytes spki, struct atls_bytes context,
+                  struct expat_binding *bindingp);
 /* Refuses by an OUTCOME of rfc9261.h and the alert that goes with it. */
 int expat_refuse(struct atls_session *s, int outcome);
 

@@ -2,9 +2,9 @@
 /*
  * The inside of a session, shared by its parts: session.c (life and phases), session-failure.c
  * (whose fault, which alert), session-hello.c (negotiation), session-credential.c (the own
- * Certificate), session-judge.c (the peer's, and the verdict), session-again.c (client
- * authentication after the handshake), session-report.c (events), and the carriers (carrier.h),
- * whose own state is theirs alone.
+ * Certificate), session-judge.c (the peer's, and the verdict), session-diagnosis.c (what the peer
+ * meant), session-again.c (client authentication after the handshake), session-report.c (events),
+ * and the carriers (carrier.h), whose own state is theirs alone.
  */
 #ifndef ATLS_TLS_ENGINE_SESSION_INTERNAL_H
 #define ATLS_TLS_ENGINE_SESSION_INTERNAL_H
@@ -37,8 +37,9 @@ struct failure {
     int due;            /* the alert for the peer */
     int alert;          /* what went over the wire, sent or received; -1: none */
     bool alert_received;
-    bool by_peer;                  /* nobody is there to be told */
-    char detail[512], clause[160]; /* a detail has room for all of an error's text */
+    bool by_peer;                     /* nobody is there to be told */
+    char detail[512], clause[160];    /* a detail has room for all of an error's text */
+    struct atls_diagnosis *diagnosis; /* what is known of what did not match; or NULL */
 };
 
 /* As attester. */
@@ -131,6 +132,9 @@ int session_hello_offer(struct atls_session *s); /* a client's offers and their 
 /* Takes the verifier's nonce for the peer. ATLS_E_AGAIN, or the verifier's failure. */
 int session_hello_challenge(struct atls_session *s);
 void session_hello_clear(struct atls_session *s);
+
+/* session-diagnosis.c, behind a refusal of the credential: what did it answer? */
+void session_diagnose_credential(struct atls_session *s);
 
 /* session-credential.c: the own one */
 int session_credential_make(struct atls_session *s); /* evidence or result, once agreed */

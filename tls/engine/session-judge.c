@@ -47,9 +47,10 @@ int session_name_own_keys(struct atls_session *s)
 
 static int refuse_by(struct atls_session *s, const struct atls_verdict *verdict)
 {
-    return session_fail(s, verdict->reason,
-                        verdict->verifier_at_fault ? ATLS_ALERT_INTERNAL_ERROR : -1,
-                        verdict->clause[0] != '\0' ? verdict->clause : NULL, verdict->detail);
+    session_fail(s, verdict->reason, verdict->verifier_at_fault ? ATLS_ALERT_INTERNAL_ERROR : -1,
+                 verdict->clause[0] != '\0' ? verdict->clause : NULL, verdict->detail);
+    session_diagnose_credential(s);
+    return -1;
 }
 
 int session_appraisal_failed(struct atls_session *s)

@@ -94,6 +94,12 @@ static json_t *alert_of(const struct atls_session *s)
                      "name", atls_alert_name(&s->party->code_points, (unsigned)s->failure.alert));
 }
 
+static void set_diagnosis(const struct atls_session *s, json_t *fields)
+{
+    if (s->failure.diagnosis)
+        json_object_set_new(fields, "diagnosis", atls_diagnosis_json(s->failure.diagnosis));
+}
+
 static void set_key(json_t *fields, const char *name, const uint8_t *spki, size_t size)
 {
     if (size > 0)
@@ -118,6 +124,7 @@ void report_handshake(struct atls_session *s)
                   atls_model_name(failed && !s->peer.accepted ? ATLS_MODEL_NONE : s->peer.model));
     session_note_peer_key(s);
     report_shares(s, fields);
+    set_diagnosis(s, fields);
     set_key(fields, "signed_with", s->self.signed_with, s->self.signed_with_size);
     set_key(fields, "verified_with", s->peer.verified_with, s->peer.verified_with_size);
     atls_event_object(s->party->events, "handshake", fields);
@@ -139,12 +146,15 @@ void report_line(struct atls_session *s, const char *direction, const char *text
 void report_closed(struct atls_session *s)
 {
     const struct failure *failure = &s->failure;
-    if (!failure->reason)
+    if (!failure->reason) {
         atls_event(s->party->events, "closed", "{s:I, s:s}", "conn", (json_int_t)s->conn, "outcome",
                    "complete");
-    else
-        atls_event(s->party->events, "closed", "{s:I, s:s, s:s, s:s, s:s, s:o, s:b}", "conn",
-                   (json_int_t)s->conn, "outcome", "failed", "reason", failure->reason, "detail",
-                   failure->detail, "clause", failure->clause, "alert", alert_of(s),
-                   "x_after_handshake", (int)s->told.complete);
+    } else if (atls_events_heard(s->party->events)) {
+        json_t *fields = json_pack(
+            "{s:I, s:s, s:s, s:s, s:s, s:o, s:b}", "conn", (json_int_t)s->conn, "outcome", "failed",
+            "reason", failure->reason, "detail", failure->detail, "clause", failure->clause,
+            "alert", alert_of(s), "x_after_handshake", (int)s->told.complete);
+        set_diagnosis(s, fields);
+        atls_event_object(s->party->events, "closed", fields);
+    }
 }

@@ -134,6 +134,7 @@ void atls_session_free(struct atls_session *s)
     session_stack(s)->close(s->connection);
     session_credential_clear(s);
     session_judge_clear(s);
+    free(s->failure.diagnosis);
     session_hello_clear(s);
     session_carriers_clear(s);
     if (s->party->attester)

@@ -119,6 +119,10 @@ int *session_alert(struct atls_session *s);
  * where that gives none. Returns -1. */
 int session_fail(struct atls_session *s, const char *reason, int alert, const char *clause,
                  const char *detail);
+struct atls_diagnosis;
+/* Behind a refusal: what is known of what did not match (copied). Nothing of the refusal changes.
+ */
+void session_diagnose(struct atls_session *s, const struct atls_diagnosis *diagnosis);
 /* The peer ended it, by ALERT or (-1) without: there is nobody to tell. Returns -1. */
 int session_ended(struct atls_session *s, const char *reason, int alert, const char *detail);
 /* The peer ended it by a fatal ALERT. */

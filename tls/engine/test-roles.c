@@ -31,6 +31,7 @@ struct atls_appraisal {
     enum atls_model model;
     uint8_t nonce[ATLS_EAT_NONCE_MAX]; /* what must be answered */
     size_t nonce_size;
+    uint8_t sent[32]; /* what was asked on the wire, and may be an input of that */
     bool has_leaf;
     struct atls_public_key leaf;
     uint8_t *credential;
@@ -120,10 +121,13 @@ int atls_attester_evidence(struct atls_attester *attester, unsigned conn,
                          challenge.size);
     uint8_t answer[ATLS_EAT_NONCE_MAX];
     memcpy(answer, challenge.data, challenge.size);
+    size_t answer_size = challenge.size;
     answer[0] ^= test_roles.wrong_answer;
+    if (test_roles.answer)
+        test_roles.answer(answer, &answer_size);
     int result = atls_device_attest_key(
         attester->device, test_roles.attested_other ? attester->other : attester->handle,
-        ATLS_BYTES(answer, challenge.size), &cab, &size);
+        ATLS_BYTES(answer, answer_size), &cab, &size);
     if (result == 0) {
         present(attester, ATLS_MODEL_BACKGROUND_CHECK, cab, size, credentialp);
         test_roles.evidence_made++;
@@ -268,7 +272,8 @@ int atls_appraisal_challenge(struct atls_appraisal *a, struct atls_bytes *noncep
         a->refused = test_roles.challenge_fails;
         return atls_fail(ATLS_E_UNAVAILABLE, NULL, "made to fail");
     }
-    *noncep = ATLS_BYTES(a->nonce, a->nonce_size);
+    memcpy(a->sent, a->nonce, sizeof a->sent);
+    *noncep = ATLS_BYTES(a->sent, sizeof a->sent);
     return 0;
 }
 
@@ -310,6 +315,21 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
     else if (a->has_leaf && !atls_public_key_equal(keyp, &a->leaf))
         a->refused = "key-mismatch";
     return !a->refused ? 0 : ATLS_E_MISMATCH;
+}
+
+bool atls_appraisal_answers(struct atls_appraisal *a, struct atls_bytes challenge)
+{
+    return atls_cab_check_nonce(&a->cab, challenge) == 0;
+}
+
+void atls_appraisal_diagnose(struct atls_appraisal *a,
+                             void (*computed)(void *context, struct atls_diagnosis *diagnosis),
+                             void *context, struct atls_diagnosis *diagnosisp)
+{
+    bool mismatch = a->refused && strcmp(a->refused, "nonce-mismatch") == 0;
+    *diagnosisp = (struct atls_diagnosis){.of = mismatch ? ATLS_WRONG_BINDER : ATLS_MATCHES};
+    if (mismatch)
+        computed(context, diagnosisp);
 }
 
 int atls_appraisal_verdict(struct atls_appraisal *a, struct atls_verdict *verdictp)

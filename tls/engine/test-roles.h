@@ -20,7 +20,9 @@ struct test_roles {
     bool other_key;         /* CertificateVerify is by another key of the device */
     bool attested_other;    /* evidence is about another key of the device */
     bool wrong_answer;      /* evidence answers something else */
-    unsigned waited;        /* ATLS_E_AGAIN given so far */
+    /* what it answers instead; *SIZEP bytes, which were the challenge */
+    void (*answer)(uint8_t answerp[ATLS_EAT_NONCE_MAX], size_t *sizep);
+    unsigned waited; /* ATLS_E_AGAIN given so far */
 };
 extern struct test_roles test_roles;
 

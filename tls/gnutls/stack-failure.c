@@ -63,22 +63,24 @@ static void fail_by_library(struct gnutls_connection *c, int code)
 {
     bool attested = session_peer_attests(c->s);
     bool proof = c->certificate_verify_seen && !session_peer_accepted(c->s) && !AMONG(code, unread);
-    if (code == GNUTLS_E_PK_SIGN_FAILED && c->party->device_key) /* it said why */
+    if (code == GNUTLS_E_PK_SIGN_FAILED && c->party->device_key) { /* it said why */
         session_fail(c->s, "device-unavailable", ATLS_ALERT_INTERNAL_ERROR, NULL, NULL);
-    else if (AMONG(code, ours))
+    } else if (AMONG(code, ours)) {
         session_fail(c->s, "internal", ATLS_ALERT_INTERNAL_ERROR, "RFC 8446 section 6.2",
                      gnutls_strerror(code));
-    else if (code == GNUTLS_E_PK_SIG_VERIFY_FAILED || proof)
+    } else if (code == GNUTLS_E_PK_SIG_VERIFY_FAILED || proof) {
         session_fail(c->s, attested ? "key-mismatch" : "certificate-untrusted",
                      ATLS_ALERT_DECRYPT_ERROR, "RFC 8446 section 4.4.3",
                      attested ? "CertificateVerify does not verify with the attested key"
                               : "CertificateVerify does not verify with the certificate's key");
-    else if (code == GNUTLS_E_RECEIVED_ILLEGAL_EXTENSION)
+        stack_diagnose_signature(c);
+    } else if (code == GNUTLS_E_RECEIVED_ILLEGAL_EXTENSION) {
         session_fail(c->s, "malformed-extension", ATLS_ALERT_ILLEGAL_PARAMETER,
                      "RFC 8446 section 4.2", gnutls_strerror(code));
-    else
+    } else {
         session_fail(c->s, "protocol-error", alert_of_library(c, code), "RFC 8446 section 6.2",
                      gnutls_strerror(code));
+    }
 }
 
 enum atls_stack_answer stack_failed(struct gnutls_connection *c, int code)

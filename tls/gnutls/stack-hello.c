@@ -185,8 +185,10 @@ int atls_gnutls_hook(gnutls_session_t tls, unsigned type, unsigned when, unsigne
                      const gnutls_datum_t *message)
 {
     struct gnutls_connection *c = gnutls_session_get_ptr(tls);
-    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && incoming)
+    if (type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY && incoming) {
         c->certificate_verify_seen = true;
+        c->raw_seen = !c->raw && stack_raw_form(ATLS_BYTES(message->data, message->size));
+    }
     int result = look(c, type, when, incoming, message);
     if (result == 0)
         result = stack_raw_message(c, type, when, incoming, message);

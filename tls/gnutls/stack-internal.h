@@ -30,6 +30,7 @@ struct gnutls_connection {
     bool shaken;       /* the handshake is over */
     bool requested;    /* a CertificateRequest came */
     bool certificate_verify_seen;
+    bool raw_seen; /* its signature had the form of r || s, where DER is due */
     struct atls_interposed watch;
     struct atls_entry_shim *shim; /* NULL where nobody looks at extensions of certificates */
     struct atls_handshake_secret secret;
@@ -51,6 +52,11 @@ int stack_client_hello(gnutls_session_t tls);
 /* The type of a message that the hook was called for: the library has a number of its own for what
  * is a ServerHello on the wire. */
 enum atls_handshake_type stack_handshake_type(unsigned type);
+
+/* stack-signature.c: has the CertificateVerify MESSAGE the form of r || s? */
+bool stack_raw_form(struct atls_bytes message);
+/* Behind a refusal of it: which form did it have? */
+void stack_diagnose_signature(struct gnutls_connection *c);
 
 /* stack-credential.c */
 int stack_retrieve(gnutls_session_t tls, const struct gnutls_cert_retr_st *info,

@@ -114,6 +114,62 @@ static int write_stand_in(const struct raw_signature *raw, struct atls_signed_co
     return 0;
 }
 
+#define SCHEME_CLAUSE "RFC 8446 section 4.2.3"
+
+/* The curve of an ECDSA scheme, and the signature behind it. */
+static bool find_signature(struct atls_bytes message, enum atls_curve *curvep,
+                           struct atls_bytes *signaturep)
+{
+    struct atls_cursor at = atls_cursor_of(message, SCHEME_CLAUSE);
+    uint16_t scheme;
+    if (atls_cursor_u16(&at, "algorithm", &scheme) != 0 ||
+        atls_cursor_vector(&at, "signature", 2, 0, UINT16_MAX, signaturep) != 0)
+        return false;
+    *curvep = scheme == 0x0503 ? ATLS_P384 : ATLS_P256; /* ecdsa_secp384r1_sha384 */
+    return scheme == 0x0503 || scheme == 0x0403;
+}
+
+bool stack_raw_form(struct atls_bytes message)
+{
+    uint8_t unused[ATLS_SIGNATURE_MAX];
+    struct atls_bytes signature;
+    enum atls_curve curve;
+    return message.size > 2 && find_signature(message, &curve, &signature) &&
+           signature.size == 2 * atls_curve_size(curve) &&
+           atls_signature_of_der(curve, signature, unused) != 0;
+}
+
+void stack_diagnose_signature(struct gnutls_connection *c)
+{
+    struct atls_diagnosis d = {.of = ATLS_WRONG_SIGNATURE};
+    if (c->raw_seen)
+        atls_diagnosis_add_variant(&d, "signature", "raw", SCHEME_CLAUSE);
+    session_diagnose(c->s, &d);
+}
+
+/* Where r || s is due: would it verify if it were taken for DER? */
+static void diagnose_raw(struct gnutls_connection *c, const struct atls_signed_content *content,
+                         struct atls_bytes message)
+{
+    struct atls_diagnosis d = {.of = ATLS_WRONG_SIGNATURE};
+    uint8_t rs[ATLS_SIGNATURE_MAX], other[4 + ATLS_RAW_SIGNATURE_SIZE];
+    struct atls_sink sink = atls_sink_of(other, sizeof other);
+    struct atls_bytes signature;
+    struct atls_error kept;
+    enum atls_curve curve;
+    atls_error_keep(&kept);
+    if (find_signature(message, &curve, &signature) && curve == ATLS_P256 &&
+        atls_signature_of_der(curve, signature, rs) == 0) {
+        atls_sink_u16(&sink, 0x0403);
+        atls_sink_vector(&sink, 2, ATLS_BYTES(rs, ATLS_RAW_SIGNATURE_SIZE));
+        if (atls_raw_signature_verify(&atls_crypto_gnutls, &c->raw->attested, content,
+                                      ATLS_BYTES(other, sizeof other)) == 0)
+            atls_diagnosis_add_variant(&d, "signature", "der", SCHEME_CLAUSE);
+    }
+    session_diagnose(c->s, &d);
+    atls_error_restore(&kept);
+}
+
 static int certificate_verify(struct gnutls_connection *c, const gnutls_datum_t *message)
 {
     const struct raw_signature *raw = c->raw;
@@ -126,8 +182,11 @@ static int certificate_verify(struct gnutls_connection *c, const gnutls_datum_t 
         return session_fail(c->s, "protocol-error", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
     if (result == 0)
         result = write_stand_in(raw, &content, message->data, message->size);
-    if (result == ATLS_E_SIGNATURE)
-        return session_fail(c->s, "key-mismatch", ATLS_ALERT_DECRYPT_ERROR, NULL, NULL);
+    if (result == ATLS_E_SIGNATURE) {
+        session_fail(c->s, "key-mismatch", ATLS_ALERT_DECRYPT_ERROR, NULL, NULL);
+        diagnose_raw(c, &content, ATLS_BYTES(message->data, message->size));
+        return -1;
+    }
     return result == 0 ? 0 : session_fail(c->s, "internal", -1, NULL, NULL);
 }
 

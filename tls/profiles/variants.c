@@ -45,18 +45,79 @@ int atls_variants_set(struct atls_variants *variants, const char *argument)
     return atls_fail(ATLS_E_UNSUPPORTED, NULL, "no such variant: %s", argument);
 }
 
+static bool is_open(size_t i, const char *profile)
+{
+    for (size_t p = 0; table[i].profiles[p]; p++)
+        if (strcmp(table[i].profiles[p], profile) == 0)
+            return true;
+    return false;
+}
+
 int atls_variants_check(const struct atls_variants *variants, const char *profile)
 {
     struct atls_variants copy = *variants;
-    for (size_t i = 0; i < COUNT; i++) {
-        bool open = false;
-        for (size_t p = 0; table[i].profiles[p]; p++)
-            open = open || strcmp(table[i].profiles[p], profile) == 0;
-        if (!open && *member(&copy, i) != 0)
+    for (size_t i = 0; i < COUNT; i++)
+        if (!is_open(i, profile) && *member(&copy, i) != 0)
             return atls_fail(ATLS_E_UNSUPPORTED, NULL, "%s (%s) is no question in profile %s",
                              table[i].name, table[i].ambiguity, profile);
-    }
     return 0;
+}
+
+static unsigned readings_of(size_t i)
+{
+    unsigned count = 0;
+    while (table[i].readings[count])
+        count++;
+    return count;
+}
+
+/* The choice of number CODE, a digit for each of the variants OPEN: how many of them it changes. */
+static size_t choose(const struct atls_variants *own, const size_t *open, size_t count,
+                     unsigned long code, struct atls_variants *choicep)
+{
+    struct atls_variants was = *own;
+    size_t changes = 0;
+    *choicep = *own;
+    for (size_t i = 0; i < count; code /= readings_of(open[i++])) {
+        unsigned reading = (unsigned)(code % readings_of(open[i]));
+        *member(choicep, open[i]) = reading;
+        changes += reading != *member(&was, open[i]);
+    }
+    return changes;
+}
+
+static void name_changes(const struct atls_variants *own, struct atls_variants *choice,
+                         const char *clause, struct atls_diagnosis *diagnosis)
+{
+    struct atls_variants was = *own;
+    for (size_t i = 0; i < COUNT; i++) {
+        unsigned reading = *member(choice, i);
+        if (reading != *member(&was, i))
+            atls_diagnosis_add_variant(diagnosis, table[i].name, table[i].readings[reading],
+                                       clause);
+    }
+}
+
+bool atls_variants_recognize(const struct atls_variants *own, const char *profile,
+                             bool (*fits)(void *context, const struct atls_variants *variants),
+                             void *context, const char *clause, struct atls_diagnosis *diagnosis)
+{
+    size_t open[COUNT], count = 0;
+    unsigned long choices = 1;
+    for (size_t i = 0; i < COUNT; i++)
+        if (is_open(i, profile) && atls_variant_is_of_binder(table[i].name)) {
+            open[count++] = i;
+            choices *= readings_of(i);
+        }
+    for (size_t changes = 1; changes <= count; changes++)
+        for (unsigned long code = 0; code < choices; code++) {
+            struct atls_variants choice;
+            if (choose(own, open, count, code, &choice) != changes || !fits(context, &choice))
+                continue;
+            name_changes(own, &choice, clause, diagnosis);
+            return true;
+        }
+    return false;
 }
 
 static void list(FILE *out, const char *const *words, const char *separator)

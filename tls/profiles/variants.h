@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "formats/diagnosis.h"
+
 /* H15: what is ahead of the CMW in a CertificateEntry's extension. */
 enum atls_payload_prefix {
     ATLS_PREFIX_AS_DRAFTED,
@@ -63,6 +65,13 @@ int atls_variants_set(struct atls_variants *variants, const char *argument);
 /* Is what is not a default something that PROFILE (its name) leaves open? Else ATLS_E_UNSUPPORTED.
  */
 int atls_variants_check(const struct atls_variants *variants, const char *profile);
+/* For a diagnosis: calls FITS with each other choice of the readings that PROFILE (its name) leaves
+ * open and that are other values for evidence to answer, those with the fewest changes of OWN
+ * first. Where it returns true, the changes are added to DIAGNOSIS, by CLAUSE, and that is the end.
+ */
+bool atls_variants_recognize(const struct atls_variants *own, const char *profile,
+                             bool (*fits)(void *context, const struct atls_variants *variants),
+                             void *context, const char *clause, struct atls_diagnosis *diagnosis);
 /* The table in words, a line a variant; to be freed. NULL where there is no memory. */
 char *atls_variants_describe(void);
 

@@ -269,6 +269,9 @@ def _details(event: Mapping[str, Any]) -> tuple[str, ...]:
         made.append(text(event["detail"], 2000))
     if event.get("clause"):
         made.append(cited(text(event["clause"])))
+    diagnosis = mapping(event.get("diagnosis"))
+    if diagnosis.get("text"):
+        made.append(f"diagnosis: it {text(diagnosis['text'], 1200)}")
     for mismatch in map(mapping, listed(event.get("mismatches"))):
         made.append(f"component {text(mismatch.get('component'))} does not match")
         made += [f"expected {text(digest)}" for digest in listed(mismatch.get("expected"))]

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a refused credential would have been right for, as far as this is told without the
+ * connection. Evidence is asked again what the relying party asked, by the format's own check, with
+ * one thing changed: another challenge, another form of signature. Signatures that were verified
+ * are believed then, as only the name of what fits is wanted; the verdict is given already.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/encoding.h"
+#include "rats/base/error.h"
+#include "roles/relying-party-private.h"
+
+void atls_appraisal_remember(struct atls_appraisal *a)
+{
+    struct atls_asked *asked = &a->rp->asked[a->rp->asked_count++ % ATLS_ASKED_MAX];
+
+    asked->conn = a->conn;
+    asked->size = a->challenge_size;
+    memcpy(asked->challenge, a->challenge, a->challenge_size);
+}
+
+static int believe(const struct atls_public_key *key, struct atls_bytes digest,
+                   struct atls_bytes signature)
+{
+    return 0;
+}
+
+static int verify_der(const struct atls_public_key *key, struct atls_bytes digest,
+                      struct atls_bytes der)
+{
+    uint8_t signature[ATLS_SIGNATURE_MAX];
+    int result = atls_signature_of_der(key->curve, der, signature);
+
+    return result ? ATLS_E_SIGNATURE
+                  : atls_crypto_gnutls.verify(
+                        key, digest, ATLS_BYTES(signature, 2 * atls_curve_size(key->curve)));
+}
+
+/* The reason of the evidence's check for QUESTION, with this VERIFY; "" where it has none. */
+static const char *reason_for(const struct atls_appraisal *a,
+                              struct atls_evidence_question question,
+                              int (*verify)(const struct atls_public_key *key,
+                                            struct atls_bytes digest, struct atls_bytes signature))
+{
+    struct atls_crypto crypto = atls_crypto_gnutls;
+    const struct atls_evidence_format *format = a->received.evidence.format;
+    const char *reason = "internal";
+
+    if (!format)
+        return reason;
+    crypto.verify = verify;
+    question.crypto = &crypto;
+    return format->check(&a->received.evidence, &question, &reason) ? reason : "";
+}
+
+static bool is_mismatch(const char *reason)
+{
+    return strcmp(reason, "binder-mismatch") == 0 || strcmp(reason, "nonce-mismatch") == 0;
+}
+
+static bool answers(const struct atls_appraisal *a, struct atls_bytes challenge, bool hashed)
+{
+    struct atls_evidence_question question = atls_appraisal_question(a);
+
+    if (challenge.size < ATLS_EAT_NONCE_MIN || challenge.size > ATLS_EAT_NONCE_MAX)
+        return false;
+    if (a->of_result)
+        return atls_bytes_equal(challenge, ATLS_BYTES(a->answered, a->answered_size));
+    question.challenge = challenge;
+    question.computed = true; /* compared by all formats, then */
+    question.constant_nonce = NULL;
+    question.challenge_hashed = hashed;
+
+    const char *reason = reason_for(a, question, believe);
+    return !is_mismatch(reason) && strcmp(reason, "internal") != 0 &&
+           strcmp(reason, "nonce-length") != 0;
+}
+
+bool atls_appraisal_answers(struct atls_appraisal *a, struct atls_bytes challenge)
+{
+    struct atls_error kept;
+
+    atls_error_keep(&kept);
+    bool does = answers(a, challenge, a->rp->options.challenge_hashed);
+    atls_error_restore(&kept);
+    return does;
+}
+
+static bool is_reason(const struct atls_appraisal *a, const char *reason)
+{
+    return strcmp(a->reason, reason) == 0;
+}
+
+/* The challenge of another connection, or an earlier one of this. */
+static bool find_asked(const struct atls_appraisal *a, struct atls_diagnosis *d)
+{
+    const struct atls_relying_party *rp = a->rp;
+    struct atls_bytes own = ATLS_BYTES(a->challenge, a->challenge_size);
+
+    for (size_t i = 0; i < ATLS_ASKED_MAX && i < rp->asked_count; i++) {
+        const struct atls_asked *asked = &rp->asked[i];
+        struct atls_bytes challenge = ATLS_BYTES(asked->challenge, asked->size);
+        if (atls_bytes_equal(challenge, own) ||
+            !answers(a, challenge, rp->options.challenge_hashed))
+            continue;
+        if (asked->conn != a->conn)
+            atls_diagnosis_add(d, "another connection", "RFC 9711 section 4.1",
+                               "it was asked in connection %u of this process, and not in this one",
+                               asked->conn);
+        else
+            atls_diagnosis_add(d, "an earlier request", "RFC 9711 section 4.1",
+                               "it was asked in this connection before");
+        return true;
+    }
+    return false;
+}
+
+static const struct {
+    enum atls_hash hash;
+    const char *name;
+} hashes[] = {{ATLS_SHA256, "SHA-256"}, {ATLS_SHA384, "SHA-384"}, {ATLS_SHA512, "SHA-512"}};
+
+/* The challenge hashed, where it was to be answered as it is. */
+static void find_hashed(const struct atls_appraisal *a, struct atls_diagnosis *d)
+{
+    struct atls_bytes own = ATLS_BYTES(a->challenge, a->challenge_size);
+    uint8_t digest[ATLS_HASH_MAX];
+
+    for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++) {
+        if (atls_crypto_gnutls.hash(hashes[i].hash, &own, 1, digest) ||
+            !answers(a, ATLS_BYTES(digest, atls_hash_size(hashes[i].hash)), false))
+            continue;
+        atls_diagnosis_add(d, "the challenge's hash", "RFC 9711 section 4.1",
+                           "it answers %s of the challenge, and not the challenge", hashes[i].name);
+        return;
+    }
+}
+
+static void find_nonce(struct atls_appraisal *a, struct atls_diagnosis *d)
+{
+    struct atls_bytes own = ATLS_BYTES(a->challenge, a->challenge_size);
+    bool hashed = a->rp->options.challenge_hashed;
+
+    if (answers(a, atls_constant_nonce_of_2022.nonce, hashed))
+        atls_diagnosis_add_variant(d, "nonce", "constant", atls_constant_nonce_of_2022.clause);
+    else if (answers(a, own, !hashed))
+        atls_diagnosis_add_variant(d, "realm-challenge", hashed ? "zero-padded" : "sha-512", NULL);
+    else if (!find_asked(a, d))
+        find_hashed(a, d);
+    /* Whatever else it answers: by that reading it need not answer this. */
+    if (d->count == 0 && a->of_result && a->model == ATLS_MODEL_PASSPORT)
+        atls_diagnosis_add_variant(d, "result-nonce", "free", a->rp->options.binder_clause);
+}
+
+static void find_linkage(const struct atls_appraisal *a, struct atls_diagnosis *d)
+{
+    const struct atls_evidence_format *format = a->received.evidence.format;
+    struct atls_evidence_question question = atls_appraisal_question(a), other = question;
+
+    other.quote_of_nonce = !question.quote_of_nonce;
+    if (strcmp(reason_for(a, question, believe), "linkage-mismatch") != 0) {
+        d->of = ATLS_MATCHES; /* a verifier's word, which nothing here bears out */
+        return;
+    }
+    if (strcmp(reason_for(a, other, believe), "linkage-mismatch") != 0)
+        atls_diagnosis_add_variant(d, "tpm-quote", other.quote_of_nonce ? "nonce" : "kat", NULL);
+    else if (format->recognize)
+        format->recognize(&a->received.evidence, &question, d);
+}
+
+#define DER_OF_COSE "expected r || s, came an Ecdsa-Sig-Value in DER, which verifies"
+
+static void find_signature_of_key(const struct atls_appraisal *a, struct atls_diagnosis *d)
+{
+    const char *reason = reason_for(a, atls_appraisal_question(a), verify_der);
+
+    if (strcmp(reason, "kat-signature-invalid") != 0 && strcmp(reason, "internal") != 0)
+        atls_diagnosis_add(d, "another encoding", "RFC 9053 section 2.1", DER_OF_COSE);
+}
+
+/* Does the JWS verify by JWK, once its signature was brought from DER into the form that is due? */
+static bool verifies_as_der(struct atls_bytes jwt, const json_t *jwk)
+{
+    struct atls_jws jws;
+    struct atls_public_key key;
+    uint8_t signature[ATLS_SIGNATURE_MAX], *der = NULL;
+    char *part = NULL;
+    size_t size;
+
+    if (atls_jws_parse(jwt, &jws))
+        return false;
+    bool does = atls_jwk_to_verification_key(jwk, &key) == 0 &&
+                atls_base64_decode(ATLS_BASE64URL, jws.signature_part, &der, &size) == 0 &&
+                atls_signature_of_der(key.curve, ATLS_BYTES(der, size), signature) == 0;
+    if (does)
+        part = atls_base64_encode(ATLS_BASE64URL,
+                                  ATLS_BYTES(signature, 2 * atls_curve_size(key.curve)));
+    if (part)
+        jws.signature_part = atls_bytes_of_text(part);
+    does = does && part && atls_jws_verify(&jws, jwk) == 0;
+    free(der);
+    free(part);
+    atls_jws_clear(&jws);
+    return does;
+}
+
+static void find_signature_of_result(struct atls_appraisal *a, struct atls_diagnosis *d)
+{
+    struct atls_bytes jwt = a->received.jwt;
+    const json_t *jwk = NULL;
+    const char *reason;
+    int result = a->model == ATLS_MODEL_PASSPORT
+                     ? atls_relying_party_key(a->rp, a->expected, &jwk, &reason)
+                     : atls_verifier_session_result(a->session, &jwt);
+
+    if (!result && !jwk)
+        result = atls_verifier_key(a->rp->client, a->rp->options.verifier_url, &jwk, &reason);
+    if (!result && verifies_as_der(jwt, jwk))
+        atls_diagnosis_add(d, "another encoding", "RFC 7518 section 3.4", DER_OF_COSE);
+}
+
+void atls_appraisal_diagnose(struct atls_appraisal *a,
+                             void (*computed)(void *context, struct atls_diagnosis *diagnosis),
+                             void *context, struct atls_diagnosis *diagnosisp)
+{
+    struct atls_diagnosis d = {.of = ATLS_MATCHES};
+    struct atls_error kept;
+
+    atls_error_keep(&kept);
+    if (is_reason(a, "nonce-constant") || is_mismatch(a->reason)) {
+        struct atls_bytes own = ATLS_BYTES(a->challenge, a->challenge_size);
+        if (is_reason(a, "nonce-constant") || a->of_result ||
+            !answers(a, own, a->rp->options.challenge_hashed)) {
+            d.of = is_reason(a, "binder-mismatch") ? ATLS_WRONG_BINDER : ATLS_WRONG_NONCE;
+            if (computed)
+                computed(context, &d);
+            if (d.count == 0)
+                find_nonce(a, &d);
+        }
+    } else if (is_reason(a, "linkage-mismatch")) {
+        d.of = ATLS_WRONG_LINKAGE;
+        find_linkage(a, &d);
+    } else if (is_reason(a, "kat-signature-invalid") && a->received.evidence.format) {
+        d.of = ATLS_WRONG_SIGNATURE;
+        find_signature_of_key(a, &d);
+    } else if (is_reason(a, "result-signature-invalid")) {
+        d.of = ATLS_WRONG_SIGNATURE;
+        find_signature_of_result(a, &d);
+    }
+    atls_error_restore(&kept);
+    *diagnosisp = d;
+}
