@@ -233,8 +233,8 @@ struct atls_evidence_format {
                 const char **reasonp);
     int (*check)(const struct atls_evidence_read *read,
                  const struct atls_evidence_question *question, const char **reasonp);
-    /* Where CHECK said linkage-mismatch: is the platform's token linked to the key by another hash
-     * that is known? Adds it to DIAGNOSIS. NULL: no other is. */
+    /* Where CHECK said linkage-mismatch or kat-signature-invalid (what DIAGNOSIS is of): is there
+     * another hash, or another key, that is known and fits? Adds it. NULL: no other is known. */
     void (*recognize)(const struct atls_evidence_read *read,
                       const struct atls_evidence_question *question,
                       struct atls_diagnosis *diagnosis);

@@ -165,6 +165,14 @@ static void make_images(const struct atls_cab *cab, struct image images[IMAGES])
     images[8].bytes = cab->kat_bytes;
 }
 
+static void recognize_signature(const struct atls_cab *cab, const struct atls_crypto *crypto,
+                                struct atls_diagnosis *diagnosis)
+{
+    if (atls_cose_sign1_verify(&cab->kat, crypto, &cab->kat_claims.identity_key) == 0)
+        atls_diagnosis_add(diagnosis, "another key", KAT_CLAUSE,
+                           "the KAT is signed by the identity key, and kak-pub is due");
+}
+
 void atls_key_attestation_recognize(const struct atls_evidence_read *read,
                                     const struct atls_evidence_question *question,
                                     struct atls_diagnosis *diagnosis)
@@ -178,6 +186,10 @@ void atls_key_attestation_recognize(const struct atls_evidence_read *read,
     struct image images[IMAGES];
     uint8_t digest[ATLS_HASH_MAX];
 
+    if (diagnosis->of == ATLS_WRONG_SIGNATURE) {
+        recognize_signature(&ka->cab, question->crypto, diagnosis);
+        return;
+    }
     make_images(&ka->cab, images);
     for (size_t i = 0; i < IMAGES; i++)
         for (size_t h = 0; h < sizeof hashes / sizeof *hashes; h++) {

@@ -27,22 +27,9 @@ static int believe(const struct atls_public_key *key, struct atls_bytes digest,
     return 0;
 }
 
-static int verify_der(const struct atls_public_key *key, struct atls_bytes digest,
-                      struct atls_bytes der)
-{
-    uint8_t signature[ATLS_SIGNATURE_MAX];
-    int result = atls_signature_of_der(key->curve, der, signature);
-
-    return result ? ATLS_E_SIGNATURE
-                  : atls_crypto_gnutls.verify(
-                        key, digest, ATLS_BYTES(signature, 2 * atls_curve_size(key->curve)));
-}
-
-/* The reason of the evidence's check for QUESTION, with this VERIFY; "" where it has none. */
+/* The reason of the evidence's check for QUESTION; "" where it has none. */
 static const char *reason_for(const struct atls_appraisal *a,
-                              struct atls_evidence_question question,
-                              int (*verify)(const struct atls_public_key *key,
-                                            struct atls_bytes digest, struct atls_bytes signature))
+                              struct atls_evidence_question question)
 {
     struct atls_crypto crypto = atls_crypto_gnutls;
     const struct atls_evidence_format *format = a->received.evidence.format;
@@ -50,7 +37,7 @@ static const char *reason_for(const struct atls_appraisal *a,
 
     if (!format)
         return reason;
-    crypto.verify = verify;
+    crypto.verify = believe;
     question.crypto = &crypto;
     return format->check(&a->received.evidence, &question, &reason) ? reason : "";
 }
@@ -73,7 +60,7 @@ static bool answers(const struct atls_appraisal *a, struct atls_bytes challenge,
     question.constant_nonce = NULL;
     question.challenge_hashed = hashed;
 
-    const char *reason = reason_for(a, question, believe);
+    const char *reason = reason_for(a, question);
     return !is_mismatch(reason) && strcmp(reason, "internal") != 0 &&
            strcmp(reason, "nonce-length") != 0;
 }
@@ -160,24 +147,14 @@ static void find_linkage(const struct atls_appraisal *a, struct atls_diagnosis *
     struct atls_evidence_question question = atls_appraisal_question(a), other = question;
 
     other.quote_of_nonce = !question.quote_of_nonce;
-    if (strcmp(reason_for(a, question, believe), "linkage-mismatch") != 0) {
+    if (strcmp(reason_for(a, question), "linkage-mismatch") != 0) {
         d->of = ATLS_MATCHES; /* a verifier's word, which nothing here bears out */
         return;
     }
-    if (strcmp(reason_for(a, other, believe), "linkage-mismatch") != 0)
+    if (strcmp(reason_for(a, other), "linkage-mismatch") != 0)
         atls_diagnosis_add_variant(d, "tpm-quote", other.quote_of_nonce ? "nonce" : "kat", NULL);
     else if (format->recognize)
         format->recognize(&a->received.evidence, &question, d);
-}
-
-#define DER_OF_COSE "expected r || s, came an Ecdsa-Sig-Value in DER, which verifies"
-
-static void find_signature_of_key(const struct atls_appraisal *a, struct atls_diagnosis *d)
-{
-    const char *reason = reason_for(a, atls_appraisal_question(a), verify_der);
-
-    if (strcmp(reason, "kat-signature-invalid") != 0 && strcmp(reason, "internal") != 0)
-        atls_diagnosis_add(d, "another encoding", "RFC 9053 section 2.1", DER_OF_COSE);
 }
 
 /* Does the JWS verify by JWK, once its signature was brought from DER into the form that is due? */
@@ -218,7 +195,8 @@ static void find_signature_of_result(struct atls_appraisal *a, struct atls_diagn
     if (!result && !jwk)
         result = atls_verifier_key(a->rp->client, a->rp->options.verifier_url, &jwk, &reason);
     if (!result && verifies_as_der(jwt, jwk))
-        atls_diagnosis_add(d, "another encoding", "RFC 7518 section 3.4", DER_OF_COSE);
+        atls_diagnosis_add(d, "another encoding", "RFC 7518 section 3.4",
+                           "expected r || s, came an Ecdsa-Sig-Value in DER, which verifies");
 }
 
 void atls_appraisal_diagnose(struct atls_appraisal *a,
@@ -243,8 +221,10 @@ void atls_appraisal_diagnose(struct atls_appraisal *a,
         d.of = ATLS_WRONG_LINKAGE;
         find_linkage(a, &d);
     } else if (is_reason(a, "kat-signature-invalid") && a->received.evidence.format) {
+        const struct atls_evidence_question question = atls_appraisal_question(a);
         d.of = ATLS_WRONG_SIGNATURE;
-        find_signature_of_key(a, &d);
+        if (a->received.evidence.format->recognize)
+            a->received.evidence.format->recognize(&a->received.evidence, &question, &d);
     } else if (is_reason(a, "result-signature-invalid")) {
         d.of = ATLS_WRONG_SIGNATURE;
         find_signature_of_result(a, &d);

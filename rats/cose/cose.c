@@ -180,6 +180,13 @@ int atls_cose_read_sign(struct atls_bytes in, struct atls_bytes *payloadp, size_
     return 0;
 }
 
+/* An Ecdsa-Sig-Value of RFC 3279, as TLS has it, by its outermost head. */
+static bool looks_like_der(struct atls_bytes signature)
+{
+    return signature.size > 2 && signature.size <= 2 + 0x7f && signature.data[0] == 0x30 &&
+           signature.data[1] == signature.size - 2;
+}
+
 static int check_alg(const struct atls_cose_sign1 *message)
 {
     size_t expected = message->alg == ATLS_COSE_ES384 ? 96 : 64;
@@ -193,8 +200,11 @@ static int check_alg(const struct atls_cose_sign1 *message)
                          (long long)message->algorithm.number);
     if (message->signature.size != expected)
         return atls_fail(ATLS_E_MALFORMED, "RFC 9053 section 2.1",
-                         "COSE_Sign1 signature: expected %zu bytes, came %zu", expected,
-                         message->signature.size);
+                         "COSE_Sign1 signature: expected %zu bytes, came %zu%s", expected,
+                         message->signature.size,
+                         looks_like_der(message->signature)
+                             ? ", as r and s have in DER, where one stands behind the other"
+                             : "");
     return 0;
 }
 
