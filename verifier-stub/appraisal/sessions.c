@@ -414,10 +414,10 @@ int atls_sessions_begin(struct atls_sessions *sessions, const char *id,
     entry = find(sessions, id, &result);
     if (entry)
         result = note_evidence(sessions, entry, digest, replayedp);
-    if (result == 0)
+    if (entry && result == 0) {
         note_end(sessions, entry);
-    if (result == 0)
         result = copy_session(&entry->session, sessionp);
+    }
     pthread_mutex_unlock(&sessions->lock);
     return result;
 }

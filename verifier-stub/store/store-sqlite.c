@@ -488,7 +488,7 @@ static int refresh(struct atls_sqlite_connection *store, struct kept *kept)
 
 static bool is_current(struct atls_sqlite_connection *store, const struct kept *kept)
 {
-    sqlite3_int64 revision;
+    sqlite3_int64 revision = 0;
 
     return kept->index && read_number(store, "PRAGMA data_version", &revision) == 0 &&
            kept->revision == revision;
