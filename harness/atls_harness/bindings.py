@@ -5,7 +5,7 @@ Three goals that the formal models of attested TLS state, asked of what was exec
 end has accepted a credential that another end has sent, and both have completed, then (G1) both
 have the same key exchange, g^xy; (G2) the same handshake secrets; (G3) the same application
 secrets. An ordinary case in which one of them does not hold fails: somebody stands between the two.
-In an attack it is what the judge of the attack looks at.
+In an attack it is what the judge of the attack goes by (attacks/judge.py).
 
 It is judged by what both ends say and by their key logs, never by the word of whoever is between.
 Key shares stand for g^xy: two ends with the same two shares computed the same value (RFC 8446
@@ -104,16 +104,21 @@ def _credentials(events: Iterable[Event], direction: str, conn: int) -> list[str
     return [e["sha256"] for e in select(events, "credential", direction=direction, conn=conn)]
 
 
-def ends(parties: Iterable[Party]) -> tuple[list[tuple[End, str]], list[tuple[End, str]]]:
-    """The ends that completed: those that accepted a credential, and those that sent one."""
+def ends(
+    parties: Iterable[Party], relayed: bool = False
+) -> tuple[list[tuple[End, str]], list[tuple[End, str]]]:
+    """The ends that completed: those that accepted a credential, and those that sent one. With
+    RELAYED also those that sent one and did not complete."""
     accepted, sent = [], []
     for party in parties:
         if party.who not in ("client", "server"):
             continue
         log = keylog_of(party)
-        for event in select(party.events, "handshake", outcome="complete"):
-            end = _end(party, event, log)
-            if select(party.events, "verdict", conn=end.conn, accepted=True):
+        for event in select(party.events, "handshake"):
+            end, complete = _end(party, event, log), event["outcome"] == "complete"
+            if not (complete or relayed):
+                continue
+            if complete and select(party.events, "verdict", conn=end.conn, accepted=True):
                 accepted += [(end, one) for one in _credentials(party.events, "received", end.conn)]
             sent += [(end, one) for one in _credentials(party.events, "sent", end.conn)]
     return accepted, sent
@@ -133,17 +138,24 @@ def _compare(credential: str, accepted: End, sent: End) -> Binding:
     return Binding(credential, accepted, sent, {"G1": shares, "G2": handshake, "G3": application})
 
 
-def observe(parties: Iterable[Party]) -> list[Binding]:
+def observe(parties: Iterable[Party], relayed: bool = False) -> list[Binding]:
     """Each credential that an end accepted, against who sent it: of several senders the one that
-    it fits best. Nothing of a credential that no end of these has sent."""
-    accepted, sent = ends(parties)
+    it fits best. Nothing of a credential that no end of these has sent. RELAYED is for attacks:
+    whoever gets a credential to give it to another need not complete with its sender, which may
+    be a client as the one that accepts it, or a server."""
+    accepted, sent = ends(parties, relayed)
     found = []
     for end, credential in accepted:
-        others = [one for one, name in sent if name == credential and one.who != end.who]
+        others = [one for one, name in sent if name == credential and _apart(one, end, relayed)]
         compared = [_compare(credential, end, one) for one in others]
         if compared:
             found.append(min(compared, key=lambda one: len(one.broken)))
     return found
+
+
+def _apart(sent: End, accepted: End, relayed: bool) -> bool:
+    """Can these be two ends of something?"""
+    return sent.party != accepted.party and (relayed or sent.who != accepted.who)
 
 
 def violations(parties: Iterable[Party]) -> list[str]:

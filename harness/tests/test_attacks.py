@@ -141,6 +141,7 @@ def test_a_story_is_whole(one: Story) -> None:
         known = one.attack.known(play.cell, play.held)
         assert known is not None, play.id
         assert (known.outcome == WITHSTOOD) == bool(known.reasons), play.id
+        assert known.outcome == SUCCEEDED or not known.broken, play.id
         step = one.last_step(play.cell, frozenset(play.held))
         assert step["party"] in members, play.id
 
@@ -200,7 +201,7 @@ def party(name: str, by: str, who: str, *events: dict[str, Any], secret: str = "
 
 def keylog(tmp_path: Path, seen: Seen, random: str, secret: str) -> Seen:
     path = tmp_path / f"{seen.name}.keylog"
-    path.write_text(f"{judge.APPLICATION} {random} {secret}\n", encoding="ascii")
+    path.write_text(f"{judge.APPLICATION[0]} {random} {secret}\n", encoding="ascii")
     seen.argv = ["--keylog", str(path)]
     return seen
 
@@ -208,8 +209,9 @@ def keylog(tmp_path: Path, seen: Seen, random: str, secret: str) -> Seen:
 ACCEPTED = {"event": "verdict", "conn": 1, "accepted": True, "reason": "ok"}
 COMPLETE = {"event": "handshake", "conn": 1, "outcome": "complete", "reason": "ok", "alert": None}
 GOT = {"event": "application-data", "conn": 1, "direction": "received", "text": "hello"}
-WENT_ON = [ACCEPTED, COMPLETE, GOT]
-SENT = {"event": "credential", "conn": 1, "direction": "sent"}
+GIVEN = {"event": "credential", "conn": 1, "direction": "received", "sha256": "ab" * 32}
+WENT_ON = [GIVEN, ACCEPTED, COMPLETE, GOT]
+SENT = {**GIVEN, "direction": "sent"}
 REFUSED = {
     "event": "handshake",
     "conn": 1,
@@ -225,10 +227,10 @@ ALLOWED = Known(WITHSTOOD, ("binder-mismatch",), ())
 @pytest.mark.parametrize(
     "victim, attacker, genuine, allowed, outcome",
     [
-        pytest.param([ACCEPTED, COMPLETE, GOT], [SENT], "", ALLOWED, SUCCEEDED, id="goes-on"),
-        pytest.param([ACCEPTED, COMPLETE, GOT], [], "", ALLOWED, SUCCEEDED, id="whatever-he-says"),
-        pytest.param([*WENT_ON], [SENT], "aa", ALLOWED, NOT_CARRIED_OUT, id="genuine"),
-        pytest.param([*WENT_ON], [SENT], "bb", ALLOWED, SUCCEEDED, id="other-secrets"),
+        pytest.param(WENT_ON, [SENT], "", ALLOWED, SUCCEEDED, id="goes-on"),
+        pytest.param(WENT_ON, [], "", ALLOWED, SUCCEEDED, id="whatever-he-says"),
+        pytest.param(WENT_ON, [SENT], "aa", ALLOWED, NOT_CARRIED_OUT, id="genuine"),
+        pytest.param(WENT_ON, [SENT], "bb", ALLOWED, SUCCEEDED, id="other-secrets"),
         pytest.param([ACCEPTED, COMPLETE], [SENT], "", ALLOWED, NOT_CARRIED_OUT, id="no-data"),
         pytest.param([COMPLETE, GOT], [SENT], "", ALLOWED, NOT_CARRIED_OUT, id="no-verdict"),
         pytest.param([REFUSED], [SENT], "", ALLOWED, WITHSTOOD, id="refused"),
@@ -263,11 +265,18 @@ def test_outcomes_are_earned(
     parties = {
         "victim": keylog(tmp_path, party("victim", "victim", "client", *victim), "01", "aa"),
         "attacker": party("attacker", "attacker", "server", *attacker),
-        "genuine": party("genuine", "genuine", "server"),
+        "genuine": party("genuine", "genuine", "server", SENT, COMPLETE),
     }
     if genuine:
         keylog(tmp_path, parties["genuine"], "01", genuine)
-    assert judge.judge(RELAY, parties, [], allowed).outcome == outcome
+    found = judge.judge(RELAY, parties, [], allowed)
+    assert found.outcome == outcome
+    # What the monitor says is of genuine parties: nothing of the attacker's.
+    assert {one.sent.party for one in found.bindings} <= {"genuine"}
+    goals = {"aa": True, "bb": False}
+    assert [one.holds["G3"] for one in found.bindings if genuine] == (
+        [goals[genuine]] if genuine and victim == WENT_ON else []
+    )
     # Without the victim's key log nobody can tell who is at the other end: no success is earned.
     parties["victim"].argv = []
     bare = judge.judge(RELAY, parties, [], allowed)
@@ -276,10 +285,8 @@ def test_outcomes_are_earned(
 
 def test_an_honest_run_has_to_complete_with_the_genuine_party(tmp_path: Path) -> None:
     play = Play(RELAY.story, CELL, (), True)
-    victim = keylog(
-        tmp_path, party("victim", "victim", "client", ACCEPTED, COMPLETE, GOT), "01", "aa"
-    )
-    genuine = party("genuine", "genuine", "server")
+    victim = keylog(tmp_path, party("victim", "victim", "client", *WENT_ON), "01", "aa")
+    genuine = party("genuine", "genuine", "server", SENT, COMPLETE)
     parties = {"victim": victim, "genuine": genuine}
     assert judge.judge(play, parties, [], None).outcome == NOT_CARRIED_OUT
     keylog(tmp_path, genuine, "01", "aa")
@@ -299,7 +306,8 @@ def record(outcome: str, held: tuple[str, ...], known: str | None, **more: Any) 
         "outcome": outcome,
         "reason": "binder-mismatch" if outcome == WITHSTOOD else "",
         "detail": "",
-        "known": {"outcome": known} if known else None,
+        "known": {"outcome": known, "reasons": [], "alerts": [], "broken": []} if known else None,
+        "bindings": [],
     }
     return {**made, **more}
 
@@ -323,6 +331,59 @@ def test_a_change_is_a_sentence_that_names_the_cell(
     assert said.endswith(words)
     if words:
         assert said.startswith("A02 in seat-06, server attests, background-check, cab with {tik}:")
+
+
+def bound(*holds: Any) -> list[dict[str, Any]]:
+    """What the monitor said of one credential."""
+    goals = dict(zip(("G1", "G2", "G3"), holds))
+    return [{"credential": "ab" * 32, "accepted": "victim", "sent": "genuine", **goals}]
+
+
+@pytest.mark.parametrize(
+    "expected, bindings, words",
+    [
+        pytest.param([], [], "", id="nothing-genuine"),
+        pytest.param(["G3"], bound(True, True, False), "", id="as-known"),
+        pytest.param(["G1", "G2", "G3"], bound(None, False, False), "", id="what-is-not-told"),
+        pytest.param([], bound(True, True, None), "", id="holds-as-far-as-told"),
+        pytest.param(
+            [], bound(True, True, False), "break none of G1 to G3; now it breaks G3", id="new"
+        ),
+        pytest.param(["G3"], bound(True, True, True), "break G3; now it breaks none", id="gone"),
+        pytest.param(["G3"], [], "break G3; now it breaks none", id="no-such-credential"),
+        pytest.param(
+            ["G3"], bound(False, False, False), "G3; now it breaks G1 and G2 and G3", id="more"
+        ),
+        pytest.param(
+            ["G1", "G2", "G3"],
+            bound(True, True, False),
+            "G1 and G2 and G3; now it breaks G3",
+            id="less",
+        ),
+    ],
+)
+def test_what_the_monitor_sees_is_part_of_a_cell(
+    expected: list[str], bindings: list[dict[str, Any]], words: str
+) -> None:
+    """A violation that nobody knew of fails, and one that is gone as well."""
+    one = record(SUCCEEDED, ("tik",), SUCCEEDED, bindings=bindings)
+    one["known"]["broken"] = expected
+    said = table.complaint(one)
+    assert words in said and bool(words) == bool(said)
+
+
+def test_goals_of_the_models_by_column() -> None:
+    """G1 to G3: broken by whom with what, held, or not played."""
+    both = ("tik", "handshake-secret")
+    records = [
+        record(SUCCEEDED, both, SUCCEEDED, bindings=bound(True, True, False)),
+        record(SUCCEEDED, (*both, "kak"), SUCCEEDED, bindings=bound(True, True, False)),
+        record(WITHSTOOD, ("tik",), WITHSTOOD),
+    ]
+    rows = {(one["goal"], one["column"]): one for one in table.monitor_rows(records)}
+    assert rows["G3", "seat-06"]["broken"] == {"A02": ["{tik, handshake-secret}"]}
+    assert rows["G1", "seat-06"]["verdict"] == "held"
+    assert rows["G3", "expat-04"]["verdict"] == "not shown"
 
 
 def test_smallest_sets() -> None:
@@ -374,6 +435,7 @@ def result(*records: dict[str, Any]) -> dict[str, Any]:
         "plays": list(records),
         "smallest": table.by_column(records),
         "goals": table.goal_rows(records),
+        "monitor": table.monitor_rows(records),
         "changed": ["a cell <script>changed</script>"],
     }
 
@@ -424,8 +486,7 @@ def whole(*records: dict[str, Any]) -> dict[str, Any]:
     """What attacks.json holds, with nothing left out."""
     more = {"variants": [], "alert": "", "reached": True, "problems": [], "predicted": None}
     more |= {"attempts": [SUCCEEDED], "seconds": 1.0}
-    known = {"outcome": SUCCEEDED, "reasons": [], "alerts": []}
-    return result(*({**more, **one, "known": known} for one in records))
+    return result(*({**more, **one} for one in records))
 
 
 def test_attacks_are_a_part_of_the_report_of_a_run(tmp_path: Path) -> None:
@@ -513,6 +574,41 @@ def test_a_leaked_key_signs(tmp_path: Path) -> None:
     r, s = (int.from_bytes(made[at : at + 32], "big") for at in (0, 32))
     der = encode_dss_signature(r, s)
     keys[1].public_key().verify(der, b"data", ec.ECDSA(hashes.SHA256()))
+
+
+@pytest.mark.parametrize("tags", ["", "d2", "d83dd2"])
+def test_a_kat_is_signed_by_a_key_that_leaked(tags: str) -> None:
+    """RFC 9052 section 4.4, by python3-cryptography; draft-bft-rats-kat-06 section 4: kak-pub."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    protected, nonce, other = "43a10126", "0a48" + "11" * 8, "1909c4a20102" + "0300"
+    payload = bytes.fromhex("a3" + "08a0" + nonce + other)
+    token = bytes.fromhex(tags + "84" + protected + "a0") + device.byte_string(payload)
+    made = device.signed_anew(token + device.byte_string(bytes(64)), key)
+    point = key.public_key().public_bytes(
+        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+    )
+    x, y = point[1:33].hex(), point[33:].hex()
+    kak = f"a401022001215820{x}225820{y}"  # RFC 9053 section 7.1.1
+    expected = bytes.fromhex("a308a0" + nonce + "1909c4" + kak)
+    head = bytes.fromhex(tags + "84" + protected + "a0") + device.byte_string(expected)
+    assert made.startswith(head) and len(made) == len(head) + 66
+    r, s = (int.from_bytes(made[at : at + 32], "big") for at in (len(made) - 64, len(made) - 32))
+    signed = bytes.fromhex("846a" + b"Signature1".hex() + protected + "40")
+    signed += device.byte_string(expected)
+    key.public_key().verify(encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA256()))
+
+
+def test_a_leak_is_a_file_of_the_run() -> None:
+    """Who has a stolen key has it from a leak; only machines that stand for what a genuine machine
+    has become share its seed."""
+    for one in EVERY:
+        for play in story.plays(one):
+            seeds = [
+                (name, member.get("flags", {}))
+                for name, member in play.cast().items()
+                if member["is"] == "device" and member["seed"] == "genuine"
+            ]
+            assert len([name for name, flags in seeds if "tamper" not in flags]) <= 1, play.id
 
 
 def test_an_outcome_that_is_not_deduced_is_told() -> None:

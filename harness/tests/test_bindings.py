@@ -147,6 +147,29 @@ def test_two_ends_of_one_side_are_no_pair(tmp_path: Path) -> None:
     assert bindings.observe(ends) == []
 
 
+RELAYED = {
+    "the sender did not complete": ("server", [events(True, conn=2, outcome="failed")]),
+    "it is on the side of who accepts": ("client", [events(True, conn=2)]),
+}
+
+
+@pytest.mark.parametrize("name", RELAYED)
+def test_of_an_attack_more_is_asked(tmp_path: Path, name: str) -> None:
+    """Whoever has a credential from its sender to give it to another need not complete there."""
+    who, sends = RELAYED[name]
+    ends = [party(tmp_path, "client", HONEST, events(False), name="victim")]
+    ends.append(party(tmp_path, who, {2: "e f g h"}, *sends, name="genuine"))
+    assert bindings.observe(ends) == []
+    (found,) = bindings.observe(ends, relayed=True)
+    assert (found.accepted.party, found.sent.party) == ("victim", "genuine")
+    assert found.holds == {"G1": True, "G2": False, "G3": False}
+    # Who accepts must have completed all the same, and nobody is another end of itself.
+    refused = party(tmp_path, "client", HONEST, events(False, outcome="failed"), name="victim")
+    assert bindings.observe([refused, ends[1]], relayed=True) == []
+    own = party(tmp_path, "client", HONEST, events(False), events(True))
+    assert bindings.observe([own], relayed=True) == []
+
+
 @pytest.mark.parametrize("bad", [b"\xff\x00 1 2\n", b"LABEL one\n", b"", b"a b c d\n"])
 def test_a_key_log_that_is_none(tmp_path: Path, bad: bytes) -> None:
     one = party(tmp_path, "client", None, events(False))

@@ -23,6 +23,7 @@ class Known:
     outcome: str
     reasons: tuple[str, ...]  # of a refusal: those that count
     alerts: tuple[str, ...]
+    broken: tuple[str, ...] = ()  # goals of the monitor (bindings.py) that do not hold
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,8 @@ class Attack:
         for row in self.value.get("known", []):
             # What is known without a defence is not known with one.
             if cell.defence in row.get("defence", [""]) and applies(row, cell, held):
-                return Known(
-                    row["outcome"], tuple(row.get("reasons", ())), tuple(row.get("alerts", ()))
-                )
+                lists = (tuple(row.get(name, ())) for name in ("reasons", "alerts", "broken"))
+                return Known(row["outcome"], *lists)
         return None
 
 

@@ -9,17 +9,15 @@ catalogue allows. Anything else is not carried out, with the reason, and counts 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Iterable, Mapping
+from typing import Mapping
 
 from .. import untrusted
-from ..bindings import key_log
+from ..bindings import APPLICATION, HANDSHAKE, Binding, keylog_of, observe
 from ..events import Event, select
 from .cast import Seen
 from .catalogue import NOT_CARRIED_OUT, SUCCEEDED, WITHSTOOD, Known
 from .story import Play
 
-# Secrets by the names of the NSS key log format.
-APPLICATION, HANDSHAKE = "CLIENT_TRAFFIC_SECRET_0", "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
 HONEST = "honest"
 
 
@@ -33,16 +31,24 @@ class Judgement:
     detail: str = ""
     reached: bool = False  # did the attacker come to its last step?
     problems: list[str] = field(default_factory=list)
+    # What the monitor says of what a victim accepted and a genuine party has sent.
+    bindings: list[Binding] = field(default_factory=list)
 
 
-def secrets(seen: Iterable[Seen], label: str) -> dict[str, set[str]]:
-    """Of some parties: by client random, what their key logs hold under a label."""
-    found: dict[str, set[str]] = {}
-    for party in seen:
-        for name, random, secret in key_log(party):
-            if name == label:
-                found.setdefault(random, set()).add(secret)
-    return found
+def has_secrets(victim: Seen, labels: tuple[str, ...]) -> bool:
+    """Does its key log have any of these?"""
+    return any(label in log for log in keylog_of(victim).values() for label in labels)
+
+
+def monitored(parties: Mapping[str, Seen]) -> list[Binding]:
+    """The monitor of every case (bindings.py), asked of what victims have accepted and genuine
+    parties have sent. What an attacker sent it is not asked of: that is no word to go by."""
+    heard = [one for one in parties.values() if one.by in ("victim", "genuine")]
+    return [
+        one
+        for one in observe(heard, relayed=True)
+        if parties[one.accepted.party].by == "victim" and parties[one.sent.party].by == "genuine"
+    ]
 
 
 def refusal(victim: Seen) -> Event | None:
@@ -66,28 +72,24 @@ def accepted(victim: Seen) -> bool:
     return bool(verdicts) and all(event["accepted"] for event in verdicts)
 
 
-def with_genuine(victim: Seen, parties: Mapping[str, Seen]) -> bool:
-    """Does its connection end at a genuine party: have both the same application secrets?"""
-    theirs = secrets((one for one in parties.values() if one.by == "genuine"), APPLICATION)
-    for random, values in secrets([victim], APPLICATION).items():
-        if values & theirs.get(random, set()):
-            return True
-    return False
+def with_genuine(victim: Seen, bindings: list[Binding]) -> bool:
+    """Does its connection end at the genuine party whose credential it accepted?"""
+    return any(one.accepted.party == victim.name and one.holds["G3"] is True for one in bindings)
 
 
-def _channel(victim: Seen, parties: Mapping[str, Seen]) -> bool:
+def _channel(victim: Seen, bindings: list[Binding]) -> bool:
     """Accepted evidence or a result, with somebody else at the other end of the channel."""
-    return completed(victim) and accepted(victim) and not with_genuine(victim, parties)
+    return completed(victim) and accepted(victim) and not with_genuine(victim, bindings)
 
 
-def _negotiation(victim: Seen, parties: Mapping[str, Seen]) -> bool:
+def _negotiation(victim: Seen, bindings: list[Binding]) -> bool:
     """Went on without attestation, though both ends have it."""
     return completed(victim) and not select(victim.events, "verdict")
 
 
-def _key_agreement(victim: Seen, parties: Mapping[str, Seen]) -> bool:
+def _key_agreement(victim: Seen, bindings: list[Binding]) -> bool:
     """Took the share: it has handshake secrets."""
-    return bool(secrets([victim], HANDSHAKE))
+    return has_secrets(victim, HANDSHAKE)
 
 
 PROPERTIES = {"channel": _channel, "negotiation": _negotiation, "key-agreement": _key_agreement}
@@ -113,15 +115,31 @@ def judge(
     for party in parties.values():
         wrong += [f"{party.name}: {one}" for one in party.problems]
     victims = [one for one in parties.values() if one.by == "victim"]
+    bindings = monitored(parties)
     if play.honest:
-        return _honest(victims, parties, wrong)
+        made = _honest(victims, bindings, wrong)
+    else:
+        made = _attacked(play, parties, bindings, wrong, known, tells_alerts)
+    made.bindings = bindings
+    return made
+
+
+def _attacked(
+    play: Play,
+    parties: Mapping[str, Seen],
+    bindings: list[Binding],
+    wrong: list[str],
+    known: Known | None,
+    tells_alerts: bool,
+) -> Judgement:
+    victims = [one for one in parties.values() if one.by == "victim"]
     reached = last_step(play, parties)
     test = PROPERTIES[play.story.property]
     for victim in victims:
-        if completed(victim) and not secrets([victim], APPLICATION):
+        if completed(victim) and not has_secrets(victim, APPLICATION):
             words = "without application secrets in its key log nobody can tell who is there"
             return _not(f"{victim.name} completed, and {words}", wrong)
-        if test(victim, parties):
+        if test(victim, bindings):
             return Judgement(SUCCEEDED, reached=reached, problems=wrong)
     for victim in victims:
         event = refusal(victim)
@@ -137,7 +155,7 @@ def judge(
         said.problems = wrong
         said.reached = True
         return said
-    if any(completed(one) and with_genuine(one, parties) for one in victims):
+    if any(completed(one) and with_genuine(one, bindings) for one in victims):
         return _not("the victim's connection is with the genuine party", wrong)
     return _not(wrong[0] if wrong else "no victim has judged anything", wrong)
 
@@ -162,13 +180,13 @@ def _not(words: str, wrong: list[str], said: Judgement | None = None) -> Judgeme
     return Judgement(NOT_CARRIED_OUT, reason, said.alert if said else "", words, False, wrong)
 
 
-def _honest(victims: list[Seen], parties: Mapping[str, Seen], wrong: list[str]) -> Judgement:
+def _honest(victims: list[Seen], bindings: list[Binding], wrong: list[str]) -> Judgement:
     """The run without an attacker: it has to complete, with the genuine party."""
     for victim in victims:
-        if not (completed(victim) and accepted(victim) and with_genuine(victim, parties)):
+        if not (completed(victim) and accepted(victim) and with_genuine(victim, bindings)):
             event = refusal(victim)
             words = f"{event['reason']}: {event.get('detail', '')}" if event else ""
-            if completed(victim) and not secrets([victim], APPLICATION):
+            if completed(victim) and not has_secrets(victim, APPLICATION):
                 words = "there are no application secrets in the victim's key log"
             return _not(words or (wrong[0] if wrong else "it did not complete"), wrong)
     if not victims:

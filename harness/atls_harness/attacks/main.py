@@ -163,6 +163,7 @@ def _play(options: Any) -> int:
         "plays": records,
         "smallest": table.by_column(records),
         "goals": table.goal_rows(records),
+        "monitor": table.monitor_rows(records),
         "changed": changed,
     }
     problem = first_problem(value, ATTACK_RESULT_SCHEMA)

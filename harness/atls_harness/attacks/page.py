@@ -19,7 +19,12 @@ from .story import stories
 
 Value = Mapping[str, Any]
 LEGEND = "S: succeeds, w: is withstood, ?: was not carried out."
-VERDICTS = {"broken": BAD, "withstood what was tried": OK, "not shown": NONE}
+VERDICTS = {"broken": BAD, "withstood what was tried": OK, "held": OK, "not shown": NONE}
+MODELS = (
+    "Asked by a monitor of each play: of a credential that a victim accepted and a genuine party "
+    "has sent, are both in one session? Where that held, a victim may still have accepted an "
+    "attacker: with evidence that no genuine party has sent."
+)
 
 
 def counts(value: Value) -> str:
@@ -122,9 +127,16 @@ def _lines(value: Value, heading: str) -> list[str]:
     lines += [f"- {plain(place)}: {plain(words)}" for place, words in _least(value)]
     lines += ["", f"{heading} Goals of draft-ietf-seat-use-cases-01", ""]
     lines += [_line(["goal", *columns]), rule]
-    for goal in _goals(value):
-        cells = ["; ".join([one["words"], *one["lines"]]) for one in goal["cells"]]
-        lines.append(_line([f"{goal['goal']} {goal['title']}", *cells]))
+    lines += _goal_lines(_goals(value, "goals"))
+    lines += [
+        "",
+        f"{heading} Goals of the formal models",
+        "",
+        MODELS,
+        "",
+        _line(["goal", *columns]),
+    ]
+    lines += [rule, *_goal_lines(_goals(value, "monitor"))]
     lines += ["", f"{heading} Beside what was published", ""]
     for one in published(value):
         words = f"{one['column']}: {one['source']} ({one['kind']}): {one['says']}"
@@ -135,11 +147,19 @@ def _lines(value: Value, heading: str) -> list[str]:
     return lines
 
 
-def _goals(value: Value) -> list[dict[str, Any]]:
-    """The goals, a row each."""
+def _goal_lines(goals: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for goal in goals:
+        cells = ["; ".join([one["words"], *one["lines"]]) for one in goal["cells"]]
+        lines.append(_line([f"{goal['goal']} {goal['title']}", *cells]))
+    return lines
+
+
+def _goals(value: Value, which: str) -> list[dict[str, Any]]:
+    """The goals of the working group (`goals`) or of the models (`monitor`), a row each."""
     columns = _columns(value)
     rows: dict[str, dict[str, Any]] = {}
-    for one in value["goals"]:
+    for one in value[which]:
         if one["column"] not in columns:
             continue
         made = rows.setdefault(
@@ -173,6 +193,7 @@ def _attack(name: str, value: Value) -> dict[str, Any]:
                     "id": one["id"],
                     "title": table.cell_name(one),
                     "held": table.holding(one["held"]),
+                    "broken": ", ".join(table.broken(one)),
                     "story": about.get(one["story"], ""),
                     "diagram": drawn,
                     "again": f"./atls attacks run -k '{words}'",
@@ -212,7 +233,9 @@ def section(value: Value) -> dict[str, Any]:
         "columns": _columns(value),
         "grid": grid,
         "smallest": value["smallest"],
-        "goals": _goals(value),
+        "goals": _goals(value, "goals"),
+        "monitor": _goals(value, "monitor"),
+        "models": MODELS,
         "published": published(value),
     }
 

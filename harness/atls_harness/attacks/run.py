@@ -10,6 +10,7 @@ import shutil
 import time
 from typing import Any, Callable, Mapping, Sequence
 
+from ..bindings import Binding
 from ..errors import HarnessError, Unsupported
 from ..guard import Guard
 from ..isolation import isolate
@@ -102,6 +103,7 @@ def _record(
         "alert": found.alert,
         "detail": found.detail,
         "reached": found.reached,
+        "bindings": [_bound(one) for one in found.bindings],
         "known": None if known is None else dataclasses.asdict(known),
         "attempts": attempts,
         "seconds": round(seconds, 3),
@@ -119,6 +121,11 @@ def _record(
         "timeline": _timeline(parties) if found.outcome == SUCCEEDED else [],
     }
     return {**made, "predicted": predicted(made)}
+
+
+def _bound(one: Binding) -> dict[str, Any]:
+    ends = {"accepted": one.accepted.party, "sent": one.sent.party}
+    return {"credential": one.credential, **ends, **one.holds}
 
 
 def _peer(name: str, cast: Mapping[str, Mapping[str, Any]]) -> str:

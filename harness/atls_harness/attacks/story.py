@@ -178,9 +178,5 @@ def stories() -> tuple[Story, ...]:
 
 
 def plays(story: Story) -> list[Play]:
-    """Every cell with every subset of the capabilities; with a defence, the whole set alone."""
-    return [
-        Play(story, cell, held)
-        for cell in story.cells()
-        for held in ([story.varied] if cell.defence else subsets(story.varied))
-    ]
+    """Every cell with every subset of the capabilities."""
+    return [Play(story, cell, held) for cell in story.cells() for held in subsets(story.varied)]

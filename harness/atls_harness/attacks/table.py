@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ..bindings import GOALS, WHAT
 from .catalogue import NOT_CARRIED_OUT, SUCCEEDED, WITHSTOOD
 from .catalogue import capabilities, catalogue, goals, published
 from .cell import AXES, MORE_AXES
@@ -46,8 +47,25 @@ def complaint(record: Record) -> str:
     if known is None:
         return f"{title}: nothing is known of this cell; it {_said(record)}"
     if record["outcome"] == known["outcome"]:
-        return ""
+        words = _otherwise(record, known["broken"])
+        return f"{title}: {words}" if words else ""
     return f"{title}: known as {known['outcome']}; now it {_said(record)}"
+
+
+def broken(record: Record) -> list[str]:
+    """The goals of the monitor that do not hold in a play."""
+    return [goal for goal in GOALS if any(one[goal] is False for one in record["bindings"])]
+
+
+def _otherwise(record: Record, expected: Sequence[str]) -> str:
+    """Where the monitor says something else than is known of a play; what it cannot tell (a victim
+    that tells no key shares) is not otherwise."""
+    seen = broken(record)
+    untold = [goal for goal in GOALS if any(one[goal] is None for one in record["bindings"])]
+    if seen == [goal for goal in expected if goal in seen or goal not in untold]:
+        return ""
+    words = [" and ".join(goals) or "none of G1 to G3" for goals in (expected, seen)]
+    return f"known to break {words[0]}; now it breaks {words[1]} (bindings.py)"
 
 
 def _said(record: Record) -> str:
@@ -96,7 +114,7 @@ def by_column(records: Sequence[Record]) -> dict[str, dict[str, list[str]]]:
         assumed = frozenset(catalogue()[attack].capabilities) - varied - {"network"}
         for one in sets:
             attacks = found.setdefault(place, {}).setdefault(assumed.union(one), [])
-            named = attack if key[4] == STRONG else f"{attack} {key[4]}"
+            named = _named(attack, key[4])
             if attack not in attacks and named not in attacks:
                 attacks.append(named)
                 attacks.sort()
@@ -106,6 +124,11 @@ def by_column(records: Sequence[Record]) -> dict[str, dict[str, list[str]]]:
         least.sort(key=lambda one: (len(one), found[place][one]))
         made[place] = {holding(_in_order(one)): found[place][one] for one in least}
     return made
+
+
+def _named(attack: str, form: str) -> str:
+    """An attack, with the evidence format where that is a weaker one."""
+    return attack if form == STRONG else f"{attack} {form}"
 
 
 def _order(place: str) -> tuple[int, str]:
@@ -157,6 +180,30 @@ def _in_a_word(records: Sequence[Record]) -> str:
             return ", ".join(f"{mark} {'/'.join(names)}" for mark, names in sorted(by_mark.items()))
     counted = {mark: sum(MARKS.get(one["outcome"]) == mark for one in records) for mark in marks}
     return ", ".join(f"{mark} {count}" for mark, count in sorted(counted.items()))
+
+
+def monitor_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """The goals of the formal models by column: by which attack, with what, the monitor saw one of
+    them broken. Where none was, a victim may still have accepted an attacker: with evidence that
+    no genuine party has sent."""
+    made = []
+    for goal in GOALS:
+        for column in COLUMNS:
+            of = [one for one in records if one["column"] == column and not one["honest"]]
+            sets: dict[str, list[tuple[str, ...]]] = {}
+            for one in of:
+                if goal in broken(one):
+                    sets.setdefault(_named(one["attack"], one["format"]), []).append(
+                        tuple(one["held"])
+                    )
+            named = {
+                name: sorted({holding(one) for one in _minimal(found)})
+                for name, found in sorted(sets.items())
+            }
+            verdict = "broken" if named else "held" if of else "not shown"
+            row = {"goal": goal, "title": f"same {WHAT[goal]} at both ends", "column": column}
+            made.append({**row, "verdict": verdict, "broken": named})
+    return made
 
 
 def goal_rows(records: Sequence[Record]) -> list[dict[str, Any]]:

@@ -3,7 +3,9 @@
 another device behind it, whose keys it uses; evidence comes from elsewhere.
 
   answer   where evidence is asked for, tells the challenge and gives what it is then told
-  old-pat  in a CAB of the device behind, the PAT is exchanged for an older one
+  old-pat  in a CAB of the device behind, the PAT is exchanged for an older one; where a key
+           attestation key leaked, the KAT is of that key
+  new-kat  the same of the KAT alone
   foreign-pat  the same, for one that another device makes over the same nonce
   leaked   keys that it makes are the newest one that leaked, and it signs with that
   pass     changes nothing
@@ -11,6 +13,7 @@ another device behind it, whose keys it uses; evidence comes from elsewhere.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import sys
@@ -31,7 +34,9 @@ CREATE_KEY, ATTEST_KEY, ATTEST_PLATFORM, SIGN, ATTEST_AS = 2, 4, 5, 6, 10
 DONE = 0
 HEADER = 10  # of a frame: version, kind, session, sequence (sim/device/link.h)
 ANSWER = 2
-PAT = b"\x63pat"
+PAT, KAT = b"\x63pat", b"\x63kat"
+KAK_PUB = b"\x19\x09\xc4"  # 2500, draft-bft-rats-kat-06 section 4
+SIGNATURE1 = b"\x84\x6aSignature1"  # RFC 9052 section 4.4, with three items to come
 
 
 def decoded(data: bytes) -> bytes:
@@ -135,15 +140,38 @@ def entries(cab: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     return head, found
 
 
-def with_pat(cab: bytes, pat: bytes) -> bytes:
-    """CAB, with another PAT (an entry's value, as it is encoded)."""
-    head, parts = entries(cab)
-    return head + b"".join(key + (pat if key == PAT else value) for key, value in parts)
+def with_entry(collection: bytes, name: bytes, wanted: bytes) -> bytes:
+    """A map, with another value under a key that it has (both as they are encoded)."""
+    head, parts = entries(collection)
+    return head + b"".join(key + (wanted if key == name else value) for key, value in parts)
 
 
 def pat_of(cab: bytes) -> bytes:
     """The value of its entry."""
     return dict(entries(cab)[1])[PAT]
+
+
+def cose_key(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The public key of one of P-256 as a COSE_Key (RFC 9053 7.1), in deterministic encoding."""
+    numbers = key.public_key().public_numbers()
+    x, y = (byte_string(one.to_bytes(32, "big")) for one in (numbers.x, numbers.y))
+    return b"\xa4\x01\x02\x20\x01\x21" + x + b"\x22" + y
+
+
+def signed_anew(token: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A KAT (a COSE_Sign1, RFC 9052 4.2) with its claims, by another key attestation key; a claim
+    that names that key names the new one."""
+    at = 0
+    while token[at] >> 5 == 6:
+        _, _, at = item(token, at)
+    start = item(token, at)[2]
+    headers = behind(token, behind(token, start))
+    _, size, body = item(token, headers)
+    payload = with_entry(token[body : body + size], KAK_PUB, cose_key(key))
+    protected = token[start : behind(token, start)]
+    to_sign = SIGNATURE1 + protected + byte_string(b"") + byte_string(payload)
+    made = signature(key, hashlib.sha256(to_sign).digest())
+    return token[:headers] + byte_string(payload) + byte_string(made)
 
 
 def byte_string(data: bytes) -> bytes:
@@ -191,12 +219,15 @@ def record_with(record: bytes, value: bytes) -> bytes:
 class Device:
     """Serves one client of the device protocol at a time."""
 
-    def __init__(self, party: Party, mode: str, upstream: str, oracle: str, keys: str) -> None:
+    def __init__(
+        self, party: Party, mode: str, upstream: str, oracle: str, keys: str, kak: str
+    ) -> None:
         self.party = party
         self.mode = mode
         self.upstream = upstream
         self.oracle = oracle
         self.keys = keys
+        self.kak = kak
 
     def serve(self, client: socket.socket) -> None:
         """One client."""
@@ -238,16 +269,31 @@ class Device:
             public = leaked_key(Path(self.keys)).public_key().public_numbers()
             point = public.x.to_bytes(32, "big") + public.y.to_bytes(32, "big")
             return got[: HEADER + 7] + point  # handle and curve as they are
-        changes = {"old-pat": self._old_pat, "foreign-pat": self._foreign_pat}
+        changes = {
+            "old-pat": self._old_pat,
+            "new-kat": self._new_kat,
+            "foreign-pat": self._foreign_pat,
+        }
         of_key = operation in (ATTEST_KEY, ATTEST_AS)
         if of_key and self.mode in changes and got[HEADER + 1] == DONE:
             made = changes[self.mode](got[HEADER + 5 :])
-            self.party.step("pat-exchanged", "the CAB has another PAT in place of its own", made)
+            what = "KAT" if self.mode == "new-kat" else "PAT"
+            words = f"the CAB has another {what} in place of its own"
+            self.party.step(f"{what.lower()}-exchanged", words, made)
             return got[: HEADER + 2] + len(made).to_bytes(3, "big") + made
         return got
 
     def _old_pat(self, cab: bytes) -> bytes:
-        return with_pat(cab, pat_of(bytes.fromhex(self.party.told("evidence"))))
+        old = pat_of(bytes.fromhex(self.party.told("evidence")))
+        return with_entry(self._new_kat(cab), PAT, old)
+
+    def _new_kat(self, cab: bytes) -> bytes:
+        if not self.kak:
+            return cab
+        record = dict(entries(cab)[1])[KAT]
+        made = signed_anew(inner(record), leaked_key(Path(self.kak)))
+        self.party.step("kat-signed", "signs the KAT with the key that leaked", made)
+        return with_entry(cab, KAT, record_with(record, made))
 
     def _foreign_pat(self, cab: bytes) -> bytes:
         """Asks the other device, as any of its clients may, for a token over the PAT's nonce."""
@@ -261,18 +307,21 @@ class Device:
         line.stream.close()
         if got is None or got[HEADER : HEADER + 2] != bytes([ATTEST_PLATFORM, DONE]):
             raise ValueError("expected a token of the other device, came a refusal")
-        return with_pat(cab, record_with(pat, got[HEADER + 5 :]))
+        return with_entry(cab, PAT, record_with(pat, got[HEADER + 5 :]))
 
 
 def main(argv: Sequence[str]) -> int:
     made = parser("The attacker's device.")
-    made.add_argument("mode", choices=("answer", "old-pat", "foreign-pat", "leaked", "pass"))
+    modes = ("answer", "old-pat", "new-kat", "foreign-pat", "leaked", "pass")
+    made.add_argument("mode", choices=modes)
     made.add_argument("--oracle", default="", metavar="ADDRESS", help="foreign-pat: who is asked")
     made.add_argument("--upstream", required=True, metavar="ADDRESS", help="the device behind")
     made.add_argument("--keys", default="", metavar="FILE", help="leaked: to which keys leaked")
+    made.add_argument("--kak", default="", metavar="FILE", help="old-pat, new-kat: it leaked there")
     party, options = begin(made, argv)
     server, address = listen(options.listen, party.folder)
-    device = Device(party, options.mode, options.upstream, options.oracle, options.keys)
+    leaks = (options.keys, options.kak)
+    device = Device(party, options.mode, options.upstream, options.oracle, *leaks)
 
     def one(client: socket.socket) -> None:
         try:
