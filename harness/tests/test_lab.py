@@ -16,115 +16,20 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 import zipfile
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
 
+from lab_meeting import LIMIT, OPENER, Lab, ended
+
 from atls_harness.contract import contract
 from atls_harness.paths import ROOT
 from atls_harness.run import Run
 
 pytest.importorskip("aiohttp", reason="unsupported: python3-aiohttp is not there; ./atls setup lab")
-
-LIMIT = 120.0
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-class Lab:
-    """A lab that runs, as a person meets it."""
-
-    def __init__(self, run: Run, state: Path, *arguments: str) -> None:
-        self.run = run
-        self.state = state
-        self.arguments = arguments
-        self.ports: dict[str, int] = {}
-        self.process = self._start()
-
-    def _start(self) -> "subprocess.Popen[str]":
-        argv = [sys.executable, "-m", "atls_harness", "lab", "--listen", "127.0.0.1:0"]
-        argv += ["--state", str(self.state), "--build", str(self.run.build), *self.arguments]
-        process = subprocess.Popen(
-            argv,
-            cwd=ROOT,
-            env={**os.environ, "ATLS_NO_INSTALL": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert process.stdout is not None
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if line.startswith("the lab is open: "):
-                self.url = line.split()[-1]
-            found = re.match(r"  ([0-9]+) +(\S+): the (client|server) attests", line)
-            if found:
-                self.ports[f"{found[2]}-{found[3]}-attests"] = int(found[1])
-            if line.startswith("Simulated root of trust"):
-                return process
-        raise AssertionError("".join(said))
-
-    def stop(self, how: int = signal.SIGTERM) -> int:
-        """Ends it."""
-        self.process.send_signal(how)
-        code = self.process.wait(60)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return code
-
-    def again(self) -> None:
-        """Starts it on what it kept."""
-        self.process = self._start()
-
-    def get(self, path: str, **headers: str) -> bytes:
-        request = urllib.request.Request(urllib.parse.urljoin(self.url, path), headers=headers)
-        with OPENER.open(request, timeout=60) as answer:
-            data: bytes = answer.read()
-        return data
-
-    def page(self, path: str) -> str:
-        return self.get(path).decode("utf-8")
-
-    def status(self, path: str, data: bytes | None = None, **headers: str) -> tuple[int, str]:
-        """Of a request that may be refused."""
-        request = urllib.request.Request(
-            urllib.parse.urljoin(self.url, path),
-            data,
-            {name.replace("_", "-"): value for name, value in headers.items()},
-        )
-        try:
-            with OPENER.open(request, timeout=60) as answer:
-                return answer.status, answer.read().decode("utf-8", "replace")
-        except urllib.error.HTTPError as refusal:
-            return refusal.code, refusal.read().decode("utf-8", "replace")
-
-    def rows(self, participant: str) -> list[dict[str, Any]]:
-        """The connections of a participant, the newest first, with all that is known of each."""
-        page = self.page(f"participant/{participant}")
-        found = re.findall(r'<tr id="c([0-9a-f]{12})"', page)
-        return [json.loads(self.get(f"connection/{one}.json")) for one in found]
-
-    def last(self, participant: str) -> dict[str, Any]:
-        """The newest of a participant's connections, when it has ended."""
-        return self.await_(lambda: [one for one in self.rows(participant)[:1] if ended(one)])[0]
-
-    @staticmethod
-    def await_(look: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + LIMIT
-        while not (found := look()):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        return found
-
-
-def ended(one: dict[str, Any]) -> bool:
-    return bool(one["connection"]["state"] == "ended")
 
 
 @pytest.fixture(scope="module")
@@ -170,35 +75,14 @@ def device(real: Run, tmp_path: Path) -> Iterator[Callable[[int], str]]:
         yield start
 
 
-def client(lab: Lab, place: str, *flags: str) -> "subprocess.CompletedProcess[str]":
-    """The project's own client, at a port of the lab."""
-    profile = re.sub(r"-(client|server)-attests\Z", "", place)
-    argv = lab.run.command("client", "client")
-    argv += ["--profile", profile, "--connect", f"127.0.0.1:{lab.ports[place]}"]
-    argv += ["--ca", str(lab.state / "ca.pem"), "--timeout", "60", *flags]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT)
-
-
-def s_client(lab: Lab, place: str, name: str, *flags: str) -> str:
-    """`openssl s_client` as it comes."""
-    if shutil.which("openssl") is None:
-        pytest.skip("unsupported: no program openssl")
-    argv = ["openssl", "s_client", "-connect", f"127.0.0.1:{lab.ports[place]}"]
-    argv += ["-servername", name, "-CAfile", str(lab.state / "ca.pem"), "-quiet", *flags]
-    done = subprocess.run(argv, input="hello\n", capture_output=True, text=True, timeout=LIMIT)
-    return done.stdout + done.stderr
-
-
 PROFILES = [name for name, one in contract().profiles.items() if not one.prototype]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_relying_party_comes_to_every_profile(lab: Lab, profile: str) -> None:
     place = f"{profile}-server-attests"
-    verifier = re.search(r"--verifier ([^\s<]+)", lab.page(f"port/{place}"))
-    assert verifier is not None
-    flags = ["--relying-party", "background-check", "--verifier", verifier[1]]
-    done = client(lab, place, *flags)
+    flags = ["--relying-party", "background-check", "--verifier", lab.verifier()]
+    done = lab.client(place, *flags)
     assert done.returncode == 0, done.stderr
     told = lab.last("127.0.0.1")
     row = told["connection"]
@@ -229,7 +113,7 @@ def test_an_attester_comes_to_every_profile(
         assert code == 200, pem
         (tmp_path / "key.pem").write_text(pem)
         flags += ["--cert", str(tmp_path / "key.pem"), "--key", handle]
-    done = client(lab, place, *flags)
+    done = lab.client(place, *flags)
     assert done.returncode == 0, done.stderr
     told = lab.last("127.0.0.1")
     assert (told["connection"]["place"], told["connection"]["outcome"]) == (place, "attested")
@@ -237,13 +121,13 @@ def test_an_attester_comes_to_every_profile(
 
 
 def test_openssl_as_it_comes_is_told_what_is_missing(lab: Lab) -> None:
-    s_client(lab, "ta-07-client-attests", "lacks.client")
+    lab.s_client("ta-07-client-attests", "lacks.client")
     told = lab.last("lacks")
     row = told["connection"]
     assert (row["outcome"], row["reason"]) == ("refused", "attestation-missing")
     assert told["hello"]["server_name"] == "lacks.client" and not told["hello"]["attestation"]
     assert any("Try next" == name for name, _ in told["facts"])
-    said = s_client(lab, "ta-07-server-attests", "plain.client")
+    said = lab.s_client("ta-07-server-attests", "plain.client")
     assert "hello from the lab, ta-07-server-attests" in said
     assert lab.last("plain")["connection"]["outcome"] == "plain"
 
@@ -258,7 +142,7 @@ def unzipped(data: bytes, folder: Path) -> Path:
 def test_with_the_kit_openssl_attests_itself(lab: Lab, tmp_path: Path) -> None:
     kit = unzipped(lab.get("kit.zip"), tmp_path)
     files = ["-cert", str(kit / "attester.pem"), "-key", str(kit / "attester.key")]
-    said = s_client(lab, "x509-cmw-client-attests", "kit.client", *files)
+    said = lab.s_client("x509-cmw-client-attests", "kit.client", *files)
     assert "hello from the lab" in said
     assert lab.last("kit")["connection"]["outcome"] == "attested"
     words = (kit / "README.md").read_text()
@@ -289,14 +173,14 @@ def test_a_device_of_their_own_is_known_to_their_connections_alone(
     subprocess.run(argv, check=True, capture_output=True)
     address = device(4711)
     flags = ["--attester", "background-check", "--device", address]
-    assert client(lab, "ta-07-client-attests", *flags).returncode == 1
+    assert lab.client("ta-07-client-attests", *flags).returncode == 1
     assert lab.last("127.0.0.1")["connection"]["reason"] == "unknown-attestation-key"
     code, words = lab.status("participant/127.0.0.1/endorsements", b"\xa1\x01")
     assert code == 400 and "was not taken" in words
     assert lab.status("participant/other/endorsements", path.read_bytes())[0] == 200
-    assert client(lab, "ta-07-client-attests", *flags).returncode == 1
+    assert lab.client("ta-07-client-attests", *flags).returncode == 1
     assert lab.status("participant/127.0.0.1/endorsements", path.read_bytes())[0] == 200
-    assert client(lab, "ta-07-client-attests", *flags).returncode == 0
+    assert lab.client("ta-07-client-attests", *flags).returncode == 0
     assert lab.last("127.0.0.1")["connection"]["outcome"] == "attested"
 
 
@@ -316,15 +200,7 @@ def test_who_speaks_otherwise_is_shown_as_text(
     lab: Lab, sent: bytes, outcome: str, words: str
 ) -> None:
     before = {one["connection"]["id"] for one in lab.rows("127.0.0.1")}
-    with socket.create_connection(("127.0.0.1", lab.ports["seat-06-client-attests"])) as one:
-        one.sendall(sent)
-        one.shutdown(socket.SHUT_WR)
-        while True:
-            try:
-                if not one.recv(4096):
-                    break
-            except OSError:
-                break
+    lab.raw("seat-06-client-attests", sent)
     told = lab.await_(
         lambda: [
             row
@@ -339,10 +215,8 @@ def test_who_speaks_otherwise_is_shown_as_text(
 
 
 def test_bundle_and_packets_are_what_they_say(lab: Lab, tmp_path: Path) -> None:
-    verifier = re.search(r"--verifier ([^\s<]+)", lab.page("port/ta-07-server-attests"))
-    assert verifier is not None
-    flags = ["--relying-party", "background-check", "--verifier", verifier[1]]
-    client(lab, "ta-07-server-attests", *flags)
+    flags = ["--relying-party", "background-check", "--verifier", lab.verifier()]
+    lab.client("ta-07-server-attests", *flags)
     row = lab.last("127.0.0.1")["connection"]
     folder = unzipped(lab.get(f"connection/{row['id']}.zip"), tmp_path)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -378,7 +252,7 @@ def test_the_page_tells_browsers_to_be_careful(lab: Lab) -> None:
 
 
 def test_nothing_is_lost_when_it_starts_again(lab: Lab) -> None:
-    s_client(lab, "seat-06-client-attests", "before.client")
+    lab.s_client("seat-06-client-attests", "before.client")
     before = lab.last("before")
     # One that is under way when it is killed is known to have been.
     with socket.create_connection(("127.0.0.1", lab.ports["seat-06-client-attests"])):
@@ -389,7 +263,7 @@ def test_nothing_is_lost_when_it_starts_again(lab: Lab) -> None:
     identity = before["connection"]["id"]
     assert json.loads(lab.get(f"connection/{identity}.json")) == before
     assert "the lab was stopped before this connection ended" in lab.page("/")
-    s_client(lab, "seat-06-client-attests", "behind.client")
+    lab.s_client("seat-06-client-attests", "behind.client")
     assert lab.last("behind")["connection"]["number"] > before["connection"]["number"]
 
 

@@ -235,7 +235,9 @@ class Server(Program):
     def _heard(self, event: Event) -> None:
         number = event.get("conn")
         if event.get("event") == "connection" and isinstance(number, int):
-            talk = self._talks[number] = Talk(number, self.began)
+            since = event.get("t")
+            began = time.monotonic() - (float(since) if isinstance(since, (int, float)) else 0.0)
+            talk = self._talks[number] = Talk(number, began)
             if self._expected is not None and not self._expected.done():
                 self._expected.set_result(talk)
         talk_of = self._talks.get(number) if isinstance(number, int) else None

@@ -208,12 +208,14 @@ def look(stream: bytes) -> Hello | None:
 
 def in_words(stream: bytes) -> str:
     """What bytes that are no TLS look like."""
-    text = stream[:60].decode("latin-1")
+    head = stream[:60]
+    text = head.decode("latin-1")
     if re.match(r"[A-Z]{3,7} \S* HTTP/1", text):
         return f"HTTP: {quoted(text.splitlines()[0], 50)}"
-    if stream[:2] == b"\x80" or (len(stream) > 2 and stream[0] & 0x80 and stream[2] == 1):
-        return "SSL 2.0's hello, or noise"
-    return f"{quoted(text, 40)} ({stream[:16].hex(' ')})"
+    printable = sum(32 <= one < 127 or one in b"\r\n\t" for one in head)
+    if printable * 4 >= len(head) * 3:
+        return quoted(text, 50)
+    return f"the bytes {head[:24].hex(' ')}{' …' if len(stream) > 24 else ''}"
 
 
 def _read(message: bytes, made: Hello) -> None:

@@ -67,7 +67,8 @@ def may_probe(text: str, asker: str, allowed: Sequence[Network]) -> str:
         address = unwrapped(ipaddress.ip_address(text))
     except ValueError:
         return f"{REFUSED}, came {untrusted.quoted(text, 60)}, which is none"
-    if address.is_unspecified or address.is_multicast or address.is_reserved:
+    nobody = address.is_unspecified or address.is_multicast
+    if nobody or (address.version == 4 and address.is_reserved):
         return f"{REFUSED}, came {address}, which is nobody's"
     if any(address in network for network in allowed if network.version == address.version):
         return ""

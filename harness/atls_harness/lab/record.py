@@ -256,7 +256,7 @@ class Told:
         clock = float(self.body.get("clock", 0.0))
         parties = {
             "client": _party("client", [{"t": 0.0, "who": "client", "event": "connects"}], 0.0),
-            "server": _party("server", self.events, clock),
+            "server": _party("server", [_alone(one) for one in self.events], clock),
         }
         made = timeline.make(Observation(Path("."), parties, 0.0))
         entries = list(made["events"])
@@ -305,6 +305,11 @@ class Told:
         if outcome == "refused" and reason not in OWN:
             broken = of_clause(str(self.end.get("clause") or ""))
         return shown, broken
+
+
+def _alone(event: Event) -> Event:
+    """An event of the one connection that is drawn."""
+    return {name: value for name, value in event.items() if name != "conn"}
 
 
 def _party(name: str, events: Sequence[Event], started: float) -> Party:

@@ -301,7 +301,7 @@ class Store:
             )
             self._db.execute(
                 "DELETE FROM connection WHERE state != 'open' AND number IN (SELECT number FROM "
-                "connection ORDER BY number DESC LIMIT -1 OFFSET ?)",
+                "connection WHERE state != 'open' ORDER BY number DESC LIMIT -1 OFFSET ?)",
                 [self.limits.connections],
             )
             for part, most in (
