@@ -16,7 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import pytest
 
@@ -30,15 +30,23 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Lab:
     """A lab that runs, as a person meets it."""
 
-    def __init__(self, run: Run, state: Path, *arguments: str) -> None:
+    def __init__(
+        self,
+        run: Run,
+        state: Path,
+        *arguments: str,
+        listen: str = "127.0.0.1:0",
+        within: Sequence[str] = (),
+    ) -> None:
         self.run = run
         self.state = state
-        self.arguments = arguments
+        self.arguments = ["--listen", listen, *arguments]
+        self.within = list(within)  # what the command stands behind
         self.ports: dict[str, int] = {}
         self.process = self._start()
 
     def _start(self) -> "subprocess.Popen[str]":
-        argv = [sys.executable, "-m", "atls_harness", "lab", "--listen", "127.0.0.1:0"]
+        argv = [*self.within, sys.executable, "-m", "atls_harness", "lab"]
         argv += ["--state", str(self.state), "--build", str(self.run.build), *self.arguments]
         process = subprocess.Popen(
             argv,

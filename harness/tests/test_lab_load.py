@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A crowd at ./atls lab: two hundred connections at once, good and bad, with some that fuzz. All are
-there afterwards, memory is bounded, and the page goes on. Seconds in CI; by hand for minutes:
+"""A crowd at ./atls lab: two hundred connections at once, good and bad, with some that fuzz. All
+are there afterwards, memory is bounded, and the page goes on. Seconds in CI; by hand for minutes:
 ATLS_LAB_SECONDS=600."""
 
 from __future__ import annotations

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import fcntl
 import ipaddress
@@ -11,6 +12,7 @@ import json
 import os
 import secrets
 import socket
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Sequence
@@ -26,6 +28,7 @@ from .store import Limits
 
 PORT = 8600
 PORT_MAX = 65535
+SIOCGIFADDR = 0x8915
 CREDENTIALS_DAYS = 1  # then a start makes new ones, which are valid for two days
 CREDENTIALS = ("ca", "strange-ca", "client", "server", "elsewhere", "stranger")
 PROVISIONING_TOKEN = "provisioning.token"
@@ -54,15 +57,7 @@ class Settings:
         address = ipaddress.ip_address(self.host)
         if not address.is_unspecified:
             return [self.host]
-        found = dict.fromkeys(["127.0.0.1"])
-        for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-            try:  # no packet is sent: which address would one have?
-                with socket.socket(family, socket.SOCK_DGRAM) as one:
-                    one.connect((far, 9))
-                    found[str(one.getsockname()[0])] = None
-            except OSError:
-                continue
-        return list(found)
+        return [*_addresses_of_four(), *(_addresses_of_six() if address.version == 6 else [])]
 
     @property
     def shown(self) -> str:
@@ -74,6 +69,28 @@ class Settings:
     def names(self) -> list[str]:
         """The names by which its page may be asked for, and that its certificates have."""
         return list(dict.fromkeys(["localhost", *([self.name] if self.name else [])]))
+
+
+def _addresses_of_four() -> list[str]:
+    """The first address of IPv4 of each interface (netdevice(7))."""
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        for _, name in socket.if_nameindex():
+            with contextlib.suppress(OSError):  # it has none
+                told = fcntl.ioctl(one, SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
+                found.append(socket.inet_ntoa(told[20:24]))
+    return found or ["127.0.0.1"]
+
+
+def _addresses_of_six() -> list[str]:
+    """Those of IPv6 that are not of one link alone."""
+    made = []
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/net/if_inet6").read_text(encoding="ascii").splitlines():
+            address = ipaddress.IPv6Address(bytes.fromhex(line.split()[0]))
+            if not address.is_link_local:
+                made.append(str(address))
+    return made
 
 
 def listen_at(text: str) -> tuple[str, int]:
