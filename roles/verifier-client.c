@@ -50,6 +50,7 @@ void atls_verifier_client_free(struct atls_verifier_client *client)
         return;
     }
     atls_http_free(client->http);
+    atls_accept_memo_clear(&client->accept);
     while (client->verifiers) {
         struct verifier *v = client->verifiers;
         client->verifiers = v->next;

@@ -22,7 +22,116 @@
 void atls_session_document_clear(struct atls_session_document *document)
 {
     json_decref(document->root);
+    json_decref(document->accept);
     *document = (struct atls_session_document){.root = NULL};
+}
+
+void atls_accept_memo_clear(struct atls_accept_memo *memo)
+{
+    free(memo->text);
+    json_decref(memo->types);
+    *memo = (struct atls_accept_memo){.text = NULL};
+}
+
+/* Where in a JSON text a byte stands: within a string, and within how many brackets. */
+struct spot {
+    bool in_string, escaped;
+    size_t depth;
+};
+
+static void pass(struct spot *spot, uint8_t byte)
+{
+    if (spot->in_string) {
+        spot->in_string = spot->escaped || byte != '"';
+        spot->escaped = !spot->escaped && byte == '\\';
+    } else if (byte == '"') {
+        spot->in_string = true;
+    } else if (byte == '{' || byte == '[') {
+        spot->depth++;
+    } else if (byte == '}' || byte == ']') {
+        spot->depth--;
+    }
+}
+
+/* The member that begins with START, a key of the outermost object and what is behind it, without
+ * the comma: from *ATP on. False: there is none. */
+static bool find_member(struct atls_bytes in, struct atls_bytes start, size_t *atp)
+{
+    struct spot spot = {false, false, 0};
+
+    for (size_t i = 0; i + start.size < in.size; i++) {
+        if (in.data[i] == '"' && !spot.in_string && spot.depth == 1 &&
+            memcmp(in.data + i, start.data, start.size) == 0) {
+            *atp = i;
+            return true;
+        }
+        pass(&spot, in.data[i]);
+    }
+    return false;
+}
+
+/* Notes the member that was parsed, as it was written. */
+static void remember(struct atls_accept_memo *memo, struct atls_bytes in, json_t *types)
+{
+    const struct atls_bytes start = atls_bytes_of_text("\"accept\":[");
+    struct spot spot = {false, false, 0};
+    size_t begin, end;
+
+    if (!types || !find_member(in, start, &begin))
+        return;
+    end = begin + start.size - 1;
+    do {
+        pass(&spot, in.data[end++]);
+    } while (spot.depth > 0 && end < in.size);
+    uint8_t *text = malloc(end - begin);
+    if (!text)
+        return; /* then it is parsed again */
+    memcpy(text, in.data + begin, end - begin);
+    atls_accept_memo_clear(memo);
+    *memo = (struct atls_accept_memo){text, end - begin, json_incref(types)};
+}
+
+/* The text without the member that is remembered, which stands between commas; *OUTP is allocated.
+ * False: it is not as it was. */
+static bool leave_out(const struct atls_accept_memo *memo, struct atls_bytes in,
+                      struct atls_bytes *outp)
+{
+    const struct atls_bytes known = {memo->text, memo->size};
+    size_t at;
+
+    if (!memo->text || !find_member(in, known, &at) || at == 0 || in.data[at - 1] != ',' ||
+        (in.data[at + known.size] != ',' && in.data[at + known.size] != '}'))
+        return false;
+    uint8_t *rest = malloc(in.size);
+    if (!rest)
+        return false;
+    memcpy(rest, in.data, at - 1);
+    memcpy(rest + at - 1, in.data + at + known.size, in.size - at - known.size);
+    *outp = ATLS_BYTES(rest, in.size - known.size - 1);
+    return true;
+}
+
+/* The object; *REMEMBEREDP: all but the member that is remembered. A second member of that name is
+ * left to the parser of the whole, which refuses it. */
+static int load(struct atls_bytes in, const struct atls_accept_memo *memo, json_t **rootp,
+                bool *rememberedp)
+{
+    struct atls_bytes rest;
+    json_t *root = NULL;
+
+    *rememberedp = false;
+    if (memo && in.size <= ATLS_JSON_MAX_SIZE && leave_out(memo, in, &rest)) {
+        if (atls_json_object(rest, "session object", &root) == 0 &&
+            !json_object_get(root, "accept"))
+            *rememberedp = true;
+        free((uint8_t *)(uintptr_t)rest.data);
+    }
+    if (*rememberedp) {
+        *rootp = root;
+        return 0;
+    }
+    json_decref(root);
+    return atls_json_object(in, "session object", rootp);
 }
 
 static int parse_status(const json_t *root, enum atls_session_status *statusp)
@@ -67,7 +176,7 @@ static int parse_nonce(const json_t *root, struct atls_session_document *documen
 
 static int parse_accept(const json_t *root, struct atls_session_document *document)
 {
-    const json_t *accept = json_object_get(root, "accept"), *type;
+    json_t *accept = json_object_get(root, "accept"), *type;
     size_t i;
 
     if (!accept || json_is_null(accept)) {
@@ -82,7 +191,7 @@ static int parse_accept(const json_t *root, struct atls_session_document *docume
             return atls_fail(ATLS_E_MALFORMED, SESSION_CLAUSE, "accept must hold texts only");
         }
     }
-    document->accept = accept;
+    document->accept = json_incref(accept);
     return 0;
 }
 
@@ -101,17 +210,23 @@ static int parse_result(const json_t *root, struct atls_session_document *docume
     return 0;
 }
 
-int atls_session_document_parse(struct atls_bytes in, struct atls_session_document *documentp)
+int atls_session_document_parse(struct atls_bytes in, struct atls_accept_memo *memo,
+                                struct atls_session_document *documentp)
 {
     struct atls_session_document document = {.root = NULL};
-    int result = atls_json_object(in, "session object", &document.root);
+    bool remembered;
+    int result = load(in, memo, &document.root, &remembered);
 
     if (result) {
         return result;
     }
     result = parse_status(document.root, &document.status);
     result = result ? result : parse_nonce(document.root, &document);
-    result = result ? result : parse_accept(document.root, &document);
+    if (remembered) {
+        document.accept = json_incref(memo->types);
+    } else {
+        result = result ? result : parse_accept(document.root, &document);
+    }
     result = result ? result : parse_result(document.root, &document);
     if (!result) {
         const json_t *expiry = json_object_get(document.root, "expiry");
@@ -121,8 +236,11 @@ int atls_session_document_parse(struct atls_bytes in, struct atls_session_docume
         }
     }
     if (result) {
-        json_decref(document.root);
+        atls_session_document_clear(&document);
         return result;
+    }
+    if (memo && !remembered) {
+        remember(memo, in, document.accept);
     }
     *documentp = document;
     return 0;

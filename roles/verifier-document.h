@@ -27,12 +27,23 @@ struct atls_session_document { /* free with atls_session_document_clear() */
     enum atls_session_status status;
     uint8_t nonce[ATLS_EAT_NONCE_MAX]; /* decoded from whichever base64 dialect */
     size_t nonce_size;
-    const json_t *accept;     /* array of texts, or NULL: borrowed from the root */
+    json_t *accept;           /* array of texts, or NULL */
     struct atls_bytes result; /* the EAR's JWT, empty unless complete: borrowed from the root */
 };
 void atls_session_document_clear(struct atls_session_document *document);
-/* ATLS_E_MALFORMED. */
-int atls_session_document_parse(struct atls_bytes in, struct atls_session_document *documentp);
+
+/* The member "accept" as a verifier wrote it last, which is the same in each of its sessions: where
+ * it comes again byte for byte, it need not be parsed again. All zeros to begin with. */
+struct atls_accept_memo {
+    uint8_t *text;
+    size_t size;
+    json_t *types;
+};
+void atls_accept_memo_clear(struct atls_accept_memo *memo);
+
+/* MEMO may be NULL: what is read is the same. ATLS_E_MALFORMED. */
+int atls_session_document_parse(struct atls_bytes in, struct atls_accept_memo *memo,
+                                struct atls_session_document *documentp);
 
 /* The EAR verification key, a public JWK of a supported kind; *JWKP is a new reference.
  * ATLS_E_MALFORMED, ATLS_E_MISSING, ATLS_E_UNSUPPORTED. */

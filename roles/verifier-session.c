@@ -152,7 +152,7 @@ static int opened(struct atls_verifier_session *session, const struct atls_http_
         return result < 0 ? atls_failure_keep(failure, result, "internal")
                           : atls_failure_garbage(failure, answer->url);
     }
-    result = atls_session_document_parse(answer->body, &session->opened);
+    result = atls_session_document_parse(answer->body, &session->client->accept, &session->opened);
     if (result) {
         return result < 0 ? atls_failure_keep(failure, result, "internal")
                           : atls_failure_garbage(failure, answer->url);
@@ -202,7 +202,7 @@ static int answered(struct atls_verifier_session *session, const struct atls_htt
     if (atls_verifier_check_type(answer, ATLS_MT_SESSION)) {
         return atls_failure_garbage(failure, answer->url);
     }
-    int result = atls_session_document_parse(answer->body, &document);
+    int result = atls_session_document_parse(answer->body, &session->client->accept, &document);
     if (result) {
         return result < 0 ? atls_failure_keep(failure, result, "internal")
                           : atls_failure_garbage(failure, answer->url);
@@ -300,7 +300,8 @@ static bool is_field_value(struct atls_bytes text)
 static const char *spelt(const struct atls_verifier_session *session, const char *media_type)
 {
     struct atls_bytes wanted = atls_bytes_of_text(media_type);
-    const json_t *type, *near = NULL;
+    json_t *type;
+    const json_t *near = NULL;
     size_t i;
 
     if (!session->opened.accept || json_array_size(session->opened.accept) == 0) {

@@ -35,6 +35,9 @@ struct atls_realm {              /* what a token is for; static texts */
     const char *what;            /* "endorsements are taken" */
 };
 
+/* Takes TEXT over, which is JSON; NULL: no memory, a 500. */
+void atls_answer_text(struct atls_response *response, unsigned status, const char *content_type,
+                      char *text);
 /* Takes JSON over. */
 void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,
                       json_t *json);

@@ -2,6 +2,7 @@
 /* The challenge-response API: sessions, and evidence posted to them. */
 #include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,19 +55,91 @@ static json_t *expiry_json(const struct atls_api *api, const struct atls_challen
 }
 
 /* A terse verifier says what may be posted where that is still to be done, and repeats nothing. */
+static bool says_what_is_taken(const struct atls_api *api,
+                               const struct atls_challenge_session *session)
+{
+    return !(api->terse && session->result);
+}
+
+static bool repeats_evidence(const struct atls_api *api,
+                             const struct atls_challenge_session *session)
+{
+    return session->evidence && !api->terse;
+}
+
+/* A text that stands in a JSON string as it is (RFC 8259 section 7): a JWT, base64, a time. */
+static bool stands_as_it_is(const char *text)
+{
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\')
+            return false;
+    return true;
+}
+
+static char *accept_list; /* of this verifier's own types, in JSON */
+
+static void write_accept_list(void)
+{
+    const struct atls_api own = {.as = NULL};
+    json_t *types = atls_evidence_types(&own);
+
+    accept_list = types ? json_dumps(types, JSON_COMPACT) : NULL;
+    json_decref(types);
+}
+
+static char *optional_text(json_t *json)
+{
+    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+
+    json_decref(json);
+    return text;
+}
+
+/* The session as text. A library that writes JSON looks at each of some thousand bytes several
+ * times, of which nearly all are the same each time, or need no escapes. NULL: no memory. */
+static char *write_session(const struct atls_api *api, const struct atls_challenge_session *session)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    bool says = says_what_is_taken(api, session), repeats = repeats_evidence(api, session);
+    const char *result = session->result;
+    char *nonce =
+        atls_base64_encode(api->nonce_dialect, ATLS_BYTES(session->nonce, session->nonce_size));
+    char *expiry = says ? optional_text(expiry_json(api, session)) : NULL;
+    char *evidence = repeats ? optional_text(evidence_json(session)) : NULL;
+    char *text = NULL;
+
+    pthread_once(&once, write_accept_list);
+    if (nonce && (!says || (expiry && accept_list)) && (!repeats || evidence) &&
+        asprintf(&text, "{\"status\":\"%s\",\"nonce\":\"%s\"%s%s%s%s%s%s%s%s%s}",
+                 atls_challenge_status_name(session->status), nonce, says ? ",\"expiry\":" : "",
+                 says ? expiry : "", says ? ",\"accept\":" : "", says ? accept_list : "",
+                 repeats ? ",\"evidence\":" : "", repeats ? evidence : "",
+                 result ? ",\"result\":\"" : "", result ? result : "", result ? "\"" : "") < 0)
+        text = NULL;
+    free(nonce);
+    free(expiry);
+    free(evidence);
+    return text;
+}
+
 static void answer_session(const struct atls_api *api, unsigned status,
                            const struct atls_challenge_session *session,
                            struct atls_response *response)
 {
-    json_t *json =
+    json_t *json;
+
+    if (!api->as && (!session->result || stands_as_it_is(session->result))) {
+        atls_answer_text(response, status, SESSION_TYPE, write_session(api, session));
+        return;
+    }
+    json =
         json_pack("{s:s, s:o}", "status", atls_challenge_status_name(session->status), "nonce",
                   base64_json(api->nonce_dialect, ATLS_BYTES(session->nonce, session->nonce_size)));
-
-    if (json && !(api->terse && session->result)) {
+    if (json && says_what_is_taken(api, session)) {
         json_object_set_new(json, "expiry", expiry_json(api, session));
         json_object_set_new(json, "accept", atls_evidence_types(api));
     }
-    if (json && session->evidence && !api->terse)
+    if (json && repeats_evidence(api, session))
         json_object_set_new(json, "evidence", evidence_json(session));
     if (json && session->result)
         json_object_set_new(json, "result", json_string(session->result));

@@ -28,16 +28,20 @@ void atls_response_clear(struct atls_response *response)
     *response = (struct atls_response){0};
 }
 
-void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,
-                      json_t *json)
+void atls_answer_text(struct atls_response *response, unsigned status, const char *content_type,
+                      char *text)
 {
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-
-    json_decref(json);
     response->status = text ? status : 500;
     response->content_type = text ? content_type : NULL;
     response->body = text;
     response->body_size = text ? strlen(text) : 0;
+}
+
+void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,
+                      json_t *json)
+{
+    atls_answer_text(response, status, content_type, json ? json_dumps(json, JSON_COMPACT) : NULL);
+    json_decref(json);
 }
 
 char *atls_type_list(json_t *types)
