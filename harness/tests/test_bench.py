@@ -18,7 +18,7 @@ from hypothesis import given, strategies
 
 from atls_harness import dask
 from atls_harness.bench import callgrind, compare, goals, machine, network, page, plan, program
-from atls_harness.bench import sections, tables
+from atls_harness.bench import curves, sections, tables
 from atls_harness.bench.histogram import Histogram, bucket, ratio_interval
 from atls_harness.document import first_problem
 from atls_harness.errors import InfrastructureError, Unsupported, UsageError
@@ -199,6 +199,23 @@ def test_a_real_run_is_as_the_schema_has_it(result: dict[str, Any], tmp_path: Pa
     assert "http://" not in html.replace("http://www.w3.org/", "").replace(
         "http://purl.org/", ""
     ).replace("http://creativecommons.org/", "")
+
+
+def test_sizes_are_measured_in_turn_and_counted(build: Path) -> None:
+    """Of each kind two small sizes; what must not depend on size hardly does, by instructions."""
+    counted = ("references", "devices", "components")
+    small = {kind.name: (10, 40) if kind.name in counted else (41, 80) for kind in curves.SIZED}
+    changed = {"curve_samples": 2, "curve_sizes": small, "curve_instructions": 40}
+    found = curves.sized(build, plan.Plan(**{**vars(plan.QUICK), **changed}))
+    by_name = {one["name"]: one for one in found}
+    assert set(by_name) == {*small, "evidence"}
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is not there; ./atls setup bench installs it")
+    for name in counted:
+        few, many = (point["instructions"] for point in by_name[name]["points"])
+        assert many < few * (1.02 if name in ("references", "devices") else 4), name
+    first, last = by_name["evidence"]["points"]
+    assert last["size"] > first["size"] + 30 * 32  # each component has a digest
 
 
 def test_phases_add_up_and_operations_are_counted(result: dict[str, Any]) -> None:

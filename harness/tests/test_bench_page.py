@@ -12,7 +12,11 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from atls_harness.bench import page  # noqa: E402
+from atls_harness.bench import curves, goals, made, page, tables  # noqa: E402
+from atls_harness.document import first_problem  # noqa: E402
+from atls_harness.paths import BENCHMARK_SCHEMA, RESULT_SCHEMA  # noqa: E402
+from atls_harness.report.values import load  # noqa: E402
+from atls_harness.selection import cases_in  # noqa: E402
 
 
 @pytest.fixture(name="result", scope="module")
@@ -57,3 +61,35 @@ def test_all_that_the_terminal_has_is_there(html: str, result: dict[str, Any]) -
     for row in result["pair"]["modes"]:
         assert f'<th scope="row">{row["mode"]}</th>' in html
     assert "<pre" not in html
+
+
+def test_a_curve_says_how_steep_it_is(result: dict[str, Any], tmp_path: Path) -> None:
+    def of(name: str, power: float) -> dict[str, Any]:
+        points = [{"size": 10**n, "value": 5 * 10 ** (n * power)} for n in range(1, 5)]
+        return curves.curve(name, f"a thing, by {name}", "things", "ns", power == 0, points)
+
+    names = ("references", "devices", "report", "collection", "connections")
+    found = [of(name, power) for name, power in zip(names, (0, 0.01, 1.0, 2.0, 0.5))]
+    assert [one["exponent"] for one in found] == [0, 0.01, 1.0, 2.0, 0.5]
+    assert [one["at_most_linear"] for one in found] == [True, True, True, False, True]
+    whole = {**result, "curves": found, "not_measured": {}}
+    whole["goals"] = goals.judge(whole)
+    assert first_problem(whole, BENCHMARK_SCHEMA) is None
+    missed = {one["goal"] for one in whole["goals"] if one["met"] is False}
+    assert "exponent of the steepest curve" in missed
+    assert "an appraisal among the most devices over one among the fewest" not in missed
+    page.write(whole, tmp_path)
+    html = (tmp_path / "benchmark.html").read_text(encoding="utf-8")
+    assert "steeper than linear" in html and "a thing, by report: exponent 1.00" in html
+    assert html.count("<svg") == 6
+    assert "steeper than linear" in tables.render(whole, 140, False)
+
+
+@pytest.mark.parametrize("count", [1, 114, 115, 1000])
+def test_made_results_and_scenarios_are_taken(count: int, tmp_path: Path) -> None:
+    raw = load(made.result(tmp_path, count))
+    assert len({case["id"] for case in raw["cases"]}) == len(raw["cases"]) == count
+    assert first_problem(raw, RESULT_SCHEMA) is None
+    files = made.scenarios(tmp_path / "stories", count)
+    cases = [case for name in files for case in cases_in(Path(name))]
+    assert count <= len({case.id for case in cases}) == len(cases) < count + made.PER_FILE

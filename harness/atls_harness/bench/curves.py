@@ -13,12 +13,11 @@ import os
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from ..errors import InfrastructureError
 from ..paths import ROOT
@@ -27,7 +26,6 @@ from .plan import Plan
 
 COUNTED = "bench_counted_size"  # the function of atls-bench within which callgrind counts
 STEEPEST = 1.1  # an exponent of 1, and what a fit of noisy points is off by
-FLAT = 0.1  # how far rates at any size may be from that at the smallest
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,9 @@ SIZED = (
 )
 
 
+VERIFIER = (*(kind.name for kind in SIZED), "evidence")
+
+
 def exponent(points: Sequence[tuple[float, float]]) -> float:
     """The slope of log cost over log size."""
     x = [math.log(size) for size, _ in points]
@@ -70,6 +71,7 @@ def curve(
         "of": of,
         "unit": unit,
         "flat": flat,
+        "verifier": name in VERIFIER,
         "points": [dict(one) for one in points],
         "exponent": round(fit, 3),
         "exponent_at_end": round(end, 3),
@@ -130,7 +132,7 @@ def connection(build: Path, plan: Plan) -> dict[str, Any]:
     for one in program.run(build, argv)["modes"]:
         times = sorted(one["cpu_ns"])
         points.append({"size": one["credential_bytes"], "value": times[len(times) // 10]})
-    points.sort(key=lambda one: one["size"])
+    points.sort(key=lambda one: int(one["size"]))
     title = "a connection, by bytes of evidence"
     return curve("connection-evidence", title, "bytes", "ns", False, points)
 
@@ -155,15 +157,18 @@ def connections(build: Path, plan: Plan) -> dict[str, Any]:
     return curve("connections", title, "connections", "ns", False, points)
 
 
-def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
-    """Processor time of this process, and of those that it started, for ACTION."""
+def _timed(argv: Sequence[str]) -> tuple[float, str]:
+    """Processor time of a command and of those that it started, and what it said."""
     before = os.times()
-    result = action()
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=3600)
     after = os.times()
-    return sum(after[:4]) - sum(before[:4]), result
+    if done.returncode != 0:
+        raise InfrastructureError(f"{' '.join(argv)}: {(done.stderr or done.stdout)[-2000:]}")
+    used = after.children_user + after.children_system
+    return used - before.children_user - before.children_system, done.stdout
 
 
-def report(_build: Path, plan: Plan) -> list[dict[str, Any]]:
+def report(plan: Plan) -> list[dict[str, Any]]:
     """The page of a result by its cases: what it takes to make, and the bytes that a browser has to
     read before anything is seen."""
     seconds, sizes = [], []
@@ -171,22 +176,13 @@ def report(_build: Path, plan: Plan) -> list[dict[str, Any]]:
         folder = Path(name)
         for count in plan.curve_cases:
             results = made.result(folder, count)
-            page = folder / f"report-{count}.html"
-            argv = [sys.executable, str(ROOT / "atls"), "report", str(results), "--out", str(page)]
-            used, _ = _timed(lambda argv=argv: _do(argv))  # type: ignore[misc]
+            used, _ = _timed(["./atls", "report", str(results)])
             seconds.append({"size": count, "value": used})
-            sizes.append({"size": count, "value": page.stat().st_size})
+            sizes.append({"size": count, "value": (results / "report.html").stat().st_size})
     return [
         curve("report", "a report, by its cases", "cases", "s", False, seconds),
         curve("report-page", "the report's first page, by its cases", "cases", "B", False, sizes),
     ]
-
-
-def _do(argv: Sequence[str]) -> str:
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=3600)
-    if done.returncode != 0:
-        raise InfrastructureError(f"{' '.join(argv)}: {(done.stderr or done.stdout)[-2000:]}")
-    return done.stdout
 
 
 def collection(build: Path, plan: Plan) -> dict[str, Any]:
@@ -196,9 +192,9 @@ def collection(build: Path, plan: Plan) -> dict[str, Any]:
         folder = Path(name)
         for count in plan.curve_collected:
             scenarios = made.scenarios(folder / str(count), count)
-            argv = ["./atls", "run", str(scenarios), "--collect-only", "-q", "--build", str(build)]
+            argv = ["./atls", "run", *scenarios, "--list", "--build", str(build)]
             began = time.monotonic()
-            used, said = _timed(lambda argv=argv: _do(argv))  # type: ignore[misc]
+            used, said = _timed(argv)
             cases = sum("::" in line for line in said.splitlines())
             points.append({"size": cases, "value": used, "wall": time.monotonic() - began})
     return curve("collection", "a run's start-up, by its cases", "cases", "s", False, points)
@@ -210,6 +206,6 @@ def measure(build: Path, plan: Plan) -> list[dict[str, Any]]:
         *sized(build, plan),
         connection(build, plan),
         connections(build, plan),
-        *report(build, plan),
+        *report(plan),
         collection(build, plan),
     ]

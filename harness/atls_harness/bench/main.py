@@ -23,7 +23,18 @@ from ..release import version as release
 from ..results import revision
 from ..run import make_results, point_latest
 from ..usage import SECTIONS
-from . import capacity_page, compare, goals, machine, network, page, sections, stacks, tables
+from . import (
+    capacity_page,
+    compare,
+    curves,
+    goals,
+    machine,
+    network,
+    page,
+    sections,
+    stacks,
+    tables,
+)
 from .plan import FULL, QUICK, Plan
 
 VERSION = 2
@@ -55,6 +66,7 @@ def measure(
         "network": lambda: network.measure(build, plan, plan.network_modes),
         "stacks": lambda: stacks.measure(build, plan),
         "cases": lambda: sections.cases(build, ROOT),
+        "curves": lambda: curves.measure(build, plan),
     }
     for name in SECTIONS:
         if name not in wanted:

@@ -217,6 +217,35 @@ def distance(found: Mapping[str, Any]) -> Plot:
     )
 
 
+def growth(found: Sequence[Mapping[str, Any]], whose: str) -> Plot:
+    """Each curve over its smallest point, both axes logarithmic: parallel to the diagonal is
+    linear, level is the same at any size."""
+    figure, axes = _figure(9, 5.2)
+    for index, one in enumerate(found):
+        first = one["points"][0]
+        x = [point["size"] / first["size"] for point in one["points"]]
+        _lines(axes, index, x, [point["value"] / first["value"] for point in one["points"]])
+    most = max(one["points"][-1]["size"] / one["points"][0]["size"] for one in found)
+    axes.plot([1, most], [1, most], "--", color=FAINT, linewidth=1.2)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.grid(color=FAINT, linewidth=0.7)
+    axes.set_xlabel("size over the smallest")
+    axes.set_ylabel("cost over that at the smallest")
+    return Plot(
+        f"What size costs {whose}",
+        "The broken line is linear. The exponent is the slope of a straight line through the "
+        "logarithms: 0 is the same cost at any size, 1 is linear.",
+        _svg(figure),
+        [
+            (index % len(SERIES), f"{one['title']}: exponent {one['exponent']:.2f}")
+            for index, one in enumerate(found)
+        ],
+        list(tables.CURVE_COLUMNS),
+        tables.curve_rows(found),
+    )
+
+
 def _listings(result: Mapping[str, Any]) -> Iterable[tuple[str, list[str], list[list[str]]]]:
     """All that the terminal has, as title, columns and rows."""
     for name, make in tables.SECTIONS.items():
@@ -249,6 +278,10 @@ def write(result: Mapping[str, Any], folder: Path) -> None:
         plots.append(scaling(result["load"]))
     if "network" in result:
         plots.append(distance(result["network"]))
+    if result.get("curves"):
+        in_verifier = [one for one in result["curves"] if one["verifier"]]
+        others = [one for one in result["curves"] if not one["verifier"]]
+        plots += [growth(in_verifier, "in the verifier"), growth(others, "elsewhere")]
     text = fill(
         "benchmark.html.j2",
         result=result,

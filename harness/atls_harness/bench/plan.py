@@ -75,6 +75,14 @@ class Plan:
     stack_connections: int  # of a sample
     stack_warm_up: int
     stack_warm_up_jit: int  # of a stack that compiles as it runs
+    curve_samples: int
+    curve_sizes: dict[str, tuple[int, ...]]
+    curve_instructions: int  # sizes up to this are counted too: callgrind is slow
+    curve_mode: str
+    curve_evidence: tuple[int, ...]  # components
+    curve_connections: tuple[int, ...]
+    curve_cases: tuple[int, ...]
+    curve_collected: tuple[int, ...]
     baselines: list[str] = field(default_factory=lambda: [SERVER, MUTUAL])
 
 
@@ -105,6 +113,19 @@ STACKS = (
     "ta-07/passport/client",
 )
 
+CURVES = {
+    "references": (1000, 10000, 100000, 1000000),
+    "names": (1000, 10000, 100000),
+    "devices": (300, 10000, 100000),
+    "provisioning": (300, 10000, 100000),
+    "components": (10, 30, 100, 300, 1000),
+    "sessions": (100, 1000, 10000, 100000),
+    "sessions-full": (100, 1000, 10000, 65536),
+}
+CURVES_QUICK = {
+    name: tuple(size for size in sizes if size <= 10000) for name, sizes in CURVES.items()
+}
+
 QUICK = Plan(
     modes=_modes_quick(),
     samples=150,
@@ -129,6 +150,14 @@ QUICK = Plan(
     stack_connections=15,
     stack_warm_up=4,
     stack_warm_up_jit=50,
+    curve_samples=50,
+    curve_sizes=CURVES_QUICK,
+    curve_instructions=1000,
+    curve_mode="seat-06/background-check/client",
+    curve_evidence=(3, 100, 600),
+    curve_connections=(1, 100, 300),
+    curve_cases=(300, 1000),
+    curve_collected=(300, 2000),
 )
 FULL = Plan(
     modes=_modes_full(),
@@ -154,6 +183,14 @@ FULL = Plan(
     stack_connections=25,
     stack_warm_up=8,
     stack_warm_up_jit=400,
+    curve_samples=300,
+    curve_sizes=CURVES,
+    curve_instructions=100000,
+    curve_mode="seat-06/background-check/client",
+    curve_evidence=(3, 10, 30, 100, 300, 600),
+    curve_connections=(1, 10, 100, 1000, 4000),
+    curve_cases=(1000, 10000, 100000),
+    curve_collected=(1000, 3000, 10000),
     baselines=[SERVER, MUTUAL, f"{SERVER}/p384", f"{MUTUAL}/p384"],
 )
 

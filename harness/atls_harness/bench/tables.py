@@ -282,6 +282,47 @@ def _cases(found: Mapping[str, Any]) -> list[Table]:
     return [table("The scenario runner", ["cases", "ms each", "ms beyond the handshake"], rows)]
 
 
+def told(value: float, unit: str) -> str:
+    """A point's value for people."""
+    return f"{value / 1000:,.1f} µs" if unit == "ns" else f"{value:,.3g} {unit}"
+
+
+def steepness(one: Mapping[str, Any]) -> str:
+    """What the exponent of a curve says."""
+    if not one["at_most_linear"]:
+        return "steeper than linear"
+    if one["flat"]:
+        return f"{one['largest_over_smallest'] - 1:+.1%} from the smallest"
+    return "at most linear"
+
+
+def curve_rows(found: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """A row for each point; the first of each curve has what is said of all of it."""
+    rows = []
+    for one in found:
+        said = [f"{one['exponent']:.2f}", f"{one['exponent_at_end']:.2f}", steepness(one)]
+        for index, point in enumerate(one["points"]):
+            counted = point.get("instructions")
+            rows.append(
+                [
+                    one["title"] if index == 0 else "",
+                    f"{point['size']:,}",
+                    told(point["value"], one["unit"]),
+                    f"{counted:,}" if counted else "",
+                    *(said if index == 0 else ["", "", ""]),
+                ]
+            )
+    return rows
+
+
+CURVE_COLUMNS = ("curve", "size", "each", "instructions", "exponent", "at the end", "")
+
+
+def _curves(found: Sequence[Mapping[str, Any]]) -> list[Table]:
+    title = "What one costs, by how much there is: processor time, 10th percentile"
+    return [table(title, CURVE_COLUMNS, curve_rows(found))]
+
+
 def _goals(found: Sequence[Mapping[str, Any]]) -> list[Table]:
     rows = [
         [one["goal"], one["wanted"], f"{one['measured']:.3g}", "met" if one["met"] else "missed"]
@@ -302,6 +343,7 @@ SECTIONS: dict[str, Callable[[Any], list[Table]]] = {
     "network": _network,
     "stacks": _stacks,
     "cases": _cases,
+    "curves": _curves,
     "goals": _goals,
 }
 

@@ -22,6 +22,7 @@ SECTIONS = (
     "network",
     "stacks",
     "cases",
+    "curves",
 )
 PURPOSES = ("run", "test", "bench", "python")
 
