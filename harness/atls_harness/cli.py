@@ -129,6 +129,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "attacks": _main_of(".attacks"),
     "probe": _main_of(".probe"),
     "lab": _main_of(".lab"),
+    "learn": _main_of(".learn"),
     "test": _main_of(".checks"),
     "clauses": _main_of(".coverage"),
     "report": _main_of(".report"),

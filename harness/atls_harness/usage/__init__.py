@@ -12,7 +12,7 @@ from typing import Callable, Mapping
 
 from .checking import SECTIONS, bench, clauses, decode, merge, report, setup, test
 from .parser import SIMULATED, USAGE, Parser, unknown
-from .playing import DEVICE_PROGRAMS, attacks, device, probe, run, verifiers
+from .playing import DEVICE_PROGRAMS, attacks, device, learn, probe, run, verifiers
 from .run_options import PYTEST, ROLES, ROOTS, RUN
 from .table import lab
 
@@ -32,6 +32,7 @@ __all__ = (
     "decode",
     "device",
     "lab",
+    "learn",
     "merge",
     "overview",
     "probe",
@@ -48,6 +49,7 @@ PARSERS: Mapping[str, Callable[[], Parser]] = {
     "attacks": attacks,
     "probe": probe,
     "lab": lab,
+    "learn": learn,
     "test": test,
     "clauses": clauses,
     "report": report,

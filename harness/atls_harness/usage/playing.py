@@ -166,6 +166,69 @@ def probe() -> Parser:
     return made
 
 
+def learn() -> Parser:
+    """`./atls learn`."""
+    made = Parser(
+        prog="./atls learn",
+        usage="./atls learn --server PEER|HOST:PORT [OPTIONS]",
+        description="The state machine of a server's attested handshake, learnt from its answers to "
+        "any order of some ten messages, and held to what its profile asks for: each path to "
+        "application data, and each answer that is not the one due. The server wants its client "
+        "attested, in the background-check model.",
+        epilog="exit status: 0 every path to application data is one that is expected, and that one "
+        "is there;\n1 another path leads there, the expected one does not, or the same messages had "
+        "different answers;\n2 wrong usage. An alert that is not the one due is named, and no "
+        "failure.\n\nLearn from servers of your own, or of those who asked you to.\n" + SIMULATED,
+    )
+    made.add_argument(
+        "--server",
+        action="append",
+        required=True,
+        metavar="PEER|HOST:PORT",
+        help="programs of a peer, started for this, or one server somewhere (repeatable)",
+    )
+    made.add_argument(
+        "--profile",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="as this one has it (repeatable; default: all of which a machine is expected)",
+    )
+    made.add_argument(
+        "--flag",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="more flags of a peer's server, such as policy=optional (repeatable)",
+    )
+    made.add_argument(
+        "--quiet",
+        type=float,
+        default=0.1,
+        metavar="S",
+        help="an answer has ended when nothing came for so long (0.1 s on an idle machine; longer "
+        "where answers turn out to differ)",
+    )
+    made.add_argument(
+        "--servers", type=int, default=8, metavar="N", help="of a peer, so many at once (8)"
+    )
+    made.add_argument(
+        "--pace", type=float, default=0.05, metavar="S", help="HOST:PORT: before each (0.05 s)"
+    )
+    made.add_argument(
+        "--limit", type=int, default=2000, metavar="N", help="connections at most (2000)"
+    )
+    made.add_argument(
+        "--time", type=float, default=600, metavar="S", help="for one machine at most (600 s)"
+    )
+    made.add_argument(
+        "--code-points", type=Path, metavar="FILE", help="JSON: numbers that no draft has yet"
+    )
+    made.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"of our device ({SEED})")
+    add(made, MORE_PEERS, BUILD, OUT)
+    return made
+
+
 def verifiers() -> Parser:
     """`./atls verifiers`."""
     made = Parser(

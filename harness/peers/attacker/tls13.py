@@ -154,17 +154,20 @@ class Direction:
 
     def _nonce(self) -> bytes:
         number = self._number.to_bytes(12, "big")
-        self._number += 1
         return bytes(one ^ other for one, other in zip(self._iv, number))
 
     def seal(self, kind: int, data: bytes) -> bytes:
         """A record."""
         head = b"\x17\x03\x03" + (len(data) + 1 + 16).to_bytes(2, "big")
-        return head + self._aead.encrypt(self._nonce(), data + bytes([kind]), head)
+        sealed = self._aead.encrypt(self._nonce(), data + bytes([kind]), head)
+        self._number += 1
+        return head + sealed
 
     def open(self, record: bytes) -> tuple[int, bytes]:
-        """Its content type and content; InvalidTag where it is under another key."""
+        """Its content type and content; InvalidTag where it is under another key, and the next one
+        is awaited as before."""
         inner = self._aead.decrypt(self._nonce(), record[5:], record[:5]).rstrip(b"\0")
+        self._number += 1
         return inner[-1], inner[:-1]
 
 
