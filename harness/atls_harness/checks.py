@@ -383,6 +383,15 @@ def attacks(checks: Checks) -> None:
     _atls(checks, "attacks", "run", "--build", str(checks.plain), "--out", str(checks.logs))
 
 
+def learn(checks: Checks) -> None:
+    """The project's own server has the state machine that each profile asks for."""
+    from .learn.servers import prepared
+
+    prepared(checks.plain)
+    own = ["--server", "atls", "--build", str(checks.plain), "--out", str(checks.logs)]
+    _atls(checks, "learn", *own)
+
+
 STAGES: tuple[Stage, ...] = (
     Stage("licence", check_licence, "every source says its licence"),
     Stage("format", check_format, "clang-format and black would change nothing"),
@@ -413,6 +422,7 @@ STAGES: tuple[Stage, ...] = (
         ("build-clang-sanitized",),
     ),
     Stage("attacks", attacks, "each attack comes out as it is known", ("build-gcc",)),
+    Stage("learn", learn, "the server's state machine is the expected one", ("build-gcc",)),
     Stage("firmware", firmware, "the device as firmware on QEMU", ("build-gcc",)),
     Stage("parsec", parsec, "keys in a real Parsec, where that is set up", ("build-gcc",)),
     Stage("peers", peers, "other people's stacks against this one", ("build-gcc",)),

@@ -120,7 +120,7 @@ class Play:
         self._before: set[int] = set()
         self._helpers: list[Process] = []  # of devices: what their roots of trust are behind
 
-    def __enter__(self) -> "Play":
+    def __enter__(self) -> Self:
         family.become_reaper()
         self._before = family.children()
         self.folder.mkdir(parents=True, exist_ok=True)

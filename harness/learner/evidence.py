@@ -69,7 +69,9 @@ class Device:
         context = Hash(SHA256())
         context.update(content)
         made = self._ask(SIGN, self._handle + vector(1, context.finalize()))[1:]
-        return encode_dss_signature(int.from_bytes(made[:32], "big"), int.from_bytes(made[32:], "big"))
+        return encode_dss_signature(
+            int.from_bytes(made[:32], "big"), int.from_bytes(made[32:], "big")
+        )
 
     def close(self) -> None:
         """Keys of its own are gone with the connection."""
@@ -83,8 +85,8 @@ class Certificate:
         parts = Path(path).read_bytes().split(END)[:-1]
         chain = [x509.load_pem_x509_certificate(one + END) for one in parts]
         self.chain = [one.public_bytes(Encoding.DER) for one in chain]
-        self.public_key = chain[0].public_key().public_bytes(
-            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+        self.public_key = (
+            chain[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         )
 
 

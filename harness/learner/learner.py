@@ -19,7 +19,7 @@ from aalpy.base import SUL  # type: ignore[import]
 from aalpy.learning_algs import run_Lstar  # type: ignore[import]
 from aalpy.oracles import RandomWMethodEqOracle  # type: ignore[import]
 
-from client import CLOSED, Connection
+from client import CLOSED, SILENCE, Connection
 from evidence import Credentials
 from tree import Differs, Spent, Tree, Word
 
@@ -91,6 +91,12 @@ def repeated(tree: Tree, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return differing
 
 
+def of_time(one: Mapping[str, Any]) -> bool:
+    """May a difference be one of time: is one answer the beginning of the other?"""
+    shorter, longer = sorted(one["answers"], key=len)
+    return bool(shorter == SILENCE or longer.startswith(f"{shorter}+"))
+
+
 def learn(tree: Tree, alphabet: list[str], result: dict[str, Any], quiet: float) -> None:
     """Fills in the result; Spent where the bounds were reached."""
     for attempt in range(ATTEMPTS):
@@ -103,13 +109,17 @@ def learn(tree: Tree, alphabet: list[str], result: dict[str, Any], quiet: float)
             )
             result["states"] = states(machine)
             result["differing"] = repeated(tree, result["states"])
-            if not result["differing"]:
-                return
         except Differs as difference:
             one = {"word": list(difference.word), "answers": difference.answers}
             result["states"], result["differing"] = [], [one]
+        if not all(map(of_time, result["differing"])) or not result["differing"]:
+            return
         if attempt + 1 < ATTEMPTS:
-            result["begun_again"] += [{**one, "quiet": tree.quiet} for one in result["differing"]]
+            seen = [one["word"] for one in result["begun_again"]]
+            for one in result["differing"]:
+                if one["word"] not in seen:
+                    seen.append(one["word"])
+                    result["begun_again"].append({**one, "quiet": tree.quiet})
             tree.forget(quiet * 2 ** (attempt + 1))
 
 

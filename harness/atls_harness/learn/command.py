@@ -18,7 +18,7 @@ from ..errors import InfrastructureError, Unsupported, UsageError
 from ..nearest import meant
 from ..paths import LEARN_RESULT_SCHEMA, PEERS, default_build
 from ..peer import Peer, load_peers
-from ..probe.command import address_of
+from ..probe.command import address_of, own_ca
 from ..run import Run, make_results, make_work, point_latest, remove_work
 from ..setup import renew
 from ..untrusted import write_json
@@ -26,6 +26,15 @@ from . import graph, page, servers
 from .model import Beside, machines
 
 VERSION = 1
+SERVERS = 8  # of a peer
+# Of options: least and most. At once 0: as many as is usual.
+BOUNDS = (
+    ("limit", 1, 100_000),
+    ("time", 1, 86_400),
+    ("pace", 0, 60),
+    ("quiet", 0.01, 60),
+    ("at-once", 0, 64),
+)
 HANDSHAKE = 20.0  # seconds for a connection to come about
 
 
@@ -77,9 +86,9 @@ def _asked(options: Any, run: Run, server: str, profile: str) -> dict[str, Any]:
     with servers.Servers(case, run, folder) as play:
         play.start_helpers()
         if elsewhere:
-            addresses = [address_of(server)]
+            addresses = [address_of(server)] * (options.at_once or 1)
         else:
-            addresses = play.start_servers(options.servers, _flags(options.flag))
+            addresses = play.start_servers(options.at_once or SERVERS, _flags(options.flag))
         points, alerts = servers.code_points(options.code_points)
         task = {
             "addresses": addresses,
@@ -114,22 +123,26 @@ def _check(options: Any, peers: Mapping[str, Peer]) -> None:
         if name not in machines():
             words = f"--profile: no machine is expected of {name!r}{meant(name, machines())}"
             raise UsageError(f"{words}; there are: {', '.join(machines())}")
+    _flags(options.flag)
     for name in options.server:
         if ":" in name:
             address_of(name)
             if options.flag:
-                raise UsageError("--flag is for servers of peers: one that is somewhere has its own")
+                raise UsageError(
+                    "--flag is for servers of peers: one that is somewhere has its own"
+                )
         elif name not in peers:
             raise UsageError(f"--server: no peer {name!r}{meant(name, peers)}, and no HOST:PORT")
     if options.code_points is not None and not options.code_points.is_file():
         raise UsageError(f"--code-points: there is no file {options.code_points}")
-    for name, least in (("limit", 1), ("time", 1), ("pace", 0), ("quiet", 0.01), ("servers", 1)):
-        if getattr(options, name) < least:
-            raise UsageError(f"--{name}: expected a number from {least}")
+    for name, least, most in BOUNDS:
+        if not least <= getattr(options, name.replace("-", "_")) <= most:
+            raise UsageError(f"--{name}: expected a number from {least} to {most}")
 
 
 def _prepare(options: Any, peers: Mapping[str, Peer], build: Path) -> None:
     build_programs(build)
+    servers.prepared(build)
     named = [peers[name] for name in options.server if name in peers]
     renew([one for one in named if one.name != "atls"], build)
     for one in [peers["atls"], *named]:
@@ -154,6 +167,7 @@ def _play(options: Any, peers: Mapping[str, Peer]) -> int:
     work = make_work()
     learnt, drawn = [], True
     try:
+        own_ca(work, options.client_ca)
         roles = dict.fromkeys(usage.ROLES, "atls")
         run = Run(work, folder, build, options.seed, False, 1, roles, peers, "")
         corim = folder / "device.corim"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers to learn from: those of a peer, several that are alike, or one that is somewhere; and what
-a client needs to be attested to them, its device and its certificates."""
+"""Servers to learn from: those of a peer, several that are alike, or one that is somewhere; and
+what a client needs to be attested to them, its device and its certificates."""
 
 from __future__ import annotations
 
@@ -79,16 +79,20 @@ def code_points(path: Path | None) -> tuple[dict[str, int], dict[int, str]]:
     known = contract()
     told = json.loads(path.read_text(encoding="utf-8")) if path else {}
     values = {name: int(told.get(name, one.value)) for name, one in known.code_points.items()}
-    alerts = {
-        values[name] if name in values else code: name for name, code in known.alerts.items()
-    }
+    alerts = {values[name] if name in values else code: name for name, code in known.alerts.items()}
     return values, alerts
+
+
+def prepared(build: Path) -> Path:
+    """The learner's Python, with AALpy; made where it is not there. Unsupported where PyPI cannot
+    be reached."""
+    place = build.parent / f"{build.name}-learner"
+    return tools.prepare(place, LEARNER / "requirements.txt", True) / "python"
 
 
 def ask(run: Run, folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     """What the learner makes of servers."""
-    place = run.build.parent / f"{run.build.name}-learner"
-    python = tools.prepare(place, LEARNER / "requirements.txt", True) / "python"
+    python = prepared(run.build)
     folder.mkdir(parents=True, exist_ok=True)
     told, answer = folder / "task.json", folder / "learnt.json"
     told.write_text(json.dumps(task), encoding="utf-8")

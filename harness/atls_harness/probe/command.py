@@ -126,7 +126,7 @@ def _check(options: Any) -> None:
             raise UsageError(f"--{name}: expected a number from {least}")
 
 
-def _own_ca(work: Path, folder: Path | None) -> None:
+def own_ca(work: Path, folder: Path | None) -> None:
     """The CA of the client's keys, kept in FOLDER from one probe to the next."""
     if folder is None:
         return
@@ -167,7 +167,7 @@ def _play(options: Any, host: str, port: int) -> int:
     work = make_work()
     try:
         notes: list[str] = []
-        _own_ca(work, options.client_ca)
+        own_ca(work, options.client_ca)
         roles = dict.fromkeys(usage.ROLES, "atls")
         run = Run(work, folder, build, options.seed, False, 1, roles, peers, "")
         seed = options.seed * SEEDS_PER_RUN + SEED_OFFSETS["client-device"]

@@ -6,11 +6,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .parser import BUILD, MORE_PEERS, OUT, SIMULATED, Parser, add, one_of
+from .parser import BUILD, MORE_PEERS, OUT, SIMULATED, Parser, add, one_of, option
 from .run_options import PYTEST, RUN, SEED
 
 DEVICE_PROGRAMS = ("device", "provision", "enroll")  # of the device's peer
 DEVICE_COMMANDS = ("show", "flip", "glitch", "power", "replay", "times")
+
+CLIENT_CA = option(
+    "--client-ca",
+    type=Path,
+    metavar="DIR",
+    help="DIR/ca.pem certifies the client's attested keys: for the server to trust. Made there "
+    "where it is not, valid for two days (default: another CA each time)",
+)
 
 RUN_EPILOG = """
 exit status: 0 all is well; 1 a case failed, or the run could not be carried out; 2 wrong usage,
@@ -111,13 +119,7 @@ def probe() -> Parser:
         ("key", "its private key (PEM)"),
     ):
         made.add_argument(f"--client-{name}", type=Path, metavar="FILE", help=what)
-    made.add_argument(
-        "--client-ca",
-        type=Path,
-        metavar="DIR",
-        help="DIR/ca.pem certifies the client's attested keys: for the server to trust. Made there "
-        "where it is not, valid for two days (default: another CA each time)",
-    )
+    add(made, CLIENT_CA)
     made.add_argument(
         "--endorsements",
         type=Path,
@@ -171,14 +173,15 @@ def learn() -> Parser:
     made = Parser(
         prog="./atls learn",
         usage="./atls learn --server PEER|HOST:PORT [OPTIONS]",
-        description="The state machine of a server's attested handshake, learnt from its answers to "
-        "any order of some ten messages, and held to what its profile asks for: each path to "
+        description="The state machine of a server's attested handshake, learnt from its answers "
+        "to any order of some ten messages, and held to what its profile asks for: each path to "
         "application data, and each answer that is not the one due. The server wants its client "
         "attested, in the background-check model.",
-        epilog="exit status: 0 every path to application data is one that is expected, and that one "
-        "is there;\n1 another path leads there, the expected one does not, or the same messages had "
-        "different answers;\n2 wrong usage. An alert that is not the one due is named, and no "
-        "failure.\n\nLearn from servers of your own, or of those who asked you to.\n" + SIMULATED,
+        epilog="exit status: 0 every path to application data is one that is expected, and that "
+        "one is there;\n1 another path leads there, the expected one does not, or the same "
+        "messages had different\nanswers; 2 wrong usage. An alert that is not the one due is "
+        "named, and no failure.\n\nLearn from servers of your own, or of those who asked you to.\n"
+        + SIMULATED,
     )
     made.add_argument(
         "--server",
@@ -210,7 +213,11 @@ def learn() -> Parser:
         "where answers turn out to differ)",
     )
     made.add_argument(
-        "--servers", type=int, default=8, metavar="N", help="of a peer, so many at once (8)"
+        "--at-once",
+        type=int,
+        default=0,
+        metavar="N",
+        help="connections at once (1; 8 to a peer, each to a server of its own)",
     )
     made.add_argument(
         "--pace", type=float, default=0.05, metavar="S", help="HOST:PORT: before each (0.05 s)"
@@ -225,7 +232,7 @@ def learn() -> Parser:
         "--code-points", type=Path, metavar="FILE", help="JSON: numbers that no draft has yet"
     )
     made.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"of our device ({SEED})")
-    add(made, MORE_PEERS, BUILD, OUT)
+    add(made, CLIENT_CA, MORE_PEERS, BUILD, OUT)
     return made
 
 
