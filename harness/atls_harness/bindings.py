@@ -16,6 +16,8 @@ not known, and an unknown is no violation.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable, Iterator
@@ -26,7 +28,14 @@ from .errors import ContractError
 from .parties import Party
 
 HANDSHAKE = ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET")
-APPLICATION = ("CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0")
+# A value of the exporter is of the application secrets' transcript, and stands for them where a
+# stack gives no secrets; of who has the exporter's secret in its key log it is computed.
+EXPORTED, EXPORTER, EXPORTER_LABEL = (
+    "EXPORTER_VALUE",
+    "EXPORTER_SECRET",
+    b"EXPERIMENTAL atls key log",
+)
+APPLICATION = ("CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0", EXPORTED)
 GOALS = ("G1", "G2", "G3")
 WHAT = {"G1": "key exchange", "G2": "handshake secrets", "G3": "application secrets"}
 Secrets = dict[str, str]  # label to secret, of one connection
@@ -81,6 +90,28 @@ def key_log(party: Party) -> Iterator[tuple[str, str, str]]:
             yield words[0], words[1].lower(), words[2].lower()
 
 
+def _expand_label(algorithm: str, secret: bytes, label: bytes, context: bytes, size: int) -> bytes:
+    """HKDF-Expand-Label of RFC 8446 section 7.1, for no more than a hash's size."""
+    label = b"tls13 " + label
+    info = size.to_bytes(2, "big") + bytes([len(label)]) + label + bytes([len(context)]) + context
+    return hmac.digest(secret, info + b"\1", algorithm)[:size]
+
+
+def exported(secret: str) -> str | None:
+    """The value of EXPORTER_LABEL, without a context, of a connection with this EXPORTER_SECRET
+    (RFC 8446 section 7.5); None where that is none."""
+    algorithm = {64: "sha256", 96: "sha384"}.get(len(secret))
+    try:
+        key = bytes.fromhex(secret)
+    except ValueError:
+        return None
+    if algorithm is None:
+        return None
+    nothing = hashlib.new(algorithm).digest()
+    derived = _expand_label(algorithm, key, EXPORTER_LABEL, nothing, len(key))
+    return _expand_label(algorithm, derived, b"exporter", nothing, 32).hex()
+
+
 def keylog_of(party: Party) -> dict[str, Secrets]:
     """Its secrets by the random of the ClientHello; none where that is not to be read."""
     found: dict[str, Secrets] = {}
@@ -89,6 +120,10 @@ def keylog_of(party: Party) -> dict[str, Secrets]:
             found.setdefault(random, {})[label] = secret
     except ContractError:
         return {}
+    for secrets in found.values():
+        value = exported(secrets.get(EXPORTER, ""))
+        if value is not None:
+            secrets[EXPORTED] = value
     return found
 
 

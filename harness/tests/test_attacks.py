@@ -199,9 +199,11 @@ def party(name: str, by: str, who: str, *events: dict[str, Any], secret: str = "
     return Seen(name, who, [], 0, False, said, by=by)
 
 
-def keylog(tmp_path: Path, seen: Seen, random: str, secret: str) -> Seen:
+def keylog(
+    tmp_path: Path, seen: Seen, random: str, secret: str, label: str = judge.APPLICATION[0]
+) -> Seen:
     path = tmp_path / f"{seen.name}.keylog"
-    path.write_text(f"{judge.APPLICATION[0]} {random} {secret}\n", encoding="ascii")
+    path.write_text(f"{label} {random} {secret}\n", encoding="ascii")
     seen.argv = ["--keylog", str(path)]
     return seen
 
@@ -281,6 +283,44 @@ def test_outcomes_are_earned(
     parties["victim"].argv = []
     bare = judge.judge(RELAY, parties, [], allowed)
     assert bare.outcome == (NOT_CARRIED_OUT if outcome == SUCCEEDED else outcome)
+
+
+SHARE = Play(next(one for one in EVERY if one.attack.id == "A30"), CELL, ())
+BAD_SHARE = Known(WITHSTOOD, ("protocol-error",), ("illegal_parameter",))
+ILLEGAL = {"direction": "sent", "code": 47, "name": "illegal_parameter"}
+SHARE_REFUSED = {**REFUSED, "reason": "protocol-error", "alert": ILLEGAL}
+BOTH_SHARES = {**REFUSED, "reason": "peer-closed", "alert": None, "key_shares": ["aa", "bb"]}
+
+
+@pytest.mark.parametrize(
+    "who, event, label, outcome",
+    [
+        pytest.param("server", SHARE_REFUSED, "", WITHSTOOD, id="refused"),
+        pytest.param("server", BOTH_SHARES, "", SUCCEEDED, id="a-server-that-answers"),
+        pytest.param("server", SHARE_REFUSED, judge.HANDSHAKE[0], SUCCEEDED, id="secrets"),
+        # A client has both shares before it looks at the server's.
+        pytest.param(
+            "client",
+            {**SHARE_REFUSED, "key_shares": ["aa", "bb"]},
+            "",
+            WITHSTOOD,
+            id="a-client-that-refuses",
+        ),
+        pytest.param("client", BOTH_SHARES, "", NOT_CARRIED_OUT, id="a-client-that-says-nothing"),
+    ],
+)
+def test_who_takes_a_degenerate_share(
+    tmp_path: Path, who: str, event: dict[str, Any], label: str, outcome: str
+) -> None:
+    """RFC 8446 sections 4.2.8.2 and 7.4.2, of a victim with and without secrets in its key log."""
+    step = {"event": "step", "name": "share-sent", "detail": "", "data": ""}
+    parties = {
+        "victim": party("victim", "victim", who, event),
+        "wire": party("wire", "attacker", "attacker", step),
+    }
+    if label:
+        keylog(tmp_path, parties["victim"], "01", "aa", label)
+    assert judge.judge(SHARE, parties, [], BAD_SHARE).outcome == outcome
 
 
 def test_an_honest_run_has_to_complete_with_the_genuine_party(tmp_path: Path) -> None:

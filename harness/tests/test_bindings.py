@@ -7,6 +7,7 @@ Clauses: RFC 8446 sections 4.2.8 and 7.1; draft-ietf-seat-use-cases-01 sections 
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -15,9 +16,13 @@ import pytest
 from atls_harness import bindings
 from atls_harness.expectation import WITHSTOOD, compare
 from atls_harness.parties import Party
+from atls_harness.paths import PEERS
 from atls_harness.run import Run
 from stage import Stage, enrolled
 from test_expectation import COMPLETE, case_of, observed
+
+sys.path.insert(0, str(PEERS / "attacker"))
+import tls13  # noqa: E402
 
 SHA, OTHER = "22" * 32, "44" * 32
 SHARES, OTHERS = ("aa" * 32, "bb" * 32), ("cc" * 32, "dd" * 32)
@@ -168,6 +173,33 @@ def test_of_an_attack_more_is_asked(tmp_path: Path, name: str) -> None:
     assert bindings.observe([refused, ends[1]], relayed=True) == []
     own = party(tmp_path, "client", HONEST, events(False), events(True))
     assert bindings.observe([own], relayed=True) == []
+
+
+@pytest.mark.parametrize("suite", [0x1301, 0x1302])
+def test_a_value_of_the_exporter_is_that_of_its_secret(tmp_path: Path, suite: int) -> None:
+    """RFC 8446 section 7.5, beside the key schedule that is held to RFC 8448 (test_attacks.py)."""
+    schedule = tls13.SUITES[suite]
+    secret = bytes(range(schedule.size))
+    derived = schedule.derive(secret, bindings.EXPORTER_LABEL, b"")
+    value = schedule.expand(derived, b"exporter", schedule.hash(b""), 32).hex()
+    assert bindings.exported(secret.hex()) == value
+    # So an end that gives the value alone is compared with one that gives the secret.
+    ends = []
+    for who, line in (("client", f"EXPORTER_VALUE 01 {value}"), ("server", secret.hex())):
+        ends.append(party(tmp_path, who, {}, events(who == "server")))
+        line = line if who == "client" else f"EXPORTER_SECRET 01 {line}"
+        (tmp_path / f"{who}.keylog").write_text(line + "\n", encoding="ascii")
+        ends[-1].events[-1].pop("random")
+    (found,) = bindings.observe(ends)
+    assert found.holds == {"G1": True, "G2": None, "G3": True}
+    (tmp_path / "client.keylog").write_text(f"EXPORTER_VALUE 01 {'00' * 32}\n", encoding="ascii")
+    (found,) = bindings.observe(ends)
+    assert found.broken == ["G3"]
+
+
+@pytest.mark.parametrize("secret", ["", "00", "zz" * 32, "00" * 33, "00" * 31 + "0"])
+def test_what_is_no_secret_of_an_exporter(secret: str) -> None:
+    assert bindings.exported(secret) is None
 
 
 @pytest.mark.parametrize("bad", [b"\xff\x00 1 2\n", b"LABEL one\n", b"", b"a b c d\n"])

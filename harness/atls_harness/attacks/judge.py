@@ -88,8 +88,12 @@ def _negotiation(victim: Seen, bindings: list[Binding]) -> bool:
 
 
 def _key_agreement(victim: Seen, bindings: list[Binding]) -> bool:
-    """Took the share: it has handshake secrets."""
-    return has_secrets(victim, HANDSHAKE)
+    """Took the share: it has handshake secrets; or, as a server that tells none, it has answered
+    with a share of its own (RFC 8446 section 4.1.3)."""
+    answered = any(
+        len(one.get("key_shares", ())) == 2 for one in select(victim.events, "handshake")
+    )
+    return has_secrets(victim, HANDSHAKE) or (victim.who == "server" and answered)
 
 
 PROPERTIES = {"channel": _channel, "negotiation": _negotiation, "key-agreement": _key_agreement}

@@ -22,6 +22,9 @@
 #include "rats/cmw/cmw-x509.h"
 #include "tls/engine/carrier.h"
 
+/* harness/peers/README.md, --keylog; a label of RFC 5705 section 4 that nobody registers */
+#define KEYLOG_EXPORTER "EXPERIMENTAL atls key log"
+
 static void describe_version(char *text, size_t size)
 {
     snprintf(text, size, "wolfSSL %s", wolfSSL_lib_version());
@@ -261,12 +264,25 @@ static void use_socket(void *connection, int fd)
     connection_of(connection)->wire.fd = fd;
 }
 
+/* For the key log. Debian's wolfSSL gives no secrets (it is built without HAVE_SECRET_CALLBACK): a
+ * value of the exporter tells as well whether two ends have the same application secrets. */
+static void log_exporter(struct wolf_connection *c)
+{
+    uint8_t random[32], value[32];
+    if (wolfSSL_get_client_random(c->ssl, random, sizeof random) == sizeof random &&
+        wolfSSL_export_keying_material(c->ssl, value, sizeof value, KEYLOG_EXPORTER,
+                                       strlen(KEYLOG_EXPORTER), NULL, 0, 0) == WOLFSSL_SUCCESS)
+        session_keylog(c->s, "EXPORTER_VALUE", ATLS_BYTES(random, sizeof random),
+                       ATLS_BYTES(value, sizeof value));
+}
+
 static enum atls_stack_answer handshake(void *connection)
 {
     struct wolf_connection *c = connection_of(connection);
     int code = c->party->side == ATLS_CLIENT ? wolfSSL_connect(c->ssl) : wolfSSL_accept(c->ssl);
     if (code != WOLFSSL_SUCCESS || session_has_failed(c->s))
         return answer(c, code);
+    log_exporter(c);
     return ATLS_STACK_DONE;
 }
 
