@@ -95,29 +95,46 @@ def test_a_relying_party_comes_to_every_profile(lab: Lab, profile: str) -> None:
         assert "CMW" in page and "eat_nonce" in page
 
 
+def attester(lab: Lab, profile: str, address: str, folder: Path) -> list[str]:
+    """The flags of a client that attests, with a key that the lab's CA has certified."""
+    flags = ["--attester", "background-check", "--device", address]
+    known = contract().profiles[profile]
+    if not known.beside_x509:
+        return flags
+    request = folder / "key.csr"
+    more = ["--cmw", "auto"] if known.carrier == "leaf" else []
+    argv = lab.run.command("device", "enroll")
+    argv += ["--device", address, "--csr", str(request), *more]
+    handle = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+    code, pem = lab.status("enrol", request.read_bytes())
+    assert code == 200, pem
+    (folder / "key.pem").write_text(pem)
+    return [*flags, "--cert", str(folder / "key.pem"), "--key", handle]
+
+
 @pytest.mark.parametrize("profile", contract().profiles)
 def test_an_attester_comes_to_every_profile(
     lab: Lab, profile: str, device: Callable[[int], str], tmp_path: Path
 ) -> None:
     place = f"{profile}-client-attests"
-    address = device(1)
-    flags = ["--attester", "background-check", "--device", address]
-    known = contract().profiles[profile]
-    if known.beside_x509:
-        request = tmp_path / "key.csr"
-        more = ["--cmw", "auto"] if known.carrier == "leaf" else []
-        argv = lab.run.command("device", "enroll")
-        argv += ["--device", address, "--csr", str(request), *more]
-        handle = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
-        code, pem = lab.status("enrol", request.read_bytes())
-        assert code == 200, pem
-        (tmp_path / "key.pem").write_text(pem)
-        flags += ["--cert", str(tmp_path / "key.pem"), "--key", handle]
-    done = lab.client(place, *flags)
+    done = lab.client(place, *attester(lab, profile, device(1), tmp_path))
     assert done.returncode == 0, done.stderr
     told = lab.last("127.0.0.1")
     assert (told["connection"]["place"], told["connection"]["outcome"]) == (place, "attested")
     assert any(one["event"] == "appraisal" for one in told["verifier"])
+
+
+def test_another_reading_of_the_draft_is_diagnosed(
+    lab: Lab, device: Callable[[int], str], tmp_path: Path
+) -> None:
+    flags = attester(lab, "seat-06", device(1), tmp_path)
+    flags += ["--hrr", "--variant", "hello-retry=second-hello"]
+    assert lab.client("seat-06-client-attests", *flags).returncode == 1
+    told = lab.last("127.0.0.1")
+    row = told["connection"]
+    assert (row["outcome"], row["reason"]) == ("refused", "binder-mismatch")
+    assert "H5" in told["diagnosis"] and told["diagnosis"] in row["summary"]
+    assert "H5" in lab.page("/") and "Diagnosis" in lab.page(f"connection/{row['id']}")
 
 
 def test_openssl_as_it_comes_is_told_what_is_missing(lab: Lab) -> None:

@@ -2,7 +2,8 @@
 """The lab's page in Debian's Chromium, headless: rows come by themselves, nothing is wider than the
 screen, and checks of accessibility, in both schemes and at two widths.
 
-With $ATLS_SCREENSHOTS=DIR there are pictures, for people to look at.
+With $ATLS_SCREENSHOTS=DIR there are pictures to look at; with $ATLS_AXE=axe.min.js (npm's
+axe-core) its rules are held as well: they are more than those below.
 """
 
 from __future__ import annotations
@@ -163,6 +164,17 @@ def set_screen(browser: Any, width: int, height: int, scheme: str) -> None:
     )
 
 
+def by_axe(browser: Any) -> list[str]:
+    """What axe-core finds, where it is there."""
+    path = os.environ.get("ATLS_AXE")
+    if not path:
+        return []
+    browser.execute_cdp_cmd("Runtime.evaluate", {"expression": Path(path).read_text("utf-8")})
+    ask = "const done = arguments[0]; axe.run().then((found) => done(found.violations))"
+    found = browser.execute_async_script(ask)
+    return [f"{one['impact']} {one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]
+
+
 def pages(lab: Lab) -> dict[str, str]:
     """Each kind of page once."""
     (refused, *_), (attested, *_) = lab.outcome("refused"), lab.outcome("attested")
@@ -190,6 +202,7 @@ def test_pages_can_be_read_by_everybody(lab: Lab, browser: Any, width: int, sche
         browser.get(lab.url + path)
         browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
         assert browser.execute_script(CHECKS) == [], (name, width, scheme)
+        assert by_axe(browser) == [], (name, width, scheme)
         if pictures:
             height = browser.execute_script("return document.documentElement.scrollHeight")
             set_screen(browser, width, min(height, 3000), scheme)

@@ -431,7 +431,7 @@ def test_a_diagnosis_is_shown_where_there_is_one() -> None:
     without = record.Told(0.0, {"events": [end]}, places()[0])
     assert without.diagnosis == "" and ("Try next", record.NEXT["binder-mismatch"]) in without.facts
     told = record.Told(0.0, {"events": [{**end, "diagnosis": DIAGNOSIS}]}, places()[0])
-    assert ("Diagnosis", DIAGNOSIS["text"]) in told.facts
+    assert ("Diagnosis", f"it {DIAGNOSIS['text']}") in told.facts
 
 
 def test_requirements_of_a_clause() -> None:

@@ -67,7 +67,7 @@ def instructions(lab: "Lab", place: Place) -> Instructions:
     port = lab.front.ports.get(place.name, 0)
     where = f"{lab.host()}:{port}"
     made = Instructions(place, port, _what(place))
-    openssl = f"openssl s_client -connect {where} -servername TEAM.client -CAfile ca.pem"
+    openssl = f"openssl s_client -quiet -connect {where} -servername TEAM.client -CAfile ca.pem"
     own = f"atls-client --profile {place.profile} --connect {where} --ca ca.pem"
     verifier = lab.verifier_url()
     if place.attests == SERVER:
@@ -108,8 +108,8 @@ def _what(place: Place) -> str:
     if place.attests == CLIENT and not known.prototype:
         types = " Every evidence type of the project is asked for."
     return (
-        f"{who} attests itself ({models}). {known.title} ({known.document}): the credential goes "
-        f"{known.credential}; it answers the {known.challenge}.{types}"
+        f"{who} attests itself ({models}). The profile is that of {known.document}: {known.title}. "
+        f"The credential goes {known.credential}, and answers the {known.challenge}.{types}"
     )
 
 

@@ -175,7 +175,7 @@ class Prober:
                 start_new_session=True,
             )
             async with asyncio.timeout(SECONDS + 120):
-                await self._listen(process, job)
+                await self._listen(process, job, str(folder))
                 code = await process.wait()
         except TimeoutError:
             job.say("the lab ended it: it took too long")
@@ -190,7 +190,7 @@ class Prober:
             await self._lab.stored(self._lab.store.probe_ends, job.id, code, value)
             job.hub.send("again", "")
 
-    async def _listen(self, process: asyncio.subprocess.Process, job: Job) -> None:
+    async def _listen(self, process: asyncio.subprocess.Process, job: Job, folder: str) -> None:
         assert process.stdout is not None
         while True:
             try:
@@ -199,7 +199,8 @@ class Prober:
                 continue
             if not line:
                 return
-            job.say(visible(line.decode("utf-8", "replace").rstrip("\n"))[:400])
+            text = line.decode("utf-8", "replace").rstrip("\n").replace(folder, "(the lab)")
+            job.say(visible(text)[:400])
 
     def end(self) -> None:
         """Those who look on go."""

@@ -28,6 +28,7 @@ from . import hello, pcapng
 from .front import Visit
 from .places import Place
 
+SUMMARY_MAX = 500
 # Outcomes, and how they are shown.
 TONES = {
     "attested": "ok",
@@ -81,7 +82,7 @@ def summary_of(visit: Visit) -> dict[str, str]:
         "participant": visit.participant,
         "outcome": outcome,
         "reason": reason,
-        "summary": cut(words, 300),
+        "summary": cut(words, SUMMARY_MAX),
     }
 
 
@@ -111,10 +112,22 @@ def _failed(end: Event, visit: Visit) -> tuple[str, str, str]:
     alert = end.get("alert")
     sent = isinstance(alert, Mapping) and alert.get("direction") == "sent"
     left = reason in ("peer-alert", "peer-closed") or (reason == "timeout" and not sent)
+    assert visit.talk is not None
+    diagnosis = diagnosis_in(visit.talk.events)
+    words += f"; it {diagnosis}" if diagnosis else ""
     problem = visit.seen.problem if visit.seen is not None else ""
     if problem and reason == "protocol-error":
         words = f"{words}; {problem}"
     return ("left" if left else "refused"), reason, words
+
+
+def diagnosis_in(events: Sequence[Event]) -> str:
+    """What the newest diagnosis of some events says; "" where nothing was to be diagnosed."""
+    for event in reversed(events):
+        found = event.get("diagnosis")
+        if isinstance(found, Mapping) and found.get("text"):
+            return str(found["text"])
+    return ""
 
 
 def _complete(events: Sequence[Event]) -> tuple[str, str, str]:
@@ -202,14 +215,8 @@ class Told:
 
     @property
     def diagnosis(self) -> str:
-        """Which reading the peer's value answers, where that was found out."""
-        for event in reversed(self.events):
-            found = event.get("diagnosis")
-            if isinstance(found, Mapping) and found.get("text"):
-                return str(found["text"])
-            if isinstance(found, str) and found:
-                return found
-        return ""
+        """Which reading the peer's value answers, where something did not match."""
+        return diagnosis_in(self.events)
 
     @property
     def facts(self) -> list[tuple[str, str]]:
@@ -228,7 +235,7 @@ class Told:
             who = "by the lab" if alert.get("direction") == "sent" else "by the peer"
             made.append(("Alert", f"{alert.get('name')} ({alert.get('code')}), sent {who}"))
         if self.diagnosis:
-            made.append(("Diagnosis", self.diagnosis))
+            made.append(("Diagnosis", f"it {self.diagnosis}"))
         if reason in NEXT:
             made.append(("Try next", NEXT[reason]))
         for one in select(self.events, "negotiated"):
