@@ -171,7 +171,7 @@ static int exchange(const struct atls_parsec *parsec, const struct atls_parsec_r
 {
     uint8_t answer[ATLS_PARSEC_MESSAGE_MAX + 1];
     struct atls_bytes body;
-    struct line line;
+    struct line line = {.parsec = parsec, .fd = -1};
     size_t size = 0;
     int result = open_line(parsec, &line);
     if (result)

@@ -103,6 +103,7 @@ static void test_services_that_will_not_do(void **state)
 static void test_hostile_answers(void **state)
 {
     struct service *s = *state;
+    uint8_t buffer[128];
     char provider[ATLS_PARSEC_PROVIDER_MAX];
     struct atls_parsec parsec = client_of(s);
     const struct {
@@ -147,7 +148,6 @@ static void test_hostile_answers(void **state)
     };
     s->wrong_opcode = ATLS_PARSEC_PING;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        uint8_t buffer[128];
         s->wrong = of_hex(rows[i].hex, buffer, sizeof buffer);
         assert_case(rows[i].name, atls_parsec_check(&parsec, provider), rows[i].expected);
         if (!strstr(atls_error_text(), rows[i].words))
@@ -277,6 +277,25 @@ static void test_device(void **state)
     free(out);
     assert_ok(atls_device_attest_platform(u.device, nonce, &out, &size));
     free(out);
+    check_cab(&u, second, &other);
+    shut_down(&u);
+    for (size_t i = 0; i < KEYS; i++) /* nothing is left of it */
+        assert_string_equal(s->keys[i].name, "");
+}
+
+static void test_what_a_device_refuses(void **state)
+{
+    static const uint8_t bytes[48] = {9};
+    struct atls_bytes nonce = ATLS_BYTES(bytes, 32);
+    struct atls_public_key key, other;
+    struct service *s = *state;
+    struct under_test u;
+    uint8_t *out;
+    uint32_t handle, second;
+    size_t size;
+    assert_ok(boot(&u, s->path));
+    assert_ok(atls_device_create_key(u.device, ATLS_P256, &handle, &key));
+    assert_ok(atls_device_create_key(u.device, ATLS_P384, &second, &other));
     assert_refused(atls_device_attest_as(u.device, "parsec-tpm", handle, nonce, &out, &size),
                    ATLS_E_REFUSED,
                    "released Parsec (1.5) does neither TPM2_Certify nor TPM2_Quote");
@@ -286,6 +305,27 @@ static void test_device(void **state)
                    "no identity key with handle 0");
     assert_refused(atls_device_attest_as(u.device, "key-binding", 9, nonce, &out, &size),
                    ATLS_E_REFUSED, "no identity key with handle 9");
+    s->status = 1134; /* what Parsec cannot do is refused, and the device goes on */
+    assert_refused(atls_device_create_key(u.device, ATLS_P256, &handle, &key), ATLS_E_REFUSED,
+                   "it is not supported");
+    s->status = 0;
+    check_cab(&u, second, &other);
+    shut_down(&u);
+}
+
+static void test_digests_and_handles(void **state)
+{
+    static const uint8_t bytes[48] = {9};
+    struct atls_bytes nonce = ATLS_BYTES(bytes, 32);
+    struct atls_public_key key, other;
+    struct service *s = *state;
+    struct under_test u;
+    uint8_t signature[ATLS_SIGNATURE_MAX], *out;
+    uint32_t handle, second;
+    size_t size;
+    assert_ok(boot(&u, s->path));
+    assert_ok(atls_device_create_key(u.device, ATLS_P256, &handle, &key));
+    assert_ok(atls_device_create_key(u.device, ATLS_P384, &second, &other));
     assert_refused(atls_device_sign(u.device, handle, ATLS_BYTES(bytes, 48), signature, &size),
                    ATLS_E_REFUSED, "expected a digest of 32 bytes");
     assert_refused(atls_device_sign(u.device, second, nonce, signature, &size), ATLS_E_REFUSED,
@@ -294,14 +334,7 @@ static void test_device(void **state)
     assert_refused(atls_device_destroy_key(u.device, handle), ATLS_E_REFUSED, "handle");
     assert_refused(atls_device_attest_key(u.device, handle, nonce, &out, &size), ATLS_E_REFUSED,
                    "no identity key");
-    s->status = 1134; /* what Parsec cannot do is refused, and the device goes on */
-    assert_refused(atls_device_create_key(u.device, ATLS_P256, &handle, &key), ATLS_E_REFUSED,
-                   "it is not supported");
-    s->status = 0;
-    check_cab(&u, second, &other);
     shut_down(&u);
-    for (size_t i = 0; i < KEYS; i++) /* nothing is left of it */
-        assert_string_equal(s->keys[i].name, "");
 }
 
 static void test_device_without_parsec(void **state)
@@ -364,6 +397,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hostile_answers, start_service, end_service),
         cmocka_unit_test_setup_teardown(test_hostile_results, start_service, end_service),
         cmocka_unit_test_setup_teardown(test_device, start_service, end_service),
+        cmocka_unit_test_setup_teardown(test_what_a_device_refuses, start_service, end_service),
+        cmocka_unit_test_setup_teardown(test_digests_and_handles, start_service, end_service),
         cmocka_unit_test(test_device_without_parsec),
         cmocka_unit_test_setup_teardown(test_two_devices, start_service, end_service),
         cmocka_unit_test_setup_teardown(test_parsec_is_gone, start_service, end_service),

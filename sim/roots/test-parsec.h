@@ -34,7 +34,7 @@ static inline struct atls_bytes of_hex(const char *hex, uint8_t *buffer, size_t 
 static inline void put(struct atls_sink *s, uint64_t value, unsigned size)
 {
     for (unsigned i = 0; i < size; i++)
-        atls_sink_u8(s, (uint8_t)(value >> (8 * i)));
+        atls_sink_u8(s, i < sizeof value ? (uint8_t)(value >> (8 * i)) : 0);
 }
 
 /* An answer as Parsec writes it. */
