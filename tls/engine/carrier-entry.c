@@ -265,7 +265,11 @@ int session_find_cmw(struct atls_session *s, const char *what, const char *name,
     int result = atls_cursor_vector(&c, name, prefix, 1, prefix == 2 ? UINT16_MAX : 0xFFFFFF, cmwp);
     if (result == 0)
         result = atls_cursor_end(&c, what);
-    return result == 0 ? 0 : session_fail(s, "malformed-extension", -1, NULL, NULL);
+    if (result == 0)
+        return 0;
+    session_fail(s, "malformed-extension", -1, NULL, NULL);
+    session_diagnose_payload(s, payload);
+    return -1;
 }
 
 static int empty_chain(struct atls_session *s)
@@ -299,6 +303,8 @@ static int received(struct atls_session *s, const struct session_certificate *ce
     if (certificate->chain_size == 0)
         return empty_chain(s);
     int result = find_payload(s, certificate->extensions, certificate->extension_count, &payload);
+    if (result != 0 && certificate->extension_count == 0)
+        session_diagnose_entry(s, ATLS_BYTES(certificate->message, certificate->size));
     if (result == 0)
         result =
             session_find_cmw(s, "extension of a CertificateEntry", "cmw_payload", payload, &cmw);
@@ -311,7 +317,11 @@ static int received(struct atls_session *s, const struct session_certificate *ce
         return session_leaf_key_refused(s, result);
     s->peer.verified_with_size = atls_spki_encode(&leaf, s->peer.verified_with);
     result = session_check_type(s, session_peer_side(s), cmw);
-    return result == 0 ? session_appraise(s, &leaf, cmw) : result;
+    if (result == 0)
+        result = session_appraise(s, &leaf, cmw);
+    if (s->failure.reason && strcmp(s->failure.reason, "malformed-cmw") == 0)
+        session_diagnose_payload(s, payload);
+    return result;
 }
 
 const struct atls_carrier atls_carrier_entry = {

@@ -292,6 +292,15 @@ bool expat_answer(struct atls_session *s)
     return false;
 }
 
+/* The relying party may ask by another number; if it then ends the connection, this is why. */
+static void note_number(struct atls_session *s, const struct atls_ea_request *request)
+{
+    struct atls_diagnosis d = {.of = ATLS_WRONG_EXTENSION};
+    for (size_t i = 0; d.count == 0 && i < request->extension_count; i++)
+        if (session_recognize_number(s, request->extensions[i].type, &d))
+            session_diagnose(s, &d);
+}
+
 int expat_requested(struct atls_session *s, struct atls_bytes request)
 {
     struct atls_expat *x = s->expat;
@@ -317,6 +326,8 @@ int expat_requested(struct atls_session *s, struct atls_bytes request)
     if (parsed.context.size > 0)
         memcpy(x->open, parsed.context.data, parsed.context.size);
     x->open_size = parsed.context.size;
+    if (!asked && party->as_attester.model_count > 0)
+        note_number(s, &parsed);
     x->attests = asked && party->as_attester.model_count > 0 && party->chain_size > 0;
     x->answering = true;
     x->bound = false;

@@ -257,7 +257,11 @@ static int judge_entries(struct atls_session *s, const struct atls_ea_authentica
     if (result != 0)
         return session_leaf_key_refused(s, result);
     result = session_find_cmw(s, "cmw_attestation", "cmw_data", payload, &cmw);
-    return result == 0 ? appraise(s, &leaf, cmw) : result;
+    if (result == 0)
+        result = appraise(s, &leaf, cmw);
+    if (s->failure.reason && strcmp(s->failure.reason, "malformed-cmw") == 0)
+        session_diagnose_payload(s, payload);
+    return result;
 }
 
 /* r || s in place of DER (IEEE P1363 has it so). */

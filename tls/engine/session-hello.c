@@ -128,11 +128,13 @@ int session_hello_body(struct atls_session *s, size_t i, struct atls_bytes in)
             : profile->read_offer(profile, profile->extensions[i], in, s->hello.offers);
     if (result == 0)
         return 0;
-    return session_fail(s,
-                        result == ATLS_E_LIMIT         ? "nonce-length"
-                        : result == ATLS_E_UNSUPPORTED ? "no-common-evidence-type"
-                                                       : "malformed-extension",
-                        -1, NULL, NULL);
+    session_fail(s,
+                 result == ATLS_E_LIMIT         ? "nonce-length"
+                 : result == ATLS_E_UNSUPPORTED ? "no-common-evidence-type"
+                                                : "malformed-extension",
+                 -1, NULL, NULL);
+    session_diagnose_hello(s, i, in);
+    return -1;
 }
 
 bool session_hello_forced(const struct atls_session *s, size_t i)

@@ -2,9 +2,10 @@
 /*
  * The inside of a session, shared by its parts: session.c (life and phases), session-failure.c
  * (whose fault, which alert), session-hello.c (negotiation), session-credential.c (the own
- * Certificate), session-judge.c (the peer's, and the verdict), session-diagnosis.c (what the peer
- * meant), session-again.c (client authentication after the handshake), session-report.c (events),
- * and the carriers (carrier.h), whose own state is theirs alone.
+ * Certificate), session-judge.c (the peer's, and the verdict), session-diagnosis.c,
+ * session-misread.c (what the peer meant), session-again.c (client authentication after the
+ * handshake), session-report.c (events), and the carriers (carrier.h), whose own state is theirs
+ * alone.
  */
 #ifndef ATLS_TLS_ENGINE_SESSION_INTERNAL_H
 #define ATLS_TLS_ENGINE_SESSION_INTERNAL_H
@@ -135,6 +136,14 @@ void session_hello_clear(struct atls_session *s);
 
 /* session-diagnosis.c, behind a refusal of the credential: what did it answer? */
 void session_diagnose_credential(struct atls_session *s);
+/* session-misread.c, behind a refusal of an extension: of number I of the profile's hellos; of what
+ * is in a CertificateEntry (its payload); or of a Certificate MESSAGE without it. */
+void session_diagnose_hello(struct atls_session *s, size_t i, struct atls_bytes in);
+void session_diagnose_payload(struct atls_session *s, struct atls_bytes payload);
+void session_diagnose_entry(struct atls_session *s, struct atls_bytes message);
+/* Is TYPE another number that the extension of entries is known by, or another one of the table? */
+bool session_recognize_number(const struct atls_session *s, uint16_t type,
+                              struct atls_diagnosis *d);
 
 /* session-credential.c: the own one */
 int session_credential_make(struct atls_session *s); /* evidence or result, once agreed */

@@ -113,7 +113,11 @@ int session_check_type(struct atls_session *s, enum atls_side peer, struct atls_
     (void)atls_fail(ATLS_E_MISMATCH, s->party->profile->clause,
                     "the evidence type that was selected is %s, and the CMW is not of it (H20)",
                     text);
-    return session_fail(s, "malformed-cmw", -1, NULL, NULL);
+    session_fail(s, "malformed-cmw", -1, NULL, NULL);
+    struct atls_diagnosis d = {.of = ATLS_WRONG_EXTENSION};
+    atls_diagnosis_add_variant(&d, "evidence-type-match", "off", s->party->profile->clause);
+    session_diagnose(s, &d);
+    return -1;
 }
 
 /* An extension of attestation where none was negotiated. */

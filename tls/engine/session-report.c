@@ -96,7 +96,7 @@ static json_t *alert_of(const struct atls_session *s)
 
 static void set_diagnosis(const struct atls_session *s, json_t *fields)
 {
-    if (s->failure.diagnosis)
+    if (s->failure.diagnosis && s->failure.reason)
         json_object_set_new(fields, "diagnosis", atls_diagnosis_json(s->failure.diagnosis));
 }
 

@@ -267,6 +267,71 @@ static void an_answer(void **state)
     close_connection(&c);
 }
 
+/* What is written otherwise: by the client, and by a server to a client. */
+struct misread_row {
+    const char *name;
+    const struct atls_profile *profile, *profile_of_client; /* of both; or the client's own */
+    struct side client, server;
+    bool by_client; /* who says it */
+    const char *reason, *said;
+};
+#define ATTESTS .attester = {BG}
+#define JUDGES .relying_party = {BG}
+static const struct misread_row misread[] = {
+    {"H15: 16 bits for 24", SEAT, .client = {ATTESTS, .variants = {.payload_prefix = 2}},
+     .server = {JUDGES}, .reason = "malformed-extension",
+     .said = "H15 reading B: 16 bits of length are ahead of the CMW"},
+    {"H15: none for 24", SEAT, .client = {ATTESTS, .variants = {.payload_prefix = 1}},
+     .server = {JUDGES}, .reason = "malformed-extension",
+     .said = "H15 reading C: no length is ahead of the CMW"},
+    {"H15: 24 for none", SEAT, .client = {ATTESTS},
+     .server = {JUDGES, .variants = {.payload_prefix = 1}}, .reason = "malformed-cmw",
+     .said = "H15 reading A: 24 bits of length are ahead of the CMW"},
+    {"H15: 24 for 16, in an authenticator", EXPAT,
+     .client = {ATTESTS, .variants = {.payload_prefix = 3}}, .server = {JUDGES},
+     .reason = "malformed-extension",
+     .said = "H15 reading A: 24 bits of length are ahead of the CMW"},
+    {"H15: other bytes", SEAT, .client = {ATTESTS, .fault = "entry-payload=ffff00"},
+     .server = {JUDGES}, .reason = "malformed-extension",
+     .said = "is written by no form that is known"},
+    {"H20: the CMW need not be of the type", TA, .client = {ATTESTS, .type = "cf:263"},
+     .server = {JUDGES, .type = "cf:263", .variants = {.evidence_type_match = 1}},
+     .reason = "malformed-cmw", .said = "H20, evidence-type-match=off"},
+    {"H2: without a credential kind (-02)", TA, .profile_of_client = &atls_profile_ta_02,
+     .client = {ATTESTS}, .server = {JUDGES}, .reason = "malformed-extension",
+     .said = "evidence_proposal is laid out so in ta-02 and seat-04"},
+    {"H3: a count of elements", TA,
+     .client = {ATTESTS, .fault = "extension=evidence_proposal:0100000111"}, .server = {JUDGES},
+     .reason = "malformed-extension",
+     .said = "H3 reading B: the length counts elements, and bytes are due"},
+    {"H24: a vector of one", TA, .client = {JUDGES},
+     .server = {ATTESTS, .fault = "extension=evidence_request:0400000111"}, .by_client = true,
+     .reason = "malformed-extension",
+     .said = "H24 reading B: the selected element is in a vector, and bare is due"},
+    {"a type that is cut short", TA,
+     .client = {ATTESTS, .fault = "extension=evidence_proposal:040000"}, .server = {JUDGES},
+     .reason = "malformed-extension", .said = "is written by no form that is known"},
+};
+
+static void a_misreading(void **state)
+{
+    const struct misread_row *misreading = *state;
+    struct profile_row row = {.client = misreading->client, .server = misreading->server};
+    struct connection c;
+    char text[ATLS_DIAGNOSIS_TEXT];
+    open_connection(&c, &row, misreading->profile);
+    if (misreading->profile_of_client)
+        c.client.party.profile = misreading->profile_of_client;
+    pump_ends(&c.client, &c.server);
+    const struct failure *failure = &(misreading->by_client ? c.client : c.server).session->failure;
+    assert_string_equal(failure->reason ? failure->reason : "none", misreading->reason);
+    assert_non_null(failure->diagnosis);
+    atls_diagnosis_say(failure->diagnosis, text);
+    if (!strstr(text, misreading->said))
+        fail_msg("expected \"%s\" in it, came: it %s", misreading->said, text);
+    close_connection(&c);
+}
+
 /* What was accepted, and what was refused for something else, is diagnosed as nothing. */
 static void nothing_to_say(void **state)
 {
@@ -296,6 +361,7 @@ int main(void)
             test_add(&list, told[i].value, a_reading, &told[i]);
     }
     TEST_ADD_ROWS(&list, an_answer, answers);
+    TEST_ADD_ROWS(&list, a_misreading, misread);
     TEST_ADD(&list, two_readings);
     TEST_ADD(&list, nothing_to_say);
     int result = test_run("diagnosis", &list);
