@@ -293,6 +293,10 @@ int atls_evidence_check_binder(const struct atls_evidence_question *question, co
 int atls_evidence_check_constant(const struct atls_evidence_question *question,
                                  struct atls_bytes nonce, const char **reasonp);
 
+/* For a diagnosis: is CAME the SHA-256, SHA-384 or SHA-512 of OF? Its name, or NULL. */
+const char *atls_evidence_hash_of(const struct atls_crypto *crypto, struct atls_bytes of,
+                                  struct atls_bytes came);
+
 /* judge.c, for APPRAISE. */
 int atls_judge_condemn(struct atls_judge *judge, const char *reason, const char *clause,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -37,10 +37,15 @@ int atls_judge_nonce(struct atls_judge *judge, struct atls_bytes came, const cha
 {
     if (atls_bytes_equal_secret(came, judge->nonce))
         return 0;
-    return atls_judge_condemn(judge, "nonce-mismatch", clause,
-                              "the evidence answers another challenge: its nonce (%zu bytes) is "
-                              "not the session's (%zu bytes)",
-                              came.size, judge->nonce.size);
+
+    const char *hash = atls_evidence_hash_of(judge->crypto, judge->nonce, came);
+    bool constant = atls_bytes_equal(came, atls_constant_nonce_of_2022.nonce);
+    return atls_judge_condemn(
+        judge, "nonce-mismatch", clause,
+        "the evidence answers another challenge: its nonce (%zu bytes) is not the session's (%zu "
+        "bytes)%s%s%s",
+        came.size, judge->nonce.size, hash ? ", but its " : "", hash ? hash : "",
+        constant ? ", but the one that the prototype of 2022 sends in every connection" : "");
 }
 
 /* exp and nbf, which a token need not have: RFC 8392 section 3.1.4, "MUST NOT be accepted". */

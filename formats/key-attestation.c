@@ -173,37 +173,37 @@ static void recognize_signature(const struct atls_cab *cab, const struct atls_cr
                            "the KAT is signed by the identity key, and kak-pub is due");
 }
 
+static void recognize_linkage(const struct atls_cab *cab, const struct atls_crypto *crypto,
+                              struct atls_bytes nonce, struct atls_bytes challenge,
+                              struct atls_diagnosis *diagnosis)
+{
+    struct image images[IMAGES];
+
+    make_images(cab, images);
+    for (size_t i = 0; i < IMAGES; i++) {
+        const char *hash = atls_evidence_hash_of(crypto, images[i].bytes, nonce);
+        if (!hash || images[i].bytes.size == 0)
+            continue;
+        atls_diagnosis_add_reading(diagnosis, "H22", "B", images[i].clause,
+                                   "the PAT answers %s of %s", hash, images[i].what);
+        return;
+    }
+    if (atls_bytes_equal(nonce, challenge))
+        atls_diagnosis_add_reading(diagnosis, "H22", "B", "Parsec on a TPM",
+                                   "the PAT answers the challenge, and is linked to no key");
+}
+
 void atls_key_attestation_recognize(const struct atls_evidence_read *read,
                                     const struct atls_evidence_question *question,
                                     struct atls_diagnosis *diagnosis)
 {
-    static const struct {
-        enum atls_hash hash;
-        const char *name;
-    } hashes[] = {{ATLS_SHA256, "SHA-256"}, {ATLS_SHA384, "SHA-384"}, {ATLS_SHA512, "SHA-512"}};
     const struct atls_key_attestation *ka = read->parsed;
-    struct atls_bytes nonce = ka->cab.pat_nonce;
-    struct image images[IMAGES];
-    uint8_t digest[ATLS_HASH_MAX];
 
-    if (diagnosis->of == ATLS_WRONG_SIGNATURE) {
+    if (diagnosis->of == ATLS_WRONG_SIGNATURE)
         recognize_signature(&ka->cab, question->crypto, diagnosis);
-        return;
-    }
-    make_images(&ka->cab, images);
-    for (size_t i = 0; i < IMAGES; i++)
-        for (size_t h = 0; h < sizeof hashes / sizeof *hashes; h++) {
-            if (images[i].bytes.size == 0 ||
-                question->crypto->hash(hashes[h].hash, &images[i].bytes, 1, digest) ||
-                !atls_bytes_equal(nonce, ATLS_BYTES(digest, atls_hash_size(hashes[h].hash))))
-                continue;
-            atls_diagnosis_add_reading(diagnosis, "H22", "B", images[i].clause,
-                                       "the PAT answers %s of %s", hashes[h].name, images[i].what);
-            return;
-        }
-    if (atls_bytes_equal(nonce, question->challenge))
-        atls_diagnosis_add_reading(diagnosis, "H22", "B", "Parsec on a TPM",
-                                   "the PAT answers the challenge, and is linked to no key");
+    else
+        recognize_linkage(&ka->cab, question->crypto, ka->cab.pat_nonce, question->challenge,
+                          diagnosis);
 }
 
 /* The KAT is signed by the key attestation key that it names, and the PAT vouches for that key by
@@ -212,6 +212,8 @@ static int judge_linkage(struct atls_judge *judge, const struct atls_cab *cab,
                          struct atls_bytes pat_nonce)
 {
     bool draft = cab->dialect == &atls_kat_of_draft;
+    struct atls_diagnosis diagnosis = {.of = ATLS_WRONG_LINKAGE};
+    char said[ATLS_DIAGNOSIS_TEXT];
     uint8_t linkage[ATLS_LINKAGE_SIZE];
     int result = atls_cose_sign1_verify(&cab->kat, judge->crypto, &cab->kat_claims.kak);
 
@@ -222,9 +224,12 @@ static int judge_linkage(struct atls_judge *judge, const struct atls_cab *cab,
         return atls_judge_fail(judge, result, "linkage-mismatch");
     if (atls_bytes_equal_secret(pat_nonce, ATLS_BYTES(linkage, sizeof linkage)))
         return 0;
-    return atls_judge_condemn(
-        judge, "linkage-mismatch", draft ? KAT_CLAUSE : cab->dialect->linkage_clause,
-        "the PAT's nonce is not the SHA-256 hash of %s in the KAT", cab->dialect->linked);
+    recognize_linkage(cab, judge->crypto, pat_nonce, judge->nonce, &diagnosis);
+    atls_diagnosis_say(&diagnosis, said);
+    return atls_judge_condemn(judge, "linkage-mismatch",
+                              draft ? KAT_CLAUSE : cab->dialect->linkage_clause,
+                              "the PAT's nonce is not the SHA-256 hash of %s in the KAT: it %s",
+                              cab->dialect->linked, said);
 }
 
 /* A device signs a PAT over whatever hash its caller brings, that of a key of the caller's own too.
