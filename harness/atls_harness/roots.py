@@ -73,7 +73,10 @@ def lacks(case: Case, run: Run) -> str:
     root = root_of(case, run)
     story = str(case.story.get("device", {}).get("root", root))
     if story != root:
-        return f"its story is about the root of trust {story}, and the run about {root}"
+        words = f"its story is about the root of trust {story}, and the run about {root}"
+        evidence = formats(story)[0]
+        why = row(root).get("cannot", {}).get(evidence)
+        return words + (f", which makes no {evidence}: {why}" if why else "")
     if root not in declared(peer):
         return f"{peer.name} (device) declares no root of trust {root}"
     if root == PSA:
