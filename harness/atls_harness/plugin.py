@@ -14,7 +14,7 @@ import shlex
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Generator, Iterator
+from typing import Collection, Any, Generator, Iterator
 
 import pytest
 
@@ -42,6 +42,7 @@ from .vocabulary import Vocabulary
 WORKERS_LOST_MAX = 100  # each with one case; what a run bears before it is ended
 RUN = pytest.StashKey[Run]()
 CHOOSER = pytest.StashKey[Chooser]()
+NAMED = pytest.StashKey[Collection[Path]]()  # the files and folders of the command line
 WORDS = pytest.StashKey[Vocabulary]()
 GUARD = pytest.StashKey[Guard]()
 LOOPBACK = pytest.StashKey[Loopback]()
@@ -195,8 +196,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.suffix != ".yaml":
         return None
-    named = [Path(one.partition("::")[0]).resolve() for one in parent.config.args]
-    if not parent.config.stash[CHOOSER].takes(file_path, named):
+    stash = parent.config.stash
+    if NAMED not in stash:  # once: there may be as many arguments as files
+        stash[NAMED] = frozenset(
+            Path(one.partition("::")[0]).resolve() for one in parent.config.args
+        )
+    if not stash[CHOOSER].takes(file_path, stash[NAMED]):
         return None
     kind = PeerFile if file_path.name == PEER_FILE else ScenarioFile
     # Its place in the name, so that two files outside of the project have two names.

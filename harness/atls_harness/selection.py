@@ -14,7 +14,7 @@ import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable, Iterator, Mapping, Sequence
+from typing import Collection, Iterable, Iterator, Mapping, Sequence
 
 from _pytest.mark.expression import Expression
 
@@ -119,7 +119,7 @@ class Chooser:
         """What is played where nothing is named: of a matrix, what is meant for any two stacks."""
         return [INTEROP if self.pairs else SCENARIOS]
 
-    def takes(self, path: Path, named: Iterable[Path]) -> bool:
+    def takes(self, path: Path, named: Collection[Path]) -> bool:
         """Is a file part of it? NAMED are the paths of the command line."""
         if path.name == PEER_FILE:
             return path in self.peers or path in named
@@ -174,7 +174,7 @@ class Chooser:
         return part
 
     def _items(self, nodes: Sequence[Node]) -> Iterator[Item]:
-        named = [node.path for node in nodes]
+        named = frozenset(node.path for node in nodes)
         for node in dict.fromkeys(nodes):
             below = sorted(node.path.rglob("*.yaml")) if node.path.is_dir() else [node.path]
             for path in below:

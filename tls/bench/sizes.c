@@ -239,8 +239,8 @@ static int write_device(const struct bench_sized *sized, size_t number, uint8_t 
 static int import_device(const struct bench_sized *sized, size_t number)
 {
     struct atls_store_import imported;
-    uint8_t *corim;
-    size_t size;
+    uint8_t *corim = NULL;
+    size_t size = 0;
     int result = write_device(sized, number, &corim, &size);
 
     if (result)

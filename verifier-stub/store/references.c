@@ -417,17 +417,17 @@ void atls_reference_set_lend(struct atls_reference_index *index, struct atls_ref
 int atls_reference_set_of(const struct atls_reference_value *values, size_t count,
                           struct atls_reference_set *setp)
 {
-    struct atls_reference_index *index;
+    struct atls_reference_index *index = NULL;
     int result = atls_reference_index_open(&index);
 
-    if (result)
+    if (result || !index) /* no index is an error; the analyzer cannot know it */
         return result;
     for (size_t i = 0; !result && i < count; i++) {
-        struct atls_reference_entry *entry;
+        struct atls_reference_entry *entry = NULL;
         bool added = false;
 
         result = atls_reference_entry_new(&values[i], &entry);
-        if (result)
+        if (result || !entry)
             break;
         result = atls_reference_index_add(index, entry, &added);
         if (!added)

@@ -402,7 +402,7 @@ static int read_references(struct atls_sqlite_connection *store, struct kept *ke
     sqlite3_bind_int(statement, 2, (int)kept->profile);
     sqlite3_bind_int64(statement, 3, kept->row);
     while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
-        struct atls_reference_value value;
+        struct atls_reference_value value = {.name = NULL};
 
         result = read_reference(store, statement, kept->profile, kept->id, &value);
         if (result != 0)
@@ -500,7 +500,9 @@ static int lend(struct sqlite_store *store, enum atls_corim_profile profile, con
     struct kept *kept = NULL;
     int result = find_kept(store, profile, id, &kept);
 
-    if (result == 0 && !is_current(&store->reader, kept)) {
+    if (result != 0 || !kept) /* none is an error; the analyzer cannot know it */
+        return result;
+    if (!is_current(&store->reader, kept)) {
         pthread_rwlock_wrlock(&store->lock);
         result = refresh(&store->reader, kept);
         pthread_rwlock_unlock(&store->lock);

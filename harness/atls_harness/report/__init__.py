@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from .. import usage
 from ..document import first_problem, where_of
@@ -40,14 +40,14 @@ def write(result: Path, target: Path, attacks: Attacks | None = None) -> list[Pa
     report = view.make(raw)
     folder = result if result.is_dir() else result.parent
     made = {
-        "report.html": render.html(report, folder, target, attacks=_section(attacks)),
         "report.md": render.markdown(report) + _summary(attacks),
         "badge.json": json.dumps(render.badge(report)) + "\n",
         **_page(attacks),
     }
     if not (target / "junit.xml").exists() or target.resolve() != folder.resolve():
         made["junit.xml"] = render.junit(report)
-    return _save(made, target)
+    pages = render.pages(report, folder, target, attacks=_section(attacks))
+    return _save(pages, target) + _save(made.items(), target)
 
 
 def write_published(result: Path, target: Path, attacks: Attacks | None = None) -> list[Path]:
@@ -61,13 +61,13 @@ def write_published(result: Path, target: Path, attacks: Attacks | None = None) 
     folder = result if result.is_dir() else result.parent
     kept = evidence.gather(view.make(load(result)).cases, folder, PUBLISHED_EVIDENCE)
     made = {
-        "report.html": render.html(report, target, target, kept, _section(attacks)),
         "summary.md": render.markdown(report) + _summary(attacks),
         "badge.json": json.dumps(render.badge(report)) + "\n",
         "results.json": publish.dump(publish.data(raw)),
         **_page(attacks),
     }
-    return _save(made, target)
+    pages = render.pages(report, target, target, kept, _section(attacks))
+    return _save(pages, target) + _save(made.items(), target)
 
 
 def _section(attacks: Attacks | None) -> Mapping[str, Any] | None:
@@ -82,10 +82,11 @@ def _page(attacks: Attacks | None) -> dict[str, str]:
     return {ATTACKS_PAGE: attacks.page} if attacks else {}
 
 
-def _save(made: dict[str, str], target: Path) -> list[Path]:
+def _save(made: Iterable[tuple[str, str]], target: Path) -> list[Path]:
+    """Each as it is made: there may be many pages."""
     target.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, words in made.items():
+    for name, words in made:
         path = target / name
         path.write_text(words, encoding="utf-8", errors="replace")
         paths.append(path)

@@ -7,7 +7,7 @@ import base64
 import functools
 import hashlib
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 from xml.etree import ElementTree
 
 import jinja2
@@ -22,6 +22,7 @@ from . import beyond, evidence, sequence, view
 from .cases import Case, tally
 from .cells import Cell
 from .clauses import coverage
+from .paging import LISTED, runs, split
 from .values import BAD, OK, WARN, anchor, mapping, moment, text
 from .view import Report, facts
 
@@ -74,10 +75,24 @@ def html(
     kept: Mapping[str, list[evidence.Evidence]] | None = None,
     attacks: Mapping[str, Any] | None = None,
 ) -> str:
-    """The page. FOLDER is that of the results and their bundles, TARGET that of the page; KEPT has
-    the evidence where that is not in the bundles, ATTACKS what came of attacks (attacks/page.py).
+    """The first page of pages()."""
+    return next(pages(report, folder, target, kept, attacks))[1]
+
+
+def pages(
+    report: Report,
+    folder: Path,
+    target: Path,
+    kept: Mapping[str, list[evidence.Evidence]] | None = None,
+    attacks: Mapping[str, Any] | None = None,
+) -> Iterator[tuple[str, str]]:
+    """The page, and those behind it where there are many cases, each with its name. FOLDER is that
+    of the results and their bundles, TARGET that of the page; KEPT has the evidence where that is
+    not in the bundles, ATTACKS what came of attacks (attacks/page.py).
     """
     links = {}
+    paging = split([one.cases for many in report.groups.values() for one in many])
+    told = paging.first(report.cases)
     for case in report.cases:
         bundle = evidence.bundle_of(case, folder)
         if bundle is not None:
@@ -87,16 +102,21 @@ def html(
         documents.setdefault(clause["document"], []).append(clause)
     scenarios = [one for many in report.groups.values() for one in many]
     raw = {case.anchor: case.raw for case in report.cases}
-    return page(
+    common: dict[str, Any] = {
+        "report": report,
+        "run": _run(report),
+        "evidence": evidence.gather(told, folder) if kept is None else kept,
+        "links": links,
+        "diagram": lambda name: sequence.draw(raw[name]),
+        "said_by": lambda case: _texts(case, report),
+        "paging": paging,
+    }
+    yield "report.html", page(
         "report.html.j2",
         "script.js",
-        report=report,
-        run=_run(report),
-        evidence=evidence.gather(report.cases, folder) if kept is None else kept,
-        links=links,
-        diagram=lambda name: sequence.draw(raw[name]),
+        **common,
         alike=_alike(report),
-        said_by=lambda case: _texts(case, report),
+        listed=LISTED,
         tally=tally,
         grouped={
             group: [case for one in many for case in one.cases]
@@ -118,6 +138,8 @@ def html(
         not_shown=ambiguities.unseen(map(mapping, report.raw["cases"])),
         attacks=attacks,
     )
+    for name in paging.pages:
+        yield name, page("more.html.j2", **common, name=name, runs=runs)
 
 
 def _run(report: Report) -> dict[str, Any]:
