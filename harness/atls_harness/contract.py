@@ -37,6 +37,7 @@ class Profile:
     title: str
     credential: str
     challenge: str
+    extensions: Sequence[str]  # of the hellos
     variants: Sequence[str]
 
     @property
@@ -161,6 +162,7 @@ def load_contract(path: Path) -> Contract:
     documents = {one.name: one.document for one in profiles.values() if not one.prototype}
     documents |= {row["short"]: name for name, row in _rows(file, "documents").items()}
     _check_profiles(file, profiles, variants)
+    _check_extensions(file, profiles)
     for index, row in enumerate(file.value["code-points"]):
         if row["kind"] == "alert" and row["name"] in alerts:
             raise file.fail(("code-points", index), f"{row['name']} is among the alerts as well")
@@ -223,6 +225,15 @@ def _check_profiles(
                 raise file.fail(("variants", index, key), words)
         if variant.binder and not variant.told:
             raise file.fail(("variants", index, "binder"), "expected a list `told` beside it")
+
+
+def _check_extensions(file: YamlFile, profiles: Mapping[str, Profile]) -> None:
+    known = {row["name"] for row in file.value["code-points"] if row["kind"] == "extension"}
+    for index, one in enumerate(profiles.values()):
+        for at, name in enumerate(one.extensions):
+            if name not in known:
+                words = f"there is no extension {name!r} among the code points{meant(name, known)}"
+                raise file.fail(("profiles", index, "extensions", at), words)
 
 
 @functools.lru_cache(maxsize=None)

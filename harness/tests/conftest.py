@@ -3,20 +3,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from atls_harness import patience
+from atls_harness.errors import Unsupported
+from atls_harness.parties import Play
 from atls_harness.paths import PEERS, ROOT
 from atls_harness.peer import load_peers
 from atls_harness.plugin import RUN
+from atls_harness.probe import command
 from atls_harness.run import Run
+from atls_harness.scenario import Case, Scenario
 
 # How fast examples come says something of the machine's load, and nothing of what is tested.
 settings.register_profile("atls", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -81,3 +90,59 @@ def real(request: pytest.FixtureRequest) -> Run:
         if missing:
             pytest.skip(missing)
     return run
+
+
+CONNECTIONS = 1000
+PATIENCE = 10
+
+
+@pytest.fixture
+def started(real: Run) -> Iterator[Callable[..., Play]]:
+    """Starts a server for whoever comes, with its device and its verifier: the project's own, or
+    that of the stack PEER, as far as that is set up."""
+    with contextlib.ExitStack() as stack:
+
+        def start(profile: str, attester: str, peer: str = "atls", **story: Any) -> Play:
+            told = {
+                "profile": profile,
+                "attester": attester,
+                "client": {"connections": CONNECTIONS},
+                "expect": {"outcome": "complete"},
+                **story,
+            }
+            known = load_peers([PEERS])
+            missing = known[peer].missing("server", real.build)
+            if missing:
+                pytest.skip(f"unsupported: {missing}")
+            run = dataclasses.replace(real, peers=known, chosen={**real.chosen, "server": peer})
+            case = Case(Scenario(Path("server.yaml"), "", "", (), told), "server", {}, told)
+            folder = Path(tempfile.mkdtemp(prefix="s", dir=real.work))  # other workers have theirs
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            play = stack.enter_context(Play(case, run, folder))
+            play.start_helpers()
+            try:
+                play.start_server()
+            except Unsupported as problem:  # in this role: its 77 says so, and peer.yaml why
+                pytest.skip(f"unsupported: {problem}")
+            return play
+
+        yield start
+
+
+@pytest.fixture
+def probe(
+    real: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Probes, and reads what came of it."""
+    monkeypatch.setattr(command, "build_programs", lambda build: None)
+
+    def call(port: int, *arguments: str) -> tuple[int, dict[str, Any]]:
+        file = tmp_path / "probe.json"
+        given = ["--build", str(real.build), "--out", str(tmp_path / "out"), "--json", str(file)]
+        given += ["--client-ca", str(real.work), "--seed", str(real.seed), "--pace", "0"]
+        given += ["--patience", str(PATIENCE * patience.factor()), "--time", "3000"]
+        code = command.main([*given, *arguments, *([f"127.0.0.1:{port}"] if port else [])])
+        value: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return code, value
+
+    return call

@@ -6,12 +6,9 @@ Real programs on loopback. How long anything takes is never asked.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -19,65 +16,21 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from atls_harness import patience
 from atls_harness.contract import contract
 from atls_harness.errors import InfrastructureError, UsageError
 from atls_harness.flags import device_flags, plain
 from atls_harness.parties import Play
-from atls_harness.probe import command, judge, plan, show
-from atls_harness.probe.command import address_of, first_look, main
+from atls_harness.probe import judge, plan, show
+from atls_harness.probe.capabilities import settled
+from atls_harness.probe.command import main
 from atls_harness.probe.exchange import Seen
+from atls_harness.probe.look import address_of, first_look
 from atls_harness.probe.plan import BOTH, CLIENT, SERVER
-from atls_harness.probe.session import ignorant
 from atls_harness.requirements import requirements
 from atls_harness.run import Run
-from atls_harness.scenario import Case, Scenario
 
 CONNECTIONS = 1000
 PATIENCE = 10
-
-
-@pytest.fixture
-def started(real: Run) -> Iterator[Callable[..., Play]]:
-    """Starts a server of the project's own, with its device and its verifier."""
-    with contextlib.ExitStack() as stack:
-
-        def start(profile: str, attester: str, **story: Any) -> Play:
-            told = {
-                "profile": profile,
-                "attester": attester,
-                "client": {"connections": CONNECTIONS},
-                "expect": {"outcome": "complete"},
-                **story,
-            }
-            case = Case(Scenario(Path("server.yaml"), "", "", (), told), "server", {}, told)
-            folder = Path(tempfile.mkdtemp(prefix="s", dir=real.work))  # other workers have theirs
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            play = stack.enter_context(Play(case, real, folder))
-            play.start_helpers()
-            play.start_server()
-            return play
-
-        yield start
-
-
-@pytest.fixture
-def probe(
-    real: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, dict[str, Any]]]:
-    """Probes, and reads what came of it."""
-    monkeypatch.setattr(command, "build_programs", lambda build: None)
-
-    def call(port: int, *arguments: str) -> tuple[int, dict[str, Any]]:
-        file = tmp_path / "probe.json"
-        given = ["--build", str(real.build), "--out", str(tmp_path / "out"), "--json", str(file)]
-        given += ["--client-ca", str(real.work), "--seed", str(real.seed), "--pace", "0"]
-        given += ["--patience", str(PATIENCE * patience.factor()), "--time", "3000"]
-        code = main([*given, *arguments, f"127.0.0.1:{port}"])
-        value: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return code, value
-
-    return call
 
 
 def of(value: dict[str, Any], **fields: Any) -> list[dict[str, Any]]:
@@ -396,10 +349,13 @@ def test_misbehaviours_are_there_for_each_profile_with_what_is_due() -> None:
 def test_a_server_that_takes_any_certificate_may_not_look_into_it() -> None:
     """x509-cmw negotiates nothing: only one that refuses something has shown that it looks."""
     one = {"profile": "x509-cmw", "attests": CLIENT, "model": "passport", "fault": "kat-signature"}
+    one |= {"presented": [], "complete": True}
     passed = {**one, "outcome": "fail", "words": "it let this pass"}
-    assert [row["outcome"] for row in ignorant([passed])] == ["not spoken"]
-    looked = {**one, "outcome": "pass", "words": "refused"}
-    assert [row["outcome"] for row in ignorant([passed, looked])] == ["fail", "pass"]
+    assert [row["outcome"] for row in settled([passed], SERVER)] == ["not spoken"]
+    looked = {**one, "outcome": "pass", "words": "refused", "complete": False}
+    assert [row["outcome"] for row in settled([passed, looked], SERVER)] == ["fail", "pass"]
+    otherwise = {**looked, "outcome": "fail", "words": "refused with another alert"}
+    assert [row["outcome"] for row in settled([passed, otherwise], SERVER)] == ["fail", "fail"]
 
 
 def test_requirements_are_broken_by_one_failure() -> None:

@@ -57,6 +57,7 @@ enum flag {
     LEAK,
     CONNECT,
     CONNECTIONS,
+    SERVER_NAME,
     LISTEN,
     MAX_CONNECTIONS,
 };
@@ -134,6 +135,8 @@ static const struct argp_option shared[] = {
 static const struct argp_option of_client[] = {
     {"connect", CONNECT, "HOST:PORT", 0, "the server", 2},
     {"connections", CONNECTIONS, "N", 0, "that many at once (1)", 2},
+    {"server-name", SERVER_NAME, "NAME", 0,
+     "the server's name, which it is asked for and certified by (default: HOST)", 2},
     {0}};
 
 static const struct argp_option of_server[] = {
@@ -360,6 +363,7 @@ static bool parse_text(struct argp_state *state, struct atls_options *o, int fla
         {KEY, &o->key},
         {CA, &o->trust_anchors},
         {MESSAGE, &o->message},
+        {SERVER_NAME, &o->server_name},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].flag == flag) {

@@ -44,6 +44,7 @@ struct atls_options { /* strings are of argv, or of the options' own storage */
     struct atls_faults faults;
     struct atls_leaks leaks;
     char *host, *port;
+    const char *server_name;
     bool hrr;
     unsigned reattest;
     unsigned connections;

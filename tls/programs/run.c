@@ -47,7 +47,7 @@ static void describe(struct program *p)
     party->faults = &o->faults;
     party->leaks = &o->leaks;
     party->artifacts = o->artifacts;
-    party->peer_name = o->side == ATLS_CLIENT ? o->host : NULL;
+    party->peer_name = o->server_name ? o->server_name : o->side == ATLS_CLIENT ? o->host : NULL;
     party->message = o->message;
     party->hrr = o->hrr;
     party->reattest = o->reattest;

@@ -27,7 +27,7 @@ from ..contract import contract
 from ..errors import ContractError, UsageError
 from ..markdown import visible
 from ..paths import ROOT
-from ..probe.command import address_of
+from ..probe.look import address_of
 from .hello import HOST
 from .live import Hub
 from .settings import Network

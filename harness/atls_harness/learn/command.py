@@ -18,7 +18,8 @@ from ..errors import InfrastructureError, Unsupported, UsageError
 from ..nearest import meant
 from ..paths import LEARN_RESULT_SCHEMA, PEERS, default_build
 from ..peer import Peer, load_peers
-from ..probe.command import address_of, own_ca
+from ..probe.command import own_ca
+from ..probe.look import address_of
 from ..run import Run, make_results, make_work, point_latest, remove_work
 from ..setup import renew
 from ..untrusted import write_json

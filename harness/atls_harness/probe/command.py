@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-import re
+import functools
 import shlex
 import shutil
-import socket
 import ssl
 import sys
 import time
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from rich.console import Console
 
@@ -24,78 +24,24 @@ from ..document import hold
 from ..errors import InfrastructureError, UsageError
 from ..flags import SEED_OFFSETS, SEEDS_PER_RUN, plain
 from ..nearest import meant
-from ..paths import PEERS, PROBE_SCHEMA, default_build
+from ..paths import PEERS, PROBE_SCHEMA, default_build, shown
 from ..peer import load_peers
+from ..roots import PSA
 from ..run import Run, make_results, make_work, point_latest, remove_work
-from ..untrusted import cut, quoted, write_json
-from . import show
-from .exchange import Target
-from .session import Bounds, Session, ignorant
+from ..untrusted import write_json
+from . import page, show
+from .capabilities import capabilities, settled
+from .exchange import Target, meet
+from .listening import Door, host
+from .look import address_of, first_look, listen_of
+from .plan import CLIENT, SERVER, Step
+from .session import Bounds, Session, Wanted
 
 VERSION = 1
 WIDTH = 110  # where there is no terminal
-PORT_MAX = 65535
-CHUNK = 4096
 FIRST_PATIENCE = 10  # seconds
-CREDENTIALS = ("ca.pem", "ca.key", "client.pem", "client.key")
-
-
-def address_of(text: str) -> tuple[str, int]:
-    """HOST:PORT, or [ADDRESS]:PORT of IPv6. UsageError where it is neither."""
-    host, colon, port = text.rpartition(":")
-    bracketed = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\]", host)
-    name = bracketed.group(1) if bracketed else host
-    good = colon and re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) <= PORT_MAX
-    if not good or not re.fullmatch(r"[A-Za-z0-9._-]+" if not bracketed else r".+", name):
-        raise UsageError(f"expected HOST:PORT (of IPv6 [ADDRESS]:PORT), came {cut(repr(text), 80)}")
-    return name, int(port)
-
-
-def first_look(host: str, port: int, timeout: float) -> tuple[str, bytes]:
-    """What answers at an address, in words, and the certificate (DER) that it shows to anybody,
-    where it shows one. InfrastructureError where nothing answers, or not in TLS."""
-    where = f"{host}:{port}"
-    try:
-        connection = socket.create_connection((host, port), timeout)
-    except OSError as problem:
-        why = problem.strerror or str(problem)
-        raise InfrastructureError(f"nothing answers at {where}: {why}") from problem
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = context.wrap_bio(incoming, outgoing, server_hostname=host)
-    said = b""
-    try:
-        with connection:
-            while True:
-                try:
-                    tls.do_handshake()
-                    return str(tls.version()), tls.getpeercert(True) or b""
-                except ssl.SSLWantReadError:
-                    connection.sendall(outgoing.read())
-                data = connection.recv(CHUNK)
-                said = (said + data)[:CHUNK]
-                if not data:
-                    raise InfrastructureError(f"{where} takes a connection, and closes it")
-                if len(said) > 1 and not _record(said):
-                    words = f"what answers at {where} is no TLS; it says {quoted(said, 40)}"
-                    raise InfrastructureError(words)
-                incoming.write(data)
-    except ssl.SSLError as problem:
-        why = cut(str(problem.reason or "an alert without a name"), 80)
-        return f"TLS, which refuses a plain client ({why})", b""
-    except TimeoutError as problem:
-        words = f"{where} takes a connection, and does not answer TLS within {timeout:g} s"
-        raise InfrastructureError(words) from problem
-    except (OSError, ValueError) as problem:
-        words = f"{where} takes a connection, and closes it: {cut(str(problem), 100)}"
-        raise InfrastructureError(words) from problem
-
-
-def _record(data: bytes) -> bool:
-    """Does it begin as a server's TLS does: an alert or a handshake (RFC 8446 section 5.1)?"""
-    return data[0] in (21, 22) and data[1] == 3
+CREDENTIALS = ("ca.pem", "ca.key", "client.pem", "client.key", "server.pem", "server.key")
+CONNECT_TIME, LISTEN_TIME = 600.0, 86400.0  # seconds; whom one waits for may take a day
 
 
 def _existing(name: str, path: Path | None) -> None:
@@ -115,6 +61,9 @@ def _check(options: Any) -> None:
         readings = known.variants[name].readings
         if reading not in readings:
             raise UsageError(f"--variant {name}: no reading {reading!r}{meant(reading, readings)}")
+    if options.root not in known.roots:
+        words = f"no root of trust {options.root!r}{meant(options.root, known.roots)}"
+        raise UsageError(f"--root: {words}")
     if bool(options.client_cert) != bool(options.client_key):
         raise UsageError("--client-cert and --client-key go together")
     for name in ("ca", "code_points", "client_cert", "client_key"):
@@ -122,26 +71,35 @@ def _check(options: Any) -> None:
     for path in options.endorsements:
         _existing("endorsements", path)
     for name, least in (("limit", 1), ("time", 1), ("pace", 0), ("patience", 1)):
-        if getattr(options, name) < least:
+        value = getattr(options, name)
+        if value is not None and value < least:
             raise UsageError(f"--{name}: expected a number from {least}")
+    if bool(options.address) == bool(options.listen):
+        raise UsageError("expected either HOST:PORT of a server, or --listen PORT for a client")
+    if options.listen and options.sni:
+        raise UsageError("--sni is what a client asks a server for; with --listen the peer asks")
 
 
 def own_ca(work: Path, folder: Path | None) -> None:
-    """The CA of the client's keys, kept in FOLDER from one probe to the next."""
+    """The CA of our keys, kept in FOLDER from one probe to the next."""
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "ca.key").exists():
         make_credentials(folder)
     for name in CREDENTIALS:
-        (work / name).unlink(missing_ok=True)
-        shutil.copy2(folder / name, work / name)
+        if (folder / name).exists():
+            (work / name).unlink(missing_ok=True)
+            shutil.copy2(folder / name, work / name)
 
 
 def _trusted(options: Any, certificate: bytes, work: Path, notes: list[str]) -> Path:
-    """Whom the client trusts for the server's X.509 certificate."""
+    """Whom our side trusts for the peer's X.509 certificate."""
     if options.ca:
         return Path(options.ca).resolve()
+    if options.listen:
+        notes.append("X.509 of the client: it has to be of our own CA (--client-ca), or --ca FILE")
+        return work / "ca.pem"
     if not certificate:
         notes.append(
             "X.509: it shows no certificate to a plain client; --ca FILE says whom to trust"
@@ -153,29 +111,73 @@ def _trusted(options: Any, certificate: bytes, work: Path, notes: list[str]) -> 
     return path
 
 
-def _play(options: Any, host: str, port: int) -> int:
-    began = time.monotonic()
-    started = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    words, certificate = first_look(host, port, max(options.patience, FIRST_PATIENCE))
-    build = (options.build or default_build()).resolve()
-    build_programs(build)
-    peers = load_peers([PEERS])
-    missing = peers["atls"].missing("client", build)
-    if missing:
-        raise InfrastructureError(missing)
-    folder = make_results(options.out, "probe")
-    work = make_work()
-    try:
-        notes: list[str] = []
-        own_ca(work, options.client_ca)
-        roles = dict.fromkeys(usage.ROLES, "atls")
-        run = Run(work, folder, build, options.seed, False, 1, roles, peers, "")
-        seed = options.seed * SEEDS_PER_RUN + SEED_OFFSETS["client-device"]
-        corim = folder / "device.corim"
-        corim.write_bytes(run.endorsements(plain({"seed": seed})).read_bytes())
-        target = Target(
-            options.address,
-            _trusted(options, certificate, work, notes),
+class Probe:
+    """One call of the command: what it needs, does and leaves."""
+
+    def __init__(self, options: Any) -> None:
+        self.options = options
+        self.began = time.monotonic()
+        self.started = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        self.notes: list[str] = []
+        self.probed = CLIENT if options.listen else SERVER
+
+    def play(self) -> int:
+        """All of it. The exit status."""
+        options = self.options
+        words, certificate = "", b""
+        if options.address:
+            where = address_of(options.address)
+            patient = max(options.patience, FIRST_PATIENCE)
+            words, certificate = first_look(*where, patient, options.sni)
+        build = (options.build or default_build()).resolve()
+        build_programs(build)
+        peers = load_peers([PEERS])
+        missing = peers["atls"].missing("client", build)
+        if missing:
+            raise InfrastructureError(missing)
+        folder = make_results(options.out, "probe")
+        work = make_work()
+        try:
+            own_ca(work, options.client_ca)
+            roles = dict.fromkeys(usage.ROLES, "atls")
+            root = options.root
+            run = Run(work, folder, build, options.seed, False, 1, roles, peers, "", root=root)
+            corims = _device(run, folder, self.probed)
+            with self._peer(run, folder, certificate) as (address, meeting):
+                if options.listen:
+                    words = f"clients are awaited at {address}"
+                session = self._session(meeting)
+                print(words if options.listen else f"{address}: {words}", flush=True)
+                profiles = list(dict.fromkeys(options.profile)) or list(contract().profiles)
+                try:
+                    session.probe(profiles)
+                except KeyboardInterrupt:
+                    self.notes.append("ended by control-C: what was seen until then")
+            value = self._value(session, profiles, address, words)
+            value["notes"] += self._more_notes(session, corims, folder)
+        finally:
+            remove_work(work)
+        return self._finish(folder, value)
+
+    @contextlib.contextmanager
+    def _peer(
+        self, run: Run, folder: Path, certificate: bytes
+    ) -> Iterator[tuple[str, Callable[[Step, int], Any]]]:
+        """The peer's address, or ours for it, and what makes a connection with it."""
+        options = self.options
+        if options.address:
+            target = self._target(options.address, run.work, certificate)
+            yield options.address, lambda step, number: meet(step, run, number, target, folder)
+            return
+        with Door(*listen_of(options.listen)) as door:
+            target = self._target(door.address, run.work, certificate)
+            yield door.address, lambda step, number: host(step, run, number, target, folder, door)
+
+    def _target(self, address: str, work: Path, certificate: bytes) -> Target:
+        options = self.options
+        return Target(
+            address,
+            _trusted(options, certificate, work, self.notes),
             options.variant,
             options.code_points and options.code_points.resolve(),
             options.client_cert and (options.client_cert.resolve(), options.client_key.resolve()),
@@ -183,89 +185,129 @@ def _play(options: Any, host: str, port: int) -> int:
             options.verifier,
             options.trust_verifier,
             options.patience,
+            options.sni,
         )
-        bounds = Bounds(options.limit, options.time, options.pace)
-        session = Session(run, target, bounds, folder, _teller(options.verbose))
-        print(f"{options.address}: {words}", flush=True)
-        profiles = list(dict.fromkeys(options.profile)) or list(contract().profiles)
-        session.probe(profiles)
-        notes += _notes(options, session, corim, folder)
-        value = _value(session, profiles, notes, options.profile)
-        value["probe"] = {
-            "command": shlex.join(["./atls", "probe", *options.given]),
-            "started": started,
-            "seconds": round(time.monotonic() - began, 1),
-            "atls": release.version(),
-            "address": options.address,
-            "answers": words,
-            "root_of_trust": ROOT_OF_TRUST,
+
+    def _session(self, meeting: Callable[[Step, int], Any]) -> Session:
+        options = self.options
+        longest = LISTEN_TIME if options.listen else CONNECT_TIME
+        bounds = Bounds(options.limit, options.time or longest, options.pace)
+        wanted = Wanted(
+            bool(options.endorsements or options.verifier or options.trust_verifier),
+            self.probed,
+            options.root,
+            not options.honest,
+            options.variant,
+            not options.listen,  # whom a person has to start is not asked to come for nothing
+        )
+        session = Session(meeting, bounds, wanted, _teller(options))
+        if options.listen:
+            session.meet = functools.partial(_awaited, session, meeting)
+        return session
+
+    def _more_notes(self, session: Session, corims: Sequence[Path], folder: Path) -> list[str]:
+        options = self.options
+        if sys.stderr.isatty() and not options.verbose:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        notes = []
+        if session.left_out:
+            notes.append(
+                f"not all was tried: --limit {options.limit} or --time came first, "
+                f"{session.left_out} connections were left out"
+            )
+        if not (options.endorsements or options.verifier):
+            notes.append(
+                "signatures of evidence: not checked; --endorsements FILE or --verifier URL"
+            )
+        device = ", ".join(map(shown, corims))
+        notes.append(f"this side's device, for the {self.probed}'s verifier: {device}")
+        notes.append(f"results: {shown(folder)} (probe.html, probe.json; *.cmw what it presented)")
+        return notes
+
+    def _value(
+        self, session: Session, profiles: Sequence[str], address: str, words: str
+    ) -> dict[str, Any]:
+        options = self.options
+        records = settled(session.records, self.probed)
+        speaks = show.spoken(records)
+        value: dict[str, Any] = {
+            "version": VERSION,
+            "probe": {
+                "command": shlex.join(["./atls", "probe", *options.given]),
+                "started": self.started,
+                "seconds": round(time.monotonic() - self.began, 1),
+                "atls": release.version(),
+                "address": address,
+                "probed": self.probed,
+                "answers": words,
+                "root_of_trust": ROOT_OF_TRUST,
+            },
+            "documents": show.documents(profiles),
+            "speaks": {name: speaks.get(name, []) for name in profiles},
+            "capabilities": capabilities(records, self.probed),
+            "requirements": show.requirements(records),
+            "left_out": session.left_out,
+            "notes": list(self.notes),
+            "connections": records,
         }
-    finally:
-        remove_work(work)
-    _write(options, folder, value)
-    width = None if sys.stdout.isatty() else WIDTH
-    show.show(Console(width=width, highlight=False), value, options.verbose)
-    return 1 if value["failed"] else 0
+        value["failed"] = show.complaints(value, options.profile)
+        return value
+
+    def _finish(self, folder: Path, value: dict[str, Any]) -> int:
+        options = self.options
+        hold(value, PROBE_SCHEMA, "probe.json is not as its schema says")
+        text, html = write_json(value), page.html(value, folder)
+        (folder / "probe.json").write_text(text, encoding="utf-8")
+        (folder / "probe.html").write_text(html, encoding="utf-8")
+        for path, what in (
+            (options.json, text),
+            (options.html, html),
+            (options.junit, show.junit(value)),
+        ):
+            if path:
+                path.write_text(what, encoding="utf-8")
+        point_latest(folder, "latest-probe")
+        width = None if sys.stdout.isatty() else WIDTH
+        show.show(Console(width=width, highlight=False), value, options.verbose)
+        return 1 if value["failed"] else 0
 
 
-def _teller(verbose: bool) -> Any:
+def _device(run: Run, folder: Path, probed: str) -> list[Path]:
+    """What endorses our device, for the peer's verifier."""
+    side = "client" if probed == SERVER else "server"
+    seed = {"seed": run.seed * SEEDS_PER_RUN + SEED_OFFSETS[f"{side}-device"]}
+    root = {} if run.root == PSA else {"root": run.root}
+    made = []
+    for part in contract().roots[run.root].get("endorsements", ["all"]):
+        flags = plain({**seed, **root, **({} if part == "all" else {"part": part})})
+        name = "device.corim" if part == "all" else f"device-{part}.corim"
+        made.append(folder / name)
+        made[-1].write_bytes(run.endorsements(flags).read_bytes())
+    return made
+
+
+def _teller(options: Any) -> Callable[[Mapping[str, Any]], None]:
     def tell(record: Mapping[str, Any]) -> None:
-        if sys.stderr.isatty() and not verbose:
+        if options.listen:
+            print(f"   {record['outcome']}: {record['words']}", flush=True)
+        elif sys.stderr.isatty() and not options.verbose:
             print(f"\r\x1b[K{record['id'][:90]}", end="", file=sys.stderr, flush=True)
 
     return tell
 
 
-def _notes(options: Any, session: Session, corim: Path, folder: Path) -> list[str]:
-    if sys.stderr.isatty() and not options.verbose:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-    notes = []
-    if session.left_out:
-        notes.append(
-            f"not all was tried: --limit {options.limit} or --time {options.time:g} came first, "
-            f"{session.left_out} connections were left out"
-        )
-    if not (options.endorsements or options.verifier):
-        notes.append("signatures of evidence: not checked; --endorsements FILE or --verifier URL")
-    notes.append(f"this side's device, for the server's verifier: {corim}")
-    notes.append(f"results: {folder} (probe.json; *.cmw what it presented, *.txt decoded)")
-    return notes
-
-
-def _value(
-    session: Session, profiles: Sequence[str], notes: list[str], named: Sequence[str]
-) -> dict[str, Any]:
-    records = ignorant(session.records)
-    speaks = show.spoken(records)
-    value: dict[str, Any] = {
-        "version": VERSION,
-        "probe": {},
-        "documents": show.documents(profiles),
-        "speaks": {name: speaks.get(name, []) for name in profiles},
-        "requirements": show.requirements(records),
-        "left_out": session.left_out,
-        "notes": notes,
-        "connections": records,
-    }
-    value["failed"] = show.complaints(value, named)
-    return value
-
-
-def _write(options: Any, folder: Path, value: dict[str, Any]) -> None:
-    hold(value, PROBE_SCHEMA, "probe.json is not as its schema says")
-    text = write_json(value)
-    (folder / "probe.json").write_text(text, encoding="utf-8")
-    if options.json:
-        options.json.write_text(text, encoding="utf-8")
-    if options.junit:
-        options.junit.write_text(show.junit(value), encoding="utf-8")
-    point_latest(folder, "latest-probe")
+def _awaited(session: Session, meeting: Callable[[Step, int], Any], step: Step, number: int) -> Any:
+    """A connection with a client, whose owner is told what it will meet."""
+    left = f", {session.ahead} more of its kind are planned" if session.ahead else ""
+    print(f"{number}. connect now: {show.told(step)}{left}", flush=True)
+    return meeting(step, number)
 
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
     options = usage.probe().parse_args(argv)
     options.given = list(argv)
-    host, port = address_of(options.address)
+    if options.address:
+        address_of(options.address)
     _check(options)
-    return _play(options, host, port)
+    return Probe(options).play()

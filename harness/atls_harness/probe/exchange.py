@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection to the server that is probed: device, verifier and client as in any case, and what
-the client saw.
+"""One connection with the peer that is probed: device, verifier and our endpoint as in any case,
+and what our endpoint saw.
 
-The only address that anybody here reaches for is the server's, and that of a verifier that was
-named with --verifier; all else is on loopback.
+The only address that anybody here reaches for is that of the server that is probed, and that of a
+verifier that was named with --verifier; all else is on loopback.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from .. import patience
+from .. import patience, roots
+from ..contract import contract
 from ..errors import ContractError, InfrastructureError
 from ..events import Event, scan, select
 from ..flags import (
@@ -28,42 +29,49 @@ from ..markdown import visible
 from ..parties import Listening, Party, Play, credentials_in
 from ..process import REFUSED, UNSUPPORTED, Process, to_its_end
 from ..run import Run
+from ..scenario import Case
 from ..untrusted import cut, read
-from .plan import Step, offer
+from .plan import TOKEN, UNATTESTED, Step, offer
 
-SERVER_DEVICE = "server-device"
 DECODE_LIMIT = 30.0
+WRAPPER, RESULT, RESULT_TYPE = "cmw", "ear", "application/eat+jwt"  # as the decoder names them
+TOKEN_WORDS = "PSA attestation token"
 
 
 @dataclass(frozen=True)
 class Target:
-    """The server, and how it is met."""
+    """The peer, and how it is met."""
 
-    address: str  # HOST:PORT
+    address: str  # HOST:PORT of the server: the peer's, or where we listen for it
     ca: Path
     variants: Sequence[str] = ()
     code_points: Path | None = None
-    certificate: tuple[Path, Path] | None = None  # the client's, with its key
+    certificate: tuple[Path, Path] | None = None  # ours where we do not attest, with its key
     endorsements: Sequence[Path] = ()
     verifier: str = ""  # URL
     trusted: Sequence[str] = ()  # ID=SOURCE
     timeout: int = 5
+    sni: str = ""  # the name that is asked for; "": HOST
 
 
 @dataclass
 class Seen:
-    """What the client saw."""
+    """What our endpoint saw."""
 
     exit: int | None = None
     words: str = ""
     complete: bool = False
+    handshaken: bool = False  # the handshake of TLS itself was complete
     reason: str = ""
     detail: str = ""
     clause: str = ""
     alert: Mapping[str, Any] | None = None
+    diagnosis: str = ""  # what a mismatch turned out to be
+    likely: list[str] = field(default_factory=list)  # NAME=READING, as it was diagnosed
     hrr: bool = False
+    offered: list[str] = field(default_factory=list)  # extensions in the peer's hello
     negotiated: list[Event] = field(default_factory=list)
-    challenge: str = ""  # of the server, in hexadecimal
+    challenge: str = ""  # of the peer, in hexadecimal
     selected: list[str] = field(default_factory=list)
     sent: bool = False  # a credential
     received: list[dict[str, Any]] = field(default_factory=list)
@@ -74,20 +82,21 @@ class Seen:
 
     @property
     def refused_there(self) -> bool:
-        """Did the server end it?"""
+        """Did the peer end it?"""
         return not self.complete and self.reason in ("peer-alert", "peer-closed")
 
 
 class Meeting(Play):
-    """A case whose server is somewhere else."""
+    """A case whose other side is somewhere else."""
 
     def __init__(self, step: Step, run: Run, folder: Path, target: Target) -> None:
         super().__init__(step.case, run, folder)
+        self.step = step
         self.target = target
 
     def start_helpers(self) -> None:
-        """The client's devices, and a verifier where none was named."""
-        names = [name for name in device_names(self.case) if name != SERVER_DEVICE]
+        """Our side's devices, and a verifier where none was named."""
+        names = [name for name in device_names(self.case) if name != f"{self.step.probed}-device"]
         devices = self.start_devices(names)
         started: dict[str, Process] = {}
         known: dict[str, str] = {}
@@ -97,46 +106,63 @@ class Meeting(Play):
         if self.target.verifier:
             known["main"] = self.target.verifier
         else:
-            own = [
-                self.run.endorsements(plain(device_flags(self.case, self.run, name)))
-                for name in names
-            ]
-            flags["endorsements"] = [str(path) for path in (*own, *self.target.endorsements)]
+            flags["endorsements"] = [str(path) for path in self._endorsements(names)]
             started["main"] = self.start("verifier", "verifier", "verifier", plain(flags))
         verifiers = Listening(known, started)
         for process in self.processes.values():
             process.ready()
         enrolled = {}
-        if self.case.beside_x509("client"):
-            enrolled["client"] = self._enrol("client", devices, verifiers)
+        own = self.step.own
+        if self.case.beside_x509(own):
+            enrolled[own] = self._enrol(own, devices, verifiers)
         keys = {"main": Path(flags["public-key"])}
         self.addresses = Addresses(self.folder, verifiers, keys, devices, enrolled)
 
-    def client_flags(self) -> dict[str, Any]:
-        """Those of a client on its way to the server."""
-        target = self.target
-        flags = endpoint_flags(self.case, self.run, "client", self.addresses)
-        flags.update({"connect": target.address, "ca": str(target.ca), "timeout": target.timeout})
-        if "client" not in self.addresses.enrolled and target.certificate:
+    def _endorsements(self, names: Sequence[str]) -> list[Path]:
+        """Of our devices, and what was named."""
+        own = [
+            self.run.endorsements(plain({**device_flags(self.case, self.run, name), **part}))
+            for name in names
+            for part in parts_of(self.case, self.run)
+        ]
+        return [*own, *self.target.endorsements]
+
+    def own_flags(self) -> dict[str, Any]:
+        """Those of our endpoint, whichever side it is."""
+        target, side = self.target, self.step.own
+        flags = endpoint_flags(self.case, self.run, side, self.addresses)
+        flags.update({"ca": str(target.ca), "timeout": target.timeout})
+        if side not in self.addresses.enrolled and target.certificate:
             flags["cert"], flags["key"] = map(str, target.certificate)
         relies = flags["relying-party"]
-        if relies == "background-check" and self.case.profile != "poc-mbedtls":
+        if relies == "background-check" and not contract().profiles[self.case.profile].prototype:
             flags["evidence-type"] = offer()
         if relies == "passport" and target.trusted:
             flags["trust-verifier"] = list(target.trusted)
-        if target.variants:
-            flags["variant"] = list(target.variants)
+        variants = [*flags.get("variant", []), *target.variants, *self.step.variants]
+        if variants:
+            flags["variant"] = variants
         if target.code_points:
             flags["code-points"] = str(target.code_points)
         return flags
 
+    def client_flags(self) -> dict[str, Any]:
+        """Those of a client on its way to the server."""
+        named = {"server-name": self.target.sni} if self.target.sni else {}
+        return {**self.own_flags(), "connect": self.target.address, **named}
+
     def meet(self, keep: Path, name: str) -> Seen:
-        """The whole connection; what the server sent is copied to KEEP."""
+        """The whole connection; what the peer sent is copied to KEEP."""
         self.start_helpers()
         self.finish_client(self.start_client())
+        return self.seen(keep, name)
+
+    def seen(self, keep: Path, name: str) -> Seen:
+        """What our endpoint saw, once it has ended."""
         observed = self.observe()
-        party = observed.parties["client"]
+        party = observed.parties[self.step.own]
         seen = _seen(party)
+        seen.misbehaved |= self.step.fault == UNATTESTED and bool(seen.reason or seen.complete)
         seen.problems += observed.problems
         for event, path in credentials_in(party):
             if event["event"] == "credential" and event["direction"] == "received":
@@ -172,9 +198,25 @@ def decoded(run: Run, path: Path) -> dict[str, str]:
     finally:
         events.unlink(missing_ok=True)
     path.with_suffix(".txt").write_text(visible(done.stdout + done.stderr), encoding="utf-8")
-    first = cut(done.stdout.strip().partition("\n")[0], 200) or "nothing"
+    lines = done.stdout.strip().split("\n", 3)
+    first = cut(lines[0], 200) or "nothing"
     words = first if done.returncode == 0 else f"{first} (not well-formed)"
-    return {"format": cut(str(told[0].get("format")), 40) if told else "unknown", "decoded": words}
+    kind = cut(str(told[0].get("format")), 40) if told else "unknown"
+    kind = _inside("\n".join(lines[1:3])) if kind == WRAPPER else kind
+    return {"format": kind, "decoded": words}
+
+
+def _inside(line: str) -> str:
+    """What a single CMW holds: by the media type that its line of the tree names, or by the line
+    behind it, for a PSA token goes as any EAT does."""
+    if RESULT_TYPE in line:
+        return RESULT
+    if TOKEN_WORDS in line:
+        return TOKEN
+    for name, row in contract().evidence_formats.items():
+        if any(str(one) in line for one in row["media-types"]):
+            return name
+    return WRAPPER
 
 
 def _seen(party: Party) -> Seen:
@@ -187,9 +229,13 @@ def _seen(party: Party) -> Seen:
     for one in failed[:1]:
         seen.reason, seen.detail = str(one.get("reason", "")), cut(str(one.get("detail", "")))
         seen.clause = str(one.get("clause") or "")
+        seen.diagnosis, seen.likely = _diagnosis(one)
     seen.alert = next((one["alert"] for one in failed if one.get("alert")), None)
     for one in select(events, "handshake"):
         seen.hrr = bool(one["hrr"])
+        seen.handshaken = one["outcome"] == "complete"
+    for one in select(events, "offer", direction="received"):
+        seen.offered += [str(name) for name in one["extensions"]]
     seen.negotiated = select(events, "negotiated")
     for one in select(events, "challenge", direction="received")[:1]:
         seen.challenge = str(one["nonce"])
@@ -200,8 +246,22 @@ def _seen(party: Party) -> Seen:
     seen.misbehaved = bool(select(events, "fault"))
     seen.verdict = next(iter(select(events, "verdict")), None)
     if party.exit not in (0, REFUSED, UNSUPPORTED) and not seen.problems:
-        seen.problems.append(f"the client ended with {party.exit}: {party.words}")
+        seen.problems.append(f"our {party.who} ended with {party.exit}: {party.words}")
     return seen
+
+
+def _diagnosis(event: Event) -> tuple[str, list[str]]:
+    """What an endpoint found out about a mismatch, and the readings that would explain it."""
+    told = event.get("diagnosis")
+    if not isinstance(told, Mapping):
+        return "", []
+    sets = [str(one.get("set", "")) for one in told.get("readings", [])]
+    return cut(str(told.get("text", ""))), [name for name in sets if "=" in name]
+
+
+def parts_of(case: Case, run: Run) -> list[dict[str, str]]:
+    """The parts of what is endorsed of a device, as flags: a CoRIM each."""
+    return [{} if part == "all" else {"part": part} for part in roots.endorsements(case, run)]
 
 
 def meet(step: Step, run: Run, number: int, target: Target, keep: Path) -> Seen:

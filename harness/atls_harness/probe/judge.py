@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a connection says of the server.
+"""What a connection says of the peer.
 
 pass            it did what is required
 fail            it did not
 not observable  what it did would have been the same either way, or cannot be seen from here
 not spoken      it does not take part
-unsupported     the project's own client has no such thing
+unsupported     the project's own endpoint has no such thing
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, Mapping
 
 from ..contract import cited, contract
 from ..process import UNSUPPORTED as EXIT_UNSUPPORTED
-from .exchange import Seen
-from .plan import BOTH, CLIENT, SERVER, Step
+from .exchange import RESULT, Seen
+from .plan import UNATTESTED, Step
 
 PASS, FAIL, UNSEEN = "pass", "fail", "not observable"
 SILENT, UNSUPPORTED = "not spoken", "unsupported"
@@ -35,10 +35,15 @@ KEY_REASONS = {"key-mismatch", "result-without-key", "evidence-without-key", "ow
 UNKNOWN = {"unknown-attestation-key", "result-signature-invalid", "verifier-untrusted"}
 UNKNOWN |= {"no-common-verifier"}
 WRONG_HELLO = {"malformed-extension", "unexpected-selection"}
+# What breaks TLS itself, unless the alert says that two stacks have nothing in common.
+BREAKS = WRONG_HELLO | {"protocol-error"}
+NOTHING_IN_COMMON = {"protocol_version", "handshake_failure", "insufficient_security"}
 NO_MODEL = ("leaf", "authenticator")  # carriers without a negotiation of the model
-RESULT = "ear"
 HERE = {"verifier-unreachable", "verifier-timeout", "verifier-error", "verifier-garbage"}
 HERE |= {"device-unavailable", "internal"}
+# What ends a connection, and is no offence of the peer's.
+NOBODYS_FAULT = HERE | {"peer-alert", "peer-closed", "timeout", "certificate-untrusted"}
+NOBODYS_FAULT |= {"no-common-evidence-type", "no-common-verifier"}
 
 
 @dataclass
@@ -64,7 +69,17 @@ def _of_a_draft(alert: Mapping[str, Any] | None) -> bool:
 
 def _why(seen: Seen) -> str:
     words = f"{seen.reason}: {seen.detail}" if seen.detail else seen.reason
-    return f"{words} ({cited(seen.clause)})" if seen.clause else words
+    words = f"{words} ({cited(seen.clause)})" if seen.clause else words
+    return f"{words}; {seen.diagnosis}" if seen.diagnosis else words
+
+
+def breaks_tls(seen: Seen) -> bool:
+    """Did our side end the handshake because what came is against TLS itself?"""
+    if seen.handshaken or seen.alert is None or seen.alert["direction"] != "sent":
+        return False
+    if seen.reason == "certificate-untrusted":  # unknown_ca and its like are about trust
+        return bool(seen.alert["name"] == "decrypt_error")
+    return seen.reason in BREAKS and seen.alert["name"] not in NOTHING_IN_COMMON
 
 
 def checks(seen: Seen, signatures: bool) -> dict[str, str]:
@@ -89,6 +104,17 @@ def checks(seen: Seen, signatures: bool) -> dict[str, str]:
     return made
 
 
+def _broke_off(step: Step, seen: Seen) -> bool:
+    """Did our side end it for what came after the peer had taken part?"""
+    if seen.complete or not seen.reason or seen.reason in NOBODYS_FAULT or seen.exit is None:
+        return False
+    if step.theirs and seen.reason in WRONG_HELLO | {"application-data-early"}:
+        return True
+    if seen.reason == "attestation-missing":  # which is something where it was agreed on
+        return any(one.get("role") == "relying-party" for one in seen.negotiated)
+    return bool(seen.negotiated or seen.selected or seen.challenge or seen.answered)
+
+
 def of_honest(step: Step, seen: Seen, signatures: bool) -> Judgement:
     """A connection in which nothing is wrong at this side."""
     if seen.exit == EXIT_UNSUPPORTED:
@@ -97,15 +123,18 @@ def of_honest(step: Step, seen: Seen, signatures: bool) -> Judgement:
         return Judgement(UNSEEN, "; ".join(seen.problems))
     if seen.reason in HERE:
         return Judgement(UNSEEN, f"not its fault: {_why(seen)}", bool(seen.received))
-    if step.attests in (SERVER, BOTH) and seen.received:
+    if step.theirs and seen.received:
         return _of_presented(step, seen, signatures)
-    wrong = seen.reason in WRONG_HELLO or seen.answered and seen.reason.startswith("malformed-")
-    if step.attests in (SERVER, BOTH) and wrong:
-        return Judgement(FAIL, f"refused here, {_why(seen)}", True, checks(seen, signatures))
+    if _broke_off(step, seen) and (step.theirs or not breaks_tls(seen)):
+        made = checks(seen, signatures) if step.theirs else {}
+        return Judgement(FAIL, f"refused here, {_why(seen)}", True, made)
+    if breaks_tls(seen):
+        words = f"it breaks TLS; refused here with {alert_name(seen.alert)}, {_why(seen)}"
+        return Judgement(FAIL, words)
     if _of_a_draft(seen.alert) and not seen.sent:
         words = f"it knows what was offered, and refused it: alert {alert_name(seen.alert)}"
         return Judgement(UNSEEN, words)
-    if step.attests in (CLIENT, BOTH) and seen.sent:
+    if step.ours and seen.sent:
         return _of_taken(step, seen)
     if seen.reason == "certificate-untrusted":
         return Judgement(UNSEEN, f"{_why(seen)}; --ca FILE says whom to trust")
@@ -146,7 +175,9 @@ def _of_taken(step: Step, seen: Seen) -> Judgement:
         words = "it took a certificate with evidence; whether it looks at it, misbehaviours show"
         return Judgement(UNSEEN, words, False)
     if seen.complete:
-        return Judgement(PASS, f"it took {step.format} evidence, {step.model}", True)
+        told = " ".join([*step.ways.values(), *step.variants])
+        words = f"it took {step.format} evidence, {step.model}"
+        return Judgement(PASS, f"{words}, {told}" if told else words, True)
     asked = bool(seen.challenge or seen.negotiated)
     if seen.alert is None or seen.alert["direction"] == "sent" or not seen.alert["code"]:
         words = f"it was given evidence; what it made of it cannot be seen ({_why(seen)})"
@@ -164,15 +195,17 @@ def of_misbehaviour(step: Step, seen: Seen, before: Seen) -> Judgement:
     if not seen.misbehaved:
         return Judgement(UNSEEN, f"it did not come to it: {_why(seen) or 'plain TLS'}")
     due = f"alert {step.due} is due" if step.due else "to be refused is due"
+    if seen.complete and step.fault == UNATTESTED:
+        return Judgement(UNSEEN, "it goes on with who does not attest: its policy, or it asks none")
     if seen.complete:
         return Judgement(FAIL, f"it let this pass; {due}")
     if not seen.refused_there:
-        if step.attests == SERVER and seen.received:
+        if step.theirs and seen.received:
             return Judgement(FAIL, f"it went on and presented evidence; {due}")
         return Judgement(UNSEEN, f"this side ended it: {_why(seen)}")
     came = alert_name(seen.alert)
     right = not step.due or (seen.alert is not None and seen.alert["name"] == step.due)
-    accepted = before.complete or (step.attests == SERVER and bool(before.received))
+    accepted = before.complete or (step.theirs and bool(before.received))
     if accepted:
         if right:
             return Judgement(PASS, f"refused, {came}")

@@ -16,8 +16,9 @@ from rich.text import Text
 
 from ..contract import contract
 from ..markdown import line as xml_text
+from ..untrusted import cut
 from .judge import FAIL, FAILED, PASS, SILENT, UNSEEN, UNSUPPORTED
-from .plan import BOTH, CLIENT, SERVER
+from .plan import BOTH, CLIENT, NOBODY, SERVER, UNATTESTED, Step
 
 Record = Mapping[str, Any]
 STYLES = {PASS: "green", FAIL: "bold red", UNSEEN: "yellow", SILENT: "", UNSUPPORTED: ""}
@@ -52,13 +53,13 @@ def requirements(records: Sequence[Record]) -> dict[str, str]:
 
 def complaints(value: Mapping[str, Any], named: Sequence[str]) -> list[str]:
     """Why a probe fails: a sentence each."""
-    found = [f"{_title(one)}: {one['words']}" for one in value["connections"] if _failed(one)]
-    known = value["speaks"]
+    found = [f"{title(one)}: {one['words']}" for one in value["connections"] if _failed(one)]
+    known, peer = value["speaks"], value["probe"]["probed"]
     for name in named:
         if not known.get(name):
-            found.append(f"{name} was asked for with --profile, and the server does not speak it")
+            found.append(f"{name} was asked for with --profile, and the {peer} does not speak it")
     if not named and not any(known.values()):
-        found.append("the server speaks no profile of attested TLS that was tried")
+        found.append(f"the {peer} speaks no profile of attested TLS that was tried")
     return found
 
 
@@ -66,9 +67,16 @@ def _failed(record: Record) -> bool:
     return bool(record["outcome"] == FAIL)
 
 
-def _title(record: Record) -> str:
-    who = "both attest" if record["attests"] == BOTH else f"{record['attests']} attests"
+def _who(attests: str) -> str:
+    named = {BOTH: "both attest", NOBODY: "nobody attests"}
+    return named.get(attests, f"{attests} attests")
+
+
+def title(record: Record) -> str:
+    """What a connection was, in one line."""
+    who = _who(record["attests"])
     words = [record["profile"], who, record["model"], record["format"]]
+    words += [*record["ways"].values(), *record["variants"]]
     if record["hrr"]:
         words.append("HelloRetryRequest")
     if record["fault"]:
@@ -79,39 +87,87 @@ def _title(record: Record) -> str:
     return ", ".join(words) + named
 
 
-def _cell(records: Sequence[Record], who: str) -> Text:
+def told(step: Step) -> str:
+    """What a client is about to meet, for its owner."""
+    who = _who(step.attests)
+    words = [step.profile, who, step.model, *step.ways.values(), *step.variants]
+    if step.attests != step.probed:
+        words.append(step.format)
+    words += ["after a HelloRetryRequest"] if step.hrr else []
+    if not step.fault:
+        return f"{', '.join(words)}: an honest server"
+    what = "the server does not attest itself" if step.fault == UNATTESTED else step.fault
+    due = f"alert {step.due}" if step.due else "to be refused"
+    return f"{', '.join(words)}: {cut(what, FAULT_MAX)}; due is {due}"
+
+
+def did(value: Mapping[str, Any], profile: str, who: str) -> list[str]:
+    """What the peer was seen to do where WHO attests: a line each."""
+    found = value["capabilities"].get(profile, {})
+    role = "attester" if who == value["probe"]["probed"] else "relying-party"
+    models = found.get("models", {}).get(role, [])
+    if not models:
+        return []
+    lines = [", ".join(models)]
+    names = ("evidence-formats", "serializations", "curves", "cmw-forms")
+    words = [one for name in names for one in found[name].get(role, [])]
+    if role == "relying-party":
+        words += found["credential-kinds"]
+    if words:
+        lines.append(" ".join(words))
+    return lines
+
+
+def _cell(value: Mapping[str, Any], profile: str, who: str) -> Text:
     """What came of honest connections."""
-    chosen = [one for one in records if not one["fault"] and one["attests"] in (who, BOTH)]
-    models = []
-    for model in dict.fromkeys(one["model"] for one in chosen):
-        mine = [one for one in chosen if one["model"] == model]
-        if not any(one["spoken"] for one in mine):
-            continue
-        worst = FAIL if any(map(_failed, mine)) else mine[0]["outcome"]
-        formats = sorted({one["format"] for one in mine if one["outcome"] == PASS})
-        retry = " hrr" if any(one["hrr"] and one["outcome"] == PASS for one in mine) else ""
-        shown = f": {', '.join(formats)}{retry}" if formats and who == CLIENT else retry
-        models.append(Text(f"{model}{shown}", style=STYLES[worst]))
-    return Text("\n").join(models) if models else Text("-")
+    mine = [
+        one
+        for one in value["connections"]
+        if one["profile"] == profile and not one["fault"] and one["attests"] in (who, BOTH)
+    ]
+    outcomes = [one["outcome"] for one in mine if one["spoken"] or one["outcome"] == FAIL]
+    style = STYLES[FAIL if FAIL in outcomes else outcomes[0] if outcomes else SILENT]
+    lines = did(value, profile, who)
+    if not lines and outcomes:
+        lines = [", ".join(dict.fromkeys(one["model"] for one in mine if one["spoken"]))]
+    return Text("\n".join(lines) or "-", style=style if lines else "")
+
+
+def also(value: Mapping[str, Any], profile: str) -> list[str]:
+    """What else was found out of a profile: HelloRetryRequest, readings."""
+    found = value["capabilities"].get(profile)
+    if not found:
+        return []
+    words = ["HelloRetryRequest"] if found["hello-retry-request"] else []
+    return words + [f"{name}={reading}" for name, reading in found["variants"].items()]
 
 
 def overview(value: Mapping[str, Any]) -> Table:
     """What it speaks, and how it took misbehaviours."""
     records = value["connections"]
     table = Table(pad_edge=False, show_edge=False)
-    for title in ("profile", "server attests", "client attests"):
-        table.add_column(title, overflow="fold")
-    for title in ("refused\nas it must", "otherwise\nor let pass", "not\nobservable"):
-        table.add_column(title, justify="right")
+    for name in ("profile", "server attests", "client attests"):
+        table.add_column(name, overflow="fold")
+    for name in ("refused\nas it must", "otherwise\nor let pass", "not\nobservable"):
+        table.add_column(name, justify="right")
+    silent = []
     for profile in value["speaks"]:
         mine = [one for one in records if one["profile"] == profile]
+        if not value["speaks"][profile] and not any(map(_failed, mine)):
+            silent.append(profile)
+            continue
         tally = Counter(one["outcome"] for one in mine if one["fault"])
         counted = [tally[name] for name in (PASS, FAIL, UNSEEN)]
         numbers = [
             Text(str(count) if sum(counted) else "", style=STYLES[name] if count else "")
             for name, count in zip((PASS, FAIL, UNSEEN), counted)
         ]
-        table.add_row(profile, _cell(mine, SERVER), _cell(mine, CLIENT), *numbers)
+        named = Text("\n".join([profile, *also(value, profile)]))
+        cells = [_cell(value, profile, who) for who in (SERVER, CLIENT)]
+        table.add_row(named, *cells, *numbers)
+    if silent:
+        table.caption = f"not spoken: {', '.join(silent)}"
+        table.caption_justify = "left"
     return table
 
 
@@ -119,7 +175,7 @@ def _presented(records: Sequence[Record]) -> list[str]:
     """A line for each first credential of a profile and model, with what was checked of it."""
     lines: dict[tuple[str, str], str] = {}
     for one in records:
-        if one["fault"] or not one["presented"] or not one["checks"]:
+        if one["fault"] or not one["presented"] or not one["checks"] or one["outcome"] == SILENT:
             continue
         first = one["presented"][0]
         how = ", ".join(f"{name} {what}" for name, what in one["checks"].items())
@@ -137,7 +193,7 @@ def show(console: Console, value: Mapping[str, Any], verbose: bool) -> None:
     records = value["connections"]
     if verbose:
         for one in records:
-            say(f"{_title(one)}: {one['outcome']}: {one['words']}", STYLES[one["outcome"]])
+            say(f"{title(one)}: {one['outcome']}: {one['words']}", STYLES[one["outcome"]])
         for name, outcome in value["requirements"].items():
             say(f"{name}: {outcome}", STYLES[outcome])
     console.print(overview(value))
@@ -157,11 +213,11 @@ def show(console: Console, value: Mapping[str, Any], verbose: bool) -> None:
 def junit(value: Mapping[str, Any]) -> str:
     """JUnit's XML: a test for each connection, and one for each complaint beyond them."""
     suite = ElementTree.Element("testsuite", name="atls probe")
-    own = {f"{_title(one)}: {one['words']}" for one in value["connections"]}
+    own = {f"{title(one)}: {one['words']}" for one in value["connections"]}
     counts: Counter[str] = Counter()
     for one in value["connections"]:
         case = ElementTree.SubElement(
-            suite, "testcase", classname=one["profile"], name=xml_text(_title(one))
+            suite, "testcase", classname=one["profile"], name=xml_text(title(one))
         )
         if one["outcome"] == FAIL:
             counts["failures"] += 1

@@ -93,29 +93,43 @@ def probe() -> Parser:
     """`./atls probe`."""
     made = Parser(
         prog="./atls probe",
-        usage="./atls probe [OPTIONS] HOST:PORT",
+        usage="./atls probe [OPTIONS] HOST:PORT | --listen PORT",
         description="What a server somewhere speaks of attested TLS, what it asks of a client, "
         "what it presents, and what it lets pass. Connects as relying party and as attester with "
-        "each profile, model and evidence format, then with every misbehaviour of a client that "
+        "each profile, model and form of evidence, then with every misbehaviour of a client that "
         "a scenario is about, one connection at a time. It reaches for that server alone, and "
-        "for verifiers that you name.",
+        "for verifiers that you name.\n\n"
+        "With --listen it is the server, for a client that connects again and again: each "
+        "connection is another honest offer, or another misbehaviour of a server, and it says what "
+        "comes next. Control-C ends it, with the report of what was seen.",
         epilog="exit status: 0 nothing that is required failed; 1 something did (it let a "
         "misbehaviour pass,\nsent another alert than is due, presented what does not hold, or "
         "speaks no profile), or nothing\nanswers; 2 wrong usage\n\n"
         "Probe servers of your own, or of those who asked you to.\n" + SIMULATED,
     )
-    made.add_argument("address", metavar="HOST:PORT", help="the server; of IPv6 [ADDRESS]:PORT")
+    made.add_argument(
+        "address", metavar="HOST:PORT", nargs="?", help="the server; of IPv6 [ADDRESS]:PORT"
+    )
+    made.add_argument(
+        "--listen",
+        metavar="[HOST:]PORT",
+        help="await a client there, instead; without HOST on loopback, and port 0 picks one",
+    )
     made.add_argument(
         "--profile",
         action="append",
         default=[],
         metavar="NAME",
-        help="only this one, which the server has to speak (repeatable; default: all, of which it "
+        help="only this one, which the peer has to speak (repeatable; default: all, of which it "
         "has to speak one)",
     )
-    made.add_argument("--ca", type=Path, metavar="FILE", help="who certifies the server (PEM)")
+    made.add_argument(
+        "--honest", action="store_true", help="what it speaks only: no misbehaviours are tried"
+    )
+    made.add_argument("--sni", default="", metavar="NAME", help="ask for this name, not for HOST")
+    made.add_argument("--ca", type=Path, metavar="FILE", help="who certifies the peer (PEM)")
     for name, what in (
-        ("cert", "X.509 certificate of the client where it does not attest (PEM)"),
+        ("cert", "X.509 certificate of our side where it does not attest (PEM)"),
         ("key", "its private key (PEM)"),
     ):
         made.add_argument(f"--client-{name}", type=Path, metavar="FILE", help=what)
@@ -126,7 +140,7 @@ def probe() -> Parser:
         action="append",
         default=[],
         metavar="FILE",
-        help="CoRIM of the server's device: then signatures are checked, too (repeatable)",
+        help="CoRIM of the peer's device: then signatures are checked, too (repeatable)",
     )
     made.add_argument(
         "--verifier", default="", metavar="URL", help="ask this verifier, not one of our own"
@@ -136,7 +150,7 @@ def probe() -> Parser:
         action="append",
         default=[],
         metavar="ID=SOURCE",
-        help="whose results the client takes: SOURCE is a JWK file or a URL (repeatable)",
+        help="whose results our side takes: SOURCE is a JWK file or a URL (repeatable)",
     )
     made.add_argument(
         "--variant",
@@ -148,6 +162,9 @@ def probe() -> Parser:
     made.add_argument(
         "--code-points", type=Path, metavar="FILE", help="JSON: numbers that no draft has yet"
     )
+    made.add_argument(
+        "--root", default="psa", metavar="psa|tpm|cca", help="root of trust of our device (psa)"
+    )
     made.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"of our device ({SEED})")
     made.add_argument(
         "--pace", type=float, default=0.1, metavar="S", help="pause between connections (0.1 s)"
@@ -156,7 +173,10 @@ def probe() -> Parser:
         "--limit", type=int, default=400, metavar="N", help="connections at most (400)"
     )
     made.add_argument(
-        "--time", type=float, default=600, metavar="S", help="all of it at most (600 s)"
+        "--time",
+        type=float,
+        metavar="S",
+        help="all of it at most (600 s; where a client is awaited a day)",
     )
     made.add_argument(
         "--patience", type=int, default=5, metavar="S", help="for one handshake (5 s)"
@@ -164,6 +184,7 @@ def probe() -> Parser:
     made.add_argument("-v", "--verbose", action="store_true", help="a line for each connection")
     made.add_argument("--json", type=Path, metavar="FILE", help="all of it, as JSON, there as well")
     made.add_argument("--junit", type=Path, metavar="FILE", help="the same for JUnit's readers")
+    made.add_argument("--html", type=Path, metavar="FILE", help="the same as a page, there as well")
     add(made, BUILD, OUT)
     return made
 
