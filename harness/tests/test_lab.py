@@ -303,5 +303,6 @@ def test_a_server_is_probed_and_the_page_shows_it(lab: Lab) -> None:
     lab.await_(lambda: ">Done<" in lab.page(f"probe/{found[1]}"))
     page = lab.page(f"probe/{found[1]}")
     assert "client background-check" in page
+    assert "ta-03-client-attests-background-check-cab-stale-nonce" in page.partition("As it was")[2]
     value = json.loads(lab.get(f"probe/{found[1]}.json"))
     assert value["speaks"] == {"ta-03": ["client background-check"]}

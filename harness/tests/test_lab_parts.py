@@ -116,9 +116,8 @@ def test_a_name_is_looked_up_once_and_its_address_connected_to(
         ({}, []),
         ({"profile": "ta-07"}, ["--profile", "ta-07"]),
         ({"profile": "--out=/"}, None),
-        ({"sni": "team.example"}, ["--sni", "team.example"]),
-        ({"sni": "--out"}, None),
-        ({"sni": "a b"}, None),
+        ({"profile": "ta-7"}, None),
+        ({"address": "--out"}, []),  # is an address, or is refused as none
     ],
 )
 def test_what_a_form_may_ask_of_the_probe(form: dict[str, str], made: list[str] | None) -> None:

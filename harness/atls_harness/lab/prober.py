@@ -13,6 +13,8 @@ import contextlib
 import ipaddress
 import json
 import os
+import pty
+import re
 import secrets
 import shutil
 import signal
@@ -22,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Sequence
 
-from .. import untrusted
+from .. import untrusted, usage
 from ..contract import contract
 from ..errors import ContractError, UsageError
 from ..markdown import visible
@@ -43,6 +45,7 @@ LINES_MAX = 2000
 LINE_MAX = 1 << 16
 RESULT_MAX = 8 << 20
 LOOKUP_LIMIT = 5.0
+CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # of a terminal (ECMA-48 section 5.4)
 REFUSED = "expected an address that this lab may probe"
 
 
@@ -123,6 +126,8 @@ class Prober:
         self.jobs[job.id] = job
         if host != address:
             job.say(f"{host} is {address}")
+            if HOST.match(host) and "--sni" in usage.probe().options():
+                options = [*options, "--sni", host]  # it was meant by this name
         await self._lab.stored(
             self._lab.store.probe_begins, job.id, source, participant, text.strip()[:300]
         )
@@ -155,28 +160,28 @@ class Prober:
     async def _run(self, job: Job, options: Sequence[str]) -> None:
         folder = self._lab.run.work / f"probe-{job.id}"
         folder.mkdir()
-        process = None
+        process = progress = None
         code = -1
         try:
-            environment = {
-                **os.environ,
-                "PYTHONPATH": str(ROOT / "harness"),
-                "ATLS_PROBE_LINES": "1",
-            }
+            environment = {**os.environ, "PYTHONPATH": str(ROOT / "harness")}
             environment["ATLS_NO_INSTALL"] = "1"
+            master, terminal = pty.openpty()  # to a terminal it says how far it is
+            progress = asyncio.create_task(_progress(master, job))
             process = await asyncio.create_subprocess_exec(
                 *self._command(job, folder, options),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
+                stderr=terminal,
                 env=environment,
                 cwd=folder,
                 limit=LINE_MAX,
                 start_new_session=True,
             )
+            os.close(terminal)
             async with asyncio.timeout(SECONDS + 120):
                 await self._listen(process, job, str(folder))
                 code = await process.wait()
+                await progress
         except TimeoutError:
             job.say("the lab ended it: it took too long")
         finally:
@@ -184,6 +189,8 @@ class Prober:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
+            if progress is not None:
+                progress.cancel()
             value: dict[str, Any] = {"lines": job.lines, "probe": _result(folder)}
             shutil.rmtree(folder, ignore_errors=True)
             self.jobs.pop(job.id, None)
@@ -215,6 +222,28 @@ class Prober:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def _progress(master: int, job: Job) -> None:
+    """Says which connection is being tried, as the probe tells a terminal."""
+    reader = asyncio.StreamReader(limit=LINE_MAX)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(master, "rb", 0))
+    rest = ""
+    try:
+        while data := await reader.read(4096):
+            *whole, rest = re.split(
+                r"[\r\n]+", (rest + data.decode("utf-8", "replace"))[-LINE_MAX:]
+            )
+            for one in whole:
+                words = CONTROL.sub("", one).strip()
+                if words:
+                    job.say(visible(words)[:200])
+    except OSError:  # EIO: the other end is closed
+        return
+    finally:
+        transport.close()
+
+
 def options_of(form: Any) -> list[str]:
     """What a form asks for, beside the address. UsageError where it is nothing that is known."""
     made = []
@@ -223,11 +252,6 @@ def options_of(form: Any) -> list[str]:
         if profile not in contract().profiles:
             raise UsageError(f"expected a profile, came {untrusted.quoted(profile, 40)}")
         made += ["--profile", profile]
-    name = str(form.get("sni", "")).strip()
-    if name:
-        if not HOST.match(name):
-            raise UsageError(f"expected a host name, came {untrusted.quoted(name, 60)}")
-        made += ["--sni", name]
     return made
 
 
