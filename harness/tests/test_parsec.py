@@ -9,7 +9,7 @@ import socket
 import struct
 import tempfile
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 
@@ -57,11 +57,20 @@ def test_two_ports_are_one_service_s_alone() -> None:
     again.close()
 
 
-def test_a_program_that_is_not_there_leaves_no_tpm_behind(short: Path, state: Path) -> None:
+def test_a_program_that_is_not_there_leaves_no_tpm_behind(
+    short: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tpm.Tpm] = []
+
+    class Kept(tpm.Tpm):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(tpm, "Tpm", Kept)
     with pytest.raises(InfrastructureError, match="No such file"):
         parsec.Parsec(["/nonexistent/parsec"], short, "one", state)
-    (server,) = [port for port in parsec.PORTS if tpm.listening((parsec.HOST, port))] or [0]
-    assert not server
+    assert [one.exit for one in made] == [0]
 
 
 def test_a_program_that_ends_is_told_with_its_words(short: Path, state: Path) -> None:
