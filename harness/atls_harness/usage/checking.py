@@ -105,8 +105,9 @@ def report() -> Parser:
     """`./atls report`."""
     made = Parser(
         prog="./atls report",
-        description="Writes what a run came to: report.html (one page, which needs no network), "
-        "report.md, badge.json, and junit.xml where there is none. Nothing is run.",
+        description="Writes what a run came to: report.html (one page up to 3,000 cases, "
+        "which needs no network), report.md, badge.json, and junit.xml where there is none. "
+        "Nothing is run.",
         epilog="example, with the attacks in it:\n"
         "  ./atls report --attacks out/latest-attacks\n",
     )
