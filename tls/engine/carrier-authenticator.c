@@ -33,9 +33,36 @@ static int append(struct expat_buffer *buffer, struct atls_bytes bytes)
     return 0;
 }
 
+bool expat_is_cocos(const struct atls_session *s)
+{
+    return s->party->variants.framing != 0;
+}
+
+/* Requests and authenticators have a frame; a line is as it is, and nobody says "done". */
+static int send_as_cocos(struct atls_session *s, enum atls_frame_type type, struct atls_bytes body)
+{
+    static const uint8_t end_of_line[] = "\n";
+    uint8_t header[ATLS_COCOS_HEADER];
+    int result = 0;
+    if (type == ATLS_FRAME_REQUEST || type == ATLS_FRAME_AUTHENTICATOR) {
+        result = atls_cocos_frame_header(type, body.size, header);
+        if (result == 0)
+            result = append(&s->expat->out, ATLS_BYTES(header, sizeof header));
+    }
+    s->expat->raw = s->expat->raw || type == ATLS_FRAME_AUTHENTICATOR;
+    s->expat->done_received = s->expat->done_received || type == ATLS_FRAME_DONE;
+    if (result == 0)
+        result = append(&s->expat->out, body);
+    if (result == 0 && type == ATLS_FRAME_LINE)
+        result = append(&s->expat->out, ATLS_BYTES(end_of_line, 1));
+    return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
+}
+
 int expat_send(struct atls_session *s, enum atls_frame_type type, struct atls_bytes body)
 {
     uint8_t header[ATLS_FRAME_HEADER];
+    if (expat_is_cocos(s))
+        return send_as_cocos(s, type, body);
     int result = atls_frame_header(type, body.size, header);
     if (result == 0)
         result = append(&s->expat->out, ATLS_BYTES(header, sizeof header));
@@ -76,6 +103,21 @@ int expat_bind(struct atls_session *s, struct atls_bytes spki, struct atls_bytes
     int result =
         expat_bind_by(s, &s->party->variants, s->expat->adapter.hash, spki, context, bindingp);
     return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
+}
+
+int expat_cocos_binder(struct atls_session *s, struct atls_bytes spki,
+                       const struct expat_binding *binding, struct expat_cocos *cocosp)
+{
+    enum atls_hash hash = s->expat->adapter.hash;
+    int result = atls_crypto_gnutls.hash(hash, &spki, 1, cocosp->key_hash);
+    if (result != 0)
+        return result;
+    cocosp->binder = (struct atls_cocos_binder){
+        .label = atls_expat_label_text((enum atls_expat_label)s->party->variants.exporter_label),
+        .key_hash = ATLS_BYTES(cocosp->key_hash, atls_hash_size(hash)),
+        .binding = ATLS_BYTES(binding->value, binding->size),
+    };
+    return 0;
 }
 
 int expat_refuse(struct atls_session *s, int outcome)
@@ -256,19 +298,46 @@ static int take_frame(struct atls_session *s, const struct atls_frame *frame)
     return 0;
 }
 
+/* The next line of application data as it is. Nobody says when the other side has accepted what it
+ * asked for: a line that comes while this side still judges is kept. */
+static int read_line(const struct atls_session *s, struct atls_bytes in, struct atls_frame *framep,
+                     size_t *usedp)
+{
+    const uint8_t *end = in.size > 0 ? memchr(in.data, '\n', in.size) : NULL;
+    size_t size = end ? (size_t)(end - in.data) : in.size;
+    if (size > ATLS_FRAME_LINE_MAX)
+        return atls_fail(ATLS_E_MALFORMED, "harness/peers/README.md, the wire of Cocos",
+                         "expected a line of at most %u bytes, came more", ATLS_FRAME_LINE_MAX);
+    if (!end || !s->expat->done_sent)
+        return atls_fail(ATLS_E_AGAIN, NULL, "a line is not whole yet");
+    *framep = (struct atls_frame){.type = ATLS_FRAME_LINE, .body = ATLS_BYTES(in.data, size)};
+    *usedp = size + 1;
+    return 0;
+}
+
+static int read_next(const struct atls_session *s, struct atls_bytes in, struct atls_frame *framep,
+                     size_t *usedp)
+{
+    if (!expat_is_cocos(s))
+        return atls_frame_read(in, framep, usedp);
+    return s->expat->raw ? read_line(s, in, framep, usedp)
+                         : atls_cocos_frame_read(in, framep, usedp);
+}
+
 static int take_frames(struct atls_session *s)
 {
     struct expat_buffer *in = &s->expat->in;
     for (;;) {
         struct atls_frame frame;
         size_t used;
-        int result =
-            atls_frame_read(ATLS_BYTES(in->data + in->at, in->size - in->at), &frame, &used);
+        int result = read_next(s, ATLS_BYTES(in->data + in->at, in->size - in->at), &frame, &used);
         if (result == ATLS_E_AGAIN)
             return 0;
         if (result != 0)
             return session_fail(s, "malformed-authenticator", -1, NULL, NULL);
         in->at += used; /* the body stays where it is until more is appended */
+        s->expat->raw =
+            s->expat->raw || (expat_is_cocos(s) && frame.type == ATLS_FRAME_AUTHENTICATOR);
         result = take_frame(s, &frame);
         if (result != 0)
             return result;
@@ -334,8 +403,12 @@ static int say_done(struct atls_session *s)
 static void advance(struct atls_session *s)
 {
     struct atls_expat *x = s->expat;
-    if (!s->failure.reason && !x->done_sent && x->stage == EXPAT_SATISFIED)
+    if (!s->failure.reason && !x->done_sent && x->stage == EXPAT_SATISFIED &&
+        (x->raw || !expat_is_cocos(s))) {
         say_done(s);
+        if (x->raw) /* a line may be there already */
+            take_frames(s);
+    }
     if (s->failure.reason || !x->done_sent || !x->done_received)
         return;
     if (!s->told.handshake)
@@ -350,7 +423,7 @@ static enum atls_want refuse(struct atls_session *s)
 {
     struct atls_expat *x = s->expat;
     const uint8_t alert = (uint8_t)s->failure.due;
-    if (s->failure.by_peer || session_stack(s)->alerts_later)
+    if (s->failure.by_peer || session_stack(s)->alerts_later || expat_is_cocos(s))
         return session_failed(s);
     if (!x->alert_queued && expat_send(s, ATLS_FRAME_ALERT, ATLS_BYTES(&alert, 1)) == 0)
         s->failure.alert = alert;

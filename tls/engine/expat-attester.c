@@ -124,6 +124,35 @@ static int put_extension(struct atls_session *s, struct atls_bytes cmw, struct a
     return 0;
 }
 
+/* The leaf's key, as DER. */
+static int leaf_spki(const struct atls_session *s, uint8_t spki[ATLS_SPKI_MAX], size_t *sizep)
+{
+    *sizep = ATLS_SPKI_MAX;
+    int result = gnutls_pubkey_export(s->party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, sizep);
+    return result == 0
+               ? 0
+               : atls_fail(ATLS_E_UNSUPPORTED, NULL, "the leaf's key: %s", gnutls_strerror(result));
+}
+
+/* As Cocos has it: the credential, and the binding again. */
+static int put_cocos_payload(struct atls_session *s, struct atls_bytes cmw, struct answer *answer)
+{
+    uint8_t spki[ATLS_SPKI_MAX];
+    struct expat_cocos own;
+    size_t size;
+    char *text;
+    int result = leaf_spki(s, spki, &size);
+    if (result == 0)
+        result = expat_cocos_binder(s, ATLS_BYTES(spki, size), &s->expat->binding, &own);
+    if (result == 0)
+        result = atls_cocos_payload_write(cmw, &own.binder, &text);
+    if (result != 0)
+        return result;
+    result = put_extension(s, atls_bytes_of_text(text), answer);
+    free(text);
+    return result;
+}
+
 static int attested_identity(struct atls_session *s, struct answer *answer)
 {
     plain_identity(s->party, answer);
@@ -133,17 +162,9 @@ static int attested_identity(struct atls_session *s, struct answer *answer)
         answer->identity.sign = sign_in_device;
         answer->identity.context = s;
     }
-    return put_extension(s, ATLS_BYTES(s->self.credential.cmw, s->self.credential.size), answer);
-}
-
-/* The leaf's key, as DER. */
-static int leaf_spki(const struct atls_session *s, uint8_t spki[ATLS_SPKI_MAX], size_t *sizep)
-{
-    *sizep = ATLS_SPKI_MAX;
-    int result = gnutls_pubkey_export(s->party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, sizep);
-    return result == 0
-               ? 0
-               : atls_fail(ATLS_E_UNSUPPORTED, NULL, "the leaf's key: %s", gnutls_strerror(result));
+    struct atls_bytes cmw = ATLS_BYTES(s->self.credential.cmw, s->self.credential.size);
+    return s->party->variants.payload != 0 ? put_cocos_payload(s, cmw, answer)
+                                           : put_extension(s, cmw, answer);
 }
 
 /* authenticator-other-connection: evidence that would do for an exporter of another connection. */

@@ -223,6 +223,32 @@ static int appraise(struct atls_session *s, const struct atls_public_key *leaf,
     return 0;
 }
 
+/* In Cocos' payload there is a credential, and the binding again. */
+static int appraise_cocos(struct atls_session *s, const struct atls_public_key *leaf,
+                          struct atls_bytes payload)
+{
+    struct atls_expat *x = s->expat;
+    uint8_t spki[ATLS_SPKI_MAX], *cmw;
+    struct atls_bytes key = ATLS_BYTES(spki, atls_spki_encode(leaf, spki));
+    struct expat_binding binding;
+    struct expat_cocos expected;
+    size_t size;
+    int result = expat_bind(s, key, ATLS_BYTES(x->context, x->context_size), &binding);
+    if (result != 0)
+        return result;
+    if (expat_cocos_binder(s, key, &binding, &expected) != 0)
+        return session_fail(s, "internal", -1, NULL, NULL);
+    result = atls_cocos_payload_read(payload, &expected.binder, &cmw, &size);
+    if (result < 0)
+        return session_fail(s, "internal", -1, NULL, NULL);
+    if (result != 0)
+        return session_fail(s, result == ATLS_E_MISMATCH ? "binder-mismatch" : "malformed-cmw", -1,
+                            NULL, NULL);
+    result = appraise(s, leaf, ATLS_BYTES(cmw, size));
+    free(cmw);
+    return result;
+}
+
 /* The peer attests nothing: policy says whether X.509 is enough. */
 static int not_attested(struct atls_session *s, int alert, const char *clause, const char *detail)
 {
@@ -257,8 +283,11 @@ static int judge_entries(struct atls_session *s, const struct atls_ea_authentica
     if (result != 0)
         return session_leaf_key_refused(s, result);
     result = session_find_cmw(s, "cmw_attestation", "cmw_data", payload, &cmw);
-    if (result == 0)
-        result = appraise(s, &leaf, cmw);
+    if (result != 0)
+        return result;
+    if (party->variants.payload != 0)
+        return appraise_cocos(s, &leaf, cmw);
+    result = appraise(s, &leaf, cmw);
     if (s->failure.reason && strcmp(s->failure.reason, "malformed-cmw") == 0)
         session_diagnose_payload(s, payload);
     return result;

@@ -9,6 +9,7 @@
 #define ATLS_TLS_ENGINE_EXPAT_H
 
 #include "tls/authenticator/rfc9261-gnutls.h"
+#include "tls/engine/cocos-payload.h"
 #include "tls/engine/session-internal.h"
 #include "tls/wire/expat-frame.h"
 
@@ -42,6 +43,7 @@ struct atls_expat {
     size_t hello_size;
 
     struct expat_buffer in, out;
+    bool raw; /* of framing=cocos: what follows is application data as it is */
     bool peer_closed, alert_queued;
     bool done_sent, done_received, line_sent, line_received;
 
@@ -67,6 +69,8 @@ struct atls_expat {
 
 /* What returns int returns 0 or what session_fail() gave. */
 
+/* Are frames those of Cocos (variant framing)? */
+bool expat_is_cocos(const struct atls_session *s);
 /* Queues a frame. */
 int expat_send(struct atls_session *s, enum atls_frame_type type, struct atls_bytes body);
 void expat_report(struct atls_session *s, const char *direction, const char *message,
@@ -78,6 +82,13 @@ int expat_bind(struct atls_session *s, struct atls_bytes spki, struct atls_bytes
 int expat_bind_by(struct atls_session *s, const struct atls_variants *variants, enum atls_hash hash,
                   struct atls_bytes spki, struct atls_bytes context,
                   struct expat_binding *bindingp);
+struct expat_cocos { /* a binder of Cocos, and what it borrows */
+    struct atls_cocos_binder binder;
+    uint8_t key_hash[ATLS_HASH_MAX];
+};
+/* That of the leaf's SPKI and BINDING, which is borrowed. */
+int expat_cocos_binder(struct atls_session *s, struct atls_bytes spki,
+                       const struct expat_binding *binding, struct expat_cocos *cocosp);
 /* Refuses by an OUTCOME of rfc9261.h and the alert that goes with it. */
 int expat_refuse(struct atls_session *s, int outcome);
 

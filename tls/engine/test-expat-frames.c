@@ -64,6 +64,44 @@ static void a_frame(void **state)
     test_vector_free(in);
 }
 
+/* Type, 32 bits of length (big-endian), body: writeFrame() of Cocos' protocol.go. */
+static const struct frame_row cocos_rows[] = {
+    {"a request", "0100000002 aabb 01", 0, 1, 2, 7},
+    {"an authenticator", "0200000001 aa", 0, 2, 1, 6},
+    {"nothing", "", ATLS_E_AGAIN, 0, 0, 0},
+    {"half a header", "01000000", ATLS_E_AGAIN, 0, 0, 0},
+    {"half a body", "0100000002 aa", ATLS_E_AGAIN, 0, 0, 0},
+    {"the longest request", "010000ffff", ATLS_E_AGAIN, 0, 0, 0},
+    {"the longest authenticator", "0200100000", ATLS_E_AGAIN, 0, 0, 0},
+    {"type 0", "0000000001", ATLS_E_MALFORMED, 0, 0, 0},
+    {"a line, which has no frame", "0300000001 61", ATLS_E_MALFORMED, 0, 0, 0},
+    {"done, which nobody says", "0400000000", ATLS_E_MALFORMED, 0, 0, 0},
+    {"a request of no bytes", "0100000000", ATLS_E_MALFORMED, 0, 0, 0},
+    {"a request too long", "0100010000", ATLS_E_MALFORMED, 0, 0, 0},
+    {"an authenticator too long", "0200100001", ATLS_E_MALFORMED, 0, 0, 0},
+    {"all that 32 bits can say", "02ffffffff", ATLS_E_MALFORMED, 0, 0, 0},
+};
+
+static void a_frame_of_cocos(void **state)
+{
+    const struct frame_row *row = *state;
+    struct atls_bytes in = test_bytes(row->in);
+    uint8_t header[ATLS_COCOS_HEADER];
+    struct atls_frame frame;
+    size_t used;
+    int result = atls_cocos_frame_read(in, &frame, &used);
+    test_outcome(result, row->outcome, NULL);
+    if (row->outcome == 0) {
+        assert_int_equal(frame.type, row->type);
+        assert_int_equal(frame.body.size, row->body);
+        assert_int_equal(used, row->used);
+        test_outcome(atls_cocos_frame_header(frame.type, frame.body.size, header), 0, NULL);
+        assert_memory_equal(header, in.data, sizeof header);
+    }
+    test_outcome(atls_cocos_frame_header(ATLS_FRAME_DONE, 0, header), ATLS_E_LIMIT, NULL);
+    test_vector_free(in);
+}
+
 static void headers_have_the_same_bounds(void **state)
 {
     uint8_t header[ATLS_FRAME_HEADER];
@@ -384,6 +422,7 @@ int main(void)
     struct test_list list = {.count = 0};
     test_pki_make(&test_pki);
     TEST_ADD_ROWS(&list, a_frame, frame_rows);
+    TEST_ADD_ROWS(&list, a_frame_of_cocos, cocos_rows);
     TEST_ADD(&list, headers_have_the_same_bounds);
     TEST_ADD_ROWS(&list, a_stranger, stranger_rows);
     TEST_ADD(&list, a_ticket_is_thrown_away);

@@ -56,6 +56,8 @@ struct atls_variants {            /* all zero: the defaults */
     unsigned request_transcript;    /* H33: 1 without the request's handshake header */
     unsigned own_key;               /* 1 a peer with this side's own key is refused */
     unsigned bare_token;            /* 1 what names no key is refused */
+    unsigned framing;               /* of expat-04: 1 as Cocos has it */
+    unsigned payload;               /* of cmw_attestation: 1 as Cocos has it */
     unsigned nonce;                 /* poc-mbedtls: 0 a fresh one, 1 the prototype's constant */
     unsigned signature;             /* poc-mbedtls: enum atls_signature_reading */
 };

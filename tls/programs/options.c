@@ -480,6 +480,11 @@ static void check_expat_faults(const struct atls_options *o)
             o->attester[0] == ATLS_MODEL_PASSPORT)
             atls_program_unsupported("of a result, which answers nothing: fault", name);
     }
+    static const char *const framed[] = {"authenticator-context-reuse", "authenticator-unsolicited",
+                                         "application-data-early"};
+    for (size_t i = 0; o->variants.framing != 0 && i < sizeof framed / sizeof *framed; i++)
+        if (atls_faults_has(&o->faults, framed[i], NULL))
+            atls_program_unsupported("with variant framing=cocos: fault", framed[i]);
     for (size_t i = 0; later && i < sizeof unknown / sizeof *unknown; i++)
         if (atls_faults_has(&o->faults, unknown[i], NULL))
             atls_program_unsupported("in profile expat-04: fault", unknown[i]);
@@ -500,6 +505,11 @@ static void check_profile(struct argp_state *state, const struct atls_options *o
                                  "passport");
     if (atls_variants_check(&o->variants, o->profile->name) != 0)
         atls_program_unsupported("variant", atls_error_text());
+    bool client = o->side == ATLS_CLIENT;
+    if (o->variants.framing != 0 && ((o->attester_count > 0) == client ||
+                                     (o->relying_party_count > 0) != client || o->reattest > 0))
+        atls_program_unsupported("variant framing=cocos, where only a server attests, once,",
+                                 "with these roles");
     const struct atls_carrier *carrier = carrier_of(o);
     if (carrier->enrolled &&
         o->faults.count > 0) /* atls-enroll makes the evidence, and what is wrong with it */

@@ -11,6 +11,7 @@
 #include "rats/base/bytes.h"
 
 #define ATLS_FRAME_HEADER 4
+#define ATLS_COCOS_HEADER 5
 #define ATLS_FRAME_REQUEST_MAX 65535u
 #define ATLS_FRAME_AUTHENTICATOR_MAX (1u << 20)
 #define ATLS_FRAME_LINE_MAX 4095u
@@ -34,5 +35,15 @@ struct atls_frame {
 int atls_frame_read(struct atls_bytes in, struct atls_frame *framep, size_t *usedp);
 /* Writes the header for a body of SIZE bytes. ATLS_E_LIMIT: the type cannot have that many. */
 int atls_frame_header(enum atls_frame_type type, size_t size, uint8_t headerp[ATLS_FRAME_HEADER]);
+
+/*
+ * The frames of Cocos (github.com/ultravioletrs/cocos, pkg/atls/internal_transport/protocol.go at
+ * 747aaaa5): a type, 32 bits of length, a body. There are requests and authenticators alone, one of
+ * each; all behind them is application data as it is. Bounds are those above, though Cocos reads
+ * bodies of up to 16 MiB.
+ */
+int atls_cocos_frame_read(struct atls_bytes in, struct atls_frame *framep, size_t *usedp);
+int atls_cocos_frame_header(enum atls_frame_type type, size_t size,
+                            uint8_t headerp[ATLS_COCOS_HEADER]);
 
 #endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The payload of Cocos. The first two texts are what its own MarshalPayload (pkg/atls/eaattestation
+ * at 747aaaa5) writes for the values of its test TestPayloadRoundTrip, and for results alone.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rats/base/encoding.h"
+#include "rats/test/test-table.h"
+#include "tls/engine/cocos-payload.h"
+
+#define BINDER                                                                                     \
+    "\"binder\":{\"exporter_label\":\"Attestation\",\"aik_pub_hash\":\"YWlr\",\"binding\":"        \
+    "\"YmluZGluZw==\"}"
+#define HEAD "{\"version\":1,\"media_type\":\"application/eat+cwt\","
+#define EVIDENCE "\"evidence\":\"ZXZpZGVuY2U=\""
+#define BARE "\"binder\":{\"aik_pub_hash\":\"YWlr\",\"binding\":\"YmluZGluZw==\"}"
+/* [application/eat+cwt, 'evidence'], [application/eat+jwt, 'results']: RFC 9999 section 3.1 */
+#define RECORD "82 73 6170706c69636174696f6e2f6561742b637774 48 65766964656e6365"
+#define RESULTS "82 73 6170706c69636174696f6e2f6561742b6a7774 47 726573756c7473"
+
+static const struct read_row {
+    const char *name, *text;
+    int outcome;
+    const char *cmw;
+} read_rows[] = {
+    {"evidence, as Cocos writes it", HEAD EVIDENCE "," BINDER "}", 0, RECORD},
+    {"results, as Cocos writes them",
+     "{\"version\":1,\"attestation_results\":\"cmVzdWx0cw==\"," BARE "}", 0, RESULTS},
+    {"no label", HEAD EVIDENCE "," BARE "}", 0, RECORD},
+    {"a CMW is evidence as it is",
+     "{\"version\":1,\"media_type\":\"application/cmw+cbor\",\"evidence\":\"oA==\"," BINDER "}", 0,
+     "a0"},
+    {"nothing", "", ATLS_E_MALFORMED, NULL},
+    {"an array", "[]", ATLS_E_MALFORMED, NULL},
+    {"bytes behind it", HEAD EVIDENCE "," BINDER "}x", ATLS_E_MALFORMED, NULL},
+    {"a member twice", HEAD EVIDENCE "," EVIDENCE "," BINDER "}", ATLS_E_MALFORMED, NULL},
+    {"an unknown member", HEAD EVIDENCE "," BINDER ",\"more\":1}", ATLS_E_MALFORMED, NULL},
+    {"no version", "{\"media_type\":\"application/eat+cwt\"," EVIDENCE "," BINDER "}",
+     ATLS_E_MALFORMED, NULL},
+    {"version 2", "{\"version\":2,\"media_type\":\"application/eat+cwt\"," EVIDENCE "," BINDER "}",
+     ATLS_E_MALFORMED, NULL},
+    {"version as text",
+     "{\"version\":\"1\",\"media_type\":\"application/eat+cwt\"," EVIDENCE "," BINDER "}",
+     ATLS_E_MALFORMED, NULL},
+    {"evidence of no media type", "{\"version\":1," EVIDENCE "," BINDER "}", ATLS_E_MALFORMED,
+     NULL},
+    {"a media type that is none", "{\"version\":1,\"media_type\":\"eat\"," EVIDENCE "," BINDER "}",
+     ATLS_E_MALFORMED, NULL},
+    {"a media type that is a number", "{\"version\":1,\"media_type\":263," EVIDENCE "," BINDER "}",
+     ATLS_E_MALFORMED, NULL},
+    {"neither evidence nor results", HEAD BINDER "}", ATLS_E_MALFORMED, NULL},
+    {"both", HEAD EVIDENCE ",\"attestation_results\":\"cmVzdWx0cw==\"," BINDER "}",
+     ATLS_E_MALFORMED, NULL},
+    {"evidence of no bytes", HEAD "\"evidence\":\"\"," BINDER "}", ATLS_E_MALFORMED, NULL},
+    {"evidence that is a number", HEAD "\"evidence\":1," BINDER "}", ATLS_E_MALFORMED, NULL},
+    {"base64url in place of base64", HEAD "\"evidence\":\"_-8\"," BINDER "}", ATLS_E_MALFORMED,
+     NULL},
+    {"no padding", HEAD "\"evidence\":\"ZXZpZGVuY2U\"," BINDER "}", ATLS_E_MALFORMED, NULL},
+    {"no binder", HEAD EVIDENCE "}", ATLS_E_MALFORMED, NULL},
+    {"a binder that is a text", HEAD EVIDENCE ",\"binder\":\"\"}", ATLS_E_MALFORMED, NULL},
+    {"a binder without a binding", HEAD EVIDENCE ",\"binder\":{\"aik_pub_hash\":\"YWlr\"}}",
+     ATLS_E_MALFORMED, NULL},
+    {"a binder without the key's hash", HEAD EVIDENCE ",\"binder\":{\"binding\":\"YmluZGluZw==\"}}",
+     ATLS_E_MALFORMED, NULL},
+    {"a binder with more",
+     HEAD EVIDENCE ",\"binder\":{\"aik_pub_hash\":\"YWlr\",\"binding\":\"YmluZGluZw==\",\"x\":1}}",
+     ATLS_E_MALFORMED, NULL},
+    {"another label",
+     HEAD EVIDENCE
+     ",\"binder\":{\"exporter_label\":\"Attestation Binding\",\"aik_pub_hash\":\"YWlr\","
+     "\"binding\":\"YmluZGluZw==\"}}",
+     ATLS_E_MISMATCH, NULL},
+    {"a label that is a number",
+     HEAD EVIDENCE
+     ",\"binder\":{\"exporter_label\":1,\"aik_pub_hash\":\"YWlr\",\"binding\":\"YmluZGluZw==\"}}",
+     ATLS_E_MALFORMED, NULL},
+    {"the hash of another key",
+     HEAD EVIDENCE ",\"binder\":{\"aik_pub_hash\":\"YWls\",\"binding\":\"YmluZGluZw==\"}}",
+     ATLS_E_MISMATCH, NULL},
+    {"another binding",
+     HEAD EVIDENCE ",\"binder\":{\"aik_pub_hash\":\"YWlr\",\"binding\":\"YmluZA==\"}}",
+     ATLS_E_MISMATCH, NULL},
+};
+
+static struct atls_cocos_binder binder(void)
+{
+    return (struct atls_cocos_binder){.label = "Attestation",
+                                      .key_hash = atls_bytes_of_text("aik"),
+                                      .binding = atls_bytes_of_text("binding")};
+}
+
+static void a_payload_is_read(void **state)
+{
+    const struct read_row *row = *state;
+    struct atls_cocos_binder expected = binder();
+    uint8_t *cmw;
+    size_t size;
+    int result = atls_cocos_payload_read(atls_bytes_of_text(row->text), &expected, &cmw, &size);
+    test_outcome(result, row->outcome, NULL);
+    if (result != 0)
+        return;
+    struct atls_bytes wanted = test_bytes(row->cmw);
+    assert_int_equal(size, wanted.size);
+    assert_memory_equal(cmw, wanted.data, size);
+    test_vector_free(wanted);
+    free(cmw);
+}
+
+static const struct write_row {
+    const char *name, *cmw, *text;
+} write_rows[] = {
+    {"a record with a media type", RECORD, HEAD EVIDENCE "," BINDER "}"},
+    {"a record with a content format", "82 190107 48 65766964656e6365",
+     HEAD EVIDENCE "," BINDER "}"},
+    {"a result", "82 190108 47 726573756c7473",
+     "{\"version\":1,\"media_type\":\"application/"
+     "eat+jwt\",\"attestation_results\":\"cmVzdWx0cw==\"," BINDER "}"},
+    {"a collection as it is", "a1 01 82 190107 41 00",
+     "{\"version\":1,\"media_type\":\"application/cmw+cbor\",\"evidence\":\"oQGCGQEHQQA=\"," BINDER
+     "}"},
+    {"JSON as it is", "7b7d",
+     "{\"version\":1,\"media_type\":\"application/cmw+json\",\"evidence\":\"e30=\"," BINDER "}"},
+    {"what is no CMW, as it is", "ff",
+     "{\"version\":1,\"media_type\":\"application/cmw+cbor\",\"evidence\":\"/w==\"," BINDER "}"},
+};
+
+static void a_payload_is_written(void **state)
+{
+    const struct write_row *row = *state;
+    struct atls_cocos_binder own = binder();
+    struct atls_bytes cmw = test_bytes(row->cmw);
+    char *text;
+    test_outcome(atls_cocos_payload_write(cmw, &own, &text), 0, NULL);
+    assert_string_equal(text, row->text);
+    free(text);
+    test_vector_free(cmw);
+}
+
+int main(void)
+{
+    struct test_list list = {.count = 0};
+    TEST_ADD_ROWS(&list, a_payload_is_read, read_rows);
+    TEST_ADD_ROWS(&list, a_payload_is_written, write_rows);
+    return test_run("cocos-payload", &list);
+}
