@@ -50,7 +50,8 @@ static int send_as_cocos(struct atls_session *s, enum atls_frame_type type, stru
             result = append(&s->expat->out, ATLS_BYTES(header, sizeof header));
     }
     s->expat->raw = s->expat->raw || type == ATLS_FRAME_AUTHENTICATOR;
-    s->expat->done_received = s->expat->done_received || type == ATLS_FRAME_DONE;
+    if (type == ATLS_FRAME_DONE && s->party->side == ATLS_CLIENT)
+        s->expat->done_received = true; /* a server has nothing to accept */
     if (result == 0)
         result = append(&s->expat->out, body);
     if (result == 0 && type == ATLS_FRAME_LINE)
@@ -324,6 +325,20 @@ static int read_next(const struct atls_session *s, struct atls_bytes in, struct 
                          : atls_cocos_frame_read(in, framep, usedp);
 }
 
+static void tell_handshake(struct atls_session *s)
+{
+    if (!s->told.handshake)
+        s->seconds = atls_now() - s->started;
+    report_handshake(s);
+}
+
+/* The client's first line says that it has accepted what it asked for. */
+static void take_as_done(struct atls_session *s)
+{
+    s->expat->done_received = true;
+    tell_handshake(s);
+}
+
 static int take_frames(struct atls_session *s)
 {
     struct expat_buffer *in = &s->expat->in;
@@ -338,6 +353,8 @@ static int take_frames(struct atls_session *s)
         in->at += used; /* the body stays where it is until more is appended */
         s->expat->raw =
             s->expat->raw || (expat_is_cocos(s) && frame.type == ATLS_FRAME_AUTHENTICATOR);
+        if (expat_is_cocos(s) && frame.type == ATLS_FRAME_LINE)
+            take_as_done(s);
         result = take_frame(s, &frame);
         if (result != 0)
             return result;
@@ -411,9 +428,7 @@ static void advance(struct atls_session *s)
     }
     if (s->failure.reason || !x->done_sent || !x->done_received)
         return;
-    if (!s->told.handshake)
-        s->seconds = atls_now() - s->started;
-    report_handshake(s);
+    tell_handshake(s);
     if (!x->line_sent && (s->party->side == ATLS_CLIENT || x->line_received))
         send_line(s);
 }

@@ -157,7 +157,8 @@ static int check_binder(const json_t *binder, const struct atls_cocos_binder *ex
 }
 
 /* A record of this type; what is a CMW already stays as it is, and *VALUEP is taken then. */
-static int wrap(const char *type, uint8_t **valuep, size_t size, uint8_t **cmwp, size_t *sizep)
+static int wrap(const char *type, unsigned indicator, uint8_t **valuep, size_t size, uint8_t **cmwp,
+                size_t *sizep)
 {
     struct atls_bytes name = atls_bytes_of_text(type), whole;
     if (atls_media_type_equal(name, atls_bytes_of_text(CMW_CBOR)) ||
@@ -175,7 +176,7 @@ static int wrap(const char *type, uint8_t **valuep, size_t size, uint8_t **cmwp,
     if (!made)
         return atls_fail(-ENOMEM, NULL, "no memory for a CMW");
     atls_cbor_write_init(&w, made, RECORD_HEAD + size);
-    atls_cmw_write_record(&w, type, ATLS_BYTES(*valuep, size), 0);
+    atls_cmw_write_record(&w, type, ATLS_BYTES(*valuep, size), indicator);
     result = atls_cbor_write_done(&w, &whole);
     if (result != 0) {
         free(made);
@@ -215,7 +216,9 @@ static int read_object(const json_t *object, const struct atls_cocos_binder *exp
         result = take_bytes(object, evidence ? "evidence" : "attestation_results", &value, &size);
     if (result != 0)
         return result;
-    result = wrap(evidence ? atls_json_text(type) : ATLS_MT_EAT_JWT, &value, size, cmwp, sizep);
+    result = evidence
+                 ? wrap(atls_json_text(type), ATLS_IND_EVIDENCE, &value, size, cmwp, sizep)
+                 : wrap(ATLS_MT_EAT_JWT, ATLS_IND_ATTESTATION_RESULTS, &value, size, cmwp, sizep);
     free(value);
     return result;
 }

@@ -10,8 +10,9 @@
  *   binder               exporter_label, aik_pub_hash (hash of the leaf's SubjectPublicKeyInfo) and
  *                        binding, the latter two in base64
  *
- * Here a CMW is made of it, and it of a CMW: a record's or tag's type is the media type, and its
- * value the evidence; a collection is evidence as it is, of type application/cmw+cbor or +json.
+ * Here a CMW is made of it (a record whose indicator says evidence or results), and it of a
+ * CMW: a record's or tag's type is the media type, and its value the evidence; a collection is
+ * evidence as it is, of type application/cmw+cbor or +json.
  */
 #ifndef ATLS_TLS_ENGINE_COCOS_PAYLOAD_H
 #define ATLS_TLS_ENGINE_COCOS_PAYLOAD_H

@@ -16,9 +16,10 @@
 #define HEAD "{\"version\":1,\"media_type\":\"application/eat+cwt\","
 #define EVIDENCE "\"evidence\":\"ZXZpZGVuY2U=\""
 #define BARE "\"binder\":{\"aik_pub_hash\":\"YWlr\",\"binding\":\"YmluZGluZw==\"}"
-/* [application/eat+cwt, 'evidence'], [application/eat+jwt, 'results']: RFC 9999 section 3.1 */
-#define RECORD "82 73 6170706c69636174696f6e2f6561742b637774 48 65766964656e6365"
-#define RESULTS "82 73 6170706c69636174696f6e2f6561742b6a7774 47 726573756c7473"
+/* [application/eat+cwt, 'evidence', 4], [application/eat+jwt, 'results', 8]: RFC 9999 section 3.1
+ */
+#define RECORD "83 73 6170706c69636174696f6e2f6561742b637774 48 65766964656e6365 04"
+#define RESULTS "83 73 6170706c69636174696f6e2f6561742b6a7774 47 726573756c7473 08"
 
 static const struct read_row {
     const char *name, *text;
@@ -32,6 +33,9 @@ static const struct read_row {
     {"a CMW is evidence as it is",
      "{\"version\":1,\"media_type\":\"application/cmw+cbor\",\"evidence\":\"oA==\"," BINDER "}", 0,
      "a0"},
+    {"a type without a content format",
+     "{\"version\":1,\"media_type\":\"text/plain\"," EVIDENCE "," BINDER "}", 0,
+     "83 6a 746578742f706c61696e 48 65766964656e6365 04"},
     {"nothing", "", ATLS_E_MALFORMED, NULL},
     {"an array", "[]", ATLS_E_MALFORMED, NULL},
     {"bytes behind it", HEAD EVIDENCE "," BINDER "}x", ATLS_E_MALFORMED, NULL},
@@ -111,7 +115,9 @@ static void a_payload_is_read(void **state)
 static const struct write_row {
     const char *name, *cmw, *text;
 } write_rows[] = {
-    {"a record with a media type", RECORD, HEAD EVIDENCE "," BINDER "}"},
+    {"a record with a media type",
+     "82 73 6170706c69636174696f6e2f6561742b637774 48 65766964656e6365",
+     HEAD EVIDENCE "," BINDER "}"},
     {"a record with a content format", "82 190107 48 65766964656e6365",
      HEAD EVIDENCE "," BINDER "}"},
     {"a result", "82 190108 47 726573756c7473",
