@@ -159,9 +159,11 @@ static bool check_issuer(struct atls_appraisal *a, const struct atls_ear *ear)
 static void keep_answered(struct atls_appraisal *a, struct atls_bytes nonce)
 {
     a->of_result = true;
-    a->answered_size = nonce.size <= sizeof a->answered ? nonce.size : 0;
-    if (a->answered_size)
-        memcpy(a->answered, nonce.data, a->answered_size);
+    a->answered_size = 0;
+    if (!nonce.data || nonce.size > sizeof a->answered)
+        return;
+    memcpy(a->answered, nonce.data, nonce.size);
+    a->answered_size = nonce.size;
 }
 
 static bool check_nonce(struct atls_appraisal *a, const struct atls_ear *ear)
