@@ -169,7 +169,9 @@ def test_test_needs_more_than_run(tmp_path: Path) -> None:
     done = launch("test", "--no-install", "--only", "licence", path=path)
     assert done.returncode == 1
     missing = [line.split()[0] for line in done.stderr.splitlines() if line.startswith("  ")]
-    needed = [name for one in ("test", "tpm", "parsec", "learn", "bench", "lab") for name in packages(one)]
+    needed = [
+        name for one in ("test", "tpm", "parsec", "learn", "bench", "lab") for name in packages(one)
+    ]
     assert missing == list(dict.fromkeys(needed))
 
 
