@@ -134,6 +134,9 @@ static int make_binder(const struct atls_binding *b, uint8_t challengep[ATLS_BIN
         .advertised_size = ADVERTISED_SIZE,
     };
     if (b->variants->certificate_challenge != 0) { /* H27: as without a certificate */
+        if (b->nonce.size == 0)
+            return atls_fail(ATLS_E_MISSING, "RFC 9711 section 4.1",
+                             "the challenge is the nonce, and there is none");
         if (b->nonce.size > ATLS_BINDER_MAX)
             return atls_fail(ATLS_E_LIMIT, "RFC 9711 section 4.1",
                              "evidence answers at most %d bytes, the nonce has %zu",
