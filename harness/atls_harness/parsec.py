@@ -11,13 +11,12 @@ from __future__ import annotations
 import os
 import random
 import socket
-import time
 from pathlib import Path
 from typing import Sequence
 
-from . import patience, tpm
+from . import tpm
 from .errors import InfrastructureError
-from .process import READY_TIMEOUT, Process
+from .process import Process
 
 PEER = "parsec"  # whose program it is, and what that is called in peer.yaml:
 SERVICE = "service"
@@ -77,12 +76,7 @@ class Parsec(Process):
 
     def await_socket(self) -> None:
         """Returns when it can be asked."""
-        deadline = time.monotonic() + READY_TIMEOUT * patience.factor()
-        while not tpm.listening(str(self.socket)):
-            if self.wait(0) or time.monotonic() > deadline:
-                words = self.last_words()
-                raise InfrastructureError(f"{self.name}: parsec-service did not begin: {words}")
-            time.sleep(tpm.PAUSE)
+        self.await_start("parsec-service", lambda: tpm.listening(str(self.socket)))
 
     def stop(self) -> None:
         """Ends it, and its TPM behind it."""

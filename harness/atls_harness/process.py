@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import BinaryIO, Mapping, Sequence
+from typing import BinaryIO, Callable, Mapping, Sequence
 
 from . import family, patience, untrusted
 from .errors import ContractError, InfrastructureError, Unsupported
@@ -24,6 +24,7 @@ DONE, REFUSED, USAGE, UNSUPPORTED = 0, 1, 2, 77
 KNOWN_EXITS = (DONE, REFUSED, USAGE, UNSUPPORTED)
 READY_TIMEOUT = 20.0
 STOP_TIMEOUT = 5.0
+PAUSE = 0.005  # between two looks at what writes no events
 WORDS_MAX = 400
 WRITTEN_MAX = 1 << 30  # bytes of a file of a party
 LOG_MAX = 1 << 20  # bytes of a log that are looked at, at either end
@@ -124,6 +125,15 @@ class Process:
         raise ContractError(
             f"{self.name} ended ({_end(self.exit)}) before it wrote a `ready` event; {self._said()}"
         )
+
+    def await_start(self, program: str, there: Callable[[], bool]) -> None:
+        """Returns when THERE says that it can be asked: of a PROGRAM that writes no events."""
+        deadline = time.monotonic() + READY_TIMEOUT * patience.factor()
+        while not there():
+            if self.wait(0) or time.monotonic() > deadline:
+                words = self.last_words()
+                raise InfrastructureError(f"{self.name}: {program} did not begin: {words}")
+            time.sleep(PAUSE)
 
     def last_words(self) -> str:
         """The end of what it wrote to standard error, for people."""

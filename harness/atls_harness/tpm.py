@@ -18,13 +18,11 @@ import time
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from . import patience
-from .errors import InfrastructureError, Unsupported
-from .process import READY_TIMEOUT, Process
+from .errors import Unsupported
+from .process import Process
 
 PROGRAM = "swtpm"
 STATE = "tpm2-00.permall"
-PAUSE = 0.005
 Address = str | tuple[str, int]  # of a unix socket, or host and port
 
 
@@ -66,13 +64,10 @@ class Tpm(Process):
 
     def await_sockets(self) -> None:
         """Returns when it can be asked."""
-        deadline = time.monotonic() + READY_TIMEOUT * patience.factor()
-        while not (all(map(listening, self.channels)) and (self.home / STATE).exists()):
-            if self.wait(0) or time.monotonic() > deadline:
-                raise InfrastructureError(
-                    f"{self.name}: {PROGRAM} did not begin: {self.last_words()}"
-                )
-            time.sleep(PAUSE)
+        self.await_start(
+            PROGRAM,
+            lambda: all(map(listening, self.channels)) and (self.home / STATE).exists(),
+        )
 
 
 def listening(where: Address) -> bool:
