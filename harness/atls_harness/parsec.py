@@ -12,10 +12,11 @@ import os
 import random
 import socket
 from pathlib import Path
-from typing import Sequence
+from typing import Mapping, Sequence
 
 from . import tpm
-from .errors import InfrastructureError
+from .errors import InfrastructureError, Unsupported
+from .peer import Peer
 from .process import Process
 
 PEER = "parsec"  # whose program it is, and what that is called in peer.yaml:
@@ -52,6 +53,14 @@ owner_hierarchy_auth = ""
 endorsement_hierarchy_auth = ""
 """
 REQUEST_TIMEOUT = 10000  # milliseconds that a client may take to say what it wants
+
+
+def command(peers: Mapping[str, Peer], build: Path) -> list[str]:
+    """The service's argv. Unsupported, with what to do, where it has not been set up."""
+    missing = peers[PEER].missing(SERVICE, build)
+    if missing:
+        raise Unsupported(missing)
+    return peers[PEER].command(SERVICE, build)
 
 
 class Parsec(Process):

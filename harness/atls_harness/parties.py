@@ -194,7 +194,7 @@ class Play:
 
     def _with_parsec(self, name: str, flags: dict[str, Any]) -> dict[str, Any]:
         """A device's flags, with a Parsec of its own, and a TPM behind that."""
-        command = self.run.peers[parsec.PEER].command(parsec.SERVICE, self.run.build)
+        command = parsec.command(self.run.peers, self.run.build)
         state = tpm.state_of(self.run.work, tpm.which(plain(flags)))
         made = parsec.Parsec(command, self.folder, f"{name}.parsec", state)
         self._helpers.append(made)

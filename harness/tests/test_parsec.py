@@ -14,7 +14,7 @@ from typing import Any, Iterator
 import pytest
 
 from atls_harness import bundle, parsec, tpm
-from atls_harness.errors import InfrastructureError
+from atls_harness.errors import InfrastructureError, Unsupported
 from atls_harness.paths import PEERS, default_build
 from atls_harness.peer import load_peers
 
@@ -84,13 +84,17 @@ def test_a_program_that_ends_is_told_with_its_words(short: Path, state: Path) ->
         made.stop()
 
 
+def test_one_that_is_not_set_up_is_unsupported_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Unsupported, match="setup --peer parsec"):
+        parsec.command(load_peers([PEERS]), tmp_path)
+
+
 def test_the_real_one_answers_and_ends(short: Path, state: Path) -> None:
-    build = default_build().resolve()
-    peer = load_peers([PEERS])[parsec.PEER]
-    missing = peer.missing(parsec.SERVICE, build)
-    if missing:
-        pytest.skip(missing)
-    made = parsec.Parsec(peer.command(parsec.SERVICE, build), short, "one", state)
+    try:
+        command = parsec.command(load_peers([PEERS]), default_build().resolve())
+    except Unsupported as problem:
+        pytest.skip(str(problem))
+    made = parsec.Parsec(command, short, "one", state)
     try:
         made.await_socket()
         assert asked(made.socket, PING) == PONG
