@@ -70,12 +70,12 @@ def judge(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     runner = result.get("cases")
     beyond = runner["seconds_beyond"] * 1000 if runner else None
     found.append(("a case beyond its handshake, ms", "at most", 50.0, beyond, True))
-    curves = result.get("curves")
+    curves = {one["name"]: one for one in result.get("curves", ())}
     for name, what in (("references", "reference values"), ("devices", "devices")):
-        over = [one["largest_over_smallest"] for one in curves or () if one["name"] == name]
+        over = curves[name]["largest_over_smallest"] if name in curves else None
         goal = f"an appraisal among the most {what} over one among the fewest"
-        found.append((goal, "at most", 1.1, over[0] if over else None, True))
-    steepest = max((one["exponent"] for one in curves), default=None) if curves else None
+        found.append((goal, "at most", 1.1, over, True))
+    steepest = max((one["exponent"] for one in curves.values()), default=None)
     found.append(("exponent of the steepest curve", "at most", 1.1, steepest, True))
     return [
         {
