@@ -21,7 +21,7 @@ from typing import Any, Mapping, Sequence
 
 from ..errors import InfrastructureError
 from ..paths import ROOT
-from . import callgrind, made, program
+from . import made, program
 from .plan import Plan
 
 COUNTED = "bench_counted_size"  # the function of atls-bench within which callgrind counts
@@ -82,13 +82,8 @@ def curve(
 
 def _instructions(build: Path, kind: str, size: int, samples: int) -> int:
     """Of one of them, whoever's code they are."""
-    with tempfile.TemporaryDirectory(prefix="atls-bench-") as folder:
-        out = Path(folder) / "callgrind.out"
-        prefix = ["valgrind", "--quiet", "--tool=callgrind", f"--toggle-collect={COUNTED}"]
-        argv = ["sizes", "--of", kind, "--size", str(size), "--warm-up", "2"]
-        argv += ["--samples", str(samples)]
-        program.run(build, argv, [*prefix, f"--callgrind-out-file={out}"])
-        return sum(one.own for one in callgrind.read(out).values()) // samples
+    argv = ["sizes", "--of", kind, "--size", str(size), "--warm-up", "2", "--samples", str(samples)]
+    return sum(one.own for one in program.counted(build, argv, COUNTED)) // samples
 
 
 def sized(build: Path, plan: Plan) -> list[dict[str, Any]]:

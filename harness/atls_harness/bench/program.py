@@ -6,12 +6,14 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, Iterator, Sequence
 
 from ..errors import InfrastructureError, Unsupported
 from ..process import UNSUPPORTED, Process
+from . import callgrind
 
 LIMIT = 1800.0
 
@@ -39,6 +41,16 @@ def run(build: Path, argv: Sequence[str], prefix: Sequence[str] = ()) -> dict[st
     made = json.loads(done.stdout)
     assert isinstance(made, dict)
     return made
+
+
+def counted(build: Path, argv: Sequence[str], within: str) -> list[callgrind.Function]:
+    """The functions of one command of it, with their instructions while the function WITHIN runs
+    (valgrind's callgrind)."""
+    with tempfile.TemporaryDirectory(prefix="atls-bench-") as folder:
+        out = Path(folder) / "callgrind.out"
+        prefix = ["valgrind", "--quiet", "--tool=callgrind", f"--toggle-collect={within}"]
+        run(build, argv, [*prefix, f"--callgrind-out-file={out}"])
+        return list(callgrind.read(out).values())
 
 
 @contextlib.contextmanager

@@ -96,13 +96,9 @@ def instructions(build: Path, plan: Plan) -> dict[str, Any]:
     """Instructions of one connection, by whose code they are (valgrind's callgrind)."""
     made: dict[str, Any] = {}
     for mode in plan.instruction_modes:
-        with tempfile.TemporaryDirectory(prefix="atls-bench-") as folder:
-            out = Path(folder) / "callgrind.out"
-            prefix = ["valgrind", "--quiet", "--tool=callgrind", f"--toggle-collect={COUNTED}"]
-            argv = ["pair", "--samples", str(plan.instruction_samples), "--warm-up", "2"]
-            program.run(build, [*argv, "--mode", mode], [*prefix, f"--callgrind-out-file={out}"])
-            functions = callgrind.read(out)
-        charged = callgrind.charge(functions.values())
+        argv = ["pair", "--samples", str(plan.instruction_samples), "--warm-up", "2"]
+        functions = program.counted(build, [*argv, "--mode", mode], COUNTED)
+        charged = callgrind.charge(functions)
         del charged["measuring"]
         per = {name: count // plan.instruction_samples for name, count in charged.items()}
         total = sum(per.values())
@@ -117,7 +113,7 @@ def instructions(build: Path, plan: Plan) -> dict[str, Any]:
             "endpoint_share": endpoint / total,
             "heaviest": [
                 {"instructions": cost // plan.instruction_samples, "room": room, "function": name}
-                for cost, room, name in callgrind.heaviest(functions.values(), 10)
+                for cost, room, name in callgrind.heaviest(functions, 10)
             ],
         }
     return made
