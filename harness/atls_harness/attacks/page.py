@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Mapping
 
@@ -12,7 +11,7 @@ from ..errors import HarnessError
 from ..markdown import plain
 from ..paths import ATTACK_RESULT_SCHEMA
 from ..report import Attacks, render
-from ..report.values import BAD, NONE, OK, WARN
+from ..report.values import BAD, NONE, OK, WARN, read
 from . import diagram, table
 from .catalogue import SUCCEEDED, catalogue
 from .story import stories
@@ -249,13 +248,8 @@ def html(value: Value) -> str:
 def load(path: Path) -> Value:
     """An attacks.json; a folder stands for the one in it. HarnessError where it is none."""
     path = path / "attacks.json" if path.is_dir() else path
-    try:
-        value: Value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as problem:
-        words = f"{path}: expected an attacks.json, there is none; ./atls attacks run makes one"
-        raise HarnessError(words) from problem
-    except (OSError, ValueError, RecursionError) as problem:
-        raise HarnessError(f"{path}: {problem}") from problem
+    missing = "expected an attacks.json, there is none; ./atls attacks run makes one"
+    value: Value = read(path, missing)
     wrong = first_problem(value, ATTACK_RESULT_SCHEMA)
     if wrong is not None:
         words = f"{path}: expected what ./atls attacks run writes, came something else"

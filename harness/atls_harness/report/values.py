@@ -21,16 +21,20 @@ OK, WARN, BAD, NONE = "ok", "warn", "bad", "none"
 VALUE_MAX = 600
 
 
-def load(path: Path) -> dict[str, Any]:
-    """A results.json; a folder stands for the one in it."""
-    if path.is_dir():
-        path = path / "results.json"
+def read(path: Path, missing: str) -> Any:
+    """What a JSON file holds. HarnessError where it cannot be read; MISSING where there is none."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as problem:
-        raise HarnessError(f"{path}: there is no such result; ./atls run makes one") from problem
+        raise HarnessError(f"{path}: {missing}") from problem
     except (OSError, ValueError, RecursionError) as problem:
         raise HarnessError(f"{path}: {problem}") from problem
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A results.json; a folder stands for the one in it."""
+    path = path / "results.json" if path.is_dir() else path
+    value = read(path, "there is no such result; ./atls run makes one")
     if not isinstance(value, dict) or not isinstance(value.get("cases"), list):
         raise HarnessError(f"{path}: not a result: expected an object with a list of cases")
     if value.get("version") != RESULT_VERSION:
