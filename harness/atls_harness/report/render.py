@@ -91,7 +91,8 @@ def pages(
     not in the bundles, ATTACKS what came of attacks (attacks/page.py).
     """
     links = {}
-    paging = split([one.cases for many in report.groups.values() for one in many])
+    scenarios = [one for many in report.groups.values() for one in many]
+    paging = split([one.cases for one in scenarios])
     told = paging.first(report.cases)
     for case in report.cases:
         bundle = evidence.bundle_of(case, folder)
@@ -100,7 +101,6 @@ def pages(
     documents: dict[str, list[Mapping[str, Any]]] = {}
     for clause in report.clauses:
         documents.setdefault(clause["document"], []).append(clause)
-    scenarios = [one for many in report.groups.values() for one in many]
     raw = {case.anchor: case.raw for case in report.cases}
     common: dict[str, Any] = {
         "report": report,
