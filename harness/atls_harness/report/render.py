@@ -68,15 +68,9 @@ def page(template: str, *scripts: str, **values: Any) -> str:
     return made.render(style=Markup(style), script=Markup(script), policy=policy, **values)
 
 
-def html(
-    report: Report,
-    folder: Path,
-    target: Path,
-    kept: Mapping[str, list[evidence.Evidence]] | None = None,
-    attacks: Mapping[str, Any] | None = None,
-) -> str:
-    """The first page of pages()."""
-    return next(pages(report, folder, target, kept, attacks))[1]
+def html(report: Report, folder: Path, target: Path) -> str:
+    """The first page of pages(), alone."""
+    return next(pages(report, folder, target))[1]
 
 
 def pages(
