@@ -29,12 +29,9 @@ from .parties import Party
 
 HANDSHAKE = ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET")
 # A value of the exporter is of the application secrets' transcript, and stands for them where a
-# stack gives no secrets; of who has the exporter's secret in its key log it is computed.
-EXPORTED, EXPORTER, EXPORTER_LABEL = (
-    "EXPORTER_VALUE",
-    "EXPORTER_SECRET",
-    b"EXPERIMENTAL atls key log",
-)
+# stack gives no secrets. Where a key log has the exporter's secret, the value is computed of that.
+EXPORTED, EXPORTER = "EXPORTER_VALUE", "EXPORTER_SECRET"
+EXPORTER_LABEL = b"EXPERIMENTAL atls key log"
 APPLICATION = ("CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0", EXPORTED)
 GOALS = ("G1", "G2", "G3")
 WHAT = {"G1": "key exchange", "G2": "handshake secrets", "G3": "application secrets"}

@@ -98,8 +98,8 @@ class Parsec(Process):
 
 
 def _claim(port: int) -> socket.socket | None:
-    """What says to all harnesses of this machine, as long as it is open, that two ports are taken;
-    None where they are."""
+    """Keeps all other harnesses of this machine from PORT and the next one, as long as it is open;
+    None where one of them is taken."""
     claim = socket.socket(socket.AF_UNIX)
     try:
         claim.bind(f"\0atls-swtpm-{port}")

@@ -51,7 +51,7 @@ def endorsements(case: Case, run: Run) -> list[str]:
 
 
 def _is_default(root: str) -> bool:
-    """Does an attester make evidence of this root that was told nothing?"""
+    """Does an attester that was told nothing make the evidence of this root?"""
     return formats(root)[0] == formats(PSA)[0]
 
 

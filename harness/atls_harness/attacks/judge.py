@@ -42,7 +42,7 @@ def has_secrets(victim: Seen, labels: tuple[str, ...]) -> bool:
 
 def monitored(parties: Mapping[str, Seen]) -> list[Binding]:
     """The monitor of every case (bindings.py), asked of what victims have accepted and genuine
-    parties have sent. What an attacker sent it is not asked of: that is no word to go by."""
+    parties have sent. Of what an attacker sent it is not asked: its word counts for nothing."""
     heard = [one for one in parties.values() if one.by in ("victim", "genuine")]
     return [
         one

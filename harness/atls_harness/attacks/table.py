@@ -58,8 +58,8 @@ def broken(record: Record) -> list[str]:
 
 
 def _otherwise(record: Record, expected: Sequence[str]) -> str:
-    """Where the monitor says something else than is known of a play; what it cannot tell (a victim
-    that tells no key shares) is not otherwise."""
+    """Where the monitor says something else than is known of a play; what it cannot tell (of a
+    victim that tells no key shares) is no difference."""
     seen = broken(record)
     untold = [goal for goal in GOALS if any(one[goal] is None for one in record["bindings"])]
     if seen == [goal for goal in expected if goal in seen or goal not in untold]:

@@ -2,8 +2,8 @@
 """Curves: what one thing costs by how much there is already, and how steeply that grows.
 
 The exponent is the slope of a straight line through the logarithms (least squares): 0 where size
-does not matter, 1 where cost is proportional to it. What a curve is steeper than linear by, its end
-shows first: so the slope between the two largest sizes is told beside it.
+does not matter, 1 where cost is proportional to it. Where a curve begins to be steeper than that,
+its end shows it first: so the slope between the two largest sizes is told beside it.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def curve(
 
 
 def _instructions(build: Path, kind: str, size: int, samples: int) -> int:
-    """Of one of them, whoever's code they are."""
+    """Instructions of one of KIND, whosever code they are."""
     argv = ["sizes", "--of", kind, "--size", str(size), "--warm-up", "2", "--samples", str(samples)]
     return sum(one.own for one in program.counted(build, argv, COUNTED)) // samples
 

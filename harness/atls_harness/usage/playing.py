@@ -176,7 +176,7 @@ def probe() -> Parser:
         "--time",
         type=float,
         metavar="S",
-        help="all of it at most (600 s; where a client is awaited a day)",
+        help="all of it at most (600 s; a day where a client is awaited)",
     )
     made.add_argument(
         "--patience", type=int, default=5, metavar="S", help="for one handshake (5 s)"
