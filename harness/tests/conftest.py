@@ -97,36 +97,47 @@ PATIENCE = 10
 
 
 @pytest.fixture
-def started(real: Run) -> Iterator[Callable[..., Play]]:
-    """Starts a server for whoever comes, with its device and its verifier: the project's own, or
-    that of the stack PEER, as far as that is set up."""
+def begun(real: Run) -> Iterator[Callable[..., Play]]:
+    """Begins a story of one SIDE alone, with its device and its verifier: it is the project's own,
+    or that of the stack PEER, as far as that is set up."""
     with contextlib.ExitStack() as stack:
 
-        def start(profile: str, attester: str, peer: str = "atls", **story: Any) -> Play:
+        def begin(side: str, peer: str, profile: str, attester: str, **story: Any) -> Play:
             told = {
                 "profile": profile,
                 "attester": attester,
-                "client": {"connections": CONNECTIONS},
                 "expect": {"outcome": "complete"},
                 **story,
             }
             known = load_peers([PEERS])
-            missing = known[peer].missing("server", real.build)
+            missing = known[peer].missing(side, real.build)
             if missing:
                 pytest.skip(f"unsupported: {missing}")
-            run = dataclasses.replace(real, peers=known, chosen={**real.chosen, "server": peer})
-            case = Case(Scenario(Path("server.yaml"), "", "", (), told), "server", {}, told)
+            run = dataclasses.replace(real, peers=known, chosen={**real.chosen, side: peer})
+            case = Case(Scenario(Path(f"{side}.yaml"), "", "", (), told), side, {}, told)
             folder = Path(tempfile.mkdtemp(prefix="s", dir=real.work))  # other workers have theirs
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             play = stack.enter_context(Play(case, run, folder))
             play.start_helpers()
-            try:
-                play.start_server()
-            except Unsupported as problem:  # in this role: its 77 says so, and peer.yaml why
-                pytest.skip(f"unsupported: {problem}")
             return play
 
-        yield start
+        yield begin
+
+
+@pytest.fixture
+def started(begun: Callable[..., Play]) -> Callable[..., Play]:
+    """Starts a server for whoever comes."""
+
+    def start(profile: str, attester: str, peer: str = "atls", **story: Any) -> Play:
+        story = {"client": {"connections": CONNECTIONS}, **story}
+        play = begun("server", peer, profile, attester, **story)
+        try:
+            play.start_server()
+        except Unsupported as problem:  # in this role: its 77 says so, and peer.yaml why
+            pytest.skip(f"unsupported: {problem}")
+        return play
+
+    return start
 
 
 @pytest.fixture

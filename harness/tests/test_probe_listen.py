@@ -5,14 +5,10 @@ and again until it has seen enough. How long anything takes is never asked."""
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
@@ -26,8 +22,7 @@ from atls_harness.flags import plain
 from atls_harness.probe import command, plan
 from atls_harness.probe.look import listen_of
 from atls_harness.probe.plan import CLIENT, SERVER
-from atls_harness.run import Run
-from atls_harness.scenario import Case, Scenario, cases, load
+from atls_harness.scenario import Case, cases, load
 
 Probe = Callable[..., tuple[int, dict[str, Any]]]
 ADVERSARY = ROOT / "harness" / "adversary"
@@ -72,29 +67,14 @@ class Again:
 
 
 @pytest.fixture
-def again(real: Run) -> Iterator[Callable[..., Again]]:
+def again(begun: Callable[..., Play]) -> Iterator[Callable[..., Again]]:
     """Starts such a client, with its device and its verifier."""
     with contextlib.ExitStack() as stack:
 
         def start(
             port: int, profile: str, attester: str, peer: str = "atls", **story: Any
         ) -> Again:
-            told = {
-                "profile": profile,
-                "attester": attester,
-                "expect": {"outcome": "complete"},
-                **story,
-            }
-            known = load_peers([PEERS])
-            missing = known[peer].missing("client", real.build)
-            if missing:
-                pytest.skip(f"unsupported: {missing}")
-            run = dataclasses.replace(real, peers=known, chosen={**real.chosen, "client": peer})
-            case = Case(Scenario(Path("client.yaml"), "", "", (), told), "client", {}, told)
-            folder = Path(tempfile.mkdtemp(prefix="s", dir=real.work))
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            play = stack.enter_context(Play(case, run, folder))
-            play.start_helpers()
+            play = begun("client", peer, profile, attester, **story)
             for process in play.processes.values():
                 process.ready()
             made = Again(play, port)
