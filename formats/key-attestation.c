@@ -3,11 +3,11 @@
 #include "formats/key-attestation.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/cbor/cbor-write.h"
+#include "rats/tokens/prototype.h"
 
 #define KAT_CLAUSE "draft-bft-rats-kat-06 section 3"
 #define CLIENT_CLAUSE "RFC 9783 section 4.1.2"
@@ -99,32 +99,27 @@ struct image { /* of a key, or of what names it */
     struct atls_bytes bytes;
 };
 
-static void write_cose_key(struct image *image, const struct atls_public_key *key, bool wrapped)
+static void write_cose_key(struct image *image, const struct atls_public_key *key)
 {
     struct atls_cbor_writer w;
-    uint8_t plain[128];
-    struct atls_bytes encoded;
 
-    atls_cbor_write_init(&w, plain, sizeof plain);
-    atls_cose_key_write(&w, key);
-    if (atls_cbor_write_done(&w, &encoded))
-        return;
     atls_cbor_write_init(&w, image->buffer, sizeof image->buffer);
-    if (wrapped)
-        atls_cbor_write_bytes(&w, encoded);
-    else
-        atls_cose_key_write(&w, key);
+    atls_cose_key_write(&w, key);
+    (void)atls_cbor_write_done(&w, &image->bytes);
+}
+
+static void write_byte_string(struct image *image, struct atls_bytes content)
+{
+    struct atls_cbor_writer w;
+
+    atls_cbor_write_init(&w, image->buffer, sizeof image->buffer);
+    atls_cbor_write_bytes(&w, content);
     (void)atls_cbor_write_done(&w, &image->bytes);
 }
 
 static void write_point(struct image *image, const struct atls_public_key *key)
 {
-    size_t size = atls_curve_size(key->curve);
-
-    image->buffer[0] = 4; /* uncompressed: SEC 1 section 2.3.3 */
-    memcpy(image->buffer + 1, key->x, size);
-    memcpy(image->buffer + 1 + size, key->y, size);
-    image->bytes = ATLS_BYTES(image->buffer, 1 + 2 * size);
+    image->bytes = ATLS_BYTES(image->buffer, atls_prototype_point(key, image->buffer));
 }
 
 static void write_spki(struct image *image, const struct atls_public_key *key)
@@ -155,11 +150,11 @@ static void make_images(const struct atls_cab *cab, struct image images[IMAGES])
     for (size_t i = 0; i < IMAGES; i++)
         images[i] = (struct image){.what = what[i][0], .clause = what[i][1]};
     images[0].bytes = cab->kat_claims.linked;
-    write_cose_key(&images[1], kak, false);
-    write_cose_key(&images[2], kak, true);
+    write_cose_key(&images[1], kak);
+    write_byte_string(&images[2], images[1].bytes);
     write_point(&images[3], kak);
     write_spki(&images[4], kak);
-    write_cose_key(&images[5], ik, false);
+    write_cose_key(&images[5], ik);
     write_point(&images[6], ik);
     write_spki(&images[7], ik);
     images[8].bytes = cab->kat_bytes;
