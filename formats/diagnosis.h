@@ -24,7 +24,6 @@ enum atls_mismatch {
     ATLS_WRONG_LINKAGE,
     ATLS_WRONG_SIGNATURE,
     ATLS_WRONG_EXTENSION,
-    ATLS_MISMATCHES
 };
 
 struct atls_known_reading {        /* strings are static, but for the text */
