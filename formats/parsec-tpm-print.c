@@ -34,11 +34,6 @@ static void print_attributes(struct atls_printer *printer, uint32_t value)
     atls_print_line(printer, "objectAttributes", "0x%08x%s", value, text);
 }
 
-static const char *hash_name(enum atls_hash hash)
-{
-    return hash == ATLS_SHA384 ? "SHA-384" : hash == ATLS_SHA512 ? "SHA-512" : "SHA-256";
-}
-
 static void print_public(struct atls_printer *printer, struct atls_bytes in)
 {
     struct atls_tpm_public key;
@@ -53,7 +48,7 @@ static void print_public(struct atls_printer *printer, struct atls_bytes in)
     } else {
         size = atls_curve_size(key.key.curve);
         atls_print_line(printer, "type", "ECC, %s", size == 32 ? "P-256" : "P-384");
-        atls_print_line(printer, "nameAlg", "%s", hash_name(key.name_hash));
+        atls_print_line(printer, "nameAlg", "%s", atls_hash_name(key.name_hash));
         print_attributes(printer, key.attributes);
         if (key.policy.size)
             printer->ops->bytes(printer, "authPolicy", key.policy);
@@ -62,7 +57,7 @@ static void print_public(struct atls_printer *printer, struct atls_bytes in)
         else
             atls_print_line(printer, "scheme", "0x%04x%s, %s", key.scheme,
                             key.scheme == ATLS_TPM_ECDSA ? " ECDSA" : "",
-                            hash_name(key.scheme_hash));
+                            atls_hash_name(key.scheme_hash));
         printer->ops->bytes(printer, "x", ATLS_BYTES(key.key.x, size));
         printer->ops->bytes(printer, "y", ATLS_BYTES(key.key.y, size));
     }
@@ -122,7 +117,7 @@ static void print_signature(struct atls_printer *printer, struct atls_bytes in)
         printer->ops->problem(printer, result);
         printer->ops->bytes(printer, NULL, in);
     } else {
-        atls_print_line(printer, "sigAlg", "ECDSA, %s", hash_name(signature.hash));
+        atls_print_line(printer, "sigAlg", "ECDSA, %s", atls_hash_name(signature.hash));
         printer->ops->bytes(printer, "r", signature.r);
         printer->ops->bytes(printer, "s", signature.s);
     }
@@ -188,7 +183,7 @@ static void print_checks(struct atls_printer *printer, const struct atls_tpm_evi
     result = atls_tpm_check_name(e, printer->crypto);
     atls_print_check(printer, result, "TPM certification%s%s%s",
                      result ? "" : ": the certified name is ",
-                     result ? "" : hash_name(e->key.name_hash), result ? "" : " of pubArea");
+                     result ? "" : atls_hash_name(e->key.name_hash), result ? "" : " of pubArea");
     result = atls_tpm_public_check(&e->key);
     atls_print_check(printer, result, "attested key%s",
                      result ? "" : ": made in its TPM, fixed to it, and signs for TLS");

@@ -76,16 +76,13 @@ int atls_evidence_check_constant(const struct atls_evidence_question *question,
 const char *atls_evidence_hash_of(const struct atls_crypto *crypto, struct atls_bytes of,
                                   struct atls_bytes came)
 {
-    static const struct {
-        enum atls_hash hash;
-        const char *name;
-    } hashes[] = {{ATLS_SHA256, "SHA-256"}, {ATLS_SHA384, "SHA-384"}, {ATLS_SHA512, "SHA-512"}};
+    static const enum atls_hash hashes[] = {ATLS_SHA256, ATLS_SHA384, ATLS_SHA512};
     uint8_t digest[ATLS_HASH_MAX];
 
     for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++)
-        if (came.size == atls_hash_size(hashes[i].hash) &&
-            crypto->hash(hashes[i].hash, &of, 1, digest) == 0 &&
+        if (came.size == atls_hash_size(hashes[i]) &&
+            crypto->hash(hashes[i], &of, 1, digest) == 0 &&
             atls_bytes_equal(came, ATLS_BYTES(digest, came.size)))
-            return hashes[i].name;
+            return atls_hash_name(hashes[i]);
     return NULL;
 }

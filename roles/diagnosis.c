@@ -104,23 +104,20 @@ static bool find_asked(const struct atls_appraisal *a, struct atls_diagnosis *d)
     return false;
 }
 
-static const struct {
-    enum atls_hash hash;
-    const char *name;
-} hashes[] = {{ATLS_SHA256, "SHA-256"}, {ATLS_SHA384, "SHA-384"}, {ATLS_SHA512, "SHA-512"}};
-
 /* The challenge hashed, where it was to be answered as it is. */
 static void find_hashed(const struct atls_appraisal *a, struct atls_diagnosis *d)
 {
+    static const enum atls_hash hashes[] = {ATLS_SHA256, ATLS_SHA384, ATLS_SHA512};
     struct atls_bytes own = ATLS_BYTES(a->challenge, a->challenge_size);
     uint8_t digest[ATLS_HASH_MAX];
 
     for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++) {
-        if (atls_crypto_gnutls.hash(hashes[i].hash, &own, 1, digest) ||
-            !answers(a, ATLS_BYTES(digest, atls_hash_size(hashes[i].hash)), false))
+        if (atls_crypto_gnutls.hash(hashes[i], &own, 1, digest) ||
+            !answers(a, ATLS_BYTES(digest, atls_hash_size(hashes[i])), false))
             continue;
         atls_diagnosis_add(d, "the challenge's hash", "RFC 9711 section 4.1",
-                           "it answers %s of the challenge, and not the challenge", hashes[i].name);
+                           "it answers %s of the challenge, and not the challenge",
+                           atls_hash_name(hashes[i]));
         return;
     }
 }

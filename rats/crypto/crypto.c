@@ -28,6 +28,11 @@ size_t atls_hash_size(enum atls_hash hash)
     return hash == ATLS_SHA256 ? 32 : hash == ATLS_SHA384 ? 48 : 64;
 }
 
+const char *atls_hash_name(enum atls_hash hash)
+{
+    return hash == ATLS_SHA256 ? "SHA-256" : hash == ATLS_SHA384 ? "SHA-384" : "SHA-512";
+}
+
 enum atls_hash atls_curve_hash(enum atls_curve curve)
 {
     return curve == ATLS_P384 ? ATLS_SHA384 : ATLS_SHA256;

@@ -19,6 +19,7 @@ enum atls_hash { ATLS_SHA256, ATLS_SHA384, ATLS_SHA512 };
 
 size_t atls_curve_size(enum atls_curve curve); /* bytes of a coordinate: 32 or 48 */
 size_t atls_hash_size(enum atls_hash hash);
+const char *atls_hash_name(enum atls_hash hash);       /* "SHA-256" */
 enum atls_hash atls_curve_hash(enum atls_curve curve); /* ES256: SHA-256, ES384: SHA-384 */
 int atls_curve_cose_alg(enum atls_curve curve);
 

@@ -85,14 +85,13 @@ static bool recognize_hash(struct attempt attempt, struct atls_diagnosis *d)
     enum atls_hash hash = attempt.hash;
     if (attempt.transcript.count > 0 && atls_transcript_alg(&attempt.transcript, &hash) != 0)
         return false;
-    bool to_256 = hash != ATLS_SHA256;
-    attempt.hash = to_256 ? ATLS_SHA256 : ATLS_SHA384;
-    attempt.transcript.suite = to_256 ? 0x1301 : 0x1302; /* RFC 8446 appendix B.4 */
+    attempt.hash = hash != ATLS_SHA256 ? ATLS_SHA256 : ATLS_SHA384;
+    attempt.transcript.suite = hash != ATLS_SHA256 ? 0x1301 : 0x1302; /* RFC 8446 appendix B.4 */
     if (!recognize(&attempt, &attempt.s->party->variants, d))
         return false;
     atls_diagnosis_add(d, "another hash", "RFC 8446 section 7.1",
                        "it was made with %s, and the cipher suite's hash is %s",
-                       to_256 ? "SHA-256" : "SHA-384", to_256 ? "SHA-384" : "SHA-256");
+                       atls_hash_name(attempt.hash), atls_hash_name(hash));
     return true;
 }
 
