@@ -16,8 +16,6 @@
 
 #define COCOS "ultravioletrs/cocos 747aaaa5, pkg/atls/eaattestation/types.go"
 #define VERSION 1
-#define CMW_CBOR "application/cmw+cbor"
-#define CMW_JSON "application/cmw+json"
 #define RECORD_HEAD 512 /* bytes ahead of a value: array, type, length */
 #define TYPE_MAX 256
 
@@ -36,8 +34,8 @@ static struct atls_bytes split(const struct atls_cmw *cmw, struct atls_bytes who
 {
     const struct atls_media_type *known;
     snprintf(type, TYPE_MAX, "%s",
-             whole.size > 0 && (whole.data[0] == '[' || whole.data[0] == '{') ? CMW_JSON
-                                                                              : CMW_CBOR);
+             whole.size > 0 && (whole.data[0] == '[' || whole.data[0] == '{') ? ATLS_MT_CMW_JSON
+                                                                              : ATLS_MT_CMW_CBOR);
     if (!cmw || cmw->form == ATLS_CMW_COLLECTION)
         return whole;
     if (!cmw->type.is_content_format) {
@@ -161,8 +159,8 @@ static int wrap(const char *type, unsigned indicator, uint8_t **valuep, size_t s
                 size_t *sizep)
 {
     struct atls_bytes name = atls_bytes_of_text(type), whole;
-    if (atls_media_type_equal(name, atls_bytes_of_text(CMW_CBOR)) ||
-        atls_media_type_equal(name, atls_bytes_of_text(CMW_JSON))) {
+    if (atls_media_type_equal(name, atls_bytes_of_text(ATLS_MT_CMW_CBOR)) ||
+        atls_media_type_equal(name, atls_bytes_of_text(ATLS_MT_CMW_JSON))) {
         *cmwp = *valuep;
         *sizep = size;
         *valuep = NULL;
