@@ -91,15 +91,14 @@ int session_bind_self(struct atls_session *s, struct binder *binderp)
 {
     const struct atls_party *party = s->party;
     uint8_t spki[ATLS_SPKI_MAX];
-    size_t size = sizeof spki;
+    size_t size;
     struct atls_public_key leaf;
     if (party->chain_size == 0)
         return atls_fail(ATLS_E_MISSING, party->profile->clause,
                          "expected an X.509 certificate for the identity key, came none");
-    int code = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, &size);
-    if (code < 0)
-        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "the leaf's key: %s", gnutls_strerror(code));
-    int result = atls_spki_decode(ATLS_BYTES(spki, size), &leaf);
+    int result = atls_party_leaf_spki(party, spki, &size);
+    if (result == 0)
+        result = atls_spki_decode(ATLS_BYTES(spki, size), &leaf);
     return result == 0 ? session_bind(s, party->side, &leaf, binderp) : result;
 }
 

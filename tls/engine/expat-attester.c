@@ -124,16 +124,6 @@ static int put_extension(struct atls_session *s, struct atls_bytes cmw, struct a
     return 0;
 }
 
-/* The leaf's key, as DER. */
-static int leaf_spki(const struct atls_session *s, uint8_t spki[ATLS_SPKI_MAX], size_t *sizep)
-{
-    *sizep = ATLS_SPKI_MAX;
-    int result = gnutls_pubkey_export(s->party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, sizep);
-    return result == 0
-               ? 0
-               : atls_fail(ATLS_E_UNSUPPORTED, NULL, "the leaf's key: %s", gnutls_strerror(result));
-}
-
 /* As Cocos has it: the credential, and the binding again. */
 static int put_cocos_payload(struct atls_session *s, struct atls_bytes cmw, struct answer *answer)
 {
@@ -141,7 +131,7 @@ static int put_cocos_payload(struct atls_session *s, struct atls_bytes cmw, stru
     struct expat_cocos own;
     size_t size;
     char *text;
-    int result = leaf_spki(s, spki, &size);
+    int result = atls_party_leaf_spki(s->party, spki, &size);
     if (result == 0)
         result = expat_cocos_binder(s, ATLS_BYTES(spki, size), &s->expat->binding, &own);
     if (result == 0)
@@ -188,7 +178,7 @@ static int bind_evidence(struct atls_session *s)
     size_t size;
     if (x->bound)
         return 0;
-    if (leaf_spki(s, spki, &size) != 0)
+    if (atls_party_leaf_spki(s->party, spki, &size) != 0)
         return session_fail(s, "internal", -1, NULL, NULL);
     int result =
         expat_bind(s, ATLS_BYTES(spki, size), ATLS_BYTES(x->open, x->open_size), &x->binding);

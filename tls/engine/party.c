@@ -25,6 +25,15 @@ static int load(const char *path, gnutls_datum_t *datum)
     return result;
 }
 
+int atls_party_leaf_spki(const struct atls_party *party, uint8_t spki[ATLS_SPKI_MAX], size_t *sizep)
+{
+    *sizep = ATLS_SPKI_MAX;
+    int result = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, sizep);
+    return result == 0
+               ? 0
+               : atls_fail(ATLS_E_UNSUPPORTED, NULL, "the leaf's key: %s", gnutls_strerror(result));
+}
+
 /* The leaf's key must be one that a device can have. */
 static int leaf_key(const struct atls_party *party, struct atls_public_key *keyp)
 {

@@ -66,6 +66,10 @@ void atls_party_know_chain(struct atls_party *party);
 /* The key of the party's certificate, for an attester whose key is in a file; seen to be KEY's. The
  * party was started with both. ATLS_E_MISMATCH; ATLS_E_UNSUPPORTED: not on P-256 or P-384. */
 int atls_party_own_key(const struct atls_party *party, struct atls_public_key *keyp);
+/* The key of the party's certificate, of whatever kind, as DER SubjectPublicKeyInfo; there is a
+ * chain. ATLS_E_UNSUPPORTED: a key that has no room there. */
+int atls_party_leaf_spki(const struct atls_party *party, uint8_t spki[ATLS_SPKI_MAX],
+                         size_t *sizep);
 void atls_party_stop(struct atls_party *party);
 
 #endif

@@ -98,12 +98,9 @@ static bool recognize_hash(struct attempt attempt, struct atls_diagnosis *d)
 static bool own_leaf(const struct atls_party *party, struct attempt *attempt)
 {
     struct atls_public_key key;
-    size_t size = sizeof attempt->spki;
-    if (party->chain_size == 0 || gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER,
-                                                       attempt->spki, &size) != 0)
-        return false;
-    attempt->spki_size = size;
-    return atls_spki_decode(ATLS_BYTES(attempt->spki, size), &key) == 0;
+    return party->chain_size > 0 &&
+           atls_party_leaf_spki(party, attempt->spki, &attempt->spki_size) == 0 &&
+           atls_spki_decode(ATLS_BYTES(attempt->spki, attempt->spki_size), &key) == 0;
 }
 
 static struct atls_bytes nonce_for(const struct atls_session *s, enum atls_side attester)

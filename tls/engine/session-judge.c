@@ -30,13 +30,12 @@ int session_name_own_keys(struct atls_session *s)
     const struct atls_party *party = s->party;
     struct atls_public_key key;
     uint8_t spki[ATLS_SPKI_MAX];
-    size_t size = sizeof spki;
+    size_t size;
     int result = 0;
     if (party->variants.own_key == 0)
         return 0;
     /* A key of another kind is none that any credential attests. */
-    if (party->chain_size > 0 &&
-        gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, &size) == 0 &&
+    if (party->chain_size > 0 && atls_party_leaf_spki(party, spki, &size) == 0 &&
         atls_spki_decode(ATLS_BYTES(spki, size), &key) == 0)
         result = atls_appraisal_own_key(s->peer.appraisal, &key);
     if (result == 0 && s->self.signed_with_size > 0 &&
