@@ -252,19 +252,22 @@ static int find_payload(struct atls_session *s, const struct atls_entry_received
     return 0;
 }
 
-int session_find_cmw(struct atls_session *s, const char *what, const char *name,
-                     struct atls_bytes payload, struct atls_bytes *cmwp)
+int session_read_payload(const struct atls_session *s, unsigned prefix, const char *what,
+                         const char *name, struct atls_bytes payload, struct atls_bytes *cmwp)
 {
-    unsigned prefix = session_prefix_size(s->party);
     struct atls_cursor c = atls_cursor_of(payload, s->party->profile->clause);
     if (prefix == 0) {
         *cmwp = payload;
         return 0;
     }
     int result = atls_cursor_vector(&c, name, prefix, 1, prefix == 2 ? UINT16_MAX : 0xFFFFFF, cmwp);
-    if (result == 0)
-        result = atls_cursor_end(&c, what);
-    if (result == 0)
+    return result == 0 ? atls_cursor_end(&c, what) : result;
+}
+
+int session_find_cmw(struct atls_session *s, const char *what, const char *name,
+                     struct atls_bytes payload, struct atls_bytes *cmwp)
+{
+    if (session_read_payload(s, session_prefix_size(s->party), what, name, payload, cmwp) == 0)
         return 0;
     session_fail(s, "malformed-extension", -1, NULL, NULL);
     session_diagnose_payload(s, payload);

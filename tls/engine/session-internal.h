@@ -203,7 +203,11 @@ int session_appraise(struct atls_session *s, const struct atls_public_key *leaf,
                      struct atls_bytes cmw);
 /* Bytes of length ahead of the CMW in the extension. */
 unsigned session_prefix_size(const struct atls_party *party);
-/* What of the PAYLOAD of the extension WHAT is the CMW, its field NAME. */
+/* What of the PAYLOAD of the extension WHAT is the CMW, its field NAME, behind PREFIX bytes of
+ * length. ATLS_E_MALFORMED. */
+int session_read_payload(const struct atls_session *s, unsigned prefix, const char *what,
+                         const char *name, struct atls_bytes payload, struct atls_bytes *cmwp);
+/* The same with the length that is due; else refused. */
 int session_find_cmw(struct atls_session *s, const char *what, const char *name,
                      struct atls_bytes payload, struct atls_bytes *cmwp);
 int session_entry_request(struct atls_session *s); /* for CertificateRequest */

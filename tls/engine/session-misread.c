@@ -130,18 +130,10 @@ void session_diagnose_payload(struct atls_session *s, struct atls_bytes payload)
         return;
     atls_error_keep(&kept);
     for (size_t i = 0; d.count == 0 && i < sizeof prefixes / sizeof *prefixes; i++) {
-        struct atls_cursor c = atls_cursor_of(payload, NULL);
-        struct atls_bytes cmw = payload;
-        unsigned size = prefixes[i].size;
-        int result = 0;
-        if (size == session_prefix_size(s->party))
-            continue;
-        if (size > 0)
-            result =
-                atls_cursor_vector(&c, "CMW", size, 1, size == 2 ? UINT16_MAX : 0xFFFFFF, &cmw);
-        if (result == 0 && size > 0)
-            result = atls_cursor_end(&c, "extension");
-        if (result == 0 && is_cmw(cmw))
+        struct atls_bytes cmw;
+        if (prefixes[i].size != session_prefix_size(s->party) &&
+            session_read_payload(s, prefixes[i].size, "extension", "CMW", payload, &cmw) == 0 &&
+            is_cmw(cmw))
             atls_diagnosis_add_variant(&d, "payload-prefix", prefixes[i].reading,
                                        s->party->profile->clause);
     }
