@@ -145,15 +145,19 @@ void session_diagnose_payload(struct atls_session *s, struct atls_bytes payload)
 
 bool session_recognize_number(const struct atls_session *s, uint16_t type, struct atls_diagnosis *d)
 {
-    static const struct {
+    struct atls_code_points own;
+    atls_code_points_default(&own);
+    const struct {
         enum atls_code_point point;
         uint16_t number;
         const char *variant, *reading;
     } numbers[] = {
-        {ATLS_CP_ATTESTATION_EVIDENCE, 60, "entry-code-point", "draft-literal"},
-        {ATLS_CP_ATTESTATION_EVIDENCE, 0xFF14, "entry-code-point", "private"},
-        {ATLS_CP_CMW_ATTESTATION, 0xFF00, "cmw-code-point", "0xFF00"},
-        {ATLS_CP_CMW_ATTESTATION, 0xFFFF, "cmw-code-point", "0xFFFF"},
+        {ATLS_CP_ATTESTATION_EVIDENCE, ATLS_ATTESTATION_EVIDENCE_OF_DRAFT, "entry-code-point",
+         "draft-literal"},
+        {ATLS_CP_ATTESTATION_EVIDENCE, own.value[ATLS_CP_ATTESTATION_EVIDENCE], "entry-code-point",
+         "private"},
+        {ATLS_CP_CMW_ATTESTATION, own.value[ATLS_CP_CMW_ATTESTATION], "cmw-code-point", "0xFF00"},
+        {ATLS_CP_CMW_ATTESTATION, ATLS_CMW_ATTESTATION_OF_RUST, "cmw-code-point", "0xFFFF"},
     };
     const struct atls_party *party = s->party;
     enum atls_code_point due = party->profile->entry_extension;

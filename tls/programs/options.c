@@ -13,9 +13,6 @@
 #include "tls/engine/carrier.h"
 #include "tls/keys/device-key.h"
 
-#define RUST_CMW_ATTESTATION 0xFFFF /* cmw_attestation, as the Rust implementation has it */
-#define DRAFT_LITERAL 60 /* attestation_evidence, where tls-attestation puts a number to it */
-
 enum flag {
     PROFILE = 256,
     EVENTS,
@@ -698,9 +695,10 @@ void atls_options_parse(enum atls_side side, int argc, char **argv, struct atls_
     for (size_t i = 0; i < options.type_count; i++)
         options.types[i].credential_kind = (uint8_t)options.credential_kind;
     if (options.variants.entry_code_point != 0)
-        options.code_points.value[ATLS_CP_ATTESTATION_EVIDENCE] = DRAFT_LITERAL;
+        options.code_points.value[ATLS_CP_ATTESTATION_EVIDENCE] =
+            ATLS_ATTESTATION_EVIDENCE_OF_DRAFT;
     if (options.variants.cmw_code_point != 0)
-        options.code_points.value[ATLS_CP_CMW_ATTESTATION] = RUST_CMW_ATTESTATION;
+        options.code_points.value[ATLS_CP_CMW_ATTESTATION] = ATLS_CMW_ATTESTATION_OF_RUST;
     *optionsp = options;
 }
 

@@ -34,6 +34,11 @@ enum atls_code_point {
     ATLS_CODE_POINT_COUNT
 };
 
+/* What others have in place of the table's number: attestation_evidence, where tls-attestation puts
+ * a number to it, and cmw_attestation, as the Rust implementation has it. */
+#define ATLS_ATTESTATION_EVIDENCE_OF_DRAFT 60
+#define ATLS_CMW_ATTESTATION_OF_RUST 0xFFFF
+
 struct atls_code_points {
     uint16_t value[ATLS_CODE_POINT_COUNT];
 };
