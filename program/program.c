@@ -9,12 +9,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -219,6 +222,22 @@ double atls_now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* A unix socket whose queue of connections is full says EAGAIN, and nothing tells when to try
+ * again: try every few milliseconds. */
+int atls_connect_until(int fd, const struct sockaddr_un *address, double end)
+{
+    while (connect(fd, (const struct sockaddr *)address, sizeof *address)) {
+        int error = errno;
+
+        if (error == EISCONN)
+            return 0;
+        if ((error != EAGAIN && error != EINTR) || atls_now() >= end)
+            return error;
+        poll(NULL, 0, 5);
+    }
+    return 0;
 }
 
 int atls_parse_number(const char *text, const char *what, uint64_t least, uint64_t most,

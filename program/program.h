@@ -37,6 +37,9 @@ int atls_write_file(const char *path, struct atls_bytes data);
  * what went out is taken back if the file can be cut. -errno. */
 int atls_write_line(int fd, const char *line);
 double atls_now(void); /* monotonic seconds */
+struct sockaddr_un;
+/* Connects FD, which does not block, to ADDRESS until END. 0, or the errno of connect(). */
+int atls_connect_until(int fd, const struct sockaddr_un *address, double end);
 /* Decimal or 0x... number within bounds, nothing behind it. -EINVAL with a text that names WHAT. */
 int atls_parse_number(const char *text, const char *what, uint64_t least, uint64_t most,
                       uint64_t *valuep);

@@ -16,7 +16,6 @@
 #include "sim/roots/parsec-wire.h"
 
 #define OPERATION "Parsec Book, operations of wire protocol 1.0"
-#define TRY_AGAIN_MS 5
 
 #define SCHEME "unix:"
 
@@ -55,7 +54,6 @@ static int is_absent(const struct line *line, int error)
                      line->parsec->path, strerror(error));
 }
 
-/* A socket whose queue is full says EAGAIN, and nothing tells when to try again. */
 static int open_line(const struct atls_parsec *parsec, struct line *linep)
 {
     struct line line = {.parsec = parsec, .end = atls_now() + parsec->timeout_ms / 1000.0};
@@ -68,16 +66,10 @@ static int open_line(const struct atls_parsec *parsec, struct line *linep)
     line.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (line.fd < 0)
         return atls_fail(-errno, NULL, "socket: %s", strerror(errno));
-    while (connect(line.fd, (const struct sockaddr *)&address, sizeof address)) {
-        int error = errno;
-        if (error == EISCONN)
-            break;
-        if ((error == EAGAIN || error == EINTR) && atls_now() < line.end) {
-            poll(NULL, 0, TRY_AGAIN_MS);
-            continue;
-        }
+    int result = atls_connect_until(line.fd, &address, line.end);
+    if (result) {
         close(line.fd);
-        return is_absent(&line, error);
+        return is_absent(&line, result);
     }
     *linep = line;
     return 0;
