@@ -34,7 +34,7 @@ struct parsec {
     char *path;
     char provider[ATLS_PARSEC_PROVIDER_MAX];
     char family[2 * 8 + 1]; /* of the names of this device's keys, which no other device has */
-    struct key *keys[KEYS_MAX];
+    struct key keys[KEYS_MAX];
     size_t key_count;
     uint32_t last_handle;
 };
@@ -45,11 +45,11 @@ static void name_of(const struct parsec *parsec, uint32_t handle,
     snprintf(namep, ATLS_PARSEC_KEY_NAME_MAX, "atls-%s-%lu", parsec->family, (unsigned long)handle);
 }
 
-static int find(struct parsec *parsec, uint32_t handle, size_t *atp)
+static int find(struct parsec *parsec, uint32_t handle, struct key **keyp)
 {
     for (size_t i = 0; i < parsec->key_count; i++)
-        if (handle && parsec->keys[i]->handle == handle) {
-            *atp = i;
+        if (handle && parsec->keys[i].handle == handle) {
+            *keyp = &parsec->keys[i];
             return 0;
         }
     return atls_fail(ATLS_E_REFUSED, NULL, "there is no identity key with handle %lu",
@@ -74,29 +74,23 @@ static int create_key(void *context, enum atls_curve curve, uint32_t *handlep,
         return atls_fail(ATLS_E_REFUSED, NULL,
                          "all %d identity keys of this device are in use: destroy one first",
                          KEYS_MAX);
-    struct key *key = calloc(1, sizeof *key);
-    if (!key)
-        return atls_fail(-ENOMEM, NULL, "no memory for an identity key");
-    key->handle = ++parsec->last_handle;
-    name_of(parsec, key->handle, name);
-    int result = atls_parsec_generate_key(&parsec->service, name, curve, &key->public_key);
-    if (result) {
-        free(key);
+    struct key key = {.handle = ++parsec->last_handle};
+    name_of(parsec, key.handle, name);
+    int result = atls_parsec_generate_key(&parsec->service, name, curve, &key.public_key);
+    if (result)
         return as_answered(result);
-    }
     parsec->keys[parsec->key_count++] = key;
-    *handlep = key->handle;
-    *publicp = key->public_key;
+    *handlep = key.handle;
+    *publicp = key.public_key;
     return 0;
 }
 
 static int look_up(void *context, uint32_t handle, struct atls_public_key *publicp)
 {
-    struct parsec *parsec = context;
-    size_t at = 0;
-    int result = find(parsec, handle, &at);
+    struct key *key = NULL;
+    int result = find(context, handle, &key);
     if (!result)
-        *publicp = parsec->keys[at]->public_key;
+        *publicp = key->public_key;
     return result;
 }
 
@@ -104,12 +98,11 @@ static int destroy_key(void *context, uint32_t handle)
 {
     struct parsec *parsec = context;
     char name[ATLS_PARSEC_KEY_NAME_MAX];
-    size_t at = 0;
-    int result = find(parsec, handle, &at);
+    struct key *key = NULL;
+    int result = find(parsec, handle, &key);
     if (result)
         return result;
-    free(parsec->keys[at]);
-    parsec->keys[at] = parsec->keys[--parsec->key_count];
+    *key = parsec->keys[--parsec->key_count];
     name_of(parsec, handle, name);
     return as_answered(atls_parsec_destroy_key(&parsec->service, name));
 }
@@ -119,11 +112,11 @@ static int sign(void *context, uint32_t handle, struct atls_bytes digest,
 {
     struct parsec *parsec = context;
     char name[ATLS_PARSEC_KEY_NAME_MAX];
-    size_t at = 0;
-    int result = find(parsec, handle, &at);
+    struct key *key = NULL;
+    int result = find(parsec, handle, &key);
     if (result)
         return result;
-    enum atls_curve curve = parsec->keys[at]->public_key.curve;
+    enum atls_curve curve = key->public_key.curve;
     size_t expected = atls_hash_size(atls_curve_hash(curve));
     if (digest.size != expected)
         return atls_fail(ATLS_E_REFUSED, "RFC 8446 section 4.2.3",
@@ -155,9 +148,7 @@ static void close_parsec(struct atls_root *root)
     bool answers = true;
     while (parsec->key_count) {
         char name[ATLS_PARSEC_KEY_NAME_MAX];
-        struct key *key = parsec->keys[--parsec->key_count];
-        name_of(parsec, key->handle, name);
-        free(key);
+        name_of(parsec, parsec->keys[--parsec->key_count].handle, name);
         if (answers)
             answers = atls_parsec_destroy_key(&parsec->service, name) != ATLS_E_UNAVAILABLE;
     }
