@@ -70,15 +70,10 @@ static int read_blob(struct atls_sqlite_connection *store, sqlite3_stmt *stateme
     return 0;
 }
 
-static int read_text(sqlite3_stmt *statement, int column, char **textp)
+/* Of the statement's row, while it stands there; NULL where there is none. */
+static char *borrow_text(sqlite3_stmt *statement, int column)
 {
-    const unsigned char *text = sqlite3_column_text(statement, column);
-
-    *textp = NULL;
-    if (!text)
-        return 0;
-    *textp = strdup((const char *)text);
-    return *textp ? 0 : atls_fail(-ENOMEM, NULL, "no memory for a reference value");
+    return (char *)(uintptr_t)sqlite3_column_text(statement, column);
 }
 
 static int read_key(struct atls_sqlite_connection *store, sqlite3_stmt *statement,
@@ -321,11 +316,14 @@ static int read_pcr(struct atls_sqlite_connection *store, sqlite3_stmt *statemen
     return read_blob(store, statement, 8, 0, sizeof value->set, value->set, NULL);
 }
 
+/* Its texts are borrowed from the row. */
 static int read_reference(struct atls_sqlite_connection *store, sqlite3_stmt *statement,
                           enum atls_corim_profile profile, const uint8_t implementation_id[32],
                           struct atls_reference_value *valuep)
 {
-    struct atls_reference_value value = {.profile = profile};
+    struct atls_reference_value value = {.profile = profile,
+                                         .name = borrow_text(statement, 0),
+                                         .version = borrow_text(statement, 1)};
     int hash = sqlite3_column_int(statement, 3);
     int result;
 
@@ -339,20 +337,12 @@ static int read_reference(struct atls_sqlite_connection *store, sqlite3_stmt *st
         result = read_blob(store, statement, 4, 0, sizeof value.signer_id, value.signer_id,
                            &value.signer_id_size);
     if (result == 0)
-        result = read_text(statement, 0, &value.name);
-    if (result == 0)
-        result = read_text(statement, 1, &value.version);
-    if (result == 0)
         result = read_validity(statement, 5, &value.validity);
     if (result == 0)
         result = read_pcr(store, statement, &value);
-    if (result != 0) {
-        free(value.name);
-        free(value.version);
-        return result;
-    }
-    *valuep = value;
-    return 0;
+    if (result == 0)
+        *valuep = value;
+    return result;
 }
 
 static int read_number(struct atls_sqlite_connection *store, const char *text,
@@ -405,11 +395,8 @@ static int read_references(struct atls_sqlite_connection *store, struct kept *ke
         struct atls_reference_value value = {.name = NULL};
 
         result = read_reference(store, statement, kept->profile, kept->id, &value);
-        if (result != 0)
-            return result;
-        result = keep_reference(kept, &value);
-        free(value.name);
-        free(value.version);
+        if (result == 0)
+            result = keep_reference(kept, &value);
         if (result != 0)
             return result;
         kept->row = sqlite3_column_int64(statement, 9);
