@@ -115,19 +115,6 @@ static int batch_of(const struct atls_corim *corim, struct batch *batch)
     return 0;
 }
 
-/* Hangs NODE up in TREE. *ADDEDP: it was not known, and is the tree's now. */
-static int hang_up(void **tree, void *node, int (*compare)(const void *, const void *),
-                   void **foundp, bool *addedp)
-{
-    void **place = tsearch(node, tree, compare);
-
-    if (!place)
-        return no_memory();
-    *foundp = *place;
-    *addedp = *place == node;
-    return 0;
-}
-
 static struct implementation *find_implementation(const struct memory_store *store,
                                                   enum atls_corim_profile profile,
                                                   const uint8_t id[32])
@@ -187,16 +174,14 @@ static int add_values(struct memory_store *store, struct batch *batch, size_t *a
 static int add_anchors(struct memory_store *store, struct batch *batch, size_t *addedp)
 {
     for (size_t i = 0; i < batch->anchor_count; i++) {
-        struct atls_trust_anchor *anchor = batch->anchors[i], *known;
-        void *found = NULL;
-        bool added = false;
-        int result = hang_up(&store->anchors, anchor, compare_anchors, &found, &added);
+        struct atls_trust_anchor *anchor = batch->anchors[i];
+        struct atls_trust_anchor **place = tsearch(anchor, &store->anchors, compare_anchors);
 
-        if (result)
-            return result;
-        known = found;
-        if (!added) {
-            result = atls_trust_anchor_agrees(known, anchor);
+        if (!place)
+            return no_memory();
+        if (*place != anchor) { /* it was known */
+            int result = atls_trust_anchor_agrees(*place, anchor);
+
             if (result)
                 return result;
             continue;
