@@ -67,15 +67,6 @@ static bool repeats_evidence(const struct atls_api *api,
     return session->evidence && !api->terse;
 }
 
-/* A text that stands in a JSON string as it is (RFC 8259 section 7): a JWT, base64, a time. */
-static bool stands_as_it_is(const char *text)
-{
-    for (; *text; text++)
-        if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\')
-            return false;
-    return true;
-}
-
 static char *accept_list; /* of this verifier's own types, in JSON */
 
 static void write_accept_list(void)
@@ -87,7 +78,8 @@ static void write_accept_list(void)
     json_decref(types);
 }
 
-static char *optional_text(json_t *json)
+/* Takes JSON over; NULL where that is NULL, or there is no memory. */
+static char *text_of(json_t *json)
 {
     char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
 
@@ -96,7 +88,8 @@ static char *optional_text(json_t *json)
 }
 
 /* The session as text. A library that writes JSON looks at each of some thousand bytes several
- * times, of which nearly all are the same each time, or need no escapes. NULL: no memory. */
+ * times, of which nearly all are the same each time, or need no escapes: base64, and a result,
+ * which is a compact JWS (RFC 7515 section 7.1). NULL: no memory. */
 static char *write_session(const struct atls_api *api, const struct atls_challenge_session *session)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -104,20 +97,23 @@ static char *write_session(const struct atls_api *api, const struct atls_challen
     const char *result = session->result;
     char *nonce =
         atls_base64_encode(api->nonce_dialect, ATLS_BYTES(session->nonce, session->nonce_size));
-    char *expiry = says ? optional_text(expiry_json(api, session)) : NULL;
-    char *evidence = repeats ? optional_text(evidence_json(session)) : NULL;
+    char *expiry = says ? text_of(expiry_json(api, session)) : NULL;
+    char *others = says && api->as ? text_of(atls_evidence_types(api)) : NULL;
+    char *evidence = repeats ? text_of(evidence_json(session)) : NULL;
     char *text = NULL;
 
     pthread_once(&once, write_accept_list);
-    if (nonce && (!says || (expiry && accept_list)) && (!repeats || evidence) &&
+    const char *accept = api->as ? others : accept_list;
+    if (nonce && (!says || (expiry && accept)) && (!repeats || evidence) &&
         asprintf(&text, "{\"status\":\"%s\",\"nonce\":\"%s\"%s%s%s%s%s%s%s%s%s}",
                  atls_challenge_status_name(session->status), nonce, says ? ",\"expiry\":" : "",
-                 says ? expiry : "", says ? ",\"accept\":" : "", says ? accept_list : "",
+                 says ? expiry : "", says ? ",\"accept\":" : "", says ? accept : "",
                  repeats ? ",\"evidence\":" : "", repeats ? evidence : "",
                  result ? ",\"result\":\"" : "", result ? result : "", result ? "\"" : "") < 0)
         text = NULL;
     free(nonce);
     free(expiry);
+    free(others);
     free(evidence);
     return text;
 }
@@ -126,24 +122,7 @@ static void answer_session(const struct atls_api *api, unsigned status,
                            const struct atls_challenge_session *session,
                            struct atls_response *response)
 {
-    json_t *json;
-
-    if (!api->as && (!session->result || stands_as_it_is(session->result))) {
-        atls_answer_text(response, status, SESSION_TYPE, write_session(api, session));
-        return;
-    }
-    json =
-        json_pack("{s:s, s:o}", "status", atls_challenge_status_name(session->status), "nonce",
-                  base64_json(api->nonce_dialect, ATLS_BYTES(session->nonce, session->nonce_size)));
-    if (json && says_what_is_taken(api, session)) {
-        json_object_set_new(json, "expiry", expiry_json(api, session));
-        json_object_set_new(json, "accept", atls_evidence_types(api));
-    }
-    if (json && repeats_evidence(api, session))
-        json_object_set_new(json, "evidence", evidence_json(session));
-    if (json && session->result)
-        json_object_set_new(json, "result", json_string(session->result));
-    atls_answer_json(response, status, SESSION_TYPE, json);
+    atls_answer_text(response, status, SESSION_TYPE, write_session(api, session));
 }
 
 /* At a verifier that this one stands in for. */
