@@ -12,6 +12,7 @@
 
 #define LIFETIME_MS 150000
 #define RESULT_LIFETIME 300
+#define SESSIONS_MAX 65536
 #define SESSION_BYTES_MAX ((size_t)256 << 20)
 
 struct bench_verifier {
@@ -21,9 +22,6 @@ struct bench_verifier {
 
 int bench_verifier_new(struct bench_verifier **verifierp)
 {
-    static const struct atls_sessions_limits limits = {.lifetime_ms = LIFETIME_MS,
-                                                       .max_sessions = BENCH_SESSIONS_MAX,
-                                                       .max_bytes = SESSION_BYTES_MAX};
     struct bench_verifier *v = calloc(1, sizeof *v);
     if (!v)
         return atls_fail(-ENOMEM, NULL, "no memory for a verifier");
@@ -31,7 +29,7 @@ int bench_verifier_new(struct bench_verifier **verifierp)
     v->api.clock = atls_clock_of_system();
     int result = atls_store_open_memory(&v->api.store);
     if (result == 0)
-        result = atls_sessions_open(&limits, v->api.clock, v->api.crypto, &v->api.sessions);
+        result = bench_verifier_limit(v, SESSIONS_MAX);
     if (result == 0)
         result = atls_signing_key_make(&v->key);
     if (result != 0) {
@@ -133,24 +131,30 @@ void bench_verifier_serve(struct bench_verifier *verifier, struct atls_verifier_
     atls_verifier_client_answer_locally(client, answer, verifier);
 }
 
-int bench_verifier_endorse(struct bench_verifier *verifier, uint64_t seed, unsigned components)
+int bench_endorsements(uint64_t seed, unsigned components, uint8_t **corimp, size_t *sizep)
 {
     struct atls_simulated_options options = atls_simulated_defaults;
     struct atls_simulated *device;
-    struct atls_store_import imported;
-    uint8_t *corim;
-    size_t size;
     options.has_seed = true;
     options.seed = seed;
     options.components = components;
     int result = atls_simulated_open(&options, &device);
     if (result != 0)
         return result;
-    result = atls_simulated_endorse(device, ATLS_CORIM_MAIN, ATLS_ENDORSED_ALL, &corim, &size);
-    if (result == 0) {
-        result = atls_store_import_corim(verifier->api.store, ATLS_BYTES(corim, size), &imported);
-        free(corim);
-    }
+    result = atls_simulated_endorse(device, ATLS_CORIM_MAIN, ATLS_ENDORSED_ALL, corimp, sizep);
     atls_simulated_close(device);
+    return result;
+}
+
+int bench_verifier_endorse(struct bench_verifier *verifier, uint64_t seed, unsigned components)
+{
+    struct atls_store_import imported;
+    uint8_t *corim;
+    size_t size;
+    int result = bench_endorsements(seed, components, &corim, &size);
+    if (result != 0)
+        return result;
+    result = atls_store_import_corim(verifier->api.store, ATLS_BYTES(corim, size), &imported);
+    free(corim);
     return result;
 }

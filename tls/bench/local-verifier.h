@@ -6,8 +6,6 @@
 
 #include "roles/verifier-client.h"
 
-#define BENCH_SESSIONS_MAX ((size_t)1 << 20)
-
 struct bench_verifier;
 /* A verifier with an empty store and a key of its own. -errno. */
 int bench_verifier_new(struct bench_verifier **verifierp);
@@ -16,6 +14,8 @@ void bench_verifier_free(struct bench_verifier *verifier);
 void bench_verifier_serve(struct bench_verifier *verifier, struct atls_verifier_client *client);
 /* From now on it remembers platform tokens. Once at most. -ENOMEM. */
 int bench_verifier_remember(struct bench_verifier *verifier);
+/* A CoRIM of the device "inproc:SEED[:COMPONENTS]", allocated. As atls_simulated_endorse(). */
+int bench_endorsements(uint64_t seed, unsigned components, uint8_t **corimp, size_t *sizep);
 /* Endorses the device "inproc:SEED[:COMPONENTS]". As atls_simulated_endorse() and the store. */
 int bench_verifier_endorse(struct bench_verifier *verifier, uint64_t seed, unsigned components);
 

@@ -22,6 +22,7 @@
 #define SEED 77
 #define BATCH 1000
 #define NONCE_SIZE 32
+#define SESSIONS_MAX ((size_t)1 << 20)
 #define TIMEOUT_MS 60000
 #define SESSIONS "/challenge-response/v1/newSession"
 
@@ -54,11 +55,28 @@ static int ask(const struct bench_sized *sized, const struct atls_request *reque
     return result;
 }
 
+/* The same, where all that is wanted is the STATUS. */
+static int expect(const struct bench_sized *sized, const struct atls_request *request,
+                  unsigned status)
+{
+    struct atls_response response;
+    int result = ask(sized, request, status, &response);
+
+    if (!result)
+        atls_response_clear(&response);
+    return result;
+}
+
+static struct atls_request for_session(const struct bench_sized *sized)
+{
+    return (struct atls_request){
+        .method = "POST", .path = SESSIONS, .accept = ATLS_MT_SESSION, .nonce = sized->nonce};
+}
+
 /* A session, whose path is allocated. */
 static int open_session(const struct bench_sized *sized, char **pathp)
 {
-    const struct atls_request request = {
-        .method = "POST", .path = SESSIONS, .accept = ATLS_MT_SESSION, .nonce = sized->nonce};
+    const struct atls_request request = for_session(sized);
     struct atls_response response;
     int result = ask(sized, &request, 201, &response);
 
@@ -73,12 +91,8 @@ static int open_session(const struct bench_sized *sized, char **pathp)
 static int delete_session(const struct bench_sized *sized, const char *path)
 {
     const struct atls_request request = {.method = "DELETE", .path = path};
-    struct atls_response response;
-    int result = ask(sized, &request, 204, &response);
 
-    if (!result)
-        atls_response_clear(&response);
-    return result;
+    return expect(sized, &request, 204);
 }
 
 static int submit(const struct bench_sized *sized, const char *path)
@@ -88,12 +102,8 @@ static int submit(const struct bench_sized *sized, const char *path)
                                          .accept = ATLS_MT_SESSION,
                                          .content_type = ATLS_MT_CMW_CBOR,
                                          .body = {sized->evidence, sized->evidence_size}};
-    struct atls_response response;
-    int result = ask(sized, &request, 200, &response);
 
-    if (!result)
-        atls_response_clear(&response);
-    return result;
+    return expect(sized, &request, 200);
 }
 
 /* A whole appraisal, as a relying party has it done: three requests. */
@@ -133,20 +143,11 @@ static int make_evidence(struct bench_sized *sized, const char *address)
 
 static int endorse_device(struct bench_sized *sized, unsigned components)
 {
-    struct atls_simulated_options options = atls_simulated_defaults;
-    struct atls_simulated *device;
     struct atls_store_import imported;
     uint8_t *corim;
     size_t size;
+    int result = bench_endorsements(SEED, components, &corim, &size);
 
-    options.has_seed = true;
-    options.seed = SEED;
-    options.components = components;
-    int result = atls_simulated_open(&options, &device);
-    if (result)
-        return result;
-    result = atls_simulated_endorse(device, ATLS_CORIM_MAIN, ATLS_ENDORSED_ALL, &corim, &size);
-    atls_simulated_close(device);
     if (result)
         return result;
     result = atls_corim_parse(ATLS_BYTES(corim, size), &sized->endorsed);
@@ -302,7 +303,7 @@ static int fill_sessions(struct bench_sized *sized, size_t limit)
 
 static int open_sessions(struct bench_sized *sized)
 {
-    return fill_sessions(sized, BENCH_SESSIONS_MAX);
+    return fill_sessions(sized, SESSIONS_MAX);
 }
 
 static int come_and_go(struct bench_sized *sized)
@@ -323,14 +324,9 @@ static int open_full(struct bench_sized *sized)
 
 static int refuse(struct bench_sized *sized)
 {
-    const struct atls_request request = {
-        .method = "POST", .path = SESSIONS, .accept = ATLS_MT_SESSION, .nonce = sized->nonce};
-    struct atls_response response;
-    int result = ask(sized, &request, 503, &response);
+    const struct atls_request request = for_session(sized);
 
-    if (!result)
-        atls_response_clear(&response);
-    return result;
+    return expect(sized, &request, 503);
 }
 
 const struct bench_size_kind bench_size_kinds[] = {
@@ -344,9 +340,9 @@ const struct bench_size_kind bench_size_kinds[] = {
      ATLS_STORE_MAX_ENTRIES / 3 - 100000, open_devices, provision},
     {"components", "components that were measured; an appraisal", ATLS_SIMULATED_COMPONENTS_MAX,
      open_components, appraise},
-    {"sessions", "sessions that wait; one more comes and goes", BENCH_SESSIONS_MAX - 1,
-     open_sessions, come_and_go},
-    {"sessions-full", "sessions that wait, as many as may; one more is refused", BENCH_SESSIONS_MAX,
+    {"sessions", "sessions that wait; one more comes and goes", SESSIONS_MAX - 1, open_sessions,
+     come_and_go},
+    {"sessions-full", "sessions that wait, as many as may; one more is refused", SESSIONS_MAX,
      open_full, refuse},
 };
 const size_t bench_size_kind_count = sizeof bench_size_kinds / sizeof *bench_size_kinds;
