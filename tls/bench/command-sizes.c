@@ -4,9 +4,8 @@
  * falls on all of them. Says the processor time of each sample.
  */
 #include <argp.h>
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "program/program.h"
 #include "rats/base/error.h"
@@ -24,14 +23,29 @@ struct options {
 };
 
 static const struct argp_option argp_options[] = {
-    {"of", 'o', "KIND", 0,
-     "What is large: references, names, devices, provisioning, components, sessions, sessions-full",
-     0},
+    {"of", 'o', "KIND", 0, "What is large, and what is then done", 0},
     {"size", 's', "N", 0, "How large (repeatable)", 0},
     {"samples", 'n', "N", 0, "Of each size (100)", 0},
     {"warm-up", 'w', "N", 0, "Not counted, of each size (5)", 0},
     {0},
 };
+
+/* Each kind behind what --of is for. */
+static char *help(int key, const char *text, void *input)
+{
+    size_t size;
+    char *made = NULL;
+    FILE *out = key == 'o' ? open_memstream(&made, &size) : NULL;
+
+    if (!out)
+        return (char *)(uintptr_t)text;
+    fputs(text, out);
+    for (size_t i = 0; i < bench_size_kind_count; i++)
+        fprintf(out, "%s %s (%s)", i ? "," : ":", bench_size_kinds[i].name,
+                bench_size_kinds[i].what);
+    fclose(out);
+    return made ? made : (char *)(uintptr_t)text;
+}
 
 static uint64_t number_of(const char *value, const char *flag, uint64_t least, uint64_t most,
                           struct argp_state *state)
@@ -97,7 +111,7 @@ static int sample(const struct options *o, struct bench_sized **sized, json_t **
 int bench_sizes_main(int argc, char **argv)
 {
     static const struct argp argp = {argp_options, parse, NULL, "One thing at several sizes.",
-                                     NULL,         NULL,  NULL};
+                                     NULL,         help,  NULL};
     struct options options = {.samples = 100, .warm_up = 5};
     struct bench_sized *sized[SIZES_MAX] = {NULL};
     json_t *cpu[SIZES_MAX] = {NULL}, *points = json_array();
