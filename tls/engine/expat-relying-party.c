@@ -200,51 +200,50 @@ static int choose_appraisal(struct atls_session *s, struct atls_bytes cmw)
     return result == 0 ? 0 : session_fail(s, "internal", -1, NULL, NULL);
 }
 
-/* A credential beside LEAF begins to be judged. */
-static int appraise(struct atls_session *s, const struct atls_public_key *leaf,
-                    struct atls_bytes cmw)
+/* What has to be answered beside LEAF, which is kept. */
+static int bind_leaf(struct atls_session *s, const struct atls_public_key *leaf,
+                     struct expat_binding *bindingp)
 {
     struct atls_expat *x = s->expat;
-    struct expat_binding binding;
-    struct atls_public_key attested;
     x->leaf_size = atls_spki_encode(leaf, x->leaf);
-    int result = expat_bind(s, ATLS_BYTES(x->leaf, x->leaf_size),
-                            ATLS_BYTES(x->context, x->context_size), &binding);
-    if (result == 0)
-        result = choose_appraisal(s, cmw);
+    return expat_bind(s, ATLS_BYTES(x->leaf, x->leaf_size), ATLS_BYTES(x->context, x->context_size),
+                      bindingp);
+}
+
+/* A credential beside LEAF begins to be judged. */
+static int appraise(struct atls_session *s, const struct atls_public_key *leaf,
+                    const struct expat_binding *binding, struct atls_bytes cmw)
+{
+    struct atls_public_key attested;
+    struct atls_bytes challenge = ATLS_BYTES(binding->value, binding->size);
+    int result = choose_appraisal(s, cmw);
     if (result != 0)
         return result;
-    if (atls_appraisal_set_challenge(s->peer.appraisal, ATLS_BYTES(binding.value, binding.size)) !=
-            0 ||
+    if (atls_appraisal_set_challenge(s->peer.appraisal, challenge) != 0 ||
         atls_appraisal_expect_key(s->peer.appraisal, leaf) != 0 || session_name_own_keys(s) != 0 ||
         atls_appraisal_credential(s->peer.appraisal, cmw, &attested) != 0)
         return session_appraisal_failed(s);
-    x->stage = EXPAT_JUDGING;
+    s->expat->stage = EXPAT_JUDGING;
     return 0;
 }
 
 /* In Cocos' payload there is a credential, and the binding again. */
 static int appraise_cocos(struct atls_session *s, const struct atls_public_key *leaf,
-                          struct atls_bytes payload)
+                          const struct expat_binding *binding, struct atls_bytes payload)
 {
-    struct atls_expat *x = s->expat;
-    uint8_t spki[ATLS_SPKI_MAX], *cmw;
-    struct atls_bytes key = ATLS_BYTES(spki, atls_spki_encode(leaf, spki));
-    struct expat_binding binding;
     struct expat_cocos expected;
+    uint8_t *cmw;
     size_t size;
-    int result = expat_bind(s, key, ATLS_BYTES(x->context, x->context_size), &binding);
-    if (result != 0)
-        return result;
-    if (expat_cocos_binder(s, key, &binding, &expected) != 0)
-        return session_fail(s, "internal", -1, NULL, NULL);
-    result = atls_cocos_payload_read(payload, &expected.binder, &cmw, &size);
+    int result =
+        expat_cocos_binder(s, ATLS_BYTES(s->expat->leaf, s->expat->leaf_size), binding, &expected);
+    if (result == 0)
+        result = atls_cocos_payload_read(payload, &expected.binder, &cmw, &size);
     if (result < 0)
         return session_fail(s, "internal", -1, NULL, NULL);
     if (result != 0)
         return session_fail(s, result == ATLS_E_MISMATCH ? "binder-mismatch" : "malformed-cmw", -1,
                             NULL, NULL);
-    result = appraise(s, leaf, ATLS_BYTES(cmw, size));
+    result = appraise(s, leaf, binding, ATLS_BYTES(cmw, size));
     free(cmw);
     return result;
 }
@@ -266,6 +265,7 @@ static int judge_entries(struct atls_session *s, const struct atls_ea_authentica
 {
     const struct atls_party *party = s->party;
     struct atls_public_key leaf;
+    struct expat_binding binding;
     struct atls_bytes payload, cmw;
     int result = atls_ea_leaf_extension(
         a, party->code_points.value[party->profile->entry_extension], &payload);
@@ -283,11 +283,13 @@ static int judge_entries(struct atls_session *s, const struct atls_ea_authentica
     if (result != 0)
         return session_leaf_key_refused(s, result);
     result = session_find_cmw(s, "cmw_attestation", "cmw_data", payload, &cmw);
+    if (result == 0)
+        result = bind_leaf(s, &leaf, &binding);
     if (result != 0)
         return result;
     if (party->variants.payload != 0)
-        return appraise_cocos(s, &leaf, cmw);
-    result = appraise(s, &leaf, cmw);
+        return appraise_cocos(s, &leaf, &binding, cmw);
+    result = appraise(s, &leaf, &binding, cmw);
     if (s->failure.reason && strcmp(s->failure.reason, "malformed-cmw") == 0)
         session_diagnose_payload(s, payload);
     return result;
