@@ -321,8 +321,7 @@ static int received(struct atls_session *s, const struct session_certificate *ce
     result = session_check_type(s, session_peer_side(s), cmw);
     if (result == 0)
         result = session_appraise(s, &leaf, cmw);
-    if (s->failure.reason && strcmp(s->failure.reason, "malformed-cmw") == 0)
-        session_diagnose_payload(s, payload);
+    session_diagnose_payload(s, payload);
     return result;
 }
 

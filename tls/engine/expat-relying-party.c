@@ -290,8 +290,7 @@ static int judge_entries(struct atls_session *s, const struct atls_ea_authentica
     if (party->variants.payload != 0)
         return appraise_cocos(s, &leaf, &binding, cmw);
     result = appraise(s, &leaf, &binding, cmw);
-    if (s->failure.reason && strcmp(s->failure.reason, "malformed-cmw") == 0)
-        session_diagnose_payload(s, payload);
+    session_diagnose_payload(s, payload);
     return result;
 }
 

@@ -137,7 +137,8 @@ void session_hello_clear(struct atls_session *s);
 /* session-diagnosis.c, behind a refusal of the credential: what did it answer? */
 void session_diagnose_credential(struct atls_session *s);
 /* session-misread.c, behind a refusal of an extension: of number I of the profile's hellos; of what
- * is in a CertificateEntry (its payload); or of a Certificate MESSAGE without it. */
+ * is in a CertificateEntry (its payload), if it was that which was refused; or of a Certificate
+ * MESSAGE without it. */
 void session_diagnose_hello(struct atls_session *s, size_t i, struct atls_bytes in);
 void session_diagnose_payload(struct atls_session *s, struct atls_bytes payload);
 void session_diagnose_entry(struct atls_session *s, struct atls_bytes message);

@@ -124,9 +124,11 @@ void session_diagnose_payload(struct atls_session *s, struct atls_bytes payload)
         unsigned size;
         const char *reading;
     } prefixes[] = {{0, "none"}, {2, "u16"}, {3, "u24"}};
+    const char *reason = s->failure.reason ? s->failure.reason : "";
+    bool misread = strcmp(reason, "malformed-extension") == 0;
     struct atls_diagnosis d = {.of = ATLS_WRONG_EXTENSION};
     struct atls_error kept;
-    if (!atls_events_heard(s->party->events))
+    if ((!misread && strcmp(reason, "malformed-cmw") != 0) || !atls_events_heard(s->party->events))
         return;
     atls_error_keep(&kept);
     for (size_t i = 0; d.count == 0 && i < sizeof prefixes / sizeof *prefixes; i++) {
@@ -139,7 +141,7 @@ void session_diagnose_payload(struct atls_session *s, struct atls_bytes payload)
     }
     atls_error_restore(&kept);
     /* A CMW that is broken by itself is none of its length. */
-    if (d.count > 0 || strcmp(s->failure.reason, "malformed-extension") == 0)
+    if (d.count > 0 || misread)
         session_diagnose(s, &d);
 }
 
