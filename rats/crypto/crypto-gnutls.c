@@ -137,7 +137,27 @@ static int make_key(enum atls_curve curve, const uint8_t *seed, struct atls_priv
     return atls_key_make(&atls_crypto_gnutls, curve, seed, complete_key, keyp);
 }
 
-/* DER ECDSA-Sig-Value (RFC 3279) to r || s. */
+/* r || s, of SIZE bytes each, in which they have room but for a sign byte of DER. */
+static void flatten(const gnutls_datum_t numbers[2], size_t size, uint8_t *signaturep)
+{
+    for (int i = 0; i < 2; i++) {
+        const uint8_t *data = numbers[i].data;
+        size_t count = numbers[i].size;
+
+        for (; count > size && *data == 0; count--)
+            data++;
+        memset(signaturep + (size_t)i * size, 0, size - count);
+        memcpy(signaturep + (size_t)(i + 1) * size - count, data, count);
+    }
+}
+
+static void free_numbers(gnutls_datum_t numbers[2])
+{
+    gnutls_free(numbers[0].data);
+    gnutls_free(numbers[1].data);
+}
+
+/* DER ECDSA-Sig-Value (RFC 3279) of the library to r || s. */
 static int flatten_signature(const gnutls_datum_t *der, size_t size, uint8_t *signaturep)
 {
     gnutls_datum_t numbers[2] = {{NULL, 0}, {NULL, 0}};
@@ -145,16 +165,8 @@ static int flatten_signature(const gnutls_datum_t *der, size_t size, uint8_t *si
 
     if (result < 0)
         return fail_fatal("ECDSA signature", result);
-    for (int i = 0; i < 2; i++) {
-        const uint8_t *data = numbers[i].data;
-        size_t count = numbers[i].size;
-
-        for (; count > size && *data == 0; count--) /* DER's sign byte */
-            data++;
-        memset(signaturep + (size_t)i * size, 0, size - count);
-        memcpy(signaturep + (size_t)(i + 1) * size - count, data, count);
-        gnutls_free(numbers[i].data);
-    }
+    flatten(numbers, size, signaturep);
+    free_numbers(numbers);
     return 0;
 }
 
@@ -172,10 +184,11 @@ int atls_signature_of_der(enum atls_curve curve, struct atls_bytes der,
 
     for (int i = 0; fits && i < 2; i++)
         fits = numbers[i].size <= size || numbers[i].data[0] == 0;
-    gnutls_free(numbers[0].data);
-    gnutls_free(numbers[1].data);
+    if (fits)
+        flatten(numbers, size, signaturep);
+    free_numbers(numbers);
     gnutls_free(out.data);
-    return fits ? flatten_signature(&in, size, signaturep)
+    return fits ? 0
                 : atls_fail(ATLS_E_MALFORMED, "RFC 3279 section 2.2.3",
                             "expected an Ecdsa-Sig-Value in DER, came %zu other bytes", der.size);
 }

@@ -458,6 +458,51 @@ static void test_spki_refusals(void **state)
     test_vector_free(spki);
 }
 
+#ifndef ATLS_TEST_BEARSSL
+/* RFC 3279 section 2.2.3 in DER (X.690), as P-256 has it: NULL where it is refused. */
+#define R "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
+#define S "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
+#define ZEROS "00000000000000000000000000000000000000000000000000000000000000"
+static const struct {
+    const char *name, *der, *signature;
+} forms[] = {
+    {"RFC 6979 A.2.5 sample", "3046022100" R "022100" S, R S},
+    {"small numbers", "3006020101020102", ZEROS "01" ZEROS "02"},
+    {"r || s as it is", R S, NULL},
+    {"a byte behind it", "300602010102010200", NULL},
+    {"a byte behind the numbers", "300702010102010200", NULL},
+    {"a byte too few", "30060201010201", NULL},
+    {"one number", "3003020101", NULL},
+    {"a third number", "3009020101020102020103", NULL},
+    {"no sign byte (X.690 section 8.3.3)", "3045022100" R "0220" S, NULL},
+    {"a zero too many (section 8.3.2)", "300702020001020102", NULL},
+    {"a length in more bytes than needed (section 10.1)", "308106020101020102", NULL},
+    {"of no certain length (section 10.1)", "30800201010201020000", NULL},
+    {"a number of 257 bits", "3026022101" ZEROS "00020102", NULL},
+    {"a number of 264 bits with a sign byte", "302702220081" ZEROS "00020102", NULL},
+    {"a set", "3106020101020102", NULL},
+};
+
+static void test_signatures_of_der(void **state)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        uint8_t der[128], expected[64], signature[ATLS_SIGNATURE_MAX];
+        size_t size = strlen(forms[i].der) / 2;
+
+        copy_hex(forms[i].der, der, size);
+        int result = atls_signature_of_der(ATLS_P256, ATLS_BYTES(der, size), signature);
+        if (result != (forms[i].signature ? 0 : ATLS_E_MALFORMED))
+            fail_msg("%s: came %d", forms[i].name, result);
+        if (result)
+            continue;
+        copy_hex(forms[i].signature, expected, sizeof expected);
+        assert_memory_equal(signature, expected, sizeof expected);
+    }
+    assert_int_equal(atls_signature_of_der(ATLS_P256, ATLS_BYTES(NULL, 0), (uint8_t[96]){0}),
+                     ATLS_E_MALFORMED);
+}
+#endif
+
 static void test_sizes(void **state)
 {
     struct atls_public_key a = example_key(0).public_key, b = a;
@@ -498,6 +543,9 @@ int main(void)
         cmocka_unit_test(test_candidate_passes_errors_on),
         cmocka_unit_test(test_spki),
         cmocka_unit_test(test_spki_refusals),
+#ifndef ATLS_TEST_BEARSSL
+        cmocka_unit_test(test_signatures_of_der),
+#endif
         cmocka_unit_test(test_sizes),
     };
 
