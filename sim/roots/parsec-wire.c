@@ -291,19 +291,19 @@ static int refuse(const struct atls_parsec_request *request, uint16_t status)
 int atls_parsec_answer_read(const struct atls_parsec_request *request, struct atls_bytes answer,
                             struct atls_bytes *bodyp)
 {
-    size_t size;
     if (answer.size < ATLS_PARSEC_HEADER_SIZE)
         return atls_fail(ATLS_E_MALFORMED, HEADER, "expected %d bytes, came %zu",
                          ATLS_PARSEC_HEADER_SIZE, answer.size);
-    int result = atls_parsec_header_read(request, answer.data, &size);
+    struct header h = parse(answer.data);
+    size_t size = answer.size - ATLS_PARSEC_HEADER_SIZE;
+    int result = check_header(request, &h);
     if (result)
         return result;
-    if (answer.size - ATLS_PARSEC_HEADER_SIZE != size)
-        return atls_fail(ATLS_E_MALFORMED, BODY, "expected %zu bytes behind the header, came %zu",
-                         size, answer.size - ATLS_PARSEC_HEADER_SIZE);
-    uint16_t status = parse(answer.data).status;
-    if (status != STATUS_SUCCESS)
-        return refuse(request, status);
+    if (size != h.body_size)
+        return atls_fail(ATLS_E_MALFORMED, BODY, "expected %lu bytes behind the header, came %zu",
+                         (unsigned long)h.body_size, size);
+    if (h.status != STATUS_SUCCESS)
+        return refuse(request, h.status);
     *bodyp = ATLS_BYTES(answer.data + ATLS_PARSEC_HEADER_SIZE, size);
     return 0;
 }
