@@ -164,13 +164,10 @@ static void of_sha256(uint8_t answerp[ATLS_EAT_NONCE_MAX], size_t *sizep)
 
 static void of_the_key(uint8_t answerp[ATLS_EAT_NONCE_MAX], size_t *sizep)
 {
-    const struct atls_binding binding = {
-        .spki = ATLS_BYTES(played->client.session->self.signed_with, 0)};
-    struct atls_binding made = binding;
     uint8_t spki[ATLS_SPKI_MAX];
-    made.spki =
-        ATLS_BYTES(spki, atls_spki_encode(test_attester_key(played->client.party.attester), spki));
-    assert_int_equal(atls_profile_x509_cmw.bind(&made, answerp, sizep), 0);
+    size_t size = atls_spki_encode(test_attester_key(played->client.party.attester), spki);
+    const struct atls_binding binding = {.spki = ATLS_BYTES(spki, size)};
+    assert_int_equal(atls_profile_x509_cmw.bind(&binding, answerp, sizep), 0);
 }
 
 static void of_exporter(uint8_t answerp[ATLS_EAT_NONCE_MAX], size_t *sizep)
