@@ -481,6 +481,20 @@ static bool is_current(struct atls_sqlite_connection *store, const struct kept *
            kept->revision == revision;
 }
 
+static void free_kept(void *node)
+{
+    atls_reference_index_close(((struct kept *)node)->index);
+    free(node);
+}
+
+static void drop(struct sqlite_store *store, struct kept *kept)
+{
+    tdelete(kept, &store->kept, compare_kept);
+    free_kept(kept);
+}
+
+/* Whoever makes evidence chooses the class, as the initial measurement of a realm: what nobody has
+ * endorsed is not kept. */
 static int lend(struct sqlite_store *store, enum atls_corim_profile profile, const uint8_t id[32],
                 struct atls_reference_set *setp)
 {
@@ -494,10 +508,17 @@ static int lend(struct sqlite_store *store, enum atls_corim_profile profile, con
         result = refresh(&store->reader, kept);
         pthread_rwlock_unlock(&store->lock);
     }
-    if (result != 0)
+    if (result != 0) {
+        drop(store, kept);
         return result;
-    pthread_rwlock_rdlock(&store->lock);
+    }
     atls_reference_set_lend(kept->index, setp);
+    if (setp->count == 0) {
+        *setp = (struct atls_reference_set){0};
+        drop(store, kept);
+        return 0;
+    }
+    pthread_rwlock_rdlock(&store->lock); /* nobody writes: the reader's is held */
     setp->lock = &store->lock;
     return 0;
 }
@@ -528,12 +549,6 @@ static int sqlite_revision(struct atls_store *head, uint64_t *revisionp)
     if (result == 0)
         *revisionp = (uint64_t)revision;
     return result;
-}
-
-static void free_kept(void *node)
-{
-    atls_reference_index_close(((struct kept *)node)->index);
-    free(node);
 }
 
 static void sqlite_close(struct atls_store *head)

@@ -251,6 +251,33 @@ static struct atls_corim many_values(size_t first, size_t count)
 }
 
 /* As many as there may be, at once and one by one; one more is refused whole. */
+/* Of a class that nobody endorsed nothing is lent, and so nothing kept; once it is endorsed it is
+ * found. */
+static void test_unknown_classes(void **state)
+{
+    struct atls_store *store = open_fresh(*state);
+    struct atls_corim corim = many_values(0, 1);
+    struct atls_reference_set set;
+    uint8_t id[32] = {1};
+
+    memcpy(corim.reference_values[0].implementation_id, id, sizeof id);
+    for (int i = 0; i < 3; i++) {
+        if (i == 2)
+            assert_int_equal(store->ops->add(store, &corim), 0);
+        for (id[0] = 0; id[0] < 8; id[0]++) {
+            bool known = i == 2 && id[0] == 1;
+
+            assert_int_equal(store->ops->find_reference_values(store, ATLS_CORIM_PSA, id, &set), 0);
+            assert_int_equal(set.count, known);
+            assert_int_equal(set.index != NULL, known);
+            assert_int_equal(set.lock != NULL, known);
+            atls_reference_set_clear(&set);
+        }
+    }
+    free(corim.reference_values);
+    atls_store_close(store);
+}
+
 static void test_limit(void **state)
 {
     struct atls_store *store = open_fresh(*state);
@@ -689,6 +716,7 @@ int main(void)
         BOTH(test_conflict),
         BOTH(test_odd_values),
         BOTH(test_bad_corim),
+        BOTH(test_unknown_classes),
         BOTH(test_limit),
         BOTH(test_validity_is_kept),
         BOTH(test_revision),
