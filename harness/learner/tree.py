@@ -9,10 +9,11 @@ answer that is another one than before is never hidden: Differs.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import queue
 import time
 from dataclasses import dataclass, field
-from typing import Callable, Sequence
+from typing import Callable, Iterator, Sequence
 
 from client import CLOSED, SILENCE, Connection
 
@@ -102,6 +103,19 @@ class Tree:
 
     def _play(self, word: Word, known: Sequence[str]) -> str:
         """The answer to the last message."""
+        with self._connected(word) as connection:
+            for number, (one, expected) in enumerate(zip(word, known)):
+                connection.send(one)
+                if expected != SILENCE:
+                    said = connection.answer(REPEATED * self.quiet, expected)
+                    if said != expected:
+                        raise Differs(word[: number + 1], expected, said)
+            connection.send(word[-1])
+            return connection.answer(self.quiet)
+
+    @contextlib.contextmanager
+    def _connected(self, word: Word) -> Iterator[Connection]:
+        """A connection to play a word on, within the bounds, as soon as a server is free."""
         if self.connections >= self._limit or time.monotonic() > self._until:
             raise Spent(f"{self.connections} connections")
         self.connections += 1
@@ -109,18 +123,8 @@ class Tree:
         connect = self._connect.get()
         try:
             time.sleep(self._pace)
-            connection = connect()
-            try:
-                for number, (one, expected) in enumerate(zip(word, known)):
-                    connection.send(one)
-                    if expected != SILENCE:
-                        said = connection.answer(REPEATED * self.quiet, expected)
-                        if said != expected:
-                            raise Differs(word[: number + 1], expected, said)
-                connection.send(word[-1])
-                return connection.answer(self.quiet)
-            finally:
-                connection.close()
+            with contextlib.closing(connect()) as connection:
+                yield connection
         finally:
             self._connect.put(connect)
 
@@ -147,22 +151,12 @@ class Tree:
     def again(self, word: Word, answers: Sequence[str]) -> None:
         """Plays a word whole a second time, and waits for silence, too. Differs where any answer is
         another one."""
-        connect = self._connect.get()
-        self.connections += 1
-        self.messages += len(word)
-        try:
-            connection = connect()
-            try:
-                for number, (one, before) in enumerate(zip(word, answers)):
-                    connection.send(one)
-                    last = number + 1 == len(word)
-                    if last or before == SILENCE:
-                        said = connection.answer(self.quiet)
-                    else:
-                        said = connection.answer(REPEATED * self.quiet, before)
-                    if said != before:
-                        raise Differs(word[: number + 1], before, said)
-            finally:
-                connection.close()
-        finally:
-            self._connect.put(connect)
+        with self._connected(word) as connection:
+            for number, (one, before) in enumerate(zip(word, answers)):
+                connection.send(one)
+                if number + 1 == len(word) or before == SILENCE:
+                    said = connection.answer(self.quiet)
+                else:
+                    said = connection.answer(REPEATED * self.quiet, before)
+                if said != before:
+                    raise Differs(word[: number + 1], before, said)

@@ -121,10 +121,13 @@ def test_answers_that_are_not_always_the_same_are_named(
     assert len(set(first["answers"])) == 2 and "different answers" in machine["words"]
 
 
-def test_what_is_asked_is_bounded(learn: Callable[..., tuple[int, dict[str, Any]]]) -> None:
-    code, machine = learn("", "--limit", "20")
+@pytest.mark.parametrize("limit", ["20", "140"])  # learning, and playing each transition again
+def test_what_is_asked_is_bounded(
+    limit: str, learn: Callable[..., tuple[int, dict[str, Any]]]
+) -> None:
+    code, machine = learn("", "--limit", limit)
     assert (code, machine["outcome"]) == (1, "not-learnt")
-    assert "--limit 20" in machine["words"]
+    assert f"--limit {limit}" in machine["words"]
 
 
 # Without a server.
