@@ -7,6 +7,7 @@ attested key, Finished is that of the transcript. TLS 1.3 is peers/attacker/tls1
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import itertools
 import os
@@ -91,24 +92,21 @@ class Connection:
 
     def serve(self) -> None:
         """All of it."""
-        try:
-            while True:
-                record = tls13.read_record(self.stream)
-                if record is None or record[0] == ALERT:
-                    return
-                if record[0] != CHANGE_CIPHER_SPEC:
-                    self.take(*self.opened(record))
-        except Refused as problem:
-            code = contract().alerts[str(problem)]
-            if self.fault != "closes-silently":
-                self.send(ALERT, bytes([2, code]))
-            self.stream.shutdown(socket.SHUT_WR)
-            while self.stream.recv(4096):
-                pass
-        except OSError:
-            pass
-        finally:
-            self.stream.close()
+        with contextlib.suppress(OSError), self.stream:
+            try:
+                while True:
+                    record = tls13.read_record(self.stream)
+                    if record is None or record[0] == ALERT:
+                        return
+                    if record[0] != CHANGE_CIPHER_SPEC:
+                        self.take(*self.opened(record))
+            except Refused as problem:
+                code = contract().alerts[str(problem)]
+                if self.fault != "closes-silently":
+                    self.send(ALERT, bytes([2, code]))
+                self.stream.shutdown(socket.SHUT_WR)
+                while self.stream.recv(4096):
+                    pass
 
     def send(self, kind: int, data: bytes) -> None:
         """A record, under the keys in force."""
