@@ -68,12 +68,17 @@ def device_names(case: Case) -> list[str]:
     return names + (["second-device"] if "second-device" in case.story else [])
 
 
+def device_seed(run: Run, name: str) -> int:
+    """The seed by which a device of the run is made, and endorsed."""
+    return run.seed * SEEDS_PER_RUN + SEED_OFFSETS[name]
+
+
 def device_flags(case: Case, run: Run, name: str) -> dict[str, Any]:
     """A device's flags, but for where it listens."""
     block = dict(case.story.get("second-device" if name == "second-device" else "device", {}))
-    offset = SEED_OFFSETS[name] + 4 * int(block.pop("seed-offset", 0))
+    more = 4 * int(block.pop("seed-offset", 0))
     flags: dict[str, Any] = {
-        "seed": run.seed * SEEDS_PER_RUN + offset,
+        "seed": device_seed(run, name) + more,
         **block,
         **roots.flags(case, run),
     }

@@ -25,7 +25,7 @@ from .. import untrusted
 from ..enrol import enrol
 from ..errors import ContractError, HarnessError, InfrastructureError
 from ..events import Event
-from ..flags import SEED_OFFSETS, SEEDS_PER_RUN, plain
+from ..flags import device_seed, plain
 from ..process import SANITIZERS
 from ..run import Run
 from .places import VERIFIER_ID, Place, server_flags
@@ -363,8 +363,7 @@ class Backends:
 
     def _endorse_prober(self) -> None:
         """The device of `./atls probe` is known to the lab's verifier, too."""
-        seed = self.run.seed * SEEDS_PER_RUN + SEED_OFFSETS["client-device"]
-        made = self.run.endorsements(plain({"seed": seed}))
+        made = self.run.endorsements(plain({"seed": device_seed(self.run, "client-device")}))
         shutil.copy2(made, self.prober_corim)
 
     async def _verifier(self, participant: str) -> Verifier:

@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence
 from .. import patience, tools
 from ..contract import contract
 from ..errors import ContractError, InfrastructureError
-from ..flags import SEED_OFFSETS, SEEDS_PER_RUN, endpoint_flags, plain
+from ..flags import device_seed, endpoint_flags, plain
 from ..parties import Play
 from ..paths import ROOT
 from ..process import DONE, last_words, to_its_end
@@ -36,7 +36,7 @@ def story(profile: str) -> Case:
 
 def device_of(run: Run) -> list[str]:
     """The flags of the client's device, by which it is endorsed."""
-    return plain({"seed": run.seed * SEEDS_PER_RUN + SEED_OFFSETS["client-device"]})
+    return plain({"seed": device_seed(run, "client-device")})
 
 
 class Servers(Play):

@@ -22,12 +22,13 @@ from ..contract import contract
 from ..credentials import make_credentials
 from ..document import hold
 from ..errors import InfrastructureError, UsageError
-from ..flags import SEED_OFFSETS, SEEDS_PER_RUN, plain
+from ..flags import device_seed, plain
 from ..nearest import meant
 from ..paths import PEERS, PROBE_SCHEMA, default_build, shown
 from ..peer import load_peers
 from ..roots import PSA
 from ..run import Run, make_results, make_work, point_latest, remove_work
+from ..scenario import other
 from ..untrusted import write_json
 from . import page, show
 from .capabilities import capabilities, settled
@@ -274,8 +275,7 @@ class Probe:
 
 def _device(run: Run, folder: Path, probed: str) -> list[Path]:
     """What endorses our device, for the peer's verifier."""
-    side = "client" if probed == SERVER else "server"
-    seed = {"seed": run.seed * SEEDS_PER_RUN + SEED_OFFSETS[f"{side}-device"]}
+    seed = {"seed": device_seed(run, f"{other(probed)}-device")}
     root = {} if run.root == PSA else {"root": run.root}
     made = []
     for part in contract().roots[run.root].get("endorsements", ["all"]):
