@@ -219,19 +219,23 @@ class Play:
         """The server; returns once it listens, and every verifier, which it may not have needed."""
         story = self.case.flags("client")
         count = int(story.get("runs", 1)) * int(story.get("connections", 1))
-        flags = {
-            "listen": "127.0.0.1:0",
-            "max-connections": count,
-            **endpoint_flags(self.case, self.run, "server", self.addresses),
-        }
-        flags = patience.of_endpoint(flags, self._patience)
-        server = self.start("server", "server", "server", plain(flags) + self._files("server"))
+        own = endpoint_flags(self.case, self.run, "server", self.addresses)
+        (self.port,) = self.listen(["server"], {"max-connections": count, **own})
+
+    def listen(self, names: Sequence[str], flags: Mapping[str, Any]) -> list[int]:
+        """Servers that are alike; their ports, once they and every verifier listen."""
+        told = {"listen": "127.0.0.1:0", **flags}
+        argv = plain(patience.of_endpoint(told, self._patience))
+        servers = [self.start(name, "server", "server", argv + self._files(name)) for name in names]
         for process in self.processes.values():
             process.ready()
-        port = server.ready().get("port")
-        if not isinstance(port, int):
-            raise ContractError("the server's ready event has no port")
-        self.port = port
+        ports = []
+        for server in servers:
+            port = server.ready().get("port")
+            if not isinstance(port, int):
+                raise ContractError("the server's ready event has no port")
+            ports.append(port)
+        return ports
 
     def client_flags(self) -> dict[str, Any]:
         """What the client is told, but for events and files."""

@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from .. import patience, tools
+from .. import tools
 from ..contract import contract
-from ..errors import ContractError, InfrastructureError
+from ..errors import InfrastructureError
 from ..flags import device_seed, endpoint_flags, plain
 from ..parties import Play
 from ..paths import ROOT
@@ -45,22 +45,13 @@ class Servers(Play):
     def start_servers(self, count: int, flags: Mapping[str, Any]) -> list[tuple[str, int]]:
         """COUNT of them, with more FLAGS than a story gives; where they listen."""
         told = {
-            "listen": "127.0.0.1:0",
             "max-connections": 0,
             **endpoint_flags(self.case, self.run, "server", self.addresses),
             "timeout": HANDSHAKE,
             **flags,
         }
-        argv = plain(patience.of_endpoint(told, self._patience))
         names = [f"server-{number}" for number in range(1, count + 1)]
-        for name in names:
-            self.start(name, "server", "server", argv + self._files(name))
-        for process in self.processes.values():
-            process.ready()
-        ports = [self.processes[name].ready().get("port") for name in names]
-        if not all(isinstance(port, int) for port in ports):
-            raise ContractError("the server's ready event has no port")
-        return [("127.0.0.1", int(str(port))) for port in ports]
+        return [("127.0.0.1", port) for port in self.listen(names, told)]
 
     def credentials(self) -> dict[str, Any]:
         """What the client presents: files, and the handle of its device's key."""

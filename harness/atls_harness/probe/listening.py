@@ -15,10 +15,9 @@ from pathlib import Path
 from types import TracebackType
 
 from .. import patience
-from ..errors import ContractError, InfrastructureError
+from ..errors import InfrastructureError
 from ..events import read_events
 from ..events import select as select_events
-from ..flags import plain
 from ..process import Process
 from ..run import Run
 from .exchange import Meeting, Seen, Target
@@ -103,16 +102,8 @@ class Hosting(Meeting):
     def host(self, door: Door, keep: Path, name: str) -> Seen:
         """The whole connection, whenever the client comes."""
         self.start_helpers()
-        flags = {"listen": "127.0.0.1:0", "max-connections": 1, **self.own_flags()}
-        flags = patience.of_endpoint(flags, self._patience)
-        argv = plain(flags) + self._files("server")
-        server = self.start("server", "server", "server", argv)
-        for process in self.processes.values():
-            process.ready()
-        port = server.ready().get("port")
-        if not isinstance(port, int):
-            raise ContractError("expected a port in the server's event ready, came none")
-        door.serve(port, server)
+        (port,) = self.listen(["server"], {"max-connections": 1, **self.own_flags()})
+        door.serve(port, self.processes["server"])
         return self.seen(keep, name)
 
 
