@@ -339,15 +339,18 @@ def enrolled(
     folder: Path,
     name: str,
     flags: Sequence[str],
-    own_key: bool,
-    elsewhere: bool,
+    own_key: bool = False,
+    elsewhere: bool = False,
+    credentials: Path | None = None,
 ) -> Enrolment:
-    """A key of the device at DEVICE, and a certificate for it from the run's CA (see enrol). The
-    CA's own certificate comes along, so that there is an entry behind the first."""
+    """A key of the device at DEVICE, and a certificate for it from the run's CA, or from that of
+    CREDENTIALS (see enrol). The CA's own certificate comes along, so that there is an entry behind
+    the first."""
+    folder_of_ca = credentials or run.work
     command = run.command("device", "enroll")
-    made = enrol(command, device, run.work, folder, name, flags, own_key, elsewhere)
+    made = enrol(command, device, folder_of_ca, folder, name, flags, own_key, elsewhere)
     with made.certificate.open("ab") as chain:
-        chain.write((run.work / "ca.pem").read_bytes())
+        chain.write((folder_of_ca / "ca.pem").read_bytes())
     return made
 
 

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any, Callable, Sequence
 
 from .. import untrusted
-from ..enrol import enrol
 from ..errors import ContractError, HarnessError, InfrastructureError
 from ..events import Event
 from ..flags import device_seed, plain
+from ..parties import enrolled
 from ..process import SANITIZERS
 from ..run import Run
 from .places import VERIFIER_ID, Place, server_flags
@@ -404,17 +404,10 @@ class Backends:
                 more += ["--dns", one]
             for one in dict.fromkeys(["127.0.0.1", *self.settings.addresses]):
                 more += ["--ip", one]
+            where = (device, self.folder, f"{name}-enrolment")
             enrolment = await asyncio.to_thread(
-                enrol,
-                self.run.command("device", "enroll"),
-                device,
-                self.state,
-                self.folder,
-                f"{name}-enrolment",
-                more,
+                enrolled, self.run, *where, more, credentials=self.state
             )
-            with enrolment.certificate.open("ab") as chain:
-                chain.write((self.state / "ca.pem").read_bytes())
             flags.update({"cert": str(enrolment.certificate), "key": enrolment.key})
         argv = self.run.command("server", "server")
         argv += plain({**flags, "listen": "127.0.0.1:0"})
