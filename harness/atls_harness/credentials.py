@@ -27,7 +27,8 @@ CMW_EXTENSIONS = (
 USAGES = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
 
 
-def _write_key(path: Path, key: Any) -> None:
+def write_key(path: Path, key: Any) -> None:
+    """A new file with a private key, for its owner alone."""
     pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -86,7 +87,7 @@ def make_credentials(folder: Path) -> None:
         authorities[name] = (key, certificate)
     ca_pem = authorities["ca"][1].public_bytes(serialization.Encoding.PEM)
     (folder / "ca.pem").write_bytes(ca_pem)
-    _write_key(folder / "ca.key", authorities["ca"][0])
+    write_key(folder / "ca.key", authorities["ca"][0])
     for name in ("client", "server", "elsewhere", "stranger"):
         ca_key, ca_certificate = authorities["strange-ca" if name == "stranger" else "ca"]
         key = ec.generate_private_key(ec.SECP256R1())
@@ -99,7 +100,7 @@ def make_credentials(folder: Path) -> None:
             .sign(ca_key, hashes.SHA256())
         )
         (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        _write_key(folder / f"{name}.key", key)
+        write_key(folder / f"{name}.key", key)
 
 
 def sign_request(folder: Path, request: bytes, elsewhere: bool = False) -> bytes:

@@ -402,7 +402,7 @@ class Backends:
             more = ["--cmw", "auto"] if place.known.carrier == "leaf" else []
             for one in self.settings.names:
                 more += ["--dns", one]
-            for one in dict.fromkeys(["127.0.0.1", *self.settings.addresses]):
+            for one in self.settings.certified:
                 more += ["--ip", one]
             where = (device, self.folder, f"{name}-enrolment")
             enrolment = await asyncio.to_thread(

@@ -181,7 +181,7 @@ def _make(lab: "Lab") -> bytes:
     state = lab.settings.state
     with tempfile.TemporaryDirectory(dir=lab.run.work, prefix="kit") as name:
         folder = Path(name)
-        issue(state, "tls", lab.settings, folder)
+        issue(lab.settings, "tls", folder)
         flags = ["--cmw", "auto", "--evidence-format", "psa"]
         command = lab.run.command("device", "enroll")
         device = f"unix:{lab.backends.device_path}"

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ..credentials import make_credentials, sign_request
+from ..credentials import make_credentials, sign_request, write_key
 from ..errors import InfrastructureError, UsageError
 from .store import Limits
 
@@ -58,6 +58,11 @@ class Settings:
         if not address.is_unspecified:
             return [self.host]
         return [*_addresses_of_four(), *(_addresses_of_six() if address.version == 6 else [])]
+
+    @property
+    def certified(self) -> list[str]:
+        """The addresses that its certificates have."""
+        return list(dict.fromkeys(["127.0.0.1", *self.addresses]))
 
     @property
     def shown(self) -> str:
@@ -153,7 +158,7 @@ def prepare(settings: Settings) -> None:
             (state / f"{name}.pem").unlink(missing_ok=True)
             (state / f"{name}.key").unlink(missing_ok=True)
         make_credentials(state)
-    issue(state, "server", settings)
+    issue(settings, "server")
     if not (state / VERIFIER_KEY).exists():
         _write(state / VERIFIER_KEY, json.dumps(_jwk()))
     if not (state / PROVISIONING_TOKEN).exists():
@@ -165,8 +170,10 @@ def _old(path: Path) -> bool:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError):
         return True
-    now = datetime.datetime.utcnow()
-    return certificate.not_valid_after - now < datetime.timedelta(days=CREDENTIALS_DAYS)
+    ends = getattr(certificate, "not_valid_after_utc", None)  # Debian 12's library has it not yet
+    ends = ends or certificate.not_valid_after.replace(tzinfo=datetime.timezone.utc)
+    left: datetime.timedelta = ends - datetime.datetime.now(datetime.timezone.utc)
+    return left < datetime.timedelta(days=CREDENTIALS_DAYS)
 
 
 def _write(path: Path, text: str) -> None:
@@ -189,29 +196,24 @@ def _jwk() -> dict[str, Any]:
     return {**made, "d": field_of(numbers.private_value)}
 
 
-def issue(state: Path, name: str, settings: Settings, folder: Path | None = None) -> None:
+def issue(settings: Settings, name: str, folder: Path | None = None) -> None:
     """NAME.pem and NAME.key in FOLDER (the lab's own): an ordinary certificate by the lab's CA,
     for the lab's names and addresses."""
-    folder = folder or state
+    folder = folder or settings.state
     key: Any = ec.generate_private_key(ec.SECP256R1())
-    addresses = dict.fromkeys(["127.0.0.1", *settings.addresses])
     names = [x509.DNSName(one) for one in settings.names]
     request = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"atls lab {name}")]))
         .add_extension(
             x509.SubjectAlternativeName(
-                [*names, *(x509.IPAddress(ipaddress.ip_address(one)) for one in addresses)]
+                [*names, *(x509.IPAddress(ipaddress.ip_address(one)) for one in settings.certified)]
             ),
             critical=False,
         )
         .sign(key, hashes.SHA256())
     )
     pem = request.public_bytes(serialization.Encoding.PEM)
-    (folder / f"{name}.pem").write_bytes(sign_request(state, pem))
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    _write(folder / f"{name}.key", private.decode("ascii"))
+    (folder / f"{name}.pem").write_bytes(sign_request(settings.state, pem))
+    (folder / f"{name}.key").unlink(missing_ok=True)
+    write_key(folder / f"{name}.key", key)
