@@ -77,9 +77,14 @@ class FakeLab:
         self.settings = Settings(allowed=networks(["192.0.2.0/24"]))
         self.answers = answers
         self.asked = 0
+        self.store = SimpleNamespace(probe_begins=None)
+
+    async def stored(self, *_: Any) -> None:
+        """Nothing is kept."""
 
     async def getaddrinfo(self, host: str, port: int, **_: Any) -> list[Any]:
         self.asked += 1
+        await asyncio.sleep(0)
         return [(2, 1, 6, "", (one, port)) for one in self.answers]
 
 
@@ -108,6 +113,34 @@ def test_a_name_is_looked_up_once_and_its_address_connected_to(
     else:
         assert asyncio.run(look()) == "192.0.2.7"
     assert lab.asked == 1
+
+
+@pytest.mark.parametrize(
+    "answers, begun",
+    [(["192.0.2.7"], [("192.0.2.7:443", ["--sni", "name.example"])]), (["10.0.0.1"], [])],
+)
+def test_a_source_has_one_probe_while_its_name_is_looked_up_too(
+    answers: list[str], begun: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = FakeLab(answers)
+    ran = []
+
+    async def run(_: Any, job: prober.Job, options: list[str]) -> None:
+        ran.append((job.address, options))
+
+    async def ask() -> dict[str, prober.Job]:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", lab.getaddrinfo)
+        made = prober.Prober(lab)  # type: ignore
+        one = made.begin("name.example:443", ELSEWHERE, ELSEWHERE, [])
+        other = made.begin("name.example:443", ELSEWHERE, ELSEWHERE, [])
+        *_, refused = await asyncio.gather(one, other, return_exceptions=True)
+        assert isinstance(refused, UsageError) and "a probe of yours is under way" in str(refused)
+        await asyncio.sleep(0)
+        return made.jobs
+
+    monkeypatch.setattr(prober.Prober, "_run", run)
+    assert len(asyncio.run(ask())) == len(begun)  # who was refused counts no longer
+    assert ran == begun
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Sequence
 
-from .. import untrusted, usage
+from .. import untrusted
 from ..contract import contract
 from ..errors import ContractError, UsageError
 from ..markdown import visible
@@ -92,7 +92,7 @@ class Job:
 
     id: str
     source: str
-    address: str
+    address: str = ""  # that is connected to, once it is known
     lines: list[str] = field(default_factory=list)
     hub: Hub = field(default_factory=Hub)
     task: "asyncio.Task[None] | None" = None
@@ -111,26 +111,26 @@ class Prober:
         self._lab = lab
         self.jobs: dict[str, Job] = {}
 
-    async def begin(
-        self, text: str, asker: str, source: str, participant: str, options: Sequence[str]
-    ) -> Job:
+    async def begin(self, text: str, asker: str, source: str, options: Sequence[str]) -> Job:
         """Begins one. UsageError says why not."""
         host, port = address_of(text.strip())
         if len(self.jobs) >= AT_ONCE:
             raise UsageError(f"{AT_ONCE} probes are under way, which is all there may be: wait")
         if any(job.source == source for job in self.jobs.values()):
             raise UsageError("a probe of yours is under way: wait until it has ended")
-        address = await self._resolved(host, port, asker)
-        shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        job = Job(secrets.token_hex(6), source, shown)
-        self.jobs[job.id] = job
-        if host != address:
-            job.say(f"{host} is {address}")
-            if HOST.match(host) and "--sni" in usage.probe().options():
-                options = [*options, "--sni", host]  # it was meant by this name
-        await self._lab.stored(
-            self._lab.store.probe_begins, job.id, source, participant, text.strip()[:300]
-        )
+        job = Job(secrets.token_hex(6), source)
+        self.jobs[job.id] = job  # it counts from here on, while its name is looked up
+        try:
+            address = await self._resolved(host, port, asker)
+            job.address = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+            if host != address:
+                job.say(f"{host} is {address}")
+                if HOST.match(host):
+                    options = [*options, "--sni", host]  # it was meant by this name
+            await self._lab.stored(self._lab.store.probe_begins, job.id, source, text.strip()[:300])
+        except BaseException:
+            del self.jobs[job.id]
+            raise
         job.task = asyncio.create_task(self._run(job, options))
         return job
 

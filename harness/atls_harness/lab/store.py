@@ -42,7 +42,7 @@ CREATE TABLE endorsement (
     added REAL NOT NULL, source TEXT NOT NULL, said TEXT NOT NULL, data BLOB NOT NULL);
 CREATE TABLE probe (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, began REAL NOT NULL,
-    ended REAL, source TEXT NOT NULL, participant TEXT NOT NULL, address TEXT NOT NULL,
+    ended REAL, source TEXT NOT NULL, address TEXT NOT NULL,
     state TEXT NOT NULL, code INTEGER, size INTEGER NOT NULL, body BLOB);
 """
 
@@ -252,12 +252,12 @@ class Store:
 
     # Probes.
 
-    def probe_begins(self, identity: str, source: str, participant: str, address: str) -> None:
+    def probe_begins(self, identity: str, source: str, address: str) -> None:
         """A probe has begun."""
         self._db.execute(
-            "INSERT INTO probe (id, began, source, participant, address, state, size) "
-            "VALUES (?, ?, ?, ?, ?, 'running', 0)",
-            (identity, time.time(), source, participant, address),
+            "INSERT INTO probe (id, began, source, address, state, size) "
+            "VALUES (?, ?, ?, ?, 'running', 0)",
+            (identity, time.time(), source, address),
         )
 
     def probe_ends(self, identity: str, code: int, value: Mapping[str, Any]) -> None:
@@ -276,7 +276,7 @@ class Store:
 
     def probes(self, limit: int, identity: str = "") -> list[dict[str, Any]]:
         """The newest first, or one of them with its body."""
-        names = ("id", "began", "ended", "source", "participant", "address", "state", "code")
+        names = ("id", "began", "ended", "source", "address", "state", "code")
         words = f"SELECT {', '.join(names)}, body FROM probe"
         where, values = (" WHERE id = ?", [identity]) if identity else ("", [])
         found = self._db.execute(f"{words}{where} ORDER BY number DESC LIMIT ?", [*values, limit])

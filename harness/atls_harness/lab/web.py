@@ -254,7 +254,7 @@ class Pages:
         asker = str(request.remote)
         try:
             job = await self.lab.prober.begin(
-                address, asker, source_of(asker), source_of(asker), prober.options_of(form)
+                address, asker, source_of(asker), prober.options_of(form)
             )
         except HarnessError as problem:
             return self.refusal(str(problem))
