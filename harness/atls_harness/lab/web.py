@@ -8,18 +8,19 @@ import datetime
 import functools
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Sequence, cast
+from urllib.parse import quote
 
 import jinja2
 from aiohttp import web
 
 from .. import ROOT_OF_TRUST, release
 from ..errors import HarnessError
-from ..report.render import TEMPLATES as REPORT_TEMPLATES
-from ..report.render import _visible as shown
+from ..report import render
 from ..untrusted import cut
 from . import downloads, guard, kit, matrix, prober, record
 from .limits import source_of
+from .places import Place
 from .store import Row
 
 if TYPE_CHECKING:
@@ -34,17 +35,11 @@ SCRIPT_TYPE = "text/javascript; charset=utf-8"
 
 @functools.lru_cache(maxsize=None)
 def environment() -> jinja2.Environment:
-    """Templates, those of the report among them: nothing that a peer sent is markup."""
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([TEMPLATES, REPORT_TEMPLATES]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=shown,
-    )
+    """Templates, those of the report among them."""
+    made = render.environment(TEMPLATES)
     made.filters["moment"] = moment
     made.filters["clock"] = lambda when: moment(when)[11:]
+    made.filters["segment"] = lambda text: quote(text, safe="")  # of a path
     return made
 
 
@@ -83,6 +78,10 @@ class Pages:
         )
         return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
 
+    def placed(self, rows: Sequence[Row]) -> list[tuple[Row, Place | None]]:
+        """Rows of a list, each with its port, where there is such a port still."""
+        return [(row, self.lab.place(row.place)) for row in rows]
+
     def refusal(self, words: str, status: int = 400) -> web.Response:
         """A page that says what was expected, and what came."""
         return self.page("refusal.html.j2", status, title="Not done", said=cut(words))
@@ -97,7 +96,7 @@ class Pages:
         return self.page(
             "index.html.j2",
             title="Live",
-            rows=[(row, self.lab.place(row.place)) for row in rows],
+            rows=self.placed(rows),
             counted=self.lab.counted(counts),
             older=rows[-1].number if len(rows) == PAGE else None,
             newest=number is None,
@@ -171,7 +170,7 @@ class Pages:
             "participant.html.j2",
             title=name,
             name=name,
-            rows=[(row, self.lab.place(row.place)) for row in rows],
+            rows=self.placed(rows),
             endorsements=kept,
         )
 
@@ -190,7 +189,7 @@ class Pages:
             "port.html.j2",
             title=place.title,
             how=kit.instructions(self.lab, place),
-            rows=[(row, place) for row in rows],
+            rows=self.placed(rows),
         )
 
     async def kit_page(self, request: web.Request) -> web.Response:
@@ -293,7 +292,7 @@ class Pages:
 
     async def style(self, request: web.Request) -> web.Response:
         """The report's style, and what the lab adds."""
-        texts = [REPORT_TEMPLATES / "style.css", TEMPLATES / "lab.css"]
+        texts = [render.TEMPLATES / "style.css", TEMPLATES / "lab.css"]
         text = "".join(path.read_text(encoding="utf-8") for path in texts)
         return web.Response(text=text, content_type="text/css", charset="utf-8")
 

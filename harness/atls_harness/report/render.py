@@ -42,9 +42,10 @@ def _hash(source: str) -> str:
 
 
 @functools.lru_cache(maxsize=None)
-def _environment() -> jinja2.Environment:
+def environment(*folders: Path) -> jinja2.Environment:
+    """Templates of FOLDERS, and the report's own: nothing that a peer sent is markup."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -64,7 +65,7 @@ def page(template: str, *scripts: str, **values: Any) -> str:
     policy = f"default-src 'none'; style-src {_hash(style)}; "
     policy += f"script-src {_hash(script)}; " if scripts else ""
     policy += "base-uri 'none'; form-action 'none'"
-    made = _environment().get_template(template)
+    made = environment().get_template(template)
     return made.render(style=Markup(style), script=Markup(script), policy=policy, **values)
 
 
