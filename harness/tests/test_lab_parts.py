@@ -475,7 +475,7 @@ def test_requirements_of_a_clause() -> None:
 def test_every_reason_with_advice_is_a_reason() -> None:
     from atls_harness.contract import contract
 
-    assert set(record.NEXT) <= set(contract().reasons) and record.OWN <= set(contract().reasons)
+    assert set(record.NEXT) <= set(contract().reasons) and record.HERE <= set(contract().reasons)
     assert set(record.TONES) == set(record.WORDS) == set(matrix.ORDER)
 
 

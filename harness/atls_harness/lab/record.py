@@ -18,6 +18,7 @@ from ..contract import cited, contract
 from ..coverage import all_scenarios
 from ..events import Event, select
 from ..parties import Observation, Party
+from ..probe.judge import HERE
 from ..probe.plan import CLIENT, STORY_FIELDS, clauses_of
 from ..report import sequence
 from ..report.cases import what_was_said
@@ -50,9 +51,6 @@ WORDS = {
     "lab": "the lab failed",
     "open": "under way",
 }
-# Reasons that are none of the peer's doing.
-OWN = {"internal", "device-unavailable", "verifier-unreachable", "verifier-timeout"}
-OWN |= {"verifier-error", "verifier-garbage"}
 NEXT = {
     "attestation-missing": "Send the extension of this profile in your ClientHello, or attest on "
     "the port whose title says that the client attests.",
@@ -95,19 +93,25 @@ def _came(visit: Visit) -> tuple[str, str, str]:
         how = "reset the connection" if visit.reset else "closed the connection"
         return "no-tls", "peer-closed", f"the peer {how} before it sent anything"
     events: Sequence[Event] = visit.talk.events if visit.talk is not None else ()
+    end = end_of(events)
+    if not end:
+        return "lab", "", "the lab's server said nothing of it"
+    if end.get("outcome") == "failed":
+        return _failed(end, visit)
+    return _complete(events)
+
+
+def end_of(events: Sequence[Event]) -> Event:
+    """The event that says how a connection ended, a failure first; {} where there is none."""
     ends = [*select(events, "closed"), *select(events, "handshake")]
     failed = [one for one in ends if one.get("outcome") == "failed"]
-    if not ends:
-        return "lab", "", "the lab's server said nothing of it"
-    if failed:
-        return _failed(failed[0], visit)
-    return _complete(events)
+    return (failed or ends or [{}])[0]
 
 
 def _failed(end: Event, visit: Visit) -> tuple[str, str, str]:
     reason = str(end.get("reason", ""))
     words = str(end.get("detail") or contract().reasons.get(reason, reason))
-    if reason in OWN:
+    if reason in HERE:
         return "lab", reason, words
     alert = end.get("alert")
     sent = isinstance(alert, Mapping) and alert.get("direction") == "sent"
@@ -207,13 +211,6 @@ class Told:
         )
 
     @property
-    def end(self) -> Event:
-        """The event that says how it ended; {} where there is none."""
-        ends = [*select(self.events, "closed"), *select(self.events, "handshake")]
-        failed = [one for one in ends if one.get("outcome") == "failed"]
-        return (failed or ends or [{}])[0]
-
-    @property
     def diagnosis(self) -> str:
         """Which reading the peer's value answers, where something did not match."""
         return diagnosis_in(self.events)
@@ -221,7 +218,7 @@ class Told:
     @property
     def facts(self) -> list[tuple[str, str]]:
         """Why it ended so, a row each."""
-        end = self.end
+        end = end_of(self.events)
         reason = str(end.get("reason", ""))
         made = []
         if reason and reason != "ok":
@@ -308,9 +305,10 @@ class Told:
                 for name in honest().get((self.place.profile, self.place.attests, models[0]), ())
             ]
         broken = []
-        reason = str(self.end.get("reason", ""))
-        if outcome == "refused" and reason not in OWN:
-            broken = of_clause(str(self.end.get("clause") or ""))
+        end = end_of(self.events)
+        reason = str(end.get("reason", ""))
+        if outcome == "refused" and reason not in HERE:
+            broken = of_clause(str(end.get("clause") or ""))
         return shown, broken
 
 

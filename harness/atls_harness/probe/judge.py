@@ -39,6 +39,7 @@ WRONG_HELLO = {"malformed-extension", "unexpected-selection"}
 BREAKS = WRONG_HELLO | {"protocol-error"}
 NOTHING_IN_COMMON = {"protocol_version", "handshake_failure", "insufficient_security"}
 NO_MODEL = ("leaf", "authenticator")  # carriers without a negotiation of the model
+# Reasons that are none of the peer's doing.
 HERE = {"verifier-unreachable", "verifier-timeout", "verifier-error", "verifier-garbage"}
 HERE |= {"device-unavailable", "internal"}
 # What ends a connection, and is no offence of the peer's.
