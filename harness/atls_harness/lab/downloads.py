@@ -22,6 +22,7 @@ from ..markdown import visible
 from ..process import to_its_end
 from ..release import version
 from ..run import Run
+from ..untrusted import write_json
 from .record import Told
 from .store import Row
 
@@ -90,7 +91,7 @@ def bundle(row: Row, told: Told, evidence: Mapping[str, str], url: str) -> bytes
     files: dict[str, bytes] = {
         "server.events.jsonl": _lines(told.events),
         "verifier.events.jsonl": _lines(told.verifier),
-        "connection.json": _json(value(row, told)),
+        "connection.json": write_json(value(row, told)).encode("utf-8"),
     }
     if told.chunks:
         files["connection.pcapng"] = told.pcapng()
@@ -112,16 +113,12 @@ def bundle(row: Row, told: Told, evidence: Mapping[str, str], url: str) -> bytes
         "not_kept_bytes": told.body.get("cut", 0),
         "files": sorted(files),
     }
-    files["manifest.json"] = _json(manifest)
+    files["manifest.json"] = write_json(manifest).encode("utf-8")
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
         for name, data in files.items():
             made.writestr(f"connection-{row.id}/{name}", data)
     return out.getvalue()
-
-
-def _json(given: Any) -> bytes:
-    return (json.dumps(given, indent=1) + "\n").encode("utf-8")
 
 
 def _lines(events: Any) -> bytes:
