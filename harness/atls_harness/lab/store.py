@@ -11,12 +11,12 @@ others have done.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import sqlite3
 import time
 import zlib
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Sequence
 
@@ -26,9 +26,6 @@ VERSION = 1
 OVERHEAD = 400  # bytes of a row, beside its body
 BODY_MAX = 64 << 20  # bytes that a body may have when it is unpacked
 LOST = "the lab was stopped before this connection ended"
-COLUMNS = (
-    "number, id, began, ended, source, participant, place, " "state, outcome, reason, summary, size"
-)
 SCHEMA = """
 CREATE TABLE connection (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, began REAL NOT NULL,
@@ -47,7 +44,7 @@ CREATE TABLE probe (
 """
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Limits:
     """How much is kept."""
 
@@ -58,7 +55,7 @@ class Limits:
     probes: int = 500
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Row:
     """A connection, as lists have it."""
 
@@ -74,6 +71,9 @@ class Row:
     reason: str
     summary: str
     size: int
+
+
+COLUMNS = ", ".join(one.name for one in dataclasses.fields(Row))
 
 
 def packed(value: Any) -> bytes:
@@ -181,18 +181,18 @@ class Store:
         )
 
     def rows(
-        self, limit: int, before: int | None = None, participant: str | None = None, place: str = ""
+        self,
+        limit: int,
+        before: int | None = None,
+        participant: str | None = None,
+        place: str | None = None,
     ) -> list[Row]:
         """The newest first."""
         self.flush()
-        where, values = ["1"], list[Any]()
-        for column, value in (("number <", before), ("participant =", participant)):
-            if value is not None:
-                where.append(f"{column} ?")
-                values.append(value)
-        if place:
-            where.append("place = ?")
-            values.append(place)
+        told = (("number <", before), ("participant =", participant), ("place =", place))
+        wanted = [(column, value) for column, value in told if value is not None]
+        where = ["1", *(f"{column} ?" for column, _ in wanted)]
+        values = [value for _, value in wanted]
         words = f"SELECT {COLUMNS} FROM connection WHERE {' AND '.join(where)}"
         found = self._db.execute(f"{words} ORDER BY number DESC LIMIT ?", [*values, limit])
         return [Row(*one) for one in found]
@@ -235,9 +235,9 @@ class Store:
 
     def endorsements(self, participant: str) -> list[dict[str, Any]]:
         """Those of a participant, the oldest first."""
-        words = "SELECT number, name, added, source, said, data FROM endorsement"
-        found = self._db.execute(f"{words} WHERE participant = ? ORDER BY number", [participant])
         names = ("number", "name", "added", "source", "said", "data")
+        words = f"SELECT {', '.join(names)} FROM endorsement WHERE participant = ? ORDER BY number"
+        found = self._db.execute(words, [participant])
         return [dict(zip(names, one)) for one in found]
 
     def endorsed(self) -> list[str]:
