@@ -22,7 +22,7 @@ from .live import Hub
 from .places import Place, places
 from .prober import Prober
 from .settings import Settings
-from .store import Row, Store
+from .store import Row, Store, packed
 
 TICK = 0.3  # seconds between two commits, and two messages to who looks on
 TRIM = 10.0
@@ -116,15 +116,9 @@ class Lab:
 
     async def _ended(self, visit: Visit) -> None:
         told = record.summary_of(visit)
-        body = await asyncio.to_thread(self._packed, visit)
+        body = await asyncio.to_thread(lambda: packed(record.body_of(visit)))
         self.store.end(visit.id, visit.ended, told, body)
         self._changed[visit.id] = None
-
-    @staticmethod
-    def _packed(visit: Visit) -> bytes:
-        from .store import packed
-
-        return packed(record.body_of(visit))
 
     async def _tick(self) -> None:
         """Commits, tells who looks on, and forgets what is too much."""
@@ -146,10 +140,7 @@ class Lab:
 
         counts = await self.stored(self.store.counts)
         return {
-            "rows": [
-                {"id": row.id, "participant": row.participant, "html": row_markup(self, row)}
-                for row in reversed(rows)
-            ],
+            "rows": [row_markup(self, row) for row in reversed(rows)],
             "counts": self.counted(counts),
         }
 

@@ -19,7 +19,7 @@ function watch(table) {
     document.getElementById("none")?.remove();
     for (const row of told.rows) {
       const holder = document.createElement("template");
-      holder.innerHTML = row.html;
+      holder.innerHTML = row;
       const made = holder.content.firstElementChild;
       const old = document.getElementById(made.id);
       if (old) old.replaceWith(made);
