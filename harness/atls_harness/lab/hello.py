@@ -237,11 +237,8 @@ def _read(message: bytes, made: Hello) -> None:
         return  # of TLS 1.2 and before
     block = Cursor(c.vector(2, "extensions"), "extensions", "RFC 8446 section 4.2")
     c.end()
-    names = dict(EXTENSIONS)
-    names.update(
-        (one.value, one.name) for one in contract().code_points.values() if one.kind == "extension"
-    )
-    own = {one.name for one in contract().code_points.values() if one.kind == "extension"}
+    own = _code_points("extension")
+    names = {**EXTENSIONS, **own}
     seen: set[int] = set()
     while block.left:
         kind = block.number(2, "extension_type")
@@ -256,8 +253,13 @@ def _read(message: bytes, made: Hello) -> None:
             said = f"malformed: {problem}"
             made.problem = made.problem or str(problem)
         made.extensions.append((name, said))
-        if name in own:
+        if kind in own:
             made.attestation.append(name)
+
+
+def _code_points(kind: str) -> dict[int, str]:
+    """Names of the drafts, by their numbers."""
+    return {one.value: one.name for one in contract().code_points.values() if one.kind == kind}
 
 
 def _body(kind: int, body: bytes, made: Hello) -> str:
@@ -278,11 +280,8 @@ def _body(kind: int, body: bytes, made: Hello) -> str:
         return ", ".join(_shares(c)) or "none: it asks for HelloRetryRequest"
     if kind in (19, 20):
         known = {0: "X.509", 2: "raw public key"}
-        known |= {
-            one.value: one.name.removeprefix("certificate_type_")
-            for one in contract().code_points.values()
-            if one.kind == "certificate-type"
-        }
+        for value, name in _code_points("certificate-type").items():
+            known[value] = name.removeprefix("certificate_type_")
         return ", ".join(_numbers(c.vector(1, "certificate_types"), 1, known, "certificate_types"))
     return _hex(body)
 
