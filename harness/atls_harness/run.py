@@ -19,7 +19,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Mapping
+from typing import Iterator, Mapping, Self
 
 from . import tpm
 from .credentials import make_credentials
@@ -27,6 +27,7 @@ from .errors import InfrastructureError, Unsupported
 from .expected import ExpectedFailure
 from .peer import Peer
 from .process import UNSUPPORTED, to_its_end
+from .usage import ROLES
 
 SOCKET_PATH_MAX = 100
 PROVISION_LIMIT = 60.0
@@ -51,6 +52,20 @@ class Run:
     pairs: tuple[tuple[str, str], ...] = ()  # of a matrix: client, server
     root: str = "psa"  # of trust, of every device: a row of the contract
     product: str = ""  # of all devices of the run, where the verifier is a deployment
+
+    @classmethod
+    def of_own(
+        cls,
+        work: Path,
+        results: Path,
+        build: Path,
+        seed: int,
+        peers: Mapping[str, Peer],
+        root: str = "psa",
+    ) -> Self:
+        """One in which the project's own peer has every role."""
+        roles = dict.fromkeys(ROLES, "atls")
+        return cls(work, results, build, seed, False, 1, roles, peers, "", root=root)
 
     def of_pair(self, client: str, server: str) -> "Run":
         """The same run, as one pair of its matrix sees it."""

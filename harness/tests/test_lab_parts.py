@@ -20,11 +20,13 @@ from lab_crowd import mutated, whole_hello
 pytest.importorskip("aiohttp", reason="unsupported: python3-aiohttp is not there; ./atls setup lab")
 
 # pylint: disable=wrong-import-position
+from atls_harness import usage  # noqa: E402
 from atls_harness.errors import InfrastructureError, UsageError  # noqa: E402
 from atls_harness.lab import guard, hello, matrix, pcapng, prober, record  # noqa: E402
 from atls_harness.lab import settings as settings_of  # noqa: E402
 from atls_harness.lab.front import RECORDED_MAX, Visit, participant_of  # noqa: E402
 from atls_harness.lab.limits import Door, source_of  # noqa: E402
+from atls_harness.lab.main import settings  # noqa: E402
 from atls_harness.lab.places import places  # noqa: E402
 from atls_harness.lab.settings import Settings, listen_at, networks  # noqa: E402
 from atls_harness.lab.store import Limits, Store, packed  # noqa: E402
@@ -376,6 +378,20 @@ def test_where_it_listens(text: str, found: tuple[str, int] | None) -> None:
             listen_at(text)
     else:
         assert listen_at(text) == found
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["--at-once", "0"], "--at-once: expected a number from 1"),
+        (["--keep-days", "-1"], "--keep-days: expected a number from 0"),
+        (["--keep-days", "nan"], "--keep-days: expected a number from 0"),
+        (["--source-mib", "0"], "--source-mib: expected a number from 1"),
+    ],
+)
+def test_bounds_are_numbers_that_make_sense(words: list[str], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        settings(usage.lab().parse_args(words))
 
 
 def test_networks_are_named_as_such() -> None:

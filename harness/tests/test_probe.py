@@ -286,6 +286,7 @@ def test_addresses(text: str, found: tuple[str, int] | None) -> None:
         (["--endorsements", "/no/such/file"], "--endorsements: there is no file"),
         (["--limit", "0"], "--limit: expected a number from 1"),
         (["--pace", "-1"], "--pace: expected a number from 0"),
+        (["--pace", "nan"], "--pace: expected a number from 0"),
     ],
 )
 def test_wrong_usage(arguments: list[str], words: str) -> None:

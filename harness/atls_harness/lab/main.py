@@ -23,6 +23,8 @@ from .store import Limits
 from .table import Lab
 
 MEBIBYTE = 1 << 20
+FROM_ONE = ("keep-connections", "keep-mib", "source-mib", "at-once", "per-source")
+BOUNDS = (("keep-days", 0, None), *((name, 1, None) for name in FROM_ONE))  # least and most
 
 
 def _token(path: Path | None) -> str:
@@ -40,16 +42,7 @@ def _token(path: Path | None) -> str:
 def settings(options: Any) -> Settings:
     """From the command line. UsageError where it makes no sense."""
     host, port = settings_of.listen_at(options.listen)
-    for name, least in (
-        ("keep_days", 0),
-        ("keep_connections", 1),
-        ("keep_mib", 1),
-        ("source_mib", 1),
-        ("at_once", 1),
-        ("per_source", 1),
-    ):
-        if getattr(options, name) < least:
-            raise UsageError(f"--{name.replace('_', '-')}: expected a number from {least}")
+    usage.check_numbers(options, BOUNDS)
     return Settings(
         host=host,
         port=port,
@@ -108,8 +101,7 @@ def main(argv: Sequence[str]) -> int:
         settings_of.prepare(chosen)
         work = make_work()
         stack.callback(remove_work, work)
-        roles = dict.fromkeys(usage.ROLES, "atls")
-        run = Run(work, chosen.state, build, options.seed, False, 1, roles, peers, "")
+        run = Run.of_own(work, chosen.state, build, options.seed, peers)
         try:
             asyncio.run(serve(Lab(chosen, run)))
         except OSError as problem:

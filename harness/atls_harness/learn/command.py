@@ -136,9 +136,7 @@ def _check(options: Any, peers: Mapping[str, Peer]) -> None:
             raise UsageError(f"--server: no peer {name!r}{meant(name, peers)}, and no HOST:PORT")
     if options.code_points is not None and not options.code_points.is_file():
         raise UsageError(f"--code-points: there is no file {options.code_points}")
-    for name, least, most in BOUNDS:
-        if not least <= getattr(options, name.replace("-", "_")) <= most:
-            raise UsageError(f"--{name}: expected a number from {least} to {most}")
+    usage.check_numbers(options, BOUNDS)
 
 
 def _prepare(options: Any, peers: Mapping[str, Peer], build: Path) -> None:
@@ -169,8 +167,7 @@ def _play(options: Any, peers: Mapping[str, Peer]) -> int:
     learnt, drawn = [], True
     try:
         own_ca(work, options.client_ca)
-        roles = dict.fromkeys(usage.ROLES, "atls")
-        run = Run(work, folder, build, options.seed, False, 1, roles, peers, "")
+        run = Run.of_own(work, folder, build, options.seed, peers)
         corim = folder / "device.corim"
         corim.write_bytes(run.endorsements(servers.device_of(run)).read_bytes())
         for server in dict.fromkeys(options.server):

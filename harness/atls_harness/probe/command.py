@@ -43,6 +43,8 @@ WIDTH = 110  # where there is no terminal
 FIRST_PATIENCE = 10  # seconds
 CREDENTIALS = ("ca.pem", "ca.key", "client.pem", "client.key", "server.pem", "server.key")
 CONNECT_TIME, LISTEN_TIME = 600.0, 86400.0  # seconds; whom one waits for may take a day
+# Of options: least and most.
+BOUNDS = (("limit", 1, None), ("time", 1, None), ("pace", 0, None), ("patience", 1, None))
 
 
 def _existing(name: str, path: Path | None) -> None:
@@ -71,10 +73,7 @@ def _check(options: Any) -> None:
         _existing(name.replace("_", "-"), getattr(options, name))
     for path in options.endorsements:
         _existing("endorsements", path)
-    for name, least in (("limit", 1), ("time", 1), ("pace", 0), ("patience", 1)):
-        value = getattr(options, name)
-        if value is not None and value < least:
-            raise UsageError(f"--{name}: expected a number from {least}")
+    usage.check_numbers(options, BOUNDS)
     if bool(options.address) == bool(options.listen):
         raise UsageError("expected either HOST:PORT of a server, or --listen PORT for a client")
     if options.listen and options.sni:
@@ -140,9 +139,7 @@ class Probe:
         work = make_work()
         try:
             own_ca(work, options.client_ca)
-            roles = dict.fromkeys(usage.ROLES, "atls")
-            root = options.root
-            run = Run(work, folder, build, options.seed, False, 1, roles, peers, "", root=root)
+            run = Run.of_own(work, folder, build, options.seed, peers, options.root)
             corims = _device(run, folder, self.probed)
             with self._peer(run, folder, certificate) as (address, meeting):
                 if options.listen:

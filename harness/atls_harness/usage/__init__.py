@@ -11,7 +11,7 @@ import textwrap
 from typing import Callable, Mapping
 
 from .checking import SECTIONS, bench, clauses, decode, merge, report, setup, test
-from .parser import SIMULATED, USAGE, Parser, unknown
+from .parser import SIMULATED, USAGE, Parser, check_numbers, unknown
 from .playing import DEVICE_PROGRAMS, attacks, device, learn, probe, run, verifiers
 from .run_options import PYTEST, ROLES, ROOTS, RUN
 from .table import lab
@@ -28,6 +28,7 @@ __all__ = (
     "Parser",
     "attacks",
     "bench",
+    "check_numbers",
     "clauses",
     "decode",
     "device",

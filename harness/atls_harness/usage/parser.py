@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Mapping, NoReturn, Sequence
+from typing import Any, Callable, Iterable, Mapping, NoReturn, Sequence
 
+from ..errors import UsageError
 from ..nearest import meant, nearest
 from ..paths import ROOT
 
@@ -61,6 +63,16 @@ def one_of(kind: str, known: Sequence[str]) -> Callable[[str], str]:
         return text
 
     return check
+
+
+def check_numbers(options: Any, bounds: Iterable[tuple[str, float, float | None]]) -> None:
+    """UsageError where an option has a number that is less than its least, or more than its most;
+    one that was not given is as it should be."""
+    for name, least, most in bounds:
+        value = getattr(options, name.replace("-", "_"))
+        if value is not None and not least <= value <= (math.inf if most is None else most):
+            up_to = "" if most is None else f" to {most}"
+            raise UsageError(f"--{name}: expected a number from {least}{up_to}")
 
 
 @dataclass(frozen=True)
