@@ -52,24 +52,21 @@ def _learn(options: Any, run: Run, server: str, profile: str) -> dict[str, Any]:
         found = _asked(options, run, server, profile)
     except Unsupported as problem:
         return {**made, "outcome": "unsupported", "words": str(problem)}
+    words = "the same messages had different answers"
+    if found.pop("spent"):
+        words = f"--limit {options.limit} or --time {options.time:g} came first"
     if not found["states"]:
-        words = "the same messages had different answers"
-        if found.pop("spent"):
-            words = f"--limit {options.limit} or --time {options.time:g} came first"
         for one in found["differing"][:1]:
             words += f": {page.word(one['word'])}: {', then '.join(one['answers'])}"
         return {**made, "outcome": "not-learnt", "words": words, "differing": found["differing"]}
-    found.pop("spent")
     beside = Beside(found["states"], expected)
     for state, name in zip(found["states"], beside.names()):
         state["name"] = name
     made.update(found, paths=beside.paths(), differences=beside.differences(), words="")
-    if found["differing"]:
-        words = "the same messages had different answers"
-        made.update(outcome="not-learnt", words=words)
-        return made
     made["outcome"] = "differs" if made["differences"] else "expected"
-    if page.findings(made):
+    if found["differing"]:
+        made.update(outcome="not-learnt", words=words)
+    elif page.findings(made):
         made["outcome"] = "finding"
     return made
 

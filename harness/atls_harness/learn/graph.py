@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, Mapping
 
 from ..errors import InfrastructureError
+from ..process import to_its_end
 from .model import alert_of, plain
 
 LIMIT = 60  # seconds
@@ -60,13 +60,7 @@ def svg(source: Path) -> Path | None:
     if shutil.which("dot") is None:
         return None
     made = source.with_suffix(".svg")
-    argv = ["dot", "-Tsvg", "-o", str(made), str(source)]
-    try:
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT
-        )
-    except subprocess.TimeoutExpired as problem:
-        raise InfrastructureError(f"dot still draws {source.name} after {LIMIT} s") from problem
+    done = to_its_end(["dot", "-Tsvg", "-o", str(made), str(source)], "dot", LIMIT)
     if done.returncode != 0:
         raise InfrastructureError(f"dot: {source.name}: {done.stderr.strip()[:200]}")
     return made

@@ -221,7 +221,3 @@ class Beside:
             name = "ended" if ended else " = ".join(dict.fromkeys(found))
             made.append(name or f"state {number}")
         return made
-
-    def lacks_data(self) -> bool:
-        """Does no expected way lead to application data?"""
-        return not any(one["expected"] for one in self.paths())

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
+from .model import SILENCE
+
 Value = Mapping[str, Any]
 
 
@@ -19,10 +21,13 @@ def path_words(one: Mapping[str, Any]) -> str:
     return f"{'expected' if one['expected'] else 'NOT EXPECTED'}: {word(one['word'])}{how}"
 
 
+def _came(one: Mapping[str, Any]) -> str:
+    return str(one["alert"] or one["came"].replace(SILENCE, "nothing"))
+
+
 def difference_words(one: Mapping[str, Any]) -> str:
     """An answer that is not the one that is due."""
-    came = one["alert"] or one["came"].replace("-", "nothing")
-    due = f"expected {one['due']}, came {came} ({one['clause']})"
+    due = f"expected {one['due']}, came {_came(one)} ({one['clause']})"
     return f"{one['state']}: {one['word'][-1]}: {due}"
 
 
@@ -78,8 +83,7 @@ def _of_machine(machine: Mapping[str, Any]) -> list[str]:
     if machine["differences"]:
         lines += ["", "| where | message | due | came | clause |", "|---|---|---|---|---|"]
     for one in machine["differences"]:
-        came = one["alert"] or one["came"].replace("-", "nothing")
-        cells = [one["state"], _code(one["word"][-1]), one["due"], came, one["clause"]]
+        cells = [one["state"], _code(one["word"][-1]), one["due"], _came(one), one["clause"]]
         lines.append(f"| {' | '.join(cells)} |")
     for one in machine["differing"]:
         answers = ", then ".join(map(_code, one["answers"]))
