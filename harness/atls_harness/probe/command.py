@@ -33,7 +33,7 @@ from ..untrusted import write_json
 from . import page, show
 from .capabilities import capabilities, settled
 from .exchange import Target, meet
-from .listening import Door, host
+from .listening import Door, Hosting
 from .look import address_of, first_look, listen_of
 from .plan import CLIENT, SERVER, Step
 from .session import Bounds, Session, Wanted
@@ -169,7 +169,8 @@ class Probe:
             return
         with Door(*listen_of(options.listen)) as door:
             target = self._target(door.address, run.work, certificate)
-            yield door.address, lambda step, number: host(step, run, number, target, folder, door)
+            make = functools.partial(Hosting, door)
+            yield door.address, lambda step, number: meet(step, run, number, target, folder, make)
 
     def _target(self, address: str, work: Path, certificate: bytes) -> Target:
         options = self.options

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from .. import patience, roots
 from ..contract import contract
@@ -264,12 +264,18 @@ def parts_of(case: Case, run: Run) -> list[dict[str, str]]:
     return [{} if part == "all" else {"part": part} for part in roots.endorsements(case, run)]
 
 
-def meet(step: Step, run: Run, number: int, target: Target, keep: Path) -> Seen:
+def meet(
+    step: Step,
+    run: Run,
+    number: int,
+    target: Target,
+    keep: Path,
+    make: Callable[[Step, Run, Path, Target], Meeting] = Meeting,
+) -> Seen:
     """One connection, and nothing of it left behind."""
     folder = run.work / f"p{number}"
     try:
-        meeting = Meeting(step, run, folder, target)
-        with meeting:
+        with make(step, run, folder, target) as meeting:
             return meeting.meet(keep, step.name if not step.fault else f"{number}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,6 @@ passed on to the server of the moment, which listens on loopback. Nobody is conn
 from __future__ import annotations
 
 import select
-import shutil
 import socket
 from pathlib import Path
 from types import TracebackType
@@ -97,22 +96,15 @@ def carry(client: socket.socket, server: socket.socket) -> None:
 
 
 class Hosting(Meeting):
-    """A case whose client is somewhere else."""
+    """A case whose client is somewhere else, and comes to DOOR."""
 
-    def host(self, door: Door, keep: Path, name: str) -> Seen:
+    def __init__(self, door: Door, step: Step, run: Run, folder: Path, target: Target) -> None:
+        super().__init__(step, run, folder, target)
+        self.door = door
+
+    def meet(self, keep: Path, name: str) -> Seen:
         """The whole connection, whenever the client comes."""
         self.start_helpers()
         (port,) = self.listen(["server"], {"max-connections": 1, **self.own_flags()})
-        door.serve(port, self.processes["server"])
+        self.door.serve(port, self.processes["server"])
         return self.seen(keep, name)
-
-
-def host(step: Step, run: Run, number: int, target: Target, keep: Path, door: Door) -> Seen:
-    """One connection, and nothing of it left behind."""
-    folder = run.work / f"p{number}"
-    try:
-        hosting = Hosting(step, run, folder, target)
-        with hosting:
-            return hosting.host(door, keep, step.name if not step.fault else f"{number}")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
