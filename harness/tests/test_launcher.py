@@ -297,7 +297,10 @@ def test_results_that_cannot_be_written_are_told_before_a_key_is_made(tmp_path: 
     [
         (["run", "--root", "parsec"], ("tpm", "parsec")),
         (["run", "--root=tpm"], ("tpm",)),
+        (["probe", "--root", "tpm", "127.0.0.1:1"], ("tpm",)),
         (["setup", "--peer", "parsec"], ("tpm", "parsec")),
+        (["setup", "lab", "--root=tpm"], ("lab", "tpm")),
+        (["setup", "learn"], ("learn",)),
         (["setup", "--root=parsec"], ("tpm", "parsec")),
         (["run", "-k", "parsec"], ()),
         (["setup", "--peer", "rustls"], ()),
