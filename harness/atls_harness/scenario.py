@@ -175,6 +175,11 @@ class Scenario:
         return self.path.parent.name
 
 
+def invented(name: str, story: Mapping[str, Any], title: str = "") -> Case:
+    """The one case of a story that is in no file."""
+    return Case(Scenario(Path(f"{name}.yaml"), title, "", (), story), name, {}, story)
+
+
 def _axis_values(name: str, values: list[Any]) -> list[tuple[str, str, Any, Mapping[str, Any]]]:
     properties = load_schema(SCENARIO_SCHEMA)["$defs"]["axis-value"]["anyOf"][1]["properties"]
     made: list[tuple[str, str, Any, Mapping[str, Any]]] = []

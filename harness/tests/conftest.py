@@ -25,7 +25,7 @@ from atls_harness.peer import load_peers
 from atls_harness.plugin import RUN
 from atls_harness.probe import command
 from atls_harness.run import Run
-from atls_harness.scenario import Case, Scenario
+from atls_harness.scenario import invented
 
 # How fast examples come says something of the machine's load, and nothing of what is tested.
 settings.register_profile("atls", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -114,10 +114,9 @@ def begun(real: Run) -> Iterator[Callable[..., Play]]:
             if missing:
                 pytest.skip(f"unsupported: {missing}")
             run = dataclasses.replace(real, peers=known, chosen={**real.chosen, side: peer})
-            case = Case(Scenario(Path(f"{side}.yaml"), "", "", (), told), side, {}, told)
             folder = Path(tempfile.mkdtemp(prefix="s", dir=real.work))  # other workers have theirs
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            play = stack.enter_context(Play(case, run, folder))
+            play = stack.enter_context(Play(invented(side, told), run, folder))
             play.start_helpers()
             return play
 

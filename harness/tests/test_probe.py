@@ -29,7 +29,6 @@ from atls_harness.probe.plan import BOTH, CLIENT, SERVER
 from atls_harness.requirements import requirements
 from atls_harness.run import Run
 
-CONNECTIONS = 1000
 PATIENCE = 10
 
 

@@ -16,7 +16,7 @@ from ..parties import Play
 from ..paths import ROOT
 from ..process import DONE, last_words, to_its_end
 from ..run import Run
-from ..scenario import Case, Scenario
+from ..scenario import Case, invented
 
 LEARNER = ROOT / "harness" / "learner"
 TOO_LONG = 60  # seconds beyond the learner's own bound
@@ -31,7 +31,7 @@ def story(profile: str) -> Case:
         "model": "background-check",
         "expect": {"outcome": "complete"},
     }
-    return Case(Scenario(Path("learnt.yaml"), "learnt", "", (), told), "learnt", {}, told)
+    return invented("learnt", told, "learnt")
 
 
 def device_of(run: Run) -> list[str]:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from ..contract import contract
 from ..paths import story_files
 from ..requirements import requirements
 from ..roots import PSA, formats
-from ..scenario import Case, Scenario, cases, load, other
+from ..scenario import Case, cases, invented, load, other
 from ..untrusted import cut
 
 SERVER, CLIENT, BOTH = "server", "client", "both"  # who attests
@@ -130,15 +129,14 @@ def honest(
     if hrr:
         story["hrr"] = own
     story[own] = flags
-    scenario = Scenario(Path("honest.yaml"), "an honest connection", "", (), story)
-    case = Case(scenario, "honest", {}, story)
+    case = invented("honest", story, "an honest connection")
     return Step(
         case,
         attests,
         model,
         evidence,
         hrr,
-        what=scenario.title,
+        what=case.scenario.title,
         probed=probed,
         ways=dict(ways or {}),
     )
