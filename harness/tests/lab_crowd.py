@@ -23,21 +23,35 @@ AT_ONCE = 200
 
 def whole_hello() -> bytes:
     """A ClientHello whose lengths are right."""
-    extensions = b"".join(
-        struct.pack(">HH", kind, len(body)) + body
-        for kind, body in (
-            (0, b"\x00\x0d\x00\x00\x0acrowd.fuzz"),
-            (10, b"\x00\x02\x00\x1d"),
-            (13, b"\x00\x06\x04\x03\x08\x04\x04\x01"),
-            (43, b"\x02\x03\x04"),
-            (51, b"\x00\x24\x00\x1d\x00\x20" + bytes(range(32))),
-            (0xFF11, b"\x04\x00\x00\x01\x11"),
+    return hello_with(
+        b"".join(
+            struct.pack(">HH", kind, len(body)) + body
+            for kind, body in (
+                (0, b"\x00\x0d\x00\x00\x0acrowd.fuzz"),
+                (10, b"\x00\x02\x00\x1d"),
+                (13, b"\x00\x06\x04\x03\x08\x04\x04\x01"),
+                (43, b"\x02\x03\x04"),
+                (51, b"\x00\x24\x00\x1d\x00\x20" + bytes(range(32))),
+                (0xFF11, b"\x04\x00\x00\x01\x11"),
+            )
         )
     )
+
+
+def hello_with(extensions: bytes) -> bytes:
+    """One with these bytes where its extensions are."""
     body = b"\x03\x03" + bytes(32) + b"\x00" + b"\x00\x06\x13\x01\x13\x02\x13\x03" + b"\x01\x00"
     body += struct.pack(">H", len(extensions)) + extensions
     message = b"\x01" + struct.pack(">I", len(body))[1:] + body
     return b"\x16\x03\x01" + struct.pack(">H", len(message)) + message
+
+
+def trusting() -> ssl.SSLContext:
+    """Of a client that takes any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def mutated(data: bytes, dice: random.Random) -> bytes:
@@ -113,16 +127,11 @@ class Crowd:
 
     async def good(self) -> None:
         """Any client of TLS 1.3."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        await self._tls("good", context)
+        await self._tls("good", trusting())
 
     async def old(self) -> None:
         """One that has no TLS 1.3."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        context = trusting()
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         await self._tls("old", context)
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from lab_crowd import mutated, whole_hello
+from lab_crowd import hello_with, mutated, whole_hello
 
 pytest.importorskip("aiohttp", reason="unsupported: python3-aiohttp is not there; ./atls setup lab")
 
@@ -172,17 +172,10 @@ def test_a_whole_hello_is_read() -> None:
     assert seen.suites[0] == "TLS_AES_128_GCM_SHA256"
 
 
-def with_extensions(block: bytes) -> bytes:
-    body = b"\x03\x03" + bytes(32) + b"\x00" + b"\x00\x02\x13\x01" + b"\x01\x00"
-    body += struct.pack(">H", len(block)) + block
-    message = b"\x01" + struct.pack(">I", len(body))[1:] + body
-    return b"\x16\x03\x01" + struct.pack(">H", len(message)) + message
-
-
 def named(name: bytes) -> bytes:
     entry = b"\x00" + struct.pack(">H", len(name)) + name
     body = struct.pack(">H", len(entry)) + entry
-    return with_extensions(b"\x00\x00" + struct.pack(">H", len(body)) + body)
+    return hello_with(b"\x00\x00" + struct.pack(">H", len(body)) + body)
 
 
 @pytest.mark.parametrize(
@@ -195,10 +188,10 @@ def named(name: bytes) -> bytes:
         (b"\x16\x03\x01\x00\x04\x02\x00\x00\x00", "expected a ClientHello (1)"),
         (b"\x16\x03\x01\x00\x04\x01\xff\xff\xff", "of at most"),
         (b"\x16\x03\x01\x00\x06\x01\x00\x00\x02\x03\x03", "bytes of random"),
-        (with_extensions(b"\x00"), "bytes of extension_type"),
-        (with_extensions(b"\x00\x0a\x00\x05\x00"), "bytes of extension_data"),
-        (with_extensions(b"\x00\x0a\x00\x03\x00\x01\x00"), "expected entries of 2 bytes"),
-        (with_extensions(b"\x00\x0a\x00\x00" * 2), "stands there twice"),
+        (hello_with(b"\x00"), "bytes of extension_type"),
+        (hello_with(b"\x00\x0a\x00\x05\x00"), "bytes of extension_data"),
+        (hello_with(b"\x00\x0a\x00\x03\x00\x01\x00"), "expected entries of 2 bytes"),
+        (hello_with(b"\x00\x0a\x00\x00" * 2), "stands there twice"),
         (named(b"a\x1b]0;x"), "expected a host name"),
         (named(b"<script>"), "expected a host name"),
         (named(b"a" * 300), "expected a host name"),
