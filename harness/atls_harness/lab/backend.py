@@ -19,7 +19,7 @@ import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, AsyncIterator, Callable, Sequence
 
 from .. import untrusted
 from ..errors import ContractError, HarnessError, InfrastructureError
@@ -61,6 +61,20 @@ class Talk:
             self.left_out += 1
         if event.get("event") == "closed":
             self.closed.set()
+
+
+@contextlib.asynccontextmanager
+async def reading(descriptor: int, limit: int) -> AsyncIterator[asyncio.StreamReader]:
+    """A pipe or a terminal, line by line of at most LIMIT bytes; it is closed at the end."""
+    reader = asyncio.StreamReader(limit=limit)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: protocol, os.fdopen(descriptor, "rb", 0)
+    )
+    try:
+        yield reader
+    finally:
+        transport.close()
 
 
 class Program:
@@ -216,11 +230,7 @@ class Server(Program):
         return ready
 
     async def _read_keys(self, pipe: int) -> None:
-        reader = asyncio.StreamReader(limit=1 << 16)
-        protocol = asyncio.StreamReaderProtocol(reader)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(pipe, "rb"))
-        try:
+        async with reading(pipe, 1 << 16) as reader:
             while line := await reader.readline():
                 words = line.decode("ascii", "replace").split()
                 if len(words) == 3:
@@ -229,8 +239,6 @@ class Server(Program):
                         lines.append(" ".join(words))
                     while len(self._keys) > KEYS_MAX:
                         self._keys.popitem(last=False)
-        finally:
-            transport.close()
 
     def _heard(self, event: Event) -> None:
         number = event.get("conn")

@@ -12,7 +12,9 @@ import ipaddress
 import struct
 from typing import Iterable, Sequence
 
-SECTION_HEADER, INTERFACE, ENHANCED_PACKET, SECRETS = 0x0A0D0D0A, 1, 6, 10
+from ..capture import ENHANCED_PACKET, INTERFACE, SECTION_HEADER
+
+SECRETS = 10
 TLS_KEY_LOG = 0x544C534B
 LINKTYPE_RAW = 101  # a packet begins with its IP header
 SEGMENT = 1400

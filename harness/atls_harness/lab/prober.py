@@ -30,6 +30,7 @@ from ..errors import ContractError, UsageError
 from ..markdown import visible
 from ..paths import ROOT
 from ..probe.look import address_of
+from .backend import reading
 from .hello import HOST
 from .live import Hub
 from .settings import Network
@@ -224,24 +225,16 @@ class Prober:
 
 async def _progress(master: int, job: Job) -> None:
     """Says which connection is being tried, as the probe tells a terminal."""
-    reader = asyncio.StreamReader(limit=LINE_MAX)
-    protocol = asyncio.StreamReaderProtocol(reader)
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(master, "rb", 0))
     rest = ""
-    try:
-        while data := await reader.read(4096):
-            *whole, rest = re.split(
-                r"[\r\n]+", (rest + data.decode("utf-8", "replace"))[-LINE_MAX:]
-            )
-            for one in whole:
-                words = CONTROL.sub("", one).strip()
-                if words:
-                    job.say(visible(words)[:200])
-    except OSError:  # EIO: the other end is closed
-        return
-    finally:
-        transport.close()
+    async with reading(master, LINE_MAX) as reader:
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            while data := await reader.read(4096):
+                said = (rest + data.decode("utf-8", "replace"))[-LINE_MAX:]
+                *whole, rest = re.split(r"[\r\n]+", said)
+                for one in whole:
+                    words = CONTROL.sub("", one).strip()
+                    if words:
+                        job.say(visible(words)[:200])
 
 
 def options_of(form: Any) -> list[str]:
