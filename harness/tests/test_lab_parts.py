@@ -24,6 +24,7 @@ from atls_harness import usage  # noqa: E402
 from atls_harness.errors import InfrastructureError, UsageError  # noqa: E402
 from atls_harness.lab import guard, hello, matrix, pcapng, prober, record  # noqa: E402
 from atls_harness.lab import settings as settings_of  # noqa: E402
+from atls_harness.lab.backend import PROBLEMS_MAX, Program  # noqa: E402
 from atls_harness.lab.front import RECORDED_MAX, Visit, participant_of  # noqa: E402
 from atls_harness.lab.limits import Door, source_of  # noqa: E402
 from atls_harness.lab.main import settings  # noqa: E402
@@ -348,6 +349,36 @@ def test_of_a_long_connection_the_beginning_is_kept() -> None:
     assert sum(len(data) for _, _, data in visit.chunks) == RECORDED_MAX
     assert visit.cut == 100 * 16384 - RECORDED_MAX
     assert len(packed(record.body_of(visit))) < 1 << 16
+
+
+READY = """echo '{"event": "ready"}'; """
+
+
+@pytest.mark.parametrize(
+    "script, told",
+    [
+        ("echo no; echo why >&2; exit 3", ["not an event", "ended with 3: why"]),
+        ("printf 'no\\n%.0s' $(seq 99); exec sleep 600", ["not an event"] * PROBLEMS_MAX),
+        ("exec sleep 600", []),  # which ends where that is asked of it
+    ],
+)
+def test_what_is_wrong_with_a_program_is_told(
+    script: str, told: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = Program("server", ["sh", "-c", READY + script], tmp_path, lambda event: None)
+
+    async def run() -> None:
+        await program.start()
+        async with asyncio.timeout(60):
+            while program.problems < len(told):
+                await asyncio.sleep(0.01)
+        await program.stop()
+
+    asyncio.run(run())
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == len(told)
+    for line, words in zip(said, told):
+        assert line.startswith("lab: server") and words in line
 
 
 @pytest.mark.parametrize(

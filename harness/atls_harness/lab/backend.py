@@ -14,6 +14,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections import OrderedDict, deque
@@ -26,7 +27,7 @@ from ..errors import ContractError, HarnessError, InfrastructureError
 from ..events import Event
 from ..flags import device_seed, plain
 from ..parties import enrolled
-from ..process import SANITIZERS
+from ..process import SANITIZERS, last_words
 from ..run import Run
 from .places import VERIFIER_ID, Place, server_flags
 from .settings import PROVISIONING_TOKEN, VERIFIER_KEY, Settings
@@ -41,6 +42,7 @@ STOP_LIMIT = 5.0
 RESTART_PAUSE = 1.0
 ARTIFACT_MAX = 1 << 20
 VERIFIER_EVENTS = 4000
+PROBLEMS_MAX = 20  # of one program, that are told
 
 
 @dataclass
@@ -86,9 +88,8 @@ class Program:
         self.name = name
         self.argv = list(argv)
         self.folder = folder
-        self.began = 0.0
         self.starts = 0
-        self.problem = ""
+        self.problems = 0
         self._hear = hear
         self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Future[Event] | None = None
@@ -108,7 +109,6 @@ class Program:
         given = self.descriptors()
         self._ready = asyncio.get_running_loop().create_future()
         with (self.folder / f"{self.name}.stderr").open("wb") as words:
-            self.began = time.monotonic()
             self._process = await asyncio.create_subprocess_exec(
                 *self.command(given),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -142,39 +142,40 @@ class Program:
             try:
                 line = await self._process.stdout.readline()
             except ValueError:  # longer than LINE_MAX: it is skipped
-                self.problem = f"an event of {self.name} was longer than {LINE_MAX} bytes"
+                self._tell(f"{self.name}: an event was longer than {LINE_MAX} bytes")
                 continue
             if not line:
                 break
             try:
                 event = untrusted.parse(line.decode("utf-8"))
             except ValueError as problem:
-                self.problem = f"{self.name}: not an event: {problem}"
+                self._tell(f"{self.name}: not an event: {problem}")
                 continue
             if isinstance(event, dict):
                 if event.get("event") == "ready" and ready is not None and not ready.done():
                     ready.set_result(event)
                 self._hear(event)
         code = await self._process.wait()
-        words = untrusted.tail(self.folder / f"{self.name}.stderr", 2000).strip()
+        said = last_words(untrusted.tail(self.folder / f"{self.name}.stderr"))
+        words = f"{self.name} ended with {code}: {said or 'no word'}"
         if ready is not None and not ready.done():
-            ready.set_exception(
-                InfrastructureError(f"{self.name} ended with {code}: {words or 'no word'}")
-            )
+            ready.set_exception(InfrastructureError(words))
+        elif not self._stopping:
+            self._tell(words)
         self.ended(code)
+
+    def _tell(self, problem: str) -> None:
+        """Something is wrong with it: whoever opened the lab is told, though not for ever."""
+        self.problems += 1
+        if self.problems <= PROBLEMS_MAX:
+            print(f"lab: {problem}", file=sys.stderr, flush=True)
 
     def ended(self, code: int) -> None:
         """It has ended, whether that was asked of it or not."""
-        if not self._stopping:
-            self.problem = f"{self.name} ended with {code}"
 
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid if self._process is not None else 0
 
     async def stop(self) -> None:
         """Ends it."""
@@ -205,7 +206,6 @@ class Server(Program):
         self.port = 0
         self.artifacts = folder / f"{self.name}.artifacts"
         self.artifacts.mkdir(exist_ok=True)
-        self.used = time.monotonic()
         self._talks: dict[int, Talk] = {}
         self._expected: asyncio.Future[Talk] | None = None
         self._turn = asyncio.Lock()
@@ -253,7 +253,6 @@ class Server(Program):
             talk_of.add(event)
 
     def ended(self, code: int) -> None:
-        super().ended(code)
         for talk in self._talks.values():
             talk.closed.set()
         if self._expected is not None and not self._expected.done():
@@ -262,7 +261,6 @@ class Server(Program):
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, Talk]:
         """A connection to it, and what it says of that. OSError where it takes none."""
         async with self._turn:
-            self.used = time.monotonic()
             if not self.running:
                 await self._again()
             self._expected = asyncio.get_running_loop().create_future()
@@ -455,10 +453,6 @@ class Backends:
                 await self._servers.pop((who, place)).stop()
             if old is not None:
                 await old.stop()
-
-    def programs(self) -> list[Program]:
-        """All that were started."""
-        return [self.device, *self.verifiers.values(), *self._servers.values()]
 
     async def stop(self) -> None:
         """Ends them all."""

@@ -33,7 +33,6 @@ class Door:
     per_source: int
     inside: Counter[str] = field(default_factory=Counter)
     turned_away: Counter[str] = field(default_factory=Counter)
-    served: int = 0
 
     def enter(self, source: str) -> bool:
         """May one more come in? It then has to leave()."""
@@ -44,7 +43,6 @@ class Door:
                 del self.inside[source]
             return False
         self.inside[source] += 1
-        self.served += 1
         return True
 
     def leave(self, source: str) -> None:

@@ -36,7 +36,6 @@ class Lab:
     def __init__(self, settings: Settings, run: Run) -> None:
         self.settings = settings
         self.run = run
-        self.began = time.time()
         self.page_port = 0
         self.places = {place.name: place for place in places()}
         self.store = Store(settings.state / "lab.db", settings.limits)

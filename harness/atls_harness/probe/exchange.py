@@ -77,7 +77,6 @@ class Seen:
     received: list[dict[str, Any]] = field(default_factory=list)
     misbehaved: bool = False
     answered: bool = False  # with an authenticator, or a request for one
-    verdict: Event | None = None
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -244,7 +243,6 @@ def _seen(party: Party) -> Seen:
     seen.sent = bool(select(events, "credential", direction="sent"))
     seen.answered = bool(select(events, "authenticator", direction="received"))
     seen.misbehaved = bool(select(events, "fault"))
-    seen.verdict = next(iter(select(events, "verdict")), None)
     if party.exit not in (0, REFUSED, UNSUPPORTED) and not seen.problems:
         seen.problems.append(f"our {party.who} ended with {party.exit}: {party.words}")
     return seen
