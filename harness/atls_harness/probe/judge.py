@@ -166,6 +166,8 @@ def _of_presented(step: Step, seen: Seen, signatures: bool) -> Judgement:
     if seen.refused_there:
         words = f"it presented evidence, and refused this side's: alert {alert_name(seen.alert)}"
         return Judgement(UNSEEN, words, True)
+    if step.ours and not seen.sent and carrier != "leaf":
+        return Judgement(SILENT, "it presented evidence, and took none of this side's", False, made)
     unchecked = [name for name, how in made.items() if how == NOT_CHECKED]
     words = f"not checked: {', '.join(unchecked)}" if unchecked else "all checks passed"
     return Judgement(PASS, words, True, made)

@@ -155,7 +155,8 @@ class Session:
         elif step.profile == plan.BESIDE and step.model != "passport" and not step.ways:
             if made[0].alert and made[0].alert["name"] == "unsupported_evidence":
                 ways = {"credential-kind": "cert"}
-                self._first(self._step(step.profile, step.attests, step.model, ways=ways), spoken)
+                kind = self._step(step.profile, step.attests, step.model, ways=ways)
+                return self._first(kind, spoken) or made[0]
         return made[0]
 
     def _honest(self, step: Step) -> Made | None:
