@@ -12,8 +12,6 @@
 #include "rats/base/error.h"
 
 enum { PLATFORM, REALM }; /* submods */
-enum { TRUSTWORTHY = 2 }; /* AR4SI */
-
 static int check_signatures(struct atls_judge *judge, const struct atls_cca_token *token,
                             const struct atls_public_key *anchor)
 {
@@ -40,7 +38,7 @@ static int judge_platform(struct atls_judge *judge, const struct atls_cca_platfo
     int result;
 
     judge->ops->submod(judge, PLATFORM);
-    judge->ops->claim(judge, ATLS_HARDWARE, TRUSTWORTHY);
+    judge->ops->claim(judge, ATLS_HARDWARE, ATLS_TRUSTWORTHY);
     result =
         judge->ops->match_platform(judge, profile, claims->implementation_id.data,
                                    claims->components, claims->component_count, claims->config);
@@ -59,7 +57,7 @@ static int judge_realm(struct atls_judge *judge, const struct atls_cca_realm *cl
     };
 
     judge->ops->submod(judge, REALM);
-    judge->ops->claim(judge, ATLS_INSTANCE_IDENTITY, TRUSTWORTHY);
+    judge->ops->claim(judge, ATLS_INSTANCE_IDENTITY, ATLS_TRUSTWORTHY);
     return judge->ops->match_realm(judge, &realm);
 }
 

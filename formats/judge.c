@@ -9,8 +9,6 @@
 
 #define TEXT_MAX 512
 
-enum { TRUSTWORTHY = 2, CONTRAINDICATED = 96 }; /* AR4SI */
-
 int atls_judge_condemn(struct atls_judge *judge, const char *reason, const char *clause,
                        const char *format, ...)
 {
@@ -77,7 +75,7 @@ void atls_judge_lifecycle(struct atls_judge *judge, uint16_t lifecycle, const ch
     char text[128];
 
     for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
-        judge->ops->claim(judge, moved[i], secured ? TRUSTWORTHY : CONTRAINDICATED);
+        judge->ops->claim(judge, moved[i], secured ? ATLS_TRUSTWORTHY : ATLS_CONTRAINDICATED);
     if (secured)
         return;
     snprintf(text, sizeof text,

@@ -86,8 +86,6 @@ static int check(const struct atls_evidence_read *read,
 #define CORIM_PROFILE "tag:github.com/parallaxsecond,2023-03-03:tpm"
 
 /* AR4SI: recognized and trustworthy */
-enum { TRUSTWORTHY = 2 };
-
 static int judge_signatures(struct atls_judge *judge, const struct atls_tpm_evidence *evidence,
                             const struct atls_public_key *ak)
 {
@@ -133,8 +131,8 @@ static int judge_evidence(struct atls_judge *judge, const struct atls_tpm_eviden
     result = judge_linkage(judge, evidence);
     if (result)
         return result;
-    judge->ops->claim(judge, ATLS_HARDWARE, TRUSTWORTHY);
-    judge->ops->claim(judge, ATLS_INSTANCE_IDENTITY, TRUSTWORTHY);
+    judge->ops->claim(judge, ATLS_HARDWARE, ATLS_TRUSTWORTHY);
+    judge->ops->claim(judge, ATLS_INSTANCE_IDENTITY, ATLS_TRUSTWORTHY);
     result = judge->ops->match_pcrs(judge, CORIM_PROFILE, class_id, &evidence->quote);
     if (!result)
         judge->ops->attest(judge, &evidence->key.key);

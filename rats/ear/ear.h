@@ -35,6 +35,15 @@ enum atls_trust_claim { /* AR4SI; the values are the vector's CBOR keys */
                         ATLS_SOURCED_DATA,
                         ATLS_TRUST_CLAIM_COUNT
 };
+/* Values of a trust claim that are given here (AR4SI section 2.3); 0 claims nothing. */
+enum atls_trust_value {
+    ATLS_NO_CLAIM = 0,
+    ATLS_TRUSTWORTHY = 2, /* of an identity, hardware, what is opaque */
+    ATLS_APPROVED = 2,    /* of executables, a configuration */
+    ATLS_UNSAFE_CONFIG = 32,
+    ATLS_NOT_RECOGNIZED = 33,
+    ATLS_CONTRAINDICATED = 96
+};
 const char *atls_tier_name(enum atls_tier tier);
 const char *atls_trust_claim_name(enum atls_trust_claim claim);
 enum atls_tier atls_trust_claim_tier(int value); /* -1..1 none, 2..31, 32..95, 96..127 */

@@ -20,8 +20,6 @@
 #define VALIDITY_CLAUSE "draft-ietf-rats-corim section 7.3"
 
 /* AR4SI values used here */
-enum { NO_CLAIM = 0, TRUSTWORTHY = 2 };
-
 struct work {
     struct atls_judge judge; /* what is lent to the format; its first member, see work_of() */
     const struct atls_appraiser *with;
@@ -383,7 +381,7 @@ static int appraise_platform(struct work *work, const struct atls_psa_claims *cl
     struct atls_submod_verdict *submod = &work->out->submods[work->out->submod];
     int result;
 
-    claim(&work->judge, ATLS_HARDWARE, TRUSTWORTHY);
+    claim(&work->judge, ATLS_HARDWARE, ATLS_TRUSTWORTHY);
     result = appraise_software(work, claims);
     if (result == ATLS_E_REFUSED) /* nothing is claimed */
         memset(submod->trust_vector, 0, sizeof submod->trust_vector);
@@ -511,7 +509,7 @@ static enum atls_tier tier_of(const int *trust_vector, unsigned made)
     for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++) {
         enum atls_tier tier = atls_trust_claim_tier(trust_vector[i]);
 
-        if (trust_vector[i] != NO_CLAIM && tier > worst)
+        if (trust_vector[i] != ATLS_NO_CLAIM && tier > worst)
             worst = tier;
     }
     for (size_t i = 0; worst == ATLS_TIER_AFFIRMING && i < ATLS_TRUST_CLAIM_COUNT; i++) {

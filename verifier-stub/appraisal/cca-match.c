@@ -13,8 +13,6 @@
 #include "rats/base/error.h"
 #include "verifier-stub/appraisal/appraisal.h"
 
-enum { APPROVED = 2, UNSAFE_CONFIG = 32, NOT_RECOGNIZED = 33, CONTRAINDICATED = 96 };
-
 #define CONFIG_CLAUSE "draft-ffm-rats-cca-token section 4.5.3"
 #define REALM_CLAUSE "draft-ffm-rats-cca-token section 4.8.4"
 #define REM_CLAUSE "draft-ffm-rats-cca-token section 4.8.5"
@@ -42,9 +40,9 @@ static int match_config(struct atls_bytes config, const struct atls_reference_se
     const struct atls_reference_entry *entry;
     json_t *expected;
 
-    *claim = UNSAFE_CONFIG;
+    *claim = ATLS_UNSAFE_CONFIG;
     if (atls_reference_find(references, ATLS_REFERENCE_BY_DIGEST, &key)) {
-        *claim = APPROVED;
+        *claim = ATLS_APPROVED;
         return 0;
     }
     expected = json_array();
@@ -157,10 +155,10 @@ int atls_match_realm(const struct atls_judge_realm *realm,
         best.fits_but_rems = best.fits_but_rems || state.fits_but_rems;
     }
     if (best.fits) {
-        *claim = APPROVED;
+        *claim = ATLS_APPROVED;
         return 0;
     }
-    *claim = NOT_RECOGNIZED;
+    *claim = ATLS_NOT_RECOGNIZED;
     if (!best.counts) {
         complain(out, "unknown-component", REALM_CLAUSE,
                  "realm: no reference value is its initial measurement");
@@ -170,7 +168,7 @@ int atls_match_realm(const struct atls_judge_realm *realm,
         complain(out, "reference-value-mismatch", REM_CLAUSE,
                  "realm: its initial measurement is endorsed, its extensible measurements are not");
     } else {
-        *claim = CONTRAINDICATED;
+        *claim = ATLS_CONTRAINDICATED;
         complain(out, "reference-value-mismatch", RPV_CLAUSE,
                  "realm: its initial measurement is endorsed, for another personalization value");
     }

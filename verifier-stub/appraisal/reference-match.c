@@ -21,8 +21,6 @@
 #include "rats/corim/corim-keys.h"
 #include "verifier-stub/appraisal/appraisal.h"
 
-enum { APPROVED = 2, NOT_RECOGNIZED = 33 };
-
 #define CLAUSE "RFC 9783 section 4.4.1"
 
 /* What the components are matched with, and what has been found. */
@@ -303,7 +301,7 @@ int atls_match_components(const struct atls_psa_claims *claims,
 
     if (!match.measured)
         return atls_fail(-ENOMEM, NULL, "no memory for what was measured");
-    out->submods[out->submod].trust_vector[ATLS_EXECUTABLES] = NOT_RECOGNIZED;
+    out->submods[out->submod].trust_vector[ATLS_EXECUTABLES] = ATLS_NOT_RECOGNIZED;
     for (size_t i = 0; result == 0 && i < claims->component_count; i++)
         result = match_one(&match, &claims->components[i]);
     if (result == 0)
@@ -312,6 +310,6 @@ int atls_match_components(const struct atls_psa_claims *claims,
     if (result == 0 && claims->component_count == 0 && !out->mismatches)
         complain(out, "unknown-component", "nothing was measured, and nothing is endorsed");
     if (result == 0 && !out->mismatches && claims->component_count > 0)
-        out->submods[out->submod].trust_vector[ATLS_EXECUTABLES] = APPROVED;
+        out->submods[out->submod].trust_vector[ATLS_EXECUTABLES] = ATLS_APPROVED;
     return result;
 }

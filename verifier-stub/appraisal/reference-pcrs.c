@@ -14,8 +14,6 @@
 #include "rats/base/error.h"
 #include "verifier-stub/appraisal/appraisal.h"
 
-enum { APPROVED = 2, NOT_RECOGNIZED = 33 };
-
 #define CLAUSE ATLS_TPM_CLAUSE_QUOTE
 
 /* What is endorsed of one bank in one set. */
@@ -157,7 +155,7 @@ int atls_match_pcrs(const struct atls_tpm_attest *quote,
     enum atls_hash hash;
     int result = atls_tpm_hash_of(quote->banks[0].alg, "PCR bank", CLAUSE, &hash);
 
-    *executables = NOT_RECOGNIZED;
+    *executables = ATLS_NOT_RECOGNIZED;
     if (!standing.expected)
         result = atls_fail(-ENOMEM, NULL, "no memory for mismatches");
     for (size_t at = 0; !result && !standing.matched && at < references->count;) {
@@ -166,7 +164,7 @@ int atls_match_pcrs(const struct atls_tpm_attest *quote,
         result = stand(&state, hash, quote, crypto, &standing);
     }
     if (!result && standing.matched) {
-        *executables = APPROVED;
+        *executables = ATLS_APPROVED;
     } else if (!result) {
         complain(&standing, &quote->banks[0], out);
         result = list_mismatch(&standing, quote, out);

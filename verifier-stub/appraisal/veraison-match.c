@@ -13,8 +13,6 @@
 #include "rats/base/error.h"
 #include "verifier-stub/appraisal/manners.h"
 
-enum { APPROVED = 2, NOT_RECOGNIZED = 33 };
-
 /* The last one with this measurement, as a map that is filled in order has it. */
 static const struct atls_reference_value *find(const struct atls_reference_set *references,
                                                struct atls_bytes measured)
@@ -36,7 +34,7 @@ static int match(const struct atls_psa_claims *claims, const struct atls_referen
 {
     int *executables = &out->submods[out->submod].trust_vector[ATLS_EXECUTABLES];
 
-    *executables = NOT_RECOGNIZED;
+    *executables = ATLS_NOT_RECOGNIZED;
     for (size_t i = 0; i < claims->component_count; i++) {
         const struct atls_psa_component *component = &claims->components[i];
         const struct atls_reference_value *value;
@@ -60,7 +58,7 @@ static int match(const struct atls_psa_claims *claims, const struct atls_referen
                                         : "its measurement is no reference value");
         return 0;
     }
-    *executables = APPROVED;
+    *executables = ATLS_APPROVED;
     return 0;
 }
 
