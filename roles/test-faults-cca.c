@@ -8,6 +8,7 @@
 
 #include "rats/tokens/cca.h"
 #include "roles/attester-private.h"
+#include "roles/test-faults-of.h"
 
 static const struct row {
     const char *name;
@@ -153,11 +154,7 @@ static void breaks_row(void **state)
 
 static void knows_whose_faults_they_are(void **state)
 {
-    static const struct {
-        const struct atls_evidence_format *format;
-        const char *fault;
-        int outcome;
-    } table[] = {
+    static const struct test_fault_of table[] = {
         {&atls_format_cca, "foreign-pat", 0},
         {&atls_format_cca, "stale-nonce", 0},
         {&atls_format_cca, "linkage", ATLS_E_UNSUPPORTED}, /* there is no KAT */
@@ -175,13 +172,7 @@ static void knows_whose_faults_they_are(void **state)
         {&atls_format_parsec_tpm, "realm-signature", ATLS_E_UNSUPPORTED},
     };
 
-    for (size_t i = 0; i < COUNT(table); i++) {
-        struct atls_attester attester = {.format = table[i].format};
-
-        assert_int_equal(atls_faults_add(&attester.inner, table[i].fault), 0);
-        attester.breaks = atls_evidence_faults_of(attester.format);
-        test_outcome(atls_attester_check_faults(&attester), table[i].outcome, NULL);
-    }
+    test_faults_of(table, COUNT(table));
 }
 
 /* What is no evidence of CCA is not broken further. */

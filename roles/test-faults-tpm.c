@@ -8,6 +8,7 @@
 
 #include "rats/test/test-tpm.h"
 #include "roles/attester-private.h"
+#include "roles/test-faults-of.h"
 
 static const uint8_t challenge_bytes[32] = {0x63};
 static const struct atls_bytes challenge = {challenge_bytes, sizeof challenge_bytes};
@@ -82,11 +83,7 @@ static void breaks_row(void **state)
 
 static void knows_whose_faults_they_are(void **state)
 {
-    static const struct {
-        const struct atls_evidence_format *format;
-        const char *fault;
-        int outcome;
-    } table[] = {
+    static const struct test_fault_of table[] = {
         {&atls_format_parsec_tpm, "linkage", 0},
         {&atls_format_parsec_tpm, "foreign-pat", 0},
         {&atls_format_parsec_tpm, "tpm-name", 0},
@@ -101,13 +98,7 @@ static void knows_whose_faults_they_are(void **state)
         {&atls_format_prototype, "tpm-attributes", ATLS_E_UNSUPPORTED},
     };
 
-    for (size_t i = 0; i < COUNT(table); i++) {
-        struct atls_attester attester = {.format = table[i].format};
-
-        assert_int_equal(atls_faults_add(&attester.inner, table[i].fault), 0);
-        attester.breaks = atls_evidence_faults_of(attester.format);
-        test_outcome(atls_attester_check_faults(&attester), table[i].outcome, NULL);
-    }
+    test_faults_of(table, COUNT(table));
 }
 
 /* What is no evidence of a TPM is not broken further. */
