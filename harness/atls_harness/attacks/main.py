@@ -7,7 +7,6 @@ import dataclasses
 import datetime
 import json
 import os
-import shlex
 import sys
 import textwrap
 import time
@@ -16,10 +15,10 @@ from typing import Any, Sequence
 
 from _pytest.mark.expression import Expression, ParseError
 
-from .. import ROOT_OF_TRUST, release, usage
+from .. import release, usage
 from ..build import build_programs, jobs
-from ..document import first_problem
-from ..errors import HarnessError, InfrastructureError, UsageError
+from ..document import hold
+from ..errors import InfrastructureError, UsageError
 from ..nearest import meant
 from ..paths import ATTACK_RESULT_SCHEMA, PEERS, default_build
 from ..peer import load_peers
@@ -152,13 +151,9 @@ def _play(options: Any) -> int:
     value = {
         "version": VERSION,
         "run": {
-            "command": shlex.join(["./atls", "attacks", *options.given]),
-            "started": started,
-            "seconds": round(time.monotonic() - began, 1),
-            "atls": release.version(),
+            **release.told_of("attacks", options.given, started, began),
             "seed": options.seed,
             "victim": victim,
-            "root_of_trust": ROOT_OF_TRUST,
         },
         "plays": records,
         "smallest": table.by_column(records),
@@ -166,9 +161,7 @@ def _play(options: Any) -> int:
         "monitor": table.monitor_rows(records),
         "changed": changed,
     }
-    problem = first_problem(value, ATTACK_RESULT_SCHEMA)
-    if problem is not None:
-        raise HarnessError(f"attacks.json is not as its schema says: {problem.message}")
+    hold(value, ATTACK_RESULT_SCHEMA, "attacks.json is not as its schema says")
     (folder / "attacks.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     (folder / "summary.md").write_text(page.markdown(value), encoding="utf-8")
     (folder / "index.html").write_text(page.html(value), encoding="utf-8")

@@ -6,12 +6,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-import shlex
 import time
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from .. import ROOT_OF_TRUST, patience, release, usage
+from .. import patience, release, usage
 from ..build import build_programs
 from ..document import hold
 from ..errors import InfrastructureError, Unsupported, UsageError
@@ -182,12 +181,8 @@ def _play(options: Any, peers: Mapping[str, Peer]) -> int:
     value = {
         "version": VERSION,
         "run": {
-            "command": shlex.join(["./atls", "learn", *options.given]),
-            "started": started,
-            "seconds": round(time.monotonic() - began, 1),
-            "atls": release.version(),
+            **release.told_of("learn", options.given, started, began),
             "seed": options.seed,
-            "root_of_trust": ROOT_OF_TRUST,
         },
         "machines": learnt,
         "findings": found,

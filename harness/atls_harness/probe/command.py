@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
-import shlex
 import shutil
 import ssl
 import sys
@@ -16,7 +15,7 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from rich.console import Console
 
-from .. import ROOT_OF_TRUST, release, usage
+from .. import release, usage
 from ..build import build_programs
 from ..contract import contract
 from ..credentials import make_credentials
@@ -232,14 +231,10 @@ class Probe:
         value: dict[str, Any] = {
             "version": VERSION,
             "probe": {
-                "command": shlex.join(["./atls", "probe", *options.given]),
-                "started": self.started,
-                "seconds": round(time.monotonic() - self.began, 1),
-                "atls": release.version(),
+                **release.told_of("probe", options.given, self.started, self.began),
                 "address": address,
                 "probed": self.probed,
                 "answers": words,
-                "root_of_trust": ROOT_OF_TRUST,
             },
             "documents": show.documents(profiles),
             "speaks": {name: speaks.get(name, []) for name in profiles},
