@@ -17,8 +17,9 @@ from typing import Iterator, Mapping, Sequence
 from .errors import BuildError
 from .paths import ROOT, shown
 
-# What can do without, is built without: a TPM as root of trust, identity keys in Parsec.
-OPTIONAL = ("tss2-esys", "libprotobuf-c")
+# What can do without, is built without: a TPM as root of trust, identity keys in Parsec, the
+# benchmark's yardstick.
+OPTIONAL = ("tss2-esys", "libprotobuf-c", "libssl")
 # Directories that this process builds in now.
 _HELD: set[Path] = set()
 

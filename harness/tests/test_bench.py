@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from hypothesis import given, strategies
 
 from atls_harness import dask
 from atls_harness.bench import callgrind, compare, goals, machine, network, page, plan, program
-from atls_harness.bench import curves, sections, tables
+from atls_harness.bench import curves, published, sections, tables
+from atls_harness.bench.main import measure
 from atls_harness.bench.histogram import Histogram, bucket, ratio_interval
 from atls_harness.document import first_problem
 from atls_harness.errors import InfrastructureError, Unsupported, UsageError
@@ -137,8 +139,11 @@ def test_every_mode_of_the_plans_has_a_baseline() -> None:
     for one in (plan.QUICK, plan.FULL):
         for mode in one.modes:
             assert plan.baseline_of(mode) in one.baselines
+            assert plan.yardstick_of(mode) in one.yardsticks
     assert plan.baseline_of("ta-07/passport/server") == "plain/server"
     assert plan.baseline_of("ta-07/passport/both/p384") == "plain/mutual/p384"
+    assert plan.yardstick_of("ta-07/passport/both/p384") == "openssl/mutual/p384"
+    assert plan.yardstick_of("plain/server") == "openssl/server"
 
 
 @pytest.fixture(name="build", scope="module")
@@ -182,6 +187,7 @@ def measured(build: Path) -> dict[str, Any]:
         "verifier": sections.verifier(build, small),
         "load": sections.load(build, small),
         "fleet": sections.fleet(build, small),
+        "published": published.figures(),
     }
 
 
@@ -222,6 +228,9 @@ def test_phases_add_up_and_operations_are_counted(result: dict[str, Any]) -> Non
     rows = {row["mode"]: row for row in result["pair"]["modes"]}
     for row in rows.values():
         assert row["phases_of_whole"] == pytest.approx(1.0, abs=0.02)
+        if row["mode"].startswith(plan.YARDSTICK):
+            assert not row["operations"]  # by another library
+            continue
         assert row["operations"]["x25519"] == 4  # two key pairs, two shared secrets
     plain, attested = rows["plain/mutual"], rows["ta-07/background-check/client"]
     assert plain["operations"]["sign-p256"] == 2
@@ -232,6 +241,50 @@ def test_phases_add_up_and_operations_are_counted(result: dict[str, Any]) -> Non
     assert plain["phases_ns"]["evidence"] == 0 and plain["credential_bytes"] == 0
     assert attested["credential_bytes"] > 500
     assert all(row["failed"] == 0 for row in result["load"])
+
+
+def test_openssl_is_a_yardstick_of_the_same_run(result: dict[str, Any], build: Path) -> None:
+    if reason := sections.without_openssl(build, plan.QUICK):
+        pytest.skip(reason)
+    rows = {row["mode"]: row for row in result["pair"]["modes"]}
+    assert result["pair"]["openssl"].startswith("OpenSSL 3.")
+    for side, mode in (("mutual", "ta-07/background-check/client"), ("server", "plain/server")):
+        one, other = rows[f"openssl/{side}"], rows[f"plain/{side}"]
+        # The same messages: leaves without their anchor, a line each way, close_notify.
+        for end in ("client", "server"):
+            assert abs(one["bytes"][end] - other["bytes"][end]) < 200, (side, end)
+        assert one["flights"] == other["flights"]
+        assert rows[mode]["ratio_to_openssl"]["value"] > 0
+    text = tables.render(result, 220, False)
+    assert "÷ OpenSSL" in text and result["pair"]["openssl"] in text
+
+
+def test_what_others_published_is_told_apart(result: dict[str, Any]) -> None:
+    text = " ".join(tables.render(result, 400, False).split())
+    mine, title, theirs = text.partition("Published by others, not measured here")
+    assert title and result["published"]
+    for one in result["published"]:
+        assert one["what"] not in mine and one["what"] in theirs and one["source"] in theirs
+
+
+def test_without_openssl_the_others_are_measured_and_the_reason_is_told(
+    build: Path, tmp_path: Path
+) -> None:
+    """As built where its headers are missing: what openssl-none.c says, this program says."""
+    path = tmp_path / "tls" / "bench" / "atls-bench"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *openssl*) echo "built without OpenSSL" >&2; exit 77;; esac\n'
+        f'exec {shlex.quote(program.bench(build))} "$@"\n',
+        encoding="utf-8",
+    )
+    path.chmod(0o755)
+    small = plan.Plan(**{**vars(plan.QUICK), "modes": [], "samples": 1})
+    made = measure(tmp_path, small, ["pair"], 2, "")
+    assert "built without OpenSSL" in made["not_measured"]["pair, OpenSSL"]
+    assert "openssl" not in made["pair"]
+    assert [row["mode"] for row in made["pair"]["modes"]] == ["plain/server", "plain/mutual"]
 
 
 def test_a_comparison_with_another_machine_is_refused(result: dict[str, Any]) -> None:
@@ -268,6 +321,9 @@ REFUSED = (
     ("ta-07/passport/client/fast", 2, "no option of a mode"),
     ("ta-07/passport/client/components=9999", 2, "components"),
     ("plain/server/psa", 2, "no option of a mode"),
+    ("openssl/nobody", 2, "openssl/server or openssl/mutual"),
+    ("openssl", 2, "openssl/server or openssl/mutual"),
+    ("openssl/server/cert", 2, "no option of a mode"),
     ("a" * 200, 2, "longer than"),
 )
 

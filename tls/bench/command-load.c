@@ -335,7 +335,7 @@ int bench_load_main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &load);
     raise_limit();
     int result = bench_mode_parse(load.mode_name, &load.mode);
-    if (result == 0 && !load.mode.profile && load.mode.mutual)
+    if (result == 0 && !load.mode.profile && (load.mode.mutual || load.mode.openssl))
         result = atls_fail(-EINVAL, NULL, "--mode %s: expected plain/server or an attested mode",
                            load.mode_name);
     if (!load.mode.profile) /* the same endpoint, in no role: nothing is negotiated */

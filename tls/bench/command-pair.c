@@ -11,6 +11,7 @@
 #include "tls/bench/commands.h"
 #include "tls/bench/floor.h"
 #include "tls/bench/local-verifier.h"
+#include "tls/bench/openssl.h"
 #include "tls/bench/pair.h"
 
 #define MODES_MAX 128
@@ -196,7 +197,8 @@ static json_t *describe_all(struct options *o, const struct floor_samples *sampl
         json_object_set(floor, bench_op_name((enum bench_op)i), samples->op[i]);
     for (size_t i = 0; o->floor && i < BENCH_HASHES; i++)
         json_object_set(floor, bench_hash_name((enum bench_hash)i), samples->hash[i]);
-    return json_pack("{s:o, s:o}", "modes", rows, "floor_ns", floor);
+    return json_pack("{s:o, s:o, s:s*}", "modes", rows, "floor_ns", floor, "openssl",
+                     bench_openssl_version());
 }
 
 static int open_row(const struct options *o, struct row *row)

@@ -20,7 +20,8 @@ static const char doc[] =
     "  appraisals  evidence posted to a verifier that is running\n"
     "  sizes  appraisals, endorsing and sessions, by how much there is already\n"
     "atls-bench COMMAND --help tells its options.\v"
-    "Modes: plain/server, plain/mutual, or PROFILE/MODEL/ATTESTER with MODEL background-check or "
+    "Modes: plain/server, plain/mutual (openssl/server, openssl/mutual), or PROFILE/MODEL/ATTESTER "
+    "with MODEL background-check or "
     "passport, ATTESTER client, server or both; /psa, /cert, /p384 and /components=N behind it.";
 
 static int usage(void)

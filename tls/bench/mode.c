@@ -82,12 +82,14 @@ static int take_words(char *words, struct bench_mode *mode)
 {
     char *rest = words, *word = strsep(&rest, "/");
     int result = 0;
-    if (strcmp(word, "plain") == 0) {
+    mode->openssl = strcmp(word, "openssl") == 0;
+    if (mode->openssl || strcmp(word, "plain") == 0) {
+        const char *library = word;
         word = strsep(&rest, "/");
         mode->mutual = word && strcmp(word, "mutual") == 0;
         if (!mode->mutual && (!word || strcmp(word, "server") != 0))
-            return atls_fail(-EINVAL, NULL, "%s: expected plain/server or plain/mutual",
-                             mode->name);
+            return atls_fail(-EINVAL, NULL, "%s: expected %s/server or %s/mutual", mode->name,
+                             library, library);
     } else {
         result = take_profile(word, mode);
         word = result == 0 ? strsep(&rest, "/") : NULL;

@@ -11,6 +11,7 @@ struct bench_mode {
     const struct atls_profile *profile; /* NULL: TLS without attestation, as the library does it */
     enum atls_model model;
     bool attested[2]; /* by enum atls_side */
+    bool openssl;     /* by OpenSSL instead of GnuTLS; only without attestation */
     bool mutual;      /* both sides have a key; only without attestation is this a choice */
     bool certificate; /* credential kind CERT_ATTESTATION of ta-07 */
     const struct atls_evidence_format *format; /* NULL: the first */
@@ -19,10 +20,11 @@ struct bench_mode {
     bool cached;         /* the verifier in this process remembers platform tokens */
 };
 
-/* "plain/server" or "plain/mutual"; or PROFILE/MODEL/ATTESTER, with background-check or passport,
- * and client, server or both. Options follow, each behind a slash: "psa" (a bare token; default a
- * CAB), "cert", "p384", "components=N", "cached" (by the verifier in this process). -EINVAL;
- * ATLS_E_UNSUPPORTED: no such profile, or one that does not have this. NAME is borrowed. */
+/* "plain/server" or "plain/mutual", the same with "openssl" for "plain"; or PROFILE/MODEL/ATTESTER,
+ * with background-check or passport, and client, server or both. Options follow, each behind a
+ * slash: "psa" (a bare token; default a CAB), "cert", "p384", "components=N", "cached" (by the
+ * verifier in this process). -EINVAL; ATLS_E_UNSUPPORTED: no such profile, or one that does not
+ * have this. NAME is borrowed. */
 int bench_mode_parse(const char *name, struct bench_mode *modep);
 
 #endif

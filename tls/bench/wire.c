@@ -6,6 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+void bench_wire_count(struct bench_wire *wire, int side, uint64_t size)
+{
+    wire->end[side].sent += size;
+    if (wire->sender != side) {
+        wire->sender = side;
+        wire->flights++;
+    }
+}
+
 static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t size)
 {
     struct bench_wire_end *from = transport;
@@ -24,11 +33,7 @@ static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t s
     }
     memcpy(to->data + to->size, data, size);
     to->size += size;
-    from->sent += size;
-    if (wire->sender != side) {
-        wire->sender = side;
-        wire->flights++;
-    }
+    bench_wire_count(wire, side, size);
     return (ssize_t)size;
 }
 
@@ -48,18 +53,27 @@ static ssize_t pull(gnutls_transport_ptr_t transport, void *data, size_t size)
     return (ssize_t)size;
 }
 
-void bench_wire_join(struct bench_wire *wire, gnutls_session_t client, gnutls_session_t server)
+void bench_wire_restart(struct bench_wire *wire)
 {
-    gnutls_session_t sessions[] = {[ATLS_CLIENT] = client, [ATLS_SERVER] = server};
     wire->sender = -1;
     wire->flights = 0;
     for (size_t i = 0; i < 2; i++) {
         struct bench_wire_end *end = &wire->end[i];
         end->wire = wire;
-        end->tls = sessions[i];
+        end->tls = NULL;
         end->size = end->at = 0;
         end->sent = 0;
         end->closed = false;
+    }
+}
+
+void bench_wire_join(struct bench_wire *wire, gnutls_session_t client, gnutls_session_t server)
+{
+    gnutls_session_t sessions[] = {[ATLS_CLIENT] = client, [ATLS_SERVER] = server};
+    bench_wire_restart(wire);
+    for (size_t i = 0; i < 2; i++) {
+        struct bench_wire_end *end = &wire->end[i];
+        end->tls = sessions[i];
         gnutls_transport_set_ptr(end->tls, end);
         gnutls_transport_set_push_function(end->tls, push);
         gnutls_transport_set_pull_function(end->tls, pull);

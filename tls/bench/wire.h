@@ -24,6 +24,10 @@ struct bench_wire {
 /* Empties it and joins two sessions of the library. Buffers are kept from connection to connection;
  * all zero at first. */
 void bench_wire_join(struct bench_wire *wire, gnutls_session_t client, gnutls_session_t server);
+/* Empties it for two ends that count their bytes themselves, by bench_wire_count(). */
+void bench_wire_restart(struct bench_wire *wire);
+/* SIDE has sent SIZE more bytes. */
+void bench_wire_count(struct bench_wire *wire, int side, uint64_t size);
 void bench_wire_clear(struct bench_wire *wire);
 
 #endif

@@ -31,6 +31,7 @@ from . import (
     machine,
     network,
     page,
+    published,
     sections,
     stacks,
     tables,
@@ -78,6 +79,8 @@ def measure(
             result["not_measured"][name] = str(problem)
         if name == "devices" and (reason := sections.without_qemu(build)):
             result["not_measured"]["devices, firmware in QEMU"] = reason
+        if name == "pair" and (reason := sections.without_openssl(build, plan)):
+            result["not_measured"]["pair, OpenSSL"] = reason
         print(f"{name}: {time.monotonic() - began:.1f} s", file=sys.stderr)
     return result
 
@@ -138,6 +141,7 @@ def main(given: Sequence[str]) -> int:
         "full": options.full,
         "machine": machine.describe(),
         **measure(build, _plan(options), wanted, options.shards, options.scheduler),
+        "published": published.figures(),
     }
     result["seconds"] = round(time.monotonic() - began, 1)
     result["goals"] = goals.judge(result)

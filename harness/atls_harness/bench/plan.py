@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..contract import contract
 
 SERVER, MUTUAL = "plain/server", "plain/mutual"
+YARDSTICK = "openssl"  # another library's, in place of "plain"
 
 # components= beside the standard ones, for evidence of about so many bytes (a PSA token in a CAB)
 SIZES = {2000: 13, 10000: 97, 60000: 590}
@@ -84,6 +85,11 @@ class Plan:
     curve_cases: tuple[int, ...]
     curve_collected: tuple[int, ...]
     baselines: list[str] = field(default_factory=lambda: [SERVER, MUTUAL])
+
+    @property
+    def yardsticks(self) -> list[str]:
+        """The baselines, by OpenSSL."""
+        return [yardstick_of(name) for name in self.baselines]
 
 
 INSTRUCTIONS = [
@@ -201,3 +207,9 @@ def baseline_of(mode: str) -> str:
     words = mode.split("/")
     plain = SERVER if words[2] == "server" else MUTUAL
     return f"{plain}/p384" if "p384" in words[3:] else plain
+
+
+def yardstick_of(mode: str) -> str:
+    """The same TLS without attestation, by OpenSSL."""
+    plain = mode if mode.startswith("plain/") else baseline_of(mode)
+    return plain.replace("plain", YARDSTICK, 1)

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from .. import dask
-from ..errors import InfrastructureError
+from ..errors import InfrastructureError, Unsupported
 from ..events import read_events
 from ..paths import PEERS
 from ..peer import load_peers
 from . import callgrind, program
 from .histogram import Histogram, ratio_interval, summary
-from .plan import MUTUAL, SERVER, Plan, baseline_of
+from .plan import MUTUAL, SERVER, Plan, baseline_of, yardstick_of
 
 COUNTED = "bench_counted"  # the function of atls-bench within which callgrind counts
 SIMULATED_QUOTE_MS = 39  # what a quote of Intel TDX was seen to take: data/published.yaml
@@ -67,9 +67,22 @@ def _floor_parts(
     return parts
 
 
+def without_openssl(build: Path, plan: Plan) -> str:
+    """Why there is no TLS of OpenSSL to hold others against, or ""."""
+    try:
+        program.run(
+            build, ["pair", "--samples", "1", "--warm-up", "0", *_modes(plan.yardsticks[:1])]
+        )
+    except Unsupported as problem:
+        return str(problem)
+    return ""
+
+
 def pair(build: Path, plan: Plan) -> dict[str, Any]:
-    """Connections in memory: every mode, in turn with the plain ones and with single operations."""
-    names = [*plan.baselines, *plan.modes]
+    """Connections in memory: every mode, in turn with the plain ones, with those of OpenSSL, and
+    with single operations."""
+    yardsticks = [] if without_openssl(build, plan) else plan.yardsticks
+    names = [*plan.baselines, *yardsticks, *plan.modes]
     raw = program.run(build, ["pair", "--samples", str(plan.samples), "--floor", *_modes(names)])
     floor = {name: Histogram(values) for name, values in raw["floor_ns"].items()}
     rows = {one["mode"]: _row(one) for one in raw["modes"]}
@@ -86,7 +99,13 @@ def pair(build: Path, plan: Plan) -> dict[str, Any]:
         plain = [(1.0, Histogram.from_json(base["cpu_ns"]["histogram"]))]
         value, low, high = ratio_interval(cpu, plain, rng)
         row["ratio_to_plain"] = {"value": value, "low": low, "high": high}
+    for name in [*plan.baselines, *plan.modes] if yardsticks else []:
+        cpu = Histogram.from_json(rows[name]["cpu_ns"]["histogram"])
+        other = Histogram.from_json(rows[yardstick_of(name)]["cpu_ns"]["histogram"])
+        value, low, high = ratio_interval(cpu, [(1.0, other)], rng)
+        rows[name]["ratio_to_openssl"] = {"value": value, "low": low, "high": high}
     return {
+        **({"openssl": raw["openssl"]} if yardsticks else {}),
         "modes": list(rows.values()),
         "operations_ns": {name: summary(one) for name, one in floor.items()},
     }

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..blocks import within
+from . import published
 
 Row = Sequence[str]
 
@@ -35,6 +36,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Row]) -> Table:
 
 def _pair(found: Mapping[str, Any]) -> list[Table]:
     rows = []
+    other = [""] if "openssl" in found else []
     for row in found["modes"]:
         wall = row["wall_ns"]
         rows.append(
@@ -46,14 +48,18 @@ def _pair(found: Mapping[str, Any]) -> list[Table]:
                 micro(wall["p99"]),
                 ratio(row["ratio_to_plain"]) if "ratio_to_plain" in row else "",
                 ratio(row["ratio_to_floor"]) if "ratio_to_floor" in row else "",
+                *([ratio(row["ratio_to_openssl"])] if "ratio_to_openssl" in row else other),
                 f"{sum(row['bytes'].values()):,}",
                 str(row["credential_bytes"] or ""),
             ]
         )
     columns = ["a connection in memory, µs", "min", "median", "p95", "p99"]
-    columns += ["÷ plain (95 %)", "÷ floor (95 %)", "bytes", "credential"]
+    columns += ["÷ plain (95 %)", "÷ floor (95 %)", *(["÷ OpenSSL (95 %)"] if other else [])]
+    columns += ["bytes", "credential"]
     samples = found["modes"][0]["wall_ns"]["samples"]
-    made = [table(f"Both endpoints in one thread, {samples} samples each, in turn", columns, rows)]
+    title = f"Both endpoints in one thread, {samples} samples each, in turn"
+    title += f"; openssl: {found['openssl']}" if other else ""
+    made = [table(title, columns, rows)]
     phases = list(found["modes"][0]["phases_ns"])
     rows = [
         [row["mode"], *(micro(row["phases_ns"][name]) for name in phases)] for row in found["modes"]
@@ -354,14 +360,17 @@ def render(result: Mapping[str, Any], width: int, color: bool) -> str:
     console = Console(file=out, width=width, force_terminal=color, no_color=not color)
     for name, make in SECTIONS.items():
         if name in result:
-            for table in make(result[name]):
-                for part in within(table, width):
+            for one in make(result[name]):
+                for part in within(one, width):
                     console.print(part)
                     console.print()
         if name == "stacks" and name in result:
             for line in stack_notes(result[name]):
                 console.print(f"- {line}", highlight=False, markup=False)
             console.print()
+    for part in within(table(published.TITLE, published.COLUMNS, published.rows()), width):
+        console.print(part)
+        console.print()
     for name, reason in result["not_measured"].items():
         console.print(f"not measured: {name}: {reason}")
     return out.getvalue()
