@@ -268,6 +268,41 @@ def test_the_page_tells_browsers_to_be_careful(lab: Lab) -> None:
         assert lab.status(path)[0] == 404, path
 
 
+def program_of(lab: Lab, *words: str) -> int:
+    """The process of the lab whose command has all of WORDS."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (path / "cmdline").read_text().split("\0")
+            if parent == lab.process.pid and all(
+                any(one in had for had in command) for one in words
+            ):
+                return int(path.name)
+    return 0
+
+
+def test_a_device_or_verifier_that_ends_is_started_again(
+    lab: Lab, device: Callable[[int], str], tmp_path: Path
+) -> None:
+    verifier, address = lab.verifier(), device(1)
+    for words, place in (
+        (("device.sock", "--provision"), "seat-06-server-attests"),
+        (("--provisioning-token",), "seat-06-client-attests"),
+    ):
+        before = program_of(lab, *words)
+        assert before
+        os.kill(before, signal.SIGKILL)
+        lab.await_(lambda: program_of(lab, *words) not in (0, before))
+        if place == "seat-06-client-attests":
+            flags = attester(lab, "seat-06", address, tmp_path)
+        else:
+            flags = ["--relying-party", "background-check", "--verifier", verifier]
+        # The program is there before it listens; what comes meanwhile may be refused.
+        lab.await_(lambda: lab.client(place, *flags).returncode == 0)
+        assert lab.last("127.0.0.1")["connection"]["outcome"] == "attested"
+    assert lab.verifier() == verifier
+
+
 def test_nothing_is_lost_when_it_starts_again(lab: Lab) -> None:
     lab.s_client("seat-06-client-attests", "before.client")
     before = lab.last("before")

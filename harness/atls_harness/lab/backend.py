@@ -4,7 +4,8 @@
 What they say is read as they say it, over pipes, so that nothing grows however long they stay: the
 events of a connection are kept until it has ended, and then belong to its record. One connection
 at a time is handed to a server, and the next when its event `connection` has come: so that number
-is known to be that of this one. A server that ends is started again.
+is known to be that of this one. What ends by itself is started again: a server when somebody comes
+to it, the device and a verifier at once.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ READY_LIMIT = 60.0  # seconds
 NUMBER_LIMIT = 30.0  # until a server says which connection it took
 STOP_LIMIT = 5.0
 RESTART_PAUSE = 1.0
+RESTART_PAUSE_MAX = 60.0  # it doubles until then, while what is started ends again
 ARTIFACT_MAX = 1 << 20
 VERIFIER_EVENTS = 4000
 PROBLEMS_MAX = 20  # of one program, that are told
@@ -83,7 +85,12 @@ class Program:
     """One that stays, and is read while it runs."""
 
     def __init__(
-        self, name: str, argv: Sequence[str], folder: Path, hear: Callable[[Event], None]
+        self,
+        name: str,
+        argv: Sequence[str],
+        folder: Path,
+        hear: Callable[[Event], None],
+        fell: Callable[[Program], None] = lambda program: None,
     ) -> None:
         self.name = name
         self.argv = list(argv)
@@ -91,6 +98,7 @@ class Program:
         self.starts = 0
         self.problems = 0
         self._hear = hear
+        self._fell = fell  # hears that it was ready and has ended by itself
         self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Future[Event] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -107,6 +115,7 @@ class Program:
     async def start(self) -> Event:
         """Starts it; its `ready` event."""
         given = self.descriptors()
+        self._stopping = False
         self._ready = asyncio.get_running_loop().create_future()
         with (self.folder / f"{self.name}.stderr").open("wb") as words:
             self._process = await asyncio.create_subprocess_exec(
@@ -142,14 +151,14 @@ class Program:
             try:
                 line = await self._process.stdout.readline()
             except ValueError:  # longer than LINE_MAX: it is skipped
-                self._tell(f"{self.name}: an event was longer than {LINE_MAX} bytes")
+                self.tell(f"{self.name}: an event was longer than {LINE_MAX} bytes")
                 continue
             if not line:
                 break
             try:
                 event = untrusted.parse(line.decode("utf-8"))
             except ValueError as problem:
-                self._tell(f"{self.name}: not an event: {problem}")
+                self.tell(f"{self.name}: not an event: {problem}")
                 continue
             if isinstance(event, dict):
                 if event.get("event") == "ready" and ready is not None and not ready.done():
@@ -161,10 +170,11 @@ class Program:
         if ready is not None and not ready.done():
             ready.set_exception(InfrastructureError(words))
         elif not self._stopping:
-            self._tell(words)
+            self.tell(words)
+            self._fell(self)
         self.ended(code)
 
-    def _tell(self, problem: str) -> None:
+    def tell(self, problem: str) -> None:
         """Something is wrong with it: whoever opened the lab is told, though not for ever."""
         self.problems += 1
         if self.problems <= PROBLEMS_MAX:
@@ -282,7 +292,6 @@ class Server(Program):
     async def _again(self) -> None:
         """Starts it once more."""
         await asyncio.sleep(RESTART_PAUSE if self.starts else 0)
-        self._stopping = False
         self._talks.clear()
         try:
             await self.start()
@@ -311,14 +320,18 @@ class Server(Program):
 class Verifier(Program):
     """A verifier, and the newest of what it said."""
 
-    def __init__(self, name: str, argv: Sequence[str], folder: Path) -> None:
-        super().__init__(name, argv, folder, self._heard)
+    def __init__(
+        self, name: str, argv: Sequence[str], folder: Path, fell: Callable[[Program], None]
+    ) -> None:
+        super().__init__(name, argv, folder, self._heard, fell)
         self.events: deque[Event] = deque(maxlen=VERIFIER_EVENTS)
         self.address = ""
 
     async def start(self) -> Event:
         ready = await super().start()
         self.address = str(ready["address"])
+        # Where it is started again it is where it was: servers and visitors know it by that.
+        self.argv[self.argv.index("--listen") + 1] = self.address
         return ready
 
     def _heard(self, event: Event) -> None:
@@ -352,13 +365,45 @@ class Backends:
         self.verifiers: dict[str, Verifier] = {}  # by participant, "" is everybody's
         self._servers: dict[tuple[str, str], Server] = {}  # by participant and place
         self._starting = asyncio.Lock()
+        self._reviving: set[asyncio.Task[None]] = set()
         self._numbered = -1
 
     def _device(self) -> Program:
         argv = self.run.command("device", "device")
         argv += ["--listen", f"unix:{self.device_path}", "--seed", str(self.run.seed)]
         argv += ["--provision", str(self.corim)]
-        return Program("device", argv, self.folder, lambda event: None)
+        return Program("device", argv, self.folder, lambda event: None, self._revive)
+
+    def _revive(self, program: Program) -> None:
+        task = asyncio.create_task(self._start_again(program))
+        self._reviving.add(task)
+        task.add_done_callback(self._reviving.discard)
+
+    async def _start_again(self, program: Program) -> None:
+        """A device or a verifier that has ended by itself. Nobody is answered by half of the lab
+        meanwhile: a server that is not there yet waits."""
+        pause = RESTART_PAUSE * 2 ** min(program.starts - 1, 10)
+        async with self._starting:
+            while True:
+                await asyncio.sleep(min(pause, RESTART_PAUSE_MAX))
+                if program is self.device:
+                    Path(self.device_path).unlink(missing_ok=True)
+                try:
+                    await program.start()
+                    break
+                except HarnessError as problem:
+                    program.tell(f"{program.name} could not be started again: {problem}")
+                    pause *= 2
+            if program is not self.device:
+                program.tell(
+                    f"{program.name} was started again; what was endorsed over its API has to be "
+                    "endorsed once more"
+                )
+            else:
+                program.tell(f"{program.name} was started again, and servers will be")
+                # The keys of servers that attest themselves were in it.
+                servers, self._servers = list(self._servers.values()), {}
+                await asyncio.gather(*(one.stop() for one in servers))
 
     async def start(self) -> None:
         """Device, verifier and the servers of all places."""
@@ -387,7 +432,7 @@ class Backends:
             "endorsements": [str(path) for path in files],
         }
         argv = self.run.command("verifier", "verifier") + plain(flags)
-        made = Verifier(name, argv, self.folder)
+        made = Verifier(name, argv, self.folder, self._revive)
         await made.start()
         self.verifiers[participant] = made
         return made
@@ -456,6 +501,9 @@ class Backends:
 
     async def stop(self) -> None:
         """Ends them all."""
+        for task in self._reviving:
+            task.cancel()
+        await asyncio.gather(*self._reviving, return_exceptions=True)
         await asyncio.gather(*(one.stop() for one in self._servers.values()))
         await asyncio.gather(*(one.stop() for one in self.verifiers.values()))
         await self.device.stop()
