@@ -21,6 +21,7 @@
 #include "program/tell.h"
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
+#include "rats/json/json.h"
 
 struct atls_events {
     int fd;      /* -1: swallows everything, */
@@ -103,7 +104,7 @@ static char *line_of(const struct atls_events *events, double t, const char *nam
     size_t size;
 
     if (line && fields && json_object_update_missing(line, fields) == 0)
-        text = json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
+        text = atls_json_write(line, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
     json_decref(line);
     if (!text)
         return NULL;

@@ -12,6 +12,7 @@
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
+#include "rats/json/json.h"
 #include "rats/tokens/kat.h"
 #include "roles/faults-output.h"
 
@@ -88,7 +89,7 @@ static int spoil_json(json_t **rootp, const char *name)
 
 static int write_json(json_t *root, struct atls_sink *s)
 {
-    char *text = json_dumps(root, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = atls_json_write(root, JSON_COMPACT | JSON_ENCODE_ANY);
 
     if (!text) {
         return atls_fail(-ENOMEM, NULL, "no memory for a fault");
@@ -117,7 +118,8 @@ int atls_faults_mutate_json(const struct atls_faults *faults, struct atls_bytes 
         return result;
     }
     if (!atls_fault_of_bytes(name, value, cmw, &out, &result)) {
-        json_t *root = json_loadb((const char *)cmw.data, cmw.size, 0, NULL);
+        json_error_t error;
+        json_t *root = atls_json_loadb(cmw, 0, &error);
         result = root ? spoil_json(&root, name)
                       : atls_fail(ATLS_E_MALFORMED, NULL, "the message to break is not JSON");
         result = result ? result : write_json(root, &out);

@@ -337,7 +337,7 @@ static int load_key(const struct options *options, json_t **keyp)
 static int write_public_key(const char *path, const json_t *key)
 {
     json_t *public_part = atls_signing_key_public(key);
-    char *text = public_part ? json_dumps(public_part, JSON_INDENT(2)) : NULL;
+    char *text = public_part ? atls_json_write(public_part, JSON_INDENT(2)) : NULL;
     int result;
 
     json_decref(public_part);
@@ -367,7 +367,7 @@ static int read_public_key(struct atls_bytes in, struct atls_public_key *keyp)
 
     if (memmem(in.data, in.size, "-----BEGIN", 10))
         return atls_pem_read_public_key(in, keyp);
-    jwk = json_loadb((const char *)in.data, in.size, JSON_REJECT_DUPLICATES, &error);
+    jwk = atls_json_loadb(in, JSON_REJECT_DUPLICATES, &error);
     if (!jwk)
         return atls_fail(ATLS_E_MALFORMED, "RFC 7517 section 4",
                          "expected a public key in PEM or as a JWK, came neither: %s", error.text);

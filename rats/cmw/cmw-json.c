@@ -249,7 +249,7 @@ int atls_cmw_serialize_json(const struct atls_cmw *cmw, uint8_t **outp, size_t *
 
     if (result)
         return result;
-    text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+    text = atls_json_write(json, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(json);
     if (!text)
         return atls_fail(-ENOMEM, NULL, "no memory for the text of a JSON CMW");

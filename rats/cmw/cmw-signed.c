@@ -251,7 +251,7 @@ int atls_cmw_jws_sign(struct atls_bytes cmw, const json_t *signer_jwk, bool flat
                                parts.jws.header_part.size, "payload", parts.jws.payload_part.data,
                                parts.jws.payload_part.size, "signature",
                                parts.jws.signature_part.data, parts.jws.signature_part.size);
-        text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+        text = object ? atls_json_write(object, JSON_COMPACT) : NULL;
         json_decref(object);
         free(compact);
         if (!text)
@@ -291,7 +291,7 @@ int atls_cmw_of_jwt(const json_t *claims, struct atls_cmw **cmwp)
 
     if (!claim)
         return atls_fail(ATLS_E_MISSING, CLAIM, "expected the claim \"cmw\", there is none");
-    char *text = json_dumps(claim, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = atls_json_write(claim, JSON_COMPACT | JSON_ENCODE_ANY);
     if (!text)
         return atls_fail(-ENOMEM, NULL, "no memory for a claim");
     int result = atls_cmw_parse_as(ATLS_JSON, atls_bytes_of_text(text), cmwp);
@@ -321,7 +321,8 @@ int atls_cmw_claim_set(json_t *claims, const struct atls_cmw *cmw)
 
     if (result)
         return result;
-    json_t *claim = json_loadb((const char *)text, size, 0, NULL);
+    json_error_t error;
+    json_t *claim = atls_json_loadb(ATLS_BYTES(text, size), 0, &error);
     free(text);
     return claim && json_object_set_new(claims, "cmw", claim) == 0
                ? 0

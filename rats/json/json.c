@@ -3,6 +3,9 @@
 #include "rats/json/json.h"
 
 #include <errno.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rats/base/error.h"
@@ -13,6 +16,122 @@ struct atls_bytes atls_json_skip_space(struct atls_bytes in)
            (in.data[0] == ' ' || in.data[0] == '\t' || in.data[0] == '\n' || in.data[0] == '\r'))
         in = ATLS_BYTES(in.data + 1, in.size - 1);
     return in;
+}
+
+/* jansson's parser cannot go on without memory: it takes a token that it has no room for as a bad
+ * one, or drops bytes of a string and then looks for its end (strbuffer_append_byte() in its
+ * load.c). So it never learns of a lack: what it takes lies in chunks, which are left behind as a
+ * whole, and what was parsed is copied out of them. */
+#define CHUNK 4096
+struct chunk {
+    struct chunk *next;
+    size_t left;
+    max_align_t bytes[];
+};
+static _Thread_local struct {
+    bool parsing;
+    jmp_buf lacking;
+    struct chunk *chunks;
+} arena;
+
+static void *take(size_t size)
+{
+    size_t units = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t);
+    struct chunk *chunk = arena.chunks;
+
+    if (!arena.parsing)
+        return malloc(size);
+    if (!chunk || chunk->left < units) {
+        size_t room = units > CHUNK / sizeof(max_align_t) ? units : CHUNK / sizeof(max_align_t);
+
+        chunk = malloc(sizeof *chunk + room * sizeof(max_align_t));
+        if (!chunk)
+            longjmp(arena.lacking, 1);
+        *chunk = (struct chunk){arena.chunks, room};
+        arena.chunks = chunk;
+    }
+    chunk->left -= units;
+    return chunk->bytes + chunk->left;
+}
+
+static void give_back(void *block)
+{
+    if (!arena.parsing)
+        free(block);
+}
+
+__attribute__((constructor)) static void take_for_jansson(void)
+{
+    json_set_alloc_funcs(take, give_back);
+}
+
+/* In the arena; NULL with error_out_of_memory too. */
+static json_t *parse(struct atls_bytes text, size_t flags, json_error_t *error)
+{
+    json_t *json = NULL;
+
+    arena.parsing = true;
+    if (setjmp(arena.lacking) == 0)
+        json = json_loadb(text.size ? (const char *)text.data : "", text.size, flags, error);
+    arena.parsing = false;
+    return json;
+}
+
+json_t *atls_json_loadb(struct atls_bytes text, size_t flags, json_error_t *error)
+{
+    json_t *parsed, *json;
+
+    error->text[sizeof error->text - 1] = json_error_out_of_memory; /* until it says another one */
+    parsed = parse(text, flags, error);
+    json = parsed ? json_deep_copy(parsed) : NULL;
+    if (!json && json_error_code(error) == json_error_out_of_memory)
+        snprintf(error->text, sizeof error->text - 1, "out of memory");
+    while (arena.chunks) {
+        struct chunk *next = arena.chunks->next;
+
+        free(arena.chunks);
+        arena.chunks = next;
+    }
+    return json;
+}
+
+struct text {
+    char *data;
+    size_t size, capacity;
+    bool lacking;
+};
+
+/* Of a member's name jansson's writer does not ask whether it was added (dump_string() in its
+ * dump.c), so that is remembered. */
+static int add(const char *data, size_t size, void *context)
+{
+    struct text *text = context;
+
+    if (text->lacking || size >= text->capacity - text->size) {
+        size_t capacity = 2 * (text->size + size) + 128;
+        char *grown = text->lacking ? NULL : realloc(text->data, capacity);
+
+        if (!grown) {
+            text->lacking = true;
+            return -1;
+        }
+        text->data = grown;
+        text->capacity = capacity;
+    }
+    memcpy(text->data + text->size, data, size);
+    text->size += size;
+    text->data[text->size] = '\0';
+    return 0;
+}
+
+char *atls_json_write(const json_t *json, size_t flags)
+{
+    struct text text = {0};
+
+    if (json_dump_callback(json, add, &text, flags) == 0 && !text.lacking)
+        return text.data;
+    free(text.data);
+    return NULL;
 }
 
 static int explain(const char *what, const char *once, const json_error_t *error)
@@ -46,8 +165,7 @@ int atls_json_load(struct atls_bytes text, const char *what, const char *once, j
     if (text.size >= sizeof mark && memcmp(text.data, mark, sizeof mark) == 0)
         return atls_fail(ATLS_E_MALFORMED, "RFC 8259 section 8.1",
                          "%s: a byte order mark came in front of the JSON text", what);
-    json_t *json = json_loadb(text.size ? (const char *)text.data : "", text.size,
-                              JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    json_t *json = atls_json_loadb(text, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!json)
         return explain(what, once, &error);
     *jsonp = json;

@@ -16,6 +16,15 @@
 /* The text without the white space in front of it: blank, tab, line feed, carriage return (RFC 8259
  * section 2). To tell by its first byte what it is. */
 struct atls_bytes atls_json_skip_space(struct atls_bytes in);
+/* json_loadb(), of no bytes too, that tells a lack of memory: NULL, and json_error_code() is then
+ * json_error_out_of_memory. jansson alone makes a fault of the text of it, or goes beyond its end.
+ */
+json_t *atls_json_loadb(struct atls_bytes text, size_t flags, json_error_t *error);
+
+/* json_dumps() that leaves nothing out of the text where memory is lacking: NULL, as of a value
+ * that has no text. Allocated, zero-terminated. */
+char *atls_json_write(const json_t *json, size_t flags);
+
 /* The array or object that TEXT is; WHAT names it in errors, ONCE is the clause that wants each
  * member once. ATLS_E_MALFORMED; ATLS_E_LIMIT: more than ATLS_JSON_MAX_SIZE bytes, or nested too
  * deep; ATLS_E_UNSUPPORTED: a member's name holds U+0000, which the library has no place for;

@@ -236,7 +236,7 @@ int atls_jws_verify(const struct atls_jws *jws, const json_t *jwk)
 /* Base64url of JSON text; NULL where there is no memory. */
 static char *encode_json(const json_t *json)
 {
-    char *text = json_dumps(json, JSON_COMPACT);
+    char *text = atls_json_write(json, JSON_COMPACT);
     char *part = text ? atls_base64_encode(ATLS_BASE64URL, atls_bytes_of_text(text)) : NULL;
 
     free(text);
@@ -272,7 +272,7 @@ static int read_coordinate(const json_t *jwk, const char *name, enum atls_curve 
 
 int atls_jws_sign(const json_t *claims, const json_t *signer_jwk, char **jwtp)
 {
-    char *text = json_dumps(claims, JSON_COMPACT);
+    char *text = atls_json_write(claims, JSON_COMPACT);
     int result = text ? atls_jws_sign_as(atls_bytes_of_text(text), "typ", "JWT", signer_jwk, jwtp)
                       : atls_fail(-ENOMEM, NULL, "JWS: out of memory");
 
@@ -286,17 +286,21 @@ int atls_jws_sign_as(struct atls_bytes payload, const char *name, const char *va
     struct atls_private_key key = {0};
     char *header = NULL, *part = NULL;
 
-    if (atls_jwk_to_public_key(signer_jwk, &key.public_key) ||
-        read_coordinate(signer_jwk, "d", key.public_key.curve, key.d))
-        return atls_fail(-EINVAL, JWK, "JWS: expected a private EC key on P-256 or P-384");
+    int result = atls_jwk_to_public_key(signer_jwk, &key.public_key);
+    if (!result)
+        result = read_coordinate(signer_jwk, "d", key.public_key.curve, key.d);
+    if (result)
+        return result < 0
+                   ? result
+                   : atls_fail(-EINVAL, JWK, "JWS: expected a private EC key on P-256 or P-384");
     json_t *fields =
         json_pack("{s:s, s:s}", "alg", curves[key.public_key.curve == ATLS_P384].alg, name, value);
     if (fields) {
         header = encode_json(fields);
         part = atls_base64_encode(ATLS_BASE64URL, payload);
     }
-    int result = header && part ? sign_parts(&key, header, part, jwtp)
-                                : atls_fail(-ENOMEM, NULL, "JWS: out of memory");
+    result = header && part ? sign_parts(&key, header, part, jwtp)
+                            : atls_fail(-ENOMEM, NULL, "JWS: out of memory");
     explicit_bzero(&key, sizeof key);
     json_decref(fields);
     free(header);

@@ -73,7 +73,7 @@ int atls_cocos_payload_write(struct atls_bytes cmw, const struct atls_cocos_bind
         result = set_bytes(of_binder, "binding", binder->binding);
     if (result == 0 && json_object_set(object, "binder", of_binder) != 0)
         result = atls_fail(-ENOMEM, NULL, "no memory for a payload");
-    char *text = result == 0 ? json_dumps(object, JSON_COMPACT) : NULL;
+    char *text = result == 0 ? atls_json_write(object, JSON_COMPACT) : NULL;
     if (result == 0 && !text)
         result = atls_fail(-ENOMEM, NULL, "no memory for a payload");
     json_decref(of_binder);

@@ -12,6 +12,7 @@
 #include "program/contract.h"
 #include "program/program.h"
 #include "rats/base/error.h"
+#include "rats/json/json.h"
 
 #define RENEGOTIATION_INFO 0xFF01 /* RFC 5746: in the private-use range, and taken */
 #define CODE_POINTS_FILE_MAX 65536
@@ -106,7 +107,9 @@ static int distinct(const struct atls_code_points *points)
 int atls_code_points_override(struct atls_code_points *points, struct atls_bytes json)
 {
     json_error_t error;
-    json_t *root = json_loadb((const char *)json.data, json.size, JSON_REJECT_DUPLICATES, &error);
+    json_t *root = atls_json_loadb(json, JSON_REJECT_DUPLICATES, &error);
+    if (!root && json_error_code(&error) == json_error_out_of_memory)
+        return atls_fail(-ENOMEM, NULL, "code points: out of memory");
     if (!root)
         return atls_fail(ATLS_E_MALFORMED, "RFC 8259", "code points: %s (line %d)", error.text,
                          error.line);

@@ -10,6 +10,7 @@
 
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
+#include "rats/json/json.h"
 #include "rats/json/jws.h"
 #include "verifier-stub/appraisal/manners.h"
 
@@ -117,10 +118,12 @@ static bool is_text(const json_t *jwk, const char *name, const char *value)
 int atls_signing_key_parse(struct atls_bytes text, json_t **jwkp)
 {
     json_error_t where;
-    json_t *jwk = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &where);
+    json_t *jwk = atls_json_loadb(text, JSON_REJECT_DUPLICATES, &where);
     struct atls_public_key point;
     int result = 0;
 
+    if (!jwk && json_error_code(&where) == json_error_out_of_memory)
+        return atls_fail(-ENOMEM, NULL, "no memory for a signing key");
     if (!jwk)
         return atls_fail(ATLS_E_MALFORMED, "RFC 7517 section 4", "signing key: line %d: %s",
                          where.line, where.text);

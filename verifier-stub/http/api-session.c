@@ -10,6 +10,7 @@
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
+#include "rats/json/json.h"
 #include "verifier-stub/appraisal/appraisal.h"
 #include "verifier-stub/http/api-private.h"
 #include "verifier-stub/http/manners.h"
@@ -74,14 +75,14 @@ static void write_accept_list(void)
     const struct atls_api own = {.as = NULL};
     json_t *types = atls_evidence_types(&own);
 
-    accept_list = types ? json_dumps(types, JSON_COMPACT) : NULL;
+    accept_list = types ? atls_json_write(types, JSON_COMPACT) : NULL;
     json_decref(types);
 }
 
 /* Takes JSON over; NULL where that is NULL, or there is no memory. */
 static char *text_of(json_t *json)
 {
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    char *text = json ? atls_json_write(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
 
     json_decref(json);
     return text;

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "rats/base/error.h"
+#include "rats/json/json.h"
 #include "verifier-stub/http/api-private.h"
 #include "verifier-stub/http/manners.h"
 
@@ -40,7 +41,8 @@ void atls_answer_text(struct atls_response *response, unsigned status, const cha
 void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,
                       json_t *json)
 {
-    atls_answer_text(response, status, content_type, json ? json_dumps(json, JSON_COMPACT) : NULL);
+    atls_answer_text(response, status, content_type,
+                     json ? atls_json_write(json, JSON_COMPACT) : NULL);
     json_decref(json);
 }
 
@@ -317,8 +319,9 @@ static bool answer_session(const struct atls_api *api, const struct atls_request
  */
 static json_t *description(void)
 {
-    json_t *whole = json_loadb(atls_openapi, atls_openapi_size, JSON_REJECT_DUPLICATES, NULL),
-           *types;
+    json_error_t error;
+    json_t *types, *whole = atls_json_loadb(ATLS_BYTES(atls_openapi, atls_openapi_size),
+                                            JSON_REJECT_DUPLICATES, &error);
     bool complete =
         json_unpack(whole, "{s:{s:{s:{s:{s:o}}}}}", "paths", ATLS_PATH_SESSION "{session}", "post",
                     "requestBody", "content", &types) == 0;

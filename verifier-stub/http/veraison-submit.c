@@ -13,6 +13,7 @@
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "rats/cbor/cbor-read.h"
+#include "rats/json/json.h"
 #include "verifier-stub/http/api-private.h"
 #include "verifier-stub/http/manners.h"
 #include "verifier-stub/store/manifests.h"
@@ -60,12 +61,15 @@ static int read_cbor_record(struct atls_bytes in, char **typep, uint8_t **valuep
 
 static int read_json_record(struct atls_bytes in, char **typep, uint8_t **valuep, size_t *sizep)
 {
-    json_t *record = json_loadb((const char *)in.data, in.size, JSON_REJECT_DUPLICATES, NULL);
+    json_error_t error;
+    json_t *record = atls_json_loadb(in, JSON_REJECT_DUPLICATES, &error);
     const char *type = json_string_value(json_array_get(record, 0)),
                *value = json_string_value(json_array_get(record, 1));
     size_t count = json_array_size(record);
     int result = ATLS_E_MALFORMED;
 
+    if (!record && json_error_code(&error) == json_error_out_of_memory)
+        return atls_fail(-ENOMEM, NULL, "no memory for a CMW record");
     if (type && value && (count == 2 || (count == 3 && json_is_integer(json_array_get(record, 2)))))
         result = atls_base64_decode(strchr(value, '=') ? ATLS_BASE64URL_PADDED : ATLS_BASE64URL,
                                     atls_bytes_of_text(value), valuep, sizep);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The functions that the linker puts before the C library's (--wrap, see meson.build), and the run
+ * again and again. Blocks are kept account of by their addresses, so that what an operation does
+ * not give back is told here, in every build; the sanitizers and valgrind see the rest.
+ */
+#include "rats/test/test-memory.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "rats/base/error.h"
+#include "rats/test/test-support.h"
+
+#define PLACES (1u << 16) /* of blocks at a time; a power of two */
+#define GONE ((void *)1)  /* a place whose block was given back */
+#define TIMES_MAX 100000
+
+static struct {
+    bool scarce;       /* between begin and end */
+    size_t asked;      /* allocations since the run began */
+    size_t refused_at; /* the one that fails; 0: none */
+    bool onwards;      /* and all behind it */
+    size_t refused;
+    size_t kept; /* blocks taken and not given back */
+    void *places[PLACES];
+} memory;
+static _Thread_local bool mine; /* the thread that runs the operation */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__real_reallocarray(void *block, size_t count, size_t size);
+void __real_free(void *block);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t size);
+FILE *__real_open_memstream(char **textp, size_t *sizep);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void *__wrap_reallocarray(void *block, size_t count, size_t size);
+void __wrap_free(void *block);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t size);
+int __wrap_asprintf(char **textp, const char *format, ...) __attribute__((format(printf, 2, 3)));
+FILE *__wrap_open_memstream(char **textp, size_t *sizep);
+
+static size_t place_of(const void *block)
+{
+    uint64_t mixed = (uint64_t)(uintptr_t)block * 0x9e3779b97f4a7c15u;
+
+    return (size_t)(mixed >> 32) & (PLACES - 1);
+}
+
+/* The place of BLOCK, or SIZE_MAX. */
+static size_t find(const void *block)
+{
+    for (size_t i = 0, at = place_of(block); i < PLACES; i++, at = (at + 1) & (PLACES - 1)) {
+        if (memory.places[at] == block)
+            return at;
+        if (!memory.places[at])
+            break;
+    }
+    return SIZE_MAX;
+}
+
+static void *keep(void *block)
+{
+    size_t at = place_of(block);
+
+    if (!mine || !memory.scarce || !block)
+        return block;
+    if (memory.kept >= PLACES / 2)
+        fail_msg("more than %u blocks at a time", PLACES / 2);
+    while (memory.places[at] && memory.places[at] != GONE)
+        at = (at + 1) & (PLACES - 1);
+    memory.places[at] = block;
+    memory.kept++;
+    return block;
+}
+
+static void give_back(const void *block)
+{
+    size_t at = mine && block ? find(block) : SIZE_MAX;
+
+    if (at == SIZE_MAX)
+        return;
+    memory.places[at] = GONE;
+    memory.kept--;
+}
+
+/* Is it this one's turn to fail? */
+static bool refuse(void)
+{
+    if (!mine || !memory.scarce)
+        return false;
+    memory.asked++;
+    if (memory.refused_at == 0 || memory.asked < memory.refused_at ||
+        (memory.asked > memory.refused_at && !memory.onwards))
+        return false;
+    memory.refused++;
+    errno = ENOMEM;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return refuse() ? NULL : keep(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return refuse() ? NULL : keep(__real_calloc(count, size));
+}
+
+void *__wrap_reallocarray(void *block, size_t count, size_t size)
+{
+    void *grown;
+
+    if (refuse())
+        return NULL;
+    give_back(block); /* as long as its address is nobody else's */
+    grown = __real_reallocarray(block, count, size);
+    return keep(grown ? grown : block) == grown ? grown : NULL;
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    return __wrap_reallocarray(block, 1, size);
+}
+
+void __wrap_free(void *block)
+{
+    give_back(block);
+    __real_free(block);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return refuse() ? NULL : keep(__real_strdup(text));
+}
+
+char *__wrap_strndup(const char *text, size_t size)
+{
+    return refuse() ? NULL : keep(__real_strndup(text, size));
+}
+
+/* *TEXTP is then not defined (asprintf(3)): it stays as it was. */
+int __wrap_asprintf(char **textp, const char *format, ...)
+{
+    va_list arguments;
+    int size;
+
+    if (refuse())
+        return -1;
+    va_start(arguments, format);
+    size = vasprintf(textp, format, arguments);
+    va_end(arguments);
+    if (size >= 0)
+        keep(*textp);
+    return size;
+}
+
+FILE *__wrap_open_memstream(char **textp, size_t *sizep)
+{
+    return refuse() ? NULL : __real_open_memstream(textp, sizep);
+}
+
+void test_memory_begin(void)
+{
+    memory.scarce = true;
+}
+
+int test_memory_end(int result)
+{
+    memory.scarce = false;
+    return result;
+}
+
+void test_tell(struct test_told *told, struct atls_bytes bytes)
+{
+    if (bytes.size > sizeof told->bytes - told->size)
+        fail_msg("more is told than %zu bytes", sizeof told->bytes);
+    if (bytes.size > 0)
+        memcpy(told->bytes + told->size, bytes.data, bytes.size);
+    told->size += bytes.size;
+}
+
+void test_untouched(const char *name, struct atls_bytes object)
+{
+    for (size_t i = 0; i < object.size; i++)
+        if (object.data[i] != 0xa5)
+            fail_msg("byte %zu of %s was written by a call that failed", i, name);
+}
+
+/* One run in which the allocation NTH fails (0: none). */
+static int run(const char *name, test_operation operation, const void *context, size_t nth,
+               struct test_told *told)
+{
+    int result;
+
+    memset(memory.places, 0, sizeof memory.places);
+    memory.asked = memory.refused = memory.kept = 0;
+    memory.refused_at = nth;
+    told->size = 0;
+    atls_fail(0, NULL, "%s", "");
+    mine = true;
+    result = operation(context, told);
+    mine = memory.scarce = false;
+    if (memory.kept > 0)
+        fail_msg("%s: without allocation %zu%s, %zu blocks are not given back", name, nth,
+                 memory.onwards ? " and those behind it" : "", memory.kept);
+    return result;
+}
+
+/* What a run without the allocation NTH came to. */
+static void judge(const char *name, enum test_without how, size_t nth, int result,
+                  const struct test_told *told, int expected, const struct test_told *reference)
+{
+    const char *behind = memory.onwards ? " and those behind it" : "";
+
+    if (result == -ENOMEM) {
+        if (!strcasestr(atls_error_text(), "memory"))
+            fail_msg("%s: without allocation %zu%s, expected a word about memory, came \"%s\"",
+                     name, nth, behind, atls_error_text());
+    } else if (result > 0 && result == expected) {
+        return; /* it is bad, with memory and without */
+    } else if (how == TEST_FAILS || (result != expected && how == TEST_MAY_DO) || result == 0) {
+        if (how == TEST_FAILS || result != expected)
+            fail_msg("%s: without allocation %zu%s, expected -ENOMEM, came \"%s\" (%s)", name, nth,
+                     behind, atls_error_name(result), atls_error_text());
+        if (told->size != reference->size || memcmp(told->bytes, reference->bytes, told->size) != 0)
+            fail_msg("%s: without allocation %zu%s, it succeeds and makes something else", name,
+                     nth, behind);
+    }
+}
+
+size_t test_without_memory(const char *name, enum test_without how, test_operation operation,
+                           const void *context)
+{
+    static struct test_told reference, told;
+    int expected = run(name, operation, context, 0, &reference);
+    size_t count = memory.asked;
+
+    for (int onwards = 0; onwards < 2; onwards++) {
+        memory.onwards = onwards;
+        for (size_t nth = 1;; nth++) {
+            int result = run(name, operation, context, nth, &told);
+
+            if (!memory.refused)
+                break;
+            judge(name, how, nth, result, &told, expected, &reference);
+            if (nth > TIMES_MAX)
+                fail_msg("%s: no end of allocations", name);
+        }
+        memory.onwards = false;
+    }
+    return count;
+}

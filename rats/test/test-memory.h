@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lack of memory, for tests. An operation is run again and again: in the first run nothing is
+ * missing, in the others the first allocation fails, the second one, and so on, until the operation
+ * has none left that could fail; and all of that once more with every later allocation failing too.
+ * A run in which memory was refused has to end in -ENOMEM with a word about memory (or, of a bad
+ * message, in what is bad), and no run may keep a block that it took.
+ *
+ * What is refused: malloc(), calloc(), realloc(), reallocarray(), strdup(), strndup(), asprintf()
+ * and open_memstream() in the project's own objects (the linker's --wrap puts the functions of
+ * test-memory.c before them), and what jansson takes
+ * (rats/json takes it for jansson). Of this thread, and between begin and end
+ * only.
+ */
+#ifndef ATLS_RATS_TEST_TEST_MEMORY_H
+#define ATLS_RATS_TEST_TEST_MEMORY_H
+
+#include "rats/base/bytes.h"
+
+/* What came of a run, put together by the operation: it must be the same each time it succeeds. */
+struct test_told {
+    uint8_t bytes[1 << 16];
+    size_t size;
+};
+void test_tell(struct test_told *told, struct atls_bytes bytes);
+#define TEST_TELL(told, object) test_tell((told), ATLS_BYTES(&(object), sizeof(object)))
+
+/* One run, from its inputs to the freeing of what it made. What is under test in it stands between
+ * begin and end, once or several times; returns what that returned, and tells what it made. */
+typedef int (*test_operation)(const void *context, struct test_told *told);
+
+void test_memory_begin(void);
+int test_memory_end(int result); /* returns RESULT */
+#define TEST_SCARCE(call) (test_memory_begin(), test_memory_end(call))
+
+/* What a run may return besides -ENOMEM where memory was refused. */
+enum test_without {
+    TEST_FAILS,    /* nothing */
+    TEST_MAY_DO,   /* what it returns with memory, and then tells the same: it can do without */
+    TEST_MAY_FAIL, /* besides, another failure (its caller tells them apart no further), never
+                    * success that tells another thing */
+};
+
+/* Runs it; fails the cmocka test NAME. Returns how many allocations it has, each of which was
+ * refused twice. */
+size_t test_without_memory(const char *name, enum test_without how, test_operation operation,
+                           const void *context);
+
+/* The out-parameter of a failed call is as it was before: all bytes of it 0xa5. */
+#define TEST_FILL(object) memset(&(object), 0xa5, sizeof(object))
+#define TEST_UNTOUCHED(object) test_untouched(#object, ATLS_BYTES(&(object), sizeof(object)))
+void test_untouched(const char *name, struct atls_bytes object);
+
+#endif
