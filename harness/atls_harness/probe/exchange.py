@@ -199,7 +199,7 @@ def decoded(run: Run, path: Path) -> dict[str, str]:
     path.with_suffix(".txt").write_text(visible(done.stdout + done.stderr), encoding="utf-8")
     lines = done.stdout.strip().split("\n", 3)
     first = cut(lines[0], 200) or "nothing"
-    words = first if done.returncode == 0 else f"{first} (not well-formed)"
+    words = first if done.returncode == 0 else f"{first} (not well-formed, or a check of it failed)"
     kind = cut(str(told[0].get("format")), 40) if told else "unknown"
     kind = _inside("\n".join(lines[1:3])) if kind == WRAPPER else kind
     return {"format": kind, "decoded": words}

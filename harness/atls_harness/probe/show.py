@@ -179,7 +179,7 @@ def _presented(records: Sequence[Record]) -> list[str]:
             continue
         first = one["presented"][0]
         how = ", ".join(f"{name} {what}" for name, what in one["checks"].items())
-        words = f"{one['profile']}, {one['model']}: {first['decoded']} ({first['bytes']} bytes)"
+        words = f"{one['profile']}, {one['model']}: {first['decoded']}"
         lines.setdefault((one["profile"], one["model"]), f"{words}: {how}")
     return list(lines.values())
 
