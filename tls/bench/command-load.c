@@ -29,8 +29,8 @@
 #include "tls/engine/session.h"
 #include "tls/programs/endpoint.h"
 
-#define AT_ONCE_MAX 4096
-#define CONNECTION_SECONDS 60.0
+#define AT_ONCE_MAX 16384
+#define CONNECTION_SECONDS 600.0
 #define STARTED_SECONDS 5.0
 
 struct slot {
@@ -253,7 +253,9 @@ static int turn(struct load *load, struct curl_waitfd *waits)
 static int drive(struct load *load)
 {
     struct curl_waitfd *waits = calloc(load->at_once, sizeof *waits);
-    int result = waits ? 0 : atls_fail(-ENOMEM, NULL, "no memory");
+    if (!waits)
+        return atls_fail(-ENOMEM, NULL, "no memory");
+    int result = 0;
     while (result == 0 && load->ended < load->count) {
         for (unsigned i = 0; result == 0 && i < load->at_once; i++) {
             struct slot *slot = &load->slots[i];

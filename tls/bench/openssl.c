@@ -117,7 +117,9 @@ int bench_openssl_new(const struct bench_ca *ca, const struct bench_mode *mode,
                       struct bench_openssl **opensslp)
 {
     struct bench_openssl *openssl = calloc(1, sizeof *openssl);
-    int result = openssl ? 0 : atls_fail(-ENOMEM, NULL, "no memory for OpenSSL");
+    if (!openssl)
+        return atls_fail(-ENOMEM, NULL, "no memory for OpenSSL");
+    int result = 0;
     for (size_t i = 0; result == 0 && i < 2; i++) {
         openssl->context[i] =
             SSL_CTX_new(i == ATLS_CLIENT ? TLS_client_method() : TLS_server_method());

@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The event loop over sockets, sessions and the verifier's client. A connection that has ended
- * lingers for a moment: closing a socket with unread bytes in it would destroy the alert that is on
- * its way to the peer. A server that is to end after some connections counts those only that begin
- * as TLS does: whoever else knows its port (a scan, a browser) is sent away, and its peer still has
- * a place.
- */
-#include "tls/programs/endpoint.h"
+/* The event loop over sockets, sessions and the verifier's client. */
+#include "tls/programs/endpoint-private.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -28,50 +17,18 @@
 #include "rats/base/error.h"
 #include "tls/engine/session-internal.h"
 
-#define LINGER_SECONDS 1.0
 #define RENEW_SECONDS 1.0 /* between two looks at whether the kept result is still good */
 #define BACKLOG 1024
 #define DESCRIPTORS_MAX 65536
-#define FIXED_FDS 2 /* signals and the listening socket */
+#define EVENTS_MAX 256 /* of a turn; what is more comes in the next one */
 /* Descriptors that clients do not get: of files that are written, of what libraries open. */
 #define SPARE_DESCRIPTORS 8
 #define PAUSE_SECONDS 1.0 /* without accepting, where there is no room for another connection */
 
-enum state { PREPARE, KNOCK, CONNECT, TALK, LINGER, GONE }; /* KNOCK: not known who it is */
-
-struct connection {
-    enum state state;
-    struct atls_session *session; /* NULL in KNOCK */
-    int fd;
-    enum atls_want want;
-    double deadline;
-    unsigned slot; /* in the poll array, 0: none */
-};
-
-struct endpoint {
-    const struct atls_endpoint_options *options;
-    struct addrinfo *address;
-    int listener, signals;
-    struct connection *connections;
-    size_t count, capacity;
-    struct curl_waitfd *waits;
-    struct pollfd *polls; /* the same, where there is no verifier's client to wait with */
-    size_t wait_capacity;
-    unsigned started, ended, failed;
-    double renew_at;
-    double accept_at;     /* no room for another connection before */
-    unsigned open_before; /* descriptors that were open before the first connection */
-    bool stop, scarcity_told;
-};
-
-static bool is_client(const struct endpoint *e)
-{
-    return e->options->party->side == ATLS_CLIENT;
-}
-
 static int resolve(struct endpoint *e)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = is_client(e) ? 0 : AI_PASSIVE};
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_flags = endpoint_is_client(e) ? 0 : AI_PASSIVE};
     int result = getaddrinfo(e->options->host, e->options->port, &hints, &e->address);
     if (result != 0)
         return atls_fail(-EADDRNOTAVAIL, NULL, "%s:%s: %s", e->options->host, e->options->port,
@@ -117,210 +74,7 @@ static int catch_signals(struct endpoint *e)
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
         (e->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
         return atls_fail(-errno, NULL, "signals: %s", strerror(errno));
-    return 0;
-}
-
-/* Room to wait for one more connection than there are: made here, so that a lack of memory is the
- * end of one connection and not of the loop. */
-static bool make_room(struct endpoint *e)
-{
-    size_t capacity = (e->count + 1) * 2 + FIXED_FDS;
-    if (e->count + 1 + FIXED_FDS <= e->wait_capacity)
-        return true;
-    struct curl_waitfd *waits = realloc(e->waits, capacity * sizeof *waits);
-    if (!waits)
-        return false;
-    e->waits = waits;
-    struct pollfd *polls = realloc(e->polls, capacity * sizeof *polls);
-    if (!polls)
-        return false;
-    e->polls = polls;
-    e->wait_capacity = capacity;
-    return true;
-}
-
-/* A place that is only taken with e->count. */
-static struct connection *free_place(struct endpoint *e)
-{
-    if (!make_room(e))
-        return NULL;
-    if (e->count == e->capacity) {
-        size_t capacity = e->capacity == 0 ? 16 : e->capacity * 2;
-        struct connection *bigger = realloc(e->connections, capacity * sizeof *bigger);
-        if (!bigger)
-            return NULL;
-        e->connections = bigger;
-        e->capacity = capacity;
-    }
-    struct connection *c = &e->connections[e->count];
-    *c = (struct connection){.fd = -1, .want = ATLS_WANT_READ};
-    c->deadline = atls_now() + e->options->timeout;
-    return c;
-}
-
-static struct connection *new_connection(struct endpoint *e)
-{
-    struct connection *c = free_place(e);
-    if (!c || atls_session_new(e->options->party, e->started + 1, &c->session) != 0)
-        return NULL;
-    e->count++;
-    e->started++;
-    return c;
-}
-
-static void use_socket(struct connection *c, int fd)
-{
-    int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    c->fd = fd;
-    atls_session_use_socket(c->session, fd);
-}
-
-/* The session has ended; what the peer still sends is read and thrown away. */
-static void begin_linger(struct endpoint *e, struct connection *c)
-{
-    e->ended++;
-    if (!atls_session_complete(c->session))
-        e->failed++;
-    c->state = c->fd >= 0 && shutdown(c->fd, SHUT_WR) == 0 ? LINGER : GONE;
-    c->deadline = atls_now() + LINGER_SECONDS;
-    e->accept_at = 0; /* its descriptor to the verifier is free */
-}
-
-static void linger(struct connection *c)
-{
-    char waste[4096];
-    for (;;) {
-        ssize_t size = recv(c->fd, waste, sizeof waste, 0);
-        if (size > 0)
-            continue;
-        if (size < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        c->state = GONE;
-        return;
-    }
-}
-
-static void talk(struct endpoint *e, struct connection *c)
-{
-    c->want = atls_session_step(c->session);
-    if (c->want == ATLS_WANT_NOTHING)
-        begin_linger(e, c);
-}
-
-static void begin_connect(struct endpoint *e, struct connection *c)
-{
-    int fd = socket(e->address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    c->deadline = atls_now() + e->options->timeout;
-    if (fd < 0) {
-        atls_session_abort(c->session, "internal", strerror(errno));
-        begin_linger(e, c);
-        return;
-    }
-    use_socket(c, fd);
-    if (connect(fd, e->address->ai_addr, e->address->ai_addrlen) == 0 || errno == EINPROGRESS) {
-        c->state = CONNECT;
-        c->want = ATLS_WANT_WRITE;
-        return;
-    }
-    atls_session_abort(c->session, "peer-closed", strerror(errno));
-    begin_linger(e, c);
-}
-
-static void end_connect(struct endpoint *e, struct connection *c)
-{
-    int result = 0;
-    socklen_t size = sizeof result;
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &result, &size) != 0 || result != 0) {
-        atls_session_abort(c->session, "peer-closed", strerror(result != 0 ? result : errno));
-        begin_linger(e, c);
-        return;
-    }
-    c->state = TALK;
-    talk(e, c);
-}
-
-static void prepare(struct endpoint *e, struct connection *c)
-{
-    c->want = atls_session_prepare(c->session);
-    if (c->want == ATLS_WANT_NOTHING)
-        begin_linger(e, c);
-    else if (c->want != ATLS_WANT_VERIFIER)
-        begin_connect(e, c);
-}
-
-/* Is this how a record with a ClientHello begins, or with the alert of a peer that gives up before
- * it (RFC 8446 sections 5.1 and 4)? As far as it has come: who sends one octet has begun. */
-static bool begins_as_tls(const uint8_t *head, size_t size)
-{
-    enum { ALERT = 21, HANDSHAKE = 22, CLIENT_HELLO = 1 };
-    if (size > 1 && head[1] != 3)
-        return false;
-    return head[0] == ALERT || (head[0] == HANDSHAKE && (size < 6 || head[5] == CLIENT_HELLO));
-}
-
-static void turn_away(struct connection *c)
-{
-    fprintf(stderr, "atls-server: a connection without a ClientHello is not counted\n");
-    c->state = GONE;
-}
-
-static void answer_door(struct endpoint *e, struct connection *c)
-{
-    uint8_t head[6];
-    ssize_t size = recv(c->fd, head, sizeof head, MSG_PEEK);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (size <= 0 || !begins_as_tls(head, (size_t)size)) {
-        turn_away(c);
-        return;
-    }
-    if (e->started == e->options->connections ||
-        atls_session_new(e->options->party, e->started + 1, &c->session) != 0) {
-        c->state = GONE; /* others were first, or there is no memory */
-        return;
-    }
-    e->started++;
-    use_socket(c, c->fd);
-    c->state = TALK;
-    talk(e, c);
-}
-
-static void advance(struct endpoint *e, struct connection *c)
-{
-    switch (c->state) {
-    case KNOCK:
-        answer_door(e, c);
-        break;
-    case PREPARE:
-        prepare(e, c);
-        break;
-    case CONNECT:
-        end_connect(e, c);
-        break;
-    case TALK:
-        talk(e, c);
-        break;
-    case LINGER:
-        linger(c);
-        break;
-    case GONE:
-        break;
-    }
-}
-
-static void give_up(struct endpoint *e, struct connection *c)
-{
-    if (c->state == LINGER) {
-        c->state = GONE;
-        return;
-    }
-    if (c->state == KNOCK) {
-        turn_away(c);
-        return;
-    }
-    atls_session_abort(c->session, "timeout", "the connection took longer than its time");
-    begin_linger(e, c);
+    return atls_watch(e->set, e->signals, &e->signals, EPOLLIN, &e->signals_watched);
 }
 
 /* Clients wait in the backlog for a while; what there is room for goes on meanwhile. */
@@ -337,10 +91,8 @@ static void pause_accepting(struct endpoint *e, const char *why)
 static bool has_descriptors(const struct endpoint *e)
 {
     struct rlimit limit;
-    size_t needed = e->open_before + SPARE_DESCRIPTORS + e->count + 1, talking = 1;
-    for (size_t i = 0; i < e->count; i++)
-        talking += e->connections[i].state != LINGER && e->connections[i].state != GONE;
-    needed += e->options->client ? talking : 0;
+    size_t needed = e->open_before + SPARE_DESCRIPTORS + e->count + 1;
+    needed += e->options->client ? e->under_way.count + 1 : 0;
     return e->count == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0 || needed <= limit.rlim_cur;
 }
 
@@ -358,7 +110,7 @@ static void accept_all(struct endpoint *e)
             return;
         }
         bool counted = e->options->connections > 0;
-        struct connection *c = counted ? free_place(e) : new_connection(e);
+        struct connection *c = counted ? connection_place(e) : connection_new(e);
         if (!c) {
             close(fd);
             if (!e->scarcity_told)
@@ -367,62 +119,33 @@ static void accept_all(struct endpoint *e)
             continue;
         }
         if (counted) {
-            e->count++;
             c->fd = fd;
             c->state = KNOCK;
-            answer_door(e, c);
-            continue;
+            e->knocking++;
+        } else {
+            connection_use_socket(c, fd);
+            c->state = TALK;
         }
-        use_socket(c, fd);
-        c->state = TALK;
-        talk(e, c);
-    }
-}
-
-static void add_wait(struct endpoint *e, unsigned *countp, int fd, short events)
-{
-    e->waits[(*countp)++] = (struct curl_waitfd){.fd = fd, .events = events};
-}
-
-/* A session that waits for its verifier is not asked about its socket: a peer that is gone would
- * wake the loop for ever. */
-static void collect(struct endpoint *e, double now, unsigned *countp, double *wakep)
-{
-    bool accepting = e->listener >= 0 && now >= e->accept_at &&
-                     (e->options->connections == 0 || e->started < e->options->connections);
-    add_wait(e, countp, e->signals, CURL_WAIT_POLLIN);
-    add_wait(e, countp, accepting ? e->listener : -1, CURL_WAIT_POLLIN);
-    if (now < e->accept_at && e->accept_at < *wakep)
-        *wakep = e->accept_at;
-    for (size_t i = 0; i < e->count; i++) {
-        struct connection *c = &e->connections[i];
-        c->slot = 0;
-        double due = c->state == GONE ? 0 : c->deadline;
-        *wakep = due < *wakep ? due : *wakep;
-        if (c->want == ATLS_WANT_VERIFIER && c->state != LINGER)
-            continue;
-        c->slot = *countp;
-        add_wait(e, countp, c->fd,
-                 c->want == ATLS_WANT_WRITE && c->state != LINGER ? CURL_WAIT_POLLOUT
-                                                                  : CURL_WAIT_POLLIN);
+        connection_advance(e, c);
     }
 }
 
 /* Takes away what is over, and whoever still knocks where all are there that were expected. */
 static void sweep(struct endpoint *e)
 {
-    bool complete = !is_client(e) && e->started == e->options->connections;
-    for (size_t i = 0; i < e->count;) {
-        struct connection *c = &e->connections[i];
-        if (c->state != GONE && !(c->state == KNOCK && complete)) {
-            i++;
-            continue;
-        }
-        atls_session_free(c->session);
-        if (c->fd >= 0)
-            close(c->fd);
+    bool complete = !endpoint_is_client(e) && e->started == e->options->connections;
+    struct atls_due *due = complete && e->knocking > 0 ? e->under_way.first : NULL, *next;
+    for (; due; due = next) {
+        struct connection *c = (struct connection *)due;
+        next = due->next;
+        if (c->state == KNOCK)
+            connection_be_gone(e, c);
+    }
+    while ((due = e->gone.first)) {
+        struct connection *c = (struct connection *)due;
+        atls_due_move(due, NULL, 0);
+        connection_free(e, c);
         e->accept_at = 0;
-        *c = e->connections[--e->count];
     }
 }
 
@@ -440,46 +163,86 @@ static void renew(struct endpoint *e, double now)
         e->renew_at = now + RENEW_SECONDS;
 }
 
-static int wait_alone(struct endpoint *e, unsigned count, int wait_ms)
+/* When the loop has to go on, whatever happens. */
+static double next_due(const struct endpoint *e, double now)
 {
-    for (unsigned i = 0; i < count; i++)
-        e->polls[i] = (struct pollfd){
-            .fd = e->waits[i].fd,
-            .events = e->waits[i].events == CURL_WAIT_POLLOUT ? POLLOUT : POLLIN,
-        };
-    if (poll(e->polls, count, wait_ms) < 0 && errno != EINTR)
-        return atls_fail(-errno, NULL, "poll: %s", strerror(errno));
-    for (unsigned i = 0; i < count; i++)
-        e->waits[i].revents = e->polls[i].revents;
+    double wake = now + RENEW_SECONDS;
+    if (e->gone.count > 0)
+        return now;
+    if (e->under_way.count > 0 && e->under_way.first->at < wake)
+        wake = e->under_way.first->at;
+    if (e->lingering.count > 0 && e->lingering.first->at < wake)
+        wake = e->lingering.first->at;
+    return now < e->accept_at && e->accept_at < wake ? e->accept_at : wake;
+}
+
+/* The verifier's client waits for its own descriptors and for the set. */
+static int wait_for_events(struct endpoint *e, struct epoll_event *events, int wait_ms, int *countp)
+{
+    struct curl_waitfd set = {.fd = e->set, .events = CURL_WAIT_POLLIN};
+    int result = 0;
+    if (e->options->client)
+        result = atls_verifier_client_poll(e->options->client, &set, 1, wait_ms);
+    if (result != 0)
+        return result;
+    *countp = epoll_wait(e->set, events, EVENTS_MAX, e->options->client ? 0 : wait_ms);
+    if (*countp < 0 && errno != EINTR)
+        return atls_fail(-errno, NULL, "epoll: %s", strerror(errno));
     return 0;
+}
+
+static void take_event(struct endpoint *e, void *whose)
+{
+    if (whose == &e->signals) {
+        e->stop = true;
+    } else if (whose == &e->listener) {
+        accept_all(e);
+    } else {
+        struct connection *c = whose;
+        if (c->asking_at) /* it goes on whatever its socket does */
+            atls_watch(e->set, c->fd, c, 0, &c->watched);
+        else
+            connection_advance(e, c);
+    }
+}
+
+static void give_up_late(struct endpoint *e, struct atls_due_queue *queue)
+{
+    double now = atls_now();
+    while (queue->first && now >= queue->first->at)
+        connection_give_up(e, (struct connection *)queue->first);
+}
+
+static int watch_listener(struct endpoint *e, double now)
+{
+    bool accepting = now >= e->accept_at &&
+                     (e->options->connections == 0 || e->started < e->options->connections);
+    if (e->listener < 0)
+        return 0;
+    return atls_watch(e->set, e->listener, &e->listener, accepting ? EPOLLIN : 0,
+                      &e->listener_watched);
 }
 
 static int turn(struct endpoint *e)
 {
-    double now = atls_now(), wake = now + RENEW_SECONDS;
-    unsigned count = 0;
-    collect(e, now, &count, &wake);
-    int result, wait_ms = wake <= now ? 0 : (int)((wake - now) * 1000) + 1;
-    if (e->options->client)
-        result = atls_verifier_client_poll(e->options->client, e->waits, count, wait_ms);
-    else
-        result = wait_alone(e, count, wait_ms);
+    struct epoll_event events[EVENTS_MAX];
+    double now = atls_now(), wake = next_due(e, now);
+    int count = 0, wait_ms = wake <= now ? 0 : (int)((wake - now) * 1000) + 1;
+    int result = watch_listener(e, now);
+    if (result == 0)
+        result = wait_for_events(e, events, wait_ms, &count);
     if (result != 0)
         return result;
-    e->stop = e->stop || e->waits[0].revents != 0;
-    now = atls_now();
-    size_t before = e->count; /* what is accepted now has had its first step */
-    if (e->waits[1].revents != 0)
-        accept_all(e);
-    for (size_t i = 0; i < before; i++) {
-        struct connection *c = &e->connections[i];
-        if (c->slot == 0 || e->waits[c->slot].revents != 0)
-            advance(e, c);
-        if (c->state != GONE && now >= c->deadline)
-            give_up(e, c);
+    for (struct connection *c = e->asking, *next; c; c = next) {
+        next = c->next_asking; /* the others stay where they are */
+        connection_advance(e, c);
     }
+    for (int i = 0; i < count; i++)
+        take_event(e, events[i].data.ptr);
+    give_up_late(e, &e->under_way);
+    give_up_late(e, &e->lingering);
     sweep(e);
-    renew(e, now);
+    renew(e, atls_now());
     return 0;
 }
 
@@ -507,19 +270,19 @@ static void allow_many_connections(void)
 static int start(struct endpoint *e)
 {
     allow_many_connections();
-    if (!make_room(e))
-        return atls_fail(-ENOMEM, NULL, "out of memory");
+    if ((e->set = epoll_create1(EPOLL_CLOEXEC)) < 0)
+        return atls_fail(-errno, NULL, "epoll: %s", strerror(errno));
     int result = resolve(e);
     if (result == 0)
         result = catch_signals(e);
-    if (result == 0 && !is_client(e))
+    if (result == 0 && !endpoint_is_client(e))
         result = listen_on(e);
     e->open_before = open_descriptors();
-    for (unsigned i = 0; result == 0 && is_client(e) && i < e->options->connections; i++) {
-        struct connection *c = new_connection(e);
+    for (unsigned i = 0; result == 0 && endpoint_is_client(e) && i < e->options->connections; i++) {
+        struct connection *c = connection_new(e);
         if (!c)
             return -ENOMEM;
-        prepare(e, c);
+        connection_advance(e, c);
     }
     renew(e, atls_now());
     return result;
@@ -528,7 +291,19 @@ static int start(struct endpoint *e)
 static bool finished(const struct endpoint *e)
 {
     unsigned wanted = e->options->connections;
-    return e->stop || ((is_client(e) || wanted > 0) && e->ended >= wanted && e->count == 0);
+    return e->stop ||
+           ((endpoint_is_client(e) || wanted > 0) && e->ended >= wanted && e->count == 0);
+}
+
+static void free_all(struct endpoint *e, struct atls_due_queue *queue, int result, const char *why)
+{
+    for (struct atls_due *due = queue->first, *next; due; due = next) {
+        struct connection *c = (struct connection *)due;
+        next = due->next;
+        if (c->session)
+            atls_session_abort(c->session, result == 0 ? "timeout" : "internal", why);
+        connection_free(e, c);
+    }
 }
 
 /* RESULT is the loop's: 0 where it was told to end. */
@@ -537,29 +312,22 @@ static void finish(struct endpoint *e, int result)
     char why[512];
     snprintf(why, sizeof why, "%s",
              result == 0 ? "this program was told to end" : atls_error_text());
-    for (size_t i = 0; i < e->count; i++) {
-        struct connection *c = &e->connections[i];
-        if (c->session) {
-            atls_session_abort(c->session, result == 0 ? "timeout" : "internal", why);
-            atls_session_free(c->session);
-        }
-        if (c->fd >= 0)
-            close(c->fd);
-    }
-    free(e->connections);
-    free(e->waits);
-    free(e->polls);
+    free_all(e, &e->under_way, result, why);
+    free_all(e, &e->lingering, result, why);
+    free_all(e, &e->gone, result, why);
     if (e->listener >= 0)
         close(e->listener);
     if (e->signals >= 0)
         close(e->signals);
+    if (e->set >= 0)
+        close(e->set);
     if (e->address)
         freeaddrinfo(e->address);
 }
 
 int atls_endpoint_run(const struct atls_endpoint_options *options, bool *completep)
 {
-    struct endpoint e = {.options = options, .listener = -1, .signals = -1};
+    struct endpoint e = {.options = options, .listener = -1, .signals = -1, .set = -1};
     int result = start(&e);
     while (result == 0 && !finished(&e)) {
         result = turn(&e);

@@ -8,8 +8,10 @@ What cannot be had ends what needs it, says so by its right name, and nothing el
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import resource
+import socket
 import stat
 import subprocess
 import sys
@@ -105,6 +107,25 @@ class Pressure(unittest.TestCase):
         done = self.client("--connections", str(count), "--timeout", "60")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(len(server.events("handshake", outcome="complete")), count)
+
+    def test_a_crowd_that_says_nothing(self) -> None:
+        """More than the soft limit of descriptors, which the server raises itself: they are no
+        work while they wait, and who speaks is served."""
+        server = self.server("/usr/bin/prlimit", "--nofile=64:", "--")
+        pid = server.process.pid
+        host, port = self.address.split(":")
+        with contextlib.ExitStack() as crowd:
+            for _ in range(300):
+                crowd.enter_context(socket.create_connection((host, int(port)), PATIENCE))
+            until = time.monotonic() + PATIENCE
+            while lowest_free(pid) < 300 and time.monotonic() < until:
+                time.sleep(0.01)
+            used = cpu_seconds(pid)
+            time.sleep(1.0)
+            self.assertLess(cpu_seconds(pid) - used, 0.5)
+            self.assertEqual(self.client("--connections", "5").returncode, 0)
+            self.assertEqual(len(server.events("handshake", outcome="complete")), 5)
+        self.assertEqual(self.client().returncode, 0)
 
     def test_a_device_waits_for_descriptors(self) -> None:
         """A client that cannot be let in stays in the backlog; nobody spins."""

@@ -148,7 +148,7 @@ def connections(build: Path, plan: Plan) -> dict[str, Any]:
                 "server_peak_bytes": raw["server_peak_rss_bytes"],
             }
         )
-    title = "a connection at the server, by those at once (poll)"
+    title = "a connection at the server, by those at once"
     return curve("connections", title, "connections", "ns", False, points)
 
 

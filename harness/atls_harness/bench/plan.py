@@ -161,7 +161,7 @@ QUICK = Plan(
     curve_instructions=1000,
     curve_mode="seat-06/background-check/client",
     curve_evidence=(3, 100, 600),
-    curve_connections=(1, 100, 300),
+    curve_connections=(10, 100, 300),
     curve_cases=(300, 1000),
     curve_collected=(300, 2000),
 )
@@ -194,7 +194,7 @@ FULL = Plan(
     curve_instructions=100000,
     curve_mode="seat-06/background-check/client",
     curve_evidence=(3, 10, 30, 100, 300, 600),
-    curve_connections=(1, 10, 100, 1000, 4000),
+    curve_connections=(10, 100, 1000, 10000),
     curve_cases=(1000, 10000, 100000),
     curve_collected=(1000, 3000, 10000),
     baselines=[SERVER, MUTUAL, f"{SERVER}/p384", f"{MUTUAL}/p384"],
