@@ -4,21 +4,24 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Collection, Sequence, cast
 
 import pytest
 
 from atls_harness.checks import tracked
 from atls_harness.errors import HarnessError, InputError
 from atls_harness.mutants import judge, stage
+from atls_harness.mutants.bench import Bench
 from atls_harness.mutants.changes import changes, functions, masked
 from atls_harness.mutants.judge import Mutant, Verdict, sample
 from atls_harness.mutants.ledger import Ledger
-from atls_harness.mutants.reach import identity, statement
-from atls_harness.mutants.relink import Relinker
+from atls_harness.mutants.reach import Reach, identity, statement
+from atls_harness.mutants.schemata import not_c, variable, with_changes
 from atls_harness.mutants.workshop import Workshop
 from atls_harness.paths import ROOT
 from atls_harness.unit_tests import UnitTest, play
@@ -137,7 +140,7 @@ def test_a_statement_over_several_lines_is_counted_by_its_first() -> None:
 
 
 def test_a_sample_is_the_same_each_time() -> None:
-    mutants = [Mutant("a.c", one) for one in changes(SOURCE)] * 9
+    mutants = [Mutant("a.c", one, 1) for one in changes(SOURCE)] * 9
     assert sample(mutants, 5, 1) == sample(mutants, 5, 1)
     assert len(sample(mutants, 5, 2)) == 5
     assert sample(mutants, 0, 1) == mutants
@@ -183,7 +186,7 @@ def test_an_excuse_for_one_of_several_places_says_which(tmp_path: Path) -> None:
 
 def conclude(folder: Path, *outcomes: str, excused: bool = False) -> str:
     change = changes(SOURCE)[0]
-    verdicts = [Verdict(Mutant("a/a.c", change), outcome) for outcome in outcomes]
+    verdicts = [Verdict(Mutant("a/a.c", change, 1), outcome) for outcome in outcomes]
     excuse = stage.Excuse("a/a.c", change.function, change.kind, change.source, 0, "for this test")
     plan = stage.Plan(("a/a.c",), (excuse,) if excused else ())
     return stage._conclude(verdicts, plan, folder / "mutants.json", lambda text: None)
@@ -207,7 +210,7 @@ def test_reasons_are_for_few(tmp_path: Path) -> None:
 
 
 def test_what_was_found_adds_up(tmp_path: Path) -> None:
-    mutants = [Mutant("a.c", one) for one in changes(TWICE)]
+    mutants = [Mutant("a.c", one, at) for at, one in enumerate(changes(TWICE), 1)]
     plan = stage.Plan(("a.c",), ())
     ledger = Ledger(tmp_path / "verdicts.jsonl")
     for mutant in mutants:
@@ -299,7 +302,7 @@ def test_what_a_test_is_made_of(tmp_path: Path) -> None:
 
 def test_a_ninja_that_was_left_behind_is_waited_for(tmp_path: Path) -> None:
     shop = Workshop.__new__(Workshop)
-    shop.source, shop.build, shop.trouble = tmp_path, tmp_path / "build", ""
+    shop.source, shop.build = tmp_path, tmp_path / "build"
     shop.build.mkdir()
     (shop.build / "build.ninja").write_text(
         "rule slow\n  command = sleep 2 && echo done > $out\nbuild out: slow\nbuild other: phony\n",
@@ -308,7 +311,7 @@ def test_a_ninja_that_was_left_behind_is_waited_for(tmp_path: Path) -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\nfrom pathlib import Path\n"
         "from atls_harness.mutants.workshop import Workshop\n"
-        "shop = Workshop.__new__(Workshop)\nshop.build, shop.trouble = Path(sys.argv[2]), ''\n"
+        "shop = Workshop.__new__(Workshop)\nshop.build = Path(sys.argv[2])\n"
         "print('begun', flush=True)\nshop.compile(['out'])\n"
     )
     where = str(ROOT / "harness")
@@ -323,50 +326,116 @@ def test_a_ninja_that_was_left_behind_is_waited_for(tmp_path: Path) -> None:
     assert (shop.build / "out").exists()
 
 
-NINJA = """\
-rule cc
-  command = cc -c -o $out $in
-rule ar
-  command = rm -f $out && ar csrDT $out $in
-rule link
-  command = cc -o $out $in
-build a.o: cc ../src/a.c
-build b.o: cc ../src/b.c
-build main.o: cc ../src/main.c
-build lib.a: ar a.o b.o
-build program: link main.o lib.a
-build plain: link main.o a.o b.o
-build other: phony main.o
+CLAMP = """\
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int sum(int count, ...)
+{
+    int total = 0;
+    va_list numbers;
+    va_start(numbers, count);
+    for (int i = 0; i < count; i++)
+        total += va_arg(numbers, int);
+    va_end(numbers);
+    return total;
+}
+
+static void show(int value, const char *text)
+{
+    if (value > 9)
+        value = 9;
+    printf("%d%s", value, text);
+}
+
+int main(int argc, char **argv)
+{
+    int *last;
+    last = &argc;
+    show(sum(2, atoi(argv[1]), 1), "");
+    return *last - 2;
+}
 """
 
 
-def test_a_change_is_compiled_and_linked_without_ninja(tmp_path: Path) -> None:
-    source, build = tmp_path / "src", tmp_path / "build"
-    texts = {
-        "a.c": "int a(void) { return 1; }",
-        "b.c": "int b(void) { return 2; }",
-        "main.c": "int a(void), b(void);\nint main(void) { return 10 * a() + b(); }",
-    }
-    for folder in (source, build):
-        folder.mkdir()
-    for name, text in texts.items():
-        (source / name).write_text(text + "\n", "utf-8")
-    (build / "build.ninja").write_text(NINJA, "utf-8")
-    subprocess.run(["ninja", "-C", str(build)], check=True, stdout=subprocess.DEVNULL)
-    relinker = Relinker(build, source)
-    assert relinker.can(["program", "plain"]) and not relinker.can(["program", "other"])
-    assert relinker.parts("program") == relinker.parts("plain") == {"a.o", "b.o", "main.o"}
+def test_one_build_holds_every_change(tmp_path: Path) -> None:
+    file = "a-room/clamp.c"
+    kinds = {number: (one.source, one.kind) for number, one in enumerate(changes(CLAMP), 1)}
 
-    def says(name: str) -> int:
-        return subprocess.run([build / name]).returncode
+    def build(left_out: Collection[int]) -> str:
+        path = tmp_path / "clamp.c"
+        path.write_text(with_changes(file, CLAMP, left_out), "utf-8")
+        argv = ["cc", "-w", "-fsanitize=bounds", "-o", str(tmp_path / "clamp"), str(path)]
+        return subprocess.run(argv, stderr=subprocess.PIPE, text=True).stderr
 
-    (source / "a.c").write_text("int a(void) { return 5; }\n", "utf-8")
-    assert relinker.compile("a.c") and relinker.link(["program"])
-    assert (says("program"), says("plain")) == (52, 12)
-    (source / "a.c").write_text("int a(void) { return x; }\n", "utf-8")
-    assert not relinker.compile("a.c") and "error: " in relinker.trouble
-    # Another file's turn: the first one is what it was, in programs of before too.
-    (source / "a.c").write_text(texts["a.c"] + "\n", "utf-8")
-    (source / "b.c").write_text("int b(void) { return 7; }\n", "utf-8")
-    assert relinker.compile("b.c") and relinker.link(["program", "plain"])
-    assert (says("program"), says("plain")) == (17, 17)
+    def says(argument: str, *numbers: int) -> tuple[str, int]:
+        more = {variable(file): " ".join(map(str, numbers))}
+        argv = [str(tmp_path / "clamp"), argument]
+        done = subprocess.run(argv, env={**os.environ, **more}, capture_output=True, text=True)
+        return done.stdout, done.returncode
+
+    def number(source: str, kind: str) -> int:
+        return next(at for at, told in kinds.items() if told == (source, kind))
+
+    assert not build(())
+    assert says("4") == ("5", 0) and says("44") == ("9", 0)
+    out = "the statement is left out"
+    assert says("4", number("total += va_arg(numbers, int);", out)) == ("0", 0)
+    assert says("44", number("if (value > 9)", "the condition never holds")) == ("45", 0)
+    assert says("9", number("if (value > 9)", ">= for >")) == ("9", 0)
+    both = number("total += va_arg(numbers, int);", out), number("last = &argc;", out)
+    assert says("4", *both)[1] != 0
+    assert says("4", number('printf("%d%s", value, text);', out)) == ("", 0)
+    assert says("4", number("last = &argc;", out))[1] != 0
+    shown = number('show(sum(2, atoi(argv[1]), 1), "");', out)
+    assert says("4", shown) == ("", 0)
+    build([shown])
+    assert says("4", shown) == ("5", 0)
+
+
+def test_a_change_that_is_no_c_is_told_by_its_number() -> None:
+    said = (
+        "../src/a/a.c:3:1: error: not one of a change\n"
+        "a/a.c@17:5:20: error: expected ‘;’ before ‘)’ token\n"
+        "a/a.c@17:6:1: error: of the same\n"
+        "a/a.c@18:5:20: warning: nothing\n"
+    )
+    assert not_c(said) == {("a/a.c", 17): "error: expected ‘;’ before ‘)’ token"}
+
+
+class Fake:
+    """A bench where SLOW notices the changes of some numbers, and QUICK those of others."""
+
+    def __init__(self) -> None:
+        self.wrong = {("a.c", 1): "error: no C"}
+        self.runs: list[tuple[str, int]] = []
+
+    def passes(self, test: str, chosen: Sequence[tuple[str, int]]) -> bool:
+        self.runs.append((test, len(chosen)))
+        assert len({file for file, _ in chosen}) == len(chosen)  # all are of one function
+        notices = {"quick": {2, 3}, "slow": {4}}[test]
+        return not notices & {number for _, number in chosen}
+
+
+def test_what_quick_tests_leave_is_played_with_slow_ones_many_at_once() -> None:
+    lines = {name: frozenset(range(100)) for name in ("a.c", "b.c", "c.c", "d.c")}
+    reach = [Reach("quick", 0.1, lines, lines), Reach("slow", 9.0, lines, lines)]
+    mutants = [
+        Mutant(file, change, number)
+        for file in sorted(lines)
+        for number, change in enumerate(changes(SOURCE)[:4], 1)
+    ] + [Mutant("e.c", changes(SOURCE)[0], 1)]
+    fake, told = Fake(), []
+    judge.Judge(cast(Bench, fake), reach, 1, told.append).all(mutants)
+    last = {(one.mutant.file, one.mutant.number): (one.outcome, one.by) for one in told}
+    assert last["a.c", 1] == ("not-C", "error: no C")
+    assert last["e.c", 1] == ("not-reached", "")
+    for file in ("b.c", "c.c", "d.c"):
+        assert last[file, 1] == ("survived", "")
+    for file in lines:
+        assert [last[file, at] for at in (2, 3)] == [("noticed", "quick")] * 2
+        assert last[file, 4] == ("noticed", "slow")
+    # Seven are left: four and then three at once. What is noticed is found by halves.
+    slow = [count for test, count in fake.runs if test == "slow"]
+    assert [count for count in slow if count > 2] == [4, 3]

@@ -9,10 +9,10 @@ beginning of a line.
 
 Left out on purpose: what only a lack of memory or a library that cannot go on reaches (no test
 takes memory away; fail_fatal() tells the library's failures that no input brings about, and random
-numbers never fail), and statements that give something back, wipe or forget it, with the
-conditions that guard nothing else, which only the sanitizers' builds and valgrind can miss; locks,
-which only threads that meet can miss; and "no bytes or more" before a copy of so many bytes, which
-is the same.
+numbers never fail); statements that give something back, wipe or forget it, with the conditions
+that guard nothing else, since no test looks at memory that nobody uses any more; locks, which only
+threads that meet can miss; and "no bytes or more" before a copy of so many bytes, which is the
+same.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ class Change:
     line: int  # from 1
     kind: str  # what a person calls it
     source: str  # the line as it is, without its indentation
-    function: str = ""  # whose it is
-    which: int = 1  # of those of the function that are told alike, in their order
-    key: str = ""  # the same as long as the function's text is, wherever that stands
+    function: str  # whose it is
+    which: int  # of those of the function that are told alike, in their order
+    key: str  # the same as long as the function's text is, wherever that stands
 
     def apply(self, text: str) -> str:
         """The file with this change."""
@@ -96,10 +96,11 @@ def closing(code: str, opening: int) -> int:
 
 @dataclass(frozen=True)
 class Function:
-    """Where a function stands in a file, from its name to its closing brace."""
+    """Where a function stands in a file: its head, its body's opening brace, its end."""
 
     name: str
     start: int
+    body: int
     end: int
 
 
@@ -114,12 +115,12 @@ def functions(code: str) -> list[Function]:
         )
         name = _NAME.search(code, begin, opening.start())
         if name and end > 0:
-            found.append(Function(name.group(1), begin, end + 2))
+            found.append(Function(name.group(1), begin, opening.start(), end + 2))
     return found
 
 
 def _holder(held: Sequence[Function], place: int) -> Function | None:
-    return next((one for one in held if one.start <= place < one.end), None)
+    return next((one for one in held if one.body <= place < one.end), None)
 
 
 def changes(text: str) -> list[Change]:
@@ -140,10 +141,10 @@ def changes(text: str) -> list[Change]:
         if source.startswith("if (!") and _TAKES_MEMORY.search(lines[line - 2]):
             continue
         holder = _holder(held, start)
-        name, body, offset = "", source, 0
-        if holder:
-            name, offset = holder.name, start - holder.start
-            body = text[holder.start : holder.end].strip()
+        if not holder:
+            continue  # of a macro that is a table's row
+        name, offset = holder.name, start - holder.start
+        body = text[holder.start : holder.end].strip()
         key = hashlib.sha256(f"{body}\0{offset}\0{kind}".encode()).hexdigest()[:24]
         alike[name, source, kind] += 1
         which = alike[name, source, kind]

@@ -3,21 +3,21 @@
 
 from __future__ import annotations
 
-import queue
+import concurrent.futures
 import random
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Sequence
 
-from ..unit_tests import play
+from .bench import Bench
 from .changes import Change, changes
 from .reach import Reach, statement
-from .workshop import Workshop
 
-# A test hangs that takes so many seconds, and so many times its time, in which it could have run.
-SECONDS = 3.0
-TIMES = 4.0
+# Tests that take longer, unchanged, are played with what the others left, so many changes at once.
+QUICK = 0.3
+TOGETHER = 24
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Mutant:
 
     file: str
     change: Change
+    number: int  # of those of the file, from 1
 
     def __str__(self) -> str:
         change = self.change
@@ -57,7 +58,7 @@ def mutants_of(root: Path, files: Sequence[str]) -> list[Mutant]:
     found = []
     for name in files:
         text = (root / name).read_text(encoding="utf-8")
-        found += [Mutant(name, change) for change in changes(text)]
+        found += [Mutant(name, change, at) for at, change in enumerate(changes(text), 1)]
     return found
 
 
@@ -69,40 +70,87 @@ def sample(mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
     return [mutants[index] for index in sorted(chosen)]
 
 
-def judge_all(
-    mutants: Sequence[Mutant],
-    shops: Sequence[Workshop],
-    reach: Sequence[Reach],
-    told: Callable[[Verdict], None],
-) -> list[Verdict]:
-    """Plays all, a workshop at a time for each; TOLD hears each verdict as it comes."""
-    work: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
-    for mutant in mutants:
-        work.put(mutant)
-    verdicts: list[Verdict] = []
-    problems: list[BaseException] = []
-    lock = threading.Lock()
+class Judge:
+    """Plays changes in BENCH against the tests that REACH them; TOLD hears each verdict as it
+    comes, and of what a quick test did not notice another one where a slow test does."""
 
-    def worker(shop: Workshop) -> None:
+    def __init__(
+        self, bench: Bench, reach: Sequence[Reach], jobs: int, told: Callable[[Verdict], None]
+    ) -> None:
+        self._bench, self._reach, self._jobs = bench, reach, jobs
+        self._told = told
+        self._noticed: Counter[tuple[str, str]] = Counter()  # in a file, by a test
+        self._lock = threading.Lock()
+
+    def all(self, mutants: Sequence[Mutant]) -> None:
+        """Plays all, the quick tests first."""
+        pool = concurrent.futures.ThreadPoolExecutor(self._jobs)
         try:
-            while not problems:
-                verdict = judge(work.get_nowait(), shop, reach)
-                with lock:
-                    verdicts.append(verdict)
-                    told(verdict)
-        except queue.Empty:
-            pass
-        except BaseException as problem:  # told by the thread that waits
-            problems.append(problem)
+            left = [one for one in pool.map(self._quickly, mutants) if one]
+            for test in [one for one in self._reach if one.seconds > QUICK]:
+                groups = _batches([one for one in left if test in able(one, self._reach)])
+                found = {one for part in pool.map(self._slowly(test), groups) for one in part}
+                left = [one for one in left if one not in found]
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    threads = [threading.Thread(target=worker, args=(shop,)) for shop in shops]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if problems:
-        raise problems[0]
-    return sorted(verdicts, key=lambda one: (one.mutant.file, one.mutant.change.line))
+    def _quickly(self, mutant: Mutant) -> Mutant | None:
+        """Itself, where slow tests are left to be played with it."""
+        wrong = self._bench.wrong.get((mutant.file, mutant.number))
+        if wrong is not None:
+            self._tell(Verdict(mutant, "not-C", wrong))
+            return None
+        tests = able(mutant, self._reach)
+        if not tests:
+            self._tell(Verdict(mutant, "not-reached"))
+            return None
+        # What noticed something in this file before is likely to notice this as well.
+        quick = [one for one in tests if one.seconds <= QUICK]
+        noticed = {one.name: self._noticed[mutant.file, one.name] for one in quick}
+        for one in sorted(quick, key=lambda one: (-noticed[one.name], not _own(mutant, one))):
+            if not self._bench.passes(one.name, [(mutant.file, mutant.number)]):
+                self._tell(Verdict(mutant, "noticed", one.name))
+                return None
+        self._tell(Verdict(mutant, "survived"))
+        return mutant if len(tests) > len(quick) else None
+
+    def _slowly(self, test: Reach) -> Callable[[Sequence[Mutant]], list[Mutant]]:
+        """Those of a group that TEST notices. Changes of one that passes are noticed by none."""
+
+        def play(group: Sequence[Mutant]) -> list[Mutant]:
+            if self._bench.passes(test.name, [(one.file, one.number) for one in group]):
+                return []
+            if len(group) == 1:
+                self._tell(Verdict(group[0], "noticed", test.name))
+                return list(group)
+            half = len(group) // 2
+            return play(group[:half]) + play(group[half:])
+
+        return play
+
+    def _tell(self, verdict: Verdict) -> None:
+        with self._lock:
+            if verdict.outcome == "noticed":
+                self._noticed[verdict.mutant.file, verdict.by] += 1
+            self._told(verdict)
+
+
+def _own(mutant: Mutant, test: Reach) -> bool:
+    """Whether it is a test of the same room."""
+    return mutant.file.partition("/")[0] == test.name.partition("/")[0]
+
+
+def _batches(mutants: Sequence[Mutant]) -> list[list[Mutant]]:
+    """Groups in which no function comes twice."""
+    batches: list[dict[tuple[str, str], Mutant]] = []
+    for mutant in mutants:
+        place = (mutant.file, mutant.change.function)
+        fits = [one for one in batches if place not in one and len(one) < TOGETHER]
+        if fits:
+            fits[0][place] = mutant
+        else:
+            batches.append({place: mutant})
+    return [list(group.values()) for group in batches]
 
 
 def able(mutant: Mutant, reach: Sequence[Reach]) -> list[Reach]:
@@ -111,28 +159,3 @@ def able(mutant: Mutant, reach: Sequence[Reach]) -> list[Reach]:
     known = nothing.union(*(one.known.get(mutant.file, nothing) for one in reach))
     line = statement(mutant.change.line, known)
     return [one for one in reach if line in one.lines.get(mutant.file, nothing)]
-
-
-def judge(mutant: Mutant, shop: Workshop, reach: Sequence[Reach]) -> Verdict:
-    """One change: made, built, played, taken back."""
-    tests = able(mutant, reach)
-    if not tests:
-        return Verdict(mutant, "not-reached")
-    path = shop.source / mutant.file
-    text = path.read_text(encoding="utf-8")
-    path.write_text(mutant.change.apply(text), encoding="utf-8")
-    # What noticed something in this file before is likely to notice this as well.
-    tests.sort(key=lambda one: -shop.noticed[mutant.file, one.name])
-    try:
-        if not shop.change(mutant.file):
-            return Verdict(mutant, "not-C", shop.trouble)
-        for one in tests:
-            test = shop.tests()[one.name]
-            if not shop.renew(test.targets):
-                return Verdict(mutant, "not-C", shop.trouble)
-            if not play(test, SECONDS + TIMES * one.seconds):
-                shop.noticed[mutant.file, test.name] += 1
-                return Verdict(mutant, "noticed", test.name)
-        return Verdict(mutant, "survived")
-    finally:
-        path.write_text(text, encoding="utf-8")

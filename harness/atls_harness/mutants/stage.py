@@ -18,7 +18,8 @@ from ..build import alone
 from ..document import Document
 from ..errors import HarnessError, InputError
 from ..paths import ROOT, SCHEMAS
-from .judge import Mutant, Verdict, judge_all, mutants_of, sample
+from .bench import Bench
+from .judge import Judge, Mutant, Verdict, mutants_of, sample
 from .ledger import Ledger, row
 from .reach import measure
 from .workshop import Workshop
@@ -158,21 +159,24 @@ def _play(
     say: Callable[[str], None],
     ledger: Ledger,
 ) -> None:
-    # All copies first: the tree may be worked on while they are played with.
-    shops = [Workshop(folder / f"shop-{number}", tracked) for number in range(jobs)]
+    files = sorted({mutant.file for mutant in chosen})
+    bad: dict[str, set[int]] = {}
+    for verdict in ledger.of(mutants_of(ROOT, files)):
+        if verdict.outcome == "not-C":
+            bad.setdefault(verdict.mutant.file, set()).add(verdict.mutant.number)
+    # Both copies first: the tree may be worked on while they are played with.
+    bench = Bench(folder / "changed", tracked, files, bad)
     covering = Workshop(folder / "reach", tracked, ("-Db_coverage=true",))
     reach = measure(covering, folder / "counters", folder / "reached", jobs)
     say(f"{len(reach)} unit tests")
-    for shop in shops:
-        if not shop.compile():
-            raise HarnessError(f"{shop.source} does not compile: ninja -C {shop.build} says why")
+    bench.compile()
 
     def told(verdict: Verdict) -> None:
         ledger.add(verdict)
         if verdict.lives:
             say(f"{verdict.outcome:<12} {verdict.mutant}")
 
-    judge_all(chosen, shops, reach, told)
+    Judge(bench, reach, jobs, told).all(chosen)
 
 
 def summary(verdicts: Sequence[Verdict], plan: Plan) -> str:

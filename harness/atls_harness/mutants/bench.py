@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The build that holds every change of some files, and the unit tests that are played with it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Iterable, Sequence
+
+from ..errors import BuildError, HarnessError
+from ..paths import ROOT
+from ..unit_tests import play, timed
+from .schemata import not_c, variable, with_changes
+from .workshop import Workshop
+
+# A read or a write beyond an object, a leak, and what C leaves undefined end the test.
+OPTIONS = ("-Db_sanitize=address,undefined", "-Db_lundef=false")
+FLAGS = "-w -fno-sanitize-recover=all"
+# A crash must not look like a refusal (1); what takes memory without end is ended.
+ENVIRONMENT = {
+    "ASAN_OPTIONS": "exitcode=99:hard_rss_limit_mb=3000:max_allocation_size_mb=1000",
+    "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99",
+    "LSAN_OPTIONS": "exitcode=99",
+    "CMOCKA_TEST_ABORT": "1",  # the first failure ends a test
+}
+# A test hangs that takes so many seconds, and so many times its time, in which it could have run.
+SECONDS = 3.0
+TIMES = 4.0
+LIMIT = 600.0  # of a test with no change chosen
+
+
+class Bench:
+    """FILES with their changes, in a build under FOLDER."""
+
+    def __init__(
+        self, folder: Path, tracked: Iterable[str], files: Sequence[str], bad: dict[str, set[int]]
+    ) -> None:
+        self.wrong: dict[tuple[str, int], str] = {}  # what does not compile, and why
+        self._left_out = {name: set(bad.get(name, ())) for name in files}
+        self._texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in files}
+        self._seconds: dict[str, float] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+        made = {name: self._made(name) for name in files}
+        self._shop = Workshop(folder, tracked, (*OPTIONS, f"-Dc_args={FLAGS}"), made)
+
+    def _made(self, name: str) -> str:
+        return with_changes(name, self._texts[name], self._left_out[name])
+
+    def compile(self) -> None:
+        """Builds everything; a change that is no C is left out."""
+        while not self._shop.compile():
+            wrong = not_c(self._shop.said)
+            new = {place for place in wrong if place[1] not in self._left_out[place[0]]}
+            if not new:
+                raise BuildError(
+                    f"{self._shop.source} does not compile: ninja -C {self._shop.build} says why"
+                )
+            self.wrong.update(wrong)
+            for name, number in new:
+                self._left_out[name].add(number)
+            for name in {name for name, _ in new}:
+                self._shop.write(name, self._made(name))
+
+    def passes(self, test: str, chosen: Iterable[tuple[str, int]]) -> bool:
+        """Whether a test passes with these changes of files, one of a function at most."""
+        more: dict[str, str] = {}
+        for name, number in chosen:
+            said = more.get(variable(name), "")
+            more[variable(name)] = f"{said} {number}".strip()
+        limit = SECONDS + TIMES * self._unchanged(test)
+        return play(self._shop.tests()[test], limit, {**ENVIRONMENT, **more})
+
+    def _unchanged(self, test: str) -> float:
+        with self._lock:
+            lock = self._locks.setdefault(test, threading.Lock())
+        with lock:
+            if test not in self._seconds:
+                good, seconds = timed(self._shop.tests()[test], LIMIT, ENVIRONMENT)
+                if not good:
+                    raise HarnessError(
+                        f"unit test {test} fails before anything was changed, with the sanitizers"
+                    )
+                self._seconds[test] = seconds
+            return self._seconds[test]
