@@ -223,7 +223,7 @@ static bool wants_colour(void)
 static int decode(const struct options *options, struct atls_bytes in, enum atls_input_form form,
                   struct atls_events *events)
 {
-    struct atls_diag_keys keys = {.crypto = &atls_crypto_gnutls,
+    struct atls_diag_keys keys = {.crypto = &atls_crypto_hosted,
                                   .keys = options->keys,
                                   .key_count = options->key_count,
                                   .jwks = options->jwks,

@@ -549,7 +549,7 @@ int atls_diag_print(FILE *out, struct atls_bytes in, const struct atls_diag_keys
     if (keys)
         d.keys = *keys;
     if (!d.keys.crypto)
-        d.keys.crypto = &atls_crypto_gnutls;
+        d.keys.crypto = &atls_crypto_hosted;
     d.checks = open_memstream(&checks, &size);
     if (!d.checks)
         return atls_fail(-ENOMEM, NULL, "printer: out of memory");

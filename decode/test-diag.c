@@ -221,7 +221,7 @@ static void test_cases(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct atls_bytes in = test_sample(&samples, cases[i].name);
         unsigned given = cases[i].given;
-        struct atls_diag_keys keys = {.crypto = &atls_crypto_gnutls,
+        struct atls_diag_keys keys = {.crypto = &atls_crypto_hosted,
                                       .keys = given & PAK ? &pak : &verifier,
                                       .key_count = given & (PAK | OTHER_KEY) ? 1 : 0,
                                       .verifier_jwk = given & VERIFIER ? verifier_jwk : NULL};

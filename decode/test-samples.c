@@ -43,7 +43,7 @@ static int add(struct test_samples *samples, const char *name, struct atls_bytes
 
 static int make_world(struct world *w)
 {
-    const struct atls_crypto *crypto = &atls_crypto_gnutls;
+    const struct atls_crypto *crypto = &atls_crypto_hosted;
     struct atls_private_key *keys[] = {&w->pak, &w->kak, &w->ik, &w->verifier};
     int result = 0;
 
@@ -66,13 +66,13 @@ static int make_world(struct world *w)
 static int sign(const struct atls_private_key *key, bool tagged, struct atls_bytes payload,
                 uint8_t *buffer, struct atls_bytes *tokenp)
 {
-    struct atls_local_signer local = {&atls_crypto_gnutls, key};
+    struct atls_local_signer local = {&atls_crypto_hosted, key};
     struct atls_signer signer = atls_signer_local(&local);
     struct atls_cbor_writer w;
     int result;
 
     atls_cbor_write_init(&w, buffer, MESSAGE_MAX);
-    result = atls_cose_sign1_write(&w, tagged, payload, &atls_crypto_gnutls, &signer);
+    result = atls_cose_sign1_write(&w, tagged, payload, &atls_crypto_hosted, &signer);
     return result ? result : atls_cbor_write_done(&w, tokenp);
 }
 
@@ -233,7 +233,7 @@ static int make_prototype(struct test_samples *samples, const struct world *worl
     if (!result)
         result = sign(&world->kak, true, claims, kat_bytes, &kat);
     if (!result)
-        result = atls_prototype_linkage(&atls_crypto_gnutls, &world->ik.public_key, linkage);
+        result = atls_prototype_linkage(&atls_crypto_hosted, &world->ik.public_key, linkage);
     if (!result)
         result = make_claims(world, ATLS_PSA_ARM_2, ATLS_BYTES(linkage, 32), encoded, &claims);
     if (!result)
@@ -293,7 +293,7 @@ static json_t *private_jwk(const struct atls_private_key *key)
 /* The platform's token in a CMW that its own key signs, in both frames; and as a claim. */
 static int make_signed(struct test_samples *samples, const struct world *world)
 {
-    struct atls_local_signer local = {&atls_crypto_gnutls, &world->pak};
+    struct atls_local_signer local = {&atls_crypto_hosted, &world->pak};
     struct atls_signer signer = atls_signer_local(&local);
     struct atls_bytes record = test_sample(samples, "cmw-record.cbor"), claims, token;
     uint8_t *out = NULL, *json = NULL, buffer[MESSAGE_MAX], token_bytes[MESSAGE_MAX];
@@ -302,7 +302,7 @@ static int make_signed(struct test_samples *samples, const struct world *world)
     char *jws = NULL;
     json_t *jwk = private_jwk(&world->pak);
     size_t size;
-    int result = atls_cmw_cose_sign(record, &atls_crypto_gnutls, &signer, &out, &size);
+    int result = atls_cmw_cose_sign(record, &atls_crypto_hosted, &signer, &out, &size);
 
     if (!result)
         result = add(samples, "cmw.cose", ATLS_BYTES(out, size));

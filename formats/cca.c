@@ -12,7 +12,7 @@ static int make(const struct atls_evidence_source *source, struct atls_bytes cha
 {
     uint8_t filled[ATLS_CCA_CHALLENGE_SIZE];
     int result = atls_cca_challenge_of(
-        &atls_crypto_gnutls, source->challenge_hashed ? ATLS_CCA_SHA512 : ATLS_CCA_ZERO_PADDED,
+        &atls_crypto_hosted, source->challenge_hashed ? ATLS_CCA_SHA512 : ATLS_CCA_ZERO_PADDED,
         challenge, filled);
 
     return result ? result

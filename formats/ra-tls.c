@@ -51,7 +51,7 @@ static int write_quote(struct atls_bytes claims_buffer, uint8_t quote[SIGNED_SIZ
     quote[AT_KEY_TYPE + 1] = SIMULATED_KEY_TYPE >> 8;
     memcpy(quote + AT_VENDOR, simulated_vendor, sizeof simulated_vendor);
     quote[AT_ATTRIBUTES] = DEBUG_AND_INIT;
-    return atls_crypto_gnutls.hash(ATLS_SHA256, &claims_buffer, 1, quote + AT_REPORT_DATA);
+    return atls_crypto_hosted.hash(ATLS_SHA256, &claims_buffer, 1, quote + AT_REPORT_DATA);
 }
 
 static int pack(struct atls_bytes signed_part, struct atls_bytes token,
@@ -96,7 +96,7 @@ static int make(const struct atls_evidence_source *source, struct atls_bytes cha
     int result = atls_ra_tls_claims_write(&w, challenge);
     result = result ? result : atls_cbor_write_done(&w, &claims_buffer);
     result = result ? result : write_quote(claims_buffer, quote);
-    result = result ? result : atls_crypto_gnutls.hash(ATLS_SHA256, &signed_part, 1, digest);
+    result = result ? result : atls_crypto_hosted.hash(ATLS_SHA256, &signed_part, 1, digest);
     if (!result)
         result = source->ops->attest_platform(
             source, ATLS_BYTES(digest, atls_hash_size(ATLS_SHA256)), &token, &token_size);

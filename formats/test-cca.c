@@ -114,7 +114,7 @@ static void check_row(void **state)
     challenge[0] ^= row->other_challenge;
     const struct atls_evidence_message message = {.value = evidence};
     const struct atls_evidence_question question = {
-        .crypto = &atls_crypto_gnutls,
+        .crypto = &atls_crypto_hosted,
         .challenge = {challenge, row->challenge_size ? row->challenge_size : own.answered.size},
         .computed = row->computed,
         .challenge_hashed = row->hashed,

@@ -89,7 +89,7 @@ static int read_and_check(struct atls_bytes in, const struct atls_evidence_quest
 static void judges_row(void **state)
 {
     const __typeof__(rows[0]) *row = *state;
-    const struct atls_evidence_question question = {.crypto = &atls_crypto_gnutls,
+    const struct atls_evidence_question question = {.crypto = &atls_crypto_hosted,
                                                     .challenge = asked,
                                                     .computed = row->computed,
                                                     .binder_clause = BINDER,
@@ -122,7 +122,7 @@ static void refuses_replays(void **state)
 
     for (size_t i = 0; i < COUNT(files); i++) {
         struct atls_bytes in = test_vector(files[i]);
-        struct atls_evidence_question question = {.crypto = &atls_crypto_gnutls,
+        struct atls_evidence_question question = {.crypto = &atls_crypto_hosted,
                                                   .quote_of_nonce = true};
         struct atls_tpm_evidence parsed;
         struct atls_public_key key;
@@ -151,7 +151,7 @@ static void tells_layers(void **state)
                  {"bfff", "malformed-cbor"},
                  {"a0", "malformed-claims"},
                  {"a1636b6174a0", "malformed-claims"}};
-    const struct atls_evidence_question question = {.crypto = &atls_crypto_gnutls,
+    const struct atls_evidence_question question = {.crypto = &atls_crypto_hosted,
                                                     .challenge = asked};
 
     for (size_t i = 0; i < COUNT(table); i++) {

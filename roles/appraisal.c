@@ -295,7 +295,7 @@ int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
 struct atls_evidence_question atls_appraisal_question(const struct atls_appraisal *a)
 {
     return (struct atls_evidence_question){
-        .crypto = &atls_crypto_gnutls,
+        .crypto = &atls_crypto_hosted,
         .challenge = ATLS_BYTES(a->challenge, a->challenge_size),
         .computed = a->computed,
         .binder_clause = a->rp->options.binder_clause,

@@ -57,7 +57,7 @@ static int use_enrolled(struct atls_attester *attester)
     struct atls_bytes hashed =
         ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(options->key.curve)));
     size_t size;
-    int result = atls_crypto_gnutls.random(digest, hashed.size);
+    int result = atls_crypto_hosted.random(digest, hashed.size);
 
     attester->options.curve = options->key.curve;
     result =
@@ -66,7 +66,7 @@ static int use_enrolled(struct atls_attester *attester)
     if (result) {
         return result;
     }
-    if (atls_crypto_gnutls.verify(&options->key, hashed, ATLS_BYTES(signature, size))) {
+    if (atls_crypto_hosted.verify(&options->key, hashed, ATLS_BYTES(signature, size))) {
         return atls_fail(ATLS_E_MISMATCH, NULL,
                          "the device's key %u is not the key of the certificate",
                          (unsigned)options->key_handle);
@@ -206,7 +206,7 @@ static int make_stale(struct atls_attester *attester)
 {
     uint8_t bytes[STALE_CHALLENGE_SIZE];
     struct atls_bytes challenge = ATLS_BYTES(bytes, sizeof bytes);
-    int result = atls_crypto_gnutls.random(bytes, sizeof bytes);
+    int result = atls_crypto_hosted.random(bytes, sizeof bytes);
 
     return result ? result
                   : ask_device(attester, 0, challenge, &attester->stale, &attester->stale_size);

@@ -31,7 +31,7 @@ static int believe(const struct atls_public_key *key, struct atls_bytes digest,
 static const char *reason_for(const struct atls_appraisal *a,
                               struct atls_evidence_question question)
 {
-    struct atls_crypto crypto = atls_crypto_gnutls;
+    struct atls_crypto crypto = atls_crypto_hosted;
     const struct atls_evidence_format *format = a->received.evidence.format;
     const char *reason = "internal";
 
@@ -112,7 +112,7 @@ static void find_hashed(const struct atls_appraisal *a, struct atls_diagnosis *d
     uint8_t digest[ATLS_HASH_MAX];
 
     for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++) {
-        if (atls_crypto_gnutls.hash(hashes[i], &own, 1, digest) ||
+        if (atls_crypto_hosted.hash(hashes[i], &own, 1, digest) ||
             !answers(a, ATLS_BYTES(digest, atls_hash_size(hashes[i])), false))
             continue;
         atls_diagnosis_add(d, "the challenge's hash", "RFC 9711 section 4.1",

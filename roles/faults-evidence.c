@@ -71,7 +71,7 @@ static int ask_for_pat(struct atls_attester *attester, const struct bundling *bu
     int result;
 
     if (!linked) {
-        result = atls_crypto_gnutls.random(hash, sizeof hash);
+        result = atls_crypto_hosted.random(hash, sizeof hash);
     } else {
         result = atls_cmw_parse_as(ATLS_CBOR, cab, &cmw);
         const struct atls_cmw *kat = result ? NULL : atls_cmw_find(cmw, "kat");
@@ -82,7 +82,7 @@ static int ask_for_pat(struct atls_attester *attester, const struct bundling *bu
                         : atls_cose_sign1_parse(kat->value, ATLS_COSE_TAG_EITHER, NULL, &message);
         result = result ? result : bundling->dialect->parse_claims(message.payload, &claims);
         result =
-            result ? result : atls_kat_linkage_encoded(&atls_crypto_gnutls, claims.linked, hash);
+            result ? result : atls_kat_linkage_encoded(&atls_crypto_hosted, claims.linked, hash);
         atls_cmw_free(cmw);
     }
     return result ? result

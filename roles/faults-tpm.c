@@ -64,7 +64,7 @@ static int replace_quote(struct atls_attester *attester, unsigned conn, struct a
     bool foreign = atls_faults_has(&attester->inner, "foreign-pat", NULL);
     uint8_t bytes[OTHER_CHALLENGE_SIZE];
     struct atls_tpm_evidence other;
-    int result = atls_crypto_gnutls.random(bytes, sizeof bytes);
+    int result = atls_crypto_hosted.random(bytes, sizeof bytes);
 
     if (!result) {
         result = foreign ? ask_other(attester, attester->second, &attester->second_identity,

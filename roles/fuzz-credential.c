@@ -22,7 +22,7 @@ static void parse(enum atls_model model, const struct atls_public_key *leaf, str
     if (model == ATLS_MODEL_BACKGROUND_CHECK) {
         const struct atls_evidence_format *format = received.evidence.format;
         const struct atls_evidence_question question = {
-            .crypto = &atls_crypto_gnutls, .challenge = ATLS_BYTES(challenge, sizeof challenge)};
+            .crypto = &atls_crypto_hosted, .challenge = ATLS_BYTES(challenge, sizeof challenge)};
         if (!format->key_in && (!leaf || !atls_public_key_equal(&received.key, leaf))) {
             abort(); /* it names no key of its own */
         }

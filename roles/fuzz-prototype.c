@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort(); /* every refusal has its reason */
         return 0;
     }
-    const struct atls_evidence_question question = {.crypto = &atls_crypto_gnutls,
+    const struct atls_evidence_question question = {.crypto = &atls_crypto_hosted,
                                                     .challenge =
                                                         ATLS_BYTES(challenge, sizeof challenge),
                                                     .constant_nonce = &atls_constant_nonce_of_2022};

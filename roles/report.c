@@ -81,7 +81,7 @@ void atls_report_credential(struct atls_events *events, const char *directory, u
     if (known) {
         json_object_set_new(fields, "serialization", json_string(json ? "json" : "cbor"));
     }
-    if (atls_crypto_gnutls.hash(ATLS_SHA256, &cmw, 1, digest) == 0) {
+    if (atls_crypto_hosted.hash(ATLS_SHA256, &cmw, 1, digest) == 0) {
         json_object_set_new(fields, "sha256",
                             atls_json_hex(ATLS_BYTES(digest, atls_hash_size(ATLS_SHA256))));
     }

@@ -91,11 +91,11 @@ static const char *checked(const struct fixture *f, size_t challenge_size)
                             &reason)) {
         return reason;
     }
-    reason = atls_cab_check_signature(cab_of(&received), &atls_crypto_gnutls)
+    reason = atls_cab_check_signature(cab_of(&received), &atls_crypto_hosted)
                  ? "kat-signature-invalid"
              : atls_cab_check_nonce(cab_of(&received), ATLS_BYTES(challenge_bytes, challenge_size))
                  ? "nonce-mismatch"
-             : atls_cab_check_linkage(cab_of(&received), &atls_crypto_gnutls) ? "linkage-mismatch"
+             : atls_cab_check_linkage(cab_of(&received), &atls_crypto_hosted) ? "linkage-mismatch"
              : !atls_public_key_equal(&received.key, &f->credential.key)      ? "key-mismatch"
                                                                               : "ok";
     atls_received_clear(&received);
@@ -212,8 +212,8 @@ static void test_splices_are_signed(void **state)
                                              &received, &reason),
                          0);
         assert_int_equal(
-            atls_cose_sign1_verify(&cab_of(&received)->pat, &atls_crypto_gnutls, &info.pak), 0);
-        assert_int_equal(atls_cab_check_signature(cab_of(&received), &atls_crypto_gnutls), 0);
+            atls_cose_sign1_verify(&cab_of(&received)->pat, &atls_crypto_hosted, &info.pak), 0);
+        assert_int_equal(atls_cab_check_signature(cab_of(&received), &atls_crypto_hosted), 0);
         atls_received_clear(&received);
         atls_device_close(signer);
     }
@@ -231,7 +231,7 @@ static void test_sign(void **state)
     assert_int_equal(atls_attester_sign(f->attester, f->credential.key_handle,
                                         ATLS_BYTES(digest, 32), signature, &size),
                      0);
-    assert_int_equal(atls_crypto_gnutls.verify(&f->credential.key, ATLS_BYTES(digest, 32),
+    assert_int_equal(atls_crypto_hosted.verify(&f->credential.key, ATLS_BYTES(digest, 32),
                                                ATLS_BYTES(signature, size)),
                      0);
     assert_true(atls_attester_sign(f->attester, 0xdead, ATLS_BYTES(digest, 32), signature, &size) >

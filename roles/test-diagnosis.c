@@ -91,13 +91,13 @@ static size_t image_of(enum image image, struct atls_bytes kat, uint8_t out[512]
 static struct atls_bytes sign1(struct atls_bytes payload, const struct atls_private_key *key,
                                uint8_t flip, uint8_t out[1024])
 {
-    struct atls_local_signer local = {.crypto = &atls_crypto_gnutls, .key = key};
+    struct atls_local_signer local = {.crypto = &atls_crypto_hosted, .key = key};
     struct atls_signer signer = atls_signer_local(&local);
     struct atls_cbor_writer w;
     struct atls_bytes made;
 
     atls_cbor_write_init(&w, out, 1024);
-    assert_int_equal(atls_cose_sign1_write(&w, false, payload, &atls_crypto_gnutls, &signer), 0);
+    assert_int_equal(atls_cose_sign1_write(&w, false, payload, &atls_crypto_hosted, &signer), 0);
     assert_int_equal(atls_cbor_write_done(&w, &made), 0);
     out[made.size - 1] ^= flip;
     return made;
@@ -176,7 +176,7 @@ static size_t answered_instead(int answers, uint8_t out[64])
     if (answers == 1 || answers == 2)
         memcpy(out, asked[answers], 32);
     else if (answers == 3)
-        assert_int_equal(atls_crypto_gnutls.hash(ATLS_SHA256, &own, 1, out), 0);
+        assert_int_equal(atls_crypto_hosted.hash(ATLS_SHA256, &own, 1, out), 0);
     else if (answers == 4)
         memcpy(out, atls_constant_nonce_of_2022.nonce.data, 8);
     out[31] ^= answers == 5;
@@ -199,7 +199,7 @@ static size_t make_cab(const struct row *row, uint8_t out[2048])
 
     struct atls_bytes linked = ATLS_BYTES(image, image_of(row->image, kat, image));
     if (row->hash >= 0) {
-        assert_int_equal(atls_crypto_gnutls.hash((enum atls_hash)row->hash, &linked, 1, digest), 0);
+        assert_int_equal(atls_crypto_hosted.hash((enum atls_hash)row->hash, &linked, 1, digest), 0);
         linked = ATLS_BYTES(digest, atls_hash_size((enum atls_hash)row->hash));
     }
     atls_cbor_write_init(&w, claims, sizeof claims);
@@ -374,8 +374,8 @@ static int set_up(void **state)
     f->options.binder_clause = CLAUSE;
     *test_server_result(f->server) =
         (struct test_result){.tier = ATLS_TIER_AFFIRMING, .lifetime = 300};
-    return atls_crypto_gnutls.make_key(ATLS_P256, NULL, &kak) ||
-           atls_crypto_gnutls.make_key(ATLS_P256, NULL, &ik);
+    return atls_crypto_hosted.make_key(ATLS_P256, NULL, &kak) ||
+           atls_crypto_hosted.make_key(ATLS_P256, NULL, &ik);
 }
 
 int main(void)

@@ -101,7 +101,7 @@ static void check_reason(const struct row *row, struct atls_bytes in, struct atl
 {
     const struct atls_evidence_message message = {.value = in};
     const struct atls_evidence_question question = {
-        .crypto = &atls_crypto_gnutls, .challenge = challenge, .now = 1700000000};
+        .crypto = &atls_crypto_hosted, .challenge = challenge, .now = 1700000000};
     struct atls_evidence_read read = {.format = row->format, .value = in};
     const char *reason = NULL;
 

@@ -29,7 +29,7 @@ static const char *judge(struct atls_bytes in, bool of_nonce)
 {
     const struct atls_evidence_message message = {NULL, in};
     const struct atls_evidence_question question = {
-        .crypto = &atls_crypto_gnutls, .challenge = challenge, .quote_of_nonce = of_nonce};
+        .crypto = &atls_crypto_hosted, .challenge = challenge, .quote_of_nonce = of_nonce};
     struct atls_evidence_read read = {.format = &atls_format_parsec_tpm, .value = in};
     const char *reason = NULL;
 
@@ -71,10 +71,10 @@ static void breaks_row(void **state)
         check_reason(judge(ATLS_BYTES(evidence, size), of_nonce),
                      of_nonce ? row->of_nonce : row->reason);
         test_outcome(atls_tpm_evidence_parse(ATLS_BYTES(evidence, size), &e), 0, NULL);
-        assert_int_equal(atls_tpm_signature_verify(&e.kat_signature, &atls_crypto_gnutls,
+        assert_int_equal(atls_tpm_signature_verify(&e.kat_signature, &atls_crypto_hosted,
                                                    e.kat.cert_info, &tpm.ak.public_key) == 0,
                          row->kat_holds);
-        assert_int_equal(atls_tpm_signature_verify(&e.pat_signature, &atls_crypto_gnutls,
+        assert_int_equal(atls_tpm_signature_verify(&e.pat_signature, &atls_crypto_hosted,
                                                    e.pat.attest_info, &tpm.ak.public_key) == 0,
                          row->pat_holds);
         free(evidence);

@@ -76,7 +76,7 @@ static void reads_row(void **state)
 {
     static const uint8_t asked[32] = {0x63};
     const struct row *row = *state;
-    const struct atls_evidence_question question = {.crypto = &atls_crypto_gnutls,
+    const struct atls_evidence_question question = {.crypto = &atls_crypto_hosted,
                                                     .challenge = ATLS_BYTES(asked, sizeof asked),
                                                     .constant_nonce = &atls_constant_nonce_of_2022};
     uint8_t evidence[TEST_TPM_EVIDENCE_MAX], bytes[CMW_MAX];
@@ -110,7 +110,7 @@ static void reads_row(void **state)
 /* Where no profile says that somebody always sends it, that nonce is like any other. */
 static void takes_that_nonce_elsewhere(void **state)
 {
-    const struct atls_evidence_question question = {.crypto = &atls_crypto_gnutls,
+    const struct atls_evidence_question question = {.crypto = &atls_crypto_hosted,
                                                     .challenge = atls_constant_nonce_of_2022.nonce};
     uint8_t bytes[TEST_TPM_EVIDENCE_MAX];
     const char *reason = NULL;

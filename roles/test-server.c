@@ -161,7 +161,7 @@ static void open_session(struct test_server *server, struct MHD_Connection *conn
         server->session[number].size = count;
     } else {
         server->session[number].size = size ? strtoul(size, NULL, 10) % 65 : 32;
-        atls_crypto_gnutls.random(server->session[number].nonce, server->session[number].size);
+        atls_crypto_hosted.random(server->session[number].nonce, server->session[number].size);
     }
     snprintf(location, 128, "%s%u", server->location[0] ? server->location : "session/", number);
     *bodyp = session_json(server, number, "waiting", NULL);
@@ -320,7 +320,7 @@ struct test_server *test_server_start(void)
     pthread_mutex_init(&server->lock, NULL);
     for (unsigned i = 0; i < 2; i++) {
         seed[1] = (uint8_t)i;
-        assert_int_equal(atls_crypto_gnutls.make_key(ATLS_P256, seed, &server->keys[i]), 0);
+        assert_int_equal(atls_crypto_hosted.make_key(ATLS_P256, seed, &server->keys[i]), 0);
     }
     server->result = (struct test_result){.tier = ATLS_TIER_AFFIRMING, .lifetime = 300};
     server->daemon = MHD_start_daemon(

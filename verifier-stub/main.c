@@ -402,7 +402,7 @@ static int endorse(const struct options *options, struct parts *parts, const cha
 {
     const struct atls_import_rules rules = {
         .now = (int64_t)time(NULL),
-        .crypto = &atls_crypto_gnutls,
+        .crypto = &atls_crypto_hosted,
         .endorsers = parts->endorsers,
         .endorser_count = options->endorser_count,
     };
@@ -444,7 +444,7 @@ static int start_server(const struct options *options, struct parts *parts)
                 .store = parts->store,
                 .sessions = parts->sessions,
                 .cache = parts->cache,
-                .crypto = &atls_crypto_gnutls,
+                .crypto = &atls_crypto_hosted,
                 .clock = atls_clock_of_system(),
                 .events = options->quiet ? NULL : parts->events,
                 .result = {options->ear_dialect, options->identity,
@@ -508,7 +508,7 @@ static int start(const struct options *options, struct parts *parts)
     if (result == 0)
         result = open_store(options, parts);
     if (result == 0)
-        result = atls_sessions_open(&limits, atls_clock_of_system(), &atls_crypto_gnutls,
+        result = atls_sessions_open(&limits, atls_clock_of_system(), &atls_crypto_hosted,
                                     &parts->sessions);
     if (result == 0 && options->cache_lifetime > 0)
         result = atls_platform_cache_open(options->cache_lifetime, atls_clock_of_system(),

@@ -133,8 +133,8 @@ def build_sanitized(checks: Checks) -> None:
     compile_all(checks.sanitized)
 
 
-def meson_test(checks: Checks, build: Path, *options: str) -> None:
-    """The unit tests of a build."""
+def meson_test(checks: Checks, build: Path, *options: str, rebuild: bool = False) -> None:
+    """The unit tests of a build; where REBUILD is asked for, what they need is compiled first."""
     environment = {
         "ASAN_OPTIONS": "detect_stack_use_after_return=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
@@ -144,7 +144,7 @@ def meson_test(checks: Checks, build: Path, *options: str) -> None:
         "test",
         "-C",
         str(build),
-        "--no-rebuild",
+        *([] if rebuild else ["--no-rebuild"]),
         "--print-errorlogs",
         f"--num-processes={jobs()}",
         *options,
@@ -155,6 +155,16 @@ def meson_test(checks: Checks, build: Path, *options: str) -> None:
 def unit_plain(checks: Checks) -> None:
     """Unit tests, gcc."""
     meson_test(checks, checks.plain)
+
+
+def unit_openssl(checks: Checks) -> None:
+    """Unit tests of what signs and verifies, over the crypto adapter that is not the default."""
+    if subprocess.run(["pkg-config", "--exists", "libcrypto"], stdin=subprocess.DEVNULL).returncode:
+        raise Unsupported("the headers of OpenSSL (libssl-dev) are not there")
+    build = checks.plain.parent / f"{checks.plain.name}-openssl"
+    configure(build, ("-Dcrypto=openssl",))
+    suites = [f"--suite={name}" for name in ("rats", "formats", "sim", "verifier")]
+    meson_test(checks, build, *suites, rebuild=True)
 
 
 def unit_sanitized(checks: Checks) -> None:
@@ -398,6 +408,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("python", check_python, "flake8 and mypy --strict"),
     Stage("build-gcc", build_plain, "gcc, warnings are errors"),
     Stage("unit", unit_plain, "unit tests", ("build-gcc",)),
+    Stage("unit-openssl", unit_openssl, "unit tests with OpenSSL as the crypto adapter"),
     Stage("build-clang-sanitized", build_sanitized, "clang with sanitizers and fuzzers"),
     Stage("unit-sanitized", unit_sanitized, "unit tests under them", ("build-clang-sanitized",)),
     Stage("tidy", tidy, "clang-tidy over every C file", ("build-clang-sanitized",)),

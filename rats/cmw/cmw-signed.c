@@ -188,7 +188,7 @@ int atls_cmw_jws_parse(struct atls_bytes in, struct atls_cmw_signed *messagep)
 int atls_cmw_signed_verify(const struct atls_cmw_signed *message, const struct atls_public_key *key)
 {
     if (message->serialization == ATLS_CBOR)
-        return atls_cose_sign1_verify(&message->cose, &atls_crypto_gnutls, key);
+        return atls_cose_sign1_verify(&message->cose, &atls_crypto_hosted, key);
     json_t *jwk = atls_jwk_of_public_key(key);
     int result =
         jwk ? atls_jws_verify(&message->jws, jwk) : atls_fail(-ENOMEM, NULL, "no memory for a key");

@@ -40,7 +40,7 @@ int atls_corim_realm_class(struct atls_bytes rim, uint8_t class_id[32])
         memcpy(class_id, rim.data, 32);
         return 0;
     }
-    e = atls_crypto_gnutls.hash(ATLS_SHA256, &rim, 1, hash);
+    e = atls_crypto_hosted.hash(ATLS_SHA256, &rim, 1, hash);
     if (!e)
         memcpy(class_id, hash, 32);
     return e;
@@ -223,7 +223,7 @@ static int finish_realm(struct atls_corim *corim, size_t first)
         parts[used++] = ATLS_BYTES(found[i]->digest, found[i]->digest_size);
     }
     if (!e)
-        e = atls_crypto_gnutls.hash(ATLS_SHA256, parts, used, set);
+        e = atls_crypto_hosted.hash(ATLS_SHA256, parts, used, set);
     for (size_t i = 0; !e && i < count; i++)
         memcpy(values[i].set, set, sizeof values[i].set);
     return e;

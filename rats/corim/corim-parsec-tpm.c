@@ -167,7 +167,7 @@ static int finish_values(struct atls_corim *corim, size_t first)
         parts[2 * i] = ATLS_BYTES(heads[i], 2);
         parts[2 * i + 1] = ATLS_BYTES(value->digest, value->digest_size);
     }
-    e = atls_crypto_gnutls.hash(ATLS_SHA256, parts, 2 * count, set);
+    e = atls_crypto_hosted.hash(ATLS_SHA256, parts, 2 * count, set);
     for (size_t i = 0; !e && i < count; i++)
         memcpy(values[i].set, set, sizeof values[i].set);
     return e;

@@ -126,7 +126,7 @@ static int write_comid(struct atls_cbor_writer *w, const struct atls_corim *cori
 {
     struct atls_bytes id = atls_bytes_of_text(corim->id);
     uint8_t uuid[ATLS_HASH_MAX];
-    int result = atls_crypto_gnutls.hash(ATLS_SHA256, &id, 1, uuid);
+    int result = atls_crypto_hosted.hash(ATLS_SHA256, &id, 1, uuid);
 
     if (result)
         return result;

@@ -18,7 +18,7 @@ int atls_public_key_of(enum atls_curve curve, const uint8_t *x, const uint8_t *y
 
     memcpy(key.x, x, size);
     memcpy(key.y, y, size);
-    result = atls_crypto_gnutls.check_point(&key);
+    result = atls_crypto_hosted.check_point(&key);
     if (result > 0)
         return atls_fail(result, clause,
                          "public key: expected a point of the curve %s, x and y are not a point of "

@@ -13,7 +13,7 @@
 #define SIG_384 "5860" ZEROES_32 ZEROES_32 ZEROES_32
 #define ES256 "43a10126"
 
-static const struct atls_crypto *const crypto = &atls_crypto_gnutls;
+static const struct atls_crypto *const crypto = &atls_crypto_hosted;
 
 #define COSE "RFC 9052 section 4.2"
 #define HEADER "RFC 9052 section 3.1"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The crypto adapter: the few primitives that the message formats and the device need, as a table
- * of functions, so that host (GnuTLS) and firmware (BearSSL) bring their own, and a test a fake.
+ * of functions, so that host (GnuTLS or OpenSSL) and firmware (BearSSL) bring their own, and a test
+ * a fake. Each adapter signs, refuses and fails alike: the same bytes, the same errors.
  */
 #ifndef ATLS_RATS_CRYPTO_CRYPTO_H
 #define ATLS_RATS_CRYPTO_CRYPTO_H
@@ -44,7 +45,8 @@ struct atls_crypto {
     /* Key pair from the platform's randomness (SEED NULL), or derived from 32 bytes of seed. The
      * derivation is the adapter-independent one of atls_key_candidate(). */
     int (*make_key)(enum atls_curve curve, const uint8_t *seed, struct atls_private_key *keyp);
-    /* ECDSA over a digest with the deterministic nonce of RFC 6979 (hash of the curve): r || s. */
+    /* ECDSA over a digest with the deterministic nonce of RFC 6979 (hash of the curve): r || s. Of
+     * GnuTLS and BearSSL the library computes it, of OpenSSL the adapter. */
     int (*sign)(const struct atls_private_key *key, struct atls_bytes digest, uint8_t *signaturep);
     /* 0, or ATLS_E_MALFORMED: the coordinates are no point of the key's curve. (That of infinity
      * has none, so it is not met here; the cofactor is 1, so every point is of the right order.) */
@@ -54,7 +56,14 @@ struct atls_crypto {
                   struct atls_bytes signature);
 };
 
-extern const struct atls_crypto atls_crypto_gnutls; /* crypto-gnutls.c; host only */
+extern const struct atls_crypto atls_crypto_gnutls;  /* crypto-gnutls.c; host only */
+extern const struct atls_crypto atls_crypto_openssl; /* crypto-openssl.c; host, -Dcrypto=openssl */
+/* The one that the programs of the host were built with (meson's option crypto). */
+#ifdef ATLS_CRYPTO_OPENSSL
+#define atls_crypto_hosted atls_crypto_openssl
+#else
+#define atls_crypto_hosted atls_crypto_gnutls
+#endif
 /* The Ecdsa-Sig-Value DER (RFC 3279 section 2.2.3) as r || s of CURVE, for who wants to say that it
  * came in place of that. ATLS_E_MALFORMED: it is none, or its numbers are too large. Host only. */
 int atls_signature_of_der(enum atls_curve curve, struct atls_bytes der,

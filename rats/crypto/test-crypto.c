@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of a crypto adapter (the host's, or with ATLS_TEST_BEARSSL the firmware's) and of what all
- * adapters share. */
+/* Tests of a crypto adapter (of GnuTLS, or with ATLS_TEST_OPENSSL or ATLS_TEST_BEARSSL another) and
+ * of what all adapters share. */
 #include <errno.h>
 
 #include "rats/crypto/crypto.h"
@@ -16,6 +16,8 @@ int atls_bearssl_random(uint8_t *bytesp, size_t count)
     return getrandom(bytesp, count, 0) == (ssize_t)count ? 0 : -EIO;
 }
 #define TESTED atls_crypto_bearssl
+#elif defined ATLS_TEST_OPENSSL
+#define TESTED atls_crypto_openssl
 #else
 #define TESTED atls_crypto_gnutls
 #endif
@@ -182,6 +184,8 @@ static void test_refuses_signatures(void **state)
         {"r = s = order", P256_ORDER, P256_ORDER},
         {"r = s = 2^256 - 1", ones, ones},
         {"r = s = 1", one, one},
+        {"to the point at infinity (SEC 1 section 4.1.4, step 6)",
+         "28815b9a52dcc43d91fe0e07a91bb000f5f475306723ba5e6392aee8be90ee9c", one}, /* -digest / d */
         {"empty", "", ""},
         {"half", one, ""},
         {"a byte short", one, "00"},

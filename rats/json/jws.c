@@ -201,7 +201,7 @@ static int digest_parts(enum atls_curve curve, struct atls_bytes header, struct 
                         uint8_t digestp[ATLS_HASH_MAX])
 {
     const struct atls_bytes parts[] = {header, atls_bytes_of_text("."), payload};
-    return atls_crypto_gnutls.hash(atls_curve_hash(curve), parts, 3, digestp);
+    return atls_crypto_hosted.hash(atls_curve_hash(curve), parts, 3, digestp);
 }
 
 int atls_jws_verify(const struct atls_jws *jws, const json_t *jwk)
@@ -223,7 +223,7 @@ int atls_jws_verify(const struct atls_jws *jws, const json_t *jwk)
         result = atls_fail(ATLS_E_SIGNATURE, "RFC 7518 section 3.4",
                            "JWS signature: expected %zu bytes, came %zu",
                            2 * atls_curve_size(key.curve), size);
-    else if ((result = atls_crypto_gnutls.verify(
+    else if ((result = atls_crypto_hosted.verify(
                   &key, ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(key.curve))),
                   ATLS_BYTES(signature, size))) > 0)
         result = atls_fail(ATLS_E_SIGNATURE, "RFC 7515 section 5.2",
@@ -252,7 +252,7 @@ static int sign_parts(const struct atls_private_key *key, const char *header, co
         digest_parts(curve, atls_bytes_of_text(header), atls_bytes_of_text(payload), digest);
 
     if (!result)
-        result = atls_crypto_gnutls.sign(
+        result = atls_crypto_hosted.sign(
             key, ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(curve))), signature);
     if (result)
         return result;

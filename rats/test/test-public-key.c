@@ -24,7 +24,7 @@ static struct atls_private_key make_key(enum atls_curve curve)
     struct atls_private_key key;
     static const uint8_t seed[32] = {7};
 
-    assert_int_equal(atls_crypto_gnutls.make_key(curve, seed, &key), 0);
+    assert_int_equal(atls_crypto_hosted.make_key(curve, seed, &key), 0);
     return key;
 }
 

@@ -32,7 +32,7 @@ static inline void test_tpm_key(uint8_t number, uint8_t which, struct atls_priva
 {
     uint8_t seed[32] = {'t', 'p', 'm', number, which};
 
-    if (atls_crypto_gnutls.make_key(ATLS_P256, seed, keyp))
+    if (atls_crypto_hosted.make_key(ATLS_P256, seed, keyp))
         abort();
 }
 
@@ -42,7 +42,7 @@ static inline void test_tpm_init(struct test_tpm *tpm, uint8_t number, struct at
     test_tpm_key(number, 1, &tpm->ak);
     test_tpm_key(number, 2, &tpm->ik);
     tpm->quote_ak = tpm->ak;
-    if (atls_tpm_kid(&atls_crypto_gnutls, &tpm->ak.public_key, tpm->kid))
+    if (atls_tpm_kid(&atls_crypto_hosted, &tpm->ak.public_key, tpm->kid))
         abort();
     memcpy(tpm->quote_kid, tpm->kid, sizeof tpm->quote_kid);
     tpm->attributes = 0x00040072;
@@ -85,7 +85,7 @@ static inline void test_tpm_name(struct atls_bytes public_area, uint8_t name[34]
     uint8_t whole[ATLS_TPM_NAME_MAX];
     size_t size;
 
-    if (atls_tpm_name(&atls_crypto_gnutls, ATLS_SHA256, public_area, whole, &size) || size != 34)
+    if (atls_tpm_name(&atls_crypto_hosted, ATLS_SHA256, public_area, whole, &size) || size != 34)
         abort();
     memcpy(name, whole, 34);
 }
@@ -114,8 +114,8 @@ static inline struct atls_bytes test_tpm_sign(const struct atls_private_key *key
     struct atls_sink s = atls_sink_of(buffer, 128);
     uint8_t digest[32], signature[ATLS_SIGNATURE_MAX];
 
-    if (atls_crypto_gnutls.hash(ATLS_SHA256, &what, 1, digest) ||
-        atls_crypto_gnutls.sign(key, ATLS_BYTES(digest, 32), signature))
+    if (atls_crypto_hosted.hash(ATLS_SHA256, &what, 1, digest) ||
+        atls_crypto_hosted.sign(key, ATLS_BYTES(digest, 32), signature))
         abort();
     atls_sink_u16(&s, ATLS_TPM_ECDSA);
     atls_sink_u16(&s, ATLS_TPM_SHA256);
@@ -149,7 +149,7 @@ static inline struct atls_bytes test_tpm_quote(const struct test_tpm *tpm, struc
     for (size_t i = 0; i < TEST_TPM_PCRS; i++)
         if (tpm->selected >> i & 1)
             values[count++] = ATLS_BYTES(tpm->pcrs[i], 32);
-    if (atls_crypto_gnutls.hash(ATLS_SHA256, values, count, digest))
+    if (atls_crypto_hosted.hash(ATLS_SHA256, values, count, digest))
         abort();
     test_tpm_head(&s, tpm, ATLS_TPM_QUOTE, &tpm->quote_ak, extra);
     atls_sink_u32(&s, 1);
@@ -179,7 +179,7 @@ static inline struct atls_bytes test_tpm_evidence(const struct test_tpm *tpm,
     atls_cbor_write_init(&w, encoded, sizeof encoded);
     atls_tpm_kat_write(&w, &kat);
     if (atls_cbor_write_done(&w, &kat_encoded) ||
-        atls_tpm_linkage(&atls_crypto_gnutls, kat_encoded, linkage))
+        atls_tpm_linkage(&atls_crypto_hosted, kat_encoded, linkage))
         abort();
     pat.attest_info = test_tpm_quote(
         tpm, tpm->quoted.size ? tpm->quoted : ATLS_BYTES(linkage, sizeof linkage), quote);

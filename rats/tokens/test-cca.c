@@ -260,7 +260,7 @@ static void fills_a_challenge_by_either_reading(void **state)
                    "5fafad0e6616821f559f3ff78c2692918bb231a20e14437c8");
     uint8_t out[ATLS_CCA_CHALLENGE_SIZE];
     struct atls_bytes came = ATLS_BYTES(out, sizeof out);
-    const struct atls_crypto *crypto = &atls_crypto_gnutls;
+    const struct atls_crypto *crypto = &atls_crypto_hosted;
 
     assert_int_equal(atls_cca_challenge_of(crypto, ATLS_CCA_ZERO_PADDED, nonce, out), 0);
     test_same_bytes(came, padded);
@@ -296,13 +296,13 @@ static const struct tie ties[] = {
 static struct atls_bytes sign(struct atls_bytes payload, const struct atls_private_key *key,
                               uint8_t *out, size_t size)
 {
-    struct atls_local_signer local = {&atls_crypto_gnutls, key};
+    struct atls_local_signer local = {&atls_crypto_hosted, key};
     struct atls_signer signer = atls_signer_local(&local);
     struct atls_cbor_writer w;
     struct atls_bytes message;
 
     atls_cbor_write_init(&w, out, size);
-    assert_int_equal(atls_cose_sign1_write(&w, true, payload, &atls_crypto_gnutls, &signer), 0);
+    assert_int_equal(atls_cose_sign1_write(&w, true, payload, &atls_crypto_hosted, &signer), 0);
     assert_int_equal(atls_cbor_write_done(&w, &message), 0);
     return message;
 }
@@ -321,7 +321,7 @@ static struct atls_bytes make(struct made *m, const struct tie *tie, enum atls_c
     static const uint8_t instance[33] = {1};
     struct atls_bytes kat, rak, claims, realm, platform, token, evidence;
     struct atls_cbor_writer w;
-    const struct atls_crypto *crypto = &atls_crypto_gnutls;
+    const struct atls_crypto *crypto = &atls_crypto_hosted;
 
     assert_int_equal(crypto->make_key(ATLS_P384, seed, &m->rak), 0);
     seed[0] = 2;
@@ -390,14 +390,14 @@ static void check_tie(void **state)
         assert_int_equal(evidence.token.tag, tags[i]);
         assert_int_equal(evidence.nonce.size, 32);
         assert_true(atls_public_key_equal(&evidence.key, &made->other.public_key));
-        test_outcome(atls_cose_sign1_verify(&evidence.token.platform, &atls_crypto_gnutls,
+        test_outcome(atls_cose_sign1_verify(&evidence.token.platform, &atls_crypto_hosted,
                                             &made->cpak.public_key),
                      0, NULL);
-        test_outcome(atls_cca_check_realm_signature(&evidence.token, &atls_crypto_gnutls),
+        test_outcome(atls_cca_check_realm_signature(&evidence.token, &atls_crypto_hosted),
                      tie->signature, NULL);
-        test_outcome(atls_cca_check_binding(&evidence.token, &atls_crypto_gnutls), tie->binding,
+        test_outcome(atls_cca_check_binding(&evidence.token, &atls_crypto_hosted), tie->binding,
                      tie->binding ? ATLS_CCA_CLAUSE_BINDING : NULL);
-        test_outcome(atls_parsec_cca_check_kat(&evidence, &atls_crypto_gnutls), tie->kat,
+        test_outcome(atls_parsec_cca_check_kat(&evidence, &atls_crypto_hosted), tie->kat,
                      tie->kat ? ATLS_PARSEC_CCA_CLAUSE : NULL);
         /* Every shorter one is refused. */
         for (size_t size = 0; size < bytes.size; size++)
@@ -429,12 +429,12 @@ static void check_other(void **state)
 
     if (other->parsec) {
         test_outcome(atls_parsec_cca_parse(in, components, 8, &evidence), 0, NULL);
-        test_outcome(atls_parsec_cca_check_kat(&evidence, &atls_crypto_gnutls), 0, NULL);
+        test_outcome(atls_parsec_cca_check_kat(&evidence, &atls_crypto_hosted), 0, NULL);
     } else {
         test_outcome(atls_cca_token_parse(in, components, 8, &evidence.token), 0, NULL);
     }
-    test_outcome(atls_cca_check_realm_signature(token, &atls_crypto_gnutls), 0, NULL);
-    test_outcome(atls_cca_check_binding(token, &atls_crypto_gnutls), 0, NULL);
+    test_outcome(atls_cca_check_realm_signature(token, &atls_crypto_hosted), 0, NULL);
+    test_outcome(atls_cca_check_binding(token, &atls_crypto_hosted), 0, NULL);
     assert_int_equal(token->platform_claims.lifecycle, ATLS_PSA_SECURED);
     test_vector_free(in);
 }

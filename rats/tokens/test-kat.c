@@ -208,7 +208,7 @@ static void check_cab(void **state)
     test_outcome(atls_cab_parse(cmw, &cab), row->outcome, row->clause);
     if (row->outcome == 0) {
         assert_int_equal(cab.kat.alg, ATLS_COSE_ES256);
-        test_outcome(atls_cab_check_linkage(&cab, &atls_crypto_gnutls), 0, NULL);
+        test_outcome(atls_cab_check_linkage(&cab, &atls_crypto_hosted), 0, NULL);
     }
     atls_cmw_free(cmw);
     test_vector_free(in);
@@ -231,8 +231,8 @@ static void reads_the_example_of_the_draft(void **state)
     test_same_bytes(cab.kat_bytes, kat);
     test_same_bytes(cab.pat_bytes, pat);
     test_outcome(atls_cab_check_nonce(&cab, nonce), 0, NULL);
-    test_outcome(atls_cab_check_linkage(&cab, &atls_crypto_gnutls), 0, NULL);
-    test_outcome(atls_cab_check(&cab, &atls_crypto_gnutls, nonce), ATLS_E_SIGNATURE, VERIFY_CLAUSE);
+    test_outcome(atls_cab_check_linkage(&cab, &atls_crypto_hosted), 0, NULL);
+    test_outcome(atls_cab_check(&cab, &atls_crypto_hosted, nonce), ATLS_E_SIGNATURE, VERIFY_CLAUSE);
 
     atls_cbor_write_init(&w, buffer, sizeof buffer);
     atls_cab_write(&w, kat, pat);
@@ -303,10 +303,10 @@ static void links_as_known(void **state)
     expected = test_hex(json_string_value(json_object_get(known, "pat_eat_nonce_sha256")));
     assert_int_equal(atls_cbor_open(&r, encoded, NULL, NULL), 0);
     assert_int_equal(atls_cose_key_read(&r, &key), 0);
-    assert_int_equal(atls_kat_linkage(&atls_crypto_gnutls, &key, linkage), 0);
+    assert_int_equal(atls_kat_linkage(&atls_crypto_hosted, &key, linkage), 0);
     test_same_bytes(ATLS_BYTES(linkage, sizeof linkage), expected);
     memset(linkage, 0, sizeof linkage);
-    assert_int_equal(atls_kat_linkage_encoded(&atls_crypto_gnutls, encoded, linkage), 0);
+    assert_int_equal(atls_kat_linkage_encoded(&atls_crypto_hosted, encoded, linkage), 0);
     test_same_bytes(ATLS_BYTES(linkage, sizeof linkage), expected);
     json_decref(root);
     test_vector_free(encoded);
@@ -352,7 +352,7 @@ static void make_key(enum atls_curve curve, uint8_t number, struct atls_private_
 {
     uint8_t seed[32] = {number};
 
-    assert_int_equal(atls_crypto_gnutls.make_key(curve, seed, keyp), 0);
+    assert_int_equal(atls_crypto_hosted.make_key(curve, seed, keyp), 0);
 }
 
 static void start_bundle(struct bundle *b, enum atls_curve curve)
@@ -365,20 +365,20 @@ static void start_bundle(struct bundle *b, enum atls_curve curve)
     memset(b->nonce, 0xa5, sizeof b->nonce);
     b->nonce_size = 32;
     b->kat_signer = &b->kak;
-    assert_int_equal(atls_kat_linkage(&atls_crypto_gnutls, &b->kak.public_key, b->pat_nonce), 0);
+    assert_int_equal(atls_kat_linkage(&atls_crypto_hosted, &b->kak.public_key, b->pat_nonce), 0);
     b->pat_nonce_size = ATLS_LINKAGE_SIZE;
 }
 
 static struct atls_bytes sign(const struct bundle *b, struct atls_bytes payload,
                               const struct atls_private_key *key, uint8_t *out, size_t size)
 {
-    struct atls_local_signer local = {&atls_crypto_gnutls, key};
+    struct atls_local_signer local = {&atls_crypto_hosted, key};
     struct atls_signer signer = atls_signer_local(&local);
     struct atls_cbor_writer w;
     struct atls_bytes message;
 
     atls_cbor_write_init(&w, out, size);
-    assert_int_equal(atls_cose_sign1_write(&w, b->tagged, payload, &atls_crypto_gnutls, &signer),
+    assert_int_equal(atls_cose_sign1_write(&w, b->tagged, payload, &atls_crypto_hosted, &signer),
                      0);
     assert_int_equal(atls_cbor_write_done(&w, &message), 0);
     return message;
@@ -419,12 +419,12 @@ static void check_bundle(const struct bundle *b, struct atls_bytes nonce, int si
 
     test_outcome(atls_cmw_parse(ATLS_BYTES(b->cab, b->cab_size), &cmw), 0, NULL);
     test_outcome(atls_cab_parse(cmw, &cab), 0, NULL);
-    test_outcome(atls_cab_check_signature(&cab, &atls_crypto_gnutls), signature,
+    test_outcome(atls_cab_check_signature(&cab, &atls_crypto_hosted), signature,
                  signature == ATLS_E_SIGNATURE ? VERIFY_CLAUSE : NULL);
     test_outcome(atls_cab_check_nonce(&cab, nonce), fresh, fresh ? VERIFY_CLAUSE : NULL);
-    test_outcome(atls_cab_check_linkage(&cab, &atls_crypto_gnutls), linkage,
+    test_outcome(atls_cab_check_linkage(&cab, &atls_crypto_hosted), linkage,
                  linkage ? LINKAGE_CLAUSE : NULL);
-    test_outcome(atls_cab_check(&cab, &atls_crypto_gnutls, nonce),
+    test_outcome(atls_cab_check(&cab, &atls_crypto_hosted, nonce),
                  signature ? signature
                  : fresh   ? fresh
                            : linkage,
@@ -499,10 +499,10 @@ static void refuses_pats_of_another_key(void **state)
         switch (kind) {
         case 0: /* another device's */
             assert_int_equal(
-                atls_kat_linkage(&atls_crypto_gnutls, &b.other.public_key, b.pat_nonce), 0);
+                atls_kat_linkage(&atls_crypto_hosted, &b.other.public_key, b.pat_nonce), 0);
             break;
         case 1: /* the identity key's, as the PoC of 2022 */
-            assert_int_equal(atls_kat_linkage(&atls_crypto_gnutls, &b.ik.public_key, b.pat_nonce),
+            assert_int_equal(atls_kat_linkage(&atls_crypto_hosted, &b.ik.public_key, b.pat_nonce),
                              0);
             break;
         case 2: /* the challenge itself, as Parsec's TPM scheme */
@@ -512,7 +512,7 @@ static void refuses_pats_of_another_key(void **state)
             b.pat_nonce_size = 31;
             break;
         case 4:
-            assert_int_equal(atls_crypto_gnutls.hash(ATLS_SHA512, &part, 1, b.pat_nonce), 0);
+            assert_int_equal(atls_crypto_hosted.hash(ATLS_SHA512, &part, 1, b.pat_nonce), 0);
             b.pat_nonce_size = 64;
             break;
         }
@@ -529,20 +529,20 @@ static int hash_while_it_lasts(enum atls_hash alg, const struct atls_bytes *part
     if (hashes_left == 0)
         return atls_fail(-EIO, NULL, "no hash");
     hashes_left--;
-    return atls_crypto_gnutls.hash(alg, parts, count, digestp);
+    return atls_crypto_hosted.hash(alg, parts, count, digestp);
 }
 
 /* A machine that cannot hash has found nothing out: its own error, and no verdict. */
 static void says_nothing_of_linkage_without_a_hash(void **state)
 {
-    struct atls_crypto crypto = atls_crypto_gnutls;
+    struct atls_crypto crypto = atls_crypto_hosted;
     struct atls_cab cab;
     struct atls_cmw *cmw;
     struct bundle b;
 
     crypto.hash = hash_while_it_lasts;
     start_bundle(&b, ATLS_P256);
-    assert_int_equal(atls_kat_linkage(&atls_crypto_gnutls, &b.other.public_key, b.pat_nonce), 0);
+    assert_int_equal(atls_kat_linkage(&atls_crypto_hosted, &b.other.public_key, b.pat_nonce), 0);
     finish_bundle(&b);
     test_outcome(atls_cmw_parse(ATLS_BYTES(b.cab, b.cab_size), &cmw), 0, NULL);
     test_outcome(atls_cab_parse(cmw, &cab), 0, NULL);
@@ -583,7 +583,7 @@ static void links_the_encoding_that_came(void **state)
     finish_bundle(&b);
     check_bundle(&b, challenge(&b), 0, 0, ATLS_E_MISMATCH);
     assert_non_null(strstr(atls_error_text(), "deterministic"));
-    assert_int_equal(atls_kat_linkage_encoded(&atls_crypto_gnutls, encoded, b.pat_nonce), 0);
+    assert_int_equal(atls_kat_linkage_encoded(&atls_crypto_hosted, encoded, b.pat_nonce), 0);
     finish_bundle(&b);
     check_bundle(&b, challenge(&b), 0, 0, 0);
     test_vector_free(head);
@@ -604,7 +604,7 @@ static void reads_bundles_in_json(void **state)
     test_outcome(atls_cmw_serialize(cmw, ATLS_JSON, &json, &size), 0, NULL);
     test_outcome(atls_cmw_parse_as(ATLS_JSON, ATLS_BYTES(json, size), &from_json), 0, NULL);
     test_outcome(atls_cab_parse(from_json, &cab), 0, NULL);
-    test_outcome(atls_cab_check(&cab, &atls_crypto_gnutls, challenge(&b)), 0, NULL);
+    test_outcome(atls_cab_check(&cab, &atls_crypto_hosted, challenge(&b)), 0, NULL);
     assert_true(atls_public_key_equal(&cab.kat_claims.identity_key, &b.ik.public_key));
     free(json);
     atls_cmw_free(from_json);
@@ -634,7 +634,7 @@ static void notices_every_flipped_bit_of_the_kat(void **state)
         test_outcome(atls_cmw_parse(ATLS_BYTES(b.cab, b.cab_size), &cmw), 0, NULL);
         result = atls_cab_parse(cmw, &cab);
         if (!result)
-            result = atls_cab_check(&cab, &atls_crypto_gnutls, challenge(&b));
+            result = atls_cab_check(&cab, &atls_crypto_hosted, challenge(&b));
         if (result <= 0)
             fail_msg("byte %zu of the KAT changed: %s", i, atls_error_name(result));
         atls_cmw_free(cmw);

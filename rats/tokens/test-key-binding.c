@@ -13,7 +13,7 @@
 
 #define NONCE "4e000102030405060708090a0b0c0d0e"
 
-static const struct atls_crypto *crypto = &atls_crypto_gnutls;
+static const struct atls_crypto *crypto = &atls_crypto_hosted;
 static struct atls_private_key kak, other, subject;
 
 static struct atls_bytes nonce_of(uint8_t first)

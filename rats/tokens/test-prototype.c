@@ -145,7 +145,7 @@ static void links_by_the_hash_of_the_point(void **state)
     struct atls_kat_claims claims;
 
     assert_int_equal(atls_prototype_claims_parse(in, &claims), 0);
-    assert_int_equal(atls_prototype_linkage(&atls_crypto_gnutls, &claims.identity_key, linkage), 0);
+    assert_int_equal(atls_prototype_linkage(&atls_crypto_hosted, &claims.identity_key, linkage), 0);
     test_same_bytes(ATLS_BYTES(linkage, sizeof linkage), expected);
     test_vector_free(in);
     test_vector_free(expected);
@@ -173,13 +173,13 @@ static const struct parts checks[] = {
 static struct atls_bytes sign(struct atls_bytes payload, const struct atls_private_key *key,
                               uint8_t *out, size_t size)
 {
-    struct atls_local_signer local = {&atls_crypto_gnutls, key};
+    struct atls_local_signer local = {&atls_crypto_hosted, key};
     struct atls_signer signer = atls_signer_local(&local);
     struct atls_cbor_writer w;
     struct atls_bytes message;
 
     atls_cbor_write_init(&w, out, size);
-    assert_int_equal(atls_cose_sign1_write(&w, true, payload, &atls_crypto_gnutls, &signer), 0);
+    assert_int_equal(atls_cose_sign1_write(&w, true, payload, &atls_crypto_hosted, &signer), 0);
     assert_int_equal(atls_cbor_write_done(&w, &message), 0);
     return message;
 }
@@ -195,11 +195,11 @@ static void check_parts(void **state)
     struct atls_bytes claims, pat_claims, bundle;
     struct atls_cab cab;
 
-    assert_int_equal(atls_crypto_gnutls.make_key(ATLS_P256, seed, &kak), 0);
+    assert_int_equal(atls_crypto_hosted.make_key(ATLS_P256, seed, &kak), 0);
     seed[0] = 2;
-    assert_int_equal(atls_crypto_gnutls.make_key(p->identity, seed, &ik), 0);
+    assert_int_equal(atls_crypto_hosted.make_key(p->identity, seed, &ik), 0);
     seed[0] = 3;
-    assert_int_equal(atls_crypto_gnutls.make_key(ATLS_P256, seed, &other), 0);
+    assert_int_equal(atls_crypto_hosted.make_key(ATLS_P256, seed, &other), 0);
     const struct atls_kat_claims said = {.nonce = ATLS_BYTES(nonce, sizeof nonce),
                                          .identity_key = ik.public_key,
                                          .kak = kak.public_key};
@@ -209,7 +209,7 @@ static void check_parts(void **state)
     struct atls_bytes kat_bytes = sign(claims, p->other_signs ? &other : &kak, kat, sizeof kat);
     if (p->flipped)
         kat[kat_bytes.size - 1] ^= 1;
-    assert_int_equal(atls_prototype_linkage(&atls_crypto_gnutls,
+    assert_int_equal(atls_prototype_linkage(&atls_crypto_hosted,
                                             p->other_linked ? &other.public_key : &ik.public_key,
                                             linkage),
                      0);
@@ -226,9 +226,9 @@ static void check_parts(void **state)
     assert_ptr_equal(cab.dialect, &atls_kat_of_2022);
     assert_true(atls_public_key_equal(&cab.kat_claims.identity_key, &ik.public_key));
     struct atls_bytes asked = p->asked ? test_bytes(p->asked) : ATLS_BYTES(nonce, sizeof nonce);
-    test_outcome(atls_cab_check_signature(&cab, &atls_crypto_gnutls), p->signature, NULL);
+    test_outcome(atls_cab_check_signature(&cab, &atls_crypto_hosted), p->signature, NULL);
     test_outcome(atls_cab_check_nonce(&cab, asked), p->nonce, NULL);
-    test_outcome(atls_cab_check_linkage(&cab, &atls_crypto_gnutls), p->linkage,
+    test_outcome(atls_cab_check_linkage(&cab, &atls_crypto_hosted), p->linkage,
                  p->linkage ? CLAUSE : NULL);
     if (p->asked)
         test_vector_free(asked);
@@ -297,7 +297,7 @@ static void a_recorded_exchange(void **state)
         server.data + server.size - ATLS_PROTOTYPE_NONCE_SIZE, ATLS_PROTOTYPE_NONCE_SIZE)));
     /* {10: the hash of its key, 11: "ueid_ueid"}: linked, and no PSA token, so no verifier of PSA
      * can affirm it. */
-    test_outcome(atls_prototype_linkage(&atls_crypto_gnutls, &key, linkage), 0, NULL);
+    test_outcome(atls_prototype_linkage(&atls_crypto_hosted, &key, linkage), 0, NULL);
     assert_in_range(cab.pat.payload.size, 4 + ATLS_LINKAGE_SIZE, 64);
     test_same_bytes(ATLS_BYTES(cab.pat.payload.data + 4, ATLS_LINKAGE_SIZE),
                     ATLS_BYTES(linkage, sizeof linkage));

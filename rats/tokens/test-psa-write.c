@@ -329,29 +329,29 @@ static void writes_tokens_that_verify(void **state)
     make_example(&e);
     for (int kind = 0; kind < 4; kind++) {
         struct atls_private_key key;
-        struct atls_local_signer local = {&atls_crypto_gnutls, &key};
+        struct atls_local_signer local = {&atls_crypto_hosted, &key};
         struct atls_signer signer;
         struct atls_cose_sign1 message;
         struct atls_psa_component read[2];
         struct atls_psa_claims claims;
 
-        assert_int_equal(atls_crypto_gnutls.make_key(kind & 1 ? ATLS_P384 : ATLS_P256, seed, &key),
+        assert_int_equal(atls_crypto_hosted.make_key(kind & 1 ? ATLS_P384 : ATLS_P256, seed, &key),
                          0);
         signer = atls_signer_local(&local);
         atls_cbor_write_init(&w, buffer, sizeof buffer);
-        assert_int_equal(atls_psa_token_write(&w, kind & 2, &e.claims, &atls_crypto_gnutls, &signer,
+        assert_int_equal(atls_psa_token_write(&w, kind & 2, &e.claims, &atls_crypto_hosted, &signer,
                                               scratch, sizeof scratch),
                          0);
         assert_int_equal(atls_cbor_write_done(&w, &out), 0);
         assert_int_equal(out.data[0], kind & 2 ? 0xd2 : 0x84);
         test_outcome(atls_cose_sign1_parse(out, ATLS_COSE_TAG_EITHER, NULL, &message), 0, NULL);
-        test_outcome(atls_cose_sign1_verify(&message, &atls_crypto_gnutls, &key.public_key), 0,
+        test_outcome(atls_cose_sign1_verify(&message, &atls_crypto_hosted, &key.public_key), 0,
                      NULL);
         test_outcome(atls_psa_claims_parse(message.payload, read, 2, &claims), 0, NULL);
         assert_true(atls_bytes_equal(claims.nonce, e.claims.nonce));
         atls_cbor_write_init(&w, buffer, sizeof buffer);
         test_outcome(
-            atls_psa_token_write(&w, true, &e.claims, &atls_crypto_gnutls, &signer, scratch, 100),
+            atls_psa_token_write(&w, true, &e.claims, &atls_crypto_hosted, &signer, scratch, 100),
             ATLS_E_LIMIT, NULL);
     }
 }
@@ -416,9 +416,9 @@ static void reads_tokens_of_others(void **state)
     if (row->key) {
         struct atls_public_key key = read_key(row->key);
 
-        test_outcome(atls_cose_sign1_verify(&message, &atls_crypto_gnutls, &key), 0, NULL);
+        test_outcome(atls_cose_sign1_verify(&message, &atls_crypto_hosted, &key), 0, NULL);
         key = read_key("keys/ec.p256.alt.jwk");
-        test_outcome(atls_cose_sign1_verify(&message, &atls_crypto_gnutls, &key), ATLS_E_SIGNATURE,
+        test_outcome(atls_cose_sign1_verify(&message, &atls_crypto_hosted, &key), ATLS_E_SIGNATURE,
                      NULL);
     }
     test_outcome(atls_psa_claims_parse(message.payload, components, row->components - 1, &claims),

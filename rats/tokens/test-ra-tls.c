@@ -182,7 +182,7 @@ static void reports_of_a_fixed_size(void **state)
 /* What is written is read; its key hash, and its report data, are those of nothing else. */
 static void what_is_tied_to_what(void **state)
 {
-    const struct atls_crypto *crypto = &atls_crypto_gnutls;
+    const struct atls_crypto *crypto = &atls_crypto_hosted;
     struct atls_bytes spki = atls_bytes_of_text("not really a key"), claims, evidence;
     uint8_t hash[ATLS_HASH_MAX], claims_buffer[128], quote[MOST], buffer[1400];
     struct atls_tee_report report;

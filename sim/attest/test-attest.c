@@ -10,7 +10,7 @@
 #define SLOTS 3
 #define EVIDENCE 2048
 
-static const struct atls_crypto *const crypto = &atls_crypto_gnutls;
+static const struct atls_crypto *const crypto = &atls_crypto_hosted;
 
 struct fixture {
     struct atls_boot_entry entries[2];

@@ -30,7 +30,7 @@ static void fill(unsigned slot, const char *name, const char *version, uint32_t 
     memset(body, version[0], sizeof body);
     memset(at, 0, SLOT);
     assert_ok(atls_image_write(&image, at, SLOT, &size));
-    assert_ok(atls_trailer_write(&atls_crypto_gnutls, key, ATLS_BYTES(at, size), counter,
+    assert_ok(atls_trailer_write(&atls_crypto_hosted, key, ATLS_BYTES(at, size), counter,
                                  at + (size + 3) / 4 * 4));
     fixture.stored = (size + 3) / 4 * 4 + ATLS_TRAILER_SIZE;
 }
@@ -40,9 +40,9 @@ static int set_up(void **state)
     static const uint8_t seed[32] = {7};
     uint8_t spki[ATLS_SPKI_MAX];
     struct atls_bytes part = {spki, 0};
-    assert_ok(atls_crypto_gnutls.make_key(ATLS_P256, seed, &fixture.key));
+    assert_ok(atls_crypto_hosted.make_key(ATLS_P256, seed, &fixture.key));
     part.size = atls_spki_encode(&fixture.key.public_key, spki);
-    assert_ok(atls_crypto_gnutls.hash(ATLS_SHA256, &part, 1, fixture.signer));
+    assert_ok(atls_crypto_hosted.hash(ATLS_SHA256, &part, 1, fixture.signer));
     fill(0, "FW", "1.0", 1, &fixture.key);
     memset(fixture.flash[1], 0, SLOT);
     return 0;
@@ -51,7 +51,7 @@ static int set_up(void **state)
 static int choose(enum atls_boot_policy policy, uint32_t least, struct atls_slot_chosen *chosenp)
 {
     struct atls_slot_choice choice = {
-        .crypto = &atls_crypto_gnutls,
+        .crypto = &atls_crypto_hosted,
         .component = "FW",
         .signer = fixture.signer,
         .policy = policy,
@@ -130,7 +130,7 @@ static void test_refuses_other_component_and_signer(void **state)
     fill(0, "APP", "1.0", 1, &fixture.key);
     assert_int_equal(choose(ATLS_BOOT_ENFORCE, 0, &chosen), ATLS_E_REFUSED);
     assert_int_equal(choose(ATLS_BOOT_MEASURE, 0, &chosen), ATLS_E_REFUSED);
-    assert_ok(atls_crypto_gnutls.make_key(ATLS_P256, seed, &other));
+    assert_ok(atls_crypto_hosted.make_key(ATLS_P256, seed, &other));
     fill(0, "FW", "1.0", 1, &other);
     assert_int_equal(choose(ATLS_BOOT_ENFORCE, 0, &chosen), ATLS_E_REFUSED);
     assert_ok(choose(ATLS_BOOT_MEASURE, 0, &chosen)); /* it is measured, and the verifier judges */
@@ -169,7 +169,7 @@ static void test_every_flipped_bit(void **state)
 static void test_refuses_what_does_not_fit(void **state)
 {
     struct atls_slot_chosen chosen;
-    struct atls_slot_choice choice = {.crypto = &atls_crypto_gnutls,
+    struct atls_slot_choice choice = {.crypto = &atls_crypto_hosted,
                                       .component = "FW",
                                       .signer = fixture.signer,
                                       .slots = {ATLS_BYTES(fixture.flash[0], SLOT)},

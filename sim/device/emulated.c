@@ -57,7 +57,7 @@ static int map_flash(struct atls_emulated *device, const char *path)
 static int make_fuses(const struct atls_emulated_options *options, const uint8_t *seed,
                       struct atls_fuses *fuses)
 {
-    const struct atls_crypto *crypto = &atls_crypto_gnutls;
+    const struct atls_crypto *crypto = &atls_crypto_hosted;
     *fuses = (struct atls_fuses){.lifecycle = options->simulated.lifecycle,
                                  .profile = options->simulated.profile,
                                  .policy = options->policy};

@@ -28,7 +28,7 @@ int atls_simulated_implementation_id(const struct atls_simulated_options *option
     struct atls_bytes parts[] = {atls_bytes_of_text("atls simulated product"),
                                  atls_bytes_of_text(options->product ? options->product : "")};
     if (options->product)
-        return atls_crypto_gnutls.hash(ATLS_SHA256, parts, 2, idp);
+        return atls_crypto_hosted.hash(ATLS_SHA256, parts, 2, idp);
     memcpy(idp, of_all, sizeof of_all);
     return 0;
 }
@@ -36,7 +36,7 @@ int atls_simulated_implementation_id(const struct atls_simulated_options *option
 int atls_simulated_seed(const struct atls_simulated_options *options,
                         uint8_t seedp[ATLS_DEVICE_SEED_SIZE])
 {
-    const struct atls_crypto *crypto = &atls_crypto_gnutls;
+    const struct atls_crypto *crypto = &atls_crypto_hosted;
     uint8_t number[8];
     struct atls_bytes parts[] = {atls_bytes_of_text("atls simulated device"),
                                  ATLS_BYTES(number, sizeof number),
@@ -181,9 +181,9 @@ static int prepare(struct atls_simulated *device, const struct atls_simulated_op
 {
     int result =
         options->firmware_directory
-            ? atls_images_open_firmware(&atls_crypto_gnutls, seed, options->firmware_directory,
+            ? atls_images_open_firmware(&atls_crypto_hosted, seed, options->firmware_directory,
                                         options->application, options->components, &device->images)
-            : atls_images_open(&atls_crypto_gnutls, seed, options->images_directory,
+            : atls_images_open(&atls_crypto_hosted, seed, options->images_directory,
                                options->components, &device->images);
     if (!result && options->root && options->root->workload)
         result = atls_images_add_workload(&device->images, options->root->workload);

@@ -39,10 +39,10 @@ static void test_evidence_verifies(void **state)
         atls_device_attest_key(device, handle, ATLS_BYTES(challenge_bytes, 20), &data, &size));
     assert_ok(atls_cmw_parse(ATLS_BYTES(data, size), &cmw));
     assert_ok(atls_cab_parse(cmw, &cab));
-    assert_ok(atls_cab_check(&cab, &atls_crypto_gnutls, ATLS_BYTES(challenge_bytes, 20)));
-    assert_int_equal(atls_cab_check(&cab, &atls_crypto_gnutls, ATLS_BYTES(challenge_bytes, 21)),
+    assert_ok(atls_cab_check(&cab, &atls_crypto_hosted, ATLS_BYTES(challenge_bytes, 20)));
+    assert_int_equal(atls_cab_check(&cab, &atls_crypto_hosted, ATLS_BYTES(challenge_bytes, 21)),
                      ATLS_E_MISMATCH);
-    assert_ok(atls_cose_sign1_verify(&cab.pat, &atls_crypto_gnutls, &info.pak));
+    assert_ok(atls_cose_sign1_verify(&cab.pat, &atls_crypto_hosted, &info.pak));
     assert_ok(atls_psa_claims_parse(cab.pat.payload, components, 8, &claims));
     assert_int_equal(claims.client_id, 1);
     assert_memory_equal(claims.instance_id.data, info.instance_id, 33);
@@ -65,7 +65,7 @@ static void test_bare_token_and_boot_record(void **state)
     assert_ok(atls_device_info(device, &info));
     assert_ok(atls_device_attest_platform(device, ATLS_BYTES(challenge_bytes, 48), &data, &size));
     assert_ok(atls_cose_sign1_parse(ATLS_BYTES(data, size), ATLS_COSE_TAG_REQUIRED, "", &message));
-    assert_ok(atls_cose_sign1_verify(&message, &atls_crypto_gnutls, &info.pak));
+    assert_ok(atls_cose_sign1_verify(&message, &atls_crypto_hosted, &info.pak));
     assert_ok(atls_psa_claims_parse(message.payload, components, 8, &claims));
     assert_true(atls_bytes_equal(claims.nonce, ATLS_BYTES(challenge_bytes, 48)));
     assert_ok(atls_device_boot_record(device, &record_data, &record_size));

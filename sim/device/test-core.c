@@ -377,34 +377,34 @@ static int failing_hash(enum atls_hash alg, const struct atls_bytes *parts, size
                         uint8_t *digestp)
 {
     int result = failing();
-    return result ? result : atls_crypto_gnutls.hash(alg, parts, count, digestp);
+    return result ? result : atls_crypto_hosted.hash(alg, parts, count, digestp);
 }
 
 static int failing_hmac(struct atls_bytes key, const struct atls_bytes *parts, size_t count,
                         uint8_t *macp)
 {
     int result = failing();
-    return result ? result : atls_crypto_gnutls.hmac(key, parts, count, macp);
+    return result ? result : atls_crypto_hosted.hmac(key, parts, count, macp);
 }
 
 static int failing_random(uint8_t *bytesp, size_t count)
 {
     int result = failing();
-    return result ? result : atls_crypto_gnutls.random(bytesp, count);
+    return result ? result : atls_crypto_hosted.random(bytesp, count);
 }
 
 static int failing_make_key(enum atls_curve curve, const uint8_t *seed,
                             struct atls_private_key *keyp)
 {
     int result = failing();
-    return result ? result : atls_crypto_gnutls.make_key(curve, seed, keyp);
+    return result ? result : atls_crypto_hosted.make_key(curve, seed, keyp);
 }
 
 static int failing_sign(const struct atls_private_key *key, struct atls_bytes digest,
                         uint8_t *signaturep)
 {
     int result = failing();
-    return result ? result : atls_crypto_gnutls.sign(key, digest, signaturep);
+    return result ? result : atls_crypto_hosted.sign(key, digest, signaturep);
 }
 
 static const struct atls_crypto failing_crypto = {

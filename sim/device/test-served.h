@@ -92,7 +92,7 @@ static inline int use(struct atls_device *device, uint32_t expected)
     free(cab);
     if ((result = atls_device_sign(device, handle, ATLS_BYTES(digest, 32), signature, &size)))
         return result;
-    return atls_crypto_gnutls.verify(&key, ATLS_BYTES(digest, 32), ATLS_BYTES(signature, size));
+    return atls_crypto_hosted.verify(&key, ATLS_BYTES(digest, 32), ATLS_BYTES(signature, size));
 }
 
 static inline int connect_raw(const struct served *s)

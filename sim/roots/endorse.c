@@ -52,7 +52,7 @@ static int make_id(struct atls_corim *corim)
     if (result)
         return result;
     struct atls_bytes part = ATLS_BYTES(written, size);
-    result = atls_crypto_gnutls.hash(ATLS_SHA256, &part, 1, hash);
+    result = atls_crypto_hosted.hash(ATLS_SHA256, &part, 1, hash);
     free(written);
     for (size_t i = 0; i < ID_BYTES; i++, at += 2)
         snprintf(id + at, 3, "%02x", hash[i]);

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CRYPTO (&atls_crypto_gnutls)
+#define CRYPTO (&atls_crypto_hosted)
 #define PATIENCE_MS 20000
 
 /* What a parsec-service 1.5.0 with its TPM provider on a swtpm was asked, by an encoder that shares

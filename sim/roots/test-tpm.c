@@ -21,7 +21,7 @@
 #include "sim/device/client.h"
 #include "sim/device/simulated.h"
 
-#define CRYPTO (&atls_crypto_gnutls)
+#define CRYPTO (&atls_crypto_hosted)
 #define READY_SECONDS 30
 
 extern char **environ;

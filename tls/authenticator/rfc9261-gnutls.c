@@ -78,7 +78,7 @@ static int hash_parts(void *context, const struct atls_bytes *parts, size_t coun
 {
     const struct atls_ea_gnutls *adapter = context;
 
-    return atls_crypto_gnutls.hash(adapter->hash, parts, count, digestp);
+    return atls_crypto_hosted.hash(adapter->hash, parts, count, digestp);
 }
 
 static int hmac(void *context, struct atls_bytes key, struct atls_bytes data, uint8_t *macp)

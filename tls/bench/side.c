@@ -75,7 +75,7 @@ static int make_cmw(struct bench_side *side, const struct bench_mode *mode,
 {
     uint8_t challenge[ATLS_HASH_MAX];
     size_t size;
-    int result = atls_x509_challenge(&atls_crypto_gnutls, key, challenge, &size);
+    int result = atls_x509_challenge(&atls_crypto_hosted, key, challenge, &size);
     if (result != 0)
         return result;
     if (mode->model == ATLS_MODEL_BACKGROUND_CHECK)

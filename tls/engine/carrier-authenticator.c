@@ -90,7 +90,7 @@ int expat_bind_by(struct atls_session *s, const struct atls_variants *variants, 
         x->connection.exporter(x->connection.context, label, context, exported, sizeof exported);
     if (result == 0)
         result =
-            atls_expat_binding(&atls_crypto_gnutls, hash, (enum atls_expat_key)variants->public_key,
+            atls_expat_binding(&atls_crypto_hosted, hash, (enum atls_expat_key)variants->public_key,
                                spki, ATLS_BYTES(exported, sizeof exported), bindingp->value);
     explicit_bzero(exported, sizeof exported);
     if (result == 0)
@@ -110,7 +110,7 @@ int expat_cocos_binder(struct atls_session *s, struct atls_bytes spki,
                        const struct expat_binding *binding, struct expat_cocos *cocosp)
 {
     enum atls_hash hash = s->expat->adapter.hash;
-    int result = atls_crypto_gnutls.hash(hash, &spki, 1, cocosp->key_hash);
+    int result = atls_crypto_hosted.hash(hash, &spki, 1, cocosp->key_hash);
     if (result != 0)
         return result;
     cocosp->binder = (struct atls_cocos_binder){

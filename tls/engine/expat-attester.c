@@ -43,7 +43,7 @@ static int sign_in_device(void *context, uint16_t scheme, struct atls_bytes cont
     enum atls_hash hash = scheme == ECDSA_P384 ? ATLS_SHA384 : ATLS_SHA256;
     uint8_t digest[ATLS_HASH_MAX], rs[ATLS_SIGNATURE_MAX];
     size_t size;
-    int result = atls_crypto_gnutls.hash(hash, &content, 1, digest);
+    int result = atls_crypto_hosted.hash(hash, &content, 1, digest);
     if (result == 0)
         result = atls_attester_sign(s->party->attester, s->self.credential.key_handle,
                                     ATLS_BYTES(digest, atls_hash_size(hash)), rs, &size);
@@ -161,9 +161,9 @@ static int attested_identity(struct atls_session *s, struct answer *answer)
 static int bind_elsewhere(struct atls_session *s, struct atls_bytes spki)
 {
     uint8_t exported[ATLS_EXPAT_EXPORTED_SIZE];
-    int result = atls_crypto_gnutls.random(exported, sizeof exported);
+    int result = atls_crypto_hosted.random(exported, sizeof exported);
     if (result == 0)
-        result = atls_expat_binding(&atls_crypto_gnutls, s->expat->adapter.hash,
+        result = atls_expat_binding(&atls_crypto_hosted, s->expat->adapter.hash,
                                     (enum atls_expat_key)s->party->variants.public_key, spki,
                                     ATLS_BYTES(exported, sizeof exported), s->expat->binding.value);
     report_fault(s, "authenticator-other-connection",
@@ -355,7 +355,7 @@ int expat_volunteer(struct atls_session *s)
     if (s->party->chain_size == 0)
         return session_fail(s, "internal", -1, "", "there is no certificate to volunteer");
     plain_identity(s->party, &answer);
-    int result = atls_crypto_gnutls.random(bytes, sizeof bytes);
+    int result = atls_crypto_hosted.random(bytes, sizeof bytes);
     if (result == 0)
         result = put_extension(s, ATLS_BYTES(record, sizeof record), &answer);
     s->expat->ea.lax = true; /* RFC 9261 forbids it to clients, and this extension to servers */

@@ -68,7 +68,7 @@ static int begin(struct atls_session *s)
                    ? 0
                    : session_fail(s, "internal", -1, NULL, NULL);
     }
-    if (atls_crypto_gnutls.random(context, sizeof context) != 0)
+    if (atls_crypto_hosted.random(context, sizeof context) != 0)
         return session_fail(s, "internal", -1, NULL, NULL);
     return ask(s, ATLS_BYTES(context, sizeof context));
 }

@@ -155,7 +155,7 @@ static bool recognize_profile(struct attempt attempt, struct atls_diagnosis *d)
  * early exporter, which without a PSK anybody computes (H18). */
 static bool recognize_early_exporter(const struct attempt *attempt, struct atls_diagnosis *d)
 {
-    const struct atls_crypto *crypto = &atls_crypto_gnutls;
+    const struct atls_crypto *crypto = &atls_crypto_hosted;
     uint8_t hello[ATLS_HASH_MAX], leaf[ATLS_HASH_MAX], channel[ATLS_TA04_BINDER_SIZE];
     uint8_t challenge[ATLS_HASH_MAX];
     enum atls_hash hash;

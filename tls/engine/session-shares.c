@@ -38,7 +38,7 @@ static bool read_share(struct atls_cursor *c, struct hello_share *share)
     struct atls_bytes key;
     return atls_cursor_u16(c, "group", &share->group) == 0 &&
            atls_cursor_vector(c, "key_exchange", 2, 1, 65535, &key) == 0 &&
-           atls_crypto_gnutls.hash(ATLS_SHA256, &key, 1, share->hash) == 0;
+           atls_crypto_hosted.hash(ATLS_SHA256, &key, 1, share->hash) == 0;
 }
 
 static void note_client_hello(struct hello_shares *shares, struct atls_bytes message)

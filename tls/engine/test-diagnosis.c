@@ -190,7 +190,7 @@ static void of_context(uint8_t answerp[ATLS_EAT_NONCE_MAX], size_t *sizep)
 /* draft-fossati-tls-attestation-04 to -06 */
 static void of_early_exporter(uint8_t answerp[ATLS_EAT_NONCE_MAX], size_t *sizep)
 {
-    const struct atls_crypto *crypto = &atls_crypto_gnutls;
+    const struct atls_crypto *crypto = &atls_crypto_hosted;
     struct atls_session *s = played->client.session;
     uint8_t hello[ATLS_HASH_MAX], leaf[ATLS_HASH_MAX], channel[ATLS_TA04_BINDER_SIZE];
     uint8_t spki[ATLS_SPKI_MAX];

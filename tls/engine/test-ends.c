@@ -109,7 +109,7 @@ static void add_cmw(gnutls_x509_crt_t leaf, const struct side *side, struct atls
         assert_int_equal(atls_hex_decode(atls_bytes_of_text(side->der), &value, &size), 0);
     } else {
         assert_int_equal(
-            atls_x509_challenge(&atls_crypto_gnutls, test_attester_key(attester), challenge, &size),
+            atls_x509_challenge(&atls_crypto_hosted, test_attester_key(attester), challenge, &size),
             0);
         assert_int_equal(
             model == ATLS_MODEL_PASSPORT

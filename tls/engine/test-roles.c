@@ -216,7 +216,7 @@ int atls_appraisal_begin(struct atls_relying_party *rp, unsigned conn, enum atls
     a->challenge_after = test_roles.challenge_after;
     a->verdict_after = test_roles.verdict_after;
     a->nonce_size = 32;
-    if (atls_crypto_gnutls.random(a->nonce, a->nonce_size) != 0)
+    if (atls_crypto_hosted.random(a->nonce, a->nonce_size) != 0)
         abort();
     *appraisalp = a;
     return 0;
@@ -339,7 +339,7 @@ int atls_appraisal_verdict(struct atls_appraisal *a, struct atls_verdict *verdic
     if (!a->refused)
         a->refused = test_roles.verdict_fails;
     if (!a->refused && a->model == ATLS_MODEL_BACKGROUND_CHECK &&
-        atls_cab_check(&a->cab, &atls_crypto_gnutls, ATLS_BYTES(a->nonce, a->nonce_size)) != 0)
+        atls_cab_check(&a->cab, &atls_crypto_hosted, ATLS_BYTES(a->nonce, a->nonce_size)) != 0)
         a->refused = "nonce-mismatch";
     bool accepted = !a->refused;
     *verdictp =

@@ -162,7 +162,7 @@ static void diagnose_raw(struct gnutls_connection *c, const struct atls_signed_c
         atls_signature_of_der(curve, signature, rs) == 0) {
         atls_sink_u16(&sink, 0x0403);
         atls_sink_vector(&sink, 2, ATLS_BYTES(rs, ATLS_RAW_SIGNATURE_SIZE));
-        if (atls_raw_signature_verify(&atls_crypto_gnutls, &c->raw->attested, content,
+        if (atls_raw_signature_verify(&atls_crypto_hosted, &c->raw->attested, content,
                                       ATLS_BYTES(other, sizeof other)) == 0)
             atls_diagnosis_add_variant(&d, "signature", "der", SCHEME_CLAUSE);
     }
@@ -174,9 +174,9 @@ static int certificate_verify(struct gnutls_connection *c, const gnutls_datum_t 
 {
     const struct raw_signature *raw = c->raw;
     struct atls_signed_content content;
-    int result = atls_signed_content_of(&raw->transcript, &atls_crypto_gnutls, &content);
+    int result = atls_signed_content_of(&raw->transcript, &atls_crypto_hosted, &content);
     if (result == 0)
-        result = atls_raw_signature_verify(&atls_crypto_gnutls, &raw->attested, &content,
+        result = atls_raw_signature_verify(&atls_crypto_hosted, &raw->attested, &content,
                                            ATLS_BYTES(message->data, message->size));
     if (result == ATLS_E_MALFORMED)
         return session_fail(c->s, "protocol-error", ATLS_ALERT_DECODE_ERROR, NULL, NULL);

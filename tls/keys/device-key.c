@@ -41,12 +41,12 @@ static int check_possession(struct atls_device_key *key)
     size_t size;
     struct atls_bytes hashed =
         ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(key->public_key.curve)));
-    int result = atls_crypto_gnutls.random(digest, hashed.size);
+    int result = atls_crypto_hosted.random(digest, hashed.size);
     if (result == 0)
         result = atls_device_sign(key->device, key->handle, hashed, signature, &size);
     if (result != 0)
         return result;
-    if (atls_crypto_gnutls.verify(&key->public_key, hashed, ATLS_BYTES(signature, size)) != 0)
+    if (atls_crypto_hosted.verify(&key->public_key, hashed, ATLS_BYTES(signature, size)) != 0)
         return atls_fail(ATLS_E_MISMATCH, NULL,
                          "the device's key %u is not the key of the certificate",
                          (unsigned)key->handle);

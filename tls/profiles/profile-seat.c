@@ -188,12 +188,12 @@ static int make_binder(const struct atls_binding *b, uint8_t challengep[ATLS_BIN
     if (result != 0)
         return result;
     size_t size = atls_hash_size(hash);
-    result = atls_transcript_hash_hellos(b->transcript, &atls_crypto_gnutls,
+    result = atls_transcript_hash_hellos(b->transcript, &atls_crypto_hosted,
                                          (enum atls_hello_retry)b->variants->hello_retry, hellos);
     if (result == 0)
         result = atls_seat_attest_base(hash, ATLS_BYTES(hellos, size), base);
     if (result == 0)
-        result = atls_seat_binder(&atls_crypto_gnutls, hash, ATLS_BYTES(base, size), b->spki, role,
+        result = atls_seat_binder(&atls_crypto_hosted, hash, ATLS_BYTES(base, size), b->spki, role,
                                   challengep);
     if (result == 0)
         *sizep = size;

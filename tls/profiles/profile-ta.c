@@ -150,11 +150,11 @@ static int make_binder(const struct atls_binding *b, uint8_t challengep[ATLS_BIN
     size_t size;
     int result = atls_transcript_alg(b->transcript, &hash);
     if (result == 0)
-        result = atls_transcript_hash_hellos(b->transcript, &atls_crypto_gnutls,
+        result = atls_transcript_hash_hellos(b->transcript, &atls_crypto_hosted,
                                              ATLS_RETRY_MESSAGE_HASH, hellos);
     if (result == 0)
         result =
-            atls_ta07_binder(&atls_crypto_gnutls, hash, &reading, b->handshake_secret,
+            atls_ta07_binder(&atls_crypto_hosted, hash, &reading, b->handshake_secret,
                              ATLS_BYTES(hellos, atls_hash_size(hash)), b->nonce, binder, &size);
     if (result != 0)
         return result;

@@ -14,7 +14,7 @@ static int make_challenge(const struct atls_binding *b, uint8_t challengep[ATLS_
 {
     struct atls_public_key key;
     int result = atls_spki_decode(b->spki, &key);
-    return result == 0 ? atls_x509_challenge(&atls_crypto_gnutls, &key, challengep, sizep) : result;
+    return result == 0 ? atls_x509_challenge(&atls_crypto_hosted, &key, challengep, sizep) : result;
 }
 
 #define BY_NUMBER ATLS_CODE_POINT_COUNT

@@ -326,7 +326,7 @@ static int make_extension(struct enrolment *e)
         free(file);
         return result;
     }
-    int result = atls_x509_challenge(&atls_crypto_gnutls, &e->public_key, challenge, &size);
+    int result = atls_x509_challenge(&atls_crypto_hosted, &e->public_key, challenge, &size);
     if (result == 0)
         result = attest(e, ATLS_BYTES(challenge, size), &credential);
     if (result == 0)

@@ -57,17 +57,17 @@ static void key_schedule(void **state)
     atls_transcript_init(&t, ATLS_TRANSCRIPT_MAX);
     assert_int_equal(atls_transcript_add(&t, 1, ATLS_BYTES(hello.data + 4, hello.size - 4)), 0);
     assert_int_equal(atls_transcript_add(&t, 2, ATLS_BYTES(answer.data + 4, answer.size - 4)), 0);
-    assert_int_equal(atls_transcript_hash_hellos(&t, &atls_crypto_gnutls, 0, digest), 0);
+    assert_int_equal(atls_transcript_hash_hellos(&t, &atls_crypto_hosted, 0, digest), 0);
     expect("rfc8448", "transcript_hash_ch_sh", digest);
     assert_int_equal(atls_derive_secret(ATLS_SHA256, sha256.handshake_secret, "c hs traffic",
                                         ATLS_BYTES(digest, 32), secret),
                      0);
     expect("rfc8448", "client_handshake_traffic_secret", secret);
-    assert_int_equal(atls_tls_exporter(&atls_crypto_gnutls, ATLS_SHA256, sha256.handshake_secret,
+    assert_int_equal(atls_tls_exporter(&atls_crypto_hosted, ATLS_SHA256, sha256.handshake_secret,
                                        "EXPORTER-cmw-attestation", sha256.count_8, secret, 32),
                      0);
     expect_hex(secret, "789b53c0812962d7ec44de38cfed52f016ac309ada7c5d7a2a6b43ba5bb9ff2b");
-    assert_int_equal(atls_tls_exporter(&atls_crypto_gnutls, ATLS_SHA384, sha384.handshake_secret,
+    assert_int_equal(atls_tls_exporter(&atls_crypto_hosted, ATLS_SHA384, sha384.handshake_secret,
                                        "EXPORTER-cmw-attestation", sha384.count_8, secret, 32),
                      0);
     expect_hex(secret, "2012e573c8cdd42373b2762d20076bbd6c534fb72ae2b092ed6f2004cb42bb89");
@@ -97,7 +97,7 @@ static void handshake_exporter_as_known(void **state)
                                                          sha256.transcript_hash, secret),
                      0);
     expect("tls_attestation_07", "handshake_exporter_secret", secret);
-    assert_int_equal(atls_crypto_gnutls.hash(ATLS_SHA256, NULL, 0, empty), 0);
+    assert_int_equal(atls_crypto_hosted.hash(ATLS_SHA256, NULL, 0, empty), 0);
     assert_int_equal(atls_derive_secret(ATLS_SHA256, ATLS_BYTES(secret, 32), "attestation-binder",
                                         ATLS_BYTES(empty, 32), derived),
                      0);
@@ -127,13 +127,13 @@ static void ta07_binders_as_known(void **state) /* R-TA-13 */
 
         if (reading.advertised_size != nonce.size)
             reading.length = ATLS_TA07_ADVERTISED_SIZE;
-        assert_int_equal(atls_ta07_binder(&atls_crypto_gnutls, ATLS_SHA256, &reading,
+        assert_int_equal(atls_ta07_binder(&atls_crypto_hosted, ATLS_SHA256, &reading,
                                           sha256.handshake_secret, sha256.transcript_hash, nonce,
                                           binder, &size),
                          0);
         test_same_bytes(ATLS_BYTES(binder, size), value);
         reading.secret = ATLS_TA07_HANDSHAKE_SECRET;
-        assert_int_equal(atls_ta07_binder(&atls_crypto_gnutls, ATLS_SHA256, &reading,
+        assert_int_equal(atls_ta07_binder(&atls_crypto_hosted, ATLS_SHA256, &reading,
                                           sha256.handshake_secret, sha256.transcript_hash, nonce,
                                           other, &size),
                          0);
@@ -141,7 +141,7 @@ static void ta07_binders_as_known(void **state) /* R-TA-13 */
         reading.length = ATLS_TA07_ADVERTISED_SIZE;
         reading.secret = ATLS_TA07_HANDSHAKE_EXPORTER_SECRET;
         reading.advertised_size = value.size + 1;
-        assert_int_equal(atls_ta07_binder(&atls_crypto_gnutls, ATLS_SHA256, &reading,
+        assert_int_equal(atls_ta07_binder(&atls_crypto_hosted, ATLS_SHA256, &reading,
                                           sha256.handshake_secret, sha256.transcript_hash, nonce,
                                           other, &size),
                          0);
@@ -196,7 +196,7 @@ static void ta07_binders_computed(void **state)
     struct atls_bytes value = test_bytes(row->binder);
     size_t size;
 
-    assert_int_equal(atls_ta07_binder(&atls_crypto_gnutls, row->in->hash, &row->reading,
+    assert_int_equal(atls_ta07_binder(&atls_crypto_hosted, row->in->hash, &row->reading,
                                       row->in->handshake_secret, row->in->transcript_hash,
                                       ATLS_BYTES(counted, row->nonce_size), binder, &size),
                      0);
@@ -213,19 +213,19 @@ static void seat_as_known(void **state) /* R-SE-10 */
     assert_int_equal(atls_seat_attest_base(ATLS_SHA256, sha256.transcript_hash, base), 0);
     expect("seat_early_attestation", "attest_base", base);
     assert_int_equal(
-        atls_public_key_hash(&atls_crypto_gnutls, ATLS_SHA256, ATLS_EXPAT_SPKI, spki, other), 0);
+        atls_public_key_hash(&atls_crypto_hosted, ATLS_SHA256, ATLS_EXPAT_SPKI, spki, other), 0);
     expect("seat_early_attestation", "spki_hash", other);
-    assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, ATLS_BYTES(base, 32), spki,
+    assert_int_equal(atls_seat_binder(&atls_crypto_hosted, ATLS_SHA256, ATLS_BYTES(base, 32), spki,
                                       ATLS_SEAT_SHARED, binder),
                      0);
     expect("seat_early_attestation", "binder", binder);
 
     /* The transcript hash hashed again, as a Derive-Secret that takes messages would. */
-    assert_int_equal(atls_crypto_gnutls.hash(ATLS_SHA256, &sha256.transcript_hash, 1, twice), 0);
+    assert_int_equal(atls_crypto_hosted.hash(ATLS_SHA256, &sha256.transcript_hash, 1, twice), 0);
     assert_int_equal(atls_seat_attest_base(ATLS_SHA256, ATLS_BYTES(twice, 32), other), 0);
     expect("seat_early_attestation", "wrong_base_if_hashed_twice", other);
     assert_memory_not_equal(base, other, 32);
-    assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, ATLS_BYTES(other, 32), spki,
+    assert_int_equal(atls_seat_binder(&atls_crypto_hosted, ATLS_SHA256, ATLS_BYTES(other, 32), spki,
                                       ATLS_SEAT_SHARED, other),
                      0);
     assert_memory_not_equal(binder, other, 32);
@@ -239,7 +239,7 @@ static void seat_sha384(void **state)
     assert_int_equal(atls_seat_attest_base(ATLS_SHA384, sha384.transcript_hash, base), 0);
     expect_hex(base, "c04eee913548d760f276fbc582593114e32422e3f03f6fcb5fc14ac930d006e6bbb48e13"
                      "ded8376bd830ce46340877e1");
-    assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA384, ATLS_BYTES(base, 48),
+    assert_int_equal(atls_seat_binder(&atls_crypto_hosted, ATLS_SHA384, ATLS_BYTES(base, 48),
                                       sha384.spki, ATLS_SEAT_SHARED, binder),
                      0);
     expect_hex(binder, "10b33a1be4ef71a57097f250178f857410a569cf9482353cd9ef9f6c94fa6d13c0b86067"
@@ -254,9 +254,9 @@ static void seat_roles(void **state)
     uint8_t digest[ATLS_HASH_MAX];
 
     assert_int_equal(atls_seat_attest_base(ATLS_SHA256, sha256.transcript_hash, base), 0);
-    assert_int_equal(atls_crypto_gnutls.hash(ATLS_SHA256, &sha256.spki, 1, digest), 0);
+    assert_int_equal(atls_crypto_hosted.hash(ATLS_SHA256, &sha256.spki, 1, digest), 0);
     for (unsigned i = 0; i < COUNT(labels); i++) {
-        assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, ATLS_BYTES(base, 32),
+        assert_int_equal(atls_seat_binder(&atls_crypto_hosted, ATLS_SHA256, ATLS_BYTES(base, 32),
                                           sha256.spki, (enum atls_seat_role)i, binder[i]),
                          0);
         assert_int_equal(atls_hkdf_expand_label(ATLS_SHA256, ATLS_BYTES(base, 32), labels[i],
@@ -287,10 +287,10 @@ static void seat_readings(void **state)
     }
     for (int i = 0; i < ATLS_RETRY_COUNT; i++) {
         assert_int_equal(
-            atls_transcript_hash_hellos(&t, &atls_crypto_gnutls, (enum atls_hello_retry)i, digest),
+            atls_transcript_hash_hellos(&t, &atls_crypto_hosted, (enum atls_hello_retry)i, digest),
             0);
         assert_int_equal(atls_seat_attest_base(ATLS_SHA256, ATLS_BYTES(digest, 32), base), 0);
-        assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, ATLS_BYTES(base, 32),
+        assert_int_equal(atls_seat_binder(&atls_crypto_hosted, ATLS_SHA256, ATLS_BYTES(base, 32),
                                           sha256.spki, ATLS_SEAT_SHARED, binder[i]),
                          0);
         for (int j = 0; j < i; j++)
@@ -339,23 +339,23 @@ static void expat_bindings(void **state) /* R-EX-12 */
     uint8_t binding[ATLS_HASH_MAX];
 
     assert_int_equal(
-        atls_expat_binding(&atls_crypto_gnutls, row->in->hash, row->key, spki, exported, binding),
+        atls_expat_binding(&atls_crypto_hosted, row->in->hash, row->key, spki, exported, binding),
         0);
     expect_hex(binding, row->binding);
     if (row->in_file)
         expect("seat_expat", row->in_file, binding);
     if (row->key_hash) {
         assert_int_equal(
-            atls_public_key_hash(&atls_crypto_gnutls, row->in->hash, row->key, spki, binding), 0);
+            atls_public_key_hash(&atls_crypto_hosted, row->in->hash, row->key, spki, binding), 0);
         expect_hex(binding, row->key_hash);
     }
-    assert_int_equal(atls_expat_binding(&atls_crypto_gnutls, row->in->hash, row->key, spki,
+    assert_int_equal(atls_expat_binding(&atls_crypto_hosted, row->in->hash, row->key, spki,
                                         ATLS_BYTES(exported.data, 31), binding),
                      -EINVAL);
-    test_outcome(atls_expat_binding(&atls_crypto_gnutls, row->in->hash, row->key,
+    test_outcome(atls_expat_binding(&atls_crypto_hosted, row->in->hash, row->key,
                                     ATLS_BYTES(spki.data, 90), exported, binding),
                  row->key == ATLS_EXPAT_SPKI ? 0 : ATLS_E_MALFORMED, NULL);
-    test_outcome(atls_expat_binding(&atls_crypto_gnutls, row->in->hash, row->key,
+    test_outcome(atls_expat_binding(&atls_crypto_hosted, row->in->hash, row->key,
                                     ATLS_BYTES(NULL, 0), exported, binding),
                  ATLS_E_MALFORMED, NULL);
     test_vector_free(exported);
@@ -371,7 +371,7 @@ static void expat_labels(void **state)
 
     for (unsigned i = 0; i < COUNT(labels); i++) {
         assert_string_equal(atls_expat_label_text((enum atls_expat_label)i), labels[i]);
-        assert_int_equal(atls_tls_exporter(&atls_crypto_gnutls, ATLS_SHA256,
+        assert_int_equal(atls_tls_exporter(&atls_crypto_hosted, ATLS_SHA256,
                                            sha256.handshake_secret,
                                            atls_expat_label_text((enum atls_expat_label)i),
                                            sha256.count_8, values[i], sizeof values[i]),
@@ -402,7 +402,7 @@ static void early_exporter(void **state)
     const struct ta04_row *row = *state;
     uint8_t binder[ATLS_TA04_BINDER_SIZE];
 
-    assert_int_equal(atls_ta04_channel_binder(&atls_crypto_gnutls, row->in->hash,
+    assert_int_equal(atls_ta04_channel_binder(&atls_crypto_hosted, row->in->hash,
                                               row->psk ? row->in->psk : ATLS_BYTES(NULL, 0),
                                               row->in->transcript_hash, binder),
                      0);
@@ -419,7 +419,7 @@ static void challenges(void **state)
         struct atls_bytes fingerprint = ATLS_BYTES(digest, atls_hash_size(in->hash));
 
         assert_int_equal(
-            atls_public_key_hash(&atls_crypto_gnutls, in->hash, ATLS_EXPAT_SPKI, in->spki, digest),
+            atls_public_key_hash(&atls_crypto_hosted, in->hash, ATLS_EXPAT_SPKI, in->spki, digest),
             0);
         assert_int_equal(
             atls_ta03_challenge_map(in->count_8, fingerprint, in->transcript_hash, map, &written),
@@ -428,7 +428,7 @@ static void challenges(void **state)
             expect_hex(map, "a3014800010203040506070258208adb14e36e119e135ae4d679efd9cd5e1f4c6a0a"
                             "3e2aea89c59008fd09e89066035820860c06edc07858ee8e78f0e7428c58edd6b43f"
                             "2ca3e6e95f02ed063cf0e1cad8");
-        assert_int_equal(atls_ta03_challenge(&atls_crypto_gnutls, in->hash, in->count_8,
+        assert_int_equal(atls_ta03_challenge(&atls_crypto_hosted, in->hash, in->count_8,
                                              fingerprint, in->transcript_hash, digest),
                          0);
         expect_hex(digest, i ? "e1ea18def6f631575a608f7a3fc8ed799d0edc68f27e8a2aa7d6d2b44a5de5ebb8"
@@ -463,7 +463,7 @@ static void bounds_of_challenges(void **state)
     test_outcome(atls_ta03_challenge_map(nonce, fingerprint, channel_binder, map, &written),
                  row->outcome,
                  row->outcome ? "draft-fossati-tls-attestation-03 section 6.2" : NULL);
-    test_outcome(atls_ta03_challenge(&atls_crypto_gnutls, ATLS_SHA256, nonce, fingerprint,
+    test_outcome(atls_ta03_challenge(&atls_crypto_hosted, ATLS_SHA256, nonce, fingerprint,
                                      channel_binder, digest),
                  row->outcome, NULL);
 }
@@ -483,9 +483,9 @@ static void refuses_other_sizes(void **state)
     assert_int_equal(atls_derive_secret(ATLS_SHA384, hash_32, "x", hash_32, out), -EINVAL);
     assert_int_equal(atls_seat_attest_base(ATLS_SHA384, hash_32, out), -EINVAL);
     assert_int_equal(
-        atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, hash_31, hash_32, ATLS_SEAT_SHARED, out),
+        atls_seat_binder(&atls_crypto_hosted, ATLS_SHA256, hash_31, hash_32, ATLS_SEAT_SHARED, out),
         -EINVAL);
-    assert_int_equal(atls_seat_binder(&atls_crypto_gnutls, ATLS_SHA256, hash_32,
+    assert_int_equal(atls_seat_binder(&atls_crypto_hosted, ATLS_SHA256, hash_32,
                                       ATLS_BYTES(NULL, 0), ATLS_SEAT_SHARED, out),
                      -EINVAL);
     test_outcome(atls_hkdf_expand_label(ATLS_SHA256, hash_32, label, hash_32, out, 32),
@@ -501,10 +501,10 @@ static void refuses_other_sizes(void **state)
                  NULL);
     for (reading.advertised_size = 0; reading.advertised_size <= 256;
          reading.advertised_size += 256)
-        test_outcome(atls_ta07_binder(&atls_crypto_gnutls, ATLS_SHA256, &reading, hash_32, hash_32,
+        test_outcome(atls_ta07_binder(&atls_crypto_hosted, ATLS_SHA256, &reading, hash_32, hash_32,
                                       hash_32, binder, &size),
                      ATLS_E_LIMIT, "draft-fossati-tls-attestation-07 section 6.2.1");
-    test_outcome(atls_ta07_binder(&atls_crypto_gnutls, ATLS_SHA256, NULL, hash_32, hash_32,
+    test_outcome(atls_ta07_binder(&atls_crypto_hosted, ATLS_SHA256, NULL, hash_32, hash_32,
                                   ATLS_BYTES(NULL, 0), binder, &size),
                  ATLS_E_LIMIT, NULL);
 }

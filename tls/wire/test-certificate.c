@@ -93,7 +93,7 @@ static void what_a_certificate_says(void **state)
     gnutls_x509_crt_t certificate;
     char subject[64], issuer[64];
     size_t subject_size = sizeof subject, issuer_size = sizeof issuer;
-    assert_int_equal(atls_crypto_gnutls.make_key(ATLS_P256, NULL, &key), 0);
+    assert_int_equal(atls_crypto_hosted.make_key(ATLS_P256, NULL, &key), 0);
     test_outcome(atls_certificate_synthesize(&key.public_key, der, sizeof der), 0, NULL);
     assert_int_equal(gnutls_x509_crt_init(&certificate), 0);
     assert_int_equal(gnutls_x509_crt_import(certificate, &datum, GNUTLS_X509_FMT_DER), 0);
@@ -116,7 +116,7 @@ static void certificates_of_every_length(void **state)
     assert_non_null(der);
     for (size_t c = 0; c < 2; c++) {
         struct atls_private_key key;
-        assert_int_equal(atls_crypto_gnutls.make_key(curves[c], NULL, &key), 0);
+        assert_int_equal(atls_crypto_hosted.make_key(curves[c], NULL, &key), 0);
         for (size_t size = ATLS_SYNTHETIC_CERTIFICATE_MIN; size <= 70000; size++) {
             der[size] = 0x5a; /* never touched */
             test_outcome(atls_certificate_synthesize(&key.public_key, der, size), 0, NULL);
@@ -161,7 +161,7 @@ static void certificates_beyond_three_length_bytes(void **state)
     size_t size = 1 << 20;
     uint8_t *der = malloc(size);
     assert_non_null(der);
-    assert_int_equal(atls_crypto_gnutls.make_key(ATLS_P256, NULL, &key), 0);
+    assert_int_equal(atls_crypto_hosted.make_key(ATLS_P256, NULL, &key), 0);
     test_outcome(atls_certificate_synthesize(&key.public_key, der, size), 0, NULL);
     check_certificate(&key.public_key, der, size);
     free(der);
@@ -173,7 +173,7 @@ static void no_certificate_is_shorter_than_its_key(void **state)
     uint8_t der[ATLS_SYNTHETIC_CERTIFICATE_MIN], untouched[ATLS_SYNTHETIC_CERTIFICATE_MIN];
     memset(der, 0x5a, sizeof der);
     memset(untouched, 0x5a, sizeof untouched);
-    assert_int_equal(atls_crypto_gnutls.make_key(ATLS_P256, NULL, &key), 0);
+    assert_int_equal(atls_crypto_hosted.make_key(ATLS_P256, NULL, &key), 0);
     for (size_t size = 0; size < ATLS_SYNTHETIC_CERTIFICATE_MIN; size++)
         test_outcome(atls_certificate_synthesize(&key.public_key, der, size), ATLS_E_LIMIT, NULL);
     assert_memory_equal(der, untouched, sizeof der);

@@ -55,7 +55,7 @@ static void expect_hash(const struct atls_transcript *t, enum atls_hello_retry r
     uint8_t digest[ATLS_HASH_MAX];
     struct atls_bytes known = test_bytes(expected);
 
-    test_outcome(atls_transcript_hash(t, &atls_crypto_gnutls, reading, count, digest), 0, NULL);
+    test_outcome(atls_transcript_hash(t, &atls_crypto_hosted, reading, count, digest), 0, NULL);
     test_same_bytes(ATLS_BYTES(digest, known.size), known);
     test_vector_free(known);
 }
@@ -68,7 +68,7 @@ static void hashes_as_rfc_8448_has_it(void **state)
     size_t count;
 
     for (int reading = 0; reading < ATLS_RETRY_COUNT; reading++) {
-        assert_int_equal(atls_transcript_hash_hellos(&t, &atls_crypto_gnutls,
+        assert_int_equal(atls_transcript_hash_hellos(&t, &atls_crypto_hosted,
                                                      (enum atls_hello_retry)reading, digest),
                          0);
         test_same_bytes(ATLS_BYTES(digest, known.size), known);
@@ -131,7 +131,7 @@ static void readings_reach_later_prefixes(void **state)
 
     for (size_t count = 4; count <= 6; count++)
         for (int i = 0; i < ATLS_RETRY_COUNT; i++) {
-            assert_int_equal(atls_transcript_hash(&t, &atls_crypto_gnutls, (enum atls_hello_retry)i,
+            assert_int_equal(atls_transcript_hash(&t, &atls_crypto_hosted, (enum atls_hello_retry)i,
                                                   count, digest[i]),
                              0);
             for (int j = 0; j < i; j++)
@@ -139,18 +139,18 @@ static void readings_reach_later_prefixes(void **state)
         }
     for (int i = 0; i < ATLS_RETRY_COUNT; i++) {
         assert_int_equal(
-            atls_transcript_hash(&t, &atls_crypto_gnutls, (enum atls_hello_retry)i, 1, digest[i]),
+            atls_transcript_hash(&t, &atls_crypto_hosted, (enum atls_hello_retry)i, 1, digest[i]),
             0);
         assert_memory_equal(digest[i], digest[0], 32);
     }
     for (size_t count = 2; count <= 3; count++) {
         assert_int_equal(
-            atls_transcript_hash(&t, &atls_crypto_gnutls, ATLS_RETRY_FIRST_HELLO, count, digest[0]),
+            atls_transcript_hash(&t, &atls_crypto_hosted, ATLS_RETRY_FIRST_HELLO, count, digest[0]),
             -EINVAL);
-        assert_int_equal(atls_transcript_hash(&t, &atls_crypto_gnutls, ATLS_RETRY_SECOND_HELLO,
+        assert_int_equal(atls_transcript_hash(&t, &atls_crypto_hosted, ATLS_RETRY_SECOND_HELLO,
                                               count, digest[0]),
                          -EINVAL);
-        assert_int_equal(atls_transcript_hash(&t, &atls_crypto_gnutls, ATLS_RETRY_MESSAGE_HASH,
+        assert_int_equal(atls_transcript_hash(&t, &atls_crypto_hosted, ATLS_RETRY_MESSAGE_HASH,
                                               count, digest[0]),
                          0);
     }
@@ -231,7 +231,7 @@ static void takes_the_hash_of_the_suite(void **state)
                  row->outcome ? "RFC 8446 appendix B.4" : NULL);
     if (row->outcome == 0)
         assert_int_equal(hash, row->hash);
-    test_outcome(atls_transcript_hash_hellos(&t, &atls_crypto_gnutls, 0, digest), row->outcome,
+    test_outcome(atls_transcript_hash_hellos(&t, &atls_crypto_hosted, 0, digest), row->outcome,
                  NULL);
     atls_transcript_clear(&t);
 }
@@ -322,8 +322,8 @@ static void refuses_what_is_not_there(void **state)
     uint8_t digest[ATLS_HASH_MAX];
     enum atls_hello_retry reading;
 
-    assert_int_equal(atls_transcript_hash(&t, &atls_crypto_gnutls, 0, 0, digest), -EINVAL);
-    assert_int_equal(atls_transcript_hash(&t, &atls_crypto_gnutls, 0, 3, digest), -EINVAL);
+    assert_int_equal(atls_transcript_hash(&t, &atls_crypto_hosted, 0, 0, digest), -EINVAL);
+    assert_int_equal(atls_transcript_hash(&t, &atls_crypto_hosted, 0, 3, digest), -EINVAL);
     test_outcome(atls_hello_retry_parse("third-hello", &reading), ATLS_E_UNSUPPORTED,
                  "RFC 8446 section 4.4.1");
     assert_null(atls_hello_retry_name(ATLS_RETRY_COUNT));

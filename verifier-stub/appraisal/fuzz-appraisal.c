@@ -58,7 +58,7 @@ static void set_up(void)
     if (signer)
         return;
     test_device_make(&device, 1);
-    believing = atls_crypto_gnutls;
+    believing = atls_crypto_hosted;
     believing.verify = believe;
     if (atls_signing_key_make(&signer) != 0 || !(verifier = atls_signing_key_public(signer)) ||
         atls_platform_cache_open(3600, atls_clock_of_system(), &cache) != 0)
@@ -139,7 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     demand(result >= 0);
     if (result != 0)
         return 0;
-    appraiser.crypto = data[0] & 2 ? &believing : &atls_crypto_gnutls;
+    appraiser.crypto = data[0] & 2 ? &believing : &atls_crypto_hosted;
     result = atls_appraise(&appraiser, &evidence, ATLS_BYTES(nonce, sizeof nonce), &appraisal);
     demand(result == 0);
     check_appraisal(&appraisal);

@@ -85,7 +85,7 @@ int atls_result_write(const struct atls_evidence_verdict *appraisal, struct atls
 int atls_signing_key_make(json_t **jwkp)
 {
     struct atls_private_key key;
-    int result = atls_crypto_gnutls.make_key(ATLS_P256, NULL, &key);
+    int result = atls_crypto_hosted.make_key(ATLS_P256, NULL, &key);
     json_t *jwk;
     char *d;
 

@@ -78,7 +78,7 @@ static int appraise(struct atls_store *store, const char *media_type, struct atl
                     struct atls_bytes nonce, struct atls_evidence_verdict *verdictp)
 {
     const struct atls_appraiser appraiser = {
-        .store = store, .crypto = &atls_crypto_gnutls, .now = NOW};
+        .store = store, .crypto = &atls_crypto_hosted, .now = NOW};
     struct atls_evidence evidence;
     const char *reason = NULL;
     int result;

@@ -8,7 +8,7 @@
 
 #include "rats/base/error.h"
 
-#define CRYPTO (&atls_crypto_gnutls)
+#define CRYPTO (&atls_crypto_hosted)
 
 const struct test_component test_components[TEST_COMPONENTS] = {
     {"BL", "1.0.0", 0xb1, 0x51},
@@ -294,7 +294,7 @@ int test_appraise(struct atls_store *store, const char *media_type, struct atls_
                   struct atls_bytes nonce, struct atls_evidence_verdict *verdictp)
 {
     struct atls_appraiser appraiser = {
-        .store = store, .crypto = &atls_crypto_gnutls, .annotates = true, .now = TEST_NOW};
+        .store = store, .crypto = &atls_crypto_hosted, .annotates = true, .now = TEST_NOW};
     struct atls_evidence evidence;
     const char *reason;
     int result;

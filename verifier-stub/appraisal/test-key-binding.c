@@ -19,7 +19,7 @@
 #include "verifier-stub/appraisal/test-evidence.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define CRYPTO (&atls_crypto_gnutls)
+#define CRYPTO (&atls_crypto_hosted)
 
 static struct test_device device, stranger;
 static struct atls_store *store;

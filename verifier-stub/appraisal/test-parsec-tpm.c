@@ -75,7 +75,7 @@ static struct atls_evidence_verdict appraise(struct atls_store *store, const cha
                                              struct atls_bytes in, struct atls_bytes asked)
 {
     const struct atls_appraiser with = {
-        .store = store, .crypto = &atls_crypto_gnutls, .annotates = true, .now = 1700000000};
+        .store = store, .crypto = &atls_crypto_hosted, .annotates = true, .now = 1700000000};
     struct atls_evidence_verdict verdict;
     struct atls_evidence evidence;
     const char *reason;

@@ -24,7 +24,7 @@ static int count_and_verify(const struct atls_public_key *key, struct atls_bytes
                             struct atls_bytes signature)
 {
     verifications++;
-    return atls_crypto_gnutls.verify(key, digest, signature);
+    return atls_crypto_hosted.verify(key, digest, signature);
 }
 
 static int64_t tell_now(void *context)
@@ -228,7 +228,7 @@ static void test_failures(void **state)
     static const uint8_t nonce[32] = {1};
     struct atls_appraiser appraiser = {.crypto = &counting};
     struct atls_evidence_verdict appraisal = {.reason = "untouched"};
-    struct atls_crypto unable = atls_crypto_gnutls;
+    struct atls_crypto unable = atls_crypto_hosted;
     struct atls_evidence evidence;
     const char *reason;
     size_t size = test_cab(&(struct test_recipe){.device = &devices[0],
@@ -299,7 +299,7 @@ int main(void)
 
     for (unsigned i = 0; i < 3; i++)
         test_device_make(&devices[i], (uint8_t)(i + 1));
-    counting = atls_crypto_gnutls;
+    counting = atls_crypto_hosted;
     counting.verify = count_and_verify;
     for (; count < sizeof rows / sizeof *rows; count++)
         tests[count] = (struct CMUnitTest){rows[count].name, test_row, NULL, NULL,

@@ -34,7 +34,7 @@ static struct atls_sessions *open_with(size_t max_sessions, size_t max_bytes)
     struct atls_sessions *sessions;
 
     time_now = 1700000000000;
-    assert_int_equal(atls_sessions_open(&limits, clock, &atls_crypto_gnutls, &sessions), 0);
+    assert_int_equal(atls_sessions_open(&limits, clock, &atls_crypto_hosted, &sessions), 0);
     return sessions;
 }
 
@@ -285,7 +285,7 @@ static void test_ids_are_of_version_4(void **state)
     };
     struct atls_sessions_limits limits = {
         .lifetime_ms = LIFETIME, .max_sessions = 10, .max_bytes = 1000};
-    struct atls_crypto crypto = atls_crypto_gnutls;
+    struct atls_crypto crypto = atls_crypto_hosted;
     struct atls_sessions *sessions;
     char id[ATLS_CHALLENGE_ID_SIZE + 1];
 

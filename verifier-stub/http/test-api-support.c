@@ -24,7 +24,7 @@ int test_api_set_up(void **state)
     json_t *key;
 
     test_device_make(&test_api_device, 1);
-    test_api.crypto = &atls_crypto_gnutls;
+    test_api.crypto = &atls_crypto_hosted;
     test_api.clock = (struct atls_clock){tell_time, tell_time, NULL};
     test_api.nonce_dialect = ATLS_BASE64URL;
     if (atls_events_open(NULL, "verifier", &test_api.events) != 0 ||

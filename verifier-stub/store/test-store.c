@@ -446,8 +446,8 @@ static size_t sign_corim(struct atls_bytes corim, const struct atls_private_key 
     assert_int_equal(atls_cbor_write_done(&w, &encoded), 0);
     free(meta_bytes);
     assert_int_equal(
-        atls_cose_sign1_digest(&atls_crypto_gnutls, ATLS_SHA256, encoded, corim, digest), 0);
-    assert_int_equal(atls_crypto_gnutls.sign(key, ATLS_BYTES(digest, 32), signature), 0);
+        atls_cose_sign1_digest(&atls_crypto_hosted, ATLS_SHA256, encoded, corim, digest), 0);
+    assert_int_equal(atls_crypto_hosted.sign(key, ATLS_BYTES(digest, 32), signature), 0);
     atls_cbor_write_init(&w, out, capacity);
     atls_cbor_write_tag(&w, ATLS_TAG_COSE_SIGN1);
     atls_cbor_write_array(&w, 4);
@@ -504,7 +504,7 @@ static void test_endorsers(void **state)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct atls_store *store = open_fresh("memory");
         struct atls_import_rules rules = {
-            NOW, &atls_crypto_gnutls, keys, table[i].endorsers, table[i].signed_only, NULL};
+            NOW, &atls_crypto_hosted, keys, table[i].endorsers, table[i].signed_only, NULL};
         struct atls_store_import counts = {0};
         struct atls_reference_set set;
         struct atls_corim corim;
