@@ -234,6 +234,13 @@ static int check_wanted(struct atls_appraisal *a, const char **reasonp)
                          "expected another side's key, came this side's own: what it has sent "
                          "itself may have come back");
     }
+    if (a->received.token.claims && a->received.token.serialization == ATLS_EAR_CWT &&
+        !a->rp->options.result_cwt) {
+        *reasonp = "malformed-result";
+        return atls_fail(ATLS_E_UNSUPPORTED, "draft-ietf-rats-ear-03 section 6",
+                         "expected an attestation result as application/eat+jwt, came one as "
+                         "application/eat+cwt: --result-serialization cwt takes that, too");
+    }
     if (a->rp->options.named_only && format && !format->key_in) {
         *reasonp = "evidence-without-key";
         return atls_fail(ATLS_E_MISSING, "draft-ietf-seat-use-cases-01 section 3.4",
@@ -405,7 +412,7 @@ static void step_background_check(struct atls_appraisal *a)
 {
     const char *reason;
     const json_t *jwk;
-    struct atls_bytes jwt;
+    struct atls_bytes token;
     int result;
 
     if (!a->checked) {
@@ -424,7 +431,7 @@ static void step_background_check(struct atls_appraisal *a)
         }
         a->submitted = true;
     }
-    result = atls_verifier_session_result(a->session, &jwt);
+    result = atls_verifier_session_result(a->session, &token);
     if (result) {
         if (result != ATLS_E_AGAIN) {
             refuse_for_session(a);
@@ -439,7 +446,7 @@ static void step_background_check(struct atls_appraisal *a)
         atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, true);
         return;
     }
-    atls_appraisal_judge(a, jwt, NULL, jwk);
+    atls_appraisal_judge(a, token, NULL, jwk);
 }
 
 static void step_passport(struct atls_appraisal *a)
@@ -461,7 +468,7 @@ static void step_passport(struct atls_appraisal *a)
         atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, true);
         return;
     }
-    atls_appraisal_judge(a, a->received.jwt, &a->received.jws, jwk);
+    atls_appraisal_judge(a, a->received.result, &a->received.token, jwk);
 }
 
 int atls_appraisal_verdict(struct atls_appraisal *a, struct atls_verdict *verdictp)

@@ -15,7 +15,8 @@ struct atls_attester_identity { /* an identity key of a device */
 struct atls_passport {                     /* the newest result and the way to the next one */
     struct atls_verifier_session *session; /* a fetch under way, or NULL */
     bool submitted;
-    char *jwt; /* the result that is kept, or NULL */
+    uint8_t *result; /* that is kept, a signed EAR, or NULL */
+    size_t result_size;
     char file[ATLS_ARTIFACT_NAME];
     int64_t expires_at;           /* seconds since 1970, INT64_MIN where it does not say */
     int64_t margin;               /* seconds before that in which it is not presented */

@@ -154,45 +154,53 @@ static void find_linkage(const struct atls_appraisal *a, struct atls_diagnosis *
         format->recognize(&a->received.evidence, &question, d);
 }
 
-/* Does the JWS verify by JWK, once its signature was brought from DER into the form that is due? */
-static bool verifies_as_der(struct atls_bytes jwt, const json_t *jwk)
+/* Does the result verify by JWK, once its signature was brought from DER into the form that is due?
+ */
+static bool verifies_as_der(struct atls_bytes in, const json_t *jwk)
 {
-    struct atls_jws jws;
+    struct atls_ear_token token;
     struct atls_public_key key;
     uint8_t signature[ATLS_SIGNATURE_MAX], *der = NULL;
     char *part = NULL;
     size_t size;
 
-    if (atls_jws_parse(jwt, &jws))
+    if (atls_ear_token_parse(in, &token))
         return false;
-    bool does = atls_jwk_to_verification_key(jwk, &key) == 0 &&
-                atls_base64_decode(ATLS_BASE64URL, jws.signature_part, &der, &size) == 0 &&
-                atls_signature_of_der(key.curve, ATLS_BYTES(der, size), signature) == 0;
-    if (does)
-        part = atls_base64_encode(ATLS_BASE64URL,
-                                  ATLS_BYTES(signature, 2 * atls_curve_size(key.curve)));
+    bool cwt = token.serialization == ATLS_EAR_CWT;
+    bool does =
+        atls_jwk_to_verification_key(jwk, &key) == 0 &&
+        (cwt || atls_base64_decode(ATLS_BASE64URL, token.jws.signature_part, &der, &size) == 0) &&
+        atls_signature_of_der(key.curve, cwt ? token.message.signature : ATLS_BYTES(der, size),
+                              signature) == 0;
+    if (does) {
+        token.message.signature = ATLS_BYTES(signature, 2 * atls_curve_size(key.curve));
+        part = atls_base64_encode(ATLS_BASE64URL, token.message.signature);
+    }
     if (part)
-        jws.signature_part = atls_bytes_of_text(part);
-    does = does && part && atls_jws_verify(&jws, jwk) == 0;
+        token.jws.signature_part = atls_bytes_of_text(part);
+    does = does && part && atls_ear_token_verify(&token, jwk) == 0;
     free(der);
     free(part);
-    atls_jws_clear(&jws);
+    atls_ear_token_clear(&token);
     return does;
 }
 
 static void find_signature_of_result(struct atls_appraisal *a, struct atls_diagnosis *d)
 {
-    struct atls_bytes jwt = a->received.jwt;
+    struct atls_bytes token = a->received.result;
     const json_t *jwk = NULL;
     const char *reason;
     int result = a->model == ATLS_MODEL_PASSPORT
                      ? atls_relying_party_key(a->rp, a->expected, &jwk, &reason)
-                     : atls_verifier_session_result(a->session, &jwt);
+                     : atls_verifier_session_result(a->session, &token);
 
     if (!result && !jwk)
         result = atls_verifier_key(a->rp->client, a->rp->options.verifier_url, &jwk, &reason);
-    if (!result && verifies_as_der(jwt, jwk))
-        atls_diagnosis_add(d, "another encoding", "RFC 7518 section 3.4",
+    if (!result && verifies_as_der(token, jwk))
+        atls_diagnosis_add(d, "another encoding",
+                           atls_ear_serialization_of(token) == ATLS_EAR_CWT
+                               ? "RFC 9053 section 2.1"
+                               : "RFC 7518 section 3.4",
                            "expected r || s, came an Ecdsa-Sig-Value in DER, which verifies");
 }
 

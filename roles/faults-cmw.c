@@ -12,6 +12,7 @@
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
+#include "rats/ear/ear.h"
 #include "rats/json/json.h"
 #include "rats/tokens/kat.h"
 #include "roles/faults-output.h"
@@ -240,15 +241,11 @@ static int flip_signature(struct atls_sink *s, struct atls_bytes signed_part,
     return 0;
 }
 
-static int spoil_result(struct atls_sink *s, const char *name, struct atls_bytes jwt)
+static int spoil_jwt(struct atls_sink *s, const char *name, struct atls_bytes jwt)
 {
     const uint8_t *first = memchr(jwt.data, '.', jwt.size);
     const uint8_t *last = memrchr(jwt.data, '.', jwt.size);
 
-    if (is(name, "result-garbage")) {
-        atls_sink_bytes(s, atls_bytes_of_text("this is not an attestation result"));
-        return 0;
-    }
     if (!first || first == last) {
         return atls_fail(ATLS_E_MALFORMED, "RFC 7515 section 7.1",
                          "the result to break is no compact JWS");
@@ -269,7 +266,43 @@ static int spoil_result(struct atls_sink *s, const char *name, struct atls_bytes
     return 0;
 }
 
-int atls_faults_mutate_result(const struct atls_faults *faults, struct atls_bytes jwt,
+/* COSE knows no "none"; alg 0 is nobody's (IANA COSE Algorithms: reserved), and the signature is
+ * empty, too. */
+static int spoil_cwt(struct atls_sink *s, const char *name, struct atls_bytes cwt)
+{
+    static const uint8_t alg_0[] = {0xa1, 0x01, 0x00};
+    struct atls_ear_token token;
+    int result = atls_ear_token_parse(cwt, &token);
+
+    if (result) {
+        return result;
+    }
+    if (is(name, "result-signature")) { /* which comes last */
+        atls_sink_bytes(s, ATLS_BYTES(cwt.data, cwt.size - 1));
+        atls_sink_u8(s, cwt.data[cwt.size - 1] ^ 1);
+    } else {
+        atls_raw_head(s, ATLS_RAW_TAG, ATLS_TAG_COSE_SIGN1);
+        atls_raw_head(s, ATLS_RAW_ARRAY, 4);
+        atls_raw_string(s, ATLS_RAW_BYTES, ATLS_BYTES(alg_0, sizeof alg_0));
+        atls_raw_head(s, ATLS_RAW_MAP, 0);
+        atls_raw_string(s, ATLS_RAW_BYTES, token.message.payload);
+        atls_raw_string(s, ATLS_RAW_BYTES, (struct atls_bytes){NULL, 0});
+    }
+    atls_ear_token_clear(&token);
+    return 0;
+}
+
+static int spoil_result(struct atls_sink *s, const char *name, struct atls_bytes token)
+{
+    if (is(name, "result-garbage")) {
+        atls_sink_bytes(s, atls_bytes_of_text("this is not an attestation result"));
+        return 0;
+    }
+    return atls_ear_serialization_of(token) == ATLS_EAR_CWT ? spoil_cwt(s, name, token)
+                                                            : spoil_jwt(s, name, token);
+}
+
+int atls_faults_mutate_result(const struct atls_faults *faults, struct atls_bytes token,
                               uint8_t **outp, size_t *sizep, const char **namep)
 {
     const char *value = NULL, *name = atls_faults_first(faults, result_faults, &value);
@@ -280,11 +313,11 @@ int atls_faults_mutate_result(const struct atls_faults *faults, struct atls_byte
     if (!name) {
         return 0;
     }
-    int result = atls_fault_output(jwt.size, &out);
+    int result = atls_fault_output(token.size, &out);
     if (result) {
         return result;
     }
-    result = spoil_result(&out, name, jwt);
+    result = spoil_result(&out, name, token);
     if (result) {
         free(out.data);
         return result;

@@ -11,7 +11,15 @@
 
 #define ATLS_FAULTS_ALLOWANCE 512
 
-enum { ATLS_RAW_UINT, ATLS_RAW_NINT, ATLS_RAW_BYTES, ATLS_RAW_TEXT, ATLS_RAW_ARRAY, ATLS_RAW_MAP };
+enum {
+    ATLS_RAW_UINT,
+    ATLS_RAW_NINT,
+    ATLS_RAW_BYTES,
+    ATLS_RAW_TEXT,
+    ATLS_RAW_ARRAY,
+    ATLS_RAW_MAP,
+    ATLS_RAW_TAG
+};
 void atls_raw_head(struct atls_sink *s, unsigned major, uint64_t argument);
 void atls_raw_string(struct atls_sink *s, unsigned major, struct atls_bytes content);
 void atls_raw_text(struct atls_sink *s, const char *text);

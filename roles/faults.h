@@ -42,9 +42,9 @@ int atls_faults_mutate_json(const struct atls_faults *faults, struct atls_bytes 
  * know what they break. As above. */
 int atls_faults_mutate_record(const struct atls_faults *faults, struct atls_bytes cmw,
                               uint8_t **outp, size_t *sizep, const char **namep);
-/* result-garbage, result-signature (one bit flipped), result-algorithm-none on a compact JWS. As
- * atls_faults_mutate_cab(). */
-int atls_faults_mutate_result(const struct atls_faults *faults, struct atls_bytes jwt,
+/* result-garbage, result-signature (one bit flipped), result-algorithm-none (of a CWT alg 0, which
+ * is reserved) on a compact JWS or a COSE_Sign1. As atls_faults_mutate_cab(). */
+int atls_faults_mutate_result(const struct atls_faults *faults, struct atls_bytes token,
                               uint8_t **outp, size_t *sizep, const char **namep);
 /* The KAT of CAB with PAT (a token) in place of its own. *OUTP is allocated. */
 int atls_faults_splice(struct atls_bytes cab, struct atls_bytes pat, uint8_t **outp, size_t *sizep);

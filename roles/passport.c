@@ -23,7 +23,7 @@
 void atls_passport_clear(struct atls_passport *passport)
 {
     atls_verifier_session_free(passport->session);
-    free(passport->jwt);
+    free(passport->result);
     *passport = (struct atls_passport){.session = NULL};
 }
 
@@ -87,7 +87,7 @@ static bool is_usable(const struct atls_attester *attester)
     const struct atls_passport *passport = &attester->passport;
     int64_t left = passport->expires_at - clock_of(attester);
 
-    if (!passport->jwt) {
+    if (!passport->result) {
         return false;
     }
     if (atls_now() < passport->fetched_at + GRACE_SECONDS) {
@@ -174,20 +174,23 @@ static int submit(struct atls_attester *attester, struct atls_passport *passport
 
 /* Keeps the result. Only its times are read, unverified: they say when to fetch the next one. */
 static int keep(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
-                struct atls_bytes jwt)
+                struct atls_bytes token)
 {
     struct atls_ear ear;
-    char *copy = strndup((const char *)jwt.data, jwt.size);
+    uint8_t *copy = malloc(token.size);
+    char what[20];
 
     if (!copy) {
         atls_fail(-ENOMEM, NULL, "no memory for a result");
         return fetch_failed(attester, passport, -ENOMEM, "internal");
     }
-    free(passport->jwt);
-    passport->jwt = copy;
+    memcpy(copy, token.data, token.size);
+    free(passport->result);
+    passport->result = copy;
+    passport->result_size = token.size;
     passport->expires_at = INT64_MIN;
     passport->margin = MARGIN_MAX;
-    if (atls_ear_read_unverified(jwt, &ear) == 0) {
+    if (atls_ear_read_unverified(token, &ear) == 0) {
         passport->expires_at =
             ear.expires_at ? ear.expires_at : ear.issued_at + attester->options.result_max_age;
         int64_t quarter = (passport->expires_at - clock_of(attester)) / 4;
@@ -197,7 +200,9 @@ static int keep(struct atls_attester *attester, struct atls_passport *passport, 
     passport->fetched_at = atls_now();
     passport->failed_at = 0;
     passport->told = false;
-    atls_report_artifact(attester->options.artifacts, conn, "own-result.jwt", jwt, passport->file);
+    snprintf(what, sizeof what, "own-result.%s",
+             atls_ear_serialization_name(atls_ear_serialization_of(token)));
+    atls_report_artifact(attester->options.artifacts, conn, what, token, passport->file);
     atls_verifier_session_free(passport->session);
     passport->session = NULL;
     return 0;
@@ -208,7 +213,7 @@ static int keep(struct atls_attester *attester, struct atls_passport *passport, 
 static int fetch(struct atls_attester *attester, struct atls_passport *passport, unsigned conn,
                  struct atls_bytes binder)
 {
-    struct atls_bytes nonce, jwt;
+    struct atls_bytes nonce, token;
     int result;
 
     if (!passport->session) {
@@ -238,9 +243,9 @@ static int fetch(struct atls_attester *attester, struct atls_passport *passport,
         }
         passport->submitted = true;
     }
-    result = atls_verifier_session_result(passport->session, &jwt);
+    result = atls_verifier_session_result(passport->session, &token);
     return result ? session_failed(attester, passport, result)
-                  : keep(attester, passport, conn, jwt);
+                  : keep(attester, passport, conn, token);
 }
 
 static void tell_result(struct atls_attester *attester, struct atls_passport *passport,
@@ -249,7 +254,7 @@ static void tell_result(struct atls_attester *attester, struct atls_passport *pa
     bool known = passport->expires_at != INT64_MIN;
 
     atls_report_result(attester->events, conn, passport->told ? "cache" : "verifier",
-                       passport->file,
+                       ATLS_BYTES(passport->result, passport->result_size), passport->file,
                        known ? passport->expires_at - clock_of(attester) : INT64_MIN);
     passport->told = true;
 }
@@ -258,20 +263,22 @@ static void tell_result(struct atls_attester *attester, struct atls_passport *pa
 static int wrap(struct atls_attester *attester, const struct atls_passport *passport, unsigned conn,
                 uint8_t **cmwp, size_t *sizep)
 {
-    struct atls_bytes jwt = atls_bytes_of_text(passport->jwt);
+    struct atls_bytes token = ATLS_BYTES(passport->result, passport->result_size);
+    bool cwt = atls_ear_serialization_of(token) == ATLS_EAR_CWT;
     uint8_t *broken;
     size_t size;
     const char *name;
-    int result = atls_faults_mutate_result(&attester->inner, jwt, &broken, &size, &name);
+    int result = atls_faults_mutate_result(&attester->inner, token, &broken, &size, &name);
 
     if (result) {
         return atls_attester_fails(attester, result, "internal");
     }
     if (name) {
         atls_attester_tell_fault(attester, conn, name, "the result was changed");
-        jwt = ATLS_BYTES(broken, size);
+        token = ATLS_BYTES(broken, size);
     }
-    result = atls_attester_wrap(attester, ATLS_MT_EAT_JWT, ATLS_CF_EAT_JWT, jwt,
+    result = atls_attester_wrap(attester, cwt ? ATLS_MT_EAT_CWT : ATLS_MT_EAT_JWT,
+                                cwt ? ATLS_CF_EAT_CWT : ATLS_CF_EAT_JWT, token,
                                 ATLS_IND_ATTESTATION_RESULTS, cmwp, sizep);
     free(broken);
     return result;

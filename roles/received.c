@@ -13,13 +13,12 @@
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "rats/cbor/cbor-read.h"
-#include "rats/json/jws.h"
 
 #define RESULT_CLAUSE "draft-fossati-tls-attestation-07: passport"
 
 void atls_received_clear(struct atls_received *received)
 {
-    atls_jws_clear(&received->jws);
+    atls_ear_token_clear(&received->token);
     atls_cmw_free(received->cmw);
     free(received->evidence.parsed);
     free(received->issuer);
@@ -67,32 +66,94 @@ static int find_key(const struct atls_ear *ear, const struct atls_public_key *le
     return 0;
 }
 
+static struct atls_bytes type_of(const struct atls_cmw *cmw)
+{
+    const struct atls_media_type *known;
+
+    if (cmw->form == ATLS_CMW_COLLECTION) {
+        return (struct atls_bytes){NULL, 0};
+    }
+    if (!cmw->type.is_content_format) {
+        return cmw->type.media_type;
+    }
+    known = atls_media_type_by_content_format(cmw->type.content_format);
+    return known ? atls_bytes_of_text(known->name) : (struct atls_bytes){NULL, 0};
+}
+
+bool atls_received_is_result(const struct atls_cmw *cmw)
+{
+    struct atls_bytes type = type_of(cmw);
+    struct atls_ear ear;
+
+    if (atls_ear_is_type(ATLS_EAR_JWT, type)) {
+        return true;
+    }
+    if (!atls_ear_is_type(ATLS_EAR_CWT, type) || cmw->indicator) {
+        return atls_ear_is_type(ATLS_EAR_CWT, type) &&
+               (cmw->indicator & ATLS_IND_ATTESTATION_RESULTS);
+    }
+    if (atls_ear_read_unverified(cmw->value, &ear)) {
+        return false;
+    }
+    atls_ear_clear(&ear);
+    return true;
+}
+
+static int refuse_type(const char *came, const char **reasonp)
+{
+    return atls_evidence_refuse(atls_fail(ATLS_E_UNSUPPORTED, RESULT_CLAUSE,
+                                          "expected an attestation result as " ATLS_MT_EAT_JWT
+                                          " or " ATLS_MT_EAT_CWT ", came %s",
+                                          came),
+                                "malformed-result", reasonp);
+}
+
+/* Is it what its type says, as far as that says something? */
+static int check_type(const struct atls_received *received, const struct atls_ear *ear)
+{
+    enum atls_ear_serialization serialization = received->token.serialization;
+    struct atls_bytes type = type_of(received->cmw);
+    const char *full = atls_ear_media_type(serialization, ear->dialect);
+
+    if (!memchr(type.data, ';', type.size) ||
+        atls_media_type_equal(type, atls_bytes_of_text(full))) {
+        return 0;
+    }
+    return atls_fail(ATLS_E_MALFORMED, "RFC 9782 section 3",
+                     "expected a result of the type %s, by its own eat_profile, came it as %.*s",
+                     full, (int)(type.size < 120 ? type.size : 120), (const char *)type.data);
+}
+
 static int parse_result(struct atls_received *received, const struct atls_public_key *leaf,
                         const char **reasonp)
 {
     const struct atls_cmw *cmw = received->cmw;
+    struct atls_bytes type = type_of(cmw);
+    bool jwt = atls_ear_is_type(ATLS_EAR_JWT, type), cwt = atls_ear_is_type(ATLS_EAR_CWT, type);
     struct atls_ear ear;
     int result;
 
-    if (cmw->form == ATLS_CMW_COLLECTION || !atls_cmw_type_is(cmw, ATLS_MT_EAT_JWT) ||
-        (cmw->indicator && !(cmw->indicator & ATLS_IND_ATTESTATION_RESULTS))) {
-        return atls_evidence_refuse(atls_fail(ATLS_E_UNSUPPORTED, RESULT_CLAUSE,
-                                              "expected an attestation result as " ATLS_MT_EAT_JWT
-                                              ", another CMW came"),
-                                    "malformed-result", reasonp);
+    if ((!jwt && !cwt) || (cmw->indicator && !(cmw->indicator & ATLS_IND_ATTESTATION_RESULTS))) {
+        return refuse_type("another CMW", reasonp);
     }
-    received->jwt = cmw->value;
-    result = atls_jws_parse(cmw->value, &received->jws);
-    if (!result && atls_jws_is_unsecured(&received->jws)) {
+    if (cwt != (atls_ear_serialization_of(cmw->value) == ATLS_EAR_CWT)) {
+        return refuse_type(cwt ? "as the second what is no CBOR" : "as the first what is no text",
+                           reasonp);
+    }
+    received->result = cmw->value;
+    result = atls_ear_token_parse(cmw->value, &received->token);
+    if (!result && atls_ear_token_is_unsecured(&received->token)) {
         return atls_evidence_refuse(atls_fail(ATLS_E_SIGNATURE, "RFC 8725 section 3.2",
                                               "expected a signed result, came one with alg none"),
                                     "result-signature-invalid", reasonp);
     }
-    result = result ? result : atls_ear_parse_claims(received->jws.payload, &ear);
+    result = result ? result : atls_ear_parse_claims(received->token.claims, &ear);
     if (result) {
         return atls_evidence_refuse(result, "malformed-result", reasonp);
     }
-    result = find_key(&ear, leaf, received, reasonp);
+    result = check_type(received, &ear);
+    result = result ? atls_evidence_refuse(result, "malformed-result", reasonp)
+                    : find_key(&ear, leaf, received, reasonp);
     if (!result) {
         received->issuer = ear.issuer;
         ear.issuer = NULL;

@@ -76,9 +76,9 @@ void atls_appraisal_refuse_binder(struct atls_appraisal *appraisal, const char *
                                   struct atls_bytes came, bool verifier_at_fault);
 /* Judges a result with the verifier's key: signature, times, nonce, key, tier; then it is
  * concluded, but where a discovered key does not verify it: that is fetched again, once. PARSED is
- * the JWT's parts, or NULL. */
-void atls_appraisal_judge(struct atls_appraisal *appraisal, struct atls_bytes jwt,
-                          const struct atls_jws *parsed, const json_t *jwk);
+ * its parts, or NULL. */
+void atls_appraisal_judge(struct atls_appraisal *appraisal, struct atls_bytes token,
+                          const struct atls_ear_token *parsed, const json_t *jwk);
 
 /* diagnosis.c: remembers the challenge for those of other connections. */
 void atls_appraisal_remember(struct atls_appraisal *appraisal);

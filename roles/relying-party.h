@@ -27,6 +27,7 @@ struct atls_relying_party_options {
     const struct atls_evidence_format *evidence_in_cmw; /* or this one, in a CMW; or NULL */
     const struct atls_constant_nonce *constant_nonce;   /* what answers it is refused; or NULL */
     bool send_constant_nonce;                           /* and it is what the peer is sent */
+    bool result_cwt;                                    /* passport: a result may also be a CWT */
     bool result_answers; /* H11: a result must answer the binder, result-nonce=required */
     bool result_bound;   /* H10: one that names no key will do where it answers the binder */
     bool result_unbound; /* one that neither answers the session nor names a key will do */

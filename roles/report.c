@@ -9,6 +9,7 @@
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "rats/crypto/crypto.h"
+#include "rats/ear/ear.h"
 #include "rats/json/json.h"
 
 #define ROUNDS_MAX 1000 /* of attestation in a connection; what comes behind replaces the last */
@@ -94,12 +95,14 @@ void atls_report_credential(struct atls_events *events, const char *directory, u
 }
 
 void atls_report_result(struct atls_events *events, unsigned conn, const char *source,
-                        const char *file, int64_t expires_in)
+                        struct atls_bytes token, const char *file, int64_t expires_in)
 {
     if (!atls_events_heard(events)) {
         return;
     }
-    json_t *fields = json_pack("{s:i, s:s}", "conn", (int)conn, "source", source);
+    json_t *fields =
+        json_pack("{s:i, s:s, s:s}", "conn", (int)conn, "source", source, "serialization",
+                  atls_ear_serialization_name(atls_ear_serialization_of(token)));
 
     if (file[0]) {
         json_object_set_new(fields, "file", json_string(file));

@@ -18,8 +18,8 @@ void atls_report_artifact(const char *directory, unsigned conn, const char *what
  * has no form and no serialization. */
 void atls_report_credential(struct atls_events *events, const char *directory, unsigned conn,
                             const char *direction, struct atls_bytes cmw);
-/* The event result. FILE "" and EXPIRES_IN INT64_MIN mean unknown. */
+/* The event result of that signed EAR. FILE "" and EXPIRES_IN INT64_MIN mean unknown. */
 void atls_report_result(struct atls_events *events, unsigned conn, const char *source,
-                        const char *file, int64_t expires_in);
+                        struct atls_bytes token, const char *file, int64_t expires_in);
 
 #endif

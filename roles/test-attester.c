@@ -297,7 +297,7 @@ static void test_result(void **state)
         assert_int_equal(received.cmw->indicator, ATLS_IND_ATTESTATION_RESULTS);
         assert_true(atls_public_key_equal(&received.key, &key));
         test_artifact_is(&f->party, s ? "conn-2-own-result.jwt" : "conn-1-own-result.jwt",
-                         received.jwt);
+                         received.result);
         atls_received_clear(&received);
     }
     test_event_says(&f->party, "result", 0, "source", "verifier");

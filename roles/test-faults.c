@@ -4,6 +4,7 @@
 #include "roles/test-appraisal.h"
 
 #include "formats/key-attestation.h"
+#include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "roles/received.h"
@@ -390,6 +391,41 @@ static void test_result(void **state)
     }
 }
 
+/* A COSE_Sign1 with the payload {} and a signature of two bytes: flipped, and made over with alg 0
+ * and without signature. */
+static void test_result_in_cwt(void **state)
+{
+    static const struct {
+        const char *name, *broken;
+    } rows[] = {
+        {"result-garbage", "74686973206973206e6f7420616e206174746573746174696f6e20726573756c74"},
+        {"result-signature", "d28443a10126a041a0420101"},
+        {"result-algorithm-none", "d28443a10100a041a040"},
+    };
+    static const uint8_t cwt[] = {0xd2, 0x84, 0x43, 0xa1, 0x01, 0x26,
+                                  0xa0, 0x41, 0xa0, 0x42, 0x01, 0x00},
+                         other[] = {0x80};
+    uint8_t *out;
+    size_t size;
+    const char *name;
+
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct atls_faults faults = {.count = 0};
+        assert_int_equal(atls_faults_add(&faults, rows[i].name), 0);
+        assert_int_equal(
+            atls_faults_mutate_result(&faults, ATLS_BYTES(cwt, sizeof cwt), &out, &size, &name), 0);
+        assert_string_equal(name, rows[i].name);
+        char *hex = atls_hex_encode(ATLS_BYTES(out, size));
+        assert_string_equal(hex, rows[i].broken);
+        free(hex);
+        free(out);
+        int result =
+            atls_faults_mutate_result(&faults, ATLS_BYTES(other, sizeof other), &out, &size, &name);
+        assert_int_equal(result, i == 0 ? 0 : ATLS_E_MALFORMED);
+        free(out);
+    }
+}
+
 static void test_not_a_cab(void **state)
 {
     static const char *const inputs[] = {"", "\x80", "\xa0", "\x82\x61\x61\x41\x00", "{}"};
@@ -418,6 +454,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_json, set_up, tear_down),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_result),
+        cmocka_unit_test(test_result_in_cwt),
         cmocka_unit_test(test_not_a_cab),
     };
 

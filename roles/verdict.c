@@ -376,10 +376,10 @@ static void accept_peer(struct atls_appraisal *a, const struct atls_ear *ear, en
 }
 
 /* The file and the event of a result that the verifier sent here. */
-static void tell_result(struct atls_appraisal *a, struct atls_bytes jwt, const struct atls_ear *ear,
-                        int64_t now)
+static void tell_result(struct atls_appraisal *a, struct atls_bytes token,
+                        const struct atls_ear *ear, int64_t now)
 {
-    char file[ATLS_ARTIFACT_NAME];
+    char file[ATLS_ARTIFACT_NAME], what[16];
     int64_t end = INT64_MIN;
 
     if (a->model == ATLS_MODEL_PASSPORT) {
@@ -389,8 +389,10 @@ static void tell_result(struct atls_appraisal *a, struct atls_bytes jwt, const s
         end = ear->expires_at ? ear->expires_at : ear->issued_at + a->rp->options.result_max_age;
         end -= now;
     }
-    atls_report_artifact(a->rp->options.artifacts, a->conn, "result.jwt", jwt, file);
-    atls_report_result(a->rp->events, a->conn, "verifier", file, end);
+    snprintf(what, sizeof what, "result.%s",
+             atls_ear_serialization_name(atls_ear_serialization_of(token)));
+    atls_report_artifact(a->rp->options.artifacts, a->conn, what, token, file);
+    atls_report_result(a->rp->events, a->conn, "verifier", token, file, end);
 }
 
 /* The verifier may have a new key since its key was fetched. False where that is no explanation. */
@@ -409,13 +411,13 @@ static bool renew_key(struct atls_appraisal *a)
     return true;
 }
 
-void atls_appraisal_judge(struct atls_appraisal *a, struct atls_bytes jwt,
-                          const struct atls_jws *parsed, const json_t *jwk)
+void atls_appraisal_judge(struct atls_appraisal *a, struct atls_bytes token,
+                          const struct atls_ear_token *parsed, const json_t *jwk)
 {
     const struct atls_relying_party_options *options = &a->rp->options;
     int64_t now = (int64_t)time(NULL) + options->clock_offset;
     struct atls_ear ear;
-    int result = parsed ? atls_ear_read_jws(parsed, jwk, &ear) : atls_ear_read(jwt, jwk, &ear);
+    int result = parsed ? atls_ear_read_token(parsed, jwk, &ear) : atls_ear_read(token, jwk, &ear);
 
     if (result == ATLS_E_SIGNATURE && renew_key(a)) {
         return;
@@ -424,12 +426,12 @@ void atls_appraisal_judge(struct atls_appraisal *a, struct atls_bytes jwt,
         char text[400], clause[96];
         snprintf(text, sizeof text, "%s", atls_error_text());
         snprintf(clause, sizeof clause, "%s", atls_error_clause());
-        tell_result(a, jwt, NULL, now);
+        tell_result(a, token, NULL, now);
         atls_fail(result, clause[0] ? clause : NULL, "%s", text);
         refuse_unread(a, result);
         return;
     }
-    tell_result(a, jwt, &ear, now);
+    tell_result(a, token, &ear, now);
     if (atls_ear_check_time(&ear, now, LEEWAY, options->result_max_age)) {
         refuse_result(a, "result-expired");
     } else if (check_audience(a, &ear) && check_issuer(a, &ear) && check_nonce(a, &ear) &&

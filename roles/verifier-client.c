@@ -72,6 +72,12 @@ int atls_verifier_client_access(struct atls_verifier_client *client,
     return result;
 }
 
+void atls_verifier_client_prefer(struct atls_verifier_client *client,
+                                 enum atls_ear_serialization results)
+{
+    client->results = results;
+}
+
 void atls_verifier_client_answer_locally(struct atls_verifier_client *client,
                                          atls_http_responder *responder, void *context)
 {

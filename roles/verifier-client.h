@@ -11,6 +11,7 @@
 
 #include "rats/base/bytes.h"
 #include "rats/cmw/cmw.h"
+#include "rats/ear/ear.h"
 #include "roles/http.h"
 
 struct atls_verifier_client;  /* one for a process */
@@ -22,6 +23,10 @@ void atls_verifier_client_free(struct atls_verifier_client *client);
 /* Its files are read now: see atls_http_access_new(). */
 int atls_verifier_client_access(struct atls_verifier_client *client,
                                 const struct atls_http_access_options *options);
+/* Results are asked for as this (a JWT, where nobody says so): of a CWT only by preference, so that
+ * a verifier that has none gives a JWT (RFC 9110 section 12.5.1). */
+void atls_verifier_client_prefer(struct atls_verifier_client *client,
+                                 enum atls_ear_serialization results);
 /* As atls_http_answer_locally(): a verifier in this process answers, whatever the URL. */
 void atls_verifier_client_answer_locally(struct atls_verifier_client *client,
                                          atls_http_responder *responder, void *context);
@@ -49,8 +54,9 @@ int atls_verifier_session_submit_as(struct atls_verifier_session *session,
                                     const char *const *media_types, struct atls_bytes evidence);
 /* Those of a CMW in this serialization. */
 const char *const *atls_verifier_cmw_types(enum atls_serialization serialization);
-/* 0 and the EAR's JWT (borrowed); ATLS_E_AGAIN; else the failure. */
-int atls_verifier_session_result(struct atls_verifier_session *session, struct atls_bytes *jwtp);
+/* 0 and the signed EAR (borrowed): a JWT, or a CWT where the client prefers that; ATLS_E_AGAIN;
+ * else the failure. */
+int atls_verifier_session_result(struct atls_verifier_session *session, struct atls_bytes *earp);
 /* The failure of nonce() or result(): ATLS_E_UNAVAILABLE or ATLS_E_REFUSED or ATLS_E_MALFORMED with
  * one of the reasons verifier-unreachable, verifier-timeout, verifier-error, verifier-garbage,
  * session-expired; static storage. */

@@ -13,8 +13,9 @@
 struct atls_verifier_client {
     struct atls_http *http;
     unsigned timeout_ms;
-    struct verifier *verifiers;     /* whose keys were asked for */
-    struct atls_accept_memo accept; /* of the verifier that was asked last */
+    enum atls_ear_serialization results; /* that are asked for */
+    struct verifier *verifiers;          /* whose keys were asked for */
+    struct atls_accept_memo accept;      /* of the verifier that was asked last */
 };
 
 /* A failure that is kept, to be told to each who asks: atls_fail()'s code and texts, and a word. */

@@ -34,7 +34,8 @@ struct atls_verifier_session {
     struct atls_session_document opened; /* nonce and accept list */
     bool is_open;
     double give_up_at;
-    char *result;
+    uint8_t *result; /* a signed EAR */
+    size_t result_size;
     struct atls_failure failure;
 };
 
@@ -171,10 +172,19 @@ static int opened(struct atls_verifier_session *session, const struct atls_http_
     return 0;
 }
 
+/* What is taken of a session with evidence. */
+static const char *accepted(const struct atls_verifier_session *session)
+{
+    return session->client->results == ATLS_EAR_CWT ? ATLS_MT_EAT_CWT ", " ATLS_MT_SESSION ";q=0.5"
+                                                    : ATLS_MT_SESSION;
+}
+
 static int look_again(struct atls_verifier_session *session)
 {
-    struct atls_http_request request = {
-        .method = "GET", .url = session->url, .accept = ATLS_MT_SESSION, .delay_ms = POLL_AGAIN_MS};
+    struct atls_http_request request = {.method = "GET",
+                                        .url = session->url,
+                                        .accept = accepted(session),
+                                        .delay_ms = POLL_AGAIN_MS};
 
     if (atls_now() > session->give_up_at) {
         atls_fail(ATLS_E_UNAVAILABLE, NULL, "%s: no result after %u ms", session->url,
@@ -185,6 +195,36 @@ static int look_again(struct atls_verifier_session *session)
     session->exchange = NULL;
     int result = atls_http_start(session->client->http, &request, &session->exchange);
     return result ? atls_failure_keep(&session->failure, result, "internal") : ATLS_E_AGAIN;
+}
+
+/* Keeps the result. That of a session is a JWT, and one that comes alone is a CWT: nothing else is
+ * taken for either. */
+static int keep_result(struct atls_verifier_session *session, enum atls_ear_serialization expected,
+                       struct atls_bytes result, const char *url)
+{
+    if (result.size == 0 || atls_ear_serialization_of(result) != expected) {
+        atls_fail(ATLS_E_MALFORMED, "draft-ietf-rats-ear-03 section 6",
+                  "expected a result that is a %s, came %s",
+                  expected == ATLS_EAR_CWT ? "CWT" : "JWT",
+                  result.size ? "another message" : "nothing");
+        return atls_failure_garbage(&session->failure, url);
+    }
+    session->result = malloc(result.size);
+    if (!session->result) {
+        atls_fail(-ENOMEM, NULL, "no memory for a result");
+        return atls_failure_keep(&session->failure, -ENOMEM, "internal");
+    }
+    memcpy(session->result, result.data, result.size);
+    session->result_size = result.size;
+    return 0;
+}
+
+/* Did the verifier take the choice that it was given? */
+static bool is_cwt(const struct atls_verifier_session *session,
+                   const struct atls_http_answer *answer)
+{
+    return session->client->results == ATLS_EAR_CWT &&
+           atls_ear_is_type(ATLS_EAR_CWT, atls_bytes_of_text(answer->content_type));
 }
 
 /* The answer to evidence: a session that is complete, or one to look at again. */
@@ -199,6 +239,9 @@ static int answered(struct atls_verifier_session *session, const struct atls_htt
     if (answer->status != 200 && answer->status != 202) {
         return atls_failure_refused(failure, answer, 200, "verifier-error");
     }
+    if (answer->status == 200 && is_cwt(session, answer)) {
+        return keep_result(session, ATLS_EAR_CWT, answer->body, answer->url);
+    }
     if (atls_verifier_check_type(answer, ATLS_MT_SESSION)) {
         return atls_failure_garbage(failure, answer->url);
     }
@@ -208,9 +251,7 @@ static int answered(struct atls_verifier_session *session, const struct atls_htt
                           : atls_failure_garbage(failure, answer->url);
     }
     if (document.status == ATLS_SESSION_COMPLETE) {
-        session->result = strndup((const char *)document.result.data, document.result.size);
-        result = session->result ? 0 : atls_fail(-ENOMEM, NULL, "no memory for a result");
-        result = result ? atls_failure_keep(failure, result, "internal") : 0;
+        result = keep_result(session, ATLS_EAR_JWT, document.result, answer->url);
     } else if (document.status == ATLS_SESSION_FAILED) {
         atls_fail(ATLS_E_REFUSED, "Veraison challenge-response API",
                   "%s: expected a complete session, it failed", session->url);
@@ -334,7 +375,7 @@ int atls_verifier_session_submit(struct atls_verifier_session *session, const ch
     }
     struct atls_http_request request = {.method = "POST",
                                         .url = session->url,
-                                        .accept = ATLS_MT_SESSION,
+                                        .accept = accepted(session),
                                         .content_type = type,
                                         .body = evidence};
     int result = atls_http_start(session->client->http, &request, &session->exchange);
@@ -365,7 +406,7 @@ const char *const *atls_verifier_cmw_types(enum atls_serialization serialization
     return serialization == ATLS_JSON ? json : cbor;
 }
 
-int atls_verifier_session_result(struct atls_verifier_session *session, struct atls_bytes *jwtp)
+int atls_verifier_session_result(struct atls_verifier_session *session, struct atls_bytes *earp)
 {
     step(session);
     if (session->phase == FAILED) {
@@ -374,7 +415,7 @@ int atls_verifier_session_result(struct atls_verifier_session *session, struct a
     if (session->phase != COMPLETE) {
         return ATLS_E_AGAIN;
     }
-    *jwtp = atls_bytes_of_text(session->result);
+    *earp = ATLS_BYTES(session->result, session->result_size);
     return 0;
 }
 

@@ -182,6 +182,8 @@ def enrolment_flags(
     flags["serialization"] = story.get("serialization", case.story.get("serialization", "cbor"))
     if case.model(side) == "passport":
         flags["verifier"] = verifiers[story.get("verifier", "main")]
+        if "result-serialization" in story:
+            flags["result-serialization"] = story["result-serialization"]
     if "second" in devices:
         flags["second-device"] = devices["second"]
     flags.update({name: story[name] for name in ENROLLED_FLAGS if name in story})

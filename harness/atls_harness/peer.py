@@ -218,6 +218,8 @@ def load_peer(path: Path) -> Peer:
 def _judged(case: Case, side: str) -> Iterator[str]:
     """What beyond the drafts SIDE, as a relying party, has to judge in CASE."""
     flags, peer = case.flags(side), case.flags(other(side))
+    if flags.get("result-serialization") == "cwt":
+        yield "cwt-results"
     if "relying-party" not in case.roles(side) or flags.get("relying-party") == "none":
         return
     if "audience" in flags or "audience" in case.story.get("verifier", {}):

@@ -36,6 +36,7 @@ FORMATS: Mapping[str, tuple[str, str]] = {
     "psa-token": ("PSA attestation token: COSE_Sign1, not verified", "RFC 9783, RFC 9052"),
     "cose-sign1": ("COSE_Sign1 with a payload, ES256 or ES384, not verified", "RFC 9052"),
     "ear-claims": ("Claims of an attestation result (JSON)", "draft-ietf-rats-ear"),
+    "ear-cwt-claims": ("Claims of an attestation result (CBOR)", "draft-ietf-rats-ear, RFC 8392"),
     "corim": ("Unsigned CoRIM with reference values and keys", "draft-ietf-rats-corim"),
     "rfc9261-request": ("Request for an exported authenticator", "RFC 9261"),
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing attestation results, in either dialect. */
+/* The claims of an attestation result, in any dialect: in JSON, of which CBOR is made. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,6 @@
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/ear/ear-names.h"
-#include "rats/json/jws.h"
 
 /* Each of the helpers below adds one member and says whether that worked. */
 static bool add(json_t *object, const char *name, json_t *value)
@@ -127,10 +126,9 @@ static bool is_complete(const struct atls_ear *ear)
     return complete;
 }
 
-int atls_ear_write(const struct atls_ear *ear, const json_t *signer_jwk, char **jwtp)
+int atls_ear_claims(const struct atls_ear *ear, json_t **claimsp)
 {
     json_t *claims;
-    int result;
 
     if (!is_complete(ear))
         return atls_fail(
@@ -138,10 +136,10 @@ int atls_ear_write(const struct atls_ear *ear, const json_t *signer_jwk, char **
             "EAR: expected verifier id, iat, a submod with a name, 8 to 64 bytes of nonce and "
             "trust claims from -128 to 127");
     claims = json_object();
-    if (claims && add_claims(claims, ear, &atls_ear_names[ear->dialect]))
-        result = atls_jws_sign(claims, signer_jwk, jwtp);
-    else
-        result = atls_fail(-ENOMEM, NULL, "EAR: out of memory, or a text that is not UTF-8");
+    if (claims && add_claims(claims, ear, &atls_ear_names[ear->dialect])) {
+        *claimsp = claims;
+        return 0;
+    }
     json_decref(claims);
-    return result;
+    return atls_fail(-ENOMEM, NULL, "EAR: out of memory, or a text that is not UTF-8");
 }

@@ -10,11 +10,10 @@
 
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
-#include "rats/ear/ear-names.h"
+#include "rats/ear/ear-labels.h"
 #include "rats/json/json.h"
-#include "rats/json/jws.h"
 
-#define EAR "draft-ietf-rats-ear-03 section 3"
+#define EAR ATLS_EAR_CLAUSE
 #define AR4SI "draft-ietf-rats-ar4si section 2.3"
 #define EAT_NONCE "RFC 9711 section 4.1"
 #define TIME_MAX 9007199254740991.0 /* 2^53 - 1: what JSON numbers carry exactly (RFC 8259 6) */
@@ -38,85 +37,6 @@ const char *atls_ear_dialect_name(enum atls_ear_dialect dialect)
 {
     static const char *const names[ATLS_EAR_DIALECTS] = {"veraison", "draft-03", "draft-04"};
     return (unsigned)dialect < ATLS_EAR_DIALECTS ? names[dialect] : NULL;
-}
-
-static const char *const claim_names[ATLS_TRUST_CLAIM_COUNT] = {
-    "instance-identity", "configuration",  "executables",    "file-system",
-    "hardware",          "runtime-opaque", "storage-opaque", "sourced-data"};
-
-const char *atls_trust_claim_name(enum atls_trust_claim claim)
-{
-    return (unsigned)claim < ATLS_TRUST_CLAIM_COUNT ? claim_names[claim] : "unknown";
-}
-
-const char *atls_tier_name(enum atls_tier tier)
-{
-    switch (tier) {
-    case ATLS_TIER_NONE:
-        return "none";
-    case ATLS_TIER_AFFIRMING:
-        return "affirming";
-    case ATLS_TIER_WARNING:
-        return "warning";
-    case ATLS_TIER_CONTRAINDICATED:
-        return "contraindicated";
-    }
-    return "unknown";
-}
-
-/* Negative values are a verifier's own refinements of the same tiers. */
-enum atls_tier atls_trust_claim_tier(int value)
-{
-    int size = value < 0 ? -value : value;
-
-    if (value < -1)
-        size--; /* -2..-32, -33..-96, -97..-128 */
-    if (size < 2 && value >= -1)
-        return ATLS_TIER_NONE;
-    if (size < 32)
-        return ATLS_TIER_AFFIRMING;
-    return size < 96 ? ATLS_TIER_WARNING : ATLS_TIER_CONTRAINDICATED;
-}
-
-/* A result that says nothing is worse than an affirming one, better than a warning. */
-static int badness(enum atls_tier tier)
-{
-    return tier == ATLS_TIER_AFFIRMING ? 0 : tier == ATLS_TIER_NONE ? 1 : (int)tier;
-}
-
-bool atls_tier_is_worse(enum atls_tier first, enum atls_tier second)
-{
-    return badness(first) > badness(second);
-}
-
-enum atls_tier atls_ear_submod_tier(const struct atls_ear_submod *submod)
-{
-    enum atls_tier worst = submod->status;
-
-    for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++) {
-        enum atls_tier tier = atls_trust_claim_tier(submod->trust_vector[i]);
-
-        /* 0 is "no claim made", the same as absent. */
-        if (submod->has_claim[i] && submod->trust_vector[i] && atls_tier_is_worse(tier, worst))
-            worst = tier;
-    }
-    return worst;
-}
-
-enum atls_tier atls_ear_worst_tier(const struct atls_ear *ear)
-{
-    enum atls_tier worst = ear->submod_count ? ATLS_TIER_AFFIRMING : ATLS_TIER_NONE;
-
-    /* "No higher trust than the worst status across all submods": one that is does not count. */
-    if (ear->has_status && atls_tier_is_worse(ear->status, worst))
-        worst = ear->status;
-    for (size_t i = 0; i < ear->submod_count; i++) {
-        enum atls_tier tier = atls_ear_submod_tier(&ear->submods[i]);
-
-        if (atls_tier_is_worse(tier, worst))
-            worst = tier;
-    }
-    return worst;
 }
 
 bool atls_ear_is_for(const struct atls_ear *ear, const char *const *names, size_t count)
@@ -289,7 +209,8 @@ static int read_trust_vector(const json_t *submod, const char *name,
     {
         size_t i = 0;
 
-        while (i < ATLS_TRUST_CLAIM_COUNT && strcmp(key, claim_names[i]) != 0)
+        while (i < ATLS_TRUST_CLAIM_COUNT &&
+               strcmp(key, atls_trust_claim_name((enum atls_trust_claim)i)) != 0)
             i++;
         if (i == ATLS_TRUST_CLAIM_COUNT)
             return atls_fail(ATLS_E_MALFORMED, AR4SI, "EAR %s: unknown claim %.32s", name, key);
@@ -482,34 +403,47 @@ int atls_ear_parse_claims(const json_t *claims, struct atls_ear *earp)
     return result;
 }
 
-int atls_ear_read_jws(const struct atls_jws *jws, const json_t *verifier_jwk, struct atls_ear *earp)
+int atls_ear_parse_cbor(struct atls_bytes claims, struct atls_ear *earp)
 {
-    int result = atls_jws_verify(jws, verifier_jwk);
-
-    return result ? result : atls_ear_parse_claims(jws->payload, earp);
-}
-
-int atls_ear_read(struct atls_bytes jwt, const json_t *verifier_jwk, struct atls_ear *earp)
-{
-    struct atls_jws jws;
-    int result = atls_jws_parse(jwt, &jws);
+    json_t *json;
+    int result = atls_ear_claims_of_cbor(claims, &json);
 
     if (result)
         return result;
-    result = atls_ear_read_jws(&jws, verifier_jwk, earp);
-    atls_jws_clear(&jws);
+    result = atls_ear_parse_claims(json, earp);
+    json_decref(json);
     return result;
 }
 
-int atls_ear_read_unverified(struct atls_bytes jwt, struct atls_ear *earp)
+int atls_ear_read_token(const struct atls_ear_token *token, const json_t *verifier_jwk,
+                        struct atls_ear *earp)
 {
-    struct atls_jws jws;
-    int result = atls_jws_parse(jwt, &jws);
+    int result = atls_ear_token_verify(token, verifier_jwk);
+
+    return result ? result : atls_ear_parse_claims(token->claims, earp);
+}
+
+int atls_ear_read(struct atls_bytes in, const json_t *verifier_jwk, struct atls_ear *earp)
+{
+    struct atls_ear_token token;
+    int result = atls_ear_token_parse(in, &token);
 
     if (result)
         return result;
-    result = atls_ear_parse_claims(jws.payload, earp);
-    atls_jws_clear(&jws);
+    result = atls_ear_read_token(&token, verifier_jwk, earp);
+    atls_ear_token_clear(&token);
+    return result;
+}
+
+int atls_ear_read_unverified(struct atls_bytes in, struct atls_ear *earp)
+{
+    struct atls_ear_token token;
+    int result = atls_ear_token_parse(in, &token);
+
+    if (result)
+        return result;
+    result = atls_ear_parse_claims(token.claims, earp);
+    atls_ear_token_clear(&token);
     return result;
 }
 

@@ -286,13 +286,9 @@ int atls_jws_sign_as(struct atls_bytes payload, const char *name, const char *va
     struct atls_private_key key = {0};
     char *header = NULL, *part = NULL;
 
-    int result = atls_jwk_to_public_key(signer_jwk, &key.public_key);
-    if (!result)
-        result = read_coordinate(signer_jwk, "d", key.public_key.curve, key.d);
+    int result = atls_jwk_to_private_key(signer_jwk, &key);
     if (result)
-        return result < 0
-                   ? result
-                   : atls_fail(-EINVAL, JWK, "JWS: expected a private EC key on P-256 or P-384");
+        return result;
     json_t *fields =
         json_pack("{s:s, s:s}", "alg", curves[key.public_key.curve == ATLS_P384].alg, name, value);
     if (fields) {
@@ -343,6 +339,21 @@ static int read_coordinate(const json_t *jwk, const char *name, enum atls_curve 
         result = atls_fail(ATLS_E_MALFORMED, JWK, "JWK %s: expected %zu bytes, came %zu", name,
                            atls_curve_size(curve), size);
     free(data);
+    return result;
+}
+
+int atls_jwk_to_private_key(const json_t *jwk, struct atls_private_key *keyp)
+{
+    struct atls_private_key key = {0};
+    int result = atls_jwk_to_public_key(jwk, &key.public_key);
+
+    if (!result)
+        result = read_coordinate(jwk, "d", key.public_key.curve, key.d);
+    if (result > 0)
+        result = atls_fail(-EINVAL, JWK, "JWS: expected a private EC key on P-256 or P-384");
+    if (!result)
+        *keyp = key;
+    explicit_bzero(&key, sizeof key);
     return result;
 }
 

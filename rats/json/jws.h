@@ -43,8 +43,10 @@ int atls_jws_sign_as(struct atls_bytes payload, const char *name, const char *va
 /* JWK of a public key, and back. */
 json_t *atls_jwk_of_public_key(const struct atls_public_key *key);
 int atls_jwk_to_public_key(const json_t *jwk, struct atls_public_key *keyp);
-/* The same of a key that is to verify signatures, as far as the JWK says what it is for: use is
- * "sig", key_ops has "verify", alg fits the curve (RFC 7517 sections 4.2 to 4.4); otherwise
+/* One that signs; -EINVAL where it is none on P-256 or P-384. */
+int atls_jwk_to_private_key(const json_t *jwk, struct atls_private_key *keyp);
+/* The same of a public key that is to verify signatures, as far as the JWK says what it is for: use
+ * is "sig", key_ops has "verify", alg fits the curve (RFC 7517 sections 4.2 to 4.4); otherwise
  * ATLS_E_UNTRUSTED. ATLS_E_MALFORMED: one of them is of another type, or an operation is there
  * twice. */
 int atls_jwk_to_verification_key(const json_t *jwk, struct atls_public_key *keyp);

@@ -64,6 +64,7 @@ PARSER(atls_psa_claims_parse, struct atls_bytes in, struct atls_psa_component *c
 PARSER(atls_psa_token_parse, struct atls_bytes in, enum atls_cose_tagging tagging,
        struct atls_psa_component *components, size_t count, struct atls_cose_sign1 *tokenp,
        struct atls_psa_claims *claimsp);
+PARSER(atls_ear_parse_cbor, struct atls_bytes claims, struct atls_ear *earp);
 PARSER(atls_ear_parse_claims, const json_t *claims, struct atls_ear *earp);
 PARSER(atls_corim_parse, struct atls_bytes in, struct atls_corim *corimp);
 PARSER(atls_cose_sign1_parse, struct atls_bytes in, enum atls_cose_tagging tagging,
@@ -138,6 +139,14 @@ int WRAP(atls_ear_parse_claims)(const json_t *claims, struct atls_ear *earp)
     if (text)
         test_publish("ear-claims", atls_bytes_of_text(text), NULL, result);
     free(text);
+    return result;
+}
+
+int WRAP(atls_ear_parse_cbor)(struct atls_bytes claims, struct atls_ear *earp)
+{
+    int result = REAL(atls_ear_parse_cbor)(claims, earp);
+
+    test_publish("ear-cwt-claims", claims, NULL, result);
     return result;
 }
 

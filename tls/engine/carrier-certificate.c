@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "rats/base/error.h"
-#include "rats/base/media-types.h"
 #include "rats/cmw/cmw-x509.h"
+#include "roles/received.h"
 #include "roles/report.h"
 
 /* The model of what was found: of a relying party's models the one that fits, or its first, which
@@ -19,7 +19,7 @@ static enum atls_model model_of(const struct atls_abilities *abilities, struct a
     enum atls_model model = ATLS_MODEL_BACKGROUND_CHECK;
     struct atls_cmw *cmw;
     if (atls_cmw_parse(in, &cmw) == 0) {
-        if (cmw->form != ATLS_CMW_COLLECTION && atls_cmw_type_is(cmw, ATLS_MT_EAT_JWT))
+        if (atls_received_is_result(cmw))
             model = ATLS_MODEL_PASSPORT;
         atls_cmw_free(cmw);
     }

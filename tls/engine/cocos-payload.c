@@ -13,6 +13,7 @@
 #include "rats/base/media-types.h"
 #include "rats/cmw/cmw.h"
 #include "rats/json/json.h"
+#include "roles/received.h"
 
 #define COCOS "ultravioletrs/cocos 747aaaa5, pkg/atls/eaattestation/types.go"
 #define VERSION 1
@@ -60,8 +61,7 @@ int atls_cocos_payload_write(struct atls_bytes cmw, const struct atls_cocos_bind
     if (atls_cmw_parse(cmw, &parsed) != 0)
         parsed = NULL;
     struct atls_bytes value = split(parsed, cmw, type);
-    bool result_inside =
-        parsed && parsed->form != ATLS_CMW_COLLECTION && atls_cmw_type_is(parsed, ATLS_MT_EAT_JWT);
+    bool result_inside = parsed && atls_received_is_result(parsed);
     json_t *of_binder = json_pack("{s:s}", "exporter_label", binder->label);
     json_t *object = json_pack("{s:i, s:s}", "version", VERSION, "media_type", type);
     int result = object && of_binder ? 0 : atls_fail(-ENOMEM, NULL, "no memory for a payload");
@@ -214,9 +214,10 @@ static int read_object(const json_t *object, const struct atls_cocos_binder *exp
         result = take_bytes(object, evidence ? "evidence" : "attestation_results", &value, &size);
     if (result != 0)
         return result;
-    result = evidence
-                 ? wrap(atls_json_text(type), ATLS_IND_EVIDENCE, &value, size, cmwp, sizep)
-                 : wrap(ATLS_MT_EAT_JWT, ATLS_IND_ATTESTATION_RESULTS, &value, size, cmwp, sizep);
+    bool cwt = atls_ear_serialization_of(ATLS_BYTES(value, size)) == ATLS_EAR_CWT;
+    result = evidence ? wrap(atls_json_text(type), ATLS_IND_EVIDENCE, &value, size, cmwp, sizep)
+                      : wrap(cwt ? ATLS_MT_EAT_CWT : ATLS_MT_EAT_JWT, ATLS_IND_ATTESTATION_RESULTS,
+                             &value, size, cmwp, sizep);
     free(value);
     return result;
 }

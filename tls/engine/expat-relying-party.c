@@ -16,6 +16,7 @@
 #include "rats/base/media-types.h"
 #include "rats/cmw/cmw-x509.h"
 #include "rats/ear/ear.h"
+#include "roles/received.h"
 
 #define DRAFT "draft-fossati-seat-expat-04 "
 #define CONTEXT_SIZE 32
@@ -160,8 +161,7 @@ static enum atls_model model_of(const struct atls_session *s, struct atls_bytes 
     issuer[0] = '\0';
     if (atls_cmw_parse(cmw, &parsed) != 0)
         return model;
-    if (has(s, ATLS_MODEL_PASSPORT) && parsed->form != ATLS_CMW_COLLECTION &&
-        atls_cmw_type_is(parsed, ATLS_MT_EAT_JWT)) {
+    if (has(s, ATLS_MODEL_PASSPORT) && atls_received_is_result(parsed)) {
         model = ATLS_MODEL_PASSPORT;
         if (atls_ear_read_unverified(parsed->value, &ear) == 0) {
             snprintf(issuer, size, "%s", ear.issuer ? ear.issuer : "");

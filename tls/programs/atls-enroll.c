@@ -34,6 +34,7 @@ struct enrolment {
     const char *events, *csr_file, *cmw;
     const char *key_file; /* where a key goes that is no device's; NULL: it is one of the device */
     unsigned verifier_timeout_ms;
+    enum atls_ear_serialization results;
     struct atls_http_access_options access; /* to the verifier */
     int slot;                               /* of the CHOICE, or -1: the right one */
 
@@ -68,6 +69,7 @@ enum flag {
     VERIFIER_CA,
     VERIFIER_AUTH,
     VERIFIER_TIMEOUT,
+    RESULT_SERIALIZATION,
     FAULT,
     EVENTS,
     ARTIFACTS,
@@ -102,6 +104,8 @@ static const struct argp_option table[] = {
     {"variant", VARIANT, "NAME=READING", 0,
      "one reading of what evidence answers (realm-challenge); others are the endpoint's", 0},
     {"serialization", SERIALIZATION, "cbor|json", 0, "of the CMW", 0},
+    {"result-serialization", RESULT_SERIALIZATION, "jwt|cwt", 0, "as what that is asked for (jwt)",
+     0},
     {"verifier", VERIFIER, "URL", 0, "where a passport gets its result", 0},
     {"verifier-ca", VERIFIER_CA, "FILE", 0,
      "who certifies an https verifier (PEM; default: the CAs of this machine)", 0},
@@ -199,6 +203,10 @@ static bool parse_choice(struct enrolment *e, int flag, const char *arg)
         e->attester.serialization =
             second("--serialization", arg, "cbor", "json") ? ATLS_JSON : ATLS_CBOR;
         break;
+    case RESULT_SERIALIZATION:
+        e->results =
+            second("--result-serialization", arg, "jwt", "cwt") ? ATLS_EAR_CWT : ATLS_EAR_JWT;
+        break;
     case ATTESTER:
         e->model = second("--attester", arg, "background-check", "passport")
                        ? ATLS_MODEL_PASSPORT
@@ -279,6 +287,8 @@ static int attest(struct enrolment *e, struct atls_bytes challenge,
     int result = 0;
     if (e->model == ATLS_MODEL_PASSPORT)
         result = atls_verifier_client_new(e->verifier_timeout_ms, &client);
+    if (client)
+        atls_verifier_client_prefer(client, e->results);
     e->access.token_for = e->attester.verifier_url;
     if (result == 0 && client)
         result = atls_verifier_client_access(client, &e->access);

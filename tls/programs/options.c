@@ -36,6 +36,7 @@ enum flag {
     AUDIENCE,
     ACCEPT_TIER,
     NONCE_SIZE,
+    RESULT_SERIALIZATION,
     RESULT_MAX_AGE,
     CLOCK_OFFSET,
     CERT,
@@ -103,6 +104,10 @@ static const struct argp_option shared[] = {
      "a name of this relying party, for results that say whom they are for (aud); repeatable", 0},
     {"accept-tier", ACCEPT_TIER, "affirming|warning", 0, "worst acceptable tier", 0},
     {"nonce-size", NONCE_SIZE, "N", 0, "bytes of nonce asked of the verifier, 8 to 64 (32)", 0},
+    {"result-serialization", RESULT_SERIALIZATION, "jwt|cwt", 0,
+     "as what results are asked of the verifier and presented; a relying party to whom one may be "
+     "presented as a CWT takes JWTs, too (jwt)",
+     0},
     {"result-max-age", RESULT_MAX_AGE, "SECONDS", 0, "life of a result without exp (3600)", 0},
     {"clock-offset", CLOCK_OFFSET, "SECONDS", 0, "added to this party's clock", 0},
     {"code-points", CODE_POINTS, "FILE", 0, "JSON object that overrides code points by name", 0},
@@ -269,6 +274,7 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
 {
     static const char *const policies[] = {"optional", "required", NULL};
     static const char *const serializations[] = {"cbor", "json", NULL};
+    static const char *const results[] = {"jwt", "cwt", NULL};
     static const char *const forms[] = {"record", "tag", NULL};
     static const char *const kinds[] = {"attestation", "cert", NULL};
     static const char *const tiers[] = {"affirming", "warning", NULL};
@@ -315,6 +321,10 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
         break;
     case REATTEST:
         o->reattest = (unsigned)number(state, "re-attestation", arg, 0, 100);
+        break;
+    case RESULT_SERIALIZATION:
+        o->results =
+            word("--result-serialization", arg, results) == 0 ? ATLS_EAR_JWT : ATLS_EAR_CWT;
         break;
     case RESULT_MAX_AGE:
         o->result_max_age = (int64_t)number(state, "result age", arg, 0, UINT32_MAX);

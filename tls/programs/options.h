@@ -35,6 +35,7 @@ struct atls_options { /* strings are of argv, or of the options' own storage */
     size_t audience_count;
     enum atls_tier accept_tier;
     size_t nonce_size;
+    enum atls_ear_serialization results;
     int64_t result_max_age, clock_offset;
     const char *certificate, *key, *trust_anchors;
     bool key_attested; /* KEY is a file, and what this side attests */

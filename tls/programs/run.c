@@ -121,6 +121,7 @@ static int start_relying_party(struct program *p)
         .evidence_in_cmw = limits ? limits->evidence_in_cmw : NULL,
         .constant_nonce = limits ? limits->constant_nonce : NULL,
         .send_constant_nonce = o->variants.nonce != 0,
+        .result_cwt = o->results == ATLS_EAR_CWT,
         .result_answers = session_result_answers(&p->party),
         .result_bound =
             o->variants.result_key == ATLS_RESULT_KEY_BOUND && o->variants.bare_token == 0,
@@ -171,6 +172,8 @@ static int start(struct program *p)
         result = atls_keylog_open(o->keylog, &p->party.keylog);
     if (result == 0 && (o->verifier || o->trusted_count > 0))
         result = atls_verifier_client_new(o->verifier_timeout_ms, &p->client);
+    if (result == 0 && p->client)
+        atls_verifier_client_prefer(p->client, o->results);
     if (result == 0 && (o->verifier_ca || o->verifier_auth) && p->client)
         result = atls_verifier_client_access(
             p->client, &(struct atls_http_access_options){.ca_file = o->verifier_ca,

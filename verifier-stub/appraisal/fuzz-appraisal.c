@@ -77,14 +77,18 @@ static void check_result(const struct atls_evidence_verdict *appraisal, struct a
     struct atls_result_rules rules = {
         .dialect = ATLS_EAR_VERAISON, .lifetime = 300, .signer_jwk = signer};
     struct atls_ear ear;
-    char *jwt;
+    uint8_t *token;
+    size_t size;
 
-    demand(atls_result_write(appraisal, nonce, 1700000000, false, &rules, &jwt) == 0);
-    demand(atls_ear_read(atls_bytes_of_text(jwt), verifier, &ear) == 0);
-    demand(atls_ear_worst_tier(&ear) == appraisal->tier);
-    demand(ear.submods[0].has_key == appraisal->has_key);
-    atls_ear_clear(&ear);
-    free(jwt);
+    for (int i = 0; i < ATLS_EAR_SERIALIZATIONS; i++) {
+        demand(atls_result_write(appraisal, nonce, 1700000000, false, &rules,
+                                 (enum atls_ear_serialization)i, &token, &size) == 0);
+        demand(atls_ear_read(ATLS_BYTES(token, size), verifier, &ear) == 0);
+        demand(atls_ear_worst_tier(&ear) == appraisal->tier);
+        demand(ear.submods[0].has_key == appraisal->has_key);
+        atls_ear_clear(&ear);
+        free(token);
+    }
 }
 
 static void check_appraisal(const struct atls_evidence_verdict *appraisal)

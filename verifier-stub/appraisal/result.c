@@ -47,7 +47,8 @@ static int explain(const struct atls_evidence_verdict *appraisal, struct atls_by
 }
 
 int atls_result_write(const struct atls_evidence_verdict *appraisal, struct atls_bytes nonce,
-                      int64_t now, bool terse, const struct atls_result_rules *rules, char **jwtp)
+                      int64_t now, bool terse, const struct atls_result_rules *rules,
+                      enum atls_ear_serialization serialization, uint8_t **tokenp, size_t *sizep)
 {
     char developer[] = DEVELOPER, build[] = BUILD, policy_ids[ATLS_SUBMODS_MAX][64];
     struct atls_ear_submod submods[ATLS_SUBMODS_MAX] = {0};
@@ -75,7 +76,8 @@ int atls_result_write(const struct atls_evidence_verdict *appraisal, struct atls
     if (!terse || appraisal->tier != ATLS_TIER_AFFIRMING)
         result = explain(appraisal, nonce, rules->manners ? rules->manners : &atls_appraisal_own,
                          submods);
-    result = result ? result : atls_ear_write(&ear, rules->signer_jwk, jwtp);
+    result =
+        result ? result : atls_ear_write_as(serialization, &ear, rules->signer_jwk, tokenp, sizep);
     for (size_t i = 0; i < appraisal->submod_count; i++)
         json_decref(submods[i].policy_claims);
     return result;

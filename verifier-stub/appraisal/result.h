@@ -14,10 +14,12 @@ struct atls_result_rules {
     const struct atls_appraisal_manners *manners; /* how why is said; NULL: this verifier's own */
 };
 
-/* *JWTP is allocated, zero-terminated. NOW in seconds since 1970. TERSE: without claims of 0, and
- * with reasons only where it does not affirm. -ENOMEM, or what atls_ear_write() says. */
+/* *TOKENP is allocated; a JWT is zero-terminated. NOW in seconds since 1970. TERSE: without claims
+ * of 0, and with reasons only where it does not affirm. -ENOMEM, or what atls_ear_write_as() says.
+ */
 int atls_result_write(const struct atls_evidence_verdict *appraisal, struct atls_bytes nonce,
-                      int64_t now, bool terse, const struct atls_result_rules *rules, char **jwtp);
+                      int64_t now, bool terse, const struct atls_result_rules *rules,
+                      enum atls_ear_serialization serialization, uint8_t **tokenp, size_t *sizep);
 
 /* A fresh ES256 key, which exists in this process only. -ENOMEM, -EIO. */
 int atls_signing_key_make(json_t **jwkp);

@@ -134,7 +134,7 @@ static struct entry **bucket_of(struct atls_sessions *sessions, const char *id)
 
 static size_t weight(const struct atls_challenge_session *session)
 {
-    return session->evidence_size + (session->result ? strlen(session->result) : 0);
+    return session->evidence_size + session->result_size;
 }
 
 static void take_out(struct atls_sessions *sessions, struct entry *entry, enum order order)
@@ -238,19 +238,26 @@ static void make_room(struct atls_sessions *sessions, const struct entry *keep)
         drop(sessions, entry);
 }
 
+/* With a zero behind them; NULL of NULL, and where there is no memory. */
+static char *copy_bytes(const char *from, size_t size)
+{
+    char *copy = from ? malloc(size + 1) : NULL;
+
+    if (copy) {
+        memcpy(copy, from, size);
+        copy[size] = 0;
+    }
+    return copy;
+}
+
 static int copy_session(const struct atls_challenge_session *from,
                         struct atls_challenge_session *top)
 {
     struct atls_challenge_session copy = *from;
 
     copy.evidence_type = from->evidence_type ? strdup(from->evidence_type) : NULL;
-    copy.result = from->result ? strdup(from->result) : NULL;
-    copy.evidence = NULL;
-    if (from->evidence) {
-        copy.evidence = malloc(from->evidence_size + 1);
-        if (copy.evidence)
-            memcpy(copy.evidence, from->evidence, from->evidence_size);
-    }
+    copy.result = copy_bytes(from->result, from->result_size);
+    copy.evidence = (uint8_t *)copy_bytes((const char *)from->evidence, from->evidence_size);
     if ((from->evidence_type && !copy.evidence_type) || (from->result && !copy.result) ||
         (from->evidence && !copy.evidence)) {
         atls_challenge_session_clear(&copy);
@@ -424,7 +431,7 @@ int atls_sessions_begin(struct atls_sessions *sessions, const char *id,
 
 int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
                          enum atls_challenge_status status, const char *evidence_type,
-                         struct atls_bytes evidence, const char *result,
+                         struct atls_bytes evidence, struct atls_bytes result,
                          struct atls_challenge_session *sessionp)
 {
     /* only read: copy_session() makes the copies */
@@ -433,7 +440,8 @@ int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
         .evidence_type = (char *)(uintptr_t)evidence_type,
         .evidence = (uint8_t *)(uintptr_t)evidence.data,
         .evidence_size = evidence.size,
-        .result = (char *)(uintptr_t)result,
+        .result = (char *)(uintptr_t)result.data,
+        .result_size = result.size,
     };
     struct atls_challenge_session kept = {0};
     struct entry *entry;

@@ -50,7 +50,8 @@ struct atls_challenge_session { /* a copy; free the members with atls_challenge_
     char *evidence_type; /* NULL where there is no evidence yet */
     uint8_t *evidence;
     size_t evidence_size;
-    char *result; /* NULL where there is none yet */
+    char *result; /* an EAR as a JWT, zero-terminated, or as a CWT; NULL where there is none yet */
+    size_t result_size;
 };
 void atls_challenge_session_clear(struct atls_challenge_session *session);
 
@@ -72,10 +73,10 @@ int atls_sessions_create(struct atls_sessions *sessions, struct atls_bytes nonce
 int atls_sessions_begin(struct atls_sessions *sessions, const char *id,
                         const uint8_t digest[ATLS_EVIDENCE_DIGEST_SIZE],
                         struct atls_challenge_session *sessionp, bool *replayedp);
-/* Ends the processing; what is given is copied, RESULT NULL where it failed. -ENOMEM. */
+/* Ends the processing; what is given is copied, RESULT without data where it failed. -ENOMEM. */
 int atls_sessions_finish(struct atls_sessions *sessions, const char *id,
                          enum atls_challenge_status status, const char *evidence_type,
-                         struct atls_bytes evidence, const char *result,
+                         struct atls_bytes evidence, struct atls_bytes result,
                          struct atls_challenge_session *sessionp);
 int atls_sessions_get(struct atls_sessions *sessions, const char *id,
                       struct atls_challenge_session *sessionp);

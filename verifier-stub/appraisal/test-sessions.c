@@ -61,9 +61,9 @@ static int begin(struct atls_sessions *sessions, const char *id, uint8_t number,
 static int finish(struct atls_sessions *sessions, const char *id, const char *jwt)
 {
     struct atls_challenge_session session;
-    int result =
-        atls_sessions_finish(sessions, id, jwt ? ATLS_CHALLENGE_COMPLETE : ATLS_CHALLENGE_FAILED,
-                             "application/cmw", ATLS_BYTES("evidence", 8), jwt, &session);
+    int result = atls_sessions_finish(
+        sessions, id, jwt ? ATLS_CHALLENGE_COMPLETE : ATLS_CHALLENGE_FAILED, "application/cmw",
+        ATLS_BYTES("evidence", 8), jwt ? atls_bytes_of_text(jwt) : ATLS_BYTES(NULL, 0), &session);
 
     if (result == 0)
         atls_challenge_session_clear(&session);

@@ -64,13 +64,15 @@ static void read_back(const struct atls_evidence_verdict *verdict, const struct 
     struct atls_result_rules rules = {.lifetime = 60, .identity = "verifier.example"};
     struct atls_ear ear;
     json_t *key;
-    char *jwt;
+    uint8_t *jwt;
+    size_t size;
 
     assert_int_equal(atls_signing_key_make(&key), 0);
     rules.signer_jwk = key;
-    assert_int_equal(
-        atls_result_write(verdict, ATLS_BYTES("12345678", 8), 1700000000, false, &rules, &jwt), 0);
-    assert_int_equal(atls_ear_read_unverified(atls_bytes_of_text(jwt), &ear), 0);
+    assert_int_equal(atls_result_write(verdict, ATLS_BYTES("12345678", 8), 1700000000, false,
+                                       &rules, ATLS_EAR_JWT, &jwt, &size),
+                     0);
+    assert_int_equal(atls_ear_read_unverified(ATLS_BYTES(jwt, size), &ear), 0);
     assert_int_equal(ear.submod_count, 2);
     for (size_t i = 0; i < 2; i++) {
         const struct atls_ear_submod *submod = &ear.submods[i];

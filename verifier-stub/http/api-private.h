@@ -45,6 +45,9 @@ void atls_answer_json(struct atls_response *response, unsigned status, const cha
 char *atls_type_list(json_t *types);
 /* The types of evidence that are taken. NULL: no memory. */
 json_t *atls_evidence_types(const struct atls_api *api);
+/* Takes BODY over; NULL: no memory, a 500. */
+void atls_answer_bytes(struct atls_response *response, unsigned status, const char *content_type,
+                       char *body, size_t size);
 /* RFC 9457. REASON is a word of the peer contract, added as the member atls.reason, or NULL. */
 __attribute__((format(printf, 4, 5))) void atls_answer_problem(struct atls_response *response,
                                                                unsigned status, const char *reason,
@@ -57,7 +60,14 @@ bool atls_answer_acceptable(const struct atls_request *request, const char *type
 bool atls_answer_authorized(const struct atls_request *request, const char *token,
                             const struct atls_realm *realm, struct atls_response *response);
 bool atls_accepts(const char *accept, const char *type);
+/* How much the client wants TYPE, in thousandths (RFC 9110 section 12.4.2); 0: not at all. Of a
+ * range with parameters they must be those of the type, where it has any. */
+int atls_accept_weight(const char *accept, const char *type);
 void atls_answer_unknown_path(struct atls_response *response);
+/* The nonce of a new session: NONCE has room for ATLS_CHALLENGE_NONCE_MAX bytes. ATLS_E_LIMIT (too
+ * few or too many bytes), ATLS_E_MALFORMED, -errno. */
+int atls_take_nonce(const struct atls_api *api, const struct atls_request *request, uint8_t *nonce,
+                    size_t *sizep);
 /* RFC 3339 in UTC with milliseconds; a string or NULL. */
 json_t *atls_time_json(int64_t milliseconds);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The challenge-response API: sessions, and evidence posted to them. */
-#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -16,7 +15,6 @@
 #include "verifier-stub/http/manners.h"
 
 #define SESSION_TYPE "application/vnd.veraison.challenge-response-session+json"
-#define DEFAULT_NONCE_SIZE 32
 
 static json_t *base64_json(enum atls_base64 kind, struct atls_bytes bytes)
 {
@@ -119,11 +117,52 @@ static char *write_session(const struct atls_api *api, const struct atls_challen
     return text;
 }
 
-static void answer_session(const struct atls_api *api, unsigned status,
-                           const struct atls_challenge_session *session,
-                           struct atls_response *response)
+/* A session whose result is a CWT is answered with that alone: its JSON has no place for bytes. */
+static bool has_cwt(const struct atls_challenge_session *session)
 {
-    atls_answer_text(response, status, SESSION_TYPE, write_session(api, session));
+    return session->result &&
+           atls_ear_serialization_of(ATLS_BYTES(session->result, session->result_size)) ==
+               ATLS_EAR_CWT;
+}
+
+static void answer_session(const struct atls_api *api, unsigned status,
+                           struct atls_challenge_session *session, struct atls_response *response)
+{
+    if (!has_cwt(session)) {
+        atls_answer_text(response, status, SESSION_TYPE, write_session(api, session));
+        return;
+    }
+    atls_answer_bytes(response, status, atls_ear_media_type(ATLS_EAR_CWT, api->result.dialect),
+                      session->result, session->result_size);
+    session->result = NULL;
+}
+
+/* How much the client wants a result as a CWT, and a session with a JWT in it. A verifier that this
+ * one stands in for has no CWTs. */
+static int weight_of_cwt(const struct atls_api *api, const struct atls_request *request)
+{
+    const char *type = atls_ear_media_type(ATLS_EAR_CWT, api->result.dialect);
+
+    return api->as ? 0 : atls_accept_weight(request->accept, type);
+}
+
+static int weight_of_session(const struct atls_request *request)
+{
+    return atls_accept_weight(request->accept, SESSION_TYPE);
+}
+
+/* Who prefers neither gets a session. */
+static enum atls_ear_serialization wanted(const struct atls_api *api,
+                                          const struct atls_request *request)
+{
+    return weight_of_cwt(api, request) > weight_of_session(request) ? ATLS_EAR_CWT : ATLS_EAR_JWT;
+}
+
+static bool answer_acceptable(const struct atls_api *api, const struct atls_request *request,
+                              struct atls_response *response)
+{
+    return weight_of_cwt(api, request) > 0 ||
+           atls_answer_acceptable(request, SESSION_TYPE, response);
 }
 
 /* At a verifier that this one stands in for. */
@@ -174,73 +213,6 @@ static int take_id(const struct atls_api *api, const char *text,
     return api->as ? atls_veraison_session_id(text, plain) : 0;
 }
 
-static int take_random_nonce(const struct atls_api *api, const char *text, uint8_t *nonce,
-                             size_t *sizep)
-{
-    uint64_t size = DEFAULT_NONCE_SIZE;
-
-    if (text && (!isdigit((unsigned char)text[0]) || strpbrk(text, "xX") ||
-                 atls_parse_number(text, "nonceSize", ATLS_CHALLENGE_NONCE_MIN,
-                                   ATLS_CHALLENGE_NONCE_MAX, &size) != 0))
-        return atls_fail(ATLS_E_LIMIT, NULL, "nonceSize must be in range 8..64");
-    *sizep = (size_t)size;
-    return api->crypto->random(nonce, (size_t)size);
-}
-
-static int take_veraison_nonce(const struct atls_api *api, const char *text, uint8_t *nonce,
-                               size_t *sizep)
-{
-    int result = atls_veraison_nonce(api->as, text, nonce, ATLS_CHALLENGE_NONCE_MAX, sizep);
-
-    if (result != 0)
-        return result;
-    if (*sizep >= ATLS_CHALLENGE_NONCE_MIN && *sizep <= ATLS_CHALLENGE_NONCE_MAX)
-        return 0;
-    return atls_fail(ATLS_E_LIMIT, NULL, "nonce must be between 8 and 64 bytes long; got %zu",
-                     *sizep);
-}
-
-/* The URL-safe alphabet, padded (every release of Veraison) or not (main). */
-static int take_given_nonce(const char *text, uint8_t *nonce, size_t *sizep)
-{
-    struct atls_bytes encoded = atls_bytes_of_text(text);
-    enum atls_base64 kind = strchr(text, '=') ? ATLS_BASE64URL_PADDED : ATLS_BASE64URL;
-    uint8_t *data;
-    size_t size;
-    int result;
-
-    result = atls_base64_decode(kind, encoded, &data, &size);
-    if (result > 0)
-        return atls_fail(ATLS_E_MALFORMED, NULL, "nonce must be valid base64");
-    if (result < 0)
-        return result;
-    if (size < ATLS_CHALLENGE_NONCE_MIN || size > ATLS_CHALLENGE_NONCE_MAX) {
-        free(data);
-        return atls_fail(ATLS_E_LIMIT, NULL, "nonce must be between 8 and 64 bytes long; got %zu",
-                         size);
-    }
-    memcpy(nonce, data, size);
-    *sizep = size;
-    free(data);
-    return 0;
-}
-
-/* An empty parameter counts as absent, as at Veraison. */
-static int take_nonce(const struct atls_api *api, const struct atls_request *request,
-                      uint8_t *nonce, size_t *sizep)
-{
-    const char *given = request->nonce && *request->nonce ? request->nonce : NULL;
-    const char *size = request->nonce_size && *request->nonce_size ? request->nonce_size : NULL;
-
-    if (given && size)
-        return atls_fail(ATLS_E_MALFORMED, NULL, "nonce and nonceSize are mutually exclusive");
-    if (given && api->as)
-        return take_veraison_nonce(api, given, nonce, sizep);
-    if (given)
-        return take_given_nonce(given, nonce, sizep);
-    return take_random_nonce(api, size, nonce, sizep);
-}
-
 void atls_answer_new_session(const struct atls_api *api, const struct atls_request *request,
                              struct atls_response *response)
 {
@@ -251,7 +223,7 @@ void atls_answer_new_session(const struct atls_api *api, const struct atls_reque
 
     if (!atls_answer_acceptable(request, SESSION_TYPE, response))
         return;
-    result = take_nonce(api, request, nonce, &size);
+    result = atls_take_nonce(api, request, nonce, &size);
     if (result != 0) {
         atls_answer_problem(response, result > 0 ? 400 : 500,
                             result == ATLS_E_LIMIT && !api->as ? "nonce-length" : NULL,
@@ -285,9 +257,10 @@ static void tell_appraisal(const struct atls_api *api, const char *id, const cha
     atls_event_object(api->events, "appraisal", fields);
 }
 
-/* The result for evidence that is posted to a session: *JWTP is allocated. */
+/* The result for evidence that is posted to a session: *RESULTP is allocated. */
 static int make_result(const struct atls_api *api, const struct atls_evidence *evidence,
-                       const struct atls_challenge_session *session, bool replayed, char **jwtp)
+                       const struct atls_challenge_session *session, bool replayed,
+                       enum atls_ear_serialization serialization, struct atls_bytes *resultp)
 {
     struct atls_bytes nonce = ATLS_BYTES(session->nonce, session->nonce_size);
     struct atls_evidence_verdict appraisal;
@@ -301,6 +274,8 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
         .manners = api->result.manners,
         .manifests = api->manifests,
     };
+    uint8_t *token = NULL;
+    size_t size = 0;
     int error = 0;
 
     atls_evidence_verdict_open(evidence->format, &appraisal);
@@ -311,18 +286,22 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
         error = atls_appraise(&appraiser, evidence, nonce, &appraisal);
     if (error == 0) {
         tell_appraisal(api, session->id, evidence->media_type, &appraisal);
-        error = atls_result_write(&appraisal, nonce, now, api->terse, &api->result, jwtp);
+        error = atls_result_write(&appraisal, nonce, now, api->terse, &api->result, serialization,
+                                  &token, &size);
         atls_evidence_verdict_clear(&appraisal);
     }
+    if (error == 0)
+        *resultp = ATLS_BYTES(token, size);
     return error > 0 ? -EIO : error;
 }
 
 /* A replay is answered with its own result and leaves the session as it was. */
 static void answer_replay(const struct atls_api *api, struct atls_challenge_session *session,
-                          char *jwt, struct atls_response *response)
+                          struct atls_bytes result, struct atls_response *response)
 {
     free(session->result);
-    session->result = jwt;
+    session->result = (char *)(uintptr_t)result.data; /* which is its own */
+    session->result_size = result.size;
     session->status = ATLS_CHALLENGE_COMPLETE;
     answer_session(api, 200, session, response);
 }
@@ -333,24 +312,24 @@ static void answer_appraisal(const struct atls_api *api, const struct atls_reque
                              struct atls_response *response)
 {
     struct atls_challenge_session finished;
-    char *jwt = NULL;
-    int result = make_result(api, evidence, session, replayed, &jwt);
+    struct atls_bytes token = {NULL, 0};
+    int result = make_result(api, evidence, session, replayed, wanted(api, request), &token);
 
     if (result != 0) {
         if (!replayed &&
             atls_sessions_finish(api->sessions, session->id, ATLS_CHALLENGE_FAILED,
-                                 evidence->media_type, evidence->value, NULL, &finished) == 0)
+                                 evidence->media_type, evidence->value, token, &finished) == 0)
             atls_challenge_session_clear(&finished);
         atls_answer_problem(response, 500, NULL, "error encountered while processing evidence");
         return;
     }
     if (replayed) {
-        answer_replay(api, session, jwt, response);
+        answer_replay(api, session, token, response);
         return;
     }
     result = atls_sessions_finish(api->sessions, session->id, ATLS_CHALLENGE_COMPLETE,
-                                  evidence->media_type, evidence->value, jwt, &finished);
-    free(jwt);
+                                  evidence->media_type, evidence->value, token, &finished);
+    free((void *)(uintptr_t)token.data);
     if (result != 0) {
         answer_no_session(api, result, request->path, session->id, response);
         return;
@@ -395,7 +374,7 @@ static void submit_as_another(const struct atls_api *api, const struct atls_requ
         answer_no_session(api, result, request->path, id, response);
     } else if (!given.is_looked_up) {
         if (atls_sessions_finish(api->sessions, id, ATLS_CHALLENGE_FAILED, NULL,
-                                 ATLS_BYTES(NULL, 0), NULL, &finished) == 0)
+                                 ATLS_BYTES(NULL, 0), ATLS_BYTES(NULL, 0), &finished) == 0)
             atls_challenge_session_clear(&finished);
         atls_answer_problem(response, 500, NULL, "error encountered while processing evidence");
         atls_challenge_session_clear(&session);
@@ -416,7 +395,7 @@ void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_r
     bool replayed = false;
     int result;
 
-    if (!atls_answer_acceptable(request, SESSION_TYPE, response))
+    if (!answer_acceptable(api, request, response))
         return;
     if (request->body.size == 0) {
         atls_answer_problem(response, 400, NULL, "unable to read evidence from the request body");
@@ -443,6 +422,26 @@ void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_r
     atls_evidence_clear(&evidence);
 }
 
+/* A result stays what it was made as. */
+static void answer_kept(const struct atls_api *api, const struct atls_request *request,
+                        struct atls_challenge_session *session, struct atls_response *response)
+{
+    bool cwt = has_cwt(session), jwt = session->result && !cwt;
+
+    if (cwt && weight_of_cwt(api, request) == 0)
+        atls_answer_problem(response, 406, NULL,
+                            "this session's result is a CWT: the only "
+                            "supported output format is %s",
+                            atls_ear_media_type(ATLS_EAR_CWT, api->result.dialect));
+    else if (jwt && !api->as && weight_of_session(request) == 0)
+        atls_answer_problem(response, 406, NULL,
+                            "this session's result is a JWT: the only "
+                            "supported output format is %s",
+                            SESSION_TYPE);
+    else
+        answer_session(api, 200, session, response);
+}
+
 void atls_answer_get_session(const struct atls_api *api, const struct atls_request *request,
                              const char *text, struct atls_response *response)
 {
@@ -451,7 +450,7 @@ void atls_answer_get_session(const struct atls_api *api, const struct atls_reque
     const char *id;
     int result;
 
-    if (!atls_answer_acceptable(request, SESSION_TYPE, response))
+    if (!answer_acceptable(api, request, response))
         return;
     result = take_id(api, text, plain, &id);
     if (result == 0)
@@ -460,7 +459,7 @@ void atls_answer_get_session(const struct atls_api *api, const struct atls_reque
         answer_no_session(api, result, request->path, id, response);
         return;
     }
-    answer_session(api, 200, &session, response);
+    answer_kept(api, request, &session, response);
     atls_challenge_session_clear(&session);
 }
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "rats/base/error.h"
+#include "rats/base/media-types.h"
 #include "rats/json/json.h"
 #include "verifier-stub/http/api-private.h"
 #include "verifier-stub/http/manners.h"
@@ -29,13 +30,19 @@ void atls_response_clear(struct atls_response *response)
     *response = (struct atls_response){0};
 }
 
+void atls_answer_bytes(struct atls_response *response, unsigned status, const char *content_type,
+                       char *body, size_t size)
+{
+    response->status = body ? status : 500;
+    response->content_type = body ? content_type : NULL;
+    response->body = body;
+    response->body_size = body ? size : 0;
+}
+
 void atls_answer_text(struct atls_response *response, unsigned status, const char *content_type,
                       char *text)
 {
-    response->status = text ? status : 500;
-    response->content_type = text ? content_type : NULL;
-    response->body = text;
-    response->body_size = text ? strlen(text) : 0;
+    atls_answer_bytes(response, status, content_type, text, text ? strlen(text) : 0);
 }
 
 void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,
@@ -112,7 +119,8 @@ void atls_api_problem(struct atls_response *responsep, unsigned status, const ch
     atls_answer_problem(responsep, status, NULL, "%s", detail);
 }
 
-/* How closely a range names TYPE: 3 exactly, 2 "type/" and a star, 1 everything, 0 not at all. */
+/* How closely a range names TYPE: 3 but for its parameters, 2 "type/" and a star, 1 everything, 0
+ * not at all. */
 static int closeness(const char *range, size_t size, const char *type)
 {
     const char *slash = strchr(type, '/');
@@ -123,7 +131,7 @@ static int closeness(const char *range, size_t size, const char *type)
         return size - 1 == (size_t)(slash - type) + 1 && strncasecmp(range, type, size - 1) == 0
                    ? 2
                    : 0;
-    return size == strlen(type) && strncasecmp(range, type, size) == 0 ? 3 : 0;
+    return size == strcspn(type, ";") && strncasecmp(range, type, size) == 0 ? 3 : 0;
 }
 
 /* weight = "0" ["." 0*3DIGIT] / "1" ["." 0*3("0")] (RFC 9110 section 12.4.2), in thousandths; what
@@ -169,33 +177,39 @@ static const char *trim(const char *text, size_t *size)
     return text;
 }
 
-/* One member of the list: how closely it names TYPE, and its weight. Parameters other than the
- * weight are not compared, for no type here has any. */
+/* One member of the list: how closely it names TYPE, and its weight. Parameters in front of the
+ * weight are compared where the type has any: those that fit are the closest of all (RFC 9110
+ * section 12.5.1). */
 static int read_range(const char *member, size_t whole, const char *type, int *weightp)
 {
-    size_t size = span(member, ",;"), at = size;
-    const char *range = trim(member, &size);
+    size_t size = span(member, ",;"), at = size, end = whole;
+    const char *range = trim(member, &size), *full;
+    int close = closeness(range, size, type);
 
     *weightp = 1000;
     while (at < whole) { /* at a semicolon */
         const char *parameter = member + at + 1;
-        size_t length = span(parameter, ",;");
+        size_t length = span(parameter, ",;"), begin = at;
 
         at += 1 + length;
         parameter = trim(parameter, &length);
-        if (length >= 2 && (parameter[0] == 'q' || parameter[0] == 'Q') && parameter[1] == '=')
+        if (length >= 2 && (parameter[0] == 'q' || parameter[0] == 'Q') && parameter[1] == '=') {
             *weightp = weight_of(parameter + 2, length - 2);
+            end = begin < end ? begin : end;
+        }
     }
-    return closeness(range, size, type);
+    full = trim(member, &end);
+    if (close < 3 || end == size || !strchr(type, ';'))
+        return close;
+    return atls_media_type_equal(ATLS_BYTES(full, end), atls_bytes_of_text(type)) ? 4 : 0;
 }
 
-/* RFC 9110 section 12.5.1: the closest range decides. */
-bool atls_accepts(const char *accept, const char *type)
+int atls_accept_weight(const char *accept, const char *type)
 {
     int closest = 0, decisive = 0;
 
     if (!accept || accept[strspn(accept, " \t")] == 0)
-        return true;
+        return 1000;
     while (*accept) {
         size_t whole = span(accept, ",");
         int weight, close = read_range(accept, whole, type, &weight);
@@ -207,7 +221,13 @@ bool atls_accepts(const char *accept, const char *type)
         accept += whole;
         accept += *accept == ',';
     }
-    return decisive > 0;
+    return decisive;
+}
+
+/* RFC 9110 section 12.5.1: the closest range decides. */
+bool atls_accepts(const char *accept, const char *type)
+{
+    return atls_accept_weight(accept, type) > 0;
 }
 
 bool atls_answer_acceptable(const struct atls_request *request, const char *type,

@@ -354,6 +354,90 @@ static void test_store_that_fails(void **state)
     atls_response_clear(&response);
 }
 
+#define OF_SESSION "application/vnd.veraison.challenge-response-session+json"
+#define CWT "application/eat+cwt"
+#define OF_03 "application/eat+cwt; eat_profile=\"tag:ietf.org,2026:rats/ear#03\""
+#define OF_04 "application/eat+cwt; eat_profile=\"tag:ietf.org,2026:rats/ear#04\""
+
+/* RFC 9110 section 12.5.1: as what the result comes; a session with a JWT where nothing else is
+ * preferred. */
+static void test_result_as_cwt(void **state)
+{
+    static const struct {
+        const char *accept;
+        unsigned status;
+        bool cwt;
+    } rows[] = {
+        {NULL, 200, false},
+        {"*/*", 200, false},
+        {"application/*", 200, false},
+        {OF_SESSION, 200, false},
+        {CWT, 200, true},
+        {"Application/EAT+CWT", 200, true},
+        {CWT ", " OF_SESSION, 200, false},
+        {CWT ", " OF_SESSION ";q=0.5", 200, true},
+        {OF_SESSION ";q=0.5, " CWT, 200, true},
+        {CWT ";q=0.4, " OF_SESSION ";q=0.5", 200, false},
+        {CWT ";q=0, " OF_SESSION, 200, false},
+        {CWT ";q=0", 406, false},
+        {CWT ", */*;q=0.1", 200, true},
+        {OF_03, 200, true},
+        {OF_03 ";q=0.5", 200, true},
+        {OF_04, 406, false},
+        {OF_04 ", " OF_SESSION ";q=0.1", 200, false},
+        {OF_04 ", " CWT ";q=0.9, " OF_SESSION ";q=0.5", 200, true},
+        {CWT ";q=0.2, " OF_03 ";q=0.9, " OF_SESSION ";q=0.5", 200, true},
+        {"application/eat+cwt; eat_profile=\"tag:psacertified.org,2023:psa#tfm\"", 406, false},
+        {"application/eat+jwt", 406, false},
+        {"application/eat-cwt", 406, false},
+    };
+    static uint8_t cab[TEST_EVIDENCE_MAX];
+    size_t size = make_cab(cab);
+    json_t *key = atls_signing_key_public(test_api.result.signer_jwk);
+
+    test_api.result.dialect = ATLS_EAR_DRAFT_03;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char path[128];
+        struct atls_request request = {.method = "POST",
+                                       .path = path,
+                                       .accept = rows[i].accept,
+                                       .content_type = "application/cmw+cbor",
+                                       .body = ATLS_BYTES(cab, size)};
+        struct atls_response response;
+        struct atls_ear ear;
+
+        open_session(path);
+        for (int twice = 0; twice < 2; twice++) { /* a replay, too, comes as it is wanted */
+            atls_api_answer(&test_api, &request, &response);
+            if (response.status != rows[i].status ||
+                (rows[i].cwt != (strcmp(response.content_type, OF_03) == 0)))
+                fail_msg("Accept: %s: came %u, %s", rows[i].accept, response.status,
+                         response.content_type);
+            if (rows[i].cwt) {
+                assert_int_equal(
+                    atls_ear_read(ATLS_BYTES(response.body, response.body_size), key, &ear), 0);
+                assert_int_equal(ear.dialect, ATLS_EAR_DRAFT_03);
+                assert_int_equal(atls_ear_worst_tier(&ear) == ATLS_TIER_AFFIRMING, !twice);
+                atls_ear_clear(&ear);
+            }
+            atls_response_clear(&response);
+        }
+        if (rows[i].status != 200)
+            continue;
+        /* What was made once stays what it is. */
+        request = (struct atls_request){.method = "GET", .path = path, .accept = CWT};
+        atls_api_answer(&test_api, &request, &response);
+        assert_int_equal(response.status, rows[i].cwt ? 200 : 406);
+        atls_response_clear(&response);
+        request.accept = OF_SESSION;
+        atls_api_answer(&test_api, &request, &response);
+        assert_int_equal(response.status, rows[i].cwt ? 406 : 200);
+        atls_response_clear(&response);
+    }
+    test_api.result.dialect = ATLS_EAR_VERAISON;
+    json_decref(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_replay),         cmocka_unit_test(test_reasons_of_no_cmw),
         cmocka_unit_test(test_expired),        cmocka_unit_test(test_too_many_submissions),
         cmocka_unit_test(test_draft_dialects), cmocka_unit_test(test_store_that_fails),
+        cmocka_unit_test(test_result_as_cwt),
     };
 
     return cmocka_run_group_tests(tests, test_api_set_up, test_api_tear_down);
