@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <setjmp.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,44 +19,62 @@ struct atls_bytes atls_json_skip_space(struct atls_bytes in)
 
 /* jansson's parser cannot go on without memory: it takes a token that it has no room for as a bad
  * one, or drops bytes of a string and then looks for its end (strbuffer_append_byte() in its
- * load.c). So it never learns of a lack: what it takes lies in chunks, which are left behind as a
- * whole, and what was parsed is copied out of them. */
-#define CHUNK 4096
-struct chunk {
-    struct chunk *next;
-    size_t left;
-    max_align_t bytes[];
-};
+ * load.c). So it never learns of a lack: parsing is left then, and the blocks that it had taken are
+ * given back here. */
+#define BLOCKS 256 /* of a text that needs more, they are remembered in memory that is taken */
 static _Thread_local struct {
     bool parsing;
     jmp_buf lacking;
-    struct chunk *chunks;
-} arena;
+    void **blocks, *first[BLOCKS];
+    size_t count, capacity;
+} parser;
+
+static bool remember(void *block)
+{
+    if (parser.count == parser.capacity) {
+        void **grown = malloc(2 * parser.capacity * sizeof *grown);
+
+        if (!grown)
+            return false;
+        memcpy(grown, parser.blocks, parser.count * sizeof *grown);
+        if (parser.blocks != parser.first)
+            free(parser.blocks);
+        parser.blocks = grown;
+        parser.capacity *= 2;
+    }
+    parser.blocks[parser.count++] = block;
+    return true;
+}
+
+/* What is given back was mostly taken last. */
+static void forget(const void *block)
+{
+    size_t i = parser.count;
+
+    while (i > 0 && parser.blocks[i - 1] != block)
+        i--;
+    if (i > 0)
+        parser.blocks[i - 1] = NULL;
+    while (parser.count > 0 && !parser.blocks[parser.count - 1])
+        parser.count--;
+}
 
 static void *take(size_t size)
 {
-    size_t units = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t);
-    struct chunk *chunk = arena.chunks;
+    void *block = malloc(size);
 
-    if (!arena.parsing)
-        return malloc(size);
-    if (!chunk || chunk->left < units) {
-        size_t room = units > CHUNK / sizeof(max_align_t) ? units : CHUNK / sizeof(max_align_t);
-
-        chunk = malloc(sizeof *chunk + room * sizeof(max_align_t));
-        if (!chunk)
-            longjmp(arena.lacking, 1);
-        *chunk = (struct chunk){arena.chunks, room};
-        arena.chunks = chunk;
+    if (parser.parsing && (!block || !remember(block))) {
+        free(block);
+        longjmp(parser.lacking, 1);
     }
-    chunk->left -= units;
-    return chunk->bytes + chunk->left;
+    return block;
 }
 
 static void give_back(void *block)
 {
-    if (!arena.parsing)
-        free(block);
+    if (parser.parsing && block)
+        forget(block);
+    free(block);
 }
 
 __attribute__((constructor)) static void take_for_jansson(void)
@@ -65,34 +82,28 @@ __attribute__((constructor)) static void take_for_jansson(void)
     json_set_alloc_funcs(take, give_back);
 }
 
-/* In the arena; NULL with error_out_of_memory too. */
-static json_t *parse(struct atls_bytes text, size_t flags, json_error_t *error)
+static json_t *end_parsing(json_t *json)
 {
-    json_t *json = NULL;
-
-    arena.parsing = true;
-    if (setjmp(arena.lacking) == 0)
-        json = json_loadb(text.size ? (const char *)text.data : "", text.size, flags, error);
-    arena.parsing = false;
+    parser.parsing = false;
+    for (size_t i = 0; !json && i < parser.count; i++)
+        free(parser.blocks[i]);
+    if (parser.blocks != parser.first)
+        free(parser.blocks);
     return json;
 }
 
 json_t *atls_json_loadb(struct atls_bytes text, size_t flags, json_error_t *error)
 {
-    json_t *parsed, *json;
-
-    error->text[sizeof error->text - 1] = json_error_out_of_memory; /* until it says another one */
-    parsed = parse(text, flags, error);
-    json = parsed ? json_deep_copy(parsed) : NULL;
-    if (!json && json_error_code(error) == json_error_out_of_memory)
-        snprintf(error->text, sizeof error->text - 1, "out of memory");
-    while (arena.chunks) {
-        struct chunk *next = arena.chunks->next;
-
-        free(arena.chunks);
-        arena.chunks = next;
-    }
-    return json;
+    parser.blocks = parser.first;
+    parser.capacity = BLOCKS;
+    parser.count = 0;
+    parser.parsing = true;
+    if (setjmp(parser.lacking) == 0)
+        return end_parsing(
+            json_loadb(text.size ? (const char *)text.data : "", text.size, flags, error));
+    snprintf(error->text, sizeof error->text - 1, "out of memory");
+    error->text[sizeof error->text - 1] = json_error_out_of_memory;
+    return end_parsing(NULL);
 }
 
 struct text {

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterable
+from typing import Iterable, Sequence
 
 CRYPTO = ("libhogweed", "libnettle", "libgmp", "libcrypto")
 TLS = ("libgnutls", "libtasn1", "libp11-kit", "libidn2", "libunistring")
@@ -116,6 +116,7 @@ def _owner(object_: str, file: str) -> str:
 
 def charge(functions: Iterable[Function]) -> Counter[str]:
     """Instructions by owner."""
+    functions = list(functions)
     charged: Counter[str] = Counter()
     for function in functions:
         owner = _owner(function.object, function.file)
@@ -125,7 +126,42 @@ def charge(functions: Iterable[Function]) -> Counter[str]:
         for (object_, file, _), cost in function.calls.items():
             if not _owner(object_, file):
                 charged[owner] += cost
+    for owner, cost in _called_back(functions).items():
+        charged[owner] -= cost
     return charged
+
+
+def _called_back(functions: Sequence[Function]) -> Counter[str]:
+    """What general libraries called back, which has owners of its own, by who called the library:
+    it is part of what that call cost."""
+    callers: dict[tuple[str, str, str], list[tuple[Function, int]]] = {}
+    for function in functions:
+        for index, cost in function.calls.items():
+            callers.setdefault(index, []).append((function, cost))
+
+    def users(function: Function, seen: set[tuple[str, str, str]]) -> Counter[str]:
+        """Who called it, through general libraries too, by the costs of the calls."""
+        index = (function.object, function.file, function.name)
+        found: Counter[str] = Counter()
+        if index in seen:
+            return found
+        seen.add(index)
+        for caller, cost in callers.get(index, ()):
+            owner = _owner(caller.object, caller.file)
+            found.update({owner: cost} if owner else users(caller, seen))
+        return found
+
+    back: Counter[str] = Counter()
+    for function in functions:
+        if _owner(function.object, function.file):
+            continue
+        cost = sum(
+            one for (object_, file, _), one in function.calls.items() if _owner(object_, file)
+        )
+        shares = users(function, set()) if cost else Counter()
+        for owner, share in shares.items():
+            back[owner] += round(cost * share / shares.total())
+    return back
 
 
 def heaviest(functions: Iterable[Function], count: int) -> list[tuple[int, str, str]]:
