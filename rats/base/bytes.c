@@ -35,15 +35,14 @@ bool atls_bytes_is_text(struct atls_bytes a, const char *text)
     return atls_bytes_equal(a, atls_bytes_of_text(text));
 }
 
-/* Bytes of the UTF-8 sequence at IN (RFC 3629 section 4), 0 where there is no valid one. */
+/* Bytes of the UTF-8 sequence of several bytes at IN (RFC 3629 section 4), 0 where there is no
+ * valid one. */
 static size_t utf8_sequence(struct atls_bytes in)
 {
     uint8_t first = in.data[0];
     uint8_t low = 0x80, high = 0xbf; /* bounds of the second byte: overlong, surrogate, too big */
     size_t size;
 
-    if (first < 0x80)
-        return 1;
     if (first >= 0xc2 && first <= 0xdf)
         size = 2;
     else if (first >= 0xe0 && first <= 0xef)

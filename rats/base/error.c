@@ -21,11 +21,17 @@
 static PER_THREAD struct atls_error newest;
 
 static const char *const outcome_names[] = {
-    [ATLS_E_MALFORMED] = "malformed", [ATLS_E_UNSUPPORTED] = "unsupported",
-    [ATLS_E_LIMIT] = "limit",         [ATLS_E_MISSING] = "missing",
-    [ATLS_E_SIGNATURE] = "signature", [ATLS_E_MISMATCH] = "mismatch",
-    [ATLS_E_EXPIRED] = "expired",     [ATLS_E_UNTRUSTED] = "untrusted",
-    [ATLS_E_REFUSED] = "refused",     [ATLS_E_UNAVAILABLE] = "unavailable",
+    [0] = "success",
+    [ATLS_E_MALFORMED] = "malformed",
+    [ATLS_E_UNSUPPORTED] = "unsupported",
+    [ATLS_E_LIMIT] = "limit",
+    [ATLS_E_MISSING] = "missing",
+    [ATLS_E_SIGNATURE] = "signature",
+    [ATLS_E_MISMATCH] = "mismatch",
+    [ATLS_E_EXPIRED] = "expired",
+    [ATLS_E_UNTRUSTED] = "untrusted",
+    [ATLS_E_REFUSED] = "refused",
+    [ATLS_E_UNAVAILABLE] = "unavailable",
     [ATLS_E_AGAIN] = "again",
 };
 
@@ -101,9 +107,7 @@ void atls_error_restore(const struct atls_error *kept)
 
 const char *atls_error_name(int code)
 {
-    if (code == 0)
-        return "success";
-    if (code > 0) {
+    if (code >= 0) {
         size_t index = (size_t)code;
         bool known = index < sizeof outcome_names / sizeof *outcome_names && outcome_names[index];
         return known ? outcome_names[index] : "unknown";

@@ -249,7 +249,7 @@ static bool parse(struct atls_bytes in, struct media_type *type)
 }
 
 /* The next character of a value without its quotes and backslashes; -1 at its end. */
-static int next_character(struct atls_bytes value, size_t *at)
+static int next_character(struct atls_bytes value, size_t *at, bool ignore_case)
 {
     bool quoted = value.data[0] == '"';
 
@@ -259,7 +259,8 @@ static int next_character(struct atls_bytes value, size_t *at)
         return -1;
     if (quoted && value.data[*at] == '\\')
         ++*at;
-    return value.data[(*at)++];
+    ++*at;
+    return ignore_case ? lower(value.data[*at - 1]) : value.data[*at - 1];
 }
 
 static bool value_equal(struct atls_bytes a, struct atls_bytes b, bool ignore_case)
@@ -268,12 +269,8 @@ static bool value_equal(struct atls_bytes a, struct atls_bytes b, bool ignore_ca
     int from_a, from_b;
 
     do {
-        from_a = next_character(a, &at_a);
-        from_b = next_character(b, &at_b);
-        if (ignore_case && from_a >= 0 && from_b >= 0) {
-            from_a = lower((uint8_t)from_a);
-            from_b = lower((uint8_t)from_b);
-        }
+        from_a = next_character(a, &at_a, ignore_case);
+        from_b = next_character(b, &at_b, ignore_case);
     } while (from_a == from_b && from_a >= 0);
     return from_a == from_b;
 }

@@ -90,6 +90,8 @@ static const struct {
     {"padding inside", "Zg==Zg==", {false}},
     {"padding before", "==Zg", {false}},
     {"one character", "Z", {false}},
+    {"one character of zero bits", "A", {false}},
+    {"five characters, the last of zero bits", "Zm9vA", {false}},
     {"one character and padding", "Z===", {false}},
     {"five characters", "Zm9vZ", {false}},
     {"bits behind one byte", "Zh", {false}},
@@ -286,6 +288,21 @@ static void test_hex_texts(void **state)
     }
 }
 
+/* What stands behind a text is not looked at, nor is a text that no memory can hold. */
+static void test_hex_sizes(void **state)
+{
+    uint8_t *data = NULL;
+    size_t size;
+
+    test_verdict("odd number of digits, a digit behind them",
+                 atls_hex_decode(ATLS_BYTES("abcd", 3), &data, &size), ATLS_E_MALFORMED);
+    assert_null(data);
+    assert_null(atls_hex_encode(ATLS_BYTES("", SIZE_MAX / 2 + 1)));
+    assert_null(atls_hex_encode(ATLS_BYTES("", SIZE_MAX)));
+    assert_null(atls_base64_encode(ATLS_BASE64, ATLS_BYTES("", SIZE_MAX / 4 * 3 - 5)));
+    assert_null(atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES("", SIZE_MAX)));
+}
+
 static void test_expected_bytes(void **state)
 {
     static const struct {
@@ -339,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_base64_is_canonical),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_hex_texts),
+        cmocka_unit_test(test_hex_sizes),
         cmocka_unit_test(test_expected_bytes),
     };
 

@@ -3,6 +3,8 @@
 #include "rats/base/media-types.h"
 #include "rats/test/test-hex.h"
 
+#define FIFTEEN ";a=1;b=1;c=1;d=1;e=1;f=1;g=1;h=1;i=1;j=1;k=1;l=1;m=1;n=1;o=1"
+
 static const struct {
     const char *a, *b;
     bool equal;
@@ -17,6 +19,7 @@ static const struct {
     {"a/b;c=\"d\\\"e\"", "a/b;c=\"\\d\\\"\\e\"", true},
     {"a/b;c=\"\"", "a/b;c=\"\"", true},
     {"a/b;c=d;e=f", "a/b;e=f;c=d", true},
+    {"a/b" FIFTEEN ";p=1", "a/b;p=1" FIFTEEN, true}, /* as many as are read */
     {"a/b;c=d;", "a/b;c=d", true},
     {"a/b;;c=d; ;", "a/b;c=d", true},
     {"a/b;eat_profile=\"TAG:x\"", "a/b;eat_profile=\"tag:X\"", true},
@@ -36,6 +39,7 @@ static const struct {
     {"a/b;c=d", "a/b;e=d", false},
     {"a/b;c=d;e=f", "a/b;c=d", false},
     {"a/b;c=d;e=f", "a/b;c=f;e=d", false},
+    {"a/b" FIFTEEN ";p=1", "a/b" FIFTEEN ";q=1", false},
     {"a/b;c=\"d \"", "a/b;c=d", false},
     {"a/b;c=\"\"", "a/b;c=d", false},
     {ATLS_MT_PSA_RFC9783, ATLS_MT_EAT_CWT, false},

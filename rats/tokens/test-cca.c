@@ -241,10 +241,27 @@ static void writes_claims_exactly(void **state)
     assert_int_equal(atls_cca_realm_write(&w, &realm_claims), 0);
     assert_int_equal(atls_cbor_write_done(&w, &out), 0);
     test_same_bytes(out, realm);
-    platform_claims.config.size = 0;
-    assert_int_equal(atls_cca_platform_write(&w, &platform_claims), -EINVAL);
-    realm_claims.challenge.size = 63;
-    assert_int_equal(atls_cca_realm_write(&w, &realm_claims), -EINVAL);
+#define REFUSES(write, claims, place, value)                                                       \
+    {                                                                                              \
+        __typeof__(claims) wrong = (claims);                                                       \
+        wrong.place = (value);                                                                     \
+        test_outcome(write(&w, &wrong), -EINVAL, NULL);                                            \
+    }
+    REFUSES(atls_cca_platform_write, platform_claims, challenge.size, 31)
+    REFUSES(atls_cca_platform_write, platform_claims, instance_id.size, 32)
+    REFUSES(atls_cca_platform_write, platform_claims, instance_id.data, (const uint8_t *)"\2")
+    REFUSES(atls_cca_platform_write, platform_claims, implementation_id.size, 31)
+    REFUSES(atls_cca_platform_write, platform_claims, config.size, 0)
+    REFUSES(atls_cca_platform_write, platform_claims, hash_algorithm.size, 0)
+    REFUSES(atls_cca_platform_write, platform_claims, lifecycle, 0x7000)
+    platform_claims.components_encoded.size = 0;
+    REFUSES(atls_cca_platform_write, platform_claims, component_count, 0)
+    REFUSES(atls_cca_realm_write, realm_claims, challenge.size, 63)
+    REFUSES(atls_cca_realm_write, realm_claims, personalization.size, 63)
+    REFUSES(atls_cca_realm_write, realm_claims, initial.size, 31)
+    REFUSES(atls_cca_realm_write, realm_claims, hash_algorithm.size, 0)
+    REFUSES(atls_cca_realm_write, realm_claims, extensible[0].size, 31)
+    REFUSES(atls_cca_realm_write, realm_claims, extensible[3].size, 31)
     test_vector_free(platform);
     test_vector_free(realm);
 }

@@ -370,6 +370,14 @@ static void verifies_others(void **state)
                  ATLS_E_SIGNATURE, NULL);
     test_outcome(atls_tpm_signature_verify(&e.kat_signature, crypto, e.kat.cert_info, &e.key.key),
                  ATLS_E_SIGNATURE, NULL);
+    for (int i = 0; i < 2; i++) {
+        struct atls_tpm_signature large = e.kat_signature;
+
+        (i ? &large.r : &large.s)->size = atls_curve_size(ak.curve) + 1;
+        test_outcome(atls_tpm_signature_verify(&large, crypto, e.kat.cert_info, &ak),
+                     ATLS_E_SIGNATURE, SIGNATURE);
+        assert_non_null(strstr(atls_error_text(), "r and s"));
+    }
     e.kat_signature.hash = ATLS_SHA384;
     test_outcome(atls_tpm_signature_verify(&e.kat_signature, crypto, e.kat.cert_info, &ak),
                  ATLS_E_MISMATCH, SIGNATURE);

@@ -15,7 +15,9 @@ from .bench import Bench
 from .changes import Change, changes
 from .reach import Reach, statement
 
-# Tests that take longer, unchanged, are played with what the others left, so many changes at once.
+# Tests of the file's own room that take no longer are played with each change by itself, as are
+# those that have noticed something in the file. The others are played with what these left, so many
+# changes at once.
 QUICK = 0.3
 TOGETHER = 24
 
@@ -72,7 +74,7 @@ def sample(mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
 
 class Judge:
     """Plays changes in BENCH against the tests that REACH them; TOLD hears each verdict as it
-    comes, and of what a quick test did not notice another one where a slow test does."""
+    comes, and of what a near test did not notice another one where a test further off does."""
 
     def __init__(
         self, bench: Bench, reach: Sequence[Reach], jobs: int, told: Callable[[Verdict], None]
@@ -83,38 +85,39 @@ class Judge:
         self._lock = threading.Lock()
 
     def all(self, mutants: Sequence[Mutant]) -> None:
-        """Plays all, the quick tests first."""
+        """Plays all, with the near tests first."""
         pool = concurrent.futures.ThreadPoolExecutor(self._jobs)
         try:
-            left = [one for one in pool.map(self._quickly, mutants) if one]
-            for test in [one for one in self._reach if one.seconds > QUICK]:
-                groups = _batches([one for one in left if test in able(one, self._reach)])
-                found = {one for part in pool.map(self._slowly(test), groups) for one in part}
-                left = [one for one in left if one not in found]
+            left = dict(zip(mutants, pool.map(self._alone, mutants)))
+            for test in self._reach:
+                groups = _batches([one for one, names in left.items() if test.name in names])
+                for found in pool.map(self._together(test), groups):
+                    for one in found:
+                        del left[one]
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _quickly(self, mutant: Mutant) -> Mutant | None:
-        """Itself, where slow tests are left to be played with it."""
+    def _alone(self, mutant: Mutant) -> frozenset[str]:
+        """The tests that are left to be played with many changes at once."""
         wrong = self._bench.wrong.get((mutant.file, mutant.number))
         if wrong is not None:
             self._tell(Verdict(mutant, "not-C", wrong))
-            return None
+            return frozenset()
         tests = able(mutant, self._reach)
         if not tests:
             self._tell(Verdict(mutant, "not-reached"))
-            return None
+            return frozenset()
         # What noticed something in this file before is likely to notice this as well.
-        quick = [one for one in tests if one.seconds <= QUICK]
-        noticed = {one.name: self._noticed[mutant.file, one.name] for one in quick}
-        for one in sorted(quick, key=lambda one: (-noticed[one.name], not _own(mutant, one))):
+        noticed = {one.name: self._noticed[mutant.file, one.name] for one in tests}
+        near = [one for one in tests if noticed[one.name] or _near(mutant, one)]
+        for one in sorted(near, key=lambda one: -noticed[one.name]):
             if not self._bench.passes(one.name, [(mutant.file, mutant.number)]):
                 self._tell(Verdict(mutant, "noticed", one.name))
-                return None
+                return frozenset()
         self._tell(Verdict(mutant, "survived"))
-        return mutant if len(tests) > len(quick) else None
+        return frozenset(one.name for one in tests if one not in near)
 
-    def _slowly(self, test: Reach) -> Callable[[Sequence[Mutant]], list[Mutant]]:
+    def _together(self, test: Reach) -> Callable[[Sequence[Mutant]], list[Mutant]]:
         """Those of a group that TEST notices. Changes of one that passes are noticed by none."""
 
         def play(group: Sequence[Mutant]) -> list[Mutant]:
@@ -135,9 +138,9 @@ class Judge:
             self._told(verdict)
 
 
-def _own(mutant: Mutant, test: Reach) -> bool:
-    """Whether it is a test of the same room."""
-    return mutant.file.partition("/")[0] == test.name.partition("/")[0]
+def _near(mutant: Mutant, test: Reach) -> bool:
+    """Whether it is a quick test of the same room."""
+    return test.seconds <= QUICK and mutant.file.partition("/")[0] == test.name.partition("/")[0]
 
 
 def _batches(mutants: Sequence[Mutant]) -> list[list[Mutant]]:
