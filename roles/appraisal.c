@@ -11,14 +11,20 @@
 #include "rats/base/error.h"
 #include "roles/relying-party-private.h"
 
-/* The session whose nonce the evidence must answer: one of the verifier's making, or CHALLENGE. */
+/* The session whose nonce the evidence must answer: one of the verifier's making, perhaps asked for
+ * ahead; or CHALLENGE. */
 static int open_session(struct atls_appraisal *a, struct atls_bytes challenge)
 {
     const struct atls_relying_party *rp = a->rp;
     const json_t *jwk;
     const char *reason;
-    int result = atls_verifier_session_open(rp->client, rp->options.verifier_url,
+    int result = 0;
+
+    a->session = challenge.size ? NULL : atls_nonces_take(rp->nonces);
+    if (!a->session) {
+        result = atls_verifier_session_open(rp->client, rp->options.verifier_url,
                                             rp->options.nonce_size, challenge, &a->session);
+    }
 
     if (!result) { /* meanwhile; a failure is told to whoever needs the key */
         (void)atls_verifier_key(rp->client, rp->options.verifier_url, &jwk, &reason);
@@ -54,16 +60,18 @@ int atls_appraisal_begin(struct atls_relying_party *rp, unsigned conn, enum atls
     struct atls_appraisal *a = NULL;
     int result = make_appraisal(rp, conn, model, &a);
 
-    if (!result && model == ATLS_MODEL_BACKGROUND_CHECK) {
+    if (!a) {
+        return result;
+    }
+    if (model == ATLS_MODEL_BACKGROUND_CHECK) {
         result = open_session(a, (struct atls_bytes){NULL, 0});
         if (result) {
             free(a);
+            return result;
         }
     }
-    if (!result) {
-        *appraisalp = a;
-    }
-    return result;
+    *appraisalp = a;
+    return 0;
 }
 
 int atls_appraisal_begin_with_challenge(struct atls_relying_party *rp, unsigned conn,
@@ -73,7 +81,7 @@ int atls_appraisal_begin_with_challenge(struct atls_relying_party *rp, unsigned 
     struct atls_appraisal *a = NULL;
     int result = make_appraisal(rp, conn, model, &a);
 
-    if (result) {
+    if (!a) {
         return result;
     }
     a->computed = true;
@@ -154,6 +162,7 @@ void atls_appraisal_free(struct atls_appraisal *a)
 static void refuse_for_session(struct atls_appraisal *a)
 {
     atls_appraisal_refuse(a, ATLS_TIER_NONE, atls_verifier_session_reason(a->session), true);
+    atls_nonces_distrust(a->rp->nonces);
 }
 
 int atls_appraisal_challenge(struct atls_appraisal *a, struct atls_bytes *noncep)
@@ -405,6 +414,7 @@ static void refuse_for_verifier(struct atls_appraisal *a, int code)
         reason = "internal";
     }
     atls_appraisal_refuse(a, ATLS_TIER_NONE, reason, true);
+    atls_nonces_distrust(a->rp->nonces);
 }
 
 /* Moves a background check; afterwards it is concluded, or waits. */

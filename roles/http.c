@@ -458,6 +458,16 @@ int atls_http_result(const struct atls_http_exchange *x, struct atls_http_answer
     return 0;
 }
 
+const char *atls_http_date(const struct atls_http_exchange *x)
+{
+    struct curl_header *header;
+
+    return x->easy && x->state == ANSWERED &&
+                   curl_easy_header(x->easy, "Date", 0, CURLH_HEADER, -1, &header) == CURLHE_OK
+               ? header->value
+               : NULL;
+}
+
 void atls_http_background(struct atls_http_exchange *x)
 {
     if (!x) {

@@ -66,6 +66,8 @@ int atls_http_start(struct atls_http *http, const struct atls_http_request *requ
  * ATLS_E_MALFORMED with verifier-garbage where what came is not HTTP or is too large. */
 int atls_http_result(const struct atls_http_exchange *exchange, struct atls_http_answer *answerp,
                      const char **reasonp);
+/* Its field Date, when the server made the answer (RFC 9110 section 6.6.1): borrowed, or NULL. */
+const char *atls_http_date(const struct atls_http_exchange *exchange);
 void atls_http_drop(struct atls_http_exchange *exchange);       /* NULL is fine */
 void atls_http_background(struct atls_http_exchange *exchange); /* it ends and frees itself */
 

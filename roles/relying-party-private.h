@@ -4,6 +4,7 @@
 #ifndef ATLS_ROLES_RELYING_PARTY_PRIVATE_H
 #define ATLS_ROLES_RELYING_PARTY_PRIVATE_H
 
+#include "roles/nonces.h"
 #include "roles/received.h"
 #include "roles/relying-party.h"
 #include "roles/report.h"
@@ -26,6 +27,7 @@ struct atls_relying_party {
     struct atls_events *events;
     struct atls_trust *trusted;
     size_t trusted_count;
+    struct atls_nonces *nonces;              /* NULL: each is asked for when it is needed */
     struct atls_asked asked[ATLS_ASKED_MAX]; /* the newest ones, in a ring */
     unsigned asked_count;                    /* ever */
 };

@@ -67,6 +67,10 @@ int atls_relying_party_new(const struct atls_relying_party_options *options,
             result = load_key(trust->source, &trust->jwk);
         }
     }
+    if (!result && options->nonces_ahead > 0) {
+        result = atls_nonces_new(client, options->verifier_url, options->nonce_size,
+                                 options->nonces_ahead, &rp->nonces);
+    }
     if (result) {
         atls_relying_party_free(rp);
         return result;
@@ -83,8 +87,14 @@ void atls_relying_party_free(struct atls_relying_party *rp)
     for (size_t i = 0; i < rp->trusted_count; i++) {
         json_decref(rp->trusted[i].jwk);
     }
+    atls_nonces_free(rp->nonces);
     free(rp->trusted);
     free(rp);
+}
+
+void atls_relying_party_refill(struct atls_relying_party *rp)
+{
+    atls_nonces_refill(rp->nonces);
 }
 
 int atls_relying_party_key(struct atls_relying_party *rp, const struct atls_trust *trust,

@@ -22,6 +22,7 @@ struct atls_relying_party_options {
     size_t trusted_count;
     enum atls_tier accept_tier; /* affirming or warning */
     size_t nonce_size;
+    unsigned nonces_ahead; /* so many of the verifier's are asked for ahead of need; 0: none */
     int64_t result_max_age, clock_offset;        /* seconds */
     const struct atls_evidence_format *evidence; /* the only one, which is no CMW; NULL: any CMW */
     const struct atls_evidence_format *evidence_in_cmw; /* or this one, in a CMW; or NULL */
@@ -58,6 +59,8 @@ int atls_relying_party_new(const struct atls_relying_party_options *options,
                            struct atls_verifier_client *client, struct atls_events *events,
                            struct atls_relying_party **rpp);
 void atls_relying_party_free(struct atls_relying_party *rp);
+/* Keeps the nonces that are wanted ahead; see atls_nonces_refill(). */
+void atls_relying_party_refill(struct atls_relying_party *rp);
 
 struct atls_appraisal; /* one peer in one connection */
 /* CONN is for events. Background check opens a session with the verifier at once. -errno. */

@@ -44,6 +44,9 @@ void atls_verifier_session_free(
     struct atls_verifier_session *session); /* DELETEs it in the background */
 /* 0 and the nonce (borrowed); ATLS_E_AGAIN while it is under way; else the failure, see below. */
 int atls_verifier_session_nonce(struct atls_verifier_session *session, struct atls_bytes *noncep);
+/* The seconds for which the session lived when its nonce came, by the verifier's own clock; 0 where
+ * the verifier does not say. */
+int64_t atls_verifier_session_lifetime(const struct atls_verifier_session *session);
 /* Starts the POST of evidence (copied). Returns at once. It goes as the type of the session's
  * accept list that MEDIA_TYPE is, spelt as there. ATLS_E_UNSUPPORTED where it is not in that list.
  */

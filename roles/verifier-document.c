@@ -234,6 +234,7 @@ int atls_session_document_parse(struct atls_bytes in, struct atls_accept_memo *m
             result =
                 atls_fail(ATLS_E_MALFORMED, SESSION_CLAUSE, "expiry must be a text (RFC 3339)");
         }
+        document.expiry = atls_json_text(expiry);
     }
     if (result) {
         atls_session_document_clear(&document);

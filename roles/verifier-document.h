@@ -28,6 +28,7 @@ struct atls_session_document { /* free with atls_session_document_clear() */
     uint8_t nonce[ATLS_EAT_NONCE_MAX]; /* decoded from whichever base64 dialect */
     size_t nonce_size;
     json_t *accept;           /* array of texts, or NULL */
+    const char *expiry;       /* as it came, NULL where it did not: borrowed from the root */
     struct atls_bytes result; /* the EAR's JWT, empty unless complete: borrowed from the root */
 };
 void atls_session_document_clear(struct atls_session_document *document);

@@ -15,6 +15,7 @@
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "rats/json/json.h"
+#include "roles/lifetime.h"
 #include "roles/verifier-private.h"
 
 #define NEW_SESSION "/challenge-response/v1/newSession"
@@ -33,6 +34,7 @@ struct atls_verifier_session {
     bool wanted_exactly;                 /* or only its size */
     struct atls_session_document opened; /* nonce and accept list */
     bool is_open;
+    char date[40]; /* when the verifier said so; "": it does not say */
     double give_up_at;
     uint8_t *result; /* a signed EAR */
     size_t result_size;
@@ -159,6 +161,10 @@ static int opened(struct atls_verifier_session *session, const struct atls_http_
                           : atls_failure_garbage(failure, answer->url);
     }
     session->is_open = true;
+    const char *date = atls_http_date(session->exchange);
+    if (date && strlen(date) < sizeof session->date) {
+        strcpy(session->date, date);
+    }
     struct atls_bytes nonce = ATLS_BYTES(session->opened.nonce, session->opened.nonce_size);
     if (nonce.size != session->wanted_size ||
         (session->wanted_exactly &&
@@ -300,6 +306,13 @@ int atls_verifier_session_nonce(struct atls_verifier_session *session, struct at
     }
     *noncep = ATLS_BYTES(session->opened.nonce, session->opened.nonce_size);
     return 0;
+}
+
+int64_t atls_verifier_session_lifetime(const struct atls_verifier_session *session)
+{
+    return session->is_open
+               ? atls_lifetime(session->opened.expiry, session->date[0] ? session->date : NULL)
+               : 0;
 }
 
 /* Verifiers also advertise parameters whose values need quotes without them

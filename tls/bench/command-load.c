@@ -238,6 +238,7 @@ static int wait_all(struct load *load, struct curl_waitfd *waits)
 /* Waits until somebody can go on, then lets all who can. */
 static int turn(struct load *load, struct curl_waitfd *waits)
 {
+    struct atls_relying_party *relying_party = load->sides[ATLS_CLIENT].party.relying_party;
     int result = wait_all(load, waits);
     for (unsigned i = 0; result == 0 && i < load->at_once; i++) {
         struct slot *slot = &load->slots[i];
@@ -247,6 +248,8 @@ static int turn(struct load *load, struct curl_waitfd *waits)
         if (!waits_for_peer || waits[slot->waits_at].revents != 0)
             result = step(load, slot);
     }
+    if (relying_party)
+        atls_relying_party_refill(relying_party);
     return result;
 }
 

@@ -70,6 +70,8 @@ int bench_sides_connect(struct bench_side *client, struct bench_side *server, un
         if (sessions[i] && sessions[i]->self.credential.size > 0)
             *credential_sizep = sessions[i]->self.credential.size;
         atls_session_free(sessions[i]);
+        if (sides[i]->party.relying_party) /* as the programs do between connections */
+            atls_relying_party_refill(sides[i]->party.relying_party);
     }
     return result;
 }

@@ -9,6 +9,7 @@
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "rats/tokens/psa.h"
+#include "tls/engine/carrier.h"
 
 #define NAME_MAX_SIZE 160
 
@@ -56,6 +57,11 @@ static int take_option(const char *word, struct bench_mode *mode)
     }
     if (mode->model == ATLS_MODEL_BACKGROUND_CHECK && strcmp(word, "cached") == 0) {
         mode->cached = true;
+        return 0;
+    }
+    if (mode->model == ATLS_MODEL_BACKGROUND_CHECK && strcmp(word, "ahead") == 0 &&
+        atls_carrier_sends_nonce(mode->profile)) {
+        mode->ahead = true;
         return 0;
     }
     if (mode->profile && strncmp(word, "components=", 11) == 0) {

@@ -18,6 +18,7 @@
 #define VERIFIER_ID "verifier.example"
 #define RESULT_MAX_AGE 3600
 #define NONCE_SIZE 32
+#define NONCES_AHEAD 4
 
 static struct atls_abilities abilities(struct bench_side *side, enum atls_model model)
 {
@@ -140,6 +141,7 @@ static int start_relying_party(struct bench_side *side, const struct bench_mode 
                                                  .trusted_count = 1,
                                                  .accept_tier = ATLS_TIER_AFFIRMING,
                                                  .nonce_size = NONCE_SIZE,
+                                                 .nonces_ahead = mode->ahead ? NONCES_AHEAD : 0,
                                                  .result_max_age = RESULT_MAX_AGE,
                                                  .result_answers =
                                                      session_result_answers(&side->party),

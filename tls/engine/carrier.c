@@ -35,6 +35,11 @@ bool atls_carrier_by_kind(const struct atls_party *party)
     return has_kind(&party->as_attester) || has_kind(&party->as_relying_party);
 }
 
+bool atls_carrier_sends_nonce(const struct atls_profile *profile)
+{
+    return profile->nonce || atls_carrier_of(profile, ATLS_KIND_ATTESTATION)->after_handshake;
+}
+
 size_t atls_carriers(const struct atls_party *party,
                      const struct atls_carrier *carriers[ATLS_CARRIERS_MAX])
 {

@@ -54,6 +54,9 @@ size_t atls_carriers(const struct atls_party *party,
                      const struct atls_carrier *carriers[ATLS_CARRIERS_MAX]);
 /* Does one of the evidence types of PARTY stand beside a certificate by its kind? */
 bool atls_carrier_by_kind(const struct atls_party *party);
+/* Does a relying party of PROFILE send its peer a nonce that its verifier made? Elsewhere the
+ * verifier is asked for a session over what is computed of the connection or the key. */
+bool atls_carrier_sends_nonce(const struct atls_profile *profile);
 /* The checks of all that may come into use. ATLS_E_UNSUPPORTED. */
 int atls_carriers_check(const struct atls_party *party);
 

@@ -243,6 +243,8 @@ static int turn(struct endpoint *e)
     give_up_late(e, &e->lingering);
     sweep(e);
     renew(e, atls_now());
+    if (e->options->party->relying_party) /* behind the steps of all connections */
+        atls_relying_party_refill(e->options->party->relying_party);
     return 0;
 }
 

@@ -116,6 +116,15 @@ static void check_profile(struct argp_state *state, const struct atls_options *o
     bool again = o->side == ATLS_SERVER && o->variants.post_handshake != 0;
     if (!carrier->after_handshake && !again && o->reattest > 0)
         atls_program_unsupported("--reattest with profile", o->profile->name);
+    /* Elsewhere evidence answers what is computed of this connection or of the key: the verifier's
+     * session is opened over that, and not before. */
+    if (o->nonces_ahead > 0 && !atls_carrier_sends_nonce(o->profile))
+        atls_program_unsupported("--nonces-ahead, where evidence answers no nonce of the verifier: "
+                                 "profile",
+                                 o->profile->name);
+    if (o->nonces_ahead > 0 &&
+        !has(o->relying_party, o->relying_party_count, ATLS_MODEL_BACKGROUND_CHECK))
+        argp_error(state, "--nonces-ahead is of a --relying-party background-check");
     if (!carrier->replaces && o->attester_count > 0 && !o->key)
         argp_error(state, "attestation beside or inside a certificate needs --cert and --key");
     if (o->format_given && o->evidence_format->of_certificate && !carrier->enrolled &&

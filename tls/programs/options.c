@@ -37,6 +37,7 @@ enum flag {
     ACCEPT_TIER,
     NONCE_SIZE,
     RESULT_SERIALIZATION,
+    NONCES_AHEAD,
     RESULT_MAX_AGE,
     CLOCK_OFFSET,
     CERT,
@@ -108,6 +109,8 @@ static const struct argp_option shared[] = {
      "as what results are asked of the verifier and presented; a relying party to whom one may be "
      "presented as a CWT takes JWTs, too (jwt)",
      0},
+    {"nonces-ahead", NONCES_AHEAD, "N", 0,
+     "so many of the verifier's nonces are asked for ahead of need, 0 to 64 (0)", 0},
     {"result-max-age", RESULT_MAX_AGE, "SECONDS", 0, "life of a result without exp (3600)", 0},
     {"clock-offset", CLOCK_OFFSET, "SECONDS", 0, "added to this party's clock", 0},
     {"code-points", CODE_POINTS, "FILE", 0, "JSON object that overrides code points by name", 0},
@@ -318,6 +321,9 @@ static bool parse_choice(struct argp_state *state, struct atls_options *o, int f
         break;
     case NONCE_SIZE:
         o->nonce_size = number(state, "nonce size", arg, 8, 64);
+        break;
+    case NONCES_AHEAD:
+        o->nonces_ahead = (unsigned)number(state, "nonces ahead", arg, 0, ATLS_NONCES_MAX);
         break;
     case REATTEST:
         o->reattest = (unsigned)number(state, "re-attestation", arg, 0, 100);

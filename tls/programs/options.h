@@ -4,6 +4,7 @@
 #define ATLS_TLS_PROGRAMS_OPTIONS_H
 
 #include "program/leak.h"
+#include "roles/nonces.h"
 #include "roles/relying-party.h"
 #include "tls/profiles/profile.h"
 
@@ -36,6 +37,7 @@ struct atls_options { /* strings are of argv, or of the options' own storage */
     enum atls_tier accept_tier;
     size_t nonce_size;
     enum atls_ear_serialization results;
+    unsigned nonces_ahead;
     int64_t result_max_age, clock_offset;
     const char *certificate, *key, *trust_anchors;
     bool key_attested; /* KEY is a file, and what this side attests */

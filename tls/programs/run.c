@@ -115,6 +115,7 @@ static int start_relying_party(struct program *p)
         .trusted_count = o->trusted_count,
         .accept_tier = o->accept_tier,
         .nonce_size = o->nonce_size,
+        .nonces_ahead = o->nonces_ahead,
         .result_max_age = o->result_max_age,
         .clock_offset = o->clock_offset,
         .evidence = limits ? limits->evidence_format : NULL,

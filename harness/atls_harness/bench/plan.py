@@ -109,6 +109,12 @@ NETWORK = [
     for model in PROFILES[profile]
     for attester in ("client", "server")
 ]
+# a nonce that was asked for ahead of need: shown apart
+AHEAD = [
+    f"{profile}/background-check/{attester}/ahead"
+    for profile in ("ta-07", "expat-04")
+    for attester in ("client", "server")
+]
 STACKS = (
     "x509-cmw/passport/client",
     "x509-cmw/passport/server",
@@ -148,7 +154,7 @@ QUICK = Plan(
     delays_ms=(20,),
     loss_percent=(),
     network_connections=5,
-    network_modes=NETWORK[:8],
+    network_modes=NETWORK[:8] + AHEAD[:1],
     shard_samples=150,
     shard_rounds=5,
     stack_modes=STACKS[:1],
@@ -181,7 +187,7 @@ FULL = Plan(
     delays_ms=(1, 20, 100),
     loss_percent=(1.0,),
     network_connections=20,
-    network_modes=NETWORK,
+    network_modes=NETWORK + AHEAD,
     shard_samples=500,
     shard_rounds=9,
     stack_modes=STACKS,
