@@ -52,6 +52,14 @@ struct atls_http_exchange {
     char text[CURL_ERROR_SIZE + 240];
 };
 
+int atls_http_warm(void)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        return atls_fail(-ENOMEM, NULL, "libcurl cannot be initialised");
+    }
+    return 0;
+}
+
 int atls_http_new(unsigned timeout_ms, struct atls_http **httpp)
 {
     struct atls_http *http = calloc(1, sizeof *http);
@@ -59,9 +67,9 @@ int atls_http_new(unsigned timeout_ms, struct atls_http **httpp)
     if (!http) {
         return atls_fail(-ENOMEM, NULL, "no memory for the HTTP client");
     }
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (atls_http_warm() != 0) {
         free(http);
-        return atls_fail(-ENOMEM, NULL, "libcurl cannot be initialised");
+        return -ENOMEM;
     }
     http->multi = curl_multi_init();
     if (!http->multi) {

@@ -33,6 +33,9 @@ struct atls_http_answer { /* borrowed from the exchange */
     struct atls_bytes body;
 };
 
+/* Does what the first atls_http_new() of a program would do, so that a later one, in this process
+ * or in a fork of it, need not. -ENOMEM. */
+int atls_http_warm(void);
 /* TIMEOUT_MS bounds each exchange from its start. -ENOMEM. */
 int atls_http_new(unsigned timeout_ms, struct atls_http **httpp);
 struct atls_http_reply { /* as an answer; texts and body are allocated */

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "program/bearer.h"
+#include "program/cases.h"
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "rats/crypto/pem.h"
@@ -568,6 +569,7 @@ int main(int argc, char **argv)
     sigset_t signals;
     int result, signal_number;
 
+    atls_cases_serve(&argc, &argv, NULL, NULL);
     atls_program_start("atls-verifier", 0);
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     atls_program_stay(options.stay);

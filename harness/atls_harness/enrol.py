@@ -43,6 +43,7 @@ def enrol(
     flags: Sequence[str] = (),
     own_key: bool = False,
     elsewhere: bool = False,
+    serves: bool = False,
 ) -> Enrolment:
     """Enrols a new key of the device at DEVICE ("unix:PATH", running).
 
@@ -50,7 +51,7 @@ def enrol(
     run.command("device", "enroll"); CREDENTIALS is where ca.pem and ca.key are, run.work; FLAGS are
     passed on ("--cmw", "auto", ...). OWN_KEY: the key is not made in the device but in NAME.key,
     for a library that cannot have its signatures made elsewhere. ELSEWHERE: the certificate is for
-    another host.
+    another host. SERVES: by way of a program that serves cases.
 
     Unsupported: the program says 77. ContractError: it crashed, or its request or its events are
     not as they should be. InfrastructureError: it refused, or there is no such program.
@@ -61,7 +62,7 @@ def enrol(
     argv += ["--events", str(events_path), *flags]
     if own_key:
         argv += ["--private-key", str(folder / f"{name}.key")]
-    said = _run(argv, name)
+    said = _run(argv, name, serves)
     events = read_events(events_path)
     problems = check_stream(events, "enroll")
     if problems:
@@ -83,9 +84,9 @@ def enrol(
     return Enrolment(certificate, key, request, argv, events)
 
 
-def _run(argv: Sequence[str], name: str) -> str:
+def _run(argv: Sequence[str], name: str, serves: bool) -> str:
     """What it writes to standard output."""
-    done = to_its_end(argv, name, TIMEOUT)
+    done = to_its_end(argv, name, TIMEOUT, serves=serves)
     words = last_words(done.stderr)
     crash = sanitizer_report(done.stderr)
     if crash or done.returncode not in KNOWN_EXITS:

@@ -135,7 +135,8 @@ class Play:
         """Starts one program with flags of the contract."""
         events = ["--events", str(self.folder / f"{name}.events.jsonl")]
         command = self.run.command(who, program) + argv + events
-        process = Process(name, who, command, self.folder, listening)
+        serves = self.run.serves_cases(who, program)
+        process = Process(name, who, command, self.folder, listening, serves)
         self.processes[name] = process
         return process
 
@@ -348,7 +349,8 @@ def enrolled(
     the first."""
     folder_of_ca = credentials or run.work
     command = run.command("device", "enroll")
-    made = enrol(command, device, folder_of_ca, folder, name, flags, own_key, elsewhere)
+    serves = run.serves_cases("device", "enroll")
+    made = enrol(command, device, folder_of_ca, folder, name, flags, own_key, elsewhere, serves)
     with made.certificate.open("ab") as chain:
         chain.write((folder_of_ca / "ca.pem").read_bytes())
     return made

@@ -109,6 +109,10 @@ class Peer:
         """Can its library sign with a key that stays in a device?"""
         return bool(self.capabilities.get("device-keys", True))
 
+    def serves_cases(self, program: str) -> bool:
+        """Does one process of this program play many cases, if asked to (warm.py)?"""
+        return program in self.capabilities.get("serve-cases", ())
+
     def other_alerts(self, profile: str) -> list[str]:
         """What it sends, in a profile, in place of an alert that it cannot choose."""
         return [str(name) for name in self.capabilities.get("alerts", {}).get(profile, ())]

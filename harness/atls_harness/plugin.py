@@ -146,6 +146,7 @@ def pytest_configure(config: pytest.Config) -> None:
         made.pairs,
         made.root,
         product,
+        not option.no_serve_cases,
     )
     if playing and option.numprocesses and option.maxworkerrestart is None:
         option.maxworkerrestart = WORKERS_LOST_MAX + 4 * option.numprocesses

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO, Callable, Mapping, Sequence
 
-from . import family, patience, untrusted
+from . import family, patience, untrusted, warm
 from .errors import ContractError, InfrastructureError, Unsupported
 from .events import Event, check_event, read_events, select as select_events
 from .markdown import visible
@@ -40,8 +40,15 @@ class Process:
     """A running program and the files that it writes."""
 
     def __init__(
-        self, name: str, who: str, argv: Sequence[str], folder: Path, listening: bool
+        self,
+        name: str,
+        who: str,
+        argv: Sequence[str],
+        folder: Path,
+        listening: bool,
+        serves: bool = False,
     ) -> None:
+        """SERVES: the program serves cases (warm.py), and this is to be one of them."""
         self.name = name
         self.who = who
         self.argv = list(argv)
@@ -52,26 +59,31 @@ class Process:
         self.stopped = False
         self.exit: int | None = None
         self.started = time.monotonic()
-        environment: Mapping[str, str] = dict(os.environ, **SANITIZERS)
+        self._running: warm.Running
+        environment = _environment()
         with _log(self.stdout_path) as stdout, _log(self.stderr_path) as stderr:
             try:
-                self._popen = subprocess.Popen(
-                    self.argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=stdout,
-                    stderr=stderr,
-                    env=environment,
-                    start_new_session=True,
-                )
+                if serves:
+                    files = (stdout.fileno(), stderr.fileno())
+                    self._running = warm.start(self.argv, environment, *files)
+                else:
+                    self._running = subprocess.Popen(
+                        self.argv,
+                        stdin=subprocess.DEVNULL,
+                        stdout=stdout,
+                        stderr=stderr,
+                        env=environment,
+                        start_new_session=True,
+                    )
             except (OSError, ValueError) as problem:  # ValueError: a NUL in an argument
                 raise InfrastructureError(f"{name}: {self.argv[0]}: {problem}") from problem
-        family.own(self._popen.pid)
-        _bound(self._popen.pid)
-        self._pidfd = os.pidfd_open(self._popen.pid)
+        family.own(self._running.pid)
+        _bound(self._running.pid)
+        self._pidfd = os.pidfd_open(self._running.pid)
 
     @property
     def pid(self) -> int:
-        return self._popen.pid
+        return self._running.pid
 
     def stderr(self) -> str:
         """What it wrote to standard error; of much, the beginning and the end."""
@@ -93,8 +105,8 @@ class Process:
         return True
 
     def _reap(self) -> None:
-        self.exit = self._popen.wait()
-        family.disown(self._popen.pid)
+        self.exit = self._running.wait()
+        family.disown(self._running.pid)
         os.close(self._pidfd)
 
     def ready(self, timeout: float | None = None) -> Event:
@@ -147,7 +159,7 @@ class Process:
         """SIGTERM, where it still runs."""
         if not self.wait(0) and not self.stopped:
             self.stopped = True
-            self._popen.send_signal(signal.SIGTERM)
+            self._running.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
         """Ends it, by force where it does not listen."""
@@ -159,7 +171,7 @@ class Process:
         """Ends it and whatever it started."""
         self.stopped = True
         try:
-            os.killpg(self._popen.pid, signal.SIGKILL)
+            os.killpg(self._running.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
         if self.exit is None:
@@ -167,9 +179,9 @@ class Process:
 
     def left_behind(self) -> bool:
         """Does a process of its own group still run? (Ends it, too.)"""
-        family.reap_group(self._popen.pid)
+        family.reap_group(self._running.pid)
         try:
-            os.killpg(self._popen.pid, signal.SIGKILL)
+            os.killpg(self._running.pid, signal.SIGKILL)
         except ProcessLookupError:
             return False
         return True
@@ -236,22 +248,28 @@ def sanitizer_report(stderr: str) -> str:
 
 
 def to_its_end(
-    argv: Sequence[str], what: str, limit: float, environment: Mapping[str, str] | None = None
+    argv: Sequence[str],
+    what: str,
+    limit: float,
+    environment: Mapping[str, str] | None = None,
+    serves: bool = False,
 ) -> "subprocess.CompletedProcess[str]":
-    """Runs a program that is no party of a case until it ends, and keeps what it says.
+    """Runs a program that is no party of a case until it ends, and keeps what it says. SERVES: by
+    way of one that serves cases (warm.py).
 
     InfrastructureError where it cannot be started, or does not end within LIMIT seconds; what its
     exit code means is the caller's affair.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        given = _environment() if environment is None else dict(environment)
+        program: warm.Running
         try:
-            program = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                env={**os.environ, **SANITIZERS} if environment is None else dict(environment),
-            )
+            if serves:
+                program = warm.start(argv, given, stdout.fileno(), stderr.fileno())
+            else:
+                program = subprocess.Popen(
+                    argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=given
+                )
         except (OSError, ValueError) as problem:
             text = getattr(problem, "strerror", None) or str(problem)
             raise InfrastructureError(f"{what}: {argv[0]}: {text}") from problem
@@ -268,6 +286,13 @@ def to_its_end(
             file.seek(0)
             said.append(file.read(LOG_MAX).decode("utf-8", errors="replace"))
         return subprocess.CompletedProcess(list(argv), code, *said)
+
+
+def _environment() -> dict[str, str]:
+    """The same for all programs of a run: which case is played is pytest's note to itself."""
+    made = {**os.environ, **SANITIZERS}
+    made.pop("PYTEST_CURRENT_TEST", None)
+    return made
 
 
 def _bound(pid: int) -> None:

@@ -52,6 +52,7 @@ class Run:
     pairs: tuple[tuple[str, str], ...] = ()  # of a matrix: client, server
     root: str = "psa"  # of trust, of every device: a row of the contract
     product: str = ""  # of all devices of the run, where the verifier is a deployment
+    serving: bool = True  # programs that serve cases (warm.py) are asked to
 
     @classmethod
     def of_own(
@@ -92,6 +93,10 @@ class Run:
         """The argv of a program."""
         return self.peer(role).command(program, self.build)
 
+    def serves_cases(self, role: str, program: str) -> bool:
+        """Is a program to be one of many cases that one process plays?"""
+        return self.serving and self.peer(role).serves_cases(program)
+
     def repeat_command(self, nodeid: str) -> str:
         """The one line that plays a case again."""
         return f"./atls run {shlex.quote(nodeid)} --seed {self.seed}{self.options}"
@@ -110,7 +115,8 @@ class Run:
             if not path.exists():
                 with tpm.beside(self.work, flags) as whole:
                     argv = self.command("device", "provision") + whole + ["--output", str(path)]
-                    done = to_its_end(argv, "provisioning", PROVISION_LIMIT)
+                    serves = self.serves_cases("device", "provision")
+                    done = to_its_end(argv, "provisioning", PROVISION_LIMIT, serves=serves)
                 if done.returncode == UNSUPPORTED:
                     raise Unsupported(f"provisioning: {done.stderr.strip()}")
                 if done.returncode != 0 or not path.exists():

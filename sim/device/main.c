@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "program/cases.h"
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "sim/device/options.h"
@@ -216,6 +217,7 @@ int main(int argc, char **argv)
     struct rlimit no_core = {0, 0};
     struct atls_device_options options;
     int result;
+    atls_cases_serve(&argc, &argv, NULL, NULL);
     atls_program_start("atls-device", 1);
     setrlimit(RLIMIT_CORE, &no_core); /* a core file would hold the keys */
     result = atls_device_options_parse(argc, argv, &options);

@@ -12,11 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "program/cases.h"
 #include "program/events.h"
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "rats/cmw/cmw-x509.h"
 #include "roles/attester.h"
+#include "roles/http.h"
 #include "tls/keys/csr.h"
 #include "tls/keys/device-key.h"
 #include "tls/keys/software-key.h"
@@ -406,6 +408,12 @@ static void finish(struct enrolment *e, bool keep)
     free(e->extension);
 }
 
+static void warm(const void *context)
+{
+    (void)context;
+    (void)atls_http_warm();
+}
+
 int main(int argc, char **argv)
 {
     struct enrolment e = {.attester = {.device_timeout_ms = DEVICE_TIMEOUT_MS,
@@ -423,6 +431,7 @@ int main(int argc, char **argv)
                "or the file of --private-key.\v"
                "Exit codes: 0 done, 1 refused or failed, 2 usage, 77 not supported. It is a test "
                "tool: the root of trust is simulated."};
+    atls_cases_serve(&argc, &argv, warm, NULL);
     atls_program_start("atls-enroll", 0);
     if (argp_parse(&argp, argc, argv, 0, NULL, &e) != 0)
         return ATLS_EXIT_USAGE;

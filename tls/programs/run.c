@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "program/cases.h"
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "rats/cmw/cmw-x509.h"
+#include "roles/http.h"
 #include "tls/engine/session-internal.h"
 #include "tls/keys/device-key.h"
 #include "tls/programs/endpoint.h"
@@ -215,10 +217,21 @@ static void check_support(const struct atls_program *program, const struct atls_
     exit(ATLS_EXIT_UNSUPPORTED);
 }
 
+/* What many cases need: the library looked at, and the HTTP client. Where one of these cannot be
+ * had, each case that needs it says so. */
+static void warm(const void *context)
+{
+    const struct atls_stack *stack = context;
+    if (stack->check)
+        (void)stack->check(true);
+    (void)atls_http_warm();
+}
+
 int atls_run(const struct atls_program *program, enum atls_side side, int argc, char **argv)
 {
     struct program p = {.client = NULL};
     bool complete = false;
+    atls_cases_serve(&argc, &argv, warm, program->stack);
     atls_program_start(program->name, side == ATLS_SERVER);
     if (program->version)
         argp_program_version = program->version;

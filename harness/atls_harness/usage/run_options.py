@@ -47,6 +47,11 @@ RUN = (
     ),
     option("--keep", action="store_true", help="keep the bundle of every case, not of failed ones"),
     option(
+        "--no-serve-cases",
+        action="store_true",
+        help="start every program anew for each case, those too of which one process can play many",
+    ),
+    option(
         "--packets",
         action="store_true",
         help="likewise, with the packets of its connections for Wireshark",
