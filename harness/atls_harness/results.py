@@ -22,7 +22,7 @@ from .process import to_its_end
 from .release import version as release
 from .run import Run, point_latest
 from .shown_by import texts
-from .untrusted import cut, write_json
+from .untrusted import cut, write_lines
 
 VERDICT_MARKS = {"not-asked": "–", "unknown": "?"}
 
@@ -158,7 +158,7 @@ def complete(
 
 def write(result: Mapping[str, Any], folder: Path) -> None:
     """results.json and summary.md."""
-    (folder / "results.json").write_text(write_json(result), encoding="utf-8")
+    (folder / "results.json").write_text(write_lines(result), encoding="utf-8")
     (folder / "summary.md").write_text(summary(result), encoding="utf-8")
     point_latest(folder)
 

@@ -182,6 +182,20 @@ def told(value: Any, most: int = TOLD_MAX, depth: int = 0) -> Any:
     return cut(str(value), most)
 
 
+def write_lines(value: Mapping[str, Any]) -> str:
+    """An object as a file of JSON: a line for each member, and for each entry of a list. Python
+    writes it several times as fast as one with a line for each value. ValueError as write_json()."""
+    members = []
+    for key, below in value.items():
+        if isinstance(below, list) and below:
+            entries = ",\n  ".join(json.dumps(one, allow_nan=False) for one in below)
+            text = f"[\n  {entries}\n ]"
+        else:
+            text = json.dumps(below, allow_nan=False)
+        members.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(members) + "\n}\n"
+
+
 def write_json(value: Any, indent: int = 1) -> str:
     """VALUE as a file of JSON; ValueError where it has a number that JSON has not."""
     return json.dumps(value, indent=indent, allow_nan=False) + "\n"

@@ -46,10 +46,12 @@ class YamlFile:
             raise error(path, 1, f"has {len(text)} characters, expected at most {TEXT_MAX}")
         try:
             self._bound(text)
-            node = LOADER(text).get_single_node()
+            loader = LOADER(text)
+            node = loader.get_single_node()
+            self.value: Any = None
             if node is not None:
                 self._walk(node, (), 1, [])
-            self.value: Any = yaml.load(text, Loader=LOADER)
+                self.value = loader.construct_document(node)
         except yaml.MarkedYAMLError as problem:
             mark = problem.problem_mark or problem.context_mark
             line = mark.line + 1 if mark else 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Iterator
 
+import jsonschema
 import pytest
 
 from atls_harness.document import first_problem, load_schema, validator_for
@@ -33,6 +34,11 @@ def places(schema: Any, named: bool = False) -> Iterator[dict[str, Any]]:
         for key, below in schema.items():
             if named or key not in LITERALS:
                 yield from places(below, not named and key in NAMES)
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)
+def test_schemas_are_schemas(path: Path) -> None:
+    jsonschema.Draft202012Validator.check_schema(load_schema(path))
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)

@@ -90,6 +90,27 @@ def test_nothing_is_written_that_is_no_json(value: Any) -> None:
     json.loads(untrusted.write_json(untrusted.told(value)), parse_constant=pytest.fail)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"a": []},
+        {"a": [], "b": {}, "c": None},
+        {"a": [{"b": [1, 2]}, {"c": "line\nand \u2028 another"}, 3], "d": {"e": [4]}, "f": "g"},
+    ],
+    ids=str,
+)
+def test_lines_are_json_and_each_entry_has_one(value: dict[str, Any]) -> None:
+    text = untrusted.write_lines(value)
+    assert json.loads(text) == value and text.endswith("}\n")
+    entries = sum(len(below) for below in value.values() if isinstance(below, list))
+    empty = not value
+    full = sum(bool(below) for below in value.values() if isinstance(below, list))
+    assert len(text.split("\n")) == 3 + len(value) + entries + full + empty
+    with pytest.raises(ValueError):
+        untrusted.write_lines({**value, "z": [math.nan]})
+
+
 def test_a_quotation_is_short() -> None:
     for value in ("x" * 10_000_000, b"\xff" * 10_000_000, {"a": ["y" * 1000] * 1000}):
         assert len(untrusted.quoted(value)) < 300
