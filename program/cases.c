@@ -41,7 +41,7 @@ __attribute__((noreturn, format(printf, 1, 2))) static void refuse(const char *f
  * process that started this one, over sockets that nobody else can find. */
 static int private_socket(const char *text)
 {
-    struct sockaddr_un own, peer;
+    struct sockaddr_un own = {.sun_family = AF_UNSPEC}, peer = own;
     socklen_t own_size = sizeof own, peer_size = sizeof peer, size = sizeof(int);
     uint64_t number;
     int type = 0;

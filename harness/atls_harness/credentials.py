@@ -5,6 +5,7 @@ themselves, and certificates for keys that stay in a device (enrol.py brings the
 from __future__ import annotations
 
 import datetime
+import functools
 import ipaddress
 import os
 from pathlib import Path
@@ -103,14 +104,24 @@ def make_credentials(folder: Path) -> None:
         write_key(folder / f"{name}.key", key)
 
 
+@functools.lru_cache(maxsize=4)
+def _authority(
+    key_pem: bytes, certificate_pem: bytes
+) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """A CA, which signs a request of most cases: to read its key takes longer than to sign."""
+    key = serialization.load_pem_private_key(key_pem, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key, x509.load_pem_x509_certificate(certificate_pem)
+
+
 def sign_request(folder: Path, request: bytes, elsewhere: bool = False) -> bytes:
     """The certificate (PEM) that the run's CA, whose ca.pem and ca.key are in FOLDER, issues for a
     request (PKCS#10, PEM): names and CMW as they were asked for, byte for byte and as critical as
     there, and nothing else; ELSEWHERE: with the names of another host instead. ContractError where
     the request is none that can be signed."""
-    ca_key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
-    assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
-    ca_certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+    ca_key, ca_certificate = _authority(
+        (folder / "ca.key").read_bytes(), (folder / "ca.pem").read_bytes()
+    )
     try:
         csr = x509.load_pem_x509_csr(request)
         key = csr.public_key()

@@ -184,7 +184,7 @@ def told(value: Any, most: int = TOLD_MAX, depth: int = 0) -> Any:
 
 def write_lines(value: Mapping[str, Any]) -> str:
     """An object as a file of JSON: a line for each member, and for each entry of a list. Python
-    writes it several times as fast as one with a line for each value. ValueError as write_json()."""
+    writes it several times as fast as with a line for each value. ValueError as write_json()."""
     members = []
     for key, below in value.items():
         if isinstance(below, list) and below:
