@@ -372,10 +372,23 @@ static bool all_critical_known(gnutls_x509_crt_t crt, const char *handled)
     return result == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE; /* nothing was passed over */
 }
 
+/* Do these bytes have, in DER, a critical extension with a CMW anywhere? It is rare, and what is
+ * not there need not be looked for by a parser. */
+static bool may_be_critical(struct atls_bytes certificate)
+{
+    static const uint8_t pe[] = {0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x23, 0x01};
+    static const uint8_t tcg[] = {0x06, 0x06, 0x67, 0x81, 0x05, 0x05, 0x04, 0x09, 0x01};
+
+    return memmem(certificate.data, certificate.size, pe, sizeof pe) ||
+           memmem(certificate.data, certificate.size, tcg, sizeof tcg);
+}
+
 bool atls_x509_cmw_alone_is_critical(const struct atls_bytes *chain, size_t count)
 {
     bool excused = false;
 
+    if (count == 0 || !may_be_critical(chain[0]))
+        return false;
     for (size_t i = 0; i < count; i++) {
         gnutls_x509_crt_t crt;
         bool pe_critical = false, tcg_critical = false;

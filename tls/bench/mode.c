@@ -64,6 +64,10 @@ static int take_option(const char *word, struct bench_mode *mode)
         mode->ahead = true;
         return 0;
     }
+    if (mode->profile && strcmp(word, "known") == 0) {
+        mode->known = true;
+        return 0;
+    }
     if (mode->profile && strncmp(word, "components=", 11) == 0) {
         int result =
             atls_parse_number(word + 11, "components", 0, ATLS_PSA_COMPONENTS_MAX, &number);

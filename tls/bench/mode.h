@@ -18,14 +18,16 @@ struct bench_mode {
     enum atls_curve curve;
     unsigned components; /* measured ones beside those that every device has */
     bool cached;         /* the verifier in this process remembers platform tokens */
+    bool known;          /* the server remembers chains that it found good */
     bool ahead;          /* the relying party asks for its nonces ahead of need */
 };
 
 /* "plain/server" or "plain/mutual", the same with "openssl" for "plain"; or PROFILE/MODEL/ATTESTER,
  * with background-check or passport, and client, server or both. Options follow, each behind a
  * slash: "psa" (a bare token; default a CAB), "cert", "p384", "components=N", "cached" (by the
- * verifier in this process), "ahead" (nonces, where evidence answers the verifier's). -EINVAL;
- * ATLS_E_UNSUPPORTED: no such profile, or one that does not have this. NAME is borrowed. */
+ * verifier in this process), "ahead" (nonces, where evidence answers the verifier's), "known"
+ * (chains). -EINVAL; ATLS_E_UNSUPPORTED: no such profile, or one that does not have this. NAME is
+ * borrowed. */
 int bench_mode_parse(const char *name, struct bench_mode *modep);
 
 #endif

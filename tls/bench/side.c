@@ -39,6 +39,7 @@ static void describe(struct bench_side *side, const struct bench_mode *mode, enu
     party->stack = &atls_stack_gnutls;
     party->profile = mode->profile;
     party->attestation_required = true;
+    party->remembers_chains = mode->known && which == ATLS_SERVER;
     party->curve = mode->curve;
     party->faults = &side->faults;
     party->peer_name = which == ATLS_CLIENT ? "127.0.0.1" : NULL;

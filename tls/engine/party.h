@@ -53,6 +53,8 @@ struct atls_party {
     unsigned device_timeout_ms;
     struct atls_device_key *device_key; /* what signs for KEY where that is in a device, or NULL */
     bool has_trust_anchors;
+    bool remembers_chains; /* of peers that come again; see tls/gnutls/known.h. Set before the start
+                            */
 };
 
 /* Makes the TLS part of PARTY (whose other members are set) with its stack, from PEM

@@ -2,6 +2,9 @@
 /* The peer's Certificate: PKIX by the library, and its key. */
 #include "tls/gnutls/stack-internal.h"
 
+#include <time.h>
+
+#include <gnutls/ocsp.h>
 #include <gnutls/x509.h>
 
 #include "rats/base/error.h"
@@ -35,15 +38,23 @@ static int look_at_chain(struct gnutls_connection *c, unsigned *statusp)
                : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-int stack_verify_chain(void *connection, const struct atls_bytes *chain, size_t count,
-                       bool critical)
+/* What the library would look at besides the chain: a stapled response may say that a certificate
+ * was revoked (RFC 8446 section 4.4.2.1). */
+static bool is_stapled(const struct gnutls_connection *c, size_t count)
 {
-    struct gnutls_connection *c = connection;
+    gnutls_datum_t response;
+    for (size_t i = 0; i < count; i++)
+        if (gnutls_ocsp_status_request_get2(c->tls, (unsigned)i, &response) == 0)
+            return true;
+    return false;
+}
+
+static int judge_chain(struct gnutls_connection *c, const struct atls_bytes *chain, size_t count,
+                       unsigned flags)
+{
     unsigned status = 0;
     if (count > 0) {
-        if (atls_chain_verify(c->party, chain, count,
-                              critical ? GNUTLS_VERIFY_IGNORE_UNKNOWN_CRIT_EXTENSIONS : 0,
-                              &status) != 0)
+        if (atls_chain_verify(c->party, chain, count, flags, &status) != 0)
             return session_fail(c->s, "certificate-untrusted", -1, NULL, NULL);
     } else {
         int result = look_at_chain(c, &status);
@@ -51,6 +62,34 @@ int stack_verify_chain(void *connection, const struct atls_bytes *chain, size_t 
             return session_fail(c->s, "certificate-untrusted", -1, NULL, gnutls_strerror(result));
     }
     return status == 0 ? 0 : refused(c, status);
+}
+
+int stack_verify_chain(void *connection, const struct atls_bytes *chain, size_t count,
+                       bool critical)
+{
+    struct gnutls_connection *c = connection;
+    const struct gnutls_party *party = c->party->tls;
+    unsigned flags = critical ? GNUTLS_VERIFY_IGNORE_UNKNOWN_CRIT_EXTENSIONS : 0;
+    struct atls_bytes peers[ATLS_PEER_CHAIN_MAX];
+    gnutls_x509_trust_list_t trusted;
+    const struct atls_bytes *seen = chain;
+    size_t seen_count = count;
+    if (!party->known)
+        return judge_chain(c, chain, count, flags);
+    if (count == 0) {
+        seen = peers;
+        seen_count = c->shim ? 0 : stack_peers(c, peers);
+    }
+    if (seen_count == 0 || is_stapled(c, seen_count))
+        return judge_chain(c, chain, count, flags);
+    if (atls_known_good(party->known, seen, seen_count, flags, (int64_t)time(NULL)))
+        return 0;
+    int result = judge_chain(c, chain, count, flags);
+    if (result == 0) {
+        gnutls_certificate_get_trust_list(party->credentials, &trusted);
+        atls_known_note(party->known, trusted, seen, seen_count, flags);
+    }
+    return result;
 }
 
 int stack_verify(gnutls_session_t tls)

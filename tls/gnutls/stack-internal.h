@@ -11,12 +11,14 @@
 #include <gnutls/abstract.h>
 
 #include "tls/engine/party.h"
+#include "tls/gnutls/known.h"
 #include "tls/gnutls/stack.h"
 #include "tls/shim/interpose.h"
 
 struct gnutls_party {
     gnutls_certificate_credentials_t credentials;
     gnutls_priority_t priorities;
+    struct atls_known *known; /* chains found good; NULL: none are remembered */
 };
 
 struct raw_signature; /* stack-signature.c */

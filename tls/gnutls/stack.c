@@ -61,6 +61,8 @@ static int start(struct atls_party *party, const char *certificate, const char *
     if (!own)
         return atls_fail(-ENOMEM, NULL, "TLS credentials: out of memory");
     party->tls = own;
+    if (party->remembers_chains && atls_known_new(&own->known) != 0)
+        return -ENOMEM;
     snprintf(priorities, sizeof priorities, "%s%s%s", groups,
              party->profile->no_change_cipher_spec ? NO_CHANGE_CIPHER_SPEC : "",
              party->profile->raw_signatures ? RAW_SIGNATURES : "");
@@ -82,6 +84,7 @@ static void stop(struct atls_party *party)
         gnutls_certificate_free_credentials(own->credentials);
     if (own->priorities)
         gnutls_priority_deinit(own->priorities);
+    atls_known_free(own->known);
     free(own);
     party->tls = NULL;
 }

@@ -53,6 +53,7 @@ static void describe(struct program *p)
     party->message = o->message;
     party->hrr = o->hrr;
     party->reattest = o->reattest;
+    party->remembers_chains = o->side == ATLS_SERVER;
     party->device = o->device;
     party->device_timeout_ms = DEVICE_TIMEOUT_MS;
     p->attester_verifier = atls_bytes_of_text(o->verifier_id);
