@@ -132,6 +132,8 @@ static void recognise(struct atls_known *known, const struct atls_bytes *chain, 
 void atls_known_note(struct atls_known *known, gnutls_x509_trust_list_t trusted,
                      const struct atls_bytes *chain, size_t count, unsigned flags)
 {
+    if (!known)
+        return;
     struct entry *entry = (struct entry *)(uintptr_t)find(known, chain, count, flags);
     if (!entry)
         recognise(known, chain, count, flags);

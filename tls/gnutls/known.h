@@ -29,7 +29,7 @@ bool atls_known_good(const struct atls_known *known, const struct atls_bytes *ch
                      unsigned flags, int64_t now);
 /* CHAIN was found good against TRUSTED. The first time it is only recognised, so that those who
  * never come again cost next to nothing; the second time its time is read. A lack of memory is no
- * failure: it is not remembered. */
+ * failure: it is not remembered. NULL remembers nothing. */
 void atls_known_note(struct atls_known *known, gnutls_x509_trust_list_t trusted,
                      const struct atls_bytes *chain, size_t count, unsigned flags);
 
