@@ -9,6 +9,7 @@
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/corim/corim.h"
+#include "rats/ear/ear-labels.h"
 #include "rats/tokens/kat.h"
 
 bool atls_diag_is_map(struct atls_bytes in)
@@ -158,6 +159,38 @@ static bool read_message(struct atls_diag *d, struct atls_bytes in, unsigned tag
     return result == 0;
 }
 
+void atls_diag_cbor_ear_claims(struct atls_diag *d, struct atls_bytes in)
+{
+    json_t *claims;
+    int result = atls_ear_claims_of_cbor(in, &claims);
+
+    if (result) {
+        atls_diag_check(d, result, "EAR claims");
+        return;
+    }
+    atls_diag_ear_claims(d, claims);
+    json_decref(claims);
+}
+
+/* With the verifier's key, or else with any key given. */
+static void check_result(struct atls_diag *d, const struct atls_cose_sign1 *message)
+{
+    const struct atls_ear_token token = {.serialization = ATLS_EAR_CWT, .message = *message};
+    char reason[ATLS_DIAG_REASON];
+    int result;
+
+    if (!d->keys.verifier_jwk) {
+        check_signature(d, "CWT", message);
+    } else if ((result = atls_ear_token_verify(&token, d->keys.verifier_jwk)) ==
+               ATLS_E_UNSUPPORTED) {
+        atls_diag_finding(d, "not checked", "signature of CWT: %s", atls_diag_reason(reason));
+    } else {
+        atls_diag_check(d, result, "signature of CWT%s",
+                        result ? "" : " verifies with the verifier's key");
+    }
+    atls_diag_cbor_ear_claims(d, message->payload);
+}
+
 void atls_diag_cose(struct atls_diag *d, struct atls_bytes in)
 {
     const char *what = d->printer.inside ? "PAT" : "COSE_Sign1";
@@ -168,7 +201,9 @@ void atls_diag_cose(struct atls_diag *d, struct atls_bytes in)
         !read_message(d, in, ATLS_TAG_COSE_SIGN1, &message))
         return;
     token = atls_diag_token_of(message.payload);
-    if (token && token->check && !atls_cose_sign1_check(&message, NULL))
+    if (!d->printer.inside && atls_diag_is_cbor_ear(message.payload))
+        check_result(d, &message);
+    else if (token && token->check && !atls_cose_sign1_check(&message, NULL))
         token->check(&d->printer, &message);
     else
         check_signature(d, check_claims(d, message.payload, what), &message);

@@ -155,6 +155,7 @@ FIELDS claims[] = {
     {65000, "ear_teep_claims", &atls_diag_claims, false},
     {-70000, "ear_veraison_annotated_evidence", NULL, false},
     {-70001, "ear_veraison_policy_claims", NULL, false},
+    {-70002, "ear_veraison_key_attestation", NULL, false},
     {-75000, "psa-profile", NULL, false},
     {-75001, "psa-client-id", NULL, false},
     {-75002, "psa-security-lifecycle", &lifecycle, false},

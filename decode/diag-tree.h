@@ -115,6 +115,9 @@ int atls_diag_cbor(struct atls_diag *d, struct atls_bytes in, const char *label,
 void atls_diag_json(struct atls_diag *d, const char *label, const json_t *json);
 void atls_diag_jwt(struct atls_diag *d, struct atls_bytes in);
 void atls_diag_ear_claims(struct atls_diag *d, const json_t *claims);
+/* diag.c: are these, in CBOR, the claims of an EAR? diag-cose.c: the same checks of them. */
+bool atls_diag_is_cbor_ear(struct atls_bytes in);
+void atls_diag_cbor_ear_claims(struct atls_diag *d, struct atls_bytes in);
 void atls_diag_jwk(struct atls_diag *d, const json_t *jwk);
 
 /* diag-formats.c: evidence formats (formats/format.h) print themselves. */

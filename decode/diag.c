@@ -102,7 +102,7 @@ static bool is_corim(struct atls_bytes in)
 }
 
 /* CBOR claims of an EAR: a profile, and 266 submods holding a map. */
-static bool is_cbor_ear(struct atls_bytes in)
+bool atls_diag_is_cbor_ear(struct atls_bytes in)
 {
     struct atls_cbor_reader r = reader_of(in);
     bool has_submods = false, has_verifier = false;
@@ -217,6 +217,13 @@ static bool is_jwt_ear(struct atls_bytes in)
     return is_ear;
 }
 
+static bool is_cwt_ear(struct atls_bytes in)
+{
+    struct atls_cose_sign1 message;
+    return atls_cose_read(in, ATLS_TAG_COSE_SIGN1, ATLS_COSE_TAG_EITHER, NULL, &message) == 0 &&
+           atls_diag_is_cbor_ear(message.payload);
+}
+
 static bool is_pem(struct atls_bytes in)
 {
     return is_text(in) && !is_json(in) && atls_diag_is_armoured(in);
@@ -281,10 +288,8 @@ static void print_claims(struct atls_diag *d, struct atls_bytes in)
 
 static void print_ear_claims(struct atls_diag *d, struct atls_bytes in)
 {
-    struct atls_bytes nonce;
-
-    if (!atls_diag_cbor(d, in, NULL, &atls_diag_claims) && !atls_pat_nonce(in, &nonce))
-        atls_diag_nonce(d, "EAR", nonce);
+    if (!atls_diag_cbor(d, in, NULL, &atls_diag_claims))
+        atls_diag_cbor_ear_claims(d, in);
 }
 
 static void print_cbor(struct atls_diag *d, struct atls_bytes in)
@@ -378,10 +383,11 @@ static const struct format formats[] = {
           atls_diag_corim_signed),
     OTHER("cmw-cose", "signed CMW (COSE_Sign1)", atls_diag_is_cmw_cose, atls_diag_cmw_cose),
     EVIDENCE(TOKEN),
+    OTHER("ear", "EAT attestation result (EAR) in a CWT", is_cwt_ear, atls_diag_cose),
     OTHER("cose-sign1", "COSE_Sign1", is_cose, atls_diag_cose),
     OTHER("cose-mac0", "COSE_Mac0", is_mac0, atls_diag_cose_mac0),
     OTHER("cose-sign", "COSE_Sign", is_cose_sign, atls_diag_cose_sign),
-    OTHER("ear", "EAR claims in CBOR", is_cbor_ear, print_ear_claims),
+    OTHER("ear", "EAR claims in CBOR", atls_diag_is_cbor_ear, print_ear_claims),
     EVIDENCE(CLAIMS),
     OTHER("boot-record", "boot record", is_boot_record, print_boot_record),
     OTHER("cbor", "CBOR", is_cbor, print_cbor),

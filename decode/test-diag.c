@@ -43,7 +43,7 @@ static const struct {
     const char *name, *word;
     unsigned given;
     int result;
-    const char *lines[6];
+    const char *lines[8];
 } cases[] = {
     {"cab.cbor",
      "cab",
@@ -197,6 +197,22 @@ static const struct {
      0,
      {"application/eat+jwt", "indicator 8 attestation results", "EAR) in a JWT",
       "ok          signature of JWT verifies"}},
+    {"ear-draft-04.cwt",
+     "ear",
+     VERIFIER | NONCE,
+     0,
+     {"alg (1): -7 ES256", "\"PSA_IOT\": claims (", "ear_status (1000): 96 contraindicated",
+      "executables (2): 96 contraindicated", "ok          signature of CWT verifies with the",
+      "ok          EAR claims of draft-ietf-rats-ear-04",
+      "result      the worst tier is contraindicated",
+      "ok          nonce of EAR is the expected one"}},
+    {"ear-veraison.cwt",
+     "ear",
+     OTHER_KEY,
+     ATLS_E_SIGNATURE,
+     {"FAILED      signature of CWT", "ok          EAR claims in Veraison's dialect"}},
+    {"ear-veraison.cwt", "ear", NOTHING, 0, {"not checked signature of CWT: no key given"}},
+    {"ear-veraison.cwt", "ear", OTHER_NONCE, ATLS_E_MISMATCH, {"FAILED      nonce of EAR"}},
     {"ear-claims.cbor",
      "ear",
      NONCE,
@@ -231,7 +247,7 @@ static void test_cases(void **state)
         int result;
 
         if (given & OTHER_KEY)
-            keys.keys = strstr(cases[i].name, "jwt") ? &pak : &verifier;
+            keys.keys = strstr(cases[i].name, "wt") ? &pak : &verifier;
         assert_int_equal(atls_hex_decode(test_sample(&samples, "nonce.hex"), &nonce, &nonce_size),
                          0);
         if (given & OTHER_NONCE)
@@ -244,7 +260,7 @@ static void test_cases(void **state)
         if (result != cases[i].result)
             fail_msg("%s: %s expected, %s came:\n%s", cases[i].name,
                      atls_error_name(cases[i].result), atls_error_name(result), text);
-        for (size_t j = 0; j < 6; j++)
+        for (size_t j = 0; j < 8; j++)
             expect_line(cases[i].name, text, cases[i].lines[j]);
         free(text);
         free(nonce);

@@ -401,6 +401,8 @@ static int make_ear(struct test_samples *samples, const struct world *world,
                            .submods = &submod,
                            .submod_count = 1};
     json_t *jwk = private_jwk(&world->verifier);
+    uint8_t *cwt = NULL;
+    size_t size;
     char *jwt;
     int result;
 
@@ -408,11 +410,19 @@ static int make_ear(struct test_samples *samples, const struct world *world,
     submod.trust_vector[ATLS_EXECUTABLES] = 96;
     submod.trust_vector[ATLS_HARDWARE] = 2;
     submod.policy_claims = json_pack("{s:s}", "atls.reason", "reference-value-mismatch");
-    result = atls_ear_write(&ear, jwk, &jwt);
+    if (strstr(name, ".cwt"))
+        result = atls_ear_write_as(ATLS_EAR_CWT, &ear, jwk, &cwt, &size);
+    else
+        result = atls_ear_write(&ear, jwk, &jwt);
     json_decref(jwk);
     json_decref(submod.policy_claims);
     if (result)
         return result;
+    if (cwt) {
+        result = add(samples, name, ATLS_BYTES(cwt, size));
+        free(cwt);
+        return result;
+    }
     result = add(samples, name, atls_bytes_of_text(jwt));
     if (!result && dialect == ATLS_EAR_VERAISON) {
         char *last = jwt + strlen(jwt) - 4;
@@ -516,6 +526,10 @@ int test_samples_make(struct test_samples *samples)
         result = make_ear(samples, &world, ATLS_EAR_DRAFT_03, "ear-draft-03.jwt");
     if (!result)
         result = make_ear(samples, &world, ATLS_EAR_DRAFT_04, "ear-draft-04.jwt");
+    if (!result)
+        result = make_ear(samples, &world, ATLS_EAR_VERAISON, "ear-veraison.cwt");
+    if (!result)
+        result = make_ear(samples, &world, ATLS_EAR_DRAFT_04, "ear-draft-04.cwt");
     if (!result)
         result = make_other_results(samples, &world);
     return result ? result : make_keys(samples, &world);

@@ -115,7 +115,7 @@ static int check_type(const struct atls_received *received, const struct atls_ea
     struct atls_bytes type = type_of(received->cmw);
     const char *full = atls_ear_media_type(serialization, ear->dialect);
 
-    if (!memchr(type.data, ';', type.size) ||
+    if (!type.data || !memchr(type.data, ';', type.size) ||
         atls_media_type_equal(type, atls_bytes_of_text(full))) {
         return 0;
     }

@@ -78,19 +78,19 @@ static int compare_names(const void *left, const void *right)
     return a_size != b_size ? (a_size > b_size) - (a_size < b_size) : memcmp(a, b, a_size);
 }
 
-/* The names of an object's members in that order: *NAMESP is allocated, and borrows them. */
-static int sort_names(const json_t *object, const char ***namesp)
+/* The names of an object's members in that order, and NULL: allocated, and borrowed from it. NULL:
+ * no memory. */
+static const char **sorted_names(const json_t *object)
 {
     const char **names = calloc(json_object_size(object) + 1, sizeof *names), *name;
     json_t *value, *members = (json_t *)(uintptr_t)object; /* only read */
     size_t count = 0;
 
     if (!names)
-        return no_memory();
+        return NULL;
     json_object_foreach(members, name, value) names[count++] = name;
     qsort(names, count, sizeof *names, compare_names);
-    *namesp = names;
-    return 0;
+    return names;
 }
 
 static void write_real(struct atls_cbor_writer *w, double value)
@@ -113,7 +113,9 @@ static int write_any(struct atls_cbor_writer *w, const json_t *value)
 
     switch (json_typeof(value)) {
     case JSON_OBJECT:
-        result = sort_names(value, &names);
+        names = sorted_names(value);
+        if (!names)
+            return no_memory();
         atls_cbor_write_map(w, json_object_size(value));
         for (i = 0; !result && names[i]; i++) {
             atls_cbor_write_text(w, names[i]);
@@ -149,11 +151,11 @@ static int write_map(struct atls_cbor_writer *w, const json_t *object,
 static int write_maps(struct atls_cbor_writer *w, const json_t *maps,
                       const struct atls_ear_label *rows, enum atls_ear_dialect dialect)
 {
-    const char **names;
-    int result = sort_names(maps, &names);
+    const char **names = sorted_names(maps);
+    int result = 0;
 
-    if (result)
-        return result;
+    if (!names)
+        return no_memory();
     atls_cbor_write_map(w, json_object_size(maps));
     for (size_t i = 0; !result && names[i]; i++) {
         atls_cbor_write_text(w, names[i]);

@@ -51,7 +51,16 @@ const char *atls_ear_media_type(enum atls_ear_serialization serialization,
 bool atls_ear_is_type(enum atls_ear_serialization serialization, struct atls_bytes media_type)
 {
     const struct serialization *row = &serializations[serialization];
-    bool is = atls_media_type_equal(media_type, atls_bytes_of_text(row->type));
+    size_t size = strlen(row->type);
+
+    /* nearly always it is spelt as here, or another type altogether: neither has to be parsed */
+    if (media_type.size < size || strncasecmp((const char *)media_type.data, row->type, size) != 0)
+        return false;
+    if (media_type.size == size)
+        return true;
+    bool is = false;
+    for (int i = 0; !is && i < ATLS_EAR_DIALECTS; i++)
+        is = atls_bytes_is_text(media_type, row->types[i]);
 
     for (int i = 0; !is && i < ATLS_EAR_DIALECTS; i++)
         is = atls_media_type_equal(media_type, atls_bytes_of_text(row->types[i]));

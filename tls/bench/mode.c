@@ -55,6 +55,10 @@ static int take_option(const char *word, struct bench_mode *mode)
         mode->certificate = true;
         return 0;
     }
+    if (mode->profile && strcmp(word, "cwt") == 0) {
+        mode->cwt = true;
+        return 0;
+    }
     if (mode->model == ATLS_MODEL_BACKGROUND_CHECK && strcmp(word, "cached") == 0) {
         mode->cached = true;
         return 0;

@@ -17,6 +17,7 @@ struct bench_mode {
     const struct atls_evidence_format *format; /* NULL: the first */
     enum atls_curve curve;
     unsigned components; /* measured ones beside those that every device has */
+    bool cwt;            /* results are CWTs, otherwise JWTs */
     bool cached;         /* the verifier in this process remembers platform tokens */
     bool known;          /* the server remembers chains that it found good */
     bool ahead;          /* the relying party asks for its nonces ahead of need */
@@ -24,10 +25,10 @@ struct bench_mode {
 
 /* "plain/server" or "plain/mutual", the same with "openssl" for "plain"; or PROFILE/MODEL/ATTESTER,
  * with background-check or passport, and client, server or both. Options follow, each behind a
- * slash: "psa" (a bare token; default a CAB), "cert", "p384", "components=N", "cached" (by the
- * verifier in this process), "ahead" (nonces, where evidence answers the verifier's), "known"
- * (chains). -EINVAL; ATLS_E_UNSUPPORTED: no such profile, or one that does not have this. NAME is
- * borrowed. */
+ * slash: "psa" (a bare token; default a CAB), "cert", "p384", "components=N", "cwt" (results),
+ * "cached" (by the verifier in this process), "ahead" (nonces, where evidence answers the
+ * verifier's), "known" (chains). -EINVAL; ATLS_E_UNSUPPORTED: no such profile, or one that does not
+ * have this. NAME is borrowed. */
 int bench_mode_parse(const char *name, struct bench_mode *modep);
 
 #endif

@@ -144,6 +144,7 @@ static int start_relying_party(struct bench_side *side, const struct bench_mode 
                                                  .nonce_size = NONCE_SIZE,
                                                  .nonces_ahead = mode->ahead ? NONCES_AHEAD : 0,
                                                  .result_max_age = RESULT_MAX_AGE,
+                                                 .result_cwt = mode->cwt,
                                                  .result_answers =
                                                      session_result_answers(&side->party),
                                                  .binder_clause = mode->profile->binder_clause};
@@ -157,6 +158,7 @@ int bench_side_start(struct bench_world *world, const struct bench_mode *mode, e
     struct atls_party *party = &side->party;
     memset(side, 0, sizeof *side);
     side->world = world;
+    atls_verifier_client_prefer(world->client, mode->cwt ? ATLS_EAR_CWT : ATLS_EAR_JWT);
     /* A server that trusts nobody asks for no certificate. */
     bool trusts = which == ATLS_CLIENT || mode->attested[ATLS_CLIENT];
     int result = atls_evidence_type_parse("cf:273", &side->type);

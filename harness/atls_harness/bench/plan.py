@@ -41,6 +41,8 @@ def _modes_full() -> list[str]:
     for profile in ("ta-07", "seat-06"):
         modes.append(f"{profile}/background-check/client/p384")
         modes.append(f"{profile}/passport/client/p384")
+        modes.append(f"{profile}/background-check/client/cwt")
+        modes.append(f"{profile}/passport/client/cwt")
         modes.append(f"{profile}/background-check/client/cached")
         for components in SIZES.values():
             modes.append(f"{profile}/background-check/client/components={components}")
