@@ -108,6 +108,31 @@ static void test_verdict(void **state)
     test_verdict_is(f, "evidence over another nonce", "nonce-mismatch", false);
 }
 
+/* RFC 9112 section 9.3: a process asks its verifier over connections that it keeps, however many
+ * checks it makes, with nonces asked for ahead or without. */
+static void test_kept_alive(void **state)
+{
+    struct test_appraisal *f = *state;
+
+    for (unsigned ahead = 0; ahead <= AHEAD; ahead += AHEAD) {
+        f->options.nonces_ahead = ahead;
+        test_renew(f);
+        unsigned before = test_server_connections(f->server);
+        for (unsigned i = 0; i < 10; i++) {
+            atls_relying_party_refill(f->rp);
+            test_background_check_once(f);
+            test_verdict_is(f, "one of many", "ok", false);
+            end_appraisal(f);
+        }
+        /* at once: the key and the nonce; the DELETE beside the next session, and those ahead */
+        unsigned made = test_server_connections(f->server) - before;
+        if (made > 3 + ahead) {
+            fail_msg("10 checks with %u nonces ahead made %u connections", ahead, made);
+        }
+        print_message("10 checks with %u nonces ahead: %u connections\n", ahead, made);
+    }
+}
+
 /* Those that nobody used are deleted at the end, and so is each that was. */
 static void test_deleted(void **state)
 {
@@ -277,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_once, test_set_up, test_tear_down),
         cmocka_unit_test_setup_teardown(test_verdict, test_set_up, test_tear_down),
+        cmocka_unit_test_setup_teardown(test_kept_alive, test_set_up, test_tear_down),
         cmocka_unit_test_setup_teardown(test_deleted, test_set_up, test_tear_down),
         cmocka_unit_test_setup_teardown(test_lifetimes, test_set_up, test_tear_down),
         cmocka_unit_test_setup_teardown(test_grows_old, test_set_up, test_tear_down),

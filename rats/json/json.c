@@ -18,8 +18,8 @@ struct atls_bytes atls_json_skip_space(struct atls_bytes in)
 }
 
 /* jansson's parser cannot go on without memory: it takes a token that it has no room for as a bad
- * one, or drops bytes of a string and then looks for its end (strbuffer_append_byte() in its
- * load.c). So it never learns of a lack: parsing is left then, and the blocks that it had taken are
+ * one, or drops bytes of a string and then looks for its end (strbuffer_append_byte() of its
+ * lexer). So it never learns of a lack: parsing is left then, and the blocks that it had taken are
  * given back here. */
 #define BLOCKS 256 /* of a text that needs more, they are remembered in memory that is taken */
 static _Thread_local struct {
@@ -113,7 +113,7 @@ struct text {
 };
 
 /* Of a member's name jansson's writer does not ask whether it was added (dump_string() in its
- * dump.c), so that is remembered. */
+ * printer), so that is remembered. */
 static int add(const char *data, size_t size, void *context)
 {
     struct text *text = context;
