@@ -397,7 +397,7 @@ static int open_frame(struct check *c, const struct atls_cbor_item *item)
 static int check_bignum(const struct check *c, const struct atls_cbor_item *item)
 {
     if (c->rules->allow_unpreferred || c->depth == 0 || !c->frames[c->depth - 1].is_bignum ||
-        item->type != ATLS_CBOR_BYTES || item->indefinite)
+        item->type != ATLS_CBOR_BYTES)
         return 0;
     if (item->content.size > 8 && item->content.data[0] != 0)
         return 0;

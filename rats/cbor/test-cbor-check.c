@@ -301,6 +301,7 @@ static const struct verdicts more[] = {
     {"c248ffffffffffffffff", BAD, 0, "3.4.3"},
     {"c24a00010000000000000000", BAD, 0, "3.4.3"},
     {"c34100", BAD, 0, "3.4.3"},
+    {"c26161", 0, 0, ""},
     {"c201", 0, 0, ""}, /* invalid, but what a tag wants is the caller's affair */
     {"c44101", 0, 0, ""},
     {"c2824101f6", 0, 0, ""},
@@ -464,6 +465,38 @@ static void test_more(void **state)
     check_table(more, COUNT(more));
 }
 
+/* Each allowance is about what it names. */
+static const struct {
+    const char *hex;
+    int indefinite, unpreferred; /* with that allowance alone */
+} allowances[] = {
+    {"01", 0, 0},
+    {"5f4100ff", 0, BAD},
+    {"580100", BAD, 0},
+    {"5f580100ff", BAD, BAD},
+    {"5f4100590001ffff", BAD, BAD},
+    {"7f780161ff", BAD, BAD},
+    {"9f1801ff", BAD, BAD},
+    {"9f01ff", 0, BAD},
+    {"980101", BAD, 0},
+    {"c24101", BAD, 0},
+    {"c25f4101ff", 0, BAD},
+};
+
+static void test_one_allowance(void **state)
+{
+    struct atls_cbor_rules indefinite = atls_cbor_strict, unpreferred = atls_cbor_strict;
+
+    indefinite.allow_indefinite = true;
+    unpreferred.allow_unpreferred = true;
+    for (size_t i = 0; i < COUNT(allowances); i++) {
+        test_verdict(allowances[i].hex, check(allowances[i].hex, &indefinite),
+                     allowances[i].indefinite);
+        test_verdict(allowances[i].hex, check(allowances[i].hex, &unpreferred),
+                     allowances[i].unpreferred);
+    }
+}
+
 static void test_rewritten_keys(void **state)
 {
     for (size_t i = 0; i < COUNT(rewritten); i++) {
@@ -513,9 +546,9 @@ static void test_truncated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),  cmocka_unit_test(test_not_well_formed),
-        cmocka_unit_test(test_more),      cmocka_unit_test(test_rewritten_keys),
-        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_examples),       cmocka_unit_test(test_not_well_formed),
+        cmocka_unit_test(test_more),           cmocka_unit_test(test_one_allowance),
+        cmocka_unit_test(test_rewritten_keys), cmocka_unit_test(test_truncated),
     };
 
     return cmocka_run_group_tests_name("cbor-check", tests, NULL, NULL);

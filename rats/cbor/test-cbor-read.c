@@ -378,9 +378,55 @@ static void test_skip_of_the_widest(void **state)
     }
 }
 
+/* What is wrong with bytes that are no item is told as what it is. */
+static void test_reasons(void **state)
+{
+    static const struct {
+        const char *hex, *text;
+    } cases[] = {
+        {"", "expected an item at byte 0, came the end"},
+        {"18", "the item at byte 0 is longer than what is left"},
+        {"1901", "the item at byte 0 is longer than what is left"},
+        {"82015818", "the item at byte 2 is longer than what is left"},
+        {"4201", "the item at byte 0 is longer than what is left"},
+        {"f8", "the item at byte 0 is longer than what is left"},
+        {"1c", "byte 0 is 0x1c, which begins no item"},
+        {"81fc", "byte 1 is 0xfc, which begins no item"},
+        {"f81f", "simple value 31 in two bytes, at byte 0"},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct atls_bytes in = test_hex(cases[i].hex);
+        struct atls_cbor_reader r;
+
+        assert_int_equal(atls_cbor_open(&r, in, NULL, "clause 1"), ATLS_E_MALFORMED);
+        if (!strstr(atls_error_text(), cases[i].text))
+            fail_msg("%s: expected \"%s\", came \"%s\"", cases[i].hex, cases[i].text,
+                     atls_error_text());
+        test_vector_free(in);
+    }
+}
+
+/* Reading on behind the last item is told by the clause of the format. */
+static void test_read_at_the_end(void **state)
+{
+    struct atls_bytes in = test_hex("4101"), bytes;
+    struct atls_cbor_reader r;
+
+    assert_int_equal(atls_cbor_open(&r, in, NULL, "clause 1"), 0);
+    assert_int_equal(atls_cbor_read_bytes(&r, "first", &bytes), 0);
+    assert_int_equal(atls_cbor_read_bytes(&r, "second", &bytes), ATLS_E_MALFORMED);
+    assert_string_equal(atls_error_clause(), "clause 1");
+    assert_non_null(strstr(atls_error_text(), "second: expected "));
+    assert_non_null(strstr(atls_error_text(), "came the end at byte 2"));
+    test_vector_free(in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_read_at_the_end),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_deep_bomb),
         cmocka_unit_test(test_limits),

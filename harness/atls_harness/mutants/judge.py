@@ -18,7 +18,7 @@ from .reach import Reach, statement
 # Tests of the file's own room that take no longer are played with each change by itself, as are
 # those that have noticed something in the file. The others are played with what these left, so many
 # changes at once.
-QUICK = 0.3
+QUICK = 1.0
 TOGETHER = 24
 
 
