@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,8 @@ def run(
         ledger = Ledger(folder / "verdicts.jsonl")
         chosen = _to_play(sample(everything, draw.count, draw.seed), everything, ledger, plan)
         say(f"{len(chosen)} changes of {len(files)} files to play")
+        if not os.environ.get("ATLS_VECTORS"):
+            say("ATLS_VECTORS is not set: tests that want vectors skip, and notice nothing")
         if chosen:
             _play(chosen, tracked, folder, jobs, say, ledger)
         return _conclude(ledger.of(everything), plan, out, say)
