@@ -267,7 +267,7 @@ static void print_corim(struct atls_diag *d, struct atls_bytes in)
 
 static void print_boot_record(struct atls_diag *d, struct atls_bytes in)
 {
-    struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof(*components));
+    struct atls_psa_component *components = malloc(ATLS_PSA_COMPONENTS_MAX * sizeof *components);
     size_t count;
     int result = atls_diag_cbor(d, in, NULL, &atls_diag_components);
 

@@ -22,7 +22,7 @@ int atls_cca_alone_parse(struct atls_bytes in, struct atls_psa_component *compon
 
 struct atls_psa_component *atls_cca_components(void)
 {
-    struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof *components);
+    struct atls_psa_component *components = malloc(ATLS_PSA_COMPONENTS_MAX * sizeof *components);
 
     if (!components)
         atls_fail(-ENOMEM, NULL, "no memory for software components");

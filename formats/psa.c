@@ -99,7 +99,7 @@ static bool is_psa(struct atls_bytes claims)
 /* The claims as the profile wants them; their nonce, where it is the challenge's place. */
 static void check_claims(struct atls_printer *printer, struct atls_bytes payload)
 {
-    struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof *components);
+    struct atls_psa_component *components = malloc(ATLS_PSA_COMPONENTS_MAX * sizeof *components);
     struct atls_psa_claims claims;
     int result;
 

@@ -328,7 +328,7 @@ REFUSED = (
     ("ta-07/telepathy/client", 2, "background-check or passport"),
     ("ta-07/passport/nobody", 2, "client, server or both"),
     ("ta-07/passport/client/fast", 2, "no option of a mode"),
-    ("ta-07/passport/client/components=9999", 2, "components"),
+    ("ta-07/passport/client/components=10001", 2, "components"),
     ("plain/server/psa", 2, "no option of a mode"),
     ("openssl/nobody", 2, "openssl/server or openssl/mutual"),
     ("openssl", 2, "openssl/server or openssl/mutual"),

@@ -9,10 +9,10 @@
 #include "rats/cbor/cbor-item.h"
 
 const struct atls_cbor_rules atls_cbor_strict = {
-    .max_size = 1u << 20, .max_depth = 16, .max_items = 65536};
+    .max_size = 1u << 20, .max_depth = 16, .max_items = (size_t)1 << 17};
 const struct atls_cbor_rules atls_cbor_lenient = {.max_size = 1u << 20,
                                                   .max_depth = 16,
-                                                  .max_items = 65536,
+                                                  .max_items = (size_t)1 << 17,
                                                   .allow_indefinite = true,
                                                   .allow_unpreferred = true};
 

@@ -22,7 +22,7 @@ struct atls_cbor_rules {
     bool skip_unknown; /* for readers above: members of a map that they do not know are skipped, not
                         * refused. CBOR itself is the same */
 };
-extern const struct atls_cbor_rules atls_cbor_strict;  /* 1 MiB, depth 16, 65536 items */
+extern const struct atls_cbor_rules atls_cbor_strict;  /* 1 MiB, depth 16, 131072 items */
 extern const struct atls_cbor_rules atls_cbor_lenient; /* the same, both allowances */
 
 /* The first seven are the major types 0 to 6. */

@@ -180,7 +180,7 @@ bool atls_corim_is_signed(struct atls_bytes in)
     size_t size;
     bool is_one;
 
-    if (atls_cbor_make_definite(in, &atls_cbor_lenient, &definite, &size))
+    if (atls_cbor_make_definite(in, &atls_corim_indefinite, &definite, &size))
         return false;
     is_one = atls_cose_sign1_parse(ATLS_BYTES(definite, size), ATLS_COSE_TAG_REQUIRED, SIGNED,
                                    &message) == 0 &&

@@ -15,11 +15,20 @@
 #include "rats/corim/corim-read.h"
 #include "rats/corim/corim-shape.h"
 
-const struct atls_cbor_rules atls_corim_definite = {
-    .max_size = (size_t)2 << 20, .max_depth = 16, .max_items = 65536, .allow_unpreferred = true};
+#define ITEMS_MAX ((size_t)1 << 18) /* a reference value has some 20 */
+
+const struct atls_cbor_rules atls_corim_definite = {.max_size = (size_t)2 << 20,
+                                                    .max_depth = 16,
+                                                    .max_items = ITEMS_MAX,
+                                                    .allow_unpreferred = true};
+const struct atls_cbor_rules atls_corim_indefinite = {.max_size = (size_t)2 << 20,
+                                                      .max_depth = 16,
+                                                      .max_items = ITEMS_MAX,
+                                                      .allow_indefinite = true,
+                                                      .allow_unpreferred = true};
 const struct atls_cbor_rules atls_corim_lax = {.max_size = (size_t)2 << 20,
                                                .max_depth = 16,
-                                               .max_items = 65536,
+                                               .max_items = ITEMS_MAX,
                                                .allow_unpreferred = true,
                                                .skip_unknown = true};
 
@@ -132,7 +141,7 @@ int atls_corim_read_wrapped(struct atls_bytes in, const struct atls_cbor_rules *
     struct atls_cbor_reader r, again;
     uint8_t *definite;
     size_t size;
-    int e = atls_cbor_make_definite(in, &atls_cbor_lenient, &definite, &size);
+    int e = atls_cbor_make_definite(in, &atls_corim_indefinite, &definite, &size);
 
     if (e)
         return e;
@@ -388,7 +397,7 @@ static int parse(struct atls_bytes in, const struct atls_cbor_rules *rules,
     struct atls_corim corim = {0};
     uint8_t *definite;
     size_t size;
-    int e = atls_cbor_make_definite(in, &atls_cbor_lenient, &definite, &size);
+    int e = atls_cbor_make_definite(in, &atls_corim_indefinite, &definite, &size);
 
     if (e)
         return e;

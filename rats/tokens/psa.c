@@ -9,8 +9,10 @@
 #include "rats/cbor/cbor-read.h"
 #include "rats/tokens/psa-claims.h"
 
+#define ITEMS_MAX ((size_t)1 << 17) /* a component has 11, as the map of five that it may be */
+
 const struct atls_cbor_rules atls_psa_rules = {
-    .max_size = 1u << 20, .max_depth = 16, .max_items = 65536, .allow_unpreferred = true};
+    .max_size = 1u << 20, .max_depth = 16, .max_items = ITEMS_MAX, .allow_unpreferred = true};
 
 struct parse {
     struct atls_psa_claims claims;

@@ -6,7 +6,10 @@
 #include "rats/cose/cose.h"
 #include "rats/cose/cwt.h"
 
-#define ATLS_PSA_COMPONENTS_MAX 1024
+/* A bound of this project, RFC 9783 has none: what fits into a CMW of 1 MiB (ATLS_CMW_MAX_SIZE)
+ * with digests of 32 bytes. Room for so many is some 800 kB, to be had by malloc(): what is not
+ * used is not touched. */
+#define ATLS_PSA_COMPONENTS_MAX 10000
 #define ATLS_PSA_IMPLEMENTATION_ID_SIZE 32
 #define ATLS_PSA_INSTANCE_ID_SIZE 33 /* UEID: 0x01 and 32 bytes */
 

@@ -316,6 +316,39 @@ static void keeps_the_boot_record_alone(void **state)
                      -EINVAL);
 }
 
+/* The most that there may be, written and read; a reader with room for fewer says so. */
+static void reads_as_many_components_as_may_be(void **state)
+{
+    static const uint8_t digest[32] = {1}, signer[32] = {2};
+    struct atls_psa_component *components = malloc(ATLS_PSA_COMPONENTS_MAX * sizeof *components);
+    uint8_t *room = malloc(1 << 20);
+    struct atls_cbor_writer w;
+    struct atls_bytes out;
+    size_t count = 0;
+
+    assert_true(components && room);
+    for (size_t i = 0; i < ATLS_PSA_COMPONENTS_MAX; i++)
+        components[i] = (struct atls_psa_component){
+            .type = atls_bytes_of_text("M1234"),
+            .value = ATLS_BYTES(digest, sizeof digest),
+            .version = atls_bytes_of_text("1.2.3"),
+            .signer_id = ATLS_BYTES(signer, sizeof signer),
+            .description = atls_bytes_of_text("sha-256"),
+        };
+    atls_cbor_write_init(&w, room, 1 << 20);
+    assert_int_equal(atls_psa_components_write(&w, components, ATLS_PSA_COMPONENTS_MAX), 0);
+    assert_int_equal(atls_cbor_write_done(&w, &out), 0);
+    assert_int_equal(
+        atls_psa_components_parse(out, components, ATLS_PSA_COMPONENTS_MAX - 1, &count),
+        ATLS_E_LIMIT);
+    assert_int_equal(atls_psa_components_parse(out, components, ATLS_PSA_COMPONENTS_MAX, &count),
+                     0);
+    assert_int_equal(count, ATLS_PSA_COMPONENTS_MAX);
+    test_same_bytes(components[count - 1].type, atls_bytes_of_text("M1234"));
+    free(components);
+    free(room);
+}
+
 /* Signed with either curve, tagged or not, and read back; the scratch buffer may not be too small.
  */
 static void writes_tokens_that_verify(void **state)
@@ -436,6 +469,7 @@ int main(void)
     TEST_ADD(&list, writes_encoded_components);
     TEST_ADD(&list, writer_refuses_what_rfc9783_forbids);
     TEST_ADD(&list, keeps_the_boot_record_alone);
+    TEST_ADD(&list, reads_as_many_components_as_may_be);
     TEST_ADD(&list, writes_tokens_that_verify);
     TEST_ADD_ROWS(&list, reads_tokens_of_others, vectors);
     return test_run("psa-write", &list);

@@ -231,7 +231,7 @@ static json_t *describe(const struct atls_psa_component *component)
 static json_t *ask_components(struct atls_emulated *device)
 {
     static const uint8_t request[] = {ATLS_OP_BOOT_RECORD};
-    struct atls_psa_component *components = calloc(ATLS_PSA_COMPONENTS_MAX, sizeof *components);
+    struct atls_psa_component *components = malloc(ATLS_PSA_COMPONENTS_MAX * sizeof *components);
     uint8_t *answer = malloc(ATLS_ANSWER_MAX);
     json_t *described = json_array();
     size_t count = 0;

@@ -61,9 +61,9 @@ enum atls_answer { ATLS_DONE = 0, ATLS_REFUSED = 1, ATLS_BAD_REQUEST = 2, ATLS_F
 
 #define ATLS_EVIDENCE_KIND_MAX 64 /* characters of its name */
 #define ATLS_REQUEST_MAX 512      /* bytes of a request: a device need not hold more */
-/* Bytes of an answer: a CAB with ATLS_PSA_COMPONENTS_MAX components and to spare. Firmware with
- * few components has a smaller buffer, and says "failed" to what does not fit. */
-#define ATLS_ANSWER_MAX (256u * 1024)
+/* Bytes of an answer: evidence of 1 MiB (ATLS_CMW_MAX_SIZE) and to spare. Firmware has a smaller
+ * buffer, and says "failed" to what does not fit. */
+#define ATLS_ANSWER_MAX (1088u * 1024)
 
 /* "info", "create-key", ...; "unknown" for anything else. Static storage. */
 const char *atls_operation_name(unsigned operation);

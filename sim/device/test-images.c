@@ -195,9 +195,10 @@ static void test_too_many_components(void **state)
 {
     static const char *const extra = "extra:X";
     struct atls_simulated *device;
-    assert_int_equal(open_device(7, 1022, NULL, NULL, 0, &device), -EINVAL);
-    assert_int_equal(open_device(7, 1021, NULL, &extra, 1, &device), -EINVAL);
-    assert_ok(open_device(7, 1021, NULL, NULL, 0, &device));
+    assert_int_equal(open_device(7, ATLS_PSA_COMPONENTS_MAX - 2, NULL, NULL, 0, &device), -EINVAL);
+    assert_int_equal(open_device(7, ATLS_PSA_COMPONENTS_MAX - 3, NULL, &extra, 1, &device),
+                     -EINVAL);
+    assert_ok(open_device(7, ATLS_PSA_COMPONENTS_MAX - 3, NULL, NULL, 0, &device));
     assert_int_equal(device->core.record.count, ATLS_PSA_COMPONENTS_MAX);
     atls_simulated_close(device);
 }

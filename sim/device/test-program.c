@@ -108,7 +108,7 @@ static void test_command_lines_refused(void **state)
         {"run --listen unix:@/s --seed x", "--seed", 2},
         {"run --listen unix:@/s --seed -1", "--seed", 2},
         {"run --listen unix:@/s --seed 18446744073709551616", "--seed", 2},
-        {"run --listen unix:@/s --components 1022", "--components", 2},
+        {"run --listen unix:@/s --components 9998", "--components", 2},
         {"run --listen unix:@/s --lifecycle open", "--lifecycle", 77},
         {"run --listen unix:@/s --psa-profile arm-3", "--psa-profile", 77},
         {"run --listen unix:@/s --token-time sat:exp:1", "--token-time", 77},

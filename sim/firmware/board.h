@@ -15,6 +15,10 @@
 
 #include <stdint.h>
 
+/* What the secure image's RAM has room for; the host's device has more of both. */
+#define BOARD_COMPONENTS 1024
+#define BOARD_ANSWER_MAX (256u * 1024) /* bytes of an answer */
+
 #define BOARD_REGISTER(address) (*(volatile uint32_t *)(address))
 
 /* A window holds an image's header right before its body, which begins here, aligned for VTOR. */

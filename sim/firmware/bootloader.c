@@ -18,7 +18,7 @@
 
 const char stage_name[] = "BL";
 
-static struct atls_boot_entry entries[ATLS_PSA_COMPONENTS_MAX];
+static struct atls_boot_entry entries[BOARD_COMPONENTS];
 static struct atls_boot_record record;
 static struct atls_fuses fuses;
 static struct atls_boot_state state;
@@ -110,7 +110,7 @@ void stage_main(void)
     unsigned page;
     platform_start();
     platform_fuses(&fuses);
-    atls_boot_record_init(&record, entries, ATLS_PSA_COMPONENTS_MAX);
+    atls_boot_record_init(&record, entries, BOARD_COMPONENTS);
     if (atls_handover_read(ATLS_BYTES(BOARD_HANDOVER, BOARD_HANDOVER_SIZE), &record))
         stage_refuse("the ROM's record");
     if (atls_boot_state_read(pages, &state, &page))

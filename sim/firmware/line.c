@@ -12,8 +12,8 @@
 const char stage_name[] = ""; /* the secure world says whose lines these are */
 
 static uint8_t payload[ATLS_LINK_HEADER_SIZE + ATLS_REQUEST_MAX + 4];
-static uint8_t message[ATLS_ANSWER_MAX];
-static uint8_t frame[ATLS_FRAME_ENCODED_MAX(ATLS_LINK_HEADER_SIZE + ATLS_ANSWER_MAX)];
+static uint8_t message[BOARD_ANSWER_MAX];
+static uint8_t frame[ATLS_FRAME_ENCODED_MAX(ATLS_LINK_HEADER_SIZE + BOARD_ANSWER_MAX)];
 
 service_request *const secure_request = (service_request *)VENEER_SECURE_REQUEST;
 service_log *const secure_log = (service_log *)VENEER_SECURE_LOG;

@@ -17,7 +17,7 @@
 #include "sim/firmware/services.h"
 #include "sim/firmware/stage.h"
 
-#define COMPONENTS ATLS_PSA_COMPONENTS_MAX
+#define COMPONENTS BOARD_COMPONENTS
 #define IDENTITY_KEYS 512
 #define EVIDENCE_MAX (COMPONENTS * 190 + 1024)
 #define LOG_LINE_MAX 256
@@ -28,7 +28,7 @@ const char stage_name[] = "FW";
 static struct atls_boot_entry entries[COMPONENTS];
 static struct atls_psa_component components[COMPONENTS];
 static struct atls_identity_key slots[IDENTITY_KEYS];
-static uint8_t claims[EVIDENCE_MAX], token[EVIDENCE_MAX], answer_buffer[ATLS_ANSWER_MAX];
+static uint8_t claims[EVIDENCE_MAX], token[EVIDENCE_MAX], answer_buffer[BOARD_ANSWER_MAX];
 static struct atls_seeded_entropy seeded;
 static struct atls_core core;
 /* A call of the other world is under way: its interrupts may come into the middle of it, and what

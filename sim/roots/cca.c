@@ -15,7 +15,7 @@
 #include "rats/base/error.h"
 #include "rats/tokens/cca.h"
 
-#define EVIDENCE_MAX (256u * 1024)
+#define EVIDENCE_MAX (1088u * 1024) /* a CMW may have 1 MiB */
 #define HASH_NAME "sha-256"
 enum { HASH_SIZE = 32, CHALLENGE_OF_PLATFORM = 32 };
 

@@ -19,7 +19,7 @@
 
 static const struct atls_cbor_rules rules = {.max_size = (size_t)1 << 20,
                                              .max_depth = 16,
-                                             .max_items = 65536,
+                                             .max_items = (size_t)1 << 17,
                                              .allow_unpreferred = true,
                                              .allow_repeated_keys = true};
 

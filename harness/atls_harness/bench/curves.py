@@ -119,7 +119,7 @@ def sized(build: Path, plan: Plan) -> list[dict[str, Any]]:
 
 def connection(build: Path, plan: Plan) -> dict[str, Any]:
     """Whole connections by their evidence, in memory and in turn."""
-    modes = [f"{plan.curve_mode}/components={size}" for size in plan.curve_evidence]
+    modes = [f"{plan.curve_large}/components={size}" for size in plan.curve_evidence]
     argv = ["pair", "--samples", str(plan.curve_samples)]
     for mode in modes:
         argv += ["--mode", mode]
