@@ -118,20 +118,21 @@ int atls_openssl_complete(struct atls_private_key *key)
     return result;
 }
 
-/* What a nonce comes to: INVERSE is that of K modulo the order, by Fermat's theorem as the library
- * itself does it, since that takes the same time for each; R is x of K times the base point. */
+/* What a nonce comes to: INVERSE is that of K modulo the order, by Fermat's theorem, as the library
+ * computes it itself: the exponent is public, and each product takes the same time. R is x of K
+ * times the base point. */
 static bool use_nonce(const EC_GROUP *group, const BIGNUM *k, BIGNUM *inverse, BIGNUM *r,
                       BN_CTX *context)
 {
     const BIGNUM *order = EC_GROUP_get0_order(group);
     EC_POINT *point = EC_POINT_new(group);
     BIGNUM *exponent = BN_CTX_get(context), *x = BN_CTX_get(context);
-    bool done = point && x && EC_POINT_mul(group, point, k, NULL, NULL, context) == 1 &&
-                EC_POINT_get_affine_coordinates(group, point, x, NULL, context) == 1 &&
-                BN_nnmod(r, x, order, context) == 1 && BN_copy(exponent, order) &&
-                BN_sub_word(exponent, 2) == 1 &&
-                BN_mod_exp_mont_consttime(inverse, k, exponent, order, context,
-                                          EC_GROUP_get_mont_data(group)) == 1;
+    bool done =
+        point && x && EC_POINT_mul(group, point, k, NULL, NULL, context) == 1 &&
+        EC_POINT_get_affine_coordinates(group, point, x, NULL, context) == 1 &&
+        BN_nnmod(r, x, order, context) == 1 && BN_copy(exponent, order) &&
+        BN_sub_word(exponent, 2) == 1 &&
+        BN_mod_exp_mont(inverse, k, exponent, order, context, EC_GROUP_get_mont_data(group)) == 1;
 
     EC_POINT_clear_free(point);
     return done;

@@ -265,7 +265,7 @@ static int read_bundle(const void *in, struct test_told *told)
     result = TEST_SCARCE(atls_cab_parse(cmw, &cab));
     if (FAILS(result, cab) == 0) {
         test_tell(told, cab.kat_claims.nonce);
-        result = TEST_SCARCE(atls_cab_check(&cab, &atls_crypto_gnutls, cab.kat_claims.nonce));
+        result = TEST_SCARCE(atls_cab_check(&cab, &atls_crypto_hosted, cab.kat_claims.nonce));
     }
     if (result >= 0) {
         TEST_FILL(bundle);

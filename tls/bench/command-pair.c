@@ -9,6 +9,7 @@
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "tls/bench/commands.h"
+#include "tls/bench/contest.h"
 #include "tls/bench/floor.h"
 #include "tls/bench/local-verifier.h"
 #include "tls/bench/openssl.h"
@@ -36,6 +37,7 @@ struct options {
 };
 
 struct floor_samples {
+    struct bench_contest *contest; /* the same operations by other libraries */
     json_t *op[BENCH_OPS], *hash[BENCH_HASHES];
 };
 
@@ -150,7 +152,7 @@ static int sample_floor(struct bench_floor *floor, struct floor_samples *samples
         json_array_append_new(samples->op[i], json_integer((json_int_t)op[i]));
     for (size_t i = 0; result == 0 && i < BENCH_HASHES; i++)
         json_array_append_new(samples->hash[i], json_integer((json_int_t)hash[i]));
-    return result;
+    return result ? result : bench_contest_round(samples->contest, true);
 }
 
 static int measure(struct options *o, struct bench_floor *floor, struct floor_samples *samples)
@@ -197,8 +199,9 @@ static json_t *describe_all(struct options *o, const struct floor_samples *sampl
         json_object_set(floor, bench_op_name((enum bench_op)i), samples->op[i]);
     for (size_t i = 0; o->floor && i < BENCH_HASHES; i++)
         json_object_set(floor, bench_hash_name((enum bench_hash)i), samples->hash[i]);
-    return json_pack("{s:o, s:o, s:s*}", "modes", rows, "floor_ns", floor, "openssl",
-                     bench_openssl_version());
+    return json_pack("{s:o, s:o, s:o*, s:s, s:s*}", "modes", rows, "floor_ns", floor, "libraries",
+                     o->floor ? bench_contest_figures(samples->contest) : NULL, "built_with",
+                     atls_crypto_hosted.name, "openssl", bench_openssl_version());
 }
 
 static int open_row(const struct options *o, struct row *row)
@@ -256,11 +259,15 @@ int bench_pair_main(int argc, char **argv)
     static struct options options = {.samples = 100, .warm_up = 5};
     struct floor_samples samples;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
+    int result = bench_contest_new(false, &samples.contest);
+    if (result != 0)
+        return result;
     for (size_t i = 0; i < BENCH_OPS; i++)
         samples.op[i] = json_array();
     for (size_t i = 0; i < BENCH_HASHES; i++)
         samples.hash[i] = json_array();
-    int result = run(&options, &samples);
+    result = run(&options, &samples);
+    bench_contest_free(samples.contest);
     for (size_t i = 0; i < BENCH_OPS; i++)
         json_decref(samples.op[i]);
     for (size_t i = 0; i < BENCH_HASHES; i++)

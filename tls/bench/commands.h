@@ -10,6 +10,7 @@ int bench_pair_main(int argc, char **argv);
 int bench_load_main(int argc, char **argv);
 int bench_fleet_main(int argc, char **argv);
 int bench_appraisals_main(int argc, char **argv);
+int bench_crypto_main(int argc, char **argv);
 int bench_sizes_main(int argc, char **argv);
 
 /* Prints and frees. -ENOMEM where OBJECT is NULL. */

@@ -18,6 +18,7 @@ static const char doc[] =
     "  load   connections at once to servers that are running\n"
     "  fleet  simulated devices that are onboarded\n"
     "  appraisals  evidence posted to a verifier that is running\n"
+    "  crypto  public-key operations, library by library\n"
     "  sizes  appraisals, endorsing and sessions, by how much there is already\n"
     "atls-bench COMMAND --help tells its options.\v"
     "Modes: plain/server, plain/mutual (openssl/server, openssl/mutual), or PROFILE/MODEL/ATTESTER "
@@ -26,7 +27,7 @@ static const char doc[] =
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: atls-bench pair|load|fleet|appraisals|sizes [OPTION...]\n");
+    fprintf(stderr, "usage: atls-bench pair|load|fleet|appraisals|crypto|sizes [OPTION...]\n");
     return ATLS_EXIT_USAGE;
 }
 
@@ -35,11 +36,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"pair", bench_pair_main},
-                    {"load", bench_load_main},
-                    {"fleet", bench_fleet_main},
-                    {"appraisals", bench_appraisals_main},
-                    {"sizes", bench_sizes_main}};
+    } commands[] = {{"pair", bench_pair_main},     {"load", bench_load_main},
+                    {"fleet", bench_fleet_main},   {"appraisals", bench_appraisals_main},
+                    {"crypto", bench_crypto_main}, {"sizes", bench_sizes_main}};
     static const struct argp argp = {NULL, NULL, "COMMAND", doc, NULL, NULL, NULL};
     atls_program_start("atls-bench", 1);
     if (argc < 2)

@@ -108,6 +108,35 @@ void ecc_point_mul_g(struct ecc_point *r, const struct ecc_scalar *n)
         return result;                                                                             \
     }
 
+#ifdef ATLS_CRYPTO_OPENSSL
+/* Where the adapter is OpenSSL's, its operations are counted beside those of libhogweed. */
+int __real_atls_openssl_sign(enum atls_curve curve, const uint8_t *d, struct atls_bytes digest,
+                             const uint8_t *nonce, uint8_t *signaturep);
+int __wrap_atls_openssl_sign(enum atls_curve curve, const uint8_t *d, struct atls_bytes digest,
+                             const uint8_t *nonce, uint8_t *signaturep);
+int __wrap_atls_openssl_sign(enum atls_curve curve, const uint8_t *d, struct atls_bytes digest,
+                             const uint8_t *nonce, uint8_t *signaturep)
+{
+    uint64_t begin = bench_op_begin(BENCH_SIGNATURE);
+    int result = __real_atls_openssl_sign(curve, d, digest, nonce, signaturep);
+    bench_op_end(curve == ATLS_P384 ? BENCH_SIGN_P384 : BENCH_SIGN_P256, begin);
+    return result;
+}
+
+int __real_atls_openssl_verify(const struct atls_public_key *key, struct atls_bytes digest,
+                               const uint8_t *signature);
+int __wrap_atls_openssl_verify(const struct atls_public_key *key, struct atls_bytes digest,
+                               const uint8_t *signature);
+int __wrap_atls_openssl_verify(const struct atls_public_key *key, struct atls_bytes digest,
+                               const uint8_t *signature)
+{
+    uint64_t begin = bench_op_begin(BENCH_VERIFICATION);
+    int result = __real_atls_openssl_verify(key, digest, signature);
+    bench_op_end(key->curve == ATLS_P384 ? BENCH_VERIFY_P384 : BENCH_VERIFY_P256, begin);
+    return result;
+}
+#endif
+
 int __real_gnutls_hash(gnutls_hash_hd_t handle, const void *data, size_t size);
 int __wrap_gnutls_hash(gnutls_hash_hd_t handle, const void *data, size_t size);
 int __wrap_gnutls_hash(gnutls_hash_hd_t handle, const void *data, size_t size)

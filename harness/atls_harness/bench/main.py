@@ -58,6 +58,7 @@ def measure(
     result: dict[str, Any] = {"not_measured": {}}
     steps: dict[str, Callable[[], Any]] = {
         "pair": lambda: sections.pair(build, plan),
+        "crypto": lambda: sections.crypto(build, plan),
         "instructions": lambda: sections.instructions(build, plan),
         "devices": lambda: sections.devices(build, plan),
         "verifier": lambda: sections.verifier(build, plan),
@@ -79,6 +80,9 @@ def measure(
             result["not_measured"][name] = str(problem)
         if name == "devices" and (reason := sections.without_qemu(build)):
             result["not_measured"]["devices, firmware in QEMU"] = reason
+        if name == "crypto" and name in result:
+            for library, reason in sections.without_crypto(result[name]).items():
+                result["not_measured"][f"crypto, {library}"] = reason
         if name == "pair" and (reason := sections.without_openssl(build, plan)):
             result["not_measured"]["pair, OpenSSL"] = reason
         print(f"{name}: {time.monotonic() - began:.1f} s", file=sys.stderr)

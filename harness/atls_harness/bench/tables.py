@@ -48,16 +48,20 @@ def _pair(found: Mapping[str, Any]) -> list[Table]:
                 micro(wall["p99"]),
                 ratio(row["ratio_to_plain"]) if "ratio_to_plain" in row else "",
                 ratio(row["ratio_to_floor"]) if "ratio_to_floor" in row else "",
+                ratio(row["ratio_to_best"]) if "ratio_to_best" in row else "",
                 *([ratio(row["ratio_to_openssl"])] if "ratio_to_openssl" in row else other),
                 f"{sum(row['bytes'].values()):,}",
                 str(row["credential_bytes"] or ""),
             ]
         )
     columns = ["a connection in memory, µs", "min", "median", "p95", "p99"]
-    columns += ["÷ plain (95 %)", "÷ floor (95 %)", *(["÷ OpenSSL (95 %)"] if other else [])]
+    columns += ["÷ plain (95 %)", "÷ floor (95 %)", "÷ best crypto"]
+    columns += [*(["÷ OpenSSL (95 %)"] if other else [])]
     columns += ["bytes", "credential"]
     samples = found["modes"][0]["wall_ns"]["samples"]
     title = f"Both endpoints in one thread, {samples} samples each, in turn"
+    if "built_with" in found:
+        title += f"; crypto adapter: {found['built_with']}"
     title += f"; openssl: {found['openssl']}" if other else ""
     made = [table(title, columns, rows)]
     phases = list(found["modes"][0]["phases_ns"])
@@ -72,7 +76,33 @@ def _pair(found: Mapping[str, Any]) -> list[Table]:
     made.append(
         table("Single operations, µs: the floor", ["operation", "min", "median", "p95"], rows)
     )
+    rows = [
+        [name, one["library"], f"{one['median'] / 1000:,.1f}"]
+        for name, one in found.get("best", {}).items()
+    ]
+    if rows:
+        title = "Best crypto of this machine, in the same run, µs"
+        made.append(table(title, ["operation", "library", "median"], rows))
     return made
+
+
+def _crypto(found: Mapping[str, Any]) -> list[Table]:
+    rows = [
+        [
+            name,
+            f"{one['library']} {one['version']}".strip(),
+            f"{ns['min'] / 1000:,.1f}",
+            f"{ns['p10'] / 1000:,.1f}",
+            f"{ns['median'] / 1000:,.1f}",
+            ratio(ns["ratio_to_gnutls"]),
+        ]
+        for name in found["libraries"][0]["operations_ns"]
+        for one in found["libraries"]
+        for ns in [one["operations_ns"][name]]
+    ]
+    columns = ["operation", "adapter over", "min", "p10", "median µs", "÷ GnuTLS (95 %)"]
+    title = "Crypto by library, through the adapter: the key comes as numbers each time"
+    return [table(f"{title}; built with: {found['built_with']}", columns, rows)]
 
 
 def _instructions(found: Mapping[str, Any]) -> list[Table]:
@@ -340,6 +370,7 @@ def _goals(found: Sequence[Mapping[str, Any]]) -> list[Table]:
 
 SECTIONS: dict[str, Callable[[Any], list[Table]]] = {
     "pair": _pair,
+    "crypto": _crypto,
     "instructions": _instructions,
     "devices": _devices,
     "verifier": _verifier,

@@ -13,6 +13,7 @@ FUZZ_SECONDS = 10
 # The sections of ./atls bench, in the order in which they are measured.
 SECTIONS = (
     "pair",
+    "crypto",
     "instructions",
     "devices",
     "verifier",

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Public-key operations of several crypto libraries, each through the project's adapter over it:
+ * the key comes as numbers and a digest goes in, as everything beyond TLS signs and verifies. What
+ * the same costs inside of GnuTLS, with a key that is ready, is the floor (floor.h).
+ */
+#ifndef ATLS_TLS_BENCH_CONTENDERS_H
+#define ATLS_TLS_BENCH_CONTENDERS_H
+
+#include "rats/crypto/crypto.h"
+
+enum bench_public_key_op {
+    BENCH_CRYPTO_SIGN_P256,
+    BENCH_CRYPTO_VERIFY_P256,
+    BENCH_CRYPTO_SIGN_P384,
+    BENCH_CRYPTO_VERIFY_P384,
+    BENCH_CRYPTO_X25519,
+    BENCH_CRYPTO_OPS
+};
+/* As the meter names the same operation. */
+const char *bench_public_key_op_name(enum bench_public_key_op op);
+
+struct bench_contender {
+    const struct atls_crypto *crypto;
+    /* Scalar times point; NULL: not measured. */
+    bool (*x25519)(const uint8_t scalar[32], const uint8_t point[32], uint8_t productp[32]);
+    const char *(*version)(void);
+    bool slow; /* made for size, not for speed: measured only where it is asked for by name */
+};
+extern const struct bench_contender bench_contenders[]; /* the last one's CRYPTO is NULL */
+
+/* One round of CONTENDER: each operation, in nanoseconds, when the caches know it. The signature is
+ * verified, and the product is compared with GnuTLS'. */
+int bench_contender_round(const struct bench_contender *contender, uint64_t ns[BENCH_CRYPTO_OPS]);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rounds of the contenders. */
+#include "tls/bench/contest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "rats/base/error.h"
+#include "tls/bench/contenders.h"
+
+#define CONTENDERS_MAX 8
+
+struct bench_contest {
+    const struct bench_contender *contender[CONTENDERS_MAX];
+    json_t *ns[CONTENDERS_MAX][BENCH_CRYPTO_OPS];
+    size_t count;
+};
+
+int bench_contest_new(bool slow, struct bench_contest **contestp)
+{
+    struct bench_contest *contest = calloc(1, sizeof *contest);
+    if (!contest)
+        return atls_fail(-ENOMEM, NULL, "no memory for the figures");
+    for (const struct bench_contender *one = bench_contenders;
+         one->crypto && contest->count < CONTENDERS_MAX; one++) {
+        if (one->slow && !slow)
+            continue;
+        for (size_t i = 0; i < BENCH_CRYPTO_OPS; i++)
+            contest->ns[contest->count][i] = json_array();
+        contest->contender[contest->count++] = one;
+    }
+    *contestp = contest;
+    return 0;
+}
+
+void bench_contest_free(struct bench_contest *contest)
+{
+    if (!contest)
+        return;
+    for (size_t c = 0; c < contest->count; c++)
+        for (size_t i = 0; i < BENCH_CRYPTO_OPS; i++)
+            json_decref(contest->ns[c][i]);
+    free(contest);
+}
+
+int bench_contest_round(struct bench_contest *contest, bool keep)
+{
+    for (size_t c = 0; c < contest->count; c++) {
+        uint64_t ns[BENCH_CRYPTO_OPS];
+        int result = bench_contender_round(contest->contender[c], ns);
+        if (result)
+            return result;
+        for (size_t i = 0; keep && i < BENCH_CRYPTO_OPS; i++)
+            json_array_append_new(contest->ns[c][i], json_integer((json_int_t)ns[i]));
+    }
+    return 0;
+}
+
+json_t *bench_contest_figures(const struct bench_contest *contest)
+{
+    json_t *made = json_array();
+    for (size_t c = 0; c < contest->count; c++) {
+        const struct bench_contender *one = contest->contender[c];
+        json_t *operations = json_object();
+        for (size_t i = 0; i < BENCH_CRYPTO_OPS; i++)
+            json_object_set(operations, bench_public_key_op_name((enum bench_public_key_op)i),
+                            contest->ns[c][i]);
+        json_array_append_new(made, json_pack("{s:s, s:s, s:o}", "library", one->crypto->name,
+                                              "version", one->version ? one->version() : "",
+                                              "operations_ns", operations));
+    }
+    return made;
+}
