@@ -280,9 +280,34 @@ def test_crypto_libraries_stand_side_by_side(result: dict[str, Any]) -> None:
         assert set(one["operations_ns"]) == {
             *("sign-p256", "verify-p256", "sign-p384", "verify-p384", "x25519")
         }
-    text = tables.render(result, 200, False)
+    text = " ".join(tables.render(result, 400, False).split())
     assert "÷ best crypto" in text and "Best crypto of this machine" in text
     assert f"built with: {found['built_with']}" in text
+
+
+def test_fast_crypto_is_a_mode_of_its_own(build: Path) -> None:
+    if not (build / "tls" / "fast" / "libatls-fast-crypto.so").exists():
+        pytest.skip("built without OpenSSL")
+    changed = {"modes": ["ta-07/passport/client"], "samples": 2, "fast": True}
+    small = plan.Plan(**{**vars(plan.QUICK), **changed})
+    rows = {row["mode"]: row for row in sections.pair(build, small)["modes"]}
+    assert {f"{name}/fast" for name in (*small.baselines, *small.modes)} < set(rows)
+    for name, row in rows.items():
+        assert ("ratio_to_without" in row) == name.endswith("/fast")
+        if name.endswith("/fast"):  # the same connection
+            assert row["operations"] == rows[name.removesuffix("/fast")]["operations"]
+            assert row["flights"] == rows[name.removesuffix("/fast")]["flights"]
+
+
+def test_fast_crypto_that_is_not_loaded_is_told(build: Path, tmp_path: Path) -> None:
+    """A program that lies elsewhere finds no library to load, and measures nothing."""
+    alone = tmp_path / "bench" / "atls-bench"
+    alone.parent.mkdir()
+    shutil.copy(program.bench(build), alone)
+    argv = [str(alone), "pair", "--samples", "1", "--mode", "plain/mutual/fast"]
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 77 and not done.stdout
+    assert "libatls-fast-crypto.so is not there" in done.stderr
 
 
 def test_the_best_crypto_is_the_least_median_and_never_dearer_than_the_floor() -> None:

@@ -10,6 +10,7 @@
 #include "rats/base/error.h"
 #include "tls/bench/commands.h"
 #include "tls/bench/contest.h"
+#include "tls/bench/fast.h"
 #include "tls/bench/floor.h"
 #include "tls/bench/local-verifier.h"
 #include "tls/bench/openssl.h"
@@ -259,7 +260,12 @@ int bench_pair_main(int argc, char **argv)
     static struct options options = {.samples = 100, .warm_up = 5};
     struct floor_samples samples;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    int result = bench_contest_new(false, &samples.contest);
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < options.count; i++)
+        if (options.rows[i].mode.fast)
+            result = bench_fast_load(argv - 1); /* with the word "pair" between */
+    if (result == 0)
+        result = bench_contest_new(false, &samples.contest);
     if (result != 0)
         return result;
     for (size_t i = 0; i < BENCH_OPS; i++)

@@ -23,7 +23,9 @@ static const char doc[] =
     "atls-bench COMMAND --help tells its options.\v"
     "Modes: plain/server, plain/mutual (openssl/server, openssl/mutual), or PROFILE/MODEL/ATTESTER "
     "with MODEL background-check or "
-    "passport, ATTESTER client, server or both; /psa, /cert, /p384 and /components=N behind it.";
+    "passport, ATTESTER client, server or both; /psa, /cert, /p384 and /components=N behind it, "
+    "/fast "
+    "of pair.";
 
 static int usage(void)
 {

@@ -47,6 +47,10 @@ static int take_option(const char *word, struct bench_mode *mode)
         mode->curve = ATLS_P384;
         return 0;
     }
+    if (!mode->openssl && strcmp(word, "fast") == 0) {
+        mode->fast = true;
+        return 0;
+    }
     if (mode->profile && atls_evidence_format_by_name(word)) {
         mode->format = atls_evidence_format_by_name(word);
         return 0;

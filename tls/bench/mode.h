@@ -20,6 +20,7 @@ struct bench_mode {
     bool cwt;            /* results are CWTs, otherwise JWTs */
     bool cached;         /* the verifier in this process remembers platform tokens */
     bool known;          /* the server remembers chains that it found good */
+    bool fast;           /* ECDSA of P-256 inside of GnuTLS is OpenSSL's (tls/fast) */
     bool ahead;          /* the relying party asks for its nonces ahead of need */
 };
 
@@ -27,8 +28,9 @@ struct bench_mode {
  * with background-check or passport, and client, server or both. Options follow, each behind a
  * slash: "psa" (a bare token; default a CAB), "cert", "p384", "components=N", "cwt" (results),
  * "cached" (by the verifier in this process), "ahead" (nonces, where evidence answers the
- * verifier's), "known" (chains). -EINVAL; ATLS_E_UNSUPPORTED: no such profile, or one that does not
- * have this. NAME is borrowed. */
+ * verifier's), "known" (chains), "fast" (only of atls-bench pair, and not of OpenSSL's TLS).
+ * -EINVAL; ATLS_E_UNSUPPORTED: no such profile, or one that does not have this. NAME is borrowed.
+ */
 int bench_mode_parse(const char *name, struct bench_mode *modep);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "rats/base/error.h"
+#include "tls/bench/fast.h"
 #include "tls/bench/openssl.h"
 #include "tls/bench/plain.h"
 
@@ -62,6 +63,7 @@ size_t bench_pair_credential_size(const struct bench_pair *pair)
 
 int bench_pair_connect(struct bench_pair *pair, struct bench_sample *samplep)
 {
+    bench_fast_begin(pair->mode.fast);
     uint64_t cpu = bench_cpu_ns(), wall = bench_now_ns();
     bench_meter_start();
     int result = pair->openssl ? bench_openssl_connect(pair->openssl, &pair->wire)
@@ -75,5 +77,6 @@ int bench_pair_connect(struct bench_pair *pair, struct bench_sample *samplep)
     samplep->flights = pair->wire.flights;
     for (size_t i = 0; i < 2; i++)
         samplep->bytes[i] = pair->wire.end[i].sent;
-    return result;
+    int counted = bench_fast_end(pair->mode.fast);
+    return result ? result : counted;
 }

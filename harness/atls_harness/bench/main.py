@@ -48,6 +48,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         changed["samples"] = options.samples
     if options.mode:
         changed["modes"] = options.mode
+    changed["fast"] = options.crypto == "fast"
     return Plan(**{**vars(plan), **changed})
 
 

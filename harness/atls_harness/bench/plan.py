@@ -10,6 +10,8 @@ from ..contract import contract
 SERVER, MUTUAL = "plain/server", "plain/mutual"
 YARDSTICK = "openssl"  # another library's, in place of "plain"
 
+FAST = "/fast"
+
 # components= beside the standard ones, for evidence of about so many bytes (a PSA token in a CAB)
 SIZES = {2000: 13, 10000: 97, 60000: 590}
 
@@ -88,11 +90,18 @@ class Plan:
     curve_cases: tuple[int, ...]
     curve_collected: tuple[int, ...]
     baselines: list[str] = field(default_factory=lambda: [SERVER, MUTUAL])
+    fast: bool = False  # each mode once more with OpenSSL's ECDSA inside of GnuTLS (tls/fast)
 
     @property
     def yardsticks(self) -> list[str]:
         """The baselines, by OpenSSL."""
         return [yardstick_of(name) for name in self.baselines]
+
+    @property
+    def fast_modes(self) -> list[str]:
+        """Modes that are measured once more: those whose keys are of P-256."""
+        some = [name for name in (*self.baselines, *self.modes) if "p384" not in name.split("/")]
+        return [f"{name}{FAST}" for name in some] if self.fast else []
 
 
 INSTRUCTIONS = [

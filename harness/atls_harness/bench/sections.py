@@ -19,7 +19,7 @@ from ..paths import PEERS
 from ..peer import load_peers
 from . import callgrind, program
 from .histogram import Histogram, ratio_interval, summary
-from .plan import MUTUAL, SERVER, Plan, baseline_of, yardstick_of
+from .plan import FAST, MUTUAL, SERVER, Plan, baseline_of, yardstick_of
 
 COUNTED = "bench_counted"  # the function of atls-bench within which callgrind counts
 SIMULATED_QUOTE_MS = 39  # what a quote of Intel TDX was seen to take: data/published.yaml
@@ -151,13 +151,14 @@ def pair(build: Path, plan: Plan) -> dict[str, Any]:
     """Connections in memory: every mode, in turn with the plain ones, with those of OpenSSL, and
     with single operations."""
     yardsticks = [] if without_openssl(build, plan) else plan.yardsticks
-    names = [*plan.baselines, *yardsticks, *plan.modes]
+    names = [*plan.baselines, *yardsticks, *plan.modes, *plan.fast_modes]
     raw = program.run(build, ["pair", "--samples", str(plan.samples), "--floor", *_modes(names)])
     floor = {name: Histogram(values) for name, values in raw["floor_ns"].items()}
     best = _best(floor, _libraries(raw))
     rows = {one["mode"]: _row(one) for one in raw["modes"]}
     rng = random.Random(1)
-    for name in plan.modes:
+    attested = [name for name in plan.fast_modes if not name.startswith("plain/")]
+    for name in [*plan.modes, *attested]:
         row, base = rows[name], rows[baseline_of(name)]
         # Processor time is the whole of it here, and does not count what others do meanwhile.
         cpu = Histogram.from_json(row["cpu_ns"]["histogram"])
@@ -176,6 +177,13 @@ def pair(build: Path, plan: Plan) -> dict[str, Any]:
         other = Histogram.from_json(rows[yardstick_of(name)]["cpu_ns"]["histogram"])
         value, low, high = ratio_interval(cpu, [(1.0, other)], rng)
         rows[name]["ratio_to_openssl"] = {"value": value, "low": low, "high": high}
+    for name in plan.fast_modes:
+        cpu, without = (
+            Histogram.from_json(rows[one]["cpu_ns"]["histogram"])
+            for one in (name, name.removesuffix(FAST))
+        )
+        value, low, high = ratio_interval(cpu, [(1.0, without)], rng)
+        rows[name]["ratio_to_without"] = {"value": value, "low": low, "high": high}
     return {
         **({"openssl": raw["openssl"]} if yardsticks else {}),
         "built_with": raw["built_with"],

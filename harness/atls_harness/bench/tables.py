@@ -37,6 +37,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Row]) -> Table:
 def _pair(found: Mapping[str, Any]) -> list[Table]:
     rows = []
     other = [""] if "openssl" in found else []
+    fast = [""] if any("ratio_to_without" in row for row in found["modes"]) else []
     for row in found["modes"]:
         wall = row["wall_ns"]
         rows.append(
@@ -50,6 +51,7 @@ def _pair(found: Mapping[str, Any]) -> list[Table]:
                 ratio(row["ratio_to_floor"]) if "ratio_to_floor" in row else "",
                 ratio(row["ratio_to_best"]) if "ratio_to_best" in row else "",
                 *([ratio(row["ratio_to_openssl"])] if "ratio_to_openssl" in row else other),
+                *([ratio(row["ratio_to_without"])] if "ratio_to_without" in row else fast),
                 f"{sum(row['bytes'].values()):,}",
                 str(row["credential_bytes"] or ""),
             ]
@@ -57,7 +59,7 @@ def _pair(found: Mapping[str, Any]) -> list[Table]:
     columns = ["a connection in memory, µs", "min", "median", "p95", "p99"]
     columns += ["÷ plain (95 %)", "÷ floor (95 %)", "÷ best crypto"]
     columns += [*(["÷ OpenSSL (95 %)"] if other else [])]
-    columns += ["bytes", "credential"]
+    columns += [*(["÷ without fast"] if fast else []), "bytes", "credential"]
     samples = found["modes"][0]["wall_ns"]["samples"]
     title = f"Both endpoints in one thread, {samples} samples each, in turn"
     if "built_with" in found:

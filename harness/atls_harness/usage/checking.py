@@ -208,6 +208,12 @@ def bench() -> Parser:
         metavar="FILE",
         help="--plan: from this benchmark.json (default: the latest of out, else a recorded one)",
     )
+    made.add_argument(
+        "--crypto",
+        choices=("gnutls", "fast"),
+        default="gnutls",
+        help="pair: fast measures each mode once more with OpenSSL's ECDSA inside of GnuTLS",
+    )
     made.add_argument("--shards", type=int, default=2, metavar="N", help="shards: how many (2)")
     made.add_argument(
         "--scheduler", default="", metavar="URL", help="shards: of Dask, for several machines"
