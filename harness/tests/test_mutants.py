@@ -242,6 +242,9 @@ static int copy(struct thing *thing, struct bytes in)
     if (crypto->random(thing->key, 32) != 0)
         return 1;
     result = crypto->random(thing->key, 32);
+    note("%.*s", (int)(in.size < 64 ? in.size : 64), in.data);
+    last = {a.end > b.end ? a.end : b.end};
+    last = in.size < 64 ? in.size : 65;
     return 0;
 }
 """
@@ -252,7 +255,8 @@ def test_what_no_test_can_notice_is_left_out() -> None:
     more, never, out = ">= for >", "the condition never holds", "the statement is left out"
     assert {line for line, kind in made if kind == more} == {5, 7}
     assert {line for line, kind in made if kind == never} == {3, 5, 7}
-    assert {line for line, kind in made if kind == out} == {11, 15}
+    assert {line for line, kind in made if kind == out} == {11, 15, 16, 18}
+    assert {line for line, kind in made if kind == "<= for <"} == {18}
 
 
 def unit_test(text: str) -> UnitTest:

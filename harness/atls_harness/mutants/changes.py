@@ -12,7 +12,7 @@ takes memory away; fail_fatal() tells the library's failures that no input bring
 numbers never fail); statements that give something back, wipe or forget it, with the conditions
 that guard nothing else, since no test looks at memory that nobody uses any more; locks, which only
 threads that meet can miss; and "no bytes or more" before a copy of so many bytes, which is the
-same.
+same, as is "or equal" where the smaller or the greater of two is chosen.
 """
 
 from __future__ import annotations
@@ -49,6 +49,11 @@ NO_MEMORY = re.compile(
 )
 _FORGETS = re.compile(r"[\w>.\-]+ = NULL$")
 _COPIES = re.compile(r"\)\s*\{?\s*(?:memcpy|memmove)\(")
+# The smaller or the greater of two: where they are equal, both arms are the same number.
+_SMALLER = re.compile(
+    r"(?:\(\w+\))?[({]*(?:\(\w+\))?(?P<a>[\w.>\-]+) [<>]=? (?P<b>[\w.>\-]+)\s\?\s(?:\(\w+\))?"
+    r"(?:(?P=a)\s:\s(?:\(\w+\))?(?P=b)|(?P=b)\s:\s(?:\(\w+\))?(?P=a))(?![\w.>\-])"
+)
 _TAKES_MEMORY = re.compile(r"\b(?:\w*alloc\w*|strn?dup|v?asprintf)\(")
 _FAILURE = re.compile(r"\breturn (?=atls_fail\()")
 _NAME = re.compile(r"(\w+)\((?!\()")
@@ -178,6 +183,8 @@ def _all(text: str, code: str) -> Iterator[tuple[int, int, str, str]]:
             continue
         rest = code[found.end() :]
         if found.group() == ">" and rest.startswith(" 0)") and _COPIES.match(rest, 2):
+            continue
+        if _SMALLER.match(code, code.rfind(" ", 0, found.start() - 1) + 1):
             continue
         new = SWAPS[found.group()]
         yield found.start(), found.end(), new, f"{new} for {found.group()}"
