@@ -83,12 +83,13 @@ static int appraise(struct atls_judge *judge, const struct atls_evidence_message
     return atls_judge_fail(judge, result, word ? word : "malformed-claims");
 }
 
-static size_t signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
+static int signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
 {
     struct atls_cab cab;
+    int result = atls_cab_parse(message->cmw, &cab);
 
-    if (atls_cab_parse(message->cmw, &cab))
-        return 0;
+    if (result)
+        return result < 0 ? result : 0;
     partsp[0] = cab.kat.payload;
     partsp[1] = cab.pat.payload;
     return 2;

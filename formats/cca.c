@@ -82,18 +82,21 @@ static int appraise(struct atls_judge *judge, const struct atls_evidence_message
                                       "tag:arm.com,2025:cca_platform#1.0.0", judge_nonce);
 }
 
-static size_t signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
+static int signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
 {
     struct atls_bytes platform, realm;
     struct atls_cose_sign1 token;
     enum atls_cca_tag tag;
+    int result = atls_cca_collection_split(message->value, &tag, &platform, &realm);
 
-    if (atls_cca_collection_split(message->value, &tag, &platform, &realm) ||
-        atls_cose_sign1_parse(platform, ATLS_COSE_TAG_ALONE, NULL, &token))
-        return 0;
-    partsp[0] = token.payload;
-    if (atls_cose_sign1_parse(realm, ATLS_COSE_TAG_ALONE, NULL, &token))
-        return 0;
+    if (result == 0)
+        result = atls_cose_sign1_parse(platform, ATLS_COSE_TAG_ALONE, NULL, &token);
+    if (result == 0) {
+        partsp[0] = token.payload;
+        result = atls_cose_sign1_parse(realm, ATLS_COSE_TAG_ALONE, NULL, &token);
+    }
+    if (result)
+        return result < 0 ? result : 0;
     partsp[1] = token.payload;
     return 2;
 }

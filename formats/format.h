@@ -244,9 +244,8 @@ struct atls_evidence_format {
     size_t submod_count; /* 1 to ATLS_SUBMODS_MAX */
     int (*appraise)(struct atls_judge *judge, const struct atls_evidence_message *message);
     /* What was signed, at most two parts: the same evidence has the same. How many; 0 or NULL: it
-     * cannot be read, and all its bytes count. */
-    size_t (*signed_parts)(const struct atls_evidence_message *message,
-                           struct atls_bytes partsp[2]);
+     * cannot be read, and all its bytes count. -errno. */
+    int (*signed_parts)(const struct atls_evidence_message *message, struct atls_bytes partsp[2]);
 
     /* Decoder; each may be NULL. */
     const struct atls_evidence_print *print;

@@ -164,12 +164,13 @@ static int appraise(struct atls_judge *judge, const struct atls_evidence_message
     return result;
 }
 
-static size_t signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
+static int signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
 {
     struct atls_key_binding_bundle bundle;
+    int result = atls_key_binding_parse(message->cmw, &bundle);
 
-    if (atls_key_binding_parse(message->cmw, &bundle))
-        return 0;
+    if (result)
+        return result < 0 ? result : 0;
     partsp[0] = bundle.kat.payload;
     partsp[1] = bundle.pat.payload;
     return 2;

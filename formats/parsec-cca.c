@@ -85,17 +85,21 @@ static bool find_member(struct atls_bytes in, const char *name, struct atls_byte
 }
 
 /* The realm's challenge is the KAT's hash, and the platform's token is of each boot. */
-static size_t signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
+static int signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
 {
     struct atls_bytes pat, platform, realm;
     struct atls_cose_sign1 token;
     enum atls_cca_tag tag;
+    int result;
 
     if (!find_member(message->value, "kat", &partsp[0]) ||
-        !find_member(message->value, "pat", &pat) ||
-        atls_cca_collection_split(pat, &tag, &platform, &realm) ||
-        atls_cose_sign1_parse(realm, ATLS_COSE_TAG_ALONE, NULL, &token))
+        !find_member(message->value, "pat", &pat))
         return 0;
+    result = atls_cca_collection_split(pat, &tag, &platform, &realm);
+    if (result == 0)
+        result = atls_cose_sign1_parse(realm, ATLS_COSE_TAG_ALONE, NULL, &token);
+    if (result)
+        return result < 0 ? result : 0;
     partsp[1] = token.payload;
     return 2;
 }

@@ -149,12 +149,13 @@ static int appraise(struct atls_judge *judge, const struct atls_evidence_message
                   : judge_evidence(judge, &evidence);
 }
 
-static size_t signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
+static int signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
 {
     struct atls_tpm_evidence evidence;
+    int result = atls_tpm_evidence_split(message->value, &evidence);
 
-    if (atls_tpm_evidence_split(message->value, &evidence))
-        return 0;
+    if (result)
+        return result < 0 ? result : 0;
     partsp[0] = evidence.kat.cert_info;
     partsp[1] = evidence.pat.attest_info;
     return 2;

@@ -78,12 +78,13 @@ static int appraise(struct atls_judge *judge, const struct atls_evidence_message
     return judge->ops->appraise_token(judge, &token);
 }
 
-static size_t signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
+static int signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
 {
     struct atls_cose_sign1 token;
+    int result = atls_cose_sign1_parse(message->value, ATLS_COSE_TAG_EITHER, NULL, &token);
 
-    if (atls_cose_sign1_parse(message->value, ATLS_COSE_TAG_EITHER, NULL, &token))
-        return 0;
+    if (result)
+        return result < 0 ? result : 0;
     partsp[0] = token.payload;
     return 1;
 }

@@ -190,12 +190,13 @@ static int appraise(struct atls_judge *judge, const struct atls_evidence_message
     return judge->ops->appraise_token(judge, &token);
 }
 
-static size_t signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
+static int signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
 {
     struct parsed parsed = {.ra_tls = {.has_nonce = false}};
+    int result = parse(message->value, &parsed);
 
-    if (parse(message->value, &parsed))
-        return 0;
+    if (result)
+        return result < 0 ? result : 0;
     partsp[0] = parsed.ra_tls.claims_buffer;
     partsp[1] = parsed.ra_tls.evidence;
     return 2;

@@ -77,19 +77,19 @@ void atls_report_credential(struct atls_events *events, const char *directory, u
                                "bytes", (json_int_t)cmw.size);
 
     if (form) {
-        json_object_set_new(fields, "form", json_string(form));
+        atls_json_add(&fields, "form", json_string(form));
     }
     if (known) {
-        json_object_set_new(fields, "serialization", json_string(json ? "json" : "cbor"));
+        atls_json_add(&fields, "serialization", json_string(json ? "json" : "cbor"));
     }
     if (atls_crypto_hosted.hash(ATLS_SHA256, &cmw, 1, digest) == 0) {
-        json_object_set_new(fields, "sha256",
-                            atls_json_hex(ATLS_BYTES(digest, atls_hash_size(ATLS_SHA256))));
+        atls_json_add(&fields, "sha256",
+                      atls_json_hex(ATLS_BYTES(digest, atls_hash_size(ATLS_SHA256))));
     }
     snprintf(what, sizeof what, "%s-credential.%s", direction, json ? "json" : "cbor");
     atls_report_artifact(directory, conn, what, cmw, file);
     if (file[0]) {
-        json_object_set_new(fields, "file", json_string(file));
+        atls_json_add(&fields, "file", json_string(file));
     }
     atls_event_object(events, "credential", fields);
 }
@@ -105,10 +105,10 @@ void atls_report_result(struct atls_events *events, unsigned conn, const char *s
                   atls_ear_serialization_name(atls_ear_serialization_of(token)));
 
     if (file[0]) {
-        json_object_set_new(fields, "file", json_string(file));
+        atls_json_add(&fields, "file", json_string(file));
     }
     if (expires_in != INT64_MIN) {
-        json_object_set_new(fields, "expires_in", json_integer(expires_in));
+        atls_json_add(&fields, "expires_in", json_integer(expires_in));
     }
     atls_event_object(events, "result", fields);
 }

@@ -64,7 +64,7 @@ static void conclude(struct atls_appraisal *a, enum atls_tier tier, bool accepte
                               atls_tier_name(tier), "accepted", (int)accepted, "reason", a->reason,
                               "detail", a->detail, "clause", a->clause, "mismatches", mismatches);
     if (event && accepted) {
-        json_object_set_new(event, "key_from", json_string(key_from(a)));
+        atls_json_add(&event, "key_from", json_string(key_from(a)));
     }
     atls_event_object(a->rp->events, "verdict", event);
 }
@@ -288,10 +288,10 @@ static json_t *take_mismatches(const json_t *policy_claims)
             continue;
         }
         taken = taken ? taken : json_array();
-        json_array_append_new(taken, json_pack("{s:o, s:O, s:O}", "component",
-                                               atls_json_printable(atls_bytes_of_text(component)),
-                                               "expected", expected, "measured",
-                                               json_object_get(entry, "measured")));
+        atls_json_append(&taken,
+                         json_pack("{s:o, s:O, s:O}", "component",
+                                   atls_json_printable(atls_bytes_of_text(component)), "expected",
+                                   expected, "measured", json_object_get(entry, "measured")));
     }
     return taken;
 }

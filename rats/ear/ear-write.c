@@ -51,12 +51,16 @@ static bool add_trust_vector(json_t *object, const char *name, const struct atls
 static bool add_key(json_t *object, const char *name, const struct atls_ear_submod *submod)
 {
     uint8_t spki[ATLS_SPKI_MAX];
-    size_t size = submod->has_key ? atls_spki_encode(&submod->key, spki) : 0;
-    json_t *key = json_object();
+    size_t size;
+    json_t *key;
 
+    if (!submod->has_key)
+        return true;
+    size = atls_spki_encode(&submod->key, spki);
+    key = json_object();
     if (!key || !size || !add_base64(key, "akpub", ATLS_BASE64URL, ATLS_BYTES(spki, size))) {
         json_decref(key);
-        return !submod->has_key;
+        return false;
     }
     return add(object, name, key);
 }

@@ -145,6 +145,24 @@ char *atls_json_write(const json_t *json, size_t flags)
     return NULL;
 }
 
+static void keep_if(bool added, json_t **jsonp)
+{
+    if (added)
+        return;
+    json_decref(*jsonp);
+    *jsonp = NULL;
+}
+
+void atls_json_add(json_t **objectp, const char *name, json_t *value)
+{
+    keep_if(json_object_set_new(*objectp, name, value) == 0, objectp);
+}
+
+void atls_json_append(json_t **arrayp, json_t *value)
+{
+    keep_if(json_array_append_new(*arrayp, value) == 0, arrayp);
+}
+
 static int explain(const char *what, const char *once, const json_error_t *error)
 {
     switch (json_error_code(error)) {

@@ -25,6 +25,12 @@ json_t *atls_json_loadb(struct atls_bytes text, size_t flags, json_error_t *erro
  * that has no text. Allocated, zero-terminated. */
 char *atls_json_write(const json_t *json, size_t flags);
 
+/* Builds an object or array that has all its members, or is none: adds VALUE, which is taken over;
+ * where that cannot be (no memory, or VALUE is NULL) *OBJECTP is given back and NULL, which is
+ * passed over from then on. */
+void atls_json_add(json_t **objectp, const char *name, json_t *value);
+void atls_json_append(json_t **arrayp, json_t *value);
+
 /* The array or object that TEXT is; WHAT names it in errors, ONCE is the clause that wants each
  * member once. ATLS_E_MALFORMED; ATLS_E_LIMIT: more than ATLS_JSON_MAX_SIZE bytes, or nested too
  * deep; ATLS_E_UNSUPPORTED: a member's name holds U+0000, which the library has no place for;

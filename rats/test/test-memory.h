@@ -47,8 +47,10 @@ size_t test_without_memory(const char *name, enum test_without how, test_operati
                            const void *context);
 
 /* The out-parameter of a failed call is as it was before: all bytes of it 0xa5. */
-#define TEST_FILL(object) memset(&(object), 0xa5, sizeof(object))
-#define TEST_UNTOUCHED(object) test_untouched(#object, ATLS_BYTES(&(object), sizeof(object)))
+#define TEST_SIZE(object)                                                                          \
+    ((size_t)((char *)(&(object) + 1) - (char *)&(object))) /* of pointers too */
+#define TEST_FILL(object) memset((void *)&(object), 0xa5, TEST_SIZE(object))
+#define TEST_UNTOUCHED(object) test_untouched(#object, ATLS_BYTES(&(object), TEST_SIZE(object)))
 void test_untouched(const char *name, struct atls_bytes object);
 
 #endif

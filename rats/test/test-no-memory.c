@@ -37,7 +37,7 @@ static int fails(int result, const char *name, struct atls_bytes out)
 }
 
 /* What a call that failed must not have written. */
-#define FAILS(result, out) fails((result), #out, ATLS_BYTES(&(out), sizeof(out)))
+#define FAILS(result, out) fails((result), #out, ATLS_BYTES(&(out), TEST_SIZE(out)))
 
 static void tell_text(struct test_told *told, const char *text)
 {
@@ -556,8 +556,10 @@ static void test_reader(void **state)
 
     snprintf(directory, sizeof directory, "%s/../%s", rats ? rats : "testdata", reader->seeds);
     seeds_of = opendir(directory);
-    if (!seeds_of)
+    if (!seeds_of) {
         fail_msg("cannot read %s", directory);
+        return;
+    }
     while ((entry = readdir(seeds_of)))
         if (entry->d_name[0] != '.') {
             refused += sweep_seed(reader, directory, entry->d_name);

@@ -234,7 +234,7 @@ enum atls_want session_left(struct atls_session *s);
 /* session-shares.c: a hello passes by; and what was seen, into the FIELDS of an event. */
 void session_note_shares(struct atls_session *s, enum atls_handshake_type type,
                          struct atls_bytes message);
-void report_shares(const struct atls_session *s, json_t *fields);
+void report_shares(const struct atls_session *s, json_t **fieldsp);
 
 /* session-report.c */
 void report_offer(struct atls_session *s, const char *direction, const struct hello_body *bodies);

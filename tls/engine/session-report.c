@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a session says of itself (harness/peers/README.md). Challenge, credential, result and
  * verdict are told by the RATS roles. */
+#include "rats/json/json.h"
 #include "tls/engine/session-internal.h"
 
 #include <stdlib.h>
@@ -11,8 +12,8 @@ static json_t *bodies_of(const struct atls_session *s, const struct hello_body *
     json_t *object = json_object();
     for (size_t i = 0; i < s->party->profile->extension_count; i++)
         if (bodies[i].present)
-            json_object_set_new(object, atls_code_point_name(s->party->profile->extensions[i]),
-                                atls_json_hex(ATLS_BYTES(bodies[i].data, bodies[i].size)));
+            atls_json_add(&object, atls_code_point_name(s->party->profile->extensions[i]),
+                          atls_json_hex(ATLS_BYTES(bodies[i].data, bodies[i].size)));
     return object;
 }
 
@@ -33,7 +34,7 @@ void report_offer(struct atls_session *s, const char *direction, const struct he
     if (bodies == s->hello.sent && atls_faults_has(s->party->faults, "also-extension", &also)) {
         char name[48];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(also, ":"), also);
-        json_object_set_new(extensions, name, json_string(strchr(also, ':') + 1));
+        atls_json_add(&extensions, name, json_string(strchr(also, ':') + 1));
     }
     atls_event(s->party->events, "offer", "{s:I, s:s, s:o}", "conn", (json_int_t)s->conn,
                "direction", direction, "extensions", extensions);
@@ -49,8 +50,8 @@ void report_requested(struct atls_session *s, const char *direction, struct atls
     if (!atls_events_heard(s->party->events))
         return;
     json_t *bodies = json_object();
-    json_object_set_new(bodies, atls_code_point_name(s->party->profile->entry_extension),
-                        atls_json_hex(body));
+    atls_json_add(&bodies, atls_code_point_name(s->party->profile->entry_extension),
+                  atls_json_hex(body));
     atls_event(s->party->events, "selected", "{s:I, s:s, s:o, s:s}", "conn", (json_int_t)s->conn,
                "direction", direction, "extensions", bodies, "x_message", "CertificateRequest");
 }
@@ -65,9 +66,9 @@ static void report_role(struct atls_session *s, const char *role, enum atls_mode
     if (fields && model == ATLS_MODEL_BACKGROUND_CHECK) {
         char type[320];
         atls_evidence_type_print(&selection->type, type, sizeof type);
-        json_object_set_new(fields, "evidence_type", atls_json_printable(atls_bytes_of_text(type)));
+        atls_json_add(&fields, "evidence_type", atls_json_printable(atls_bytes_of_text(type)));
     } else if (fields) {
-        json_object_set_new(fields, "verifier_id", atls_json_printable(selection->verifier));
+        atls_json_add(&fields, "verifier_id", atls_json_printable(selection->verifier));
     }
     atls_event_object(s->party->events, "negotiated", fields);
 }
@@ -94,16 +95,16 @@ static json_t *alert_of(const struct atls_session *s)
                      "name", atls_alert_name(&s->party->code_points, (unsigned)s->failure.alert));
 }
 
-static void set_diagnosis(const struct atls_session *s, json_t *fields)
+static void set_diagnosis(const struct atls_session *s, json_t **fieldsp)
 {
     if (s->failure.diagnosis && s->failure.reason)
-        json_object_set_new(fields, "diagnosis", atls_diagnosis_json(s->failure.diagnosis));
+        atls_json_add(fieldsp, "diagnosis", atls_diagnosis_json(s->failure.diagnosis));
 }
 
-static void set_key(json_t *fields, const char *name, const uint8_t *spki, size_t size)
+static void set_key(json_t **fieldsp, const char *name, const uint8_t *spki, size_t size)
 {
     if (size > 0)
-        json_object_set_new(fields, name, atls_json_hex(ATLS_BYTES(spki, size)));
+        atls_json_add(fieldsp, name, atls_json_hex(ATLS_BYTES(spki, size)));
 }
 
 void report_handshake(struct atls_session *s)
@@ -123,10 +124,10 @@ void report_handshake(struct atls_session *s)
                   s->seconds, "self_attested", atls_model_name(s->self.model), "peer_attested",
                   atls_model_name(failed && !s->peer.accepted ? ATLS_MODEL_NONE : s->peer.model));
     session_note_peer_key(s);
-    report_shares(s, fields);
-    set_diagnosis(s, fields);
-    set_key(fields, "signed_with", s->self.signed_with, s->self.signed_with_size);
-    set_key(fields, "verified_with", s->peer.verified_with, s->peer.verified_with_size);
+    report_shares(s, &fields);
+    set_diagnosis(s, &fields);
+    set_key(&fields, "signed_with", s->self.signed_with, s->self.signed_with_size);
+    set_key(&fields, "verified_with", s->peer.verified_with, s->peer.verified_with_size);
     atls_event_object(s->party->events, "handshake", fields);
 }
 
@@ -154,7 +155,7 @@ void report_closed(struct atls_session *s)
             "{s:I, s:s, s:s, s:s, s:s, s:o, s:b}", "conn", (json_int_t)s->conn, "outcome", "failed",
             "reason", failure->reason, "detail", failure->detail, "clause", failure->clause,
             "alert", alert_of(s), "x_after_handshake", (int)s->told.complete);
-        set_diagnosis(s, fields);
+        set_diagnosis(s, &fields);
         atls_event_object(s->party->events, "closed", fields);
     }
 }

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "rats/json/json.h"
 #include "tls/engine/session-internal.h"
 
 #define KEY_SHARE 51 /* RFC 8446 section 4.2 */
@@ -94,18 +95,18 @@ void session_note_shares(struct atls_session *s, enum atls_handshake_type type,
         note_server_hello(&s->shares, message);
 }
 
-void report_shares(const struct atls_session *s, json_t *fields)
+void report_shares(const struct atls_session *s, json_t **fieldsp)
 {
     const struct hello_shares *shares = &s->shares;
     if (shares->has_random)
-        json_object_set_new(fields, "random",
-                            atls_json_hex(ATLS_BYTES(shares->random, sizeof shares->random)));
+        atls_json_add(fieldsp, "random",
+                      atls_json_hex(ATLS_BYTES(shares->random, sizeof shares->random)));
     for (size_t i = 0; shares->has_server && i < shares->count; i++)
         if (shares->client[i].group == shares->server.group) {
             json_t *pair = json_array();
-            json_array_append_new(pair, atls_json_hex(ATLS_BYTES(shares->client[i].hash, 32)));
-            json_array_append_new(pair, atls_json_hex(ATLS_BYTES(shares->server.hash, 32)));
-            json_object_set_new(fields, "key_shares", pair);
+            atls_json_append(&pair, atls_json_hex(ATLS_BYTES(shares->client[i].hash, 32)));
+            atls_json_append(&pair, atls_json_hex(ATLS_BYTES(shares->server.hash, 32)));
+            atls_json_add(fieldsp, "key_shares", pair);
             return;
         }
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "rats/base/error.h"
+#include "rats/json/json.h"
 #include "verifier-stub/appraisal/manners.h"
 #include "verifier-stub/store/manifests.h"
 
@@ -111,12 +112,10 @@ static int explain_own(const struct atls_evidence_verdict *appraisal, struct atl
     json_t *claims =
         json_pack("{s:s, s:s}", "atls.reason", appraisal->reason, "atls.detail", appraisal->detail);
 
-    if (claims && appraisal->clause[0])
-        json_object_set_new(claims, "atls.clause", json_string(appraisal->clause));
-    if (claims)
-        json_object_set_new(claims, "atls.mismatches",
-                            appraisal->mismatches ? json_incref(appraisal->mismatches)
-                                                  : json_array());
+    if (appraisal->clause[0])
+        atls_json_add(&claims, "atls.clause", json_string(appraisal->clause));
+    atls_json_add(&claims, "atls.mismatches",
+                  appraisal->mismatches ? json_incref(appraisal->mismatches) : json_array());
     *whyp = claims;
     return claims ? 0 : atls_fail(-ENOMEM, NULL, "no memory for a result");
 }

@@ -11,6 +11,7 @@
 
 #include "program/events.h"
 #include "rats/base/error.h"
+#include "rats/json/json.h"
 #include "verifier-stub/appraisal/appraisal.h"
 
 #define CONFIG_CLAUSE "draft-ffm-rats-cca-token section 4.5.3"
@@ -52,7 +53,7 @@ static int match_config(struct atls_bytes config, const struct atls_reference_se
                    : "platform configuration: expected one that is endorsed, and none is");
     for (; entry && json_array_size(expected) < ATLS_MISMATCHES_LISTED;
          entry = atls_reference_next(references, ATLS_REFERENCE_BY_NAME, entry))
-        json_array_append_new(expected, atls_json_hex(value_of(&entry->value)));
+        atls_json_append(&expected, atls_json_hex(value_of(&entry->value)));
     return atls_note_mismatch(out, "cca.platform-config", expected, config);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "rats/base/encoding.h"
+#include "rats/json/json.h"
 #include "verifier-stub/appraisal/appraisal.h"
 
 #define COMPONENTS_REPEATED                                                                        \
@@ -19,27 +20,27 @@ static json_t *base64_json(struct atls_bytes bytes)
     return string;
 }
 
-static void set_bytes(json_t *object, const char *name, struct atls_bytes bytes)
+static void set_bytes(json_t **objectp, const char *name, struct atls_bytes bytes)
 {
     if (bytes.size > 0)
-        json_object_set_new(object, name, base64_json(bytes));
+        atls_json_add(objectp, name, base64_json(bytes));
 }
 
-static void set_text(json_t *object, const char *name, struct atls_bytes text)
+static void set_text(json_t **objectp, const char *name, struct atls_bytes text)
 {
     if (text.size > 0)
-        json_object_set_new(object, name, json_stringn((const char *)text.data, text.size));
+        atls_json_add(objectp, name, json_stringn((const char *)text.data, text.size));
 }
 
 static json_t *component_summary(const struct atls_psa_component *component)
 {
     json_t *object = json_object();
 
-    set_text(object, "measurement-type", component->type);
-    set_bytes(object, "measurement-value", component->value);
-    set_text(object, "version", component->version);
-    set_bytes(object, "signer-id", component->signer_id);
-    set_text(object, "measurement-description", component->description);
+    set_text(&object, "measurement-type", component->type);
+    set_bytes(&object, "measurement-value", component->value);
+    set_text(&object, "version", component->version);
+    set_bytes(&object, "signer-id", component->signer_id);
+    set_text(&object, "measurement-description", component->description);
     return object;
 }
 
@@ -48,25 +49,21 @@ json_t *atls_evidence_summary(const struct atls_psa_claims *claims)
     json_t *summary = json_object();
     json_t *components = json_array();
 
-    json_object_set_new(summary, "eat-profile",
-                        json_string(atls_psa_profile_name(claims->profile)));
-    json_object_set_new(summary, "psa-client-id", json_integer(claims->client_id));
-    json_object_set_new(summary, "psa-security-lifecycle", json_integer(claims->lifecycle));
-    set_bytes(summary, "psa-implementation-id", claims->implementation_id);
-    set_bytes(summary, "psa-instance-id", claims->instance_id);
-    set_bytes(summary, "psa-nonce", claims->nonce);
-    set_bytes(summary, "psa-boot-seed", claims->boot_seed);
-    set_text(summary, "psa-certification-reference", claims->certification_reference);
-    set_text(summary, "psa-verification-service-indicator", claims->verification_service);
+    atls_json_add(&summary, "eat-profile", json_string(atls_psa_profile_name(claims->profile)));
+    atls_json_add(&summary, "psa-client-id", json_integer(claims->client_id));
+    atls_json_add(&summary, "psa-security-lifecycle", json_integer(claims->lifecycle));
+    set_bytes(&summary, "psa-implementation-id", claims->implementation_id);
+    set_bytes(&summary, "psa-instance-id", claims->instance_id);
+    set_bytes(&summary, "psa-nonce", claims->nonce);
+    set_bytes(&summary, "psa-boot-seed", claims->boot_seed);
+    set_text(&summary, "psa-certification-reference", claims->certification_reference);
+    set_text(&summary, "psa-verification-service-indicator", claims->verification_service);
     for (size_t i = 0; i < claims->component_count && i < COMPONENTS_REPEATED; i++)
-        json_array_append_new(components, component_summary(&claims->components[i]));
-    if (json_object_set_new(summary, "psa-software-components", components) != 0) {
-        json_decref(summary);
-        return NULL;
-    }
+        atls_json_append(&components, component_summary(&claims->components[i]));
+    atls_json_add(&summary, "psa-software-components", components);
     if (claims->component_count > COMPONENTS_REPEATED)
-        json_object_set_new(summary, "atls.software-component-count",
-                            json_integer((json_int_t)claims->component_count));
+        atls_json_add(&summary, "atls.software-component-count",
+                      json_integer((json_int_t)claims->component_count));
     return summary;
 }
 
@@ -81,12 +78,8 @@ json_t *atls_quote_summary(const struct atls_tpm_attest *quote)
 
     for (unsigned i = 0; i < ATLS_TPM_PCRS; i++)
         if (bank->pcrs >> i & 1)
-            json_array_append_new(pcrs, json_integer(i));
-    if (summary)
-        set_bytes(summary, "pcr-digest", quote->pcr_digest);
-    if (!summary || json_object_set_new(summary, "pcrs", pcrs) != 0) {
-        json_decref(summary);
-        return NULL;
-    }
+            atls_json_append(&pcrs, json_integer(i));
+    set_bytes(&summary, "pcr-digest", quote->pcr_digest);
+    atls_json_add(&summary, "pcrs", pcrs);
     return summary;
 }

@@ -38,6 +38,8 @@ struct atls_realm {              /* what a token is for; static texts */
 /* Takes TEXT over, which is JSON; NULL: no memory, a 500. */
 void atls_answer_text(struct atls_response *response, unsigned status, const char *content_type,
                       char *text);
+/* A 500 without anything, in place of an answer that lacks a part. */
+void atls_answer_no_memory(struct atls_response *response);
 /* Takes JSON over. */
 void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,
                       json_t *json);

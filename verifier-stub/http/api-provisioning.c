@@ -5,6 +5,7 @@
 
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
+#include "rats/json/json.h"
 #include "verifier-stub/http/api-private.h"
 #include "verifier-stub/http/manners.h"
 
@@ -41,7 +42,7 @@ static json_t *corim_types(size_t most)
 
     for (size_t i = 0; i < sizeof corims / sizeof *corims; i++)
         for (size_t j = 0; j < most; j++)
-            json_array_append_new(types, json_string(corims[i].types[j]));
+            atls_json_append(&types, json_string(corims[i].types[j]));
     return types;
 }
 
@@ -58,7 +59,7 @@ static json_t *skipped_names(unsigned skipped)
 
     for (int i = 0; i < ATLS_SKIPPED_COUNT; i++) {
         if (skipped >> i & 1)
-            json_array_append_new(names, json_string(atls_corim_skipped_name(i)));
+            atls_json_append(&names, json_string(atls_corim_skipped_name(i)));
     }
     return names;
 }
@@ -70,9 +71,9 @@ json_t *atls_endorsed_fields(const char *source, const struct atls_store_import 
                                (json_int_t)import->trust_anchors);
 
     if (fields && import->skipped)
-        json_object_set_new(fields, "skipped", skipped_names(import->skipped));
+        atls_json_add(&fields, "skipped", skipped_names(import->skipped));
     if (fields && import->is_signed)
-        json_object_set_new(fields, "signer", json_string(import->signer));
+        atls_json_add(&fields, "signer", json_string(import->signer));
     return fields;
 }
 
@@ -88,12 +89,12 @@ static void answer_submission(const struct atls_api *api, const char *failure,
         char text[512];
 
         atls_printable(failure, strlen(failure), text, sizeof text);
-        json_object_set_new(json, "failure-reason", json_string(text));
+        atls_json_add(&json, "failure-reason", json_string(text));
     }
     if (json && !failure && import->skipped)
-        json_object_set_new(json, "atls.skipped", skipped_names(import->skipped));
+        atls_json_add(&json, "atls.skipped", skipped_names(import->skipped));
     if (json && !failure && import->is_signed)
-        json_object_set_new(json, "atls.signer", json_string(import->signer));
+        atls_json_add(&json, "atls.signer", json_string(import->signer));
     atls_answer_json(response, 200, ATLS_SUBMIT_TYPE, json);
 }
 
@@ -131,6 +132,8 @@ void atls_answer_submit_endorsements(const struct atls_api *api, const struct at
         response->accept = atls_type_list(corim_types(2));
         atls_answer_problem(response, 415, NULL, "no active plugin found for %.200s",
                             (const char *)type.data);
+        if (!response->accept)
+            atls_answer_no_memory(response);
         return;
     }
     if (request->body.size == 0) {
@@ -145,7 +148,7 @@ void atls_answer_submit_endorsements(const struct atls_api *api, const struct at
     snprintf(failure, sizeof failure, "%s%s%s%s", atls_error_text(),
              *atls_error_clause() ? " [" : "", atls_error_clause(),
              *atls_error_clause() ? "]" : "");
-    if (result == 0)
+    if (result == 0 && atls_events_heard(api->events))
         atls_event_object(api->events, "endorsed", atls_endorsed_fields(ATLS_PATH_SUBMIT, &import));
     answer_submission(api, result == 0 ? NULL : failure, &import, response);
 }

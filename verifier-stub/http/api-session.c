@@ -33,7 +33,7 @@ json_t *atls_evidence_types(const struct atls_api *api)
         return atls_veraison_types(false, api->crypto);
     types = json_array();
     for (size_t i = 0; atls_evidence_media_type(i); i++)
-        json_array_append_new(types, json_string(atls_evidence_media_type(i)));
+        atls_json_append(&types, json_string(atls_evidence_media_type(i)));
     return types;
 }
 
@@ -66,17 +66,6 @@ static bool repeats_evidence(const struct atls_api *api,
     return session->evidence && !api->terse;
 }
 
-static char *accept_list; /* of this verifier's own types, in JSON */
-
-static void write_accept_list(void)
-{
-    const struct atls_api own = {.as = NULL};
-    json_t *types = atls_evidence_types(&own);
-
-    accept_list = types ? atls_json_write(types, JSON_COMPACT) : NULL;
-    json_decref(types);
-}
-
 /* Takes JSON over; NULL where that is NULL, or there is no memory. */
 static char *text_of(json_t *json)
 {
@@ -86,12 +75,25 @@ static char *text_of(json_t *json)
     return text;
 }
 
+/* This verifier's own types, in JSON, which are always the same; NULL: no memory, for now. */
+static const char *accept_list(void)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static char *list;
+    const struct atls_api own = {.as = NULL};
+
+    pthread_mutex_lock(&lock);
+    if (!list)
+        list = text_of(atls_evidence_types(&own));
+    pthread_mutex_unlock(&lock);
+    return list;
+}
+
 /* The session as text. A library that writes JSON looks at each of some thousand bytes several
  * times, of which nearly all are the same each time, or need no escapes: base64, and a result,
  * which is a compact JWS (RFC 7515 section 7.1). NULL: no memory. */
 static char *write_session(const struct atls_api *api, const struct atls_challenge_session *session)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     bool says = says_what_is_taken(api, session), repeats = repeats_evidence(api, session);
     const char *result = session->result;
     char *nonce =
@@ -101,8 +103,7 @@ static char *write_session(const struct atls_api *api, const struct atls_challen
     char *evidence = repeats ? text_of(evidence_json(session)) : NULL;
     char *text = NULL;
 
-    pthread_once(&once, write_accept_list);
-    const char *accept = api->as ? others : accept_list;
+    const char *accept = api->as ? others : accept_list();
     if (nonce && (!says || (expiry && accept)) && (!repeats || evidence) &&
         asprintf(&text, "{\"status\":\"%s\",\"nonce\":\"%s\"%s%s%s%s%s%s%s%s%s}",
                  atls_challenge_status_name(session->status), nonce, says ? ",\"expiry\":" : "",
@@ -238,8 +239,10 @@ void atls_answer_new_session(const struct atls_api *api, const struct atls_reque
     atls_event(api->events, "session", "{s:s, s:o}", "session", session.id, "nonce",
                atls_json_hex(ATLS_BYTES(nonce, size)));
     answer_session(api, 201, &session, response);
-    if (asprintf(&response->location, "session/%s", session.id) < 0)
+    if (asprintf(&response->location, "session/%s", session.id) < 0) {
         response->location = NULL;
+        atls_answer_no_memory(response);
+    }
     atls_challenge_session_clear(&session);
 }
 
@@ -252,8 +255,8 @@ static void tell_appraisal(const struct atls_api *api, const char *id, const cha
                                "status", atls_tier_name(appraisal->tier), "reason",
                                appraisal->reason, "detail", appraisal->detail);
 
-    json_object_set_new(fields, "mismatches",
-                        appraisal->mismatches ? json_incref(appraisal->mismatches) : json_array());
+    atls_json_add(&fields, "mismatches",
+                  appraisal->mismatches ? json_incref(appraisal->mismatches) : json_array());
     atls_event_object(api->events, "appraisal", fields);
 }
 
@@ -344,6 +347,8 @@ static void answer_bad_evidence(const struct atls_api *api, int error, const cha
     if (error == ATLS_E_UNSUPPORTED) {
         response->accept = atls_type_list(atls_evidence_types(api));
         atls_answer_problem(response, 415, NULL, "%s", atls_error_text());
+        if (!response->accept)
+            atls_answer_no_memory(response);
     } else if (error < 0) {
         atls_answer_problem(response, 500, NULL, "%s", atls_error_text());
     } else if (reason) {

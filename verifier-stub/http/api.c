@@ -45,6 +45,12 @@ void atls_answer_text(struct atls_response *response, unsigned status, const cha
     atls_answer_bytes(response, status, content_type, text, text ? strlen(text) : 0);
 }
 
+void atls_answer_no_memory(struct atls_response *response)
+{
+    atls_response_clear(response);
+    response->status = 500;
+}
+
 void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,
                       json_t *json)
 {
@@ -63,7 +69,10 @@ char *atls_type_list(json_t *types)
     if (list) {
         json_array_foreach(types, i, type)
             fprintf(list, "%s%s", i ? ", " : "", json_string_value(type));
-        fclose(list);
+        if (fclose(list) != 0) {
+            free(text);
+            text = NULL;
+        }
     }
     json_decref(types);
     return text;
@@ -109,7 +118,7 @@ void atls_answer_problem(struct atls_response *response, unsigned status, const 
     problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title_of(status),
                         "status", (int)status, "detail", detail);
     if (reason && problem)
-        json_object_set_new(problem, "atls.reason", json_string(reason));
+        atls_json_add(&problem, "atls.reason", json_string(reason));
     atls_answer_json(response, status, "application/problem+json", problem);
 }
 
@@ -398,10 +407,7 @@ static bool dispatch(const struct atls_api *api, const struct atls_request *requ
 
 void atls_answer_unknown_path(struct atls_response *response)
 {
-    response->status = 404;
-    response->body = strdup("404 page not found");
-    response->body_size = response->body ? strlen(response->body) : 0;
-    response->content_type = "text/plain";
+    atls_answer_text(response, 404, "text/plain", strdup("404 page not found"));
 }
 
 /* The same endpoints behind the doors of a verifier that this one stands in for. */

@@ -190,6 +190,8 @@ bool atls_veraison_unwrap(const struct atls_api *api, const struct atls_request 
         response->accept = atls_type_list(atls_evidence_types(api));
         atls_answer_problem(response, 415, NULL, "no active plugin found for %.300s",
                             out.evidence.media_type);
+        if (!response->accept)
+            atls_answer_no_memory(response);
     } else if (find_format(&out.evidence, listed, response)) {
         out.is_looked_up = strcmp(listed, out.evidence.media_type) == 0;
         *evidencep = out;
@@ -394,7 +396,7 @@ static void answer_import(const struct atls_api *api, int result, struct atls_re
     if (result) {
         snprintf(text, sizeof text, SUBMIT_FAILED "%s", atls_error_text());
         atls_printable(text, strlen(text), printable, sizeof printable);
-        json_object_set_new(json, "failure-reason", json_string(printable));
+        atls_json_add(&json, "failure-reason", json_string(printable));
     }
     atls_answer_json(response, 200, ATLS_SUBMIT_TYPE, json);
 }
@@ -416,6 +418,8 @@ void atls_veraison_endorse(const struct atls_api *api, const struct atls_request
     } else if (!listed) {
         response->accept = atls_type_list(atls_veraison_types(true, api->crypto));
         atls_answer_problem(response, 415, NULL, "no active plugin found for %.300s", type);
+        if (!response->accept)
+            atls_answer_no_memory(response);
     } else if (request->body.size == 0) {
         atls_answer_problem(response, 400, NULL, "empty body");
     } else {

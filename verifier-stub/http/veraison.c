@@ -13,6 +13,7 @@
 
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
+#include "rats/json/json.h"
 #include "verifier-stub/http/api-private.h"
 #include "verifier-stub/http/manners.h"
 
@@ -63,7 +64,7 @@ json_t *atls_veraison_types(bool provisioning, const struct atls_crypto *crypto)
         const char *const *all = provisioning ? scheme->corim : scheme->evidence;
 
         for (size_t j = 0; j < PER_SCHEME && all[j]; j++)
-            json_array_append_new(types, json_string(all[j]));
+            atls_json_append(&types, json_string(all[j]));
     }
     return types;
 }

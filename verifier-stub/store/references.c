@@ -375,9 +375,10 @@ int atls_reference_index_add(struct atls_reference_index *index, struct atls_ref
     place = tsearch(entry, &index->same, compare_entries);
     if (!place)
         return no_memory();
-    *addedp = *place == entry;
-    if (!*addedp)
+    if (*place != entry) {
+        *addedp = false;
         return 0;
+    }
     result = join_span(index, &entry->value.validity);
     if (!result) {
         result = join_groups(index, entry, &new_name);
@@ -390,6 +391,7 @@ int atls_reference_index_add(struct atls_reference_index *index, struct atls_ref
     }
     require(index, entry, new_name);
     index->all.entries[index->all.count++] = entry;
+    *addedp = true;
     return 0;
 }
 

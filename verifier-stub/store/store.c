@@ -135,11 +135,10 @@ static int import_signed(struct atls_store *store, const struct atls_import_rule
 /* By its first byte, before anything is parsed: tag 18 is that of COSE_Sign1, tag 501 of three. */
 static bool claims_to_be_signed(struct atls_bytes in)
 {
-    struct atls_cbor_reader r;
+    struct atls_cbor_reader r = {.in = in, .rules = &atls_cbor_lenient};
     uint64_t tag;
 
-    return atls_cbor_open(&r, in, &atls_cbor_lenient, NULL) == 0 &&
-           atls_cbor_peek(&r) == ATLS_CBOR_TAG && atls_cbor_read_tag(&r, "tag", &tag) == 0 &&
+    return atls_cbor_peek(&r) == ATLS_CBOR_TAG && atls_cbor_read_tag(&r, "tag", &tag) == 0 &&
            tag == ATLS_TAG_COSE_SIGN1;
 }
 
