@@ -60,8 +60,9 @@ class Description(unittest.TestCase):
         if method == "HEAD" or "content" not in described:
             self.assertEqual(answer.body, b"")
             return
-        ((media_type, content),) = described["content"].items()
-        self.assertEqual(answer.headers["Content-Type"], media_type)
+        media_type = answer.headers["Content-Type"]
+        self.assertIn(media_type, described["content"])
+        content = described["content"][media_type]
         members = set(answer.json())
         schemas = [self.resolve(content["schema"])]
         schemas += [self.resolve(schema) for schema in schemas[0].get("allOf", [])]
