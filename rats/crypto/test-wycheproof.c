@@ -28,6 +28,7 @@ static const struct atls_crypto *const adapters[] = {
 #ifdef ATLS_TEST_BEARSSL
     &atls_crypto_bearssl,
 #endif
+    NULL, /* ends them */
 };
 
 static json_t *load(const char *name)
@@ -113,7 +114,7 @@ static void check(const json_t *test, const struct atls_public_key *key, bool de
     const char *comment = text(test, "comment");
     int first = 0;
 
-    for (size_t i = 0; i < COUNT(adapters); i++) {
+    for (size_t i = 0; adapters[i]; i++) {
         const char *name = adapters[i]->name;
         int result = verdict(adapters[i], key, der, message, signature);
 
