@@ -200,14 +200,14 @@ struct under_test {
     struct atls_transport transport;
     struct atls_simulated *simulated;
     struct atls_device *device;
-    uint8_t answer[ATLS_ANSWER_MAX];
+    uint8_t *answer; /* of ATLS_ANSWER_MAX bytes, too many for a stack */
 };
 
 static int exchange(struct atls_transport *transport, struct atls_bytes request,
                     struct atls_bytes *answerp)
 {
     struct under_test *u = (struct under_test *)(void *)transport;
-    *answerp = atls_core_handle(&u->simulated->core, request, u->answer, sizeof u->answer).message;
+    *answerp = atls_core_handle(&u->simulated->core, request, u->answer, ATLS_ANSWER_MAX).message;
     return 0;
 }
 
@@ -225,15 +225,19 @@ static int boot(struct under_test *u, const char *socket)
     assert_ok(atls_root_kind_by_name("parsec", &options.root));
     u->transport = (struct atls_transport){exchange, ignore};
     int result = atls_simulated_open(&options, &u->simulated);
-    if (!result)
-        assert_ok(atls_device_over(&u->transport, &u->device));
-    return result;
+    if (result)
+        return result;
+    u->answer = malloc(ATLS_ANSWER_MAX);
+    assert_non_null(u->answer);
+    assert_ok(atls_device_over(&u->transport, &u->device));
+    return 0;
 }
 
 static void shut_down(struct under_test *u)
 {
     atls_device_close(u->device);
     atls_simulated_close(u->simulated);
+    free(u->answer);
 }
 
 /* The identity key of a CAB is the one in Parsec, which signs. */
