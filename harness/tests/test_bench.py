@@ -387,7 +387,7 @@ REFUSED = (
     ("ta-03/passport/client", 77, "no passport"),
     ("ta-07/telepathy/client", 2, "background-check or passport"),
     ("ta-07/passport/nobody", 2, "client, server or both"),
-    ("ta-07/passport/client/fast", 2, "no option of a mode"),
+    ("ta-07/passport/client/swift", 2, "no option of a mode"),
     ("ta-07/passport/client/components=10001", 2, "components"),
     ("plain/server/psa", 2, "no option of a mode"),
     ("openssl/nobody", 2, "openssl/server or openssl/mutual"),
