@@ -16,16 +16,11 @@
 
 enum { LABEL_PROFILE = 265 };
 
-static int no_memory(void)
-{
-    return atls_fail(-ENOMEM, NULL, "EAR: out of memory");
-}
-
 /* Takes VALUE over, NULL of which is a lack of memory. */
 static int give(json_t *value, json_t **valuep)
 {
     if (!value)
-        return no_memory();
+        return atls_ear_no_memory();
     *valuep = value;
     return 0;
 }
@@ -41,13 +36,13 @@ static int add(json_t *object, const char *name, size_t size, json_t *value)
     char *copy = strndup(name, size);
     int result = 0;
     if (!copy)
-        result = no_memory();
+        result = atls_ear_no_memory();
     else if (json_object_get(object, copy))
         result = atls_fail(ATLS_E_MALFORMED, TO_JSON, "EAR: expected the name %.64s once", copy);
     if (result)
         json_decref(value);
     else if (json_object_set_new(object, copy, value))
-        result = no_memory();
+        result = atls_ear_no_memory();
     free(copy);
     return result;
 }
@@ -87,16 +82,14 @@ static int read_time(struct atls_cbor_reader *r, int64_t label, json_t **valuep)
 
 static int read_tier(struct atls_cbor_reader *r, const char *what, json_t **valuep)
 {
-    static const enum atls_tier tiers[] = {ATLS_TIER_NONE, ATLS_TIER_AFFIRMING, ATLS_TIER_WARNING,
-                                           ATLS_TIER_CONTRAINDICATED};
     int64_t number;
+    enum atls_tier tier;
     int result = atls_cbor_read_int(r, what, &number);
 
     if (result)
         return result;
-    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++)
-        if (number == tiers[i])
-            return give(json_string(atls_tier_name(tiers[i])), valuep);
+    if (atls_tier_by_number(number, &tier))
+        return give(json_string(atls_tier_name(tier)), valuep);
     return atls_fail(ATLS_E_MALFORMED, ATLS_EAR_CLAUSE,
                      "EAR %s: expected 0, 2, 32 or 96, came %lld", what, (long long)number);
 }
@@ -108,12 +101,12 @@ static int read_array(struct atls_cbor_reader *r, const char *what, read_functio
 {
     json_t *array = json_array(), *value = NULL;
     size_t left;
-    int result = array ? atls_cbor_read_array(r, what, &left) : no_memory();
+    int result = array ? atls_cbor_read_array(r, what, &left) : atls_ear_no_memory();
 
     while (!result && atls_cbor_next(r, &left)) {
         result = read_element(r, what, &value);
         if (!result && json_array_append_new(array, value))
-            result = no_memory();
+            result = atls_ear_no_memory();
     }
     if (result)
         json_decref(array);
@@ -139,7 +132,7 @@ static int read_vector(struct atls_cbor_reader *r, const char *what, json_t **va
 {
     json_t *vector = json_object();
     size_t left;
-    int result = vector ? atls_cbor_read_map(r, what, &left) : no_memory();
+    int result = vector ? atls_cbor_read_map(r, what, &left) : atls_ear_no_memory();
 
     while (!result && atls_cbor_next(r, &left)) {
         int64_t label, claim;
@@ -168,7 +161,7 @@ static int read_any_map(struct atls_cbor_reader *r, const char *what, json_t **v
 {
     json_t *object = json_object(), *value;
     size_t left;
-    int result = object ? atls_cbor_read_map(r, what, &left) : no_memory();
+    int result = object ? atls_cbor_read_map(r, what, &left) : atls_ear_no_memory();
 
     while (!result && atls_cbor_next(r, &left)) {
         struct atls_bytes name;
@@ -255,7 +248,7 @@ static int read_maps(struct atls_cbor_reader *r, const struct atls_ear_label *ro
 {
     json_t *maps = json_object(), *map;
     size_t left;
-    int result = maps ? atls_cbor_read_map(r, what, &left) : no_memory();
+    int result = maps ? atls_cbor_read_map(r, what, &left) : atls_ear_no_memory();
 
     while (!result && atls_cbor_next(r, &left)) {
         struct atls_bytes name;
@@ -322,7 +315,7 @@ static int read_map(struct atls_cbor_reader *r, const struct atls_ear_label *row
     json_t *object = json_object(), *value = NULL;
     const struct atls_ear_label *row;
     size_t left;
-    int result = object ? atls_cbor_read_map(r, what, &left) : no_memory();
+    int result = object ? atls_cbor_read_map(r, what, &left) : atls_ear_no_memory();
 
     while (!result && atls_cbor_next(r, &left)) {
         result = read_label(r, rows, dialect, &row);
@@ -334,7 +327,7 @@ static int read_map(struct atls_cbor_reader *r, const struct atls_ear_label *row
         }
         result = read_value(r, row, dialect, &value);
         if (!result && json_object_set_new(object, atls_ear_label_name(row, dialect), value))
-            result = no_memory();
+            result = atls_ear_no_memory();
     }
     if (result)
         json_decref(object);

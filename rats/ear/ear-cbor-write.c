@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Claims of an EAR in JSON, as its writer makes them, in CBOR: by the table of labels. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +7,6 @@
 #include "rats/base/error.h"
 #include "rats/ear/ear-labels.h"
 #include "rats/json/json.h"
-
-static int no_memory(void)
-{
-    return atls_fail(-ENOMEM, NULL, "EAR: out of memory");
-}
 
 static void write_text(struct atls_cbor_writer *w, const json_t *value)
 {
@@ -48,12 +42,10 @@ static void write_texts(struct atls_cbor_writer *w, const json_t *value)
 
 static void write_tier(struct atls_cbor_writer *w, const json_t *value)
 {
-    static const enum atls_tier tiers[] = {ATLS_TIER_NONE, ATLS_TIER_AFFIRMING, ATLS_TIER_WARNING,
-                                           ATLS_TIER_CONTRAINDICATED};
+    enum atls_tier tier;
 
-    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++)
-        if (atls_json_is(value, atls_tier_name(tiers[i])))
-            atls_cbor_write_int(w, tiers[i]);
+    if (atls_tier_by_name(atls_json_text(value), &tier))
+        atls_cbor_write_int(w, tier);
 }
 
 static void write_vector(struct atls_cbor_writer *w, const json_t *vector)
@@ -115,7 +107,7 @@ static int write_any(struct atls_cbor_writer *w, const json_t *value)
     case JSON_OBJECT:
         names = sorted_names(value);
         if (!names)
-            return no_memory();
+            return atls_ear_no_memory();
         atls_cbor_write_map(w, json_object_size(value));
         for (i = 0; !result && names[i]; i++) {
             atls_cbor_write_text(w, names[i]);
@@ -155,7 +147,7 @@ static int write_maps(struct atls_cbor_writer *w, const json_t *maps,
     int result = 0;
 
     if (!names)
-        return no_memory();
+        return atls_ear_no_memory();
     atls_cbor_write_map(w, json_object_size(maps));
     for (size_t i = 0; !result && names[i]; i++) {
         atls_cbor_write_text(w, names[i]);
@@ -237,7 +229,7 @@ int atls_ear_claims_to_cbor(const json_t *claims, enum atls_ear_dialect dialect,
         free(buffer);
         buffer = malloc(room *= 2);
         if (!buffer)
-            return no_memory();
+            return atls_ear_no_memory();
         atls_cbor_write_init(&w, buffer, room);
         result = write_map(&w, claims, atls_ear_labels, dialect);
         result = result ? result : atls_cbor_write_done(&w, &cbor);

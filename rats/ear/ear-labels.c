@@ -2,7 +2,10 @@
 /* The table of labels. */
 #include "rats/ear/ear-labels.h"
 
+#include <errno.h>
 #include <stddef.h>
+
+#include "rats/base/error.h"
 
 #define VERAISON (1u << ATLS_EAR_VERAISON)
 #define DRAFTS (1u << ATLS_EAR_DRAFT_03 | 1u << ATLS_EAR_DRAFT_04)
@@ -45,6 +48,11 @@ const struct atls_ear_label atls_ear_labels[] = {
     {1004, NULL, ALL, ATLS_EAR_MAP, AS_NAMED(verifier_id), .members = verifier_id},
     {.dialects = 0},
 };
+
+int atls_ear_no_memory(void)
+{
+    return atls_fail(-ENOMEM, NULL, "EAR: out of memory");
+}
 
 const char *atls_ear_label_name(const struct atls_ear_label *row, enum atls_ear_dialect dialect)
 {

@@ -36,6 +36,7 @@ struct atls_ear_label { /* rows are in the order of their encodings (RFC 8949 se
 };
 extern const struct atls_ear_label atls_ear_labels[];
 
+int atls_ear_no_memory(void); /* -ENOMEM, and what is said of it */
 const char *atls_ear_label_name(const struct atls_ear_label *row, enum atls_ear_dialect dialect);
 
 /* The claims as JSON; what no row knows is left out. The form alone is checked; what the values

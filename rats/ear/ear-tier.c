@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tiers and trust claims (AR4SI): their names, and which is worse. */
+#include <string.h>
+
 #include "rats/ear/ear.h"
 
 static const char *const claim_names[ATLS_TRUST_CLAIM_COUNT] = {
@@ -11,19 +13,43 @@ const char *atls_trust_claim_name(enum atls_trust_claim claim)
     return (unsigned)claim < ATLS_TRUST_CLAIM_COUNT ? claim_names[claim] : "unknown";
 }
 
+static const struct {
+    enum atls_tier tier;
+    const char *name;
+} tiers[] = {
+    {ATLS_TIER_NONE, "none"},
+    {ATLS_TIER_AFFIRMING, "affirming"},
+    {ATLS_TIER_WARNING, "warning"},
+    {ATLS_TIER_CONTRAINDICATED, "contraindicated"},
+};
+enum { TIERS = sizeof tiers / sizeof *tiers };
+
 const char *atls_tier_name(enum atls_tier tier)
 {
-    switch (tier) {
-    case ATLS_TIER_NONE:
-        return "none";
-    case ATLS_TIER_AFFIRMING:
-        return "affirming";
-    case ATLS_TIER_WARNING:
-        return "warning";
-    case ATLS_TIER_CONTRAINDICATED:
-        return "contraindicated";
-    }
+    for (size_t i = 0; i < TIERS; i++)
+        if (tiers[i].tier == tier)
+            return tiers[i].name;
     return "unknown";
+}
+
+bool atls_tier_by_name(const char *name, enum atls_tier *tierp)
+{
+    for (size_t i = 0; name && i < TIERS; i++)
+        if (strcmp(tiers[i].name, name) == 0) {
+            *tierp = tiers[i].tier;
+            return true;
+        }
+    return false;
+}
+
+bool atls_tier_by_number(int64_t number, enum atls_tier *tierp)
+{
+    for (size_t i = 0; i < TIERS; i++)
+        if ((int64_t)tiers[i].tier == number) {
+            *tierp = tiers[i].tier;
+            return true;
+        }
+    return false;
 }
 
 /* Negative values are a verifier's own refinements of the same tiers. */

@@ -4,7 +4,6 @@
  * a COSE_Sign1 begins with an array or a tag (RFC 9052 section 4.2), which no text does. Whoever
  * was told a type compares.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,13 +57,13 @@ bool atls_ear_is_type(enum atls_ear_serialization serialization, struct atls_byt
         return false;
     if (media_type.size == size)
         return true;
-    bool is = false;
-    for (int i = 0; !is && i < ATLS_EAR_DIALECTS; i++)
-        is = atls_bytes_is_text(media_type, row->types[i]);
-
-    for (int i = 0; !is && i < ATLS_EAR_DIALECTS; i++)
-        is = atls_media_type_equal(media_type, atls_bytes_of_text(row->types[i]));
-    return is;
+    for (int i = 0; i < ATLS_EAR_DIALECTS; i++)
+        if (atls_bytes_is_text(media_type, row->types[i]))
+            return true;
+    for (int i = 0; i < ATLS_EAR_DIALECTS; i++)
+        if (atls_media_type_equal(media_type, atls_bytes_of_text(row->types[i])))
+            return true;
+    return false;
 }
 
 void atls_ear_token_clear(struct atls_ear_token *token)
@@ -141,7 +140,7 @@ static int sign_cwt(struct atls_bytes claims, const struct atls_private_key *key
     uint8_t *buffer = malloc(room);
 
     if (!buffer)
-        return atls_fail(-ENOMEM, NULL, "EAR: out of memory");
+        return atls_ear_no_memory();
     atls_cbor_write_init(&w, buffer, room);
     int result = atls_cose_sign1_write(&w, true, claims, &atls_crypto_hosted, &signer);
     result = result ? result : atls_cbor_write_done(&w, &token);

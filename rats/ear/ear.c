@@ -4,7 +4,6 @@
  * dialect drives one parser; what a relying party decides by (status, trust vector, attested key,
  * nonce, times) is read strictly, everything else is left alone.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,11 +72,6 @@ void atls_ear_clear(struct atls_ear *ear)
     *ear = (struct atls_ear){0};
 }
 
-static int no_memory(void)
-{
-    return atls_fail(-ENOMEM, NULL, "EAR: out of memory");
-}
-
 /* What goes on as a C string. */
 static int copy_text(const json_t *value, const char *name, char **textp)
 {
@@ -87,7 +81,7 @@ static int copy_text(const json_t *value, const char *name, char **textp)
         return atls_fail(ATLS_E_MALFORMED, EAR, "EAR %s: expected a string%s", name,
                          json_is_string(value) ? " without U+0000" : ", another value came");
     *textp = strdup(text);
-    return *textp ? 0 : no_memory();
+    return *textp ? 0 : atls_ear_no_memory();
 }
 
 static int read_text(const json_t *object, const char *name, bool mandatory, char **textp)
@@ -170,19 +164,13 @@ static int read_nonce(const json_t *claims, struct atls_ear *ear)
 /* In JSON a tier is one of four words; the numbers beside them are CBOR's. */
 static int read_status(const json_t *object, const char *name, enum atls_tier *statusp)
 {
-    static const enum atls_tier tiers[] = {ATLS_TIER_NONE, ATLS_TIER_AFFIRMING, ATLS_TIER_WARNING,
-                                           ATLS_TIER_CONTRAINDICATED};
     const json_t *value = json_object_get(object, name);
     const char *text = atls_json_text(value);
 
     if (!value)
         return atls_fail(ATLS_E_MISSING, EAR, "EAR submod: %s is missing", name);
-    for (size_t i = 0; i < sizeof(tiers) / sizeof(*tiers); i++) {
-        if (atls_json_is(value, atls_tier_name(tiers[i]))) {
-            *statusp = tiers[i];
-            return 0;
-        }
-    }
+    if (atls_tier_by_name(text, statusp))
+        return 0;
     return atls_fail(ATLS_E_MALFORMED, EAR,
                      "EAR %s: expected none, affirming, warning or contraindicated, came %.32s",
                      name, text ? text : "another value");
@@ -287,7 +275,7 @@ static int read_submod(const char *name, const json_t *json, const struct atls_e
         return atls_fail(ATLS_E_MALFORMED, EAR, "EAR submod %.64s: expected an object", name);
     submod->name = strdup(name);
     if (!submod->name)
-        return no_memory();
+        return atls_ear_no_memory();
     result = read_status(json, names->status, &submod->status);
     if (!result)
         result = read_trust_vector(json, names->trust_vector, submod);
@@ -314,7 +302,7 @@ static int read_submods(const json_t *claims, const struct atls_ear_names *names
                          "EAR submods: expected an object with at least one member");
     ear->submods = calloc(json_object_size(submods), sizeof(*ear->submods));
     if (!ear->submods)
-        return no_memory();
+        return atls_ear_no_memory();
     json_object_foreach(submods, name, value)
     {
         result = read_submod(name, value, names, &ear->submods[ear->submod_count++]);

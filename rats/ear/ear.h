@@ -51,6 +51,9 @@ enum atls_trust_value {
     ATLS_CONTRAINDICATED = 96
 };
 const char *atls_tier_name(enum atls_tier tier);
+/* The tier of a word (NULL: of none) in JSON, and of a number in CBOR; false: it is no tier. */
+bool atls_tier_by_name(const char *name, enum atls_tier *tierp);
+bool atls_tier_by_number(int64_t number, enum atls_tier *tierp);
 const char *atls_trust_claim_name(enum atls_trust_claim claim);
 enum atls_tier atls_trust_claim_tier(int value); /* -1..1 none, 2..31, 32..95, 96..127 */
 
