@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading JSON, on jansson. */
+/* Reading JSON, and writing it, on jansson: both without memory, too. */
 #include "rats/json/json.h"
 
 #include <errno.h>
