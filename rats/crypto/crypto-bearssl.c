@@ -8,8 +8,6 @@
 
 #include "rats/base/error.h"
 
-#define POINT_MAX (1 + 2 * ATLS_COORDINATE_MAX) /* 04 || x || y */
-
 static const br_ec_impl *implementation(enum atls_curve curve)
 {
     return curve == ATLS_P384 ? &br_ec_prime_i31 : &br_ec_p256_m31;
@@ -49,28 +47,14 @@ static int hmac(struct atls_bytes key, const struct atls_bytes *parts, size_t co
     return 0;
 }
 
-/* Is the scalar in [1, order - 1]? In the same time whatever it is. */
-static bool in_range(enum atls_curve curve, const uint8_t *scalar)
-{
-    size_t size;
-    const uint8_t *order = implementation(curve)->order(curve_number(curve), &size);
-    unsigned borrow = 0, any = 0;
-
-    for (size_t i = size; i-- > 0;) {
-        borrow = ((unsigned)scalar[i] - order[i] - borrow) >> 8 & 1;
-        any |= scalar[i];
-    }
-    return borrow && any;
-}
-
 /* Public point of the scalar in KEY; false where the scalar is not in its range. */
 static bool complete_key(struct atls_private_key *key)
 {
     enum atls_curve curve = key->public_key.curve;
     size_t size = atls_curve_size(curve);
-    uint8_t point[POINT_MAX];
+    uint8_t point[ATLS_POINT_MAX];
 
-    if (!in_range(curve, key->d) ||
+    if (!atls_scalar_in_range(curve, key->d) ||
         implementation(curve)->mulgen(point, key->d, size, curve_number(curve)) != 1 + 2 * size)
         return false;
     memcpy(key->public_key.x, point + 1, size);
@@ -102,44 +86,31 @@ static int sign(const struct atls_private_key *key, struct atls_bytes digest, ui
     return written == 2 * size ? 0 : atls_fail(-EIO, NULL, "ECDSA: no signature was made");
 }
 
-static size_t encode_point(const struct atls_public_key *key, uint8_t point[POINT_MAX])
-{
-    size_t size = atls_curve_size(key->curve);
-
-    point[0] = 4;
-    memcpy(point + 1, key->x, size);
-    memcpy(point + 1 + size, key->y, size);
-    return 1 + 2 * size;
-}
-
 /* A multiplication by one, which checks the point it is given. */
 static int check_point(const struct atls_public_key *key)
 {
     static const uint8_t one = 1;
-    uint8_t point[POINT_MAX];
-    size_t size = encode_point(key, point);
+    uint8_t point[ATLS_POINT_MAX];
+    size_t size = atls_point_encode(key, point);
 
     if (implementation(key->curve)->mul(point, size, &one, 1, curve_number(key->curve)))
         return 0;
-    return atls_fail(ATLS_E_MALFORMED, "RFC 9053 section 7.1.1",
-                     "public key: x and y are not a point of the curve");
+    return atls_point_fail();
 }
 
 static int verify(const struct atls_public_key *key, struct atls_bytes digest,
                   struct atls_bytes signature)
 {
-    size_t size = atls_curve_size(key->curve);
-    uint8_t point[POINT_MAX];
-    br_ec_public_key public_key = {curve_number(key->curve), point, encode_point(key, point)};
+    uint8_t point[ATLS_POINT_MAX];
+    br_ec_public_key public_key = {curve_number(key->curve), point, atls_point_encode(key, point)};
     int result = atls_digest_check(key->curve, digest);
 
     if (result == 0)
         result = check_point(key);
+    if (result == 0)
+        result = atls_signature_check(key->curve, signature);
     if (result)
         return result;
-    if (signature.size != 2 * size)
-        return atls_fail(ATLS_E_SIGNATURE, "RFC 9053 section 2.1",
-                         "ECDSA signature: expected %zu bytes, came %zu", 2 * size, signature.size);
     if (!br_ecdsa_i31_vrfy_raw(implementation(key->curve), digest.data, digest.size, &public_key,
                                signature.data, signature.size))
         return atls_fail(ATLS_E_SIGNATURE, "RFC 9053 section 2.1",

@@ -235,8 +235,7 @@ static int check_point(const struct atls_public_key *key)
     mpz_clears(x, y, NULL);
     if (on_curve)
         return 0;
-    return atls_fail(ATLS_E_MALFORMED, "RFC 9053 section 7.1.1",
-                     "public key: x and y are not a point of the curve");
+    return atls_point_fail();
 }
 
 static int verify_der(const struct atls_public_key *key, gnutls_datum_t digest,
@@ -270,11 +269,10 @@ static int verify(const struct atls_public_key *key, struct atls_bytes digest,
 
     if (result == 0)
         result = check_point(key);
+    if (result == 0)
+        result = atls_signature_check(key->curve, signature);
     if (result)
         return result;
-    if (signature.size != 2 * size)
-        return atls_fail(ATLS_E_SIGNATURE, "RFC 9053 section 2.1",
-                         "ECDSA signature: expected %zu bytes, came %zu", 2 * size, signature.size);
     r_value = datum(signature.data, size);
     s_value = datum(signature.data + size, size);
     result = gnutls_encode_rs_value(&der, &r_value, &s_value);

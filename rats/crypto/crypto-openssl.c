@@ -95,15 +95,7 @@ static int stir(struct nonces *n, uint8_t separator, const uint8_t *d, const uin
  * digest can be, so that one subtraction at most does it. The digest is not secret. */
 static void reduce(enum atls_curve curve, const uint8_t *digest, uint8_t *reducedp)
 {
-    static const uint8_t p256[] = {0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
-                                   0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
-                                   0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
-    static const uint8_t p384[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                   0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37,
-                                   0x2d, 0xdf, 0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0, 0xa7, 0x7a,
-                                   0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x73};
-    const uint8_t *order = curve == ATLS_P384 ? p384 : p256;
+    const uint8_t *order = atls_curve_order(curve);
     size_t size = atls_curve_size(curve);
     unsigned borrow = 0;
 
@@ -139,7 +131,7 @@ static int sign(const struct atls_private_key *key, struct atls_bytes digest, ui
 
     if (result)
         return result;
-    if (!atls_openssl_in_range(curve, key->d))
+    if (!atls_scalar_in_range(curve, key->d))
         return atls_fail(-EIO, NULL, "ECDSA key: the private key is not in its range");
     result = start_nonces(&n, key, digest.data);
     for (bool found = false; result == 0 && !found;) { /* step h */
@@ -148,7 +140,7 @@ static int sign(const struct atls_private_key *key, struct atls_bytes digest, ui
         result = hmac_with(n.md, ATLS_BYTES(n.k, n.size), v, 1, n.v);
         if (result)
             break;
-        if (atls_openssl_in_range(curve, n.v)) {
+        if (atls_scalar_in_range(curve, n.v)) {
             result = atls_openssl_sign(curve, key->d, digest, n.v, signaturep);
             found = result != ATLS_E_LIMIT;
         }
@@ -162,19 +154,14 @@ static int sign(const struct atls_private_key *key, struct atls_bytes digest, ui
 static int verify(const struct atls_public_key *key, struct atls_bytes digest,
                   struct atls_bytes signature)
 {
-    size_t size = atls_curve_size(key->curve);
     int result = atls_digest_check(key->curve, digest);
 
     if (result)
         return result;
-    if (signature.size != 2 * size) {
-        result = atls_openssl_check_point(key);
-        return result ? result
-                      : atls_fail(ATLS_E_SIGNATURE, "RFC 9053 section 2.1",
-                                  "ECDSA signature: expected %zu bytes, came %zu", 2 * size,
-                                  signature.size);
-    }
-    return atls_openssl_verify(key, digest, signature.data);
+    if (signature.size == 2 * atls_curve_size(key->curve))
+        return atls_openssl_verify(key, digest, signature.data); /* checks the point */
+    result = atls_openssl_check_point(key);
+    return result ? result : atls_signature_check(key->curve, signature);
 }
 
 const struct atls_crypto atls_crypto_openssl = {

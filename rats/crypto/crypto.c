@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the crypto adapters have in common: sizes, the derivation of keys from a seed (so that a
- * seed makes the same device on the host and in firmware), SubjectPublicKeyInfo, the local signer.
+ * seed makes the same device on the host and in firmware), what is checked beside the library,
+ * SubjectPublicKeyInfo, the local signer.
  */
 #include "rats/crypto/crypto.h"
 
@@ -9,6 +10,15 @@
 #include <string.h>
 
 #include "rats/base/error.h"
+
+/* SEC 2 sections 2.4.2 and 2.5.1: n. */
+static const uint8_t order_p256[] = {
+    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
+static const uint8_t order_p384[] = {
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37, 0x2d, 0xdf,
+    0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0, 0xa7, 0x7a, 0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x73};
 
 /* RFC 5480: everything before the coordinates, up to and with the 04 of an uncompressed point. */
 static const uint8_t spki_head_p256[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
@@ -21,6 +31,11 @@ static const uint8_t spki_head_p384[] = {0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2
 size_t atls_curve_size(enum atls_curve curve)
 {
     return curve == ATLS_P384 ? 48 : 32;
+}
+
+const uint8_t *atls_curve_order(enum atls_curve curve)
+{
+    return curve == ATLS_P384 ? order_p384 : order_p256;
 }
 
 size_t atls_hash_size(enum atls_hash hash)
@@ -114,6 +129,44 @@ int atls_digest_check(enum atls_curve curve, struct atls_bytes digest)
         return 0;
     return atls_fail(-EINVAL, "RFC 9053 section 2.1",
                      "ECDSA: expected a digest of %zu bytes, came %zu", expected, digest.size);
+}
+
+int atls_signature_check(enum atls_curve curve, struct atls_bytes signature)
+{
+    size_t expected = 2 * atls_curve_size(curve);
+
+    if (signature.size == expected)
+        return 0;
+    return atls_fail(ATLS_E_SIGNATURE, "RFC 9053 section 2.1",
+                     "ECDSA signature: expected %zu bytes, came %zu", expected, signature.size);
+}
+
+int atls_point_fail(void)
+{
+    return atls_fail(ATLS_E_MALFORMED, "RFC 9053 section 7.1.1",
+                     "public key: x and y are not a point of the curve");
+}
+
+size_t atls_point_encode(const struct atls_public_key *key, uint8_t pointp[ATLS_POINT_MAX])
+{
+    size_t size = atls_curve_size(key->curve);
+
+    pointp[0] = 4;
+    memcpy(pointp + 1, key->x, size);
+    memcpy(pointp + 1 + size, key->y, size);
+    return 1 + 2 * size;
+}
+
+bool atls_scalar_in_range(enum atls_curve curve, const uint8_t *number)
+{
+    const uint8_t *order = atls_curve_order(curve);
+    unsigned borrow = 0, any = 0;
+
+    for (size_t i = atls_curve_size(curve); i-- > 0;) {
+        borrow = ((unsigned)number[i] - order[i] - borrow) >> 8 & 1;
+        any |= number[i];
+    }
+    return borrow && any;
 }
 
 size_t atls_spki_encode(const struct atls_public_key *key, uint8_t spkip[ATLS_SPKI_MAX])

@@ -82,6 +82,17 @@ int atls_key_make(const struct atls_crypto *crypto, enum atls_curve curve, const
                   bool (*complete)(struct atls_private_key *key), struct atls_private_key *keyp);
 /* Is DIGEST of the size of the curve's hash? -EINVAL. */
 int atls_digest_check(enum atls_curve curve, struct atls_bytes digest);
+/* Has SIGNATURE the size of r || s? ATLS_E_SIGNATURE. */
+int atls_signature_check(enum atls_curve curve, struct atls_bytes signature);
+/* What check_point() returns of coordinates that are no point: ATLS_E_MALFORMED. */
+int atls_point_fail(void);
+/* 04 || x || y (SEC 1 section 2.3.3); its size. */
+#define ATLS_POINT_MAX (1 + 2 * ATLS_COORDINATE_MAX)
+size_t atls_point_encode(const struct atls_public_key *key, uint8_t pointp[ATLS_POINT_MAX]);
+/* How many points the curve has, atls_curve_size() bytes, big-endian. Static storage. */
+const uint8_t *atls_curve_order(enum atls_curve curve);
+/* Is NUMBER, of as many bytes, in [1, order - 1]? In the same time whatever it is. */
+bool atls_scalar_in_range(enum atls_curve curve, const uint8_t *number);
 
 /* The one way in which a public key comes from outside, whatever its format: coordinates of
  * atls_curve_size() bytes that are a point of CURVE. ATLS_E_MALFORMED otherwise, with the CLAUSE of

@@ -15,8 +15,6 @@
 
 #include "rats/base/error.h"
 
-#define POINT_MAX (1 + 2 * ATLS_COORDINATE_MAX) /* 04 || x || y */
-
 int atls_openssl_fail(const char *what)
 {
     unsigned long code = ERR_peek_last_error();
@@ -45,38 +43,18 @@ static const EC_GROUP *group_of(enum atls_curve curve)
     return known;
 }
 
-bool atls_openssl_in_range(enum atls_curve curve, const uint8_t *number)
-{
-    const EC_GROUP *group = group_of(curve);
-    uint8_t order[ATLS_COORDINATE_MAX];
-    size_t size = atls_curve_size(curve);
-    unsigned borrow = 0, any = 0;
-
-    if (!group || BN_bn2binpad(EC_GROUP_get0_order(group), order, (int)size) != (int)size)
-        return false;
-    for (size_t i = size; i-- > 0;) {
-        borrow = ((unsigned)number[i] - order[i] - borrow) >> 8 & 1;
-        any |= number[i];
-    }
-    return borrow && any;
-}
-
 /* The point is that of KEY where it is one: the encoding is refused with coordinates that are no
  * field elements, or that are beside the curve. */
 static int decode_point(const EC_GROUP *group, const struct atls_public_key *key, EC_POINT *point)
 {
-    size_t size = atls_curve_size(key->curve);
-    uint8_t encoded[POINT_MAX] = {4};
+    uint8_t encoded[ATLS_POINT_MAX];
 
-    memcpy(encoded + 1, key->x, size);
-    memcpy(encoded + 1 + size, key->y, size);
-    if (EC_POINT_oct2point(group, point, encoded, 1 + 2 * size, NULL) == 1)
+    if (EC_POINT_oct2point(group, point, encoded, atls_point_encode(key, encoded), NULL) == 1)
         return 0;
     if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE)
         return atls_openssl_fail("public key");
     ERR_clear_error();
-    return atls_fail(ATLS_E_MALFORMED, "RFC 9053 section 7.1.1",
-                     "public key: x and y are not a point of the curve");
+    return atls_point_fail();
 }
 
 int atls_openssl_check_point(const struct atls_public_key *key)
@@ -94,12 +72,12 @@ int atls_openssl_complete(struct atls_private_key *key)
     enum atls_curve curve = key->public_key.curve;
     const EC_GROUP *group = group_of(curve);
     size_t size = atls_curve_size(curve);
-    uint8_t encoded[POINT_MAX];
+    uint8_t encoded[ATLS_POINT_MAX];
     int result = -EIO;
 
     if (!group)
         return atls_openssl_fail("ECDSA key");
-    if (!atls_openssl_in_range(curve, key->d))
+    if (!atls_scalar_in_range(curve, key->d))
         return ATLS_E_LIMIT;
     BIGNUM *d = BN_secure_new();
     EC_POINT *point = EC_POINT_new(group);
@@ -208,9 +186,9 @@ int atls_openssl_verify(const struct atls_public_key *key, struct atls_bytes dig
     EC_KEY *handle = EC_KEY_new();
     int result, verdict;
 
-    if (!point || !read || !handle || EC_KEY_set_group(handle, group) != 1)
+    if (!point || !read || !handle || EC_KEY_set_group(handle, group) != 1) {
         result = atls_openssl_fail("ECDSA verification");
-    else if ((result = decode_point(group, key, point)) == 0) {
+    } else if ((result = decode_point(group, key, point)) == 0) {
         verdict = EC_KEY_set_public_key(handle, point) == 1
                       ? ECDSA_do_verify(digest.data, (int)digest.size, read, handle)
                       : -1;

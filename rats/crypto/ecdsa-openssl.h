@@ -25,7 +25,5 @@ int atls_openssl_verify(const struct atls_public_key *key, struct atls_bytes dig
 int atls_openssl_check_point(const struct atls_public_key *key);
 /* Public point of the scalar in KEY. ATLS_E_LIMIT: the scalar is not in [1, order - 1]. */
 int atls_openssl_complete(struct atls_private_key *key);
-/* Is NUMBER in [1, order - 1]? In the same time whatever it is. */
-bool atls_openssl_in_range(enum atls_curve curve, const uint8_t *number);
 
 #endif

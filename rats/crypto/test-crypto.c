@@ -206,6 +206,41 @@ static void test_refuses_signatures(void **state)
     }
 }
 
+#define P384_ORDER_HEAD                                                                            \
+    "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf"                             \
+    "581a0db248b0a77aecec196accc529"
+
+/* A private key, or a nonce, is in [1, order - 1] (SEC 1 section 3.2.1). */
+static void test_scalars(void **state)
+{
+    static const struct {
+        const char *name, *hex;
+        bool in_range;
+    } cases[] = {
+        {"P-256: 0", "0000000000000000000000000000000000000000000000000000000000000000", false},
+        {"P-256: 1", "0000000000000000000000000000000000000000000000000000000000000001", true},
+        {"P-256: 2^248", "0100000000000000000000000000000000000000000000000000000000000000", true},
+        {"P-256: order - 1", "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550",
+         true},
+        {"P-256: order", P256_ORDER, false},
+        {"P-256: order + 1", "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632552",
+         false},
+        {"P-384: order - 1", P384_ORDER_HEAD "72", true},
+        {"P-384: order", P384_ORDER_HEAD "73", false},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct atls_bytes number = test_hex(cases[i].hex);
+        enum atls_curve curve = number.size == 48 ? ATLS_P384 : ATLS_P256;
+
+        assert_int_equal(number.size, atls_curve_size(curve));
+        if (atls_scalar_in_range(curve, number.data) != cases[i].in_range)
+            fail_msg("%s: expected that it is %sin range", cases[i].name,
+                     cases[i].in_range ? "" : "not ");
+        test_vector_free(number);
+    }
+}
+
 /* RFC 9053 section 7.1.1: a point that is not on its curve is no key. */
 static void test_refuses_points(void **state)
 {
@@ -536,6 +571,7 @@ int main(void)
         cmocka_unit_test(test_signatures_keep_their_size),
         cmocka_unit_test(test_every_flipped_bit_is_seen),
         cmocka_unit_test(test_refuses_signatures),
+        cmocka_unit_test(test_scalars),
         cmocka_unit_test(test_refuses_points),
         cmocka_unit_test(test_refuses_other_digests),
         cmocka_unit_test(test_refuses_other_sizes),

@@ -93,7 +93,7 @@ EXPORT void ecdsa_sign(const struct ecc_scalar *key, void *context, nettle_rando
     int result = flatten(scalar, d) ? ATLS_E_LIMIT : -1;
     while (result == ATLS_E_LIMIT) {
         random(context, SIZE, nonce);
-        if (atls_openssl_in_range(ATLS_P256, nonce))
+        if (atls_scalar_in_range(ATLS_P256, nonce))
             result = atls_openssl_sign(ATLS_P256, d, ATLS_BYTES(digest, size), nonce, made);
     }
     wipe(scalar);
