@@ -89,10 +89,10 @@ static int signed_parts(const struct atls_evidence_message *message, struct atls
     int result = atls_cab_parse(message->cmw, &cab);
 
     if (result)
-        return result < 0 ? result : 0;
+        return result;
     partsp[0] = cab.kat.payload;
     partsp[1] = cab.pat.payload;
-    return 2;
+    return 0;
 }
 
 static bool is_kat(struct atls_bytes claims)

@@ -85,20 +85,19 @@ static int appraise(struct atls_judge *judge, const struct atls_evidence_message
 static int signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
 {
     struct atls_bytes platform, realm;
-    struct atls_cose_sign1 token;
+    struct atls_cose_sign1 of_platform, of_realm;
     enum atls_cca_tag tag;
     int result = atls_cca_collection_split(message->value, &tag, &platform, &realm);
 
     if (result == 0)
-        result = atls_cose_sign1_parse(platform, ATLS_COSE_TAG_ALONE, NULL, &token);
-    if (result == 0) {
-        partsp[0] = token.payload;
-        result = atls_cose_sign1_parse(realm, ATLS_COSE_TAG_ALONE, NULL, &token);
-    }
+        result = atls_cose_sign1_parse(platform, ATLS_COSE_TAG_ALONE, NULL, &of_platform);
+    if (result == 0)
+        result = atls_cose_sign1_parse(realm, ATLS_COSE_TAG_ALONE, NULL, &of_realm);
     if (result)
-        return result < 0 ? result : 0;
-    partsp[1] = token.payload;
-    return 2;
+        return result;
+    partsp[0] = of_platform.payload;
+    partsp[1] = of_realm.payload;
+    return 0;
 }
 
 static const char *const media_types[] = {ATLS_MT_CCA_TOKEN, NULL};

@@ -243,8 +243,8 @@ struct atls_evidence_format {
     const struct atls_evidence_submod *submods;
     size_t submod_count; /* 1 to ATLS_SUBMODS_MAX */
     int (*appraise)(struct atls_judge *judge, const struct atls_evidence_message *message);
-    /* What was signed, at most two parts: the same evidence has the same. How many; 0 or NULL: it
-     * cannot be read, and all its bytes count. -errno. */
+    /* What was signed, at most two parts (of one, the second stays empty): the same evidence has
+     * the same. An outcome, or NULL: it cannot be read, and all its bytes count. -errno. */
     int (*signed_parts)(const struct atls_evidence_message *message, struct atls_bytes partsp[2]);
 
     /* Decoder; each may be NULL. */

@@ -170,10 +170,10 @@ static int signed_parts(const struct atls_evidence_message *message, struct atls
     int result = atls_key_binding_parse(message->cmw, &bundle);
 
     if (result)
-        return result < 0 ? result : 0;
+        return result;
     partsp[0] = bundle.kat.payload;
     partsp[1] = bundle.pat.payload;
-    return 2;
+    return 0;
 }
 
 static void check_collection(struct atls_printer *printer, const struct atls_cmw *cmw)

@@ -87,21 +87,20 @@ static bool find_member(struct atls_bytes in, const char *name, struct atls_byte
 /* The realm's challenge is the KAT's hash, and the platform's token is of each boot. */
 static int signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])
 {
-    struct atls_bytes pat, platform, realm;
+    struct atls_bytes kat, pat, platform, realm;
     struct atls_cose_sign1 token;
     enum atls_cca_tag tag;
-    int result;
+    int result = atls_parsec_cca_split(message->value, &kat, &pat);
 
-    if (!find_member(message->value, "kat", &partsp[0]) ||
-        !find_member(message->value, "pat", &pat))
-        return 0;
-    result = atls_cca_collection_split(pat, &tag, &platform, &realm);
+    if (result == 0)
+        result = atls_cca_collection_split(pat, &tag, &platform, &realm);
     if (result == 0)
         result = atls_cose_sign1_parse(realm, ATLS_COSE_TAG_ALONE, NULL, &token);
     if (result)
-        return result < 0 ? result : 0;
+        return result;
+    partsp[0] = kat;
     partsp[1] = token.payload;
-    return 2;
+    return 0;
 }
 
 static bool looks_like(struct atls_bytes in)

@@ -155,10 +155,10 @@ static int signed_parts(const struct atls_evidence_message *message, struct atls
     int result = atls_tpm_evidence_split(message->value, &evidence);
 
     if (result)
-        return result < 0 ? result : 0;
+        return result;
     partsp[0] = evidence.kat.cert_info;
     partsp[1] = evidence.pat.attest_info;
-    return 2;
+    return 0;
 }
 
 static const char *const media_types[] = {ATLS_MT_PARSEC_TPM, NULL};

@@ -85,10 +85,10 @@ static int signed_parts(const struct atls_evidence_message *message, struct atls
     int result = atls_prototype_bundle_parse(message->value, &cab);
 
     if (result)
-        return result < 0 ? result : 0;
+        return result;
     partsp[0] = cab.kat.payload;
     partsp[1] = cab.pat.payload;
-    return 2;
+    return 0;
 }
 
 static bool looks_like_bundle(struct atls_bytes in)

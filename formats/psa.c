@@ -84,9 +84,9 @@ static int signed_parts(const struct atls_evidence_message *message, struct atls
     int result = atls_cose_sign1_parse(message->value, ATLS_COSE_TAG_EITHER, NULL, &token);
 
     if (result)
-        return result < 0 ? result : 0;
+        return result;
     partsp[0] = token.payload;
-    return 1;
+    return 0;
 }
 
 /* Arm CCA's platform token has the PSA token's claims and two of its own; its rules differ. */

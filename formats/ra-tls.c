@@ -196,10 +196,10 @@ static int signed_parts(const struct atls_evidence_message *message, struct atls
     int result = parse(message->value, &parsed);
 
     if (result)
-        return result < 0 ? result : 0;
+        return result;
     partsp[0] = parsed.ra_tls.claims_buffer;
     partsp[1] = parsed.ra_tls.evidence;
-    return 2;
+    return 0;
 }
 
 static void print_report(struct atls_printer *printer, const struct atls_tee_report *report)

@@ -251,13 +251,14 @@ static void refuses(const struct atls_evidence_format *f,
     struct atls_judge judge = {.ops = &ops, .crypto = &atls_crypto_hosted, .now = 1700000000};
     struct atls_evidence_read read = {.format = f, .value = message->value};
     const char *reason = NULL;
-    struct atls_bytes parts[2];
+    struct atls_bytes parts[2] = {{0}};
 
     DEMAND(f, f->read(message, &read, &reason) > 0 && reason && strcmp(reason, "ok") != 0,
            ".read takes what is not its evidence, or gives no reason");
     DEMAND(f, f->appraise(&judge, message) == ATLS_E_REFUSED, ".appraise does not condemn it");
-    DEMAND(f, !f->signed_parts || f->signed_parts(message, parts) == 0,
+    DEMAND(f, !f->signed_parts || f->signed_parts(message, parts) > 0,
            ".signed_parts finds some in it");
+    DEMAND(f, !parts[0].data && !parts[1].data, ".signed_parts writes, and fails");
 }
 
 static void test_garbage_is_refused(void **state)

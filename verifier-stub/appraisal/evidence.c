@@ -161,12 +161,12 @@ int atls_evidence_digest(const struct atls_evidence *evidence, const struct atls
     uint8_t boundary[4] = {0};
     struct atls_sink sink = atls_sink_of(boundary, sizeof boundary);
     struct atls_bytes parts[3] = {ATLS_BYTES(boundary, sizeof boundary), evidence->value, {0}};
-    int count =
-        evidence->format->signed_parts ? evidence->format->signed_parts(&message, parts + 1) : 0;
+    int result = evidence->format->signed_parts
+                     ? evidence->format->signed_parts(&message, parts + 1)
+                     : ATLS_E_UNSUPPORTED;
 
-    if (count < 0)
-        return count;
-    if (count == 2)
-        atls_sink_u32(&sink, (uint32_t)parts[1].size);
+    if (result < 0)
+        return result;
+    atls_sink_u32(&sink, (uint32_t)parts[1].size);
     return crypto->hash(ATLS_SHA256, parts, 3, digestp);
 }
