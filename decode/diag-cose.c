@@ -89,6 +89,17 @@ void atls_diag_signature_by(struct atls_diag *d, const char *what, const char *c
                     "signature of %s", what);
 }
 
+void atls_diag_signature_of_verifier(struct atls_diag *d, const char *what, int result)
+{
+    char reason[ATLS_DIAG_REASON];
+
+    if (result == ATLS_E_UNSUPPORTED)
+        atls_diag_finding(d, "not checked", "signature of %s: %s", what, atls_diag_reason(reason));
+    else
+        atls_diag_check(d, result, "signature of %s%s", what,
+                        result ? "" : " verifies with the verifier's key");
+}
+
 void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes nonce)
 {
     char *expected, *came;
@@ -176,18 +187,12 @@ void atls_diag_cbor_ear_claims(struct atls_diag *d, struct atls_bytes in)
 static void check_result(struct atls_diag *d, const struct atls_cose_sign1 *message)
 {
     const struct atls_ear_token token = {.serialization = ATLS_EAR_CWT, .message = *message};
-    char reason[ATLS_DIAG_REASON];
-    int result;
 
-    if (!d->keys.verifier_jwk) {
+    if (d->keys.verifier_jwk)
+        atls_diag_signature_of_verifier(d, "CWT",
+                                        atls_ear_token_verify(&token, d->keys.verifier_jwk));
+    else
         check_signature(d, "CWT", message);
-    } else if ((result = atls_ear_token_verify(&token, d->keys.verifier_jwk)) ==
-               ATLS_E_UNSUPPORTED) {
-        atls_diag_finding(d, "not checked", "signature of CWT: %s", atls_diag_reason(reason));
-    } else {
-        atls_diag_check(d, result, "signature of CWT%s",
-                        result ? "" : " verifies with the verifier's key");
-    }
     atls_diag_cbor_ear_claims(d, message->payload);
 }
 

@@ -199,13 +199,7 @@ static void check_signature(struct atls_diag *d, const struct atls_jws *jws)
         return;
     }
     if (d->keys.verifier_jwk) {
-        result = atls_jws_verify(jws, d->keys.verifier_jwk);
-        if (result == ATLS_E_UNSUPPORTED) {
-            atls_diag_finding(d, "not checked", "signature of JWT: %s", atls_diag_reason(reason));
-            return;
-        }
-        atls_diag_check(d, result, "signature of JWT%s",
-                        result ? "" : " verifies with the verifier's key");
+        atls_diag_signature_of_verifier(d, "JWT", atls_jws_verify(jws, d->keys.verifier_jwk));
         return;
     }
     if (!d->keys.key_count) {

@@ -143,6 +143,8 @@ void atls_diag_signature(struct atls_diag *d, const char *what,
 void atls_diag_signature_by(struct atls_diag *d, const char *what, const char *clause,
                             int (*verify)(const void *context, const struct atls_public_key *key),
                             const void *context);
+/* RESULT is what the verifier's key made of it. */
+void atls_diag_signature_of_verifier(struct atls_diag *d, const char *what, int result);
 void atls_diag_nonce(struct atls_diag *d, const char *what, struct atls_bytes nonce);
 
 /* diag-cmw.c */
