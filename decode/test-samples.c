@@ -401,36 +401,28 @@ static int make_ear(struct test_samples *samples, const struct world *world,
                            .submods = &submod,
                            .submod_count = 1};
     json_t *jwk = private_jwk(&world->verifier);
-    uint8_t *cwt = NULL;
+    bool in_cwt = strstr(name, ".cwt");
+    uint8_t *token;
     size_t size;
-    char *jwt;
     int result;
 
     submod.has_claim[ATLS_EXECUTABLES] = submod.has_claim[ATLS_HARDWARE] = true;
     submod.trust_vector[ATLS_EXECUTABLES] = 96;
     submod.trust_vector[ATLS_HARDWARE] = 2;
     submod.policy_claims = json_pack("{s:s}", "atls.reason", "reference-value-mismatch");
-    if (strstr(name, ".cwt"))
-        result = atls_ear_write_as(ATLS_EAR_CWT, &ear, jwk, &cwt, &size);
-    else
-        result = atls_ear_write(&ear, jwk, &jwt);
+    result = atls_ear_write_as(in_cwt ? ATLS_EAR_CWT : ATLS_EAR_JWT, &ear, jwk, &token, &size);
     json_decref(jwk);
     json_decref(submod.policy_claims);
     if (result)
         return result;
-    if (cwt) {
-        result = add(samples, name, ATLS_BYTES(cwt, size));
-        free(cwt);
-        return result;
-    }
-    result = add(samples, name, atls_bytes_of_text(jwt));
-    if (!result && dialect == ATLS_EAR_VERAISON) {
-        char *last = jwt + strlen(jwt) - 4;
+    result = add(samples, name, ATLS_BYTES(token, size));
+    if (!result && !in_cwt && dialect == ATLS_EAR_VERAISON) {
+        uint8_t *last = token + size - 4;
 
         *last = *last == 'A' ? 'B' : 'A'; /* still base64url */
-        result = add(samples, "bad-signature.jwt", atls_bytes_of_text(jwt));
+        result = add(samples, "bad-signature.jwt", ATLS_BYTES(token, size));
     }
-    free(jwt);
+    free(token);
     return result;
 }
 
