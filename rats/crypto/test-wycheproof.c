@@ -33,16 +33,10 @@ static const struct atls_crypto *const adapters[] = {
 
 static json_t *load(const char *name)
 {
-    const char *directory = getenv("ATLS_WYCHEPROOF");
     char path[4096];
     json_error_t error;
 
-    if (!directory || !*directory) {
-        print_message("skipped: ATLS_WYCHEPROOF is not set\n");
-        ++*test_skipped();
-        skip();
-    }
-    snprintf(path, sizeof path, "%s/%s_test.json", directory, name);
+    snprintf(path, sizeof path, "%s/%s_test.json", test_directory("ATLS_WYCHEPROOF"), name);
     json_t *file = json_load_file(path, 0, &error);
     if (!file)
         fail_msg("%s: %s", path, error.text);

@@ -30,17 +30,22 @@ static inline int test_done(int failed)
     return failed ? failed : *test_skipped() ? TEST_EXIT_SKIPPED : 0;
 }
 
-/* Skips the test, with its reason, where the vectors are not at hand. */
-static inline const char *test_vectors(void)
+/* The directory that VARIABLE names. Skips the test, with its reason, where it is not set. */
+static inline const char *test_directory(const char *variable)
 {
-    const char *directory = getenv("ATLS_VECTORS");
+    const char *directory = getenv(variable);
 
     if (!directory || !*directory) {
-        print_message("skipped: ATLS_VECTORS is not set\n");
+        print_message("skipped: %s is not set\n", variable);
         ++*test_skipped();
         skip();
     }
     return directory;
+}
+
+static inline const char *test_vectors(void)
+{
+    return test_directory("ATLS_VECTORS");
 }
 
 /* A vector whole, zero-terminated behind its size; fails the test where it is not there. */
