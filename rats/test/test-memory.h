@@ -8,9 +8,8 @@
  *
  * What is refused: malloc(), calloc(), realloc(), reallocarray(), strdup(), strndup(), asprintf()
  * and open_memstream() in the project's own objects (the linker's --wrap puts the functions of
- * test-memory.c before them), and what jansson takes
- * (rats/json takes it for jansson). Of this thread, and between begin and end
- * only.
+ * test-memory.c before them), and what jansson takes (rats/json takes it for jansson). Of this
+ * thread, and between begin and end only.
  */
 #ifndef ATLS_RATS_TEST_TEST_MEMORY_H
 #define ATLS_RATS_TEST_TEST_MEMORY_H
