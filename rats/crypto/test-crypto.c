@@ -7,14 +7,7 @@
 #include "rats/test/test-hex.h"
 
 #ifdef ATLS_TEST_BEARSSL
-#include <sys/random.h>
-
 #include "rats/crypto/crypto-bearssl.h"
-
-int atls_bearssl_random(uint8_t *bytesp, size_t count)
-{
-    return getrandom(bytesp, count, 0) == (ssize_t)count ? 0 : -EIO;
-}
 #define TESTED atls_crypto_bearssl
 #elif defined ATLS_TEST_OPENSSL
 #define TESTED atls_crypto_openssl

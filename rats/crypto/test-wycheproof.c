@@ -2,22 +2,13 @@
 /* Project Wycheproof's vectors through every crypto adapter that was there to build with: each says
  * what the vector says, and all say it alike. ATLS_WYCHEPROOF names the directory of its files
  * (testvectors_v1 of github.com/C2SP/wycheproof); without that the tests are skipped. */
-#include <errno.h>
-
 #include <jansson.h>
 
 #include "rats/crypto/crypto.h"
 #include "rats/test/test-hex.h"
 
 #ifdef ATLS_TEST_BEARSSL
-#include <sys/random.h>
-
 #include "rats/crypto/crypto-bearssl.h"
-
-int atls_bearssl_random(uint8_t *bytesp, size_t count)
-{
-    return getrandom(bytesp, count, 0) == (ssize_t)count ? 0 : -EIO;
-}
 #endif
 
 static const struct atls_crypto *const adapters[] = {

@@ -18,7 +18,6 @@
 #endif
 #ifdef BENCH_BEARSSL
 #include <bearssl.h>
-#include <sys/random.h>
 
 #include "rats/crypto/crypto-bearssl.h"
 #endif
@@ -52,11 +51,6 @@ static const char *version_openssl(void)
 #endif
 
 #ifdef BENCH_BEARSSL
-int atls_bearssl_random(uint8_t *bytesp, size_t count)
-{
-    return getrandom(bytesp, count, 0) == (ssize_t)count ? 0 : -EIO;
-}
-
 static bool x25519_bearssl(const uint8_t scalar[32], const uint8_t point[32], uint8_t productp[32])
 {
     memcpy(productp, point, 32);
