@@ -21,7 +21,7 @@ struct shared { /* a device, and how many talk to it */
 struct inproc {
     struct atls_transport transport;
     struct shared *shared;
-    uint8_t answer[ATLS_ANSWER_MAX];
+    uint8_t answer[]; /* ATLS_ANSWER_MAX; what is not used is not touched */
 };
 
 /* Guards the list, and the devices: one request at a time, as at the end of a socket. */
@@ -33,9 +33,9 @@ static int exchange(struct atls_transport *transport, struct atls_bytes request,
 {
     struct inproc *inproc = (struct inproc *)transport;
     pthread_mutex_lock(&lock);
-    *answerp = atls_core_handle(&inproc->shared->device->core, request, inproc->answer,
-                                sizeof inproc->answer)
-                   .message;
+    *answerp =
+        atls_core_handle(&inproc->shared->device->core, request, inproc->answer, ATLS_ANSWER_MAX)
+            .message;
     pthread_mutex_unlock(&lock);
     return 0;
 }
@@ -117,7 +117,7 @@ int atls_transport_inproc(const char *address, struct atls_transport **transport
     int result = parse_address(address, &seed, &components);
     if (result)
         return result;
-    if (!(inproc = calloc(1, sizeof *inproc)))
+    if (!(inproc = malloc(sizeof *inproc + ATLS_ANSWER_MAX)))
         return -ENOMEM;
     pthread_mutex_lock(&lock);
     result = share(seed, components, &inproc->shared);

@@ -23,7 +23,7 @@
 #define QUIET_MOST 0.5
 #define GARBLED_MOST 32 /* answers in a row that may come garbled */
 
-#define PAYLOAD_MAX (ATLS_LINK_HEADER_SIZE + ATLS_ANSWER_MAX)
+#define PAYLOAD_MAX (ATLS_LINK_HEADER_SIZE + ATLS_ANSWER_MAX + 4) /* with its checksum */
 #define REQUEST_FRAME_MAX ATLS_FRAME_ENCODED_MAX(ATLS_LINK_HEADER_SIZE + ATLS_REQUEST_MAX)
 
 struct stream {
@@ -33,12 +33,12 @@ struct stream {
     double quiet;                   /* seconds before the first repetition */
     struct atls_link_header header; /* of the last request */
     struct atls_frame_decoder decoder;
-    uint8_t payload[PAYLOAD_MAX + 4];
     uint8_t request[REQUEST_FRAME_MAX];
     size_t request_size;
     uint8_t received[4096]; /* bytes off the line that were not looked at yet */
     size_t received_at, received_size;
-    bool gone; /* the line is closed: no request will ever be answered */
+    bool gone;         /* the line is closed: no request will ever be answered */
+    uint8_t payload[]; /* PAYLOAD_MAX; what is not used is not touched */
 };
 
 static int fail_gone(struct stream *s, const char *why)
@@ -179,19 +179,20 @@ static void close_stream(struct atls_transport *transport)
 
 int atls_transport_over_stream(int fd, unsigned timeout_ms, struct atls_transport **transportp)
 {
-    struct stream *s = calloc(1, sizeof *s);
+    struct stream *s = malloc(sizeof *s + PAYLOAD_MAX);
+    if (s)
+        *s = (struct stream){.transport = {exchange, close_stream},
+                             .fd = fd,
+                             .timeout = timeout_ms / 1000.0,
+                             .quiet = QUIET_FIRST,
+                             .header.kind = ATLS_LINK_REQUEST};
     if (!s || getrandom(&s->header.session, sizeof s->header.session, 0) < 0) {
         int result = s ? errno : ENOMEM;
         close(fd);
         free(s);
         return atls_fail(-result, NULL, "a connection to the device: %s", strerror(result));
     }
-    s->transport = (struct atls_transport){exchange, close_stream};
-    s->fd = fd;
-    s->timeout = timeout_ms / 1000.0;
-    s->quiet = QUIET_FIRST;
-    s->header.kind = ATLS_LINK_REQUEST;
-    atls_frame_decoder_init(&s->decoder, s->payload, sizeof s->payload);
+    atls_frame_decoder_init(&s->decoder, s->payload, PAYLOAD_MAX);
     *transportp = &s->transport;
     return 0;
 }

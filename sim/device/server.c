@@ -23,10 +23,10 @@ struct connection {
     int fd;
     struct atls_link link;
     uint8_t payload[REQUEST_PAYLOAD_MAX + 4];
-    uint8_t answer[ANSWER_FRAME_MAX];
     bool sending, repeats; /* an answer; the one before it, once more */
     size_t sent;           /* bytes of link.answer that are on the line */
     size_t garbled_at;     /* the byte that is changed on the line, 0: none */
+    uint8_t answer[];      /* ANSWER_FRAME_MAX; what is not used is not touched */
 };
 
 struct server {
@@ -216,13 +216,13 @@ static void accept_connection(struct server *server, int listener)
             server->accept_at = atls_now() + PAUSE_MS / 1000.0;
         return;
     }
-    c = calloc(1, sizeof *c);
+    c = malloc(sizeof *c + ANSWER_FRAME_MAX);
     if (!c) {
         close(fd);
         return;
     }
-    c->fd = fd;
-    atls_link_init(&c->link, c->payload, sizeof c->payload, c->answer, sizeof c->answer);
+    *c = (struct connection){.fd = fd};
+    atls_link_init(&c->link, c->payload, sizeof c->payload, c->answer, ANSWER_FRAME_MAX);
     server->connections[server->connection_count++] = c;
 }
 
