@@ -27,6 +27,14 @@
 
 #define assert_ok(came) assert_case(#came, (came), 0)
 
+/* Whoever may say no says why. */
+#define assert_refused(came, code, words)                                                          \
+    do {                                                                                           \
+        assert_case(#came, (came), (code));                                                        \
+        if (!strstr(atls_error_text(), (words)))                                                   \
+            fail_msg("%s: \"%s\" does not say \"%s\"", #came, atls_error_text(), (words));         \
+    } while (0)
+
 /* Do SIZE bytes of NEEDLE occur in HAYSTACK? */
 static inline bool test_contains(struct atls_bytes haystack, const void *needle, size_t size)
 {

@@ -7,8 +7,7 @@
 #include "sim/roots/test-parsec-service.h"
 
 #include "rats/cmw/cmw.h"
-#include "sim/device/client.h"
-#include "sim/device/simulated.h"
+#include "sim/roots/test-device.h"
 
 /* This client asks what the other one asked, byte for byte, and the TPM's signatures in the answers
  * verify under the TPM's keys in them. */
@@ -195,49 +194,11 @@ static void test_hostile_results(void **state)
     }
 }
 
-/* A device in this process, and who asks it. */
-struct under_test {
-    struct atls_transport transport;
-    struct atls_simulated *simulated;
-    struct atls_device *device;
-    uint8_t *answer; /* of ATLS_ANSWER_MAX bytes, too many for a stack */
-};
-
-static int exchange(struct atls_transport *transport, struct atls_bytes request,
-                    struct atls_bytes *answerp)
-{
-    struct under_test *u = (struct under_test *)(void *)transport;
-    *answerp = atls_core_handle(&u->simulated->core, request, u->answer, ATLS_ANSWER_MAX).message;
-    return 0;
-}
-
-static void ignore(struct atls_transport *transport)
-{
-    (void)transport;
-}
-
 static int boot(struct under_test *u, const char *socket)
 {
     struct atls_simulated_options options = atls_simulated_defaults;
-    options.has_seed = true;
-    options.seed = 5;
     options.parsec_socket = socket;
-    assert_ok(atls_root_kind_by_name("parsec", &options.root));
-    u->transport = (struct atls_transport){exchange, ignore};
-    int result = atls_simulated_open(&options, &u->simulated);
-    if (result)
-        return result;
-    u->answer = malloc(ATLS_ANSWER_MAX);
-    assert_non_null(u->answer);
-    assert_ok(atls_device_over(&u->transport, &u->device));
-    return 0;
-}
-
-static void shut_down(struct under_test *u)
-{
-    atls_device_close(u->device);
-    atls_simulated_close(u->simulated);
-    free(u->answer);
+    return boot_with(u, "parsec", &options);
 }
 
 /* The identity key of a CAB is the one in Parsec, which signs. */

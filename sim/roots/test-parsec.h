@@ -11,14 +11,6 @@
 #include "sim/roots/parsec-client.h"
 #include "sim/roots/parsec-wire.h"
 
-/* Whoever may say no says why. */
-#define assert_refused(came, code, words)                                                          \
-    do {                                                                                           \
-        assert_case(#came, (came), (code));                                                        \
-        if (!strstr(atls_error_text(), (words)))                                                   \
-            fail_msg("%s: \"%s\" does not say \"%s\"", #came, atls_error_text(), (words));         \
-    } while (0)
-
 static inline struct atls_bytes of_hex(const char *hex, uint8_t *buffer, size_t capacity)
 {
     struct atls_sink s = atls_sink_of(buffer, capacity);

@@ -18,8 +18,7 @@
 #include "program/program.h"
 #include "rats/base/encoding.h"
 #include "rats/tokens/tpm.h"
-#include "sim/device/client.h"
-#include "sim/device/simulated.h"
+#include "sim/roots/test-device.h"
 
 #define CRYPTO (&atls_crypto_hosted)
 #define READY_SECONDS 30
@@ -121,60 +120,14 @@ static int remove_tpm(void **state)
     return 0;
 }
 
-/* A device in this process, and who asks it. */
-struct under_test {
-    struct atls_transport transport;
-    struct atls_simulated *simulated;
-    struct atls_device *device;
-    uint8_t *answer; /* of ATLS_ANSWER_MAX bytes, too many for a stack */
-};
-
-static int exchange(struct atls_transport *transport, struct atls_bytes request,
-                    struct atls_bytes *answerp)
-{
-    struct under_test *u = (struct under_test *)(void *)transport;
-    *answerp = atls_core_handle(&u->simulated->core, request, u->answer, ATLS_ANSWER_MAX).message;
-    return 0;
-}
-
-static void nothing(struct atls_transport *transport)
-{
-    (void)transport;
-}
-
 static int boot(struct under_test *u, const struct swtpm *s, const char *tamper)
 {
     struct atls_simulated_options options = atls_simulated_defaults;
-    options.has_seed = true;
-    options.seed = 5;
-    assert_ok(atls_root_kind_by_name("tpm", &options.root));
     options.tcti = s->tcti;
     options.tamper = &tamper;
     options.tamper_count = tamper != NULL;
-    u->transport = (struct atls_transport){exchange, nothing};
-    int result = atls_simulated_open(&options, &u->simulated);
-    if (result)
-        return result;
-    u->answer = malloc(ATLS_ANSWER_MAX);
-    assert_non_null(u->answer);
-    assert_ok(atls_device_over(&u->transport, &u->device));
-    return 0;
+    return boot_with(u, "tpm", &options);
 }
-
-static void shut_down(struct under_test *u)
-{
-    atls_device_close(u->device);
-    atls_simulated_close(u->simulated);
-    free(u->answer);
-}
-
-/* Whoever may say no says why. */
-#define assert_refused(came, code, words)                                                          \
-    do {                                                                                           \
-        assert_case(#came, (came), (code));                                                        \
-        if (!strstr(atls_error_text(), (words)))                                                   \
-            fail_msg("%s: \"%s\" does not say \"%s\"", #came, atls_error_text(), (words));         \
-    } while (0)
 
 static void verify(const struct atls_tpm_signature *signature, struct atls_bytes signed_bytes,
                    const struct atls_public_key *key)
