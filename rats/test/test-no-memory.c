@@ -112,13 +112,13 @@ static int write_cmw(const struct atls_cmw *cmw, struct test_told *told)
     return result;
 }
 
-static int read_cmw(const void *in, struct test_told *told)
+static int read_and_write_cmw(int (*parse)(struct atls_bytes in, struct atls_cmw **cmwp),
+                              const struct atls_bytes *in, struct test_told *told)
 {
-    const struct atls_bytes *bytes = in;
     struct atls_cmw *cmw;
 
     TEST_FILL(cmw);
-    int result = TEST_SCARCE(atls_cmw_parse(*bytes, &cmw));
+    int result = TEST_SCARCE(parse(*in, &cmw));
     if (FAILS(result, cmw))
         return result;
     result = write_cmw(cmw, told);
@@ -126,18 +126,14 @@ static int read_cmw(const void *in, struct test_told *told)
     return result;
 }
 
+static int read_cmw(const void *in, struct test_told *told)
+{
+    return read_and_write_cmw(atls_cmw_parse, in, told);
+}
+
 static int read_cmw_claim(const void *in, struct test_told *told)
 {
-    const struct atls_bytes *bytes = in;
-    struct atls_cmw *cmw;
-
-    TEST_FILL(cmw);
-    int result = TEST_SCARCE(atls_cmw_of_cwt(*bytes, &cmw));
-    if (FAILS(result, cmw))
-        return result;
-    result = write_cmw(cmw, told);
-    atls_cmw_free(cmw);
-    return result;
+    return read_and_write_cmw(atls_cmw_of_cwt, in, told);
 }
 
 static int read_cmw_cose(const void *in, struct test_told *told)
