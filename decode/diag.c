@@ -219,9 +219,8 @@ static bool is_jwt_ear(struct atls_bytes in)
 
 static bool is_cwt_ear(struct atls_bytes in)
 {
-    struct atls_cose_sign1 message;
-    return atls_cose_read(in, ATLS_TAG_COSE_SIGN1, ATLS_COSE_TAG_EITHER, NULL, &message) == 0 &&
-           atls_diag_is_cbor_ear(message.payload);
+    struct atls_bytes payload;
+    return cose_payload(in, &payload) && atls_diag_is_cbor_ear(payload);
 }
 
 static bool is_pem(struct atls_bytes in)
