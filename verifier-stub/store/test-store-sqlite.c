@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What only a store in a file can get wrong: others have it open, wrote it, or changed it. */
+#include "verifier-stub/store/test-store.h"
+
+#include <sqlite3.h>
+
+#include "program/program.h"
+
+/* Two stores on one file, as two processes have them. */
+static void test_sqlite_shared(void **state)
+{
+    struct atls_store *one = test_open_fresh(test_sqlite_spec), *other;
+    uint64_t before;
+
+    assert_int_equal(atls_store_open(test_sqlite_spec, &other), 0);
+    before = test_revision_of(one);
+    test_import(other, test_devices, 2);
+    assert_int_not_equal(test_revision_of(one), before);
+    test_check_known(one, 2);
+    test_import(one, test_devices, 2);
+    test_check_known(other, 2);
+    atls_store_close(one);
+    atls_store_close(other);
+}
+
+static void test_sqlite_outlives(void **state)
+{
+    struct atls_store *store = test_open_fresh(test_sqlite_spec);
+
+    test_import(store, test_devices, 2);
+    atls_store_close(store);
+    assert_int_equal(atls_store_open(test_sqlite_spec, &store), 0);
+    test_check_known(store, 2);
+    atls_store_close(store);
+}
+
+static void execute(const char *statement)
+{
+    sqlite3 *database;
+
+    assert_int_equal(sqlite3_open(test_path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, statement, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(database);
+}
+
+static void test_sqlite_of_others(void **state)
+{
+    struct atls_store *store;
+
+    assert_int_equal(
+        atls_write_file(test_path, ATLS_BYTES("not a database, but long enough to see", 38)), 0);
+    assert_int_equal(atls_store_open(test_sqlite_spec, &store), ATLS_E_MALFORMED);
+    assert_int_equal(truncate(test_path, 0), 0);
+    execute("CREATE TABLE something (else_ TEXT)");
+    assert_int_equal(atls_store_open(test_sqlite_spec, &store), ATLS_E_MALFORMED);
+    assert_int_equal(truncate(test_path, 0), 0);
+    execute("PRAGMA user_version = 4");
+    assert_int_equal(atls_store_open(test_sqlite_spec, &store), ATLS_E_MALFORMED);
+}
+
+/* A file that was written before there were validities is brought up to date, and nothing is lost.
+ */
+static void test_sqlite_of_version_1(void **state)
+{
+    struct atls_store *store;
+
+    assert_int_equal(truncate(test_path, 0), 0);
+    execute("CREATE TABLE reference_value (implementation_id BLOB NOT NULL, name TEXT,"
+            " version TEXT, digest BLOB NOT NULL, hash INTEGER NOT NULL, signer_id BLOB NOT NULL);"
+            "CREATE INDEX reference_value_of ON reference_value (implementation_id);"
+            "CREATE TABLE trust_anchor (implementation_id BLOB NOT NULL,"
+            " instance_id BLOB NOT NULL, curve INTEGER NOT NULL, x BLOB NOT NULL, y BLOB NOT NULL,"
+            " PRIMARY KEY (implementation_id, instance_id));"
+            "INSERT INTO reference_value VALUES (zeroblob(32), NULL, '1', zeroblob(32), 0,"
+            " zeroblob(32));"
+            "PRAGMA user_version = 1;");
+    for (int twice = 0; twice < 2; twice++) {
+        struct atls_reference_set set;
+        uint8_t implementation_id[32] = {0};
+
+        assert_int_equal(atls_store_open(test_sqlite_spec, &store), 0);
+        test_import(store, test_devices, 2);
+        test_check_known(store, 2);
+        assert_int_equal(
+            store->ops->find_reference_values(store, ATLS_CORIM_PSA, implementation_id, &set), 0);
+        assert_int_equal(set.count, 1);
+        assert_string_equal(set.values[0]->value.version, "1");
+        atls_reference_set_clear(&set);
+        atls_store_close(store);
+    }
+}
+
+/* What was read before is no longer believed when somebody changes or removes it, or when rows get
+ * other numbers: with sqlite3 on the file, say. */
+static void test_sqlite_edited(void **state)
+{
+    static const struct {
+        const char *edit;
+        size_t left; /* of the three values */
+    } table[] = {
+        {"DELETE FROM reference_value WHERE name = 'BL'", 2},
+        {"DELETE FROM reference_value", 0},
+        {"UPDATE reference_value SET implementation_id = zeroblob(32) WHERE name = 'BL'", 2},
+        {"DELETE FROM reference_value WHERE name = 'BL'; VACUUM", 2},
+        {"VACUUM", 3},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct atls_store *store = test_open_fresh(test_sqlite_spec);
+        struct atls_corim more = test_many_values(1, 1);
+        struct atls_reference_set set;
+
+        test_import(store, test_devices, 1);
+        test_check_known(store, 1);
+        execute(table[i].edit);
+        for (size_t added = 0; added < 2; added++) { /* and once more has come after that */
+            assert_int_equal(store->ops->find_reference_values(
+                                 store, ATLS_CORIM_PSA, test_devices[0].implementation_id, &set),
+                             0);
+            if (set.count != table[i].left + added)
+                fail_msg("%s: expected %zu values, came %zu", table[i].edit, table[i].left + added,
+                         set.count);
+            atls_reference_set_clear(&set);
+            memcpy(more.reference_values[0].implementation_id, test_devices[0].implementation_id,
+                   32);
+            assert_int_equal(store->ops->add(store, &more), 0);
+        }
+        free(more.reference_values);
+        atls_store_close(store);
+    }
+}
+
+/* Damage inside a database must be an error, never a key or a digest. */
+static void test_sqlite_damaged(void **state)
+{
+    static const struct {
+        const char *damage;
+        bool anchor; /* which look-up fails */
+    } table[] = {
+        {"UPDATE trust_anchor SET x = x'00'", true},
+        {"UPDATE trust_anchor SET y = zeroblob(33)", true},
+        {"UPDATE trust_anchor SET curve = 3", true},
+        {"UPDATE reference_value SET digest = x''", false},
+        {"UPDATE reference_value SET digest = zeroblob(65)", false},
+        {"UPDATE reference_value SET signer_id = zeroblob(65)", false},
+        {"UPDATE reference_value SET hash = 9", false},
+        {"UPDATE reference_value SET not_after = -1", false},
+        {"UPDATE reference_value SET pcr = 32", false},
+        {"UPDATE reference_value SET pcr = -1", false},
+        {"UPDATE reference_value SET pcr_set = zeroblob(33)", false},
+        {"UPDATE trust_anchor SET not_before = -1", true},
+        {"DROP TABLE reference_value", false},
+        {"DROP TABLE trust_anchor", true},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct atls_store *store = test_open_fresh(test_sqlite_spec);
+        struct atls_reference_set set;
+        struct atls_public_key key;
+        int result;
+
+        test_import(store, test_devices, 1);
+        execute(table[i].damage);
+        result = table[i].anchor
+                     ? test_find_anchor(store, &test_devices[0], &key)
+                     : store->ops->find_reference_values(store, ATLS_CORIM_PSA,
+                                                         test_devices[0].implementation_id, &set);
+        if (result == 0 || result == ATLS_E_MISSING)
+            fail_msg("%s was not noticed", table[i].damage);
+        atls_store_close(store);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sqlite_shared),   cmocka_unit_test(test_sqlite_of_version_1),
+        cmocka_unit_test(test_sqlite_outlives), cmocka_unit_test(test_sqlite_of_others),
+        cmocka_unit_test(test_sqlite_edited),   cmocka_unit_test(test_sqlite_damaged),
+    };
+
+    return cmocka_run_group_tests(tests, test_set_up, test_tear_down);
+}
