@@ -43,8 +43,8 @@ void atls_answer_no_memory(struct atls_response *response);
 /* Takes JSON over. */
 void atls_answer_json(struct atls_response *response, unsigned status, const char *content_type,
                       json_t *json);
-/* "a, b, c" of them, which it takes over: the Accept header of a 415. NULL: no memory. */
-char *atls_type_list(json_t *types);
+/* Adds to a 415 what would be taken, which it takes over; NULL: no memory, a 500. */
+void atls_answer_accept(struct atls_response *response, json_t *types);
 /* The types of evidence that are taken. NULL: no memory. */
 json_t *atls_evidence_types(const struct atls_api *api);
 /* Takes BODY over; NULL: no memory, a 500. */

@@ -129,11 +129,9 @@ void atls_answer_submit_endorsements(const struct atls_api *api, const struct at
         return;
     }
     if (!rules.profile) {
-        response->accept = atls_type_list(corim_types(2));
         atls_answer_problem(response, 415, NULL, "no active plugin found for %.200s",
                             (const char *)type.data);
-        if (!response->accept)
-            atls_answer_no_memory(response);
+        atls_answer_accept(response, corim_types(2));
         return;
     }
     if (request->body.size == 0) {

@@ -345,10 +345,8 @@ static void answer_bad_evidence(const struct atls_api *api, int error, const cha
                                 struct atls_response *response)
 {
     if (error == ATLS_E_UNSUPPORTED) {
-        response->accept = atls_type_list(atls_evidence_types(api));
         atls_answer_problem(response, 415, NULL, "%s", atls_error_text());
-        if (!response->accept)
-            atls_answer_no_memory(response);
+        atls_answer_accept(response, atls_evidence_types(api));
     } else if (error < 0) {
         atls_answer_problem(response, 500, NULL, "%s", atls_error_text());
     } else if (reason) {

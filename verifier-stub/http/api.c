@@ -59,7 +59,8 @@ void atls_answer_json(struct atls_response *response, unsigned status, const cha
     json_decref(json);
 }
 
-char *atls_type_list(json_t *types)
+/* Takes TYPES over; NULL: no memory. */
+static char *type_list(json_t *types)
 {
     char *text = NULL;
     size_t size = 0, i;
@@ -76,6 +77,13 @@ char *atls_type_list(json_t *types)
     }
     json_decref(types);
     return text;
+}
+
+void atls_answer_accept(struct atls_response *response, json_t *types)
+{
+    response->accept = type_list(types);
+    if (!response->accept)
+        atls_answer_no_memory(response);
 }
 
 static const char *title_of(unsigned status)

@@ -187,11 +187,9 @@ bool atls_veraison_unwrap(const struct atls_api *api, const struct atls_request 
                             "validation failed for  (%s)",
                             flaw);
     } else if (!listed) {
-        response->accept = atls_type_list(atls_evidence_types(api));
         atls_answer_problem(response, 415, NULL, "no active plugin found for %.300s",
                             out.evidence.media_type);
-        if (!response->accept)
-            atls_answer_no_memory(response);
+        atls_answer_accept(response, atls_evidence_types(api));
     } else if (find_format(&out.evidence, listed, response)) {
         out.is_looked_up = strcmp(listed, out.evidence.media_type) == 0;
         *evidencep = out;
@@ -416,10 +414,8 @@ void atls_veraison_endorse(const struct atls_api *api, const struct atls_request
                             "parameter: validation failed for %.200s (%s)",
                             type, flaw);
     } else if (!listed) {
-        response->accept = atls_type_list(atls_veraison_types(true, api->crypto));
         atls_answer_problem(response, 415, NULL, "no active plugin found for %.300s", type);
-        if (!response->accept)
-            atls_answer_no_memory(response);
+        atls_answer_accept(response, atls_veraison_types(true, api->crypto));
     } else if (request->body.size == 0) {
         atls_answer_problem(response, 400, NULL, "empty body");
     } else {
