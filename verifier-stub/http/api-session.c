@@ -260,10 +260,10 @@ static void tell_appraisal(const struct atls_api *api, const char *id, const cha
     atls_event_object(api->events, "appraisal", fields);
 }
 
-/* The result for evidence that is posted to a session: *RESULTP is allocated. */
+/* The result for evidence that is posted to a session: *TOKENP is allocated. */
 static int make_result(const struct atls_api *api, const struct atls_evidence *evidence,
                        const struct atls_challenge_session *session, bool replayed,
-                       enum atls_ear_serialization serialization, struct atls_bytes *resultp)
+                       enum atls_ear_serialization serialization, uint8_t **tokenp, size_t *sizep)
 {
     struct atls_bytes nonce = ATLS_BYTES(session->nonce, session->nonce_size);
     struct atls_evidence_verdict appraisal;
@@ -277,8 +277,6 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
         .manners = api->result.manners,
         .manifests = api->manifests,
     };
-    uint8_t *token = NULL;
-    size_t size = 0;
     int error = 0;
 
     atls_evidence_verdict_open(evidence->format, &appraisal);
@@ -290,21 +288,20 @@ static int make_result(const struct atls_api *api, const struct atls_evidence *e
     if (error == 0) {
         tell_appraisal(api, session->id, evidence->media_type, &appraisal);
         error = atls_result_write(&appraisal, nonce, now, api->terse, &api->result, serialization,
-                                  &token, &size);
+                                  tokenp, sizep);
         atls_evidence_verdict_clear(&appraisal);
     }
-    if (error == 0)
-        *resultp = ATLS_BYTES(token, size);
     return error > 0 ? -EIO : error;
 }
 
-/* A replay is answered with its own result and leaves the session as it was. */
+/* A replay is answered with its own result, which is taken over, and leaves the session as it was.
+ */
 static void answer_replay(const struct atls_api *api, struct atls_challenge_session *session,
-                          struct atls_bytes result, struct atls_response *response)
+                          uint8_t *token, size_t size, struct atls_response *response)
 {
     free(session->result);
-    session->result = (char *)(uintptr_t)result.data; /* which is its own */
-    session->result_size = result.size;
+    session->result = (char *)token;
+    session->result_size = size;
     session->status = ATLS_CHALLENGE_COMPLETE;
     answer_session(api, 200, session, response);
 }
@@ -315,24 +312,26 @@ static void answer_appraisal(const struct atls_api *api, const struct atls_reque
                              struct atls_response *response)
 {
     struct atls_challenge_session finished;
-    struct atls_bytes token = {NULL, 0};
-    int result = make_result(api, evidence, session, replayed, wanted(api, request), &token);
+    uint8_t *token;
+    size_t size;
+    int result = make_result(api, evidence, session, replayed, wanted(api, request), &token, &size);
 
     if (result != 0) {
-        if (!replayed &&
-            atls_sessions_finish(api->sessions, session->id, ATLS_CHALLENGE_FAILED,
-                                 evidence->media_type, evidence->value, token, &finished) == 0)
+        if (!replayed && atls_sessions_finish(api->sessions, session->id, ATLS_CHALLENGE_FAILED,
+                                              evidence->media_type, evidence->value,
+                                              ATLS_BYTES(NULL, 0), &finished) == 0)
             atls_challenge_session_clear(&finished);
         atls_answer_problem(response, 500, NULL, "error encountered while processing evidence");
         return;
     }
     if (replayed) {
-        answer_replay(api, session, token, response);
+        answer_replay(api, session, token, size, response);
         return;
     }
     result = atls_sessions_finish(api->sessions, session->id, ATLS_CHALLENGE_COMPLETE,
-                                  evidence->media_type, evidence->value, token, &finished);
-    free((void *)(uintptr_t)token.data);
+                                  evidence->media_type, evidence->value, ATLS_BYTES(token, size),
+                                  &finished);
+    free(token);
     if (result != 0) {
         answer_no_session(api, result, request->path, session->id, response);
         return;
@@ -429,18 +428,15 @@ void atls_answer_submit_evidence(const struct atls_api *api, const struct atls_r
 static void answer_kept(const struct atls_api *api, const struct atls_request *request,
                         struct atls_challenge_session *session, struct atls_response *response)
 {
-    bool cwt = has_cwt(session), jwt = session->result && !cwt;
+    bool cwt = has_cwt(session);
+    int weight = cwt ? weight_of_cwt(api, request) : weight_of_session(request);
 
-    if (cwt && weight_of_cwt(api, request) == 0)
+    if (session->result && !api->as && weight == 0)
         atls_answer_problem(response, 406, NULL,
-                            "this session's result is a CWT: the only "
-                            "supported output format is %s",
-                            atls_ear_media_type(ATLS_EAR_CWT, api->result.dialect));
-    else if (jwt && !api->as && weight_of_session(request) == 0)
-        atls_answer_problem(response, 406, NULL,
-                            "this session's result is a JWT: the only "
-                            "supported output format is %s",
-                            SESSION_TYPE);
+                            "this session's result is a %s: the only supported output format is %s",
+                            cwt ? "CWT" : "JWT",
+                            cwt ? atls_ear_media_type(ATLS_EAR_CWT, api->result.dialect)
+                                : SESSION_TYPE);
     else
         answer_session(api, 200, session, response);
 }
