@@ -23,9 +23,8 @@ struct atls_nonces {
     const char *url;
     size_t size;
     unsigned wanted, count;
-    bool failed;    /* nothing has come since the last failure */
-    bool no_expiry; /* the verifier does not say how long its sessions live: none is kept */
-    double retry_at;
+    bool no_expiry;  /* the verifier does not say how long its sessions live: none is kept */
+    double retry_at; /* not before, after a failure; 0: something has come since the last one */
     struct kept kept[ATLS_NONCES_MAX];
 };
 
@@ -77,7 +76,6 @@ void atls_nonces_distrust(struct atls_nonces *nonces)
 {
     if (nonces) {
         give_up_all(nonces);
-        nonces->failed = true;
         nonces->retry_at = atls_now() + RETRY_SECONDS;
     }
 }
@@ -96,21 +94,22 @@ static bool look_at(struct atls_nonces *nonces, struct kept *kept)
     }
     int64_t lifetime = atls_verifier_session_lifetime(kept->session);
     nonces->no_expiry = lifetime == 0;
-    nonces->failed = false;
+    nonces->retry_at = 0;
     lifetime = lifetime < LIFETIME_MAX ? lifetime : LIFETIME_MAX;
     kept->good_until = kept->asked_at + (double)lifetime / 2;
     return true;
 }
 
 /* Looks at all; what is old is given up, which the verifier hears of. */
-static bool look_at_all(struct atls_nonces *nonces)
+static void look_at_all(struct atls_nonces *nonces)
 {
     double now = atls_now();
 
     for (unsigned i = 0; i < nonces->count;) {
         struct kept *kept = &nonces->kept[i];
         if (kept->good_until == 0 && !look_at(nonces, kept)) {
-            return false;
+            atls_nonces_distrust(nonces);
+            return;
         }
         if (kept->good_until != 0 && now >= kept->good_until) {
             atls_verifier_session_free(take_out(nonces, i));
@@ -118,7 +117,6 @@ static bool look_at_all(struct atls_nonces *nonces)
             i++;
         }
     }
-    return true;
 }
 
 struct atls_verifier_session *atls_nonces_take(struct atls_nonces *nonces)
@@ -126,9 +124,7 @@ struct atls_verifier_session *atls_nonces_take(struct atls_nonces *nonces)
     if (!nonces) {
         return NULL;
     }
-    if (!look_at_all(nonces)) {
-        atls_nonces_distrust(nonces);
-    }
+    look_at_all(nonces);
     for (unsigned i = 0; i < nonces->count; i++) {
         if (nonces->kept[i].good_until != 0) {
             return take_out(nonces, i);
@@ -152,10 +148,8 @@ void atls_nonces_refill(struct atls_nonces *nonces)
     if (!nonces) {
         return;
     }
-    if (!look_at_all(nonces)) {
-        atls_nonces_distrust(nonces);
-    }
-    unsigned wanted = nonces->no_expiry ? 0 : nonces->failed ? 1 : nonces->wanted;
+    look_at_all(nonces);
+    unsigned wanted = nonces->no_expiry ? 0 : nonces->retry_at > 0 ? 1 : nonces->wanted;
     while (nonces->count < wanted && atls_now() >= nonces->retry_at) {
         struct kept *kept = &nonces->kept[nonces->count];
         *kept = (struct kept){.asked_at = atls_now()};
