@@ -66,31 +66,19 @@ static int find_key(const struct atls_ear *ear, const struct atls_public_key *le
     return 0;
 }
 
-static struct atls_bytes type_of(const struct atls_cmw *cmw)
-{
-    const struct atls_media_type *known;
-
-    if (cmw->form == ATLS_CMW_COLLECTION) {
-        return (struct atls_bytes){NULL, 0};
-    }
-    if (!cmw->type.is_content_format) {
-        return cmw->type.media_type;
-    }
-    known = atls_media_type_by_content_format(cmw->type.content_format);
-    return known ? atls_bytes_of_text(known->name) : (struct atls_bytes){NULL, 0};
-}
-
 bool atls_received_is_result(const struct atls_cmw *cmw)
 {
-    struct atls_bytes type = type_of(cmw);
+    struct atls_bytes type = atls_cmw_media_type(cmw);
     struct atls_ear ear;
 
     if (atls_ear_is_type(ATLS_EAR_JWT, type)) {
         return true;
     }
-    if (!atls_ear_is_type(ATLS_EAR_CWT, type) || cmw->indicator) {
-        return atls_ear_is_type(ATLS_EAR_CWT, type) &&
-               (cmw->indicator & ATLS_IND_ATTESTATION_RESULTS);
+    if (!atls_ear_is_type(ATLS_EAR_CWT, type)) {
+        return false;
+    }
+    if (cmw->indicator) {
+        return cmw->indicator & ATLS_IND_ATTESTATION_RESULTS;
     }
     if (atls_ear_read_unverified(cmw->value, &ear)) {
         return false;
@@ -112,7 +100,7 @@ static int refuse_type(const char *came, const char **reasonp)
 static int check_type(const struct atls_received *received, const struct atls_ear *ear)
 {
     enum atls_ear_serialization serialization = received->token.serialization;
-    struct atls_bytes type = type_of(received->cmw);
+    struct atls_bytes type = atls_cmw_media_type(received->cmw);
     const char *full = atls_ear_media_type(serialization, ear->dialect);
 
     if (!type.data || !memchr(type.data, ';', type.size) ||
@@ -128,7 +116,7 @@ static int parse_result(struct atls_received *received, const struct atls_public
                         const char **reasonp)
 {
     const struct atls_cmw *cmw = received->cmw;
-    struct atls_bytes type = type_of(cmw);
+    struct atls_bytes type = atls_cmw_media_type(cmw);
     bool jwt = atls_ear_is_type(ATLS_EAR_JWT, type), cwt = atls_ear_is_type(ATLS_EAR_CWT, type);
     struct atls_ear ear;
     int result;

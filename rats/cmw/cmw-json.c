@@ -9,7 +9,6 @@
 
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
-#include "rats/base/media-types.h"
 #include "rats/cmw/cmw-tree.h"
 #include "rats/json/json.h"
 
@@ -133,19 +132,14 @@ static int make_node(const struct atls_cmw *cmw, unsigned depth, json_t **jsonp)
 /* The media type of a record or tag, as JSON needs it. */
 static int media_type_of(const struct atls_cmw *cmw, struct atls_bytes *media_typep)
 {
-    const struct atls_media_type *known;
+    struct atls_bytes media_type = atls_cmw_media_type(cmw);
 
-    if (!cmw->type.is_content_format) {
-        *media_typep = cmw->type.media_type;
-        return 0;
-    }
-    known = atls_media_type_by_content_format(cmw->type.content_format);
-    if (!known)
+    if (cmw->type.is_content_format && media_type.size == 0)
         return atls_fail(ATLS_E_UNSUPPORTED, ATLS_CMW_RECORD_CLAUSE,
                          "no media type is known for content format %u, and JSON CMWs have no "
                          "content formats",
                          cmw->type.content_format);
-    *media_typep = atls_bytes_of_text(known->name);
+    *media_typep = media_type;
     return 0;
 }
 

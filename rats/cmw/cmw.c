@@ -286,17 +286,23 @@ int atls_cmw_parse_as(enum atls_serialization serialization, struct atls_bytes i
                                       : atls_cmw_parse_json(in, cmwp);
 }
 
-bool atls_cmw_type_is(const struct atls_cmw *cmw, const char *media_type)
+struct atls_bytes atls_cmw_media_type(const struct atls_cmw *cmw)
 {
     const struct atls_media_type *known;
 
     if (cmw->form == ATLS_CMW_COLLECTION)
-        return false;
+        return ATLS_BYTES(NULL, 0);
     if (!cmw->type.is_content_format)
-        return atls_media_type_equal(cmw->type.media_type, atls_bytes_of_text(media_type));
+        return cmw->type.media_type;
     known = atls_media_type_by_content_format(cmw->type.content_format);
-    return known &&
-           atls_media_type_equal(atls_bytes_of_text(known->name), atls_bytes_of_text(media_type));
+    return known ? atls_bytes_of_text(known->name) : ATLS_BYTES(NULL, 0);
+}
+
+bool atls_cmw_type_is(const struct atls_cmw *cmw, const char *media_type)
+{
+    struct atls_bytes own = atls_cmw_media_type(cmw);
+
+    return own.size > 0 && atls_media_type_equal(own, atls_bytes_of_text(media_type));
 }
 
 const struct atls_cmw *atls_cmw_find(const struct atls_cmw *collection, const char *label)

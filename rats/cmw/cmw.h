@@ -63,6 +63,9 @@ int atls_cmw_parse(struct atls_bytes in, struct atls_cmw **cmwp);
 int atls_cmw_parse_as(enum atls_serialization serialization, struct atls_bytes in,
                       struct atls_cmw **cmwp);
 void atls_cmw_free(struct atls_cmw *cmw);
+/* What a record's or tag's type means, borrowed: the media type itself, or that of its content
+ * format. Without bytes for a content format that is not known, and for a collection. */
+struct atls_bytes atls_cmw_media_type(const struct atls_cmw *cmw);
 /* Does a record's or tag's type mean this media type, written as text or as content format? */
 bool atls_cmw_type_is(const struct atls_cmw *cmw, const char *media_type);
 const struct atls_cmw *atls_cmw_find(const struct atls_cmw *collection, const char *label);

@@ -33,23 +33,13 @@ static int set_bytes(json_t *object, const char *name, struct atls_bytes bytes)
 /* The media type and the value of a record or tag; of all else none, and all of it. */
 static struct atls_bytes split(const struct atls_cmw *cmw, struct atls_bytes whole, char *type)
 {
-    const struct atls_media_type *known;
+    struct atls_bytes own = cmw ? atls_cmw_media_type(cmw) : ATLS_BYTES(NULL, 0);
     snprintf(type, TYPE_MAX, "%s",
              whole.size > 0 && (whole.data[0] == '[' || whole.data[0] == '{') ? ATLS_MT_CMW_JSON
                                                                               : ATLS_MT_CMW_CBOR);
-    if (!cmw || cmw->form == ATLS_CMW_COLLECTION)
+    if (own.size == 0 || own.size >= TYPE_MAX)
         return whole;
-    if (!cmw->type.is_content_format) {
-        if (cmw->type.media_type.size >= TYPE_MAX)
-            return whole;
-        snprintf(type, TYPE_MAX, "%.*s", (int)cmw->type.media_type.size,
-                 (const char *)cmw->type.media_type.data);
-        return cmw->value;
-    }
-    known = atls_media_type_by_content_format(cmw->type.content_format);
-    if (!known)
-        return whole;
-    snprintf(type, TYPE_MAX, "%s", known->name);
+    snprintf(type, TYPE_MAX, "%.*s", (int)own.size, (const char *)own.data);
     return cmw->value;
 }
 

@@ -85,7 +85,6 @@ static int read_json_record(struct atls_bytes in, char **typep, uint8_t **valuep
 static int unwrap_cmw(struct atls_bytes body, const char *type, struct atls_veraison_evidence *out)
 {
     struct atls_evidence *evidence = &out->evidence;
-    const struct atls_media_type *known;
     const struct atls_cmw *cmw;
     size_t size = 0;
     int result = atls_cmw_parse(body, &evidence->cmw);
@@ -103,13 +102,10 @@ static int unwrap_cmw(struct atls_bytes body, const char *type, struct atls_vera
         return result;
     if (cmw->form == ATLS_CMW_COLLECTION) {
         evidence->media_type = strdup(type);
-    } else if (cmw->type.is_content_format) {
-        known = atls_media_type_by_content_format(cmw->type.content_format);
-        evidence->media_type = strdup(known ? known->name : "");
-        evidence->value = cmw->value;
     } else {
-        evidence->media_type =
-            strndup((const char *)cmw->type.media_type.data, cmw->type.media_type.size);
+        struct atls_bytes own = atls_cmw_media_type(cmw);
+
+        evidence->media_type = strndup(own.size > 0 ? (const char *)own.data : "", own.size);
         evidence->value = cmw->value;
     }
     return evidence->media_type ? 0 : -ENOMEM;
