@@ -29,7 +29,6 @@ struct connection *connection_place(struct endpoint *e)
     c->fd = -1;
     c->want = ATLS_WANT_READ;
     atls_due_move(&c->due, &e->under_way, atls_now() + e->options->timeout);
-    e->count++;
     return c;
 }
 
@@ -67,7 +66,7 @@ struct connection *connection_new(struct endpoint *e)
     if (!c)
         return NULL;
     if (atls_session_new(e->options->party, e->started + 1, &c->session) != 0) {
-        connection_be_gone(e, c);
+        connection_free(c);
         return NULL;
     }
     e->started++;
@@ -260,12 +259,12 @@ void connection_give_up(struct endpoint *e, struct connection *c)
     wait_for(e, c);
 }
 
-void connection_free(struct endpoint *e, struct connection *c)
+void connection_free(struct connection *c)
 {
     stop_asking(c);
+    atls_due_move(&c->due, NULL, 0);
     atls_session_free(c->session);
     if (c->fd >= 0)
         close(c->fd); /* which takes it out of the set, too */
     free(c);
-    e->count--;
 }

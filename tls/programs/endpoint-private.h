@@ -26,9 +26,9 @@ struct endpoint {
     struct addrinfo *address;
     int listener, signals, set; /* SET: of what is watched */
     uint32_t listener_watched, signals_watched;
-    struct atls_due_queue under_way, lingering, gone;
+    struct atls_due_queue under_way, lingering, gone; /* each connection is in one of them */
     struct connection *asking;
-    size_t count, knocking;
+    size_t knocking;
     unsigned started, ended, failed;
     double renew_at;
     double accept_at;     /* no room for another connection before */
@@ -39,6 +39,11 @@ struct endpoint {
 static inline bool endpoint_is_client(const struct endpoint *e)
 {
     return e->options->party->side == ATLS_CLIENT;
+}
+
+static inline size_t endpoint_connections(const struct endpoint *e)
+{
+    return e->under_way.count + e->lingering.count + e->gone.count;
 }
 
 /* A place for a connection, without a session; NULL: no memory. */
@@ -52,6 +57,6 @@ void connection_advance(struct endpoint *e, struct connection *c);
 void connection_give_up(struct endpoint *e, struct connection *c);
 /* It is over, and is freed at the end of the turn. */
 void connection_be_gone(struct endpoint *e, struct connection *c);
-void connection_free(struct endpoint *e, struct connection *c);
+void connection_free(struct connection *c);
 
 #endif

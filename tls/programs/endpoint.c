@@ -91,9 +91,10 @@ static void pause_accepting(struct endpoint *e, const char *why)
 static bool has_descriptors(const struct endpoint *e)
 {
     struct rlimit limit;
-    size_t needed = e->open_before + SPARE_DESCRIPTORS + e->count + 1;
+    size_t count = endpoint_connections(e);
+    size_t needed = e->open_before + SPARE_DESCRIPTORS + count + 1;
     needed += e->options->client ? e->under_way.count + 1 : 0;
-    return e->count == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0 || needed <= limit.rlim_cur;
+    return count == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0 || needed <= limit.rlim_cur;
 }
 
 static void accept_all(struct endpoint *e)
@@ -142,9 +143,7 @@ static void sweep(struct endpoint *e)
             connection_be_gone(e, c);
     }
     while ((due = e->gone.first)) {
-        struct connection *c = (struct connection *)due;
-        atls_due_move(due, NULL, 0);
-        connection_free(e, c);
+        connection_free((struct connection *)due);
         e->accept_at = 0;
     }
 }
@@ -293,18 +292,17 @@ static int start(struct endpoint *e)
 static bool finished(const struct endpoint *e)
 {
     unsigned wanted = e->options->connections;
-    return e->stop ||
-           ((endpoint_is_client(e) || wanted > 0) && e->ended >= wanted && e->count == 0);
+    return e->stop || ((endpoint_is_client(e) || wanted > 0) && e->ended >= wanted &&
+                       endpoint_connections(e) == 0);
 }
 
-static void free_all(struct endpoint *e, struct atls_due_queue *queue, int result, const char *why)
+static void free_all(struct atls_due_queue *queue, int result, const char *why)
 {
-    for (struct atls_due *due = queue->first, *next; due; due = next) {
-        struct connection *c = (struct connection *)due;
-        next = due->next;
+    while (queue->first) {
+        struct connection *c = (struct connection *)queue->first;
         if (c->session)
             atls_session_abort(c->session, result == 0 ? "timeout" : "internal", why);
-        connection_free(e, c);
+        connection_free(c);
     }
 }
 
@@ -314,9 +312,9 @@ static void finish(struct endpoint *e, int result)
     char why[512];
     snprintf(why, sizeof why, "%s",
              result == 0 ? "this program was told to end" : atls_error_text());
-    free_all(e, &e->under_way, result, why);
-    free_all(e, &e->lingering, result, why);
-    free_all(e, &e->gone, result, why);
+    free_all(&e->under_way, result, why);
+    free_all(&e->lingering, result, why);
+    free_all(&e->gone, result, why);
     if (e->listener >= 0)
         close(e->listener);
     if (e->signals >= 0)
