@@ -34,7 +34,7 @@ struct atls_verifier_session {
     bool wanted_exactly;                 /* or only its size */
     struct atls_session_document opened; /* nonce and accept list */
     bool is_open;
-    char date[40]; /* when the verifier said so; "": it does not say */
+    char date[40]; /* the answer's field Date, cut off where it is too long for one; "": none */
     double give_up_at;
     uint8_t *result; /* a signed EAR */
     size_t result_size;
@@ -162,9 +162,7 @@ static int opened(struct atls_verifier_session *session, const struct atls_http_
     }
     session->is_open = true;
     const char *date = atls_http_date(session->exchange);
-    if (date && strlen(date) < sizeof session->date) {
-        strcpy(session->date, date);
-    }
+    snprintf(session->date, sizeof session->date, "%s", date ? date : "");
     struct atls_bytes nonce = ATLS_BYTES(session->opened.nonce, session->opened.nonce_size);
     if (nonce.size != session->wanted_size ||
         (session->wanted_exactly &&
@@ -310,9 +308,7 @@ int atls_verifier_session_nonce(struct atls_verifier_session *session, struct at
 
 int64_t atls_verifier_session_lifetime(const struct atls_verifier_session *session)
 {
-    return session->is_open
-               ? atls_lifetime(session->opened.expiry, session->date[0] ? session->date : NULL)
-               : 0;
+    return atls_lifetime(session->opened.expiry, session->date);
 }
 
 /* Verifiers also advertise parameters whose values need quotes without them
