@@ -13,20 +13,6 @@
 #include "rats/base/media-types.h"
 #include "verifier-stub/http/test-api-support.h"
 
-/* Opens a session; writes its path. Its nonce is 32 times the letter n. */
-static void open_session(char path[128])
-{
-    struct atls_request request = {
-        .method = "POST", .path = NEW, .nonce = "bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4="};
-    struct atls_response response;
-
-    atls_api_answer(&test_api, &request, &response);
-    assert_int_equal(response.status, 201);
-    assert_memory_equal(response.location, "session/", 8);
-    snprintf(path, 128, "/challenge-response/v1/%s", response.location);
-    atls_response_clear(&response);
-}
-
 static size_t make_cab_that_is(enum test_wrong wrong, uint8_t *out)
 {
     static uint8_t nonce[32];
@@ -72,7 +58,7 @@ static void test_session_json(void **state)
         size_t at = 0;
 
         test_api.nonce_dialect = table[i].dialect;
-        open_session(path);
+        test_open_session(path);
         test_ask("GET", path, NULL, ATLS_BYTES(NULL, 0), 200, &response);
         session = test_json_of(&response);
         json_object_foreach(session, name, value)
@@ -119,7 +105,7 @@ static void test_evidence_to_result(void **state)
     uint8_t *posted;
     char path[128];
 
-    open_session(path);
+    test_open_session(path);
     test_ask("POST", path, "application/cmw+cbor", ATLS_BYTES(cab, size), 200, &response);
     session = test_json_of(&response);
     assert_string_equal(test_text_of(session, "status"), "complete");
@@ -151,7 +137,7 @@ static void test_evidence_to_result(void **state)
     assert_non_null(json_object_get(session, "result"));
     json_decref(session);
     atls_response_clear(&response);
-    open_session(path);
+    test_open_session(path);
     test_ask("POST", path, "application/cmw+cbor", ATLS_BYTES(cab, make_cab(cab)), 200, &response);
     session = test_json_of(&response);
     read_result(session, &ear);
@@ -207,7 +193,7 @@ static void test_replay(void **state)
     assert_int_equal(atls_cmw_parse(ATLS_BYTES(cab, size), &cmw), 0);
     assert_int_equal(atls_cmw_serialize(cmw, ATLS_JSON, &json, &json_size), 0);
     atls_cmw_free(cmw);
-    open_session(path);
+    test_open_session(path);
     test_ask("POST", path, "application/cmw+cbor", ATLS_BYTES(cab, size), 200, &response);
     assert_string_equal(reason_of(&response, reason), "ok");
     atls_response_clear(&response);
@@ -273,7 +259,7 @@ static void test_expired(void **state)
     char path[128];
     json_t *problem;
 
-    open_session(path);
+    test_open_session(path);
     test_time += 150000;
     test_ask("POST", path, "application/cmw", ATLS_BYTES(cab, size), 404, &response);
     problem = test_json_of(&response);
@@ -287,7 +273,7 @@ static void test_too_many_submissions(void **state)
     struct atls_response response;
     char path[128], body[16];
 
-    open_session(path);
+    test_open_session(path);
     for (int i = 0; i <= ATLS_CHALLENGE_SUBMISSIONS; i++) {
         snprintf(body, sizeof body, "junk %d", i);
         test_ask("POST", path, "application/psa-attestation-token", atls_bytes_of_text(body),
@@ -306,7 +292,7 @@ static void check_draft(enum atls_ear_dialect dialect)
     char path[128];
 
     test_api.result.dialect = dialect;
-    open_session(path);
+    test_open_session(path);
     test_ask("POST", path, "application/cmw", ATLS_BYTES(cab, size), 200, &response);
     test_api.result.dialect = ATLS_EAR_VERAISON;
     session = test_json_of(&response);
@@ -341,7 +327,7 @@ static void test_store_that_fails(void **state)
     json_t *session;
     char path[128];
 
-    open_session(path);
+    test_open_session(path);
     test_api.store = &damaged;
     test_ask("POST", path, "application/cmw", ATLS_BYTES(cab, size), 500, &response);
     test_api.store = good;
@@ -406,7 +392,7 @@ static void test_result_as_cwt(void **state)
         struct atls_response response;
         struct atls_ear ear;
 
-        open_session(path);
+        test_open_session(path);
         for (int twice = 0; twice < 2; twice++) { /* a replay, too, comes as it is wanted */
             atls_api_answer(&test_api, &request, &response);
             if (response.status != rows[i].status ||

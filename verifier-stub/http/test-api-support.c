@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -74,4 +75,16 @@ void test_ask(const char *method, const char *path, const char *content_type,
     if (responsep->status != status)
         fail_msg("%s %s: expected %u, came %u: %.*s", method, path, status, responsep->status,
                  (int)responsep->body_size, responsep->body);
+}
+
+void test_open_session(char path[128])
+{
+    struct atls_request request = {.method = "POST", .path = NEW, .nonce = TEST_NONCE};
+    struct atls_response response;
+
+    atls_api_answer(&test_api, &request, &response);
+    assert_int_equal(response.status, 201);
+    assert_memory_equal(response.location, "session/", 8);
+    snprintf(path, 128, "/challenge-response/v1/%s", response.location);
+    atls_response_clear(&response);
 }

@@ -12,6 +12,8 @@
 #define SUBMIT "/endorsement-provisioning/v1/submit"
 #define UUID "5c5bd88b-c922-482b-ad9f-097e187b42a1"
 
+#define TEST_NONCE "bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4=" /* 32 times the letter n */
+
 extern int64_t test_time; /* milliseconds; what both clocks of the API say */
 extern struct test_device test_api_device;
 extern struct atls_api test_api;
@@ -26,5 +28,7 @@ const char *test_text_of(const json_t *json, const char *name);
 /* Asks, and the answer must have this status; the caller clears it. */
 void test_ask(const char *method, const char *path, const char *content_type,
               struct atls_bytes body, unsigned status, struct atls_response *responsep);
+/* Opens a session with TEST_NONCE; writes its path. */
+void test_open_session(char path[128]);
 
 #endif

@@ -13,8 +13,6 @@
 #include "rats/test/test-table.h"
 #include "verifier-stub/http/test-api-support.h"
 
-#define NONCE "bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4=" /* 32 times the letter n */
-
 static uint8_t cab[TEST_EVIDENCE_MAX], token[TEST_EVIDENCE_MAX], bundle[TEST_EVIDENCE_MAX];
 static size_t cab_size, token_size, bundle_size;
 static uint8_t *corim;
@@ -45,7 +43,7 @@ static const struct request {
     bool own_store; /* an empty one */
     const char *nonce;
 } requests[] = {
-    {"new session", "POST", NEW, .nonce = NONCE, .status = 201},
+    {"new session", "POST", NEW, .nonce = TEST_NONCE, .status = 201},
     {"new session, a nonce of its own", "POST", NEW, .status = 201},
     {"new session, a bad nonce", "POST", NEW, .nonce = "AA", .status = 400},
     {"session", "GET", "", .status = 200},
@@ -86,17 +84,6 @@ static void ask(const struct request *row, const char *path, struct atls_respons
     atls_api_answer(&test_api, &request, responsep);
 }
 
-static void open_session(char path[128])
-{
-    static const struct request row = {.method = "POST", .path = NEW, .nonce = NONCE};
-    struct atls_response response;
-
-    ask(&row, row.path, &response);
-    assert_int_equal(response.status, 201);
-    snprintf(path, 128, "/challenge-response/v1/%s", response.location);
-    atls_response_clear(&response);
-}
-
 static void tell_text(struct test_told *told, const char *text)
 {
     if (text)
@@ -120,7 +107,7 @@ static int answer(const void *context, struct test_told *told)
         atls_sessions_open(&limits, test_api.clock, test_api.crypto, &test_api.sessions), 0);
     if (row->own_store)
         assert_int_equal(atls_store_open_memory(&test_api.store), 0);
-    open_session(path);
+    test_open_session(path);
     if (row->again) {
         ask(row, *row->path ? row->path : path, &response);
         atls_response_clear(&response);
