@@ -41,7 +41,6 @@ static inline void test_pki_write(const struct test_pki *pki, const char *name, 
     gnutls_free(pem.data);
 }
 
-/* NAME.pem and NAME.key, issued by ISSUER (NULL: by itself, an anchor). Returns what can issue. */
 struct test_issuer {
     gnutls_x509_crt_t certificate;
     gnutls_x509_privkey_t key;
@@ -49,13 +48,13 @@ struct test_issuer {
 
 #define TEST_PKI_ELSEWHERE "elsewhere" /* is issued for another address than the others */
 
-static inline struct test_issuer test_pki_issue(const struct test_pki *pki, const char *name,
-                                                const struct test_issuer *issuer)
+/* Issued by ISSUER (NULL: by itself, an anchor), valid from FROM until UNTIL. */
+static inline struct test_issuer test_pki_certify(const char *name,
+                                                  const struct test_issuer *issuer, bool is_ca,
+                                                  time_t from, time_t until)
 {
     static unsigned char serial = 1;
     struct test_issuer made;
-    gnutls_datum_t pem;
-    char file[64];
     unsigned char address[4] = {127, 0, 0, 1};
     if (strcmp(name, TEST_PKI_ELSEWHERE) == 0)
         memcpy(address, "\xc0\x00\x02\x01", 4); /* RFC 5737 */
@@ -69,14 +68,25 @@ static inline struct test_issuer test_pki_issue(const struct test_pki *pki, cons
     serial++;
     TEST_PKI_OK(gnutls_x509_crt_set_dn_by_oid(made.certificate, GNUTLS_OID_X520_COMMON_NAME, 0,
                                               name, (unsigned)strlen(name)));
-    TEST_PKI_OK(gnutls_x509_crt_set_activation_time(made.certificate, time(NULL) - 3600));
-    TEST_PKI_OK(gnutls_x509_crt_set_expiration_time(made.certificate, time(NULL) + 86400));
-    TEST_PKI_OK(gnutls_x509_crt_set_ca_status(made.certificate, !issuer));
+    TEST_PKI_OK(gnutls_x509_crt_set_activation_time(made.certificate, from));
+    TEST_PKI_OK(gnutls_x509_crt_set_expiration_time(made.certificate, until));
+    TEST_PKI_OK(gnutls_x509_crt_set_ca_status(made.certificate, is_ca));
     TEST_PKI_OK(gnutls_x509_crt_set_subject_alt_name(made.certificate, GNUTLS_SAN_IPADDRESS,
                                                      address, 4, GNUTLS_FSAN_SET));
     TEST_PKI_OK(gnutls_x509_crt_sign2(made.certificate,
                                       issuer ? issuer->certificate : made.certificate,
                                       issuer ? issuer->key : made.key, GNUTLS_DIG_SHA256, 0));
+    return made;
+}
+
+/* NAME.pem and NAME.key, issued by ISSUER (NULL: by itself, an anchor). Returns what can issue. */
+static inline struct test_issuer test_pki_issue(const struct test_pki *pki, const char *name,
+                                                const struct test_issuer *issuer)
+{
+    time_t now = time(NULL);
+    struct test_issuer made = test_pki_certify(name, issuer, !issuer, now - 3600, now + 86400);
+    gnutls_datum_t pem;
+    char file[64];
     TEST_PKI_OK(gnutls_x509_crt_export2(made.certificate, GNUTLS_X509_FMT_PEM, &pem));
     snprintf(file, sizeof file, "%s.pem", name);
     test_pki_write(pki, file, pem);

@@ -9,14 +9,14 @@
 
 #include <cmocka.h>
 
+#include "tls/engine/test-pki.h"
 #include "tls/gnutls/known.h"
 
 #define HOUR 3600
 #define CHAIN 3 /* leaf, intermediate CA, and another CA that is not needed */
 
 struct certificate {
-    gnutls_x509_crt_t crt;
-    gnutls_x509_privkey_t key;
+    struct test_issuer issuer;
     gnutls_datum_t der;
 };
 
@@ -32,35 +32,18 @@ struct fixture {
 static struct certificate issue(const struct fixture *f, const char *name,
                                 const struct certificate *issuer, int64_t from, int64_t until)
 {
-    static unsigned char serial = 1;
-    struct certificate made;
+    struct certificate made = {
+        .issuer = test_pki_certify(name, issuer ? &issuer->issuer : NULL, strcmp(name, "leaf") != 0,
+                                   (time_t)(f->now + from), (time_t)(f->now + until))};
 
-    assert_int_equal(gnutls_x509_privkey_init(&made.key), 0);
-    assert_int_equal(gnutls_x509_privkey_generate(made.key, GNUTLS_PK_ECDSA,
-                                                  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
-                                                  0),
-                     0);
-    assert_int_equal(gnutls_x509_crt_init(&made.crt), 0);
-    gnutls_x509_crt_set_version(made.crt, 3);
-    gnutls_x509_crt_set_key(made.crt, made.key);
-    gnutls_x509_crt_set_serial(made.crt, &serial, 1);
-    serial++;
-    gnutls_x509_crt_set_dn_by_oid(made.crt, GNUTLS_OID_X520_COMMON_NAME, 0, name,
-                                  (unsigned)strlen(name));
-    gnutls_x509_crt_set_activation_time(made.crt, (time_t)(f->now + from));
-    gnutls_x509_crt_set_expiration_time(made.crt, (time_t)(f->now + until));
-    gnutls_x509_crt_set_ca_status(made.crt, strcmp(name, "leaf") != 0);
-    assert_int_equal(gnutls_x509_crt_sign2(made.crt, issuer ? issuer->crt : made.crt,
-                                           issuer ? issuer->key : made.key, GNUTLS_DIG_SHA256, 0),
-                     0);
-    assert_int_equal(gnutls_x509_crt_export2(made.crt, GNUTLS_X509_FMT_DER, &made.der), 0);
+    assert_int_equal(
+        gnutls_x509_crt_export2(made.issuer.certificate, GNUTLS_X509_FMT_DER, &made.der), 0);
     return made;
 }
 
 static void forget(struct certificate *certificate)
 {
-    gnutls_x509_crt_deinit(certificate->crt);
-    gnutls_x509_privkey_deinit(certificate->key);
+    test_pki_forget(&certificate->issuer);
     gnutls_free(certificate->der.data);
 }
 
