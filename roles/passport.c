@@ -85,7 +85,6 @@ void atls_attester_forget(struct atls_attester *attester, unsigned conn)
 static bool is_usable(const struct atls_attester *attester)
 {
     const struct atls_passport *passport = &attester->passport;
-    int64_t left = passport->expires_at - clock_of(attester);
 
     if (!passport->result) {
         return false;
@@ -93,7 +92,8 @@ static bool is_usable(const struct atls_attester *attester)
     if (atls_now() < passport->fetched_at + GRACE_SECONDS) {
         return true;
     }
-    return passport->expires_at != INT64_MIN && left > passport->margin;
+    return passport->expires_at != INT64_MIN &&
+           passport->expires_at - clock_of(attester) > passport->margin;
 }
 
 static int fetch_failed(struct atls_attester *attester, struct atls_passport *passport, int code,

@@ -343,14 +343,16 @@ static const struct {
     const char *what;
     int64_t age, lifetime, max_age, clock_offset;
     unsigned fetches;
+    const char *claims; /* besides */
 } expiry_rows[] = {
-    {"good for long", 0, 300, 3600, 0, 1},
-    {"expired", 100, 50, 3600, 0, 2},
-    {"about to expire", 0, 1, 3600, 0, 2},
-    {"no exp, young", 0, 0, 3600, 0, 1},
-    {"no exp, older than the greatest age", 100, 0, 50, 0, 2},
-    {"expired by this party's clock", 0, 300, 3600, 1000, 2},
-    {"not yet by this party's clock", 100, 50, 3600, -1000, 1},
+    {"good for long", 0, 300, 3600, 0, 1, NULL},
+    {"expired", 100, 50, 3600, 0, 2, NULL},
+    {"about to expire", 0, 1, 3600, 0, 2, NULL},
+    {"no exp, young", 0, 0, 3600, 0, 1, NULL},
+    {"no exp, older than the greatest age", 100, 0, 50, 0, 2, NULL},
+    {"expired by this party's clock", 0, 300, 3600, 1000, 2, NULL},
+    {"not yet by this party's clock", 100, 50, 3600, -1000, 1, NULL},
+    {"no EAR, until when is unknown", 0, 300, 3600, 0, 2, "{\"eat_profile\": 1}"},
 };
 
 static void test_expiry(void **state)
@@ -360,6 +362,7 @@ static void test_expiry(void **state)
     for (size_t i = 0; i < sizeof expiry_rows / sizeof *expiry_rows; i++) {
         test_server_result(f->server)->age = expiry_rows[i].age;
         test_server_result(f->server)->lifetime = expiry_rows[i].lifetime;
+        test_server_result(f->server)->claims = expiry_rows[i].claims;
         f->options.result_max_age = expiry_rows[i].max_age;
         f->options.clock_offset = expiry_rows[i].clock_offset;
         renew(f);
