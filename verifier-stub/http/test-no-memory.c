@@ -11,7 +11,10 @@
 
 #include "rats/base/media-types.h"
 #include "rats/test/test-table.h"
+#include "verifier-stub/http/manners.h"
 #include "verifier-stub/http/test-api-support.h"
+
+#define VERAISON "veraison-main"
 
 static uint8_t cab[TEST_EVIDENCE_MAX], token[TEST_EVIDENCE_MAX], bundle[TEST_EVIDENCE_MAX];
 static size_t cab_size, token_size, bundle_size;
@@ -42,6 +45,7 @@ static const struct request {
     bool again;     /* the same was asked before */
     bool own_store; /* an empty one */
     const char *nonce;
+    const char *as; /* the verifier that this one stands in for */
 } requests[] = {
     {"new session", "POST", NEW, .nonce = TEST_NONCE, .status = 201},
     {"new session, a nonce of its own", "POST", NEW, .status = 201},
@@ -71,6 +75,14 @@ static const struct request {
     {"discovery of provisioning", "GET", "/.well-known/veraison/provisioning", .status = 200},
     {"unknown path", "GET", "/nowhere", .status = 404},
     {"another method", "PUT", NEW, .status = 405},
+    {"Veraison: new session", "POST", NEW, .nonce = TEST_NONCE, .status = 201, .as = VERAISON},
+    {"Veraison: a slash too many", "POST", NEW "/", .status = 307, .as = VERAISON},
+    {"Veraison: a slash too many for GET", "GET", SESSION UUID "/", .status = 301, .as = VERAISON},
+    {"Veraison: unknown path", "GET", "/nowhere", .status = 404, .as = VERAISON},
+    {"Veraison: evidence of another type", "POST", "", .content_type = "text/plain", .body = "x",
+     .status = 415, .as = VERAISON},
+    {"Veraison: endorsement of another type", "POST", SUBMIT, .content_type = "text/plain",
+     .body = "x", .status = 415, .as = VERAISON},
 };
 
 static void ask(const struct request *row, const char *path, struct atls_response *responsep)
@@ -108,6 +120,7 @@ static int answer(const void *context, struct test_told *told)
     if (row->own_store)
         assert_int_equal(atls_store_open_memory(&test_api.store), 0);
     test_open_session(path);
+    test_api.as = row->as ? atls_manners_named(row->as) : NULL;
     if (row->again) {
         ask(row, *row->path ? row->path : path, &response);
         atls_response_clear(&response);
@@ -136,6 +149,7 @@ static int answer(const void *context, struct test_told *told)
     if (row->own_store)
         atls_store_close(test_api.store);
     test_api.store = store;
+    test_api.as = NULL;
     atls_sessions_close(test_api.sessions);
     return result == -ENOMEM ? atls_fail(result, NULL, "no memory: 500") : result;
 }

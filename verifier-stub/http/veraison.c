@@ -160,17 +160,18 @@ static void redirect(const struct atls_request *request, size_t size,
                      struct atls_response *response)
 {
     bool get = strcmp(request->method, "GET") == 0;
+    char *page = NULL;
 
-    response->status = get ? 301 : 307;
-    if (asprintf(&response->location, "%.*s", (int)size, request->path) < 0)
-        response->location = NULL;
-    if (!get)
-        return;
-    response->content_type = "text/html; charset=utf-8";
-    if (asprintf(&response->body, "<a href=\"%.*s\">Moved Permanently</a>.\n\n", (int)size,
-                 request->path) < 0)
-        response->body = NULL;
-    response->body_size = response->body ? strlen(response->body) : 0;
+    if (get && asprintf(&page, "<a href=\"%.*s\">Moved Permanently</a>.\n\n", (int)size,
+                        request->path) < 0)
+        page = NULL;
+    if (get)
+        atls_answer_text(response, 301, "text/html; charset=utf-8", page);
+    else
+        response->status = 307;
+    response->location = strndup(request->path, size);
+    if (!response->location || (get && !page))
+        atls_answer_no_memory(response);
 }
 
 bool atls_veraison_route(const struct atls_request *request, struct atls_response *response)
