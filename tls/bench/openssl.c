@@ -11,12 +11,12 @@
 #include <openssl/ssl.h>
 
 #include "rats/base/error.h"
+#include "tls/keys/private-key.h"
 
 #define GROUPS "X25519:P-256:P-384"
 #define STEPS_MAX 100 /* of a handshake */
 
 struct bench_openssl {
-    bool mutual;
     SSL_CTX *context[2];
 };
 
@@ -53,22 +53,15 @@ static int trust(SSL_CTX *context, const struct bench_ca *ca)
 
 static int use_key(SSL_CTX *context, gnutls_privkey_t key)
 {
-    gnutls_x509_privkey_t exported = NULL;
-    gnutls_datum_t der = {NULL, 0};
-    if (gnutls_privkey_export_x509(key, &exported) < 0)
-        return atls_fail(-ENOMEM, NULL, "no memory for a key");
-    int result = gnutls_x509_privkey_export2(exported, GNUTLS_X509_FMT_DER, &der) < 0
-                     ? atls_fail(-ENOMEM, NULL, "no memory for a key")
-                     : 0;
-    gnutls_x509_privkey_deinit(exported);
+    gnutls_datum_t der;
+    int result = atls_private_key_encode(key, &der);
+    if (result != 0)
+        return result;
     const unsigned char *at = der.data;
-    EVP_PKEY *own = result == 0 ? d2i_AutoPrivateKey(NULL, &at, (long)der.size) : NULL;
-    if (der.data) {
-        gnutls_memset(der.data, 0, der.size);
-        gnutls_free(der.data);
-    }
-    if (result == 0)
-        result = check(own && SSL_CTX_use_PrivateKey(context, own) == 1, "key");
+    EVP_PKEY *own = d2i_AutoPrivateKey(NULL, &at, (long)der.size);
+    gnutls_memset(der.data, 0, der.size);
+    gnutls_free(der.data);
+    result = check(own && SSL_CTX_use_PrivateKey(context, own) == 1, "key");
     EVP_PKEY_free(own);
     return result;
 }
