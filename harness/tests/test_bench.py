@@ -393,6 +393,13 @@ REFUSED = (
     ("openssl/nobody", 2, "openssl/server or openssl/mutual"),
     ("openssl", 2, "openssl/server or openssl/mutual"),
     ("openssl/server/cert", 2, "no option of a mode"),
+    ("openssl/mutual/fast", 2, "no option of a mode"),
+    ("plain/server/cached", 2, "no option of a mode"),
+    ("plain/server/ahead", 2, "no option of a mode"),
+    ("plain/server/known", 2, "no option of a mode"),
+    ("ta-07/passport/client/cached", 2, "no option of a mode"),
+    ("ta-07/passport/client/ahead", 2, "no option of a mode"),
+    ("seat-06/background-check/client/ahead", 2, "no option of a mode"),  # answers a binder
     ("a" * 200, 2, "longer than"),
 )
 

@@ -40,40 +40,61 @@ static int take_model(const char *word, struct bench_mode *mode)
     return 0;
 }
 
+static bool by_gnutls(const struct bench_mode *mode)
+{
+    return !mode->openssl;
+}
+
+static bool attests(const struct bench_mode *mode)
+{
+    return mode->profile != NULL;
+}
+
+static bool asks_verifier(const struct bench_mode *mode)
+{
+    return mode->model == ATLS_MODEL_BACKGROUND_CHECK;
+}
+
+static bool asks_nonces(const struct bench_mode *mode)
+{
+    return asks_verifier(mode) && atls_carrier_sends_nonce(mode->profile);
+}
+
+/* Options that are set or not, and the modes that may have them. */
+static bool *flag_of(const char *word, struct bench_mode *mode)
+{
+    const struct {
+        const char *word;
+        bool (*fits)(const struct bench_mode *mode);
+        bool *flag;
+    } flags[] = {
+        {"fast", by_gnutls, &mode->fast},
+        {"cert", attests, &mode->certificate},
+        {"cwt", attests, &mode->cwt},
+        {"known", attests, &mode->known},
+        {"cached", asks_verifier, &mode->cached},
+        {"ahead", asks_nonces, &mode->ahead},
+    };
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (strcmp(word, flags[i].word) == 0 && flags[i].fits(mode))
+            return flags[i].flag;
+    return NULL;
+}
+
 static int take_option(const char *word, struct bench_mode *mode)
 {
+    bool *flag = flag_of(word, mode);
     uint64_t number;
+    if (flag) {
+        *flag = true;
+        return 0;
+    }
     if (strcmp(word, "p384") == 0) {
         mode->curve = ATLS_P384;
         return 0;
     }
-    if (!mode->openssl && strcmp(word, "fast") == 0) {
-        mode->fast = true;
-        return 0;
-    }
     if (mode->profile && atls_evidence_format_by_name(word)) {
         mode->format = atls_evidence_format_by_name(word);
-        return 0;
-    }
-    if (mode->profile && strcmp(word, "cert") == 0) {
-        mode->certificate = true;
-        return 0;
-    }
-    if (mode->profile && strcmp(word, "cwt") == 0) {
-        mode->cwt = true;
-        return 0;
-    }
-    if (mode->model == ATLS_MODEL_BACKGROUND_CHECK && strcmp(word, "cached") == 0) {
-        mode->cached = true;
-        return 0;
-    }
-    if (mode->model == ATLS_MODEL_BACKGROUND_CHECK && strcmp(word, "ahead") == 0 &&
-        atls_carrier_sends_nonce(mode->profile)) {
-        mode->ahead = true;
-        return 0;
-    }
-    if (mode->profile && strcmp(word, "known") == 0) {
-        mode->known = true;
         return 0;
     }
     if (mode->profile && strncmp(word, "components=", 11) == 0) {
