@@ -414,6 +414,15 @@ def test_a_mode_that_makes_no_sense_is_refused(
     assert words in done.stderr and not done.stdout
 
 
+@pytest.mark.parametrize("option", ("fast", "cached"))
+@pytest.mark.parametrize("command", ("load", "fleet"))
+def test_what_only_pair_does_is_refused_elsewhere(build: Path, command: str, option: str) -> None:
+    argv = [program.bench(build), command, "--mode", f"ta-07/background-check/client/{option}"]
+    done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 77 and not done.stdout
+    assert f'only atls-bench pair has "{option}"' in done.stderr
+
+
 def test_a_refused_connection_ends_the_measurement(build: Path, tmp_path: Path) -> None:
     with program.verifier(build, tmp_path, [7]) as (url, _):  # knows none of the devices
         with pytest.raises(InfrastructureError, match="unknown-attestation-key"):

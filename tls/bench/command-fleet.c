@@ -143,10 +143,7 @@ int bench_fleet_main(int argc, char **argv)
     struct options options = {.devices = 1000, .mode = "ta-07/background-check/client"};
     struct fleet fleet = {.count = 0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    int result = bench_mode_parse(options.mode, &fleet.mode);
-    if (result == 0 && fleet.mode.fast)
-        result = atls_fail(ATLS_E_UNSUPPORTED, NULL, "%s: only atls-bench pair has \"fast\"",
-                           fleet.mode.name);
+    int result = bench_mode_parse_common(options.mode, &fleet.mode);
     if (result == 0 && (!fleet.mode.profile || !fleet.mode.attested[ATLS_CLIENT] ||
                         fleet.mode.attested[ATLS_SERVER]))
         result = atls_fail(-EINVAL, NULL, "--mode %s: expected a mode with the client attested",

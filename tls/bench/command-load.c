@@ -339,10 +339,7 @@ int bench_load_main(int argc, char **argv)
                                .at_once = 10};
     argp_parse(&argp, argc, argv, 0, NULL, &load);
     raise_limit();
-    int result = bench_mode_parse(load.mode_name, &load.mode);
-    if (result == 0 && load.mode.fast)
-        result = atls_fail(ATLS_E_UNSUPPORTED, NULL, "%s: only atls-bench pair has \"fast\"",
-                           load.mode.name);
+    int result = bench_mode_parse_common(load.mode_name, &load.mode);
     if (result == 0 && !load.mode.profile && (load.mode.mutual || load.mode.openssl))
         result = atls_fail(-EINVAL, NULL, "--mode %s: expected plain/server or an attested mode",
                            load.mode_name);

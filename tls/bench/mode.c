@@ -156,3 +156,16 @@ int bench_mode_parse(const char *name, struct bench_mode *modep)
         *modep = mode;
     return result;
 }
+
+int bench_mode_parse_common(const char *name, struct bench_mode *modep)
+{
+    struct bench_mode mode;
+    int result = bench_mode_parse(name, &mode);
+    if (result != 0)
+        return result;
+    if (mode.fast || mode.cached)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "%s: only atls-bench pair has \"%s\"", name,
+                         mode.fast ? "fast" : "cached");
+    *modep = mode;
+    return 0;
+}

@@ -27,10 +27,13 @@ struct bench_mode {
 /* "plain/server" or "plain/mutual", the same with "openssl" for "plain"; or PROFILE/MODEL/ATTESTER,
  * with background-check or passport, and client, server or both. Options follow, each behind a
  * slash: "psa" (a bare token; default a CAB), "cert", "p384", "components=N", "cwt" (results),
- * "cached" (by the verifier in this process), "ahead" (nonces, where evidence answers the
- * verifier's), "known" (chains), "fast" (only of atls-bench pair, and not of OpenSSL's TLS).
- * -EINVAL; ATLS_E_UNSUPPORTED: no such profile, or one that does not have this. NAME is borrowed.
+ * "cached" (by the verifier in this process; only of atls-bench pair), "ahead" (nonces, where
+ * evidence answers the verifier's), "known" (chains), "fast" (only of atls-bench pair, and not of
+ * OpenSSL's TLS). -EINVAL; ATLS_E_UNSUPPORTED: no such profile, or one that does not have this.
+ * NAME is borrowed.
  */
 int bench_mode_parse(const char *name, struct bench_mode *modep);
+/* The same for commands that do nothing about "fast" and "cached": ATLS_E_UNSUPPORTED. */
+int bench_mode_parse_common(const char *name, struct bench_mode *modep);
 
 #endif
