@@ -9,7 +9,6 @@
 #include <nettle/curve25519.h>
 
 #include "rats/base/error.h"
-#include "tls/bench/meter.h"
 
 #ifdef BENCH_LIBCRYPTO
 #include <openssl/crypto.h>
@@ -22,15 +21,8 @@
 #include "rats/crypto/crypto-bearssl.h"
 #endif
 
-const char *bench_public_key_op_name(enum bench_public_key_op op)
-{
-    static const enum bench_op same[] = {[BENCH_CRYPTO_SIGN_P256] = BENCH_SIGN_P256,
-                                         [BENCH_CRYPTO_VERIFY_P256] = BENCH_VERIFY_P256,
-                                         [BENCH_CRYPTO_SIGN_P384] = BENCH_SIGN_P384,
-                                         [BENCH_CRYPTO_VERIFY_P384] = BENCH_VERIFY_P384,
-                                         [BENCH_CRYPTO_X25519] = BENCH_X25519};
-    return bench_op_name(same[op]);
-}
+const enum bench_op bench_contended[BENCH_CONTENDED] = {
+    BENCH_SIGN_P256, BENCH_VERIFY_P256, BENCH_SIGN_P384, BENCH_VERIFY_P384, BENCH_X25519};
 
 static bool x25519_nettle(const uint8_t scalar[32], const uint8_t point[32], uint8_t productp[32])
 {
@@ -135,12 +127,12 @@ static int multiply(const struct bench_contender *contender, uint64_t *nsp)
                            contender->crypto->name);
 }
 
-int bench_contender_round(const struct bench_contender *contender, uint64_t ns[BENCH_CRYPTO_OPS])
+int bench_contender_round(const struct bench_contender *contender, uint64_t ns[BENCH_OPS])
 {
-    int result = sign_and_verify(contender->crypto, ATLS_P256, &ns[BENCH_CRYPTO_SIGN_P256],
-                                 &ns[BENCH_CRYPTO_VERIFY_P256]);
+    int result =
+        sign_and_verify(contender->crypto, ATLS_P256, &ns[BENCH_SIGN_P256], &ns[BENCH_VERIFY_P256]);
     if (result == 0)
-        result = sign_and_verify(contender->crypto, ATLS_P384, &ns[BENCH_CRYPTO_SIGN_P384],
-                                 &ns[BENCH_CRYPTO_VERIFY_P384]);
-    return result ? result : multiply(contender, &ns[BENCH_CRYPTO_X25519]);
+        result = sign_and_verify(contender->crypto, ATLS_P384, &ns[BENCH_SIGN_P384],
+                                 &ns[BENCH_VERIFY_P384]);
+    return result ? result : multiply(contender, &ns[BENCH_X25519]);
 }

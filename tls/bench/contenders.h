@@ -8,29 +8,23 @@
 #define ATLS_TLS_BENCH_CONTENDERS_H
 
 #include "rats/crypto/crypto.h"
+#include "tls/bench/meter.h"
 
-enum bench_public_key_op {
-    BENCH_CRYPTO_SIGN_P256,
-    BENCH_CRYPTO_VERIFY_P256,
-    BENCH_CRYPTO_SIGN_P384,
-    BENCH_CRYPTO_VERIFY_P384,
-    BENCH_CRYPTO_X25519,
-    BENCH_CRYPTO_OPS
-};
-/* As the meter names the same operation. */
-const char *bench_public_key_op_name(enum bench_public_key_op op);
+/* What is measured of each. */
+#define BENCH_CONTENDED 5
+extern const enum bench_op bench_contended[BENCH_CONTENDED];
 
 struct bench_contender {
     const struct atls_crypto *crypto;
-    /* Scalar times point; NULL: not measured. */
+    /* Scalar times point. */
     bool (*x25519)(const uint8_t scalar[32], const uint8_t point[32], uint8_t productp[32]);
     const char *(*version)(void);
-    bool slow; /* made for size, not for speed: measured only where it is asked for by name */
+    bool slow; /* made for size, not for speed: only atls-bench crypto measures it */
 };
 extern const struct bench_contender bench_contenders[]; /* the last one's CRYPTO is NULL */
 
-/* One round of CONTENDER: each operation, in nanoseconds, when the caches know it. The signature is
+/* One round of CONTENDER: each of these, in nanoseconds, when the caches know it. The signature is
  * verified, and the product is compared with GnuTLS'. */
-int bench_contender_round(const struct bench_contender *contender, uint64_t ns[BENCH_CRYPTO_OPS]);
+int bench_contender_round(const struct bench_contender *contender, uint64_t ns[BENCH_OPS]);
 
 #endif

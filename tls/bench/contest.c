@@ -12,7 +12,7 @@
 
 struct bench_contest {
     const struct bench_contender *contender[CONTENDERS_MAX];
-    json_t *ns[CONTENDERS_MAX][BENCH_CRYPTO_OPS];
+    json_t *ns[CONTENDERS_MAX][BENCH_CONTENDED];
     size_t count;
 };
 
@@ -25,7 +25,7 @@ int bench_contest_new(bool slow, struct bench_contest **contestp)
          one->crypto && contest->count < CONTENDERS_MAX; one++) {
         if (one->slow && !slow)
             continue;
-        for (size_t i = 0; i < BENCH_CRYPTO_OPS; i++)
+        for (size_t i = 0; i < BENCH_CONTENDED; i++)
             contest->ns[contest->count][i] = json_array();
         contest->contender[contest->count++] = one;
     }
@@ -38,7 +38,7 @@ void bench_contest_free(struct bench_contest *contest)
     if (!contest)
         return;
     for (size_t c = 0; c < contest->count; c++)
-        for (size_t i = 0; i < BENCH_CRYPTO_OPS; i++)
+        for (size_t i = 0; i < BENCH_CONTENDED; i++)
             json_decref(contest->ns[c][i]);
     free(contest);
 }
@@ -46,12 +46,13 @@ void bench_contest_free(struct bench_contest *contest)
 int bench_contest_round(struct bench_contest *contest, bool keep)
 {
     for (size_t c = 0; c < contest->count; c++) {
-        uint64_t ns[BENCH_CRYPTO_OPS];
+        uint64_t ns[BENCH_OPS];
         int result = bench_contender_round(contest->contender[c], ns);
         if (result)
             return result;
-        for (size_t i = 0; keep && i < BENCH_CRYPTO_OPS; i++)
-            json_array_append_new(contest->ns[c][i], json_integer((json_int_t)ns[i]));
+        for (size_t i = 0; keep && i < BENCH_CONTENDED; i++)
+            json_array_append_new(contest->ns[c][i],
+                                  json_integer((json_int_t)ns[bench_contended[i]]));
     }
     return 0;
 }
@@ -62,9 +63,8 @@ json_t *bench_contest_figures(const struct bench_contest *contest)
     for (size_t c = 0; c < contest->count; c++) {
         const struct bench_contender *one = contest->contender[c];
         json_t *operations = json_object();
-        for (size_t i = 0; i < BENCH_CRYPTO_OPS; i++)
-            json_object_set(operations, bench_public_key_op_name((enum bench_public_key_op)i),
-                            contest->ns[c][i]);
+        for (size_t i = 0; i < BENCH_CONTENDED; i++)
+            json_object_set(operations, bench_op_name(bench_contended[i]), contest->ns[c][i]);
         json_array_append_new(made, json_pack("{s:s, s:s, s:o}", "library", one->crypto->name,
                                               "version", one->version ? one->version() : "",
                                               "operations_ns", operations));
