@@ -64,6 +64,10 @@ def test_an_interval_holds_its_ratio_and_tells_a_difference() -> None:
     assert 1.9 < low and high < 2.1
     value, low, high = ratio_interval(fast, [(1.0, fast)], rng)
     assert low <= 1.0 <= high
+    # What is put in and taken away again neither counts nor widens the interval.
+    below, both = [(1.0, fast)], [(7.0, slow), (2.0, fast), (-7.0, slow), (-1.0, fast)]
+    one, other = (ratio_interval(slow, parts, random.Random(1)) for parts in (below, both))
+    assert one == other
 
 
 CALLGRIND = """\

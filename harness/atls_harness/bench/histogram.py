@@ -111,7 +111,12 @@ def ratio_interval(
     above: Histogram, below: Sequence[tuple[float, Histogram]], rng: random.Random
 ) -> tuple[float, float, float]:
     """Median of ABOVE divided by the weighted sum of medians of BELOW, and the bounds of its
-    interval of confidence (95 %, by the bootstrap)."""
+    interval of confidence (95 %, by the bootstrap). One that is in the sum several times is drawn
+    once."""
+    weights: dict[Histogram, float] = {}
+    for weight, one in below:
+        weights[one] = weights.get(one, 0.0) + weight
+    parts = [(weight, one) for one, weight in weights.items() if weight]
 
     def ratio(top: Histogram, bottom: Sequence[tuple[float, Histogram]]) -> float:
         return top.percentile(0.5) / sum(weight * one.percentile(0.5) for weight, one in bottom)
@@ -119,9 +124,9 @@ def ratio_interval(
     drawn = sorted(
         ratio(
             above.draw(rng, len(above)),
-            [(weight, one.draw(rng, len(one))) for weight, one in below],
+            [(weight, one.draw(rng, len(one))) for weight, one in parts],
         )
         for _ in range(RESAMPLES)
     )
     outside = round(RESAMPLES * (1 - CONFIDENCE) / 2)
-    return ratio(above, below), drawn[outside], drawn[-outside - 1]
+    return ratio(above, parts), drawn[outside], drawn[-outside - 1]
