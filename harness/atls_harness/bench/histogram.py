@@ -130,3 +130,10 @@ def ratio_interval(
     )
     outside = round(RESAMPLES * (1 - CONFIDENCE) / 2)
     return ratio(above, parts), drawn[outside], drawn[-outside - 1]
+
+
+def ratio_summary(
+    above: Histogram, below: Sequence[tuple[float, Histogram]], rng: random.Random
+) -> dict[str, float]:
+    """The same as results have it."""
+    return dict(zip(("value", "low", "high"), ratio_interval(above, below, rng)))

@@ -18,7 +18,7 @@ from ..events import read_events
 from ..paths import PEERS
 from ..peer import load_peers
 from . import callgrind, program
-from .histogram import Histogram, ratio_interval, summary
+from .histogram import Histogram, ratio_summary, summary
 from .plan import FAST, MUTUAL, SERVER, Plan, baseline_of, yardstick_of
 
 COUNTED = "bench_counted"  # the function of atls-bench within which callgrind counts
@@ -47,12 +47,15 @@ def _row(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _floor_parts(
-    row: Mapping[str, Any], base: Mapping[str, Any], floor: Mapping[str, Histogram]
+    row: Mapping[str, Any],
+    base: Mapping[str, Any],
+    plain: Histogram,
+    floor: Mapping[str, Histogram],
 ) -> list[tuple[float, Histogram]]:
-    """The floor of a mode: its baseline, and the crypto that it has beyond that: signatures,
+    """The floor of a mode: PLAIN, its baseline, and the crypto that it has beyond that: signatures,
     verifications and key exchanges, hashes of evidence, and the bytes that the connection itself
     must encrypt, decrypt and put into two transcripts."""
-    parts = [(1.0, Histogram.from_json(base["cpu_ns"]["histogram"]))]
+    parts = [(1.0, plain)]
     names = set(row["operations"]) | set(base["operations"])
     for name in sorted(names):
         more = row["operations"].get(name, 0) - base["operations"].get(name, 0)
@@ -113,11 +116,10 @@ def crypto(build: Path, plan: Plan) -> dict[str, Any]:
     for one in raw["libraries"]:
         operations = {}
         for name, samples in found[one["library"]].items():
-            value, low, high = ratio_interval(samples, [(1.0, reference[name])], rng)
             operations[name] = {
                 **summary(samples),
                 "p10": samples.percentile(0.1),
-                "ratio_to_gnutls": {"value": value, "low": low, "high": high},
+                "ratio_to_gnutls": ratio_summary(samples, [(1.0, reference[name])], rng),
             }
         made.append(
             {"library": one["library"], "version": one["version"], "operations_ns": operations}
@@ -156,34 +158,25 @@ def pair(build: Path, plan: Plan) -> dict[str, Any]:
     floor = {name: Histogram(values) for name, values in raw["floor_ns"].items()}
     best = _best(floor, _libraries(raw))
     rows = {one["mode"]: _row(one) for one in raw["modes"]}
+    # Processor time is the whole of it here, and does not count what others do meanwhile.
+    cpu = {name: Histogram.from_json(row["cpu_ns"]["histogram"]) for name, row in rows.items()}
     rng = random.Random(1)
     attested = [name for name in plan.fast_modes if not name.startswith("plain/")]
     for name in [*plan.modes, *attested]:
         row, base = rows[name], rows[baseline_of(name)]
-        # Processor time is the whole of it here, and does not count what others do meanwhile.
-        cpu = Histogram.from_json(row["cpu_ns"]["histogram"])
-        parts = _floor_parts(row, base, floor)
-        value, low, high = ratio_interval(cpu, parts, rng)
+        plain = cpu[base["mode"]]
+        parts = _floor_parts(row, base, plain, floor)
         row["baseline"] = base["mode"]
         row["floor_ns"] = round(sum(weight * one.percentile(0.5) for weight, one in parts))
-        row["ratio_to_floor"] = {"value": value, "low": low, "high": high}
-        value, low, high = ratio_interval(cpu, _best_parts(row, parts, floor, best), rng)
-        row["ratio_to_best"] = {"value": value, "low": low, "high": high}
-        plain = [(1.0, Histogram.from_json(base["cpu_ns"]["histogram"]))]
-        value, low, high = ratio_interval(cpu, plain, rng)
-        row["ratio_to_plain"] = {"value": value, "low": low, "high": high}
+        row["ratio_to_floor"] = ratio_summary(cpu[name], parts, rng)
+        row["ratio_to_best"] = ratio_summary(cpu[name], _best_parts(row, parts, floor, best), rng)
+        row["ratio_to_plain"] = ratio_summary(cpu[name], [(1.0, plain)], rng)
     for name in [*plan.baselines, *plan.modes] if yardsticks else []:
-        cpu = Histogram.from_json(rows[name]["cpu_ns"]["histogram"])
-        other = Histogram.from_json(rows[yardstick_of(name)]["cpu_ns"]["histogram"])
-        value, low, high = ratio_interval(cpu, [(1.0, other)], rng)
-        rows[name]["ratio_to_openssl"] = {"value": value, "low": low, "high": high}
+        other = cpu[yardstick_of(name)]
+        rows[name]["ratio_to_openssl"] = ratio_summary(cpu[name], [(1.0, other)], rng)
     for name in plan.fast_modes:
-        cpu, without = (
-            Histogram.from_json(rows[one]["cpu_ns"]["histogram"])
-            for one in (name, name.removesuffix(FAST))
-        )
-        value, low, high = ratio_interval(cpu, [(1.0, without)], rng)
-        rows[name]["ratio_to_without"] = {"value": value, "low": low, "high": high}
+        without = cpu[name.removesuffix(FAST)]
+        rows[name]["ratio_to_without"] = ratio_summary(cpu[name], [(1.0, without)], rng)
     return {
         **({"openssl": raw["openssl"]} if yardsticks else {}),
         "built_with": raw["built_with"],

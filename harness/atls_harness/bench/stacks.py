@@ -24,7 +24,7 @@ from ..results import version
 from ..run import Run, make_work, remove_work
 from ..scenario import SIDES
 from .agreed import Relay
-from .histogram import Histogram, ratio_interval, summary
+from .histogram import Histogram, ratio_summary, summary
 from .meter import Held, Server, Setting
 from .plan import Plan
 
@@ -293,13 +293,12 @@ def told(cell: Cell, role: str, rng: random.Random) -> dict[str, Any]:
     if reason:
         return {**made, "reason": reason}
     attested, plain = Histogram(cell.attested.cpu_ns), Histogram(cell.plain.cpu_ns)
-    value, low, high = ratio_interval(attested, [(1.0, plain)], rng)
     whole = count * len(cell.attested.cpu_ns)
     made.update(
         {
             "cpu_ns": summary(attested),
             "plain_cpu_ns": summary(plain),
-            "ratio_to_plain": {"value": value, "low": low, "high": high},
+            "ratio_to_plain": ratio_summary(attested, [(1.0, plain)], rng),
             "connections": count,
             "warm_up": cell.warm_up,
             "agreed": cell.agreed,
