@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies
 
-from atls_harness import dask
+from atls_harness import dask, usage
 from atls_harness.bench import callgrind, compare, goals, machine, network, page, plan, program
 from atls_harness.bench import curves, published, sections, tables
+from atls_harness.bench.main import _plan as planned
 from atls_harness.bench.main import measure
 from atls_harness.bench.histogram import Histogram, bucket, ratio_interval
 from atls_harness.document import first_problem
@@ -255,6 +256,28 @@ def test_phases_add_up_and_operations_are_counted(result: dict[str, Any]) -> Non
     assert plain["phases_ns"]["evidence"] == 0 and plain["credential_bytes"] == 0
     assert attested["credential_bytes"] > 500
     assert all(row["failed"] == 0 for row in result["load"])
+
+
+@pytest.mark.parametrize(
+    "mode, baseline, yardstick",
+    (
+        ("plain/server", "", "openssl/server"),
+        ("openssl/mutual", "", "openssl/mutual"),
+        ("plain/mutual/p384", "", ""),  # nothing attested asks for OpenSSL's with such keys
+        ("ta-07/passport/client/p384", "plain/mutual/p384", "openssl/mutual/p384"),
+        ("ta-07/passport/server/p384", "plain/server/p384", "openssl/server/p384"),
+    ),
+)
+def test_a_mode_that_is_asked_for_has_what_it_is_held_against(
+    build: Path, mode: str, baseline: str, yardstick: str
+) -> None:
+    asked = usage.bench().parse_args(["--samples", "1", "--mode", mode])
+    rows = {row["mode"]: row for row in sections.pair(build, planned(asked))["modes"]}
+    row = rows[mode]
+    assert row.get("baseline", "") == baseline and (not baseline or baseline in rows)
+    assert ("ratio_to_floor" in row) == bool(baseline)
+    if not sections.without_openssl(build, plan.QUICK):
+        assert ("ratio_to_openssl" in row) == bool(yardstick) == (yardstick in rows)
 
 
 def test_openssl_is_a_yardstick_of_the_same_run(result: dict[str, Any], build: Path) -> None:

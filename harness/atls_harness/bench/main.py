@@ -36,7 +36,7 @@ from . import (
     stacks,
     tables,
 )
-from .plan import FULL, QUICK, Plan
+from .plan import FULL, QUICK, Plan, attests, baseline_of
 
 VERSION = 2
 
@@ -48,6 +48,8 @@ def _plan(options: argparse.Namespace) -> Plan:
         changed["samples"] = options.samples
     if options.mode:
         changed["modes"] = options.mode
+        needed = [baseline_of(mode) for mode in options.mode if attests(mode)]
+        changed["baselines"] = list(dict.fromkeys([*plan.baselines, *needed]))
     changed["fast"] = options.crypto == "fast"
     return Plan(**{**vars(plan), **changed})
 

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from ..paths import PACKAGE
 from . import published, tables
-from .plan import YARDSTICK
+from .plan import attests
 
 TEMPLATES = PACKAGE / "bench" / "templates"
 STYLE = PACKAGE / "report" / "templates" / "style.css"
@@ -82,9 +82,9 @@ def _shown(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     chosen: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         parts = row["mode"].split("/")
-        without = parts[0] in ("plain", YARDSTICK)  # attestation
-        if len(parts) == (2 if without else 3):
-            chosen.setdefault(row["mode"] if without else "/".join(parts[:2]), row)
+        attested = attests(row["mode"])
+        if len(parts) == (3 if attested else 2):
+            chosen.setdefault("/".join(parts[:2]), row)
     return list(chosen.values())
 
 

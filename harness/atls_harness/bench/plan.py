@@ -221,15 +221,20 @@ FULL = Plan(
 )
 
 
+def attests(mode: str) -> bool:
+    """Whether a mode is more than TLS of a library."""
+    return mode.split("/")[0] not in ("plain", YARDSTICK)
+
+
 def baseline_of(mode: str) -> str:
     """The TLS without attestation that a mode is held against: keys on the same sides. A side that
     is attested has a key, the server has one anyway."""
     words = mode.split("/")
-    plain = SERVER if words[2] == "server" else MUTUAL
+    plain = SERVER if words[2:3] == ["server"] else MUTUAL
     return f"{plain}/p384" if "p384" in words[3:] else plain
 
 
 def yardstick_of(mode: str) -> str:
     """The same TLS without attestation, by OpenSSL."""
-    plain = mode if mode.startswith("plain/") else baseline_of(mode)
+    plain = baseline_of(mode) if attests(mode) else mode
     return plain.replace("plain", YARDSTICK, 1)

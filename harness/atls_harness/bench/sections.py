@@ -19,7 +19,7 @@ from ..paths import PEERS
 from ..peer import load_peers
 from . import callgrind, program
 from .histogram import Histogram, ratio_summary, summary
-from .plan import FAST, MUTUAL, SERVER, Plan, baseline_of, yardstick_of
+from .plan import FAST, MUTUAL, SERVER, Plan, attests, baseline_of, yardstick_of
 
 COUNTED = "bench_counted"  # the function of atls-bench within which callgrind counts
 SIMULATED_QUOTE_MS = 39  # what a quote of Intel TDX was seen to take: data/published.yaml
@@ -161,8 +161,7 @@ def pair(build: Path, plan: Plan) -> dict[str, Any]:
     # Processor time is the whole of it here, and does not count what others do meanwhile.
     cpu = {name: Histogram.from_json(row["cpu_ns"]["histogram"]) for name, row in rows.items()}
     rng = random.Random(1)
-    attested = [name for name in plan.fast_modes if not name.startswith("plain/")]
-    for name in [*plan.modes, *attested]:
+    for name in filter(attests, [*plan.modes, *plan.fast_modes]):
         row, base = rows[name], rows[baseline_of(name)]
         plain = cpu[base["mode"]]
         parts = _floor_parts(row, base, plain, floor)
@@ -171,9 +170,9 @@ def pair(build: Path, plan: Plan) -> dict[str, Any]:
         row["ratio_to_floor"] = ratio_summary(cpu[name], parts, rng)
         row["ratio_to_best"] = ratio_summary(cpu[name], _best_parts(row, parts, floor, best), rng)
         row["ratio_to_plain"] = ratio_summary(cpu[name], [(1.0, plain)], rng)
-    for name in [*plan.baselines, *plan.modes] if yardsticks else []:
-        other = cpu[yardstick_of(name)]
-        rows[name]["ratio_to_openssl"] = ratio_summary(cpu[name], [(1.0, other)], rng)
+    for name in [*plan.baselines, *plan.modes]:
+        if other := cpu.get(yardstick_of(name)):
+            rows[name]["ratio_to_openssl"] = ratio_summary(cpu[name], [(1.0, other)], rng)
     for name in plan.fast_modes:
         without = cpu[name.removesuffix(FAST)]
         rows[name]["ratio_to_without"] = ratio_summary(cpu[name], [(1.0, without)], rng)
