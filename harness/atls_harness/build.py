@@ -119,7 +119,8 @@ def compile_all(build: Path, targets: Sequence[str] = ()) -> None:
 
 
 def programs(build: Path) -> list[str]:
-    """The build's targets that are programs for people and scenarios, not tests of the C code."""
+    """The build's targets that are programs for people and scenarios, and libraries to preload;
+    not tests of the C code."""
     listed = subprocess.run(
         ["ninja", "-C", str(build), "-t", "targets", "all"],
         stdin=subprocess.DEVNULL,
@@ -129,7 +130,7 @@ def programs(build: Path) -> list[str]:
     found = []
     for line in listed.stdout.splitlines():
         target, _, rule = line.partition(": ")
-        if rule.startswith("c_LINKER") and Path(target).name.startswith("atls-"):
+        if rule.startswith("c_LINKER") and Path(target).name.startswith(("atls-", "libatls-")):
             found.append(target)
     return found
 

@@ -23,6 +23,7 @@ from atls_harness.bench import curves, published, sections, tables
 from atls_harness.bench.main import _plan as planned
 from atls_harness.bench.main import measure
 from atls_harness.bench.histogram import Histogram, bucket, ratio_interval
+from atls_harness.build import programs
 from atls_harness.document import first_problem
 from atls_harness.errors import InfrastructureError, Unsupported, UsageError
 from atls_harness.paths import BENCHMARK_SCHEMA, ROOT
@@ -324,6 +325,13 @@ def test_fast_crypto_is_a_mode_of_its_own(build: Path) -> None:
         if name.endswith("/fast"):  # the same connection
             assert row["operations"] == rows[name.removesuffix("/fast")]["operations"]
             assert row["flights"] == rows[name.removesuffix("/fast")]["flights"]
+
+
+def test_fast_crypto_is_built_with_the_programs(build: Path) -> None:
+    """./atls bench builds what it runs, and no more: what a program preloads is among that."""
+    raw = program.run(build, ["crypto", "--samples", "1", "--warm-up", "0"])
+    with_openssl = "OpenSSL" in {one["library"] for one in raw["libraries"]}
+    assert ("tls/fast/libatls-fast-crypto.so" in programs(build)) == with_openssl
 
 
 def test_fast_crypto_that_is_not_loaded_is_told(build: Path, tmp_path: Path) -> None:
