@@ -449,6 +449,17 @@ def test_a_mode_that_makes_no_sense_is_refused(
     assert words in done.stderr and not done.stdout
 
 
+def test_help_tells_every_option_of_a_mode(build: Path) -> None:
+    argv = [program.bench(build), "--help"]
+    done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    told = {word.strip(",.;") for word in done.stdout.split() if word.startswith("/")}
+    planned_for = [*plan.FULL.modes, *plan.FULL.network_modes]
+    options = {word.partition("=")[0] for mode in planned_for for word in mode.split("/")[3:]}
+    assert {f"/{word}" for word in (*options, "fast", "known")} <= {
+        word.partition("=")[0] for word in told
+    }
+
+
 @pytest.mark.parametrize("option", ("fast", "cached"))
 @pytest.mark.parametrize("command", ("load", "fleet"))
 def test_what_only_pair_does_is_refused_elsewhere(build: Path, command: str, option: str) -> None:

@@ -22,10 +22,8 @@ static const char doc[] =
     "  sizes  appraisals, endorsing and sessions, by how much there is already\n"
     "atls-bench COMMAND --help tells its options.\v"
     "Modes: plain/server, plain/mutual (openssl/server, openssl/mutual), or PROFILE/MODEL/ATTESTER "
-    "with MODEL background-check or "
-    "passport, ATTESTER client, server or both; /psa, /cert, /p384 and /components=N behind it, "
-    "/fast "
-    "of pair.";
+    "with MODEL background-check or passport, ATTESTER client, server or both; /psa, /cert, /p384, "
+    "/components=N, /cwt, /ahead and /known behind it, /cached and /fast of pair.";
 
 static int usage(void)
 {
