@@ -10,14 +10,15 @@ import jsonschema
 import pytest
 
 from atls_harness.document import first_problem, load_schema, validator_for
-from atls_harness.paths import EVENT_SCHEMA, RESULT_SCHEMA
+from atls_harness.paths import EVENT_SCHEMA, ROOT, SCHEMAS as OWN
 
-SCHEMAS = sorted([*EVENT_SCHEMA.parent.glob("*.json"), RESULT_SCHEMA])
+SCHEMAS = sorted([*OWN.glob("*.json"), *ROOT.glob("results/**/*.schema.json")])
 # Keywords that mean the same in draft 7 and in 2020-12.
 COMMON = set(
-    "$comment $defs $ref $schema additionalProperties anyOf const description enum if items "
-    "maxLength maxProperties maximum minItems minLength minProperties minimum oneOf pattern "
-    "patternProperties properties propertyNames required then title type uniqueItems".split()
+    "$comment $defs $ref $schema additionalProperties allOf anyOf const description else enum "
+    "exclusiveMinimum if items maxLength maxProperties maximum minItems minLength minProperties "
+    "minimum oneOf pattern patternProperties properties propertyNames required then title type "
+    "uniqueItems".split()
 )
 NAMES = ("properties", "patternProperties", "$defs")  # below these, keys are no keywords
 LITERALS = ("const", "enum")
