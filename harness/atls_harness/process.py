@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import BinaryIO, Callable, Mapping, Sequence
+from typing import IO, BinaryIO, Callable, Mapping, Sequence
 
 from . import family, patience, untrusted, warm
 from .errors import ContractError, InfrastructureError, Unsupported
@@ -59,22 +59,9 @@ class Process:
         self.stopped = False
         self.exit: int | None = None
         self.started = time.monotonic()
-        self._running: warm.Running
-        environment = _environment()
         with _log(self.stdout_path) as stdout, _log(self.stderr_path) as stderr:
             try:
-                if serves:
-                    files = (stdout.fileno(), stderr.fileno())
-                    self._running = warm.start(self.argv, environment, *files)
-                else:
-                    self._running = subprocess.Popen(
-                        self.argv,
-                        stdin=subprocess.DEVNULL,
-                        stdout=stdout,
-                        stderr=stderr,
-                        env=environment,
-                        start_new_session=True,
-                    )
+                self._running = _start(self.argv, _environment(), stdout, stderr, serves, True)
             except (OSError, ValueError) as problem:  # ValueError: a NUL in an argument
                 raise InfrastructureError(f"{name}: {self.argv[0]}: {problem}") from problem
         family.own(self._running.pid)
@@ -261,15 +248,9 @@ def to_its_end(
     exit code means is the caller's affair.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        given = _environment() if environment is None else dict(environment)
-        program: warm.Running
+        given = _environment() if environment is None else environment
         try:
-            if serves:
-                program = warm.start(argv, given, stdout.fileno(), stderr.fileno())
-            else:
-                program = subprocess.Popen(
-                    argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=given
-                )
+            program = _start(argv, given, stdout, stderr, serves, False)
         except (OSError, ValueError) as problem:
             text = getattr(problem, "strerror", None) or str(problem)
             raise InfrastructureError(f"{what}: {argv[0]}: {text}") from problem
@@ -286,6 +267,28 @@ def to_its_end(
             file.seek(0)
             said.append(file.read(LOG_MAX).decode("utf-8", errors="replace"))
         return subprocess.CompletedProcess(list(argv), code, *said)
+
+
+def _start(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    stdout: IO[bytes],
+    stderr: IO[bytes],
+    serves: bool,
+    leads: bool,
+) -> warm.Running:
+    """SERVES: by way of a program that serves cases. LEADS: a session of its own, which one that
+    comes that way has in any case."""
+    if serves:
+        return warm.start(argv, environment, stdout.fileno(), stderr.fileno())
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        env=environment,
+        start_new_session=leads,
+    )
 
 
 def _environment() -> dict[str, str]:
