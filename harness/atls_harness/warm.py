@@ -156,7 +156,7 @@ class _Servers:
     """Those that this process has started, by program and by what a start of it would meet."""
 
     def __init__(self) -> None:
-        self._known: dict[object, Server] = {}
+        self._known: dict[tuple[object, ...], Server] = {}
         self._lock = threading.Lock()
         atexit.register(self.stop)
 
@@ -166,13 +166,17 @@ class _Servers:
         place = (path, found.st_dev, found.st_ino, found.st_mtime_ns)
         key = (os.getpid(), *place, os.getcwd(), tuple(sorted(environment.items())))
         with self._lock:
-            if key not in self._known or not self._known[key].alive:
-                self._known[key] = Server(path, environment)
-            return self._known[key]
+            known = self._known.get(key)
+            if known and known.alive:
+                return known
+            if known:
+                known.stop()
+            made = self._known[key] = Server(path, environment)
+            return made
 
     def stop(self) -> None:
         for key, server in self._known.items():
-            if isinstance(key, tuple) and key[0] == os.getpid():
+            if key[0] == os.getpid():
                 server.stop()
         self._known.clear()
 

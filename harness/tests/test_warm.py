@@ -46,6 +46,13 @@ def ready(tmp_path: Path, name: str, **how: Any) -> Process:
     return process
 
 
+def stat(pid: int) -> tuple[int, int, int]:
+    """Parent, group and session of a process (proc_pid_stat(5))."""
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    parent, group, session = map(int, text.rpartition(")")[2].split()[1:4])
+    return parent, group, session
+
+
 def descriptors(pid: int) -> list[str]:
     """What a process has open, without the numbers that the kernel gave it."""
     found = []
@@ -80,8 +87,7 @@ def test_a_case_has_what_a_program_has(tmp_path: Path) -> None:
     seen = []
     for how in (False, True):
         process = ready(tmp_path, f"device-{how:d}", serves=how)
-        stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2]
-        group, session = map(int, stat.split()[2:4])
+        _, group, session = stat(process.pid)
         assert group == session == process.pid, "it leads a session of its own"
         status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines()
         kept = [one for one in status if one.startswith(("Sig", "Shd", "Umask", "Threads"))]
@@ -292,21 +298,22 @@ def test_an_argument_that_cannot_be_told_is_told(tmp_path: Path, argument: str) 
 def test_whoever_was_forked_by_a_server_that_is_gone_has_an_end(tmp_path: Path) -> None:
     assert family.become_reaper()
     process = ready(tmp_path, "device", serves=True)
-    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-    parent = next(int(one.split()[1]) for one in status.splitlines() if one.startswith("PPid:"))
+    parent, _, _ = stat(process.pid)
+    assert parent in family._own
     os.kill(parent, signal.SIGKILL)  # and atls-device ends with its parent
     assert process.wait(LONG)
     assert process.exit in (DONE, -signal.SIGTERM)
     ready(tmp_path, "another", serves=True).stop()
+    assert parent not in family._own, "its number may come to another process"
 
 
 def test_another_environment_and_another_program_are_not_taken_for_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def parent(process: Process) -> int:
-        stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2]
+        found, _, _ = stat(process.pid)
         process.stop()
-        return int(stat.split()[1])
+        return found
 
     first, again = (parent(ready(tmp_path, name, serves=True)) for name in ("one", "two"))
     assert first == again
