@@ -105,9 +105,3 @@ def _states(session: int) -> tuple[set[str], float]:
             states.add(fields[0])
             ticks += sum(int(field) for field in fields[11:15])
     return states, ticks / os.sysconf("SC_CLK_TCK")
-
-
-def timed(test: UnitTest, limit: float, more: Mapping[str, str]) -> tuple[bool, float]:
-    """play(), and the seconds that it took."""
-    began = time.monotonic()
-    return play(test, limit, more), time.monotonic() - began

@@ -7,9 +7,10 @@ import threading
 from pathlib import Path
 from typing import Iterable, Sequence
 
-from ..errors import BuildError, HarnessError
+from ..errors import BuildError
 from ..paths import ROOT
-from ..unit_tests import play, timed
+from ..unit_tests import play
+from .reach import unchanged
 from .schemata import not_c, variable, with_changes
 from .workshop import Workshop
 
@@ -26,7 +27,6 @@ ENVIRONMENT = {
 # A test hangs that takes so many seconds, and so many times its time, in which it could have run.
 SECONDS = 3.0
 TIMES = 4.0
-LIMIT = 600.0  # of a test with no change chosen
 
 
 class Bench:
@@ -53,9 +53,7 @@ class Bench:
             wrong = not_c(self._shop.said)
             new = {place for place in wrong if place[1] not in self._left_out[place[0]]}
             if not new:
-                raise BuildError(
-                    f"{self._shop.source} does not compile: ninja -C {self._shop.build} says why"
-                )
+                raise BuildError(self._shop.broken)
             self.wrong.update(wrong)
             for name, number in new:
                 self._left_out[name].add(number)
@@ -76,10 +74,7 @@ class Bench:
             lock = self._locks.setdefault(test, threading.Lock())
         with lock:
             if test not in self._seconds:
-                good, seconds = timed(self._shop.tests()[test], LIMIT, ENVIRONMENT)
-                if not good:
-                    raise HarnessError(
-                        f"unit test {test} fails before anything was changed, with the sanitizers"
-                    )
-                self._seconds[test] = seconds
+                self._seconds[test] = unchanged(
+                    self._shop.tests()[test], ENVIRONMENT, ", with the sanitizers"
+                )
             return self._seconds[test]

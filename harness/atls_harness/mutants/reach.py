@@ -14,12 +14,13 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, Mapping
 
 from ..errors import HarnessError
-from ..unit_tests import UnitTest, timed
+from ..unit_tests import UnitTest, play
 from .workshop import Workshop
 
 LIMIT = 600.0  # seconds; a test of an unchanged tree that takes longer hangs
@@ -48,7 +49,7 @@ def measure(shop: Workshop, scratch: Path, kept: Path, jobs: int) -> list[Reach]
     """Every unit test, with the lines that it runs, from KEPT or measured now. SHOP is built with
     -Db_coverage."""
     if not shop.compile():
-        raise HarnessError(f"{shop.source} does not compile: ninja -C {shop.build} says why")
+        raise HarnessError(shop.broken)
     kept.mkdir(parents=True, exist_ok=True)
 
     def one(test: UnitTest) -> tuple[Path, Reach]:
@@ -115,9 +116,7 @@ def _reach(record: dict[str, dict[str, list[int]]]) -> Reach:
 def _measure(shop: Workshop, test: UnitTest, scratch: Path) -> Reach:
     counters = scratch / test.name.replace("/", "-")
     shutil.rmtree(counters, ignore_errors=True)
-    good, seconds = timed(test, LIMIT, {"GCOV_PREFIX": str(counters)})
-    if not good:
-        raise HarnessError(f"unit test {test.name} fails before anything was changed")
+    seconds = unchanged(test, {"GCOV_PREFIX": str(counters)})
     lines: dict[str, set[int]] = {}
     known: dict[str, set[int]] = {}
     for data in counters.rglob("*.gcda"):
@@ -127,6 +126,15 @@ def _measure(shop: Workshop, test: UnitTest, scratch: Path) -> Reach:
             _read(shop, data, lines, known)
     shutil.rmtree(counters, ignore_errors=True)
     return Reach(test.name, seconds, _frozen(lines), _frozen(known))
+
+
+def unchanged(test: UnitTest, more: Mapping[str, str], how: str = "") -> float:
+    """The seconds that a test takes before anything was changed, with MORE in its environment.
+    HarnessError, which ends with HOW, where it fails then."""
+    began = time.monotonic()
+    if not play(test, LIMIT, more):
+        raise HarnessError(f"unit test {test.name} fails before anything was changed{how}")
+    return time.monotonic() - began
 
 
 def _frozen(lines: dict[str, set[int]]) -> Lines:

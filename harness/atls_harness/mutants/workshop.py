@@ -89,6 +89,11 @@ class Workshop:
         self.said = done.stdout
         return done.returncode == 0
 
+    @property
+    def broken(self) -> str:
+        """What is to be said where it has to compile, and does not."""
+        return f"{self.source} does not compile: ninja -C {self.build} says why"
+
     def tests(self) -> Mapping[str, UnitTest]:
         """The unit tests of this build, by name. A change in a line does not change them."""
         if not self._tests:
