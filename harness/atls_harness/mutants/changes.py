@@ -21,7 +21,7 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Iterator, Sequence
+from typing import Iterator
 
 SWAPS = {
     "&&": "||",
@@ -79,9 +79,9 @@ class Change:
     which: int  # of those of the function that are told alike, in their order
     key: str  # the same as long as the function's text is, wherever that stands
 
-    def apply(self, text: str) -> str:
-        """The file with this change."""
-        return text[: self.start] + self.text + text[self.end :]
+    def apply(self, text: str, begin: int = 0, end: int | None = None) -> str:
+        """The file with this change; of it what stood from BEGIN to END."""
+        return text[begin : self.start] + self.text + text[self.end : end]
 
 
 def masked(text: str) -> str:
@@ -108,6 +108,10 @@ class Function:
     body: int
     end: int
 
+    def holds(self, place: int) -> bool:
+        """Whether PLACE is in its body."""
+        return self.body <= place < self.end
+
 
 def functions(code: str) -> list[Function]:
     """The functions of a file whose comments and literals are masked."""
@@ -122,10 +126,6 @@ def functions(code: str) -> list[Function]:
         if name and end > 0:
             found.append(Function(name.group(1), begin, opening.start(), end + 2))
     return found
-
-
-def _holder(held: Sequence[Function], place: int) -> Function | None:
-    return next((one for one in held if one.body <= place < one.end), None)
 
 
 def changes(text: str) -> list[Change]:
@@ -145,7 +145,7 @@ def changes(text: str) -> list[Change]:
             continue
         if source.startswith("if (!") and _TAKES_MEMORY.search(lines[line - 2]):
             continue
-        holder = _holder(held, start)
+        holder = next((one for one in held if one.holds(start)), None)
         if not holder:
             continue  # of a macro that is a table's row
         name, offset = holder.name, start - holder.start

@@ -54,7 +54,7 @@ def with_changes(file: str, text: str, left_out: Collection[int] = ()) -> str:
     held = functions(masked(text))
     places = [0]  # the function of each change, which has one chosen at a time
     for _, change in numbered:
-        places.append(next(at for at, one in enumerate(held) if one.body <= change.start < one.end))
+        places.append(next(at for at, one in enumerate(held) if one.holds(change.start)))
     choice = CHOICE.format(
         functions=len(held) or 1,
         places=", ".join(map(str, places)),
@@ -69,7 +69,7 @@ def with_changes(file: str, text: str, left_out: Collection[int] = ()) -> str:
         begin, end = function.body, function.end
         made.append(text[done:begin] + f"{{\nswitch (atls_change[{place}]) {{\n")
         for number, change in own:
-            body = text[begin : change.start] + change.text + text[change.end : end]
+            body = change.apply(text, begin, end)
             made.append(f'case {number}:\n#line 1 "{file}@{number}"\n{body}\ngoto atls_end;\n')
         made.append(f"default:\nbreak;\n}}\n{_line(file, text, begin)}{text[begin:end]}\n")
         made.append(f"atls_end:;\n}}\n{_line(file, text, end)}")
