@@ -22,9 +22,9 @@ pytest.importorskip("aiohttp", reason="unsupported: python3-aiohttp is not there
 # pylint: disable=wrong-import-position
 from atls_harness import usage  # noqa: E402
 from atls_harness.errors import InfrastructureError, UsageError  # noqa: E402
-from atls_harness.lab import guard, hello, matrix, pcapng, prober, record  # noqa: E402
+from atls_harness.lab import backend, guard, hello, matrix, pcapng, prober, record  # noqa: E402
 from atls_harness.lab import settings as settings_of  # noqa: E402
-from atls_harness.lab.backend import PROBLEMS_MAX, Program  # noqa: E402
+from atls_harness.lab.backend import PROBLEMS_MAX, Backends, Program  # noqa: E402
 from atls_harness.lab.front import RECORDED_MAX, Visit, participant_of  # noqa: E402
 from atls_harness.lab.limits import Door, source_of  # noqa: E402
 from atls_harness.lab.main import settings  # noqa: E402
@@ -379,6 +379,31 @@ def test_what_is_wrong_with_a_program_is_told(
     assert len(said) == len(told)
     for line, words in zip(said, told):
         assert line.startswith("lab: server") and words in line
+
+
+@pytest.mark.parametrize("replaced, starts", [(False, 2), (True, 1)])
+def test_what_ended_is_started_again_unless_another_took_its_place(
+    replaced: bool, starts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "RESTART_PAUSE", 0.0)
+    script = f"{READY}mkdir {tmp_path}/first && exit 3; exec sleep 600"
+
+    async def run() -> int:
+        made = Backends.__new__(Backends)
+        made._starting, made._reviving = asyncio.Lock(), set()
+        made.device = Program("device", [], tmp_path, lambda event: None)
+        old = Program("verifier", ["sh", "-c", script], tmp_path, lambda event: None, made._revive)
+        async with made._starting, asyncio.timeout(60):
+            await old.start()
+            while not made._reviving:
+                await asyncio.sleep(0.01)
+            if replaced:  # as endorse() does, when the new one is there
+                await old.stop()
+        await asyncio.gather(*made._reviving)
+        await old.stop()
+        return old.starts
+
+    assert asyncio.run(run()) == starts
 
 
 @pytest.mark.parametrize(

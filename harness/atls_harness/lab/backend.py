@@ -187,6 +187,11 @@ class Program:
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def stopped(self) -> bool:
+        """Was its end asked for, since it was started last?"""
+        return self._stopping
+
     async def stop(self) -> None:
         """Ends it."""
         self._stopping = True
@@ -382,9 +387,11 @@ class Backends:
     async def _start_again(self, program: Program) -> None:
         """A device or a verifier that has ended by itself. Nobody is answered by half of the lab
         meanwhile: a server that is not there yet waits."""
-        pause = RESTART_PAUSE * 2 ** min(program.starts - 1, 10)
         async with self._starting:
+            if program.stopped:
+                return  # another took its place meanwhile
             while True:
+                pause = RESTART_PAUSE * 2 ** min(program.starts - 1, 10)
                 await asyncio.sleep(min(pause, RESTART_PAUSE_MAX))
                 if program is self.device:
                     Path(self.device_path).unlink(missing_ok=True)
@@ -393,7 +400,6 @@ class Backends:
                     break
                 except HarnessError as problem:
                     program.tell(f"{program.name} could not be started again: {problem}")
-                    pause *= 2
             if program is not self.device:
                 program.tell(
                     f"{program.name} was started again; what was endorsed over its API has to be "
