@@ -89,15 +89,21 @@ def unwritable(build: Path, problem: OSError) -> str:
     )
 
 
+def has_library(name: str) -> bool:
+    """Does pkg-config know a library?"""
+    asked = ["pkg-config", "--exists", name]
+    if not shutil.which(asked[0]):
+        return False
+    return subprocess.run(asked, stdin=subprocess.DEVNULL).returncode == 0
+
+
 def _has_come(build: Path, library: str) -> bool:
     """Is a library there now that was not when BUILD was configured?"""
     try:
         told = json.loads((build / "meson-info" / "intro-dependencies.json").read_text("utf-8"))
     except (OSError, ValueError):
         return False
-    asked = ["pkg-config", "--exists", library]
-    found = any(one.get("name") == library for one in told)
-    return not found and bool(shutil.which(asked[0])) and subprocess.run(asked).returncode == 0
+    return not any(one.get("name") == library for one in told) and has_library(library)
 
 
 def configure(build: Path, options: Sequence[str] = (), compiler: str = "") -> None:

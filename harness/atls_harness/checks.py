@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Sequence
 
 from . import dialect, fresh, fuzz_coverage, fuzzing, http_api, rooms, tools, usage, vectors
-from .build import compile_all, configure, jobs, meson
+from .build import compile_all, configure, has_library, jobs, meson
 from .errors import InfrastructureError, Unsupported
 from .mutants import stage as mutant_stage
 from .mutants.stage import Draw
@@ -159,7 +159,7 @@ def unit_plain(checks: Checks) -> None:
 
 def unit_openssl(checks: Checks) -> None:
     """Unit tests of what signs and verifies, over the crypto adapter that is not the default."""
-    if subprocess.run(["pkg-config", "--exists", "libcrypto"], stdin=subprocess.DEVNULL).returncode:
+    if not has_library("libcrypto"):
         raise Unsupported("the headers of OpenSSL (libssl-dev) are not there")
     build = checks.plain.parent / f"{checks.plain.name}-openssl"
     configure(build, ("-Dcrypto=openssl",))
