@@ -47,16 +47,16 @@ RUN = (
     ),
     option("--keep", action="store_true", help="keep the bundle of every case, not of failed ones"),
     option(
-        "--no-serve-cases",
-        action="store_true",
-        help="start every program anew for each case, those too of which one process can play many",
-    ),
-    option(
         "--packets",
         action="store_true",
         help="likewise, with the packets of its connections for Wireshark",
     ),
     option("--stories", action="store_true", help="tell what happened in every case"),
+    option(
+        "--no-serve-cases",
+        action="store_true",
+        help="start every program anew for each case, those too of which one process can play many",
+    ),
     option(
         "--ambiguities",
         action="store_true",
