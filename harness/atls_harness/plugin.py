@@ -113,6 +113,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if option.expected_failures:
         path = option.expected_failures.resolve()
         repeated.append(f" --expected-failures {shlex.quote(str(path))}")
+    repeated += [" --no-serve-cases"] if option.no_serve_cases else []
     if option.build:
         repeated.append(f" --build {shlex.quote(str(made.build))}")
     for name in ("verifier_ca", "verifier_auth"):

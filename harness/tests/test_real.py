@@ -33,6 +33,14 @@ def test_a_flipped_bit_is_told_in_full(real: Run, harness: Harness) -> None:
     assert f"repeat: ./atls run {nodeid} --seed 7" in out
 
 
+def test_a_case_is_repeated_as_it_was_played(real: Run, harness: Harness) -> None:
+    case = f"{FLIPPED}::client-background-check-firmware"
+    for given in ([], ["--no-serve-cases"]):
+        out = harness("--build", str(real.build), *given, case).stdout
+        repeats = [line for line in out.splitlines() if "repeat: ./atls run " in line]
+        assert repeats and all(("--no-serve-cases" in line) is bool(given) for line in repeats)
+
+
 def test_one_seed_one_digest(real: Run, harness: Harness) -> None:
     seen = []
     for seed in ("7", "7", "8"):
