@@ -27,6 +27,7 @@ FLAG = "--serve-cases"
 REQUEST_MAX = 65536  # program/cases.h
 ANSWER_MAX = 32
 ANSWER_LIMIT = 60.0  # seconds; forks take less than one thousandth of that
+STOP_LIMIT = 10.0
 
 
 class Running(Protocol):
@@ -139,9 +140,13 @@ class Server:
                 raise problem from None
 
     def stop(self) -> None:
-        """No more cases."""
+        """No more cases. It ends with its socket, or is ended."""
         self._socket.close()
-        self._popen.wait()
+        try:
+            self._popen.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
         family.disown(self._popen.pid)
 
 

@@ -288,6 +288,19 @@ def test_a_program_that_does_not_serve_cases_is_named() -> None:
             warm.start(["/bin/false"], environment(), file.fileno(), file.fileno())
 
 
+def test_a_program_that_does_not_end_with_its_socket_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nexec sleep 600\n", "utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr(warm, "STOP_LIMIT", 0.1)
+    server = warm.Server(str(program), environment())
+    assert server.alive
+    server.stop()
+    assert not server.alive
+
+
 @pytest.mark.parametrize("argument", ["a\0b", "x" * warm.REQUEST_MAX])
 def test_an_argument_that_cannot_be_told_is_told(tmp_path: Path, argument: str) -> None:
     with pytest.raises(InfrastructureError, match="embedded null byte|expected arguments of"):
