@@ -71,6 +71,12 @@ def _status(pid: int) -> tuple[str, int, int] | None:
     return fields[0], int(fields[3]), int(fields[1])
 
 
+def parent(pid: int) -> int:
+    """The parent of a process; 0 where there is no such process."""
+    status = _status(pid)
+    return status[2] if status else 0
+
+
 def _name(pid: int) -> str:
     """What a process was started as."""
     try:

@@ -26,6 +26,8 @@ from .errors import InfrastructureError
 FLAG = "--serve-cases"
 REQUEST_MAX = 65536  # program/cases.h
 ANSWER_MAX = 32
+ERRNO_MAX = 4095  # of Linux
+STATUS_MAX = 0xFFFF  # of waitpid(2): a signal and an exit code
 ANSWER_LIMIT = 60.0  # seconds; forks take less than one thousandth of that
 STOP_LIMIT = 10.0
 
@@ -61,7 +63,7 @@ class Forked:
             poll.register(self._pidfd, select.POLLIN)
             if not poll.poll(None if timeout is None else max(0.0, timeout) * 1000):
                 raise subprocess.TimeoutExpired(self._server.path, timeout or 0.0)
-            self._code = os.waitstatus_to_exitcode(self._server.status(self.pid))
+            self._code = self._server.exit_code(self.pid)
             os.close(self._pidfd)
         return self._code
 
@@ -124,20 +126,26 @@ class Server:
             size = len(request)
             raise ValueError(f"expected arguments of at most {REQUEST_MAX} bytes, came {size}")
         pid = self._ask(request, [stdout, stderr])
-        if pid <= 0:
+        if -ERRNO_MAX <= pid < 0:
             raise OSError(-pid, os.strerror(-pid))
+        if family.parent(pid) != self._popen.pid:  # it will be waited for, bounded and ended
+            raise self._gone(f"expected the number of a process that it made, came {pid}")
         return Forked(self, pid)
 
-    def status(self, pid: int) -> int:
-        """How a case ended that has ended: as os.waitpid() has it. Where this server was killed
-        before that, its cases have come to the reaper that this process is (family.py)."""
+    def exit_code(self, pid: int) -> int:
+        """How a case ended that has ended. Where this server was killed before that, its cases
+        have come to the reaper that this process is (family.py)."""
         try:
-            return self._ask(b"W%d" % pid)
+            status = self._ask(b"W%d" % pid)
+            ended = 0 <= status <= STATUS_MAX and (os.WIFEXITED(status) or os.WIFSIGNALED(status))
+            if not ended:
+                raise self._gone(f"expected how process {pid} ended, came {status}")
         except InfrastructureError as problem:
             try:
-                return os.waitpid(pid, 0)[1]
+                status = os.waitpid(pid, 0)[1]
             except ChildProcessError:
                 raise problem from None
+        return os.waitstatus_to_exitcode(status)
 
     def stop(self) -> None:
         """No more cases. It ends with its socket, or is ended."""

@@ -301,6 +301,41 @@ def test_a_program_that_does_not_end_with_its_socket_is_ended(
     assert not server.alive
 
 
+def answering(folder: Path, *answers: str) -> str:
+    """A program that answers requests so, where "case" is the number of a child that has ended."""
+    path = folder / "answering"
+    path.write_text(
+        "#!/usr/bin/python3\nimport os, socket, sys\n"
+        "asked = socket.socket(fileno=int(sys.argv[2]))\n"
+        f"for answer in {answers!r}:\n"
+        "    if not asked.recv(65536): break\n"
+        "    if answer == 'case':\n"
+        "        case = os.fork() or os._exit(7)\n"
+        "        answer = str(case)\n"
+        "    asked.send(answer.encode())\n"
+        "asked.recv(1)\n",
+        "utf-8",
+    )
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize("answer", ["1", "0", str(os.getpid()), "9" * 20, "-" + "9" * 20, "", "x"])
+def test_what_is_no_case_is_not_taken_for_one(tmp_path: Path, answer: str) -> None:
+    argv = [answering(tmp_path, answer)]
+    with pytest.raises(InfrastructureError, match="--serve-cases: expected "):
+        to_its_end(argv, "program", LONG, serves=True)
+
+
+@pytest.mark.parametrize("answer", ["0x", "127", "65536", "-1", "65535", "9" * 20])
+def test_how_a_case_ended_is_looked_up_where_the_answer_is_none(
+    tmp_path: Path, answer: str
+) -> None:
+    assert family.become_reaper()
+    argv = [answering(tmp_path, "case", answer)]
+    assert to_its_end(argv, "program", LONG, serves=True).returncode == 7
+
+
 @pytest.mark.parametrize("argument", ["a\0b", "x" * warm.REQUEST_MAX])
 def test_an_argument_that_cannot_be_told_is_told(tmp_path: Path, argument: str) -> None:
     with pytest.raises(InfrastructureError, match="embedded null byte|expected arguments of"):
