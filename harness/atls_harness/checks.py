@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime
+import difflib
 import json
 import os
 import shutil
@@ -29,6 +30,8 @@ from .paths import FIRMWARE, PARSEC, PEERS, ROOT, SCENARIOS, default_build
 from .stage import Checks, Stage, StageFailed, Tally, chosen
 
 SUFFIXES = (".c", ".h", ".py", ".yaml", ".yml", ".toml", ".cfg", ".sh", ".build", ".options", ".md")
+HARNESS_TESTS = ROOT / "harness" / "tests"
+PYTEST = ("-p", "atls_harness.plugin", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"))
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 SPDX_LINES = 5
 DEFINES_FAIL = "rats/base/error.c"  # the one file that harness/analyzer.h does not suit
@@ -114,11 +117,25 @@ def check_rooms(checks: Checks) -> None:
 
 
 def check_python(checks: Checks) -> None:
-    """flake8 and mypy."""
+    """flake8, mypy, and whether each process collects the same tests."""
     place = pinned(checks)
     checks.call([f"{place}/flake8", *tracked(".py")])
     cache = str(checks.plain.parent / ".mypy_cache")
     checks.call([f"{place}/mypy", "--strict", "--cache-dir", cache, "harness/atls_harness"])
+    one, other = (collected(str(HARNESS_TESTS), str(SCENARIOS), seed=seed) for seed in "12")
+    if one != other:
+        checks.say("\n".join(difflib.unified_diff(one, other, lineterm="", n=0)))
+        raise StageFailed("two processes collect other tests, so that pytest's workers play none")
+
+
+def collected(*paths: str, seed: str) -> list[str]:
+    """What pytest says that it collects below some paths, in its order."""
+    command = [sys.executable, "-m", "pytest", *PYTEST, "-q", "--collect-only", *paths]
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise StageFailed(f"nothing was collected: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return [line for line in done.stdout.splitlines() if "::" in line]
 
 
 def build_plain(checks: Checks) -> None:
@@ -257,7 +274,7 @@ def pytest_command(checks: Checks, build: Path, name: str, *paths: str) -> list[
         sys.executable,
         "-m",
         "pytest",
-        *("-p", "atls_harness.plugin", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")),
+        *PYTEST,
         *("-q", "--no-header", "-n", str(jobs()), "--all-supported"),
         *("--build", str(build), "--out", str(checks.logs / name)),
         *paths,
@@ -405,7 +422,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("licence", check_licence, "every source says its licence"),
     Stage("format", check_format, "clang-format and black would change nothing"),
     Stage("rooms", check_rooms, "which room of the C code may include which"),
-    Stage("python", check_python, "flake8 and mypy --strict"),
+    Stage("python", check_python, "flake8, mypy --strict, and one order of tests"),
     Stage("build-gcc", build_plain, "gcc, warnings are errors"),
     Stage("unit", unit_plain, "unit tests", ("build-gcc",)),
     Stage("unit-openssl", unit_openssl, "unit tests with OpenSSL as the crypto adapter"),
@@ -509,8 +526,8 @@ def main(argv: Sequence[str]) -> int:
             "ATLS_COMMAND": "./atls test",
             "ATLS_FAILED_STAGES": ", ".join(tally.failed),
         }
-        tests = str(ROOT / "harness" / "tests")
-        command = pytest_command(checks, plain, LAST, tests, str(SCENARIOS), str(PEERS))
+        places = map(str, (HARNESS_TESTS, SCENARIOS, PEERS))
+        command = pytest_command(checks, plain, LAST, *places)
         done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
         failed = failed or done.returncode != 0
     sys.stdout.flush()

@@ -97,7 +97,12 @@ class Gatherer:
         self.collected: dict[str, None] = {}  # pytest's names of the cases, in order
         self.done: set[str] = set()
         self.lost: list[str] = []  # ids of those that nobody told anything of
+        self.uncollected = ""  # why pytest could not collect: then no worker plays anything
         self.empty = ""
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed and not self.uncollected:
+            self.uncollected = line(str(report.longrepr))
 
     def pytest_sessionstart(self) -> None:
         xml = self.config.stash.get(xml_key, None)
@@ -173,6 +178,8 @@ class Gatherer:
             return
         for name in missing:
             reason = "it was collected, and no worker has told what became of it"
+            if self.uncollected:
+                reason = f"nothing was played, for not all could be collected: {self.uncollected}"
             report = pytest.TestReport(name, (name, None, name), {}, "failed", reason, "call")
             setattr(report, "atls", self._broken(name, reason))
             self.lost.append(getattr(report, "atls")["id"])

@@ -153,12 +153,13 @@ def pytest_configure(config: pytest.Config) -> None:
         option.maxworkerrestart = WORKERS_LOST_MAX + 4 * option.numprocesses
     if selected is not None and not option.list:
         config.args = list(selected.arguments)
+    if selected is not None and playing:
         family.become_reaper()
         run = config.stash[RUN]
         gatherer = Gatherer(config, run, made.before, made.required, selected)
         config.pluginmanager.register(gatherer, "atls-gatherer")
         config.pluginmanager.register(Count(gatherer), "atls-count")
-        if playing and option.verbose <= 0:
+        if option.verbose <= 0:
             config.pluginmanager.register(Progress(config, selected.items), "atls-progress")
     if worker:
         (work / f"{WORKER}{os.getpid()}").touch()

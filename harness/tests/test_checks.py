@@ -189,3 +189,20 @@ def test_tools_are_in_exact_versions() -> None:
     assert {"black", "clang-format", "clang-tidy", "flake8", "mypy"} <= {
         row.partition("==")[0] for row in rows
     }
+
+
+@pytest.mark.parametrize(
+    "parameters, same", [("[1, 2]", True), ("[os.getpid()]", False), ("{*'abcdefgh'}", False)]
+)
+def test_what_another_process_collects_otherwise_is_seen(
+    tmp_path: Path, parameters: str, same: bool
+) -> None:
+    test = tmp_path / "test_it.py"
+    test.write_text(
+        "import os, pytest\n"
+        f"@pytest.mark.parametrize('it', {parameters})\n"
+        "def test_it(it: object) -> None: ...\n"
+    )
+    one, other = (stages.collected(str(test), seed=seed) for seed in "12")
+    assert len(one) == len(other) > 0
+    assert (one == other) == same

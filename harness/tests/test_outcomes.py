@@ -19,6 +19,11 @@ from conftest import OUTCOMES
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 Latest = Callable[[], dict[str, Any]]
+OTHER_IN_EACH_PROCESS = """
+import os, pytest
+@pytest.mark.parametrize("process", [os.getpid()])
+def test_it(process: int) -> None: ...
+"""
 
 # scenario, flags, outcome, (conforms, withstood), a part of the reason
 TABLE = [
@@ -151,6 +156,23 @@ def test_list_runs_nothing(fake: Harness, tmp_path: Path) -> None:
     assert "refused.yaml::server" in done.stdout
     assert "R-KAT-01" in done.stdout
     assert not (tmp_path / "latest").exists()
+
+
+def test_collecting_runs_nothing(fake: Harness, tmp_path: Path) -> None:
+    done = fake(str(OUTCOMES / "refused.yaml"), "--collect-only")
+    assert done.returncode == 0, done.stdout
+    assert "refused.yaml::client" in done.stdout
+    assert not (tmp_path / "latest").exists()
+
+
+def test_cases_that_no_worker_plays_say_why(fake: Harness, latest: Latest, tmp_path: Path) -> None:
+    test = tmp_path / "test_other_in_each_process.py"
+    test.write_text(OTHER_IN_EACH_PROCESS)
+    done = fake(str(OUTCOMES / "accepted.yaml"), str(test), "-n", "2")
+    assert done.returncode == 1, done.stdout
+    reasons = {case["reason"] for case in latest()["cases"]}
+    assert len(reasons) == 1
+    assert "Different tests were collected between gw0 and gw1" in reasons.pop()
 
 
 def test_no_color_where_nobody_looks(fake: Harness) -> None:
