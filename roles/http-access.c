@@ -11,6 +11,7 @@
 #include "program/bearer.h"
 #include "program/program.h"
 #include "rats/base/error.h"
+#include "roles/url.h"
 
 #define CA_FILE_MAX ((size_t)4 << 20)
 
@@ -24,27 +25,28 @@ bool atls_http_is_local(const char *host)
            strcmp(host, "[::1]") == 0;
 }
 
-/* "https://host:port", in lower case and with the port said; NULL where URL is none. */
-static char *origin_of(const char *url, bool *clearp)
+/* "https://host:port", in lower case and with the port said; *CLEARP (may be NULL): by http, and
+ * not to this machine. *ORIGINP is NULL where TEXT is no URL. -ENOMEM. */
+static int origin_of(const char *text, char **originp, bool *clearp)
 {
-    CURLU *parts = curl_url();
-    char *scheme = NULL, *host = NULL, *port = NULL, *origin = NULL;
+    char *origin = NULL;
+    struct atls_url url;
+    int result = atls_url_read(text, &url);
 
-    if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-        asprintf(&origin, "%s://%s:%s", scheme, host, port) < 0)
-        origin = NULL;
+    *originp = NULL;
+    if (result)
+        return result < 0 ? result : 0;
+    if (url.port && asprintf(&origin, "%s://%s:%s", url.scheme, url.host, url.port) < 0)
+        result = atls_fail(-ENOMEM, NULL, "no memory for a URL");
+    if (!result && clearp)
+        *clearp = strcmp(url.scheme, "https") != 0 && !atls_http_is_local(url.host);
+    atls_url_clear(&url);
+    if (result)
+        return result;
     for (char *c = origin; c && *c; c++)
         *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
-    if (origin && clearp)
-        *clearp = strncmp(origin, "https:", 6) != 0 && !atls_http_is_local(host);
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(parts);
-    return origin;
+    *originp = origin;
+    return 0;
 }
 
 /* libcurl would say so at the first exchange, and less. */
@@ -80,9 +82,13 @@ static int take_token(struct atls_http_access *access,
     if (!options->token_for)
         return atls_fail(-EINVAL, NULL,
                          "--verifier-auth needs the --verifier that the token is for");
-    access->origin = origin_of(options->token_for, &clear);
+    int result = origin_of(options->token_for, &access->origin, &clear);
+    if (result)
+        return result;
     if (!access->origin)
-        return atls_fail(-ENOMEM, NULL, "no memory for a token");
+        return atls_fail(-EINVAL, "RFC 9110 section 4.2",
+                         "--verifier-auth: expected an https verifier, came %.200s",
+                         options->token_for);
     if (clear)
         return atls_fail(-EINVAL, "RFC 6750 section 5.3",
                          "--verifier-auth: expected an https verifier, for a token goes over TLS "
@@ -95,9 +101,11 @@ int atls_http_access_new(const struct atls_http_access_options *options,
                          struct atls_http_access **accessp)
 {
     struct atls_http_access *access = calloc(1, sizeof *access);
-    int result = access ? 0 : atls_fail(-ENOMEM, NULL, "no memory for the HTTP client");
+    int result = 0;
 
-    if (!result && options->ca_file) {
+    if (!access)
+        return atls_fail(-ENOMEM, NULL, "no memory for the HTTP client");
+    if (options->ca_file) {
         result = check_ca_file(options->ca_file);
         access->ca_file = strdup(options->ca_file);
         if (!result && !access->ca_file)
@@ -133,11 +141,11 @@ bool atls_http_access_apply(const struct atls_http_access *access, CURL *easy, c
         ok = ok && curl_easy_setopt(easy, CURLOPT_CAINFO, access->ca_file) == CURLE_OK &&
              curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
     if (access && access->token) {
-        char *origin = origin_of(url, NULL);
+        char *origin = NULL;
 
-        if (origin && strcmp(origin, access->origin) == 0)
-            ok = ok &&
-                 curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER) == CURLE_OK &&
+        ok = ok && origin_of(url, &origin, NULL) == 0;
+        if (ok && origin && strcmp(origin, access->origin) == 0)
+            ok = curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER) == CURLE_OK &&
                  curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, access->token) == CURLE_OK;
         free(origin);
     }

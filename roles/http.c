@@ -16,6 +16,7 @@
 
 #include "program/program.h"
 #include "rats/base/error.h"
+#include "roles/url.h"
 
 #define CONNECTIONS_KEPT 512
 #define FAREWELL_SECONDS 0.5
@@ -228,24 +229,19 @@ static void judge(struct atls_http_exchange *x, CURLcode code)
     }
 }
 
-/* Is it a URL that this client asks? A proxy of the environment (*LOCALP) is for the world outside,
- * never for this machine. */
-static bool is_web_url(const char *url, bool *localp)
+/* Is it a URL that this client asks (*WEBP)? A proxy of the environment (*LOCALP) is for the world
+ * outside, never for this machine. False: no memory. */
+static bool look_at_url(const char *text, bool *webp, bool *localp)
 {
-    CURLU *parts = curl_url();
-    char *scheme = NULL, *host = NULL;
-    bool web = false;
+    struct atls_url url;
+    int result = atls_url_read(text, &url);
 
-    if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-        web = strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0;
-        *localp = atls_http_is_local(host);
+    *webp = !result && atls_url_is_web(&url);
+    *localp = !result && atls_http_is_local(url.host);
+    if (!result) {
+        atls_url_clear(&url);
     }
-    curl_free(scheme);
-    curl_free(host);
-    curl_url_cleanup(parts);
-    return web;
+    return result >= 0;
 }
 
 static bool add_header(struct atls_http_exchange *x, const char *name, const char *value)
@@ -336,9 +332,9 @@ int atls_http_start(struct atls_http *http, const struct atls_http_request *requ
         *exchangep = x;
         return 0;
     }
-    bool local = false, web = x->url && is_web_url(x->url, &local);
+    bool local, web;
     x->easy = curl_easy_init();
-    if (!x->url || !x->easy || !set_up(x, request, local)) {
+    if (!x->url || !x->easy || !look_at_url(x->url, &web, &local) || !set_up(x, request, local)) {
         atls_http_drop(x);
         return atls_fail(-ENOMEM, NULL, "no memory for an HTTP exchange");
     }

@@ -13,6 +13,7 @@
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
+#include "roles/url.h"
 #include "roles/verifier-private.h"
 
 #define DISCOVERY "/.well-known/veraison/verification"
@@ -274,18 +275,15 @@ void atls_verifier_key_renew(struct atls_verifier_client *client, const char *ur
     }
 }
 
-int atls_verifier_url_check(const char *url)
+int atls_verifier_url_check(const char *text)
 {
-    CURLU *parsed = curl_url();
-    char *scheme = NULL, *password = NULL;
-    bool good = parsed && curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == 0 &&
-                curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == 0 &&
-                (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
-    bool secret = good && curl_url_get(parsed, CURLUPART_PASSWORD, &password, 0) == 0;
+    struct atls_url url = {.scheme = NULL};
+    int result = atls_url_read(text, &url);
 
-    curl_free(scheme);
-    curl_free(password);
-    curl_url_cleanup(parsed);
+    if (result < 0)
+        return result;
+    bool good = !result && atls_url_is_web(&url), secret = good && url.has_password;
+    atls_url_clear(&url);
     if (secret)
         return atls_fail(-EINVAL, "RFC 9110 section 4.2.4",
                          "expected a verifier's URL without a password, came one with it: a "
@@ -294,5 +292,5 @@ int atls_verifier_url_check(const char *url)
                 : atls_fail(-EINVAL, "RFC 9110 section 4.2",
                             "expected a verifier's URL (http://HOST:PORT or https://...), came "
                             "%.200s",
-                            url);
+                            text);
 }

@@ -16,6 +16,7 @@
 #include "rats/base/media-types.h"
 #include "rats/json/json.h"
 #include "roles/lifetime.h"
+#include "roles/url.h"
 #include "roles/verifier-private.h"
 
 #define NEW_SESSION "/challenge-response/v1/newSession"
@@ -41,29 +42,24 @@ struct atls_verifier_session {
     struct atls_failure failure;
 };
 
-/* RFC 3986 5.2 by libcurl. A step from https down to http is not taken. */
+/* A step from https down to http is not taken. */
 static int resolve(const char *base, const char *location, char **urlp)
 {
-    CURLU *parts = curl_url();
     char *url = NULL;
-    bool ok = parts && curl_url_set(parts, CURLUPART_URL, base, 0) == CURLUE_OK &&
-              curl_url_set(parts, CURLUPART_URL, location, 0) == CURLUE_OK &&
-              curl_url_set(parts, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_URL, &url, 0) == CURLUE_OK;
+    int result = atls_url_resolve(base, location, &url);
 
-    ok = ok && (strncmp(url, "https:", 6) == 0 || /* libcurl writes schemes in lower case */
-                (strncmp(url, "http:", 5) == 0 && strncasecmp(base, "https:", 6) != 0));
-    char *copy = ok ? strdup(url) : NULL;
-    curl_free(url);
-    curl_url_cleanup(parts);
-    if (ok && !copy) {
-        return atls_fail(-ENOMEM, NULL, "no memory for a URL");
+    if (!result && strncmp(url, "https:", 6) != 0 && /* libcurl writes schemes in lower case */
+        (strncmp(url, "http:", 5) != 0 || strncasecmp(base, "https:", 6) == 0)) {
+        result = ATLS_E_MALFORMED;
     }
-    if (!ok) {
-        return atls_fail(ATLS_E_MALFORMED, "RFC 9110 section 10.2.2",
-                         "Location must lead to an http or https URL, came %.120s", location);
+    if (result) {
+        free(url);
+        return result < 0
+                   ? result
+                   : atls_fail(ATLS_E_MALFORMED, "RFC 9110 section 10.2.2",
+                               "Location must lead to an http or https URL, came %.120s", location);
     }
-    *urlp = copy;
+    *urlp = url;
     return 0;
 }
 

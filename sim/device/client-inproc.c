@@ -66,7 +66,7 @@ static int share(uint64_t seed, unsigned components, struct shared **sharedp)
         shared = shared->next;
     if (!shared) {
         if (!(shared = calloc(1, sizeof *shared)))
-            return -ENOMEM;
+            return atls_fail(-ENOMEM, NULL, "no memory for a device");
         options.has_seed = true;
         options.seed = shared->seed = seed;
         options.components = shared->components = components;
@@ -118,7 +118,7 @@ int atls_transport_inproc(const char *address, struct atls_transport **transport
     if (result)
         return result;
     if (!(inproc = malloc(sizeof *inproc + ATLS_ANSWER_MAX)))
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a device");
     pthread_mutex_lock(&lock);
     result = share(seed, components, &inproc->shared);
     pthread_mutex_unlock(&lock);

@@ -21,7 +21,7 @@ int atls_device_over(struct atls_transport *transport, struct atls_device **devi
     struct atls_device *device = calloc(1, sizeof *device);
     if (!device) {
         transport->close(transport);
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a device");
     }
     device->transport = transport;
     *devicep = device;
@@ -122,7 +122,7 @@ static int take_evidence(struct atls_cursor *c, const char *what, uint8_t **data
         return result;
     copy = malloc(bytes.size);
     if (!copy)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for evidence");
     memcpy(copy, bytes.data, bytes.size);
     *datap = copy;
     *sizep = bytes.size;

@@ -79,7 +79,7 @@ static int open_twin(struct atls_emulated *device, const struct atls_emulated_op
     const char **tamper = calloc(simulated.tamper_count + 1, sizeof *tamper);
     int result;
     if (!tamper)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a device");
     simulated.tamper_count = 0;
     for (size_t i = 0; i < options->simulated.tamper_count; i++)
         if (!atls_flash_is_flip(options->simulated.tamper[i]))
@@ -124,7 +124,7 @@ static int start(struct atls_emulated *device, const struct atls_emulated_option
     char *rom = NULL;
     int result;
     if (asprintf(&rom, "%s/rom.elf", options->simulated.firmware_directory) < 0)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a device");
     qemu.rom = rom;
     if (!(result = atls_qemu_start(&qemu, &device->qemu)) &&
         (result = atls_qemu_await(device->qemu, options->boot_timeout_ms)) == ATLS_E_UNAVAILABLE) {
@@ -162,7 +162,7 @@ int atls_emulated_open(const struct atls_emulated_options *options, struct atls_
         return result;
     device = calloc(1, sizeof *device);
     if (!device)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a device");
     device->flash = device->log = -1;
     device->events = events;
     device->noise_every = options->noise_every;

@@ -62,7 +62,7 @@ static int allocate(struct atls_simulated *device, size_t components)
     s->token = malloc(s->evidence_capacity);
     atls_boot_record_init(&device->pristine, pristine, components);
     if (!pristine || !s->entries || !s->components || !s->slots || !s->claims || !s->token)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a device");
     return 0;
 }
 
@@ -70,7 +70,7 @@ static int collect(const struct atls_images *images, struct atls_bytes **slotsp)
 {
     struct atls_bytes *slots = calloc(images->count, sizeof *slots);
     if (!slots)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a device");
     for (size_t i = 0; i < images->count; i++)
         slots[i] = ATLS_BYTES(images->slots[i].data, images->slots[i].size);
     *slotsp = slots;
@@ -169,7 +169,7 @@ static int release(struct atls_simulated *device, const struct atls_simulated_op
     for (size_t i = 0; !result && i < options->release_count; i++) {
         char *order = NULL;
         if (asprintf(&order, "version:%s", options->release[i]) < 0)
-            return -ENOMEM;
+            return atls_fail(-ENOMEM, NULL, "no memory for a device");
         result = atls_images_tamper(&device->images, order);
         free(order);
     }
@@ -204,7 +204,7 @@ int atls_simulated_open_with(const struct atls_simulated_options *options,
     struct atls_simulated *device = calloc(1, sizeof *device);
     int result;
     if (!device)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a device");
     result = prepare(device, options, seed);
     if (result)
         atls_simulated_close(device);
