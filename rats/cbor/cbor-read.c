@@ -5,6 +5,8 @@
  */
 #include "rats/cbor/cbor-read.h"
 
+#include <string.h>
+
 #include "rats/base/error.h"
 #include "rats/cbor/cbor-item.h"
 
@@ -168,6 +170,20 @@ int atls_cbor_read_null(struct atls_cbor_reader *r, const char *what)
     if (result == 0)
         r->at += item.size;
     return result;
+}
+
+int atls_cbor_read_float(struct atls_cbor_reader *r, const char *what, double *valuep)
+{
+    struct atls_cbor_item item;
+    uint64_t bits;
+    int result = expect(r, what, ATLS_CBOR_FLOAT, &item);
+
+    if (result)
+        return result;
+    r->at += item.size;
+    bits = atls_cbor_item_double_bits(&item);
+    memcpy(valuep, &bits, sizeof *valuep);
+    return 0;
 }
 
 int atls_cbor_read_tag(struct atls_cbor_reader *r, const char *what, uint64_t *tagp)

@@ -66,6 +66,8 @@ int atls_cbor_read_bytes(struct atls_cbor_reader *r, const char *what, struct at
 int atls_cbor_read_text(struct atls_cbor_reader *r, const char *what, struct atls_bytes *valuep);
 int atls_cbor_read_bool(struct atls_cbor_reader *r, const char *what, bool *valuep);
 int atls_cbor_read_null(struct atls_cbor_reader *r, const char *what);
+/* Of whatever width; infinity and NaN, too. */
+int atls_cbor_read_float(struct atls_cbor_reader *r, const char *what, double *valuep);
 int atls_cbor_read_tag(struct atls_cbor_reader *r, const char *what, uint64_t *tagp);
 /* Heads of containers; SIZE_MAX as the count means indefinite: read until atls_cbor_at_break(). */
 int atls_cbor_read_array(struct atls_cbor_reader *r, const char *what, size_t *countp);

@@ -177,6 +177,7 @@ static void test_read_every_type(void **state)
     uint64_t number;
     int64_t integer;
     size_t count;
+    double real;
     bool flag;
 
     assert_int_equal(atls_cbor_open(&r, in, NULL, NULL), 0);
@@ -213,7 +214,8 @@ static void test_read_every_type(void **state)
     assert_int_equal(atls_cbor_read_int(&r, "a", &integer), 0);
     assert_true(integer == INT64_MAX);
     assert_int_equal(atls_cbor_peek(&r), ATLS_CBOR_FLOAT);
-    assert_int_equal(atls_cbor_skip(&r), 0);
+    assert_int_equal(atls_cbor_read_float(&r, "a", &real), 0);
+    assert_true(real == 1);
     assert_int_equal(atls_cbor_peek(&r), ATLS_CBOR_UNDEFINED);
     assert_int_equal(atls_cbor_skip(&r), 0);
     assert_int_equal(atls_cbor_peek(&r), ATLS_CBOR_SIMPLE);
@@ -226,7 +228,7 @@ static void test_read_every_type(void **state)
     test_vector_free(in);
 }
 
-enum reading { UINT, INT, BYTES, TEXT, BOOL, NULLS, TAG, ARRAY, MAP, READINGS };
+enum reading { UINT, INT, BYTES, TEXT, BOOL, NULLS, FLOAT, TAG, ARRAY, MAP, READINGS };
 
 static int read_as(struct atls_cbor_reader *r, enum reading reading)
 {
@@ -234,6 +236,7 @@ static int read_as(struct atls_cbor_reader *r, enum reading reading)
     uint64_t number;
     int64_t integer;
     size_t count;
+    double real;
     bool flag;
 
     switch (reading) {
@@ -249,6 +252,8 @@ static int read_as(struct atls_cbor_reader *r, enum reading reading)
         return atls_cbor_read_bool(r, "the field", &flag);
     case NULLS:
         return atls_cbor_read_null(r, "the field");
+    case FLOAT:
+        return atls_cbor_read_float(r, "the field", &real);
     case TAG:
         return atls_cbor_read_tag(r, "the field", &number);
     case ARRAY:
@@ -279,7 +284,9 @@ static void test_read_wrong_types(void **state)
         {"f6", 1 << NULLS},
         {"f7", 0},
         {"e0", 0},
-        {"f93c00", 0},
+        {"f93c00", 1 << FLOAT},
+        {"fa7f800000", 1 << FLOAT},
+        {"fb7ff8000000000000", 1 << FLOAT},
         {"c100", 1 << TAG},
         {"80", 1 << ARRAY},
         {"9fff", 1 << ARRAY},

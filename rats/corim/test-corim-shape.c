@@ -10,7 +10,6 @@
 #include "rats/cbor/cbor-write.h"
 #include "rats/corim/corim-keys.h"
 #include "rats/corim/corim-read.h"
-#include "rats/crypto/pem.h"
 #include "rats/test/test-hex.h"
 
 /* Pieces of CoMIDs in hexadecimal. */
@@ -606,43 +605,13 @@ static void test_validity(void **state)
         assert_int_equal(atls_validity_holds(&table[i].validity, table[i].now), table[i].holds);
 }
 
-static const struct pem_row {
-    const char *what, *before, *behind;
-    int outcome;
-} pem_rows[] = {
-    {"alone", "", "", 0},
-    {"RFC 7468 5.2: text before", "Subject: a device\n", "", 0},
-    {"RFC 7468 5.2: text behind", "", "\ntrailer", 0},
-    {"RFC 7468 2: line ends of any kind", "\r\n\t ", "\r\n", 0},
-    {"a second block behind", "", "\n-----BEGIN PUBLIC KEY-----\n", ATLS_E_MALFORMED},
-    {"a block of another kind behind", "", "\n-----BEGIN CERTIFICATE-----\n", ATLS_E_MALFORMED},
-    {"a block of another kind before", "-----BEGIN EC PARAMETERS-----\n", "", ATLS_E_MALFORMED},
-};
-
-static void test_pem(void **state)
-{
-    struct atls_private_key private_key = signing_key();
-    char *pem = atls_pem_write_public_key(&private_key.public_key);
-
-    for (size_t i = 0; i < sizeof pem_rows / sizeof *pem_rows; i++) {
-        struct atls_public_key key;
-        char text[1024];
-
-        snprintf(text, sizeof text, "%s%s%s", pem_rows[i].before, pem, pem_rows[i].behind);
-        if (atls_pem_read_public_key(atls_bytes_of_text(text), &key) != pem_rows[i].outcome)
-            fail_msg("%s: %s", pem_rows[i].what, atls_error_text());
-    }
-    free(pem);
-}
-
 int main(void)
 {
     static struct CMUnitTest
         tests[sizeof rows / sizeof *rows + sizeof signed_rows / sizeof *signed_rows + 8];
     const struct CMUnitTest others[] = {
         cmocka_unit_test(test_encodings), cmocka_unit_test(test_definite),
-        cmocka_unit_test(test_signed_tags), cmocka_unit_test(test_validity),
-        cmocka_unit_test(test_pem)};
+        cmocka_unit_test(test_signed_tags), cmocka_unit_test(test_validity)};
     size_t count = 0;
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

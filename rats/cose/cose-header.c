@@ -43,7 +43,8 @@ bool atls_cose_at_end(struct atls_cbor_reader *r, size_t count, size_t done)
     return count == SIZE_MAX ? atls_cbor_at_break(r) : done == count;
 }
 
-/* The parameters that this code understands, which crit may therefore name. */
+/* The parameters that this code understands, which crit may therefore name: of small numbers, so
+ * that a set of them is a number's bits. */
 static bool is_understood(const struct atls_cose_label *label)
 {
     return atls_cose_label_is(label, ATLS_COSE_LABEL_ALG) ||
@@ -52,20 +53,21 @@ static bool is_understood(const struct atls_cose_label *label)
 }
 
 /* crit is not empty. Whether each of its labels is in the protected header can be told only when
- * that is complete: *CRITP keeps the place. */
-static int read_crit(struct atls_cbor_reader *r, struct atls_cose_header *header,
-                     struct atls_cbor_reader *critp)
+ * that is complete. */
+static int read_crit(struct atls_cbor_reader *r, struct atls_cose_header *header)
 {
     size_t count, done = 0;
-    int result;
+    int result = atls_cbor_read_array(r, "COSE crit", &count);
 
-    *critp = *r;
-    result = atls_cbor_read_array(r, "COSE crit", &count);
     for (; result == 0 && !atls_cose_at_end(r, count, done); done++) {
         struct atls_cose_label label;
 
         result = atls_cose_read_label(r, "COSE crit", &label);
-        if (result == 0 && !is_understood(&label) && !header->has_unknown) {
+        if (result)
+            return result;
+        if (is_understood(&label))
+            header->critical |= 1u << label.number;
+        else if (!header->has_unknown) {
             header->has_unknown = true;
             header->unknown = label;
         }
@@ -76,30 +78,16 @@ static int read_crit(struct atls_cbor_reader *r, struct atls_cose_header *header
     return result;
 }
 
-/* All that crit names must be in the protected header. CRIT stands before the array. */
-static int check_crit(struct atls_cbor_reader crit, const struct atls_cose_header *header)
+/* All that crit names must be in the protected header. */
+static int check_crit(const struct atls_cose_header *header)
 {
-    size_t count, done = 0;
-    int result = atls_cbor_read_array(&crit, "COSE crit", &count);
+    unsigned missing = header->critical & ~header->present;
 
-    for (; result == 0 && !atls_cose_at_end(&crit, count, done); done++) {
-        struct atls_cose_label label;
-        bool found = false;
-
-        result = atls_cose_read_label(&crit, "COSE crit", &label);
-        for (size_t i = 0; result == 0 && i < header->count && !found; i++)
-            found = label_equal(&header->labels[i], &label);
-        if (result == 0 && !found && label.is_text)
-            result = atls_fail(ATLS_E_MALFORMED, HEADER,
-                               "COSE crit: parameter \"%.*s\" is not in the protected header",
-                               (int)(label.text.size < 64 ? label.text.size : 64),
-                               (const char *)label.text.data);
-        else if (result == 0 && !found)
-            result = atls_fail(ATLS_E_MALFORMED, HEADER,
-                               "COSE crit: parameter %lld is not in the protected header",
-                               (long long)label.number);
-    }
-    return result;
+    for (unsigned label = ATLS_COSE_LABEL_ALG; label <= ATLS_COSE_LABEL_KEY_ID; label++)
+        if (missing >> label & 1)
+            return atls_fail(ATLS_E_MALFORMED, HEADER,
+                             "COSE crit: parameter %u is not in the protected header", label);
+    return 0;
 }
 
 /* Remembers a label; it must be in neither bucket yet. (Duplicates in one map, the reader finds.)
@@ -312,9 +300,7 @@ static int read_value(struct atls_cbor_reader *r, const struct atls_cose_label *
 int atls_cose_read_header(struct atls_cbor_reader *r, bool is_protected,
                           struct atls_cose_header *header)
 {
-    struct atls_cbor_reader crit = {.clause = NULL};
     size_t start = header->count, count, done = 0;
-    bool has_crit = false;
     int result = atls_cbor_read_map(
         r, is_protected ? "COSE protected header" : "COSE unprotected header", &count);
 
@@ -328,16 +314,13 @@ int atls_cose_read_header(struct atls_cbor_reader *r, bool is_protected,
             result = check_vectors(header, &label);
         if (result)
             return result;
-        if (is_protected && atls_cose_label_is(&label, ATLS_COSE_LABEL_CRIT)) {
-            has_crit = true;
-            result = read_crit(r, header, &crit);
-        } else
+        if (is_protected && is_understood(&label))
+            header->present |= 1u << label.number;
+        if (is_protected && atls_cose_label_is(&label, ATLS_COSE_LABEL_CRIT))
+            result = read_crit(r, header);
+        else
             result = read_value(r, &label, is_protected, header);
     }
-    if (result == 0 && has_crit && !header->has_unknown)
-        result = check_crit(crit, header);
-    if (result == 0 && is_protected)
-        header->protected_count = header->count;
     return result;
 }
 
@@ -352,5 +335,6 @@ int atls_cose_read_protected(struct atls_bytes encoded, const char *clause,
         if (result == 0)
             result = atls_cose_read_header(&r, true, header);
     }
-    return result;
+    header->protected_count = header->count;
+    return result == 0 && !header->has_unknown ? check_crit(header) : result;
 }

@@ -19,7 +19,9 @@ struct atls_cose_header { /* what was found in the two buckets so far */
     size_t count, protected_count;
     bool has_alg, has_iv, has_partial_iv;
     struct atls_cose_label alg;
-    bool has_unknown; /* crit names a parameter that nobody understands here */
+    unsigned critical, present; /* of the parameters that are understood: which ones crit names, and
+                                 * which ones the protected header has; bit N is parameter N */
+    bool has_unknown;           /* crit names a parameter that nobody understands here */
     struct atls_cose_label unknown;
     struct atls_bytes key_id, content_type;
     int content_format; /* -1 where absent */

@@ -3,7 +3,6 @@
 #include "rats/cose/cwt.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "rats/base/error.h"
 #include "rats/cbor/cbor-item.h"
@@ -33,22 +32,16 @@ static const char *name_of(int64_t key)
 
 static int read_float(struct atls_cbor_reader *r, const char *name, double *valuep)
 {
-    struct atls_cbor_item item;
-    uint64_t bits;
-    double value;
-    int result = atls_cbor_item_decode(r->in, r->at, &item);
+    double value = 0;
+    int result = atls_cbor_read_float(r, name, &value);
 
-    if (result)
-        return result;
-    bits = atls_cbor_item_double_bits(&item);
-    memcpy(&value, &bits, sizeof value);
-    if (!isfinite(value))
-        return atls_fail(ATLS_E_MALFORMED, NUMERIC_DATE,
-                         "%s: expected a number of seconds, came %s", name,
-                         isnan(value) ? "NaN" : "infinity");
-    r->at += item.size;
-    *valuep = value;
-    return 0;
+    if (result == 0 && !isfinite(value))
+        result =
+            atls_fail(ATLS_E_MALFORMED, NUMERIC_DATE, "%s: expected a number of seconds, came %s",
+                      name, isnan(value) ? "NaN" : "infinity");
+    if (result == 0)
+        *valuep = value;
+    return result;
 }
 
 static int read_date(struct atls_cbor_reader *r, int64_t key, double *valuep)

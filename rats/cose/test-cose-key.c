@@ -13,6 +13,8 @@
     "8015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd253326" \
     "4"                                                                                            \
     "720"
+#define X_256_CUT /* without its first byte */                                                     \
+    "fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
 #define KEY_256 "01022001215820" X_256 "225820" Y_256
 
 static const struct {
@@ -93,10 +95,7 @@ static const struct {
      ATLS_E_MALFORMED},
     {"RFC 9053 7.1.1", "crv P-256 with long coordinates", "a401022001215830" X_384 "225830" X_384,
      ATLS_E_MALFORMED},
-    {"RFC 9053 7.1.1", "x without its leading zero",
-     "a40102200121581f"
-     "fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
-     "225820" Y_256,
+    {"RFC 9053 7.1.1", "x without its leading zero", "a40102200121581f" X_256_CUT "225820" Y_256,
      ATLS_E_MALFORMED},
     {"RFC 9053 7.1.1", "empty x",
      "a4010220012140"
@@ -162,11 +161,43 @@ static void test_keys_return(void **state)
     }
 }
 
+/* Of an error whose clause others have as well, what it says. */
+static void test_words(void **state)
+{
+    static const struct {
+        const char *hex, *words;
+    } rows[] = {
+        {"a5" KEY_256 "03654553323536",
+         "alg: expected -7, with which the key is used, came a text"},
+        {"a5" KEY_256 "033822", "alg: expected -7, with which the key is used, came -35"},
+        {"a501022002215830" X_384 "225830" Y_384 "0326", "alg: expected -35"},
+        {"a40102200121581f" X_256_CUT "225820" Y_256, "of 32 bytes, came 31 and 32"},
+        {"a401022001215820" X_256 "22581f" X_256_CUT, "of 32 bytes, came 32 and 31"},
+        {"a401022001215820" X_256 "225821" Y_256 "00", "of 32 bytes, came 32 and 33"},
+        {"a401022002215830" X_384 "225820" Y_256, "of 48 bytes, came 48 and 32"},
+        {"a32001215820" X_256 "225820" Y_256, "kty is not there"},
+        {"a30102215820" X_256 "225820" Y_256, "crv is not there"},
+        {"a301022001225820" Y_256, "x is not there"},
+        {"a301022001215820" X_256, "y is not there"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct atls_bytes in = test_hex(rows[i].hex);
+        struct atls_public_key key;
+
+        assert_true(read_key(in, &key) > 0);
+        if (!strstr(atls_error_text(), rows[i].words))
+            fail_msg("expected \"%s\", came \"%s\"", rows[i].words, atls_error_text());
+        test_vector_free(in);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_keys_return),
+        cmocka_unit_test(test_words),
     };
 
     return test_done(cmocka_run_group_tests_name("cose-key", tests, NULL, NULL));

@@ -10,6 +10,7 @@
 #include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <nettle/bignum.h>
 #include <nettle/ecc-curve.h>
 #include <nettle/ecc.h>
 
@@ -82,15 +83,6 @@ static int random_bytes(uint8_t *bytesp, size_t count)
     return result < 0 ? fail_fatal("random bytes", result) : 0;
 }
 
-/* Big-endian, with leading zeroes to SIZE bytes; VALUE is known to fit. */
-static void export_number(const mpz_t value, size_t size, uint8_t *bytes)
-{
-    size_t used = mpz_sgn(value) ? (mpz_sizeinbase(value, 2) + 7) / 8 : 0;
-
-    memset(bytes, 0, size - used);
-    mpz_export(bytes + size - used, NULL, 1, 1, 1, 0, value);
-}
-
 /* GMP frees limbs as they are. */
 static void wipe_number(mpz_t value)
 {
@@ -121,8 +113,8 @@ static bool complete_key(struct atls_private_key *key)
         ecc_point_init(&point, hogweed_curve(curve));
         ecc_point_mul_g(&point, &scalar);
         ecc_point_get(&point, x, y);
-        export_number(x, size, key->public_key.x);
-        export_number(y, size, key->public_key.y);
+        nettle_mpz_get_str_256(size, key->public_key.x, x);
+        nettle_mpz_get_str_256(size, key->public_key.y, y);
         ecc_point_clear(&point);
         mpz_clears(x, y, NULL);
     }
@@ -137,15 +129,17 @@ static int make_key(enum atls_curve curve, const uint8_t *seed, struct atls_priv
     return atls_key_make(&atls_crypto_gnutls, curve, seed, complete_key, keyp);
 }
 
-/* r || s, of SIZE bytes each, in which they have room but for a sign byte of DER. */
+/* r || s, of SIZE bytes each, in which they have room but for one zero, the sign byte of DER. */
 static void flatten(const gnutls_datum_t numbers[2], size_t size, uint8_t *signaturep)
 {
     for (int i = 0; i < 2; i++) {
         const uint8_t *data = numbers[i].data;
         size_t count = numbers[i].size;
 
-        for (; count > size && *data == 0; count--)
+        if (count > size) {
             data++;
+            count--;
+        }
         memset(signaturep + (size_t)i * size, 0, size - count);
         memcpy(signaturep + (size_t)(i + 1) * size - count, data, count);
     }

@@ -100,16 +100,13 @@ int atls_key_candidate(const struct atls_crypto *crypto, enum atls_curve curve,
 int atls_key_make(const struct atls_crypto *crypto, enum atls_curve curve, const uint8_t *seed,
                   bool (*complete)(struct atls_private_key *key), struct atls_private_key *keyp)
 {
-    struct atls_private_key key;
-    int result;
-
     /* A candidate is outside the range with a chance of 2^-32 at most; ten in a row do not occur.
      */
     for (uint32_t n = 0; n < 10; n++) {
-        memset(&key, 0, sizeof key);
-        key.public_key.curve = curve;
-        result = seed ? atls_key_candidate(crypto, curve, seed, n, key.d)
-                      : crypto->random(key.d, atls_curve_size(curve));
+        struct atls_private_key key = {.public_key.curve = curve};
+        int result = seed ? atls_key_candidate(crypto, curve, seed, n, key.d)
+                          : crypto->random(key.d, atls_curve_size(curve));
+
         if (result)
             return result;
         if (complete(&key)) {

@@ -68,8 +68,8 @@ char *atls_pem_write_public_key(const struct atls_public_key *key)
 
     if (out) {
         fprintf(out, "%s\n", BEGIN);
-        for (size_t i = 0; i < strlen(base64); i += LINE)
-            fprintf(out, "%.*s\n", LINE, base64 + i);
+        for (const char *rest = base64; *rest; rest += strnlen(rest, LINE))
+            fprintf(out, "%.*s\n", LINE, rest);
         fprintf(out, "%s", END);
         if (fclose(out)) {
             free(pem);

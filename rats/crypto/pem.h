@@ -7,7 +7,7 @@
 
 /* One block; explanatory text before and behind it is ignored (RFC 7468 section 5.2), and so is how
  * the lines are broken (Veraison's vectors have one long line). ATLS_E_MALFORMED,
- * ATLS_E_UNSUPPORTED for another armour. -ENOMEM. */
+ * ATLS_E_UNSUPPORTED for another armour, ATLS_E_LIMIT for more than 1024 characters. -ENOMEM. */
 int atls_pem_read_public_key(struct atls_bytes text, struct atls_public_key *keyp);
 /* Lines of 64 characters, no newline at the end (as CoRIM's examples have it); allocated, free()
  * it. NULL where memory ran out. */

@@ -436,6 +436,94 @@ static void test_candidate_passes_errors_on(void **state)
     assert_memory_equal(scalar, before, sizeof scalar);
 }
 
+/* RFC 2104's HMAC is asked once for each block of 32 bytes, and for no more: the last byte of its
+ * text counts them. */
+static unsigned hmac_calls;
+
+static int counting_hmac(struct atls_bytes key, const struct atls_bytes *parts, size_t count,
+                         uint8_t *macp)
+{
+    assert_int_equal(key.size, 32);
+    assert_int_equal(count, 1);
+    assert_int_equal(parts[0].size, 14);
+    assert_int_equal(parts[0].data[13], hmac_calls);
+    memset(macp, 0x10 + (int)hmac_calls, 32);
+    hmac_calls++;
+    return 0;
+}
+
+static void test_candidate_has_blocks(void **state)
+{
+    static const enum atls_curve curves[] = {ATLS_P256, ATLS_P384};
+    const struct atls_crypto counting = {.hmac = counting_hmac};
+    uint8_t seed[32] = {0}, scalar[ATLS_COORDINATE_MAX];
+
+    for (unsigned i = 0; i < COUNT(curves); i++) {
+        hmac_calls = 0;
+        memset(scalar, 0, sizeof scalar);
+        assert_int_equal(atls_key_candidate(&counting, curves[i], seed, 0, scalar), 0);
+        assert_int_equal(hmac_calls, 1 + i);
+        assert_int_equal(scalar[31], 0x10);
+        assert_int_equal(scalar[32], i ? 0x11 : 0);
+        assert_int_equal(scalar[47], i ? 0x11 : 0);
+    }
+}
+
+/* A key is the first candidate in its range (SEC 1 section 3.2.1); each one begins from nothing,
+ * and a generator of which ten are outside is broken. */
+static unsigned refusals, asked;
+
+static bool refuse_some(struct atls_private_key *key)
+{
+    static const uint8_t nothing[ATLS_COORDINATE_MAX] = {0};
+
+    assert_int_equal(key->public_key.curve, ATLS_P384);
+    assert_memory_equal(key->public_key.x, nothing, sizeof nothing);
+    assert_memory_equal(key->public_key.y, nothing, sizeof nothing);
+    memset(key->public_key.x, 0xff, sizeof key->public_key.x);
+    memset(key->public_key.y, 0xff, sizeof key->public_key.y);
+    return asked++ == refusals;
+}
+
+static int no_random(uint8_t *bytesp, size_t count)
+{
+    assert_int_equal(count, 48);
+    return atls_fail(-EIO, NULL, "no randomness here");
+}
+
+static void test_candidates(void **state)
+{
+    static const struct {
+        unsigned refusals;
+        int result;
+    } cases[] = {{0, 0}, {1, 0}, {9, 0}, {10, -EIO}, {1000, -EIO}};
+    const struct atls_crypto broken = {.hmac = refuse_hmac, .random = no_random};
+    struct atls_private_key key;
+    uint8_t seed[32] = {1}, scalar[ATLS_COORDINATE_MAX];
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        refusals = cases[i].refusals;
+        asked = 0;
+        memset(&key, 0xa5, sizeof key);
+        assert_int_equal(atls_key_make(crypto, ATLS_P384, seed, refuse_some, &key),
+                         cases[i].result);
+        assert_int_equal(asked, cases[i].result ? 10 : cases[i].refusals + 1);
+        if (cases[i].result) {
+            assert_non_null(strstr(atls_error_text(), "ten candidates"));
+            assert_int_equal(key.d[0], 0xa5);
+            continue;
+        }
+        assert_int_equal(atls_key_candidate(crypto, ATLS_P384, seed, cases[i].refusals, scalar), 0);
+        assert_memory_equal(key.d, scalar, sizeof scalar);
+    }
+    asked = 0;
+    assert_int_equal(atls_key_make(&broken, ATLS_P384, seed, refuse_some, &key), -EIO);
+    assert_string_equal(atls_error_text(), "no HMAC here");
+    assert_int_equal(atls_key_make(&broken, ATLS_P384, NULL, refuse_some, &key), -EIO);
+    assert_string_equal(atls_error_text(), "no randomness here");
+    assert_int_equal(asked, 0);
+}
+
 #define SPKI_P256                                                                                  \
     "3059301306072a8648ce3d020106082a8648ce3d03010703420004"                                       \
     "d7cc072de2205bdc1537a543d53c60a6acb62eccd890c7fa27c9e354089bbe13"                             \
@@ -574,6 +662,8 @@ int main(void)
         cmocka_unit_test(test_keys_of_a_seed),
         cmocka_unit_test(test_made_keys_sign),
         cmocka_unit_test(test_candidate_passes_errors_on),
+        cmocka_unit_test(test_candidate_has_blocks),
+        cmocka_unit_test(test_candidates),
         cmocka_unit_test(test_spki),
         cmocka_unit_test(test_spki_refusals),
 #ifndef ATLS_TEST_BEARSSL

@@ -23,16 +23,25 @@ static const struct {
     const char *crv, *alg;
 } curves[] = {{ATLS_P256, "P-256", "ES256"}, {ATLS_P384, "P-384", "ES384"}};
 
-static int decode_part(struct atls_bytes part, const char *what, json_t **objectp)
+/* Base64url without padding, allocated. */
+static int decode(struct atls_bytes text, const char *clause, const char *what, uint8_t **datap,
+                  size_t *sizep)
+{
+    int result = atls_base64_decode(ATLS_BASE64URL, text, datap, sizep);
+
+    return result == ATLS_E_MALFORMED
+               ? atls_fail(result, clause, "%s: expected base64url without padding", what)
+               : result;
+}
+
+static int decode_object(struct atls_bytes part, const char *what, json_t **objectp)
 {
     uint8_t *data;
     size_t size;
-    int result = atls_base64_decode(ATLS_BASE64URL, part, &data, &size);
+    int result = decode(part, JWS, what, &data, &size);
 
     if (result)
-        return result < 0
-                   ? result
-                   : atls_fail(result, JWS, "JWS %s: expected base64url without padding", what);
+        return result;
     result = atls_json_object(ATLS_BYTES(data, size), what, objectp);
     free(data);
     return result;
@@ -40,15 +49,12 @@ static int decode_part(struct atls_bytes part, const char *what, json_t **object
 
 static int check_signature_part(struct atls_bytes part)
 {
-    uint8_t *data;
+    uint8_t *data = NULL;
     size_t size;
-    int result = atls_base64_decode(ATLS_BASE64URL, part, &data, &size);
+    int result = decode(part, JWS, "JWS signature", &data, &size);
 
-    if (!result)
-        free(data);
-    return result <= 0
-               ? result
-               : atls_fail(result, JWS, "JWS signature: expected base64url without padding");
+    free(data);
+    return result;
 }
 
 int atls_jws_parse(struct atls_bytes jwt, struct atls_jws *jwsp)
@@ -73,9 +79,9 @@ int atls_jws_parse(struct atls_bytes jwt, struct atls_jws *jwsp)
     jws.header_part = part[0];
     jws.payload_part = part[1];
     jws.signature_part = part[2];
-    result = decode_part(part[0], "protected header", &jws.header);
+    result = decode_object(part[0], "JWS protected header", &jws.header);
     if (!result)
-        result = decode_part(part[1], "payload", &jws.payload);
+        result = decode_object(part[1], "JWS payload", &jws.payload);
     if (!result)
         result = check_signature_part(part[2]);
     if (result) {
@@ -309,9 +315,8 @@ json_t *atls_jwk_of_public_key(const struct atls_public_key *key)
     size_t size = atls_curve_size(key->curve);
     char *x = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key->x, size));
     char *y = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key->y, size));
-    json_t *jwk = x && y ? json_pack("{s:s, s:s, s:s, s:s}", "kty", "EC", "crv",
-                                     curves[key->curve == ATLS_P384].crv, "x", x, "y", y)
-                         : NULL;
+    json_t *jwk = json_pack("{s:s, s:s, s:s, s:s}", "kty", "EC", "crv",
+                            curves[key->curve == ATLS_P384].crv, "x", x, "y", y); /* or x, y NULL */
 
     free(x);
     free(y);
@@ -322,17 +327,17 @@ static int read_coordinate(const json_t *jwk, const char *name, enum atls_curve 
                            uint8_t *coordinatep)
 {
     const json_t *text = json_object_get(jwk, name);
+    char what[8];
     uint8_t *data;
     size_t size;
     int result;
 
     if (!json_is_string(text))
         return atls_fail(ATLS_E_MISSING, JWK, "JWK: %s is missing", name);
-    result = atls_base64_decode(ATLS_BASE64URL, atls_json_bytes(text), &data, &size);
+    snprintf(what, sizeof what, "JWK %s", name);
+    result = decode(atls_json_bytes(text), JWK, what, &data, &size);
     if (result)
-        return result < 0
-                   ? result
-                   : atls_fail(result, JWK, "JWK %s: expected base64url without padding", name);
+        return result;
     if (size == atls_curve_size(curve))
         memcpy(coordinatep, data, size);
     else

@@ -415,23 +415,29 @@ static int read_json(const void *in, struct test_told *told)
     return result;
 }
 
-static json_t *jwk_of(const struct atls_private_key *key)
+static int write_jwk(const struct atls_private_key *key, json_t **jwkp)
 {
     json_t *jwk = atls_jwk_of_public_key(&key->public_key);
 
-    assert_non_null(jwk);
-    return jwk;
+    if (!jwk)
+        return atls_fail(-ENOMEM, NULL, "JWK: out of memory");
+    *jwkp = jwk;
+    return 0;
 }
 
 static int read_jws(const void *in, struct test_told *told)
 {
     const struct atls_bytes *bytes = in;
     struct atls_private_key key = test_private_key(ATLS_P256, 1);
-    json_t *jwk = jwk_of(&key);
     struct atls_jws jws;
+    json_t *jwk;
 
+    TEST_FILL(jwk);
+    int result = TEST_SCARCE(write_jwk(&key, &jwk));
+    if (FAILS(result, jwk))
+        return result;
     TEST_FILL(jws);
-    int result = TEST_SCARCE(atls_jws_parse(*bytes, &jws));
+    result = TEST_SCARCE(atls_jws_parse(*bytes, &jws));
     if (FAILS(result, jws) == 0) {
         result = TEST_SCARCE(atls_jws_verify(&jws, jwk));
         atls_jws_clear(&jws);
@@ -446,14 +452,14 @@ static int read_ear(const void *in, struct test_told *told)
     const struct atls_bytes *bytes = in;
     struct atls_private_key key = test_private_key(ATLS_P256, 1);
     struct atls_ear ear;
-    json_t *jwk;
+    json_t *jwk = NULL;
     char *jwt, *d;
 
     TEST_FILL(ear);
     int result = TEST_SCARCE(atls_ear_read_unverified(*bytes, &ear));
     if (FAILS(result, ear))
         return result;
-    jwk = jwk_of(&key);
+    assert_int_equal(write_jwk(&key, &jwk), 0);
     d = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key.d, 32));
     assert_int_equal(json_object_set_new(jwk, "d", json_string(d)), 0);
     free(d);
