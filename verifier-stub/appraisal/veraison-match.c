@@ -62,13 +62,12 @@ static int match(const struct atls_psa_claims *claims, const struct atls_referen
     return 0;
 }
 
-static void hex(struct atls_bytes bytes, char *text, size_t room)
+/* A nonce, as far as one can go. */
+static void hex(struct atls_bytes bytes, char text[2 * ATLS_VERDICT_NONCE_MAX + 1])
 {
-    size_t used = 0;
-
     text[0] = 0;
-    for (size_t i = 0; i < bytes.size && used + 2 < room; i++)
-        used += (size_t)snprintf(text + used, room - used, "%02x", bytes.data[i]);
+    for (size_t i = 0; i < bytes.size && i < ATLS_VERDICT_NONCE_MAX; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes.data[i]);
 }
 
 static void say_integrity(const struct atls_evidence_verdict *verdict, struct atls_bytes nonce,
@@ -77,8 +76,8 @@ static void say_integrity(const struct atls_evidence_verdict *verdict, struct at
     char came[2 * ATLS_VERDICT_NONCE_MAX + 1], expected[2 * ATLS_VERDICT_NONCE_MAX + 1];
 
     if (strcmp(verdict->reason, "nonce-mismatch") == 0) {
-        hex(ATLS_BYTES(verdict->nonce, verdict->nonce_size), came, sizeof came);
-        hex(nonce, expected, sizeof expected);
+        hex(ATLS_BYTES(verdict->nonce, verdict->nonce_size), came);
+        hex(nonce, expected);
         snprintf(text, size,
                  "integrity validation failed: bad evidence: freshness: psa-nonce (%s) does not "
                  "match session nonce (%s)",

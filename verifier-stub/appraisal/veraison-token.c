@@ -30,7 +30,6 @@ static int read_algorithm(struct atls_cose_sign1 *message)
     size_t left = 0;
     int result;
 
-    message->alg = 0;
     if (message->protected_header.size == 0)
         return 0;
     result = atls_cbor_open(&r, message->protected_header, &rules, CLAUSE);
@@ -144,8 +143,7 @@ static int rewrite_claim(struct atls_cbor_reader *r, struct rewriting *to)
     int64_t number = 0;
     int result = atls_cbor_read_encoded(r, &key);
 
-    if (result == 0 && (key.data[0] >> 5) <= 1 && atls_cbor_read_int(&look, "key", &number) != 0)
-        number = 0;
+    (void)atls_cbor_read_int(&look, "key", &number); /* of another kind, or too large, it is 0 */
     if (result == 0)
         result = rewrite_value(r, number, to, &value);
     if (result != 0 || number == 0 || is_repeated(to, number))
