@@ -74,8 +74,7 @@ static int place_claims(const struct atls_platform *platform, const struct atls_
     /* what is behind the components */
     size_t behind = claims->key_attributes.size ? LABEL_SIZE + claims->key_attributes.size : 0;
     const uint8_t *end = platform->components.data + platform->components.size + behind;
-    if (behind > ATLS_KEY_BINDING_ATTRIBUTES_MAX || counted.size > config->claims_capacity ||
-        counted.size > (size_t)(end - config->claims))
+    if (behind > ATLS_KEY_BINDING_ATTRIBUTES_MAX || counted.size > (size_t)(end - config->claims))
         return atls_fail(ATLS_E_LIMIT, NULL, "PSA claims of %zu bytes, the buffer has %zu",
                          counted.size, config->claims_capacity);
     *placep = config->claims + (size_t)(end - config->claims) - counted.size;

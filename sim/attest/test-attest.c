@@ -2,6 +2,8 @@
 /* The two attestation services: what they sign, what they refuse, and what they forget. */
 #include "sim/test-support.h"
 
+#include <errno.h>
+
 #include "rats/tokens/key-binding.h"
 #include "rats/tokens/prototype.h"
 #include "sim/attest/keys.h"
@@ -17,7 +19,7 @@ struct fixture {
     struct atls_boot_record record;
     struct atls_psa_component components[2];
     uint8_t claims[EVIDENCE], token[EVIDENCE], out[EVIDENCE];
-    struct atls_identity_key slots[SLOTS];
+    struct atls_identity_key slots[SLOTS + 1]; /* the last one is not the service's */
     struct atls_seeded_entropy seeded;
     struct atls_entropy entropy;
     struct atls_platform platform;
@@ -72,6 +74,7 @@ static int set_up(void **state)
     f->entropy = atls_entropy_seeded(&f->seeded);
     config = platform_config(f);
     assert_ok(atls_platform_start(&f->platform, &config, device_seed, &f->entropy));
+    memset(f->slots, 0xff, SLOTS * sizeof *f->slots); /* RAM holds anything at first */
     keys = (struct atls_keys_config){.crypto = crypto,
                                      .entropy = f->entropy,
                                      .platform = {token_source, &f->platform},
@@ -178,8 +181,68 @@ static void test_token_without_room(void **state)
         assert_ok(atls_platform_token(&f->platform, 1, nonce, &w));
         assert_int_equal(atls_cbor_write_done(&w, &token), ATLS_E_LIMIT);
     }
-    f->platform.config.claims_capacity = 100;
-    assert_int_not_equal(get_token(f, nonce, &token), 0);
+}
+
+static int no_entropy(void *context, uint8_t *out, size_t size)
+{
+    return atls_fail(-EIO, NULL, "the noise source is silent");
+}
+
+/* A service that did not start keeps no key. */
+static void test_start_without_entropy(void **state)
+{
+    static const uint8_t nothing[48];
+    struct fixture f = {0};
+    struct atls_platform_config config = platform_config(&f);
+    struct atls_entropy entropy = {.fill = no_entropy};
+    fill_record(&f);
+    atls_boot_record_lock(&f.record);
+    assert_int_equal(atls_platform_start(&f.platform, &config, device_seed, &entropy), -EIO);
+    assert_memory_equal(f.platform.pak.d, nothing, sizeof f.platform.pak.d);
+}
+
+/* The claims are made in a storage of their own, to its last byte; one byte less is refused, of the
+ * components when the service starts, of the claims with each token. */
+static void test_claims_fill_their_storage(void **state)
+{
+    struct fixture *f = *state;
+    struct atls_bytes token, nonce = ATLS_BYTES(device_seed, 32), attributes;
+    struct atls_cose_sign1 message;
+    uint8_t longest[ATLS_KEY_BINDING_ATTRIBUTES_MAX];
+    size_t label = 5, least, components = f->platform.components.size;
+    struct atls_cbor_writer w;
+    assert_ok(get_token(f, nonce, &token));
+    assert_ok(atls_cose_sign1_parse(token, ATLS_COSE_TAG_REQUIRED, "RFC 9783", &message));
+    least = message.payload.size + ATLS_KEY_BINDING_ATTRIBUTES_MAX;
+    for (size_t capacity = components; capacity < least + 4; capacity++) {
+        struct atls_platform_config config = f->platform.config;
+        struct atls_platform platform;
+        bool starts = capacity >= components + ATLS_KEY_BINDING_ATTRIBUTES_MAX;
+        uint8_t *exact = malloc(capacity);
+        assert_non_null(exact);
+        config.claims = exact;
+        config.claims_capacity = capacity;
+        assert_case("start", atls_platform_start(&platform, &config, device_seed, &f->entropy),
+                    starts ? 0 : ATLS_E_LIMIT);
+        if (starts) {
+            atls_cbor_write_init(&w, f->out, sizeof f->out);
+            assert_case("token", atls_platform_token(&platform, 1, nonce, &w),
+                        capacity >= least ? 0 : ATLS_E_LIMIT);
+        }
+        free(exact);
+    }
+    /* a byte string of so many bytes, as a value that may be */
+    for (size_t more = 0; more < 2; more++) {
+        attributes = ATLS_BYTES(longest, sizeof longest - label + more);
+        memset(longest, 0, sizeof longest);
+        longest[0] = 0x58;
+        longest[1] = (uint8_t)(attributes.size - 2);
+        atls_cbor_write_init(&w, f->out, sizeof f->out);
+        assert_case("attributes",
+                    atls_platform_token_with(&f->platform, 1, nonce, (struct atls_bytes){0},
+                                             attributes, &w),
+                    more ? ATLS_E_LIMIT : 0);
+    }
 }
 
 static void test_signatures_verify(void **state)
@@ -236,6 +299,12 @@ static void test_handles(void **state)
     atls_cbor_write_init(&w, f->out, sizeof f->out);
     assert_int_equal(atls_keys_attest(&f->keys, 0, d, &w), ATLS_E_REFUSED);
     assert_int_equal(atls_keys_attest(&f->keys, 99, d, &w), ATLS_E_REFUSED);
+    f->keys.last_handle = UINT32_MAX - 1; /* handles are never used again: the last is the last */
+    assert_ok(atls_keys_destroy(&f->keys, first));
+    assert_ok(atls_keys_create(&f->keys, ATLS_P256, &first, &key));
+    assert_int_equal(first, UINT32_MAX);
+    assert_ok(atls_keys_destroy(&f->keys, first));
+    assert_int_equal(atls_keys_create(&f->keys, ATLS_P256, &more, &key), ATLS_E_REFUSED);
 }
 
 static int get_cab(struct fixture *f, uint32_t handle, struct atls_bytes challenge,
@@ -261,6 +330,32 @@ static void check_cab(struct fixture *f, struct atls_bytes cab_bytes,
     assert_ok(atls_cose_sign1_verify(&cab.pat, crypto, &f->platform.pak.public_key));
     assert_int_not_equal(atls_cose_sign1_verify(&cab.kat, crypto, &f->platform.pak.public_key), 0);
     atls_cmw_free(cmw);
+}
+
+static int look_up_elsewhere(void *context, uint32_t handle, struct atls_public_key *keyp)
+{
+    if (handle != 77)
+        return atls_fail(ATLS_E_REFUSED, NULL, "there is no key %u elsewhere", (unsigned)handle);
+    *keyp = *(const struct atls_public_key *)context;
+    return 0;
+}
+
+/* Where keys are elsewhere, that is where they are looked up, and nowhere else. */
+static void test_keys_elsewhere(void **state)
+{
+    struct fixture *f = *state;
+    struct atls_bytes challenge = ATLS_BYTES(device_seed, 32), cab;
+    struct atls_private_key other;
+    struct atls_public_key key;
+    uint32_t handle;
+    assert_ok(atls_keys_create(&f->keys, ATLS_P256, &handle, &key));
+    assert_ok(crypto->make_key(ATLS_P256, device_seed, &other));
+    f->keys.elsewhere = (struct atls_key_store){look_up_elsewhere, &other.public_key};
+    assert_ok(atls_keys_look_up(&f->keys, 77, &key));
+    assert_true(atls_public_key_equal(&key, &other.public_key));
+    assert_int_equal(atls_keys_look_up(&f->keys, handle, &key), ATLS_E_REFUSED);
+    assert_ok(get_cab(f, 77, challenge, &cab));
+    check_cab(f, cab, &other.public_key, challenge);
 }
 
 static void test_cab(void **state)
@@ -375,9 +470,12 @@ static void test_keys_are_forgotten(void **state)
     struct fixture *f = *state;
     struct atls_public_key key;
     struct atls_bytes memory = ATLS_BYTES(f, sizeof *f), cab;
-    uint8_t d[48], kak[32], pak[32], challenge[32] = {0};
+    uint8_t d[48], kak[32], pak[32], left[32], challenge[32] = {0};
     uint32_t handle;
     assert_ok(atls_keys_create(&f->keys, ATLS_P384, &handle, &key));
+    assert_ok(atls_keys_create(&f->keys, ATLS_P256, &(uint32_t){0}, &key));
+    memcpy(left, f->slots[1].key.d, sizeof left);
+    assert_true(test_contains(memory, left, 32));
     assert_ok(get_cab(f, handle, ATLS_BYTES(challenge, 32), &cab));
     memcpy(d, f->slots[0].key.d, sizeof d);
     memcpy(kak, f->keys.kak.d, sizeof kak);
@@ -388,6 +486,7 @@ static void test_keys_are_forgotten(void **state)
     assert_true(test_contains(memory, kak, 32));
     atls_keys_stop(&f->keys);
     assert_false(test_contains(memory, kak, 32));
+    assert_false(test_contains(memory, left, 32));
     assert_true(test_contains(memory, pak, 32));
     atls_platform_stop(&f->platform);
     assert_false(test_contains(memory, pak, 32));
@@ -402,6 +501,9 @@ int main(void)
         WITH_SERVICES(test_token_nonce_sizes_refused),
         cmocka_unit_test(test_open_boot_record_is_no_evidence),
         WITH_SERVICES(test_token_without_room),
+        cmocka_unit_test(test_start_without_entropy),
+        WITH_SERVICES(test_claims_fill_their_storage),
+        WITH_SERVICES(test_keys_elsewhere),
         WITH_SERVICES(test_signatures_verify),
         WITH_SERVICES(test_handles),
         WITH_SERVICES(test_cab),

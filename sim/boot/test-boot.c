@@ -36,7 +36,8 @@ static void test_image_round_trip(void **state)
     assert_int_equal(image.body.data[0], 'F');
 }
 
-/* One byte of a good image changed. */
+/* One byte of a good image changed. What its header alone says is refused in the same words where
+ * only the size of the image is asked for. */
 static void test_image_refused(void **state)
 {
     static const struct {
@@ -44,31 +45,87 @@ static void test_image_refused(void **state)
         size_t at;
         uint8_t value;
         int outcome;
+        const char *words;
+        bool by_size;
     } cases[] = {
-        {"magic", 0, 'X', ATLS_E_MALFORMED},
-        {"format", 5, 2, ATLS_E_UNSUPPORTED},
-        {"header size too small", 7, 124, ATLS_E_MALFORMED},
-        {"header size not a multiple of 4", 7, 130, ATLS_E_MALFORMED},
-        {"header size too large", 6, 0x20, ATLS_E_MALFORMED},
-        {"header size beyond the image", 6, 0x0f, ATLS_E_MALFORMED},
-        {"body size huge", 8, 0xff, ATLS_E_MALFORMED},
-        {"body size one too large", 11, BODY + 1, ATLS_E_MALFORMED},
-        {"body size one too small", 11, BODY - 1, ATLS_E_MALFORMED},
-        {"empty name", 12, 0, ATLS_E_MALFORMED},
-        {"blank in the name", 13, ' ', ATLS_E_MALFORMED},
-        {"text behind the name's end", 20, 'x', ATLS_E_MALFORMED},
-        {"name without room for its zero", 43, 'x', ATLS_E_MALFORMED},
-        {"control character in the version", 44, 7, ATLS_E_MALFORMED},
-        {"version not ASCII", 44, 0xe4, ATLS_E_MALFORMED},
-        {"padding of the header", 127, 1, ATLS_E_MALFORMED},
-        {"first byte of the padding", 108, 1, ATLS_E_MALFORMED},
+        {"magic", 0, 'X', ATLS_E_MALFORMED, "expected an image", true},
+        {"format", 5, 2, ATLS_E_UNSUPPORTED, "expected image format 1, came 2", true},
+        {"header size too small", 7, 124, ATLS_E_MALFORMED, "came 124", true},
+        {"header size not a multiple of 4", 7, 130, ATLS_E_MALFORMED, "came 130", true},
+        {"header size too large", 6, 0x20, ATLS_E_MALFORMED, "came 8320", true},
+        {"header size beyond the image", 6, 0x0f, ATLS_E_MALFORMED, "", true},
+        {"body size huge", 8, 0xff, ATLS_E_MALFORMED, "", true},
+        {"body size one too large", 11, BODY + 1, ATLS_E_MALFORMED, "", true},
+        {"body size one too small", 11, BODY - 1, ATLS_E_MALFORMED, "", false},
+        {"empty name", 12, 0, ATLS_E_MALFORMED, "name of the image", false},
+        {"blank in the name", 13, ' ', ATLS_E_MALFORMED, "name of the image", false},
+        {"DEL in the name", 13, 0x7f, ATLS_E_MALFORMED, "name of the image", false},
+        {"text behind the name's end", 20, 'x', ATLS_E_MALFORMED, "name of the image", false},
+        {"name without room for its zero", 43, 'x', ATLS_E_MALFORMED, "name of the image", false},
+        {"control character in the version", 44, 7, ATLS_E_MALFORMED, "version", false},
+        {"version not ASCII", 44, 0xe4, ATLS_E_MALFORMED, "version of the image", false},
+        {"padding of the header", 127, 1, ATLS_E_MALFORMED, "padding of the image header", false},
+        {"first byte of the padding", 108, 1, ATLS_E_MALFORMED, "came 0x01", false},
+        {"first and last visible ASCII: the first", 13, '!', 0, "", false},
+        {"first and last visible ASCII: the last", 13, '~', 0, "", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t data[ATLS_IMAGE_HEADER_SIZE + BODY];
         struct atls_bytes in = make_image("FW", "2.4.1", data, sizeof data);
         struct atls_image image;
+        size_t size = 4711;
         data[cases[i].at] = cases[i].value;
         assert_case(cases[i].what, atls_image_parse(in, &image), cases[i].outcome);
+        if (cases[i].outcome && !strstr(atls_error_text(), cases[i].words))
+            fail_msg("%s: \"%s\" does not say \"%s\"", cases[i].what, atls_error_text(),
+                     cases[i].words);
+        assert_case(cases[i].what, atls_image_size(in, &size),
+                    cases[i].by_size ? cases[i].outcome : 0);
+        assert_int_equal(size == 4711, cases[i].by_size);
+        if (cases[i].by_size && !strstr(atls_error_text(), cases[i].words))
+            fail_msg("%s: \"%s\" does not say \"%s\"", cases[i].what, atls_error_text(),
+                     cases[i].words);
+    }
+}
+
+/* The size of an image is what its header says of it, and no more than there is. */
+static void test_image_sizes(void **state)
+{
+    static const struct {
+        const char *what;
+        uint16_t header;
+        uint32_t body;
+        size_t there;
+        bool good;
+    } cases[] = {
+        {"all that is there", 128, 100, 228, true},
+        {"more is there", 128, 100, 300, true},
+        {"less is there", 128, 100, 227, false},
+        {"no body", 128, 0, 128, true},
+        {"a header that is not all there", 132, 0, 131, false},
+        {"a body of which nothing is there", 132, 1, 132, false},
+        {"the largest header", ATLS_IMAGE_HEADER_MAX, 4, ATLS_IMAGE_HEADER_MAX + 4, true},
+        {"a larger one", ATLS_IMAGE_HEADER_MAX + 4, 4, ATLS_IMAGE_HEADER_MAX + 8, false},
+        {"the largest body", 128, UINT32_MAX, ATLS_IMAGE_HEADER_MAX, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static uint8_t data[ATLS_IMAGE_HEADER_MAX + 8];
+        struct atls_image image;
+        size_t size = 4711, whole = (size_t)cases[i].header + cases[i].body;
+        make_image("FW", "2.4.1", data, sizeof data);
+        memset(data + ATLS_IMAGE_HEADER_SIZE, 0, sizeof data - ATLS_IMAGE_HEADER_SIZE);
+        data[6] = (uint8_t)(cases[i].header >> 8);
+        data[7] = (uint8_t)cases[i].header;
+        for (unsigned k = 0; k < 4; k++)
+            data[8 + k] = (uint8_t)(cases[i].body >> (24 - 8 * k));
+        assert_case(cases[i].what, atls_image_size(ATLS_BYTES(data, cases[i].there), &size),
+                    cases[i].good ? 0 : ATLS_E_MALFORMED);
+        assert_int_equal(size, cases[i].good ? whole : 4711);
+        if (!cases[i].good)
+            continue;
+        assert_ok(atls_image_parse(ATLS_BYTES(data, whole), &image));
+        assert_int_equal(image.body.size, cases[i].body);
+        assert_ptr_equal(image.body.data, data + cases[i].header);
     }
 }
 
@@ -96,6 +153,7 @@ static void test_image_write_refused(void **state)
         {"signer too short", "FW", "1", 31, 256, -EINVAL},
         {"no room", "FW", "1", 32, ATLS_IMAGE_HEADER_SIZE, ATLS_E_LIMIT},
         {"name of 31 bytes", "abcdefghijklmnopqrstuvwxyz01234", "1", 32, 256, 0},
+        {"signer too long", "FW", "1", 33, 256, -EINVAL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct atls_image image = {atls_bytes_of_text(cases[i].name),
@@ -107,6 +165,18 @@ static void test_image_write_refused(void **state)
                     cases[i].outcome);
         assert_int_equal(size, cases[i].outcome ? 4711 : ATLS_IMAGE_HEADER_SIZE + 4);
     }
+}
+
+/* A body's size has four bytes. Nothing of it is looked at where there is no room. */
+static void test_image_write_too_large(void **state)
+{
+    struct atls_image image = {atls_bytes_of_text("FW"), atls_bytes_of_text("1"),
+                               ATLS_BYTES(signer, sizeof signer), ATLS_BYTES("", UINT32_MAX)};
+    uint8_t out[ATLS_IMAGE_HEADER_SIZE];
+    size_t size;
+    assert_int_equal(atls_image_write(&image, out, sizeof out, &size), ATLS_E_LIMIT);
+    image.body.size++;
+    assert_int_equal(atls_image_write(&image, out, sizeof out, &size), -EINVAL);
 }
 
 static void append(struct atls_boot_record *record, const char *name, int expected)
@@ -144,6 +214,59 @@ static void test_record_locked_while_there_is_room(void **state)
     append(&record, "BL", 0);
     atls_boot_record_lock(&record);
     append(&record, "FW", ATLS_E_REFUSED);
+}
+
+/* What is written has a name, a version and a signer, each of them. */
+static void test_record_refuses_what_is_incomplete(void **state)
+{
+    static const struct {
+        const char *name, *version;
+        size_t signer_size;
+        int outcome;
+    } cases[] = {
+        {"BL", "1", 32, 0},
+        {"", "1", 32, ATLS_E_MALFORMED},
+        {"BL", "", 32, ATLS_E_MALFORMED},
+        {"BL", "1", 31, ATLS_E_MALFORMED},
+        {"B L", "1", 32, ATLS_E_MALFORMED},
+        {"BL", "1 2", 32, ATLS_E_MALFORMED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct atls_image image = {atls_bytes_of_text(cases[i].name),
+                                   atls_bytes_of_text(cases[i].version),
+                                   ATLS_BYTES(signer, cases[i].signer_size),
+                                   {0}};
+        struct atls_boot_entry entries[1];
+        struct atls_boot_record record;
+        uint8_t value[32] = {0xaa};
+        atls_boot_record_init(&record, entries, 1);
+        assert_case(cases[i].name, atls_boot_record_append(&record, &image, value),
+                    cases[i].outcome);
+        assert_int_equal(record.count, cases[i].outcome == 0);
+    }
+}
+
+/* The signer of what did not verify is not known; of the others, and once the record is locked, it
+ * stays. */
+static void test_record_disowns_the_newest(void **state)
+{
+    static const uint8_t nobody[ATLS_IMAGE_SIGNER_ID_SIZE];
+    struct atls_boot_entry entries[3];
+    struct atls_boot_record record;
+    memset(entries, 0x77, sizeof entries);
+    atls_boot_record_init(&record, entries + 1, 2);
+    atls_boot_record_disown(&record); /* there is none yet */
+    assert_int_equal(entries[0].signer_id[0], 0x77);
+    append(&record, "BL", 0);
+    append(&record, "FW", 0);
+    atls_boot_record_disown(&record);
+    assert_memory_equal(record.entries[0].signer_id, signer, sizeof signer);
+    assert_memory_equal(record.entries[1].signer_id, nobody, sizeof nobody);
+    assert_string_equal(record.entries[1].type, "FW");
+    record.count = 1;
+    atls_boot_record_lock(&record);
+    atls_boot_record_disown(&record);
+    assert_memory_equal(record.entries[0].signer_id, signer, sizeof signer);
 }
 
 struct steps {
@@ -236,6 +359,9 @@ static void test_chain_stops(void **state)
     } cases[] = {
         {"no firmware", SIZE_MAX, 1, 8, -EINVAL, ""},
         {"nothing", SIZE_MAX, 0, 8, -EINVAL, ""},
+        {"nothing but bootloader and firmware", SIZE_MAX, 2, 8, 0,
+         "ROM measures BL\nROM runs BL\nbootloader measures FW\nbootloader locks \n"
+         "bootloader runs FW\n"},
         {"bootloader broken", 0, 4, 8, ATLS_E_MALFORMED, ""},
         {"firmware broken", 1, 4, 8, ATLS_E_MALFORMED, "ROM measures BL\nROM runs BL\n"},
         {"configuration broken", 2, 4, 8, ATLS_E_MALFORMED,
@@ -269,9 +395,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_image_round_trip),
         cmocka_unit_test(test_image_refused),
+        cmocka_unit_test(test_image_sizes),
         cmocka_unit_test(test_image_truncated),
         cmocka_unit_test(test_image_write_refused),
+        cmocka_unit_test(test_image_write_too_large),
         cmocka_unit_test(test_record_only_grows),
+        cmocka_unit_test(test_record_refuses_what_is_incomplete),
+        cmocka_unit_test(test_record_disowns_the_newest),
         cmocka_unit_test(test_record_locked_while_there_is_room),
         cmocka_unit_test(test_chain_measures_before_it_hands_over),
         cmocka_unit_test(test_every_bit_is_measured),

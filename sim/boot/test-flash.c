@@ -88,6 +88,46 @@ static void test_state_is_never_forgotten(void **state)
     }
 }
 
+/* The newer page is the one that counts, wherever it is; of two that are equally old the first. */
+static void test_newer_page(void **state)
+{
+    static const struct {
+        uint32_t sequences[2];
+        unsigned newer;
+    } rows[] = {{{1, 2}, 1}, {{2, 1}, 0}, {{0, UINT32_MAX}, 1}, {{UINT32_MAX, 0}, 0}, {{3, 3}, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint8_t pages[2][ATLS_BOOT_STATE_SIZE];
+        const uint8_t *const both[2] = {pages[0], pages[1]};
+        struct atls_boot_state read;
+        unsigned page;
+        for (unsigned k = 0; k < 2; k++) {
+            struct atls_boot_state one = {.sequence = rows[i].sequences[k], .counters = {k, 7 + k}};
+            atls_boot_state_encode(&one, pages[k]);
+        }
+        assert_ok(atls_boot_state_read(both, &read, &page));
+        assert_int_equal(page, rows[i].newer);
+        assert_int_equal(read.sequence, rows[i].sequences[page]);
+        assert_int_equal(read.counters[0], page);
+        assert_int_equal(read.counters[1], 7 + page);
+    }
+}
+
+/* Of nothing there is a record, too: its header alone. */
+static void test_empty_record(void **state)
+{
+    struct atls_boot_entry entries[1];
+    struct atls_boot_record record = {entries, 1, 0, true}, read;
+    uint8_t memory[ATLS_HANDOVER_HEADER];
+    assert_int_equal(atls_handover_write(&record, memory, sizeof memory - 1), ATLS_E_LIMIT);
+    assert_ok(atls_handover_write(&record, memory, sizeof memory));
+    atls_boot_record_init(&read, entries, 1);
+    assert_int_equal(atls_handover_read(ATLS_BYTES(memory, sizeof memory - 1), &read),
+                     ATLS_E_MALFORMED);
+    assert_ok(atls_handover_read(ATLS_BYTES(memory, sizeof memory), &read));
+    assert_int_equal(read.count, 0);
+    assert_true(read.locked);
+}
+
 static void test_record_is_handed_over(void **state)
 {
     struct atls_boot_entry entries[3] = {{"BL", "1.2.0", {1}, {9}}, {"FW", "2.4.1", {2}, {9}}},
@@ -198,6 +238,8 @@ int main(void)
         cmocka_unit_test(test_fuses),
         cmocka_unit_test(test_state_survives_power_cuts),
         cmocka_unit_test(test_state_is_never_forgotten),
+        cmocka_unit_test(test_newer_page),
+        cmocka_unit_test(test_empty_record),
         cmocka_unit_test(test_record_is_handed_over),
     };
     return cmocka_run_group_tests_name("flash", tests, NULL, NULL);

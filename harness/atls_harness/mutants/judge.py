@@ -139,8 +139,9 @@ class Judge:
 
 
 def _near(mutant: Mutant, test: Reach) -> bool:
-    """Whether it is a quick test of the same room."""
-    return test.seconds <= QUICK and mutant.file.partition("/")[0] == test.name.partition("/")[0]
+    """Whether it is a quick test of the same room (those of verifier-stub are verifier/NAME)."""
+    room = mutant.file.partition("/")[0]
+    return test.seconds <= QUICK and test.name.partition("/")[0] in (room, room.partition("-")[0])
 
 
 def _batches(mutants: Sequence[Mutant]) -> list[list[Mutant]]:
