@@ -62,10 +62,9 @@ static int match(const struct atls_psa_claims *claims, const struct atls_referen
     return 0;
 }
 
-/* A nonce, as far as one can go. */
+/* A nonce, as far as one can go, into TEXT, which is empty. */
 static void hex(struct atls_bytes bytes, char text[2 * ATLS_VERDICT_NONCE_MAX + 1])
 {
-    text[0] = 0;
     for (size_t i = 0; i < bytes.size && i < ATLS_VERDICT_NONCE_MAX; i++)
         snprintf(text + 2 * i, 3, "%02x", bytes.data[i]);
 }
@@ -73,7 +72,7 @@ static void hex(struct atls_bytes bytes, char text[2 * ATLS_VERDICT_NONCE_MAX + 
 static void say_integrity(const struct atls_evidence_verdict *verdict, struct atls_bytes nonce,
                           char *text, size_t size)
 {
-    char came[2 * ATLS_VERDICT_NONCE_MAX + 1], expected[2 * ATLS_VERDICT_NONCE_MAX + 1];
+    char came[2 * ATLS_VERDICT_NONCE_MAX + 1] = "", expected[sizeof came] = "";
 
     if (strcmp(verdict->reason, "nonce-mismatch") == 0) {
         hex(ATLS_BYTES(verdict->nonce, verdict->nonce_size), came);

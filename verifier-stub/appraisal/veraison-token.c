@@ -74,8 +74,6 @@ static int read_cose(struct atls_bytes in, struct atls_cose_sign1 *message)
         result = atls_cbor_read_bytes(&r, "COSE payload", &message->payload);
     if (result == 0)
         result = atls_cbor_read_bytes(&r, "COSE signature", &message->signature);
-    if (result == 0)
-        result = atls_cbor_close(&r);
     message->tagged = true;
     message->content_format = -1;
     return result ? result : read_algorithm(message);
