@@ -63,24 +63,11 @@ static int read_cab(const struct atls_evidence_message *message, struct atls_evi
 
 static int appraise(struct atls_judge *judge, const struct atls_evidence_message *message)
 {
-    const struct atls_cmw *kat, *pat;
-    struct atls_cose_sign1 token;
     struct atls_cab cab;
     int result = atls_cab_parse(message->cmw, &cab);
-    const char *word;
 
-    if (!result)
-        return atls_key_attestation_appraise(judge, &cab);
-    if (result < 0)
-        return result;
-    find_tokens(message->cmw, &kat, &pat);
-    if (!kat || !pat)
-        return atls_judge_fail(judge, result, "malformed-cmw");
-
-    word = atls_judge_malformed(kat->value, ATLS_COSE_TAG_EITHER, &atls_cbor_lenient);
-    if (!word && atls_cose_sign1_parse(pat->value, ATLS_COSE_TAG_EITHER, NULL, &token) > 0)
-        word = atls_judge_malformed(pat->value, ATLS_COSE_TAG_EITHER, &atls_cbor_lenient);
-    return atls_judge_fail(judge, result, word ? word : "malformed-claims");
+    return result ? atls_judge_fail(judge, result, atls_key_attestation_malformed(message->cmw))
+                  : atls_key_attestation_appraise(judge, &cab);
 }
 
 static int signed_parts(const struct atls_evidence_message *message, struct atls_bytes partsp[2])

@@ -6,11 +6,30 @@
 
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
+#include "rats/base/media-types.h"
 #include "rats/cbor/cbor-write.h"
 #include "rats/tokens/prototype.h"
 
 #define KAT_CLAUSE "draft-bft-rats-kat-06 section 3"
 #define CLIENT_CLAUSE "RFC 9783 section 4.1.2"
+
+const char *atls_key_attestation_malformed(const struct atls_cmw *cmw)
+{
+    static const char *const labels[] = {"kat", "pat"};
+    const char *word = NULL;
+    struct atls_error kept;
+
+    atls_error_keep(&kept);
+    for (size_t i = 0; !word && i < 2; i++) {
+        const struct atls_cmw *token = atls_cmw_find(cmw, labels[i]);
+
+        word = token && atls_cmw_type_is(token, ATLS_MT_EAT_CWT)
+                   ? atls_judge_malformed(token->value, ATLS_COSE_TAG_EITHER, &atls_cbor_lenient)
+                   : "malformed-cmw";
+    }
+    atls_error_restore(&kept);
+    return word ? word : cmw->entry_count == 2 ? "malformed-claims" : "malformed-cmw";
+}
 
 int atls_key_attestation_read_pat(struct atls_cbor_reader claims,
                                   struct atls_key_attestation_pat *patp, const char **reasonp)

@@ -18,6 +18,9 @@ struct atls_key_attestation_pat { /* of the PAT, as its claims are read once: */
     struct atls_cwt_times times;  /* its times, */
     struct atls_bytes nonce;      /* what it answers */
 };
+/* The word for a collection of the two that its parser has refused: it is none, or at which of its
+ * layers does a token break? The error stays the parser's. */
+const char *atls_key_attestation_malformed(const struct atls_cmw *cmw);
 /* CLAIMS stands before the claims of the PAT. */
 int atls_key_attestation_read_pat(struct atls_cbor_reader claims,
                                   struct atls_key_attestation_pat *patp, const char **reasonp);

@@ -36,25 +36,6 @@ static int make(const struct atls_evidence_source *source, struct atls_bytes cha
     return source->ops->attest_as(source, "key-binding", challenge, evidencep, sizep);
 }
 
-/* What is wrong with a token of the collection, layer by layer. The error stays what it was. */
-static const char *word_for(const struct atls_cmw *cmw)
-{
-    static const char *const labels[] = {"kat", "pat"};
-    const char *word = NULL;
-    struct atls_error kept;
-
-    atls_error_keep(&kept);
-    for (size_t i = 0; !word && i < 2; i++) {
-        const struct atls_cmw *token = atls_cmw_find(cmw, labels[i]);
-
-        word = token && token->form != ATLS_CMW_COLLECTION
-                   ? atls_judge_malformed(token->value, ATLS_COSE_TAG_EITHER, &atls_cbor_lenient)
-                   : "malformed-cmw";
-    }
-    atls_error_restore(&kept);
-    return word ? word : cmw->entry_count == 2 ? "malformed-claims" : "malformed-cmw";
-}
-
 static int read_bundle(const struct atls_evidence_message *message,
                        struct atls_evidence_read *readp, const char **reasonp)
 {
@@ -63,7 +44,7 @@ static int read_bundle(const struct atls_evidence_message *message,
     int result = atls_key_binding_parse(message->cmw, &parsed.bundle);
 
     if (result)
-        return atls_evidence_refuse(result, word_for(message->cmw), reasonp);
+        return atls_evidence_refuse(result, atls_key_attestation_malformed(message->cmw), reasonp);
     /* The KAT's encoding is held to one form, as that of a CAB. */
     result = atls_evidence_read_token(parsed.bundle.kat_bytes, true, ATLS_COSE_TAG_EITHER, &claims,
                                       reasonp);
@@ -151,7 +132,7 @@ static int appraise(struct atls_judge *judge, const struct atls_evidence_message
     int result = atls_key_binding_parse(message->cmw, &bundle);
 
     if (result)
-        return atls_judge_fail(judge, result, word_for(message->cmw));
+        return atls_judge_fail(judge, result, atls_key_attestation_malformed(message->cmw));
     struct atls_judge_token pat = {.token = bundle.pat_bytes,
                                    .tagging = ATLS_COSE_TAG_EITHER,
                                    .what = "PAT",
