@@ -51,9 +51,10 @@ static const char *word_of_parsec(struct atls_bytes in)
 {
     struct atls_cbor_reader r;
     struct atls_bytes pat;
+    int result = atls_cbor_open(&r, in, &atls_psa_rules, "RFC 8949");
 
-    if (atls_cbor_open(&r, in, &atls_psa_rules, "RFC 8949") > 0)
-        return "malformed-cbor";
+    if (result)
+        return result > 0 ? "malformed-cbor" : "malformed-claims";
     return atls_map_find(&r, "pat") && !atls_cbor_read_encoded(&r, &pat) ? word_of(pat)
                                                                          : "malformed-claims";
 }

@@ -95,16 +95,27 @@ bool atls_variant_is_of_binder(const char *variant)
     return false;
 }
 
+static void __attribute__((format(printf, 2, 3)))
+add(char text[ATLS_DIAGNOSIS_TEXT], const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text + used, ATLS_DIAGNOSIS_TEXT - used, format, arguments);
+    va_end(arguments);
+}
+
 /* "H5 reading B", "H15, payload-prefix=drafted", "tpm-quote=nonce", "another connection" */
-static void say_name(FILE *out, const struct atls_known_reading *reading)
+static void say_name(char text[ATLS_DIAGNOSIS_TEXT], const struct atls_known_reading *reading)
 {
     if (reading->letter[0] != '\0')
-        fprintf(out, "%s reading %s", reading->question, reading->letter);
+        add(text, "%s reading %s", reading->question, reading->letter);
     else if (!reading->variant)
-        fputs(reading->name, out);
+        add(text, "%s", reading->name);
     else
-        fprintf(out, "%s%s%s=%s", reading->question, reading->question[0] != '\0' ? ", " : "",
-                reading->variant, reading->value);
+        add(text, "%s%s%s=%s", reading->question, reading->question[0] != '\0' ? ", " : "",
+            reading->variant, reading->value);
 }
 
 void atls_diagnosis_say(const struct atls_diagnosis *diagnosis, char text[ATLS_DIAGNOSIS_TEXT])
@@ -112,20 +123,16 @@ void atls_diagnosis_say(const struct atls_diagnosis *diagnosis, char text[ATLS_D
     text[0] = '\0';
     if (diagnosis->of == ATLS_MATCHES)
         return;
-    FILE *out = fmemopen(text, ATLS_DIAGNOSIS_TEXT, "w");
-    if (!out)
-        return;
     if (diagnosis->count == 0)
-        fprintf(out, "%s that is known", words[diagnosis->of].unknown);
+        add(text, "%s that is known", words[diagnosis->of].unknown);
     for (size_t i = 0; i < diagnosis->count; i++) {
         const struct atls_known_reading *reading = &diagnosis->readings[i];
-        fprintf(out, "%s ", i > 0 ? ", and of" : words[diagnosis->of].known);
-        say_name(out, reading);
-        fprintf(out, ": %s", reading->text);
+        add(text, "%s ", i > 0 ? ", and of" : words[diagnosis->of].known);
+        say_name(text, reading);
+        add(text, ": %s", reading->text);
         if (reading->clause[0] != '\0')
-            fprintf(out, " (%s)", reading->clause);
+            add(text, " (%s)", reading->clause);
     }
-    fclose(out);
 }
 
 static json_t *reading_json(const struct atls_known_reading *reading)
@@ -146,7 +153,10 @@ json_t *atls_diagnosis_json(const struct atls_diagnosis *diagnosis)
         return NULL;
     json_t *readings = json_array();
     for (size_t i = 0; i < diagnosis->count; i++)
-        json_array_append_new(readings, reading_json(&diagnosis->readings[i]));
+        if (json_array_append_new(readings, reading_json(&diagnosis->readings[i])) != 0) {
+            json_decref(readings);
+            return NULL;
+        }
     atls_diagnosis_say(diagnosis, text);
     return json_pack("{s:s, s:b, s:s, s:o}", "of", words[diagnosis->of].name, "known",
                      diagnosis->count > 0, "text", text, "readings", readings);

@@ -60,7 +60,7 @@ const char *atls_judge_malformed_map(struct atls_bytes in, const struct atls_cbo
     struct atls_error kept;
 
     atls_error_keep(&kept);
-    bool malformed = atls_cbor_open(&reader, in, rules, "RFC 8949") != 0;
+    bool malformed = atls_cbor_open(&reader, in, rules, "RFC 8949") > 0;
     atls_error_restore(&kept);
     return malformed ? "malformed-cbor" : "malformed-claims";
 }
@@ -89,12 +89,12 @@ const char *atls_judge_malformed(struct atls_bytes message, enum atls_cose_taggi
 {
     struct atls_cbor_reader reader;
     struct atls_cose_sign1 token;
+    int result = atls_cbor_open(&reader, message, rules, "RFC 8949");
 
-    if (atls_cbor_open(&reader, message, rules, "RFC 8949") > 0)
-        return "malformed-cbor";
-    if (atls_cose_sign1_parse(message, tagging, NULL, &token) > 0)
-        return "malformed-cose";
-    if (atls_cbor_open(&reader, token.payload, rules, "RFC 8949") > 0)
-        return "malformed-cbor";
-    return NULL;
+    if (result)
+        return result > 0 ? "malformed-cbor" : NULL;
+    result = atls_cose_sign1_parse(message, tagging, NULL, &token);
+    if (result)
+        return result > 0 ? "malformed-cose" : NULL;
+    return atls_cbor_open(&reader, token.payload, rules, "RFC 8949") > 0 ? "malformed-cbor" : NULL;
 }

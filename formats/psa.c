@@ -3,6 +3,7 @@
  * A PSA token by itself (RFC 9783). It names no key of TLS: what it proves of a connection lies in
  * its nonce alone, which some profiles make of the key.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "formats/key-attestation.h"
@@ -102,13 +103,10 @@ static void check_claims(struct atls_printer *printer, struct atls_bytes payload
 {
     struct atls_psa_component *components = malloc(ATLS_PSA_COMPONENTS_MAX * sizeof *components);
     struct atls_psa_claims claims;
-    int result;
+    int result = components
+                     ? atls_psa_claims_parse(payload, components, ATLS_PSA_COMPONENTS_MAX, &claims)
+                     : atls_fail(-ENOMEM, NULL, "no memory for software components");
 
-    if (!components) {
-        atls_print_finding(printer, "not checked", "PSA claims: out of memory");
-        return;
-    }
-    result = atls_psa_claims_parse(payload, components, ATLS_PSA_COMPONENTS_MAX, &claims);
     if (result == ATLS_E_UNSUPPORTED)
         atls_print_finding(printer, "not checked", "PSA claims: %s", printer->ops->reason(printer));
     else

@@ -100,10 +100,11 @@ static void make_pat(struct test_source *s, struct atls_bytes nonce, bool cnf)
 
 static int hand_over(struct atls_bytes made, uint8_t **outp, size_t *sizep)
 {
-    *outp = malloc(made.size);
-    if (!*outp)
+    uint8_t *out = malloc(made.size);
+
+    if (!out)
         return atls_fail(-ENOMEM, NULL, "no memory for evidence of a test");
-    memcpy(*outp, made.data, made.size);
+    *outp = memcpy(out, made.data, made.size);
     *sizep = made.size;
     return 0;
 }
