@@ -3,6 +3,8 @@
 #include "verifier-stub/http/http-watch.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,7 +26,10 @@ struct atls_http_watch {
     pthread_cond_t stop;
     pthread_t thread;
     unsigned seconds;
+    int listener;
     bool stopping;
+    bool kept_waiting; /* at the last sweep somebody waited to be accepted */
+    unsigned entered;  /* since then */
     struct guest *first;
 };
 
@@ -47,6 +52,36 @@ static void sweep(struct atls_http_watch *watch)
     }
 }
 
+/* Does anybody wait to be accepted? Linux counts them here for a socket that listens. */
+static bool somebody_waits(const struct atls_http_watch *watch)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+
+    return getsockopt(watch->listener, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+           info.tcpi_unacked > 0;
+}
+
+/* libmicrohttpd that found no descriptor for a connection accepts no other until one of its own has
+ * ended, and with clients that keep theirs that is never. So the one that has been idle longest
+ * ends, where somebody has waited from one sweep to the next and nobody came in. */
+static void make_room(struct atls_http_watch *watch)
+{
+    bool waits = somebody_waits(watch);
+    struct guest *longest = NULL;
+
+    if (waits && watch->kept_waiting && watch->entered == 0) {
+        for (struct guest *guest = watch->first; guest; guest = guest->next) {
+            if (!guest->answering && (!longest || guest->since < longest->since))
+                longest = guest;
+        }
+    }
+    if (longest)
+        shutdown(longest->fd, SHUT_RDWR);
+    watch->kept_waiting = waits;
+    watch->entered = 0;
+}
+
 static void *run(void *context)
 {
     struct atls_http_watch *watch = context;
@@ -59,12 +94,13 @@ static void *run(void *context)
         until.tv_sec++;
         pthread_cond_timedwait(&watch->stop, &watch->lock, &until);
         sweep(watch);
+        make_room(watch);
     }
     pthread_mutex_unlock(&watch->lock);
     return NULL;
 }
 
-int atls_http_watch_start(unsigned seconds, struct atls_http_watch **watchp)
+int atls_http_watch_start(unsigned seconds, int listener, struct atls_http_watch **watchp)
 {
     struct atls_http_watch *watch = calloc(1, sizeof *watch);
     pthread_condattr_t attributes;
@@ -73,6 +109,7 @@ int atls_http_watch_start(unsigned seconds, struct atls_http_watch **watchp)
     if (!watch)
         return atls_fail(-ENOMEM, NULL, "no memory for a watch of connections");
     watch->seconds = seconds;
+    watch->listener = listener;
     pthread_mutex_init(&watch->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -91,13 +128,15 @@ int atls_http_watch_start(unsigned seconds, struct atls_http_watch **watchp)
 
 void atls_http_watch_stop(struct atls_http_watch *watch)
 {
-    if (!watch)
-        return;
     pthread_mutex_lock(&watch->lock);
     watch->stopping = true;
     pthread_cond_signal(&watch->stop);
     pthread_mutex_unlock(&watch->lock);
     pthread_join(watch->thread, NULL);
+}
+
+void atls_http_watch_free(struct atls_http_watch *watch)
+{
     pthread_cond_destroy(&watch->stop);
     pthread_mutex_destroy(&watch->lock);
     free(watch);
@@ -119,6 +158,7 @@ static void enter(struct atls_http_watch *watch, struct MHD_Connection *connecti
     if (guest->next)
         guest->next->previous = guest;
     watch->first = guest;
+    watch->entered++;
     pthread_mutex_unlock(&watch->lock);
 }
 

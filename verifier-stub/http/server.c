@@ -529,7 +529,7 @@ int atls_verifier_start(const struct atls_verifier_config *config, const char *l
     }
     note_address(verifier, fd);
     error = atls_http_watch_start(
-        config->request_seconds ? config->request_seconds : REQUEST_SECONDS, &verifier->watch);
+        config->request_seconds ? config->request_seconds : REQUEST_SECONDS, fd, &verifier->watch);
     if (error != 0) {
         close(fd);
         free_verifier(verifier);
@@ -538,8 +538,9 @@ int atls_verifier_start(const struct atls_verifier_config *config, const char *l
     verifier->daemon = start_daemon(verifier, fd);
     if (!verifier->daemon) {
         error = errno ? -errno : -EIO;
-        close(fd);
         atls_http_watch_stop(verifier->watch);
+        atls_http_watch_free(verifier->watch);
+        close(fd);
         free_verifier(verifier);
         return atls_fail(error, NULL, "the HTTP server does not start: %s", strerror(-error));
     }
@@ -565,7 +566,8 @@ void atls_verifier_stop(struct atls_verifier *verifier)
     verifier->stopping = true;
     pthread_cond_broadcast(&verifier->stop);
     pthread_mutex_unlock(&verifier->lock);
-    MHD_stop_daemon(verifier->daemon);
     atls_http_watch_stop(verifier->watch);
+    MHD_stop_daemon(verifier->daemon);
+    atls_http_watch_free(verifier->watch);
     free_verifier(verifier);
 }

@@ -7,8 +7,10 @@ import base64
 import concurrent.futures
 import http.client
 import json
+import os
 import pathlib
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -29,6 +31,8 @@ from under_test import (
     evidence,
     unbase64,
 )
+
+DISCOVERY = "/.well-known/veraison/verification"
 
 
 class Appraisal(WithVerifier):
@@ -114,7 +118,7 @@ class Http(WithVerifier):
             ("POST", NEW, 201),
             ("GET", "/nowhere", 404),
             ("POST", NEW + "?nonceSize=1", 400),
-            ("GET", "/.well-known/veraison/verification", 200),
+            ("GET", DISCOVERY, 200),
             ("POST", NEW, 201),
         ]:
             answer = self.verifier.ask(method, path, connection=connection)
@@ -131,6 +135,35 @@ class Http(WithVerifier):
         with self.assertRaises((ConnectionError, http.client.HTTPException, OSError)):
             self.verifier.ask("POST", path, b"x" * (32 * limit), PSA_TYPE)
         self.assertEqual(self.verifier.new_session().status, 201)
+
+    def test_who_came_when_no_descriptor_was_left_gets_in(self) -> None:
+        """And the clients that keep their connections need not go for it."""
+        kept = [self.verifier.connect() for _ in range(8)]
+        for connection in kept:
+            self.verifier.ask("GET", DISCOVERY, connection=connection)
+        process = self.verifier.process.pid
+        used = max(int(name) for name in os.listdir(f"/proc/{process}/fd"))
+        before = resource.prlimit(process, resource.RLIMIT_NOFILE)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (used + 1, before[1]))
+        late = [self.verifier.connect() for _ in range(4)]
+        for connection in late:
+            connection.request("GET", DISCOVERY)
+        time.sleep(0.5)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, before)
+        for connection in late:
+            self.assertEqual(connection.getresponse().status, 200)
+        self.assertEqual(self.verifier.new_session().status, 201)
+        ended = 0
+        for connection in kept:
+            try:
+                self.verifier.ask("GET", DISCOVERY, connection=connection)
+            except (ConnectionError, http.client.HTTPException):
+                ended += 1
+        self.assertIn(
+            ended, range(1, len(kept)), "one of each thread makes room, not their idle time"
+        )
+        for connection in [*kept, *late]:
+            connection.close()
 
     def test_not_http(self) -> None:
         for junk in [
@@ -182,7 +215,7 @@ class Faults(WithVerifier):
         answer = self.verifier.new_session()
         self.assertEqual(answer.status, 503)
         self.assertEqual(answer.json()["status"], 503)
-        answer = self.verifier.ask("GET", "/.well-known/veraison/verification")
+        answer = self.verifier.ask("GET", DISCOVERY)
         self.assertEqual(answer.status, 200)
         with self.assertRaises(ValueError):
             answer.json()
@@ -228,7 +261,7 @@ class Keys(unittest.TestCase):
             verifier = Verifier("--public-key", str(public))
             key = json.loads(public.read_text())
             self.assertEqual(set(key), {"kty", "crv", "x", "y", "alg"})
-            discovery = verifier.ask("GET", "/.well-known/veraison/verification").json()
+            discovery = verifier.ask("GET", DISCOVERY).json()
             self.assertEqual(discovery["ear-verification-key"], key)
             events = verifier.events_file.read_text()
             self.assertNotIn('"d"', events)
