@@ -102,7 +102,6 @@ static int parse_own(struct atls_bytes in, enum atls_cose_tagging tagging,
                      struct atls_psa_component *components, size_t count, uint8_t **keptp,
                      struct atls_cose_sign1 *messagep, struct atls_psa_claims *claimsp)
 {
-    *keptp = NULL;
     return atls_psa_token_parse(in, tagging, components, count, messagep, claimsp);
 }
 
@@ -127,6 +126,17 @@ const struct atls_appraisal_manners atls_appraisal_own = {
     .explain = explain_own,
 };
 
+/* What Veraison's words about a token need. */
+static void note_token(const struct atls_cose_sign1 *message, const struct atls_psa_claims *claims,
+                       struct atls_evidence_verdict *out)
+{
+    if (claims->nonce.size <= sizeof out->nonce) {
+        memcpy(out->nonce, claims->nonce.data, claims->nonce.size);
+        out->nonce_size = claims->nonce.size;
+        out->has_algorithm = message->alg != 0;
+    }
+}
+
 static int parse_token(struct work *work, const struct atls_judge_token *token,
                        struct atls_cose_sign1 *messagep, struct atls_psa_claims *claimsp)
 {
@@ -139,17 +149,19 @@ static int parse_token(struct work *work, const struct atls_judge_token *token,
     work->kept = NULL;
     result = work->manners->parse_token(token->token, token->tagging, work->components,
                                         ATLS_PSA_COMPONENTS_MAX, &work->kept, messagep, claimsp);
-    if (result == 0 && claimsp->nonce.size <= sizeof work->out->nonce) {
-        memcpy(work->out->nonce, claimsp->nonce.data, claimsp->nonce.size);
-        work->out->nonce_size = claimsp->nonce.size;
-        work->out->has_algorithm = messagep->alg != 0;
-    }
+    if (result == 0)
+        note_token(messagep, claimsp, work->out);
     if (result <= 0)
         return result;
     snprintf(text, sizeof text, "%s", atls_error_text());
     snprintf(clause, sizeof clause, "%s", atls_error_clause());
     word = atls_judge_malformed(token->token, token->tagging, &atls_psa_rules);
     return condemn(&work->judge, word ? word : "malformed-claims", clause, text);
+}
+
+static void note_change(struct work *work, int64_t until)
+{
+    work->holds_until = until < work->holds_until ? until : work->holds_until;
 }
 
 /* Does an endorsement count today? Notes when that changes. */
@@ -161,8 +173,7 @@ static bool is_valid(struct work *work, const struct atls_validity *validity)
                     : valid && validity->not_after ? validity->not_after + 1
                                                    : INT64_MAX;
 
-    if (until < work->holds_until)
-        work->holds_until = until;
+    note_change(work, until);
     return valid;
 }
 
@@ -271,8 +282,7 @@ static int find_values(struct work *work, const char *profile, const uint8_t *cl
     endorsedp->values.times_count = true;
     endorsedp->values.now = work->with->now;
     atls_reference_times(&endorsedp->values, work->with->now, &endorsedp->dropped, &until);
-    if (until < work->holds_until)
-        work->holds_until = until;
+    note_change(work, until);
     return 0;
 }
 
@@ -501,18 +511,19 @@ static const struct atls_judge_ops judge_ops = {
 
 /* The worst of what is claimed; affirming only where every claim that this submod makes was earned.
  */
-static enum atls_tier tier_of(const int *trust_vector, unsigned made)
+static enum atls_tier tier_of(const struct atls_submod_verdict *verdict, unsigned made)
 {
     enum atls_tier worst = ATLS_TIER_AFFIRMING;
 
     for (size_t i = 0; i < ATLS_TRUST_CLAIM_COUNT; i++) {
-        enum atls_tier tier = atls_trust_claim_tier(trust_vector[i]);
+        enum atls_tier tier = atls_trust_claim_tier(verdict->trust_vector[i]);
 
-        if (trust_vector[i] != ATLS_NO_CLAIM && tier > worst)
-            worst = tier;
+        if (verdict->trust_vector[i] != ATLS_NO_CLAIM)
+            worst = tier > worst ? tier : worst;
     }
     for (size_t i = 0; worst == ATLS_TIER_AFFIRMING && i < ATLS_TRUST_CLAIM_COUNT; i++) {
-        if ((made >> i & 1) != 0 && atls_trust_claim_tier(trust_vector[i]) != ATLS_TIER_AFFIRMING)
+        if ((made >> i & 1) != 0 &&
+            atls_trust_claim_tier(verdict->trust_vector[i]) != ATLS_TIER_AFFIRMING)
             worst = ATLS_TIER_NONE;
     }
     return worst;
@@ -526,7 +537,7 @@ static int conclude(struct work *work)
     for (size_t i = 0; i < out->submod_count; i++) {
         struct atls_submod_verdict *verdict = &out->submods[i];
 
-        verdict->tier = tier_of(verdict->trust_vector, work->format->submods[i].claims);
+        verdict->tier = tier_of(verdict, work->format->submods[i].claims);
         if (i == 0 || atls_tier_is_worse(verdict->tier, out->tier))
             out->tier = verdict->tier;
     }

@@ -53,16 +53,18 @@ void atls_evidence_clear(struct atls_evidence *evidence)
 static int refuse_collection(struct atls_bytes type)
 {
     char list[400] = "";
-    size_t used = 0;
+    struct atls_sink sink = atls_sink_of((uint8_t *)list, sizeof list - 1);
 
     for (size_t i = 0; atls_evidence_formats[i]; i++) {
         const char *known = atls_evidence_formats[i]->collection_type;
-        if (known && used < sizeof list)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s\"%s\"",
-                                     used ? " or " : "", known);
+
+        if (!known)
+            continue;
+        atls_sink_bytes(&sink, atls_bytes_of_text(sink.used ? "\" or \"" : "\""));
+        atls_sink_bytes(&sink, atls_bytes_of_text(known));
     }
     return atls_fail(ATLS_E_UNSUPPORTED, "draft-bft-rats-kat-06 section 5",
-                     "CMW collection: expected type %s, came \"%.*s\"", list,
+                     "CMW collection: expected type %s\", came \"%.*s\"", list,
                      type.size < 200 ? (int)type.size : 200, (const char *)type.data);
 }
 
@@ -81,15 +83,15 @@ static int unwrap_cmw(const char *content_type, struct atls_bytes body,
 {
     int result = atls_cmw_parse(body, &evidence->cmw);
 
-    if (result != 0) {
+    if (result < 0)
+        return result;
+    if (result > 0) {
         struct atls_cbor_reader reader;
         bool cbor = body.size > 0 && body.data[0] >= 0x80; /* JSON begins with [ or { */
 
-        if (result > 0)
-            *reasonp = cbor && atls_cbor_open(&reader, body, NULL, "RFC 8949") > 0
-                           ? "malformed-cbor"
-                           : "malformed-cmw";
-        return result < 0 ? result : ATLS_E_MALFORMED;
+        *reasonp = cbor && atls_cbor_open(&reader, body, NULL, "RFC 8949") > 0 ? "malformed-cbor"
+                                                                               : "malformed-cmw";
+        return ATLS_E_MALFORMED;
     }
     evidence->format = atls_evidence_format_of_cmw(evidence->cmw, false);
     if (evidence->cmw->form == ATLS_CMW_COLLECTION) {

@@ -10,7 +10,8 @@
 #include "verifier-stub/appraisal/appraisal.h"
 
 struct atls_appraisal_manners {
-    /* As atls_psa_token_parse(); what the claims borrow from beside IN is *KEPTP, for free(). */
+    /* As atls_psa_token_parse(); what the claims borrow from beside IN is *KEPTP, for free();
+     * it is NULL before the call. */
     int (*parse_token)(struct atls_bytes in, enum atls_cose_tagging tagging,
                        struct atls_psa_component *components, size_t count, uint8_t **keptp,
                        struct atls_cose_sign1 *messagep, struct atls_psa_claims *claimsp);

@@ -67,7 +67,7 @@ static bool signer_fits(const struct atls_reference_value *value,
 
 static void note_measured(struct match *match, size_t required)
 {
-    if (required < match->references->required_count)
+    if (required != SIZE_MAX)
         match->measured[required] = true;
 }
 
@@ -217,8 +217,6 @@ static void complain_of(const struct match *match, const struct atls_psa_compone
     const char *name = (const char *)component->type.data;
     int size = printed(component->type);
 
-    if (match->out->reason)
-        return;
     if (!name_is_known(match, component))
         complain(match->out, "unknown-component",
                  "component \"%.*s\": no reference value has this name", size, name);

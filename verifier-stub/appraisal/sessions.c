@@ -18,7 +18,6 @@
 
 #include "rats/base/error.h"
 
-#define BUCKETS_MIN 256
 #define BUCKETS_MAX ((size_t)1 << 20)
 
 enum order { BY_DEADLINE, BY_END, ORDERS };
@@ -91,10 +90,8 @@ int atls_sessions_open(const struct atls_sessions_limits *limits, struct atls_cl
                        const struct atls_crypto *crypto, struct atls_sessions **sessionsp)
 {
     struct atls_sessions *sessions = calloc(1, sizeof *sessions);
-    size_t buckets = BUCKETS_MIN;
+    size_t buckets = 1 + (limits->max_sessions < BUCKETS_MAX ? limits->max_sessions : BUCKETS_MAX);
 
-    while (buckets < limits->max_sessions && buckets < BUCKETS_MAX)
-        buckets *= 2;
     if (sessions)
         sessions->buckets = calloc(buckets, sizeof(struct entry *));
     if (!sessions || !sessions->buckets) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rats/base/encoding.h"
 #include "rats/base/error.h"
 
 #define CRYPTO (&atls_crypto_hosted)
@@ -269,6 +270,68 @@ size_t test_corim(const struct test_device *devices, size_t count, enum atls_cor
     }
     must(atls_corim_write(&corim, outp, &size), "CoRIM");
     return size;
+}
+
+size_t test_corim_sign(struct atls_bytes corim, const struct atls_private_key *key,
+                       const char *meta, uint8_t *out, size_t capacity)
+{
+    uint8_t header[128], digest[32], signature[ATLS_SIGNATURE_MAX], *meta_bytes;
+    struct atls_bytes encoded, written;
+    struct atls_cbor_writer w;
+    size_t meta_size;
+
+    must(atls_hex_decode(atls_bytes_of_text(meta), &meta_bytes, &meta_size), "meta");
+    atls_cbor_write_init(&w, header, sizeof header);
+    atls_cbor_write_map(&w, 3);
+    atls_cbor_write_uint(&w, 1);
+    atls_cbor_write_int(&w, ATLS_COSE_ES256);
+    atls_cbor_write_uint(&w, 3);
+    atls_cbor_write_text(&w, "application/rim+cbor");
+    atls_cbor_write_uint(&w, 8);
+    atls_cbor_write_bytes(&w, ATLS_BYTES(meta_bytes, meta_size));
+    must(atls_cbor_write_done(&w, &encoded), "header");
+    free(meta_bytes);
+    must(atls_cose_sign1_digest(CRYPTO, ATLS_SHA256, encoded, corim, digest), "digest");
+    must(CRYPTO->sign(key, ATLS_BYTES(digest, 32), signature), "signature");
+    atls_cbor_write_init(&w, out, capacity);
+    atls_cbor_write_tag(&w, ATLS_TAG_COSE_SIGN1);
+    atls_cbor_write_array(&w, 4);
+    atls_cbor_write_bytes(&w, encoded);
+    atls_cbor_write_map(&w, 0);
+    atls_cbor_write_bytes(&w, corim);
+    atls_cbor_write_bytes(&w, ATLS_BYTES(signature, 64));
+    must(atls_cbor_write_done(&w, &written), "signed CoRIM");
+    return written.size;
+}
+
+struct atls_bytes test_corim_with(const struct test_device *device, bool skips, bool refused,
+                                  const struct atls_private_key *key, const char *meta,
+                                  uint8_t *out)
+{
+    /* 2: [{0: 32("a:b")}], a corim-locator-map */
+    static const uint8_t dependent[] = {0x02, 0x81, 0xa1, 0x00, 0xd8, 0x20, 0x63, 'a', ':', 'b'};
+    static uint8_t unsigned_one[TEST_EVIDENCE_MAX];
+    struct atls_corim corim;
+    uint8_t *made;
+    size_t size = test_corim(device, 1, ATLS_CORIM_MAIN, &made);
+
+    must(atls_corim_parse(ATLS_BYTES(made, size), &corim), "CoRIM");
+    free(made);
+    corim.validity.not_after = refused ? 1 : 0;
+    must(atls_corim_write(&corim, &made, &size), "CoRIM");
+    atls_corim_clear(&corim);
+    memcpy(unsigned_one, made, size);
+    free(made);
+    if (skips) { /* behind tag 501 there is the head of the map */
+        unsigned_one[3]++;
+        memcpy(unsigned_one + size, dependent, sizeof dependent);
+        size += sizeof dependent;
+    }
+    if (key)
+        return ATLS_BYTES(out, test_corim_sign(ATLS_BYTES(unsigned_one, size), key, meta, out,
+                                               TEST_EVIDENCE_MAX));
+    memcpy(out, unsigned_one, size);
+    return ATLS_BYTES(out, size);
 }
 
 struct test_recipe test_recipe_good(const struct test_device *device, struct atls_bytes nonce)

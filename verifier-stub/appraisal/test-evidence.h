@@ -72,6 +72,15 @@ size_t test_psa_token(const struct test_recipe *recipe, uint8_t *out);
 size_t test_corim(const struct test_device *devices, size_t count, enum atls_corim_dialect dialect,
                   uint8_t **outp);
 
+/* Signed by KEY: COSE_Sign1 with META, corim-meta in hexadecimal, in its protected header. */
+size_t test_corim_sign(struct atls_bytes corim, const struct atls_private_key *key,
+                       const char *meta, uint8_t *out, size_t capacity);
+/* The CoRIM of a device in OUT (TEST_EVIDENCE_MAX bytes); SKIPS: it names a dependent RIM, which is
+ * of no use here; REFUSED: it ceased to be valid; KEY and META: signed, or NULL. */
+struct atls_bytes test_corim_with(const struct test_device *device, bool skips, bool refused,
+                                  const struct atls_private_key *key, const char *meta,
+                                  uint8_t *out);
+
 /* A store in memory in which the devices are endorsed by a CoRIM. */
 struct atls_store *test_store(const struct test_device *devices, size_t count);
 /* Unwraps what BODY is as evidence, which must succeed, and appraises it at TEST_NOW. */

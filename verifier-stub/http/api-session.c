@@ -209,7 +209,6 @@ static void answer_no_session(const struct atls_api *api, int error, const char 
 static int take_id(const struct atls_api *api, const char *text,
                    char plain[ATLS_CHALLENGE_ID_SIZE + 1], const char **idp)
 {
-    plain[0] = 0;
     *idp = api->as ? plain : text;
     return api->as ? atls_veraison_session_id(text, plain) : 0;
 }
@@ -445,7 +444,7 @@ void atls_answer_get_session(const struct atls_api *api, const struct atls_reque
                              const char *text, struct atls_response *response)
 {
     struct atls_challenge_session session;
-    char plain[ATLS_CHALLENGE_ID_SIZE + 1];
+    char plain[ATLS_CHALLENGE_ID_SIZE + 1] = "";
     const char *id;
     int result;
 
@@ -465,7 +464,7 @@ void atls_answer_get_session(const struct atls_api *api, const struct atls_reque
 void atls_answer_delete_session(const struct atls_api *api, const struct atls_request *request,
                                 const char *text, struct atls_response *response)
 {
-    char plain[ATLS_CHALLENGE_ID_SIZE + 1];
+    char plain[ATLS_CHALLENGE_ID_SIZE + 1] = "";
     const char *id;
     int result = take_id(api, text, plain, &id);
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "verifier-stub/http/test-api-support.h"
 
@@ -156,13 +157,109 @@ static void test_endorsed_fields(void **state)
     json_decref(fields);
 }
 
+static int broken_add(struct atls_store *store, const struct atls_corim *corim)
+{
+    return atls_fail(-5, NULL, "the disk is gone");
+}
+
+/* What this machine is at fault of is a 500, what the CoRIM is at fault of a 200 with the reason
+ * and its clause. */
+static void test_failures(void **state)
+{
+    static const struct atls_store_ops ops = {.add = broken_add};
+    struct atls_store broken = {.ops = &ops}, *good = test_api.store;
+    struct atls_response response;
+    const char *reason;
+    uint8_t *corim;
+    size_t size = test_corim(&test_api_device, 1, ATLS_CORIM_MAIN, &corim);
+    json_t *json;
+
+    test_api.store = &broken;
+    test_ask("POST", SUBMIT, ATLS_MT_CORIM, ATLS_BYTES(corim, size), 500, &response);
+    test_api.store = good;
+    json = test_json_of(&response);
+    assert_string_equal(test_text_of(json, "detail"), "the disk is gone");
+    json_decref(json);
+    atls_response_clear(&response);
+    test_ask("POST", SUBMIT, ATLS_MT_CORIM_SIGNED, ATLS_BYTES("\xd2\x80", 2), 200, &response);
+    json = test_json_of(&response);
+    reason = test_text_of(json, "failure-reason");
+    assert_true(strlen(reason) > 0 && reason[strlen(reason) - 1] == ']');
+    assert_non_null(strstr(reason, " ["));
+    json_decref(json);
+    atls_response_clear(&response);
+    free(corim);
+}
+
+/* Of a signed one who signed it is said; of one with what is of no use here, what was skipped; of
+ * what was refused neither. */
+static void test_what_is_said_of_a_success(void **state)
+{
+    static const char meta[] = "a100a100656d616b6572"; /* signed by "maker" */
+    static const struct {
+        bool is_signed, skips, refused;
+    } table[] = {
+        {false, false, false}, {true, false, false}, {false, true, false}, {true, true, false},
+        {false, true, true},   {true, true, true},   {true, false, true},
+    };
+    struct test_device other;
+
+    test_device_make(&other, 7);
+    test_api.endorsers = &other.pak.public_key;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        static uint8_t out[TEST_EVIDENCE_MAX];
+        struct atls_bytes body;
+        struct atls_response response;
+        json_t *json;
+
+        body = test_corim_with(&test_api_device, table[i].skips, table[i].refused,
+                               table[i].is_signed ? &other.pak : NULL, meta, out);
+        test_api.endorser_count = table[i].is_signed;
+        test_ask("POST", SUBMIT, table[i].is_signed ? ATLS_MT_CORIM_SIGNED : ATLS_MT_CORIM, body,
+                 200, &response);
+        json = test_json_of(&response);
+        if (strcmp(test_text_of(json, "status"), table[i].refused ? "failed" : "success") != 0)
+            fail_msg("row %zu: %s", i, test_text_of(json, "failure-reason"));
+        assert_int_equal(json_object_get(json, "atls.skipped") != NULL,
+                         table[i].skips && !table[i].refused);
+        assert_string_equal(test_text_of(json, "atls.signer"),
+                            table[i].is_signed && !table[i].refused ? "maker" : "");
+        json_decref(json);
+        atls_response_clear(&response);
+    }
+    test_api.endorser_count = 0;
+    test_api.endorsers = NULL;
+}
+
+/* Discovery tells the types that are taken: of each profile the unsigned one, as Veraison does. */
+static void test_discovered_types(void **state)
+{
+    struct atls_response response;
+    json_t *json, *types;
+
+    test_ask("GET", "/.well-known/veraison/provisioning", NULL, ATLS_BYTES(NULL, 0), 200,
+             &response);
+    json = test_json_of(&response);
+    types = json_object_get(json, "media-types");
+    assert_int_equal(json_array_size(types), 2);
+    assert_string_equal(json_string_value(json_array_get(types, 0)), ATLS_MT_CORIM);
+    assert_string_equal(json_string_value(json_array_get(types, 1)), ATLS_MT_CORIM_PARSEC_TPM);
+    json_decref(json);
+    atls_response_clear(&response);
+    test_ask("POST", SUBMIT, "text/plain", ATLS_BYTES("x", 1), 415, &response);
+    assert_string_equal(response.accept,
+                        ATLS_MT_CORIM ", " ATLS_MT_CORIM_SIGNED ", " ATLS_MT_CORIM_PARSEC_TPM
+                                      ", " ATLS_MT_CORIM_PARSEC_TPM_SIGNED);
+    atls_response_clear(&response);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_provisioning),
-        cmocka_unit_test(test_profiles),
-        cmocka_unit_test(test_provisioning_token),
-        cmocka_unit_test(test_endorsed_fields),
+        cmocka_unit_test(test_provisioning),       cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_provisioning_token), cmocka_unit_test(test_endorsed_fields),
+        cmocka_unit_test(test_failures),           cmocka_unit_test(test_what_is_said_of_a_success),
+        cmocka_unit_test(test_discovered_types),
     };
 
     return cmocka_run_group_tests(tests, test_api_set_up, test_api_tear_down);

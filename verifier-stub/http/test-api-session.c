@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -338,6 +339,143 @@ static void test_store_that_fails(void **state)
     assert_null(json_object_get(session, "result"));
     json_decref(session);
     atls_response_clear(&response);
+    /* what was posted then is a replay now: that answer is complete, the session stays as it is */
+    test_ask("POST", path, "application/cmw", ATLS_BYTES(cab, size), 200, &response);
+    session = test_json_of(&response);
+    assert_string_equal(test_text_of(session, "status"), "complete");
+    json_decref(session);
+    atls_response_clear(&response);
+}
+
+static int slow_trust_anchor(struct atls_store *store, const struct atls_trust_anchor *sought,
+                             struct atls_trust_anchor *anchorp)
+{
+    test_time += 150000;
+    return atls_fail(ATLS_E_MISSING, NULL, "no trust anchor for this instance");
+}
+
+/* A session that expires while its evidence is appraised has no result. */
+static void test_appraisal_takes_too_long(void **state)
+{
+    static const struct atls_store_ops ops = {.find_trust_anchor = slow_trust_anchor};
+    struct atls_store slow = {.ops = &ops}, *good = test_api.store;
+    static uint8_t cab[TEST_EVIDENCE_MAX];
+    size_t size = make_cab(cab);
+    struct atls_response response;
+    json_t *problem;
+    char path[128];
+
+    test_open_session(path);
+    test_api.store = &slow;
+    test_ask("POST", path, "application/cmw", ATLS_BYTES(cab, size), 404, &response);
+    test_api.store = good;
+    problem = test_json_of(&response);
+    assert_string_equal(test_text_of(problem, "atls.reason"), "session-expired");
+    json_decref(problem);
+    atls_response_clear(&response);
+}
+
+/* RFC 9110 section 15.6.4: for now, there is no room for one more that waits. */
+static void test_too_many_sessions(void **state)
+{
+    static const struct atls_sessions_limits limits = {
+        .lifetime_ms = 150000, .max_sessions = 1, .max_bytes = 1 << 20};
+    struct atls_sessions *many = test_api.sessions;
+    struct atls_response response;
+    char path[128];
+
+    assert_int_equal(
+        atls_sessions_open(&limits, test_api.clock, test_api.crypto, &test_api.sessions), 0);
+    test_open_session(path);
+    test_ask("POST", NEW, NULL, ATLS_BYTES(NULL, 0), 503, &response);
+    atls_response_clear(&response);
+    atls_sessions_close(test_api.sessions);
+    test_api.sessions = many;
+}
+
+/* A terse verifier says what it takes as long as nothing came, and then the result alone. */
+static void test_terse(void **state)
+{
+    static uint8_t cab[TEST_EVIDENCE_MAX];
+    size_t size = make_cab(cab);
+    char path[128];
+
+    test_api.terse = true;
+    test_open_session(path);
+    for (int done = 0; done < 2; done++) {
+        struct atls_response response;
+        json_t *session;
+
+        if (done)
+            test_ask("POST", path, "application/cmw", ATLS_BYTES(cab, size), 200, &response);
+        else
+            test_ask("GET", path, NULL, ATLS_BYTES(NULL, 0), 200, &response);
+        session = test_json_of(&response);
+        assert_int_equal(json_object_get(session, "expiry") != NULL, !done);
+        assert_int_equal(json_object_get(session, "accept") != NULL, !done);
+        assert_int_equal(json_object_get(session, "result") != NULL, done);
+        assert_null(json_object_get(session, "evidence"));
+        json_decref(session);
+        atls_response_clear(&response);
+    }
+    test_api.terse = false;
+}
+
+/* The events, which harness/peers/README.md names: of a session, an appraisal, an endorsement, and
+ * none of an endorsement that was refused. */
+static void test_events(void **state)
+{
+    static char path_of_events[] = P_tmpdir "/atls-test-events-XXXXXX";
+    static const char *const names[] = {"session", "appraisal", "endorsed"};
+    struct atls_events *swallowing = test_api.events;
+    static uint8_t cab[TEST_EVIDENCE_MAX];
+    size_t size = make_cab(cab), corim_size, seen = 0;
+    struct atls_response response;
+    char path[128], line[16384];
+    uint8_t *corim;
+    FILE *file;
+    int fd = mkstemp(path_of_events);
+
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(atls_events_open(path_of_events, "verifier", &test_api.events), 0);
+    test_open_session(path);
+    test_ask("POST", path, "application/cmw", ATLS_BYTES(cab, size), 200, &response);
+    atls_response_clear(&response);
+    corim_size = test_corim(&test_api_device, 1, ATLS_CORIM_MAIN, &corim);
+    for (size_t whole = 0; whole < 2; whole++) {
+        test_ask("POST", SUBMIT, ATLS_MT_CORIM, ATLS_BYTES(corim, corim_size - 1 + whole), 200,
+                 &response);
+        atls_response_clear(&response);
+    }
+    free(corim);
+    assert_int_equal(atls_events_close(test_api.events), 0);
+    test_api.events = swallowing;
+    file = fopen(path_of_events, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        json_t *event = json_loads(line, 0, NULL);
+        const char *name = test_text_of(event, "event");
+
+        assert_true(seen < COUNT(names));
+        assert_string_equal(name, names[seen++]);
+        if (strcmp(name, "session") == 0)
+            assert_string_equal(test_text_of(event, "nonce"),
+                                "6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e");
+        if (strcmp(name, "endorsed") == 0)
+            assert_string_equal(test_text_of(event, "source"), SUBMIT);
+        else
+            assert_string_equal(test_text_of(event, "session"), path + strlen(SESSION));
+        if (strcmp(name, "appraisal") == 0) {
+            assert_string_equal(test_text_of(event, "status"), "affirming");
+            assert_string_equal(test_text_of(event, "reason"), "ok");
+            assert_true(json_is_array(json_object_get(event, "mismatches")));
+        }
+        json_decref(event);
+    }
+    fclose(file);
+    unlink(path_of_events);
+    assert_int_equal(seen, COUNT(names));
 }
 
 #define OF_SESSION "application/vnd.veraison.challenge-response-session+json"
@@ -427,11 +565,19 @@ static void test_result_as_cwt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_session_json),   cmocka_unit_test(test_evidence_to_result),
-        cmocka_unit_test(test_replay),         cmocka_unit_test(test_reasons_of_no_cmw),
-        cmocka_unit_test(test_expired),        cmocka_unit_test(test_too_many_submissions),
-        cmocka_unit_test(test_draft_dialects), cmocka_unit_test(test_store_that_fails),
+        cmocka_unit_test(test_session_json),
+        cmocka_unit_test(test_evidence_to_result),
+        cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_reasons_of_no_cmw),
+        cmocka_unit_test(test_expired),
+        cmocka_unit_test(test_too_many_submissions),
+        cmocka_unit_test(test_draft_dialects),
+        cmocka_unit_test(test_store_that_fails),
         cmocka_unit_test(test_result_as_cwt),
+        cmocka_unit_test(test_appraisal_takes_too_long),
+        cmocka_unit_test(test_too_many_sessions),
+        cmocka_unit_test(test_terse),
+        cmocka_unit_test(test_events),
     };
 
     return cmocka_run_group_tests(tests, test_api_set_up, test_api_tear_down);

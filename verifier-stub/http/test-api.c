@@ -60,6 +60,9 @@ static const struct row rows[] = {
     {"nonce of 65 bytes", "POST", NEW, NULL, NULL,
      "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
      NULL, "", 400, PROBLEM, "got 65"},
+    {"nonce of 64 bytes", "POST", NEW, NULL, NULL,
+     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", NULL,
+     "", 201, SESSION_TYPE, NULL},
     {"nonce that is no base64", "POST", NEW, NULL, NULL, "^^^^", NULL, "", 400, PROBLEM,
      "nonce must be valid base64"},
     {"nonce with a rest of one character", "POST", NEW, NULL, NULL, "MDEyMzQ1NjcwM", NULL, "", 400,
@@ -92,7 +95,7 @@ static const struct row rows[] = {
     {"evidence, no media type", "POST", SESSION "1234", NULL, "psa", NULL, NULL, "junk", 400,
      PROBLEM, "not a media type"},
     {"evidence, no Content-Type", "POST", SESSION "1234", NULL, NULL, NULL, NULL, "junk", 400,
-     PROBLEM, "not a media type"},
+     PROBLEM, "not a media type: \"\""},
     {"evidence, other type", "POST", SESSION "1234", NULL, "application/x", NULL, NULL, "junk", 415,
      PROBLEM, "no active plugin found for application/x"},
     {"evidence, EAT without profile", "POST", SESSION "1234", NULL, "application/eat+cwt", NULL,
@@ -149,16 +152,65 @@ static const struct row rows[] = {
      "", 204, NULL, NULL},
     {"session, OPTIONS", "OPTIONS", SESSION UUID, NULL, NULL, NULL, NULL, "", 204, NULL, NULL},
     {"no such path, OPTIONS", "OPTIONS", "/", NULL, NULL, NULL, NULL, "", 404, "text/plain", NULL},
+    {"description", "GET", ATLS_PATH_DESCRIPTION, NULL, NULL, NULL, NULL, "", 200,
+     "application/vnd.oai.openapi+json", NULL},
+    {"description, plain JSON", "GET", ATLS_PATH_DESCRIPTION, "application/json", NULL, NULL, NULL,
+     "", 200, "application/vnd.oai.openapi+json", NULL},
+    {"description, its own type", "GET", ATLS_PATH_DESCRIPTION, "application/vnd.oai.openapi+json",
+     NULL, NULL, NULL, "", 200, "application/vnd.oai.openapi+json", NULL},
+    {"description, other accept", "GET", ATLS_PATH_DESCRIPTION, "text/html", NULL, NULL, NULL, "",
+     406, PROBLEM, "the only supported output format is application/vnd.oai.openapi+json"},
+    {"description is only read", "POST", ATLS_PATH_DESCRIPTION, NULL, NULL, NULL, NULL, "", 405,
+     PROBLEM, "GET, HEAD, OPTIONS"},
     {"discovery is only read", "POST", "/.well-known/veraison/verification", NULL, NULL, NULL, NULL,
      "", 405, PROBLEM, "GET, HEAD, OPTIONS"},
 };
+
+/* The reason phrases of RFC 9110 section 15, but for 413, whose older name Veraison has. */
+static void check_title(const char *title, unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *title;
+    } table[] = {
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {413, "Request Entity Too Large"},
+        {415, "Unsupported Media Type"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+    };
+    const char *expected = "Error";
+
+    for (size_t i = 0; i < COUNT(table); i++)
+        if (table[i].status == status)
+            expected = table[i].title;
+    assert_string_equal(title, expected);
+}
+
+/* A nonce of a size that cannot be has a word of its own, and nothing else that is asked for a
+ * session. */
+static void check_reason(const struct row *row, const char *reason)
+{
+    bool size = strstr(row->detail, "8..64") || strstr(row->detail, "got 7") ||
+                strstr(row->detail, "got 65");
+
+    if (strcmp(row->path, NEW) == 0)
+        assert_string_equal(reason, size ? "nonce-length" : "");
+}
 
 static void check_problem(const struct row *row, const struct atls_response *response)
 {
     json_t *problem = test_json_of(response);
 
     assert_string_equal(test_text_of(problem, "type"), "about:blank");
-    assert_true(test_text_of(problem, "title")[0] != 0);
+    check_title(test_text_of(problem, "title"), row->status);
+    check_reason(row, test_text_of(problem, "atls.reason"));
     assert_int_equal(json_integer_value(json_object_get(problem, "status")), row->status);
     if (!strstr(test_text_of(problem, "detail"), row->detail))
         fail_msg("detail: %s", test_text_of(problem, "detail"));
@@ -344,6 +396,83 @@ static void test_methods_as_another(void **state)
     test_api.as = NULL;
 }
 
+/* RFC 6750 section 2.1: everything below /challenge-response wants the token, nothing else does;
+ * section 3 has the challenge. Without the token nothing else is told, not even what is wrong. */
+static void test_appraisal_token(void **state)
+{
+    static const struct {
+        const char *method, *path;
+        bool asks;
+        unsigned status; /* of who bears it */
+    } table[] = {
+        {"POST", NEW, true, 201},
+        {"GET", SESSION UUID, true, 404},
+        {"HEAD", SESSION UUID, true, 404},
+        {"POST", SESSION UUID, true, 400},
+        {"DELETE", SESSION UUID, true, 204},
+        {"GET", SESSION "1234", true, 400},
+        {"PUT", SESSION UUID, false, 405},
+        {"OPTIONS", SESSION UUID, false, 204},
+        {"GET", NEW, false, 405},
+        {"GET", ATLS_PATH_DISCOVERY_VERIFICATION, false, 200},
+        {"GET", ATLS_PATH_DISCOVERY_PROVISIONING, false, 200},
+        {"GET", ATLS_PATH_DESCRIPTION, false, 200},
+        {"POST", SUBMIT, false, 400}, /* that is provisioning, which has a token of its own */
+        {"GET", "/", false, 404},
+    };
+    static const struct {
+        const char *authorization;
+        bool right;
+        const char *challenge;
+    } bearers[] = {
+        {NULL, false, "Bearer realm=\"challenge-response\""},
+        {"Bearer guess", false, "Bearer realm=\"challenge-response\", error=\"invalid_token\""},
+        {"Bearer secre", false, "Bearer realm=\"challenge-response\", error=\"invalid_token\""},
+        {"Bearer secret", true, NULL},
+    };
+
+    test_api.token = "secret";
+    for (size_t i = 0; i < COUNT(table) * COUNT(bearers); i++) {
+        size_t row = i / COUNT(bearers), who = i % COUNT(bearers);
+        struct atls_request request = {.method = table[row].method,
+                                       .path = table[row].path,
+                                       .authorization = bearers[who].authorization};
+        struct atls_response response;
+        bool refused = table[row].asks && !bearers[who].right;
+
+        atls_api_answer(&test_api, &request, &response);
+        if (response.status != (refused ? 401 : table[row].status))
+            fail_msg("%s %s, %s: came %u", table[row].method, table[row].path,
+                     bearers[who].authorization, response.status);
+        assert_int_equal(response.challenge != NULL, refused);
+        if (refused)
+            assert_string_equal(response.challenge, bearers[who].challenge);
+        atls_response_clear(&response);
+    }
+    test_api.token = NULL;
+}
+
+/* A fault's answer (faults.h) is a problem as any. */
+static void test_problem_of_a_fault(void **state)
+{
+    struct atls_response response = {.status = 1};
+    json_t *problem;
+
+    atls_api_problem(&response, 503, "not now");
+    assert_int_equal(response.status, 503);
+    assert_string_equal(response.content_type, PROBLEM);
+    problem = test_json_of(&response);
+    assert_string_equal(test_text_of(problem, "detail"), "not now");
+    check_title(test_text_of(problem, "title"), 503);
+    json_decref(problem);
+    atls_response_clear(&response);
+    atls_api_problem(&response, 418, "no such title");
+    problem = test_json_of(&response);
+    check_title(test_text_of(problem, "title"), 418);
+    json_decref(problem);
+    atls_response_clear(&response);
+}
+
 /* RFC 9110 sections 12.4.2 and 12.5.1: weights, and the closest range decides. */
 static void test_accepts(void **state)
 {
@@ -360,6 +489,13 @@ static void test_accepts(void **state)
         {"text/html", false},
         {"text/*", false},
         {"app*/*", false},
+        {"applicatiox/*", false},
+        {"a/b", false},
+        {"*/*x", false},
+        {"/*", false},
+        {"application/a+json;", true},
+        {"application/a+json;, text/html", true},
+        {"*/*,q=0", true}, /* no weight, but another member of the list */
         {"text/html, */*", true},
         {"text/html,,\t*/*", true},
         {"*/*;q=0", false},
@@ -371,6 +507,11 @@ static void test_accepts(void **state)
         {"*/*;q=2", false},
         {"*/*;q=", false},
         {"*/*;q=0.0001", false},
+        {"*/*;q=0.5000", false}, /* four digits */
+        {"*/*;q=1", true},
+        {"*/*;q=1, text/html", true},
+        {"*/*;q=1.", true},
+        {"*/*;q=10", false},
         {"*/*, application/a+json;q=0", false},
         {"application/a+json;q=0, */*", false},
         {"application/*;q=0, application/a+json", true},
@@ -379,6 +520,7 @@ static void test_accepts(void **state)
         {"application/a+json;version=1", true},
         {"text/html;x=\",application/a+json\"", false}, /* a comma in a quoted string */
         {"text/html;x=\"\\\",*/*\"", false},
+        {"text/html;x=\"\\\", */*;y=\"", false}, /* an escaped quote ends no string */
         {"application/a+json;x=\"q=0\"", true},
         {"application/a+json;x=1;q=0", false},
         {"application/a+json;x=\"1\";q=0", false},
@@ -398,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_discovery),       cmocka_unit_test(test_description),
         cmocka_unit_test(test_described_types), cmocka_unit_test(test_one_list),
         cmocka_unit_test(test_accepts),         cmocka_unit_test(test_methods_as_another),
+        cmocka_unit_test(test_appraisal_token), cmocka_unit_test(test_problem_of_a_fault),
     };
     static struct CMUnitTest tests[COUNT(rows) + COUNT(others)];
 

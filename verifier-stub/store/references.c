@@ -309,8 +309,7 @@ static int join_group(struct atls_reference_index *index, enum atls_reference_by
         free(group);
         return no_memory();
     }
-    entry->older[by] = NULL;
-    return 0;
+    return 0; /* nothing older: a new entry has zeros there */
 }
 
 static void leave_group(struct atls_reference_index *index, enum atls_reference_by by,

@@ -129,12 +129,7 @@ int atls_sqlite_set_up(struct atls_sqlite_connection *store)
 {
     int result = atls_sqlite_execute(store, "BEGIN IMMEDIATE");
 
-    if (result != 0)
-        return result;
-    result = make_schema(store);
     if (result == 0)
-        result = atls_sqlite_execute(store, "COMMIT");
-    if (result != 0)
-        sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
-    return result;
+        result = make_schema(store);
+    return result ? result : atls_sqlite_execute(store, "COMMIT"); /* else closing it rolls back */
 }

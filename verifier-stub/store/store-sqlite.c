@@ -267,8 +267,6 @@ static int add_all(struct atls_sqlite_connection *store, const struct atls_corim
 {
     int result = atls_sqlite_execute(store, "BEGIN IMMEDIATE");
 
-    if (result != 0)
-        return result;
     for (size_t i = 0; result == 0 && i < corim->trust_anchor_count; i++)
         result = add_anchor(store, &corim->trust_anchors[i]);
     if (result == 0)
@@ -463,10 +461,8 @@ static int refresh(struct atls_sqlite_connection *store, struct kept *kept)
         result = atls_reference_index_open(&kept->index);
     if (result == 0)
         result = read_references(store, kept);
-    if (result != 0) {
-        forget(kept);
-        return result;
-    }
+    if (result != 0)
+        return result; /* lend() keeps nothing of it */
     kept->revision = state.revision;
     kept->edits = state.edits;
     kept->schema = state.schema;

@@ -203,8 +203,8 @@ void atls_trust_anchor_extend(struct atls_trust_anchor *anchor,
 {
     struct atls_validity *known = &anchor->validity;
 
-    if (validity->not_before < known->not_before)
-        known->not_before = validity->not_before;
+    known->not_before =
+        validity->not_before < known->not_before ? validity->not_before : known->not_before;
     if (known->not_after != 0 &&
         (validity->not_after == 0 || validity->not_after > known->not_after))
         known->not_after = validity->not_after;

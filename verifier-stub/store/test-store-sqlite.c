@@ -130,6 +130,74 @@ static void test_sqlite_edited(void **state)
     }
 }
 
+/* What sqlite cannot do at all is told as what was being done: the failure that comes first. */
+static void test_sqlite_words(void **state)
+{
+#define VIEW(table, columns)                                                                       \
+    "ALTER TABLE " table " RENAME TO t; CREATE VIEW " table " AS SELECT " columns " FROM t"
+    static const struct {
+        const char *damage;
+        enum { ANCHOR, VALUES, ADD_NEW, ADD_KNOWN } what;
+        const char *words;
+    } table[] = {
+        {"DROP TABLE trust_anchor", ANCHOR, "store: prepare: no such table: trust_anchor"},
+        {VIEW("trust_anchor", "implementation_id, instance_id, abs(-9223372036854775808) AS curve,"
+                              " x, y, not_before, not_after, profile"),
+         ANCHOR, "store: find a trust anchor: "},
+        {"DROP TABLE reference_edit", VALUES, "store: prepare: no such table: reference_edit"},
+        {"DROP TABLE reference_value", VALUES, "store: prepare: no such table: reference_value"},
+        {VIEW("trust_anchor", "*"), ADD_NEW, "store: prepare: cannot modify trust_anchor"},
+        {VIEW("trust_anchor", "*"), ADD_KNOWN, "store: prepare: cannot modify trust_anchor"},
+        {VIEW("reference_value", "*"), ADD_NEW, "store: prepare: cannot modify reference_value"},
+        {"CREATE TABLE a AS SELECT * FROM trust_anchor; DROP TABLE trust_anchor;"
+         "CREATE TABLE trust_anchor (implementation_id, instance_id, curve, x, y, not_before,"
+         " not_after, profile, PRIMARY KEY (profile, instance_id, implementation_id))"
+         " WITHOUT ROWID",
+         ADD_NEW, "store: prepare: no such column: rowid"},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct atls_store *store = test_open_fresh(test_sqlite_spec);
+        struct atls_reference_set set;
+        struct atls_public_key key;
+        struct atls_store_import counts;
+        uint8_t *corim;
+        size_t size =
+            test_corim(&test_devices[table[i].what == ADD_NEW], 1, ATLS_CORIM_MAIN, &corim);
+        int result;
+
+        test_import(store, test_devices, 1);
+        execute(table[i].damage);
+        result = table[i].what == ANCHOR ? test_find_anchor(store, &test_devices[0], &key)
+                 : table[i].what == VALUES
+                     ? store->ops->find_reference_values(store, ATLS_CORIM_PSA,
+                                                         test_devices[0].implementation_id, &set)
+                     : atls_store_import_corim(store, ATLS_BYTES(corim, size), &counts);
+        if (result >= 0 || !strstr(atls_error_text(), table[i].words))
+            fail_msg("%s: expected \"%s\", came %d, \"%s\"", table[i].damage, table[i].words,
+                     result, atls_error_text());
+        free(corim);
+        atls_store_close(store);
+    }
+}
+
+/* Readers do not wait for who writes. */
+static void test_sqlite_journal(void **state)
+{
+    struct atls_store *store = test_open_fresh(test_sqlite_spec);
+    sqlite3 *database;
+    sqlite3_stmt *statement;
+
+    assert_int_equal(sqlite3_open(test_path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(database, "PRAGMA journal_mode", -1, &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(statement, 0), "wal");
+    sqlite3_finalize(statement);
+    sqlite3_close(database);
+    atls_store_close(store);
+}
+
 /* Damage inside a database must be an error, never a key or a digest. */
 static void test_sqlite_damaged(void **state)
 {
@@ -177,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_sqlite_shared),   cmocka_unit_test(test_sqlite_of_version_1),
         cmocka_unit_test(test_sqlite_outlives), cmocka_unit_test(test_sqlite_of_others),
         cmocka_unit_test(test_sqlite_edited),   cmocka_unit_test(test_sqlite_damaged),
+        cmocka_unit_test(test_sqlite_words),    cmocka_unit_test(test_sqlite_journal),
     };
 
     return cmocka_run_group_tests(tests, test_set_up, test_tear_down);

@@ -186,6 +186,70 @@ static void test_limit(void **state)
     atls_store_close(store);
 }
 
+/* The same of trust anchors, which are counted by themselves. */
+static void test_limit_of_anchors(void **state)
+{
+    struct atls_store *store = test_open_fresh(*state);
+    struct atls_trust_anchor anchors[4] = {0};
+    struct atls_corim corim = {.trust_anchors = anchors, .trust_anchor_count = 2};
+
+    for (size_t i = 0; i < 4; i++) {
+        anchors[i].instance_id[0] = (uint8_t)(1 + i);
+        anchors[i].key = test_devices[0].pak.public_key;
+    }
+    store->most = 3;
+    assert_int_equal(store->ops->add(store, &corim), 0);
+    corim.trust_anchors = anchors + 2;
+    assert_int_equal(store->ops->add(store, &corim), ATLS_E_LIMIT);
+    corim.trust_anchor_count = 1;
+    assert_int_equal(store->ops->add(store, &corim), 0);
+    assert_int_equal(store->ops->add(store, &corim), 0); /* it is there already */
+    corim.trust_anchors = anchors + 3;
+    assert_int_equal(store->ops->add(store, &corim), ATLS_E_LIMIT);
+    corim.trust_anchors = anchors;
+    assert_int_equal(store->ops->add(store, &corim), 0);
+    atls_store_close(store);
+}
+
+/* What is skipped of a CoRIM is told, whether it is signed or not. */
+static void test_skipped_is_told(void **state)
+{
+    static uint8_t out[TEST_EVIDENCE_MAX];
+    const struct atls_import_rules rules = {
+        1000, &atls_crypto_hosted, &test_devices[1].pak.public_key, 1, false, NULL};
+
+    for (int i = 0; i < 4; i++) {
+        struct atls_store *store = test_open_fresh(*state);
+        struct atls_store_import counts = {0};
+        struct atls_bytes corim =
+            test_corim_with(&test_devices[0], i & 1, false, i & 2 ? &test_devices[1].pak : NULL,
+                            "a100a1006141", out);
+
+        assert_int_equal(atls_store_import_by(store, &rules, corim, &counts), 0);
+        assert_int_equal(counts.skipped, i & 1 ? 1u << ATLS_SKIPPED_DEPENDENT_RIMS : 0);
+        assert_int_equal(counts.trust_anchors, 1);
+        atls_store_close(store);
+    }
+}
+
+/* A signed CoRIM that is none: nothing of it is looked at. */
+static void test_signed_junk(void **state)
+{
+    static const uint8_t junk[][4] = {{0xd2}, {0xd2, 0x80}, {0xd2, 0x83, 0x40, 0xa0}};
+    const struct atls_import_rules rules = {
+        1000, &atls_crypto_hosted, &test_devices[1].pak.public_key, 1, false, NULL};
+    struct atls_store *store = test_open_fresh(*state);
+
+    for (size_t i = 0; i < sizeof junk / sizeof *junk; i++) {
+        struct atls_store_import counts;
+
+        assert_int_equal(atls_store_import_by(store, &rules, ATLS_BYTES(junk[i], 1 + i), &counts),
+                         ATLS_E_MALFORMED);
+    }
+    test_check_known(store, 0);
+    atls_store_close(store);
+}
+
 static void test_validity_is_kept(void **state)
 {
     struct atls_store *store = test_open_fresh(*state);
@@ -282,40 +346,6 @@ static void test_adding_at_once(void **state)
     atls_store_close(store);
 }
 
-/* Signed CoRIM: COSE_Sign1 with corim-meta in its protected header, by hand. */
-static size_t sign_corim(struct atls_bytes corim, const struct atls_private_key *key,
-                         const char *meta, uint8_t *out, size_t capacity)
-{
-    uint8_t header[128], digest[32], signature[ATLS_SIGNATURE_MAX], *meta_bytes;
-    struct atls_bytes encoded, written;
-    struct atls_cbor_writer w;
-    size_t meta_size;
-
-    assert_int_equal(atls_hex_decode(atls_bytes_of_text(meta), &meta_bytes, &meta_size), 0);
-    atls_cbor_write_init(&w, header, sizeof header);
-    atls_cbor_write_map(&w, 3);
-    atls_cbor_write_uint(&w, 1);
-    atls_cbor_write_int(&w, ATLS_COSE_ES256);
-    atls_cbor_write_uint(&w, 3);
-    atls_cbor_write_text(&w, "application/rim+cbor");
-    atls_cbor_write_uint(&w, 8);
-    atls_cbor_write_bytes(&w, ATLS_BYTES(meta_bytes, meta_size));
-    assert_int_equal(atls_cbor_write_done(&w, &encoded), 0);
-    free(meta_bytes);
-    assert_int_equal(
-        atls_cose_sign1_digest(&atls_crypto_hosted, ATLS_SHA256, encoded, corim, digest), 0);
-    assert_int_equal(atls_crypto_hosted.sign(key, ATLS_BYTES(digest, 32), signature), 0);
-    atls_cbor_write_init(&w, out, capacity);
-    atls_cbor_write_tag(&w, ATLS_TAG_COSE_SIGN1);
-    atls_cbor_write_array(&w, 4);
-    atls_cbor_write_bytes(&w, encoded);
-    atls_cbor_write_map(&w, 0);
-    atls_cbor_write_bytes(&w, corim);
-    atls_cbor_write_bytes(&w, ATLS_BYTES(signature, 64));
-    assert_int_equal(atls_cbor_write_done(&w, &written), 0);
-    return written.size;
-}
-
 /* draft-ietf-rats-corim sections 4.2 and 7.3: who endorsed, and for how long. */
 static void test_endorsers(void **state)
 {
@@ -344,6 +374,8 @@ static void test_endorsers(void **state)
         {"signed by the second endorser", plain, 0, 0, 1, 2, true, false, 0, 0},
         {"signed, no key known", plain, 0, 0, 0, 0, false, false, ATLS_E_UNTRUSTED, 0},
         {"signed by another", plain, 0, 0, 2, 1, true, false, ATLS_E_SIGNATURE, 0},
+        {"signed by one who is not among them", plain, 0, 0, 1, 1, true, false, ATLS_E_SIGNATURE,
+         0},
         {"signed by another, two keys known", plain, 0, 0, 2, 2, true, false, ATLS_E_SIGNATURE, 0},
         {"signed, then changed", plain, 0, 0, 0, 1, true, true, ATLS_E_SIGNATURE, 0},
         {"signature expired", until_999, 0, 0, 0, 1, true, false, ATLS_E_EXPIRED, 0},
@@ -373,8 +405,8 @@ static void test_endorsers(void **state)
         corim.validity = (struct atls_validity){table[i].not_before, table[i].not_after};
         assert_int_equal(atls_corim_write(&corim, &encoded, &size), 0);
         if (table[i].meta)
-            size = sign_corim(ATLS_BYTES(encoded, size), &test_devices[table[i].signer].pak,
-                              table[i].meta, signed_corim, sizeof signed_corim);
+            size = test_corim_sign(ATLS_BYTES(encoded, size), &test_devices[table[i].signer].pak,
+                                   table[i].meta, signed_corim, sizeof signed_corim);
         else
             memcpy(signed_corim, encoded, size);
         if (table[i].damaged)
@@ -393,6 +425,13 @@ static void test_endorsers(void **state)
                                                : table[i].meta == strange ? "A\\x1b[\\xc3\\xbc"
                                                                           : "A");
             assert_int_equal(set.values[0]->value.validity.not_after, table[i].known_until);
+            struct atls_trust_anchor anchor,
+                sought =
+                    atls_psa_anchor(test_devices[0].implementation_id, test_devices[0].instance_id);
+
+            atls_reference_set_clear(&set); /* until then no other call */
+            assert_int_equal(store->ops->find_trust_anchor(store, &sought, &anchor), 0);
+            assert_int_equal(anchor.validity.not_after, table[i].known_until);
         }
         atls_reference_set_clear(&set);
         atls_corim_clear(&corim);
@@ -410,6 +449,7 @@ static void test_kinds(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(atls_store_open(bad[i], &store), ATLS_E_UNSUPPORTED);
     assert_true(atls_store_open("sqlite:/nowhere/at/all", &store) < 0);
+    assert_non_null(strstr(atls_error_text(), "store: cannot open /nowhere/at/all"));
     atls_store_close(NULL);
 }
 
@@ -430,6 +470,9 @@ int main(void)
         BOTH(test_bad_corim),
         BOTH(test_unknown_classes),
         BOTH(test_limit),
+        BOTH(test_limit_of_anchors),
+        BOTH(test_skipped_is_told),
+        BOTH(test_signed_junk),
         BOTH(test_validity_is_kept),
         BOTH(test_revision),
         BOTH(test_adding_at_once),
