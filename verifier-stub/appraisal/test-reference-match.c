@@ -241,20 +241,94 @@ static void test_looks_are_few(void **state)
     for (size_t i = 0; i < COUNT(crowds); i++) {
         const size_t few = looks_among(&crowds[i], 100), many = looks_among(&crowds[i], 30000);
 
-        if (few != many || many > LOOKS_MAX)
-            fail_msg("%s: expected at most %d looks in either class, came %zu among 100 and %zu "
+        if (few != many || many > LOOKS_MAX || many < MEASURED)
+            fail_msg("%s: expected 3 to %d looks in either class, came %zu among 100 and %zu "
                      "among 30,000",
                      crowds[i].what, LOOKS_MAX, few, many);
+    }
+}
+
+/* A result names at most so many components, and of each so many digests; what is beyond that is
+ * not even looked for. */
+static void test_lists_are_bounded(void **state)
+{
+    enum { ENDORSED = ATLS_MISMATCHES_LISTED + 6, CAME = 2 * ATLS_MISMATCHES_LISTED };
+    static struct atls_reference_value values[ENDORSED];
+    static struct atls_psa_component components[CAME];
+    const struct atls_psa_claims claims = {.components = components, .component_count = CAME};
+    struct atls_evidence_verdict appraisal = {.reason = NULL};
+    struct atls_reference_set set;
+    static uint8_t wrong[32] = {0xff};
+    char name[] = "FW";
+    size_t looks = 0;
+
+    for (size_t i = 0; i < ENDORSED; i++) {
+        values[i].name = name;
+        values[i].digest_size = 32;
+        values[i].digest[0] = (uint8_t)i;
+    }
+    for (size_t i = 0; i < CAME; i++)
+        components[i] = (struct atls_psa_component){.type = atls_bytes_of_text(name),
+                                                    .value = ATLS_BYTES(wrong, 32)};
+    assert_int_equal(atls_reference_set_of(values, ENDORSED, &set), 0);
+    set.visits = &looks;
+    assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+    assert_int_equal(json_array_size(appraisal.mismatches), ATLS_MISMATCHES_LISTED);
+    for (size_t i = 0; i < ATLS_MISMATCHES_LISTED; i++) {
+        const json_t *expected =
+            json_object_get(json_array_get(appraisal.mismatches, i), "expected");
+
+        assert_int_equal(json_array_size(expected), ATLS_MISMATCHES_LISTED);
+    }
+    assert_true(looks < (ATLS_MISMATCHES_LISTED + 1) * (ATLS_MISMATCHES_LISTED + 1) + 8 * CAME);
+    assert_int_equal(
+        atls_note_mismatch(&appraisal, "one more", json_array(), ATLS_BYTES(wrong, 32)), 0);
+    assert_int_equal(json_array_size(appraisal.mismatches), ATLS_MISMATCHES_LISTED);
+    atls_reference_set_clear(&set);
+    check_match(&appraisal, "reference-value-mismatch");
+}
+
+/* What is endorsed for another time is not missed today (draft-ietf-rats-corim section 7.3). */
+static void test_missing_of_another_time(void **state)
+{
+    static const struct {
+        bool named;
+        int64_t not_after;
+        const char *reason;
+    } table[] = {
+        {true, 1, "ok"},
+        {false, 1, "ok"},
+        {true, 2, "reference-value-mismatch"},
+        {false, 2, "reference-value-mismatch"},
+    };
+    char bl[] = "BL", fw[] = "FW";
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct atls_reference_value values[2] = {
+            {.name = bl, .digest_size = 32},
+            {.name = table[i].named ? fw : NULL, .digest_size = 32, .digest = {9}}};
+        const struct atls_psa_component component = {.type = atls_bytes_of_text(bl),
+                                                     .value = ATLS_BYTES(values[0].digest, 32)};
+        const struct atls_psa_claims claims = {.components = &component, .component_count = 1};
+        struct atls_evidence_verdict appraisal = {.reason = NULL};
+        struct atls_reference_set set;
+
+        values[1].validity.not_after = table[i].not_after;
+        assert_int_equal(atls_reference_set_of(values, 2, &set), 0);
+        set.times_count = true;
+        set.now = 2;
+        assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+        atls_reference_set_clear(&set);
+        check_match(&appraisal, table[i].reason);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_partial_references),
-        cmocka_unit_test(test_what_is_required),
-        cmocka_unit_test(test_hash_algorithms),
-        cmocka_unit_test(test_looks_are_few),
+        cmocka_unit_test(test_partial_references), cmocka_unit_test(test_what_is_required),
+        cmocka_unit_test(test_hash_algorithms),    cmocka_unit_test(test_looks_are_few),
+        cmocka_unit_test(test_lists_are_bounded),  cmocka_unit_test(test_missing_of_another_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -301,6 +302,206 @@ static void test_ids_are_of_version_4(void **state)
     atls_sessions_close(sessions);
 }
 
+/* RFC 9562 section 5.1, as Python's uuid writes the same time, clock sequence and node. */
+static void test_ids_are_of_version_1(void **state)
+{
+    static const struct {
+        uint8_t byte;
+        const char *id;
+    } table[] = {
+        {0x00, "04afc000-833b-11ee-8000-010000000000"},
+        {0x12, "04afd212-833b-11ee-9212-131212121212"},
+        {0xff, "04afd59f-833b-11ee-bfff-ffffffffffff"},
+    };
+    struct atls_sessions_limits limits = {
+        .lifetime_ms = LIFETIME, .max_sessions = 10, .max_bytes = 1000, .dated_ids = true};
+    struct atls_crypto crypto = atls_crypto_hosted;
+    struct atls_sessions *sessions;
+    char id[ATLS_CHALLENGE_ID_SIZE + 1];
+
+    time_now = 1700000000000;
+    crypto.random = make_random;
+    assert_int_equal(atls_sessions_open(&limits, (struct atls_clock){tell_time, tell_time, NULL},
+                                        &crypto, &sessions),
+                     0);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        random_byte = table[i].byte;
+        create(sessions, id);
+        assert_string_equal(id, table[i].id);
+    }
+    atls_sessions_close(sessions);
+}
+
+static uint8_t random_tail;
+
+static int make_alike(uint8_t *bytesp, size_t count)
+{
+    memset(bytesp, 0x11, count);
+    bytesp[count - 1] = ++random_tail;
+    return 0;
+}
+
+/* Sessions whose ids begin alike are told apart, whichever of them goes. */
+static void test_ids_that_begin_alike(void **state)
+{
+    struct atls_sessions_limits limits = {
+        .lifetime_ms = LIFETIME, .max_sessions = 10, .max_bytes = 1000};
+    struct atls_crypto crypto = atls_crypto_hosted;
+    struct atls_sessions *sessions;
+    char id[3][ATLS_CHALLENGE_ID_SIZE + 1];
+
+    crypto.random = make_alike;
+    for (size_t gone = 0; gone < 3; gone++) {
+        assert_int_equal(atls_sessions_open(&limits,
+                                            (struct atls_clock){tell_time, tell_time, NULL},
+                                            &crypto, &sessions),
+                         0);
+        for (size_t i = 0; i < 3; i++)
+            create(sessions, id[i]);
+        assert_int_equal(atls_sessions_delete(sessions, id[gone]), 0);
+        for (size_t i = 0; i < 3; i++) {
+            struct atls_challenge_session session;
+            int result = atls_sessions_get(sessions, id[i], &session);
+
+            assert_int_equal(result, i == gone ? ATLS_E_MISSING : 0);
+            if (result == 0) {
+                assert_string_equal(session.id, id[i]);
+                atls_challenge_session_clear(&session);
+            }
+        }
+        atls_sessions_close(sessions);
+    }
+}
+
+static int no_random(uint8_t *bytesp, size_t count)
+{
+    return atls_fail(-5, NULL, "no random numbers");
+}
+
+/* Without an id there is no session. */
+static void test_no_random_numbers(void **state)
+{
+    struct atls_sessions_limits limits = {
+        .lifetime_ms = LIFETIME, .max_sessions = 10, .max_bytes = 1000};
+    struct atls_crypto crypto = atls_crypto_hosted;
+    struct atls_challenge_session session;
+    struct atls_sessions *sessions;
+
+    crypto.random = no_random;
+    assert_int_equal(atls_sessions_open(&limits, (struct atls_clock){tell_time, tell_time, NULL},
+                                        &crypto, &sessions),
+                     0);
+    assert_int_equal(atls_sessions_create(sessions, ATLS_BYTES(nonce, 32), &session), -5);
+    assert_int_equal(atls_sessions_count(sessions), 0);
+    atls_sessions_close(sessions);
+    atls_sessions_close(NULL);
+}
+
+/* As Veraison's cache has it: a session lives anew from each look at it, and any evidence may come
+ * again, any number of times. What is said of its expiry stays. */
+static void test_renewal_and_repetition(void **state)
+{
+    struct atls_sessions_limits limits = {.lifetime_ms = LIFETIME,
+                                          .max_sessions = 10,
+                                          .max_bytes = 1000,
+                                          .renews = true,
+                                          .repeats = true};
+    struct atls_challenge_session session;
+    struct atls_sessions *sessions;
+    char first[ATLS_CHALLENGE_ID_SIZE + 1], second[ATLS_CHALLENGE_ID_SIZE + 1],
+        third[ATLS_CHALLENGE_ID_SIZE + 1];
+    int64_t begun;
+    bool replayed = true;
+
+    time_now = begun = 1700000000000;
+    assert_int_equal(atls_sessions_open(&limits, (struct atls_clock){tell_time, tell_time, NULL},
+                                        &atls_crypto_hosted, &sessions),
+                     0);
+    create(sessions, first);
+    create(sessions, second);
+    for (int i = 0; i < 2 * ATLS_CHALLENGE_SUBMISSIONS; i++) {
+        replayed = true;
+        assert_int_equal(begin(sessions, first, 1, &replayed), 0);
+        assert_false(replayed);
+        time_now += LIFETIME - 1;
+    }
+    assert_int_equal(atls_sessions_get(sessions, first, &session), 0);
+    assert_int_equal(session.status, ATLS_CHALLENGE_PROCESSING);
+    assert_int_equal(session.expiry, begun + LIFETIME);
+    assert_int_equal(session.deadline, time_now + LIFETIME);
+    atls_challenge_session_clear(&session);
+    /* nobody looked at the second: it is swept, and the first, which is older, is not */
+    create(sessions, third);
+    assert_int_equal(atls_sessions_count(sessions), 2);
+    assert_int_equal(atls_sessions_get(sessions, second, &session), ATLS_E_MISSING);
+    assert_int_equal(atls_sessions_get(sessions, first, &session), 0);
+    atls_challenge_session_clear(&session);
+    time_now += LIFETIME;
+    assert_int_equal(atls_sessions_get(sessions, first, &session), ATLS_E_EXPIRED);
+    atls_sessions_close(sessions);
+}
+
+/* A session that is over makes room, and one that goes on again does not. */
+static void test_what_goes_on_again_stays(void **state)
+{
+    struct atls_sessions *sessions = open_with(2, 1000);
+    struct atls_challenge_session session;
+    char id[2][ATLS_CHALLENGE_ID_SIZE + 1];
+    bool replayed;
+
+    create(sessions, id[0]);
+    create(sessions, id[1]);
+    assert_int_equal(begin(sessions, id[0], 1, &replayed), 0);
+    assert_int_equal(finish(sessions, id[0], "result"), 0);
+    assert_int_equal(begin(sessions, id[0], 2, &replayed), 0);
+    assert_int_equal(atls_sessions_create(sessions, ATLS_BYTES(nonce, 8), &session), ATLS_E_LIMIT);
+    assert_int_equal(atls_sessions_get(sessions, id[0], &session), 0);
+    atls_challenge_session_clear(&session);
+    assert_int_equal(finish(sessions, id[0], "result"), 0);
+    assert_int_equal(atls_sessions_create(sessions, ATLS_BYTES(nonce, 8), &session), 0);
+    atls_challenge_session_clear(&session);
+    assert_int_equal(atls_sessions_get(sessions, id[0], &session), ATLS_E_MISSING);
+    atls_sessions_close(sessions);
+}
+
+/* So many bytes and no more: 8 of evidence and 6 of result each. */
+static void test_bytes_to_the_last(void **state)
+{
+    for (size_t room = 27; room <= 28; room++) {
+        struct atls_sessions *sessions = open_with(100, room);
+        char id[2][ATLS_CHALLENGE_ID_SIZE + 1];
+        bool replayed;
+
+        for (size_t i = 0; i < 2; i++) {
+            create(sessions, id[i]);
+            assert_int_equal(begin(sessions, id[i], 1, &replayed), 0);
+            assert_int_equal(finish(sessions, id[i], "result"), 0);
+        }
+        assert_int_equal(atls_sessions_count(sessions), room - 26);
+        atls_sessions_close(sessions);
+    }
+}
+
+static int64_t milliseconds_of(clockid_t id)
+{
+    struct timespec now;
+
+    clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Two clocks: the one that people set, and one that nobody sets. */
+static void test_clocks_of_the_system(void **state)
+{
+    const struct atls_clock clock = atls_clock_of_system();
+    int64_t real = milliseconds_of(CLOCK_REALTIME), steady = milliseconds_of(CLOCK_MONOTONIC);
+
+    assert_true(clock.now(clock.context) >= real);
+    assert_true(clock.now(clock.context) <= milliseconds_of(CLOCK_REALTIME));
+    assert_true(clock.steady(clock.context) >= steady);
+    assert_true(clock.steady(clock.context) <= milliseconds_of(CLOCK_MONOTONIC));
+}
+
 static void test_nonce_bounds(void **state)
 {
     static const struct {
@@ -333,6 +534,13 @@ int main(void)
         cmocka_unit_test(test_bytes_are_bounded),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_ids_are_of_version_4),
+        cmocka_unit_test(test_ids_are_of_version_1),
+        cmocka_unit_test(test_ids_that_begin_alike),
+        cmocka_unit_test(test_no_random_numbers),
+        cmocka_unit_test(test_renewal_and_repetition),
+        cmocka_unit_test(test_what_goes_on_again_stays),
+        cmocka_unit_test(test_bytes_to_the_last),
+        cmocka_unit_test(test_clocks_of_the_system),
         cmocka_unit_test(test_nonce_bounds),
     };
 

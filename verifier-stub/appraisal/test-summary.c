@@ -87,11 +87,30 @@ static void many_are_counted(void **state)
     }
 }
 
+/* Of a quote (TPM 2.0 Part 2, section 10.12.8) what was quoted; PCRs are those that a TPM has. */
+static void quotes_are_repeated(void **state)
+{
+    const struct atls_tpm_attest quote = {.clock = 7,
+                                          .resets = 2,
+                                          .restarts = 3,
+                                          .safe = true,
+                                          .banks = {{0x000b, 1u | 1u << 23 | 1u << 31}},
+                                          .bank_count = 1,
+                                          .pcr_digest = text("digest")};
+    json_t *summary = atls_quote_summary(&quote);
+
+    same(summary, "{\"pcr-bank\": \"sha256\", \"clock\": 7, \"reset-count\": 2,"
+                  " \"restart-count\": 3, \"safe\": true, \"pcr-digest\": \"ZGlnZXN0\","
+                  " \"pcrs\": [0, 23, 31]}");
+    json_decref(summary);
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
     TEST_ADD(&list, everything_is_repeated);
     TEST_ADD(&list, nothing_is_made_up);
     TEST_ADD(&list, many_are_counted);
+    TEST_ADD(&list, quotes_are_repeated);
     return test_run("summary", &list);
 }

@@ -157,18 +157,20 @@ static void test_same_in_other_forms(void **state)
 /* An empty body, whatever lies behind it, is no CMW and no bundle of the prototype. */
 static void test_nothing(void **state)
 {
-    static const uint8_t behind[] = {ATLS_PROTOTYPE_VERSION};
+    static const uint8_t behind[] = {ATLS_PROTOTYPE_VERSION, 0xff};
 
-    for (size_t i = 0; atls_evidence_media_type(i); i++) {
-        const char *type = atls_evidence_media_type(i), *reason = NULL;
-        struct atls_evidence evidence;
+    for (size_t k = 0; k < sizeof behind; k++)
+        for (size_t i = 0; atls_evidence_media_type(i); i++) {
+            const char *type = atls_evidence_media_type(i), *reason = NULL;
+            struct atls_evidence evidence;
 
-        if (!strstr(type, "cmw"))
-            continue;
-        assert_int_equal(atls_evidence_unwrap(type, ATLS_BYTES(behind, 0), &evidence, &reason),
-                         ATLS_E_MALFORMED);
-        assert_string_equal(reason, "malformed-cmw");
-    }
+            if (!strstr(type, "cmw"))
+                continue;
+            assert_int_equal(
+                atls_evidence_unwrap(type, ATLS_BYTES(behind + k, 0), &evidence, &reason),
+                ATLS_E_MALFORMED);
+            assert_string_equal(reason, "malformed-cmw");
+        }
 }
 
 /* Frames that do not fit, and tokens without the tag that the prototype's readers ask for. */

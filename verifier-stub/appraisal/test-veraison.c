@@ -66,6 +66,10 @@ static const struct row rows[] = {
     {"wrong nonce", FAILED, STALE, "", .stale = true},
     {"flipped signature", FAILED, SIGNATURE, "", .damaged = true},
     {"flipped signature and wrong nonce", FAILED, STALE, "", .damaged = true, .stale = true},
+    {"wrong nonce of 64 bytes", FAILED,
+     BAD "freshness: psa-nonce (" ONES ONES ONES ONES
+         ") does not match session nonce (" ELEVENS ELEVENS ")",
+     "", .key = PSA_NONCE, .value = "5840" ONES ONES ONES ONES},
     {"unknown instance", FAILED, NO_ANCHOR, "", .device = 1},
     {"unknown implementation", FAILED, NO_ANCHOR, "", .key = PSA_IMPLEMENTATION_ID, .value = N32},
     /* components, found by what was measured alone */
