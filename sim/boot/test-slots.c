@@ -189,16 +189,100 @@ static void test_refuses_what_does_not_fit(void **state)
     assert_int_equal(atls_slot_choose(&choice, &chosen), ATLS_E_REFUSED);
 }
 
+static int no_hash(enum atls_hash alg, const struct atls_bytes *parts, size_t count,
+                   uint8_t *digestp)
+{
+    return atls_fail(-5, NULL, "no hash");
+}
+
+/* Who may say no says why: the first slot's failure, in its own words. */
+static void test_words(void **state)
+{
+    static const struct {
+        const char *what;
+        size_t behind_image; /* a byte there is another; SIZE_MAX: the image's first */
+        const char *words;
+    } cases[] = {
+        {"no image", SIZE_MAX, "expected an image"},
+        {"no trailer", 0, "expected a trailer"},
+        {"another counter", 7, "signature"},
+        {"another key", 8, "signed by a key that is not fused"},
+    };
+    struct atls_slot_chosen chosen;
+    size_t size = fixture.stored - ATLS_TRAILER_SIZE;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t *at = fixture.flash[0];
+        at += cases[i].behind_image == SIZE_MAX ? 0 : size + cases[i].behind_image;
+        *at ^= 1;
+        assert_refused(choose(ATLS_BOOT_ENFORCE, 0, &chosen), ATLS_E_REFUSED, cases[i].words);
+        *at ^= 1;
+    }
+    fill(0, "APP", "1.0", 1, &fixture.key);
+    assert_refused(choose(ATLS_BOOT_ENFORCE, 0, &chosen), ATLS_E_REFUSED,
+                   "expected an image of FW, came APP");
+}
+
+/* An image ends where it ends: up to the trailer, which begins at a multiple of 4, there are zeros.
+ */
+static void test_padding_behind_the_image(void **state)
+{
+    uint8_t body[3] = {1, 2, 3}, *at = fixture.flash[0];
+    struct atls_image image = {atls_bytes_of_text("FW"), atls_bytes_of_text("1.0"),
+                               ATLS_BYTES(fixture.signer, sizeof fixture.signer),
+                               ATLS_BYTES(body, sizeof body)};
+    struct atls_slot_chosen chosen;
+    size_t size;
+    memset(at, 0, SLOT);
+    assert_ok(atls_image_write(&image, at, SLOT, &size));
+    assert_int_equal(size % 4, 3);
+    assert_ok(atls_trailer_write(&atls_crypto_hosted, &fixture.key, ATLS_BYTES(at, size), 1,
+                                 at + size + 1));
+    assert_ok(choose(ATLS_BOOT_ENFORCE, 0, &chosen));
+    assert_int_equal(chosen.image.size, size);
+    at[size] = 1;
+    assert_refused(choose(ATLS_BOOT_ENFORCE, 0, &chosen), ATLS_E_REFUSED,
+                   "expected zero bytes behind the image");
+}
+
+/* Neither more nor less than there is room for, in the slot and where it runs. */
+static void test_words_about_room(void **state)
+{
+    struct atls_crypto unable = atls_crypto_hosted;
+    struct atls_slot_chosen chosen;
+    struct atls_slot_choice choice = {.crypto = &atls_crypto_hosted,
+                                      .component = "FW",
+                                      .signer = fixture.signer,
+                                      .policy = ATLS_BOOT_ENFORCE,
+                                      .slots = {ATLS_BYTES(fixture.flash[0], fixture.stored)},
+                                      .window = fixture.window,
+                                      .window_size = BODY_AT + BODY,
+                                      .body_at = BODY_AT};
+    assert_ok(atls_slot_choose(&choice, &chosen));
+    choice.slots[0].size--;
+    assert_refused(atls_slot_choose(&choice, &chosen), ATLS_E_REFUSED, "no room for a trailer");
+    choice.slots[0].size++;
+    choice.window_size--;
+    assert_refused(atls_slot_choose(&choice, &chosen), ATLS_E_REFUSED,
+                   "does not fit where it runs");
+    choice.window_size++;
+    unable.hash = no_hash;
+    choice.crypto = &unable;
+    assert_refused(atls_slot_choose(&choice, &chosen), ATLS_E_REFUSED, "no hash");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_boots_what_is_genuine, set_up),
         cmocka_unit_test_setup(test_takes_the_update, set_up),
-        cmocka_unit_test_setup(test_torn_update, set_up),
         cmocka_unit_test_setup(test_refuses_rollback, set_up),
         cmocka_unit_test_setup(test_refuses_other_component_and_signer, set_up),
-        cmocka_unit_test_setup(test_every_flipped_bit, set_up),
         cmocka_unit_test_setup(test_refuses_what_does_not_fit, set_up),
+        cmocka_unit_test_setup(test_words, set_up),
+        cmocka_unit_test_setup(test_padding_behind_the_image, set_up),
+        cmocka_unit_test_setup(test_words_about_room, set_up),
+        cmocka_unit_test_setup(test_torn_update, set_up),
+        cmocka_unit_test_setup(test_every_flipped_bit, set_up),
     };
     return cmocka_run_group_tests_name("slots", tests, NULL, NULL);
 }

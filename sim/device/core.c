@@ -87,8 +87,6 @@ int atls_core_start(struct atls_core *core, const struct atls_core_config *confi
 
 void atls_core_stop(struct atls_core *core)
 {
-    if (!core->running)
-        return;
     atls_keys_stop(&core->keys);
     atls_platform_stop(&core->platform);
     core->running = false;
@@ -207,12 +205,18 @@ static int op_keep_key(struct atls_core *core, struct atls_cursor *c, struct atl
     return look_up_key(core, handle, &key);
 }
 
+/* What is left of the answer behind the size of a vec24, which is written when that is known. */
+static struct atls_sink behind_size(const struct atls_sink *s)
+{
+    size_t left = s->capacity - s->used, size = left < 3 ? left : 3;
+    return atls_sink_of(s->data + s->used + size, left - size);
+}
+
 /* A vec24 that is written straight into what is left of the answer, by a CBOR writer. */
 static void begin_evidence(struct atls_sink *s, struct atls_cbor_writer *w)
 {
-    uint8_t *at = s->data + s->used;
-    size_t left = s->capacity - s->used;
-    atls_cbor_write_init(w, left > 3 ? at + 3 : at, left > 3 ? left - 3 : 0);
+    struct atls_sink rest = behind_size(s);
+    atls_cbor_write_init(w, rest.data, rest.capacity);
 }
 
 static int end_evidence(struct atls_sink *s, struct atls_cbor_writer *w)
@@ -243,9 +247,7 @@ static int op_attest_key(struct atls_core *core, struct atls_cursor *c, struct a
 
 static int op_attest_prototype(struct atls_core *core, struct atls_cursor *c, struct atls_sink *s)
 {
-    size_t left = s->capacity - s->used;
-    struct atls_sink bundle =
-        atls_sink_of(s->data + s->used + (left > 3 ? 3 : 0), left > 3 ? left - 3 : 0);
+    struct atls_sink bundle = behind_size(s);
     struct atls_bytes challenge, written;
     uint32_t handle;
     int result;

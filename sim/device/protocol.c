@@ -36,8 +36,7 @@ const char *atls_answer_name(unsigned answer)
 static struct atls_bytes short_text(const char *text)
 {
     struct atls_bytes bytes = atls_bytes_of_text(text);
-    if (bytes.size > REASON_MAX)
-        bytes.size = REASON_MAX;
+    bytes.size = bytes.size < REASON_MAX ? bytes.size : REASON_MAX;
     return bytes;
 }
 

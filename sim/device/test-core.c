@@ -110,6 +110,14 @@ static void test_requests_refused(void **state)
          "came byte 0x1b"},
         {"attest-as, a zero byte in the kind", "\n\3a\0b\0\0\0\1\0", 10, ATLS_BAD_REQUEST,
          "came byte 0x00"},
+        {"attest-as, the first and last characters of a kind",
+         "\n\x05"
+         "09az-\0\0\0\1\1a",
+         13, ATLS_REFUSED, "makes no 09az-"},
+        {"attest-as, before 0", "\n\1/\0\0\0\1\1a", 9, ATLS_BAD_REQUEST, "came byte 0x2f"},
+        {"attest-as, behind 9", "\n\1:\0\0\0\1\1a", 9, ATLS_BAD_REQUEST, "came byte 0x3a"},
+        {"attest-as, before a", "\n\1`\0\0\0\1\1a", 9, ATLS_BAD_REQUEST, "came byte 0x60"},
+        {"attest-as, behind z", "\n\1{\0\0\0\1\1a", 9, ATLS_BAD_REQUEST, "came byte 0x7b"},
         {"attest-as cut in the handle", "\n\3cab\0\0\0", 8, ATLS_BAD_REQUEST, "handle"},
         {"attest-as without challenge", "\n\3cab\0\0\0\1", 9, ATLS_BAD_REQUEST, "challenge"},
         {"attest-as, trailing byte", "\n\3cab\0\0\0\1\1aa", 12, ATLS_BAD_REQUEST, "attest-as"},
@@ -134,8 +142,63 @@ static void test_requests_refused(void **state)
 
 static void test_request_too_long(void **state)
 {
-    uint8_t request[ATLS_REQUEST_MAX + 1] = {ATLS_OP_ATTEST_PLATFORM};
-    assert_int_equal(ask(*state, request, sizeof request).data[1], ATLS_BAD_REQUEST);
+    uint8_t request[ATLS_REQUEST_MAX + 1] = {ATLS_OP_INFO};
+    struct atls_bytes answer = ask(*state, request, sizeof request);
+    assert_int_equal(answer.data[1], ATLS_BAD_REQUEST);
+    assert_true(test_contains(answer, "expected at most 512 bytes, came 513", 36));
+    answer = ask(*state, request, ATLS_REQUEST_MAX); /* the longest: it is read */
+    assert_int_equal(answer.data[1], ATLS_BAD_REQUEST);
+    assert_true(test_contains(answer, "request info", 12));
+}
+
+/* What is on the wire has names, and nothing else has. */
+static void test_names(void **state)
+{
+    static const char *const operations[] = {"unknown",     "info",        "create-key",
+                                             "destroy-key", "attest-key",  "attest-platform",
+                                             "sign",        "boot-record", "attest-prototype",
+                                             "keep-key",    "attest-as",   "unknown"};
+    static const char *const answers[] = {"done", "refused", "malformed", "failed", "unknown"};
+    for (unsigned i = 0; i < sizeof operations / sizeof *operations; i++)
+        assert_string_equal(atls_operation_name(i), operations[i]);
+    for (unsigned i = 0; i < sizeof answers / sizeof *answers; i++)
+        assert_string_equal(atls_answer_name(i), answers[i]);
+}
+
+static void test_keys_on_the_wire(void **state)
+{
+    static const struct {
+        const char *what;
+        uint8_t curve;
+        size_t size;
+        const char *words; /* NULL: it is one */
+    } cases[] = {
+        {"nothing", 1, 0, "curve of the key"},
+        {"no curve", 0, 97, "expected curve 1 or 2, came 0"},
+        {"another curve", 3, 97, "expected curve 1 or 2, came 3"},
+        {"P-256", ATLS_P256, 65, NULL},
+        {"P-256, x cut", ATLS_P256, 32, "x of the key"},
+        {"P-256, y cut", ATLS_P256, 64, "y of the key"},
+        {"P-384", ATLS_P384, 97, NULL},
+        {"P-384, x cut", ATLS_P384, 48, "x of the key"},
+        {"P-384, y cut", ATLS_P384, 96, "y of the key"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t bytes[97];
+        struct atls_cursor c = atls_cursor_of(ATLS_BYTES(bytes, cases[i].size), "a clause");
+        struct atls_public_key key;
+        for (size_t k = 0; k < sizeof bytes; k++)
+            bytes[k] = (uint8_t)k;
+        bytes[0] = cases[i].curve;
+        if (cases[i].words) {
+            assert_refused(atls_protocol_take_key(&c, &key), ATLS_E_MALFORMED, cases[i].words);
+            continue;
+        }
+        assert_case(cases[i].what, atls_protocol_take_key(&c, &key), 0);
+        assert_int_equal(key.curve, cases[i].curve);
+        assert_memory_equal(key.x, bytes + 1, cases[i].size / 2);
+        assert_memory_equal(key.y, bytes + 1 + cases[i].size / 2, cases[i].size / 2);
+    }
 }
 
 static void test_challenge_sizes(void **state)
@@ -360,7 +423,11 @@ static void test_small_answer_buffer(void **state)
 static void test_stopped_device_refuses(void **state)
 {
     struct atls_simulated *device = *state;
+    static const uint8_t nothing[48];
     atls_core_stop(&device->core);
+    assert_memory_equal(device->core.keys.kak.d, nothing, sizeof device->core.keys.kak.d);
+    assert_memory_equal(device->core.platform.pak.d, nothing, sizeof device->core.platform.pak.d);
+    atls_core_stop(&device->core); /* once more */
     for (char operation = 0; operation < 9; operation++)
         assert_int_equal(ask(device, &operation, 1).data[1], ATLS_REFUSED);
 }
@@ -455,7 +522,9 @@ static void test_start_fails_cleanly(void **state)
         result = atls_core_start(&own.core, &own.config);
         if (result) {
             assert_int_equal(result, -EIO);
+            static const uint8_t nothing[48];
             assert_false(own.core.running);
+            assert_memory_equal(own.core.platform.pak.d, nothing, sizeof own.core.platform.pak.d);
             calls_left = 1000;
             assert_int_equal(atls_core_handle(&own.core, ATLS_BYTES("\2\1", 2), answer_buffer, 1024)
                                  .message.data[1],
@@ -465,6 +534,50 @@ static void test_start_fails_cleanly(void **state)
     assert_int_equal(result, 0);
     assert_true(n > 8);
     atls_core_stop(&own.core);
+}
+
+/* A bootloader of its own hands over what it has measured: all of it, or the device does not start;
+ * what is not locked is no evidence (RFC 9783 section 4.4.1). */
+static void test_handed_over(void **state)
+{
+    static const struct {
+        const char *what;
+        size_t count;
+        bool locked;
+        int outcome;
+    } cases[] = {
+        {"less than there is room for", 2, true, 0},
+        {"all that there is room for", 3, true, 0},
+        {"one more", 4, true, ATLS_E_LIMIT},
+        {"not locked", 2, false, ATLS_E_REFUSED},
+    };
+    struct own_core own;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct atls_boot_entry entries[4] = {{"BL", "1", {1}, {9}},
+                                             {"FW", "2", {2}, {9}},
+                                             {"CFG", "3", {3}, {9}},
+                                             {"M", "4", {4}, {9}}};
+        struct atls_boot_record given = {entries, 4, cases[i].count, cases[i].locked};
+        prepare_own(&own, *state);
+        own.config.images = NULL;
+        own.config.image_count = 0;
+        own.config.handed_over = &given;
+        memset(own.config.implementation_id, 'i', sizeof own.config.implementation_id);
+        calls_left = 1000;
+        assert_case(cases[i].what, atls_core_start(&own.core, &own.config), cases[i].outcome);
+        if (cases[i].outcome)
+            continue;
+        assert_int_equal(own.core.record.count, cases[i].count);
+        assert_true(own.core.record.locked);
+        assert_memory_equal(own.core.record.entries, entries, cases[i].count * sizeof *entries);
+        struct atls_bytes answer =
+            atls_core_handle(&own.core, ATLS_BYTES("\1", 1), answer_buffer, sizeof answer_buffer)
+                .message;
+        assert_int_equal(answer.data[1], ATLS_DONE); /* instance id, then implementation id */
+        assert_int_equal(answer.data[2 + 33], 'i');
+        assert_int_equal(answer.data[answer.size - 1], cases[i].count);
+        atls_core_stop(&own.core);
+    }
 }
 
 static void test_requests_fail_cleanly(void **state)
@@ -513,6 +626,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_DEVICE(test_requests_refused),
         WITH_DEVICE(test_request_too_long),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_keys_on_the_wire),
+        WITH_DEVICE(test_handed_over),
         WITH_DEVICE(test_challenge_sizes),
         WITH_DEVICE(test_no_answer_holds_a_secret),
         WITH_DEVICE(test_another_root_of_trust),
