@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The extension's DER by hand: two tags, one length. Certificates are taken apart by GnuTLS. */
+/* The extension's DER by hand: two tags, one length. Certificates are taken apart by GnuTLS, but
+ * those that it knows to be good already. */
 #include "rats/cmw/cmw-x509.h"
 
 #include <errno.h>
@@ -13,12 +14,14 @@
 #include "rats/base/media-types.h"
 #include "rats/cbor/cbor-read.h"
 #include "rats/cbor/cbor-write.h"
+#include "rats/cmw/certificate-der.h"
 
 #define CLAUSE "RFC 9999 section 4.4"
-#define DER_CLAUSE "X.690 section 10.1"
 #define OCTET_STRING 0x04
 #define UTF8_STRING 0x0c
 #define OID_TEXT_MAX 128
+#define OID_PE_CONTENTS 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x23
+#define OID_TCG_CONTENTS 0x67, 0x81, 0x05, 0x05, 0x04, 0x09
 
 const char *atls_cmw_oid_text(enum atls_cmw_oid oid)
 {
@@ -43,23 +46,6 @@ static int check_cmw(enum atls_cmw_oid oid, enum atls_serialization serializatio
     return 0;
 }
 
-static void put_head(struct atls_sink *sink, uint8_t tag, size_t size)
-{
-    atls_sink_u8(sink, tag);
-    if (size < 0x80) {
-        atls_sink_u8(sink, (uint8_t)size);
-    } else if (size <= UINT8_MAX) {
-        atls_sink_u8(sink, 0x81);
-        atls_sink_u8(sink, (uint8_t)size);
-    } else if (size <= UINT16_MAX) {
-        atls_sink_u8(sink, 0x82);
-        atls_sink_u16(sink, (uint16_t)size);
-    } else {
-        atls_sink_u8(sink, 0x83);
-        atls_sink_u24(sink, (uint32_t)size);
-    }
-}
-
 int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struct atls_bytes cmw,
                       uint8_t **outp, size_t *sizep)
 {
@@ -70,7 +56,7 @@ int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struc
         return atls_fail(-ENOMEM, NULL, "no memory for an extension");
     struct atls_sink sink = atls_sink_of(data, cmw.size + head_max);
     if (oid == ATLS_CMW_OID_PE)
-        put_head(&sink, slot == ATLS_JSON ? UTF8_STRING : OCTET_STRING, cmw.size);
+        atls_der_put_head(&sink, slot == ATLS_JSON ? UTF8_STRING : OCTET_STRING, cmw.size);
     atls_sink_bytes(&sink, cmw);
     int result = atls_sink_done(&sink, &out);
     if (result) {
@@ -121,38 +107,6 @@ int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t *
     return result || done ? result : atls_cmw_x509_put(oid, serialization, cmw, outp, sizep);
 }
 
-/* A definite length in as few bytes as possible. */
-static int read_length(struct atls_cursor *c, size_t *sizep)
-{
-    uint8_t first, byte;
-    size_t size = 0;
-    int result = atls_cursor_u8(c, "length", &first);
-
-    if (result)
-        return result;
-    if (first < 0x80) {
-        *sizep = first;
-        return 0;
-    }
-    if (first == 0x80 || first > 0x84)
-        return atls_fail(ATLS_E_MALFORMED, DER_CLAUSE,
-                         "expected a definite length of at most four bytes, came 0x%02x", first);
-    for (unsigned i = 0; i < (unsigned)first - 0x80; i++) {
-        result = atls_cursor_u8(c, "length", &byte);
-        if (result)
-            return result;
-        if (i == 0 && byte == 0)
-            size = SIZE_MAX; /* a zero in front: not the shortest */
-        else if (size != SIZE_MAX)
-            size = size << 8 | byte;
-    }
-    if (size == SIZE_MAX || size < 0x80)
-        return atls_fail(ATLS_E_MALFORMED, DER_CLAUSE,
-                         "the length is not in as few bytes as possible");
-    *sizep = size;
-    return 0;
-}
-
 static int read_choice(struct atls_bytes value, struct atls_bytes *cmwp,
                        enum atls_serialization *serializationp)
 {
@@ -167,7 +121,7 @@ static int read_choice(struct atls_bytes value, struct atls_bytes *cmwp,
     if (tag != OCTET_STRING && tag != UTF8_STRING)
         return atls_fail(ATLS_E_MALFORMED, CLAUSE,
                          "expected OCTET STRING (04) or UTF8String (0c), came tag %02x", tag);
-    result = read_length(&c, &size);
+    result = atls_der_length(&c, &size);
     result = result ? result : atls_cursor_take(&c, "CMW", size, &contents);
     result = result ? result : atls_cursor_end(&c, "id-pe-cmw");
     if (result)
@@ -255,6 +209,32 @@ static int find_extension(gnutls_x509_crt_t crt, enum atls_cmw_oid oid, int *pla
     return 0;
 }
 
+static int key_of(gnutls_x509_crt_t certificate, struct atls_public_key *keyp)
+{
+    uint8_t spki[ATLS_SPKI_MAX];
+    size_t size = sizeof spki;
+    enum atls_curve curve;
+    gnutls_pubkey_t key;
+
+    if (gnutls_pubkey_init(&key) < 0)
+        return atls_fail(-ENOMEM, NULL, "no memory for a key");
+    unsigned bits = 0;
+    const char *kind = "of a kind that GnuTLS does not know";
+    int result = gnutls_pubkey_import_x509(key, certificate, 0);
+    if (result == 0) {
+        kind =
+            gnutls_pk_get_name((gnutls_pk_algorithm_t)gnutls_pubkey_get_pk_algorithm(key, &bits));
+        result = gnutls_pubkey_export(key, GNUTLS_X509_FMT_DER, spki, &size);
+    }
+    gnutls_pubkey_deinit(key);
+    if (result < 0 || !atls_spki_curve(ATLS_BYTES(spki, size), &curve))
+        return atls_fail(ATLS_E_UNSUPPORTED, "RFC 5480 section 2",
+                         "expected a certificate for a key of P-256 or P-384, the key is %s "
+                         "(%u bits)",
+                         kind, bits);
+    return atls_spki_decode(ATLS_BYTES(spki, size), keyp);
+}
+
 static int wrap_bare(struct atls_bytes value, struct atls_x509_cmw *found)
 {
     size_t room = value.size + sizeof ATLS_MT_RA_TLS + 16;
@@ -278,32 +258,40 @@ static int wrap_bare(struct atls_bytes value, struct atls_x509_cmw *found)
     return 0;
 }
 
-static int take_extension(gnutls_x509_crt_t crt, int place, struct atls_x509_cmw *found)
+/* VALUE is what stands in the extension found->oid. */
+static int take_value(struct atls_bytes value, struct atls_x509_cmw *found)
 {
-    gnutls_datum_t value = {NULL, 0};
     struct atls_bytes cmw;
-    int result = gnutls_x509_crt_get_extension_data2(crt, (unsigned)place, &value);
 
-    if (result < 0)
-        return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2", "the extension %s: %s",
-                         atls_cmw_oid_text(found->oid), gnutls_strerror(result));
-    found->bare =
-        found->oid == ATLS_CMW_OID_TCG && atls_cmw_x509_is_bare(ATLS_BYTES(value.data, value.size));
-    if (found->bare) {
-        result = wrap_bare(ATLS_BYTES(value.data, value.size), found);
-        gnutls_free(value.data);
-        return result;
-    }
-    result = atls_cmw_x509_decode(found->oid, ATLS_BYTES(value.data, value.size), &cmw,
-                                  &found->serialization);
+    found->bare = found->oid == ATLS_CMW_OID_TCG && atls_cmw_x509_is_bare(value);
+    if (found->bare)
+        return wrap_bare(value, found);
+    int result = atls_cmw_x509_decode(found->oid, value, &cmw, &found->serialization);
     if (result == 0 && !(found->cmw = malloc(cmw.size)))
         result = atls_fail(-ENOMEM, NULL, "no memory for a CMW");
     if (result == 0) {
         memcpy(found->cmw, cmw.data, cmw.size);
         found->size = cmw.size;
     }
+    return result;
+}
+
+static int take_extension(gnutls_x509_crt_t crt, int place, struct atls_x509_cmw *found)
+{
+    gnutls_datum_t value = {NULL, 0};
+    int result = gnutls_x509_crt_get_extension_data2(crt, (unsigned)place, &value);
+
+    if (result < 0)
+        return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2", "the extension %s: %s",
+                         atls_cmw_oid_text(found->oid), gnutls_strerror(result));
+    result = take_value(ATLS_BYTES(value.data, value.size), found);
     gnutls_free(value.data);
     return result;
+}
+
+static int fail_no_cmw(void)
+{
+    return atls_fail(ATLS_E_MISSING, CLAUSE, "the certificate has no extension with a CMW");
 }
 
 int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foundp)
@@ -320,14 +308,64 @@ int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foun
         rc = find_extension(crt, found.oid, &place, &found.critical);
     }
     if (rc == 0 && place < 0)
-        rc = atls_fail(ATLS_E_MISSING, CLAUSE, "the certificate has no extension with a CMW");
+        rc = fail_no_cmw();
     rc = rc ? rc : take_extension(crt, place, &found);
     if (rc == 0) {
-        found.has_key = atls_x509_key_of(crt, &found.key) == 0;
+        found.has_key = key_of(crt, &found.key) == 0;
         *foundp = found;
     }
     gnutls_x509_crt_deinit(crt);
     return rc;
+}
+
+/* The extensions with a CMW among all, by enum atls_cmw_oid; .value.data NULL: not there. */
+static int find_in_der(struct atls_bytes extensions, struct atls_extension_der found[2])
+{
+    static const uint8_t pe[] = {OID_PE_CONTENTS}, tcg[] = {OID_TCG_CONTENTS};
+    const struct atls_bytes oids[] = {
+        [ATLS_CMW_OID_PE] = ATLS_BYTES(pe, sizeof pe),
+        [ATLS_CMW_OID_TCG] = ATLS_BYTES(tcg, sizeof tcg),
+    };
+    struct atls_cursor c = atls_cursor_of(extensions, "RFC 5280 section 4.1");
+    struct atls_extension_der next;
+
+    memset(found, 0, 2 * sizeof *found);
+    while (c.left > 0) {
+        int result = atls_certificate_der_next(&c, &next);
+        for (unsigned i = 0; i < 2 && result == 0; i++) {
+            if (!atls_bytes_equal(next.oid, oids[i]))
+                continue;
+            if (found[i].value.data)
+                result = atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2",
+                                   "the extension %s came twice", atls_cmw_oid_text(i));
+            found[i] = next;
+        }
+        if (result)
+            return result;
+    }
+    return 0;
+}
+
+int atls_x509_cmw_find_verified(struct atls_bytes certificate, struct atls_x509_cmw *foundp)
+{
+    struct atls_certificate_der opened;
+    struct atls_extension_der extensions[2];
+    enum atls_curve curve;
+
+    if (atls_certificate_der_open(certificate, &opened) || !atls_spki_curve(opened.spki, &curve) ||
+        find_in_der(opened.extensions, extensions))
+        return atls_x509_cmw_find(certificate, foundp);
+    bool is_pe = extensions[ATLS_CMW_OID_PE].value.data != NULL;
+    struct atls_x509_cmw found = {.oid = is_pe ? ATLS_CMW_OID_PE : ATLS_CMW_OID_TCG};
+    if (!extensions[found.oid].value.data)
+        return fail_no_cmw();
+    found.critical = extensions[found.oid].critical;
+    int result = take_value(extensions[found.oid].value, &found);
+    if (result)
+        return result;
+    found.has_key = atls_spki_decode(opened.spki, &found.key) == 0;
+    *foundp = found;
+    return 0;
 }
 
 /* What GnuTLS knows of its own (lib/x509/supported_exts.gperf). */
@@ -376,8 +414,8 @@ static bool all_critical_known(gnutls_x509_crt_t crt, const char *handled)
  * not there need not be looked for by a parser. */
 static bool may_be_critical(struct atls_bytes certificate)
 {
-    static const uint8_t pe[] = {0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x23, 0x01};
-    static const uint8_t tcg[] = {0x06, 0x06, 0x67, 0x81, 0x05, 0x05, 0x04, 0x09, 0x01};
+    static const uint8_t pe[] = {0x06, 0x08, OID_PE_CONTENTS, 0x01};
+    static const uint8_t tcg[] = {0x06, 0x06, OID_TCG_CONTENTS, 0x01};
 
     return memmem(certificate.data, certificate.size, pe, sizeof pe) ||
            memmem(certificate.data, certificate.size, tcg, sizeof tcg);
@@ -412,32 +450,6 @@ bool atls_x509_cmw_alone_is_critical(const struct atls_bytes *chain, size_t coun
     return excused;
 }
 
-int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public_key *keyp)
-{
-    uint8_t spki[ATLS_SPKI_MAX];
-    size_t size = sizeof spki;
-    enum atls_curve curve;
-    gnutls_pubkey_t key;
-
-    if (gnutls_pubkey_init(&key) < 0)
-        return atls_fail(-ENOMEM, NULL, "no memory for a key");
-    unsigned bits = 0;
-    const char *kind = "of a kind that GnuTLS does not know";
-    int result = gnutls_pubkey_import_x509(key, certificate, 0);
-    if (result == 0) {
-        kind =
-            gnutls_pk_get_name((gnutls_pk_algorithm_t)gnutls_pubkey_get_pk_algorithm(key, &bits));
-        result = gnutls_pubkey_export(key, GNUTLS_X509_FMT_DER, spki, &size);
-    }
-    gnutls_pubkey_deinit(key);
-    if (result < 0 || !atls_spki_curve(ATLS_BYTES(spki, size), &curve))
-        return atls_fail(ATLS_E_UNSUPPORTED, "RFC 5480 section 2",
-                         "expected a certificate for a key of P-256 or P-384, the key is %s "
-                         "(%u bits)",
-                         kind, bits);
-    return atls_spki_decode(ATLS_BYTES(spki, size), keyp);
-}
-
 int atls_x509_public_key(struct atls_bytes certificate, struct atls_public_key *keyp)
 {
     gnutls_x509_crt_t crt = NULL;
@@ -445,9 +457,19 @@ int atls_x509_public_key(struct atls_bytes certificate, struct atls_public_key *
 
     if (result)
         return result;
-    result = atls_x509_key_of(crt, keyp);
+    result = key_of(crt, keyp);
     gnutls_x509_crt_deinit(crt);
     return result;
+}
+
+int atls_x509_verified_key(struct atls_bytes certificate, struct atls_public_key *keyp)
+{
+    struct atls_certificate_der opened;
+    enum atls_curve curve;
+
+    if (atls_certificate_der_open(certificate, &opened) || !atls_spki_curve(opened.spki, &curve))
+        return atls_x509_public_key(certificate, keyp);
+    return atls_spki_decode(opened.spki, keyp);
 }
 
 int atls_x509_challenge(const struct atls_crypto *crypto, const struct atls_public_key *key,

@@ -14,8 +14,6 @@
 #include "rats/cmw/cmw.h"
 #include "rats/crypto/crypto.h"
 
-struct gnutls_x509_crt_int;
-
 enum atls_cmw_oid { ATLS_CMW_OID_PE, ATLS_CMW_OID_TCG };
 const char *atls_cmw_oid_text(enum atls_cmw_oid oid); /* "1.3.6.1.5.5.7.1.35", "2.23.133.5.4.9" */
 
@@ -56,6 +54,9 @@ void atls_x509_cmw_clear(struct atls_x509_cmw *found);
  * neither; ATLS_E_MALFORMED: no certificate, an extension twice (RFC 5280 section 4.2); as
  * atls_cmw_x509_decode() besides. The certificate itself is not verified. */
 int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foundp);
+/* The same of a certificate that has been parsed and verified: it is not parsed in full once more,
+ * but where its DER is unusual. */
+int atls_x509_cmw_find_verified(struct atls_bytes certificate, struct atls_x509_cmw *foundp);
 
 /* RFC 5280 section 4.2: a critical extension that is not known refuses the certificate, and one
  * with a CMW is known to who reads it, if not to the TLS library. Is the one that
@@ -67,8 +68,8 @@ bool atls_x509_cmw_alone_is_critical(const struct atls_bytes *chain, size_t coun
 /* The public key of a DER certificate. ATLS_E_MALFORMED: no certificate, or a key that is no point
  * of its curve; ATLS_E_UNSUPPORTED: a key that is not of P-256 or P-384. */
 int atls_x509_public_key(struct atls_bytes certificate, struct atls_public_key *keyp);
-/* The same of one that GnuTLS has parsed (a gnutls_x509_crt_t). */
-int atls_x509_key_of(struct gnutls_x509_crt_int *certificate, struct atls_public_key *keyp);
+/* The same of a certificate that has been parsed and verified; as atls_x509_cmw_find_verified(). */
+int atls_x509_verified_key(struct atls_bytes certificate, struct atls_public_key *keyp);
 /* What binds evidence in a certificate to the certificate's key, and is therefore its nonce: the
  * hash of the DER SubjectPublicKeyInfo by the hash of the key's curve, 32 or 48 bytes. */
 int atls_x509_challenge(const struct atls_crypto *crypto, const struct atls_public_key *key,

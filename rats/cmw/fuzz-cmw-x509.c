@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rats/base/error.h"
 #include "rats/cmw/cmw-x509.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,16 +28,36 @@ static void extension(enum atls_cmw_oid oid, struct atls_bytes in)
     free(out);
 }
 
+/* What the full parser said of a certificate, CODE and FOUND, the short one says, too. */
+static void verified(struct atls_bytes in, int code, const struct atls_x509_cmw *found)
+{
+    struct atls_x509_cmw again = {.cmw = NULL};
+
+    if (atls_x509_cmw_find_verified(in, &again) != code)
+        abort();
+    if (code == 0 &&
+        (again.oid != found->oid || again.critical != found->critical ||
+         again.has_key != found->has_key || again.serialization != found->serialization ||
+         !atls_bytes_equal(ATLS_BYTES(again.cmw, again.size), ATLS_BYTES(found->cmw, found->size))))
+        abort();
+    atls_x509_cmw_clear(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct atls_bytes in = ATLS_BYTES(data, size);
     struct atls_x509_cmw found;
-    struct atls_public_key key;
+    struct atls_public_key key, again;
 
     extension(ATLS_CMW_OID_PE, in);
     extension(ATLS_CMW_OID_TCG, in);
-    if (atls_x509_cmw_find(in, &found) == 0)
+    int code = atls_x509_cmw_find(in, &found);
+    if (code == 0 || code == ATLS_E_MISSING)
+        verified(in, code, &found);
+    if (code == 0)
         atls_x509_cmw_clear(&found);
-    (void)atls_x509_public_key(in, &key);
+    if (atls_x509_public_key(in, &key) == 0 &&
+        (atls_x509_verified_key(in, &again) || !atls_public_key_equal(&key, &again)))
+        abort();
     return 0;
 }

@@ -313,6 +313,46 @@ static const struct in_certificate {
      false},
 };
 
+/* What GnuTLS' parser takes, the short way reads the same; what it does not take never gets there.
+ */
+static void same_when_verified(struct atls_bytes der)
+{
+    struct atls_x509_cmw found = {.cmw = NULL}, again = {.cmw = NULL};
+    struct atls_public_key key, key_again;
+    int expected = atls_x509_public_key(der, &key), code = atls_x509_cmw_find(der, &found);
+
+    if (expected == 0) {
+        assert_int_equal(atls_x509_verified_key(der, &key_again), 0);
+        assert_true(atls_public_key_equal(&key, &key_again));
+    }
+    if (code == 0 || code == ATLS_E_MISSING) {
+        assert_int_equal(atls_x509_cmw_find_verified(der, &again), code);
+        test_same_bytes(ATLS_BYTES(again.cmw, again.size), ATLS_BYTES(found.cmw, found.size));
+        assert_int_equal(again.oid, found.oid);
+        assert_int_equal(again.bare, found.bare);
+        assert_int_equal(again.critical, found.critical);
+        assert_int_equal(again.serialization, found.serialization);
+        assert_int_equal(again.has_key, found.has_key);
+        assert_true(!found.has_key || atls_public_key_equal(&again.key, &found.key));
+    }
+    atls_x509_cmw_clear(&found);
+    atls_x509_cmw_clear(&again);
+}
+
+/* So do all certificates that are one byte away, of which GnuTLS takes many. */
+static void same_around(gnutls_datum_t der)
+{
+    static const uint8_t changes[] = {0x01, 0x02, 0x20, 0x80, 0xff};
+
+    same_when_verified(ATLS_BYTES(der.data, der.size));
+    for (unsigned i = 0; i < der.size; i++)
+        for (size_t j = 0; j < COUNT(changes); j++) {
+            der.data[i] ^= changes[j];
+            same_when_verified(ATLS_BYTES(der.data, der.size));
+            der.data[i] ^= changes[j];
+        }
+}
+
 static void finds(void **state)
 {
     const struct in_certificate *row = *state;
@@ -332,8 +372,12 @@ static void finds(void **state)
         test_vector_free(expected);
     } else {
         assert_null(found.cmw);
+        test_outcome(atls_x509_cmw_find_verified(ATLS_BYTES(der.data, der.size), &found),
+                     row->outcome, NULL);
+        assert_null(found.cmw);
     }
     atls_x509_cmw_clear(&found);
+    same_around(der);
     gnutls_free(der.data);
 }
 
@@ -434,6 +478,9 @@ static void refuses_an_extension_twice(void **state)
     test_outcome(atls_x509_cmw_find(ATLS_BYTES(der.data, der.size), &found), ATLS_E_MALFORMED,
                  NULL);
     assert_null(found.cmw);
+    test_outcome(atls_x509_cmw_find_verified(ATLS_BYTES(der.data, der.size), &found),
+                 ATLS_E_MALFORMED, NULL);
+    assert_null(found.cmw);
     gnutls_free(der.data);
 }
 
@@ -475,7 +522,17 @@ static void finds_beside_other_keys(void **state)
     test_outcome(atls_x509_cmw_find(ATLS_BYTES(der.data, der.size), &found), 0, NULL);
     assert_false(found.has_key);
     atls_x509_cmw_clear(&found);
+    same_when_verified(ATLS_BYTES(der.data, der.size));
     gnutls_free(der.data);
+}
+
+static void same_key_when_verified(gnutls_datum_t der)
+{
+    struct atls_bytes in = ATLS_BYTES(der.data, der.size);
+    struct atls_public_key key = {.curve = ATLS_P256}, again = {.curve = ATLS_P256};
+
+    assert_int_equal(atls_x509_verified_key(in, &again), atls_x509_public_key(in, &key));
+    assert_memory_equal(&again, &key, sizeof key);
 }
 
 static void public_keys(void **state)
@@ -485,18 +542,22 @@ static void public_keys(void **state)
 
     test_outcome(atls_x509_public_key(ATLS_BYTES(der.data, der.size), &key), ATLS_E_UNSUPPORTED,
                  "RFC 5480 section 2");
+    same_key_when_verified(der);
     gnutls_free(der.data);
     der = certificate(GNUTLS_PK_EDDSA_ED25519, 0, NULL, 0);
     test_outcome(atls_x509_public_key(ATLS_BYTES(der.data, der.size), &key), ATLS_E_UNSUPPORTED,
                  NULL);
+    same_key_when_verified(der);
     gnutls_free(der.data);
     der = certificate(GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP521R1), NULL, 0);
     test_outcome(atls_x509_public_key(ATLS_BYTES(der.data, der.size), &key), ATLS_E_UNSUPPORTED,
                  NULL);
+    same_key_when_verified(der);
     gnutls_free(der.data);
     der = certificate(P384, NULL, 0);
     test_outcome(atls_x509_public_key(ATLS_BYTES(der.data, der.size), &key), 0, NULL);
     assert_int_equal(key.curve, ATLS_P384);
+    same_key_when_verified(der);
     gnutls_free(der.data);
 }
 

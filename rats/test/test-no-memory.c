@@ -198,6 +198,20 @@ static int read_certificate(const void *in, struct test_told *told)
     return 0;
 }
 
+static int read_verified_certificate(const void *in, struct test_told *told)
+{
+    const struct atls_bytes *bytes = in;
+    struct atls_x509_cmw found;
+
+    TEST_FILL(found);
+    int result = TEST_SCARCE(atls_x509_cmw_find_verified(*bytes, &found));
+    if (FAILS(result, found))
+        return result;
+    test_tell(told, ATLS_BYTES(found.cmw, found.size));
+    atls_x509_cmw_clear(&found);
+    return 0;
+}
+
 static int read_kat(const void *in, struct test_told *told)
 {
     const struct atls_bytes *bytes = in;
@@ -512,6 +526,7 @@ static const struct reader {
     {"CMW signed with JWS", "cmw/corpus/cmw", read_cmw_jws, 50},
     {"CMW in an extension", "cmw/corpus/cmw-x509", read_extension, 50},
     {"CMW in a certificate", "cmw/corpus/cmw-x509", read_certificate, 1},
+    {"CMW in a verified certificate", "cmw/corpus/cmw-x509", read_verified_certificate, 1},
     {"KAT", "tokens/corpus/kat", read_kat, 100},
     {"PAT's nonce", "tokens/corpus/kat", read_pat_nonce, 100},
     {"key binding", "tokens/corpus/kat", read_key_binding, 100},

@@ -79,7 +79,7 @@ static int judge(struct atls_session *s)
     int result = verify(s, chain, count);
     if (result != 0)
         return result;
-    result = atls_x509_cmw_find(chain[0], &found);
+    result = atls_x509_cmw_find_verified(chain[0], &found);
     if (result == ATLS_E_MISSING)
         return without(s);
     if (result != 0)

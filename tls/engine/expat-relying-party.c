@@ -279,7 +279,7 @@ static int judge_entries(struct atls_session *s, const struct atls_ea_authentica
         return chain;
     if (result != 0)
         return not_attested(s, -1, NULL, "the authenticator has no cmw_attestation");
-    result = atls_x509_public_key(a->entries[0].certificate, &leaf);
+    result = atls_x509_verified_key(a->entries[0].certificate, &leaf);
     if (result != 0)
         return session_leaf_key_refused(s, result);
     result = session_find_cmw(s, "cmw_attestation", "cmw_data", payload, &cmw);

@@ -113,7 +113,10 @@ size_t stack_peers(void *connection, struct atls_bytes chain[ATLS_PEER_CHAIN_MAX
 int stack_leaf_key(void *connection, struct atls_public_key *keyp)
 {
     struct gnutls_connection *c = connection;
-    return atls_x509_key_of(atls_entry_shim_leaf(c->shim), keyp);
+    const struct atls_bytes *chain;
+    return atls_entry_shim_chain(c->shim, &chain) > 0
+               ? atls_x509_verified_key(chain[0], keyp)
+               : atls_fail(ATLS_E_MISSING, "RFC 8446 section 4.4.2", "no certificate came");
 }
 
 bool stack_peer_key(void *connection, uint8_t spki[ATLS_SPKI_MAX], size_t *sizep)

@@ -45,7 +45,6 @@ struct message_received {
     size_t found_count;
     struct atls_bytes chain[ATLS_ENTRIES_MAX];
     size_t chain_count;
-    gnutls_x509_crt_t leaf; /* the first of the chain, once that was verified; else NULL */
 };
 
 struct atls_entry_shim {
@@ -80,8 +79,6 @@ static void disarm_request(struct request_to_send *r)
 
 static void clear_received(struct message_received *m)
 {
-    if (m->leaf)
-        gnutls_x509_crt_deinit(m->leaf);
     free(m->copy);
     *m = (struct message_received){.copy = NULL};
 }
@@ -468,17 +465,9 @@ int atls_entry_shim_verify(struct atls_entry_shim *shim, gnutls_x509_trust_list_
             result = atls_fail(ATLS_E_UNTRUSTED, NULL, "the chain could not be verified: %s",
                                gnutls_strerror(came));
     }
-    bool kept = result == 0 && !m->leaf;
-    if (kept)
-        m->leaf = chain[0];
-    for (unsigned i = kept; i < size; i++)
+    for (unsigned i = 0; i < size; i++)
         gnutls_x509_crt_deinit(chain[i]);
     if (result == 0)
         *statusp = status;
     return result;
-}
-
-gnutls_x509_crt_t atls_entry_shim_leaf(const struct atls_entry_shim *shim)
-{
-    return shim->certificate_received.leaf;
 }

@@ -85,9 +85,6 @@ size_t atls_entry_shim_chain(const struct atls_entry_shim *shim, const struct at
 int atls_entry_shim_verify(struct atls_entry_shim *shim, gnutls_x509_trust_list_t trusted,
                            gnutls_typed_vdata_st *vdata, unsigned vdata_count, unsigned flags,
                            unsigned *statusp);
-/* The first of that chain, once the library has looked at it; else NULL. Valid until the next
- * Certificate comes. */
-gnutls_x509_crt_t atls_entry_shim_leaf(const struct atls_entry_shim *shim);
 
 /* Once in a process, cached: does all this work here? Makes handshakes in memory, a few
  * milliseconds. ATLS_E_UNSUPPORTED: it does not, and the text has the library's version and those

@@ -28,18 +28,18 @@ def judge(result: Mapping[str, Any]) -> list[dict[str, Any]]:
         (
             "attested over plain TLS and the extra crypto, background check, any profile",
             "at most",
-            1.10,
+            1.05,
             _ratio(result, "[^/]+/background-check/[^/]+"),
             True,
         ),
         (
             "the same, passport, any profile",
             "at most",
-            1.10,
+            1.05,
             _ratio(result, "[^/]+/passport/[^/]+"),
             True,
         ),
-        ("the same, 60 kB of evidence", "at most", 1.5, _ratio(result, large), True),
+        ("the same, 60 kB of evidence", "at most", 1.25, _ratio(result, large), True),
     ]
     counted = result.get("instructions", {}).get("ta-07/background-check/client")
     found.append(
@@ -56,7 +56,7 @@ def judge(result: Mapping[str, Any]) -> list[dict[str, Any]]:
         (
             "appraisals, of what their signatures alone would allow, over HTTP",
             "at least",
-            0.8,
+            0.9,
             verifier[0]["of_what_signatures_allow"] if verifier else None,
             False,
         )
