@@ -28,14 +28,14 @@ static void extension(enum atls_cmw_oid oid, struct atls_bytes in)
     free(out);
 }
 
-/* What the full parser said of a certificate, CODE and FOUND, the short one says, too. */
-static void verified(struct atls_bytes in, int code, const struct atls_x509_cmw *found)
+/* What the full parser said of a certificate, EXPECTED and FOUND, the short one says, too. */
+static void verified(struct atls_bytes in, int expected, const struct atls_x509_cmw *found)
 {
     struct atls_x509_cmw again = {.cmw = NULL};
 
-    if (atls_x509_cmw_find_verified(in, &again) != code)
+    if (atls_x509_cmw_find_verified(in, &again) != expected)
         abort();
-    if (code == 0 &&
+    if (expected == 0 &&
         (again.oid != found->oid || again.critical != found->critical ||
          again.has_key != found->has_key || again.serialization != found->serialization ||
          !atls_bytes_equal(ATLS_BYTES(again.cmw, again.size), ATLS_BYTES(found->cmw, found->size))))
@@ -51,10 +51,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     extension(ATLS_CMW_OID_PE, in);
     extension(ATLS_CMW_OID_TCG, in);
-    int code = atls_x509_cmw_find(in, &found);
-    if (code == 0 || code == ATLS_E_MISSING)
-        verified(in, code, &found);
-    if (code == 0)
+    int result = atls_x509_cmw_find(in, &found);
+    if (result == 0 || result == ATLS_E_MISSING)
+        verified(in, result, &found);
+    if (result == 0)
         atls_x509_cmw_clear(&found);
     if (atls_x509_public_key(in, &key) == 0 &&
         (atls_x509_verified_key(in, &again) || !atls_public_key_equal(&key, &again)))
