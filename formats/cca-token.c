@@ -49,12 +49,11 @@ static const char *word_of(struct atls_bytes in)
 /* Of Parsec evidence its PAT may be what is wrong. */
 static const char *word_of_parsec(struct atls_bytes in)
 {
-    struct atls_cbor_reader r;
+    struct atls_cbor_reader r = {.in = in, .rules = &atls_psa_rules};
     struct atls_bytes pat;
-    int result = atls_cbor_open(&r, in, &atls_psa_rules, "RFC 8949");
 
-    if (result)
-        return result > 0 ? "malformed-cbor" : "malformed-claims";
+    if (atls_cbor_open(&r, in, &atls_psa_rules, "RFC 8949") > 0)
+        return "malformed-cbor";
     return atls_map_find(&r, "pat") && !atls_cbor_read_encoded(&r, &pat) ? word_of(pat)
                                                                          : "malformed-claims";
 }

@@ -309,8 +309,7 @@ int atls_judge_times(struct atls_judge *judge, const struct atls_cwt_times *time
  * reason lifecycle-not-secured. */
 void atls_judge_lifecycle(struct atls_judge *judge, uint16_t lifecycle, const char *clause);
 /* The word for bytes that should have been a signed map of claims and are not: at which of its
- * layers do they break? NULL where only the claims themselves are wrong, or there is no memory to
- * look. */
+ * layers do they break? NULL where only the claims themselves are wrong. */
 const char *atls_judge_malformed(struct atls_bytes message, enum atls_cose_tagging tagging,
                                  const struct atls_cbor_rules *rules);
 /* The same for bytes that are no signed map, and that their parser has refused: never NULL. The

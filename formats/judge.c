@@ -87,14 +87,14 @@ void atls_judge_lifecycle(struct atls_judge *judge, uint16_t lifecycle, const ch
 const char *atls_judge_malformed(struct atls_bytes message, enum atls_cose_tagging tagging,
                                  const struct atls_cbor_rules *rules)
 {
+    struct atls_cose_sign1 token = {.alg = 0}; /* without memory nothing is read of it */
     struct atls_cbor_reader reader;
-    struct atls_cose_sign1 token;
-    int result = atls_cbor_open(&reader, message, rules, "RFC 8949");
 
-    if (result)
-        return result > 0 ? "malformed-cbor" : NULL;
-    result = atls_cose_sign1_parse(message, tagging, NULL, &token);
-    if (result)
-        return result > 0 ? "malformed-cose" : NULL;
-    return atls_cbor_open(&reader, token.payload, rules, "RFC 8949") > 0 ? "malformed-cbor" : NULL;
+    if (atls_cbor_open(&reader, message, rules, "RFC 8949") > 0)
+        return "malformed-cbor";
+    if (atls_cose_sign1_parse(message, tagging, NULL, &token) > 0)
+        return "malformed-cose";
+    if (atls_cbor_open(&reader, token.payload, rules, "RFC 8949") > 0)
+        return "malformed-cbor";
+    return NULL;
 }

@@ -38,14 +38,11 @@ int atls_key_attestation_read_pat(struct atls_cbor_reader claims,
 {
     struct atls_cbor_reader again = claims;
     struct atls_key_attestation_pat pat = {.client = 0};
-    /* What cannot be read names nobody, and is judged as that. */
-    int result = atls_pat_read_client(&again, &pat.client);
+    int result = atls_pat_read(&claims, &pat.times, &pat.nonce);
 
-    if (result < 0)
-        return atls_evidence_refuse(result, "internal", reasonp);
-    result = atls_pat_read(&claims, &pat.times, &pat.nonce);
     if (result)
         return atls_evidence_refuse(result, "malformed-claims", reasonp);
+    (void)atls_pat_read_client(&again, &pat.client); /* which cannot be read names nobody */
     *patp = pat;
     return 0;
 }

@@ -52,8 +52,6 @@ bool atls_claims_have(struct atls_bytes in, int64_t least, int64_t most)
         enum atls_cbor_type type = atls_cbor_peek(&r);
         int64_t key;
 
-        if (type == ATLS_CBOR_END)
-            return false;
         if (type != ATLS_CBOR_UINT && type != ATLS_CBOR_NINT) {
             if (atls_cbor_skip(&r))
                 return false;

@@ -12,7 +12,7 @@
 
 #define TEXT(text) ATLS_BYTES(text, sizeof(text) - 1)
 
-static const uint8_t asked[64] = "what the relying party has asked of the attester: sixty-four.";
+static const uint8_t asked[65] = "what the relying party has asked of the attester: sixty-four.";
 static const uint8_t another[64] = "what somebody else has asked of the attester, and not here...";
 
 /* clang-format off */
@@ -22,6 +22,7 @@ CHANGE(nothing, )
 CHANGE(kat_bit, s->kat.flip = true;)
 CHANGE(kat_by_ik, s->kat.by = &s->ik;)
 CHANGE(kat_old, s->kat.nonce = ATLS_BYTES(another, 32);)
+CHANGE(kat_hashed, static uint8_t digest[48]; const struct atls_bytes of = ATLS_BYTES(asked, 32); assert_int_equal(atls_crypto_hosted.hash(ATLS_SHA384, &of, 1, digest), 0); s->kat.nonce = ATLS_BYTES(digest, 48);)
 CHANGE(kat_expired, s->kat.pair = TEXT("\x04\x01");)
 CHANGE(kat_too_early, s->kat.pair = TEXT("\x05\x1a\x7f\xff\xff\xff");)
 CHANGE(kat_bad_time, s->kat.pair = TEXT("\x04\x60");)
@@ -48,7 +49,7 @@ CHANGE(pat_claims_no_cbor, s->pat.claims = TEXT("\xa1");)
 CHANGE(pat_claims_empty, s->pat.claims = TEXT("\xa0");)
 CHANGE(pat_profile_unsupported, s->pat.claims = TEXT("\xa1\x19\x01\x09\x61x");)
 CHANGE(pat_claims_unpreferred, s->pat.claims = TEXT("\xb8\x00");)
-CHANGE(pat_of_nobody, s->pat.claims = TEXT("\xa1\x0a\x58\x20what the relying party has asked");)
+CHANGE(pat_of_nobody, s->client = 0;)
 CHANGE(pat_of_the_application, s->client = -1;)
 CHANGE(another_member, s->member = TEXT("\x61x\x83\x63" "a/b\x41\x00\x04");)
 CHANGE(no_answer, s->kat.nonce = ATLS_BYTES(atls_prototype_nonce, ATLS_PROTOTYPE_NONCE_SIZE);)
@@ -81,6 +82,8 @@ CHANGE(realm_claims_empty, s->realm.claims = TEXT("\xa0");)
 CHANGE(realm_profile_unsupported, s->realm.claims = TEXT("\xa1\x19\x01\x09\x61x");)
 CHANGE(no_cbor, s->whole = TEXT("\x84");)
 CHANGE(no_collection, s->whole = TEXT("\xa0");)
+CHANGE(too_deep, static uint8_t deep[65]; memset(deep, 0x81, 64); s->whole = ATLS_BYTES(deep, sizeof deep);)
+CHANGE(indefinite_map, s->whole = TEXT("\xbf\xff");)
 CHANGE(parsec_without_pat, s->whole = TEXT("\xa1\x63kat\x00");)
 CHANGE(parsec_pat_no_collection, s->pat.token = TEXT("\x00");)
 CHANGE(debugged, s->lifecycle = ATLS_PSA_RECOVERABLE_ROT_DEBUG;)

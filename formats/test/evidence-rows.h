@@ -9,16 +9,17 @@
 
 #include "formats/test/evidence-changes.h"
 
-enum {                /* what is asked otherwise than it was made */
-       COMPUTED = 1,  /* both sides computed the challenge */
-       OTHER = 2,     /* another challenge */
-       LONGER = 4,    /* one of 64 bytes, which answers itself in either reading */
-       HASHED = 8,    /* realm-challenge=sha-512 */
-       MADE_SO = 16,  /* and was made so */
-       OF_NONCE = 32, /* tpm-quote=nonce */
-       CONSTANT = 64, /* the nonce of 2022, which is known not to be an answer */
-       UNKNOWN = 128, /* nobody endorses the device */
-       NO_MATCH = 256 /* this machine cannot compare */
+enum {                 /* what is asked otherwise than it was made */
+       COMPUTED = 1,   /* both sides computed the challenge */
+       OTHER = 2,      /* another challenge */
+       LONGER = 4,     /* one of 64 bytes, which answers itself in either reading */
+       HASHED = 8,     /* realm-challenge=sha-512 */
+       MADE_SO = 16,   /* and was made so */
+       OF_NONCE = 32,  /* tpm-quote=nonce */
+       CONSTANT = 64,  /* the nonce of 2022, which is known not to be an answer */
+       UNKNOWN = 128,  /* nobody endorses the device */
+       NO_MATCH = 256, /* this machine cannot compare */
+       TOO_LONG = 512  /* more than any challenge has */
 };
 
 #define BINDER "draft-fossati-seat-early-attestation-06 section 5"
@@ -86,7 +87,7 @@ static const struct row {
     {"cab: PAT's claims are no CBOR", &atls_format_cab, pat_claims_no_cbor, 0, "malformed-cbor (RFC 8949 section 3)", PAT "condemned malformed-claims (RFC 8949 section 3)"},
     {"cab: PAT without claims", &atls_format_cab, pat_claims_empty, 0, "malformed-claims (KAT-06 section 5)", PAT "condemned malformed-claims (RFC 9783 section 4.5.2)"},
     {"cab: PAT's claims in a longer encoding", &atls_format_cab, pat_claims_unpreferred, 0, "malformed-claims (KAT-06 section 5)", PAT "condemned malformed-claims (RFC 9783 section 4.5.2)"},
-    {"cab: PAT that names no client", &atls_format_cab, pat_of_nobody, 0, "linkage-mismatch (KAT-06 section 5.1.1)", PAT "condemned malformed-claims (RFC 9783 section 4.5.2)"},
+    {"cab: PAT that names no client", &atls_format_cab, pat_of_nobody, 0, "platform-token-caller (RFC 9783 section 4.1.2)", PAT "condemned malformed-claims (RFC 9783 section 4.5.2)"},
     {"cab: PAT that the application asked for", &atls_format_cab, pat_of_the_application, 0, "platform-token-caller (RFC 9783 section 4.1.2)", PAT "condemned platform-token-caller (RFC 9783 section 4.1.2)"},
     {"cab: a third member", &atls_format_cab, another_member, 0, "malformed-cmw (KAT-06 section 5.1)", "condemned malformed-cmw (KAT-06 section 5.1)"},
     {"cab: a member of another type", &atls_format_cab, another_type, 0, "malformed-cmw (KAT-06 section 5.1)", "condemned malformed-cmw (KAT-06 section 5.1)"},
@@ -128,7 +129,7 @@ static const struct row {
     {"prototype: PAT's claims are no CBOR", &atls_format_prototype, pat_claims_no_cbor, 0, "malformed-cbor (RFC 8949 section 3)", PAT "condemned malformed-claims (RFC 8949 section 3)"},
     {"prototype: PAT without claims", &atls_format_prototype, pat_claims_empty, 0, "malformed-claims (KAT-06 section 5)", PAT "condemned malformed-claims (RFC 9783 section 4.5.2)"},
     {"prototype: PAT's claims in a longer encoding", &atls_format_prototype, pat_claims_unpreferred, 0, "malformed-claims (KAT-06 section 5)", PAT "condemned malformed-claims (RFC 9783 section 4.5.2)"},
-    {"prototype: PAT that names no client", &atls_format_prototype, pat_of_nobody, 0, "linkage-mismatch (prototype of 2022, eat.c)", PAT "condemned malformed-claims (RFC 9783 section 4.5.2)"},
+    {"prototype: PAT that names no client", &atls_format_prototype, pat_of_nobody, 0, "platform-token-caller (RFC 9783 section 4.1.2)", PAT "condemned malformed-claims (RFC 9783 section 4.5.2)"},
     {"prototype: PAT that the application asked for", &atls_format_prototype, pat_of_the_application, 0, "platform-token-caller (RFC 9783 section 4.1.2)", PAT "condemned platform-token-caller (RFC 9783 section 4.1.2)"},
     {"prototype: an unknown device", &atls_format_prototype, nothing, UNKNOWN, "ik, PAT over 32 bytes", PAT "condemned unknown-attestation-key (no clause)"},
     {"prototype: KAT without a tag", &atls_format_prototype, kat_untagged, 0, "malformed-cose (RFC 9052 section 4.2)", "condemned malformed-cose (prototype of 2022, eat.c)"},
@@ -163,7 +164,8 @@ static const struct row {
     {"key-binding: PAT's claims are no CBOR", &atls_format_key_binding, pat_claims_no_cbor, 0, "malformed-cbor (RFC 8949 section 3)", "condemned malformed-cbor (RFC 8949 section 3)"},
     {"key-binding: PAT without claims", &atls_format_key_binding, pat_claims_empty, 0, "malformed-claims (" BINDING ")", "condemned malformed-claims (" BINDING ")"},
     {"key-binding: PAT's claims in a longer encoding", &atls_format_key_binding, pat_claims_unpreferred, 0, "malformed-claims (" BINDING ")", "condemned malformed-claims (" BINDING ")"},
-    {"key-binding: PAT that names no client", &atls_format_key_binding, pat_of_nobody, 0, "malformed-claims (" BINDING ")", "condemned malformed-claims (" BINDING ")"},
+    {"key-binding: PAT that names no client", &atls_format_key_binding, pat_of_nobody, 0, "platform-token-caller (RFC 9783 section 4.1.2)", PAT "condemned malformed-claims (RFC 9783 section 4.5.2)"},
+    {"key-binding: an old PAT over a binder", &atls_format_key_binding, pat_old, COMPUTED, "binder-mismatch (" BINDER ")", PAT "condemned nonce-mismatch (" BINDING ")"},
     {"key-binding: PAT that the application asked for", &atls_format_key_binding, pat_of_the_application, 0, "platform-token-caller (RFC 9783 section 4.1.2)", PAT "condemned platform-token-caller (RFC 9783 section 4.1.2)"},
     {"key-binding: a third member", &atls_format_key_binding, another_member, 0, "malformed-cmw (" BINDING ")", "condemned malformed-cmw (" BINDING ")"},
     {"key-binding: an unknown device", &atls_format_key_binding, nothing, UNKNOWN, "ik, PAT over 32 bytes", PAT "condemned unknown-attestation-key (no clause)"},
@@ -193,6 +195,7 @@ static const struct row {
     {"ra-tls: good", &atls_format_ra_tls, nothing, 0, "no key", QUOTED "genuine, first"},
     {"ra-tls: over a binder", &atls_format_ra_tls, nothing, COMPUTED, "no key", QUOTED "genuine, first"},
     {"ra-tls: another challenge", &atls_format_ra_tls, nothing, OTHER, "no key", "condemned nonce-mismatch (" RA_TLS " custom claims)"},
+    {"ra-tls: another binder", &atls_format_ra_tls, nothing, OTHER | COMPUTED, "binder-mismatch (" BINDER ")", "condemned nonce-mismatch (" RA_TLS " custom claims)"},
     {"ra-tls: token: a bit of the signature", &atls_format_ra_tls, pat_bit, 0, "no key", QUOTED "condemned pat-signature-invalid (RFC 9053 section 2.1)"},
     {"ra-tls: token by another key", &atls_format_ra_tls, pat_by_another, 0, "no key", QUOTED "condemned pat-signature-invalid (RFC 9053 section 2.1)"},
     {"ra-tls: token over another hash", &atls_format_ra_tls, pat_old, 0, "no key", QUOTED "condemned linkage-mismatch (" QUOTE_FORMAT ")"},
@@ -222,6 +225,7 @@ static const struct row {
     {"cca: 64 bytes over a binder", &atls_format_cca, nothing, LONGER | COMPUTED, "no key", ANCHOR(CCA) PLATFORM(CCA) "; " SECURED REALM},
     {"cca: another challenge", &atls_format_cca, nothing, OTHER, "nonce-mismatch (" CCA_DRAFT " section 4.8.1)", ANCHOR(CCA) "condemned nonce-mismatch (" CCA_DRAFT " section 4.8.1)"},
     {"cca: another binder", &atls_format_cca, nothing, OTHER | COMPUTED, "binder-mismatch (" BINDER ")", ANCHOR(CCA) "condemned nonce-mismatch (" CCA_DRAFT " section 4.8.1)"},
+    {"cca: a challenge that is too long", &atls_format_cca, nothing, TOO_LONG, "nonce-length (" CCA_DRAFT " section 4.8.1)", ANCHOR(CCA) "condemned nonce-length (" CCA_DRAFT " section 4.8.1)"},
     {"cca: a realm that answers the hash, and zeros are due", &atls_format_cca, nothing, MADE_SO, "nonce-mismatch (" CCA_DRAFT " section 4.8.1)", ANCHOR(CCA) PLATFORM(CCA) "; " SECURED REALM},
     {"cca: a realm that answers the hash", &atls_format_cca, nothing, MADE_SO | HASHED, "no key", ANCHOR(CCA) PLATFORM(CCA) "; " SECURED REALM},
     {"cca: a realm that answers the hash, a binder", &atls_format_cca, nothing, MADE_SO | HASHED | COMPUTED, "no key", ANCHOR(CCA) PLATFORM(CCA) "; " SECURED REALM},
@@ -300,6 +304,8 @@ static const struct row {
     {"parsec-tpm: what cannot be compared", &atls_format_parsec_tpm, nothing, NO_MATCH, "ik", INSTANCE PCRS},
     {"parsec-tpm: no CBOR", &atls_format_parsec_tpm, no_cbor, 0, "malformed-cbor (RFC 8949 section 3)", "condemned malformed-cbor (RFC 8949 section 3)"},
     {"parsec-tpm: no maps", &atls_format_parsec_tpm, no_collection, 0, "malformed-claims (" POC_TPM ")", "condemned malformed-claims (" POC_TPM ")"},
+    {"parsec-tpm: arrays too deep", &atls_format_parsec_tpm, too_deep, 0, "malformed-cbor ()", "condemned malformed-cbor ()"},
+    {"parsec-tpm: maps of an indefinite length", &atls_format_parsec_tpm, indefinite_map, 0, "malformed-cbor (RFC 8949 section 4.2.1)", "condemned malformed-cbor (RFC 8949 section 4.2.1)"},
 };
 /* clang-format on */
 

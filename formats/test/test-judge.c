@@ -36,6 +36,7 @@ static int condemn(struct atls_judge *lent, const char *reason, const char *clau
                    const char *text)
 {
     assert_true(text && *text);
+    snprintf(judge_of(lent)->said, sizeof judge_of(lent)->said, "%s", text);
     note(lent, "condemned %s (%s)", reason, clause ? clause : "no clause");
     return ATLS_E_REFUSED;
 }

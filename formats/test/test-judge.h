@@ -14,6 +14,7 @@ struct test_judge {
     bool unknown;   /* nobody endorses the device */
     int match_ends; /* what a comparison with reference values returns */
     char noted[1024];
+    char said[512]; /* to people, why it was condemned */
 };
 
 void test_judge_init(struct test_judge *judge, const struct test_source *source,

@@ -68,6 +68,31 @@ static const struct atls_psa_component *components(void)
     return &component;
 }
 
+/* The claims that a relying party reads, and nobody that has asked for them. */
+static struct atls_bytes write_nobodys(const struct atls_psa_claims *said,
+                                       uint8_t out[TEST_TOKEN_MAX])
+{
+    struct atls_cbor_writer w;
+    struct atls_bytes written;
+
+    atls_cbor_write_init(&w, out, TEST_TOKEN_MAX);
+    atls_cbor_write_map(&w, 1);
+    atls_cbor_write_uint(&w, CCA_CHALLENGE);
+    atls_cbor_write_bytes(&w, said->nonce);
+    written = done(&w);
+    if (said->cnf.size > 0) {
+        out[0] += 2;
+        out[written.size++] = ATLS_CLAIM_CNF;
+        memcpy(out + written.size, said->cnf.data, said->cnf.size);
+        written.size += said->cnf.size;
+        memcpy(out + written.size, "\x3a\x00\x01\x12\x37", 5); /* key-attributes */
+        written.size += 5;
+        memcpy(out + written.size, said->key_attributes.data, said->key_attributes.size);
+        written.size += said->key_attributes.size;
+    }
+    return written;
+}
+
 /* A PSA token over NONCE, which vouches for the KAK where CNF is asked for. */
 static void make_pat(struct test_source *s, struct atls_bytes nonce, bool cnf)
 {
@@ -94,8 +119,10 @@ static void make_pat(struct test_source *s, struct atls_bytes nonce, bool cnf)
         said.key_attributes = done(&w);
     }
     atls_cbor_write_init(&w, claims, sizeof claims);
-    MUST(atls_psa_claims_write(&w, &said));
-    make_token(&s->pat, done(&w), &s->pak, true, &s->made_pat);
+    if (s->client)
+        MUST(atls_psa_claims_write(&w, &said));
+    make_token(&s->pat, s->client ? done(&w) : write_nobodys(&said, claims), &s->pak, true,
+               &s->made_pat);
 }
 
 static int hand_over(struct atls_bytes made, uint8_t **outp, size_t *sizep)
