@@ -113,7 +113,6 @@ static int read_one_digest(struct atls_cbor_reader *r, struct value *value)
 }
 
 /* A mask would let other values pass as well: the value is compared as a whole, and it is left. */
-/* A mask would let other values pass as well: the value is compared as a whole, and it is left. */
 static int read_value(struct atls_cbor_reader *r, int64_t key, void *context)
 {
     struct value *value = context;

@@ -63,7 +63,8 @@ enum mval_key {
 enum version_key { VERSION_TEXT, VERSION_SCHEME };
 #define ROLE_MANIFEST_CREATOR 1
 
-struct atls_corim_digest { /* Named Information Hash Algorithm Registry (RFC 6920 9.4) */
+struct atls_corim_digest { /* Named Information Hash Algorithm Registry (RFC 6920 9.4), in the order
+                            * of enum atls_hash */
     int number;
     const char *name;
     enum atls_hash hash;

@@ -16,6 +16,11 @@ int atls_corim_expect_tag(struct atls_cbor_reader *r, const char *what, uint64_t
 int atls_corim_unknown_key(struct atls_cbor_reader *r, const char *what, int64_t key);
 /* Encodings that the readers take, once lengths are definite. */
 extern const struct atls_cbor_rules atls_corim_definite, atls_corim_indefinite, atls_corim_lax;
+/* A map whose shape was checked: READ_MEMBER is at the value of each KEY in turn. */
+int atls_corim_read_members(struct atls_cbor_reader *r, const char *what,
+                            int (*read_member)(struct atls_cbor_reader *r, int64_t key,
+                                               void *context),
+                            void *context);
 /* IN as a map of its own: lengths made definite, held to SHAPE, and then read by READ into CONTEXT;
  * what READ keeps of it, it copies. CLAUSE is cited by what goes wrong. */
 struct atls_corim_shape;

@@ -445,11 +445,9 @@ static bool begins(const struct atls_cbor_reader *r, shape *s)
         return type == ATLS_CBOR_ARRAY;
     case MAP:
         return type == ATLS_CBOR_MAP;
-    case TAGGED:
+    default: /* TAGGED; no choice has members of other kinds */
         return type == ATLS_CBOR_TAG && atls_cbor_read_tag(&copy, s->name, &tag) == 0 &&
                tag == s->tag;
-    default:
-        return false;
     }
 }
 

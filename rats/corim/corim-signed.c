@@ -27,44 +27,52 @@ void atls_corim_signed_clear(struct atls_corim_signed *corim)
     *corim = (struct atls_corim_signed){0};
 }
 
-struct origin { /* what one of the two says of the signer */
-    bool is_there;
-    char *signer;
+struct origin {   /* what one of the two says of the signer */
+    char *signer; /* NULL: this one is not there */
     struct atls_validity validity;
 };
 
-static int read_signer(struct atls_cbor_reader *r, struct origin *origin)
+static int read_signer(struct atls_cbor_reader *r, int64_t key, void *context)
 {
-    size_t pairs;
-    int e = atls_cbor_read_map(r, "signer", &pairs);
+    struct origin *origin = context;
 
-    while (!e && pairs--) {
-        int64_t key;
+    return key == SIGNER_NAME ? atls_corim_read_text(r, "name of signer", &origin->signer)
+                              : atls_cbor_skip(r);
+}
 
-        e = atls_cbor_read_int(r, "key of signer", &key);
-        if (!e)
-            e = key == SIGNER_NAME ? atls_corim_read_text(r, "name of signer", &origin->signer)
-                                   : atls_cbor_skip(r);
-    }
-    return e;
+static int read_meta_member(struct atls_cbor_reader *r, int64_t key, void *context)
+{
+    struct origin *origin = context;
+
+    return key == META_SIGNER ? atls_corim_read_members(r, "signer", read_signer, origin)
+                              : atls_corim_read_validity(r, &origin->validity);
 }
 
 static int read_meta(struct atls_cbor_reader *r, void *context)
 {
-    struct origin *origin = context;
-    size_t pairs;
-    int e = atls_cbor_read_map(r, "CoRIM meta", &pairs);
+    return atls_corim_read_members(r, "CoRIM meta", read_meta_member, context);
+}
 
-    origin->is_there = true;
-    while (!e && pairs--) {
-        int64_t key;
+/* A text is nobody's here: 0 stands for it. */
+static int read_label(struct atls_cbor_reader *r, const char *what, int64_t *labelp)
+{
+    *labelp = 0;
+    return atls_cbor_peek(r) == ATLS_CBOR_TEXT ? atls_cbor_skip(r)
+                                               : atls_cbor_read_int(r, what, labelp);
+}
 
-        e = atls_cbor_read_int(r, "key of CoRIM meta", &key);
-        if (!e)
-            e = key == META_SIGNER ? read_signer(r, origin)
-                                   : atls_corim_read_validity(r, &origin->validity);
+static int read_cwt_claim(struct atls_cbor_reader *r, int64_t key, struct origin *origin)
+{
+    switch (key) {
+    case CWT_ISS:
+        return atls_corim_read_text(r, "iss (1)", &origin->signer);
+    case CWT_EXP:
+        return atls_corim_read_seconds(r, true, &origin->validity.not_after);
+    case CWT_NBF:
+        return atls_corim_read_seconds(r, false, &origin->validity.not_before);
+    default:
+        return atls_cbor_skip(r);
     }
-    return e;
 }
 
 /* CWT claims in a header (RFC 9597): a map as it stands, times without tag. */
@@ -73,71 +81,61 @@ static int read_cwt_claims(struct atls_cbor_reader *r, struct origin *origin)
     size_t pairs;
     int e = atls_cbor_read_map(r, "CWT claims", &pairs);
 
-    origin->is_there = true;
     while (!e && pairs--) {
-        int64_t key = 0;
+        int64_t key;
 
-        if (atls_cbor_peek(r) == ATLS_CBOR_TEXT)
-            e = atls_cbor_skip(r);
-        else
-            e = atls_cbor_read_int(r, "key of CWT claims", &key);
-        if (e)
-            return e;
-        if (key == CWT_ISS)
-            e = atls_corim_read_text(r, "iss (1)", &origin->signer);
-        else if (key == CWT_EXP || key == CWT_NBF)
-            e = atls_corim_read_seconds(r, key == CWT_EXP,
-                                        key == CWT_EXP ? &origin->validity.not_after
-                                                       : &origin->validity.not_before);
-        else
-            e = atls_cbor_skip(r);
+        e = read_label(r, "key of CWT claims", &key);
+        if (!e)
+            e = read_cwt_claim(r, key, origin);
     }
     if (!e && !origin->signer)
         e = atls_fail(ATLS_E_MISSING, CWT_CLAIMS, "CWT claims: iss (1), the signer, is missing");
     return e;
 }
 
+static int read_parameter(struct atls_cbor_reader *r, int64_t label, struct origin *meta,
+                          struct origin *claims)
+{
+    struct atls_bytes bytes;
+    int e;
+
+    if (label == LABEL_CWT_CLAIMS)
+        return read_cwt_claims(r, claims);
+    if (label != LABEL_META)
+        return atls_cbor_skip(r);
+    e = atls_cbor_read_bytes(r, "CoRIM meta (8)", &bytes);
+    return e ? e
+             : atls_corim_read_wrapped(bytes, &atls_corim_definite, &atls_corim_shape_meta, SIGNED,
+                                       read_meta, meta);
+}
+
 static int read_header(struct atls_bytes header, struct origin *meta, struct origin *claims)
 {
     struct atls_cbor_reader r;
-    struct atls_bytes bytes;
     size_t pairs;
     int e = atls_cbor_open(&r, header, &atls_corim_definite, SIGNED);
 
     if (!e)
         e = atls_cbor_read_map(&r, "protected header", &pairs);
     while (!e && pairs--) {
-        int64_t label = 0;
+        int64_t label;
 
-        if (atls_cbor_peek(&r) == ATLS_CBOR_TEXT)
-            e = atls_cbor_skip(&r);
-        else
-            e = atls_cbor_read_int(&r, "label", &label);
-        if (e)
-            return e;
-        if (label == LABEL_META) {
-            e = atls_cbor_read_bytes(&r, "CoRIM meta (8)", &bytes);
-            if (!e)
-                e = atls_corim_read_wrapped(bytes, &atls_corim_definite, &atls_corim_shape_meta,
-                                            SIGNED, read_meta, meta);
-        } else if (label == LABEL_CWT_CLAIMS) {
-            e = read_cwt_claims(&r, claims);
-        } else {
-            e = atls_cbor_skip(&r);
-        }
+        e = read_label(&r, "label", &label);
+        if (!e)
+            e = read_parameter(&r, label, meta, claims);
     }
     return e;
 }
 
 static int check_agreement(const struct origin *meta, const struct origin *claims)
 {
-    if (!meta->is_there && !claims->is_there)
+    if (!meta->signer && !claims->signer)
         return atls_fail(ATLS_E_MISSING, SIGNED,
                          "signed CoRIM: neither corim-meta (8) nor CWT claims (15) in the "
                          "protected header say who signed it");
-    if (!meta->is_there || !claims->is_there)
+    if (!meta->signer || !claims->signer)
         return 0;
-    if (!meta->signer || !claims->signer || strcmp(meta->signer, claims->signer) != 0 ||
+    if (strcmp(meta->signer, claims->signer) != 0 ||
         meta->validity.not_before != claims->validity.not_before ||
         meta->validity.not_after != claims->validity.not_after)
         return atls_fail(ATLS_E_MALFORMED, CWT_CLAIMS,
@@ -160,7 +158,7 @@ static int read_origin(struct atls_corim_signed *corim)
     if (!e)
         e = check_agreement(&meta, &claims);
     if (!e) {
-        struct origin *given = meta.is_there ? &meta : &claims;
+        struct origin *given = meta.signer ? &meta : &claims;
 
         corim->signer = given->signer;
         corim->validity = given->validity;

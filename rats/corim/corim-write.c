@@ -12,8 +12,9 @@
 #include "rats/corim/corim-read.h"
 #include "rats/crypto/pem.h"
 
-const struct atls_corim_digest atls_corim_digests[] = {
-    {1, "sha-256", ATLS_SHA256}, {7, "sha-384", ATLS_SHA384}, {8, "sha-512", ATLS_SHA512}};
+const struct atls_corim_digest atls_corim_digests[] = {[ATLS_SHA256] = {1, "sha-256", ATLS_SHA256},
+                                                       [ATLS_SHA384] = {7, "sha-384", ATLS_SHA384},
+                                                       [ATLS_SHA512] = {8, "sha-512", ATLS_SHA512}};
 const size_t atls_corim_digests_count = sizeof(atls_corim_digests) / sizeof(*atls_corim_digests);
 
 void atls_corim_write_tagged_bytes(struct atls_cbor_writer *w, uint64_t tag, const uint8_t *data,
@@ -32,18 +33,10 @@ static void write_class(struct atls_cbor_writer *w, const struct atls_corim_prof
     rules->write_class_id(w, class_id);
 }
 
-static int digest_number(enum atls_hash hash)
-{
-    for (size_t i = 0; i < atls_corim_digests_count; i++)
-        if (atls_corim_digests[i].hash == hash)
-            return atls_corim_digests[i].number;
-    return 0;
-}
-
 void atls_corim_write_digest(struct atls_cbor_writer *w, const struct atls_reference_value *value)
 {
     atls_cbor_write_array(w, 2);
-    atls_cbor_write_int(w, digest_number(value->digest_hash));
+    atls_cbor_write_int(w, atls_corim_digests[value->digest_hash].number);
     atls_cbor_write_bytes(w, ATLS_BYTES(value->digest, value->digest_size));
 }
 
@@ -125,11 +118,9 @@ static int write_key_triples(struct atls_cbor_writer *w, const struct atls_corim
 static int write_comid(struct atls_cbor_writer *w, const struct atls_corim *corim)
 {
     struct atls_bytes id = atls_bytes_of_text(corim->id);
-    uint8_t uuid[ATLS_HASH_MAX];
+    uint8_t uuid[ATLS_HASH_MAX] = {0};
     int result = atls_crypto_hosted.hash(ATLS_SHA256, &id, 1, uuid);
 
-    if (result)
-        return result;
     uuid[6] = (uuid[6] & 0x0f) | 0x80; /* RFC 9562 5.8: version 8, made by us */
     uuid[8] = (uuid[8] & 0x3f) | 0x80;
     atls_cbor_write_map(w, 2);
@@ -141,7 +132,9 @@ static int write_comid(struct atls_cbor_writer *w, const struct atls_corim *cori
     atls_cbor_write_map(w, (corim->reference_value_count > 0) + (corim->trust_anchor_count > 0));
     if (corim->reference_value_count)
         write_reference_triples(w, corim);
-    return corim->trust_anchor_count ? write_key_triples(w, corim) : 0;
+    if (!result && corim->trust_anchor_count)
+        result = write_key_triples(w, corim);
+    return result;
 }
 
 static void write_validity(struct atls_cbor_writer *w, const struct atls_validity *validity)
@@ -196,7 +189,7 @@ static int check(const struct atls_corim *corim)
     for (size_t i = 0; good && i < corim->reference_value_count; i++) {
         const struct atls_reference_value *value = &corim->reference_values[i];
 
-        good = value->profile == corim->profile &&
+        good = value->profile == corim->profile && value->digest_hash <= ATLS_SHA512 &&
                (value->digest_size == atls_hash_size(value->digest_hash) ||
                 (rules->is_raw && rules->is_raw(value))) &&
                rules->value_is_good(value);

@@ -113,23 +113,40 @@ const char *atls_corim_skipped_name(enum atls_corim_skipped what)
     return names[what];
 }
 
+static int read_entity_member(struct atls_cbor_reader *r, int64_t key, void *context)
+{
+    struct atls_corim *corim = context;
+
+    return key == ENTITY_NAME && !corim->entity
+               ? atls_corim_read_text(r, "name of entity", &corim->entity)
+               : atls_cbor_skip(r);
+}
+
 /* The first entity's name, unless there is one already. */
 static int read_entities(struct atls_cbor_reader *r, struct atls_corim *corim)
 {
-    size_t count, pairs;
+    size_t count;
     int e = atls_cbor_read_array(r, "entities", &count);
 
-    while (!e && count--) {
-        e = atls_cbor_read_map(r, "entity", &pairs);
-        while (!e && pairs--) {
-            int64_t key;
+    while (!e && count--)
+        e = atls_corim_read_members(r, "entity", read_entity_member, corim);
+    return e;
+}
 
-            e = atls_cbor_read_int(r, "key of entity", &key);
-            if (!e && key == ENTITY_NAME && !corim->entity)
-                e = atls_corim_read_text(r, "name of entity", &corim->entity);
-            else if (!e)
-                e = atls_cbor_skip(r);
-        }
+int atls_corim_read_members(struct atls_cbor_reader *r, const char *what,
+                            int (*read_member)(struct atls_cbor_reader *r, int64_t key,
+                                               void *context),
+                            void *context)
+{
+    size_t pairs;
+    int e = atls_cbor_read_map(r, what, &pairs);
+
+    while (!e && pairs--) {
+        int64_t key;
+
+        e = atls_cbor_read_int(r, what, &key);
+        if (!e)
+            e = read_member(r, key, context);
     }
     return e;
 }
@@ -155,31 +172,23 @@ int atls_corim_read_wrapped(struct atls_bytes in, const struct atls_cbor_rules *
     return e;
 }
 
+static int read_comid_member(struct atls_cbor_reader *r, int64_t key, void *context)
+{
+    if (key == COMID_TRIPLES)
+        return atls_corim_read_triples(r, context);
+    if (key == COMID_ENTITIES)
+        return read_entities(r, context);
+    if (key == COMID_LINKED && !r->rules->skip_unknown)
+        return atls_fail(ATLS_E_UNSUPPORTED, "draft-ietf-rats-corim section 5.1.3",
+                         "CoMID: linked tags (3) are not handled here: a tag that supplements or "
+                         "replaces another would be taken as if it stood alone");
+    return atls_cbor_skip(r);
+}
+
 /* Its shape was checked: what is left says what it means. */
 static int read_comid(struct atls_cbor_reader *r, void *context)
 {
-    struct atls_corim *corim = context;
-    size_t pairs;
-    int e = atls_cbor_read_map(r, "CoMID", &pairs);
-
-    while (!e && pairs--) {
-        int64_t key;
-
-        e = atls_cbor_read_int(r, "key of CoMID", &key);
-        if (e)
-            return e;
-        if (key == COMID_TRIPLES)
-            e = atls_corim_read_triples(r, corim);
-        else if (key == COMID_ENTITIES)
-            e = read_entities(r, corim);
-        else if (key == COMID_LINKED && !r->rules->skip_unknown)
-            e = atls_fail(ATLS_E_UNSUPPORTED, "draft-ietf-rats-corim section 5.1.3",
-                          "CoMID: linked tags (3) are not handled here: a tag that supplements or "
-                          "replaces another would be taken as if it stood alone");
-        else
-            e = atls_cbor_skip(r);
-    }
-    return e;
+    return atls_corim_read_members(r, "CoMID", read_comid_member, context);
 }
 
 static int read_tags(struct atls_cbor_reader *r, struct atls_corim *corim)
@@ -229,67 +238,63 @@ static int read_profile(struct atls_cbor_reader *r, struct atls_corim *corim)
         return other_profile("an OID", 0, "");
     if (!e)
         e = atls_cbor_read_text(r, "profile", &text);
-    if (e)
-        return e;
-    if (atls_corim_profile_of(text, &corim->profile))
-        return 0;
-    return other_profile("", (int)(text.size < 128 ? text.size : 128), (const char *)text.data);
+    if (!e && !atls_corim_profile_of(text, &corim->profile))
+        e = other_profile("", (int)(text.size < 128 ? text.size : 128), (const char *)text.data);
+    return e;
+}
+
+static int read_float(struct atls_cbor_reader *r, bool is_end, int64_t *wholep)
+{
+    struct atls_cbor_item item;
+    double seconds = 0;
+    uint64_t bits;
+    int e = atls_cbor_item_decode(r->in, r->at, &item);
+
+    if (!e)
+        e = atls_cbor_skip(r);
+    if (!e) {
+        bits = atls_cbor_item_double_bits(&item);
+        memcpy(&seconds, &bits, sizeof seconds);
+    }
+    if (!e && !(seconds > -9e15 && seconds < 9e15))
+        return atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 3.4.2",
+                         "time: expected a finite number of seconds");
+    *wholep = (int64_t)seconds;
+    *wholep += !is_end && (double)*wholep < seconds;
+    return e;
 }
 
 /* Whole seconds: a fraction makes the time shorter, never longer. Times before 1971, which only an
  * error would write, come out as the first second, for 0 is no bound. */
 int atls_corim_read_seconds(struct atls_cbor_reader *r, bool is_end, int64_t *secondsp)
 {
-    struct atls_cbor_item item;
-    double seconds;
-    uint64_t bits;
-    int64_t whole;
+    int64_t whole = 0;
+    int e = atls_cbor_peek(r) == ATLS_CBOR_FLOAT ? read_float(r, is_end, &whole)
+                                                 : atls_cbor_read_int(r, "time", &whole);
+
+    if (!e)
+        *secondsp = whole > 0 ? whole : 1;
+    return e;
+}
+
+static int read_end(struct atls_cbor_reader *r, int64_t key, void *context)
+{
+    struct atls_validity *validity = context;
     int e;
 
-    if (atls_cbor_peek(r) != ATLS_CBOR_FLOAT) {
-        e = atls_cbor_read_int(r, "time", &whole);
-        if (e)
-            return e;
-    } else {
-        e = atls_cbor_item_decode(r->in, r->at, &item);
-        if (!e)
-            e = atls_cbor_skip(r);
-        if (e)
-            return e;
-        bits = atls_cbor_item_double_bits(&item);
-        memcpy(&seconds, &bits, sizeof seconds);
-        if (!(seconds > -9e15 && seconds < 9e15))
-            return atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 3.4.2",
-                             "time: expected a finite number of seconds");
-        whole = (int64_t)seconds;
-        whole += !is_end && (double)whole < seconds  ? 1
-                 : is_end && (double)whole > seconds ? -1
-                                                     : 0;
-    }
-    *secondsp = whole > 0 ? whole : 1;
-    return 0;
+    if (key != 0 && key != 1)
+        return atls_cbor_skip(r); /* what the shape has let pass */
+    e = atls_corim_expect_tag(r, "time", 1);
+    return e ? e
+             : atls_corim_read_seconds(r, key == 1,
+                                       key == 1 ? &validity->not_after : &validity->not_before);
 }
 
 int atls_corim_read_validity(struct atls_cbor_reader *r, struct atls_validity *validityp)
 {
     struct atls_validity validity = {0};
-    size_t pairs;
-    int e = atls_cbor_read_map(r, "validity", &pairs);
+    int e = atls_corim_read_members(r, "validity", read_end, &validity);
 
-    while (!e && pairs--) {
-        int64_t key;
-
-        e = atls_cbor_read_int(r, "key of validity", &key);
-        if (!e && key != 0 && key != 1) {
-            e = atls_cbor_skip(r); /* what the shape has let pass */
-            continue;
-        }
-        if (!e)
-            e = atls_corim_expect_tag(r, "time", 1);
-        if (!e)
-            e = atls_corim_read_seconds(r, key == 1,
-                                        key == 1 ? &validity.not_after : &validity.not_before);
-    }
     if (!e && validity.not_before > validity.not_after)
         e = atls_fail(ATLS_E_MALFORMED, "draft-ietf-rats-corim section 7.3",
                       "validity: it ends (%lld) before it begins (%lld)",
@@ -299,75 +304,70 @@ int atls_corim_read_validity(struct atls_cbor_reader *r, struct atls_validity *v
     return e;
 }
 
-/* corim-id: a text, or a UUID whose bytes become text. */
+/* corim-id: a text, or a UUID, whose bytes (16: its shape was checked) become text. */
 static int read_id(struct atls_cbor_reader *r, struct atls_corim *corim)
 {
-    struct atls_bytes b;
+    struct atls_bytes b = {0};
     const uint8_t *u;
     int e;
 
     if (atls_cbor_peek(r) == ATLS_CBOR_TEXT)
         return atls_corim_read_text(r, "id of CoRIM", &corim->id);
     e = atls_cbor_read_bytes(r, "id of CoRIM", &b);
-    if (!e && b.size != 16)
-        e = atls_fail(ATLS_E_MALFORMED, CORIM, "CoRIM id: a UUID has 16 bytes, %zu came", b.size);
-    if (e)
-        return e;
     u = b.data;
-    if (asprintf(&corim->id, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+    if (!e &&
+        asprintf(&corim->id, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
                  u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12],
                  u[13], u[14], u[15]) < 0) {
         corim->id = NULL;
-        return atls_corim_no_memory();
+        e = atls_corim_no_memory();
     }
-    return 0;
+    return e;
 }
 
 /* The profile says how to read the tags, which stand before it: they wait. */
+struct waiting {
+    struct atls_corim *corim;
+    struct atls_cbor_reader tags;
+    bool has_profile;
+};
+
+static int read_corim_member(struct atls_cbor_reader *r, int64_t key, void *context)
+{
+    struct waiting *waiting = context;
+    struct atls_corim *corim = waiting->corim;
+
+    switch (key) {
+    case CORIM_ID:
+        return read_id(r, corim);
+    case CORIM_TAGS:
+        waiting->tags = *r;
+        return atls_cbor_skip(r);
+    case CORIM_DEPENDENT:
+        corim->skipped |= 1u << ATLS_SKIPPED_DEPENDENT_RIMS;
+        return atls_cbor_skip(r);
+    case CORIM_PROFILE:
+        waiting->has_profile = true;
+        return read_profile(r, corim);
+    case CORIM_VALIDITY:
+        return atls_corim_read_validity(r, &corim->validity);
+    case CORIM_ENTITIES:
+        return read_entities(r, corim);
+    default:
+        return atls_corim_unknown_key(r, "CoRIM", key);
+    }
+}
+
 static int read_corim_map(struct atls_cbor_reader *r, struct atls_corim *corim)
 {
-    struct atls_cbor_reader tags = *r;
-    bool has_profile = false;
-    size_t pairs;
-    int e = atls_cbor_read_map(r, "CoRIM", &pairs);
+    struct waiting waiting = {.corim = corim};
+    int e = atls_corim_read_members(r, "CoRIM", read_corim_member, &waiting);
 
-    while (!e && pairs--) {
-        int64_t key;
-
-        e = atls_cbor_read_int(r, "key of CoRIM", &key);
-        if (e)
-            return e;
-        switch (key) {
-        case CORIM_ID:
-            e = read_id(r, corim);
-            break;
-        case CORIM_TAGS:
-            tags = *r;
-            e = atls_cbor_skip(r);
-            break;
-        case CORIM_DEPENDENT:
-            corim->skipped |= 1u << ATLS_SKIPPED_DEPENDENT_RIMS;
-            e = atls_cbor_skip(r);
-            break;
-        case CORIM_PROFILE:
-            has_profile = true;
-            e = read_profile(r, corim);
-            break;
-        case CORIM_VALIDITY:
-            e = atls_corim_read_validity(r, &corim->validity);
-            break;
-        case CORIM_ENTITIES:
-            e = read_entities(r, corim);
-            break;
-        default:
-            e = atls_corim_unknown_key(r, "CoRIM", key);
-        }
-    }
     if (e)
         return e;
-    if (!has_profile)
+    if (!waiting.has_profile)
         return other_profile("none", 0, "");
-    return read_tags(&tags, corim);
+    return read_tags(&waiting.tags, corim);
 }
 
 static int read_corim(struct atls_bytes in, const struct atls_cbor_rules *rules,

@@ -84,7 +84,7 @@ static struct atls_bytes corim_of(const char *triples)
 {
     static const char head[] = "a2 01 a1 00 50 99019224 57aa44bcbef8d36bdd6bd035 04";
     struct atls_bytes comid_head = test_bytes(head), body = test_bytes(triples);
-    static uint8_t buffer[8192];
+    static uint8_t buffer[16384];
     struct atls_sink s = atls_sink_of(buffer, sizeof buffer);
     size_t size = comid_head.size + body.size;
     const char profile[] = ATLS_CORIM_PARSEC_TPM_PROFILE;
@@ -178,6 +178,51 @@ static void names_sets_by_content(void **state)
         atls_corim_clear(&corims[i]);
 }
 
+/* SHA-256, by sha256sum, of each PCR with its hash (1 is SHA-384) and digest, in their order. */
+static void names_sets_as_before(void **state)
+{
+#define DIGEST384 "82 07 5830" ZEROS "00000000000000000000000000000000"
+    struct atls_bytes expected =
+        test_bytes("d09c591b636803ad765add5f033cb6d2ac1d84bb24b60ceda82094cdf4b35b3a");
+    struct atls_corim corim;
+
+    test_outcome(atls_corim_parse(corim_of(REFERENCE("82", "a2 00 02 01 a1 02 82" DIGEST384 DIGEST
+                                                           "a2 00 01 01 a1 02 81" DIGEST384)),
+                                  &corim),
+                 0, NULL);
+    test_same_bytes(ATLS_BYTES(corim.reference_values[2].set, 32), expected);
+    atls_corim_clear(&corim);
+    test_vector_free(expected);
+}
+
+/* A triple has every PCR by every hash at most: 96 digests. */
+static void bounds_a_triple(void **state)
+{
+    static const char all[] = "02 83" DIGEST DIGEST384 "82 08 5840" ZEROS ZEROS;
+
+    for (unsigned more = 0; more < 2; more++) {
+        char *triples = malloc(64 * 1024);
+        struct atls_bytes in;
+        struct atls_corim corim;
+        size_t used;
+
+        assert_non_null(triples);
+        used = (size_t)sprintf(triples, "a1 00 81 82 a1" CLASS "98%02x", 32 + more);
+        for (unsigned pcr = 0; pcr < 32; pcr++)
+            used += (size_t)sprintf(triples + used, "a2 00 18%02x 01 a1 %s", pcr, all);
+        if (more)
+            sprintf(triples + used, PCR0);
+        in = corim_of(triples);
+        test_outcome(atls_corim_parse(in, &corim), more ? ATLS_E_LIMIT : 0,
+                     more ? PARSEC_TPM : NULL);
+        if (!more) {
+            assert_int_equal(corim.reference_value_count, 96);
+            atls_corim_clear(&corim);
+        }
+        free(triples);
+    }
+}
+
 /* What Veraison wrote is read, written, and read as the same, in either dialect. */
 static void writes_what_it_read(void **state)
 {
@@ -242,6 +287,8 @@ int main(void)
     TEST_ADD_ROWS(&list, reads_vector, vectors);
     TEST_ADD_ROWS(&list, reads_row, rows);
     TEST_ADD(&list, names_sets_by_content);
+    TEST_ADD(&list, names_sets_as_before);
+    TEST_ADD(&list, bounds_a_triple);
     TEST_ADD(&list, writes_what_it_read);
     TEST_ADD(&list, writes_nothing_else);
     return test_run("corim-parsec-tpm", &list);

@@ -13,9 +13,8 @@
 #include "rats/test/test-hex.h"
 
 /* Pieces of CoMIDs in hexadecimal. */
-#define B32                                                                                        \
-    "5820"                                                                                         \
-    "0101010101010101010101010101010101010101010101010101010101010101"
+#define B32_ALONE "0101010101010101010101010101010101010101010101010101010101010101"
+#define B32 "5820" B32_ALONE
 #define UUID16                                                                                     \
     "50"                                                                                           \
     "00112233445566778899aabbccddeeff"
@@ -28,6 +27,9 @@
     "a3"                                                                                           \
     "02" digests "0b62424c"                                                                        \
     "0d81d90230" B32
+#define VERSIONED(version)                                                                         \
+    "a3"                                                                                           \
+    "00" version "0281" SHA256_DIGEST "0d81d90230" B32
 #define MEASUREMENT(values)                                                                        \
     "a2"                                                                                           \
     "0076"                                                                                         \
@@ -65,30 +67,34 @@ static const struct shape_row {
     COMID_ROW("good", "5.1", TRIPLES("1", REFERENCES), 2, 0, "", 0),
     /* triples */
     COMID_ROW("no triples at all", "5.1.4", TRIPLES("0", ""), 2, ATLS_E_MALFORMED, "triples", 0),
-    COMID_ROW("an empty list of reference triples", "5.1.5", TRIPLES("1", "0080"), 2,
+    COMID_ROW("an empty list of reference triples", "5.1.4", TRIPLES("1", "0080"), 2,
               ATLS_E_MALFORMED, "one at least", 0),
-    COMID_ROW("an empty list of attestation keys", "5.1.10", TRIPLES("2", REFERENCES "0380"), 2,
+    COMID_ROW("an empty list of attestation keys", "5.1.4", TRIPLES("2", REFERENCES "0380"), 2,
               ATLS_E_MALFORMED, "one at least", 0),
     COMID_ROW("triples that are no list", "5.1.4", TRIPLES("1", "00a0"), 2, ATLS_E_MALFORMED,
               "triples", 0),
     COMID_ROW("a triple of one element", "5.1.5",
               TRIPLES("1", "008181"
                            "01"),
-              2, ATLS_E_MALFORMED, "2 elements", 0),
+              2, ATLS_E_MALFORMED, "expected 2 elements, came 1", 0),
+    COMID_ROW("an attestation key triple of one element", "5.1.10",
+              TRIPLES("2", REFERENCES "0381"
+                                      "8101"),
+              2, ATLS_E_MALFORMED, "expected 2 elements at least, came 1", 0),
     COMID_ROW("unknown triples", "5.1.4", TRIPLES("2", REFERENCES "0781" ANY_TRIPLE), 2,
               ATLS_E_UNSUPPORTED, "key 7", 0),
     COMID_ROW("triples under a private key", "5.1.4", TRIPLES("2", REFERENCES "2081" ANY_TRIPLE), 2,
               ATLS_E_UNSUPPORTED, "key -1", 0),
     COMID_ROW("triples under a text", "5.1.4", TRIPLES("2", REFERENCES "616181" ANY_TRIPLE), 2,
               ATLS_E_MALFORMED, "a number as the key", 0),
-    COMID_ROW("reference triples twice", "RFC 8949 5.6", TRIPLES("2", REFERENCES REFERENCES), 2,
-              ATLS_E_MALFORMED, "the same as", 0),
+    COMID_ROW("reference triples twice", "RFC 8949 section 5.6",
+              TRIPLES("2", REFERENCES REFERENCES), 2, ATLS_E_MALFORMED, "the same as", 0),
     /* those that are skipped are held to the CDDL too */
     COMID_ROW("endorsed triples", "5.1.6", TRIPLES("2", REFERENCES "0181" ANY_TRIPLE), 2, 0, "",
               1u << ATLS_SKIPPED_ENDORSED),
-    COMID_ROW("endorsed triples: an empty list", "5.1.6", TRIPLES("2", REFERENCES "0180"), 2,
+    COMID_ROW("endorsed triples: an empty list", "5.1.4", TRIPLES("2", REFERENCES "0180"), 2,
               ATLS_E_MALFORMED, "one at least", 0),
-    COMID_ROW("endorsed triples: junk", "5.1.6", TRIPLES("2", REFERENCES "016161"), 2,
+    COMID_ROW("endorsed triples: junk", "5.1.4", TRIPLES("2", REFERENCES "016161"), 2,
               ATLS_E_MALFORMED, "triples", 0),
     COMID_ROW("endorsed triples: an empty measurement", "5.1.4.1",
               TRIPLES("2", REFERENCES "018182" CLASS "81a101a0"), 2, ATLS_E_MALFORMED,
@@ -107,7 +113,7 @@ static const struct shape_row {
                                       "81a101a10101"
                                       "81a101a10102"),
               2, 0, "", 1u << ATLS_SKIPPED_SERIES),
-    COMID_ROW("conditional series: junk", "5.1.8", TRIPLES("2", REFERENCES "0801"), 2,
+    COMID_ROW("conditional series: junk", "5.1.4", TRIPLES("2", REFERENCES "0801"), 2,
               ATLS_E_MALFORMED, "triples", 0),
     COMID_ROW("conditional endorsements", "5.1.7",
               TRIPLES("2", REFERENCES "0a8182"
@@ -125,11 +131,34 @@ static const struct shape_row {
     COMID_ROW("an algorithm twice, once by its name", "7.7",
               TRIPLES("1", "0081" TRIPLE(NAMED("82" SHA256_DIGEST "82677368612d323536" B32))), 2,
               ATLS_E_MALFORMED, "came sha-256 again", 0),
-    COMID_ROW("two algorithms without a name", "PSA 3.3",
+    COMID_ROW("two algorithms without a name", "draft-fdb-rats-psa-endorsements section 3.3",
               TRIPLES("1", "0081" TRIPLE(VALUES("82" SHA256_DIGEST SHA256_DIGEST))), 2,
               ATLS_E_UNSUPPORTED, "without name", 0),
     COMID_ROW("a digest whose value is a text", "7.7",
               TRIPLES("1", "0081" TRIPLE(VALUES("8182016161"))), 2, ATLS_E_MALFORMED, "bytes", 0),
+    /* other measured values */
+    COMID_ROW("a version with its scheme", "5.1.4.1",
+              TRIPLES("1", "0081" TRIPLE(VERSIONED("a2"
+                                                   "0061310101"))),
+              2, 0, "", 0),
+    COMID_ROW("a version behind its scheme", "5.1.4.1",
+              TRIPLES("1", "0081" TRIPLE(VERSIONED("a2"
+                                                   "0101006131"))),
+              2, 0, "", 0),
+    COMID_ROW("a version behind something unknown", "5.1.4.1",
+              TRIPLES("1", "0081" TRIPLE(VERSIONED("a2"
+                                                   "0901006131"))),
+              2, ATLS_E_UNSUPPORTED, "key 9", 0),
+    COMID_ROW("a version that is its scheme alone", "5.1.4.1",
+              TRIPLES("1", "0081" TRIPLE(VERSIONED("a1"
+                                                   "0101"))),
+              2, ATLS_E_MISSING, "text", 0),
+    COMID_ROW("a measurement by a key", "5.1",
+              TRIPLES("1", "008182" CLASS "81a3"
+                           "0076"
+                           "7073612e736f6674776172652d636f6d706f6e656e74"
+                           "01" VALUES("81" SHA256_DIGEST) "0281d9022a6161"),
+              2, ATLS_E_UNSUPPORTED, "key 2", 0),
     /* environment */
     COMID_ROW("an empty environment", "5.1.4.1", TRIPLES("1", "008182a081" MEASUREMENT("a10101")),
               2, ATLS_E_MALFORMED, "environment", 0),
@@ -162,7 +191,7 @@ static const struct shape_row {
               "01a10001"
               "04a1" REFERENCES,
               2, ATLS_E_MALFORMED, "id", 0),
-    COMID_ROW("tag identity: id of 15 bytes", "5.1.1",
+    COMID_ROW("tag identity: id of 15 bytes", "7.4",
               "01a1004f00112233445566778899aabbccddee"
               "04a1" REFERENCES,
               2, ATLS_E_MALFORMED, "16 bytes", 0),
@@ -190,7 +219,7 @@ static const struct shape_row {
               IDENTITY "0381a20061620100"
                        "04a1" REFERENCES,
               3, ATLS_E_UNSUPPORTED, "linked tags", 0),
-    COMID_ROW("no linked tag in the list", "5.1.3",
+    COMID_ROW("no linked tag in the list", "5.1",
               IDENTITY "0380"
                        "04a1" REFERENCES,
               3, ATLS_E_MALFORMED, "linked tags", 0),
@@ -211,7 +240,7 @@ static const struct shape_row {
               IDENTITY "0281a1006141"
                        "04a1" REFERENCES,
               3, ATLS_E_MISSING, "roles", 0),
-    COMID_ROW("no entity in the list", "5.1.2",
+    COMID_ROW("no entity in the list", "5.1",
               IDENTITY "0280"
                        "04a1" REFERENCES,
               3, ATLS_E_MALFORMED, "entities", 0),
@@ -242,11 +271,11 @@ static const struct shape_row {
               0),
     CORIM_ROW("an entity with an unknown member", "4.1.5", "0581a30061410281010901", 1,
               ATLS_E_UNSUPPORTED, "key 9", 0),
-    CORIM_ROW("no entities", "4.1.5", "0580", 1, ATLS_E_MALFORMED, "entities", 0),
+    CORIM_ROW("no entities", "4.1", "0580", 1, ATLS_E_MALFORMED, "entities", 0),
     CORIM_ROW("an unknown member", "4.1", "186301", 1, ATLS_E_UNSUPPORTED, "key 99", 0),
     CORIM_ROW("dependent RIMs", "4.1.3", "0281a100d8206161", 1, 0, "",
               1u << ATLS_SKIPPED_DEPENDENT_RIMS),
-    CORIM_ROW("dependent RIMs: empty", "4.1.3", "0280", 1, ATLS_E_MALFORMED, "dependent", 0),
+    CORIM_ROW("dependent RIMs: empty", "4.1", "0280", 1, ATLS_E_MALFORMED, "dependent", 0),
     CORIM_ROW("dependent RIMs: without tag", "4.1.3", "0281a1006161", 1, ATLS_E_MALFORMED, "href",
               0),
     CORIM_ROW("dependent RIMs: no href", "4.1.3", "0281a10181820140", 1, ATLS_E_MISSING, "href", 0),
@@ -261,10 +290,11 @@ static const struct shape_row {
     CORIM_ROW("validity without tag", "7.3", "04a1011a7fffffff", 1, ATLS_E_MALFORMED, "time", 0),
     CORIM_ROW("validity with tag 0", "7.3", "04a101c06161", 1, ATLS_E_MALFORMED, "tag 1", 0),
     CORIM_ROW("validity as a text", "7.3", "04a101c16161", 1, ATLS_E_MALFORMED, "seconds", 0),
-    CORIM_ROW("validity that is not a number", "RFC 8949 3.4.2", "04a101c1f97e00", 1,
+    CORIM_ROW("validity that is not a number", "RFC 8949 section 3.4.2", "04a101c1f97e00", 1,
               ATLS_E_MALFORMED, "finite", 0),
-    CORIM_ROW("validity without end of time", "RFC 8949 3.4.2", "04a101c1f97c00", 1,
+    CORIM_ROW("validity without end of time", "RFC 8949 section 3.4.2", "04a101c1f97c00", 1,
               ATLS_E_MALFORMED, "finite", 0),
+    CORIM_ROW("validity of one second", "7.3", "04a200c11a7fffffff01c11a7fffffff", 1, 0, "", 0),
     CORIM_ROW("validity that ends before it begins", "7.3", "04a200c11a7fffffff01c101", 1,
               ATLS_E_MALFORMED, "ends", 0),
     CORIM_ROW("validity with an unknown member", "7.3", "04a201c11a7fffffff0901", 1,
@@ -358,6 +388,18 @@ static struct atls_bytes make(const struct shape_row *row, bool loose, uint8_t *
     return ATLS_BYTES(out, size);
 }
 
+/* The error names the clause of a row: a section of the draft, or another document. */
+static void expect_clause(const char *what, const char *clause)
+{
+    static const char draft[] = "draft-ietf-rats-corim section ";
+    const char *came = atls_error_clause();
+
+    if (clause[0] <= '9' && strncmp(came, draft, sizeof draft - 1) == 0)
+        came += sizeof draft - 1;
+    if (strcmp(came, clause) != 0)
+        fail_msg("%s: expected the clause %s, came %s", what, clause, atls_error_clause());
+}
+
 static void test_row(void **state)
 {
     const struct shape_row *row = *state;
@@ -369,6 +411,8 @@ static void test_row(void **state)
         fail_msg("%s [%s]: expected %s with \"%s\", came %s: %s [%s]", row->what, row->clause,
                  atls_error_name(row->outcome), row->text, atls_error_name(result),
                  atls_error_text(), atls_error_clause());
+    if (result)
+        expect_clause(row->what, row->clause);
     /* what only is not understood is skipped by a reader that does so; what it stands for may then
      * be missing */
     if (result == ATLS_E_UNSUPPORTED && strstr(atls_error_text(), "handled here")) {
@@ -399,7 +443,7 @@ static void test_encodings(void **state)
         size_t at = 0, size = loosen(whole, &at, loose), definite_size;
         int result;
 
-        if (strncmp(rows[i].clause, "RFC 8949 5.6", 12) == 0)
+        if (strncmp(rows[i].clause, "RFC 8949 section 5.6", 20) == 0)
             continue; /* a key twice is no CBOR that could be written anew */
         result = atls_corim_parse(ATLS_BYTES(loose, size), &corim);
         if (result != rows[i].outcome || (result && !strstr(atls_error_text(), rows[i].text)))
@@ -480,11 +524,11 @@ static const struct signed_row signed_rows[] = {
      TYPE "0851a200a100634f6e6501a200c10501c11864"
           "0fa301634f6e650418640505",
      3, 0, "", "One", 5, 100},
-    {"both, of another signer", "4.2.1",
+    {"both, of another signer", "4.2.2",
      TYPE "0848a100a100634f6e65"
           "0fa10163547776",
      3, ATLS_E_MALFORMED, "do not say the same", NULL, 0, 0},
-    {"both, of another time", "4.2.1",
+    {"both, of another time", "4.2.2",
      TYPE "0848a100a100634f6e65"
           "0fa201634f6e65041864",
      3, ATLS_E_MALFORMED, "do not say the same", NULL, 0, 0},
@@ -505,6 +549,45 @@ static const struct signed_row signed_rows[] = {
      ATLS_E_MISSING, "signer name", NULL, 0, 0},
     {"meta with an unknown member", "4.2.3", TYPE "084aa200a100634f6e650901", 2, ATLS_E_UNSUPPORTED,
      "key 9", NULL, 0, 0},
+    {"CWT claims with a fraction of a second at either end", "4.2.2",
+     TYPE "0fa304f95640"
+          "05f93e0001634f6e65",
+     2, 0, "", "One", 2, 100},
+    {"CWT claims with floats of whole seconds", "4.2.2",
+     TYPE "0fa304f95640"
+          "05f9450001634f6e65",
+     2, 0, "", "One", 5, 100},
+    {"CWT claims with times before 1970", "4.2.2",
+     TYPE "0fa301634f6e650420"
+          "05f9be00",
+     2, 0, "", "One", 1, 1},
+    {"CWT claims that end in 1970", "4.2.2", TYPE "0fa201634f6e650400", 2, 0, "", "One", 0, 1},
+    {"CWT claims, nearly the last second", "RFC 8949 section 3.4.2",
+     TYPE "0fa201634f6e6504fb433ff973cafa7fff", 2, 0, "", "One", 0, 8999999999999999},
+    {"CWT claims, too late", "RFC 8949 section 3.4.2", TYPE "0fa201634f6e6504fb433ff973cafa8000", 2,
+     ATLS_E_MALFORMED, "finite", NULL, 0, 0},
+    {"CWT claims, too early", "RFC 8949 section 3.4.2", TYPE "0fa201634f6e6505fbc33ff973cafa8000",
+     2, ATLS_E_MALFORMED, "finite", NULL, 0, 0},
+    {"CWT claims whose exp is a text", "4.2.1", TYPE "0fa201634f6e65046131", 2, ATLS_E_MALFORMED,
+     "time: expected an unsigned integer", NULL, 0, 0},
+    {"CWT claims whose issuer is a number", "4.2.1", TYPE "0fa10105", 2, ATLS_E_MALFORMED,
+     "iss (1): expected a text string", NULL, 0, 0},
+    {"CWT claims of other names", "4.2.2",
+     TYPE "0fa4"
+          "01634f6e656161f62004041864",
+     2, 0, "", "One", 0, 100},
+    {"CWT claims under bytes", "4.2.1", TYPE "0fa2400101634f6e65", 2, ATLS_E_MALFORMED,
+     "key of CWT claims", NULL, 0, 0},
+    {"parameters of other names", "4.2.1", TYPE "14f60848a100a100634f6e65616108", 4, 0, "", "One",
+     0, 0},
+    {"both, of another beginning", "4.2.2",
+     TYPE "0851a200a100634f6e6501a200c10501c11864"
+          "0fa301634f6e650418640506",
+     3, ATLS_E_MALFORMED, "do not say the same", NULL, 0, 0},
+    {"both, of another end", "4.2.2",
+     TYPE "0851a200a100634f6e6501a200c10501c11864"
+          "0fa301634f6e650418650505",
+     3, ATLS_E_MALFORMED, "do not say the same", NULL, 0, 0},
     {"CWT claims without issuer", "4.2.2", TYPE "0fa1041864", 2, ATLS_E_MISSING, "iss", NULL, 0, 0},
 };
 
@@ -560,8 +643,10 @@ static void test_signed_row(void **state)
         fail_msg("%s [%s]: expected %s with \"%s\", came %s: %s", row->what, row->clause,
                  atls_error_name(row->outcome), row->text, atls_error_name(result),
                  atls_error_text());
-    if (result)
+    if (result) {
+        expect_clause(row->what, row->clause);
         return;
+    }
     assert_string_equal(corim.signer, row->signer);
     assert_int_equal(corim.validity.not_before, row->not_before);
     assert_int_equal(corim.validity.not_after, row->not_after);
@@ -589,6 +674,196 @@ static void test_signed_tags(void **state)
     }
 }
 
+/* What beside triples a CoRIM says, and whose each value and anchor is. */
+static const struct said_row {
+    const char *what;
+    struct shape_row row;
+    const char *id, *entity, *version;
+    struct atls_validity validity;
+    unsigned skipped;
+} said[] = {
+    {"nothing", CORIM_ROW("", "4.1", NULL, 0, 0, "", 0), "x", NULL, NULL, {0, 0}, 0},
+    {"an entity, whose name is last",
+     CORIM_ROW("", "4.1.5",
+               "0581a3028101"
+               "01d82061620061"
+               "41",
+               1, 0, "", 0),
+     "x",
+     "A",
+     NULL,
+     {0, 0},
+     0},
+    {"two entities: the first one's name",
+     CORIM_ROW("", "4.1.5", "0582a2006141028101a2006142028101", 1, 0, "", 0),
+     "x",
+     "A",
+     NULL,
+     {0, 0},
+     0},
+    {"an entity of the CoMID",
+     COMID_ROW("", "5.1.2",
+               IDENTITY "0281a2006142028100"
+                        "04a1" REFERENCES,
+               3, 0, "", 0),
+     "x",
+     "B",
+     NULL,
+     {0, 0},
+     0},
+    {"dependent RIMs, validity and an entity behind them",
+     CORIM_ROW("", "4.1",
+               "0281a100d8206161"
+               "04a200c10501c11864"
+               "0581a2006141028101",
+               3, 0, "", 0),
+     "x",
+     "A",
+     NULL,
+     {5, 100},
+     1u << ATLS_SKIPPED_DEPENDENT_RIMS},
+    {"a version with its scheme",
+     COMID_ROW("", "5.1.4.1", TRIPLES("1", "0081" TRIPLE(VERSIONED("a20101006131"))), 2, 0, "", 0),
+     "x",
+     NULL,
+     "1",
+     {0, 0},
+     0},
+    {"a version in front of its scheme",
+     COMID_ROW("", "5.1.4.1", TRIPLES("1", "0081" TRIPLE(VERSIONED("a20061310101"))), 2, 0, "", 0),
+     "x",
+     NULL,
+     "1",
+     {0, 0},
+     0},
+};
+
+static void test_said(void **state)
+{
+    for (size_t i = 0; i < COUNT(said); i++) {
+        uint8_t buffer[8192];
+        struct atls_corim corim;
+
+        if (atls_corim_parse(make(&said[i].row, false, buffer), &corim))
+            fail_msg("%s: %s", said[i].what, atls_error_text());
+        assert_string_equal(corim.id, said[i].id);
+        assert_string_equal(corim.entity ? corim.entity : "none",
+                            said[i].entity ? said[i].entity : "none");
+        assert_int_equal(corim.skipped, said[i].skipped);
+        assert_int_equal(corim.validity.not_before, said[i].validity.not_before);
+        assert_int_equal(corim.validity.not_after, said[i].validity.not_after);
+        assert_int_equal(corim.reference_value_count, 1);
+        assert_memory_equal(&corim.reference_values[0].validity, &corim.validity,
+                            sizeof corim.validity);
+        if (said[i].version)
+            assert_string_equal(corim.reference_values[0].version, said[i].version);
+        else
+            assert_null(corim.reference_values[0].version);
+        atls_corim_clear(&corim);
+    }
+}
+
+/* What a reader that skips leaves out of a CoRIM that says two things, and what it takes. */
+static void test_lax(void **state)
+{
+#define OF_INSTANCE(count, measurements)                                                           \
+    "82"                                                                                           \
+    "a200a100d90230" B32 "01d90226582101" B32_ALONE count measurements
+#define MEASURED MEASUREMENT(VALUES("81" SHA256_DIGEST))
+    static const struct {
+        const char *what;
+        struct shape_row row;
+        int strict;
+        size_t values;
+    } lax[] = {
+        {"values of one instance",
+         COMID_ROW("", "PSA 3.3", TRIPLES("1", "0081" OF_INSTANCE("81", MEASURED)), 2, 0, "", 0),
+         ATLS_E_MALFORMED, 0},
+        {"values of one instance, in front of those of its class",
+         COMID_ROW("", "PSA 3.3", TRIPLES("1", "0082" OF_INSTANCE("82", MEASURED MEASURED) GOOD), 2,
+                   0, "", 0),
+         ATLS_E_MALFORMED, 1},
+        {"a value without a digest, in front of one with",
+         COMID_ROW("", "PSA 3.3",
+                   TRIPLES("1", "008182" CLASS "82" MEASUREMENT("a10d81d90230" B32) MEASURED), 2, 0,
+                   "", 0),
+         ATLS_E_MISSING, 1},
+        {"something unknown of a version",
+         COMID_ROW("", "5.1.4.1", TRIPLES("1", "0081" TRIPLE(VERSIONED("a20901006131"))), 2, 0, "",
+                   0),
+         ATLS_E_UNSUPPORTED, 1},
+        {"something unknown of a measurement, a class, an environment and the CoMID",
+         COMID_ROW("", "5.1.4.1",
+                   "0901" TRIPLES("1", "008182a20901"
+                                       "00a2090100d90230" B32 "81a3090100"
+                                       "767073612e736f6674776172652d636f6d706f6e656e74"
+                                       "01" VALUES("81" SHA256_DIGEST)),
+                   3, 0, "", 0),
+         ATLS_E_UNSUPPORTED, 1},
+    };
+
+    for (size_t i = 0; i < COUNT(lax); i++) {
+        uint8_t buffer[8192];
+        struct atls_bytes in = make(&lax[i].row, false, buffer);
+        struct atls_corim corim;
+
+        assert_int_equal(atls_corim_parse(in, &corim), lax[i].strict);
+        if (atls_corim_parse_lax(in, &corim))
+            fail_msg("%s: %s", lax[i].what, atls_error_text());
+        assert_int_equal(corim.reference_value_count, lax[i].values);
+        atls_corim_clear(&corim);
+    }
+}
+
+/* corim-id, section 4.1.1: a UUID is told as RFC 9562 section 4 writes it. */
+static void test_uuid(void **state)
+{
+    uint8_t in[8192], out[8300];
+    struct atls_bytes corim_bytes = make(&rows[0], false, in);
+    size_t size = put(out, "d901f5a300" UUID16); /* in place of 00 61 78 */
+    struct atls_corim corim;
+
+    memcpy(out + size, corim_bytes.data + 7, corim_bytes.size - 7);
+    if (atls_corim_parse(ATLS_BYTES(out, size + corim_bytes.size - 7), &corim))
+        fail_msg("%s", atls_error_text());
+    assert_string_equal(corim.id, "00112233-4455-6677-8899-aabbccddeeff");
+    atls_corim_clear(&corim);
+}
+
+/* What is a signed CoRIM: COSE_Sign1 with its tag, and the content type or an unsigned one. */
+static void test_is_signed(void **state)
+{
+#define SIGNED64 "5840" B32_ALONE B32_ALONE
+    static const struct {
+        const char *what, *in;
+        bool is_one;
+    } table[] = {
+        {"nothing", "", false},
+        {"no CBOR", "ff", false},
+        {"an unsigned one", "d901f5a0", false},
+        {"of an unsigned one", "d28443a10126a044d901f5a0" SIGNED64, true},
+        {"of indefinite length", "d29f43a10126a044d901f5a0" SIGNED64 "ff", true},
+        {"of the content type",
+         "d2845819a2012603"
+         "746170706c69636174696f6e2f72696d2b63626f72a04100" SIGNED64,
+         true},
+        {"of a tag alone", "d28443a10126a043d901f5" SIGNED64, false},
+        {"of two bytes", "d28443a10126a042d901" SIGNED64, false},
+        {"of something else", "d28443a10126a044d901f6a0" SIGNED64, false},
+        {"of a claims set", "d28443a10126a044a1010203" SIGNED64, false},
+        {"without its tag", "8443a10126a044d901f5a0" SIGNED64, false},
+        {"with another tag", "d18443a10126a044d901f5a0" SIGNED64, false},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct atls_bytes in = test_hex(table[i].in);
+
+        if (atls_corim_is_signed(in) != table[i].is_one)
+            fail_msg("%s: %s", table[i].what, atls_error_text());
+        test_vector_free(in);
+    }
+}
+
 static void test_validity(void **state)
 {
     static const struct {
@@ -608,10 +883,12 @@ static void test_validity(void **state)
 int main(void)
 {
     static struct CMUnitTest
-        tests[sizeof rows / sizeof *rows + sizeof signed_rows / sizeof *signed_rows + 8];
+        tests[sizeof rows / sizeof *rows + sizeof signed_rows / sizeof *signed_rows + 12];
     const struct CMUnitTest others[] = {
-        cmocka_unit_test(test_encodings), cmocka_unit_test(test_definite),
-        cmocka_unit_test(test_signed_tags), cmocka_unit_test(test_validity)};
+        cmocka_unit_test(test_encodings),   cmocka_unit_test(test_definite),
+        cmocka_unit_test(test_signed_tags), cmocka_unit_test(test_validity),
+        cmocka_unit_test(test_said),        cmocka_unit_test(test_lax),
+        cmocka_unit_test(test_uuid),        cmocka_unit_test(test_is_signed)};
     size_t count = 0;
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -418,7 +418,8 @@ static struct atls_reference_value value(const char *name, const char *version, 
     return v;
 }
 
-static void round_trip(enum atls_corim_dialect dialect, const char *entity)
+static void round_trip(enum atls_corim_dialect dialect, const char *entity,
+                       struct atls_validity validity)
 {
     struct atls_reference_value values[] = {value("BL", "1.0", 1), value("FW", NULL, 2),
                                             value(NULL, "3", 1)};
@@ -427,6 +428,7 @@ static void round_trip(enum atls_corim_dialect dialect, const char *entity)
     struct atls_corim corim = {.dialect = dialect,
                                .id = (char *)"corim-1",
                                .entity = (char *)entity,
+                               .validity = validity,
                                .reference_values = values,
                                .reference_value_count = 3,
                                .trust_anchors = anchors,
@@ -437,7 +439,9 @@ static void round_trip(enum atls_corim_dialect dialect, const char *entity)
     size_t size, again_size;
 
     values[1].digest_hash = ATLS_SHA384;
-    values[1].digest_size = 48;
+    values[1].digest_size = values[1].signer_id_size = 48;
+    values[2].digest_hash = ATLS_SHA512;
+    values[2].digest_size = values[2].signer_id_size = 64;
     assert_int_equal(atls_corim_write(&corim, &out, &size), 0);
     assert_int_equal(atls_corim_parse(ATLS_BYTES(out, size), &read), 0);
     assert_int_equal(read.dialect, dialect);
@@ -453,12 +457,16 @@ static void round_trip(enum atls_corim_dialect dialect, const char *entity)
         assert_int_equal(a->digest_hash, b->digest_hash);
         assert_int_equal(a->digest_size, b->digest_size);
         assert_memory_equal(a->digest, b->digest, a->digest_size);
+        assert_int_equal(a->signer_id_size, b->signer_id_size);
+        assert_memory_equal(a->signer_id, b->signer_id, a->signer_id_size);
+        assert_memory_equal(&b->validity, &validity, sizeof validity);
         assert_true(a->name ? b->name && !strcmp(a->name, b->name) : !b->name);
         assert_true(a->version ? b->version && !strcmp(a->version, b->version) : !b->version);
     }
     assert_int_equal(read.trust_anchor_count, 2);
     for (size_t i = 0; i < 2; i++) {
         assert_memory_equal(read.trust_anchors[i].instance_id, anchors[i].instance_id, 33);
+        assert_memory_equal(&read.trust_anchors[i].validity, &validity, sizeof validity);
         assert_true(atls_public_key_equal(&read.trust_anchors[i].key, &anchors[i].key));
     }
     assert_int_equal(atls_corim_write(&read, &again, &again_size), 0);
@@ -471,9 +479,37 @@ static void round_trip(enum atls_corim_dialect dialect, const char *entity)
 
 static void test_round_trips(void **state)
 {
-    round_trip(ATLS_CORIM_MAIN, "Maker (simulated root of trust)");
-    round_trip(ATLS_CORIM_MAIN, NULL);
-    round_trip(ATLS_CORIM_V0_2608, "Maker (simulated root of trust)");
+    static const struct atls_validity always = {0}, until = {0, 2000000000}, between = {5, 100};
+
+    round_trip(ATLS_CORIM_MAIN, "Maker (simulated root of trust)", always);
+    round_trip(ATLS_CORIM_MAIN, NULL, until);
+    round_trip(ATLS_CORIM_V0_2608, "Maker (simulated root of trust)", between);
+}
+
+/* The CoMID's id is a UUID of version 8 (RFC 9562 section 5.8), made of the CoRIM's id alone. */
+static void test_writes_uuids(void **state)
+{
+    static const char *const ids[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    struct atls_reference_value v = value("BL", "1", 1);
+    uint8_t before[16] = {0};
+
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        struct atls_corim corim = {
+            .id = (char *)ids[i], .reference_values = &v, .reference_value_count = 1};
+        const uint8_t *uuid;
+        uint8_t *out;
+        size_t size;
+
+        assert_int_equal(atls_corim_write(&corim, &out, &size), 0);
+        uuid = memmem(out, size, "\xa2\x01\xa1\x00\x50", 5); /* {1: {0: UUID}, 4: triples} */
+        assert_non_null(uuid);
+        uuid += 5;
+        assert_int_equal(uuid[6] >> 4, 8);
+        assert_int_equal(uuid[8] >> 6, 2);
+        assert_memory_not_equal(uuid, before, sizeof before);
+        memcpy(before, uuid, sizeof before);
+        free(out);
+    }
 }
 
 static void test_write_refuses(void **state)
@@ -490,7 +526,20 @@ static void test_write_refuses(void **state)
     corim.id = (char *)"id";
     v.signer_id_size = 0;
     assert_int_equal(atls_corim_write(&corim, &out, &size), -EINVAL);
+    v.signer_id_size = 20;
+    assert_int_equal(atls_corim_write(&corim, &out, &size), -EINVAL);
     v.signer_id_size = 32;
+    v.digest_size = 64;
+    v.digest_hash = (enum atls_hash)(ATLS_SHA512 + 1); /* nobody's */
+    assert_int_equal(atls_corim_write(&corim, &out, &size), -EINVAL);
+    v.digest_hash = ATLS_SHA256;
+    corim.entity = (char *)"\xff"; /* no UTF-8: RFC 8949 section 3.1 */
+    v.digest_size = 32;
+    assert_int_equal(atls_corim_write(&corim, &out, &size), -EINVAL);
+    corim.entity = NULL;
+    v.name = (char *)"\xff";
+    assert_int_equal(atls_corim_write(&corim, &out, &size), -EINVAL);
+    v.name = NULL;
     v.digest_size = 48;
     assert_int_equal(atls_corim_write(&corim, &out, &size), -EINVAL);
     v = value("", "1", 1);
@@ -594,7 +643,7 @@ int main(void)
         cmocka_unit_test(test_faults),      cmocka_unit_test(test_damage),
         cmocka_unit_test(test_round_trips), cmocka_unit_test(test_write_refuses),
         cmocka_unit_test(test_large),       cmocka_unit_test(test_valid_vectors),
-        cmocka_unit_test(test_bad_vectors),
+        cmocka_unit_test(test_bad_vectors), cmocka_unit_test(test_writes_uuids),
     };
     return test_done(cmocka_run_group_tests_name("corim", tests, NULL, NULL));
 }
