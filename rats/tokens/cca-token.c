@@ -49,8 +49,6 @@ static int read_member(struct atls_cbor_reader *r, enum atls_cca_tag tag,
                        struct atls_bytes *platform, struct atls_bytes *realm)
 {
     int64_t label;
-    bool is_platform;
-    const char *what;
     int result = atls_cbor_read_int(r, "member of a CCA token", &label);
 
     if (result)
@@ -60,8 +58,8 @@ static int read_member(struct atls_cbor_reader *r, enum atls_cca_tag tag,
                          "CCA token: expected members 44234 and 44241, came %lld: nothing binds it "
                          "to them",
                          (long long)label);
-    is_platform = label == CCA_PLATFORM_TOKEN;
-    what = is_platform ? "CCA platform token" : "CCA realm token";
+    bool is_platform = label == CCA_PLATFORM_TOKEN;
+    const char *what = is_platform ? "CCA platform token" : "CCA realm token";
     return tag == ATLS_CCA_TAG_CMW ? read_record(r, what, is_platform ? platform : realm)
                                    : atls_cbor_read_bytes(r, what, is_platform ? platform : realm);
 }
@@ -165,17 +163,9 @@ static int read_cnf(struct atls_cbor_reader *r, struct atls_public_key *keyp)
     return result ? result : atls_cose_key_read(r, keyp);
 }
 
-static int read_kat_claim(struct atls_cbor_reader *r, struct atls_parsec_cca *evidence,
+static int read_kat_claim(struct atls_cbor_reader *r, int64_t key, struct atls_parsec_cca *evidence,
                           bool *has_keyp)
 {
-    enum atls_cbor_type type = atls_cbor_peek(r);
-    int64_t key = 0;
-    int result = type == ATLS_CBOR_UINT || type == ATLS_CBOR_NINT
-                     ? atls_cbor_read_int(r, "claim key", &key)
-                     : atls_cbor_skip(r);
-
-    if (result)
-        return result;
     if (key == ATLS_CLAIM_EAT_NONCE)
         return atls_cbor_read_bytes(r, "nonce of KAT", &evidence->nonce);
     if (key != ATLS_CLAIM_CNF)
@@ -200,8 +190,13 @@ static int read_kat(struct atls_bytes in, struct atls_parsec_cca *evidence)
                          (unsigned long long)tag);
     if (!result)
         result = atls_cbor_read_map(&r, "KAT", &left);
-    for (; !result && left > 0; left--)
-        result = read_kat_claim(&r, evidence, &has_key);
+    for (; !result && left > 0; left--) {
+        int64_t key;
+
+        result = atls_cwt_read_key(&r, &key);
+        if (!result)
+            result = read_kat_claim(&r, key, evidence, &has_key);
+    }
     if (result)
         return result;
     if (!evidence->nonce.data || !has_key)

@@ -232,15 +232,11 @@ static const struct table platform = {
 static const struct table realm = {realm_claims, sizeof realm_claims / sizeof *realm_claims,
                                    "CCA realm token"};
 
-static int read_claim(struct atls_cbor_reader *r, const struct table *table, bool *seen,
-                      struct parse *p)
+static int read_claim(struct atls_cbor_reader *r, int64_t key, const struct table *table,
+                      bool *seen, struct parse *p)
 {
     struct atls_cwt_times *times = table == &platform ? &p->platform.times : &p->realm.times;
-    int64_t key;
-    int result = atls_cwt_read_key(r, &key);
 
-    if (result)
-        return result;
     for (size_t i = 0; i < table->count; i++)
         if (table->claims[i].key == key) {
             seen[i] = true;
@@ -259,8 +255,13 @@ static int read_claims(struct atls_bytes payload, const struct table *table, str
 
     if (!result)
         result = atls_cbor_read_map(&r, table->what, &left);
-    for (; !result && left > 0; left--)
-        result = read_claim(&r, table, seen, p);
+    for (; !result && left > 0; left--) {
+        int64_t key;
+
+        result = atls_cwt_read_key(&r, &key);
+        if (!result)
+            result = read_claim(&r, key, table, seen, p);
+    }
     for (size_t i = 0; !result && i < table->count; i++)
         if (!seen[i] && !table->claims[i].optional)
             result = atls_fail(ATLS_E_MISSING, table->claims[i].clause,

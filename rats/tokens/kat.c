@@ -59,10 +59,33 @@ static int read_kak(struct atls_cbor_reader *r, struct atls_kat_claims *claims)
     return result ? result : atls_cbor_read_encoded(&before, &claims->linked);
 }
 
+struct found { /* of a KAT */
+    bool cnf, nonce, kak;
+};
+
+static int read_kat_claim(struct atls_cbor_reader *r, int64_t key, struct atls_kat_claims *claims,
+                          struct found *found)
+{
+    switch (key) {
+    case ATLS_CLAIM_CNF:
+        found->cnf = true;
+        return read_cnf(r, &claims->identity_key);
+    case ATLS_CLAIM_EAT_NONCE:
+        found->nonce = true;
+        return read_nonce(r, &claims->nonce);
+    case ATLS_CLAIM_KAK_PUB:
+        found->kak = true;
+        return read_kak(r, claims);
+    default:
+        return atls_cwt_is_time(key) ? atls_cwt_read_time(r, key, &claims->times)
+                                     : atls_cbor_skip(r);
+    }
+}
+
 int atls_kat_claims_parse(struct atls_bytes payload, struct atls_kat_claims *claimsp)
 {
     struct atls_kat_claims claims = {0};
-    bool has_cnf = false, has_nonce = false, has_kak = false;
+    struct found found = {false};
     struct atls_cbor_reader r;
     int64_t key;
     size_t left;
@@ -72,30 +95,16 @@ int atls_kat_claims_parse(struct atls_bytes payload, struct atls_kat_claims *cla
         result = atls_cbor_read_map(&r, "KAT claims", &left);
     while (!result && atls_cbor_next(&r, &left)) {
         result = atls_cwt_read_key(&r, &key);
-        if (result)
-            break;
-        if (key == ATLS_CLAIM_CNF) {
-            has_cnf = true;
-            result = read_cnf(&r, &claims.identity_key);
-        } else if (key == ATLS_CLAIM_EAT_NONCE) {
-            has_nonce = true;
-            result = read_nonce(&r, &claims.nonce);
-        } else if (key == ATLS_CLAIM_KAK_PUB) {
-            has_kak = true;
-            result = read_kak(&r, &claims);
-        } else if (atls_cwt_is_time(key)) {
-            result = atls_cwt_read_time(&r, key, &claims.times);
-        } else {
-            result = atls_cbor_skip(&r);
-        }
+        if (!result)
+            result = read_kat_claim(&r, key, &claims, &found);
     }
     if (result)
         return result;
-    if (!has_cnf || !has_nonce || !has_kak)
+    if (!found.cnf || !found.nonce || !found.kak)
         return atls_fail(ATLS_E_MISSING, ATLS_KAT_CLAUSE_CLAIMS, "a KAT without %s",
-                         !has_nonce ? "eat_nonce (10)"
-                         : !has_cnf ? "cnf (8)"
-                                    : "kak-pub (2500)");
+                         !found.nonce ? "eat_nonce (10)"
+                         : !found.cnf ? "cnf (8)"
+                                      : "kak-pub (2500)");
     *claimsp = claims;
     return 0;
 }
@@ -123,15 +132,11 @@ int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
     result = atls_cbor_read_map(r, "PAT claims", &left);
     while (!result && atls_cbor_next(r, &left)) {
         result = atls_cwt_read_key(r, &key);
-        if (result)
-            break;
-        if (key == ATLS_CLAIM_EAT_NONCE || key == LEGACY_PSA_NONCE) {
+        if (!result && (key == ATLS_CLAIM_EAT_NONCE || key == LEGACY_PSA_NONCE)) {
             found++;
             result = read_nonce(r, &nonce);
-        } else if (atls_cwt_is_time(key)) {
-            result = atls_cwt_read_time(r, key, &times);
-        } else {
-            result = atls_cbor_skip(r);
+        } else if (!result) {
+            result = atls_cwt_is_time(key) ? atls_cwt_read_time(r, key, &times) : atls_cbor_skip(r);
         }
     }
     if (result)

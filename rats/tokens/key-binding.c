@@ -85,10 +85,33 @@ static int read_attributes(struct atls_cbor_reader *r, struct atls_key_binding *
     return result;
 }
 
+struct found {
+    bool nonce, key, attributes;
+};
+
+static int read_claim(struct atls_cbor_reader *r, int64_t label, struct atls_key_binding *binding,
+                      struct found *found)
+{
+    switch (label) {
+    case ATLS_CLAIM_EAT_NONCE:
+        found->nonce = true;
+        return read_nonce(r, binding);
+    case ATLS_CLAIM_CNF:
+        found->key = true;
+        return read_cnf(r, binding);
+    case ATLS_CLAIM_KEY_ATTRIBUTES:
+        found->attributes = true;
+        return read_attributes(r, binding);
+    default:
+        return atls_cwt_is_time(label) ? atls_cwt_read_time(r, label, &binding->times)
+                                       : atls_cbor_skip(r);
+    }
+}
+
 int atls_key_binding_read(struct atls_bytes payload, struct atls_key_binding *bindingp)
 {
     struct atls_key_binding binding = {.given = 0};
-    bool has_nonce = false, has_key = false, has_attributes = false;
+    struct found found = {false};
     struct atls_cbor_reader r;
     int64_t label;
     size_t left;
@@ -98,30 +121,16 @@ int atls_key_binding_read(struct atls_bytes payload, struct atls_key_binding *bi
         result = atls_cbor_read_map(&r, "claims", &left);
     while (!result && atls_cbor_next(&r, &left)) {
         result = atls_cwt_read_key(&r, &label);
-        if (result)
-            break;
-        if (label == ATLS_CLAIM_EAT_NONCE) {
-            has_nonce = true;
-            result = read_nonce(&r, &binding);
-        } else if (label == ATLS_CLAIM_CNF) {
-            has_key = true;
-            result = read_cnf(&r, &binding);
-        } else if (label == ATLS_CLAIM_KEY_ATTRIBUTES) {
-            has_attributes = true;
-            result = read_attributes(&r, &binding);
-        } else if (atls_cwt_is_time(label)) {
-            result = atls_cwt_read_time(&r, label, &binding.times);
-        } else {
-            result = atls_cbor_skip(&r);
-        }
+        if (!result)
+            result = read_claim(&r, label, &binding, &found);
     }
     if (result)
         return result;
-    if (!has_nonce || !has_key || !has_attributes)
+    if (!found.nonce || !found.key || !found.attributes)
         return atls_fail(ATLS_E_MISSING, ATLS_KEY_BINDING_CLAUSE, "expected %s, came none",
-                         !has_nonce ? "eat_nonce (10)"
-                         : !has_key ? "cnf (8)"
-                                    : "key-attributes");
+                         !found.nonce ? "eat_nonce (10)"
+                         : !found.key ? "cnf (8)"
+                                      : "key-attributes");
     *bindingp = binding;
     return 0;
 }

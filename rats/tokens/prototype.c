@@ -68,14 +68,10 @@ static int read_nonce(struct atls_cbor_reader *r, struct atls_bytes *noncep)
     return result;
 }
 
-static int read_claim(struct atls_cbor_reader *r, struct atls_kat_claims *claims)
+static int read_claim(struct atls_cbor_reader *r, int64_t key, struct atls_kat_claims *claims)
 {
     struct atls_bytes ignored;
-    int64_t key;
-    int result = atls_cwt_read_key(r, &key);
 
-    if (result)
-        return result;
     switch (key) {
     case ATLS_CLAIM_EAT_NONCE:
         return read_nonce(r, &claims->nonce);
@@ -98,8 +94,13 @@ int atls_prototype_claims_parse(struct atls_bytes payload, struct atls_kat_claim
 
     if (!result)
         result = atls_cbor_read_map(&r, "KAT claims", &left);
-    while (!result && atls_cbor_next(&r, &left))
-        result = read_claim(&r, &claims);
+    while (!result && atls_cbor_next(&r, &left)) {
+        int64_t key;
+
+        result = atls_cwt_read_key(&r, &key);
+        if (!result)
+            result = read_claim(&r, key, &claims);
+    }
     if (result)
         return result;
     if (!claims.nonce.data || !claims.linked.data || !claims.kak.curve)

@@ -129,19 +129,9 @@ static int read_lifecycle(struct atls_cbor_reader *r, const struct claim *claim,
     return 0;
 }
 
-static int read_component_member(struct atls_cbor_reader *r, struct atls_psa_component *component)
+static int read_component_member(struct atls_cbor_reader *r, int64_t key,
+                                 struct atls_psa_component *component)
 {
-    enum atls_cbor_type type = atls_cbor_peek(r);
-    uint64_t key;
-    int result;
-
-    if (type != ATLS_CBOR_UINT) { /* a member of somebody else's */
-        result = atls_cbor_skip(r);
-        return result ? result : atls_cbor_skip(r);
-    }
-    result = atls_cbor_read_uint(r, "software component key", &key);
-    if (result)
-        return result;
     switch (key) {
     case PSA_COMPONENT_TYPE:
         return atls_cbor_read_text(r, "measurement type", &component->type);
@@ -162,11 +152,15 @@ static int read_component(struct atls_cbor_reader *r, size_t index,
                           struct atls_psa_component *componentp)
 {
     struct atls_psa_component component = {0};
+    int64_t key;
     size_t left;
     int result = atls_cbor_read_map(r, "software component", &left);
 
-    for (; !result && left > 0; left--)
-        result = read_component_member(r, &component);
+    for (; !result && left > 0; left--) {
+        result = atls_cwt_read_key(r, &key);
+        if (!result)
+            result = read_component_member(r, key, &component);
+    }
     if (result)
         return result;
     if (component.value.size == 0 || component.signer_id.size == 0)
@@ -199,7 +193,6 @@ int atls_psa_components_read(struct atls_cbor_reader *r, struct atls_psa_compone
 
 static int read_components(struct atls_cbor_reader *r, const struct claim *claim, struct parse *p)
 {
-    r->clause = PSA_CLAUSE_COMPONENTS;
     p->claims.components = p->components;
     return atls_psa_components_read(r, p->components, p->room, &p->claims.component_count);
 }
@@ -299,14 +292,11 @@ struct profile_search {
     enum atls_psa_profile profile;
 };
 
-static int search_claim(struct atls_cbor_reader *r, struct profile_search *search)
+static int search_claim(struct atls_cbor_reader *r, int64_t key, struct profile_search *search)
 {
     struct atls_bytes name;
-    int64_t key;
-    int result = atls_cwt_read_key(r, &key);
+    int result;
 
-    if (result)
-        return result;
     if (key == PSA_PROFILE && atls_cbor_peek(r) == ATLS_CBOR_BYTES)
         return atls_fail(ATLS_E_UNSUPPORTED, PSA_CLAUSE_PROFILE,
                          "expected a PSA profile, an object identifier came");
@@ -324,24 +314,25 @@ static int search_claim(struct atls_cbor_reader *r, struct profile_search *searc
 
 static int find_profile(struct atls_cbor_reader r, size_t left, enum atls_psa_profile *profilep)
 {
-    struct profile_search search = {0};
+    struct profile_search search = {.profile = ATLS_PSA_RFC9783};
+    int result = 0;
 
     r.clause = PSA_CLAUSE_PROFILE;
-    for (; left > 0; left--) {
-        int result = search_claim(&r, &search);
+    for (; !result && left > 0; left--) {
+        int64_t key;
 
-        if (result)
-            return result;
+        result = atls_cwt_read_key(&r, &key);
+        if (!result)
+            result = search_claim(&r, key, &search);
     }
-    if (search.has_profile && search.has_legacy_profile)
-        return atls_fail(ATLS_E_MALFORMED, PSA_CLAUSE_PROFILE, "a token of two profiles");
-    if (!search.has_profile && !search.has_legacy_profile) {
-        if (!search.has_legacy_claim)
-            return atls_fail(ATLS_E_MISSING, PSA_CLAUSE_PROFILE, "a PSA token without profile");
+    if (!result && search.has_profile && search.has_legacy_profile)
+        result = atls_fail(ATLS_E_MALFORMED, PSA_CLAUSE_PROFILE, "a token of two profiles");
+    /* Only the old one may go without its profile; of another it is missed at the end. */
+    if (!search.has_profile && !search.has_legacy_profile && search.has_legacy_claim)
         search.profile = ATLS_PSA_ARM_1;
-    }
-    *profilep = search.profile;
-    return 0;
+    if (!result)
+        *profilep = search.profile;
+    return result;
 }
 
 static int check_complete(const struct parse *p, const bool *seen)
@@ -360,6 +351,19 @@ static int check_complete(const struct parse *p, const bool *seen)
     return 0;
 }
 
+/* What is not of the profile is nobody's, but for the times of any CWT. */
+static int read_claim(struct atls_cbor_reader *r, int64_t key, bool *seen, struct parse *p)
+{
+    const struct claim *claim = find_claim(key, p->claims.profile);
+
+    if (!claim)
+        return atls_cwt_is_time(key) ? atls_cwt_read_time(r, key, &p->claims.times)
+                                     : atls_cbor_skip(r);
+    seen[claim - claims_table] = true;
+    r->clause = claim->clause;
+    return claim->read(r, claim, p);
+}
+
 int atls_psa_claims_parse(struct atls_bytes payload, struct atls_psa_component *components,
                           size_t count, struct atls_psa_claims *claimsp)
 {
@@ -374,21 +378,11 @@ int atls_psa_claims_parse(struct atls_bytes payload, struct atls_psa_component *
     if (!result)
         result = find_profile(r, left, &p.claims.profile);
     for (; !result && left > 0; left--) {
-        const struct claim *claim;
         int64_t key;
 
         result = atls_cwt_read_key(&r, &key);
-        if (result)
-            break;
-        claim = find_claim(key, p.claims.profile);
-        if (!claim) {
-            result = atls_cwt_is_time(key) ? atls_cwt_read_time(&r, key, &p.claims.times)
-                                           : atls_cbor_skip(&r);
-            continue;
-        }
-        seen[claim - claims_table] = true;
-        r.clause = claim->clause;
-        result = claim->read(&r, claim, &p);
+        if (!result)
+            result = read_claim(&r, key, seen, &p);
     }
     if (!result)
         result = check_complete(&p, seen);
@@ -400,17 +394,10 @@ int atls_psa_claims_parse(struct atls_bytes payload, struct atls_psa_component *
 int atls_psa_components_parse(struct atls_bytes in, struct atls_psa_component *components,
                               size_t count, size_t *countp)
 {
-    struct atls_cbor_reader r;
-    size_t found;
+    struct atls_cbor_reader r; /* opening it has refused bytes behind */
     int result = atls_cbor_open(&r, in, &atls_cbor_strict, PSA_CLAUSE_COMPONENTS);
 
-    if (!result)
-        result = atls_psa_components_read(&r, components, count, &found);
-    if (!result)
-        result = atls_cbor_close(&r);
-    if (!result)
-        *countp = found;
-    return result;
+    return result ? result : atls_psa_components_read(&r, components, count, countp);
 }
 
 int atls_psa_token_parse(struct atls_bytes in, enum atls_cose_tagging tagging,

@@ -29,7 +29,24 @@ bool atls_ra_tls_is(struct atls_bytes in)
            tag >= ATLS_TAG_TEE_QUOTE && tag <= ATLS_TAG_SGX_REPORT;
 }
 
-/* hash-entry of CoSWID: [ hash-alg-id, hash-value ] (RFC 9393 section 2.9.1). */
+static int check_hash(uint64_t id, struct atls_ra_tls *parsed)
+{
+    for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++)
+        if (hashes[i].id == id) {
+            parsed->hash = hashes[i].hash;
+            if (parsed->key_hash.size == atls_hash_size(parsed->hash))
+                return 0;
+            return atls_fail(ATLS_E_MALFORMED, ATLS_RA_TLS_CLAUSE_CLAIMS,
+                             KEY_CLAIM ": expected a hash of %zu bytes, came %zu",
+                             atls_hash_size(parsed->hash), parsed->key_hash.size);
+        }
+    return atls_fail(ATLS_E_UNSUPPORTED, ATLS_RA_TLS_CLAUSE_CLAIMS,
+                     KEY_CLAIM ": expected sha-256 (1), sha-384 (7) or sha-512 (8), came %llu",
+                     (unsigned long long)id);
+}
+
+/* hash-entry of CoSWID: [ hash-alg-id, hash-value ] (RFC 9393 section 2.9.1). As everywhere here,
+ * opening it has refused bytes behind. */
 static int read_hash(struct atls_bytes value, struct atls_ra_tls *parsed)
 {
     struct atls_cbor_reader r;
@@ -43,21 +60,7 @@ static int read_hash(struct atls_bytes value, struct atls_ra_tls *parsed)
                          KEY_CLAIM ": expected [algorithm, hash], came %zu elements", count);
     result = result ? result : atls_cbor_read_uint(&r, "hash-alg-id", &id);
     result = result ? result : atls_cbor_read_bytes(&r, "hash-value", &parsed->key_hash);
-    result = result ? result : atls_cbor_close(&r);
-    if (result)
-        return result;
-    for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++)
-        if (hashes[i].id == id) {
-            parsed->hash = hashes[i].hash;
-            if (parsed->key_hash.size == atls_hash_size(parsed->hash))
-                return 0;
-            return atls_fail(ATLS_E_MALFORMED, ATLS_RA_TLS_CLAUSE_CLAIMS,
-                             KEY_CLAIM ": expected a hash of %zu bytes, came %zu",
-                             atls_hash_size(parsed->hash), parsed->key_hash.size);
-        }
-    return atls_fail(ATLS_E_UNSUPPORTED, ATLS_RA_TLS_CLAUSE_CLAIMS,
-                     KEY_CLAIM ": expected sha-256 (1), sha-384 (7) or sha-512 (8), came %llu",
-                     (unsigned long long)id);
+    return result ? result : check_hash(id, parsed);
 }
 
 static int read_claim(struct atls_cbor_reader *r, struct atls_ra_tls *parsed)
@@ -86,7 +89,6 @@ static int read_claims(struct atls_ra_tls *parsed)
     result = result ? result : atls_cbor_read_map(&r, "claims buffer", &count);
     while (!result && atls_cbor_next(&r, &count))
         result = read_claim(&r, parsed);
-    result = result ? result : atls_cbor_close(&r);
     if (!result && !parsed->key_hash.data)
         result =
             atls_fail(ATLS_E_MISSING, ATLS_RA_TLS_CLAUSE_CLAIMS, "expected a claim " KEY_CLAIM);
@@ -114,7 +116,6 @@ int atls_ra_tls_parse(struct atls_bytes in, struct atls_ra_tls *parsedp)
                          count);
     result = result ? result : atls_cbor_read_bytes(&r, "quote or report", &parsed.evidence);
     result = result ? result : atls_cbor_read_bytes(&r, "claims buffer", &parsed.claims_buffer);
-    result = result ? result : atls_cbor_close(&r);
     result = result ? result : read_claims(&parsed);
     if (result)
         return result;
@@ -170,12 +171,12 @@ int atls_ra_tls_claims_write(struct atls_cbor_writer *w, struct atls_bytes key_h
     atls_cbor_write_uint(&inner, id);
     atls_cbor_write_bytes(&inner, key_hash);
     int result = atls_cbor_write_done(&inner, &value);
-    if (result)
-        return result;
-    atls_cbor_write_map(w, 1);
-    atls_cbor_write_text(w, KEY_CLAIM);
-    atls_cbor_write_bytes(w, value);
-    return 0;
+    if (!result) {
+        atls_cbor_write_map(w, 1);
+        atls_cbor_write_text(w, KEY_CLAIM);
+        atls_cbor_write_bytes(w, value);
+    }
+    return result;
 }
 
 void atls_ra_tls_write(struct atls_cbor_writer *w, struct atls_bytes quote,

@@ -69,23 +69,13 @@ static void read_body(struct atls_bytes body, const struct layout *layout,
     report->report_data = part(body, layout->report_data);
 }
 
-/* Which body a header announces; of version 5 one more head says so. */
-static int body_of(struct atls_cursor *c, uint32_t version, uint32_t tee,
-                   const struct layout **layoutp)
+/* Which body a header announces. */
+static int body_of(uint32_t version, uint32_t tee, uint32_t type, const struct layout **layoutp)
 {
-    uint32_t type = tee == TDX_TEE ? BODY_TD_10 : BODY_SGX, size = 0;
-    int result = 0;
-
     if (version == 3 ? tee != SGX_TEE : tee != SGX_TEE && tee != TDX_TEE)
         return atls_fail(ATLS_E_UNSUPPORTED, ATLS_QUOTE_CLAUSE,
                          "TEE type: expected SGX (0) or, from version 4 on, TDX (0x81), came 0x%x",
                          (unsigned)tee);
-    if (version == 5) {
-        result = take_number(c, "body type", 2, &type);
-        result = result ? result : take_number(c, "body size", 4, &size);
-    }
-    if (result)
-        return result;
     *layoutp = type == BODY_SGX && tee == SGX_TEE     ? &sgx
                : type == BODY_TD_10 && tee == TDX_TEE ? &td_10
                : type == BODY_TD_15 && tee == TDX_TEE ? &td_15
@@ -94,10 +84,24 @@ static int body_of(struct atls_cursor *c, uint32_t version, uint32_t tee,
         return atls_fail(ATLS_E_UNSUPPORTED, ATLS_QUOTE_CLAUSE,
                          "body type: expected 1 (SGX), 2 or 3 (TDX), as the TEE type is, came %u",
                          (unsigned)type);
-    if (version == 5 && size != (*layoutp)->size)
-        return atls_fail(ATLS_E_MALFORMED, ATLS_QUOTE_CLAUSE, "body: expected %zu bytes, came %u",
-                         (*layoutp)->size, (unsigned)size);
     return 0;
+}
+
+/* Of version 5 one more head announces it. */
+static int read_body_head(struct atls_cursor *c, uint32_t version, uint32_t tee,
+                          const struct layout **layoutp)
+{
+    uint32_t type = tee == TDX_TEE ? BODY_TD_10 : BODY_SGX, size = 0;
+    int result = version == 5 ? take_number(c, "body type", 2, &type) : 0;
+
+    result = result ? result : body_of(version, tee, type, layoutp);
+    if (version != 5)
+        return result;
+    result = result ? result : take_number(c, "body size", 4, &size);
+    if (!result && size != (*layoutp)->size)
+        result = atls_fail(ATLS_E_MALFORMED, ATLS_QUOTE_CLAUSE, "body: expected %zu bytes, came %u",
+                           (*layoutp)->size, (unsigned)size);
+    return result;
 }
 
 int atls_tee_quote_parse(struct atls_bytes in, struct atls_tee_report *reportp)
@@ -118,7 +122,7 @@ int atls_tee_quote_parse(struct atls_bytes in, struct atls_tee_report *reportp)
     result = result ? result
                     : atls_cursor_take(&c, "QE vendor id", ATLS_QUOTE_VENDOR_SIZE, &report.vendor);
     result = result ? result : atls_cursor_take(&c, "user data", 20, &skipped);
-    result = result ? result : body_of(&c, version, tee, &layout);
+    result = result ? result : read_body_head(&c, version, tee, &layout);
     result = result ? result : atls_cursor_take(&c, "report body", layout->size, &body);
     if (result)
         return result;

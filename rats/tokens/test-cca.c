@@ -112,6 +112,9 @@ static const struct row realm_rows[] = {
     {"a COSE_Key where a point belongs", "a7" R_CHALLENGE R_PERSONALIZATION R_HASH R_KEY R_INITIAL R_EXTENSIBLE R_KEY_HASH, ATLS_E_MALFORMED, SECTION("4.8.7")},
     {"a key as a map, not in a string", "a8" R_CHALLENGE R_PROFILE R_PERSONALIZATION R_HASH "19accd" KEY R_INITIAL R_EXTENSIBLE R_KEY_HASH, ATLS_E_MALFORMED, SECTION("4.8.7")},
     {"a key that is no point of its curve", "a8" R_CHALLENGE R_PROFILE R_PERSONALIZATION R_HASH "19accd 586b a4 01 02 20 02 21 5830" G_X "22 5830" G_X R_INITIAL R_EXTENSIBLE R_KEY_HASH, ATLS_E_MALFORMED, NULL},
+    {"a point of the hybrid form", "a7" R_CHALLENGE R_PERSONALIZATION R_HASH "19accd 5861 06" G_X G_Y R_INITIAL R_EXTENSIBLE R_KEY_HASH, ATLS_E_MALFORMED, SECTION("4.8.7")},
+    {"a point cut off", "a7" R_CHALLENGE R_PERSONALIZATION R_HASH "19accd 5831 04" G_X R_INITIAL R_EXTENSIBLE R_KEY_HASH, ATLS_E_MALFORMED, SECTION("4.8.7")},
+    {"a byte behind the point", "a7" R_CHALLENGE R_PERSONALIZATION R_HASH "19accd 5862 04" G_X G_Y "00" R_INITIAL R_EXTENSIBLE R_KEY_HASH, ATLS_E_MALFORMED, SECTION("4.8.7")},
     {"bytes behind the key", "a8" R_CHALLENGE R_PROFILE R_PERSONALIZATION R_HASH "19accd 586c" KEY "00" R_INITIAL R_EXTENSIBLE R_KEY_HASH, ATLS_E_MALFORMED, NULL},
     {"no hash algorithm of the key", "a7" R_CHALLENGE R_PROFILE R_PERSONALIZATION R_HASH R_KEY R_INITIAL R_EXTENSIBLE, ATLS_E_MISSING, SECTION("4.8.8")},
     {"an unknown one", "a8" R_CHALLENGE R_PROFILE R_PERSONALIZATION R_HASH R_KEY R_INITIAL R_EXTENSIBLE "19acd0 63 6d6435", ATLS_E_UNSUPPORTED, SECTION("4.8.8")},
@@ -143,8 +146,9 @@ static const struct row collection_rows[] = {
 #define PAT "63 706174 d9018f a2 19acca 41aa 19acd1 41bb"
 #define EC256 "a4 01 02 20 01 21 5820 d7cc072de2205bdc1537a543d53c60a6acb62eccd890c7fa27c9e354089bbe13 22 5820 f95e1d4b851a2cc80fff87d8e23f22afb725d535e515d020731e79a3b4e47120"
 #define KAT "63 6b6174"
+#define NO_TOKEN "RFC 8949 section 3" /* the platform token of PAT is 0xaa */
 static const struct row parsec_rows[] = { /* of those that are good, the token is not */
-    {"the token is the next to be looked at", "a2" KAT "d90259 a2 08 a1 01" EC256 "0a 48 0001020304050607" PAT, ATLS_E_MALFORMED, NULL},
+    {"the token is the next to be looked at", "a2" KAT "d90259 a2 08 a1 01" EC256 "0a 48 0001020304050607" PAT, ATLS_E_MALFORMED, NO_TOKEN},
     {"no kat", "a1" PAT, ATLS_E_MISSING, ATLS_PARSEC_CCA_CLAUSE},
     {"no pat", "a1" KAT "d90259 a2 08 a1 01" EC256 "0a 48 0001020304050607", ATLS_E_MISSING, ATLS_PARSEC_CCA_CLAUSE},
     {"a third member", "a3" KAT "00" PAT "61 78 00", ATLS_E_UNSUPPORTED, ATLS_PARSEC_CCA_CLAUSE},
@@ -152,6 +156,8 @@ static const struct row parsec_rows[] = { /* of those that are good, the token i
     {"kat of another tag", "a2" KAT "d2 80" PAT, ATLS_E_MALFORMED, "RFC 9781 section 2"},
     {"kat without nonce", "a2" KAT "d90259 a1 08 a1 01" EC256 PAT, ATLS_E_MISSING, ATLS_PARSEC_CCA_CLAUSE},
     {"kat without key", "a2" KAT "d90259 a1 0a 48 0001020304050607" PAT, ATLS_E_MISSING, ATLS_PARSEC_CCA_CLAUSE},
+    {"a text and a negative number for claims' keys", "a2" KAT "d90259 a4 6161 0a 20 08 08 a1 01" EC256 "0a 48 0001020304050607" PAT, ATLS_E_MALFORMED, NO_TOKEN},
+    {"nonce of 64 bytes", "a2" KAT "d90259 a2 08 a1 01" EC256 "0a 5840" B64 PAT, ATLS_E_MALFORMED, NO_TOKEN},
     {"nonce of 7 bytes", "a2" KAT "d90259 a2 08 a1 01" EC256 "0a 47 00010203040506" PAT, ATLS_E_MALFORMED, "RFC 9711 section 4.1"},
     {"nonce of 65 bytes", "a2" KAT "d90259 a2 08 a1 01" EC256 "0a 5841 00" B64 PAT, ATLS_E_MALFORMED, "RFC 9711 section 4.1"},
     {"a thumbprint in cnf", "a2" KAT "d90259 a2 08 a1 05 41 00 0a 48 0001020304050607" PAT, ATLS_E_UNSUPPORTED, "RFC 8747 section 3.1"},
@@ -194,6 +200,42 @@ static void check_realm(void **state)
         assert_int_equal(claims.rak_hash, ATLS_SHA256);
     }
     test_vector_free(in);
+}
+
+/* A claim of another type is told as that, before anybody looks at its size or value. */
+static void tells_that_null_came(void **state)
+{
+    static const char *const all[2][9] = {{P_CHALLENGE, P_INSTANCE, P_PROFILE, P_LIFECYCLE,
+                                           P_IMPLEMENTATION, P_COMPONENTS, P_SERVICE, P_CONFIG,
+                                           P_HASH},
+                                          {R_CHALLENGE, R_PROFILE, R_PERSONALIZATION, R_HASH, R_KEY,
+                                           R_INITIAL, R_EXTENSIBLE, R_KEY_HASH, "01 01"}};
+    struct atls_psa_component components[2];
+    struct atls_cca_platform platform;
+    struct atls_cca_realm realm;
+
+    for (int is_realm = 0; is_realm < 2; is_realm++) {
+        for (size_t null = 0; null < (is_realm ? 8u : 9u); null++) {
+            char text[2048] = "a9";
+            size_t used = 2;
+            struct atls_bytes in;
+
+            for (size_t i = 0; i < 9; i++) {
+                const char *claim = all[is_realm][i];
+                size_t size = i == null ? strcspn(claim, " ") : strlen(claim);
+
+                used += (size_t)snprintf(text + used, sizeof text - used, "%.*s%s", (int)size,
+                                         claim, i == null ? "f6" : "");
+            }
+            in = test_bytes(text);
+            test_outcome(is_realm ? atls_cca_realm_parse(in, &realm)
+                                  : atls_cca_platform_parse(in, components, 2, &platform),
+                         ATLS_E_MALFORMED, NULL);
+            if (!strstr(atls_error_text(), "came null at byte"))
+                fail_msg("%s: %s", all[is_realm][null], atls_error_text());
+            test_vector_free(in);
+        }
+    }
 }
 
 static void check_collection(void **state)
@@ -241,27 +283,29 @@ static void writes_claims_exactly(void **state)
     assert_int_equal(atls_cca_realm_write(&w, &realm_claims), 0);
     assert_int_equal(atls_cbor_write_done(&w, &out), 0);
     test_same_bytes(out, realm);
-#define REFUSES(write, claims, place, value)                                                       \
+#define REFUSES(write, claims, place, value, clause)                                               \
     {                                                                                              \
         __typeof__(claims) wrong = (claims);                                                       \
         wrong.place = (value);                                                                     \
-        test_outcome(write(&w, &wrong), -EINVAL, NULL);                                            \
+        test_outcome(write(&w, &wrong), -EINVAL, clause);                                          \
     }
-    REFUSES(atls_cca_platform_write, platform_claims, challenge.size, 31)
-    REFUSES(atls_cca_platform_write, platform_claims, instance_id.size, 32)
-    REFUSES(atls_cca_platform_write, platform_claims, instance_id.data, (const uint8_t *)"\2")
-    REFUSES(atls_cca_platform_write, platform_claims, implementation_id.size, 31)
-    REFUSES(atls_cca_platform_write, platform_claims, config.size, 0)
-    REFUSES(atls_cca_platform_write, platform_claims, hash_algorithm.size, 0)
-    REFUSES(atls_cca_platform_write, platform_claims, lifecycle, 0x7000)
+    REFUSES(atls_cca_platform_write, platform_claims, challenge.size, 31, SECTION("4.2"))
+    REFUSES(atls_cca_platform_write, platform_claims, instance_id.size, 32, SECTION("4.2"))
+    REFUSES(atls_cca_platform_write, platform_claims, instance_id.data, (const uint8_t *)"\2",
+            SECTION("4.2"))
+    REFUSES(atls_cca_platform_write, platform_claims, implementation_id.size, 31, SECTION("4.2"))
+    REFUSES(atls_cca_platform_write, platform_claims, config.size, 0, SECTION("4.2"))
+    REFUSES(atls_cca_platform_write, platform_claims, hash_algorithm.size, 0, SECTION("4.2"))
+    REFUSES(atls_cca_platform_write, platform_claims, lifecycle, 0x7000, SECTION("4.2"))
+    REFUSES(atls_cca_platform_write, platform_claims, challenge.size, 0, SECTION("4.2"))
     platform_claims.components_encoded.size = 0;
-    REFUSES(atls_cca_platform_write, platform_claims, component_count, 0)
-    REFUSES(atls_cca_realm_write, realm_claims, challenge.size, 63)
-    REFUSES(atls_cca_realm_write, realm_claims, personalization.size, 63)
-    REFUSES(atls_cca_realm_write, realm_claims, initial.size, 31)
-    REFUSES(atls_cca_realm_write, realm_claims, hash_algorithm.size, 0)
-    REFUSES(atls_cca_realm_write, realm_claims, extensible[0].size, 31)
-    REFUSES(atls_cca_realm_write, realm_claims, extensible[3].size, 31)
+    REFUSES(atls_cca_platform_write, platform_claims, component_count, 0, SECTION("4.2"))
+    REFUSES(atls_cca_realm_write, realm_claims, challenge.size, 63, SECTION("4.8"))
+    REFUSES(atls_cca_realm_write, realm_claims, personalization.size, 63, SECTION("4.8"))
+    REFUSES(atls_cca_realm_write, realm_claims, initial.size, 31, SECTION("4.8"))
+    REFUSES(atls_cca_realm_write, realm_claims, hash_algorithm.size, 0, SECTION("4.8"))
+    REFUSES(atls_cca_realm_write, realm_claims, extensible[0].size, 31, SECTION("4.8"))
+    REFUSES(atls_cca_realm_write, realm_claims, extensible[3].size, 31, SECTION("4.8"))
     test_vector_free(platform);
     test_vector_free(realm);
 }
@@ -294,6 +338,44 @@ static void fills_a_challenge_by_either_reading(void **state)
     test_vector_free(more);
     test_vector_free(padded);
     test_vector_free(hashed);
+}
+
+/* RFC 9711 section 4.1: who writes and who reads agree on what a nonce is. */
+static void writes_nonces_that_are_some(void **state)
+{
+    static const size_t sizes[] = {0, 7, 8, 64, 65};
+    static const uint8_t seed[32] = {1}, nonce[65] = {1};
+    struct atls_private_key key;
+    struct atls_cbor_writer w;
+    uint8_t buffer[256];
+
+    assert_int_equal(atls_crypto_hosted.make_key(ATLS_P256, seed, &key), 0);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        atls_cbor_write_init(&w, buffer, sizeof buffer);
+        test_outcome(atls_parsec_cca_kat_write(&w, ATLS_BYTES(nonce, sizes[i]), &key.public_key),
+                     sizes[i] < 8 || sizes[i] > 64 ? -EINVAL : 0, NULL);
+    }
+}
+
+/* Components as a boot loader encoded them go out as they are. */
+static void writes_encoded_components(void **state)
+{
+    struct atls_bytes platform = test_bytes(platform_rows[0].input), out,
+                      encoded = test_bytes("81 a3 01 64 54462d4d 02 5820" B32 "05 5820" B32);
+    struct atls_psa_component components[2];
+    struct atls_cca_platform claims;
+    struct atls_cbor_writer w;
+    uint8_t buffer[1024];
+
+    assert_int_equal(atls_cca_platform_parse(platform, components, 2, &claims), 0);
+    claims.components_encoded = encoded;
+    claims.component_count = 0;
+    atls_cbor_write_init(&w, buffer, sizeof buffer);
+    assert_int_equal(atls_cca_platform_write(&w, &claims), 0);
+    assert_int_equal(atls_cbor_write_done(&w, &out), 0);
+    test_same_bytes(out, platform);
+    test_vector_free(platform);
+    test_vector_free(encoded);
 }
 
 struct tie { /* between platform, realm and KAT, and what is wrong with it */
@@ -466,7 +548,10 @@ int main(void)
     TEST_ADD_ROWS(&list, check_parsec, parsec_rows);
     TEST_ADD_ROWS(&list, check_tie, ties);
     TEST_ADD_ROWS(&list, check_other, others);
+    TEST_ADD(&list, tells_that_null_came);
     TEST_ADD(&list, writes_claims_exactly);
+    TEST_ADD(&list, writes_nonces_that_are_some);
+    TEST_ADD(&list, writes_encoded_components);
     TEST_ADD(&list, fills_a_challenge_by_either_reading);
     return test_run("cca", &list);
 }

@@ -57,6 +57,7 @@ static const struct row kat_claims[] = {
     {"R-KAT-06 KAT", "a3" CNF EAT_NONCE KAK_PUB, 0, NULL},
     {"R-KAT-06 KAT in another order", "a3" KAK_PUB EAT_NONCE CNF, 0, NULL},
     {"R-KAT-06 KAT with more claims", "a6" CNF EAT_NONCE KAK_PUB "01 61 78 6161 a0 1bffffffffffffffff 01", 0, NULL},
+    {"R-KAT-06 KAT with more claims in front", "a6 01 6178 6161 a0 1bffffffffffffffff 01" CNF EAT_NONCE KAK_PUB, 0, NULL},
     {"R-KAT-06 KAT of indefinite length", "bf" CNF EAT_NONCE KAK_PUB "ff", 0, NULL},
     {"R-KAT-06 KAT, nonce of 8 bytes", "a3" CNF "0a 48 0011223344556677" KAK_PUB, 0, NULL},
     {"R-KAT-06 KAT, nonce of 64 bytes", "a3" CNF "0a 5840" NONCE NONCE KAK_PUB, 0, NULL},
@@ -174,13 +175,23 @@ static void check_kat_claims(void **state)
 static void check_pat_claims(void **state)
 {
     const struct row *row = *state;
-    struct atls_bytes in = test_bytes(row->input), linkage = test_bytes(LINKAGE), nonce;
+    struct atls_bytes in = test_bytes(row->input), linkage = test_bytes(LINKAGE),
+                      kak = test_bytes(KAK), nonce;
+    struct atls_cab cab = {
+        .dialect = &atls_kat_of_draft, .pat = {.payload = in}, .kat_claims = {.linked = kak}};
+    struct atls_cbor_reader reader;
+    struct atls_cwt_times times;
 
     test_outcome(atls_pat_nonce(in, &nonce), row->outcome, row->clause);
     if (row->outcome == 0)
         test_same_bytes(nonce, linkage);
+    /* by whoever has opened it to read more of it, and by the check that needs it */
+    if (atls_cbor_open(&reader, in, &atls_cbor_lenient, "RFC 8949") == 0)
+        test_outcome(atls_pat_read(&reader, &times, &nonce), row->outcome, row->clause);
+    test_outcome(atls_cab_check_linkage(&cab, &atls_crypto_hosted), row->outcome, row->clause);
     test_vector_free(in);
     test_vector_free(linkage);
+    test_vector_free(kak);
 }
 
 /* RFC 9783 section 4.1.2: whose call the PAT answers. */
@@ -206,6 +217,8 @@ static void check_cab(void **state)
 
     test_outcome(atls_cmw_parse(in, &cmw), 0, NULL);
     test_outcome(atls_cab_parse(cmw, &cab), row->outcome, row->clause);
+    if (cmw->form != ATLS_CMW_COLLECTION)
+        assert_non_null(strstr(atls_error_text(), "a single CMW"));
     if (row->outcome == 0) {
         assert_int_equal(cab.kat.alg, ATLS_COSE_ES256);
         test_outcome(atls_cab_check_linkage(&cab, &atls_crypto_hosted), 0, NULL);

@@ -11,6 +11,9 @@
 #include "rats/test/test-support.h"
 #include "rats/tokens/kat.h"
 
+#define NONCE64                                                                                    \
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"                             \
+    "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
 #define NONCE "4e000102030405060708090a0b0c0d0e"
 
 static const struct atls_crypto *crypto = &atls_crypto_hosted;
@@ -118,6 +121,8 @@ static void test_bundles(void **state)
         assert_int_equal(read.of_pat.attributes,
                          ATLS_KEY_NEVER_EXTRACTABLE | ATLS_KEY_SENSITIVE | ATLS_KEY_LOCAL);
         assert_int_equal(atls_key_binding_check_signature(&read, crypto), rows[i].signature);
+        if (rows[i].signature)
+            assert_string_equal(atls_error_clause(), ATLS_KEY_BINDING_CLAUSE);
         assert_int_equal(atls_key_binding_check_nonces(&read, nonce_of(1)), rows[i].nonces);
         atls_cmw_free(cmw);
     }
@@ -145,6 +150,28 @@ static void test_claims(void **state)
          "a5" CNF TEN ATTRIBUTES "1865f5"
          "6178f6",
          0},
+        {"others in front",
+         "a5"
+         "1865f5"
+         "6178f6" CNF TEN ATTRIBUTES,
+         0},
+        {"times, RFC 8392 section 3.1.4 to 3.1.6",
+         "a6"
+         "041a65920080"
+         "0501"
+         "0602" CNF TEN ATTRIBUTES,
+         0},
+        {"an exp that is a text, RFC 8392 section 2",
+         "a4"
+         "046131" CNF TEN ATTRIBUTES,
+         ATLS_E_MALFORMED},
+        {"an iat that is a text, RFC 8392 section 2",
+         "a4"
+         "066131" CNF TEN ATTRIBUTES,
+         ATLS_E_MALFORMED},
+        {"a nonce of eight bytes", "a3" CNF "0a480001020304050607" ATTRIBUTES, 0},
+        {"a nonce of 64 bytes", "a3" CNF "0a5840" NONCE64 ATTRIBUTES, 0},
+        {"a nonce of 65 bytes", "a3" CNF "0a5841" NONCE64 "00" ATTRIBUTES, ATLS_E_MALFORMED},
         {"of indefinite length", "bf" CNF TEN ATTRIBUTES "ff", 0},
         {"an attribute that nobody knows", "a3" CNF TEN "3a00011237a1617801", 0},
         {"purpose", "a3" CNF TEN "3a00011237a167707572706f73658165312e322e33", 0},
@@ -191,21 +218,34 @@ static void test_claims(void **state)
         if (result != rows[i].result)
             fail_msg("%s: expected %s, came %s: %s", rows[i].what, atls_error_name(rows[i].result),
                      atls_error_name(result), atls_error_text());
+        if (strncmp(rows[i].what, "times", 5) == 0) {
+            assert_true(read.times.has_exp && read.times.has_nbf && read.times.has_iat);
+            assert_true(read.times.exp == 1704067200 && read.times.nbf == 1 && read.times.iat == 2);
+        }
         test_vector_free(in);
     }
 }
 
 static void test_writing(void **state)
 {
-    static const size_t sizes[] = {0, 7, 65};
+    static const size_t sizes[] = {0, 7, 8, 64, 65};
     uint8_t out[512], bytes[65] = {0};
     struct atls_cbor_writer w;
+    struct atls_key_binding read;
     struct atls_bytes written;
 
-    for (size_t i = 0; i < COUNT(sizes); i++) {
+    for (size_t i = 0; i < COUNT(sizes); i++) { /* RFC 9711 section 4.1 */
+        struct atls_bytes nonce = ATLS_BYTES(bytes, sizes[i]);
+        bool good = sizes[i] >= 8 && sizes[i] <= 64;
+
         atls_cbor_write_init(&w, out, sizeof out);
-        assert_int_equal(
-            atls_key_binding_kat_write(&w, ATLS_BYTES(bytes, sizes[i]), &kak.public_key), -EINVAL);
+        assert_int_equal(atls_key_binding_kat_write(&w, nonce, &kak.public_key),
+                         good ? 0 : -EINVAL);
+        if (!good)
+            continue;
+        assert_int_equal(atls_cbor_write_done(&w, &written), 0);
+        assert_int_equal(atls_key_binding_read(written, &read), 0);
+        assert_int_equal(read.nonce.size, sizes[i]);
     }
     /* the longest there are */
     atls_cbor_write_init(&w, out, ATLS_KEY_BINDING_CNF_MAX);
@@ -221,15 +261,22 @@ static void test_collections(void **state)
 {
     static const struct {
         const char *what, *kat, *pat, *third, *type;
+        unsigned indicator; /* of the KAT, RFC 9999 section 3.1 */
         int result;
     } rows[] = {
-        {"no KAT", NULL, ATLS_MT_EAT_CWT, NULL, ATLS_KEY_BINDING_TYPE, ATLS_E_MISSING},
-        {"no PAT", ATLS_MT_EAT_CWT, NULL, NULL, ATLS_KEY_BINDING_TYPE, ATLS_E_MISSING},
+        {"no KAT", NULL, ATLS_MT_EAT_CWT, NULL, ATLS_KEY_BINDING_TYPE, 0, ATLS_E_MISSING},
+        {"no PAT", ATLS_MT_EAT_CWT, NULL, NULL, ATLS_KEY_BINDING_TYPE, 0, ATLS_E_MISSING},
         {"another type of token", "application/eat+jwt", ATLS_MT_EAT_CWT, NULL,
-         ATLS_KEY_BINDING_TYPE, ATLS_E_UNSUPPORTED},
-        {"a CAB", ATLS_MT_EAT_CWT, ATLS_MT_EAT_CWT, NULL, ATLS_CAB_TYPE, ATLS_E_UNSUPPORTED},
+         ATLS_KEY_BINDING_TYPE, 0, ATLS_E_UNSUPPORTED},
+        {"a CAB", ATLS_MT_EAT_CWT, ATLS_MT_EAT_CWT, NULL, ATLS_CAB_TYPE, 0, ATLS_E_UNSUPPORTED},
         {"three members", ATLS_MT_EAT_CWT, ATLS_MT_EAT_CWT, ATLS_MT_EAT_CWT, ATLS_KEY_BINDING_TYPE,
-         ATLS_E_MALFORMED},
+         0, ATLS_E_MALFORMED},
+        {"a KAT that says evidence", ATLS_MT_EAT_CWT, ATLS_MT_EAT_CWT, NULL, ATLS_KEY_BINDING_TYPE,
+         ATLS_IND_EVIDENCE, 0},
+        {"a KAT that says evidence and endorsements", ATLS_MT_EAT_CWT, ATLS_MT_EAT_CWT, NULL,
+         ATLS_KEY_BINDING_TYPE, ATLS_IND_EVIDENCE | 2, 0},
+        {"a KAT that says attestation result", ATLS_MT_EAT_CWT, ATLS_MT_EAT_CWT, NULL,
+         ATLS_KEY_BINDING_TYPE, 8, ATLS_E_MALFORMED},
     };
     struct atls_cmw *good = bundle(nonce_of(1), nonce_of(1), &kak);
     struct atls_bytes kat = atls_cmw_find(good, "kat")->value;
@@ -247,7 +294,7 @@ static void test_collections(void **state)
                                     (rows[i].third != NULL));
         if (rows[i].kat) {
             atls_cbor_write_text(&w, "kat");
-            atls_cmw_write_record(&w, rows[i].kat, kat, 0);
+            atls_cmw_write_record(&w, rows[i].kat, kat, rows[i].indicator);
         }
         if (rows[i].pat) {
             atls_cbor_write_text(&w, "pat");

@@ -40,6 +40,9 @@ static const struct row claims_rows[] = {
     {"nothing", "a0", ATLS_E_MISSING, CLAUSE},
     {"nonce of 7 bytes", "a3 0a 47 00112233445566" CNF KAK_PUB, ATLS_E_MALFORMED, CLAUSE},
     {"nonce of 65 bytes", "a3 0a 5841" LONG32 LONG32 "00" CNF KAK_PUB, ATLS_E_MALFORMED, CLAUSE},
+    {"nonce null", "a3 0a f6" CNF KAK_PUB, ATLS_E_MALFORMED, CLAUSE},
+    {"cnf null", "a3" NONCE "08 f6" KAK_PUB, ATLS_E_MALFORMED, CLAUSE},
+    {"kak-pub null", "a3" NONCE CNF "1909c4 f6", ATLS_E_MALFORMED, CLAUSE},
     {"two nonces", "a4" NONCE NONCE CNF KAK_PUB, ATLS_E_MALFORMED, NULL},
     {"a COSE_Key as the drafts have it", "a3" NONCE "08 a1 01 a4 01 02 20 01 21 5820" X "22 5820" Y KAK_PUB, ATLS_E_MALFORMED, CLAUSE},
     {"a compressed point", "a3" NONCE "08 5821 02" X KAK_PUB, ATLS_E_MALFORMED, CLAUSE},
@@ -83,6 +86,8 @@ static void check_claims(void **state)
     struct atls_kat_claims claims;
 
     test_outcome(atls_prototype_claims_parse(in, &claims), row->outcome, row->clause);
+    if (strstr(row->name, "null"))
+        assert_non_null(strstr(atls_error_text(), "came null at byte"));
     if (row->outcome == 0) {
         test_same_bytes(claims.linked, linked);
         assert_int_equal(claims.identity_key.x[0], 0xd7);
@@ -130,9 +135,39 @@ static void writes_claims_exactly(void **state)
     assert_int_equal(atls_prototype_claims_write(&w, &claims), 0);
     assert_int_equal(atls_cbor_write_done(&w, &out), 0);
     test_same_bytes(out, expected);
-    claims.nonce.size = 7;
-    assert_int_equal(atls_prototype_claims_write(&w, &claims), -EINVAL);
     test_vector_free(expected);
+}
+
+/* RFC 9711 section 4.1: who writes and who reads agree on what a nonce is; RFC 8392 section 3.1.4
+ * to 3.1.6: and on times. */
+static void reads_what_it_writes(void **state)
+{
+    static const size_t sizes[] = {0, 7, 8, 64, 65};
+    uint8_t bytes[65] = {0}, buffer[512];
+    struct atls_bytes good = test_bytes("a3" CNF NONCE KAK_PUB), nonce, out;
+    struct atls_kat_claims claims, read;
+    struct atls_cbor_writer w;
+
+    test_outcome(atls_prototype_claims_parse(good, &claims), 0, NULL);
+    claims.times = (struct atls_cwt_times){true, true, true, 1e9, 5, 6};
+    nonce = claims.nonce;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        int expected = sizes[i] < 8 || sizes[i] > 64 ? -EINVAL : 0;
+
+        claims.nonce = ATLS_BYTES(bytes, sizes[i]);
+        atls_cbor_write_init(&w, buffer, sizeof buffer);
+        test_outcome(atls_prototype_claims_write(&w, &claims), expected, NULL);
+        if (expected)
+            continue;
+        assert_int_equal(atls_cbor_write_done(&w, &out), 0);
+        test_outcome(atls_prototype_claims_parse(out, &read), 0, NULL);
+        test_same_bytes(read.nonce, claims.nonce);
+        test_same_bytes(read.linked, claims.linked);
+        assert_true(read.times.has_exp && read.times.has_nbf && read.times.has_iat);
+        assert_true(read.times.exp == 1e9 && read.times.nbf == 5 && read.times.iat == 6);
+    }
+    assert_true(atls_prototype_nonce_is(nonce));
+    test_vector_free(good);
 }
 
 /* SHA-256 of 04 || x || y, made with another tool. */
@@ -318,6 +353,7 @@ int main(void)
     TEST_ADD_ROWS(&list, check_bundle, bundle_rows);
     TEST_ADD_ROWS(&list, check_parts, checks);
     TEST_ADD(&list, writes_claims_exactly);
+    TEST_ADD(&list, reads_what_it_writes);
     TEST_ADD(&list, links_by_the_hash_of_the_point);
     TEST_ADD(&list, tokens_fit_their_lengths);
     TEST_ADD(&list, a_recorded_exchange);

@@ -244,8 +244,9 @@ static void break_claims(struct example *e, int fault)
     case 11: e->components[1].value.size = 0; break;
     case 12: e->components[1].value.size = 20; break;
     case 13: e->components[0].signer_id.size = 0; break;
-    case 14: e->claims.profile = ATLS_PSA_ARM_1; break;
-    case 15: e->claims.profile = (enum atls_psa_profile)9; break;
+    case 14: e->components[1].signer_id.size = 20; break;
+    case 15: e->claims.profile = ATLS_PSA_ARM_1; break;
+    case 16: e->claims.profile = (enum atls_psa_profile)9; break;
     default: fail();
     }
 }
@@ -258,11 +259,11 @@ static void writer_refuses_what_rfc9783_forbids(void **state)
     uint8_t buffer[1024];
     struct example e;
 
-    for (int fault = 0; fault < 16; fault++) {
+    for (int fault = 0; fault < 17; fault++) {
         make_example(&e);
         break_claims(&e, fault);
         test_outcome(write_claims(&e.claims, buffer, sizeof buffer, &out), -EINVAL, NULL);
-        assert_int_equal(strstr(atls_error_text(), "profile is only read") != NULL, fault >= 14);
+        assert_int_equal(strstr(atls_error_text(), "profile is only read") != NULL, fault >= 15);
     }
     make_example(&e);
     e.claims.verification_service = ATLS_BYTES("\xff", 1);

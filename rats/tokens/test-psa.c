@@ -148,6 +148,7 @@ static const struct change changes[] = {
     {"component description bytes", "19095f", "81 a3 02 5820" H32("55") "05 5820" H32("66") "06 41 73", 0, NULL, ATLS_E_MALFORMED, COMPONENTS_CLAUSE},
     {"component with a key twice", "19095f", "81 a3 02 5820" H32("55") "05 5820" H32("66") "02 5820" H32("55"), 0, NULL, ATLS_E_MALFORMED, DUPLICATE_CLAUSE},
     {"component with unknown keys", "19095f", "81 a5 02 5820" H32("55") "05 5820" H32("66") "03 01 20 80 6161 a0", 0, NULL, 0, NULL},
+    {"component with a text and a negative number for keys", "19095f", "81 a4 6161 f6 20 81 05 02 5820" H32("55") "05 5820" H32("66"), 0, NULL, 0, NULL},
     {"unknown claims", NULL, NULL, 6, "00 01 20 82 01 02 6161 a1 01 02 41 61 f6 1bffffffffffffffff 01 3b8000000000000000 02", 0, NULL},
     {"claims of the old profile beside", NULL, NULL, 2, "3a000124ff 5820" H32("99") "3a00012500 01", 0, NULL},
     {"no software measurements in the new profile", "19095f", NULL, 1, "3a000124fe 01", ATLS_E_MISSING, COMPONENTS_CLAUSE},
@@ -218,6 +219,9 @@ static const struct change legacy_changes[] = {
     {"old: boot seed of 33 bytes", "3a000124fb", "5821" H32("44") "44", 0, NULL, ATLS_E_MALFORMED, "PSA_IOT_PROFILE_1"},
     {"old: hardware version as TF-M has it", "3a000124fc", "73 303630343536353237323832392d3130303130", 0, NULL, 0, NULL},
     {"old: hardware version of 12 digits", "3a000124fc", "6c 303630343536353237323832", 0, NULL, ATLS_E_MALFORMED, "PSA_IOT_PROFILE_1"},
+    {"old: hardware version of 12 digits and a letter", "3a000124fc", "6d 30363034353635323732383261", 0, NULL, ATLS_E_MALFORMED, "PSA_IOT_PROFILE_1"},
+    {"old: hardware version of 14 digits", "3a000124fc", "6e 3036303435363532373238323930", 0, NULL, ATLS_E_MALFORMED, "PSA_IOT_PROFILE_1"},
+    {"old: hardware version of 13 digits and a letter", "3a000124fc", "6e 3036303435363532373238323961", 0, NULL, ATLS_E_MALFORMED, "PSA_IOT_PROFILE_1"},
     {"old: profile unknown", "3a000124f7", "71 5053415f496f545f50524f46494c455f31", 0, NULL, ATLS_E_UNSUPPORTED, PROFILE_CLAUSE},
     {"old: profile of the new kind under the old key", "3a000124f7", "78 18 687474703a2f2f61726d2e636f6d2f7073612f322e302e30", 0, NULL, ATLS_E_UNSUPPORTED, PROFILE_CLAUSE},
     {"old: profile bytes", "3a000124f7", "41 31", 0, NULL, ATLS_E_MALFORMED, PROFILE_CLAUSE},
@@ -279,6 +283,44 @@ static void check_arm_2_claims(void **state)
     check_change(*state, pairs, COUNT(pairs));
 }
 
+/* A claim of another type is told as that, before anybody looks at its size or value. */
+static void tells_that_null_came(void **state)
+{
+    static const struct pair bare = {"3a000124fe", "01"};
+    static const char *const members[] = {"01", "02", "04", "05", "06"};
+    struct pair without[COUNT(good_legacy)];
+    static const struct {
+        const struct pair *pairs;
+        size_t count;
+    } lists[] = {{good, COUNT(good)}, {good_legacy, COUNT(good_legacy)}, {NULL, COUNT(without)}};
+    struct change null = {"null", NULL, "f6", 0, NULL, ATLS_E_MALFORMED, NULL};
+
+    memcpy(without, good_legacy, sizeof without); /* no software measurements */
+    for (size_t i = 0; i < COUNT(without); i++)
+        if (strcmp(without[i].key, "3a000124fd") == 0)
+            without[i] = bare;
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        const struct pair *pairs = lists[i].pairs ? lists[i].pairs : without;
+
+        for (size_t j = 0; j < lists[i].count; j++) {
+            null.key = pairs[j].key;
+            check_change(&null, pairs, lists[i].count);
+            if (!strstr(atls_error_text(), "came null at byte"))
+                fail_msg("claim %s: %s", null.key, atls_error_text());
+        }
+    }
+    null.key = "19095f";
+    for (size_t i = 0; i < COUNT(members); i++) {
+        char component[32];
+
+        snprintf(component, sizeof component, "81 a1 %s f6", members[i]);
+        null.value = component;
+        null.clause = COMPONENTS_CLAUSE;
+        check_change(&null, good, COUNT(good));
+        assert_non_null(strstr(atls_error_text(), "came null at byte"));
+    }
+}
+
 /* Which of the two keys is read, where both are there. */
 static void reads_the_boot_seed_of_the_profile(void **state)
 {
@@ -327,7 +369,7 @@ static const struct token_row {
     {"token: longer heads", "d2 9804 5803 a10126 b800", "", ATLS_COSE_TAG_ALONE, 0},
     {"token: array of indefinite length", "d2 9f 43 a10126 a0", "ff", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
     {"token: unprotected header of indefinite length", "d2 84 43 a10126 bfff", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
-    {"token: protected header of indefinite length", "d2 84 45 bf0126ff a0", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
+    {"token: protected header of indefinite length", "d2 84 44 bf0126ff a0", "", ATLS_COSE_TAG_ALONE, ATLS_E_MALFORMED},
     {"token in a bundle: array of indefinite length", "9f 43 a10126 a0", "ff", ATLS_COSE_TAG_EITHER, ATLS_E_MALFORMED},
 };
 /* clang-format on */
@@ -471,6 +513,7 @@ int main(void)
     TEST_ADD_ROWS(&list, check_arm_2_claims, arm_2_changes);
     TEST_ADD_ROWS(&list, check_token, token_rows);
     TEST_ADD(&list, reads_the_boot_seed_of_the_profile);
+    TEST_ADD(&list, tells_that_null_came);
     TEST_ADD(&list, refuses_what_is_no_map);
     TEST_ADD(&list, reads_every_claim);
     TEST_ADD(&list, reads_every_old_claim);

@@ -57,6 +57,8 @@ static const struct row {
     {"pubkey-hash is no bytes", "d9ea60 82 41aa 4e a1" NAME "01", ATLS_E_MALFORMED, NULL},
     {"pubkey-hash is an array, not in bytes", "d9ea60 82 41aa 5831 a1" NAME "82 01 5820" H32, ATLS_E_MALFORMED, OF_CLAIMS},
     {"hash-entry of one element", "d9ea60 82 41aa 50 a1" NAME "42 81 01", ATLS_E_MALFORMED, OF_CLAIMS},
+    {"hash-entry of a text and a hash", "d9ea60 82 41aa 5834 a1" NAME "5825 82 6131 5820" H32, ATLS_E_MALFORMED, OF_CLAIMS},
+    {"hash-entry of a number and a text", "d9ea60 82 41aa 5833 a1" NAME "5824 82 01 7820 6161616161616161616161616161616161616161616161616161616161616161", ATLS_E_MALFORMED, OF_CLAIMS},
     {"hash-entry of three", "d9ea60 82 41aa 5834 a1" NAME "5825 83 01 5820" H32 "00", ATLS_E_MALFORMED, OF_CLAIMS},
     {"SHA-256 of 16 bytes", "d9ea60 82 41aa 5821 a1" NAME "53 82 01 50" H16, ATLS_E_MALFORMED, OF_CLAIMS},
     {"SHA-384 of 32 bytes", "d9ea60 82 41aa 5833 a1" NAME "5824 82 07 5820" H32, ATLS_E_MALFORMED, OF_CLAIMS},
@@ -77,6 +79,8 @@ static void parsed(void **state)
     if (came == 0) {
         assert_true(atls_ra_tls_is(in));
         assert_int_equal(ra_tls.key_hash.size, atls_hash_size(ra_tls.hash));
+        assert_int_equal(ra_tls.has_nonce, strcmp(row->name, "a nonce") == 0);
+        assert_int_equal(ra_tls.nonce.size, ra_tls.has_nonce);
         for (size_t cut = 0; cut < in.size; cut++)
             assert_int_not_equal(atls_ra_tls_parse(ATLS_BYTES(in.data, cut), &ra_tls), 0);
     }
@@ -116,12 +120,12 @@ static const struct quote_row {
     int outcome;
     size_t measured, measured_size, report_data; /* places in the body */
 } quote_rows[] = {
-    {"SGX, version 3", 3, 0, 0, SGX, 0, 64, 32, 320},
-    {"SGX, version 4", 4, 0, 0, SGX, 0, 64, 32, 320},
-    {"TDX, version 4", 4, 0x81, 0, TD10, 0, 136, 48, 520},
-    {"SGX, version 5", 5, 0, 1, SGX, 0, 64, 32, 320},
-    {"TDX 1.0, version 5", 5, 0x81, 2, TD10, 0, 136, 48, 520},
-    {"TDX 1.5, version 5", 5, 0x81, 3, TD15, 0, 136, 48, 520},
+    {"SGX quote, version 3", 3, 0, 0, SGX, 0, 64, 32, 320},
+    {"SGX quote, version 4", 4, 0, 0, SGX, 0, 64, 32, 320},
+    {"TDX quote, version 4", 4, 0x81, 0, TD10, 0, 136, 48, 520},
+    {"SGX quote, version 5", 5, 0, 1, SGX, 0, 64, 32, 320},
+    {"TDX quote 1.0, version 5", 5, 0x81, 2, TD10, 0, 136, 48, 520},
+    {"TDX quote 1.5, version 5", 5, 0x81, 3, TD15, 0, 136, 48, 520},
     {"version 2", 2, 0, 0, SGX, ATLS_E_UNSUPPORTED, 0, 0, 0},
     {"version 6", 6, 0, 0, SGX, ATLS_E_UNSUPPORTED, 0, 0, 0},
     {"TDX, version 3", 3, 0x81, 0, TD10, ATLS_E_UNSUPPORTED, 0, 0, 0},
@@ -132,6 +136,21 @@ static const struct quote_row {
     {"a body of another size", 5, 0x81, 3, TD10, ATLS_E_MALFORMED, 0, 0, 0},
     {"a body cut off", 4, 0x81, 0, SGX, ATLS_E_MALFORMED, 0, 0, 0},
 };
+
+/* Whose they are, by Intel's names; MRSIGNER and attributes stand in other places in either. */
+static void check_origin(const struct atls_tee_report *report, const uint8_t *body, bool is_tdx,
+                         size_t attributes)
+{
+    struct atls_bytes none = ATLS_BYTES(NULL, 0);
+
+    assert_string_equal(report->measurement_name, is_tdx ? "MRTD" : "MRENCLAVE");
+    if (is_tdx)
+        assert_null(report->signer_name);
+    else
+        assert_string_equal(report->signer_name, "MRSIGNER");
+    test_same_bytes(report->signer, is_tdx ? none : ATLS_BYTES(body + 128, 32));
+    test_same_bytes(report->attributes, ATLS_BYTES(body + attributes, is_tdx ? 8 : 16));
+}
 
 static void quoted(void **state)
 {
@@ -150,11 +169,31 @@ static void quoted(void **state)
     test_same_bytes(report.signature, ATLS_BYTES("sig", 3));
     test_same_bytes(report.signed_part, ATLS_BYTES(quote, size - 7));
     assert_int_equal(report.key_type, 2);
+    assert_int_equal(report.version, row->version);
+    assert_true(report.is_quote);
+    assert_int_equal(strncmp(row->name, report.what, strlen("SGX quote")), 0);
+    check_origin(&report, body, row->tee != 0, row->tee ? 120 : 48);
     for (size_t cut = 0; cut < size; cut++)
         assert_int_not_equal(atls_tee_quote_parse(ATLS_BYTES(quote, cut), &report), 0);
     quote[size] = 0;
     test_outcome(atls_tee_quote_parse(ATLS_BYTES(quote, size + 1), &report), ATLS_E_MALFORMED,
                  ATLS_QUOTE_CLAUSE);
+}
+
+/* Version 5: the body has the size of its type, whatever its head says of it. */
+static void a_body_is_as_large_as_its_type(void **state)
+{
+    struct atls_tee_report report;
+    uint8_t quote[MOST];
+    size_t size = make_quote(5, 0x81, 3, TD15, quote);
+
+    test_outcome(atls_tee_quote_parse(ATLS_BYTES(quote, size), &report), 0, NULL);
+    for (int other = -1; other <= 1; other += 2) {
+        quote[HEADER + 2] = (uint8_t)(TD15 + other);
+        test_outcome(atls_tee_quote_parse(ATLS_BYTES(quote, size), &report), ATLS_E_MALFORMED,
+                     ATLS_QUOTE_CLAUSE);
+        assert_non_null(strstr(atls_error_text(), "body: expected 648 bytes"));
+    }
 }
 
 static void reports_of_a_fixed_size(void **state)
@@ -163,14 +202,19 @@ static void reports_of_a_fixed_size(void **state)
     struct atls_tee_report report;
     static const struct {
         enum atls_ra_tls_tag tag;
-        size_t size;
-    } sizes[] = {{ATLS_TAG_TEE_REPORT, 1024}, {ATLS_TAG_SGX_REPORT, 432}};
+        size_t size, attributes;
+        const char *what;
+    } sizes[] = {{ATLS_TAG_TEE_REPORT, 1024, 512, "TDX report"},
+                 {ATLS_TAG_SGX_REPORT, 432, 48, "SGX report"}};
 
     for (size_t i = 0; i < COUNT(sizes); i++) {
         test_outcome(atls_tee_report_parse(sizes[i].tag, ATLS_BYTES(zeros, sizes[i].size), &report),
                      0, NULL);
         assert_int_equal(report.report_data.size, ATLS_REPORT_DATA_SIZE);
         assert_false(report.is_quote);
+        assert_string_equal(report.what, sizes[i].what);
+        check_origin(&report, zeros, sizes[i].tag == ATLS_TAG_TEE_REPORT, sizes[i].attributes);
+        assert_ptr_equal(report.attributes.data, zeros + sizes[i].attributes);
         for (int other = -1; other <= 1; other += 2)
             test_outcome(atls_tee_report_parse(
                              sizes[i].tag,
@@ -219,12 +263,36 @@ static void what_is_tied_to_what(void **state)
     assert_int_equal(atls_ra_tls_claims_write(&w, ATLS_BYTES(hash, 20)), -EINVAL);
 }
 
+static int hash_of_nobody(enum atls_hash alg, const struct atls_bytes *parts, size_t count,
+                          uint8_t *digestp)
+{
+    memset(digestp, 0, atls_hash_size(alg));
+    return atls_fail(-EIO, NULL, "no hash");
+}
+
+/* A machine that cannot hash has found nothing out: its own error, and no verdict. */
+static void says_nothing_without_a_hash(void **state)
+{
+    static const uint8_t zeros[ATLS_REPORT_DATA_SIZE];
+    struct atls_crypto crypto = atls_crypto_hosted;
+    const struct atls_ra_tls ra_tls = {.hash = ATLS_SHA256, .key_hash = ATLS_BYTES(zeros, 32)};
+    const struct atls_tee_report reports[] = {{.report_data = ATLS_BYTES(zeros, sizeof zeros)},
+                                              {.report_data = ATLS_BYTES("other", 5)}};
+
+    crypto.hash = hash_of_nobody;
+    assert_int_equal(atls_ra_tls_check_key(&ra_tls, &crypto, atls_bytes_of_text("key")), -EIO);
+    for (size_t i = 0; i < COUNT(reports); i++)
+        assert_int_equal(atls_ra_tls_check_report(&ra_tls, &crypto, &reports[i]), -EIO);
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
     TEST_ADD_ROWS(&list, parsed, rows);
     TEST_ADD_ROWS(&list, quoted, quote_rows);
+    TEST_ADD(&list, a_body_is_as_large_as_its_type);
     TEST_ADD(&list, reports_of_a_fixed_size);
     TEST_ADD(&list, what_is_tied_to_what);
+    TEST_ADD(&list, says_nothing_without_a_hash);
     return test_run("ra-tls", &list);
 }

@@ -6,6 +6,8 @@
  */
 #include "rats/test/test-table.h"
 
+#include <errno.h>
+
 #include "rats/crypto/pem.h"
 #include "rats/tokens/tpm.h"
 
@@ -39,6 +41,10 @@ struct row {
 #define ATTEST ATLS_TPM_CLAUSE_ATTEST
 #define SELECT ATLS_TPM_CLAUSE_SELECTION
 #define SIGNATURE ATLS_TPM_CLAUSE_SIGNATURE
+#define BANKS8(digit)                                                                              \
+    digit "8 03 010000" digit "9 03 010000" digit "a 03 010000" digit "b 03 010000" digit          \
+          "c 03 010000" digit "d 03 010000" digit "e 03 010000" digit "f 03 010000"
+#define BANKS16 BANKS8("000") BANKS8("001")
 #define FF64                                                                                       \
     "ffffffffffffffff ffffffffffffffff ffffffffffffffff ffffffffffffffff ffffffffffffffff "        \
     "ffffffffffffffff ffffffffffffffff ffffffffffffffff"
@@ -61,6 +67,7 @@ static const struct row public_rows[] = {
     {"policy of another hash's size", "0023 000b 00040072 0014 0000000000000000000000000000000000000000" PARMS POINT, ATLS_E_MALFORMED, PUBLIC},
     {"policy of 65 bytes", "0023 000b 00040072 0041" FF64 "00" PARMS POINT, ATLS_E_MALFORMED, PUBLIC},
     {"symmetric of nobody", HEAD "0007 0018 000b 0003 0010" POINT, ATLS_E_UNSUPPORTED, PUBLIC},
+    {"symmetric of nobody, with bits and a mode", HEAD "0007 0080 0043 0018 000b 0003 0010" POINT, ATLS_E_UNSUPPORTED, PUBLIC},
     {"scheme of RSA", HEAD "0010 0014 000b 0003 0010" POINT, ATLS_E_UNSUPPORTED, PUBLIC},
     {"scheme with SHA-1", HEAD "0010 0018 0004 0003 0010" POINT, ATLS_E_UNSUPPORTED, PUBLIC},
     {"curve P-521", HEAD "0010 0018 000b 0005 0010" POINT, ATLS_E_UNSUPPORTED, PUBLIC},
@@ -98,6 +105,8 @@ static const struct row attest_rows[] = {
     {"signer of one byte", "ff544347 8018 0001 00 0000" CLOCK SELECTION DIGEST, ATLS_E_MALFORMED, ATTEST},
     {"extraData of 67 bytes", "ff544347 8018" SIGNER "0043" FF64 "000000" CLOCK SELECTION DIGEST, ATLS_E_MALFORMED, ATTEST},
     {"safe of 2", "ff544347 8018" SIGNER "0000 000000001addb3cc 090c7577 fd889dce 02 584f8ef327bcafba" SELECTION DIGEST, ATLS_E_MALFORMED, ATTEST},
+    {"16 banks", QUOTE "00000010" BANKS16 DIGEST, 0, NULL},
+    {"17 banks, all of them there", QUOTE "00000011" BANKS16 "0020 03 070000" DIGEST, ATLS_E_MALFORMED, SELECT},
     {"17 banks", QUOTE "00000011" SELECTION DIGEST, ATLS_E_MALFORMED, SELECT},
     {"4294967295 banks", QUOTE "ffffffff" SELECTION DIGEST, ATLS_E_MALFORMED, SELECT},
     {"a bank twice", QUOTE "00000002 000b 03 070000 000b 03 010000" DIGEST, ATLS_E_MALFORMED, SELECT},
@@ -169,6 +178,62 @@ static const struct {
 CHECK_PARSER(atls_tpm_public_parse, public)
 CHECK_PARSER(atls_tpm_attest_parse, attest)
 CHECK_PARSER(atls_tpm_signature_parse, signature)
+
+/* TPM 2.0 Part 2, TPM2B_ECC_PARAMETER: zeros in front of a number may be left away, and may stay.
+ */
+static void reads_numbers_of_any_length(void **state)
+{
+    struct atls_bytes full = test_bytes(HEAD PARMS POINT), in;
+    struct atls_private_key key = {0};
+    char text[512], *x, *y;
+    uint8_t seed[32] = {0};
+    struct atls_tpm_public read;
+    struct atls_tpm_signature signature;
+
+    /* Some key whose x begins with a zero. */
+    for (unsigned i = 1; i == 1 || key.public_key.x[0]; i++) {
+        seed[0] = (uint8_t)i;
+        seed[1] = (uint8_t)(i >> 8);
+        assert_int_equal(atls_crypto_hosted.make_key(ATLS_P256, seed, &key), 0);
+    }
+    x = atls_hex_encode(ATLS_BYTES(key.public_key.x + 1, 31));
+    y = atls_hex_encode(ATLS_BYTES(key.public_key.y, 32));
+    for (int zero = 0; zero < 2; zero++) {
+        snprintf(text, sizeof text, HEAD PARMS "%s %s 0020 %s", zero ? "0020 00" : "001f", x, y);
+        in = test_bytes(text);
+        test_outcome(atls_tpm_public_parse(full, &read), 0, NULL); /* what it leaves behind */
+        test_outcome(atls_tpm_public_parse(in, &read), 0, NULL);
+        assert_true(atls_public_key_equal(&read.key, &key.public_key));
+        test_vector_free(in);
+    }
+    in = test_bytes("0018 000b 0022 0000" R "0020" S);
+    test_outcome(atls_tpm_signature_parse(in, &signature), 0, NULL);
+    assert_int_equal(signature.r.size, 32);
+    assert_int_equal(signature.r.data[0], 0xa7);
+    assert_int_equal(signature.s.size, 32);
+    test_vector_free(in);
+    test_vector_free(full);
+    free(x);
+    free(y);
+}
+
+static int hash_of_nobody(enum atls_hash alg, const struct atls_bytes *parts, size_t count,
+                          uint8_t *digestp)
+{
+    return atls_fail(-EIO, NULL, "no hash");
+}
+
+/* A machine that cannot hash says that, and makes no Name. */
+static void makes_no_name_without_a_hash(void **state)
+{
+    struct atls_crypto crypto = atls_crypto_hosted;
+    uint8_t name[ATLS_TPM_NAME_MAX];
+    size_t size = 77;
+
+    crypto.hash = hash_of_nobody;
+    assert_int_equal(atls_tpm_name(&crypto, ATLS_SHA256, ATLS_BYTES(name, 0), name, &size), -EIO);
+    assert_int_equal(size, 77);
+}
 
 static void check_key(void **state)
 {
@@ -243,6 +308,9 @@ static void reads_every_member(void **state)
 #define NAMES ATLS_TPM_CLAUSE_NAME
 #define PAT_OF(quote_head, quote)                                                                  \
     "a2" TEXT_KAT KAT TEXT_PAT "a4" M_KID M_SIG M_VER "6a 617474657374496e666f" quote_head quote
+#define KAT_OF(certify_head, certify)                                                              \
+    "a2" TEXT_KAT "a5" M_KID M_SIG M_VER M_PUB                                                     \
+    "68 63657274496e666f" certify_head certify TEXT_PAT PAT
 #define WITH_KID(kid)                                                                              \
     "a2" TEXT_KAT "a5" kid M_SIG M_VER M_PUB M_CERT TEXT_PAT "a4" kid M_SIG M_VER M_QUOTE
 
@@ -252,6 +320,8 @@ static const struct row evidence_rows[] = {
     {"in another order", "a2" TEXT_PAT "a4" M_QUOTE M_VER M_SIG M_KID TEXT_KAT "a5" M_CERT M_PUB M_VER M_SIG M_KID, 0, NULL},
     {"kid of 17 bytes", WITH_KID("63 6b6964 51 0100112233445566778899aabbccddeeff"), 0, NULL},
     {"kid an EUI-48", WITH_KID("63 6b6964 47 02001122334455"), 0, NULL},
+    {"kid of kat alone no UEID", "a2" TEXT_KAT "a5 63 6b6964 43 6b6964" M_SIG M_VER M_PUB M_CERT TEXT_PAT PAT, ATLS_E_MALFORMED, UEID},
+    {"kid of pat alone no UEID", "a2" TEXT_KAT KAT TEXT_PAT "a4 63 6b6964 43 6b6964" M_SIG M_VER M_QUOTE, ATLS_E_MALFORMED, UEID},
     {"kid empty", WITH_KID("63 6b6964 40"), ATLS_E_MALFORMED, UEID},
     {"kid of one byte", WITH_KID("63 6b6964 41 01"), ATLS_E_MALFORMED, UEID},
     {"kid of an unknown type", WITH_KID("63 6b6964 51 0400112233445566778899aabbccddeeff"), ATLS_E_MALFORMED, UEID},
@@ -281,6 +351,10 @@ static const struct row evidence_rows[] = {
     {"no evidence", "", ATLS_E_MALFORMED, NULL},
     {"a quote as kat", "a2" TEXT_KAT "a5" M_KID M_SIG M_VER M_PUB "68 63657274496e666f 5879" QUOTE SELECTION DIGEST TEXT_PAT PAT, ATLS_E_MALFORMED, ATTEST},
     {"a certification as pat", PAT_OF("5895", CERTIFY CERTIFIED), ATLS_E_MALFORMED, ATTEST},
+    {"certification signed by a handle", KAT_OF("5877", "ff544347 8017 0004 81010001 0008 deadbeefdeadbeef" CLOCK CERTIFIED), ATLS_E_MALFORMED, NAMES},
+    {"certification signed by nobody", KAT_OF("5873", "ff544347 8017 0000 0008 deadbeefdeadbeef" CLOCK CERTIFIED), ATLS_E_MALFORMED, NAMES},
+    {"certification of a handle", KAT_OF("5855", CERTIFY "0004 81010001 0000"), ATLS_E_MALFORMED, NAMES},
+    {"certification of nobody", KAT_OF("5851", CERTIFY "0000 0000"), ATLS_E_MALFORMED, NAMES},
     {"quote signed by a handle", PAT_OF("585b", "ff544347 8018 0004 81010001 0008 deadbeefdeadbeef" CLOCK SELECTION DIGEST), ATLS_E_MALFORMED, NAMES},
     {"quote signed by nobody", PAT_OF("5857", "ff544347 8018 0000 0008 deadbeefdeadbeef" CLOCK SELECTION DIGEST), ATLS_E_MALFORMED, NAMES},
     {"quote of no bank", PAT_OF("5873", QUOTE "00000000" DIGEST), ATLS_E_UNSUPPORTED, SELECT},
@@ -442,6 +516,8 @@ int main(void)
     TEST_ADD_ROWS(&list, check_evidence, evidence_rows);
     TEST_ADD_ROWS(&list, verifies_others, foreign);
     TEST_ADD(&list, reads_every_member);
+    TEST_ADD(&list, reads_numbers_of_any_length);
+    TEST_ADD(&list, makes_no_name_without_a_hash);
     TEST_ADD(&list, writes_what_it_read);
     TEST_ADD(&list, makes_key_ids);
     return test_run("tpm", &list);

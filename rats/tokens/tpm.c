@@ -125,11 +125,9 @@ static int read_scheme(struct atls_cursor *c, struct atls_tpm_public *public_are
     uint16_t count;
     int result = atls_cursor_u16(c, "scheme", &public_area->scheme);
 
-    if (result)
+    if (result || public_area->scheme == ATLS_TPM_NULL)
         return result;
     switch (public_area->scheme) {
-    case ATLS_TPM_NULL:
-        return 0;
     case ATLS_TPM_ECDSA:
     case ECDH:
     case ECDAA:
@@ -285,16 +283,15 @@ static int read_selection(struct atls_cursor *c, struct atls_tpm_attest *attest)
                            "count of PCR banks: expected %d at most, came %u", ATLS_TPM_BANKS_MAX,
                            count);
     for (size_t i = 0; !result && i < count; i++) {
-        struct atls_tpm_selection bank = {0};
+        struct atls_tpm_selection *bank = &attest->banks[i];
 
-        result = read_bank(c, &bank);
+        result = read_bank(c, bank);
         for (size_t j = 0; !result && j < i; j++) {
-            if (attest->banks[j].alg == bank.alg)
+            if (attest->banks[j].alg == bank->alg)
                 result =
                     atls_fail(ATLS_E_MALFORMED, c->clause,
-                              "PCR bank: expected each hash once, came 0x%04x again", bank.alg);
+                              "PCR bank: expected each hash once, came 0x%04x again", bank->alg);
         }
-        attest->banks[i] = bank;
     }
     if (!result)
         attest->bank_count = count;
