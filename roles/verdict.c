@@ -159,7 +159,6 @@ static bool check_issuer(struct atls_appraisal *a, const struct atls_ear *ear)
 static void keep_answered(struct atls_appraisal *a, struct atls_bytes nonce)
 {
     a->of_result = true;
-    a->answered_size = 0;
     if (!nonce.data || nonce.size > sizeof a->answered)
         return;
     memcpy(a->answered, nonce.data, nonce.size);
