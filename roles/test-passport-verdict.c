@@ -279,11 +279,41 @@ static void test_passport_key_unavailable(void **state)
     test_verdict_explains(f, "no key to be had", "verifier-unreachable", true);
 }
 
+/* A relying party that asks no verifier for itself fetches the key of the one that was agreed on,
+ * and again where a signature does not verify; a key in a file is the only one. */
+static void test_key_of_agreed(void **state)
+{
+    struct test_appraisal *f = *state;
+    unsigned before;
+
+    f->options.verifier_url = NULL;
+    *test_server_result(f->server) =
+        (struct test_result){.tier = ATLS_TIER_AFFIRMING, .lifetime = 300};
+    for (int renewed = 0; renewed < 2; renewed++) {
+        test_server_result(f->server)->wrong_signer = renewed;
+        test_server_publish(f->server, renewed);
+        test_renew(f);
+        test_server_result(f->server)->key = &f->ik;
+        passport(f, "other.example");
+        test_verdict_is(f, renewed ? "a new key" : "the key", "ok", false);
+        assert_string_equal(f->verdict.detail,
+                            "the presented result is affirming: it attests the key");
+    }
+    assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), 2);
+    before = test_server_count(f->server, TEST_DISCOVERY);
+    test_renew(f);
+    test_server_result(f->server)->key = &f->ik;
+    passport(f, VERIFIER_ID);
+    test_verdict_explains(f, "the key in the file", "result-signature-invalid", false);
+    assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_passport, test_set_up_key, test_tear_down),
         cmocka_unit_test_setup_teardown(test_passport_without_key, test_set_up_key, test_tear_down),
+        cmocka_unit_test_setup_teardown(test_key_of_agreed, test_set_up_key, test_tear_down),
         cmocka_unit_test_setup_teardown(test_passport_key_unavailable, test_set_up_key,
                                         test_tear_down),
     };
