@@ -19,6 +19,7 @@ from .yaml_file import YamlFile, complaint, where_of
 
 __all__ = (
     "Document",
+    "compiled",
     "complaint",
     "excuse",
     "first_problem",
@@ -79,7 +80,7 @@ def first_problem(
     only what it refuses is looked at by jsonschema, which can tell why.
     """
     try:
-        _compiled(path, definition)(value)
+        compiled(path, definition)(value)
     except fastjsonschema.JsonSchemaValueException:
         errors = validator_for(path, definition).iter_errors(value)
         problem: jsonschema.ValidationError | None = jsonschema.exceptions.best_match(errors)
@@ -96,7 +97,8 @@ def hold(value: Any, path: Path, words: str) -> None:
 
 
 @functools.lru_cache(maxsize=None)
-def _compiled(path: Path, definition: str | None) -> Callable[[Any], Any]:
+def compiled(path: Path, definition: str | None) -> Callable[[Any], Any]:
+    """A check that raises for what is wrong, and cannot tell why."""
     # The compiler knows draft 7; tests/test_document.py holds the schemas to what both know.
     schema = {**_part(path, definition), "$schema": "http://json-schema.org/draft-07/schema#"}
     compiled: Callable[[Any], Any] = fastjsonschema.compile(schema, use_default=False)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -56,7 +57,12 @@ def story_files() -> list[Path]:
 
 def shown(path: Path) -> str:
     """PATH as a person would type it from the project's root."""
+    return _shown(path if path.is_absolute() else Path.cwd() / path, path)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _shown(place: Path, given: Path) -> str:
     try:
-        return str(path.resolve().relative_to(ROOT))
+        return str(place.resolve().relative_to(ROOT))
     except ValueError:
-        return str(path)
+        return str(given)

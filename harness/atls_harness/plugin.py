@@ -22,14 +22,16 @@ from . import choices, family, outcome, patience, roots, table, usage
 from .capture import Loopback
 from .choices import DEFAULT_PEER
 from .deployment import learning
+from .document import compiled, load_schema
 from .collecting import apart
 from .errors import HarnessError, InputError
 from .expected import check_expected, of_peers
+from .forked import Nursery
 from .gather import WORKER, Count, Gatherer
 from .guard import Guard
 from .isolation import isolate
 from .parties import CASE_TIMEOUT
-from .paths import PEERS, shown
+from .paths import EVENT_SCHEMA, PEERS, RESULT_SCHEMA, shown
 from .peer import Peer, load_peer
 from .probes import Probe, ask, probes_of
 from .progress import Progress
@@ -46,6 +48,7 @@ NAMED = pytest.StashKey[Collection[Path]]()  # the files and folders of the comm
 WORDS = pytest.StashKey[Vocabulary]()
 GUARD = pytest.StashKey[Guard]()
 LOOPBACK = pytest.StashKey[Loopback]()
+NURSERY = pytest.StashKey[Nursery]()
 
 
 class CaseFailed(Exception):
@@ -161,8 +164,23 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Count(gatherer), "atls-count")
         if option.verbose <= 0:
             config.pluginmanager.register(Progress(config, selected.items), "atls-progress")
+        if playing and option.numprocesses:
+            nursery = Nursery.start(read_ahead)
+            if nursery is not None:
+                config.stash[NURSERY] = nursery
+                nursery.take_over()
     if worker:
         (work / f"{WORKER}{os.getpid()}").touch()
+
+
+def read_ahead() -> None:
+    """What every worker would read and compile for itself."""
+    import xdist.remote  # noqa: F401
+
+    for name in load_schema(EVENT_SCHEMA)["$defs"]:
+        if "." in name:
+            compiled(EVENT_SCHEMA, name)
+    compiled(RESULT_SCHEMA, "case")
 
 
 def _as_given(option: Any, made: choices.Choices, role: str) -> str:
@@ -191,6 +209,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     run = config.stash.get(RUN, None)
     if run is not None and not hasattr(config, "workerinput") and run.work.is_dir():
         remove_work(run.work)
+    nursery = config.stash.get(NURSERY, None)
+    if nursery is not None:
+        nursery.stop()
     guard = config.stash.get(GUARD, None)
     if guard is not None:
         guard.stop()

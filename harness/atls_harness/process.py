@@ -67,6 +67,7 @@ class Process:
         family.own(self._running.pid)
         _bound(self._running.pid)
         self._pidfd = os.pidfd_open(self._running.pid)
+        self._ready: Event | None = None
 
     @property
     def pid(self) -> int:
@@ -98,6 +99,11 @@ class Process:
 
     def ready(self, timeout: float | None = None) -> Event:
         """Its ready event. Unsupported where it ended with 77 instead."""
+        if self._ready is None:
+            self._ready = self._await_ready(timeout)
+        return self._ready
+
+    def _await_ready(self, timeout: float | None) -> Event:
         if timeout is None:
             timeout = READY_TIMEOUT * patience.factor()
         deadline = time.monotonic() + timeout

@@ -7,6 +7,7 @@ schema again, so that a variant can say nothing that a story could not.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Mapping
@@ -138,6 +139,15 @@ class Case:
 
     def flags(self, side: str) -> dict[str, Any]:
         """What the story says of one side: by role first, by its reading, and then by name."""
+        if side not in self._flags:
+            self._flags[side] = self._merged(side)
+        return dict(self._flags[side])
+
+    @functools.cached_property
+    def _flags(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    def _merged(self, side: str) -> dict[str, Any]:
         flags: dict[str, Any] = {}
         for role in ("attester", "relying-party"):
             if side in self.sides(role):

@@ -28,6 +28,9 @@ def _descriptor() -> int:
     return int(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
 
 
+os.register_at_fork(after_in_child=_descriptor.cache_clear)  # what one reads, the other misses
+
+
 class Watch:
     """A folder being watched. Two at once of the same folder may make each other wait GLANCE."""
 

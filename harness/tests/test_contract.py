@@ -21,7 +21,7 @@ from atls_harness.ambiguities import ambiguities
 from atls_harness.contract import cited, contract, load_contract
 from atls_harness.contract_header import header, identifier
 from atls_harness.contract_tables import BLOCK, outdated, renew
-from atls_harness.document import load_schema, validator_for, _compiled
+from atls_harness.document import load_schema, validator_for, compiled
 from atls_harness.errors import HarnessError, InputError
 from atls_harness.flags import NOT_FLAGS
 from atls_harness.paths import CONTRACT, PEERS, ROOT, SCENARIO_SCHEMA, SCHEMAS, shown
@@ -108,7 +108,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     text = TEXT.replace("  - name: poc-mbedtls\n", more, 1)
     text = text.replace("reasons:\n", "reasons:\n  - {name: zz-broken, what: a toy}\n", 1)
     path.write_text(text, encoding="utf-8")
-    caches = (contract, load_schema, validator_for, _compiled)
+    caches = (contract, load_schema, validator_for, compiled)
     monkeypatch.setattr(data, "CONTRACT", path)
     for one in caches:
         one.cache_clear()
