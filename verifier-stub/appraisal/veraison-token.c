@@ -89,7 +89,8 @@ struct rewriting {
 
 static void put(struct rewriting *to, struct atls_bytes bytes)
 {
-    memcpy(to->at, bytes.data, bytes.size);
+    if (bytes.size > 0)
+        memcpy(to->at, bytes.data, bytes.size);
     to->at += bytes.size;
 }
 
@@ -190,7 +191,7 @@ int atls_veraison_token_parse(struct atls_bytes in, enum atls_cose_tagging taggi
                               struct atls_cose_sign1 *messagep, struct atls_psa_claims *claimsp)
 {
     struct atls_cose_sign1 message = {0};
-    struct atls_bytes rewritten;
+    struct atls_bytes rewritten = {0};
     uint8_t *kept = NULL;
     bool nobodys = false;
     int result = read_cose(in, &message);

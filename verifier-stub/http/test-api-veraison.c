@@ -141,7 +141,7 @@ static void test_row(void **state)
     assert_int_equal(response.cache_control != NULL, discovers);
     assert_string_equal(response.expires, discovers ? "Tue, 14 Nov 2023 22:14:20 UTC" : "");
     assert_int_equal(response.chunked, ATLS_VERAISON_CHUNKED);
-    if (row->detail && strcmp(row->type, PROBLEM) == 0) {
+    if (row->detail && row->type && strcmp(row->type, PROBLEM) == 0) {
         json_t *problem = test_json_of(&response);
 
         assert_string_equal(test_text_of(problem, "detail"), row->detail);
