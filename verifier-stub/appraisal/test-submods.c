@@ -161,6 +161,9 @@ static void test_questions_about_nothing(void **state)
             atls_evidence_verdict_clear(&verdict);
         } else {
             assert_int_equal(result, -EINVAL);
+            assert_non_null(strstr(atls_error_text(), asked == LONG_INSTANCE
+                                                          ? "no such instance can be endorsed"
+                                                          : "no CoRIM profile"));
             assert_string_equal(verdict.reason, "untouched");
         }
     }

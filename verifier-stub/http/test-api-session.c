@@ -252,6 +252,28 @@ static void test_reasons_of_no_cmw(void **state)
     }
 }
 
+/* A collection of another type: the answer names those that are taken. */
+static void test_words_about_collections(void **state)
+{
+    static const char body[] =
+        "{\"__cmwc_t\":\"tag:a,2024:b\",\"a\":[\"application/x\", \"AAAA\"]}";
+    struct atls_response response;
+    const char *detail;
+    json_t *problem;
+
+    test_ask("POST", SESSION UUID, ATLS_MT_CMW_JSON, atls_bytes_of_text(body), 415, &response);
+    problem = test_json_of(&response);
+    detail = test_text_of(problem, "detail");
+    assert_non_null(strstr(detail, "expected type \"tag:"));
+    assert_non_null(strstr(detail, "\" or \"" ATLS_CAB_TYPE "\"") ||
+                            strstr(detail, "\"" ATLS_CAB_TYPE "\" or \"")
+                        ? detail
+                        : NULL);
+    assert_non_null(strstr(detail, "\", came \"tag:a,2024:b\""));
+    json_decref(problem);
+    atls_response_clear(&response);
+}
+
 static void test_expired(void **state)
 {
     static uint8_t cab[TEST_EVIDENCE_MAX];
@@ -578,6 +600,7 @@ int main(void)
         cmocka_unit_test(test_too_many_sessions),
         cmocka_unit_test(test_terse),
         cmocka_unit_test(test_events),
+        cmocka_unit_test(test_words_about_collections),
     };
 
     return cmocka_run_group_tests(tests, test_api_set_up, test_api_tear_down);
