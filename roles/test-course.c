@@ -292,6 +292,26 @@ static void test_key_of_nobody(void **state)
     assert_int_equal(test_server_count(f->server, TEST_POST), 0);
 }
 
+/* KAT-06 section 3: evidence that came before the nonce was even handed out answers nothing. */
+static void test_before_challenge(void **state)
+{
+    struct test_appraisal *f = *state;
+    struct atls_public_key claimed;
+
+    test_renew(f);
+    assert_int_equal(atls_attester_evidence(f->attester, 1, CHALLENGE(32), &f->credential), 0);
+    assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_BACKGROUND_CHECK, &f->appraisal), 0);
+    for (int i = 0; i < 20; i++) /* the verifier's session is open by then */
+        assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 50), 0);
+    struct atls_bytes credential = ATLS_BYTES(f->credential.cmw, f->credential.size);
+    assert_int_equal(atls_appraisal_credential(f->appraisal, credential, &claimed), 0);
+    test_await_verdict(f);
+    test_verdict_explains(f, "before any challenge", "nonce-mismatch", false);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 50), 0);
+    assert_int_equal(test_server_count(f->server, TEST_POST), 0);
+}
+
 /* A verifier that gives no nonce is the end: no credential is taken any more. */
 static void test_no_nonce(void **state)
 {
@@ -461,14 +481,14 @@ static void test_result_answers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_PARTIES(test_challenge_sizes),  WITH_PARTIES(test_too_late),
-        WITH_PARTIES(test_under_way),        WITH_PARTIES(test_beginnings),
-        WITH_PARTIES(test_key_meanwhile),    WITH_PARTIES(test_own_keys),
-        WITH_PARTIES(test_unasked_cwt),      WITH_PARTIES(test_key_of_nobody),
-        WITH_PARTIES(test_no_nonce),         WITH_PARTIES(test_no_media_type),
-        WITH_PARTIES(test_given_up),         WITH_PARTIES(test_result_answers),
-        WITH_PARTIES(test_failed_unasked),   WITH_PARTIES(test_pat_alone),
-        WITH_PARTIES(test_nonce_of_another),
+        WITH_PARTIES(test_challenge_sizes), WITH_PARTIES(test_too_late),
+        WITH_PARTIES(test_under_way),       WITH_PARTIES(test_beginnings),
+        WITH_PARTIES(test_key_meanwhile),   WITH_PARTIES(test_own_keys),
+        WITH_PARTIES(test_unasked_cwt),     WITH_PARTIES(test_key_of_nobody),
+        WITH_PARTIES(test_no_nonce),        WITH_PARTIES(test_no_media_type),
+        WITH_PARTIES(test_given_up),        WITH_PARTIES(test_before_challenge),
+        WITH_PARTIES(test_result_answers),  WITH_PARTIES(test_failed_unasked),
+        WITH_PARTIES(test_pat_alone),       WITH_PARTIES(test_nonce_of_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

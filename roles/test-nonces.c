@@ -297,6 +297,38 @@ static void test_arguments(void **state)
     assert_null(atls_nonces_take(NULL));
 }
 
+/* How many may be asked for, and what follows a verifier that fails: all are given up, one is asked
+ * for after a moment, and once that is there, as many as ever. */
+static void test_failure_and_recovery(void **state)
+{
+    struct test_appraisal *f = *state;
+    struct atls_nonces *nonces = NULL;
+
+    assert_int_equal(atls_nonces_new(f->client, test_server_url(f->server), 32, 0, &nonces),
+                     -EINVAL);
+    assert_int_equal(
+        atls_nonces_new(f->client, test_server_url(f->server), 32, ATLS_NONCES_MAX + 1, &nonces),
+        -EINVAL);
+    assert_int_equal(
+        atls_nonces_new(f->client, test_server_url(f->server), 32, ATLS_NONCES_MAX, &nonces), 0);
+    atls_nonces_free(nonces);
+    assert_int_equal(atls_nonces_new(f->client, test_server_url(f->server), 32, 2, &nonces), 0);
+    *test_server_answer(f->server, TEST_NEW_SESSION) = (struct test_answer){.status = 500};
+    for (int i = 0; i < 400 && test_server_count(f->server, TEST_NEW_SESSION) < 3; i++) {
+        atls_nonces_refill(nonces);
+        assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 50), 0);
+    }
+    assert_int_equal(test_server_count(f->server, TEST_NEW_SESSION), 3);
+    assert_int_equal(atls_nonces_ready(nonces), 0);
+    *test_server_answer(f->server, TEST_NEW_SESSION) = (struct test_answer){.status = 0};
+    for (int i = 0; i < 400 && atls_nonces_ready(nonces) < 2; i++) {
+        atls_nonces_refill(nonces);
+        assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 50), 0);
+    }
+    assert_int_equal(atls_nonces_ready(nonces), 2);
+    atls_nonces_free(nonces);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +341,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_outages, test_set_up, test_tear_down),
         cmocka_unit_test_setup_teardown(test_not_there, test_set_up, test_tear_down),
         cmocka_unit_test_setup_teardown(test_arguments, test_set_up, test_tear_down),
+        cmocka_unit_test_setup_teardown(test_failure_and_recovery, test_set_up, test_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
