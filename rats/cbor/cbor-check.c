@@ -246,8 +246,7 @@ static int end_item(struct check *c)
                     compare_entries(entry - 1, entry, c->canonical) >= 0)
                     frame->unsorted = true;
             }
-            if (c->keys > 0) /* else nothing is put into another order */
-                entry->end = c->canonical_size;
+            entry->end = c->canonical_size;
             frame->at_key = !frame->at_key;
         }
         if (frame->indefinite || --frame->left > 0)

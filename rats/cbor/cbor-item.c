@@ -260,7 +260,6 @@ int atls_cbor_item_decode(struct atls_bytes in, size_t at, struct atls_cbor_item
                          "CBOR: expected an item at byte %zu, came the end", at);
     major = in.data[at] >> 5;
     info = in.data[at] & 31;
-    itemp->type = ATLS_CBOR_END;
     itemp->indefinite = false;
     itemp->argument = 0;
     itemp->content = (struct atls_bytes){NULL, 0};

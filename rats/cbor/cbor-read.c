@@ -51,17 +51,12 @@ enum atls_cbor_type atls_cbor_peek(const struct atls_cbor_reader *r)
 static int expect(const struct atls_cbor_reader *r, const char *what, enum atls_cbor_type type,
                   struct atls_cbor_item *itemp)
 {
-    itemp->type = ATLS_CBOR_END;
-    if (r->at < r->in.size) {
-        int result = atls_cbor_item_decode(r->in, r->at, itemp);
+    enum atls_cbor_type came = atls_cbor_peek(r);
 
-        if (result)
-            return result;
-    }
-    if (itemp->type != type)
+    if (came != type)
         return atls_fail(ATLS_E_MALFORMED, r->clause, "%s: expected %s, came %s at byte %zu", what,
-                         atls_cbor_type_name(type), atls_cbor_type_name(itemp->type), r->at);
-    return 0;
+                         atls_cbor_type_name(type), atls_cbor_type_name(came), r->at);
+    return atls_cbor_item_decode(r->in, r->at, itemp);
 }
 
 int atls_cbor_read_uint(struct atls_cbor_reader *r, const char *what, uint64_t *valuep)
@@ -99,7 +94,8 @@ int atls_cbor_read_int(struct atls_cbor_reader *r, const char *what, int64_t *va
     return 0;
 }
 
-/* An indefinite-length string can be borrowed only where it has one chunk at most. */
+/* An indefinite-length string can be borrowed only where it has one chunk at most. The input was
+ * checked: every chunk decodes, and a break follows. */
 static int read_chunk(struct atls_cbor_reader *r, const char *what, struct atls_bytes *valuep)
 {
     struct atls_cbor_item chunk;
@@ -107,20 +103,14 @@ static int read_chunk(struct atls_cbor_reader *r, const char *what, struct atls_
     size_t at = r->at + 1;
     unsigned chunks = 0;
 
-    for (;;) {
-        int result = atls_cbor_item_decode(r->in, at, &chunk);
-
-        if (result)
-            return result;
-        at += chunk.size;
-        if (chunk.type == ATLS_CBOR_END)
-            break;
+    while (atls_cbor_item_decode(r->in, at, &chunk) == 0 && chunk.type != ATLS_CBOR_END) {
         if (++chunks > 1)
             return atls_fail(ATLS_E_UNSUPPORTED, r->clause,
                              "%s: a string in several chunks at byte %zu", what, r->at);
         value = chunk.content;
+        at += chunk.size;
     }
-    r->at = at;
+    r->at = at + 1; /* the break */
     *valuep = value;
     return 0;
 }

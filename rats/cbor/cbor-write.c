@@ -76,18 +76,15 @@ static int compare_keys(struct atls_bytes a, struct atls_bytes b)
 /* A key has just been completed at this level: it must come behind the one before it. */
 static void check_key(struct atls_cbor_writer *w, unsigned depth)
 {
-    size_t key = w->level[depth].key, size = w->used - key;
-    bool readable = w->buffer && w->used <= w->capacity;
+    size_t key = w->level[depth].item, size = w->used - key;
 
-    if (readable && w->level[depth].previous_key_size > 0) {
+    if (w->buffer && w->used <= w->capacity) { /* before the first one is a key of no bytes */
         struct atls_bytes previous = {w->buffer + w->level[depth].previous_key,
                                       w->level[depth].previous_key_size};
         int order = compare_keys(previous, ATLS_BYTES(w->buffer + key, size));
 
-        if (order == 0)
-            refuse(w, "duplicate map key");
-        else if (order > 0)
-            refuse(w, "map keys out of order");
+        if (order >= 0)
+            refuse(w, order == 0 ? "duplicate map key" : "map keys out of order");
     }
     w->level[depth].previous_key = key;
     w->level[depth].previous_key_size = size;
@@ -102,8 +99,7 @@ static bool begin_item(struct atls_cbor_writer *w)
         refuse(w, "an item behind the end of the message");
         return false;
     }
-    if (w->level[w->depth].is_map && w->level[w->depth].at_key)
-        w->level[w->depth].key = w->used;
+    w->level[w->depth].item = w->used;
     return true;
 }
 

@@ -21,10 +21,11 @@ struct atls_cbor_writer {
     const char *error_text;
     unsigned depth;
     struct {
-        size_t left;                                 /* items still to come at this level */
-        bool is_map, at_key;                         /* in a map: whether the next item is a key */
-        size_t previous_key, previous_key_size, key; /* offsets into the buffer */
-    } level[ATLS_CBOR_WRITE_DEPTH + 1];              /* level 0 holds the one item of the message */
+        size_t left;         /* items still to come at this level */
+        bool is_map, at_key; /* in a map: whether the next item is a key */
+        size_t item;         /* where the last one begins; offsets into the buffer */
+        size_t previous_key, previous_key_size;
+    } level[ATLS_CBOR_WRITE_DEPTH + 1]; /* level 0 holds the one item of the message */
 };
 
 /* The shortest head (RFC 8949 4.1) of MAJOR type 0..7 with its argument; returns its size. */

@@ -346,31 +346,37 @@ static void test_indefinite(void **state)
     test_vector_free(in);
 }
 
-/* The check remembers where the largest container lies; what is skipped is the same as by a walk.
- */
+/* The check remembers where the largest container lies, the first of several; what is skipped is
+ * the same as by a walk. */
 static void test_skip_of_the_widest(void **state)
 {
-    static const char *const inputs[] = {
-        "83010203",                   /* there is none */
-        "840182020383040506820708",   /* the first, the second or the third of three */
-        "84830102038204058206078101", /* (and not what is within it) */
-        "a2830102030483050607820809", /* a key; a value */
-        "a101820183020304",
-        "9f82010283010203ff",
-        "829f0102ff9f010203ff",
-        "82c1820102c48101",
-        "8180",
-        "80",
-        "c1820102",
+    static const struct {
+        const char *hex;
+        size_t at, end;
+    } inputs[] = {
+        {"83010203", 0, 0},                   /* there is none */
+        {"840182020383040506820708", 5, 9},   /* the first, the second or the third of three */
+        {"84830102038204058206078101", 1, 5}, /* (and not what is within it) */
+        {"a2830102030483050607820809", 1, 5}, /* a key; a value */
+        {"a101820183020304", 2, 8},
+        {"82820102820304", 1, 4}, /* of equal ones the first */
+        {"9f82010283010203ff", 4, 8},
+        {"829f0102ff9f010203ff", 5, 10},
+        {"82c1820102c48101", 1, 5},
+        {"8180", 1, 2},
+        {"80", 0, 0},
+        {"c1820102", 1, 4},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
-        struct atls_bytes in = test_hex(inputs[i]);
+        struct atls_bytes in = test_hex(inputs[i].hex);
         struct atls_cbor_reader r, walk;
         struct atls_bytes item, same;
 
         assert_int_equal(atls_cbor_open(&r, in, &atls_cbor_lenient, NULL), 0);
+        assert_int_equal(r.widest, inputs[i].at);
+        assert_int_equal(r.widest_end, inputs[i].end);
         r.at = 1; /* into the outermost one */
         walk = r;
         walk.widest = walk.widest_end = 0;
@@ -383,6 +389,23 @@ static void test_skip_of_the_widest(void **state)
         assert_int_equal(r.at, walk.at);
         test_vector_free(in);
     }
+}
+
+/* And it is not walked through: whatever is in it by then, one step leads behind it. */
+static void test_widest_is_one_step(void **state)
+{
+    struct atls_bytes in = test_hex("8383010203820405f6");
+    struct atls_cbor_reader r;
+
+    (void)state;
+    assert_int_equal(atls_cbor_open(&r, in, NULL, NULL), 0);
+    memset((void *)(uintptr_t)(in.data + 2), 0xff, 3);
+    r.at = 1;
+    assert_int_equal(atls_cbor_skip(&r), 0);
+    assert_int_equal(r.at, 5);
+    assert_int_equal(atls_cbor_skip(&r), 0);
+    assert_int_equal(r.at, 8);
+    test_vector_free(in);
 }
 
 /* What is wrong with bytes that are no item is told as what it is. */
@@ -443,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_read_wrong_types),
         cmocka_unit_test(test_indefinite),
         cmocka_unit_test(test_skip_of_the_widest),
+        cmocka_unit_test(test_widest_is_one_step),
     };
 
     return cmocka_run_group_tests_name("cbor-read", tests, NULL, NULL);

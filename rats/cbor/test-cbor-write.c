@@ -22,8 +22,8 @@ static void put_uints(struct atls_cbor_writer *w)
 
 static void put_ints(struct atls_cbor_writer *w)
 {
-    static const int64_t values[] = {-1,     -24,    -25,       -256,      -257,
-                                     -65536, -65537, INT64_MIN, INT64_MAX, 10};
+    static const int64_t values[] = {-1,     -24,       -25,       -256, -257, -65536,
+                                     -65537, INT64_MIN, INT64_MAX, 10,   0};
 
     atls_cbor_write_array(w, COUNT(values));
     for (size_t i = 0; i < COUNT(values); i++)
@@ -215,6 +215,12 @@ static void put_empty_encoded(struct atls_cbor_writer *w)
     atls_cbor_write_encoded(w, ATLS_BYTES(NULL, 0));
 }
 
+static void put_encoded_behind(struct atls_cbor_writer *w)
+{
+    atls_cbor_write_null(w);
+    atls_cbor_write_encoded(w, ATLS_BYTES("\xf6", 1));
+}
+
 static void put_bad_text(struct atls_cbor_writer *w)
 {
     atls_cbor_write_text(w, "\xc3(");
@@ -223,6 +229,11 @@ static void put_bad_text(struct atls_cbor_writer *w)
 static void put_huge_map(struct atls_cbor_writer *w)
 {
     atls_cbor_write_map(w, SIZE_MAX / 2 + 1);
+}
+
+static void put_largest_map(struct atls_cbor_writer *w)
+{
+    atls_cbor_write_map(w, SIZE_MAX / 2);
 }
 
 static void put_nested(struct atls_cbor_writer *w, unsigned depth)
@@ -246,43 +257,56 @@ static const struct {
     const char *name;
     void (*put)(struct atls_cbor_writer *w);
     int verdict;
-    const char *hex, *text; /* what is written, or what the error must say */
+    const char *hex, *text; /* what is written, or what the error must say; the place is that of
+                             * the first mistake: nothing is written behind it */
 } cases[] = {
     {"unsigned integers", put_uints, 0,
      "8b0017181818ff19010019ffff1a000100001affffffff1b00000001000000001bffffffffffffffff"
      "1b000000e8d4a51000",
      ""},
     {"integers", put_ints, 0,
-     "8a2037381838ff39010039ffff3a000100003b7fffffffffffffff1b7fffffffffffffff0a", ""},
+     "8b2037381838ff39010039ffff3a000100003b7fffffffffffffff1b7fffffffffffffff0a00", ""},
     {"other types", put_others, 0, "d83d89430102034062c3bc60f5f4f680a0", ""},
     {"encoded items", put_encoded, 0, "a201820203616bf6", ""},
     {"RFC 8949 4.2.1 order", put_ordered_keys, 0,
      "a80af61864f620f6617af6626161f6811864f68120f6f4f6", ""},
     {"the deepest", put_deepest, 0, "818181818181818181818181f6", ""},
 
-    {"nothing", put_nothing, -EINVAL, "", "fewer"},
-    {"descending keys", put_descending_keys, -EINVAL, "", "order"},
-    {"equal keys", put_equal_keys, -EINVAL, "", "duplicate"},
-    {"-1 before 1", put_negative_first, -EINVAL, "", "order"},
-    {"-2 before -1", put_numeric_negative_order, -EINVAL, "", "order"},
-    {"300 before 30", put_numbers_by_size, -EINVAL, "", "order"},
-    {"\"aa\" before \"b\"", put_longer_text_first, -EINVAL, "", "order"},
-    {"descending keys, deep", put_deep_descending, -EINVAL, "", "order"},
-    {"descending keys around a map", put_descending_around_map, -EINVAL, "", "order"},
-    {"equal arrays as keys", put_equal_array_keys, -EINVAL, "", "duplicate"},
-    {"equal tagged keys", put_equal_tagged_keys, -EINVAL, "", "duplicate"},
-    {"two items", put_two_items, -EINVAL, "", "behind"},
-    {"an item behind an array", put_item_behind_array, -EINVAL, "", "behind"},
-    {"an item behind an empty map", put_item_behind_empty, -EINVAL, "", "behind"},
-    {"an array too short", put_short_array, -EINVAL, "", "fewer"},
-    {"a key without its value", put_key_alone, -EINVAL, "", "fewer"},
-    {"an inner array complete, the outer not", put_short_inner, -EINVAL, "", "fewer"},
-    {"a tag alone", put_tag_alone, -EINVAL, "", "fewer"},
-    {"a tag at the end of an array", put_tag_last, -EINVAL, "", "fewer"},
-    {"an empty encoded item", put_empty_encoded, -EINVAL, "", "no bytes"},
-    {"text that is not UTF-8", put_bad_text, -EINVAL, "", "UTF-8"},
-    {"a map of too many pairs", put_huge_map, -EINVAL, "", "more pairs"},
-    {"too deep", put_too_deep, -EINVAL, "", "too deeply"},
+    {"nothing", put_nothing, -EINVAL, "", "fewer items than announced, at byte 0"},
+    {"descending keys", put_descending_keys, -EINVAL, "", "map keys out of order, at byte 4"},
+    {"equal keys", put_equal_keys, -EINVAL, "", "duplicate map key, at byte 4"},
+    {"-1 before 1", put_negative_first, -EINVAL, "", "map keys out of order, at byte 4"},
+    {"-2 before -1", put_numeric_negative_order, -EINVAL, "", "map keys out of order, at byte 4"},
+    {"300 before 30", put_numbers_by_size, -EINVAL, "", "map keys out of order, at byte 7"},
+    {"\"aa\" before \"b\"", put_longer_text_first, -EINVAL, "", "map keys out of order, at byte 7"},
+    {"descending keys, deep", put_deep_descending, -EINVAL, "", "map keys out of order, at byte 8"},
+    {"descending keys around a map", put_descending_around_map, -EINVAL, "",
+     "map keys out of order, at byte 8"},
+    {"equal arrays as keys", put_equal_array_keys, -EINVAL, "", "duplicate map key, at byte 6"},
+    {"equal tagged keys", put_equal_tagged_keys, -EINVAL, "", "duplicate map key, at byte 6"},
+    {"two items", put_two_items, -EINVAL, "", "an item behind the end of the message, at byte 1"},
+    {"an item behind an array", put_item_behind_array, -EINVAL, "",
+     "an item behind the end of the message, at byte 2"},
+    {"an item behind an empty map", put_item_behind_empty, -EINVAL, "",
+     "an item behind the end of the message, at byte 1"},
+    {"an array too short", put_short_array, -EINVAL, "", "fewer items than announced, at byte 2"},
+    {"a key without its value", put_key_alone, -EINVAL, "",
+     "fewer items than announced, at byte 2"},
+    {"an inner array complete, the outer not", put_short_inner, -EINVAL, "",
+     "fewer items than announced, at byte 4"},
+    {"a tag alone", put_tag_alone, -EINVAL, "", "fewer items than announced, at byte 1"},
+    {"a tag at the end of an array", put_tag_last, -EINVAL, "",
+     "fewer items than announced, at byte 2"},
+    {"an encoded item behind another", put_encoded_behind, -EINVAL, "",
+     "an item behind the end of the message, at byte 1"},
+    {"an empty encoded item", put_empty_encoded, -EINVAL, "",
+     "an encoded item of no bytes, at byte 0"},
+    {"text that is not UTF-8", put_bad_text, -EINVAL, "", "text that is not UTF-8, at byte 0"},
+    {"a map of too many pairs", put_huge_map, -EINVAL, "",
+     "a map of more pairs than there are bytes, at byte 0"},
+    {"a map of as many pairs as can be told", put_largest_map, -EINVAL, "",
+     "fewer items than announced, at byte 9"},
+    {"too deep", put_too_deep, -EINVAL, "", "containers nested too deeply, at byte 13"},
 };
 
 static void test_write(void **state)
@@ -297,8 +321,10 @@ static void test_write(void **state)
         test_verdict(cases[i].name, atls_cbor_write_done(&w, &out), cases[i].verdict);
         if (cases[i].verdict) {
             assert_int_equal(out.size, 12345);
-            if (!strstr(atls_error_text(), cases[i].text))
-                fail_msg("%s: came %s", cases[i].name, atls_error_text());
+            assert_string_equal(atls_error_clause(), "RFC 8949 section 4.2.1");
+            if (strcmp(atls_error_text() + strlen("CBOR writer: "), cases[i].text) != 0)
+                fail_msg("%s: expected \"%s\", came \"%s\"", cases[i].name, cases[i].text,
+                         atls_error_text());
         } else {
             assert_int_equal(out.size, expected.size);
             assert_memory_equal(out.data, expected.data, out.size);
@@ -352,6 +378,28 @@ static void test_keeps_first_error(void **state)
     assert_int_equal(atls_cbor_write_done(&w, &out), -EINVAL);
 }
 
+/* What was told of the keys is told where the buffer ends behind the second one, too: they can be
+ * compared. Where it ends before that, no more is known than that it is too small. */
+static void test_keys_at_the_end_of_the_buffer(void **state)
+{
+    static const struct {
+        size_t capacity;
+        int result;
+    } rows[] = {{3, ATLS_E_LIMIT}, {4, -EINVAL}, {5, -EINVAL}};
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        uint8_t *exact = malloc(rows[i].capacity);
+        struct atls_cbor_writer w;
+        struct atls_bytes out;
+
+        assert_non_null(exact);
+        atls_cbor_write_init(&w, exact, rows[i].capacity);
+        put_descending_keys(&w);
+        assert_int_equal(atls_cbor_write_done(&w, &out), rows[i].result);
+        free(exact);
+    }
+}
+
 static void test_heads(void **state)
 {
     static const struct {
@@ -385,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_write),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_keeps_first_error),
+        cmocka_unit_test(test_keys_at_the_end_of_the_buffer),
         cmocka_unit_test(test_heads),
     };
 

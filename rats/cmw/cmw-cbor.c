@@ -24,6 +24,17 @@ static const struct atls_cbor_rules cmw_rules = {
 
 static int parse_node(struct atls_cbor_reader *r, unsigned depth, struct atls_cmw **cmwp);
 
+static int set_content_format(struct atls_cmw *record, uint64_t content_format)
+{
+    if (content_format > UINT16_MAX)
+        return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
+                         "expected a content format of at most 65535, %llu came",
+                         (unsigned long long)content_format);
+    record->type.is_content_format = true;
+    record->type.content_format = (uint16_t)content_format;
+    return 0;
+}
+
 static int parse_type(struct atls_cbor_reader *r, struct atls_cmw *record)
 {
     struct atls_bytes media_type;
@@ -33,15 +44,7 @@ static int parse_type(struct atls_cbor_reader *r, struct atls_cmw *record)
     switch (atls_cbor_peek(r)) {
     case ATLS_CBOR_UINT:
         result = atls_cbor_read_uint(r, "content format", &content_format);
-        if (result)
-            return result;
-        if (content_format > UINT16_MAX)
-            return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
-                             "expected a content format of at most 65535, %llu came",
-                             (unsigned long long)content_format);
-        record->type.is_content_format = true;
-        record->type.content_format = (uint16_t)content_format;
-        return 0;
+        return result ? result : set_content_format(record, content_format);
     case ATLS_CBOR_TEXT:
         result = atls_cbor_read_text(r, "media type", &media_type);
         return result ? result : atls_cmw_set_media_type(record, media_type);
@@ -52,13 +55,11 @@ static int parse_type(struct atls_cbor_reader *r, struct atls_cmw *record)
     }
 }
 
-static int parse_value(struct atls_cbor_reader *r, const char *clause, struct atls_cmw *cmw)
+static int parse_value(struct atls_cbor_reader *r, struct atls_cmw *cmw)
 {
     struct atls_bytes value;
-    int result;
+    int result = atls_cbor_read_bytes(r, "value of a CMW", &value);
 
-    r->clause = clause;
-    result = atls_cbor_read_bytes(r, "value of a CMW", &value);
     return result ? result : atls_cmw_copy(value, &cmw->value);
 }
 
@@ -77,25 +78,21 @@ static int parse_record(struct atls_cbor_reader *r, struct atls_cmw *record)
 
     r->clause = ATLS_CMW_RECORD_CLAUSE;
     result = atls_cbor_read_array(r, "CMW record", &left);
-    if (result)
-        return result;
-    for (; atls_cbor_next(r, &left); members++) {
+    for (; !result && atls_cbor_next(r, &left); members++) {
         if (members == 0)
             result = parse_type(r, record);
         else if (members == 1)
-            result = parse_value(r, ATLS_CMW_RECORD_CLAUSE, record);
+            result = parse_value(r, record);
         else if (members == 2)
             result = parse_indicator(r, record);
         else
             result = atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
                                "expected 2 or 3 members in a CMW record, more came");
-        if (result)
-            return result;
     }
-    if (members < 2)
-        return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
-                         "expected 2 or 3 members in a CMW record, %zu came", members);
-    return 0;
+    if (!result && members < 2)
+        result = atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
+                           "expected 2 or 3 members in a CMW record, %zu came", members);
+    return result;
 }
 
 static int parse_tag(struct atls_cbor_reader *r, struct atls_cmw *tagged)
@@ -110,12 +107,12 @@ static int parse_tag(struct atls_cbor_reader *r, struct atls_cmw *tagged)
     if (result)
         return result;
     tagged->type.is_content_format = true;
-    return parse_value(r, ATLS_CMW_TAG_CLAUSE, tagged);
+    return parse_value(r, tagged);
 }
 
 static int parse_entry(struct atls_cbor_reader *r, unsigned depth, struct atls_cmw *collection)
 {
-    struct atls_cmw_entry *entry;
+    struct atls_cmw_entry *entry = NULL;
     struct atls_bytes label = {NULL, 0};
     int64_t number = 0;
     bool is_text = false;
@@ -154,17 +151,11 @@ static int parse_entry(struct atls_cbor_reader *r, unsigned depth, struct atls_c
 static int parse_collection(struct atls_cbor_reader *r, unsigned depth, struct atls_cmw *collection)
 {
     size_t left;
-    int result;
+    int result = atls_cbor_read_map(r, "CMW collection", &left);
 
-    result = atls_cbor_read_map(r, "CMW collection", &left);
-    if (result)
-        return result;
-    while (atls_cbor_next(r, &left)) {
+    while (!result && atls_cbor_next(r, &left))
         result = parse_entry(r, depth, collection);
-        if (result)
-            return result;
-    }
-    return atls_cmw_check_collection(collection);
+    return result ? result : atls_cmw_check_collection(collection);
 }
 
 static int parse_node(struct atls_cbor_reader *r, unsigned depth, struct atls_cmw **cmwp)
@@ -198,23 +189,13 @@ static int parse_node(struct atls_cbor_reader *r, unsigned depth, struct atls_cm
     return 0;
 }
 
+/* A node is an item, behind which opening has found nothing. */
 int atls_cmw_parse_cbor(struct atls_bytes in, struct atls_cmw **cmwp)
 {
     struct atls_cbor_reader r;
-    struct atls_cmw *cmw;
     int result = atls_cbor_open(&r, in, &cmw_rules, "RFC 9999 section 3");
 
-    if (!result)
-        result = parse_node(&r, 1, &cmw);
-    if (result)
-        return result;
-    result = atls_cbor_close(&r);
-    if (result) {
-        atls_cmw_free(cmw);
-        return result;
-    }
-    *cmwp = cmw;
-    return 0;
+    return result ? result : parse_node(&r, 1, cmwp);
 }
 
 /* The order of map keys in deterministic encoding, without encoding them: unsigned before negative
@@ -235,15 +216,19 @@ static struct label label_of(const struct atls_cmw_entry *entry)
     return (struct label){0, (uint64_t)entry->integer_label, {NULL, 0}, entry->cmw};
 }
 
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
 static int compare_labels(const void *first, const void *second)
 {
     const struct label *a = first, *b = second;
+    int order = compare_numbers(a->major, b->major);
 
-    if (a->major != b->major)
-        return a->major < b->major ? -1 : 1;
-    if (a->argument != b->argument)
-        return a->argument < b->argument ? -1 : 1;
-    return a->text.size ? memcmp(a->text.data, b->text.data, a->text.size) : 0;
+    if (!order)
+        order = compare_numbers(a->argument, b->argument);
+    return order || !a->text.size ? order : memcmp(a->text.data, b->text.data, a->text.size);
 }
 
 static int write_node(struct atls_cbor_writer *w, const struct atls_cmw *cmw, unsigned depth);
@@ -296,13 +281,13 @@ static int write_node(struct atls_cbor_writer *w, const struct atls_cmw *cmw, un
         return 0;
     case ATLS_CMW_TAG:
         return atls_cmw_write_tag(w, cmw->type.content_format, cmw->value);
-    case ATLS_CMW_COLLECTION:
+    default:
         return write_collection(w, cmw, depth);
     }
-    return atls_fail(-EINVAL, NULL, "a CMW of no known form (%d)", (int)cmw->form);
 }
 
-/* One pass to count, one to write: the writer does not allocate. */
+/* One pass to count, one to write: the writer does not allocate. Keys that are not in order, the
+ * second one tells. */
 int atls_cmw_serialize_cbor(const struct atls_cmw *cmw, uint8_t **outp, size_t *sizep)
 {
     struct atls_cbor_writer w;
@@ -313,12 +298,10 @@ int atls_cmw_serialize_cbor(const struct atls_cmw *cmw, uint8_t **outp, size_t *
 
     atls_cbor_write_init(&w, NULL, 0);
     result = write_node(&w, cmw, 1);
-    if (!result)
-        result = atls_cbor_write_done(&w, &written);
     if (result)
         return result;
-    size = written.size;
-    out = malloc(size);
+    size = w.used;
+    out = malloc(size + 1);
     if (!out)
         return atls_fail(-ENOMEM, NULL, "no memory for a CMW of %zu bytes", size);
     atls_cbor_write_init(&w, out, size);

@@ -20,12 +20,10 @@ static int parse_value(const json_t *json, struct atls_cmw *record)
     size_t size;
     int result;
 
-    if (!json_is_string(json))
+    if (json_string_length(json) == 0) /* of what is no string, too */
         return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
-                         "expected base64url text as the value of a JSON CMW record");
-    if (json_string_length(json) == 0) /* base64url-string is one character at least */
-        return atls_fail(ATLS_E_MALFORMED, ATLS_CMW_RECORD_CLAUSE,
-                         "the value of a JSON CMW record is empty");
+                         "expected base64url text, of one character at least, as the value of a "
+                         "JSON CMW record");
     result = atls_base64_decode(ATLS_BASE64URL, atls_json_bytes(json), &value, &size);
     if (result == ATLS_E_MALFORMED)
         return atls_fail(result, ATLS_CMW_RECORD_CLAUSE, "value of a JSON CMW record: %s",

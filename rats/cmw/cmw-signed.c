@@ -106,9 +106,10 @@ static int decode(struct atls_bytes part, const char *what, uint8_t **datap, siz
 {
     int result = atls_base64_decode(ATLS_BASE64URL, part, datap, sizep);
 
-    return result > 0 ? atls_fail(result, "RFC 7515 section 2",
-                                  "JWS %s: expected base64url without padding", what)
-                      : result;
+    return result == ATLS_E_MALFORMED
+               ? atls_fail(result, "RFC 7515 section 2",
+                           "JWS %s: expected base64url without padding", what)
+               : result;
 }
 
 /* The unprotected header of a flattened JWS: what is in it is not understood here, and is ignored
@@ -162,7 +163,7 @@ int atls_cmw_jws_parse(struct atls_bytes in, struct atls_cmw_signed *messagep)
 {
     struct atls_cmw_signed message = {.serialization = ATLS_JSON};
     struct atls_bytes text = atls_text_trim(in);
-    bool flattened = text.size > 0 && text.data[0] == '{';
+    bool flattened = text.size && text.data[0] == '{';
     uint8_t *payload = NULL, *signature = NULL;
     size_t size, signature_size;
     int result = flattened ? take_flattened(text, &message) : take_compact(text, &message);

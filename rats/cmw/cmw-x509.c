@@ -22,28 +22,24 @@
 #define OID_TEXT_MAX 128
 #define OID_PE_CONTENTS 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x23
 #define OID_TCG_CONTENTS 0x67, 0x81, 0x05, 0x05, 0x04, 0x09
+#define CERTIFICATE_MAX 0xffffffu /* TLS has no longer ones: RFC 8446 section 4.4.2 */
 
 const char *atls_cmw_oid_text(enum atls_cmw_oid oid)
 {
     return oid == ATLS_CMW_OID_TCG ? "2.23.133.5.4.9" : "1.3.6.1.5.5.7.1.35";
 }
 
-static int check_cmw(enum atls_cmw_oid oid, enum atls_serialization serialization,
-                     struct atls_bytes in)
+/* The CMW of a slot, for that extension; *CMWP, which was NULL, is the caller's in either case. */
+static int parse_for(enum atls_cmw_oid oid, enum atls_serialization serialization,
+                     struct atls_bytes in, struct atls_cmw **cmwp)
 {
-    struct atls_cmw *cmw;
-
     if (serialization == ATLS_JSON && !atls_bytes_is_utf8(in))
         return atls_fail(ATLS_E_MALFORMED, CLAUSE, "a UTF8String holds UTF-8, this one does not");
-    int result = atls_cmw_parse_as(serialization, in, &cmw);
-    if (result)
-        return result;
-    bool collection = cmw->form == ATLS_CMW_COLLECTION;
-    atls_cmw_free(cmw);
-    if (collection && oid == ATLS_CMW_OID_TCG)
-        return atls_fail(ATLS_E_UNSUPPORTED, CLAUSE,
-                         "TCG's extension holds a record or a tag, a collection came");
-    return 0;
+    int result = atls_cmw_parse_as(serialization, in, cmwp);
+    if (!result && oid == ATLS_CMW_OID_TCG && (*cmwp)->form == ATLS_CMW_COLLECTION)
+        result = atls_fail(ATLS_E_UNSUPPORTED, CLAUSE,
+                           "TCG's extension holds a record or a tag, a collection came");
+    return result;
 }
 
 int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struct atls_bytes cmw,
@@ -79,32 +75,25 @@ bool atls_cmw_x509_is_bare(struct atls_bytes value)
 }
 
 /* A record of RA-TLS goes into TCG's extension as what is in it, without the record. */
-static int encode_bare(struct atls_bytes in, uint8_t **outp, size_t *sizep, bool *donep)
+static bool goes_bare(enum atls_cmw_oid oid, const struct atls_cmw *cmw)
 {
-    struct atls_cmw *cmw;
-    int result = atls_cmw_parse(in, &cmw);
-
-    if (result)
-        return result;
-    *donep = cmw->form == ATLS_CMW_RECORD && atls_cmw_type_is(cmw, ATLS_MT_RA_TLS) &&
-             atls_cmw_x509_is_bare(cmw->value);
-    if (*donep)
-        result = atls_cmw_x509_put(ATLS_CMW_OID_TCG, ATLS_CBOR, cmw->value, outp, sizep);
-    atls_cmw_free(cmw);
-    return result;
+    return oid == ATLS_CMW_OID_TCG && cmw->form == ATLS_CMW_RECORD &&
+           atls_cmw_type_is(cmw, ATLS_MT_RA_TLS) && atls_cmw_x509_is_bare(cmw->value);
 }
 
 int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t **outp,
                          size_t *sizep)
 {
     enum atls_serialization serialization;
-    bool done = false;
+    struct atls_cmw *parsed = NULL;
     int result = atls_cmw_sniff(cmw, &serialization);
 
-    result = result ? result : check_cmw(oid, serialization, cmw);
-    if (!result && oid == ATLS_CMW_OID_TCG)
-        result = encode_bare(cmw, outp, sizep, &done);
-    return result || done ? result : atls_cmw_x509_put(oid, serialization, cmw, outp, sizep);
+    result = result ? result : parse_for(oid, serialization, cmw, &parsed);
+    if (!result)
+        result = atls_cmw_x509_put(oid, serialization, goes_bare(oid, parsed) ? parsed->value : cmw,
+                                   outp, sizep);
+    atls_cmw_free(parsed);
+    return result;
 }
 
 static int read_choice(struct atls_bytes value, struct atls_bytes *cmwp,
@@ -135,6 +124,7 @@ int atls_cmw_x509_decode(enum atls_cmw_oid oid, struct atls_bytes value, struct 
                          enum atls_serialization *serializationp)
 {
     enum atls_serialization serialization;
+    struct atls_cmw *parsed = NULL;
     struct atls_bytes cmw;
     int result;
 
@@ -146,7 +136,8 @@ int atls_cmw_x509_decode(enum atls_cmw_oid oid, struct atls_bytes value, struct 
     } else {
         result = read_choice(value, &cmw, &serialization);
     }
-    result = result ? result : check_cmw(oid, serialization, cmw);
+    result = result ? result : parse_for(oid, serialization, cmw, &parsed);
+    atls_cmw_free(parsed);
     if (result)
         return result;
     *cmwp = cmw;
@@ -165,7 +156,7 @@ static int open_certificate(struct atls_bytes certificate, gnutls_x509_crt_t *cr
     gnutls_datum_t der = {(unsigned char *)(uintptr_t)certificate.data, (unsigned)certificate.size};
     gnutls_x509_crt_t crt;
 
-    if (certificate.size > UINT32_MAX)
+    if (certificate.size > CERTIFICATE_MAX)
         return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.1", "no certificate is so long");
     if (gnutls_x509_crt_init(&crt) < 0)
         return atls_fail(-ENOMEM, NULL, "no memory for a certificate");
@@ -179,34 +170,27 @@ static int open_certificate(struct atls_bytes certificate, gnutls_x509_crt_t *cr
     return 0;
 }
 
-/* The place of an extension among all, -1 where it is not there. */
+/* The place of an extension among all; *PLACEP stays as it is where it is not there. GnuTLS parses
+ * no certificate in which one comes twice. */
 static int find_extension(gnutls_x509_crt_t crt, enum atls_cmw_oid oid, int *placep,
                           bool *criticalp)
 {
     char text[OID_TEXT_MAX];
     unsigned critical;
-    int place = -1;
+    int result = 0;
 
-    for (unsigned i = 0;; i++) {
+    for (unsigned i = 0; result >= 0; i++) {
         size_t size = sizeof text;
-        int result = gnutls_x509_crt_get_extension_info(crt, i, text, &size, &critical);
-        if (result == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
-            break;
-        if (result == GNUTLS_E_SHORT_MEMORY_BUFFER)
-            continue; /* longer than those looked for */
-        if (result < 0)
-            return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2", "extension %u: %s", i,
-                             gnutls_strerror(result));
-        if (strcmp(text, atls_cmw_oid_text(oid)) != 0)
-            continue;
-        if (place >= 0)
-            return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2",
-                             "the extension %s came twice", text);
-        place = (int)i;
-        *criticalp = critical != 0;
+        result = gnutls_x509_crt_get_extension_info(crt, i, text, &size, &critical);
+        if (result >= 0 && strcmp(text, atls_cmw_oid_text(oid)) == 0) {
+            *placep = (int)i;
+            *criticalp = critical != 0;
+        }
     }
-    *placep = place;
-    return 0;
+    return result == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE /* nothing was passed over */
+               ? 0
+               : atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2", "an extension: %s",
+                           gnutls_strerror(result));
 }
 
 static int key_of(gnutls_x509_crt_t certificate, struct atls_public_key *keyp)
@@ -238,24 +222,18 @@ static int key_of(gnutls_x509_crt_t certificate, struct atls_public_key *keyp)
 static int wrap_bare(struct atls_bytes value, struct atls_x509_cmw *found)
 {
     size_t room = value.size + sizeof ATLS_MT_RA_TLS + 16;
+    struct atls_bytes record = {NULL, 0};
     struct atls_cbor_writer w;
-    struct atls_bytes record;
     int result;
 
-    found->serialization = ATLS_CBOR;
     found->cmw = malloc(room);
     if (!found->cmw)
         return atls_fail(-ENOMEM, NULL, "no memory for a CMW");
     atls_cbor_write_init(&w, found->cmw, room);
     atls_cmw_write_record(&w, ATLS_MT_RA_TLS, value, 0);
     result = atls_cbor_write_done(&w, &record);
-    if (result) {
-        free(found->cmw);
-        found->cmw = NULL;
-        return result;
-    }
     found->size = record.size;
-    return 0;
+    return result;
 }
 
 /* VALUE is what stands in the extension found->oid. */
@@ -281,9 +259,9 @@ static int take_extension(gnutls_x509_crt_t crt, int place, struct atls_x509_cmw
     gnutls_datum_t value = {NULL, 0};
     int result = gnutls_x509_crt_get_extension_data2(crt, (unsigned)place, &value);
 
-    if (result < 0)
-        return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2", "the extension %s: %s",
-                         atls_cmw_oid_text(found->oid), gnutls_strerror(result));
+    if (result < 0) /* it is there: no memory */
+        return atls_fail(-ENOMEM, NULL, "the extension %s: %s", atls_cmw_oid_text(found->oid),
+                         gnutls_strerror(result));
     result = take_value(ATLS_BYTES(value.data, value.size), found);
     gnutls_free(value.data);
     return result;
@@ -297,12 +275,10 @@ static int fail_no_cmw(void)
 int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foundp)
 {
     static const enum atls_cmw_oid oids[] = {ATLS_CMW_OID_PE, ATLS_CMW_OID_TCG};
-    struct atls_x509_cmw found = {.cmw = NULL};
+    struct atls_x509_cmw found = {.serialization = ATLS_CBOR}; /* that of a bare one */
     gnutls_x509_crt_t crt = NULL;
     int place = -1, rc = open_certificate(certificate, &crt);
 
-    if (rc)
-        return rc;
     for (unsigned i = 0; i < 2 && rc == 0 && place < 0; i++) {
         found.oid = oids[i];
         rc = find_extension(crt, found.oid, &place, &found.critical);
@@ -313,6 +289,8 @@ int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foun
     if (rc == 0) {
         found.has_key = key_of(crt, &found.key) == 0;
         *foundp = found;
+    } else {
+        atls_x509_cmw_clear(&found);
     }
     gnutls_x509_crt_deinit(crt);
     return rc;
@@ -356,13 +334,16 @@ int atls_x509_cmw_find_verified(struct atls_bytes certificate, struct atls_x509_
         find_in_der(opened.extensions, extensions))
         return atls_x509_cmw_find(certificate, foundp);
     bool is_pe = extensions[ATLS_CMW_OID_PE].value.data != NULL;
-    struct atls_x509_cmw found = {.oid = is_pe ? ATLS_CMW_OID_PE : ATLS_CMW_OID_TCG};
+    struct atls_x509_cmw found = {.serialization = ATLS_CBOR,
+                                  .oid = is_pe ? ATLS_CMW_OID_PE : ATLS_CMW_OID_TCG};
     if (!extensions[found.oid].value.data)
         return fail_no_cmw();
     found.critical = extensions[found.oid].critical;
     int result = take_value(extensions[found.oid].value, &found);
-    if (result)
+    if (result) {
+        atls_x509_cmw_clear(&found);
         return result;
+    }
     found.has_key = atls_spki_decode(opened.spki, &found.key) == 0;
     *foundp = found;
     return 0;

@@ -22,7 +22,7 @@ const char *atls_cmw_oid_text(enum atls_cmw_oid oid); /* "1.3.6.1.5.5.7.1.35", "
 int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t **outp,
                          size_t *sizep);
 /* The same unchecked, in the slot of SLOT (TCG's has none): for tests of those who read it.
- * -ENOMEM. */
+ * -ENOMEM; ATLS_E_LIMIT: its length needs more than three bytes. */
 int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struct atls_bytes cmw,
                       uint8_t **outp, size_t *sizep);
 /* RA-TLS's tags (IANA, CBOR tags). */

@@ -210,6 +210,8 @@ int atls_cmw_check_writable(const struct atls_cmw *cmw, unsigned depth)
 
     if (result)
         return result;
+    if ((unsigned)cmw->form > ATLS_CMW_COLLECTION)
+        return atls_fail(-EINVAL, NULL, "a CMW of no known form (%d)", (int)cmw->form);
     if (cmw->form != ATLS_CMW_COLLECTION)
         return check_writable_record(cmw);
     if (cmw->entry_count == 0)
@@ -262,9 +264,7 @@ int atls_cmw_parse(struct atls_bytes in, struct atls_cmw **cmwp)
     enum atls_serialization serialization;
     int result = atls_cmw_sniff(in, &serialization);
 
-    if (result)
-        return result;
-    return atls_cmw_parse_as(serialization, in, cmwp);
+    return result ? result : atls_cmw_parse_as(serialization, in, cmwp);
 }
 
 int atls_cmw_parse_as(enum atls_serialization serialization, struct atls_bytes in,
@@ -307,9 +307,7 @@ bool atls_cmw_type_is(const struct atls_cmw *cmw, const char *media_type)
 
 const struct atls_cmw *atls_cmw_find(const struct atls_cmw *collection, const char *label)
 {
-    if (collection->form != ATLS_CMW_COLLECTION)
-        return NULL;
-    for (size_t i = 0; i < collection->entry_count; i++) {
+    for (size_t i = 0; i < collection->entry_count; i++) { /* a record has none */
         const struct atls_cmw_entry *entry = &collection->entries[i];
 
         if (!entry->is_integer && atls_bytes_is_text(entry->text_label, label))

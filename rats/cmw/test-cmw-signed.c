@@ -49,6 +49,7 @@ static const struct row cose_rows[] = {
     {"R-CMW-09 content type not protected", "84 43 a1 01 26 a1 03 190111 5818" RECORD ZEROES, ATLS_E_MISSING, COSE},
     {"R-CMW-09 content type of JSON", "84 5819 a2 01 26 03" CMW_JSON "a0 5818" RECORD ZEROES, ATLS_E_UNSUPPORTED, COSE},
     {"R-CMW-09 content type 274", "84 47 a2 01 26 03 190112 a0 5818" RECORD ZEROES, ATLS_E_UNSUPPORTED, COSE},
+    {"R-CMW-09 content type 0", "84 45 a2 01 26 03 00 a0 5818" RECORD ZEROES, ATLS_E_UNSUPPORTED, COSE},
     {"R-CMW-09 content type under label 2", "84 5819 a2 01 26 02" CMW_CBOR "a0 5818" RECORD ZEROES, ATLS_E_MALFORMED, NULL},
     {"R-CMW-09 content type in bytes", "84 46 a2 01 26 03 41 00 a0 5818" RECORD ZEROES, ATLS_E_MALFORMED, NULL},
     {"R-CMW-09 content type 65536", "84 49 a2 01 26 03 1a 00010000 a0 5818" RECORD ZEROES, ATLS_E_MALFORMED, NULL},
@@ -89,6 +90,8 @@ static const struct row frames[] = {
     {"R-CMW-10 four parts", "e30.e30.AA.AA", ATLS_E_MALFORMED, NULL},
     {"R-CMW-10 an empty part", "e30..AA", ATLS_E_MALFORMED, "RFC 7515 section 7.1"},
     {"R-CMW-10 padding", "e30=.e30.AA", ATLS_E_MALFORMED, "RFC 7515 section 2"},
+    {"R-CMW-10 payload with padding", "eyJhbGciOiJFUzI1NiIsImN0eSI6ImFwcGxpY2F0aW9uL2Ntdytqc29uIn0.WyJhcHBsaWNhdGlvbi9lYXQrY3d0IiwiQVFJIl0=.AAAA", ATLS_E_MALFORMED, "RFC 7515 section 2"},
+    {"R-CMW-10 signature with padding", "eyJhbGciOiJFUzI1NiIsImN0eSI6ImFwcGxpY2F0aW9uL2Ntdytqc29uIn0.WyJhcHBsaWNhdGlvbi9lYXQrY3d0IiwiQVFJIl0.AA==", ATLS_E_MALFORMED, "RFC 7515 section 2"},
     {"R-CMW-10 flattened, no signature", "{\"protected\":\"e30\",\"payload\":\"e30\"}", ATLS_E_MISSING, "RFC 7515 section 7.2.2"},
     {"R-CMW-10 flattened, an unprotected header", FLATTENED(",\"header\":{\"kid\":\"k1\"}"), 0, NULL},
     {"R-CMW-10 flattened, an empty unprotected header", FLATTENED(",\"header\":{}"), 0, NULL},
@@ -141,6 +144,46 @@ static void check_cose(void **state)
         atls_cmw_signed_clear(&message);
     }
     test_vector_free(in);
+}
+
+/* What came is told as the text or the number that it was. */
+static void tells_content_types(void **state)
+{
+    static const struct {
+        const char *input, *text;
+    } rows[] = {
+        {"84 5819 a2 01 26 03" CMW_JSON "a0 5818" RECORD ZEROES,
+         "expected the content type application/cmw+cbor, came \"application/cmw+json\""},
+        {"84 47 a2 01 26 03 190112 a0 5818" RECORD ZEROES,
+         "expected the content type 273, came 274"},
+        {"84 43 a1 01 26 a0 5818" RECORD ZEROES,
+         "expected the content type (3) in the protected header, it is not there"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct atls_bytes in = test_bytes(rows[i].input);
+        struct atls_cmw_signed message;
+
+        assert_true(atls_cmw_cose_parse(in, &message) > 0);
+        assert_string_equal(atls_error_text(), rows[i].text);
+        test_vector_free(in);
+    }
+}
+
+/* A compact JWS has a bound of its own, and no longer one is taken apart. */
+static void limits_size(void **state)
+{
+    char *text = malloc(ATLS_JWS_MAX_SIZE + 1);
+    struct atls_cmw_signed message;
+
+    assert_non_null(text);
+    memset(text, 'A', ATLS_JWS_MAX_SIZE + 1);
+    test_outcome(atls_cmw_jws_parse(ATLS_BYTES(text, ATLS_JWS_MAX_SIZE + 1), &message),
+                 ATLS_E_LIMIT, NULL);
+    assert_string_equal(atls_error_text(), "JWS: expected at most 1048576 bytes, came 1048577");
+    test_outcome(atls_cmw_jws_parse(ATLS_BYTES(text, ATLS_JWS_MAX_SIZE), &message),
+                 ATLS_E_MALFORMED, "RFC 7515 section 7.1");
+    free(text);
 }
 
 static void check_jws(void **state)
@@ -253,6 +296,34 @@ static void test_cose_round(void **state)
     }
 }
 
+static int sign_nothing(void *context, struct atls_bytes digest, uint8_t *signature)
+{
+    return atls_fail(-EIO, NULL, "no signature today");
+}
+
+/* Where the signer fails, and where a tree has no form, nothing is given out. */
+static void failures_give_nothing_out(void **state)
+{
+    struct atls_signer signer = {.curve = ATLS_P256, .sign = sign_nothing};
+    struct atls_bytes cmw = test_bytes(RECORD), written;
+    struct atls_cmw none = {.form = ATLS_CMW_COLLECTION};
+    json_t *claims = json_object();
+    struct atls_cbor_writer w;
+    uint8_t buffer[64], *out = NULL;
+    size_t size;
+
+    test_outcome(atls_cmw_cose_sign(cmw, &atls_crypto_hosted, &signer, &out, &size), -EIO, NULL);
+    assert_null(out);
+    atls_cbor_write_init(&w, buffer, sizeof buffer);
+    test_outcome(atls_cmw_claim_write(&w, &none), -EINVAL, "RFC 9999 section 3.3");
+    assert_int_equal(w.used, 0);
+    assert_int_equal(atls_cbor_write_done(&w, &written), -EINVAL);
+    test_outcome(atls_cmw_claim_set(claims, &none), -EINVAL, "RFC 9999 section 3.3");
+    assert_int_equal(json_object_size(claims), 0);
+    json_decref(claims);
+    test_vector_free(cmw);
+}
+
 /* R-CMW-10: ours is taken by libjose, and libjose's by us. */
 static void test_jws_round(void **state)
 {
@@ -342,6 +413,9 @@ int main(void)
     TEST_ADD_ROWS(&list, check_frame, frames);
     TEST_ADD_ROWS(&list, check_cwt, cwt_rows);
     TEST_ADD_ROWS(&list, check_jwt, jwt_rows);
+    TEST_ADD(&list, tells_content_types);
+    TEST_ADD(&list, limits_size);
+    TEST_ADD(&list, failures_give_nothing_out);
     TEST_ADD(&list, test_cose_round);
     TEST_ADD(&list, test_jws_round);
     TEST_ADD(&list, test_claims);

@@ -116,6 +116,10 @@ static void writers_refuse_what_is_forbidden(void **state)
     atls_cmw_write_record(&w, "no media type", ATLS_BYTES("x", 1), 0);
     assert_int_equal(atls_cbor_write_done(&w, &out), -EINVAL);
     assert_non_null(strstr(atls_error_text(), "is no media type"));
+    atls_cbor_write_init(&w, buffer, sizeof buffer); /* of two faults the first one is told */
+    atls_cmw_write_record(&w, "no media type", ATLS_BYTES("x", 1), 32);
+    assert_int_equal(atls_cbor_write_done(&w, &out), -EINVAL);
+    assert_non_null(strstr(atls_error_text(), "indicator above 31"));
     atls_cbor_write_init(&w, buffer, sizeof buffer);
     test_outcome(atls_cmw_write_tag(&w, 65025, ATLS_BYTES("x", 1)), ATLS_E_LIMIT, TN_CLAUSE);
     assert_int_equal(w.used, 0);
@@ -141,6 +145,7 @@ static void serializers_refuse_what_is_forbidden(void **state)
     struct atls_cmw_entry unnamed = {.cmw = &good};
     struct atls_cmw tagged_text = {.form = ATLS_CMW_TAG, .type.media_type = ATLS_BYTES("a/b", 3)};
     struct atls_cmw trees[] = {
+        {.form = (enum atls_cmw_form)(ATLS_CMW_COLLECTION + 1)},
         bad_type,
         bad_ind,
         tagged_text,
@@ -156,12 +161,70 @@ static void serializers_refuse_what_is_forbidden(void **state)
     uint8_t *out = NULL;
     size_t size;
 
-    trees[1].indicator = 32;
+    trees[2].indicator = 32;
     for (size_t i = 0; i < COUNT(trees); i++) {
         assert_int_equal(atls_cmw_serialize(&trees[i], ATLS_CBOR, &out, &size), -EINVAL);
         assert_int_equal(atls_cmw_serialize(&trees[i], ATLS_JSON, &out, &size), -EINVAL);
     }
     assert_null(out);
+}
+
+/* R-CMW-08 for the writers. */
+static void serializers_limit_depth(void **state)
+{
+    struct atls_cmw trees[ATLS_CMW_MAX_DEPTH + 1] = {record_of("a/b")};
+    struct atls_cmw_entry entries[ATLS_CMW_MAX_DEPTH + 1];
+    uint8_t *out = NULL;
+    size_t size;
+
+    for (size_t i = 1; i < COUNT(trees); i++) { /* i + 1 deep */
+        int expected = i < ATLS_CMW_MAX_DEPTH ? 0 : ATLS_E_LIMIT;
+
+        entries[i] =
+            (struct atls_cmw_entry){.text_label = ATLS_BYTES("l", 1), .cmw = &trees[i - 1]};
+        trees[i] = (struct atls_cmw){
+            .form = ATLS_CMW_COLLECTION, .entries = &entries[i], .entry_count = 1};
+        for (int as = ATLS_CBOR; as <= ATLS_JSON; as++) {
+            out = NULL;
+            test_outcome(atls_cmw_serialize(&trees[i], (enum atls_serialization)as, &out, &size),
+                         expected, expected ? "RFC 9999 section 3.3" : NULL);
+            assert_int_equal(out != NULL, expected == 0);
+            free(out);
+        }
+    }
+}
+
+/* RFC 8949 section 4.2.1: integers from 0 on before the negative ones, those before text; each kind
+ * by its size. 0 is not negative. */
+static void labels_are_in_order(void **state)
+{
+    struct atls_bytes in = test_bytes("a8 626161" RECORD "6162" RECORD "6161" RECORD "21" RECORD
+                                      "20" RECORD "1818" RECORD "01" RECORD "00" RECORD);
+    struct atls_bytes sorted = test_bytes("a8 00" RECORD "01" RECORD "1818" RECORD "20" RECORD
+                                          "21" RECORD "6161" RECORD "6162" RECORD "626161" RECORD);
+    struct atls_cmw *cmw;
+    uint8_t *out;
+    size_t size;
+
+    test_outcome(atls_cmw_parse(in, &cmw), 0, NULL);
+    test_outcome(atls_cmw_serialize(cmw, ATLS_CBOR, &out, &size), 0, NULL);
+    test_same_bytes(ATLS_BYTES(out, size), sorted);
+    free(out);
+    atls_cmw_free(cmw);
+    test_vector_free(in);
+    test_vector_free(sorted);
+}
+
+/* A record has one type: a media type takes the place of a content format. */
+static void has_one_type(void **state)
+{
+    struct atls_cmw *cmw = atls_cmw_new(ATLS_CMW_RECORD, ATLS_CBOR);
+
+    assert_non_null(cmw);
+    cmw->type = (struct atls_cmw_type){.is_content_format = true, .content_format = 263};
+    assert_int_equal(atls_cmw_set_media_type(cmw, atls_bytes_of_text("a/b")), 0);
+    assert_false(cmw->type.is_content_format);
+    atls_cmw_free(cmw);
 }
 
 /* R-CMW-04 and what else CBOR has and JSON has not. */
@@ -404,6 +467,9 @@ int main(void)
     TEST_ADD(&list, writes_records_and_tags_exactly);
     TEST_ADD(&list, writers_refuse_what_is_forbidden);
     TEST_ADD(&list, serializers_refuse_what_is_forbidden);
+    TEST_ADD(&list, serializers_limit_depth);
+    TEST_ADD(&list, labels_are_in_order);
+    TEST_ADD(&list, has_one_type);
     TEST_ADD(&list, says_what_json_cannot_hold);
     TEST_ADD(&list, translates_between_serializations);
     TEST_ADD(&list, trees_survive_cbor);

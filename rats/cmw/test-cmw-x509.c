@@ -10,8 +10,10 @@
 
 #define EAT_CWT "73 6170706c69636174696f6e2f6561742b637774" /* "application/eat+cwt" */
 #define RECORD "82" EAT_CWT "42 0102"                       /* 24 bytes */
-#define TAG "da 63740209 42 0102"                           /* 8 bytes: TN(263) */
-#define COLLECTION "a1 6161" RECORD                         /* 27 bytes */
+#define Z16 "00000000000000000000000000000000"
+#define LONG_RECORD "82" EAT_CWT "58 80" Z16 Z16 Z16 Z16 Z16 Z16 Z16 Z16 /* 151 bytes */
+#define TAG "da 63740209 42 0102"                                        /* 8 bytes: TN(263) */
+#define COLLECTION "a1 6161" RECORD                                      /* 27 bytes */
 #define JSON_RECORD "5b 22 6170706c69636174696f6e2f6561742b637774 22 2c 22 415149 22 5d"
 #define JSON_SIZE "1d" /* 29 bytes */
 #define CLAUSE "RFC 9999 section 4.4"
@@ -53,6 +55,8 @@ static const struct refused {
     {"R-CMW-12 length of five bytes", PE, "04 85 0000000018" RECORD, ATLS_E_MALFORMED, DER_CLAUSE},
     {"R-CMW-12 reserved length", PE, "04 ff" RECORD, ATLS_E_MALFORMED, DER_CLAUSE},
     {"R-CMW-12 length cut off", PE, "04 82 01", ATLS_E_MALFORMED, CLAUSE},
+    {"R-CMW-12 length in three bytes for two", PE, "04 82 0097" LONG_RECORD, ATLS_E_MALFORMED, DER_CLAUSE},
+    {"R-CMW-12 length in four bytes for two", PE, "04 83 000097" LONG_RECORD, ATLS_E_MALFORMED, DER_CLAUSE},
     {"R-CMW-12 length beyond the end", PE, "04 19" RECORD, ATLS_E_MALFORMED, CLAUSE},
     {"R-CMW-12 length of 4 GB", PE, "04 84 ffffffff" RECORD, ATLS_E_MALFORMED, CLAUSE},
     {"R-CMW-12 length short of the end", PE, "04 17" RECORD, ATLS_E_MALFORMED, CLAUSE},
@@ -82,6 +86,7 @@ static const struct accepted {
     bool written; /* is VALUE what is written for it? */
 } accepted[] = {
     {"R-CMW-12 a record in CBOR", PE, "04 18" RECORD, RECORD, ATLS_CBOR, true},
+    {"R-CMW-12 a record of 151 bytes", PE, "04 81 97" LONG_RECORD, LONG_RECORD, ATLS_CBOR, true},
     {"R-CMW-12 a tag", PE, "04 08" TAG, TAG, ATLS_CBOR, true},
     {"R-CMW-12 a collection in CBOR", PE, "04 1b" COLLECTION, COLLECTION, ATLS_CBOR, true},
     {"R-CMW-12 a record in JSON", PE, "0c" JSON_SIZE JSON_RECORD, JSON_RECORD, ATLS_JSON, true},
@@ -114,6 +119,32 @@ static void refuses(void **state)
                  row->clause);
     assert_null(cmw.data);
     test_vector_free(in);
+}
+
+/* Where an error's clause is the same for several faults: which of them it tells of. */
+static void tells(void **state)
+{
+    static const struct {
+        const char *value, *text;
+    } rows[] = {
+        {"", "CHOICE of id-pe-cmw: expected "},
+        {"04", "length: expected "},
+        {"04 82 01", "length: expected "},
+        {"04 19" RECORD, "CMW: expected 25 bytes, 24 are left"},
+        {"04 18" RECORD "00", "id-pe-cmw: expected the end"},
+        {"16 18" RECORD, "expected OCTET STRING (04) or UTF8String (0c), came tag 16"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct atls_bytes in = test_bytes(rows[i].value), cmw;
+        enum atls_serialization serialization;
+
+        assert_int_equal(atls_cmw_x509_decode(PE, in, &cmw, &serialization), ATLS_E_MALFORMED);
+        if (strncmp(atls_error_text(), rows[i].text, strlen(rows[i].text)) != 0)
+            fail_msg("%s: expected \"%s\", came \"%s\"", rows[i].value, rows[i].text,
+                     atls_error_text());
+        test_vector_free(in);
+    }
 }
 
 static void accepts(void **state)
@@ -203,8 +234,8 @@ static void does_not_write(void **state)
 /* A record of any size, around every place where a DER length grows. */
 static void lengths(void **state)
 {
-    static const size_t sizes[] = {90,  101, 102,   103,   228,   229,
-                                   230, 231, 65507, 65508, 65509, 65510};
+    static const size_t sizes[] = {90,  103, 104,   105,   228,   229,   230,  231,
+                                   232, 233, 65509, 65510, 65511, 65512, 70000};
 
     for (size_t i = 0; i < COUNT(sizes); i++) {
         size_t capacity = sizes[i] + 64, size;
@@ -226,6 +257,25 @@ static void lengths(void **state)
         free(value);
         free(buffer);
     }
+}
+
+/* What is put unchecked has a length of three bytes at most; what needs more is given nothing out
+ * for.
+ */
+static void no_longer_ones(void **state)
+{
+    size_t most = 0xffffff, size;
+    uint8_t *data = calloc(1, most + 1), *out = NULL;
+
+    assert_non_null(data);
+    test_outcome(atls_cmw_x509_put(PE, ATLS_CBOR, ATLS_BYTES(data, most + 1), &out, &size),
+                 ATLS_E_LIMIT, NULL);
+    assert_null(out);
+    test_outcome(atls_cmw_x509_put(PE, ATLS_CBOR, ATLS_BYTES(data, most), &out, &size), 0, NULL);
+    assert_int_equal(size, most + 5);
+    assert_memory_equal(out, "\x04\x83\xff\xff\xff", 5);
+    free(out);
+    free(data);
 }
 
 #define GOOD(call) assert_true((call) >= 0)
@@ -476,7 +526,8 @@ static void refuses_an_extension_twice(void **state)
     assert_non_null(at);
     at[sizeof beside - 1] = 0x23;
     test_outcome(atls_x509_cmw_find(ATLS_BYTES(der.data, der.size), &found), ATLS_E_MALFORMED,
-                 NULL);
+                 "RFC 5280 section 4.1");
+    assert_non_null(strstr(atls_error_text(), gnutls_strerror(GNUTLS_E_X509_DUPLICATE_EXTENSION)));
     assert_null(found.cmw);
     test_outcome(atls_x509_cmw_find_verified(ATLS_BYTES(der.data, der.size), &found),
                  ATLS_E_MALFORMED, NULL);
@@ -502,6 +553,15 @@ static void no_certificate(void **state)
     test_outcome(atls_x509_cmw_find(ATLS_BYTES(der.data, (size_t)UINT32_MAX + 1), &found),
                  ATLS_E_MALFORMED, "RFC 5280 section 4.1");
     assert_string_equal(atls_error_text(), "no certificate is so long");
+    test_outcome(atls_x509_cmw_find(ATLS_BYTES(der.data, (size_t)1 << 24), &found),
+                 ATLS_E_MALFORMED, "RFC 5280 section 4.1");
+    assert_string_equal(atls_error_text(), "no certificate is so long");
+    uint8_t *zeroes = calloc(1, ((size_t)1 << 24) - 1); /* RFC 8446 section 4.4.2 */
+    assert_non_null(zeroes);
+    test_outcome(atls_x509_cmw_find(ATLS_BYTES(zeroes, ((size_t)1 << 24) - 1), &found),
+                 ATLS_E_MALFORMED, "RFC 5280 section 4.1");
+    assert_string_not_equal(atls_error_text(), "no certificate is so long");
+    free(zeroes);
     for (unsigned cut = 1; cut < der.size; cut += 7) {
         struct atls_public_key key;
         test_outcome(atls_x509_public_key(ATLS_BYTES(der.data, der.size - cut), &key),
@@ -595,7 +655,9 @@ int main(void)
     TEST_ADD_ROWS(&list, told_by_its_tag, tags_rows);
     TEST_ADD_ROWS(&list, finds, in_certificates);
     TEST_ADD_ROWS(&list, critical_in_chain, in_chains);
+    TEST_ADD(&list, tells);
     TEST_ADD(&list, lengths);
+    TEST_ADD(&list, no_longer_ones);
     TEST_ADD(&list, refuses_an_extension_twice);
     TEST_ADD(&list, no_certificate);
     TEST_ADD(&list, finds_beside_other_keys);

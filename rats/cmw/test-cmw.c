@@ -193,6 +193,75 @@ static const struct refused refused_json[] = {
 };
 /* clang-format on */
 
+/* Where an error's clause is the same for several faults: which of them it tells of. */
+static const struct told {
+    const char *name, *cbor, *json, *text;
+} told[] = {
+    {"R-CMW-01 told: a type that is bytes", "82 43 612f62 42 0102", NULL,
+     "expected a media type (text) or content format (unsigned)"},
+    {"R-CMW-01 told: a type that is null", "82 f6 42 0102", NULL,
+     "expected a media type (text) or content format (unsigned)"},
+    {"R-CMW-01 told: a large content format", "82 1a 00010000 42 0102", NULL,
+     "expected a content format of at most 65535, 65536 came"},
+    {"R-CMW-01 told: a record of 1 member", "9f" EAT_CWT "ff", NULL,
+     "expected 2 or 3 members in a CMW record, 1 came"},
+    {"R-CMW-01 told: a bad type before too few members", "9f f6 ff", NULL,
+     "expected a media type (text) or content format (unsigned)"},
+    {"R-CMW-01 told: a record of 4 members", "9f" EAT_CWT "42 0102 04 04 ff", NULL,
+     "expected 2 or 3 members in a CMW record, more came"},
+    {"R-CMW-02 told: a value that is text", "82" EAT_CWT "62 4151", NULL,
+     "value of a CMW: expected a byte string, came a text string at byte 21"},
+    {"R-CMW-03 told: an indicator of 0", "83" EAT_CWT "42 0102 00", NULL,
+     "the indicator of a CMW record is 0"},
+    {"R-CMW-03 told: an indicator of 32", "83" EAT_CWT "42 0102 18 20", NULL,
+     "expected an indicator of 1 to 31, 32 came"},
+    {"R-CMW-06 told: a label that is bytes, before too few entries", "a1 4161" RECORD, NULL,
+     "expected text or an integer as a label of a CMW collection"},
+    {"R-CMW-06 told: an entry that is text", "a1 6161 62 4151", NULL,
+     "expected a CMW: an array, a tag or a map"},
+    {"R-CMW-06 told: no entry", "a0", NULL, "a CMW collection holds no CMW"},
+    {"R-CMW-07 told: a type that is a number", "a2" CMWC_T "01 6161" RECORD, NULL,
+     "__cmwc_t: expected a text string, came an unsigned integer"},
+    {"R-CMW-01 told: JSON, a type that is a number", NULL, "[263,\"AQI\"]",
+     "expected a media type as the type of a JSON CMW record"},
+    {"R-CMW-01 told: JSON, a type that is no media type", NULL, "[\"text\",\"AQI\"]",
+     "type of a CMW record: "},
+    {"R-CMW-02 told: JSON, a value that is a number", NULL, "[\"a/b\",1]",
+     "expected base64url text, of one character at least"},
+    {"R-CMW-02 told: JSON, an empty value", NULL, "[\"a/b\",\"\"]",
+     "expected base64url text, of one character at least"},
+    {"R-CMW-02 told: JSON, a value in base64", NULL, "[\"a/b\",\"+/+/\"]",
+     "value of a JSON CMW record: "},
+    {"R-CMW-03 told: JSON, an indicator of 0", NULL, "[\"a/b\",\"AQI\",0]",
+     "the indicator of a CMW record is 0"},
+    {"R-CMW-03 told: JSON, an indicator of -4", NULL, "[\"a/b\",\"AQI\",-4]",
+     "expected an unsigned integer as the indicator"},
+    {"R-CMW-03 told: JSON, an indicator that is text", NULL, "[\"a/b\",\"AQI\",\"4\"]",
+     "expected an unsigned integer as the indicator"},
+    {"R-CMW-06 told: JSON, an entry that is text", NULL, "{\"a\":\"AQI\"}",
+     "expected a CMW: a JSON array or object"},
+    {"R-CMW-06 told: JSON, no entry", NULL, "{}", "a CMW collection holds no CMW"},
+    {"R-CMW-07 told: JSON, a type that is a number", NULL, "{\"__cmwc_t\":1,\"a\":" JSON_RECORD "}",
+     "expected text as __cmwc_t"},
+    {"R-CMW-07 told: JSON, a type that is a word", NULL,
+     "{\"__cmwc_t\":\"kat\",\"a\":" JSON_RECORD "}",
+     "expected an absolute URI or object identifier as __cmwc_t, \"kat\" came"},
+};
+
+static void tells(void **state)
+{
+    const struct told *row = *state;
+    struct atls_bytes in = row->cbor ? test_bytes(row->cbor) : atls_bytes_of_text(row->json);
+    struct atls_cmw *cmw = NULL;
+
+    test_outcome(atls_cmw_parse(in, &cmw), ATLS_E_MALFORMED, NULL);
+    assert_null(cmw);
+    if (!strstr(atls_error_text(), row->text))
+        fail_msg("expected \"%s\", came \"%s\"", row->text, atls_error_text());
+    if (row->cbor)
+        test_vector_free(in);
+}
+
 static void refuses(struct atls_bytes in, const struct refused *row)
 {
     struct atls_cmw *cmw = NULL;
@@ -229,6 +298,7 @@ static const struct collection_type {
     {"http://[::1]:80/", true},
     {"2.16.840.1.101.3", true},
     {"1.3.6.1.4.1.0", true},
+    {"0.9.2342.19200300", true},
     {"2", true},
     {"", false},
     {"kat", false},
@@ -362,6 +432,8 @@ static const struct accepted {
      263, 4, "0102"},
     {"record with value in one chunk", "82 190107 5f 42 0102 ff", NULL, ATLS_CMW_RECORD, 263, 0,
      "0102"},
+    {"collection in a head of nine bytes", "bb 0000000000000001 6161" RECORD, NULL,
+     ATLS_CMW_COLLECTION, -1, 0, ""},
     {"tag of the last content format", "da 6374ffff 42 0102", NULL, ATLS_CMW_TAG, 65024, 0, "0102"},
     {"tag of the first content format", "da 63740101 42 0102", NULL, ATLS_CMW_TAG, 0, 0, "0102"},
     {"JSON record with white space inside and behind", NULL, "[ \"a/b\" ,\t\"AQI\" ]\r\n",
@@ -390,6 +462,7 @@ static void accepts(void **state)
     if (row->content_format >= 0)
         assert_int_equal(cmw->type.content_format, row->content_format);
     test_same_bytes(cmw->value, value);
+    assert_int_equal(cmw->value.data == NULL, value.size == 0); /* nothing is allocated for it */
     atls_cmw_free(cmw);
     test_vector_free(value);
 }
@@ -485,15 +558,25 @@ static void limits_depth(void **state)
 
 static void limits_size(void **state)
 {
+    static const uint8_t record[] = {0x82, 0x63, 'a', '/', 'b', 0x5a, 0x00, 0x0f, 0xff, 0xf6};
     size_t size = ATLS_CMW_MAX_SIZE + 1;
     uint8_t *in = calloc(1, size);
     struct atls_cmw *cmw;
 
     assert_non_null(in);
-    in[0] = '[';
-    test_outcome(atls_cmw_parse(ATLS_BYTES(in, size), &cmw), ATLS_E_LIMIT, NULL);
-    in[0] = 0xa1;
-    test_outcome(atls_cmw_parse(ATLS_BYTES(in, size), &cmw), ATLS_E_LIMIT, NULL);
+    for (int json = 0; json < 2; json++) {
+        if (json) {
+            memset(in, ' ', size);
+            memcpy(in, JSON_RECORD, strlen(JSON_RECORD));
+        } else {
+            memcpy(in, record, sizeof record);
+        }
+        test_outcome(atls_cmw_parse(ATLS_BYTES(in, size), &cmw), ATLS_E_LIMIT, NULL);
+        assert_string_equal(atls_error_text(), "a CMW of 1048577 bytes; at most 1048576 are read");
+        test_outcome(atls_cmw_parse(ATLS_BYTES(in, size - 1), &cmw), 0, NULL);
+        assert_int_equal(cmw->form, ATLS_CMW_RECORD);
+        atls_cmw_free(cmw);
+    }
     free(in);
 }
 
@@ -503,6 +586,7 @@ int main(void)
 
     TEST_ADD_ROWS(&list, refuses_cbor, refused_cbor);
     TEST_ADD_ROWS(&list, refuses_json, refused_json);
+    TEST_ADD_ROWS(&list, tells, told);
     TEST_ADD_ROWS(&list, check_collection_type, collection_types);
     TEST_ADD_ROWS(&list, refuses_wrong_slot, wrong_slots);
     TEST_ADD_ROWS(&list, accepts, accepted);

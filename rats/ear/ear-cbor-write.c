@@ -67,7 +67,9 @@ static int compare_names(const void *left, const void *right)
     const char *a = *(const char *const *)left, *b = *(const char *const *)right;
     size_t a_size = strlen(a), b_size = strlen(b);
 
-    return a_size != b_size ? (a_size > b_size) - (a_size < b_size) : memcmp(a, b, a_size);
+    int order = (a_size > b_size) - (a_size < b_size);
+
+    return order ? order : memcmp(a, b, a_size);
 }
 
 /* The names of an object's members in that order, and NULL: allocated, and borrowed from it. NULL:
@@ -221,19 +223,20 @@ int atls_ear_claims_to_cbor(const json_t *claims, enum atls_ear_dialect dialect,
 {
     struct atls_cbor_writer w;
     struct atls_bytes cbor;
-    size_t room = 1024;
+    size_t room = 2048; /* most fit at once; what the others need is known then */
     uint8_t *buffer = NULL;
     int result;
 
-    do { /* most fit at once */
+    do {
         free(buffer);
-        buffer = malloc(room *= 2);
+        buffer = malloc(room);
         if (!buffer)
             return atls_ear_no_memory();
         atls_cbor_write_init(&w, buffer, room);
         result = write_map(&w, claims, atls_ear_labels, dialect);
         result = result ? result : atls_cbor_write_done(&w, &cbor);
-    } while (result == ATLS_E_LIMIT && room < (size_t)1 << 24);
+        room = w.used;
+    } while (result == ATLS_E_LIMIT);
     if (result) {
         free(buffer);
         return result;

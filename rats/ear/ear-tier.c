@@ -55,15 +55,11 @@ bool atls_tier_by_number(int64_t number, enum atls_tier *tierp)
 /* Negative values are a verifier's own refinements of the same tiers. */
 enum atls_tier atls_trust_claim_tier(int value)
 {
-    int size = value < 0 ? -value : value;
-
-    if (value < -1)
-        size--; /* -2..-32, -33..-96, -97..-128 */
-    if (size < 2 && value >= -1)
-        return ATLS_TIER_NONE;
-    if (size < 32)
-        return ATLS_TIER_AFFIRMING;
-    return size < 96 ? ATLS_TIER_WARNING : ATLS_TIER_CONTRAINDICATED;
+    if (value > 95 || value < -96)
+        return ATLS_TIER_CONTRAINDICATED;
+    if (value > 31 || value < -32)
+        return ATLS_TIER_WARNING;
+    return value > 1 || value < -1 ? ATLS_TIER_AFFIRMING : ATLS_TIER_NONE;
 }
 
 /* A result that says nothing is worse than an affirming one, better than a warning. */

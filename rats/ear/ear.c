@@ -152,9 +152,10 @@ static int read_nonce(const json_t *claims, struct atls_ear *ear)
     result = atls_base64_decode(text.size && text.data[text.size - 1] == '=' ? ATLS_BASE64URL_PADDED
                                                                              : ATLS_BASE64URL,
                                 text, &ear->nonce, &ear->nonce_size);
+    if (result == ATLS_E_MALFORMED)
+        return atls_fail(result, EAT_NONCE, "EAR eat_nonce: expected base64url");
     if (result)
-        return result < 0 ? result
-                          : atls_fail(result, EAT_NONCE, "EAR eat_nonce: expected base64url");
+        return result;
     if (ear->nonce_size < 8 || ear->nonce_size > 64)
         return atls_fail(ATLS_E_MALFORMED, EAT_NONCE,
                          "EAR eat_nonce: expected 8 to 64 bytes, came %zu", ear->nonce_size);
@@ -248,8 +249,10 @@ static int read_key(const json_t *submod, const struct atls_ear_names *names,
         return atls_fail(akpub ? ATLS_E_MALFORMED : ATLS_E_MISSING, EAR,
                          "EAR %s: expected akpub, a string", names->key_attestation);
     result = atls_base64_decode(ATLS_BASE64_ANY, atls_json_bytes(akpub), &spki, &size);
+    if (result == ATLS_E_MALFORMED)
+        return atls_fail(result, EAR, "EAR akpub: expected base64url");
     if (result)
-        return result < 0 ? result : atls_fail(result, EAR, "EAR akpub: expected base64url");
+        return result;
     result = atls_spki_decode(ATLS_BYTES(spki, size), &submodp->key);
     free(spki);
     submodp->has_key = !result;

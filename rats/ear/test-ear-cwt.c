@@ -46,6 +46,7 @@ static const struct claims_case {
     {"EAR 4 unknown claims are ignored", "a7" IAT "19 03ea 41 00 20 63 666f6f 63 6a7469 61 78" REST,
      0, NULL},
     {"EAR 3 a name of JSON is no claim", "a5" IAT REST "63 657870 01", 0, NULL},
+    {"EAR 4 a label in chunks", "a5 7f 61 78 61 78 ff 00" IAT REST, ATLS_E_UNSUPPORTED, NULL},
     {"EAR 3 no profile", "a3" IAT ID SUBMODS, ATLS_E_MISSING, EAR},
     {"EAR 3 no iat", "a3" REST, ATLS_E_MISSING, EAR},
     {"EAR 3 no verifier id", "a3" IAT PROFILE SUBMODS, ATLS_E_MISSING, EAR},
@@ -200,6 +201,66 @@ static void test_claims(void **state)
     test_vector_free(in);
 }
 
+/* Where an error's clause is the same for several faults: which of them it tells of. */
+static const struct told {
+    const char *name, *hex, *text;
+} told[] = {
+    {"AR4SI 2.3 told: a claim of no row",
+     "a4" IAT PROFILE ID SUBMODS_OF("a2" AFFIRMING "19 03e9 a1 08 02"),
+     "EAR ear_trustworthiness_vector: unknown claim 8"},
+    {"AR4SI 2.3 told: a negative one",
+     "a4" IAT PROFILE ID SUBMODS_OF("a2" AFFIRMING "19 03e9 a1 20 02"),
+     "EAR ear_trustworthiness_vector: unknown claim -1"},
+    {"AR4SI 2.3 told: a label that is text",
+     "a4" IAT PROFILE ID SUBMODS_OF("a2" AFFIRMING "19 03e9 a2 61 61 02 00 02"),
+     "label of a trust claim: expected an unsigned integer, came a text string at byte 72"},
+    {"AR4SI 2.3 told: a claim that is text",
+     "a4" IAT PROFILE ID SUBMODS_OF("a2" AFFIRMING "19 03e9 a2 00 61 61 02 02"),
+     "trust claim: expected an unsigned integer, came a text string at byte 73"},
+    {"EAR 3 told: a tier of no row", "a4" IAT PROFILE ID SUBMODS_OF("a1 19 03e8 03"),
+     "EAR ear_status: expected 0, 2, 32 or 96, came 3"},
+    {"RFC8949 6.1 told: a name twice",
+     "a4" IAT PROFILE ID SUBMODS_OF("a2" AFFIRMING "3a 0001116f a2 01 01 61 31 01"),
+     "EAR: expected the name 1 once"},
+};
+
+static void test_told(void **state)
+{
+    const struct told *row = *state;
+    struct atls_bytes in = test_bytes(row->hex);
+    struct atls_ear ear;
+
+    assert_int_equal(atls_ear_parse_cbor(in, &ear), ATLS_E_MALFORMED);
+    assert_string_equal(atls_error_text(), row->text);
+    test_vector_free(in);
+}
+
+/* RFC 8949 section 6.1: whatever CBOR has, as JSON has it, or null. */
+static void test_evidence_as_json(void **state)
+{
+    struct atls_bytes in = test_bytes("a4" IAT PROFILE ID SUBMODS_OF(
+        "a2" AFFIRMING
+        "3a 0001116f b3 00 01 20 21 6161 1b 7fffffffffffffff 6162 1b 8000000000000000 "
+        "6163 3b 7fffffffffffffff 6164 3b ffffffffffffffff 6165 f9 3e00 6166 fb 3ff199999999999a "
+        "6167 f9 7c00 6168 f9 7e00 6169 41 ff 616a f4 616b f5 616c f6 616d f7 616e e0 "
+        "616f 83 01 a1 02 80 a0 6170 c1 63 616263 6171 60"));
+    static const char text[] =
+        "{\"0\":1,\"-1\":-2,\"a\":9223372036854775807,\"b\":9223372036854775808.0,"
+        "\"c\":-9223372036854775808,\"d\":-18446744073709551616.0,\"e\":1.5,\"f\":1.1,"
+        "\"g\":null,\"h\":null,\"i\":\"_w\",\"j\":false,\"k\":true,\"l\":null,\"m\":null,"
+        "\"n\":null,\"o\":[1,{\"2\":[]},{}],\"p\":\"abc\",\"q\":\"\"}";
+    json_t *expected = json_loads(text, 0, NULL);
+    struct atls_ear ear;
+
+    assert_non_null(expected);
+    test_outcome(atls_ear_parse_cbor(in, &ear), 0, NULL);
+    if (!json_equal(ear.submods[0].annotated_evidence, expected))
+        fail_msg("came %s", json_dumps(ear.submods[0].annotated_evidence, JSON_SORT_KEYS));
+    atls_ear_clear(&ear);
+    json_decref(expected);
+    test_vector_free(in);
+}
+
 /* Figure "CBOR claims-set: contraindicated appraisal" of draft-ietf-rats-ear-03 section 3. */
 static void test_example_of_the_draft(void **state)
 {
@@ -282,7 +343,8 @@ static void round_trip(enum atls_ear_dialect dialect, const char *alg)
     submods[1].policy_id = (char *)"policy:test";
     submods[1].policy_claims = json_pack("{s:s, s:[i, n, b, f], s:{s:I}}", "atls.reason", "ok", "a",
                                          -500, 1, 1.5, "bb", "large", (json_int_t)INT64_MAX);
-    submods[0].annotated_evidence = json_pack("{s:{}, s:[]}", "object", "array");
+    submods[0].annotated_evidence =
+        json_pack("{s:{}, s:[], s:i, s:i, s:i}", "object", "array", "z", 1, "y", 2, "x", 3);
     assert_int_equal(atls_ear_write_as(ATLS_EAR_CWT, &ear, signer, &token, &size), 0);
     assert_int_equal(token[0], 0xd2); /* tag 18 */
     assert_int_equal(atls_ear_serialization_of(ATLS_BYTES(token, size)), ATLS_EAR_CWT);
@@ -319,6 +381,36 @@ static void test_round_trips(void **state)
         round_trip((enum atls_ear_dialect)dialect, "ES256");
         round_trip((enum atls_ear_dialect)dialect, "ES384");
     }
+}
+
+/* Claims of any size: what the first guess at their room has no place for, too. */
+static void test_sizes(void **state)
+{
+    static char text[70001];
+    json_t *signer = test_jwk("ES256"), *jwk = test_jwk_public(signer);
+
+    for (size_t size = 1500; size < sizeof text; size += size < 2100 ? 50 : 10000) {
+        struct atls_ear_submod submod = {.name = (char *)"a", .status = ATLS_TIER_NONE};
+        struct atls_ear ear = {.developer = (char *)"d",
+                               .build = (char *)"b",
+                               .issued_at = 1700000000,
+                               .issuer = text,
+                               .submods = &submod,
+                               .submod_count = 1},
+                        read;
+        uint8_t *token;
+        size_t token_size;
+
+        memset(text, 'l', size);
+        text[size] = '\0';
+        assert_int_equal(atls_ear_write_as(ATLS_EAR_CWT, &ear, signer, &token, &token_size), 0);
+        assert_int_equal(atls_ear_read(ATLS_BYTES(token, token_size), jwk, &read), 0);
+        assert_string_equal(read.issuer, text);
+        atls_ear_clear(&read);
+        free(token);
+    }
+    json_decref(jwk);
+    json_decref(signer);
 }
 
 /* A COSE_Sign1 made by hand: its protected header, what is around it, and its payload. */
@@ -435,6 +527,9 @@ static void test_types(void **state)
                 atls_ear_is_type((enum atls_ear_serialization)s,
                                  atls_bytes_of_text(atls_ear_media_type(
                                      (enum atls_ear_serialization)s, (enum atls_ear_dialect)d))));
+    assert_int_equal(atls_ear_serialization_of(ATLS_BYTES("\x80", 1)), ATLS_EAR_CWT);
+    assert_int_equal(atls_ear_serialization_of(ATLS_BYTES("\x7f", 1)), ATLS_EAR_JWT);
+    assert_int_equal(atls_ear_serialization_of(ATLS_BYTES(NULL, 0)), ATLS_EAR_JWT);
     assert_string_equal(atls_ear_serialization_name(ATLS_EAR_CWT), "cwt");
     assert_string_equal(atls_ear_serialization_name(ATLS_EAR_JWT), "jwt");
     assert_null(atls_ear_serialization_name(ATLS_EAR_SERIALIZATIONS));
@@ -472,9 +567,12 @@ int main(void)
 
     TEST_ADD_ROWS(&list, test_claims, claims_cases);
     TEST_ADD_ROWS(&list, test_messages, message_cases);
+    TEST_ADD_ROWS(&list, test_told, told);
+    TEST_ADD(&list, test_evidence_as_json);
     TEST_ADD(&list, test_example_of_the_draft);
     TEST_ADD(&list, test_example_of_rust_ear);
     TEST_ADD(&list, test_round_trips);
+    TEST_ADD(&list, test_sizes);
     TEST_ADD(&list, test_types);
     TEST_ADD(&list, test_refused_by_the_writer);
     return test_run("ear-cwt", &list);

@@ -270,19 +270,70 @@ static void test_write_refuses(void **state)
     ear.submod_count = 0;
     assert_int_equal(atls_ear_write(&ear, signer, &jwt), -EINVAL);
     fill(&ear, &submod, 1);
-    ear.nonce_size = 7;
-    assert_int_equal(atls_ear_write(&ear, signer, &jwt), -EINVAL);
-    fill(&ear, &submod, 1);
     ear.issued_at = 0;
-    assert_int_equal(atls_ear_write(&ear, signer, &jwt), -EINVAL);
-    fill(&ear, &submod, 1);
-    submod.trust_vector[ATLS_HARDWARE] = 128;
     assert_int_equal(atls_ear_write(&ear, signer, &jwt), -EINVAL);
     fill(&ear, &submod, 1);
     submod.name = NULL;
     assert_int_equal(atls_ear_write(&ear, signer, &jwt), -EINVAL);
     json_decref(jwk);
     json_decref(signer);
+}
+
+/* As the reader has its bounds: what is within them is written, and read again. */
+static void test_write_bounds(void **state)
+{
+    static const struct {
+        size_t nonce_size;
+        int claim;
+        bool good;
+    } rows[] = {{7, 2, false},     {8, 2, true},     {64, 2, true},   {65, 2, false},
+                {32, -129, false}, {32, -128, true}, {32, 127, true}, {32, 128, false}};
+    uint8_t nonce[65] = {1};
+    json_t *signer = test_jwk("ES256"), *jwk = test_jwk_public(signer);
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct atls_ear_submod submod = {0};
+        struct atls_ear ear, read;
+        char *jwt = NULL;
+
+        fill(&ear, &submod, 1);
+        ear.nonce = nonce;
+        ear.nonce_size = rows[i].nonce_size;
+        submod.trust_vector[ATLS_HARDWARE] = rows[i].claim;
+        assert_int_equal(atls_ear_write(&ear, signer, &jwt), rows[i].good ? 0 : -EINVAL);
+        if (rows[i].good) {
+            assert_int_equal(atls_ear_read(atls_bytes_of_text(jwt), jwk, &read), 0);
+            assert_int_equal(read.nonce_size, rows[i].nonce_size);
+            assert_int_equal(read.submods[0].trust_vector[ATLS_HARDWARE], rows[i].claim);
+            atls_ear_clear(&read);
+        }
+        free(jwt);
+    }
+    json_decref(jwk);
+    json_decref(signer);
+}
+
+/* What is not there is left out: a submod of its status alone. */
+static void test_write_the_least(void **state)
+{
+    struct atls_ear_submod submod = {.name = (char *)"a", .status = ATLS_TIER_NONE};
+    struct atls_ear ear = {.dialect = ATLS_EAR_DRAFT_04,
+                           .developer = (char *)"d",
+                           .build = (char *)"b",
+                           .issued_at = 1700000000,
+                           .submods = &submod,
+                           .submod_count = 1};
+    json_t *expected =
+        json_pack("{s:s, s:{s:s, s:s}, s:i, s:{s:{s:s}}}", "eat_profile",
+                  "tag:ietf.org,2026:rats/ear#04", "ear_verifier_id", "developer", "d", "build",
+                  "b", "iat", 1700000000, "submods", "a", "ear_status", "none");
+    json_t *claims;
+
+    assert_non_null(expected);
+    assert_int_equal(atls_ear_claims(&ear, &claims), 0);
+    assert_true(json_equal(claims, expected));
+    json_decref(claims);
+    json_decref(expected);
 }
 
 static void test_signed_vector(void **state)
@@ -317,9 +368,13 @@ static void test_signed_vector(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_headers),       cmocka_unit_test(test_round_trips),
-        cmocka_unit_test(test_keys),          cmocka_unit_test(test_write_refuses),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_write_refuses),
         cmocka_unit_test(test_signed_vector),
+        cmocka_unit_test(test_write_bounds),
+        cmocka_unit_test(test_write_the_least),
     };
 
     return test_done(cmocka_run_group_tests_name("ear-signed", tests, NULL, NULL));

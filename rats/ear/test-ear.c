@@ -2,6 +2,8 @@
 /* The claims of an EAR: what is taken of them, the published vectors, and what must be refused. */
 #include "rats/ear/test-ear.h"
 
+#include <string.h>
+
 #include "rats/base/error.h"
 #include "rats/json/json.h"
 
@@ -13,6 +15,8 @@ static json_t *base_claims(void)
     return claims;
 }
 
+#define A16 "AAAAAAAAAAAAAAAA"
+
 /* One member of the base claims replaced (or removed, VALUE NULL), at one of three places. */
 enum place { TOP, SUBMOD, VECTOR };
 static const struct {
@@ -23,6 +27,9 @@ static const struct {
 } claim_cases[] = {
     {"base", TOP, "jti", "\"x\"", 0},
     {"EAT 4.1", TOP, "eat_nonce", "\"AAECAwQFBgcICQoLDA0ODw\"", 0},
+    {"EAT 4.1, 8 bytes", TOP, "eat_nonce", "\"AAECAwQFBgc\"", 0},
+    {"EAT 4.1, 64 bytes", TOP, "eat_nonce", "\"" A16 A16 A16 A16 A16 "AAAAAA\"", 0},
+    {"EAT 4.1, 65 bytes", TOP, "eat_nonce", "\"" A16 A16 A16 A16 A16 "AAAAAAA\"", ATLS_E_MALFORMED},
     {"EAT 4.1", TOP, "eat_nonce", NULL, 0},
     {"RFC9711 4.3.1, as Veraison writes it", TOP, "iat", "1.7e+09", 0},
     {"RFC9711 4.3.1, as Veraison writes it", TOP, "iat", "1.666529184e+09", 0},
@@ -35,6 +42,7 @@ static const struct {
     {"RFC7519 2", TOP, "exp", "9007199254740992", ATLS_E_MALFORMED},
     {"RFC7519 2", TOP, "exp", "0.5", ATLS_E_MALFORMED},
     {"RFC7519 2", TOP, "nbf", "1699999999.5", 0},
+    {"RFC7519 2", TOP, "nbf", "1", 0},
     {"RFC7519 2", TOP, "nbf", "[1]", ATLS_E_MALFORMED},
     {"RFC7519 4.1.3", TOP, "aud", "\"rp.example\"", 0},
     {"RFC7519 4.1.3", TOP, "aud", "[\"a\",\"b\"]", 0},
@@ -116,23 +124,75 @@ static const struct {
     {"EAR 3", SUBMOD, "ear.veraison.annotated-evidence", "1", ATLS_E_MALFORMED},
 };
 
+static json_t *claims_with(enum place place, const char *name, const char *value)
+{
+    json_t *claims = base_claims(), *object = claims;
+
+    if (place != TOP)
+        object = json_object_get(json_object_get(claims, "submods"), "PSA_IOT");
+    if (place == VECTOR)
+        object = json_object_get(object, "ear.trustworthiness-vector");
+    if (value)
+        json_object_set_new(object, name,
+                            json_loads(value, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
+    else
+        json_object_del(object, name);
+    return claims;
+}
+
+/* Where an error's clause is the same for several faults: which of them it tells of. */
+static void test_told(void **state)
+{
+    static const struct {
+        enum place place;
+        const char *name, *value, *text;
+    } cases[] = {
+        {TOP, "eat_nonce", "1", "EAR eat_nonce: expected a string"},
+        {TOP, "eat_nonce", "\"AA ECAwQFBgcICQoLDA0ODw\"", "EAR eat_nonce: expected base64url"},
+        {TOP, "eat_nonce", "\"AAECAwQFBg\"", "EAR eat_nonce: expected 8 to 64 bytes, came 7"},
+        {TOP, "iss", "7", "EAR iss: expected a string, another value came"},
+        {TOP, "iss", "\"a\\u0000\"", "EAR iss: expected a string without U+0000"},
+        {SUBMOD, "ear.status", "2",
+         "EAR ear.status: expected none, affirming, warning or contraindicated, came another "
+         "value"},
+        {SUBMOD, "ear.veraison.key-attestation", "{\"akpub\":\"!\"}",
+         "EAR akpub: expected base64url"},
+        {VECTOR, "sorcery", "2", "EAR ear.trustworthiness-vector: unknown claim sorcery"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        json_t *claims = claims_with(cases[i].place, cases[i].name, cases[i].value);
+        struct atls_ear ear;
+
+        assert_int_equal(atls_ear_parse_claims(claims, &ear), ATLS_E_MALFORMED);
+        assert_string_equal(atls_error_text(), cases[i].text);
+        json_decref(claims);
+    }
+}
+
+/* What is no object has no claims, whatever else it is. */
+static void test_no_claims(void **state)
+{
+    static const char *const cases[] = {"[]", "[\"eat_profile\"]", "7", "\"x\"", "null"};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        json_t *claims = json_loads(cases[i], JSON_DECODE_ANY, NULL);
+        struct atls_ear ear;
+
+        assert_int_equal(atls_ear_parse_claims(claims, &ear), ATLS_E_MALFORMED);
+        assert_string_equal(atls_error_text(), "EAR: expected a JSON object");
+        json_decref(claims);
+    }
+}
+
 static void test_claims(void **state)
 {
     for (size_t i = 0; i < sizeof(claim_cases) / sizeof(*claim_cases); i++) {
-        json_t *claims = base_claims(), *object = claims;
+        json_t *claims =
+            claims_with(claim_cases[i].place, claim_cases[i].name, claim_cases[i].value);
         struct atls_ear ear;
         int result;
 
-        if (claim_cases[i].place != TOP)
-            object = json_object_get(json_object_get(claims, "submods"), "PSA_IOT");
-        if (claim_cases[i].place == VECTOR)
-            object = json_object_get(object, "ear.trustworthiness-vector");
-        if (claim_cases[i].value)
-            json_object_set_new(
-                object, claim_cases[i].name,
-                json_loads(claim_cases[i].value, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
-        else
-            json_object_del(object, claim_cases[i].name);
         result = atls_ear_parse_claims(claims, &ear);
         if (result != claim_cases[i].outcome)
             fail_msg("%s, %s = %s: %s expected, %s came (%s)", claim_cases[i].clause,
@@ -145,37 +205,51 @@ static void test_claims(void **state)
     }
 }
 
+#define POLICIES(value)                                                                            \
+    "{\"submods\":{\"a\":{\"ear_status\":\"affirming\",\"ear_appraisal_policy_ids\":" value "}}}"
+
 /* The dialect of the draft, where members of its own replace those of the base. */
 static const struct {
     const char *name, *claims;
     int outcome;
     enum atls_tier worst;
+    const char *text; /* what is told of it, or NULL */
 } draft_rows[] = {
-    {"base", "{}", 0, ATLS_TIER_AFFIRMING},
-    {"overall status, worse", "{\"ear_status\":\"contraindicated\"}", 0, ATLS_TIER_CONTRAINDICATED},
-    {"overall status, none", "{\"ear_status\":\"none\"}", 0, ATLS_TIER_NONE},
+    {"base", "{}", 0, ATLS_TIER_AFFIRMING, NULL},
+    {"overall status, worse", "{\"ear_status\":\"contraindicated\"}", 0, ATLS_TIER_CONTRAINDICATED,
+     NULL},
+    {"overall status, none", "{\"ear_status\":\"none\"}", 0, ATLS_TIER_NONE, NULL},
     {"overall status, better than a submod's",
      "{\"ear_status\":\"affirming\",\"submods\":{\"a\":{\"ear_status\":\"affirming\"},"
      "\"b\":{\"ear_status\":\"warning\"}}}",
-     0, ATLS_TIER_WARNING},
+     0, ATLS_TIER_WARNING, NULL},
     {"the worse submod comes first",
      "{\"submods\":{\"a\":{\"ear_status\":\"contraindicated\"},"
      "\"b\":{\"ear_status\":\"affirming\"}}}",
-     0, ATLS_TIER_CONTRAINDICATED},
+     0, ATLS_TIER_CONTRAINDICATED, NULL},
     {"a claim worse than its status",
      "{\"submods\":{\"a\":{\"ear_status\":\"affirming\",\"ear_trustworthiness_vector\":"
      "{\"hardware\":2,\"executables\":33}}}}",
-     0, ATLS_TIER_WARNING},
-    {"overall status, unknown", "{\"ear_status\":\"trusted\"}", ATLS_E_MALFORMED, 0},
-    {"overall status, CBOR's number", "{\"ear_status\":96}", ATLS_E_MALFORMED, 0},
+     0, ATLS_TIER_WARNING, NULL},
+    {"overall status, unknown", "{\"ear_status\":\"trusted\"}", ATLS_E_MALFORMED, 0, NULL},
+    {"overall status, CBOR's number", "{\"ear_status\":96}", ATLS_E_MALFORMED, 0, NULL},
     {"a status of the other dialect is an unknown claim", "{\"ear.status\":\"warning\"}", 0,
-     ATLS_TIER_AFFIRMING},
-    {"exp, a fraction", "{\"exp\":1700000000.5}", ATLS_E_MALFORMED, 0},
-    {"exp, an exponent", "{\"exp\":17e8}", ATLS_E_MALFORMED, 0},
-    {"exp, a float without a fraction", "{\"exp\":1700000000.0}", ATLS_E_MALFORMED, 0},
-    {"iat, a float", "{\"iat\":1700000000.0}", ATLS_E_MALFORMED, 0},
-    {"nbf, a fraction (RFC 7519 section 2)", "{\"nbf\":1700000000.5}", 0, ATLS_TIER_AFFIRMING},
-    {"exp, an integer", "{\"exp\":1700000000}", 0, ATLS_TIER_AFFIRMING},
+     ATLS_TIER_AFFIRMING, NULL},
+    {"exp, a fraction", "{\"exp\":1700000000.5}", ATLS_E_MALFORMED, 0, NULL},
+    {"exp, an exponent", "{\"exp\":17e8}", ATLS_E_MALFORMED, 0, NULL},
+    {"exp, a float without a fraction", "{\"exp\":1700000000.0}", ATLS_E_MALFORMED, 0, NULL},
+    {"iat, a float", "{\"iat\":1700000000.0}", ATLS_E_MALFORMED, 0, NULL},
+    {"nbf, a fraction (RFC 7519 section 2)", "{\"nbf\":1700000000.5}", 0, ATLS_TIER_AFFIRMING,
+     NULL},
+    {"exp, an integer", "{\"exp\":1700000000}", 0, ATLS_TIER_AFFIRMING, NULL},
+    {"policies", POLICIES("[\"p\",\"q\"]"), 0, ATLS_TIER_AFFIRMING, NULL},
+    {"no policies", POLICIES("[]"), ATLS_E_MALFORMED, 0, "expected an array of strings"},
+    {"a policy that stands by itself", POLICIES("\"p\""), ATLS_E_MALFORMED, 0,
+     "expected an array of strings"},
+    {"a policy that is an object", POLICIES("{\"p\":1}"), ATLS_E_MALFORMED, 0,
+     "expected an array of strings"},
+    {"a policy that is a number", POLICIES("[1]"), ATLS_E_MALFORMED, 0,
+     "expected a string, another value came"},
 };
 
 static void read_draft(const char *profile, enum atls_ear_dialect dialect)
@@ -193,6 +267,9 @@ static void read_draft(const char *profile, enum atls_ear_dialect dialect)
         if (result != draft_rows[i].outcome)
             fail_msg("%s: %s expected, %s came (%s)", draft_rows[i].name,
                      atls_error_name(draft_rows[i].outcome), atls_error_name(result),
+                     atls_error_text());
+        if (draft_rows[i].text && !strstr(atls_error_text(), draft_rows[i].text))
+            fail_msg("%s: \"%s\" expected, \"%s\" came", draft_rows[i].name, draft_rows[i].text,
                      atls_error_text());
         if (!result) {
             assert_int_equal(ear.dialect, dialect);
@@ -224,6 +301,10 @@ static void test_fractions(void **state)
     assert_int_equal(atls_ear_parse_claims(claims, &ear), 0);
     assert_int_equal(ear.not_before, 1700000001);
     assert_int_equal(ear.expires_at, 1700000010);
+    atls_ear_clear(&ear);
+    json_object_set_new(claims, "nbf", json_real(1700000000)); /* a float of a whole number */
+    assert_int_equal(atls_ear_parse_claims(claims, &ear), 0);
+    assert_int_equal(ear.not_before, 1700000000);
     atls_ear_clear(&ear);
     json_decref(claims);
 }
@@ -319,6 +400,24 @@ static void test_tiers(void **state)
         assert_int_equal(atls_ear_worst_tier(&ear), worst[i].worst);
     }
     assert_int_equal(atls_ear_worst_tier(&(struct atls_ear){0}), ATLS_TIER_NONE);
+
+    /* What is not there says nothing, whatever stands in its place. */
+    struct atls_ear_submod none = {.status = ATLS_TIER_AFFIRMING,
+                                   .trust_vector[ATLS_HARDWARE] = 96};
+    struct atls_ear without = {
+        .status = ATLS_TIER_CONTRAINDICATED, .submods = &none, .submod_count = 1};
+    assert_int_equal(atls_ear_submod_tier(&none), ATLS_TIER_AFFIRMING);
+    assert_int_equal(atls_ear_worst_tier(&without), ATLS_TIER_AFFIRMING);
+
+    static const enum atls_tier by_trust[] = {ATLS_TIER_AFFIRMING, ATLS_TIER_NONE,
+                                              ATLS_TIER_WARNING, ATLS_TIER_CONTRAINDICATED};
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < 4; j++)
+            assert_int_equal(atls_tier_is_worse(by_trust[i], by_trust[j]), i > j);
+    assert_string_equal(atls_tier_name(ATLS_TIER_WARNING), "warning");
+    assert_string_equal(atls_tier_name((enum atls_tier)3), "unknown");
+    assert_string_equal(atls_ear_dialect_name(ATLS_EAR_DRAFT_04), "draft-04");
+    assert_null(atls_ear_dialect_name(ATLS_EAR_DIALECTS));
     assert_string_equal(atls_trust_claim_name(ATLS_SOURCED_DATA), "sourced-data");
     assert_string_equal(atls_trust_claim_name(ATLS_TRUST_CLAIM_COUNT), "unknown");
 }
@@ -368,7 +467,8 @@ int main(void)
         cmocka_unit_test(test_claims),        cmocka_unit_test(test_drafts),
         cmocka_unit_test(test_fractions),     cmocka_unit_test(test_audience),
         cmocka_unit_test(test_times),         cmocka_unit_test(test_tiers),
-        cmocka_unit_test(test_claim_vectors),
+        cmocka_unit_test(test_claim_vectors), cmocka_unit_test(test_told),
+        cmocka_unit_test(test_no_claims),
     };
 
     return test_done(cmocka_run_group_tests_name("ear", tests, NULL, NULL));

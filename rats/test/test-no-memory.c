@@ -184,6 +184,21 @@ static int read_extension(const void *in, struct test_told *told)
     return result;
 }
 
+static int read_extension_of_tcg(const void *in, struct test_told *told)
+{
+    const struct atls_bytes *bytes = in;
+    uint8_t *out;
+    size_t size;
+
+    TEST_FILL(out);
+    int result = TEST_SCARCE(atls_cmw_x509_encode(ATLS_CMW_OID_TCG, *bytes, &out, &size));
+    if (FAILS(result, out) == 0) {
+        test_tell(told, ATLS_BYTES(out, size));
+        free(out);
+    }
+    return result;
+}
+
 static int read_certificate(const void *in, struct test_told *told)
 {
     const struct atls_bytes *bytes = in;
@@ -467,7 +482,7 @@ static int read_ear(const void *in, struct test_told *told)
     struct atls_private_key key = test_private_key(ATLS_P256, 1);
     struct atls_ear ear;
     json_t *jwk = NULL;
-    char *jwt, *d;
+    char *d;
 
     TEST_FILL(ear);
     int result = TEST_SCARCE(atls_ear_read_unverified(*bytes, &ear));
@@ -477,11 +492,17 @@ static int read_ear(const void *in, struct test_told *told)
     d = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key.d, 32));
     assert_int_equal(json_object_set_new(jwk, "d", json_string(d)), 0);
     free(d);
-    TEST_FILL(jwt);
-    result = TEST_SCARCE(atls_ear_write(&ear, jwk, &jwt));
-    if (FAILS(result, jwt) == 0) {
-        tell_text(told, jwt);
-        free(jwt);
+    for (int i = 0; result >= 0 && i < ATLS_EAR_SERIALIZATIONS; i++) {
+        uint8_t *token;
+        size_t size;
+
+        TEST_FILL(token);
+        result = TEST_SCARCE(
+            atls_ear_write_as((enum atls_ear_serialization)i, &ear, jwk, &token, &size));
+        if (FAILS(result, token) == 0) {
+            test_tell(told, ATLS_BYTES(token, size));
+            free(token);
+        }
     }
     json_decref(jwk);
     atls_ear_clear(&ear);
@@ -525,6 +546,7 @@ static const struct reader {
     {"CMW signed with COSE", "cmw/corpus/cmw", read_cmw_cose, 50},
     {"CMW signed with JWS", "cmw/corpus/cmw", read_cmw_jws, 50},
     {"CMW in an extension", "cmw/corpus/cmw-x509", read_extension, 50},
+    {"CMW in TCG's extension", "cmw/corpus/cmw", read_extension_of_tcg, 50},
     {"CMW in a certificate", "cmw/corpus/cmw-x509", read_certificate, 1},
     {"CMW in a verified certificate", "cmw/corpus/cmw-x509", read_verified_certificate, 1},
     {"KAT", "tokens/corpus/kat", read_kat, 100},
@@ -544,6 +566,7 @@ static const struct reader {
     {"JSON", "ear/corpus/ear", read_json, 100},
     {"JWS", "ear/corpus/ear", read_jws, 100},
     {"EAR", "ear/corpus/ear", read_ear, 100},
+    {"EAR in a CWT", "ear/corpus/ear-cwt", read_ear, 100},
 };
 
 static size_t sweep_seed(const struct reader *reader, const char *directory, const char *name)
