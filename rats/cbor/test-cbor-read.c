@@ -408,6 +408,19 @@ static void test_widest_is_one_step(void **state)
     test_vector_free(in);
 }
 
+/* A reader of what nothing has checked does not leave its room either. */
+static void test_skip_is_bounded(void **state)
+{
+    uint8_t deep[200];
+    struct atls_cbor_reader r = {.in = ATLS_BYTES(deep, sizeof deep), .clause = "clause 1"};
+
+    (void)state;
+    memset(deep, 0x81, sizeof deep);
+    test_verdict("200 arrays", atls_cbor_skip(&r), ATLS_E_LIMIT);
+    assert_string_equal(atls_error_clause(), "clause 1");
+    assert_int_equal(r.at, 0);
+}
+
 /* What is wrong with bytes that are no item is told as what it is. */
 static void test_reasons(void **state)
 {
@@ -467,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_indefinite),
         cmocka_unit_test(test_skip_of_the_widest),
         cmocka_unit_test(test_widest_is_one_step),
+        cmocka_unit_test(test_skip_is_bounded),
     };
 
     return cmocka_run_group_tests_name("cbor-read", tests, NULL, NULL);
