@@ -19,7 +19,7 @@ from hypothesis import given, strategies
 
 from atls_harness import dask, usage
 from atls_harness.bench import callgrind, compare, goals, machine, network, page, plan, program
-from atls_harness.bench import curves, published, sections, tables
+from atls_harness.bench import curves, main, published, sections, tables
 from atls_harness.bench.main import _plan as planned
 from atls_harness.bench.main import measure
 from atls_harness.bench.histogram import Histogram, bucket, ratio_interval
@@ -389,6 +389,22 @@ def test_without_openssl_the_others_are_measured_and_the_reason_is_told(
     assert "built without OpenSSL" in made["not_measured"]["pair, OpenSSL"]
     assert "openssl" not in made["pair"]
     assert [row["mode"] for row in made["pair"]["modes"]] == ["plain/server", "plain/mutual"]
+
+
+def test_a_section_that_fails_does_not_take_the_others_with_it(
+    build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> None:
+        raise InfrastructureError("no such machine")
+
+    monkeypatch.setattr(sections, "verifier", fails)
+    monkeypatch.setattr(main, "build_programs", lambda build: None)
+    argv = ["--only", "verifier", "--only", "crypto", "--samples", "2", "--build", str(build)]
+    assert main.main([*argv, "--out", str(tmp_path)]) == 1
+    assert "FAILED verifier: no such machine" in capsys.readouterr().err
+    kept = json.loads((tmp_path / "latest-bench" / "benchmark.json").read_text(encoding="utf-8"))
+    assert kept["not_measured"]["verifier"] == "failed: no such machine"
+    assert kept["crypto"]["libraries"] and "verifier" not in kept
 
 
 def test_a_comparison_with_another_machine_is_refused(result: dict[str, Any]) -> None:

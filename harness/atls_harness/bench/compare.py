@@ -47,7 +47,7 @@ def instructions(now: Mapping[str, Any], recorded: Mapping[str, Any]) -> tuple[l
         return [], reason
     problems = []
     for mode, was in recorded["instructions"].items():
-        found = now["instructions"].get(mode)
+        found = now.get("instructions", {}).get(mode)
         if found is None:
             problems.append(f"{mode}: recorded, but not measured")
             continue

@@ -17,7 +17,7 @@ from typing import Any, Callable, Sequence
 from .. import ROOT_OF_TRUST, usage
 from ..build import build_programs
 from ..document import hold
-from ..errors import InfrastructureError, Unsupported, UsageError
+from ..errors import ContractError, InfrastructureError, Unsupported, UsageError
 from ..paths import BENCHMARK_SCHEMA, ROOT, default_build
 from ..release import version as release
 from ..results import revision
@@ -39,6 +39,7 @@ from . import (
 from .plan import FULL, QUICK, Plan, attests, baseline_of
 
 VERSION = 2
+FAILED = "failed: "  # before the reason of a section that is not measured, and should have been
 
 
 def _plan(options: argparse.Namespace) -> Plan:
@@ -57,7 +58,8 @@ def _plan(options: argparse.Namespace) -> Plan:
 def measure(
     build: Path, plan: Plan, wanted: Sequence[str], shards: int, scheduler: str
 ) -> dict[str, Any]:
-    """Section after section, each alone on the machine."""
+    """Section after section, each alone on the machine. One that fails is told as
+    that, and does not take with it what others measured."""
     result: dict[str, Any] = {"not_measured": {}}
     steps: dict[str, Callable[[], Any]] = {
         "pair": lambda: sections.pair(build, plan),
@@ -81,12 +83,15 @@ def measure(
             result[name] = steps[name]()
         except Unsupported as problem:
             result["not_measured"][name] = str(problem)
+        except (ContractError, InfrastructureError) as problem:
+            result["not_measured"][name] = f"{FAILED}{problem}"
+            print(f"FAILED {name}: {problem}", file=sys.stderr)
         if name == "devices" and (reason := sections.without_qemu(build)):
             result["not_measured"]["devices, firmware in QEMU"] = reason
         if name == "crypto" and name in result:
             for library, reason in sections.without_crypto(result[name]).items():
                 result["not_measured"][f"crypto, {library}"] = reason
-        if name == "pair" and (reason := sections.without_openssl(build, plan)):
+        if name == "pair" and name in result and (reason := sections.without_openssl(build, plan)):
             result["not_measured"]["pair, OpenSSL"] = reason
         print(f"{name}: {time.monotonic() - began:.1f} s", file=sys.stderr)
     return result
@@ -165,15 +170,20 @@ def _tell(
         rows = compare.compare(result, before)
         result["comparison"] = rows
         print(tables.render_comparison(rows, max(width, 100), color))
-    hold(result, BENCHMARK_SCHEMA, "the figures are not as their schema has them")
     folder = make_results(options.out, "bench")
     path = folder / "benchmark.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    hold(result, BENCHMARK_SCHEMA, f"{path}: the figures are not as their schema has them")
     page.write(result, folder)
     point_latest(folder, "latest-bench")
     code = _recorded(options.instructions_of, result) if options.instructions_of else 0
-    if options.record:
+    if any(reason.startswith(FAILED) for reason in result["not_measured"].values()):
+        code = 1
+    if options.record and "instructions" in result:
         _record(options.record, result)
+    elif options.record:
+        print(f"FAILED --record {options.record}: instructions were not counted", file=sys.stderr)
+        code = 1
     print(ROOT_OF_TRUST)
     print(f"measured in {result['seconds']:.0f} s: {folder} (benchmark.json, benchmark.html)")
     return code
