@@ -433,6 +433,7 @@ def test_what_quick_tests_leave_is_played_with_slow_ones_many_at_once() -> None:
     fake, told = Fake(), []
     judge.Judge(cast(Bench, fake), reach, 1, told.append).all(mutants)
     last = {(one.mutant.file, one.mutant.number): (one.outcome, one.by) for one in told}
+    assert len(told) == len(last) == len(mutants)  # none is said to survive before its last test
     assert last["a.c", 1] == ("not-C", "error: no C")
     assert last["e.c", 1] == ("not-reached", "")
     for file in ("b.c", "c.c", "d.c"):

@@ -74,7 +74,8 @@ def sample(mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
 
 class Judge:
     """Plays changes in BENCH against the tests that REACH them; TOLD hears each verdict as it
-    comes, and of what a near test did not notice another one where a test further off does."""
+    comes: that one survives when every test that could notice it has been played, so that a run
+    that is cut off says nothing of those that it has not come to."""
 
     def __init__(
         self, bench: Bench, reach: Sequence[Reach], jobs: int, told: Callable[[Verdict], None]
@@ -94,6 +95,9 @@ class Judge:
                 for found in pool.map(self._together(test), groups):
                     for one in found:
                         del left[one]
+            for mutant, names in left.items():
+                if names:
+                    self._tell(Verdict(mutant, "survived"))
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -114,8 +118,10 @@ class Judge:
             if not self._bench.passes(one.name, [(mutant.file, mutant.number)]):
                 self._tell(Verdict(mutant, "noticed", one.name))
                 return frozenset()
-        self._tell(Verdict(mutant, "survived"))
-        return frozenset(one.name for one in tests if one not in near)
+        further = frozenset(one.name for one in tests if one not in near)
+        if not further:
+            self._tell(Verdict(mutant, "survived"))
+        return further
 
     def _together(self, test: Reach) -> Callable[[Sequence[Mutant]], list[Mutant]]:
         """Those of a group that TEST notices. Changes of one that passes are noticed by none."""
