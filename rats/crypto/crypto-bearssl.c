@@ -52,14 +52,14 @@ static bool complete_key(struct atls_private_key *key)
 {
     enum atls_curve curve = key->public_key.curve;
     size_t size = atls_curve_size(curve);
-    uint8_t point[ATLS_POINT_MAX];
+    uint8_t point[ATLS_POINT_MAX] = {0};
+    bool known =
+        atls_scalar_in_range(curve, key->d) &&
+        implementation(curve)->mulgen(point, key->d, size, curve_number(curve)) == 1 + 2 * size;
 
-    if (!atls_scalar_in_range(curve, key->d) ||
-        implementation(curve)->mulgen(point, key->d, size, curve_number(curve)) != 1 + 2 * size)
-        return false;
     memcpy(key->public_key.x, point + 1, size);
     memcpy(key->public_key.y, point + 1 + size, size);
-    return true;
+    return known;
 }
 
 static int make_key(enum atls_curve curve, const uint8_t *seed, struct atls_private_key *keyp)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of a crypto adapter (of GnuTLS, or with ATLS_TEST_OPENSSL or ATLS_TEST_BEARSSL another) and
- * of what all adapters share. */
+ * of what they make of a seed. */
 #include <errno.h>
 
 #include "rats/crypto/crypto.h"
@@ -10,6 +10,8 @@
 #include "rats/crypto/crypto-bearssl.h"
 #define TESTED atls_crypto_bearssl
 #elif defined ATLS_TEST_OPENSSL
+#include "rats/crypto/ecdsa-openssl.h"
+#include <openssl/err.h>
 #define TESTED atls_crypto_openssl
 #else
 #define TESTED atls_crypto_gnutls
@@ -108,6 +110,88 @@ static void test_deterministic_signatures(void **state)
         assert_memory_equal(signature, expected, size);
         test_verdict(deterministic[i].name,
                      crypto->verify(&key.public_key, input, ATLS_BYTES(expected, size)), 0);
+    }
+}
+
+/* RFC 6979 section 2.3.4: the digest is taken modulo the order where it is beyond it, for the nonce
+ * and for s. Values of another implementation (Python, with cryptography's curves). */
+static const struct {
+    const char *name;
+    size_t key;   /* of deterministic[] */
+    bool is_zero; /* modulo the order */
+    const char *digest, *signature;
+} edges[] = {
+    {"0, P-256", 0, true, "0000000000000000000000000000000000000000000000000000000000000000",
+     "68897a78df51058b490c6012251c95921abba96e2e488c8cc998942e440db9b7"
+     "80587fb387363a1df2c9e83c00f8ca990fc0a55b5e470946499b82ca3b552a87"},
+    {"order - 1, P-256", 0, false,
+     "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550",
+     "c675c43e829a5e838be6014515bcc7d82fb8d3053c770d32d322a9e9e35530e7"
+     "49996eb95b9f4471484b96cd60fef80a14f6504ed7279e133404a61e1ab8aee5"},
+    {"order, P-256", 0, true, "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+     "68897a78df51058b490c6012251c95921abba96e2e488c8cc998942e440db9b7"
+     "80587fb387363a1df2c9e83c00f8ca990fc0a55b5e470946499b82ca3b552a87"},
+    {"order + 1, P-256", 0, false,
+     "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632552",
+     "492aa14595fcebaf00d14fe37d582462b0ce38bbe670a245be44ff6fdd0d772d"
+     "082b82545bb6902dec6fe354a3921e3efc909325731c3cf906c35c4089e3f860"},
+    {"all ones, P-256", 0, false,
+     "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+     "1f2adbc54b88764c279f689fc9505959fc9e73e80dc20889a4e0be91865de75b"
+     "9d109b65e2fbfc0ae42ba0b2e5f03670cd458cff4882df6783f3d93d607d1755"},
+    {"0, P-384", 2, true,
+     "0000000000000000000000000000000000000000000000000000000000000000"
+     "00000000000000000000000000000000",
+     "2d19392d60736ab6f511a7f4fe4db59b123b333bfb6a87b0b5abbe8bee6e177f"
+     "bf42b91125671eb499c00a1e6be0c9b033e7f3906fa618b2c62eb8d638313f71"
+     "0f47b86a09d1a47fd38d1856c0dc2a1ca08a00e01a1b684ac13d5e3dbe31ce97"},
+    {"order - 1, P-384", 2, false,
+     "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf"
+     "581a0db248b0a77aecec196accc52972",
+     "9343bbc6ca594091bfdc6ea2e8de41bd74c63c1d7ef3eac9131ab2afa5da6d95"
+     "daec2099ac02bb88bd54825b0cac70a408cbc6f43f4975c42fcb5bb015481528"
+     "7d6dc71b9561e882e090c15b9eb78450dee67663b6fbdddea0141a28192cf737"},
+    {"order, P-384", 2, true,
+     "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf"
+     "581a0db248b0a77aecec196accc52973",
+     "2d19392d60736ab6f511a7f4fe4db59b123b333bfb6a87b0b5abbe8bee6e177f"
+     "bf42b91125671eb499c00a1e6be0c9b033e7f3906fa618b2c62eb8d638313f71"
+     "0f47b86a09d1a47fd38d1856c0dc2a1ca08a00e01a1b684ac13d5e3dbe31ce97"},
+    {"order + 1, P-384", 2, false,
+     "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf"
+     "581a0db248b0a77aecec196accc52974",
+     "55120991397fecf4f5bab7a7e7844a2ae09ff02c4193e5f962c7d171650d27d7"
+     "8a6d0a401ab6a08a2b50e491c879b6515c0d6bde5b7aa5b1911ff3cbf19d041f"
+     "77112937fbb862b5c8e36e05b965166ac6fd5cddffadfb442f791372a70842cd"},
+    {"all ones, P-384", 2, false,
+     "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+     "ffffffffffffffffffffffffffffffff",
+     "d80ff7df60149e5cedb63fac36c3f0c16c47fbf93d40090804dbbaa45249ba8c"
+     "11475f1b5844cdad9e2dd9528077dab8d3e3b8ed8c6bef24339475f39c4223a4"
+     "98647c34f90a5ef26f6f6739bd81a8f9b9acf711f6c2a887a18c64ca2bda854e"},
+};
+
+static void test_digests_beyond_the_order(void **state)
+{
+    for (size_t i = 0; i < COUNT(edges); i++) {
+        struct atls_private_key key = example_key(edges[i].key);
+        uint8_t digest[ATLS_HASH_MAX], signature[ATLS_SIGNATURE_MAX], expected[ATLS_SIGNATURE_MAX];
+        size_t size = atls_curve_size(key.public_key.curve);
+
+        copy_hex(edges[i].digest, digest, size);
+        copy_hex(edges[i].signature, expected, 2 * size);
+        test_verdict(edges[i].name, crypto->sign(&key, ATLS_BYTES(digest, size), signature), 0);
+        assert_memory_equal(signature, expected, 2 * size);
+#ifdef ATLS_TEST_BEARSSL
+        /* multiplies by no zero: good signatures of digests that nobody finds are refused */
+        int verdict = edges[i].is_zero ? ATLS_E_SIGNATURE : 0;
+#else
+        int verdict = 0;
+#endif
+        test_verdict(edges[i].name,
+                     crypto->verify(&key.public_key, ATLS_BYTES(digest, size),
+                                    ATLS_BYTES(expected, 2 * size)),
+                     verdict);
     }
 }
 
@@ -230,7 +314,30 @@ static void test_scalars(void **state)
         if (atls_scalar_in_range(curve, number.data) != cases[i].in_range)
             fail_msg("%s: expected that it is %sin range", cases[i].name,
                      cases[i].in_range ? "" : "not ");
+#ifdef ATLS_TEST_OPENSSL
+        struct atls_private_key key = {.public_key.curve = curve};
+
+        memcpy(key.d, number.data, number.size);
+        assert_int_equal(atls_openssl_complete(&key), cases[i].in_range ? 0 : ATLS_E_LIMIT);
+#endif
         test_vector_free(number);
+    }
+}
+
+/* A key outside of that range signs nothing. */
+static void test_refuses_private_keys(void **state)
+{
+    static const char *const scalars[] = {
+        "0000000000000000000000000000000000000000000000000000000000000000", P256_ORDER,
+        "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"};
+    uint8_t digest[ATLS_HASH_MAX], signature[ATLS_SIGNATURE_MAX];
+    struct atls_bytes input = digest_of(ATLS_P256, "sample", digest);
+
+    for (size_t i = 0; i < COUNT(scalars); i++) {
+        struct atls_private_key key = example_key(0);
+
+        copy_hex(scalars[i], key.d, 32);
+        test_verdict(scalars[i], crypto->sign(&key, input, signature), -EIO);
     }
 }
 
@@ -420,239 +527,32 @@ static void test_made_keys_sign(void **state)
     }
 }
 
-/* A device with a broken generator must not get a key. */
-static int refuse_hmac(struct atls_bytes key, const struct atls_bytes *parts, size_t count,
-                       uint8_t *macp)
+#ifdef ATLS_TEST_OPENSSL
+/* What the library says, once: a lack of memory is told from what else it cannot do. */
+static void test_library_failures(void **state)
 {
-    return atls_fail(-EIO, NULL, "no HMAC here");
-}
-
-static void test_candidate_passes_errors_on(void **state)
-{
-    const struct atls_crypto broken = {.hmac = refuse_hmac};
-    uint8_t seed[32] = {0}, scalar[ATLS_COORDINATE_MAX] = {7}, before[ATLS_COORDINATE_MAX] = {7};
-
-    assert_int_equal(atls_key_candidate(&broken, ATLS_P384, seed, 0, scalar), -EIO);
-    assert_memory_equal(scalar, before, sizeof scalar);
-}
-
-/* RFC 2104's HMAC is asked once for each block of 32 bytes, and for no more: the last byte of its
- * text counts them. */
-static unsigned hmac_calls;
-
-static int counting_hmac(struct atls_bytes key, const struct atls_bytes *parts, size_t count,
-                         uint8_t *macp)
-{
-    assert_int_equal(key.size, 32);
-    assert_int_equal(count, 1);
-    assert_int_equal(parts[0].size, 14);
-    assert_int_equal(parts[0].data[13], hmac_calls);
-    memset(macp, 0x10 + (int)hmac_calls, 32);
-    hmac_calls++;
-    return 0;
-}
-
-static void test_candidate_has_blocks(void **state)
-{
-    static const enum atls_curve curves[] = {ATLS_P256, ATLS_P384};
-    const struct atls_crypto counting = {.hmac = counting_hmac};
-    uint8_t seed[32] = {0}, scalar[ATLS_COORDINATE_MAX];
-
-    for (unsigned i = 0; i < COUNT(curves); i++) {
-        hmac_calls = 0;
-        memset(scalar, 0, sizeof scalar);
-        assert_int_equal(atls_key_candidate(&counting, curves[i], seed, 0, scalar), 0);
-        assert_int_equal(hmac_calls, 1 + i);
-        assert_int_equal(scalar[31], 0x10);
-        assert_int_equal(scalar[32], i ? 0x11 : 0);
-        assert_int_equal(scalar[47], i ? 0x11 : 0);
-    }
-}
-
-/* A key is the first candidate in its range (SEC 1 section 3.2.1); each one begins from nothing,
- * and a generator of which ten are outside is broken. */
-static unsigned refusals, asked;
-
-static bool refuse_some(struct atls_private_key *key)
-{
-    static const uint8_t nothing[ATLS_COORDINATE_MAX] = {0};
-
-    assert_int_equal(key->public_key.curve, ATLS_P384);
-    assert_memory_equal(key->public_key.x, nothing, sizeof nothing);
-    assert_memory_equal(key->public_key.y, nothing, sizeof nothing);
-    memset(key->public_key.x, 0xff, sizeof key->public_key.x);
-    memset(key->public_key.y, 0xff, sizeof key->public_key.y);
-    return asked++ == refusals;
-}
-
-static int no_random(uint8_t *bytesp, size_t count)
-{
-    assert_int_equal(count, 48);
-    return atls_fail(-EIO, NULL, "no randomness here");
-}
-
-static void test_candidates(void **state)
-{
-    static const struct {
-        unsigned refusals;
-        int result;
-    } cases[] = {{0, 0}, {1, 0}, {9, 0}, {10, -EIO}, {1000, -EIO}};
-    const struct atls_crypto broken = {.hmac = refuse_hmac, .random = no_random};
-    struct atls_private_key key;
-    uint8_t seed[32] = {1}, scalar[ATLS_COORDINATE_MAX];
-
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        refusals = cases[i].refusals;
-        asked = 0;
-        memset(&key, 0xa5, sizeof key);
-        assert_int_equal(atls_key_make(crypto, ATLS_P384, seed, refuse_some, &key),
-                         cases[i].result);
-        assert_int_equal(asked, cases[i].result ? 10 : cases[i].refusals + 1);
-        if (cases[i].result) {
-            assert_non_null(strstr(atls_error_text(), "ten candidates"));
-            assert_int_equal(key.d[0], 0xa5);
-            continue;
-        }
-        assert_int_equal(atls_key_candidate(crypto, ATLS_P384, seed, cases[i].refusals, scalar), 0);
-        assert_memory_equal(key.d, scalar, sizeof scalar);
-    }
-    asked = 0;
-    assert_int_equal(atls_key_make(&broken, ATLS_P384, seed, refuse_some, &key), -EIO);
-    assert_string_equal(atls_error_text(), "no HMAC here");
-    assert_int_equal(atls_key_make(&broken, ATLS_P384, NULL, refuse_some, &key), -EIO);
-    assert_string_equal(atls_error_text(), "no randomness here");
-    assert_int_equal(asked, 0);
-}
-
-#define SPKI_P256                                                                                  \
-    "3059301306072a8648ce3d020106082a8648ce3d03010703420004"                                       \
-    "d7cc072de2205bdc1537a543d53c60a6acb62eccd890c7fa27c9e354089bbe13"                             \
-    "f95e1d4b851a2cc80fff87d8e23f22afb725d535e515d020731e79a3b4e47120"
-
-/* The key of the binders' known answers, and its hash as they use it */
-static void test_spki(void **state)
-{
-    struct atls_bytes spki = test_hex(SPKI_P256);
-    uint8_t encoded[ATLS_SPKI_MAX], digest[ATLS_HASH_MAX], expected[32];
-    struct atls_private_key large;
-    struct atls_public_key key, again;
-
-    assert_int_equal(atls_spki_decode(spki, &key), 0);
-    assert_int_equal(key.curve, ATLS_P256);
-    assert_int_equal(key.x[0], 0xd7);
-    assert_int_equal(key.y[31], 0x20);
-    assert_int_equal(atls_spki_encode(&key, encoded), spki.size);
-    assert_memory_equal(encoded, spki.data, spki.size);
-    assert_int_equal(crypto->hash(ATLS_SHA256, &spki, 1, digest), 0);
-    copy_hex("8adb14e36e119e135ae4d679efd9cd5e1f4c6a0a3e2aea89c59008fd09e89066", expected, 32);
-    assert_memory_equal(digest, expected, 32);
-    test_vector_free(spki);
-
-    large = example_key(2);
-    assert_int_equal(atls_spki_encode(&large.public_key, encoded), 120);
-    assert_int_equal(atls_spki_decode(ATLS_BYTES(encoded, 120), &again), 0);
-    assert_true(atls_public_key_equal(&large.public_key, &again));
-}
-
-static void test_spki_refusals(void **state)
-{
-    struct atls_bytes spki = test_hex(SPKI_P256);
-    uint8_t changed[ATLS_SPKI_MAX + 1] = {0};
-    struct atls_public_key key;
-
-    memcpy(changed, spki.data, spki.size);
-    for (size_t size = 0; size <= sizeof changed; size++) {
-        uint8_t *exact = malloc(size ? size : 1); /* one step beyond would be seen */
-
-        assert_non_null(exact);
-        memcpy(exact, changed, size);
-        test_verdict("size", atls_spki_decode(ATLS_BYTES(exact, size), &key),
-                     size == 91 ? 0 : ATLS_E_MALFORMED);
-        free(exact);
-    }
-    for (size_t i = 0; i < 27; i++) { /* every byte of the head: tags, lengths, OIDs, 04 */
-        changed[i] ^= 1;
-        test_verdict("head", atls_spki_decode(ATLS_BYTES(changed, 91), &key), ATLS_E_MALFORMED);
-        changed[i] ^= 1;
-    }
-    test_vector_free(spki);
-}
-
-#ifndef ATLS_TEST_BEARSSL
-/* RFC 3279 section 2.2.3 in DER (X.690), as P-256 has it: NULL where it is refused. */
-#define R "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
-#define S "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
-#define ZEROS "00000000000000000000000000000000000000000000000000000000000000"
-static const struct {
-    const char *name, *der, *signature;
-} forms[] = {
-    {"RFC 6979 A.2.5 sample", "3046022100" R "022100" S, R S},
-    {"small numbers", "3006020101020102", ZEROS "01" ZEROS "02"},
-    {"r || s as it is", R S, NULL},
-    {"a byte behind it", "300602010102010200", NULL},
-    {"a byte behind the numbers", "300702010102010200", NULL},
-    {"a byte too few", "30060201010201", NULL},
-    {"one number", "3003020101", NULL},
-    {"a third number", "3009020101020102020103", NULL},
-    {"no sign byte (X.690 section 8.3.3)", "3045022100" R "0220" S, NULL},
-    {"a zero too many (section 8.3.2)", "300702020001020102", NULL},
-    {"a length in more bytes than needed (section 10.1)", "308106020101020102", NULL},
-    {"of no certain length (section 10.1)", "30800201010201020000", NULL},
-    {"a number of 257 bits", "3026022101" ZEROS "00020102", NULL},
-    {"a number of 264 bits with a sign byte", "302702220081" ZEROS "00020102", NULL},
-    {"a set", "3106020101020102", NULL},
-};
-
-static void test_signatures_of_der(void **state)
-{
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        uint8_t der[128], expected[64], signature[ATLS_SIGNATURE_MAX];
-        size_t size = strlen(forms[i].der) / 2;
-
-        copy_hex(forms[i].der, der, size);
-        int result = atls_signature_of_der(ATLS_P256, ATLS_BYTES(der, size), signature);
-        if (result != (forms[i].signature ? 0 : ATLS_E_MALFORMED))
-            fail_msg("%s: came %d", forms[i].name, result);
-        if (result)
-            continue;
-        copy_hex(forms[i].signature, expected, sizeof expected);
-        assert_memory_equal(signature, expected, sizeof expected);
-    }
-    assert_int_equal(atls_signature_of_der(ATLS_P256, ATLS_BYTES(NULL, 0), (uint8_t[96]){0}),
-                     ATLS_E_MALFORMED);
+    ERR_raise(ERR_LIB_EC, ERR_R_MALLOC_FAILURE);
+    assert_int_equal(atls_openssl_fail("ECDSA key"), -ENOMEM);
+    assert_string_equal(atls_error_text(), "ECDSA key: malloc failure");
+    assert_int_equal(atls_openssl_fail("hash"), -EIO);
+    assert_string_equal(atls_error_text(), "hash: OpenSSL does not say why");
+    ERR_raise(ERR_LIB_EC, ERR_R_INTERNAL_ERROR);
+    assert_int_equal(atls_openssl_fail("HMAC"), -EIO);
+    assert_string_equal(atls_error_text(), "HMAC: internal error");
+    assert_int_equal(ERR_peek_last_error(), 0);
 }
 #endif
-
-static void test_sizes(void **state)
-{
-    struct atls_public_key a = example_key(0).public_key, b = a;
-
-    assert_int_equal(atls_curve_size(ATLS_P256), 32);
-    assert_int_equal(atls_curve_size(ATLS_P384), 48);
-    assert_int_equal(atls_curve_hash(ATLS_P256), ATLS_SHA256);
-    assert_int_equal(atls_curve_hash(ATLS_P384), ATLS_SHA384);
-    assert_int_equal(atls_curve_cose_alg(ATLS_P256), ATLS_COSE_ES256);
-    assert_int_equal(atls_curve_cose_alg(ATLS_P384), ATLS_COSE_ES384);
-    assert_int_equal(atls_hash_size(ATLS_SHA256), 32);
-    assert_int_equal(atls_hash_size(ATLS_SHA384), 48);
-    assert_int_equal(atls_hash_size(ATLS_SHA512), 64);
-    memset(b.x + 32, 0xff, 16); /* behind the coordinate: without meaning */
-    assert_true(atls_public_key_equal(&a, &b));
-    b.y[31] ^= 1;
-    assert_false(atls_public_key_equal(&a, &b));
-    b = a;
-    b.curve = ATLS_P384;
-    assert_false(atls_public_key_equal(&a, &b));
-}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_deterministic_signatures),
+        cmocka_unit_test(test_digests_beyond_the_order),
         cmocka_unit_test(test_signatures_keep_their_size),
         cmocka_unit_test(test_every_flipped_bit_is_seen),
         cmocka_unit_test(test_refuses_signatures),
         cmocka_unit_test(test_scalars),
+        cmocka_unit_test(test_refuses_private_keys),
         cmocka_unit_test(test_refuses_points),
         cmocka_unit_test(test_refuses_other_digests),
         cmocka_unit_test(test_refuses_other_sizes),
@@ -661,15 +561,9 @@ int main(void)
         cmocka_unit_test(test_random_bytes_differ),
         cmocka_unit_test(test_keys_of_a_seed),
         cmocka_unit_test(test_made_keys_sign),
-        cmocka_unit_test(test_candidate_passes_errors_on),
-        cmocka_unit_test(test_candidate_has_blocks),
-        cmocka_unit_test(test_candidates),
-        cmocka_unit_test(test_spki),
-        cmocka_unit_test(test_spki_refusals),
-#ifndef ATLS_TEST_BEARSSL
-        cmocka_unit_test(test_signatures_of_der),
+#ifdef ATLS_TEST_OPENSSL
+        cmocka_unit_test(test_library_failures),
 #endif
-        cmocka_unit_test(test_sizes),
     };
 
     return cmocka_run_group_tests_name("crypto", tests, NULL, NULL);

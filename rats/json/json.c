@@ -49,12 +49,11 @@ static bool remember(void *block)
 /* What is given back was mostly taken last. */
 static void forget(const void *block)
 {
-    size_t i = parser.count;
-
-    while (i > 0 && parser.blocks[i - 1] != block)
-        i--;
-    if (i > 0)
-        parser.blocks[i - 1] = NULL;
+    for (size_t i = parser.count; i-- > 0;)
+        if (parser.blocks[i] == block) {
+            parser.blocks[i] = NULL;
+            break;
+        }
     while (parser.count > 0 && !parser.blocks[parser.count - 1])
         parser.count--;
 }

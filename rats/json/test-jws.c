@@ -45,6 +45,10 @@ static void test_compact_form(void **state)
             fail_msg("\"%s\": expected \"%s\", came \"%s\"", bad[i].jws, bad[i].words,
                      atls_error_text());
     }
+    /* the signature may be empty: RFC 7515 section 7.1 with alg none, which is refused later */
+    assert_int_equal(atls_jws_parse(atls_bytes_of_text("e30.e30."), &jws), 0);
+    assert_int_equal(jws.signature_part.size, 0);
+    atls_jws_clear(&jws);
     memset(large, 'A', ATLS_JWS_MAX_SIZE + 1);
     assert_int_equal(atls_jws_parse(ATLS_BYTES(large, ATLS_JWS_MAX_SIZE), &jws), ATLS_E_MALFORMED);
     assert_int_equal(atls_jws_parse(ATLS_BYTES(large, ATLS_JWS_MAX_SIZE + 1), &jws), ATLS_E_LIMIT);
@@ -327,6 +331,25 @@ static void test_keys(void **state)
     }
 }
 
+/* RFC 7518 section 6.2.2.1: d is in [1, order - 1]. Nothing is signed with another one. */
+static void test_signs_with_no_other_key(void **state)
+{
+    static const char *const scalars[] = {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                                          "__________________________________________8"};
+    json_t *claims = some_claims();
+    char *jwt = NULL;
+
+    for (size_t i = 0; i < 2; i++) {
+        json_t *jwk = json_of(EC X Y "}");
+
+        assert_int_equal(json_object_set_new(jwk, "d", json_string(scalars[i])), 0);
+        assert_int_equal(atls_jws_sign(claims, jwk, &jwt), -EIO);
+        assert_null(jwt);
+        json_decref(jwk);
+    }
+    json_decref(claims);
+}
+
 static void test_private_keys(void **state)
 {
     static const struct {
@@ -368,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_private_keys),
+        cmocka_unit_test(test_signs_with_no_other_key),
     };
 
     return test_done(cmocka_run_group_tests_name("jws", tests, NULL, NULL));

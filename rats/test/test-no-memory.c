@@ -432,15 +432,28 @@ static int read_corim_signed(const void *in, struct test_told *told)
     return 0;
 }
 
+static int write_json(const json_t *json, char **textp)
+{
+    *textp = atls_json_write(json, JSON_COMPACT);
+    return *textp ? 0 : atls_fail(-ENOMEM, NULL, "JSON: out of memory");
+}
+
 static int read_json(const void *in, struct test_told *told)
 {
     const struct atls_bytes *bytes = in;
     json_t *object;
+    char *text;
 
     TEST_FILL(object);
     int result = TEST_SCARCE(atls_json_object(*bytes, "test", &object));
-    if (FAILS(result, object) == 0)
-        json_decref(object);
+    if (FAILS(result, object))
+        return result;
+    result = TEST_SCARCE(write_json(object, &text));
+    if (result == 0) {
+        tell_text(told, text);
+        free(text);
+    }
+    json_decref(object);
     return result;
 }
 
