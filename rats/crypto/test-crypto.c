@@ -135,6 +135,10 @@ static const struct {
      "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632552",
      "492aa14595fcebaf00d14fe37d582462b0ce38bbe670a245be44ff6fdd0d772d"
      "082b82545bb6902dec6fe354a3921e3efc909325731c3cf906c35c4089e3f860"},
+    {"order + 255, P-256", 0, false,
+     "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632650",
+     "39840547efb703f9ce8337919a255d88af074a713555eb33b0eddd2b27d93f1e"
+     "98efefeea766077c24596091353d96369fe9366de7d619c1131cbdf20eb10fbb"},
     {"all ones, P-256", 0, false,
      "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
      "1f2adbc54b88764c279f689fc9505959fc9e73e80dc20889a4e0be91865de75b"
@@ -163,6 +167,12 @@ static const struct {
      "55120991397fecf4f5bab7a7e7844a2ae09ff02c4193e5f962c7d171650d27d7"
      "8a6d0a401ab6a08a2b50e491c879b6515c0d6bde5b7aa5b1911ff3cbf19d041f"
      "77112937fbb862b5c8e36e05b965166ac6fd5cddffadfb442f791372a70842cd"},
+    {"order + 255, P-384", 2, false,
+     "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf"
+     "581a0db248b0a77aecec196accc52a72",
+     "5202f5f4e4d9f2eb9f7e6f67d1f6c846a453de6ab976831893479eaf324feb82"
+     "68467068a3f0d1b74ba953015c96aacf56a1d8098d5fc307414d6caf491751bd"
+     "6af1f4b4f29d8ecafbbafaa4050493d4acddd1e00ab6349a618562d2cb83df19"},
     {"all ones, P-384", 2, false,
      "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
      "ffffffffffffffffffffffffffffffff",
@@ -448,6 +458,11 @@ static void test_hashes(void **state)
         assert_int_equal(crypto->hash(hashes[i].hash, pieces, COUNT(pieces), digest), 0);
         assert_memory_equal(digest, expected, size);
     }
+    /* no key and no text, of Python's hmac: a null pointer is no reason to go on with another key
+     */
+    copy_hex("b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad", expected, 32);
+    assert_int_equal(crypto->hmac(ATLS_BYTES(NULL, 0), NULL, 0, digest), 0);
+    assert_memory_equal(digest, expected, 32);
     copy_hex("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843", expected, 32);
     assert_int_equal(crypto->hmac(atls_bytes_of_text("Jefe"), text, COUNT(text), digest), 0);
     assert_memory_equal(digest, expected, 32);
