@@ -45,6 +45,15 @@ def become_reaper() -> bool:
     return int(ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) == 0
 
 
+def _is_another_process() -> None:
+    """A fork is no reaper, and has started nothing."""
+    become_reaper.cache_clear()
+    _own.clear()
+
+
+os.register_at_fork(after_in_child=_is_another_process)
+
+
 def children() -> set[int]:
     """All children of this process, in whatever thread they were started (proc(5))."""
     found: set[int] = set()

@@ -462,7 +462,7 @@ static void accepts(void **state)
     if (row->content_format >= 0)
         assert_int_equal(cmw->type.content_format, row->content_format);
     test_same_bytes(cmw->value, value);
-    assert_int_equal(cmw->value.data == NULL, value.size == 0); /* nothing is allocated for it */
+    assert_int_equal(!cmw->value.data, value.size == 0); /* nothing is allocated for it */
     atls_cmw_free(cmw);
     test_vector_free(value);
 }
