@@ -64,21 +64,33 @@ int atls_cmw_x509_put(enum atls_cmw_oid oid, enum atls_serialization slot, struc
     return 0;
 }
 
-bool atls_cmw_x509_is_bare(struct atls_bytes value)
+int atls_cmw_x509_is_bare(struct atls_bytes value, bool *is_barep)
 {
     struct atls_cbor_reader r;
-    uint64_t tag;
+    uint64_t tag = 0;
+    int result = atls_cbor_open(&r, value, &atls_cbor_lenient, NULL);
 
-    return atls_cbor_open(&r, value, &atls_cbor_lenient, NULL) == 0 &&
-           atls_cbor_peek(&r) == ATLS_CBOR_TAG && atls_cbor_read_tag(&r, "tag", &tag) == 0 &&
-           tag >= ATLS_TAG_TEE_QUOTE && tag <= ATLS_TAG_SGX_REPORT;
+    if (result == -ENOMEM)
+        return result;
+    if (result == 0 && atls_cbor_peek(&r) == ATLS_CBOR_TAG)
+        result = atls_cbor_read_tag(&r, "tag", &tag);
+    *is_barep = result == 0 && tag >= ATLS_TAG_TEE_QUOTE && tag <= ATLS_TAG_SGX_REPORT;
+    return 0;
 }
 
 /* A record of RA-TLS goes into TCG's extension as what is in it, without the record. */
-static bool goes_bare(enum atls_cmw_oid oid, const struct atls_cmw *cmw)
+static int choose_value(enum atls_cmw_oid oid, const struct atls_cmw *parsed,
+                        struct atls_bytes *cmw)
 {
-    return oid == ATLS_CMW_OID_TCG && cmw->form == ATLS_CMW_RECORD &&
-           atls_cmw_type_is(cmw, ATLS_MT_RA_TLS) && atls_cmw_x509_is_bare(cmw->value);
+    bool is_bare = false;
+    int result = 0;
+
+    if (oid == ATLS_CMW_OID_TCG && parsed->form == ATLS_CMW_RECORD &&
+        atls_cmw_type_is(parsed, ATLS_MT_RA_TLS))
+        result = atls_cmw_x509_is_bare(parsed->value, &is_bare);
+    if (is_bare)
+        *cmw = parsed->value;
+    return result;
 }
 
 int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t **outp,
@@ -89,9 +101,8 @@ int atls_cmw_x509_encode(enum atls_cmw_oid oid, struct atls_bytes cmw, uint8_t *
     int result = atls_cmw_sniff(cmw, &serialization);
 
     result = result ? result : parse_for(oid, serialization, cmw, &parsed);
-    if (!result)
-        result = atls_cmw_x509_put(oid, serialization, goes_bare(oid, parsed) ? parsed->value : cmw,
-                                   outp, sizep);
+    result = result ? result : choose_value(oid, parsed, &cmw);
+    result = result ? result : atls_cmw_x509_put(oid, serialization, cmw, outp, sizep);
     atls_cmw_free(parsed);
     return result;
 }
@@ -240,11 +251,15 @@ static int wrap_bare(struct atls_bytes value, struct atls_x509_cmw *found)
 static int take_value(struct atls_bytes value, struct atls_x509_cmw *found)
 {
     struct atls_bytes cmw;
+    int result = 0;
 
-    found->bare = found->oid == ATLS_CMW_OID_TCG && atls_cmw_x509_is_bare(value);
+    if (found->oid == ATLS_CMW_OID_TCG)
+        result = atls_cmw_x509_is_bare(value, &found->bare);
+    if (result)
+        return result;
     if (found->bare)
         return wrap_bare(value, found);
-    int result = atls_cmw_x509_decode(found->oid, value, &cmw, &found->serialization);
+    result = atls_cmw_x509_decode(found->oid, value, &cmw, &found->serialization);
     if (result == 0 && !(found->cmw = malloc(cmw.size)))
         result = atls_fail(-ENOMEM, NULL, "no memory for a CMW");
     if (result == 0) {

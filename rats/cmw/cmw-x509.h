@@ -31,8 +31,8 @@ enum atls_ra_tls_tag {
     ATLS_TAG_TEE_REPORT = 60001,
     ATLS_TAG_SGX_REPORT = 60002
 };
-/* Is it a CBOR item with one of them? */
-bool atls_cmw_x509_is_bare(struct atls_bytes value);
+/* Is it a CBOR item with one of them? -ENOMEM: that is not known. */
+int atls_cmw_x509_is_bare(struct atls_bytes value, bool *is_barep);
 /* The CMW in the contents of extnValue (borrowed from them), which has been parsed strictly in the
  * slot's serialization. ATLS_E_MALFORMED: no DER of the CHOICE, bytes behind it, no UTF-8, the
  * wrong slot; what atls_cmw_parse_as() says besides; ATLS_E_UNSUPPORTED as above. */

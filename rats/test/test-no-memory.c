@@ -199,6 +199,21 @@ static int read_extension_of_tcg(const void *in, struct test_told *told)
     return result;
 }
 
+static int read_bare(const void *in, struct test_told *told)
+{
+    const struct atls_bytes *bytes = in;
+    uint8_t is_bare;
+    bool answer;
+
+    TEST_FILL(answer);
+    int result = TEST_SCARCE(atls_cmw_x509_is_bare(*bytes, &answer));
+    if (FAILS(result, answer))
+        return result;
+    is_bare = answer;
+    test_tell(told, ATLS_BYTES(&is_bare, 1));
+    return 0;
+}
+
 static int read_certificate(const void *in, struct test_told *told)
 {
     const struct atls_bytes *bytes = in;
@@ -560,6 +575,7 @@ static const struct reader {
     {"CMW signed with JWS", "cmw/corpus/cmw", read_cmw_jws, 50},
     {"CMW in an extension", "cmw/corpus/cmw-x509", read_extension, 50},
     {"CMW in TCG's extension", "cmw/corpus/cmw", read_extension_of_tcg, 50},
+    {"bare value of TCG's extension", "cbor/corpus/cbor", read_bare, 10},
     {"CMW in a certificate", "cmw/corpus/cmw-x509", read_certificate, 1},
     {"CMW in a verified certificate", "cmw/corpus/cmw-x509", read_verified_certificate, 1},
     {"KAT", "tokens/corpus/kat", read_kat, 100},
