@@ -164,7 +164,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Count(gatherer), "atls-count")
         if option.verbose <= 0:
             config.pluginmanager.register(Progress(config, selected.items), "atls-progress")
-        if playing and option.numprocesses:
+        if option.numprocesses:
             nursery = Nursery.start(read_ahead)
             if nursery is not None:
                 config.stash[NURSERY] = nursery
