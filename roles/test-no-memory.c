@@ -459,11 +459,11 @@ static void test_making(void **state)
 static int set_up(void **state)
 {
     static const struct atls_evidence_format *const formats[] = {&atls_format_psa,
-                                                                 &atls_format_prototype};
+                                                                 &atls_format_prototype, NULL};
     json_t *accept = json_pack("[s, s]", ATLS_MT_CMW_CBOR, ATLS_MT_CMW_JSON);
 
-    for (size_t i = 0; i < COUNT(formats); i++)
-        for (const char *const *type = formats[i]->media_types; type && *type; type++)
+    for (const struct atls_evidence_format *const *format = formats; *format; format++)
+        for (const char *const *type = (*format)->media_types; type && *type; type++)
             json_array_append_new(accept, json_string(*type));
     accepted = json_dumps(accept, 0);
     json_decref(accept);

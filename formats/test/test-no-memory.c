@@ -142,14 +142,14 @@ static int print_token(const void *context, struct test_told *told)
 {
     const struct evidence *e = context;
     const struct test_token *const tokens[] = {&e->source.made_kat, &e->source.made_pat,
-                                               &e->source.made_realm};
+                                               &e->source.made_realm, NULL};
     struct test_printer printer;
     struct atls_cose_sign1 message;
 
     test_printer_init(&printer, &e->source);
-    for (size_t i = 0; i < COUNT(tokens); i++) {
-        if (!e->format->token->fits(tokens[i]->claims) ||
-            atls_cose_sign1_parse(tokens[i]->token, ATLS_COSE_TAG_EITHER, NULL, &message) != 0)
+    for (const struct test_token *const *token = tokens; *token; token++) {
+        if (!e->format->token->fits((*token)->claims) ||
+            atls_cose_sign1_parse((*token)->token, ATLS_COSE_TAG_EITHER, NULL, &message) != 0)
             continue;
         test_memory_begin();
         if (e->format->token->check)
