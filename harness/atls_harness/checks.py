@@ -44,12 +44,14 @@ VALGRIND = (
 NOT_UNDER_VALGRIND = (
     "decode/diag",
     "sim/core",
+    "sim/images",
     "sim/server",
     "sim/slots",
     "sim/program",
     "roles/attester",
     "roles/interop",
     "roles/new-session",
+    "roles/no-memory",
     "roles/relying-party",
     "roles/verifier-client",
 )
