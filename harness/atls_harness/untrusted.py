@@ -114,6 +114,8 @@ def cut(text: str, most: int = TOLD_MAX) -> str:
 def parse(text: str) -> Any:
     """One value of I-JSON (RFC 7493), its strings visible. ValueError says what is wrong."""
     try:
+        if text.startswith("\ufeff"):  # the decoder alone calls it no value
+            raise json.JSONDecodeError("Unexpected UTF-8 BOM (decode using utf-8-sig)", text, 0)
         value = _decoder().decode(text)
     except RecursionError:
         raise ValueError(f"it nests deeper than {DEPTH_MAX}") from None

@@ -332,6 +332,22 @@ def test_expired_certificates_are_told_apart() -> None:
         assert words in asking.why(problem)
 
 
+@pytest.mark.parametrize(
+    "problem, over_tls, words",
+    [
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), True, "without a word"),
+        (ConnectionResetError(104, "Connection reset by peer"), True, "does not take the client"),
+        (ConnectionResetError(104, "Connection reset by peer"), False, "Connection reset by peer"),
+        (http.client.RemoteDisconnected("closed"), True, "expected HTTP"),
+        (http.client.RemoteDisconnected("closed"), False, "expected HTTP"),
+    ],
+)
+def test_an_alert_that_got_lost_is_not_taken_for_another_protocol(
+    problem: Exception, over_tls: bool, words: str
+) -> None:
+    assert words in asking.why(problem, over_tls)
+
+
 def test_a_token_is_for_its_own_deployment(authority: Path, tmp_path: Path) -> None:
     """Each API has its own; who else is asked sees none."""
     own, other = Upstream(authority, None), Upstream(authority, None)

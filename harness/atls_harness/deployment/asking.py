@@ -83,7 +83,7 @@ def first_line(path: str) -> str:
     return lines[0].strip()
 
 
-def why(problem: Exception) -> str:
+def why(problem: Exception, over_tls: bool = False) -> str:
     """What is wrong with a connection, for people."""
     if isinstance(problem, ssl.SSLCertVerificationError):
         words = REFUSALS.get(problem.verify_code, problem.verify_message)
@@ -94,6 +94,14 @@ def why(problem: Exception) -> str:
         return (
             f"the server {wants} client certificate (certificate and key in the file; alert "
             f"{alert.lower()}, RFC 8446 section 6.2)"
+        )
+    is_http = isinstance(problem, http.client.HTTPException)
+    is_end = isinstance(problem, (ssl.SSLEOFError, ConnectionResetError)) and not is_http
+    if over_tls and is_end:
+        # An alert may get lost where a server closes with the request unread.
+        return (
+            "the server ended the connection without a word: it wants a client certificate, does "
+            "not take the client certificate that it was given, or does not speak TLS here"
         )
     if isinstance(problem, ssl.SSLError):
         return f"expected TLS (is it https there, or http?): {problem.reason or problem}"
@@ -151,7 +159,7 @@ class Asker:
             return Answer(answer.status, answer.getheaders(), read)
         except (OSError, http.client.HTTPException) as problem:
             place = urllib.parse.urlunsplit(parts._replace(query=""))
-            raise InfrastructureError(f"{place}: {why(problem)}") from None
+            raise InfrastructureError(f"{place}: {why(problem, parts.scheme == 'https')}") from None
         finally:
             connection.close()
 
