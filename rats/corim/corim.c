@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "rats/base/error.h"
-#include "rats/cbor/cbor-item.h"
 #include "rats/corim/corim-read.h"
 #include "rats/corim/corim-shape.h"
 
@@ -245,17 +244,9 @@ static int read_profile(struct atls_cbor_reader *r, struct atls_corim *corim)
 
 static int read_float(struct atls_cbor_reader *r, bool is_end, int64_t *wholep)
 {
-    struct atls_cbor_item item;
     double seconds = 0;
-    uint64_t bits;
-    int e = atls_cbor_item_decode(r->in, r->at, &item);
+    int e = atls_cbor_read_float(r, "time", &seconds);
 
-    if (!e)
-        e = atls_cbor_skip(r);
-    if (!e) {
-        bits = atls_cbor_item_double_bits(&item);
-        memcpy(&seconds, &bits, sizeof seconds);
-    }
     if (!e && !(seconds > -9e15 && seconds < 9e15))
         return atls_fail(ATLS_E_MALFORMED, "RFC 8949 section 3.4.2",
                          "time: expected a finite number of seconds");
