@@ -13,7 +13,7 @@
 #include "rats/corim/corim.h"
 #include "rats/crypto/pem.h"
 #include "rats/ear/ear.h"
-#include "rats/json/jws.h"
+#include "rats/test/test-jwk.h"
 #include "rats/tokens/kat.h"
 #include "rats/tokens/prototype.h"
 #include "rats/tokens/psa.h"
@@ -279,17 +279,6 @@ static int make_wrappers(struct test_samples *samples)
     return result ? result : add(samples, "cmw-tag.cbor", out);
 }
 
-static json_t *private_jwk(const struct atls_private_key *key)
-{
-    json_t *jwk = atls_jwk_of_public_key(&key->public_key);
-    char *d = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(key->d, 32));
-
-    if (jwk && d)
-        json_object_set_new(jwk, "d", json_string(d));
-    free(d);
-    return jwk;
-}
-
 /* The platform's token in a CMW that its own key signs, in both frames; and as a claim. */
 static int make_signed(struct test_samples *samples, const struct world *world)
 {
@@ -300,7 +289,7 @@ static int make_signed(struct test_samples *samples, const struct world *world)
     struct atls_cmw *cmw = NULL;
     struct atls_cbor_writer w;
     char *jws = NULL;
-    json_t *jwk = private_jwk(&world->pak);
+    json_t *jwk = test_private_jwk(&world->pak);
     size_t size;
     int result = atls_cmw_cose_sign(record, &atls_crypto_hosted, &signer, &out, &size);
 
@@ -400,7 +389,7 @@ static int make_ear(struct test_samples *samples, const struct world *world,
                            .nonce_size = 32,
                            .submods = &submod,
                            .submod_count = 1};
-    json_t *jwk = private_jwk(&world->verifier);
+    json_t *jwk = test_private_jwk(&world->verifier);
     bool in_cwt = strstr(name, ".cwt");
     uint8_t *token;
     size_t size;

@@ -7,9 +7,9 @@
 
 #include <errno.h>
 
-#include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
+#include "rats/test/test-jwk.h"
 #include "rats/test/test-table.h"
 
 static const uint8_t bytes[65] = "a challenge that both ends computed";
@@ -236,10 +236,7 @@ static void test_unasked_cwt(void **state)
                            .build = build,
                            .submods = &submod,
                            .submod_count = 1};
-    json_t *jwk = atls_jwk_of_public_key(&signer.public_key);
-    char *d = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(signer.d, 32));
-    json_object_set_new(jwk, "d", json_string(d));
-    free(d);
+    json_t *jwk = test_private_jwk(&signer);
     assert_int_equal(atls_ear_write_as(ATLS_EAR_CWT, &ear, jwk, &token, &size), 0);
     json_decref(jwk);
     struct atls_cmw cmw = {.form = ATLS_CMW_RECORD,

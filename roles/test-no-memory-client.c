@@ -6,7 +6,6 @@
  */
 #include "rats/test/test-memory.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,7 +19,6 @@
 #include "roles/verifier-document.h"
 
 #define URL "http://127.0.0.1:1"
-#define SEED_MAX 8192
 
 static char token_file[64];
 static bool of_libcurl; /* its allocations may be refused, too */
@@ -260,47 +258,14 @@ static const struct reader {
     {"discovery", "session", read_discovery, TEST_FAILS, 100},
 };
 
-static size_t sweep_seed(const struct reader *reader, const char *directory, const char *name)
-{
-    static uint8_t data[SEED_MAX + 1];
-    struct atls_bytes in = {data, 0};
-    char path[4096], label[512];
-
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        fail_msg("cannot read %s", path);
-        return 0;
-    }
-    in.size = fread(data, 1, sizeof data, file);
-    fclose(file);
-    snprintf(label, sizeof label, "%s of %s", reader->name, name);
-    return in.size > SEED_MAX ? 0 : test_without_memory(label, reader->how, reader->read, &in);
-}
-
 static void test_reader(void **state)
 {
     const struct reader *reader = *state;
     const char *corpus = getenv("ATLS_CORPUS");
-    struct dirent *entry;
     char directory[2048];
-    size_t refused = 0;
-    DIR *seeds;
 
     snprintf(directory, sizeof directory, "%s/%s", corpus ? corpus : "corpus", reader->seeds);
-    seeds = opendir(directory);
-    if (!seeds) {
-        fail_msg("cannot read %s", directory);
-        return;
-    }
-    while ((entry = readdir(seeds)))
-        if (entry->d_name[0] != '.')
-            refused += sweep_seed(reader, directory, entry->d_name);
-    closedir(seeds);
-    print_message("%s: %zu allocations\n", reader->name, refused);
-    if (refused < reader->least)
-        fail_msg("%s: expected at least %zu allocations, came %zu", reader->name, reader->least,
-                 refused);
+    test_seeds_without_memory(reader->name, directory, reader->how, reader->read, reader->least);
 }
 
 int main(void)

@@ -18,6 +18,7 @@
 #include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
+#include "rats/test/test-jwk.h"
 #include "rats/test/test-key.h"
 #include "rats/test/test-table.h"
 #include "roles/relying-party.h"
@@ -181,23 +182,22 @@ static void issue(const struct check *row)
                            .nonce_size = sizeof nonce_bytes,
                            .submods = &submod,
                            .submod_count = 1};
-    json_t *jwk = atls_jwk_of_public_key(&signer.public_key);
-    char *public = json_dumps(jwk, 0);
-    char *d = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(signer.d, 32));
+    json_t *jwk = test_private_jwk(&signer), *known = atls_jwk_of_public_key(&signer.public_key);
+    char *public = json_dumps(known, 0);
 
     if (row->pat_alone) { /* it has a session of its own, with the PAT's nonce */
         ear.nonce = NULL;
         ear.nonce_size = 0;
     }
     assert_int_equal(atls_write_file(key_file, atls_bytes_of_text(public)), 0);
-    assert_int_equal(json_object_set_new(jwk, "d", json_string(d)), 0);
+    assert_non_null(jwk);
     assert_int_equal(atls_ear_write(&ear, jwk, &jwt), 0);
     assert_int_equal(atls_ear_write_as(ATLS_EAR_CWT, &ear, jwk, &cwt, &cwt_size), 0);
     discovery = text_of("{\"ear-verification-key\":%s}", public);
     complete =
         text_of("{\"status\":\"complete\",\"nonce\":\"AAECAwQFBgc\",\"result\":\"%s\"}", jwt);
-    free(d);
     free(public);
+    json_decref(known);
     json_decref(jwk);
 }
 

@@ -5,9 +5,9 @@
  */
 #include "rats/test/test-table.h"
 
-#include "rats/base/encoding.h"
 #include "rats/base/media-types.h"
 #include "rats/cbor/cbor-write.h"
+#include "rats/test/test-jwk.h"
 #include "rats/test/test-key.h"
 #include "roles/received.h"
 
@@ -107,11 +107,9 @@ static int set_up(void **state)
                            .build = build,
                            .submods = &submod,
                            .submod_count = 1};
-    json_t *jwk = atls_jwk_of_public_key(&signer.public_key);
-    char *d = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(signer.d, 32));
+    json_t *jwk = test_private_jwk(&signer);
 
-    assert_int_equal(json_object_set_new(jwk, "d", json_string(d)), 0);
-    free(d);
+    assert_non_null(jwk);
     assert_int_equal(atls_ear_write(&ear, jwk, &jwt), 0);
     assert_int_equal(atls_ear_write_as(ATLS_EAR_CWT, &ear, jwk, &cwt, &cwt_size), 0);
     json_decref(jwk);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "rats/base/encoding.h"
-#include "rats/json/jws.h"
+#include "rats/test/test-jwk.h"
 
 #define SESSIONS_MAX 4096
 #define SESSION_TYPE "application/vnd.veraison.challenge-response-session+json"
@@ -43,15 +43,7 @@ struct body {
 
 static json_t *jwk_of(const struct atls_private_key *key, bool with_private)
 {
-    json_t *jwk = atls_jwk_of_public_key(&key->public_key);
-
-    if (with_private) {
-        char *d = atls_base64_encode(ATLS_BASE64URL,
-                                     ATLS_BYTES(key->d, atls_curve_size(key->public_key.curve)));
-        json_object_set_new(jwk, "d", json_string(d));
-        free(d);
-    }
-    return jwk;
+    return with_private ? test_private_jwk(key) : atls_jwk_of_public_key(&key->public_key);
 }
 
 void test_server_publish(struct test_server *server, bool wrong)

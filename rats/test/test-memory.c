@@ -6,6 +6,7 @@
  */
 #include "rats/test/test-memory.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 
@@ -263,4 +264,45 @@ size_t test_without_memory(const char *name, enum test_without how, test_operati
         memory.onwards = false;
     }
     return count;
+}
+
+static size_t sweep_seed(const char *name, const char *directory, const char *seed,
+                         enum test_without how, test_operation operation)
+{
+    static uint8_t data[TEST_SEED_MAX + 1];
+    struct atls_bytes in = {data, 0};
+    char path[4096], label[512];
+
+    snprintf(path, sizeof path, "%s/%s", directory, seed);
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        fail_msg("cannot read %s", path);
+        return 0;
+    }
+    in.size = fread(data, 1, sizeof data, file);
+    fclose(file);
+    snprintf(label, sizeof label, "%s of %s", name, seed);
+    return in.size > TEST_SEED_MAX ? 0 : test_without_memory(label, how, operation, &in);
+}
+
+void test_seeds_without_memory(const char *name, const char *directory, enum test_without how,
+                               test_operation operation, size_t least)
+{
+    size_t refused = 0, seeds = 0;
+    struct dirent *entry;
+    DIR *found = opendir(directory);
+
+    if (!found) {
+        fail_msg("cannot read %s", directory);
+        return;
+    }
+    while ((entry = readdir(found)))
+        if (entry->d_name[0] != '.') {
+            refused += sweep_seed(name, directory, entry->d_name, how, operation);
+            seeds++;
+        }
+    closedir(found);
+    print_message("%s: %zu allocations of %zu seeds\n", name, refused, seeds);
+    if (refused < least)
+        fail_msg("%s: expected at least %zu allocations, came %zu", name, least, refused);
 }

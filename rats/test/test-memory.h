@@ -45,6 +45,13 @@ enum test_without {
 size_t test_without_memory(const char *name, enum test_without how, test_operation operation,
                            const void *context);
 
+/* The same of each file of DIRECTORY with up to TEST_SEED_MAX bytes, which are the operation's
+ * context (struct atls_bytes); fails, too, where there are fewer than LEAST allocations in all: a
+ * sweep that refuses nothing shows nothing. */
+#define TEST_SEED_MAX 8192
+void test_seeds_without_memory(const char *name, const char *directory, enum test_without how,
+                               test_operation operation, size_t least);
+
 /* The out-parameter of a failed call is as it was before: all bytes of it 0xa5. */
 #define TEST_SIZE(object)                                                                          \
     ((size_t)((char *)(&(object) + 1) - (char *)&(object))) /* of pointers too */
