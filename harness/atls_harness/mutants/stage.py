@@ -28,6 +28,9 @@ from .workshop import Workshop
 DATA = ROOT / "harness" / "ci" / "mutants.yaml"
 SCHEMA = SCHEMAS / "mutants.schema.json"
 SHARE = 0.02  # of all that was tried: so many may survive, each with a reason
+# Changes that are played to their verdicts before the next are: that one survives is known only when
+# the last test has been played, and a run that is cut off shall have told what it can.
+AT_ONCE = 250
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,9 @@ def _play(
         if verdict.lives:
             say(f"{verdict.outcome:<12} {verdict.mutant}")
 
-    Judge(bench, reach, jobs, told).all(chosen)
+    judge = Judge(bench, reach, jobs, told)
+    for begin in range(0, len(chosen), AT_ONCE):
+        judge.all(chosen[begin : begin + AT_ONCE])
 
 
 def summary(verdicts: Sequence[Verdict], plan: Plan) -> str:
