@@ -44,14 +44,10 @@ static int check(const struct atls_evidence_read *read,
         return atls_evidence_refuse(result, "nonce-length", reasonp);
     wanted.challenge = ATLS_BYTES(filled, sizeof filled);
     result = atls_evidence_check_binder(&wanted, "the realm token", came, reasonp);
-    if (result)
-        return result;
-    if (!atls_bytes_equal_secret(came, wanted.challenge)) {
-        atls_fail(ATLS_E_MISMATCH, ATLS_CCA_CLAUSE_CHALLENGE,
-                  "realm challenge: expected that of this session, came another");
-        return atls_evidence_refuse(ATLS_E_MISMATCH, "nonce-mismatch", reasonp);
-    }
-    return atls_cca_check_platform(evidence, question, reasonp);
+    if (!result)
+        result = atls_evidence_check_nonce(&wanted, "challenge of the realm token",
+                                           ATLS_CCA_CLAUSE_CHALLENGE, came, reasonp);
+    return result ? result : atls_cca_check_platform(evidence, question, reasonp);
 }
 
 /* No draft says how a session's nonce of fewer than 64 bytes becomes a challenge of 64: a relying

@@ -288,6 +288,10 @@ int atls_evidence_read_token(struct atls_bytes token, bool strict, enum atls_cos
 /* Where the challenge is a binder: is NONCE the answer? binder-mismatch. */
 int atls_evidence_check_binder(const struct atls_evidence_question *question, const char *what,
                                struct atls_bytes nonce, const char **reasonp);
+/* Is NONCE the challenge, however that came about? WHAT it is, and by which CLAUSE, is told where
+ * it is not. nonce-mismatch. */
+int atls_evidence_check_nonce(const struct atls_evidence_question *question, const char *what,
+                              const char *clause, struct atls_bytes nonce, const char **reasonp);
 /* Is NONCE one that somebody sends in every connection? nonce-constant. */
 int atls_evidence_check_constant(const struct atls_evidence_question *question,
                                  struct atls_bytes nonce, const char **reasonp);

@@ -38,7 +38,7 @@ int atls_key_attestation_read_pat(struct atls_cbor_reader claims,
 {
     struct atls_cbor_reader again = claims;
     struct atls_key_attestation_pat pat = {.client = 0};
-    int result = atls_pat_read(&claims, &pat.times, &pat.nonce);
+    int result = atls_pat_read(&claims, ATLS_KAT_CLAUSE_PAT, &pat.times, &pat.nonce);
 
     if (result)
         return atls_evidence_refuse(result, "malformed-claims", reasonp);

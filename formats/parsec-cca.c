@@ -43,15 +43,11 @@ static int check(const struct atls_evidence_read *read,
 
     if (!result)
         result = atls_evidence_check_binder(question, "evidence", evidence->nonce, reasonp);
+    if (!result)
+        result = atls_evidence_check_nonce(question, "nonce of the KAT", NONCE_CLAUSE,
+                                           evidence->nonce, reasonp);
     if (result)
         return result;
-    if (!atls_bytes_equal_secret(evidence->nonce, question->challenge)) {
-        atls_fail(ATLS_E_MISMATCH, NONCE_CLAUSE,
-                  "nonce of the KAT: expected the challenge of this session (%zu bytes), came "
-                  "another (%zu bytes)",
-                  question->challenge.size, evidence->nonce.size);
-        return atls_evidence_refuse(ATLS_E_MISMATCH, "nonce-mismatch", reasonp);
-    }
     result = atls_parsec_cca_check_kat(evidence, question->crypto);
     if (result)
         return atls_evidence_refuse(result, "linkage-mismatch", reasonp);

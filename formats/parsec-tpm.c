@@ -55,24 +55,18 @@ static int check(const struct atls_evidence_read *read,
                  const struct atls_evidence_question *question, const char **reasonp)
 {
     const struct atls_tpm_evidence *evidence = read->parsed;
-    const char *reason = "internal";
-    int result =
-        atls_evidence_check_binder(question, "the certification", evidence->certify.extra, reasonp);
+    struct atls_bytes nonce = evidence->certify.extra;
+    const char *reason;
+    int result = atls_evidence_check_binder(question, "the certification", nonce, reasonp);
 
-    result =
-        result ? result : atls_evidence_check_constant(question, evidence->certify.extra, reasonp);
+    if (!result)
+        result = atls_evidence_check_constant(question, nonce, reasonp);
+    if (!result)
+        result = atls_evidence_check_nonce(question, "extraData of the certification",
+                                           ATLS_TPM_CLAUSE_CERTIFY, nonce, reasonp);
     if (result)
         return result;
-    if (!atls_bytes_equal_secret(evidence->certify.extra, question->challenge)) {
-        reason = "nonce-mismatch";
-        result =
-            atls_fail(ATLS_E_MISMATCH, ATLS_TPM_CLAUSE_CERTIFY,
-                      "extraData of the certification (%zu bytes): expected the challenge (%zu "
-                      "bytes), came another",
-                      evidence->certify.extra.size, question->challenge.size);
-    }
-    if (!result)
-        result = check_whole(evidence, question->crypto, &reason);
+    result = check_whole(evidence, question->crypto, &reason);
     if (!result) {
         reason = "linkage-mismatch";
         result = atls_tpm_check_linkage(evidence, question->crypto,

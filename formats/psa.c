@@ -45,7 +45,7 @@ static int read_token(const struct atls_evidence_message *message, struct atls_e
 
     if (result)
         return result;
-    result = atls_pat_read(&payload, &parsed.times, &parsed.nonce);
+    result = atls_pat_read(&payload, NONCE_CLAUSE, &parsed.times, &parsed.nonce);
     if (result)
         return atls_evidence_refuse(result, "malformed-claims", reasonp);
     return atls_evidence_keep(&parsed, sizeof parsed, readp, reasonp);
@@ -57,6 +57,9 @@ static int check(const struct atls_evidence_read *read,
     const struct parsed *parsed = read->parsed;
     int result = atls_evidence_check_binder(question, "evidence", parsed->nonce, reasonp);
 
+    if (!result)
+        result = atls_evidence_check_nonce(question, "nonce of the PSA token", NONCE_CLAUSE,
+                                           parsed->nonce, reasonp);
     if (result)
         return result;
     result = atls_cwt_check_times(&parsed->times, "PSA token", question->now);

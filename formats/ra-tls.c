@@ -134,6 +134,9 @@ static int check(const struct atls_evidence_read *read,
     int result =
         atls_evidence_check_binder(question, "pubkey-hash", parsed->ra_tls.key_hash, reasonp);
 
+    if (!result)
+        result = atls_evidence_check_nonce(question, "pubkey-hash", ATLS_RA_TLS_CLAUSE_CLAIMS,
+                                           parsed->ra_tls.key_hash, reasonp);
     if (result)
         return result;
     result = atls_ra_tls_check_report(&parsed->ra_tls, question->crypto, &parsed->report);

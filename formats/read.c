@@ -61,6 +61,19 @@ int atls_evidence_check_binder(const struct atls_evidence_question *question, co
     return atls_evidence_refuse(ATLS_E_MISMATCH, "binder-mismatch", reasonp);
 }
 
+int atls_evidence_check_nonce(const struct atls_evidence_question *question, const char *what,
+                              const char *clause, struct atls_bytes nonce, const char **reasonp)
+{
+    if (atls_bytes_equal_secret(nonce, question->challenge))
+        return 0;
+    return atls_evidence_refuse(
+        atls_fail(ATLS_E_MISMATCH, clause,
+                  "%s: expected the challenge of this session (%zu bytes), came another (%zu "
+                  "bytes)",
+                  what, question->challenge.size, nonce.size),
+        "nonce-mismatch", reasonp);
+}
+
 int atls_evidence_check_constant(const struct atls_evidence_question *question,
                                  struct atls_bytes nonce, const char **reasonp)
 {

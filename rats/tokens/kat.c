@@ -115,10 +115,10 @@ int atls_pat_nonce(struct atls_bytes pat_payload, struct atls_bytes *noncep)
     struct atls_cwt_times ignored;
     int result = atls_cbor_open(&r, pat_payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_PAT);
 
-    return result ? result : atls_pat_read(&r, &ignored, noncep);
+    return result ? result : atls_pat_read(&r, ATLS_KAT_CLAUSE_PAT, &ignored, noncep);
 }
 
-int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
+int atls_pat_read(struct atls_cbor_reader *r, const char *clause, struct atls_cwt_times *timesp,
                   struct atls_bytes *noncep)
 {
     struct atls_cwt_times times = {.has_exp = false};
@@ -128,8 +128,8 @@ int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
     size_t left;
     int result;
 
-    r->clause = ATLS_KAT_CLAUSE_PAT;
-    result = atls_cbor_read_map(r, "PAT claims", &left);
+    r->clause = clause;
+    result = atls_cbor_read_map(r, "claims of a platform token", &left);
     while (!result && atls_cbor_next(r, &left)) {
         result = atls_cwt_read_key(r, &key);
         if (!result && (key == ATLS_CLAIM_EAT_NONCE || key == LEGACY_PSA_NONCE)) {
@@ -142,10 +142,13 @@ int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
     if (result)
         return result;
     if (found == 0)
-        return atls_fail(ATLS_E_MISSING, ATLS_KAT_CLAUSE_PAT, "a PAT without eat_nonce (10)");
+        return atls_fail(ATLS_E_MISSING, clause,
+                         "platform token: expected eat_nonce (10), came claims without it");
     if (found > 1) /* a reader of either profile would take its own */
-        return atls_fail(ATLS_E_MALFORMED, ATLS_KAT_CLAUSE_PAT,
-                         "a PAT with the nonces of two profiles (10 and %d)", LEGACY_PSA_NONCE);
+        return atls_fail(ATLS_E_MALFORMED, clause,
+                         "platform token: expected one nonce, came those of two profiles (10 and "
+                         "%d)",
+                         LEGACY_PSA_NONCE);
     *noncep = nonce;
     *timesp = times;
     return 0;
@@ -302,7 +305,7 @@ int atls_cab_check_times(const struct atls_cab *cab, int64_t now)
         struct atls_bytes nonce;
 
         result = atls_cbor_open(&r, cab->pat.payload, &atls_cbor_lenient, ATLS_KAT_CLAUSE_PAT);
-        result = result ? result : atls_pat_read(&r, &times, &nonce);
+        result = result ? result : atls_pat_read(&r, ATLS_KAT_CLAUSE_PAT, &times, &nonce);
     }
     return result ? result : atls_cwt_check_times(&times, "PAT", now);
 }

@@ -106,8 +106,9 @@ int atls_cab_check(const struct atls_cab *cab, const struct atls_crypto *crypto,
  * byte string of 8 to 64 bytes. ATLS_E_MISSING, ATLS_E_MALFORMED (an array, a wrong size, both
  * keys), ATLS_E_LIMIT, -ENOMEM. */
 int atls_pat_nonce(struct atls_bytes pat_payload, struct atls_bytes *noncep);
-/* The same of claims that R was opened for, under rules of the caller's, with the PAT's times. */
-int atls_pat_read(struct atls_cbor_reader *r, struct atls_cwt_times *timesp,
+/* The same of claims that R was opened for, under rules of the caller's, with the token's times.
+ * CLAUSE is cited: ATLS_KAT_CLAUSE_PAT is that of a token beside a KAT. */
+int atls_pat_read(struct atls_cbor_reader *r, const char *clause, struct atls_cwt_times *timesp,
                   struct atls_bytes *noncep);
 /* Who asked for it: the client id (2394, or -75001 of PSA_IOT_PROFILE_1) in the same claims,
  * positive of a caller on the secure side (RFC 9783 section 4.1.2). ATLS_E_MISSING,

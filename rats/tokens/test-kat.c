@@ -187,7 +187,7 @@ static void check_pat_claims(void **state)
         test_same_bytes(nonce, linkage);
     /* by whoever has opened it to read more of it, and by the check that needs it */
     if (atls_cbor_open(&reader, in, &atls_cbor_lenient, "RFC 8949") == 0)
-        test_outcome(atls_pat_read(&reader, &times, &nonce), row->outcome, row->clause);
+        test_outcome(atls_pat_read(&reader, PAT_CLAUSE, &times, &nonce), row->outcome, row->clause);
     test_outcome(atls_cab_check_linkage(&cab, &atls_crypto_hosted), row->outcome, row->clause);
     test_vector_free(in);
     test_vector_free(linkage);
