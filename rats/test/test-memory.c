@@ -23,9 +23,14 @@ static struct {
     size_t refused_at; /* the one that fails; 0: none */
     bool onwards;      /* and all behind it */
     size_t refused;
+} memory;
+static struct ledger {
     size_t kept; /* blocks taken and not given back */
     void *places[PLACES];
-} memory;
+} own, lent; /* of the project, and of a library that was lent its functions */
+/* What a library did not give back: what finds leaks finds it here, and tells none. */
+static void *volatile lost[PLACES];
+static size_t lost_count;
 static _Thread_local bool mine; /* the thread that runs the operation */
 
 void *__real_malloc(size_t size);
@@ -54,40 +59,47 @@ static size_t place_of(const void *block)
 }
 
 /* The place of BLOCK, or SIZE_MAX. */
-static size_t find(const void *block)
+static size_t find(const struct ledger *ledger, const void *block)
 {
     for (size_t i = 0, at = place_of(block); i < PLACES; i++, at = (at + 1) & (PLACES - 1)) {
-        if (memory.places[at] == block)
+        if (ledger->places[at] == block)
             return at;
-        if (!memory.places[at])
+        if (!ledger->places[at])
             break;
     }
     return SIZE_MAX;
 }
 
-static void *keep(void *block)
+static void *keep(struct ledger *ledger, void *block)
 {
     size_t at = place_of(block);
 
     if (!mine || !memory.scarce || !block)
         return block;
-    if (memory.kept >= PLACES / 2)
+    if (ledger->kept >= PLACES / 2)
         fail_msg("more than %u blocks at a time", PLACES / 2);
-    while (memory.places[at] && memory.places[at] != GONE)
+    while (ledger->places[at] && ledger->places[at] != GONE)
         at = (at + 1) & (PLACES - 1);
-    memory.places[at] = block;
-    memory.kept++;
+    ledger->places[at] = block;
+    ledger->kept++;
     return block;
 }
 
-static void give_back(const void *block)
+static void give_back(struct ledger *ledger, const void *block)
 {
-    size_t at = mine && block ? find(block) : SIZE_MAX;
+    size_t at = mine && block ? find(ledger, block) : SIZE_MAX;
 
     if (at == SIZE_MAX)
         return;
-    memory.places[at] = GONE;
-    memory.kept--;
+    ledger->places[at] = GONE;
+    ledger->kept--;
+}
+
+static void keep_reachable(const struct ledger *ledger)
+{
+    for (size_t i = 0; ledger->kept > 0 && i < PLACES && lost_count < PLACES; i++)
+        if (ledger->places[i] && ledger->places[i] != GONE)
+            lost[lost_count++] = ledger->places[i];
 }
 
 /* Is it this one's turn to fail? */
@@ -106,24 +118,29 @@ static bool refuse(void)
 
 void *__wrap_malloc(size_t size)
 {
-    return refuse() ? NULL : keep(__real_malloc(size));
+    return refuse() ? NULL : keep(&own, __real_malloc(size));
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-    return refuse() ? NULL : keep(__real_calloc(count, size));
+    return refuse() ? NULL : keep(&own, __real_calloc(count, size));
 }
 
-void *__wrap_reallocarray(void *block, size_t count, size_t size)
+static void *resize(struct ledger *ledger, void *block, size_t count, size_t size)
 {
     void *grown;
 
     if (refuse())
         return NULL;
-    give_back(block); /* as long as its address is nobody else's */
+    give_back(ledger, block); /* as long as its address is nobody else's */
     grown = __real_reallocarray(block, count, size);
-    keep(grown ? grown : block);
+    keep(ledger, grown ? grown : block);
     return grown;
+}
+
+void *__wrap_reallocarray(void *block, size_t count, size_t size)
+{
+    return resize(&own, block, count, size);
 }
 
 void *__wrap_realloc(void *block, size_t size)
@@ -133,18 +150,18 @@ void *__wrap_realloc(void *block, size_t size)
 
 void __wrap_free(void *block)
 {
-    give_back(block);
+    give_back(&own, block);
     __real_free(block);
 }
 
 char *__wrap_strdup(const char *text)
 {
-    return refuse() ? NULL : keep(__real_strdup(text));
+    return refuse() ? NULL : keep(&own, __real_strdup(text));
 }
 
 char *__wrap_strndup(const char *text, size_t size)
 {
-    return refuse() ? NULL : keep(__real_strndup(text, size));
+    return refuse() ? NULL : keep(&own, __real_strndup(text, size));
 }
 
 /* *TEXTP is then not defined (asprintf(3)): it stays as it was. */
@@ -159,13 +176,39 @@ int __wrap_asprintf(char **textp, const char *format, ...)
     size = vasprintf(textp, format, arguments);
     va_end(arguments);
     if (size >= 0)
-        keep(*textp);
+        keep(&own, *textp);
     return size;
 }
 
 FILE *__wrap_open_memstream(char **textp, size_t *sizep)
 {
     return refuse() ? NULL : __real_open_memstream(textp, sizep);
+}
+
+void *test_library_malloc(size_t size)
+{
+    return refuse() ? NULL : keep(&lent, __real_malloc(size));
+}
+
+void *test_library_calloc(size_t count, size_t size)
+{
+    return refuse() ? NULL : keep(&lent, __real_calloc(count, size));
+}
+
+void *test_library_realloc(void *block, size_t size)
+{
+    return resize(&lent, block, 1, size);
+}
+
+void test_library_free(void *block)
+{
+    give_back(&lent, block);
+    __real_free(block);
+}
+
+char *test_library_strdup(const char *text)
+{
+    return refuse() ? NULL : keep(&lent, __real_strdup(text));
 }
 
 void test_memory_begin(void)
@@ -201,17 +244,19 @@ static int run(const char *name, test_operation operation, const void *context, 
 {
     int result;
 
-    memset(memory.places, 0, sizeof memory.places);
-    memory.asked = memory.refused = memory.kept = 0;
+    memset(&own, 0, sizeof own);
+    memset(&lent, 0, sizeof lent);
+    memory.asked = memory.refused = 0;
     memory.refused_at = nth;
     told->size = 0;
     atls_fail(0, NULL, "%s", "");
     mine = true;
     result = operation(context, told);
     mine = memory.scarce = false;
-    if (memory.kept > 0)
+    keep_reachable(&lent);
+    if (own.kept > 0)
         fail_msg("%s: without allocation %zu%s, %zu blocks are not given back", name, nth,
-                 memory.onwards ? " and those behind it" : "", memory.kept);
+                 memory.onwards ? " and those behind it" : "", own.kept);
     return result;
 }
 
@@ -220,6 +265,8 @@ static bool may_return(enum test_without how, int result, int expected)
 {
     if (result == expected && (result > 0 || how == TEST_MAY_DO))
         return true; /* it is bad, with memory and without, or can do without */
+    if (how == TEST_IS_OWN)
+        return result < 0;
     return how == TEST_MAY_FAIL && (result != 0 || expected == 0);
 }
 

@@ -32,10 +32,19 @@ void test_memory_begin(void);
 int test_memory_end(int result); /* returns RESULT */
 #define TEST_SCARCE(call) (test_memory_begin(), test_memory_end(call))
 
+/* For a library that takes its memory through functions that it is given: what it takes is refused
+ * like the project's, but what it does not give back where memory was refused is its own fault. */
+void *test_library_malloc(size_t size);
+void *test_library_calloc(size_t count, size_t size);
+void *test_library_realloc(void *block, size_t size);
+void test_library_free(void *block);
+char *test_library_strdup(const char *text);
+
 /* What a run may return besides -ENOMEM where memory was refused. */
 enum test_without {
-    TEST_FAILS,    /* nothing */
-    TEST_MAY_DO,   /* what it returns with memory, and then tells the same: it can do without */
+    TEST_FAILS,  /* nothing */
+    TEST_IS_OWN, /* another failure of this machine (negative): libraries do not always say which */
+    TEST_MAY_DO, /* what it returns with memory, and then tells the same: it can do without */
     TEST_MAY_FAIL, /* besides, another failure (its caller tells them apart no further), never
                     * success that tells another thing */
 };

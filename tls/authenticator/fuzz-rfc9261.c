@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exported authenticators that come from a peer. Callbacks find every signature and every Finished
- * good (the hash is zero), so that nothing of the input hides behind one that is wrong. Whatever is
- * taken must lie within the input, and a refusal must say why.
+ * Exported authenticators that come from a peer, on a connection that finds every signature and
+ * every Finished good. Whatever is taken must lie within the input, and a refusal must say why.
  *
  * The first byte says what the input is: a request, an answer to a request, what nobody asked for,
  * or a ClientHello's extensions and behind them what nobody asked for.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "rats/base/error.h"
-#include "tls/authenticator/rfc9261.h"
+#include "tls/authenticator/test-rfc9261-good.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,48 +18,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         if (!(condition))                                                                          \
             abort();                                                                               \
     } while (0)
-
-static int no_exporter(void *context, const char *label, struct atls_bytes context_value,
-                       uint8_t *valuep, size_t size)
-{
-    memset(valuep, 0, size);
-    return 0;
-}
-
-static int no_hash(void *context, const struct atls_bytes *parts, size_t count, uint8_t *digestp)
-{
-    memset(digestp, 0, 2);
-    return 0;
-}
-
-static int no_hmac(void *context, struct atls_bytes key, struct atls_bytes data, uint8_t *macp)
-{
-    memset(macp, 0, 2);
-    return 0;
-}
-
-static int all_good(void *context, uint16_t scheme, struct atls_bytes certificate,
-                    struct atls_bytes content, struct atls_bytes signature)
-{
-    return 0;
-}
-
-static int one_byte(void *context, uint16_t scheme, struct atls_bytes content, uint8_t *signaturep,
-                    size_t capacity, size_t *sizep)
-{
-    *signaturep = 0;
-    *sizep = 1;
-    return 0;
-}
-
-static struct atls_ea_connection connection = {
-    .version = 0x0304,
-    .hash_size = 2,
-    .exporter = no_exporter,
-    .hash = no_hash,
-    .hmac = no_hmac,
-    .verify = all_good,
-};
 
 static void within(struct atls_bytes part, struct atls_bytes in)
 {
@@ -79,7 +35,7 @@ static void settled(const struct atls_ea *ea, int r)
 static void request(struct atls_bytes in)
 {
     struct atls_ea_entry entry = {.certificate = ATLS_BYTES("\x30", 1)};
-    struct atls_ea_identity identity = {.entries = &entry, .entry_count = 1, .sign = one_byte};
+    struct atls_ea_identity identity = {.entries = &entry, .entry_count = 1, .sign = test_one_byte};
     struct atls_bytes context;
     struct atls_ea_request parsed;
     struct atls_ea ea;
@@ -87,8 +43,8 @@ static void request(struct atls_bytes in)
     size_t size;
     int result;
 
-    connection.side = ATLS_EA_SERVER;
-    MUST(atls_ea_init(&ea, &connection) == 0);
+    test_good_connection.side = ATLS_EA_SERVER;
+    MUST(atls_ea_init(&ea, &test_good_connection) == 0);
     result = atls_ea_take_request(&ea, in, &parsed);
     settled(&ea, result);
     if (result == 0) {
@@ -141,8 +97,8 @@ static void answer(struct atls_bytes in)
     uint8_t *made;
     size_t size;
 
-    connection.side = ATLS_EA_SERVER;
-    MUST(atls_ea_init(&ea, &connection) == 0);
+    test_good_connection.side = ATLS_EA_SERVER;
+    MUST(atls_ea_init(&ea, &test_good_connection) == 0);
     MUST(atls_ea_make_request(&ea, context, extensions, 3, &made, &size) == 0);
     validate(&ea, in, &context);
     free(made);
@@ -154,8 +110,8 @@ static void unasked(struct atls_bytes hello, struct atls_bytes in)
     struct atls_ea ea;
     int result;
 
-    connection.side = ATLS_EA_CLIENT;
-    MUST(atls_ea_init(&ea, &connection) == 0);
+    test_good_connection.side = ATLS_EA_CLIENT;
+    MUST(atls_ea_init(&ea, &test_good_connection) == 0);
     result = atls_ea_hello(&ea, hello);
     settled(&ea, result);
     if (result == 0)
