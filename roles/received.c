@@ -183,18 +183,11 @@ static int parse_evidence(struct atls_received *received, const struct atls_publ
     if (!format || (!format->key_in && !leaf)) {
         format = atls_evidence_formats[0];
     }
-    bool names_key = format->key_in != NULL;
-    if (!names_key && !leaf) {
-        return atls_evidence_refuse(atls_fail(ATLS_E_UNSUPPORTED, "RFC 9711 section 4.1",
-                                              "expected evidence that names its key, came %s",
-                                              format->what),
-                                    "malformed-cmw", reasonp);
-    }
     int result = check_indicator(format, cmw, reasonp);
     struct atls_evidence_message message = {cmw, collection ? in : cmw->value};
     result = result ? result : read_evidence(format, &message, &received->evidence, reasonp);
     if (!result) {
-        received->key = names_key ? received->evidence.key : *leaf;
+        received->key = leaf && !format->key_in ? *leaf : received->evidence.key;
     }
     return result;
 }

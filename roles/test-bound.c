@@ -324,6 +324,7 @@ static void test_what_is_not_wanted(void **state)
          "evidence-without-key"},
         {"a CAB of the own key", &atls_format_cab, false, true, false, "own-key"},
         {"a token beside the own key", &atls_format_psa, false, true, false, "own-key"},
+        /* all the own keys that one may have */
         {"the own key is the second one", &atls_format_cab, false, true, true, "own-key"},
     };
     unsigned posts = test_server_count(f->server, TEST_POST);
@@ -614,6 +615,38 @@ static void test_passport(void **state)
         if (passport_rows[i].no_nonce && strcmp(f->verdict.reason, "binder-mismatch") == 0) {
             assert_non_null(strstr(f->verdict.detail, "came none"));
         }
+        if (f->verdict.accepted) { /* what ties it to the connection */
+            bool named = passport_rows[i].key != 0;
+            assert_int_equal(strstr(f->verdict.detail, "it attests the key") != NULL, named);
+            assert_int_equal(strstr(f->verdict.detail, "it names no key") != NULL, !named);
+            assert_int_equal(strstr(f->verdict.detail, "and answers the binder") != NULL,
+                             named && passport_rows[i].required);
+        }
+    }
+}
+
+/* A result of before is told as such, whatever the size of what it answers. */
+static void test_result_of_before(void **state)
+{
+    struct test_appraisal *f = *state;
+
+    f->options.result_answers = true;
+    for (size_t i = 0; i < COUNT(token_sizes); i++) {
+        struct atls_diagnosis diagnosis;
+        char text[ATLS_DIAGNOSIS_TEXT];
+        renew(f, NULL);
+        assert_int_equal(evidence(f, 32), 0);
+        struct atls_public_key leaf = f->credential.key;
+        test_server_result(f->server)->key = &leaf;
+        assert_int_equal(result(f, true, BINDER(token_sizes[i]), 1), 0);
+        begin(f, ATLS_MODEL_PASSPORT, BINDER(token_sizes[i]));
+        begin(f, ATLS_MODEL_PASSPORT, BINDER(40));
+        take_credential(f);
+        test_await_verdict(f);
+        check(f, "a result of before", "binder-mismatch", false);
+        atls_appraisal_diagnose(f->appraisal, NULL, NULL, &diagnosis);
+        atls_diagnosis_say(&diagnosis, text);
+        assert_non_null(strstr(text, "an earlier request: it was asked in this connection before"));
     }
 }
 
@@ -677,6 +710,7 @@ int main(void)
         TEST(test_token_without_binder),
         TEST(test_misuse),
         TEST(test_passport),
+        TEST(test_result_of_before),
         TEST(test_bound_results),
     };
 

@@ -279,6 +279,21 @@ static void test_passport_key_unavailable(void **state)
     test_verdict_explains(f, "no key to be had", "verifier-unreachable", true);
 }
 
+/* What names another verifier is refused for that, and for what is wrong with it besides. */
+static void test_another_verifier_by_its_own_word(void **state)
+{
+    struct test_appraisal *f = *state;
+
+    test_renew(f);
+    *test_server_result(f->server) = (struct test_result){
+        .tier = ATLS_TIER_AFFIRMING, .key = &f->ik, .wrong_signer = true, .issuer = "rogue"};
+    passport(f, VERIFIER_ID);
+    test_verdict_explains(f, "another verifier's", "verifier-untrusted", false);
+    assert_string_equal(f->verdict.detail,
+                        "expected a result of verifier " VERIFIER_ID ", came one of rogue: "
+                        "JWS signature does not verify with the ES256 key given");
+}
+
 /* A relying party that asks no verifier for itself fetches the key of the one that was agreed on,
  * and again where a signature does not verify; a key in a file is the only one. */
 static void test_key_of_agreed(void **state)
@@ -313,6 +328,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_passport, test_set_up_key, test_tear_down),
         cmocka_unit_test_setup_teardown(test_passport_without_key, test_set_up_key, test_tear_down),
+        cmocka_unit_test_setup_teardown(test_another_verifier_by_its_own_word, test_set_up_key,
+                                        test_tear_down),
         cmocka_unit_test_setup_teardown(test_key_of_agreed, test_set_up_key, test_tear_down),
         cmocka_unit_test_setup_teardown(test_passport_key_unavailable, test_set_up_key,
                                         test_tear_down),

@@ -532,6 +532,25 @@ static void test_fails_closed(void **state)
     test_verdict_explains(f, "no result", "attestation-missing", false);
 }
 
+/* A verdict is given once: a verifier that has failed fails whoever asks again. */
+static void test_refused_once(void **state)
+{
+    struct test_appraisal *f = *state;
+    struct atls_bytes nonce;
+    int result;
+
+    test_renew(f);
+    *test_server_answer(f->server, TEST_NEW_SESSION) = (struct test_answer){.status = 500};
+    assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_BACKGROUND_CHECK, &f->appraisal), 0);
+    while ((result = atls_appraisal_challenge(f->appraisal, &nonce)) == ATLS_E_AGAIN) {
+        test_poll_once(f);
+    }
+    assert_int_equal(atls_appraisal_challenge(f->appraisal, &nonce), result);
+    test_await_verdict(f);
+    test_verdict_is(f, "no session", "verifier-error", true);
+    assert_int_equal(test_event_count(&f->party, "verdict"), 1);
+}
+
 static void test_options(void **state)
 {
     struct test_appraisal *f = *state;
@@ -582,6 +601,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pat_alone, test_set_up_key, test_tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_credential, test_set_up_key, test_tear_down),
         cmocka_unit_test_setup_teardown(test_fails_closed, test_set_up_key, test_tear_down),
+        cmocka_unit_test_setup_teardown(test_refused_once, test_set_up_key, test_tear_down),
         cmocka_unit_test_setup_teardown(test_options, test_set_up_key, test_tear_down),
     };
 

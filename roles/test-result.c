@@ -18,6 +18,9 @@
     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEXH8UTNG72bfocs" \
     "3-257rn0s2ldbqkLJK2KRiMohYjlrQ"
 #define SECOND(members) "{\"submods\":{\"SECOND\":{" members "}}}"
+#define BOTH(first, second) "{\"submods\":{\"PSA_KAT\":" first ",\"SECOND\":" second "}}"
+#define WARNS(reason)                                                                              \
+    "{\"ear.status\":\"warning\",\"ear.veraison.policy-claims\":{\"atls.reason\":\"" reason "\"}}"
 
 struct party {
     const char *audience[3];
@@ -27,6 +30,7 @@ struct party {
 
 static const struct party plain = {.accept = ATLS_TIER_AFFIRMING};
 static const struct party named = {{"rp.example", "rp"}, false, ATLS_TIER_AFFIRMING};
+static const struct party named_once = {{"rp.example"}, false, ATLS_TIER_AFFIRMING};
 static const struct party lenient = {.unbound = true, .accept = ATLS_TIER_AFFIRMING};
 static const struct party easy = {.accept = ATLS_TIER_WARNING};
 
@@ -48,7 +52,8 @@ static const struct row {
     {"overall warning, which is accepted", "{\"ear.status\":\"warning\"}", false, false, false,
      &easy, "ok", NULL, ATLS_TIER_WARNING, NULL},
     {"overall contraindicated", "{\"ear.status\":\"contraindicated\"}", false, false, false, &easy,
-     "tier-contraindicated", NULL, ATLS_TIER_CONTRAINDICATED, NULL},
+     "tier-contraindicated", NULL, ATLS_TIER_CONTRAINDICATED,
+     "is contraindicated, by the status of the whole, policy accepts affirming or warning"},
     {"overall none", "{\"ear.status\":\"none\"}", false, false, false, &easy, "tier-none", NULL,
      ATLS_TIER_NONE, NULL},
     {"overall affirming over a submod that warns",
@@ -58,7 +63,8 @@ static const struct row {
      "verifier-garbage", "malformed-result", ATLS_TIER_NONE, NULL},
     /* every submod counts */
     {"a second submod warns", SECOND("\"ear.status\":\"warning\""), false, false, false, &plain,
-     "tier-warning", NULL, ATLS_TIER_WARNING, NULL},
+     "tier-warning", NULL, ATLS_TIER_WARNING,
+     "the result's tier is warning, policy accepts affirming only"},
     {"a second submod is contraindicated, and says why",
      SECOND("\"ear.status\":\"contraindicated\",\"ear.veraison.policy-claims\":{\"atls.reason\":"
             "\"lifecycle-not-secured\",\"atls.detail\":\"open\"}"),
@@ -67,6 +73,12 @@ static const struct row {
      "{\"submods\":{\"PSA_KAT\":{\"ear.veraison.policy-claims\":{\"atls.reason\":"
      "\"nonce-mismatch\"}},\"SECOND\":{\"ear.status\":\"warning\"}}}",
      false, false, false, &plain, "tier-warning", NULL, ATLS_TIER_WARNING, NULL},
+    {"two submods warn, and both say why",
+     BOTH(WARNS("nonce-mismatch"), WARNS("unknown-component")), false, false, false, &plain,
+     "nonce-mismatch", NULL, ATLS_TIER_WARNING, NULL},
+    {"two submods warn, and the second says why",
+     BOTH("{\"ear.status\":\"warning\"}", WARNS("unknown-component")), false, false, false, &plain,
+     "unknown-component", NULL, ATLS_TIER_WARNING, NULL},
     {"a second submod of an unknown status", SECOND("\"ear.status\":\"good\""), false, false, false,
      &plain, "verifier-garbage", "malformed-result", ATLS_TIER_NONE, NULL},
     {"a trust claim worse than its status",
@@ -87,7 +99,11 @@ static const struct row {
     {"no aud, and a party with a name", NULL, false, false, false, &named, "ok", NULL,
      ATLS_TIER_AFFIRMING, NULL},
     {"for another", "{\"aud\":\"other.example\"}", false, false, false, &named, "result-audience",
-     NULL, ATLS_TIER_NONE, "expected a result for rp.example"},
+     NULL, ATLS_TIER_NONE,
+     "expected a result for rp.example, or another of --audience, its aud names others"},
+    {"for another than a party of one name", "{\"aud\":\"rp\"}", false, false, false, &named_once,
+     "result-audience", NULL, ATLS_TIER_NONE,
+     "expected a result for rp.example, its aud names others"},
     {"for others", "{\"aud\":[\"a\",\"b\"]}", false, false, false, &named, "result-audience", NULL,
      ATLS_TIER_NONE, NULL},
     {"for nobody", "{\"aud\":[]}", false, false, false, &named, "result-audience", NULL,

@@ -20,16 +20,28 @@
 
 /* Words that a verifier may give as its reason (harness/peers/README.md). */
 static const char *const verifier_reasons[] = {
-    "reference-value-mismatch", "unknown-component",
-    "version-not-endorsed",     "unknown-attestation-key",
-    "pat-signature-invalid",    "kat-signature-invalid",
-    "linkage-mismatch",         "platform-token-caller",
-    "nonce-mismatch",           "nonce-length",
-    "lifecycle-not-secured",    "evidence-replayed",
-    "evidence-expired",         "malformed-cmw",
-    "malformed-cbor",           "malformed-cose",
-    "malformed-claims",         "attestation-key-mismatch",
-    "key-name-mismatch",        "key-unprotected"};
+    "reference-value-mismatch",
+    "unknown-component",
+    "version-not-endorsed",
+    "unknown-attestation-key",
+    "pat-signature-invalid",
+    "kat-signature-invalid",
+    "linkage-mismatch",
+    "platform-token-caller",
+    "nonce-mismatch",
+    "nonce-length",
+    "lifecycle-not-secured",
+    "evidence-replayed",
+    "evidence-expired",
+    "malformed-cmw",
+    "malformed-cbor",
+    "malformed-cose",
+    "malformed-claims",
+    "attestation-key-mismatch",
+    "key-name-mismatch",
+    "key-unprotected",
+    NULL,
+};
 
 /* What of the evidence names the attested key; NULL: nothing does, or there is no evidence. */
 static const char *key_in(const struct atls_appraisal *a)
@@ -155,13 +167,14 @@ static bool check_issuer(struct atls_appraisal *a, const struct atls_ear *ear)
     return false;
 }
 
-/* For the diagnosis: what the result answers, of which nothing is left when it is concluded. */
+/* For the diagnosis: what the result answers, of which nothing is left when it is concluded.
+ * Whoever read the result has taken no nonce that is longer than there is room for. */
 static void keep_answered(struct atls_appraisal *a, struct atls_bytes nonce)
 {
     a->of_result = true;
-    if (!nonce.data || nonce.size > sizeof a->answered)
-        return;
-    memcpy(a->answered, nonce.data, nonce.size);
+    if (nonce.size > 0) {
+        memcpy(a->answered, nonce.data, nonce.size);
+    }
     a->answered_size = nonce.size;
 }
 
@@ -322,7 +335,7 @@ static void refuse_tier(struct atls_appraisal *a, const struct atls_ear *ear, en
     char reason[40];
 
     snprintf(reason, sizeof reason, "tier-%s", atls_tier_name(tier));
-    for (size_t i = 0; said && i < sizeof verifier_reasons / sizeof *verifier_reasons; i++) {
+    for (size_t i = 0; said && verifier_reasons[i]; i++) {
         if (strcmp(said, verifier_reasons[i]) == 0) {
             snprintf(reason, sizeof reason, "%s", said);
         }
