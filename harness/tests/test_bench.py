@@ -297,13 +297,14 @@ def test_openssl_is_a_yardstick_of_the_same_run(result: dict[str, Any], build: P
     assert "÷ OpenSSL" in text and result["pair"]["openssl"] in text
 
 
-def test_crypto_libraries_stand_side_by_side(result: dict[str, Any]) -> None:
+def test_crypto_libraries_stand_side_by_side(result: dict[str, Any], build: Path) -> None:
     """GnuTLS is the first, and every figure says whose it is and what the programs have."""
     found = result["crypto"]
     names = [one["library"] for one in found["libraries"]]
     assert names[0] == "GnuTLS" and found["built_with"] == result["pair"]["built_with"] in names
-    absent = sections.without_crypto(found)
+    absent = sections.without_crypto(found, build)
     assert not set(absent) & set(names) and set(absent) | set(names) >= {"OpenSSL", "AWS-LC"}
+    assert "./atls setup --peer aws-lc" in absent.get("AWS-LC", "./atls setup --peer aws-lc")
     for one in found["libraries"]:
         assert set(one["operations_ns"]) == {
             *("sign-p256", "verify-p256", "sign-p384", "verify-p384", "x25519")
@@ -311,6 +312,38 @@ def test_crypto_libraries_stand_side_by_side(result: dict[str, Any]) -> None:
     text = " ".join(tables.render(result, 400, False).split())
     assert "÷ best crypto" in text and "Best crypto of this machine" in text
     assert f"built with: {found['built_with']}" in text
+
+
+LYING = """
+#include <stddef.h>
+#include <string.h>
+const char *atls_contender_version(void) { return "1"; }
+int atls_contender_sign(size_t n, void *k, void *d, size_t s, void *r) { return !!memset(r, 1, n); }
+int atls_contender_verify(size_t n, void *p, void *d, size_t s, void *r) { return 1; }
+"""
+X25519 = "int atls_contender_x25519(void *s, void *p, void *r) { return 1; }\n"
+
+
+@pytest.mark.parametrize(
+    "source, code, words",
+    [
+        ("", 77, "has no function atls_contender_version"),
+        (LYING, 77, "has no function atls_contender_x25519"),
+        (LYING + X25519, 1, "signature"),  # GnuTLS verifies none of its signatures
+        (None, 77, "No such file"),
+    ],
+    ids=["empty", "lacks-one", "lies", "not-there"],
+)
+def test_a_library_is_measured_that_gnutls_agrees_with(
+    build: Path, tmp_path: Path, source: str | None, code: int, words: str
+) -> None:
+    library = tmp_path / "other.so"
+    if source is not None:
+        argv = ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(library)]
+        subprocess.run(argv, input=source, text=True, check=True)
+    argv = [program.bench(build), "crypto", "--samples", "1", "--library", str(library)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code and words in done.stderr, (done.returncode, done.stderr)
 
 
 def test_fast_crypto_is_a_mode_of_its_own(build: Path) -> None:

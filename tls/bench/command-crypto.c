@@ -13,11 +13,13 @@
 static const struct argp_option argp_options[] = {
     {"samples", 'n', "N", 0, "Rounds (100)", 0},
     {"warm-up", 'w', "N", 0, "Rounds before that (5)", 0},
+    {"library", 'l', "FILE", 0, "AWS-LC, as harness/peers/aws-lc builds it, beside them", 0},
     {0},
 };
 
 struct options {
     uint64_t samples, warm_up;
+    const char *library;
 };
 
 static error_t parse(int key, char *value, struct argp_state *state)
@@ -30,6 +32,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
         break;
     case 'w':
         result = atls_parse_number(value, "--warm-up", 0, 1000000, &o->warm_up);
+        break;
+    case 'l':
+        o->library = value;
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -46,7 +51,7 @@ int bench_crypto_main(int argc, char **argv)
     struct options options = {.samples = 100, .warm_up = 5};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     struct bench_contest *contest = NULL;
-    int result = bench_contest_new(true, &contest);
+    int result = bench_contest_new(true, options.library, &contest);
     for (uint64_t n = 0; result == 0 && n < options.warm_up + options.samples; n++)
         result = bench_contest_round(contest, n >= options.warm_up);
     if (result == 0)

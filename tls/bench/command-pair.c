@@ -32,7 +32,7 @@ struct options {
     struct row rows[MODES_MAX];
     size_t count;
     unsigned samples, warm_up, latency_ms, endorsed;
-    const char *verifier, *client_device, *server_device;
+    const char *verifier, *client_device, *server_device, *library;
     struct atls_http_access_options access; /* to the verifier */
     bool floor;
 };
@@ -57,6 +57,7 @@ static const struct argp_option argp_options[] = {
      0},
     {"endorse", 'e', "SEED", 0, "The verifier in this process endorses that device, too", 0},
     {"floor", 'f', NULL, 0, "Measure single operations too", 0},
+    {"library", 'L', "FILE", 0, "With AWS-LC, as harness/peers/aws-lc builds it, among them", 0},
     {0},
 };
 
@@ -114,6 +115,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
         return 0;
     case 'f':
         o->floor = true;
+        return 0;
+    case 'L':
+        o->library = value;
         return 0;
     case ARGP_KEY_END:
         if (o->count == 0)
@@ -265,7 +269,7 @@ int bench_pair_main(int argc, char **argv)
         if (options.rows[i].mode.fast)
             result = bench_fast_load(argv - 1); /* with the word "pair" between */
     if (result == 0)
-        result = bench_contest_new(false, &samples.contest);
+        result = bench_contest_new(false, options.library, &samples.contest);
     if (result != 0)
         return result;
     for (size_t i = 0; i < BENCH_OPS; i++)

@@ -2,6 +2,7 @@
 /* The libraries that this program was built with. */
 #include "tls/bench/contenders.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 
@@ -78,6 +79,103 @@ const struct bench_contender bench_contenders[] = {
 #endif
     {NULL, NULL, NULL, false},
 };
+
+static struct {
+    const char *(*version)(void);
+    int (*sign)(size_t size, const uint8_t *key, const uint8_t *digest, size_t digest_size,
+                uint8_t *signaturep);
+    int (*verify)(size_t size, const uint8_t *point, const uint8_t *digest, size_t digest_size,
+                  const uint8_t *signature);
+    int (*x25519)(const uint8_t *scalar, const uint8_t *point, uint8_t *productp);
+} loaded;
+
+static int sign_loaded(const struct atls_private_key *key, struct atls_bytes digest,
+                       uint8_t *signaturep)
+{
+    size_t size = atls_curve_size(key->public_key.curve);
+    uint8_t numbers[3 * ATLS_COORDINATE_MAX];
+    memcpy(numbers, key->d, size);
+    memcpy(numbers + size, key->public_key.x, size);
+    memcpy(numbers + 2 * size, key->public_key.y, size);
+    return loaded.sign(size, numbers, digest.data, digest.size, signaturep) == 1
+               ? 0
+               : atls_fail(-EIO, NULL, "AWS-LC does not sign");
+}
+
+static int verify_loaded(const struct atls_public_key *key, struct atls_bytes digest,
+                         struct atls_bytes signature)
+{
+    size_t size = atls_curve_size(key->curve);
+    uint8_t point[2 * ATLS_COORDINATE_MAX];
+    memcpy(point, key->x, size);
+    memcpy(point + size, key->y, size);
+    return loaded.verify(size, point, digest.data, digest.size, signature.data) == 1
+               ? 0
+               : atls_fail(ATLS_E_SIGNATURE, NULL, "AWS-LC takes the signature for a bad one");
+}
+
+static bool x25519_loaded(const uint8_t scalar[32], const uint8_t point[32], uint8_t productp[32])
+{
+    return loaded.x25519(scalar, point, productp) == 1;
+}
+
+static const char *version_loaded(void)
+{
+    return loaded.version();
+}
+
+/* Each verifies what the other has signed, and the library no signature of another digest. */
+static int agrees(const struct atls_crypto *crypto, enum atls_curve curve)
+{
+    static const uint8_t seed[32] = {2};
+    struct atls_private_key key;
+    uint8_t digest[ATLS_HASH_MAX] = {1}, signature[ATLS_SIGNATURE_MAX];
+    struct atls_bytes input = ATLS_BYTES(digest, atls_hash_size(atls_curve_hash(curve)));
+    struct atls_bytes signed_bytes = ATLS_BYTES(signature, 2 * atls_curve_size(curve));
+    int result = atls_crypto_gnutls.make_key(curve, seed, &key);
+    if (result == 0)
+        result = atls_crypto_gnutls.sign(&key, input, signature);
+    if (result == 0)
+        result = crypto->verify(&key.public_key, input, signed_bytes);
+    if (result == 0)
+        result = crypto->sign(&key, input, signature);
+    if (result == 0)
+        result = atls_crypto_gnutls.verify(&key.public_key, input, signed_bytes);
+    digest[0] = 2;
+    if (result == 0 && crypto->verify(&key.public_key, input, signed_bytes) != ATLS_E_SIGNATURE)
+        result = atls_fail(-EIO, NULL, "AWS-LC verifies a signature of another digest");
+    return result;
+}
+
+int bench_contender_load(const char *path, const struct bench_contender **contenderp)
+{
+    static const struct atls_crypto crypto = {
+        .name = "AWS-LC", .sign = sign_loaded, .verify = verify_loaded};
+    static const struct bench_contender contender = {&crypto, x25519_loaded, version_loaded, false};
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library)
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "%s", dlerror());
+    const struct {
+        void **function;
+        const char *name;
+    } wanted[] = {{(void **)&loaded.version, "atls_contender_version"},
+                  {(void **)&loaded.sign, "atls_contender_sign"},
+                  {(void **)&loaded.verify, "atls_contender_verify"},
+                  {(void **)&loaded.x25519, "atls_contender_x25519"}};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        *wanted[i].function = dlsym(library, wanted[i].name);
+        if (!*wanted[i].function) {
+            dlclose(library);
+            return atls_fail(ATLS_E_UNSUPPORTED, NULL, "%s has no function %s", path,
+                             wanted[i].name);
+        }
+    }
+    int result = agrees(&crypto, ATLS_P256);
+    if (result == 0)
+        result = agrees(&crypto, ATLS_P384);
+    *contenderp = &contender;
+    return result;
+}
 
 /* The last of so many counts: what other libraries did before has emptied the caches. */
 #define TIMES 3

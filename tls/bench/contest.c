@@ -16,19 +16,28 @@ struct bench_contest {
     size_t count;
 };
 
-int bench_contest_new(bool slow, struct bench_contest **contestp)
+static void add(struct bench_contest *contest, const struct bench_contender *one)
 {
+    for (size_t i = 0; i < BENCH_CONTENDED; i++)
+        contest->ns[contest->count][i] = json_array();
+    contest->contender[contest->count++] = one;
+}
+
+int bench_contest_new(bool slow, const char *library, struct bench_contest **contestp)
+{
+    const struct bench_contender *more = NULL;
+    int result = library ? bench_contender_load(library, &more) : 0;
+    if (result)
+        return result;
     struct bench_contest *contest = calloc(1, sizeof *contest);
     if (!contest)
         return atls_fail(-ENOMEM, NULL, "no memory for the figures");
     for (const struct bench_contender *one = bench_contenders;
-         one->crypto && contest->count < CONTENDERS_MAX; one++) {
-        if (one->slow && !slow)
-            continue;
-        for (size_t i = 0; i < BENCH_CONTENDED; i++)
-            contest->ns[contest->count][i] = json_array();
-        contest->contender[contest->count++] = one;
-    }
+         one->crypto && contest->count < CONTENDERS_MAX; one++)
+        if (slow || !one->slow)
+            add(contest, one);
+    if (more)
+        add(contest, more);
     *contestp = contest;
     return 0;
 }

@@ -7,8 +7,9 @@
 #include <stdbool.h>
 
 struct bench_contest;
-/* SLOW: those too that are slow. -ENOMEM. */
-int bench_contest_new(bool slow, struct bench_contest **contestp);
+/* SLOW: those too that are slow. LIBRARY: one more, or NULL. -ENOMEM, and what
+ * bench_contender_load() says. */
+int bench_contest_new(bool slow, const char *library, struct bench_contest **contestp);
 void bench_contest_free(struct bench_contest *contest);
 /* One round of each, in turn. */
 int bench_contest_round(struct bench_contest *contest, bool keep);

@@ -89,7 +89,7 @@ def measure(
         if name == "devices" and (reason := sections.without_qemu(build)):
             result["not_measured"]["devices, firmware in QEMU"] = reason
         if name == "crypto" and name in result:
-            for library, reason in sections.without_crypto(result[name]).items():
+            for library, reason in sections.without_crypto(result[name], build).items():
                 result["not_measured"][f"crypto, {library}"] = reason
         if name == "pair" and name in result and (reason := sections.without_openssl(build, plan)):
             result["not_measured"]["pair, OpenSSL"] = reason

@@ -21,6 +21,7 @@ from . import callgrind, program
 from .histogram import Histogram, ratio_summary, summary
 from .plan import FAST, MUTUAL, SERVER, Plan, attests, baseline_of, yardstick_of
 
+AWS_LC, LIBRARY = "aws-lc", "library"  # the peer, and its program
 COUNTED = "bench_counted"  # the function of atls-bench within which callgrind counts
 SIMULATED_QUOTE_MS = 39  # what a quote of Intel TDX was seen to take: data/published.yaml
 
@@ -108,7 +109,7 @@ def _best_parts(
 
 def crypto(build: Path, plan: Plan) -> dict[str, Any]:
     """Public-key operations through the crypto adapter over each library, one of each in turn."""
-    raw = program.run(build, ["crypto", "--samples", str(plan.samples)])
+    raw = program.run(build, ["crypto", "--samples", str(plan.samples), *_aws_lc(build)])
     found = _libraries(raw)
     reference = found["GnuTLS"]
     rng = random.Random(1)
@@ -127,13 +128,21 @@ def crypto(build: Path, plan: Plan) -> dict[str, Any]:
     return {"built_with": raw["built_with"], "libraries": made}
 
 
-def without_crypto(result: Mapping[str, Any]) -> dict[str, str]:
+def _aws_lc(build: Path) -> list[str]:
+    """The flag that has AWS-LC measured too, where it is set up."""
+    peer = load_peers([PEERS])[AWS_LC]
+    if peer.missing(LIBRARY, build):
+        return []
+    return ["--library", *peer.command(LIBRARY, build)]
+
+
+def without_crypto(result: Mapping[str, Any], build: Path) -> dict[str, str]:
     """Why libraries are not in the section, by name."""
     known = {one["library"] for one in result["libraries"]}
     reasons = {
         "OpenSSL": "built without it: its headers (libssl-dev) were not found",
         "BearSSL": "built without it: its headers (libbearssl-dev) were not found",
-        "AWS-LC": "Debian has no package of it, and atls-bench does not build it from source",
+        "AWS-LC": load_peers([PEERS])[AWS_LC].missing(LIBRARY, build),
     }
     return {name: why for name, why in reasons.items() if name not in known}
 
@@ -154,7 +163,8 @@ def pair(build: Path, plan: Plan) -> dict[str, Any]:
     with single operations."""
     yardsticks = [] if without_openssl(build, plan) else plan.yardsticks
     names = [*plan.baselines, *yardsticks, *plan.modes, *plan.fast_modes]
-    raw = program.run(build, ["pair", "--samples", str(plan.samples), "--floor", *_modes(names)])
+    argv = ["pair", "--samples", str(plan.samples), "--floor", *_aws_lc(build), *_modes(names)]
+    raw = program.run(build, argv)
     floor = {name: Histogram(values) for name, values in raw["floor_ns"].items()}
     best = _best(floor, _libraries(raw))
     rows = {one["mode"]: _row(one) for one in raw["modes"]}
