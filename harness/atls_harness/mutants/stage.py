@@ -28,8 +28,8 @@ from .workshop import Workshop
 DATA = ROOT / "harness" / "ci" / "mutants.yaml"
 SCHEMA = SCHEMAS / "mutants.schema.json"
 SHARE = 0.02  # of all that was tried: so many may survive, each with a reason
-# Changes that are played to their verdicts before the next are: that one survives is known only when
-# the last test has been played, and a run that is cut off shall have told what it can.
+# Changes that are played to their verdicts before the next are: that one survives is known only
+# when the last test has been played, and a run that is cut off shall have told what it can.
 AT_ONCE = 250
 
 
