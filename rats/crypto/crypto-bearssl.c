@@ -47,8 +47,8 @@ static int hmac(struct atls_bytes key, const struct atls_bytes *parts, size_t co
     return 0;
 }
 
-/* Public point of the scalar in KEY; false where the scalar is not in its range. */
-static bool complete_key(struct atls_private_key *key)
+/* Public point of the scalar in KEY; ATLS_E_LIMIT where the scalar is not in its range. */
+static int complete_key(struct atls_private_key *key)
 {
     enum atls_curve curve = key->public_key.curve;
     size_t size = atls_curve_size(curve);
@@ -59,7 +59,7 @@ static bool complete_key(struct atls_private_key *key)
 
     memcpy(key->public_key.x, point + 1, size);
     memcpy(key->public_key.y, point + 1 + size, size);
-    return known;
+    return known ? 0 : ATLS_E_LIMIT;
 }
 
 static int make_key(enum atls_curve curve, const uint8_t *seed, struct atls_private_key *keyp)

@@ -92,8 +92,8 @@ static void wipe_number(mpz_t value)
         explicit_bzero(mpz_limbs_modify(value, (mp_size_t)limbs), limbs * sizeof(mp_limb_t));
 }
 
-/* Public point of the scalar in KEY; false where the scalar is not in [1, order - 1]. */
-static bool complete_key(struct atls_private_key *key)
+/* Public point of the scalar in KEY; ATLS_E_LIMIT where the scalar is not in [1, order - 1]. */
+static int complete_key(struct atls_private_key *key)
 {
     enum atls_curve curve = key->public_key.curve;
     size_t size = atls_curve_size(curve);
@@ -121,7 +121,7 @@ static bool complete_key(struct atls_private_key *key)
     ecc_scalar_clear(&scalar);
     wipe_number(d);
     mpz_clear(d);
-    return in_range;
+    return in_range ? 0 : ATLS_E_LIMIT;
 }
 
 static int make_key(enum atls_curve curve, const uint8_t *seed, struct atls_private_key *keyp)

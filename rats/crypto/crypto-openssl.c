@@ -63,14 +63,9 @@ static int random_bytes(uint8_t *bytesp, size_t count)
                : atls_openssl_fail("random bytes");
 }
 
-static bool complete_key(struct atls_private_key *key)
-{
-    return atls_openssl_complete(key) == 0;
-}
-
 static int make_key(enum atls_curve curve, const uint8_t *seed, struct atls_private_key *keyp)
 {
-    return atls_key_make(&atls_crypto_openssl, curve, seed, complete_key, keyp);
+    return atls_key_make(&atls_crypto_openssl, curve, seed, atls_openssl_complete, keyp);
 }
 
 /* The generator of RFC 6979 section 3.2. The hash has the size of the order on both curves, so the

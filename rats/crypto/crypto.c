@@ -98,7 +98,7 @@ int atls_key_candidate(const struct atls_crypto *crypto, enum atls_curve curve,
 }
 
 int atls_key_make(const struct atls_crypto *crypto, enum atls_curve curve, const uint8_t *seed,
-                  bool (*complete)(struct atls_private_key *key), struct atls_private_key *keyp)
+                  int (*complete)(struct atls_private_key *key), struct atls_private_key *keyp)
 {
     /* A candidate is outside the range with a chance of 2^-32 at most; ten in a row do not occur.
      */
@@ -107,13 +107,13 @@ int atls_key_make(const struct atls_crypto *crypto, enum atls_curve curve, const
         int result = seed ? atls_key_candidate(crypto, curve, seed, n, key.d)
                           : crypto->random(key.d, atls_curve_size(curve));
 
-        if (result)
-            return result;
-        if (complete(&key)) {
+        if (!result)
+            result = complete(&key);
+        if (!result)
             *keyp = key;
-            explicit_bzero(&key, sizeof key);
-            return 0;
-        }
+        explicit_bzero(&key, sizeof key);
+        if (result != ATLS_E_LIMIT)
+            return result;
     }
     return atls_fail(-EIO, NULL, "no private key found in ten candidates");
 }

@@ -76,10 +76,10 @@ int atls_key_candidate(const struct atls_crypto *crypto, enum atls_curve curve,
                        const uint8_t seed[32], uint32_t n, uint8_t *scalarp);
 
 /* For adapters. make_key() by candidates of SEED, or of CRYPTO's randomness where SEED is NULL:
- * COMPLETE sets the public point of the scalar in KEY, and is false where that is out of range.
- * What CRYPTO says; -EIO. */
+ * COMPLETE sets the public point of the scalar in KEY, or says ATLS_E_LIMIT where that is out of
+ * range and another one is to be tried. What else CRYPTO and COMPLETE say; -EIO. */
 int atls_key_make(const struct atls_crypto *crypto, enum atls_curve curve, const uint8_t *seed,
-                  bool (*complete)(struct atls_private_key *key), struct atls_private_key *keyp);
+                  int (*complete)(struct atls_private_key *key), struct atls_private_key *keyp);
 /* Is DIGEST of the size of the curve's hash? -EINVAL. */
 int atls_digest_check(enum atls_curve curve, struct atls_bytes digest);
 /* Has SIGNATURE the size of r || s? ATLS_E_SIGNATURE. */

@@ -130,12 +130,12 @@ static int sign_with(EC_KEY *key, const EC_GROUP *group, BN_CTX *context, const 
     if (BN_is_zero(r))
         return ATLS_E_LIMIT;
     ECDSA_SIG *made = ECDSA_do_sign_ex(digest.data, (int)digest.size, inverse, r, key);
-    if (!made) {
-        bool other =
-            ERR_GET_REASON(ERR_peek_last_error()) == EC_R_NEED_NEW_SETUP_VALUES; /* s is 0 */
-        result = atls_openssl_fail("ECDSA signature");
-        return other ? ATLS_E_LIMIT : result;
+    if (!made && ERR_GET_REASON(ERR_peek_last_error()) == EC_R_NEED_NEW_SETUP_VALUES) {
+        ERR_clear_error(); /* s is 0 */
+        return ATLS_E_LIMIT;
     }
+    if (!made)
+        return atls_openssl_fail("ECDSA signature");
     if (BN_bn2binpad(ECDSA_SIG_get0_r(made), signaturep, size) != size ||
         BN_bn2binpad(ECDSA_SIG_get0_s(made), signaturep + size, size) != size)
         result = atls_openssl_fail("ECDSA signature");

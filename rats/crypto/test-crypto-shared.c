@@ -71,7 +71,7 @@ static void test_candidate_has_blocks(void **state)
  * and a generator of which ten are outside is broken. */
 static unsigned refusals, asked;
 
-static bool refuse_some(struct atls_private_key *key)
+static int refuse_some(struct atls_private_key *key)
 {
     static const uint8_t nothing[ATLS_COORDINATE_MAX] = {0};
 
@@ -80,7 +80,13 @@ static bool refuse_some(struct atls_private_key *key)
     assert_memory_equal(key->public_key.y, nothing, sizeof nothing);
     memset(key->public_key.x, 0xff, sizeof key->public_key.x);
     memset(key->public_key.y, 0xff, sizeof key->public_key.y);
-    return asked++ == refusals;
+    return asked++ == refusals ? 0 : ATLS_E_LIMIT;
+}
+
+static int no_memory(struct atls_private_key *key)
+{
+    asked++;
+    return -ENOMEM;
 }
 
 static int no_random(uint8_t *bytesp, size_t count)
@@ -120,6 +126,8 @@ static void test_candidates(void **state)
     assert_int_equal(atls_key_make(&broken, ATLS_P384, NULL, refuse_some, &key), -EIO);
     assert_string_equal(atls_error_text(), "no randomness here");
     assert_int_equal(asked, 0);
+    assert_int_equal(atls_key_make(crypto, ATLS_P384, seed, no_memory, &key), -ENOMEM);
+    assert_int_equal(asked, 1); /* another candidate would not help */
 }
 
 #define SPKI_P256                                                                                  \

@@ -543,6 +543,24 @@ static void test_made_keys_sign(void **state)
 }
 
 #ifdef ATLS_TEST_OPENSSL
+/* A nonce for which s would be 0 is no failure: another one is to be taken (RFC 6979 section 3.2,
+ * step h). The digest is -r * d of the first example, whose nonce RFC 6979 gives. */
+static void test_a_nonce_that_makes_s_zero(void **state)
+{
+    struct atls_private_key key = example_key(0);
+    uint8_t signature[ATLS_SIGNATURE_MAX];
+    struct atls_bytes nonce =
+        test_hex("a6e3c57dd01abe90086538398355dd4c3b17aa873382b0f24d6129493d8aad60");
+    struct atls_bytes digest =
+        test_hex("08ee301548cd9aa52ec3f69fd87f9c57bdf20e9f20419649d0e1b6c700f22e78");
+
+    assert_int_equal(atls_openssl_sign(ATLS_P256, key.d, digest, nonce.data, signature),
+                     ATLS_E_LIMIT);
+    assert_int_equal(ERR_peek_last_error(), 0);
+    test_vector_free(digest);
+    test_vector_free(nonce);
+}
+
 /* What the library says, once: a lack of memory is told from what else it cannot do. */
 static void test_library_failures(void **state)
 {
@@ -577,6 +595,7 @@ int main(void)
         cmocka_unit_test(test_keys_of_a_seed),
         cmocka_unit_test(test_made_keys_sign),
 #ifdef ATLS_TEST_OPENSSL
+        cmocka_unit_test(test_a_nonce_that_makes_s_zero),
         cmocka_unit_test(test_library_failures),
 #endif
     };
