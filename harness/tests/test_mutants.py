@@ -245,6 +245,10 @@ static int copy(struct thing *thing, struct bytes in)
     note("%.*s", (int)(in.size < 64 ? in.size : 64), in.data);
     last = {a.end > b.end ? a.end : b.end};
     last = in.size < 64 ? in.size : 65;
+    if (hash_init(thing) < 0)
+        return fail_fatal("hash", thing);
+    if (HMAC_Init(thing) < 0)
+        return atls_openssl_fail("HMAC");
     return 0;
 }
 """

@@ -8,11 +8,11 @@ clang-format has seen it, so an operator stands between blanks, and a function's
 beginning of a line.
 
 Left out on purpose: what only a lack of memory or a library that cannot go on reaches (no test
-takes memory away; fail_fatal() tells the library's failures that no input brings about, and random
-numbers never fail); statements that give something back, wipe or forget it, with the conditions
-that guard nothing else, since no test looks at memory that nobody uses any more; locks, which only
-threads that meet can miss; and "no bytes or more" before a copy of so many bytes, which is the
-same, as is "or equal" where the smaller or the greater of two is chosen.
+takes memory away; fail_fatal() and atls_openssl_fail() tell the libraries' failures that no input
+brings about, and random numbers never fail); statements that give something back, wipe or forget
+it, with the conditions that guard nothing else, since no test looks at memory that nobody uses any
+more; locks, which only threads that meet can miss; and "no bytes or more" before a copy of so many
+bytes, which is the same, as is "or equal" where the smaller or the greater of two is chosen.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _TIDYING = re.compile(
 _GIVES_BACK = re.compile(rf"\s*(?:{_TIDYING.pattern}|[\w>.\-]+ = NULL;)")
 NO_MEMORY = re.compile(
     r"ENOMEM|ATLS_E_MEMORY|E_MEMORY_ERROR|(?:no|out of)[ _]memory|\bfail_fatal\("
-    r"|\bif \(.*\brandom\("
+    r"|\batls_openssl_fail\(|\bif \(.*\brandom\("
 )
 _FORGETS = re.compile(r"[\w>.\-]+ = NULL$")
 _COPIES = re.compile(r"\)\s*\{?\s*(?:memcpy|memmove)\(")
