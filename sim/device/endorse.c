@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rats/base/error.h"
 #include "sim/device/simulated.h"
 
 static int fill_reference_values(const struct atls_simulated *device, struct atls_corim *corim)
@@ -12,7 +13,7 @@ static int fill_reference_values(const struct atls_simulated *device, struct atl
     int result = 0;
     corim->reference_values = calloc(record->count, sizeof *corim->reference_values);
     if (!corim->reference_values)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for reference values");
     corim->reference_value_count = record->count;
     for (size_t i = 0; !result && i < record->count; i++)
         result = atls_endorsements_component(&record->entries[i],

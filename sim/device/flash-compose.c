@@ -51,7 +51,7 @@ static int store(const struct atls_crypto *crypto, const struct atls_image_slot 
         return result;
     whole = calloc(1, size);
     if (!whole)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a slot of the flash");
     memcpy(whole, slot->data, slot->size);
     result = atls_trailer_write(crypto, &key, ATLS_BYTES(slot->data, slot->size), counter,
                                 whole + trailer_at(slot->size));

@@ -60,6 +60,11 @@ static int fill_body(const struct atls_images *images, const char *name, const c
     return result ? result : entropy.fill(entropy.context, body, size);
 }
 
+static int no_memory(void)
+{
+    return atls_fail(-ENOMEM, NULL, "no memory for an image");
+}
+
 /* Header and BODY as an image in a slot of its own. */
 static int wrap(const struct atls_images *images, const char *name, const char *version,
                 struct atls_bytes body, struct atls_image_slot *slotp)
@@ -74,7 +79,7 @@ static int wrap(const struct atls_images *images, const char *name, const char *
         return result;
     slot.data = malloc(capacity);
     if (!slot.data)
-        return -ENOMEM;
+        return no_memory();
     if ((result = atls_image_write(&image, slot.data, capacity, &slot.size))) {
         free(slot.data);
         return result;
@@ -88,7 +93,7 @@ int atls_images_generate(const struct atls_images *images, const char *name, con
                          size_t body_size, struct atls_image_slot *slotp)
 {
     uint8_t *body = malloc(body_size);
-    int result = body ? fill_body(images, name, version, body, body_size) : -ENOMEM;
+    int result = body ? fill_body(images, name, version, body, body_size) : no_memory();
     if (!result && !(result = wrap(images, name, version, ATLS_BYTES(body, body_size), slotp)))
         slotp->generated = true;
     free(body);
@@ -117,7 +122,7 @@ int atls_images_add(struct atls_images *images, const struct atls_image_slot *sl
     struct atls_image_slot *slots =
         realloc(images->slots, (images->count + 1) * sizeof *images->slots);
     if (!slots)
-        return -ENOMEM;
+        return no_memory();
     images->slots = slots;
     slots[images->count++] = *slot;
     return 0;
@@ -145,7 +150,7 @@ static int read_slot(const char *directory, const char *name, struct atls_image_
     char *path = NULL;
     int result;
     if (asprintf(&path, "%s/%s.img", directory, name) < 0)
-        return -ENOMEM;
+        return no_memory();
     result = atls_read_file(path, IMAGE_FILE_MAX, &slot->data, &slot->size);
     if (!result)
         result = atls_image_parse(ATLS_BYTES(slot->data, slot->size), &image);
@@ -181,12 +186,14 @@ static int add_more(struct atls_images *images, unsigned more)
 }
 
 /* A device whose firmware is real has an application too. */
-static bool has_application(const char *directory)
+static int add_application(struct atls_images *images, const char *directory)
 {
     char *path = NULL;
-    bool has = asprintf(&path, "%s/" APPLICATION ".img", directory) >= 0 && !access(path, F_OK);
+    if (asprintf(&path, "%s/" APPLICATION ".img", directory) < 0)
+        return no_memory();
+    bool there = !access(path, F_OK);
     free(path);
-    return has;
+    return there ? add_file(images, directory, APPLICATION) : 0;
 }
 
 static int fill_slots(struct atls_images *images, const char *directory)
@@ -196,8 +203,8 @@ static int fill_slots(struct atls_images *images, const char *directory)
         result = directory ? add_file(images, directory, standard[i].name)
                            : add_generated(images, standard[i].name, standard[i].version,
                                            standard[i].body);
-        if (!result && directory && !strcmp(standard[i].name, "FW") && has_application(directory))
-            result = add_file(images, directory, APPLICATION);
+        if (!result && directory && !strcmp(standard[i].name, "FW"))
+            result = add_application(images, directory);
     }
     return result;
 }
@@ -211,7 +218,7 @@ static int add_built(struct atls_images *images, const char *directory, const ch
     size_t size;
     int result;
     if (asprintf(&path, "%s/%s.bin", directory, file) < 0)
-        return -ENOMEM;
+        return no_memory();
     if (!(result = atls_read_file(path, IMAGE_FILE_MAX, &body, &size)) &&
         !(result = wrap(images, name, version, ATLS_BYTES(body, size), &slot))) {
         slot.built = true;
@@ -264,7 +271,7 @@ int atls_images_save(const struct atls_images *images, const char *directory)
     for (size_t i = 0; !result && i < images->count; i++) {
         char *path = NULL;
         if (asprintf(&path, "%s/%s.img", directory, images->slots[i].name) < 0)
-            return -ENOMEM;
+            return no_memory();
         result = atls_write_file(path, ATLS_BYTES(images->slots[i].data, images->slots[i].size));
         free(path);
     }

@@ -29,7 +29,7 @@ static int write_pem(const struct atls_private_key *key, char pemp[PEM_MAX])
     gnutls_x509_privkey_t handle;
     int code = gnutls_x509_privkey_init(&handle);
     if (code < 0)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a private key as PKCS#8");
     memset(pemp, 0, PEM_MAX);
     code = gnutls_x509_privkey_import_ecc_raw(
         handle, p384 ? GNUTLS_ECC_CURVE_SECP384R1 : GNUTLS_ECC_CURVE_SECP256R1, &x, &y, &d);

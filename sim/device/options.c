@@ -216,7 +216,7 @@ static int add(char ***listp, size_t *countp, char *text)
 {
     char **list = realloc(*listp, (*countp + 1) * sizeof *list);
     if (!list)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for the options");
     list[(*countp)++] = text;
     *listp = list;
     return 0;

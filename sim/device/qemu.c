@@ -128,19 +128,20 @@ int atls_qemu_start(const struct atls_qemu_options *options, struct atls_qemu **
                          PROGRAM " is not there (Debian: apt-get install qemu-system-arm)");
     qemu = calloc(1, sizeof *qemu);
     if (!qemu)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a device");
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line)) {
         free(qemu);
         return atls_fail(-errno, NULL, "socketpair: %s", strerror(errno));
     }
     qemu->log = options->log;
     qemu->complaints = memfd_create("qemu", MFD_CLOEXEC);
-    r = qemu->complaints < 0 ? -errno : spawn(qemu, options, line[1]);
+    r = qemu->complaints < 0 ? atls_fail(-errno, NULL, "memfd_create: %s", strerror(errno))
+                             : spawn(qemu, options, line[1]);
     close(line[1]);
     if (r)
         close(line[0]);
     else if (fcntl(line[0], F_SETFL, O_NONBLOCK))
-        r = -errno;
+        r = atls_fail(-errno, NULL, "line to the device: %s", strerror(errno));
     qemu->line_fd = line[0];
     if (!r)
         r = atls_transport_over_stream(line[0], ANSWER_TIMEOUT_MS, &qemu->line);
@@ -158,7 +159,7 @@ int atls_qemu_log(const struct atls_qemu *qemu, char **textp)
     char *text = malloc(LOG_MAX + 1);
     ssize_t size;
     if (!text)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for the log of the firmware");
     size = pread(qemu->log, text, LOG_MAX, 0);
     if (size < 0) {
         free(text);

@@ -289,7 +289,7 @@ int atls_server_run(const struct atls_server_device *device, int listener, int s
     bool exiting;
     int result;
     if (!server)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a device that is served");
     server->device = *device;
     server->events = events;
     server->faults = *faults;

@@ -87,6 +87,11 @@ static int sign(const struct cca *cca, const struct atls_private_key *key,
     return atls_cose_sign1_write(w, true, payload, cca->start.crypto, &signer);
 }
 
+static int no_memory(void)
+{
+    return atls_fail(-ENOMEM, NULL, "no memory for an Arm CCA token, or its endorsements");
+}
+
 /* Its components: all that was measured, but for what runs in the realm. */
 static struct atls_psa_component *components_of(const struct atls_boot_record *record,
                                                 size_t *countp)
@@ -140,13 +145,13 @@ static int make_platform_token(struct cca *cca)
     };
     struct atls_psa_component *components = components_of(start->record, &claims.component_count);
     struct atls_bytes rak;
-    int result =
-        scratch && components ? atls_cca_rak_encode(&cca->rak.public_key, buffer, &rak) : -ENOMEM;
+    int result = scratch && components ? atls_cca_rak_encode(&cca->rak.public_key, buffer, &rak)
+                                       : no_memory();
 
     cca->platform_token = malloc(EVIDENCE_MAX);
     claims.components = components;
     if (!result && !cca->platform_token)
-        result = -ENOMEM;
+        result = no_memory();
     if (!result)
         result = start->crypto->hash(ATLS_SHA256, &rak, 1, challenge);
     if (!result)
@@ -235,7 +240,7 @@ static int write_key_attestation(const struct cca *cca, const struct atls_root_k
     if (!result)
         result = cca->start.crypto->hash(ATLS_SHA512, &kat, 1, challenge);
     if (!result && !(token = malloc(cca->platform_token_size + 2048)))
-        result = -ENOMEM;
+        result = no_memory();
     if (!result) {
         atls_cbor_write_init(&part, token, cca->platform_token_size + 2048);
         result = write_token(cca, ATLS_CCA_TAG_COLLECTION,
@@ -281,7 +286,7 @@ static int open_cca(const struct atls_root_start *start, struct atls_root *rootp
     int result;
 
     if (!cca)
-        return -ENOMEM;
+        return no_memory();
     cca->start = *start;
     result = make_keys(cca);
     cca->start.seed = NULL; /* it does not outlive the start */
@@ -319,7 +324,7 @@ static int add_measured(const uint8_t class_id[HASH_SIZE], unsigned which, struc
     struct atls_reference_value *value = add_value(corim);
 
     if (!value)
-        return -ENOMEM;
+        return no_memory();
     memcpy(value->implementation_id, class_id, HASH_SIZE);
     value->pcr = which;
     value->digest_size = bytes.size;
@@ -333,7 +338,7 @@ static int add_component(const struct cca *cca, const struct atls_boot_entry *en
     struct atls_reference_value *value = add_value(corim);
 
     if (!value)
-        return -ENOMEM;
+        return no_memory();
     value->pcr = ATLS_CCA_COMPONENT;
     return atls_endorsements_component(entry, cca->start.implementation_id, value);
 }

@@ -188,7 +188,7 @@ static int begin(struct parsec *parsec, const struct atls_root_start *start)
     if (result)
         return result;
     if (!(parsec->path = strdup(path)))
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for a client of Parsec");
     parsec->service = (struct atls_parsec){.path = parsec->path, .timeout_ms = TIMEOUT_MS};
     result = name_family(start->crypto, parsec);
     return result ? result : atls_parsec_check(&parsec->service, parsec->provider);

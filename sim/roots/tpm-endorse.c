@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rats/base/error.h"
 #include "sim/roots/tpm-private.h"
 
 static int fill_values(const struct tpm *tpm, struct atls_corim *corim)
 {
     struct atls_reference_value *values = calloc(ATLS_TPM_STAGES, sizeof *values);
     if (!values)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for reference values");
     corim->reference_values = values;
     corim->reference_value_count = ATLS_TPM_STAGES;
     for (unsigned i = 0; i < ATLS_TPM_STAGES; i++) {

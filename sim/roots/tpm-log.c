@@ -83,7 +83,7 @@ int atls_tpm_log_write(const struct atls_tpm_log *log, uint8_t **outp, size_t *s
     struct atls_sink s = atls_sink_of(out, capacity);
     struct atls_bytes written;
     if (!out)
-        return -ENOMEM;
+        return atls_fail(-ENOMEM, NULL, "no memory for the log of a boot");
     put_header(&s);
     for (size_t i = 0; i < log->record->count; i++)
         put_event(&s, log, i);

@@ -241,7 +241,7 @@ static int open_tpm(const struct atls_root_start *with, struct atls_root *rootp)
     setenv("TSS2_LOG", "all+none", 0); /* what is wrong, the device says itself */
     tpm->crypto = with->crypto;
     tpm->where = strdup(with->tcti);
-    int result = tpm->where ? start(tpm, with) : -ENOMEM;
+    int result = tpm->where ? start(tpm, with) : atls_fail(-ENOMEM, NULL, "no memory for a TPM");
     if (result) {
         close_tpm(&root);
         return result;
