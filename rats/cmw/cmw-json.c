@@ -145,9 +145,7 @@ static int make_record(const struct atls_cmw *cmw, json_t **jsonp)
 {
     struct atls_bytes media_type = {NULL, 0};
     json_t *json = json_array();
-    char *value = NULL;
     int result = media_type_of(cmw, &media_type);
-    bool made = json != NULL;
 
     if (!result && cmw->value.size == 0)
         result = atls_fail(ATLS_E_UNSUPPORTED, ATLS_CMW_RECORD_CLAUSE,
@@ -156,14 +154,12 @@ static int make_record(const struct atls_cmw *cmw, json_t **jsonp)
         json_decref(json);
         return result;
     }
-    value = atls_base64_encode(ATLS_BASE64URL, cmw->value);
-    made = made && value &&
-           !json_array_append_new(json,
-                                  json_stringn((const char *)media_type.data, media_type.size)) &&
-           !json_array_append_new(json, json_string(value));
+    bool made = json &&
+                !json_array_append_new(
+                    json, json_stringn((const char *)media_type.data, media_type.size)) &&
+                !json_array_append_new(json, atls_json_base64(ATLS_BASE64URL, cmw->value));
     if (made && cmw->indicator)
         made = !json_array_append_new(json, json_integer(cmw->indicator));
-    free(value);
     if (!made) {
         json_decref(json);
         return atls_fail(-ENOMEM, NULL, "no memory for a JSON CMW record");

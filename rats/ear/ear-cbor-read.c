@@ -54,12 +54,7 @@ static int read_bytes(struct atls_cbor_reader *r, const char *what, json_t **val
     struct atls_bytes bytes;
     int result = atls_cbor_read_bytes(r, what, &bytes);
 
-    if (result)
-        return result;
-    char *text = atls_base64_encode(ATLS_BASE64URL, bytes);
-    result = give(text ? json_string(text) : NULL, valuep);
-    free(text);
-    return result;
+    return result ? result : give(atls_json_base64(ATLS_BASE64URL, bytes), valuep);
 }
 
 static int read_time(struct atls_cbor_reader *r, int64_t label, json_t **valuep)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The claims of an attestation result, in any dialect: in JSON, of which CBOR is made. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "rats/base/encoding.h"
@@ -27,11 +26,7 @@ static bool add_time(json_t *object, const char *name, int64_t seconds)
 static bool add_base64(json_t *object, const char *name, enum atls_base64 kind,
                        struct atls_bytes bytes)
 {
-    char *text = atls_base64_encode(kind, bytes);
-    bool added = text && add(object, name, json_string(text));
-
-    free(text);
-    return added;
+    return add(object, name, atls_json_base64(kind, bytes));
 }
 
 static bool add_trust_vector(json_t *object, const char *name, const struct atls_ear_submod *submod)

@@ -144,6 +144,15 @@ char *atls_json_write(const json_t *json, size_t flags)
     return NULL;
 }
 
+json_t *atls_json_base64(enum atls_base64 kind, struct atls_bytes bytes)
+{
+    char *text = atls_base64_encode(kind, bytes);
+    json_t *string = text ? json_string(text) : NULL;
+
+    free(text);
+    return string;
+}
+
 static void keep_if(bool added, json_t **jsonp)
 {
     if (added)

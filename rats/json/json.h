@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "rats/base/bytes.h"
+#include "rats/base/encoding.h"
 
 #define ATLS_JSON_MAX_SIZE (1u << 20) /* bytes of a text */
 
@@ -24,6 +25,9 @@ json_t *atls_json_loadb(struct atls_bytes text, size_t flags, json_error_t *erro
 /* json_dumps() that leaves nothing out of the text where memory is lacking: NULL, as of a value
  * that has no text. Allocated, zero-terminated. */
 char *atls_json_write(const json_t *json, size_t flags);
+
+/* BYTES in base64, as a string; NULL: no memory. */
+json_t *atls_json_base64(enum atls_base64 kind, struct atls_bytes bytes);
 
 /* Builds an object or array that has all its members, or is none: adds VALUE, which is taken over;
  * where that cannot be (no memory, or VALUE is NULL) *OBJECTP is given back and NULL, which is

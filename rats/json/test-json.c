@@ -163,6 +163,28 @@ static void is_written(void **state)
     assert_null(atls_json_write(NULL, 0));
 }
 
+/* RFC 4648 sections 4 and 5; of no bytes, the empty string. */
+static void bytes_are_base64(void **state)
+{
+    static const struct {
+        enum atls_base64 kind;
+        struct atls_bytes bytes;
+        const char *text;
+    } cases[] = {
+        {ATLS_BASE64, {(const uint8_t *)"\xfb\xff", 2}, "+/8="},
+        {ATLS_BASE64URL, {(const uint8_t *)"\xfb\xff", 2}, "-_8"},
+        {ATLS_BASE64URL_PADDED, {(const uint8_t *)"\xfb\xff", 2}, "-_8="},
+        {ATLS_BASE64, {NULL, 0}, ""},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        json_t *string = atls_json_base64(cases[i].kind, cases[i].bytes);
+
+        assert_string_equal(json_string_value(string), cases[i].text);
+        json_decref(string);
+    }
+}
+
 /* An object with all of its members, or none. */
 static void is_built_whole(void **state)
 {
@@ -224,6 +246,7 @@ int main(void)
     TEST_ADD(&list, takes_many_blocks);
     TEST_ADD(&list, is_trimmed_in_front);
     TEST_ADD(&list, is_written);
+    TEST_ADD(&list, bytes_are_base64);
     TEST_ADD(&list, is_built_whole);
     TEST_ADD(&list, strings_are_whole);
     return test_run("json", &list);

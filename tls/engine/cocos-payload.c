@@ -22,12 +22,9 @@
 
 static int set_bytes(json_t *object, const char *name, struct atls_bytes bytes)
 {
-    char *text = atls_base64_encode(ATLS_BASE64, bytes);
-    int result = text && json_object_set_new(object, name, json_string(text)) == 0
-                     ? 0
-                     : atls_fail(-ENOMEM, NULL, "no memory for a payload");
-    free(text);
-    return result;
+    return json_object_set_new(object, name, atls_json_base64(ATLS_BASE64, bytes)) == 0
+               ? 0
+               : atls_fail(-ENOMEM, NULL, "no memory for a payload");
 }
 
 /* The media type and the value of a record or tag; of all else none, and all of it. */

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a result repeats of genuine evidence, in the names that Veraison gives to PSA claims; of a
  * TPM what was quoted. */
-#include <stdlib.h>
-
-#include "rats/base/encoding.h"
 #include "rats/json/json.h"
 #include "verifier-stub/appraisal/appraisal.h"
 
@@ -11,19 +8,10 @@
     32 /* more are only counted: a result must stay smaller than evidence                          \
         */
 
-static json_t *base64_json(struct atls_bytes bytes)
-{
-    char *text = atls_base64_encode(ATLS_BASE64, bytes);
-    json_t *string = text ? json_string(text) : NULL;
-
-    free(text);
-    return string;
-}
-
 static void set_bytes(json_t **objectp, const char *name, struct atls_bytes bytes)
 {
     if (bytes.size > 0)
-        atls_json_add(objectp, name, base64_json(bytes));
+        atls_json_add(objectp, name, atls_json_base64(ATLS_BASE64, bytes));
 }
 
 static void set_text(json_t **objectp, const char *name, struct atls_bytes text)

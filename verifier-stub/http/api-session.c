@@ -16,15 +16,6 @@
 
 #define SESSION_TYPE "application/vnd.veraison.challenge-response-session+json"
 
-static json_t *base64_json(enum atls_base64 kind, struct atls_bytes bytes)
-{
-    char *text = atls_base64_encode(kind, bytes);
-    json_t *string = text ? json_string(text) : NULL;
-
-    free(text);
-    return string;
-}
-
 json_t *atls_evidence_types(const struct atls_api *api)
 {
     json_t *types;
@@ -41,7 +32,7 @@ static json_t *evidence_json(const struct atls_challenge_session *session)
 {
     return json_pack(
         "{s:s, s:o}", "type", session->evidence_type, "value",
-        base64_json(ATLS_BASE64, ATLS_BYTES(session->evidence, session->evidence_size)));
+        atls_json_base64(ATLS_BASE64, ATLS_BYTES(session->evidence, session->evidence_size)));
 }
 
 /* Nanoseconds are made of the nonce: nobody can tell, and a session says the same each time. */
