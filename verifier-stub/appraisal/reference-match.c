@@ -26,7 +26,9 @@
 /* What the components are matched with, and what has been found. */
 struct match {
     const struct atls_reference_set *references;
+    bool unnamed;   /* are there any without a name? */
     bool *measured; /* of references->required */
+    size_t next;    /* of references->values: behind the one that was found last */
     struct atls_evidence_verdict *out;
 };
 
@@ -71,26 +73,57 @@ static void note_measured(struct match *match, size_t required)
         match->measured[required] = true;
 }
 
-/* Does a value fit that is meant for this component? All of those without a name that do are
- * measured; of those with one the name is. */
-static bool find(struct match *match, const struct atls_psa_component *component)
+/* ENTRY has the key of the component: was it measured? */
+static bool note_fit(struct match *match, const struct atls_reference_entry *entry,
+                     const struct atls_psa_component *component)
 {
+    if (!hash_fits(&entry->value, component) || !signer_fits(&entry->value, component))
+        return false;
+    note_measured(match, entry->required);
+    match->next = entry->place + 1;
+    return true;
+}
+
+/* Components mostly come in the order in which they were endorsed: does the next value fit? Then it
+ * need not be looked up. */
+static bool find_next(struct match *match, const struct atls_psa_component *component)
+{
+    const struct atls_reference_set *references = match->references;
+    const struct atls_reference_key key = key_of(component, 0);
+    const struct atls_reference_entry *entry =
+        match->next < references->count ? references->values[match->next] : NULL;
+
+    return entry && atls_reference_has_key(entry, ATLS_REFERENCE_BY_ALL, &key) &&
+           atls_reference_counts(references, entry) && note_fit(match, entry, component);
+}
+
+/* Does a value of this kind fit? All of those without a name that do are measured; of those with
+ * one the name is. */
+static bool find_kind(struct match *match, const struct atls_psa_component *component, size_t kind)
+{
+    const struct atls_reference_key key = key_of(component, kind);
+    const struct atls_reference_entry *entry =
+        atls_reference_find(match->references, ATLS_REFERENCE_BY_ALL, &key);
     bool found = false;
 
-    for (size_t kind = 0; kind < KINDS; kind++) {
-        const struct atls_reference_key key = key_of(component, kind);
-        const struct atls_reference_entry *entry =
-            atls_reference_find(match->references, ATLS_REFERENCE_BY_ALL, &key);
+    for (; entry && !(found && kinds[kind].named);
+         entry = atls_reference_next(match->references, ATLS_REFERENCE_BY_ALL, entry))
+        found |= note_fit(match, entry, component);
+    return found;
+}
 
-        for (; entry && !(found && kinds[kind].named);
-             entry = atls_reference_next(match->references, ATLS_REFERENCE_BY_ALL, entry)) {
-            if (!hash_fits(&entry->value, component) || !signer_fits(&entry->value, component))
-                continue;
-            found = true;
-            if (!kinds[kind].named)
-                note_measured(match, entry->required);
-        }
-    }
+/* Does a value fit that is meant for this component? */
+static bool find(struct match *match, const struct atls_psa_component *component)
+{
+    const struct atls_reference_key key = key_of(component, 0);
+    bool found = find_next(match, component);
+
+    for (size_t kind = 0; kind < UNNAMED_KINDS && !found; kind++)
+        found = find_kind(match, component, kind);
+    if (!found) /* the name was measured in any case */
+        note_measured(match, atls_reference_required(match->references, &key));
+    for (size_t kind = UNNAMED_KINDS; kind < KINDS && match->unnamed; kind++)
+        found |= find_kind(match, component, kind);
     return found;
 }
 
@@ -235,9 +268,6 @@ static void complain_of(const struct match *match, const struct atls_psa_compone
 
 static int match_one(struct match *match, const struct atls_psa_component *component)
 {
-    const struct atls_reference_key key = key_of(component, 0);
-
-    note_measured(match, atls_reference_required(match->references, &key));
     if (find(match, component))
         return 0;
     complain_of(match, component);
@@ -294,7 +324,11 @@ int atls_match_components(const struct atls_psa_claims *claims,
                           const struct atls_reference_set *references,
                           struct atls_evidence_verdict *out)
 {
-    struct match match = {references, calloc(references->required_count + 1, sizeof(bool)), out};
+    const struct atls_reference_key nameless = {.named = false};
+    struct match match = {.references = references,
+                          .unnamed = atls_reference_required(references, &nameless) != SIZE_MAX,
+                          .measured = calloc(references->required_count + 1, sizeof(bool)),
+                          .out = out};
     int result = 0;
 
     if (!match.measured)

@@ -144,6 +144,77 @@ static void test_what_is_required(void **state)
     }
 }
 
+/* The value behind the one that was found last is looked at first. It must be of this component all
+ * the same, and where it is not, others are found still. */
+static void test_next_value(void **state)
+{
+    char bl[] = "BL", fw[] = "FW", one[] = "1", two[] = "2";
+    static const char mismatch[] = "reference-value-mismatch", unknown[] = "unknown-component";
+    static const uint8_t first[32] = {1}, second[32] = {2};
+    const struct atls_psa_component measured[] = {{.type = atls_bytes_of_text(bl),
+                                                   .version = atls_bytes_of_text(one),
+                                                   .value = ATLS_BYTES(first, 32),
+                                                   .signer_id = ATLS_BYTES(first, 32)},
+                                                  {.type = atls_bytes_of_text(fw),
+                                                   .version = atls_bytes_of_text(one),
+                                                   .value = ATLS_BYTES(second, 32),
+                                                   .signer_id = ATLS_BYTES(first, 32)}};
+    const struct atls_psa_claims claims = {.components = measured, .component_count = 2};
+    const struct {
+        const char *what;
+        struct atls_reference_value values[3]; /* the second is looked at first for FW */
+        const char *reason;
+    } table[] = {
+        {"in turn", {{.name = bl, .digest = {1}}, {.name = fw, .digest = {2}}}, "ok"},
+        {"in another order", {{.name = fw, .digest = {2}}, {.name = bl, .digest = {1}}}, "ok"},
+        {"another digest", {{.name = bl, .digest = {1}}, {.name = fw, .digest = {3}}}, mismatch},
+        {"another version",
+         {{.name = bl, .digest = {1}}, {.name = fw, .version = two, .digest = {2}}},
+         "version-not-endorsed"},
+        {"another version before this one",
+         {{.name = bl, .digest = {1}},
+          {.name = fw, .version = two, .digest = {2}},
+          {.name = fw, .version = one, .digest = {2}}},
+         "ok"},
+        {"another signer",
+         {{.name = bl, .digest = {1}},
+          {.name = fw, .digest = {2}, .signer_id_size = 32, .signer_id = {2}}},
+         mismatch},
+        {"another signer before this one",
+         {{.name = bl, .digest = {1}},
+          {.name = fw, .digest = {2}, .signer_id_size = 32, .signer_id = {2}},
+          {.name = fw, .digest = {2}, .signer_id_size = 32, .signer_id = {1}}},
+         "ok"},
+        {"of another time",
+         {{.name = bl, .digest = {1}}, {.name = fw, .digest = {2}, .validity = {0, 1}}},
+         unknown},
+        {"of a PCR", {{.name = bl, .digest = {1}}, {.name = fw, .digest = {2}, .pcr = 1}}, unknown},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct atls_reference_value values[3];
+        struct atls_evidence_verdict appraisal = {.reason = NULL};
+        struct atls_reference_set set;
+        size_t count = 0;
+
+        for (; count < 3 && table[i].values[count].name; count++) {
+            values[count] = table[i].values[count];
+            values[count].digest_size = 32;
+            if (!values[count].version)
+                values[count].version = one;
+        }
+        assert_int_equal(atls_reference_set_of(values, count, &set), 0);
+        set.times_count = true;
+        set.now = 2;
+        assert_int_equal(atls_match_components(&claims, &set, &appraisal), 0);
+        if (strcmp(appraisal.reason ? appraisal.reason : "ok", table[i].reason) != 0)
+            fail_msg("%s: expected \"%s\", came \"%s\"", table[i].what, table[i].reason,
+                     appraisal.reason ? appraisal.reason : "ok");
+        atls_reference_set_clear(&set);
+        check_match(&appraisal, table[i].reason);
+    }
+}
+
 /* RFC 9783 4.4.1: the description names the hash algorithm, in the words of IANA's registry. */
 static void test_hash_algorithms(void **state)
 {
@@ -326,9 +397,13 @@ static void test_missing_of_another_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_partial_references), cmocka_unit_test(test_what_is_required),
-        cmocka_unit_test(test_hash_algorithms),    cmocka_unit_test(test_looks_are_few),
-        cmocka_unit_test(test_lists_are_bounded),  cmocka_unit_test(test_missing_of_another_time),
+        cmocka_unit_test(test_partial_references),
+        cmocka_unit_test(test_what_is_required),
+        cmocka_unit_test(test_next_value),
+        cmocka_unit_test(test_hash_algorithms),
+        cmocka_unit_test(test_looks_are_few),
+        cmocka_unit_test(test_lists_are_bounded),
+        cmocka_unit_test(test_missing_of_another_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,8 @@
 /*
  * An index of reference values: balanced trees (POSIX tsearch) of groups, a group for each key that
  * values share, and in each group its values from the newest to the oldest. Trees, not hash tables:
- * who may endorse chooses names and digests, and shall not choose what a look-up costs.
+ * who may endorse chooses names and digests, and shall not choose what a look-up costs. A group
+ * keeps a fingerprint of its key, which is compared first; where fingerprints are equal, keys are.
  */
 #include "verifier-stub/store/references.h"
 
@@ -17,7 +18,7 @@ struct group { /* values of one key */
     enum atls_reference_by by;
     const struct atls_reference_key *sought; /* what is looked for, or NULL: the key of NEWEST */
     struct atls_reference_entry *newest;
-    size_t required;
+    uint64_t fingerprint; /* of the key */
 };
 
 struct span { /* values of one validity */
@@ -123,12 +124,8 @@ void atls_reference_entry_free(struct atls_reference_entry *entry)
     free(entry);
 }
 
-static struct atls_reference_key key_of(const struct group *group)
+static struct atls_reference_key key_of_entry(const struct atls_reference_entry *entry)
 {
-    const struct atls_reference_entry *entry = group->newest;
-
-    if (group->sought)
-        return *group->sought;
     return (struct atls_reference_key){
         .what = entry->value.pcr,
         .named = entry->value.name != NULL,
@@ -138,24 +135,58 @@ static struct atls_reference_key key_of(const struct group *group)
         .digest = {entry->value.digest, entry->value.digest_size}};
 }
 
+static struct atls_reference_key key_of(const struct group *group)
+{
+    return group->sought ? *group->sought : key_of_entry(group->newest);
+}
+
 static int compare_optional(bool has_a, struct atls_bytes a, bool has_b, struct atls_bytes b)
 {
     return has_a && has_b ? compare_bytes(a, b) : has_a - has_b;
 }
 
-static int compare_groups(const void *left, const void *right)
+static bool has_digest(enum atls_reference_by by)
 {
-    enum atls_reference_by by = ((const struct group *)left)->by;
-    const struct atls_reference_key a = key_of(left), b = key_of(right);
+    return by == ATLS_REFERENCE_BY_DIGEST || by == ATLS_REFERENCE_BY_ALL;
+}
+
+/* Of the digest, which is a hash already, or of the name by FNV-1a. It only has to differ mostly:
+ * keys that somebody made to have one fingerprint are compared as if there were none. */
+static uint64_t fingerprint_of(enum atls_reference_by by, const struct atls_reference_key *key)
+{
+    uint64_t fingerprint = UINT64_C(0xcbf29ce484222325);
+
+    if (has_digest(by)) {
+        if (key->digest.size >= sizeof fingerprint)
+            memcpy(&fingerprint, key->digest.data, sizeof fingerprint);
+        return fingerprint;
+    }
+    for (size_t i = 0; key->named && i < key->name.size; i++)
+        fingerprint = (fingerprint ^ key->name.data[i]) * UINT64_C(0x100000001b3);
+    return fingerprint;
+}
+
+static int compare_keys(enum atls_reference_by by, struct atls_reference_key a,
+                        struct atls_reference_key b)
+{
     int order = compare_number(a.what, b.what);
 
-    if (!order && (by == ATLS_REFERENCE_BY_DIGEST || by == ATLS_REFERENCE_BY_ALL))
+    if (!order && has_digest(by))
         order = compare_bytes(a.digest, b.digest);
     if (!order && by != ATLS_REFERENCE_BY_DIGEST)
         order = compare_optional(a.named, a.name, b.named, b.name);
     if (!order && (by == ATLS_REFERENCE_BY_VERSION || by == ATLS_REFERENCE_BY_ALL))
         order = compare_optional(a.versioned, a.version, b.versioned, b.version);
     return order;
+}
+
+static int compare_groups(const void *left, const void *right)
+{
+    const struct group *a = left, *b = right;
+
+    if (a->fingerprint != b->fingerprint)
+        return a->fingerprint < b->fingerprint ? -1 : 1;
+    return compare_keys(a->by, key_of(a), key_of(b));
 }
 
 static int compare_entries(const void *left, const void *right)
@@ -204,11 +235,21 @@ void atls_reference_index_close(struct atls_reference_index *index)
     free(index);
 }
 
+static struct group group_of(enum atls_reference_by by, const struct atls_reference_key *key,
+                             struct atls_reference_entry *entry)
+{
+    struct group group = {.by = by, .sought = key, .newest = entry};
+    const struct atls_reference_key its = key_of(&group);
+
+    group.fingerprint = fingerprint_of(by, &its);
+    return group;
+}
+
 static struct group *find_group(const struct atls_reference_index *index, enum atls_reference_by by,
                                 const struct atls_reference_key *key,
                                 struct atls_reference_entry *entry)
 {
-    const struct group probe = {.by = by, .sought = key, .newest = entry};
+    const struct group probe = group_of(by, key, entry);
     struct group **found = tfind(&probe, &index->groups[by], compare_groups);
 
     return found ? *found : NULL;
@@ -289,13 +330,11 @@ static void leave_span(struct atls_reference_index *index, const struct atls_val
     free(span);
 }
 
-/* *FRESHP: ENTRY is the first of its group. */
 static int join_group(struct atls_reference_index *index, enum atls_reference_by by,
-                      struct atls_reference_entry *entry, bool *freshp)
+                      struct atls_reference_entry *entry)
 {
     struct group *group = find_group(index, by, NULL, entry);
 
-    *freshp = !group;
     if (group) {
         entry->older[by] = group->newest;
         group->newest = entry;
@@ -304,7 +343,7 @@ static int join_group(struct atls_reference_index *index, enum atls_reference_by
     group = malloc(sizeof *group);
     if (!group)
         return no_memory();
-    *group = (struct group){.by = by, .newest = entry, .required = SIZE_MAX};
+    *group = group_of(by, NULL, entry);
     if (!tsearch(group, &index->groups[by], compare_groups)) {
         free(group);
         return no_memory();
@@ -332,41 +371,39 @@ static void leave_groups(struct atls_reference_index *index, struct atls_referen
         leave_group(index, (enum atls_reference_by)-- joined, entry);
 }
 
-static int join_groups(struct atls_reference_index *index, struct atls_reference_entry *entry,
-                       bool *new_namep)
+static int join_groups(struct atls_reference_index *index, struct atls_reference_entry *entry)
 {
     for (unsigned by = 0; by < ATLS_REFERENCE_BYS; by++) {
-        bool fresh;
-        int result = join_group(index, (enum atls_reference_by)by, entry, &fresh);
+        int result = join_group(index, (enum atls_reference_by)by, entry);
 
         if (result) {
             leave_groups(index, entry, by);
             return result;
         }
-        if (by == ATLS_REFERENCE_BY_NAME)
-            *new_namep = fresh;
     }
     return 0;
 }
 
 /* Each name must be measured, and each value that has none. */
-static void require(struct atls_reference_index *index, struct atls_reference_entry *entry,
-                    bool new_name)
+static void require(struct atls_reference_index *index, struct atls_reference_entry *entry)
 {
+    const struct atls_reference_entry *older = entry->older[ATLS_REFERENCE_BY_NAME];
+
     entry->required = SIZE_MAX;
-    if (entry->value.pcr != 0 || (entry->value.name && !new_name))
+    if (entry->value.pcr != 0)
         return;
+    if (entry->value.name && older) {
+        entry->required = older->required;
+        return;
+    }
     entry->required = index->required.count;
     index->required.entries[index->required.count++] = entry;
-    if (entry->value.name)
-        find_group(index, ATLS_REFERENCE_BY_NAME, NULL, entry)->required = entry->required;
 }
 
 int atls_reference_index_add(struct atls_reference_index *index, struct atls_reference_entry *entry,
                              bool *addedp)
 {
     struct atls_reference_entry **place;
-    bool new_name = false;
     int result;
 
     if (!list_room(&index->all) || !list_room(&index->required))
@@ -380,7 +417,7 @@ int atls_reference_index_add(struct atls_reference_index *index, struct atls_ref
     }
     result = join_span(index, &entry->value.validity);
     if (!result) {
-        result = join_groups(index, entry, &new_name);
+        result = join_groups(index, entry);
         if (result)
             leave_span(index, &entry->value.validity);
     }
@@ -388,7 +425,8 @@ int atls_reference_index_add(struct atls_reference_index *index, struct atls_ref
         tdelete(entry, &index->same, compare_entries);
         return result;
     }
-    require(index, entry, new_name);
+    require(index, entry);
+    entry->place = index->all.count;
     index->all.entries[index->all.count++] = entry;
     *addedp = true;
     return 0;
@@ -397,9 +435,10 @@ int atls_reference_index_add(struct atls_reference_index *index, struct atls_ref
 void atls_reference_index_take_back(struct atls_reference_index *index)
 {
     struct atls_reference_entry *entry = index->all.entries[--index->all.count];
+    struct list *required = &index->required;
 
-    if (entry->required != SIZE_MAX)
-        index->required.count--;
+    if (required->count > 0 && required->entries[required->count - 1] == entry)
+        required->count--;
     leave_groups(index, entry, ATLS_REFERENCE_BYS);
     leave_span(index, &entry->value.validity);
     tdelete(entry, &index->same, compare_entries);
@@ -459,6 +498,12 @@ bool atls_reference_counts(const struct atls_reference_set *set,
     return !set->times_count || atls_validity_holds(&entry->value.validity, set->now);
 }
 
+bool atls_reference_has_key(const struct atls_reference_entry *entry, enum atls_reference_by by,
+                            const struct atls_reference_key *key)
+{
+    return compare_keys(by, key_of_entry(entry), *key) == 0;
+}
+
 static const struct atls_reference_entry *
 first_that_counts(const struct atls_reference_set *set, enum atls_reference_by by,
                   const struct atls_reference_entry *entry)
@@ -490,7 +535,7 @@ size_t atls_reference_required(const struct atls_reference_set *set,
     const struct group *group =
         set->index ? find_group(set->index, ATLS_REFERENCE_BY_NAME, key, NULL) : NULL;
 
-    return group ? group->required : SIZE_MAX;
+    return group ? group->newest->required : SIZE_MAX;
 }
 
 /* Looks at each validity once: of a million values that is as many looks as there were CoRIMs. */

@@ -30,7 +30,10 @@ struct atls_reference_entry { /* a value in an index */
     struct atls_reference_value value;
     size_t name_size, version_size;                               /* of its texts */
     const struct atls_reference_entry *older[ATLS_REFERENCE_BYS]; /* of the same key, or NULL */
-    size_t required; /* its place in atls_reference_set.required, or SIZE_MAX */
+    /* The place in atls_reference_set.required of its name, or its own where it has none; SIZE_MAX
+     * of what is no component. */
+    size_t required;
+    size_t place; /* in atls_reference_set.values */
 };
 /* An entry with a copy of FROM; -ENOMEM. */
 int atls_reference_entry_new(const struct atls_reference_value *from,
@@ -71,6 +74,8 @@ int atls_reference_set_of(const struct atls_reference_value *values, size_t coun
 
 bool atls_reference_counts(const struct atls_reference_set *set,
                            const struct atls_reference_entry *entry);
+bool atls_reference_has_key(const struct atls_reference_entry *entry, enum atls_reference_by by,
+                            const struct atls_reference_key *key);
 /* The newest value of KEY that counts, and the next older one of the same; NULL. */
 const struct atls_reference_entry *atls_reference_find(const struct atls_reference_set *set,
                                                        enum atls_reference_by by,
@@ -78,7 +83,8 @@ const struct atls_reference_entry *atls_reference_find(const struct atls_referen
 const struct atls_reference_entry *atls_reference_next(const struct atls_reference_set *set,
                                                        enum atls_reference_by by,
                                                        const struct atls_reference_entry *entry);
-/* The place in REQUIRED of this name (or SIZE_MAX), whether or not it counts. */
+/* The place in REQUIRED of this name, or of the newest value that has none; SIZE_MAX: there is
+ * none. Whether or not it counts. */
 size_t atls_reference_required(const struct atls_reference_set *set,
                                const struct atls_reference_key *key);
 /* How many values do not count at NOW, and when (seconds) that changes next: INT64_MAX, never. */

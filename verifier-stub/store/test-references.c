@@ -135,6 +135,47 @@ static void check_outlook(struct atls_reference_index *index, struct outlook exp
     assert_int_equal(until, expected.until);
 }
 
+/* The index looks at fingerprints first: here they are all equal, of the names (FNV-1a) and of the
+ * digests (their first eight bytes; a shorter one has none), and each value is found still. */
+static void made_to_collide(void **state)
+{
+    static char first[] = "8yn0iYCKYHlIj4-BwPqk", second[] = "GReLUrM4wMqfg9yzV3KQ";
+    static const char *const names[] = {first, second};
+    struct atls_reference_index *index;
+    struct atls_reference_value values[] = {value_of(first, one, 1),  value_of(first, two, 1),
+                                            value_of(second, one, 1), value_of(second, two, 1),
+                                            value_of(first, one, 1),  value_of(second, one, 2)};
+
+    for (size_t i = 0; i < 4; i++)
+        values[i].digest[31] = (uint8_t)i;
+    values[4].digest_size = values[5].digest_size = 7;
+    assert_int_equal(atls_reference_index_open(&index), 0);
+    for (size_t i = 0; i < COUNT(values); i++)
+        add(index, &values[i], true);
+    for (size_t i = 0; i < COUNT(values); i++) {
+        struct atls_reference_key key = key_of(values[i].name, values[i].version);
+        const char *expected = values[i].digest[0] == 1 ? "1" : "2";
+
+        key.digest = ATLS_BYTES(values[i].digest, values[i].digest_size);
+        check_found(index, ATLS_REFERENCE_BY_DIGEST, &key, expected);
+        check_found(index, ATLS_REFERENCE_BY_ALL, &key, expected);
+        key.name = atls_bytes_of_text(names[values[i].name == first]);
+        check_found(index, ATLS_REFERENCE_BY_ALL, &key, "");
+        key.digest = ATLS_BYTES(values[i].digest, 6);
+        check_found(index, ATLS_REFERENCE_BY_DIGEST, &key, "");
+    }
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct atls_reference_key key = key_of(names[i], "2");
+
+        check_found(index, ATLS_REFERENCE_BY_NAME, &key, i == 0 ? "111" : "211");
+        check_found(index, ATLS_REFERENCE_BY_VERSION, &key, "1");
+    }
+    for (size_t left = COUNT(values); left > 0; left--)
+        atls_reference_index_take_back(index);
+    check_outlook(index, (struct outlook){0, 0, 0, INT64_MAX});
+    atls_reference_index_close(index);
+}
+
 /* What a refused CoRIM has added is taken back, last first: nothing is found of it, nothing is
  * required for it, and it can be added as if it had never been there. */
 static void taken_back(void **state)
@@ -180,15 +221,16 @@ static void taken_back(void **state)
     atls_reference_index_close(index);
 }
 
-/* A place among what must be measured has the first of a name, and each without one; not what is
+/* A place among what must be measured has each name, and each value without one; not what is
  * no component. */
 static void required_places(void **state)
 {
     struct atls_reference_value values[] = {value_of(bl, one, 1), value_of(bl, two, 2),
                                             value_of(NULL, NULL, 3), value_of(NULL, NULL, 4),
                                             value_of(fw, NULL, 5)};
-    static const size_t places[] = {0, SIZE_MAX, 1, 2, SIZE_MAX};
-    const struct atls_reference_key of_bl = key_of("BL", NULL), of_fw = key_of("FW", NULL);
+    static const size_t places[] = {0, 0, 1, 2, SIZE_MAX};
+    const struct atls_reference_key of_bl = key_of("BL", NULL), of_fw = key_of("FW", NULL),
+                                    of_none = key_of(NULL, NULL);
     struct atls_reference_set set;
 
     values[4].pcr = 7;
@@ -198,6 +240,7 @@ static void required_places(void **state)
         assert_int_equal(set.values[i]->required, places[i]);
     assert_int_equal(atls_reference_required(&set, &of_bl), 0);
     assert_int_equal(atls_reference_required(&set, &of_fw), SIZE_MAX);
+    assert_int_equal(atls_reference_required(&set, &of_none), 2);
     atls_reference_set_clear(&set);
 }
 
@@ -232,6 +275,7 @@ int main(void)
 
     TEST_ADD(&list, members_count);
     TEST_ADD(&list, empty_is_not_none);
+    TEST_ADD(&list, made_to_collide);
     TEST_ADD(&list, taken_back);
     TEST_ADD(&list, required_places);
     TEST_ADD(&list, times_are_computed_anew);
