@@ -35,10 +35,12 @@ static void die_with_parent(void)
 }
 
 /* A handshake with large evidence needs several hundred kB for a moment, and the next one needs
- * them again: by default the kernel would take the pages back in between and clear them anew. */
+ * them again: by default the kernel would take the pages back in between and clear them anew. Both
+ * have to be set: with one, glibc no longer adapts the other, which is 128 KiB then. */
 static void keep_memory(void)
 {
-    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 2 << 20);
+    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* what is smaller is of the heap, and stays */
 }
 
 void atls_program_start(const char *name, int exit_with_parent)
