@@ -64,6 +64,28 @@ static void opens(void **state)
     test_vector_free(in);
 }
 
+/* Where something is missing, that is what is told. */
+static void tells_what_is_missing(void **state)
+{
+    static const struct {
+        const char *certificate, *text;
+    } rows[] = {
+        {"", "Certificate: expected 1 bytes, 0 are left"},
+        {"30", "length: expected 1 bytes, 0 are left"},
+        {"30 00", "tbsCertificate: expected 1 bytes, 0 are left"},
+        {"30 14 30 03", "Certificate: expected 20 bytes, 2 are left"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct atls_bytes in = test_bytes(rows[i].certificate);
+        struct atls_certificate_der opened;
+
+        test_outcome(atls_certificate_der_open(in, &opened), ATLS_E_MALFORMED, NULL);
+        assert_string_equal(atls_error_text(), rows[i].text);
+        test_vector_free(in);
+    }
+}
+
 static const struct next {
     const char *name, *extension;
     int outcome;
@@ -109,6 +131,7 @@ int main(void)
     struct test_list list = {.count = 0};
 
     TEST_ADD_ROWS(&list, opens, opened_rows);
+    TEST_ADD(&list, tells_what_is_missing);
     TEST_ADD_ROWS(&list, goes_on, next_rows);
     return test_run("certificate-der", &list);
 }

@@ -433,6 +433,24 @@ static void finds(void **state)
     gnutls_free(der.data);
 }
 
+/* What stands in TCG's extension by itself comes out as a record. */
+static void finds_what_stands_by_itself(void **state)
+{
+    static const struct extension bare = {OID_TCG, BARE, false};
+    gnutls_datum_t der = certificate(P256, &bare, 1);
+    struct atls_bytes record = test_bytes(BARE_RECORD);
+    struct atls_x509_cmw found;
+
+    test_outcome(atls_x509_cmw_find(ATLS_BYTES(der.data, der.size), &found), 0, NULL);
+    assert_true(found.bare);
+    assert_int_equal(found.serialization, ATLS_CBOR);
+    test_same_bytes(ATLS_BYTES(found.cmw, found.size), record);
+    atls_x509_cmw_clear(&found);
+    same_when_verified(ATLS_BYTES(der.data, der.size));
+    test_vector_free(record);
+    gnutls_free(der.data);
+}
+
 /* RFC 5280 section 4.2, in a chain of a leaf and a CA: which critical extensions may be passed over
  * by whoever verifies it. */
 #define OID_USAGE "2.5.29.15"
@@ -662,6 +680,7 @@ int main(void)
     TEST_ADD(&list, no_longer_ones);
     TEST_ADD(&list, refuses_an_extension_twice);
     TEST_ADD(&list, no_certificate);
+    TEST_ADD(&list, finds_what_stands_by_itself);
     TEST_ADD(&list, finds_beside_other_keys);
     TEST_ADD(&list, public_keys);
     TEST_ADD(&list, challenge);

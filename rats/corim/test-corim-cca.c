@@ -176,9 +176,12 @@ static void reads_row(void **state)
     atls_corim_clear(&corim);
 }
 
-/* What belongs together is one set, and another state another one. */
+/* What belongs together is one set, and another state another one. A set is SHA-256 of what was
+ * measured, each behind the number of its place (by sha256sum). */
 static void tells_states_apart(void **state)
 {
+    struct atls_bytes named =
+        test_bytes("2ccb9dafec044b3c3a3b13790ef69935beacc0013cfea1dbc0ab7077d6f64c53");
     struct atls_corim corim;
     const struct atls_reference_value *values;
 
@@ -188,11 +191,13 @@ static void tells_states_apart(void **state)
                                   &corim),
                  0, NULL);
     values = corim.reference_values;
+    test_same_bytes(ATLS_BYTES(values[1].set, 32), named); /* 2, initial one, 3, extensible one */
     assert_memory_equal(values[1].set, values[2].set, 32);
     assert_memory_equal(values[3].set, values[4].set, 32);
     assert_memory_not_equal(values[0].set, values[1].set, 32);
     assert_memory_not_equal(values[1].set, values[3].set, 32); /* what was measured counts */
     atls_corim_clear(&corim);
+    test_vector_free(named);
 }
 
 /* Evidence with an initial measurement of another size is found by its SHA-256 (by sha256sum). */
