@@ -44,9 +44,6 @@ struct atls_evidence_source_ops {
     /* Evidence of a device whose root of trust is not PSA, by the name of its format. */
     int (*attest_as)(const struct atls_evidence_source *source, const char *kind,
                      struct atls_bytes challenge, uint8_t **evidencep, size_t *sizep);
-    /* With the key that is to be attested; ATLS_E_UNSUPPORTED where it is not the device's. */
-    int (*sign)(const struct atls_evidence_source *source, struct atls_bytes digest,
-                uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep);
 };
 
 /* What a relying party has read of evidence; nothing is verified. It borrows from the message. */

@@ -138,24 +138,13 @@ static int attest_as(const struct atls_evidence_source *lent, const char *kind,
     return atls_device_attest_as(source->device, kind, source->handle, challenge, evidencep, sizep);
 }
 
-static int sign(const struct atls_evidence_source *lent, struct atls_bytes digest,
-                uint8_t signaturep[ATLS_SIGNATURE_MAX], size_t *sizep)
-{
-    const struct source *source = source_of(lent);
-
-    if (!source->handle) {
-        return atls_fail(ATLS_E_UNSUPPORTED, NULL, "the attested key is not the device's");
-    }
-    return atls_device_sign(source->device, source->handle, digest, signaturep, sizep);
-}
-
 int atls_attester_ask(const struct atls_attester *attester,
                       const struct atls_evidence_format *format, struct atls_device *device,
                       const struct atls_attester_identity *identity, struct atls_bytes challenge,
                       uint8_t **evidencep, size_t *sizep)
 {
     static const struct atls_evidence_source_ops ops = {attest_key, attest_key_of_2022,
-                                                        attest_platform, attest_as, sign};
+                                                        attest_platform, attest_as};
     struct source source = {.lent = {.ops = &ops,
                                      .key = &identity->key,
                                      .challenge_hashed = attester->options.challenge_hashed},

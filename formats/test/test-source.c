@@ -382,7 +382,7 @@ static int attest_as(const struct atls_evidence_source *lent, const char *kind,
 void test_source_init(struct test_source *source)
 {
     static const struct atls_evidence_source_ops ops = {attest_key, attest_key_of_2022,
-                                                        attest_platform, attest_as, NULL};
+                                                        attest_platform, attest_as};
     struct atls_private_key *const keys[] = {&source->pak, &source->kak, &source->ik, &source->rak,
                                              &source->other};
 
