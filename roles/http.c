@@ -204,10 +204,9 @@ static void judge(struct atls_http_exchange *x, CURLcode code)
     case CURLE_WRITE_ERROR:
         if (x->no_memory) {
             fail(x, -ENOMEM, "internal", "no memory for the answer");
-        } else if (x->too_large) {
-            fail(x, ATLS_E_MALFORMED, "verifier-garbage", "the answer is larger than 1 MiB");
         } else {
-            fail(x, ATLS_E_MALFORMED, "verifier-garbage", what);
+            fail(x, ATLS_E_MALFORMED, "verifier-garbage",
+                 x->too_large ? "the answer is larger than 1 MiB" : what);
         }
         break;
     case CURLE_WEIRD_SERVER_REPLY:
@@ -246,18 +245,15 @@ static bool look_at_url(const char *text, bool *webp, bool *localp)
 
 static bool add_header(struct atls_http_exchange *x, const char *name, const char *value)
 {
-    char line[512];
-    int length = snprintf(line, sizeof line, value ? "%s: %s" : "%s:", name, value);
+    struct curl_slist *headers = NULL;
+    char *line;
 
-    if (length < 0 || (size_t)length >= sizeof line) {
-        return false;
+    if (asprintf(&line, value ? "%s: %s" : "%s:", name, value) >= 0) {
+        headers = curl_slist_append(x->headers, line);
+        free(line);
     }
-    struct curl_slist *headers = curl_slist_append(x->headers, line);
-    if (!headers) {
-        return false;
-    }
-    x->headers = headers;
-    return true;
+    x->headers = headers ? headers : x->headers;
+    return headers;
 }
 
 static bool set_up(struct atls_http_exchange *x, const struct atls_http_request *request,

@@ -149,6 +149,62 @@ static void test_challenge_sizes(void **state)
     assert_int_equal(test_event_count(&f->party, "credential"), 0);
 }
 
+/* The nonce that everybody knows is answered, and told. */
+static void test_constant_nonce(void **state)
+{
+    struct fixture *f = *state;
+    struct atls_bytes constant = atls_constant_nonce_of_2022.nonce;
+
+    f->options.constant_nonce = &atls_constant_nonce_of_2022;
+    renew(f);
+    assert_int_equal(evidence(f, 32), 0);
+    assert_int_equal(test_event_count(&f->party, "defect"), 0);
+    atls_credential_clear(&f->credential);
+    assert_int_equal(atls_attester_evidence(f->attester, 3, constant, &f->credential), 0);
+    assert_int_equal(test_event_count(&f->party, "defect"), 1);
+    test_event_says(&f->party, "defect", 0, "name", "constant-nonce");
+    test_event_says(&f->party, "defect", 0, "detail", atls_constant_nonce_of_2022.defect);
+}
+
+static const struct {
+    const char *what;
+    const struct atls_evidence_format *format;
+    enum atls_cmw_form form;
+    bool outside;
+    int outcome;
+    const char *clause; /* NULL: any */
+} format_rows[] = {
+    {"a CAB for a key of the device", &atls_format_cab, ATLS_CMW_RECORD, false, 0, NULL},
+    {"a CAB for a key outside it", &atls_format_cab, ATLS_CMW_RECORD, true, ATLS_E_UNSUPPORTED,
+     NULL},
+    {"a PSA token beside a key outside it", &atls_format_psa, ATLS_CMW_RECORD, true, 0, NULL},
+    {"a PSA token in a tag", &atls_format_psa, ATLS_CMW_TAG, false, 0, NULL},
+    {"a CAB tagged", &atls_format_cab, ATLS_CMW_TAG, false, 0, NULL},
+    {"what has no content format in a tag", &atls_format_ra_tls, ATLS_CMW_TAG, false,
+     ATLS_E_UNSUPPORTED, "RFC 9999 section 3.2"},
+};
+
+static void test_formats(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof format_rows / sizeof *format_rows; i++) {
+        struct atls_attester *attester = NULL;
+        f->options.evidence_format = format_rows[i].format;
+        f->options.cmw_form = format_rows[i].form;
+        f->options.key_outside = format_rows[i].outside;
+        f->options.key.curve = ATLS_P256;
+        int outcome = atls_attester_new(&f->options, f->client, f->party.events, &attester);
+        if (outcome != format_rows[i].outcome || (attester != NULL) != (outcome == 0))
+            fail_msg("%s: expected %s, came %s (%s)", format_rows[i].what,
+                     atls_error_name(format_rows[i].outcome), atls_error_name(outcome),
+                     atls_error_text());
+        if (format_rows[i].clause)
+            assert_string_equal(atls_error_clause(), format_rows[i].clause);
+        atls_attester_free(attester);
+    }
+}
+
 static const struct {
     const char *fault, *reason;
 } evidence_rows[] = {
@@ -426,6 +482,42 @@ static void test_result_failures(void **state)
     assert_int_equal(result(f, 3), 0); /* and whoever comes later gets a new one */
 }
 
+static void test_result_without_verifier(void **state)
+{
+    struct fixture *f = *state;
+
+    f->options.verifier_url = NULL;
+    renew(f);
+    assert_int_equal(result(f, 1), -EINVAL);
+    assert_string_equal(atls_error_text(), "passport needs the URL of a verifier");
+    assert_string_equal(atls_attester_reason(f->attester), "internal");
+}
+
+/* Evidence that cannot be written to a file goes out all the same, and the user is told. */
+static void test_artifact_that_cannot_be_written(void **state)
+{
+    struct fixture *f = *state;
+    char text[512];
+    int kept = dup(STDERR_FILENO);
+    FILE *told = tmpfile();
+
+    assert_non_null(told);
+    f->options.artifacts = "/nonexistent";
+    renew(f);
+    dup2(fileno(told), STDERR_FILENO);
+    int made = evidence(f, 32);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    assert_int_equal(made, 0);
+    rewind(told);
+    text[fread(text, 1, sizeof text - 1, told)] = '\0';
+    fclose(told);
+    assert_non_null(strstr(text, "/nonexistent/conn-3-sent-credential.cbor"));
+    json_t *event = test_event(&f->party, "credential", 0);
+    assert_null(json_string_value(json_object_get(event, "file")));
+    json_decref(event);
+}
+
 static const struct {
     const char *fault, *reason;
 } result_rows[] = {
@@ -494,6 +586,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_evidence, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_challenge_sizes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_constant_nonce, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_formats, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_evidence_faults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_splices_are_signed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sign, set_up, tear_down),
@@ -503,6 +597,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_expiry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_result_not_judged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_result_failures, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_result_without_verifier, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_artifact_that_cannot_be_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_result_faults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_renew, set_up, tear_down),
     };

@@ -365,6 +365,22 @@ static void test_result_in_der(void **state)
     }
 }
 
+/* Evidence that came before any challenge answers none. */
+static void test_no_challenge(void **state)
+{
+    struct test_appraisal *f = *state;
+    struct atls_public_key key;
+    uint8_t cab[2048];
+
+    test_renew(f);
+    assert_int_equal(atls_appraisal_begin(f->rp, 1, ATLS_MODEL_BACKGROUND_CHECK, &f->appraisal), 0);
+    assert_int_equal(
+        atls_appraisal_credential(f->appraisal, ATLS_BYTES(cab, make_cab(&rows[0], cab)), &key), 0);
+    test_await_verdict(f);
+    test_verdict_is(f, "no challenge", "nonce-mismatch", false);
+    says(f, "no challenge", "answers no nonce that is known");
+}
+
 static int set_up(void **state)
 {
     test_set_up(state);
@@ -383,6 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bundles, set_up, test_tear_down),
         cmocka_unit_test_setup_teardown(test_many_connections, set_up, test_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_challenge, set_up, test_tear_down),
         cmocka_unit_test_setup_teardown(test_result_in_der, set_up, test_tear_down),
     };
 

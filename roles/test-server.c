@@ -24,7 +24,7 @@ struct test_server {
     char url[64];
     struct test_answer answers[TEST_ENDPOINTS];
     struct test_result result;
-    char accept[512], location[64], evidence_type[128];
+    char accept[512], location[64], evidence_type[512];
     unsigned counts[TEST_ENDPOINTS], connections, sessions;
     struct {
         uint8_t nonce[64];

@@ -156,6 +156,67 @@ static void test_accept(void **state)
     }
 }
 
+/* A verifier may spell its types with blanks, up to 399 characters. */
+static void test_type_sizes(void **state)
+{
+    struct test_client *f = *state;
+    const int blanks = 399 - (int)strlen(PSA);
+    struct atls_bytes nonce, jwt;
+
+    for (int more = 0; more < 2; more++) {
+        char type[420], accept[440];
+        snprintf(type, sizeof type, "application/eat-cwt;%*sprofile=\"http://arm.com/psa/2.0.0\"",
+                 1 + blanks + more, "");
+        snprintf(accept, sizeof accept,
+                 "[\"application/eat-cwt;%*sprofile=\\\"http://arm.com/psa/2.0.0\\\"\"]",
+                 1 + blanks + more, "");
+        test_server_accept(f->server, accept);
+        test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
+        assert_int_equal(test_await_nonce(f, &nonce), 0);
+        assert_int_equal(atls_verifier_session_submit(f->session, PSA, atls_bytes_of_text("x")),
+                         more ? ATLS_E_UNSUPPORTED : 0);
+        if (!more) {
+            assert_int_equal(test_await_result(f, &jwt), 0);
+            assert_string_equal(test_server_evidence_type(f->server), type);
+        }
+    }
+}
+
+static const struct {
+    const char *what, *type, *body;
+    int code;
+} alone_rows[] = {
+    {"a message in CBOR", ATLS_MT_EAT_CWT, "\xd2\x84\x40\xa0\x40\x40", 0},
+    {"a JWT under the type of a CWT", ATLS_MT_EAT_CWT, "e30.e30.c2ln", ATLS_E_MALFORMED},
+    {"nothing", ATLS_MT_EAT_CWT, "", ATLS_E_MALFORMED},
+    {"a JWT in a session's place", SESSION_TYPE, "e30.e30.c2ln", ATLS_E_MALFORMED},
+    {"a JWT in a session", SESSION_TYPE,
+     "{\"status\":\"complete\",\"result\":\"e30.e30.c2ln\",\"nonce\":\"" NONCE32 "\"}", 0},
+};
+
+/* A result that comes alone, as a client that prefers a CWT is given it. */
+static void test_result_alone(void **state)
+{
+    struct test_client *f = *state;
+    struct atls_bytes nonce, ear;
+
+    atls_verifier_client_prefer(f->client, ATLS_EAR_CWT);
+    for (size_t i = 0; i < sizeof alone_rows / sizeof *alone_rows; i++) {
+        *test_server_answer(f->server, TEST_POST) = (struct test_answer){
+            .status = 200, .type = alone_rows[i].type, .body = alone_rows[i].body};
+        test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
+        assert_int_equal(test_await_nonce(f, &nonce), 0);
+        assert_int_equal(
+            atls_verifier_session_submit(f->session, ATLS_MT_CMW_CBOR, atls_bytes_of_text("x")), 0);
+        int result = test_await_result(f, &ear);
+        if (result != alone_rows[i].code)
+            fail_msg("%s: expected %s, came %s", alone_rows[i].what,
+                     atls_error_name(alone_rows[i].code), atls_error_name(result));
+        if (result)
+            assert_string_equal(atls_verifier_session_reason(f->session), "verifier-garbage");
+    }
+}
+
 static void test_unreachable(void **state)
 {
     struct test_client *f = *state;
@@ -359,6 +420,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_result_later, test_client_set_up,
                                         test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_accept, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_type_sizes, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_result_alone, test_client_set_up,
+                                        test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_unreachable, test_client_set_up,
                                         test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_body_bound, test_client_set_up, test_client_tear_down),

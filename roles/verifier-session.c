@@ -337,7 +337,7 @@ static bool is_field_value(struct atls_bytes text)
             return false;
         }
     }
-    return text.size > 0 && text.size < MEDIA_TYPE_MAX;
+    return text.size < MEDIA_TYPE_MAX;
 }
 
 /* MEDIA_TYPE as the session's accept list spells it, for there are verifiers that look the type of
