@@ -373,6 +373,8 @@ static void test_refuses_points(void **state)
             memset(key.x, 0, 32), memset(key.y, 0, 32), key.x[31] = 1;
         test_verdict("point", crypto->verify(&key, input, ATLS_BYTES(signature, 64)),
                      ATLS_E_MALFORMED);
+        test_verdict("point, and a signature of another size",
+                     crypto->verify(&key, input, ATLS_BYTES(signature, 63)), ATLS_E_MALFORMED);
         test_verdict("point alone", crypto->check_point(&key), ATLS_E_MALFORMED);
     }
     for (unsigned i = 0; i < 3; i += 2) {
