@@ -54,6 +54,7 @@ NOT_UNDER_VALGRIND = (
     "roles/no-memory",
     "roles/relying-party",
     "roles/verifier-client",
+    "tls/session-no-memory",
 )
 # The sanitizer build is clang's, with the fuzzers: a second compiler's warnings come with it.
 SANITIZED = ("-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dfuzzers=true")

@@ -222,6 +222,19 @@ int test_memory_end(int result)
     return result;
 }
 
+bool test_memory_pause(void)
+{
+    bool scarce = memory.scarce;
+
+    memory.scarce = false;
+    return scarce;
+}
+
+void test_memory_resume(bool scarce)
+{
+    memory.scarce = scarce;
+}
+
 void test_tell(struct test_told *told, struct atls_bytes bytes)
 {
     if (bytes.size > sizeof told->bytes - told->size)

@@ -30,6 +30,10 @@ typedef int (*test_operation)(const void *context, struct test_told *told);
 
 void test_memory_begin(void);
 int test_memory_end(int result); /* returns RESULT */
+/* For what stands in for somebody else, who has memory: refuses nothing until it is resumed with
+ * what this returned. */
+bool test_memory_pause(void);
+void test_memory_resume(bool scarce);
 #define TEST_SCARCE(call) (test_memory_begin(), test_memory_end(call))
 
 /* For a library that takes its memory through functions that it is given: what it takes is refused

@@ -13,17 +13,22 @@
 #include "roles/report.h"
 
 /* The model of what was found: of a relying party's models the one that fits, or its first, which
- * will then say what it expected. */
-static enum atls_model model_of(const struct atls_abilities *abilities, struct atls_bytes in)
+ * will then say what it expected. Fails where there is no memory to look. */
+static int find_model(struct atls_session *s, const struct atls_abilities *abilities,
+                      struct atls_bytes in, enum atls_model *modelp)
 {
     enum atls_model model = ATLS_MODEL_BACKGROUND_CHECK;
     struct atls_cmw *cmw;
-    if (atls_cmw_parse(in, &cmw) == 0) {
+    int result = atls_cmw_parse(in, &cmw);
+    if (result < 0)
+        return session_cmw_refused(s, result);
+    if (result == 0) {
         if (atls_received_is_result(cmw))
             model = ATLS_MODEL_PASSPORT;
         atls_cmw_free(cmw);
     }
-    return atls_abilities_have(abilities, model) ? model : abilities->model[0];
+    *modelp = atls_abilities_have(abilities, model) ? model : abilities->model[0];
+    return 0;
 }
 
 static int present(struct atls_session *s)
@@ -32,7 +37,9 @@ static int present(struct atls_session *s)
     struct atls_bytes cmw = ATLS_BYTES(party->own.cmw, party->own.size);
     if (party->as_attester.model_count == 0 || s->self.model != ATLS_MODEL_NONE || !cmw.data)
         return 0;
-    s->self.model = model_of(&party->as_attester, cmw);
+    int result = find_model(s, &party->as_attester, cmw, &s->self.model);
+    if (result != 0)
+        return result;
     if (party->own.has_key)
         s->self.signed_with_size = atls_spki_encode(&party->own.key, s->self.signed_with);
     atls_report_credential(party->events, party->artifacts, s->conn, "sent", cmw);
@@ -51,12 +58,14 @@ static int without(struct atls_session *s)
 static int appraise(struct atls_session *s, const struct atls_public_key *leaf,
                     struct atls_bytes cmw)
 {
-    s->peer.model = model_of(&s->party->as_relying_party, cmw);
+    int result = find_model(s, &s->party->as_relying_party, cmw, &s->peer.model);
+    if (result != 0)
+        return result;
     /* No result was agreed on: it must be of the first verifier that is trusted. */
     if (s->peer.model == ATLS_MODEL_PASSPORT)
         s->hello.selections[session_peer_side(s)].verifier =
             s->party->as_relying_party.verifiers[0];
-    int result = session_appraisal_begin(s, s->peer.model);
+    result = session_appraisal_begin(s, s->peer.model);
     return result == 0 ? session_appraise(s, leaf, cmw) : result;
 }
 
@@ -83,7 +92,7 @@ static int judge(struct atls_session *s)
     if (result == ATLS_E_MISSING)
         return without(s);
     if (result != 0)
-        return session_fail(s, "malformed-cmw", -1, NULL, NULL);
+        return session_cmw_refused(s, result);
     if (found.has_key) {
         s->peer.verified_with_size = atls_spki_encode(&found.key, s->peer.verified_with);
         result = appraise(s, &found.key, ATLS_BYTES(found.cmw, found.size));

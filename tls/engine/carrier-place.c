@@ -63,8 +63,7 @@ static int received(struct atls_session *s, const struct session_certificate *ce
         return session_appraisal_failed(s);
     s->peer.verified_with_size = atls_spki_encode(&key, s->peer.verified_with);
     result = put_key(s, &key, certificate->message + at, cmw.size);
-    return result == 0 ? 0
-                       : session_fail(s, result < 0 ? "internal" : "malformed-cmw", -1, NULL, NULL);
+    return result == 0 ? 0 : session_cmw_refused(s, result);
 }
 
 const struct atls_carrier atls_carrier_place = {

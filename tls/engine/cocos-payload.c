@@ -45,13 +45,16 @@ int atls_cocos_payload_write(struct atls_bytes cmw, const struct atls_cocos_bind
 {
     char type[TYPE_MAX];
     struct atls_cmw *parsed = NULL;
-    if (atls_cmw_parse(cmw, &parsed) != 0)
+    int result = atls_cmw_parse(cmw, &parsed);
+    if (result < 0)
+        return result;
+    if (result != 0)
         parsed = NULL;
     struct atls_bytes value = split(parsed, cmw, type);
     bool result_inside = parsed && atls_received_is_result(parsed);
     json_t *of_binder = json_pack("{s:s}", "exporter_label", binder->label);
     json_t *object = json_pack("{s:i, s:s}", "version", VERSION, "media_type", type);
-    int result = object && of_binder ? 0 : atls_fail(-ENOMEM, NULL, "no memory for a payload");
+    result = object && of_binder ? 0 : atls_fail(-ENOMEM, NULL, "no memory for a payload");
     if (result == 0)
         result = set_bytes(object, result_inside ? "attestation_results" : "evidence", value);
     if (result == 0)

@@ -150,26 +150,29 @@ static int verify_chain(struct atls_session *s, const struct atls_ea_authenticat
     return session_verify(s, chain, a->entry_count, false);
 }
 
-/* What nobody negotiated: a result, or evidence? Of results: who says that it made it? */
-static enum atls_model model_of(const struct atls_session *s, struct atls_bytes cmw, char *issuer,
-                                size_t size)
+/* What nobody negotiated: a result, or evidence? Of results: who says that it made it? Negative
+ * where there is no memory to look; what is bad is told by whoever judges it. */
+static int find_model(const struct atls_session *s, struct atls_bytes cmw, enum atls_model *modelp,
+                      char *issuer, size_t size)
 {
-    enum atls_model model =
-        has(s, ATLS_MODEL_BACKGROUND_CHECK) ? ATLS_MODEL_BACKGROUND_CHECK : ATLS_MODEL_PASSPORT;
     struct atls_cmw *parsed;
     struct atls_ear ear;
+    *modelp =
+        has(s, ATLS_MODEL_BACKGROUND_CHECK) ? ATLS_MODEL_BACKGROUND_CHECK : ATLS_MODEL_PASSPORT;
     issuer[0] = '\0';
-    if (atls_cmw_parse(cmw, &parsed) != 0)
-        return model;
+    int result = atls_cmw_parse(cmw, &parsed);
+    if (result != 0)
+        return result;
     if (has(s, ATLS_MODEL_PASSPORT) && atls_received_is_result(parsed)) {
-        model = ATLS_MODEL_PASSPORT;
-        if (atls_ear_read_unverified(parsed->value, &ear) == 0) {
+        *modelp = ATLS_MODEL_PASSPORT;
+        result = atls_ear_read_unverified(parsed->value, &ear);
+        if (result == 0) {
             snprintf(issuer, size, "%s", ear.issuer ? ear.issuer : "");
             atls_ear_clear(&ear);
         }
     }
     atls_cmw_free(parsed);
-    return model;
+    return result;
 }
 
 /* The trusted verifier that the result names; otherwise the first, by whose key it will not verify.
@@ -187,7 +190,8 @@ static struct atls_bytes verifier_of(const struct atls_session *s, const char *i
 static int choose_appraisal(struct atls_session *s, struct atls_bytes cmw)
 {
     char issuer[256];
-    s->expat->judged = model_of(s, cmw, issuer, sizeof issuer);
+    if (find_model(s, cmw, &s->expat->judged, issuer, sizeof issuer) < 0)
+        return session_fail(s, "internal", -1, NULL, NULL);
     if (s->expat->judged == ATLS_MODEL_BACKGROUND_CHECK)
         return 0;
     atls_appraisal_free(s->peer.appraisal);

@@ -29,9 +29,9 @@ int atls_party_leaf_spki(const struct atls_party *party, uint8_t spki[ATLS_SPKI_
 {
     *sizep = ATLS_SPKI_MAX;
     int result = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, sizep);
-    return result == 0
-               ? 0
-               : atls_fail(ATLS_E_UNSUPPORTED, NULL, "the leaf's key: %s", gnutls_strerror(result));
+    return result == 0 ? 0
+                       : atls_fail(result == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_UNSUPPORTED,
+                                   NULL, "the leaf's key: %s", gnutls_strerror(result));
 }
 
 /* The leaf's key must be one that a device can have. */
@@ -41,7 +41,7 @@ static int leaf_key(const struct atls_party *party, struct atls_public_key *keyp
     size_t size = sizeof spki;
     int result = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, &size);
     if (result < 0)
-        return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+        return atls_fail(result == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_UNSUPPORTED, NULL,
                          "expected a certificate for a key of P-256 or P-384: %s",
                          gnutls_strerror(result));
     return atls_spki_decode(ATLS_BYTES(spki, size), keyp);
@@ -83,8 +83,9 @@ static int load_credential(struct atls_party *party, const char *certificate, co
                                                  GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
     free(pem.data);
     if (code < 0)
-        return atls_fail(ATLS_E_MALFORMED, NULL, "%s: a chain of X.509 certificates in PEM: %s",
-                         certificate, gnutls_strerror(code));
+        return atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_MALFORMED, NULL,
+                         "%s: a chain of X.509 certificates in PEM: %s", certificate,
+                         gnutls_strerror(code));
     party->chain_size = count;
     atls_party_know_chain(party);
     if (atls_device_key_named(key))
@@ -98,8 +99,8 @@ static int load_credential(struct atls_party *party, const char *certificate, co
     gnutls_memset(pem.data, 0, pem.size);
     free(pem.data);
     if (code < 0)
-        return atls_fail(ATLS_E_MALFORMED, NULL, "%s: a private key in PEM: %s", key,
-                         gnutls_strerror(code));
+        return atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_MALFORMED, NULL,
+                         "%s: a private key in PEM: %s", key, gnutls_strerror(code));
     return 0;
 }
 

@@ -109,8 +109,8 @@ int session_present(struct atls_session *s, struct session_presented *presentedp
 {
     const struct atls_carrier *carrier = session_carrier(s, s->party->side);
     *presentedp = (struct session_presented){.none = false};
-    if (carrier->enrolled)
-        carrier->present(s);
+    if (carrier->enrolled && carrier->present(s) != 0)
+        return -1;
     if (s->self.model == ATLS_MODEL_NONE || carrier->enrolled)
         return session_entry_send_unasked(s);
     /* A client knows its challenge here; a server made its credential with the ClientHello, or

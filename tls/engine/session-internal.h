@@ -178,6 +178,8 @@ int session_verify(struct atls_session *s, const struct atls_bytes *chain, size_
 /* Fails for what atls_x509_public_key() said: another kind of key has a reason of its own, as no
  * key was compared. */
 int session_leaf_key_refused(struct atls_session *s, int code);
+/* Fails for what a reader of CMWs said: it is the peer's fault where this machine could read it. */
+int session_cmw_refused(struct atls_session *s, int code);
 
 /* carrier.c: the one of the credential of ATTESTER's side; and all that are in use */
 const struct atls_carrier *session_carrier(const struct atls_session *s, enum atls_side attester);

@@ -30,13 +30,14 @@ int session_name_own_keys(struct atls_session *s)
     const struct atls_party *party = s->party;
     struct atls_public_key key;
     uint8_t spki[ATLS_SPKI_MAX];
-    size_t size;
-    int result = 0;
+    size_t size = 0;
     if (party->variants.own_key == 0)
         return 0;
+    int result = party->chain_size > 0 ? atls_party_leaf_spki(party, spki, &size) : 0;
+    if (result < 0) /* it could be the peer's as well */
+        return result;
     /* A key of another kind is none that any credential attests. */
-    if (party->chain_size > 0 && atls_party_leaf_spki(party, spki, &size) == 0 &&
-        atls_spki_decode(ATLS_BYTES(spki, size), &key) == 0)
+    if (result == 0 && atls_spki_decode(ATLS_BYTES(spki, size), &key) == 0)
         result = atls_appraisal_own_key(s->peer.appraisal, &key);
     if (result == 0 && s->self.signed_with_size > 0 &&
         atls_spki_decode(ATLS_BYTES(s->self.signed_with, s->self.signed_with_size), &key) == 0)
@@ -102,8 +103,9 @@ int session_check_type(struct atls_session *s, enum atls_side peer, struct atls_
     char text[320];
     if (s->party->variants.evidence_type_match == 0 || s->peer.model != ATLS_MODEL_BACKGROUND_CHECK)
         return 0;
-    if (atls_cmw_parse(in, &cmw) != 0)
-        return session_fail(s, "malformed-cmw", -1, NULL, NULL);
+    int result = atls_cmw_parse(in, &cmw);
+    if (result != 0)
+        return session_cmw_refused(s, result);
     bool matches = is_of_type(cmw, type);
     atls_cmw_free(cmw);
     if (matches)
@@ -155,6 +157,11 @@ int session_leaf_key_refused(struct atls_session *s, int code)
                ? session_fail(s, "certificate-key-unsupported", ATLS_ALERT_UNSUPPORTED_CERTIFICATE,
                               NULL, NULL)
                : session_fail(s, code < 0 ? "internal" : "certificate-untrusted", -1, NULL, NULL);
+}
+
+int session_cmw_refused(struct atls_session *s, int code)
+{
+    return session_fail(s, code < 0 ? "internal" : "malformed-cmw", -1, NULL, NULL);
 }
 
 int session_verify(struct atls_session *s, const struct atls_bytes *chain, size_t count,

@@ -29,8 +29,7 @@ static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t s
         }
         size = size < room ? size : room;
     }
-    out->data = realloc(out->data, out->size + size);
-    assert_non_null(out->data);
+    out->data = test_grow(out->data, out->size + size);
     memcpy(out->data + out->size, data, size);
     out->size += size;
     return (ssize_t)size;

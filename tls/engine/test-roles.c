@@ -41,6 +41,14 @@ struct atls_appraisal {
     unsigned challenge_after, verdict_after;
 };
 
+void *test_grow(void *block, size_t size)
+{
+    void *grown = realloc(block, size);
+    if (!grown)
+        abort();
+    return grown;
+}
+
 static bool wait_more(unsigned *after)
 {
     if (*after == 0)

@@ -26,6 +26,9 @@ struct test_roles {
 };
 extern struct test_roles test_roles;
 
+/* realloc() for what lies between two ends: it does not fail. */
+void *test_grow(void *block, size_t size);
+
 struct atls_attester *test_attester_new(enum atls_curve curve);
 /* The key that it attests. */
 const struct atls_public_key *test_attester_key(const struct atls_attester *attester);

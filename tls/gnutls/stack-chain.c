@@ -2,6 +2,7 @@
 /* The peer's Certificate: PKIX by the library, and its key. */
 #include "tls/gnutls/stack-internal.h"
 
+#include <errno.h>
 #include <time.h>
 
 #include <gnutls/ocsp.h>
@@ -30,12 +31,14 @@ static int look_at_chain(struct gnutls_connection *c, unsigned *statusp)
     gnutls_typed_vdata_st data[2];
     unsigned count = atls_chain_wanted(c->party, data);
     gnutls_x509_trust_list_t trusted;
-    if (!c->shim)
-        return gnutls_certificate_verify_peers(c->tls, data, count, statusp);
-    gnutls_certificate_get_trust_list(party->credentials, &trusted);
-    return atls_entry_shim_verify(c->shim, trusted, data, count, 0, statusp) == 0
-               ? 0
-               : GNUTLS_E_CERTIFICATE_ERROR;
+    if (c->shim) {
+        gnutls_certificate_get_trust_list(party->credentials, &trusted);
+        return atls_entry_shim_verify(c->shim, trusted, data, count, 0, statusp);
+    }
+    int code = gnutls_certificate_verify_peers(c->tls, data, count, statusp);
+    return code < 0 ? atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_UNTRUSTED, NULL,
+                                "%s", gnutls_strerror(code))
+                    : 0;
 }
 
 /* What the library would look at besides the chain: a stapled response may say that a certificate
@@ -53,14 +56,11 @@ static int judge_chain(struct gnutls_connection *c, const struct atls_bytes *cha
                        unsigned flags)
 {
     unsigned status = 0;
-    if (count > 0) {
-        if (atls_chain_verify(c->party, chain, count, flags, &status) != 0)
-            return session_fail(c->s, "certificate-untrusted", -1, NULL, NULL);
-    } else {
-        int result = look_at_chain(c, &status);
-        if (result < 0)
-            return session_fail(c->s, "certificate-untrusted", -1, NULL, gnutls_strerror(result));
-    }
+    int result = count > 0 ? atls_chain_verify(c->party, chain, count, flags, &status)
+                           : look_at_chain(c, &status);
+    if (result != 0)
+        return session_fail(c->s, result < 0 ? "internal" : "certificate-untrusted", -1, NULL,
+                            NULL);
     return status == 0 ? 0 : refused(c, status);
 }
 

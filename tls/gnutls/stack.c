@@ -46,8 +46,8 @@ static int load_trust_anchors(struct gnutls_party *own, const char *path)
     int count = gnutls_certificate_set_x509_trust_mem(own->credentials, &pem, GNUTLS_X509_FMT_PEM);
     free(pem.data);
     if (count <= 0)
-        return atls_fail(ATLS_E_MALFORMED, NULL, "%s: expected trust anchors in PEM: %s", path,
-                         gnutls_strerror(count));
+        return atls_fail(count == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_MALFORMED, NULL,
+                         "%s: expected trust anchors in PEM: %s", path, gnutls_strerror(count));
     return 0;
 }
 
