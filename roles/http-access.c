@@ -2,6 +2,7 @@
 /* TLS and the token of an exchange; see http-access.h. */
 #include "roles/http-access.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
@@ -21,19 +22,20 @@ struct atls_http_access {
 
 bool atls_http_is_local(const char *host)
 {
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-           strcmp(host, "[::1]") == 0;
+    struct in_addr address;
+
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
 }
 
-/* "https://host:port", in lower case and with the port said; *CLEARP (may be NULL): by http, and
- * not to this machine. *ORIGINP is NULL where TEXT is no URL. -ENOMEM. */
+/* "https://host:port", with the port said; *CLEARP (may be NULL): by http, and not to this machine.
+ * *ORIGINP stays as it is where TEXT is no URL. -ENOMEM. */
 static int origin_of(const char *text, char **originp, bool *clearp)
 {
     char *origin = NULL;
     struct atls_url url;
     int result = atls_url_read(text, &url);
 
-    *originp = NULL;
     if (result)
         return result < 0 ? result : 0;
     if (url.port && asprintf(&origin, "%s://%s:%s", url.scheme, url.host, url.port) < 0)
@@ -43,8 +45,6 @@ static int origin_of(const char *text, char **originp, bool *clearp)
     atls_url_clear(&url);
     if (result)
         return result;
-    for (char *c = origin; c && *c; c++)
-        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
     *originp = origin;
     return 0;
 }
@@ -63,14 +63,14 @@ static int check_ca_file(const char *path)
     gnutls_datum_t pem = {data, (unsigned)size};
     int code = gnutls_x509_crt_list_import2(&certificates, &count, &pem, GNUTLS_X509_FMT_PEM, 0);
     free(data);
-    for (unsigned i = 0; code >= 0 && i < count; i++)
+    for (unsigned i = 0; i < count; i++)
         gnutls_x509_crt_deinit(certificates[i]);
     if (code >= 0)
         gnutls_free(certificates);
-    if (code < 0 || count == 0)
+    if (count == 0)
         return atls_fail(ATLS_E_MALFORMED, "RFC 7468 section 5",
                          "--verifier-ca %s: expected certificates in PEM: %s", path,
-                         code < 0 ? gnutls_strerror(code) : "there is none");
+                         gnutls_strerror(code));
     return 0;
 }
 
@@ -144,7 +144,7 @@ bool atls_http_access_apply(const struct atls_http_access *access, CURL *easy, c
         char *origin = NULL;
 
         ok = ok && origin_of(url, &origin, NULL) == 0;
-        if (ok && origin && strcmp(origin, access->origin) == 0)
+        if (ok && origin && strcasecmp(origin, access->origin) == 0)
             ok = curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER) == CURLE_OK &&
                  curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, access->token) == CURLE_OK;
         free(origin);

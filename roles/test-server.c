@@ -406,15 +406,22 @@ static struct raw {
     pthread_t thread;
 } raws[RAW_MAX];
 static unsigned raw_count;
+static pthread_mutex_t raw_lock = PTHREAD_MUTEX_INITIALIZER;
+static char raw_request[4096];
 
 static void *serve_raw(void *context)
 {
     struct raw *raw = context;
-    char request[4096];
+    char request[sizeof raw_request];
+    ssize_t size;
     int fd;
 
     while ((fd = accept(raw->fd, NULL, NULL)) >= 0) {
-        if (read(fd, request, sizeof request) > 0) {
+        size = read(fd, request, sizeof request - 1);
+        if (size > 0) {
+            pthread_mutex_lock(&raw_lock);
+            snprintf(raw_request, sizeof raw_request, "%.*s", (int)size, request);
+            pthread_mutex_unlock(&raw_lock);
             (void)!write(fd, raw->bytes, strlen(raw->bytes));
         }
         close(fd);
@@ -435,6 +442,16 @@ const char *test_raw_server(const char *bytes)
     assert_int_equal(pthread_create(&raw->thread, NULL, serve_raw, raw), 0);
     snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
     return url;
+}
+
+const char *test_raw_request(void)
+{
+    static char request[sizeof raw_request];
+
+    pthread_mutex_lock(&raw_lock);
+    memcpy(request, raw_request, sizeof request);
+    pthread_mutex_unlock(&raw_lock);
+    return request;
 }
 
 void test_raw_stop(void)
