@@ -26,7 +26,7 @@ ENVIRONMENT = {
 }
 # A test hangs that takes so many seconds, and so many times its time, in which it could have run.
 SECONDS = 3.0
-TIMES = 4.0
+TIMES = 2.0
 
 
 class Bench:

@@ -92,9 +92,13 @@ class Judge:
             left = dict(zip(mutants, pool.map(self._alone, mutants)))
             for test in self._reach:
                 groups = _batches([one for one, names in left.items() if test.name in names])
-                for found in pool.map(self._together(test), groups):
-                    for one in found:
-                        del left[one]
+                while groups:
+                    passed = list(pool.map(lambda group: self._passes(test, group), groups))
+                    failed = [group for group, good in zip(groups, passed) if not good]
+                    for (mutant,) in (group for group in failed if len(group) == 1):
+                        self._tell(Verdict(mutant, "noticed", test.name))
+                        del left[mutant]
+                    groups = [half for group in failed if len(group) > 1 for half in _halves(group)]
             for mutant, names in left.items():
                 if names:
                     self._tell(Verdict(mutant, "survived"))
@@ -115,7 +119,7 @@ class Judge:
         noticed = {one.name: self._noticed[mutant.file, one.name] for one in tests}
         near = [one for one in tests if noticed[one.name] or _near(mutant, one)]
         for one in sorted(near, key=lambda one: -noticed[one.name]):
-            if not self._bench.passes(one.name, [(mutant.file, mutant.number)]):
+            if not self._passes(one, [mutant]):
                 self._tell(Verdict(mutant, "noticed", one.name))
                 return frozenset()
         further = frozenset(one.name for one in tests if one not in near)
@@ -123,25 +127,20 @@ class Judge:
             self._tell(Verdict(mutant, "survived"))
         return further
 
-    def _together(self, test: Reach) -> Callable[[Sequence[Mutant]], list[Mutant]]:
-        """Those of a group that TEST notices. Changes of one that passes are noticed by none."""
-
-        def play(group: Sequence[Mutant]) -> list[Mutant]:
-            if self._bench.passes(test.name, [(one.file, one.number) for one in group]):
-                return []
-            if len(group) == 1:
-                self._tell(Verdict(group[0], "noticed", test.name))
-                return list(group)
-            half = len(group) // 2
-            return play(group[:half]) + play(group[half:])
-
-        return play
+    def _passes(self, test: Reach, group: Sequence[Mutant]) -> bool:
+        """Whether a test passes with all of a group: then it notices none of them."""
+        return self._bench.passes(test.name, [(one.file, one.number) for one in group])
 
     def _tell(self, verdict: Verdict) -> None:
         with self._lock:
             if verdict.outcome == "noticed":
                 self._noticed[verdict.mutant.file, verdict.by] += 1
             self._told(verdict)
+
+
+def _halves(group: list[Mutant]) -> tuple[list[Mutant], list[Mutant]]:
+    middle = len(group) // 2
+    return group[:middle], group[middle:]
 
 
 def _near(mutant: Mutant, test: Reach) -> bool:

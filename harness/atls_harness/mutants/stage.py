@@ -31,6 +31,7 @@ SHARE = 0.02  # of all that was tried: so many may survive, each with a reason
 # Changes that are played to their verdicts before the next are: that one survives is known only
 # when the last test has been played, and a run that is cut off shall have told what it can.
 AT_ONCE = 250
+TESTS = 4  # at once for each processor: many wait, for a time limit or for somebody's answer
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def _play(
         if verdict.lives:
             say(f"{verdict.outcome:<12} {verdict.mutant}")
 
-    judge = Judge(bench, reach, jobs, told)
+    judge = Judge(bench, reach, TESTS * jobs, told)
     for begin in range(0, len(chosen), AT_ONCE):
         judge.all(chosen[begin : begin + AT_ONCE])
 
