@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import resource
+import select
 import socket
 import subprocess
 import sys
@@ -148,7 +149,7 @@ class Http(WithVerifier):
         late = [self.verifier.connect() for _ in range(4)]
         for connection in late:
             connection.request("GET", DISCOVERY)
-        time.sleep(0.5)
+        select.select([connection.sock for connection in kept], [], [], PATIENCE)  # one ends
         resource.prlimit(process, resource.RLIMIT_NOFILE, before)
         for connection in late:
             self.assertEqual(connection.getresponse().status, 200)
