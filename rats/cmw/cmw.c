@@ -290,19 +290,15 @@ struct atls_bytes atls_cmw_media_type(const struct atls_cmw *cmw)
 {
     const struct atls_media_type *known;
 
-    if (cmw->form == ATLS_CMW_COLLECTION)
-        return ATLS_BYTES(NULL, 0);
     if (!cmw->type.is_content_format)
-        return cmw->type.media_type;
+        return cmw->type.media_type; /* a collection has none */
     known = atls_media_type_by_content_format(cmw->type.content_format);
     return known ? atls_bytes_of_text(known->name) : ATLS_BYTES(NULL, 0);
 }
 
 bool atls_cmw_type_is(const struct atls_cmw *cmw, const char *media_type)
 {
-    struct atls_bytes own = atls_cmw_media_type(cmw);
-
-    return own.size > 0 && atls_media_type_equal(own, atls_bytes_of_text(media_type));
+    return atls_media_type_equal(atls_cmw_media_type(cmw), atls_bytes_of_text(media_type));
 }
 
 const struct atls_cmw *atls_cmw_find(const struct atls_cmw *collection, const char *label)

@@ -139,13 +139,14 @@ static struct atls_cmw record_of(const char *media_type)
 static void serializers_refuse_what_is_forbidden(void **state)
 {
     struct atls_cmw good = record_of("a/b"), bad_type = record_of("ab"), bad_ind = record_of("a/b");
+    struct atls_cmw bad_form = record_of("a/b");
     struct atls_cmw_entry entries[2] = {{.text_label = ATLS_BYTES("l", 1), .cmw = &good},
                                         {.text_label = ATLS_BYTES("l", 1), .cmw = &good}};
     struct atls_cmw_entry reserved = {.text_label = ATLS_BYTES("__cmwc_t", 8), .cmw = &good};
     struct atls_cmw_entry unnamed = {.cmw = &good};
     struct atls_cmw tagged_text = {.form = ATLS_CMW_TAG, .type.media_type = ATLS_BYTES("a/b", 3)};
     struct atls_cmw trees[] = {
-        {.form = (enum atls_cmw_form)(ATLS_CMW_COLLECTION + 1)},
+        bad_form,
         bad_type,
         bad_ind,
         tagged_text,
@@ -161,6 +162,7 @@ static void serializers_refuse_what_is_forbidden(void **state)
     uint8_t *out = NULL;
     size_t size;
 
+    trees[0].form = (enum atls_cmw_form)(ATLS_CMW_COLLECTION + 1);
     trees[2].indicator = 32;
     for (size_t i = 0; i < COUNT(trees); i++) {
         assert_int_equal(atls_cmw_serialize(&trees[i], ATLS_CBOR, &out, &size), -EINVAL);

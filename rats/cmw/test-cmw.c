@@ -506,6 +506,7 @@ static void compares_types_across_their_forms(void **state)
         {"da 63740209 41 01", "application/eat+jwt", false},
         {"82 197531 41 01", "application/eat+cwt", false},
         {"a1 6161" RECORD, "application/eat+cwt", false},
+        {"82 197531 41 01", "", false},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
