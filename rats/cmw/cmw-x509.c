@@ -174,8 +174,9 @@ static int open_certificate(struct atls_bytes certificate, gnutls_x509_crt_t *cr
     int result = gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER);
     if (result < 0) {
         gnutls_x509_crt_deinit(crt);
-        return atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.1",
-                         "expected a certificate in DER: %s", gnutls_strerror(result));
+        return atls_fail(result == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_MALFORMED,
+                         "RFC 5280 section 4.1", "expected a certificate in DER: %s",
+                         gnutls_strerror(result));
     }
     *crtp = crt;
     return 0;
@@ -200,8 +201,8 @@ static int find_extension(gnutls_x509_crt_t crt, enum atls_cmw_oid oid, int *pla
     }
     return result == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE /* nothing was passed over */
                ? 0
-               : atls_fail(ATLS_E_MALFORMED, "RFC 5280 section 4.2", "an extension: %s",
-                           gnutls_strerror(result));
+               : atls_fail(result == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_MALFORMED,
+                           "RFC 5280 section 4.2", "an extension: %s", gnutls_strerror(result));
 }
 
 static int key_of(gnutls_x509_crt_t certificate, struct atls_public_key *keyp)
@@ -222,6 +223,8 @@ static int key_of(gnutls_x509_crt_t certificate, struct atls_public_key *keyp)
         result = gnutls_pubkey_export(key, GNUTLS_X509_FMT_DER, spki, &size);
     }
     gnutls_pubkey_deinit(key);
+    if (result == GNUTLS_E_MEMORY_ERROR)
+        return atls_fail(-ENOMEM, NULL, "no memory for a key");
     if (result < 0 || !atls_spki_curve(ATLS_BYTES(spki, size), &curve))
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 5480 section 2",
                          "expected a certificate for a key of P-256 or P-384, the key is %s "
@@ -302,11 +305,14 @@ int atls_x509_cmw_find(struct atls_bytes certificate, struct atls_x509_cmw *foun
         rc = fail_no_cmw();
     rc = rc ? rc : take_extension(crt, place, &found);
     if (rc == 0) {
-        found.has_key = key_of(crt, &found.key) == 0;
-        *foundp = found;
-    } else {
-        atls_x509_cmw_clear(&found);
+        int key = key_of(crt, &found.key);
+        found.has_key = key == 0; /* one of another kind is none of an attester's */
+        rc = key < 0 ? key : 0;
     }
+    if (rc == 0)
+        *foundp = found;
+    else
+        atls_x509_cmw_clear(&found);
     gnutls_x509_crt_deinit(crt);
     return rc;
 }

@@ -105,11 +105,12 @@ static int enrol(struct bench_side *side, const struct bench_mode *mode,
     if (result != 0)
         return result;
     party->chain_size = 1;
-    atls_party_know_chain(party);
     party->device = side->address;
     party->device_timeout_ms = DEVICE_TIMEOUT_MS;
-    result = atls_device_key_open(side->address, DEVICE_TIMEOUT_MS, side->handle, key,
-                                  &party->device_key);
+    result = atls_party_know_chain(party);
+    if (result == 0)
+        result = atls_device_key_open(side->address, DEVICE_TIMEOUT_MS, side->handle, key,
+                                      &party->device_key);
     return result == 0 ? atls_device_key_import(party->device_key, &party->key) : result;
 }
 

@@ -62,14 +62,17 @@ static int use_device_key(struct atls_party *party, const char *spec)
     return result == 0 ? atls_device_key_import(party->device_key, &party->key) : result;
 }
 
-void atls_party_know_chain(struct atls_party *party)
+int atls_party_know_chain(struct atls_party *party)
 {
     const gnutls_datum_t *leaf = &party->chain[0].cert;
     struct atls_x509_cmw own;
     atls_x509_cmw_clear(&party->own);
-    if (atls_carrier_of_party(party)->enrolled && party->chain_size > 0 &&
-        atls_x509_cmw_find(ATLS_BYTES(leaf->data, leaf->size), &own) == 0)
+    if (!atls_carrier_of_party(party)->enrolled || party->chain_size == 0)
+        return 0;
+    int result = atls_x509_cmw_find(ATLS_BYTES(leaf->data, leaf->size), &own);
+    if (result == 0)
         party->own = own;
+    return result < 0 ? result : 0;
 }
 
 static int load_credential(struct atls_party *party, const char *certificate, const char *key)
@@ -87,7 +90,9 @@ static int load_credential(struct atls_party *party, const char *certificate, co
                          "%s: a chain of X.509 certificates in PEM: %s", certificate,
                          gnutls_strerror(code));
     party->chain_size = count;
-    atls_party_know_chain(party);
+    result = atls_party_know_chain(party);
+    if (result != 0)
+        return result;
     if (atls_device_key_named(key))
         return use_device_key(party, key);
     result = load(key, &pem);

@@ -63,8 +63,8 @@ struct atls_party {
  * what it should be; as atls_read_file() besides. */
 int atls_party_start(struct atls_party *party, const char *certificate, const char *key,
                      const char *trust_anchors);
-/* To be called whenever the chain was set by other means: keeps what the leaf carries. */
-void atls_party_know_chain(struct atls_party *party);
+/* To be called whenever the chain was set by other means: keeps what the leaf carries. -ENOMEM. */
+int atls_party_know_chain(struct atls_party *party);
 /* The key of the party's certificate, for an attester whose key is in a file; seen to be KEY's. The
  * party was started with both. ATLS_E_MISMATCH; ATLS_E_UNSUPPORTED: not on P-256 or P-384. */
 int atls_party_own_key(const struct atls_party *party, struct atls_public_key *keyp);

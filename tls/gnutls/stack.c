@@ -70,7 +70,8 @@ static int start(struct atls_party *party, const char *certificate, const char *
     if (code == 0)
         code = gnutls_certificate_allocate_credentials(&own->credentials);
     if (code < 0)
-        return atls_fail(-ENOMEM, NULL, "TLS credentials: %s", gnutls_strerror(code));
+        return atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EIO, NULL,
+                         "TLS credentials: %s", gnutls_strerror(code));
     gnutls_certificate_set_retrieve_function3(own->credentials, stack_retrieve);
     return trust_anchors ? load_trust_anchors(own, trust_anchors) : 0;
 }
@@ -154,7 +155,8 @@ static int set_up(struct gnutls_connection *c)
         flags |= GNUTLS_POST_HANDSHAKE_AUTH;
     int result = gnutls_init(&c->tls, flags);
     if (result < 0)
-        return atls_fail(-ENOMEM, NULL, "TLS session: %s", gnutls_strerror(result));
+        return atls_fail(result == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EIO, NULL, "TLS session: %s",
+                         gnutls_strerror(result));
     gnutls_session_set_ptr(c->tls, c);
     result = gnutls_priority_set(c->tls, own->priorities);
     if (result == 0)
