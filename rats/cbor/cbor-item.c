@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One CBOR item at a time, through libcbor's stateless decoder. What that leaves out is here: heads
- * of one byte, simple values and small tags (it refuses all unassigned ones), which form of a
- * number was used, and the bits of a float.
+ * of one or two bytes, simple values and small tags (it refuses all unassigned ones), which form of
+ * a number was used, and the bits of a float.
  */
 #include "rats/cbor/cbor-item.h"
 
@@ -36,11 +36,6 @@ static void set_string(void *context, enum atls_cbor_type type, cbor_data data, 
     item->content = ATLS_BYTES(data, size);
 }
 
-static void on_uint8(void *context, uint8_t value)
-{
-    set(context, ATLS_CBOR_UINT, value);
-}
-
 static void on_uint16(void *context, uint16_t value)
 {
     set(context, ATLS_CBOR_UINT, value);
@@ -54,11 +49,6 @@ static void on_uint32(void *context, uint32_t value)
 static void on_uint64(void *context, uint64_t value)
 {
     set(context, ATLS_CBOR_UINT, value);
-}
-
-static void on_nint8(void *context, uint8_t value)
-{
-    set(context, ATLS_CBOR_NINT, value);
 }
 
 static void on_nint16(void *context, uint16_t value)
@@ -155,30 +145,18 @@ static void on_double(void *context, double value)
 }
 
 static const struct cbor_callbacks callbacks = {
-    .uint8 = on_uint8,
-    .uint16 = on_uint16,
-    .uint32 = on_uint32,
-    .uint64 = on_uint64,
-    .negint8 = on_nint8,
-    .negint16 = on_nint16,
-    .negint32 = on_nint32,
-    .negint64 = on_nint64,
-    .byte_string = on_bytes,
-    .byte_string_start = on_chunked_bytes,
-    .string = on_text,
-    .string_start = on_chunked_text,
-    .array_start = on_array,
-    .indef_array_start = on_open_array,
-    .map_start = on_map,
-    .indef_map_start = on_open_map,
-    .tag = on_tag,
-    .boolean = on_bool,
-    .null = on_null,
-    .undefined = on_undefined,
-    .indef_break = on_break,
-    .float2 = on_float,
-    .float4 = on_float,
-    .float8 = on_double,
+    /* of heads of more than two bytes */
+    .uint16 = on_uint16,     .uint32 = on_uint32,
+    .uint64 = on_uint64,     .negint16 = on_nint16,
+    .negint32 = on_nint32,   .negint64 = on_nint64,
+    .byte_string = on_bytes, .byte_string_start = on_chunked_bytes,
+    .string = on_text,       .string_start = on_chunked_text,
+    .array_start = on_array, .indef_array_start = on_open_array,
+    .map_start = on_map,     .indef_map_start = on_open_map,
+    .tag = on_tag,           .boolean = on_bool,
+    .null = on_null,         .undefined = on_undefined,
+    .indef_break = on_break, .float2 = on_float,
+    .float4 = on_float,      .float8 = on_double,
 };
 
 static int fail_truncated(size_t at)
@@ -218,17 +196,24 @@ static int decode_simple(struct atls_bytes in, size_t at, struct atls_cbor_item 
     return 0;
 }
 
-/* A head of one byte, as most are: no work for a decoder with a callback for each type, and libcbor
- * 0.8 refuses the tags 6 to 20. */
+/* A head of one or two bytes, as most are: no work for a decoder with a callback for each type, and
+ * libcbor 0.8 refuses the tags 6 to 20. */
 static int decode_short(struct atls_bytes in, size_t at, struct atls_cbor_item *item)
 {
     item->type = (enum atls_cbor_type)(in.data[at] >> 5);
     item->argument = in.data[at] & 31;
-    item->size = item->head_size = 1;
-    if (item->type == ATLS_CBOR_BYTES || item->type == ATLS_CBOR_TEXT) {
-        if (item->argument > in.size - at - 1)
+    item->head_size = 1;
+    if (item->argument == INFO_BYTE) {
+        if (in.size - at < 2)
             return fail_truncated(at);
-        item->content = ATLS_BYTES(in.data + at + 1, (size_t)item->argument);
+        item->argument = in.data[at + 1];
+        item->head_size = 2;
+    }
+    item->size = item->head_size;
+    if (item->type == ATLS_CBOR_BYTES || item->type == ATLS_CBOR_TEXT) {
+        if (item->argument > in.size - at - item->head_size)
+            return fail_truncated(at);
+        item->content = ATLS_BYTES(in.data + at + item->head_size, (size_t)item->argument);
         item->size += item->content.size;
     }
     return 0;
@@ -265,7 +250,7 @@ int atls_cbor_item_decode(struct atls_bytes in, size_t at, struct atls_cbor_item
     itemp->content = (struct atls_bytes){NULL, 0};
     if (major == MAJOR_SIMPLE && (info < 20 || info == INFO_BYTE))
         return decode_simple(in, at, itemp);
-    if (major < MAJOR_SIMPLE && info < INFO_BYTE)
+    if (major < MAJOR_SIMPLE && info <= INFO_BYTE)
         return decode_short(in, at, itemp);
     return decode_long(in, at, itemp);
 }

@@ -51,12 +51,22 @@ enum atls_cbor_type atls_cbor_peek(const struct atls_cbor_reader *r)
 static int expect(const struct atls_cbor_reader *r, const char *what, enum atls_cbor_type type,
                   struct atls_cbor_item *itemp)
 {
-    enum atls_cbor_type came = atls_cbor_peek(r);
+    int result = atls_cbor_item_decode(r->in, r->at, itemp);
+    enum atls_cbor_type came = result ? atls_cbor_peek(r) : itemp->type;
 
     if (came != type)
         return atls_fail(ATLS_E_MALFORMED, r->clause, "%s: expected %s, came %s at byte %zu", what,
                          atls_cbor_type_name(type), atls_cbor_type_name(came), r->at);
-    return atls_cbor_item_decode(r->in, r->at, itemp);
+    return result;
+}
+
+/* An integer from 0 to 23, as keys are: its own head. */
+static bool take_small(struct atls_cbor_reader *r, uint64_t *valuep)
+{
+    if (r->at >= r->in.size || r->in.data[r->at] >= 24)
+        return false;
+    *valuep = r->in.data[r->at++];
+    return true;
 }
 
 int atls_cbor_read_uint(struct atls_cbor_reader *r, const char *what, uint64_t *valuep)
@@ -64,10 +74,8 @@ int atls_cbor_read_uint(struct atls_cbor_reader *r, const char *what, uint64_t *
     struct atls_cbor_item item;
     int result;
 
-    if (r->at < r->in.size && r->in.data[r->at] < 24) { /* as keys are: its own head */
-        *valuep = r->in.data[r->at++];
+    if (take_small(r, valuep))
         return 0;
-    }
     result = expect(r, what, ATLS_CBOR_UINT, &item);
     if (result)
         return result;
@@ -78,10 +86,17 @@ int atls_cbor_read_uint(struct atls_cbor_reader *r, const char *what, uint64_t *
 
 int atls_cbor_read_int(struct atls_cbor_reader *r, const char *what, int64_t *valuep)
 {
-    bool negative = atls_cbor_peek(r) == ATLS_CBOR_NINT;
     struct atls_cbor_item item;
-    int result = expect(r, what, negative ? ATLS_CBOR_NINT : ATLS_CBOR_UINT, &item);
+    uint64_t small;
+    bool negative;
+    int result;
 
+    if (take_small(r, &small)) {
+        *valuep = (int64_t)small;
+        return 0;
+    }
+    negative = atls_cbor_peek(r) == ATLS_CBOR_NINT;
+    result = expect(r, what, negative ? ATLS_CBOR_NINT : ATLS_CBOR_UINT, &item);
     if (result)
         return result;
     if (item.argument > INT64_MAX)

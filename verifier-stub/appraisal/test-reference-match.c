@@ -188,6 +188,9 @@ static void test_next_value(void **state)
         {"of another time",
          {{.name = bl, .digest = {1}}, {.name = fw, .digest = {2}, .validity = {0, 1}}},
          unknown},
+        {"another digest of the name, this one without a name",
+         {{.name = bl, .digest = {1}}, {.name = fw, .digest = {3}}, {.digest = {2}}},
+         "ok"},
         {"of a PCR", {{.name = bl, .digest = {1}}, {.name = fw, .digest = {2}, .pcr = 1}}, unknown},
     };
 
@@ -197,7 +200,7 @@ static void test_next_value(void **state)
         struct atls_reference_set set;
         size_t count = 0;
 
-        for (; count < 3 && table[i].values[count].name; count++) {
+        for (; count < 3 && table[i].values[count].digest[0]; count++) {
             values[count] = table[i].values[count];
             values[count].digest_size = 32;
             if (!values[count].version)

@@ -183,10 +183,9 @@ static int compare_keys(enum atls_reference_by by, struct atls_reference_key a,
 static int compare_groups(const void *left, const void *right)
 {
     const struct group *a = left, *b = right;
+    int order = compare_number((int64_t)a->fingerprint, (int64_t)b->fingerprint);
 
-    if (a->fingerprint != b->fingerprint)
-        return a->fingerprint < b->fingerprint ? -1 : 1;
-    return compare_keys(a->by, key_of(a), key_of(b));
+    return order ? order : compare_keys(a->by, key_of(a), key_of(b));
 }
 
 static int compare_entries(const void *left, const void *right)
@@ -238,11 +237,10 @@ void atls_reference_index_close(struct atls_reference_index *index)
 static struct group group_of(enum atls_reference_by by, const struct atls_reference_key *key,
                              struct atls_reference_entry *entry)
 {
-    struct group group = {.by = by, .sought = key, .newest = entry};
-    const struct atls_reference_key its = key_of(&group);
+    const struct atls_reference_key its = key ? *key : key_of_entry(entry);
 
-    group.fingerprint = fingerprint_of(by, &its);
-    return group;
+    return (struct group){
+        .by = by, .sought = key, .newest = entry, .fingerprint = fingerprint_of(by, &its)};
 }
 
 static struct group *find_group(const struct atls_reference_index *index, enum atls_reference_by by,
@@ -435,10 +433,9 @@ int atls_reference_index_add(struct atls_reference_index *index, struct atls_ref
 void atls_reference_index_take_back(struct atls_reference_index *index)
 {
     struct atls_reference_entry *entry = index->all.entries[--index->all.count];
-    struct list *required = &index->required;
 
-    if (required->count > 0 && required->entries[required->count - 1] == entry)
-        required->count--;
+    if (entry->required != SIZE_MAX && index->required.entries[entry->required] == entry)
+        index->required.count--;
     leave_groups(index, entry, ATLS_REFERENCE_BYS);
     leave_span(index, &entry->value.validity);
     tdelete(entry, &index->same, compare_entries);
