@@ -53,7 +53,7 @@ static bool add_key(json_t *object, const char *name, const struct atls_ear_subm
         return true;
     size = atls_spki_encode(&submod->key, spki);
     key = json_object();
-    if (!key || !size || !add_base64(key, "akpub", ATLS_BASE64URL, ATLS_BYTES(spki, size))) {
+    if (!add_base64(key, "akpub", ATLS_BASE64URL, ATLS_BYTES(spki, size))) {
         json_decref(key);
         return false;
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rats/base/error.h"
+#include "rats/ear/ear-labels.h"
 #include "rats/ear/test-ear.h"
 #include "rats/json/test-jws.h"
 #include "rats/test/test-key.h"
@@ -340,6 +341,8 @@ static void round_trip(enum atls_ear_dialect dialect, const char *alg)
         submods[0].has_claim[i] = true;
         submods[0].trust_vector[i] = (int)i - 3;
     }
+    submods[1].has_claim[ATLS_EXECUTABLES] = true; /* and no other */
+    submods[1].trust_vector[ATLS_EXECUTABLES] = 33;
     submods[1].policy_id = (char *)"policy:test";
     submods[1].policy_claims = json_pack("{s:s, s:[i, n, b, f], s:{s:I}}", "atls.reason", "ok", "a",
                                          -500, 1, 1.5, "bb", "large", (json_int_t)INT64_MAX);
@@ -381,6 +384,30 @@ static void test_round_trips(void **state)
         round_trip((enum atls_ear_dialect)dialect, "ES256");
         round_trip((enum atls_ear_dialect)dialect, "ES384");
     }
+}
+
+/* RFC 8949 section 4.2.1: the shorter name first, of two of one length the lesser. */
+static void test_order_of_names(void **state)
+{
+    struct atls_bytes expected = test_bytes("a4 61 61 02 61 62 01 61 63 04 62 6162 03");
+    struct atls_ear_submod submod = {.name = (char *)"a", .status = ATLS_TIER_NONE};
+    struct atls_ear ear = {.developer = (char *)"d",
+                           .build = (char *)"b",
+                           .issued_at = 1700000000,
+                           .submods = &submod,
+                           .submod_count = 1};
+    json_t *claims;
+    uint8_t *cbor;
+    size_t size;
+
+    submod.annotated_evidence = json_pack("{s:i, s:i, s:i, s:i}", "b", 1, "a", 2, "ab", 3, "c", 4);
+    assert_int_equal(atls_ear_claims(&ear, &claims), 0);
+    assert_int_equal(atls_ear_claims_to_cbor(claims, ear.dialect, &cbor, &size), 0);
+    assert_non_null(memmem(cbor, size, expected.data, expected.size));
+    free(cbor);
+    json_decref(claims);
+    json_decref(submod.annotated_evidence);
+    test_vector_free(expected);
 }
 
 /* Claims of any size: what the first guess at their room has no place for, too. */
@@ -513,6 +540,8 @@ static void test_types(void **state)
          true},
         {ATLS_EAR_CWT, "application/eat+cwt; eat_profile=\"tag:psacertified.org,2023:psa#tfm\"",
          false},
+        {ATLS_EAR_CWT, "application/eat+cwt;Eat_Profile=\"tag:ietf.org,2026:rats/ear#03\"", true},
+        {ATLS_EAR_CWT, "application/eat+cwt;eat_profile=\"tag:ietf.org,2026:RATS/ear#03\"", false},
         {ATLS_EAR_CWT, "application/eat+cwt; a=b", false},
         {ATLS_EAR_CWT, "application/eat-cwt", false},
     };
@@ -572,6 +601,7 @@ int main(void)
     TEST_ADD(&list, test_example_of_the_draft);
     TEST_ADD(&list, test_example_of_rust_ear);
     TEST_ADD(&list, test_round_trips);
+    TEST_ADD(&list, test_order_of_names);
     TEST_ADD(&list, test_sizes);
     TEST_ADD(&list, test_types);
     TEST_ADD(&list, test_refused_by_the_writer);

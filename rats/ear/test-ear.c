@@ -322,6 +322,7 @@ static const struct {
     {"second of two", "[\"other\",\"rp\"]", {"rp"}, 1, true},
     {"by a second name", "[\"rp2\"]", {"rp", "rp2"}, 2, true},
     {"another", "\"other\"", {"rp"}, 1, false},
+    {"what stands behind the names", "\"rp2\"", {"rp", "rp2"}, 1, false},
     {"nobody", "[]", {"rp"}, 1, false},
     {"one, without a name of one's own", "\"rp\"", {NULL}, 0, false},
     {"case matters", "\"RP\"", {"rp"}, 1, false},
