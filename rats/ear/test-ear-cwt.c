@@ -541,7 +541,7 @@ static void test_types(void **state)
         {ATLS_EAR_CWT, "application/eat+cwt; eat_profile=\"tag:psacertified.org,2023:psa#tfm\"",
          false},
         {ATLS_EAR_CWT, "application/eat+cwt;Eat_Profile=\"tag:ietf.org,2026:rats/ear#03\"", true},
-        {ATLS_EAR_CWT, "application/eat+cwt;eat_profile=\"tag:ietf.org,2026:RATS/ear#03\"", false},
+        {ATLS_EAR_CWT, "application/eat+cwt;eat_profile=\"tag:ietf.org,2026:RATS/ear#03\"", true},
         {ATLS_EAR_CWT, "application/eat+cwt; a=b", false},
         {ATLS_EAR_CWT, "application/eat-cwt", false},
     };
