@@ -67,7 +67,7 @@ int atls_party_know_chain(struct atls_party *party)
     const gnutls_datum_t *leaf = &party->chain[0].cert;
     struct atls_x509_cmw own;
     atls_x509_cmw_clear(&party->own);
-    if (!atls_carrier_of_party(party)->enrolled || party->chain_size == 0)
+    if (!atls_carrier_of_party(party)->enrolled)
         return 0;
     int result = atls_x509_cmw_find(ATLS_BYTES(leaf->data, leaf->size), &own);
     if (result == 0)
