@@ -151,12 +151,12 @@ int atls_openssl_sign(enum atls_curve curve, const uint8_t *d, struct atls_bytes
     EC_KEY *key = EC_KEY_new();
     int result;
 
-    if (group && context && key) {
+    if (!group || !context || !key) {
+        result = atls_openssl_fail("ECDSA signature");
+    } else {
         BN_CTX_start(context);
         result = sign_with(key, group, context, d, digest, nonce, signaturep);
         BN_CTX_end(context);
-    } else {
-        result = atls_openssl_fail("ECDSA signature");
     }
     EC_KEY_free(key);
     BN_CTX_free(context); /* clears its numbers */

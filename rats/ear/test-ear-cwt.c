@@ -522,6 +522,29 @@ static void test_messages(void **state)
     json_decref(jwk);
 }
 
+/* RFC 7519 section 6: only a JWT can say that nobody signed it. */
+static void test_unsecured(void **state)
+{
+    static const struct message_case cwt = {"", "d2", "a1 01 26", "a0", "", 0, false};
+    struct atls_private_key key = test_private_key(ATLS_P256, 7);
+    const struct {
+        struct atls_bytes token;
+        bool unsecured;
+    } cases[] = {
+        {atls_bytes_of_text("eyJhbGciOiJub25lIn0.e30."), true},
+        {atls_bytes_of_text("eyJhbGciOiJFUzI1NiJ9.e30.AA"), false},
+        {make_message(&cwt, &key), false},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct atls_ear_token token;
+
+        test_outcome(atls_ear_token_parse(cases[i].token, &token), 0, NULL);
+        assert_int_equal(atls_ear_token_is_unsecured(&token), cases[i].unsecured);
+        atls_ear_token_clear(&token);
+    }
+}
+
 static void test_types(void **state)
 {
     static const struct {
@@ -603,6 +626,7 @@ int main(void)
     TEST_ADD(&list, test_round_trips);
     TEST_ADD(&list, test_order_of_names);
     TEST_ADD(&list, test_sizes);
+    TEST_ADD(&list, test_unsecured);
     TEST_ADD(&list, test_types);
     TEST_ADD(&list, test_refused_by_the_writer);
     return test_run("ear-cwt", &list);
