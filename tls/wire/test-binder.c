@@ -495,6 +495,9 @@ static void refuses_other_sizes(void **state)
     test_outcome(
         atls_hkdf_expand_label(ATLS_SHA256, hash_32, "x", ATLS_BYTES(counted, 256), out, 32),
         ATLS_E_LIMIT, NULL);
+    test_outcome(
+        atls_hkdf_expand_label(ATLS_SHA256, hash_32, "x", ATLS_BYTES(counted, 255), out, 32), 0,
+        NULL);
     test_outcome(atls_hkdf_expand_label(ATLS_SHA256, hash_32, "x", hash_32, out, sizeof out),
                  ATLS_E_LIMIT, NULL);
     test_outcome(atls_hkdf_expand_label(ATLS_SHA256, hash_32, "x", hash_32, out, sizeof out - 1), 0,
@@ -504,6 +507,10 @@ static void refuses_other_sizes(void **state)
         test_outcome(atls_ta07_binder(&atls_crypto_hosted, ATLS_SHA256, &reading, hash_32, hash_32,
                                       hash_32, binder, &size),
                      ATLS_E_LIMIT, "draft-fossati-tls-attestation-07 section 6.2.1");
+    reading.advertised_size = ATLS_TA07_BINDER_MAX;
+    test_outcome(atls_ta07_binder(&atls_crypto_hosted, ATLS_SHA256, &reading, hash_32, hash_32,
+                                  hash_32, binder, &size),
+                 0, NULL);
     test_outcome(atls_ta07_binder(&atls_crypto_hosted, ATLS_SHA256, NULL, hash_32, hash_32,
                                   ATLS_BYTES(NULL, 0), binder, &size),
                  ATLS_E_LIMIT, NULL);

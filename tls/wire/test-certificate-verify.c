@@ -107,6 +107,25 @@ static void other_messages(void **state)
     test_vector_free(message);
 }
 
+/* Who writes DER is told what would meet it. */
+static void der_has_a_remedy(void **state)
+{
+    struct atls_bytes message = test_bytes("0403 0046 3044 0220" R "0220" S);
+    test_outcome(verify(MESSAGES, SIZE_MAX, &attested, message), ATLS_E_SIGNATURE, CLAUSE);
+    if (!strstr(atls_error_text(), "--variant signature=der"))
+        fail_msg("expected the variant for DER, came \"%s\"", atls_error_text());
+    test_vector_free(message);
+}
+
+static void nothing_is_signed_without_hellos(void **state)
+{
+    struct atls_signed_content content;
+    struct atls_transcript t;
+    atls_transcript_init(&t, ATLS_TRANSCRIPT_MAX);
+    test_outcome(atls_signed_content_of(&t, &atls_crypto_hosted, &content), ATLS_E_MISSING, NULL);
+    atls_transcript_clear(&t);
+}
+
 static void another_key_is_refused(void **state)
 {
     struct atls_private_key other;
@@ -198,6 +217,8 @@ int main(void)
     TEST_ADD(&list, no_other_transcript_will_do);
     TEST_ADD(&list, every_flipped_bit_is_refused);
     TEST_ADD_ROWS(&list, other_messages, message_rows);
+    TEST_ADD(&list, der_has_a_remedy);
+    TEST_ADD(&list, nothing_is_signed_without_hellos);
     TEST_ADD(&list, another_key_is_refused);
     TEST_ADD(&list, its_extensions_are_read);
     TEST_ADD(&list, its_certificate_is_read);
