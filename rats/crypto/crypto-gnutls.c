@@ -86,10 +86,11 @@ static int random_bytes(uint8_t *bytesp, size_t count)
 /* GMP frees limbs as they are. */
 static void wipe_number(mpz_t value)
 {
-    size_t limbs = mpz_size(value);
+    size_t count = mpz_size(value);
+    mp_limb_t *limbs = mpz_limbs_modify(value, (mp_size_t)count);
 
-    if (limbs > 0)
-        explicit_bzero(mpz_limbs_modify(value, (mp_size_t)limbs), limbs * sizeof(mp_limb_t));
+    if (limbs)
+        explicit_bzero(limbs, count * sizeof *limbs);
 }
 
 /* Public point of the scalar in KEY; ATLS_E_LIMIT where the scalar is not in [1, order - 1]. */
