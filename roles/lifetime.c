@@ -32,7 +32,7 @@ static bool literal(const char **atp, const char *text)
     return true;
 }
 
-/* What mktime would mend is refused: 30 February is no day. */
+/* What timegm() mends is refused: 30 February is no day, and becomes one of another month. */
 static bool to_seconds(struct tm *parts, int64_t *secondsp)
 {
     const struct tm given = *parts;
@@ -40,8 +40,8 @@ static bool to_seconds(struct tm *parts, int64_t *secondsp)
 
     parts->tm_sec -= leap;
     time_t seconds = timegm(parts);
-    if (given.tm_mon != parts->tm_mon || given.tm_mday != parts->tm_mday || given.tm_hour > 23 ||
-        given.tm_min > 59 || given.tm_sec > 60) {
+    if (given.tm_mon != parts->tm_mon || given.tm_hour > 23 || given.tm_min > 59 ||
+        given.tm_sec > 60) {
         return false;
     }
     *secondsp = (int64_t)seconds + leap;

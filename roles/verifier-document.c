@@ -54,20 +54,19 @@ static void pass(struct spot *spot, uint8_t byte)
 }
 
 /* The member that begins with START, a key of the outermost object and what is behind it, without
- * the comma: from *ATP on. False: there is none. */
-static bool find_member(struct atls_bytes in, struct atls_bytes start, size_t *atp)
+ * the comma: from where on. 0: there is none. */
+static size_t find_member(struct atls_bytes in, struct atls_bytes start)
 {
     struct spot spot = {false, false, 0};
 
     for (size_t i = 0; i + start.size < in.size; i++) {
         if (in.data[i] == '"' && !spot.in_string && spot.depth == 1 &&
             memcmp(in.data + i, start.data, start.size) == 0) {
-            *atp = i;
-            return true;
+            return i;
         }
         pass(&spot, in.data[i]);
     }
-    return false;
+    return 0;
 }
 
 /* Notes the member that was parsed, as it was written. */
@@ -75,11 +74,10 @@ static void remember(struct atls_accept_memo *memo, struct atls_bytes in, json_t
 {
     const struct atls_bytes start = atls_bytes_of_text("\"accept\":[");
     struct spot spot = {false, false, 0};
-    size_t begin, end;
+    size_t begin = find_member(in, start), end = begin + start.size - 1;
 
-    if (!types || !find_member(in, start, &begin))
+    if (begin == 0)
         return;
-    end = begin + start.size - 1;
     do {
         pass(&spot, in.data[end++]);
     } while (spot.depth > 0 && end < in.size);
@@ -97,9 +95,9 @@ static bool leave_out(const struct atls_accept_memo *memo, struct atls_bytes in,
                       struct atls_bytes *outp)
 {
     const struct atls_bytes known = {memo->text, memo->size};
-    size_t at;
+    size_t at = memo->text ? find_member(in, known) : 0;
 
-    if (!memo->text || !find_member(in, known, &at) || at == 0 || in.data[at - 1] != ',' ||
+    if (at == 0 || in.data[at - 1] != ',' ||
         (in.data[at + known.size] != ',' && in.data[at + known.size] != '}'))
         return false;
     uint8_t *rest = malloc(in.size);
