@@ -88,16 +88,22 @@ static void check_certificate(const struct atls_public_key *key, const uint8_t *
 static void what_a_certificate_says(void **state)
 {
     struct atls_private_key key;
-    uint8_t der[400];
+    uint8_t der[400], serial[20];
     gnutls_datum_t datum = {der, sizeof der};
     gnutls_x509_crt_t certificate;
+    size_t serial_size = sizeof serial;
     char subject[64], issuer[64];
     size_t subject_size = sizeof subject, issuer_size = sizeof issuer;
     assert_int_equal(atls_crypto_hosted.make_key(ATLS_P256, NULL, &key), 0);
+    memset(der, 0xff, sizeof der);
     test_outcome(atls_certificate_synthesize(&key.public_key, der, sizeof der), 0, NULL);
+    assert_int_equal(der[sizeof der - 1], 0); /* the signature's last byte */
     assert_int_equal(gnutls_x509_crt_init(&certificate), 0);
     assert_int_equal(gnutls_x509_crt_import(certificate, &datum, GNUTLS_X509_FMT_DER), 0);
     assert_int_equal(gnutls_x509_crt_get_version(certificate), 3);
+    assert_int_equal(gnutls_x509_crt_get_serial(certificate, serial, &serial_size), 0);
+    for (size_t i = 0; i < serial_size; i++)
+        assert_int_equal(serial[i], 0x11);
     assert_int_equal(gnutls_x509_crt_get_dn(certificate, subject, &subject_size), 0);
     assert_int_equal(gnutls_x509_crt_get_issuer_dn(certificate, issuer, &issuer_size), 0);
     assert_string_equal(subject, "CN=attested key");
@@ -107,6 +113,15 @@ static void what_a_certificate_says(void **state)
     assert_int_equal(gnutls_x509_crt_get_signature_algorithm(certificate),
                      GNUTLS_SIGN_ECDSA_SHA256);
     gnutls_x509_crt_deinit(certificate);
+}
+
+/* X.690 section 10.1: the length of DER is the shortest one. Two totals have none such. */
+static void check_length(const uint8_t *der, size_t size)
+{
+    size_t octets = der[1] < 0x80 ? 0 : der[1] & 0x7fu, contents = size - 2 - octets;
+    size_t least = contents < 0x80 ? 0 : contents <= 0xff ? 1 : contents <= 0xffff ? 2 : 3;
+    if (size != 259 && size != 65540 && octets != least)
+        fail_msg("%zu bytes: expected a length of %zu octets, came %zu", size, least, octets);
 }
 
 static void certificates_of_every_length(void **state)
@@ -121,6 +136,7 @@ static void certificates_of_every_length(void **state)
             der[size] = 0x5a; /* never touched */
             test_outcome(atls_certificate_synthesize(&key.public_key, der, size), 0, NULL);
             assert_int_equal(der[size], 0x5a);
+            check_length(der, size);
             /* Each length near a change of DER's length fields, and samples of the others. */
             if (size < 1200 || (size > 65000 && size < 66000) || size % 97 == 0)
                 check_certificate(&key.public_key, der, size);
