@@ -141,7 +141,7 @@ int atls_certificate_around(struct atls_bytes spki, uint8_t *der, size_t size)
      * signature's length field grows. 259 and 65540 bytes no DER of one SEQUENCE can have: only
      * there the outermost length is not the shortest one, which the library reads all the same. */
     for (size_t spare = 0; spare <= 1 && possible; spare++)
-        for (size_t serial = 1; serial <= 8; serial++) {
+        for (size_t serial = 1; serial <= 2; serial++) {
             uint8_t buffer[TBS_MAX];
             struct shape shape;
             struct atls_bytes tbs = make_tbs(spki, serial, buffer);
