@@ -195,6 +195,46 @@ static void test_exchange(void **state)
     test_raw_stop();
 }
 
+/* Waits for more descriptors than libcurl has room for without memory. ENDS: of a pipe in which
+ * there is a byte, and of an empty one. */
+static int wait_for(const void *ends, struct test_told *told)
+{
+    enum { MANY = 16 };
+    const int *fds = ends;
+    struct curl_waitfd extra[MANY + 1];
+    struct atls_http *http = NULL;
+
+    for (unsigned i = 0; i <= MANY; i++)
+        extra[i] =
+            (struct curl_waitfd){.fd = fds[i % 2], .events = CURL_WAIT_POLLIN, .revents = 99};
+    int result = TEST_SCARCE(atls_http_new(20000, &http));
+    if (result)
+        return result;
+    result = TEST_SCARCE(atls_http_poll(http, extra, MANY, 20000));
+    for (unsigned i = 0; result == 0 && i < MANY; i++)
+        assert_int_equal(extra[i].revents, i % 2 ? 0 : CURL_WAIT_POLLIN);
+    assert_int_equal(extra[MANY].revents, 99);
+    test_memory_begin();
+    atls_http_free(http);
+    test_memory_end(0);
+    return result;
+}
+
+static void test_many_descriptors(void **state)
+{
+    int full[2], empty[2];
+
+    assert_int_equal(pipe(full), 0);
+    assert_int_equal(pipe(empty), 0);
+    assert_int_equal(write(full[1], "x", 1), 1);
+    const int ends[] = {full[0], empty[0]};
+    assert_true(test_without_memory("descriptors", TEST_MAY_DO, wait_for, ends) > 2);
+    for (unsigned i = 0; i < 2; i++) {
+        close(full[i]);
+        close(empty[i]);
+    }
+}
+
 /* Is it a verifier's address? A lack of memory is no fault of the address. */
 static int check_url(const void *url, struct test_told *told)
 {
@@ -279,6 +319,7 @@ int main(void)
     snprintf(token_file, sizeof token_file, "no-memory-%d.token", (int)getpid());
     TEST_ADD_ROWS(&list, test_reader, readers);
     TEST_ADD(&list, test_exchange);
+    TEST_ADD(&list, test_many_descriptors);
     TEST_ADD(&list, test_urls);
     TEST_ADD(&list, test_access);
     return test_run("verifier client without memory", &list);
