@@ -20,6 +20,7 @@ struct row {
 static const struct row rows[] = {
     {"nothing overridden", "{}", 0, ATLS_CP_EVIDENCE_REQUEST, 0xFF10},
     {"a number", "{\"evidence_request\": 65400}", 0, ATLS_CP_EVIDENCE_REQUEST, 65400},
+    {"an extension of number 0", "{\"evidence_request\": 0}", 0, ATLS_CP_EVIDENCE_REQUEST, 0},
     {"a hexadecimal text", "{\"cmw_attestation\": \"0xFFFF\"}", 0, ATLS_CP_CMW_ATTESTATION, 0xFFFF},
     {"the draft's literal 60", "{\"attestation_evidence\": 60}", 0, ATLS_CP_ATTESTATION_EVIDENCE,
      60},
@@ -72,8 +73,13 @@ static void overridden(void **state)
 
 static void defaults_are_distinct_and_private(void **state)
 {
-    struct atls_code_points points;
-    atls_code_points_default(&points);
+    struct {
+        struct atls_code_points points;
+        uint16_t behind;
+    } both = {.behind = 0x5a5a};
+    atls_code_points_default(&both.points);
+    const struct atls_code_points points = both.points;
+    assert_int_equal(both.behind, 0x5a5a);
     for (enum atls_code_point i = ATLS_CP_EVIDENCE_REQUEST; i <= ATLS_CP_CMW_ATTESTATION; i++) {
         assert_in_range(points.value[i], 0xFF00, 0xFFFF); /* RFC 8446 section 11 */
         assert_int_not_equal(points.value[i], 0xFF01);
