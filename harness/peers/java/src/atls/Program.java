@@ -59,7 +59,7 @@ public final class Program {
     }
 
     /** Java has no way to ask the kernel; this thread sees the parent's end. */
-    private static void dieWithParent() {
+    static void dieWithParent() {
         ProcessHandle.current()
                 .parent()
                 .ifPresent(
@@ -67,7 +67,8 @@ public final class Program {
                                 parent.onExit().thenRun(() -> Runtime.getRuntime().halt(REFUSED)));
     }
 
-    private static int run(Stack stack, String[] arguments)
+    /** An exit code; what else it can end with is told by {@link #main}. */
+    static int run(Stack stack, String[] arguments)
             throws Options.Usage,
                     Options.Unsupported,
                     Refusal,

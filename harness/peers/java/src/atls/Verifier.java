@@ -6,12 +6,11 @@ import com.nimbusds.jose.jwk.ECKey;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.HttpURLConnection;
+import java.net.ProtocolException;
+import java.net.SocketTimeoutException;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.net.http.HttpTimeoutException;
-import java.time.Duration;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -34,18 +33,12 @@ public final class Verifier {
     private static final long POLL_MS = 200;
 
     private final long timeoutMs;
-    private final HttpClient http;
     private final Map<String, ECKey> keys = new ConcurrentHashMap<>();
 
     private record Answer(int status, String type, String location, URI url, byte[] body) {}
 
     public Verifier(long timeoutMs) {
         this.timeoutMs = timeoutMs;
-        this.http =
-                HttpClient.newBuilder()
-                        .version(HttpClient.Version.HTTP_1_1)
-                        .connectTimeout(Duration.ofMillis(timeoutMs))
-                        .build();
     }
 
     private static Refusal garbage(URI url, String detail) {
@@ -64,15 +57,20 @@ public final class Verifier {
         throw new Refusal("verifier-unreachable", "not an http or https URL: " + base, API);
     }
 
-    private Answer send(HttpRequest.Builder request, URI url) throws Refusal {
-        CompletableFuture<HttpResponse<InputStream>> pending =
-                http.sendAsync(request.uri(url).build(), HttpResponse.BodyHandlers.ofInputStream());
-        CompletableFuture<Answer> whole = pending.thenApplyAsync(response -> answer(response, url));
+    /** HEADERS: names and values in turn. BODY: null where the request has none. */
+    private Answer send(String method, URI url, byte[] body, String... headers) throws Refusal {
+        CompletableFuture<Answer> pending = new CompletableFuture<>();
+        inBackground(
+                () -> {
+                    try {
+                        pending.complete(exchange(method, url, body, headers));
+                    } catch (IOException | RuntimeException e) {
+                        pending.completeExceptionally(e);
+                    }
+                });
         try {
-            return whole.get(timeoutMs, TimeUnit.MILLISECONDS);
+            return pending.get(timeoutMs, TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
-            pending.cancel(true);
-            pending.thenAccept(Verifier::close);
             throw new Refusal("verifier-timeout", url + ": no answer in " + timeoutMs + " ms", "");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -82,31 +80,60 @@ public final class Verifier {
         }
     }
 
-    private static void close(HttpResponse<InputStream> response) {
-        try {
-            response.body().close();
-        } catch (IOException e) {
-            // nobody waits for it
-        }
+    /** It does not keep the program from its end. */
+    private static void inBackground(Runnable task) {
+        Thread thread = new Thread(task);
+        thread.setDaemon(true);
+        thread.start();
     }
 
-    private static Answer answer(HttpResponse<InputStream> response, URI url) {
-        ByteArrayOutputStream body = new ByteArrayOutputStream();
-        try (InputStream in = response.body()) {
-            in.transferTo(bounded(body));
-        } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+    private Answer exchange(String method, URI url, byte[] body, String... headers)
+            throws IOException {
+        HttpURLConnection http = (HttpURLConnection) url.toURL().openConnection();
+        int patience = (int) Math.min(timeoutMs, Integer.MAX_VALUE);
+        http.setConnectTimeout(patience);
+        http.setReadTimeout(patience);
+        http.setInstanceFollowRedirects(false);
+        http.setUseCaches(false);
+        http.setRequestMethod(method);
+        http.setRequestProperty("Connection", "close");
+        for (int i = 0; i < headers.length; i += 2) {
+            http.setRequestProperty(headers[i], headers[i + 1]);
         }
+        if (body != null) {
+            http.setDoOutput(true);
+            http.setFixedLengthStreamingMode(body.length); // and so it is sent once
+            try (OutputStream out = http.getOutputStream()) {
+                out.write(body);
+            }
+        }
+        int status = http.getResponseCode();
+        ByteArrayOutputStream came = new ByteArrayOutputStream();
+        try (InputStream in = status < 400 ? http.getInputStream() : http.getErrorStream()) {
+            if (in != null) {
+                in.transferTo(bounded(came));
+                checkLength(http.getContentLengthLong(), came.size());
+            }
+        }
+        String type = http.getContentType();
         return new Answer(
-                response.statusCode(),
-                response.headers().firstValue("content-type").orElse(""),
-                response.headers().firstValue("location").orElse(null),
+                status,
+                type == null ? "" : type,
+                http.getHeaderField("Location"),
                 url,
-                body.toByteArray());
+                came.toByteArray());
     }
 
-    private static java.io.OutputStream bounded(ByteArrayOutputStream out) {
-        return new java.io.OutputStream() {
+    /** HttpURLConnection takes the end of the connection for the end of the body. */
+    private static void checkLength(long announced, long came) throws ProtocolException {
+        if (announced >= 0 && announced != came) {
+            throw new ProtocolException(
+                    "expected a body of " + announced + " bytes, came " + came);
+        }
+    }
+
+    private static OutputStream bounded(ByteArrayOutputStream out) {
+        return new OutputStream() {
             @Override
             public void write(int octet) throws IOException {
                 write(new byte[] {(byte) octet}, 0, 1);
@@ -115,7 +142,7 @@ public final class Verifier {
             @Override
             public void write(byte[] bytes, int at, int size) throws IOException {
                 if (out.size() + size > BODY_MAX) {
-                    throw new java.net.ProtocolException("the answer is larger than 1 MiB");
+                    throw new ProtocolException("the answer is larger than 1 MiB");
                 }
                 out.write(bytes, at, size);
             }
@@ -125,7 +152,7 @@ public final class Verifier {
     /** Nobody there, nobody in time, or not HTTP. */
     private static Refusal failure(URI url, Throwable cause) {
         Throwable root = cause;
-        while (root.getCause() != null && !(root instanceof HttpTimeoutException)) {
+        while (root.getCause() != null && !(root instanceof SocketTimeoutException)) {
             root = root.getCause();
         }
         String detail =
@@ -134,13 +161,13 @@ public final class Verifier {
                         + (root.getMessage() == null
                                 ? root.getClass().getSimpleName()
                                 : root.getMessage());
-        if (root instanceof HttpTimeoutException) {
+        if (root instanceof SocketTimeoutException) {
             return new Refusal("verifier-timeout", detail, "");
         }
         boolean odd =
-                root instanceof java.net.ProtocolException
+                root instanceof ProtocolException
                         || String.valueOf(root.getMessage())
-                                .matches("(?i).*(invalid|unexpected|malformed).*");
+                                .matches("(?i).*(invalid|malformed|bogus|missing).*");
         return new Refusal(odd ? "verifier-garbage" : "verifier-unreachable", detail, "");
     }
 
@@ -179,7 +206,7 @@ public final class Verifier {
             return known;
         }
         URI url = join(base, "/.well-known/veraison/verification");
-        Answer answer = send(HttpRequest.newBuilder().header("Accept", DISCOVERY_TYPE).GET(), url);
+        Answer answer = send("GET", url, null, "Accept", DISCOVERY_TYPE);
         if (answer.status != 200) {
             throw refused(answer, 200, "verifier-error");
         }
@@ -223,12 +250,8 @@ public final class Verifier {
         /** Hands EVIDENCE over and waits for the result, a JWT. */
         public byte[] appraise(String mediaType, byte[] evidence) throws Refusal {
             long end = System.nanoTime() + timeoutMs * 1_000_000;
-            HttpRequest.Builder request =
-                    HttpRequest.newBuilder()
-                            .header("Accept", SESSION_TYPE)
-                            .header("Content-Type", mediaType)
-                            .POST(HttpRequest.BodyPublishers.ofByteArray(evidence));
-            Answer answer = send(request, url);
+            Answer answer =
+                    send("POST", url, evidence, "Accept", SESSION_TYPE, "Content-Type", mediaType);
             while (true) {
                 byte[] result = result(answer);
                 if (result != null) {
@@ -239,19 +262,20 @@ public final class Verifier {
                             "verifier-timeout", url + ": no result in " + timeoutMs + " ms", "");
                 }
                 pause();
-                answer = send(HttpRequest.newBuilder().header("Accept", SESSION_TYPE).GET(), url);
+                answer = send("GET", url, null, "Accept", SESSION_TYPE);
             }
         }
 
         /** Nobody waits for the answer: the session is of no more use. */
         public void end() {
-            http.sendAsync(
-                    HttpRequest.newBuilder()
-                            .uri(url)
-                            .DELETE()
-                            .timeout(Duration.ofMillis(500))
-                            .build(),
-                    HttpResponse.BodyHandlers.discarding());
+            inBackground(
+                    () -> {
+                        try {
+                            exchange("DELETE", url, null);
+                        } catch (IOException e) {
+                            // nobody waits for it
+                        }
+                    });
         }
     }
 
@@ -313,11 +337,7 @@ public final class Verifier {
                         ? "nonceSize=" + size
                         : "nonce=" + Base64.getUrlEncoder().encodeToString(challenge);
         URI url = join(base, "/challenge-response/v1/newSession?" + query);
-        HttpRequest.Builder request =
-                HttpRequest.newBuilder()
-                        .header("Accept", SESSION_TYPE)
-                        .POST(HttpRequest.BodyPublishers.noBody());
-        Answer answer = send(request, url);
+        Answer answer = send("POST", url, Bytes.EMPTY, "Accept", SESSION_TYPE);
         if (answer.status != 201) {
             throw refused(answer, 201, "verifier-error");
         }

@@ -2,6 +2,13 @@
 package atls;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Enumeration;
 import java.util.jar.JarEntry;
@@ -10,7 +17,8 @@ import java.util.jar.JarFile;
 /**
  * Known answers for what both peers in Java share, run by their setup: what fails ends it. It also
  * loads every class that a handshake may need, so that the archive of classes which the same run
- * leaves behind (-XX:ArchiveClassesAtExit) has them. Arguments: the jar.
+ * leaves behind (-XX:ArchiveClassesAtExit) has them. Arguments: the jar, the peer's main class, and
+ * a key store for its {@link Rehearsal}.
  */
 public final class Check {
     private static final byte[] SPKI =
@@ -22,6 +30,7 @@ public final class Check {
             Bytes.unhex("860c06edc07858ee8e78f0e7428c58edd6b43f2ca3e6e95f02ed063cf0e1cad8");
     private static final byte[] HANDSHAKE_SECRET =
             Bytes.unhex("1dc826e93606aa6fdc0aadc12f741b01046aa6b99f691ed221a9f0ca043fbeac");
+    private static final String LOOPBACK = "127.0.0.1";
     private static int done;
 
     private Check() {}
@@ -247,6 +256,49 @@ public final class Check {
         }
     }
 
+    /** What a verifier answers, and the reason why that is no session: read as HTTP has it. */
+    private static void verifiers() throws Exception {
+        String head = "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\n";
+        String json = "{\"title\": \"none\", \"detail\": \"it is a check\"}";
+        String[][] cases = {
+            {"verifier-error", head + "Content-Length: " + json.length() + "\r\n\r\n" + json},
+            {"verifier-error", head + "\r\n" + json},
+            {"verifier-error", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"},
+            {"verifier-error", "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"},
+            {"verifier-garbage", "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"},
+            {"verifier-garbage", "HTTP/1.1 201 Created\r\nContent-Length: 3\r\n\r\n{}"},
+            {"verifier-garbage", "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"},
+            {"verifier-garbage", "this is no HTTP\r\n\r\n"},
+            {"verifier-unreachable", ""},
+        };
+        for (String[] one : cases) {
+            try (ServerSocket listener = new ServerSocket(0, 1, InetAddress.getByName(LOOPBACK))) {
+                Thread verifier = new Thread(() -> say(listener, Bytes.utf8(one[1])));
+                verifier.setDaemon(true);
+                verifier.start();
+                String url = "http://" + LOOPBACK + ":" + listener.getLocalPort();
+                refused(one[1], one[0], () -> new Verifier(20000).open(url, null, 32));
+            }
+        }
+        refused(
+                "nobody",
+                "verifier-unreachable",
+                () -> new Verifier(20000).key("http://" + LOOPBACK + ":1"));
+    }
+
+    /** One request is heard, and answered; a second one would be refused. */
+    private static void say(ServerSocket listener, byte[] answer) {
+        try (listener;
+                Socket socket = listener.accept();
+                InputStream in = socket.getInputStream();
+                OutputStream out = socket.getOutputStream()) {
+            in.read(new byte[4096]);
+            out.write(answer);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Loads what is in the jar; optional dependencies of the libraries need not be there. */
     private static int load(String jar) throws IOException {
         int loaded = 0;
@@ -283,15 +335,8 @@ public final class Check {
         frames();
         alerts();
         transcripts();
-        try { // nobody listens there: only the client's classes are wanted
-            new Verifier(20000).key("http://127.0.0.1:1");
-            throw new AssertionError("somebody answered");
-        } catch (Refusal refusal) {
-            equal(
-                    "nobody's answer",
-                    Bytes.hex(Bytes.utf8("verifier-unreachable")),
-                    Bytes.utf8(refusal.reason));
-        }
+        verifiers();
+        Rehearsal.play(arguments[1], Path.of(arguments[2]));
         int loaded = load(arguments[0]);
         System.out.println(done + " passed, 0 failed (" + loaded + " classes loaded)");
     }

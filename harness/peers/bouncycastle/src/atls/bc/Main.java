@@ -22,7 +22,7 @@ import java.net.Socket;
  * something else in place of the certificate.
  */
 public final class Main implements Program.Stack {
-    private Main() {}
+    public Main() {}
 
     public static void main(String[] arguments) {
         Program.main(new Main(), arguments);

@@ -20,7 +20,7 @@ import javax.net.ssl.SSLException;
  * nothing else, since JSSE lets nobody add an extension, and has no exporter before Java 25.
  */
 public final class Main implements Program.Stack {
-    private Main() {}
+    public Main() {}
 
     public static void main(String[] arguments) {
         Program.main(new Main(), arguments);
