@@ -388,6 +388,35 @@ static void profiles_by_name(void **state)
     assert_null(atls_profile_by_name("TA-07"));
 }
 
+/* Results are preferred by whoever names them first. */
+static void the_order_of_an_offer(void **state)
+{
+    static const struct {
+        enum atls_model model[2];
+        bool results_first;
+    } rows[] = {{{NO, NO}, false},
+                {{BG, NO}, false},
+                {{PP, NO}, true},
+                {{BG, PP}, false},
+                {{PP, BG}, true}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct side side = {
+            {rows[i].model[0], rows[i].model[1]}, "cf:273", "verifier.example"};
+        struct abilities made;
+        struct atls_offer offer;
+        make(&made, &side);
+        atls_negotiate_offer(&made.abilities, ATLS_BYTES(NULL, 0), &offer);
+        assert_int_equal(offer.results_first, rows[i].results_first);
+        assert_int_equal(offer.evidence.count, atls_abilities_have(&made.abilities, BG));
+        assert_int_equal(offer.verifiers.count, atls_abilities_have(&made.abilities, PP));
+        made.abilities.model_count = 0; /* what is behind the count is none of them */
+        assert_false(atls_abilities_have(&made.abilities, rows[i].model[0]));
+        offer.results_first = true;
+        atls_offer_clear(&offer);
+        assert_false(offer.results_first);
+    }
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
@@ -397,6 +426,7 @@ int main(void)
     TEST_ADD_ROWS(&list, what_is_left_out, omit_rows);
     TEST_ADD_ROWS(&list, an_alert, alert_rows);
     TEST_ADD(&list, schemes_that_are_kept);
+    TEST_ADD(&list, the_order_of_an_offer);
     TEST_ADD(&list, profiles_by_name);
     return test_run("negotiation", &list);
 }
