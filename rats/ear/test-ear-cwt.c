@@ -370,6 +370,9 @@ static void round_trip(enum atls_ear_dialect dialect, const char *alg)
         assert_int_not_equal(atls_ear_read(ATLS_BYTES(token, i), jwk, &read), 0);
     }
     free(token);
+    assert_int_equal(atls_ear_write_as(ATLS_EAR_JWT, &ear, signer, &token, &size), 0);
+    assert_int_equal(size, strlen((char *)token));
+    free(token);
     json_decref(ear.audience);
     json_decref(submods[1].policy_claims);
     json_decref(submods[0].annotated_evidence);
@@ -514,9 +517,12 @@ static void test_messages(void **state)
     struct atls_private_key key = test_private_key(ATLS_P256, 7);
     json_t *jwk = atls_jwk_of_public_key(&key.public_key);
     struct atls_ear ear;
-    int result = atls_ear_read(make_message(c, &key), jwk, &ear);
+    struct atls_bytes message = make_message(c, &key);
+    int result = atls_ear_read(message, jwk, &ear);
 
     test_outcome(result, c->outcome, NULL);
+    if (c->nil) /* before anybody looks at its signature */
+        test_outcome(atls_ear_read_unverified(message, &ear), c->outcome, "RFC 8392 section 7.2");
     if (!result)
         atls_ear_clear(&ear);
     json_decref(jwk);
