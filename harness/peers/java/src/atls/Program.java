@@ -21,6 +21,7 @@ public final class Program {
     public static final int REFUSED = 1;
     public static final int USAGE = 2;
     public static final int UNSUPPORTED = 77;
+    private static final String FLAGS_TOLD = "harness/peers/README.md has the flags";
 
     /** A TLS library. */
     public interface Stack {
@@ -44,7 +45,7 @@ public final class Program {
             code = run(stack, arguments);
         } catch (Options.Usage e) {
             System.err.println(
-                    "usage: " + e.getMessage() + " (harness/peers/README.md has the flags)");
+                    "usage: " + e.getMessage() + " (" + FLAGS_TOLD + ")");
         } catch (Options.Unsupported e) {
             System.err.println("not supported: " + e.getMessage());
             code = UNSUPPORTED;
@@ -77,6 +78,10 @@ public final class Program {
         List<String> list = Arrays.asList(arguments);
         if (list.contains("--version")) {
             System.out.println(stack.version());
+            return DONE;
+        }
+        if (list.contains("--help")) {
+            System.out.println("client or server, then flags: " + FLAGS_TOLD);
             return DONE;
         }
         if (list.isEmpty() || !List.of("client", "server").contains(list.get(0))) {
