@@ -194,10 +194,10 @@ static void test_formats(void **state)
         f->options.cmw_form = format_rows[i].form;
         f->options.key_outside = format_rows[i].outside;
         f->options.key.curve = ATLS_P256;
-        int outcome = atls_attester_new(&f->options, f->client, f->party.events, &attester);
-        if (outcome != format_rows[i].outcome || (attester != NULL) != (outcome == 0))
+        int result = atls_attester_new(&f->options, f->client, f->party.events, &attester);
+        if (result != format_rows[i].outcome || (attester != NULL) != (result == 0))
             fail_msg("%s: expected %s, came %s (%s)", format_rows[i].what,
-                     atls_error_name(format_rows[i].outcome), atls_error_name(outcome),
+                     atls_error_name(format_rows[i].outcome), atls_error_name(result),
                      atls_error_text());
         if (format_rows[i].clause)
             assert_string_equal(atls_error_clause(), format_rows[i].clause);

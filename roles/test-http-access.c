@@ -51,14 +51,14 @@ static void test_token(void **state)
                                                          .token_for = token_rows[i].token_for};
         struct atls_http_access *access = NULL;
         atls_fail(0, "", "no failure");
-        int outcome = atls_http_access_new(&options, &access);
-        if (outcome != token_rows[i].outcome ||
+        int result = atls_http_access_new(&options, &access);
+        if (result != token_rows[i].outcome ||
             strcmp(atls_error_clause(), token_rows[i].clause) != 0)
             fail_msg("%s: expected %s (%s), came %s (%s): %s",
                      options.token_for ? options.token_for : "nobody",
                      atls_error_name(token_rows[i].outcome), token_rows[i].clause,
-                     atls_error_name(outcome), atls_error_clause(), atls_error_text());
-        assert_int_equal(access != NULL, outcome == 0);
+                     atls_error_name(result), atls_error_clause(), atls_error_text());
+        assert_int_equal(access != NULL, result == 0);
         atls_http_access_free(access);
     }
 }
