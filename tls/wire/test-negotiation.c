@@ -225,6 +225,99 @@ static void what_is_told_of_both_lists(void **state)
     }
 }
 
+/* Two that differ in nothing else. */
+static void a_credential_kind_is_told(void **state)
+{
+    const struct side one = {{BG}, "cf:273", NULL};
+    struct abilities client, server;
+    struct atls_offer offer;
+    struct atls_selection selection;
+    const char *reason;
+    make(&client, &one);
+    make(&server, &one);
+    client.types[0].credential_kind = ATLS_KIND_CERT_ATTESTATION;
+    atls_negotiate_offer(&client.abilities, ATLS_BYTES(NULL, 0), &offer);
+    assert_int_equal(atls_negotiate_select(&server.abilities, &offer, &selection, &reason),
+                     ATLS_E_UNSUPPORTED);
+    assert_string_equal(atls_error_text(),
+                        "no evidence type in common: expected one of (cf:273), offered were "
+                        "(cf:273 of credential kind 1)");
+}
+
+/* Of both lists only what counts is looked at, whatever lies behind it. */
+static void what_is_behind_a_count(void **state)
+{
+    const struct side all = {{BG, PP}, "cf:9,cf:273", "a,v"};
+    for (unsigned of_server = 0; of_server < 2; of_server++)
+        for (unsigned model = 0; model < 2; model++) {
+            struct abilities client, server;
+            struct atls_offer offer;
+            struct atls_selection selection = {.has_evidence = false};
+            const char *reason = NULL;
+            make(&client, &all);
+            make(&server, &all);
+            atls_negotiate_offer(&client.abilities, ATLS_BYTES(NULL, 0), &offer);
+            server.abilities.model[0] = model ? PP : BG;
+            server.abilities.model[1] = model ? BG : PP; /* would fit */
+            server.abilities.model_count = 1;
+            /* One has the second element alone, the other counts the first one alone. */
+            size_t *own = model ? &server.abilities.verifier_count : &server.abilities.type_count;
+            if (of_server) {
+                *own = 1;
+                offer.evidence.type[0] = offer.evidence.type[1];
+                offer.verifiers.id[0] = offer.verifiers.id[1];
+            } else {
+                server.types[0] = server.types[1];
+                server.verifiers[0] = server.verifiers[1];
+            }
+            *(model ? &offer.verifiers.count : &offer.evidence.count) = 1;
+            test_outcome(atls_negotiate_select(&server.abilities, &offer, &selection, &reason),
+                         ATLS_E_UNSUPPORTED, NULL);
+            assert_string_equal(reason, model ? "no-common-verifier" : "no-common-evidence-type");
+            selection = (struct atls_selection){.has_evidence = !model,
+                                                .has_result = model,
+                                                .type = client.types[1],
+                                                .verifier = client.verifiers[1]};
+            if (!of_server) /* the offer counts the first ones */
+                test_outcome(atls_negotiate_check(&offer, &selection), ATLS_E_MISMATCH, NULL);
+        }
+}
+
+/* An offer has room for so many; more are not offered. */
+static void an_offer_is_bounded(void **state)
+{
+    static struct atls_evidence_type types[ATLS_EVIDENCE_TYPES_MAX + 1];
+    static struct atls_bytes verifiers[ATLS_VERIFIERS_MAX + 1];
+    const struct atls_abilities many = {.model = {BG, PP},
+                                        .model_count = 2,
+                                        .types = types,
+                                        .type_count = ATLS_EVIDENCE_TYPES_MAX + 1,
+                                        .verifiers = verifiers,
+                                        .verifier_count = ATLS_VERIFIERS_MAX + 1};
+    struct atls_offer offer;
+    atls_negotiate_offer(&many, ATLS_BYTES(NULL, 0), &offer);
+    assert_int_equal(offer.evidence.count, ATLS_EVIDENCE_TYPES_MAX);
+    assert_int_equal(offer.verifiers.count, ATLS_VERIFIERS_MAX);
+}
+
+/* Nothing is selected where there is nothing to select from, whatever was there before. */
+static void nothing_is_selected(void **state)
+{
+    const struct side none = {{NO}, NULL, NULL}, some = {{BG}, "cf:273", NULL};
+    for (unsigned offers = 0; offers < 2; offers++) {
+        struct abilities client, server;
+        struct atls_offer offer;
+        struct atls_selection selection = {.has_evidence = true, .has_result = true};
+        const char *reason;
+        make(&client, offers ? &some : &none);
+        make(&server, offers ? &none : &some);
+        atls_negotiate_offer(&client.abilities, ATLS_BYTES(NULL, 0), &offer);
+        test_outcome(atls_negotiate_select(&server.abilities, &offer, &selection, &reason), 0,
+                     NULL);
+        assert_false(selection.has_evidence || selection.has_result);
+    }
+}
+
 static void the_client_checks_the_choice(void **state)
 {
     struct abilities own;
@@ -422,6 +515,10 @@ int main(void)
     struct test_list list = {.count = 0};
     TEST_ADD_ROWS(&list, a_choice, select_rows);
     TEST_ADD(&list, what_is_told_of_both_lists);
+    TEST_ADD(&list, a_credential_kind_is_told);
+    TEST_ADD(&list, what_is_behind_a_count);
+    TEST_ADD(&list, an_offer_is_bounded);
+    TEST_ADD(&list, nothing_is_selected);
     TEST_ADD(&list, the_client_checks_the_choice);
     TEST_ADD_ROWS(&list, what_is_left_out, omit_rows);
     TEST_ADD_ROWS(&list, an_alert, alert_rows);
