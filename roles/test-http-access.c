@@ -117,7 +117,7 @@ static void test_who_sees_the_token(void **state)
     for (unsigned i = 0; i < 2; i++) {
         snprintf(servers[i], sizeof servers[i], "%s",
                  test_raw_server("HTTP/1.1 204 No Content\r\n\r\n"));
-        ports[i] = (unsigned)atoi(strrchr(servers[i], ':') + 1);
+        ports[i] = (unsigned)strtoul(strrchr(servers[i], ':') + 1, NULL, 10);
     }
     const struct {
         const char *host, *asked;

@@ -172,7 +172,7 @@ static bool check_issuer(struct atls_appraisal *a, const struct atls_ear *ear)
 static void keep_answered(struct atls_appraisal *a, struct atls_bytes nonce)
 {
     a->of_result = true;
-    if (nonce.size > 0) {
+    if (nonce.data) {
         memcpy(a->answered, nonce.data, nonce.size);
     }
     a->answered_size = nonce.size;

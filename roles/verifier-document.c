@@ -72,9 +72,9 @@ static size_t find_member(struct atls_bytes in, struct atls_bytes start)
 /* Notes the member that was parsed, as it was written. */
 static void remember(struct atls_accept_memo *memo, struct atls_bytes in, json_t *types)
 {
-    const struct atls_bytes start = atls_bytes_of_text("\"accept\":[");
+    static const char start[] = "\"accept\":[";
     struct spot spot = {false, false, 0};
-    size_t begin = find_member(in, start), end = begin + start.size - 1;
+    size_t begin = find_member(in, atls_bytes_of_text(start)), end = begin + strlen(start) - 1;
 
     if (begin == 0)
         return;

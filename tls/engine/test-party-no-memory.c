@@ -80,10 +80,10 @@ static int start(const void *context, struct test_told *told)
 static void test_starts(void **state)
 {
     static const struct atls_profile *const profiles[] = {&atls_profile_ta_07,
-                                                          &atls_profile_x509_cmw};
+                                                          &atls_profile_x509_cmw, NULL};
     static struct test_told unused;
 
-    for (size_t i = 0; i < COUNT(profiles); i++) {
+    for (size_t i = 0; profiles[i]; i++) {
         assert_int_equal(start(&profiles[i], &unused), 0);
         size_t count = test_without_memory(profiles[i]->name, TEST_MAY_FAIL, start, &profiles[i]);
         print_message("%s: %zu allocations\n", profiles[i]->name, count);

@@ -234,21 +234,21 @@ void atls_reference_index_close(struct atls_reference_index *index)
     free(index);
 }
 
-static struct group group_of(enum atls_reference_by by, const struct atls_reference_key *key,
-                             struct atls_reference_entry *entry)
+static struct group group_of_key(enum atls_reference_by by, const struct atls_reference_key *key)
 {
-    const struct atls_reference_key its = key ? *key : key_of_entry(entry);
-
-    return (struct group){
-        .by = by, .sought = key, .newest = entry, .fingerprint = fingerprint_of(by, &its)};
+    return (struct group){.by = by, .sought = key, .fingerprint = fingerprint_of(by, key)};
 }
 
-static struct group *find_group(const struct atls_reference_index *index, enum atls_reference_by by,
-                                const struct atls_reference_key *key,
-                                struct atls_reference_entry *entry)
+static struct group group_of(enum atls_reference_by by, struct atls_reference_entry *entry)
 {
-    const struct group probe = group_of(by, key, entry);
-    struct group **found = tfind(&probe, &index->groups[by], compare_groups);
+    const struct atls_reference_key key = key_of_entry(entry);
+
+    return (struct group){.by = by, .newest = entry, .fingerprint = fingerprint_of(by, &key)};
+}
+
+static struct group *find_group(const struct atls_reference_index *index, struct group like)
+{
+    struct group **found = tfind(&like, &index->groups[like.by], compare_groups);
 
     return found ? *found : NULL;
 }
@@ -331,7 +331,7 @@ static void leave_span(struct atls_reference_index *index, const struct atls_val
 static int join_group(struct atls_reference_index *index, enum atls_reference_by by,
                       struct atls_reference_entry *entry)
 {
-    struct group *group = find_group(index, by, NULL, entry);
+    struct group *group = find_group(index, group_of(by, entry));
 
     if (group) {
         entry->older[by] = group->newest;
@@ -341,7 +341,7 @@ static int join_group(struct atls_reference_index *index, enum atls_reference_by
     group = malloc(sizeof *group);
     if (!group)
         return no_memory();
-    *group = group_of(by, NULL, entry);
+    *group = group_of(by, entry);
     if (!tsearch(group, &index->groups[by], compare_groups)) {
         free(group);
         return no_memory();
@@ -352,7 +352,7 @@ static int join_group(struct atls_reference_index *index, enum atls_reference_by
 static void leave_group(struct atls_reference_index *index, enum atls_reference_by by,
                         struct atls_reference_entry *entry)
 {
-    struct group *group = find_group(index, by, NULL, entry);
+    struct group *group = find_group(index, group_of(by, entry));
 
     if (entry->older[by]) {
         group->newest = (struct atls_reference_entry *)(uintptr_t)entry->older[by];
@@ -514,7 +514,7 @@ const struct atls_reference_entry *atls_reference_find(const struct atls_referen
                                                        enum atls_reference_by by,
                                                        const struct atls_reference_key *key)
 {
-    const struct group *group = set->index ? find_group(set->index, by, key, NULL) : NULL;
+    const struct group *group = set->index ? find_group(set->index, group_of_key(by, key)) : NULL;
 
     return group ? first_that_counts(set, by, group->newest) : NULL;
 }
@@ -530,7 +530,7 @@ size_t atls_reference_required(const struct atls_reference_set *set,
                                const struct atls_reference_key *key)
 {
     const struct group *group =
-        set->index ? find_group(set->index, ATLS_REFERENCE_BY_NAME, key, NULL) : NULL;
+        set->index ? find_group(set->index, group_of_key(ATLS_REFERENCE_BY_NAME, key)) : NULL;
 
     return group ? group->newest->required : SIZE_MAX;
 }
