@@ -505,6 +505,9 @@ static void the_order_of_an_offer(void **state)
         made.abilities.model_count = 0; /* what is behind the count is none of them */
         assert_false(atls_abilities_have(&made.abilities, rows[i].model[0]));
         offer.results_first = true;
+        atls_negotiate_offer(&made.abilities, ATLS_BYTES(NULL, 0), &offer);
+        assert_false(offer.results_first);
+        offer.results_first = true;
         atls_offer_clear(&offer);
         assert_false(offer.results_first);
     }

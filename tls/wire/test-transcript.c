@@ -267,6 +267,7 @@ static void leaves_out_what_is_no_part(void **state)
 static void forgets_what_comes_later(void **state)
 {
     struct atls_transcript t = made(CH SH EE CERT), same = made(CH SH EE);
+    size_t count;
 
     atls_transcript_truncate(&t, 9);
     assert_int_equal(t.count, 4);
@@ -279,13 +280,20 @@ static void forgets_what_comes_later(void **state)
     test_outcome(add_all(&t, EE), 0, NULL);
     assert_int_equal(t.size, same.size);
     assert_memory_equal(t.bytes, same.bytes, t.size);
+    atls_transcript_truncate(&t, 2);
+    test_outcome(atls_transcript_before(&t, ATLS_HS_ENCRYPTED_EXTENSIONS, &count), ATLS_E_MISSING,
+                 NULL);
     atls_transcript_clear(&t);
+    assert_null(t.bytes);
+    assert_int_equal(t.count + t.size, 0);
     atls_transcript_clear(&same);
 }
 
 static void is_bounded(void **state)
 {
     static uint8_t big[70000];
+    static const uint8_t header[] = {11, (sizeof big - 4) >> 16, (sizeof big - 4) >> 8 & 0xff,
+                                     (sizeof big - 4) & 0xff};
     struct atls_transcript t;
     enum atls_hash hash;
     size_t count;
@@ -299,8 +307,21 @@ static void is_bounded(void **state)
     t.most = t.size + sizeof big;
     test_outcome(atls_transcript_add(&t, 11, ATLS_BYTES(big, sizeof big)), ATLS_E_LIMIT, NULL);
     test_outcome(atls_transcript_add(&t, 11, ATLS_BYTES(big, sizeof big - 4)), 0, NULL);
+    assert_memory_equal(t.bytes + t.end[1], header, sizeof header);
     test_outcome(atls_transcript_add(&t, 20, ATLS_BYTES(NULL, 0)), ATLS_E_LIMIT, NULL);
+    test_outcome(atls_transcript_add(&t, 255, ATLS_BYTES(NULL, 0)), ATLS_E_LIMIT, NULL);
     test_outcome(atls_transcript_add(&t, 256, ATLS_BYTES(NULL, 0)), ATLS_E_MALFORMED, NULL);
+    /* Sizes that a header can say, and cannot: only the size is looked at. */
+    test_outcome(atls_transcript_add(&t, 11, ATLS_BYTES(big, 0xffffff)), ATLS_E_LIMIT, NULL);
+    test_outcome(atls_transcript_add(&t, 11, ATLS_BYTES(big, 0x1000000)), ATLS_E_MALFORMED, NULL);
+    atls_transcript_clear(&t);
+
+    /* The room doubles, and not before it is full. */
+    t = made(CH SH);
+    test_outcome(atls_transcript_add(&t, 11, ATLS_BYTES(big, 2048 - 4 - t.size)), 0, NULL);
+    assert_int_equal(t.capacity, 2048);
+    test_outcome(atls_transcript_add(&t, 20, ATLS_BYTES(NULL, 0)), 0, NULL);
+    assert_int_equal(t.capacity, 4096);
     atls_transcript_clear(&t);
 
     t = made(CH SH);
@@ -316,9 +337,34 @@ static void is_bounded(void **state)
     atls_transcript_clear(&t);
 }
 
+/* The first call fails, and no other. */
+static int hash_that_fails_once(enum atls_hash alg, const struct atls_bytes *parts, size_t count,
+                                uint8_t *digestp)
+{
+    static bool failed;
+
+    if (!failed) {
+        failed = true;
+        return atls_fail(-EIO, NULL, "no hash");
+    }
+    return atls_crypto_hosted.hash(alg, parts, count, digestp);
+}
+
+static void a_hash_within_the_hash_may_fail(void **state)
+{
+    struct atls_transcript t = made(CH HRR CH_2 SH);
+    struct atls_crypto crypto = atls_crypto_hosted;
+    uint8_t digest[ATLS_HASH_MAX];
+
+    crypto.hash = hash_that_fails_once;
+    test_outcome(atls_transcript_hash_hellos(&t, &crypto, ATLS_RETRY_MESSAGE_HASH, digest), -EIO,
+                 NULL);
+    atls_transcript_clear(&t);
+}
+
 static void refuses_what_is_not_there(void **state)
 {
-    struct atls_transcript t = made(CH SH);
+    struct atls_transcript t = made(CH SH), retried = made(CH HRR CH_2 SH);
     uint8_t digest[ATLS_HASH_MAX];
     enum atls_hello_retry reading;
 
@@ -327,7 +373,10 @@ static void refuses_what_is_not_there(void **state)
     test_outcome(atls_hello_retry_parse("third-hello", &reading), ATLS_E_UNSUPPORTED,
                  "RFC 8446 section 4.4.1");
     assert_null(atls_hello_retry_name(ATLS_RETRY_COUNT));
+    assert_int_equal(
+        atls_transcript_hash(&retried, &atls_crypto_hosted, ATLS_RETRY_COUNT, 4, digest), -EINVAL);
     atls_transcript_clear(&t);
+    atls_transcript_clear(&retried);
 }
 
 int main(void)
@@ -344,6 +393,7 @@ int main(void)
     TEST_ADD(&list, leaves_out_what_is_no_part);
     TEST_ADD(&list, forgets_what_comes_later);
     TEST_ADD(&list, is_bounded);
+    TEST_ADD(&list, a_hash_within_the_hash_may_fail);
     TEST_ADD(&list, refuses_what_is_not_there);
     return test_run("transcript", &list);
 }
