@@ -208,6 +208,32 @@ static void test_stores(void **state)
     assert_true(test_without_memory("store of sqlite", TEST_FAILS, use_store, spec) > 10);
 }
 
+/* A set of values that no store has. */
+static int use_set(const void *context, struct test_told *told)
+{
+    char name[] = "BL", version[] = "1";
+    const struct atls_reference_value values[] = {{.name = name, .digest_size = 32},
+                                                  {.version = version, .digest_size = 48},
+                                                  {.digest_size = 64, .validity = {1, 2}}};
+    struct atls_reference_set set;
+    int result;
+
+    TEST_FILL(set);
+    result = TEST_SCARCE(atls_reference_set_of(values, COUNT(values), &set));
+    if (result) {
+        TEST_UNTOUCHED(set);
+        return result;
+    }
+    TEST_TELL(told, set.required_count);
+    atls_reference_set_clear(&set);
+    return 0;
+}
+
+static void test_sets(void **state)
+{
+    assert_true(test_without_memory("set of values", TEST_FAILS, use_set, NULL) > 10);
+}
+
 static int set_up(void **state)
 {
     static struct atls_crypto crypto;
@@ -243,6 +269,7 @@ int main(void)
 
     TEST_ADD_ROWS(&list, test_answer, requests);
     TEST_ADD(&list, test_stores);
+    TEST_ADD(&list, test_sets);
     return test_done(_cmocka_run_group_tests("verifier without memory", list.tests, list.count,
                                              set_up, tear_down));
 }

@@ -61,7 +61,8 @@ int atls_sqlite_fail(const struct atls_sqlite_connection *store, const char *doi
     int code = sqlite3_errcode(store->database);
     int result = code == SQLITE_NOMEM ? -ENOMEM : code == SQLITE_NOTADB ? ATLS_E_MALFORMED : -EIO;
 
-    return atls_fail(result, NULL, "store: %s: %s", doing, sqlite3_errmsg(store->database));
+    /* of a script so much that the reason behind it has room */
+    return atls_fail(result, NULL, "store: %.80s: %s", doing, sqlite3_errmsg(store->database));
 }
 
 void atls_sqlite_finalize(sqlite3_stmt **statement)

@@ -216,6 +216,33 @@ static void keeps_profiles_apart(void **state)
     atls_store_close(store);
 }
 
+/* Anchors of both profiles, mixed: each of them is found, whichever stand beside it. */
+static void finds_each_of_many(void **state)
+{
+    enum { EACH = 12 };
+    struct atls_store *store = open_fresh(*state);
+    struct atls_trust_anchor anchors[2 * EACH] = {0}, known;
+
+    for (size_t i = 0; i < 2 * EACH; i++) {
+        struct atls_corim corim = {.trust_anchors = &anchors[i], .trust_anchor_count = 1};
+
+        anchors[i].profile = i < EACH ? ATLS_CORIM_PARSEC_TPM : ATLS_CORIM_PSA;
+        anchors[i].implementation_id[0] = (uint8_t)(1 + i);
+        anchors[i].instance_id[0] = (uint8_t)(1 + i % EACH);
+        anchors[i].instance_id_size = i < EACH ? 33 : 0;
+        anchors[i].key = key_of((uint8_t)(1 + i));
+        assert_int_equal(store->ops->add(store, &corim), 0);
+    }
+    for (size_t i = 0; i < 2 * EACH; i++) {
+        struct atls_trust_anchor sought = anchors[i];
+
+        memset(&sought.key, 0, sizeof sought.key);
+        assert_int_equal(store->ops->find_trust_anchor(store, &sought, &known), 0);
+        assert_true(atls_public_key_equal(&known.key, &anchors[i].key));
+    }
+    atls_store_close(store);
+}
+
 static void execute(const char *sql)
 {
     sqlite3 *database;
@@ -271,8 +298,8 @@ int main(void)
 {
     static char memory[] = "memory";
     const struct CMUnitTest tests[] = {
-        BOTH(finds_by_instance),    BOTH(keeps_alternatives),          BOTH(refuses_contradictions),
-        BOTH(keeps_profiles_apart), cmocka_unit_test(opens_version_2),
+        BOTH(finds_by_instance),    BOTH(keeps_alternatives), BOTH(refuses_contradictions),
+        BOTH(keeps_profiles_apart), BOTH(finds_each_of_many), cmocka_unit_test(opens_version_2),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -112,6 +112,9 @@ static void empty_is_not_none(void **state)
     check_found(index, ATLS_REFERENCE_BY_VERSION, &key, "4");
     key = key_of(NULL, "");
     check_found(index, ATLS_REFERENCE_BY_VERSION, &key, "3");
+    key = key_of("BL1", NULL);
+    key.name.size = 2; /* what stands behind a name is not of it */
+    check_found(index, ATLS_REFERENCE_BY_NAME, &key, "5");
     atls_reference_index_close(index);
     atls_reference_index_close(NULL);
 }
@@ -222,7 +225,7 @@ static void taken_back(void **state)
 }
 
 /* A place among what must be measured has each name, and each value without one; not what is
- * no component. */
+ * no component. A place among the values has each. */
 static void required_places(void **state)
 {
     struct atls_reference_value values[] = {value_of(bl, one, 1), value_of(bl, two, 2),
@@ -235,9 +238,12 @@ static void required_places(void **state)
 
     values[4].pcr = 7;
     assert_int_equal(atls_reference_set_of(values, COUNT(values), &set), 0);
+    assert_ptr_equal(set.owned, set.index);
     assert_int_equal(set.required_count, 3);
-    for (size_t i = 0; i < COUNT(values); i++)
+    for (size_t i = 0; i < COUNT(values); i++) {
         assert_int_equal(set.values[i]->required, places[i]);
+        assert_int_equal(set.values[i]->place, i);
+    }
     assert_int_equal(atls_reference_required(&set, &of_bl), 0);
     assert_int_equal(atls_reference_required(&set, &of_fw), SIZE_MAX);
     assert_int_equal(atls_reference_required(&set, &of_none), 2);

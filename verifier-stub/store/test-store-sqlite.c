@@ -2,6 +2,7 @@
 /* What only a store in a file can get wrong: others have it open, wrote it, or changed it. */
 #include "verifier-stub/store/test-store.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 
 #include "program/program.h"
@@ -56,6 +57,35 @@ static void test_sqlite_of_others(void **state)
     assert_int_equal(truncate(test_path, 0), 0);
     execute("PRAGMA user_version = 4");
     assert_int_equal(atls_store_open(test_sqlite_spec, &store), ATLS_E_MALFORMED);
+    for (int version = 1; version < 3; version++) { /* one that cannot be brought up to date */
+        assert_int_equal(truncate(test_path, 0), 0);
+        execute(version == 1 ? "CREATE TABLE something (else_ TEXT); PRAGMA user_version = 1"
+                             : "CREATE TABLE something (else_ TEXT); PRAGMA user_version = 2");
+        assert_int_equal(atls_store_open(test_sqlite_spec, &store), -EIO);
+        assert_non_null(strstr(atls_error_text(), "no such table: reference_value"));
+    }
+}
+
+/* What was read of a class is not read again while nobody changes the file. */
+static void test_sqlite_reads_once(void **state)
+{
+    struct atls_store *store = test_open_fresh(test_sqlite_spec);
+    const struct atls_reference_index *first = NULL;
+
+    test_import(store, test_devices, 1);
+    for (int i = 0; i < 3; i++) {
+        struct atls_reference_set set;
+
+        assert_int_equal(store->ops->find_reference_values(store, ATLS_CORIM_PSA,
+                                                           test_devices[0].implementation_id, &set),
+                         0);
+        assert_non_null(set.index);
+        if (first)
+            assert_ptr_equal(set.index, first);
+        first = set.index;
+        atls_reference_set_clear(&set);
+    }
+    atls_store_close(store);
 }
 
 /* A file that was written before there were validities is brought up to date, and nothing is lost.
@@ -135,6 +165,7 @@ static void test_sqlite_words(void **state)
 {
 #define VIEW(table, columns)                                                                       \
     "ALTER TABLE " table " RENAME TO t; CREATE VIEW " table " AS SELECT " columns " FROM t"
+#define TAKES_ROWS "; CREATE TRIGGER takes INSTEAD OF INSERT ON reference_value BEGIN SELECT 1; END"
     static const struct {
         const char *damage;
         enum { ANCHOR, VALUES, ADD_NEW, ADD_KNOWN } what;
@@ -145,6 +176,9 @@ static void test_sqlite_words(void **state)
                               " x, y, not_before, not_after, profile"),
          ANCHOR, "store: find a trust anchor: "},
         {"DROP TABLE reference_edit", VALUES, "store: prepare: no such table: reference_edit"},
+        {"DROP TABLE reference_edit;"
+         "CREATE VIEW reference_edit AS SELECT abs(-9223372036854775808) AS count",
+         VALUES, "store: SELECT max(count) FROM reference_edit: integer overflow"},
         {"DROP TABLE reference_value", VALUES, "store: prepare: no such table: reference_value"},
         {VIEW("trust_anchor", "*"), ADD_NEW, "store: prepare: cannot modify trust_anchor"},
         {VIEW("trust_anchor", "*"), ADD_KNOWN, "store: prepare: cannot modify trust_anchor"},
@@ -154,6 +188,13 @@ static void test_sqlite_words(void **state)
          " not_after, profile, PRIMARY KEY (profile, instance_id, implementation_id))"
          " WITHOUT ROWID",
          ADD_NEW, "store: prepare: no such column: rowid"},
+        {"CREATE TRIGGER refuses BEFORE INSERT ON reference_value"
+         " BEGIN SELECT RAISE(ABORT, 'no more'); END",
+         ADD_NEW, "store: add a reference value: no more"},
+        {VIEW("reference_value",
+              "implementation_id, name, version, digest, hash, signer_id, not_before, not_after,"
+              " profile, pcr, abs(-9223372036854775808) AS rowid") TAKES_ROWS,
+         ADD_NEW, "store: count: integer overflow"},
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -242,10 +283,11 @@ static void test_sqlite_damaged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sqlite_shared),   cmocka_unit_test(test_sqlite_of_version_1),
-        cmocka_unit_test(test_sqlite_outlives), cmocka_unit_test(test_sqlite_of_others),
-        cmocka_unit_test(test_sqlite_edited),   cmocka_unit_test(test_sqlite_damaged),
-        cmocka_unit_test(test_sqlite_words),    cmocka_unit_test(test_sqlite_journal),
+        cmocka_unit_test(test_sqlite_shared),     cmocka_unit_test(test_sqlite_of_version_1),
+        cmocka_unit_test(test_sqlite_outlives),   cmocka_unit_test(test_sqlite_of_others),
+        cmocka_unit_test(test_sqlite_edited),     cmocka_unit_test(test_sqlite_damaged),
+        cmocka_unit_test(test_sqlite_words),      cmocka_unit_test(test_sqlite_journal),
+        cmocka_unit_test(test_sqlite_reads_once),
     };
 
     return cmocka_run_group_tests(tests, test_set_up, test_tear_down);

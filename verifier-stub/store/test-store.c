@@ -286,6 +286,33 @@ static void test_validity_is_kept(void **state)
     atls_store_close(store);
 }
 
+/* A key that was known counts for longer where a new one stands behind it in the CoRIM, too. */
+static void test_validity_of_known_and_new(void **state)
+{
+    struct atls_store *store = test_open_fresh(*state);
+    struct atls_trust_anchor anchors[3] = {0}, known;
+    struct atls_corim corim = {.trust_anchors = anchors};
+
+    for (size_t i = 0; i < 3; i++) {
+        anchors[i].instance_id[0] = (uint8_t)(1 + i);
+        anchors[i].key = test_devices[0].pak.public_key;
+    }
+    for (size_t i = 1; i <= 3; i++) { /* one new one a time, behind those that are known */
+        corim.trust_anchor_count = i;
+        for (size_t j = 0; j < i; j++)
+            anchors[j].validity.not_after = (int64_t)(100 * i);
+        assert_int_equal(store->ops->add(store, &corim), 0);
+        for (size_t j = 0; j < 3; j++) {
+            int result = store->ops->find_trust_anchor(store, &anchors[j], &known);
+
+            assert_int_equal(result, j < i ? 0 : ATLS_E_MISSING);
+            if (result == 0)
+                assert_int_equal(known.validity.not_after, 100 * i);
+        }
+    }
+    atls_store_close(store);
+}
+
 static void test_revision(void **state)
 {
     struct atls_store *store = test_open_fresh(*state);
@@ -474,6 +501,7 @@ int main(void)
         BOTH(test_skipped_is_told),
         BOTH(test_signed_junk),
         BOTH(test_validity_is_kept),
+        BOTH(test_validity_of_known_and_new),
         BOTH(test_revision),
         BOTH(test_adding_at_once),
         cmocka_unit_test(test_endorsers),
