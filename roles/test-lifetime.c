@@ -32,6 +32,8 @@ static const struct {
     {"2024-04-10T10:00:61Z", false, false, 0},
     {"2024-04-10T10:00:00.Z", false, false, 0},
     {"2024-04-10T10:00:00", false, false, 0}, /* section 5.6: time-offset is not optional */
+    {"2024-04-10T10:00:00+23:59", false, true, 1712656860},
+    {"2024-04-10T10:00:00-23:59", false, true, 1712829540},
     {"2024-04-10T10:00:00+24:00", false, false, 0},
     {"2024-04-10T10:00:00+01:60", false, false, 0},
     {"2024-04-10T10:00:00+0100", false, false, 0},
@@ -45,6 +47,10 @@ static const struct {
     {"", false, false, 0},
     /* RFC 9110 section 5.6.7: an IMF-fixdate; the obsolete forms nobody sends */
     {"Sun, 06 Nov 1994 08:49:37 GMT", true, true, 784111777},
+    {"Mon, 01 Jan 2024 00:00:00 GMT", true, true, 1704067200},
+    {"Sun, 31 Dec 2023 23:59:59 GMT", true, true, 1704067199},
+    {"Mon, 01 JanFeb 2024 00:00:00 GMT", true, false, 0},
+    {"Mon, 01 ", true, false, 0},
     {"Sunday, 06-Nov-94 08:49:37 GMT", true, false, 0},
     {"Sun Nov  6 08:49:37 1994", true, false, 0},
     {"Sun, 06 nov 1994 08:49:37 GMT", true, false, 0},
