@@ -193,7 +193,7 @@ int atls_ea_read_certificate(struct atls_ea *ea, struct atls_bytes body,
                              struct atls_ea_authenticator *a)
 {
     struct atls_cursor c = atls_cursor_of(body, "RFC 8446 section 4.4.2"), list;
-    struct atls_bytes entries, block;
+    struct atls_bytes entries = ATLS_BYTES(NULL, 0), block;
     int result = atls_cursor_vector(&c, "certificate_request_context", 1, 0, ATLS_EA_CONTEXT_MAX,
                                     &a->context);
 
@@ -201,8 +201,6 @@ int atls_ea_read_certificate(struct atls_ea *ea, struct atls_bytes body,
         result = atls_cursor_vector(&c, "certificate_list", 3, 0, 0xffffff, &entries);
     if (!result)
         result = atls_cursor_end(&c, "Certificate");
-    if (result)
-        return result;
     list = atls_cursor_of(entries, "RFC 8446 section 4.4.2");
     while (!result && list.left) {
         struct atls_ea_entry *e = &a->entries[a->entry_count];

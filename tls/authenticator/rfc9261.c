@@ -18,7 +18,7 @@ enum kind { ASKED_HERE, ASKED_THERE, UNASKED };
 
 struct atls_ea_exchange {
     enum kind kind;
-    bool done; /* answered, or validated */
+    bool done; /* of a request: answered, or its answer validated */
     uint8_t context_size;
     uint8_t context[ATLS_EA_CONTEXT_MAX];
     uint8_t *request; /* the whole message; NULL where there was none, or it is done */
@@ -77,7 +77,6 @@ static int remember(struct atls_ea *ea, enum kind kind, struct atls_bytes contex
     x = &ea->exchanges[count];
     memset(x, 0, sizeof *x);
     x->kind = kind;
-    x->done = kind == UNASKED;
     x->context_size = (uint8_t)context.size;
     if (context.size)
         memcpy(x->context, context.data, context.size);
@@ -180,9 +179,9 @@ int atls_ea_hello(struct atls_ea *ea, struct atls_bytes extensions)
 static int read_offer(struct atls_ea *ea, const struct atls_ea_exchange *x,
                       struct atls_ea_request *offerp)
 {
-    if (x)
+    if (x) /* its rules were kept, or broken on purpose, when it came or was made */
         return atls_ea_read_request(ea, ATLS_BYTES(x->request, x->request_size), x->request[0],
-                                    x->kind == ASKED_HERE && ea->lax, offerp);
+                                    true, offerp);
     if (!ea->hello)
         return atls_fail(-EINVAL, "RFC 9261 section 5.2",
                          "an authenticator without a request needs the ClientHello");
@@ -195,11 +194,10 @@ static int transcript(struct atls_ea *ea, enum atls_ea_side sender,
                       uint8_t digestp[ATLS_EA_HASH_MAX])
 {
     const struct atls_ea_connection *c = ea->connection;
-    size_t skipped = ea->headless && x && x->request_size >= ATLS_EA_HEADER ? ATLS_EA_HEADER : 0;
+    size_t skipped = ea->headless ? ATLS_EA_HEADER : 0;
     const struct atls_bytes parts[] = {
         ATLS_BYTES(ea->keys[sender].handshake_context, c->hash_size),
-        x && x->request ? ATLS_BYTES(x->request + skipped, x->request_size - skipped)
-                        : ATLS_BYTES(NULL, 0),
+        x ? ATLS_BYTES(x->request + skipped, x->request_size - skipped) : ATLS_BYTES(NULL, 0),
         messages};
 
     return c->hash(c->context, parts, 3, digestp);
@@ -247,7 +245,7 @@ static int make_request(struct atls_ea *ea, struct atls_bytes context,
     if (!result && !ea->lax)
         result = check_new(ea, context);
     if (result)
-        return result > 0 && result != ATLS_E_LIMIT ? -EINVAL : result; /* the text stays */
+        return -EINVAL; /* the text stays */
     return remember(ea, ASKED_HERE, context, written);
 }
 
@@ -568,7 +566,7 @@ bool atls_ea_fits(const struct atls_ea *ea, struct atls_bytes authenticator,
     connection.verify = verify;
     other.connection = &connection;
     other.headless = headless;
-    return x && x->kind == ASKED_HERE && authenticator.size > 0 &&
+    return x && x->kind == ASKED_HERE && !x->done && authenticator.size > 0 &&
            authenticator.data[0] != ATLS_EA_FINISHED &&
            check_authenticator(&other, x, authenticator, &parsed) == 0;
 }

@@ -231,6 +231,42 @@ static void every_byte_counts(void **state)
     test_vector_free(request);
 }
 
+static int fail_verify(void *context, uint16_t scheme, struct atls_bytes certificate,
+                       struct atls_bytes content, struct atls_bytes signature)
+{
+    return atls_fail(ATLS_E_SIGNATURE, NULL, "never");
+}
+
+/* For a diagnosis: how it would have to be read to be valid. */
+static void what_would_fit(void **state)
+{
+    struct atls_bytes context = TEXT("context"), none = TEXT("none"),
+                      request = test_request(&client.ea, context), made;
+    int (*verify)(void *, uint16_t, struct atls_bytes, struct atls_bytes, struct atls_bytes) =
+        client.connection.verify;
+    struct atls_ea_entry entry;
+    struct atls_ea_identity identity = test_identity(&p256, &entry, "evidence");
+    struct atls_ea_authenticator a;
+
+    take(&server.ea, request);
+    server.ea.headless = true;
+    made = test_answer(&server.ea, context, &identity);
+    test_outcome(atls_ea_validate(&client.ea, made, &context, &a), ATLS_E_SIGNATURE, NULL);
+    assert_true(atls_ea_fits(&client.ea, made, context, true, verify));
+    assert_false(atls_ea_fits(&client.ea, made, context, false, verify));
+    assert_false(atls_ea_fits(&client.ea, made, context, true, fail_verify));
+    assert_false(atls_ea_fits(&client.ea, made, none, true, verify));
+    assert_false(atls_ea_fits(&client.ea, EMPTY, context, true, verify));
+    assert_false(atls_ea_fits(&client.ea, TEXT("\x14"), context, true, verify));
+    assert_false(atls_ea_fits(&server.ea, made, context, true, verify));
+    /* Nothing was used up; once it was, nothing fits any more. */
+    client.ea.headless = true;
+    test_outcome(atls_ea_validate(&client.ea, made, &context, &a), 0, NULL);
+    assert_false(atls_ea_fits(&client.ea, made, context, true, verify));
+    test_vector_free(made);
+    test_vector_free(request);
+}
+
 int main(void)
 {
     static struct test_list list;
@@ -240,5 +276,6 @@ int main(void)
     TEST_ADD(&list, bound_to_the_request);
     TEST_ADD_ROWS(&list, answers, answer_rows);
     TEST_ADD(&list, every_byte_counts);
+    TEST_ADD(&list, what_would_fit);
     return test_ends_run("rfc9261-forged", &list);
 }

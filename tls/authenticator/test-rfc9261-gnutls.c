@@ -12,7 +12,7 @@
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:"
 #define TLS12 "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:-CIPHER-ALL:"
 
-static struct test_key host, p256;
+static struct test_key host, p256, p384, ed25519;
 static gnutls_certificate_credentials_t host_credentials, credentials;
 
 struct end {
@@ -71,18 +71,18 @@ static int start(struct end *end, enum atls_ea_side side)
 
 static const struct session_row {
     const char *name, *priorities;
-    int outcome;
+    int adapts, outcome; /* of the adapter alone, and with what is made over it */
     size_t hash_size;
     const char *clause;
 } session_rows[] = {
-    {"TLS 1.3, SHA-256", TLS13 "+AES-128-GCM", 0, 32, NULL},
-    {"TLS 1.3, SHA-384", TLS13 "+AES-256-GCM", 0, 48, NULL},
-    {"TLS 1.2, SHA-256", TLS12 "+AES-128-GCM", 0, 32, NULL},
-    {"TLS 1.2, SHA-384", TLS12 "+AES-256-GCM", 0, 48, NULL},
-    {"TLS 1.2 without extended master secret", TLS12 "+AES-128-GCM:%NO_SESSION_HASH",
+    {"TLS 1.3, SHA-256", TLS13 "+AES-128-GCM", 0, 0, 32, NULL},
+    {"TLS 1.3, SHA-384", TLS13 "+AES-256-GCM", 0, 0, 48, NULL},
+    {"TLS 1.2, SHA-256", TLS12 "+AES-128-GCM", 0, 0, 32, NULL},
+    {"TLS 1.2, SHA-384", TLS12 "+AES-256-GCM", 0, 0, 48, NULL},
+    {"TLS 1.2 without extended master secret", TLS12 "+AES-128-GCM:%NO_SESSION_HASH", 0,
      ATLS_E_UNSUPPORTED, 0, "RFC 9261 section 5.1"},
     {"TLS 1.1", "NORMAL:-VERS-ALL:+VERS-TLS1.1:+SHA1:-KX-ALL:+ECDHE-ECDSA:+SIGN-ALL",
-     ATLS_E_UNSUPPORTED, 0, "RFC 9261 section 7"},
+     ATLS_E_UNSUPPORTED, ATLS_E_UNSUPPORTED, 0, "RFC 9261 section 7"},
 };
 
 static void sessions(void **state)
@@ -96,6 +96,9 @@ static void sessions(void **state)
     struct atls_ea_request parsed;
 
     connect_ends(&client, &server, row->priorities);
+    test_outcome(atls_ea_gnutls_connection(client.session, ATLS_EA_CLIENT, &client.adapter,
+                                           &client.connection),
+                 row->adapts, row->adapts ? row->clause : NULL);
     test_outcome(start(&client, ATLS_EA_CLIENT), row->outcome, row->clause);
     test_outcome(start(&server, ATLS_EA_SERVER), row->outcome, row->clause);
     if (row->outcome == 0) {
@@ -140,12 +143,28 @@ static void schemes_of_the_key(void **state)
                  ATLS_E_UNSUPPORTED, "RFC 9261 section 5.2.2");
     test_outcome(atls_ea_gnutls_sign(p256.key, 0x0503, TEXT("x"), signature, 72, &size),
                  ATLS_E_UNSUPPORTED, "RFC 9261 section 5.2.2");
+    test_outcome(atls_ea_gnutls_sign(p256.key, 0x0603, TEXT("x"), signature, 72, &size),
+                 ATLS_E_UNSUPPORTED, "RFC 9261 section 5.2.2");
+    test_outcome(atls_ea_gnutls_sign(p384.key, 0x0403, TEXT("x"), signature, 72, &size),
+                 ATLS_E_UNSUPPORTED, "RFC 9261 section 5.2.2");
+    /* RFC 8032 section 5.1: 64 bytes, always. */
+    test_outcome(atls_ea_gnutls_sign(ed25519.key, 0x0807, TEXT("x"), signature, 63, &size),
+                 ATLS_E_LIMIT, NULL);
+    test_outcome(atls_ea_gnutls_sign(ed25519.key, 0x0807, TEXT("x"), signature, 64, &size), 0,
+                 NULL);
+    assert_int_equal(size, 64);
 }
 
 static int sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, void *context,
                      unsigned flags, const gnutls_datum_t *hash, gnutls_datum_t *signature)
 {
     return gnutls_privkey_sign_hash2(context, algorithm, flags, hash, signature);
+}
+
+static int sign_nothing(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm, void *context,
+                        unsigned flags, const gnutls_datum_t *hash, gnutls_datum_t *signature)
+{
+    return GNUTLS_E_PK_SIGN_FAILED;
 }
 
 static int info(gnutls_privkey_t key, unsigned flags, void *context)
@@ -198,6 +217,21 @@ static void keys_elsewhere(void **state)
     }
 }
 
+/* What a device says is its own fault, not that of the scheme. */
+static void a_key_elsewhere_that_fails(void **state)
+{
+    uint8_t signature[ATLS_EA_SIGNATURE_MAX];
+    gnutls_privkey_t key;
+    size_t size;
+
+    assert_int_equal(gnutls_privkey_init(&key), 0);
+    assert_int_equal(
+        gnutls_privkey_import_ext4(key, p256.key, NULL, sign_nothing, NULL, NULL, info, 0), 0);
+    test_outcome(atls_ea_gnutls_sign(key, 0x0403, TEXT("x"), signature, sizeof signature, &size),
+                 -EIO, NULL);
+    gnutls_privkey_deinit(key);
+}
+
 /* A signature that is right but for the curve that its scheme names: the library would take it. */
 static void schemes_have_their_curve(void **state)
 {
@@ -247,6 +281,8 @@ int main(void)
 
     test_key_make(&host, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0x0403);
     test_key_make(&p256, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0x0403);
+    test_key_make(&p384, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1), 0x0503);
+    test_key_make(&ed25519, GNUTLS_PK_EDDSA_ED25519, 0, 0x0807);
     if (gnutls_certificate_allocate_credentials(&host_credentials) < 0 ||
         gnutls_certificate_allocate_credentials(&credentials) < 0 ||
         gnutls_pcert_import_x509_raw(&chain, &host.certificate, GNUTLS_X509_FMT_DER, 0) < 0 ||
@@ -255,6 +291,7 @@ int main(void)
     TEST_ADD_ROWS(&list, sessions, session_rows);
     TEST_ADD(&list, schemes_of_the_key);
     TEST_ADD(&list, keys_elsewhere);
+    TEST_ADD(&list, a_key_elsewhere_that_fails);
     TEST_ADD(&list, schemes_have_their_curve);
     TEST_ADD(&list, leaves);
     failed = test_run("rfc9261-gnutls", &list);
@@ -262,5 +299,7 @@ int main(void)
     gnutls_certificate_free_credentials(credentials);
     gnutls_free(host.certificate.data);
     test_key_free(&p256);
+    test_key_free(&p384);
+    test_key_free(&ed25519);
     return failed;
 }

@@ -132,21 +132,120 @@ static void requests(void **state)
     test_vector_free(in);
 }
 
-/* A request of whoever is lax may have no schemes: none are then told of, whatever was there. */
+/* A request of whoever is lax may have no schemes, and so may a hello: none are then told of,
+ * whatever was there. */
 static void a_request_without_schemes(void **state)
 {
-    struct atls_bytes in = test_bytes("0d 000003 00 0000");
+    struct atls_bytes in = test_bytes("0d 000003 00 0000"), none = ATLS_BYTES(NULL, 0);
     struct atls_ea_request request;
     struct atls_ea ea;
 
-    memset(&request, 0xff, sizeof request);
     assert_int_equal(atls_ea_init(&ea, &fake), 0);
-    assert_int_equal(atls_ea_read_request(&ea, in, in.data[0], true, &request), 0);
-    assert_int_equal(request.schemes.size, 0);
-    assert_int_equal(request.extension_count, 0);
-    assert_int_equal(request.context.size, 0);
+    for (unsigned is_hello = 0; is_hello < 2; is_hello++) {
+        memset(&request, 0xff, sizeof request);
+        assert_int_equal(is_hello ? atls_ea_read_hello(&ea, none, &request)
+                                  : atls_ea_read_request(&ea, in, in.data[0], true, &request),
+                         0);
+        assert_int_equal(request.schemes.size, 0);
+        assert_int_equal(request.extension_count, 0);
+        assert_int_equal(request.context.size, 0);
+    }
     atls_ea_clear(&ea);
     test_vector_free(in);
+}
+
+/* Those that it has are read as everybody's. */
+static void a_lax_request_with_schemes(void **state)
+{
+    struct atls_bytes good = test_bytes("0d 00000c 01aa 0008" ALGORITHMS),
+                      bad = test_bytes("0d 00000a 01aa 0006 000d 0002 0000");
+    struct atls_ea_request request;
+    struct atls_ea ea;
+
+    assert_int_equal(atls_ea_init(&ea, &fake), 0);
+    test_outcome(atls_ea_read_request(&ea, good, good.data[0], true, &request), 0, NULL);
+    assert_int_equal(request.schemes.size, 2);
+    test_outcome(atls_ea_read_request(&ea, bad, bad.data[0], true, &request), ATLS_E_MALFORMED,
+                 "RFC 8446 section 4.2.3");
+    atls_ea_clear(&ea);
+    test_vector_free(good);
+    test_vector_free(bad);
+}
+
+/* What is behind a count is not there. */
+static void behind_a_count(void **state)
+{
+    const struct atls_ea_request request = {
+        .extensions = {{1, ATLS_BYTES(NULL, 0)}, {2, ATLS_BYTES(NULL, 0)}}, .extension_count = 1};
+    const struct atls_ea_authenticator a = {
+        .entries = {{.extensions = {{1, ATLS_BYTES("x", 1)}}, .extension_count = 1},
+                    {.extensions = {{1, ATLS_BYTES("y", 1)}}, .extension_count = 1}},
+        .entry_count = 1};
+    struct atls_bytes data;
+
+    test_outcome(atls_ea_requested(&request, 1, &data), 0, NULL);
+    test_outcome(atls_ea_requested(&request, 2, &data), ATLS_E_MISSING, NULL);
+    test_outcome(atls_ea_leaf_extension(&a, 1, &data), 0, NULL);
+    test_same_bytes(data, ATLS_BYTES("x", 1));
+}
+
+/* RFC 8446 section 4.2.3: whatever was offered, nothing below 0x0700 but ECDSA. */
+static void schemes_of_tls_1_3(void **state)
+{
+    static const struct {
+        uint16_t scheme;
+        int outcome;
+    } rows[] = {{0x0403, 0},
+                {0x0603, 0},
+                {0x06ff, ATLS_E_UNSUPPORTED},
+                {0x0700, 0},
+                {0x0804, ATLS_E_UNSUPPORTED}}; /* not offered */
+    static const uint8_t offered[] = {4, 3, 6, 3, 6, 0xff, 7, 0};
+    const struct atls_ea_request offer = {.schemes = ATLS_BYTES(offered, sizeof offered)};
+    struct atls_ea ea;
+
+    assert_int_equal(atls_ea_init(&ea, &fake), 0);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        test_outcome(atls_ea_check_scheme(&ea, rows[i].scheme, &offer), rows[i].outcome,
+                     rows[i].outcome ? "RFC 9261 section 5.2.2" : NULL);
+    atls_ea_clear(&ea);
+}
+
+/* RFC 9261 section 6: nobody sends it, so that both ends could be wrong in the same way. */
+static void an_empty_certificate(void **state)
+{
+    struct atls_bytes expected = test_bytes("0b 000006 02aabb 000000"), made;
+    uint8_t buffer[ATLS_EA_EMPTY_MAX];
+
+    assert_int_equal(atls_ea_empty_certificate(ATLS_BYTES("\xaa\xbb", 2), buffer, &made), 0);
+    test_same_bytes(made, expected);
+    test_vector_free(expected);
+}
+
+/* The longest that may be, and a byte more. */
+static void sizes(void **state)
+{
+    static uint8_t big[ATLS_EA_SIZE_MAX + 1];
+    struct atls_ea_connection connection = fake;
+    struct atls_ea ea;
+    struct atls_ea_entry entry = {.certificate = ATLS_BYTES(big, ATLS_EA_SIZE_MAX)};
+    const struct atls_ea_identity identity = {.entries = &entry, .entry_count = 1};
+    size_t size;
+
+    for (connection.hash_size = 64; connection.hash_size <= 65; connection.hash_size++) {
+        test_outcome(atls_ea_init(&ea, &connection), connection.hash_size > 64 ? -EINVAL : 0, NULL);
+        atls_ea_clear(&ea);
+    }
+    test_outcome(atls_ea_check_size(ATLS_BYTES(big, ATLS_EA_SIZE_MAX)), 0, NULL);
+    test_outcome(atls_ea_check_size(ATLS_BYTES(big, sizeof big)), ATLS_E_LIMIT, NULL);
+    test_outcome(atls_ea_request_size(ATLS_BYTES(big, 255), NULL, 0, &size), 0, NULL);
+    assert_int_equal(size, 4 + 1 + 255 + 2);
+    test_outcome(atls_ea_request_size(ATLS_BYTES(big, 256), NULL, 0, &size), ATLS_E_LIMIT,
+                 "RFC 9261 section 4");
+    test_outcome(atls_ea_list_size(&identity, &size), 0, NULL);
+    assert_int_equal(size, 3 + ATLS_EA_SIZE_MAX + 2);
+    entry.certificate.size++;
+    test_outcome(atls_ea_list_size(&identity, &size), ATLS_E_LIMIT, "RFC 8446 section 4.4.2");
 }
 
 /* RFC 8446 section 4.2: where CR is in the table, with server_name by RFC 9261 section 8.1. */
@@ -375,6 +474,22 @@ static void counts(void **state)
                      count > ATLS_EA_EXTENSIONS ? ATLS_E_LIMIT : ATLS_E_UNSUPPORTED, NULL);
     }
     free(request);
+    /* Of a request, whether it comes or is made. */
+    for (unsigned count = ATLS_EA_OFFERS + 1; count >= ATLS_EA_OFFERS; count--) {
+        struct atls_ea_extension many[ATLS_EA_OFFERS + 1] = {algorithms};
+        struct atls_sink s = atls_sink_of(buffer, sizeof buffer);
+        struct atls_ea_request parsed;
+        int outcome = count > ATLS_EA_OFFERS ? ATLS_E_LIMIT : 0;
+
+        for (uint16_t i = 1; i < count; i++)
+            many[i].type = (uint16_t)(0xff00 + i);
+        atls_ea_write_request(&s, ATLS_EA_CERTIFICATE_REQUEST, ATLS_BYTES("\xcc", 1), many, count);
+        assert_int_equal(atls_sink_done(&s, &in), 0);
+        test_outcome(atls_ea_take_request(&ea, in, &parsed), outcome, NULL);
+        test_outcome(atls_ea_make_request(&ea, ATLS_BYTES("\xdd", 1), many, count, &request, &size),
+                     outcome, NULL);
+    }
+    free(request);
     test_vector_free(rest);
     atls_ea_clear(&ea);
 }
@@ -383,13 +498,16 @@ static const struct hello_row {
     const char *name, *extensions;
     int outcome;
     const char *clause;
+    unsigned alert;
 } hello_rows[] = {
-    {"a ClientHello's", "0033 0001 00 000d 0004 0002 0403 002b 0003 020304", 0, NULL},
-    {"none", "", 0, NULL},
-    {"without signature_algorithms", "0033 0000", 0, NULL},
-    {"one twice", "0033 0000 0033 0000", ATLS_E_MALFORMED, "RFC 8446 section 4.2"},
-    {"a fragment", "0033 00", ATLS_E_MALFORMED, "RFC 8446 section 4.2"},
-    {"no schemes", "000d 0002 0000", ATLS_E_MALFORMED, "RFC 8446 section 4.2.3"},
+    {"a ClientHello's", "0033 0001 00 000d 0004 0002 0403 002b 0003 020304", 0, NULL, 0},
+    {"none", "", 0, NULL, 0},
+    {"without signature_algorithms", "0033 0000", 0, NULL, 0},
+    {"one twice", "0033 0000 0033 0000", ATLS_E_MALFORMED, "RFC 8446 section 4.2",
+     ATLS_EA_ILLEGAL_PARAMETER},
+    {"a fragment", "0033 00", ATLS_E_MALFORMED, "RFC 8446 section 4.2", ATLS_EA_DECODE_ERROR},
+    {"no schemes", "000d 0002 0000", ATLS_E_MALFORMED, "RFC 8446 section 4.2.3",
+     ATLS_EA_DECODE_ERROR},
 };
 
 static void hellos(void **state)
@@ -400,7 +518,7 @@ static void hellos(void **state)
     struct atls_ea ea;
 
     assert_int_equal(atls_ea_init(&ea, &fake), 0);
-    test_outcome(atls_ea_hello(&ea, in), row->outcome, row->clause);
+    expect(&ea, atls_ea_hello(&ea, in), row->outcome, row->clause, row->alert);
     assert_int_equal(!ea.hello, row->outcome != 0);
     if (row->outcome == 0) /* where no scheme was offered, none can be right */
         test_outcome(atls_ea_validate(&ea, message, NULL, &a), in.size > 4 ? 0 : ATLS_E_UNSUPPORTED,
@@ -451,6 +569,11 @@ int main(void)
 
     TEST_ADD_ROWS(&list, requests, request_rows);
     TEST_ADD(&list, a_request_without_schemes);
+    TEST_ADD(&list, a_lax_request_with_schemes);
+    TEST_ADD(&list, behind_a_count);
+    TEST_ADD(&list, schemes_of_tls_1_3);
+    TEST_ADD(&list, an_empty_certificate);
+    TEST_ADD(&list, sizes);
     TEST_ADD_ROWS(&list, places, place_rows);
     TEST_ADD_ROWS(&list, authenticators, authenticator_rows);
     TEST_ADD(&list, counts);

@@ -3,6 +3,7 @@
  * Exported authenticators between two ends: exchanges that are accepted, in either direction and in
  * any order, contexts that come once, refusals, versions, limits, and callbacks that fail.
  */
+#include "tls/authenticator/rfc9261-messages.h"
 #include "tls/authenticator/test-rfc9261-ends.h"
 
 static const struct trip_row {
@@ -372,6 +373,7 @@ static void limits(void **state)
     assert_int_equal(
         atls_ea_make_request(&client.ea, context, many, ATLS_EA_OFFERS + 1, &bytes, &size),
         ATLS_E_LIMIT);
+    expect_alert(&client.ea, ATLS_EA_INTERNAL_ERROR);
     many[0] = (struct atls_ea_extension){0xff00, ATLS_BYTES(big, 65532)};
     assert_int_equal(atls_ea_make_request(&client.ea, context, many, 1, &bytes, &size),
                      ATLS_E_LIMIT);
@@ -385,6 +387,7 @@ static void limits(void **state)
     take(&server.ea, request);
     entry.certificate = ATLS_BYTES(big, sizeof big);
     assert_int_equal(atls_ea_answer(&server.ea, context, &identity, &bytes, &size), ATLS_E_LIMIT);
+    expect_alert(&server.ea, ATLS_EA_INTERNAL_ERROR);
     entry.certificate.size = ATLS_EA_SIZE_MAX;
     assert_int_equal(atls_ea_answer(&server.ea, context, &identity, &bytes, &size), ATLS_E_LIMIT);
     entry.certificate.size = 0;
@@ -416,6 +419,36 @@ static void limits(void **state)
     assert_null(bytes);
 }
 
+/* What nobody asked for, as long as it may be: its chain, beside the most that the rest takes, and
+ * its context. */
+static void the_longest_unasked(void **state)
+{
+    static uint8_t big[ATLS_EA_SIZE_MAX];
+    struct atls_bytes hello = test_bytes(HELLO_EXTENSIONS);
+    size_t rest = ATLS_EA_EMPTY_MAX + ATLS_EA_HEADER + 4 + ATLS_EA_SIGNATURE_MAX + ATLS_EA_HEADER +
+                  ATLS_EA_HASH_MAX;
+    struct atls_ea_entry entry = {.certificate = ATLS_BYTES(big, sizeof big - rest - 3 - 2 + 1)};
+    const struct atls_ea_identity identity = {.entries = &entry,
+                                              .entry_count = 1,
+                                              .scheme = p256.scheme,
+                                              .sign = atls_ea_gnutls_sign,
+                                              .context = p256.key};
+    uint8_t *made;
+    size_t size;
+
+    test_outcome(atls_ea_hello(&server.ea, hello), 0, NULL);
+    test_outcome(atls_ea_volunteer(&server.ea, ATLS_BYTES(big, 255), &identity, &made, &size),
+                 ATLS_E_LIMIT, NULL);
+    expect_alert(&server.ea, ATLS_EA_INTERNAL_ERROR);
+    entry.certificate.size--;
+    test_outcome(atls_ea_volunteer(&server.ea, ATLS_BYTES(big, 256), &identity, &made, &size),
+                 -EINVAL, "RFC 9261 section 6");
+    test_outcome(atls_ea_volunteer(&server.ea, ATLS_BYTES(big, 255), &identity, &made, &size), 0,
+                 NULL);
+    free(made);
+    test_vector_free(hello);
+}
+
 int main(void)
 {
     static struct test_list list;
@@ -429,5 +462,6 @@ int main(void)
     TEST_ADD_ROWS(&list, versions, version_rows);
     TEST_ADD(&list, failing_callbacks);
     TEST_ADD(&list, limits);
+    TEST_ADD(&list, the_longest_unasked);
     return test_ends_run("rfc9261", &list);
 }
