@@ -183,13 +183,13 @@ static int make_binder(const struct atls_binding *b, uint8_t challengep[ATLS_BIN
     enum atls_seat_role role = !b->variants->binder_role    ? ATLS_SEAT_SHARED
                                : b->attester == ATLS_CLIENT ? ATLS_SEAT_CLIENT
                                                             : ATLS_SEAT_SERVER;
-    enum atls_hash hash;
+    enum atls_hash hash = ATLS_SHA256;
     int result = atls_transcript_alg(b->transcript, &hash);
-    if (result != 0)
-        return result;
     size_t size = atls_hash_size(hash);
-    result = atls_transcript_hash_hellos(b->transcript, &atls_crypto_hosted,
-                                         (enum atls_hello_retry)b->variants->hello_retry, hellos);
+    if (result == 0)
+        result =
+            atls_transcript_hash_hellos(b->transcript, &atls_crypto_hosted,
+                                        (enum atls_hello_retry)b->variants->hello_retry, hellos);
     if (result == 0)
         result = atls_seat_attest_base(hash, ATLS_BYTES(hellos, size), base);
     if (result == 0)

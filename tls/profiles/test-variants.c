@@ -89,7 +89,64 @@ static void described(void **state)
     assert_memory_equal(text, "Variants (--variant NAME=READING", 32);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         assert_non_null(strstr(text, words[i]));
+    assert_non_null(strstr(text, "  public-key=spki|raw-point|cose-key\n"
+                                 "      H6: bytes of the public key in the binding; expat-04\n"
+                                 "  exporter-label="));
     free(text);
+}
+
+struct asked { /* of the readings that were tried */
+    struct atls_variants tried[16];
+    size_t count, fitting; /* this one fits, counted from 1; 0: none does */
+};
+
+static bool fits(void *context, const struct atls_variants *variants)
+{
+    struct asked *asked = context;
+    assert_true(asked->count < COUNT(asked->tried));
+    asked->tried[asked->count++] = *variants;
+    return asked->count == asked->fitting;
+}
+
+/* Of seat-06 two readings change what evidence answers, of four ways and of two: each other choice
+ * is tried once, those with one change first, and whatever else was chosen stays. */
+static void recognized(void **state)
+{
+    static const struct {
+        unsigned hello_retry, binder_role;
+    } order[] = {{0, 0}, {2, 0}, {3, 0}, {1, 1}, {0, 1}, {2, 1}, {3, 1}};
+    static const char *const names[] = {"message-hash", "all", "first-hello", "second-hello"};
+    const struct atls_variants own = {.hello_retry = 1, .payload_prefix = ATLS_PREFIX_U16};
+    for (size_t fitting = 0; fitting <= COUNT(order); fitting++) {
+        struct asked asked = {.fitting = fitting};
+        struct atls_diagnosis d = {.count = 0};
+        size_t count = fitting > 0 ? fitting : COUNT(order);
+        assert_int_equal(atls_variants_recognize(&own, "seat-06", fits, &asked, "clause", &d),
+                         fitting > 0);
+        assert_int_equal(asked.count, count);
+        for (size_t i = 0; i < count; i++) {
+            struct atls_variants expected = own;
+            expected.hello_retry = order[i].hello_retry;
+            expected.binder_role = order[i].binder_role;
+            assert_memory_equal(&asked.tried[i], &expected, sizeof expected);
+        }
+        size_t told = 0;
+        if (fitting > 0 && order[fitting - 1].hello_retry != own.hello_retry) {
+            assert_string_equal(d.readings[told].variant, "hello-retry");
+            assert_string_equal(d.readings[told].clause, "clause");
+            assert_string_equal(d.readings[told++].value, names[order[fitting - 1].hello_retry]);
+        }
+        if (fitting > 0 && order[fitting - 1].binder_role != own.binder_role) {
+            assert_string_equal(d.readings[told].variant, "binder-role");
+            assert_string_equal(d.readings[told++].value, "separate");
+        }
+        assert_int_equal(d.count, told);
+    }
+    /* A profile that leaves nothing of it open. */
+    struct asked asked = {.fitting = 1};
+    struct atls_diagnosis d = {.count = 0};
+    assert_false(atls_variants_recognize(&own, "x509-cmw", fits, &asked, "clause", &d));
+    assert_int_equal(asked.count, 0);
 }
 
 int main(void)
@@ -98,5 +155,6 @@ int main(void)
     TEST_ADD_ROWS(&list, a_reading, rows);
     TEST_ADD(&list, the_last_one_counts);
     TEST_ADD(&list, described);
+    TEST_ADD(&list, recognized);
     return test_run("variants", &list);
 }

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "rats/test/test-table.h"
+#include "tls/profiles/profile.h"
 #include "tls/wire/binder.h"
 #include "tls/wire/test-rfc8448.h"
 #include "tls/wire/transcript.h"
@@ -437,6 +438,68 @@ static void challenges(void **state)
     }
 }
 
+/* RFC 9711 section 4.1: evidence answers 64 bytes at most, be they a binder or the nonce itself. */
+static const struct bind_row {
+    const char *name;
+    const struct atls_profile *profile;
+    unsigned of_nonce; /* H27 */
+    size_t nonce;
+    bool has_answer; /* a ServerHello came */
+    int outcome;
+    const char *clause;
+} bind_rows[] = {
+    {"a binder of 8", &atls_profile_ta_07, 0, 8, true, 0, NULL},
+    {"a binder of 64", &atls_profile_ta_07, 0, 64, true, 0, NULL},
+    {"a binder of 65", &atls_profile_ta_07, 0, 65, true, ATLS_E_LIMIT, "RFC 9711 section 4.1"},
+    {"no ServerHello", &atls_profile_ta_07, 0, 8, false, ATLS_E_MISSING, "RFC 8446 section 4.4.1"},
+    {"no nonce", &atls_profile_ta_07, 1, 0, true, ATLS_E_MISSING, "RFC 9711 section 4.1"},
+    {"a nonce of 1", &atls_profile_ta_07, 1, 1, true, 0, NULL},
+    {"a nonce of 64", &atls_profile_ta_07, 1, 64, true, 0, NULL},
+    {"a nonce of 65", &atls_profile_ta_07, 1, 65, true, ATLS_E_LIMIT, "RFC 9711 section 4.1"},
+    {"seat-06", &atls_profile_seat_06, 0, 0, true, 0, NULL},
+    {"seat-06 without ServerHello", &atls_profile_seat_06, 0, 0, false, ATLS_E_MISSING,
+     "RFC 8446 section 4.4.1"},
+};
+
+static void profiles_bind(void **state)
+{
+    const struct bind_row *row = *state;
+    struct atls_bytes hello = test_hex(RFC8448_CLIENT_HELLO),
+                      answer = test_hex(RFC8448_SERVER_HELLO);
+    const struct atls_variants variants = {.certificate_challenge = row->of_nonce};
+    struct atls_transcript t;
+    const struct atls_binding binding = {.transcript = &t,
+                                         .variants = &variants,
+                                         .attester = ATLS_SERVER,
+                                         .spki = sha256.spki,
+                                         .nonce = ATLS_BYTES(counted, row->nonce),
+                                         .handshake_secret = sha256.handshake_secret};
+    uint8_t challenge[ATLS_BINDER_MAX], binder[ATLS_TA07_BINDER_MAX];
+    size_t size, expected = row->nonce;
+
+    atls_transcript_init(&t, ATLS_TRANSCRIPT_MAX);
+    assert_int_equal(atls_transcript_add(&t, 1, ATLS_BYTES(hello.data + 4, hello.size - 4)), 0);
+    if (row->has_answer)
+        assert_int_equal(atls_transcript_add(&t, 2, ATLS_BYTES(answer.data + 4, answer.size - 4)),
+                         0);
+    test_outcome(row->profile->bind(&binding, challenge, &size), row->outcome, row->clause);
+    if (row->outcome == 0 && row->profile == &atls_profile_seat_06) {
+        expect("seat_early_attestation", "binder", challenge);
+        assert_int_equal(size, 32);
+    } else if (row->outcome == 0) {
+        if (!row->of_nonce)
+            assert_int_equal(atls_ta07_binder(&atls_crypto_hosted, ATLS_SHA256, NULL,
+                                              sha256.handshake_secret, sha256.transcript_hash,
+                                              binding.nonce, binder, &expected),
+                             0);
+        test_same_bytes(ATLS_BYTES(challenge, size),
+                        row->of_nonce ? binding.nonce : ATLS_BYTES(binder, expected));
+    }
+    atls_transcript_clear(&t);
+    test_vector_free(hello);
+    test_vector_free(answer);
+}
+
 static const struct challenge_row {
     const char *name;
     size_t nonce, fingerprint, channel_binder;
@@ -578,6 +641,7 @@ int main(void)
     TEST_ADD_ROWS(&list, expat_bindings, expat_rows);
     TEST_ADD(&list, expat_labels);
     TEST_ADD_ROWS(&list, early_exporter, ta04_rows);
+    TEST_ADD_ROWS(&list, profiles_bind, bind_rows);
     TEST_ADD(&list, challenges);
     TEST_ADD_ROWS(&list, bounds_of_challenges, challenge_rows);
     TEST_ADD(&list, refuses_other_sizes);

@@ -424,7 +424,7 @@ static void an_alert(void **state)
 {
     const struct alert_row *row = *state;
     struct atls_code_points points;
-    const char *clause;
+    const char *clause = NULL;
     atls_code_points_default(&points);
     assert_int_equal(atls_profile_alert(&atls_profile_ta_07, &points, row->name, &clause),
                      row->alert);
@@ -481,6 +481,69 @@ static void profiles_by_name(void **state)
     assert_null(atls_profile_by_name("TA-07"));
 }
 
+/* The prototype alone signs without DER, and that is a reading of it. */
+static void who_signs_raw(void **state)
+{
+    for (size_t i = 0; atls_profiles[i]; i++)
+        for (unsigned reading = ATLS_SIGNATURE_RAW; reading <= ATLS_SIGNATURE_DER; reading++) {
+            const struct atls_variants variants = {.signature = reading};
+            bool prototype = strcmp(atls_profiles[i]->name, "poc-mbedtls") == 0;
+            assert_int_equal(atls_profile_signs_raw(atls_profiles[i], &variants),
+                             prototype && reading == ATLS_SIGNATURE_RAW);
+        }
+}
+
+/* seat-early-attestation-06 section 7.2: both kinds of schemes in the order that is preferred. */
+static void the_order_of_schemes(void **state)
+{
+    static const struct {
+        enum atls_model model[2];
+        const char *body;
+    } rows[] = {{{BG, PP}, "0008 00000111 01000176 0000"},
+                {{PP, BG}, "0008 01000176 00000111 0000"}};
+    const struct atls_profile *p = &atls_profile_seat_06;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct side side = {{rows[i].model[0], rows[i].model[1]}, "cf:273", "v"};
+        struct atls_bytes expected = test_bytes(rows[i].body), body;
+        struct abilities made;
+        struct atls_offer offers[2];
+        uint8_t buffer[ATLS_HELLO_BODY_MAX];
+        struct atls_sink sink = atls_sink_of(buffer, sizeof buffer);
+        make(&made, &side);
+        atls_offer_clear(&offers[ATLS_CLIENT]);
+        atls_negotiate_offer(&made.abilities, ATLS_BYTES(NULL, 0), &offers[ATLS_SERVER]);
+        assert_int_equal(p->write_offer(p, p->extensions[0], offers, &sink), 0);
+        assert_int_equal(atls_sink_done(&sink, &body), 0);
+        test_same_bytes(body, expected);
+        test_vector_free(expected);
+    }
+}
+
+/* One scheme is selected: a whole one, of a kind that is known, and nothing behind it. */
+static void a_scheme_that_is_selected(void **state)
+{
+    static const struct {
+        const char *body;
+        int outcome;
+        const char *text; /* of the error */
+    } rows[] = {{"00 000111", 0, NULL},
+                {"01 0001 76", 0, NULL},
+                {"", ATLS_E_MALFORMED, "mechanism: expected"},
+                {"02", ATLS_E_MALFORMED, "a mechanism is evidence (0) or result (1), came 2"},
+                {"01", ATLS_E_MALFORMED, "verifier_identity: "},
+                {"01 0001 76 00", ATLS_E_MALFORMED, "remoteAttestation of EncryptedExtensions: "}};
+    const struct atls_profile *p = &atls_profile_seat_06;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct atls_bytes body = test_bytes(rows[i].body);
+        struct atls_selection selections[2] = {{.has_evidence = false}};
+        test_outcome(p->read_selection(p, p->extensions[0], body, selections), rows[i].outcome,
+                     NULL);
+        if (rows[i].text)
+            assert_int_equal(strncmp(atls_error_text(), rows[i].text, strlen(rows[i].text)), 0);
+        test_vector_free(body);
+    }
+}
+
 /* Results are preferred by whoever names them first. */
 static void the_order_of_an_offer(void **state)
 {
@@ -526,6 +589,9 @@ int main(void)
     TEST_ADD_ROWS(&list, what_is_left_out, omit_rows);
     TEST_ADD_ROWS(&list, an_alert, alert_rows);
     TEST_ADD(&list, schemes_that_are_kept);
+    TEST_ADD(&list, who_signs_raw);
+    TEST_ADD(&list, the_order_of_schemes);
+    TEST_ADD(&list, a_scheme_that_is_selected);
     TEST_ADD(&list, the_order_of_an_offer);
     TEST_ADD(&list, profiles_by_name);
     return test_run("negotiation", &list);
