@@ -126,7 +126,7 @@ static void test_refuses_other_component_and_signer(void **state)
 {
     static const uint8_t seed[32] = {8};
     struct atls_private_key other;
-    struct atls_slot_chosen chosen;
+    struct atls_slot_chosen chosen = {.verified = true};
     fill(0, "APP", "1.0", 1, &fixture.key);
     assert_int_equal(choose(ATLS_BOOT_ENFORCE, 0, &chosen), ATLS_E_REFUSED);
     assert_int_equal(choose(ATLS_BOOT_MEASURE, 0, &chosen), ATLS_E_REFUSED);
@@ -135,6 +135,7 @@ static void test_refuses_other_component_and_signer(void **state)
     assert_int_equal(choose(ATLS_BOOT_ENFORCE, 0, &chosen), ATLS_E_REFUSED);
     assert_ok(choose(ATLS_BOOT_MEASURE, 0, &chosen)); /* it is measured, and the verifier judges */
     assert_false(chosen.verified);
+    assert_ptr_equal(chosen.body, fixture.window + BODY_AT);
 }
 
 /* Every bit of image and trailer, under both policies: refused, or booted unverified with another

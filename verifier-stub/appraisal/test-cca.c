@@ -121,20 +121,29 @@ struct match {
     const char *name;
     size_t values;    /* of the realm's state: rim, rem0 to rem3, rpv */
     unsigned changed; /* one of enum atls_cca_measured, or ATLS_CCA_MEASURED */
+    bool expired;     /* what was changed is of another time */
     bool two_states;  /* another one, which fits */
+    size_t extended;  /* extensible measurements that the realm has */
     int executables;
     const char *reason, *listed;
 };
 
 static const struct match matches[] = {
-    {"all fits", 6, ATLS_CCA_MEASURED, false, 2, NULL, NULL},
-    {"the initial measurement alone is endorsed", 1, ATLS_CCA_MEASURED, false, 2, NULL, NULL},
-    {"nothing is endorsed", 0, ATLS_CCA_MEASURED, false, 33, "unknown-component", "cca.rim"},
-    {"an extensible measurement differs", 6, ATLS_CCA_REM + 2, false, 33,
+    {"all fits", 6, ATLS_CCA_MEASURED, false, false, 4, 2, NULL, NULL},
+    {"the initial measurement alone is endorsed", 1, ATLS_CCA_MEASURED, false, false, 4, 2, NULL,
+     NULL},
+    {"nothing is endorsed", 0, ATLS_CCA_MEASURED, false, false, 4, 33, "unknown-component",
+     "cca.rim"},
+    {"the first extensible measurement differs", 6, ATLS_CCA_REM, false, false, 4, 33,
+     "reference-value-mismatch", "cca.rem0"},
+    {"an extensible measurement differs", 6, ATLS_CCA_REM + 2, false, false, 4, 33,
      "reference-value-mismatch", "cca.rem2"},
-    {"the personalization value differs", 6, ATLS_CCA_RPV, false, 96, "reference-value-mismatch",
-     "cca.rpv"},
-    {"one of two states fits", 6, ATLS_CCA_REM, true, 2, NULL, NULL},
+    {"the last extensible measurement is not there", 6, ATLS_CCA_MEASURED, false, false, 3, 33,
+     "reference-value-mismatch", "cca.rem3"},
+    {"the personalization value differs", 6, ATLS_CCA_RPV, false, false, 4, 96,
+     "reference-value-mismatch", "cca.rpv"},
+    {"the personalization value differed before", 6, ATLS_CCA_RPV, true, false, 4, 2, NULL, NULL},
+    {"one of two states fits", 6, ATLS_CCA_REM, false, true, 4, 2, NULL, NULL},
 };
 
 static void check_match(void **state)
@@ -143,7 +152,7 @@ static void check_match(void **state)
     static const uint8_t bytes[64] = {3};
     const struct atls_bytes measurement = {bytes, 32};
     const struct atls_bytes extensible[4] = {measurement, measurement, measurement, measurement};
-    const struct atls_judge_realm realm = {measurement, {bytes, 64}, extensible, 4};
+    const struct atls_judge_realm realm = {measurement, {bytes, 64}, extensible, match->extended};
     struct atls_reference_value values[12] = {{.pcr = 0}};
     const size_t count = match->values * (match->two_states ? 2 : 1);
     struct atls_reference_set set;
@@ -158,8 +167,12 @@ static void check_match(void **state)
         values[i].digest_size = which == ATLS_CCA_RPV ? 64 : 32;
         memcpy(values[i].digest, bytes, 64);
         values[i].digest[1] = first && which == match->changed;
+        if (values[i].digest[1] && match->expired)
+            values[i].validity.not_after = NOW - 1;
     }
     assert_int_equal(atls_reference_set_of(values, count, &set), 0);
+    set.times_count = true;
+    set.now = NOW;
     atls_evidence_verdict_open(&atls_format_cca, &verdict);
     verdict.submod = 1;
     assert_int_equal(atls_match_realm(&realm, &set, &verdict), 0);
@@ -202,6 +215,34 @@ static void matches_the_configuration(void **state)
     atls_evidence_verdict_clear(&verdict);
 }
 
+/* Of many configurations that would have fitted a result names so many. */
+static void lists_few_configurations(void **state)
+{
+    struct atls_reference_value values[ATLS_MISMATCHES_LISTED + 2] = {{.pcr = ATLS_CCA_CONFIG}};
+    static const uint8_t config[4] = {0xff};
+    const struct atls_psa_claims claims = {.component_count = 0};
+    struct atls_reference_set set;
+    struct atls_evidence_verdict verdict;
+    const json_t *mismatch;
+
+    for (size_t i = 0; i < COUNT(values); i++) {
+        values[i].pcr = ATLS_CCA_CONFIG;
+        values[i].digest_size = 4;
+        values[i].digest[0] = (uint8_t)i;
+    }
+    assert_int_equal(atls_reference_set_of(values, COUNT(values), &set), 0);
+    atls_evidence_verdict_open(&atls_format_cca, &verdict);
+    assert_int_equal(atls_match_cca_platform(&claims, ATLS_BYTES(config, 4), &set, &verdict), 0);
+    assert_int_equal(json_array_size(verdict.mismatches), 1);
+    mismatch = json_array_get(verdict.mismatches, 0);
+    assert_string_equal(json_string_value(json_object_get(mismatch, "component")),
+                        "cca.platform-config");
+    assert_int_equal(json_array_size(json_object_get(mismatch, "expected")),
+                     ATLS_MISMATCHES_LISTED);
+    atls_reference_set_clear(&set);
+    atls_evidence_verdict_clear(&verdict);
+}
+
 int main(void)
 {
     static struct test_list list;
@@ -209,5 +250,6 @@ int main(void)
     TEST_ADD_ROWS(&list, check_row, rows);
     TEST_ADD_ROWS(&list, check_match, matches);
     TEST_ADD(&list, matches_the_configuration);
+    TEST_ADD(&list, lists_few_configurations);
     return test_run("cca", &list);
 }

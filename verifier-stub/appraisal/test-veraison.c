@@ -167,20 +167,27 @@ struct claims { /* of a token, by key */
     size_t sizes[300];
 };
 
-static void add(struct claims *claims, int key, struct atls_bytes value)
+/* In place of the one at AT, or behind the last. */
+static void put(struct claims *claims, size_t at, int key, struct atls_bytes value)
 {
-    assert_true(claims->count < COUNT(claims->keys) && value.size <= sizeof *claims->values);
-    claims->keys[claims->count] = key;
-    memcpy(claims->values[claims->count], value.data, value.size);
-    claims->sizes[claims->count++] = value.size;
+    assert_true(at < COUNT(claims->keys) && value.size <= sizeof *claims->values);
+    claims->keys[at] = key;
+    memcpy(claims->values[at], value.data, value.size);
+    claims->sizes[at] = value.size;
+    claims->count += at == claims->count;
+}
+
+static void put_hex(struct claims *claims, size_t at, int key, const char *hex)
+{
+    struct atls_bytes value = test_bytes(hex);
+
+    put(claims, at, key, value);
+    test_vector_free(value);
 }
 
 static void add_hex(struct claims *claims, int key, const char *hex)
 {
-    struct atls_bytes value = test_bytes(hex);
-
-    add(claims, key, value);
-    test_vector_free(value);
+    put_hex(claims, claims->count, key, hex);
 }
 
 static void add_bytes(struct claims *claims, int key, struct atls_bytes bytes)
@@ -192,7 +199,7 @@ static void add_bytes(struct claims *claims, int key, struct atls_bytes bytes)
     atls_cbor_write_init(&w, out, sizeof out);
     atls_cbor_write_bytes(&w, bytes);
     assert_int_equal(atls_cbor_write_done(&w, &written), 0);
-    add(claims, key, written);
+    put(claims, claims->count, key, written);
 }
 
 /* Those of a good token, but for what ROW says. */
@@ -200,7 +207,7 @@ static void fill(const struct row *row, struct claims *claims)
 {
     const struct test_device *device = &devices[row->device];
     bool first = row->first;
-    size_t count;
+    size_t at;
 
     claims->count = 0;
     if (!first)
@@ -216,14 +223,12 @@ static void fill(const struct row *row, struct claims *claims)
     add_hex(claims, first ? PSA1_NONCE : PSA_NONCE, row->stale ? "5820" ONES ONES : N32);
     add_bytes(claims, first ? PSA1_INSTANCE_ID : PSA_INSTANCE_ID,
               ATLS_BYTES(device->instance_id, 33));
-    count = claims->count;
-    for (size_t i = 0; i < count && row->key && !row->beside; i++) {
-        if (claims->keys[i] != row->key)
-            continue;
-        claims->keys[i] = 0;
-    }
+    for (at = 0; at < claims->count && (row->beside || claims->keys[at] != row->key); at++)
+        ;
     if (row->key && row->value)
-        add_hex(claims, row->key, row->value);
+        put_hex(claims, at, row->key, row->value);
+    else if (at < claims->count)
+        claims->keys[at] = 0;
     for (unsigned i = 0; i < row->more; i++)
         add_hex(claims, (int)(1000 + i), "01");
 }
