@@ -585,5 +585,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "atls-verifier: %s\n", atls_error_text());
     if (stop(&parts) != 0 && result == 0)
         result = -EIO;
+    json_decref(options.audience);
     return result == 0 ? ATLS_EXIT_DONE : ATLS_EXIT_REFUSED;
 }
