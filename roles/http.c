@@ -414,7 +414,6 @@ int atls_http_poll(struct atls_http *http, struct curl_waitfd *extra, unsigned c
         extra[i].revents = 0;
     }
     CURLMcode code = curl_multi_poll(http->multi, extra, count, http->news ? 0 : wait, NULL);
-    http->news = false;
     if (code == CURLM_OUT_OF_MEMORY) {
         look_at_each(extra, count);
     } else if (code != CURLM_OK) {

@@ -195,6 +195,36 @@ static void test_exchange(void **state)
     test_raw_stop();
 }
 
+/* The start of one alone: what it lacks is not told as a fault of its address. */
+static int start_exchange(const void *url, struct test_told *told)
+{
+    const struct atls_http_request request = {
+        .method = "POST", .url = url, .accept = "a/b", .content_type = "c/d"};
+    struct atls_http_exchange *x = NULL;
+    struct atls_http *http = NULL;
+    struct atls_http_answer got;
+    const char *reason = "ok";
+
+    int result = TEST_SCARCE(atls_http_new(20000, &http));
+    if (result)
+        return result;
+    result = TEST_SCARCE(atls_http_start(http, &request, &x));
+    if (result == 0)
+        result = atls_http_result(x, &got, &reason);
+    test_memory_begin();
+    atls_http_free(http);
+    test_memory_end(0);
+    return result == ATLS_E_AGAIN ? 0 : result;
+}
+
+static void test_start(void **state)
+{
+    of_libcurl = false;
+    size_t count = test_without_memory("start", TEST_FAILS, start_exchange, URL);
+    of_libcurl = true;
+    assert_true(count > 5);
+}
+
 /* Waits for more descriptors than libcurl has room for without memory. ENDS: of a pipe in which
  * there is a byte, and of an empty one. */
 static int wait_for(const void *ends, struct test_told *told)
@@ -319,6 +349,7 @@ int main(void)
     snprintf(token_file, sizeof token_file, "no-memory-%d.token", (int)getpid());
     TEST_ADD_ROWS(&list, test_reader, readers);
     TEST_ADD(&list, test_exchange);
+    TEST_ADD(&list, test_start);
     TEST_ADD(&list, test_many_descriptors);
     TEST_ADD(&list, test_urls);
     TEST_ADD(&list, test_access);

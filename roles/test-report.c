@@ -139,7 +139,7 @@ static void test_what_is_told(void **state)
 
     assert_non_null(told);
     memset(directory, '/', sizeof directory - 1);
-    directory[sizeof directory - 1] = '\0';
+    directory[sizeof directory - strlen("/conn-1-x")] = '\0'; /* a path of one byte too many */
     dup2(fileno(told), STDERR_FILENO);
     atls_report_artifact(NULL, 1, "x", atls_bytes_of_text(""), name);
     atls_report_artifact(directory, 1, "x", atls_bytes_of_text(""), name);
