@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "sim/device/protocol.h"
 #include "sim/device/simulated.h"
 
 static uint8_t answer_buffer[ATLS_ANSWER_MAX];
@@ -124,7 +125,7 @@ static void test_requests_refused(void **state)
         {"attest-as, of another root of trust", "\n\x0aparsec-tpm\0\0\0\1\1a", 18, ATLS_REFUSED,
          "root of trust of this device is psa, which makes no parsec-tpm"},
         {"attest-as, what PSA has requests of its own for", "\n\3cab\0\0\0\1\1a", 11, ATLS_REFUSED,
-         "makes no cab"},
+         "makes no cab:"},
         {"boot-record with a field", "\7x", 2, ATLS_BAD_REQUEST, "boot-record"},
     };
     struct atls_simulated *device = *state;
@@ -138,6 +139,31 @@ static void test_requests_refused(void **state)
                      (const char *)answer.data + 4, cases[i].reason);
     }
     assert_int_equal(ask(device, "\1", 1).data[1], ATLS_DONE); /* and it still works */
+}
+
+/* An answer says so much of a reason, and its clause whole. */
+static void test_reason_too_long(void **state)
+{
+    static const size_t sizes[] = {0, 399, 400, 401, 500};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct atls_sink sink = atls_sink_of(answer_buffer, sizeof answer_buffer);
+        struct atls_bytes answer, text, clause;
+        struct atls_cursor c;
+        char reason[501] = {0};
+        memset(reason, 'x', sizes[i]);
+        (void)atls_fail(ATLS_E_REFUSED, "a clause", "%s", reason);
+        atls_protocol_put_refusal(&sink, ATLS_OP_SIGN, ATLS_REFUSED);
+        assert_ok(atls_sink_done(&sink, &answer));
+        assert_int_equal(answer.data[0], ATLS_OP_SIGN);
+        assert_int_equal(answer.data[1], ATLS_REFUSED);
+        c = atls_cursor_of(ATLS_BYTES(answer.data + 2, answer.size - 2), NULL);
+        assert_ok(atls_cursor_vector(&c, "reason", 2, 0, UINT16_MAX, &text));
+        assert_ok(atls_cursor_vector(&c, "clause", 2, 0, UINT16_MAX, &clause));
+        assert_ok(atls_cursor_end(&c, "refusal"));
+        assert_int_equal(text.size, sizes[i] < 400 ? sizes[i] : 400);
+        assert_true(atls_bytes_equal(text, ATLS_BYTES(reason, text.size)));
+        assert_true(atls_bytes_is_text(clause, "a clause"));
+    }
 }
 
 static void test_request_too_long(void **state)
@@ -625,6 +651,7 @@ int main(void)
 #define WITH_DEVICE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_DEVICE(test_requests_refused),
+        WITH_DEVICE(test_reason_too_long),
         WITH_DEVICE(test_request_too_long),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_keys_on_the_wire),

@@ -71,11 +71,13 @@ static struct atls_store *store_of(struct endorsed *endorsed)
     return store;
 }
 
+static bool annotates = true; /* a summary is asked for */
+
 static struct atls_evidence_verdict appraise(struct atls_store *store, const char *type,
                                              struct atls_bytes in, struct atls_bytes asked)
 {
     const struct atls_appraiser with = {
-        .store = store, .crypto = &atls_crypto_hosted, .annotates = true, .now = 1700000000};
+        .store = store, .crypto = &atls_crypto_hosted, .annotates = annotates, .now = 1700000000};
     struct atls_evidence_verdict verdict;
     struct atls_evidence evidence;
     const char *reason;
@@ -204,6 +206,28 @@ static void judges_row(void **state)
     else
         assert_true(verdict.tier > ATLS_TIER_AFFIRMING);
     atls_evidence_verdict_clear(&verdict);
+    atls_store_close(store);
+}
+
+/* A quote is repeated for who asks. */
+static void repeats_on_request(void **state)
+{
+    uint8_t buffer[TEST_TPM_EVIDENCE_MAX];
+    struct atls_evidence_verdict verdict;
+    struct endorsed endorsed;
+    struct atls_store *store;
+    struct test_tpm tpm;
+
+    test_tpm_init(&tpm, 1, nonce);
+    endorse(&tpm, &endorsed);
+    store = store_of(&endorsed);
+    for (int asked = 0; asked < 2; asked++) {
+        annotates = asked;
+        verdict = appraise(store, ATLS_MT_PARSEC_TPM, test_tpm_evidence(&tpm, buffer), nonce);
+        assert_string_equal(verdict.reason, "ok");
+        assert_int_equal(verdict.submods[0].annotated_evidence != NULL, asked);
+        atls_evidence_verdict_clear(&verdict);
+    }
     atls_store_close(store);
 }
 
@@ -363,6 +387,7 @@ int main(void)
     static struct test_list list;
 
     TEST_ADD_ROWS(&list, judges_row, rows);
+    TEST_ADD(&list, repeats_on_request);
     TEST_ADD(&list, judges_whole_states);
     TEST_ADD(&list, condemns_damage);
     TEST_ADD(&list, affirms_veraison);

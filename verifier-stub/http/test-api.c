@@ -482,6 +482,8 @@ static void test_accepts(void **state)
     } table[] = {
         {NULL, true},
         {"", true},
+        {" \t", true},
+        {"text/html, \t", false},
         {"*/*", true},
         {"application/*", true},
         {"application/a+json", true},
