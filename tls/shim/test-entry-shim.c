@@ -306,6 +306,11 @@ static void a_plan_is_checked(void **state)
     assert_true(atls_entry_shim_send(shim, chain, 0, &one, 1) < 0);
     assert_true(atls_entry_shim_send(shim, chain, ATLS_ENTRIES_MAX + 1, &one, 1) < 0);
     test_outcome(atls_entry_shim_send(shim, chain, ATLS_ENTRIES_MAX, &one, 1), 0, NULL);
+    for (size_t size = 65535; size <= 65536; size++) { /* of a block that is given as it is */
+        const struct atls_entry_extension raw = {.payload = shim_payload(0, size), .raw = true};
+        test_outcome(atls_entry_shim_send(shim, chain, 1, &raw, 1), size > 65535 ? ATLS_E_LIMIT : 0,
+                     NULL);
+    }
     assert_true(atls_entry_shim_expect(shim, types, 9) < 0);
     test_outcome(atls_entry_shim_expect(shim, types, 8), 0, NULL);
     one.payload = shim_payload(0, 65535 - 4096 - 3);
@@ -315,6 +320,24 @@ static void a_plan_is_checked(void **state)
     test_outcome(atls_entry_shim_verify(shim, NULL, NULL, 0, 0, &status), ATLS_E_MISSING,
                  "RFC 8446 section 4.4.2");
     atls_entry_shim_free(shim);
+}
+
+/* That the library could look does not say that it was content. */
+static void an_unknown_root_is_told(void **state)
+{
+    struct shim_plan client_plan = plan_one(2, 0, 300), server_plan = plan_one(2, 1, 300);
+    gnutls_x509_trust_list_t none;
+    struct shim_end client, server;
+    unsigned status = 0;
+    shim_connect(&client, &client_plan, &server, &server_plan, false);
+    shim_check_complete(&client, &server);
+    assert_int_equal(gnutls_x509_trust_list_init(&none, 0), 0);
+    test_outcome(atls_entry_shim_verify(client.watch.shim, none, NULL, 0, 0, &status), 0, NULL);
+    assert_true((status & GNUTLS_CERT_INVALID) != 0);
+    gnutls_x509_trust_list_deinit(none, 1);
+    atls_memory_pair_clear(&client.end, &server.end);
+    shim_close(&client);
+    shim_close(&server);
 }
 
 static const struct request_row {
@@ -450,6 +473,7 @@ int main(void)
     TEST_ADD(&list, the_library_keeps_a_stapled_response);
     TEST_ADD_ROWS(&list, is_refused, refused_rows);
     TEST_ADD(&list, a_plan_is_checked);
+    TEST_ADD(&list, an_unknown_root_is_told);
     TEST_ADD_ROWS(&list, a_request_arrives, request_rows);
     TEST_ADD(&list, a_request_does_not_go_out_without_it);
     TEST_ADD(&list, sessions_take_turns_in_a_thread);
