@@ -48,8 +48,6 @@ int atls_cocos_payload_write(struct atls_bytes cmw, const struct atls_cocos_bind
     int result = atls_cmw_parse(cmw, &parsed);
     if (result < 0)
         return result;
-    if (result != 0)
-        parsed = NULL;
     struct atls_bytes value = split(parsed, cmw, type);
     bool result_inside = parsed && atls_received_is_result(parsed);
     json_t *of_binder = json_pack("{s:s}", "exporter_label", binder->label);

@@ -29,6 +29,10 @@ static const struct read_row {
     {"evidence, as Cocos writes it", HEAD EVIDENCE "," BINDER "}", 0, RECORD},
     {"results, as Cocos writes them",
      "{\"version\":1,\"attestation_results\":\"cmVzdWx0cw==\"," BARE "}", 0, RESULTS},
+    {"an empty label",
+     HEAD EVIDENCE ",\"binder\":{\"exporter_label\":\"\",\"aik_pub_hash\":\"YWlr\",\"binding\":"
+                   "\"YmluZGluZw==\"}}",
+     0, RECORD},
     {"no label", HEAD EVIDENCE "," BARE "}", 0, RECORD},
     {"a CMW is evidence as it is",
      "{\"version\":1,\"media_type\":\"application/cmw+cbor\",\"evidence\":\"oA==\"," BINDER "}", 0,
@@ -53,6 +57,9 @@ static const struct read_row {
     {"a media type that is none", "{\"version\":1,\"media_type\":\"eat\"," EVIDENCE "," BINDER "}",
      ATLS_E_MALFORMED, NULL},
     {"a media type that is a number", "{\"version\":1,\"media_type\":263," EVIDENCE "," BINDER "}",
+     ATLS_E_MALFORMED, NULL},
+    {"a media type of results that is a number",
+     "{\"version\":1,\"media_type\":263,\"attestation_results\":\"cmVzdWx0cw==\"," BARE "}",
      ATLS_E_MALFORMED, NULL},
     {"neither evidence nor results", HEAD BINDER "}", ATLS_E_MALFORMED, NULL},
     {"both", HEAD EVIDENCE ",\"attestation_results\":\"cmVzdWx0cw==\"," BINDER "}",
@@ -112,6 +119,35 @@ static void a_payload_is_read(void **state)
     free(cmw);
 }
 
+/* What came is told, as far as it can be printed. */
+static const struct told_row {
+    const char *name, *text, *told;
+} told_rows[] = {
+    {"a member", HEAD EVIDENCE "," BINDER ",\"more\":1}",
+     "payload: expected none but known members, came more"},
+    {"a label",
+     HEAD EVIDENCE
+     ",\"binder\":{\"exporter_label\":\"Binding\",\"aik_pub_hash\":\"YWlr\",\"binding\":\"YWlr\"}}",
+     "exporter_label: expected Attestation, came Binding"},
+    {"a binding", HEAD EVIDENCE ",\"binder\":{\"aik_pub_hash\":\"YWlr\"}}",
+     "expected a member binding, came none"},
+    {"evidence", HEAD "\"evidence\":1," BINDER "}",
+     "evidence: expected a string, came another value"},
+    {"a binder", HEAD EVIDENCE "}", "expected an object binder, came none"},
+    {"a media type", "{\"version\":1," EVIDENCE "," BINDER "}",
+     "expected a media_type of evidence, came none"},
+};
+
+static void what_came_is_told(void **state)
+{
+    const struct told_row *row = *state;
+    struct atls_cocos_binder expected = binder();
+    uint8_t *cmw;
+    size_t size;
+    assert_true(atls_cocos_payload_read(atls_bytes_of_text(row->text), &expected, &cmw, &size) > 0);
+    assert_string_equal(atls_error_text(), row->told);
+}
+
 static const struct write_row {
     const char *name, *cmw, *text;
 } write_rows[] = {
@@ -128,6 +164,8 @@ static const struct write_row {
      "}"},
     {"JSON as it is", "7b7d",
      "{\"version\":1,\"media_type\":\"application/cmw+json\",\"evidence\":\"e30=\"," BINDER "}"},
+    {"nothing, as it is", "",
+     "{\"version\":1,\"media_type\":\"application/cmw+cbor\",\"evidence\":\"\"," BINDER "}"},
     {"what is no CMW, as it is", "ff",
      "{\"version\":1,\"media_type\":\"application/cmw+cbor\",\"evidence\":\"/w==\"," BINDER "}"},
 };
@@ -138,16 +176,57 @@ static void a_payload_is_written(void **state)
     struct atls_cocos_binder own = binder();
     struct atls_bytes cmw = test_bytes(row->cmw);
     char *text;
-    test_outcome(atls_cocos_payload_write(cmw, &own, &text), 0, NULL);
+    test_outcome(atls_cocos_payload_write(cmw.size > 0 ? cmw : ATLS_BYTES(NULL, 0), &own, &text), 0,
+                 NULL);
     assert_string_equal(text, row->text);
     free(text);
     test_vector_free(cmw);
+}
+
+/* text/plain with a parameter, SIZE characters in all. */
+static void long_type(char *type, size_t size)
+{
+    int head = snprintf(type, size + 1, "text/plain;p=");
+    memset(type + head, 'a', size - (size_t)head);
+    type[size] = '\0';
+}
+
+/* One that has no room leaves a record as it is, and of a payload makes none. */
+static void a_long_media_type(void **state)
+{
+    struct atls_cocos_binder own = binder();
+    char type[601], text[1200];
+    for (size_t size = 255; size <= 256; size++) {
+        uint8_t record[300];
+        struct atls_sink sink = atls_sink_of(record, sizeof record);
+        struct atls_bytes cmw;
+        char *written;
+        long_type(type, size);
+        atls_sink_u8(&sink, 0x82); /* RFC 8949: an array of two, a text with 16 bits of length */
+        atls_sink_u8(&sink, 0x79);
+        atls_sink_vector(&sink, 2, atls_bytes_of_text(type));
+        atls_sink_u16(&sink, 0x4100); /* and one byte */
+        assert_int_equal(atls_sink_done(&sink, &cmw), 0);
+        test_outcome(atls_cocos_payload_write(cmw, &own, &written), 0, NULL);
+        snprintf(text, sizeof text, "\"media_type\":\"%s\"",
+                 size == 255 ? type : "application/cmw+cbor");
+        assert_non_null(strstr(written, text));
+        free(written);
+    }
+    long_type(type, sizeof type - 1);
+    snprintf(text, sizeof text, "{\"version\":1,\"media_type\":\"%s\"," EVIDENCE "," BINDER "}",
+             type);
+    uint8_t *cmw;
+    size_t size;
+    assert_true(atls_cocos_payload_read(atls_bytes_of_text(text), &own, &cmw, &size) > 0);
 }
 
 int main(void)
 {
     struct test_list list = {.count = 0};
     TEST_ADD_ROWS(&list, a_payload_is_read, read_rows);
+    TEST_ADD_ROWS(&list, what_came_is_told, told_rows);
     TEST_ADD_ROWS(&list, a_payload_is_written, write_rows);
+    TEST_ADD(&list, a_long_media_type);
     return test_run("cocos-payload", &list);
 }
