@@ -87,6 +87,30 @@ static void test_ca_files(void **state)
     }
 }
 
+/* A ClientHello that offers TLS from 1.2 on, and nothing before (RFC 8446 section 4.2.1). */
+static void test_versions(void **state)
+{
+    struct atls_http_exchange *exchange;
+    struct atls_http_answer answer;
+    struct atls_http *http;
+    const char *reason;
+    char url[64];
+    int result;
+
+    snprintf(url, sizeof url, "https%s", test_raw_server("") + strlen("http"));
+    const struct atls_http_request request = {.method = "GET", .url = url};
+    assert_int_equal(atls_http_new(20000, &http), 0);
+    assert_int_equal(atls_http_start(http, &request, &exchange), 0);
+    while ((result = atls_http_result(exchange, &answer, &reason)) == ATLS_E_AGAIN)
+        assert_int_equal(atls_http_poll(http, NULL, 0, 1000), 0);
+    assert_int_equal(result, ATLS_E_UNAVAILABLE);
+    struct atls_bytes hello = test_raw_bytes();
+    static const uint8_t versions[] = {0x00, 0x2b, 0x00, 0x05, 0x04, 0x03, 0x04, 0x03, 0x03};
+    assert_non_null(memmem(hello.data, hello.size, versions, sizeof versions));
+    atls_http_free(http);
+    test_raw_stop();
+}
+
 static const char *ask(struct atls_http_access *access, const char *url)
 {
     const struct atls_http_request request = {.method = "GET", .url = url, .accept = "a/b"};
@@ -148,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_token),
         cmocka_unit_test(test_ca_files),
+        cmocka_unit_test(test_versions),
         cmocka_unit_test(test_who_sees_the_token),
     };
 

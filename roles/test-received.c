@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Is it a result, and is it what its type says? Messages that nobody asked for by name (RFC 9782
- * section 6.3), and results under the type of another serialization or profile.
+ * section 6.3), and results under the type of another serialization or profile. And which key a
+ * result is about.
  */
 #include "rats/test/test-table.h"
 
@@ -90,6 +91,124 @@ static void test_row(void **state)
     }
 }
 
+static const struct keys_row {
+    const char *name;
+    int first, second; /* numbers of keys that the two submodules attest; 0: none */
+    bool unnamed;      /* the leaf's key, number 3, will do */
+    int key, parsed;   /* the number of the key that is taken, or the failure */
+    const char *reason;
+} keys_rows[] = {
+    {"one key of two submodules", 1, 0, false, 1, 0, "ok"},
+    {"the second one's", 0, 2, false, 2, 0, "ok"},
+    {"the same key twice", 1, 1, false, 1, 0, "ok"},
+    {"two keys", 1, 2, false, 0, ATLS_E_MALFORMED, "malformed-result"},
+    {"two keys beside the leaf's", 1, 2, true, 0, ATLS_E_MALFORMED, "malformed-result"},
+    {"no key", 0, 0, false, 0, ATLS_E_MISSING, "result-without-key"},
+    {"no key beside the leaf's", 0, 0, true, 3, 0, "ok"},
+    {"a key beside the leaf's", 1, 0, true, 1, 0, "ok"},
+};
+
+/* The one key that a result attests, or that of the leaf. */
+static void test_keys(void **state)
+{
+    const struct keys_row *row = *state;
+    char names[2][8] = {"first", "second"}, issuer[] = "verifier.example", text[] = "test";
+    struct atls_private_key keys[4];
+    struct atls_ear_submod submods[2] = {{.name = names[0], .status = ATLS_TIER_AFFIRMING},
+                                         {.name = names[1], .status = ATLS_TIER_AFFIRMING}};
+    struct atls_ear ear = {.dialect = ATLS_EAR_VERAISON,
+                           .issued_at = 1700000000,
+                           .issuer = issuer,
+                           .developer = text,
+                           .build = text,
+                           .submods = submods,
+                           .submod_count = 2};
+    struct atls_received received;
+    const char *reason = "ok";
+    uint8_t *out;
+    size_t size;
+    char *token;
+
+    for (unsigned i = 1; i < COUNT(keys); i++)
+        keys[i] = test_private_key(ATLS_P256, (uint8_t)i);
+    for (unsigned i = 0; i < 2; i++) {
+        int key = i ? row->second : row->first;
+        submods[i].has_key = key != 0;
+        if (key)
+            submods[i].key = keys[key].public_key;
+    }
+    json_t *jwk = test_private_jwk(&keys[1]);
+    assert_int_equal(atls_ear_write(&ear, jwk, &token), 0);
+    json_decref(jwk);
+    struct atls_cmw cmw = {.form = ATLS_CMW_RECORD,
+                           .type.media_type = atls_bytes_of_text(ATLS_MT_EAT_JWT),
+                           .value = atls_bytes_of_text(token)};
+    assert_int_equal(atls_cmw_serialize(&cmw, ATLS_CBOR, &out, &size), 0);
+    int result = atls_received_parse_beside(ATLS_MODEL_PASSPORT, &keys[3].public_key, row->unnamed,
+                                            ATLS_BYTES(out, size), &received, &reason);
+    test_outcome(result, row->parsed, NULL);
+    assert_string_equal(reason, row->reason);
+    if (result == 0) {
+        assert_true(atls_public_key_equal(&received.key, &keys[row->key].public_key));
+        assert_int_equal(received.unnamed, row->key == 3);
+        assert_string_equal(received.issuer, issuer);
+        atls_received_clear(&received);
+    }
+    free(out);
+    free(token);
+}
+
+/* The same result, signed by nobody. */
+static void test_unsecured(void **state)
+{
+    const char *claims = strchr(jwt, '.') + 1;
+    struct atls_received received;
+    const char *reason = "ok";
+    char *token;
+    uint8_t *out;
+    size_t size;
+
+    assert_true(asprintf(&token, "eyJhbGciOiJub25lIn0.%.*s.", (int)strcspn(claims, "."), claims) >
+                0);
+    struct atls_cmw cmw = {.form = ATLS_CMW_RECORD,
+                           .type.media_type = atls_bytes_of_text(ATLS_MT_EAT_JWT),
+                           .value = atls_bytes_of_text(token)};
+    assert_int_equal(atls_cmw_serialize(&cmw, ATLS_CBOR, &out, &size), 0);
+    test_outcome(
+        atls_received_parse(ATLS_MODEL_PASSPORT, ATLS_BYTES(out, size), &received, &reason),
+        ATLS_E_SIGNATURE, "RFC 8725 section 3.2");
+    assert_string_equal(reason, "result-signature-invalid");
+    free(out);
+    free(token);
+}
+
+/* A wrapper with a longer head than it needs. */
+static void test_unpreferred(void **state)
+{
+    struct atls_received received;
+    struct atls_cmw cmw = {.form = ATLS_CMW_RECORD,
+                           .type.media_type = atls_bytes_of_text(ATLS_MT_EAT_JWT),
+                           .value = atls_bytes_of_text(jwt)};
+    const char *reason = "ok";
+    uint8_t *out, *longer;
+    size_t size;
+
+    assert_int_equal(atls_cmw_serialize(&cmw, ATLS_CBOR, &out, &size), 0);
+    assert_int_equal(out[1], 0x60 + strlen(ATLS_MT_EAT_JWT)); /* the type's head, of one byte */
+    longer = malloc(size + 1);
+    assert_non_null(longer);
+    longer[0] = out[0];
+    longer[1] = 0x78;
+    longer[2] = out[1] - 0x60;
+    memcpy(longer + 3, out + 2, size - 2);
+    test_outcome(
+        atls_received_parse(ATLS_MODEL_PASSPORT, ATLS_BYTES(longer, size + 1), &received, &reason),
+        ATLS_E_MALFORMED, "RFC 8949 section 4.1");
+    assert_string_equal(reason, "malformed-cmw");
+    free(longer);
+    free(out);
+}
+
 static int set_up(void **state)
 {
     char name[] = "PSA_KAT", developer[] = "test", build[] = "1";
@@ -131,6 +250,9 @@ int main(void)
     static struct test_list list;
 
     TEST_ADD_ROWS(&list, test_row, rows);
+    TEST_ADD_ROWS(&list, test_keys, keys_rows);
+    TEST_ADD(&list, test_unsecured);
+    TEST_ADD(&list, test_unpreferred);
     return test_done(
         _cmocka_run_group_tests("received", list.tests, list.count, set_up, tear_down));
 }

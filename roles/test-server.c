@@ -407,12 +407,13 @@ static struct raw {
 } raws[RAW_MAX];
 static unsigned raw_count;
 static pthread_mutex_t raw_lock = PTHREAD_MUTEX_INITIALIZER;
-static char raw_request[4096];
+static uint8_t raw_request[4096]; /* with a zero behind it */
+static size_t raw_size;
 
 static void *serve_raw(void *context)
 {
     struct raw *raw = context;
-    char request[sizeof raw_request];
+    uint8_t request[sizeof raw_request];
     ssize_t size;
     int fd;
 
@@ -420,7 +421,9 @@ static void *serve_raw(void *context)
         size = read(fd, request, sizeof request - 1);
         if (size > 0) {
             pthread_mutex_lock(&raw_lock);
-            snprintf(raw_request, sizeof raw_request, "%.*s", (int)size, request);
+            raw_size = (size_t)size;
+            memcpy(raw_request, request, raw_size);
+            raw_request[raw_size] = '\0';
             pthread_mutex_unlock(&raw_lock);
             (void)!write(fd, raw->bytes, strlen(raw->bytes));
         }
@@ -444,14 +447,20 @@ const char *test_raw_server(const char *bytes)
     return url;
 }
 
-const char *test_raw_request(void)
+struct atls_bytes test_raw_bytes(void)
 {
-    static char request[sizeof raw_request];
+    static uint8_t request[sizeof raw_request];
 
     pthread_mutex_lock(&raw_lock);
+    size_t size = raw_size;
     memcpy(request, raw_request, sizeof request);
     pthread_mutex_unlock(&raw_lock);
-    return request;
+    return ATLS_BYTES(request, size);
+}
+
+const char *test_raw_request(void)
+{
+    return (const char *)test_raw_bytes().data;
 }
 
 void test_raw_stop(void)

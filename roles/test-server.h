@@ -66,8 +66,10 @@ void test_server_publish(struct test_server *server, bool wrong);
 /* A port on which anybody who connects is told BYTES and sent away; returns its URL (static). */
 const char *test_raw_server(const char *bytes);
 void test_raw_stop(void); /* all of them */
-/* What the newest request to any of them began with (static), once it was answered. */
+/* What the newest request to any of them began with (static), once it was answered: as a text, and
+ * as bytes. */
 const char *test_raw_request(void);
+struct atls_bytes test_raw_bytes(void);
 /* A URL on which nobody listens (static). */
 const char *test_nobody(void);
 
