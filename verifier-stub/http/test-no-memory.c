@@ -229,9 +229,60 @@ static int use_set(const void *context, struct test_told *told)
     return 0;
 }
 
+/* A second value of a name: where it cannot be added, all is as before, and then it can be. */
+static int use_index(const void *context, struct test_told *told)
+{
+    char name[] = "BL", version[] = "1";
+    const struct atls_reference_value values[] = {
+        {.name = name, .version = version, .digest_size = 32, .digest = {1}},
+        {.name = name, .version = version, .digest_size = 32, .digest = {2}, .validity = {1, 2}}};
+    const struct atls_reference_key key = {.named = true,
+                                           .versioned = true,
+                                           .name = atls_bytes_of_text(name),
+                                           .version = atls_bytes_of_text(version),
+                                           .digest = ATLS_BYTES(values[1].digest, 32)};
+    struct atls_reference_entry *entries[3]; /* the last one is equal to that before it */
+    struct atls_reference_index *index;
+    struct atls_reference_set set;
+    size_t outside;
+    int64_t until;
+    bool added;
+    int result;
+
+    assert_int_equal(atls_reference_index_open(&index), 0);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(atls_reference_entry_new(&values[i > 0], &entries[i]), 0);
+    assert_int_equal(atls_reference_index_add(index, entries[0], &added), 0);
+    result = TEST_SCARCE(atls_reference_index_add(index, entries[1], &added));
+    if (result) {
+        atls_reference_set_lend(index, &set);
+        assert_int_equal(set.count, 1);
+        assert_int_equal(set.required_count, 1);
+        for (enum atls_reference_by by = 0; by < ATLS_REFERENCE_BYS; by++)
+            assert_ptr_equal(atls_reference_find(&set, by, &key),
+                             by == ATLS_REFERENCE_BY_NAME || by == ATLS_REFERENCE_BY_VERSION
+                                 ? entries[0]
+                                 : NULL);
+        atls_reference_times(&set, 3, &outside, &until);
+        assert_int_equal(outside, 0);
+        assert_int_equal(atls_reference_index_add(index, entries[2], &added), 0);
+    }
+    assert_true(added);
+    atls_reference_entry_free(entries[result ? 1 : 2]);
+    atls_reference_set_lend(index, &set);
+    assert_ptr_equal(atls_reference_find(&set, ATLS_REFERENCE_BY_ALL, &key),
+                     entries[result ? 2 : 1]);
+    atls_reference_times(&set, 3, &outside, &until);
+    assert_int_equal(outside, 1);
+    TEST_TELL(told, set.count);
+    atls_reference_index_close(index);
+    return result;
+}
+
 static void test_sets(void **state)
 {
     assert_true(test_without_memory("set of values", TEST_FAILS, use_set, NULL) > 10);
+    assert_true(test_without_memory("index of values", TEST_FAILS, use_index, NULL) > 2);
 }
 
 static int set_up(void **state)
