@@ -446,6 +446,37 @@ static void test_small_answer_buffer(void **state)
         }
 }
 
+/* Evidence stands behind its size, and is whole or not there. */
+static void test_evidence_has_room_or_none(void **state)
+{
+    static const struct {
+        const char *request;
+        size_t size;
+    } table[] = {{"\4\0\0\0\1\x08"
+                  "12345678",
+                  14},
+                 {"\x08\0\0\0\1\x08"
+                  "12345678",
+                  14},
+                 {"\5\x20"
+                  "12345678123456781234567812345678",
+                  34}};
+    struct atls_simulated *device = *state;
+    assert_int_equal(ask(device, "\2\1", 2).data[1], ATLS_DONE); /* handle 1 */
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const struct atls_bytes request = ATLS_BYTES(table[i].request, table[i].size);
+        const struct atls_bytes whole = ask(device, request.data, request.size);
+        const size_t size = whole.size;
+        assert_int_equal(whole.data[1], ATLS_DONE);
+        assert_int_equal(whole.data[2] << 16 | whole.data[3] << 8 | whole.data[4], size - 5);
+        for (size_t lacks = 0; lacks < 6; lacks++) {
+            struct atls_core_reply reply =
+                atls_core_handle(&device->core, request, answer_buffer, size - lacks);
+            assert_int_equal(reply.message.data[1], lacks ? ATLS_FAILED : ATLS_DONE);
+        }
+    }
+}
+
 static void test_stopped_device_refuses(void **state)
 {
     struct atls_simulated *device = *state;
@@ -662,6 +693,7 @@ int main(void)
         WITH_DEVICE(test_all_operations_are_scanned),
         WITH_DEVICE(test_keys_run_out_and_come_back),
         WITH_DEVICE(test_small_answer_buffer),
+        WITH_DEVICE(test_evidence_has_room_or_none),
         WITH_DEVICE(test_stopped_device_refuses),
         WITH_DEVICE(test_start_fails_cleanly),
         WITH_DEVICE(test_requests_fail_cleanly),
