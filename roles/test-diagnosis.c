@@ -227,13 +227,36 @@ static void ask(struct test_appraisal *f, unsigned conn, struct atls_bytes what)
     atls_appraisal_free(other);
 }
 
+/* What only the connection knows: a reading that ends the search. */
+static void compute(void *context, struct atls_diagnosis *d)
+{
+    unsigned *calls = context;
+
+    ++*calls;
+    atls_diagnosis_add(d, "the connection's", "RFC 9711 section 4.1", "it is another binder");
+}
+
 static void says(const struct test_appraisal *f, const char *name, const char *said)
 {
     struct atls_diagnosis d;
     char text[ATLS_DIAGNOSIS_TEXT];
 
+    atls_fail(ATLS_E_MISMATCH, "its clause", "why it was refused");
     atls_appraisal_diagnose(f->appraisal, NULL, NULL, &d);
     atls_diagnosis_say(&d, text);
+    /* the connection is asked first where a challenge is in question, and nobody after it */
+    unsigned calls = 0;
+    struct atls_diagnosis with;
+    atls_appraisal_diagnose(f->appraisal, compute, &calls, &with);
+    bool of_challenge = d.of == ATLS_WRONG_BINDER || d.of == ATLS_WRONG_NONCE;
+    assert_int_equal(with.of, d.of);
+    assert_int_equal(calls, of_challenge);
+    assert_int_equal(with.count, of_challenge ? 1 : d.count);
+    /* why it was refused is still what it was */
+    static const uint8_t others[32] = {0x5a};
+    assert_false(atls_appraisal_answers(f->appraisal, ATLS_BYTES(others, sizeof others)));
+    assert_string_equal(atls_error_text(), "why it was refused");
+    assert_string_equal(atls_error_clause(), "its clause");
     if (strncmp(text, said, strlen(said)) != 0 || (said[0] == '\0' && text[0] != '\0'))
         fail_msg("%s: expected \"%s\", came \"%s\"", name, said, text);
     /* the field of the event says the same */
