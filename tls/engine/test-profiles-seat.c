@@ -474,6 +474,9 @@ static void data_before_repeated_attestation(void **state)
             step_end(&c.server);
         }
         assert_int_equal(c.server.session->self.rounds, 1);
+        /* Who was accepted once is not, until that comes. */
+        assert_false(c.server.session->peer.accepted);
+        assert_int_equal(c.server.session->peer.verified_with_size, 0);
         if (early)
             assert_int_equal(gnutls_record_send(atls_session_tls(c.client.session), "x", 1), 1);
         pump_ends(&c.client, &c.server);
