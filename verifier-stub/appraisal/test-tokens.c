@@ -201,12 +201,36 @@ static void test_broken_prototypes(void **state)
     atls_evidence_verdict_clear(&appraisal);
 }
 
+/* Of the types of one format, that in a CMW is the evidence's. */
+static void test_type_in_a_cmw(void **state)
+{
+    static const char *const types[] = {ATLS_MT_PSA_TOKEN, ATLS_MT_PSA_VERAISON,
+                                        ATLS_MT_PSA_RFC9783};
+
+    for (size_t i = 0; i < COUNT(types); i++) {
+        json_t *record = json_pack("[s, s]", types[i], "AQ");
+        char *text = json_dumps(record, JSON_COMPACT);
+        struct atls_evidence evidence;
+        const char *reason = NULL;
+
+        assert_non_null(text);
+        assert_int_equal(atls_evidence_unwrap("application/cmw+json", atls_bytes_of_text(text),
+                                              &evidence, &reason),
+                         0);
+        assert_string_equal(evidence.media_type, types[i]);
+        assert_int_equal(evidence.value.size, 1);
+        atls_evidence_clear(&evidence);
+        free(text);
+        json_decref(record);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tags_of_a_token),     cmocka_unit_test(test_times_of_tokens),
         cmocka_unit_test(test_same_in_other_forms), cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_broken_prototypes),
+        cmocka_unit_test(test_broken_prototypes),   cmocka_unit_test(test_type_in_a_cmw),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -265,6 +265,7 @@ static void test_words_about_collections(void **state)
     problem = test_json_of(&response);
     detail = test_text_of(problem, "detail");
     assert_non_null(strstr(detail, "expected type \"tag:"));
+    assert_null(strstr(detail, "\"\"")); /* formats without such a type have no word here */
     assert_non_null(strstr(detail, "\" or \"" ATLS_CAB_TYPE "\"") ||
                             strstr(detail, "\"" ATLS_CAB_TYPE "\" or \"")
                         ? detail
