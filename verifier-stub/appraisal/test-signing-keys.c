@@ -42,6 +42,7 @@ static void test_signing_keys(void **state)
             fail_msg("%s gave %d: %s", table[i].text, result, atls_error_text());
     }
     assert_int_equal(atls_signing_key_make(&signer), 0);
+    assert_string_equal(json_string_value(json_object_get(signer, "alg")), "ES256");
     text = json_dumps(signer, 0);
     json_decref(signer);
     assert_int_equal(atls_signing_key_parse(atls_bytes_of_text(text), &key), 0);
