@@ -481,7 +481,7 @@ static void counts(void **state)
         struct atls_ea_request parsed;
         int outcome = count > ATLS_EA_OFFERS ? ATLS_E_LIMIT : 0;
 
-        for (uint16_t i = 1; i < count; i++)
+        for (unsigned i = 1; i < count; i++)
             many[i].type = (uint16_t)(0xff00 + i);
         atls_ea_write_request(&s, ATLS_EA_CERTIFICATE_REQUEST, ATLS_BYTES("\xcc", 1), many, count);
         assert_int_equal(atls_sink_done(&s, &in), 0);
