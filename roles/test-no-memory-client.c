@@ -331,11 +331,9 @@ static const struct reader {
 static void test_reader(void **state)
 {
     const struct reader *reader = *state;
-    const char *corpus = getenv("ATLS_CORPUS");
-    char directory[2048];
-
-    snprintf(directory, sizeof directory, "%s/%s", corpus ? corpus : "corpus", reader->seeds);
-    test_seeds_without_memory(reader->name, directory, reader->how, reader->read, reader->least);
+    test_seeds_without_memory(reader->name,
+                              test_seeds_below("ATLS_CORPUS", "corpus", reader->seeds), reader->how,
+                              reader->read, reader->least);
 }
 
 int main(void)

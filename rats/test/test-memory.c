@@ -345,6 +345,15 @@ static size_t sweep_seed(const char *name, const char *directory, const char *se
     return in.size > TEST_SEED_MAX ? 0 : test_without_memory(label, how, operation, &in);
 }
 
+const char *test_seeds_below(const char *variable, const char *otherwise, const char *below)
+{
+    static char directory[2048];
+    const char *root = getenv(variable);
+
+    snprintf(directory, sizeof directory, "%s/%s", root ? root : otherwise, below);
+    return directory;
+}
+
 void test_seeds_without_memory(const char *name, const char *directory, enum test_without how,
                                test_operation operation, size_t least)
 {

@@ -58,6 +58,9 @@ enum test_without {
 size_t test_without_memory(const char *name, enum test_without how, test_operation operation,
                            const void *context);
 
+/* BELOW the folder that the environment's VARIABLE names, or else below OTHERWISE; until the next
+ * call. */
+const char *test_seeds_below(const char *variable, const char *otherwise, const char *below);
 /* The same of each file of DIRECTORY with up to TEST_SEED_MAX bytes, which are the operation's
  * context (struct atls_bytes); fails, too, where there are fewer than LEAST allocations in all: a
  * sweep that refuses nothing shows nothing. */

@@ -125,11 +125,9 @@ static int read_seed(const void *context, struct test_told *told)
 
 static void test_seeds(void **state)
 {
-    const char *tls = getenv("ATLS_TLS");
-    char directory[2048];
-
-    snprintf(directory, sizeof directory, "%s/authenticator/corpus/rfc9261", tls ? tls : "tls");
-    test_seeds_without_memory("authenticators", directory, TEST_FAILS, read_seed, 100);
+    test_seeds_without_memory("authenticators",
+                              test_seeds_below("ATLS_TLS", "tls", "authenticator/corpus/rfc9261"),
+                              TEST_FAILS, read_seed, 100);
 }
 
 /* From a request to its answer, and one that nobody asked for, between keys of GnuTLS. */

@@ -51,11 +51,9 @@ static int read_payload(const void *in, struct test_told *told)
 
 static void test_payloads(void **state)
 {
-    const char *tls = getenv("ATLS_TLS");
-    char directory[2048];
-
-    snprintf(directory, sizeof directory, "%s/engine/corpus/cocos-payload", tls ? tls : "tls");
-    test_seeds_without_memory("payloads of Cocos", directory, TEST_FAILS, read_payload, 200);
+    test_seeds_without_memory("payloads of Cocos",
+                              test_seeds_below("ATLS_TLS", "tls", "engine/corpus/cocos-payload"),
+                              TEST_FAILS, read_payload, 200);
 }
 
 int main(void)

@@ -68,11 +68,8 @@ static int read_seed(const void *context, struct test_told *told)
 
 static void test_seeds(void **state)
 {
-    const char *tls = getenv("ATLS_TLS");
-    char directory[2048];
-
-    snprintf(directory, sizeof directory, "%s/shim/corpus/entry", tls ? tls : "tls");
-    test_seeds_without_memory("messages", directory, TEST_FAILS, read_seed, 50);
+    test_seeds_without_memory("messages", test_seeds_below("ATLS_TLS", "tls", "shim/corpus/entry"),
+                              TEST_FAILS, read_seed, 50);
 }
 
 static int send_extensions(const void *context, struct test_told *told)

@@ -123,25 +123,23 @@ static int read_hello(const void *in, struct test_told *told)
 }
 
 static const struct reader {
-    const char *name, *seeds; /* tls/wire/corpus/SEEDS */
+    const char *name, *seeds; /* tls/SEEDS */
     enum test_without how;
     test_operation read;
     size_t least; /* allocations, over all seeds */
 } readers[] = {
-    {"code points", "code-points", TEST_FAILS, read_code_points, 100},
-    {"transcript", "transcript", TEST_IS_OWN, read_transcript, 20},
-    {"Certificate in whose place a CMW is", "certificate", TEST_FAILS, read_certificate, 0},
-    {"hello extensions", "hello", TEST_FAILS, read_hello, 0},
+    {"code points", "wire/corpus/code-points", TEST_FAILS, read_code_points, 100},
+    {"transcript", "wire/corpus/transcript", TEST_IS_OWN, read_transcript, 20},
+    {"Certificate in whose place a CMW is", "wire/corpus/certificate", TEST_FAILS, read_certificate,
+     0},
+    {"hello extensions", "wire/corpus/hello", TEST_FAILS, read_hello, 0},
 };
 
 static void test_reader(void **state)
 {
     const struct reader *reader = *state;
-    const char *tls = getenv("ATLS_TLS");
-    char directory[2048];
-
-    snprintf(directory, sizeof directory, "%s/wire/corpus/%s", tls ? tls : "tls", reader->seeds);
-    test_seeds_without_memory(reader->name, directory, reader->how, reader->read, reader->least);
+    test_seeds_without_memory(reader->name, test_seeds_below("ATLS_TLS", "tls", reader->seeds),
+                              reader->how, reader->read, reader->least);
 }
 
 static const uint8_t hashed[32] = "what is hashed, or is a secret..";
