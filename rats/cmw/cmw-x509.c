@@ -11,6 +11,7 @@
 #include <gnutls/x509.h>
 
 #include "rats/base/error.h"
+#include "rats/base/gnutls.h"
 #include "rats/base/media-types.h"
 #include "rats/cbor/cbor-read.h"
 #include "rats/cbor/cbor-write.h"
@@ -174,9 +175,8 @@ static int open_certificate(struct atls_bytes certificate, gnutls_x509_crt_t *cr
     int result = gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER);
     if (result < 0) {
         gnutls_x509_crt_deinit(crt);
-        return atls_fail(result == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_MALFORMED,
-                         "RFC 5280 section 4.1", "expected a certificate in DER: %s",
-                         gnutls_strerror(result));
+        return atls_fail(atls_gnutls_error(result, ATLS_E_MALFORMED), "RFC 5280 section 4.1",
+                         "expected a certificate in DER: %s", gnutls_strerror(result));
     }
     *crtp = crt;
     return 0;
@@ -201,8 +201,8 @@ static int find_extension(gnutls_x509_crt_t crt, enum atls_cmw_oid oid, int *pla
     }
     return result == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE /* nothing was passed over */
                ? 0
-               : atls_fail(result == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_MALFORMED,
-                           "RFC 5280 section 4.2", "an extension: %s", gnutls_strerror(result));
+               : atls_fail(atls_gnutls_error(result, ATLS_E_MALFORMED), "RFC 5280 section 4.2",
+                           "an extension: %s", gnutls_strerror(result));
 }
 
 static int key_of(gnutls_x509_crt_t certificate, struct atls_public_key *keyp)

@@ -15,13 +15,13 @@
 #include <nettle/ecc.h>
 
 #include "rats/base/error.h"
+#include "rats/base/gnutls.h"
 #include "rats/crypto/crypto.h"
 
 /* A failure of the machine: no peer chooses what the functions that call this are given. */
 static int fail_fatal(const char *what, int code)
 {
-    return atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EIO, NULL, "%s: %s", what,
-                     gnutls_strerror(code));
+    return atls_fail(atls_gnutls_error(code, -EIO), NULL, "%s: %s", what, gnutls_strerror(code));
 }
 
 static const struct ecc_curve *hogweed_curve(enum atls_curve curve)

@@ -9,12 +9,12 @@
 #include <gnutls/x509.h>
 
 #include "rats/base/error.h"
+#include "rats/base/gnutls.h"
 #include "tls/wire/binder.h"
 
 static int fail_library(const char *what, int code)
 {
-    return atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EIO, NULL, "%s: %s", what,
-                     gnutls_strerror(code));
+    return atls_fail(atls_gnutls_error(code, -EIO), NULL, "%s: %s", what, gnutls_strerror(code));
 }
 
 static gnutls_datum_t datum(struct atls_bytes bytes)

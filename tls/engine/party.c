@@ -9,6 +9,7 @@
 
 #include "program/program.h"
 #include "rats/base/error.h"
+#include "rats/base/gnutls.h"
 #include "tls/engine/session-internal.h"
 #include "tls/keys/device-key.h"
 #include "tls/keys/software-key.h"
@@ -30,8 +31,8 @@ int atls_party_leaf_spki(const struct atls_party *party, uint8_t spki[ATLS_SPKI_
     *sizep = ATLS_SPKI_MAX;
     int result = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, sizep);
     return result == 0 ? 0
-                       : atls_fail(result == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_UNSUPPORTED,
-                                   NULL, "the leaf's key: %s", gnutls_strerror(result));
+                       : atls_fail(atls_gnutls_error(result, ATLS_E_UNSUPPORTED), NULL,
+                                   "the leaf's key: %s", gnutls_strerror(result));
 }
 
 /* The leaf's key must be one that a device can have. */
@@ -41,7 +42,7 @@ static int leaf_key(const struct atls_party *party, struct atls_public_key *keyp
     size_t size = sizeof spki;
     int result = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, &size);
     if (result < 0)
-        return atls_fail(result == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_UNSUPPORTED, NULL,
+        return atls_fail(atls_gnutls_error(result, ATLS_E_UNSUPPORTED), NULL,
                          "expected a certificate for a key of P-256 or P-384: %s",
                          gnutls_strerror(result));
     return atls_spki_decode(ATLS_BYTES(spki, size), keyp);
@@ -86,7 +87,7 @@ static int load_credential(struct atls_party *party, const char *certificate, co
                                                  GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
     free(pem.data);
     if (code < 0)
-        return atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_MALFORMED, NULL,
+        return atls_fail(atls_gnutls_error(code, ATLS_E_MALFORMED), NULL,
                          "%s: a chain of X.509 certificates in PEM: %s", certificate,
                          gnutls_strerror(code));
     party->chain_size = count;
@@ -104,7 +105,7 @@ static int load_credential(struct atls_party *party, const char *certificate, co
     gnutls_memset(pem.data, 0, pem.size);
     free(pem.data);
     if (code < 0)
-        return atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_MALFORMED, NULL,
+        return atls_fail(atls_gnutls_error(code, ATLS_E_MALFORMED), NULL,
                          "%s: a private key in PEM: %s", key, gnutls_strerror(code));
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <gnutls/x509.h>
 
 #include "rats/base/error.h"
+#include "rats/base/gnutls.h"
 #include "tls/gnutls/stack-internal.h"
 
 unsigned atls_chain_wanted(const struct atls_party *party, gnutls_typed_vdata_st wanted[2])
@@ -30,9 +31,8 @@ static int import_chain(const struct atls_bytes *chain, size_t count, gnutls_x50
         *countp = (unsigned)i + 1;
         int result = gnutls_x509_crt_import(imported[i], &der, GNUTLS_X509_FMT_DER);
         if (result < 0)
-            return atls_fail(result == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_MALFORMED,
-                             "RFC 8446 section 4.4.2", "entry %zu is no X.509 certificate: %s", i,
-                             gnutls_strerror(result));
+            return atls_fail(atls_gnutls_error(result, ATLS_E_MALFORMED), "RFC 8446 section 4.4.2",
+                             "entry %zu is no X.509 certificate: %s", i, gnutls_strerror(result));
     }
     return 0;
 }
@@ -55,7 +55,7 @@ int atls_chain_verify(const struct atls_party *party, const struct atls_bytes *c
                                                       atls_chain_wanted(party, wanted), flags,
                                                       &status, NULL);
         if (code < 0)
-            result = atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_UNTRUSTED, NULL,
+            result = atls_fail(atls_gnutls_error(code, ATLS_E_UNTRUSTED), NULL,
                                "the chain could not be verified: %s", gnutls_strerror(code));
     }
     for (unsigned i = 0; i < have; i++)

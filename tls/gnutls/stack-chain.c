@@ -9,6 +9,7 @@
 #include <gnutls/x509.h>
 
 #include "rats/base/error.h"
+#include "rats/base/gnutls.h"
 #include "rats/cmw/cmw-x509.h"
 #include "tls/gnutls/chain.h"
 
@@ -36,8 +37,8 @@ static int look_at_chain(struct gnutls_connection *c, unsigned *statusp)
         return atls_entry_shim_verify(c->shim, trusted, data, count, 0, statusp);
     }
     int code = gnutls_certificate_verify_peers(c->tls, data, count, statusp);
-    return code < 0 ? atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_UNTRUSTED, NULL,
-                                "%s", gnutls_strerror(code))
+    return code < 0 ? atls_fail(atls_gnutls_error(code, ATLS_E_UNTRUSTED), NULL, "%s",
+                                gnutls_strerror(code))
                     : 0;
 }
 

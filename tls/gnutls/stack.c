@@ -12,6 +12,7 @@
 
 #include "program/program.h"
 #include "rats/base/error.h"
+#include "rats/base/gnutls.h"
 #include "rats/cmw/cmw.h"
 #include "tls/engine/carrier.h"
 
@@ -46,7 +47,7 @@ static int load_trust_anchors(struct gnutls_party *own, const char *path)
     int count = gnutls_certificate_set_x509_trust_mem(own->credentials, &pem, GNUTLS_X509_FMT_PEM);
     free(pem.data);
     if (count <= 0)
-        return atls_fail(count == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_MALFORMED, NULL,
+        return atls_fail(atls_gnutls_error(count, ATLS_E_MALFORMED), NULL,
                          "%s: expected trust anchors in PEM: %s", path, gnutls_strerror(count));
     return 0;
 }
@@ -70,8 +71,8 @@ static int start(struct atls_party *party, const char *certificate, const char *
     if (code == 0)
         code = gnutls_certificate_allocate_credentials(&own->credentials);
     if (code < 0)
-        return atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EIO, NULL,
-                         "TLS credentials: %s", gnutls_strerror(code));
+        return atls_fail(atls_gnutls_error(code, -EIO), NULL, "TLS credentials: %s",
+                         gnutls_strerror(code));
     gnutls_certificate_set_retrieve_function3(own->credentials, stack_retrieve);
     return trust_anchors ? load_trust_anchors(own, trust_anchors) : 0;
 }
@@ -155,7 +156,7 @@ static int set_up(struct gnutls_connection *c)
         flags |= GNUTLS_POST_HANDSHAKE_AUTH;
     int result = gnutls_init(&c->tls, flags);
     if (result < 0)
-        return atls_fail(result == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EIO, NULL, "TLS session: %s",
+        return atls_fail(atls_gnutls_error(result, -EIO), NULL, "TLS session: %s",
                          gnutls_strerror(result));
     gnutls_session_set_ptr(c->tls, c);
     result = gnutls_priority_set(c->tls, own->priorities);
@@ -314,8 +315,8 @@ static int export_value(void *connection, const char *label, struct atls_bytes c
     struct gnutls_connection *c = connection;
     int result = gnutls_prf_rfc5705(c->tls, strlen(label), label, context.size,
                                     (const char *)context.data, size, (char *)valuep);
-    return result < 0 ? atls_fail(result == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EIO, NULL,
-                                  "exporter: %s", gnutls_strerror(result))
+    return result < 0 ? atls_fail(atls_gnutls_error(result, -EIO), NULL, "exporter: %s",
+                                  gnutls_strerror(result))
                       : 0;
 }
 

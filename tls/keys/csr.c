@@ -10,10 +10,11 @@
 #include <gnutls/x509.h>
 
 #include "rats/base/error.h"
+#include "rats/base/gnutls.h"
 
 static int fails(int code, const char *what)
 {
-    return atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EINVAL, "RFC 2986", "%s: %s", what,
+    return atls_fail(atls_gnutls_error(code, -EINVAL), "RFC 2986", "%s: %s", what,
                      gnutls_strerror(code));
 }
 

@@ -12,6 +12,7 @@
 #include <gnutls/x509.h>
 
 #include "rats/base/error.h"
+#include "rats/base/gnutls.h"
 
 enum {
     INTEGER = 0x02,
@@ -25,8 +26,8 @@ enum {
 
 static int fails(int code, const char *what)
 {
-    return atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_UNSUPPORTED, "RFC 5958",
-                     "%s: %s", what, gnutls_strerror(code));
+    return atls_fail(atls_gnutls_error(code, ATLS_E_UNSUPPORTED), "RFC 5958", "%s: %s", what,
+                     gnutls_strerror(code));
 }
 
 /* DER written from its end to its front: a length is known when its value is there. */

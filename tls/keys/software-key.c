@@ -11,11 +11,12 @@
 #include <gnutls/x509.h>
 
 #include "rats/base/error.h"
+#include "rats/base/gnutls.h"
 #include "tls/keys/private-key.h"
 
 static int fails(int code, const char *what)
 {
-    return atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EIO, "RFC 5958", "%s: %s", what,
+    return atls_fail(atls_gnutls_error(code, -EIO), "RFC 5958", "%s: %s", what,
                      gnutls_strerror(code));
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rats/base/error.h"
+#include "rats/base/gnutls.h"
 
 #define EXPECTED_MAX 8
 #define BLOCK_MAX UINT16_MAX
@@ -454,15 +455,15 @@ int atls_entry_shim_verify(struct atls_entry_shim *shim, gnutls_x509_trust_list_
         }
         int came = gnutls_x509_crt_import(chain[size++], &der, GNUTLS_X509_FMT_DER);
         if (came < 0)
-            result = atls_fail(came == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_MALFORMED,
-                               CERTIFICATE_CLAUSE, "entry %u is no X.509 certificate: %s", size - 1,
-                               gnutls_strerror(came));
+            result =
+                atls_fail(atls_gnutls_error(came, ATLS_E_MALFORMED), CERTIFICATE_CLAUSE,
+                          "entry %u is no X.509 certificate: %s", size - 1, gnutls_strerror(came));
     }
     if (result == 0) {
         int came = gnutls_x509_trust_list_verify_crt2(trusted, chain, size, vdata, vdata_count,
                                                       flags, &status, NULL);
         if (came < 0)
-            result = atls_fail(came == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : ATLS_E_UNTRUSTED, NULL,
+            result = atls_fail(atls_gnutls_error(came, ATLS_E_UNTRUSTED), NULL,
                                "the chain could not be verified: %s", gnutls_strerror(came));
     }
     for (unsigned i = 0; i < size; i++)

@@ -12,6 +12,7 @@
 #include <gnutls/gnutls.h>
 
 #include "rats/base/error.h"
+#include "rats/base/gnutls.h"
 #include "rats/cbor/cbor-write.h"
 #include "rats/cose/cose.h"
 
@@ -23,8 +24,7 @@
 
 static int fail_library(const char *what, int code)
 {
-    return atls_fail(code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EIO, NULL, "%s: %s", what,
-                     gnutls_strerror(code));
+    return atls_fail(atls_gnutls_error(code, -EIO), NULL, "%s: %s", what, gnutls_strerror(code));
 }
 
 static gnutls_mac_algorithm_t mac_of(enum atls_hash hash)

@@ -45,7 +45,7 @@ _TIDYING = re.compile(
 _GIVES_BACK = re.compile(rf"\s*(?:{_TIDYING.pattern}|[\w>.\-]+ = NULL;)")
 NO_MEMORY = re.compile(
     r"ENOMEM|ATLS_E_MEMORY|E_MEMORY_ERROR|(?:no|out of)[ _]memory|\bfail_fatal\("
-    r"|\batls_openssl_fail\(|\bif \(.*\brandom\("
+    r"|\batls_(?:openssl_fail|gnutls_error)\(|\bif \(.*\brandom\("
 )
 _FORGETS = re.compile(r"[\w>.\-]+ = NULL$")
 _COPIES = re.compile(r"\)\s*\{?\s*(?:memcpy|memmove)\(")
