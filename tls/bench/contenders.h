@@ -26,7 +26,7 @@ extern const struct bench_contender bench_contenders[]; /* the last one's CRYPTO
 /* One more, of a shared library that is no part of the build: it has the functions that
  * harness/peers/aws-lc/src/lib.rs describes. It signs and verifies for GnuTLS, and GnuTLS for it,
  * before it is measured. It stays loaded; one at most. ATLS_E_UNSUPPORTED: it cannot be loaded, or
- * lacks a function; -EIO: the two do not agree; -ENOMEM. */
+ * lacks a function; ATLS_E_SIGNATURE, -EIO: the two do not agree; -ENOMEM. */
 int bench_contender_load(const char *path, const struct bench_contender **contenderp);
 
 /* One round of CONTENDER: each of these, in nanoseconds, when the caches know it. The signature is
