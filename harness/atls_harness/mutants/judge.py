@@ -73,14 +73,19 @@ def sample(mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
 
 
 class Judge:
-    """Plays changes in BENCH against the tests that REACH them; TOLD hears each verdict as it
-    comes: that one survives when every test that could notice it has been played, so that a run
-    that is cut off says nothing of those that it has not come to."""
+    """Plays changes against the tests that REACH them, in the first of BENCHES, and what nothing
+    notices there in the next; TOLD hears each verdict as it comes: that one survives when every
+    test that could notice it has been played, so that a run that is cut off says nothing of those
+    that it has not come to."""
 
     def __init__(
-        self, bench: Bench, reach: Sequence[Reach], jobs: int, told: Callable[[Verdict], None]
+        self,
+        benches: Sequence[Bench],
+        reach: Sequence[Reach],
+        jobs: int,
+        told: Callable[[Verdict], None],
     ) -> None:
-        self._bench, self._reach, self._jobs = bench, reach, jobs
+        self._benches, self._reach, self._jobs = benches, reach, jobs
         self._told = told
         self._noticed: Counter[tuple[str, str]] = Counter()  # in a file, by a test
         self._lock = threading.Lock()
@@ -89,53 +94,61 @@ class Judge:
         """Plays all, with the near tests first."""
         pool = concurrent.futures.ThreadPoolExecutor(self._jobs)
         try:
-            left = dict(zip(mutants, pool.map(self._alone, mutants)))
-            for test in self._reach:
-                groups = _batches([one for one, names in left.items() if test.name in names])
-                while groups:
-                    passed = list(pool.map(lambda group: self._passes(test, group), groups))
-                    failed = [group for group, good in zip(groups, passed) if not good]
-                    for (mutant,) in (group for group in failed if len(group) == 1):
-                        self._tell(Verdict(mutant, "noticed", test.name))
-                        del left[mutant]
-                    groups = [half for group in failed if len(group) > 1 for half in _halves(group)]
-            for mutant, names in left.items():
-                if names:
-                    self._tell(Verdict(mutant, "survived"))
+            left = list(mutants)
+            for bench in self._benches:
+                left = self._unnoticed(bench, left, pool)
+            for mutant in left:
+                self._tell(Verdict(mutant, "survived"))
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _alone(self, mutant: Mutant) -> frozenset[str]:
-        """The tests that are left to be played with many changes at once."""
-        wrong = self._bench.wrong.get((mutant.file, mutant.number))
+    def _unnoticed(
+        self, bench: Bench, mutants: Sequence[Mutant], pool: concurrent.futures.Executor
+    ) -> list[Mutant]:
+        """Those of MUTANTS that no test notices in BENCH."""
+        further = dict(zip(mutants, pool.map(lambda one: self._alone(bench, one), mutants)))
+        left = {mutant: names for mutant, names in further.items() if names is not None}
+        for test in self._reach:
+            groups = _batches([one for one, names in left.items() if test.name in names])
+            while groups:
+                passed = list(pool.map(lambda group: _passes(bench, test, group), groups))
+                failed = [group for group, good in zip(groups, passed) if not good]
+                for (mutant,) in (group for group in failed if len(group) == 1):
+                    self._tell(Verdict(mutant, "noticed", test.name))
+                    del left[mutant]
+                groups = [half for group in failed if len(group) > 1 for half in _halves(group)]
+        return list(left)
+
+    def _alone(self, bench: Bench, mutant: Mutant) -> frozenset[str] | None:
+        """The tests that are left to be played with many changes at once; None: it has its
+        verdict."""
+        wrong = bench.wrong.get((mutant.file, mutant.number))
         if wrong is not None:
             self._tell(Verdict(mutant, "not-C", wrong))
-            return frozenset()
+            return None
         tests = able(mutant, self._reach)
         if not tests:
             self._tell(Verdict(mutant, "not-reached"))
-            return frozenset()
+            return None
         # What noticed something in this file before is likely to notice this as well.
         noticed = {one.name: self._noticed[mutant.file, one.name] for one in tests}
         near = [one for one in tests if noticed[one.name] or _near(mutant, one)]
         for one in sorted(near, key=lambda one: -noticed[one.name]):
-            if not self._passes(one, [mutant]):
+            if not _passes(bench, one, [mutant]):
                 self._tell(Verdict(mutant, "noticed", one.name))
-                return frozenset()
-        further = frozenset(one.name for one in tests if one not in near)
-        if not further:
-            self._tell(Verdict(mutant, "survived"))
-        return further
-
-    def _passes(self, test: Reach, group: Sequence[Mutant]) -> bool:
-        """Whether a test passes with all of a group: then it notices none of them."""
-        return self._bench.passes(test.name, [(one.file, one.number) for one in group])
+                return None
+        return frozenset(one.name for one in tests if one not in near)
 
     def _tell(self, verdict: Verdict) -> None:
         with self._lock:
             if verdict.outcome == "noticed":
                 self._noticed[verdict.mutant.file, verdict.by] += 1
             self._told(verdict)
+
+
+def _passes(bench: Bench, test: Reach, group: Sequence[Mutant]) -> bool:
+    """Whether a test passes with all of a group: then it notices none of them."""
+    return bench.passes(test.name, [(one.file, one.number) for one in group])
 
 
 def _halves(group: list[Mutant]) -> tuple[list[Mutant], list[Mutant]]:

@@ -19,7 +19,7 @@ from ..build import alone
 from ..document import Document
 from ..errors import HarnessError, InputError
 from ..paths import ROOT, SCHEMAS
-from .bench import Bench
+from .bench import PLAIN, SANITIZED, Bench
 from .judge import Judge, Mutant, Verdict, mutants_of, sample
 from .ledger import Ledger, row
 from .reach import measure
@@ -171,19 +171,23 @@ def _play(
     for verdict in ledger.of(mutants_of(ROOT, files)):
         if verdict.outcome == "not-C":
             bad.setdefault(verdict.mutant.file, set()).add(verdict.mutant.number)
-    # Both copies first: the tree may be worked on while they are played with.
-    bench = Bench(folder / "changed", tracked, files, bad)
+    # All copies first: the tree may be worked on while they are played with. Without sanitizers a
+    # test takes a third of its time; what no test notices so is played with them.
+    plain = Bench(folder / "plain", PLAIN, tracked, files, bad)
+    sanitized = Bench(folder / "sanitized", SANITIZED, tracked, files, bad)
     covering = Workshop(folder / "reach", tracked, ("-Db_coverage=true",))
     reach = measure(covering, folder / "counters", folder / "reached", jobs)
     say(f"{len(reach)} unit tests")
-    bench.compile()
+    plain.compile()
+    sanitized.leave_out(plain.wrong)
+    sanitized.compile()
 
     def told(verdict: Verdict) -> None:
         ledger.add(verdict)
         if verdict.lives:
             say(f"{verdict.outcome:<12} {verdict.mutant}")
 
-    judge = Judge(bench, reach, TESTS * jobs, told)
+    judge = Judge([plain, sanitized], reach, TESTS * jobs, told)
     for begin in range(0, len(chosen), AT_ONCE):
         judge.all(chosen[begin : begin + AT_ONCE])
 
