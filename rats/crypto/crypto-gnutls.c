@@ -21,7 +21,7 @@
 /* A failure of the machine: no peer chooses what the functions that call this are given. */
 static int fail_fatal(const char *what, int code)
 {
-    return atls_fail(atls_gnutls_error(code, -EIO), NULL, "%s: %s", what, gnutls_strerror(code));
+    return atls_gnutls_fail(code, -EIO, NULL, what);
 }
 
 static const struct ecc_curve *hogweed_curve(enum atls_curve curve)

@@ -12,11 +12,6 @@
 #include "rats/base/gnutls.h"
 #include "tls/wire/binder.h"
 
-static int fail_library(const char *what, int code)
-{
-    return atls_fail(atls_gnutls_error(code, -EIO), NULL, "%s: %s", what, gnutls_strerror(code));
-}
-
 static gnutls_datum_t datum(struct atls_bytes bytes)
 {
     /* GnuTLS takes input through a pointer that is not const, and does not write to it. */
@@ -71,7 +66,7 @@ static int export_value(void *context, const char *label, struct atls_bytes cont
     int result = gnutls_prf_rfc5705(adapter->session, strlen(label), label, context_value.size,
                                     (const char *)context_value.data, size, (char *)valuep);
 
-    return result < 0 ? fail_library("exporter", result) : 0;
+    return result < 0 ? atls_gnutls_fail(result, -EIO, NULL, "exporter") : 0;
 }
 
 static int hash_parts(void *context, const struct atls_bytes *parts, size_t count, uint8_t *digestp)
@@ -96,13 +91,13 @@ static int read_key(struct atls_bytes certificate, gnutls_pubkey_t key)
     int result = gnutls_x509_crt_init(&crt);
 
     if (result < 0)
-        return fail_library("certificate", result);
+        return atls_gnutls_fail(result, -EIO, NULL, "certificate");
     result = gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER);
     if (result >= 0)
         result = gnutls_pubkey_import_x509(key, crt, 0);
     gnutls_x509_crt_deinit(crt);
     if (result == GNUTLS_E_MEMORY_ERROR)
-        return fail_library("certificate", result);
+        return atls_gnutls_fail(result, -EIO, NULL, "certificate");
     if (result < 0)
         return atls_fail(ATLS_E_MALFORMED, "RFC 8446 section 4.4.2",
                          "the leaf is no X.509 certificate with a key that can be used: %s",
@@ -123,7 +118,7 @@ static int verify(void *context, uint16_t scheme, struct atls_bytes certificate,
         return result;
     verified = gnutls_pubkey_init(&key);
     if (verified < 0)
-        return fail_library("public key", verified);
+        return atls_gnutls_fail(verified, -EIO, NULL, "public key");
     result = read_key(certificate, key);
     algorithm_of_key = gnutls_pubkey_get_pk_algorithm(key, &bits);
     if (!result && !fits(scheme, algorithm_of_key, bits)) {
@@ -132,7 +127,7 @@ static int verify(void *context, uint16_t scheme, struct atls_bytes certificate,
     } else if (!result) {
         verified = gnutls_pubkey_verify_data2(key, algorithm, 0, &data, &value);
         if (verified == GNUTLS_E_MEMORY_ERROR)
-            result = fail_library("CertificateVerify", verified);
+            result = atls_gnutls_fail(verified, -EIO, NULL, "CertificateVerify");
         else if (verified < 0) /* whatever else the library dislikes: not verified */
             result = atls_fail(ATLS_E_SIGNATURE, "RFC 9261 section 5.2.2",
                                "CertificateVerify does not verify by the leaf's key: %s",
@@ -161,7 +156,7 @@ int atls_ea_gnutls_sign(void *context, uint16_t scheme, struct atls_bytes conten
         return atls_fail(ATLS_E_UNSUPPORTED, "RFC 9261 section 5.2.2",
                          "signature scheme 0x%04x: not one of the identity's key", scheme);
     if (result < 0)
-        return fail_library("CertificateVerify", result);
+        return atls_gnutls_fail(result, -EIO, NULL, "CertificateVerify");
     if (value.size > capacity) {
         gnutls_free(value.data);
         return atls_fail(ATLS_E_LIMIT, NULL, "a signature of %u bytes", value.size);

@@ -71,8 +71,7 @@ static int start(struct atls_party *party, const char *certificate, const char *
     if (code == 0)
         code = gnutls_certificate_allocate_credentials(&own->credentials);
     if (code < 0)
-        return atls_fail(atls_gnutls_error(code, -EIO), NULL, "TLS credentials: %s",
-                         gnutls_strerror(code));
+        return atls_gnutls_fail(code, -EIO, NULL, "TLS credentials");
     gnutls_certificate_set_retrieve_function3(own->credentials, stack_retrieve);
     return trust_anchors ? load_trust_anchors(own, trust_anchors) : 0;
 }
@@ -156,8 +155,7 @@ static int set_up(struct gnutls_connection *c)
         flags |= GNUTLS_POST_HANDSHAKE_AUTH;
     int result = gnutls_init(&c->tls, flags);
     if (result < 0)
-        return atls_fail(atls_gnutls_error(result, -EIO), NULL, "TLS session: %s",
-                         gnutls_strerror(result));
+        return atls_gnutls_fail(result, -EIO, NULL, "TLS session");
     gnutls_session_set_ptr(c->tls, c);
     result = gnutls_priority_set(c->tls, own->priorities);
     if (result == 0)
@@ -315,9 +313,7 @@ static int export_value(void *connection, const char *label, struct atls_bytes c
     struct gnutls_connection *c = connection;
     int result = gnutls_prf_rfc5705(c->tls, strlen(label), label, context.size,
                                     (const char *)context.data, size, (char *)valuep);
-    return result < 0 ? atls_fail(atls_gnutls_error(result, -EIO), NULL, "exporter: %s",
-                                  gnutls_strerror(result))
-                      : 0;
+    return result < 0 ? atls_gnutls_fail(result, -EIO, NULL, "exporter") : 0;
 }
 
 static int hash(void *connection, enum atls_hash *hashp)

@@ -14,8 +14,7 @@
 
 static int fails(int code, const char *what)
 {
-    return atls_fail(atls_gnutls_error(code, -EINVAL), "RFC 2986", "%s: %s", what,
-                     gnutls_strerror(code));
+    return atls_gnutls_fail(code, -EINVAL, "RFC 2986", what);
 }
 
 static int add_address(gnutls_x509_crq_t crq, const char *text)

@@ -26,8 +26,7 @@ enum {
 
 static int fails(int code, const char *what)
 {
-    return atls_fail(atls_gnutls_error(code, ATLS_E_UNSUPPORTED), "RFC 5958", "%s: %s", what,
-                     gnutls_strerror(code));
+    return atls_gnutls_fail(code, ATLS_E_UNSUPPORTED, "RFC 5958", what);
 }
 
 /* DER written from its end to its front: a length is known when its value is there. */

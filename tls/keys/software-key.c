@@ -16,8 +16,7 @@
 
 static int fails(int code, const char *what)
 {
-    return atls_fail(atls_gnutls_error(code, -EIO), "RFC 5958", "%s: %s", what,
-                     gnutls_strerror(code));
+    return atls_gnutls_fail(code, -EIO, "RFC 5958", what);
 }
 
 static int write_all(int fd, const gnutls_datum_t *pem)

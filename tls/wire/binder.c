@@ -22,11 +22,6 @@
 
 #define COSE_KEY_MAX 128 /* of P-384: 107 bytes */
 
-static int fail_library(const char *what, int code)
-{
-    return atls_fail(atls_gnutls_error(code, -EIO), NULL, "%s: %s", what, gnutls_strerror(code));
-}
-
 static gnutls_mac_algorithm_t mac_of(enum atls_hash hash)
 {
     static const gnutls_mac_algorithm_t macs[] = {[ATLS_SHA256] = GNUTLS_MAC_SHA256,
@@ -83,7 +78,7 @@ int atls_hkdf_expand_label(enum atls_hash hash, struct atls_bytes secret, const 
         return result;
     info_datum = datum(written);
     result = gnutls_hkdf_expand(mac_of(hash), &key, &info_datum, outp, size);
-    return result < 0 ? fail_library("HKDF-Expand", result) : 0;
+    return result < 0 ? atls_gnutls_fail(result, -EIO, NULL, "HKDF-Expand") : 0;
 }
 
 int atls_derive_secret(enum atls_hash hash, struct atls_bytes secret, const char *label,
@@ -119,7 +114,7 @@ int atls_hmac(enum atls_hash hash, struct atls_bytes key, struct atls_bytes data
 {
     int result = gnutls_hmac_fast(mac_of(hash), key.data, key.size, data.data, data.size, macp);
 
-    return result < 0 ? fail_library("HMAC", result) : 0;
+    return result < 0 ? atls_gnutls_fail(result, -EIO, NULL, "HMAC") : 0;
 }
 
 static const char *const variants[ATLS_VARIANT_COUNT][4] = {
@@ -203,7 +198,7 @@ int atls_ta04_channel_binder(const struct atls_crypto *crypto, enum atls_hash ha
     int result = gnutls_hkdf_extract(mac_of(hash), &key, &salt, early);
 
     if (result < 0)
-        return fail_library("HKDF-Extract", result);
+        return atls_gnutls_fail(result, -EIO, NULL, "HKDF-Extract");
     result = atls_derive_secret(hash, ATLS_BYTES(early, zero.size), "e exp master",
                                 client_hello_hash, exporter);
     if (!result)
