@@ -30,8 +30,8 @@ SCHEMA = SCHEMAS / "mutants.schema.json"
 SHARE = 0.02  # of all that was tried: so many may survive, each with a reason
 # Changes that are played to their verdicts before the next are: that one survives is known only
 # when the last test has been played, and a run that is cut off shall have told what it can.
-AT_ONCE = 250
-TESTS = 4  # at once for each processor: many wait, for a time limit or for somebody's answer
+AT_ONCE = 1000
+TESTS = 10  # at once for each processor: many wait, for a time limit or for somebody's answer
 
 
 @dataclass(frozen=True)
