@@ -13,6 +13,7 @@
 #include "tls/profiles/profile.h"
 #include "tls/wire/binder.h"
 #include "tls/wire/certificate.h"
+#include "tls/wire/test-generator.h"
 #include "tls/wire/test-gnutls-memory.h"
 #include "tls/wire/test-rfc8448.h"
 
@@ -144,16 +145,6 @@ static void test_reader(void **state)
 
 static const uint8_t hashed[32] = "what is hashed, or is a secret..";
 #define HASHED ATLS_BYTES(hashed, sizeof hashed)
-/* The generator of P-256 (SEC 2 section 2.4.2): a point that is on its curve. */
-static const struct atls_public_key key = {
-    .curve = ATLS_P256,
-    .x = {0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6,
-          0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb,
-          0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96},
-    .y = {0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb,
-          0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31,
-          0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5},
-};
 
 /* Challenges of the profiles that both sides compute. */
 static int bind_challenge(const void *context, struct test_told *told)
@@ -172,7 +163,7 @@ static int bind_challenge(const void *context, struct test_told *told)
     const struct atls_binding binding = {.transcript = &t,
                                          .variants = &drafted,
                                          .attester = ATLS_SERVER,
-                                         .spki = {spki, atls_spki_encode(&key, spki)},
+                                         .spki = {spki, atls_spki_encode(&test_generator, spki)},
                                          .nonce = HASHED,
                                          .handshake_secret = HASHED};
     TEST_FILL(size);
@@ -206,9 +197,9 @@ static int bind_authenticator(const void *context, struct test_told *told)
     const enum atls_expat_key *form = context;
     uint8_t spki[ATLS_SPKI_MAX], binding[ATLS_HASH_MAX] = {0};
 
-    int result = TEST_SCARCE(atls_expat_binding(&atls_crypto_hosted, ATLS_SHA256, *form,
-                                                ATLS_BYTES(spki, atls_spki_encode(&key, spki)),
-                                                HASHED, binding));
+    int result = TEST_SCARCE(atls_expat_binding(
+        &atls_crypto_hosted, ATLS_SHA256, *form,
+        ATLS_BYTES(spki, atls_spki_encode(&test_generator, spki)), HASHED, binding));
     TEST_TELL(told, binding);
     return result;
 }
