@@ -189,7 +189,6 @@ static int keep(struct atls_attester *attester, struct atls_passport *passport, 
     passport->result = copy;
     passport->result_size = token.size;
     passport->expires_at = INT64_MIN;
-    passport->margin = MARGIN_MAX;
     if (atls_ear_read_unverified(token, &ear) == 0) {
         passport->expires_at =
             ear.expires_at ? ear.expires_at : ear.issued_at + attester->options.result_max_age;
@@ -198,7 +197,6 @@ static int keep(struct atls_attester *attester, struct atls_passport *passport, 
         atls_ear_clear(&ear);
     }
     passport->fetched_at = atls_now();
-    passport->failed_at = 0;
     passport->told = false;
     snprintf(what, sizeof what, "own-result.%s",
              atls_ear_serialization_name(atls_ear_serialization_of(token)));
