@@ -8,6 +8,8 @@
 
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
+#include "rats/test/test-table.h"
+#include "roles/http.h"
 
 static const struct {
     const char *what;
@@ -212,6 +214,72 @@ static void test_locations(void **state)
     assert_int_equal(test_server_count(f->server, TEST_POST), sizeof prefixes / sizeof *prefixes);
 }
 
+static void answer_elsewhere(void *context, const struct atls_http_request *request,
+                             struct atls_http_reply *replyp)
+{
+    *replyp = (struct atls_http_reply){.status = 201,
+                                       .location = strdup(context),
+                                       .body = (uint8_t *)strdup(WAITING(NONCE32)),
+                                       .size = strlen(WAITING(NONCE32))};
+}
+
+/* A session may be elsewhere (RFC 9110 section 10.2.2), but not without the TLS of its verifier. */
+static void test_schemes(void **state)
+{
+    static const struct {
+        const char *url, *location;
+        int outcome;
+    } rows[] = {
+        {"https://verifier.example", "https://other.example/session/1", 0},
+        {"https://verifier.example", "http://verifier.example/session/1", ATLS_E_MALFORMED},
+        {"HTTPS://verifier.example", "http://verifier.example/session/1", ATLS_E_MALFORMED},
+        {"https://verifier.example", "file:///etc/passwd", ATLS_E_MALFORMED},
+        {"http://verifier.example", "https://other.example/session/1", 0},
+        {"http://verifier.example", "http://other.example/session/1", 0},
+        {"http://verifier.example", "ftp://verifier.example/session/1", ATLS_E_MALFORMED},
+    };
+    struct test_client *f = *state;
+    struct atls_bytes nonce;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        atls_verifier_client_answer_locally(f->client, answer_elsewhere,
+                                            (void *)(uintptr_t)rows[i].location);
+        test_open_session(f, rows[i].url, 32, NO_NONCE);
+        test_outcome(test_await_nonce(f, &nonce), rows[i].outcome,
+                     rows[i].outcome ? "RFC 9110 section 10.2.2" : NULL);
+    }
+}
+
+/* How long a session lives is counted from the Date of its verifier, by whose clock it ends. */
+static void test_lifetime(void **state)
+{
+    struct test_client *f = *state;
+    struct atls_bytes nonce;
+    const char *url = test_raw_server(
+        "HTTP/1.1 201 Created\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\nLocation: session/1\r\n\r\n"
+        "{\"status\":\"waiting\",\"expiry\":\"1994-11-15T08:22:31Z\",\"nonce\":\"" NONCE32 "\"}");
+
+    test_open_session(f, url, 32, NO_NONCE);
+    assert_int_equal(test_await_nonce(f, &nonce), 0);
+    assert_int_equal(atls_verifier_session_lifetime(f->session), 600);
+    atls_verifier_session_free(f->session);
+    f->session = NULL;
+    test_raw_stop();
+}
+
+/* Nothing is asked for a session that was given up before it could be asked for. */
+static void test_given_up(void **state)
+{
+    struct test_client *f = *state;
+
+    test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
+    atls_verifier_session_free(f->session);
+    f->session = NULL;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 20), 0);
+    assert_int_equal(test_server_count(f->server, TEST_NEW_SESSION), 0);
+}
+
 static void test_given_nonce(void **state)
 {
     struct test_client *f = *state;
@@ -268,6 +336,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_new_session, test_client_set_up,
                                         test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_locations, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_schemes, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_lifetime, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_given_up, test_client_set_up, test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_given_nonce, test_client_set_up,
                                         test_client_tear_down),
     };

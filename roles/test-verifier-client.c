@@ -11,6 +11,7 @@
 #include "program/program.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
+#include "rats/test/test-table.h"
 
 static const struct {
     const char *what;
@@ -41,6 +42,20 @@ static const struct {
       "{\"status\":\"complete\",\"result\":\"\",\"nonce\":\"" NONCE32 "\"}", 0, false},
      ATLS_E_MALFORMED,
      "verifier-garbage"},
+    {"a result of another type",
+     {200, "text/html", NULL,
+      "{\"status\":\"complete\",\"result\":\"e30.e30.c2ln\",\"nonce\":\"" NONCE32 "\"}", 0, false},
+     ATLS_E_MALFORMED,
+     "verifier-garbage"},
+    {"a CWT, which nobody asked for",
+     {200, ATLS_MT_EAT_CWT, NULL, "\xd2\x84\x40\xa0\x40\x40", 0, false},
+     ATLS_E_MALFORMED,
+     "verifier-garbage"},
+    {"a result as JSON with a charset",
+     {200, "application/json ; charset=utf-8", NULL,
+      "{\"status\":\"complete\",\"result\":\"e30.e30.c2ln\",\"nonce\":\"" NONCE32 "\"}", 0, false},
+     0,
+     "ok"},
     {"garbage",
      {200, SESSION_TYPE, NULL, "\x01\x02", 0, false},
      ATLS_E_MALFORMED,
@@ -127,6 +142,11 @@ static const struct {
      "application/eat-cwt; profile=\"y\"", ATLS_E_UNSUPPORTED, NULL},
     {"a prefix is not the type", "[\"application/cmw\"]", "application/cmw+cbor",
      ATLS_E_UNSUPPORTED, NULL},
+    {"a tilde", "[\"application/eat-cwt; profile=~\"]", "application/eat-cwt; profile=\"~\"", 0,
+     "application/eat-cwt; profile=~"},
+    {"a tab before its parameter",
+     "[\"application/eat-cwt;\\tprofile=\\\"http://arm.com/psa/2.0.0\\\"\"]", PSA,
+     ATLS_E_UNSUPPORTED, NULL},
     {"a line of its own", "[\"application/cmw+cbor;\\r\\nX: y\"]", "application/cmw+cbor",
      ATLS_E_UNSUPPORTED, NULL},
 };
@@ -185,13 +205,16 @@ static void test_type_sizes(void **state)
 static const struct {
     const char *what, *type, *body;
     int code;
+    unsigned status; /* 0: 200 */
 } alone_rows[] = {
-    {"a message in CBOR", ATLS_MT_EAT_CWT, "\xd2\x84\x40\xa0\x40\x40", 0},
-    {"a JWT under the type of a CWT", ATLS_MT_EAT_CWT, "e30.e30.c2ln", ATLS_E_MALFORMED},
-    {"nothing", ATLS_MT_EAT_CWT, "", ATLS_E_MALFORMED},
-    {"a JWT in a session's place", SESSION_TYPE, "e30.e30.c2ln", ATLS_E_MALFORMED},
+    {"a message in CBOR", ATLS_MT_EAT_CWT, "\xd2\x84\x40\xa0\x40\x40", 0, 0},
+    {"one that is only accepted", ATLS_MT_EAT_CWT, "\xd2\x84\x40\xa0\x40\x40", ATLS_E_MALFORMED,
+     202},
+    {"a JWT under the type of a CWT", ATLS_MT_EAT_CWT, "e30.e30.c2ln", ATLS_E_MALFORMED, 0},
+    {"nothing", ATLS_MT_EAT_CWT, "", ATLS_E_MALFORMED, 0},
+    {"a JWT in a session's place", SESSION_TYPE, "e30.e30.c2ln", ATLS_E_MALFORMED, 0},
     {"a JWT in a session", SESSION_TYPE,
-     "{\"status\":\"complete\",\"result\":\"e30.e30.c2ln\",\"nonce\":\"" NONCE32 "\"}", 0},
+     "{\"status\":\"complete\",\"result\":\"e30.e30.c2ln\",\"nonce\":\"" NONCE32 "\"}", 0, 0},
 };
 
 /* A result that comes alone, as a client that prefers a CWT is given it. */
@@ -202,8 +225,10 @@ static void test_result_alone(void **state)
 
     atls_verifier_client_prefer(f->client, ATLS_EAR_CWT);
     for (size_t i = 0; i < sizeof alone_rows / sizeof *alone_rows; i++) {
-        *test_server_answer(f->server, TEST_POST) = (struct test_answer){
-            .status = 200, .type = alone_rows[i].type, .body = alone_rows[i].body};
+        *test_server_answer(f->server, TEST_POST) =
+            (struct test_answer){.status = alone_rows[i].status ? alone_rows[i].status : 200,
+                                 .type = alone_rows[i].type,
+                                 .body = alone_rows[i].body};
         test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
         assert_int_equal(test_await_nonce(f, &nonce), 0);
         assert_int_equal(
@@ -279,71 +304,34 @@ static void test_delete(void **state)
     assert_int_equal(atls_verifier_client_new(TIMEOUT_MS, &f->client), 0);
 }
 
-static const struct {
-    const char *what;
-    struct test_answer answer;
-    const char *reason;
-} key_rows[] = {
-    {"no key", {200, NULL, NULL, "{}", 0, false}, "verifier-garbage"},
-    {"a symmetric key",
-     {200, NULL, NULL, "{\"ear-verification-key\":{\"kty\":\"oct\",\"k\":\"AA\"}}", 0, false},
-     "verifier-garbage"},
-    {"a private key",
-     {200, NULL, NULL,
-      "{\"ear-verification-key\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"usWxHK2PmfnHKwXPS54m0kTc"
-      "GJ90UiglWiGahtagnv8\",\"y\":\"IBOL-C3BttVivg-lSreASjpkttcsz-1rb7btKLv8EX4\",\"d\":\"AA\"}}",
-      0, false},
-     "verifier-garbage"},
-    {"not JSON", {200, NULL, NULL, "key", 0, false}, "verifier-garbage"},
-    {"HTML", {200, "text/html", NULL, "{}", 0, false}, "verifier-garbage"},
-    {"status 404", {404, NULL, NULL, "", 0, false}, "verifier-error"},
-    {"a redirect", {301, NULL, "/x", "", 0, false}, "verifier-error"},
-    {"closed", {0, NULL, NULL, NULL, 0, true}, "verifier-unreachable"},
-    {"late", {0, NULL, NULL, NULL, 2 * TIMEOUT_MS, false}, "verifier-timeout"},
-};
-
-static void test_key_failures(void **state)
+/* What a person can do about an HTTP status. */
+static void test_advice(void **state)
 {
+    static const struct {
+        unsigned status;
+        const char *advice; /* NULL: none */
+    } rows[] = {
+        {401, "--verifier-auth FILE"},
+        {301, "name the verifier where it is"},
+        {308, "name the verifier where it is"},
+        {400, NULL},
+        {403, NULL},
+        {299, NULL},
+        {500, NULL},
+    };
     struct test_client *f = *state;
-    const json_t *jwk;
-    const char *reason, *base = test_server_url(f->server);
+    struct atls_bytes nonce;
 
-    for (size_t i = 0; i < sizeof key_rows / sizeof *key_rows; i++) {
-        char url[128]; /* each row is another verifier to the client */
-        snprintf(url, sizeof url, "%s%.*s", base, (int)i, "//////////////////");
-        *test_server_answer(f->server, TEST_DISCOVERY) = key_rows[i].answer;
-        assert_true(test_await_key(f, url, &jwk, &reason) > 0);
-        if (strcmp(reason, key_rows[i].reason) != 0) {
-            fail_msg("%s: expected %s, came %s", key_rows[i].what, key_rows[i].reason, reason);
-        }
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        *test_server_answer(f->server, TEST_NEW_SESSION) = (struct test_answer){
+            .status = rows[i].status, .body = "{\"title\":\"what it says itself\"}"};
+        test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
+        assert_int_equal(test_await_nonce(f, &nonce), ATLS_E_REFUSED);
+        assert_non_null(strstr(atls_error_text(), ": what it says itself"));
+        assert_int_equal(strchr(atls_error_text(), '(') != NULL, rows[i].advice != NULL);
+        if (rows[i].advice)
+            assert_non_null(strstr(atls_error_text(), rows[i].advice));
     }
-}
-
-static void test_key(void **state)
-{
-    struct test_client *f = *state;
-    const json_t *jwk;
-    const char *reason, *url = test_server_url(f->server);
-    json_t *expected = test_server_key(f->server, false);
-
-    test_server_answer(f->server, TEST_DISCOVERY)->close = true;
-    assert_int_equal(test_await_key(f, url, &jwk, &reason), ATLS_E_UNAVAILABLE);
-    unsigned asked = test_server_count(f->server, TEST_DISCOVERY);
-    assert_int_equal(atls_verifier_key(f->client, url, &jwk, &reason), ATLS_E_UNAVAILABLE);
-    assert_string_equal(reason, "verifier-unreachable");
-    assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), asked); /* it stands a while */
-    test_server_answer(f->server, TEST_DISCOVERY)->close = false;
-    usleep(1100000);
-    assert_int_equal(test_await_key(f, url, &jwk, &reason), 0); /* and is tried anew */
-    assert_true(json_equal(jwk, expected));
-    asked = test_server_count(f->server, TEST_DISCOVERY);
-    assert_int_equal(atls_verifier_key(f->client, url, &jwk, &reason), 0); /* kept */
-    assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), asked);
-    /* kept beside that of another verifier, too */
-    assert_int_equal(test_await_key(f, test_nobody(), &jwk, &reason), ATLS_E_UNAVAILABLE);
-    assert_int_equal(atls_verifier_key(f->client, url, &jwk, &reason), 0);
-    assert_int_equal(test_server_count(f->server, TEST_DISCOVERY), asked);
-    json_decref(expected);
 }
 
 /* 200 sessions at once with a verifier that takes 300 ms: nobody waits for another's answer. */
@@ -427,9 +415,7 @@ int main(void)
                                         test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_body_bound, test_client_set_up, test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_delete, test_client_set_up, test_client_tear_down),
-        cmocka_unit_test_setup_teardown(test_key_failures, test_client_set_up,
-                                        test_client_tear_down),
-        cmocka_unit_test_setup_teardown(test_key, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_advice, test_client_set_up, test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_many, test_client_set_up, test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_poll_descriptors, test_client_set_up,
                                         test_client_tear_down),

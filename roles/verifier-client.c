@@ -248,11 +248,8 @@ int atls_verifier_key(struct atls_verifier_client *client, const char *url, cons
         v->failed_at = result > 0 ? atls_now() : 0;
         atls_http_drop(v->exchange);
         v->exchange = NULL;
-        if (result <
-            0) { /* of this machine, and of this moment: the next one who asks tries anew */
-            *reasonp = v->failure.reason;
+        if (result < 0) /* of this machine and of this moment: who asks next tries anew */
             return atls_failure_tell(&v->failure);
-        }
     }
     if (v->jwk) {
         *jwkp = v->jwk;
