@@ -83,6 +83,17 @@ static void test_end_is_near(void **state)
     }
 }
 
+/* By a clock that stands before 1970, too, there is no result before one has come. */
+static void test_clock_before_1970(void **state)
+{
+    struct test_appraisal *f = *state;
+
+    f->attester_options.clock_offset = -((int64_t)1 << 40);
+    renew(f, NULL);
+    assert_int_equal(fetch(f, 1), 0);
+    assert_int_equal(test_server_count(f->server, TEST_POST), 1);
+}
+
 /* All who wait for one fetch take what it brings, expired or not. */
 static void test_expired_is_shared(void **state)
 {
@@ -112,6 +123,7 @@ static void test_unknown_end(void **state)
         else
             renew(f, NULL);
         assert_int_equal(fetch(f, 1), 0);
+        test_event_says(&f->attester_party, "result", i, "source", "verifier");
         json_t *event = test_event(&f->attester_party, "result", i);
         assert_int_equal(json_object_get(event, "expires_in") != NULL, i == 0);
         json_decref(event);
@@ -137,6 +149,25 @@ static void test_failure_is_shared(void **state)
     assert_string_equal(atls_attester_reason(f->attester), "verifier-error");
     assert_string_equal(atls_error_text(), text);
     assert_int_equal(test_server_count(f->server, TEST_NEW_SESSION), 1);
+    test_server_answer(f->server, TEST_NEW_SESSION)->status = 0;
+    grow_older(f, 2);
+    assert_int_equal(fetch(f, 3), 0); /* whoever comes later asks anew */
+}
+
+/* The verifier gets a CMW in the serialization that was asked for. */
+static void test_evidence_for_verifier(void **state)
+{
+    struct test_appraisal *f = *state;
+
+    for (unsigned s = 0; s < 2; s++) {
+        enum atls_serialization seen;
+
+        f->attester_options.serialization = s ? ATLS_JSON : ATLS_CBOR;
+        renew(f, NULL);
+        assert_int_equal(fetch(f, 1), 0);
+        assert_int_equal(atls_cmw_sniff(test_server_evidence(f->server), &seen), 0);
+        assert_int_equal(seen, f->attester_options.serialization);
+    }
 }
 
 /* RFC 9711 section 4.1, and what a format can answer. */
@@ -177,6 +208,12 @@ static void test_binders_of_one_connection(void **state)
     assert_int_equal(fetch_bound(f, 1, BINDER(32)), 0);
     assert_int_equal(test_server_count(f->server, TEST_NEW_SESSION), 2);
     assert_int_equal(test_server_count(f->server, TEST_POST), 2);
+    /* what was forgotten is asked for anew */
+    assert_int_equal(atls_attester_bound_result(f->attester, 1, BINDER(64), &second), ATLS_E_AGAIN);
+    atls_attester_forget(f->attester, 1);
+    unsigned told = test_event_count(&f->attester_party, "challenge");
+    assert_int_equal(fetch_bound(f, 1, BINDER(64)), 0);
+    assert_int_equal(test_event_count(&f->attester_party, "challenge"), told + 1);
 }
 
 static void test_address_too_long(void **state)
@@ -278,11 +315,12 @@ static void test_renewed_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_PARTIES(test_end_is_near),      WITH_PARTIES(test_expired_is_shared),
-        WITH_PARTIES(test_unknown_end),      WITH_PARTIES(test_failure_is_shared),
-        WITH_PARTIES(test_binder_sizes),     WITH_PARTIES(test_binders_of_one_connection),
-        WITH_PARTIES(test_address_too_long), WITH_PARTIES(test_device_gone),
-        WITH_PARTIES(test_faults_are_told),  WITH_PARTIES(test_renewed_once),
+        WITH_PARTIES(test_end_is_near),       WITH_PARTIES(test_evidence_for_verifier),
+        WITH_PARTIES(test_clock_before_1970), WITH_PARTIES(test_expired_is_shared),
+        WITH_PARTIES(test_unknown_end),       WITH_PARTIES(test_failure_is_shared),
+        WITH_PARTIES(test_binder_sizes),      WITH_PARTIES(test_binders_of_one_connection),
+        WITH_PARTIES(test_address_too_long),  WITH_PARTIES(test_device_gone),
+        WITH_PARTIES(test_faults_are_told),   WITH_PARTIES(test_renewed_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
