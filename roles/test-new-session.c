@@ -214,6 +214,18 @@ static void test_locations(void **state)
     assert_int_equal(test_server_count(f->server, TEST_POST), sizeof prefixes / sizeof *prefixes);
 }
 
+/* RFC 9110 section 15.3.2: where it is was not said. */
+static void test_no_location(void **state)
+{
+    struct test_client *f = *state;
+    struct atls_bytes nonce;
+
+    *test_server_answer(f->server, TEST_NEW_SESSION) =
+        (struct test_answer){.status = 201, .type = SESSION_TYPE, .body = WAITING(NONCE32)};
+    test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
+    test_outcome(test_await_nonce(f, &nonce), ATLS_E_MALFORMED, "RFC 9110 section 15.3.2");
+}
+
 static void answer_elsewhere(void *context, const struct atls_http_request *request,
                              struct atls_http_reply *replyp)
 {
@@ -336,6 +348,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_new_session, test_client_set_up,
                                         test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_locations, test_client_set_up, test_client_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_location, test_client_set_up,
+                                        test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_schemes, test_client_set_up, test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_lifetime, test_client_set_up, test_client_tear_down),
         cmocka_unit_test_setup_teardown(test_given_up, test_client_set_up, test_client_tear_down),

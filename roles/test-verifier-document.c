@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A session's document, with and without what is remembered of the one before: the same is read. */
+/* A verifier's documents. A session's, with and without what is remembered of the one before: the
+ * same is read. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 
 #include "rats/base/error.h"
+#include "rats/test/test-table.h"
 #include "roles/verifier-document.h"
 
 #define NONCE "\"nonce\":\"AAAAAAAAAAA\""
@@ -115,9 +117,113 @@ static void test_what_is_remembered(void **state)
     }
 }
 
+/* What is wrong with a document is said by its name. */
+static void test_what_is_refused(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } refused[] = {
+        {"{\"status\":\"done\"," NONCE "}", "status must be waiting"},
+        {"{" NONCE "}", "came none"},
+        {"{\"status\":\"waiting\",\"nonce\":1}", "nonce must be a text"},
+        {"{\"status\":\"waiting\"}", "nonce must be a text"},
+        {"{\"status\":\"waiting\",\"nonce\":\"AAAA\"}", "one of 3 came"},
+        {"{\"status\":\"waiting\"," NONCE ",\"accept\":[1]}", "accept must hold texts only"},
+        {"{\"status\":\"waiting\"," NONCE ",\"accept\":\"a/b\"}", "accept must be an array"},
+        {"{\"status\":\"waiting\"," NONCE ",\"expiry\":1}", "expiry must be a text"},
+        {"{\"status\":\"complete\"," NONCE ",\"result\":1}", "a complete session has a result"},
+        {"{\"status\":\"complete\"," NONCE ",\"result\":\"\"}", "a complete session has a result"},
+        {"{\"status\":\"complete\"," NONCE "}", "a complete session has a result"},
+    };
+
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        struct atls_session_document document;
+
+        test_outcome(
+            atls_session_document_parse(atls_bytes_of_text(refused[i].text), NULL, &document),
+            ATLS_E_MALFORMED, "Veraison challenge-response API: session object");
+        if (!strstr(atls_error_text(), refused[i].says))
+            fail_msg("expected \"%s\", came \"%s\"", refused[i].says, atls_error_text());
+    }
+}
+
+static void test_expiry(void **state)
+{
+    struct atls_session_document document;
+    const char *text =
+        "{\"status\":\"waiting\"," NONCE ",\"expiry\":\"2026-11-30T19:04:00Z\",\"result\":1}";
+
+    test_outcome(atls_session_document_parse(atls_bytes_of_text(text), NULL, &document), 0, NULL);
+    assert_string_equal(document.expiry, "2026-11-30T19:04:00Z");
+    assert_int_equal(document.result.size, 0); /* it is not complete */
+    atls_session_document_clear(&document);
+}
+
+/* The key of RFC 7515 appendix A.3.1, whole, and what is none. */
+#define KEY                                                                                        \
+    "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","      \
+    "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\""
+
+static void test_discovery(void **state)
+{
+    static const struct {
+        const char *text;
+        int result;
+        const char *clause;
+    } documents[] = {
+        {"{\"ear-verification-key\":{" KEY "}}", 0, NULL},
+        {"{}", ATLS_E_MISSING, "Veraison discovery API: verification"},
+        {"{\"ear-verification-key\":5}", ATLS_E_MALFORMED, "RFC 7517 section 4"},
+        {"{\"ear-verification-key\":[]}", ATLS_E_MALFORMED, "RFC 7517 section 4"},
+        {"{\"ear-verification-key\":{" KEY ",\"d\":\"AA\"}}", ATLS_E_MALFORMED,
+         "RFC 7517 section 9.2"},
+        {"{\"ear-verification-key\":{\"kty\":\"EC\"}}", ATLS_E_UNSUPPORTED, "RFC 7518 section 6.2"},
+    };
+
+    for (size_t i = 0; i < COUNT(documents); i++) {
+        json_t *jwk = NULL;
+
+        test_outcome(atls_discovery_document_parse(atls_bytes_of_text(documents[i].text), &jwk),
+                     documents[i].result, documents[i].clause);
+        assert_int_equal(jwk != NULL, documents[i].result == 0);
+        json_decref(jwk);
+    }
+}
+
+/* RFC 9457 sections 3.1.3 and 3.1.4; what a verifier says is shown in printable characters. */
+static void test_problem(void **state)
+{
+    static const struct {
+        const char *problem, *text;
+    } problems[] = {
+        {"{\"title\":\"a\",\"detail\":\"b\"}", "a: b"},
+        {"{\"title\":\"a\"}", "a"},
+        {"{\"detail\":\"b\"}", "b"},
+        {"{\"title\":1}", ""},
+        {"{}", ""},
+        {"<html></html>", ""},
+        {"", ""},
+        {"{\"title\":\"\\u0001\\u001f ~\\u007f\\u00e9\"}", "?? ~???"},
+        {"{\"title\":\"longer than there is room\"}", "longer than the"},
+    };
+
+    for (size_t i = 0; i < COUNT(problems); i++) {
+        char text[16];
+
+        atls_problem_text(atls_bytes_of_text(problems[i].problem), text, sizeof text);
+        assert_string_equal(text, problems[i].text);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_is_remembered)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_remembered),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_discovery),
+        cmocka_unit_test(test_problem),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
