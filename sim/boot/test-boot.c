@@ -133,9 +133,28 @@ static void test_image_truncated(void **state)
 {
     uint8_t data[ATLS_IMAGE_HEADER_SIZE + BODY + 1] = {0};
     struct atls_bytes in = make_image("FW", "2.4.1", data, sizeof data);
+    /* What does not end within the image is what the error is about (image.h). */
+    static const struct {
+        size_t end;
+        const char *name;
+    } fields[] = {
+        {4, "magic of the image"},
+        {6, "format of the image"},
+        {8, "size of the image header"},
+        {12, "size of the image body"},
+        {44, "name of the image"},
+        {76, "version of the image"},
+        {108, "signer id of the image"},
+        {ATLS_IMAGE_HEADER_SIZE, "padding of the image header"},
+        {ATLS_IMAGE_HEADER_SIZE + BODY, "body of the image"},
+    };
     struct atls_image image;
-    for (size_t size = 0; size < in.size; size++)
-        assert_int_equal(atls_image_parse(ATLS_BYTES(data, size), &image), ATLS_E_MALFORMED);
+    for (size_t size = 0, i = 0; size < in.size; size++) {
+        i += size == fields[i].end;
+        assert_refused(atls_image_parse(ATLS_BYTES(data, size), &image), ATLS_E_MALFORMED,
+                       fields[i].name);
+        assert_non_null(strstr(atls_error_text(), " are left"));
+    }
     assert_int_equal(atls_image_parse(ATLS_BYTES(data, in.size + 1), &image), ATLS_E_MALFORMED);
 }
 
