@@ -12,7 +12,10 @@
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:"
 #define TLS12 "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:-CIPHER-ALL:"
 
-static struct test_key host, p256, p384, ed25519;
+/* Its PRF is Streebog's (RFC 9189 section 4): no authenticator has a hash for that. */
+#define GOST "NONE:+VERS-TLS1.2:+COMP-NULL:+GOST:+CTYPE-X509"
+
+static struct test_key host, gost_host, p256, p384, ed25519;
 static gnutls_certificate_credentials_t host_credentials, credentials;
 
 struct end {
@@ -81,13 +84,23 @@ static const struct session_row {
     {"TLS 1.2, SHA-384", TLS12 "+AES-256-GCM", 0, 0, 48, NULL},
     {"TLS 1.2 without extended master secret", TLS12 "+AES-128-GCM:%NO_SESSION_HASH", 0,
      ATLS_E_UNSUPPORTED, 0, "RFC 9261 section 5.1"},
+    {"TLS 1.2, Streebog-256", GOST, ATLS_E_UNSUPPORTED, ATLS_E_UNSUPPORTED, 0,
+     "RFC 9261 section 5.1"},
     {"TLS 1.1", "NORMAL:-VERS-ALL:+VERS-TLS1.1:+SHA1:-KX-ALL:+ECDHE-ECDSA:+SIGN-ALL",
      ATLS_E_UNSUPPORTED, ATLS_E_UNSUPPORTED, 0, "RFC 9261 section 7"},
 };
 
+/* Not every build of the library has GOST. */
+static bool has_gost(void)
+{
+    return gnutls_kx_get_id("VKO-GOST-12") != GNUTLS_KX_UNKNOWN;
+}
+
 static void sessions(void **state)
 {
     const struct session_row *row = *state;
+    if (strcmp(row->priorities, GOST) == 0 && !has_gost())
+        skip();
     struct end client, server, other_client, other_server;
     struct atls_bytes context = TEXT("context"), request, made;
     struct atls_ea_entry entry;
@@ -273,10 +286,16 @@ static void leaves(void **state)
                  ATLS_E_UNSUPPORTED, "RFC 8446 section 4.2.3");
 }
 
+static bool use_as_host(const struct test_key *k)
+{
+    gnutls_pcert_st chain;
+    return gnutls_pcert_import_x509_raw(&chain, &k->certificate, GNUTLS_X509_FMT_DER, 0) == 0 &&
+           gnutls_certificate_set_key(host_credentials, NULL, 0, &chain, 1, k->key) >= 0;
+}
+
 int main(void)
 {
     static struct test_list list;
-    gnutls_pcert_st chain;
     int failed;
 
     test_key_make(&host, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0x0403);
@@ -284,10 +303,14 @@ int main(void)
     test_key_make(&p384, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1), 0x0503);
     test_key_make(&ed25519, GNUTLS_PK_EDDSA_ED25519, 0, 0x0807);
     if (gnutls_certificate_allocate_credentials(&host_credentials) < 0 ||
-        gnutls_certificate_allocate_credentials(&credentials) < 0 ||
-        gnutls_pcert_import_x509_raw(&chain, &host.certificate, GNUTLS_X509_FMT_DER, 0) < 0 ||
-        gnutls_certificate_set_key(host_credentials, NULL, 0, &chain, 1, host.key) < 0)
+        gnutls_certificate_allocate_credentials(&credentials) < 0 || !use_as_host(&host))
         return 2;
+    if (has_gost()) {
+        test_key_make(&gost_host, GNUTLS_PK_GOST_12_256,
+                      GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_GOST256CPA), 0);
+        if (!use_as_host(&gost_host))
+            return 2;
+    }
     TEST_ADD_ROWS(&list, sessions, session_rows);
     TEST_ADD(&list, schemes_of_the_key);
     TEST_ADD(&list, keys_elsewhere);
@@ -295,9 +318,10 @@ int main(void)
     TEST_ADD(&list, schemes_have_their_curve);
     TEST_ADD(&list, leaves);
     failed = test_run("rfc9261-gnutls", &list);
-    gnutls_certificate_free_credentials(host_credentials); /* with the host's key */
+    gnutls_certificate_free_credentials(host_credentials); /* with the hosts' keys */
     gnutls_certificate_free_credentials(credentials);
     gnutls_free(host.certificate.data);
+    gnutls_free(gost_host.certificate.data);
     test_key_free(&p256);
     test_key_free(&p384);
     test_key_free(&ed25519);

@@ -41,11 +41,10 @@ static inline void test_key_make(struct test_key *k, gnutls_pk_algorithm_t algor
     assert_int_equal(gnutls_x509_crt_set_expiration_time(crt, 0x7fffffff), 0);
     assert_int_equal(gnutls_x509_crt_set_dn(crt, "CN=test", NULL), 0);
     assert_int_equal(gnutls_x509_crt_set_key(crt, key), 0);
-    assert_int_equal(gnutls_x509_crt_sign2(crt, crt, key,
-                                           algorithm == GNUTLS_PK_EDDSA_ED25519 ? GNUTLS_DIG_SHA512
-                                                                                : GNUTLS_DIG_SHA256,
-                                           0),
-                     0);
+    gnutls_digest_algorithm_t hash = algorithm == GNUTLS_PK_EDDSA_ED25519 ? GNUTLS_DIG_SHA512
+                                     : algorithm == GNUTLS_PK_GOST_12_256 ? GNUTLS_DIG_STREEBOG_256
+                                                                          : GNUTLS_DIG_SHA256;
+    assert_int_equal(gnutls_x509_crt_sign2(crt, crt, key, hash, 0), 0);
     assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &k->certificate), 0);
     assert_int_equal(gnutls_privkey_import_x509(k->key, key, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE),
                      0);
