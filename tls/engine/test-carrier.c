@@ -6,6 +6,7 @@
 #include "rats/base/error.h"
 #include "rats/test/test-table.h"
 #include "tls/engine/carrier.h"
+#include "tls/engine/session-internal.h"
 
 static const struct row {
     const char *name, *clause, *profile;
@@ -169,11 +170,34 @@ static void checked(void **state)
     assert_int_equal(asked_for_secret, row->leaks && row->stack.check);
 }
 
+/* H11: must a result answer the binder? As the draft has it, or as somebody reads it. */
+static const struct answer_row {
+    const char *name, *profile;
+    enum atls_result_nonce reading;
+    bool answers;
+} answer_rows[] = {
+    {"a draft of nonces (ta-07 section 7)", "ta-07", ATLS_RESULT_AS_DRAFTED, false},
+    {"a draft of signed binders (seat-04 section 4)", "seat-04", ATLS_RESULT_AS_DRAFTED, true},
+    {"ta-07, read otherwise", "ta-07", ATLS_RESULT_REQUIRED, true},
+    {"ta-07, free of it", "ta-07", ATLS_RESULT_FREE, false},
+    {"seat-04, required as well", "seat-04", ATLS_RESULT_REQUIRED, true},
+    {"seat-04, read otherwise", "seat-04", ATLS_RESULT_FREE, false},
+};
+
+static void a_result_answers(void **state)
+{
+    const struct answer_row *row = *state;
+    const struct atls_party party = {.profile = atls_profile_by_name(row->profile),
+                                     .variants = {.result_nonce = row->reading}};
+    assert_int_equal(session_result_answers(&party), row->answers);
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
     TEST_ADD_ROWS(&list, a_carrier, rows);
     TEST_ADD(&list, of_a_party);
     TEST_ADD_ROWS(&list, checked, check_rows);
+    TEST_ADD_ROWS(&list, a_result_answers, answer_rows);
     return test_run("carrier", &list);
 }

@@ -460,6 +460,27 @@ static void an_unoffered_request(void **state)
     close_connection(&c);
 }
 
+/* Lists of the extension as the shim hands them over: RFC 8446 section 4.2 has it once. */
+static void lists_by_hand(void **state)
+{
+    static const struct profile_row row = {.client = {.attester = {BG}},
+                                           .server = {.relying_party = {BG}}};
+    static const struct atls_entry_received twice[] = {{.entry = 0}, {.entry = 1}};
+    const struct session_certificate certificate = {
+        .chain_size = 1, .extensions = twice, .extension_count = 1};
+    struct connection c;
+    open_connection(&c, &row, &atls_profile_seat_06);
+    step_end(&c.client);
+    assert_int_not_equal(session_entry_requested(c.client.session, twice, 2), 0);
+    assert_string_equal(c.client.session->failure.reason, "malformed-extension");
+    assert_int_equal(c.client.session->failure.due, ATLS_ALERT_ILLEGAL_PARAMETER);
+    /* What is behind the list is none of it: the first is refused for being empty. */
+    assert_int_not_equal(atls_carrier_entry.received(c.server.session, &certificate), 0);
+    assert_string_equal(c.server.session->failure.reason, "malformed-extension");
+    assert_non_null(strstr(c.server.session->failure.detail, "cmw_payload"));
+    close_connection(&c);
+}
+
 /* Between the request and the repeated attestation nothing may come. */
 static void data_before_repeated_attestation(void **state)
 {
@@ -514,6 +535,7 @@ int main(void)
     TEST_ADD_ROWS(&list, a_narrow_connection, rows);
     TEST_ADD_ROWS(&list, what_schemes_are_on_the_wire, scheme_rows);
     TEST_ADD(&list, an_unoffered_request);
+    TEST_ADD(&list, lists_by_hand);
     TEST_ADD(&list, data_before_repeated_attestation);
     TEST_ADD(&list, evidence_that_is_presented_again);
     int result = test_run("profiles-seat", &list);

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole handshakes in memory under ta-02 to ta-07 and x509-cmw: sides, models, HelloRetryRequest,
- * refusals, and what each draft has on the wire, byte for byte. The early profiles, which have most
- * of the rows, are in test-profiles-seat.c.
+ * Whole handshakes in memory under ta-02 to ta-07, x509-cmw and poc-mbedtls: sides, models,
+ * HelloRetryRequest, refusals, and what each draft has on the wire, byte for byte. The early
+ * profiles, which have most of the rows, are in test-profiles-seat.c.
  */
+#include <errno.h>
+
+#include "rats/base/error.h"
 #include "tls/engine/test-profile-rows.h"
 
 static const struct atls_profile *const ta_old[] = {&atls_profile_ta_02, &atls_profile_ta_03};
 static const struct atls_profile *const ta_07[] = {&atls_profile_ta_07};
 static const struct atls_profile *const x509[] = {&atls_profile_x509_cmw};
+
+static const struct atls_profile *const poc[] = {&atls_profile_poc_mbedtls};
 
 static const struct atls_profile *const all[] = {&atls_profile_ta_02,   &atls_profile_ta_03,
                                                  &atls_profile_ta_07,   &atls_profile_seat_04,
@@ -131,6 +136,10 @@ static const struct profile_row rows[] = {
      .client = {.relying_party = {BG}, CERT},
      .server = {.attester = {BG}, CERT, .fault = "entry-missing"},
      BY_CLIENT("attestation-missing", 226)},
+    {.name = "an extension that nobody asked for has no place without entries",
+     TA_07,
+     .client = {.fault = "entry-unasked", .unheard = true},
+     .server = {.unheard = true}},
     {.name = "beside a certificate: in the second entry",
      TA_07,
      .client = {.attester = {BG}, CERT, .fault = "entry-second"},
@@ -203,6 +212,18 @@ static const struct profile_row rows[] = {
      .client = {.relying_party = {BG}, CERT},
      .server = {.attester = {BG}, CERT, .unknown_critical = true},
      BY_CLIENT("certificate-untrusted", 42)},
+/* The prototype's CertificateVerify has r || s, unless both are told otherwise. */
+#define POC .profiles = poc, .profile_count = 1
+    {.name = "r || s by the attested key", POC, CLIENT_ATTESTS},
+    {.name = "r || s by another key",
+     POC,
+     CLIENT_ATTESTS,
+     .roles = {.other_key = true},
+     BY_SERVER("key-mismatch", 51)},
+    {.name = "DER by the attested key",
+     POC,
+     .client = {.attester = {BG}, .variants = {.signature = ATLS_SIGNATURE_DER}},
+     .server = {.relying_party = {BG}, .variants = {.signature = ATLS_SIGNATURE_DER}}},
 /* Plain X.509, whatever was offered. */
 #define ALL .profiles = all, .profile_count = sizeof all / sizeof all[0]
     {.name = "plain X.509 for another name (RFC 6125)",
@@ -251,6 +272,10 @@ static const struct profile_row rows[] = {
     {.name = "no CMW, and none is required",
      X509,
      .client = {.relying_party = {BG}, .optional = true}},
+    {.name = "no CMW of an attester, and none is required",
+     X509,
+     .client = {.relying_party = {BG}, .optional = true},
+     .server = {.attester = {BG}, .der = ""}},
     {.name = "no CMW, at the client",
      X509,
      .client = {.relying_party = {BG}},
@@ -417,6 +442,156 @@ static void what_is_on_the_wire(void **state)
     close_connection(&c);
 }
 
+/* Who is refused before the credential was due to be judged is not judged besides. */
+static const struct profile_row unjudged_rows[] = {
+    {.name = "evidence of another type",
+     TA_OLD,
+     .client = {.attester = {BG}, .type = "cf:263"},
+     .server = {.relying_party = {BG}, .type = "cf:263", .variants = {.evidence_type_match = 1}},
+     BY_SERVER("malformed-cmw", 226)},
+    {.name = "beside a certificate, evidence of another type",
+     TA_07,
+     .client =
+         {.relying_party = {BG}, .type = "cf:263", CERT, .variants = {.evidence_type_match = 1}},
+     .server = {.attester = {BG}, .type = "cf:263", CERT},
+     BY_CLIENT("malformed-cmw", 226)},
+    {.name = "beside a certificate, a chain that nobody trusts",
+     TA_07,
+     .client = {.relying_party = {BG}, CERT},
+     .server = {.attester = {BG}, CERT, .stranger = true},
+     BY_CLIENT("certificate-untrusted", 48)},
+    {.name = "in a certificate for another name",
+     X509,
+     .client = {.relying_party = {BG}},
+     .server = {.attester = {BG}, .other_name = true},
+     BY_CLIENT("certificate-untrusted", 42)},
+};
+
+static void is_not_judged(void **state)
+{
+    a_connection(state);
+    assert_int_equal(test_roles.judged, 0);
+}
+
+/* A certificate with a CMW may be that of who attests nothing: nothing is told of it. */
+static void a_certificate_of_no_attester(void **state)
+{
+    static const struct profile_row row = {.server = {.attester = {BG}}};
+    struct connection c;
+    open_connection(&c, &row, &atls_profile_x509_cmw);
+    c.server.party.as_attester.model_count = 0;
+    assert_non_null(c.server.party.own.cmw);
+    pump_ends(&c.client, &c.server);
+    check_end("client", &c.client, NULL, -1);
+    check_end("server", &c.server, NULL, -1);
+    assert_int_equal(c.server.session->self.model, ATLS_MODEL_NONE);
+    assert_int_equal(c.server.session->self.signed_with_size, 0);
+    close_connection(&c);
+}
+
+static int no_secret(void *connection, struct atls_bytes *secretp)
+{
+    return atls_fail(-EIO, NULL, "the secret is gone");
+}
+
+/* A binder is made of all its parts, or not at all: by neither role, on neither side. */
+static void a_binder_without_the_secret(void **state)
+{
+    struct atls_stack without = atls_stack_gnutls;
+    without.handshake_secret = no_secret;
+    for (unsigned way = 0; way < 4; way++) {
+        bool client_attests = way & 1, client_lacks = way & 2;
+        const struct side attester = {.attester = {BG}, CERT};
+        const struct side relying_party = {.relying_party = {BG}, CERT};
+        const struct profile_row row = {.client = client_attests ? attester : relying_party,
+                                        .server = client_attests ? relying_party : attester};
+        struct connection c;
+        open_connection(&c, &row, &atls_profile_ta_07);
+        struct end *own = client_lacks ? &c.client : &c.server;
+        own->party.stack = &without;
+        pump_ends(&c.client, &c.server);
+        check_end("who lacks it", own, "internal", ATLS_ALERT_INTERNAL_ERROR);
+        assert_string_equal(own->session->failure.detail, "the secret is gone");
+        assert_int_equal(test_roles.evidence_made, client_attests != client_lacks);
+        assert_int_equal(test_roles.judged, 0);
+        close_connection(&c);
+    }
+}
+
+/* A server without a certificate has no handshake in which to miss it. */
+static void a_binder_without_a_leaf(void **state)
+{
+    static const struct profile_row row = {.client = {.attester = {BG}, .no_certificate = true},
+                                           .server = {.relying_party = {BG}}};
+    struct connection c;
+    open_connection(&c, &row, &atls_profile_seat_06);
+    pump_ends(&c.client, &c.server);
+    check_end("client", &c.client, "internal", ATLS_ALERT_INTERNAL_ERROR);
+    assert_string_equal(c.client.session->failure.detail,
+                        "expected an X.509 certificate for the identity key, came none");
+    assert_int_equal(test_roles.evidence_made, 0);
+    close_connection(&c);
+}
+
+/* own-key=refused: the keys of the own leaf and of the own credential are none of the peer's. */
+static const struct own_row {
+    const char *name;
+    const struct atls_profile *profile;
+    struct side server;
+    bool leaf, attested; /* whose keys the server names */
+} own_rows[] = {
+#define REFUSED .relying_party = {BG}, .variants = {.own_key = 1}
+    {"of a leaf and of a credential in its place",
+     &atls_profile_ta_07,
+     {.attester = {BG}, REFUSED},
+     true,
+     true},
+    {"of a credential alone",
+     &atls_profile_ta_07,
+     {.attester = {BG}, .no_certificate = true, REFUSED},
+     false,
+     true},
+    {"of a leaf alone", &atls_profile_ta_07, {REFUSED}, true, false},
+    {"of a leaf and of a credential beside it",
+     &atls_profile_seat_06,
+     {.attester = {BG}, REFUSED},
+     true,
+     true},
+    {"of a leaf with a credential in it",
+     &atls_profile_x509_cmw,
+     {.attester = {BG}, REFUSED},
+     true,
+     true},
+    {"of a leaf, before an authenticator", &atls_profile_expat_04, {REFUSED}, true, false},
+    {"of nobody: unless told so", &atls_profile_ta_07, {.relying_party = {BG}}, false, false},
+};
+
+static void own_keys_are_named(void **state)
+{
+    const struct own_row *own = *state;
+    const struct profile_row row = {
+        .client = {.attester = {BG}, .relying_party = {own->server.attester[0]}},
+        .server = own->server};
+    struct connection c;
+    uint8_t spki[ATLS_SPKI_MAX];
+    size_t size, at = 0;
+    open_connection(&c, &row, own->profile);
+    pump_ends(&c.client, &c.server);
+    check_end("client", &c.client, NULL, -1);
+    check_end("server", &c.server, NULL, -1);
+    assert_int_equal(test_roles.own_count, own->leaf + own->attested);
+    if (own->leaf) {
+        assert_int_equal(atls_party_leaf_spki(&c.server.party, spki, &size), 0);
+        uint8_t named[ATLS_SPKI_MAX];
+        test_same_bytes(ATLS_BYTES(named, atls_spki_encode(&test_roles.own[at++], named)),
+                        ATLS_BYTES(spki, size));
+    }
+    if (own->attested)
+        assert_true(
+            atls_public_key_equal(&test_roles.own[at], test_attester_key(c.server.party.attester)));
+    close_connection(&c);
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
@@ -424,6 +599,11 @@ int main(void)
     TEST_ADD_ROWS(&list, a_connection, rows);
     TEST_ADD_ROWS(&list, a_narrow_connection, rows);
     TEST_ADD_ROWS(&list, what_is_on_the_wire, bytes_rows);
+    TEST_ADD_ROWS(&list, is_not_judged, unjudged_rows);
+    TEST_ADD(&list, a_certificate_of_no_attester);
+    TEST_ADD(&list, a_binder_without_the_secret);
+    TEST_ADD(&list, a_binder_without_a_leaf);
+    TEST_ADD_ROWS(&list, own_keys_are_named, own_rows);
     int result = test_run("profiles", &list);
     test_pki_remove(&test_pki);
     return result;

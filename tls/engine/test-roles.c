@@ -260,7 +260,10 @@ int atls_appraisal_expect_key(struct atls_appraisal *a, const struct atls_public
 
 int atls_appraisal_own_key(struct atls_appraisal *a, const struct atls_public_key *own)
 {
-    return 0; /* with own-key=refused only, which the roles' own tests have */
+    if (test_roles.own_count < 2)
+        test_roles.own[test_roles.own_count] = *own;
+    test_roles.own_count++;
+    return 0; /* who refuses them has tests of its own, among the roles */
 }
 
 void atls_appraisal_free(struct atls_appraisal *a)
@@ -313,6 +316,7 @@ static int parse(struct atls_appraisal *a, struct atls_bytes cmw, struct atls_pu
 int atls_appraisal_credential(struct atls_appraisal *a, struct atls_bytes cmw,
                               struct atls_public_key *keyp)
 {
+    test_roles.judged++;
     a->credential = malloc(cmw.size + 1);
     if (!a->credential)
         abort();

@@ -92,6 +92,10 @@ static const struct profile_row rows[] = {
     {.name = "seat-06, own keys refused", .profiles = seat_06, BOTH_READ(BG, .own_key = 1)},
     {.name = "x509-cmw, evidence", .profiles = x509, BOTH(BG)},
     {.name = "x509-cmw, results", .profiles = x509, BOTH(PP)},
+    {.name = "x509-cmw, results, to who would take either",
+     .profiles = x509,
+     .client = {.attester = {PP}, .relying_party = {BG, PP}, .unheard = true},
+     .server = {.attester = {PP}, .relying_party = {BG, PP}, .unheard = true}},
     {.name = "expat-04, evidence", .profiles = expat, BOTH(BG)},
     {.name = "expat-04, results", .profiles = expat, BOTH(PP)},
     {.name = "expat-04 as Cocos has it, evidence",
@@ -140,6 +144,11 @@ static int outcome(const struct course *course, const struct end *scarce, const 
     if (strcmp(own->reason, "internal") != 0)
         fail_msg("%s, %s: expected internal, came %s (%s; %s)", course->row->name, side,
                  own->reason, own->detail, own->clause);
+    /* Nothing was begun that needs what there was no memory for. */
+    const struct atls_session *s = scarce->session;
+    assert_true(s->self.signed_with_size == 0 || s->self.model != ATLS_MODEL_NONE);
+    assert_true(!atls_carrier_of_party(s->party)->enrolled || !s->peer.appraisal ||
+                s->peer.model != ATLS_MODEL_NONE);
     const char *why = theirs->reason ? theirs->reason : "complete";
     if (strcmp(why, "peer-alert") == 0)
         assert_int_equal(theirs->alert, ATLS_ALERT_INTERNAL_ERROR);

@@ -123,6 +123,7 @@ struct atls_profile {
 extern const struct atls_profile atls_profile_ta_02, atls_profile_ta_03, atls_profile_ta_07;
 extern const struct atls_profile atls_profile_seat_04, atls_profile_seat_06;
 extern const struct atls_profile atls_profile_expat_04, atls_profile_x509_cmw;
+extern const struct atls_profile atls_profile_poc_mbedtls;
 /* All of them (harness/atls_harness/data/contract.yaml has a row for each), NULL at the end. */
 extern const struct atls_profile *const atls_profiles[];
 /* NULL where there is none of that name (exit 77). */
