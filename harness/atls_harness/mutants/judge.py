@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+import heapq
+import itertools
 import random
 import threading
 from collections import Counter
@@ -19,7 +21,7 @@ from .reach import Reach, statement
 # those that have noticed something in the file. The others are played with what these left, so many
 # changes at once.
 QUICK = 1.0
-TOGETHER = 24
+TOGETHER = 12
 
 
 @dataclass(frozen=True)
@@ -108,15 +110,34 @@ class Judge:
         """Those of MUTANTS that no test notices in BENCH."""
         further = dict(zip(mutants, pool.map(lambda one: self._alone(bench, one), mutants)))
         left = {mutant: names for mutant, names in further.items() if names is not None}
-        for test in self._reach:
-            groups = _batches([one for one, names in left.items() if test.name in names])
-            while groups:
-                passed = list(pool.map(lambda group: _passes(bench, test, group), groups))
-                failed = [group for group, good in zip(groups, passed) if not good]
-                for (mutant,) in (group for group in failed if len(group) == 1):
-                    self._tell(Verdict(mutant, "noticed", test.name))
-                    del left[mutant]
-                groups = [half for group in failed if len(group) > 1 for half in _halves(group)]
+        # By the test's rank, the quickest first: what it notices is not played with slower ones,
+        # whose waiting fills the time until its last group is halved. None: its groups are to be
+        # made of what is left by then.
+        waiting: list[tuple[int, int, list[Mutant] | None]]
+        waiting = [(rank, 0, None) for rank in range(len(self._reach))]
+        numbers = itertools.count(1)
+        playing: dict[concurrent.futures.Future[bool], tuple[int, list[Mutant]]] = {}
+        while waiting or playing:
+            while waiting and len(playing) < self._jobs:
+                rank, _, group = heapq.heappop(waiting)
+                test = self._reach[rank]
+                if group is None:
+                    for batch in _batches([one for one in left if test.name in left[one]]):
+                        heapq.heappush(waiting, (rank, next(numbers), batch))
+                elif group := [one for one in group if one in left]:
+                    playing[pool.submit(_passes, bench, test, group)] = rank, group
+            if not playing:
+                break
+            first = concurrent.futures.FIRST_COMPLETED
+            for play in concurrent.futures.wait(playing, return_when=first).done:
+                rank, group = playing.pop(play)
+                if play.result():
+                    continue
+                for half in _halves(group) if len(group) > 1 else ():
+                    heapq.heappush(waiting, (rank, next(numbers), half))
+                if len(group) == 1 and group[0] in left:
+                    self._tell(Verdict(group[0], "noticed", self._reach[rank].name))
+                    del left[group[0]]
         return list(left)
 
     def _alone(self, bench: Bench, mutant: Mutant) -> frozenset[str] | None:
