@@ -16,6 +16,7 @@ import json
 import math
 import os
 import stat
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,15 @@ def parse(text: str) -> Any:
     return value if printable and shallow else _seen(value, 0)
 
 
+def json_object(body: bytes) -> dict[str, Any]:
+    """An object of I-JSON, or an empty one where it is none."""
+    try:
+        made = parse(body.decode("utf-8"))
+    except ValueError:
+        return {}
+    return made if isinstance(made, dict) else {}
+
+
 @functools.lru_cache(maxsize=1)
 def _decoder() -> json.JSONDecoder:
     return json.JSONDecoder(
@@ -155,8 +165,7 @@ def _integer(text: str) -> int:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"{quoted(twice)} stands there twice [RFC 7493 section 2.3]")
     return made
 

@@ -23,6 +23,7 @@ from atls_harness.scenario import Case, cases, load
 
 IDENTITY = served.IDENTITY
 REASONS = list(contract().names("reasons"))
+DEEP = 100_000 * "["  # RFC 8259 section 9: how deep one reads is one's own choice
 
 
 @pytest.mark.parametrize(
@@ -193,6 +194,27 @@ def ear(*statuses: str, **more: Any) -> dict[str, Any]:
     return {"submods": {str(i): {"ear.status": one, **more} for i, one in enumerate(statuses)}}
 
 
+def mismatching(expected: Any) -> Answer:
+    row = {"component": "M", "expected": expected, "measured": "00"}
+    return session(ear("warning", **{"ear.veraison.policy-claims": {"atls.mismatches": [row]}}))
+
+
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        (b'{"title": "Bad Request", "detail": "no\\u001bnonce"}', "Bad Request no?nonce"),
+        (b'{"title": 7, "detail": "nonce"}', "nonce"),
+        (b"<html>", "<html>"),
+        (b"[1]", "[1]"),
+        (b"7", "7"),
+        (b"\xff", "?"),
+        (DEEP.encode(), DEEP[:120]),
+    ],
+)
+def test_problems(body: bytes, words: str) -> None:
+    assert Answer(400, [], body).problem() == words
+
+
 @pytest.mark.parametrize(
     "answer, expected",
     [
@@ -220,6 +242,13 @@ def ear(*statuses: str, **more: Any) -> dict[str, Any]:
             ("warning", "nonce-mismatch"),
         ),
         (session(ear("warning", **{"ear.veraison.policy-claims": 7})), ("warning", "tier-warning")),
+        *(
+            (mismatching(one), ("warning", "tier-warning"))
+            for one in (None, 7, "ab", [7], {"a": 1})
+        ),
+        (Answer(200, [], DEEP.encode()), None),
+        (Answer(200, [], f'{{"result": {DEEP}'.encode()), None),
+        (Answer(200, [], b'{"result": 1, "result": 2}'), None),
     ],
 )
 def test_appraisals(answer: Answer, expected: tuple[str, str] | None) -> None:

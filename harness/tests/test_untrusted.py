@@ -115,3 +115,14 @@ def test_a_quotation_is_short() -> None:
     for value in ("x" * 10_000_000, b"\xff" * 10_000_000, {"a": ["y" * 1000] * 1000}):
         assert len(untrusted.quoted(value)) < 300
     assert len(untrusted.cut("z" * 10_000_000)) <= untrusted.TOLD_MAX
+
+
+def test_a_member_twice_is_found_among_many() -> None:
+    members = [f'"{number:x}":1' for number in range(120_000)]
+    with pytest.raises(ValueError, match="'1d4bf' stands there twice"):
+        untrusted.parse("{" + ",".join([*members, members[-1]]) + "}")
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"{", 100_000 * b"[", b'{"a":1,"a":1}'])
+def test_what_is_no_object_is_an_empty_one(body: bytes) -> None:
+    assert not untrusted.json_object(body)

@@ -5,23 +5,19 @@ verdict, which is the relying party's. What makes no sense says nothing."""
 from __future__ import annotations
 
 import base64
-import json
 import re
 from typing import Any, Iterable
 
+from ..untrusted import json_object
 from .asking import Answer
 
 TIERS = ("affirming", "none", "warning", "contraindicated")  # from good to bad
 HEX = re.compile("([0-9a-f]{2})*")
 
 
-def as_object(body: bytes) -> dict[str, Any]:
-    """A JSON object, or an empty one."""
-    try:
-        made = json.loads(body)
-    except ValueError:
-        return {}
-    return made if isinstance(made, dict) else {}
+def texts(given: Any) -> list[str]:
+    """The texts of a list; none of anything else."""
+    return [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
 
 
 def unbase64(text: str) -> bytes:
@@ -41,7 +37,7 @@ def nonce_dialect(nonce: str) -> str:
 def claims_of(session: dict[str, Any]) -> dict[str, Any]:
     """The claims of the result in a session."""
     parts = str(session.get("result", "")).split(".")
-    return as_object(unbase64(parts[1])) if len(parts) == 3 else {}
+    return json_object(unbase64(parts[1])) if len(parts) == 3 else {}
 
 
 def submods(claims: dict[str, Any]) -> list[dict[str, Any]]:
@@ -72,7 +68,7 @@ def _mismatches(given: Any) -> list[dict[str, Any]]:
     for one in given if isinstance(given, list) else []:
         if not isinstance(one, dict):
             continue
-        expected = [str(value) for value in one.get("expected", []) if HEX.fullmatch(str(value))]
+        expected = [value for value in texts(one.get("expected")) if HEX.fullmatch(value)]
         measured = str(one.get("measured", ""))
         if HEX.fullmatch(measured):
             name = str(one.get("component", ""))
@@ -82,7 +78,7 @@ def _mismatches(given: Any) -> list[dict[str, Any]]:
 
 def session_event(answer: Answer) -> dict[str, Any] | None:
     """The event of a session that was opened."""
-    session = as_object(answer.body)
+    session = json_object(answer.body)
     where = answer.header("Location").rsplit("/", 1)[-1]
     nonce = unbase64(str(session.get("nonce", "")))
     return {"session": where, "nonce": nonce.hex()} if answer.status == 201 and where else None
@@ -92,7 +88,7 @@ def appraisal_event(
     answer: Answer, session_id: str, media_type: str, reasons: Iterable[str]
 ) -> dict[str, Any] | None:
     """The event of an appraisal. REASONS are those that the contract has."""
-    session = as_object(answer.body)
+    session = json_object(answer.body)
     claims = claims_of(session)
     if answer.status != 200 or not claims:
         return None

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Mapping, Sequence
 
 from ..errors import InfrastructureError
+from ..untrusted import json_object
 from .description import PROVISIONING, Deployment
 
 TIMEOUT = 60.0
@@ -62,13 +63,11 @@ class Answer:
 
     def problem(self) -> str:
         """What it says is wrong (RFC 9457), or how it begins; printable."""
-        try:
-            given = json.loads(self.body)
-            words = " ".join(
-                str(given[key]) for key in ("title", "detail", "failure-reason") if key in given
-            )
-        except (ValueError, TypeError, AttributeError):
-            words = self.body[:120].decode("ascii", errors="replace")
+        given = json_object(self.body)
+        words = self.body[:120].decode("ascii", errors="replace")
+        if given:
+            said = [given.get(key) for key in ("title", "detail", "failure-reason")]
+            words = " ".join(one for one in said if isinstance(one, str))
         return "".join(one if one.isascii() and one.isprintable() else "?" for one in words)
 
 
@@ -210,12 +209,12 @@ class Asker:
         url = given["token-url"]
         body = urllib.parse.urlencode(form).encode("ascii")
         answer = self._request("POST", url, body, headers)
+        made = json_object(answer.body)
+        token, kind = made.get("access_token"), str(made.get("token_type"))
         try:
-            made = json.loads(answer.body)
-            token, kind = made["access_token"], str(made["token_type"])
             lifetime = float(made.get("expires_in", 60))
-        except (ValueError, KeyError, TypeError):
-            token = kind = ""
+        except (ValueError, TypeError):
+            token = None
         if answer.status != 200 or not isinstance(token, str) or kind.lower() != "bearer":
             raise InfrastructureError(
                 f"{url}: expected a bearer token (RFC 6749 section 5.1), came {answer.status}"

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Sequence
 
 from ..errors import HarnessError, InfrastructureError
+from ..untrusted import json_object
 from . import answers, faults
 from .asking import Answer, Asker
 from .description import (
@@ -124,7 +125,7 @@ class Gateway:
         corim = path.read_bytes()
         kinds = {"Content-Type": self.learnt["corim-type"]}
         answer = self.asker.ask(PROVISIONING, "POST", SUBMIT, corim, kinds)
-        said = answers.as_object(answer.body)
+        said = json_object(answer.body)
         known = KNOWN_ALREADY in answer.problem()
         if answer.status != 200 or (said.get("status") != "success" and not known):
             raise InfrastructureError(
@@ -146,7 +147,7 @@ class Gateway:
         """The public key of its results, by discovery."""
         url = self.deployment.discovery_base(VERIFICATION) + DISCOVERY
         answer = self.asker.ask_at(VERIFICATION, url, headers={"Accept": DISCOVERY_TYPE})
-        key = answers.as_object(answer.body).get("ear-verification-key")
+        key = json_object(answer.body).get("ear-verification-key")
         if answer.status != 200 or not isinstance(key, dict):
             raise InfrastructureError(
                 f"{url}: expected ear-verification-key, came {answer.status}: {answer.problem()}"

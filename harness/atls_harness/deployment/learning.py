@@ -20,6 +20,7 @@ from ..events import read_events, select
 from ..paths import shown
 from ..peer import Peer
 from ..process import Process, to_its_end
+from ..untrusted import json_object
 from . import answers
 from .asking import Asker
 from .description import NEW_SESSION, PROVISIONING, VERIFICATION, Deployment, from_json
@@ -111,7 +112,7 @@ def _discovered(deployment: Deployment, asker: Asker) -> dict[str, Any]:
     """What it says of itself. InfrastructureError where it says nothing that can be used."""
     url = deployment.discovery_base(VERIFICATION) + DISCOVERY
     answer = asker.ask_at(VERIFICATION, url, headers={"Accept": DISCOVERY_TYPE})
-    said = answers.as_object(answer.body)
+    said = json_object(answer.body)
     if answer.status != 200 or "ear-verification-key" not in said:
         raise InfrastructureError(
             f"{url}: expected a verifier's discovery document with ear-verification-key, came "
@@ -119,13 +120,13 @@ def _discovered(deployment: Deployment, asker: Asker) -> dict[str, Any]:
         )
     url = deployment.discovery_base(PROVISIONING) + DISCOVERY.replace("verification", PROVISIONING)
     answer = asker.ask_at(PROVISIONING, url, headers={"Accept": DISCOVERY_TYPE})
-    offered = answers.as_object(answer.body).get("media-types", []) if answer.status == 200 else []
-    corims = [str(one) for one in offered if _is_psa_corim(str(one))]
+    offered = json_object(answer.body).get("media-types") if answer.status == 200 else None
+    corims = [one for one in answers.texts(offered) if _is_psa_corim(one)]
     if offered and not corims:
         raise InfrastructureError(f"{url}: no CoRIM of the PSA profile is taken there: {offered}")
     accept = {"Accept": SESSION_TYPE}
     opened = asker.ask(VERIFICATION, "POST", NEW_SESSION + NONCE, b"", accept)
-    session = answers.as_object(opened.body)
+    session = json_object(opened.body)
     if opened.status != 201 or not session.get("nonce"):
         wanted = " (it wants a token, or another one)" if opened.status == 401 else ""
         raise InfrastructureError(
