@@ -67,10 +67,9 @@ int atls_attester_ask(const struct atls_attester *attester,
  * set on failure: nonce-length where the format cannot answer it. */
 int atls_attester_make(struct atls_attester *attester, unsigned conn, struct atls_bytes challenge,
                        uint8_t **evidencep, size_t *sizep);
-/* That evidence as it goes into a credential, in the serialization and form that were asked for.
- * Takes EVIDENCE over. */
-int atls_attester_wrap_evidence(struct atls_attester *attester, uint8_t *evidence, size_t size,
-                                uint8_t **outp, size_t *outsizep);
+/* Makes of that evidence what goes into a credential, in the serialization and form that were asked
+ * for. On failure it is gone. */
+int atls_attester_wrap_evidence(struct atls_attester *attester, uint8_t **evidencep, size_t *sizep);
 /* One message as a record or tag, in the serialization that was asked for; CONTENT_FORMAT is that
  * of the type, for a tag. */
 int atls_attester_wrap(struct atls_attester *attester, const char *media_type, int content_format,

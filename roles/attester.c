@@ -360,25 +360,23 @@ static int serialize(const struct atls_attester *attester, struct atls_bytes col
     return result;
 }
 
-int atls_attester_wrap_evidence(struct atls_attester *attester, uint8_t *evidence, size_t size,
-                                uint8_t **outp, size_t *outsizep)
+int atls_attester_wrap_evidence(struct atls_attester *attester, uint8_t **evidencep, size_t *sizep)
 {
     const struct atls_evidence_format *format = attester->format;
-    struct atls_bytes bytes = ATLS_BYTES(evidence, size);
+    uint8_t *evidence = *evidencep;
+    struct atls_bytes bytes = ATLS_BYTES(evidence, *sizep);
     int result;
 
     if (format->wrapping == ATLS_NO_CMW ||
         (format->wrapping == ATLS_IS_CMW && attester->options.serialization == ATLS_CBOR)) {
-        *outp = evidence;
-        *outsizep = size;
         return 0;
     }
     if (format->wrapping == ATLS_IS_CMW) {
-        result = serialize(attester, bytes, outp, outsizep);
+        result = serialize(attester, bytes, evidencep, sizep);
         result = result ? atls_attester_fails(attester, result, "internal") : 0;
     } else {
         result = atls_attester_wrap(attester, format->record_type, format->content_format, bytes,
-                                    ATLS_IND_EVIDENCE, outp, outsizep);
+                                    ATLS_IND_EVIDENCE, evidencep, sizep);
     }
     free(evidence);
     return result;
@@ -456,7 +454,7 @@ static int make_evidence(struct atls_attester *attester, unsigned conn, const ch
         return atls_attester_fails(attester, ATLS_E_LIMIT, "nonce-length");
     }
     int result = atls_attester_make(attester, conn, challenge, &cmw, &size);
-    result = result ? result : atls_attester_wrap_evidence(attester, cmw, size, &cmw, &size);
+    result = result ? result : atls_attester_wrap_evidence(attester, &cmw, &size);
     return result ? result
                   : atls_attester_present(attester, conn, ATLS_MODEL_BACKGROUND_CHECK, cmw, size,
                                           credentialp);

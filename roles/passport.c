@@ -162,7 +162,7 @@ static int submit(struct atls_attester *attester, struct atls_passport *passport
     int result = atls_attester_make(attester, conn, nonce, &evidence, &size);
     if (!result && !types) {
         types = atls_verifier_cmw_types(attester->options.serialization);
-        result = atls_attester_wrap_evidence(attester, evidence, size, &evidence, &size);
+        result = atls_attester_wrap_evidence(attester, &evidence, &size);
     }
     if (result) {
         return fetch_failed(attester, passport, result, attester->reason);

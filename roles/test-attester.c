@@ -143,6 +143,7 @@ static void test_challenge_sizes(void **state)
         assert_int_equal(
             atls_attester_evidence(f->attester, 1, ATLS_BYTES(bytes, sizes[i]), &f->credential),
             ATLS_E_LIMIT);
+        assert_string_equal(atls_error_clause(), "RFC 9711 section 4.1");
         assert_string_equal(atls_attester_reason(f->attester), "nonce-length");
         assert_null(f->credential.cmw);
     }
