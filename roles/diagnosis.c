@@ -56,7 +56,6 @@ static bool answers(const struct atls_appraisal *a, struct atls_bytes challenge,
     if (a->of_result)
         return atls_bytes_equal(challenge, ATLS_BYTES(a->answered, a->answered_size));
     question.challenge = challenge;
-    question.constant_nonce = NULL;
     question.challenge_hashed = hashed;
 
     const char *reason = reason_for(a, question);

@@ -11,6 +11,7 @@
 #include "rats/base/media-types.h"
 #include "rats/test/test-jwk.h"
 #include "rats/test/test-table.h"
+#include "roles/relying-party-private.h"
 
 static const uint8_t bytes[65] = "a challenge that both ends computed";
 #define CHALLENGE(size) ATLS_BYTES(bytes, size)
@@ -286,6 +287,8 @@ static void test_key_of_nobody(void **state)
                      0);
     test_await_verdict(f);
     test_verdict_explains(f, "a key that nothing names", "key-mismatch", false);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 50), 0);
     assert_int_equal(test_server_count(f->server, TEST_POST), 0);
 }
 
@@ -405,12 +408,14 @@ static void test_given_up(void **state)
     f->options.nonces_ahead = 2;
     test_server_accept(f->server, "[\"text/plain\"]");
     test_renew(f);
-    for (int i = 0; i < 200 && test_server_count(f->server, TEST_NEW_SESSION) < 2; i++) {
+    for (int i = 0; i < 200 && atls_nonces_ready(f->rp->nonces) < 2; i++) {
         atls_relying_party_refill(f->rp);
         assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 50), 0);
     }
+    assert_int_equal(atls_nonces_ready(f->rp->nonces), 2);
     test_background_check_once(f);
     test_verdict_explains(f, "no such evidence", "verifier-error", true);
+    assert_int_equal(atls_nonces_ready(f->rp->nonces), 0);
     for (int i = 0; i < 200 && test_server_count(f->server, TEST_DELETE) == 0; i++)
         assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 50), 0);
     assert_int_not_equal(test_server_count(f->server, TEST_DELETE), 0);
@@ -468,8 +473,12 @@ static void test_result_answers(void **state)
                               !passport);
         atls_appraisal_diagnose(f->appraisal, NULL, NULL, &diagnosis);
         assert_int_equal(diagnosis.of, passport ? ATLS_WRONG_BINDER : ATLS_WRONG_NONCE);
+        assert_int_equal(diagnosis.count, passport); /* by another reading it need not answer */
+        if (passport)
+            assert_string_equal(diagnosis.readings[0].variant, "result-nonce");
         assert_int_equal(atls_appraisal_answers(f->appraisal, ATLS_BYTES(foreign, 32)), !none);
         assert_false(atls_appraisal_answers(f->appraisal, CHALLENGE(32)));
+        assert_false(atls_appraisal_answers(f->appraisal, CHALLENGE(0)));
     }
 }
 
