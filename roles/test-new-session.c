@@ -224,6 +224,8 @@ static void test_no_location(void **state)
         (struct test_answer){.status = 201, .type = SESSION_TYPE, .body = WAITING(NONCE32)};
     test_open_session(f, test_server_url(f->server), 32, NO_NONCE);
     test_outcome(test_await_nonce(f, &nonce), ATLS_E_MALFORMED, "RFC 9110 section 15.3.2");
+    assert_non_null(strstr(atls_error_text(), test_server_url(f->server)));
+    assert_non_null(strstr(atls_error_text(), ": status 201 without Location"));
 }
 
 static void answer_elsewhere(void *context, const struct atls_http_request *request,

@@ -191,6 +191,7 @@ static void test_lifetimes(void **state)
         }
         answer_until(f, expiry, body);
         unsigned deleted = test_server_count(f->server, TEST_DELETE);
+        unsigned asked = test_server_count(f->server, TEST_NEW_SESSION);
         assert_int_equal(atls_nonces_new(f->client, test_server_url(f->server), 32, AHEAD, &nonces),
                          0);
         double end = atls_now() + 20;
@@ -203,6 +204,11 @@ static void test_lifetimes(void **state)
         if (ready != (lifetime_rows[i].kept ? AHEAD : 0)) {
             fail_msg("%s: %u are kept", lifetime_rows[i].what, ready);
         }
+        for (int turn = 0; turn < 4; turn++) { /* no more are asked for in vain */
+            atls_nonces_refill(nonces);
+            assert_int_equal(atls_verifier_client_poll(f->client, NULL, 0, 20), 0);
+        }
+        assert_int_equal(test_server_count(f->server, TEST_NEW_SESSION), asked + AHEAD);
         atls_nonces_free(nonces);
         await_count(f, TEST_DELETE, deleted + AHEAD);
     }

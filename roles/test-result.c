@@ -415,6 +415,23 @@ static void test_key_files(void **state)
     json_decref(jwk);
 }
 
+/* A result that cannot be read is told all the same, and why it was refused is said although its
+ * copy could not be written. */
+static void test_unread_is_told(void **state)
+{
+    struct test_appraisal *f = *state;
+
+    f->options.artifacts = "/nonexistent";
+    test_renew(f);
+    *test_server_result(f->server) =
+        (struct test_result){.tier = ATLS_TIER_AFFIRMING, .unsecured = true};
+    test_background_check_once(f);
+    test_verdict_is(f, "alg none", "result-signature-invalid", true);
+    assert_string_equal(f->verdict.clause, "RFC 8725 section 3.2");
+    assert_non_null(strstr(f->verdict.detail, "came one with alg none"));
+    assert_int_equal(test_event_count(&f->party, "result"), 1);
+}
+
 #define WITH_PARTIES(test) cmocka_unit_test_setup_teardown(test, test_set_up_key, test_tear_down)
 
 int main(void)
@@ -428,6 +445,7 @@ int main(void)
         WITH_PARTIES(test_indicator),
         WITH_PARTIES(test_sources),
         WITH_PARTIES(test_key_files),
+        WITH_PARTIES(test_unread_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

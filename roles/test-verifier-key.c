@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "rats/base/error.h"
@@ -28,6 +29,12 @@ static const struct {
       0, false},
      "verifier-garbage"},
     {"not JSON", {200, NULL, NULL, "key", 0, false}, "verifier-garbage"},
+    {"a key of another type",
+     {200, "text/html", NULL,
+      "{\"ear-verification-key\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"usWxHK2PmfnHKwXPS54m0kTc"
+      "GJ90UiglWiGahtagnv8\",\"y\":\"IBOL-C3BttVivg-lSreASjpkttcsz-1rb7btKLv8EX4\"}}",
+      0, false},
+     "verifier-garbage"},
     {"HTML", {200, "text/html", NULL, "{}", 0, false}, "verifier-garbage"},
     {"status 404", {404, NULL, NULL, "", 0, false}, "verifier-error"},
     {"a redirect", {301, NULL, "/x", "", 0, false}, "verifier-error"},
@@ -149,6 +156,28 @@ static void test_join(void **state)
     test_outcome(atls_verifier_join(longest, "/b", out, sizeof out), -EINVAL, NULL);
 }
 
+/* That this machine gives no socket is no failure of the verifier: it is asked anew at once. */
+static void test_no_descriptor(void **state)
+{
+    struct test_client *f = *state;
+    const json_t *jwk;
+    const char *reason, *url = test_server_url(f->server);
+    int next = dup(STDERR_FILENO);
+    struct rlimit limit;
+
+    assert_true(next >= 0);
+    assert_int_equal(atls_verifier_key(f->client, url, &jwk, &reason), ATLS_E_AGAIN);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit low = {.rlim_cur = (rlim_t)next, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    int result = test_await_key(f, url, &jwk, &reason);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(result, -EMFILE);
+    assert_string_equal(reason, "internal");
+    assert_int_equal(test_await_key(f, url, &jwk, &reason), 0);
+}
+
 /* A verifier of such an address has no key, for a reason of this machine. */
 static void test_key_of_long_address(void **state)
 {
@@ -168,9 +197,10 @@ static void test_key_of_long_address(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_CLIENT(test_key_failures),   WITH_CLIENT(test_key),
-        WITH_CLIENT(test_key_renewed),    WITH_CLIENT(test_key_of_long_address),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_join),
+        WITH_CLIENT(test_key_failures),  WITH_CLIENT(test_key),
+        WITH_CLIENT(test_key_renewed),   WITH_CLIENT(test_key_of_long_address),
+        WITH_CLIENT(test_no_descriptor), cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_join),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
