@@ -22,6 +22,8 @@ from .reach import Reach, statement
 # changes at once.
 QUICK = 1.0
 TOGETHER = 12
+# Tests that take longer without the sanitizers are not played with them.
+SANE = 2.0
 
 
 @dataclass(frozen=True)
@@ -75,19 +77,21 @@ def sample(mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
 
 
 class Judge:
-    """Plays changes against the tests that REACH them, in the first of BENCHES, and what nothing
-    notices there in the next; TOLD hears each verdict as it comes: that one survives when every
-    test that could notice it has been played, so that a run that is cut off says nothing of those
-    that it has not come to."""
+    """Plays changes against the tests that REACH them, in PLAIN, and what nothing notices there in
+    SANITIZED; TOLD hears each verdict as it comes: that one survives when every test that could
+    notice it has been played, so that a run that is cut off says nothing of those that it has not
+    come to."""
 
     def __init__(
         self,
-        benches: Sequence[Bench],
+        plain: Bench,
+        sanitized: Bench,
         reach: Sequence[Reach],
         jobs: int,
         told: Callable[[Verdict], None],
     ) -> None:
-        self._benches, self._reach, self._jobs = benches, reach, jobs
+        self._plain, self._sanitized = plain, sanitized
+        self._reach, self._jobs = reach, jobs
         self._told = told
         self._noticed: Counter[tuple[str, str]] = Counter()  # in a file, by a test
         self._lock = threading.Lock()
@@ -96,20 +100,25 @@ class Judge:
         """Plays all, with the near tests first."""
         pool = concurrent.futures.ThreadPoolExecutor(self._jobs)
         try:
-            left = list(mutants)
-            for bench in self._benches:
-                left = self._unnoticed(bench, left, pool)
+            tests = dict(zip(mutants, pool.map(self._alone, mutants)))
+            left = {one: names for one, names in tests.items() if names is not None}
+            self._together(self._plain, left, pool)
+            left = {one: self._sane(one) for one in left}
+            self._together(self._sanitized, left, pool)
             for mutant in left:
                 self._tell(Verdict(mutant, "survived"))
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _unnoticed(
-        self, bench: Bench, mutants: Sequence[Mutant], pool: concurrent.futures.Executor
-    ) -> list[Mutant]:
-        """Those of MUTANTS that no test notices in BENCH."""
-        further = dict(zip(mutants, pool.map(lambda one: self._alone(bench, one), mutants)))
-        left = {mutant: names for mutant, names in further.items() if names is not None}
+    def _sane(self, mutant: Mutant) -> frozenset[str]:
+        """The tests that are played with the sanitizers: a slow one runs the line as they do."""
+        return frozenset(one.name for one in able(mutant, self._reach) if one.seconds <= SANE)
+
+    def _together(
+        self, bench: Bench, left: dict[Mutant, frozenset[str]], pool: concurrent.futures.Executor
+    ) -> None:
+        """Plays the tests of each with those of others at once. Out of LEFT goes what one
+        notices."""
         # By the test's rank, the quickest first: what it notices is not played with slower ones,
         # whose waiting fills the time until its last group is halved. None: its groups are to be
         # made of what is left by then.
@@ -138,12 +147,11 @@ class Judge:
                 if len(group) == 1 and group[0] in left:
                     self._tell(Verdict(group[0], "noticed", self._reach[rank].name))
                     del left[group[0]]
-        return list(left)
 
-    def _alone(self, bench: Bench, mutant: Mutant) -> frozenset[str] | None:
+    def _alone(self, mutant: Mutant) -> frozenset[str] | None:
         """The tests that are left to be played with many changes at once; None: it has its
         verdict."""
-        wrong = bench.wrong.get((mutant.file, mutant.number))
+        wrong = self._plain.wrong.get((mutant.file, mutant.number))
         if wrong is not None:
             self._tell(Verdict(mutant, "not-C", wrong))
             return None
@@ -155,7 +163,7 @@ class Judge:
         noticed = {one.name: self._noticed[mutant.file, one.name] for one in tests}
         near = [one for one in tests if noticed[one.name] or _near(mutant, one)]
         for one in sorted(near, key=lambda one: -noticed[one.name]):
-            if not _passes(bench, one, [mutant]):
+            if not _passes(self._plain, one, [mutant]):
                 self._tell(Verdict(mutant, "noticed", one.name))
                 return None
         return frozenset(one.name for one in tests if one not in near)

@@ -187,7 +187,7 @@ def _play(
         if verdict.lives:
             say(f"{verdict.outcome:<12} {verdict.mutant}")
 
-    judge = Judge([plain, sanitized], reach, TESTS * jobs, told)
+    judge = Judge(plain, sanitized, reach, TESTS * jobs, told)
     for begin in range(0, len(chosen), AT_ONCE):
         judge.all(chosen[begin : begin + AT_ONCE])
 
