@@ -13,9 +13,10 @@
 
 struct head {
     unsigned hosts, lengths, codings;
-    bool chunked;
-    bool plausible; /* fields lie one behind the other, as they came */
-    size_t size;    /* of the lines that are seen */
+    bool chunked;      /* the only coding of the last line */
+    bool ends_chunked; /* the last coding of the last line */
+    bool plausible;    /* fields lie one behind the other, as they came */
+    size_t size;       /* of the lines that are seen */
     struct atls_http_flaw *flaw;
 };
 
@@ -87,9 +88,32 @@ static bool is_host(const char *text, size_t size)
            (text[at] == ':' && (at + 1 == size || is_number(text + at + 1, size - at - 1)));
 }
 
+/* Absolute-path and query (RFC 3986 sections 3.3 and 3.4). */
+static bool is_path(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        bool is_byte = text[i] == '%' && size - i > 2 && isxdigit((unsigned char)text[i + 1]) &&
+                       isxdigit((unsigned char)text[i + 2]);
+
+        if (!isalnum((unsigned char)text[i]) && !strchr("-._~!$&'()*+,;=:@/?", text[i]) && !is_byte)
+            return false;
+    }
+    return true;
+}
+
 static bool is_named(const char *name, size_t size, const char *wanted)
 {
     return size == strlen(wanted) && strncasecmp(name, wanted, size) == 0;
+}
+
+/* Is the last element of a list this one? */
+static bool ends_in(const char *list, size_t size, const char *wanted)
+{
+    size_t at = size;
+
+    while (at > 0 && list[at - 1] != ',' && list[at - 1] != ' ' && list[at - 1] != '\t')
+        at--;
+    return is_named(list + at, size - at, wanted);
 }
 
 static enum MHD_Result look(void *context, enum MHD_ValueKind kind, const char *name,
@@ -118,6 +142,7 @@ static enum MHD_Result look(void *context, enum MHD_ValueKind kind, const char *
     } else if (is_named(name, name_size, "Transfer-Encoding")) {
         head->codings++;
         head->chunked = is_named(value, size, "chunked");
+        head->ends_chunked = ends_in(value, size, "chunked");
     }
     return MHD_YES;
 }
@@ -150,19 +175,63 @@ static void check_framing(struct head *head, bool is_1_1)
                  "ends the body?");
     if (head->codings && !is_1_1)
         complain(head, 400, "Transfer-Encoding in HTTP/1.0 [RFC 9112 section 6.1]");
+    if (head->codings && !head->ends_chunked)
+        complain(head, 400,
+                 "Transfer-Encoding does not end in chunked [RFC 9112 section 6.3]: where does the "
+                 "body end?");
     if (head->codings > 1 || (head->codings && !head->chunked))
         complain(head, 501,
                  "Transfer-Encoding: chunked is the only one here [RFC 9112 section 6.1]");
+}
+
+/* The rest of an absolute-form behind "http://" or "https://"; NULL of another form. */
+static const char *behind_scheme(const char *target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        if (strncasecmp(target, schemes[i], strlen(schemes[i])) == 0)
+            return target + strlen(schemes[i]);
+    }
+    return NULL;
+}
+
+/* One of the four forms of a target (RFC 9112 section 3.2); user information is an error (RFC 9110
+ * section 4.2.4). */
+static bool is_target(const char *method, const char *target)
+{
+    const char *authority = behind_scheme(target);
+    size_t size = authority ? strcspn(authority, "/?") : strlen(target);
+
+    if (authority)
+        return size > 0 && authority[0] != ':' && is_host(authority, size) &&
+               is_path(authority + size, strlen(authority + size));
+    if (strcmp(method, "CONNECT") == 0)
+        return size > 0 && is_host(target, size);
+    if (strcmp(target, "*") == 0)
+        return strcmp(method, "OPTIONS") == 0;
+    return target[0] == '/' && is_path(target, size);
+}
+
+static void check_line(struct head *head, const char *method, const char *target)
+{
+    if (!is_token(method, strlen(method)))
+        complain(head, 400, "the method is no token [RFC 9110 section 9.1]");
+    if (!is_target(method, target))
+        complain(head, 400,
+                 "the target is none of the four forms, or has a character that must be written "
+                 "%%XX [RFC 9112 section 3.2, RFC 3986 section 3]");
 }
 
 void atls_http_check_head(struct MHD_Connection *connection, const char *method, const char *target,
                           const char *version, struct atls_http_flaw *flawp)
 {
     struct head head = {.plausible = true, .flaw = flawp};
-    bool is_1_1 = strcmp(version, "HTTP/1.1") == 0;
+    bool is_1_1 = strcmp(version, "HTTP/1.0") != 0; /* or later: RFC 9110 section 2.5 */
 
     *flawp = (struct atls_http_flaw){0};
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, look, &head);
+    check_line(&head, method, target);
     check_size(connection, method, target, version, &head);
     check_framing(&head, is_1_1);
     if (head.hosts > 1 || (is_1_1 && head.hosts == 0))
@@ -172,16 +241,12 @@ void atls_http_check_head(struct MHD_Connection *connection, const char *method,
 
 const char *atls_http_path(const char *target)
 {
-    static const char *const schemes[] = {"http://", "https://"};
+    const char *authority = behind_scheme(target);
 
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        if (strncasecmp(target, schemes[i], strlen(schemes[i])) == 0) {
-            const char *path = strchr(target + strlen(schemes[i]), '/');
-
-            return path ? path : "/";
-        }
-    }
-    return target;
+    if (!authority)
+        return target;
+    authority += strcspn(authority, "/?");
+    return *authority == '/' ? authority : "/";
 }
 
 struct collected {
