@@ -127,8 +127,6 @@ int expat_refuse(struct atls_session *s, int outcome)
     const char *reason = "malformed-authenticator";
     if (outcome < 0)
         reason = "internal";
-    else if (outcome == ATLS_E_REFUSED)
-        reason = "attestation-missing";
     else if (outcome == ATLS_E_SIGNATURE)
         reason = "key-mismatch";
     else if (outcome == ATLS_E_UNSUPPORTED && alert == ATLS_EA_UNSUPPORTED_EXTENSION)
@@ -162,7 +160,7 @@ static int hello(struct atls_session *s, enum atls_handshake_type type, struct a
         return 0;
     if (hello_extensions(message, &block) != 0)
         return session_fail(s, "malformed-extension", ATLS_ALERT_DECODE_ERROR, NULL, NULL);
-    uint8_t *copy = malloc(block.size > 0 ? block.size : 1);
+    uint8_t *copy = malloc(block.size + 1);
     if (!copy)
         return session_fail(s, "internal", -1, NULL, "no memory for a ClientHello");
     if (block.size > 0)
@@ -249,6 +247,13 @@ static int unexpected(struct atls_session *s, const char *detail)
                         "harness/peers/README.md, frames of expat-04", detail);
 }
 
+static void tell_handshake(struct atls_session *s)
+{
+    if (!s->told.handshake)
+        s->seconds = atls_now() - s->started;
+    report_handshake(s);
+}
+
 static int line_received(struct atls_session *s, struct atls_bytes line)
 {
     struct atls_expat *x = s->expat;
@@ -258,6 +263,7 @@ static int line_received(struct atls_session *s, struct atls_bytes line)
     if (x->line_received)
         return unexpected(s, "expected one line, came another one");
     x->line_received = true;
+    tell_handshake(s); /* done may have come with it */
     report_line(s, "received", (const char *)line.data, line.size);
     return 0;
 }
@@ -325,20 +331,6 @@ static int read_next(const struct atls_session *s, struct atls_bytes in, struct 
                          : atls_cocos_frame_read(in, framep, usedp);
 }
 
-static void tell_handshake(struct atls_session *s)
-{
-    if (!s->told.handshake)
-        s->seconds = atls_now() - s->started;
-    report_handshake(s);
-}
-
-/* The client's first line says that it has accepted what it asked for. */
-static void take_as_done(struct atls_session *s)
-{
-    s->expat->done_received = true;
-    tell_handshake(s);
-}
-
 static int take_frames(struct atls_session *s)
 {
     struct expat_buffer *in = &s->expat->in;
@@ -354,7 +346,7 @@ static int take_frames(struct atls_session *s)
         s->expat->raw =
             s->expat->raw || (expat_is_cocos(s) && frame.type == ATLS_FRAME_AUTHENTICATOR);
         if (expat_is_cocos(s) && frame.type == ATLS_FRAME_LINE)
-            take_as_done(s);
+            s->expat->done_received = true; /* the client has accepted what it asked for */
         result = take_frame(s, &frame);
         if (result != 0)
             return result;

@@ -203,7 +203,7 @@ static int present(struct atls_session *s)
 {
     unsigned prefix = session_prefix_size(s->party);
     size_t size = prefix + s->self.credential.size;
-    uint8_t *payload = malloc(size > 0 ? size : 1);
+    uint8_t *payload = malloc(size + 1);
     if (!payload)
         return session_fail(s, "internal", -1, NULL, "out of memory");
     struct atls_sink sink = atls_sink_of(payload, size);
@@ -305,7 +305,7 @@ static int received(struct atls_session *s, const struct session_certificate *ce
     if (certificate->chain_size == 0)
         return empty_chain(s);
     int result = find_payload(s, certificate->extensions, certificate->extension_count, &payload);
-    if (result != 0 && certificate->extension_count == 0)
+    if (result != 0)
         session_diagnose_entry(s, ATLS_BYTES(certificate->message, certificate->size));
     if (result == 0)
         result =

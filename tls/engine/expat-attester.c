@@ -22,6 +22,8 @@
 #define RSA_PSS_SHA256 0x0804
 #define ED25519 0x0807
 #define CONTEXT_SIZE 32
+/* Of an entry's only extension: both have 16 bits of length, and it has a head of four bytes. */
+#define PAYLOAD_MAX (UINT16_MAX - 4u)
 
 struct answer { /* an identity and what it is made of */
     struct atls_ea_identity identity;
@@ -77,7 +79,7 @@ static uint16_t scheme_of(gnutls_pubkey_t key)
                : ECDSA_P256;
 }
 
-/* The party's chain, and its own key. */
+/* The party's chain, of one certificate at least, and its own key. */
 static void plain_identity(const struct atls_party *party, struct answer *answer)
 {
     for (unsigned i = 0; i < party->chain_size; i++)
@@ -86,7 +88,7 @@ static void plain_identity(const struct atls_party *party, struct answer *answer
     answer->identity = (struct atls_ea_identity){
         .entries = answer->entries,
         .entry_count = party->chain_size,
-        .scheme = party->chain_size > 0 ? scheme_of(party->chain[0].pubkey) : 0,
+        .scheme = scheme_of(party->chain[0].pubkey),
         .sign = atls_ea_gnutls_sign,
         .context = party->key,
     };
@@ -106,9 +108,10 @@ static int put_extension(struct atls_session *s, struct atls_bytes cmw, struct a
     else
         atls_sink_vector(&sink, prefix, cmw);
     int result = atls_sink_done(&sink, &payload);
-    if (result == 0 && payload.size > UINT16_MAX)
-        result = atls_fail(ATLS_E_LIMIT, DRAFT "section 3",
-                           "a CMW of at most 65533 bytes fits, this one has %zu", cmw.size);
+    if (cmw.size > PAYLOAD_MAX - prefix)
+        result = atls_fail(ATLS_E_LIMIT, "RFC 8446 section 4.4.2",
+                           "expected a CMW of at most %u bytes, came %zu", PAYLOAD_MAX - prefix,
+                           cmw.size);
     if (result != 0)
         return result;
     if (faulty(s, "authenticator-second-entry")) {

@@ -269,7 +269,8 @@ struct misread_row {
     const char *name;
     const struct atls_profile *profile, *profile_of_client; /* of both; or the client's own */
     struct side client, server;
-    bool by_client; /* who says it */
+    bool by_client;        /* who says it */
+    uint16_t entry_number; /* of the client's extension; 0: the default */
     const char *reason, *said;
 };
 #define ATTESTS .attester = {BG}
@@ -288,6 +289,17 @@ static const struct misread_row misread[] = {
      .client = {ATTESTS, .variants = {.payload_prefix = 3}}, .server = {JUDGES},
      .reason = "malformed-extension",
      .said = "H15 reading A: 24 bits of length are ahead of the CMW"},
+    {"H15: 16 for none, in an authenticator", EXPAT, .client = {ATTESTS},
+     .server = {JUDGES, .variants = {.payload_prefix = 1}}, .reason = "malformed-cmw",
+     .said = "H15 reading B: 16 bits of length are ahead of the CMW"},
+    {"H33: the request without its header", EXPAT,
+     .client = {ATTESTS, .variants = {.request_transcript = 1}}, .server = {JUDGES},
+     .reason = "key-mismatch", .said = "H33"},
+    {"H33: the request with its header", EXPAT, .client = {ATTESTS},
+     .server = {JUDGES, .variants = {.request_transcript = 1}}, .reason = "key-mismatch",
+     .said = "H33"},
+    {"another Finished", EXPAT, .client = {ATTESTS, .fault = "authenticator-finished"},
+     .server = {JUDGES}, .reason = "authenticator-finished", .said = "no"},
     {"H15: other bytes", SEAT, .client = {ATTESTS, .fault = "entry-payload=ffff00"},
      .server = {JUDGES}, .reason = "malformed-extension",
      .said = "is written by no form that is known"},
@@ -305,6 +317,10 @@ static const struct misread_row misread[] = {
      .server = {ATTESTS, .fault = "extension=evidence_request:0400000111"}, .by_client = true,
      .reason = "malformed-extension",
      .said = "H24 reading B: the selected element is in a vector, and bare is due"},
+    {"the draft's own number for the extension of entries", TA,
+     .client = {ATTESTS, .certificate_kind = true}, .server = {JUDGES, .certificate_kind = true},
+     .entry_number = ATLS_ATTESTATION_EVIDENCE_OF_DRAFT, .reason = "attestation-missing",
+     .said = "H14 reading B: the extension has number 60"},
     {"a type that is cut short", TA,
      .client = {ATTESTS, .fault = "extension=evidence_proposal:040000"}, .server = {JUDGES},
      .reason = "malformed-extension", .said = "is written by no form that is known"},
@@ -319,6 +335,9 @@ static void a_misreading(void **state)
     open_connection(&c, &row, misreading->profile);
     if (misreading->profile_of_client)
         c.client.party.profile = misreading->profile_of_client;
+    if (misreading->entry_number > 0)
+        c.client.party.code_points.value[misreading->profile->entry_extension] =
+            misreading->entry_number;
     pump_ends(&c.client, &c.server);
     const struct failure *failure = &(misreading->by_client ? c.client : c.server).session->failure;
     assert_string_equal(failure->reason ? failure->reason : "none", misreading->reason);

@@ -9,6 +9,7 @@
 
 #include "rats/base/encoding.h"
 #include "rats/cmw/cmw-x509.h"
+#include "tls/engine/expat.h"
 #include "tls/engine/test-story.h"
 
 #define STEPS_MAX 4000
@@ -264,11 +265,24 @@ void close_end(struct end *end)
 /* What fails says why: what an earlier failure said is no answer. */
 #define STALE "the text of an earlier failure"
 
+/* Whoever drives the end waits for what it wants: that must be what it cannot go on without. */
+static void check_want(const struct end *end)
+{
+    const struct atls_expat *x = end->session->expat;
+    if (end->session->phase != EXCHANGING || end->want == ATLS_WANT_WRITE)
+        return;
+    assert_int_equal(x->out.at, x->out.size);
+    assert_int_not_equal(x->stage, EXPAT_BEGIN);
+    bool waits = x->answering || x->stage == EXPAT_NONCE || x->stage == EXPAT_JUDGING;
+    assert_int_equal(end->want == ATLS_WANT_VERIFIER, waits);
+}
+
 void step_end(struct end *end)
 {
     (void)atls_fail(ATLS_E_MISMATCH, STALE, STALE);
     if (end->want != ATLS_WANT_NOTHING)
         end->want = atls_session_step(end->session);
+    check_want(end);
     end->gone = end->want == ATLS_WANT_NOTHING;
 }
 

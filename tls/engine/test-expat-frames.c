@@ -119,6 +119,10 @@ static void headers_have_the_same_bounds(void **state)
 #define REQUEST(context)                                                                           \
     "01000014 11000010 01" context "000c"                                                          \
     "ff000000" SCHEMES
+#define COCOS_REQUEST(context)                                                                     \
+    "0100000014 11000010 01" context "000c"                                                        \
+    "ff000000" SCHEMES
+#define COCOS .variants = {.framing = 1, .payload = 1}
 #define LINE "03000002 6869"
 #define DONE "04000000"
 #define WAIT "|" /* until the server has nothing more to say */
@@ -131,11 +135,15 @@ static const struct stranger_row {
     bool leaves;        /* and then close_notify */
     const char *reason; /* NULL: complete */
     int alert;
+    const char *detail; /* NULL: not looked at */
+    unsigned evidence;  /* made */
 } stranger_rows[] = {
     {.name = "a client that asks for nothing", .frames = DONE WAIT LINE},
     {.name = "frames know nothing of records",
      .frames = REQUEST("aa") WAIT DONE WAIT LINE,
      .by_bytes = true},
+    {.name = "a record ends within the next frame",
+     .frames = REQUEST("aa") "0400" WAIT "0000" WAIT LINE},
     {.name = "a request, and X.509 answers it", .frames = REQUEST("aa") WAIT DONE WAIT LINE},
     {.name = "requests one behind the other",
      .frames = REQUEST("aa") WAIT REQUEST("ab") WAIT REQUEST("ac") WAIT DONE WAIT LINE,
@@ -143,7 +151,15 @@ static const struct stranger_row {
     {.name = "a request, and evidence answers it",
      .own = {.attester = {BG}},
      .frames = REQUEST("aa") WAIT DONE WAIT LINE,
-     .by_bytes = true},
+     .by_bytes = true,
+     .evidence = 1},
+    {.name = "a request that already has what nobody here makes (R-EX-06)",
+     .frames = "01000015 11000011 01aa000d ff00000100" SCHEMES WAIT DONE WAIT LINE},
+    {.name = "a context twice, and no evidence for the first",
+     .own = {.attester = {BG}},
+     .frames = REQUEST("aa") REQUEST("aa"),
+     .reason = "authenticator-context",
+     .alert = 47},
     {.name = "a context twice",
      .frames = REQUEST("aa") REQUEST("aa"),
      .reason = "authenticator-context",
@@ -184,6 +200,10 @@ static const struct stranger_row {
      .reason = "malformed-authenticator",
      .alert = 10},
     {.name = "done twice", .frames = DONE DONE, .reason = "malformed-authenticator", .alert = 10},
+    {.name = "done twice, and a line that is not read",
+     .frames = DONE WAIT DONE LINE,
+     .reason = "malformed-authenticator",
+     .alert = 10},
     {.name = "two lines",
      .frames = DONE WAIT LINE LINE,
      .reason = "malformed-authenticator",
@@ -226,7 +246,16 @@ static const struct stranger_row {
      .frames = DONE WAIT LINE,
      .reason = "application-data-early",
      .alert = 10},
-    {.name = "an alert in a frame", .frames = "05000001 2a", .reason = "peer-alert", .alert = 42},
+    {.name = "an alert in a frame",
+     .frames = "05000001 2a",
+     .reason = "peer-alert",
+     .alert = 42,
+     .detail = "the peer ended the connection with bad_certificate (42), in a frame"},
+    {.name = "a line of Cocos, before its request was answered",
+     .own = {.attester = {PP}, COCOS},
+     .frames = COCOS_REQUEST("aa") "68656c6c6f0a",
+     .reason = "malformed-authenticator",
+     .alert = 50},
     {.name = "leaving in the middle of a frame",
      .frames = "01000013 1100",
      .leaves = true,
@@ -325,6 +354,11 @@ static void a_stranger(void **state)
     }
     check_end("server", &server, row->reason, row->reason ? row->alert : -1);
     assert_null(frames);
+    assert_int_equal(test_roles.evidence_made, row->evidence);
+    if (row->detail)
+        assert_string_equal(server.session->failure.detail, row->detail);
+    if (!row->reason && row->own.variants.framing == 0)      /* what was used is not kept */
+        assert_int_equal(server.session->expat->in.size, 6); /* of LINE */
     char rest[4096];
     while (!row->reason && gnutls_record_recv(stranger, rest, sizeof rest) > 0)
         continue;
@@ -336,6 +370,32 @@ static void a_stranger(void **state)
     close_end(&server);
     free(there.data);
     free(back.data);
+}
+
+/* Behind the authenticator, which has no frame, a line is as long as a line may be. */
+static void a_long_line_of_cocos(void **state)
+{
+    static const struct {
+        size_t size;
+        const char *end, *reason;
+    } table[] = {{ATLS_FRAME_LINE_MAX, "0a", NULL},
+                 {ATLS_FRAME_LINE_MAX + 1, "0a", "malformed-authenticator"},
+                 {ATLS_FRAME_LINE_MAX + 1, "", "malformed-authenticator"}};
+    static const char request[] = COCOS_REQUEST("aa") WAIT;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        char frames[sizeof request + 2 * (ATLS_FRAME_LINE_MAX + 2)];
+        struct stranger_row row = {.own = {.attester = {BG}, COCOS},
+                                   .frames = frames,
+                                   .reason = table[i].reason,
+                                   .alert = 50,
+                                   .evidence = 1},
+                            *rowp = &row;
+        char *at = stpcpy(frames, request);
+        for (size_t k = 0; k < table[i].size; k++)
+            at = stpcpy(at, "61");
+        stpcpy(at, table[i].end);
+        a_stranger((void **)&rowp);
+    }
 }
 
 /* The same party's next connection begins from nothing. */
@@ -425,6 +485,7 @@ int main(void)
     TEST_ADD_ROWS(&list, a_frame_of_cocos, cocos_rows);
     TEST_ADD(&list, headers_have_the_same_bounds);
     TEST_ADD_ROWS(&list, a_stranger, stranger_rows);
+    TEST_ADD(&list, a_long_line_of_cocos);
     TEST_ADD(&list, a_ticket_is_thrown_away);
     int result = test_run("expat-frames", &list);
     test_pki_remove(&test_pki);

@@ -3,6 +3,9 @@
  * expat-04 in memory: an ordinary handshake, then authenticators, in all roles and models; and all
  * that must not be accepted.
  */
+#include <errno.h>
+
+#include "rats/base/error.h"
 #include "tls/engine/expat.h"
 #include "tls/engine/test-ends.h"
 #include "tls/wire/binder.h"
@@ -133,6 +136,14 @@ static const struct row {
      .client = {.no_certificate = true},
      .server = {.relying_party = {BG}},
      BY_SERVER("attestation-missing", 116)},
+    {.name = "required, and the client, an attester, has no certificate to attest beside",
+     .client = {.attester = {BG}, .no_certificate = true},
+     .server = {.relying_party = {BG}},
+     BY_SERVER("attestation-missing", 116)},
+    {.name = "not asked for, of a client without a certificate: it cannot",
+     .client = {.no_certificate = true, .fault = "authenticator-unsolicited", .unheard = true},
+     .server = {.unheard = true, .no_anchors = true},
+     BY_CLIENT("internal", 80)},
     {.name = "the client declines",
      FAULTY_CLIENT("empty-certificate"),
      BY_SERVER("attestation-missing", 116)},
@@ -293,12 +304,24 @@ static const struct row {
      .client = {.relying_party = {BG},
                 .variants = {.exporter_label = ATLS_EXPAT_ATTESTATION_BINDING}},
      .server = {.attester = {BG}, .variants = {.exporter_label = ATLS_EXPAT_ATTESTATION_BINDING}}},
+    {.name = "H33: the request without its header at the attester",
+     .client = {.attester = {BG}, .variants = {.request_transcript = 1}},
+     .server = {.relying_party = {BG}},
+     BY_SERVER("key-mismatch", 51)},
+    {.name = "H33: the request without its header at both",
+     .client = {.attester = {BG}, .variants = {.request_transcript = 1}},
+     .server = {.relying_party = {BG}, .variants = {.request_transcript = 1}}},
     {.name = "the wire of Cocos",
      .client = {.relying_party = {BG}, .variants = {.framing = 1, .payload = 1}},
      .server = {.attester = {BG}, .variants = {.framing = 1, .payload = 1}}},
     {.name = "the wire of Cocos, and a result",
      .client = {.relying_party = {PP}, .variants = {.framing = 1, .payload = 1}},
      .server = {.attester = {PP}, .variants = {.framing = 1, .payload = 1}}},
+    {.name = "the wire of Cocos, and the verdict is no",
+     .client = {.relying_party = {BG}, .variants = {.framing = 1, .payload = 1}},
+     .server = {.attester = {BG}, .variants = {.framing = 1, .payload = 1}},
+     .roles = {.verdict_fails = "reference-value-mismatch", .verdict_after = 3},
+     BY_CLIENT("reference-value-mismatch", 49)},
     {.name = "Cocos' payload in the contract's frames",
      .client = {.attester = {BG}, .variants = {.payload = 1}},
      .server = {.relying_party = {BG}, .variants = {.payload = 1}}},
@@ -421,6 +444,22 @@ static void a_connection(void **state)
     /* Nothing of application data has got through where anything was refused (R-EX-19). */
     assert_int_equal(c.server.session->expat->line_received, !row->server_reason);
     assert_int_equal(c.client.session->expat->line_received, !row->client_reason);
+    /* X.509 comes first (R-EX-08). */
+    if (row->server_reason && strcmp(row->server_reason, "certificate-untrusted") == 0)
+        assert_int_equal(test_roles.judged, 0);
+    if (row->client_reason && strcmp(row->client_reason, "certificate-untrusted") == 0)
+        assert_int_equal(test_roles.judged, 0);
+    /* An alert goes in a frame only where the library cannot send it. */
+    if (test_stack->alerts_later) {
+        assert_false(c.server.session->expat->alert_queued);
+        assert_false(c.client.session->expat->alert_queued);
+    }
+    /* Nor is anything told as complete before who asked is content. */
+    if (row->client.relying_party[0] != ATLS_MODEL_NONE ||
+        row->server.relying_party[0] != ATLS_MODEL_NONE) {
+        assert_int_equal(c.server.session->told.complete, !row->server_reason);
+        assert_int_equal(c.client.session->told.complete, !row->client_reason);
+    }
     if (row->client_asked > 0)
         assert_int_equal(c.client.session->expat->asked, row->client_asked);
     if (row->server_asked > 0)
@@ -451,15 +490,42 @@ static void an_alert_in_a_frame(void **state)
 
 /* R-EX-02: hellos and the handshake's Certificate say nothing of attestation; another number at one
  * side is then no request at all (H8). */
+static const struct number_row {
+    const char *name;
+    struct side server;
+    int alert;  /* 109: X.509 alone answers; 116: nothing does, for want of a scheme */
+    bool tells; /* an attester says which number it was */
+} number_rows[] = {
+    {"of an attester", {.attester = {BG}}, 109, true},
+    {"of an attester with a leaf of RSA", {.attester = {BG}, .key_kind = GNUTLS_PK_RSA}, 109, true},
+    {"of an attester with a leaf of Ed25519",
+     {.attester = {BG}, .key_kind = GNUTLS_PK_EDDSA_ED25519},
+     109,
+     true},
+    {"of an attester with a leaf of P-521, which no request has",
+     {.attester = {BG}, .key_kind = GNUTLS_PK_ECDSA},
+     116,
+     true},
+    {"of nobody who attests", {.attester = {ATLS_MODEL_NONE}}, 109, false},
+};
+
 static void another_code_point(void **state)
 {
-    static const struct row row = {SERVER_ATTESTS};
+    const struct number_row *number = *state;
+    const struct row row = {.client = {.relying_party = {BG}}, .server = number->server};
     struct connection c;
+    char text[ATLS_DIAGNOSIS_TEXT] = "";
     open_connection(&c, &row);
     c.server.party.code_points.value[ATLS_CP_CMW_ATTESTATION] = 0xFFFF;
     pump_ends(&c.client, &c.server);
-    check_end("client", &c.client, "attestation-missing", 109);
-    check_end("server", &c.server, "peer-alert", 109);
+    check_end("client", &c.client, "attestation-missing", number->alert);
+    check_end("server", &c.server, "peer-alert", number->alert);
+    const struct atls_diagnosis *d = c.server.session->failure.diagnosis;
+    assert_int_equal(d != NULL, number->tells);
+    if (d)
+        atls_diagnosis_say(d, text);
+    if (d && !strstr(text, "H8 reading A"))
+        fail_msg("expected the number of the request, came: it %s", text);
     close_connection(&c);
 }
 
@@ -493,10 +559,13 @@ static void a_long_hello(void **state)
 {
     static const struct {
         size_t count;
+        bool own; /* of the client: it has only itself to blame */
         const char *server, *client;
         int alert;
-    } table[] = {{ATLS_EA_OFFERS, NULL, NULL, -1},
-                 {ATLS_EA_OFFERS + 1, "malformed-extension", "peer-alert", 50}};
+    } table[] = {{ATLS_EA_OFFERS, false, NULL, NULL, -1},
+                 {ATLS_EA_OFFERS + 1, false, "malformed-extension", "peer-alert", 50},
+                 {ATLS_EA_OFFERS, true, NULL, NULL, -1},
+                 {ATLS_EA_OFFERS + 1, true, "peer-alert", "internal", 80}};
     static const struct row row = {.name = NULL};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct connection c;
@@ -505,7 +574,7 @@ static void a_long_hello(void **state)
             step_end(&c.client);
             step_end(&c.server);
         }
-        struct atls_expat *x = c.server.session->expat;
+        struct atls_expat *x = (table[i].own ? c.client : c.server).session->expat;
         free(x->hello);
         x->hello_size = 4 * table[i].count;
         x->hello = calloc(table[i].count, 4); /* extensions of other types, without data */
@@ -521,6 +590,133 @@ static void a_long_hello(void **state)
     }
 }
 
+static int no_hash(void *connection, enum atls_hash *hashp)
+{
+    return atls_fail(-EIO, NULL, "the hash is gone");
+}
+
+/* Without the hash of the connection there are no authenticators. */
+static void a_stack_without_the_hash(void **state)
+{
+    static const struct row row = {CLIENT_ATTESTS};
+    struct atls_stack without = atls_stack_gnutls;
+    struct connection c;
+    without.hash = no_hash;
+    open_connection(&c, &row);
+    c.server.party.stack = &without;
+    pump_ends(&c.client, &c.server);
+    check_end("server", &c.server, "internal", ATLS_ALERT_INTERNAL_ERROR);
+    assert_string_equal(c.server.session->failure.detail, "the hash is gone");
+    check_end("client", &c.client, "peer-alert", ATLS_ALERT_INTERNAL_ERROR);
+    close_connection(&c);
+}
+
+static int no_binding(void *connection, const char *label, struct atls_bytes context,
+                      uint8_t *valuep, size_t size)
+{
+    if (strcmp(label, atls_expat_label_text(ATLS_EXPAT_CMW_ATTESTATION)) == 0)
+        return atls_fail(-EIO, NULL, "the exporter is gone");
+    return atls_stack_gnutls.exporter(connection, label, context, valuep, size);
+}
+
+/* A binding has the exporter's value, or there is none: at the attester, at the relying party. */
+static void a_binding_without_the_exporter(void **state)
+{
+    static const struct row row = {CLIENT_ATTESTS};
+    struct atls_stack without = atls_stack_gnutls;
+    without.exporter = no_binding;
+    for (int client_lacks = 0; client_lacks < 2; client_lacks++) {
+        struct connection c;
+        open_connection(&c, &row);
+        struct end *own = client_lacks ? &c.client : &c.server;
+        own->party.stack = &without;
+        pump_ends(&c.client, &c.server);
+        check_end("who lacks it", own, "internal", ATLS_ALERT_INTERNAL_ERROR);
+        assert_string_equal(own->session->failure.detail, "the exporter is gone");
+        assert_int_equal(test_roles.evidence_made, !client_lacks);
+        assert_int_equal(test_roles.judged, 0);
+        close_connection(&c);
+    }
+}
+
+/* RFC 8446 section 4.4.2: the extensions of an entry have 16 bits of length, the extension's own
+ * head of four bytes in it. The record has 25 bytes more than the stand-in's result of 400. */
+static void the_longest_credential(void **state)
+{
+    static const struct {
+        unsigned reading, prefix, more;
+    } table[] = {{ATLS_PREFIX_AS_DRAFTED, 2, 0},
+                 {ATLS_PREFIX_AS_DRAFTED, 2, 1},
+                 {ATLS_PREFIX_U24, 3, 0},
+                 {ATLS_PREFIX_U24, 3, 1},
+                 {ATLS_PREFIX_NONE, 0, 1}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const struct atls_variants variants = {.payload_prefix = table[i].reading};
+        size_t most = UINT16_MAX - 4 - table[i].prefix;
+        const struct row row = {.client = {.attester = {PP}, .variants = variants},
+                                .server = {.relying_party = {PP}, .variants = variants},
+                                .roles = {.padding = most - 25 - 400 + table[i].more}};
+        struct connection c;
+        char detail[128];
+        open_connection(&c, &row);
+        pump_ends(&c.client, &c.server);
+        snprintf(detail, sizeof detail, "expected a CMW of at most %zu bytes, came %zu", most,
+                 most + 1);
+        check_end("client", &c.client, table[i].more ? "internal" : NULL,
+                  table[i].more ? ATLS_ALERT_INTERNAL_ERROR : -1);
+        assert_string_equal(c.client.session->failure.detail, table[i].more ? detail : "");
+        close_connection(&c);
+    }
+}
+
+/* What the event says is the time of all of it, not of the handshake alone. */
+static void the_time_of_attestation(void **state)
+{
+    static const struct row row = {CLIENT_ATTESTS, .roles = {.verdict_after = 50}};
+    struct connection c;
+    open_connection(&c, &row);
+    while (c.server.session->expat->stage != EXPAT_JUDGING) {
+        step_end(&c.client);
+        step_end(&c.server);
+    }
+    c.client.session->started -= 1000;
+    c.server.session->started -= 1000;
+    pump_ends(&c.client, &c.server);
+    check_end("server", &c.server, NULL, -1);
+    assert_true(c.server.session->seconds >= 1000);
+    assert_true(c.client.session->seconds >= 1000);
+    close_connection(&c);
+}
+
+/* RFC 9261 section 5.2.2: a scheme that is none of TLS 1.3. That is no extension's fault. */
+static void a_scheme_of_tls_1_2(void **state)
+{
+    static const struct row row = {CLIENT_ATTESTS};
+    static const uint8_t rest[] = {
+        0,  0, 6, 0, 0, 1, 0x30, 0, 0, /* certificate_list: an entry of a byte */
+        15, 0, 0, 5, 4, 1, 0,    1, 0, /* CertificateVerify: rsa_pkcs1_sha256 */
+        20, 0, 0, 1, 0};               /* Finished */
+    uint8_t bytes[5 + ATLS_EXPAT_CONTEXT_MAX + sizeof rest];
+    struct connection c;
+    open_connection(&c, &row);
+    struct atls_expat *x = c.server.session->expat;
+    while (x->stage != EXPAT_ASKED) {
+        step_end(&c.client);
+        step_end(&c.server);
+    }
+    struct atls_sink sink = atls_sink_of(bytes, sizeof bytes);
+    atls_sink_u8(&sink, 11); /* Certificate */
+    atls_sink_u24(&sink, (uint32_t)(1 + x->context_size + 9));
+    atls_sink_vector(&sink, 1, ATLS_BYTES(x->context, x->context_size));
+    atls_sink_bytes(&sink, ATLS_BYTES(rest, sizeof rest));
+    assert_int_not_equal(expat_authenticated(c.server.session, ATLS_BYTES(bytes, sink.used)), 0);
+    pump_ends(&c.client, &c.server);
+    check_end("server", &c.server, "malformed-authenticator", ATLS_ALERT_ILLEGAL_PARAMETER);
+    assert_string_equal(c.server.session->failure.detail,
+                        "signature scheme 0x0401 is none of TLS 1.3");
+    close_connection(&c);
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
@@ -528,9 +724,14 @@ int main(void)
     TEST_ADD_ROWS(&list, a_connection, rows);
     TEST_ADD_ROWS(&list, a_narrow_connection, rows);
     TEST_ADD_ROWS(&list, an_alert_in_a_frame, rows);
-    TEST_ADD(&list, another_code_point);
+    TEST_ADD_ROWS(&list, another_code_point, number_rows);
     TEST_ADD(&list, context_is_the_nonce);
     TEST_ADD(&list, a_long_hello);
+    TEST_ADD(&list, a_stack_without_the_hash);
+    TEST_ADD(&list, a_scheme_of_tls_1_2);
+    TEST_ADD(&list, a_binding_without_the_exporter);
+    TEST_ADD(&list, the_longest_credential);
+    TEST_ADD(&list, the_time_of_attestation);
     int result = test_run("expat", &list);
     test_pki_remove(&test_pki);
     return result;

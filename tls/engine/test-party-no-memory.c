@@ -91,6 +91,38 @@ static void test_starts(void **state)
     }
 }
 
+/* A connection of a party that has what it needs. */
+static int open_session(const void *context, struct test_told *told)
+{
+    struct atls_session *session;
+    int result = TEST_SCARCE(atls_session_new(context, 1, &session));
+    if (result == 0) {
+        test_memory_begin();
+        atls_session_free(session);
+        test_memory_end(0);
+    }
+    return result;
+}
+
+static void test_sessions(void **state)
+{
+    static const struct atls_profile *const profiles[] = {
+        &atls_profile_ta_07, &atls_profile_seat_06, &atls_profile_expat_04, NULL};
+    for (size_t i = 0; profiles[i]; i++) {
+        struct atls_party party = {
+            .side = ATLS_SERVER, .stack = &atls_stack_gnutls, .profile = profiles[i]};
+        atls_code_points_default(&party.code_points);
+        assert_int_equal(atls_party_start(&party, test_pki_file(&pki, "server.pem"),
+                                          test_pki_file(&pki, "server.key"),
+                                          test_pki_file(&pki, "ca.pem")),
+                         0);
+        size_t count = test_without_memory(profiles[i]->name, TEST_MAY_FAIL, open_session, &party);
+        print_message("%s: %zu allocations\n", profiles[i]->name, count);
+        assert_true(count > 5);
+        atls_party_stop(&party);
+    }
+}
+
 int main(void)
 {
     static struct test_list list;
@@ -99,6 +131,7 @@ int main(void)
     put_cmw();
     test_take_gnutls_memory();
     TEST_ADD(&list, test_starts);
+    TEST_ADD(&list, test_sessions);
     int failed = test_run("parties without memory", &list);
     test_pki_remove(&pki);
     return failed;

@@ -592,6 +592,38 @@ static void own_keys_are_named(void **state)
     close_connection(&c);
 }
 
+/* H11: a result is fetched for the binder where one is due, and where there is one. */
+static const struct bound_row {
+    const char *name;
+    const struct atls_profile *profile;
+    enum atls_result_nonce reading;
+    unsigned bound;
+} bound_rows[] = {
+    {"seat-04, as drafted", &atls_profile_seat_04, ATLS_RESULT_AS_DRAFTED, 2},
+    {"seat-04, free of it", &atls_profile_seat_04, ATLS_RESULT_FREE, 0},
+    {"seat-06, as drafted", &atls_profile_seat_06, ATLS_RESULT_AS_DRAFTED, 0},
+    {"seat-06, required", &atls_profile_seat_06, ATLS_RESULT_REQUIRED, 2},
+    {"ta-07, required, but it has no binder", &atls_profile_ta_07, ATLS_RESULT_REQUIRED, 0},
+    {"expat-04, as drafted", &atls_profile_expat_04, ATLS_RESULT_AS_DRAFTED, 0},
+    {"expat-04, required", &atls_profile_expat_04, ATLS_RESULT_REQUIRED, 2},
+};
+
+static void results_that_are_bound(void **state)
+{
+    const struct bound_row *bound = *state;
+    const struct atls_variants variants = {.result_nonce = bound->reading};
+    const struct profile_row row = {
+        .client = {.attester = {PP}, .relying_party = {PP}, .variants = variants},
+        .server = {.attester = {PP}, .relying_party = {PP}, .variants = variants}};
+    struct connection c;
+    open_connection(&c, &row, bound->profile);
+    pump_ends(&c.client, &c.server);
+    check_end("client", &c.client, NULL, -1);
+    check_end("server", &c.server, NULL, -1);
+    assert_int_equal(test_roles.bound_results, bound->bound);
+    close_connection(&c);
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
@@ -604,6 +636,7 @@ int main(void)
     TEST_ADD(&list, a_binder_without_the_secret);
     TEST_ADD(&list, a_binder_without_a_leaf);
     TEST_ADD_ROWS(&list, own_keys_are_named, own_rows);
+    TEST_ADD_ROWS(&list, results_that_are_bound, bound_rows);
     int result = test_run("profiles", &list);
     test_pki_remove(&test_pki);
     return result;

@@ -19,10 +19,11 @@ struct test_roles {
     unsigned judged;               /* credentials, counted */
     struct atls_public_key own[2]; /* that were named as this side's, the first two */
     unsigned own_count;
-    size_t padding;      /* bytes more in a result */
-    bool other_key;      /* CertificateVerify is by another key of the device */
-    bool attested_other; /* evidence is about another key of the device */
-    bool wrong_answer;   /* evidence answers something else */
+    unsigned bound_results; /* that answer a binder, counted */
+    size_t padding;         /* bytes more in a result */
+    bool other_key;         /* CertificateVerify is by another key of the device */
+    bool attested_other;    /* evidence is about another key of the device */
+    bool wrong_answer;      /* evidence answers something else */
     /* what it answers instead; *SIZEP bytes, which were the challenge */
     void (*answer)(uint8_t answerp[ATLS_EAT_NONCE_MAX], size_t *sizep);
     unsigned waited; /* ATLS_E_AGAIN given so far */

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "rats/base/encoding.h"
+#include "tls/engine/expat.h"
 
 /* All events of END, an array. */
 static json_t *read_story(const struct end *end)
@@ -118,6 +119,20 @@ static json_t *only_one(const json_t *story, const char *name)
     return event;
 }
 
+/* The place of the first event of NAME, and of DIRECTION where that is given; or behind all. */
+static size_t place_of(const json_t *story, const char *name, const char *direction)
+{
+    json_t *event;
+    size_t i;
+    json_array_foreach(story, i, event)
+    {
+        if (strcmp(text_of(event, "event"), name) == 0 &&
+            (!direction || strcmp(text_of(event, "direction"), direction) == 0))
+            break;
+    }
+    return i;
+}
+
 /* Misbehaviour that was ordered is told where it is done: a test without it would show nothing. */
 static void check_fault(const json_t *story, const char *order)
 {
@@ -153,6 +168,9 @@ void check_story(const struct end *end)
     same_text(json_array_get(story, json_array_size(story) - 1), "event", "closed");
     json_t *handshake = only_one(story, "handshake"), *closed = only_one(story, "closed");
     check_handshake(s, handshake);
+    /* Whoever has a line of the peer's knows that the handshake is over. */
+    assert_true(place_of(story, "handshake", NULL) <
+                place_of(story, "application-data", "received"));
     if (s->failure.reason) {
         same_failure(s, closed);
         assert_int_equal(json_is_true(json_object_get(closed, "x_after_handshake")),
@@ -214,13 +232,15 @@ static void same_roles(const json_t *from, const json_t *to)
 }
 
 /* Requests and authenticators: what one side says that it sent, the other received. */
-static void same_authenticators(const json_t *from, const json_t *to)
+static void same_authenticators(const json_t *from, const json_t *to, const struct atls_expat *x)
 {
     static const char *const texts[] = {"message", "context"};
     json_t *sent = select_events(from, "authenticator", "sent"), *event;
     json_t *received = select_events(to, "authenticator", "received");
     size_t i;
     assert_int_equal(json_array_size(sent), json_array_size(received));
+    /* Each request, and an answer to each that came. */
+    assert_int_equal(json_array_size(sent), x ? x->asked + x->requests : 0);
     json_array_foreach(sent, i, event)
     {
         const json_t *other = json_array_get(received, i);
@@ -258,8 +278,8 @@ static void check_complete(const json_t *client, const json_t *server, const str
     same_roles(server, client);
     same_lines(client, server, "client");
     same_lines(server, client, "server");
-    same_authenticators(client, server);
-    same_authenticators(server, client);
+    same_authenticators(client, server, ends[0]->session->expat);
+    same_authenticators(server, client, ends[1]->session->expat);
     check_presented(client, ends[0]);
     check_presented(server, ends[1]);
     json_decref(sent);

@@ -174,8 +174,9 @@ static int make_payload(struct connection *c, struct bytes context, struct blob 
     int result = bind(c, &party->leaf, context, binding, &size);
     if (result == 0)
         result = attest(party, c->number, model, BYTES(binding, size), &cmw, &c->why);
-    if (result == 0 && cmw.size > UINT16_MAX - 2)
-        result = refuse(&c->why, "internal", DRAFT "3", "a CMW of at most 65533 bytes fits");
+    /* Ahead of it are two bytes of its length, and the extension's head of four. */
+    if (result == 0 && cmw.size > UINT16_MAX - 6)
+        result = refuse(&c->why, "internal", DRAFT "3", "a CMW of at most 65529 bytes fits");
     if (result == 0) {
         put_vector(payload, 2, BLOB_BYTES(cmw));
         c->self = model;
