@@ -182,6 +182,47 @@ static size_t take_body(char *data, size_t unit, size_t count, void *context)
     return more;
 }
 
+/* The numbers of a list of lengths: are all of them *LENGTHP? -1 there: none was seen yet. */
+static bool is_length(const char *list, int64_t *lengthp)
+{
+    for (;;) {
+        int64_t length = 0;
+
+        list += strspn(list, " \t");
+        if (*list < '0' || *list > '9')
+            return false;
+        for (; *list >= '0' && *list <= '9'; list++) {
+            if (length > (INT64_MAX - 9) / 10)
+                return false;
+            length = 10 * length + (*list - '0');
+        }
+        if (*lengthp >= 0 && *lengthp != length)
+            return false;
+        *lengthp = length;
+        list += strspn(list, " \t");
+        if (!*list)
+            return true;
+        if (*list++ != ',')
+            return false;
+    }
+}
+
+/* libcurl takes the last of several lengths, and of each the beginning that is a number. A user
+ * agent must discard an answer that has such ones and no Transfer-Encoding in their place. */
+static bool is_framed(CURL *easy)
+{
+    struct curl_header *header;
+    int64_t length = -1;
+
+    if (curl_easy_header(easy, "Transfer-Encoding", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+        return true;
+    for (size_t i = 0;
+         curl_easy_header(easy, "Content-Length", i, CURLH_HEADER, -1, &header) == CURLHE_OK; i++)
+        if (!is_length(header->value, &length))
+            return false;
+    return true;
+}
+
 /* Which failure of a transfer is whose: nobody there, nobody in time, or not HTTP. */
 static void judge(struct atls_http_exchange *x, CURLcode code)
 {
@@ -195,6 +236,11 @@ static void judge(struct atls_http_exchange *x, CURLcode code)
     }
     switch (code) {
     case CURLE_OK:
+        if (!is_framed(x->easy)) {
+            x->clause = "RFC 9112 section 6.3";
+            fail(x, ATLS_E_MALFORMED, "verifier-garbage", "Content-Length: expected one number");
+            break;
+        }
         x->state = ANSWERED;
         x->http->news = true;
         break;

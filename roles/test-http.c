@@ -196,6 +196,52 @@ static void test_bodies(void **state)
     }
 }
 
+/* How long the answer is: the one number, however often it is said (RFC 9112 section 6.3). */
+static void test_lengths(void **state)
+{
+    static const struct {
+        const char *fields;
+        bool taken;
+    } rows[] = {
+        {"", true}, /* to the end of the connection */
+        {"Content-Length: 4\r\n", true},
+        {"Content-Length: 004 \t\r\n", true},
+        {"Content-Length: 4\r\nContent-Length: 4\r\n", true},
+        {"Content-Length: 4,4 ,\t4\r\n", true},
+        {"Content-Length: 5\r\nContent-Length: 4\r\n", false},
+        {"Content-Length: 3\r\nContent-Length: 4\r\n", false},
+        {"Content-Length: 4, 5\r\n", false},
+        {"Content-Length: 4,\r\n", false},
+        {"Content-Length: 4x\r\n", false},
+        {"Content-Length: +4\r\n", false},
+        {"Content-Length: -4\r\n", false},
+        {"Content-Length: 0x4\r\n", false},
+        {"Content-Length: 4 4\r\n", false},
+        {"Content-Length: 18446744073709551620\r\n", false}, /* 4 more than 2^64 */
+        {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", true},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bool chunked = strstr(rows[i].fields, "chunked");
+        char page[200];
+
+        snprintf(page, sizeof page, "HTTP/1.1 200 OK\r\n%s\r\n%s", rows[i].fields,
+                 chunked ? "4\r\ntext\r\n0\r\n\r\n" : "text");
+        struct atls_http_exchange *exchange = start(*state, test_raw_server(page), 0);
+        struct atls_http_answer answer;
+        const char *reason = "";
+        int result = await(*state, exchange, &answer, &reason);
+
+        if (result != (rows[i].taken ? 0 : ATLS_E_MALFORMED))
+            fail_msg("%s came %d: %s", rows[i].fields, result, atls_error_text());
+        if (rows[i].taken)
+            assert_true(atls_bytes_equal(answer.body, atls_bytes_of_text("text")));
+        else
+            assert_string_equal(reason, "verifier-garbage");
+        atls_http_drop(exchange);
+    }
+}
+
 /* What ends while nobody waits is told at once to whoever comes to wait. */
 static void test_news(void **state)
 {
@@ -371,6 +417,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_proxy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_answer_fields, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bodies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lengths, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_news, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_descriptor, set_up, tear_down),
