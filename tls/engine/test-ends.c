@@ -312,8 +312,11 @@ void check_end(const char *who, const struct end *end, const char *reason, int a
     if (strcmp(failure->detail, STALE) == 0 || strcmp(failure->clause, STALE) == 0)
         fail_msg("%s: %s does not say why", who, came);
     assert_int_equal(atls_session_complete(end->session), !reason);
-    if (reason)
-        assert_int_equal(failure->alert, alert);
+    if (!reason)
+        return;
+    assert_int_equal(failure->alert, alert);
+    bool heard = strcmp(reason, "peer-alert") == 0 || strcmp(reason, "peer-closed") == 0;
+    assert_int_equal(failure->alert_received, heard && alert >= 0);
 }
 
 static void check_key(const struct atls_session *signer, struct atls_session *verifier)

@@ -83,6 +83,24 @@ static const struct profile_row rows[] = {
 /* ta-07 with a certificate. */
 #define TA_07 .profiles = ta_07, .profile_count = 1
 #define CERT .certificate_kind = true
+#define MATCH .variants = {.evidence_type_match = 1}
+    {.name = "H20: evidence of the type, which is the CMW's",
+     TA_07,
+     .client = {.attester = {BG}},
+     .server = {.relying_party = {BG}, MATCH}},
+    {.name = "H20: the same beside a certificate",
+     TA_07,
+     .client = {.relying_party = {BG}, CERT, MATCH},
+     .server = {.attester = {BG}, CERT}},
+    {.name = "H20: a result has no type that was agreed on",
+     TA_07,
+     .client = {.attester = {PP}},
+     .server = {.relying_party = {PP}, MATCH}},
+    {.name = "H20: what is no CMW at all",
+     TA_07,
+     .client = {.attester = {BG}, CERT, .fault = "entry-payload=ff"},
+     .server = {.relying_party = {BG}, CERT, MATCH},
+     BY_SERVER("malformed-cmw", 226)},
     {.name = "beside a certificate: client attested",
      TA_07,
      .client = {.attester = {BG}, CERT},
@@ -489,6 +507,59 @@ static void a_certificate_of_no_attester(void **state)
     close_connection(&c);
 }
 
+/* The refusal says which type it was. */
+static void the_type_is_named(void **state)
+{
+    const struct profile_row *row = &unjudged_rows[0];
+    struct connection c;
+    open_connection(&c, row, &atls_profile_ta_02);
+    pump_ends(&c.client, &c.server);
+    assert_non_null(strstr(c.server.session->failure.detail, "selected is cf:263"));
+    close_connection(&c);
+}
+
+/* Nobody is accepted by a verdict on nothing, nor with a key that nobody knows. */
+static void nothing_to_judge_by(void **state)
+{
+    static const struct profile_row row = {CLIENT_ATTESTS, .roles = {.verdict_after = 1000}};
+    for (int without = 0; without < 2; without++) {
+        struct connection c;
+        open_connection(&c, &row, &atls_profile_ta_07);
+        struct atls_session *s = c.server.session;
+        for (int i = 0; i < 100 && !(s->waiting & WAIT_VERDICT); i++) {
+            step_end(&c.client);
+            step_end(&c.server);
+        }
+        assert_true(s->waiting & WAIT_VERDICT);
+        assert_true(s->peer.verified_with_size > 0);
+        s->waiting = 0;
+        if (without == 0) {
+            s->peer.verified_with_size = 0;
+        } else {
+            atls_appraisal_free(s->peer.appraisal);
+            s->peer.appraisal = NULL;
+        }
+        assert_int_equal(session_judge(s), -1);
+        assert_string_equal(s->failure.reason, "internal");
+        assert_string_equal(s->failure.detail, "there is nothing to judge the peer by");
+        assert_false(s->peer.accepted);
+        close_connection(&c);
+    }
+}
+
+/* A step of an appraisal that fails without a refusal is this machine's. */
+static void a_failure_that_no_verdict_has(void **state)
+{
+    static const struct profile_row row = {CLIENT_ATTESTS};
+    struct connection c;
+    open_connection(&c, &row, &atls_profile_ta_07);
+    pump_ends(&c.client, &c.server);
+    check_end("server", &c.server, NULL, -1);
+    assert_int_equal(session_appraisal_failed(c.server.session), -1);
+    assert_string_equal(c.server.session->failure.reason, "internal");
+    close_connection(&c);
+}
+
 static int no_secret(void *connection, struct atls_bytes *secretp)
 {
     return atls_fail(-EIO, NULL, "the secret is gone");
@@ -633,6 +704,9 @@ int main(void)
     TEST_ADD_ROWS(&list, what_is_on_the_wire, bytes_rows);
     TEST_ADD_ROWS(&list, is_not_judged, unjudged_rows);
     TEST_ADD(&list, a_certificate_of_no_attester);
+    TEST_ADD(&list, the_type_is_named);
+    TEST_ADD(&list, nothing_to_judge_by);
+    TEST_ADD(&list, a_failure_that_no_verdict_has);
     TEST_ADD(&list, a_binder_without_the_secret);
     TEST_ADD(&list, a_binder_without_a_leaf);
     TEST_ADD_ROWS(&list, own_keys_are_named, own_rows);

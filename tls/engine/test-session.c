@@ -465,7 +465,6 @@ static void a_connection(void **state)
     free(back.data);
 }
 
-/* A connection given up from outside: whoever waits for the verifier tells the peer. */
 /* The same through pipes that are full all the time. */
 static void a_narrow_connection(void **state)
 {
@@ -474,6 +473,7 @@ static void a_narrow_connection(void **state)
     test_room = 0;
 }
 
+/* A connection given up from outside: whoever waits for the verifier tells the peer. */
 static void a_timeout(void **state)
 {
     struct row row = {.client = {.attester = {BG}}, .server = {.relying_party = {BG}}};
@@ -539,12 +539,14 @@ static void given_up(void **state)
     }
     assert_int_not_equal(end->want, ATLS_WANT_NOTHING);
     size_t sent = end->out->size;
+    end->session->started -= 1000;          /* the event has the time until it was given up */
     for (int twice = 0; twice < 2; twice++) /* the second time says nothing more */
         atls_session_abort(end->session, twice ? "internal" : row->reason, "as the test wants it");
     end->want = ATLS_WANT_NOTHING;
     end->gone = true;
     check_end(row->name, end, row->reason, row->alert);
     assert_string_equal(end->session->failure.detail, "as the test wants it");
+    assert_true(end->session->seconds >= 1000);
     assert_int_equal(end->out->size > sent, row->alert >= 0);
     assert_int_equal(atls_session_step(end->session), ATLS_WANT_NOTHING);
     check_story(end);
