@@ -33,12 +33,12 @@ int session_name_own_keys(struct atls_session *s)
     size_t size = 0;
     if (party->variants.own_key == 0)
         return 0;
-    int result = party->chain_size > 0 ? atls_party_leaf_spki(party, spki, &size) : 0;
+    int result = party->chain_size > 0 ? atls_party_leaf_spki(party, spki, &size) : ATLS_E_MISSING;
     if (result < 0) /* it could be the peer's as well */
         return result;
     /* A key of another kind is none that any credential attests. */
-    if (result == 0 && atls_spki_decode(ATLS_BYTES(spki, size), &key) == 0)
-        result = atls_appraisal_own_key(s->peer.appraisal, &key);
+    bool known = result == 0 && atls_spki_decode(ATLS_BYTES(spki, size), &key) == 0;
+    result = known ? atls_appraisal_own_key(s->peer.appraisal, &key) : 0;
     if (result == 0 && s->self.signed_with_size > 0 &&
         atls_spki_decode(ATLS_BYTES(s->self.signed_with, s->self.signed_with_size), &key) == 0)
         result = atls_appraisal_own_key(s->peer.appraisal, &key);

@@ -10,6 +10,13 @@
 #include "tls/engine/test-ends.h"
 #include "tls/wire/binder.h"
 
+/* The second evidence is shorter than the first. */
+static void shorter_later(uint8_t answerp[ATLS_EAT_NONCE_MAX], size_t *sizep)
+{
+    if (test_roles.evidence_made > 0)
+        *sizep = ATLS_EAT_NONCE_MIN;
+}
+
 static const struct row {
     const char *name;
     struct side client, server;
@@ -204,6 +211,12 @@ static const struct row {
      .server = {.attester = {BG}, .fault = "authenticator-old-evidence"},
      BY_CLIENT("nonce-mismatch", 49),
      .client_asked = 2},
+    {.name = "evidence of the first round in the second, longer than what was made",
+     .client = {.attester = {BG}, .fault = "authenticator-old-evidence"},
+     .server = {.relying_party = {BG}, .reattest = 1},
+     .roles = {.answer = shorter_later},
+     BY_SERVER("nonce-mismatch", 49),
+     .server_asked = 2},
     /* Application data. */
     {.name = "a line before attestation, of a client (R-EX-19)",
      FAULTY_CLIENT("application-data-early"),
@@ -529,6 +542,20 @@ static void another_code_point(void **state)
     close_connection(&c);
 }
 
+/* R-EX-01: a second entry is made where the chain has none. */
+static void a_second_entry_of_a_short_chain(void **state)
+{
+    static const struct row row = {FAULTY_CLIENT("authenticator-second-entry")};
+    struct connection c;
+    open_connection(&c, &row);
+    unsigned size = c.client.party.chain_size;
+    c.client.party.chain_size = 1;
+    pump_ends(&c.client, &c.server);
+    c.client.party.chain_size = size;
+    check_end("server", &c.server, "malformed-extension", 47);
+    close_connection(&c);
+}
+
 /* The context is the verifier's nonce, and the one of each round is another (R-EX-07). */
 static void context_is_the_nonce(void **state)
 {
@@ -725,6 +752,7 @@ int main(void)
     TEST_ADD_ROWS(&list, a_narrow_connection, rows);
     TEST_ADD_ROWS(&list, an_alert_in_a_frame, rows);
     TEST_ADD_ROWS(&list, another_code_point, number_rows);
+    TEST_ADD(&list, a_second_entry_of_a_short_chain);
     TEST_ADD(&list, context_is_the_nonce);
     TEST_ADD(&list, a_long_hello);
     TEST_ADD(&list, a_stack_without_the_hash);

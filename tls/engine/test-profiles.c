@@ -96,6 +96,11 @@ static const struct profile_row rows[] = {
      TA_07,
      .client = {.attester = {PP}},
      .server = {.relying_party = {PP}, MATCH}},
+    {.name = "a result of a verifier that was agreed on and is not trusted",
+     TA_07,
+     .client = {.attester = {PP}, .verifier = "w.example"},
+     .server = {.relying_party = {PP}, .verifier = "w.example"},
+     BY_SERVER("internal", 80)},
     {.name = "H20: what is no CMW at all",
      TA_07,
      .client = {.attester = {BG}, CERT, .fault = "entry-payload=ff"},
@@ -518,6 +523,18 @@ static void the_type_is_named(void **state)
     close_connection(&c);
 }
 
+static void the_lack_of_anchors_is_named(void **state)
+{
+    static const struct profile_row row = {.client = {.no_anchors = true}};
+    struct connection c;
+    open_connection(&c, &row, &atls_profile_ta_07);
+    pump_ends(&c.client, &c.server);
+    check_end("client", &c.client, "certificate-untrusted", ATLS_ALERT_UNKNOWN_CA);
+    assert_string_equal(c.client.session->failure.detail,
+                        "X.509 came, and no trust anchors were given");
+    close_connection(&c);
+}
+
 /* Nobody is accepted by a verdict on nothing, nor with a key that nobody knows. */
 static void nothing_to_judge_by(void **state)
 {
@@ -532,6 +549,9 @@ static void nothing_to_judge_by(void **state)
         }
         assert_true(s->waiting & WAIT_VERDICT);
         assert_true(s->peer.verified_with_size > 0);
+        s->waiting = WAIT_RESULT; /* the own one comes first */
+        assert_int_equal(session_judge(s), ATLS_E_AGAIN);
+        assert_false(s->peer.accepted);
         s->waiting = 0;
         if (without == 0) {
             s->peer.verified_with_size = 0;
@@ -547,6 +567,23 @@ static void nothing_to_judge_by(void **state)
     }
 }
 
+/* RFC 8446 section 4.4.2.4: a client may have no certificate to show, a server must. */
+static void an_empty_certificate(void **state)
+{
+    static const struct profile_row row = {.p384 = false};
+    uint8_t empty[] = {0, 0, 0, 0}; /* no context, no entries */
+    const struct session_certificate certificate = {.message = empty, .size = sizeof empty};
+    struct connection c;
+    open_connection(&c, &row, &atls_profile_ta_07);
+    assert_int_equal(session_certificate(c.client.session, &certificate), -1);
+    assert_string_equal(c.client.session->failure.reason, "protocol-error");
+    assert_int_equal(c.client.session->failure.due, ATLS_ALERT_DECODE_ERROR);
+    assert_int_equal(session_certificate(c.server.session, &certificate), -1);
+    assert_string_equal(c.server.session->failure.reason, "certificate-untrusted");
+    assert_int_equal(c.server.session->failure.due, ATLS_ALERT_CERTIFICATE_REQUIRED);
+    close_connection(&c);
+}
+
 /* A step of an appraisal that fails without a refusal is this machine's. */
 static void a_failure_that_no_verdict_has(void **state)
 {
@@ -557,6 +594,10 @@ static void a_failure_that_no_verdict_has(void **state)
     check_end("server", &c.server, NULL, -1);
     assert_int_equal(session_appraisal_failed(c.server.session), -1);
     assert_string_equal(c.server.session->failure.reason, "internal");
+    /* And what has failed is judged no more, whatever the verdict was. */
+    c.server.session->peer.accepted = false;
+    assert_int_equal(session_judge(c.server.session), -1);
+    assert_false(c.server.session->peer.accepted);
     close_connection(&c);
 }
 
@@ -634,15 +675,20 @@ static const struct own_row {
      true,
      true},
     {"of a leaf, before an authenticator", &atls_profile_expat_04, {REFUSED}, true, false},
+    {"of nobody: a leaf of RSA is none that anybody attests",
+     &atls_profile_seat_06,
+     {.attester = {BG}, .key_kind = GNUTLS_PK_RSA, REFUSED},
+     false,
+     false},
     {"of nobody: unless told so", &atls_profile_ta_07, {.relying_party = {BG}}, false, false},
 };
 
 static void own_keys_are_named(void **state)
 {
     const struct own_row *own = *state;
-    const struct profile_row row = {
-        .client = {.attester = {BG}, .relying_party = {own->server.attester[0]}},
-        .server = own->server};
+    struct profile_row row = {.client = {.attester = {BG}}, .server = own->server};
+    if (own->attested) /* else the server has signed nothing yet */
+        row.client.relying_party[0] = BG;
     struct connection c;
     uint8_t spki[ATLS_SPKI_MAX];
     size_t size, at = 0;
@@ -705,7 +751,9 @@ int main(void)
     TEST_ADD_ROWS(&list, is_not_judged, unjudged_rows);
     TEST_ADD(&list, a_certificate_of_no_attester);
     TEST_ADD(&list, the_type_is_named);
+    TEST_ADD(&list, the_lack_of_anchors_is_named);
     TEST_ADD(&list, nothing_to_judge_by);
+    TEST_ADD(&list, an_empty_certificate);
     TEST_ADD(&list, a_failure_that_no_verdict_has);
     TEST_ADD(&list, a_binder_without_the_secret);
     TEST_ADD(&list, a_binder_without_a_leaf);
