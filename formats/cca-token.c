@@ -36,11 +36,13 @@ static const char *word_of(struct atls_bytes in)
     enum atls_cca_tag tag;
     struct atls_cbor_reader r;
     const char *word;
+    int result = atls_cbor_open(&r, in, &atls_psa_rules, "RFC 8949");
 
-    if (atls_cbor_open(&r, in, &atls_psa_rules, "RFC 8949") > 0)
-        return "malformed-cbor";
-    if (atls_cca_collection_split(in, &tag, &platform, &realm))
-        return "malformed-claims";
+    if (result)
+        return result < 0 ? ATLS_NO_WORD : "malformed-cbor";
+    result = atls_cca_collection_split(in, &tag, &platform, &realm);
+    if (result)
+        return result < 0 ? ATLS_NO_WORD : "malformed-claims";
     word = atls_judge_malformed(platform, ATLS_COSE_TAG_ALONE, &atls_psa_rules);
     word = word ? word : atls_judge_malformed(realm, ATLS_COSE_TAG_ALONE, &atls_psa_rules);
     return word ? word : "malformed-claims";
@@ -51,9 +53,10 @@ static const char *word_of_parsec(struct atls_bytes in)
 {
     struct atls_cbor_reader r = {.in = in, .rules = &atls_psa_rules};
     struct atls_bytes pat;
+    int result = atls_cbor_open(&r, in, &atls_psa_rules, "RFC 8949");
 
-    if (atls_cbor_open(&r, in, &atls_psa_rules, "RFC 8949") > 0)
-        return "malformed-cbor";
+    if (result)
+        return result < 0 ? ATLS_NO_WORD : "malformed-cbor";
     return atls_map_find(&r, "pat") && !atls_cbor_read_encoded(&r, &pat) ? word_of(pat)
                                                                          : "malformed-claims";
 }

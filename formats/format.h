@@ -272,6 +272,10 @@ const char *atls_evidence_format_media_type(const struct atls_evidence_format *f
 /* For --help: "evidence that the attester makes: cab, ...". Allocated; NULL: no memory. */
 char *atls_evidence_formats_help(void);
 
+/* In place of a word for what is malformed: there was no memory to find it. What is then told of
+ * the evidence is -ENOMEM. */
+#define ATLS_NO_WORD "internal"
+
 /* read.c, for READ and CHECK: a refusal, with its reason unless it is this machine's fault. */
 int atls_evidence_refuse(int code, const char *reason, const char **reasonp);
 /* What READ found, SIZE bytes at PARSED, copied to READP. internal. */
@@ -310,7 +314,7 @@ int atls_judge_times(struct atls_judge *judge, const struct atls_cwt_times *time
  * reason lifecycle-not-secured. */
 void atls_judge_lifecycle(struct atls_judge *judge, uint16_t lifecycle, const char *clause);
 /* The word for bytes that should have been a signed map of claims and are not: at which of its
- * layers do they break? NULL where only the claims themselves are wrong. */
+ * layers do they break? NULL where only the claims themselves are wrong. May be ATLS_NO_WORD. */
 const char *atls_judge_malformed(struct atls_bytes message, enum atls_cose_tagging tagging,
                                  const struct atls_cbor_rules *rules);
 /* The same for bytes that are no signed map, and that their parser has refused: never NULL. The

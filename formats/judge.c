@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What formats share in being appraised. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "formats/format.h"
 #include "rats/base/error.h"
@@ -27,6 +29,8 @@ int atls_judge_fail(struct atls_judge *judge, int code, const char *reason)
 
     if (code < 0)
         return code;
+    if (strcmp(reason, ATLS_NO_WORD) == 0)
+        return atls_fail(-ENOMEM, NULL, "no memory to find what is malformed");
     atls_error_keep(&error);
     return judge->ops->condemn(judge, reason, error.clause, error.text);
 }
@@ -60,9 +64,9 @@ const char *atls_judge_malformed_map(struct atls_bytes in, const struct atls_cbo
     struct atls_error kept;
 
     atls_error_keep(&kept);
-    bool malformed = atls_cbor_open(&reader, in, rules, "RFC 8949") > 0;
+    int result = atls_cbor_open(&reader, in, rules, "RFC 8949");
     atls_error_restore(&kept);
-    return malformed ? "malformed-cbor" : "malformed-claims";
+    return result < 0 ? ATLS_NO_WORD : result ? "malformed-cbor" : "malformed-claims";
 }
 
 /* Debugging of non-secure code leaves the root of trust alone (RFC 9783 section 4.3.1). */
@@ -87,14 +91,17 @@ void atls_judge_lifecycle(struct atls_judge *judge, uint16_t lifecycle, const ch
 const char *atls_judge_malformed(struct atls_bytes message, enum atls_cose_tagging tagging,
                                  const struct atls_cbor_rules *rules)
 {
-    struct atls_cose_sign1 token = {.alg = 0}; /* without memory nothing is read of it */
+    const char *word = "malformed-cbor";
+    struct atls_cose_sign1 token;
     struct atls_cbor_reader reader;
+    int result = atls_cbor_open(&reader, message, rules, "RFC 8949");
 
-    if (atls_cbor_open(&reader, message, rules, "RFC 8949") > 0)
-        return "malformed-cbor";
-    if (atls_cose_sign1_parse(message, tagging, NULL, &token) > 0)
-        return "malformed-cose";
-    if (atls_cbor_open(&reader, token.payload, rules, "RFC 8949") > 0)
-        return "malformed-cbor";
-    return NULL;
+    if (!result) {
+        result = atls_cose_sign1_parse(message, tagging, NULL, &token);
+        if (result)
+            word = "malformed-cose";
+        else
+            result = atls_cbor_open(&reader, token.payload, rules, "RFC 8949");
+    }
+    return result < 0 ? ATLS_NO_WORD : result ? word : NULL;
 }

@@ -55,11 +55,14 @@ static int read_bundle(const struct atls_evidence_message *message,
 static const char *word_for(struct atls_bytes bundle)
 {
     struct atls_bytes kat, pat;
-    const char *word = "malformed-cmw";
+    const char *word;
     struct atls_error kept;
 
     atls_error_keep(&kept);
-    if (!atls_prototype_bundle_split(bundle, &kat, &pat)) {
+    int result = atls_prototype_bundle_split(bundle, &kat, &pat);
+    if (result) {
+        word = result < 0 ? ATLS_NO_WORD : "malformed-cmw";
+    } else {
         word = atls_judge_malformed(kat, ATLS_COSE_TAG_REQUIRED, &atls_cbor_lenient);
         if (!word)
             word = atls_judge_malformed(pat, ATLS_COSE_TAG_REQUIRED, &atls_cbor_lenient);

@@ -11,6 +11,8 @@
 
 int atls_evidence_refuse(int code, const char *reason, const char **reasonp)
 {
+    if (code > 0 && strcmp(reason, ATLS_NO_WORD) == 0)
+        code = atls_fail(-ENOMEM, NULL, "no memory to find what is malformed");
     *reasonp = code < 0 ? "internal" : reason;
     return code;
 }

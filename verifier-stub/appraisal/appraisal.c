@@ -140,8 +140,7 @@ static void note_token(const struct atls_cose_sign1 *message, const struct atls_
 static int parse_token(struct work *work, const struct atls_judge_token *token,
                        struct atls_cose_sign1 *messagep, struct atls_psa_claims *claimsp)
 {
-    char text[sizeof work->out->detail];
-    char clause[sizeof work->out->clause];
+    struct atls_error kept;
     const char *word;
     int result;
 
@@ -153,10 +152,10 @@ static int parse_token(struct work *work, const struct atls_judge_token *token,
         note_token(messagep, claimsp, work->out);
     if (result <= 0)
         return result;
-    snprintf(text, sizeof text, "%s", atls_error_text());
-    snprintf(clause, sizeof clause, "%s", atls_error_clause());
+    atls_error_keep(&kept);
     word = atls_judge_malformed(token->token, token->tagging, &atls_psa_rules);
-    return condemn(&work->judge, word ? word : "malformed-claims", clause, text);
+    atls_error_restore(&kept);
+    return atls_judge_fail(&work->judge, result, word ? word : "malformed-claims");
 }
 
 static void note_change(struct work *work, int64_t until)
