@@ -265,6 +265,14 @@ static void judge(struct atls_http_exchange *x, CURLcode code)
     case CURLE_OUT_OF_MEMORY:
         fail(x, -ENOMEM, "internal", what);
         break;
+    case CURLE_RECV_ERROR:
+        /* Also of a chunk that is none, which libcurl tells apart in its text only. */
+        if (strstr(x->curl_error, "chunked")) {
+            x->clause = "RFC 9112 section 7.1";
+            fail(x, ATLS_E_MALFORMED, "verifier-garbage", what);
+            break;
+        }
+        /* fall through */
     default:
         if (x->socket_error) /* of this machine: the verifier was not even tried */
             fail(x, -x->socket_error, "internal", strerror(x->socket_error));

@@ -242,6 +242,43 @@ static void test_lengths(void **state)
     }
 }
 
+/* A chunk is as long as it says, in hexadecimal (RFC 9112 section 7.1). */
+static void test_chunks(void **state)
+{
+    static const struct {
+        const char *body;
+        bool taken;
+    } rows[] = {
+        {"4\r\ntext\r\n0\r\n\r\n", true},
+        {"0004\r\ntext\r\n0\r\n\r\n", true},
+        {"4;a=b\r\ntext\r\n0\r\n\r\n", true},
+        {"2\r\nte\r\n2\r\nxt\r\n0\r\nTrailer: a\r\n\r\n", true},
+        {"x\r\ntext\r\n0\r\n\r\n", false},
+        {"-4\r\ntext\r\n0\r\n\r\n", false},
+        {"\r\ntext\r\n0\r\n\r\n", false},
+        {"10000000000000000004\r\ntext\r\n0\r\n\r\n", false},
+        {"4\r\ntextual\r\n0\r\n\r\n", false},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char page[200];
+
+        snprintf(page, sizeof page, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s",
+                 rows[i].body);
+        struct atls_http_exchange *exchange = start(*state, test_raw_server(page), 0);
+        if (rows[i].taken) {
+            struct atls_http_answer answer;
+            const char *reason;
+            assert_int_equal(await(*state, exchange, &answer, &reason), 0);
+            assert_true(atls_bytes_equal(answer.body, atls_bytes_of_text("text")));
+        } else {
+            expect_failure(*state, exchange, ATLS_E_MALFORMED, "verifier-garbage", "chunked");
+            assert_string_equal(atls_error_clause(), "RFC 9112 section 7.1");
+        }
+        atls_http_drop(exchange);
+    }
+}
+
 /* What ends while nobody waits is told at once to whoever comes to wait. */
 static void test_news(void **state)
 {
@@ -418,6 +455,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_answer_fields, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bodies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lengths, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_chunks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_news, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_descriptor, set_up, tear_down),
