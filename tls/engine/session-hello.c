@@ -13,7 +13,7 @@
 
 static int keep_body(struct hello_body *body, struct atls_bytes bytes)
 {
-    uint8_t *copy = malloc(bytes.size > 0 ? bytes.size : 1);
+    uint8_t *copy = malloc(bytes.size + 1);
     if (!copy)
         return -1;
     if (bytes.size > 0)

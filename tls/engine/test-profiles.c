@@ -584,6 +584,39 @@ static void an_empty_certificate(void **state)
     close_connection(&c);
 }
 
+/* The first failure stays what it was, and is told, whatever the peer then says. */
+static void an_alert_behind_a_failure(void **state)
+{
+    static const struct profile_row row = {.p384 = false};
+    struct connection c;
+    open_connection(&c, &row, &atls_profile_ta_07);
+    struct atls_session *s = c.server.session;
+    assert_int_equal(session_fail(s, "internal", -1, "", "first"), -1);
+    assert_int_equal(session_alert_received(s, 42), -1);
+    assert_string_equal(s->failure.reason, "internal");
+    assert_string_equal(s->failure.detail, "first");
+    assert_int_equal(s->failure.alert, -1);
+    assert_false(s->failure.alert_received);
+    assert_false(s->failure.by_peer);
+    close_connection(&c);
+}
+
+/* A body is ordered for the extension of that name, and for no other that is as long. */
+static void one_forced_extension(void **state)
+{
+    static const struct profile_row row = {
+        .server = {.fault = "extension=evidence_request:00000111"}};
+    struct connection c;
+    unsigned sent = 0;
+    open_connection(&c, &row, &atls_profile_ta_07);
+    pump_ends(&c.client, &c.server);
+    check_end("client", &c.client, "unexpected-selection", 110);
+    for (size_t i = 0; i < ATLS_PROFILE_EXTENSIONS_MAX; i++)
+        sent += c.server.session->hello.sent[i].present;
+    assert_int_equal(sent, 1);
+    close_connection(&c);
+}
+
 /* A step of an appraisal that fails without a refusal is this machine's. */
 static void a_failure_that_no_verdict_has(void **state)
 {
@@ -754,6 +787,8 @@ int main(void)
     TEST_ADD(&list, the_lack_of_anchors_is_named);
     TEST_ADD(&list, nothing_to_judge_by);
     TEST_ADD(&list, an_empty_certificate);
+    TEST_ADD(&list, an_alert_behind_a_failure);
+    TEST_ADD(&list, one_forced_extension);
     TEST_ADD(&list, a_failure_that_no_verdict_has);
     TEST_ADD(&list, a_binder_without_the_secret);
     TEST_ADD(&list, a_binder_without_a_leaf);

@@ -100,6 +100,7 @@ static const struct row {
      .server_reason = "certificate-untrusted",
      .client_alert = 48,
      .server_alert = 48},
+    {.name = "a server that trusts nobody asks nobody", .server = {.no_anchors = true}},
     {.name = "optional, without anchors",
      .server = {.relying_party = {BG}, .optional = true, .no_anchors = true},
      .client_reason = "peer-alert",
