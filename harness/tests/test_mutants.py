@@ -420,6 +420,9 @@ class Fake:
         self.notices = notices
         self.runs: list[tuple[str, int]] = []
 
+    def has(self, test: str) -> bool:
+        return test in self.notices
+
     def passes(self, test: str, chosen: Sequence[tuple[str, int]]) -> bool:
         self.runs.append((test, len(chosen)))
         assert len({file for file, _ in chosen}) == len(chosen)  # all are of one function
@@ -428,14 +431,16 @@ class Fake:
 
 def test_what_quick_tests_leave_is_played_with_slow_ones_many_at_once() -> None:
     lines = {name: frozenset(range(100)) for name in ("a.c", "b.c", "c.c", "d.c")}
-    reach = [Reach("quick", 0.1, lines, lines), Reach("slow", 9.0, lines, lines)]
+    reach = [
+        Reach(*one, lines, lines) for one in (("quick", 0.1), ("preloads", 0.2), ("slow", 9.0))
+    ]
     mutants = [
         Mutant(file, change, number)
         for file in sorted(lines)
         for number, change in enumerate(changes(SOURCE)[:5], 1)
     ] + [Mutant("e.c", changes(SOURCE)[0], 1)]
-    fake = Fake({"quick": {2, 3}, "slow": {4}})
-    sanitized = Fake({"quick": {2, 3, 5}})
+    fake = Fake({"quick": {2, 3}, "preloads": set(), "slow": {4}})
+    sanitized = Fake({"quick": {2, 3, 5}})  # what preloads a library is of no such build
     told: list[Verdict] = []
     judge.Judge(cast(Bench, fake), cast(Bench, sanitized), reach, 1, told.append).all(mutants)
     last = {(one.mutant.file, one.mutant.number): (one.outcome, one.by) for one in told}

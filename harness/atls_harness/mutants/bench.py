@@ -89,6 +89,10 @@ class Bench:
         for name in {name for name, _ in places}:
             self._shop.write(name, self._made(name))
 
+    def has(self, test: str) -> bool:
+        """Whether there is such a test; some are of no build with sanitizers."""
+        return test in self._shop.tests()
+
     def passes(self, test: str, chosen: Iterable[tuple[str, int]]) -> bool:
         """Whether a test passes with these changes of files, one of a function at most."""
         more: dict[str, str] = {}

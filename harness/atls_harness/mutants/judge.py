@@ -112,7 +112,11 @@ class Judge:
 
     def _sane(self, mutant: Mutant) -> frozenset[str]:
         """The tests that are played with the sanitizers: a slow one runs the line as they do."""
-        return frozenset(one.name for one in able(mutant, self._reach) if one.seconds <= SANE)
+        return frozenset(
+            one.name
+            for one in able(mutant, self._reach)
+            if one.seconds <= SANE and self._sanitized.has(one.name)
+        )
 
     def _together(
         self, bench: Bench, left: dict[Mutant, frozenset[str]], pool: concurrent.futures.Executor
