@@ -234,6 +234,12 @@ static void judge(struct atls_http_exchange *x, CURLcode code)
         fail(x, ATLS_E_UNAVAILABLE, "verifier-unreachable", text);
         return;
     }
+    /* Of a connection that was reset, too: libcurl's text alone tells them apart. */
+    if (code == CURLE_RECV_ERROR && strstr(x->curl_error, "chunked")) {
+        x->clause = "RFC 9112 section 7.1";
+        fail(x, ATLS_E_MALFORMED, "verifier-garbage", what);
+        return;
+    }
     switch (code) {
     case CURLE_OK:
         if (!is_framed(x->easy)) {
@@ -265,14 +271,6 @@ static void judge(struct atls_http_exchange *x, CURLcode code)
     case CURLE_OUT_OF_MEMORY:
         fail(x, -ENOMEM, "internal", what);
         break;
-    case CURLE_RECV_ERROR:
-        /* Also of a chunk that is none, which libcurl tells apart in its text only. */
-        if (strstr(x->curl_error, "chunked")) {
-            x->clause = "RFC 9112 section 7.1";
-            fail(x, ATLS_E_MALFORMED, "verifier-garbage", what);
-            break;
-        }
-        /* fall through */
     default:
         if (x->socket_error) /* of this machine: the verifier was not even tried */
             fail(x, -x->socket_error, "internal", strerror(x->socket_error));
