@@ -453,8 +453,10 @@ static void test_reasons(void **state)
 /* Reading on behind the last item is told by the clause of the format. */
 static void test_read_at_the_end(void **state)
 {
-    struct atls_bytes in = test_hex("4101"), bytes;
+    struct atls_bytes in = test_hex("4101"), small = test_hex("01"), bytes;
     struct atls_cbor_reader r;
+    uint64_t value;
+    int64_t number;
 
     assert_int_equal(atls_cbor_open(&r, in, NULL, "clause 1"), 0);
     assert_int_equal(atls_cbor_read_bytes(&r, "first", &bytes), 0);
@@ -462,7 +464,13 @@ static void test_read_at_the_end(void **state)
     assert_string_equal(atls_error_clause(), "clause 1");
     assert_non_null(strstr(atls_error_text(), "second: expected "));
     assert_non_null(strstr(atls_error_text(), "came the end at byte 2"));
+    assert_int_equal(atls_cbor_open(&r, small, NULL, "clause 1"), 0);
+    assert_int_equal(atls_cbor_read_uint(&r, "first", &value), 0);
+    assert_int_equal(atls_cbor_read_uint(&r, "second", &value), ATLS_E_MALFORMED);
+    assert_int_equal(atls_cbor_read_int(&r, "third", &number), ATLS_E_MALFORMED);
+    assert_non_null(strstr(atls_error_text(), "third: expected "));
     test_vector_free(in);
+    test_vector_free(small);
 }
 
 int main(void)
