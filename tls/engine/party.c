@@ -40,11 +40,15 @@ static int leaf_key(const struct atls_party *party, struct atls_public_key *keyp
 {
     uint8_t spki[ATLS_SPKI_MAX];
     size_t size = sizeof spki;
+    enum atls_curve curve;
     int result = gnutls_pubkey_export(party->chain[0].pubkey, GNUTLS_X509_FMT_DER, spki, &size);
     if (result < 0)
         return atls_fail(atls_gnutls_error(result, ATLS_E_UNSUPPORTED), NULL,
                          "expected a certificate for a key of P-256 or P-384: %s",
                          gnutls_strerror(result));
+    if (!atls_spki_curve(ATLS_BYTES(spki, size), &curve)) /* as short as one, and another's */
+        return atls_fail(ATLS_E_UNSUPPORTED, NULL,
+                         "expected a certificate for a key of P-256 or P-384, came another");
     return atls_spki_decode(ATLS_BYTES(spki, size), keyp);
 }
 
