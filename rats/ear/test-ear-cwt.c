@@ -220,6 +220,8 @@ static const struct told {
      "trust claim: expected an unsigned integer, came a text string at byte 73"},
     {"EAR 3 told: a tier of no row", "a4" IAT PROFILE ID SUBMODS_OF("a1 19 03e8 03"),
      "EAR ear_status: expected 0, 2, 32 or 96, came 3"},
+    {"EAR 3 told: a tier that is text", "a4" IAT PROFILE ID SUBMODS_OF("a1 19 03e8 61 61"),
+     "ear_status: expected an unsigned integer, came a text string at byte 67"},
     {"RFC8949 6.1 told: a name twice",
      "a4" IAT PROFILE ID SUBMODS_OF("a2" AFFIRMING "3a 0001116f a2 01 01 61 31 01"),
      "EAR: expected the name 1 once"},

@@ -195,6 +195,21 @@ static void check_pat_claims(void **state)
 }
 
 /* RFC 9783 section 4.1.2: whose call the PAT answers. */
+/* A nonce that is none is told as that, whichever token it is in. */
+static void tells_of_a_nonce_that_is_text(void **state)
+{
+    struct atls_bytes kat = test_bytes("a3" CNF "0a 68 3031323334353637" KAK_PUB),
+                      pat = test_bytes("a1 0a 68 3031323334353637"), nonce;
+    struct atls_kat_claims claims;
+
+    test_outcome(atls_kat_claims_parse(kat, &claims), ATLS_E_MALFORMED, CLAIMS_CLAUSE);
+    assert_non_null(strstr(atls_error_text(), "eat_nonce: expected a byte string, came a text"));
+    test_outcome(atls_pat_nonce(pat, &nonce), ATLS_E_MALFORMED, PAT_CLAUSE);
+    assert_non_null(strstr(atls_error_text(), "eat_nonce: expected a byte string, came a text"));
+    test_vector_free(kat);
+    test_vector_free(pat);
+}
+
 static void check_pat_client(void **state)
 {
     const struct row *row = *state;
@@ -663,6 +678,7 @@ int main(void)
     TEST_ADD_ROWS(&list, check_pat_claims, pat_claims);
     TEST_ADD_ROWS(&list, check_pat_client, pat_clients);
     TEST_ADD_ROWS(&list, check_cab, bundles);
+    TEST_ADD(&list, tells_of_a_nonce_that_is_text);
     TEST_ADD(&list, reads_the_example_of_the_draft);
     TEST_ADD_ROWS(&list, checks_times, times_rows);
     TEST_ADD(&list, links_as_known);

@@ -158,6 +158,10 @@ static void test_questions_about_nothing(void **state)
         if (asked == INSTANCE) { /* as long as one may be: nobody has endorsed it */
             assert_int_equal(result, 0);
             assert_string_equal(verdict.reason, "unknown-attestation-key");
+            /* and of a submod that the format does not have nothing is said */
+            assert_int_equal(verdict.submods[0].tier, ATLS_TIER_CONTRAINDICATED);
+            assert_memory_equal(&verdict.submods[1], &(struct atls_submod_verdict){.tier = 0},
+                                sizeof verdict.submods[1]);
             atls_evidence_verdict_clear(&verdict);
         } else {
             assert_int_equal(result, -EINVAL);
