@@ -253,7 +253,9 @@ void open_end(struct end *end, enum atls_side which, const struct side *side, bo
 
 void close_end(struct end *end)
 {
+    unsigned forgotten = test_roles.forgotten;
     atls_session_free(end->session);
+    assert_int_equal(test_roles.forgotten - forgotten, end->party.attester ? 1 : 0);
     atls_party_stop(&end->party);
     test_attester_free(end->party.attester);
     test_relying_party_free(end->party.relying_party);

@@ -504,6 +504,31 @@ static void an_alert_in_a_frame(void **state)
     test_stack = &atls_stack_gnutls;
 }
 
+/* What the library finds the library tells, though alerts of other numbers go in frames. */
+static void a_broken_record(void **state)
+{
+    static const struct row row = {.client = {.relying_party = {BG}}, .server = {.attester = {BG}}};
+    struct atls_stack stack = atls_stack_gnutls;
+    struct connection c;
+    bool broken = false;
+    stack.alerts_later = false;
+    test_stack = &stack;
+    open_connection(&c, &row);
+    for (int i = 0; i < 100 && !broken; i++) {
+        step_end(&c.server);
+        step_end(&c.client);
+        broken = c.server.session->phase == EXCHANGING && c.there.at < c.there.size;
+    }
+    assert_true(broken);
+    c.there.data[c.there.size - 1] ^= 1;
+    pump_ends(&c.client, &c.server);
+    check_end("server", &c.server, "protocol-error", 20);
+    check_end("client", &c.client, "peer-alert", 20);
+    assert_false(c.server.session->expat->alert_queued);
+    close_connection(&c);
+    test_stack = &atls_stack_gnutls;
+}
+
 /* R-EX-02: hellos and the handshake's Certificate say nothing of attestation; another number at one
  * side is then no request at all (H8). */
 static const struct number_row {
@@ -755,6 +780,7 @@ int main(void)
     TEST_ADD_ROWS(&list, a_narrow_connection, rows);
     TEST_ADD_ROWS(&list, an_alert_in_a_frame, rows);
     TEST_ADD_ROWS(&list, another_code_point, number_rows);
+    TEST_ADD(&list, a_broken_record);
     TEST_ADD(&list, a_second_entry_of_a_short_chain);
     TEST_ADD(&list, context_is_the_nonce);
     TEST_ADD(&list, a_long_hello);

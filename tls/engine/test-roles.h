@@ -20,6 +20,7 @@ struct test_roles {
     struct atls_public_key own[2]; /* that were named as this side's, the first two */
     unsigned own_count;
     unsigned bound_results; /* that answer a binder, counted */
+    unsigned forgotten;     /* connections of attesters, counted */
     size_t padding;         /* bytes more in a result */
     bool other_key;         /* CertificateVerify is by another key of the device */
     bool attested_other;    /* evidence is about another key of the device */

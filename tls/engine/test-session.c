@@ -557,6 +557,12 @@ static void given_up(void **state)
     free(back.data);
 }
 
+/* Who has got no further than to a socket has no session to give back. */
+static void no_session(void **state)
+{
+    atls_session_free(NULL);
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
@@ -564,6 +570,7 @@ int main(void)
     TEST_ADD_ROWS(&list, a_connection, rows);
     TEST_ADD_ROWS(&list, a_narrow_connection, rows);
     TEST_ADD(&list, a_timeout);
+    TEST_ADD(&list, no_session);
     TEST_ADD_ROWS(&list, given_up, abort_rows);
     int result = test_run("session", &list);
     test_pki_remove(&test_pki);

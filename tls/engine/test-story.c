@@ -82,6 +82,7 @@ static void same_key(const json_t *event, const char *field, const uint8_t *spki
     for (size_t i = 0; i < size; i++)
         snprintf(expected + 2 * i, 3, "%02x", spki[i]);
     same_text(event, field, expected);
+    assert_int_equal(json_object_get(event, field) != NULL, size > 0);
 }
 
 static void check_handshake(const struct atls_session *s, const json_t *event)
@@ -231,6 +232,29 @@ static void same_roles(const json_t *from, const json_t *to)
     json_decref(theirs);
 }
 
+/* What is told of each role is what was selected. */
+static void check_roles(const json_t *story, const struct atls_session *s)
+{
+    json_t *told = select_events(story, "negotiated", NULL), *event;
+    size_t i;
+    json_array_foreach(told, i, event)
+    {
+        bool own = strcmp(text_of(event, "role"), "attester") == 0;
+        enum atls_model model = own ? s->self.model : s->peer.model;
+        enum atls_side attester = own ? s->party->side : session_peer_side(s);
+        const struct atls_selection *selection = &s->hello.selections[attester];
+        char type[320], verifier[320];
+        atls_evidence_type_print(&selection->type, type, sizeof type);
+        snprintf(verifier, sizeof verifier, "%.*s", (int)selection->verifier.size,
+                 (const char *)selection->verifier.data);
+        same_text(event, "model", atls_model_name(model));
+        same_text(event, "evidence_type", model == ATLS_MODEL_BACKGROUND_CHECK ? type : "");
+        same_text(event, "verifier_id", model == ATLS_MODEL_BACKGROUND_CHECK ? "" : verifier);
+        assert_int_not_equal(model, ATLS_MODEL_NONE);
+    }
+    json_decref(told);
+}
+
 /* Requests and authenticators: what one side says that it sent, the other received. */
 static void same_authenticators(const json_t *from, const json_t *to, const struct atls_expat *x)
 {
@@ -280,6 +304,8 @@ static void check_complete(const json_t *client, const json_t *server, const str
     same_lines(server, client, "server");
     same_authenticators(client, server, ends[0]->session->expat);
     same_authenticators(server, client, ends[1]->session->expat);
+    check_roles(client, ends[0]->session);
+    check_roles(server, ends[1]->session);
     check_presented(client, ends[0]);
     check_presented(server, ends[1]);
     json_decref(sent);
