@@ -594,6 +594,8 @@ static void names_of_variants(void **state)
                      ATLS_E_UNSUPPORTED, NULL);
     }
     assert_null(atls_variant_name(ATLS_VARIANT_COUNT, 0));
+    for (unsigned variant = 0; variant < ATLS_VARIANT_COUNT; variant++)
+        assert_null(atls_variant_name((enum atls_variant)variant, 4));
 }
 
 static void set_up(void)

@@ -119,6 +119,31 @@ static void test_two_submods(void **state)
     }
 }
 
+/* A result has room for as many as a format may have. */
+static void test_most_submods(void **state)
+{
+    static const char *const names[ATLS_SUBMODS_MAX] = {"A", "B", "C", "D"};
+    struct atls_evidence_verdict verdict = {.submod_count = ATLS_SUBMODS_MAX, .reason = "ok"};
+    struct atls_result_rules rules = {.dialect = ATLS_EAR_VERAISON, .lifetime = 300};
+    json_t *signer;
+    struct atls_ear ear;
+    uint8_t *jwt;
+    size_t size;
+
+    for (size_t i = 0; i < ATLS_SUBMODS_MAX; i++)
+        verdict.submods[i].name = names[i];
+    assert_int_equal(atls_signing_key_make(&signer), 0);
+    rules.signer_jwk = signer;
+    assert_int_equal(atls_result_write(&verdict, ATLS_BYTES("12345678", 8), 1700000000, false,
+                                       &rules, ATLS_EAR_JWT, &jwt, &size),
+                     0);
+    assert_int_equal(atls_ear_read_unverified(ATLS_BYTES(jwt, size), &ear), 0);
+    assert_int_equal(ear.submod_count, ATLS_SUBMODS_MAX);
+    atls_ear_clear(&ear);
+    free(jwt);
+    json_decref(signer);
+}
+
 /* A format that asks for what no CoRIM can endorse is a fault of this program, and no verdict. */
 enum question { ANCHOR, INSTANCE, LONG_INSTANCE, PLATFORM_OF_NONE };
 static enum question asked;
@@ -211,6 +236,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_submods),
+        cmocka_unit_test(test_most_submods),
         cmocka_unit_test(test_questions_about_nothing),
         cmocka_unit_test(test_digests),
     };
