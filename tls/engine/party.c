@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <gnutls/x509.h>
 
@@ -83,17 +84,25 @@ int atls_party_know_chain(struct atls_party *party)
 static int load_credential(struct atls_party *party, const char *certificate, const char *key)
 {
     gnutls_datum_t pem = {NULL, 0};
-    unsigned count = ATLS_CHAIN_MAX;
+    gnutls_pcert_st chain[ATLS_CHAIN_MAX + 1]; /* a longer one would be cut there without a word */
+    unsigned count = ATLS_CHAIN_MAX + 1;
     int result = load(certificate, &pem);
     if (result != 0)
         return result;
-    int code = gnutls_pcert_list_import_x509_raw(party->chain, &count, &pem, GNUTLS_X509_FMT_PEM,
+    int code = gnutls_pcert_list_import_x509_raw(chain, &count, &pem, GNUTLS_X509_FMT_PEM,
                                                  GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
     free(pem.data);
     if (code < 0)
         return atls_fail(atls_gnutls_error(code, ATLS_E_MALFORMED), NULL,
                          "%s: a chain of X.509 certificates in PEM: %s", certificate,
                          gnutls_strerror(code));
+    if (count > ATLS_CHAIN_MAX) {
+        while (count-- > 0)
+            gnutls_pcert_deinit(&chain[count]);
+        return atls_fail(ATLS_E_LIMIT, NULL, "%s: expected a chain of at most %d certificates",
+                         certificate, ATLS_CHAIN_MAX);
+    }
+    memcpy(party->chain, chain, count * sizeof *chain);
     party->chain_size = count;
     result = atls_party_know_chain(party);
     if (result != 0)

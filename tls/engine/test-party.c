@@ -102,20 +102,20 @@ static void test_own_key(void **state)
     atls_party_stop(&party);
 }
 
-/* A leaf behind as many issuers as there is room for, as leaf.pem, and its key as leaf.key. */
-static void make_longest_chain(void)
+/* A leaf and its issuers, LENGTH certificates in all, as leaf.pem, and its key as leaf.key. */
+static void make_chain(unsigned length)
 {
     time_t now = time(NULL);
-    struct test_issuer made[ATLS_CHAIN_MAX];
+    struct test_issuer made[ATLS_CHAIN_MAX + 1];
     char *text = NULL;
     size_t size = 0;
-    for (unsigned i = 0; i < ATLS_CHAIN_MAX; i++) {
-        bool issues = i + 1 < ATLS_CHAIN_MAX;
+    for (unsigned i = 0; i < length; i++) {
+        bool issues = i + 1 < length;
         made[i] = test_pki_certify(issues ? "issuer" : "leaf", i > 0 ? &made[i - 1] : NULL, issues,
                                    now - 3600, now + 86400);
     }
-    write_key(made[ATLS_CHAIN_MAX - 1].key);
-    for (unsigned i = ATLS_CHAIN_MAX; i-- > 0;) {
+    write_key(made[length - 1].key);
+    for (unsigned i = length; i-- > 0;) {
         gnutls_datum_t pem;
         TEST_PKI_OK(gnutls_x509_crt_export2(made[i].certificate, GNUTLS_X509_FMT_PEM, &pem));
         text = realloc(text, size + pem.size);
@@ -132,10 +132,15 @@ static void make_longest_chain(void)
 static void test_longest_chain(void **state)
 {
     struct atls_party party;
-    make_longest_chain();
+    make_chain(ATLS_CHAIN_MAX);
     test_outcome(start(&party, test_pki_file(&pki, "leaf.pem"), test_pki_file(&pki, "leaf.key")), 0,
                  NULL);
     assert_int_equal(party.chain_size, ATLS_CHAIN_MAX);
+    atls_party_stop(&party);
+    make_chain(ATLS_CHAIN_MAX + 1); /* which is not cut */
+    test_outcome(start(&party, test_pki_file(&pki, "leaf.pem"), test_pki_file(&pki, "leaf.key")),
+                 ATLS_E_LIMIT, NULL);
+    assert_non_null(strstr(atls_error_text(), "at most 8 certificates"));
     atls_party_stop(&party);
 }
 
