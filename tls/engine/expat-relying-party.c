@@ -159,7 +159,6 @@ static int find_model(const struct atls_session *s, struct atls_bytes cmw, enum 
     struct atls_ear ear;
     *modelp =
         has(s, ATLS_MODEL_BACKGROUND_CHECK) ? ATLS_MODEL_BACKGROUND_CHECK : ATLS_MODEL_PASSPORT;
-    issuer[0] = '\0';
     int result = atls_cmw_parse(cmw, &parsed);
     if (result != 0)
         return result;
@@ -189,7 +188,7 @@ static struct atls_bytes verifier_of(const struct atls_session *s, const char *i
 /* The appraisal for what came: that of the request, or one of a result. */
 static int choose_appraisal(struct atls_session *s, struct atls_bytes cmw)
 {
-    char issuer[256];
+    char issuer[256] = "";
     if (find_model(s, cmw, &s->expat->judged, issuer, sizeof issuer) < 0)
         return session_fail(s, "internal", -1, NULL, NULL);
     if (s->expat->judged == ATLS_MODEL_BACKGROUND_CHECK)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "tls/engine/expat.h"
 #include "tls/engine/test-ends.h"
@@ -534,20 +535,28 @@ static void a_broken_record(void **state)
 static const struct number_row {
     const char *name;
     struct side server;
-    int alert;  /* 109: X.509 alone answers; 116: nothing does, for want of a scheme */
-    bool tells; /* an attester says which number it was */
+    int alert;      /* 109: X.509 alone answers; 116: nothing does, for want of a scheme */
+    bool tells;     /* an attester says which number it was */
+    uint16_t asked; /* by which number the client asks; 0: the default */
 } number_rows[] = {
-    {"of an attester", {.attester = {BG}}, 109, true},
-    {"of an attester with a leaf of RSA", {.attester = {BG}, .key_kind = GNUTLS_PK_RSA}, 109, true},
+    {"of an attester", {.attester = {BG}}, 109, true, 0},
+    {"of an attester with a leaf of RSA",
+     {.attester = {BG}, .key_kind = GNUTLS_PK_RSA},
+     109,
+     true,
+     0},
     {"of an attester with a leaf of Ed25519",
      {.attester = {BG}, .key_kind = GNUTLS_PK_EDDSA_ED25519},
      109,
-     true},
+     true,
+     0},
     {"of an attester with a leaf of P-521, which no request has",
      {.attester = {BG}, .key_kind = GNUTLS_PK_ECDSA},
      116,
-     true},
-    {"of nobody who attests", {.attester = {ATLS_MODEL_NONE}}, 109, false},
+     true,
+     0},
+    {"of nobody who attests", {.attester = {ATLS_MODEL_NONE}}, 109, false, 0},
+    {"of an attester, by a number that nobody has", {.attester = {BG}}, 109, false, 0xFE7F},
 };
 
 static void another_code_point(void **state)
@@ -558,6 +567,8 @@ static void another_code_point(void **state)
     char text[ATLS_DIAGNOSIS_TEXT] = "";
     open_connection(&c, &row);
     c.server.party.code_points.value[ATLS_CP_CMW_ATTESTATION] = 0xFFFF;
+    if (number->asked > 0)
+        c.client.party.code_points.value[ATLS_CP_CMW_ATTESTATION] = number->asked;
     pump_ends(&c.client, &c.server);
     check_end("client", &c.client, "attestation-missing", number->alert);
     check_end("server", &c.server, "peer-alert", number->alert);
@@ -772,6 +783,124 @@ static void a_scheme_of_tls_1_2(void **state)
     close_connection(&c);
 }
 
+/* An EAR that is made by ISSUER, signed by nobody: it is of no use, but says whose it is. */
+static void write_ear(const char *issuer, char *textp, size_t size)
+{
+    static const char claims[] = "{\"eat_profile\":\"tag:github.com,2023:veraison/ear\","
+                                 "\"iat\":1700000000,\"iss\":\"%s\","
+                                 "\"ear.verifier-id\":{\"build\":\"b\",\"developer\":\"d\"},"
+                                 "\"submods\":{\"device\":{\"ear.status\":\"affirming\"}}}";
+    char text[512];
+    snprintf(text, sizeof text, claims, issuer);
+    char *payload = atls_base64_encode(ATLS_BASE64URL, atls_bytes_of_text(text));
+    assert_non_null(payload);
+    snprintf(textp, size, "eyJhbGciOiJFUzI1NiJ9.%s.AA", payload); /* {"alg":"ES256"} */
+    free(payload);
+}
+
+/* The verifier that a result is expected of is the trusted one that it names, or else the first:
+ * the stand-in has no other than v.example, and finds no key in an EAR. */
+static const struct verifier_row {
+    const char *name, *issuer, *verifiers[2];
+    size_t count; /* of them, that are trusted */
+    const char *reason;
+    int alert;
+} verifier_rows[] = {
+    {"the second is named", "v.example", {"other.example", "v.example"}, 2, "malformed-cmw", 42},
+    {"one that is not trusted is named",
+     "other.example",
+     {"v.example", "other.example"},
+     1,
+     "malformed-cmw",
+     42},
+    {"another one than v.example is named",
+     "other.example",
+     {"v.example", "other.example"},
+     2,
+     "internal",
+     80},
+    {"none is trusted", "v.example", {"v.example"}, 0, "internal", 80},
+};
+
+static void whose_result_it_is(void **state)
+{
+    const struct verifier_row *verifier = *state;
+    struct row row = {.client = {.attester = {PP}}, .server = {.relying_party = {PP}}};
+    struct connection c;
+    char ear[1024];
+    write_ear(verifier->issuer, ear, sizeof ear);
+    row.roles.result = ear;
+    open_connection(&c, &row);
+    const struct atls_bytes trusted[2] = {
+        atls_bytes_of_text(verifier->verifiers[0]),
+        atls_bytes_of_text(verifier->verifiers[1] ? verifier->verifiers[1] : "")};
+    c.server.party.as_relying_party.verifiers = trusted;
+    c.server.party.as_relying_party.verifier_count = verifier->count;
+    pump_ends(&c.client, &c.server);
+    check_end("server", &c.server, verifier->reason, verifier->alert);
+    check_end("client", &c.client, "peer-alert", verifier->alert);
+    close_connection(&c);
+}
+
+/* CertificateVerify as IEEE P1363 has ECDSA: r || s, and as many bytes as are behind it. */
+static size_t bytes_behind;
+
+static int sign_raw(void *context, uint16_t scheme, struct atls_bytes content, uint8_t *signaturep,
+                    size_t capacity, size_t *sizep)
+{
+    struct atls_attester *attester = context;
+    uint8_t digest[ATLS_HASH_MAX];
+    int result = atls_crypto_hosted.hash(ATLS_SHA256, &content, 1, digest);
+    if (result == 0)
+        result =
+            atls_attester_sign(attester, test_attester_handle(attester),
+                               ATLS_BYTES(digest, atls_hash_size(ATLS_SHA256)), signaturep, sizep);
+    memset(signaturep + *sizep, 0, bytes_behind);
+    *sizep += bytes_behind;
+    return result;
+}
+
+static void a_signature_that_is_raw(void **state)
+{
+    static const struct row row = {.client = {.attester = {PP}}, .server = {.relying_party = {PP}}};
+    for (bytes_behind = 0; bytes_behind < 2; bytes_behind++) {
+        struct connection c;
+        char text[ATLS_DIAGNOSIS_TEXT];
+        uint8_t *bytes;
+        size_t size;
+        open_connection(&c, &row);
+        struct atls_expat *x = c.client.session->expat;
+        while (c.server.session->expat->stage != EXPAT_ASKED) {
+            step_end(&c.client);
+            step_end(&c.server);
+        }
+        test_roles.result_after = 50; /* the request stays open */
+        while (!x->answering) {
+            step_end(&c.client);
+            step_end(&c.server);
+        }
+        const gnutls_datum_t *leaf = &c.client.party.chain[0].cert;
+        const struct atls_ea_entry entry = {.certificate = ATLS_BYTES(leaf->data, leaf->size)};
+        const struct atls_ea_identity identity = {.entries = &entry,
+                                                  .entry_count = 1,
+                                                  .scheme = 0x0403, /* ecdsa_secp256r1_sha256 */
+                                                  .sign = sign_raw,
+                                                  .context = c.client.party.attester};
+        assert_int_equal(
+            atls_ea_answer(&x->ea, ATLS_BYTES(x->open, x->open_size), &identity, &bytes, &size), 0);
+        assert_int_not_equal(expat_authenticated(c.server.session, ATLS_BYTES(bytes, size)), 0);
+        const struct failure *failure = &c.server.session->failure;
+        assert_string_equal(failure->reason, "key-mismatch");
+        assert_non_null(failure->diagnosis);
+        atls_diagnosis_say(failure->diagnosis, text);
+        assert_int_equal(failure->diagnosis->count, bytes_behind == 0);
+        if (bytes_behind == 0)
+            assert_non_null(strstr(text, "expected an Ecdsa-Sig-Value in DER, came r || s"));
+        free(bytes);
+        close_connection(&c);
+    }
+}
+
 int main(void)
 {
     struct test_list list = {.count = 0};
@@ -781,6 +910,8 @@ int main(void)
     TEST_ADD_ROWS(&list, an_alert_in_a_frame, rows);
     TEST_ADD_ROWS(&list, another_code_point, number_rows);
     TEST_ADD(&list, a_broken_record);
+    TEST_ADD_ROWS(&list, whose_result_it_is, verifier_rows);
+    TEST_ADD(&list, a_signature_that_is_raw);
     TEST_ADD(&list, a_second_entry_of_a_short_chain);
     TEST_ADD(&list, context_is_the_nonce);
     TEST_ADD(&list, a_long_hello);

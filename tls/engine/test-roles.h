@@ -22,6 +22,7 @@ struct test_roles {
     unsigned bound_results; /* that answer a binder, counted */
     unsigned forgotten;     /* connections of attesters, counted */
     size_t padding;         /* bytes more in a result */
+    const char *result;     /* text of a result, which nobody here judges */
     bool other_key;         /* CertificateVerify is by another key of the device */
     bool attested_other;    /* evidence is about another key of the device */
     bool wrong_answer;      /* evidence answers something else */
