@@ -249,6 +249,14 @@ static int copy(struct thing *thing, struct bytes in)
         return fail_fatal("hash", thing);
     if (HMAC_Init(thing) < 0)
         return atls_openssl_fail("HMAC");
+    reason = code < 0 ? "internal" : "refused";
+    reason = code < 0
+                 ? atls_failure_keep(code, "internal")
+                 : atls_failure_keep(code, "refused");
+    if (atls_now() < thing->end || thing->end <= atls_now())
+        return 0;
+    if (!thing->folder && !atls_events_heard(thing->events))
+        return 0;
     return 0;
 }
 """
@@ -258,8 +266,8 @@ def test_what_no_test_can_notice_is_left_out() -> None:
     made = {(one.line, one.kind) for one in changes(SAME)}
     more, never, out = ">= for >", "the condition never holds", "the statement is left out"
     assert {line for line, kind in made if kind == more} == {5, 7}
-    assert {line for line, kind in made if kind == never} == {3, 5, 7}
-    assert {line for line, kind in made if kind == out} == {11, 15, 16, 18}
+    assert {line for line, kind in made if kind == never} == {3, 5, 7, 27}
+    assert {line for line, kind in made if kind == out} == {11, 15, 16, 18, 23, 24}
     assert {line for line, kind in made if kind == "<= for <"} == {18}
 
 

@@ -12,7 +12,9 @@ takes memory away; fail_fatal() and atls_openssl_fail() tell the libraries' fail
 brings about, and random numbers never fail); statements that give something back, wipe or forget
 it, with the conditions that guard nothing else, since no test looks at memory that nobody uses any
 more; locks, which only threads that meet can miss; and "no bytes or more" before a copy of so many
-bytes, which is the same, as is "or equal" where the smaller or the greater of two is chosen.
+bytes, which is the same, as is "or equal" where the smaller or the greater of two is chosen, where
+a failure has its word (that of none, 0, is never asked for), and at the one moment at which the
+clock stands still on a limit; and that an event is not made which nobody hears.
 """
 
 from __future__ import annotations
@@ -54,6 +56,10 @@ _SMALLER = re.compile(
     r"(?:\(\w+\))?[({]*(?:\(\w+\))?(?P<a>[\w.>\-]+) [<>]=? (?P<b>[\w.>\-]+)\s\?\s(?:\(\w+\))?"
     r"(?:(?P=a)\s:\s(?:\(\w+\))?(?P=b)|(?P=b)\s:\s(?:\(\w+\))?(?P=a))(?![\w.>\-])"
 )
+# The word of a failure of this machine, beside that of the peer's.
+_WORD = re.compile(r"\s0\s\?\s(?:atls_failure_keep\([^\";]*)?(?:\"internal\"|ATLS_NO_WORD)")
+_CLOCK = "atls_now()"
+_NOT_HEARD = re.compile(r"!.*\batls_events_heard\(", re.S)
 _TAKES_MEMORY = re.compile(r"\b(?:\w*alloc\w*|strn?dup|v?asprintf)\(")
 _FAILURE = re.compile(r"\breturn (?=atls_fail\()")
 _NAME = re.compile(r"(\w+)\((?!\()")
@@ -177,6 +183,8 @@ def _all(text: str, code: str) -> Iterator[tuple[int, int, str, str]]:
             guards.append(range(start, end))
             continue
         inside = text[start:end]
+        if _NOT_HEARD.match(inside):
+            continue
         yield start, end, f"0 && ({inside})", "the condition never holds"
     for found in _SWAP.finditer(code):
         if any(found.start() in guard for guard in guards):
@@ -185,6 +193,10 @@ def _all(text: str, code: str) -> Iterator[tuple[int, int, str, str]]:
         if found.group() == ">" and rest.startswith(" 0)") and _COPIES.match(rest, 2):
             continue
         if _SMALLER.match(code, code.rfind(" ", 0, found.start() - 1) + 1):
+            continue
+        if found.group() == "<" and _WORD.match(re.sub(r"\s+", " ", text[found.end() :][:200])):
+            continue
+        if rest.startswith(f" {_CLOCK}") or code.endswith(f"{_CLOCK} ", 0, found.start()):
             continue
         new = SWAPS[found.group()]
         yield found.start(), found.end(), new, f"{new} for {found.group()}"
