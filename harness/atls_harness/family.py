@@ -58,9 +58,9 @@ def children() -> set[int]:
     """All children of this process, in whatever thread they were started (proc(5))."""
     found: set[int] = set()
     told = False
-    for path in Path("/proc/self/task").glob("*/children"):
+    for path in Path("/proc/self/task").glob("*"):  # deeper it would look at what has ended
         with contextlib.suppress(OSError):
-            found.update(map(int, path.read_text(encoding="ascii").split()))
+            found.update(map(int, (path / "children").read_text(encoding="ascii").split()))
             told = True
     if not told:  # a kernel without CONFIG_PROC_CHILDREN
         for path in Path("/proc").glob("[0-9]*"):

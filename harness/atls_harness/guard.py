@@ -55,10 +55,10 @@ def marked(work: str) -> list[int]:
     """The processes of the run with this working directory."""
     mark = f"{MARK}={work}".encode()
     found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
+    for path in Path("/proc").glob("[0-9]*"):  # deeper it would look at what has ended
         with contextlib.suppress(OSError):
-            if mark in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
+            if mark in (path / "environ").read_bytes().split(b"\0"):
+                found.append(int(path.name))
     return found
 
 

@@ -96,9 +96,10 @@ def activity(session: int) -> tuple[bool, float]:
 
 def _states(session: int) -> tuple[set[str], float]:
     states, ticks = set(), 0
-    for place in Path("/proc").glob("[0-9]*/stat"):
+    for place in Path("/proc").glob("[0-9]*"):  # deeper it would look at what has ended
         try:
-            fields = place.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            text = (place / "stat").read_text(encoding="utf-8", errors="replace")
+            fields = text.rpartition(")")[2].split()
         except OSError:
             continue  # it has ended
         if int(fields[3]) == session:

@@ -110,23 +110,23 @@ def test_an_ended_run_says_so_everywhere(
 def _session(leader: int) -> list[int]:
     """The processes of a session."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            fields = path.read_text().rpartition(")")[2].split()
+            fields = (path / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if int(fields[3]) == leader and fields[0] != "Z":
-            found.append(int(path.parent.name))
+            found.append(int(path.name))
     return found
 
 
 def _plays(leader: int) -> bool:
     """Has a case begun? A party of the fake peer is a grandchild of the run, in its own session."""
     family = {leader, *_session(leader)}
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            parent = int(path.read_text().rpartition(")")[2].split()[1])
-            command = (path.parent / "cmdline").read_bytes()
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (path / "cmdline").read_bytes()
         except OSError:
             continue
         if parent in family and str(HERE / "fake").encode() in command:
