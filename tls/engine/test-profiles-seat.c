@@ -509,6 +509,23 @@ static void data_before_repeated_attestation(void **state)
     }
 }
 
+/* As often as the server is told to ask, each time for evidence of its own. */
+static void attestation_several_times(void **state)
+{
+    static const struct profile_row row = {
+        .client = {.attester = {BG}, .variants = {.post_handshake = 1}},
+        .server = {.relying_party = {BG}, .reattest = 3, .variants = {.post_handshake = 1}}};
+    struct connection c;
+    open_connection(&c, &row, &atls_profile_seat_06);
+    pump_ends(&c.client, &c.server);
+    check_end("server", &c.server, NULL, -1);
+    check_end("client", &c.client, NULL, -1);
+    assert_int_equal(c.server.session->self.rounds, 3);
+    assert_int_equal(c.client.session->self.rounds, 3);
+    assert_int_equal(test_roles.evidence_made, 4);
+    close_connection(&c);
+}
+
 /* H28: where the binder is that of the handshake, what answered it once answers it again. */
 static void evidence_that_is_presented_again(void **state)
 {
@@ -537,6 +554,7 @@ int main(void)
     TEST_ADD(&list, an_unoffered_request);
     TEST_ADD(&list, lists_by_hand);
     TEST_ADD(&list, data_before_repeated_attestation);
+    TEST_ADD(&list, attestation_several_times);
     TEST_ADD(&list, evidence_that_is_presented_again);
     int result = test_run("profiles-seat", &list);
     test_pki_remove(&test_pki);
