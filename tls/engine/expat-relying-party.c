@@ -318,8 +318,6 @@ static void diagnose_signature(struct atls_session *s, struct atls_bytes authent
 {
     const struct atls_ea *ea = &s->expat->ea;
     struct atls_diagnosis d = {.of = ATLS_WRONG_SIGNATURE};
-    struct atls_error kept;
-    atls_error_keep(&kept);
     for (unsigned way = 1; d.count == 0 && way < 4; way++) { /* bits: what is read otherwise */
         bool headless = ((way & 1) != 0) != ea->headless, raw = (way & 2) != 0;
         if (!atls_ea_fits(ea, authenticator, context, headless,
@@ -333,7 +331,6 @@ static void diagnose_signature(struct atls_session *s, struct atls_bytes authent
                                "expected an Ecdsa-Sig-Value in DER, came r || s, which verifies");
     }
     session_diagnose(s, &d);
-    atls_error_restore(&kept);
 }
 
 int expat_authenticated(struct atls_session *s, struct atls_bytes authenticator)

@@ -253,11 +253,8 @@ void session_diagnose(struct atls_session *s, const struct atls_diagnosis *diagn
 void session_diagnose_credential(struct atls_session *s)
 {
     struct atls_diagnosis d;
-    struct atls_error kept;
     if (!atls_events_heard(s->party->events) || !s->peer.appraisal)
         return;
-    atls_error_keep(&kept);
     atls_appraisal_diagnose(s->peer.appraisal, find_challenge, s, &d);
     session_diagnose(s, &d);
-    atls_error_restore(&kept);
 }

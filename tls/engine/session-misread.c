@@ -95,16 +95,13 @@ void session_diagnose_hello(struct atls_session *s, size_t i, struct atls_bytes 
     enum atls_code_point point = s->party->profile->extensions[i];
     struct atls_diagnosis d = {.of = ATLS_WRONG_EXTENSION};
     struct scratch *scratch;
-    struct atls_error kept;
     if (!atls_events_heard(s->party->events) || !(scratch = malloc(sizeof *scratch)))
         return;
-    atls_error_keep(&kept);
     find_profiles(s, point, in, scratch, &d);
     if (d.count == 0 && s->party->side == ATLS_SERVER)
         find_count(s, point, in, scratch, &d);
     if (d.count == 0 && s->party->side == ATLS_CLIENT)
         find_vector(s, in, scratch, &d);
-    atls_error_restore(&kept);
     free(scratch);
     session_diagnose(s, &d);
 }
@@ -127,10 +124,8 @@ void session_diagnose_payload(struct atls_session *s, struct atls_bytes payload)
     const char *reason = s->failure.reason ? s->failure.reason : "";
     bool misread = strcmp(reason, "malformed-extension") == 0;
     struct atls_diagnosis d = {.of = ATLS_WRONG_EXTENSION};
-    struct atls_error kept;
     if ((!misread && strcmp(reason, "malformed-cmw") != 0) || !atls_events_heard(s->party->events))
         return;
-    atls_error_keep(&kept);
     for (size_t i = 0; d.count == 0 && i < sizeof prefixes / sizeof *prefixes; i++) {
         struct atls_bytes cmw;
         if (prefixes[i].size != session_prefix_size(s->party) &&
@@ -139,7 +134,6 @@ void session_diagnose_payload(struct atls_session *s, struct atls_bytes payload)
             atls_diagnosis_add_variant(&d, "payload-prefix", prefixes[i].reading,
                                        s->party->profile->clause);
     }
-    atls_error_restore(&kept);
     /* A CMW that is broken by itself is none of its length. */
     if (d.count > 0 || misread)
         session_diagnose(s, &d);
@@ -202,18 +196,15 @@ void session_diagnose_entry(struct atls_session *s, struct atls_bytes message)
 {
     struct atls_diagnosis d = {.of = ATLS_WRONG_EXTENSION};
     struct atls_bytes extensions, data;
-    struct atls_error kept;
     uint16_t type;
     if (!atls_events_heard(s->party->events) || !message.data)
         return;
-    atls_error_keep(&kept);
     if (first_entry(message, &extensions) == 0) {
         struct atls_cursor c = atls_cursor_of(extensions, "RFC 8446 section 4.2");
         while (d.count == 0 && atls_cursor_u16(&c, "extension_type", &type) == 0 &&
                atls_cursor_vector(&c, "extension_data", 2, 0, UINT16_MAX, &data) == 0)
             (void)session_recognize_number(s, type, &d);
     }
-    atls_error_restore(&kept);
     if (d.count > 0) /* one that is missing is no mismatch */
         session_diagnose(s, &d);
 }

@@ -237,6 +237,19 @@ static const struct answer_row answers[] = {
      .certificate_kind = true, .said = "H18 reading A: drafts -04 to -06 hash the nonce"},
 };
 
+/* The same failure where nobody hears of it, and so nobody looks for a reading: looking changes
+ * nothing of what is told. */
+static void same_unheard(struct connection *heard, bool by_client, struct connection *unheard)
+{
+    const struct failure *one = &(by_client ? heard->client : heard->server).session->failure;
+    const struct failure *other = &(by_client ? unheard->client : unheard->server).session->failure;
+    assert_non_null(one->diagnosis);
+    assert_string_equal(one->reason, other->reason);
+    assert_string_equal(one->detail, other->detail);
+    assert_string_equal(one->clause, other->clause);
+    assert_int_equal(one->alert, other->alert);
+}
+
 static void an_answer(void **state)
 {
     const struct answer_row *answer = *state;
@@ -244,7 +257,7 @@ static void an_answer(void **state)
         .client = {.attester = {BG}, .certificate_kind = answer->certificate_kind},
         .server = {.relying_party = {BG}, .certificate_kind = answer->certificate_kind},
         .roles = {.answer = answer->answer}};
-    struct connection c;
+    struct connection c, unheard;
     char text[ATLS_DIAGNOSIS_TEXT];
     if (answer->both) {
         row.client.relying_party[0] = BG;
@@ -261,6 +274,12 @@ static void an_answer(void **state)
     assert_int_equal(failure->diagnosis->count == 0, unknown);
     if (!unknown && !strstr(text, answer->said))
         fail_msg("expected \"%s\" in it, came: it %s", answer->said, text);
+    row.client.unheard = row.server.unheard = true;
+    played = &unheard;
+    open_connection(&unheard, &row, answer->profile);
+    pump_ends(&unheard.client, &unheard.server);
+    same_unheard(&c, false, &unheard);
+    close_connection(&unheard);
     close_connection(&c);
 }
 
@@ -326,25 +345,34 @@ static const struct misread_row misread[] = {
      .reason = "malformed-extension", .said = "is written by no form that is known"},
 };
 
+static void misread_by(const struct misread_row *misreading, bool unheard, struct connection *c)
+{
+    struct profile_row row = {.client = misreading->client, .server = misreading->server};
+    row.client.unheard = row.server.unheard = unheard;
+    open_connection(c, &row, misreading->profile);
+    if (misreading->profile_of_client)
+        c->client.party.profile = misreading->profile_of_client;
+    if (misreading->entry_number > 0)
+        c->client.party.code_points.value[misreading->profile->entry_extension] =
+            misreading->entry_number;
+    pump_ends(&c->client, &c->server);
+}
+
 static void a_misreading(void **state)
 {
     const struct misread_row *misreading = *state;
-    struct profile_row row = {.client = misreading->client, .server = misreading->server};
-    struct connection c;
+    struct connection c, unheard;
     char text[ATLS_DIAGNOSIS_TEXT];
-    open_connection(&c, &row, misreading->profile);
-    if (misreading->profile_of_client)
-        c.client.party.profile = misreading->profile_of_client;
-    if (misreading->entry_number > 0)
-        c.client.party.code_points.value[misreading->profile->entry_extension] =
-            misreading->entry_number;
-    pump_ends(&c.client, &c.server);
+    misread_by(misreading, false, &c);
     const struct failure *failure = &(misreading->by_client ? c.client : c.server).session->failure;
     assert_string_equal(failure->reason ? failure->reason : "none", misreading->reason);
     assert_non_null(failure->diagnosis);
     atls_diagnosis_say(failure->diagnosis, text);
     if (!strstr(text, misreading->said))
         fail_msg("expected \"%s\" in it, came: it %s", misreading->said, text);
+    misread_by(misreading, true, &unheard);
+    same_unheard(&c, misreading->by_client, &unheard);
+    close_connection(&unheard);
     close_connection(&c);
 }
 
