@@ -85,6 +85,14 @@ static void same_key(const json_t *event, const char *field, const uint8_t *spki
     assert_int_equal(json_object_get(event, field) != NULL, size > 0);
 }
 
+static void same_diagnosis(const struct atls_session *s, const json_t *event)
+{
+    json_t *expected = s->failure.diagnosis ? atls_diagnosis_json(s->failure.diagnosis) : NULL;
+    const json_t *told = json_object_get(event, "diagnosis");
+    assert_true(expected ? json_equal(told, expected) : !told);
+    json_decref(expected);
+}
+
 static void check_handshake(const struct atls_session *s, const json_t *event)
 {
     double seconds = json_real_value(json_object_get(event, "seconds"));
@@ -108,6 +116,8 @@ static void check_handshake(const struct atls_session *s, const json_t *event)
     same_key(event, "signed_with", s->self.signed_with, s->self.signed_with_size);
     if (s->told.complete)
         same_text(event, "peer_attested", atls_model_name(s->peer.model));
+    else
+        same_diagnosis(s, event);
 }
 
 static json_t *only_one(const json_t *story, const char *name)
@@ -174,6 +184,7 @@ void check_story(const struct end *end)
                 place_of(story, "application-data", "received"));
     if (s->failure.reason) {
         same_failure(s, closed);
+        same_diagnosis(s, closed);
         assert_int_equal(json_is_true(json_object_get(closed, "x_after_handshake")),
                          s->told.complete);
     } else {
@@ -236,7 +247,9 @@ static void same_roles(const json_t *from, const json_t *to)
 static void check_roles(const json_t *story, const struct atls_session *s)
 {
     json_t *told = select_events(story, "negotiated", NULL), *event;
-    size_t i;
+    size_t i, roles = (s->self.model != ATLS_MODEL_NONE) + (s->peer.model != ATLS_MODEL_NONE);
+    if (atls_carrier_of_party(s->party)->negotiated)
+        assert_int_equal(json_array_size(told), roles);
     json_array_foreach(told, i, event)
     {
         bool own = strcmp(text_of(event, "role"), "attester") == 0;
