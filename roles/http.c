@@ -234,8 +234,9 @@ static void judge(struct atls_http_exchange *x, CURLcode code)
         fail(x, ATLS_E_UNAVAILABLE, "verifier-unreachable", text);
         return;
     }
-    /* Of a connection that was reset, too: libcurl's text alone tells them apart. */
-    if (code == CURLE_RECV_ERROR && strstr(x->curl_error, "chunked")) {
+    /* Of a connection that was reset, too: libcurl's text alone, in whatever version, tells them
+     * apart. */
+    if (code == CURLE_RECV_ERROR && strstr(x->curl_error, "chunk")) {
         x->clause = "RFC 9112 section 7.1";
         fail(x, ATLS_E_MALFORMED, "verifier-garbage", what);
         return;
