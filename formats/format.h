@@ -275,6 +275,8 @@ char *atls_evidence_formats_help(void);
 /* In place of a word for what is malformed: there was no memory to find it. What is then told of
  * the evidence is -ENOMEM. */
 #define ATLS_NO_WORD "internal"
+/* CODE, which is a failure; -ENOMEM where WORD is that. */
+int atls_evidence_failure(int code, const char *word);
 
 /* read.c, for READ and CHECK: a refusal, with its reason unless it is this machine's fault. */
 int atls_evidence_refuse(int code, const char *reason, const char **reasonp);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What formats share in being appraised. */
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "formats/format.h"
 #include "rats/base/error.h"
@@ -27,10 +25,9 @@ int atls_judge_fail(struct atls_judge *judge, int code, const char *reason)
 {
     struct atls_error error; /* condemning may fail in its turn */
 
+    code = atls_evidence_failure(code, reason);
     if (code < 0)
         return code;
-    if (strcmp(reason, ATLS_NO_WORD) == 0)
-        return atls_fail(-ENOMEM, NULL, "no memory to find what is malformed");
     atls_error_keep(&error);
     return judge->ops->condemn(judge, reason, error.clause, error.text);
 }

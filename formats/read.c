@@ -9,10 +9,16 @@
 #include "rats/base/error.h"
 #include "rats/cbor/cbor-read.h"
 
+int atls_evidence_failure(int code, const char *word)
+{
+    return code < 0 || strcmp(word, ATLS_NO_WORD) != 0
+               ? code
+               : atls_fail(-ENOMEM, NULL, "no memory to find what is malformed");
+}
+
 int atls_evidence_refuse(int code, const char *reason, const char **reasonp)
 {
-    if (code > 0 && strcmp(reason, ATLS_NO_WORD) == 0)
-        code = atls_fail(-ENOMEM, NULL, "no memory to find what is malformed");
+    code = atls_evidence_failure(code, reason);
     *reasonp = code < 0 ? "internal" : reason;
     return code;
 }
