@@ -2,6 +2,10 @@
 /* Both roles before a scripted verifier, and the bundle's flaws. */
 #include "roles/test-appraisal.h"
 
+#include <gnutls/crypto.h>
+#include <stdio.h>
+
+#include "rats/base/encoding.h"
 #include "rats/base/error.h"
 
 struct atls_public_key test_other_key(void)
@@ -177,3 +181,25 @@ const struct test_flaw test_cab_flaws[TEST_CAB_FLAWS] = {
     {"cose-unknown-alg", "malformed-cose"},    {"cose-detached", "malformed-cose"},
     {"claims-no-cnf", "malformed-claims"},     {"claims-cbor", "malformed-cbor"},
 };
+
+char *test_jwt_in_der(struct atls_bytes jwt, uint8_t flip)
+{
+    const char *dot = memrchr(jwt.data, '.', jwt.size);
+    size_t head = (size_t)(dot + 1 - (const char *)jwt.data), size;
+    uint8_t *raw;
+    gnutls_datum_t r, s, der;
+
+    assert_int_equal(atls_base64_decode(ATLS_BASE64URL,
+                                        ATLS_BYTES(jwt.data + head, jwt.size - head), &raw, &size),
+                     0);
+    raw[size - 1] ^= flip;
+    r = (gnutls_datum_t){raw, (unsigned)size / 2};
+    s = (gnutls_datum_t){raw + size / 2, (unsigned)size / 2};
+    assert_int_equal(gnutls_encode_rs_value(&der, &r, &s), 0);
+    char *part = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(der.data, der.size)), *made;
+    assert_true(asprintf(&made, "%.*s%s", (int)head, (const char *)jwt.data, part) > 0);
+    gnutls_free(der.data);
+    free(raw);
+    free(part);
+    return made;
+}

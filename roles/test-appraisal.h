@@ -56,6 +56,12 @@ void test_verdict_is(const struct test_appraisal *f, const char *what, const cha
 void test_verdict_explains(const struct test_appraisal *f, const char *what, const char *reason,
                            bool at_fault);
 
+/* The JWT of a result with its signature in DER, whose last bits are others by FLIP. Allocated. */
+char *test_jwt_in_der(struct atls_bytes jwt, uint8_t flip);
+
+/* A test between test_set_up() and test_tear_down(). */
+#define WITH_PARTIES(test) cmocka_unit_test_setup_teardown(test, test_set_up, test_tear_down)
+
 /* A fault, and the reason for which a bundle with it is refused. */
 struct test_flaw {
     const char *fault, *reason;

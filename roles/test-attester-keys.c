@@ -132,8 +132,6 @@ static void test_outside(void **state)
     assert_int_equal(f->ik.curve, ATLS_P384);
 }
 
-#define WITH_PARTIES(test) cmocka_unit_test_setup_teardown(test, test_set_up, test_tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -482,8 +482,6 @@ static void test_result_answers(void **state)
     }
 }
 
-#define WITH_PARTIES(test) cmocka_unit_test_setup_teardown(test, test_set_up, test_tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -6,10 +6,8 @@
  */
 #include "roles/test-appraisal.h"
 
-#include <gnutls/crypto.h>
 #include <stdio.h>
 
-#include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "rats/test/test-table.h"
@@ -140,28 +138,6 @@ static void test_constant_nonce(void **state)
     knows(f, "the constant nonce", ATLS_WRONG_NONCE, "constant");
 }
 
-/* The JWT with its signature in DER. */
-static char *in_der(struct atls_bytes jwt)
-{
-    const char *dot = memrchr(jwt.data, '.', jwt.size);
-    size_t head = (size_t)(dot + 1 - (const char *)jwt.data), size;
-    char *part, *made;
-    uint8_t *raw;
-    gnutls_datum_t der;
-
-    assert_int_equal(atls_base64_decode(ATLS_BASE64URL,
-                                        ATLS_BYTES(jwt.data + head, jwt.size - head), &raw, &size),
-                     0);
-    const gnutls_datum_t r = {raw, (unsigned)size / 2}, s = {raw + size / 2, (unsigned)size / 2};
-    assert_int_equal(gnutls_encode_rs_value(&der, &r, &s), 0);
-    part = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(der.data, der.size));
-    assert_true(asprintf(&made, "%.*s%s", (int)head, (const char *)jwt.data, part) > 0);
-    gnutls_free(der.data);
-    free(raw);
-    free(part);
-    return made;
-}
-
 /* A result that the verifier gives here, by the verifier's own key. */
 static void test_result_in_der(void **state)
 {
@@ -173,7 +149,7 @@ static void test_result_in_der(void **state)
     while (atls_attester_result(f->attester, 1, &f->credential) == ATLS_E_AGAIN)
         test_poll_once(f);
     assert_int_equal(atls_cmw_parse(ATLS_BYTES(f->credential.cmw, f->credential.size), &cmw), 0);
-    char *jwt = in_der(cmw->value);
+    char *jwt = test_jwt_in_der(cmw->value, 0);
     atls_cmw_free(cmw);
     assert_true(asprintf(&body,
                          "{\"status\":\"complete\",\"nonce\":\"AAECAwQFBgc\",\"result\":\"%s\"}",
@@ -186,8 +162,6 @@ static void test_result_in_der(void **state)
     knows(f, "a result in DER", ATLS_WRONG_SIGNATURE, "another encoding");
     free(body);
 }
-
-#define WITH_PARTIES(test) cmocka_unit_test_setup_teardown(test, test_set_up, test_tear_down)
 
 int main(void)
 {

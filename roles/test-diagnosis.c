@@ -6,9 +6,6 @@
  */
 #include "roles/test-appraisal.h"
 
-#include <gnutls/crypto.h>
-
-#include "rats/base/encoding.h"
 #include "rats/base/error.h"
 #include "rats/base/media-types.h"
 #include "rats/cbor/cbor-write.h"
@@ -330,29 +327,6 @@ static void test_many_connections(void **state)
     }
 }
 
-/* The JWT of a result, its signature in DER. */
-static char *jwt_in_der(struct atls_bytes jwt, uint8_t flip)
-{
-    const char *dot = memrchr(jwt.data, '.', jwt.size);
-    size_t head = (size_t)(dot + 1 - (const char *)jwt.data), size;
-    uint8_t *raw;
-    gnutls_datum_t r, s, der;
-
-    assert_int_equal(atls_base64_decode(ATLS_BASE64URL,
-                                        ATLS_BYTES(jwt.data + head, jwt.size - head), &raw, &size),
-                     0);
-    raw[size - 1] ^= flip;
-    r = (gnutls_datum_t){raw, (unsigned)size / 2};
-    s = (gnutls_datum_t){raw + size / 2, (unsigned)size / 2};
-    assert_int_equal(gnutls_encode_rs_value(&der, &r, &s), 0);
-    char *part = atls_base64_encode(ATLS_BASE64URL, ATLS_BYTES(der.data, der.size)), *made;
-    assert_true(asprintf(&made, "%.*s%s", (int)head, (const char *)jwt.data, part) > 0);
-    gnutls_free(der.data);
-    free(raw);
-    free(part);
-    return made;
-}
-
 static void test_result_in_der(void **state)
 {
     struct test_appraisal *f = *state;
@@ -366,7 +340,7 @@ static void test_result_in_der(void **state)
             test_poll_once(f);
         assert_int_equal(atls_cmw_parse(ATLS_BYTES(f->credential.cmw, f->credential.size), &cmw),
                          0);
-        char *jwt = jwt_in_der(cmw->value, flip);
+        char *jwt = test_jwt_in_der(cmw->value, flip);
         free((void *)(uintptr_t)cmw->value.data);
         cmw->value = ATLS_BYTES((uint8_t *)jwt, strlen(jwt));
         free(f->credential.cmw);

@@ -310,8 +310,6 @@ static void test_renewed_once(void **state)
     assert_int_equal(test_event_count(&f->attester_party, "result"), 1);
 }
 
-#define WITH_PARTIES(test) cmocka_unit_test_setup_teardown(test, test_set_up, test_tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -432,20 +432,20 @@ static void test_unread_is_told(void **state)
     assert_int_equal(test_event_count(&f->party, "result"), 1);
 }
 
-#define WITH_PARTIES(test) cmocka_unit_test_setup_teardown(test, test_set_up_key, test_tear_down)
+#define WITH_KEY(test) cmocka_unit_test_setup_teardown(test, test_set_up_key, test_tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_PARTIES(test_background_check),
-        WITH_PARTIES(test_passport),
-        WITH_PARTIES(test_key_is_fetched_again_for_a_signature),
-        WITH_PARTIES(test_mismatches_are_bounded),
-        WITH_PARTIES(test_second_credential),
-        WITH_PARTIES(test_indicator),
-        WITH_PARTIES(test_sources),
-        WITH_PARTIES(test_key_files),
-        WITH_PARTIES(test_unread_is_told),
+        WITH_KEY(test_background_check),
+        WITH_KEY(test_passport),
+        WITH_KEY(test_key_is_fetched_again_for_a_signature),
+        WITH_KEY(test_mismatches_are_bounded),
+        WITH_KEY(test_second_credential),
+        WITH_KEY(test_indicator),
+        WITH_KEY(test_sources),
+        WITH_KEY(test_key_files),
+        WITH_KEY(test_unread_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
