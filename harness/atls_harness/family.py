@@ -70,14 +70,19 @@ def children() -> set[int]:
     return found
 
 
-def _status(pid: int) -> tuple[str, int, int] | None:
-    """State, session and parent of a process (proc_pid_stat(5)); None where it is gone."""
+def status_fields(pid: int) -> list[str] | None:
+    """The fields of a process's status from its state on (proc_pid_stat(5)); None: it is gone."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    fields = text.rpartition(")")[2].split()
-    return fields[0], int(fields[3]), int(fields[1])
+    return text.rpartition(")")[2].split()
+
+
+def _status(pid: int) -> tuple[str, int, int] | None:
+    """State, session and parent of a process; None where it is gone."""
+    fields = status_fields(pid)
+    return (fields[0], int(fields[3]), int(fields[1])) if fields else None
 
 
 def parent(pid: int) -> int:

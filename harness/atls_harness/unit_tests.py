@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Collection, Mapping
 
+from .family import status_fields
+
 # How often, and how many seconds apart, one looks at a test that takes long.
 LOOKS = 4
 LOOK = 0.25
@@ -97,12 +99,8 @@ def activity(session: int) -> tuple[bool, float]:
 def _states(session: int) -> tuple[set[str], float]:
     states, ticks = set(), 0
     for place in Path("/proc").glob("[0-9]*"):  # deeper it would look at what has ended
-        try:
-            text = (place / "stat").read_text(encoding="utf-8", errors="replace")
-            fields = text.rpartition(")")[2].split()
-        except OSError:
-            continue  # it has ended
-        if int(fields[3]) == session:
+        fields = status_fields(int(place.name))
+        if fields and int(fields[3]) == session:
             states.add(fields[0])
             ticks += sum(int(field) for field in fields[11:15])
     return states, ticks / os.sysconf("SC_CLK_TCK")
