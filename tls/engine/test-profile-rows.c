@@ -78,6 +78,8 @@ void a_connection(void **state)
             check_transcript(c.client.session);
             check_transcript(c.server.session);
         }
+        if (row->unjudged)
+            assert_int_equal(test_roles.judged, 0);
         close_connection(&c);
     }
 }

@@ -17,6 +17,7 @@ struct profile_row {
     bool p384;
     const char *client_reason, *server_reason; /* NULL: complete */
     int client_alert, server_alert;            /* sent or received */
+    bool unjudged;                             /* refused before a credential was judged */
 };
 
 #define CLIENT_ATTESTS .client = {.attester = {BG}}, .server = {.relying_party = {BG}}

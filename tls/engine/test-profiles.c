@@ -173,11 +173,25 @@ static const struct profile_row rows[] = {
      .client = {.attester = {BG}, CERT, .fault = "entry-second"},
      .server = {.relying_party = {BG}, CERT},
      BY_SERVER("malformed-extension", 47)},
+    {.name = "evidence of another type",
+     TA_OLD,
+     .client = {.attester = {BG}, .type = "cf:263"},
+     .server = {.relying_party = {BG}, .type = "cf:263", .variants = {.evidence_type_match = 1}},
+     BY_SERVER("malformed-cmw", 226),
+     .unjudged = true},
+    {.name = "beside a certificate: evidence of another type",
+     TA_07,
+     .client =
+         {.relying_party = {BG}, .type = "cf:263", CERT, .variants = {.evidence_type_match = 1}},
+     .server = {.attester = {BG}, .type = "cf:263", CERT},
+     BY_CLIENT("malformed-cmw", 226),
+     .unjudged = true},
     {.name = "beside a certificate: a chain that nobody trusts",
      TA_07,
      .client = {.relying_party = {BG}, CERT},
      .server = {.attester = {BG}, CERT, .stranger = true},
-     BY_CLIENT("certificate-untrusted", 48)},
+     BY_CLIENT("certificate-untrusted", 48),
+     .unjudged = true},
     {.name = "beside a certificate: a nonce that no evidence can answer",
      TA_07,
      .client = {.relying_party = {BG}, CERT, .fault = "nonce-length=65"},
@@ -300,6 +314,12 @@ static const struct profile_row rows[] = {
     {.name = "no CMW, and none is required",
      X509,
      .client = {.relying_party = {BG}, .optional = true}},
+    {.name = "in a certificate for another name",
+     X509,
+     .client = {.relying_party = {BG}},
+     .server = {.attester = {BG}, .other_name = true},
+     BY_CLIENT("certificate-untrusted", 42),
+     .unjudged = true},
     {.name = "no CMW of an attester, and none is required",
      X509,
      .client = {.relying_party = {BG}, .optional = true},
@@ -470,37 +490,6 @@ static void what_is_on_the_wire(void **state)
     close_connection(&c);
 }
 
-/* Who is refused before the credential was due to be judged is not judged besides. */
-static const struct profile_row unjudged_rows[] = {
-    {.name = "evidence of another type",
-     TA_OLD,
-     .client = {.attester = {BG}, .type = "cf:263"},
-     .server = {.relying_party = {BG}, .type = "cf:263", .variants = {.evidence_type_match = 1}},
-     BY_SERVER("malformed-cmw", 226)},
-    {.name = "beside a certificate, evidence of another type",
-     TA_07,
-     .client =
-         {.relying_party = {BG}, .type = "cf:263", CERT, .variants = {.evidence_type_match = 1}},
-     .server = {.attester = {BG}, .type = "cf:263", CERT},
-     BY_CLIENT("malformed-cmw", 226)},
-    {.name = "beside a certificate, a chain that nobody trusts",
-     TA_07,
-     .client = {.relying_party = {BG}, CERT},
-     .server = {.attester = {BG}, CERT, .stranger = true},
-     BY_CLIENT("certificate-untrusted", 48)},
-    {.name = "in a certificate for another name",
-     X509,
-     .client = {.relying_party = {BG}},
-     .server = {.attester = {BG}, .other_name = true},
-     BY_CLIENT("certificate-untrusted", 42)},
-};
-
-static void is_not_judged(void **state)
-{
-    a_connection(state);
-    assert_int_equal(test_roles.judged, 0);
-}
-
 /* A certificate with a CMW may be that of who attests nothing: nothing is told of it. */
 static void a_certificate_of_no_attester(void **state)
 {
@@ -520,9 +509,12 @@ static void a_certificate_of_no_attester(void **state)
 /* The refusal says which type it was. */
 static void the_type_is_named(void **state)
 {
-    const struct profile_row *row = &unjudged_rows[0];
+    static const struct profile_row row = {.client = {.attester = {BG}, .type = "cf:263"},
+                                           .server = {.relying_party = {BG},
+                                                      .type = "cf:263",
+                                                      .variants = {.evidence_type_match = 1}}};
     struct connection c;
-    open_connection(&c, row, &atls_profile_ta_02);
+    open_connection(&c, &row, &atls_profile_ta_02);
     pump_ends(&c.client, &c.server);
     assert_non_null(strstr(c.server.session->failure.detail, "selected is cf:263"));
     close_connection(&c);
@@ -786,7 +778,6 @@ int main(void)
     TEST_ADD_ROWS(&list, a_connection, rows);
     TEST_ADD_ROWS(&list, a_narrow_connection, rows);
     TEST_ADD_ROWS(&list, what_is_on_the_wire, bytes_rows);
-    TEST_ADD_ROWS(&list, is_not_judged, unjudged_rows);
     TEST_ADD(&list, a_certificate_of_no_attester);
     TEST_ADD(&list, the_type_is_named);
     TEST_ADD(&list, the_lack_of_anchors_is_named);
